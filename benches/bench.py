@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Measures secrets-exec, the floor and other tools that do the same, in one run; `make bench` calls this.
+"""Measures secrets-exec, the floor and other tools with the same purpose, in one run. `make bench` calls this.
 
-Launches are timed in interleaved rounds on a quiet machine, and a server counts requests. All traffic is local: in a network namespace of
-its own, AWS's host name is the server's. The result is docs/benchmarks.md and the figures of README.md, and what it prints; --quick writes
-nothing, and prints the page, too. A tool that this machine does not have is named in the page.
+Launches are timed in interleaved rounds on a quiet machine, and a server counts requests. All traffic is local: in a
+separate network namespace, AWS's host name leads to that server. The result is docs/benchmarks.md, the figures and the chart of README.md, and what
+is printed. With --quick, nothing is written, and the page is printed, too. The page names the tools that this machine doesn't have.
 """
 
 import argparse
@@ -41,21 +41,23 @@ def main():
     build(options)
     skipped = []
     tools = rivals.find(binary, options.other, str(WORK / "release/floor"), WORK, skipped, options.only)
-    load = os.getloadavg()[0] if options.quick else quiet()
-    # Nothing can be downloaded after this.
+    if not options.quick:
+        wait_until_quiet()
+    # From here on, nothing can be downloaded.
     isolate()
     lab = Lab(WORK)
     try:
         results = run(options, lab, tools, binary, skipped)
     finally:
         lab.stop()
-    results |= {"about": about(lab, load), "fleet": fleet.run(binary), "simulated": simulated()}
+    results |= {"about": about(lab), "fleet": fleet.run(binary), "simulated": simulated()}
     page = report.markdown(results)
     if options.quick:
         print(page)
     else:
         (ROOT / "docs/benchmarks.md").write_text(page)
         report.rewrite(ROOT / "README.md", report.line(results))
+        subprocess.run([ROOT / "packaging/pictures.py", binary, ROOT / "docs/img"], check=True)
     print(report.details(results))
 
 
@@ -94,12 +96,12 @@ def simulated():
     return fleet.simulated(*(cell.strip() for cell in row.strip("|").split("|")))
 
 
-def quiet():
-    """Waits until the machine has nothing else to do; returns its load."""
+def wait_until_quiet():
+    """Waits until the machine has nothing else to do."""
     most = QUIET * os.cpu_count()
     for _ in range(PATIENCE // 10):
         if (load := os.getloadavg()[0]) <= most:
-            return load
+            return
         say(f"the load is {load:.2f}; waiting until it is at most {most:.2f}")
         time.sleep(10)
     raise SystemExit("bench: this machine is busy, so nothing was measured or written")
@@ -131,16 +133,17 @@ def launch(lab, tool, count):
     return [*tool.arguments(count), "/bin/true"], lab.environment(tool)
 
 
-def about(lab, load):
+def about(lab):
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     commit = rivals.output(["git", "-C", str(ROOT), "describe", "--always", "--dirty"])
     return {
         "machine": f"{os.cpu_count()} cores ({models[0] if models else platform.machine()})",
-        "built": f"{rivals.output(['rustc', '--version'])}, {' '.join(platform.libc_ver())}, commit {commit}",
+        "libc": " ".join(platform.libc_ver()),
+        "rust": rivals.output(["rustc", "--version"]).split()[1],
+        "commit": commit,
         "date": date.today(),
         "roots": lab.roots,
-        "load": round(load, 2),
     }
 
 

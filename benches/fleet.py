@@ -82,11 +82,11 @@ async def launches(binary):
 
 
 def run(binary):
-    """What is printed of them."""
+    """What is printed about these launches."""
     say(f"{LAUNCHES} launches at once")
     asked, ended = asyncio.run(launches(binary))
     succeeded, took = sum(status == 0 for status, _ in ended), sorted(seconds for _, seconds in ended)
-    # The first request of each launch counts.
+    # Only the first request of each launch is counted.
     refused = LAUNCHES - sum(dict(reversed(asked)).values())
     return f"""# A fleet that starts at once
 
@@ -96,7 +96,7 @@ ideal number: one per launch, and one more for each of the {refused} that are th
 
 
 def simulated(launches, succeed, median, last, mean, most):
-    """The part of what is printed on a fleet that no machine can start."""
+    """The part of the output about a fleet that is too large for a single machine."""
     return f"""# A fleet larger than a machine
 
 A simulation with the code of the retries: {launches} launches with one secret each start together, against AWS's quota of 10000

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from rivals import HOST, REGION, name, value
 
-# Where the service is: the round trip to it, and the time until it answers a request, in ms.
+# A place of the service: the round trip to it, and the time until it answers a request, in ms.
 Place = collections.namedtuple("Place", "title round_trip answer")
 REGIONAL, NEAR, FAR = Place("in the same region", 1, 10), Place("near by", 0, 0), Place("20 ms away", 20, 0)
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
@@ -28,7 +28,7 @@ TIME = shutil.which("time")  # not in the PATH of the measured tools
 
 
 def isolate():
-    """Moves this process into a network and a mount namespace of its own, without root by a user namespace."""
+    """Moves this process into its own network and mount namespaces. Without root, a user namespace makes that possible."""
     user, group = os.geteuid(), os.getegid()
     flags = 0x40000000 | 0x20000 | (0x10000000 if user else 0)  # CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWUSER
     if ctypes.CDLL(None).unshare(flags) != 0:
@@ -84,7 +84,7 @@ class Server:
 
 
 class Lab:
-    """A server at one place at a time; runs tools against it."""
+    """A server at one place after another, and runs of the tools against it."""
 
     def __init__(self, work):
         self.work, self.place, self.server = work, None, None
@@ -95,7 +95,7 @@ class Lab:
         subprocess.run(["mount", "--bind", str(self.hosts), os.path.realpath("/etc/hosts")], check=True)
 
     def go_to(self, place):
-        """Starts the server there."""
+        """Starts the server at a place."""
         if place != self.place:
             self.stop()
             address = "10.200.0.2" if place.round_trip else "127.0.0.1"
@@ -114,13 +114,13 @@ class Lab:
             "AWS_ACCESS_KEY_ID": "AKIDEXAMPLEEXAMPLE00",
             "AWS_SECRET_ACCESS_KEY": "made-up-for-the-benchmark",
             "AWS_REGION": REGION,
-            # A usual launch finds AWS's root among those compiled in, of which the lab's CA is none: reading one is next to nothing.
+            # A usual launch finds AWS's root among the compiled-in ones. The lab's CA isn't one of them, but reading one root takes no time.
             "AWS_CA_BUNDLE": str(self.work / ("ca.pem" if tool.one_root else "bundle.pem")),
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
     def check(self, tool, count):
-        """Runs the tool once; returns None if every value is correct, else the error."""
+        """Runs the tool once. Returns None if every value is correct, and the error otherwise."""
         self.go_to(NEAR)
         command = [*tool.arguments(count), "/usr/bin/env"]
         run = subprocess.run(command, env=self.environment(tool), capture_output=True, text=True, timeout=120)
@@ -130,7 +130,7 @@ class Lab:
         return (run.stderr.strip().splitlines() or [f"status {run.returncode}, or a wrong value"])[-1]
 
     def count(self, arguments, environment):
-        """The requests, connections and peak memory of one run. Python is too large itself to tell the memory."""
+        """The requests, connections and peak memory of one run. GNU time reports the memory, because Python itself uses too much."""
         server, out = self.go_to(NEAR), self.work / "time.out"
         server.ask("reset")
         subprocess.run([TIME, "-q", "-f", "%M", "-o", str(out), *arguments], env=environment, check=True)
@@ -150,8 +150,8 @@ class Lab:
         return statistics.median(sample.wall for sample in samples), statistics.median(sample.read for sample in samples)
 
     def compare(self, place, launches, rounds):
-        """Times launches (arguments and environment, by key) in rounds, each in an order of its own, so that a change of the machine's
-        speed meets all. Returns quartiles of the wall time in ms, and medians of the CPU time in ms and of page faults."""
+        """Times launches (arguments and environment, by key) in rounds. Each round has another order, so that a change of the machine's
+        speed affects all launches. Returns quartiles of the wall time in ms, and medians of the CPU time in ms and of page faults."""
         self.go_to(place)
         # The first run fills the cache.
         warm = {key: [timed(*launch), timed(*launch)][1] for key, launch in launches.items()}
@@ -164,7 +164,7 @@ class Lab:
         return {key: summary(samples[key]) for key in launches}
 
     def rest(self, tool):
-        """The usage of the process that stays with `--on-rotation`, and its context switches in REST seconds."""
+        """What the process that stays with `--on-rotation` uses, and its context switches in REST seconds."""
         self.go_to(NEAR)
         command = [*tool.arguments(1)[:-1], "--on-rotation", "restart", "--", "/bin/sh", "-c", "echo; exec sleep 1000"]
         with subprocess.Popen(command, env=self.environment(tool), stdout=subprocess.PIPE) as parent:
@@ -240,7 +240,7 @@ def switches(pid):
 
 
 def settled(pid):
-    """Waits until the command's own processes are all there, and returns the usage."""
+    """Waits until all of the command's own processes exist, and returns the usage."""
     before = usage(pid)
     while True:
         time.sleep(0.3)

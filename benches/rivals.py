@@ -23,7 +23,7 @@ def value(number):
 
 
 def text(number):
-    """A secret for tools that import all keys: its only key is the variable's name, and its value the same."""
+    """A secret for tools that import all keys. Its only key is the name of the variable, with the same value."""
     return f"texts/{number}"
 
 
@@ -32,7 +32,7 @@ def name(number):
 
 
 class Tool:
-    """A tool with `one_root` trusts the lab's CA alone; every other one reads the bundle."""
+    """A compared tool. With `one_root` it trusts only the lab's CA, and otherwise it reads the bundle."""
 
     def __init__(self, key, title, arguments, one_root=False, size=None, version="", counts=COUNTS):
         self.key, self.title, self.arguments, self.counts = key, title, arguments, counts
@@ -40,7 +40,7 @@ class Tool:
 
 
 def find(binary, other, floor, work, skipped, only):
-    """The tools that are available. The reasons for which others are not are added to `skipped`."""
+    """The tools that are available. For each other tool, the reason is added to `skipped`."""
     cache = tempfile.mkdtemp(prefix="secrets-exec-bench-", dir="/dev/shm")
     atexit.register(shutil.rmtree, cache, ignore_errors=True)
     tools = [
@@ -135,7 +135,7 @@ def vals(work):
 
 
 def script(work, stem, interpreter, lines):
-    """Writes one script for each count; the arguments are the interpreter's and the script's path."""
+    """Writes one script for each count. The arguments are the paths of the interpreter and of the script."""
 
     def arguments(count):
         path = work / f"{stem}-{count}"

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Rotates a secret many times under load, and compares what secrets-exec uses early and at the end; `make soak` calls this.
+"""Rotates a secret many times under load, and compares what secrets-exec uses early and at the end. `make soak` calls this.
 
-`soak.py BINARY [ROTATIONS]` rotates with `--on-rotation restart` and with `signal=HUP`, side by side, once a second each. It fails if a
+`soak.py BINARY [ROTATIONS]` rotates with `--on-rotation restart` and with `signal=HUP`, both at the same time, once a second each. It fails if a
 rotation is lost, if descriptors or processes grow, if memory grows by more than 256 KiB between the tenth part of the rotations and all
-of them, or if at the end the process that stays has more than one thread, MOST_RESIDENT or MOST_ANONYMOUS, or is woken up at rest. Linux
-alone: it reads /proc.
+of them, or if at the end the process that stays has more than one thread, MOST_RESIDENT or MOST_ANONYMOUS, or is woken up at rest. It
+reads /proc, so it runs only on Linux.
 """
 
 import collections
@@ -28,8 +28,8 @@ SLACK = 256  # KiB
 MOST_RESIDENT = 5 * 1024  # KiB
 MOST_ANONYMOUS = 700  # KiB
 MOST_SECONDS = 60  # a rotation takes one
-# Prints its value at each start, or that of the file at each HUP. The process in the background becomes an orphan when the shell ends
-# first. `read` waits without another process, which a signal to the group could miss.
+# Prints its value at each start, or the value in the file at each HUP. The process in the background becomes an orphan if the shell ends
+# first. `read` waits without starting another process, which a signal to the group could miss.
 WAIT = 'sleep 1000 & exec 3<>fifo; trap "exit 0" TERM; '
 RESTARTED = WAIT + 'echo "$K"; while :; do read -r _ <&3; done'
 SIGNALLED = WAIT + 'trap "cat value; echo" HUP; cat value; echo; while :; do read -r _ <&3; done'

@@ -1,5 +1,5 @@
 #!/bin/sh
-# A placeholder for your program: it prints its variables, and only the length of secret ones.
+# A placeholder for your program. It prints its variables, but only the length of secret ones.
 set -u
 
 echo "app: process $$ has these variables:"

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""The crates that a target's binary is built from, as licence notices or as an SBOM (CycloneDX 1.5), on standard output.
+"""Prints which crates a target's binary is built from, as licence notices or as an SBOM (CycloneDX 1.5).
 
     packaging/crates.py notices TARGET
     packaging/crates.py sbom TARGET BINARY
 
-The list is `cargo tree`'s: normal dependencies with the features that a build turns on, procedural macros included;
-what only builds scripts or tests is not among them. Rust's standard library, musl and an unwinder are linked too, and added
-here.
+The list comes from `cargo tree`: the normal dependencies with the features that a build turns on, including procedural
+macros. Crates that are used only by build scripts or tests are left out. Rust's standard library, musl and an unwinder are
+linked into the binary, too, so they are added.
 """
 
 import datetime
@@ -33,7 +33,7 @@ def is_native(target):
 
 
 def musl(target):
-    """The version of musl, as the library of Rust's or Zig's has it that is linked."""
+    """Returns the version of musl in the library that is linked, which is Rust's or Zig's."""
     if is_native(target):
         library = Path(output_of("rustc", "--print", "target-libdir", "--target", target), "self-contained/libc.a")
         return re.search(rb"\0(\d+\.\d+\.\d+)\0", library.read_bytes())[1].decode()
@@ -47,7 +47,7 @@ def cargo(*arguments):
 
 
 def packages(target):
-    """The package of this directory, and those of registries that it is built from, in the order of their names."""
+    """Returns the package of this directory, the packages from registries that it is built from, sorted by name, and who depends on whom."""
     tree = cargo("tree", "--edges=normal", "--target", target, "--prefix=none", "--format={p}")
     used = {tuple(line.split()[:2]) for line in tree.splitlines() if line}
     metadata = json.loads(cargo("metadata", "--format-version=1", "--filter-platform", target))
@@ -73,7 +73,7 @@ def name_and_version(package):
 
 
 def licence_texts(package):
-    """The licence files anywhere in the crate, since vendored sources have their own."""
+    """Returns the texts of all licence files in the crate. Vendored sources can have their own, so all folders are searched."""
     directory = Path(package["manifest_path"]).parent
     named = [
         path
@@ -87,21 +87,21 @@ def licence_texts(package):
 
 def standard_text(package):
     if "MIT" not in re.split(r"\W+", package["license"]):
-        sys.exit(f"{package['name']}: no licence file, and no standard text for {package['license']}")
+        sys.exit(f"{package['name']}: it has no licence file, and we have no standard text for {package['license']}")
     ours = (ROOT / "LICENSE-MIT").read_text()
     authors = ", ".join(package["authors"]) or f"the authors of {package['name']} ({package['repository']})"
     return re.sub(r"^Copyright .*$", f"Copyright (c) {authors}", ours, flags=re.MULTILINE).strip()
 
 
 def notices(target):
-    """Each licence text once, below the names of the crates that it came with."""
+    """Prints each licence text once, below the names of the crates that have it."""
     _, others, _ = packages(target)
     crates_by_text = {}
     without_text = []
     for package in others:
         texts = licence_texts(package)
         for text in texts:
-            # The same text with another width of lines is the same.
+            # Texts that only differ in their line breaks are the same.
             key = " ".join(text.split())
             crates_by_text.setdefault(key, (text, []))[1].append(package)
         if not texts:
@@ -124,7 +124,7 @@ def notices(target):
 
 
 def checksums():
-    """SHA-256 of each crate's archive, from Cargo.lock."""
+    """Returns the SHA-256 of each crate's archive, from Cargo.lock."""
     blocks = (ROOT / "Cargo.lock").read_text().split("[[package]]")
     found = {}
     for block in blocks:
@@ -135,7 +135,7 @@ def checksums():
 
 
 def purl(package):
-    # `+` of a version is percent-encoded in a package URL.
+    # In a package URL, the `+` of a version is percent-encoded.
     return f"pkg:cargo/{package['name']}@{package['version'].replace('+', '%2B')}"
 
 
@@ -148,7 +148,7 @@ def component(package, kind, checksum):
         "purl": purl(package),
     }
     if package["license"]:
-        # A slash between two licences is Cargo's older way to write OR.
+        # Cargo's older way to write OR is a slash between two licences.
         described["licenses"] = [{"expression": package["license"].replace("/", " OR ")}]
     if checksum:
         described["hashes"] = [{"alg": "SHA-256", "content": checksum}]
@@ -160,7 +160,7 @@ def component(package, kind, checksum):
 
 
 def linked(target):
-    """The libraries that are linked and are no crates of Cargo.lock."""
+    """Yields the libraries that are linked, but are not crates in Cargo.lock."""
     release = output_of("rustc", "--version").split()[1]
     yield {
         "type": "library",
@@ -223,7 +223,7 @@ def sbom(target, binary):
         + libraries,
         "dependencies": dependencies,
     }
-    # Of the contents, so that the same build has the same number.
+    # The number is made from the contents, so that the same build always has the same number.
     document["serialNumber"] = "urn:uuid:" + str(uuid.uuid5(uuid.NAMESPACE_URL, json.dumps(document)))
     json.dump(document, sys.stdout, indent=2)
     print()

@@ -1,4 +1,7 @@
-//! Execution of the command: its lookup in its own PATH as execvp(3) does it, the limits on its environment, and `execve`.
+//! The command: its look-up in PATH as execvp(3) does it, the kernel's limits, and `execve`.
+//!
+//! The look-up comes before any request, so that a typo in the command costs no time. `execve` is the last step of a launch. Most of this file
+//! words what went wrong, because the kernel only says "no such file" or "exec format error".
 
 use std::convert::Infallible;
 use std::ffi::{CString, OsStr};
@@ -16,14 +19,15 @@ use nix::unistd::{AccessFlags, SysconfVar, execve, faccessat, sysconf};
 use crate::model::env_name::assigned_name;
 use crate::model::environment::{CommandLine, Environment, Limits};
 use crate::model::problem::{Problem, Status};
-use crate::system::os_error::{describe, errno};
+use crate::system::os_error::{errno, errno_text};
 use crate::system::signals;
 
-/// The path of a file whose mode allows this process to execute it.
+/// The path of a file that this process may execute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program(pub CString);
 
 impl Program {
+    /// Returns the path.
     pub fn as_path(&self) -> &Path {
         Path::new(OsStr::from_bytes(self.0.as_bytes()))
     }
@@ -32,31 +36,33 @@ impl Program {
 /// The search path if PATH is not set, as in musl's execvp(3).
 const DEFAULT_PATH: &str = "/usr/local/bin:/bin:/usr/bin";
 
-/// Finds `program` in `path`, the command's PATH. A name with a slash is a path itself.
+/// Finds the program of the command in `path`, the PATH that the command will have. A name with a slash is a path already, so PATH doesn't matter.
+/// The program isn't started, and only the metadata of files is read.
 ///
 /// # Errors
-/// When no file has the name, or none of them can be executed; the error has the first one.
-pub fn find(program: &OsStr, path: Option<&OsStr>) -> Result<Program, Problem> {
+/// If there isn't such a file. Also if there are such files, but none of them can be executed. In this case, the error names the first one.
+pub fn find_program(program: &OsStr, path: Option<&OsStr>) -> Result<Program, Problem> {
     let name = program.to_string_lossy();
     if program.as_bytes().contains(&b'/') {
         let file = Path::new(program);
         return examine(file).map_err(|errno| match errno {
+            // In NAME=/value, which assigns a variable, the value may be a password, so the path is not shown.
             errno if errno == Errno::ENOENT || assigned_name(&name).is_some() => {
-                not_found(&name, None)
+                not_found_problem(&name, None)
             }
-            errno => cannot_execute(file, errno),
+            errno => not_executable_problem(file, errno),
         });
     }
     if program.is_empty() {
         return Err(
             Problem::new(Status::NotFound, "the command after `--` is empty")
-                .help("if you wrote a variable there, such as \"$COMMAND\", set it"),
+                .help("if it comes from a variable such as \"$COMMAND\", set that variable"),
         );
     }
     let path = path.unwrap_or(OsStr::new(DEFAULT_PATH));
-    let mut refused = None;
+    let mut not_executable = None;
     for directory in path.as_bytes().split(|byte| *byte == b':') {
-        // An empty element means the working directory.
+        // An empty part of PATH means the working directory.
         let directory = if directory.is_empty() {
             OsStr::new(".")
         } else {
@@ -65,31 +71,34 @@ pub fn find(program: &OsStr, path: Option<&OsStr>) -> Result<Program, Problem> {
         let file = Path::new(directory).join(program);
         match examine(&file) {
             Ok(program) => return Ok(program),
-            Err(errno @ (Errno::EACCES | Errno::EISDIR)) if refused.is_none() => {
-                refused = Some(cannot_execute(&file, errno));
+            Err(errno @ (Errno::EACCES | Errno::EISDIR)) if not_executable.is_none() => {
+                not_executable = Some(not_executable_problem(&file, errno));
             }
             Err(_) => {}
         }
     }
-    let refused = refused.filter(|_| !BUILTINS.contains(&&*name));
-    Err(refused.unwrap_or_else(|| not_found(&name, Some(path))))
+    // Every directory in PATH has the entry ".", which is a directory.
+    let not_executable = not_executable.filter(|_| !BUILTINS.contains(&&*name));
+    Err(not_executable.unwrap_or_else(|| not_found_problem(&name, Some(path))))
 }
 
-/// Commands that only a shell has.
+/// Commands that exist only in a shell.
 const BUILTINS: [&str; 7] = [".", "cd", "eval", "exec", "export", "source", "ulimit"];
 
-fn cannot_execute(file: &Path, why: Errno) -> Problem {
+/// Returns the problem for a file that exists, but can't be executed.
+fn not_executable_problem(file: &Path, why: Errno) -> Problem {
     let file = file.display();
     let text = match why {
         Errno::EISDIR => format!("\"{file}\" is a directory, not a program"),
-        why => format!("\"{file}\" can't be executed: {}", describe(why)),
+        why => format!("\"{file}\" can't be executed: {}", errno_text(why)),
     };
     let help = format!("make it executable: chmod +x {file}; in a Dockerfile: COPY --chmod=755");
     Problem::new(Status::NotExecutable, text).replace_help((why == Errno::EACCES).then_some(help))
 }
 
-/// Returns the problem of a command that does not exist: a path that leads to no file, or a name that is not in `path`.
-fn not_found(command: &str, path: Option<&OsStr>) -> Problem {
+/// Returns the problem for a command that doesn't exist. `path` is the PATH in which its name was looked up, and `None` if the command is a path
+/// itself.
+fn not_found_problem(command: &str, path: Option<&OsStr>) -> Problem {
     let no_program = format!("there is no program named \"{command}\"");
     let is_syntax = command.contains(|c| "$|&;<>`*('\"".contains(c));
     let (text, help) = if let Some(name) = assigned_name(command) {
@@ -100,8 +109,8 @@ fn not_found(command: &str, path: Option<&OsStr>) -> Problem {
         )
     } else if BUILTINS.contains(&command) {
         (
-            format!("\"{command}\" is not a program, but a command of the shell"),
-            format!("write: -- sh -c '{command} …'"),
+            format!("\"{command}\" is a shell builtin, not a program"),
+            format!("leave it out, or start a shell: -- sh -c '{command} …'"),
         )
     } else if is_syntax {
         let script = if command.contains('\'') {
@@ -120,52 +129,63 @@ fn not_found(command: &str, path: Option<&OsStr>) -> Problem {
             format!("leave out the quotes: -- {command}; in a JSON array: \"{words}\""),
         )
     } else {
-        return not_there(command, path);
+        return missing_program_problem(command, path);
     };
     Problem::new(Status::NotFound, text).help(help)
 }
 
-/// Returns the same problem for a command that looks like a program.
-fn not_there(command: &str, path: Option<&OsStr>) -> Problem {
+/// Returns the problem for a command that looks like the name or the path of a program, but doesn't exist.
+fn missing_program_problem(command: &str, path: Option<&OsStr>) -> Problem {
     let text = match path {
         Some(_) => format!("the command \"{command}\" was not found in PATH"),
         None if command == "/bin/sh" => "this image has no /bin/sh".to_owned(),
         None => format!("the file \"{command}\" does not exist"),
     };
-    let problem = Problem::new(Status::NotFound, text);
-    let problem = match path {
-        Some(path) => problem.note(format!("PATH is {}", path.to_string_lossy())),
-        None => problem,
-    };
+    let mut problem = Problem::new(Status::NotFound, text);
+    if let Some(path) = path {
+        problem = problem.note(format!("PATH is {}", path.to_string_lossy()));
+    }
     if matches!(command, "sh" | "/bin/sh") {
-        problem.help("write CMD as an array, which needs no shell: CMD [\"node\", \"app.js\"]")
+        problem
+            .help("write CMD as an array, which doesn't need a shell: CMD [\"node\", \"app.js\"]")
+    } else if command.starts_with('-') {
+        problem.help(
+            "the first word after `--` must be the program: in a container, repeat the image's ENTRYPOINT there; write the options of secrets-exec before `--`",
+        )
     } else if path.is_some() && Path::new(command).is_file() {
         problem.help(format!("for the file in this directory, write ./{command}"))
+    } else if path.is_some() {
+        problem.help("install the program here or in the image, or write its full path")
     } else {
         problem
     }
 }
 
+/// Returns the path of a file that exists, isn't a directory and may be executed.
+///
+/// # Errors
+/// EISDIR for a directory, EACCES for a file that this process may not execute, and otherwise the error of stat(2).
 fn examine(file: &Path) -> Result<Program, Errno> {
     let metadata = fs::metadata(file).map_err(|error| errno(&error))?;
     if metadata.is_dir() {
         return Err(Errno::EISDIR);
     }
-    // Only EACCES counts: old seccomp profiles refuse faccessat2(2) itself with another errno, and execve checks again.
+    // Other errors are ignored: old seccomp profiles don't allow faccessat2(2), and execve checks the permission again.
     if faccessat(AT_FDCWD, file, AccessFlags::X_OK, AtFlags::AT_EACCESS) == Err(Errno::EACCES) {
         return Err(Errno::EACCES);
     }
-    // No path with a NUL passes stat(2).
+    // stat(2) has accepted the path, so it doesn't contain a NUL.
     CString::new(file.as_os_str().as_bytes())
         .map(Program)
         .map_err(|_| Errno::EINVAL)
 }
 
-/// Replaces the process with `program`, which inherits the process id, the signal mask and dispositions that this process inherited,
-/// and `descriptors` despite FD_CLOEXEC. A held signal that is pending ends the process instead.
+/// Replaces this process with the program, which keeps the process id, and gets the signal mask and the signal actions that this process was started
+/// with. The program also inherits `descriptors`, which lose FD_CLOEXEC for this purpose. If a termination signal has come that was held back, it
+/// ends this process instead.
 ///
 /// # Errors
-/// When execve fails; the process continues.
+/// If execve fails. In that case, the process continues, and holds signals back again.
 pub fn exec<'a>(
     program: &Program,
     command: &CommandLine,
@@ -178,11 +198,12 @@ pub fn exec<'a>(
     signals::restore();
     let errno = execute(program, command, environment);
     signals::hold();
-    Err(not_executed(program, environment, errno))
+    Err(exec_problem(program, errno))
 }
 
-/// Returns the problem of an execve that failed, although the file exists.
-fn not_executed(program: &Program, environment: &Environment, why: Errno) -> Problem {
+/// Returns the problem for an execve that failed although the file exists. Reads the first line of the file, because ENOENT can also be about the
+/// interpreter in this line, or about the dynamic loader of a program.
+fn exec_problem(program: &Program, why: Errno) -> Problem {
     let file = program.as_path().display();
     let first_line = first_line(program).unwrap_or_default();
     let interpreter = first_line.strip_prefix(b"#!").map(String::from_utf8_lossy);
@@ -208,27 +229,21 @@ fn not_executed(program: &Program, environment: &Environment, why: Errno) -> Pro
             "it may be for another architecture: build it for this one (docker build --platform)"
                 .to_owned(),
         ),
-        (Errno::E2BIG, _) => (
-            format!(
-                "the variables and arguments of the command are too long together; the longest variable is {}",
-                environment.longest()
-            ),
-            "pass on fewer variables, with --clean-env or --unset".to_owned(),
-        ),
-        (why, _) => return cannot_execute(program.as_path(), why),
+        (why, _) => return not_executable_problem(program.as_path(), why),
     };
     Problem::new(Status::NotExecutable, text).help(help)
 }
 
-/// Calls execve, for a script without a `#!` line with /bin/sh, as shells and glibc's execvp do; musl's does not.
+/// Calls execve, and returns the error if that fails. A script without a `#!` line is run by /bin/sh, as shells and glibc's execvp do it. (musl's
+/// execvp doesn't.)
 fn execute(program: &Program, command: &CommandLine, environment: &Environment) -> Errno {
-    // Arguments of this process have no NUL.
+    // The words were arguments of this process, so they can't contain a NUL.
     let arguments = command
         .arguments()
         .filter_map(|argument| CString::new(argument.as_bytes()).ok());
     let arguments: Vec<_> = arguments.collect();
     let Err(errno) = execve(&program.0, &arguments, &environment.0);
-    // The first line of a script has no NUL; the header of a program for another machine has some.
+    // The first line of a script doesn't contain a NUL, but the header of a program for another machine does.
     if errno != Errno::ENOEXEC || !first_line(program).is_ok_and(|line| !line.contains(&0)) {
         return errno;
     }
@@ -238,19 +253,23 @@ fn execute(program: &Program, command: &CommandLine, environment: &Environment) 
     errno
 }
 
-/// Returns the first line of a file, with its end.
+/// Returns the first line of a file, with its line feed. If the line is longer than a limit, returns only its beginning.
+///
+/// # Errors
+/// If the file can't be read, because the user may only execute it, for example.
 fn first_line(program: &Program) -> io::Result<Vec<u8>> {
-    /// The limit for the length of the first line, so that a large program is not read to its end.
+    /// The maximum length of the line, so that a large program isn't read to its end.
     const LONGEST: u64 = 1024 * 1024;
     let mut line = Vec::new();
     BufReader::new(File::open(program.as_path())?.take(LONGEST)).read_until(b'\n', &mut line)?;
     Ok(line)
 }
 
-/// Returns the limits of execve(2), "Limits on size of arguments and environment", in bytes. Where the kernel has others, execve itself fails.
-pub fn limits() -> Limits {
-    let page = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
-    let page = page.and_then(|size| usize::try_from(size).ok());
+/// Returns Linux's limits for arguments and environment (execve(2), "Limits on size of arguments and environment"). If another system has lower
+/// limits, execve itself fails.
+pub fn argument_limits() -> Limits {
+    let page_size = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
+    let page = page_size.and_then(|size| usize::try_from(size).ok());
     let stack = match getrlimit(Resource::RLIMIT_STACK) {
         Ok((RLIM_INFINITY, _)) | Err(_) => usize::MAX,
         Ok((soft, _)) => usize::try_from(soft).unwrap_or(usize::MAX),
@@ -258,7 +277,8 @@ pub fn limits() -> Limits {
     limits_on_linux(page.unwrap_or(4096), stack)
 }
 
-/// Returns the limits for the size of a page and the soft limit of the stack, in bytes.
+/// Returns the limits for a page size and a soft limit of the stack, both in bytes. All strings together can have a quarter of the stack, but at
+/// least 128 KiB and at most 6 MiB.
 fn limits_on_linux(page: usize, stack: usize) -> Limits {
     Limits {
         string: 32 * page,
@@ -271,7 +291,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_string_may_have_32_pages_of_4_or_64_kib_whatever_the_stack() {
+    fn the_limit_of_one_variable_follows_the_page_size_and_not_the_stack() {
         for (page, stack, string, total) in [
             (4 << 10, 8 << 20, 128 << 10, 2 << 20),
             (64 << 10, 8 << 20, 2 << 20, 2 << 20),
@@ -288,10 +308,10 @@ mod tests {
     }
 
     #[test]
-    fn the_error_has_the_first_of_several_files_that_cannot_be_executed() {
-        let refused = |path: &str| find("passwd".as_ref(), Some(path.as_ref())).unwrap_err();
+    fn the_error_names_the_first_of_several_files_that_cannot_be_executed() {
+        let error = |path: &str| find_program("passwd".as_ref(), Some(path.as_ref())).unwrap_err();
         assert!(
-            refused("/etc:/etc/../etc")
+            error("/etc:/etc/../etc")
                 .text
                 .starts_with("\"/etc/passwd\" can't be executed")
         );

@@ -6,14 +6,14 @@
 //! environ ┘  files           pure         async, I/O            pure                 files         pure        never returns
 //! ```
 //!
-//! The model is the data on the arrows; each stage is an arrow; the commands put the stages in order.
-//! `model` and `resolve` are functions from value to value; `input` reads files; `backend` uses the network and may run a
-//! credential process. ARCHITECTURE.md has the table of the modules that each may import.
+//! The model is the data on the arrows. Each stage is an arrow, and the commands run the stages in order. `model` and `resolve` are functions from
+//! value to value, `input` reads files, and `backend` uses the network and may run a credential process. ARCHITECTURE.md has the table that says
+//! which module may import which.
 
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]
 compile_error!("secrets-exec runs on Linux and macOS");
 
-// Grouped by layer: the data, the parts that stages share, the stages, the report, the commands.
+// The modules are grouped by layer: the data, the parts that several stages use, the stages, the report, and the commands.
 mod model;
 
 mod net;
@@ -54,12 +54,12 @@ use model::inherited::Inherited;
 use model::problem::Status;
 use report::{Report, terminal};
 
-/// Runs secrets-exec with `arguments`, without the program's own name, and `environment`.
+/// Runs secrets-exec. The arguments come without the name of the program itself.
 ///
-/// A successful launch becomes the command. Otherwise this process ends with status 0 after help or version, with `--on-rotation` with
-/// the command's exit status, or with one of docs/reference.md (sysexits(3)).
+/// A successful launch becomes the command. With `--on-rotation`, this process stays, and ends with the exit status of the command. Every other
+/// subcommand ends with 0, and a failure with a status of docs/reference.md (sysexits(3)).
 pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString, OsString)>) -> ! {
-    // First of all: what is printed on a credential's connection would become the credential.
+    // This comes first, because anything that is printed on the connection of a credential would become the credential.
     if let Err(status) = take_connection(&arguments) {
         finish(Ok(status));
     }
@@ -69,9 +69,9 @@ pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString
     finish(dispatch(arguments, &inherited))
 }
 
-/// Runs the command that the arguments name, and returns the exit status.
+/// Runs the launch or the subcommand that the arguments name. Returns the exit status, unless this process becomes the command.
 fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<u8, Report> {
-    let invocation = cli::parse(arguments, inherited);
+    let invocation = cli::parse_command_line(arguments, inherited);
     let invocation = invocation.map_err(|errors| errors.into_iter().collect::<Report>())?;
     refuse_others(&invocation)?;
     let done = match invocation {

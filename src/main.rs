@@ -1,11 +1,12 @@
-//! The binary, the only place that reads argv and the environment of the process.
+//! The binary, which passes the arguments and the environment of the process to the library. No other file reads them. With musl, it also replaces
+//! the allocators.
 
-/// With musl's own allocator a launch with many secrets takes a quarter longer.
+/// Replaces musl's own allocator, with which a launch with many secrets takes a quarter longer.
 #[cfg(target_env = "musl")]
 #[global_allocator]
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
-/// The memory of aws-lc, from the same allocator: musl's maps and unmaps pages all the time.
+/// Lets aws-lc use the same allocator, because musl's own maps and unmaps pages all the time.
 #[cfg(target_env = "musl")]
 mod aws_lc_memory {
     #![allow(unsafe_code, reason = "an allocator for C")]
@@ -14,21 +15,24 @@ mod aws_lc_memory {
     use std::ffi::{c_char, c_int, c_void};
     use std::ptr;
 
-    /// The length of what precedes each allocation: its whole length, at the alignment that C's malloc has.
+    /// The length of the header of each allocation. The header holds the length of the whole allocation. This is also the alignment of malloc(3).
     const HEADER: usize = 16;
 
-    /// To be called before aws-lc's first allocation. Returns false if there was one.
+    /// Makes aws-lc use the functions of this module. Must be called before aws-lc allocates memory for the first time. Returns false if it is too
+    /// late.
     pub fn set() -> bool {
-        // SAFETY: the functions do what those of C do. No other thread exists yet.
+        // SAFETY: the functions behave as malloc(3), realloc(3) and free(3) do. There isn't another thread yet.
         unsafe {
             aws_lc_sys::CRYPTO_set_mem_functions(Some(allocate), Some(reallocate), Some(free)) == 1
         }
     }
 
+    /// Returns the layout of an allocation with its header. Returns `None` if the allocation would be too long.
     fn layout(length: usize) -> Option<Layout> {
         Layout::from_size_align(length, HEADER).ok()
     }
 
+    /// Allocates memory as malloc(3) does. Returns a null pointer if there is not enough memory.
     extern "C" fn allocate(size: usize, _: *const c_char, _: c_int) -> *mut c_void {
         let Some(layout) = size.checked_add(HEADER).and_then(layout) else {
             return ptr::null_mut();
@@ -44,6 +48,8 @@ mod aws_lc_memory {
         }
     }
 
+    /// Moves an allocation to new memory of another length, as realloc(3) does, and overwrites the old memory. Returns a null pointer if there is not
+    /// enough memory. The old allocation stays in that case.
     unsafe extern "C" fn reallocate(
         old: *mut c_void,
         size: usize,
@@ -62,7 +68,7 @@ mod aws_lc_memory {
         new
     }
 
-    /// Wipes the memory first, as aws-lc does by default.
+    /// Frees memory as free(3) does, but overwrites the memory first, as aws-lc does by default.
     unsafe extern "C" fn free(memory: *mut c_void, _: *const c_char, _: c_int) {
         if memory.is_null() {
             return;

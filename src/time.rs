@@ -1,5 +1,8 @@
-//! The deadline of a resolution, which is a point in time `--timeout` after its beginning, and the progress until then: what is awaited,
-//! the last reason for that, warnings, and the events that `-vv` prints.
+//! The deadline of a resolution, and its progress.
+//!
+//! The deadline is `--timeout` after the beginning. Everything that waits asks the deadline how much time is left. ARCHITECTURE.md, "Time", shows it
+//! together with the other limits of a launch. The progress is what the resolution waits for now, why the last attempt failed, and what is printed
+//! about that: warnings, and the events of `-vv`. The worker changes both, and the main thread reads them while it waits.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,13 +13,14 @@ use tokio::time::Instant;
 
 use crate::model::options::Options;
 
-/// A deadline. Clones share one state.
+/// The deadline of a resolution. All clones have the same state.
 #[derive(Clone, Debug)]
 pub struct Deadline {
     times: Arc<Mutex<Times>>,
     progress: Progress,
 }
 
+/// The moments and durations that a deadline is computed from.
 #[derive(Clone, Copy, Debug)]
 struct Times {
     begun: Instant,
@@ -24,86 +28,86 @@ struct Times {
     timeout: Duration,
     /// `--wait`
     wait: Option<Duration>,
-    /// `None` during a question to the user.
+    /// The deadline itself. `None` while the user is being asked for something, because the time for an answer isn't limited.
     end: Option<Instant>,
-    /// An earlier end of what runs now, after which something else may give the values.
+    /// An earlier end for what runs now, set by [`Deadline::limited`]. When it is over, something else may provide the values, such as the cache.
     limit: Option<Instant>,
 }
 
 impl Deadline {
-    /// Starts the timeout.
+    /// Creates a deadline that begins now.
     pub fn new(timeout: Duration) -> Self {
         let begun = Instant::now();
-        let times = Times {
-            begun,
-            timeout,
-            wait: None,
-            end: Some(begun + timeout),
-            limit: None,
-        };
         Self {
-            times: Arc::new(Mutex::new(times)),
+            times: Arc::new(Mutex::new(Times {
+                begun,
+                timeout,
+                wait: None,
+                end: Some(begun + timeout),
+                limit: None,
+            })),
             progress: Progress::default(),
         }
     }
 
-    /// Applies `--timeout`, which still counts from the beginning, and `--wait`. With `-vv`, `trace` prints the events from here on.
+    /// Applies `--timeout` and `--wait`. The timeout still begins at the moment when the deadline was created. With `-vv`, `trace` prints the events
+    /// from now on.
+    ///
+    /// This function is called again when the declarations have been read, because a declaration can set these options, too.
     pub fn set_options(&self, options: &Options, trace: fn(&str)) {
         let mut times = self.lock();
         times.timeout = options.timeout;
         times.wait = options.wait;
         times.end = Some(times.begun + options.timeout);
-        self.progress.change(|state| {
+        self.progress.with_state(|state| {
             state.trace = options.trace.then_some(trace);
         });
     }
 
-    /// The time since the beginning.
+    /// Returns the time since the beginning.
     pub fn elapsed(&self) -> Duration {
         self.lock().begun.elapsed()
     }
 
-    /// The end of the resolution, whatever is limited now; `None` during a question to the user.
+    /// Returns the time at which the resolution ends, even if [`Self::limited`] has set an earlier end for what runs now. Returns `None` while the
+    /// user is being asked for something.
     pub fn end(&self) -> Option<Instant> {
         self.lock().end
     }
 
-    /// The time that is left.
+    /// Returns the time that is left for what runs now. While the user is being asked for something, this is the whole timeout.
     pub fn left(&self) -> Duration {
         let times = *self.lock();
         let Some(end) = times.end else {
             return times.timeout;
         };
-        times
-            .limit
-            .map_or(end, |limit| limit.min(end))
-            .saturating_duration_since(Instant::now())
+        let end = times.limit.map_or(end, |limit| limit.min(end));
+        end.saturating_duration_since(Instant::now())
     }
 
-    /// The time that is left at most: until `--wait` is over, another try may begin, with a deadline of its own.
+    /// Returns the longest time that the resolution can still take. As long as the time of `--wait` isn't over, another try can begin, and it has the
+    /// whole `--timeout`. Without `--wait`, this is the time until the deadline.
     pub fn longest_left(&self) -> Duration {
-        let Times {
-            begun,
-            timeout,
-            wait,
-            ..
-        } = *self.lock();
-        let wait_left = wait.and_then(|wait| wait.checked_sub(begun.elapsed()));
+        let times = *self.lock();
+        let wait_left = times
+            .wait
+            .and_then(|wait| wait.checked_sub(times.begun.elapsed()));
         match wait_left {
-            Some(wait_left) => wait_left.saturating_add(timeout),
+            Some(wait_left) => wait_left.saturating_add(times.timeout),
             None => self.left(),
         }
     }
 
-    /// Starts the timeout again.
+    /// Starts the timeout again, for another try, and removes the limit of [`Self::limited`].
     pub fn restart(&self) {
         let mut times = self.lock();
         times.end = Some(Instant::now() + times.timeout);
         times.limit = None;
     }
 
-    /// Runs a future with at most `limit`, from this call, of the time that is left.
-    // No `async fn`, as `RetryBudget::within`.
+    /// Runs a future with a time limit that may end before the deadline. The limit begins with this call, not with the first poll of the future, and
+    /// is removed when the future is ready. If `limit` is `None`, only the deadline applies.
+    // This isn't an `async fn`, for the same reason as `RetryBudget::within`.
     pub fn limited<T>(
         &self,
         limit: Option<Duration>,
@@ -113,49 +117,53 @@ impl Deadline {
         future.inspect(|_| self.lock().limit = None)
     }
 
-    /// Asks the user `question`, whose time does not count.
+    /// Calls `question`, which asks the user something and waits for the answer. The deadline is extended by the time that this takes. Must not be
+    /// called within [`Self::limited`], whose limit would not be extended.
     pub fn asking<T>(&self, question: impl FnOnce() -> T) -> T {
         let left = self.left();
         self.lock().end = None;
         let answer = question();
-        let mut times = self.lock();
-        times.end = Some(Instant::now() + left);
-        times.limit = None;
+        self.lock().end = Some(Instant::now() + left);
         answer
     }
 
+    /// Returns the progress of this resolution.
     pub fn progress(&self) -> &Progress {
         &self.progress
     }
 
+    /// Locks the times. A panic of another thread ends the process, so a poisoned lock can be used.
     fn lock(&self) -> MutexGuard<'_, Times> {
         self.times.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The progress of a resolution. Clones share one state.
+/// The progress of a resolution. All clones have the same state.
 #[derive(Clone, Debug, Default)]
 pub struct Progress {
     state: Arc<Mutex<ProgressState>>,
 }
 
-/// The requests and files that are awaited now, and the last error.
+/// The things that a resolution waits for, and the reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Waiting {
-    /// The first [`LISTED`] things that are awaited, the earliest first.
+    /// The requests and files that are awaited, up to [`LISTED`] of them, with the earliest first.
     pub awaited: Vec<String>,
-    /// The number of the others.
+    /// The number of other requests and files that are awaited.
     pub others: usize,
-    /// The reason of the last attempt that failed.
+    /// The reason why the last attempt failed.
     pub reason: Option<String>,
 }
 
-/// The number of awaited things in a [`Waiting`] at most.
+/// The maximum number of requests and files that a [`Waiting`] lists.
 pub const LISTED: usize = 3;
 
+/// The state that all clones of a [`Progress`] share.
 #[derive(Debug, Default)]
 struct ProgressState {
+    /// The number of the last request or file that was awaited.
     next: u64,
+    /// The requests and files that are awaited now. The one with the lowest number has been awaited for the longest time.
     awaited: BTreeMap<u64, String>,
     reason: Option<String>,
     requests: usize,
@@ -164,7 +172,7 @@ struct ProgressState {
     trace: Option<fn(&str)>,
 }
 
-/// Something that is awaited until the value is dropped.
+/// A request or a file that is awaited. When this value is dropped, the wait is over.
 #[derive(Debug)]
 pub struct Awaited {
     number: u64,
@@ -173,7 +181,7 @@ pub struct Awaited {
 
 impl Drop for Awaited {
     fn drop(&mut self) {
-        self.progress.change(|state| {
+        self.progress.with_state(|state| {
             state.awaited.remove(&self.number);
             if state.awaited.is_empty() {
                 state.reason = None;
@@ -183,10 +191,10 @@ impl Drop for Awaited {
 }
 
 impl Progress {
-    /// Notes that `what` is awaited.
+    /// Notes that `what` is awaited, until the returned value is dropped. Messages about a long wait name it.
     #[must_use]
     pub fn awaits(&self, what: String) -> Awaited {
-        let number = self.change(|state| {
+        let number = self.with_state(|state| {
             state.next += 1;
             state.awaited.insert(state.next, what);
             state.next
@@ -197,51 +205,54 @@ impl Progress {
         }
     }
 
-    /// Notes why an attempt failed.
+    /// Notes why an attempt failed. The reason is forgotten when nothing is awaited any more.
     pub fn note_reason(&self, why: String) {
-        self.change(|state| state.reason = Some(why));
+        self.with_state(|state| state.reason = Some(why));
     }
 
-    /// Counts an attempt at a request.
+    /// Counts an attempt to send a request.
     pub fn count_request(&self) {
-        self.change(|state| state.requests += 1);
+        self.with_state(|state| state.requests += 1);
     }
 
-    /// The attempts at requests so far.
+    /// Returns the number of attempts so far, of all requests together.
     pub fn requests(&self) -> usize {
-        self.change(|state| state.requests)
+        self.with_state(|state| state.requests)
     }
 
     /// Adds a warning, which is printed once, at the end of the resolution.
     pub fn warn(&self, text: String) {
-        self.change(|state| state.warnings.insert(text));
+        self.with_state(|state| state.warnings.insert(text));
     }
 
+    /// Returns the warnings so far.
     pub fn warnings(&self) -> BTreeSet<String> {
-        self.change(|state| state.warnings.clone())
+        self.with_state(|state| state.warnings.clone())
     }
 
+    /// Returns what the resolution waits for now.
     pub fn waiting(&self) -> Waiting {
-        self.change(|state| Waiting {
+        self.with_state(|state| Waiting {
             awaited: state.awaited.values().take(LISTED).cloned().collect(),
             others: state.awaited.len().saturating_sub(LISTED),
             reason: state.reason.clone(),
         })
     }
 
-    /// True if events are traced.
+    /// True with `-vv`.
     pub fn is_traced(&self) -> bool {
-        self.change(|state| state.trace.is_some())
+        self.with_state(|state| state.trace.is_some())
     }
 
-    /// Traces an event.
+    /// Prints an event with `-vv`. Without `-vv`, `event` isn't called, so that its text isn't even made.
     pub fn trace(&self, event: impl FnOnce() -> String) {
-        if let Some(trace) = self.change(|state| state.trace) {
+        if let Some(trace) = self.with_state(|state| state.trace) {
             trace(&event());
         }
     }
 
-    fn change<T>(&self, change: impl FnOnce(&mut ProgressState) -> T) -> T {
+    /// Locks the state, and changes or reads it.
+    fn with_state<T>(&self, change: impl FnOnce(&mut ProgressState) -> T) -> T {
         change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -250,9 +261,9 @@ impl Progress {
 mod tests {
     use super::*;
 
-    /// The main thread ends the process at the end: a worker that is late for a limit still has an answer.
+    /// The main thread ends the process at the deadline, so it must not move: the answer of a worker that is late for a limit can still be used.
     #[test]
-    fn a_limit_shortens_the_time_that_is_left_and_leaves_the_end_where_it_is() {
+    fn a_limit_shortens_the_time_that_is_left_but_not_the_deadline() {
         let (minute, second) = (Duration::from_secs(60), Duration::from_secs(1));
         let deadline = Deadline::new(minute);
         let end = deadline.end();

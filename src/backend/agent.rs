@@ -1,4 +1,11 @@
-//! The client of the AWS Secrets Manager Agent, an HTTP service on this host that caches secrets.
+//! The backend of `--agent`: the AWS Secrets Manager Agent, an HTTP service on this host that reads and caches secrets for all programs.
+//!
+//! The agent reads with credentials of its own, so a request doesn't need any. Instead, it needs a token, which protects the agent against
+//! server-side request forgery. The token is sent only to this host, or over https. It goes directly to the agent, never through a proxy.
+//!
+//! The agent can do less than AWS: it reads from one region, doesn't read parameters, and assumes roles only since version 2.1.
+//! [`Agent::unsupported`] finds such requests before any is sent. After a denial by the agent, AWS is never asked instead, not even with
+//! `--agent-fallback`.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -6,7 +13,6 @@ use std::time::Duration;
 use futures_util::stream;
 use http::{HeaderName, HeaderValue, Request};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::Value;
 use tokio::time::Instant;
 
 use super::aws::{
@@ -20,6 +26,7 @@ use crate::model::answer::{
 };
 use crate::model::inherited::Inherited;
 use crate::model::problem::Problem;
+use crate::model::quoting::one_line;
 use crate::model::reference::{Locator, Store};
 use crate::model::url::HttpUrl;
 use crate::net::connections::{Connector, in_flight};
@@ -29,34 +36,34 @@ use crate::net::proxy::ProxySettings;
 use crate::system::os_error;
 use crate::time::Deadline;
 
-/// The file with the agent's token, which its installation creates: the last source that is tried.
+/// The file with the token, which the agent's installation creates. It is read if AWS_TOKEN is not set.
 const AGENT_TOKEN_FILE: &str = "/var/run/awssmatoken";
 
-/// The remedy without a token that the agent accepts.
+/// The remedy for a token that is missing, or that the agent does not accept.
 const TOKEN_REMEDY: &str = "set AWS_TOKEN to the token that the agent uses, or to its file: AWS_TOKEN=file:///path/to/token";
 
-/// The URL of the agent, and the token that it requires in each request, as a protection against server-side request forgery.
+/// The URL of the agent, and where its token comes from.
 #[derive(Clone, Debug)]
 pub struct AgentSettings {
     pub url: HttpUrl,
-    /// AWS_TOKEN: a token, or `file://` and the path of one.
+    /// The value of AWS_TOKEN: a token, or `file://` and the path of a file with one.
     token: Option<String>,
     /// True with `--agent-fallback`.
     pub has_fallback: bool,
 }
 
 impl AgentSettings {
-    /// Reads the variable that the agent's other clients read.
+    /// Reads AWS_TOKEN, as the agent's other clients do.
     ///
     /// # Errors
-    /// AWS_TOKEN is not UTF-8.
+    /// When AWS_TOKEN is not UTF-8.
     pub fn new(
         url: HttpUrl,
         has_fallback: bool,
         inherited: &Inherited,
     ) -> Result<Self, Vec<Problem>> {
         let mut reader = VariableReader::new(inherited);
-        let token = reader.text("AWS_TOKEN");
+        let token = reader.read_text("AWS_TOKEN");
         reader.finish(Self {
             url,
             token,
@@ -64,10 +71,10 @@ impl AgentSettings {
         })
     }
 
-    /// Returns the token of AWS_TOKEN, or else of the file of the agent's installation.
+    /// Returns the token as the value of a header, from AWS_TOKEN or from the file of the agent's installation. This may read a file.
     ///
     /// # Errors
-    /// When there is none, with the reason of each source.
+    /// When there is no token. The message says in which variable or file it was looked for, and what is wrong there.
     pub fn find_token(&self) -> Result<HeaderValue, CredentialsError> {
         let file = self
             .token
@@ -81,7 +88,7 @@ impl AgentSettings {
                 read_token(AGENT_TOKEN_FILE),
             ),
         };
-        found.and_then(header).map_err(|why| {
+        found.and_then(token_header).map_err(|why| {
             let text = format!("there is no token for the Secrets Manager Agent: {source} {why}");
             let mut error = CredentialsError::new(text, Again::Later).help(TOKEN_REMEDY);
             error.problem.code = "no-token";
@@ -90,15 +97,19 @@ impl AgentSettings {
     }
 }
 
-/// Returns the text of a file, or what is wrong with the file.
+/// Reads the file with the token. Returns its text, or the predicate of a message that says why the file can't be read.
 fn read_token(path: &str) -> Result<String, String> {
     std::fs::read_to_string(path).map_err(|error| {
-        let why = os_error::text_of_file(path.as_ref(), &error);
+        let why = os_error::file_error_text(path.as_ref(), &error);
         format!("can't be read: {why}")
     })
 }
 
-fn header(token: String) -> Result<HeaderValue, String> {
+/// Returns the token as the value of a header, without the white space at its end. The value is marked as sensitive, so it's never printed.
+///
+/// # Errors
+/// The predicate of a message, if there isn't a token in the text, or if a header can't have it.
+fn token_header(token: String) -> Result<HeaderValue, String> {
     match HeaderValue::try_from(token.trim_end()) {
         Ok(mut token) if !token.is_empty() => {
             token.set_sensitive(true);
@@ -111,24 +122,22 @@ fn header(token: String) -> Result<HeaderValue, String> {
 /// The name of the header with the token.
 const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-aws-parameters-secrets-token");
 
-/// The agent is on this host, where a connection opens or fails at once.
+/// The time limit for a connection. It can be short, because the agent is on this host.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Reads secrets through the agent.
 pub struct Agent {
     settings: AgentSettings,
-    /// AWS's settings. Only the region, role, attempts and roots are used.
+    /// AWS's settings. The agent uses only the region, the role, the number of attempts and the root certificates.
     aws_settings: Settings,
     budget: RetryBudget,
     http: HttpClient,
-    /// True once `aws_settings` include the profile's.
-    has_profile: bool,
 }
 
 impl Agent {
-    /// Opens no file or connection before the first fetch.
+    /// Creates the backend. It reads AWS's configuration files, and opens connections, only when they are needed.
     pub fn new(settings: AgentSettings, aws_settings: Settings, deadline: Deadline) -> Self {
-        // With a fallback there is one attempt.
+        // AWS is asked instead of a second attempt if there is a fallback.
         let max_attempts = if settings.has_fallback {
             Some(1)
         } else {
@@ -136,56 +145,45 @@ impl Agent {
         };
         let budget = RetryBudget::new(deadline, max_attempts);
         let connector = Connector::new(&aws_settings.trust, &ProxySettings::default());
-        let http = HttpClient::new(
-            connector,
-            HttpTimeouts {
-                connect: Some(CONNECT_TIMEOUT),
-                read: None,
-            },
-            aws_settings.app_id.as_deref(),
-        );
+        let timeouts = HttpTimeouts {
+            connect: Some(CONNECT_TIMEOUT),
+            read: None,
+        };
+        let http = HttpClient::new(connector, timeouts, aws_settings.app_id.as_deref());
         Self {
             settings,
             aws_settings,
             budget,
             http,
-            has_profile: false,
         }
     }
 
-    /// Returns the errors of those locators that the agent can never read by the settings, which have the profile's after
-    /// [`Self::read_profile`].
+    /// Returns a failure for each locator that the agent can never read. Call [`Self::read_profile`] before, because the profile may set the
+    /// region.
     pub fn unsupported(&self, locators: &BTreeSet<&Locator>) -> Answers {
-        let refused = locators.iter().filter_map(|locator| {
-            let error = FetchError::Refused(Refusal::Agent(self.limit(locator)?));
-            Some((
-                (*locator).clone(),
-                Err(FetchFailure::new(locator.region.clone(), error)),
-            ))
-        });
-        refused.collect()
+        let mut refused = Answers::new();
+        for locator in locators {
+            if let Some(why) = self.unsupported_reason(locator) {
+                let failure = FetchFailure::new(locator.region.clone(), Refusal::Agent(why).into());
+                refused.push(((*locator).clone(), Err(failure)));
+            }
+        }
+        refused
     }
 
-    /// Completes the settings with those of the profile.
+    /// Adds the profile's settings. This reads AWS's configuration files.
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
     pub fn read_profile(&mut self) -> Result<(), Problem> {
-        if !self.has_profile {
-            let progress = self.budget.progress();
-            let _awaited = progress.awaits("the AWS configuration files".to_owned());
-            apply_settings(&mut self.aws_settings, progress)?;
-            self.has_profile = true;
-        }
+        let progress = self.budget.progress();
+        let _awaited = progress.awaits("the AWS configuration files".to_owned());
+        apply_settings(&mut self.aws_settings, progress)?;
         Ok(())
     }
 
-    /// Returns one answer for each of `wanted`, all of which the agent supports.
-    ///
-    /// # Errors
-    /// When AWS's configuration files or the profile are invalid.
-    pub async fn fetch(&mut self, wanted: &BTreeSet<&Locator>) -> Result<Answers, Problem> {
-        self.read_profile()?;
+    /// Returns one answer for each locator in `wanted`. The agent must support all of them. Call [`Self::read_profile`] before.
+    pub async fn fetch(&self, wanted: &BTreeSet<&Locator>) -> Answers {
         let mut requests = Requests::new();
         for locator in wanted.iter().copied() {
             requests
@@ -194,12 +192,12 @@ impl Agent {
                 .push(locator);
         }
         let answered = self.read_all(requests.keys()).await;
-        Ok(distribute(&requests, answered))
+        distribute(&requests, answered)
     }
 
-    /// Returns the reason why the agent cannot read a locator: it reads in one region, assumes roles without an external id, and reads no
-    /// parameters.
-    fn limit(&self, locator: &Locator) -> Option<&'static str> {
+    /// Returns the reason why the agent cannot read a locator, as a predicate. Returns `None` if the agent can read it. The agent reads only from its
+    /// own region, passes on no external ID, and can't read parameters.
+    fn unsupported_reason(&self, locator: &Locator) -> Option<&'static str> {
         let request = self.aws_settings.with_defaults(locator);
         let has_external_id = request.role.is_some_and(|role| role.external_id.is_some());
         let is_elsewhere = self
@@ -210,7 +208,7 @@ impl Agent {
         if has_external_id {
             Some("doesn't pass on the external ID of a role")
         } else if is_elsewhere {
-            Some("reads only from its own region")
+            Some("reads only from its own region, which is not the region of this launch")
         } else if locator.store == Store::ParameterStore {
             Some("can't read parameters")
         } else {
@@ -218,6 +216,8 @@ impl Agent {
         }
     }
 
+    /// Finds the token, sends the requests at the same time, and returns one answer for each of them. Without a token, nothing is sent, and each
+    /// answer is the error about the token.
     async fn read_all(&self, requests: impl Iterator<Item = &Locator>) -> Answers {
         let awaited = self
             .budget
@@ -235,37 +235,43 @@ impl Agent {
                 Err(error) => Err(error.clone()),
                 Ok(token) => self.read(request, token).await,
             };
-            (
-                request.clone(),
-                found.map_err(|error| FetchFailure::new(request.region.clone(), error)),
-            )
+            let answer = found.map_err(|error| FetchFailure::new(request.region.clone(), error));
+            (request.clone(), answer)
         });
         in_flight(stream::iter(reading)).await
     }
 
-    /// Returns the error of a missing token, or that of the connection if no agent listens, which then is the reason.
+    /// Returns the error for a missing token. If nothing listens at the agent's address, that is the better reason, so it is returned instead. This
+    /// function opens a connection to find out.
     async fn without_token(&self, error: CredentialsError) -> FetchError {
         let connecting = self.http.connect(self.settings.url.uri());
         match self.budget.within(connecting).await {
-            Some(Err(failure)) => of_agent(failure.into()),
+            Some(Err(failure)) => with_agent_headline(failure.into()),
             Some(Ok(())) | None => error.into(),
         }
     }
 
-    /// Reads one secret, with a fallback within half of the time.
+    /// Reads one secret. With a fallback, the agent has half of the time, so that the other half is left for AWS.
+    ///
+    /// # Errors
+    /// The failure of the last attempt. An outage says that the agent was asked.
     async fn read(&self, request: &Locator, token: &HeaderValue) -> Result<Document, FetchError> {
         let budget = if self.settings.has_fallback {
-            self.budget.part(Instant::now(), 0, 2)
+            self.budget.share(Instant::now(), 0, 2)
         } else {
             self.budget.clone()
         };
         let host = host_and_port(self.settings.url.uri());
-        let budget = budget.for_request(host, format!("{request} of the agent"));
+        let budget = budget.for_request(host, format!("{request} through the agent"));
         retry(&budget, async || self.send(request, token).await)
             .await
-            .map_err(of_agent)
+            .map_err(with_agent_headline)
     }
 
+    /// Sends the request for a secret once, and reads the response.
+    ///
+    /// # Errors
+    /// When there is no complete response, or the error that the response means.
     async fn send(&self, request: &Locator, token: &HeaderValue) -> Result<Document, FetchError> {
         let http_request = Request::get(self.url(request))
             .header(TOKEN_HEADER, token)
@@ -273,36 +279,33 @@ impl Agent {
             .map_err(|error| Refusal::Request(error.to_string().into()))?;
         let (head, body) = self.http.send(http_request).await?;
         let status = head.status.as_u16();
-        match body {
-            Ok(body) => read_response(status, &body, request),
-            Err(_) => Err(malformed_response(status, None).into()),
-        }
+        let body = body.map_err(|_| malformed_response(status, None))?;
+        read_response(status, &body, request)
     }
 
-    fn url(
-        &self,
-        Locator {
-            id, version, role, ..
-        }: &Locator,
-    ) -> String {
+    /// Returns the URL of the request for a locator.
+    fn url(&self, request: &Locator) -> String {
         let escaped = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-        let url = self.settings.url.as_str().trim_end_matches('/');
-        let id = escaped(&id.to_string());
-        let parameter = |name: &str, value: Option<&str>| {
-            value
-                .map(|value| format!("&{name}={}", escaped(value)))
-                .unwrap_or_default()
-        };
-        let role = role.as_ref().map(|role| role.arn.to_string());
-        let stage = parameter("versionStage", version.stage());
-        let version_id = parameter("versionId", version.id());
-        let role = parameter("roleArn", role.as_deref());
-        format!("{url}/secretsmanager/get?secretId={id}{stage}{version_id}{role}")
+        let base = self.settings.url.as_str().trim_end_matches('/');
+        let id = escaped(&request.id.to_string());
+        let role = request.role.as_ref().map(|role| role.arn.to_string());
+        let mut url = format!("{base}/secretsmanager/get?secretId={id}");
+        for (name, value) in [
+            ("versionStage", request.version.stage()),
+            ("versionId", request.version.id()),
+            ("roleArn", role.as_deref()),
+        ] {
+            if let Some(value) = value {
+                url += &format!("&{name}={}", escaped(value));
+            }
+        }
+        url
     }
 }
 
-/// Names the agent in an outage.
-fn of_agent(error: FetchError) -> FetchError {
+/// Adds to an outage the headline that the agent was asked, and not AWS. If the agent couldn't be reached, the outage also gets the kind
+/// [`OutageKind::AgentConnection`], whose help is about the agent. Any other error is returned unchanged.
+fn with_agent_headline(error: FetchError) -> FetchError {
     match error {
         FetchError::Unavailable(outage) => {
             let (kind, failed) = match outage.kind {
@@ -315,46 +318,37 @@ fn of_agent(error: FetchError) -> FetchError {
                     "the Secrets Manager Agent did not answer with the secret",
                 ),
             };
-            Outage { kind, ..outage }.of(failed).into()
+            Outage { kind, ..outage }.with_headline(failed).into()
         }
         error => error,
     }
 }
 
-/// Reads a response. Of its body, only a value and the code and message of AWS's own errors are kept.
+/// Parses a response. The only parts of the body that reach a message are the code and the message of an error.
 ///
 /// # Errors
-/// The meaning of AWS's error code, or else of the status.
+/// The meaning of AWS's error code, or of the status if there is no code.
 fn read_response(status: u16, body: &[u8], request: &Locator) -> Result<Document, FetchError> {
     if status == 200 {
         return read_document(body, request);
     }
-    let Ok(Value::Object(error)) = serde_json::from_slice(body) else {
-        return Err(classify_text(status, request.role.is_some()));
+    let error = serde_json::from_slice(body).unwrap_or_default();
+    let (Some(code), message) = code_and_message(&error) else {
+        return Err(classify_without_code(status, request.role.is_some()));
     };
-    let (code, _) = code_and_message(&error);
-    if status == 403 && code.is_none() {
-        return Err(FetchError::denied(
-            "HTTP status 403",
-            Denial::PolicyOrMissing,
-        ));
-    }
-    if code == Some("MaxRolesExceeded") {
-        let text = "the Secrets Manager Agent can't assume another role, because it has reached its maximum number of roles";
-        let help = "raise max_roles in the agent's configuration, or restart the agent, which keeps each role until then";
-        return Err(CredentialsError::refused("role-denied", text)
-            .help(help)
-            .into());
+    let message = message.unwrap_or_default();
+    if let Some(role) = &request.role
+        && message.contains(&role.arn.to_string())
+    {
+        // The agent's own errors about a role contain its ARN, as does the one about too many roles. AWS's errors name the role's session instead.
+        let text = "the Secrets Manager Agent could not assume the role";
+        let help = "allow sts:AssumeRole in the policy of the agent's role, and the agent's role in the trust policy of the assumed role";
+        let error = CredentialsError::refused("role-denied", text);
+        let message = one_line(&format!("{code}: {message}"));
+        return Err(error.aws_says(message.into()).help(help).into());
     }
     match error_response(status, |_| None, body) {
-        // The agent's own words: every error of AssumeRole is a 403.
-        FetchError::Denied { message, .. } if message.text.contains("caching client from role") => {
-            let text = "the Secrets Manager Agent could not assume the role";
-            let help = "allow sts:AssumeRole in the policy of the agent's role, and the agent's role in the trust policy of the assumed role";
-            let error = CredentialsError::refused("role-denied", text);
-            Err(error.aws_says(message).help(help).into())
-        }
-        // A 403 is a denial with every code: neither the agent nor AWS is tried again.
+        // A 403 is a denial, whatever its code is, so neither the agent nor AWS is asked again.
         FetchError::Unavailable(outage) if status == 403 && outage.again.is_here() => {
             Err(FetchError::denied(outage.reason, Denial::PolicyOrMissing))
         }
@@ -362,13 +356,18 @@ fn read_response(status: u16, body: &[u8], request: &Locator) -> Result<Document
     }
 }
 
-/// Reads a secret. The agent was not told the region, so that a secret of this name in another one would be taken for the requested one.
+/// Parses the response that has a secret, and adds the region if the response doesn't have it.
+///
+/// # Errors
+/// When the response is malformed or about another secret, or when the secret is in another region. A request to the agent cannot name the region, so
+/// the agent may have found a secret with the same name elsewhere.
 fn read_document(body: &[u8], request: &Locator) -> Result<Document, FetchError> {
     let document = read_secret(body, &request.id, &request.version)?;
     match (&request.region, &document.region) {
-        (Some(asked), Some(found)) if asked != found => {
-            Err(Refusal::Agent("reads only from its own region").into())
-        }
+        (Some(asked), Some(found)) if asked != found => Err(Refusal::Agent(
+            "reads only from its own region, which is not the region of this launch",
+        )
+        .into()),
         (Some(_), None) => Ok(Document {
             region: request.region.clone(),
             ..document
@@ -377,16 +376,16 @@ fn read_document(body: &[u8], request: &Locator) -> Result<Document, FetchError>
     }
 }
 
-/// Classifies an error that is not JSON. Agents before 2.1 answer a role with a 400.
-fn classify_text(status: u16, has_role: bool) -> FetchError {
+/// Classifies an error response that has none of AWS's codes, and so comes from the agent itself. Agents older than version 2.1 answer a request
+/// with a role with status 400.
+fn classify_without_code(status: u16, has_role: bool) -> FetchError {
     match status {
         403 => {
             let text = "the Secrets Manager Agent does not accept the token";
             let error = CredentialsError::refused("token-refused", text);
             error.help(TOKEN_REMEDY).into()
         }
-        429 => Outage::new(OutageKind::Throttled, "too many connections").into(),
-        500.. => Outage::new(OutageKind::Service, format!("HTTP status {status}")).into(),
+        429 | 500.. => error_response(status, |_| None, &[]),
         400 if has_role => Refusal::Agent(
             "refused the role, or is older than 2.1, the first version that assumes roles",
         )

@@ -1,59 +1,63 @@
-//! The backend of `--local`: answers from a file that maps secret ids to values.
+//! The backend of `--local`: a file that maps secret ids to values. The file has been read before, so a fetch only looks up values.
+//! Regions and roles are ignored.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use crate::model::answer::{Answers, Document, FetchError, FetchFailure, Missing};
 use crate::model::reference::{AWSCURRENT, Locator, SecretId, Store};
 use crate::model::secret_value::SecretValue;
 use crate::model::suggest::{self, MOST_SUGGESTIONS};
 
-/// Secrets by id, each with its values by staging label.
+/// The path of the file, and the secrets by their ids. Each secret has its values by staging label.
 #[derive(Debug)]
-pub struct LocalFile(BTreeMap<String, BTreeMap<String, SecretValue>>);
+pub struct LocalFile(PathBuf, BTreeMap<String, BTreeMap<String, SecretValue>>);
 
 impl LocalFile {
-    /// Takes the secrets that `input::local_file` has read.
-    pub fn new(secrets: BTreeMap<String, BTreeMap<String, SecretValue>>) -> Self {
-        Self(secrets)
+    /// Creates the backend from the path of the file, and the secrets that `input::local_file` has read.
+    pub fn new(path: PathBuf, secrets: BTreeMap<String, BTreeMap<String, SecretValue>>) -> Self {
+        Self(path, secrets)
     }
 
+    /// Returns one answer for each locator in `wanted`. For the first secrets that are missing, up to [`MOST_SUGGESTIONS`], the answer also has the
+    /// most similar id in the file.
     pub fn fetch(&self, wanted: &BTreeSet<&Locator>) -> Answers {
         let mut answers: Answers = wanted
             .iter()
             .map(|locator| ((*locator).clone(), self.answer(locator)))
             .collect();
-        let absent = answers.iter_mut().filter_map(|(locator, answer)| {
-            match &mut answer.as_mut().err()?.error {
-                FetchError::NotFound {
-                    missing: Missing::Secret,
-                    nearest,
-                } if !locator.is_path() => Some((&*locator, nearest)),
-                _ => None,
+        let mut suggestions = 0..MOST_SUGGESTIONS;
+        for (locator, answer) in &mut answers {
+            if let Err(failure) = answer
+                && let FetchError::NotFound { missing, nearest } = &mut failure.error
+                && *missing == Missing::Secret
+                && !locator.is_path()
+                && suggestions.next().is_some()
+            {
+                *nearest = self.nearest_id(&names(locator));
             }
-        });
-        for (locator, nearest) in absent.take(MOST_SUGGESTIONS) {
-            *nearest = self.nearest_id(&names(locator));
         }
         answers
     }
 
+    /// Returns the document of a locator, or the failure that says what the file doesn't have.
     fn answer(&self, locator: &Locator) -> Result<Document, FetchFailure> {
         if locator.is_path() {
             return self
                 .below(locator)
-                .ok_or_else(|| not_found(Missing::Secret));
+                .ok_or_else(|| self.not_found(Missing::Secret));
         }
-        let Some(stages) = names(locator).iter().find_map(|name| self.0.get(name)) else {
-            return Err(not_found(Missing::Secret));
+        let Some(stages) = names(locator).iter().find_map(|name| self.1.get(name)) else {
+            return Err(self.not_found(Missing::Secret));
         };
-        // Local versions have no ids, so a version id is never found.
+        // Versions in the file don't have ids, so a version id is never found.
         let version = &locator.version;
         let body = version
             .stage()
             .filter(|_| version.id().is_none())
             .and_then(|stage| stages.get_key_value(stage));
         let Some((stage, body)) = body else {
-            return Err(not_found(Missing::Version));
+            return Err(self.not_found(Missing::Version));
         };
         Ok(Document {
             stages: vec![stage.clone()],
@@ -61,9 +65,19 @@ impl LocalFile {
         })
     }
 
+    /// Returns the failure for a secret or a version that the file doesn't have.
+    fn not_found(&self, missing: Missing) -> FetchFailure {
+        FetchFailure {
+            local_file: Some(self.0.clone()),
+            ..FetchFailure::new(None, FetchError::not_found(missing))
+        }
+    }
+
+    /// Returns the id in the file that is most similar to one of `names`, beginning with the last name, which is the shortest. Returns `None` if no
+    /// id is similar.
     fn nearest_id(&self, names: &[String]) -> Option<String> {
         let ids: Vec<_> = self
-            .0
+            .1
             .keys()
             .map(String::as_str)
             .filter(|id| SecretId::parse(id).is_ok())
@@ -75,7 +89,7 @@ impl LocalFile {
         nearest.map(str::to_owned)
     }
 
-    /// The parameters whose id begins with the path, each with its current value; `None` if there are none.
+    /// Returns the current values of all parameters whose ids begin with the path. Returns `None` if there aren't any.
     fn below(&self, path: &Locator) -> Option<Document> {
         let written = path.id.name();
         let prefix = if written.starts_with('/') {
@@ -84,7 +98,7 @@ impl LocalFile {
             format!("ssm:/{written}")
         };
         let ids = self
-            .0
+            .1
             .iter()
             .filter_map(|(id, stages)| Some((id.strip_prefix(&prefix)?, stages.get(AWSCURRENT)?)));
         let parameters: Vec<_> = ids
@@ -103,15 +117,8 @@ impl LocalFile {
     }
 }
 
-fn not_found(missing: Missing) -> FetchFailure {
-    FetchFailure {
-        is_local: true,
-        ..FetchFailure::new(None, FetchError::not_found(missing))
-    }
-}
-
-/// Returns the keys of a locator in the file: its id, and for an ARN also the name in the ARN. AWS adds six random characters to a
-/// secret's name and omits the leading slash of a parameter's, so both forms are keys.
+/// Returns the names under which the file can have a secret: its id, and for an ARN also the name in the ARN. AWS adds a hyphen and six random
+/// characters to a secret's name, and leaves out the leading slash of a parameter's name, so the forms with and without these are tried.
 fn names(locator: &Locator) -> Vec<String> {
     let mut names = vec![locator.written_id()];
     if locator.id.arn().is_none() {
@@ -122,14 +129,11 @@ fn names(locator: &Locator) -> Vec<String> {
         Store::ParameterStore => names.extend([format!("ssm:/{name}"), format!("ssm:{name}")]),
         Store::SecretsManager => {
             names.push(name.to_owned());
-            let stem = name
-                .len()
-                .checked_sub(7)
-                .and_then(|at| name.split_at_checked(at));
-            names.extend(
-                stem.filter(|(_, random)| random.starts_with('-'))
-                    .map(|(stem, _)| stem.to_owned()),
-            );
+            if let Some((stem, random)) = name.rsplit_once('-')
+                && random.len() == 6
+            {
+                names.push(stem.to_owned());
+            }
         }
     }
     names

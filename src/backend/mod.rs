@@ -1,4 +1,15 @@
-//! Backends, which answer locators with documents: AWS, the Secrets Manager Agent, or a local file.
+//! Backends answer locators with documents. A locator is one request: a secret's id, version, region and role. The backends are AWS, AWS with the
+//! cache of `--cache`, the Secrets Manager Agent, and the file of `--local`.
+//!
+//! ```text
+//! locators ──▶ Backend ──┬─▶ aws ─────────────────────────────▶ answers: a document, or the failure of the request,
+//!                        ├─▶ cached ─ what is missing ─▶ aws ─▶          one for each locator
+//!                        ├─▶ agent ── --agent-fallback ─▶ aws ▶
+//!                        └─▶ local_file ──────────────────────▶
+//! ```
+//!
+//! A failed request is an answer, not an error, because other secrets may have been read, and the report lists everything that's missing. An
+//! answer is always about the requested secret and version: each backend checks this before it returns a document.
 
 pub mod agent;
 pub mod aws;
@@ -20,19 +31,20 @@ use aws::Aws;
 use cached::{CacheNotice, Cached};
 use local_file::LocalFile;
 
-/// A backend, or a backend with a fallback.
+/// The backend of a launch, with its fallback if it has one.
 pub enum Backend {
     Aws(Box<Aws>),
     /// AWS with the cache of `--cache`.
     Cached(Box<Cached>),
-    /// The AWS Secrets Manager Agent, and AWS for the locators that the agent does not answer (`--agent-fallback`).
+    /// The AWS Secrets Manager Agent. With `--agent-fallback`, AWS answers the locators that the agent did not answer.
     Agent(Box<Agent>, Option<Box<Aws>>),
     /// The file of `--local`.
     Local(LocalFile),
 }
 
 impl Backend {
-    /// Returns the errors of those locators of `plan` that the backend can never read, without any request.
+    /// Returns a failure for each locator of `plan` that the backend can never read. This does not send a request. With an agent, this function reads
+    /// AWS's configuration files, because the agent reads only from the configured region.
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
@@ -47,11 +59,14 @@ impl Backend {
         Ok(agent.unsupported(&locators))
     }
 
-    /// Returns one answer for each of `wanted`, all of which the backend supports. Each backend does its own batching, concurrency, retries
-    /// and failover. `suffices` tells whether these answers give every target its value. The cache answers none of `refused`.
+    /// Returns one answer for each locator in `wanted`. Call [`Self::unsupported`] before, because the backend must support all of them. Each backend
+    /// has its own batches, limits of concurrency, retries and failover.
+    ///
+    /// The last two parameters are for the cache. `suffices` returns true if the answers that it gets give every target its value. Cached answers for
+    /// the locators in `refused` are not used.
     ///
     /// # Errors
-    /// When AWS's configuration files or the profile are invalid. The failure of one secret is no error here, but an answer.
+    /// When AWS's configuration files or the profile are invalid. The failure of a request is an answer.
     pub async fn fetch(
         &mut self,
         wanted: &BTreeSet<&Locator>,
@@ -61,9 +76,9 @@ impl Backend {
         match self {
             Self::Aws(aws) => aws.fetch(wanted, None).await,
             Self::Cached(cached) => cached.fetch(wanted, suffices, refused).await,
-            Self::Agent(agent, None) => agent.fetch(wanted).await,
+            Self::Agent(agent, None) => Ok(agent.fetch(wanted).await),
             Self::Agent(agent, Some(aws)) => {
-                let answers = agent.fetch(wanted).await?;
+                let answers = agent.fetch(wanted).await;
                 let (mut answered, unanswered): (Answers, Answers) =
                     answers.into_iter().partition(|(_, answer)| {
                         answer
@@ -81,6 +96,7 @@ impl Backend {
         }
     }
 
+    /// Returns the AWS client. Returns `None` if AWS is never asked: with `--local`, and with an agent that has no fallback.
     fn aws(&mut self) -> Option<&mut Aws> {
         match self {
             Self::Aws(aws) => Some(aws),
@@ -90,18 +106,22 @@ impl Backend {
         }
     }
 
-    /// Forgets what earlier fetches found out about AWS, so that the next one begins anew.
-    pub fn forget(&mut self) {
+    /// Forgets the failures of earlier fetches, so that the next fetch tries everything again.
+    pub fn forget_failures(&mut self) {
         if let Some(aws) = self.aws() {
-            aws.forget();
+            aws.forget_failures();
         }
     }
 
-    /// Describes each secret that Secrets Manager has answered for. Neither the agent nor a local file describes any.
+    /// Asks AWS to describe each secret about which Secrets Manager has answered, and returns the descriptions. A description whose request failed is
+    /// an error in the list. Returns an empty list for a local file, and for an agent without a fallback.
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
-    pub async fn describe(&mut self, fetched: &Fetched) -> Result<Vec<DescribedSecret>, Problem> {
+    pub async fn describe_secrets(
+        &mut self,
+        fetched: &Fetched,
+    ) -> Result<Vec<DescribedSecret>, Problem> {
         let Some(aws) = self.aws() else {
             return Ok(Vec::new());
         };
@@ -116,10 +136,11 @@ impl Backend {
                 Err(_) => {}
             }
         }
-        aws.describe(wanted).await
+        aws.describe_secrets(wanted).await
     }
 
-    /// The identity that AWS has answered, unless the agent or a file was asked.
+    /// Returns the identity with which AWS was asked. Returns `None` if AWS was not asked, or if the agent was asked first, because the agent has
+    /// credentials of its own. This does not send a request.
     pub fn caller(&mut self) -> Option<Caller> {
         if matches!(self, Self::Agent(..)) {
             None
@@ -128,7 +149,8 @@ impl Backend {
         }
     }
 
-    /// Returns the age of the entry that each answered locator has in the cache.
+    /// Returns the age of the cached answer for each fetched locator that has one. Without a cache, the map is empty. Reads the cache, and notes each
+    /// entry that can't be used.
     pub fn cached_ages(&mut self, fetched: &Fetched) -> BTreeMap<Locator, Duration> {
         let Self::Cached(cached) = self else {
             return BTreeMap::new();
@@ -136,7 +158,7 @@ impl Backend {
         cached.ages(fetched.keys())
     }
 
-    /// Returns the events of the cache since the last call.
+    /// Returns the cache's notices since the last call, and clears them.
     pub fn take_cache_notices(&mut self) -> Vec<CacheNotice> {
         let Self::Cached(cached) = self else {
             return Vec::new();
@@ -145,7 +167,8 @@ impl Backend {
     }
 }
 
-/// True for an answer of AWS about the secret, which may exist. Another error would only come again.
+/// True if AWS's answer was about this secret and the secret may exist, so that its description may help. After any other error, the request for the
+/// description would only fail in the same way.
 fn is_about_the_secret(error: &FetchError) -> bool {
     error.withholds_value()
         && !matches!(
@@ -157,7 +180,7 @@ fn is_about_the_secret(error: &FetchError) -> bool {
         )
 }
 
-/// True for an error of the agent after which AWS is not tried: a denial is an answer, and a wrong clock is wrong for AWS as well.
+/// True for an error from the agent after which AWS is not tried. A denial or an absence is an answer, and a wrong clock is wrong for AWS, too.
 fn is_final(error: &FetchError) -> bool {
     match error {
         FetchError::Unavailable(outage) => outage.kind == OutageKind::ClockSkew,

@@ -1,4 +1,24 @@
-//! Retries, in a region by exponential backoff with full jitter, and in one region after the other, limited by attempts and by the deadline.
+//! Retries: one request again and again, and then in one region after the other, until it succeeds or the time is over.
+//!
+//! This is a request with one fallback region. Both regions share the time until the deadline of `--timeout`:
+//!
+//! ```text
+//!  deadline    ├────────────────────────────────── --timeout ────────────────────────────────────┤
+//!  over_regions├──────────── us-east-1: half of the time ──────────┼── us-west-2: what is left ──┤
+//!  retry       ├─1─┤  ├─2─┤     ├─3─┤            ├─4─┤  │ no room  ├─1─┤  ├─2─┤ success
+//!                  pause   pause      pause            for a pause
+//!                  0–0.1 s 0–0.2 s    0–0.4 s
+//! ```
+//!
+//! - An attempt that fails with an [`Outage`] is made again if the outage says so ([`Again`]). Every other result ends the retries: a
+//!   denial or an absence is an answer.
+//! - The pause before the next attempt has a random length between zero and a maximum that grows from pause to pause. AWS can lengthen it by
+//!   the header `x-amz-retry-after`, and the end of the budget can shorten it.
+//! - An attempt that is still in progress at the end of the budget is cancelled. The last outage before it is returned, because it says more
+//!   than that the time is over.
+//! - AWS_MAX_ATTEMPTS limits the attempts in each region, in addition to the time.
+//!
+//! A region that fails early leaves its time to the next regions. A region never takes time from them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,54 +30,55 @@ use crate::model::answer::{Again, FetchError, Outage, OutageKind};
 use crate::model::reference::Region;
 use crate::time::{Deadline, Progress};
 
-/// No attempt starts with less time left than this.
+/// With less time left than this, no further attempt starts.
 const SHORTEST_ATTEMPT: Duration = Duration::from_millis(20);
 
-/// The longest time by which AWS's header `x-amz-retry-after` extends a pause, as in the SDKs' retries of 2026.
+/// The most by which AWS's header `x-amz-retry-after` can lengthen a pause, as in the SDKs' retries of 2026.
 const LONGEST_EXTENSION: Duration = Duration::from_secs(5);
 
-/// A pause that doesn't fit into the rest of the budget is shortened only if at least this much is left, or if it is the first pause: a
-/// launch with a short `--timeout` has a second attempt, too.
+/// A pause that is longer than the rest of the budget is shortened only if at least this much time is left. The first pause is always shortened,
+/// so that even a launch with a short `--timeout` makes a second attempt.
 const SHORTEST_REST: Duration = Duration::from_secs(1);
 
-/// The number of answers to a request that are not from AWS, such as the page of a proxy, or are damaged, after which there is no further
-/// attempt. Such an answer rarely changes.
+/// After this number of answers that are damaged or not from AWS, such as the page of a proxy, no further attempt is made. Such answers rarely
+/// change.
 const MOST_MALFORMED_ANSWERS: u32 = 3;
 
-/// The number of attempts and the time that one request has.
+/// The time and the number of attempts that one request has.
 #[derive(Clone, Debug)]
 pub struct RetryBudget {
     deadline: Deadline,
     max_attempts: Option<u32>,
-    /// The end of a share of the time.
-    share: Option<Instant>,
-    /// The host and the name of a request, for `-vv` and the error at a deadline.
+    /// The end of the region's share of the time. It is `None` if the request has all the time.
+    share_end: Option<Instant>,
+    /// The host and the name of the request, for `-vv` and for the error at the deadline.
     request: Option<Arc<(String, String)>>,
 }
 
 impl RetryBudget {
-    /// A budget of all the time until `deadline` and at most `max_attempts` attempts (AWS_MAX_ATTEMPTS).
+    /// Returns a budget of all the time until `deadline`, with at most `max_attempts` attempts (AWS_MAX_ATTEMPTS).
     pub fn new(deadline: Deadline, max_attempts: Option<u32>) -> Self {
         Self {
             deadline,
             max_attempts,
-            share: None,
+            share_end: None,
             request: None,
         }
     }
 
-    /// Returns a budget that ends with part `index` of `count` equal parts of the time from `begun` to the deadline.
-    pub fn part(&self, begun: Instant, index: usize, count: usize) -> Self {
-        let [index, count] =
+    /// Divides the time from `begun` to the deadline into `count` equal parts, and returns a budget that ends together with the part at `index`. Each
+    /// part allows the full number of attempts.
+    pub fn share(&self, begun: Instant, index: usize, count: usize) -> Self {
+        let [number_of_part, number_of_parts] =
             [index + 1, count.max(1)].map(|number| u32::try_from(number).unwrap_or(u32::MAX));
         let whole = self.deadline.left() + begun.elapsed();
         Self {
-            share: Some(begun + whole / count * index),
+            share_end: Some(begun + whole / number_of_parts * number_of_part),
             ..self.clone()
         }
     }
 
-    /// Returns the same budget for a request to a host.
+    /// Returns the same budget for a named request to a host, which is then counted and traced.
     pub fn for_request(&self, host: String, name: String) -> Self {
         Self {
             request: Some(Arc::new((host, name))),
@@ -65,53 +86,51 @@ impl RetryBudget {
         }
     }
 
-    /// Returns the outage of a request that is still in progress at the end of the budget.
+    /// Returns the outage for a request that is still in progress at the end of the budget.
     fn unanswered(&self) -> Outage {
         let host = self.request.as_ref().map_or("AWS", |request| &request.0);
         Outage::unanswered(host)
     }
 
-    /// Traces an attempt. `result` is `None` if the budget ended first.
+    /// Prints an attempt with `-vv`. Prints nothing for a budget that isn't for a named request. `result` is `None` if the budget ended before the
+    /// attempt.
     fn trace<T>(&self, number: u32, begun: Instant, result: Option<&Result<T, FetchError>>) {
-        if let Some(request) = self
-            .request
-            .as_ref()
-            .filter(|_| self.deadline.progress().is_traced())
-        {
-            let why = |error: &FetchError| format!(": {}", error.text());
+        let Some(request) = &self.request else {
+            return;
+        };
+        let (host, name) = &**request;
+        let milliseconds = begun.elapsed().as_millis();
+        self.deadline.progress().trace(|| {
             let failure = match result {
                 Some(Ok(_)) => String::new(),
-                Some(Err(error)) => why(error),
-                None => why(&self.unanswered().into()),
+                Some(Err(error)) => format!(": {}", error.sentence()),
+                None => format!(": {}", self.unanswered().sentence()),
             };
-            let milliseconds = begun.elapsed().as_millis();
-            let (host, name) = &**request;
-            self.deadline.progress().trace(|| {
-                format!("{name} at {host}, attempt {number}, {milliseconds} ms{failure}")
-            });
-        }
+            format!("{name} at {host}, attempt {number}, {milliseconds} ms{failure}")
+        });
     }
 
-    /// The time that is left.
+    /// Returns the time until the end of the share or until the deadline, whichever is earlier.
     fn left(&self) -> Duration {
         let share = self
-            .share
+            .share_end
             .map(|end| end.saturating_duration_since(Instant::now()));
         share.unwrap_or(Duration::MAX).min(self.deadline.left())
     }
 
-    /// Runs a future to its end, or cancels it and returns `None` at the end of the budget.
-    // No `async fn`, which would have room for the future twice: as its argument, and as what it awaits.
+    /// Runs a future to its end. At the end of the budget, cancels it and returns `None`.
+    // This isn't an `async fn`, which would need memory for the future twice: for its argument, and for what it awaits.
     pub fn within<F: Future>(&self, future: F) -> impl Future<Output = Option<F::Output>> {
         timeout_at(Instant::now() + self.left(), future).map(Result::ok)
     }
 
-    /// The progress of the resolution.
+    /// Returns the progress of the launch, which shows what it is waiting for.
     pub fn progress(&self) -> &Progress {
         self.deadline.progress()
     }
 
-    /// Pauses after `attempts` failed attempts and their last outage. Returns false, without a pause, if no attempt follows.
+    /// Sleeps until the next attempt, and returns true. Returns false without sleeping if there must not be another attempt. `attempts` have
+    /// failed so far, and `last` is the outage of the last one.
     async fn pause(&self, attempts: u32, last: &Outage) -> bool {
         let Some(pause) = self.pause_for(attempts, last, fastrand::f64) else {
             return false;
@@ -120,9 +139,9 @@ impl RetryBudget {
         true
     }
 
-    /// Returns the length of the pause, or `None` if this was the last attempt. `random` returns numbers from 0 to 1.
+    /// Returns the length of the pause before the next attempt, or `None` if there must not be another one. `random` returns numbers from 0 to 1.
     ///
-    /// Full jitter: between nothing and the longest pause, so that clients that were throttled together spread out (AWS
+    /// The length has full jitter: it is anywhere between zero and the maximum, so that clients that were throttled together spread out (AWS
     /// Architecture Blog, "Exponential Backoff And Jitter").
     fn pause_for(&self, attempts: u32, last: &Outage, random: fn() -> f64) -> Option<Duration> {
         let is_last = self.max_attempts.is_some_and(|max| attempts >= max);
@@ -131,18 +150,16 @@ impl RetryBudget {
             return None;
         }
 
-        // The first pause and the longest one in milliseconds, and the factor between two. Other clients that were throttled retry as well,
-        // so these pauses grow fast to what a large fleet needs (docs/benchmarks.md); another outage may be over in a moment.
+        // The first maximum in milliseconds, the factor by which it grows, and the limit of its growth. After throttling, other clients retry,
+        // too, so the pauses quickly grow to what a large fleet needs (docs/benchmarks.md). Any other outage may be over in a moment.
         let (first, factor, longest) = if last.kind == OutageKind::Throttled {
             (2_000, 4_u64, 30_000)
         } else {
             (100, 2, 5_000)
         };
-        let backoff = factor
-            .saturating_pow(attempts.saturating_sub(1))
-            .saturating_mul(first)
-            .min(longest);
-        let backoff = Duration::from_millis(backoff).mul_f64(random());
+        let growth = factor.saturating_pow(attempts.saturating_sub(1));
+        let maximum = growth.saturating_mul(first).min(longest);
+        let backoff = Duration::from_millis(maximum).mul_f64(random());
         let mut pause = backoff;
         if let Again::Here { after: Some(after) } = last.again {
             pause = after.clamp(backoff, backoff + LONGEST_EXTENSION);
@@ -152,16 +169,17 @@ impl RetryBudget {
         if pause <= longest_that_fits {
             return Some(pause);
         }
-        // The moment is random, since a fleet that was throttled together has its deadline at the same time as well.
+        // The pause ends at a random moment, because a fleet that was throttled together also has its deadlines at the same time.
         let is_shortened = attempts == 1 || left >= SHORTEST_REST;
         is_shortened.then(|| longest_that_fits.mul_f64(random()))
     }
 }
 
-/// Repeats `attempt` until it succeeds, fails in a way that is not asked again here, or the budget ends.
+/// Repeats `attempt` until it succeeds, until it fails with an error after which the same service isn't asked again, or until the budget ends. Each
+/// attempt of a named request is counted, and printed with `-vv`.
 ///
 /// # Errors
-/// The failure that is not asked again, or the last outage at the end of the budget.
+/// The error after which the service isn't asked again, or the last outage before the end of the budget.
 pub async fn retry<T>(
     budget: &RetryBudget,
     attempt: impl AsyncFn() -> Result<T, FetchError>,
@@ -169,7 +187,13 @@ pub async fn retry<T>(
     retry_or(budget.unanswered(), budget, attempt).await
 }
 
-/// Does the same as [`retry`], but fails with `unanswered` if the budget ends before the first attempt does.
+/// Does the same as [`retry`], but returns `unanswered` as the error if the budget ends during the first attempt.
+///
+/// Both functions also give up after [`MOST_MALFORMED_ANSWERS`]. If a named request isn't answered in time, the error says how many attempts there
+/// were, and how long they took together.
+///
+/// # Errors
+/// The error after which the service isn't asked again, the outage of the last attempt that ended, or `unanswered`.
 pub async fn retry_or<T>(
     unanswered: Outage,
     budget: &RetryBudget,
@@ -190,7 +214,7 @@ pub async fn retry_or<T>(
             Some(Err(FetchError::Unavailable(outage))) if outage.again.is_here() => last = outage,
             Some(ended) => return ended,
         }
-        budget.progress().note_reason(last.text());
+        budget.progress().note_reason(last.sentence());
         malformed_answers += u32::from(last.kind == OutageKind::MalformedResponse);
         if malformed_answers >= MOST_MALFORMED_ANSWERS {
             break;
@@ -199,6 +223,7 @@ pub async fn retry_or<T>(
             break;
         }
     }
+    // Every other outage says what went wrong, and its detail may have the request id.
     if matches!(last.kind, OutageKind::Timeout | OutageKind::Silent) && budget.request.is_some() {
         let attempts = if tried == 1 {
             "1 attempt".to_owned()
@@ -210,11 +235,11 @@ pub async fn retry_or<T>(
     Err(last.into())
 }
 
-/// Asks one region after the other, until one answers or fails in a way that the next region is not asked. The regions share the time from
-/// `begun` to the deadline, and each also has what earlier ones leave.
+/// Runs `attempt` in one region after the other, until it succeeds, or fails with an error after which no other region is asked. The regions share
+/// the time from `begun` to the deadline, and each one can also use what the earlier ones have left.
 ///
 /// # Errors
-/// The failure of the last region that was asked.
+/// The error in the last region that was asked.
 pub async fn over_regions<T>(
     budget: &RetryBudget,
     begun: Instant,
@@ -223,7 +248,7 @@ pub async fn over_regions<T>(
 ) -> Result<T, FetchError> {
     let mut last = budget.unanswered().into();
     for (index, region) in regions.iter().enumerate() {
-        let budget = budget.part(begun, index, regions.len());
+        let budget = budget.share(begun, index, regions.len());
         match attempt(region, budget).await {
             Err(error) if error.again().is_in_next_region() => last = error,
             ended => return ended,
@@ -267,8 +292,8 @@ mod tests {
             (1_900..=1_980).contains(&latest.as_millis()),
             "{latest:?} of two seconds"
         );
-        // A share of a third of two seconds. Even a longer first pause ends within it.
-        let third = || budget(2, None).part(Instant::now(), 0, 3);
+        // The share is a third of two seconds. Even a first pause that would be longer ends within it.
+        let third = || budget(2, None).share(Instant::now(), 0, 3);
         let throttled = Outage::new(OutageKind::Throttled, "");
         let first = third().pause_for(1, &throttled, || 1.0);
         assert!(
@@ -316,21 +341,21 @@ mod tests {
     fn a_share_is_a_fraction_of_the_remaining_time() {
         let left = |budget: &RetryBudget| budget.left().as_secs_f64();
         let whole = budget(60, None);
-        let third = whole.part(Instant::now(), 0, 3);
+        let third = whole.share(Instant::now(), 0, 3);
         assert!((left(&third) - 20.0).abs() < 1.0, "{}", left(&third));
-        let all = whole.part(Instant::now(), 0, 1);
+        let all = whole.share(Instant::now(), 0, 1);
         assert!((left(&all) - 60.0).abs() < 1.0, "{}", left(&all));
-        // Thirty seconds after the beginning of ninety, the second of three parts has the next thirty.
+        // Thirty of ninety seconds are over. The second of three parts is then the next thirty seconds.
         let begun = Instant::now().checked_sub(Duration::from_secs(30)).unwrap();
         assert!(
-            (left(&whole.part(begun, 1, 3)) - 30.0).abs() < 1.0,
+            (left(&whole.share(begun, 1, 3)) - 30.0).abs() < 1.0,
             "{}",
-            left(&whole.part(begun, 1, 3))
+            left(&whole.share(begun, 1, 3))
         );
     }
 }
 
-/// A fleet larger than a machine, for docs/benchmarks.md.
+/// A simulation of a fleet that is too large for a machine, for docs/benchmarks.md.
 #[cfg(all(test, feature = "simulation"))]
 mod simulation {
     use std::cell::{Cell, RefCell};
@@ -340,13 +365,14 @@ mod simulation {
 
     use super::*;
 
-    /// GetSecretValue requests per second that AWS grants an account in a region.
+    /// How many GetSecretValue requests AWS allows per second, for an account in a region.
     const QUOTA: f64 = 10_000.0;
-    /// Requests at once, after a time without requests. AWS does not say how many, so it is an assumption, a tenth of a second's.
+    /// How many requests AWS allows in a burst, after a time without requests. AWS doesn't publish this number, so we assume the requests of a
+    /// tenth of a second.
     const BURST: f64 = QUOTA / 10.0;
     /// The default of `--timeout`, in seconds.
     const TIMEOUT: usize = 30;
-    /// The time from a request to its answer, another assumption.
+    /// The time from a request to its answer, which is another assumption.
     const ANSWER: Duration = Duration::from_millis(10);
 
     /// A token bucket of [`BURST`] requests, refilled with [`QUOTA`] per second.
@@ -374,7 +400,7 @@ mod simulation {
         requests: [u32; TIMEOUT],
     }
 
-    /// Launches with one secret, until `is_granted` returns true for one of the requests.
+    /// Simulates a launch with one secret, until `is_granted` returns true for one of its requests.
     async fn launch(is_granted: impl Fn() -> bool) -> Launched {
         let (begun, requests) = (Instant::now(), Cell::new([0; TIMEOUT]));
         let attempt = async || {
@@ -400,7 +426,7 @@ mod simulation {
         }
     }
 
-    /// Runs a fleet of launches that start together. The clock is the runtime's own, and jumps to the next event.
+    /// Simulates a fleet of launches that start together. The clock is simulated, too, and jumps to the next event.
     fn run_fleet(launches: u64, is_granted: impl Fn() -> bool) -> Vec<Launched> {
         fastrand::seed(launches);
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -459,7 +485,7 @@ mod simulation {
             .collect();
         println!("requests of a launch in each second: {per_second:.2?}");
         assert!(ended.iter().all(|launched| launched.time.is_none()));
-        // The first second has each launch's first request, and no later one has more of them than one for each launch.
+        // In the first second, each launch sends its first request. In no later second are there more requests than launches.
         assert!(
             per_second[1..].iter().all(|requests| *requests < 1.1),
             "{per_second:.2?}"

@@ -1,4 +1,6 @@
-//! `secrets-exec check`: resolves every value as a launch would, and prints where each comes from, but no value.
+//! `secrets-exec check`: reads every value as a launch would, and prints where each value comes from. No value is ever printed.
+//!
+//! The table or the JSON is printed even if there are errors, so no function here returns early because of an error.
 
 use std::mem::ManuallyDrop;
 use std::time::{Instant, SystemTime};
@@ -10,27 +12,28 @@ use super::worker::block_on;
 use crate::backend::agent::Agent;
 use crate::backend::aws::{Aws, Purpose};
 use crate::deliver::Files;
-use crate::exec;
+use crate::exec::{self, Program};
 use crate::input::cli::{CheckArguments, Inputs};
 use crate::model::answer::Fetched;
-use crate::model::environment::{CommandLine, Environment, unusable};
+use crate::model::environment::{CommandLine, Environment, delivery_problems};
 use crate::model::inherited::Inherited;
 use crate::model::outcome::Outcomes;
-use crate::model::plan::EntryId;
+use crate::model::plan::{EntryId, Plan};
 use crate::model::problem::Problem;
+use crate::model::reference::SecretId;
 use crate::report::check::{
     CheckDepth, CheckedCaller, CheckedCommand, CheckedValues, Findings, SecretRow, alias_warnings,
-    by_outcome, description_warnings, override_note, override_object, text,
+    by_outcome, override_note, override_object, tables,
 };
 use crate::report::layout::objects;
 use crate::report::{self, Report, terminal};
-use crate::resolve::{failed_references, resolve, suggest_aliases, unknown_template_names};
+use crate::resolve::{failed_references, invalid_template_outcomes, resolve, suggest_aliases};
 use crate::time::Deadline;
 
-/// Prints a table of the variables and files, or JSON.
+/// Prints the variables and files as a table, or as JSON.
 ///
 /// # Errors
-/// Every reason why a launch would not run.
+/// Every reason why a launch would not start its command, or why standard output can't be written.
 pub fn check(
     inputs: Inputs,
     command: Option<&CommandLine>,
@@ -43,84 +46,87 @@ pub fn check(
         inherited,
         |prepared, deadline| Ok(Checked::read(prepared, &arguments, deadline)),
     );
+    let prepared = read.as_ref().ok().map(|(checked, _)| &checked.prepared);
+    let command = command.map(|line| FoundCommand::new(line, prepared, inherited));
 
     let mut report = Report::default();
-    let mut checked_command = None;
-    let mut program = None;
-    if let Some(command) = command {
-        let found = match &read {
-            Ok((checked, _)) => checked.prepared.find(command),
-            Err(_) => exec::find(command.program(), inherited.get("PATH")),
-        };
-        checked_command = Some(CheckedCommand::new(command, &found));
-        program = found.map_err(|error| report.append(error.into())).ok();
+    if let Some(FoundCommand {
+        program: Err(error),
+        ..
+    }) = &command
+    {
+        report.extend([error.clone()]);
     }
-
     let mut findings = match read {
         Ok((checked, failed)) => {
             report.append(failed);
-            let files = Files::find(checked.outcomes.files());
-            let problems = checked.problems(&files);
-            checked.print_notices(&files);
-            if let Some(command) = command {
-                let warnings = report::unexpanded_arguments(&checked.outcomes, command);
-                terminal::print_notices(warnings);
-            }
-            let findings = checked.findings(&problems);
-
-            let name = command.map_or("the command".to_owned(), |command| {
-                format!("the command {}", command.quoted_program())
-            });
-            let consequence = format!("{name} would not be started");
-            report.append(Report::of_values(problems, consequence));
+            let (findings, problems) = checked.examine(command.as_ref());
+            report.append(problems);
             if report.is_empty() {
-                let launched = command.zip(program.as_ref().map(exec::Program::as_path));
-                report.extend(
-                    checked
-                        .environment()
-                        .expect_fit(launched, exec::limits())
-                        .err(),
-                );
+                report.extend(checked.size_problem(command.as_ref()));
             }
             findings
         }
-        Err(wrong) => {
-            report.append(wrong);
+        Err(errors) => {
+            report.append(errors);
             Findings::new()
         }
     };
+    findings.command = command.map(|found| CheckedCommand::new(found.line, &found.program));
 
-    findings.command = checked_command;
     let printed = if arguments.json {
-        findings.ok = report.is_empty();
-        findings.exit_status = if report.is_empty() {
-            0
-        } else {
-            report.exit_status()
-        };
-        findings.messages = objects(report.records());
-        findings.json()
+        json(findings, &report)
     } else {
-        text(&findings)
+        tables(&findings)
     };
     report.extend(terminal::output(&printed).err());
     report.into_result()
 }
 
-/// A plan, and what was read for it.
+/// Returns the findings as JSON, with the messages of the report.
+fn json(mut findings: Findings, report: &Report) -> String {
+    findings.ok = report.is_empty();
+    findings.exit_status = if report.is_empty() {
+        0
+    } else {
+        report.exit_status()
+    };
+    findings.messages = objects(report.records());
+    findings.json()
+}
+
+/// The command after `--`, and its program or the reason why there isn't one that can be executed.
+struct FoundCommand<'a> {
+    line: &'a CommandLine,
+    program: Result<Program, Problem>,
+}
+
+impl<'a> FoundCommand<'a> {
+    /// Looks for the program in the PATH that the command will get. If the inputs are invalid, this PATH isn't known, so the inherited one is used.
+    fn new(line: &'a CommandLine, prepared: Option<&Prepared>, inherited: &Inherited) -> Self {
+        let program = match prepared {
+            Some(prepared) => prepared.find_program(line),
+            None => exec::find_program(line.program(), inherited.get("PATH")),
+        };
+        Self { line, program }
+    }
+}
+
+/// A plan, and everything that has been read for it.
 struct Checked {
     prepared: Prepared,
     depth: CheckDepth,
     outcomes: Outcomes,
     fetched: Fetched,
-    /// The references that the agent can never read. Only `--offline` looks for them, because a request reports them otherwise.
+    /// The errors for the references that the agent can never read. Only `--offline` looks for them. Without `--offline`, a request fails and has the
+    /// error.
     unsupported: Vec<(EntryId, Problem)>,
     inspection: Inspection,
 }
 
 impl Checked {
-    /// Resolves the plan, with the requests that the options allow. If nothing could be read at all, the report says why. Otherwise the report is
-    /// empty.
+    /// Resolves the plan, with the requests that the options allow. If nothing can be read at all, the report says why. Otherwise the report is
+    /// empty, and a value that can't be read is an outcome.
     fn read(prepared: Prepared, arguments: &CheckArguments, deadline: &Deadline) -> (Self, Report) {
         let mut inspection = Inspection {
             describes: arguments.describe,
@@ -131,8 +137,10 @@ impl Checked {
             CheckArguments { metadata: true, .. } => CheckDepth::Metadata,
             CheckArguments { .. } => CheckDepth::Values,
         };
+        let mut unsupported = Vec::new();
         let read = match depth {
             CheckDepth::Declaration => {
+                unsupported = unsupported_by_agent(&prepared, deadline);
                 Ok((resolve_offline(&prepared, deadline), Fetched::default()))
             }
             CheckDepth::Metadata => resolve_metadata(&prepared, &mut inspection, deadline),
@@ -140,23 +148,13 @@ impl Checked {
                 read_plan(&prepared, Pass::First, deadline, Some(&mut inspection))
             }
         };
-        let unsupported = match depth {
-            CheckDepth::Declaration => unsupported_by_agent(&prepared, deadline),
-            CheckDepth::Metadata | CheckDepth::Values => Vec::new(),
-        };
         let (outcomes, fetched, report) = match read {
             Ok((outcomes, fetched)) => (outcomes, fetched, Report::default()),
             Err(report) => (Outcomes::unread(&prepared.plan), Fetched::default(), report),
         };
 
-        // A name that may be a value is not shown by the description of a secret, either.
-        for (_, reference) in prepared.plan.references() {
-            if let Some(Err(failure)) = fetched.get(&reference.locator)
-                && failure.hides_name(reference)
-            {
-                let hidden = &reference.locator.id;
-                inspection.secrets.retain(|secret| secret.id != *hidden);
-            }
+        for hidden in hidden_names(&prepared.plan, &fetched) {
+            inspection.secrets.retain(|secret| secret.id != *hidden);
         }
         let checked = Self {
             prepared,
@@ -169,40 +167,68 @@ impl Checked {
         (checked, report)
     }
 
-    /// Returns the problems of the entries, among them the files that could not be written.
+    /// Examines the values and files. Returns the findings, and the problems with the entries. Prints the warnings and notes about them.
+    fn examine(&self, command: Option<&FoundCommand<'_>>) -> (Findings, Report) {
+        let files = Files::open_directories(self.outcomes.files());
+        let problems = self.problems(&files);
+        self.print_notices(&files, command);
+        let findings = self.findings(&problems);
+        let name = match command {
+            Some(command) => format!("the command {}", command.line.quoted_program()),
+            None => "the command".to_owned(),
+        };
+        let consequence = format!("{name} would not be started");
+        (findings, Report::from_values(problems, consequence))
+    }
+
+    /// Returns the problem if the environment is too large. The arguments of the command are included if its program was found. Returns `None` if
+    /// everything fits.
+    fn size_problem(&self, command: Option<&FoundCommand<'_>>) -> Option<Problem> {
+        let launched = command.and_then(|FoundCommand { line, program }| {
+            let program = program.as_ref().ok()?;
+            Some((*line, program.as_path()))
+        });
+        let fits = self
+            .environment()
+            .expect_fit(launched, exec::argument_limits());
+        fits.err()
+    }
+
+    /// Returns the problems with the entries, and those with files that could not be written. Nothing is written to find them.
     fn problems(&self, files: &Files<'_>) -> Vec<(EntryId, Problem)> {
         let mut problems = self.outcomes.problems();
         problems.extend(self.unsupported.iter().cloned());
-        problems.extend(unusable(&self.outcomes, exec::limits()));
+        problems.extend(delivery_problems(&self.outcomes, exec::argument_limits()));
         if self.depth != CheckDepth::Declaration {
             problems.extend(files.undeliverable());
         }
         problems
     }
 
-    /// Prints the warnings about files, descriptions and names, and with `--verbose` where each value comes from.
-    fn print_notices(&self, files: &Files<'_>) {
+    /// Prints the warnings about files, descriptions, names and the arguments of the command and, with `--verbose`, where each value comes from.
+    fn print_notices(&self, files: &Files<'_>, command: Option<&FoundCommand<'_>>) {
         if self.depth != CheckDepth::Declaration {
-            terminal::print_notices(report::disk_notices(files.persistent_files()));
+            terminal::print_unless_hidden(report::disk_warnings(files.persistent_files()));
         }
         if self.prepared.options.verbose {
-            // The table has the values that come from no secret.
-            terminal::print(report::secret_notes(&self.outcomes, &self.fetched));
+            // The table has the values that don't come from a secret.
+            terminal::print_always(report::secret_notes(&self.outcomes, &self.fetched));
             let overridden = self.outcomes.overridden();
-            terminal::print(overridden.map(|(outcome, holder)| override_note(outcome, holder)));
-            terminal::print(report::total_note(&self.outcomes, &self.fetched));
+            terminal::print_always(
+                overridden.map(|(outcome, holder)| override_note(outcome, holder)),
+            );
+            terminal::print_always(report::total_note(&self.outcomes, &self.fetched));
         }
-        match self.depth {
-            CheckDepth::Values => {
-                terminal::print_notices(description_warnings(&self.inspection.secrets));
-            }
-            // A failure of --metadata is already an error of its value.
-            CheckDepth::Metadata => {}
-            CheckDepth::Declaration => terminal::print_notices(alias_warnings(&self.prepared.plan)),
+        if self.depth == CheckDepth::Declaration {
+            terminal::print_unless_hidden(alias_warnings(&self.prepared.plan));
+        }
+        if let Some(command) = command {
+            let warnings = report::unexpanded_argument_warnings(&self.outcomes, command.line);
+            terminal::print_unless_hidden(warnings);
         }
     }
 
-    /// Returns what the table and the JSON show, apart from the command and the messages.
+    /// Returns everything that the table and the JSON show, except for the command and the messages.
     fn findings(&self, problems: &[(EntryId, Problem)]) -> Findings {
         let now = SystemTime::now();
         let checked = CheckedValues {
@@ -242,7 +268,8 @@ impl Checked {
         findings
     }
 
-    /// Returns the environment that the command would get. The variable of a file in memory has a short path, which this leaves out.
+    /// Returns the environment that the command would get, to see whether it fits. The variables with the paths of files are left out, because paths
+    /// are short.
     fn environment(&self) -> Environment {
         let values = self
             .outcomes
@@ -252,10 +279,24 @@ impl Checked {
     }
 }
 
-/// Asks AWS, past an agent, whether what the plan names exists, and resolves what needs no value.
+/// Returns the names that may be misplaced values, so that the descriptions of secrets must not show them, either.
+fn hidden_names<'a>(plan: &'a Plan, fetched: &Fetched) -> Vec<&'a SecretId> {
+    let mut names = Vec::new();
+    for (_, reference) in plan.references() {
+        if let Some(Err(failure)) = fetched.get(&reference.locator)
+            && failure.hides_name(reference)
+        {
+            names.push(&reference.locator.id);
+        }
+    }
+    names
+}
+
+/// Asks AWS whether everything that the plan names exists, and resolves the entries that don't need a value. Puts the descriptions and the caller
+/// into `inspection`. `--agent` doesn't apply, because the agent can't describe secrets.
 ///
 /// # Errors
-/// With `--local`, or when AWS cannot be asked at all.
+/// If `--local` is given, or if AWS can't be asked at all.
 fn resolve_metadata(
     Prepared { backend, plan, .. }: &Prepared,
     inspection: &mut Inspection,
@@ -265,37 +306,40 @@ fn resolve_metadata(
         let text = "check --metadata can't be used with --local, because a local file has values but no metadata";
         return Err(Problem::usage(text).into());
     };
-    if let Some(refused) = unknown_template_names(plan) {
-        return Ok((refused, Fetched::default()));
+    if let Some(outcomes) = invalid_template_outcomes(plan) {
+        return Ok((outcomes, Fetched::default()));
     }
     let begun = Instant::now();
     let purpose = Purpose {
         is_unattended: false,
         asks_identity: true,
     };
-    // The end of the process closes its connections.
+    // Closing the connections would take time, and the process ends soon in any case.
     let mut aws = ManuallyDrop::new(Aws::new((**settings).clone(), purpose, deadline.clone()));
     let answers;
     (answers, inspection.secrets) = block_on(async { Ok(aws.metadata(&plan.locators()).await?) })?;
     inspection.caller = aws.caller();
 
-    let (mut fetched, found): (Fetched, Fetched) =
+    let (mut failures, existing): (Fetched, Fetched) =
         answers.into_iter().partition(|(_, answer)| answer.is_err());
-    suggest_aliases(&mut fetched, plan);
-    let mut outcomes = resolve(plan, &fetched);
+    suggest_aliases(&mut failures, plan);
+    // A secret that exists has no value here. So `resolve` doesn't get its answer, and its entry stays unread.
+    let mut outcomes = resolve(plan, &failures);
     outcomes.requests = deadline.progress().requests();
     outcomes.elapsed = begun.elapsed();
-    fetched.extend(found);
+    let mut fetched = failures;
+    fetched.extend(existing);
     Ok((outcomes, fetched))
 }
 
-/// Resolves the entries that don't read a secret.
+/// Resolves the entries that don't read a secret. Sends no request.
 fn resolve_offline(Prepared { plan, .. }: &Prepared, deadline: &Deadline) -> Outcomes {
     let _awaited = deadline.progress().awaits("the templates".to_owned());
-    unknown_template_names(plan).unwrap_or_else(|| resolve(plan, &Fetched::default()))
+    invalid_template_outcomes(plan).unwrap_or_else(|| resolve(plan, &Fetched::default()))
 }
 
-/// Returns an error for each reference that the agent can never read.
+/// Returns an error for each reference that the agent can never read, with the id of its entry. Without `--agent`, there aren't any. Sends no
+/// request.
 fn unsupported_by_agent(
     Prepared { backend, plan, .. }: &Prepared,
     deadline: &Deadline,

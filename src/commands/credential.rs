@@ -1,4 +1,8 @@
-//! `secrets-exec credential`: answers one connection of systemd's LoadCredential= with the value of that credential, or fails it.
+//! `secrets-exec credential`: answers a connection of systemd's LoadCredential= with the value of the credential, or makes the unit fail.
+//!
+//! What is written to the connection becomes the credential, and systemd treats a connection that is closed without data as an empty
+//! credential. So neither a message nor an early exit may ever end up there, whatever the arguments are. `system::systemd` refuses the
+//! connection unless a value has been sent.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -11,22 +15,24 @@ use crate::model::problem::{Impact, Problem, Status};
 use crate::report::Report;
 use crate::system::systemd::{self, no_connection};
 
-/// Takes a connection of systemd's LoadCredential= from standard input, whatever the arguments are: a slip in them must not become the
-/// credential.
+/// If standard input is a connection of systemd's LoadCredential=, takes the connection over, even if the arguments don't ask for a credential.
+/// Otherwise the message about a mistake in the arguments would become the credential.
+///
+/// Once the connection is taken over, termination signals are held, and standard output and error no longer lead to the connection.
 ///
 /// # Errors
-/// When nothing may be printed; the connection is refused already.
+/// The exit status, if the connection was refused and nothing may be printed.
 pub fn take_connection(arguments: &[OsString]) -> Result<(), u8> {
     let is_expected = arguments.first().is_some_and(|first| first == CREDENTIAL);
-    systemd::take(is_expected).map_err(|_| Status::Temporary as u8)
+    systemd::take_connection(is_expected).map_err(|_| Status::Temporary as u8)
 }
 
-/// Refuses any other command that was started for a connection of LoadCredential=.
+/// Checks that this process runs `secrets-exec credential` if it has a connection of LoadCredential=.
 ///
 /// # Errors
-/// The slip in the arguments.
+/// If it has such a connection and runs anything else.
 pub fn refuse_others(invocation: &Invocation) -> Result<(), Report> {
-    let Some(connection) = systemd::taken() else {
+    let Some(connection) = systemd::connection() else {
         return Ok(());
     };
     if matches!(invocation, Invocation::Credential { .. }) {
@@ -41,16 +47,16 @@ pub fn refuse_others(invocation: &Invocation) -> Result<(), Report> {
         .into())
 }
 
-/// Resolves the credential that the client asks for, and sends its value.
+/// Reads the credential that the client asks for, and sends its value. Waits as long as the client doesn't read the value.
 ///
 /// # Errors
-/// Every reason why no value was sent.
+/// Every reason why the value was not sent.
 pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Report> {
     if inputs.files.iter().any(|file| file == Path::new("-")) {
         let text = "-f - can't be used here, because standard input is the connection of systemd";
         inputs.errors.push(Problem::usage(text));
     }
-    let connection = systemd::taken().ok_or_else(no_connection);
+    let connection = systemd::connection().ok_or_else(no_connection);
     let (connection, request) =
         match connection.and_then(|connection| Ok((connection, connection.request()?))) {
             Ok(answerable) => answerable,
@@ -66,10 +72,10 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
     let scope = EntryScope::Credential(&request);
     let (outcomes, report) = read_values(inputs, scope, inherited, &consequence)?;
     report.into_result()?;
-    // The plan has one entry, and it is resolved.
+    // The plan has only this entry, and a report without problems means that the entry has a value. So the `else` branch is never taken.
     let Some((credential, value)) = outcomes.values().next() else {
         return Err(Report::default());
     };
     let sent = connection.answer(value.expose());
-    Ok(sent.map_err(|problem| problem.of(credential.subject.clone(), Impact::Undelivered))?)
+    Ok(sent.map_err(|problem| problem.for_entry(credential.subject.clone(), Impact::Undelivered))?)
 }

@@ -1,4 +1,6 @@
 //! `secrets-exec export`: prints the variables that a launch would set, or writes them to a file.
+//!
+//! Either all variables are printed or written, or none: a value that is missing, or that the format can't hold, is an error.
 
 use std::path::PathBuf;
 
@@ -7,7 +9,7 @@ use super::scope::EntryScope;
 use crate::deliver::{AppendedFile, Delivery, Files};
 use crate::exec;
 use crate::input::cli::{ExportArguments, ExportFormat, Inputs};
-use crate::model::entry::{FilePlace, FileTarget, Mode, Origin, Subject};
+use crate::model::entry::{FileLocation, FileTarget, Mode, Origin, Subject};
 use crate::model::inherited::Inherited;
 use crate::model::outcome::FileValue;
 use crate::model::plan::EntryId;
@@ -17,32 +19,32 @@ use crate::report::export::{export as export_variables, shell_warning, variables
 use crate::report::github::masks;
 use crate::report::{Record, Report, terminal};
 
-/// Refuses to print values on a terminal without `--reveal`.
+/// Checks that values may be printed on standard output.
 ///
 /// # Errors
-/// The problem, with the remedy.
+/// If standard output is a terminal and `--reveal` isn't given.
 pub fn refuse_terminal(reveal: bool, remedy: &str) -> Result<(), Problem> {
     if reveal || !terminal::is_output_terminal() {
         return Ok(());
     }
-    Err(Problem::usage(
-        "standard output is a terminal, so everyone who looks at it would see the values",
+    Err(
+        Problem::usage("standard output is a terminal, so secrets would be visible on the screen")
+            .help(remedy),
     )
-    .help(remedy))
 }
 
-/// The place that exported variables go to.
+/// The destination of the exported variables.
 enum Destination {
     Output,
     File(PathBuf),
-    /// Standard output for the masks and, unless only masks are wanted, the file to which the variables are appended.
+    /// The masks go to standard output. The variables are appended to the file, unless only the masks are wanted.
     Github(Option<PathBuf>),
 }
 
-/// Prints the variables, or writes them to a file.
+/// Prints the variables, or writes them to a file. Also prints the warnings about them, and a warning about each file, which only a launch writes.
 ///
 /// # Errors
-/// Every reason why a value cannot be exported, or why standard output or the file cannot be written.
+/// Every reason why a value can't be exported, or why standard output or the file can't be written.
 pub fn export(
     mut inputs: Inputs,
     arguments: &ExportArguments,
@@ -60,7 +62,7 @@ pub fn export(
 
     let consequence = "nothing was exported";
     let (outcomes, mut report) = read_values(inputs, EntryScope::Launch, inherited, consequence)?;
-    let variables = variables(&outcomes, exec::limits());
+    let variables = variables(&outcomes, exec::argument_limits());
     let exported = report.value_of(export_variables(&variables, arguments.format));
     let (Some(text), Some(destination), true) = (exported, destination, report.is_empty()) else {
         return Err(report);
@@ -68,15 +70,15 @@ pub fn export(
 
     if arguments.format == ExportFormat::Shell {
         let warnings = variables.iter().copied().filter_map(shell_warning);
-        terminal::print_notices(warnings.map(Record::warning));
+        terminal::print_unless_hidden(warnings.map(Record::warning));
     }
-    terminal::print_notices(outcomes.files().map(unwritten));
+    terminal::print_unless_hidden(outcomes.files().map(unwritten_file_warning));
     match destination {
         Destination::Output => Ok(terminal::output_whole(text.expose())?),
-        Destination::File(path) => write(path, text),
+        Destination::File(path) => write_file(path, text),
         Destination::Github(file) => {
             let (masks, warning) = masks(&outcomes);
-            terminal::print_notices(warning);
+            terminal::print_unless_hidden(warning);
             let file = file.map(|path| AppendedFile::open(&path)).transpose()?;
             terminal::output_whole(masks.expose())?;
             Ok(file.map_or(Ok(()), |file| file.append(&text))?)
@@ -84,10 +86,10 @@ pub fn export(
     }
 }
 
-/// Returns the place that the variables go to.
+/// Returns the destination of the variables. For GitHub, this is the file that GITHUB_ENV names, unless `--output` names another file.
 ///
 /// # Errors
-/// When a format is for GitHub's runner, and this process isn't a step of a job, or no file is known.
+/// If the format is for GitHub, but this process isn't a step of a GitHub job, or neither option nor variable names a file.
 fn destination(arguments: &ExportArguments, inherited: &Inherited) -> Result<Destination, Problem> {
     let output = arguments
         .output
@@ -98,15 +100,15 @@ fn destination(arguments: &ExportArguments, inherited: &Inherited) -> Result<Des
         .is_some_and(|value| value == "true");
     match (arguments.format, output) {
         (ExportFormat::Github | ExportFormat::GithubMasks, _) if !is_step => Err(Problem::usage(
-            "this is not a step of a GitHub job (GITHUB_ACTIONS is not \"true\"), so nothing would hide the values that are printed",
+            "secrets-exec is not running in a GitHub Actions job (GITHUB_ACTIONS is not \"true\"), so nothing would mask the printed values",
         )
         .help("use another format, such as --format dotenv --output FILE")),
         (ExportFormat::GithubMasks, _) => Ok(Destination::Github(None)),
         (ExportFormat::Github, Some(path)) => Ok(Destination::Github(Some(path))),
-        (ExportFormat::Github, None) => match inherited.filled("GITHUB_ENV") {
+        (ExportFormat::Github, None) => match inherited.non_empty("GITHUB_ENV") {
             Some(path) => Ok(Destination::Github(Some(path.into()))),
             None => Err(Problem::usage(
-                "GITHUB_ENV is not set, so there is no file for the variables",
+                "GITHUB_ENV is not set, so secrets-exec doesn't know where to write the variables",
             )
             .help("name the file with --output FILE, or print only the masks with --format github-masks")),
         },
@@ -115,37 +117,40 @@ fn destination(arguments: &ExportArguments, inherited: &Inherited) -> Result<Des
     }
 }
 
-/// Returns the warning about a file, which a launch writes and `export` does not.
-fn unwritten(
+/// Returns the warning about a file that a launch would write. `export` doesn't write it.
+fn unwritten_file_warning(
     FileValue {
         target, subject, ..
     }: FileValue<'_>,
 ) -> Record {
-    Record::warning(match &target.place {
-        FilePlace::Path(path) => {
+    Record::warning(match &target.location {
+        FileLocation::Path(path) => {
             format!(
                 "the file {} ({}) is not written, because only a launch writes files",
                 path.display(),
                 subject.origin
             )
         }
-        FilePlace::Memory => format!(
+        FileLocation::Memory => format!(
             "{subject} is left out, because a file in memory disappears with the process that made it"
         ),
     })
 }
 
-/// Writes a file that only its owner can read, as a launch delivers one: complete or not at all. A `.env` file belongs in a project,
-/// so one on a disk is not warned of.
-fn write(path: PathBuf, value: SecretValue) -> Result<(), Report> {
-    let subject = Subject::of_path(&path, Origin::Argument("--output"));
+/// Writes a file that only its owner can read, completely or not at all. If the file is on a disk, there isn't a warning about that, because a `.env`
+/// file belongs in the directory of a project.
+///
+/// # Errors
+/// The reason why the file can't be written.
+fn write_file(path: PathBuf, value: SecretValue) -> Result<(), Report> {
+    let subject = Subject::plain(path.display().to_string(), Origin::Argument("--output"));
     let target = FileTarget {
-        place: FilePlace::Path(path),
+        location: FileLocation::Path(path),
         env: None,
         mode: Mode::PRIVATE_WRITABLE,
         owner: None,
     };
-    let files = Files::find([FileValue {
+    let files = Files::open_directories([FileValue {
         id: EntryId::default(),
         target: &target,
         value: &value,
@@ -153,7 +158,7 @@ fn write(path: PathBuf, value: SecretValue) -> Result<(), Report> {
     }]);
     Delivery::stage(files)
         .map_err(Report::from_iter)?
-        .place()?
+        .rename_all()?
         .keep();
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `secrets-exec get`: prints one value.
+//! `secrets-exec get`: prints one value, byte for byte.
 
 use std::path::PathBuf;
 
@@ -6,35 +6,32 @@ use super::export::refuse_terminal;
 use super::read::read_values;
 use super::scope::EntryScope;
 use crate::input::cli::Inputs;
-use crate::input::declaration;
+use crate::input::declaration::{Sections, load_declarations};
 use crate::model::entry::Subject;
 use crate::model::inherited::Inherited;
 use crate::model::problem::Problem;
 use crate::report::{self, Report, terminal};
 
-/// Prints the value of the reference in `inputs` as it is; on a terminal, with a newline after it.
+/// Prints the value of the reference in `inputs`, and after it a newline if standard output is a terminal.
 ///
 /// # Errors
-/// Every reason why it cannot be read, or why standard output cannot be written.
+/// Every reason why the value can't be read, or why standard output can't be written.
 pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<(), Report> {
-    inputs.errors.extend(
-        refuse_terminal(
-            reveal,
-            "pipe the value to a program, or add --reveal to see it",
-        )
-        .err(),
-    );
+    let remedy = "pipe the value to a program, or add --reveal to see it";
+    let refused = refuse_terminal(reveal, remedy);
+    inputs.errors.extend(refused.err());
     let argument = inputs.layer.entries.first();
     let argument = argument.map(|entry| entry.subject.clone());
     let (files, finds_file) = (inputs.files.clone(), inputs.find_file);
     let consequence = "nothing was printed";
     let (outcomes, report) = read_values(inputs, EntryScope::Argument, inherited, consequence)?;
-    if let (Some(argument), [failed]) = (argument, report.problems()) {
-        let mistaken = name_of_entry(&argument, files, finds_file, failed);
-        mistaken.map_or(Ok(()), |problem| Err(Report::from(problem)))?;
+    if let (Some(argument), [failed]) = (argument, report.problems())
+        && let Some(problem) = error_of_entry_name(&argument, files, finds_file, failed)
+    {
+        return Err(problem.into());
     }
     report.into_result()?;
-    terminal::print_notices(report::empty_values(&outcomes));
+    terminal::print_unless_hidden(report::empty_value_warning(&outcomes));
     for (_, value) in outcomes.values() {
         terminal::output_whole(value.expose())?;
     }
@@ -44,9 +41,12 @@ pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<()
     Ok(())
 }
 
-/// Returns the error of an argument that is the name of an entry, as `secrets-exec get DB_PASSWORD`, with the entry's reference as its remedy.
-/// `failed` is the problem of the secret that has this name. `None` if that exists, or if no declaration has such an entry with a reference.
-fn name_of_entry(
+/// Returns the error for an argument that is the name of an entry instead of a secret, as in `secrets-exec get DB_PASSWORD`. Its remedy is the
+/// reference of the entry. Reads the declarations again, because only their options and aliases have been read so far.
+///
+/// `failed` is the problem of the secret with this name. Returns `None` if this problem has another reason, or if no declaration has an entry
+/// with this name and a reference.
+fn error_of_entry_name(
     argument: &Subject,
     mut files: Vec<PathBuf>,
     finds_file: bool,
@@ -57,15 +57,15 @@ fn name_of_entry(
     }
     // A pipe can be read only once.
     files.retain(|path| path.is_file());
-    let (declarations, _) = declaration::load(&files, finds_file, true);
+    let (declarations, _) = load_declarations(&files, finds_file, Sections::All);
     let mut entries = declarations
         .iter()
         .rev()
         .flat_map(|declaration| &declaration.layer.entries);
     let entry = entries.find(|entry| Some(&*entry.subject.label) == argument.reference())?;
     let Subject { label, origin, .. } = &entry.subject;
-    let text = format!("{label:?} is the name of an entry ({origin}), not of a secret");
-    let write = argument.write(entry.subject.reference()?);
+    let text = format!("{label:?} is a name in a declaration ({origin}), not the name of a secret");
+    let write = argument.rewritten_with(entry.subject.reference()?);
     let problem = Problem::new(failed.status, text).code(failed.code);
-    Some(problem.help(format!("write the reference of this entry: {write}")))
+    Some(problem.help(format!("to print its value, write {write}")))
 }

@@ -1,4 +1,6 @@
-//! `secrets-exec -- COMMAND`: resolves every value, delivers the files, and executes the command in place of this process.
+//! `secrets-exec -- COMMAND`: reads every value, writes the files, and replaces this process with the command.
+//!
+//! [`launch()`] has all of a launch in order, so it is a good place to start reading.
 
 use super::launch_steps::Launch;
 use super::prepare::{Prepared, run_prepared};
@@ -14,17 +16,17 @@ use crate::report::Report;
 use crate::system::systemd::Notifier;
 use crate::time::Deadline;
 
-/// Replaces this process with the command, after every value is resolved and every file delivered. With `--on-rotation`, runs it as a
-/// child and returns its exit status.
+/// Replaces this process with the command, once every value has been read and every file has been written. With `--on-rotation`, runs the command as
+/// a child process instead, waits for its end, and returns its exit status.
 ///
 /// # Errors
-/// Every reason why the command does not run.
+/// Every reason why the command can't be started.
 pub fn launch(inputs: Inputs, command: &CommandLine, inherited: &Inherited) -> Result<u8, Report> {
     let read = |prepared: Prepared, deadline: &Deadline| {
         let launch = Launch::new(prepared, command)?;
-        // Each forked launch of a rotation reads the values itself.
+        // In a rotation, each forked launch reads the values itself.
         let values = match launch.prepared.options.rotation {
-            None => Some(launch.resolve(Pass::First, deadline)?),
+            None => Some(launch.read_values(Pass::First, deadline)?),
             Some(_) => None,
         };
         Ok((launch, values))
@@ -35,13 +37,13 @@ pub fn launch(inputs: Inputs, command: &CommandLine, inherited: &Inherited) -> R
     if let Some(rotation) = launch.prepared.options.rotation {
         return supervise(&rotation, launch, inherited);
     }
-    // Only a rotation gets here without values, and it has returned above.
+    // Only a rotation doesn't have values here, and the call of `supervise` has returned above.
     let Some(values) = values else {
         return Err(Report::default());
     };
 
     let (delivery, environment) = launch.stage(Pass::First, values)?;
-    let placed = delivery.place()?.unless_interrupted();
+    let placed = delivery.rename_all()?.unless_interrupted();
     if launch.prepared.options.notify_ready {
         Notifier::new(inherited).send("READY=1");
     }

@@ -1,4 +1,6 @@
-//! The steps of a launch: its values are resolved, its files delivered, and the command is executed.
+//! The steps of a launch, except for the last one: find the command, read the values, and write the files under temporary names.
+//!
+//! An ordinary launch and the forked launches of a rotation take the same steps.
 
 use super::prepare::Prepared;
 use super::read::{Pass, ReadValues, read_usable};
@@ -8,20 +10,21 @@ use crate::model::environment::{CommandLine, Environment};
 use crate::report::{self, Report, terminal};
 use crate::time::Deadline;
 
-/// A command whose values are not resolved yet.
+/// A command whose values have not been read yet.
 pub struct Launch<'a> {
     pub prepared: Prepared,
     pub command: &'a CommandLine,
+    /// The program that was found for the command.
     pub program: Program,
 }
 
 impl<'a> Launch<'a> {
-    /// Looks the command up before any request, so that a mistyped one fails at once.
+    /// Looks for the command before anything is requested, so that a mistyped command fails immediately.
     ///
     /// # Errors
-    /// When the command is not found or cannot be executed.
+    /// If the command isn't found or can't be executed.
     pub fn new(prepared: Prepared, command: &'a CommandLine) -> Result<Self, Report> {
-        let program = prepared.find(command)?;
+        let program = prepared.find_program(command)?;
         Ok(Self {
             prepared,
             command,
@@ -29,28 +32,32 @@ impl<'a> Launch<'a> {
         })
     }
 
-    /// Resolves every value.
+    /// Reads every value, which can take until the deadline.
     ///
     /// # Errors
-    /// Every value that cannot be read, or that cannot be delivered as far as that is known.
-    pub fn resolve(&self, pass: Pass, deadline: &Deadline) -> Result<ReadValues, Report> {
+    /// Every value that can't be read. In this case, the report also has every file that could not be written, so that one report has everything.
+    pub fn read_values(&self, pass: Pass, deadline: &Deadline) -> Result<ReadValues, Report> {
         let consequence = format!(
             "the command {} was not started",
             self.command.quoted_program()
         );
         let (values, mut report) = read_usable(&self.prepared, pass, deadline, &consequence)?;
         if !report.is_empty() {
-            let undeliverable = Files::find(values.outcomes.files()).undeliverable();
+            let undeliverable = Files::open_directories(values.outcomes.files()).undeliverable();
             report.extend(undeliverable.into_iter().map(|(_, problem)| problem));
             return Err(report);
         }
         Ok(values)
     }
 
-    /// Writes the files under temporary names, and makes the environment. Dropping the files removes those that are temporary or new.
+    /// With `--verbose`, prints where the values come from. Except in a poll, prints the warnings about the values. Then writes the files under
+    /// temporary names, and makes the environment.
+    ///
+    /// Dropping the returned delivery removes the temporary files. It also removes the files that have been renamed already, unless they replaced
+    /// an older file.
     ///
     /// # Errors
-    /// Every file that cannot be written, or the length of an environment that the kernel would not accept.
+    /// Every file that can't be written, or an environment that is too large for the kernel.
     pub fn stage(
         &self,
         pass: Pass,
@@ -60,20 +67,26 @@ impl<'a> Launch<'a> {
             options, retained, ..
         } = &self.prepared;
         if options.verbose {
-            terminal::print(report::provenance(&outcomes, &fetched));
+            terminal::print_always(report::provenance_notes(&outcomes, &fetched));
         }
-        let files = Files::find(outcomes.files());
+        let files = Files::open_directories(outcomes.files());
         if pass == Pass::First {
-            terminal::print_notices(report::unexpanded_arguments(&outcomes, self.command));
-            terminal::print_notices(report::empty_values(&outcomes));
-            terminal::print_notices(report::disk_notices(files.persistent_files()));
+            terminal::print_unless_hidden(report::unexpanded_argument_warnings(
+                &outcomes,
+                self.command,
+            ));
+            terminal::print_unless_hidden(report::empty_value_warning(&outcomes));
+            terminal::print_unless_hidden(report::disk_warnings(files.persistent_files()));
         }
         let delivery = Delivery::stage(files).map_err(Report::from_iter)?;
         let values = outcomes
             .variables()
             .map(|variable| (variable.name, variable.value));
         let environment = Environment::new(retained, values.chain(delivery.variables()));
-        environment.expect_fit(Some((self.command, self.program.as_path())), exec::limits())?;
+        environment.expect_fit(
+            Some((self.command, self.program.as_path())),
+            exec::argument_limits(),
+        )?;
         Ok((delivery, environment))
     }
 }

@@ -1,4 +1,6 @@
-//! `secrets-exec migrate`: prints the declaration that replaces a .env file, or the secret with its values, as JSON or for `--local`.
+//! `secrets-exec migrate`: prints the declaration that replaces a .env file, or the values of the file as a secret.
+//!
+//! The values are only printed if `--values` or `--for-local` asks for them.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -6,9 +8,9 @@ use std::path::PathBuf;
 use zeroize::Zeroizing;
 
 use super::export::refuse_terminal;
-use crate::input;
 use crate::input::cli::MigrateArguments;
-use crate::input::env_file::{EnvFile, Setting, read_env_file};
+use crate::input::declaration::{Sections, load_declarations};
+use crate::input::env_file::{EnvVariable, read_env_file};
 use crate::model::entry::{EntrySource, Target};
 use crate::model::env_name::EnvName;
 use crate::model::inherited::Inherited;
@@ -16,56 +18,49 @@ use crate::model::reference::SecretId;
 use crate::model::secret_value::SecretValue;
 use crate::report::{Record, Report, terminal};
 
-/// Prints the declaration, the JSON object of the secret, or the file for `--local`.
+/// Prints the declaration that replaces a .env file. With `--values`, prints the JSON object that becomes the secret instead, and with
+/// `--for-local` a file for `--local`. Also prints the warnings about the .env file, unless `--quiet` or SECRETS_EXEC_QUIET is set.
+///
+/// If existing declarations set a variable to a literal, the JSON object and the file for `--local` leave the variable out, because it doesn't
+/// need a secret.
 ///
 /// # Errors
-/// Every line that cannot be read, every mistake in the declaration, or the reason why standard output cannot be written.
+/// If values would be printed to a terminal without `--reveal`. Otherwise, every malformed line of the .env file, every mistake in the existing
+/// declarations, or the reason why standard output can't be written.
 pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<(), Report> {
-    let remedy = "pipe the values to a program, or add --reveal to see them";
-    refuse_terminal(
-        arguments.reveal || !(arguments.values || arguments.for_local),
-        remedy,
-    )?;
-    let declared = if arguments.values || arguments.for_local {
-        declared_literals(&arguments.declarations)?
-    } else {
-        BTreeSet::new()
-    };
-    let EnvFile {
-        settings,
-        object,
-        templates,
-        notices,
-    } = read_env_file(arguments, &declared).map_err(Report::from_iter)?;
+    let mut declared = BTreeSet::new();
+    let prints_values = arguments.values || arguments.for_local;
+    if prints_values {
+        let remedy = "redirect the values to a file or a program, or add --reveal to see them";
+        refuse_terminal(arguments.reveal, remedy)?;
+        declared = declared_literals(&arguments.declarations)?;
+    }
+    let file = read_env_file(arguments, &declared).map_err(Report::from_iter)?;
+    // Of the options in the table, `migrate` has only `--quiet`, so it doesn't read the other variables of secrets-exec.
     let is_quiet = arguments.quiet
         || inherited
             .get("SECRETS_EXEC_QUIET")
             .is_some_and(|value| value == "1");
     if !is_quiet {
-        terminal::print(notices.into_iter().map(Record::warning));
-        let suggestion = |setting: &Setting| {
-            let template = templates.get(&setting.name)?;
-            Some(template_warning(setting, template, &arguments.secret))
-        };
-        terminal::print(settings.iter().filter_map(suggestion));
+        terminal::print_always(file.warnings.into_iter().map(Record::warning));
     }
     let printed = match arguments {
-        MigrateArguments { values: true, .. } => object,
+        MigrateArguments { values: true, .. } => file.secret_json,
         MigrateArguments {
             for_local: true, ..
-        } => local_file(&arguments.secret, &settings),
-        MigrateArguments { .. } => declaration(&arguments.secret, &settings),
+        } => local_file(&arguments.secret, &file.variables),
+        MigrateArguments { .. } => declaration(&arguments.secret, &file.variables),
     };
     Ok(terminal::output_whole(printed.expose())?)
 }
 
-/// Returns the variables that existing declarations set to a literal. Without `files`, reads the declaration in the working directory, if
-/// there is one.
+/// Returns the variables that existing declarations set to a literal. If `files` is empty, reads the declaration in the working directory. If there
+/// isn't one, returns no variables.
 ///
 /// # Errors
 /// Every mistake in the declarations.
 fn declared_literals(files: &[PathBuf]) -> Result<BTreeSet<EnvName>, Report> {
-    let (declarations, errors) = input::declaration::load(files, files.is_empty(), true);
+    let (declarations, errors) = load_declarations(files, files.is_empty(), Sections::All);
     if !errors.is_empty() {
         return Err(Report::from_iter(errors));
     }
@@ -84,47 +79,34 @@ fn declared_literals(files: &[PathBuf]) -> Result<BTreeSet<EnvName>, Report> {
     Ok(literals)
 }
 
-/// Returns the warning about a value with `${NAME}`, with the template that replaces it.
-fn template_warning(setting: &Setting, template: &str, secret: &SecretId) -> Record {
-    let text = format!(
-        "the value of {} refers to other variables with ${{NAME}}, which secrets-exec doesn't expand",
-        setting.name_and_place()
-    );
-    let mut help = format!("write {}: {{ template: \"{template}\" }}", setting.name);
-    if template.contains("{{ app.") {
-        help += &format!(" and secrets: {{ app: {} }}", scalar(&secret.to_string()));
-    }
-    Record::warning(text).with_help(help)
-}
-
-/// Returns a declaration with an entry for each variable.
-fn declaration(secret: &SecretId, settings: &[Setting]) -> SecretValue {
-    let entry = |setting: &Setting| match setting.is_literal {
-        true => SecretValue::new([b"{ value: ", setting.json().expose(), b" }"].concat()),
-        false => SecretValue::new(scalar(&format!("{secret}:{}", setting.name))),
+/// Returns a declaration with an entry for each variable: the value of a literal, and the reference of any other variable.
+fn declaration(secret: &SecretId, variables: &[EnvVariable]) -> SecretValue {
+    let entry = |variable: &EnvVariable| match variable.is_literal {
+        true => SecretValue::new([b"{ value: ", variable.json().expose(), b" }"].concat()),
+        false => SecretValue::new(scalar(&format!("{secret}:{}", variable.name))),
     };
-    mapping("env", settings.iter(), entry)
+    mapping("env", variables.iter(), entry)
 }
 
 /// Returns the file for `--local` with the values of the secret.
-fn local_file(secret: &SecretId, settings: &[Setting]) -> SecretValue {
+fn local_file(secret: &SecretId, variables: &[EnvVariable]) -> SecretValue {
     mapping(
         &scalar(&secret.to_string()),
-        settings.iter().filter(|setting| !setting.is_literal),
-        Setting::json,
+        variables.iter().filter(|variable| !variable.is_literal),
+        EnvVariable::json,
     )
 }
 
-/// Returns a mapping of YAML with one key, under which each name has its value.
+/// Returns a YAML mapping with one key, below which each variable has a line with its value.
 fn mapping<'s>(
     key: &str,
-    settings: impl Iterator<Item = &'s Setting>,
-    value: impl Fn(&Setting) -> SecretValue,
+    variables: impl Iterator<Item = &'s EnvVariable>,
+    value: impl Fn(&EnvVariable) -> SecretValue,
 ) -> SecretValue {
     let mut lines = Zeroizing::new(Vec::new());
-    for setting in settings {
-        lines.extend_from_slice(format!("  {}: ", setting.name).as_bytes());
-        lines.extend_from_slice(value(setting).expose());
+    for variable in variables {
+        lines.extend_from_slice(format!("  {}: ", variable.name).as_bytes());
+        lines.extend_from_slice(value(variable).expose());
         lines.push(b'\n');
     }
 
@@ -134,12 +116,11 @@ fn mapping<'s>(
     SecretValue::new(text)
 }
 
-/// Returns an id or a reference as a scalar of YAML: in quotes unless it begins with a letter; it has neither a quote nor a backslash.
+/// Returns an id or a reference as a YAML scalar, which has quotes unless it begins with a letter. An id contains neither quotes nor
+/// backslashes.
 fn scalar(id: &str) -> String {
-    let quote = if id.starts_with(|c: char| c.is_ascii_alphabetic()) {
-        ""
-    } else {
-        "\""
-    };
-    format!("{quote}{id}{quote}")
+    if id.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        return id.to_owned();
+    }
+    format!("\"{id}\"")
 }

@@ -1,8 +1,12 @@
-//! The commands, one in each file, the steps that they share, and the end of the process by a bug.
+//! The launch and the subcommands, with a file for each, and the steps that they share.
+//!
+//! A command returns a [`Report`] with everything that went wrong, and [`finish`] prints the report and ends the process. Nothing else ends the
+//! process, except after a bug, a signal or the deadline.
 
 pub mod check;
 pub mod credential;
 pub mod export;
+mod fetch;
 pub mod get;
 pub mod launch;
 mod launch_steps;
@@ -22,37 +26,34 @@ use std::thread;
 
 use crate::deliver;
 use crate::model::problem::Status;
-use crate::report::{self, Record, Report, terminal};
+use crate::report::{self, Report, terminal};
 use crate::system::ending::{End, end};
 
-/// Runs `secrets-exec install`: copies the running program to a directory, for images that cannot be rebuilt. Warns of another user's
-/// directory.
+/// Runs `secrets-exec install`: copies the running program into a directory, for images that can't be rebuilt. Termination signals are held from then
+/// on.
 ///
 /// # Errors
-/// The reason why it cannot be read or written; nothing is changed then.
+/// The reason why the program can't be read or written. Nothing has been changed then.
 pub fn install(directory: &Path) -> Result<(), Report> {
-    if let Some(warning) = deliver::install(directory)? {
-        terminal::print([Record::warning(warning)]);
-    }
-    Ok(())
+    Ok(deliver::install(directory)?)
 }
 
-/// Lets a panic on any thread end the process with status 70, before it could unwind or dump core. The line has the place and no payload,
-/// which may hold a value.
+/// Makes a panic on any thread end the process with status 70, before it can unwind or write a core file. The message names the line of the source,
+/// but it doesn't have the payload of the panic, which may contain a value.
 pub fn install_panic_hook() {
     static IS_FIRST: AtomicBool = AtomicBool::new(true);
     panic::set_hook(Box::new(|panic| {
         if !IS_FIRST.swap(false, Ordering::SeqCst) {
-            // Another thread ends the process.
+            // Another thread is already ending the process.
             thread::park();
         }
         end(End::Status(Status::Bug as u8), || {
-            terminal::print([report::bug(panic)]);
+            terminal::print_always([report::bug_error(panic)]);
         })
     }));
 }
 
-/// Ends this process with the exit status that a command has returned, or prints its failures and ends with theirs.
+/// Ends this process with the exit status that a command has returned. If there is a report instead, prints it and ends with its status.
 pub fn finish(outcome: Result<u8, Report>) -> ! {
     match outcome {
         Ok(status) => end(End::Status(status), || ()),

@@ -1,4 +1,4 @@
-//! `secrets-exec policy`: prints the IAM policy that a launch needs, without any request.
+//! `secrets-exec policy`: prints the IAM policy that a launch needs, without sending a request.
 
 use super::prepare::{BackendConfig, Prepared, run_prepared};
 use super::scope::EntryScope;
@@ -11,16 +11,16 @@ use crate::report::{Record, Report, terminal};
 use crate::resolve::failed_references;
 use crate::time::Deadline;
 
-/// Prints the policy as JSON, and notices about it on standard error.
+/// Prints the policy as JSON, and its warnings and notes on standard error.
 ///
 /// # Errors
-/// Every error in the inputs, and every reference that the agent cannot read.
+/// Every error in the inputs, every reference that the agent can't read, or the reason why standard output can't be written.
 pub fn policy(
     inputs: Inputs,
     arguments: PolicyArguments,
     inherited: &Inherited,
 ) -> Result<(), Report> {
-    // The profile's files may be on a file system that hangs, so they are read within the deadline.
+    // The files with the profile may be on a file system that hangs, so the worker reads them within the deadline.
     let policy = run_prepared(
         inputs,
         EntryScope::Everything,
@@ -28,40 +28,34 @@ pub fn policy(
         |prepared, deadline| needed_policy(prepared, arguments, deadline),
     )?;
     terminal::output(&policy.text)?;
-    terminal::print_notices(policy.warnings.into_iter().map(Record::warning));
-    terminal::print_notices(policy.notes.into_iter().map(Record::note));
+    terminal::print_unless_hidden(policy.warnings.into_iter().map(Record::warning));
+    terminal::print_unless_hidden(policy.notes.into_iter().map(Record::note));
     Ok(())
 }
 
-/// Returns the policy that allows the requests of a launch, or those of `check --metadata`.
+/// Returns the policy that allows the requests of a launch or, with `--metadata`, the requests of `check --metadata`. Reads AWS's configuration
+/// files, but sends no request.
 ///
 /// # Errors
-/// The use of `--local`, invalid settings of AWS, an invalid profile, and every reference that the agent cannot read.
+/// If `--local` is given, if a setting or the profile is invalid, or if the agent can't read a reference.
 fn needed_policy(
     Prepared { plan, backend, .. }: Prepared,
     arguments: PolicyArguments,
     deadline: &Deadline,
 ) -> Result<Policy, Report> {
     let BackendConfig::Aws(mut settings, agent) = backend else {
-        let text = "policy can't be used with --local, because a launch that reads a local file needs no permissions";
+        let text = "policy can't be used with --local, because a launch that reads a local file doesn't need permissions";
         return Err(Problem::usage(text).into());
     };
-    let PolicyArguments {
-        account,
-        for_role,
-        kms_keys,
-        describe,
-        metadata,
-    } = arguments;
-    // `check --metadata` asks past the agent.
-    let agent = agent.filter(|_| !metadata);
+    // `check --metadata` asks AWS directly.
+    let agent = agent.filter(|_| !arguments.metadata);
     let options = PolicyOptions {
         is_for_agent: agent.is_some(),
-        account,
-        for_role,
-        kms_keys,
-        describe,
-        metadata,
+        account: arguments.account,
+        for_role: arguments.for_role,
+        kms_keys: arguments.kms_keys,
+        describe: arguments.describe,
+        metadata: arguments.metadata,
     };
 
     let locators = plan.locators();
@@ -74,9 +68,9 @@ fn needed_policy(
         Some(agent) => {
             apply_settings(&mut settings, deadline.progress())?;
             let agent = Agent::new(agent, (*settings).clone(), deadline.clone());
-            let refused = agent.unsupported(&locators).into_iter().collect();
-            let failed = failed_references(&plan, &refused);
-            Report::of_values(failed, "no policy was printed").into_result()?;
+            let unsupported = agent.unsupported(&locators).into_iter().collect();
+            let problems = failed_references(&plan, &unsupported);
+            Report::from_values(problems, "no policy was printed").into_result()?;
             None
         }
     };

@@ -1,4 +1,7 @@
-//! The inputs of a command, merged on the worker: the plan, the options and the backend from the command line, variables and declarations.
+//! Merges everything that a user has set, from the command line, variables and declarations, into the options, the plan and the backend.
+//!
+//! All of this happens on the worker, because a declaration can be on a file system that hangs. No request is sent here. Every mistake in every input
+//! ends up in one report.
 
 use std::path::{Path, PathBuf};
 
@@ -8,8 +11,10 @@ use crate::backend::agent::AgentSettings;
 use crate::backend::aws::{Settings, read_settings, remove_empty_variables};
 use crate::exec::{self, Program};
 use crate::input::cli::Inputs;
-use crate::input::declaration::{Declaration, in_parent, replaced_by, working_directory};
-use crate::input::{declaration, env_references};
+use crate::input::declaration::{
+    Declaration, load_declarations, replaced_declaration, working_directory,
+};
+use crate::input::env_references::inherited_layer;
 use crate::model::environment::CommandLine;
 use crate::model::inherited::Inherited;
 use crate::model::options::{OnRotation, Options, SourceOption, TypedOptions};
@@ -20,7 +25,7 @@ use crate::report::{self, Record, Report, terminal};
 use crate::system::systemd::Notifier;
 use crate::time::Deadline;
 
-/// The merged inputs.
+/// The merged inputs of a command.
 pub struct Prepared {
     pub options: Options,
     /// The inherited variables that the command keeps.
@@ -29,30 +34,33 @@ pub struct Prepared {
     pub plan: Plan,
 }
 
-/// Prepares the inputs, and does `work` with them, both on one worker. The timeout counts from the beginning, so it also ends a wait for
+/// Prepares the inputs on a worker, does `work` with them on the same worker, and waits for both. The timeout starts here, so it also ends a wait for
 /// a declaration.
 ///
 /// # Errors
-/// Every error in the inputs, and those of `work`.
+/// Every error in the inputs, or the errors of `work`.
 pub fn run_prepared<T: Send>(
     inputs: Inputs,
     scope: EntryScope<'_>,
     inherited: &Inherited,
     work: impl FnOnce(Prepared, &Deadline) -> Result<T, Report> + Send,
 ) -> Result<T, Report> {
-    // No other thread runs yet.
+    // The call changes the environment of the process, which is only safe as long as there isn't another thread.
     remove_empty_variables(inherited);
-    // These apply until the declarations are read.
-    let (options, _) = inputs.options.clone().resolve(inherited);
+    // The options of the flags and variables apply until the declarations have been read.
+    let (options, _) = inputs.options.resolve(inherited);
     run(&options, &Notifier::new(inherited), |deadline| {
         let prepared = Prepared::new(inputs, scope, inherited, deadline)?;
         work(prepared, deadline)
     })
 }
 
-/// Merges the options with those of the declarations. The options themselves win, then a later declaration wins over an earlier one. Also
-/// returns the layers of the declarations.
-fn merge(options: TypedOptions, declarations: Vec<Declaration>) -> (TypedOptions, Vec<Layer>) {
+/// Merges `options` with the options of the declarations, and also returns the layers of the declarations. `options` wins over every
+/// declaration, and a later declaration wins over an earlier one.
+fn merge_declarations(
+    options: TypedOptions,
+    declarations: Vec<Declaration>,
+) -> (TypedOptions, Vec<Layer>) {
     let mut defaults = TypedOptions::default();
     let mut layers = Vec::new();
     for declaration in declarations {
@@ -62,23 +70,26 @@ fn merge(options: TypedOptions, declarations: Vec<Declaration>) -> (TypedOptions
     (options.over(defaults), layers)
 }
 
-/// Prints the notes about options that are turned off, and the warnings about arguments, variables and ignored options.
-fn print_warnings(turned_off: Vec<String>, warnings: Vec<String>, options: &Options) {
+/// Prints `warnings`, a warning about each option that is ignored and, with `--verbose`, a note about each option that is turned off. Prints nothing
+/// with `--quiet`, which also turns off `--verbose`.
+fn print_warnings(warnings: Vec<String>, typed: TypedOptions, options: &Options) {
     if options.verbose {
-        terminal::print(turned_off.into_iter().map(Record::note));
+        terminal::print_always(typed.turned_off.into_iter().map(Record::note));
     }
-    terminal::print_notices(warnings.into_iter().map(Record::warning));
+    let warnings = warnings.into_iter().chain(typed.ignored);
+    terminal::print_unless_hidden(warnings.map(Record::warning));
 }
 
-/// Returns the note about the declaration in the working directory, which `-f` replaces.
+/// Returns the note about the declaration in the working directory that `-f` replaces.
 fn unread_declaration(name: String) -> Record {
     Record::note(format!(
         "./{name} is not read, because -f is given; to read both, add -f {name}"
     ))
 }
 
-/// Returns the error of a signal on rotation that would never tell the command of a new value.
-fn signalled_for_nothing(options: &Options, plan: &Plan) -> Option<Problem> {
+/// Returns the error about `--on-rotation signal=` if no new value could ever reach the running command. Returns `None` if a file with a `path` could
+/// get one, and for any other option.
+fn useless_signal(options: &Options, plan: &Plan) -> Option<Problem> {
     let on_rotation = options.rotation.as_ref()?.on_rotation;
     if !matches!(on_rotation, OnRotation::Signal(_)) || plan.has_path() {
         return None;
@@ -89,13 +100,21 @@ fn signalled_for_nothing(options: &Options, plan: &Plan) -> Option<Problem> {
     Some(Problem::usage(text).help(remedy))
 }
 
-/// Returns the error of inputs without any entry, in which these declarations were read.
-fn nothing_to_resolve(read: &[String], find_file: bool) -> Problem {
-    if !read.is_empty() {
-        let have = if read.len() == 1 { "has" } else { "have" };
+/// Returns the error for inputs without any entry, if the options for entries come after `--`.
+fn misplaced_options() -> Problem {
+    let text =
+        "there is nothing to read: the options come after `--`, so they belong to the command";
+    let help =
+        "write the options before `--`: secrets-exec --env DB_PASSWORD=prod/db:password -- COMMAND";
+    Problem::usage(text).help(help)
+}
+
+/// Returns the error for inputs without any entry. `declarations` has the names of the declarations that were read.
+fn nothing_to_resolve(declarations: &[String], find_file: bool) -> Problem {
+    if !declarations.is_empty() {
         let text = format!(
-            "{} {have} no entries, and no --env was given",
-            read.join(" and ")
+            "there is nothing to read: there is no --env, and no entry in {}",
+            declarations.join(" or ")
         );
         return Problem::configuration(text).help(
             "add an entry, as in env: { DB_PASSWORD: prod/db:password } (--help shows all options)",
@@ -103,29 +122,27 @@ fn nothing_to_resolve(read: &[String], find_file: bool) -> Problem {
     }
 
     let example = "name a secret, as in --env DB_PASSWORD=prod/db:password, or a declaration with -f FILE (--help shows all options)";
-    let nothing = "there is nothing to read from AWS: no --env was given, and";
+    let nothing = "there is nothing to read: there is no --env, and";
     if !find_file {
         return Problem::usage(format!("{nothing} --no-file ignores secrets-exec.yaml"))
             .help(example);
     }
     let directory = working_directory();
     let text = format!(
-        "{nothing} {} has no secrets-exec.yaml (.yml, .json)",
+        "{nothing} no secrets-exec.yaml, .yml or .json in {}",
         directory.display()
     );
-    let help = match in_parent() {
-        Some(file) => format!("to use the declaration in a parent directory, write -f {file}"),
-        None if directory == Path::new("/") => {
-            "name the declaration with -f FILE, or set WorkingDirectory= in the systemd unit (--help shows all options)".to_owned()
-        }
-        None => example.to_owned(),
+    let help = if directory == Path::new("/") {
+        "name the declaration with -f FILE, or set the working directory (WorkingDirectory= in a systemd unit, WORKDIR in a Dockerfile)"
+    } else {
+        example
     };
     Problem::usage(text).help(help)
 }
 
 impl Prepared {
-    /// Reads the declarations, merges all inputs, and makes the plan. From then on the merged options apply to `deadline` and to what is
-    /// printed. Prints the warnings about the inputs.
+    /// Reads the declarations, merges all inputs, and makes the plan. Prints the warnings about the inputs, and applies the merged options to
+    /// `deadline` and to everything that is printed from then on.
     ///
     /// # Errors
     /// Every error in the inputs.
@@ -136,103 +153,139 @@ impl Prepared {
         deadline: &Deadline,
     ) -> Result<Self, Report> {
         let _awaited = deadline.progress().awaits("the declarations".to_owned());
-        // `get` has an entry of its own, so that an entry of a declaration does not matter, even if it is wrong.
-        let reads_entries = !matches!(scope, EntryScope::Argument);
+        MergedInputs::read(inputs, scope, inherited, deadline).prepare(inherited)
+    }
+
+    /// Looks for the program of a command in the PATH that the command will get: the literal that an entry sets, or the inherited PATH. A secret
+    /// can't set PATH.
+    ///
+    /// # Errors
+    /// If the program isn't found or can't be executed.
+    pub fn find_program(&self, command: &CommandLine) -> Result<Program, Problem> {
+        let path = self
+            .plan
+            .literal("PATH")
+            .map(AsRef::as_ref)
+            .or_else(|| self.retained.get("PATH"));
+        exec::find_program(command.program(), path)
+    }
+}
+
+/// The options and entries of all inputs, before the plan is made of them.
+struct MergedInputs {
+    options: Options,
+    has_quiet_flag: bool,
+    layers: Vec<Layer>,
+    /// The errors so far. The plan is made nevertheless, so that one report has every error.
+    report: Report,
+}
+
+impl MergedInputs {
+    /// Reads the declarations and the inherited variables, and merges them with the command line. Applies the options, and prints the warnings
+    /// about the inputs.
+    fn read(
+        inputs: Inputs,
+        scope: EntryScope<'_>,
+        inherited: &Inherited,
+        deadline: &Deadline,
+    ) -> Self {
         let (declarations, errors) =
-            declaration::load(&inputs.files, inputs.find_file, reads_entries);
-        let files: Vec<String> = declarations
+            load_declarations(&inputs.files, inputs.find_file, scope.sections());
+        let names: Vec<String> = declarations
             .iter()
             .map(|declaration| file_name(&declaration.path))
             .collect();
         let mut report = Report::from_iter(inputs.errors);
         report.extend(errors);
 
-        let (typed, mut layers) = merge(inputs.options, declarations);
-        layers.extend(report.value_of(env_references::layer(inherited, &inputs.resolve_env)));
+        let (typed, mut layers) = merge_declarations(inputs.options, declarations);
+        layers.extend(report.value_of(inherited_layer(inherited, &inputs.resolve_env)));
         layers.push(inputs.layer);
 
-        let turned_off = typed.turned_off.clone();
-        let warnings = [inputs.warnings, typed.ignored.clone()].concat();
-        let (mut options, conflicts) = typed.resolve(inherited);
-        if !inputs.supervises {
+        let (mut options, unmet_requirements) = typed.resolve(inherited);
+        // Only a launch has a command that can be restarted.
+        if !inputs.is_for_launch {
             options.rotation = None;
         }
-        report.extend(conflicts);
+        report.extend(unmet_requirements);
         apply(&options, deadline);
         if inputs.replaces_file {
-            terminal::print_notices(replaced_by(&inputs.files).map(unread_declaration));
+            terminal::print_unless_hidden(
+                replaced_declaration(&inputs.files).map(unread_declaration),
+            );
         }
-        print_warnings(turned_off, warnings, &options);
+        print_warnings(inputs.warnings, typed, &options);
 
         let narrowed = scope.narrow(&mut layers);
-        // An error before may be the reason that a credential is not declared.
+        // Another error may be the reason why a credential isn't declared.
         if report.is_empty() {
             report.extend(narrowed.err());
         }
-        // A generic image carries `--resolve-env '*'`, and not every task has references.
+        // An image for general use has `--resolve-env '*'`, although not every task has references in its variables.
         let is_empty =
             inputs.resolve_env.is_empty() && layers.iter().all(|layer| layer.entries.is_empty());
         if report.is_empty() && is_empty {
-            report.extend([if inputs.has_misplaced_option {
-                let text = "there is nothing to read: the options come after `--`, so they belong to the command";
-                let help = "write them before it: secrets-exec --env DB_PASSWORD=prod/db:password -- COMMAND";
-                Problem::usage(text).help(help)
-            } else {
-                nothing_to_resolve(&files, inputs.find_file)
+            report.extend([match inputs.has_misplaced_option {
+                true => misplaced_options(),
+                false => nothing_to_resolve(&names, inputs.find_file),
             }]);
         }
 
-        let retained = inherited.retained(&options.retention);
-        let kept = options.keep_existing.then_some(&retained);
-        let backend = BackendConfig::new(&options, inputs.has_quiet_flag, inherited);
-        let backend = backend.map_err(|errors| report.append(errors)).ok();
-        let plan = report.value_of(Plan::new(layers, inherited, kept));
+        Self {
+            options,
+            has_quiet_flag: inputs.has_quiet_flag,
+            layers,
+            report,
+        }
+    }
+
+    /// Chooses the backend, and makes the plan. If neither has errors, prints the warnings about the plan.
+    ///
+    /// # Errors
+    /// Every error in the inputs.
+    fn prepare(mut self, inherited: &Inherited) -> Result<Prepared, Report> {
+        let backend = BackendConfig::new(&self.options, self.has_quiet_flag, inherited)
+            .map_err(|errors| self.report.append(errors))
+            .ok();
+        let retained = inherited.retained(&self.options.retention);
+        let existing = self.options.keep_existing.then_some(&retained);
+        let plan = Plan::new(self.layers, inherited, existing);
+        let plan = self.report.value_of(plan);
         if let Some(plan) = &plan {
-            report.extend(signalled_for_nothing(&options, plan));
+            self.report.extend(useless_signal(&self.options, plan));
         }
 
         match (backend, plan) {
-            (Some(backend), Some(plan)) if report.is_empty() => {
-                terminal::print_notices(report::unexpanded(&plan));
-                terminal::print_notices(report::plain_templates(&plan));
-                Ok(Self {
-                    options,
+            (Some(backend), Some(plan)) if self.report.is_empty() => {
+                terminal::print_unless_hidden(report::unexpanded_warnings(&plan));
+                terminal::print_unless_hidden(report::plain_template_warnings(&plan));
+                terminal::print_unless_hidden(report::empty_key_warnings(&plan));
+                Ok(Prepared {
+                    options: self.options,
                     retained,
                     backend,
                     plan,
                 })
             }
-            (_, _) => Err(report),
+            (_, _) => Err(self.report),
         }
-    }
-
-    /// Looks up a command in the PATH that it gets.
-    ///
-    /// # Errors
-    /// When it is not found or cannot be executed.
-    pub fn find(&self, command: &CommandLine) -> Result<Program, Problem> {
-        let path = self
-            .plan
-            .literal("PATH")
-            .map(AsRef::as_ref)
-            .or_else(|| self.retained.get("PATH"));
-        exec::find(command.program(), path)
     }
 }
 
 /// The configuration of the chosen backend.
 #[derive(Clone)]
 pub enum BackendConfig {
-    /// AWS, or with the settings of the agent AWS's agent.
+    /// AWS or, if there are settings for it, the Secrets Manager Agent.
     Aws(Box<Settings>, Option<AgentSettings>),
     Local {
         path: PathBuf,
+        /// True if a warning says that values come from this file.
         is_announced: bool,
     },
 }
 
 impl BackendConfig {
-    /// Reads AWS's variables unless the backend is a local file, which `has_quiet_flag` keeps from being announced.
+    /// Chooses the backend. Reads AWS's variables, unless the backend is a local file. `has_quiet_flag` turns off the warning about a local file.
     ///
     /// # Errors
     /// An error for each variable with an invalid value.

@@ -1,30 +1,40 @@
-//! The part of the declarations that a command needs: all of it, what a launch delivers, the credential that a unit asks for, or no entry.
+//! Selects the entries that a command needs: those of a launch, all of them, the credential that a unit asks for, or only the argument of `get`.
 
 use std::collections::BTreeSet;
 
+use crate::input::declaration::Sections;
 use crate::model::credential::{Credential, parse_unit};
 use crate::model::entry::{Entry, Target};
 use crate::model::plan::Layer;
 use crate::model::problem::Problem;
 use crate::model::suggest::{self, did_you_mean};
 
-/// The part of the declarations that a command needs.
+/// The entries that a command needs.
 #[derive(Clone, Copy)]
 pub enum EntryScope<'a> {
-    /// The variables and files of a launch.
+    /// The variables and files, which a launch passes to its command.
     Launch,
-    /// These and all credentials.
+    /// Variables, files and all credentials.
     Everything,
+    /// The credential that a unit asks for.
     Credential(&'a Credential),
-    /// Only the entry of the command line, with the options and aliases of the declarations.
+    /// The entry on the command line of `get`. Of the declarations, only the options and aliases apply to this entry.
     Argument,
 }
 
 impl EntryScope<'_> {
-    /// Leaves in `layers` only the part that is needed.
+    /// Returns the sections of declarations that are read. `get` has an entry of its own, so a mistake in another entry doesn't matter.
+    pub fn sections(self) -> Sections {
+        match self {
+            Self::Argument => Sections::OptionsAndAliases,
+            Self::Launch | Self::Everything | Self::Credential(_) => Sections::All,
+        }
+    }
+
+    /// Removes the entries from `layers` that the command doesn't need.
     ///
     /// # Errors
-    /// When the credential is not declared, or several patterns match its unit.
+    /// If the credential is not declared, or if several patterns match its unit.
     pub fn narrow(self, layers: &mut [Layer]) -> Result<(), Problem> {
         match self {
             Self::Launch => {
@@ -35,48 +45,42 @@ impl EntryScope<'_> {
                 Ok(())
             }
             Self::Everything | Self::Argument => Ok(()),
-            Self::Credential(request) => select(layers, request),
+            Self::Credential(request) => keep_credential(layers, request),
         }
     }
 }
 
-/// Leaves in `layers` only the entries that answer `request`. A unit's own name beats every pattern, whichever file it is in.
+/// Removes all entries from `layers` except those for the requested credential, and names them after the unit that asks. If a declaration lists the
+/// unit by its name, the entries of patterns don't apply, whichever file they are in.
 ///
 /// # Errors
-/// When no declaration lists the credential, or several patterns match the unit.
-fn select(layers: &mut [Layer], request: &Credential) -> Result<(), Problem> {
-    let unit = unit_of(layers, request)?;
-    let mut names = BTreeSet::new();
+/// If no declaration lists the credential, or if several patterns match the unit.
+fn keep_credential(layers: &mut [Layer], request: &Credential) -> Result<(), Problem> {
+    let unit = declared_unit(layers, request)?;
     for layer in &mut *layers {
         layer.entries.retain_mut(|entry| {
             let Target::Credential(target) = &mut entry.target else {
                 return false;
             };
-            if target.unit != unit {
-                return false;
-            }
-            names.insert(target.name.clone());
-            // Messages name the unit that asks, not its pattern.
+            let is_requested = target.unit == unit && target.name == request.name;
+            // Messages name the unit that asks, not the pattern that matches it.
             target.unit.clone_from(&request.unit);
-            let is_wanted = target.name == request.name;
             entry.subject.label = entry.target.to_string();
-            is_wanted
+            is_requested
         });
     }
     if layers.iter().any(|layer| !layer.entries.is_empty()) {
         return Ok(());
     }
-    let names = if names.is_empty() {
-        "none".to_owned()
-    } else {
-        Vec::from_iter(names).join(", ")
-    };
-    let why = format!("`credentials:` lists only {names} for it");
-    Err(refused(request, &why))
+    let why = "`credentials:` doesn't list it for this unit";
+    Err(refused_credential(request, &unit, why))
 }
 
-/// Returns the unit of `credentials:`, a name or a pattern, that stands for the unit of `request`.
-fn unit_of(layers: &[Layer], request: &Credential) -> Result<String, Problem> {
+/// Returns the name or pattern under `credentials:` that applies to the unit of `request`.
+///
+/// # Errors
+/// If no declaration lists the unit, or if several patterns match it.
+fn declared_unit(layers: &[Layer], request: &Credential) -> Result<String, Problem> {
     let units: BTreeSet<&str> = layers
         .iter()
         .flat_map(|layer| &layer.units)
@@ -94,9 +98,7 @@ fn unit_of(layers: &[Layer], request: &Credential) -> Result<String, Problem> {
         [] => {
             let why = "no declaration lists this unit under `credentials:`";
             let nearest = suggest::nearest(&request.unit, units.into_iter()).map(did_you_mean);
-            Err(refused(request, why)
-                .help("list the unit in the declaration that -f names")
-                .replace_help(nearest))
+            Err(refused_credential(request, &request.unit, why).replace_help(nearest))
         }
         patterns => {
             let why = format!(
@@ -107,13 +109,18 @@ fn unit_of(layers: &[Layer], request: &Credential) -> Result<String, Problem> {
                 "list {} under its own name, or change the patterns so that only one matches",
                 request.unit
             );
-            Err(refused(request, &why).help(help))
+            Err(refused_credential(request, &request.unit, &why).help(help))
         }
     }
 }
 
-fn refused(Credential { unit, name }: &Credential, why: &str) -> Problem {
+/// Returns the error for a unit that isn't given the credential that it asks for. The help shows how to list the credential under `listed`, the unit
+/// or a pattern.
+fn refused_credential(Credential { unit, name }: &Credential, listed: &str, why: &str) -> Problem {
     Problem::configuration(format!(
-        "\"{unit}\" does not get the credential \"{name}\", because {why}"
+        "\"{unit}\" was not given the credential \"{name}\", because {why}"
+    ))
+    .help(format!(
+        "add it to the declaration, as in credentials: {{ {listed}: {{ {name}: prod/api:token }} }}"
     ))
 }

@@ -1,5 +1,14 @@
-//! The worker, which reads the declarations and the values, and what the main thread does while it waits. A signal, the deadline or the
-//! other end of a pipe ends the process. During a long wait the terminal and the service manager get messages about what is awaited.
+//! Runs work on a second thread, the worker, while the main thread waits for the result.
+//!
+//! The worker may hang in a file or a computation, so it only does the work. The main thread reacts to everything else:
+//!
+//! ```text
+//! main thread  ─ poll(2) ─┬─ the worker is done        → return the result
+//!                         ├─ a termination signal      → print what is awaited, and end by the signal
+//!                         ├─ the other end has closed  → end, because nobody wants the result any more
+//!                         ├─ 2 s, then every second    → progress line, STATUS= for systemd
+//!                         └─ deadline + 0.5 s          → end with 75: the worker should have reported this itself
+//! ```
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
@@ -19,15 +28,15 @@ use crate::time::Deadline;
 /// The time that the worker has after the deadline to report what is missing. If it doesn't, a file or a computation is blocking it.
 const OVERTIME: Duration = Duration::from_millis(500);
 
-/// The time before a wait is long.
-const LONG: Duration = Duration::from_secs(2);
+/// The time after which messages say what a launch is waiting for.
+const QUIET_TIME: Duration = Duration::from_secs(2);
 
-/// The interval of messages about a long wait.
+/// The time between two messages about a long wait.
 const TICK: Duration = Duration::from_secs(1);
 
-/// The receiver of reports about a resolution: the service manager and standard error of this process, or the parent of a rotation.
+/// The receiver of messages about the work: the service manager and standard error, or the parent process of a rotation.
 pub trait Reporter {
-    /// True if warnings are printed, and the terminal shows what a long wait is for.
+    /// True if warnings are printed, and a terminal or a log shows what is awaited.
     fn shows_progress(&self) -> bool {
         true
     }
@@ -35,7 +44,7 @@ pub trait Reporter {
     /// Sends assignments to the service manager (sd_notify(3)).
     fn notify(&self, assignments: &str);
 
-    /// Prints the failures that end this process, and returns its exit status.
+    /// Prints the failures that end this process, or reports them in another way. Returns the exit status.
     fn fail(&self, failures: &Report) -> u8 {
         failures.print()
     }
@@ -45,25 +54,29 @@ pub trait Reporter {
         terminal::print_unless_stalled(record);
     }
 
-    /// A pipe or connection whose other end ends this process when it closes.
-    fn other_end(&self) -> Option<BorrowedFd<'_>>;
+    /// Returns the pipe or connection that ends this process when its other end closes. Returns `None` if nobody waits for the result on one.
+    fn watched_connection(&self) -> Option<BorrowedFd<'_>>;
 }
 
-/// This process reports to the service manager and on standard error, and its other end is the connection of a credential.
+/// An ordinary process reports to the service manager and on standard error. Its other end is the connection of a credential, if there is one.
 impl Reporter for Notifier {
     fn notify(&self, assignments: &str) {
         self.send(assignments);
     }
 
-    fn other_end(&self) -> Option<BorrowedFd<'_>> {
-        systemd::taken().map(AsFd::as_fd)
+    fn watched_connection(&self) -> Option<BorrowedFd<'_>> {
+        systemd::connection().map(AsFd::as_fd)
     }
 }
 
-/// Does `work` on a thread of its own, within the deadline of `options`, and prints its warnings. Termination signals are held from here on.
+/// Does `work` on a thread of its own, within the deadline of `options`, and waits for the result. Prints the warnings that the work has noted in the
+/// progress. Termination signals are held from here on.
+///
+/// A termination signal ends this process, and so does the end of the watched connection. If the worker doesn't react to the deadline, this process
+/// ends with status 75.
 ///
 /// # Errors
-/// The errors of `work`, or when no thread can be created.
+/// The errors of `work`, or the reason why a thread can't be created.
 pub fn run<T: Send>(
     options: &Options,
     reporter: &impl Reporter,
@@ -75,77 +88,84 @@ pub fn run<T: Send>(
     signals::hold();
 
     let react = |event| match event {
-        WaitEvent::Sleep => Some(watch.look(reporter)),
+        WaitEvent::Sleep => Some(watch.tick(reporter)),
         WaitEvent::Signal(signal) => {
             let waiting = deadline.progress().waiting();
-            let line = report::interrupted(signal.as_str(), deadline.elapsed(), &waiting);
+            let line = report::interruption_error(signal.as_str(), deadline.elapsed(), &waiting);
             end(End::Signal(signal), || reporter.interrupted(line))
         }
         WaitEvent::OtherEndClosed => end(End::Status(Status::Temporary as u8), print_lost_client),
     };
-    let result = while_working(|| work(&deadline), reporter.other_end(), react);
+    let result = while_working(|| work(&deadline), reporter.watched_connection(), react);
 
-    if watch.messages > 0 {
+    if watch.messages_sent > 0 {
         terminal::erase_progress();
         reporter.notify("STATUS=");
     }
     if reporter.shows_progress() {
         let warnings = deadline.progress().warnings().into_iter();
-        terminal::print_notices(warnings.map(Record::warning));
+        terminal::print_unless_hidden(warnings.map(Record::warning));
     }
     result.map_err(|error| Problem::nothing_resolved(&os_error::no_thread(&error)))?
 }
 
-/// Applies the options about the format of lines, and about the time and the messages of a wait.
+/// Applies the options for messages (`--log-format`, `--quiet`, `--verbose` and `-vv`) and for the deadline (`--timeout` and `--wait`) from now on.
+/// The timeout still begins at the moment when the deadline was created.
+///
+/// [`run`] applies the options of the command line and of the variables. `commands/prepare` calls this function again when it has read the
+/// declarations, because a declaration can set these options, too.
 pub fn apply(options: &Options, deadline: &Deadline) {
     terminal::use_options(options);
     deadline.set_options(options, |event| {
-        terminal::print([report::trace(event)]);
+        terminal::print_always([report::trace_note(event)]);
     });
 }
 
-/// Runs `action` in an async runtime. Only this function has a runtime.
+/// Runs `action` in an async runtime on this thread, and waits for its result. No other code has a runtime.
 ///
 /// # Errors
-/// The errors of `action`, or when no runtime can be created.
+/// The errors of `action`, or the reason why a runtime can't be created.
 pub fn block_on<T>(action: impl Future<Output = Result<T, Report>>) -> Result<T, Report> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Problem::nothing_resolved(&os_error::text(&error)))?;
+        .map_err(|error| Problem::nothing_resolved(&os_error::io_error_text(&error)))?;
     let result = runtime.block_on(action);
-    // Dropping the runtime would wait for its blocking threads.
+    // Dropping the runtime would wait for its threads, which may be looking up a name that never resolves.
     runtime.shutdown_background();
     result
 }
 
-/// The main thread's watch over the time of the work.
+/// The times at which the main thread has to do something while the worker works.
 struct Watch {
     deadline: Deadline,
     /// The time of the next message about a long wait.
     next_message: Instant,
-    /// The number of messages about a long wait so far.
-    messages: usize,
-    /// The first look after the deadline, from which [`OVERTIME`] is counted. The process may have been stopped at the deadline itself.
+    /// The number of messages about a long wait that have been sent.
+    messages_sent: usize,
+    /// The time at which the main thread first noticed that the deadline is over. [`OVERTIME`] starts here, because the process may have been stopped
+    /// (SIGSTOP) at the deadline itself.
     overdue_since: Option<Instant>,
 }
 
 impl Watch {
+    /// Creates the watch over work that begins now.
     fn new(deadline: Deadline) -> Self {
         Self {
             deadline,
-            next_message: Instant::now() + LONG,
-            messages: 0,
+            next_message: Instant::now() + QUIET_TIME,
+            messages_sent: 0,
             overdue_since: None,
         }
     }
 
-    /// Ends this process if the worker is overdue, sends the messages about a long wait, and returns the time until the next look.
-    fn look(&mut self, reporter: &impl Reporter) -> Duration {
+    /// Ends this process if the worker is overdue, and sends the message about a long wait if one is due. Returns the time until this function
+    /// must be called again.
+    fn tick(&mut self, reporter: &impl Reporter) -> Duration {
         let now = Instant::now();
         let Some(deadline) = self.deadline.end() else {
-            // A question to the user, after which the wait begins.
-            self.next_message = now + LONG;
+            // The user is being asked for something, such as an MFA code. The wait starts after the answer.
+            self.next_message = now + QUIET_TIME;
             return TICK;
         };
 
@@ -158,30 +178,36 @@ impl Watch {
             .overdue_since
             .map_or(deadline, |since| since + OVERTIME);
         if limit <= now {
-            let report = Report::from(report::overdue(&self.deadline.progress().waiting()));
+            let report = Report::from(report::overdue_problem(&self.deadline.progress().waiting()));
             end(End::Status(report.exit_status()), || reporter.fail(&report));
         }
 
         if self.next_message <= now {
             self.send_messages(reporter);
-            self.messages += 1;
+            self.messages_sent += 1;
             self.next_message = now + TICK;
         }
         limit.min(self.next_message).saturating_duration_since(now)
     }
 
-    /// Says to the terminal and the service manager what is awaited, and for how long at most. Without a terminal, the second message is also a
-    /// note, so that a log says it once.
+    /// Shows what is awaited, and for how long at most, with the time that `--wait` adds. Shows nothing when that time is over.
+    ///
+    /// The service manager gets the text as its status line, and extends its own time limit by the time that is left (EXTEND_TIMEOUT_USEC in
+    /// sd_notify(3)). A terminal gets the progress line. A log gets only one note about the whole wait, together with the second message, which is
+    /// sent after three seconds. The terminal and the log get nothing if `reporter` doesn't show the progress, or while a program may be asking the
+    /// user for a password.
     fn send_messages(&self, reporter: &impl Reporter) {
         let left = self.deadline.longest_left();
         if left.is_zero() {
             return;
         }
-        let text = escaped(&report::waiting(&self.deadline.progress().waiting(), left));
+        let waiting = self.deadline.progress().waiting();
+        let text = escaped(&report::waiting_text(&waiting, left));
+        let is_second = self.messages_sent == 1;
         if reporter.shows_progress() && !asks_on_terminal() {
             if terminal::has_progress_line() {
                 terminal::show_progress(&text);
-            } else if self.messages == 1 {
+            } else if is_second {
                 terminal::print_unless_stalled(Record::note(&text).event("waiting"));
             }
         }
@@ -192,11 +218,13 @@ impl Watch {
     }
 }
 
-/// Prints that systemd has given up its request for a credential. A launch whose gate is closed prints nothing.
+/// Prints that systemd has closed the connection on which it asked for a credential. Prints nothing if the connection was the gate of a forked
+/// launch, because its parent has closed the gate on purpose.
 fn print_lost_client() {
-    if let Some(request) = systemd::taken().and_then(|connection| connection.request().ok()) {
-        let text =
-            format!("the client of {request} closed the connection before the value was sent");
+    if let Some(request) = systemd::connection().and_then(|connection| connection.request().ok()) {
+        let text = format!(
+            "the client that asked for the credential \"{request}\" closed the connection before the value was sent"
+        );
         Report::from(Problem::temporary(text)).print();
     }
 }
@@ -227,8 +255,8 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_on_any_thread_ends_the_process_and_shows_its_place_alone() {
-        let test = "commands::worker::tests::a_panic_on_any_thread_ends_the_process_and_shows_its_place_alone";
+    fn a_panic_on_any_thread_ends_the_process_and_shows_where_it_happened_but_no_value() {
+        let test = "commands::worker::tests::a_panic_on_any_thread_ends_the_process_and_shows_where_it_happened_but_no_value";
         if let Ok(thread) = std::env::var("SECRETS_EXEC_TEST_THREAD") {
             return end_by_a_panic(&thread);
         }

@@ -1,4 +1,5 @@
-//! The directory entry at a path, found component by component, so that no other user's symbolic link redirects a file.
+//! A name in an open directory. The directory is looked up component by component (`system/paths`), so that no other user's symbolic link
+//! redirects a file.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -7,83 +8,74 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, openat, renameat};
-use nix::libc::{dev_t, ino_t};
-use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
-use nix::unistd::{AccessFlags, Uid, UnlinkatFlags, faccessat, unlinkat};
+use nix::fcntl::{AtFlags, renameat};
+use nix::sys::stat::{FileStat, SFlag, fstat, fstatat};
+use nix::unistd::{AccessFlags, Uid, faccessat};
 
 use crate::model::problem::Problem;
-use crate::system::os_error::failed;
-use crate::system::paths::{is_foreign, is_in_memory, open_directory};
+use crate::system::os_error::call_problem;
+use crate::system::paths::{create_private, is_foreign, is_in_memory, open_directory, remove_file};
 
 const CREATE: &str = "the file cannot be created";
 
-/// An open directory and a name in it. All operations use the descriptor, so later changes of the path do not matter.
+/// An open directory and a name in it. All operations use the descriptor of the directory, so it doesn't matter if its path changes later.
 #[derive(Debug)]
 pub struct DirectoryEntry {
-    /// As it was declared.
+    /// The path as declared.
     pub path: PathBuf,
     pub directory: OwnedFd,
-    /// Device and inode number.
-    directory_id: (dev_t, ino_t),
-    /// The directory's user id.
+    /// The user id of the directory's owner.
     directory_owner: u32,
     pub name: OsString,
 }
 
 impl DirectoryEntry {
-    /// Opens the directory that `path` leads to, a relative one from the working directory.
+    /// Opens the directory of `path`. A relative path begins at the working directory.
     ///
-    /// A symbolic link before the last component is followed only if root or the effective user owns it.
-    pub fn find(path: &Path) -> Result<Self, Problem> {
+    /// # Errors
+    /// If the path doesn't end with the name of a file, the directory doesn't exist, or a symbolic link in front of the last component
+    /// belongs to another user.
+    pub fn open(path: &Path) -> Result<Self, Problem> {
         let (parent, name) = split(path)?;
         let directory = open_directory(parent, "mkdir -p")?;
-        let stat =
-            fstat(&directory).map_err(|errno| failed("the directory cannot be examined", errno))?;
-        let directory_id = (stat.st_dev, stat.st_ino);
+        let stat = fstat(&directory)
+            .map_err(|errno| call_problem("the directory cannot be examined", errno))?;
         Ok(Self {
             path: path.to_owned(),
             directory,
-            directory_id,
             directory_owner: stat.st_uid,
             name: name.to_owned(),
         })
     }
 
-    /// Returns what another user can do who owns the directory; `None` if root or the effective user does.
-    pub fn power_of_foreign_owner(&self) -> Option<String> {
-        let (path, owner) = (self.path.display(), self.directory_owner);
-        is_foreign(owner).then(|| {
-            format!("the directory of \"{path}\" belongs to user {owner}, who could replace the file or let others read it")
-        })
-    }
-
+    /// Checks that the directory belongs to root, to the effective user or to `owner`, who is to own the file. The owner of a directory decides
+    /// who may read the files that are created in it (acl(5)), and can replace them.
+    ///
     /// # Errors
-    /// When the directory belongs to a user who is neither root nor the effective one nor `owner`: whoever owns it chooses who may read what is
-    /// made in it (acl(5)), and replaces it.
-    pub fn of_trusted_owner(self, owner: Option<Uid>) -> Result<Self, Problem> {
-        match self.power_of_foreign_owner() {
-            Some(text) if owner.map(Uid::as_raw) != Some(self.directory_owner) => {
-                Err(Problem::configuration(text).help(format!(
-                    "make root the owner of the directory, or write owner: {} for the file",
-                    self.directory_owner
-                )))
-            }
-            Some(_) | None => Ok(self),
+    /// If the directory belongs to anyone else.
+    pub fn expect_trusted_owner(&self, owner: Option<Uid>) -> Result<(), Problem> {
+        let found = self.directory_owner;
+        if !is_foreign(found) || owner.map(Uid::as_raw) == Some(found) {
+            return Ok(());
         }
+        let text = format!(
+            "the directory of \"{}\" belongs to user {found}, who could replace the file or let others read it",
+            self.path.display()
+        );
+        Err(Problem::configuration(text).help(format!(
+            "make root the owner of the directory, or write owner: {found} for the file"
+        )))
     }
 
-    /// A key that is equal for two paths to the same directory entry.
-    pub fn id(&self) -> ((dev_t, ino_t), OsString) {
-        (self.directory_id, self.name.clone())
-    }
-
-    /// True if the directory's file system is neither tmpfs nor ramfs.
+    /// True if the file system of the directory is neither tmpfs nor ramfs.
     pub fn is_on_disk(&self) -> bool {
         is_in_memory(self.directory.as_fd()) == Ok(false)
     }
 
-    /// Returns the entry's file as fstatat(2) describes it; `None` if there is none.
+    /// Returns the result of fstatat(2) for the file with this name, or `None` if the file doesn't exist. Doesn't follow a link.
+    ///
+    /// # Errors
+    /// The error of the kernel.
     pub fn stat(&self) -> Result<Option<FileStat>, Problem> {
         match fstatat(
             &self.directory,
@@ -92,15 +84,15 @@ impl DirectoryEntry {
         ) {
             Ok(stat) => Ok(Some(stat)),
             Err(Errno::ENOENT) => Ok(None),
-            Err(errno) => Err(failed("the existing file cannot be examined", errno)),
+            Err(errno) => Err(call_problem("the existing file cannot be examined", errno)),
         }
     }
 
-    /// Returns true if the entry is a regular file, and false if there is none.
+    /// Returns true if there is a regular file with this name, and false if the name is free.
     ///
     /// # Errors
-    /// When the entry is anything else, or cannot be examined.
-    pub fn find_regular_file(&self) -> Result<bool, Problem> {
+    /// If the name belongs to anything else, or can't be examined.
+    pub fn is_regular_file(&self) -> Result<bool, Problem> {
         let Some(stat) = self.stat()? else {
             return Ok(false);
         };
@@ -119,31 +111,31 @@ impl DirectoryEntry {
         Err(problem)
     }
 
-    /// Checks that this process may create a file in the directory.
+    /// Checks that this process may create a file in the directory, without creating one.
+    ///
+    /// # Errors
+    /// If this process may not write to the directory or enter it.
     pub fn expect_writable(&self) -> Result<(), Problem> {
         let access = AccessFlags::W_OK | AccessFlags::X_OK;
         faccessat(&self.directory, ".", access, AtFlags::AT_EACCESS)
-            .map_err(|errno| failed(CREATE, errno))
+            .map_err(|errno| call_problem(CREATE, errno))
     }
 
-    /// Creates an empty file with mode 0600 under a temporary name.
+    /// Creates an empty file with mode 0600 under a temporary name. Returns the file and the name.
+    ///
+    /// # Errors
+    /// The error of the kernel.
     pub fn create_temporary(&self) -> Result<(File, OsString), Problem> {
         let name = self.temporary_name();
-        let flags =
-            OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let created = openat(
-            &self.directory,
-            name.as_os_str(),
-            flags,
-            Mode::S_IRUSR | Mode::S_IWUSR,
-        );
-        Ok((
-            File::from(created.map_err(|errno| failed(CREATE, errno))?),
-            name,
-        ))
+        let created = create_private(&self.directory, &name);
+        let file = created.map_err(|errno| call_problem(CREATE, errno))?;
+        Ok((file, name))
     }
 
-    /// Renames a temporary file to the entry's name, and replaces a file that has it.
+    /// Renames a temporary file to the name of the entry. An existing file of that name is replaced.
+    ///
+    /// # Errors
+    /// The error of the kernel. Both files are then unchanged.
     pub fn rename(&self, temporary: &OsStr) -> Result<(), Problem> {
         let renamed = renameat(
             &self.directory,
@@ -151,20 +143,21 @@ impl DirectoryEntry {
             &self.directory,
             self.name.as_os_str(),
         );
-        renamed.map_err(|errno| failed("the file cannot be renamed", errno))
+        renamed.map_err(|errno| call_problem("the file cannot be renamed", errno))
     }
 
-    /// Removes a name of the directory. A missing one is no error.
+    /// Removes a name from the directory, if it exists.
+    ///
+    /// # Errors
+    /// The error of the kernel.
     pub fn remove(&self, name: &OsStr) -> Result<(), Problem> {
-        match unlinkat(&self.directory, name, UnlinkatFlags::NoRemoveDir) {
-            Ok(()) | Err(Errno::ENOENT) => Ok(()),
-            Err(errno) => Err(failed("the file cannot be removed", errno)),
-        }
+        remove_file(&self.directory, name)
+            .map_err(|errno| call_problem("the file cannot be removed", errno))
     }
 
-    /// Returns a hidden name with a random suffix.
+    /// Returns a hidden name with a random suffix: `.NAME.xxxxxxxx`.
     fn temporary_name(&self) -> OsString {
-        // NAME_MAX is 255 bytes: a longer name is cut.
+        // A name has at most 255 bytes (NAME_MAX), so a longer one is cut off.
         let start = self.name.as_bytes().iter().take(200).copied();
         let random = std::iter::repeat_with(|| fastrand::alphanumeric() as u8).take(8);
         OsString::from_vec(
@@ -178,7 +171,10 @@ impl DirectoryEntry {
     }
 }
 
-/// Splits a path into directory and name. `Path` would take `a/` and `a/.` for `a`, which could be a file.
+/// Splits a path into its directory and the name of a file. Rust's `Path` would treat `a/` and `a/.` as `a`, which could be a file.
+///
+/// # Errors
+/// If the path doesn't end with a name, or contains a NUL byte.
 fn split(path: &Path) -> Result<(&OsStr, &OsStr), Problem> {
     let bytes = path.as_os_str().as_bytes();
     if bytes.contains(&0) {
@@ -207,14 +203,20 @@ mod tests {
     use super::*;
     use crate::deliver::testing::*;
 
-    /// True if `path` resolves to `directory` as the kernel resolves it.
+    /// True if `path` leads to `directory`, as the kernel resolves it.
     fn leads_to(path: &Path, directory: &Path) -> bool {
-        let found = stat(directory).unwrap();
-        DirectoryEntry::find(path).unwrap().directory_id == (found.st_dev, found.st_ino)
+        let expected = stat(directory).unwrap();
+        id_of_directory(path) == (expected.st_dev, expected.st_ino)
+    }
+
+    /// Returns the device and the inode number of the directory in which `path` is found.
+    fn id_of_directory(path: &Path) -> (u64, u64) {
+        let found = fstat(&DirectoryEntry::open(path).unwrap().directory).unwrap();
+        (found.st_dev, found.st_ino)
     }
 
     fn refusal(path: &Path) -> String {
-        DirectoryEntry::find(path).unwrap_err().text
+        DirectoryEntry::open(path).unwrap_err().text
     }
 
     #[test]
@@ -228,14 +230,14 @@ mod tests {
     }
 
     #[test]
-    fn links_of_root_or_the_effective_user_lead_where_the_kernel_goes() {
+    fn links_of_root_and_of_the_effective_user_lead_where_the_kernel_would_go() {
         let directory = Directory::new();
         fs::create_dir_all(directory.path("real/deep")).unwrap();
         symlink("real/deep", directory.path("relative")).unwrap();
         symlink(directory.path("real/deep"), directory.path("absolute")).unwrap();
         symlink("../relative/..", directory.path("real/up")).unwrap();
         symlink("./real/.//up/deep/", directory.path("through")).unwrap();
-        for (path, wanted) in [
+        for (path, expected) in [
             ("relative/file", "real/deep"),
             ("absolute/file", "real/deep"),
             ("relative/../file", "real"),
@@ -244,15 +246,17 @@ mod tests {
             ("through/file", "real/deep"),
         ] {
             assert!(
-                leads_to(&directory.path(path), &directory.path(wanted)),
+                leads_to(&directory.path(path), &directory.path(expected)),
                 "{path}"
             );
         }
     }
 
     #[test]
-    fn a_link_of_another_user_is_followed_at_no_depth() {
-        if !is_root("deliver::directory::tests::a_link_of_another_user_is_followed_at_no_depth") {
+    fn a_link_of_another_user_is_refused_anywhere_in_a_path() {
+        if !is_root(
+            "deliver::directory::tests::a_link_of_another_user_is_refused_anywhere_in_a_path",
+        ) {
             return;
         }
         let directory = Directory::new();
@@ -278,7 +282,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn as_many_links_are_followed_as_the_kernel_follows() {
+    fn a_path_may_have_as_many_links_as_the_kernel_follows() {
         let directory = Directory::new();
         fs::create_dir(directory.path("0")).unwrap();
         for number in 1..=41 {
@@ -297,20 +301,20 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_magic_link_of_proc_leads_to_its_inode_and_not_to_the_path_in_its_text() {
+    fn a_path_below_proc_self_fd_leads_to_the_open_directory_even_if_its_name_is_gone() {
         let directory = Directory::new();
         let gone = directory.path("gone");
         fs::create_dir(&gone).unwrap();
         let held = File::open(&gone).unwrap();
-        let wanted = fstat(&held).unwrap();
+        let expected = fstat(&held).unwrap();
         fs::remove_dir(&gone).unwrap();
         let path = format!(
             "/proc/self/fd/{}/file",
             std::os::fd::AsRawFd::as_raw_fd(&held)
         );
         assert_eq!(
-            DirectoryEntry::find(Path::new(&path)).unwrap().directory_id,
-            (wanted.st_dev, wanted.st_ino)
+            id_of_directory(Path::new(&path)),
+            (expected.st_dev, expected.st_ino)
         );
         assert!(leads_to(Path::new("/proc/self/cwd/file"), Path::new(".")));
         assert!(leads_to(Path::new("/proc/self/root/file"), Path::new("/")));

@@ -1,5 +1,13 @@
-//! A file at a path: written under a temporary name in the same directory, then renamed; and the copy of the running program that `install`
-//! makes.
+//! A file at a path. It is written under a temporary name in the same directory and then renamed, so that nobody sees an incomplete file.
+//! `install` copies the running program in the same way.
+//!
+//! ```text
+//! stage   create .NAME.xxxxxxxx (O_EXCL, mode 0600) ─▶ set owner and mode ─▶ write ─▶ close      Temporary
+//! rename  to NAME ───────────┬─ the name was free ────────────────────────────────────────────▶ New
+//!                            └─ a file was replaced ──────────────────────────────────────────▶ Permanent
+//! keep    the file stays ─────────────────────────────────────────────────────────────────────▶ Permanent
+//! drop    removes the file unless it is Permanent
+//! ```
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -13,55 +21,59 @@ use super::access::WRITE;
 use super::directory::DirectoryEntry;
 use crate::model::entry::{Origin, Subject};
 use crate::model::problem::{Impact, Problem};
-use crate::system::ending::{End, end};
-use crate::system::os_error::{errno, failed};
+use crate::system::os_error::{call_problem, errno};
 use crate::system::signals;
 
-/// A file at a path. Dropping the value removes a temporary file, and a new one unless [`Self::keep`] was called.
+/// A file at a path. Dropping the value removes a temporary file. It also removes a file that did not exist before, unless [`Self::keep`]
+/// was called.
 #[derive(Debug)]
 pub struct DiskFile {
     pub entry: DirectoryEntry,
     state: DiskState,
 }
 
+/// The state of a file.
 #[derive(Debug)]
 enum DiskState {
-    /// Complete under this temporary name.
+    /// The file has this temporary name.
     Temporary(OsString),
-    /// In place; no file was replaced.
+    /// The file has its own name, which was free.
     New,
-    /// In place to stay.
-    Kept,
+    /// The file has its own name, and stays.
+    Permanent,
 }
 
 impl DiskFile {
-    /// Lets `fill` write the file under a temporary name.
+    /// Creates a temporary file, and lets `write` set its owner and mode and write its content.
     ///
     /// # Errors
-    /// When anything but a regular file has its name, or a step fails; then the temporary file is removed.
+    /// If something other than a regular file has the entry's name, or when a step fails. The temporary file is removed in that case.
     pub fn stage(
         entry: DirectoryEntry,
-        fill: impl FnOnce(&mut File) -> Result<(), Problem>,
+        write: impl FnOnce(&mut File) -> Result<(), Problem>,
     ) -> Result<Self, Problem> {
-        entry.find_regular_file()?;
+        entry.is_regular_file()?;
         let (mut file, temporary) = entry.create_temporary()?;
         let staged = Self {
             entry,
             state: DiskState::Temporary(temporary),
         };
-        fill(&mut file)?;
-        // Some file systems (NFS, quotas) report a full disk only on close.
-        close(file).map_err(|errno| failed(WRITE, errno))?;
+        write(&mut file)?;
+        // Some file systems (NFS, or one with quotas) report a full disk only on close.
+        close(file).map_err(|errno| call_problem(WRITE, errno))?;
         Ok(staged)
     }
 
-    /// Renames the file to its own name. A file that replaces another one stays.
-    pub fn place(&mut self) -> Result<(), Problem> {
+    /// Renames the file to its own name. A file that replaces another one stays from then on.
+    ///
+    /// # Errors
+    /// If something other than a regular file has got the entry's name since then, or if the kernel refuses to rename the file.
+    pub fn rename_into_place(&mut self) -> Result<(), Problem> {
         if let DiskState::Temporary(temporary) = &self.state {
-            let is_replacing = self.entry.find_regular_file()?;
+            let is_replacing = self.entry.is_regular_file()?;
             self.entry.rename(temporary)?;
             self.state = if is_replacing {
-                DiskState::Kept
+                DiskState::Permanent
             } else {
                 DiskState::New
             };
@@ -69,9 +81,9 @@ impl DiskFile {
         Ok(())
     }
 
-    /// Leaves the file in place when the value is dropped.
+    /// Keeps the file when the value is dropped.
     pub fn keep(&mut self) {
-        self.state = DiskState::Kept;
+        self.state = DiskState::Permanent;
     }
 }
 
@@ -80,52 +92,53 @@ impl Drop for DiskFile {
         let _ = match &self.state {
             DiskState::Temporary(name) => self.entry.remove(name),
             DiskState::New => self.entry.remove(&self.entry.name),
-            DiskState::Kept => Ok(()),
+            DiskState::Permanent => Ok(()),
         };
     }
 }
 
-/// Copies the running program to `directory`, as `secrets-exec` with mode 0755. A termination signal before the rename of the complete copy
-/// removes the copy, and ends this process.
+/// Copies the running program to `directory`, as `secrets-exec` with mode 0755.
 ///
-/// Returns a warning if another user owns the directory.
+/// Holds termination signals from here on, so that no incomplete copy is left behind.
 ///
 /// # Errors
-/// When the program cannot be read, or the directory is missing or takes no file of this name; nothing is changed then.
-pub fn install(directory: &Path) -> Result<Option<String>, Problem> {
+/// If the program can't be read, the directory doesn't exist, or the copy can't be written. Nothing has changed then.
+pub fn install(directory: &Path) -> Result<(), Problem> {
     let path = directory.join("secrets-exec");
     copy(&path).map_err(|problem| {
-        problem.of(
-            Subject::of_path(&path, Origin::Argument("install")),
+        problem.for_entry(
+            Subject::plain(path.display().to_string(), Origin::Argument("install")),
             Impact::None,
         )
     })
 }
 
-fn copy(path: &Path) -> Result<Option<String>, Problem> {
-    let entry = DirectoryEntry::find(path)?;
-    // The kernel's link also leads to a program whose name was removed or replaced. macOS has none, and images of containers are Linux's.
+/// Does the work of [`install`]. The errors don't name the file yet.
+fn copy(path: &Path) -> Result<(), Problem> {
+    let entry = DirectoryEntry::open(path)?;
+    // This link works even if the program's file was renamed or removed. macOS doesn't have it, but containers run Linux.
     let mut program = File::open("/proc/self/exe")
-        .map_err(|error| failed("the running program cannot be read", errno(&error)))?;
+        .map_err(|error| call_problem("secrets-exec cannot read its own binary", errno(&error)))?;
     signals::hold();
-    let mut file = DiskFile::stage(entry, |file| fill(file, &mut program))?;
-    if let Some(signal) = signals::held_signal() {
-        drop(file);
-        end(End::Signal(signal), || ());
-    }
-    file.place()?;
+    let mut file = DiskFile::stage(entry, |file| copy_content(file, &mut program))?;
+    file.rename_into_place()?;
     file.keep();
-    Ok(file.entry.power_of_foreign_owner())
+    Ok(())
 }
 
-/// Writes the program, and waits until it is on the disk: after a crash, a name must not lead to a part of it.
-fn fill(file: &mut File, program: &mut File) -> Result<(), Problem> {
-    // Not subject to the umask. Nobody else can write the file.
+/// Sets the mode of the file, writes the program to it, and waits until it is on the disk. After a crash, the name must not lead to an incomplete
+/// file.
+///
+/// # Errors
+/// The error of the kernel.
+fn copy_content(file: &mut File, program: &mut File) -> Result<(), Problem> {
+    // Unlike the mode at creation, this one isn't limited by the umask.
     let mode = Mode::from_bits_truncate(0o755);
-    fchmod(&*file, mode).map_err(|errno| failed("the mode of the file cannot be set", errno))?;
-    io::copy(program, file).map_err(|error| failed(WRITE, errno(&error)))?;
+    fchmod(&*file, mode)
+        .map_err(|errno| call_problem("the mode of the file cannot be set", errno))?;
+    io::copy(program, file).map_err(|error| call_problem(WRITE, errno(&error)))?;
     file.sync_all()
-        .map_err(|error| failed(WRITE, errno(&error)))
+        .map_err(|error| call_problem(WRITE, errno(&error)))
 }
 
 #[cfg(test)]
@@ -140,22 +153,22 @@ mod tests {
     use crate::model::secret_value::SecretValue;
 
     fn stage(path: &Path) -> DiskFile {
-        let entry = DirectoryEntry::find(path).unwrap();
-        let access = Access::wanted(&on_disk(path)).unwrap();
+        let entry = DirectoryEntry::open(path).unwrap();
+        let access = Access::from_target(&on_disk(path)).unwrap();
         DiskFile::stage(entry, |opened| {
-            access.fill(opened, &SecretValue::new("new"))
+            access.write(opened, &SecretValue::new("new"))
         })
         .unwrap()
     }
 
     #[test]
-    fn a_directory_that_replaces_the_open_one_does_not_get_the_file() {
+    fn a_file_is_not_written_into_a_directory_that_takes_the_path_of_the_open_one() {
         let directory = Directory::new();
         fs::create_dir(directory.path("a")).unwrap();
         let mut staged = stage(&directory.path("a/file"));
         fs::rename(directory.path("a"), directory.path("b")).unwrap();
         fs::create_dir(directory.path("a")).unwrap();
-        staged.place().unwrap();
+        staged.rename_into_place().unwrap();
         assert_eq!(names(&directory.path("a")), Vec::<String>::new());
         assert_eq!(names(&directory.path("b")), ["file"]);
         drop(staged);
@@ -163,18 +176,24 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_created_meanwhile_is_replaced_and_a_link_is_not() {
+    fn a_file_that_another_process_creates_in_between_is_replaced_but_a_symbolic_link_is_not() {
         let directory = Directory::new();
         let path = directory.path("file");
         let mut staged = stage(&path);
         fs::write(&path, "of another process").unwrap();
-        staged.place().unwrap();
+        staged.rename_into_place().unwrap();
         drop(staged);
         assert_eq!(fs::read(&path).unwrap(), b"new");
         fs::remove_file(&path).unwrap();
         let mut staged = stage(&path);
         symlink("elsewhere", &path).unwrap();
-        assert!(staged.place().unwrap_err().text.contains("symbolic link"));
+        assert!(
+            staged
+                .rename_into_place()
+                .unwrap_err()
+                .text
+                .contains("symbolic link")
+        );
         drop(staged);
         assert_eq!(fs::read_link(&path).unwrap(), Path::new("elsewhere"));
         assert_eq!(directory.names(), ["file"]);

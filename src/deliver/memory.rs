@@ -1,4 +1,4 @@
-//! Files in memory: sealed memfds that the command inherits and opens as `/proc/self/fd/N`.
+//! Files in memory: sealed memfds, which the command inherits and opens as `/proc/self/fd/N`. No file system is involved.
 
 #![allow(
     unsafe_code,
@@ -13,49 +13,52 @@ use std::path::PathBuf;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
-use nix::sys::resource::{Resource, getrlimit};
 
 use super::access::{Access, WRITE};
 use crate::model::problem::Problem;
 use crate::model::secret_value::SecretValue;
-use crate::system::os_error::{describe, errno, failed};
+use crate::system::os_error::{call_problem, errno, errno_text};
 
-/// The lowest descriptor for a file: libuv (Node) and shells use or close lower descriptors.
+/// The lowest descriptor for a file. libuv (Node) and shells use or close lower ones.
 const LOWEST: i32 = 100;
 
-/// MFD_NOEXEC_SEAL, since Linux 6.3; neither libc nor nix defines it.
+/// MFD_NOEXEC_SEAL of Linux 6.3, which neither libc nor nix defines.
 const NOEXEC_SEAL: MFdFlags = MFdFlags::from_bits_retain(0x8);
 
-/// MFD_EXEC, since Linux 6.3.
+/// MFD_EXEC of Linux 6.3.
 const EXEC: MFdFlags = MFdFlags::from_bits_retain(0x10);
 
 /// A memfd. The kernel frees it when its last descriptor is closed.
 #[derive(Debug)]
 pub struct MemoryFile {
-    /// `/proc/self/fd/N`, under which the command can open it.
+    /// The path under which the command can open it: `/proc/self/fd/N`.
     pub path: PathBuf,
-    /// N.
+    /// The descriptor N.
     pub descriptor: OwnedFd,
 }
 
 impl MemoryFile {
-    /// Creates a file with this content, sealed against every change, at offset 0, and with FD_CLOEXEC.
+    /// Creates a file with this content, and seals it against every change. Its offset is 0. Its descriptor has FD_CLOEXEC, which `exec` clears right
+    /// before execve(2), so that only the command inherits the descriptor.
+    ///
+    /// # Errors
+    /// If the kernel or a seccomp filter doesn't allow it, or the process has too many open files.
     pub fn create(access: &Access, content: &SecretValue) -> Result<Self, Problem> {
-        let mut file = File::from(empty(if access.is_executable() {
+        let mut file = File::from(create_empty(if access.is_executable() {
             EXEC
         } else {
             NOEXEC_SEAL
         })?);
-        access.fill(&mut file, content)?;
+        access.write(&mut file, content)?;
         let seals = SealFlag::F_SEAL_SEAL
             | SealFlag::F_SEAL_SHRINK
             | SealFlag::F_SEAL_GROW
             | SealFlag::F_SEAL_WRITE;
         fcntl(&file, FcntlArg::F_ADD_SEALS(seals))
-            .map_err(|errno| failed("the file cannot be sealed", errno))?;
-        // For a command that reads the inherited descriptor; opening the path starts at 0 anyway.
+            .map_err(|errno| call_problem("the file cannot be sealed", errno))?;
+        // This is for a command that reads from the inherited descriptor. Opening the path starts at 0 anyway.
         file.rewind()
-            .map_err(|error| failed(WRITE, errno(&error)))?;
+            .map_err(|error| call_problem(WRITE, errno(&error)))?;
         let descriptor = duplicate(&file)?;
         Ok(Self {
             path: format!("/proc/self/fd/{}", descriptor.as_raw_fd()).into(),
@@ -64,9 +67,9 @@ impl MemoryFile {
     }
 }
 
-/// Creates an empty memfd with MFD_EXEC or MFD_NOEXEC_SEAL, which the sysctl `vm.memfd_noexec` requires; without either on
-/// older kernels, which reject them (EINVAL).
-fn empty(executable: MFdFlags) -> Result<OwnedFd, Problem> {
+/// Creates an empty memfd. `executable` is MFD_EXEC or MFD_NOEXEC_SEAL, because the sysctl `vm.memfd_noexec` may require one of them. Kernels
+/// before 6.3 refuse both (EINVAL), so the second attempt is made with neither.
+fn create_empty(executable: MFdFlags) -> Result<OwnedFd, Problem> {
     let create = |flags| {
         memfd_create(
             c"secrets-exec",
@@ -79,32 +82,23 @@ fn empty(executable: MFdFlags) -> Result<OwnedFd, Problem> {
     };
     created.map_err(|errno| match errno {
         Errno::EPERM | Errno::ENOSYS | Errno::EACCES => {
-            let why = describe(errno);
+            let why = errno_text(errno);
             Problem::configuration(format!(
                 "files in memory are not allowed here, perhaps by a seccomp profile ({why})"
             ))
             .help("give the entry a `path` on tmpfs, for example under /run")
         }
-        Errno::EMFILE => exhausted(),
-        other => failed("the file cannot be created", other),
+        other => call_problem("the file cannot be created", other),
     })
 }
 
-/// Duplicates a descriptor to the lowest free number from [`LOWEST`].
+/// Duplicates a descriptor to the lowest free number that is at least [`LOWEST`].
+///
+/// # Errors
+/// When the process has too many open files.
 fn duplicate(file: impl AsFd) -> Result<OwnedFd, Problem> {
-    let number = fcntl(file, FcntlArg::F_DUPFD_CLOEXEC(LOWEST)).map_err(|errno| match errno {
-        // EINVAL: the limit is 100 or less; EMFILE: every number up to it is in use.
-        Errno::EINVAL | Errno::EMFILE => exhausted(),
-        other => failed("the file cannot be created", other),
-    })?;
+    let number = fcntl(file, FcntlArg::F_DUPFD_CLOEXEC(LOWEST))
+        .map_err(|errno| call_problem("no file descriptor above 99 is free", errno))?;
     // SAFETY: fcntl has just returned this descriptor, so nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
-}
-
-fn exhausted() -> Problem {
-    let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft);
-    Problem::configuration(format!(
-        "there is no free file descriptor above 99 (the limit is {limit})"
-    ))
-    .help("raise the limit (ulimit -n, or LimitNOFILE= in systemd), or give the entry a `path`")
 }

@@ -1,11 +1,10 @@
-//! The steps of a delivery: every file complete under a temporary name, then each under its own.
+//! The steps of a delivery. First every file gets its content under a temporary name, and then each gets its own name.
 
 #![cfg_attr(
     not(target_os = "linux"),
     allow(irrefutable_let_patterns, reason = "only Linux has files in memory")
 )]
 
-use std::collections::HashSet;
 #[cfg(target_os = "linux")]
 use std::os::fd::AsFd;
 use std::os::fd::BorrowedFd;
@@ -17,7 +16,7 @@ use super::directory::DirectoryEntry;
 use super::disk::DiskFile;
 #[cfg(target_os = "linux")]
 use super::{memory::MemoryFile, written::PlacedFile};
-use crate::model::entry::{FilePlace, Origin, Subject};
+use crate::model::entry::{FileLocation, Origin, Subject};
 use crate::model::env_name::EnvName;
 use crate::model::outcome::FileValue;
 use crate::model::plan::EntryId;
@@ -25,10 +24,11 @@ use crate::model::problem::{Impact, Problem};
 use crate::system::ending::{End, end};
 use crate::system::signals;
 
-/// Files to deliver. The directory of each is open already and is not looked up again.
+/// Files that are to be delivered. Their directories are open already, and are not looked up again.
 #[derive(Debug)]
 pub struct Files<'a>(Vec<Pending<'a>>);
 
+/// A file that is to be delivered, and where.
 #[derive(Debug)]
 struct Pending<'a> {
     file: FileValue<'a>,
@@ -36,21 +36,23 @@ struct Pending<'a> {
     destination: Result<Option<DirectoryEntry>, Problem>,
 }
 
-/// Files with their content. A file on disk has a temporary name until [`Self::place`].
+/// Files with their content. A file on disk has a temporary name until [`Self::rename_all`].
 ///
-/// Dropping the value closes the files in memory, and removes temporary files. It also removes a file that replaced no other, unless
+/// Dropping the value closes files in memory and removes temporary files. It also removes files that did not exist before, unless
 /// [`Self::keep`] was called.
 #[derive(Debug)]
 pub struct Delivery(Vec<DeliveredFile>);
 
+/// A file with its content.
 #[derive(Debug)]
 struct DeliveredFile {
-    /// The variable for the path.
+    /// The variable that gets the path.
     env: Option<EnvName>,
     subject: Subject,
     file: StagedFile,
 }
 
+/// A file with its content, in memory or on a disk.
 #[derive(Debug)]
 enum StagedFile {
     #[cfg(target_os = "linux")]
@@ -59,33 +61,28 @@ enum StagedFile {
 }
 
 impl<'a> Files<'a> {
-    /// Opens the directories of the files. Errors are kept for [`Delivery::stage`], which returns all errors together.
-    pub fn find(files: impl IntoIterator<Item = FileValue<'a>>) -> Self {
-        let (mut entries, mut pending) = (HashSet::new(), Vec::new());
+    /// Opens the directories of the files. Keeps the errors for [`Delivery::stage`], which returns all errors together.
+    pub fn open_directories(files: impl IntoIterator<Item = FileValue<'a>>) -> Self {
+        let mut pending = Vec::new();
         for file in files {
-            let destination = match &file.target.place {
-                FilePlace::Memory => Ok(None),
-                FilePlace::Path(path) => {
-                    let owner = Access::wanted(file.target)
+            let destination = match &file.target.location {
+                FileLocation::Memory => Ok(None),
+                FileLocation::Path(path) => {
+                    let owner = Access::from_target(file.target)
                         .ok()
                         .and_then(|access| access.user);
-                    DirectoryEntry::find(path)
-                        .and_then(|entry| entry.of_trusted_owner(owner))
-                        .map(Some)
+                    DirectoryEntry::open(path).and_then(|entry| {
+                        entry.expect_trusted_owner(owner)?;
+                        Ok(Some(entry))
+                    })
                 }
-            };
-            let destination = match destination {
-                Ok(Some(entry)) if !entries.insert(entry.id()) => Err(Problem::configuration(
-                    "another entry writes the same file under a different path",
-                )),
-                destination => destination,
             };
             pending.push(Pending { file, destination });
         }
         Self(pending)
     }
 
-    /// Returns the paths on file systems other than tmpfs and ramfs, and their origins.
+    /// Returns the paths on file systems other than tmpfs and ramfs, and where they were declared.
     pub fn persistent_files(&self) -> impl Iterator<Item = (&Path, &Origin)> {
         self.0
             .iter()
@@ -97,21 +94,21 @@ impl<'a> Files<'a> {
             })
     }
 
-    /// Checks owners and places without writing anything, and returns an error for each reason that a file cannot be delivered, with the id
+    /// Checks owners and directories without writing anything. Returns a problem for each reason why a file can't be delivered, with the id
     /// of its outcome.
     pub fn undeliverable(&self) -> Vec<(EntryId, Problem)> {
         let mut problems = Vec::new();
         for Pending { file, destination } in &self.0 {
-            let place = match destination {
+            let is_ready = match destination {
                 Ok(None) => Ok(()),
                 Ok(Some(entry)) => entry
-                    .find_regular_file()
+                    .is_regular_file()
                     .and_then(|_| entry.expect_writable()),
                 Err(problem) => Err(problem.clone()),
             };
-            let found = [Access::wanted(file.target).err(), place.err()];
+            let found = [Access::from_target(file.target).err(), is_ready.err()];
             for problem in found.into_iter().flatten() {
-                let problem = problem.of(file.subject.clone(), Impact::Undelivered);
+                let problem = problem.for_entry(file.subject.clone(), Impact::Undelivered);
                 problems.push((file.id, problem));
             }
         }
@@ -120,17 +117,17 @@ impl<'a> Files<'a> {
 }
 
 impl Delivery {
-    /// Writes every file. A file on disk gets a temporary name.
+    /// Writes every file. A file on a disk gets a temporary name.
     ///
     /// # Errors
-    /// An error for each file that cannot be written; no file is left then.
+    /// A problem for each file that can't be written. No file is left behind then.
     pub fn stage(files: Files<'_>) -> Result<Self, Vec<Problem>> {
         let (mut staged, mut errors) = (Vec::new(), Vec::new());
         for Pending { file, destination } in files.0 {
             let (env, subject) = (file.target.env.clone(), file.subject.clone());
             match StagedFile::stage(file, destination) {
                 Ok(file) => staged.push(DeliveredFile { env, subject, file }),
-                Err(problem) => errors.push(problem.of(subject, Impact::Undelivered)),
+                Err(problem) => errors.push(problem.for_entry(subject, Impact::Undelivered)),
             }
         }
         if errors.is_empty() {
@@ -140,7 +137,8 @@ impl Delivery {
         }
     }
 
-    /// Returns the files on disk, for the process that removes them.
+    /// Returns the files on disk with their inode numbers, for the process that removes them. Call this after [`Self::rename_all`]: before, the
+    /// names belong to older files.
     #[cfg(target_os = "linux")]
     pub fn placed_files(&self) -> Vec<PlacedFile> {
         let mut placed = Vec::new();
@@ -157,7 +155,7 @@ impl Delivery {
         placed
     }
 
-    /// Returns the variables that hold a file's path, and the paths.
+    /// Returns the variables that hold the path of a file, and the paths.
     pub fn variables(&self) -> impl Iterator<Item = (&EnvName, &[u8])> {
         self.0.iter().filter_map(|delivered| {
             Some((
@@ -167,7 +165,7 @@ impl Delivery {
         })
     }
 
-    /// The files in memory, which the command inherits despite FD_CLOEXEC.
+    /// Returns the files in memory. The command inherits them, although they have FD_CLOEXEC.
     pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         self.0.iter().filter_map(|delivered| match &delivered.file {
             #[cfg(target_os = "linux")]
@@ -176,23 +174,23 @@ impl Delivery {
         })
     }
 
-    /// Renames the files to their own names, unless a held signal has come.
+    /// Renames the files on disk to their own names. If a held signal has come, this ends the process instead, and removes the temporary files.
     ///
     /// # Errors
-    /// When one cannot be renamed. Files that were replaced before it stay replaced.
-    pub fn place(self) -> Result<Self, Problem> {
+    /// When a file can't be renamed. The files that were renamed before it stay if they replaced older files, and are removed if they are new.
+    pub fn rename_all(self) -> Result<Self, Problem> {
         let mut delivery = self.unless_interrupted();
         for delivered in &mut delivery.0 {
             if let StagedFile::Disk(file) = &mut delivered.file
-                && let Err(problem) = file.place()
+                && let Err(problem) = file.rename_into_place()
             {
-                return Err(problem.of(delivered.subject.clone(), Impact::Undelivered));
+                return Err(problem.for_entry(delivered.subject.clone(), Impact::Undelivered));
             }
         }
         Ok(delivery)
     }
 
-    /// Ends this process if a held signal has come; no temporary or new file is left then.
+    /// Ends this process if a held signal has come. Temporary and new files are removed first.
     #[must_use]
     pub fn unless_interrupted(self) -> Self {
         if let Some(signal) = signals::held_signal() {
@@ -202,7 +200,7 @@ impl Delivery {
         self
     }
 
-    /// Leaves the files in place.
+    /// Keeps the files when the value is dropped.
     pub fn keep(mut self) {
         for delivered in &mut self.0 {
             if let StagedFile::Disk(file) = &mut delivered.file {
@@ -213,11 +211,16 @@ impl Delivery {
 }
 
 impl StagedFile {
+    /// Writes a file on a disk under a temporary name or, if `destination` is `None`, a file in memory. `destination` may be the error of
+    /// [`Files::open_directories`], which nobody has reported yet if this function is called.
+    ///
+    /// # Errors
+    /// When the owner doesn't exist, when the directory couldn't be opened, or when the file can't be written. No file is left behind then.
     fn stage(
         file: FileValue<'_>,
         destination: Result<Option<DirectoryEntry>, Problem>,
     ) -> Result<Self, Problem> {
-        let access = Access::wanted(file.target)?;
+        let access = Access::from_target(file.target)?;
         match destination? {
             #[cfg(target_os = "linux")]
             None => MemoryFile::create(&access, file.value).map(Self::Memory),
@@ -225,11 +228,12 @@ impl StagedFile {
             None => Err(Problem::configuration("only Linux has files in memory")
                 .help("give the entry a `path`")),
             Some(entry) => {
-                DiskFile::stage(entry, |opened| access.fill(opened, file.value)).map(Self::Disk)
+                DiskFile::stage(entry, |opened| access.write(opened, file.value)).map(Self::Disk)
             }
         }
     }
 
+    /// Returns the path under which the command can open the file.
     fn path(&self) -> &Path {
         match self {
             #[cfg(target_os = "linux")]

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::model::entry::{FilePlace, FileTarget, Mode};
+use crate::model::entry::{FileLocation, FileTarget, Mode};
 
 pub const NOBODY: u32 = 65_534;
 
@@ -40,7 +40,7 @@ impl Drop for Directory {
     }
 }
 
-/// The sorted names in a directory, including temporary files.
+/// Returns the sorted names in a directory, those of temporary files included.
 pub fn names(directory: &Path) -> Vec<String> {
     let entries = fs::read_dir(directory).unwrap();
     let mut names: Vec<_> = entries
@@ -50,22 +50,23 @@ pub fn names(directory: &Path) -> Vec<String> {
     names
 }
 
+/// Returns the target of a file with this path, without an owner of its own.
 pub fn on_disk(path: impl Into<PathBuf>) -> FileTarget {
     FileTarget {
-        place: FilePlace::Path(path.into()),
+        location: FileLocation::Path(path.into()),
         env: None,
         mode: Mode::PRIVATE,
         owner: None,
     }
 }
 
-/// True if a test can change owners of files; prints a note if not.
+/// True if a test can change owners of files. Otherwise prints a note.
 pub fn is_root(test: &str) -> bool {
-    nix::unistd::geteuid().is_root() || skipped(test)
+    nix::unistd::geteuid().is_root() || report_skip(test)
 }
 
-/// Reports a skipped test on standard error, past the capture of the test harness.
-fn skipped(test: &str) -> bool {
+/// Reports a skipped test on standard error, past the capture of the test harness. Always returns false, for [`is_root`].
+fn report_skip(test: &str) -> bool {
     std::io::stderr()
         .write_all(format!("SKIPPED: {test}: cannot be root here\n").as_bytes())
         .unwrap();

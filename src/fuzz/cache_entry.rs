@@ -1,15 +1,15 @@
-//! Entries of the cache: what is read is written and read again, and any other byte is damage.
+//! Fuzzes the entries of the cache. An entry that can be read can also be written and read again, and an additional byte makes it invalid.
 
 use super::support::CANARY;
 use crate::backend::cached::{decode, encode, entry_name};
 use crate::model::answer::Document;
 
-/// `data` is an entry after its checksum: its JSON.
+/// Reads `data` as the JSON of an entry, after its checksum.
 pub fn cache_entry(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
     };
-    // The name of an entry is the checksum of a text.
+    // The function for the name of an entry also gives the checksum.
     let entry = [
         b"secrets-exec cache 1\n",
         entry_name(text).as_bytes(),
@@ -40,6 +40,7 @@ pub fn cache_entry(data: &[u8]) {
     assert!(decode("name", &damaged).is_err() && decode("other", &entry).is_err());
 }
 
+/// Returns the value of a document, and the values of its parameters with their names.
 fn values(document: &Document) -> Vec<(&str, &[u8])> {
     let own = std::iter::once(("", document.body.expose()));
     own.chain(

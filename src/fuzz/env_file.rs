@@ -1,13 +1,13 @@
-//! .env files: the object of JSON has every variable that is moved, and no message quotes a value.
+//! Fuzzes the parser of .env files. The JSON object must have every variable that moves into the secret, and no message may show a value.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::support::{CANARY, assert_hold_no_value};
 use crate::input::cli::MigrateArguments;
-use crate::input::env_file::parse;
+use crate::input::env_file::parse_env_file;
 use crate::model::reference::SecretId;
 
-/// `data` is a .env file, whose values get the canary at their beginning.
+/// Parses `data` as a .env file, after putting the canary at the start of each value.
 pub fn env_file(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
@@ -27,7 +27,7 @@ pub fn env_file(data: &[u8]) {
         reveal: false,
         quiet: false,
     };
-    match parse(
+    match parse_env_file(
         "a.env",
         &text.replace('=', &format!("={CANARY}")),
         &arguments,
@@ -36,21 +36,16 @@ pub fn env_file(data: &[u8]) {
         Err(errors) => assert_hold_no_value(errors),
         Ok(file) => {
             assert!(
-                file.notices.iter().all(|notice| !notice.contains(CANARY)),
+                file.warnings.iter().all(|notice| !notice.contains(CANARY)),
                 "{:?}",
-                file.notices
-            );
-            let templates = file.templates.values();
-            assert!(
-                templates.clone().all(|template| !template.contains(CANARY)),
-                "{templates:?}"
+                file.warnings
             );
             let object: Result<BTreeMap<String, String>, _> =
-                serde_json::from_slice(file.object.expose());
-            let moved = file.settings.iter().map(|setting| {
+                serde_json::from_slice(file.secret_json.expose());
+            let moved = file.variables.iter().map(|variable| {
                 (
-                    setting.name.as_str().to_owned(),
-                    String::from_utf8_lossy(setting.value.expose()).into_owned(),
+                    variable.name.as_str().to_owned(),
+                    String::from_utf8_lossy(variable.value.expose()).into_owned(),
                 )
             });
             assert_eq!(object.ok(), Some(moved.collect()));

@@ -1,4 +1,4 @@
-//! Keys and paths: the value is that of the secret's JSON, and no error quotes a value.
+//! Fuzzes keys and paths. The value must be the one in the secret's JSON, and no error may show a value.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,8 @@ use crate::model::outcome::Outcomes;
 use crate::model::plan::Plan;
 use crate::model::reference::{Reference, Selector};
 
-/// The first line of `data` is KEY of a reference and the fields after it; the rest is the secret.
+/// Resolves a reference whose KEY, and the fields after it, are the first line of `data`. The rest of `data` is the secret. Asserts that the value
+/// is the one in the JSON of the secret, that hints lead to values, and that no error contains a value.
 pub fn extraction(data: &[u8]) {
     let at = data
         .iter()
@@ -33,15 +34,16 @@ pub fn extraction(data: &[u8]) {
         (Selector::Path(_), _) => {}
     }
     assert_hints_lead_to_values(&resolve_all(&plan, body), body);
-    // Errors may quote the names of keys.
-    let is_a_name = [data, &reprinted(body)]
+    // A canary in the input may be the name of a key, which an error may show.
+    let has_canary = [data, &reprinted(body)]
         .iter()
         .any(|text| String::from_utf8_lossy(text).contains(CANARY));
-    for body in planted(body).iter().filter(|_| !is_a_name) {
+    for body in planted(body).iter().filter(|_| !has_canary) {
         assert_hold_no_value(reasons(&resolve_all(&plan, body)));
     }
 }
 
+/// Returns the plan of a reference with this KEY, and the selector of the reference. Returns `None` if the reference is malformed.
 fn planned(key: &str) -> Option<(Plan, Selector)> {
     let reference = Reference::parse(&format!("secret:{key}")).ok()?;
     let selector = reference
@@ -54,7 +56,7 @@ fn planned(key: &str) -> Option<(Plan, Selector)> {
     ))
 }
 
-/// Asserts that the value of a key is that in the text of the secret.
+/// Asserts that the value of a key is spelled as in the secret.
 fn assert_is_written(body: &[u8], key: &str, found: Option<&[u8]>) {
     let written: BTreeMap<String, &RawValue> = serde_json::from_slice(body).unwrap_or_default();
     let (Some(written), Some(found)) = (written.get(key).map(|raw| raw.get()), found) else {
@@ -84,32 +86,45 @@ fn assert_is_written(body: &[u8], key: &str, found: Option<&[u8]>) {
     }
 }
 
-/// Asserts that a path in a hint matches a value.
+/// Asserts that the JSONPath in a help matches a value.
 fn assert_hints_lead_to_values(outcomes: &Outcomes, body: &[u8]) {
     let help = reasons(outcomes).into_iter().filter_map(|error| error.help);
     for help in help {
-        let Some(path) = help.strip_prefix("a KEY is one top-level key; for a nested value write ")
-        else {
+        let Some(argument) = help.strip_prefix("for the nested value, write --env ") else {
             continue;
         };
-        let leads = planned(path).is_some_and(|(plan, _)| finds_one(&resolve_all(&plan, body)));
-        assert!(leads, "{path:?} is a hint, but matches nothing");
+        let argument = unquoted(argument);
+        let planned = argument.strip_prefix("A=secret:").and_then(planned);
+        let leads = planned.is_some_and(|(plan, _)| finds_one(&resolve_all(&plan, body)));
+        assert!(leads, "{argument:?} is a hint, but matches nothing");
     }
 }
 
-/// True if the path matches one node, which may be null.
+/// Returns an argument as a shell would pass it on, without the quotes of [`Subject::rewritten_with`](crate::model::entry::Subject::rewritten_with).
+fn unquoted(argument: &str) -> String {
+    let within = |quote: char| argument.strip_prefix(quote)?.strip_suffix(quote);
+    match (within('\''), within('"')) {
+        (Some(text), _) => text.to_owned(),
+        (None, Some(text)) => text.replace("\\$", "$"),
+        (None, None) => argument.to_owned(),
+    }
+}
+
+/// Returns true if the path matches exactly one node, which may be null.
 fn finds_one(outcomes: &Outcomes) -> bool {
     reasons(outcomes).iter().all(|error| error.code == "null")
 }
 
-/// Returns the secret without escapes; empty if it is not JSON.
+/// Returns the JSON of the secret as serde_json writes it, so that no letter or digit is escaped and the canary can't be hidden by escapes. Returns
+/// no bytes if the secret isn't JSON.
 fn reprinted(body: &[u8]) -> Vec<u8> {
     serde_json::from_slice::<Value>(body)
         .map(|value| value.to_string().into_bytes())
         .unwrap_or_default()
 }
 
-/// Returns the secret with the canary in every string; without JSON, with the canary before it and after it.
+/// Returns variants of the secret that contain the canary. If it is JSON, there is one, with the canary in every string. Otherwise there are two:
+/// with the canary before the secret, and after it.
 fn planted(body: &[u8]) -> Vec<Vec<u8>> {
     match serde_json::from_slice::<Value>(body) {
         Ok(mut value) => {
@@ -123,6 +138,7 @@ fn planted(body: &[u8]) -> Vec<Vec<u8>> {
     }
 }
 
+/// Appends the canary to every string in a value.
 fn plant(value: &mut Value) {
     match value {
         Value::String(text) => text.push_str(CANARY),

@@ -1,4 +1,4 @@
-//! References in inherited variables: the text around them is kept, and no error quotes it.
+//! Fuzzes references in inherited variables. The text around them must stay as it is, and no error may show it.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -6,14 +6,14 @@ use std::os::unix::ffi::OsStringExt;
 use glob::Pattern;
 
 use super::support::{CANARY, assert_quotes_no_value, plan, resolve_one};
-use crate::input::env_references;
+use crate::input::env_references::inherited_layer;
 use crate::model::inherited::Inherited;
 use crate::model::plan::Layer;
 use crate::model::problem::Problem;
 
-/// `data` is the value of a variable.
+/// Parses `data` as the value of a variable, also with the canary before or after it.
 pub fn inherited(data: &[u8]) {
-    // A NUL cannot be in a variable, and the canary marks values.
+    // A variable can't contain a NUL, and the canary must only be where this function puts it.
     if data.contains(&0) || String::from_utf8_lossy(data).contains(CANARY) {
         return;
     }
@@ -32,19 +32,21 @@ pub fn inherited(data: &[u8]) {
     }
 }
 
+/// Returns the entry that the variable A with this value gives.
 fn read(value: &[u8]) -> Result<Layer, Vec<Problem>> {
     let variables = [(OsString::from("A"), OsString::from_vec(value.to_vec()))];
-    env_references::layer(
+    inherited_layer(
         &Inherited::new(variables.into_iter()),
         &[Pattern::default(), any()],
     )
 }
 
+/// Returns the pattern that matches every name.
 fn any() -> Pattern {
     Pattern::new("*").unwrap_or_default()
 }
 
-/// Asserts that empty secrets leave the text around the references.
+/// Asserts that only the text around the references is left if every secret is empty.
 fn assert_keeps_text(value: &[u8], layer: Layer) {
     let Ok(plan) = plan(layer) else { return };
     let Some(made) = resolve_one(&plan, b"") else {
@@ -53,7 +55,7 @@ fn assert_keeps_text(value: &[u8], layer: Layer) {
     let text = String::from_utf8_lossy(value);
     let mut pieces = text.split("{{resolve:");
     let before = pieces.next().unwrap_or_default();
-    // Without a dynamic reference, the whole value is an ARN.
+    // If the value doesn't have a dynamic reference, all of it is an ARN.
     let first = if text.contains("{{resolve:") {
         before
     } else {

@@ -1,6 +1,6 @@
-//! The targets of `fuzz/`: each takes any bytes, and panics if a property does not hold.
+//! The functions behind the fuzz targets in `fuzz/`. Each of them accepts any bytes, and panics if a property doesn't hold.
 //!
-//! They are compiled under `cfg(fuzzing)`, and in the unit tests, which run them on the seeds in `fuzz/seeds`.
+//! They are compiled with `cfg(fuzzing)` and for the unit tests, which run each of them on its seeds in `fuzz/seeds`.
 
 mod cache_entry;
 mod config_file;
@@ -28,7 +28,7 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
-    /// Runs a target on each of its seeds and on the halves of each, most of which are malformed.
+    /// Runs a target on each of its seeds, and on both halves of each seed. Most of the halves are malformed.
     fn replay(name: &str, target: fn(&[u8])) {
         let seeds = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("fuzz/seeds")
@@ -44,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn the_seeds_of_each_target_hold() {
+    fn every_seed_of_every_fuzz_target_passes_its_checks() {
         replay("reference", super::reference);
         replay("declaration", super::declaration);
         replay("inherited", super::inherited);

@@ -1,11 +1,12 @@
-//! References: each parses from its own printed form.
+//! Fuzzes the parser of references. A reference that is printed and parsed again must be equal to the first one, and every error in a plan that uses
+//! it must have a message.
 
 use super::support::{message, plan};
 use crate::model::entry::EntrySource;
 use crate::model::inherited::Inherited;
 use crate::model::reference::{Alias, Aliases, Reference, Version};
 
-/// `data` is a reference.
+/// Parses `data` as a reference, and makes a plan with it.
 pub fn reference(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
@@ -19,15 +20,16 @@ pub fn reference(data: &[u8]) {
         Ok(reference.clone()),
         "{printed:?} is read as something else"
     );
-    locate(&reference);
+    check_lookup(&reference);
     let planned = super::support::layer(EntrySource::Reference(reference)).map(plan);
     for error in planned.and_then(Result::err).into_iter().flatten() {
         assert!(!message(&error).is_empty());
     }
 }
 
-/// Looks the reference up, with variables and an alias.
-fn locate(reference: &Reference) {
+/// Looks up the reference with some variables and an alias. Checks that no placeholder is left in the id and that, since neither the reference nor
+/// the alias has a region, exactly an ARN gives the request one.
+fn check_lookup(reference: &Reference) {
     let arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf";
     let variables = [("A", "a"), ("ARN", arn), ("R", "us-east-1"), ("EMPTY", "")];
     let inherited = Inherited::new(

@@ -1,4 +1,4 @@
-//! Responses of AWS: only a secret or a parameter gives a value, and no error quotes one.
+//! Fuzzes AWS's responses. Only a success with a secret or parameter may give a value, and no error may show a value.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ use crate::model::inherited::Inherited;
 use crate::model::problem::Problem;
 use crate::model::reference::{Aliases, Reference};
 
-/// `data` is a status code on a line, header lines, an empty line and a body.
+/// Reads `data` as a response: a line with the status, lines with headers, an empty line and the body.
 pub fn response(data: &[u8]) {
     let Some((status, headers, body)) = parts(data) else {
         return;
@@ -43,7 +43,7 @@ pub fn response(data: &[u8]) {
     }
 }
 
-/// Returns the problem of a variable that needs the response; `None` if `id` is not a reference.
+/// Returns the problem for a variable that needs this response. Returns `None` if `id` is not a reference.
 fn problem(error: FetchError, id: &str) -> Option<Problem> {
     let aliases = Aliases::default();
     let reference = Reference::parse(id).ok()?;
@@ -52,8 +52,10 @@ fn problem(error: FetchError, id: &str) -> Option<Problem> {
     Some(FetchFailure::new(None, error).problem(&reference, &subject, &aliases))
 }
 
+/// The status, the headers and the body of a response.
 type Parts<'a> = (u16, Vec<(&'a str, &'a [u8])>, &'a [u8]);
 
+/// Splits `data` into status, headers and body. Returns `None` if it doesn't have this form.
 fn parts(data: &[u8]) -> Option<Parts<'_>> {
     let (status, mut rest) = line(data)?;
     let status = std::str::from_utf8(status).ok()?.parse().ok()?;
@@ -72,12 +74,13 @@ fn parts(data: &[u8]) -> Option<Parts<'_>> {
     }
 }
 
+/// Splits bytes after their first line feed. Returns `None` if there isn't one.
 fn line(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = text.iter().position(|byte| *byte == b'\n')?;
     Some((&text[..end], &text[end + 1..]))
 }
 
-/// Asserts that the response is a success, and has each value of the document.
+/// Asserts that the response is a success, and that it contains each value of the document.
 fn assert_is_in_response(status: u16, body: &[u8], document: &Document) {
     let text = String::from_utf8_lossy(body);
     assert!(
@@ -100,14 +103,15 @@ fn assert_is_in_response(status: u16, body: &[u8], document: &Document) {
     }
 }
 
-/// An object whose values are read where they are needed: what is not may be invalid.
+/// A JSON object whose values are only parsed when they are needed. The others may be invalid.
 type Object<'a> = HashMap<String, &'a RawValue>;
 
+/// Returns the value of a key, or `None` if the key is missing or its value has another type.
 fn field<'a, T: Deserialize<'a>>(object: &Object<'a>, name: &str) -> Option<T> {
     serde_json::from_str(object.get(name)?.get()).ok()
 }
 
-/// Returns the values of the secret and of the parameters in a response.
+/// Returns the value of the secret and the values of the parameters that a response has.
 fn values(body: &[u8]) -> Vec<Vec<u8>> {
     let text = String::from_utf8_lossy(body);
     let response: Object<'_> = serde_json::from_str(&text).unwrap_or_default();
@@ -121,7 +125,7 @@ fn values(body: &[u8]) -> Vec<Vec<u8>> {
     texts.map(String::into_bytes).chain(binary).collect()
 }
 
-/// Returns the body with the canary at the beginning of each value; without a value, with the canary before it.
+/// Returns the body with the canary at the start of each value. If the body doesn't have a value, the canary is before the body.
 fn planted(body: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(body);
     let mut planted = text.clone().into_owned();

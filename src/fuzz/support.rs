@@ -12,29 +12,32 @@ use crate::report::Report;
 use crate::report::layout::{Screen, lines};
 use crate::resolve::resolve;
 
-/// A text that occurs only in values, so that an error with this text quotes a value.
+/// Text that only occurs in values. An error with this text shows a value.
 pub const CANARY: &str = "c4n4ryInAValue";
 
-/// A secret with values of every type, with the canary wherever it can be.
+/// A secret with values of every type. All of them that can have the canary have it.
 pub const SECRET: &str = concat!(
     r#"{"host":"c4n4ryInAValue","port":5432,"version":1.10,"ssl":true,"none":null,"empty":"","#,
     r#""base64":"YzRuNHJ5SW5BVmFsdWU=","hosts":["c4n4ryInAValue","b"],"list":"[1,\"c4n4ryInAValue\"]","#,
     r#""inner":{"z":-0,"a":[1e400,12345678901234567890,null,"</c4n4ryInAValue\""]},"dotted.key":"c4n4ryInAValue"}"#
 );
 
-/// Returns the message that the user reads.
+/// Returns the message that a user would read.
 pub fn message(problem: &Problem) -> String {
     lines(&Report::from(problem.clone()).records(), Screen::Log)
 }
 
-/// Asserts that the message is not empty and quotes no value.
+/// Asserts that the message is not empty and doesn't show a value.
 pub fn assert_quotes_no_value(problem: &Problem) {
     let lines = message(problem);
-    assert!(!lines.is_empty(), "an error without a message: {problem:?}");
+    assert!(
+        !problem.text.is_empty(),
+        "an error without a message: {problem:?}"
+    );
     assert!(!lines.contains(CANARY), "a message quotes a value: {lines}");
 }
 
-/// Asserts that neither the errors nor their message contain a value.
+/// Asserts that neither the errors nor their messages contain a value.
 pub fn assert_hold_no_value(errors: Vec<Problem>) {
     for error in errors {
         assert!(
@@ -45,7 +48,7 @@ pub fn assert_hold_no_value(errors: Vec<Problem>) {
     }
 }
 
-/// Returns a layer with the variable A alone.
+/// Returns a layer whose only entry is the variable A.
 pub fn layer(source: EntrySource) -> Option<Layer> {
     let entry = Entry::new(
         Target::Env(EnvName::parse("A")?),
@@ -58,11 +61,12 @@ pub fn layer(source: EntrySource) -> Option<Layer> {
     })
 }
 
+/// Returns the plan of a layer, without inherited variables.
 pub fn plan(layer: Layer) -> Result<Plan, Vec<Problem>> {
     Plan::new(vec![layer], &Inherited::default(), None)
 }
 
-/// Resolves a plan in which each secret has the value `body`.
+/// Resolves a plan. Each secret has the value `body`.
 pub fn resolve_all(plan: &Plan, body: &[u8]) -> Outcomes {
     let document = || Document::new(SecretValue::new(body));
     let answers = plan
@@ -72,13 +76,15 @@ pub fn resolve_all(plan: &Plan, body: &[u8]) -> Outcomes {
     resolve(plan, &answers.collect())
 }
 
-/// Returns the reasons of missing values.
+/// Returns every problem that makes a value missing.
 pub fn reasons(outcomes: &Outcomes) -> Vec<Problem> {
     let problems = outcomes.problems();
     problems.into_iter().map(|(_, problem)| problem).collect()
 }
 
-/// Returns the value of a plan with one variable; `None` if there is an error.
+/// Resolves a plan with one variable, and returns its value. Returns `None` if the value is missing.
+///
+/// Asserts that there is either a value or an error with a message.
 pub fn resolve_one(plan: &Plan, body: &[u8]) -> Option<Vec<u8>> {
     let outcomes = resolve_all(plan, body);
     let errors = reasons(&outcomes);

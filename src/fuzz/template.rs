@@ -1,4 +1,4 @@
-//! Templates: rendering ends, and no error quotes a value.
+//! Fuzzes templates. Rendering must end, and no error may show a value.
 
 use super::support::{
     CANARY, SECRET, assert_hold_no_value, assert_quotes_no_value, layer, plan, reasons, resolve_all,
@@ -6,20 +6,19 @@ use super::support::{
 use crate::model::entry::EntrySource;
 use crate::model::entry::template::Template;
 use crate::model::reference::{Alias, Version, validate_alias_name};
-use crate::resolve::unknown_template_names;
+use crate::resolve::invalid_template_outcomes;
 
-/// `data` is a template in which every name is an alias of one secret.
+/// Renders `data` as a template in which every name is an alias of the same secret.
 pub fn template(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
     };
-    // An error may quote the template itself.
+    // A syntax error may show the template itself.
     let Ok(template) = Template::parse(text) else {
         return;
     };
-    // docs/reference.md excludes slices with a negative step and a namespace that contains itself, and says that a template can take
-    // all memory: by repeating a text, by printing lists of printed lists (each time, quoting doubles the backslashes), or by a large
-    // width.
+    // docs/reference.md excludes slices with a negative step, and a namespace that contains itself. It also says that a template can use up all
+    // memory: by repeating text, by printing lists of printed lists (quoting doubles the backslashes each time), or by a large width.
     let may_have_step = text.contains('[') && text.matches(':').count() > 1;
     let has_large_number = text
         .split(|c: char| !c.is_ascii_digit())
@@ -53,7 +52,7 @@ pub fn template(data: &[u8]) {
             .into_iter()
             .for_each(|error| assert_quotes_no_value(&error)),
         Ok(plan) => {
-            unknown_template_names(&plan);
+            invalid_template_outcomes(&plan);
             for body in [SECRET, CANARY] {
                 assert_hold_no_value(reasons(&resolve_all(&plan, body.as_bytes())));
             }

@@ -1,8 +1,8 @@
 //! Parses references in the values of inherited variables, for `--resolve-env`.
 //!
-//! A value is an ARN, with KEY, STAGE and VERSION-ID after it, or text that contains CloudFormation's dynamic
-//! references. Aliases and `${NAME}` are not supported there, and KEY of a dynamic reference is a literal top-level
-//! key.
+//! A value is either an ARN with KEY, STAGE and VERSION-ID after it, or text that contains CloudFormation's dynamic references
+//! (`{{resolve:secretsmanager:…}}`). Such a reference can't use an alias or `${NAME}`, and the KEY of a dynamic reference is always a top-level key,
+//! never a JSONPath. No error quotes the value, which may have a secret next to the reference.
 
 use glob::Pattern;
 
@@ -15,31 +15,33 @@ use crate::model::reference::{
     Aliases, Arn, Reference, ReferenceError, SecretRef, Selector, Store, Version,
 };
 
-/// The defect of a variable. It quotes no part of the value, which may hold a secret next to the reference.
+/// A sentence about a mistake in the value of a variable. It doesn't quote the value.
 type Defect = String;
 
+/// The start of a dynamic reference.
 const OPEN: &str = "{{resolve:";
 
+/// The end of a dynamic reference.
 const CLOSE: &str = "}}";
 
-/// Returns an entry for each variable whose name matches and whose value contains references.
+/// Returns an entry for each variable whose name matches one of the patterns and whose value contains a reference.
 ///
 /// # Errors
 /// An error for each variable with a malformed reference.
-pub fn layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<Layer, Vec<Problem>> {
+pub fn inherited_layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<Layer, Vec<Problem>> {
     let mut entries = Vec::new();
     let mut errors = Vec::new();
     for (name, value) in inherited.iter() {
         let name = name.to_string_lossy();
-        // The command does not inherit SECRETS_EXEC_*.
+        // The command doesn't inherit SECRETS_EXEC_*.
         if !matches_any(patterns, &name) || name.starts_with(OWN_PREFIX) {
             continue;
         }
-        match entry(&name, value) {
+        match parse_variable(&name, value) {
             Ok(found) => entries.extend(found),
             Err(defect) => {
                 let subject = Subject::plain(name.into_owned(), Origin::Inherited);
-                errors.push(Problem::configuration(defect).of(subject, Impact::None));
+                errors.push(Problem::configuration(defect).for_entry(subject, Impact::None));
             }
         }
     }
@@ -53,15 +55,23 @@ pub fn layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<Layer, Vec<P
     }
 }
 
-fn entry(name: &str, value: &std::ffi::OsStr) -> Result<Option<Entry>, Defect> {
+/// Returns the entry of a variable. Returns `None` if the value doesn't contain a reference, so that the command inherits the variable unchanged.
+///
+/// # Errors
+/// When the reference is malformed, or when the variable can't get a value from a secret.
+fn parse_variable(name: &str, value: &std::ffi::OsStr) -> Result<Option<Entry>, Defect> {
     let text = value.to_string_lossy();
-    // ARNs of other services are left to the command.
-    let is_arn =
-        Arn::is_meant(&text) && text.split(':').nth(2).and_then(Store::of_service).is_some();
+    // An ARN of another service is for the command.
+    let is_arn = Arn::has_prefix(&text)
+        && text
+            .split(':')
+            .nth(2)
+            .and_then(Store::from_service)
+            .is_some();
     let source = if is_arn {
-        EntrySource::Composed(vec![Part::Reference(arn(&text)?)])
+        EntrySource::Composed(vec![Part::Reference(parse_arn(&text)?)])
     } else if text.contains(OPEN) {
-        EntrySource::Composed(parts(&text)?)
+        EntrySource::Composed(split_value(&text)?)
     } else {
         return Ok(None);
     };
@@ -73,7 +83,7 @@ fn entry(name: &str, value: &std::ffi::OsStr) -> Result<Option<Entry>, Defect> {
             "PATH cannot come from a secret, because it decides which command runs".to_owned(),
         );
     }
-    // Without an error, the command would get the reference as text.
+    // Without this error, the command would get the reference itself as the value.
     let illegal = "the value has a reference, but the name of the variable is not valid: \
                    use letters, digits and \"_\", and no digit at the start";
     let name = EnvName::parse(name).ok_or(illegal)?;
@@ -84,30 +94,41 @@ fn entry(name: &str, value: &std::ffi::OsStr) -> Result<Option<Entry>, Defect> {
     )))
 }
 
-fn arn(text: &str) -> Result<SecretRef, Defect> {
+/// Parses a value that is an ARN with the fields of a reference after it.
+///
+/// # Errors
+/// When the reference is malformed.
+fn parse_arn(text: &str) -> Result<SecretRef, Defect> {
     if text.contains("${") {
         return Err(defect(
             "contains \"${\", but variables are not expanded there",
         ));
     }
-    locate(&Reference::parse(text).map_err(|error| defect(error.defect))?)
+    locate(&Reference::parse(text).map_err(|error| defect(&error.defect))?)
 }
 
-/// Looks up a reference to one secret or parameter, without aliases and variables.
+/// Converts a reference to its request, without aliases and variables.
+///
+/// # Errors
+/// If the reference is malformed, or stands for all parameters below a path.
 fn locate(reference: &Reference) -> Result<SecretRef, Defect> {
     let located = reference.locate(&Aliases::default(), &Inherited::default());
     located
-        .map_err(|error| defect(error.defect))?
+        .map_err(|error| defect(&error.defect))?
         .single()
-        .map_err(|error| defect(error.defect))
+        .map_err(|error| defect(&error.defect))
 }
 
+/// Returns the sentence about a malformed reference.
 fn defect(kind: &str) -> Defect {
     format!("a reference in the value {kind}")
 }
 
-/// Splits a value at its dynamic references.
-fn parts(text: &str) -> Result<Vec<Part>, Defect> {
+/// Splits a value into its dynamic references and the text around them.
+///
+/// # Errors
+/// If a reference is malformed, or isn't closed.
+fn split_value(text: &str) -> Result<Vec<Part>, Defect> {
     let mut parts = Vec::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once(OPEN) {
@@ -117,7 +138,7 @@ fn parts(text: &str) -> Result<Vec<Part>, Defect> {
         if !before.is_empty() {
             parts.push(Part::Text(before.to_owned()));
         }
-        parts.push(Part::Reference(dynamic_reference(reference)?));
+        parts.push(Part::Reference(parse_dynamic_reference(reference)?));
         rest = after;
     }
     if !rest.is_empty() {
@@ -126,42 +147,41 @@ fn parts(text: &str) -> Result<Vec<Part>, Defect> {
     Ok(parts)
 }
 
-/// Parses `secretsmanager:ID:SecretString:KEY:STAGE:VERSION`, `ssm:NAME:VERSION` or `ssm-secure:NAME:VERSION`.
-fn dynamic_reference(text: &str) -> Result<SecretRef, Defect> {
+/// Parses the text between `{{resolve:` and `}}`: `secretsmanager:ID:SecretString:KEY:STAGE:VERSION`, `ssm:NAME:VERSION` or
+/// `ssm-secure:NAME:VERSION`.
+///
+/// # Errors
+/// When the service isn't one of the three, or the reference is malformed.
+fn parse_dynamic_reference(text: &str) -> Result<SecretRef, Defect> {
     let (service, rest) = text.split_once(':').unwrap_or((text, ""));
     match service {
-        "secretsmanager" => secret(rest),
-        "ssm" | "ssm-secure" => parameter(rest),
-        other => {
-            let service = if other.len() > 20 {
-                "…".to_owned()
-            } else {
-                format!("{other}:…")
-            };
-            Err(format!(
-                "{{{{resolve:{service}}}}} is not a reference to secretsmanager, ssm or ssm-secure"
-            ))
-        }
+        "secretsmanager" => parse_secret(rest),
+        "ssm" | "ssm-secure" => parse_parameter(rest),
+        _ => Err("{{resolve:…}} must name secretsmanager, ssm or ssm-secure".to_owned()),
     }
 }
 
-fn secret(text: &str) -> Result<SecretRef, Defect> {
+/// Parses the text after `secretsmanager:`: `ID:SecretString:KEY:STAGE:VERSION`. Each field after ID may be empty, or left out at the end.
+///
+/// # Errors
+/// When a field is not valid, or there are too many.
+fn parse_secret(text: &str) -> Result<SecretRef, Defect> {
     let (id, fields) = split_id(text, Store::SecretsManager)?;
     let mut fields = fields.into_iter();
     if !matches!(fields.next().unwrap_or_default(), "" | "SecretString") {
         return Err(
-            "in {{resolve:secretsmanager:…}}, the field after the secret must be SecretString"
+            "in {{resolve:secretsmanager:…}}, the field after the secret must be SecretString, as in {{resolve:secretsmanager:prod/db:SecretString:password}}"
                 .to_owned(),
         );
     }
-    let mut filled = || {
+    let mut next_field = || {
         fields
             .next()
             .filter(|field| !field.is_empty())
             .map(str::to_owned)
     };
-    let selector = filled().map_or(Selector::Whole, Selector::Key);
-    let version = Version::new(filled(), filled());
+    let selector = next_field().map_or(Selector::Whole, Selector::Key);
+    let version = Version::new(next_field(), next_field());
     if fields.next().is_some() {
         return Err(defect("has too many fields"));
     }
@@ -170,17 +190,22 @@ fn secret(text: &str) -> Result<SecretRef, Defect> {
         secret: id,
         selector,
         version,
+        has_empty_key: false,
     })
 }
 
-fn parameter(text: &str) -> Result<SecretRef, Defect> {
+/// Parses `NAME:VERSION`.
+///
+/// # Errors
+/// When there are too many fields.
+fn parse_parameter(text: &str) -> Result<SecretRef, Defect> {
     let (name, fields) = split_id(text, Store::ParameterStore)?;
     let version = match *fields {
         [] | [""] => None,
         [version] => Some(Version::Id(version.to_owned())),
         _ => return Err(defect("has too many fields")),
     };
-    let secret = if Arn::is_meant(&name) {
+    let secret = if Arn::has_prefix(&name) {
         name
     } else {
         format!("ssm:{name}")
@@ -189,19 +214,23 @@ fn parameter(text: &str) -> Result<SecretRef, Defect> {
         secret,
         selector: Selector::Whole,
         version,
+        has_empty_key: false,
     })
 }
 
-/// Splits an id, which has colons of its own if it is an ARN, from the fields after it.
+/// Splits the text of a reference into the id and the fields after it. An ARN contains colons itself, so its own fields are counted.
+///
+/// # Errors
+/// When an ARN is incomplete.
 fn split_id(text: &str, store: Store) -> Result<(String, Vec<&str>), Defect> {
-    let count = if Arn::is_meant(text) {
+    let count = if Arn::has_prefix(text) {
         store.arn_fields()
     } else {
         1
     };
     let mut fields: Vec<&str> = text.split(':').collect();
     if fields.len() < count {
-        return Err(defect(ReferenceError::of_short_arn(text).defect));
+        return Err(defect(&ReferenceError::incomplete_arn().defect));
     }
     let rest = fields.split_off(count);
     Ok((fields.join(":"), rest))

@@ -1,8 +1,12 @@
-//! Parses what the user writes: no module here touches the network.
+//! Parses what the user writes into the model: the command line, declarations, files for `--local`, references in variables, and `.env`
+//! files for `migrate`.
+//!
+//! Errors are collected rather than returned one by one, so that a user sees every mistake in one report. No module here sends a request.
 
 pub mod cli;
 pub mod declaration;
 pub mod env_file;
 pub mod env_references;
 pub mod local_file;
+mod text_file;
 mod yaml;

@@ -1,4 +1,4 @@
-//! systemd's credentials: the request of a unit, and the names in declarations.
+//! systemd credentials: the request of a unit, and the names of units and credentials in declarations.
 
 use std::fmt;
 
@@ -7,18 +7,19 @@ use glob::Pattern;
 /// The longest credential that systemd accepts, in bytes (systemd.exec(5)).
 pub const MAX_LENGTH: usize = 1024 * 1024;
 
-/// A credential of a unit, as the unit requests it or as a declaration lists it.
+/// A credential of a unit: as the unit requests it, or as a declaration lists it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Credential {
-    /// The name of a unit; in a declaration, it may be a pattern.
+    /// The name of the unit. In a declaration, it can be a pattern.
     pub unit: String,
     pub name: String,
 }
 
 impl Credential {
-    /// Parses the abstract address of systemd's end of the connection, without its leading NUL: `RANDOM/unit/UNIT/CREDENTIAL`
-    /// (systemd.exec(5), LoadCredential=). Neither name may contain a slash.
-    pub fn parse(address: &[u8]) -> Option<Self> {
+    /// Parses the requested credential out of the abstract address of systemd's end of the connection: `RANDOM/unit/UNIT/CREDENTIAL`, without the
+    /// leading NUL (systemd.exec(5), LoadCredential=). Returns `None` for any other address. None of the four fields can contain a slash, or be
+    /// empty.
+    pub fn from_address(address: &[u8]) -> Option<Self> {
         let fields: Vec<&str> = std::str::from_utf8(address).ok()?.split('/').collect();
         match fields[..] {
             [random, "unit", unit, name] if ![random, unit, name].contains(&"") => Some(Self {
@@ -36,38 +37,34 @@ impl fmt::Display for Credential {
     }
 }
 
-/// The types of units that start processes, and so may load credentials.
+/// The types of units that start processes, so that they can load credentials.
 const UNIT_TYPES: [&str; 4] = [".service", ".socket", ".mount", ".swap"];
 
-/// Parses a unit of `credentials:`: `None` is a name, else the pattern.
+/// Checks the name of a unit under `credentials:`. Returns its pattern, or `None` if it is an exact name rather than a pattern. The type of the unit
+/// is only checked in an exact name, because a pattern can end with `*`.
 ///
 /// # Errors
-/// The expected form.
+/// A description of valid names, for a malformed pattern, and for an exact name that isn't the name of a unit that starts processes.
 pub fn parse_unit(text: &str) -> Result<Option<Pattern>, &'static str> {
-    const EXPECTED: &str =
-        "a unit's name, like app.service, or a pattern of names, like app@*.service";
+    const EXPECTED: &str = "a unit name such as app.service or a pattern such as app@*.service";
     let is_pattern = text.contains(['*', '?', '[']);
-    // The characters of a unit's name (systemd.unit(5)); a backslash begins an escape like \x2d, which a pattern takes literally.
+    // The characters of a unit's name (systemd.unit(5)). A backslash begins an escape such as \x2d, which a pattern matches literally.
     let legal_signs = if is_pattern {
         ":-_.\\@*?[]!"
     } else {
         ":-_.\\@"
     };
-    if text.is_empty()
-        || !text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || legal_signs.contains(c))
-    {
+    let is_legal = |c: char| c.is_ascii_alphanumeric() || legal_signs.contains(c);
+    if text.is_empty() || !text.chars().all(is_legal) {
         return Err(EXPECTED);
     }
-    if !is_pattern {
-        return if UNIT_TYPES.iter().any(|suffix| text.ends_with(suffix)) {
-            Ok(None)
-        } else {
-            Err(EXPECTED)
-        };
+    if is_pattern {
+        Pattern::new(text).map(Some).map_err(|_| EXPECTED)
+    } else if UNIT_TYPES.iter().any(|suffix| text.ends_with(suffix)) {
+        Ok(None)
+    } else {
+        Err(EXPECTED)
     }
-    Pattern::new(text).map(Some).map_err(|_| EXPECTED)
 }
 
 /// True for a name that systemd accepts: printable ASCII without `/` and `:`, at most 255 bytes (systemd.exec(5)).
@@ -83,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pattern_matches_the_names_of_units() {
+    fn a_pattern_under_credentials_matches_the_names_of_units() {
         for (pattern, unit) in [
             ("app@*.service", "app@1.service"),
             ("**", "a.service"),
@@ -98,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_credentials_name_has_at_most_255_bytes() {
+    fn a_credential_can_have_a_name_of_255_bytes_but_not_of_256() {
         assert!(is_credential_name(&"x".repeat(255)) && !is_credential_name(&"x".repeat(256)));
     }
 }

@@ -1,4 +1,4 @@
-//! Names of environment variables, and glob patterns for them: `*`, `?`, `[A-Z]` and `[!A-Z]`, as the crate glob matches them.
+//! Names of environment variables, and glob patterns that match them. The crate `glob` supports `*`, `?`, `[A-Z]` and `[!A-Z]`.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use glob::Pattern;
 pub struct EnvName(String);
 
 impl EnvName {
-    /// Returns `None` for any other text.
+    /// Creates the name of a variable. Returns `None` if not every shell can use the text as a name.
     pub fn parse(text: &str) -> Option<Self> {
         is_name(text).then(|| Self(text.to_owned()))
     }
@@ -34,31 +34,33 @@ pub fn is_name(text: &str) -> bool {
         && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
-/// Returns the name in `NAME=value`, with which a shell sets a variable for a command. The value may be a password.
+/// Returns the name in `NAME=value`, which a shell reads as a variable for the command after it. Returns `None` for any other word. The value may be
+/// a password, so messages show only the name.
 pub fn assigned_name(word: &str) -> Option<&str> {
     let (name, _) = word.split_once('=')?;
     is_name(name).then_some(name)
 }
 
-/// The prefix of the variables that set options. The command does not inherit them.
+/// The prefix of the variables that set options. The command doesn't inherit them.
 pub const OWN_PREFIX: &str = "SECRETS_EXEC_";
 
-/// Compiles a list of the program's own patterns, separated by blanks, all of which are valid.
+/// Compiles a list of our own patterns, separated by spaces. An invalid pattern would be left out, but these lists don't have one.
 pub fn known_patterns(list: &str) -> Vec<Pattern> {
     list.split_whitespace()
         .filter_map(|name| Pattern::new(name).ok())
         .collect()
 }
 
+/// True if one of the patterns matches the name.
 pub fn matches_any(patterns: &[Pattern], name: &str) -> bool {
     patterns.iter().any(|pattern| pattern.matches(name))
 }
 
-/// Compiles a pattern of an option.
+/// Compiles a pattern that the user wrote.
 ///
 /// # Errors
-/// The expected form. The empty text, and one with a character of other languages of patterns, would match no name, so that
-/// `--unset '^AWS_'` would remove nothing.
+/// A description of valid patterns. An empty pattern is refused, and so is a character that is special in other kinds of patterns: such a pattern
+/// would match nothing, and `--unset '^AWS_'` would silently remove nothing.
 pub fn parse_pattern(text: &str) -> Result<Pattern, &'static str> {
     let is_foreign = text.is_empty() || text.contains(|c| " ,:|^$(){}<>\\".contains(c));
     let pattern = Pattern::new(text).ok().filter(|_| !is_foreign);

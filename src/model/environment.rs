@@ -1,4 +1,6 @@
-//! The command line and the environment that replace this process, and the kernel's limits on both.
+//! The command line and the environment of the command, and the kernel's limits for both.
+//!
+//! A value that the kernel would refuse is found here, before execve, so that the error can name the variable.
 
 use std::collections::HashSet;
 use std::ffi::{CString, OsStr, OsString};
@@ -15,12 +17,12 @@ use super::outcome::{Outcomes, Variable};
 use super::plan::EntryId;
 use super::problem::{Impact, Problem};
 
-/// A command line of at least one word.
+/// The words after `--`: the program and its arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandLine(Vec<OsString>);
 
 impl CommandLine {
-    /// Returns `None` for no words.
+    /// Creates a command line from the words after `--`. Returns `None` if there aren't any.
     pub fn new(words: Vec<OsString>) -> Option<Self> {
         if words.is_empty() {
             None
@@ -29,12 +31,12 @@ impl CommandLine {
         }
     }
 
-    /// The program as written. It is a path if it contains a slash. Otherwise it is a name to look up in PATH.
+    /// Returns the program as written: a path if it contains a slash, and otherwise a name to look up in PATH.
     pub fn program(&self) -> &OsStr {
         self.0.first().map_or(OsStr::new(""), OsString::as_os_str)
     }
 
-    /// The program as messages and tables show it: `NAME=…` instead of a value that may be a password.
+    /// Returns the program for messages and tables. For `NAME=value`, whose value may be a password, this is only `NAME=…`.
     pub fn shown_program(&self) -> String {
         let program = self.program().to_string_lossy();
         match assigned_name(&program) {
@@ -43,12 +45,12 @@ impl CommandLine {
         }
     }
 
-    /// The program in quotes, for messages.
+    /// Returns the program for messages, in quotes.
     pub fn quoted_program(&self) -> String {
         format!("\"{}\"", self.shown_program())
     }
 
-    /// All words, the program first: argv.
+    /// Returns all words, which become argv. The program is the first one.
     pub fn arguments(&self) -> impl Iterator<Item = &OsStr> {
         self.0.iter().map(OsString::as_os_str)
     }
@@ -57,13 +59,13 @@ impl CommandLine {
 /// The limits of execve(2) on arguments and environment, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// The limit of one argument or `NAME=value`, its NUL included: MAX_ARG_STRLEN, 32 pages.
+    /// The limit of one argument or one `NAME=value`, with its final NUL: MAX_ARG_STRLEN, which is 32 pages.
     pub string: usize,
-    /// The limit of all strings together, with their NULs and the pointers to them: about a quarter of RLIMIT_STACK.
+    /// The limit of all strings together, with their NULs and with the pointers to them: about a quarter of RLIMIT_STACK.
     pub total: usize,
 }
 
-/// Returns the reason that a value cannot be in an environment.
+/// Returns the problem for a value that can't be in the environment, because it contains a NUL or is too long. Returns `None` if it can.
 pub fn variable_problem(
     Variable {
         name,
@@ -72,12 +74,12 @@ pub fn variable_problem(
     }: Variable<'_>,
     limits: Limits,
 ) -> Option<Problem> {
-    /// The remedy that suits every value.
+    /// The remedy for every such value.
     const AS_FILE: &str = "deliver it as a file, with --as-file or under \"files\"";
     let length = name.as_str().len() + 1 + value.len();
     let most = limits.string - 1;
     let problem = if value.contains(&0) {
-        Problem::configuration("the value contains a NUL byte, so it cannot be a variable")
+        Problem::configuration("the value contains a NUL byte, so it can't be put into a variable")
             .code("nul-byte")
             .help(format!("{AS_FILE}, or encode it with \"encode: base64\""))
     } else if length > most {
@@ -88,41 +90,41 @@ pub fn variable_problem(
     } else {
         return None;
     };
-    Some(problem.of(subject.clone(), Impact::Undelivered))
+    Some(problem.for_entry(subject.clone(), Impact::Undelivered))
 }
 
-/// Returns the reason of each variable and then of each credential that cannot have its value, with the id of its outcome.
-pub fn unusable(outcomes: &Outcomes, limits: Limits) -> Vec<(EntryId, Problem)> {
+/// Returns a problem for each variable and each credential that can't have its value, with the id of its outcome. Values that are missing anyway
+/// aren't checked.
+pub fn delivery_problems(outcomes: &Outcomes, limits: Limits) -> Vec<(EntryId, Problem)> {
     let mut problems = Vec::new();
-    for outcome in &outcomes.list {
-        let variable = outcome.variable();
-        if let Some(problem) = variable.and_then(|variable| variable_problem(variable, limits)) {
-            problems.push((outcome.id, problem));
-        }
-    }
     for (outcome, value) in outcomes.values() {
-        if matches!(outcome.target, Target::Credential(_)) && value.len() > MAX_LENGTH {
-            let text = format!(
-                "the value is {} bytes long, but a credential can have at most {MAX_LENGTH}",
-                value.len()
-            );
-            let problem = Problem::configuration(text).code("too-long");
-            let problem = problem.of(outcome.subject.clone(), Impact::Undelivered);
-            problems.push((outcome.id, problem));
-        }
+        let problem = match &outcome.target {
+            Target::Credential(_) if value.len() > MAX_LENGTH => {
+                let text = format!(
+                    "the value is {} bytes long, but a credential can have at most {MAX_LENGTH}",
+                    value.len()
+                );
+                let problem = Problem::configuration(text).code("too-long");
+                Some(problem.for_entry(outcome.subject.clone(), Impact::Undelivered))
+            }
+            Target::Env(_) => outcome
+                .variable()
+                .and_then(|variable| variable_problem(variable, limits)),
+            Target::Credential(_) | Target::File(_) | Target::Variables(_) | Target::Output => None,
+        };
+        problems.extend(problem.map(|problem| (outcome.id, problem)));
     }
     problems
 }
 
-/// The environment of the command, in the form of execve(2).
-///
-/// Each is a `NAME=value`.
+/// The environment of the command as execve(2) needs it: a list of `NAME=value`.
 pub struct Environment(pub Vec<Zeroizing<CString>>);
 
 impl Environment {
-    /// Adds variables to the retained ones, and replaces those of the same name.
+    /// Creates the environment from the inherited variables that the command keeps and from `variables`. One of `variables` replaces an inherited
+    /// variable with the same name.
     ///
-    /// Each of `variables` has passed [`variable_problem`].
+    /// The caller must have checked each of `variables` by [`variable_problem`]. A string with a NUL would be left out.
     pub fn new<'a>(
         retained: &Inherited,
         variables: impl Iterator<Item = (&'a EnvName, &'a [u8])>,
@@ -140,17 +142,19 @@ impl Environment {
 
         let mut strings = Vec::new();
         for (name, value) in others.chain(set) {
-            // `ok` drops nothing, because no string has a NUL: the inherited variables came through execve, and the others were checked.
+            // `ok` doesn't drop anything, because none of the strings contains a NUL: the inherited variables came through execve, and the
+            // others have been checked.
             let string = CString::new([name, value].join(&b'=')).ok();
             strings.extend(string.map(Zeroizing::new));
         }
         Self(strings)
     }
 
-    /// Checks the limit of all strings together, with the arguments of a command and the path of its program.
+    /// Checks that all strings together don't exceed the limit: the environment and, if `command` is given, the command line and the path of its
+    /// program.
     ///
     /// # Errors
-    /// When they are too long.
+    /// If the strings are too long together. The error names the longest variable, but not its value.
     pub fn expect_fit(
         &self,
         command: Option<(&CommandLine, &Path)>,
@@ -166,30 +170,26 @@ impl Environment {
                 .arguments()
                 .map(|argument| size_in_kernel(argument.as_bytes()))
                 .sum::<usize>();
-            // The kernel also keeps the program's path (AT_EXECFN).
+            // The kernel also copies the path of the program (AT_EXECFN).
             length += program.as_os_str().len() + 1;
         }
         if length <= limits.total {
             return Ok(());
         }
-        let (limit, longest) = (limits.total, self.longest());
-        Err(Problem::configuration(format!(
-            "the variables and arguments of the command are {length} bytes long, but the kernel allows at most {limit}"
-        ))
-        .note(format!("the longest variable is {longest}"))
-        .help("pass on fewer variables with --clean-env or --unset, or raise the stack limit (ulimit -s)"))
-    }
-
-    /// Returns the name of the longest variable, for messages about an environment that is too long.
-    pub fn longest(&self) -> String {
+        let limit = limits.total;
         let strings = self.0.iter().map(|string| string.as_bytes());
         let longest = strings.max_by_key(|string| string.len());
         let name = longest.and_then(|string| string.split(|byte| *byte == b'=').next());
-        String::from_utf8_lossy(name.unwrap_or_default()).into_owned()
+        let name = String::from_utf8_lossy(name.unwrap_or_default());
+        Err(Problem::configuration(format!(
+            "the variables and arguments of the command are {length} bytes long, but the kernel allows at most {limit}"
+        ))
+        .note(format!("the longest variable is {name}"))
+        .help("pass on fewer variables with --clean-env or --unset, or raise the stack limit (ulimit -s)"))
     }
 }
 
-/// Returns the bytes that a string takes, with its NUL and the pointer to it.
+/// Returns the bytes that the kernel needs for a string: its text, its NUL and the pointer to it.
 fn size_in_kernel(string: &[u8]) -> usize {
     string.len() + 1 + size_of::<usize>()
 }
@@ -199,7 +199,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn variables_and_arguments_together_have_a_limit() {
+    fn an_environment_that_is_too_large_for_the_kernel_is_an_error_that_names_the_longest_variable()
+    {
         let name = EnvName::parse("A").unwrap();
         let environment = Environment::new(
             &Inherited::default(),

@@ -1,4 +1,6 @@
-//! The environment that secrets-exec was started with, and the part of it that the command keeps: `--clean-env`, `--pass` and `--unset`.
+//! The environment that secrets-exec was started with, and the part of it that the command gets: `--clean-env`, `--pass` and `--unset`.
+//!
+//! The environment is a value that the callers pass on. Nothing else reads or changes the variables of the process.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -8,12 +10,12 @@ use glob::Pattern;
 
 use super::env_name::{OWN_PREFIX, known_patterns, matches_any};
 
-/// The inherited variables, or those of them that the command keeps, byte for byte, each name once.
+/// The inherited variables, or the part of them that the command gets. They are kept byte for byte, and each name occurs once.
 #[derive(Clone, Default)]
 pub struct Inherited(Vec<(OsString, OsString)>);
 
 impl Inherited {
-    /// Keeps the first value of a name that occurs twice, which is the one that getenv(3) returns.
+    /// Creates the list of the variables of a process. If a name occurs twice, the first value is kept, which getenv(3) would return, too.
     pub fn new(variables: impl Iterator<Item = (OsString, OsString)>) -> Self {
         let mut seen = std::collections::HashSet::new();
         Self(
@@ -23,6 +25,7 @@ impl Inherited {
         )
     }
 
+    /// Returns the value of a variable, or `None` if it isn't set.
     pub fn get(&self, name: &str) -> Option<&OsStr> {
         self.0
             .iter()
@@ -30,18 +33,19 @@ impl Inherited {
             .map(|(_, value)| value.as_os_str())
     }
 
-    /// Returns the value of a variable that is not empty. The AWS CLI treats an empty variable as unset.
-    pub fn filled(&self, name: &str) -> Option<&OsStr> {
+    /// Returns the value of a variable, or `None` if it isn't set or is empty. The AWS CLI treats an empty variable as unset, too.
+    pub fn non_empty(&self, name: &str) -> Option<&OsStr> {
         self.get(name).filter(|value| !value.is_empty())
     }
 
+    /// Returns the names and values.
     pub fn iter(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
         self.0
             .iter()
             .map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
 
-    /// Returns the variables that the command inherits. secrets-exec itself still reads the others.
+    /// Returns the variables that the command gets. secrets-exec itself still reads the others.
     #[must_use]
     pub fn retained(&self, retention: &Retention) -> Self {
         Self(
@@ -53,8 +57,9 @@ impl Inherited {
         )
     }
 
-    /// Makes the variables by which a service manager names process `parent` (sd_listen_fds(3), sd_watchdog_enabled(3)) name its `child`,
-    /// and removes those with the inode number of its pidfd, which are optional.
+    /// Replaces the process id `parent` with `child` in LISTEN_PID and WATCHDOG_PID (sd_listen_fds(3), sd_watchdog_enabled(3)), so that the child
+    /// accepts what the service manager passed to its parent. Removes LISTEN_PIDFDID and WATCHDOG_PIDFDID, the inode numbers of the parent's pidfd,
+    /// which are optional.
     pub fn rename_process(&mut self, parent: i32, child: u32) {
         self.0
             .retain(|(name, _)| name != "LISTEN_PIDFDID" && name != "WATCHDOG_PIDFDID");
@@ -67,16 +72,15 @@ impl Inherited {
             .for_each(|(_, id)| *id = child.to_string().into());
     }
 
-    /// The names of the variables that are not empty.
-    pub fn filled_names(&self) -> impl Iterator<Item = String> {
-        let filled = self.0.iter().filter(|(_, value)| !value.is_empty());
-        filled
-            .filter_map(|(name, _)| name.to_str())
-            .map(str::to_owned)
+    /// Returns the names of the variables that aren't empty. A name that isn't UTF-8 is left out.
+    pub fn non_empty_names(&self) -> impl Iterator<Item = String> {
+        let non_empty = self.0.iter().filter(|(_, value)| !value.is_empty());
+        let names = non_empty.filter_map(|(name, _)| name.to_str());
+        names.map(str::to_owned)
     }
 }
 
-/// Lists the names only, since values may be secrets.
+/// Lists only the names, because values may be secrets.
 impl fmt::Debug for Inherited {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list()
@@ -85,25 +89,25 @@ impl fmt::Debug for Inherited {
     }
 }
 
-/// The rules by which inherited variables are kept: `unset` overrides `pass`, which overrides `clean`.
+/// The rules that say which inherited variables the command gets. `unset` overrides `pass`, and `pass` overrides `clean`.
 #[derive(Clone, Debug, Default)]
 pub struct Retention {
-    /// Removes all variables but those of `CLEAN`.
+    /// `--clean-env`: removes all variables except those of `CLEAN`.
     pub clean: bool,
-    /// Names that `clean` does not remove.
+    /// `--pass`: names that `clean` doesn't remove.
     pub pass: Vec<Pattern>,
-    /// Names that are removed.
+    /// `--unset`: names that are removed.
     pub unset: Vec<Pattern>,
 }
 
-/// The variables that `--clean-env` keeps: the user's session, those that systemd sets for a service (systemd.exec(5)), and those
-/// that a Lambda runtime reads, which are no credentials.
+/// The variables that `--clean-env` keeps: those of the user's session, those that systemd sets for a service (systemd.exec(5)), and those
+/// that a Lambda runtime reads. Credentials aren't among them.
 const CLEAN: &str = "PATH HOME USER LOGNAME SHELL TERM TZ LANG LC_* TMPDIR LISTEN_* NOTIFY_SOCKET WATCHDOG_* INVOCATION_ID \
     JOURNAL_STREAM RUNTIME_DIRECTORY STATE_DIRECTORY CACHE_DIRECTORY LOGS_DIRECTORY CONFIGURATION_DIRECTORY CREDENTIALS_DIRECTORY \
     _HANDLER AWS_EXECUTION_ENV AWS_LAMBDA_* LAMBDA_* _LAMBDA_TELEMETRY_LOG_FD";
 
 impl Retention {
-    /// Returns false for `SECRETS_EXEC_*` as well.
+    /// True if the command gets the variable. The command never gets `SECRETS_EXEC_*`.
     pub fn keeps(&self, name: &OsStr) -> bool {
         let name = name.to_string_lossy();
         if name.starts_with(OWN_PREFIX) || matches_any(&self.unset, &name) {

@@ -1,4 +1,5 @@
-//! Data and its invariants, shared by all stages: no I/O, no clap, no AWS client.
+//! The data that the stages pass to each other, and its invariants. Nothing here reads a file, sends a request, or depends on clap or the
+//! AWS SDK, so all of it can be tested with plain values.
 
 pub mod answer;
 pub mod claims;

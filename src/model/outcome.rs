@@ -1,5 +1,5 @@
-//! The result of resolving a plan: what became of each entry. The environment, the files, the rows of `check` and all else that the program
-//! says about values are filters of this list.
+//! The outcomes of a plan: for each entry a value, an absence, a failure, or the entry that overrides it. The environment, the files, the rows of
+//! `check`, the lines of `-v`, and everything else that the program prints about values are made from selections of this list.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -16,34 +16,34 @@ use super::secret_value::SecretValue;
 /// The outcome of an entry, or of a key of an `env-from` entry.
 #[derive(Debug)]
 pub struct EntryOutcome {
-    /// Unique, unlike `subject`.
+    /// The id, which is unique, unlike `subject`.
     pub id: EntryId,
-    /// The target of the entry; of a key that has its value, the variable.
+    /// The target of the entry. For a key with a value, its variable.
     pub target: Target,
-    /// The name in messages.
+    /// The name of the entry in messages.
     pub subject: Subject,
-    /// The secrets that the value is made of, or would be made of if it existed.
+    /// The secrets that the value is made of. They are listed even if the value is missing.
     pub reads: Vec<SecretRef>,
-    /// The rest of the parameter's name, if `reads` is a path and the outcome is that of one parameter below it.
+    /// For a parameter below a path, the part of its name after the path. `None` for any other outcome.
     pub parameter_name: Option<String>,
     pub fate: Fate,
 }
 
-/// The fate of an entry.
+/// The result of resolving an entry.
 #[derive(Debug)]
 pub enum Fate {
     Value {
         value: SecretValue,
-        /// True if the value is that of `default`.
+        /// True if the value is the text of `default`.
         is_default: bool,
     },
-    /// An optional entry is absent, so that it sets nothing.
+    /// The entry is optional and its value is absent, so it sets nothing.
     Absent,
-    /// An object of `env-from` was read, and so many of its keys have outcomes of their own.
+    /// The object of `env-from` was read, and this many of its keys have outcomes of their own.
     Keys(usize),
-    /// The target is held by another entry, or is a kept variable.
+    /// Another entry, or an inherited variable, has higher precedence.
     Overridden(Holder),
-    /// A secret of the entry has not been requested, and nothing else is known to be wrong.
+    /// A secret of the entry hasn't been requested, and nothing else is known to be wrong.
     Unread,
     /// The value is missing, for these reasons.
     Failed(Vec<Problem>),
@@ -54,7 +54,7 @@ pub enum Fate {
 pub struct Variable<'a> {
     pub name: &'a EnvName,
     pub value: &'a [u8],
-    /// The entry that sets it, also of a file whose path it has.
+    /// The entry that sets the variable.
     pub subject: &'a Subject,
 }
 
@@ -68,21 +68,24 @@ pub struct FileValue<'a> {
     pub subject: &'a Subject,
 }
 
-/// An outcome for each entry of a plan, and one for each key of an object: first the entries that are overridden whatever is read, and
-/// then the others in the order of precedence. An object comes after its keys.
+/// The outcomes of all entries of a plan, and of each key of an object.
 ///
+/// The entries that are overridden in any case come first. The others follow in the order of precedence, and an object comes after its keys.
 /// Each variable, each path and each credential has at most one value.
 #[derive(Debug, Default)]
 pub struct Outcomes {
     pub list: Vec<EntryOutcome>,
-    /// The time that the resolution took; zero if nothing was to be read.
+    /// The time for reading the secrets, with all requests, and for resolving the plan. Zero for outcomes that were made without reading, as by
+    /// `check --offline`.
     pub elapsed: Duration,
-    /// The attempts at requests that it took.
+    /// The number of requests that were sent, with all attempts.
     pub requests: usize,
 }
 
 impl EntryOutcome {
-    /// Returns the outcome of an entry itself.
+    /// Creates the outcome of an entry. The outcome of a key in an `env-from` object is created from the entry of the object, too.
+    /// `resolve::env_from` then gives it an id and a subject of its own, the name of a parameter below a path and, if the key has a value, its variable
+    /// as the target.
     pub fn new(entry: &Planned, fate: Fate) -> Self {
         Self {
             id: entry.id,
@@ -94,7 +97,7 @@ impl EntryOutcome {
         }
     }
 
-    /// Returns the value, if there is one.
+    /// Returns the value. Returns `None` for any other fate.
     pub fn value(&self) -> Option<&SecretValue> {
         let Fate::Value { value, .. } = &self.fate else {
             return None;
@@ -102,7 +105,7 @@ impl EntryOutcome {
         Some(value)
     }
 
-    /// Returns the variable that has the value.
+    /// Returns the variable that gets the value. Returns `None` if the target isn't a variable, or if there isn't a value.
     pub fn variable(&self) -> Option<Variable<'_>> {
         let Target::Env(name) = &self.target else {
             return None;
@@ -114,7 +117,7 @@ impl EntryOutcome {
         })
     }
 
-    /// Returns the file that has the value.
+    /// Returns the file that gets the value. Returns `None` if the target isn't a file, or if there isn't a value.
     pub fn file(&self) -> Option<FileValue<'_>> {
         let Target::File(target) = &self.target else {
             return None;
@@ -127,7 +130,7 @@ impl EntryOutcome {
         })
     }
 
-    /// True if the value is that of `default`.
+    /// True if the value is the text of `default`.
     pub fn is_default(&self) -> bool {
         matches!(
             self.fate,
@@ -138,17 +141,17 @@ impl EntryOutcome {
         )
     }
 
-    /// The secrets that the value was read from; empty for a literal and for the value of `default`.
+    /// Returns the references that the value was read from. There aren't any for a literal, and for the text of `default`.
     pub fn read_from(&self) -> &[SecretRef] {
         if self.is_default() { &[] } else { &self.reads }
     }
 
-    /// True for an empty value that was read, which is legal and often a slip.
+    /// True if an empty value was read. An empty value is legal, but often a mistake.
     pub fn is_read_empty(&self) -> bool {
         self.remark() == Some(EMPTY)
     }
 
-    /// The remark on a value that was read and is often a slip.
+    /// Returns a remark on a value that was read and may be a mistake: it is empty, or ends with a newline. Returns `None` for all others.
     pub fn remark(&self) -> Option<&'static str> {
         let value = self.value()?;
         if self.read_from().is_empty() {
@@ -156,7 +159,7 @@ impl EntryOutcome {
         }
         match value.expose() {
             [] => Some(EMPTY),
-            // As `aws secretsmanager put-secret-value --secret-string file://…` leaves one.
+            // `aws secretsmanager put-secret-value --secret-string file://…` stores the newline at the end of the file, too.
             text @ [.., b'\n'] if !is_pem(text) => Some("ends with a newline"),
             [..] => None,
         }
@@ -165,7 +168,7 @@ impl EntryOutcome {
 
 const EMPTY: &str = "empty";
 
-/// True if the last line is the end of PEM (RFC 7468), after which a newline is usual.
+/// True if the last line is the end of a PEM block (RFC 7468), such as a certificate or a key. A newline after it is normal.
 fn is_pem(text: &[u8]) -> bool {
     let text = text.trim_ascii_end();
     let last_line = text.rsplit(|byte| *byte == b'\n').next();
@@ -173,7 +176,7 @@ fn is_pem(text: &[u8]) -> bool {
 }
 
 impl Outcomes {
-    /// Returns the outcomes of a plan before anything was read.
+    /// Returns the outcomes of a plan for which nothing has been read. Entries that the plan already knows to be overridden are overridden here, too.
     pub fn unread(plan: &Plan) -> Self {
         let mut outcomes = Self::default();
         for entry in &plan.entries {
@@ -186,29 +189,30 @@ impl Outcomes {
         outcomes
     }
 
-    /// The outcomes with a value, and the values.
+    /// Returns the outcomes with a value, each with its value.
     pub fn values(&self) -> impl Iterator<Item = (&EntryOutcome, &SecretValue)> {
         self.list
             .iter()
             .filter_map(|outcome| Some((outcome, outcome.value()?)))
     }
 
-    /// The variables that hold a value; not those with the path of a file.
+    /// Returns the variables that get a value. A variable with the path of a file isn't among them.
     pub fn variables(&self) -> impl Iterator<Item = Variable<'_>> {
         self.list.iter().filter_map(EntryOutcome::variable)
     }
 
+    /// Returns the files that get a value.
     pub fn files(&self) -> impl Iterator<Item = FileValue<'_>> {
         self.list.iter().filter_map(EntryOutcome::file)
     }
 
-    /// True if a value sets the variable, the path or the credential of `target`.
+    /// True if there is a value for the variable, the path or the credential of `target`.
     pub fn sets(&self, target: &Target) -> bool {
         self.values()
             .any(|(outcome, _)| outcome.target.overlaps(target))
     }
 
-    /// The outcomes that another entry or a kept variable overrides, and what that is.
+    /// Returns the outcomes of overridden entries, each with what overrides it.
     pub fn overridden(&self) -> impl Iterator<Item = (&EntryOutcome, &Holder)> {
         self.list.iter().filter_map(|outcome| {
             let Fate::Overridden(holder) = &outcome.fate else {
@@ -218,7 +222,7 @@ impl Outcomes {
         })
     }
 
-    /// Returns every reason why a value is missing, with the id of its outcome.
+    /// Returns every problem that makes a value missing, with the id of its outcome.
     pub fn problems(&self) -> Vec<(EntryId, Problem)> {
         let mut problems = Vec::new();
         for outcome in &self.list {
@@ -231,43 +235,30 @@ impl Outcomes {
         problems
     }
 
-    /// Returns the locators without a document in `fetched` (the request failed, or was not made) that are the reason for a missing value.
-    pub fn lacking(&self, fetched: &Fetched) -> BTreeSet<Locator> {
-        let mut lacking = BTreeSet::new();
-        for outcome in &self.list {
-            if !matches!(outcome.fate, Fate::Failed(_) | Fate::Unread) {
-                continue;
-            }
-            for SecretRef { locator, .. } in &outcome.reads {
-                if !matches!(fetched.get(locator), Some(Ok(_))) {
-                    lacking.insert(locator.clone());
-                }
-            }
-        }
-        lacking
+    /// Returns the locators that are the reason for a missing value. They don't have a document in `fetched`, because their request failed or wasn't
+    /// sent.
+    pub fn missing_documents(&self, fetched: &Fetched) -> BTreeSet<Locator> {
+        let is_missing = |fate: &Fate| matches!(fate, Fate::Failed(_) | Fate::Unread);
+        let mut locators = self.locators_with(is_missing);
+        locators.retain(|locator| !matches!(fetched.get(locator), Some(Ok(_))));
+        locators
     }
 
-    /// Returns the locators whose documents are from the cache and gave a value that doesn't match its pattern.
+    /// Returns the locators whose documents came from the cache and gave a value that doesn't match its pattern.
     pub fn mismatched_in_cache(&self, fetched: &Fetched) -> BTreeSet<Locator> {
-        let mut mismatched = BTreeSet::new();
-        for outcome in &self.list {
-            let Fate::Failed(problems) = &outcome.fate else {
-                continue;
-            };
-            if !problems
-                .iter()
-                .any(|problem| problem.impact == Impact::Mismatched)
-            {
-                continue;
-            }
-            for SecretRef { locator, .. } in &outcome.reads {
-                if let Some(Ok(document)) = fetched.get(locator)
-                    && document.cached.is_some()
-                {
-                    mismatched.insert(locator.clone());
-                }
-            }
-        }
-        mismatched
+        let is_mismatched = |problem: &Problem| problem.impact == Impact::Mismatched;
+        let has_mismatch = |fate: &Fate| matches!(fate, Fate::Failed(problems) if problems.iter().any(is_mismatched));
+        let is_cached = |locator: &Locator| matches!(fetched.get(locator), Some(Ok(document)) if document.cached.is_some());
+        let mut locators = self.locators_with(has_mismatch);
+        locators.retain(is_cached);
+        locators
+    }
+
+    /// Returns the locators that are read by the outcomes with a matching fate.
+    fn locators_with(&self, is_matching: impl Fn(&Fate) -> bool) -> BTreeSet<Locator> {
+        let outcomes = self.list.iter();
+        let matching = outcomes.filter(|outcome| is_matching(&outcome.fate));
+        let reads = matching.flat_map(|outcome| &outcome.reads);
+        reads.map(|read| read.locator.clone()).collect()
     }
 }

@@ -1,9 +1,13 @@
-//! An error with its words: the reason, the entries that it concerns, and the remedy.
+//! A problem: an error with its message, the entries that it affects, and its remedy.
+//!
+//! A problem is worded where it is found, and nothing decides on its text. Code that has to decide on an error uses another type first, such
+//! as `FetchError`. A problem never quotes the value of a secret. `report` groups problems, and makes a record of each group.
 
 use super::entry::Subject;
 use super::reference::{Locator, SecretRef, Store, Version};
 
-/// The exit status of a launch that fails: those of sysexits(3), and 126 and 127 as in a shell. Of several problems the highest counts.
+/// The exit status of a launch that fails, as in sysexits(3), or 126 and 127 as in a shell. If there are several problems, the highest status
+/// applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Status {
@@ -13,51 +17,51 @@ pub enum Status {
     Bug = 70,
     /// EX_TEMPFAIL: a later launch may succeed.
     Temporary = 75,
-    /// EX_NOPERM: no credentials, or AWS denied the request.
+    /// EX_NOPERM: there are no credentials, or AWS denied the request.
     Denied = 77,
     /// EX_CONFIG: the declaration, a secret, a key or a value is invalid or absent.
     Configuration = 78,
-    /// The command cannot be executed.
+    /// The command can't be executed.
     NotExecutable = 126,
     /// The command was not found.
     NotFound = 127,
 }
 
-/// An error on which no code decides, worded where it is found. It quotes no value of a secret.
+/// An error with its message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     pub status: Status,
-    /// The word for it in the table of `check`, as docs/check.md lists them; empty for a problem that is in no table.
+    /// The code in the table and the JSON of `check`, as docs/check.md lists them. Empty if the problem can't occur there.
     pub code: &'static str,
-    /// The headline: a sentence that says what is wrong. If the problem is [about](Self::about) a secret, the sentence without its beginning:
-    /// the secret is its subject. Problems that differ only in their entries are printed once, with the entries of all of them.
+    /// The headline: a sentence that says what is wrong. If the problem is [about](Self::about) a secret, that secret is the subject of the
+    /// sentence, and this is the predicate.
     pub text: String,
-    /// The variables, files or credentials that it concerns. Empty if it concerns the launch as a whole.
+    /// The variables, files or credentials that the problem affects. Empty if it affects the launch as a whole.
     pub entries: Vec<Subject>,
-    /// The secret that was not read.
+    /// The secret that the problem is about.
     pub about: Option<About>,
-    /// The key that the secret doesn't have.
+    /// The key that the secret doesn't have, if that is the problem.
     pub missing_key: Option<Box<MissingKey>>,
-    /// The message of AWS.
+    /// AWS's own message.
     pub aws_says: Option<String>,
-    /// The end of AWS's message, or else of the headline, that differs from answer to answer: the id of the request, or the attempts. A
-    /// report shows that of the first problem.
+    /// The part of the message that differs from answer to answer: the id of the request, or the number of attempts. In the message, this part
+    /// follows AWS's message or, if there isn't one, the headline. A group of problems prints only the detail of the first one.
     pub detail: String,
-    /// Further facts, a line each.
+    /// Further facts. Each is a line of the message.
     pub notes: Vec<String>,
     /// The remedy.
     pub help: Option<String>,
-    /// The effect on the value of each entry.
+    /// The effect of the problem on the values of its entries.
     pub impact: Impact,
-    /// True if the secret, key or variable does not exist or is null, so that the `default` or `optional` of an entry applies.
+    /// True if the secret, the key or the variable doesn't exist or is null. In that case, the `default` or `optional` of an entry applies.
     pub is_absence: bool,
 }
 
-/// A key that a secret doesn't have. The missing keys of a secret are one error.
+/// A key that a secret doesn't have. The missing keys of a secret are reported as one error.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MissingKey {
     pub key: String,
-    /// The remedy if several keys are missing: the keys that the secret has.
+    /// The remedy if several keys are missing: a sentence with the keys that exist.
     pub existing_keys: String,
 }
 
@@ -66,37 +70,38 @@ pub struct MissingKey {
 pub struct About {
     /// The id as a reference spells it.
     pub id: String,
-    /// The secret as the subject of a sentence: `the secret "prod/db" (stage AWSPREVIOUS)`.
+    /// The secret as the subject of the headline: `the secret "prod/db" (stage AWSPREVIOUS)`.
     pub name: String,
-    /// Several such secrets: `secrets`.
+    /// The noun for several of them: `secrets`.
     pub plural: &'static str,
-    /// The words of the headline before the secret, with a blank at their end: `access to `. `None` if the headline doesn't name the secret.
+    /// The beginning of the headline before the secret, with a final space: `access to `. `None` if the headline doesn't name the secret.
     pub before: Option<&'static str>,
     pub scope: ReasonScope,
 }
 
-/// The secrets that can have the same problem for the same reason.
+/// The secrets that can have a problem for the same reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReasonScope {
-    /// The reason lies in the secret, so that each secret has a record of its own.
+    /// The reason lies in the secret itself, so each secret gets a record of its own.
     OneSecret,
-    /// The reason lies elsewhere, so that one record serves several secrets.
+    /// The reason lies elsewhere, so one record can name several secrets.
     AnySecret,
 }
 
-/// The effect of a problem on the values of its entries, which the last line of a report counts.
+/// The effect of a problem on the values of its entries. The last line of a report says how many values are affected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Impact {
     None,
-    /// It could not be read.
+    /// The value could not be read.
     Unread,
-    /// It was read and doesn't match its `pattern`.
+    /// The value was read, but doesn't match its `pattern`.
     Mismatched,
-    /// It is known and cannot be delivered.
+    /// The value was read, but can't be delivered.
     Undelivered,
 }
 
 impl Problem {
+    /// Creates a problem that has only a status and a headline.
     pub fn new(status: Status, text: impl Into<String>) -> Self {
         Self {
             status,
@@ -114,17 +119,17 @@ impl Problem {
         }
     }
 
-    /// A mistake on the command line or in a variable.
+    /// Creates the problem for a mistake on the command line or in a variable.
     pub fn usage(text: impl Into<String>) -> Self {
         Self::new(Status::Usage, text)
     }
 
-    /// A mistake in a file, a secret or a value.
+    /// Creates the problem for a mistake in a file, a secret or a value.
     pub fn configuration(text: impl Into<String>) -> Self {
         Self::new(Status::Configuration, text)
     }
 
-    /// A secret, a key or a variable that does not exist.
+    /// Creates the problem for a secret, a key or a variable that doesn't exist.
     pub fn absence(code: &'static str, text: impl Into<String>) -> Self {
         Self {
             is_absence: true,
@@ -132,23 +137,23 @@ impl Problem {
         }
     }
 
-    /// A failure that a later launch may not meet.
+    /// Creates the problem for a failure that can pass by itself.
     pub fn temporary(text: impl Into<String>) -> Self {
         Self::new(Status::Temporary, text)
     }
 
-    /// A thread, an event loop, a child process or random bytes that the kernel does not give.
+    /// Creates the problem for a resource that the kernel doesn't provide: a thread, an event loop, a child process or random bytes.
     pub fn nothing_resolved(why: &str) -> Self {
         Self::temporary(format!("no value can be resolved: {why}"))
     }
 
-    /// Sets the word for the table of `check`.
+    /// Sets the code for `check`.
     #[must_use]
     pub fn code(self, code: &'static str) -> Self {
         Self { code, ..self }
     }
 
-    /// Adds the remedy.
+    /// Sets the remedy, and replaces an earlier one.
     #[must_use]
     pub fn help(self, help: impl Into<String>) -> Self {
         Self {
@@ -157,7 +162,7 @@ impl Problem {
         }
     }
 
-    /// Replaces the remedy, if there is another.
+    /// Replaces the remedy, unless `help` is `None`.
     #[must_use]
     pub fn replace_help(self, help: Option<impl Into<String>>) -> Self {
         Self {
@@ -166,26 +171,17 @@ impl Problem {
         }
     }
 
-    /// Adds a fact.
+    /// Adds a fact, which becomes a line of the message.
     #[must_use]
     pub fn note(mut self, note: impl Into<String>) -> Self {
         self.notes.push(note.into());
         self
     }
 
-    /// Equal for problems that a report prints as one, followed by the entries of all: they differ in these alone, in the detail, in the key
-    /// that is missing, or in the secret where the reason is general. `None` for a problem without an entry, which is printed alone.
-    pub fn group(&self) -> Option<impl Ord + '_> {
-        let Self {
-            status,
-            code,
-            text,
-            aws_says,
-            notes,
-            help,
-            impact,
-            ..
-        } = self;
+    /// Returns a key that is equal for problems which a report prints as one, with the entries of all of them. They can differ in their entries
+    /// and details, in the missing key, and in the secret if the reason lies elsewhere. Returns `None` for a problem without entries, which is
+    /// always printed by itself.
+    pub fn group_key(&self) -> Option<impl Ord + Clone + '_> {
         if self.entries.is_empty() {
             return None;
         }
@@ -195,24 +191,25 @@ impl Problem {
         });
         let reason = match &self.missing_key {
             Some(_) => None,
-            None => Some((text, help)),
+            None => Some((&self.text, &self.help)),
         };
-        Some((secret, status, code, reason, aws_says, notes, impact))
+        let facts = (&self.aws_says, &self.notes);
+        Some((secret, self.status, self.code, reason, facts, self.impact))
     }
 
-    /// Names the entry that it concerns.
+    /// Adds an entry that the problem affects. Sets the impact on the values of all its entries.
     #[must_use]
-    pub fn of(mut self, subject: Subject, impact: Impact) -> Self {
+    pub fn for_entry(mut self, subject: Subject, impact: Impact) -> Self {
         self.entries.push(subject);
         Self { impact, ..self }
     }
 
-    /// Returns the headline of this problem on its own.
+    /// Returns the headline of this problem by itself, with its own secret as the subject.
     pub fn full_headline(&self) -> String {
         self.headline(self.about.as_ref().map_or("", |about| &about.name))
     }
 
-    /// Returns the headline, with `secret` as the secret that the problem is about.
+    /// Returns the headline with `secret` as its subject: one secret, or the number of several. Ignores `secret` if the headline doesn't name one.
     pub fn headline(&self, secret: &str) -> String {
         let detail = match self.aws_says {
             Some(_) => "",
@@ -226,7 +223,7 @@ impl Problem {
 }
 
 impl About {
-    /// Returns the secret of a reference, which the reason lies in.
+    /// Creates the description of a reference's secret, for a problem that lies in the secret itself.
     pub fn new(reference: &SecretRef) -> Self {
         let Locator { store, version, .. } = &reference.locator;
         let (plural, label) = match store {

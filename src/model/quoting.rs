@@ -1,14 +1,14 @@
-//! Makes texts safe to print in messages: secrets in URLs are masked, and a text that may be a value is not quoted.
+//! Makes text safe to print in messages: masks secrets in URLs, decides which text may be quoted, and escapes control characters.
 
 use std::path::Path;
 
 /// The maximum length of a line from a server or a library, in characters.
 const MAX_LINE_LENGTH: usize = 600;
 
-/// The maximum length of a text that a message quotes although it may stand in the wrong place, in bytes.
+/// The maximum length of text that a message quotes although it may be a misplaced value, in bytes.
 const MAX_QUOTED_LENGTH: usize = 64;
 
-/// Returns the name of a file in messages; `-` is standard input.
+/// Returns the name of a file for messages. `-` is standard input. The name isn't escaped yet: `layout` does that for every line.
 pub fn file_name(path: &Path) -> String {
     if path == Path::new("-") {
         "standard input".to_owned()
@@ -17,10 +17,10 @@ pub fn file_name(path: &Path) -> String {
     }
 }
 
-/// True if a message may quote a text of which only its place says that it is no secret: a key, or the value of an option.
+/// True if a message may quote a key, or the value of an option.
 ///
-/// In a malformed file a value can stand in the place of a key, as in `{ password~ 'hunter2' }`, and the value of an option can be a URL
-/// with a password. So only a short text of letters, digits, `_`, `.`, `-` and `/` is quoted.
+/// Such text usually isn't a secret. But in a malformed file, the parser may take a value for a key, as in `{ password~ 'hunter2' }`, and the value
+/// of an option can be a URL with a password. So text is quoted only if it is short and consists of letters, digits, `_`, `.`, `-` and `/`.
 pub fn is_quotable(text: &str) -> bool {
     let is_plain = text
         .bytes()
@@ -28,7 +28,7 @@ pub fn is_quotable(text: &str) -> bool {
     is_plain && text.len() <= MAX_QUOTED_LENGTH
 }
 
-/// Returns the illegal value of an option in quotes, or "its value" if that may not be quoted.
+/// Returns a wrong value in quotes, or the words "its value" if the value may not be quoted.
 pub fn quoted_value(value: &str) -> String {
     if is_quotable(value) {
         format!("{value:?}")
@@ -37,7 +37,8 @@ pub fn quoted_value(value: &str) -> String {
     }
 }
 
-/// Returns the message about the illegal value of an option or a variable, which must be `expected`.
+/// Returns the message about a wrong value of an option or a variable. `expected` completes "… must be …". The message shows the value only if it may
+/// be quoted.
 pub fn invalid_value(name: &str, value: &str, expected: &str) -> String {
     match value {
         "" => format!("{name} must be {expected}, but its value is empty"),
@@ -49,7 +50,8 @@ pub fn invalid_value(name: &str, value: &str, expected: &str) -> String {
     }
 }
 
-/// Returns a text of a server or a library as one line, without control characters, secrets in URLs and what AWS quotes of a request.
+/// Returns the message of a server or a library as one line that can be printed: without control characters, without secrets in URLs, and
+/// without the parts of our request that AWS quotes. A long message is cut off.
 pub fn one_line(text: &str) -> String {
     let text = without_url_secrets(before_quoted_request(text));
     let printable = text.chars().map(|c| if c.is_control() { ' ' } else { c });
@@ -61,18 +63,17 @@ pub fn one_line(text: &str) -> String {
     line
 }
 
-/// Escapes control characters, and those that change the direction of text or have no width: a name, a path or a server's
-/// message can neither end the line nor disguise it.
+/// Escapes control characters, and characters that are invisible or change the direction of text. So a name, a path or a server's message can
+/// neither end a line nor disguise it.
 pub fn escaped(line: &str) -> String {
     if line.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return line.to_owned();
     }
     let mut text = String::with_capacity(line.len());
     line.chars().for_each(|c| match c {
-        // Quotes and backslashes, which `escape_debug` would escape, are harmless.
+        // These characters are harmless, but `escape_debug` would escape them.
         '\'' | '"' | '\\' => text.push(c),
-        // Letters that are rendered as nothing: some of Default_Ignorable_Code_Point, and the blank Braille
-        // pattern.
+        // Letters that are rendered as nothing: some of Default_Ignorable_Code_Point, and the blank Braille pattern.
         '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{2800}' | '\u{3164}'
         | '\u{ffa0}' => {
             text.extend(c.escape_unicode());
@@ -82,7 +83,8 @@ pub fn escaped(line: &str) -> String {
     text
 }
 
-/// Truncates AWS's message before it echoes our request, our session token or our Authorization header.
+/// Returns AWS's message up to the point at which it repeats our request, our session token or our Authorization header. Returns any other message
+/// unchanged.
 fn before_quoted_request(text: &str) -> &str {
     let lower = text.to_ascii_lowercase();
     let quoted = [
@@ -95,7 +97,7 @@ fn before_quoted_request(text: &str) -> &str {
     quoted.and_then(|at| text.get(..at)).unwrap_or(text)
 }
 
-/// Masks the userinfo, the query and the fragment of each URL in a text.
+/// Replaces the user name and password, the query and the fragment of each URL in some text with `***`.
 fn without_url_secrets(text: &str) -> String {
     let mut masked = String::with_capacity(text.len());
     let mut rest = text;
@@ -105,7 +107,7 @@ fn without_url_secrets(text: &str) -> String {
             .unwrap_or(after.len());
         let (url, after) = after.split_at(end);
         masked.extend([before, "://"]);
-        // Up to the last `@`, since a password that is not percent-encoded may hold `/`, `?` and `:`.
+        // The password ends at the last `@`. A password that isn't percent-encoded may contain `/`, `?` and `:`.
         let url = match url.rsplit_once('@') {
             Some((_, url)) => {
                 masked.push_str("***@");
@@ -127,7 +129,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_is_one_printable_line() {
+    fn a_servers_message_is_printed_as_one_line_without_control_characters_and_without_our_request()
+    {
         assert_eq!(one_line("a\nb\u{1b}[31m  c"), "a b [31m c");
         assert_eq!(one_line(&"x".repeat(5000)).chars().count(), 601);
         assert_eq!(
@@ -143,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_url_scheme_host_port_and_path_are_kept() {
+    fn a_message_shows_where_a_url_leads_but_not_its_password_and_its_query() {
         for (text, expected) in [
             ("no URL: a@b?c", "no URL: a@b?c"),
             ("https://h.example:8443/p", "https://h.example:8443/p"),
@@ -162,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_short_plain_text_is_quoted() {
+    fn a_message_does_not_quote_a_text_that_could_be_a_password() {
         for text in [
             "",
             "soon",

@@ -1,4 +1,4 @@
-//! The bytes of a secret: redacted by `Debug`, zeroized when dropped, and readable only through `expose`.
+//! The bytes of a secret. `Debug` doesn't show them, they are overwritten when they are dropped, and only `expose` returns them.
 //!
 //! `grep -rn 'expose()' src` lists every use of a value.
 
@@ -7,20 +7,21 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
-/// Bytes that were read from a secret, or composed from one.
+/// Bytes that were read from a secret, or made of one.
 ///
-/// `Display`, `Clone`, `PartialEq` and `Serialize` are not implemented, so that a value cannot be printed or copied by
-/// accident. Zeroizing shortens the time that a value is in memory, but does not reach every copy: those of the SDK and
-/// of the kernel's environment block remain.
+/// The type doesn't implement `Display`, `Clone`, `PartialEq` and `Serialize`, so that a value can't be printed or copied by accident. Overwriting
+/// shortens the time for which a value is in memory, but doesn't reach every copy: the copies in the SDK, in MiniJinja and in the kernel's
+/// environment block remain.
 #[derive(Default)]
 pub struct SecretValue(Zeroizing<Vec<u8>>);
 
 impl SecretValue {
+    /// Creates a value from its bytes, which are overwritten when the value is dropped.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
         Self(Zeroizing::new(bytes.into()))
     }
 
-    /// Returns the bytes. Every caller is a place where a value could leak.
+    /// Returns the bytes. Review every caller, because a value could leak there.
     pub fn expose(&self) -> &[u8] {
         &self.0
     }
@@ -30,8 +31,8 @@ impl SecretValue {
         self.0.len()
     }
 
-    /// Serializes the value as text, or as a list of numbers if it is not UTF-8. Only a field with `#[serde(with = "SecretValue")]` is serialized by this
-    /// function, so that no value is in JSON by accident.
+    /// Serializes the value as text, or as a list of numbers if it isn't UTF-8. serde calls this function only for a field that is marked with
+    /// `#[serde(with = "SecretValue")]`, so that a value can't get into JSON by accident.
     pub fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let bytes = self.expose();
         str::from_utf8(bytes).map_err(|_| bytes).serialize(to)
@@ -57,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn debug_shows_nothing_of_the_value() {
+    fn the_debug_output_of_a_value_does_not_show_the_value() {
         assert_eq!(
             format!("{:?}", SecretValue::new("hunter2")),
             "SecretValue(redacted)"

@@ -1,15 +1,15 @@
-//! Finds the existing name that is most similar to a misspelled one, for "did you mean".
+//! Finds the name that is most similar to a misspelled one, for "did you mean".
 
-/// The most names of one kind for which a report looks for a similar one: each look-up reads all candidates.
+/// The number of misspelled names of one kind that get a suggestion. Each look-up reads all candidates, so thousands of them would take minutes.
 pub const MOST_SUGGESTIONS: usize = 20;
 
-/// Returns the candidate with the smallest distance (optimal string alignment) to `wanted`, without regard to case: `password` finds
-/// `PASSWORD`.
+/// Returns the most similar candidate, or `None` if none of them is similar. Case doesn't matter: `password` finds `PASSWORD`.
 ///
-/// The distance must be less than the length of the shorter name, and at most a third (rounded) of the longer one.
-pub fn nearest<'a>(wanted: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let wanted = wanted.to_lowercase();
-    let length = wanted.chars().count();
+/// Names are compared by their optimal string alignment distance. For similar names, this distance is less than the length of the shorter name, and
+/// at most a third (rounded) of the length of the longer one. If several candidates are equally close, the first one in the alphabet is returned.
+pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let name = name.to_lowercase();
+    let length = name.chars().count();
     let mut near = Vec::new();
     for candidate in candidates {
         let lower = candidate.to_lowercase();
@@ -19,7 +19,7 @@ pub fn nearest<'a>(wanted: &str, candidates: impl Iterator<Item = &'a str>) -> O
             .saturating_sub(1)
             .min((length.max(other) + 1) / 3);
         if length.min(other) > 0 && length.abs_diff(other) <= limit {
-            let distance = strsim::osa_distance(&wanted, &lower);
+            let distance = strsim::osa_distance(&name, &lower);
             near.extend((distance <= limit).then_some((distance, candidate)));
         }
     }
@@ -31,8 +31,10 @@ pub fn did_you_mean(nearest: &str) -> String {
     format!("did you mean {nearest:?}?")
 }
 
-/// Returns the hint for a misspelled name, with what to write for it.
+/// Returns the hint for a misspelled name, with what to write instead, unless that is only the name. If `write` is `None`, the hint only has the
+/// name.
 pub fn did_you_mean_to_write(nearest: &str, write: Option<String>) -> String {
+    let write = write.filter(|write| write != nearest);
     let write = write.map(|write| format!(" Write {write}"));
     did_you_mean(nearest) + &write.unwrap_or_default()
 }
@@ -42,7 +44,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_misspelling_finds_its_word_and_another_word_finds_none() {
+    fn a_misspelled_name_gets_the_most_similar_one_as_a_suggestion_and_an_unrelated_name_gets_none()
+    {
         let keys = || ["host", "password", "port"].into_iter();
         assert_eq!(nearest("PORT", keys()), Some("port"));
         assert_eq!(nearest("api_token", keys()), None);
@@ -56,7 +59,7 @@ mod tests {
             ),
             Some("password")
         );
-        // Of equally close names the first in the alphabet.
+        // If several names are equally close, the first one in the alphabet is suggested.
         assert_eq!(
             nearest("host3", ["host2", "host1"].into_iter()),
             Some("host1")

@@ -1,11 +1,11 @@
-//! URLs of endpoints, of the agent and of proxies.
+//! The URLs of endpoints, of the Secrets Manager Agent and of proxies.
 
 use std::fmt;
 use std::net::IpAddr;
 
 use http::Uri;
 
-/// An absolute `http` or `https` URL with a host.
+/// An absolute URL with a host and the scheme `http` or `https`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpUrl {
     text: String,
@@ -13,11 +13,11 @@ pub struct HttpUrl {
 }
 
 impl HttpUrl {
-    /// Parses an absolute URL; `None` for another scheme, no host, or a port that is not a number up to 65535.
+    /// Parses an absolute URL. Returns `None` for another scheme, for a URL without a host, and for a port that isn't a number up to 65535.
     pub fn parse(text: &str) -> Option<Self> {
         let uri: Uri = text.parse().ok()?;
         let authority = uri.authority()?;
-        // `Uri` returns no port for an invalid one.
+        // For an invalid port, `Uri` returns `None`, as it does without a port.
         let has_port = authority
             .as_str()
             .rsplit_once(':')
@@ -30,7 +30,7 @@ impl HttpUrl {
         })
     }
 
-    /// Parses the URL of an endpoint; `None` also for one with a user name, a password or a query, because these would not be sent.
+    /// Parses the URL of an endpoint. Returns `None` also for a URL with a user name, a password or a query, because they wouldn't be sent.
     pub fn parse_endpoint(text: &str) -> Option<Self> {
         let url = Self::parse(text)?;
         let has_login = url.uri.authority()?.as_str().contains('@');
@@ -39,7 +39,7 @@ impl HttpUrl {
     }
 
     /// The default URL of the AWS Secrets Manager Agent.
-    pub fn of_agent() -> Self {
+    pub fn for_agent() -> Self {
         let text = "http://127.0.0.1:2773";
         Self {
             text: text.to_owned(),
@@ -56,21 +56,22 @@ impl HttpUrl {
                 .is_ok_and(|address: IpAddr| address.is_loopback())
     }
 
-    /// True if the connection is encrypted by TLS.
+    /// True if TLS encrypts the connection.
     pub fn is_https(&self) -> bool {
         self.uri.scheme_str() == Some("https")
     }
 
-    /// The URL as it was written.
+    /// Returns the URL as the user has written it.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
+    /// Returns the parsed URL.
     pub fn uri(&self) -> &Uri {
         &self.uri
     }
 
-    /// The host; an IPv6 address has its brackets.
+    /// Returns the host. An IPv6 address is in brackets.
     fn host(&self) -> &str {
         self.uri.host().unwrap_or_default()
     }
@@ -87,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_addresses_of_this_host_are_loopback() {
+    fn only_the_addresses_of_this_host_can_be_used_without_tls() {
         for url in [
             "http://127.0.0.1:2773",
             "http://127.9.9.9",

@@ -1,4 +1,7 @@
-//! The words about a server's certificate that is not trusted.
+//! Messages about a server's certificate that is not trusted.
+//!
+//! rustls' own messages print the names of Rust types, and times in seconds since 1970. They don't name the issuer, which is what a user
+//! has to know to find the missing root certificate.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -6,7 +9,7 @@ use rustls::CertificateError;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use webpki::EndEntityCert;
 
-/// Returns why a certificate is not trusted, as a predicate, and what to do. rustls prints the names of its own types, and times in seconds since 1970.
+/// Returns the reason why a certificate is not trusted, as the predicate of a sentence (`expired at …`), and the remedy, if there is a typical one.
 pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str>) {
     let moment = |time: &UnixTime| {
         let moment = UNIX_EPOCH.checked_add(Duration::from_secs(time.as_secs()));
@@ -18,22 +21,23 @@ pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str
     let (text, help) = match why {
         CertificateError::ExpiredContext { time, not_after } => {
             let (end, now) = (moment(not_after), moment(time));
-            let text = format!("expired at {end} (this machine's clock is at {now})");
+            let text = format!("expired at {end} (this machine's clock says {now})");
             (
                 text,
-                "renew the certificate, or set the clock if it is wrong",
+                "set this machine's clock if it is wrong; otherwise, renew the certificate",
             )
         }
         CertificateError::NotValidYetContext { time, not_before } => {
             let (begin, now) = (moment(not_before), moment(time));
-            let text = format!("is not valid before {begin} (this machine's clock is at {now})");
-            (text, "correct this machine's clock, for example with NTP")
+            let text = format!("is not valid before {begin} (this machine's clock says {now})");
+            // This certificate is an outage, and `fetch_problem` has the remedy for it.
+            return (text, None);
         }
         CertificateError::NotValidForNameContext {
             expected,
             presented,
         } => {
-            // rustls presents a name as `DnsName("example.com")`.
+            // rustls gives a name as `DnsName("example.com")`.
             let names: Vec<_> = presented
                 .iter()
                 .map(|name| name.split('"').nth(1).unwrap_or(name))
@@ -45,7 +49,8 @@ pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str
         }
         CertificateError::Other(other) => {
             if let Some(issuer) = other.0.downcast_ref::<UnknownIssuer>() {
-                (issuer.why.clone(), issuer.help)
+                let help = "if it belongs to your proxy or private endpoint, pass its root certificate with --ca-bundle or AWS_CA_BUNDLE";
+                (issuer.to_string(), help)
             } else if let Some(webpki::Error::CaUsedAsEndEntity) = other.0.downcast_ref() {
                 let text =
                     "is one for a certificate authority (CA:TRUE), which is not valid for a server";
@@ -59,51 +64,34 @@ pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str
     (text, Some(help))
 }
 
-/// The error of a chain that ends at no trusted root. It replaces rustls' own, which does not name the issuer.
+/// The error for a chain whose issuer is not a trusted root. It replaces rustls' error, which does not name the issuer.
 #[derive(Debug, thiserror::Error)]
-#[error("{why}")]
-pub struct UnknownIssuer {
-    why: String,
-    help: &'static str,
-}
+#[error("{0}")]
+pub struct UnknownIssuer(String);
 
 impl UnknownIssuer {
-    /// Returns the error of a server's certificate and the rest of its chain. `notes` has the first error of reading the system's roots.
-    pub fn new(leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>], notes: &str) -> Self {
+    /// Returns the error for a chain: the server's certificate (`leaf`) and the other certificates that the server sent. The message names the issuer
+    /// at which the chain ends.
+    pub fn new(leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> Self {
         let last = EndEntityCert::try_from(others.last().unwrap_or(leaf)).ok();
         let issuer = last
             .as_ref()
-            .and_then(|certificate| name(certificate.issuer()))
+            .and_then(|certificate| common_name(certificate.issuer()))
             .map_or("without a name".to_owned(), |name| format!("{name:?}"));
-        let is_self_signed = others.is_empty()
-            && last.is_some_and(|certificate| certificate.issuer() == certificate.subject());
-
-        if is_self_signed {
-            Self {
-                why: format!("is self-signed (issuer {issuer}), so it is not trusted{notes}"),
-                help: "if this is the right server, pass this certificate with --ca-bundle or AWS_CA_BUNDLE",
-            }
-        } else {
-            Self {
-                why: format!(
-                    "is not trusted, because its chain ends at the issuer {issuer}, which is not a trusted root{notes}"
-                ),
-                help: "if it belongs to your proxy or private endpoint, pass its root certificate with --ca-bundle or AWS_CA_BUNDLE",
-            }
-        }
+        Self(format!(
+            "is not trusted, because its chain ends at the issuer {issuer}, which is not a trusted root"
+        ))
     }
 }
 
-/// Returns the common name in a distinguished name (RFC 5280, section 4.1.2.4), else the organization, if it is text in UTF-8 of less
-/// than 128 bytes.
-fn name(der: &[u8]) -> Option<String> {
-    let value = |attribute: u8| {
-        let at = der
-            .windows(5)
-            .position(|bytes| bytes == [6, 3, 0x55, 4, attribute])?;
-        // The type of string and its length precede the text.
-        let length = *der.get(at + 6).filter(|length| **length < 128)?;
-        String::from_utf8(der.get(at + 7..at + 7 + usize::from(length))?.to_vec()).ok()
-    };
-    value(3).or_else(|| value(10))
+/// Returns the common name in a distinguished name (RFC 5280, section 4.1.2.4).
+///
+/// Returns `None` if there isn't one, if it is not UTF-8, or if it has 128 bytes or more, because DER then encodes its length differently.
+fn common_name(der: &[u8]) -> Option<String> {
+    let at = der
+        .windows(5)
+        .position(|bytes| bytes == [6, 3, 0x55, 4, 3])?;
+    // One byte with the type of the string and one with its length come before the text.
+    let length = *der.get(at + 6).filter(|length| **length < 128)?;
+    String::from_utf8(der.get(at + 7..at + 7 + usize::from(length))?.to_vec()).ok()
 }

@@ -1,14 +1,23 @@
-//! Connections of HTTP/1.1, direct or through a proxy: at most [`MAX_CONNECTIONS`] to each host, idle and busy together, each with one
-//! request at a time.
+//! HTTP/1.1 connections, direct or through a proxy. A connection carries one request after the other, and there are at most
+//! [`MAX_CONNECTIONS`] connections to a host, whether idle or busy.
 //!
-//! A request takes a permit, and then an idle connection, one that was opened in advance, or a new one; it gives both back once it has read
-//! the response. It opens one only when none is idle, while it holds one of as many permits: so there are never more connections than
-//! permits. A server may close an idle connection at the moment when a request is written to it. Such a request is sent once more, on a
-//! new connection.
+//! A request waits for one of the host's permits. Then it uses an idle connection, a connection that was opened in advance, or a new one. It returns
+//! the permit and the connection when the response has been read:
+//!
+//! ```text
+//!             ┌─ an idle connection ────────────────┐
+//! request ────┼─ a connection opened in advance ────┼──▶ send ──▶ read the response ──▶ give_back ──▶ idle again
+//! and permit  └─ a new connection ──────────────────┘      │
+//!                                                          └─ fails on an old connection: once more, on a new one
+//! ```
+//!
+//! A request opens a connection only if no other is idle, and while it has a permit. So there are never more connections than permits. A
+//! server may close an idle connection just when a request is written to it, so a request that fails on an old connection is sent
+//! once more, on a new one, and this does not use up an attempt. A connection that is dropped before its response was read is closed, because
+//! the next request would read the rest of that response.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, ErrorKind};
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -22,12 +31,10 @@ use hyper::client::conn::http1::{SendRequest, handshake as http_handshake};
 use hyper::rt::{Read, Write};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
-use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 use tower_service::Service;
 
 use super::dns::DnsResolver;
@@ -35,12 +42,13 @@ use super::errors::{NetFailure, host_and_port, within};
 use super::proxy::{Proxy, ProxyLogin, ProxySettings, open_tunnel};
 use super::tls::{Tls, TrustSettings};
 
-/// The most connections to a host, which is also the most requests that a backend has in flight: each has a connection of its own.
+/// The maximum number of connections to a host. It is also the maximum number of requests that a backend has in flight, because each request has its
+/// own connection.
 ///
-/// A lower limit would cost round trips: it is above the 20 secrets of a usual launch, and low enough not to flood a service.
+/// The number is higher than the 20 secrets of a usual launch, which would otherwise need further round trips, and low enough not to flood a service.
 pub const MAX_CONNECTIONS: usize = 32;
 
-/// Completes requests, as many at the same time as a host may have connections. Each is made when its turn comes.
+/// Runs requests, at most [`MAX_CONNECTIONS`] at the same time, and returns their results in the order in which they end.
 pub async fn in_flight<F: Future>(requests: impl Stream<Item = F>) -> Vec<F::Output> {
     requests.buffer_unordered(MAX_CONNECTIONS).collect().await
 }
@@ -49,13 +57,13 @@ pub async fn in_flight<F: Future>(requests: impl Stream<Item = F>) -> Vec<F::Out
 #[derive(Clone)]
 pub struct Pool {
     pub connector: Connector,
-    /// By scheme and authority.
+    /// The connections by the scheme and authority of a URL.
     hosts: Arc<Mutex<HashMap<String, Arc<Host>>>>,
 }
 
 /// The connections to one host.
 pub struct Host {
-    /// One for each request that may be sent.
+    /// One permit for each request that may be in flight.
     permits: Semaphore,
     spare: Mutex<Spare>,
 }
@@ -64,11 +72,12 @@ pub struct Host {
 #[derive(Default)]
 struct Spare {
     idle: Vec<Connection>,
-    /// Connections that are opened in advance, the oldest first.
+    /// Connections that are being opened in advance, the oldest first.
     preconnected: VecDeque<JoinHandle<Result<Connection, NetFailure>>>,
 }
 
-/// A connection with its request. Dropping it before [`Self::give_back`] closes the connection.
+/// A connection whose request is in flight, and the permit for it. Dropping this value without calling [`Self::give_back`] closes the connection, and
+/// releases the permit.
 pub struct InUse<'a> {
     host: &'a Host,
     connection: Connection,
@@ -76,6 +85,7 @@ pub struct InUse<'a> {
 }
 
 impl Pool {
+    /// Returns a pool without connections.
     pub fn new(connector: Connector) -> Self {
         Self {
             connector,
@@ -83,7 +93,7 @@ impl Pool {
         }
     }
 
-    /// Returns the connections to the host of a URL.
+    /// Returns the connections to the host of a URL. The first call for a host creates an entry without connections.
     pub fn host(&self, to: &Uri) -> Arc<Host> {
         let authority = to.authority().map(ToString::to_string).unwrap_or_default();
         let key = format!("{}://{authority}", to.scheme_str().unwrap_or_default());
@@ -97,10 +107,12 @@ impl Pool {
         Arc::clone(hosts.entry(key).or_insert_with(new))
     }
 
-    /// Starts opening `count` connections for later requests, each within `limit`.
+    /// Starts to open `count` connections for later requests, and returns immediately. The number of connections stays within [`MAX_CONNECTIONS`].
+    /// `limit` is as for [`Connector::connect`]. A connection that can't be opened isn't reported: the request that would have used it opens a new
+    /// one.
     pub fn preconnect(&self, to: &Uri, count: usize, limit: Option<Duration>) {
         let host = self.host(to);
-        let mut spare = host.spare();
+        let mut spare = host.lock_spare();
         let open = spare.idle.len() + spare.preconnected.len() + MAX_CONNECTIONS
             - host.permits.available_permits();
         for _ in 0..count.min(MAX_CONNECTIONS.saturating_sub(open)) {
@@ -113,11 +125,11 @@ impl Pool {
 }
 
 impl Host {
-    /// Sends a request, and returns the head of the response with its connection. `to` is the request's whole URL, and `limit` that of a
-    /// new connection.
+    /// Sends a request, and returns the head of the response with its connection. First waits until fewer than [`MAX_CONNECTIONS`] requests to the
+    /// host are in flight. `to` is the request's whole URL, and `limit` is the time limit for a new connection.
     ///
     /// # Errors
-    /// When no connection can be opened, or the request cannot be sent.
+    /// When a connection cannot be opened, or when a new one breaks before the head of the response.
     pub async fn send<'h>(
         &'h self,
         connector: &Connector,
@@ -126,67 +138,77 @@ impl Host {
         request: Request<Full<Bytes>>,
     ) -> Result<(InUse<'h>, Response<Incoming>), NetFailure> {
         let host = host_and_port(to);
+        let failed = |error| NetFailure::from_exchange(error, &host);
         let permit = self.permits.acquire().await;
-        let _permit = permit.map_err(|error| NetFailure::of_exchange(error, &host))?;
-        if let Some(mut connection) = self.spare_connection().await
-            && let Ok(response) = connection.send_request(request.clone()).await
-        {
-            return Ok((
-                InUse {
-                    host: self,
-                    connection,
-                    _permit,
-                },
-                response,
-            ));
-        }
-        let mut connection = connector.connect(to, limit).await?;
-        let response = connection.send_request(request).await;
-        Ok((
-            InUse {
-                host: self,
-                connection,
-                _permit,
-            },
-            response.map_err(|error| NetFailure::of_exchange(error, &host))?,
-        ))
+        let _permit = permit.map_err(|error| NetFailure::from_exchange(error, &host))?;
+        let (connection, response) = match self.send_on_spare(&request).await {
+            Some(answered) => answered,
+            None => {
+                let mut connection = connector.connect(to, limit).await?;
+                let response = connection.send_request(request).await;
+                (connection, response.map_err(failed)?)
+            }
+        };
+        let in_use = InUse {
+            host: self,
+            connection,
+            _permit,
+        };
+        Ok((in_use, response))
     }
 
-    /// Returns an open connection that no request uses. One that failed to open in advance is passed over: the host may be reachable by
-    /// now.
+    /// Sends a request on a connection that is already open. Returns `None` if there isn't one. Also returns `None` if the connection breaks before
+    /// the head of the response: the server may have closed it while it was idle, so the caller sends the request again, on a new connection.
+    async fn send_on_spare(
+        &self,
+        request: &Request<Full<Bytes>>,
+    ) -> Option<(Connection, Response<Incoming>)> {
+        let mut connection = self.spare_connection().await?;
+        let response = connection.send_request(request.clone()).await.ok()?;
+        Some((connection, response))
+    }
+
+    /// Returns a connection that was opened before and that no request uses. That is an idle connection or, if there isn't one, the oldest of those
+    /// that are being opened in advance. This function waits until that connection is open. Drops idle connections that the server has closed.
+    ///
+    /// Returns `None` if there isn't such a connection. Also returns `None` if the connection in advance could not be opened: the caller then opens a
+    /// new one, because the host may be reachable by now, and reports its error.
     async fn spare_connection(&self) -> Option<Connection> {
         loop {
-            let idle = self.spare().idle.pop();
+            // This is a statement of its own, because the lock must not be held during an await.
+            let idle = self.lock_spare().idle.pop();
             let Some(mut connection) = idle else { break };
             if connection.ready().await.is_ok() {
                 return Some(connection);
             }
         }
-        let preconnected = self.spare().preconnected.pop_front()?;
-        preconnected.await.ok()?.ok()
+        let opening = self.lock_spare().preconnected.pop_front()?;
+        let opened = opening.await.ok()?;
+        opened.ok()
     }
 
-    fn spare(&self) -> MutexGuard<'_, Spare> {
+    /// Locks the connections that no request uses.
+    fn lock_spare(&self) -> MutexGuard<'_, Spare> {
         self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl InUse<'_> {
-    /// Gives the connection back, whose response has been read.
+    /// Returns the connection to its host, so that another request can use it. The response must have been read.
     pub fn give_back(self) {
-        self.host.spare().idle.push(self.connection);
+        self.host.lock_spare().idle.push(self.connection);
     }
 }
 
-/// A stream of bytes of any kind: TCP or TLS, direct or through a proxy.
+/// A stream of bytes: TCP or TLS, direct or through a proxy.
 trait ByteStream: Read + Write + Send + Unpin {}
 
 impl<T: Read + Write + Send + Unpin> ByteStream for T {}
 
-/// An open connection, which takes one request at a time.
+/// An open connection, for one request after the other.
 type Connection = SendRequest<Full<Bytes>>;
 
-/// Opens connections. Clones share the roots and the DNS answers.
+/// Opens connections. Clones share the root certificates and the DNS answers.
 #[derive(Clone)]
 pub struct Connector {
     dns: DnsResolver,
@@ -194,9 +216,12 @@ pub struct Connector {
     tls: Arc<Tls>,
     proxy: Arc<ProxySettings>,
     pub login: ProxyLogin,
+    /// The time limit for each step of opening a connection.
+    limit: Option<Duration>,
 }
 
 impl Connector {
+    /// Creates a connector. It opens a connection, and reads the root certificates, only when they are needed.
     pub fn new(trust: &TrustSettings, proxy: &ProxySettings) -> Self {
         let dns = DnsResolver::default();
         let mut tcp = HttpConnector::new_with_resolver(dns.clone());
@@ -208,161 +233,131 @@ impl Connector {
             tls: Arc::new(Tls::new(trust.clone())),
             proxy: Arc::new(proxy.clone()),
             login: ProxyLogin::default(),
+            limit: None,
         }
     }
 
-    /// Returns the proxy for a URL.
+    /// Returns the proxy for a URL, or `None` if the connection is direct.
     pub fn proxy(&self, to: &Uri) -> Option<Proxy> {
         self.proxy.proxy(to)
     }
 
-    /// Opens a connection. `limit` bounds all of DNS, TCP, proxy and TLS.
+    /// Opens a connection, up to the end of the TLS handshake, and starts a task that writes the requests to it and reads the responses. `limit`
+    /// applies to each of these steps: DNS and TCP together, the tunnel through a proxy, and TLS.
+    ///
+    /// # Errors
+    /// The failure of the first step that fails. The message names the host, or the proxy if the proxy is the reason.
     pub async fn connect(
         &self,
         to: &Uri,
         limit: Option<Duration>,
     ) -> Result<Connection, NetFailure> {
-        let mut connector = self.clone();
-        // hyper-util divides this timeout among a name's addresses, so that one that never answers leaves time for the next.
-        connector.tcp.set_connect_timeout(limit);
-        let mut in_handshake = false;
-        let opening = within(limit, connector.open(to, &mut in_handshake)).await;
-        let stream = match opening {
-            Ok(opened) => opened?,
-            Err(_) if in_handshake => {
-                let peer = self.peer_of_tls(to);
-                let why = format!("{peer} did not answer the first message of TLS in time");
-                return Err(NetFailure::Handshake(why));
-            }
-            Err(_) => return Err(self.not_opened(to)),
+        let mut connector = Self {
+            limit,
+            ..self.clone()
         };
+        let stream = connector.open(to).await?;
         let (connection, exchanges) = http_handshake(stream)
             .await
-            .map_err(|error| NetFailure::of_exchange(error, &host_and_port(to)))?;
+            .map_err(|error| NetFailure::from_exchange(error, &host_and_port(to)))?;
         tokio::spawn(exchanges);
         Ok(connection)
     }
 
-    /// Returns the failure of a connection that was not opened in time.
-    fn not_opened(&self, to: &Uri) -> NetFailure {
-        match self.proxy(to) {
-            None => self.unanswered(to, &host_and_port(to)),
-            Some(proxy) => {
-                let failure = self.unanswered(proxy.intercept.uri(), &proxy.to_string());
-                proxy.unreachable(to, failure.to_string())
-            }
+    /// Opens a stream of bytes to a host, with TLS for an `https` URL. Reads the root certificates for TLS if they haven't been read before.
+    ///
+    /// # Errors
+    /// The failure of the first step that fails.
+    async fn open(&mut self, to: &Uri) -> Result<Box<dyn ByteStream>, NetFailure> {
+        if to.scheme() != Some(&Scheme::HTTPS) {
+            return self.open_stream(to).await;
         }
-    }
-
-    /// Returns the failure of a host, or of a proxy, that does not answer the request for a connection.
-    fn unanswered(&self, uri: &Uri, peer: &str) -> NetFailure {
-        let host = uri.host().unwrap_or_default();
-        if self.dns.is_looking_up(host) {
-            return NetFailure::unresolved(peer, "no answer to the lookup");
-        }
-        let is_address = host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
-        let but = if is_address {
-            ""
-        } else {
-            ", although its name resolves"
-        };
-        NetFailure::Silent(format!("{peer} does not answer{but}"))
-    }
-
-    /// Returns the host and port of a URL, and its proxy, as a message names the other end of TLS.
-    fn peer_of_tls(&self, to: &Uri) -> String {
-        let host = host_and_port(to);
-        match self.proxy(to) {
-            None => host,
-            Some(proxy) => format!("{host} through {proxy}"),
-        }
-    }
-
-    /// Opens a connection up to the end of the TLS handshake. Sets `in_handshake` when that begins.
-    async fn open(
-        mut self,
-        to: &Uri,
-        in_handshake: &mut bool,
-    ) -> Result<Box<dyn ByteStream>, NetFailure> {
-        let is_tls = to.scheme() == Some(&Scheme::HTTPS);
-        let tls = Arc::clone(&self.tls);
         // The roots are read while DNS and TCP wait for the network.
-        let reading = async { is_tls.then(|| tls.config()).transpose() };
-        let (stream, config) = try_join(self.open_stream(to, is_tls), reading).await?;
-        let Some(config) = config else {
-            return Ok(stream);
-        };
-
-        *in_handshake = true;
-        let secured = handshake(config, to, stream).await;
-        let failed = |error| NetFailure::of_handshake(&error, &self.peer_of_tls(to));
-        Ok(Box::new(secured.map_err(failed)?))
+        let tls = Arc::clone(&self.tls);
+        let reading = async { tls.config() };
+        let (stream, _) = try_join(self.open_stream(to), reading).await?;
+        let mut peer = host_and_port(to);
+        if let Some(proxy) = self.proxy(to) {
+            peer = format!("{peer} through {proxy}");
+        }
+        self.open_tls(stream, to, &peer).await
     }
 
-    /// Opens a connection to a host, to the proxy for it, or through the tunnel of that proxy, which TLS needs.
-    async fn open_stream(
-        &mut self,
-        to: &Uri,
-        is_tls: bool,
-    ) -> Result<Box<dyn ByteStream>, NetFailure> {
+    /// Opens a stream to a host. If there is a proxy, the stream ends at the proxy for an `http` URL, and goes through a tunnel for an `https` URL.
+    ///
+    /// # Errors
+    /// The failure of TCP, of TLS to the proxy, or of the tunnel.
+    async fn open_stream(&mut self, to: &Uri) -> Result<Box<dyn ByteStream>, NetFailure> {
         let Some(proxy) = self.proxy(to) else {
             return self.open_tcp(to, &host_and_port(to)).await;
         };
-        // On the heap, as every launch moves this future, and few have a proxy.
-        if !is_tls {
+        // These futures are on the heap, because every launch would move them otherwise, and few launches have a proxy.
+        if to.scheme() != Some(&Scheme::HTTPS) {
             return Box::pin(self.open_to_proxy(&proxy, to)).await;
         }
-        let login = self.login.clone();
-        let opening =
-            async { open_tunnel(self.open_to_proxy(&proxy, to).await?, to, &proxy).await };
-        Box::pin(login.run(&proxy, opening)).await
+        let (login, limit) = (self.login.clone(), self.limit);
+        let opening = async {
+            let stream = self.open_to_proxy(&proxy, to).await?;
+            let opened = within(limit, open_tunnel(stream, to, &proxy)).await;
+            let late = NetFailure::silent(proxy.intercept.uri(), &proxy.to_string());
+            opened.unwrap_or_else(|_| Err(proxy.with_remedy(late, to)))
+        };
+        Box::pin(login.attempt(&proxy, opening)).await
     }
 
+    /// Opens a stream to a proxy, with TLS if the proxy's URL is an `https` URL. `to` is the URL of the request, which the remedy names.
+    ///
+    /// # Errors
+    /// When the proxy can't be reached. The failure has the remedy to correct the variable, or to reach `to` without the proxy.
     async fn open_to_proxy(
         &mut self,
         proxy: &Proxy,
         to: &Uri,
     ) -> Result<Box<dyn ByteStream>, NetFailure> {
-        let opened = self
-            .open_tcp(proxy.intercept.uri(), &proxy.to_string())
-            .await;
-        let stream = opened.map_err(|failure| proxy.unreachable(to, failure.to_string()))?;
-        if proxy.intercept.uri().scheme() != Some(&Scheme::HTTPS) {
+        let (uri, name) = (proxy.intercept.uri(), proxy.to_string());
+        let opened = self.open_tcp(uri, &name).await;
+        let stream = opened.map_err(|failure| proxy.with_remedy(failure, to))?;
+        if uri.scheme() != Some(&Scheme::HTTPS) {
             return Ok(stream);
         }
-        let secured = handshake(self.tls.config()?, proxy.intercept.uri(), stream).await;
-        let failed = |error| NetFailure::of_handshake(&error, &proxy.to_string());
-        Ok(Box::new(secured.map_err(failed)?))
+        self.open_tls(stream, uri, &name).await
     }
 
-    /// Opens a connection to the host and port of a URL, which a message calls `peer`.
+    /// Looks up the host of a URL, and opens a TCP connection to it. Messages call the host `peer`.
+    ///
+    /// # Errors
+    /// When the name doesn't resolve, or when the host can't be reached within the limit.
     async fn open_tcp(&mut self, to: &Uri, peer: &str) -> Result<Box<dyn ByteStream>, NetFailure> {
-        match self.tcp.call(to.clone()).await {
-            Ok(stream) => Ok(Box::new(stream)),
-            Err(error) => match NetFailure::of_connection(error, peer) {
-                // The last address did not answer in its share of the time.
-                NetFailure::Io {
-                    kind: Some(ErrorKind::TimedOut),
-                    ..
-                } => Err(self.unanswered(to, peer)),
-                failure => Err(failure),
-            },
+        // hyper-util divides this timeout between the addresses of a name, so that an address that never answers leaves time for the next.
+        self.tcp.set_connect_timeout(self.limit);
+        match within(self.limit, self.tcp.call(to.clone())).await {
+            Ok(Ok(stream)) => Ok(Box::new(stream)),
+            Ok(Err(error)) => Err(NetFailure::from_connection(error, to, peer)),
+            Err(_) if self.dns.is_looking_up(to.host().unwrap_or_default()) => {
+                Err(NetFailure::unresolved(peer, "no answer to the lookup"))
+            }
+            Err(_) => Err(NetFailure::silent(to, peer)),
         }
     }
-}
 
-/// Begins TLS on an open stream.
-async fn handshake(
-    config: Arc<ClientConfig>,
-    to: &Uri,
-    stream: Box<dyn ByteStream>,
-) -> io::Result<TokioIo<TlsStream<TokioIo<Box<dyn ByteStream>>>>> {
-    let host = to
-        .host()
-        .unwrap_or_default()
-        .trim_matches(['[', ']'])
-        .to_owned();
-    let name = ServerName::try_from(host).map_err(io::Error::other)?;
-    let connecting = TlsConnector::from(config).connect(name, TokioIo::new(stream));
-    Ok(TokioIo::new(connecting.await?))
+    /// Makes the TLS handshake on an open stream to the host of a URL. Messages call the host `peer`.
+    ///
+    /// # Errors
+    /// When the host doesn't answer within the limit or doesn't speak TLS, or when its certificate is not trusted.
+    async fn open_tls(
+        &self,
+        stream: Box<dyn ByteStream>,
+        to: &Uri,
+        peer: &str,
+    ) -> Result<Box<dyn ByteStream>, NetFailure> {
+        let failed = |error| NetFailure::from_handshake(&error, peer);
+        let host = to.host().unwrap_or_default().trim_matches(['[', ']']);
+        let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other);
+        let name = name.map_err(failed)?;
+        let connector = TlsConnector::from(self.tls.config()?);
+        let connecting = connector.connect(name, TokioIo::new(stream));
+        let secured = within(self.limit, connecting).await;
+        let secured = secured.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()));
+        Ok(Box::new(TokioIo::new(secured.map_err(failed)?)))
+    }
 }

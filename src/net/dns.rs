@@ -1,4 +1,7 @@
-//! DNS resolution through the system's resolver: one thread for each lookup, and each answer shared for a few seconds.
+//! DNS lookups, by the system's resolver (getaddrinfo(3)).
+//!
+//! getaddrinfo blocks, and it can't be cancelled, so each lookup has a thread of its own. A launch opens up to 32 connections to a host
+//! at the same time. They share one lookup, whose answer is reused for a few seconds.
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
@@ -18,32 +21,33 @@ use crate::system::os_error;
 
 /// A resolver that calls getaddrinfo(3). Clones share their lookups.
 ///
-/// A lookup that has not returned at the deadline keeps its thread until the process ends or calls execve.
+/// If a lookup has not returned at the deadline, its thread remains until the process ends or calls execve.
 #[derive(Clone, Default)]
 pub struct DnsResolver {
-    /// Lookups that have started or returned, by host, with the time of their start.
+    /// The lookups by host, running or finished, and when each one started.
     lookups: Arc<Mutex<HashMap<String, (Instant, SharedLookup)>>>,
 }
 
-/// A lookup that all connections to a host share. An error is shared as its kind and its text, since `io::Error` is not `Clone`.
-type SharedLookup = Shared<BoxFuture<'static, Result<Vec<SocketAddr>, (io::ErrorKind, String)>>>;
+/// A lookup that all connections to a host share.
+type SharedLookup = Shared<BoxFuture<'static, Result<Vec<SocketAddr>, LookupError>>>;
 
 /// The time for which an answer is reused.
 const MAX_AGE: Duration = Duration::from_secs(5);
 
-/// The reason that a name does not resolve.
-#[derive(Debug, thiserror::Error)]
+/// The reason why a name does not resolve.
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct LookupError(pub String);
 
 impl DnsResolver {
-    /// True while a lookup of this host has not returned.
+    /// True if a lookup of this host has been started and has not returned yet.
     pub fn is_looking_up(&self, host: &str) -> bool {
         let lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
         let lookup = lookups.get(host);
         lookup.is_some_and(|(_, lookup)| lookup.peek().is_none())
     }
 
+    /// Returns the lookup of a host, and starts one unless a recent one is running or has succeeded.
     fn look_up(&self, host: &str) -> SharedLookup {
         let mut lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = lookups.get(host).filter(|(started, lookup)| {
@@ -53,7 +57,7 @@ impl DnsResolver {
         match fresh {
             Some((_, lookup)) => lookup.clone(),
             None => {
-                let lookup = start(host.to_owned());
+                let lookup = start_lookup(host.to_owned());
                 lookups.insert(host.to_owned(), (Instant::now(), lookup.clone()));
                 lookup
             }
@@ -61,23 +65,24 @@ impl DnsResolver {
     }
 }
 
-/// Starts a lookup on a thread.
-fn start(host: String) -> SharedLookup {
+/// Starts a lookup on a thread of its own, and returns immediately. The returned future fails if the thread can't be started, or if the name doesn't
+/// resolve.
+fn start_lookup(host: String) -> SharedLookup {
     let (sender, receiver) = oneshot::channel();
     let started = thread::Builder::new().spawn(move || {
-        // The receiver is gone once the deadline has passed.
+        // The receiver is gone once the deadline has passed, so nobody needs the answer any more.
         let _ = sender.send(resolve(&host));
     });
     let lookup = async move {
-        started.map_err(|error| (error.kind(), os_error::no_thread(&error)))?;
+        started.map_err(|error| LookupError(os_error::no_thread(&error)))?;
         let found = receiver
             .await
             .unwrap_or_else(|_| Err(io::ErrorKind::Interrupted.into()));
         found.map_err(|error| {
-            let text = os_error::text(&error);
-            // std puts this before the text of gai_strerror(3).
+            let text = os_error::io_error_text(&error);
+            // std writes this before the text of gai_strerror(3).
             let why = text.strip_prefix("failed to lookup address information: ");
-            (error.kind(), why.unwrap_or(&text).to_owned())
+            LookupError(why.unwrap_or(&text).to_owned())
         })
     };
     lookup.boxed().shared()
@@ -85,31 +90,32 @@ fn start(host: String) -> SharedLookup {
 
 impl Service<Name> for DnsResolver {
     type Response = std::vec::IntoIter<SocketAddr>;
-    type Error = io::Error;
-    type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
+    type Error = LookupError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, LookupError>> + Send>>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), io::Error>> {
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), LookupError>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
         let lookup = self.look_up(name.as_str());
-        Box::pin(async move {
-            lookup
-                .await
-                .map(Vec::into_iter)
-                .map_err(|(kind, text)| io::Error::new(kind, LookupError(text)))
-        })
+        Box::pin(async move { lookup.await.map(Vec::into_iter) })
     }
 }
 
-/// Resolves a host of AWS's as an absolute name first, `NAME.`, and any other as the system does, with its search domains (resolv.conf(5)).
+/// Looks up a host. This blocks until the system's resolver answers.
 ///
-/// Kubernetes sets `ndots:5`, with which a resolver tries every AWS host name in each search domain first: four rounds of
-/// queries. /etc/hosts has names without the final dot, so a name in it is not made absolute. `localhost` is this host whatever a name
-/// server says (RFC 6761, 6.3): it gets the tokens of the agent and of containers.
+/// One of AWS's hosts is first looked up as an absolute name, with a dot at its end. Kubernetes sets `ndots:5` in /etc/resolv.conf, so a resolver
+/// would first try every AWS host name in each search domain, which takes four rounds of queries. Names in /etc/hosts don't have the dot, so a name
+/// that is listed there is not made absolute. All other hosts are looked up as the system does it, with its search domains.
+///
+/// `localhost` is always this host, whatever a name server says (RFC 6761, section 6.3), because the tokens for the agent and for a container's
+/// endpoint are sent there.
+///
+/// # Errors
+/// The error of the resolver.
 fn resolve(host: &str) -> io::Result<Vec<SocketAddr>> {
-    // Port 0 is a placeholder; hyper-util sets the real one.
+    // Port 0 is a placeholder. hyper-util sets the real port.
     if host.eq_ignore_ascii_case("localhost") {
         return Ok(vec![
             (Ipv4Addr::LOCALHOST, 0).into(),
@@ -134,6 +140,7 @@ pub const AWS_DOMAINS: [&str; 5] = [
     ".api.amazonwebservices.com.cn",
 ];
 
+/// True if /etc/hosts lists the host. False if that file can't be read.
 fn is_in_hosts_file(host: &str) -> bool {
     let hosts = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
     let mut names = hosts.lines().flat_map(|line| {

@@ -1,7 +1,11 @@
-//! The failure of a request without a response, and the texts of errors.
+//! The failure of a request that got no response, and the texts of errors from libraries.
+//!
+//! Errors of TCP, TLS and HTTP become a [`NetFailure`] where they occur, as a sentence that names the host or the proxy. No message contains the body
+//! of a response, or the user name and password of a URL.
 
 use std::error::Error;
-use std::io;
+use std::io::{self, ErrorKind};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use aws_config::imds::client::error::ImdsError;
@@ -18,196 +22,177 @@ use crate::system::os_error;
 
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// The reason that a request got no response, or only a part of it, as a sentence that names the host, or the proxy.
+/// The reason why a request got no response, or only a part of one. Its text is a sentence that names the host or the proxy.
+///
+/// Unlike [`FetchError`], it implements [`Error`], so that it can pass through the SDK's errors.
 #[derive(Clone, Debug, thiserror::Error)]
-pub enum NetFailure {
-    /// The root certificates cannot be read.
-    #[error("{0}")]
-    Trust(String),
-    /// The server's certificate is not trusted.
-    #[error("{why}")]
-    Certificate {
-        why: String,
-        help: Option<&'static str>,
-        /// True if the certificate is not valid yet, which means that this machine's clock is not set, as at boot.
-        is_early: bool,
-    },
-    /// The proxy has answered with HTTP status 407.
-    #[error("{proxy} requires another password")]
-    Proxy {
-        /// Its host and port, and the variable that names it.
-        proxy: String,
-        variable: &'static str,
-        /// True if a name and a password were sent.
-        has_password: bool,
-    },
-    /// The proxy cannot be reached, or opens no connection to the host.
-    #[error("{why}")]
-    BrokenProxy { why: String, help: String },
-    /// The host's name does not resolve.
-    #[error("{0}")]
-    Lookup(String),
-    /// No answer to the request for a connection.
-    #[error("{0}")]
-    Silent(String),
-    /// The server did not answer the first message of TLS, or closed the connection.
-    #[error("{0}")]
-    Handshake(String),
-    /// The server did not answer a request in time.
-    #[error("{0}")]
-    Timeout(String),
-    /// The connection could not be opened, or broke.
-    #[error("{why}")]
-    Io {
-        why: String,
-        /// `None` for an answer that violates HTTP, or is too long.
-        kind: Option<io::ErrorKind>,
-    },
+#[error("{}", error.sentence())]
+pub struct NetFailure {
+    pub error: FetchError,
+    /// The kind of the operating system's error, or `TimedOut` if a time limit was reached. `None` if the connection itself didn't fail,
+    /// for example for an answer that violates HTTP or is too long.
+    pub kind: Option<ErrorKind>,
+}
+
+impl From<NetFailure> for FetchError {
+    fn from(failure: NetFailure) -> Self {
+        failure.error
+    }
+}
+
+impl From<Refusal> for NetFailure {
+    fn from(refusal: Refusal) -> Self {
+        Self {
+            error: refusal.into(),
+            kind: None,
+        }
+    }
 }
 
 impl NetFailure {
-    /// Classifies the error of opening a TCP connection to `peer`, which is a host or a proxy.
-    pub fn of_connection(error: impl Into<BoxError>, peer: &str) -> Self {
+    /// Returns a failure that may be temporary, so a later attempt may succeed. `why` is a sentence that names the host or the proxy.
+    pub fn outage(outage: OutageKind, why: &str, kind: Option<ErrorKind>) -> Self {
+        Self {
+            error: Outage::new(outage, one_line(why)).into(),
+            kind,
+        }
+    }
+
+    /// Returns the failure for a TCP connection to the URL `to` that could not be opened. The message calls the host `peer`.
+    pub fn from_connection(error: impl Into<BoxError>, to: &Uri, peer: &str) -> Self {
         let error = error.into();
         if let Some(LookupError(why)) = find_source(&*error) {
             return Self::unresolved(peer, why);
         }
-        // The error of the operating system, without the name of the call.
-        let io = find_source::<io::Error>(&*error);
-        let why = match io {
-            Some(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                format!("{peer} refuses connections")
-            }
-            Some(error) => format!("{peer} cannot be reached: {}", error_text(error)),
-            None => format!("{peer} cannot be reached: {}", error_text(&*error)),
+        let (kind, text) = kind_and_text(&*error);
+        let why = match kind {
+            Some(ErrorKind::TimedOut) => return Self::silent(to, peer),
+            Some(ErrorKind::ConnectionRefused) => format!("{peer} refuses connections"),
+            Some(_) | None => format!("{peer} cannot be reached: {text}"),
         };
-        let kind = io.map(io::Error::kind);
-        Self::Io { why, kind }
+        Self::outage(OutageKind::Connection, &why, kind)
     }
 
-    /// Classifies an error of HTTP, or of a connection that is open.
-    pub fn of_exchange(error: impl Into<BoxError>, host: &str) -> Self {
+    /// Returns the failure for an open connection that broke, or that did not carry valid HTTP.
+    pub fn from_exchange(error: impl Into<BoxError>, host: &str) -> Self {
         let error = error.into();
-        let io = find_source::<io::Error>(&*error);
-        let mut kind = io.map(io::Error::kind);
+        let (mut kind, text) = kind_and_text(&*error);
         let hyper = find_source::<hyper::Error>(&*error);
         if hyper.is_some_and(|error| {
             error.is_incomplete_message() || error.is_body_write_aborted() || error.is_closed()
         }) {
-            kind = Some(io::ErrorKind::UnexpectedEof);
+            kind = Some(ErrorKind::UnexpectedEof);
         }
-        // The error of the operating system, without the name of the call.
-        let text = io.map_or_else(|| error_text(&*error), |error| error_text(error));
         let why = match kind {
-            Some(io::ErrorKind::UnexpectedEof) => {
+            Some(ErrorKind::UnexpectedEof) => {
                 format!("{host} closed the connection before its answer was complete")
             }
             Some(_) => format!("the connection to {host} broke: {text}"),
             None => format!("the answer of {host} cannot be read: {text}"),
         };
-        Self::Io { why, kind }
+        Self::outage(OutageKind::Connection, &why, kind)
     }
 
-    /// Classifies the error of a TLS handshake. An error that rustls did not find is one of the connection, which then got no answer.
-    pub fn of_handshake(error: &io::Error, peer: &str) -> Self {
-        if let Some(rustls::Error::InvalidCertificate(reason)) = find_source(error) {
-            return Self::of_certificate(reason, peer);
-        }
+    /// Returns the failure for a TLS handshake. If the error doesn't come from rustls, the connection ended or the time was over, so the server did
+    /// not answer the first message of TLS.
+    pub fn from_handshake(error: &io::Error, peer: &str) -> Self {
         let why = error_text(error);
         let why = match find_source(error) {
+            Some(rustls::Error::InvalidCertificate(reason)) => {
+                return Self::from_certificate(reason, peer);
+            }
             Some(rustls::Error::InvalidMessage(_)) => {
                 format!(
                     "{peer} does not speak TLS, so its URL may need http:// instead of https://"
                 )
             }
-            Some(_) => format!("the TLS handshake with {peer} failed: {why}"),
+            Some(_) => {
+                let why = format!("the TLS handshake with {peer} failed: {why}");
+                let help = "check whether a proxy or a firewall inspects TLS, and whether the server supports TLS 1.2 or 1.3";
+                let failure = Self::outage(OutageKind::Connection, &why, Some(error.kind()));
+                return failure.help(help.to_owned());
+            }
             None => {
                 let why = format!("{peer} did not answer the first message of TLS: {why}");
-                return Self::Handshake(why);
+                return Self::outage(OutageKind::Handshake, &why, Some(error.kind()));
             }
         };
-        let kind = Some(error.kind());
-        Self::Io { why, kind }
+        Self::outage(OutageKind::Connection, &why, Some(error.kind()))
     }
 
     /// Returns the failure for a host whose name does not resolve.
     pub fn unresolved(peer: &str, why: &str) -> Self {
-        Self::Lookup(format!(
-            "{peer} cannot be reached, because its name does not resolve ({why})"
-        ))
+        let why = format!("{peer} cannot be reached, because its name does not resolve ({why})");
+        Self::outage(OutageKind::Lookup, &why, None)
     }
 
-    /// Returns the failure for an answer that did not come within the limit.
-    pub fn late(host: &str, limit: Option<Duration>) -> Self {
-        let limit = humantime::format_duration(limit.unwrap_or(Duration::MAX));
-        Self::Timeout(format!("{host} did not answer within {limit}"))
+    /// Returns the failure for a host or proxy that does not answer a request for a connection.
+    pub fn silent(to: &Uri, peer: &str) -> Self {
+        let host = to.host().unwrap_or_default().trim_matches(['[', ']']);
+        let why = match host.parse::<IpAddr>() {
+            Ok(_) => format!("{peer} does not answer"),
+            Err(_) => format!("{peer} does not answer, although its name resolves"),
+        };
+        Self::outage(OutageKind::Silent, &why, Some(ErrorKind::TimedOut))
     }
 
-    fn of_certificate(reason: &rustls::CertificateError, peer: &str) -> Self {
+    /// Returns the failure for an answer that did not arrive within the limit.
+    pub fn late(host: &str, limit: Duration) -> Self {
+        let limit = humantime::format_duration(limit);
+        let why = format!("{host} did not answer within {limit}");
+        Self::outage(OutageKind::Timeout, &why, Some(ErrorKind::TimedOut))
+    }
+
+    /// Returns the failure for a certificate that is not trusted. The message calls the host `peer`.
+    ///
+    /// Usually this is a refusal, because a later request would get the same certificate. There is one exception: if the certificate is not valid
+    /// yet, this machine's clock is probably wrong, as at boot before NTP has set it. This is an outage, so that `--wait` asks again. Like every
+    /// outage, it gets its remedy in `fetch_problem`.
+    fn from_certificate(reason: &rustls::CertificateError, peer: &str) -> Self {
         let (why, help) = reason_and_remedy(reason);
-        let is_early = matches!(
-            reason,
+        let why = one_line(&format!("the certificate of {peer} {why}"));
+        match reason {
             rustls::CertificateError::NotValidYet
-                | rustls::CertificateError::NotValidYetContext { .. }
-        );
-        Self::Certificate {
-            why: one_line(&format!("the certificate of {peer} {why}")),
-            help,
-            is_early,
+            | rustls::CertificateError::NotValidYetContext { .. } => {
+                Self::outage(OutageKind::EarlyCertificate, &why, None)
+            }
+            _ => Refusal::Certificate { why, help }.into(),
         }
     }
-}
 
-impl From<NetFailure> for FetchError {
-    fn from(failure: NetFailure) -> Self {
-        let (kind, why) = match failure {
-            NetFailure::Trust(why) => return Self::Refused(Refusal::TrustStore(why)),
-            NetFailure::Proxy {
-                proxy,
-                variable,
-                has_password,
-            } => {
-                return Self::Refused(Refusal::Proxy {
-                    proxy: one_line(&proxy),
-                    variable,
-                    has_password,
-                });
-            }
-            NetFailure::Certificate {
-                why,
-                help,
-                is_early: false,
-            } => return Self::Refused(Refusal::Certificate { why, help }),
-            NetFailure::BrokenProxy { why, help } => {
-                return Self::Unavailable(Outage {
-                    help: Some(help),
-                    ..Outage::new(OutageKind::Connection, one_line(&why))
-                });
-            }
-            NetFailure::Certificate { why, .. } => (OutageKind::EarlyCertificate, why),
-            NetFailure::Lookup(why) => (OutageKind::Lookup, why),
-            NetFailure::Silent(why) => (OutageKind::Silent, why),
-            NetFailure::Handshake(why) => (OutageKind::Handshake, why),
-            NetFailure::Timeout(why) => (OutageKind::Timeout, why),
-            NetFailure::Io { why, .. } => (OutageKind::Connection, why),
-        };
-        Outage::new(kind, one_line(&why)).into()
+    /// Adds the remedy to an outage, unless the outage already has one. Leaves any other failure unchanged.
+    #[must_use]
+    pub fn help(mut self, help: String) -> Self {
+        if let FetchError::Unavailable(outage) = &mut self.error {
+            outage.help.get_or_insert(help);
+        }
+        self
     }
 }
 
-/// Runs a future to its end, or cancels it at the limit.
-// No `async fn`, as `RetryBudget::within`.
+/// Returns the kind and the text of the operating system's error, without the name of the failed call. If there isn't such an error, returns
+/// `None` and the text of the whole error.
+fn kind_and_text(error: &(dyn Error + 'static)) -> (Option<ErrorKind>, String) {
+    match find_source::<io::Error>(error) {
+        Some(io) => (Some(io.kind()), error_text(io)),
+        None => (None, error_text(error)),
+    }
+}
+
+/// Runs a future to its end, or cancels it at the limit and returns an error. Without a limit, the future can run forever. The limit begins with this
+/// call, not when the future is first polled.
+// This isn't an `async fn`, for the same reason as `RetryBudget::within`.
 pub fn within<F: Future>(limit: Option<Duration>, future: F) -> Timeout<F> {
     timeout(limit.unwrap_or(Duration::MAX), future)
 }
 
-/// Returns the texts of an error and its sources in one line, without a text that an earlier text contains, and with nothing of a
-/// response's body.
+/// Returns the texts of an error and of its sources on one line, without those that an earlier text already contains. The body of a
+/// response is never included.
 pub fn error_text(error: &(dyn Error + 'static)) -> String {
     let mut parts: Vec<String> = Vec::new();
     let mut errors = chain(error).peekable();
     while let Some(error) = errors.next() {
-        // A wrapper that only prints its source says nothing of its own.
+        // A wrapper that only prints its source adds nothing.
         if errors
             .peek()
             .is_some_and(|source| source.to_string() == error.to_string())
@@ -222,34 +207,36 @@ pub fn error_text(error: &(dyn Error + 'static)) -> String {
     one_line(&parts.join(": "))
 }
 
-/// Returns the text of one error without its sources, reworded where it would puzzle a user; empty for an error of the SDK's that only says that
+/// Returns the text of one error without its sources, reworded where it would puzzle a user. The text is empty for an SDK error that only says that
 /// it has a source.
 fn text_without_sources(error: &(dyn Error + 'static)) -> String {
     match error.downcast_ref() {
         Some(ImdsError::ErrorResponse(response)) => {
             let status = response.response().status().as_u16();
-            return format!("the endpoint answered with HTTP status {status}");
+            return format!("the instance metadata service answered with HTTP status {status}");
         }
         Some(_) => return String::new(),
         None => {}
     }
-    if let Some(CredentialsError::ProviderError(_)) = error.downcast_ref() {
-        return String::new();
-    }
-    if error.is::<ConnectorError>() {
+    let is_provider_error = matches!(
+        error.downcast_ref(),
+        Some(CredentialsError::ProviderError(_))
+    );
+    if is_provider_error || error.is::<ConnectorError>() {
         return String::new();
     }
 
     let text = error
         .downcast_ref()
-        .map_or_else(|| error.to_string(), os_error::text);
+        .map_or_else(|| error.to_string(), os_error::io_error_text);
     match text.as_str() {
         "dispatch failure" | "service error" => String::new(),
         text => one_line(text),
     }
 }
 
-/// An error and its sources, outermost first. An `io::Error` is followed by the error that it wraps, which `io::Error::source` skips.
+/// Returns an error and its sources, the outermost first. An `io::Error` is followed by the error that it wraps, which
+/// `io::Error::source` would skip.
 fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| {
         match error.downcast_ref::<io::Error>() {
@@ -259,12 +246,12 @@ fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn 
     })
 }
 
-/// Returns the first error of type `T` in an error and its sources.
+/// Returns the first error of type `T` in an error and its sources. Returns `None` if there isn't one.
 pub fn find_source<'e, T: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'e T> {
     chain(error).find_map(|error| error.downcast_ref())
 }
 
-/// Returns the host and port of a URL, without its user name and password, which must not be printed.
+/// Returns the host of a URL, and the port if the URL has one. The user name and password must not be printed, so they are left out.
 pub fn host_and_port(url: &Uri) -> String {
     let port = url
         .port()

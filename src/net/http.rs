@@ -1,4 +1,5 @@
-//! The HTTP/1.1 client of our own requests and the SDK's: timeouts, and a limit on the size of a response.
+//! The HTTP/1.1 client, for our own requests and for those of the SDK's credential providers. It adds time limits, a limit on the size of a
+//! response, the User-Agent header, and the password of a proxy. It does not retry, and it does not follow redirects.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,12 +21,13 @@ pub use hyper::body::Bytes;
 
 use super::connections::{Connector, Pool};
 use super::errors::{BoxError, NetFailure, host_and_port, within};
+use super::proxy::Proxy;
 
 /// The time limits of a request.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HttpTimeouts {
     pub connect: Option<Duration>,
-    /// From the request to the head of its response, and for each further part.
+    /// The limit until the head of the response, including the time for a new connection, and then for each part of the body.
     pub read: Option<Duration>,
 }
 
@@ -38,39 +40,38 @@ pub struct HttpClient {
     user_agent: HeaderValue,
 }
 
-/// The answer to a request of the SDK's.
+/// The answer to a request of the SDK.
 pub type SdkAnswer = Result<HttpResponse, ConnectorError>;
 
+/// A function that may replace the answer to a request, whose URL is the first argument.
 type Inspect = dyn Fn(&str, SdkAnswer) -> SdkAnswer + Send + Sync;
 
-/// The limit for the body of a response, in bytes. A secret has at most 64 KiB, of which JSON's escapes can make six times as much.
+/// The limit for the body of a response, in bytes. A secret has at most 64 KiB, which JSON's escapes can make six times as long.
 const MAX_BODY: usize = 1024 * 1024;
 
 /// The name and version of this program in the User-Agent header.
 const PRODUCT: &str = concat!("secrets-exec/", env!("CARGO_PKG_VERSION"));
 
-/// The User-Agent header of a program that has no application id.
-const USER_AGENT_WITHOUT_ID: &str = concat!(
-    "secrets-exec/",
-    env!("CARGO_PKG_VERSION"),
-    " app/secrets-exec-",
-    env!("CARGO_PKG_VERSION")
-);
+/// The application id in the User-Agent header if the user has not set one.
+const APP_ID: &str = concat!("secrets-exec-", env!("CARGO_PKG_VERSION"));
 
 impl HttpClient {
-    /// `app_id` is the application id in the User-Agent header, if the user has set one.
+    /// Creates a client. It opens its first connection when it sends a request. `app_id` is the application id in the User-Agent header, if the user
+    /// has set one.
     pub fn new(connector: Connector, timeouts: HttpTimeouts, app_id: Option<&str>) -> Self {
-        let user_agent = app_id.and_then(|id| {
-            HeaderValue::try_from(format!("{PRODUCT} app/{}", sanitized_app_id(id))).ok()
-        });
+        // As in the AWS CLI, a character that a word of this header can't have becomes a hyphen.
+        let is_separator = |c: char| !(c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c));
+        let app_id = app_id.unwrap_or(APP_ID).replace(is_separator, "-");
+        let user_agent = HeaderValue::try_from(format!("{PRODUCT} app/{app_id}"));
         Self {
             pool: Pool::new(connector),
             timeouts,
-            user_agent: user_agent.unwrap_or(HeaderValue::from_static(USER_AGENT_WITHOUT_ID)),
+            user_agent: user_agent.unwrap_or(HeaderValue::from_static(PRODUCT)),
         }
     }
 
-    /// Returns a client for the SDK, with the SDK's timeouts. The SDK gets what `inspect` returns for the URL of a request and its answer.
+    /// Returns a client for the SDK, with the SDK's timeouts and the connections of this client. `inspect` gets the URL of each request and its
+    /// answer, and returns the answer that the SDK sees.
     pub fn for_sdk(
         &self,
         inspect: impl Fn(&str, SdkAnswer) -> SdkAnswer + Send + Sync + 'static,
@@ -92,44 +93,42 @@ impl HttpClient {
         })
     }
 
-    /// Starts opening `count` connections for later requests.
+    /// Starts to open `count` connections for later requests, and returns immediately.
     pub fn preconnect(&self, to: &Uri, count: usize) {
         self.pool.preconnect(to, count, self.timeouts.connect);
     }
 
-    /// Opens a connection, and closes it.
+    /// Opens a connection and closes it, to find out whether a server is there.
     ///
     /// # Errors
-    /// When nothing answers.
+    /// When the connection cannot be opened.
     pub async fn connect(&self, to: &Uri) -> Result<(), NetFailure> {
         let connecting = self.pool.connector.connect(to, self.timeouts.connect);
         connecting.await.map(drop)
     }
 
-    /// Sends a request, and returns the head of its response with the body, or with the error that ended the body, for example a length
-    /// over [`MAX_BODY`].
+    /// Sends a request, and returns the head of its response together with the body. If the body ends with an error, for example because it is longer
+    /// than [`MAX_BODY`], the head is returned with this error, because the status may say enough.
     ///
     /// # Errors
-    /// When there is no response.
+    /// When there is no response, when a proxy does not accept the password, or when a part of the body is late.
     pub async fn send(
         &self,
         mut request: Request<Bytes>,
     ) -> Result<(Parts, Result<Vec<u8>, NetFailure>), NetFailure> {
         let uri = request.uri().clone();
-        // A proxy reads its password in a request that it forwards; a tunnel has it in its own.
+        // A proxy reads its password in a request that it forwards. For a tunnel, the password is in the request for the tunnel.
         let proxy = (uri.scheme() != Some(&Scheme::HTTPS))
             .then(|| self.pool.connector.proxy(&uri))
             .flatten();
-        if let Some(authorization) = proxy
-            .as_ref()
-            .and_then(|proxy| proxy.intercept.basic_auth())
-        {
+        if let Some(authorization) = proxy.as_ref().and_then(Proxy::authorization) {
+            let authorization = authorization.clone();
             request
                 .headers_mut()
-                .insert(PROXY_AUTHORIZATION, authorization.clone());
+                .insert(PROXY_AUTHORIZATION, authorization);
         }
         if proxy.is_none() {
-            // The form that a server expects, RFC 9112, 3.2.1; a proxy expects the absolute one, 3.2.2.
+            // A server expects only the path (RFC 9112, section 3.2.1), a proxy the whole URL (section 3.2.2).
             let path = uri
                 .path_and_query()
                 .cloned()
@@ -144,12 +143,14 @@ impl HttpClient {
             self.timeouts.connect,
             request.map(Full::new),
         );
-        let late = || NetFailure::late(&host_and_port(&uri), self.timeouts.read);
+        // Without a limit, no answer is late.
+        let limit = self.timeouts.read.unwrap_or(Duration::MAX);
+        let late = || NetFailure::late(&host_and_port(&uri), limit);
         let answer =
             within(self.timeouts.read, sending).map(|sent| sent.unwrap_or_else(|_| Err(late())));
         let answered = match proxy {
             None => answer.await,
-            // On the heap, as few requests have a proxy.
+            // This future is on the heap, because few requests have a proxy.
             Some(proxy) => {
                 let accepted = async {
                     let (in_use, response) = answer.await?;
@@ -160,7 +161,7 @@ impl HttpClient {
                         _ => Ok((in_use, response)),
                     }
                 };
-                Box::pin(self.pool.connector.login.run(&proxy, accepted)).await
+                Box::pin(self.pool.connector.login.attempt(&proxy, accepted)).await
             }
         };
         let (in_use, response) = answered?;
@@ -172,7 +173,7 @@ impl HttpClient {
             match frame.map_err(|_| late())? {
                 Some(Ok(frame)) => whole.extend_from_slice(&frame.into_data().unwrap_or_default()),
                 Some(Err(error)) => {
-                    let failure = NetFailure::of_exchange(error, &host_and_port(&uri));
+                    let failure = NetFailure::from_exchange(error, &host_and_port(&uri));
                     return Ok((head, Err(failure)));
                 }
                 None => break,
@@ -183,7 +184,7 @@ impl HttpClient {
     }
 }
 
-/// A client for the SDK.
+/// A client in the form that the SDK expects.
 struct SdkConnector {
     client: HttpClient,
     inspect: Arc<Inspect>,
@@ -200,75 +201,49 @@ impl HttpConnector for SdkConnector {
         let (client, inspect) = (self.client.clone(), Arc::clone(&self.inspect));
         HttpConnectorFuture::new(async move {
             let url = request.uri().to_owned();
-            inspect(&url, answer(&client, request).await)
+            inspect(&url, send_for_sdk(&client, request).await)
         })
     }
 }
 
-async fn answer(client: &HttpClient, request: HttpRequest) -> SdkAnswer {
+/// Sends a request for the SDK, and returns the answer as the SDK expects it. An answer whose body is incomplete is an error.
+///
+/// A failed exchange is a user error, because the SDK doesn't retry such an error. Our own retries count the attempts.
+async fn send_for_sdk(client: &HttpClient, request: HttpRequest) -> SdkAnswer {
     let request = in_memory(request).map_err(ConnectorError::user)?;
-    let (head, body) = client.send(request).await.map_err(connector_error)?;
-    let body = body.map_err(connector_error)?;
+    let not_retried = |failure: NetFailure| ConnectorError::user(failure.into());
+    let (head, body) = client.send(request).await.map_err(not_retried)?;
+    let body = body.map_err(not_retried)?;
     let response = Response::from_parts(head, SdkBody::from(body));
     HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
 }
 
-/// Returns a request of the SDK's, none of which streams its body here.
+/// Converts a request of the SDK.
+///
+/// # Errors
+/// When its body is a stream. None of the SDK's requests that we use has such a body.
 pub fn in_memory(request: HttpRequest) -> Result<Request<Bytes>, BoxError> {
     let (head, body) = request.try_into_http1x()?.into_parts();
     let body = body.bytes().ok_or("a request whose body is a stream")?;
     Ok(Request::from_parts(head, Bytes::copy_from_slice(body)))
 }
 
-/// Replaces each character that can't be part of a word in the User-Agent header by a hyphen, as the AWS CLI does.
-fn sanitized_app_id(id: &str) -> String {
-    let is_allowed = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
-    id.chars()
-        .map(|c| if is_allowed(c) { c } else { '-' })
-        .collect()
-}
-
-/// Adds the Host header, and `user_agent` to the User-Agent header. The SDK's credential providers have no setting for the latter; no
-/// signature covers it.
+/// Adds the Host header if it is missing, and replaces the User-Agent header, because the SDK's credential providers don't have a setting for it. A
+/// signed request can be changed in this way, because no signature covers User-Agent.
 fn add_headers(headers: &mut HeaderMap, to: &Uri, user_agent: &HeaderValue) {
     let default_port = if to.scheme() == Some(&Scheme::HTTPS) {
         443
     } else {
         80
     };
-    let port = to
-        .port_u16()
-        .filter(|port| *port != default_port)
-        .map(|port| format!(":{port}"));
-    let host = format!(
-        "{}{}",
-        to.host().unwrap_or_default(),
-        port.unwrap_or_default()
-    );
+    let mut host = to.host().unwrap_or_default().to_owned();
+    if let Some(port) = to.port_u16()
+        && port != default_port
+    {
+        host += &format!(":{port}");
+    }
     if let Ok(host) = HeaderValue::try_from(host) {
         headers.entry(HOST).or_insert(host);
     }
-    let of_sdk = headers.get(USER_AGENT).map(HeaderValue::as_bytes);
-    let user_agent = match of_sdk {
-        Some(of_sdk) => HeaderValue::from_bytes(&[of_sdk, user_agent.as_bytes()].join(&b' ')).ok(),
-        None => Some(user_agent.clone()),
-    };
-    if let Some(user_agent) = user_agent {
-        headers.insert(USER_AGENT, user_agent);
-    }
-}
-
-/// Returns a failure as the SDK's providers expect it, which retry I/O and timeouts: a certificate, a file of roots or a password would fail
-/// again.
-fn connector_error(failure: NetFailure) -> ConnectorError {
-    match failure {
-        NetFailure::Trust(_) | NetFailure::Certificate { .. } | NetFailure::Proxy { .. } => {
-            ConnectorError::user(failure.into())
-        }
-        NetFailure::Timeout(_) | NetFailure::Silent(_) => ConnectorError::timeout(failure.into()),
-        NetFailure::BrokenProxy { .. }
-        | NetFailure::Lookup(_)
-        | NetFailure::Handshake(_)
-        | NetFailure::Io { .. } => ConnectorError::io(failure.into()),
-    }
+    headers.insert(USER_AGENT, user_agent.clone());
 }

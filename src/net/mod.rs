@@ -1,4 +1,11 @@
-//! Connections to AWS, to metadata services and to the agent: DNS, proxies, TLS and HTTP.
+//! Connections to AWS, to metadata services and to the agent. A URL and a request go in, and a response or a [`NetFailure`](errors::NetFailure)
+//! comes out:
+//!
+//! ```text
+//! http ──▶ connections ──▶ dns ──▶ TCP ──▶ proxy (a tunnel, if there is a proxy) ──▶ tls ──▶ the host
+//! ```
+//!
+//! AWS's protocol, retries and credentials are not handled here. A failure names the host or the proxy, and never a password.
 
 pub mod certificate;
 pub mod connections;

@@ -1,11 +1,13 @@
-//! The choice of a proxy for a request, by HTTPS_PROXY, HTTP_PROXY and NO_PROXY, the tunnel through it (CONNECT), and its name and
-//! password: several rejected ones can lock an account.
+//! HTTP proxies: which requests go through a proxy (HTTPS_PROXY, HTTP_PROXY and NO_PROXY), and the tunnel through it (CONNECT).
+//!
+//! A launch opens many connections at the same time, but a wrong password must reach the proxy only once: several rejected attempts can
+//! lock the user's account. So [`ProxyLogin`] lets only one connection try the password first.
 
 use std::fmt;
 use std::sync::Arc;
 
-use http::Uri;
 use http::uri::Scheme;
+use http::{HeaderValue, Uri};
 use hyper::rt::{Read, Write};
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use hyper_util::rt::TokioIo;
@@ -13,10 +15,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Mutex;
 
 use super::dns::AWS_DOMAINS;
-use super::errors::{NetFailure, error_text, host_and_port};
+use super::errors::{NetFailure, host_and_port};
+use crate::model::answer::{FetchError, OutageKind, Refusal};
 use crate::model::url::HttpUrl;
 
-/// The proxy variables HTTPS_PROXY, HTTP_PROXY and NO_PROXY, the first two with their names. ALL_PROXY is not read, as in botocore.
+/// The values of HTTPS_PROXY, HTTP_PROXY and NO_PROXY. The first two come with the name of the variable, which may be in lower case. As in botocore,
+/// ALL_PROXY is not read.
 #[derive(Clone, Debug, Default)]
 pub struct ProxySettings {
     pub http: Option<(&'static str, HttpUrl)>,
@@ -28,10 +32,11 @@ pub struct ProxySettings {
 #[derive(Clone)]
 pub struct Proxy {
     pub intercept: Intercept,
-    /// The variable that names it.
+    /// The variable that names the proxy.
     variable: &'static str,
 }
 
+/// Writes the proxy's host and port, without its password, and its variable: `the proxy 10.0.0.1:3128 (HTTPS_PROXY)`.
 impl fmt::Display for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let host = host_and_port(self.intercept.uri());
@@ -40,29 +45,37 @@ impl fmt::Display for Proxy {
 }
 
 impl Proxy {
-    /// Returns the failure of the proxy for a request to `to`. The remedy is `remedy`, or to go around the proxy.
-    pub fn broken(&self, to: &Uri, why: impl Into<String>, remedy: &str) -> NetFailure {
-        let host = to.host().unwrap_or_default();
-        let of_aws = AWS_DOMAINS.iter().find(|domain| host.ends_with(**domain));
-        NetFailure::BrokenProxy {
-            why: why.into(),
-            help: format!("{remedy}, or add {} to NO_PROXY", of_aws.unwrap_or(&host)),
-        }
+    /// Returns the Proxy-Authorization header, or `None` if the proxy's URL doesn't have a user name and a password.
+    pub fn authorization(&self) -> Option<&HeaderValue> {
+        self.intercept.basic_auth()
     }
 
-    /// Returns the failure of a connection to the proxy, for a request to `to`.
-    pub fn unreachable(&self, to: &Uri, why: impl Into<String>) -> NetFailure {
-        self.broken(to, why, &format!("correct {}", self.variable))
+    /// Adds the remedy to the failure of a connection to the proxy: to correct the variable, or to reach `to` without the proxy.
+    pub fn with_remedy(&self, failure: NetFailure, to: &Uri) -> NetFailure {
+        failure.help(format!(
+            "correct {}, or {}",
+            self.variable,
+            advice_without_proxy(to)
+        ))
     }
 
-    /// Returns the failure for HTTP status 407.
+    /// Returns the failure for HTTP status 407 (Proxy Authentication Required).
     pub fn authentication_required(&self) -> NetFailure {
-        NetFailure::Proxy {
+        let refusal = Refusal::Proxy {
             proxy: host_and_port(self.intercept.uri()),
             variable: self.variable,
-            has_password: self.intercept.basic_auth().is_some(),
-        }
+            has_password: self.authorization().is_some(),
+        };
+        refusal.into()
     }
+}
+
+/// Returns the advice to reach a host without the proxy: `add .amazonaws.com to NO_PROXY`. For one of AWS's hosts, it names AWS's whole domain,
+/// because a launch sends requests to several of AWS's hosts.
+fn advice_without_proxy(to: &Uri) -> String {
+    let host = to.host().unwrap_or_default();
+    let aws_domain = AWS_DOMAINS.iter().find(|domain| host.ends_with(**domain));
+    format!("add {} to NO_PROXY", aws_domain.unwrap_or(&host))
 }
 
 impl ProxySettings {
@@ -81,12 +94,12 @@ impl ProxySettings {
             .unwrap_or_default()
             .split(',')
             .map(str::trim);
-        // hyper-util ignores ports, unlike curl, Go and the AWS CLI, so the entries for other ports are left out.
-        let of_port = |entry| {
+        // Unlike curl, Go and the AWS CLI, hyper-util ignores the port of an entry. So we leave out the entries for other ports.
+        let without_port = |entry| {
             split_port(entry).map_or(Some(entry), |(host, other)| (other == port).then_some(host))
         };
-        let hosts = Vec::from_iter(entries.filter_map(of_port));
-        // curl and the AWS CLI apply `*` to IP literals as well; hyper-util does not.
+        let hosts = Vec::from_iter(entries.filter_map(without_port));
+        // curl and the AWS CLI also apply `*` to IP addresses, and hyper-util does not.
         if hosts.contains(&"*") {
             return None;
         }
@@ -102,7 +115,7 @@ impl ProxySettings {
     }
 }
 
-/// Splits `host:port` or `[address]:port`; a bare IPv6 address has no port.
+/// Splits `host:port` or `[address]:port`. Returns `None` if there is no port, as in an IPv6 address without brackets.
 fn split_port(entry: &str) -> Option<(&str, u16)> {
     let (host, port) = entry.rsplit_once(':')?;
     let is_bare_address = host.contains(':') && !host.ends_with(']');
@@ -113,50 +126,56 @@ fn split_port(entry: &str) -> Option<(&str, u16)> {
     Some((host.trim_start_matches('[').trim_end_matches(']'), port))
 }
 
-/// The limit for the head of the proxy's answer, in bytes.
+/// The limit for the head of the proxy's answer to CONNECT, in bytes.
 const MAX_HEAD: usize = 8 * 1024;
 
-/// The proxy's answer to the name and password; `None` until the proxy has answered. Clones share it.
+/// The proxy's verdict on the user name and password: `Ok` if the proxy has accepted them, or the failure if it has refused them. `None` means that
+/// the proxy has not answered yet. Clones share the verdict.
 #[derive(Clone, Default)]
 pub struct ProxyLogin(Arc<Mutex<Option<Result<(), NetFailure>>>>);
 
 impl ProxyLogin {
-    /// Runs `action`, which sends the name and password of `proxy`, if any. Actions run one after the other until one has succeeded; after
-    /// status 407 no action runs.
+    /// Runs `action`, which sends the user name and password to `proxy` if its URL has them.
+    ///
+    /// Until the proxy has accepted the password, actions run one after the other, so each one may wait for the one before it. Then they run at the
+    /// same time. If the proxy answers with status 407 before it has accepted the password, no further action runs.
     ///
     /// # Errors
-    /// The errors of `action`, and [`NetFailure::Proxy`] again.
-    pub async fn run<T>(
+    /// The error of `action`, or the earlier [`Refusal::Proxy`].
+    pub async fn attempt<T>(
         &self,
         proxy: &Proxy,
         action: impl Future<Output = Result<T, NetFailure>>,
     ) -> Result<T, NetFailure> {
-        if proxy.intercept.basic_auth().is_none() {
+        if proxy.authorization().is_none() {
             return action.await;
         }
-        let mut answer = self.0.lock().await;
-        match &*answer {
+        let mut verdict = self.0.lock().await;
+        match &*verdict {
             Some(Err(rejected)) => return Err(rejected.clone()),
             Some(Ok(())) => {
-                drop(answer);
+                drop(verdict);
                 return action.await;
             }
             None => {}
         }
         let done = action.await;
-        *answer = match &done {
+        *verdict = match &done {
             Ok(_) => Some(Ok(())),
-            Err(rejected @ NetFailure::Proxy { .. }) => Some(Err(rejected.clone())),
+            Err(failure) if matches!(failure.error, FetchError::Refused(Refusal::Proxy { .. })) => {
+                Some(Err(failure.clone()))
+            }
             Err(_) => None,
         };
         done
     }
 }
 
-/// Asks `proxy` at the other end of `stream` for a tunnel. Of its answer only the status counts, so that no header hides status 407.
+/// Asks `proxy`, at the other end of `stream`, for a tunnel to the host of `to`. Only the status of the answer is parsed, so that even a malformed
+/// header doesn't hide status 407.
 ///
 /// # Errors
-/// [`NetFailure::Proxy`] for status 407, and [`NetFailure::BrokenProxy`] for any other answer than status 200.
+/// [`Refusal::Proxy`] for status 407, and an outage for every other status than 200, for an answer that isn't HTTP, or if the connection breaks.
 pub async fn open_tunnel<S: Read + Write + Unpin>(
     stream: S,
     to: &Uri,
@@ -168,48 +187,44 @@ pub async fn open_tunnel<S: Read + Write + Unpin>(
         to.port_u16().unwrap_or(443)
     );
     let mut request = format!("CONNECT {host} HTTP/1.1\r\nHost: {host}\r\n").into_bytes();
-    if let Some(authorization) = proxy.intercept.basic_auth() {
+    if let Some(authorization) = proxy.authorization() {
         request.extend([b"Proxy-Authorization: ", authorization.as_bytes(), b"\r\n"].concat());
     }
     request.extend(b"\r\n");
-    let broken = |error: std::io::Error| {
-        let why = error_text(&error);
-        proxy.unreachable(to, format!("the connection to {proxy} broke: {why}"))
-    };
+    let broken =
+        |error| proxy.with_remedy(NetFailure::from_exchange(error, &proxy.to_string()), to);
     let mut stream = TokioIo::new(stream);
     stream.write_all(&request).await.map_err(broken)?;
     let mut head = Vec::with_capacity(MAX_HEAD);
     loop {
         let count = stream.read_buf(&mut head).await.map_err(broken)?;
-        match status(&head) {
+        match status_digits(&head) {
             Some(b"407") => return Err(proxy.authentication_required()),
             Some(b"200") if head.windows(4).any(|end| end == b"\r\n\r\n") => {
                 return Ok(stream.into_inner());
             }
             Some(b"200") | None if count > 0 && head.len() < MAX_HEAD => {}
             Some(b"200" | b"") | None => {
-                let why =
-                    format!("the answer of {proxy} is incomplete, or not that of an HTTP proxy");
-                return Err(proxy.unreachable(to, why));
+                let why = format!("{proxy} sent an incomplete answer, or is not an HTTP proxy");
+                let failure = NetFailure::outage(OutageKind::Connection, &why, None);
+                return Err(proxy.with_remedy(failure, to));
             }
             Some(status) => {
-                let (does, remedy) = match status {
-                    b"403" => (
-                        "does not allow connections to",
-                        format!("have the proxy allow {host}"),
-                    ),
-                    _ => ("does not connect to", "check the proxy".to_owned()),
+                let shown = status.escape_ascii();
+                let why = format!("{proxy} does not connect to {host} (HTTP status {shown})");
+                let remedy = match status.starts_with(b"5") {
+                    true => "check the proxy's own connection and its DNS".to_owned(),
+                    false => format!("have the proxy allow {host}"),
                 };
-                let status = status.escape_ascii();
-                let why = format!("{proxy} {does} {host} (HTTP status {status})");
-                return Err(proxy.broken(to, why, &remedy));
+                let help = format!("{remedy}, or {}", advice_without_proxy(to));
+                return Err(NetFailure::outage(OutageKind::Connection, &why, None).help(help));
             }
         }
     }
 }
 
-/// The three digits of the status; empty if the answer is not HTTP, `None` before they are complete.
-fn status(head: &[u8]) -> Option<&[u8]> {
+/// Returns the three digits of the status. They are empty if the answer is not HTTP. Returns `None` while the answer is too short.
+fn status_digits(head: &[u8]) -> Option<&[u8]> {
     let (version, rest) = head.split_at_checked(9)?;
     let is_http = version.starts_with(b"HTTP/1.") && version.ends_with(b" ");
     if is_http { rest.get(..3) } else { Some(b"") }

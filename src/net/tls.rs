@@ -1,10 +1,22 @@
-//! The TLS client configuration: rustls' own verifier, over the roots that the user names or else over Mozilla's and then the system's.
+//! The TLS client configuration, and which root certificates are trusted.
+//!
+//! If the user names root certificates (`--ca-bundle`, AWS_CA_BUNDLE, the profile's `ca_bundle`, SSL_CERT_FILE or SSL_CERT_DIR), only these are
+//! trusted. Otherwise, Mozilla's roots are tried first, because they are compiled in. Only if they do not contain the issuer of a
+//! server's chain are the system's roots read and tried, as a company's proxy needs it:
+//!
+//! ```text
+//! does the user name roots? ─ yes ─▶ verify with these roots ──────────────────────▶ trusted, or refused
+//!            │ no
+//!            ▼
+//! verify with Mozilla's roots ─ unknown issuer ─▶ verify with the system's roots ──▶ trusted, or refused
+//!            └─ anything else ─────────────────────────────────────────────────────▶ trusted, or refused
+//! ```
+//!
+//! The verification itself is rustls' own. Every certificate is verified, and no option turns this off.
 
 use std::collections::HashMap;
-use std::ffi::OsStr;
 use std::iter;
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -17,33 +29,33 @@ use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore,
     SignatureScheme,
 };
-use rustls_native_certs::{CertificateResult, ErrorKind, load_certs_from_paths, load_native_certs};
+use rustls_native_certs::{ErrorKind, load_certs_from_paths, load_native_certs};
 
 use super::certificate::UnknownIssuer;
 use super::errors::NetFailure;
+use crate::model::answer::Refusal;
 use crate::model::options::KeyExchange;
 use crate::system::os_error;
 
-/// The root certificates that the user names. They count alone.
+/// The root certificates that the user names, and the key exchange. If the user names any root, no other one is trusted.
 #[derive(Clone, Debug)]
 pub struct TrustSettings {
-    /// `--ca-bundle`, else AWS_CA_BUNDLE, else the profile's `ca_bundle`. It counts before the other two.
+    /// The file of `--ca-bundle`, AWS_CA_BUNDLE or the profile's `ca_bundle`, in this order. If it is set, `environment` is ignored.
     pub bundle: Option<PathBuf>,
-    /// SSL_CERT_FILE
-    pub file: Option<PathBuf>,
-    /// SSL_CERT_DIR: directories, separated by colons.
-    pub directory: Option<PathBuf>,
+    /// The value of SSL_CERT_FILE or, without it, of SSL_CERT_DIR. It is only shown: rustls-native-certs reads both variables itself.
+    pub environment: Option<PathBuf>,
     /// `--key-exchange`
     pub key_exchange: KeyExchange,
 }
 
-/// The TLS client configuration. The roots are read when a connection first needs them.
+/// The TLS client configuration, which is made when a connection first needs it.
 pub struct Tls {
     settings: TrustSettings,
     config: OnceLock<Result<Arc<ClientConfig>, NetFailure>>,
 }
 
 impl Tls {
+    /// Keeps the settings. Nothing is read before the first call of [`Self::config`].
     pub fn new(settings: TrustSettings) -> Self {
         Self {
             settings,
@@ -51,6 +63,11 @@ impl Tls {
         }
     }
 
+    /// Returns the configuration. The first call makes it, and reads the files with the root certificates that the user names, which blocks the
+    /// thread. Later calls return the same configuration, or the same error.
+    ///
+    /// # Errors
+    /// When the root certificates that the user names can't be read or used, or when rustls doesn't offer TLS.
     pub fn config(&self) -> Result<Arc<ClientConfig>, NetFailure> {
         self.config
             .get_or_init(|| client_config(&self.settings))
@@ -58,8 +75,13 @@ impl Tls {
     }
 }
 
-/// TLS 1.2 and 1.3, and X25519MLKEM768 as the first group, unless the key exchange is classical. HTTP/1.1 only: with HTTP/2 all requests
-/// would share one connection, and wait for its packets.
+/// Makes the configuration: TLS 1.2 and 1.3, with X25519MLKEM768 as the first group unless the key exchange is classical. Reads the root certificates
+/// that the user names.
+///
+/// The configuration offers only HTTP/1.1. With HTTP/2, all requests would share one connection, and wait for each other's packets.
+///
+/// # Errors
+/// The same as those of [`Tls::config`].
 fn client_config(settings: &TrustSettings) -> Result<Arc<ClientConfig>, NetFailure> {
     let verifier = match named_roots(settings)? {
         Some(named) => Verifier::new(verifier(named)?, None),
@@ -77,7 +99,7 @@ fn client_config(settings: &TrustSettings) -> Result<Arc<ClientConfig>, NetFailu
     let builder = ClientConfig::builder_with_provider(Arc::new(offered))
         .with_safe_default_protocol_versions();
     let builder = builder
-        .map_err(|error| NetFailure::Trust(format!("TLS is not available: {error}")))?
+        .map_err(|error| Refusal::TrustStore(format!("TLS is not available: {error}")))?
         .dangerous();
     let mut config = builder
         .with_custom_certificate_verifier(Arc::new(verifier))
@@ -88,80 +110,79 @@ fn client_config(settings: &TrustSettings) -> Result<Arc<ClientConfig>, NetFailu
     Ok(Arc::new(config))
 }
 
+/// Returns the cryptography of aws-lc.
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
+/// Returns rustls' verifier over these roots.
+///
+/// # Errors
+/// When the store is empty.
 fn verifier(roots: RootCertStore) -> Result<Arc<WebPkiServerVerifier>, NetFailure> {
     let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider()).build();
     verifier.map_err(|error| {
-        NetFailure::Trust(format!("the root certificates cannot be used: {error}"))
+        Refusal::TrustStore(format!("the root certificates cannot be used: {error}")).into()
     })
 }
 
-/// Reads the roots that the user names. A missing directory of several is no error, as in OpenSSL.
+/// Reads the roots that the user names. Returns `None` if the user doesn't name any. As in OpenSSL, one of several directories may be missing.
 ///
 /// # Errors
-/// When there is no root in what the user names.
+/// When no root can be read.
 fn named_roots(settings: &TrustSettings) -> Result<Option<RootCertStore>, NetFailure> {
-    let file = settings.bundle.as_deref().or(settings.file.as_deref());
-    let list = settings
-        .directory
-        .as_deref()
-        .filter(|_| settings.bundle.is_none());
-    let Some(named) = file.or(list) else {
-        return Ok(None);
+    let (named, found) = match (&settings.bundle, &settings.environment) {
+        (Some(bundle), _) => (bundle, load_certs_from_paths(Some(bundle), None)),
+        (None, Some(environment)) => (environment, load_native_certs()),
+        (None, None) => return Ok(None),
     };
-    let mut found = load_certs_from_paths(file, None);
-    let directories = list
-        .into_iter()
-        .flat_map(|list| list.as_os_str().as_bytes().split(|byte| *byte == b':'));
-    for directory in directories
-        .filter(|name| !name.is_empty())
-        .map(OsStr::from_bytes)
-    {
-        let CertificateResult { certs, errors, .. } =
-            load_certs_from_paths(None, Some(Path::new(directory)));
-        found.certs.extend(certs);
-        found.errors.extend(errors);
-    }
-    let roots = parsed(found.certs);
+    let roots = root_store(found.certs);
     if roots.is_empty() {
         let why = match found.errors.into_iter().next().map(|error| error.kind) {
             Some(ErrorKind::Io { inner, path }) => {
-                let (path, why) = (path.display(), os_error::text(&inner));
-                format!("the root certificates in {path} cannot be read: {why}")
+                let (path, why) = (path.display().to_string(), os_error::io_error_text(&inner));
+                // Text of a PEM file isn't shown, because somebody may have pasted a file with a private key instead of its path.
+                match path.contains('\n') || path.contains("-----") {
+                    true => format!("the root certificates cannot be read: {why}"),
+                    false => format!("the root certificates in {path} cannot be read: {why}"),
+                }
             }
             Some(_) | None => {
                 let path = named.display();
                 format!("{path} does not contain a root certificate (PEM) that can be used")
             }
         };
-        return Err(NetFailure::Trust(why));
+        return Err(Refusal::TrustStore(why).into());
     }
     Ok(Some(roots))
 }
 
-fn parsed(certificates: Vec<CertificateDer<'_>>) -> RootCertStore {
+/// Returns a store with the certificates that can be parsed, and skips the others.
+fn root_store(certificates: Vec<CertificateDer<'_>>) -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(certificates);
     roots
 }
 
-/// rustls' verifier over the first roots, and over the system's for a chain whose issuer these do not know.
+/// Verifies a chain with the first roots, and with the system's roots if the first do not contain its issuer.
 ///
-/// It remembers the chain that it last verified for each name: the connections of a launch have the same, and two of the three RSA
-/// verifications of a handshake are the chain's. The third, of the handshake's own signature, is made for each connection.
+/// It remembers the last verified chain of each host name, because the connections of a launch all get the same chain. This saves two of the
+/// three RSA verifications of a handshake. The third one is the handshake's own signature, which is verified for each connection.
 #[derive(Debug)]
 struct Verifier {
     first: Arc<dyn ServerCertVerifier>,
-    /// `None` with roots that the user names.
-    system: Option<OnceLock<SystemRoots>>,
+    /// The verifier with the system's roots, which are read when they are first needed. The inner option is `None` if the system doesn't have any
+    /// roots, and the outer one is `None` if the user names roots.
+    system: Option<OnceLock<Option<Arc<WebPkiServerVerifier>>>>,
     chains: Mutex<HashMap<ServerName<'static>, VerifiedChain>>,
 }
 
 impl Verifier {
-    fn new(first: Arc<dyn ServerCertVerifier>, system: Option<OnceLock<SystemRoots>>) -> Self {
+    /// Creates a verifier that does not remember any chain yet.
+    fn new(
+        first: Arc<dyn ServerCertVerifier>,
+        system: Option<OnceLock<Option<Arc<WebPkiServerVerifier>>>>,
+    ) -> Self {
         Self {
             first,
             system,
@@ -170,37 +191,14 @@ impl Verifier {
     }
 }
 
-/// The time for which a chain counts as verified.
+/// The time for which a verified chain is remembered.
 const CHAIN_AGE: Duration = Duration::from_secs(60);
 
-/// A chain that was verified for a name.
+/// A chain that was verified for a host name, and when.
 #[derive(Debug)]
 struct VerifiedChain {
     certificates: Vec<CertificateDer<'static>>,
     time: UnixTime,
-}
-
-/// The system's bundle and directory of certificates, read when they are first needed.
-#[derive(Debug)]
-struct SystemRoots {
-    /// `None` if there is no root in them.
-    verifier: Option<Arc<WebPkiServerVerifier>>,
-    /// The first error of reading them.
-    error: String,
-}
-
-impl SystemRoots {
-    fn read() -> Self {
-        let CertificateResult { certs, errors, .. } = load_native_certs();
-        let error = errors
-            .first()
-            .map(|error| format!("; reading the system's roots failed: {error}"))
-            .unwrap_or_default();
-        Self {
-            verifier: verifier(parsed(certs)).ok(),
-            error,
-        }
-    }
 }
 
 impl ServerCertVerifier for Verifier {
@@ -226,17 +224,16 @@ impl ServerCertVerifier for Verifier {
         let mut verified = self
             .first
             .verify_server_cert(leaf, others, server, ocsp, now);
-        let system = self
-            .system
-            .as_ref()
-            .filter(|_| is_unknown_issuer(&verified));
-        let system = system.map(|system| system.get_or_init(SystemRoots::read));
-        if let Some(verifier) = system.and_then(|system| system.verifier.as_ref()) {
-            verified = verifier.verify_server_cert(leaf, others, server, ocsp, now);
+        if let Some(system) = &self.system
+            && is_unknown_issuer(&verified)
+        {
+            let read = || verifier(root_store(load_native_certs().certs)).ok();
+            if let Some(system) = system.get_or_init(read) {
+                verified = system.verify_server_cert(leaf, others, server, ocsp, now);
+            }
         }
         if is_unknown_issuer(&verified) {
-            let unknown =
-                UnknownIssuer::new(leaf, others, system.map_or("", |system| &system.error));
+            let unknown = UnknownIssuer::new(leaf, others);
             return Err(CertificateError::Other(OtherError(Arc::new(unknown))).into());
         }
         let verified = verified?;
@@ -278,6 +275,7 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
+/// True if the roots do not contain the chain's issuer.
 fn is_unknown_issuer(verified: &Result<ServerCertVerified, rustls::Error>) -> bool {
     matches!(
         verified,
@@ -293,7 +291,7 @@ mod tests {
 
     use super::*;
 
-    /// Counts the chains that it verifies, and trusts the leaf `good`. No handshake follows.
+    /// Counts the chains that it verifies, and trusts only the leaf `good`. It is never used for a whole handshake.
     #[derive(Debug, Default)]
     struct CountingVerifier(AtomicUsize);
 

@@ -1,62 +1,50 @@
-//! Warnings about the cache: entries that cannot be used, and answers that take AWS's place.
+//! The warnings about the cache.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::backend::cached::CacheNotice;
-use crate::model::answer::{CachedAnswer, Fetched};
-use crate::report::record::{Record, age};
-use crate::report::rotation::some_of;
+use crate::model::answer::Fetched;
+use crate::report::record::{Record, age, grouped};
 
-/// Returns the warnings about the cache: first each answer that takes the place of AWS's, grouped by the reason, then entries that cannot
-/// be used.
-pub fn cache_warnings(directory: &Path, notices: &[CacheNotice], fetched: &Fetched) -> Vec<Record> {
-    let mut covering = BTreeMap::new();
+/// Returns the warnings about values that come from the cache, because requests failed. Failures with the same reason share a warning, and each
+/// value has a note.
+fn fallback_warnings(fetched: &Fetched) -> Vec<Record> {
+    let mut replaced = Vec::new();
     for (locator, answer) in fetched {
-        let Ok(document) = answer else { continue };
-        let Some(CachedAnswer {
-            age: since,
-            covers: Some(failure),
-        }) = &document.cached
-        else {
-            continue;
-        };
-        let version = match &document.version_id {
-            Some(id) => format!(" (version {id})"),
-            None => String::new(),
-        };
-        let (name, age) = (locator.noun(), age(since.as_secs()));
-        let problem = failure.error.problem();
-        let before = failure.error.before_secret();
-        let (.., names, notes) = covering.entry(problem.text.clone()).or_insert((
-            problem,
-            before,
-            Vec::new(),
-            Vec::new(),
-        ));
-        notes.push(format!("the cached value of {name} is {age} old{version}"));
-        names.push(name);
+        if let Ok(document) = answer
+            && let Some(cached) = &document.cached
+            && let Some(failure) = &cached.replaces
+        {
+            let version = match &document.version_id {
+                Some(id) => format!(" (version {id})"),
+                None => String::new(),
+            };
+            let (name, age) = (locator.noun(), age(cached.age.as_secs()));
+            let note = format!("the cached value of {name} is {age} old{version}");
+            replaced.push((failure.error.sentence(), note));
+        }
     }
-    let mut unusable: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for CacheNotice { locator, what } in notices {
-        unusable.entry(what).or_default().push(locator.noun());
-    }
+
     let mut records = Vec::new();
-    for (problem, before, names, notes) in covering.into_values() {
-        let reason = match before {
-            None => problem.text,
-            Some(before) => format!("{before}{} {}", some_of(&names), problem.text),
-        };
-        let detail = problem.detail;
+    for (reason, notes) in grouped(replaced) {
+        let text = format!("{reason}, so the cache is used");
         records.push(Record {
             notes,
-            aws_says: problem.aws_says.map(|text| text + &detail),
-            ..Record::warning(format!("{reason}, so the cache is used"))
+            ..Record::warning(text)
         });
     }
-    for (what, entries) in unusable {
-        let directory = directory.display();
-        let text = format!("a cached value in \"{directory}\" {what}");
+    records
+}
+
+/// Returns the warnings about the cache in `directory`: first those about values that come from it, and then those about entries that can't
+/// be used.
+pub fn cache_warnings(directory: &Path, notices: &[CacheNotice], fetched: &Fetched) -> Vec<Record> {
+    let mut records = fallback_warnings(fetched);
+    let unusable = notices
+        .iter()
+        .map(|notice| (&notice.what, notice.locator.noun()));
+    for (what, entries) in grouped(unusable) {
+        let text = format!("a cached value in \"{}\" {what}", directory.display());
         records.push(Record {
             entries,
             ..Record::warning(text)

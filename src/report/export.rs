@@ -1,21 +1,23 @@
-//! The formats of `export`: functions from resolved variables to a text, or to the reason why a format cannot hold a value.
+//! The formats of `export`.
+//!
+//! What goes in are the variables that a launch would set. What comes out is text that the reader of the format turns into exactly the same values,
+//! or the reason why the format can't hold a value. The comment of each writer says for which reader it was written.
 
 use std::os::unix::ffi::OsStrExt;
 
-use serde::Serializer;
-
 use crate::input::cli::ExportFormat;
-use crate::model::entry::FilePlace;
+use crate::model::entry::FileLocation;
 use crate::model::environment::{Limits, variable_problem};
 use crate::model::outcome::{FileValue, Outcomes, Variable};
 use crate::model::problem::{Impact, Problem};
 use crate::model::secret_value::SecretValue;
 
-/// The longest line that Docker, Podman and the kubelet read, without its line feed: `bufio.MaxScanTokenSize` is 64 KiB with it.
+/// The longest line that Docker, Podman and the kubelet read, without its line feed. `bufio.MaxScanTokenSize` is 64 KiB with the line feed.
 const LONGEST_LINE: usize = 64 * 1024 - 1;
 
-/// Returns the variables that a launch would set, in its order: values, then paths of files, but for files in memory, which end with the
-/// process that made them, and for values that no variable can hold.
+/// Returns the variables that a launch would set, in the order of a launch: first those with a value, then those with the path of a file.
+///
+/// Leaves out files in memory, because they end with the process that makes them, and values that no variable can hold.
 pub fn variables(outcomes: &Outcomes, limits: Limits) -> Vec<Variable<'_>> {
     let mut variables = Vec::from_iter(outcomes.variables());
     variables.retain(|variable| variable_problem(*variable, limits).is_none());
@@ -23,7 +25,7 @@ pub fn variables(outcomes: &Outcomes, limits: Limits) -> Vec<Variable<'_>> {
         target, subject, ..
     } in outcomes.files()
     {
-        if let (Some(name), FilePlace::Path(path)) = (&target.env, &target.place) {
+        if let (Some(name), FileLocation::Path(path)) = (&target.env, &target.location) {
             variables.push(Variable {
                 name,
                 value: path.as_os_str().as_bytes(),
@@ -34,44 +36,39 @@ pub fn variables(outcomes: &Outcomes, limits: Limits) -> Vec<Variable<'_>> {
     variables
 }
 
-/// Writes variables in a format.
+/// Returns the text of the variables in a format.
 ///
 /// # Errors
-/// An error for each variable whose value the format cannot hold.
+/// A problem for each variable that the format can't hold.
 pub fn export(
     variables: &[Variable<'_>],
     format: ExportFormat,
 ) -> Result<SecretValue, Vec<Problem>> {
-    let mut text = Vec::new();
-    let errors = match format {
-        ExportFormat::Shell => {
-            variables
-                .iter()
-                .for_each(|variable| write_shell(*variable, &mut text));
-            Vec::new()
-        }
-        ExportFormat::Dotenv => write_each(variables, |variable| write_dotenv(variable, &mut text)),
-        ExportFormat::Docker => write_each(variables, |variable| write_docker(variable, &mut text)),
-        ExportFormat::Kubernetes => {
-            write_each(variables, |variable| write_kubernetes(variable, &mut text))
-        }
-        ExportFormat::Github => write_each(variables, |variable| write_github(variable, &mut text)),
+    let write: fn(Variable<'_>, &mut Vec<u8>) -> Result<(), Problem> = match format {
+        ExportFormat::Shell => |variable, text| {
+            write_shell(variable, text);
+            Ok(())
+        },
+        ExportFormat::Dotenv => write_dotenv,
+        ExportFormat::Docker => write_docker,
+        ExportFormat::Kubernetes => write_kubernetes,
+        ExportFormat::Github => write_github,
+        ExportFormat::Json => write_json,
         // Masks are made of all values, not of variables.
-        ExportFormat::GithubMasks => Vec::new(),
-        ExportFormat::Json => {
-            let mut members = Vec::with_capacity(variables.len());
-            let errors = write_each(variables, |variable| {
-                // JSON text must be UTF-8 (RFC 8259, 8.1).
-                members.push((variable.name.as_str(), utf8(variable, "JSON")?));
-                Ok(())
-            });
-            // Writing to memory does not fail.
-            let _ = serde_json::Serializer::pretty(&mut text).collect_map(members);
-            text.push(b'\n');
-            errors
-        }
+        ExportFormat::GithubMasks => |_, _| Ok(()),
     };
-    // Wiped when dropped, also if an error follows.
+    let mut text = Vec::new();
+    let mut errors = Vec::new();
+    for variable in variables {
+        if let Err(problem) = write(*variable, &mut text) {
+            errors.push(problem.for_entry(variable.subject.clone(), Impact::Undelivered));
+        }
+    }
+    if format == ExportFormat::Json {
+        let end: &[u8] = if text.is_empty() { b"{}\n" } else { b"\n}\n" };
+        text.extend_from_slice(end);
+    }
+    // This value is wiped when it is dropped, also if there is an error.
     let text = SecretValue::new(text);
     if errors.is_empty() {
         Ok(text)
@@ -80,39 +77,43 @@ pub fn export(
     }
 }
 
-/// Writes each variable, and returns the errors.
-fn write_each<'v>(
-    variables: &[Variable<'v>],
-    mut write: impl FnMut(Variable<'v>) -> Result<(), Problem>,
-) -> Vec<Problem> {
-    let mut errors = Vec::new();
-    for variable in variables {
-        if let Err(problem) = write(*variable) {
-            errors.push(problem.of(variable.subject.clone(), Impact::Undelivered));
-        }
-    }
-    errors
+/// Writes a variable as a member of a JSON object, whose end the caller writes.
+///
+/// # Errors
+/// When the value isn't UTF-8.
+fn write_json(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
+    // JSON text must be UTF-8 (RFC 8259, 8.1).
+    let value = utf8(variable, "JSON")?;
+    let start: &[u8] = if text.is_empty() { b"{\n  " } else { b",\n  " };
+    text.extend_from_slice(start);
+    // Writing to memory does not fail.
+    let _ = serde_json::to_writer(&mut *text, variable.name.as_str());
+    text.extend_from_slice(b": ");
+    let _ = serde_json::to_writer(text, value);
+    Ok(())
 }
 
-/// Writes a variable for `docker run --env-file` and `podman run --env-file`: one `NAME=value` for each line, without quotes or escapes.
+/// The remedy for a value that a file for Docker can't hold.
+const DOCKER_HELP: &str =
+    "start docker with secrets-exec, as in secrets-exec [OPTIONS] -- docker run --env NAME IMAGE";
+
+/// Writes a variable for `docker run --env-file` and `podman run --env-file`: a line `NAME=value` without quotes or escapes.
 ///
-/// Both read the file with Go's `bufio.Scanner` (docker/cli `pkg/kvfile`, podman `pkg/env`) and trim a line at its start only, where the
-/// name is. Docker refuses a file that is not UTF-8.
+/// Both programs read the file with Go's `bufio.Scanner` (docker/cli `pkg/kvfile`, podman `pkg/env`) and trim only the start of a line,
+/// where the name is. Docker refuses a file that isn't UTF-8.
 fn write_docker(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
     let value = utf8(variable, "Docker's --env-file")?;
     let length = variable.name.as_str().len() + 1 + value.len();
-    if value.contains('\n') {
+    if value.contains('\n') || value.ends_with('\r') {
         return Err(unfit(
             "the value contains a line break, but Docker's --env-file has one line for each variable",
-        ));
-    } else if value.ends_with('\r') {
-        return Err(unfit(
-            "the value ends with a carriage return, which Docker removes when it reads an --env-file",
-        ));
+        )
+        .help(format!("add encode: base64 to the variable, or {DOCKER_HELP}")));
     } else if length > LONGEST_LINE {
         return Err(unfit(&format!(
             "the variable and its name have {length} bytes together, but a line of Docker's --env-file can have at most {LONGEST_LINE}"
-        )));
+        ))
+        .help(DOCKER_HELP));
     }
     for part in [variable.name.as_str(), "=", value, "\n"] {
         text.extend_from_slice(part.as_bytes());
@@ -120,11 +121,14 @@ fn write_docker(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
     Ok(())
 }
 
-/// Writes a variable for `fileKeyRef` of a pod: `NAME='value'`, in which every character but the quote is literal, line feeds too
+/// Writes a variable for `fileKeyRef` of a pod: `NAME='value'`, in which every character except the quote is literal, even a line feed
 /// (<https://kubernetes.io/docs/tasks/inject-data-application/define-environment-variable-via-file>).
 ///
-/// The kubelet (`pkg/kubelet/util/env`) reads the file with Go's `bufio.Scanner`, which drops a carriage return at the end of a line and
-/// fails for the whole file at a line that is too long. It treats an empty value as a missing key.
+/// The kubelet (`pkg/kubelet/util/env`) reads the file with Go's `bufio.Scanner`. It drops a carriage return at the end of a line, and rejects the
+/// whole file if one line is too long. It treats an empty value as a missing key.
+///
+/// # Errors
+/// When the value isn't UTF-8, or when the kubelet wouldn't read the same value from the file.
 fn write_kubernetes(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
     let value = utf8(variable, "a file for `fileKeyRef`")?;
     let start = text.len();
@@ -149,8 +153,8 @@ fn write_kubernetes(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Pr
     Err(Problem::configuration(why).help(help))
 }
 
-/// Writes a variable for the file that GITHUB_ENV names: `NAME<<DELIMITER`, the value, and the delimiter on a line of its own. The runner reads it
-/// with `SetEnvFileCommand` in `FileCommandManager`.
+/// Writes a variable for the file that GITHUB_ENV names: `NAME<<DELIMITER`, the value, and the delimiter on a line of its own. The runner
+/// reads it with `SetEnvFileCommand` in `FileCommandManager`.
 ///
 /// # Errors
 /// When the runner refuses the name, or the value isn't UTF-8.
@@ -162,7 +166,7 @@ fn write_github(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
         return Err(Problem::configuration(why).help("rename the variable, or leave it out"));
     }
     let value = utf8(variable, "the file of GITHUB_ENV")?;
-    // A value that contained the delimiter could set other variables.
+    // If the delimiter were in the value, the value could set other variables.
     let mut delimiter = String::new();
     while delimiter.is_empty() || value.contains(&delimiter) {
         delimiter = format!("secrets-exec-{:032x}", fastrand::u128(..));
@@ -176,7 +180,7 @@ fn write_github(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
 /// Returns a value as text, for a format whose files must be UTF-8.
 ///
 /// # Errors
-/// When it is not UTF-8.
+/// When the value isn't UTF-8.
 fn utf8<'a>(variable: Variable<'a>, format: &str) -> Result<&'a str, Problem> {
     str::from_utf8(variable.value).map_err(|_| {
         Problem::configuration(format!(
@@ -186,12 +190,13 @@ fn utf8<'a>(variable: Variable<'a>, format: &str) -> Result<&'a str, Problem> {
     })
 }
 
-/// Returns the reason that a format of one line for each variable cannot hold a value.
+/// Returns the problem for a value that a format for `.env` files can't hold.
 fn unfit(why: &str) -> Problem {
-    Problem::configuration(why).help("use --format shell or json")
+    Problem::configuration(why)
+        .help("let secrets-exec start the program, or use --format shell or json")
 }
 
-/// Adds a value, in which an escape stands for each such byte.
+/// Adds a value to the text, with each occurrence of the byte `escaped` replaced by `escape`.
 pub fn push_escaped(text: &mut Vec<u8>, value: &[u8], escaped: u8, escape: &[u8]) {
     for byte in value {
         text.extend_from_slice(if *byte == escaped {
@@ -202,20 +207,20 @@ pub fn push_escaped(text: &mut Vec<u8>, value: &[u8], escaped: u8, escape: &[u8]
     }
 }
 
-/// Writes a variable for a `.env` file that python-dotenv, with its default interpolation, and Node's dotenv read as the same values.
+/// Writes a variable for a `.env` file that python-dotenv (with its default interpolation) and Node's dotenv both read as the same value.
 ///
-/// The two parsers don't share a syntax, so each value gets the first of three forms that both of them read as that value:
+/// The two parsers disagree about the syntax, so each value gets the first of three forms that both of them read correctly:
 ///
 /// | form | python-dotenv (`parser.py`, from 0.21) | Node's dotenv (`main.js`, from 15) |
 /// |---|---|---|
 /// | `'…'` | `\\` and `\'` are escapes | literal |
 /// | `"…"` | `\` before any of `\'"abfnrtv` is an escape | `\n` and `\r` are escapes |
-/// | bare | literal, to the end of the line without blanks | the same, or to the first `#` |
+/// | bare | literal, up to the end of the line, without the blanks at its ends | the same, but only up to the first `#` |
 ///
-/// Both read a carriage return in the file as a line feed, so one can only be the escape `\r`.
+/// Both read a carriage return in the file as a line feed, so a carriage return in a value has to be the escape `\r`.
 ///
 /// # Errors
-/// When the two parsers read each form of the value differently.
+/// When the value isn't UTF-8, or when the two parsers read every form of it differently.
 fn write_dotenv(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
     let quote = dotenv_quote(variable)?;
     text.extend_from_slice(variable.name.as_str().as_bytes());
@@ -227,7 +232,10 @@ fn write_dotenv(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
     Ok(())
 }
 
-/// Returns the quote around a value; nothing for the bare form.
+/// Returns the quote to write around a value. The quote is empty for the bare form.
+///
+/// # Errors
+/// When the two parsers read every form of the value differently, or when the value isn't UTF-8.
 fn dotenv_quote(variable: Variable<'_>) -> Result<&'static [u8], Problem> {
     let value = utf8(variable, "a .env file")?;
     if value.contains("${") {
@@ -247,7 +255,8 @@ fn dotenv_quote(variable: Variable<'_>) -> Result<&'static [u8], Problem> {
     }
 }
 
-/// True if there is a backslash before one of `escaped`, before the closing quote, or before a carriage return, which is written `\r`.
+/// True if the value contains a backslash before one of the characters in `escaped`, before its end (where the closing quote follows), or
+/// before a carriage return, which is written as `\r`.
 fn has_escape(value: &str, escaped: &str) -> bool {
     value
         .match_indices('\\')
@@ -257,8 +266,9 @@ fn has_escape(value: &str, escaped: &str) -> bool {
         })
 }
 
-/// True for a line without blanks at its ends, quotes at its start, comments, and characters that either reader may take for white
-/// space: JavaScript's has U+FEFF, Python's some control characters.
+/// True if a value survives without quotes. Such a value is one line that doesn't begin or end with a blank, doesn't begin with a quote, and contains
+/// neither `#` nor a character that either reader may take for white space. (JavaScript's white space includes U+FEFF, and Python's some control
+/// characters.)
 fn is_bare(value: &str) -> bool {
     !value.is_empty()
         && !value.contains(needs_quotes)
@@ -266,22 +276,21 @@ fn is_bare(value: &str) -> bool {
         && !value.ends_with(' ')
 }
 
+/// True if a bare value can't contain this character.
 fn needs_quotes(c: char) -> bool {
     c == '#' || c == '\u{feff}' || c.is_control() || (c != ' ' && c.is_whitespace())
 }
 
 /// Writes the command that sets a variable, for `eval` in sh, bash, dash, zsh and ksh.
 ///
-/// Values are in single quotes, in which every byte but `'` is literal (POSIX.1-2024, XCU 2.2.2). Quoting crates also use double
-/// quotes, adjacent quotes or bare bytes: bash takes a backslash in double quotes for half of a character in locales such as
-/// zh_CN.GBK, so that a value could run commands, and zsh reads `''` as a quote with the option RC_QUOTES. With its option
-/// CSH_JUNKIE_QUOTES zsh allows no line feed in any quotes, so that such a value is a syntax error there.
+/// Values are in single quotes, in which every byte except `'` is literal (POSIX.1-2024, XCU 2.2.2). The quoting crates also use double
+/// quotes, adjacent quotes or bare bytes, which isn't safe everywhere. In a locale such as zh_CN.GBK, bash takes a backslash in double
+/// quotes for half of a character, so a value could run commands. With the option RC_QUOTES, zsh reads `''` as a quote. With
+/// CSH_JUNKIE_QUOTES, zsh doesn't allow a line feed in any quotes, so such a value is a syntax error there.
 ///
-/// An assignment to a name that a shell keeps for itself is refused, ignored, or evaluated as an arithmetic expression, which can run
-/// commands (`RANDOM='a[$(id)]'`). `tests/peers` compares the lists with the shells.
-///
-/// Of a name that shells reserve, the command does nothing in those shells: they would refuse it and end the `eval`, or evaluate
-/// the value, which can run commands.
+/// If a shell keeps a name for itself, it refuses the assignment and ends the `eval`, ignores the assignment, or evaluates the value as an
+/// arithmetic expression, which can run commands (`RANDOM='a[$(id)]'`). The command therefore does nothing in a shell that reserves the
+/// name. `tests/peers` compares the lists of names with the shells.
 fn write_shell(variable: Variable<'_>, text: &mut Vec<u8>) {
     let shells = shells_that_reserve(variable);
     if !shells.is_empty() {
@@ -298,13 +307,13 @@ fn write_shell(variable: Variable<'_>, text: &mut Vec<u8>) {
     text.extend_from_slice(b"'\n");
 }
 
-/// Returns the warning about a variable that some shells do not let be set.
+/// Returns the warning about a variable that some shells don't let a script set, or `None` if every shell does.
 pub fn shell_warning(variable: Variable<'_>) -> Option<String> {
     let shells: Vec<_> = shells_that_reserve(variable)
         .iter()
         .map(|shell| shell.name)
         .collect();
-    let why = "because these shells use the name for themselves";
+    let why = "because the name is reserved there";
     (!shells.is_empty()).then(|| {
         format!(
             "{} won't be set in {}, {why}",
@@ -314,14 +323,14 @@ pub fn shell_warning(variable: Variable<'_>) -> Option<String> {
     })
 }
 
-/// A shell with variables of its own.
+/// A shell that keeps variables for itself.
 #[derive(Debug, PartialEq, Eq)]
 struct Shell {
     name: &'static str,
     /// The variable by which a script recognizes the shell.
     version: &'static str,
-    /// The variables that cannot be set to every value. The variable of the version is one, since commands are
-    /// guarded by it. Separated by blanks.
+    /// The variables that can't be set to every value, separated by blanks. The variable with the version is one of them, because the
+    /// commands depend on it.
     names: &'static str,
 }
 
@@ -338,7 +347,8 @@ static SHELLS: [Shell; 3] = [
     Shell {
         name: "zsh",
         version: "ZSH_VERSION",
-        // USERNAME, UID and the like change the user of the shell, if it may; ARGV0 is the first argument of each command.
+        // Setting USERNAME, UID and similar variables changes the user of the shell, if it may. ARGV0 is the first argument of each
+        // command.
         names: "\
             ARGC ARGV0 COLUMNS EGID EPOCHREALTIME EPOCHSECONDS ERRNO EUID FUNCNEST GID HISTCHARS HISTCMD HISTSIZE \
             KEYBOARD_HACK KEYTIMEOUT LINENO LINES LISTMAX MAILCHECK OPTIND PPID RANDOM SAVEHIST SECONDS SHLVL \
@@ -360,7 +370,7 @@ static SHELLS: [Shell; 3] = [
     },
 ];
 
-/// Returns the shells that do not let a variable be set to every value.
+/// Returns the shells in which a variable can't be set to every value.
 fn shells_that_reserve(variable: Variable<'_>) -> Vec<&'static Shell> {
     let name = variable.name.as_str();
     SHELLS

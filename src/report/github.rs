@@ -1,5 +1,5 @@
-//! The commands that hide values in the log of a GitHub job. `ActionCommandManager` in the runner's source acts on a line of output that starts
-//! with `::`.
+//! The commands that hide values in the log of a GitHub job. GitHub's runner (`ActionCommandManager` in its source) treats a line of output
+//! that starts with `::` as a command.
 
 use std::collections::BTreeSet;
 
@@ -9,11 +9,11 @@ use super::rotation::some_of;
 use crate::model::outcome::Outcomes;
 use crate::model::secret_value::SecretValue;
 
-/// The fewest characters of a line that is masked. A shorter mask would hide parts of unrelated words in the log.
+/// The length of the shortest line that is masked. A shorter mask would hide parts of unrelated words in the log.
 const SHORTEST_MASK: usize = 4;
 
-/// Returns a command for each line of each value that was read, and a warning about lines that are too short. Literals aren't masked, since
-/// a word such as `info` would disappear from every log.
+/// Returns an `::add-mask::` command for each line of each value that was read, and a warning if lines are too short to be masked. Literals
+/// aren't masked, because a word such as `info` would disappear from every log.
 pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
     let mut masked = BTreeSet::new();
     let mut unmasked = Vec::new();
@@ -28,7 +28,7 @@ pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
             has_short_line |= (1..SHORTEST_MASK).contains(&length);
             if length >= SHORTEST_MASK && masked.insert(line) {
                 text.extend_from_slice(b"::add-mask::");
-                // The runner decodes %0A, %0D and %25. A line has no line feed and no carriage return.
+                // The runner decodes %0A, %0D and %25. A line contains neither a line feed nor a carriage return.
                 push_escaped(&mut text, line, b'%', b"%25");
                 text.push(b'\n');
             }

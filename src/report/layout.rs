@@ -1,5 +1,7 @@
-//! The layout of records: lines of text for people, and objects of JSON for `--log-format json`. No other code decides where the parts of a
+//! The layout of records: lines of text for people, and JSON objects for `--log-format json`. No other module decides where the parts of a
 //! record go.
+//!
+//! Everything is escaped here, so that a name from AWS or a file can't move the cursor or change the direction of writing.
 
 use std::time::SystemTime;
 
@@ -10,17 +12,17 @@ use crate::model::quoting::escaped;
 
 const PREFIX: &str = "secrets-exec: ";
 
-/// The medium that shows the lines of records.
+/// The place where the lines of records are shown.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Screen {
-    /// A file, a pipe or a collector of logs: every line has the prefix, so that lines can be filtered.
+    /// A file, a pipe or a log collector. Every line has the prefix, so that logs can be filtered.
     Log,
-    /// A terminal: only the first line of a record has the prefix, and an empty line comes before every error but the first.
+    /// A terminal. Only the first line of a record has the prefix, and a blank line separates errors.
     Terminal { has_colours: bool },
 }
 
-/// Returns the lines of records. The headline of a record comes first. Below it, indented, are the entries, the notes, the message of AWS
-/// and the remedy.
+/// Returns the lines of records. A record begins with its headline. The lines below it are indented: the entries, the notes, AWS's message
+/// and the help.
 pub fn lines(records: &[Record], screen: Screen) -> String {
     let mut lines = String::new();
     for (at, record) in records.iter().enumerate() {
@@ -50,7 +52,7 @@ pub fn lines(records: &[Record], screen: Screen) -> String {
     lines
 }
 
-/// Returns the line that a terminal with this number of columns shows during a long wait. The line is cut off before the last column.
+/// Returns the progress line for a terminal of this width. The text is cut off before the last column, so that the line never wraps.
 pub fn progress_line(text: &str, columns: usize, has_colours: bool) -> String {
     let room = columns.saturating_sub(PREFIX.len() + "note: ".len() + 1);
     headline(
@@ -60,7 +62,8 @@ pub fn progress_line(text: &str, columns: usize, has_colours: bool) -> String {
     )
 }
 
-/// Returns the first line of a record, with its prefix and label, without a line feed. Colours also make the quoted names of an error bold.
+/// Returns the first line of a record with its prefix and label, but without a line feed. With colours, the quoted names in an error are
+/// bold.
 fn headline(kind: Label, text: &str, screen: Screen) -> String {
     let text = escaped(text);
     let is_bold = screen == Screen::Terminal { has_colours: true } && kind == Label::Error;
@@ -72,20 +75,24 @@ fn headline(kind: Label, text: &str, screen: Screen) -> String {
     format!("{PREFIX}{}{text}", label(kind, screen))
 }
 
-/// Returns a text whose quoted parts are bold.
+/// Makes the text between quotes bold, with the escape sequences of a terminal.
 fn with_bold_names(text: &str) -> String {
-    let mut parts = text.split('"');
-    let mut bold = parts.next().unwrap_or_default().to_owned();
-    while let Some(name) = parts.next() {
-        match parts.next() {
-            Some(rest) => bold += &format!("\"\x1b[1m{name}\x1b[0m\"{rest}"),
-            None => bold += &format!("\"{name}"),
+    let mut bold = String::new();
+    // Every second part is between quotes. The quotes themselves stay as they are.
+    for (index, part) in text.split('"').enumerate() {
+        if index > 0 {
+            bold.push('"');
+        }
+        if index % 2 == 1 {
+            bold += &format!("\x1b[1m{part}\x1b[0m");
+        } else {
+            bold += part;
         }
     }
     bold
 }
 
-/// Returns a label with a blank at its end; nothing for a summary.
+/// Returns a label, followed by a blank. The last line of a report doesn't have one.
 fn label(label: Label, screen: Screen) -> String {
     let name = label.name();
     match (label, screen) {
@@ -97,15 +104,17 @@ fn label(label: Label, screen: Screen) -> String {
     }
 }
 
-/// Returns an object for each record. A program that reads the log has one object for each thing to mend, and needs only `level` to sort them.
+/// Returns a JSON object for each record. All parts of an error are in the same object, so a log collector shows one entry for each thing
+/// to fix.
 pub fn objects(records: impl IntoIterator<Item = Record>) -> Vec<Map<String, Value>> {
     let now = SystemTime::now();
     let records = records.into_iter();
-    records.map(|record| object(record, now)).collect()
+    records.map(|record| record_object(record, now)).collect()
 }
 
-fn object(record: Record, now: SystemTime) -> Map<String, Value> {
-    // Collectors of logs sort by these levels.
+/// Returns the JSON object of a record. Fields that don't apply are left out.
+fn record_object(record: Record, now: SystemTime) -> Map<String, Value> {
+    // Log collectors filter by these levels. They know `info`, but not `note`. The level of a summary is `error`.
     let level = match record.label {
         Label::Error | Label::Summary | Label::Warning => record.label.name(),
         Label::Note | Label::Help => "info",
@@ -115,13 +124,14 @@ fn object(record: Record, now: SystemTime) -> Map<String, Value> {
             "time",
             humantime::format_rfc3339_millis(now).to_string().into(),
         ),
-        // The command's own lines share the stream.
+        // The command writes to the same stream.
         ("logger", "secrets-exec".into()),
         ("level", level.into()),
         ("event", record.event.into()),
         ("message", record.message.into()),
     ];
     members.extend(record.details);
+    // AWS's message doesn't have a member of its own. It is the last note.
     let aws_says = record.aws_says.map(|text| format!("AWS says: {text}"));
     for (name, texts) in [
         ("entries", record.entries),
@@ -138,12 +148,15 @@ fn object(record: Record, now: SystemTime) -> Map<String, Value> {
         .collect()
 }
 
-/// Escapes the texts of a record: a version id or a path may hold characters that change what a terminal shows.
-fn escaped_value(value: Value) -> Value {
+/// Escapes the texts in a JSON value. A version id or a path may contain characters that change what a terminal shows.
+pub fn escaped_value(value: Value) -> Value {
     match value {
         Value::String(text) => escaped(&text).into(),
         Value::Array(items) => items.into_iter().map(escaped_value).collect(),
-        // No value is an object.
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => value,
+        Value::Object(members) => members
+            .into_iter()
+            .map(|(name, value)| (name, escaped_value(value)))
+            .collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value,
     }
 }

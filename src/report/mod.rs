@@ -1,7 +1,28 @@
-//! Renders problems as records and an exit status, and prints them.
+//! Turns problems into records, and prints them.
 //!
-//! A record keeps its message, entries, notes and remedies apart until `layout` makes lines or JSON of it, which `terminal` prints.
-//! `notices` has the records of warnings and waits; `provenance` those of `--verbose`; `rotation` those of supervision.
+//! What goes in are problems from all stages, and facts about a launch. What comes out are lines for people or JSON objects, and an exit
+//! status:
+//!
+//! ```text
+//! problems ── Report: grouped by reason ──▶┐          ┌─▶ lines ───┐
+//!                                          ├─▶ Record ┤            ├─▶ standard error
+//! facts ───── notices, provenance, … ─────▶┘          └─▶ objects ─┘
+//!                                              `layout`              `terminal`
+//! ```
+//!
+//! These words have a fixed meaning:
+//!
+//! - A *problem* is an error, worded where it was found (`model/problem`).
+//! - A *report* has the problems that end a command.
+//! - A *record* is everything that is printed about one thing: an error, a warning or a note.
+//! - A *notice* is a record that isn't an error. `--quiet` hides it.
+//! - *Findings* are the results of `check`, which are printed on standard output.
+//!
+//! A [`Record`] keeps its message, entries, notes and help apart, so that no code has to take the text of a message to pieces. `layout` is the only
+//! place that decides where these parts go, and `terminal` is the only place that prints. `notices` makes warnings and notes, `provenance` the notes
+//! of `--verbose`, and `rotation` the records about a command that runs under `--on-rotation`.
+//!
+//! No record may contain the value of a secret.
 
 pub mod cache;
 pub mod check;
@@ -15,19 +36,21 @@ pub mod rotation;
 pub mod terminal;
 
 pub use notices::{
-    bug, disk_notices, empty_values, interrupted, local_notice, overdue, plain_templates, trace,
-    unexpanded, unexpanded_arguments, waiting,
+    bug_error, disk_warnings, empty_key_warnings, empty_value_warning, interruption_error,
+    local_warning, overdue_problem, plain_template_warnings, trace_note,
+    unexpanded_argument_warnings, unexpanded_warnings, waiting_text,
 };
-pub use provenance::{provenance, secret_notes, total_note};
+pub use provenance::{provenance_notes, secret_notes, total_note};
 pub use record::{Label, Record};
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::model::plan::EntryId;
 use crate::model::problem::{Impact, Problem, Status};
 use crate::system::waiting::interruptibly;
+use record::{counted, grouped};
 
-/// The problems of a launch; empty if the command can run.
+/// The problems of a launch. If there aren't any, the command can run.
 #[derive(Debug, Default)]
 pub struct Report {
     problems: Vec<Problem>,
@@ -57,8 +80,8 @@ impl Extend<Problem> for Report {
 }
 
 impl Report {
-    /// Creates the report of values that could not be read or delivered, with what follows from them and from every other value in it.
-    pub fn of_values(
+    /// Creates the report about values that could not be read or delivered. `consequence` is a sentence: `the command "node" was not started`.
+    pub fn from_values(
         problems: impl IntoIterator<Item = (EntryId, Problem)>,
         consequence: impl Into<String>,
     ) -> Self {
@@ -69,12 +92,12 @@ impl Report {
         }
     }
 
-    /// Returns the value of `result`, or adds its errors.
+    /// Returns the value of `result`. If `result` is an error, adds its problems to the report and returns `None`.
     pub fn value_of<T>(&mut self, result: Result<T, Vec<Problem>>) -> Option<T> {
         result.map_err(|problems| self.extend(problems)).ok()
     }
 
-    /// Adds another report, whose consequence becomes that of both.
+    /// Adds the problems of another report, and takes over its consequence if it has one.
     pub fn append(&mut self, other: Self) {
         self.extend(other.problems);
         self.consequence = other.consequence.or(self.consequence.take());
@@ -88,24 +111,28 @@ impl Report {
         self.problems.is_empty()
     }
 
+    /// Turns the report into a result, so that a caller can leave with `?`.
+    ///
     /// # Errors
     /// The report itself, unless it is empty.
     pub fn into_result(self) -> Result<(), Self> {
         if self.is_empty() { Ok(()) } else { Err(self) }
     }
 
-    /// Prints the errors and the summary, and returns the exit status, which the records have in JSON. A termination signal ends this
-    /// process even while the text of a long report is still being made.
+    /// Prints the errors and the last line of the report, and returns the exit status. JSON objects have the status, too. Waits while the reader of
+    /// standard error doesn't read.
+    ///
+    /// A termination signal ends this process even while the text of a long report is still being made.
     pub fn print(&self) -> u8 {
         let exit_status = self.exit_status();
         interruptibly(|| {
             let records = self.records().into_iter();
-            terminal::print(records.map(|record| record.with("status", exit_status)));
+            terminal::print_always(records.map(|record| record.with("status", exit_status)));
         });
         exit_status
     }
 
-    /// Returns the errors and, after several errors, the summary.
+    /// Returns the errors and, if there are several, the last line that counts the missing values.
     pub fn records(&self) -> Vec<Record> {
         let mut records = self.errors();
         if records.len() > 1 {
@@ -114,77 +141,49 @@ impl Report {
         records
     }
 
-    /// Returns a record for each reason. Entries that share a reason share its record.
+    /// Returns a record for each reason. Entries with the same reason share a record.
     pub fn errors(&self) -> Vec<Record> {
-        let groups = self.groups();
-        groups
+        // A problem without a group gets a record of its own.
+        let problems = self.problems.iter().enumerate();
+        let keyed = problems.map(|(at, problem)| match problem.group_key() {
+            Some(key) => ((Some(key), 0), problem),
+            None => ((None, at), problem),
+        });
+        grouped(keyed)
             .iter()
-            .filter_map(|group| error_record(group))
+            .filter_map(|(_, problems)| error_record(problems))
             .collect()
     }
 
-    /// Returns the problems of each record, in the order of the first of them. A problem without a group has a record of its own.
-    fn groups(&self) -> Vec<Vec<&Problem>> {
-        let mut groups: Vec<Vec<&Problem>> = Vec::new();
-        let mut positions = BTreeMap::new();
-        for problem in &self.problems {
-            let next = groups.len();
-            let position = match problem.group() {
-                Some(group) => *positions.entry(group).or_insert(next),
-                None => next,
-            };
-            if position == next {
-                groups.push(Vec::new());
-            }
-            groups[position].push(problem);
-        }
-        groups
-    }
-
-    /// Returns the highest exit status of all problems.
+    /// Returns the highest exit status of the problems. For an empty report, returns the status for a bug, because no command ends with one.
     pub fn exit_status(&self) -> u8 {
         let status = self.problems.iter().map(|problem| problem.status).max();
         status.unwrap_or(Status::Bug) as u8
     }
 
-    /// Returns the consequence with the number of missing values; `None` if no value is missing.
+    /// Returns the last line of the report: the consequence, and the number of values that the command doesn't get. Returns `None` if the report
+    /// doesn't have a consequence, or if no problem concerns a value.
     fn summary(&self) -> Option<Record> {
         let consequence = self.consequence.as_ref()?;
-        let unread = self.count_entries(Impact::Unread);
-        let mismatched = self.count_entries(Impact::Mismatched);
-        let undelivered = self.count_entries(Impact::Undelivered);
-        let values = |count, one, several| match count {
-            0 => None,
-            1 => Some(format!("1 value {one}")),
-            _ => Some(format!("{count} values {several}")),
+        // A template that needs several missing secrets is one missing value.
+        let mut entries = BTreeSet::new();
+        let mut are_missing = true;
+        for problem in &self.problems {
+            if problem.impact != Impact::None {
+                entries.extend(&problem.entries);
+                are_missing &= problem.impact == Impact::Unread;
+            }
+        }
+        let values = match (entries.len(), are_missing) {
+            (0, _) => return None,
+            (count, true) => counted(count, "value is missing", "values are missing"),
+            (count, false) => counted(count, "value can't be used", "values can't be used"),
         };
-        let reasons = [
-            values(unread, "is missing", "are missing"),
-            values(
-                mismatched,
-                "doesn't match its pattern",
-                "don't match their patterns",
-            ),
-            values(undelivered, "can't be delivered", "can't be delivered"),
-        ];
-        let reasons = Vec::from_iter(reasons.into_iter().flatten()).join(" and ");
-        (!reasons.is_empty()).then(|| Record::summary(format!("{consequence}, because {reasons}")))
-    }
-
-    /// Returns the number of different entries: a template may lack several secrets.
-    fn count_entries(&self, impact: Impact) -> usize {
-        let problems = self
-            .problems
-            .iter()
-            .filter(|problem| problem.impact == impact);
-        problems
-            .flat_map(|problem| &problem.entries)
-            .collect::<BTreeSet<_>>()
-            .len()
+        Some(Record::summary(format!("{consequence}, because {values}")))
     }
 }
 
-/// Returns the record of problems that share their reason; `None` without a problem.
+/// Returns the record about problems with the same reason. Returns `None` if there aren't any.
 fn error_record(problems: &[&Problem]) -> Option<Record> {
     let first = *problems.first()?;
     let secrets: BTreeSet<&str> = problems
@@ -198,7 +197,7 @@ fn error_record(problems: &[&Problem]) -> Option<Record> {
         for entry in &problem.entries {
             variables.push(entry.label.as_str());
             let entry = entry.to_string();
-            // The headline or the reference may name the secret already.
+            // The line names the secret, unless the headline or the entry's reference names it already.
             entries.push(match &problem.about {
                 Some(about)
                     if (secrets.len() > 1 || about.before.is_none())
@@ -235,7 +234,7 @@ fn error_record(problems: &[&Problem]) -> Option<Record> {
     })
 }
 
-/// Returns the first problem with the missing keys of all of them in its headline: the remedy is then the list of the existing keys.
+/// Returns the first problem. If several keys are missing, its headline names all of them, and its help lists the keys that exist.
 fn with_all_missing_keys(first: &Problem, problems: &[&Problem]) -> Problem {
     let missing = problems
         .iter()

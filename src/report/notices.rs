@@ -1,4 +1,4 @@
-//! Lines other than failures (warnings, waits), and the lines of a process that ends at once.
+//! The records of warnings and notes, and the last line of a process that ends early.
 
 use std::ffi::OsStr;
 use std::panic::PanicHookInfo;
@@ -11,21 +11,21 @@ use crate::model::entry::{Origin, Subject};
 use crate::model::env_name::EnvName;
 use crate::model::environment::CommandLine;
 use crate::model::outcome::{Fate, Outcomes};
-use crate::model::plan::{Plan, ValueSource};
+use crate::model::plan::{Plan, ValueSource, variable_help};
 use crate::model::problem::Problem;
 use crate::time::Waiting;
 
-/// The notice of `--local`.
-pub fn local_notice(path: &Path) -> Record {
+/// Returns the warning that `--local` is in use.
+pub fn local_warning(path: &Path) -> Record {
     Record::warning(format!(
         "secrets are read from {}, not from AWS (--local)",
         path.display()
     ))
 }
 
-/// The text for the log, the terminal and the service manager about a long wait, which may last for `left`. The last reason comes first, in
-/// case a terminal cuts the text off.
-pub fn waiting(status: &Waiting, left: Duration) -> String {
+/// Returns the text about a long wait, for the log, the terminal and the service manager. The wait may last for `left`. The last error
+/// comes first, because a terminal may cut off the end.
+pub fn waiting_text(status: &Waiting, left: Duration) -> String {
     let left = humantime::format_duration(Duration::from_secs(left.as_secs_f64().ceil() as u64));
     let waiting = format!("waiting up to {left} for {}", names(status));
     match &status.reason {
@@ -34,9 +34,9 @@ pub fn waiting(status: &Waiting, left: Duration) -> String {
     }
 }
 
-/// The line that a signal leaves.
-pub fn interrupted(signal: &'static str, after: Duration, status: &Waiting) -> Record {
-    /// The limit in characters: a write of less than PIPE_BUF (4,096) bytes to a pipe with room does not block.
+/// Returns the line about a termination signal that ends this process.
+pub fn interruption_error(signal: &'static str, after: Duration, status: &Waiting) -> Record {
+    /// The limit in characters. A pipe with room for PIPE_BUF (4,096) bytes takes the line without blocking.
     const LONGEST: usize = 1_000;
     let seconds = after.as_secs_f64();
     let reason = match &status.reason {
@@ -52,6 +52,7 @@ pub fn interrupted(signal: &'static str, after: Duration, status: &Waiting) -> R
         .with("signal", signal)
 }
 
+/// Lists what the process is waiting for.
 fn names(status: &Waiting) -> String {
     match (status.awaited.as_slice(), status.others) {
         ([], _) => "a file or a template".to_owned(),
@@ -60,13 +61,13 @@ fn names(status: &Waiting) -> String {
     }
 }
 
-/// A line of `-vv`.
-pub fn trace(event: &str) -> Record {
+/// Returns the note that is a line of `-vv`.
+pub fn trace_note(event: &str) -> Record {
     Record::note(event).event("trace")
 }
 
-/// The problem of a deadline that passes while a file or a computation blocks the process.
-pub fn overdue(status: &Waiting) -> Problem {
+/// Returns the problem for a worker that doesn't come back after the deadline, because a file or a computation blocks it.
+pub fn overdue_problem(status: &Waiting) -> Problem {
     let awaited = if status.awaited.is_empty() {
         String::new()
     } else {
@@ -79,21 +80,21 @@ pub fn overdue(status: &Waiting) -> Problem {
     Problem::temporary(error).help(help)
 }
 
-/// The warnings about files whose values are written to a disk.
-pub fn disk_notices<'a>(
+/// Returns a warning for each file that is written to a disk.
+pub fn disk_warnings<'a>(
     files: impl Iterator<Item = (&'a Path, &'a Origin)>,
 ) -> impl Iterator<Item = Record> {
     files.map(|(path, origin)| {
         let path = path.display();
         Record::warning(format!(
-            "\"{path}\" ({origin}) is on a disk, where the value stays"
+            "\"{path}\" ({origin}) is on a disk, so the value may stay there after the command ends"
         ))
         .with_help("use a path on tmpfs, for example under /run")
     })
 }
 
-/// The warning about values that were read and are empty, if there are some.
-pub fn empty_values(outcomes: &Outcomes) -> Option<Record> {
+/// Returns the warning about values that were read and are empty, or `None` if there aren't any.
+pub fn empty_value_warning(outcomes: &Outcomes) -> Option<Record> {
     let empty = outcomes
         .list
         .iter()
@@ -103,20 +104,37 @@ pub fn empty_values(outcomes: &Outcomes) -> Option<Record> {
     (!subjects.is_empty()).then(|| Record::warning(text))
 }
 
-/// The warnings about entries that hold `${NAME}` and keep it.
-pub fn unexpanded(plan: &Plan) -> impl Iterator<Item = Record> {
-    plan.unexpanded().map(|subject| {
+/// Returns a warning for each entry whose value contains a literal `${NAME}`. The name is shown only if the launch sets such a variable.
+pub fn unexpanded_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
+    plan.unexpanded().map(|(subject, name)| {
+        let (name, help) = match plan.variables.get(name) {
+            Some(variable) => (name, variable_help(variable, &plan.aliases)),
+            None => ("NAME", "write {{ env.NAME }}".to_owned()),
+        };
         Record::warning(format!(
-            "the value of {subject} contains ${{NAME}}, which secrets-exec doesn't expand"
+            "the value of {subject} contains ${{{name}}}, which secrets-exec doesn't expand"
         ))
-        .with_help("to insert a variable, write { template: \"… {{ env.NAME }} …\" }")
+        .with_help(format!("to insert a variable into a template, {help}"))
     })
 }
 
-/// The warnings about templates in which nothing is Jinja. Those with `${NAME}` have a warning already.
-pub fn plain_templates(plan: &Plan) -> impl Iterator<Item = Record> {
-    let unexpanded: Vec<&Subject> = plan.unexpanded().collect();
-    plan.values().filter_map(move |(entry, source)| {
+/// Returns a warning for each reference such as `prod/db:`, whose key may have been a variable that isn't set.
+pub fn empty_key_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
+    let entries = plan.value_entries().map(|(entry, _)| &entry.subject);
+    let ends_in_colon =
+        |subject: &&Subject| subject.reference().is_some_and(|text| text.ends_with(':'));
+    entries.filter(ends_in_colon).map(|subject| {
+        Record::warning(format!(
+            "{subject} gets the whole secret, because no key follows the colon"
+        ))
+        .with_help("if the key comes from a shell variable, the variable isn't set; otherwise, remove the colon")
+    })
+}
+
+/// Returns a warning for each template without any Jinja. A template with `${NAME}` gets the warning about that instead.
+pub fn plain_template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
+    let unexpanded: Vec<&Subject> = plan.unexpanded().map(|(subject, _)| subject).collect();
+    plan.value_entries().filter_map(move |(entry, source)| {
         let ValueSource::Template { template, .. } = source else {
             return None;
         };
@@ -125,7 +143,7 @@ pub fn plain_templates(plan: &Plan) -> impl Iterator<Item = Record> {
             return None;
         }
         let text = format!(
-            "the value of {} is the text of the template, which has neither {{{{ nor {{%",
+            "the template of {} is used as plain text, because it contains neither {{{{ nor {{%",
             entry.subject
         );
         let help = "to use a secret, write {{ ALIAS.KEY }}; for plain text, write `value` instead of `template`";
@@ -133,11 +151,12 @@ pub fn plain_templates(plan: &Plan) -> impl Iterator<Item = Record> {
     })
 }
 
-/// The programs that expand variables in their arguments: shells, and gettext's envsubst, whose argument lists what to replace.
+/// The programs that expand variables in their arguments: shells, and gettext's envsubst, whose argument lists the variables to replace.
 const EXPANDING_PROGRAMS: &str = "ash bash busybox csh dash envsubst fish ksh mksh sh tcsh zsh";
 
-/// The warnings about arguments of the command that are only a variable of this launch, unless the command expands variables itself.
-pub fn unexpanded_arguments(outcomes: &Outcomes, command: &CommandLine) -> Vec<Record> {
+/// Returns a warning for each argument of the command that consists only of a variable that this launch sets, such as `$DB_PASSWORD`. There are no
+/// warnings if the command is a shell or another program that expands variables itself.
+pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) -> Vec<Record> {
     let program = Path::new(command.program()).file_name();
     let mut expanding = EXPANDING_PROGRAMS.split(' ').map(OsStr::new);
     if expanding.any(|name| program == Some(name)) {
@@ -161,24 +180,21 @@ pub fn unexpanded_arguments(outcomes: &Outcomes, command: &CommandLine) -> Vec<R
     warnings
 }
 
-/// Returns the name in an argument that is `$NAME`, `${NAME}` or Kubernetes' `$(NAME)`.
+/// Returns the name in an argument such as `$NAME`, `${NAME}` or Kubernetes' `$(NAME)`, or `None` if the argument doesn't begin with `$`.
 fn variable_in(argument: &str) -> Option<&str> {
     let name = argument.strip_prefix('$')?;
-    let in_brackets = [('{', '}'), ('(', ')')]
-        .iter()
-        .find_map(|(open, close)| name.strip_prefix(*open)?.strip_suffix(*close));
-    Some(in_brackets.unwrap_or(name))
+    Some(name.trim_matches(['{', '}', '(', ')']))
 }
 
-/// The line for a panic: its position, without its message, which may contain a value.
-pub fn bug(panic: &PanicHookInfo<'_>) -> Record {
-    let place = panic
+/// Returns the line about a panic: the place in the source, but not the message, which may contain a value.
+pub fn bug_error(panic: &PanicHookInfo<'_>) -> Record {
+    let location = panic
         .location()
-        .map(|place| format!(" at {}:{}", place.file(), place.line()))
+        .map(|location| format!(" at {}:{}", location.file(), location.line()))
         .unwrap_or_default();
     let version = env!("CARGO_PKG_VERSION");
     Record::error(format!(
-        "this is a bug in secrets-exec {version}{place}; please report it"
+        "this is a bug in secrets-exec {version}{location}; please report it"
     ))
     .event("bug")
 }

@@ -1,15 +1,13 @@
-//! The notes of `--verbose`: each secret with its version, its region and the variables that it gives, the values that come from no secret, and
-//! what the resolution took.
+//! The notes of `--verbose`: which secret gives which variables, in which version and from which region; how many values are literals; and
+//! how long everything took.
 
-use std::collections::HashMap;
-
-use super::record::{Record, age};
+use super::record::{Record, age, counted, grouped};
 use crate::model::answer::{Document, Fetched};
 use crate::model::outcome::{EntryOutcome, Fate, Outcomes};
-use crate::model::reference::{Locator, SecretRef, Store};
+use crate::model::reference::{Locator, Store};
 
-/// Returns the notes about all values of a launch.
-pub fn provenance(outcomes: &Outcomes, fetched: &Fetched) -> Vec<Record> {
+/// Returns the notes about all values of a launch, with one about the whole resolution at the end.
+pub fn provenance_notes(outcomes: &Outcomes, fetched: &Fetched) -> Vec<Record> {
     let mut records = secret_notes(outcomes, fetched);
     records.extend(literals_note(outcomes));
     for outcome in &outcomes.list {
@@ -36,42 +34,29 @@ pub fn provenance(outcomes: &Outcomes, fetched: &Fetched) -> Vec<Record> {
 
 /// Returns a note for each secret or parameter that gives a value, in the order of the entries.
 pub fn secret_notes(outcomes: &Outcomes, fetched: &Fetched) -> Vec<Record> {
-    let mut secrets: Vec<(&Locator, Option<&str>, Vec<&EntryOutcome>)> = Vec::new();
-    let mut positions = HashMap::new();
-    for (outcome, _) in outcomes.values() {
-        let parameter_name = outcome.parameter_name.as_deref();
-        for SecretRef { locator, .. } in outcome.read_from() {
-            let position = *positions
-                .entry((locator, parameter_name))
-                .or_insert(secrets.len());
-            if position == secrets.len() {
-                secrets.push((locator, parameter_name, Vec::new()));
-            }
-            let given = &mut secrets[position].2;
-            // A template may read several keys of the secret.
-            if given.last().is_none_or(|last| last.id != outcome.id) {
-                given.push(outcome);
-            }
-        }
-    }
-
+    let values = outcomes.values().flat_map(|(outcome, _)| {
+        let reads = outcome.read_from().iter();
+        reads.map(move |read| ((&read.locator, outcome.parameter_name.as_deref()), outcome))
+    });
     let mut records = Vec::new();
-    for (locator, parameter_name, given) in secrets {
+    for ((locator, parameter_name), mut given) in grouped(values) {
+        // A value is only made if every document was fetched, so this always finds one.
         let Some(Ok(answer)) = fetched.get(locator) else {
             continue;
         };
-        let labels = given.iter().map(|outcome| outcome.subject.label.as_str());
-        let with_remark = |outcome: &&EntryOutcome| match outcome.remark() {
-            Some(remark) => format!("{} ({remark})", outcome.subject.label),
-            None => outcome.subject.label.clone(),
-        };
-        let shown: Vec<String> = given.iter().map(with_remark).collect();
-        let source = source(locator, parameter_name, answer);
-        let version = &answer.part(parameter_name).unwrap_or(answer).version_id;
+        // A composed value may use several keys of the same secret, and two aliases of a template may stand for the same secret.
+        given.dedup_by_key(|outcome| outcome.id);
+        let labels = Vec::from_iter(given.iter().map(|outcome| outcome.subject.label.as_str()));
+        let source = described_source(locator, parameter_name, answer);
+        // A parameter below a path has a version of its own.
+        let version = &answer
+            .versioned(parameter_name)
+            .unwrap_or(answer)
+            .version_id;
         records.push(
-            Record::note(format!("{source} gives {}", shown.join(", ")))
+            Record::note(format!("{source} gives {}", labels.join(", ")))
                 .event("resolved")
-                .with("variables", labels.collect::<Vec<_>>())
+                .with("variables", labels)
                 .with(
                     "secret",
                     locator.written_id() + parameter_name.unwrap_or_default(),
@@ -82,7 +67,7 @@ pub fn secret_notes(outcomes: &Outcomes, fetched: &Fetched) -> Vec<Record> {
     records
 }
 
-/// Returns the note about the values that are written in a declaration or in a variable; `None` without any.
+/// Returns the note about values that are written in a declaration or in a variable, or `None` if there aren't any.
 fn literals_note(outcomes: &Outcomes) -> Option<Record> {
     let is_literal = |outcome: &EntryOutcome| outcome.reads.is_empty() && !outcome.is_default();
     let values = outcomes.values();
@@ -90,21 +75,17 @@ fn literals_note(outcomes: &Outcomes) -> Option<Record> {
     let labels: Vec<&str> = literals
         .map(|(outcome, _)| outcome.subject.label.as_str())
         .collect();
-    let text = match labels.len() {
-        0 => return None,
-        1 => "1 value is a literal".to_owned(),
-        count => format!("{count} values are literals"),
-    };
-    Some(
-        Record::note(text)
-            .event("resolved")
-            .with("variables", labels),
-    )
+    if labels.is_empty() {
+        return None;
+    }
+    let text = counted(labels.len(), "value is a literal", "values are literals");
+    let note = Record::note(text).event("resolved");
+    Some(note.with("variables", labels))
 }
 
-/// Returns the note about the whole resolution; `None` if nothing was resolved.
+/// Returns the note about reading the secrets and resolving the plan. Returns `None` if there was nothing to read.
 pub fn total_note(outcomes: &Outcomes, fetched: &Fetched) -> Option<Record> {
-    if outcomes.elapsed.is_zero() {
+    if fetched.is_empty() {
         return None;
     }
     let answers = Vec::from_iter(fetched.values().flatten());
@@ -112,17 +93,14 @@ pub fn total_note(outcomes: &Outcomes, fetched: &Fetched) -> Option<Record> {
         .iter()
         .filter(|answer| answer.cached.is_some())
         .count();
-    let counted =
-        |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     let (values, secrets) = (outcomes.values().count(), answers.len());
     let (milliseconds, requests) = (outcomes.elapsed.as_millis() as u64, outcomes.requests);
-    let [value, secret, request] = [
-        (values, "value"),
-        (secrets, "secret"),
-        (requests, "request"),
-    ]
-    .map(|(count, what)| counted(count, what));
-    let text = format!("{value} of {secret} in {milliseconds} ms, {request}");
+    let text = format!(
+        "{} of {} in {milliseconds} ms, {}",
+        counted(values, "value", "values"),
+        counted(secrets, "secret", "secrets"),
+        counted(requests, "request", "requests"),
+    );
     let record = Record::note(text)
         .event("resolution")
         .with("values", values)
@@ -133,9 +111,10 @@ pub fn total_note(outcomes: &Outcomes, fetched: &Fetched) -> Option<Record> {
     Some(record)
 }
 
-/// Describes a secret or parameter, its version, and where it was read: `the secret "prod/db" (version …, stage AWSCURRENT, us-east-1)`.
-fn source(locator: &Locator, parameter_name: Option<&str>, answer: &Document) -> String {
-    let document = answer.part(parameter_name).unwrap_or(answer);
+/// Returns the description of a secret or parameter with its version and where it was read: `the secret "prod/db" (version …, stage AWSCURRENT,
+/// us-east-1)`.
+fn described_source(locator: &Locator, parameter_name: Option<&str>, answer: &Document) -> String {
+    let document = answer.versioned(parameter_name).unwrap_or(answer);
     let mut facts = Vec::new();
     facts.extend(
         document
@@ -158,7 +137,7 @@ fn source(locator: &Locator, parameter_name: Option<&str>, answer: &Document) ->
         facts.push(format!(
             "instead of {} ({})",
             passed.region,
-            passed.outage.text()
+            passed.outage.sentence()
         ));
     }
     if let Some(cached) = &answer.cached {

@@ -1,24 +1,30 @@
-//! A record of a report: a labelled message with its entries, notes and remedies, and for JSON an event with details.
+//! A record: an error, a warning or a note with everything that belongs to it.
+//!
+//! A record is one JSON object, or one or more lines of text. The parts that only JSON has are called details.
+
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// The kind of a record or of a line of its text, by which logs can be filtered.
+/// The label of a record, or of a line below its headline.
 ///
-/// The number is that of its colour in SGR (ECMA-48).
+/// The number of a variant is its colour in SGR (ECMA-48).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Label {
-    /// A reason that the command does not run.
+    /// A reason why the command can't run.
     Error = 31,
     Warning = 33,
-    /// A fact.
+    /// A fact that may be of interest.
     Note = 34,
-    /// A remedy.
+    /// The remedy for an error or a warning.
     Help = 36,
-    /// The last line of a report about several errors. It doesn't have a label.
+    /// The last line of a report about several errors. Text shows it without a label.
     Summary = 0,
 }
 
 impl Label {
+    /// Returns the word for this label. The text format begins a line with it, except for a summary. In JSON, it is the `level` of errors and
+    /// warnings, and the `event` of a record that has no other one.
     pub fn name(self) -> &'static str {
         match self {
             Self::Error => "error",
@@ -30,22 +36,23 @@ impl Label {
     }
 }
 
-/// An error, a warning or a note with all that belongs to it: one object of JSON, one or more lines of text.
+/// An error, a warning or a note. No part of it contains the value of a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     pub label: Label,
+    /// The headline.
     pub message: String,
-    /// The name of the event in JSON.
+    /// The `event` of the JSON object.
     pub event: &'static str,
-    /// The members of the object in JSON that text does not have.
+    /// The members that only the JSON object has.
     pub details: Vec<(&'static str, Value)>,
-    /// The variables, files or credentials that share an error.
+    /// The variables, files or credentials that the record is about.
     pub entries: Vec<String>,
     pub notes: Vec<String>,
-    /// The message of AWS.
+    /// AWS's own message.
     pub aws_says: Option<String>,
     pub help: Option<String>,
-    /// True if the text format has it only with `--verbose`.
+    /// True if text shows the record only with `--verbose`.
     pub is_detail: bool,
 }
 
@@ -66,6 +73,7 @@ impl Record {
         Self::new(Label::Summary, message).event("summary")
     }
 
+    /// Creates a record with only a headline. Its event is the name of the label.
     fn new(label: Label, message: impl Into<String>) -> Self {
         Self {
             label,
@@ -80,20 +88,20 @@ impl Record {
         }
     }
 
-    /// Names the event.
+    /// Sets the name of the event in JSON.
     #[must_use]
     pub fn event(self, event: &'static str) -> Self {
         Self { event, ..self }
     }
 
-    /// Adds a detail.
+    /// Adds a member to the JSON object.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
         self.details.push((name, value.into()));
         self
     }
 
-    /// Adds a detail if there is one.
+    /// Adds a member to the JSON object, if there is a value.
     #[must_use]
     pub fn with_some(self, name: &'static str, value: Option<impl Into<Value>>) -> Self {
         match value {
@@ -102,7 +110,7 @@ impl Record {
         }
     }
 
-    /// Adds a remedy.
+    /// Sets the help.
     #[must_use]
     pub fn with_help(self, help: impl Into<String>) -> Self {
         Self {
@@ -111,7 +119,7 @@ impl Record {
         }
     }
 
-    /// Leaves the record out of the text format unless `--verbose` is given.
+    /// Hides the record in text unless `--verbose` is given.
     #[must_use]
     pub fn detail(self) -> Self {
         Self {
@@ -121,7 +129,27 @@ impl Record {
     }
 }
 
-/// Returns a duration in its largest unit: `45s`, `3m`, `36h`, `12d`, `4y`.
+/// Returns a number and its noun, in the singular or plural: `1 value is missing` or `2 values are missing`.
+pub fn counted(count: usize, one: &str, several: &str) -> String {
+    let noun = if count == 1 { one } else { several };
+    format!("{count} {noun}")
+}
+
+/// Groups items by key. Groups are in the order of their first items, and the items of a group keep their order.
+pub fn grouped<K: Ord + Clone, T>(items: impl IntoIterator<Item = (K, T)>) -> Vec<(K, Vec<T>)> {
+    let mut groups: Vec<(K, Vec<T>)> = Vec::new();
+    let mut positions = BTreeMap::new();
+    for (key, item) in items {
+        let position = *positions.entry(key.clone()).or_insert(groups.len());
+        if position == groups.len() {
+            groups.push((key, Vec::new()));
+        }
+        groups[position].1.push(item);
+    }
+    groups
+}
+
+/// Returns a duration in its largest unit: `45s`, `3m`, `36h`, `12d` or `4y`.
 pub fn age(seconds: u64) -> String {
     const MINUTE: u64 = 60;
     const HOUR: u64 = 60 * MINUTE;

@@ -1,27 +1,28 @@
-//! Records of a launch that polls: what has changed, and why the values cannot be read or used.
+//! The records about polls: what has changed, and why the values can't be read or used.
 
 use std::time::SystemTime;
 
-use super::record::{Label, Record};
+use super::record::{Label, Record, counted};
 
-/// A secret with another version, and the variables and files with another value because of it.
+/// A secret that has changed, and the variables and files whose values differ because of it.
 #[derive(Clone, Debug)]
 pub struct Change<'a> {
-    /// For example `the secret "prod/db"`.
+    /// The name of the secret in messages, for example `the secret "prod/db"`.
     pub name: &'a str,
-    /// As references name it.
+    /// The id as references spell it.
     pub id: &'a str,
-    /// `None` if it was not read before, as the secret of an optional entry.
+    /// The version that was read before. It is `None` if the secret was not read, such as the secret of an optional entry that did not exist.
     pub old_version: Option<&'a str>,
-    /// `None` if it is not read any more.
+    /// The version that was read now. It is `None` if the secret is not read any more.
     pub new_version: Option<&'a str>,
+    /// The labels of the variables and files.
     pub names: Vec<String>,
 }
 
-/// The most names in a line of text. JSON has them all.
+/// The largest number of names in a line of text. JSON has all names.
 const MOST_NAMES: usize = 5;
 
-/// Returns the note about a secret.
+/// Returns the note about a secret that has changed.
 pub fn changed(change: &Change<'_>) -> Record {
     let Change {
         name,
@@ -51,18 +52,18 @@ pub fn changed(change: &Change<'_>) -> Record {
         .detail()
 }
 
-/// Returns the warning that lines of the log are missing, because their reader was behind.
+/// Returns the warning that lines of the log were dropped, because nobody read them.
 pub fn lines_dropped(count: usize) -> Record {
-    let lines = if count == 1 { "line was" } else { "lines were" };
+    let lines = counted(count, "line was", "lines were");
     Record::warning(format!(
-        "{count} {lines} dropped here, because nobody was reading standard error"
+        "{lines} dropped here, because nobody was reading standard error"
     ))
     .event("lines_dropped")
     .with("lines", count)
 }
 
-/// Returns the warning of a poll that failed, as all do `since` then: the first of `errors` with everything that belongs to it, and the
-/// number of the others. The name of the command is in quotes.
+/// Returns the warning about a poll that failed: the first of `errors` with everything that belongs to it, and the number of the others.
+/// `command` is in quotes. `since` is the time of the first of several failed polls.
 pub fn poll_failed(command: &str, since: Option<SystemTime>, errors: &[Record]) -> Record {
     let since = since.map(|since| humantime::format_rfc3339_seconds(since).to_string());
     let what = match &since {
@@ -92,7 +93,7 @@ pub fn poll_failed(command: &str, since: Option<SystemTime>, errors: &[Record]) 
     .with_some("since", since)
 }
 
-/// Joins the first names: `A, B and C`, or `A, B, C, D, E and 2 more`.
+/// Lists the first names: `A, B and C`, or `A, B, C, D, E and 2 more`.
 pub fn some_of(names: &[String]) -> String {
     match names {
         [] => String::new(),
@@ -116,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_few_of_many_variables_are_named() {
+    fn a_line_about_many_variables_names_the_first_and_counts_the_others() {
         assert_eq!(
             some_of(&texts(&["A", "B", "C", "D", "E", "F", "G"])),
             "A, B, C, D, E and 2 more"
@@ -128,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_errors_text_has_the_first_and_json_all() {
+    fn a_failed_poll_prints_its_first_error_as_text_and_all_of_them_as_json() {
         let errors = [("one", "help"), ("two", "other"), ("three", "help")];
         let errors = errors.map(|(message, help)| Record::error(message).with_help(help));
         let warning = poll_failed("node", None, &errors);

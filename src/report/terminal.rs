@@ -1,8 +1,10 @@
-//! Standard error and standard output: the only place that prints.
+//! Standard error and standard output. No other module prints.
 //!
-//! All functions share one [`Printer`], and every thread may call them. A reader that stalls must not keep this process from reacting to a
-//! termination signal. So while the main thread waits for a write, another thread writes (see [`interruptibly`]). The last line of a process
-//! that a signal ends ([`print_unless_stalled`]) and the progress line aren't written at all if the write would block.
+//! All functions share one [`Printer`], and every thread may call them.
+//!
+//! A reader that stalls must not keep this process from reacting to a termination signal. So while the main thread waits for a write,
+//! another thread does the writing (see [`interruptibly`]). Some lines aren't written at all if the write would block: the last line of a
+//! process that a signal ends, the lines of a process that stays for a rotation ([`print_text_unless_stalled`]), and the progress line.
 
 use std::io::{self, ErrorKind, IsTerminal};
 use std::os::fd::AsFd;
@@ -16,17 +18,18 @@ use crate::model::inherited::Inherited;
 use crate::model::options::{LogFormat, Options};
 use crate::model::problem::Problem;
 use crate::system::os_error;
-use crate::system::terminal::{ERASE_LINE, columns, is_writable, may_write, write_all};
+use crate::system::terminal::{ERASE_LINE, PIPE_BUF, columns, is_writable, may_write, write_all};
 use crate::system::waiting::interruptibly;
 
+/// The state that all threads share.
 struct Printer {
-    /// Never locked while anything is written.
+    /// This mutex is never locked during a write.
     mode: Mutex<PrintMode>,
-    /// True while a line that is to be erased is on the terminal. Locked while anything is written to standard error.
+    /// True while the progress line is on the terminal. This mutex is locked during every write to standard error.
     has_progress: Mutex<bool>,
 }
 
-/// The way in which messages are printed. Output other than a terminal never has colours or a progress line.
+/// The settings for messages. Output that isn't a terminal never has colours or a progress line.
 #[derive(Clone, Copy)]
 struct PrintMode {
     format: LogFormat,
@@ -51,19 +54,20 @@ static PRINTER: Printer = Printer {
     has_progress: Mutex::new(false),
 };
 
-/// Sets what variables say about messages. An error in the arguments, which `--log-format` is one of, has the format of the variable.
+/// Applies the variables that concern messages: TERM, NO_COLOR and SECRETS_EXEC_LOG_FORMAT. An error in the arguments is printed in the
+/// format of the variable, because `--log-format` is one of the arguments.
 pub fn use_variables(inherited: &Inherited) {
     let is_dumb = inherited.get("TERM").is_some_and(|term| term == "dumb");
     let format = inherited.get("SECRETS_EXEC_LOG_FORMAT");
     let mut mode = locked(&PRINTER.mode);
     mode.has_progress_line = !is_dumb;
-    mode.has_colours = !is_dumb && inherited.filled("NO_COLOR").is_none();
+    mode.has_colours = !is_dumb && inherited.non_empty("NO_COLOR").is_none();
     if format.is_some_and(|format| format == "json") {
         mode.format = LogFormat::Json;
     }
 }
 
-/// Sets what options say about messages, from here on.
+/// Applies the options that concern messages, from now on.
 pub fn use_options(options: &Options) {
     let mut mode = locked(&PRINTER.mode);
     mode.format = options.log_format;
@@ -71,32 +75,46 @@ pub fn use_options(options: &Options) {
     mode.has_details = options.verbose;
 }
 
-/// Prints records on standard error. A failing write is ignored.
-pub fn print(records: impl IntoIterator<Item = Record>) {
+/// Prints records to standard error, even with `--quiet`. A failed write is ignored. Waits while the reader doesn't read.
+pub fn print_always(records: impl IntoIterator<Item = Record>) {
     print_text(&lines(records));
 }
 
-/// Prints records on standard error as [`print`] does, without those that `--quiet` hides and without details that only `--verbose` shows.
-pub fn print_notices(records: impl IntoIterator<Item = Record>) {
+/// Prints records to standard error like [`print_always`], but leaves out those that `--quiet` hides, and those that only `--verbose` shows.
+pub fn print_unless_hidden(records: impl IntoIterator<Item = Record>) {
     print_text(&notice_lines(records));
 }
 
-/// Prints a text on standard error as it is. A failing write is ignored.
+/// Prints text to standard error as is, and erases the progress line first. Waits while the reader doesn't read, but a termination signal then ends
+/// this process. A failed write is ignored. An empty text leaves the progress line alone.
 pub fn print_text(text: &str) {
     if !text.is_empty() {
-        interruptibly(|| write_error(text));
+        interruptibly(|| write_error(text.as_bytes()));
     }
 }
 
-/// Prints a record on standard error as [`print_notices`] does, unless its reader is stalled: nothing must delay the end of this process, and
-/// a note must not delay a launch.
+/// Prints a record to standard error like [`print_unless_hidden`], unless the reader is stalled. The record is then lost, because nothing must delay
+/// the end of this process, and a note must not delay a launch.
 pub fn print_unless_stalled(record: Record) {
-    if is_writable(io::stderr().as_fd()) {
-        write_error(&notice_lines([record]));
-    }
+    print_text_unless_stalled(&notice_lines([record]));
 }
 
-/// Returns the lines that [`print`] prints.
+/// Prints text to standard error as is, until the reader is stalled. Returns false if a part of the text was dropped.
+///
+/// Standard error isn't made non-blocking, because the command shares it. If another process fills a pipe between poll(2) and write(2),
+/// this process has to wait for the reader.
+pub fn print_text_unless_stalled(text: &str) -> bool {
+    // A pipe that is writable has room for this many bytes.
+    for part in text.as_bytes().chunks(PIPE_BUF) {
+        if !is_writable(io::stderr().as_fd()) {
+            return false;
+        }
+        write_error(part);
+    }
+    true
+}
+
+/// Returns the lines that [`print_always`] prints.
 fn lines(records: impl IntoIterator<Item = Record>) -> String {
     let mode = *locked(&PRINTER.mode);
     match mode.format {
@@ -108,7 +126,7 @@ fn lines(records: impl IntoIterator<Item = Record>) -> String {
     }
 }
 
-/// Returns the lines that [`print_notices`] prints.
+/// Returns the lines that [`print_unless_hidden`] prints.
 pub fn notice_lines(records: impl IntoIterator<Item = Record>) -> String {
     let mode = *locked(&PRINTER.mode);
     let has_details = mode.has_details || mode.format == LogFormat::Json;
@@ -120,20 +138,21 @@ pub fn notice_lines(records: impl IntoIterator<Item = Record>) -> String {
     }))
 }
 
-/// True if standard error is a terminal that can show a progress line. It isn't with JSON, and if it can't erase the line.
+/// True if standard error is a terminal that can show a progress line: the format is text, and the terminal can erase a line.
 pub fn has_progress_line() -> bool {
     let mode = *locked(&PRINTER.mode);
     mode.format == LogFormat::Text && mode.has_progress_line && io::stderr().is_terminal()
 }
 
-/// Shows the beginning of a text on the terminal until anything else is printed. Shows nothing with `--quiet`, or if the write would block.
+/// Shows the text on the terminal, until anything else is printed. Text that doesn't fit on one line is cut off. Shows nothing with `--quiet`, or if
+/// the write would block.
 pub fn show_progress(text: &str) {
     let mode = *locked(&PRINTER.mode);
     if mode.has_notices && may_write(io::stderr()) {
         let mut has_progress = locked(&PRINTER.has_progress);
         write_over(
             &mut has_progress,
-            &layout::progress_line(text, columns(io::stderr()), mode.has_colours),
+            layout::progress_line(text, columns(io::stderr()), mode.has_colours).as_bytes(),
         );
         *has_progress = true;
     }
@@ -141,22 +160,23 @@ pub fn show_progress(text: &str) {
 
 /// Erases the progress line.
 pub fn erase_progress() {
-    write_error("");
+    write_error(b"");
 }
 
-/// Replaces the progress line, if there is one, and writes a text to standard error.
-fn write_error(text: &str) {
+/// Writes text to standard error, instead of the progress line if there is one.
+fn write_error(text: &[u8]) {
     write_over(&mut locked(&PRINTER.has_progress), text);
 }
 
-/// Erases the progress line if there is one, and writes a text. A failing write is ignored.
-fn write_over(has_progress: &mut bool, text: &str) {
+/// Erases the progress line if there is one, and writes text. A failed write is ignored.
+fn write_over(has_progress: &mut bool, text: &[u8]) {
     let erasure = if *has_progress { ERASE_LINE } else { "" };
     *has_progress = false;
-    let _ = write_all(io::stderr().as_fd(), format!("{erasure}{text}").as_bytes());
+    let _ = write_all(io::stderr().as_fd(), &[erasure.as_bytes(), text].concat());
 }
 
 impl PrintMode {
+    /// Returns the kind of file that standard error is.
     fn screen(self) -> Screen {
         if io::stderr().is_terminal() {
             Screen::Terminal {
@@ -168,6 +188,7 @@ impl PrintMode {
     }
 }
 
+/// Locks a mutex, even if a thread has panicked while it held the lock.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -177,10 +198,10 @@ pub fn is_output_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
-/// Prints a text on standard output. Its reader may need only the beginning (`| head`).
+/// Prints text to standard output. The reader may close the pipe early, as `head` does, which isn't an error.
 ///
 /// # Errors
-/// The error of the kernel, except that of a pipe whose reader has ended.
+/// Any other reason why the text can't be written.
 pub fn output(text: impl AsRef<[u8]>) -> Result<(), Problem> {
     match write_output(text.as_ref()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
@@ -188,21 +209,26 @@ pub fn output(text: impl AsRef<[u8]>) -> Result<(), Problem> {
     }
 }
 
-/// Prints a text on standard output that is of no use unless its reader gets all of it.
+/// Prints text to standard output that is useless unless its reader gets all of it, such as a value.
 ///
 /// # Errors
-/// The error of the kernel.
+/// The reason why the text can't be written as a whole, for example because the reader has closed the pipe.
 pub fn output_whole(text: impl AsRef<[u8]>) -> Result<(), Problem> {
     write_output(text.as_ref()).map_err(not_written)
 }
 
+/// Writes text to standard output, and waits while the reader doesn't read. A termination signal ends this process during the write.
+///
+/// # Errors
+/// The error of the kernel.
 fn write_output(text: &[u8]) -> io::Result<()> {
     interruptibly(|| write_all(io::stdout().as_fd(), text))
 }
 
+/// Returns the problem of a failed write to standard output.
 fn not_written(error: io::Error) -> Problem {
     Problem::configuration(format!(
         "writing to standard output failed: {}",
-        os_error::text(&error)
+        os_error::io_error_text(&error)
     ))
 }

@@ -1,4 +1,4 @@
-//! The codings of a value: those of `decode:` and `encode:`, and of the filters of templates.
+//! Base64, for `decode:` and `encode:` and for the filters of templates.
 
 use base64::Engine;
 use base64::engine::DecodePaddingMode;
@@ -7,18 +7,19 @@ use zeroize::Zeroizing;
 
 use crate::model::secret_value::SecretValue;
 
-/// The standard alphabet of RFC 4648, with or without padding, as tools differ.
+/// The standard alphabet of RFC 4648. The padding can be left out, because some tools don't write it.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-pub fn encode(value: &SecretValue) -> SecretValue {
+/// Encodes a value as base64, with padding.
+pub fn encode_base64(value: &SecretValue) -> SecretValue {
     SecretValue::new(STANDARD.encode(value.expose()))
 }
 
-/// Decodes base64 without its white space: base64(1) breaks lines after 76 characters. Returns `None` if the value is not base64.
-pub fn decode(value: &SecretValue) -> Option<SecretValue> {
+/// Decodes base64. White space is ignored, because base64(1) breaks lines after 76 characters. Returns `None` if the value isn't base64.
+pub fn decode_base64(value: &SecretValue) -> Option<SecretValue> {
     let text: Zeroizing<Vec<u8>> = Zeroizing::new(
         value
             .expose()

@@ -1,10 +1,12 @@
-//! Turns the keys of a JSON object, or the parameters below a path, into environment variables, as `env-from` asks for.
+//! Makes variables from the keys of a JSON object, or from the parameters below a path, for `env-from`.
+//!
+//! In a malformed secret, a key may be a value. So an error quotes only those keys that look like names.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::extract::{kind, text_of};
+use super::extract::{json_type, text_of};
 use crate::model::answer::Document;
 use crate::model::claims::Claims;
 use crate::model::entry::{NamingError, Origin, Subject, Target};
@@ -17,21 +19,12 @@ use crate::model::reference::Selector;
 use crate::model::secret_value::SecretValue;
 use crate::model::suggest::{self, did_you_mean};
 
-/// Returns the key in quotes, or a text in its place if it may not be shown.
-fn quoted_key(key: &str) -> String {
-    if is_quotable(key) {
-        format!("{key:?}")
-    } else {
-        "one that is not shown".to_owned()
-    }
-}
-
-/// The keys of an object, or the names of the parameters below a path, in order, each once. A key that the entry leaves out has no value,
-/// and neither has null.
+/// The keys of an object, or the names of the parameters below a path, each with its value. The value is `None` if the entry doesn't select the key,
+/// or if the key is null.
 pub type Members<'a> = Vec<(&'a str, Option<SecretValue>)>;
 
-/// Returns what to write for one variable with the whole value; `None` if no reference is shown.
-pub fn one_variable(subject: &Subject) -> Option<String> {
+/// Returns what to write to get the whole value in one variable. Returns `None` if the reference must not be shown.
+pub fn written_as_variable(subject: &Subject) -> Option<String> {
     let written = subject.reference()?;
     Some(match subject.origin {
         Origin::Argument(_) => format!("--env NAME={written}"),
@@ -39,81 +32,66 @@ pub fn one_variable(subject: &Subject) -> Option<String> {
     })
 }
 
-/// Returns the members of the JSON that the selector of `object` has found.
+/// Returns the keys of a JSON object with their values.
 ///
 /// # Errors
-/// For JSON that is no object.
-pub fn keys<'j>(
+/// If the JSON isn't an object. The text of the error is the predicate of a sentence about the secret.
+pub fn object_members<'j>(
     json: &'j Value,
     object: &ObjectSource,
     subject: &Subject,
 ) -> Result<Members<'j>, Problem> {
     let Value::Object(map) = json else {
-        let (selector, kind) = (&object.reference.selector, kind(json));
-        let text = match selector {
-            Selector::Whole => {
-                format!("is {kind}, not an object, so it has no keys to set variables from")
-            }
-            Selector::Key(_) | Selector::Path(_) => {
-                format!(
-                    "has {kind} at \"{selector}\", not an object, so there are no keys to set variables from"
-                )
-            }
+        let (selector, kind) = (&object.reference.selector, json_type(json));
+        let what = match selector {
+            Selector::Whole => format!("is {kind}"),
+            Selector::Key(_) | Selector::Path(_) => format!("has {kind} at \"{selector}\""),
         };
-        let write = one_variable(subject);
-        let help = write.map(|write| format!("for the whole value write {write}"));
+        let text = format!("{what}, not an object, so it doesn't have keys to set variables from");
+        let write = written_as_variable(subject);
+        let help = write.map(|write| format!("for the whole value, write {write}"));
         return Err(Problem::configuration(text)
             .code("not-an-object")
             .replace_help(help));
     };
     let mut members = Members::new();
     for (key, value) in map {
-        members.push((
-            key,
-            if object.naming.selects(key) {
-                text_of(value)
-            } else {
-                None
-            },
-        ));
+        let value = match object.naming.selects(key) {
+            true => text_of(value),
+            false => None,
+        };
+        members.push((key.as_str(), value));
     }
     Ok(members)
 }
 
-/// Returns the members of a path.
-pub fn parameters<'d>(document: &'d Document, object: &ObjectSource) -> Members<'d> {
+/// Returns the parameters below a path with their values.
+pub fn path_members<'d>(document: &'d Document, object: &ObjectSource) -> Members<'d> {
     let mut members = Members::new();
     for (name, parameter) in &document.parameters {
         let is_selected = object.naming.selects(name);
-        members.push((
-            name,
-            is_selected.then(|| SecretValue::new(parameter.body.expose())),
-        ));
+        let value = is_selected.then(|| SecretValue::new(parameter.body.expose()));
+        members.push((name.as_str(), value));
     }
     members
 }
 
-/// Returns an outcome for each key of an object or a path that gives a variable, first those with a value, and every error in the object. A
-/// key whose variable is held already is overridden without an error, even if its name is unsafe.
-pub fn outcomes(
+/// Returns an outcome for each key that sets a variable, and every error in the object. The outcomes with a value come first.
+///
+/// If another entry sets the variable of a key already, the key is overridden. In that case, even an unsafe name isn't an error. The errors are
+/// predicates of sentences about the secret.
+pub fn key_outcomes(
     members: Members<'_>,
     entry: &Planned,
     object: &ObjectSource,
     claims: &Claims<'_>,
 ) -> (Vec<EntryOutcome>, Vec<Problem>) {
-    let mut errors = missing_keys(&members, object);
-    // The errors with one remedy, each with the other keys that it is about.
-    let mut wrong: Vec<(Problem, Vec<&str>)> = Vec::new();
-    let mut add =
-        |error: Problem, key| match wrong.iter_mut().find(|(first, _)| first.help == error.help) {
-            Some((_, others)) => others.push(key),
-            None => wrong.push((error, Vec::new())),
-        };
+    let mut errors = missing_key_problems(&members, object);
     let mut outcomes = Vec::new();
     let mut key_of: BTreeMap<EnvName, &str> = BTreeMap::new();
     for (number, (key, value)) in (1..).zip(members) {
         let Some(value) = value else { continue };
-        let named = object.naming.name(key);
+        let named = object.naming.variable_name(key);
         if let Ok(name) | Err(NamingError::Unsafe(name)) = &named
             && let Some(holder) = claims.variable_holder(name)
         {
@@ -121,38 +99,34 @@ pub fn outcomes(
             outcomes.push(outcome_of_key(entry, object, number, key, name, fate));
             continue;
         }
-        let name = match named {
-            Ok(name) => name,
-            Err(error) => {
-                add(unnamed(key, &error, object, &entry.subject), key);
-                continue;
-            }
+        let earlier_key = match &named {
+            Ok(name) => key_of.insert(name.clone(), key),
+            Err(_) => None,
         };
-        if let Some(other) = key_of.insert(name.clone(), key) {
-            let name = if is_quotable(key) {
-                format!("the variable {name}")
-            } else {
-                "the same variable".to_owned()
-            };
-            add(clash(noun(object), &name, other, key), key);
-            continue;
+        let may_be_shown = is_quotable(key) && earlier_key.is_none_or(is_quotable);
+        match (named, earlier_key) {
+            (Ok(name), None) => {
+                let fate = Fate::Value {
+                    value,
+                    is_default: false,
+                };
+                outcomes.push(EntryOutcome {
+                    target: Target::Env(name.clone()),
+                    ..outcome_of_key(entry, object, number, key, &name, fate)
+                });
+            }
+            (Ok(_) | Err(_), _) if !may_be_shown => errors.push(hidden_key_problem()),
+            (Ok(name), Some(earlier_key)) => {
+                errors.push(clash_problem(noun(object), &name, earlier_key, key))
+            }
+            (Err(error), _) => errors.push(name_problem(key, &error, object, &entry.subject)),
         }
-        let is_default = false;
-        let fate = Fate::Value { value, is_default };
-        outcomes.push(EntryOutcome {
-            target: Target::Env(name.clone()),
-            ..outcome_of_key(entry, object, number, key, &name, fate)
-        });
     }
     outcomes.sort_by_key(|outcome| matches!(outcome.fate, Fate::Overridden(_)));
-    errors.extend(wrong.into_iter().map(|(error, others)| Problem {
-        text: error.text + &likewise(&others),
-        ..error
-    }));
     (outcomes, errors)
 }
 
-/// Returns the outcome of a key, by its number in the object and the name of its variable.
+/// Creates the outcome of a key. `number` is the number of the key in its object, and `name` the name of its variable.
 fn outcome_of_key(
     entry: &Planned,
     object: &ObjectSource,
@@ -164,7 +138,7 @@ fn outcome_of_key(
     let label = if is_quotable(key) {
         name.to_string()
     } else {
-        format!("key {number}, not printed")
+        format!("key number {number} (name not shown)")
     };
     let subject = Subject {
         label,
@@ -183,28 +157,12 @@ fn outcome_of_key(
     }
 }
 
-/// Returns the end of an error that is about these keys as well. At most 19 are listed.
-fn likewise(others: &[&str]) -> String {
-    let listed = others
-        .iter()
-        .filter(|key| is_quotable(key))
-        .take(19)
-        .map(|key| format!("{key:?}"))
-        .collect::<Vec<_>>();
-    match (listed.join(", "), others.len() - listed.len()) {
-        (_, 0) if listed.is_empty() => String::new(),
-        (list, 0) => format!("; the same applies to {list}"),
-        (_, more) if listed.is_empty() => format!("; the same applies to {more} more"),
-        (list, more) => format!("; the same applies to {list} and {more} more"),
-    }
-}
-
-/// Returns an error for each key of `only` and `rename` that does not exist, and for each key of `only` that is null.
-fn missing_keys(members: &Members<'_>, object: &ObjectSource) -> Vec<Problem> {
+/// Returns an error for each key in `only` and `rename` that doesn't exist, and for each selected key in `only` that is null.
+fn missing_key_problems(members: &Members<'_>, object: &ObjectSource) -> Vec<Problem> {
     let mut errors = Vec::new();
     for key in object.naming.only.iter().flatten() {
         match members.iter().find(|(name, _)| name == key) {
-            None => errors.push(missing_key(key, "only", members, object)),
+            None => errors.push(missing_key_problem(key, "only", members, object)),
             Some((_, None)) if object.naming.selects(key) => {
                 let text =
                     format!("has the key {key:?}, which \"only\" lists, but its value is null");
@@ -215,27 +173,28 @@ fn missing_keys(members: &Members<'_>, object: &ObjectSource) -> Vec<Problem> {
     }
     for key in object.naming.rename.keys() {
         if !members.iter().any(|(name, _)| name == key) {
-            errors.push(missing_key(key, "rename", members, object));
+            errors.push(missing_key_problem(key, "rename", members, object));
         }
     }
     errors
 }
 
-fn missing_key(key: &str, list: &str, members: &Members<'_>, object: &ObjectSource) -> Problem {
+/// Returns the error for a key that doesn't exist. `list` is the setting that names the key.
+fn missing_key_problem(
+    key: &str,
+    list: &str,
+    members: &Members<'_>,
+    object: &ObjectSource,
+) -> Problem {
     let what = noun(object);
-    let nearest = suggest::nearest(
-        key,
-        members
-            .iter()
-            .map(|(name, _)| *name)
-            .filter(|name| is_quotable(name)),
-    );
+    let names = members.iter().map(|(name, _)| *name);
+    let nearest = suggest::nearest(key, names.filter(|name| is_quotable(name)));
     Problem::configuration(format!("has no {what} {key:?}, which \"{list}\" lists"))
         .code("key-not-found")
         .replace_help(nearest.map(did_you_mean))
 }
 
-/// Returns what the members of `object` are.
+/// Returns what the members are called in messages: keys or, below a path, parameters.
 fn noun(object: &ObjectSource) -> &'static str {
     if object.reference.locator.is_path() {
         "parameter"
@@ -244,40 +203,39 @@ fn noun(object: &ObjectSource) -> &'static str {
     }
 }
 
-/// Returns the error of a key that gives no legal name, or an unsafe one.
-fn unnamed(key: &str, error: &NamingError, object: &ObjectSource, subject: &Subject) -> Problem {
-    if !is_quotable(key) {
-        let text = "has a key that cannot be the name of a variable (not shown, because it may be a value)";
-        let help =
-            "check the secret, or select its keys with \"only\" in an entry under \"env-from\"";
-        return Problem::configuration(text)
-            .code("variable-name")
-            .help(help);
-    }
+/// Returns the error for a key that can't set a variable and must not be quoted, because it may be a value.
+fn hidden_key_problem() -> Problem {
+    let text =
+        "has a key that cannot be the name of a variable (not shown, because it may be a value)";
+    let help = "check the secret, or select its keys with \"only\" in an entry under \"env-from\"";
+    Problem::configuration(text)
+        .code("variable-name")
+        .help(help)
+}
+
+/// Returns the error for a key with an illegal or unsafe name.
+fn name_problem(
+    key: &str,
+    error: &NamingError,
+    object: &ObjectSource,
+    subject: &Subject,
+) -> Problem {
     let what = noun(object);
-    let (text, remedy, with_prefix) = match error {
-        NamingError::Illegal(name) => (
-            format!(
-                "has the {what} {key:?}, but {name:?} cannot be the name of a variable ([A-Za-z_][A-Za-z0-9_]*)"
-            ),
-            "\"rename\" it, leave it out with \"except\"",
-            "a prefix makes the name valid",
+    let text = match error {
+        NamingError::Illegal(name) => format!(
+            "has the {what} {key:?}, but {name:?} cannot be the name of a variable ([A-Za-z_][A-Za-z0-9_]*)"
         ),
-        NamingError::Unsafe(name) => (
-            format!(
-                "has the {what} {key:?}, but setting {name} is not safe, because it changes how programs start"
-            ),
-            "leave it out with \"except\", set it under \"env\"",
-            "a prefix makes the name safe",
+        NamingError::Unsafe(name) => format!(
+            "has the {what} {key:?}, but setting {name} is not safe, because it changes how programs start"
         ),
     };
-    // An option can only have a prefix.
+    // The option can only have a prefix.
     let help = match (&subject.origin, subject.reference()) {
         (Origin::Argument(option), Some(written)) => {
-            format!("{with_prefix}: write {option} APP_={written}")
+            format!("add a prefix: write {option} APP_={written}")
         }
         (Origin::Argument(_) | Origin::Inherited | Origin::File { .. }, _) => {
-            format!("{remedy}, or add a \"prefix\"")
+            "\"rename\" it, leave it out with \"except\", or add a \"prefix\"".to_owned()
         }
     };
     Problem::configuration(text)
@@ -285,13 +243,10 @@ fn unnamed(key: &str, error: &NamingError, object: &ObjectSource, subject: &Subj
         .help(help)
 }
 
-/// Returns the error of two keys of one object that both give `name`.
-fn clash(what: &str, name: &str, first: &str, second: &str) -> Problem {
-    let (first, second) = (quoted_key(first), quoted_key(second));
+/// Returns the error about two keys of one object that both set the variable `name`.
+fn clash_problem(what: &str, name: &EnvName, first: &str, second: &str) -> Problem {
     let help = "in a declaration, under \"env-from\", \"rename\" one of them, or leave it out with \"except\"";
-    Problem::configuration(format!(
-        "has the {what}s {first} and {second}, which both give {name}"
-    ))
-    .code("same-name")
-    .help(help)
+    let text =
+        format!("has the {what}s {first:?} and {second:?}, which both give the variable {name}");
+    Problem::configuration(text).code("same-name").help(help)
 }

@@ -1,4 +1,6 @@
-//! Parses a document as JSON, and extracts one value from it: the whole, a key, or the node that a JSONPath matches.
+//! Parses a document as JSON and finds one value in it: all of it, the value of a key, or the node that a JSONPath matches.
+//!
+//! The messages of the parser and of jsonpath_rust are dropped, because they quote values. Keys are quoted only if they look like names.
 
 use std::sync::Arc;
 
@@ -7,22 +9,21 @@ use jsonpath_rust::query::js_path_process;
 use serde_json::{Map, Value};
 use zeroize::Zeroize;
 
-use crate::model::env_name::is_name;
 use crate::model::problem::{MissingKey, Problem};
 use crate::model::quoting::is_quotable;
 use crate::model::reference::{JsonPath, Selector};
 use crate::model::secret_value::SecretValue;
 use crate::model::suggest::{self, did_you_mean_to_write};
 
-/// Parsed JSON, whose strings are zeroized when it is dropped.
+/// Parsed JSON. Its strings are overwritten when it is dropped.
 pub struct Json(Value);
 
-/// A text that is not JSON. The parser's message is dropped, since it may quote the text.
+/// The reason why a document isn't JSON. The help depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotJson {
     Binary,
     PlainText,
-    /// A text that begins as an object does, with the position of the error, counted from 1.
+    /// The text begins with `{`, so it was meant to be JSON. The position of the error is counted from 1.
     Invalid {
         line: usize,
         column: usize,
@@ -30,11 +31,11 @@ pub enum NotJson {
 }
 
 impl Json {
-    /// Parses a whole document.
+    /// Parses the bytes of a document as JSON.
     ///
     /// # Errors
-    /// The first syntax error. serde_json's recursion limit makes nesting of 128 levels one. An object whose first key is
-    /// `$serde_json::private::Number` or `…::RawValue` is not an object to serde_json.
+    /// The first syntax error. Because of serde_json's recursion limit, more than 127 nested levels are one, too. serde_json doesn't read an object
+    /// whose first key is `$serde_json::private::Number` or `…::RawValue` as an object.
     pub fn parse(bytes: &[u8]) -> Result<Self, NotJson> {
         match serde_json::from_slice(bytes) {
             Ok(value) => Ok(Self(value)),
@@ -47,8 +48,8 @@ impl Json {
         }
     }
 
-    /// Returns an object of these names and texts.
-    pub fn of_texts<'a>(texts: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
+    /// Creates a JSON object with strings as its values.
+    pub fn from_texts<'a>(texts: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
         Self(Value::Object(
             texts
                 .map(|(name, text)| (name.to_owned(), Value::from(text)))
@@ -56,12 +57,13 @@ impl Json {
         ))
     }
 
+    /// Returns the parsed value.
     pub fn value(&self) -> &Value {
         &self.0
     }
 }
 
-/// Returns the keys of an object that a message may quote. A key with a null is left out: in a malformed secret it may
+/// Returns the keys of an object that a message may quote. A key whose value is null isn't among them, because in a malformed secret, such a key may
 /// be a value.
 pub fn quotable_keys(map: &Map<String, Value>) -> impl Iterator<Item = &str> {
     map.iter()
@@ -75,6 +77,7 @@ impl Drop for Json {
     }
 }
 
+/// Overwrites all strings in a value, but not the keys of objects.
 fn wipe(value: &mut Value) {
     match value {
         Value::String(text) => text.zeroize(),
@@ -87,18 +90,22 @@ fn wipe(value: &mut Value) {
 /// The number of paths or keys that an error lists at most.
 const LISTED: usize = 8;
 
-/// A document that was parsed.
+/// The remedy for a value that is null.
+pub const NULL_HELP: &str = "store a value, or give the entry a \"default\" in a declaration";
+
+/// A parsed document.
 pub type ParsedDocument = Result<Arc<Json>, NotJson>;
 
-/// Returns what to write with this KEY instead of the one that the user wrote; `None` if no reference is shown.
+/// A function that returns what the user should write to get another KEY of the same secret. An empty KEY means the whole value. The function returns
+/// `None` if the reference must not be shown.
 pub type Rewrite<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// Returns the JSON that `selector` finds in a document. `rewrite` makes the advice of an error.
+/// Returns the part of a document that `selector` selects. `rewrite` is for the help of an error.
 ///
 /// # Errors
-/// A document that is not JSON, a key of anything but an object, a path that matches several nodes, or an absence. The text of each is a
-/// predicate about the secret.
-pub fn find<'j>(
+/// If the document isn't JSON, isn't an object, doesn't have the key, or has several nodes that the path matches. The text of an error is the
+/// predicate of a sentence about the secret.
+pub fn find_value<'j>(
     document: &'j ParsedDocument,
     selector: &Selector,
     rewrite: Rewrite<'_>,
@@ -114,45 +121,56 @@ pub fn find<'j>(
     }
 }
 
+/// Returns the error for a document that isn't JSON.
 fn not_json(error: NotJson, selector: &Selector, rewrite: Rewrite<'_>) -> Problem {
-    let lack = match selector {
+    let consequence = match selector {
         Selector::Whole => "it has no keys".to_owned(),
         Selector::Key(_) => format!("it has no key {:?}", selector.to_string()),
         Selector::Path(path) => format!("it has nothing at {}", path.text),
     };
     let (what, help) = match error {
-        NotJson::Binary => ("is binary, not JSON".to_owned(), whole_value(rewrite)),
-        NotJson::PlainText => ("is plain text, not JSON".to_owned(), whole_value(rewrite)),
+        NotJson::Binary => ("is binary, not JSON".to_owned(), whole_value_hint(rewrite)),
+        NotJson::PlainText => (
+            "is plain text, not JSON".to_owned(),
+            whole_value_hint(rewrite),
+        ),
         NotJson::Invalid { line, column } => (
             format!("is not valid JSON (line {line}, column {column})"),
             Some("correct the JSON in the secret".to_owned()),
         ),
     };
-    Problem::configuration(format!("{what}, so {lack}"))
+    Problem::configuration(format!("{what}, so {consequence}"))
         .code("not-json")
         .replace_help(help)
 }
 
-/// Returns the advice to leave out the KEY.
-fn whole_value(rewrite: Rewrite<'_>) -> Option<String> {
-    rewrite("").map(|write| format!("for the whole value write {write}"))
+/// Returns the hint to leave out the KEY. Returns `None` if the reference must not be shown.
+fn whole_value_hint(rewrite: Rewrite<'_>) -> Option<String> {
+    rewrite("").map(|write| format!("for the whole value, write {write}"))
 }
 
+/// Returns the value of a top-level key.
+///
+/// # Errors
+/// If the JSON isn't an object, or if it doesn't have the key, which is an absence. The help shows a similar key, or the JSONPath of a nested value.
 fn find_key<'j>(json: &'j Value, key: &str, rewrite: Rewrite<'_>) -> Result<&'j Value, Problem> {
     let Value::Object(map) = json else {
-        let text = format!("is {}, not an object, so it has no key {key:?}", kind(json));
+        let text = format!(
+            "is {}, not an object, so it has no key {key:?}",
+            json_type(json)
+        );
         return Err(Problem::configuration(text)
             .code("not-an-object")
-            .replace_help(whole_value(rewrite)));
+            .replace_help(whole_value_hint(rewrite)));
     };
     map.get(key).ok_or_else(|| {
-        // jq writes a key with a dot before it.
+        // In jq, a dot comes before the key.
         let plain = key.trim_start_matches('.');
         let path = format!("$.{plain}");
         let is_path = plain.contains(['.', '['])
             && JsonPath::parse(&path).is_some_and(|path| find_node(json, &path).is_ok());
         let help = match rewrite(&path).filter(|_| is_path) {
-            Some(write) => format!("for the nested value write {write}"),
+            Some(write) => format!("for the nested value, write {write}"),
             None => keys_hint(map, plain, rewrite),
         };
         Problem {
@@ -165,15 +183,15 @@ fn find_key<'j>(json: &'j Value, key: &str, rewrite: Rewrite<'_>) -> Result<&'j 
     })
 }
 
-/// Returns the existing key most similar to `key`, or else the first keys, as far as they may be quoted.
-fn keys_hint(map: &Map<String, Value>, key: &str, rewrite: Rewrite<'_>) -> String {
+/// Returns the hint for a key that doesn't exist: the most similar key or, if there isn't one, the first keys of the object.
+pub fn keys_hint(map: &Map<String, Value>, key: &str, rewrite: Rewrite<'_>) -> String {
     match suggest::nearest(key, quotable_keys(map)) {
         Some(nearest) => did_you_mean_to_write(nearest, rewrite(nearest)),
         None => listed_keys(map),
     }
 }
 
-/// Returns the first keys of an object as a sentence, as far as they may be quoted.
+/// Returns a sentence with the first keys of an object. Keys that may be values are left out.
 pub fn listed_keys(map: &Map<String, Value>) -> String {
     let keys: Vec<String> = quotable_keys(map).map(|key| format!("{key:?}")).collect();
     match keys.as_slice() {
@@ -185,107 +203,58 @@ pub fn listed_keys(map: &Map<String, Value>) -> String {
     }
 }
 
-/// The most bytes of the paths of all nodes that a JSONPath with `..` may visit.
-const MOST_PATH_BYTES: usize = 32 * 1024 * 1024;
-
-/// Returns the bytes of the paths that a JSONPath makes of a node and of all below it. It visits a node once for each way in which its
-/// segments with `..`, as many as `descents`, share the levels above.
-fn path_bytes(json: &Value, path: usize, level: usize, descents: u32) -> usize {
-    let at = |value, name| path_bytes(value, path + name, level + 1, descents);
-    let below: usize = match json {
-        Value::Array(items) => items.iter().map(|item| at(item, "[999]".len())).sum(),
-        Value::Object(map) => map
-            .iter()
-            .map(|(key, value)| at(value, key.len() + "['']".len()))
-            .sum(),
-        _ => 0,
-    };
-    below.saturating_add(path.saturating_mul(level.saturating_pow(descents - 1)))
-}
-
+/// Returns the only node that a path matches.
+///
+/// # Errors
+/// If the path matches no node, which is an absence, or several nodes. The error shows the paths of these nodes only if they look like names.
 fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, Problem> {
-    let descents = path
-        .query
-        .segments
-        .iter()
-        .filter(|segment| matches!(segment, Segment::Descendant(_)))
-        .count() as u32;
-    if descents > 0 && path_bytes(json, 1, 1, descents) > MOST_PATH_BYTES {
-        let text = format!("is too large to be searched with {}", path.text);
-        return Err(Problem::configuration(text)
-            .code("path")
-            .help("write the path without \"..\""));
-    }
-    // The error of jsonpath_rust is dropped, since it quotes the value.
+    // The error of jsonpath_rust quotes the value.
     let found = js_path_process(&path.query, json).map_err(|_| {
-        let text = format!("cannot be searched with {}", path.text);
+        let text = format!("does not work with the JSONPath {}", path.text);
         Problem::configuration(text).code("path")
     })?;
     match found.as_slice() {
         [] => {
             let absent = Problem::absence("key-not-found", format!("has nothing at {}", path.text));
-            Err(absent.replace_help(miss_hint(json, path)))
+            Err(absent.replace_help(parent_hint(json, path)))
         }
         [one] => Ok(one.val),
         several => {
-            // Normalized paths (RFC 9535): $['hosts'][0].
-            let mut paths: Vec<&str> = several
-                .iter()
-                .filter(|node| !node.val.is_null())
-                .map(|node| &*node.path)
-                .collect();
-            paths.retain(|path| path.split(['$', '[', ']', '\'']).all(is_quotable));
-            paths.truncate(LISTED);
-            let count = several.len();
-            if count > paths.len() {
+            let shown = several.iter().filter(|node| !node.val.is_null());
+            // The paths are normalized (RFC 9535), such as $['hosts'][0].
+            let paths = shown.map(|node| &*node.path);
+            let paths = paths.filter(|path| path.split(['$', '[', ']', '\'']).all(is_quotable));
+            let mut paths = Vec::from_iter(paths.take(LISTED));
+            let total = several.len();
+            if paths.len() < total {
                 paths.push("…");
             }
-            let text = format!("has {count} values at {} instead of one", path.text);
+            let paths = paths.join(", ");
+            let text = format!("has {total} values at {} instead of one", path.text);
             Err(Problem::configuration(text)
                 .code("several-matches")
-                .help(format!(
-                    "write the path of one of them: {}",
-                    paths.join(", ")
-                )))
+                .help(format!("write the path of one of them: {paths}")))
         }
     }
 }
 
-/// Follows the leading names of a path to the first that does not exist, and returns the hint about the object that lacks it, or about the
-/// text of JSON in its place.
-fn miss_hint(mut json: &Value, path: &JsonPath) -> Option<String> {
-    let mut names = Vec::new();
+/// Follows the names in a path to the first one that doesn't exist, and returns the hint about that name. Returns `None` if a segment before it isn't
+/// a name, or leads to something other than an object.
+fn parent_hint(mut json: &Value, path: &JsonPath) -> Option<String> {
     for segment in &path.query.segments {
-        let Segment::Selector(Selected::Name(name)) = segment else {
+        let (Segment::Selector(Selected::Name(name)), Value::Object(map)) = (segment, json) else {
             return None;
         };
-        json = match json {
-            Value::Object(map) => match map.get(name) {
-                Some(found) => found,
-                None => return Some(keys_hint(map, name, &|_| None)),
-            },
-            Value::String(text)
-                if text.trim_start().starts_with('{') && has_template(&names, name) =>
-            {
-                let parent = names.join(".");
-                let template = format!("{{{{ (app.{parent} | fromjson).{name} }}}}");
-                return Some(format!(
-                    "the value of {parent} is a text with JSON, which a template can parse: {template}, where app is an alias of the secret"
-                ));
-            }
-            _ => return None,
-        };
-        names.push(name.as_str());
+        match map.get(name) {
+            Some(value) => json = value,
+            None => return Some(keys_hint(map, name, &|_| None)),
+        }
     }
     None
 }
 
-/// True if a template can spell all names of a path to a text, and the name in it.
-fn has_template(names: &[&str], name: &str) -> bool {
-    !names.is_empty() && names.iter().chain([&name]).all(|name| is_name(name))
-}
-
-/// Returns a JSON value as text: a string's characters, a number's literal, `true` or `false`, else compact JSON; `None` for null.
+/// Returns a JSON value as the command gets it: the characters of a string, a number as it was written, `true` or `false`, and compact JSON for
+/// an object or array. Returns `None` for null.
 pub fn text_of(value: &Value) -> Option<SecretValue> {
     match value {
         Value::Null => None,
@@ -296,8 +265,8 @@ pub fn text_of(value: &Value) -> Option<SecretValue> {
     }
 }
 
-/// Returns the name of a value's type, with an article.
-pub fn kind(value: &Value) -> &'static str {
+/// Returns what a message calls the type of a value: `a JSON string`.
+pub fn json_type(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "a JSON boolean",

@@ -1,7 +1,13 @@
-//! Resolves a plan with the fetched documents. Each entry gets an outcome, so that one report has every error.
+//! Resolves a plan with the documents that were fetched.
 //!
-//! One pass, from the latest layer to the earliest: a target that a later layer has set is passed over, so neither its value nor its
-//! failure counts. Nothing is requested here.
+//! What goes in is the plan and the answers. What comes out is an outcome for each entry, so that one report has every error. No request is sent
+//! here, and an error never contains the value of a secret.
+//!
+//! - `walk` goes through the entries in the order of precedence. If the target of an entry is set already, the entry is overridden, and neither its
+//!   value nor its failure matters.
+//! - `value` resolves one entry: a secret, a literal, text with references, or a template.
+//! - `extract` takes a key or a path from JSON, and `env_from` takes all keys of an object.
+//! - `template` renders templates.
 
 mod encoding;
 mod env_from;
@@ -20,9 +26,10 @@ use crate::model::suggest::{self, MOST_SUGGESTIONS};
 
 use template::find_unknown_name;
 
-/// Looks for templates that name a filter, test or function that does not exist, by rendering them without values. Returns outcomes in
-/// which these templates fail and nothing else is read; `None` if it finds no such template.
-pub fn unknown_template_names(plan: &Plan) -> Option<Outcomes> {
+/// Looks for templates with a filter, test or function that doesn't exist, before any secret is read. To find such a name, each template is rendered
+/// with placeholders. Returns outcomes in which these templates have failed and all other entries are unread. Returns `None` if there are no such
+/// templates.
+pub fn invalid_template_outcomes(plan: &Plan) -> Option<Outcomes> {
     let mut outcomes = Outcomes::unread(plan);
     for (entry, outcome) in plan.entries.iter().zip(&mut outcomes.list) {
         if let PlannedSource::Value(source) = &entry.source
@@ -34,7 +41,8 @@ pub fn unknown_template_names(plan: &Plan) -> Option<Outcomes> {
     (!outcomes.problems().is_empty()).then_some(outcomes)
 }
 
-/// Adds the most similar alias to each absence of a secret for which the backend has found no similar id, up to the usual number.
+/// Adds a suggestion to the failure of each secret that doesn't exist: the most similar alias. Keeps a suggestion of the backend. Only the first
+/// failures get one ([`MOST_SUGGESTIONS`]).
 pub fn suggest_aliases(fetched: &mut Fetched, plan: &Plan) {
     let absences = fetched.iter_mut().filter_map(|(locator, answer)| {
         let error = &mut answer.as_mut().err()?.error;
@@ -49,11 +57,14 @@ pub fn suggest_aliases(fetched: &mut Fetched, plan: &Plan) {
     });
     for (id, nearest) in absences.take(MOST_SUGGESTIONS) {
         let aliases = plan.aliases.keys().map(String::as_str);
+        // An alias of the same name doesn't apply to this entry.
+        let aliases = aliases.filter(|alias| *alias != id);
         *nearest = suggest::nearest(&id, aliases).map(str::to_owned);
     }
 }
 
-/// Returns an error for each reference that `answers` has a failure for, of covered targets, too, with the id of its entry.
+/// Returns an error for each reference whose request has failed, with the id of its entry. A reference is included even if a later entry may turn out
+/// to override it.
 pub fn failed_references(plan: &Plan, answers: &Fetched) -> Vec<(EntryId, Problem)> {
     let mut errors = Vec::new();
     for (entry, reference) in plan.references() {

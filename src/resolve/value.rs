@@ -1,4 +1,4 @@
-//! Resolves one value source with the fetched documents.
+//! Resolves the value of one entry with the documents that were fetched.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,17 +7,17 @@ use regex_lite::Regex;
 use zeroize::Zeroizing;
 
 use super::encoding;
-use super::extract::{Json, ParsedDocument, find, text_of};
+use super::extract::{Json, NULL_HELP, ParsedDocument, find_value, text_of};
 use super::template::{Input, render};
 use crate::model::answer::{Document, FetchError, Fetched};
 use crate::model::entry::template::{ENV, Template};
 use crate::model::entry::{Part, Subject};
 use crate::model::plan::{Plan, Planned, ValueSource};
 use crate::model::problem::{About, Impact, Problem};
-use crate::model::reference::{Locator, SecretRef, Selector, Store};
+use crate::model::reference::{AWS_STAGES, Locator, SecretRef, Selector, Store};
 use crate::model::secret_value::SecretValue;
 
-/// The fetched documents, each parsed as JSON at most once.
+/// The documents that were fetched. Each of them is parsed as JSON when an entry needs its JSON for the first time.
 pub struct ParsedAnswers<'a> {
     pub plan: &'a Plan,
     pub fetched: &'a Fetched,
@@ -25,6 +25,7 @@ pub struct ParsedAnswers<'a> {
 }
 
 impl<'a> ParsedAnswers<'a> {
+    /// Creates the answers. No document has been parsed yet.
     pub fn new(plan: &'a Plan, fetched: &'a Fetched) -> Self {
         Self {
             plan,
@@ -33,11 +34,11 @@ impl<'a> ParsedAnswers<'a> {
         }
     }
 
-    /// Resolves the value of an entry.
+    /// Resolves the value of an entry: reads it, decodes it, checks its pattern and encodes it.
     ///
     /// # Errors
-    /// Every error of its references. The list is empty if all that fails is a reference whose locator was not requested.
-    pub fn attempt(
+    /// Every error with its references. The list is empty if a reference hasn't been requested and nothing else is wrong.
+    pub fn resolve_value(
         &mut self,
         entry: &'a Planned,
         source: &'a ValueSource,
@@ -45,68 +46,47 @@ impl<'a> ParsedAnswers<'a> {
         let subject = &entry.subject;
         let value = match source {
             ValueSource::Literal(text) => SecretValue::new(text.as_str()),
-            ValueSource::Secret(reference) => self.secret(reference, subject)?,
-            ValueSource::Composed(parts) => self.composed(parts, subject)?,
+            ValueSource::Secret(reference) => self.secret_value(reference, subject)?,
+            ValueSource::Composed(parts) => self.composed_value(parts, subject)?,
             ValueSource::Template { template, inputs } => {
-                self.template(template, inputs, subject)?
+                self.rendered_template(template, inputs, subject)?
             }
         };
         let value = match entry.transform.decode {
             false => value,
-            true => self.decoded(source, &value, subject)?,
+            true => decoded(source, &value, subject)?,
         };
         if let Some(pattern) = &entry.pattern {
             check_pattern(pattern, source, &value, subject)?;
         }
         Ok(match entry.transform.encode {
             false => value,
-            true => encoding::encode(&value),
+            true => encoding::encode_base64(&value),
         })
     }
 
-    /// Decodes the value of a source.
-    fn decoded(
-        &self,
-        source: &ValueSource,
-        value: &SecretValue,
-        subject: &Subject,
-    ) -> Result<SecretValue, Vec<Problem>> {
-        encoding::decode(value).ok_or_else(|| {
-            let read = if let ValueSource::Secret(reference) = source {
-                let document = self.document(reference, subject).ok();
-                document.map(|document| (reference, document))
-            } else {
-                None
-            };
-            let what = match read {
-                Some((reference, _)) => match &reference.selector {
-                    Selector::Whole => "is".to_owned(),
-                    selector => format!("has a value at {selector} that is"),
-                },
-                None => "the value is".to_owned(),
-            };
-            let why =
-                Problem::configuration(format!("{what} not base64, which \"decode\" expects"))
-                    .code("not-base64")
-                    .help("remove \"decode\", or store the value as base64");
-            vec![with_entry(why, read, subject)]
-        })
-    }
-
-    fn secret(
+    /// Returns the value that a reference selects.
+    ///
+    /// # Errors
+    /// The failure of the request, or the reason why the document doesn't have the value. The list is empty if there wasn't a request.
+    fn secret_value(
         &mut self,
         reference: &'a SecretRef,
         subject: &Subject,
     ) -> Result<SecretValue, Vec<Problem>> {
         let document = self.document(reference, subject)?;
-        self.selected(reference, document, subject).map_err(|why| {
-            let problem = with_entry(why, Some((reference, document)), subject);
-            vec![problem.replace_help(version_hint(reference, subject))]
-        })
+        self.selected_value(reference, document, subject)
+            .map_err(|why| {
+                let problem = with_entry(why, Some(reference), subject);
+                vec![problem.replace_help(version_hint(reference, subject))]
+            })
     }
 
-    /// Returns the text of the value that a reference selects in its document.
-    fn selected(
+    /// Returns the part of a document that a reference selects, as the command gets it.
+    ///
+    /// # Errors
+    /// If there is no such part, or if it is null. The text of the error is the predicate of a sentence about the secret.
+    fn selected_value(
         &mut self,
         reference: &'a SecretRef,
         document: &Document,
@@ -116,19 +96,23 @@ impl<'a> ParsedAnswers<'a> {
         if *selector == Selector::Whole {
             return Ok(SecretValue::new(document.body.expose()));
         }
-        let rewrite = |key: &str| subject.write_field(&selector.to_string(), key);
-        let parsed = self.parse(&reference.locator, document);
-        text_of(find(parsed, selector, &rewrite)?).ok_or_else(|| {
+        let rewrite = |key: &str| subject.rewritten_with_field(&selector.to_string(), key);
+        let parsed = self.parsed_document(&reference.locator, document);
+        text_of(find_value(parsed, selector, &rewrite)?).ok_or_else(|| {
             let text = match selector {
                 Selector::Whole | Selector::Path(_) => format!("has only null at {selector}"),
                 Selector::Key(key) => format!("has the key {key:?}, but its value is null"),
             };
-            Problem::absence("null", text)
+            Problem::absence("null", text).help(NULL_HELP)
         })
     }
 
-    /// Returns the parsed document of a locator.
-    pub fn parse(&mut self, locator: &'a Locator, document: &Document) -> &ParsedDocument {
+    /// Returns the document of a locator as JSON. The document is parsed when this is called for the first time.
+    pub fn parsed_document(
+        &mut self,
+        locator: &'a Locator,
+        document: &Document,
+    ) -> &ParsedDocument {
         self.parsed
             .entry(locator)
             .or_insert_with(|| Json::parse(document.body.expose()).map(Arc::new))
@@ -137,7 +121,7 @@ impl<'a> ParsedAnswers<'a> {
     /// Returns the document of a reference.
     ///
     /// # Errors
-    /// The failure of the request, of which only "does not exist" is an absence. The list is empty if there was no request.
+    /// The failure of the request. It is an absence only if the secret or the version doesn't exist. The list is empty if there wasn't a request.
     pub fn document(
         &self,
         reference: &SecretRef,
@@ -153,7 +137,11 @@ impl<'a> ParsedAnswers<'a> {
         }
     }
 
-    fn composed(
+    /// Returns a value that consists of text and of the values of references.
+    ///
+    /// # Errors
+    /// Every error with its references.
+    fn composed_value(
         &mut self,
         parts: &'a [Part],
         subject: &Subject,
@@ -162,7 +150,7 @@ impl<'a> ParsedAnswers<'a> {
         for part in parts {
             values.push(match part {
                 Part::Text(text) => Ok(SecretValue::new(text.as_str())),
-                Part::Reference(reference) => self.secret(reference, subject),
+                Part::Reference(reference) => self.secret_value(reference, subject),
             });
         }
         let mut text = Zeroizing::new(Vec::new());
@@ -172,7 +160,11 @@ impl<'a> ParsedAnswers<'a> {
         Ok(SecretValue::new(text.as_slice()))
     }
 
-    fn template(
+    /// Renders a template with the secrets of its aliases, and with the inherited variables as `env`.
+    ///
+    /// # Errors
+    /// Every error with its aliases or, if there isn't one, the first error of the template.
+    fn rendered_template(
         &mut self,
         template: &Template,
         aliases: &'a BTreeMap<String, SecretRef>,
@@ -181,36 +173,37 @@ impl<'a> ParsedAnswers<'a> {
         let mut inputs = vec![Ok((ENV.to_owned(), Input::variables(&self.plan.inherited)))];
         for (alias, reference) in aliases {
             inputs.push(
-                self.input(alias, reference, subject)
+                self.template_input(alias, reference, subject)
                     .map(|input| (alias.clone(), input)),
             );
         }
         let inputs = values_or_errors(inputs)?.into_iter().collect();
-        render(template, &inputs, self.plan).map_err(|(alias, why)| {
-            let reference = alias.and_then(|alias| aliases.get(&alias));
-            let read = reference
-                .and_then(|reference| Some((reference, self.document(reference, subject).ok()?)));
-            vec![with_entry(why, read, subject)]
+        render(template, &inputs, self.plan).map_err(|error| {
+            let reference = error.alias.and_then(|alias| aliases.get(&alias));
+            vec![with_entry(error.problem, reference, subject)]
         })
     }
 
-    /// Returns the document of an alias as a template reads it.
-    fn input(
+    /// Returns the secret of an alias in the form in which a template reads it.
+    ///
+    /// # Errors
+    /// The failure of the request, or an error about a binary secret, which a template can't read.
+    fn template_input(
         &mut self,
         alias: &str,
         reference: &'a SecretRef,
         subject: &Subject,
     ) -> Result<Input, Vec<Problem>> {
         let document = self.document(reference, subject)?;
-        Input::new(self.parse(&reference.locator, document), document).ok_or_else(|| {
+        Input::new(self.parsed_document(&reference.locator, document), document).ok_or_else(|| {
             let text = format!("is binary, so the template can't use {alias}");
             let why = Problem::configuration(text).code("not-text");
-            vec![with_entry(why, Some((reference, document)), subject)]
+            vec![with_entry(why, Some(reference), subject)]
         })
     }
 }
 
-/// Returns every value, or the errors of all results.
+/// Returns all values, or the errors of all results that are errors.
 fn values_or_errors<T>(results: Vec<Result<T, Vec<Problem>>>) -> Result<Vec<T>, Vec<Problem>> {
     if results.iter().all(Result::is_ok) {
         return results.into_iter().collect();
@@ -222,10 +215,28 @@ fn values_or_errors<T>(results: Vec<Result<T, Vec<Problem>>>) -> Result<Vec<T>, 
         .collect())
 }
 
-/// Checks a value, decoded and not yet encoded, against the pattern of its entry.
+/// Decodes a value from base64, for `decode`.
 ///
 /// # Errors
-/// When the value doesn't match, or isn't text. The error has the pattern, and not the value.
+/// If the value isn't base64.
+fn decoded(
+    source: &ValueSource,
+    value: &SecretValue,
+    subject: &Subject,
+) -> Result<SecretValue, Vec<Problem>> {
+    encoding::decode_base64(value).ok_or_else(|| {
+        let text = "the value is not base64, which \"decode\" expects";
+        let problem = Problem::configuration(text)
+            .code("not-base64")
+            .help("remove \"decode\", or store the value as base64");
+        vec![about_value(problem, source).for_entry(subject.clone(), Impact::Unread)]
+    })
+}
+
+/// Checks a value against the `pattern` of its entry, after the value is decoded and before it is encoded.
+///
+/// # Errors
+/// If the value doesn't match, or isn't text. The error has the pattern, but not the value.
 fn check_pattern(
     pattern: &Regex,
     source: &ValueSource,
@@ -240,49 +251,51 @@ fn check_pattern(
         Ok(_) => "store the right value, or correct the pattern",
         Err(_) => "remove \"pattern\", because the value is binary, and only text can match",
     };
-    let about = match source {
-        ValueSource::Secret(reference) => Some(About {
-            before: Some(match reference.selector {
-                Selector::Whole => "the value of ",
-                Selector::Key(_) | Selector::Path(_) => "a value in ",
-            }),
-            ..About::new(reference)
-        }),
-        ValueSource::Literal(_) | ValueSource::Composed(_) | ValueSource::Template { .. } => None,
-    };
-    // The headline begins with the secret, if there is one.
-    let subject_of_text = if about.is_some() { "" } else { "the value " };
-    let text = format!("{subject_of_text}does not match the pattern \"{pattern}\"");
-    let problem = Problem {
-        about,
-        ..Problem::configuration(text)
-            .code("does-not-match")
-            .help(help)
-    };
-    Err(vec![problem.of(subject.clone(), Impact::Mismatched)])
+    let text = format!("the value does not match the pattern \"{pattern}\"");
+    let problem = Problem::configuration(text)
+        .code("does-not-match")
+        .help(help);
+    Err(vec![
+        about_value(problem, source).for_entry(subject.clone(), Impact::Mismatched),
+    ])
 }
 
-/// Names the entry, and the secret whose document was read. The text of the problem is then a predicate about the secret.
-pub fn with_entry(
-    problem: Problem,
-    read: Option<(&SecretRef, &Document)>,
-    subject: &Subject,
-) -> Problem {
-    let default = subject
-        .default_hint()
-        .filter(|_| problem.is_absence && problem.help.is_none());
-    let about = read.map(|(reference, _)| About::new(reference));
-    let problem = Problem { about, ..problem }.replace_help(default);
-    problem.of(subject.clone(), Impact::Unread)
+/// Adds the secret to a problem with a value, if the value comes from only one secret. The headline doesn't name the secret, because its subject is
+/// the value.
+fn about_value(problem: Problem, source: &ValueSource) -> Problem {
+    let ValueSource::Secret(reference) = source else {
+        return problem;
+    };
+    let about = About {
+        before: None,
+        ..About::new(reference)
+    };
+    Problem {
+        about: Some(about),
+        ..problem
+    }
 }
 
-/// Returns the hint for a KEY that is a number: AWS writes `NAME:3` for version 3 of a parameter.
+/// Adds the entry to a problem, and the secret of `reference`. If there is a reference, the text of the problem must be the predicate of a sentence
+/// about the secret.
+pub fn with_entry(problem: Problem, reference: Option<&SecretRef>, subject: &Subject) -> Problem {
+    let about = reference.map(About::new);
+    Problem { about, ..problem }.for_entry(subject.clone(), Impact::Unread)
+}
+
+/// Returns the hint for a KEY that looks like a version: AWS itself writes `NAME:3` for version 3 of a parameter, and a stage is often written after
+/// one colon. Returns `None` for any other KEY, and if the reference must not be shown.
 fn version_hint(SecretRef { locator, selector }: &SecretRef, subject: &Subject) -> Option<String> {
     let key = selector.to_string();
-    let is_number = key.parse::<u64>().is_ok_and(|version| version > 0);
-    let is_parameter = locator.store == Store::ParameterStore;
-    (is_number && is_parameter).then(|| {
-        let write = subject.write(&format!("{}:::{key}", locator.written_id()));
-        format!("for version {key} write {write}")
-    })
+    let (what, fields) = match locator.store {
+        Store::SecretsManager if AWS_STAGES.contains(&key.as_str()) => {
+            ("the stage", format!(":{key}"))
+        }
+        Store::ParameterStore if key.parse::<u64>().is_ok_and(|version| version > 0) => {
+            ("version", format!("::{key}"))
+        }
+        Store::SecretsManager | Store::ParameterStore => return None,
+    };
+    let write = subject.rewritten_with_field(&key, &fields)?;
+    Some(format!("for {what} {key}, write {write}"))
 }

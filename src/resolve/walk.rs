@@ -1,9 +1,10 @@
-//! Resolves the entries of a plan, the latest layer first, so that each variable and each path is set once.
+//! Resolves the entries of a plan in the order of precedence, so that each variable, each path and each credential is set once. The rule of
+//! precedence is in `model::claims`.
 
 use std::collections::BTreeSet;
 
 use super::env_from::{self, Members};
-use super::extract::find;
+use super::extract::find_value;
 use super::value::{ParsedAnswers, with_entry};
 use crate::model::answer::{Document, Fetched};
 use crate::model::claims::{Claims, Holder};
@@ -14,22 +15,22 @@ use crate::model::problem::Problem;
 use crate::model::reference::Selector;
 use crate::model::secret_value::SecretValue;
 
-/// The walk over the entries of a plan, in the order of precedence.
+/// The walk over the entries of a plan.
 ///
-/// An attempt at a value has one of three results. With a value, or with the `default` of an absent one, the entry holds its target. An
-/// `optional` entry that is absent doesn't, so an entry of an earlier layer may set the target. An entry that fails holds its target as
-/// well: an earlier entry must not replace a later one that is broken.
+/// There are three cases for an entry. If it has a value, or is absent and has a `default`, it sets its target. If it is absent and `optional`, an
+/// entry of an earlier layer can set the target. If it fails, it still overrides the entries of earlier layers, because a value that the user has
+/// replaced must not come back when its replacement is broken.
 struct Walk<'a> {
     answers: ParsedAnswers<'a>,
     claims: Claims<'a>,
     outcomes: Vec<EntryOutcome>,
 }
 
-/// Resolves every variable, file and credential. An entry is unread if `fetched` doesn't have an answer for its locator.
+/// Resolves every variable, file and credential of a plan. If `fetched` doesn't have an answer that an entry needs, the entry is unread.
 pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
     let mut walk = Walk {
         answers: ParsedAnswers::new(plan, fetched),
-        claims: Claims::new(&plan.kept),
+        claims: Claims::new(&plan.kept_names),
         outcomes: Vec::new(),
     };
 
@@ -47,7 +48,7 @@ pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
                 walk.resolve_value(entry, source);
             }
         }
-        // Of two objects that give one variable the later one sets it.
+        // If two objects set the same variable, the later one wins.
         for entry in layer.iter().rev() {
             if let PlannedSource::Object(object) = &entry.source {
                 walk.resolve_object(entry, object);
@@ -61,7 +62,8 @@ pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
     }
 }
 
-/// Hides the references of the entries whose problems don't show them, also where such an entry overrides another one.
+/// Removes the references that may be passwords from the outcomes, so that no message shows them. The problems of an entry say whether its reference
+/// may be one. The reference is also removed where the entry is named as the one that overrides another.
 fn hide_references(outcomes: &mut [EntryOutcome]) {
     let mut hidden = BTreeSet::new();
     for outcome in outcomes.iter_mut() {
@@ -69,22 +71,23 @@ fn hide_references(outcomes: &mut [EntryOutcome]) {
             continue;
         };
         let mut entries = problems.iter().flat_map(|problem| &problem.entries);
-        if entries.any(Subject::is_hidden) {
-            outcome.subject = outcome.subject.hidden();
+        if entries.any(Subject::hides_reference) {
+            outcome.subject = outcome.subject.without_reference();
             hidden.insert(outcome.subject.clone());
         }
     }
 
     for outcome in outcomes {
         if let Fate::Overridden(Holder::Entry(other)) = &mut outcome.fate
-            && hidden.contains(&other.hidden())
+            && hidden.contains(&other.without_reference())
         {
-            *other = other.hidden();
+            *other = other.without_reference();
         }
     }
 }
 
 impl<'a> Walk<'a> {
+    /// Resolves an entry with a single value, and adds its outcome. Unless the entry is overridden or absent, it holds its target from now on.
     fn resolve_value(&mut self, entry: &'a Planned, source: &'a ValueSource) {
         let holder = self.claims.holder(&entry.target, &entry.subject.origin);
         let fate = match holder {
@@ -97,31 +100,36 @@ impl<'a> Walk<'a> {
         self.add(entry, fate);
     }
 
-    /// Returns the fate of an entry whose target nothing else holds.
+    /// Resolves an entry that isn't overridden. If the value is absent and nothing else is wrong, `default` or `optional` applies.
     fn fate_of_value(&mut self, entry: &'a Planned, source: &'a ValueSource) -> Fate {
-        let (value, is_default) = match self.answers.attempt(entry, source) {
-            Ok(value) => (value, false),
-            Err(reasons) if reasons.is_empty() => return Fate::Unread,
-            Err(mut reasons) => {
-                let is_absent = reasons.iter().all(|reason| reason.is_absence);
-                match &entry.on_missing {
-                    OnMissing::Omit if is_absent => return Fate::Absent,
-                    OnMissing::Default(text) if is_absent => {
-                        (SecretValue::new(text.as_str()), true)
-                    }
-                    OnMissing::Fail => return Fate::Failed(reasons),
-                    OnMissing::Omit | OnMissing::Default(_) => {
-                        // An absence that is covered isn't reported, even if another error makes the entry fail.
-                        reasons.retain(|reason| !reason.is_absence);
-                        return Fate::Failed(reasons);
-                    }
-                }
+        let mut reasons = match self.answers.resolve_value(entry, source) {
+            Ok(value) => {
+                return Fate::Value {
+                    value,
+                    is_default: false,
+                };
             }
+            Err(reasons) if reasons.is_empty() => return Fate::Unread,
+            Err(reasons) => reasons,
         };
-        Fate::Value { value, is_default }
+        let is_absent = reasons.iter().all(|reason| reason.is_absence);
+        match &entry.on_missing {
+            OnMissing::Omit if is_absent => Fate::Absent,
+            OnMissing::Default(text) if is_absent => Fate::Value {
+                value: SecretValue::new(text.as_str()),
+                is_default: true,
+            },
+            OnMissing::Fail => Fate::Failed(reasons),
+            OnMissing::Omit | OnMissing::Default(_) => {
+                // The entry provides for an absence, so an absence isn't reported even if another error makes the entry fail.
+                reasons.retain(|reason| !reason.is_absence);
+                Fate::Failed(reasons)
+            }
+        }
     }
 
-    /// Adds an outcome for each key of an object that gives a variable, and then one for the object itself.
+    /// Resolves an object of `env-from`. Adds an outcome for each key that sets a variable, and then one for the object itself. If the object wasn't
+    /// read, only the object gets an outcome.
     fn resolve_object(&mut self, entry: &'a Planned, object: &'a ObjectSource) {
         let document = match self.answers.document(&object.reference, &entry.subject) {
             Ok(document) => document,
@@ -130,7 +138,7 @@ impl<'a> Walk<'a> {
         };
 
         let (keys, errors) = match members(&mut self.answers, object, document, &entry.subject) {
-            Ok(members) => env_from::outcomes(members, entry, object, &self.claims),
+            Ok(members) => env_from::key_outcomes(members, entry, object, &self.claims),
             Err(error) => (Vec::new(), vec![error]),
         };
         let count = keys.len();
@@ -143,8 +151,7 @@ impl<'a> Walk<'a> {
         }
         let mut named = Vec::new();
         for error in errors {
-            let read = Some((&object.reference, document));
-            named.push(with_entry(error, read, &entry.subject));
+            named.push(with_entry(error, Some(&object.reference), &entry.subject));
         }
         self.add(entry, Fate::Failed(named));
     }
@@ -158,7 +165,7 @@ impl<'a> Walk<'a> {
 /// Returns the keys of an object, or the parameters below a path.
 ///
 /// # Errors
-/// A document without an object.
+/// If the document isn't JSON, or doesn't have an object where the reference says.
 fn members<'m, 'a>(
     answers: &'m mut ParsedAnswers<'a>,
     object: &'a ObjectSource,
@@ -167,16 +174,16 @@ fn members<'m, 'a>(
 ) -> Result<Members<'m>, Problem> {
     let reference = &object.reference;
     if reference.locator.is_path() {
-        return Ok(env_from::parameters(document, object));
+        return Ok(env_from::path_members(document, object));
     }
-    let parsed = answers.parse(&reference.locator, document);
+    let parsed = answers.parsed_document(&reference.locator, document);
     let rewrite = |key: &str| match &reference.selector {
-        Selector::Whole => env_from::one_variable(subject),
-        selector if !key.is_empty() => subject.write_field(&selector.to_string(), key),
+        Selector::Whole => env_from::written_as_variable(subject),
+        selector if !key.is_empty() => subject.rewritten_with_field(&selector.to_string(), key),
         Selector::Key(_) | Selector::Path(_) => None,
     };
-    env_from::keys(
-        find(parsed, &reference.selector, &rewrite)?,
+    env_from::object_members(
+        find_value(parsed, &reference.selector, &rewrite)?,
         object,
         subject,
     )

@@ -21,7 +21,7 @@ const USR1: SignalNumber = SignalNumber(libc::SIGUSR1);
 const POLL: SignalNumber = SignalNumber(libc::SIGUSR2);
 const SIGNALS: [SignalNumber; 4] = [SignalNumber::TERM, SignalNumber::CONT, USR1, POLL];
 
-/// The child beside the command.
+/// The launch that is a child besides the command, and its phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Child {
     None,
@@ -30,29 +30,31 @@ enum Child {
     Delivers,
 }
 
-/// The things that the actions create and end.
+/// The processes and timers that the actions create and end.
 struct World {
     rotation: RotationOptions,
     state: SupervisorState,
     has_command: bool,
-    /// Processes of the group beside the command.
+    /// True if the group has processes besides the command.
     has_rest: bool,
     child: Child,
     armed: Option<Delay>,
-    /// A poll was requested, and none began since.
-    is_poll_asked: bool,
-    /// The SIGTERMs that the group got without one that came.
+    /// True if a poll was requested, and no poll has begun since then.
+    is_poll_requested: bool,
+    /// The number of SIGTERMs to the group that were not forwarded.
     added_terms: u32,
     ends: u32,
     reported_ends: u32,
     last_status: Option<ExitStatus>,
     exit: Option<Outcome>,
-    /// Of SIGUSR1: came, sent to the group.
+    /// The number of SIGUSR1 signals that came.
     came: u32,
+    /// The number of SIGUSR1 signals that were sent to the group.
     sent: u32,
 }
 
 impl World {
+    /// Creates the world of a first launch that waits at its gate, and carries out the first actions.
     fn begin(rotation: RotationOptions) -> Self {
         let (state, actions) = begin();
         let mut world = Self {
@@ -62,7 +64,7 @@ impl World {
             has_rest: false,
             child: Child::Waits,
             armed: None,
-            is_poll_asked: false,
+            is_poll_requested: false,
             added_terms: 0,
             ends: 0,
             reported_ends: 0,
@@ -78,8 +80,8 @@ impl World {
         world
     }
 
-    /// The events that can happen now.
-    fn possible(&self, status: u8) -> Vec<Event> {
+    /// Returns the events that can happen now. `status` is the status with which the command would end.
+    fn possible_events(&self, status: u8) -> Vec<Event> {
         let mut events: Vec<Event> = SIGNALS.map(Event::Signal).to_vec();
         if self.has_command {
             let is_killed = status >= 230;
@@ -114,6 +116,7 @@ impl World {
         events
     }
 
+    /// Lets an event happen, gives it to the state machine, and carries out the actions.
     fn feed(&mut self, event: Event) {
         match event {
             Event::Ended { status, .. } => {
@@ -127,7 +130,7 @@ impl World {
             Event::Elapsed => self.armed = None,
             Event::Signal(signal) => {
                 self.came += u32::from(signal == USR1);
-                self.is_poll_asked |= self.rotation.poll_signal == Some(signal);
+                self.is_poll_requested |= self.rotation.poll_signal == Some(signal);
             }
             Event::Suspended(_) | Event::Continued => {}
         }
@@ -145,6 +148,7 @@ impl World {
         self.check();
     }
 
+    /// Carries out an action, and checks that it makes sense now. `cause` is the event that it follows from, and `None` at the beginning.
     fn act(&mut self, action: Action, cause: Option<Event>) {
         assert_eq!(self.exit, None, "{action:?} after the exit");
         match action {
@@ -155,12 +159,10 @@ impl World {
                     Child::Waits,
                     "a start without a launch at the gate"
                 );
-                (
-                    self.has_command,
-                    self.has_rest,
-                    self.child,
-                    self.added_terms,
-                ) = (true, false, Child::None, 0);
+                self.has_command = true;
+                self.has_rest = false;
+                self.child = Child::None;
+                self.added_terms = 0;
             }
             Action::Deliver => {
                 assert_eq!(
@@ -172,38 +174,15 @@ impl World {
             }
             Action::StartPoll => {
                 assert_eq!(self.child, Child::None, "a second poll");
-                (self.child, self.is_poll_asked) = (Child::Polls, false);
+                self.child = Child::Polls;
+                self.is_poll_requested = false;
             }
             Action::CancelPoll => self.child = Child::None,
-            Action::Signal(signal) => {
-                assert!(
-                    self.has_command || self.has_rest,
-                    "{signal:?} to an empty group"
-                );
-                self.sent += u32::from(signal == USR1);
-                let is_added = signal == SignalNumber::TERM && cause != Some(Event::Signal(signal));
-                self.added_terms += u32::from(is_added);
-            }
+            Action::Signal(signal) => self.signal(signal, cause),
             Action::Suspend(_) => {
                 assert!(self.has_command, "{action:?} without a command")
             }
-            Action::Arm(delay) => {
-                if is_before_a_poll(delay) {
-                    let is_moved = self.armed.is_some_and(is_before_a_poll);
-                    assert!(
-                        !is_moved || delay == Delay::AskedPoll,
-                        "only a request brings a poll forward"
-                    );
-                    // A command that may be ending has its time for that.
-                    let is_served = delay == Delay::AskedPoll || delay == Delay::AfterTerm;
-                    assert!(is_served || !self.is_poll_asked, "a request is not lost");
-                    assert!(
-                        self.is_poll_asked || delay != Delay::AskedPoll,
-                        "a request that did not come"
-                    );
-                }
-                self.armed = Some(delay);
-            }
+            Action::Arm(delay) => self.arm(delay),
             Action::Report(Notice::Ended(status)) => {
                 assert_eq!(self.last_status, Some(status));
                 self.reported_ends += 1;
@@ -216,21 +195,47 @@ impl World {
         }
     }
 
-    /// The invariants between events.
+    /// Counts a signal that the state machine sends to the group: SIGUSR1, which it may only forward, and each SIGTERM that it doesn't forward.
+    /// Checks that the group still has a process.
+    fn signal(&mut self, signal: SignalNumber, cause: Option<Event>) {
+        let is_empty = !self.has_command && !self.has_rest;
+        assert!(!is_empty, "{signal:?} to an empty group");
+        self.sent += u32::from(signal == USR1);
+        let is_added = signal == SignalNumber::TERM && cause != Some(Event::Signal(signal));
+        self.added_terms += u32::from(is_added);
+    }
+
+    /// Sets the timer. Checks that a poll which has been requested isn't delayed, and that only a request brings a poll forward.
+    fn arm(&mut self, delay: Delay) {
+        if delay == Delay::RequestedPoll {
+            assert!(
+                self.is_poll_requested,
+                "a poll is only brought forward for a request"
+            );
+        } else if is_before_a_poll(delay) {
+            assert!(!self.is_poll_requested, "a requested poll is not delayed");
+            assert!(
+                !self.armed.is_some_and(is_before_a_poll),
+                "only a request replaces the timer of a poll"
+            );
+        }
+        self.armed = Some(delay);
+    }
+
+    /// Checks the invariants between events.
     fn check(&self) {
         assert!(self.added_terms <= 1, "a second SIGTERM of our own");
         assert_eq!(self.ends, self.reported_ends, "every end is reported once");
         assert_eq!(self.exit.is_some(), self.state == SupervisorState::Exited);
-        // Held signals are pending once, and signals after SIGKILL have no receiver.
+        // A signal that is pending twice is delivered once, and after SIGKILL nobody is left to receive one.
         assert!(self.sent <= self.came, "a doubled signal");
         let (child, is_armed) = match &self.state {
             SupervisorState::Running(running) => match (running.poll, self.armed) {
                 (Poll::Idle, armed) => (Child::None, armed.is_some_and(is_before_a_poll)),
                 (Poll::Splayed, armed) => (
                     Child::None,
-                    matches!(armed, Some(Delay::Splay | Delay::AskedPoll)),
+                    matches!(armed, Some(Delay::Splay | Delay::RequestedPoll)),
                 ),
-                (Poll::AfterTerm, armed) => (Child::None, armed == Some(Delay::AfterTerm)),
                 (Poll::Polling { .. }, armed) => (Child::Polls, armed.is_none()),
                 (Poll::Delivering, armed) => (Child::Delivers, armed.is_none()),
             },
@@ -265,8 +270,8 @@ impl World {
         }
     }
 
-    /// Lets the process group end if it was asked to.
-    fn settle(&mut self) {
+    /// Lets the process group end, if it was asked to.
+    fn let_group_end(&mut self) {
         while let SupervisorState::Stopping(stopping) = &self.state {
             self.feed(match stopping.phase {
                 Phase::Grace => Event::Elapsed,
@@ -279,15 +284,18 @@ impl World {
         }
     }
 
+    /// True if the command runs, and wasn't asked to end.
     fn is_running(&self) -> bool {
         matches!(self.state, SupervisorState::Running(_))
     }
 }
 
+/// True if a poll begins when this delay is over.
 fn is_before_a_poll(delay: Delay) -> bool {
     !matches!(delay, Delay::Grace | Delay::Kill)
 }
 
+/// Generates options of `--on-rotation`.
 fn rotations() -> impl Strategy<Value = RotationOptions> {
     let on_rotation = prop_oneof![
         Just(OnRotation::Restart),
@@ -303,14 +311,14 @@ fn rotations() -> impl Strategy<Value = RotationOptions> {
         splay,
     )
         .prop_map(|(on_rotation, stop_signal, poll_signal, splay)| {
-            let (poll_interval, grace) = Default::default();
             RotationOptions {
                 on_rotation,
                 stop_signal,
                 poll_signal,
-                poll_interval,
+                // [`step`] only decides what to do. The caller knows how long to wait.
+                poll_interval: Duration::ZERO,
                 splay,
-                grace,
+                grace: Duration::ZERO,
             }
         })
 }
@@ -319,7 +327,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn every_history_keeps_the_invariants_and_every_change_has_its_consequence(
+    fn whatever_happens_a_change_reaches_the_command_and_no_signal_is_lost_or_sent_twice(
         rotation in rotations(),
         choices in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), any::<bool>()), 0..200),
     ) {
@@ -329,16 +337,17 @@ proptest! {
             if world.has_command {
                 world.has_rest = has_rest;
             }
-            let event = *choice.get(&world.possible(status));
+            let event = *choice.get(&world.possible_events(status));
             world.feed(event);
         }
-        // A group that was asked to end does.
-        world.settle();
+        // Every group that was asked to end now ends.
+        world.let_group_end();
         if world.exit.is_some() {
             return Ok(());
         }
-        // Values that stay changed reach the command: at most by a poll, another after its splay, and one after the delay of a SIGTERM.
-        for _ in 0..6 {
+        // If the values stay changed, the command gets them after at most four polls: `--splay` delays a change until another poll, and after a
+        // SIGTERM, the supervisor ignores one change ([`RunningState::has_term`]), so both polls are repeated. Each poll needs two events here.
+        for _ in 0..10 {
             match world.child {
                 Child::Polls => world.feed(Event::Polled(PollResult::Changed)),
                 Child::None if world.is_running() => world.feed(Event::Elapsed),
@@ -346,7 +355,8 @@ proptest! {
             }
         }
         prop_assert!(world.child == Child::Delivers || !world.is_running(), "{:?}", world.state);
-        world.settle();
+        world.let_group_end();
+        // When the command ends by itself, its exit status becomes that of the supervisor.
         if world.has_command {
             world.feed(Event::Ended { status: ExitStatus::Exited(3), is_group_empty: true });
             prop_assert_eq!(world.exit, Some(Outcome::Command(ExitStatus::Exited(3))));

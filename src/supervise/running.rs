@@ -1,4 +1,4 @@
-//! Transitions while the command runs: polls, changes and forwarded signals.
+//! The transitions while the command runs: polls, changes and forwarded signals.
 
 use super::state::{
     Action, Delay, Event, ExitStatus, Next, Notice, Outcome, Phase, Poll, PollResult, RunningState,
@@ -6,6 +6,7 @@ use super::state::{
 };
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 
+/// Returns the state after an event while the command runs, and adds the actions to carry out.
 pub fn step(
     rotation: &RotationOptions,
     mut state: RunningState,
@@ -14,30 +15,30 @@ pub fn step(
 ) -> SupervisorState {
     match (event, state.poll) {
         (Event::Signal(signal), poll) if rotation.poll_signal == Some(signal) => {
-            state.is_poll_asked = true;
-            // Otherwise it follows the launch in flight, or the time of a command that may be ending.
+            state.is_poll_requested = true;
+            // Otherwise the poll follows the launch that is under way.
             if matches!(poll, Poll::Idle | Poll::Splayed) {
-                actions.push(Action::Arm(Delay::AskedPoll));
+                actions.push(Action::Arm(Delay::RequestedPoll));
             }
         }
         (Event::Signal(signal), _) => forward(&mut state, signal, actions),
-        (Event::Elapsed, Poll::Idle | Poll::Splayed | Poll::AfterTerm) => {
+        (Event::Elapsed, Poll::Idle | Poll::Splayed) => {
             state.poll = Poll::Polling {
-                is_delayed: state.poll != Poll::Idle,
+                is_delayed: state.poll == Poll::Splayed,
             };
-            state.is_poll_asked = false;
+            state.is_poll_requested = false;
             actions.push(Action::StartPoll);
         }
         (Event::Polled(result), Poll::Polling { is_delayed }) => {
-            return polled(rotation, state, is_delayed, result, actions);
+            return on_poll(rotation, state, is_delayed, result, actions);
         }
         (Event::Delivered, Poll::Delivering) => {
             if let OnRotation::Signal(signal) = rotation.on_rotation {
                 actions.push(Action::Signal(signal));
             }
-            rest(&mut state, actions);
+            schedule_poll(&mut state, actions);
         }
-        (Event::NotDelivered, Poll::Delivering) => rest(&mut state, actions),
+        (Event::NotDelivered, Poll::Delivering) => schedule_poll(&mut state, actions),
         (Event::Suspended(signal), _) => {
             state.is_suspended = true;
             actions.push(Action::Suspend(signal));
@@ -49,7 +50,7 @@ pub fn step(
                 is_group_empty,
             },
             _,
-        ) => return ended(status, is_group_empty, actions),
+        ) => return on_end(status, is_group_empty, actions),
         (
             Event::GroupEmpty
             | Event::Polled(_)
@@ -62,8 +63,8 @@ pub fn step(
     SupervisorState::Running(state)
 }
 
-/// Sends a signal to the command's process group. Any signal continues a stopped command, which would not handle it otherwise: no shell
-/// continues the command, since this process is not stopped.
+/// Orders to send a signal to the command's process group. If job control has stopped the command, also orders to continue it, because the command
+/// couldn't handle the signal otherwise. A shell wouldn't continue it, because this process isn't stopped.
 fn forward(state: &mut RunningState, signal: SignalNumber, actions: &mut Vec<Action>) {
     if signal == SignalNumber::CONT {
         state.is_suspended = false;
@@ -75,13 +76,14 @@ fn forward(state: &mut RunningState, signal: SignalNumber, actions: &mut Vec<Act
     state.has_term |= signal == SignalNumber::TERM;
 }
 
-/// Waits for the next poll.
-fn rest(state: &mut RunningState, actions: &mut Vec<Action>) {
+/// Orders the next poll. Until it begins, there isn't a launch.
+fn schedule_poll(state: &mut RunningState, actions: &mut Vec<Action>) {
     state.poll = Poll::Idle;
     actions.push(state.next_poll());
 }
 
-fn polled(
+/// Acts on the result of a poll. `is_delayed` is true for the poll after a splay, whose change isn't delayed again.
+fn on_poll(
     rotation: &RotationOptions,
     mut state: RunningState,
     is_delayed: bool,
@@ -94,11 +96,11 @@ fn polled(
         actions.push(Action::Report(Notice::PollRecovered));
     }
     if result != PollResult::Changed {
-        rest(&mut state, actions);
+        schedule_poll(&mut state, actions);
     } else if !is_delayed && !rotation.splay.is_zero() {
         state.poll = Poll::Splayed;
-        let delay = if state.is_poll_asked {
-            Delay::AskedPoll
+        let delay = if state.is_poll_requested {
+            Delay::RequestedPoll
         } else {
             Delay::Splay
         };
@@ -106,60 +108,58 @@ fn polled(
     } else if let OnRotation::Signal(_) = rotation.on_rotation {
         state.poll = Poll::Delivering;
         actions.push(Action::Deliver);
-    } else if state.has_term {
-        // A stop would cut the end of the command short, and a start undo it.
-        (state.poll, state.has_term) = (Poll::AfterTerm, false);
-        actions.extend([Action::CancelPoll, Action::Arm(Delay::AfterTerm)]);
+    } else if std::mem::take(&mut state.has_term) {
+        // The command may be about to end. Stopping it would cut its end short, and a restart would undo it. If the command ignores
+        // SIGTERM, the next poll finds the change again.
+        actions.push(Action::CancelPoll);
+        schedule_poll(&mut state, actions);
     } else {
         return stop(rotation, state, actions);
     }
     SupervisorState::Running(state)
 }
 
-/// Stops the command for a change, whose launch is at the gate.
+/// Adds the actions that stop the command because of a change, and returns the state in which the supervisor waits for the end of the command. With
+/// `restart`, the launch with the new values waits at its gate until the command has ended. With `exit`, that launch is ended.
 fn stop(
     rotation: &RotationOptions,
     state: RunningState,
     actions: &mut Vec<Action>,
 ) -> SupervisorState {
-    let next = if rotation.on_rotation == OnRotation::Restart {
-        Next::Start
-    } else {
-        Next::ExitRotated
-    };
-    if next == Next::ExitRotated {
+    let mut next = Next::Start;
+    if rotation.on_rotation != OnRotation::Restart {
+        next = Next::ExitRotated;
         actions.push(Action::CancelPoll);
     }
     actions.push(Action::Signal(rotation.stop_signal));
     if state.is_suspended {
-        // A suspended process handles a signal when it is continued.
+        // A suspended process can only handle a signal after it is continued.
         actions.push(Action::Signal(SignalNumber::CONT));
     }
     actions.push(Action::Arm(Delay::Grace));
-    let is_poll_asked = state.is_poll_asked;
     SupervisorState::Stopping(Stopping {
         ended: None,
         phase: Phase::Grace,
         next,
-        is_poll_asked,
+        is_poll_requested: state.is_poll_requested,
     })
 }
 
-/// The command ended by itself: asks what is left of its group to end as well.
-fn ended(status: ExitStatus, is_group_empty: bool, actions: &mut Vec<Action>) -> SupervisorState {
+/// Ends the supervision of a command that ended by itself. If processes of its group are left, they are asked to end first.
+fn on_end(status: ExitStatus, is_group_empty: bool, actions: &mut Vec<Action>) -> SupervisorState {
     actions.extend([Action::Report(Notice::Ended(status)), Action::CancelPoll]);
     if is_group_empty {
         actions.push(Action::Exit(Outcome::Command(status)));
         return SupervisorState::Exited;
     }
-    // SIGCONT: the kernel reports stopped processes of the group to their own parents alone.
+    // SIGCONT is for processes of the group that are stopped. The kernel reports a stop only to the parent of a process, so this process can't know
+    // which ones are stopped.
     actions.extend([SignalNumber::TERM, SignalNumber::CONT].map(Action::Signal));
     actions.push(Action::Arm(Delay::Grace));
-    let (ended, next) = (Some(status), Next::ExitEnded);
     SupervisorState::Stopping(Stopping {
-        ended,
+        ended: Some(status),
         phase: Phase::Grace,
-        next,
-        is_poll_asked: false,
+        next: Next::ExitEnded,
+        is_poll_requested: false,
     })
 }

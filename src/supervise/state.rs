@@ -2,85 +2,86 @@
 
 use crate::model::options::SignalNumber;
 
-/// The command exists in `Running`, and in `Stopping` until its end. Its process group can outlast it, in `Stopping` alone.
+/// The state of the supervisor. The command exists in `Running`, and in `Stopping` until its end. Processes of its group can outlive it, but only in
+/// `Stopping`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SupervisorState {
     Running(RunningState),
     Stopping(Stopping),
-    /// The exit of this process is ordered.
+    /// The order to exit has been given.
     Exited,
 }
 
-/// The command runs. The default is a command that was just started.
+/// The state while the command runs. The default is the state of a command that was just started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RunningState {
     pub poll: Poll,
-    /// The number of failed polls in succession.
+    /// The number of failed polls in a row.
     pub failures: u32,
-    /// True if a poll was requested since the last poll began, which may have read the secret before it changed.
-    pub is_poll_asked: bool,
-    /// True while the command is stopped by job control.
+    /// True if a poll was requested since the last poll began. That last poll may have read the secret before it changed.
+    pub is_poll_requested: bool,
+    /// True while job control has stopped the command.
     pub is_suspended: bool,
-    /// True if a SIGTERM was forwarded, so that the command may be ending, and no change was delayed for it since.
+    /// True if a SIGTERM was forwarded, so that the command may be about to end. Set to false when a change is ignored for this reason.
     pub has_term: bool,
 }
 
-/// The forked launch that reads the values again. While there is none, the timer is armed for the next.
+/// The forked launch that reads the values again. As long as there isn't one, the timer is set for the next launch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Poll {
-    /// No launch.
+    /// There isn't a launch.
     #[default]
     Idle,
-    /// None. The last poll found a change; the next poll, after `--splay` or on request, is acted on.
+    /// There isn't a launch. The last poll found a change. The next poll comes after `--splay` or on request, and a change that it finds takes
+    /// effect.
     Splayed,
-    /// None. The last poll found a change after a SIGTERM; the next poll is acted on, and no request brings it forward.
-    AfterTerm,
-    /// The launch resolves the values.
+    /// The launch is resolving the values.
     Polling {
-        /// True if a change was delayed for this poll.
+        /// True if `--splay` has delayed a change until this poll.
         is_delayed: bool,
     },
-    /// The gate is open, and the launch replaces the files.
+    /// The gate is open, and the launch is replacing the files.
     Delivering,
 }
 
-/// The process group was asked to end, or killed.
+/// The state after the process group was asked to end, or killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stopping {
-    /// The status of the command once it has ended, and processes of its group are left.
+    /// The status of the command, once it has ended while other processes of its group are left.
     pub ended: Option<ExitStatus>,
     pub phase: Phase,
     pub next: Next,
-    /// As in [`RunningState`], for the next command.
-    pub is_poll_asked: bool,
+    /// Like [`RunningState::is_poll_requested`]. The poll comes after the start of the next command.
+    pub is_poll_requested: bool,
 }
 
+/// The stage that the end of the process group has reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// The group has a signal that asks it to end, and the time of `--grace`.
+    /// The group got a signal that asks it to end, and has the time of `--grace`.
     Grace,
-    /// The group has SIGKILL.
+    /// The group got SIGKILL.
     Killed,
 }
 
-/// The step after the end of the process group.
+/// The step that follows the end of the process group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
     /// Start the launch that waits at the gate.
     Start,
     /// Exit because a secret changed.
     ExitRotated,
-    /// Exit with the command's status: SIGTERM came in the grace period of a rotation. Another SIGTERM kills.
+    /// Exit with the command's status, because SIGTERM came in the grace period of a rotation. Another SIGTERM kills the group.
     ExitCancelled,
-    /// Exit with the command's status: the command ended by itself.
+    /// Exit with the command's status, because the command ended by itself.
     ExitEnded,
 }
 
 impl RunningState {
-    /// Returns the action that schedules the next poll.
+    /// Returns the action that sets the timer for the next poll.
     pub fn next_poll(&self) -> Action {
-        Action::Arm(if self.is_poll_asked {
-            Delay::AskedPoll
+        Action::Arm(if self.is_poll_requested {
+            Delay::RequestedPoll
         } else {
             Delay::NextPoll {
                 failures: self.failures,
@@ -89,9 +90,11 @@ impl RunningState {
     }
 }
 
+/// Something that has happened to this process, to one of its children or to the timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The command ended and is reaped. A command that cannot be delivered or executed ends as well, with 78, 126 or 127.
+    /// The command has ended and was reaped. A launch whose gate was opened is the command, so this event also comes if such a launch can't rename
+    /// the files or execute the command. Its status is 78, 126 or 127 then.
     Ended {
         status: ExitStatus,
         /// True if no process of the command's group is left.
@@ -99,99 +102,104 @@ pub enum Event {
     },
     /// The last process of the group is gone, some time after the command.
     GroupEmpty,
-    /// Job control stopped the command by this signal.
+    /// Job control has stopped the command with this signal.
     Suspended(SignalNumber),
-    /// Job control continued the command.
+    /// Job control has continued the command.
     Continued,
-    /// A signal to forward, or the signal that requests a poll, reached this process.
+    /// This process got a signal, which is to be forwarded or requests a poll.
     Signal(SignalNumber),
-    /// The result of a poll, or the death of the launch that waits at the gate, which is [`PollResult::Failed`].
+    /// The result of a poll. If the launch that waits at the gate dies, that is [`PollResult::Failed`].
     Polled(PollResult),
+    /// The launch has replaced the files.
     Delivered,
+    /// The launch could not replace the files.
     NotDelivered,
-    /// The timer has elapsed.
+    /// The delay of the last [`Action::Arm`] is over.
     Elapsed,
 }
 
+/// The end of a process: with an exit status, or by a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExitStatus {
     Exited(u8),
     Killed(SignalNumber),
 }
 
-/// The values of a poll, compared with the command's.
+/// The result of a poll. A poll compares the values that it reads with the values of the command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PollResult {
-    /// Other values, with which the launch waits at the gate.
+    /// The values differ, and the launch waits at the gate with them.
     Changed,
     Unchanged,
     Failed,
 }
 
+/// An action that the caller of the state machine has to carry out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Open the gate of the launch at it, which is the command from then on.
+    /// Open the gate of the launch that waits there. From then on, that launch is the command.
     Start,
-    /// Open the gate of the launch at it, which replaces the files and ends. [`Event::Delivered`] or [`Event::NotDelivered`] follows.
+    /// Open the gate of the launch that waits there. It replaces the files and ends. [`Event::Delivered`] or [`Event::NotDelivered`]
+    /// follows.
     Deliver,
-    /// Fork a launch that polls. [`Event::Polled`] follows unless the poll is cancelled.
+    /// Fork a launch that polls. [`Event::Polled`] follows, unless the poll is cancelled.
     StartPoll,
-    /// End the launch that polls, is at the gate or replaces files, if there is one.
+    /// End the launch that is polling, waiting at the gate or replacing files, if there is one.
     CancelPoll,
-    /// Send a signal to the command's process group, which has a process. With SIGCONT the command becomes the foreground job of the terminal,
-    /// if this process is that job.
+    /// Send a signal to the command's process group, which still has a process. With SIGCONT, the command becomes the foreground job of the
+    /// terminal, if this process is that job.
     Signal(SignalNumber),
-    /// Take the terminal back, and stop this process by the signal that stopped the command.
+    /// Take the terminal back, and stop this process with the signal that stopped the command.
     Suspend(SignalNumber),
-    /// Set the only timer to a delay.
+    /// Set the timer. There is only one, so an earlier delay is replaced.
     Arm(Delay),
+    /// Print a line.
     Report(Notice),
-    /// Remove the files and exit. Nothing follows.
+    /// Remove the files and exit. No action follows.
     Exit(Outcome),
 }
 
-/// The time after which the timer elapses.
+/// The delay after which the timer elapses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delay {
     FirstPoll,
     NextPoll {
-        /// The number of polls in succession that failed.
+        /// The number of polls in a row that failed.
         failures: u32,
     },
-    /// The rest of the second that lies between two polls, or between a start and a poll: the next poll was requested.
-    AskedPoll,
-    /// A random part of `--splay` between a change and the poll that is acted on.
+    /// The next poll was requested. It comes when a second has passed since the last poll or the start.
+    RequestedPoll,
+    /// A random part of `--splay`, between a change and the poll that is acted on.
     Splay,
-    /// The time of `--grace` between a change and the poll that is acted on: the command may be ending by a SIGTERM that was forwarded.
-    AfterTerm,
     Grace,
-    /// The time in which processes vanish after SIGKILL.
+    /// The time in which processes disappear after SIGKILL.
     Kill,
 }
 
-/// A line for the user. The child that polls words the lines about a change, and prints that of a failed poll itself.
+/// A line for the user. The lines about changes and failed polls aren't among these, because the child that polls makes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice {
     PollRecovered,
     Ended(ExitStatus),
-    /// A SIGTERM cancelled the restart, or the exit for a change.
+    /// A SIGTERM has cancelled the restart, or the exit for a change.
     Cancelled,
-    /// The group is killed, since the time of `--grace` is over.
+    /// The group is killed, because the time of `--grace` is over.
     GraceOver,
-    /// The group is killed, since a second SIGTERM came.
+    /// The group is killed, because a second SIGTERM came.
     SecondTerm,
 }
 
-/// The source of the exit status.
+/// The reason why this process exits. The exit status depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// EX_TEMPFAIL (sysexits(3)), for a service manager that starts the unit again.
+    /// A secret changed. The status is EX_TEMPFAIL (sysexits(3)), for a service manager that starts the unit again.
     Rotated,
+    /// The command has ended. Its status is also the status of this process.
     Command(ExitStatus),
 }
 
 impl ExitStatus {
-    /// Returns the status as a shell does: 128 and the number of the signal.
+    /// Returns the exit status as a shell does. For the end by a signal, this is 128 plus the number of the signal.
     pub fn code(self) -> u8 {
         match self {
             Self::Exited(code) => code,

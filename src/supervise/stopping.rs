@@ -1,4 +1,4 @@
-//! Transitions while the process group ends: the grace period, SIGKILL, and what follows.
+//! The transitions while the process group ends: the grace period, SIGKILL, and what comes next.
 
 use super::state::{
     Action, Delay, Event, ExitStatus, Next, Notice, Outcome, Phase, PollResult, RunningState,
@@ -6,6 +6,7 @@ use super::state::{
 };
 use crate::model::options::{RotationOptions, SignalNumber};
 
+/// Returns the state after an event while the process group ends, and adds the actions to carry out.
 pub fn step(
     rotation: &RotationOptions,
     mut state: Stopping,
@@ -30,15 +31,15 @@ pub fn step(
         (Event::Elapsed, _) if state.phase == Phase::Grace => {
             kill(&mut state, Notice::GraceOver, actions)
         }
-        // A process in an uninterruptible wait does not delay what follows, unless it is the command, which must be reaped.
+        // A process in an uninterruptible wait doesn't delay the next step, unless it is the command, which has to be reaped.
         (Event::Elapsed, None) => actions.push(Action::Arm(Delay::Kill)),
         (Event::Elapsed, Some(status)) => return finish(state, status, actions),
         (Event::Signal(signal), _) if rotation.poll_signal == Some(signal) => {
-            state.is_poll_asked = true
+            state.is_poll_requested = true
         }
         (Event::Signal(SignalNumber::TERM), _) => terminate(&mut state, actions),
         (Event::Signal(signal), _) => forward(&state, signal, actions),
-        // The launch that waits for this end died at the gate.
+        // The launch that waits for this end has died at the gate.
         (Event::Polled(PollResult::Failed), _) if state.next == Next::Start => {
             state.next = Next::ExitRotated
         }
@@ -57,8 +58,10 @@ pub fn step(
     SupervisorState::Stopping(state)
 }
 
-/// Cancels what was to follow a rotation, and kills if it is cancelled already. The stop signal was sent, so the first SIGTERM is not
-/// forwarded: many programs end at once on a second one. After the end of the command, SIGTERM is forwarded like any signal.
+/// Cancels the step that was to follow a rotation. If that step is cancelled already, kills the group.
+///
+/// The group has already got the stop signal, so the first SIGTERM is not forwarded, because many programs end immediately on a second signal. If the
+/// command has ended by itself, SIGTERM is forwarded like any other signal.
 fn terminate(state: &mut Stopping, actions: &mut Vec<Action>) {
     match (state.next, state.phase) {
         (Next::Start | Next::ExitRotated, Phase::Grace | Phase::Killed) => {
@@ -73,13 +76,14 @@ fn terminate(state: &mut Stopping, actions: &mut Vec<Action>) {
     }
 }
 
-/// Sends a signal to the process group. After SIGKILL, no process is left to handle it.
+/// Orders to send a signal to the process group. Does nothing after SIGKILL, because no process is left that could handle the signal.
 fn forward(state: &Stopping, signal: SignalNumber, actions: &mut Vec<Action>) {
     if state.phase != Phase::Killed {
         actions.push(Action::Signal(signal));
     }
 }
 
+/// Orders to kill the process group, and to print why.
 fn kill(state: &mut Stopping, notice: Notice, actions: &mut Vec<Action>) {
     state.phase = Phase::Killed;
     actions.extend([
@@ -89,12 +93,12 @@ fn kill(state: &mut Stopping, notice: Notice, actions: &mut Vec<Action>) {
     ]);
 }
 
-/// Starts the command again, or exits. The status is the command's.
+/// Orders to start the command again, or to exit. `status` is the status of the command that has ended.
 fn finish(state: Stopping, status: ExitStatus, actions: &mut Vec<Action>) -> SupervisorState {
     let outcome = match state.next {
         Next::Start => {
             let running = RunningState {
-                is_poll_asked: state.is_poll_asked,
+                is_poll_requested: state.is_poll_requested,
                 ..RunningState::default()
             };
             actions.extend([Action::Start, running.next_poll()]);

@@ -1,4 +1,4 @@
-//! The transitions that a test of the whole program cannot bring about at will.
+//! Transitions that a test of the whole program can't bring about at will.
 
 use std::time::Duration;
 
@@ -14,11 +14,12 @@ use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 const HUP: SignalNumber = SignalNumber(libc::SIGHUP);
 const SEVEN: ExitStatus = ExitStatus::Exited(7);
 const CHANGED: Event = Event::Polled(PollResult::Changed);
-const ASKED: Event = Event::Signal(SignalNumber(libc::SIGUSR2));
+const REQUESTED: Event = Event::Signal(SignalNumber(libc::SIGUSR2));
 const FAILED: Event = Event::Polled(PollResult::Failed);
 const POLLING: Poll = Poll::Polling { is_delayed: false };
 const POLLING_DELAYED: Poll = Poll::Polling { is_delayed: true };
 
+/// Returns the state of a command that runs, with nothing special about it except the poll.
 fn running(poll: Poll) -> RunningState {
     RunningState {
         poll,
@@ -26,16 +27,17 @@ fn running(poll: Poll) -> RunningState {
     }
 }
 
-/// The time after SIGKILL.
+/// Returns the state after SIGKILL.
 fn killed(next: Next) -> Stopping {
     Stopping {
         ended: None,
         phase: Phase::Killed,
         next,
-        is_poll_asked: false,
+        is_poll_requested: false,
     }
 }
 
+/// Checks the state and the actions that follow from an event, without a splay.
 fn check(
     on_rotation: OnRotation,
     before: &SupervisorState,
@@ -43,10 +45,11 @@ fn check(
     after: SupervisorState,
     actions: &[Action],
 ) {
-    check_with(Duration::ZERO, on_rotation, before, event, after, actions);
+    check_with_splay(Duration::ZERO, on_rotation, before, event, after, actions);
 }
 
-fn check_with(
+/// Checks the state and the actions that follow from an event, with a splay.
+fn check_with_splay(
     splay: Duration,
     on_rotation: OnRotation,
     before: &SupervisorState,
@@ -54,64 +57,58 @@ fn check_with(
     after: SupervisorState,
     actions: &[Action],
 ) {
-    let (poll_interval, grace) = Default::default();
     let stop_signal = SignalNumber(libc::SIGQUIT);
     let poll_signal = Some(SignalNumber(libc::SIGUSR2));
     let rotation = RotationOptions {
         on_rotation,
         stop_signal,
         poll_signal,
-        poll_interval,
+        // [`step`] only decides what to do. The caller knows how long to wait.
+        poll_interval: Duration::ZERO,
         splay,
-        grace,
+        grace: Duration::ZERO,
     };
     let result = step(&rotation, before.clone(), event);
     assert_eq!(result, (after, actions.to_vec()), "{before:?} {event:?}");
 }
 
 #[test]
-fn a_request_ends_the_splay_and_not_the_time_of_a_command_that_may_be_ending() {
-    let asked = |poll| {
+fn a_requested_poll_does_not_wait_for_the_splay() {
+    let requested = |poll| {
         SupervisorState::Running(RunningState {
-            is_poll_asked: true,
+            is_poll_requested: true,
             ..running(poll)
         })
     };
-    for (poll, actions) in [
-        (Poll::Splayed, &[Action::Arm(Delay::AskedPoll)][..]),
-        (Poll::AfterTerm, &[]),
-    ] {
-        check(
-            OnRotation::Restart,
-            &SupervisorState::Running(running(poll)),
-            ASKED,
-            asked(poll),
-            actions,
-        );
-        // The same poll serves both.
-        let polling = SupervisorState::Running(running(POLLING_DELAYED));
-        check(
-            OnRotation::Restart,
-            &asked(poll),
-            Event::Elapsed,
-            polling,
-            &[Action::StartPoll],
-        );
-    }
-    let actions = [Action::CancelPoll, Action::Arm(Delay::AskedPoll)];
+    check(
+        OnRotation::Restart,
+        &SupervisorState::Running(running(Poll::Splayed)),
+        REQUESTED,
+        requested(Poll::Splayed),
+        &[Action::Arm(Delay::RequestedPoll)],
+    );
+    // One poll serves both the splay and the request.
+    check(
+        OnRotation::Restart,
+        &requested(Poll::Splayed),
+        Event::Elapsed,
+        SupervisorState::Running(running(POLLING_DELAYED)),
+        &[Action::StartPoll],
+    );
+    let actions = [Action::CancelPoll, Action::Arm(Delay::RequestedPoll)];
     let splay = Duration::from_secs(1);
-    check_with(
+    check_with_splay(
         splay,
         OnRotation::Restart,
-        &asked(POLLING),
+        &requested(POLLING),
         CHANGED,
-        asked(Poll::Splayed),
+        requested(Poll::Splayed),
         &actions,
     );
 }
 
 #[test]
-fn a_failed_poll_drops_the_change_and_the_polls_back_off_until_a_poll_succeeds() {
+fn the_pauses_between_failed_polls_grow_until_a_poll_succeeds() {
     let state = SupervisorState::Running(RunningState {
         failures: 2,
         ..running(POLLING_DELAYED)
@@ -139,26 +136,30 @@ fn a_failed_poll_drops_the_change_and_the_polls_back_off_until_a_poll_succeeds()
 }
 
 #[test]
-fn a_change_after_a_term_waits_for_the_end_that_the_signal_may_bring() {
+fn after_a_sigterm_a_change_stops_the_command_only_at_the_next_poll() {
+    // With and without a delay by `--splay` before this poll.
     for poll in [POLLING, POLLING_DELAYED] {
         let term = SupervisorState::Running(RunningState {
             has_term: true,
             ..running(poll)
         });
-        // A command that ignores SIGTERM is stopped for the change nevertheless.
-        let delayed = SupervisorState::Running(running(Poll::AfterTerm));
+        // If the command ignores SIGTERM, the next poll stops it for the change.
+        let actions = [
+            Action::CancelPoll,
+            Action::Arm(Delay::NextPoll { failures: 0 }),
+        ];
         check(
             OnRotation::Exit,
             &term,
             CHANGED,
-            delayed,
-            &[Action::CancelPoll, Action::Arm(Delay::AfterTerm)],
+            SupervisorState::Running(running(Poll::Idle)),
+            &actions,
         );
     }
 }
 
 #[test]
-fn a_suspended_command_is_continued_so_that_it_handles_a_signal() {
+fn a_suspended_command_is_continued_so_that_it_can_handle_a_signal() {
     let suspended = SupervisorState::Running(RunningState {
         is_suspended: true,
         ..running(Poll::Idle)
@@ -174,7 +175,7 @@ fn a_suspended_command_is_continued_so_that_it_handles_a_signal() {
 }
 
 #[test]
-fn after_sigkill_the_command_is_awaited_and_the_rest_of_its_group_for_a_moment() {
+fn after_sigkill_secrets_exec_waits_for_the_command_but_not_forever_for_the_rest_of_its_group() {
     let term = Event::Signal(SignalNumber::TERM);
     let over = Event::Elapsed;
     let cancel = [Action::CancelPoll, Action::Report(Notice::Cancelled)];

@@ -1,10 +1,14 @@
 //! The end of this process.
 //!
-//! A signal, the deadline, a panic on any thread, a wrong command line and the end of a command's work all end the process by [`end`]. It
-//! first kills the program that is asked for credentials and refuses systemd's connection, because the reader of the last line may
-//! stall. Then it prints, and ends by the signal or the status.
+//! Everything that ends the process calls [`end`]: a signal, the deadline, a panic on any thread, an invalid command line, or a command
+//! that has done its work. The order of its steps matters, because the reader of the last line may stall:
 //!
-//! The program is a static, as are the connection (`systemd`) and the inherited signals (`signals`), since a panic has nothing else.
+//! ```text
+//! kill the program that is asked for credentials ─▶ refuse systemd's connection ─▶ print the last line ─▶ end by the signal or the status
+//! ```
+//!
+//! The program is in a static variable, like systemd's connection (`systemd`) and the inherited signals (`signals`), because a panic can't
+//! reach anything else.
 
 #![allow(unsafe_code, reason = "_exit")]
 
@@ -23,34 +27,34 @@ use super::{systemd, terminal};
 #[derive(Clone, Copy, Debug)]
 pub enum End {
     Status(u8),
-    /// By a termination signal: as PID 1, for which the kernel discards it, with status 128 + n.
+    /// By a termination signal. PID 1 exits with 128 + n instead, because the kernel discards the signal.
     Signal(Signal),
 }
 
-/// A program that is asked for credentials.
+/// A program that is asked for credentials (`credential_process`).
 pub struct AskedProgram {
-    /// `None` from before fork(2) until execve(2) is known to have succeeded: the program may run by then.
+    /// `None` from before fork(2) until execve(2) is known to have succeeded. The program may already be running.
     pub child: Option<Child>,
-    /// The terminal on which the program may ask for a password, and the modes from before.
+    /// The terminal on which the program may ask for a password, and its modes before the program was started.
     pub terminal: Option<(File, Termios)>,
 }
 
-/// The program that is asked for credentials, until [`kill_program`]. Whoever has the lock may reap it: nobody kills another process that
-/// got its id.
+/// The program that is asked for credentials, until [`kill_program`] takes it. Only the holder of the lock may reap it, so that nobody
+/// kills another process that has been given the same id.
 static PROGRAM: Mutex<Option<AskedProgram>> = Mutex::new(None);
 
-/// Ends this process immediately, whatever other threads do. Before `print` it kills the program that is asked for credentials, and
-/// refuses systemd's connection unless its value was sent.
+/// Ends this process immediately, whatever other threads are doing. Before it calls `print`, it kills the program that is asked for
+/// credentials, and refuses systemd's connection unless the value was sent.
 ///
-/// A signal that comes while `print` waits for a reader calls this function again, which changes nothing that is settled.
+/// If a signal comes while `print` waits for a reader, this function is called again, which is safe at any point.
 pub fn end<T>(how: End, print: impl FnOnce() -> T) -> ! {
     kill_program();
-    if let Some(connection) = systemd::taken() {
+    if let Some(connection) = systemd::connection() {
         connection.refuse();
     }
 
     print();
-    // While `print` waited for a reader, another thread may have asked the first program.
+    // While `print` waited for its reader, another thread may have started the first program.
     kill_program();
 
     let status = match how {
@@ -63,40 +67,42 @@ pub fn end<T>(how: End, print: impl FnOnce() -> T) -> ! {
             128 + signal as libc::c_int
         }
     };
-    // SAFETY: _exit has no preconditions.
+    // SAFETY: _exit can be called at any time.
     unsafe { libc::_exit(status) }
 }
 
-/// Returns the program that is asked for credentials, to be set before it is started.
-pub fn program() -> MutexGuard<'static, Option<AskedProgram>> {
+/// Locks the program that is asked for credentials. A program has to be set here before it is started.
+pub fn locked_program() -> MutexGuard<'static, Option<AskedProgram>> {
     PROGRAM.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// True while a program may ask on the terminal.
+/// True while a program may be asking the user on the terminal.
 pub fn asks_on_terminal() -> bool {
-    program()
+    locked_program()
         .as_ref()
         .is_some_and(|program| program.terminal.is_some())
 }
 
-/// Kills the program that is asked for credentials, unless it has ended, and its descendants. Restores the terminal's modes, which the
-/// program may have changed to ask for a password. Returns the program, which is not reaped yet.
+/// Kills the program that is asked for credentials, and its descendants, unless the program has ended. Restores the modes of the terminal,
+/// which the program may have changed to ask for a password.
+///
+/// Returns the program, which has not been reaped yet, or `None` if there isn't one.
 pub fn kill_program() -> Option<Child> {
     let AskedProgram {
         mut child,
         terminal,
-    } = program().take()?;
+    } = locked_program().take()?;
     let has_ended = child
         .as_mut()
         .is_some_and(|child| !matches!(child.try_wait(), Ok(None)));
     if !has_ended {
         let processes = match &child {
             Some(child) => descendants(Pid::from_raw(child.id().cast_signed())),
-            // It is being started, and this process has no other child.
+            // The program is just being started, and is the only child of this process.
             None => descendants(getpid()).split_off(1),
         };
-        // The kernel may have given the number of a descendant that has ended since to another process, which is killed then. A pidfd
-        // would be opened by number, too, and leave the same gap.
+        // If a descendant has just ended, the kernel may have given its number to another process, which is then killed instead. A pidfd is
+        // opened by number as well, so it wouldn't close this gap.
         for process in processes {
             let _ = kill(process, Signal::SIGKILL);
         }
@@ -109,10 +115,11 @@ pub fn kill_program() -> Option<Child> {
     child
 }
 
-/// Returns a process and, on Linux, its descendants: `sh` runs most commands as a child, which would go on reading from the terminal.
+/// Returns a process and, on Linux, its descendants. `sh` runs most commands as a child, which would otherwise go on reading from the
+/// terminal.
 fn descendants(process: Pid) -> Vec<Pid> {
     let mut found = vec![process];
-    // Any thread may have children.
+    // Every thread can have children.
     for task in fs::read_dir(format!("/proc/{process}/task"))
         .into_iter()
         .flatten()

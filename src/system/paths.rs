@@ -1,9 +1,24 @@
-//! The resolution of a path to a directory, component by component, so that no other user's symbolic link leads it elsewhere, and the
-//! file systems in memory.
+//! Opens the directory that a path leads to, so that no other user's symbolic link can lead it elsewhere. Creates and removes files
+//! in an open directory, and recognizes file systems in memory.
 //!
-//! openat2(2) has no flag for links of some owners, so each component is opened separately.
+//! Another user may own a directory on the way, such as /tmp, and could put a link there that leads a secret into a place of their choice.
+//! So a link is only followed if root or the effective user owns it. openat2(2) doesn't have such a rule, so each component is opened
+//! separately, relative to the directory that was reached before:
+//!
+//! ```text
+//! /run/app/link/keys        link → ../other (owned by root or by us: followed, otherwise refused)
+//!
+//! reached   rest (next component first)
+//! /         run, app, link, keys
+//! /run      app, link, keys
+//! /run/app  link, keys                   `link` isn't a directory but a link: its target comes first
+//! /run/app  .., other, keys
+//! /run      other, keys
+//! …
+//! ```
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -22,27 +37,28 @@ use nix::sys::stat::{Mode, SFlag};
 use nix::sys::statfs::fstatfs;
 #[cfg(target_os = "linux")]
 use nix::sys::statfs::{FsType, PROC_SUPER_MAGIC, TMPFS_MAGIC};
-use nix::unistd::geteuid;
+use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
 
-use super::os_error::failed;
+use super::os_error::call_problem;
 use crate::model::problem::Problem;
 
 /// The number of symbolic links that the kernel follows in one path (path_resolution(7)).
 const MAX_SYMLINKS: usize = 40;
 
-/// Flags for opening a path component. O_PATH or O_SEARCH, since creating files in a directory needs no permission to read it.
+/// Flags for opening a component of a path: O_PATH or O_SEARCH, because creating a file in a directory doesn't require permission to read
+/// it.
 #[cfg(target_os = "linux")]
-pub const COMPONENT: OFlag = OFlag::O_PATH.union(OFlag::O_CLOEXEC);
+const COMPONENT: OFlag = OFlag::O_PATH.union(OFlag::O_CLOEXEC);
 #[cfg(target_os = "macos")]
-pub const COMPONENT: OFlag = OFlag::from_bits_retain(libc::O_SEARCH).union(OFlag::O_CLOEXEC);
+const COMPONENT: OFlag = OFlag::from_bits_retain(libc::O_SEARCH).union(OFlag::O_CLOEXEC);
 
-/// The ramfs magic number of linux/magic.h, which nix does not define.
+/// The magic number of ramfs in linux/magic.h, which nix doesn't define.
 #[cfg(target_os = "linux")]
 const RAMFS_MAGIC: FsType = FsType(0x8584_58f6);
 
-/// The reason why a path leads to no directory.
+/// The reason why a path doesn't lead to a directory.
 enum WalkError {
-    /// A symbolic link belongs to neither root nor the effective user.
+    /// A symbolic link belongs to a user other than root and the effective user.
     ForeignLink {
         link: PathBuf,
         /// The link's user id.
@@ -57,20 +73,22 @@ impl From<Errno> for WalkError {
     }
 }
 
-/// Opens the directory that `path` leads to, a relative one from the working directory. A symbolic link is followed only if root or the
-/// effective user owns it. `command` is the one that the error about a directory that does not exist suggests.
+/// Opens the directory that `path` leads to. A relative path begins at the working directory. A symbolic link is only followed if root or
+/// the effective user owns it.
+///
+/// If the directory doesn't exist, the help suggests `command`, which creates it.
 ///
 /// # Errors
-/// When it is not there, or a link of another user is in the way.
+/// If the directory doesn't exist or can't be opened, or a link belongs to another user.
 pub fn open_directory(path: &OsStr, command: &str) -> Result<OwnedFd, Problem> {
-    // Without the slash at its end.
+    // The components don't have the slash at the end, so messages don't show it.
     let shown: PathBuf = Path::new(path).components().collect();
     PathWalk::begin(path)
         .and_then(PathWalk::finish)
         .map_err(|error| match error {
             WalkError::ForeignLink { link, owner } => {
                 let text = format!(
-                    "\"{}\" is a symbolic link that belongs to user {owner}; secrets-exec follows only links of root and of its own user",
+                    "\"{}\" is a symbolic link that belongs to user {owner}; secrets-exec follows a link only if it belongs to root or to the user that runs secrets-exec",
                     link.display()
                 );
                 Problem::configuration(text)
@@ -90,22 +108,28 @@ pub fn open_directory(path: &OsStr, command: &str) -> Result<OwnedFd, Problem> {
             }
             WalkError::Failed(errno) => {
                 let what = format!("the directory \"{}\" cannot be opened", shown.display());
-                failed(&what, errno)
+                call_problem(&what, errno)
             }
         })
 }
 
-/// A path resolution in progress (path_resolution(7)).
+/// A path that is being resolved (path_resolution(7)).
 struct PathWalk {
+    /// The directory that the components so far lead to.
     reached: OwnedFd,
     /// The path of `reached` without symbolic links, for messages.
     path: PathBuf,
-    /// The components that are still to be opened, the next one last.
+    /// The components that still have to be opened. The next one is the last of the list.
     rest: Vec<OsString>,
+    /// The number of links followed so far.
     links: usize,
 }
 
 impl PathWalk {
+    /// Begins at the root for an absolute path, and at the working directory for a relative path.
+    ///
+    /// # Errors
+    /// When the start can't be opened.
     fn begin(path: &OsStr) -> Result<Self, WalkError> {
         let base = if is_absolute(path) { "/" } else { "" };
         Ok(Self {
@@ -116,6 +140,10 @@ impl PathWalk {
         })
     }
 
+    /// Opens the remaining components, and returns the last directory.
+    ///
+    /// # Errors
+    /// When a component can't be opened, or is another user's link.
     fn finish(mut self) -> Result<OwnedFd, WalkError> {
         while let Some(component) = self.rest.pop() {
             self.enter(&component)?;
@@ -123,8 +151,12 @@ impl PathWalk {
         Ok(self.reached)
     }
 
+    /// Opens the next component, or follows it if it is a link.
+    ///
+    /// # Errors
+    /// When the component can't be opened, or is another user's link.
     fn enter(&mut self, component: &OsStr) -> Result<(), WalkError> {
-        // O_DIRECTORY triggers an autofs(5) mount, which O_PATH alone does not.
+        // O_DIRECTORY triggers an autofs(5) mount. O_PATH on its own doesn't.
         match self.open(component, OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW) {
             Ok(directory) => {
                 self.reached = directory;
@@ -136,7 +168,10 @@ impl PathWalk {
         }
     }
 
-    /// Follows a symbolic link: its target's components come before the remaining ones.
+    /// Follows a symbolic link. The components of its target come before the remaining ones.
+    ///
+    /// # Errors
+    /// When the component isn't a link or belongs to another user, or when there have been too many links.
     fn follow(&mut self, component: &OsStr) -> Result<(), WalkError> {
         let link = read_link(self.reached.as_fd(), component)?;
         let Some(link) = link else {
@@ -166,12 +201,13 @@ impl PathWalk {
         Ok(())
     }
 
+    /// Opens a component relative to the directory reached so far.
     fn open(&self, component: &OsStr, flags: OFlag) -> Result<OwnedFd, Errno> {
         openat(&self.reached, component, COMPONENT | flags, Mode::empty())
     }
 }
 
-/// Opens the root or the working directory.
+/// Opens the root directory for an absolute path, and the working directory for a relative one.
 fn start(path: &OsStr) -> Result<OwnedFd, Errno> {
     let base = if is_absolute(path) { "/" } else { "." };
     open(base, COMPONENT | OFlag::O_DIRECTORY, Mode::empty())
@@ -181,7 +217,8 @@ fn is_absolute(path: &OsStr) -> bool {
     path.as_bytes().starts_with(b"/")
 }
 
-/// The components of a path in reverse. `..` is kept: it is opened relative to the directory reached by then, as the kernel does.
+/// Returns the components of a path in reverse order. `..` stays a component: like the kernel, we open it relative to the directory that
+/// has been reached by then.
 fn reversed(path: &OsStr) -> Vec<OsString> {
     let components = path.as_bytes().split(|byte| *byte == b'/').rev();
     let named = components.filter(|component| !matches!(*component, b"" | b"."));
@@ -190,25 +227,46 @@ fn reversed(path: &OsStr) -> Vec<OsString> {
         .collect()
 }
 
-/// True if a file with this owner belongs to neither root nor the effective user.
+/// Creates an empty file with mode 0600, less the umask, in an open directory, for writing.
+///
+/// # Errors
+/// The error of openat(2). It is EEXIST if there is anything with this name, even a symbolic link.
+pub fn create_private(directory: &OwnedFd, name: &OsStr) -> Result<File, Errno> {
+    let flags =
+        OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    openat(directory, name, flags, Mode::S_IRUSR | Mode::S_IWUSR).map(File::from)
+}
+
+/// Removes a file from an open directory, if it exists.
+///
+/// # Errors
+/// The error of unlinkat(2).
+pub fn remove_file(directory: &OwnedFd, name: &OsStr) -> Result<(), Errno> {
+    match unlinkat(directory, name, UnlinkatFlags::NoRemoveDir) {
+        Ok(()) | Err(Errno::ENOENT) => Ok(()),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// True if this owner is neither root nor the effective user.
 pub fn is_foreign(owner: u32) -> bool {
     owner != 0 && owner != geteuid().as_raw()
 }
 
-/// The owner and the target of a symbolic link.
+/// A symbolic link.
 struct SymbolicLink {
     /// The link's user id.
     owner: u32,
     target: OsString,
-    /// A magic link (/proc/PID/cwd, root, fd/N; proc(5)): only the kernel can follow it, its text need not be a path. Never on
-    /// macOS.
+    /// True for a magic link (/proc/PID/cwd, /proc/PID/root or /proc/PID/fd/N; see proc(5)). Only the kernel can follow one, because its
+    /// text need not be a path. macOS doesn't have them.
     is_magic: bool,
 }
 
 /// True if a file is on tmpfs or ramfs.
 ///
 /// # Errors
-/// The errors of fstatfs(2).
+/// The error of fstatfs(2).
 pub fn is_in_memory(file: BorrowedFd<'_>) -> Result<bool, Errno> {
     let found = fstatfs(file)?;
     #[cfg(target_os = "linux")]
@@ -218,7 +276,7 @@ pub fn is_in_memory(file: BorrowedFd<'_>) -> Result<bool, Errno> {
     Ok(is_in_memory)
 }
 
-/// Reads a symbolic link; `None` for anything else.
+/// Reads a symbolic link. Returns `None` if the name belongs to anything else.
 #[cfg(target_os = "linux")]
 fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<Option<SymbolicLink>, Errno> {
     let link = openat(
@@ -231,7 +289,7 @@ fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<Option<SymbolicL
     if SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT != SFlag::S_IFLNK {
         return Ok(None);
     }
-    // readlinkat on the open link, so that owner and target are of the same inode.
+    // Reading the open link makes sure that owner and target belong to the same inode.
     let target = readlinkat(&link, "")?;
     let is_magic = target.as_bytes().starts_with(b"/")
         && fstatfs(&link).is_ok_and(|system| system.filesystem_type() == PROC_SUPER_MAGIC);
@@ -242,8 +300,10 @@ fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<Option<SymbolicL
     }))
 }
 
-/// Reads a symbolic link; `None` for anything else. macOS has no O_PATH, so the owner is read first: only a user who may write to the
-/// directory can exchange the link between the two calls, and such a user can exchange the directory's entries anyway.
+/// Reads a symbolic link. Returns `None` if the name belongs to anything else.
+///
+/// macOS doesn't have O_PATH, so the owner is read first. Only a user who may write to the directory can exchange the link between the two
+/// calls, and such a user could exchange everything in the directory anyway.
 #[cfg(target_os = "macos")]
 fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<Option<SymbolicLink>, Errno> {
     let stat = fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW)?;

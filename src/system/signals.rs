@@ -1,9 +1,23 @@
-//! The mask and the dispositions of signals, which the command gets as this process inherited them.
+//! The mask and the actions of signals. The command gets them as this process inherited them.
 //!
-//! The termination signals are blocked ([`hold`]) before the first thread starts, which each thread inherits, so no handler runs while
-//! values are resolved: the main thread polls for the signals. They stay blocked while this process prints, since the kernel drops a
-//! signal of PID 1 that is neither blocked nor handled (pid_namespaces(7)). For the same reason PID 1 has a handler from [`restore`] to
-//! execve(2). On systems other than Linux the signals keep their default action.
+//! Three things must not happen: a signal is lost, a signal ends this process before it has cleaned up, or the command inherits our settings.
+//!
+//! ```text
+//! before main   note the action of SIGPIPE, which Rust's runtime ignores; clear the dumpable flag
+//!     │
+//!   hold        block the termination signals, unless they were ignored or blocked on entry
+//!     │         The main thread polls for them. Each thread inherits the mask, so no handler runs while values are resolved.
+//!     │         They stay blocked while this process prints, because the kernel drops a signal of PID 1 that is neither
+//!     │         blocked nor handled (pid_namespaces(7)).
+//!     │
+//!   restore     put back the inherited mask and actions. A pending signal ends the process here.
+//!     │         For the reason above, PID 1 has a handler for the moment until execve(2).
+//!     │
+//!   execve      the command starts
+//! ```
+//!
+//! We call a signal *held* if [`hold`] has blocked it: the signal doesn't end this process before the main thread has seen it. On systems
+//! other than Linux, signals keep their default action.
 
 #![allow(
     unsafe_code,
@@ -20,7 +34,7 @@ use nix::libc;
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::getpid;
 
-/// The signals that a terminal, a service manager or a user sends to end a process, which is their default action.
+/// The signals that a terminal, a service manager or a user sends to end a process. Their default action is also to end the process.
 pub const TERMINATION: [Signal; 4] = [
     Signal::SIGQUIT,
     Signal::SIGHUP,
@@ -28,36 +42,38 @@ pub const TERMINATION: [Signal; 4] = [
     Signal::SIGTERM,
 ];
 
-/// True if SIGPIPE had its default action when the process began.
+/// True if SIGPIPE had its default action when the process started.
 static SIGPIPE_WAS_DEFAULT: AtomicBool = AtomicBool::new(false);
 
-/// The inherited state, from the first call of [`hold`] on.
+/// The inherited state. It is set by the first call of [`hold`].
 static INHERITED: OnceLock<InheritedSignals> = OnceLock::new();
 
 /// An initializer that runs before `main`.
 #[used]
-// SAFETY: this section is an array of pointers to functions with the C ABI, which the C runtime calls once before `main`.
+// SAFETY: this section is an array of pointers to C functions, which the C runtime calls once before `main`.
 #[cfg_attr(target_os = "linux", unsafe(link_section = ".init_array"))]
 #[cfg_attr(target_os = "macos", unsafe(link_section = "__DATA,__mod_init_func"))]
 static BEFORE_MAIN: extern "C" fn() = before_main;
 
-/// Notes the inherited action of SIGPIPE, which Rust's runtime ignores right before `main`, and clears the dumpable flag
-/// (PR_SET_DUMPABLE): no core file, and no other process of the user reads the memory. A process that opened /proc/PID/mem before the
-/// flag is cleared keeps its access. `execve` sets the flag again; macOS has no counterpart that `execve` would undo.
+/// Notes the inherited action of SIGPIPE, because Rust's runtime ignores SIGPIPE right before `main`. Also clears the dumpable flag
+/// (PR_SET_DUMPABLE), so that there won't be a core file, and no other process of the user can read the memory.
+///
+/// This has to happen early, because a process that opens /proc/PID/mem before it keeps its access. `execve` sets the flag again. macOS
+/// doesn't have a flag that `execve` would reset.
 extern "C" fn before_main() {
     SIGPIPE_WAS_DEFAULT.store(has_action(libc::SIGPIPE, libc::SIG_DFL), Ordering::Relaxed);
     #[cfg(target_os = "linux")]
     let _ = nix::sys::prctl::set_dumpable(false);
 }
 
-/// Blocks the termination signals that would end this process, until [`restore`]. To be called on the main thread before it starts
-/// another.
+/// Holds the termination signals: blocks those that would end this process, until [`restore`]. The main thread has to call this before it
+/// starts another thread.
 ///
-/// It also blocks SIGTTOU, so that a line on a terminal (`stty tostop`) does not stop a background job, and SIGXFSZ, so that a write beyond
-/// the limit on the size of files fails instead. SIGCHLD gets its default action, and so do the signals for which [`restore`] has
-/// installed a handler.
+/// Also blocks SIGTTOU, so that a line on a terminal (`stty tostop`) doesn't stop a background job, and SIGXFSZ, so that a write beyond the
+/// limit for file sizes fails instead of ending the process. Ignores SIGPIPE. SIGCHLD gets its default action, and so do the signals for
+/// which [`restore`] has installed a handler.
 pub fn hold() {
-    let inherited = INHERITED.get_or_init(InheritedSignals::look);
+    let inherited = INHERITED.get_or_init(InheritedSignals::current);
     if inherited.ignores_children {
         set_action(Signal::SIGCHLD, libc::SIG_DFL);
     }
@@ -70,11 +86,13 @@ pub fn hold() {
     inherited.set_actions_of_pid_1(libc::SIG_DFL);
 }
 
-/// Restores the inherited mask and dispositions, which execve(2) keeps; a held signal that is pending ends the process here. [`hold`]
-/// reverts it. Async-signal-safe, since a child calls it between fork and execve.
+/// Restores the inherited mask and actions, which execve(2) passes on. A held signal that is pending ends the process here. [`hold`] can be
+/// called again afterwards.
 ///
-/// In PID 1 a watched signal gets a handler first, which execve(2) resets: the kernel drops a signal of PID 1 that is neither blocked nor
-/// handled, so a signal that comes before execve(2) would be lost.
+/// In PID 1, the watched signals first get a handler, which execve(2) resets. Without it, the kernel would drop a signal that comes before
+/// execve(2).
+///
+/// This function is async-signal-safe, because a child calls it between fork and execve.
 pub fn restore() {
     if SIGPIPE_WAS_DEFAULT.load(Ordering::Relaxed) {
         set_action(Signal::SIGPIPE, libc::SIG_DFL);
@@ -88,12 +106,12 @@ pub fn restore() {
     }
 }
 
-/// True once termination signals are held, which only Linux does.
+/// True once termination signals are held, which is only done on Linux.
 pub fn are_held() -> bool {
     cfg!(target_os = "linux") && INHERITED.get().is_some()
 }
 
-/// Returns a held signal that came. It stays pending.
+/// Returns a held signal that is pending, and leaves it pending. Returns `None` if there isn't one.
 pub fn held_signal() -> Option<Signal> {
     let pending = pending();
     INHERITED
@@ -103,11 +121,11 @@ pub fn held_signal() -> Option<Signal> {
         .find(|signal| pending.contains(*signal))
 }
 
-/// Returns a descriptor that is readable while a held signal is pending (signalfd(2)). It is polled, not read. `None` where no signal is
-/// held.
+/// Returns a descriptor that is readable while a held signal is pending (signalfd(2)). It is only polled, never read. Returns `None` if no
+/// signals are held.
 ///
 /// # Errors
-/// Without a free descriptor.
+/// If there is no free descriptor.
 pub fn descriptor() -> Result<Option<OwnedFd>, Errno> {
     #[cfg(target_os = "linux")]
     if let Some(InheritedSignals { watched, .. }) = INHERITED.get() {
@@ -119,18 +137,19 @@ pub fn descriptor() -> Result<Option<OwnedFd>, Errno> {
     Ok(None)
 }
 
-/// The state of signals at the start of this process, which the command gets.
+/// The state of signals when this process started. The command gets the same.
 struct InheritedSignals {
     mask: SigSet,
-    /// The termination signals that were neither ignored nor blocked: a blocked signal is queued even if it is ignored, so an ignored
-    /// one is left alone (`nohup`).
+    /// The termination signals that were neither ignored nor blocked. Ignored ones must not be blocked (`nohup`), because the kernel queues
+    /// a blocked signal even if it is ignored.
     watched: SigSet,
-    /// True if SIGCHLD was ignored, with which the kernel reaps children by itself and loses their status.
+    /// True if SIGCHLD was ignored. The kernel then reaps children by itself, and their status is lost.
     ignores_children: bool,
 }
 
 impl InheritedSignals {
-    fn look() -> Self {
+    /// Returns the signal state of this process now: the signals that are blocked, the termination signals to watch, and whether SIGCHLD is ignored.
+    fn current() -> Self {
         let mask = SigSet::thread_get_mask().unwrap_or_else(|_| SigSet::empty());
         let is_watched = |signal: &Signal| {
             cfg!(target_os = "linux")
@@ -144,7 +163,7 @@ impl InheritedSignals {
         }
     }
 
-    /// Sets the action of the watched signals if this process is PID 1, and does nothing in any other.
+    /// Sets the action of the watched signals if this process is PID 1. Does nothing otherwise.
     fn set_actions_of_pid_1(&self, action: libc::sighandler_t) {
         if getpid().as_raw() == 1 {
             for signal in &self.watched {
@@ -154,9 +173,9 @@ impl InheritedSignals {
     }
 }
 
-/// The signals that are blocked and came (sigpending(2)).
+/// Returns the blocked signals that are pending (sigpending(2)).
 pub fn pending() -> SigSet {
-    // SAFETY: all-zero is a valid set, to which alone the call writes.
+    // SAFETY: all-zero is a valid set, and the call writes only to this set.
     unsafe {
         let mut pending: libc::sigset_t = mem::zeroed();
         libc::sigpending(&raw mut pending);
@@ -164,9 +183,9 @@ pub fn pending() -> SigSet {
     }
 }
 
-/// True if a signal, by its number, has this action (SIG_DFL or SIG_IGN).
+/// True if a signal, given by its number, has this action (SIG_DFL or SIG_IGN).
 pub fn has_action(signal: libc::c_int, action: libc::sighandler_t) -> bool {
-    // SAFETY: all-zero is a valid `sigaction`, and with a null new action the call only writes the present one to it.
+    // SAFETY: all-zero is a valid `sigaction`. Because the new action is null, the call only writes the current one to it.
     unsafe {
         let mut present: libc::sigaction = mem::zeroed();
         libc::sigaction(signal, ptr::null(), &raw mut present);
@@ -174,14 +193,14 @@ pub fn has_action(signal: libc::c_int, action: libc::sighandler_t) -> bool {
     }
 }
 
-/// Sets SIG_DFL, SIG_IGN or [`exit_by_signal`].
+/// Sets the action of a signal: SIG_DFL, SIG_IGN or [`exit_by_signal`].
 fn set_action(signal: Signal, action: libc::sighandler_t) {
     // SAFETY: the only handler is async-signal-safe.
     unsafe { libc::signal(signal as libc::c_int, action) };
 }
 
-/// A signal handler that ends this process at once with status 128 + n.
+/// A signal handler that ends this process with status 128 + n.
 extern "C" fn exit_by_signal(signal: libc::c_int) {
-    // SAFETY: _exit has no preconditions, and is async-signal-safe.
+    // SAFETY: _exit can be called at any time, and is async-signal-safe.
     unsafe { libc::_exit(128 + signal) };
 }

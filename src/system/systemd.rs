@@ -1,11 +1,17 @@
-//! systemd's sockets: the one of NOTIFY_SOCKET (sd_notify(3)), and the connection of `LoadCredential=` (systemd.exec(5)), which ends with the
-//! whole value or with a refusal.
+//! systemd's sockets: the one that NOTIFY_SOCKET names (sd_notify(3)), and the connection of `LoadCredential=` (systemd.exec(5)).
 //!
-//! systemd takes a connection that is closed without data for an empty credential and starts the unit, and it refuses what is longer than
-//! 1 MiB. So each end of the process without an answer, a signal's too, first sends more than that (`ending`). A client that does not read
-//! is waited for until it hangs up: the end of the stream would make a credential of what it has.
+//! What must not happen is an empty credential. systemd treats a connection that is closed without data as an empty credential, and starts
+//! the unit. It refuses more than 1 MiB. So a connection always ends in one of two ways, even if a signal ends this process (see `ending`):
 //!
-//! Without systemd, on systems other than Linux, there is never a connection.
+//! ```text
+//! answer   the whole value, then the end of the stream
+//! refuse   padding of more than 1 MiB, possibly after a part of the value: systemd refuses all of it, and the unit fails
+//! ```
+//!
+//! If the client doesn't read, we wait until it hangs up. If we ended the stream before, the client would take what it has for the
+//! credential.
+//!
+//! Other systems don't have systemd, so there is never a connection.
 
 use std::ffi::OsStr;
 use std::io::{self, Write};
@@ -27,20 +33,20 @@ use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, geteuid};
 use crate::model::credential::{Credential, MAX_LENGTH};
 use crate::model::inherited::Inherited;
 use crate::model::problem::{Problem, Status};
-use crate::system::os_error::{self, describe};
+use crate::system::os_error::{self, errno_text};
 use crate::system::signals;
 use crate::system::terminal::write_all;
 
-/// The service manager's socket, the value of NOTIFY_SOCKET. It gets datagrams with assignments, one a line.
+/// The socket of the service manager, as NOTIFY_SOCKET names it. It receives datagrams with assignments, one on each line.
 pub struct Notifier(Option<SocketAddr>);
 
 impl Notifier {
-    /// Every value is ignored but a path, and `@` and an abstract name (unix(7)).
+    /// Finds the socket that NOTIFY_SOCKET names. Ignores the variable unless it is a path, or `@` followed by an abstract name (unix(7)).
     pub fn new(inherited: &Inherited) -> Self {
-        Self(inherited.filled("NOTIFY_SOCKET").and_then(address))
+        Self(inherited.non_empty("NOTIFY_SOCKET").and_then(address))
     }
 
-    /// Sends assignments without blocking. A failure is ignored, since notification is optional.
+    /// Sends assignments without blocking. Ignores a failure, because notifications are optional.
     pub fn send(&self, assignments: &str) {
         if let (Some(address), Ok(socket)) = (&self.0, UnixDatagram::unbound()) {
             let _ = socket.set_nonblocking(true);
@@ -49,6 +55,7 @@ impl Notifier {
     }
 }
 
+/// Returns the address for a value of NOTIFY_SOCKET, or `None` if it isn't one.
 fn address(name: &OsStr) -> Option<SocketAddr> {
     match name.as_bytes() {
         #[cfg(target_os = "linux")]
@@ -58,34 +65,34 @@ fn address(name: &OsStr) -> Option<SocketAddr> {
     }
 }
 
-/// The connection, close-on-exec. It is never closed.
+/// The connection of `LoadCredential=`. The descriptor has FD_CLOEXEC, and is never closed.
 pub struct CredentialConnection {
     socket: OwnedFd,
     /// True once the whole value was sent.
     is_answered: AtomicBool,
 }
 
-/// The connection that [`take`] has taken.
-static TAKEN: OnceLock<CredentialConnection> = OnceLock::new();
+/// The connection that [`take_connection`] has found.
+static CONNECTION: OnceLock<CredentialConnection> = OnceLock::new();
 
-/// The length of a refusal: a byte more than a credential may have.
+/// The length of a refusal: one byte more than a credential may have.
 const REFUSAL_LENGTH: usize = MAX_LENGTH + 1;
 
-/// The way to a connection of systemd.
+/// The help about how systemd makes a connection.
 const SETUP: &str = "let systemd start it: a socket unit with Accept=yes does, when a unit with LoadCredential=NAME:SOCKET connects (systemd.exec(5))";
 
 static PADDING: [u8; 4_096] = [0; 4_096];
 
-/// Takes the connection of systemd's LoadCredential= from standard input, if that is one; with `is_expected` any stream connection:
-/// [`CredentialConnection::request`] says what its address lacks. Termination signals are held from then on, so that the connection is
-/// refused before a signal ends this process.
+/// Takes the connection of systemd's `LoadCredential=` from standard input, if standard input is one. If the subcommand `credential`
+/// expects a connection, any stream connection is taken, and [`CredentialConnection::request`] reports what is wrong with its address.
 ///
-/// Standard output and error are redirected if they are the connection as well, which is systemd's default: what is printed there would
-/// become the credential. So this must be called before anything is printed.
+/// Termination signals are held from then on, so that the connection is refused before a signal ends this process. Standard output and
+/// error are redirected if they are the connection, too, which is systemd's default. Otherwise everything printed would become the
+/// credential. So this has to be called before anything is printed.
 ///
 /// # Errors
-/// When a descriptor cannot be replaced: the connection is refused, and nothing may be printed.
-pub fn take(is_expected: bool) -> Result<(), Errno> {
+/// If a descriptor can't be replaced. The connection is refused, and nothing may be printed.
+pub fn take_connection(is_expected: bool) -> Result<(), Errno> {
     let input = io::stdin();
     if !is_connection(input.as_fd(), is_expected) {
         return Ok(());
@@ -94,7 +101,7 @@ pub fn take(is_expected: bool) -> Result<(), Errno> {
     match redirect(input.as_fd()) {
         Ok(socket) => {
             let is_answered = AtomicBool::new(false);
-            let _ = TAKEN.set(CredentialConnection {
+            let _ = CONNECTION.set(CredentialConnection {
                 socket,
                 is_answered,
             });
@@ -107,7 +114,8 @@ pub fn take(is_expected: bool) -> Result<(), Errno> {
     }
 }
 
-/// True for the connection of a client whose address is that of LoadCredential=; with `is_expected`, of any client.
+/// True if standard input is a connection whose address is that of `LoadCredential=`. If a connection is expected, the address doesn't
+/// matter.
 fn is_connection(input: BorrowedFd<'_>, is_expected: bool) -> bool {
     cfg!(target_os = "linux")
         && getsockopt(&input, sockopt::SockType) == Ok(SockType::Stream)
@@ -115,16 +123,16 @@ fn is_connection(input: BorrowedFd<'_>, is_expected: bool) -> bool {
             .is_ok_and(|address| is_expected || requested_by(&address).is_some())
 }
 
-/// Returns the connection that [`take`] has taken.
-pub fn taken() -> Option<&'static CredentialConnection> {
-    TAKEN.get()
+/// Returns the connection that [`take_connection`] has found. Returns `None` if there isn't one.
+pub fn connection() -> Option<&'static CredentialConnection> {
+    CONNECTION.get()
 }
 
 impl CredentialConnection {
-    /// Returns the request of the client, by the client's address.
+    /// Returns the unit and the credential that the client's address names.
     ///
     /// # Errors
-    /// When the client is neither root nor the effective user, or the address names no credential.
+    /// If the client is neither root nor the effective user, or its address doesn't name a credential.
     pub fn request(&self) -> Result<Credential, Problem> {
         #[cfg(target_os = "linux")]
         let user = getsockopt(&self.socket, sockopt::PeerCredentials)
@@ -147,20 +155,20 @@ impl CredentialConnection {
         })
     }
 
-    /// Sends the whole value and ends the stream.
+    /// Sends the whole value, and ends the stream.
     ///
     /// # Errors
-    /// When the value was not sent as a whole: the connection is still to be refused.
+    /// If the value was not sent completely. The connection has to be refused then.
     pub fn answer(&self, value: &[u8]) -> Result<(), Problem> {
         send_all(self.as_fd(), value)?;
         self.is_answered.store(true, Ordering::SeqCst);
-        // systemd itself may hold the connection open until the unit of this process ends.
+        // systemd may keep the connection open until the unit of this process ends.
         shutdown(self.socket.as_raw_fd(), Shutdown::Write).map_err(not_sent)
     }
 
-    /// Fails the client unless it has the whole value.
+    /// Makes the client fail, unless it has the whole value.
     ///
-    /// Several threads may send a refusal at the same time: any of them suffices, also after a part of the value.
+    /// Several threads may send a refusal at the same time. Each of them is enough, even after a part of the value.
     pub fn refuse(&self) {
         if !self.is_answered.load(Ordering::SeqCst) {
             refuse(self.as_fd());
@@ -168,16 +176,17 @@ impl CredentialConnection {
     }
 }
 
-/// It has hung up when its client has (POLLHUP).
+/// Reports POLLHUP when the client hangs up.
 impl AsFd for CredentialConnection {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
 }
 
+/// Returns the credential that an address names, or `None` if it isn't an address of `LoadCredential=`.
 #[cfg(target_os = "linux")]
 fn requested_by(address: &UnixAddr) -> Option<Credential> {
-    Credential::parse(address.as_abstract().unwrap_or_default())
+    Credential::from_address(address.as_abstract().unwrap_or_default())
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -185,7 +194,7 @@ fn requested_by(_: &UnixAddr) -> Option<Credential> {
     None
 }
 
-/// Returns the reason why standard input is no connection that can be answered.
+/// Returns the reason why standard input isn't a connection that can be answered.
 pub fn no_connection() -> Problem {
     match getsockopt(&io::stdin(), sockopt::AcceptConn) {
         _ if cfg!(not(target_os = "linux")) => Problem::usage("the subcommand `credential` needs systemd, which only Linux has"),
@@ -197,7 +206,7 @@ pub fn no_connection() -> Problem {
     }
 }
 
-/// Replaces standard input, and standard output and error where they are the same socket. Returns a copy of the socket.
+/// Replaces standard input with /dev/null, and standard output and error if they are the same socket. Returns a copy of the socket.
 fn redirect(input: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     let id = |stat: FileStat| (stat.st_dev, stat.st_ino);
     let socket_id = Ok(fstat(input).map(id)?);
@@ -218,8 +227,10 @@ fn redirect(input: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     Ok(socket)
 }
 
-/// Returns a stream of systemd-journald for lines of text, as for `StandardError=journal`. The header has the identifier, the unit (which
-/// journald knows by itself), the priority, and whether to parse priorities and to forward to syslog, the kernel's log and the console.
+/// Connects to systemd-journald for lines of text, as systemd does for `StandardError=journal`. Returns `None` without journald.
+///
+/// The header has the identifier, the unit (which journald finds out by itself), the priority, and whether to parse priorities and to
+/// forward the lines to syslog, to the kernel's log and to the console.
 fn journal() -> Option<UnixStream> {
     let mut journal = UnixStream::connect("/run/systemd/journal/stdout").ok()?;
     journal.write_all(b"secrets-exec\n\n6\n0\n0\n0\n0\n").ok()?;
@@ -227,10 +238,12 @@ fn journal() -> Option<UnixStream> {
     Some(journal)
 }
 
+/// Returns the problem for a value that could not be sent.
 fn not_sent(errno: Errno) -> Problem {
-    Problem::temporary(format!("the value cannot be sent: {}", describe(errno)))
+    Problem::temporary(format!("the value cannot be sent: {}", errno_text(errno)))
 }
 
+/// Sends the padding of a refusal, and ends the stream.
 fn refuse(connection: BorrowedFd<'_>) {
     let mut left = REFUSAL_LENGTH;
     while left > 0 {
@@ -243,7 +256,10 @@ fn refuse(connection: BorrowedFd<'_>) {
     let _ = shutdown(connection.as_raw_fd(), Shutdown::Write);
 }
 
-/// Sends bytes, however long the client does not read them. SIGPIPE is ignored ([`signals::hold`]).
+/// Sends bytes, and waits for as long as the client doesn't read them. SIGPIPE is ignored ([`signals::hold`]).
+///
+/// # Errors
+/// When the client closes the connection, or the kernel doesn't send the bytes.
 fn send_all(connection: BorrowedFd<'_>, bytes: &[u8]) -> Result<(), Problem> {
     write_all(connection, bytes).map_err(|error| match os_error::errno(&error) {
         Errno::EPIPE | Errno::ECONNRESET => {

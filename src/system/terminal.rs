@@ -1,4 +1,4 @@
-//! The controlling terminal, its foreground job, and checks before writing to a terminal or a pipe.
+//! Terminals and pipes: the width of a terminal, its foreground job, and whether a write would block.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -7,10 +7,14 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::{getpgrp, tcgetpgrp, write};
 
-/// Moves to the start of the line and erases it.
+/// The number of bytes that a writable pipe takes without blocking (pipe(7)).
+pub const PIPE_BUF: usize = nix::libc::PIPE_BUF;
+
+/// Moves to the start of the line, and erases the line.
 pub const ERASE_LINE: &str = "\r\x1b[K";
 
-/// Writes all of a text, also to a pipe that does not block: a command that shares the pipe may have set O_NONBLOCK.
+/// Writes all bytes, and waits while the reader doesn't read, even if the pipe is non-blocking. (A command that shares the pipe may have set
+/// O_NONBLOCK.)
 ///
 /// # Errors
 /// The error of the kernel.
@@ -28,30 +32,30 @@ pub fn write_all(stream: BorrowedFd<'_>, mut text: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Returns the number of columns of a terminal; 80 if it doesn't say.
+/// Returns the width of a terminal in columns, or 80 if it is unknown.
 pub fn columns(terminal: impl AsFd) -> usize {
     terminal_size::terminal_size_of(terminal).map_or(80, |(columns, _)| columns.0.into())
 }
 
-/// True if this process's group is the terminal's foreground job.
+/// True if this process's group is the foreground job of the terminal.
 pub fn is_foreground(terminal: impl AsFd) -> bool {
     tcgetpgrp(terminal) == Ok(getpgrp())
 }
 
-/// True unless another job has the terminal, or the terminal is stopped (Ctrl-S).
+/// True unless the terminal belongs to another job, or is stopped (Ctrl-S).
 pub fn may_write(terminal: impl AsFd) -> bool {
     let terminal = terminal.as_fd();
-    // ENOTTY: not the controlling terminal, so there are no jobs.
+    // ENOTTY: it isn't the controlling terminal, so it doesn't have jobs.
     let is_ours = tcgetpgrp(terminal).map_or(true, |foreground| foreground == getpgrp());
     is_ours && is_writable(terminal)
 }
 
-/// True if a write to the descriptor would not block, of up to PIPE_BUF bytes.
+/// True if a write of up to [`PIPE_BUF`] bytes to the descriptor would not block.
 pub fn is_writable(descriptor: BorrowedFd<'_>) -> bool {
     wait_writable(descriptor, PollTimeout::ZERO)
 }
 
-/// Waits for at most `limit`. Returns true if a write would not block.
+/// Waits until a write would not block, for at most `limit`. Returns false if the time is over, or a signal came.
 fn wait_writable(descriptor: BorrowedFd<'_>, limit: PollTimeout) -> bool {
     let mut files = [PollFd::new(descriptor, PollFlags::POLLOUT)];
     let ready = poll(&mut files, limit) == Ok(1);

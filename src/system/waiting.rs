@@ -1,7 +1,12 @@
-//! Waits in poll(2): for descriptors, and by the main thread while a worker works.
+//! Waiting in poll(2): for descriptors, and by the main thread while a worker works.
 //!
-//! Whatever may take long, such as a request, a file on a network or a write whose reader stalls, is done on a thread of its own, so that
-//! the main thread can react to a termination signal immediately.
+//! Everything that may take long has a thread of its own, such as a request, a file on a network, or a write whose reader stalls. So the
+//! main thread can react to a termination signal immediately.
+//!
+//! ```text
+//! main thread   while_working ──▶ poll(2): the worker's pipe, held signals, the other end, a time limit ──▶ react ──▶ …
+//! worker            └─▶ work ───────────────────────────────────────────▶ drops its end of the pipe: the work is done
+//! ```
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -14,28 +19,29 @@ use nix::sys::signal::Signal;
 use super::ending::{End, end};
 use super::signals;
 
-/// The stack of the worker in bytes, of which only what it uses takes memory. MiniJinja recurses for each operator: a template of 16 KiB
-/// takes 6 MB, and 15 MB in a build without optimization.
+/// The size of the worker's stack in bytes. Only the part that the worker uses takes memory. MiniJinja recurses for each operator: a
+/// template of 16 KiB takes 6 MB, and 15 MB in a build without optimization.
 const STACK: usize = 32 * 1024 * 1024;
 
-/// An event to which the main thread reacts while it waits.
+/// Something that the main thread reacts to while it waits.
 pub enum WaitEvent {
-    /// It is about to sleep.
+    /// The main thread is about to sleep.
     Sleep,
-    /// A held signal came. It stays pending.
+    /// A held signal has come. It stays pending.
     Signal(Signal),
-    /// The other end of a pipe or connection is closed.
+    /// The other end of the pipe or connection was closed.
     OtherEndClosed,
 }
 
-/// Does `work` on a thread of its own, and returns its result. The main thread waits, and calls `react` for each event. After
-/// [`WaitEvent::Sleep`], `react` returns the limit of the sleep; after another event it may end this process.
+/// Does `work` on a thread of its own, and returns its result. The main thread waits, and calls `react` for each event. For [`WaitEvent::Sleep`],
+/// `react` returns the longest time to sleep. For other events, it may end this process, and its result is ignored. `connection` is this process's
+/// end of a pipe or connection. [`WaitEvent::OtherEndClosed`] comes when the other end closes.
 ///
 /// # Errors
-/// When no thread can be started; the work is not done then.
+/// If the kernel doesn't provide a thread or a descriptor. The work has not been done then.
 pub fn while_working<T: Send>(
     work: impl FnOnce() -> T + Send,
-    other_end: Option<BorrowedFd<'_>>,
+    connection: Option<BorrowedFd<'_>>,
     mut react: impl FnMut(WaitEvent) -> Option<Duration>,
 ) -> io::Result<T> {
     let signals = signals::descriptor()?;
@@ -57,32 +63,32 @@ pub fn while_working<T: Send>(
                     .iter()
                     .map(|file| PollFd::new(file.as_fd(), PollFlags::POLLIN)),
             );
-            // POLLHUP is always reported.
-            files.extend(other_end.map(|file| PollFd::new(file, PollFlags::empty())));
+            // poll(2) reports POLLHUP in any case.
+            files.extend(connection.map(|file| PollFd::new(file, PollFlags::empty())));
             sleep(&mut files, limit);
 
             if let Some(signal) = signals::held_signal() {
                 react(WaitEvent::Signal(signal));
             }
             if files.first().and_then(PollFd::any) == Some(true) {
-                // An error is a panic, whose hook has already ended the process.
+                // The only error is a panic, and the panic hook has already ended the process.
                 return Ok(worker
                     .join()
                     .unwrap_or_else(|_| end(End::Status(70), || ())));
             }
-            if other_end.is_some() && files.last().and_then(PollFd::any) == Some(true) {
+            if connection.is_some() && files.last().and_then(PollFd::any) == Some(true) {
                 react(WaitEvent::OtherEndClosed);
             }
         }
     })
 }
 
-/// Does `work`, such as a write whose reader may stall. If the main thread calls this function, a held signal ends the
-/// process during the work. If another thread does, the main thread waits for signals anyway.
+/// Does `work`, such as a write whose reader may stall, and waits until it is done. If the main thread calls this, a held signal ends the process
+/// during the work. If another thread calls it, the main thread is waiting for signals anyway.
 pub fn interruptibly<T: Send>(work: impl Fn() -> T + Sync) -> T {
-    // std names the thread with which this process began.
+    // std gives this name to the first thread of the process.
     let is_main_thread = thread::current().name() == Some("main");
-    // No other thread waits for signals.
+    // Without held signals, the kernel ends the process. On another thread, the main thread reacts to them.
     if !signals::are_held() || !is_main_thread {
         return work();
     }
@@ -90,7 +96,7 @@ pub fn interruptibly<T: Send>(work: impl Fn() -> T + Sync) -> T {
         WaitEvent::Signal(signal) => end(End::Signal(signal), || ()),
         WaitEvent::Sleep | WaitEvent::OtherEndClosed => None,
     });
-    // The work is done here if there is no other thread.
+    // If a thread can't be started, this thread does the work, and a signal has to wait.
     done.unwrap_or_else(|_| work())
 }
 
@@ -106,12 +112,13 @@ pub fn wait_for<'a>(
     sleep(&mut files, limit);
 }
 
-/// Calls poll(2). Its only possible error is EINTR, after which no descriptor has an event.
+/// Calls poll(2). The only error that can happen is EINTR, and then no descriptor has an event.
 fn sleep(files: &mut [PollFd<'_>], limit: Option<Duration>) {
     let _ = poll(files, limit.map_or(PollTimeout::NONE, timeout));
 }
 
-/// Rounds up to milliseconds, so that the time is over at the end. The longest timeout is some 24 days.
+/// Converts a duration for poll(2), rounded up to milliseconds so that the time is over when poll(2) returns. The longest timeout is about
+/// 24 days.
 fn timeout(limit: Duration) -> PollTimeout {
     let milliseconds = limit.as_micros().div_ceil(1000);
     PollTimeout::try_from(milliseconds).unwrap_or(PollTimeout::MAX)
@@ -122,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_timeout_is_never_too_short() {
+    fn a_timeout_is_rounded_up_so_that_no_wait_ends_too_early() {
         assert_eq!(timeout(Duration::ZERO), PollTimeout::ZERO);
         assert_eq!(timeout(Duration::from_micros(1)), PollTimeout::from(1_u8));
         assert_eq!(

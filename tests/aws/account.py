@@ -12,14 +12,14 @@ from botocore.exceptions import ClientError
 
 TAG = "secrets-exec-test"
 TAGS = [{"Key": TAG, "Value": "remove"}]
-# The time for which a role's keys are good, the shortest that there is, and the time within which AWS makes a role known.
+# How long the keys of a role are valid (the minimum of AWS), and how long AWS may take until a new role can be used, in seconds.
 SESSION, PATIENCE = 900, 120
-# The codes of errors about what is removed already.
+# The error codes for objects that have already been removed.
 GONE = ("ResourceNotFoundException", "ParameterNotFound", "NoSuchEntity")
 
 
 class Account:
-    """An account by the session of boto3 for it; `names` are the words that the cases may use."""
+    """An account, which boto3 reaches by a session. `names` are the words that the cases may use."""
 
     def __init__(self, session, regions, endpoint, kms_key):
         self.session, self.regions, self.region, self.endpoint = session, regions, regions[0], endpoint
@@ -61,7 +61,7 @@ class Account:
         return self.session.client(service, region or self.region, endpoint_url=self.endpoint, config=retries)
 
     def create(self, policy):
-        """Creates everything, and yields after each request; `policy` returns that of the role `limited`, or with `--metadata` of `described`."""
+        """Creates everything, and yields after each request. `policy` returns the policy of `limited`, or with `--metadata` of `described`."""
         client = self.client("secretsmanager")
         for name, content in self.secrets.items():
             arn = client.create_secret(Name=f"{self.prefix}/{name}", Tags=TAGS, **content)["ARN"]
@@ -78,7 +78,7 @@ class Account:
         yield client.label_parameter_version(Name=f"/{self.prefix}/secure", ParameterVersion=1, Labels=["blue"])
         self.policy = policy()
         yield self.create_role("denied", [])
-        # It allows reading AWS's public price list, and nothing of the account.
+        # This policy allows reading AWS's public price list, and nothing in the account.
         prices = f"arn:{self.partition}:iam::aws:policy/AWSPriceListServiceFullAccess"
         yield self.create_role("bounded", self.policy["Statement"], prices)
         yield self.create_role("described", policy("--metadata")["Statement"])
@@ -91,7 +91,7 @@ class Account:
         return self.client("secretsmanager").put_secret_value(**options, VersionStages=[stage])["VersionId"]
 
     def create_role(self, name, statements, boundary=None):
-        """Creates a role, which can do no more than boundary.json, or another policy, allows."""
+        """Creates a role, which can do only what boundary.json, or another policy, allows."""
         owners = {"AWS": [f"arn:{self.partition}:iam::{self.id}:root", self.caller]}
         trust = document([{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": owners}])
         boundary = boundary or f"arn:{self.partition}:iam::{self.id}:policy/{TAG}-boundary"
@@ -101,14 +101,14 @@ class Account:
             self.give(name, statements)
 
     def give(self, role, statements):
-        """Gives a role a policy; with moto for any resource, since it compares actions alone."""
+        """Gives a role a policy. With moto, the policy is for any resource, because moto compares only actions."""
         if self.endpoint:
             statements = [statement | {"Resource": "*"} for statement in statements]
         names = {"RoleName": f"{self.prefix}-{role}", "PolicyName": "test"}
         self.client("iam").put_role_policy(PolicyDocument=document(statements), **names)
 
     def wait(self):
-        """Waits until the role `limited` may read, and the replicas are there; yields meanwhile."""
+        """Waits until the role `limited` may read and the replicas exist. Yields while it waits."""
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
@@ -141,7 +141,7 @@ class Account:
         return variables(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
 
     def found(self):
-        """Everything that carries the tag, whichever run has made it, in the regions of this one: a kind, a region and a name each."""
+        """Everything that has the tag in the regions of this run, no matter which run made it. Each item is a kind, a region and a name."""
         roles = [role["RoleName"] for role in self.listed("iam", None, "list_roles", PathPrefix=f"/{TAG}/")]
         tags = {role: self.client("iam").list_role_tags(RoleName=role)["Tags"] for role in roles}
         found = {("role", None, role) for role in roles if TAGS[0] in tags[role]}
@@ -151,7 +151,7 @@ class Account:
             parameters = self.listed("ssm", region, "describe_parameters", ParameterFilters=by_tag)
             found |= {("parameter", region, parameter["Name"]) for parameter in parameters}
             options = {"Filters": by_key, "IncludePlannedDeletion": True}
-            # AWS finds keys that begin so, too.
+            # AWS also finds keys that only begin with this text.
             for secret in self.listed("secretsmanager", region, "list_secrets", **options):
                 # A replica is removed with its primary secret.
                 if TAGS[0] in secret["Tags"]:
@@ -169,7 +169,7 @@ class Account:
         return [item for page in pages for items in page.values() if isinstance(items, list) for item in items]
 
     def remove(self, things):
-        """Removes these, in some attempts since a replica takes time, and prints and returns what is left."""
+        """Removes these objects, in several attempts because a replica takes time. Prints and returns what is left."""
         for _ in range(5):
             left = {}
             for thing in things:

@@ -10,7 +10,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
-# The ARNs of a secret and of a caller, and a version id, as the fake of AWS has them.
+# The ARNs of a secret and of a caller, and a version id, which are those of the fake AWS.
 ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf"
 CALLER = "arn:aws:iam::123456789012:user/app"
 VERSION = "c0c0c0c0-1111-4222-8333-444455556666"
@@ -21,7 +21,7 @@ SELF_SIGNED = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v
 
 
 class Recorder(ThreadingHTTPServer):
-    """Decrypts what is sent to AWS, with a certificate of its own, and hands it on as it was signed."""
+    """Decrypts what is sent to AWS, with its own certificate, and forwards it as it was signed."""
 
     def __init__(self, account, folder, scratch):
         super().__init__(("127.0.0.1", 0), Handler)

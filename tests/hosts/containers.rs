@@ -1,5 +1,5 @@
-//! What docs/containers.md promises, by podman and by Docker's engine, in the image of `packaging/image`: the static binary alone,
-//! and a user who is not root.
+//! Checks what docs/containers.md promises, with podman and with Docker's engine. The image comes from
+//! `packaging/image`. It contains only the static binary, and its user isn't root.
 
 use std::fs::{self, File};
 use std::process::{Child, Command, Stdio};
@@ -14,40 +14,42 @@ use crate::support::terminal::session;
 use crate::support::tls::Authority;
 use crate::support::*;
 
-/// The image, unchanged.
+/// The image as `packaging/image` makes it, without any change.
 const IMAGE: &str = "localhost/alone";
 
 enum Then {
-    /// The container ends by itself.
+    /// Nothing: the container ends by itself.
     Ends,
-    /// The engine gets this command once the script has made `/shared/ready`, or the request hangs.
+    /// The engine runs this command once the script has made `/shared/ready` or, if the secret hangs, once it has been
+    /// requested.
     Gets(&'static [&'static str]),
-    /// Ctrl-C is typed once the terminal shows this.
+    /// Ctrl-C is typed once the terminal shows this text.
     CtrlC(&'static str),
 }
 use Then::{CtrlC, Ends, Gets};
 
 const STOP: Then = Gets(&["stop", "-t=60"]);
 
-/// Without TERM the script is killed at the end of the grace period, and the status is 137. Under rotation TERM ends `sleep` too, and the
-/// shell says so.
+/// If TERM doesn't arrive, the script is killed at the end of the grace period, and the status is 137. With
+/// `--on-rotation`, TERM also ends `sleep`, which the shell reports.
 const HANDLER: &str = "trap 'echo stopped $PPID; exit 7' TERM; touch /shared/ready; while :; do sleep 0.1; done 2>/dev/null";
 const NO_HANDLER: &str = "touch /shared/ready; exec sleep 1000";
 const INTERRUPTED: &str =
     "trap 'echo interrupted; exit 7' INT; echo ready; while :; do sleep 0.1; done";
 
-/// Prints its parent and the value, and stores another value until that is `w-v-4c7a1e`.
+/// Prints the parent's process id and the value. Then it stores another value, unless the value is already
+/// `w-v-4c7a1e`.
 const ROTATES: &str =
     "echo $PPID $A; [ $A = v-4c7a1e ] || exit 7; sed s/v-/w-v-/ /shared/local.json >/shared/new
 mv /shared/new /shared/local.json; touch /shared/ready; exec sleep 1000";
 
 const CONFINED: &str = "--read-only --tmpfs=/dev/shm:ro --cap-drop=all --security-opt=no-new-privileges --memory=16m --memory-swap=16m";
 
-/// Counts five lines of the kernel about confinement.
+/// Counts the five lines by which the kernel describes the confinement.
 const IS_CONFINED: &str = "cat /proc/self/status /proc/mounts | grep -cE \
     '^(CapBnd:.0000000000000000|NoNewPrivs:.1|Seccomp:.2|[^ ]+ (/|/dev/shm) [^ ]+ ro,.*)$'; id -u; echo $A; cat $F";
 
-/// A profile that forbids memfd_create.
+/// The option with a seccomp profile that forbids memfd_create.
 const NO_MEMFD: &str = "--security-opt=seccomp=tests/hosts/seccomp.json";
 
 const EXPORTS: &str = "cd /shared; /secrets-exec export -e A=x:k --format dotenv --output app.env
@@ -56,8 +58,9 @@ stat -c '%u %a' app.env; cat app.env";
 const LOCAL: &str = "--env=SECRETS_EXEC_LOCAL=/shared/local.json";
 const ROTATING: &str = "-q --on-rotation restart --poll-interval 1h --poll-signal USR2 -e A=x:k";
 
-/// A sentence; the engine's options, those of secrets-exec, and the shell script that is executed; what happens to the container; its
-/// status, its output, and a text that it says. The secret `x` is served over TLS, with a bundle that is mounted; `hangs` has no answer.
+/// One promise as a sentence; the options of the engine, those of secrets-exec, and the shell script to run; what
+/// happens to the container; and the expected status, output, and a part of the messages. The secret `x` is served over
+/// TLS, and the container has the bundle that trusts the server. A request for the secret `hangs` is never answered.
 type Promise = (
     &'static str,
     &'static str,
@@ -71,21 +74,21 @@ type Promise = (
 
 #[rustfmt::skip]
 const PROMISES: &[Promise] = &[
-    ("the command is PID 1, and its status that of the container",
+    ("the command is PID 1, and its status is that of the container",
         "", "-e A=x:k", "echo $$ $PPID $A; exit 42", Ends, 42, "1 0 v-4c7a1e\n", ""),
-    ("a command that is not in the image is 127",
+    ("a command that is not in the image fails the launch with 127",
         "", "-e A=x:k -- node", "", Ends, 127, "", "node"),
-    ("variables and files in memory arrive under all confinement",
+    ("variables and files in memory arrive in a confined container",
         CONFINED, "-e A=x:k --as-file F=x:k", IS_CONFINED, Ends, 0, "5\n65532\nv-4c7a1e\nv-4c7a1e", ""),
-    ("a file in memory that seccomp forbids is 78",
+    ("a file in memory that seccomp forbids fails the launch with 78",
         NO_MEMFD, "--as-file F=x:k", "echo", Ends, 78, "", "files in memory are not allowed here"),
-    ("variables need no file in memory",
+    ("variables arrive even if seccomp forbids files in memory",
         NO_MEMFD, "-e A=x:k", "echo $A", Ends, 0, "v-4c7a1e\n", ""),
     ("a file on disk gets its owner by number",
         "--user=0", "-q -f /shared/d.yaml", "stat -c '%a %u %g' /shared/key", Ends, 0, "440 7 8\n", ""),
-    ("a file of `export` is readable by its user alone",
+    ("only its user can read a file that `export` has written",
         "", "-e A=x:k", EXPORTS, Ends, 0, "65532 600\nA='v-4c7a1e'\n", ""),
-    ("a private authority is refused without its root",
+    ("a server is refused if its private authority is not trusted",
         "--env=AWS_CA_BUNDLE=", "-e A=x:k", "echo", Ends, 78, "", "certificate"),
     ("`stop` runs the handler of PID 1",
         "", "-e A=x:k", HANDLER, STOP, 7, "stopped 0\n", ""),
@@ -93,23 +96,24 @@ const PROMISES: &[Promise] = &[
         "--init", "-e A=x:k", HANDLER, STOP, 7, "stopped 1\n", ""),
     ("`stop` runs the handler of a command that rotation restarts",
         "", ROTATING, HANDLER, STOP, 7, "stopped 1\n", ""),
-    ("`stop` kills PID 1 without a handler",
+    ("`stop` kills a program without a handler that is PID 1",
         "", "-e A=x:k", NO_HANDLER, Gets(&["stop", "-t=1"]), 137, "", ""),
     ("`stop` ends a program without a handler under `--init`",
         "--init", "-e A=x:k", NO_HANDLER, STOP, 143, "", ""),
-    ("`stop` while resolving is 143",
+    ("`stop` ends a launch that reads secrets with 143",
         "", "-e A=hangs:k", "echo", STOP, 143, "", "SIGTERM"),
-    ("`stop` while resolving under `--init` is 143",
+    ("`stop` ends a launch that reads secrets under `--init` with 143",
         "--init", "-e A=hangs:k", "echo", STOP, 143, "", "SIGTERM"),
     ("Ctrl-C reaches the command",
         "-it", "-e A=x:k", INTERRUPTED, CtrlC("ready"), 7, "ready\n^Cinterrupted\n", ""),
-    ("Ctrl-C while resolving is 130",
+    ("Ctrl-C ends a launch that reads secrets with 130",
         "-it", "-e A=hangs:k", "echo", CtrlC("waiting up to"), 130, "", "SIGINT"),
-    ("a rotation by `kill -s` restarts the command alone",
+    ("a rotation by `kill -s` restarts only the command",
         LOCAL, ROTATING, ROTATES, Gets(&["kill", "-s=USR2"]), 7, "1 v-4c7a1e\n1 w-v-4c7a1e\n", ""),
 ];
 
-fn keeps_its_promises(engine: &Engine) {
+/// Runs a container for each promise, and asserts that the engine keeps it.
+fn assert_promises_kept(engine: &Engine) {
     let Some(authority) = Authority::new() else {
         return;
     };
@@ -120,8 +124,8 @@ fn keeps_its_promises(engine: &Engine) {
         let aws = aws.secret("hangs", Secret::failing(Fault::Hang));
         let declaration =
             "files: [{ from: \"x:k\", path: /shared/key, mode: \"0440\", owner: \"7:8\" }]\n";
-        let container = Container::of(IMAGE)
-            .by(engine)
+        let container = Container::from_image(IMAGE)
+            .run_by(engine)
             .aws(&aws)
             .busybox()
             .case(sentence)
@@ -134,7 +138,7 @@ fn keeps_its_promises(engine: &Engine) {
             container = container.option(option);
         }
         if let (Engine::Podman, CONFINED) = (engine, *options) {
-            // Docker mounts nothing writable in a container that is read-only.
+            // Docker doesn't mount anything writable in a read-only container, but podman does.
             container = container.option("--read-only-tmpfs=false");
         }
         container = container.words(arguments.split_whitespace());
@@ -158,17 +162,17 @@ fn keeps_its_promises(engine: &Engine) {
         let run = started.wait();
         run.ended(Status::Exit(*status));
         assert!((run.stdout() + &run.stderr()).contains(message), "{run}");
-        // A terminal has messages among the output.
+        // On a terminal, the messages are mixed with the output.
         if !matches!(then, CtrlC(_)) || message.is_empty() {
             run.printed(printed);
         }
     }
 }
 
-/// Asserts that the engine's output about a container has no value.
-fn shows_no_value(engine: &Engine) {
-    let container = Container::of(IMAGE)
-        .by(engine)
+/// Asserts that what the engine shows about a container doesn't contain a value.
+fn assert_no_value_shown(engine: &Engine) {
+    let container = Container::from_image(IMAGE)
+        .run_by(engine)
         .local()
         .busybox()
         .words(["-v", "-e", "A=x:k"]);
@@ -188,8 +192,8 @@ fn shows_no_value(engine: &Engine) {
     started
         .exec(["sh", "-c", "cat /proc/self/environ"])
         .launched_silently()
-        .lacks("A");
-    // The command's user may read its environment.
+        .has_no("A");
+    // The command's own user can read its environment.
     started
         .exec(["sh", "-c", "cat /proc/1/environ"])
         .launched_silently()
@@ -200,36 +204,36 @@ fn shows_no_value(engine: &Engine) {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn podman_keeps_every_promise_of_docs_containers_md() {
+fn a_container_of_podman_behaves_as_docs_containers_md_promises() {
     if podman::works() {
         assert_eq!(
             done(["diff", IMAGE]),
             "A /secrets-exec\n",
             "it is the image's only file"
         );
-        keeps_its_promises(&Engine::Podman);
-        shows_no_value(&Engine::Podman);
+        assert_promises_kept(&Engine::Podman);
+        assert_no_value_shown(&Engine::Podman);
     }
 }
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn dockers_engine_keeps_every_promise_of_docs_containers_md() {
+fn a_container_of_docker_behaves_as_docs_containers_md_promises() {
     if let Some(docker) = Docker::start() {
-        keeps_its_promises(&docker.engine());
-        shows_no_value(&docker.engine());
+        assert_promises_kept(&docker.engine());
+        assert_no_value_shown(&docker.engine());
     }
 }
 
-/// Docker's daemon with a storage of its own that has the image, ended when it is dropped.
+/// Docker's daemon with its own storage, into which the image has been loaded. The daemon ends when this is dropped.
 struct Docker {
     daemon: Child,
-    /// The socket and the storage.
+    /// The directory of the daemon's socket and storage.
     directory: Directory,
 }
 
 impl Docker {
-    /// Reports the calling test as skipped where no daemon starts.
+    /// Starts the daemon. If it cannot start here, reports the calling test as skipped and returns `None`.
     fn start() -> Option<Self> {
         if !podman::works() || !can(&["dockerd", "--version"], "Docker's engine") {
             return None;
@@ -237,7 +241,7 @@ impl Docker {
         let directory = Directory::new();
         let path = directory.path().to_owned();
         let at = |name: &str| path.join(name).display().to_string();
-        // Its mounts end with it.
+        // In its own mount namespace, so that its mounts disappear when the daemon ends.
         let daemon = Command::new("unshare")
             .args([
                 "--mount",
@@ -279,6 +283,7 @@ impl Docker {
         Some(docker)
     }
 
+    /// The engine that talks to this daemon.
     fn engine(&self) -> Engine {
         Engine::Docker(self.directory.path().to_owned())
     }

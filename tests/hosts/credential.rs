@@ -1,21 +1,22 @@
-//! `LoadCredential=` with a web identity token or a configuration file of AWS.
+//! `LoadCredential=` with a web identity token or with an AWS configuration file.
 
-use super::systemd::{Systemd, asking};
+use super::systemd::{Systemd, lines_with_aws};
 use crate::support::aws::{Aws, served};
 use crate::support::sandbox::ACCESS_SECRET;
 
-/// Runs a service of a dynamic user, with a credential of this name and content.
-fn delivers(aws: &Aws, name: &'static str, content: &str, lines: &str) {
+/// Runs a service with a dynamic user and a credential of this name and content, and asserts that the service gets the
+/// value.
+fn assert_credential_is_used(aws: &Aws, name: &'static str, content: &str, lines: &str) {
     let Some(systemd) = Systemd::shared() else {
         return;
     };
     let source = format!("/etc/credstore/{name}");
     systemd.write(&source, content);
-    // The source is readable for root alone.
+    // Only root can read the source, so the service depends on systemd to deliver it.
     systemd.shell(&format!("chmod 0400 {source}")).launched();
     let lines = format!(
         "Type=oneshot\nDynamicUser=yes\nLoadCredential={name}:{source}\n{lines}{}",
-        asking(aws)
+        lines_with_aws(aws)
     );
     let command = "secrets-exec -e A=x:k -- /bin/sh -c 'printf %%s \"$A\"'";
     let unit = systemd
@@ -26,11 +27,11 @@ fn delivers(aws: &Aws, name: &'static str, content: &str, lines: &str) {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn a_unit_reads_its_web_identity_token_from_loadcredential() {
+fn a_unit_gets_its_value_with_a_web_identity_token_from_loadcredential() {
     let aws = served();
     let lines = "Environment=AWS_WEB_IDENTITY_TOKEN_FILE=%d/token\n\
         Environment=AWS_ROLE_ARN=arn:aws:iam::123456789012:role/app AWS_ROLE_SESSION_NAME=unit\n";
-    delivers(&aws, "token", "the.token.of-the-unit", lines);
+    assert_credential_is_used(&aws, "token", "the.token.of-the-unit", lines);
     let calls = aws.calls_of("AssumeRoleWithWebIdentity");
     let tokens: Vec<String> = calls
         .into_iter()
@@ -41,12 +42,12 @@ fn a_unit_reads_its_web_identity_token_from_loadcredential() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn a_unit_reads_its_aws_configuration_file_from_loadcredential() {
+fn a_unit_gets_its_value_with_an_aws_configuration_file_from_loadcredential() {
     let keys = format!(
         "aws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = {ACCESS_SECRET}\n"
     );
     let lines = "Environment=AWS_CONFIG_FILE=%d/config AWS_PROFILE=unit\n";
-    delivers(
+    assert_credential_is_used(
         &served(),
         "config",
         &format!("[profile unit]\n{keys}"),

@@ -1,11 +1,12 @@
 //! The units of `examples/`, and what docs/systemd.md says about units.
 
 use super::podman::await_that;
-use super::systemd::{LOCAL, Systemd, Unit, asking};
+use super::systemd::{LOCAL, Systemd, Unit, lines_with_aws};
 use crate::support::aws::{INSTANCE_KEY, served};
 use crate::support::sandbox::{ACCESS_SECRET, repository_file};
 
-/// A unit of the examples as it stands, whose program prints `command`'s output and goes on. A drop-in adds `lines`.
+/// An unchanged unit of the examples, with a program that prints the output of `command` and then keeps running. A
+/// drop-in adds `lines`.
 fn documented_unit(
     systemd: &'static Systemd,
     name: &'static str,
@@ -13,13 +14,13 @@ fn documented_unit(
     command: &str,
     lines: &str,
 ) -> Unit {
-    // Each unit has a program and a declaration of its own, since tests run at the same time.
+    // Tests run at the same time, so each unit has its own program and its own declaration.
     let text = repository_file(file).replace("/usr/bin/app", &format!("/usr/bin/{name}"));
     let text = text
         .replace("/etc/app/", &format!("/etc/{name}/"))
         .replace("RuntimeDirectory=app", &format!("RuntimeDirectory={name}"));
     systemd.write(
-        &format!("/etc/{name}/secrets.yaml"),
+        &format!("/etc/{name}/secrets-exec.yaml"),
         "env: { A: \"x:k\" }\n",
     );
     let files = format!(
@@ -42,7 +43,7 @@ fn documented_unit(
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn examples_app_service_starts_with_the_value_and_logs_under_its_own_name() {
+fn the_example_unit_app_service_starts_with_its_value_and_logs_under_its_own_name() {
     let Some(systemd) = Systemd::shared() else {
         return;
     };
@@ -68,7 +69,7 @@ fn examples_app_service_starts_with_the_value_and_logs_under_its_own_name() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn the_documented_hardened_unit_starts_with_the_value_and_without_capabilities() {
+fn the_documented_hardened_unit_starts_with_its_value_and_without_capabilities() {
     let Some(systemd) = Systemd::shared() else {
         return;
     };
@@ -99,7 +100,7 @@ fn the_documented_hardened_unit_starts_with_the_value_and_without_capabilities()
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn the_files_of_the_documented_unit_are_in_memory_and_removed_with_the_unit() {
+fn the_files_of_the_documented_unit_are_in_memory_and_removed_when_the_unit_stops() {
     let Some(systemd) = Systemd::shared() else {
         return;
     };
@@ -140,7 +141,7 @@ fn the_documented_unit_reads_an_aws_configuration_file_that_its_user_cannot_read
         "outside",
         "examples/systemd/credentials.service",
         checks,
-        &asking(&aws),
+        &lines_with_aws(&aws),
     )
     .start();
     await_that("the program has its secret", || {
@@ -175,7 +176,7 @@ fn a_unit_on_an_instance_gets_credentials_and_region_from_instance_metadata() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn the_documented_systemd_run_checks_a_declaration_as_a_dynamic_user() {
+fn the_documented_systemd_run_command_checks_a_declaration_as_a_dynamic_user() {
     let Some(systemd) = Systemd::shared() else {
         return;
     };

@@ -1,11 +1,11 @@
-//! `Dockerfile.example`, built unchanged on substitutes of its base images.
+//! `Dockerfile.example`, built without changes on images that replace its base images.
 
 use super::podman::{self, Container};
 use crate::support::sandbox::CANARY;
 
-/// The image, run without AWS as its first lines say.
+/// The example's image, run without AWS as the first lines of the Dockerfile show.
 fn example() -> Container {
-    Container::of("localhost/example").local_examples()
+    Container::from_image("localhost/example").local_examples()
 }
 
 #[test]
@@ -33,14 +33,14 @@ fn a_command_in_the_image_of_dockerfile_example_gets_the_values_as_user_65532() 
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn the_image_of_dockerfile_example_says_127_for_a_missing_shell_and_77_for_missing_credentials() {
+fn the_image_of_dockerfile_example_exits_with_127_without_a_shell_and_77_without_credentials() {
     if podman::works() {
         example()
             .words(["sh", "-c", "echo"])
             .run()
             .refused(127)
             .says(["the command \"sh\" was not found in PATH"]);
-        let run = Container::of("localhost/example")
+        let run = Container::from_image("localhost/example")
             .env("AWS_REGION", "us-east-1")
             .run();
         run.refused(77)

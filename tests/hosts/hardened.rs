@@ -1,9 +1,9 @@
 //! Launches in a hardened unit.
 
-use super::systemd::{LOCAL, Systemd, Unit, asking_with_keys};
+use super::systemd::{LOCAL, Systemd, Unit, lines_with_aws_and_keys};
 use crate::support::aws::served;
 
-/// Nearly all hardening options of systemd.exec(5).
+/// Almost all hardening options of systemd.exec(5).
 const HARDENING: &str = "\
 CapabilityBoundingSet=
 DynamicUser=yes
@@ -41,9 +41,9 @@ fn a_hardened_unit_starts_its_command_with_variables_and_files_in_memory() {
     // Without SystemCallErrorNumber=, a forbidden system call kills the process.
     let deadly =
         format!("{LOCAL}SystemCallFilter=@system-service\nSystemCallArchitectures=native\n");
-    let all = format!("{HARDENING}{}", asking_with_keys(&aws));
+    let all = format!("{HARDENING}{}", lines_with_aws_and_keys(&aws));
     let filtered = "grep -q \"^Seccomp:.2\" /proc/self/status";
-    // The check asserts that the hardening is in force.
+    // Each `check` proves that the hardening is really in force.
     for (name, lines, check) in [
         (
             "dynamic",
@@ -69,7 +69,7 @@ fn a_hardened_unit_starts_its_command_with_variables_and_files_in_memory() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn a_unit_that_forbids_memfd_create_is_78_and_the_journal_names_the_file() {
+fn a_unit_that_forbids_memfd_create_fails_with_78_and_its_journal_names_the_file() {
     let Some(systemd) = Systemd::shared() else {
         return;
     };
@@ -80,7 +80,7 @@ fn a_unit_that_forbids_memfd_create_is_78_and_the_journal_names_the_file() {
         .unit("memory", &format!("{lines}ExecStart={command}\n"))
         .enqueue();
     unit.await_that("ActiveState", "failed");
-    assert_eq!(unit.is("ExecMainStatus"), "78");
+    assert_eq!(unit.property("ExecMainStatus"), "78");
     let journal = unit.journal();
     let messages = [
         "secrets-exec: error: files in memory are not allowed here",

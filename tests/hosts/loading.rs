@@ -1,15 +1,16 @@
-//! `LoadCredential=` from the socket of `examples/systemd/`, with the real systemd.
+//! `LoadCredential=` from the socket of `examples/systemd/`, with a real systemd.
 
 use std::thread;
 use std::time::Duration;
 
 use super::podman::await_that;
-use super::systemd::{LOCAL, Systemd, Unit, asking_with_keys};
+use super::systemd::{LOCAL, Systemd, Unit, lines_with_aws_and_keys};
 use crate::support::aws::two_served;
 use crate::support::sandbox::repository_file;
 use crate::support::*;
 
-/// The units of the example with another name, since tests run at the same time, and with `lines` in a drop-in of the service.
+/// Installs the units of the example under another name, because tests run at the same time. A drop-in of the service
+/// adds `lines`.
 fn socket(systemd: &Systemd, name: &str, declaration: &str, lines: &str) {
     install(systemd, name, declaration, lines);
     systemd
@@ -19,7 +20,7 @@ fn socket(systemd: &Systemd, name: &str, declaration: &str, lines: &str) {
         .launched();
 }
 
-/// The same for the credential `tok` of one unit of that name.
+/// Installs the same units, for the credential `tok` of one unit that has the same name.
 fn socket_of(systemd: &Systemd, name: &str, lines: &str) {
     socket(
         systemd,
@@ -43,8 +44,8 @@ fn install(systemd: &Systemd, name: &str, declaration: &str, lines: &str) {
     systemd.write(&format!("/etc/secrets-{name}.yaml"), declaration);
 }
 
-/// A service of a dynamic user that prints its credentials as `NAME=VALUE`.
-fn loading(
+/// A service with a dynamic user that prints its credentials as `NAME=VALUE`.
+fn unit_that_loads(
     systemd: &'static Systemd,
     unit: &'static str,
     socket: &str,
@@ -59,28 +60,31 @@ fn loading(
     )
 }
 
-/// Starts a unit, and asserts that systemd did not execute its command for want of a credential.
-fn is_refused(systemd: &Systemd, unit: &Unit, name: &str) {
+/// Starts a unit, and asserts that systemd didn't run its command because the credential was missing.
+fn assert_fails_without_credential(systemd: &Systemd, unit: &Unit, name: &str) {
     systemd
         .shell(&format!("systemctl start {name} || true"))
         .launched();
-    has_failed(unit);
+    assert_failed_for_credential(unit);
 }
 
-fn has_failed(unit: &Unit) {
+/// Waits until the unit has failed, and asserts that systemd didn't run its command because of a credential (status
+/// 243).
+fn assert_failed_for_credential(unit: &Unit) {
     unit.await_that("ActiveState", "failed");
-    assert_eq!(unit.is("ExecMainStatus"), "243");
+    assert_eq!(unit.property("ExecMainStatus"), "243");
     assert_eq!(unit.printed(), "");
 }
 
-/// All messages, since journald does not know the unit of a process that ends before it is looked up. Those of a test name its unit.
+/// All messages of the journal. A process can end before journald finds out which unit it belongs to, so a search by
+/// unit would miss messages. The messages of a test contain the name of its unit.
 fn journal(systemd: &Systemd) -> String {
     systemd.ask("journalctl --sync; journalctl --output=cat")
 }
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn the_units_of_the_example_give_a_service_its_credentials_and_its_environment_none() {
+fn the_units_of_the_example_give_a_service_its_credentials_but_no_variables() {
     let Some(systemd) = Systemd::shared() else {
         return;
     };
@@ -117,16 +121,21 @@ fn the_units_of_the_example_give_a_service_its_credentials_and_its_environment_n
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn several_units_at_once_get_their_own_credentials_by_one_request_each() {
+fn units_that_start_together_each_get_their_own_credential_with_one_request() {
     let Some(systemd) = Systemd::shared() else {
         return;
     };
     let aws = two_served();
     let declaration = "credentials:\n  \"crowd-*.service\": { a: \"x:k\", b: \"y:k\" }\n  crowd-own.service: { a: \"y:k\" }\n";
-    socket(systemd, "crowd", declaration, &asking_with_keys(&aws));
-    let one = loading(systemd, "crowd-one", "crowd", &["a", "b"]).enqueue();
-    let two = loading(systemd, "crowd-two", "crowd", &["a", "b"]).enqueue();
-    let own = loading(systemd, "crowd-own", "crowd", &["a"]).enqueue();
+    socket(
+        systemd,
+        "crowd",
+        declaration,
+        &lines_with_aws_and_keys(&aws),
+    );
+    let one = unit_that_loads(systemd, "crowd-one", "crowd", &["a", "b"]).enqueue();
+    let two = unit_that_loads(systemd, "crowd-two", "crowd", &["a", "b"]).enqueue();
+    let own = unit_that_loads(systemd, "crowd-own", "crowd", &["a"]).enqueue();
     for (unit, printed) in [
         (one, "a=v-4c7a1e\nb=w-4c7a1e\n"),
         (two, "a=v-4c7a1e\nb=w-4c7a1e\n"),
@@ -139,7 +148,7 @@ fn several_units_at_once_get_their_own_credentials_by_one_request_each() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn a_credential_that_cannot_be_had_fails_the_unit_at_once_and_the_journal_names_it() {
+fn a_unit_whose_credential_cannot_be_read_fails_immediately_and_the_journal_names_the_credential() {
     let Some(systemd) = Systemd::shared() else {
         return;
     };
@@ -150,19 +159,19 @@ fn a_credential_that_cannot_be_had_fails_the_unit_at_once_and_the_journal_names_
             "unlisted",
             LOCAL,
             &["tok", "other"][..],
-            "\"unlisted.service\" does not get the credential \"other\"",
+            "\"unlisted.service\" was not given the credential \"other\"",
         ),
         (
             "denied",
-            &asking_with_keys(&aws),
+            &lines_with_aws_and_keys(&aws),
             &["tok"],
             "denied.service/tok (/etc/secrets-denied.yaml:2, x:k)",
         ),
         ("gone", &not_installed, &["tok"], ""),
     ] {
         socket_of(systemd, name, lines);
-        let unit = loading(systemd, name, name, credentials);
-        is_refused(systemd, &unit, name);
+        let unit = unit_that_loads(systemd, name, name, credentials);
+        assert_fails_without_credential(systemd, &unit, name);
         let journal = journal(systemd);
         assert!(journal.contains(message), "{journal}");
     }
@@ -176,19 +185,19 @@ fn a_unit_with_loadcredential_waits_until_aws_answers() {
     };
     let aws = two_served();
     let relay = Relay::start("127.0.0.1", NOWHERE);
-    let lines =
-        asking_with_keys(&aws).replace(&aws.endpoint(), &format!("http://{}", relay.address()));
+    let lines = lines_with_aws_and_keys(&aws)
+        .replace(&aws.endpoint(), &format!("http://{}", relay.address()));
     socket_of(systemd, "late", &lines);
-    let unit = loading(systemd, "late", "late", &["tok"]).enqueue();
+    let unit = unit_that_loads(systemd, "late", "late", &["tok"]).enqueue();
     let slice = "systemctl list-units --no-legend 'secrets-late@*' | wc -l";
     await_that("an instance waits", || systemd.ask(slice) == "1\n");
     thread::sleep(Duration::from_secs(2));
-    assert_eq!(unit.is("ActiveState"), "activating");
+    assert_eq!(unit.property("ActiveState"), "activating");
     relay.leads_to(aws.address());
     await_that("it has the value", || unit.printed() == "tok=v-4c7a1e\n");
 }
 
-/// A socket and a service with nothing but what they need: standard output and error are the connection.
+/// A socket and a service with only the lines that they need. Standard output and standard error are the connection.
 fn plain_socket(systemd: &Systemd, name: &str) {
     systemd.write(
         &format!("/etc/{name}.yaml"),
@@ -210,12 +219,12 @@ fn plain_socket(systemd: &Systemd, name: &str) {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn with_systemds_default_streams_a_credential_is_the_value_and_messages_are_logged() {
+fn with_systemds_default_streams_messages_go_to_the_journal_and_not_into_the_credential() {
     let Some(systemd) = Systemd::shared() else {
         return;
     };
     plain_socket(systemd, "bare");
-    let unit = loading(systemd, "bare-unit", "bare", &["tok"]).start();
+    let unit = unit_that_loads(systemd, "bare-unit", "bare", &["tok"]).start();
     assert_eq!(unit.printed(), "tok=v-4c7a1e\n");
     let messages = journal(systemd);
     assert!(
@@ -223,9 +232,9 @@ fn with_systemds_default_streams_a_credential_is_the_value_and_messages_are_logg
             && messages.contains(") gives bare-unit.service/tok\n"),
         "{messages}"
     );
-    let unit = loading(systemd, "bare-unit", "bare", &["nope"]);
+    let unit = unit_that_loads(systemd, "bare-unit", "bare", &["nope"]);
     systemd.shell("rm /run/bare-unit.out").launched();
-    is_refused(systemd, &unit, "bare-unit");
+    assert_fails_without_credential(systemd, &unit, "bare-unit");
     let messages = journal(systemd);
     assert!(
         messages.contains("for bare-unit.service/nope ("),
@@ -233,17 +242,18 @@ fn with_systemds_default_streams_a_credential_is_the_value_and_messages_are_logg
     );
 }
 
-/// A unit that waits for its credential `tok`, while its secret is requested.
-fn waiting(systemd: &'static Systemd, name: &'static str, aws: &Aws) -> Unit {
-    socket_of(systemd, name, &asking_with_keys(aws));
-    let unit = loading(systemd, name, name, &["tok"]).enqueue();
+/// Starts a unit that waits for its credential `tok`, and returns once the secret has been requested.
+fn unit_that_waits(systemd: &'static Systemd, name: &'static str, aws: &Aws) -> Unit {
+    socket_of(systemd, name, &lines_with_aws_and_keys(aws));
+    let unit = unit_that_loads(systemd, name, name, &["tok"]).enqueue();
     aws.await_calls(1);
     unit
 }
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn a_unit_gets_no_empty_credential_when_the_answering_service_is_stopped_or_killed() {
+fn a_unit_fails_instead_of_getting_an_empty_credential_if_the_service_that_reads_it_is_stopped_or_killed()
+ {
     let Some(systemd) = Systemd::shared() else {
         return;
     };
@@ -252,17 +262,18 @@ fn a_unit_gets_no_empty_credential_when_the_answering_service_is_stopped_or_kill
         ("killed-one", "kill --signal=KILL"),
     ] {
         let aws = Aws::start().secret("x", Secret::failing(Fault::Hang));
-        let unit = waiting(systemd, name, &aws);
+        let unit = unit_that_waits(systemd, name, &aws);
         systemd
             .shell(&format!("systemctl {end} 'secrets-{name}@*'"))
             .launched();
-        has_failed(&unit);
+        assert_failed_for_credential(&unit);
     }
 }
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn a_credentials_reader_that_sigstop_stops_gets_the_whole_credential_or_none() {
+fn a_unit_gets_its_whole_credential_or_fails_if_sigstop_stops_systemds_process_while_it_reads_the_credential()
+ {
     let Some(systemd) = Systemd::shared() else {
         return;
     };
@@ -272,7 +283,7 @@ fn a_credentials_reader_that_sigstop_stops_gets_the_whole_credential_or_none() {
         ("halting", Secret::text(&long), true),
     ] {
         let aws = Aws::start().secret("x", secret.held());
-        socket_of(systemd, name, &asking_with_keys(&aws));
+        socket_of(systemd, name, &lines_with_aws_and_keys(&aws));
         let load = format!("LoadCredential=tok:/run/secrets-{name}.sock\n");
         let print = "ExecStart=/usr/bin/wc -c %d/tok\n";
         let unit = systemd
@@ -282,7 +293,7 @@ fn a_credentials_reader_that_sigstop_stops_gets_the_whole_credential_or_none() {
             )
             .enqueue();
         aws.await_calls(1);
-        // systemd's children, one of which reads the connection before the program is executed.
+        // These are children of systemd. One of them reads from the connection before the program is executed.
         systemd
             .shell(&format!("systemctl kill --signal=STOP {name}"))
             .launched();
@@ -294,34 +305,36 @@ fn a_credentials_reader_that_sigstop_stops_gets_the_whole_credential_or_none() {
         if is_given {
             await_that("it has the value", || unit.printed().contains("60000 "));
         } else {
-            has_failed(&unit);
+            assert_failed_for_credential(&unit);
         }
     }
 }
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn a_unit_that_waits_for_its_credential_gets_the_value_though_systemd_is_reexecuted() {
-    // The others talk to the shared one.
+fn a_unit_that_waits_for_its_credential_gets_the_value_even_if_systemd_is_reexecuted() {
+    // The other tests are connected to the shared systemd, which must not be re-executed under them.
     let Some(systemd) = Systemd::own("again", |_| ()) else {
         return;
     };
     let aws = Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#).held());
-    let unit = waiting(systemd, "again", &aws);
+    let unit = unit_that_waits(systemd, "again", &aws);
     systemd.shell("systemctl daemon-reexec").launched();
-    assert_eq!(unit.is("ActiveState"), "activating");
+    assert_eq!(unit.property("ActiveState"), "activating");
     aws.release();
     await_that("it has the value", || unit.printed() == "tok=v-4c7a1e\n");
 }
 
-/// A template of units that load `tok` at boot. The file of each holds what it got, empty or not.
+/// A template of units that load `tok` at boot. The file of each unit holds the credential that it got, even if that is
+/// empty.
 const FLEET: &str = "[Unit]\nAfter=secrets-fleet.socket\n[Service]\nType=oneshot\nRemainAfterExit=yes\n\
     LoadCredential=tok:/run/secrets-fleet.sock\nExecStart=/bin/sh -c 'cat %d/tok >/run/fleet.%i'\n[Install]\nWantedBy=multi-user.target\n";
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn seventy_units_at_boot_have_their_credentials_once_the_network_is_online() {
-    // More than the 64 connections that systemd allows at once by default. Beyond 200 in two seconds the socket would fail.
+fn seventy_units_get_their_credentials_at_boot_once_the_network_is_online() {
+    // This is more than the 64 connections that systemd allows at the same time by default. With more than 200 in two
+    // seconds the socket would fail.
     assert!(
         repository_file("examples/systemd/secrets-exec.socket")
             .contains("\nTriggerLimitIntervalSec=0\n")
@@ -332,7 +345,7 @@ fn seventy_units_at_boot_have_their_credentials_once_the_network_is_online() {
             systemd,
             "fleet",
             "credentials:\n  \"fleet@*.service\": { tok: \"x:k\" }\n",
-            &asking_with_keys(&aws),
+            &lines_with_aws_and_keys(&aws),
         );
         systemd.write("/etc/systemd/system/fleet@.service", FLEET);
         let online = "[Unit]\nBefore=network-online.target\n[Service]\nType=oneshot\nRemainAfterExit=yes\n\

@@ -1,8 +1,8 @@
-//! Tests on real hosts: containers by podman and by Docker's engine, units of systemd, and a statically linked binary.
+//! Tests on real hosts: containers of podman and of Docker's engine, units of systemd, and a statically linked binary.
 //!
-//! `make test-hosts` alone runs them: [`prepare`](prepare) first makes the images from Debian packages and
-//! `Dockerfile.example`. Where it cannot, these tests are skipped. [`podman::Container`] is the builder of one run, as
-//! the sandbox is elsewhere; [`systemd::Systemd`] runs every unit.
+//! Only `make test-hosts` runs them. First [`prepare`](prepare) makes the images from Debian packages and
+//! `Dockerfile.example`. If that isn't possible, these tests are skipped. [`podman::Container`] builds one run of a
+//! container, as the sandbox builds a launch elsewhere, and [`systemd::Systemd`] runs the units.
 
 mod podman;
 mod systemd;

@@ -1,4 +1,4 @@
-"""moto on port 5000 of every address, with the secret x, whose text is $SECRET."""
+"""Runs moto on port 5000 of every address. It has the secret x, whose text is $SECRET."""
 
 import os
 import pathlib
@@ -7,7 +7,7 @@ import threading
 import boto3
 from moto.server import ThreadedMotoServer
 
-# A first server, for this container alone, creates the secret in shared memory, before the second can be reached.
+# The first server can be reached only in this container. It creates the secret in shared memory before the second one starts.
 ThreadedMotoServer(ip_address="127.0.0.1", port=5001, verbose=False).start()
 keys = {"aws_access_key_id": "AKIADUMMY", "aws_secret_access_key": "dummy"}
 client = boto3.client("secretsmanager", region_name="us-east-1", endpoint_url="http://127.0.0.1:5001", **keys)

@@ -1,4 +1,4 @@
-//! Two containers in one network, as with Compose: the program in one, moto in the other, found by its name.
+//! Two containers in one network, as with Compose: the program runs in one, and finds moto in the other by its name.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -9,8 +9,8 @@ use crate::peers::interpreter;
 use crate::support::outcome::Status;
 use crate::support::skip::skipped;
 
-/// A network of podman, removed when it is dropped. One at a time: the name server of all networks can lose its names when another comes
-/// or goes.
+/// A podman network, which is removed when this is dropped. There is only one at a time, because podman's name server
+/// serves all networks and can lose its names when another network is added or removed.
 struct Network {
     name: String,
     _turn: MutexGuard<'static, ()>,
@@ -19,6 +19,7 @@ struct Network {
 static TURN: Mutex<()> = Mutex::new(());
 
 impl Network {
+    /// Makes a network. If no container starts in it here, reports the calling test as skipped and returns `None`.
     fn new(name: &str) -> Option<Self> {
         if !podman::works() {
             return None;
@@ -43,7 +44,7 @@ impl Network {
         Some(network)
     }
 
-    /// moto, once it listens.
+    /// Starts moto, and waits until it listens.
     fn moto(&self) -> Option<Started> {
         let python = interpreter()?;
         let prefix = Command::new(&python)
@@ -54,7 +55,7 @@ impl Network {
         let prefix = PathBuf::from(String::from_utf8(prefix).unwrap().trim());
         let venv = python.ancestors().nth(2).unwrap().canonicalize().unwrap();
         let mut container =
-            Container::of("localhost/debian").option(format!("--network={}", self.name));
+            Container::from_image("localhost/debian").option(format!("--network={}", self.name));
         container = container
             .option("--network-alias=moto")
             .env("SECRET", &secret())
@@ -79,14 +80,15 @@ impl Network {
         Some(moto)
     }
 
-    fn asking(&self, image: &'static str) -> Container {
-        Container::of(image)
+    /// A container in this network whose AWS clients use moto.
+    fn container_with_moto(&self, image: &'static str) -> Container {
+        Container::from_image(image)
             .option(format!("--network={}", self.name))
             .env("AWS_ENDPOINT_URL", "http://moto:5000")
             .env("AWS_REGION", "us-east-1")
             .env("AWS_ACCESS_KEY_ID", "AKIADUMMY")
             .env("AWS_SECRET_ACCESS_KEY", "dummy")
-            // podman's name server (aardvark-dns) complains about a missing syslog.
+            // podman's name server (aardvark-dns) complains that there isn't a syslog.
             .target_writes_stderr()
     }
 }
@@ -99,19 +101,20 @@ impl Drop for Network {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn secrets_are_read_from_another_container_by_its_name_also_in_an_image_without_a_system() {
+fn a_container_finds_the_secrets_service_by_host_name_even_in_an_image_with_only_secrets_exec_and_busybox()
+ {
     let Some(network) = Network::new("named") else {
         return;
     };
     let Some(_moto) = network.moto() else { return };
     let run = network
-        .asking("localhost/host")
+        .container_with_moto("localhost/host")
         .words(["secrets-exec", "-e", "A=x:k"])
         .shows_environment()
         .run();
     run.launched().has("A", "v-4c7a1e");
     let run = network
-        .asking("localhost/alone")
+        .container_with_moto("localhost/alone")
         .busybox()
         .words(["-e", "A=x:k"])
         .script("env")
@@ -122,14 +125,17 @@ fn secrets_are_read_from_another_container_by_its_name_also_in_an_image_without_
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn a_container_that_starts_before_its_secrets_service_gets_the_value() {
+fn a_container_that_starts_before_the_secrets_service_still_gets_its_value() {
     let Some(network) = Network::new("later") else {
         return;
     };
-    let container =
-        network
-            .asking("localhost/host")
-            .words(["secrets-exec", "--timeout", "60s", "-e", "A=x:k"]);
+    let container = network.container_with_moto("localhost/host").words([
+        "secrets-exec",
+        "--timeout",
+        "60s",
+        "-e",
+        "A=x:k",
+    ]);
     let started = container.shows_environment().start();
     let inspect = ["inspect", "--format={{.State.Status}}", started.name()];
     await_that("it runs", || {

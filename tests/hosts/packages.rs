@@ -1,4 +1,5 @@
-//! The packages of `make dist`, made in two directories by `tests/dist/run`, which alone runs these tests.
+//! The packages of `make dist`. `tests/dist/run` builds them in two different directories, and is the only one that
+//! runs these tests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,23 +11,25 @@ use serde_json::Value;
 
 use super::podman::{self, Container};
 use crate::docs::page::Page;
-use crate::support::directory::Directory;
+use crate::support::directory::{Directory, names_in};
 use crate::support::sandbox::repository_file;
 use crate::support::skip::can;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// The folder in an environment variable that `tests/dist/run` sets.
 fn folder(variable: &str) -> PathBuf {
     std::env::var_os(variable)
         .expect("tests/dist/run sets it")
         .into()
 }
 
+/// The folder of the packages.
 fn dist() -> PathBuf {
     folder("SECRETS_EXEC_DIST")
 }
 
-/// The names of the files in the folder of packages that end so.
+/// The names of the files in the folder of packages that have this ending.
 fn named(ending: &str) -> Vec<String> {
     let entries = fs::read_dir(dist())
         .unwrap()
@@ -37,7 +40,7 @@ fn named(ending: &str) -> Vec<String> {
     names
 }
 
-/// Runs a program in the folder of packages, asserts success, and returns what it prints.
+/// Runs a program in the folder of packages, asserts that it succeeds, and returns what it prints.
 fn output_of(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program)
         .args(arguments)
@@ -73,7 +76,7 @@ impl Archive {
         named(".tar.gz").into_iter().map(Self::unpack)
     }
 
-    /// That of this machine's architecture.
+    /// The archive for the architecture of this machine.
     fn native() -> Self {
         Self::unpack(native())
     }
@@ -92,7 +95,7 @@ impl Archive {
             .unwrap()
     }
 
-    /// The bytes of the binary, those that are no ASCII replaced.
+    /// The bytes of the binary as text. Each byte that isn't ASCII is replaced by a NUL.
     fn text(&self) -> String {
         let bytes = fs::read(self.binary()).unwrap();
         bytes
@@ -107,17 +110,18 @@ impl Archive {
             .collect()
     }
 
-    /// The components of its SBOM.
+    /// The components that its SBOM lists.
     fn components(&self) -> Vec<(String, Option<String>)> {
         components(&self.sbom())
     }
 
+    /// The name of the archive's SBOM.
     fn sbom(&self) -> String {
         self.name.replace(".tar.gz", ".cdx.json")
     }
 }
 
-/// The name of the archive of this machine's architecture.
+/// The name of the archive for the architecture of this machine.
 fn native() -> String {
     format!(
         "secrets-exec-{VERSION}-{}-unknown-linux-musl.tar.gz",
@@ -127,7 +131,7 @@ fn native() -> String {
 
 #[test]
 #[ignore = "by make test-all"]
-fn two_builds_of_the_packages_in_two_directories_have_the_same_hashes() {
+fn packages_that_are_built_in_two_directories_have_the_same_hashes() {
     let sums = |folder: PathBuf| fs::read_to_string(folder.join("SHA256SUMS")).unwrap();
     let once = sums(dist());
     assert!(once.contains(&native()), "{once}");
@@ -136,7 +140,7 @@ fn two_builds_of_the_packages_in_two_directories_have_the_same_hashes() {
 
 #[test]
 #[ignore = "by make test-all"]
-fn the_checksum_file_of_a_release_has_the_right_sum_of_every_file() {
+fn the_checksum_file_of_a_release_has_the_right_checksum_for_every_file() {
     let checked = output_of("sha256sum", &["--check", "SHA256SUMS"]);
     let checked: Vec<_> = checked
         .lines()
@@ -149,11 +153,11 @@ fn the_checksum_file_of_a_release_has_the_right_sum_of_every_file() {
     assert_eq!(BTreeSet::from_iter(checked), BTreeSet::from_iter(others));
 }
 
-/// What an archive has beside the binary and the pages.
+/// The files of an archive besides the binary and the pages.
 const FILES: &str = "README.md CHANGELOG.md SECURITY.md secrets-exec.1 completions/secrets-exec.bash completions/_secrets-exec \
     completions/secrets-exec.fish LICENSE LICENSE-APACHE LICENSE-MIT THIRD-PARTY-NOTICES secrets-exec.schema.json";
 
-/// The files of a listing of tar: path, and mode and owner.
+/// Parses a listing of tar. Returns the mode and the owner of each file by its path.
 fn listed(listing: &str) -> BTreeMap<String, String> {
     let lines = listing
         .lines()
@@ -164,7 +168,7 @@ fn listed(listing: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The paths below a folder, of which the binary alone may be executed, as [`listed`].
+/// The files that a folder must have, in the form of [`listed`]. Only the binary may be executable.
 fn expected(
     folder: &str,
     binary: &str,
@@ -180,7 +184,7 @@ fn expected(
 
 #[test]
 #[ignore = "by make test-all"]
-fn an_archive_has_binary_man_page_completions_and_licences() {
+fn a_release_archive_contains_the_binary_the_man_page_completions_and_licences() {
     for archive in named(".tar.gz") {
         let paths = FILES
             .split(' ')
@@ -195,15 +199,19 @@ fn an_archive_has_binary_man_page_completions_and_licences() {
     }
 }
 
-/// The names of the files in `docs/`.
+/// The paths of the pages and pictures below `docs/`.
 fn pages() -> Vec<String> {
-    let pages = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/docs")).unwrap();
-    pages
-        .map(|page| page.unwrap().file_name().into_string().unwrap())
-        .collect()
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let pages = names_in(&docs)
+        .into_iter()
+        .filter(|name| name.ends_with(".md"));
+    let pictures = names_in(&docs.join("img"))
+        .into_iter()
+        .map(|name| format!("img/{name}"));
+    pages.chain(pictures).collect()
 }
 
-/// Asserts that the links between the pages below a folder lead to files there.
+/// Asserts that every link between the pages below a folder leads to a file there.
 fn links_lead_to_files(folder: &Path) {
     let mut count = 0;
     for page in pages()
@@ -227,7 +235,7 @@ fn links_lead_to_files(folder: &Path) {
 
 #[test]
 #[ignore = "by make test-all"]
-fn no_link_in_the_pages_of_a_package_is_dead() {
+fn every_link_in_the_pages_of_a_package_leads_to_a_file() {
     links_lead_to_files(&Archive::native().folder());
     let directory = Directory::new();
     output_of(
@@ -239,8 +247,8 @@ fn no_link_in_the_pages_of_a_package_is_dead() {
 
 #[test]
 #[ignore = "by make test-all"]
-fn the_page_on_installing_names_files_of_the_release() {
-    let page = repository_file("docs/installing.md");
+fn docs_releases_md_names_only_files_that_a_release_has() {
+    let page = repository_file("docs/releases.md");
     let words = page.split(|c: char| c.is_whitespace() || "`:".contains(c));
     let named: BTreeSet<_> = words
         .filter(|word| word.starts_with("secrets-exec") && word.contains("0.1.0"))
@@ -287,7 +295,7 @@ fn cargo_binstall_finds_the_archives_at_the_addresses_of_the_release() {
 
 #[test]
 #[ignore = "by make test-all"]
-fn the_documented_lines_for_ci_install_the_binary() {
+fn the_lines_that_docs_ci_md_shows_install_the_binary() {
     if podman::works() {
         let page = Page::read("docs/ci.md");
         let step = page
@@ -301,7 +309,7 @@ fn the_documented_lines_for_ci_install_the_binary() {
             .take_while(|line| line.starts_with("    "))
             .collect::<Vec<_>>()
             .join("\n");
-        // Without an account, the download is a copy.
+        // A stand-in for `gh` that copies the archive instead of downloading it, because there is no account here.
         let gh = "case $1 in release) cp /dist/*-\"$(uname -m)\"-unknown-linux-musl.tar.gz . ;; esac; echo \"$*\" >>/asked";
         let script = format!(
             "cd /root; gh() {{ {gh}; }}; sudo() {{ \"$@\"; }}\n{lines}\nsecrets-exec --version; grep -c OWNER /asked"
@@ -310,7 +318,7 @@ fn the_documented_lines_for_ci_install_the_binary() {
     }
 }
 
-/// A file of the image's archive.
+/// Reads a file from the archive of the image.
 fn blob(digest: &str) -> Vec<u8> {
     let archive = dist().join(format!("secrets-exec-{VERSION}-oci.tar"));
     let path = format!("blobs/{}", digest.replace(':', "/"));
@@ -325,7 +333,7 @@ fn blob(digest: &str) -> Vec<u8> {
 
 #[test]
 #[ignore = "by make test-all"]
-fn the_image_has_for_each_architecture_the_binary_of_its_archive() {
+fn for_each_architecture_the_container_image_has_the_same_binary_as_the_release_archive() {
     let archive = format!("secrets-exec-{VERSION}-oci.tar");
     let read = |content: &[u8]| serde_json::from_slice::<Value>(content).unwrap();
     let digest = |value: &Value| value["digest"].as_str().unwrap().to_owned();
@@ -384,7 +392,7 @@ fn the_image_for_arm64_launches_under_an_emulator() {
             ]),
             "arm64 65532:65532\n"
         );
-        let container = Container::of(image)
+        let container = Container::from_image(image)
             .option(format!("--volume={emulator}:/emulator:ro"))
             .option("--entrypoint=/emulator");
         let launched = container.option("--arch=arm64").local().busybox().words([
@@ -403,11 +411,11 @@ fn the_image_for_arm64_launches_under_an_emulator() {
 
 #[test]
 #[ignore = "by make test-all"]
-fn the_rpm_installs_the_files_of_the_debian_package_runs_and_is_removed() {
+fn the_rpm_can_be_installed_run_and_removed_and_has_the_same_files_as_the_debian_package() {
     if !can(&["rpm", "--version"], "the RPM") {
         return;
     }
-    // A root file system with the RPM, by this machine's rpm.
+    // A root file system on which the `rpm` of this machine installs the RPM.
     let directory = Directory::new();
     let root = directory.path().to_str().unwrap();
     let rpm = named(&format!(".{}.rpm", std::env::consts::ARCH)).remove(0);
@@ -454,7 +462,7 @@ fn the_rpm_installs_the_files_of_the_debian_package_runs_and_is_removed() {
 
 #[test]
 #[ignore = "by make test-all"]
-fn the_binary_of_an_archive_runs_and_prints_the_man_page_beside_it() {
+fn the_binary_in_a_release_archive_runs_and_prints_the_man_page_of_the_archive() {
     let archive = Archive::native();
     let page = fs::read_to_string(archive.folder().join("secrets-exec.1")).unwrap();
     assert_eq!(output_of("env", &["-i", &archive.binary(), "man"]), page);
@@ -510,7 +518,7 @@ fn no_binary_contains_a_path_of_the_machine_that_built_it() {
     }
 }
 
-/// The folders below a folder that the paths in a binary name, such as `NAME-VERSION` of a crate.
+/// The folders directly below the folder `above` that paths in a binary mention, such as `NAME-VERSION` of a crate.
 fn folders_in(binary: &str, above: &str) -> BTreeSet<String> {
     let is_of_name = |c: char| c.is_ascii_alphanumeric() || "-_.+".contains(c);
     let names = binary
@@ -518,7 +526,7 @@ fn folders_in(binary: &str, above: &str) -> BTreeSet<String> {
         .skip(1)
         .filter_map(|rest| rest.split_once('/'))
         .map(|(name, _)| name);
-    // Rust's own source has a folder of crates without versions.
+    // Rust's own source code has a folder of crates without versions.
     let has_version = |name: &str| {
         name.split('-')
             .skip(1)
@@ -532,7 +540,7 @@ fn folders_in(binary: &str, above: &str) -> BTreeSet<String> {
 
 #[test]
 #[ignore = "by make test-all"]
-fn an_sbom_has_every_crate_whose_path_is_in_the_binary() {
+fn an_sbom_lists_every_crate_whose_path_is_in_the_binary() {
     for archive in Archive::all() {
         let listed: BTreeSet<_> = archive
             .components()
@@ -552,7 +560,7 @@ fn an_sbom_has_every_crate_whose_path_is_in_the_binary() {
 
 #[test]
 #[ignore = "by make test-all"]
-fn the_notices_name_every_crate_of_the_standard_library_whose_path_is_in_the_binary() {
+fn the_licence_notices_name_every_crate_of_the_standard_library_whose_path_is_in_the_binary() {
     let notices = repository_file("packaging/linked-libraries.txt");
     for archive in Archive::all() {
         let found = folders_in(&archive.text(), "/rust/deps/");
@@ -570,7 +578,7 @@ fn the_notices_name_every_crate_of_the_standard_library_whose_path_is_in_the_bin
 
 #[test]
 #[ignore = "by make test-all"]
-fn an_sbom_has_the_sum_of_the_binary_that_it_describes() {
+fn an_sbom_has_the_checksum_of_the_binary_that_it_describes() {
     for archive in Archive::all() {
         let sum = output_of("sha256sum", &[&archive.binary()]);
         let described =
@@ -583,7 +591,7 @@ fn read(sbom: &str) -> Value {
     serde_json::from_slice(&fs::read(dist().join(sbom)).unwrap()).unwrap()
 }
 
-/// The components of an SBOM as `name version`, and the SHA-256 sums that it gives.
+/// The components of an SBOM as `name version`, each with its SHA-256 checksum if the SBOM gives one.
 fn components(sbom: &str) -> Vec<(String, Option<String>)> {
     let components = read(sbom)["components"].as_array().unwrap().clone();
     let component = |component: Value| {
@@ -629,7 +637,7 @@ fn an_sbom_has_the_checksum_of_every_crate() {
 
 #[test]
 #[ignore = "by make test-all"]
-fn an_sbom_is_valid_for_the_library_of_cyclonedx() {
+fn an_sbom_is_valid_according_to_the_cyclonedx_library() {
     let python = folder("SECRETS_EXEC_DIST_PYTHON")
         .into_os_string()
         .into_string()
@@ -664,16 +672,16 @@ sys.exit(str(JsonStrictValidator(SchemaVersion.V1_5).validate_str(sys.stdin.read
 
 #[test]
 #[ignore = "by make test-all"]
-fn the_notices_have_every_component_of_the_sbom() {
+fn the_licence_notices_have_every_component_of_the_sbom() {
     for archive in Archive::all() {
         let notices = fs::read_to_string(archive.folder().join("THIRD-PARTY-NOTICES")).unwrap();
         let mut missing = archive.components();
-        // Once in the list, and once above a text.
+        // The first mention is in the list, and the second one is above the text of a licence.
         missing.retain(|(name, checksum)| {
             checksum.is_some() && notices.matches(name.as_str()).count() < 2
         });
         assert!(missing.is_empty(), "{}: {missing:?}", archive.name);
-        // In this order: musl, the standard library, sources within aws-lc, and within granit-parser.
+        // In this order: musl, the standard library, the sources within aws-lc, and those within granit-parser.
         for text in [
             "Rich Felker",
             "The standard library of Rust",
@@ -685,12 +693,12 @@ fn the_notices_have_every_component_of_the_sbom() {
     }
 }
 
-/// A shell script in a clean Debian with the packages at `/dist`.
+/// Runs a shell script in a clean Debian with the packages at `/dist`.
 fn in_debian(script: &str) -> String {
-    // The image leaves out documentation, by dpkg's configuration.
+    // The image's configuration of dpkg leaves out documentation, which these tests need.
     let script = format!("set -e; rm -f /etc/dpkg/dpkg.cfg.d/99mmdebstrap; exec 2>&1; {script}");
     let volume = format!("--volume={}:/dist:ro", dist().display());
-    let container = Container::of("localhost/debian").option(volume);
+    let container = Container::from_image("localhost/debian").option(volume);
     container
         .words(["sh", "-c", &script])
         .run()
@@ -698,6 +706,7 @@ fn in_debian(script: &str) -> String {
         .stdout()
 }
 
+/// The name of the Debian package for the architecture of this machine.
 fn deb() -> String {
     let machine = output_of("dpkg", &["--print-architecture"]);
     named(&format!("_{}.deb", machine.trim())).remove(0)
@@ -723,7 +732,7 @@ fn the_debian_package_installs_and_launches_in_a_clean_debian_and_leaves_nothing
 
 #[test]
 #[ignore = "by make test-all"]
-fn the_debian_package_has_man_page_completions_and_copyright_in_their_places() {
+fn the_debian_package_installs_man_page_completions_and_copyright_where_debian_expects_them() {
     let listing = output_of("dpkg-deb", &["--contents", &deb()]);
     let mut folders = listing.lines().filter(|line| line.ends_with('/'));
     assert!(
@@ -755,13 +764,13 @@ fn the_debian_package_has_man_page_completions_and_copyright_in_their_places() {
 
 #[test]
 #[ignore = "by make test-all"]
-fn each_package_is_for_its_binarys_architecture_and_needs_no_other_package() {
-    let of_deb = |deb: &str| {
+fn each_package_names_the_architecture_of_its_binary_and_needs_no_other_package() {
+    let deb_fields = |deb: &str| {
         ["Architecture", "Depends"].map(|name| output_of("dpkg-deb", &["--field", deb, name]))
     };
-    let of_rpm = |rpm: &str| {
+    let rpm_fields = |rpm: &str| {
         let query = |what| output_of("rpm", &["--query", "--package", what, rpm]);
-        // What rpm itself must be able to do.
+        // A requirement of `rpmlib(…)` is a feature of rpm itself, not another package.
         [
             query("--queryformat=%{ARCH}"),
             query("--requires")
@@ -775,11 +784,11 @@ fn each_package_is_for_its_binarys_architecture_and_needs_no_other_package() {
         let (script, [architecture, needs]) = match package.ends_with(".deb") {
             true => (
                 "dpkg-deb --fsys-tarfile \"$0\" | tar -xC \"$1\" ./usr/bin",
-                of_deb(&package),
+                deb_fields(&package),
             ),
             false if has_rpm => (
                 "rpm2cpio \"$0\" | (cd \"$1\" && cpio --quiet -id ./usr/bin/secrets-exec)",
-                of_rpm(&package),
+                rpm_fields(&package),
             ),
             false => continue,
         };

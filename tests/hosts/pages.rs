@@ -1,4 +1,4 @@
-//! The images and commands of docs/containers.md, with podman in place of docker.
+//! The images and commands of docs/containers.md. podman runs them instead of docker.
 
 use std::fs;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,14 +13,14 @@ fn page() -> Page {
     Page::read("docs/containers.md")
 }
 
-/// An image, which is removed when it is dropped.
+/// An image, which is removed when this is dropped.
 struct Image {
     name: &'static str,
     context: Directory,
 }
 
 impl Image {
-    /// Builds an image of this Dockerfile, with these files in its context.
+    /// Builds an image from this Dockerfile, with these files in its context.
     fn build(dockerfile: &str, files: &[(&str, &str)]) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!(
@@ -56,8 +56,8 @@ impl Drop for Image {
     }
 }
 
-/// The page's Dockerfile on an image of these tests, with a stand-in of node that prints its environment.
-fn of_the_page() -> Image {
+/// Builds the page's Dockerfile on an image of these tests. Its `node` is a script that prints its environment.
+fn documented_image() -> Image {
     let page = page();
     let dockerfile = page.blocks("dockerfile")[0];
     let copied =
@@ -88,8 +88,8 @@ fn of_the_page() -> Image {
 #[ignore = "by make test-hosts"]
 fn the_image_documented_for_containers_starts_the_program_with_the_values() {
     if podman::works() {
-        let image = of_the_page();
-        let run = Container::of(image.name)
+        let image = documented_image();
+        let run = Container::from_image(image.name)
             .local_examples()
             .prints_values()
             .run();
@@ -101,7 +101,34 @@ fn the_image_documented_for_containers_starts_the_program_with_the_values() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn docker_exec_commands_print_what_docs_containers_md_shows() {
+fn the_image_from_scratch_documented_for_containers_starts_a_program_without_a_shell() {
+    if !podman::works() {
+        return;
+    }
+    let page = page();
+    let dockerfile = page
+        .blocks("dockerfile")
+        .into_iter()
+        .find(|block| block.starts_with("FROM scratch\n"))
+        .unwrap();
+    // The program of the image is another copy of secrets-exec, because that is a static binary.
+    let dockerfile = dockerfile
+        .replace("registry.example.com/secrets-exec:0.1.0", "localhost/alone")
+        .replace(
+            "COPY app /app\n",
+            "COPY --from=localhost/alone /secrets-exec /app\n",
+        )
+        .replace(r#"CMD ["/app"]"#, r#"CMD ["/app", "--version"]"#);
+    let declaration = page.blocks("yaml")[0];
+    let image = Image::build(&dockerfile, &[("secrets-exec.yaml", declaration)]);
+    let run = Container::from_image(image.name).local_examples().run();
+    run.launched()
+        .printed(concat!("secrets-exec ", env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn the_docker_exec_commands_of_docs_containers_md_print_what_the_page_shows() {
     if !podman::works() {
         return;
     }
@@ -114,7 +141,7 @@ fn docker_exec_commands_print_what_docs_containers_md_shows() {
     });
     let commands: Vec<_> = commands.collect();
     assert_eq!(commands.len(), 2);
-    let container = Container::of("localhost/host")
+    let container = Container::from_image("localhost/host")
         .local_examples()
         .file("app.yaml", page().blocks("yaml")[0]);
     let container = container
@@ -136,13 +163,13 @@ fn docker_exec_commands_print_what_docs_containers_md_shows() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn an_entry_point_that_drops_root_can_read_a_file_only_with_its_user_as_owner() {
+fn an_entry_point_that_drops_root_can_read_a_file_only_if_its_new_user_is_the_owner() {
     if !podman::works() {
         return;
     }
     for (owner, status) in [("", 1), (", owner: \"65532\"", 0)] {
         let declaration = format!("files: [{{ from: prod/db:password, env: F{owner} }}]\n");
-        let container = Container::of("localhost/host")
+        let container = Container::from_image("localhost/host")
             .local_examples()
             .file("app.yaml", &declaration)
             .target_writes_stderr();

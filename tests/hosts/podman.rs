@@ -1,5 +1,5 @@
-//! [`Container`] builds and runs one container (image, options, environment, command), which is removed when it has
-//! ended, by podman or by another [`Engine`].
+//! [`Container`] builds and runs one container: its image, options, environment and command. podman or another
+//! [`Engine`] runs it, and it is removed when it has ended.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -15,22 +15,22 @@ use crate::support::outcome::Expectations;
 use crate::support::skip::skipped;
 use crate::support::*;
 
-/// The longest wait for anything; only a failing test waits so long.
+/// The longest time to wait for anything. Only a test that fails waits so long.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// The secret `x` of these tests: its key `k` is `v-4c7a1e`.
+/// The secret `x` of these tests. Its key `k` has the value `v-4c7a1e`.
 pub(super) fn secret() -> String {
     let secret = r#"{"k":"v-4c7a1e"}"#;
     watch::secret_text(secret);
     secret.to_owned()
 }
 
-/// The content of [`Container::local`]'s file: [`secret`].
+/// The content of the file that [`Container::local`] mounts, with [`secret`].
 pub(super) fn secrets() -> String {
     format!(r#"{{"x":{}}}"#, secret())
 }
 
-/// The secrets of the examples, with the canary as the API token.
+/// The secrets of the examples. The API token is the canary.
 pub(super) fn secrets_of_examples() -> String {
     let secrets =
         repository_file("examples/secrets.local.yaml").replace("not-a-real-token", CANARY);
@@ -38,12 +38,12 @@ pub(super) fn secrets_of_examples() -> String {
     secrets
 }
 
-/// Returns whether `prepare` has made all images here; reports the calling test as skipped when not.
+/// Returns whether `prepare` has made all images on this machine. If not, reports the calling test as skipped.
 pub(super) fn works() -> bool {
     let works = env::var_os("SECRETS_EXEC_HOSTS")
         .is_some_and(|hosts| Path::new(&hosts).join("ready").exists());
     if !works {
-        skipped("tests/hosts/prepare has made no images");
+        skipped("tests/hosts/prepare has not made the images");
     }
     works
 }
@@ -51,9 +51,9 @@ pub(super) fn works() -> bool {
 /// The program that runs a container.
 #[derive(Clone)]
 pub(super) enum Engine {
-    /// podman with the storage of these tests.
+    /// podman, with a storage of these tests.
     Podman,
-    /// The daemon with a socket in this directory, which is docker's home.
+    /// Docker's daemon. Its socket is in this directory, which is also docker's home.
     Docker(PathBuf),
 }
 
@@ -88,7 +88,7 @@ impl Engine {
         command
     }
 
-    /// Runs the engine, whose output is checked by `expectations`.
+    /// Runs the engine, and checks its output against `expectations`.
     pub(super) fn run<A: AsRef<OsStr>>(
         &self,
         arguments: impl IntoIterator<Item = A>,
@@ -97,7 +97,7 @@ impl Engine {
         Running::start(self.command(&[], arguments), None, LIMIT, expectations).wait()
     }
 
-    /// Runs the engine, which may fail and complain.
+    /// Runs the engine. It may fail and print messages.
     pub(super) fn attempt<A: AsRef<OsStr>>(
         &self,
         arguments: impl IntoIterator<Item = A>,
@@ -111,13 +111,13 @@ impl Engine {
         )
     }
 
-    /// Runs the engine, asserts success, and returns the output.
+    /// Runs the engine, asserts that it succeeds, and returns its output.
     pub(super) fn done<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> String {
         self.attempt(arguments).launched().stdout()
     }
 }
 
-/// Runs podman, whose output is checked by `expectations`.
+/// Runs podman, and checks its output against `expectations`.
 pub(super) fn run<A: AsRef<OsStr>>(
     arguments: impl IntoIterator<Item = A>,
     expectations: Expectations,
@@ -125,12 +125,12 @@ pub(super) fn run<A: AsRef<OsStr>>(
     Engine::Podman.run(arguments, expectations)
 }
 
-/// Runs podman, which may fail and complain.
+/// Runs podman. It may fail and print messages.
 pub(super) fn attempt<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Outcome {
     Engine::Podman.attempt(arguments)
 }
 
-/// Runs podman, asserts success, and returns the output.
+/// Runs podman, asserts that it succeeds, and returns its output.
 pub(super) fn done<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> String {
     Engine::Podman.done(arguments)
 }
@@ -148,12 +148,12 @@ pub(super) fn feed(arguments: impl IntoIterator<Item = OsString>, content: &str)
     .wait()
 }
 
-/// The path of a file of this repository, to be mounted.
+/// The path of a file in this repository, which a container can mount.
 pub(super) fn repository(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
-/// Waits until a condition on another process holds.
+/// Waits until `fact` becomes true, and fails the test at the limit.
 pub(super) fn await_that(what: &str, mut fact: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !fact() {
@@ -162,12 +162,12 @@ pub(super) fn await_that(what: &str, mut fact: impl FnMut() -> bool) {
     }
 }
 
-/// One container, without a network unless the test adds one.
+/// One container. It doesn't have a network unless the test adds one.
 pub(super) struct Container {
     engine: Engine,
     image: &'static str,
     name: String,
-    /// The directory that is mounted at `/shared`, writable for every user.
+    /// The directory that is mounted at `/shared`, in which every user can write.
     shared: Directory,
     options: Vec<OsString>,
     words: Vec<OsString>,
@@ -175,7 +175,8 @@ pub(super) struct Container {
 }
 
 impl Container {
-    pub(super) fn of(image: &'static str) -> Self {
+    /// A container of this image.
+    pub(super) fn from_image(image: &'static str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let shared = Directory::new();
         fs::set_permissions(shared.path(), fs::Permissions::from_mode(0o777)).unwrap();
@@ -198,18 +199,19 @@ impl Container {
         .env("AWS_EC2_METADATA_DISABLED", "true")
     }
 
-    /// Adds the sentence of a table's row.
+    /// Adds the sentence of a table's row, which a failure shows.
     pub(super) fn case(mut self, sentence: &str) -> Self {
         self.expectations.case = sentence.to_owned();
         self
     }
 
-    pub(super) fn by(mut self, engine: &Engine) -> Self {
+    /// Lets this engine run the container.
+    pub(super) fn run_by(mut self, engine: &Engine) -> Self {
         self.engine = engine.clone();
         self
     }
 
-    /// Gives an image without a shell busybox as `sh`.
+    /// Adds busybox as `sh` to an image that doesn't have a shell.
     pub(super) fn busybox(self) -> Self {
         let hosts = env::var("SECRETS_EXEC_HOSTS").unwrap();
         self.option(format!("--volume={hosts}/static/busybox:/bin/sh:ro"))
@@ -227,7 +229,7 @@ impl Container {
             .env("SECRETS_EXEC_LOCAL", "/shared/local.yaml")
     }
 
-    /// Shares this machine's network, and points every AWS client at the fake.
+    /// Shares the network of this machine, and points every AWS client at the fake.
     pub(super) fn aws(self, aws: &Aws) -> Self {
         self.option("--network=host")
             .env("AWS_ENDPOINT_URL", &aws.endpoint())
@@ -271,22 +273,25 @@ impl Container {
         self.words(["--", "sh", "-c", script])
     }
 
-    /// Adds a command that prints its environment as the kernel holds it.
+    /// Adds a command that prints its environment as the kernel keeps it.
     pub(super) fn shows_environment(self) -> Self {
         self.words(["--", "cat", "/proc/self/environ"])
             .prints_values()
     }
 
+    /// Allows the command to print secret values on standard output.
     pub(super) fn prints_values(mut self) -> Self {
         self.expectations.prints_values = true;
         self
     }
 
+    /// Allows lines on standard error that don't come from the program.
     pub(super) fn target_writes_stderr(mut self) -> Self {
         self.expectations.target_writes_stderr = true;
         self
     }
 
+    /// Runs the container, and waits until it has ended.
     pub(super) fn run(self) -> Outcome {
         self.start().wait()
     }
@@ -295,7 +300,7 @@ impl Container {
         self.start_by(&[])
     }
 
-    /// Starts the container by this wrapper of the engine's command.
+    /// Starts the container with this wrapper in front of the engine's command.
     pub(super) fn start_by(self, wrapper: &[&str]) -> Started {
         let mut line: Vec<OsString> = ["run", "--rm", "--pull=never", "--name", &self.name]
             .map(OsString::from)
@@ -338,13 +343,13 @@ impl Started {
         &self.name
     }
 
-    /// Waits until its command has written this file below `/shared`.
+    /// Waits until the container's command has written this file below `/shared`.
     pub(super) fn await_file(&self, name: &str) {
         let path = self.shared.path().join(name);
         await_that(&format!("{name} is there"), || path.exists());
     }
 
-    /// Runs another command in the container and returns its output.
+    /// Runs another command in the container, and returns its output.
     pub(super) fn exec<A: AsRef<OsStr>>(&self, words: impl IntoIterator<Item = A>) -> Outcome {
         let mut line: Vec<OsString> = ["exec", &self.name].map(OsString::from).into();
         line.extend(words.into_iter().map(|word| word.as_ref().to_owned()));
@@ -357,11 +362,12 @@ impl Started {
         )
     }
 
-    /// Stops the container: the engine sends TERM, and KILL after a minute.
+    /// Stops the container. The engine sends TERM, and KILL after a minute.
     pub(super) fn stop(&self) {
         self.engine.done(["stop", "-t=60", &self.name]);
     }
 
+    /// Waits until the container has ended.
     pub(super) fn wait(self) -> Outcome {
         self.running.wait()
     }

@@ -1,5 +1,5 @@
-//! The pods of `examples/kubernetes`, by `podman kube play`: with a local file, and with the variables by which EKS gives a pod its
-//! role.
+//! The pods of `examples/kubernetes`, run by `podman kube play`. They read from a local file, or get the variables by
+//! which EKS gives a pod its role.
 
 use std::fs;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,7 +9,7 @@ use crate::support::outcome::Expectations;
 use crate::support::sandbox::repository_file;
 use crate::support::*;
 
-/// A pod, which is removed when it is dropped.
+/// A pod, which is removed when this is dropped.
 struct Pod {
     name: String,
     document: String,
@@ -19,23 +19,24 @@ struct Pod {
 }
 
 impl Pod {
-    /// The example whose image has the program.
+    /// The example whose image contains the program.
     fn example() -> Option<Self> {
-        Self::of("examples/kubernetes/app.yaml")
+        Self::from_example("examples/kubernetes/app.yaml")
     }
 
-    /// The example whose init container installs the program. The application's image is Debian's, without it.
+    /// The example whose init container installs the program. The image of the application is Debian's, without the
+    /// program.
     fn unchanged_image() -> Option<Self> {
-        let pod = Self::of("examples/kubernetes/unchanged-image.yaml")?;
-        let pod = pod.with("image: localhost/host ", "image: localhost/debian ");
-        Some(pod.with(
+        let pod = Self::from_example("examples/kubernetes/unchanged-image.yaml")?;
+        let pod = pod.replaced("image: localhost/host ", "image: localhost/debian ");
+        Some(pod.replaced(
             "image: registry.example.com/secrets-exec:0.1.0",
             "image: localhost/alone",
         ))
     }
 
-    /// An example, with an image of these tests, and with a command that prints its environment.
-    fn of(example: &str) -> Option<Self> {
+    /// Makes a pod of an example, with an image of these tests and with a command that prints its environment.
+    fn from_example(example: &str) -> Option<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         if !podman::works() {
             return None;
@@ -51,7 +52,7 @@ impl Pod {
             shared.path().display()
         );
         let document = repository_file(example).replace("app-secrets", &format!("{name}-secrets"));
-        // podman's volumes have one namespace for all pods.
+        // All pods share the names of podman's volumes.
         let document = document.replace("name: program", &format!("name: {name}-program"));
         let pod = Self {
             name: name.clone(),
@@ -60,21 +61,22 @@ impl Pod {
             shared,
         };
         let pod = pod
-            .with(
+            .replaced(
                 "metadata:\n  name: app\nspec:\n",
                 &format!("metadata:\n  name: {name}\nspec:\n  restartPolicy: Never\n"),
             )
-            .with("image: registry.example.com/app:1.4.2", "image: localhost/host")
-            .with("  volumes:\n", &volume)
-            .with(
+            .replaced("image: registry.example.com/app:1.4.2", "image: localhost/host")
+            .replaced("  volumes:\n", &volume)
+            .replaced(
                 "      volumeMounts:\n        - name: declaration\n",
                 "      volumeMounts:\n        - name: shared\n          mountPath: /shared\n        - name: declaration\n",
             )
-            .with(r#"["node", "app.js"]"#, r#"["cat", "/proc/self/environ"]"#);
+            .replaced(r#"["node", "app.js"]"#, r#"["cat", "/proc/self/environ"]"#);
         Some(pod)
     }
 
-    fn with(mut self, text: &str, replacement: &str) -> Self {
+    /// Replaces a text of the document, and asserts that the document contains it exactly once.
+    fn replaced(mut self, text: &str, replacement: &str) -> Self {
         assert_eq!(
             self.document.matches(text).count(),
             1,
@@ -86,14 +88,15 @@ impl Pod {
     }
 
     fn env(self, name: &str, value: &str) -> Self {
-        self.with(
+        self.replaced(
             "      env:\n",
             &format!("      env:\n        - name: {name}\n          value: \"{value}\"\n"),
         )
     }
 
+    /// Replaces the command with a shell script.
     fn script(self, script: &str) -> Self {
-        self.with(
+        self.replaced(
             r#"["cat", "/proc/self/environ"]"#,
             &format!("[sh, -c, '{script}']"),
         )
@@ -105,18 +108,19 @@ impl Pod {
         self
     }
 
+    /// Serves the secrets of the examples by SECRETS_EXEC_LOCAL.
     fn local(self) -> Self {
         self.file("local.yaml", &podman::secrets_of_examples())
             .env("SECRETS_EXEC_LOCAL", "/shared/local.yaml")
     }
 
-    /// Shares this machine's network, and points the AWS clients at the fake, without credentials.
+    /// Shares the network of this machine, and points the AWS clients at the fake. There are no credentials.
     fn aws(mut self, aws: &Aws) -> Self {
         self.network = "host";
         self.env("AWS_ENDPOINT_URL", &aws.endpoint())
     }
 
-    /// The exit status of the container, and its log.
+    /// Runs the pod. Returns the exit status of the container, and its log.
     fn run(self) -> Outcome {
         let file = self.shared.path().join("pod.yaml");
         fs::write(&file, &self.document).unwrap();
@@ -165,7 +169,7 @@ fn aws() -> Aws {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn the_example_pod_starts_confined_with_its_values_and_a_file_of_its_user() {
+fn the_example_pod_starts_confined_with_its_values_and_a_file_that_its_user_can_read() {
     let Some(pod) = Pod::example() else { return };
     let confined = "id -u; stat -c \"%a %u %s\" $KEYSTORE_FILE; grep CapBnd /proc/self/status; touch /x 2>/dev/null || echo no";
     let run = pod
@@ -180,7 +184,7 @@ fn the_example_pod_starts_confined_with_its_values_and_a_file_of_its_user() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn a_pod_without_a_value_does_not_start_and_its_log_says_why() {
+fn a_pod_whose_value_is_missing_does_not_start_and_its_log_says_why() {
     let Some(pod) = Pod::example() else { return };
     let run = pod
         .local()
@@ -196,12 +200,12 @@ fn a_pod_without_a_value_does_not_start_and_its_log_says_why() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn command_without_args_drops_the_images_cmd_and_a_message_says_so() {
+fn if_a_pod_has_command_but_no_args_the_error_says_that_there_is_no_command() {
     let Some(pod) = Pod::example() else { return };
     // The image of Dockerfile.example has a CMD.
     let pod = pod
-        .with("localhost/host", "localhost/example")
-        .with(r#"args: ["cat", "/proc/self/environ"]"#, "args: []");
+        .replaced("localhost/host", "localhost/example")
+        .replaced(r#"args: ["cat", "/proc/self/environ"]"#, "args: []");
     pod.local()
         .run()
         .refused(64)
@@ -211,7 +215,7 @@ fn command_without_args_drops_the_images_cmd_and_a_message_says_so() {
 const ROLE: &str = "arn:aws:iam::123456789012:role/app";
 
 impl Pod {
-    /// With what the webhook of EKS adds for a service account with a role (IRSA).
+    /// Adds what the webhook of EKS adds for a service account with a role (IRSA).
     fn web_identity(self) -> Self {
         let pod = self
             .file("token", "token-of-the-test")
@@ -220,7 +224,7 @@ impl Pod {
             .env("AWS_STS_REGIONAL_ENDPOINTS", "regional")
     }
 
-    /// With what EKS adds for an association (EKS Pod Identity).
+    /// Adds what EKS adds for an association (EKS Pod Identity).
     fn association(self, aws: &Aws) -> Self {
         let pod = self.file("pod-token", "pod-token").env(
             "AWS_CONTAINER_CREDENTIALS_FULL_URI",
@@ -235,7 +239,7 @@ impl Pod {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn a_pod_uses_the_service_accounts_role_rather_than_the_pod_identity_associations() {
+fn a_pod_uses_the_role_of_its_service_account_rather_than_that_of_its_pod_identity_association() {
     for (key, with_role) in [
         (
             ROLE_KEY,
@@ -275,7 +279,7 @@ fn a_pod_uses_the_service_accounts_role_rather_than_the_pod_identity_association
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn an_init_container_installs_the_program_for_an_image_without_it() {
+fn an_init_container_installs_secrets_exec_for_an_image_that_does_not_contain_it() {
     let Some(pod) = Pod::unchanged_image() else {
         return;
     };
@@ -287,7 +291,7 @@ fn an_init_container_installs_the_program_for_an_image_without_it() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn the_program_that_an_init_container_installs_starts_the_command_with_its_values() {
+fn secrets_exec_from_an_init_container_starts_the_command_with_its_values() {
     let Some(pod) = Pod::unchanged_image() else {
         return;
     };
@@ -297,5 +301,5 @@ fn the_program_that_an_init_container_installs_starts_the_command_with_its_value
         .run()
         .launched()
         .has("DB_PASSWORD", "p-4c7a1e")
-        .lacks("SECRETS_EXEC_FILE");
+        .has_no("SECRETS_EXEC_FILE");
 }

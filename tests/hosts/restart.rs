@@ -1,8 +1,8 @@
-//! `Restart=on-failure` with `RestartPreventExitStatus=` of docs/systemd.md: temporary failures are restarted, permanent ones
-//! are not.
+//! `Restart=on-failure` with the `RestartPreventExitStatus=` of docs/systemd.md: systemd restarts a service after a
+//! temporary failure, and doesn't after a permanent one.
 
 use super::podman::await_that;
-use super::systemd::{LOCAL, Systemd, Unit, asking, asking_with_keys};
+use super::systemd::{LOCAL, Systemd, Unit, lines_with_aws, lines_with_aws_and_keys};
 use crate::support::sandbox::repository_file;
 use crate::support::*;
 
@@ -23,9 +23,9 @@ fn restarted_unit(name: &'static str, lines: &str, command: &str) -> Option<Unit
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn a_unit_that_ends_with_64_70_77_78_126_or_127_is_not_restarted() {
+fn systemd_does_not_restart_a_unit_after_the_permanent_failures_64_70_77_78_126_and_127() {
     let aws = Aws::start();
-    let asking = asking(&aws);
+    let without_keys = lines_with_aws(&aws);
     for (name, lines, command, what) in [
         (
             "status-64",
@@ -41,7 +41,7 @@ fn a_unit_that_ends_with_64_70_77_78_126_or_127_is_not_restarted() {
         ),
         (
             "status-77",
-            &asking,
+            &without_keys,
             "secrets-exec -e A=x:k -- /bin/true",
             "missing credentials",
         ),
@@ -68,11 +68,11 @@ fn a_unit_that_ends_with_64_70_77_78_126_or_127_is_not_restarted() {
             return;
         };
         let unit = unit.enqueue();
-        // A restart would make it `activating` at once.
+        // If systemd restarted the unit, the state would become `activating` immediately.
         unit.await_that("ActiveState", "failed");
         let found = (
-            format!("status-{}", unit.is("ExecMainStatus")),
-            unit.is("NRestarts"),
+            format!("status-{}", unit.property("ExecMainStatus")),
+            unit.property("NRestarts"),
         );
         assert_eq!(
             found,
@@ -85,10 +85,13 @@ fn a_unit_that_ends_with_64_70_77_78_126_or_127_is_not_restarted() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn a_unit_that_ends_with_75_in_an_outage_is_restarted_until_the_value_comes() {
+fn systemd_restarts_a_unit_that_ends_with_75_until_the_outage_is_over() {
     let outage = [fault::internal_error(), fault::internal_error()];
     let aws = Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#).after(outage));
-    let lines = format!("{}Environment=AWS_MAX_ATTEMPTS=1\n", asking_with_keys(&aws));
+    let lines = format!(
+        "{}Environment=AWS_MAX_ATTEMPTS=1\n",
+        lines_with_aws_and_keys(&aws)
+    );
     let command = "secrets-exec -e A=x:k -- /bin/sh -c 'printf %%s \"$A\"; exec sleep 1000'";
     let Some(unit) = restarted_unit("status-75", &lines, command) else {
         return;
@@ -97,9 +100,10 @@ fn a_unit_that_ends_with_75_in_an_outage_is_restarted_until_the_value_comes() {
     await_that("the third start has the value", || {
         unit.printed() == "v-4c7a1e"
     });
-    // Not NRestarts: it counts twice a restart that a reload of systemd, as other tests make, falls into.
+    // NRestarts can't be compared here: a restart that happens during a reload of systemd is counted twice, and other
+    // tests reload systemd.
     assert_eq!(
-        (unit.is("ActiveState").as_str(), aws.reads().len()),
+        (unit.property("ActiveState").as_str(), aws.reads().len()),
         ("active", 3),
         "{}",
         unit.journal()
@@ -110,7 +114,7 @@ fn a_unit_that_ends_with_75_in_an_outage_is_restarted_until_the_value_comes() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn a_unit_whose_command_ends_with_3_is_restarted_with_the_value() {
+fn systemd_restarts_a_unit_whose_command_failed_and_the_command_gets_its_value_again() {
     let command = "secrets-exec -e A=x:k -- /bin/sh -c 'printf %%s \"$A\"; exit 3'";
     let Some(unit) = restarted_unit("fails", LOCAL, command) else {
         return;

@@ -1,5 +1,5 @@
-//! `--on-rotation` under systemd, with the lines of docs/rotation.md: readiness and watchdog of the command, a restart by
-//! the service manager, and its stop.
+//! `--on-rotation` under systemd, with the lines of docs/rotation.md: the command's readiness and watchdog messages, a
+//! restart by systemd, and stopping the service.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use super::systemd::{Systemd, Unit};
 use crate::support::sandbox::repository_file;
 use crate::support::watch;
 
-/// A service with the lines of docs/rotation.md and these, which reads `/etc/NAME.json`.
+/// A service with the lines of docs/rotation.md and with `lines`. It reads `/etc/NAME.json`.
 fn rotating_unit(
     name: &'static str,
     mode: &str,
@@ -34,13 +34,14 @@ fn rotating_unit(
     Some((systemd, unit))
 }
 
+/// Writes the file with the secret `x`, whose value is watched for.
 fn store(systemd: &Systemd, name: &str, value: &str) {
     let secrets = json!({ "x": { "k": value } }).to_string();
     watch::secret_text(&secrets);
     systemd.write(&format!("/etc/{name}.json"), &secrets);
 }
 
-/// Stores another value and requests a poll, as docs/rotation.md does.
+/// Stores another value and requests a poll, as docs/rotation.md shows.
 fn rotate(systemd: &Systemd, name: &str, value: &str) {
     store(systemd, name, value);
     systemd
@@ -52,28 +53,28 @@ fn rotate(systemd: &Systemd, name: &str, value: &str) {
 #[ignore = "by make test-hosts"]
 fn a_restart_for_a_new_value_keeps_the_units_main_process_readiness_and_watchdog() {
     let command = "/usr/bin/python3 /usr/local/bin/service.py watched";
-    // With `Restart=no` a watchdog that is not fed, or a failed start, would end the unit.
+    // Because of `Restart=no`, the unit would end if nothing fed the watchdog, or if the new command failed to start.
     let lines = "Restart=no\nWatchdogSec=2s\n";
     let Some((systemd, unit)) = rotating_unit("rotating-notify", "restart", lines, command) else {
         return;
     };
     let unit = unit.start();
-    let main = unit.is("MainPID");
+    let main = unit.property("MainPID");
     unit.await_that("StatusText", "five periods later");
     rotate(systemd, "rotating-notify", "twenty-two-4c7a1e");
     unit.await_that("StatusText", "a value of 17 characters");
     unit.await_that("StatusText", "five periods later");
-    let state = ["ActiveState", "MainPID", "NRestarts"].map(|property| unit.is(property));
+    let state = ["ActiveState", "MainPID", "NRestarts"].map(|property| unit.property(property));
     assert_eq!(state, ["active", &main, "0"], "{}", unit.journal());
     unit.stop();
-    assert_eq!(unit.is("ActiveState"), "inactive");
+    assert_eq!(unit.property("ActiveState"), "inactive");
 }
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn systemd_starts_a_unit_with_exit_again_with_the_new_value_after_status_75() {
+fn systemd_starts_a_unit_with_on_rotation_exit_again_with_the_new_value() {
     let command = "/bin/sh -c 'printf %%s, \"$A\"; exec sleep 1000'";
-    let lines = "Type=exec\nRestart=no\n";
+    let lines = "Type=exec\n";
     let Some((systemd, unit)) = rotating_unit("rotating-exit", "exit", lines, command) else {
         return;
     };
@@ -84,8 +85,9 @@ fn systemd_starts_a_unit_with_exit_again_with_the_new_value_after_status_75() {
         unit.printed() == "one-4c7a1e,two-4c7a1e,"
     });
     unit.await_that("ActiveState", "active");
-    // At least one: a reload of systemd, as other tests make, counts twice.
-    assert_ne!(unit.is("NRestarts"), "0", "{}", unit.journal());
+    // The number can be higher than one, because a restart during a reload of systemd is counted twice, and other tests
+    // reload systemd.
+    assert_ne!(unit.property("NRestarts"), "0", "{}", unit.journal());
     assert_eq!(unit.printed(), "one-4c7a1e,two-4c7a1e,");
     unit.stop();
 }
@@ -102,7 +104,7 @@ fn systemctl_stop_of_a_rotating_unit_sends_the_command_one_term_and_succeeds() {
     unit.stop();
     assert_eq!(unit.printed(), "ready,TERM,");
     assert_eq!(
-        [unit.is("Result"), unit.is("ActiveState")],
+        [unit.property("Result"), unit.property("ActiveState")],
         ["success", "inactive"],
         "{}",
         unit.journal()

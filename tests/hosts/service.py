@@ -1,4 +1,4 @@
-"""A service of systemd, which must be the main process: run with `watched` or `socket`."""
+"""A systemd service, which must be the main process of its unit. Its argument is `watched` or `socket`."""
 
 import os
 import socket

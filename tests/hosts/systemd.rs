@@ -1,4 +1,5 @@
-//! [`Systemd::shared`] is a systemd that has booted in a container, [`Systemd::own`] another one; [`Systemd::unit`] adds a service.
+//! [`Systemd::shared`] is a systemd that has booted in a container, and [`Systemd::own`] is another one for a single
+//! test. [`Systemd::unit`] adds a service.
 
 use std::ffi::OsString;
 use std::sync::OnceLock;
@@ -13,7 +14,7 @@ use crate::support::skip::skipped;
 pub(super) const LOCAL: &str = "Environment=SECRETS_EXEC_LOCAL=/etc/local.json\n";
 
 /// The lines of a service that uses the fake, without credentials.
-pub(super) fn asking(aws: &Aws) -> String {
+pub(super) fn lines_with_aws(aws: &Aws) -> String {
     let endpoint = aws.endpoint();
     format!(
         "Environment=AWS_ENDPOINT_URL={endpoint} AWS_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true\n"
@@ -21,26 +22,26 @@ pub(super) fn asking(aws: &Aws) -> String {
 }
 
 /// The lines of a service that uses the fake, with keys in variables.
-pub(super) fn asking_with_keys(aws: &Aws) -> String {
+pub(super) fn lines_with_aws_and_keys(aws: &Aws) -> String {
     let keys =
         format!("AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE AWS_SECRET_ACCESS_KEY={ACCESS_SECRET}");
-    format!("{}Environment={keys}\n", asking(aws))
+    format!("{}Environment={keys}\n", lines_with_aws(aws))
 }
 
-/// PID 1 of a container that shares this machine's network; `tests/hosts/run` removes it.
+/// The PID 1 of a container that shares the network of this machine. `tests/hosts/run` removes the container.
 pub(super) struct Systemd {
     name: String,
 }
 
 impl Systemd {
-    /// The systemd that every test shares, booted by the first; reports the calling test as skipped where it does not
-    /// boot.
+    /// The systemd that all tests share. The first test boots it. If it doesn't boot here, reports the calling test as
+    /// skipped and returns `None`.
     pub(super) fn shared() -> Option<&'static Self> {
         static SHARED: OnceLock<Result<Systemd, String>> = OnceLock::new();
         if !podman::works() {
             return None;
         }
-        // Watched in each test, not only in that which boots it.
+        // Registers the secret's value to be watched for in every test, not only in the one that boots systemd.
         podman::secret();
         match SHARED.get_or_init(|| Self::boot("shared", |_| ())) {
             Ok(systemd) => Some(systemd),
@@ -48,7 +49,7 @@ impl Systemd {
         }
     }
 
-    /// A systemd of a test's own, which has its files before it boots. It is removed with the others.
+    /// A systemd for one test, which can install files before it boots. It is removed together with the shared one.
     pub(super) fn own(name: &str, install: impl FnOnce(&Self)) -> Option<&'static Self> {
         if !podman::works() {
             return None;
@@ -59,7 +60,7 @@ impl Systemd {
         }
     }
 
-    /// Boots systemd; the error is its state when it does not come up.
+    /// Boots systemd. If it doesn't come up, the error is the state that it reports.
     fn boot(name: &str, install: impl FnOnce(&Self)) -> Result<Self, String> {
         let name = format!("systemd-{name}-{}", std::process::id());
         let confinement = [
@@ -77,7 +78,7 @@ impl Systemd {
             &name,
         ];
         line.extend(confinement);
-        // A child process mounts credentials; services see them only if mounts propagate.
+        // A child process of systemd mounts credentials. Services see them only if mounts propagate.
         let script = "until test -e /etc/installed; do sleep 0.05; done; mount --make-rshared / && exec /sbin/init";
         line.extend(["localhost/host", "sh", "-c", script]);
         let systemd = Self { name: name.clone() };
@@ -105,12 +106,12 @@ impl Systemd {
         podman::run(["exec", &self.name, "sh", "-c", script], expectations)
     }
 
-    /// Runs a shell script in the container and returns its output.
+    /// Runs a shell script in the container, and returns its output.
     pub(super) fn ask(&self, script: &str) -> String {
         self.shell(script).stdout()
     }
 
-    /// Writes a file that every user may read.
+    /// Writes a file that every user can read.
     pub(super) fn write(&self, path: &str, content: &str) {
         let line = [
             "exec",
@@ -124,7 +125,7 @@ impl Systemd {
         podman::feed(line.map(OsString::from), content).launched();
     }
 
-    /// A service with these lines, whose output goes into a file, without a limit of starts.
+    /// A service with these lines. Its output goes into a file, and the number of its starts isn't limited.
     pub(super) fn unit(&'static self, name: &'static str, lines: &str) -> Unit {
         let text = format!(
             "[Unit]\nStartLimitIntervalSec=0\n\
@@ -133,6 +134,7 @@ impl Systemd {
         self.unit_as_it_is(name, &text)
     }
 
+    /// Writes the file of a service with this text.
     pub(super) fn unit_as_it_is(&'static self, name: &'static str, text: &str) -> Unit {
         self.write(&format!("/etc/systemd/system/{name}.service"), text);
         self.shell("systemctl daemon-reload").launched();
@@ -143,6 +145,7 @@ impl Systemd {
     }
 }
 
+/// Reports the calling test as skipped, and returns `None`.
 fn not_booted(state: &str) -> Option<&'static Systemd> {
     skipped(&format!("systemd does not boot in a container: {state}"));
     None
@@ -155,7 +158,7 @@ pub(super) struct Unit {
 }
 
 impl Unit {
-    /// Starts it, and asserts success.
+    /// Starts the unit, and asserts that it succeeds.
     pub(super) fn start(self) -> Self {
         let run = self.systemd.shell(&format!(
             "systemctl start {0} || systemctl status --lines=20 {0}",
@@ -165,7 +168,7 @@ impl Unit {
         self
     }
 
-    /// Starts it without waiting.
+    /// Starts the unit without waiting for it.
     pub(super) fn enqueue(self) -> Self {
         self.systemd
             .shell(&format!("systemctl start --no-block {}", self.name))
@@ -173,13 +176,15 @@ impl Unit {
         self
     }
 
+    /// Stops the unit, and asserts that this succeeds.
     pub(super) fn stop(&self) {
         self.systemd
             .shell(&format!("systemctl stop {}", self.name))
             .launched();
     }
 
-    pub(super) fn is(&self, property: &str) -> String {
+    /// The value of a property of the unit.
+    pub(super) fn property(&self, property: &str) -> String {
         self.systemd
             .ask(&format!(
                 "systemctl show --value --property={property} {}",
@@ -189,20 +194,21 @@ impl Unit {
             .to_owned()
     }
 
+    /// Waits until a property of the unit has this value.
     pub(super) fn await_that(&self, property: &str, value: &str) {
         let mut found = String::new();
         podman::await_that(&format!("{property} of {} is {value}", self.name), || {
-            found = self.is(property);
+            found = self.property(property);
             found == value
         });
     }
 
-    /// The output so far.
+    /// What the service has printed so far.
     pub(super) fn printed(&self) -> String {
         self.systemd.ask(&format!("cat /run/{}.out", self.name))
     }
 
-    /// The messages in the journal.
+    /// The unit's messages in the journal.
     pub(super) fn journal(&self) -> String {
         self.systemd.ask(&format!(
             "journalctl --sync; journalctl --output=cat --unit={}",

@@ -1,7 +1,8 @@
-//! Prefix of an `ExecStart=`: the command is the main process, and talks to systemd as if it had been started alone.
+//! secrets-exec as the prefix of an `ExecStart=`: the command is the main process, and communicates with systemd as if
+//! systemd had started it directly.
 
 use super::podman::await_that;
-use super::systemd::{LOCAL, Systemd, asking_with_keys};
+use super::systemd::{LOCAL, Systemd, lines_with_aws_and_keys};
 use crate::support::*;
 
 #[test]
@@ -14,7 +15,7 @@ fn in_a_unit_with_type_exec_the_command_is_the_main_process_and_has_the_value() 
     let unit = systemd
         .unit("exec", &format!("Type=exec\n{LOCAL}ExecStart={command}\n"))
         .start();
-    let comm = || systemd.ask(&format!("cat /proc/{}/comm", unit.is("MainPID")));
+    let comm = || systemd.ask(&format!("cat /proc/{}/comm", unit.property("MainPID")));
     await_that("the main process is sleep", || comm() == "sleep\n");
     assert_eq!(unit.printed(), "v-4c7a1e");
     unit.stop();
@@ -31,13 +32,13 @@ fn in_a_unit_with_type_notify_the_commands_readiness_and_watchdog_messages_reach
         format!("Type=notify\nNotifyAccess=main\nWatchdogSec=2\n{LOCAL}ExecStart={command}\n");
     let unit = systemd.unit("notify", &lines).start();
     unit.await_that("StatusText", "five periods later");
-    assert_eq!(unit.is("ActiveState"), "active");
+    assert_eq!(unit.property("ActiveState"), "active");
     unit.stop();
 }
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn in_a_socket_activated_unit_the_command_gets_socket_and_value() {
+fn in_a_socket_activated_unit_the_command_gets_the_socket_and_the_value() {
     let Some(systemd) = Systemd::shared() else {
         return;
     };
@@ -60,7 +61,7 @@ fn in_a_socket_activated_unit_the_command_gets_socket_and_value() {
         .launched()
         .printed("b'v-4c7a1e'\n");
     unit.await_that("ActiveState", "inactive");
-    assert_eq!(unit.is("Result"), "success");
+    assert_eq!(unit.property("Result"), "success");
 }
 
 #[test]
@@ -70,7 +71,7 @@ fn a_unit_stopped_while_a_secret_hangs_ends_with_success_and_the_journal_names_t
         return;
     };
     let aws = Aws::start().secret("x", Secret::failing(Fault::Hang));
-    let lines = format!("Type=exec\n{}", asking_with_keys(&aws));
+    let lines = format!("Type=exec\n{}", lines_with_aws_and_keys(&aws));
     let stop_post = "ExecStopPost=/bin/sh -c 'echo $SERVICE_RESULT: $EXIT_CODE by $EXIT_STATUS'\n";
     let command = "ExecStart=secrets-exec -e A=x:k -- /bin/echo started\n";
     let unit = systemd
@@ -87,8 +88,8 @@ fn a_unit_stopped_while_a_secret_hangs_ends_with_success_and_the_journal_names_t
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn a_start_longer_than_timeoutstartsec_is_not_killed_and_the_status_names_the_secret() {
-    // A daemon-reload, which every test does, takes the extension back.
+fn a_start_that_takes_longer_than_timeoutstartsec_is_not_killed_and_the_status_names_the_secret() {
+    // A daemon-reload takes back the extended timeout, and every test does one.
     let Some(systemd) = Systemd::own("slow", |_| ()) else {
         return;
     };
@@ -96,7 +97,7 @@ fn a_start_longer_than_timeoutstartsec_is_not_killed_and_the_status_names_the_se
         let aws = Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#).held());
         let lines = format!(
             "Type=notify\nNotifyAccess=main\nTimeoutStartSec=4\n{}",
-            asking_with_keys(&aws)
+            lines_with_aws_and_keys(&aws)
         );
         let command = format!(
             "ExecStart=secrets-exec --notify-ready --timeout 60s {option}-e A=x:k -- sleep 1000\n"
@@ -104,13 +105,19 @@ fn a_start_longer_than_timeoutstartsec_is_not_killed_and_the_status_names_the_se
         let unit = systemd.unit(name, &format!("{lines}{command}")).enqueue();
         aws.await_calls(1);
         await_that("the status says it", || {
-            unit.is("StatusText").contains("for secret x in us-east-1")
+            unit.property("StatusText")
+                .contains("for secret x in us-east-1")
         });
         std::thread::sleep(std::time::Duration::from_secs(4));
-        assert_eq!(unit.is("ActiveState"), "activating", "{}", unit.journal());
+        assert_eq!(
+            unit.property("ActiveState"),
+            "activating",
+            "{}",
+            unit.journal()
+        );
         aws.release();
         unit.await_that("ActiveState", "active");
-        assert_eq!(unit.is("StatusText"), "");
+        assert_eq!(unit.property("StatusText"), "");
         unit.stop();
     }
 }
@@ -130,8 +137,8 @@ fn systemctl_start_fails_with_78_when_a_secrets_key_is_missing() {
     assert!(!run.stderr.is_empty(), "{run}");
     assert_eq!(
         (
-            unit.is("ActiveState").as_str(),
-            unit.is("ExecMainStatus").as_str()
+            unit.property("ActiveState").as_str(),
+            unit.property("ExecMainStatus").as_str()
         ),
         ("failed", "78")
     );
@@ -144,7 +151,7 @@ fn systemctl_start_fails_with_78_when_a_secrets_key_is_missing() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn the_journal_of_a_unit_with_v_names_the_variable_and_not_the_value() {
+fn the_journal_of_a_unit_with_the_option_v_names_the_variable_but_not_its_value() {
     let Some(systemd) = Systemd::shared() else {
         return;
     };

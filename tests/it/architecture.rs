@@ -1,6 +1,8 @@
-//! Proves the structure of `src/` from its tokens: the table of layers in ARCHITECTURE.md, no circles, and the sizes of files and folders.
+//! Checks the structure of `src/` by reading its tokens: the table of layers in ARCHITECTURE.md, imports in circles,
+//! and the sizes of files and folders.
 //!
-//! A path counts for the module that it names. A re-export is an import of the module that has it, and is not followed further.
+//! A path is an import of the module that it names. If that module only re-exports the item, the re-export isn't
+//! followed any further.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -14,10 +16,10 @@ const DOCUMENT: &str = include_str!("../../ARCHITECTURE.md");
 /// The first row of the table of layers.
 const HEADING: &str = "| layer | may import | may import types of | may touch |";
 
-/// The layers that `stages` stands for in the table.
+/// The layers that the word `stages` in the table means.
 const STAGES: &str = "input, backend, resolve, deliver, exec, supervise";
 
-/// The parts of the world, and the beginnings of the paths that reach them.
+/// The parts of the outside world, and the beginnings of the paths that reach them.
 const WORLD: [(&str, &[&str]); 9] = [
     ("environ", &["std::env"]),
     ("files", &["std::fs", "tokio::fs"]),
@@ -28,27 +30,29 @@ const WORLD: [(&str, &[&str]); 9] = [
         &["std::process", "std::os::unix::process", "tokio::process"],
     ),
     ("runtime", &["tokio", "async"]),
-    // Not aws_lc_rs, which is cryptography.
+    // This leaves out aws_lc_rs, which is cryptography.
     ("sdk", &["aws_c", "aws_r", "aws_s", "aws_t"]),
     ("clap", &["clap"]),
     ("terminal", &["std::io::stdout", "std::io::stderr"]),
 ];
 
-/// Types of those parts that are data, and the pipe from a child process.
-const HARMLESS: [&str; 4] = [
+/// Types in those parts that are only data, and the pipe from a child process.
+const HARMLESS: [&str; 5] = [
+    "nix::sys::signal::Signal",
     "std::net::Ip",
     "std::net::SocketAddr",
     "std::process::ExitCode",
     "tokio::net::unix::pipe",
 ];
 
-/// The path of a module below the root of its crate: `["model", "reference"]`. The binary's root is `["main"]`.
+/// The path of a module from the root of its crate, such as `["model", "reference"]`. The root of the binary is
+/// `["main"]`.
 type Module = Vec<String>;
 
-/// A source file, read without its tests.
+/// A source file without its tests.
 #[derive(Default)]
 struct File {
-    /// Relative to `src`.
+    /// The path of the file below `src`.
     path: String,
     module: Module,
     /// The number of lines before the first test module.
@@ -57,15 +61,15 @@ struct File {
     named: Vec<(Vec<String>, usize)>,
     /// The structs, enums and traits.
     types: Vec<String>,
-    /// The modules in files of their own that are compiled for tests alone.
+    /// The modules in their own files that are compiled only for tests.
     tests: Vec<Module>,
 }
 
 impl File {
-    /// Adds the paths of the code. In the group of a `use`, each path follows the prefix.
+    /// Adds the paths in the code. In the group of a `use`, `prefix` comes before each path.
     fn read(&mut self, tokens: TokenStream, prefix: &[String]) {
         let tokens: Vec<TokenTree> = tokens.into_iter().collect();
-        let is = |at: usize, wanted: char| matches!(tokens.get(at), Some(TokenTree::Punct(punct)) if punct.as_char() == wanted);
+        let is_punct = |at: usize, wanted: char| matches!(tokens.get(at), Some(TokenTree::Punct(punct)) if punct.as_char() == wanted);
         let mut path = prefix.to_vec();
         let mut at = 0;
         while let Some(token) = tokens.get(at) {
@@ -83,7 +87,7 @@ impl File {
                 }
                 TokenTree::Ident(ident) => {
                     path.push(ident.to_string().trim_start_matches("r#").to_owned());
-                    if is(at, ':') && is(at + 1, ':') {
+                    if is_punct(at, ':') && is_punct(at + 1, ':') {
                         at += 2;
                     } else {
                         self.name(
@@ -100,7 +104,7 @@ impl File {
                 TokenTree::Punct(punct) if punct.as_char() == '#' && is_test(tokens.get(at)) => {
                     at = self.skip(&tokens, at, punct.span().start().line);
                 }
-                // `use path::*`, and `path::<T>`.
+                // These are `use path::*` and `path::<T>`.
                 TokenTree::Punct(_) | TokenTree::Literal(_) if is_path => {
                     path.push("*".to_owned());
                     self.name(
@@ -113,13 +117,14 @@ impl File {
         }
     }
 
+    /// Records a path that has several segments. A single name is recorded only if it is `async`.
     fn name(&mut self, path: Vec<String>, line: usize) {
         if path.len() > 1 || path == ["async"] {
             self.named.push((path, line));
         }
     }
 
-    /// Returns the index after the item whose attribute is at this one.
+    /// Returns the index after the item whose attribute is at this index.
     fn skip(&mut self, tokens: &[TokenTree], attribute: usize, line: usize) -> usize {
         let is_end = |token: &TokenTree| match token {
             TokenTree::Group(group) => group.delimiter() == Delimiter::Brace,
@@ -149,7 +154,8 @@ fn is_test(brackets: Option<&TokenTree>) -> bool {
     text == "[test]" || text.starts_with("[cfg(test)") || text.starts_with("[cfg(all(test,")
 }
 
-/// `model/reference.rs` and `model/reference/mod.rs` are `["model", "reference"]`; `lib.rs` is the root.
+/// The module of a file: `model/reference.rs` and `model/reference/mod.rs` are `["model", "reference"]`, and `lib.rs`
+/// is the root.
 fn module_path(path: &str) -> Module {
     let stem = path.strip_suffix(".rs").unwrap().trim_end_matches("/mod");
     if stem == "lib" {
@@ -161,21 +167,27 @@ fn module_path(path: &str) -> Module {
 
 /// The paths of the files below a directory that have this extension.
 fn files(directory: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut files = all_files(directory);
+    files.retain(|path| path.extension().is_some_and(|found| found == extension));
+    files
+}
+
+/// Returns all files in a folder and in the folders below it.
+fn all_files(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory)
         .unwrap()
         .map(|entry| entry.unwrap().path());
     let paths = entries.flat_map(|path| {
         if path.is_dir() {
-            files(&path, extension)
+            all_files(&path)
         } else {
             vec![path]
         }
     });
-    paths
-        .filter(|path| path.extension().is_some_and(|found| found == extension))
-        .collect()
+    paths.collect()
 }
 
+/// Reads a source file.
 fn parse(root: &Path, file: &Path) -> File {
     let path = file
         .strip_prefix(root)
@@ -220,13 +232,13 @@ fn sources() -> &'static BTreeMap<Module, File> {
 struct Import {
     from: &'static File,
     to: &'static File,
-    /// The item in that module; `None` for the module itself, or all of it.
+    /// The item in that module. `None` means the module itself, or everything in it.
     item: Option<&'static str>,
     /// The place and the path, for a message.
     text: String,
 }
 
-/// The paths of this crate that files name, but for those of their own module.
+/// The paths of this crate that files name, except for those within a file's own module.
 fn imports() -> Vec<Import> {
     let mut imports = Vec::new();
     for from in sources().values() {
@@ -261,7 +273,7 @@ fn child(module: &[String], name: &str) -> Module {
     [module, &[name.to_owned()]].concat()
 }
 
-/// The module that a path begins in, and the rest of the path; `None` for another crate's.
+/// The module that a path begins in, and the rest of the path. `None` if the path begins in another crate.
 fn start<'p>(from: &File, path: &'p [String]) -> Option<(Module, &'p [String])> {
     let ups = path
         .iter()
@@ -288,6 +300,7 @@ struct Layer {
     touches: &'static str,
 }
 
+/// The rows of the table of layers in ARCHITECTURE.md.
 fn layers() -> impl Iterator<Item = Layer> {
     let rows = DOCUMENT
         .lines()
@@ -307,10 +320,12 @@ fn layers() -> impl Iterator<Item = Layer> {
     )
 }
 
+/// The items of a cell.
 fn items(cell: &'static str) -> impl Iterator<Item = &'static str> {
     cell.split(", ").filter(|item| !item.is_empty())
 }
 
+/// The layer to which a file belongs. Fails the test if the table doesn't have it.
 fn layer_of(file: &File) -> Layer {
     let name = file.module.first().map_or("lib", String::as_str);
     layers()
@@ -318,10 +333,10 @@ fn layer_of(file: &File) -> Layer {
         .unwrap_or_else(|| panic!("{}: no layer of the table", file.path))
 }
 
-/// Returns true if one of these layers or modules holds the file.
-fn holds(modules: &'static str, file: &File) -> bool {
+/// Returns true if the file belongs to one of these layers or modules.
+fn includes(modules: &'static str, file: &File) -> bool {
     items(modules).any(|module| match module {
-        "stages" => holds(STAGES, file),
+        "stages" => includes(STAGES, file),
         "lib" => file.path == "lib.rs",
         module => {
             file.module.join("::") == module
@@ -330,8 +345,8 @@ fn holds(modules: &'static str, file: &File) -> bool {
     })
 }
 
-/// Fails with a line for each offence.
-fn none(offences: impl IntoIterator<Item = String>) {
+/// Fails with a line for each offence, if there are any.
+fn assert_none(offences: impl IntoIterator<Item = String>) {
     let offences: BTreeSet<String> = offences.into_iter().collect();
     assert!(
         offences.is_empty(),
@@ -342,7 +357,7 @@ fn none(offences: impl IntoIterator<Item = String>) {
 }
 
 #[test]
-fn the_table_of_layers_in_architecture_md_names_exactly_those_that_exist() {
+fn architecture_md_lists_exactly_the_layers_that_exist() {
     let known: BTreeSet<&str> = layers().map(|layer| layer.name).collect();
     assert_eq!(
         known,
@@ -374,7 +389,7 @@ fn the_table_of_layers_in_architecture_md_names_exactly_those_that_exist() {
 fn a_layer_imports_other_layers_only_as_architecture_md_allows() {
     let is_type =
         |item: &str| item.starts_with(char::is_uppercase) && item.contains(char::is_lowercase);
-    none(imports().into_iter().filter_map(
+    assert_none(imports().into_iter().filter_map(
         |Import {
              from,
              to,
@@ -382,8 +397,8 @@ fn a_layer_imports_other_layers_only_as_architecture_md_allows() {
              text,
          }| {
             let layer = layer_of(from);
-            let is_allowed =
-                holds(layer.imports, to) || holds(layer.types_of, to) && item.is_some_and(is_type);
+            let is_allowed = includes(layer.imports, to)
+                || includes(layer.types_of, to) && item.is_some_and(is_type);
             (!is_allowed)
                 .then(|| format!("{text}: {} may not import this of {}", layer.name, to.path))
         },
@@ -406,12 +421,12 @@ fn a_layer_uses_files_network_or_environment_only_as_architecture_md_allows() {
         {
             let path = path.join("::");
             let reached = WORLD.iter().filter(|(part, beginnings)| {
-                // A type that is harmless in its part still needs tokio.
+                // A type that is only data in its part still needs tokio.
                 begins(&path, beginnings) && (*part == "runtime" || !begins(&path, &HARMLESS))
             });
             let refused =
                 reached.filter(|(part, _)| !items(touches).any(|touched| touched == *part));
-            none(refused.map(|(part, _)| {
+            assert_none(refused.map(|(part, _)| {
                 format!(
                     "{}:{line}: {path}: this layer may not touch {part}",
                     file.path
@@ -424,7 +439,8 @@ fn a_layer_uses_files_network_or_environment_only_as_architecture_md_allows() {
 /// The edges of a graph, each with a place that makes it.
 type Graph = BTreeMap<(String, String), String>;
 
-/// The edges between each two nodes that import each other; without such, the edges on longer circles and between them.
+/// The edges between any two nodes that import each other. If there aren't any, the edges on longer circles and between
+/// those.
 fn circles(mut graph: Graph) -> Vec<String> {
     if graph
         .keys()
@@ -461,12 +477,12 @@ fn modules_in_one_folder_of_src_do_not_import_each_other_in_a_circle() {
             graph.insert((name(from), name(to)), text);
         }
     }
-    none(circles(graph));
+    assert_none(circles(graph));
 }
 
 #[test]
 fn files_of_src_do_not_import_each_other_in_a_circle() {
-    none(circles(
+    assert_none(circles(
         imports()
             .into_iter()
             .map(|import| {
@@ -485,7 +501,7 @@ fn no_file_of_src_imports_from_a_module_above_its_own() {
     let lives_in = |import: &Import| {
         import.from.path != "main.rs" && import.from.module.starts_with(&import.to.module)
     };
-    none(
+    assert_none(
         imports()
             .into_iter()
             .filter(lives_in)
@@ -505,7 +521,7 @@ fn no_two_types_in_src_have_the_same_name() {
     assert!(shared.is_empty(), "{shared:?}");
 }
 
-/// The helpers of `tests/it/support` that every folder uses.
+/// The helpers of `tests/it/support` that every folder uses. Their names must be unique in all of `tests`.
 const SHARED_HELPERS: [&str; 3] = ["launch", "sandbox", "served"];
 
 #[test]
@@ -530,7 +546,9 @@ fn no_two_helper_functions_in_one_folder_of_tests_have_the_same_name() {
         }
     }
     let repeated = counts.into_iter().filter(|(_, count)| *count > 1);
-    none(repeated.map(|((folder, helper), count)| format!("{folder}: {helper} {count} times")));
+    assert_none(
+        repeated.map(|((folder, helper), count)| format!("{folder}: {helper} {count} times")),
+    );
 }
 
 #[test]
@@ -543,7 +561,8 @@ fn every_rust_file_of_tests_is_compiled_into_the_test_binary() {
         .iter()
         .flat_map(|folder| files(folder, "rs"))
         .filter(|file| *file != main);
-    // Of `folder/name.rs` and `folder/name/mod.rs`, the module is named beside `folder`, in it, or by the binary.
+    // A file `folder/name.rs` or `folder/name/mod.rs` must be named as a module by a file next to `folder`, by one in
+    // it, or by the binary.
     let left_out = modules.filter(|file| {
         let path = if file.ends_with("mod.rs") {
             file.parent().unwrap()
@@ -560,12 +579,12 @@ fn every_rust_file_of_tests_is_compiled_into_the_test_binary() {
         .concat();
         !names.contains(&format!("mod {};", path.file_stem().unwrap().display()))
     });
-    none(left_out.map(|file| format!("no module {}", file.display())));
+    assert_none(left_out.map(|file| format!("no module {}", file.display())));
     let texts: String = files(&folders[0], "rs").into_iter().map(read).collect();
     let rows = files(&folders[0], "rows")
         .into_iter()
         .map(|file| file.strip_prefix(root).unwrap().display().to_string());
-    none(
+    assert_none(
         rows.filter(|rows| !texts.contains(&format!("rows!(\"{rows}\")")))
             .map(|rows| format!("nobody reads {rows}")),
     );
@@ -580,7 +599,66 @@ fn no_folder_of_src_has_over_14_files_and_no_file_over_400_lines_before_its_test
             .or_default() += 1;
     }
     let large = folders.into_iter().filter(|(_, files)| *files > 14);
-    none(large.map(|(folder, files)| format!("src/{}: {files} files", folder.display())));
+    assert_none(large.map(|(folder, files)| format!("src/{}: {files} files", folder.display())));
     let long = sources().values().filter(|file| file.code_lines > 400);
-    none(long.map(|file| format!("{}: {} lines", file.path, file.code_lines)));
+    assert_none(long.map(|file| format!("{}: {} lines", file.path, file.code_lines)));
+}
+
+/// The folders of the repository, without those that are generated.
+const FOLDERS: [&str; 10] = [
+    ".cargo",
+    ".ci",
+    ".github",
+    "benches",
+    "docs",
+    "examples",
+    "fuzz",
+    "packaging",
+    "src",
+    "tests",
+];
+
+/// Returns the paths in backticks, such as `src/backend/retry.rs` or `commands/worker`. Placeholders and paths outside the repository, such as
+/// `fuzz/seeds/TARGET` and `/proc`, are left out.
+fn named_paths(text: &str) -> impl Iterator<Item = &str> {
+    let is_path = |word: &&str| {
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_./-".contains(c);
+        let is_generated = word.starts_with("target/") || word.starts_with(".venv/");
+        word.contains('/') && word.chars().all(allowed) && !word.starts_with('/') && !is_generated
+    };
+    // Every second part of the text is in backticks.
+    let quoted = text.split('`').skip(1).step_by(2);
+    quoted
+        .filter_map(|quoted| quoted.split_whitespace().next())
+        .filter(is_path)
+        .map(|path| path.trim_end_matches('/'))
+}
+
+#[test]
+fn the_pages_for_contributors_and_cargo_toml_name_only_files_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let existing: Vec<String> = FOLDERS
+        .iter()
+        .flat_map(|folder| all_files(&root.join(folder)))
+        .map(|file| {
+            let path = file.strip_prefix(root).unwrap().display().to_string();
+            format!("/{path}/{}/", path.trim_end_matches(".rs"))
+        })
+        .collect();
+    let exists = |path: &str| {
+        let path = format!("/{path}/");
+        existing.iter().any(|file| file.contains(&path))
+    };
+
+    let pages = [
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "RELEASING.md",
+        "Cargo.toml",
+    ];
+    for page in pages {
+        let text = fs::read_to_string(root.join(page)).unwrap();
+        let missing = named_paths(&text).filter(|path| !exists(path));
+        assert_none(missing.map(|path| format!("{page}: {path}")));
+    }
 }

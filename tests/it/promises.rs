@@ -1,4 +1,5 @@
-//! Promises of the contract that belong to no one topic: where options are read from, the order at the end of a launch, limits of its own.
+//! Promises of the contract that don't belong to a single topic: where options are read from, the order of events at
+//! the end of a launch, and the program's own limits.
 
 use std::fs;
 use std::time::Duration;
@@ -8,14 +9,14 @@ use serde_json::Value;
 use crate::support::*;
 
 #[test]
-fn every_option_of_a_declarations_defaults_is_also_read_from_its_secrets_exec_variable() {
+fn every_option_that_a_declaration_can_set_can_also_be_set_as_a_secrets_exec_variable() {
     let schema: Value = serde_json::from_str(&repository_file("secrets-exec.schema.json")).unwrap();
     let options = schema["$defs"]["Defaults"]["properties"]
         .as_object()
         .unwrap();
     assert!(options.len() > 25, "{options:?}");
     for name in options.keys() {
-        // No option takes this text, or it names nothing; the error says where it stands.
+        // No option accepts this text, and it doesn't name anything. The error says where the text is.
         let value = "[ ?";
         let launch = || Sandbox::new().region("us-east-1").keys().case(name);
         let variable = format!("SECRETS_EXEC_{}", name.to_uppercase().replace('-', "_"));
@@ -39,7 +40,7 @@ fn every_option_of_a_declarations_defaults_is_also_read_from_its_secrets_exec_va
 }
 
 #[test]
-fn ready_1_is_sent_after_the_files_are_written_and_before_the_command_starts() {
+fn ready_1_is_sent_to_systemd_after_the_files_are_written_and_before_the_command_starts() {
     let Some(tracing) = skip::traced(
         &["-f", "-e", "trace=renameat,sendto,execve"],
         "the order of READY=1",
@@ -48,7 +49,7 @@ fn ready_1_is_sent_after_the_files_are_written_and_before_the_command_starts() {
     };
     let aws = served();
     let declaration = "files: [{ from: \"x:k\", path: key, env: KEY }]\n";
-    let (manager, sandbox) = Manager::of(
+    let (manager, sandbox) = Manager::for_launch(
         Sandbox::new()
             .aws(&aws)
             .declaration(declaration)
@@ -68,7 +69,7 @@ fn ready_1_is_sent_after_the_files_are_written_and_before_the_command_starts() {
 }
 
 #[test]
-fn a_launch_in_an_outage_waits_five_seconds_for_aws_before_the_cached_answer() {
+fn during_an_outage_a_launch_waits_at_most_five_seconds_for_aws_before_it_uses_a_cached_answer() {
     let (aws, cache) = (served(), CacheDirectory::new());
     let launch = cache.with(sandbox(&aws), &["--timeout", "1h"]);
     launch.run().launched_silently();
@@ -79,10 +80,10 @@ fn a_launch_in_an_outage_waits_five_seconds_for_aws_before_the_cached_answer() {
         .says(["so the cache is used\n"]);
 }
 
-/// A chain that claims an issuer whom browsers trust, with a key of another kind: a store that has this root finds the signature bad, and any
-/// other one the issuer unknown.
+/// The server's certificate claims an issuer that browsers trust, but its key is of another kind. If the program has
+/// this issuer's root, it finds the signature bad. If it doesn't, it finds the issuer unknown.
 #[test]
-fn a_certificate_of_a_root_that_browsers_trust_is_known_without_the_systems_roots() {
+fn root_certificates_that_browsers_trust_are_trusted_even_on_a_system_without_root_certificates() {
     let hidden = [
         "unshare",
         "--mount",
@@ -91,7 +92,8 @@ fn a_certificate_of_a_root_that_browsers_trust_is_known_without_the_systems_root
         "mount -t tmpfs none /etc/ssl && exec \"$@\"",
         "sh",
     ];
-    let Some(hidden) = skip::wrapper(hidden, "roots without those of the system") else {
+    let Some(hidden) = skip::wrapper(hidden, "root certificates without those of the system")
+    else {
         return;
     };
     let Some(authority) = Authority::named("ACCVRAIZ1/OU=PKIACCV/O=ACCV/C=ES") else {

@@ -1,4 +1,4 @@
-//! `tests/aws/run`, which proves a build in an account of AWS, in that of moto.
+//! `tests/aws/run`, which tests a build in a real AWS account, run here in an account of moto.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -20,7 +20,8 @@ use crate::support::*;
 /// The options that confirm moto's account.
 const CONFIRMED: [&str; 3] = ["--yes", "--account", "123456789012"];
 
-/// An account whose policies are checked, and which one test has to itself, since a run removes what it finds of others.
+/// An account in which policies are checked. Every test has its own, because a run removes the objects that other runs
+/// left.
 struct Account {
     python: PathBuf,
     moto: Moto,
@@ -29,6 +30,8 @@ struct Account {
 }
 
 impl Account {
+    /// Starts a moto that checks policies, with an administrator. If moto isn't installed, reports the calling test as
+    /// skipped and returns `None`.
     fn start() -> Option<Self> {
         let (python, moto) = (interpreter()?, Moto::start()?);
         let administrator = user(&moto, "administrator");
@@ -44,7 +47,7 @@ impl Account {
         })
     }
 
-    /// `tests/aws/run`, away from the caller's environment.
+    /// `tests/aws/run`, without the caller's environment.
     fn script(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.python);
         command
@@ -68,7 +71,7 @@ impl Account {
         command
     }
 
-    /// All secrets and roles, and the parameters that are not moto's own.
+    /// All secrets and roles, and the parameters that don't come with moto.
     fn content(&self) -> Vec<Value> {
         let of_tests =
             [json!({ "Key": "Name", "Option": "BeginsWith", "Values": ["/secrets-exec-test-"] })];
@@ -106,7 +109,7 @@ impl Account {
 }
 
 #[test]
-fn make_test_aws_against_moto_sees_every_case_as_expected_and_leaves_no_object() {
+fn make_test_aws_succeeds_with_moto_and_leaves_nothing_in_the_account() {
     let Some(account) = Account::start() else {
         return;
     };
@@ -132,7 +135,7 @@ fn make_test_aws_against_moto_sees_every_case_as_expected_and_leaves_no_object()
     );
     assert_eq!(account.content(), Vec::<Value>::new());
 
-    // What is recorded names nothing of the account, and the fake serves it.
+    // The recorded answers don't mention anything of the account, and the fake can serve them.
     for file in fs::read_dir(&folder).unwrap() {
         let text = fs::read_to_string(file.unwrap().path()).unwrap();
         assert!(!text.contains("secrets-exec-test"), "{text}");
@@ -150,11 +153,12 @@ fn make_test_aws_against_moto_sees_every_case_as_expected_and_leaves_no_object()
 }
 
 #[test]
-fn an_interrupted_make_test_aws_removes_its_objects_and_the_next_run_those_of_a_killed_run() {
+fn make_test_aws_leaves_nothing_in_the_account_after_ctrl_c_and_cleans_up_after_a_killed_run() {
     let Some(account) = Account::start() else {
         return;
     };
-    // The lines that are read before the signal: while everything is created, and among the cases.
+    // The number of lines to read before the signal is sent: a few while everything is being created, and more among
+    // the cases.
     for (signal, lines) in [
         (Signal::SIGINT, 3),
         (Signal::SIGTERM, 20),
@@ -190,7 +194,7 @@ fn an_interrupted_make_test_aws_removes_its_objects_and_the_next_run_those_of_a_
 }
 
 #[test]
-fn make_test_aws_changes_nothing_in_an_account_that_nobody_confirms() {
+fn make_test_aws_changes_nothing_in_an_account_that_was_not_confirmed() {
     let Some(account) = Account::start() else {
         return;
     };
@@ -218,7 +222,13 @@ fn make_test_aws_changes_nothing_in_an_account_that_nobody_confirms() {
         );
         assert_eq!(account.content().len(), 1);
     }
-    // What has another tag, or none, is not removed by a confirmed run either.
+}
+
+#[test]
+fn make_test_aws_with_clean_leaves_secrets_and_roles_with_another_tag_or_no_tag_alone() {
+    let Some(account) = Account::start() else {
+        return;
+    };
     let trust = policy(
         &json!({ "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": { "AWS": "123456789012" } }),
     );

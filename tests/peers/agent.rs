@@ -1,4 +1,4 @@
-//! The AWS Secrets Manager Agent itself, in front of moto.
+//! The real AWS Secrets Manager Agent, in front of moto.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::support::sandbox::{CANARY, Sandbox};
 /// The token that the agent requires.
 const TOKEN: &str = "cAnArY-7f3a9c51-token";
 
-/// The agent's program.
+/// The path of the agent's program.
 fn program() -> PathBuf {
     let named = env::var_os("SECRETS_EXEC_PEER_AGENT").map(PathBuf::from);
     named.unwrap_or_else(|| {
@@ -23,7 +23,7 @@ fn program() -> PathBuf {
     })
 }
 
-/// An agent whose cache has this TTL, in seconds.
+/// Starts an agent whose cache has this TTL, in seconds.
 fn agent(moto: &Moto, ttl: u32) -> Daemon {
     Daemon::start(1, |folder, ports| {
         let config = format!(
@@ -52,7 +52,7 @@ fn agent(moto: &Moto, ttl: u32) -> Daemon {
     })
 }
 
-/// A launch with the agent and its token, without credentials.
+/// A launch with the agent and its token, but without credentials.
 fn by_agent(agent: &Daemon) -> Sandbox {
     let token = agent.directory().join("token");
     Sandbox::new()
@@ -63,7 +63,7 @@ fn by_agent(agent: &Daemon) -> Sandbox {
 
 #[test]
 #[ignore = "by make test-all, which builds the agent"]
-fn the_real_agent_gives_what_boto3_stored_and_refuses_another_token() {
+fn a_launch_gets_its_values_from_the_real_agent_and_fails_with_a_wrong_token() {
     let Some(moto) = Moto::shared() else { return };
     let agent = agent(moto, 300);
     let arn = moto.secret("agent/db+1", r#"{"k":"old-4c7a1e"}"#);
@@ -89,7 +89,7 @@ fn the_real_agent_gives_what_boto3_stored_and_refuses_another_token() {
         .has("C", "old-4c7a1e")
         .has("D", "new-4c7a1e");
     run.has("E", &long).has("F", "AP8tNGM3YTFlCg==");
-    // In the account of moto's secrets.
+    // A role in the account that has moto's secrets.
     let role = "arn:aws:iam::123456789012:role/Reader";
     launch()
         .args(["--role-arn", role])
@@ -119,7 +119,7 @@ fn the_real_agent_gives_what_boto3_stored_and_refuses_another_token() {
 
 #[test]
 #[ignore = "by make test-all, which builds the agent"]
-fn a_value_of_the_real_agent_is_renewed_after_its_ttl_and_served_when_aws_is_gone() {
+fn a_launch_gets_the_new_value_after_the_ttl_of_the_real_agent_and_the_last_value_if_aws_is_gone() {
     let Some(moto) = Moto::start() else { return };
     let agent = agent(&moto, 1);
     moto.secret("agent/changed", "one-4c7a1e");
@@ -130,7 +130,7 @@ fn a_value_of_the_real_agent_is_renewed_after_its_ttl_and_served_when_aws_is_gon
         sandbox.run().launched().stdout().contains("A=two-4c7a1e\0")
     });
     drop(moto);
-    // Longer than the agent's TTL, so that it asks in vain.
+    // Longer than the agent's TTL, so that the agent asks AWS again, which is gone.
     thread::sleep(Duration::from_millis(1200));
     sandbox.run().launched().has("A", "two-4c7a1e");
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `certificates.sh DIRECTORY` makes two authorities there, and every kind of server certificate that a test needs.
+# `certificates.sh DIRECTORY` makes two authorities in this directory, and every kind of server certificate that a test needs.
 set -eu
 cd "$1"
 KEY=(-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes)
@@ -18,7 +18,7 @@ sign() { # NAME AUTHORITY SERIAL START END EXTENSIONS...
     mkdir "$name.new" && : >"$name.index" && echo "$serial" >"$name.serial"
     printf '%s\n' '[ca]' 'default_ca=d' '[d]' "database=$name.index" "serial=$name.serial" "new_certs_dir=$name.new" \
         default_md=sha256 policy=p '[p]' commonName=supplied >"$name.cnf"
-    # `openssl ca` takes start and end dates in every version, `openssl x509` does not.
+    # Every version of `openssl ca` accepts start and end dates, while `openssl x509` doesn't.
     openssl ca -batch -notext -config "$name.cnf" -cert "$by.pem" -keyfile "$by.key" -in "$name.csr" \
         -extfile "$name.ext" -startdate "$start" -enddate "$end" -out "$name.pem"
 }
@@ -41,6 +41,6 @@ cat below.pem between.pem >chain.pem
 cp below.key chain.key
 openssl req -x509 "${KEY[@]}" -keyout alone.key -out alone.pem -days 30 -subj /CN=localhost -addext "subjectAltName=$NAMES" \
     -addext basicConstraints=critical,CA:FALSE
-# As an administrator keeps them: one file for each authority, and something else that lies about.
+# A folder as an administrator keeps it: one file for each authority, and some other file.
 mkdir roots && cp root.pem roots/0a1b2c3d.0 && echo 'no certificate' >roots/README
 mkdir empty

@@ -1,4 +1,4 @@
-//! `check` of secrets that boto3 has created: versions, rotation, KMS key and replicas as boto3 describes them.
+//! `check` of secrets that boto3 has created: versions, rotation, KMS key and replicas, as boto3 describes them.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::support::sandbox::CANARY;
 const KEY: &str = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 
 #[test]
-fn check_shows_versions_labels_and_dates_as_boto3_does() {
+fn check_shows_the_same_versions_labels_and_dates_as_boto3() {
     let Some(moto) = Moto::shared() else { return };
     moto.secret("check/x", &json!({ "k": CANARY }).to_string());
     moto.put(
@@ -51,7 +51,7 @@ fn check_shows_versions_labels_and_dates_as_boto3_does() {
 }
 
 #[test]
-fn check_describes_rotation_kms_key_and_replicas_as_boto3_does() {
+fn check_shows_the_same_rotation_kms_key_and_replicas_as_boto3() {
     let Some(moto) = Moto::shared() else { return };
     let replicas = json!([{ "Region": "us-west-2" }, { "Region": "eu-west-1" }]);
     let secret = json!({

@@ -1,6 +1,7 @@
 //! Users of a moto that checks every signature and every permission.
 //!
-//! moto denies without an error code, which AWS never does: its denial counts as a proxy's.
+//! moto denies a request without an error code. AWS never does that, so secrets-exec takes moto's denial for the answer
+//! of a proxy.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -9,23 +10,24 @@ use serde_json::{Value, json};
 
 use super::moto::{Credentials, Moto};
 
+/// Calls IAM as the administrator.
 pub(super) fn iam(moto: &Moto, operation: &str, parameters: &Value) {
     moto.call(&json!({ "service": "iam", "operation": operation, "parameters": parameters }));
 }
 
-/// A policy of one statement.
+/// A policy with one statement.
 pub(super) fn policy(statement: &Value) -> String {
     json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string()
 }
 
-/// Keys of a new user who may do nothing.
+/// Creates a user without any permission, and returns the user's keys.
 pub(super) fn user(moto: &Moto, name: &str) -> Credentials {
     let iam = |operation: &str| {
         let parameters = json!({ "UserName": name });
         moto.call(&json!({ "service": "iam", "operation": operation, "parameters": parameters }))
     };
     iam("create_user");
-    Credentials::of(&iam("create_access_key")["AccessKey"])
+    Credentials::from_answer(&iam("create_access_key")["AccessKey"])
 }
 
 /// Makes the server check signatures and policies from now on.

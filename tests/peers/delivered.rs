@@ -5,7 +5,7 @@ use super::python::interpreter;
 use super::rotation::certificate;
 use crate::support::skip;
 
-/// Compares the public keys of both files.
+/// Compares the public keys of the two files.
 const OPENSSL: &str = "openssl pkey -in \"$KEY\" -pubout >public && openssl x509 -in \"$CERTIFICATE\" -noout -pubkey | cmp - public";
 
 const PYTHON: &str = "import os, ssl
@@ -16,7 +16,7 @@ const NODE: &str = "const read = name => require('fs').readFileSync(process.env[
 for (const attempt of [1, 2]) require('tls').createSecureContext({ key: read('KEY'), cert: read('CERTIFICATE') });";
 
 #[test]
-fn openssl_python_and_node_read_a_key_and_its_certificate() {
+fn openssl_python_and_node_read_a_key_and_its_certificate_from_files_in_memory() {
     let (Some(moto), Some(python)) = (Moto::shared(), interpreter()) else {
         return;
     };

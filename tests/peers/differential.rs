@@ -1,19 +1,19 @@
-//! A reference reads what boto3 has stored: texts and bytes, names and paths of every form, in every partition and in two accounts. Versions
-//! and labels are rows of `tests/aws/cases`.
+//! References read what boto3 has stored: texts and bytes, with names and paths of every form, in every partition and
+//! in two accounts. `tests/aws/cases` has the rows for versions and labels.
 
 use serde_json::json;
 
 use super::moto::{Moto, text_of};
 use crate::support::sandbox::CANARY;
 
-/// A role of another account than that of the tests' keys.
+/// A role in another account than that of the tests' keys.
 const READER: &str = "arn:aws:iam::222222222222:role/reader";
 
-/// A text that boto3's JSON escapes, and that other tools trim, unescape or parse again.
+/// A text with characters that boto3 escapes in JSON, and that other tools trim, unescape or parse a second time.
 const TEXT: &str = " \"quoted\" \\n $HOME `id` {{x}} <&> пароль 🔑 e\u{301}\u{feff} \t\r\n";
 
 #[test]
-fn a_text_a_key_and_bytes_are_read_as_boto3_stored_the_secret() {
+fn texts_keys_and_bytes_are_read_exactly_as_boto3_has_stored_them() {
     let Some(moto) = Moto::shared() else { return };
     moto.secret("differential/text", TEXT);
     moto.secret("differential/key", &json!({ "k": TEXT }).to_string());
@@ -85,7 +85,7 @@ fn a_secret_is_read_by_any_legal_name_and_by_an_arn_of_any_region_and_partition(
 }
 
 #[test]
-fn all_parameters_below_a_path_and_none_beside_it_are_read() {
+fn all_parameters_below_a_path_are_read_and_no_others() {
     let Some(moto) = Moto::shared() else { return };
     moto.parameter("plain", "String", CANARY);
     moto.sandbox()
@@ -102,7 +102,7 @@ fn all_parameters_below_a_path_and_none_beside_it_are_read() {
         .run();
     run.launched_silently()
         .has("P_DB_PASS_WORD", CANARY)
-        .lacks("P_X");
+        .has_no("P_X");
     let arn = "arn:aws:ssm:us-east-1:123456789012:parameter/peers-path/db/";
     moto.sandbox()
         .args(["--env-from", arn])
@@ -112,7 +112,7 @@ fn all_parameters_below_a_path_and_none_beside_it_are_read() {
 }
 
 #[test]
-fn one_launch_reads_a_name_from_two_accounts_that_do_not_see_each_others_secrets() {
+fn one_launch_reads_secrets_with_the_same_name_from_two_accounts() {
     let Some(moto) = Moto::shared() else { return };
     let there = moto.assume(READER);
     moto.secret("accounts/both", r#"{"password":"here-4c7a1e"}"#);

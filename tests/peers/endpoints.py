@@ -1,4 +1,4 @@
-"""Prints the hosts of services in regions by botocore's rules: for each line of JSON, one line of JSON."""
+"""Prints the host names of services in regions by the rules of botocore. Each line of JSON in the input results in one line of JSON."""
 
 import json
 import sys

@@ -1,5 +1,6 @@
-//! What `export` prints, read by those for whom it is: shells that `eval` it, podman's `--env-file`, python-dotenv with its default
-//! interpolation, and Node's dotenv. Each reads every value as it is, or `export` has refused that value for that format.
+//! The output of `export`, read by the programs that it is meant for: shells that `eval` it, podman's `--env-file`,
+//! python-dotenv with its default interpolation, and Node's dotenv. Each program must read every value unchanged, or
+//! `export` must have refused that value for that format.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -17,7 +18,7 @@ use crate::support::skip::can;
 
 type Variables = BTreeMap<String, Vec<u8>>;
 
-/// Values of every kind that people have. Each name says what is special.
+/// Values of every kind that people have. The name of each says what is special about it.
 fn texts() -> Variables {
     let long = "v'\"$`\\ #\n".repeat(64 * 1024 / 9);
     let texts = [
@@ -64,12 +65,12 @@ fn texts() -> Variables {
     texts
 }
 
-/// Bytes that only a shell takes.
+/// Bytes that only a shell accepts.
 fn bytes() -> Variables {
     let bytes = [
         ("B_ALL", (1..=255).collect()),
         ("B_LATIN_1", b"caf\xe9'".to_vec()),
-        // Half of a character in GBK, before a quote.
+        // The first half of a GBK character, followed by a quote.
         ("B_HALF", b"\x95'; touch executed #\\".to_vec()),
     ];
     bytes
@@ -78,7 +79,8 @@ fn bytes() -> Variables {
         .collect()
 }
 
-/// All texts of up to three of the characters that mean something to a reader, and longer ones of a fixed sequence.
+/// All texts of up to three characters, from a set of characters that have a meaning for some reader; and longer texts
+/// from a fixed sequence.
 fn combinations() -> Variables {
     const SYMBOLS: [&str; 16] = [
         "'", "\"", "`", "\\", "$", "{", "}", "#", "=", " ", "\t", "\n", "\r", "n", "a", "\u{a0}",
@@ -119,7 +121,7 @@ fn exporting(variables: &Variables, format: &str) -> Sandbox {
     let mut secrets = serde_json::Map::new();
     let mut declaration = "env:\n".to_owned();
     for (name, value) in variables {
-        // The line feeds make a short value long enough to be watched.
+        // Line feeds are added to a short value, so that it is long enough for the tests to search all output for it.
         let base64 = format!("{:\n<8}", BASE64_STANDARD.encode(value));
         secrets.insert(
             name.to_lowercase(),
@@ -138,10 +140,11 @@ fn exporting(variables: &Variables, format: &str) -> Sandbox {
         .bare()
 }
 
-/// Exports the variables that a format holds, and returns them with the output. The others must be refused, by name.
+/// Exports the variables that a format can hold, and returns them with the output. `export` must refuse the others and
+/// name them.
 fn export_what_fits(mut variables: Variables, format: &str) -> (Outcome, Variables) {
     let run = exporting(&variables, format).run();
-    // `  for NAME (FILE:LINE, REF)`
+    // The name in a line `  for NAME (FILE:LINE, REF)`.
     let name = |line: &str| Some(line.split_once("  for ")?.1.split_once(" (")?.0.to_owned());
     let refused: BTreeSet<String> = run.stderr().lines().filter_map(name).collect();
     if !refused.is_empty() {
@@ -153,7 +156,7 @@ fn export_what_fits(mut variables: Variables, format: &str) -> (Outcome, Variabl
     (run, variables)
 }
 
-/// Fails with the first variables that a reader has otherwise.
+/// Fails if a reader got other values, and shows the first ones that differ.
 fn assert_read(reader: &str, read: &Variables, exported: &Variables) {
     let differs = |(name, value): &(&String, &Vec<u8>)| read.get(*name) != Some(*value);
     let shown = |value: &[u8]| String::from_utf8_lossy(&value[..value.len().min(60)]).into_owned();
@@ -172,7 +175,7 @@ fn assert_read(reader: &str, read: &Variables, exported: &Variables) {
     );
 }
 
-/// The variables of the corpus among those that `env -0` prints.
+/// The variables that the tests export, among those that `env -0` prints.
 fn environment(printed: &[u8]) -> Variables {
     let entries = printed.split(|byte| *byte == 0).filter_map(|entry| {
         let at = entry.iter().position(|byte| *byte == b'=')?;
@@ -184,8 +187,8 @@ fn environment(printed: &[u8]) -> Variables {
     entries.collect()
 }
 
-/// Runs a script by a shell (its words) with these arguments, and returns the environment that it prints with `env -0`. The shell must
-/// print no message.
+/// Runs a script with these arguments in a shell, which is given as a command line. Returns the environment that the
+/// script prints with `env -0`. The shell must not print a message.
 fn evaluated(shell: &str, script: &str, arguments: &[&str], sandbox: &Sandbox) -> Variables {
     let words: Vec<&str> = shell.split(' ').chain(["-c", script, "shell"]).collect();
     let mut command = Command::new(words[0]);
@@ -233,7 +236,7 @@ fn every_shell_that_evaluates_an_export_sets_every_value_exactly() {
             &[shell.split(' ').next().unwrap(), "-c", ":"],
             "eval in a shell",
         ) {
-            // As docs/reference.md says, with the output in a file.
+            // The line that docs/reference.md shows, with the output in a file.
             let script = r#"eval "$(cat exports)" && exec env -0"#;
             assert_read(shell, &evaluated(shell, script, &[], &sandbox), &variables);
         }
@@ -241,7 +244,7 @@ fn every_shell_that_evaluates_an_export_sets_every_value_exactly() {
 }
 
 #[test]
-fn a_shell_reads_an_export_for_kubernetes_as_kubernetes_does() {
+fn a_shell_reads_the_same_values_from_an_export_for_kubernetes() {
     let variables: Variables = [texts(), combinations()].into_iter().flatten().collect();
     let (run, exported) = export_what_fits(variables, "kubernetes");
     assert!(exported.len() > 1000, "{}", exported.len());
@@ -255,7 +258,7 @@ fn a_shell_reads_an_export_for_kubernetes_as_kubernetes_does() {
     }
 }
 
-/// The names of variables that a script finds in a shell, and more that appear only when they are used.
+/// The names of the variables that a script finds in a shell, and of those that appear only when they are used.
 fn names(shell: &str, script: &str) -> BTreeSet<String> {
     let output = Command::new(shell)
         .args(["-c", script])
@@ -269,7 +272,7 @@ fn names(shell: &str, script: &str) -> BTreeSet<String> {
         let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
         name.bytes().all(is_word) && !name.starts_with(|c: char| c.is_ascii_digit())
     };
-    // `PATH` takes no reference, and every locale but the installed ones is complained of.
+    // A shell can't have a reference as its `PATH`, and complains about every locale that isn't installed.
     let is_plain = |name: &&str| *name != "PATH" && !name.starts_with("LC_");
     own.split_whitespace()
         .chain(hidden.split(' '))
@@ -279,18 +282,18 @@ fn names(shell: &str, script: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// Exports each variable that a shell has of its own. It is set to the value, or it is warned of; and nothing is executed, no message
-/// printed, and the next variable set.
-fn keeps_its_own(shell: &str, script: &str) {
+/// Exports each variable that a shell sets itself. Either the shell gets the value, or `export` warns about the
+/// variable. In both cases nothing may be executed, no message may be printed, and the next variable must be set.
+fn assert_set_or_warned_about(shell: &str, script: &str) {
     let known_as = if shell == "mksh" { "ksh" } else { shell };
-    if !can(&[shell, "-c", ":"], "variables of a shell's own") {
+    if !can(&[shell, "-c", ":"], "variables that a shell sets itself") {
         return;
     }
     let names = names(shell, script);
     assert!(names.len() > 15, "{names:?}");
     for json in ["\"word-4c7a1e\"", "\"a[$(touch executed)]\"", "1000"] {
         let value = json.trim_matches('"');
-        // No shell takes another value than a number for OPTIND, which is an error.
+        // For every shell, an OPTIND that isn't a number is an error.
         let names: Vec<&String> = names
             .iter()
             .filter(|name| *name != "OPTIND" || value == "1000")
@@ -353,7 +356,7 @@ fn keeps_its_own(shell: &str, script: &str) {
 }
 
 #[test]
-fn an_exported_variable_that_a_shell_sets_itself_is_set_or_warned_of() {
+fn an_export_warns_about_each_variable_that_the_shell_would_not_set() {
     let modules =
         "datetime mapfile system zutil terminfo termcap zle complist sched watch langinfo";
     let zsh = format!(
@@ -365,18 +368,18 @@ fn an_exported_variable_that_a_shell_sets_itself_is_set_or_warned_of() {
         ("mksh", "set | sed 's/=.*//'"),
         ("dash", "set | sed 's/=.*//'"),
     ] {
-        keeps_its_own(shell, script);
+        assert_set_or_warned_about(shell, script);
     }
 }
 
-/// A program that prints `NAME=value` and a NUL for each variable of the file `.env`.
+/// A program that reads the file `.env`, and prints `NAME=value` and a NUL for each of its variables.
 const PYTHON_DOTENV: &str = "\
 import dotenv, sys
 for name, value in dotenv.dotenv_values('.env').items():
     sys.stdout.buffer.write(f'{name}={value}\\0'.encode())
 ";
 
-/// The same, with the folder of npm's packages as its argument.
+/// The same program for Node. Its argument is the folder of npm's packages.
 const NODE_DOTENV: &str = "\
 const dotenv = require(process.argv[1] + '/node_modules/dotenv');
 const read = {};
@@ -411,7 +414,7 @@ fn python_dotenv_and_nodes_dotenv_read_the_same_values_from_an_export() {
             .args(arguments)
             .current_dir(sandbox.path(""))
             .env_clear();
-        // The name `a`, which is in values, is set, so that an expansion shows.
+        // Some values mention the name `a`. It is set here, so that an expansion would be noticed.
         command.envs([
             ("PATH", "/usr/local/bin:/usr/bin:/bin"),
             ("a", "expanded"),
@@ -446,7 +449,7 @@ fn podman_gives_every_variable_of_an_export_to_a_container() {
             .into_string()
             .unwrap()
     });
-    // The default driver does not work in a container.
+    // podman's default storage driver doesn't work inside a container.
     let podman = [
         "podman",
         "--log-level=error",
@@ -460,7 +463,7 @@ fn podman_gives_every_variable_of_an_export_to_a_container() {
         return;
     }
     let mut variables: Variables = [texts(), combinations()].into_iter().flatten().collect();
-    // The longest line.
+    // The longest line that podman accepts.
     variables.insert(
         "T_WHOLE_LINE".to_owned(),
         vec![b'v'; 65_535 - "T_WHOLE_LINE=".len()],
@@ -505,8 +508,8 @@ fn podman_gives_every_variable_of_an_export_to_a_container() {
     );
 }
 
-/// The part of a corpus whose values a format refuses.
-fn refused(variables: Variables, format: &str) -> Vec<(String, String)> {
+/// The variables whose values a format refuses.
+fn refused_variables(variables: Variables, format: &str) -> Vec<(String, String)> {
     let (_, exported) = export_what_fits(variables.clone(), format);
     let refused = variables
         .into_iter()
@@ -517,28 +520,28 @@ fn refused(variables: Variables, format: &str) -> Vec<(String, String)> {
 }
 
 #[test]
-fn a_format_refuses_no_more_than_it_must() {
+fn an_export_refuses_only_values_that_its_format_cannot_hold() {
     let all = || -> Variables { [texts(), combinations()].into_iter().flatten().collect() };
-    for (name, value) in refused(all(), "dotenv") {
+    for (name, value) in refused_variables(all(), "dotenv") {
         let has_both = value.contains('\\') || value.contains(['\'', '\r']) && value.contains('"');
         assert!(
             value.contains("${") || has_both,
             "dotenv refuses {name}, {value:?}"
         );
     }
-    for (name, value) in refused(all(), "docker") {
+    for (name, value) in refused_variables(all(), "docker") {
         assert!(
             value.contains('\n') || value.ends_with('\r'),
             "docker refuses {name}, {value:?}"
         );
     }
     for format in ["shell", "json"] {
-        assert_eq!(refused(all(), format), [], "{format}");
+        assert_eq!(refused_variables(all(), format), [], "{format}");
     }
 }
 
-/// The variables of a file of GITHUB_ENV, by the rules of the runner's `SetEnvFileCommand` on Linux: lines end with a line feed, and a value ends
-/// before the line that is its delimiter.
+/// Parses a file of GITHUB_ENV by the rules of the runner's `SetEnvFileCommand` on Linux: lines end with a line feed,
+/// and a value ends before the line that is equal to its delimiter.
 fn github_variables(file: &[u8]) -> Variables {
     let mut variables = Variables::new();
     let mut lines = file
@@ -565,7 +568,8 @@ fn github_variables(file: &[u8]) -> Variables {
     variables
 }
 
-/// The texts that the runner hides after this output: `ActionCommandManager` reads a line that starts with `::add-mask::`, and decodes it.
+/// The texts that the runner hides after this output. The runner's `ActionCommandManager` reads each line that starts
+/// with `::add-mask::`, and decodes it.
 fn masked_texts(output: &[u8]) -> BTreeSet<String> {
     let lines = output
         .strip_suffix(b"\n")
@@ -582,7 +586,7 @@ fn masked_texts(output: &[u8]) -> BTreeSet<String> {
 }
 
 #[test]
-fn github_s_runner_reads_every_exported_value_and_hides_each_of_its_lines() {
+fn githubs_runner_reads_every_exported_value_and_hides_each_of_its_lines() {
     let mut variables = texts();
     variables.extend(combinations());
     variables.insert("T_PERCENT".to_owned(), b"100%25 %0A\n50% off%".to_vec());

@@ -1,4 +1,4 @@
-"""Prints the findings of parliament about each policy of standard input, a list of texts."""
+"""Reads a list of policies from standard input, and prints what parliament finds in each of them."""
 
 import json
 import sys

@@ -1,4 +1,5 @@
-//! `check --metadata`, which reads no value, of secrets and parameters that boto3 has created, and the policy for it.
+//! `check --metadata`, which doesn't read values, for secrets and parameters that boto3 has created; and the policy
+//! that it needs.
 
 use serde_json::json;
 
@@ -27,7 +28,7 @@ env:
 env-from: [ssm:/m/path/, { from: ssm:/m/none/, prefix: NONE_ }, { from: m/db, prefix: DB_ }]
 "#;
 
-/// A moto with what [`DECLARATION`] names, less what it calls absent.
+/// A moto that has everything that [`DECLARATION`] names, except for what it calls absent.
 fn moto() -> Option<Moto> {
     let moto = Moto::start()?;
     moto.secret("m/db", &json!({ "k": CANARY }).to_string());
@@ -43,7 +44,7 @@ fn moto() -> Option<Moto> {
 }
 
 #[test]
-fn check_metadata_tells_which_secrets_exist_without_reading_a_value() {
+fn check_metadata_shows_which_secrets_exist_without_reading_a_value() {
     let Some(moto) = moto() else { return };
     let sandbox = moto
         .sandbox()
@@ -134,7 +135,7 @@ fn the_policy_for_check_metadata_suffices_and_does_not_allow_reading_a_value() {
         ["secretsmanager:DescribeSecret", "ssm:DescribeParameters"]
     );
     let keys = user(&moto, "pipeline");
-    // moto compares actions, and resources only if they are written out.
+    // moto compares actions. It compares resources only if they don't have wildcards.
     let statement = json!([{ "Effect": "Allow", "Action": actions, "Resource": "*" }]);
     let document = json!({ "Version": "2012-10-17", "Statement": statement }).to_string();
     iam(

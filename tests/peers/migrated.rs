@@ -1,5 +1,5 @@
-//! What `migrate` prints, compared with python-dotenv without interpolation: the values that boto3 reads back, and the environment of a
-//! program that is launched from the declaration, byte for byte.
+//! What `migrate` prints, compared with python-dotenv without interpolation. Both the values that boto3 reads back and
+//! the environment of a program that is launched with the declaration must be the same, byte for byte.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,13 +20,13 @@ type Values = BTreeMap<String, String>;
 /// A file as python-dotenv reads it.
 #[derive(Deserialize)]
 struct Read {
-    /// Without the names that have no value, as `load_dotenv` sets them.
+    /// The variables that `load_dotenv` sets. A name without a value isn't among them.
     values: Values,
-    /// The lines on which the statements begin that it passes over with a warning.
+    /// The line numbers of the statements that python-dotenv skips with a warning.
     illegal: Vec<usize>,
 }
 
-/// Reads the files of a directory, by file name.
+/// Reads all files of a directory, and returns each by its name.
 fn python_dotenv(directory: &Path) -> Option<BTreeMap<String, Read>> {
     let python = interpreter()?;
     if !can(
@@ -63,7 +63,7 @@ print(json.dumps({file: read(os.path.join(sys.argv[1], file)) for file in os.lis
     Some(serde_json::from_slice(&output.stdout).unwrap())
 }
 
-/// Every kind of value that people have, and of line.
+/// A file with every kind of value and every kind of line that people have.
 const FILE: &str = "\u{feff}# a comment
 PLAIN=value-4c7a1e
 EMPTY=
@@ -108,7 +108,7 @@ fn printed(content: &str, secret: &str, options: &[&str]) -> String {
 }
 
 #[test]
-fn the_values_that_boto3_reads_and_a_launch_gets_are_those_of_python_dotenv() {
+fn a_launch_and_boto3_get_the_same_values_from_a_migrated_file_as_python_dotenv() {
     let Some(moto) = Moto::shared() else { return };
     for (name, content) in [
         ("unix", FILE.to_owned()),
@@ -148,7 +148,8 @@ fn the_two_documented_lines_move_a_dotenv_file_into_a_secret_with_the_aws_cli() 
     let page = repository_file("docs/migrating.md");
     let lines: Vec<&str> = page
         .lines()
-        .filter(|line| line.starts_with("    secrets-exec migrate .env"))
+        .map(str::trim)
+        .filter(|line| line.starts_with("secrets-exec migrate .env"))
         .collect();
     assert_eq!(lines.len(), 2, "{lines:?}");
     lines.into_iter().for_each(|line| drop(shell(line)));
@@ -167,24 +168,17 @@ fn the_two_documented_lines_move_a_dotenv_file_into_a_secret_with_the_aws_cli() 
     }
 }
 
+/// Values that Node or npm's dotenv read differently from python-dotenv.
+const READ_DIFFERENTLY: [&str; 5] = [r#""say \"hi\"""#, r"'it\'s'", r#""a\tb""#, "a#b", "`a b`"];
+
 #[test]
-fn the_variables_that_nodes_readers_read_otherwise_are_those_of_the_warning() {
+fn migrate_names_the_variables_whose_values_nodes_env_file_or_npms_dotenv_would_read_differently() {
     let directory = Directory::new();
-    let (file, page) = (
-        directory.path().join("file"),
-        repository_file("docs/migrating.md"),
-    );
-    let (_, table) = page
-        .split_once("npm's dotenv |\n|---|---|---|---|\n")
-        .unwrap();
-    let rows = table
-        .lines()
-        .map_while(|line| line.strip_prefix("| `` ")?.split_once(" `` |"));
-    let content = rows
-        .enumerate()
-        .fold(FILE.to_owned(), |file, (row, (line, _))| {
-            format!("{file}\nROW{row}{}", &line[1..])
-        });
+    let file = directory.path().join("file");
+    let rows = READ_DIFFERENTLY.iter().enumerate();
+    let content = rows.fold(FILE.to_owned(), |file, (row, value)| {
+        format!("{file}\nROW{row}={value}")
+    });
     std::fs::write(&file, &content).unwrap();
     let Some(folder) = node_folder("dotenv", "how Node's dotenv reads a .env file") else {
         return;
@@ -205,7 +199,7 @@ console.log(JSON.stringify([require('util').parseEnv(text), require('dotenv').pa
     };
     let mut expected = Vec::new();
     for (name, value) in &files["file"].values {
-        // Other readers know no names in quotes, and no tab after `export`.
+        // migrate does not name these two: other readers support neither names in quotes nor a tab after `export`.
         if !["IN_QUOTES", "TABBED"].contains(&name.as_str())
             && readers.iter().any(|read| read.get(name) != Some(value))
         {
@@ -221,7 +215,7 @@ console.log(JSON.stringify([require('util').parseEnv(text), require('dotenv').pa
     let (_, named) = said
         .split_once("Node's --env-file or npm's dotenv reads ")
         .unwrap();
-    let named = named.split(" otherwise").next().unwrap().split(", ");
+    let named = named.split(" differently").next().unwrap().split(", ");
     let mut named = Vec::from_iter(named.map(|name| name.split(' ').next().unwrap()));
     named.sort_unstable();
     assert_eq!(named, expected, "{readers:?}");
@@ -230,22 +224,23 @@ console.log(JSON.stringify([require('util').parseEnv(text), require('dotenv').pa
             .iter()
             .filter(|name| name.starts_with("ROW"))
             .count()
-            == 5,
+            == READ_DIFFERENTLY.len(),
         "{expected:?}"
     );
 }
 
-/// The pieces of generated files, between bars: what the grammar knows, and characters that only Python or only Rust take for a space.
+/// The pieces of generated files, separated by bars: those of the grammar, and characters that only Python or only Rust
+/// treats as a space.
 const PIECES: &str = concat!(
     "K0=|K1=|K2 = |export K3=|K4|'K5'=|\"|\"|'|'|\\|\\n|\\\"|\\'|\\\\|\\x|#| #|\t# | |\t|\n|\n|\n|\r\n|",
     "\r|a|b c|=|$K0|${K1}|export |export|\u{a0}|\u{1c}|\u{1f}|\u{85}|\u{2028}|\u{feff}|\u{b}|\u{c}|",
     "\u{200b}|\u{e9}|\\t"
 );
 
-/// The number of pieces that begin a line.
+/// The number of pieces that can begin a line.
 const NAMES: usize = 6;
 
-/// Generated files, the same in each run.
+/// Generates files, which are the same in each run.
 fn generated(count: usize) -> Vec<String> {
     let mut state = 1_u64;
     let mut next = |below: usize| {
@@ -266,8 +261,8 @@ fn generated(count: usize) -> Vec<String> {
 }
 
 #[test]
-fn generated_dotenv_files_are_read_as_by_python_dotenv() {
-    // Another number finds more, and takes longer: `SECRETS_EXEC_FILES=10000 cargo test generated_files`.
+fn migrate_reads_generated_dotenv_files_in_the_same_way_as_python_dotenv() {
+    // `SECRETS_EXEC_FILES=10000 cargo test generated_files` tries more files, and takes longer.
     let count = std::env::var("SECRETS_EXEC_FILES")
         .ok()
         .and_then(|count| count.parse().ok())
@@ -295,15 +290,16 @@ fn generated_dotenv_files_are_read_as_by_python_dotenv() {
             .run();
         if !illegal.is_empty() {
             let stderr = run.refused(78).stderr();
-            let unread = stderr
-                .lines()
-                .filter_map(|line| line.strip_suffix(": python-dotenv cannot read this"));
+            let unread = stderr.lines().filter_map(|line| {
+                line.strip_suffix(": this line is not NAME=VALUE, or its quotes don't match")
+            });
             let lines: Vec<usize> = unread
                 .map(|line| line.rsplit(':').next().unwrap().parse().unwrap())
                 .collect();
             assert_eq!(lines, *illegal, "{content:?}");
         } else if expected.is_empty() {
-            run.refused(78).says([".env: there is no variable"]);
+            run.refused(78)
+                .says([".env: this file doesn't have any variables"]);
         } else {
             let stored: Values = serde_json::from_str(&run.launched().stdout()).unwrap();
             assert_eq!(stored, expected, "{content:?}");

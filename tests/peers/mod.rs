@@ -1,9 +1,11 @@
-//! Tests against third-party software: secrets that boto3 creates and reads, served by moto over HTTP.
+//! Tests against third-party software: boto3 creates and reads secrets, and moto serves them over HTTP.
 //!
-//! `make test` installs both into `.venv`, in the versions of `requirements.txt`; `SECRETS_EXEC_VENV` names another
-//! venv. Without them these tests are skipped, as are those with nginx or tinyproxy where these are not installed.
-//! Policies are judged by packages of npm, of `package.json`, in `.node` or the folder that `SECRETS_EXEC_NODE` names.
-//! Answers in which moto differs from AWS (denials, throttling) are tested against the fake of AWS in
+//! `make test` installs both into `.venv`, in the versions of `requirements.txt`. `SECRETS_EXEC_VENV` names another
+//! venv. Without a venv these tests are skipped. Those with nginx or tinyproxy are also skipped if these servers aren't
+//! installed. npm packages judge the policies; `package.json` lists them, and they are in `.node` or in the folder that
+//! `SECRETS_EXEC_NODE` names.
+//!
+//! Some answers of moto differ from those of AWS (denials, throttling). The tests that need them use the fake AWS of
 //! `tests/it/support` instead.
 
 mod daemon;

@@ -1,4 +1,4 @@
-//! [`Moto::shared`] is the moto server of this test process; its methods fill it through boto3.
+//! [`Moto::shared`] is the moto server that all tests of this process share. Its methods store secrets through boto3.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,7 +16,7 @@ use crate::support::watch;
 /// The default region.
 pub(super) const REGION: &str = "us-east-1";
 
-/// A moto server, and boto3 as its client. Both end with this process.
+/// A moto server, with boto3 as its client. Both end with this process.
 pub(super) struct Moto {
     /// The URL for `AWS_ENDPOINT_URL`.
     pub(super) url: String,
@@ -24,13 +24,13 @@ pub(super) struct Moto {
     _server: Python,
 }
 
-/// Credentials, with boto3's names and the environment's.
+/// Credentials, with the names that boto3 and the environment use.
 #[derive(Clone)]
 pub(super) struct Credentials(BTreeMap<String, String>);
 
 impl Moto {
-    /// The server that tests share, each with secrets of other names; reports the test as skipped where moto is not
-    /// installed.
+    /// The server that all tests share. Each test uses other names of secrets. If moto isn't installed, reports the
+    /// calling test as skipped and returns `None`.
     pub(super) fn shared() -> Option<&'static Self> {
         static SHARED: Shared<Moto> = Shared::new();
         SHARED.get(Self::start)
@@ -49,13 +49,13 @@ impl Moto {
         })
     }
 
-    /// A launch against this server, in [`REGION`], with the default account's keys.
+    /// A launch against this server, in [`REGION`], with the keys of the default account.
     pub(super) fn sandbox(&self) -> Sandbox {
         let sandbox = Sandbox::new().endpoint(&self.url).region(REGION);
         Credentials::new("AKIADUMMY", "dummy").give(sandbox)
     }
 
-    /// Creates a secret with this text and returns its ARN.
+    /// Creates a secret with this text, and returns its ARN.
     pub(super) fn secret(&self, name: &str, text: &str) -> String {
         let made = self.secretsmanager(
             "create_secret",
@@ -64,7 +64,8 @@ impl Moto {
         text_of(&made["ARN"])
     }
 
-    /// Stores another version with `put_secret_value` and returns its version id; its stage is AWSCURRENT unless given.
+    /// Stores another version with `put_secret_value`, and returns its version id. Without `stages`, the version
+    /// becomes AWSCURRENT.
     pub(super) fn put(&self, name: &str, text: &str, stages: &[&str]) -> String {
         let mut parameters = json!({ "SecretId": name, "SecretString": text });
         if !stages.is_empty() {
@@ -73,7 +74,7 @@ impl Moto {
         text_of(&self.secretsmanager("put_secret_value", &parameters)["VersionId"])
     }
 
-    /// Creates a parameter, or its next version, of this type.
+    /// Creates a parameter of this type, or its next version.
     pub(super) fn parameter(&self, name: &str, kind: &str, value: &str) {
         let parameters = json!({ "Name": name, "Type": kind, "Value": value, "Overwrite": true });
         self.call(
@@ -81,7 +82,7 @@ impl Moto {
         );
     }
 
-    /// Calls Secrets Manager in [`REGION`] with the default account's keys.
+    /// Calls Secrets Manager in [`REGION`] with the keys of the default account.
     pub(super) fn secretsmanager(&self, operation: &str, parameters: &Value) -> Value {
         self.call(&json!({ "service": "secretsmanager", "operation": operation, "parameters": parameters }))
     }
@@ -102,7 +103,7 @@ impl Moto {
             .unwrap_or_else(|error| panic!("boto3: {error} for {call}"))
     }
 
-    /// The answer of boto3, or its error.
+    /// Calls boto3 through `driver.py`. Returns its answer or its error.
     pub(super) fn try_call(&self, call: &Value) -> Result<Value, Value> {
         let parameters = &call["parameters"];
         [&parameters["SecretString"], &parameters["Value"]]
@@ -126,13 +127,13 @@ impl Moto {
         }
     }
 
-    /// Keys of another account, as STS gives them.
+    /// The keys that STS returns for a role of another account.
     pub(super) fn assume(&self, role: &str) -> Credentials {
         let parameters = json!({ "RoleArn": role, "RoleSessionName": "peers" });
         let answer = self.call(
             &json!({ "service": "sts", "operation": "assume_role", "parameters": parameters }),
         );
-        Credentials::of(&answer["Credentials"])
+        Credentials::from_answer(&answer["Credentials"])
     }
 }
 
@@ -148,7 +149,7 @@ impl Credentials {
     }
 
     /// The keys in an answer of AWS.
-    pub(super) fn of(answer: &Value) -> Self {
+    pub(super) fn from_answer(answer: &Value) -> Self {
         let given = |key: &str| text_of(&answer[key]);
         let mut credentials = Self::new(&given("AccessKeyId"), &given("SecretAccessKey"));
         if let Some(token) = answer["SessionToken"].as_str() {
@@ -158,12 +159,12 @@ impl Credentials {
         credentials
     }
 
-    /// The credentials in the form that `driver.py` takes.
+    /// The credentials in the form that `driver.py` reads.
     pub(super) fn as_json(&self) -> Value {
         json!(self.0)
     }
 
-    /// The variables of the environment.
+    /// The environment variables of the credentials.
     pub(super) fn variables(&self) -> impl Iterator<Item = (String, &String)> {
         self.0
             .iter()
@@ -177,8 +178,9 @@ impl Credentials {
     }
 }
 
-/// A shell with the AWS CLI and the program, which asks this moto, in a directory. Returns what a script prints, which must succeed; `None`
-/// where the CLI is not installed, and a line that `what` is skipped.
+/// Makes a shell in a directory, with the AWS CLI and the program, which both send their requests to this moto. The
+/// returned function runs a script, asserts that it succeeds, and returns what it prints. If the CLI isn't installed,
+/// reports that `what` is skipped and returns `None`.
 pub(super) fn shell<'m>(
     moto: &'m Moto,
     directory: &'m Path,
@@ -190,7 +192,7 @@ pub(super) fn shell<'m>(
         std::env::var("PATH").unwrap()
     );
     can(&["aws", "--version"], what).then_some(move |script: &str| {
-        // Version 2.9 of the CLI does not know AWS_ENDPOINT_URL.
+        // Version 2.9 of the CLI doesn't support AWS_ENDPOINT_URL.
         let cli = "aws() { command aws --endpoint-url \"$AWS_ENDPOINT_URL\" \"$@\"; }";
         let mut shell = Command::new("sh");
         shell
@@ -216,7 +218,7 @@ pub(super) fn shell<'m>(
     })
 }
 
-/// The characters of a JSON string.
+/// The text of a JSON string.
 pub(super) fn text_of(value: &Value) -> String {
     value
         .as_str()

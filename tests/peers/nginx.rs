@@ -1,4 +1,4 @@
-//! [`Site`] serves moto over TLS: one nginx with a port for each kind of certificate.
+//! [`Site`] serves moto over TLS: one nginx, with a port for each kind of certificate.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,7 +11,7 @@ use crate::peers::shared::Shared;
 use crate::support::sandbox::{CANARY, Sandbox};
 use crate::support::skip;
 
-/// The certificates of `certificates.sh`, and the versions of TLS.
+/// The certificates of `certificates.sh`, each with the versions of TLS that its server accepts.
 const SERVERS: [(&str, &str); 9] = [
     ("good", "TLSv1.2"),
     ("good", "TLSv1.3"),
@@ -30,8 +30,8 @@ pub(super) struct Site {
 }
 
 impl Site {
-    /// The site that tests share, with the secret `tls/x`; reports the test as skipped where nginx, openssl or moto is
-    /// missing.
+    /// The site that all tests share, with the secret `tls/x`. If nginx, openssl or moto isn't installed, reports the
+    /// calling test as skipped and returns `None`.
     pub(super) fn shared() -> Option<&'static Self> {
         static SHARED: Shared<Site> = Shared::new();
         SHARED.get(Self::start)
@@ -45,7 +45,7 @@ impl Site {
         let daemon = Daemon::start(SERVERS.len(), |directory, ports| {
             make_certificates(directory);
             let configuration = directory.join("nginx.conf");
-            let text = configured(&moto.url, directory, ports);
+            let text = nginx_configuration(&moto.url, directory, ports);
             std::fs::write(&configuration, text).expect("a scratch folder");
             let path = |path: &Path| path.to_str().expect("UTF-8").to_owned();
             let words = [
@@ -60,25 +60,26 @@ impl Site {
             ]
             .concat()
         });
-        // A server that cannot be started must leave no secret behind: the next test tries again.
+        // The secret is created only after the server has started. If the server can't start, the next test tries
+        // again, and must not find a secret.
         moto.secret("tls/x", &json!({ "k": CANARY }).to_string());
         Some(Self { daemon })
     }
 
     /// The URL of the server with this certificate and version of TLS.
     pub(super) fn url(&self, certificate: &str, version: &str) -> String {
-        let is_it =
+        let has_both =
             |(name, versions): &(&str, &str)| *name == certificate && versions.contains(version);
-        let server = SERVERS.iter().position(is_it).expect("such a server");
+        let server = SERVERS.iter().position(has_both).expect("such a server");
         format!("https://localhost:{}", self.daemon.ports[server])
     }
 
-    /// The path of a file or folder of `certificates.sh`.
+    /// The path of a file or folder that `certificates.sh` has made.
     pub(super) fn file(&self, name: &str) -> PathBuf {
         self.daemon.directory().join(name)
     }
 
-    /// A launch that reads `tls/x` there, with the system's trust.
+    /// A launch that reads `tls/x` from a server, and trusts the system's root certificates.
     pub(super) fn sandbox(url: &str) -> Sandbox {
         Sandbox::new()
             .endpoint(url)
@@ -99,7 +100,7 @@ fn make_certificates(directory: &Path) {
     assert!(made.expect("bash").success(), "certificates.sh failed");
 }
 
-fn configured(moto: &str, directory: &Path, ports: &[u16]) -> String {
+fn nginx_configuration(moto: &str, directory: &Path, ports: &[u16]) -> String {
     let folder = directory.display();
     let mut text = format!(
         "daemon off; master_process off; pid {folder}/pid; error_log stderr crit; events {{ }}

@@ -1,4 +1,4 @@
-//! The packages of npm that `make test` installs.
+//! The npm packages that `make test` installs.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -6,8 +6,8 @@ use std::process::Command;
 
 use crate::support::skip::{can, skipped};
 
-/// The folder of `node_modules` with this package; `SECRETS_EXEC_NODE` names another folder than `.node`. `None`, and a line that `what`
-/// is skipped, without the package or node.
+/// The folder of `node_modules` that has this package: `.node`, or the folder that `SECRETS_EXEC_NODE` names. If the
+/// package or node isn't installed, reports that `what` is skipped and returns `None`.
 pub fn node_folder(package: &str, what: &str) -> Option<PathBuf> {
     let folder = env::var_os("SECRETS_EXEC_NODE").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join(".node"),
@@ -23,7 +23,8 @@ pub fn node_folder(package: &str, what: &str) -> Option<PathBuf> {
     None
 }
 
-/// Node of npm's packages, which parses `.env` files (from 20.12 on; Debian 12 has 18); elsewhere than on Linux this machine's.
+/// The Node of the npm packages. It can parse `.env` files, which needs version 20.12 (Debian 12 has 18). On other
+/// systems than Linux, the machine's own Node.
 pub fn node(folder: &Path) -> Command {
     let machine = if cfg!(target_arch = "aarch64") {
         "arm64"

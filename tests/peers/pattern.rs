@@ -1,4 +1,5 @@
-//! `pattern` with values that boto3 stores: a placeholder is refused, also from the cache and in a rotation, until the right value is stored.
+//! `pattern` with values that boto3 stores. A placeholder is refused until the right value is stored, also if it comes
+//! from the cache or during a rotation.
 
 use std::fs;
 
@@ -12,7 +13,7 @@ use crate::support::sandbox::Sandbox;
 
 const PLACEHOLDER: &str = "CHANGE_ME_4c7a1e";
 
-/// moto answers a request without a stage from another record after a change, so the reference names AWSCURRENT.
+/// The reference names AWSCURRENT because, after a change, moto answers a request without a stage from another record.
 fn with_pattern(moto: &Moto, secret: &str) -> Sandbox {
     let entry = format!("{{ from: \"{secret}::AWSCURRENT\", pattern: \"^sk_live_\" }}");
     moto.sandbox()
@@ -20,15 +21,16 @@ fn with_pattern(moto: &Moto, secret: &str) -> Sandbox {
 }
 
 #[test]
-fn a_placeholder_that_boto3_has_stored_is_refused_until_the_right_value_is_stored_despite_the_cache()
+fn once_boto3_has_replaced_a_placeholder_with_the_right_value_the_next_launch_gets_it_even_within_cache_ttl()
  {
     let Some(moto) = Moto::shared() else { return };
     moto.secret("pattern/launch", PLACEHOLDER);
     let cache = CacheDirectory::new();
     let launch = || cache.with(with_pattern(moto, "pattern/launch"), &["--cache-ttl", "1h"]);
-    launch().run().refused(78).says([
-        "the value of the secret \"pattern/launch\" does not match the pattern \"^sk_live_\"",
-    ]);
+    launch()
+        .run()
+        .refused(78)
+        .says(["the value does not match the pattern \"^sk_live_\""]);
 
     moto.put("pattern/launch", "sk_live_4c7a1e", &[]);
     let started = launch().script("echo \"$API_KEY\"").prints_values().run();
@@ -36,7 +38,7 @@ fn a_placeholder_that_boto3_has_stored_is_refused_until_the_right_value_is_store
 }
 
 #[test]
-fn a_placeholder_that_boto3_stores_leaves_the_command_running_with_its_value() {
+fn the_command_keeps_its_value_if_boto3_stores_a_placeholder_during_a_rotation() {
     let Some(moto) = Moto::shared() else { return };
     moto.secret("pattern/rotation", "sk_live_4c7a1e");
     let sandbox = with_pattern(moto, "pattern/rotation")
@@ -47,7 +49,7 @@ fn a_placeholder_that_boto3_stores_leaves_the_command_running_with_its_value() {
     record::await_lines(&sandbox, 1);
     moto.put("pattern/rotation", PLACEHOLDER, &[]);
     running.signal(Signal::SIGUSR2);
-    // Without a value, as the sandbox asserts of the file.
+    // The sandbox asserts that this file doesn't contain a value.
     let log = || fs::read_to_string(sandbox.path("log")).unwrap();
     until("a failed poll", || log().contains("a poll failed"));
     let reason = "does not match the pattern \"^sk_live_\"";

@@ -1,6 +1,6 @@
-//! Policies that `policy` prints, judged by others: a simulator of IAM (npm's `@cloud-copilot/iam-simulate`) allows every request
-//! that the same launch has sent, denies one of them without any one statement or resource, and denies other requests; a linter
-//! (PyPI's `parliament`) has no finding.
+//! Third-party tools judge the policies that `policy` prints. A simulator of IAM (npm's `@cloud-copilot/iam-simulate`)
+//! must allow every request that the same launch has sent. If a statement or a resource is removed, it must deny at
+//! least one of them, and it must deny other requests. A linter (PyPI's `parliament`) must not find anything.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -14,7 +14,7 @@ use super::node::node_folder;
 use crate::support::skip::can;
 use crate::support::*;
 
-/// The account of the caller, as the fake has it.
+/// The account of the caller, as the fake reports it.
 const ACCOUNT: &str = "123456789012";
 const KEY: &str = "1234abcd-12ab-34cd-56ef-1234567890ab";
 
@@ -80,9 +80,10 @@ impl Request {
         })
     }
 
-    /// Requests that no launch of a test sends: for other names, for a key by another service, and in another region.
+    /// Requests that no launch of a test sends: for other names, for a key through another service, and in another
+    /// region.
     fn strangers(&self, any_region: bool) -> Vec<Self> {
-        let of = |resource: String| Self {
+        let with_resource = |resource: String| Self {
             resource,
             ..self.clone()
         };
@@ -102,19 +103,21 @@ impl Request {
         let name = self.resource.splitn(6, ':').nth(5).unwrap();
         let kind = &name[..=name.find([':', '/']).unwrap()];
         let place = self.resource.strip_suffix(name).unwrap();
-        let mut strangers = vec![of(format!("{place}{kind}not-declared-AbCdEf"))];
+        let mut strangers = vec![with_resource(format!("{place}{kind}not-declared-AbCdEf"))];
         match self.resource.strip_suffix("-AbCdEf") {
-            Some(resource) => strangers.push(of(format!("{resource}-longer-AbCdEf"))),
-            // All is allowed below a path.
+            Some(resource) => strangers.push(with_resource(format!("{resource}-longer-AbCdEf"))),
+            // Everything below a path is allowed.
             None if self.resource.ends_with('/') => {}
-            None => strangers.push(of(format!("{}2", self.resource))),
+            None => strangers.push(with_resource(format!("{}2", self.resource))),
         }
         let region = self
             .resource
             .split(':')
             .nth(3)
             .filter(|region| !any_region && !region.is_empty());
-        strangers.extend(region.map(|region| of(self.resource.replacen(region, "sa-east-1", 1))));
+        strangers.extend(
+            region.map(|region| with_resource(self.resource.replacen(region, "sa-east-1", 1))),
+        );
         strangers
     }
 }
@@ -127,7 +130,7 @@ fn partition_and_suffix(region: &str) -> (&'static str, &'static str) {
     }
 }
 
-/// What AWS authorizes for a call. The fake has no ids of secrets: all of them end in `-AbCdEf`.
+/// What AWS authorizes for a call. The secrets of the fake don't have random ids: the ARN of each ends in `-AbCdEf`.
 fn requests(call: &Call, keys: &[String]) -> Vec<Request> {
     if call.operation() == "AssumeRole" {
         return vec![Request::new(
@@ -200,7 +203,7 @@ fn requests(call: &Call, keys: &[String]) -> Vec<Request> {
             requests
         }
         "GetParametersByPath" => {
-            // As it is written, and as AWS may normalize it.
+            // The path as it was sent, and in the form to which AWS may normalize it.
             let path = call.body()["Path"].as_str().unwrap().to_owned();
             let action = "ssm:GetParametersByPath";
             let paths = [
@@ -213,16 +216,16 @@ fn requests(call: &Call, keys: &[String]) -> Vec<Request> {
     }
 }
 
-/// A launch whose policies are judged. Its first region is down if there is another, and its region is that of the instance if
-/// `AWS_REGION=` is empty.
+/// A launch whose policies are judged. If it has several regions, the first one is down. If `AWS_REGION=` is empty, its
+/// region is that of the instance.
 struct Launch {
     sentence: &'static str,
     /// The ids of the secrets and parameters that the fake has.
     serves: &'static str,
-    /// Variables, and then options.
+    /// The variables of the launch, followed by its options.
     line: &'static str,
     declaration: &'static str,
-    /// `policy` gets `--account`.
+    /// True if `policy` gets `--account`.
     has_account: bool,
     /// The regions of the KMS keys that `policy` gets.
     key_regions: &'static str,
@@ -237,7 +240,7 @@ const PLAIN: Launch = Launch {
     key_regions: "us-east-1",
 };
 
-// The two roles differ in their accounts: a call tells no more of the role that has sent it.
+// The two roles are in different accounts, because a call shows only the account of the role that has sent it.
 const LAUNCHES: [Launch; 12] = [
     Launch {
         sentence: "names of secrets with a key",
@@ -306,7 +309,7 @@ const LAUNCHES: [Launch; 12] = [
         ..PLAIN
     },
     Launch {
-        sentence: "roles of aliases beside the caller",
+        sentence: "roles of aliases, and the caller",
         serves: "prod/db prod/api mine",
         declaration: "secrets:
   db: { id: prod/db, role-arn: 'arn:aws:iam::210987654321:role/Reader' }
@@ -317,7 +320,7 @@ env: { A: 'db:k', B: 'api:k', C: 'mine:k' }
         ..PLAIN
     },
     Launch {
-        sentence: "a role of the options beside one of an alias",
+        sentence: "a role of the options, and one of an alias",
         serves: "prod/db prod/api",
         line: "--role-arn arn:aws:iam::210987654321:role/Reader",
         declaration: "secrets: { db: { id: prod/db, role-arn: 'arn:aws:iam::310987654321:role/path/Other' } }
@@ -357,7 +360,7 @@ files:
 
 const LOWER: &str = "env: { SENTRY: 'prod/lower:k', KEPT: 'never/read' }\n";
 
-/// The fake with what a launch reads.
+/// The fake with everything that a launch reads.
 fn serving(launch: &Launch) -> Aws {
     let aws = match launch.line.contains("--fallback-region") {
         true => Aws::start().region_fails("us-east-1", fault::unavailable()),
@@ -372,7 +375,7 @@ fn serving(launch: &Launch) -> Aws {
         })
 }
 
-/// A launch, or a command of ours with its variables, options and declaration.
+/// A launch, or a subcommand with the variables, options and declaration of the launch.
 fn with_command(command: &[&str], launch: &Launch, aws: &Aws) -> Sandbox {
     let mut sandbox = Sandbox::new()
         .aws(aws)
@@ -402,7 +405,7 @@ fn keys(launch: &Launch) -> Vec<String> {
     launch.key_regions.split_whitespace().map(key).collect()
 }
 
-/// The policy of a role, or of the caller.
+/// The policy of a role. `None` is the caller.
 fn printed_policy(launch: &Launch, aws: &Aws, role: Option<&str>) -> Value {
     let keys = keys(launch);
     let mut command = vec!["policy"];
@@ -417,7 +420,7 @@ fn printed_policy(launch: &Launch, aws: &Aws, role: Option<&str>) -> Value {
     run.launched().document()
 }
 
-/// What AWS authorizes for the calls of a launch, by the role that has sent them; `None` is the caller.
+/// What AWS authorizes for the calls of a launch, by the role that has sent them. `None` is the caller.
 fn sent(calls: &[Call], keys: &[String]) -> BTreeMap<Option<String>, Vec<Request>> {
     let assumed = calls.iter().filter(|call| call.operation() == "AssumeRole");
     let roles: Vec<String> = assumed.map(|call| call.form()["RoleArn"].clone()).collect();
@@ -437,7 +440,7 @@ fn sent(calls: &[Call], keys: &[String]) -> BTreeMap<Option<String>, Vec<Request
 }
 
 #[test]
-fn a_policy_allows_each_request_of_the_same_launch_and_no_other() {
+fn a_policy_allows_exactly_the_requests_of_its_launch() {
     side_by_side(&LAUNCHES, |launch| {
         let aws = serving(launch);
         with_command(&[], launch, &aws).run().launched();
@@ -447,14 +450,16 @@ fn a_policy_allows_each_request_of_the_same_launch_and_no_other() {
             .keys()
             .map(|role| printed_policy(launch, &aws, role.as_deref()))
             .collect();
-        are_without_findings(&policies);
+        assert_no_findings(&policies);
         for (policy, sent) in policies.iter().zip(sent.values()) {
-            is_least_privilege(policy, sent, launch.line.contains("AWS_REGION= "));
+            assert_least_privilege(policy, sent, launch.line.contains("AWS_REGION= "));
         }
     });
 }
 
-fn are_without_findings(policies: &[Value]) {
+/// Asserts that parliament finds nothing in these policies. If parliament isn't installed, reports the calling test as
+/// skipped.
+fn assert_no_findings(policies: &[Value]) {
     let Some(python) = super::interpreter() else {
         return;
     };
@@ -473,7 +478,9 @@ fn are_without_findings(policies: &[Value]) {
     }
 }
 
-fn is_least_privilege(policy: &Value, sent: &[Request], any_region: bool) {
+/// Asserts that a policy allows what was sent and nothing else, and that every part of it is necessary. If the
+/// simulator isn't installed, reports the calling test as skipped.
+fn assert_least_privilege(policy: &Value, sent: &[Request], any_region: bool) {
     let Some(node) = node_folder("@cloud-copilot/iam-simulate", "policies in a simulator") else {
         return;
     };
@@ -510,7 +517,8 @@ fn is_least_privilege(policy: &Value, sent: &[Request], any_region: bool) {
     }
 }
 
-/// Returns the policy without each statement, and without each resource of a statement with several, and what was removed.
+/// Returns each part of a policy together with the policy without it. A part is a statement, or one of several
+/// resources of a statement.
 fn cuts(policy: &Value) -> Vec<(Value, Value)> {
     let mut cuts = Vec::new();
     for (index, statement) in policy["Statement"].as_array().unwrap().iter().enumerate() {
@@ -526,7 +534,7 @@ fn cuts(policy: &Value) -> Vec<(Value, Value)> {
             cuts.push((resource.clone(), without));
         }
     }
-    // A document needs a statement, and a statement a resource.
+    // A policy needs at least one statement, and a statement at least one resource.
     let is_policy = |policy: &Value| {
         let statements = policy["Statement"].as_array().unwrap();
         !statements.is_empty()
@@ -534,7 +542,8 @@ fn cuts(policy: &Value) -> Vec<(Value, Value)> {
                 .iter()
                 .all(|statement| statement["Resource"] != json!([]))
     };
-    // The other reading of an ARN that ends in a hyphen and six characters.
+    // The name in a reference can end with a hyphen and six characters, like an ARN, so the policy needs both readings
+    // of it.
     let is_spare = |what: &Value| {
         what.as_str().is_some_and(|arn| {
             arn.ends_with("-AbCdEf-??????") || arn.ends_with(":secret:db-legacy")

@@ -1,4 +1,4 @@
-//! [`Postgres`] is a PostgreSQL server with users whose passwords AWS's rotation strategies change.
+//! [`Postgres`] is a PostgreSQL server. AWS's rotation strategies change the passwords of its users.
 
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
@@ -7,11 +7,11 @@ use super::daemon::Daemon;
 use super::rotation::until;
 use crate::support::skip;
 
-/// Debian's folder of PostgreSQL's programs, whose name has the version.
+/// The folder of PostgreSQL's programs in Debian, whose name contains the version.
 const PROGRAMS: &str = "/usr/lib/postgresql/*/bin";
 
-/// Starts a server in the folder `$1` on the port `$2` as an unprivileged user, since it refuses root. Logs in over TCP
-/// want a password.
+/// Starts a server in the folder `$1` on the port `$2`. PostgreSQL refuses to run as root, so an unprivileged user runs
+/// it. Logins over TCP need a password.
 const SERVER: &str = r#"
 programs=$(echo $0); export PATH=$programs:$PATH
 as=; [ "$(id -u)" = 0 ] && { chown nobody "$1"; as='setpriv --reuid nobody --clear-groups'; }
@@ -26,7 +26,7 @@ pub(super) struct Postgres {
 }
 
 impl Postgres {
-    /// Starts a server; reports the test as skipped where it is not installed.
+    /// Starts a server. If PostgreSQL isn't installed, reports the calling test as skipped and returns `None`.
     pub(super) fn start() -> Option<Self> {
         let found = glob::glob(PROGRAMS).expect("a pattern").flatten().next();
         let Some(programs) = found else {
@@ -46,7 +46,7 @@ impl Postgres {
             words.map(str::to_owned).to_vec()
         });
         let server = Self { daemon, programs };
-        // It listens before it lets anybody in.
+        // The server listens for a while before it accepts logins.
         until("PostgreSQL is ready", || {
             server.psql("SELECT 1").status.success()
         });
@@ -57,7 +57,7 @@ impl Postgres {
         self.daemon.ports[0]
     }
 
-    /// Runs SQL as the superuser and returns what `psql` prints.
+    /// Runs SQL as the superuser, and returns what `psql` prints.
     pub(super) fn run(&self, sql: &str) -> String {
         let ran = self.psql(sql);
         assert!(

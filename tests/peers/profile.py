@@ -1,4 +1,4 @@
-"""Prints what botocore finds in configuration files: for each line of JSON with a profile and paths, one line of JSON."""
+"""Prints what botocore finds in configuration files. Each line of JSON with a profile and paths results in one line of JSON."""
 
 import json
 import os

@@ -1,4 +1,5 @@
-//! Configuration files as botocore reads them: the same region, key and token for the same text, and an error for the same text.
+//! Configuration files, compared with botocore: for the same text, both must read the same region, key and token, or
+//! both must report an error.
 
 use serde_json::{Value, json};
 
@@ -6,8 +7,8 @@ use super::python::{Python, interpreter};
 use crate::support::aws::served;
 use crate::support::sandbox::{ACCESS_SECRET, Sandbox};
 
-/// The text of the configuration file, that of the credentials file, and the profile. KEYS and OTHERS stand for two keys each, and
-/// INDENTED for two keys after blanks.
+/// The text of the configuration file, the text of the credentials file, and the profile. KEYS and OTHERS are replaced
+/// by two keys each, and INDENTED by two keys after blanks.
 const FILES: &[(&str, &str, &str)] = &[
     ("[default]\nregion = aa-1\nKEYS\n", "", "default"),
     ("[default]\nregion: aa-1\nKEYS\n", "", "default"),
@@ -136,7 +137,7 @@ const FILES: &[(&str, &str, &str)] = &[
 ];
 
 #[test]
-fn a_configuration_file_is_read_as_by_botocore() {
+fn aws_configuration_files_are_read_in_the_same_way_as_by_botocore() {
     let Some(interpreter) = interpreter() else {
         return;
     };

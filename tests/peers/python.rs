@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use crate::support::skip::skipped;
 
-/// A script that ends with its standard input, and so with this process, even if that is killed.
+/// A running script. It ends when its standard input ends, and so with this process, even if that is killed.
 pub(super) struct Python {
     child: Child,
     stdin: ChildStdin,
@@ -15,7 +15,7 @@ pub(super) struct Python {
 }
 
 impl Python {
-    /// Starts `tests/peers/SCRIPT` under the given interpreter, away from the caller's environment.
+    /// Starts `tests/peers/SCRIPT` with the given interpreter, without the caller's environment.
     pub(super) fn start(interpreter: &Path, script: &str, arguments: &[&str]) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("tests/peers")
@@ -55,7 +55,7 @@ impl Python {
         line
     }
 
-    /// Sends the script one line and returns its answer.
+    /// Sends one line to the script, and returns its answer.
     pub(super) fn ask(&mut self, line: &str) -> String {
         writeln!(self.stdin, "{line}").expect("the script reads its standard input");
         self.read_line()
@@ -64,13 +64,13 @@ impl Python {
 
 impl Drop for Python {
     fn drop(&mut self) {
-        // Both fail only when the script has ended already.
+        // Both calls fail only if the script has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// The interpreter of the venv; reports the calling test as skipped where there is none.
+/// The interpreter of the venv. If there isn't one, reports the calling test as skipped and returns `None`.
 pub fn interpreter() -> Option<PathBuf> {
     let venv = env::var_os("SECRETS_EXEC_VENV").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv"),

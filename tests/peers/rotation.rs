@@ -9,16 +9,16 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use serde_json::json;
 
-use super::daemon::{free_ports, is_installed};
+use super::daemon::{is_installed, reserve_ports};
 use super::moto::Moto;
 use super::postgres::Postgres;
 use super::python::{Python, interpreter};
 use crate::support::*;
 
-/// Waits until a condition holds.
+/// Waits until a condition is true.
 ///
 /// # Panics
-/// After a time that a loaded machine does not need.
+/// If it isn't true after a time that is long even for a busy machine.
 pub(super) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let end = Instant::now() + Duration::from_secs(50);
     while !holds() {
@@ -27,7 +27,7 @@ pub(super) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// Waits until a file has so many lines that begin with `prefix`, and returns the last.
+/// Waits until a file has at least `count` lines that begin with `prefix`, and returns the last of them.
 fn line(file: &Path, prefix: &str, count: usize) -> String {
     let mut last = String::new();
     until(
@@ -42,6 +42,7 @@ fn line(file: &Path, prefix: &str, count: usize) -> String {
     last
 }
 
+/// The number of lines in a file that begin with `prefix`.
 fn lines(file: &Path, prefix: &str) -> usize {
     let text = fs::read_to_string(file).unwrap_or_default();
     text.lines().filter(|line| line.starts_with(prefix)).count()
@@ -49,13 +50,15 @@ fn lines(file: &Path, prefix: &str) -> usize {
 
 /// A sandbox whose program polls when it gets SIGUSR2.
 ///
-/// References to secrets whose labels move name AWSCURRENT: moto answers a request without a stage from another record.
+/// A reference to a secret whose labels move must name AWSCURRENT, because moto answers a request without a stage from
+/// another record.
 fn polling(moto: &Moto, on_rotation: &str) -> Sandbox {
     moto.sandbox()
         .args(["--on-rotation", on_rotation, "--poll-signal", "USR2"])
 }
 
-/// A PostgreSQL with a hundred jobs, a worker for them under secrets-exec, and AWS's rotation of the worker's password.
+/// A PostgreSQL with a hundred jobs, a worker for the jobs, which runs under secrets-exec, and AWS's rotation of the
+/// worker's password.
 struct Rotated {
     server: Postgres,
     rotator: Python,
@@ -65,6 +68,8 @@ struct Rotated {
 }
 
 impl Rotated {
+    /// Starts the database and the worker. Returns `None`, after reporting the test as skipped, if something isn't
+    /// installed.
     fn start(strategy: &'static str) -> Option<(Self, Running)> {
         let (moto, interpreter) = (Moto::shared()?, interpreter()?);
         let server = Postgres::start()?;
@@ -108,7 +113,8 @@ impl Rotated {
         ))
     }
 
-    /// Rotates once the worker has done so many jobs, by the steps that Secrets Manager orders, and then lets it go on.
+    /// Waits until the worker has finished `jobs` jobs, rotates in the steps that Secrets Manager requires, and then
+    /// lets the worker continue.
     fn rotate(&mut self, jobs: usize) {
         line(&self.sandbox.path("log"), "job", jobs);
         for step in ["createSecret", "setSecret", "testSecret", "finishSecret"] {
@@ -119,48 +125,49 @@ impl Rotated {
     }
 }
 
+/// Rotates the password twice, and asserts that the worker is restarted each time and does all its jobs. Returns how often
+/// PostgreSQL refused the worker, or `None` if something isn't installed.
+fn refusals_during_two_rotations(strategy: &'static str, users: [&str; 2]) -> Option<usize> {
+    let (mut rotated, running) = Rotated::start(strategy)?;
+    let log = rotated.sandbox.path("log");
+    for (jobs, starts, user) in [(50, 2, users[0]), (100, 3, users[1])] {
+        let refused = lines(&log, "refused");
+        rotated.rotate(jobs);
+        if strategy == "single" {
+            // The old password is refused until the program has the new one.
+            line(&log, "refused", refused + 1);
+        }
+        running.signal(Signal::SIGUSR2);
+        assert_eq!(line(&log, "started", starts), format!("started as {user}"));
+    }
+    let outcome = running.wait();
+    outcome.ended(Status::Exit(0));
+    assert_eq!(lines(&log, "started"), 3, "{outcome}");
+    assert_eq!(
+        rotated
+            .server
+            .run("SELECT count(*) FROM jobs WHERE done = 1"),
+        "120",
+        "{outcome}"
+    );
+    Some(lines(&log, "refused"))
+}
+
 #[test]
-fn postgresql_jobs_survive_a_rotated_password_and_alternating_users_are_never_refused() {
-    for strategy in ["single", "alternating"] {
-        let Some((mut rotated, running)) = Rotated::start(strategy) else {
-            return;
-        };
-        let log = rotated.sandbox.path("log");
-        for (jobs, starts, user) in [
-            (50, 2, "app_alternating_clone"),
-            (100, 3, "app_alternating"),
-        ] {
-            let refused = lines(&log, "refused");
-            rotated.rotate(jobs);
-            if strategy == "single" {
-                // The old password is refused until the program has the new one.
-                line(&log, "refused", refused + 1);
-            }
-            running.signal(Signal::SIGUSR2);
-            let user = if strategy == "single" {
-                "app_single"
-            } else {
-                user
-            };
-            assert_eq!(line(&log, "started", starts), format!("started as {user}"));
-        }
-        let outcome = running.wait();
-        outcome.ended(Status::Exit(0));
-        assert_eq!(lines(&log, "started"), 3, "{outcome}");
-        assert_eq!(
-            rotated
-                .server
-                .run("SELECT count(*) FROM jobs WHERE done = 1"),
-            "120",
-            "{outcome}"
-        );
-        if strategy == "alternating" {
-            assert_eq!(lines(&log, "refused"), 0);
-        }
+fn all_jobs_of_a_postgresql_worker_are_done_although_the_password_of_its_only_user_is_rotated_twice()
+ {
+    refusals_during_two_rotations("single", ["app_single"; 2]);
+}
+
+#[test]
+fn postgresql_never_refuses_a_worker_whose_secret_alternates_between_two_users() {
+    let users = ["app_alternating_clone", "app_alternating"];
+    if let Some(refusals) = refusals_during_two_rotations("alternating", users) {
+        assert_eq!(refusals, 0);
     }
 }
 
-/// Makes a key and a certificate for `name`, in one secret.
+/// Makes a key and a certificate for `name`, and returns both as one secret.
 pub(super) fn certificate(name: &str) -> String {
     let directory = Directory::new();
     let [key, certificate] = ["key", "pem"].map(|name| directory.path().join(name));
@@ -189,16 +196,15 @@ pub(super) fn certificate(name: &str) -> String {
 }
 
 #[test]
-fn nginx_reloads_its_certificate_and_no_connection_fails() {
+fn nginx_reloads_a_rotated_certificate_and_no_connection_fails() {
     let (Some(moto), Some(interpreter)) = (Moto::shared(), interpreter()) else {
         return;
     };
     if !is_installed("nginx") || !skip::can(&["openssl", "version"], "tests with nginx") {
         return;
     }
-    let [port] = free_ports(1)[..] else {
-        panic!("one port")
-    };
+    let reserved = reserve_ports(1);
+    let port = reserved[0].number;
     let sandbox = polling(moto, "signal=HUP").file("log", "");
     let folder = sandbox.path("").display().to_string();
     let sandbox = sandbox

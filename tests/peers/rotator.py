@@ -1,8 +1,8 @@
-"""`rotator.py MOTO POSTGRES_PORT`: rotates the password of a PostgreSQL user in the four steps of AWS's rotation functions.
+"""`rotator.py MOTO POSTGRES_PORT` rotates the password of a PostgreSQL user in the four steps of AWS's rotation functions.
 
-Reads lines of JSON, each {"secret", "strategy", "step"}, and answers each by a line. The strategy is "single" (the
+It reads lines of JSON, each {"secret", "strategy", "step"}, and answers each with a line. The strategy is "single" (the
 user's own password changes) or "alternating" (APP and APP_clone take turns, and the secret names the one whose password
-has just changed). The steps are those that Secrets Manager invokes a rotation function with: createSecret, setSecret,
+has just changed). Secrets Manager invokes a rotation function with the same steps: createSecret, setSecret,
 testSecret, finishSecret.
 """
 
@@ -44,7 +44,7 @@ def create(secret, strategy):
 def set_password(secret, strategy):
     _, current = version(secret, "AWSCURRENT")
     _, pending = version(secret, "AWSPENDING")
-    # The single user changes its own password; a superuser changes that of the user whose turn it is.
+    # A single user changes its own password. With alternating users, a superuser changes that of the user whose turn it is.
     by = connected(current["username"], current["password"]) if strategy == "single" else connected("postgres", "master")
     by.run(f"ALTER USER \"{pending['username']}\" WITH PASSWORD '{pending['password']}'")
     by.close()

@@ -1,7 +1,7 @@
-"""A moto server on a free port of 127.0.0.1: it prints the port, and ends when its standard input does.
+"""A moto server on a free port of 127.0.0.1: it prints the port, and ends when its standard input ends.
 
 Standard input is a pipe whose other end only the test process holds, so the server cannot outlive the tests, however
-they end (a parent-death signal would not do: it follows the thread that started the server, not the process).
+they end. (A parent-death signal isn't enough, because it comes when the thread that started the server ends.)
 """
 
 import logging
@@ -15,7 +15,7 @@ READS = {"DescribeParameters", "DescribeSecret", "GetParameters", "GetParameters
 
 
 def only_reading(app):
-    """An app that refuses every request of secrets-exec for an operation that is no read. Those of STS have no target."""
+    """An app that refuses every request of secrets-exec for an operation that changes something. Requests to STS don't have a target."""
 
     def guarded(environ, start_response):
         _, _, operation = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")

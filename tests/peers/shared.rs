@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-/// A fixture that is made by the first test that can make it.
+/// A fixture. The first test that can make it makes it.
 pub struct Shared<T> {
     made: OnceLock<T>,
     making: Mutex<()>,
@@ -16,8 +16,8 @@ impl<T> Shared<T> {
         }
     }
 
-    /// Returns the fixture, made by `make` unless it exists. A failure is not remembered, so every test that is skipped
-    /// for the lack of it is reported.
+    /// Returns the fixture. If it doesn't exist yet, `make` makes it. A failure isn't remembered, so every test that
+    /// needs the fixture is reported as skipped.
     pub fn get(&self, make: impl FnOnce() -> Option<T>) -> Option<&T> {
         let making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
         if self.made.get().is_none() {

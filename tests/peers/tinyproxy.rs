@@ -5,14 +5,15 @@ use std::path::PathBuf;
 
 use super::daemon::{Daemon, is_installed};
 
-/// A tinyproxy, which ends when it is dropped.
+/// A tinyproxy, which ends when this is dropped.
 pub(super) struct Tinyproxy {
     daemon: Daemon,
     log: PathBuf,
 }
 
 impl Tinyproxy {
-    /// Starts one with these lines of configuration; reports the test as skipped where it is not installed.
+    /// Starts a tinyproxy with these lines of configuration. If it isn't installed, reports the calling test as skipped
+    /// and returns `None`.
     pub(super) fn start(directives: &str) -> Option<Self> {
         if !is_installed("tinyproxy") {
             return None;
@@ -51,8 +52,8 @@ impl Tinyproxy {
         format!("127.0.0.1:{}", self.daemon.ports[0])
     }
 
-    /// The request lines from the log, without the version: `CONNECT localhost:443`.
-    pub(super) fn asked(&self) -> Vec<String> {
+    /// The request lines in the log, without the HTTP version, such as `CONNECT localhost:443`.
+    pub(super) fn request_lines(&self) -> Vec<String> {
         let log = fs::read_to_string(&self.log).expect("it logs");
         let requests = log
             .lines()

@@ -1,10 +1,10 @@
-//! TLS with nginx and OpenSSL: certificates that are trusted, and the errors of those that are not.
+//! TLS with nginx and OpenSSL: certificates that are trusted, and the errors for those that aren't.
 
 use super::nginx::Site;
 use crate::support::network::Relay;
 use crate::support::sandbox::{CANARY, Sandbox};
 
-/// The settings that name root certificates.
+/// The settings that can name root certificates.
 const WAYS: [(&str, &str); 4] = [
     ("--ca-bundle", "root.pem"),
     ("AWS_CA_BUNDLE", "root.pem"),
@@ -12,6 +12,7 @@ const WAYS: [(&str, &str); 4] = [
     ("SSL_CERT_DIR", "roots"),
 ];
 
+/// A launch that gets its root certificates in one of the [`WAYS`].
 fn trusting(site: &Site, sandbox: Sandbox, (way, file): (&str, &str)) -> Sandbox {
     match way.starts_with("--") {
         true => sandbox.arg(way).arg(site.file(file)),
@@ -19,8 +20,8 @@ fn trusting(site: &Site, sandbox: Sandbox, (way, file): (&str, &str)) -> Sandbox
     }
 }
 
-/// A relay to a server, and its URL.
-fn before(url: &str) -> (Relay, String) {
+/// Starts a relay in front of a server, and returns it with its URL.
+fn relay_before(url: &str) -> (Relay, String) {
     let port: u16 = url.rsplit(':').next().unwrap().parse().unwrap();
     let relay = Relay::start("127.0.0.1", ([127, 0, 0, 1], port).into());
     let url = format!("https://{}", relay.address());
@@ -28,7 +29,8 @@ fn before(url: &str) -> (Relay, String) {
 }
 
 #[test]
-fn nginx_is_trusted_by_a_root_named_in_any_way_also_with_an_intermediate() {
+fn a_server_is_trusted_if_an_option_or_a_variable_names_its_root_even_with_an_intermediate_certificate()
+ {
     let Some(site) = Site::shared() else { return };
     for version in ["TLSv1.2", "TLSv1.3"] {
         for way in WAYS {
@@ -47,7 +49,7 @@ fn nginx_is_trusted_by_a_root_named_in_any_way_also_with_an_intermediate() {
 }
 
 #[test]
-fn ssl_cert_dir_may_list_folders_and_one_without_roots_is_78_and_named() {
+fn ssl_cert_dir_can_list_folders_and_the_error_names_a_folder_without_certificates() {
     let Some(site) = Site::shared() else { return };
     let folders = ["empty", "roots", "missing"]
         .map(|name| site.file(name).display().to_string())
@@ -71,7 +73,7 @@ fn ssl_cert_dir_may_list_folders_and_one_without_roots_is_78_and_named() {
 }
 
 #[test]
-fn a_certificate_that_is_not_valid_is_reported_with_host_and_reason_and_not_retried() {
+fn a_certificate_that_is_not_valid_fails_the_launch_immediately_with_its_host_and_reason() {
     let Some(site) = Site::shared() else { return };
     let unsigned = "is not trusted, because its chain ends at the issuer \"";
     for (certificate, status, reason) in [
@@ -83,29 +85,30 @@ fn a_certificate_that_is_not_valid_is_reported_with_host_and_reason_and_not_retr
         (
             "expired",
             78,
-            "expired at 2021-01-01T00:00:00Z (this machine's clock is at 20",
+            "expired at 2021-01-01T00:00:00Z (this machine's clock says 20",
         ),
-        // A clock that is not set, as at boot.
+        // This is the error if the clock isn't set yet, as at boot.
         (
             "early",
             75,
-            "is not valid before 2048-01-01T00:00:00Z (this machine's clock is at 20",
+            "is not valid before 2048-01-01T00:00:00Z (this machine's clock says 20",
         ),
-        ("alone", 78, "is self-signed (issuer \""),
-        // Of another authority, and without the middle of its chain.
+        ("alone", 78, unsigned),
+        // The first is signed by another authority, and the chain of the second doesn't have its intermediate
+        // certificate.
         ("foreign", 78, unsigned),
         ("below", 78, unsigned),
     ] {
         if status == 75 {
-            let (_relay, url) = before(&site.url(certificate, "TLSv1.3"));
+            let (_relay, url) = relay_before(&site.url(certificate, "TLSv1.3"));
             let waiting = trusting(site, Site::sandbox(&url), WAYS[0]).args(["--wait", "1s"]);
             waiting
                 .run()
                 .refused(75)
-                .says([reason, "secrets-exec tried for 1s"]);
+                .says([reason, "secrets-exec kept trying for 1s"]);
         }
         for way in WAYS {
-            let (relay, url) = before(&site.url(certificate, "TLSv1.3"));
+            let (relay, url) = relay_before(&site.url(certificate, "TLSv1.3"));
             let run = trusting(site, Site::sandbox(&url), way)
                 .attempts(5)
                 .case(certificate)

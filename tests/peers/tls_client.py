@@ -1,6 +1,6 @@
-"""`tls_client.py PORT LOG`: opens one TLS connection after another, and appends the server certificate's name to LOG.
+"""`tls_client.py PORT LOG` opens one TLS connection after another, and appends the server certificate's name to LOG.
 
-A connection that fails, or whose request has no answer, is a line `failed`.
+If a connection fails, or its request isn't answered, the line is `failed`.
 """
 
 import re
@@ -22,7 +22,7 @@ def ask():
         while part := server.recv(4096):
             answer += part
         assert answer.endswith(b"fine"), answer
-        # The name is an UTF8String (tag 0x0c) after the identifier of commonName (2.5.4.3).
+        # The name is a UTF8String (tag 0x0c) after the identifier of commonName (2.5.4.3).
         return re.search(rb"\x55\x04\x03\x0c.(\w+)", server.getpeercert(True), re.DOTALL)[1].decode()
 
 

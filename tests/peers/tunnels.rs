@@ -1,4 +1,4 @@
-//! Tinyproxy as the proxy: tunnels, passwords, refusals, and requests that must not go there.
+//! Tinyproxy as the proxy: tunnels, passwords, refusals, and requests that must not be sent to it.
 
 use super::moto::Moto;
 use super::nginx::Site;
@@ -6,18 +6,19 @@ use super::tinyproxy::Tinyproxy;
 use crate::support::tls::Authority;
 use crate::support::*;
 
-/// A name and a password, as in tinyproxy's configuration and as in a URL.
+/// A name and a password, as they are written in tinyproxy's configuration and in a URL.
 const CONFIGURED: &str = "BasicAuth user cAnArY-7f3a9c51";
 const IN_URL: &str = "user:cAnArY%2D7f3a9c51";
 
-/// A launch that reads `tls/x` over TLS through the proxy, with two attempts: a proxy's refusal may be temporary.
+/// A launch that reads `tls/x` over TLS through the proxy. It has two attempts, because a proxy's refusal may be
+/// temporary.
 fn tunnelled(site: &Site, proxy: &str) -> Sandbox {
     let sandbox =
         Site::sandbox(&site.url("good", "TLSv1.3")).env("AWS_CA_BUNDLE", site.file("root.pem"));
     sandbox.env("HTTPS_PROXY", proxy).attempts(2)
 }
 
-/// The request line for the secret over TLS.
+/// The line of the request to connect to the secret's server over TLS.
 fn connect(site: &Site) -> String {
     site.url("good", "TLSv1.3").replace("https://", "CONNECT ")
 }
@@ -46,14 +47,14 @@ fn tinyproxy_tunnels_https_and_forwards_http_with_and_without_a_password() {
             .launched_silently()
             .has("A", CANARY);
         assert_eq!(
-            proxy.asked(),
+            proxy.request_lines(),
             [connect(site), format!("POST {}/", moto.url)]
         );
     }
 }
 
 #[test]
-fn a_certificate_for_another_host_behind_a_proxys_tunnel_is_78() {
+fn a_server_behind_a_proxy_is_refused_if_its_certificate_is_for_another_host() {
     let (Some(site), Some(proxy)) = (Site::shared(), Tinyproxy::start("")) else {
         return;
     };
@@ -62,11 +63,11 @@ fn a_certificate_for_another_host_behind_a_proxys_tunnel_is_78() {
         .run();
     run.refused(78)
         .says(["is valid for elsewhere.example, not for localhost"]);
-    assert_eq!(proxy.asked().len(), 1, "{run}");
+    assert_eq!(proxy.request_lines().len(), 1, "{run}");
 }
 
 #[test]
-fn the_proxys_password_is_not_sent_to_aws() {
+fn a_proxys_password_is_not_sent_to_aws() {
     let (Some(authority), Some(proxy)) = (Authority::new(), Tinyproxy::start(CONFIGURED)) else {
         return;
     };
@@ -89,18 +90,18 @@ fn the_proxys_password_is_not_sent_to_aws() {
             .collect::<Vec<_>>();
         assert_eq!(shown, [false, false]);
     }
-    assert_eq!(proxy.asked().len(), 2);
+    assert_eq!(proxy.request_lines().len(), 2);
 }
 
 #[test]
-fn a_role_is_assumed_through_the_proxy_which_is_named_when_sts_is_unknown() {
+fn a_role_is_assumed_through_the_proxy_and_the_error_names_the_proxy_if_sts_cannot_be_reached() {
     let (Some(site), Some(proxy)) = (Site::shared(), Tinyproxy::start("")) else {
         return;
     };
     let role = "arn:aws:iam::123456789012:role/reader";
     let sandbox = || tunnelled(site, &proxy.url()).args(["--role-arn", role]);
     sandbox().run().launched_silently().has("A", CANARY);
-    let asked = proxy.asked();
+    let asked = proxy.request_lines();
     assert!(
         !asked.is_empty() && asked.iter().all(|asked| *asked == connect(site)),
         "{asked:?}"

@@ -8,7 +8,7 @@ use super::moto::{Moto, shell};
 use crate::docs::page::Page;
 use crate::support::directory::Directory;
 
-/// The words of a line but those that differ with each run: version ids and ages.
+/// The words of a line, without the version ids and ages, which are different in each run.
 fn stable(line: &str) -> Vec<&str> {
     let differs =
         |word: &str| word.len() == 8 && word.chars().all(|c| c.is_ascii_hexdigit()) || is_age(word);
@@ -24,7 +24,7 @@ fn is_age(word: &str) -> bool {
 
 #[test]
 fn the_steps_of_the_tutorial_lead_to_a_launch_with_a_new_password() {
-    // The secret of the page has no name of the test's own.
+    // The secret of the page could also be used by another test, so this test has its own moto.
     let Some(moto) = Moto::start() else { return };
     let page = Page::read("docs/tutorial.md");
     let directory = Directory::new();

@@ -1,7 +1,7 @@
-"""`worker.py PORT FOLDER`: does the jobs of a table, with a new connection and the variables' password for each.
+"""`worker.py PORT FOLDER` does the jobs of a table, each with a new connection and the password in the environment.
 
-Appends a line to FOLDER/log for every job, refused log-in and start. A job that fails is tried again; after TERM the job
-at hand is the last. Ends when every job is done.
+It appends a line to FOLDER/log for every job, refused login and start. A job that fails is tried again. After TERM, the
+worker finishes its current job and ends. It also ends when every job is done.
 """
 
 import os

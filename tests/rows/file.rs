@@ -23,14 +23,15 @@ pub struct Row {
 enum Above {
     Nothing,
     Fixture(String),
-    /// A row, and its table: the names in its first line, and the cells of each other line.
+    /// A row with its table. The first line of the table has names, and each other line has a cell for each name.
     Row(Row, Vec<Vec<String>>),
 }
 
-/// Returns the words that a file defines, and its rows. A row with a table is returned once for each line of the table.
+/// Returns the words that a file defines, and its rows. If a row has a table, the row is returned once for each line of
+/// the table.
 ///
 /// # Errors
-/// The number of a line and what is wrong with it.
+/// The number of a line, and what is wrong with the line.
 pub fn read(text: &str) -> Result<(Vec<Column>, Vec<Row>), String> {
     let mut words = Vec::new();
     let mut fixtures: HashMap<String, Vec<Column>> = HashMap::new();
@@ -99,7 +100,7 @@ pub fn read(text: &str) -> Result<(Vec<Column>, Vec<Row>), String> {
     Ok((words, rows))
 }
 
-/// Returns a column that is written as `NAME: VALUE`, or as `NAME:` with the lines of its value below.
+/// Parses a column that is written as `NAME: VALUE`, or as `NAME:` with the lines of its value below.
 fn column(text: &str) -> Option<Column> {
     let (name, value) = text
         .split_once(": ")
@@ -113,7 +114,7 @@ fn take(columns: &mut Vec<Column>, name: &str) -> Option<String> {
     Some(columns.remove(at).1)
 }
 
-/// Returns the rows that a line and its indented lines make: none for a fixture.
+/// Returns the rows that a line and its indented lines make. A fixture doesn't make any.
 fn finished(above: Above, fixtures: &HashMap<String, Vec<Column>>) -> Result<Vec<Row>, String> {
     let Above::Row(row, mut table) = above else {
         return Ok(Vec::new());

@@ -1,5 +1,5 @@
-//! `rows!("FILE")` makes a test of each row of a file. CONTRIBUTING.md explains what a row looks like, and `tests/it/support/rows.rs`
-//! launches it.
+//! `rows!("FILE")` makes a test of each row of a file. CONTRIBUTING.md explains what a row looks like, and
+//! `tests/it/support/rows.rs` launches it.
 
 mod file;
 
@@ -8,7 +8,7 @@ use std::{env, fs};
 
 use proc_macro::TokenStream;
 
-/// Makes the tests of a file, whose path begins at the folder of the package.
+/// Makes the tests of a file. Its path begins at the folder of the package.
 #[proc_macro]
 pub fn rows(file: TokenStream) -> TokenStream {
     let file = file.to_string().trim_matches('"').to_owned();
@@ -16,7 +16,7 @@ pub fn rows(file: TokenStream) -> TokenStream {
     let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{file}: {error}"));
     let (words, rows) = file::read(&text).unwrap_or_else(|error| panic!("{file}:{error}"));
 
-    // The compiler does not know otherwise that the tests depend on the file.
+    // This tells the compiler that the tests depend on the file.
     let mut tests = format!(
         "const _: &str = include_str!({path:?}); const WORDS: &[(&str, &str)] = &{words:?};"
     );

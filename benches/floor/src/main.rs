@@ -1,8 +1,8 @@
 //! The floor: `floor NAME=SECRET:KEY… -- COMMAND ARG…` reads each secret, takes one key of each and becomes the command.
 //!
-//! A minimal client for one account, one region and static credentials: aws-sigv4 signs, hyper speaks HTTP/1.1, rustls with aws-lc
-//! speaks TLS. It opens one connection per secret, up to 32, all at once, and reuses them for further secrets. It has no profiles,
-//! roles, retries, timeouts, proxies, declarations or useful error messages.
+//! This is a minimal client for one account, one region and static credentials: aws-sigv4 signs, hyper speaks HTTP/1.1, and rustls with aws-lc speaks
+//! TLS. The client opens one connection for each secret, at most 32, all at the same time, and reuses them for further secrets. It doesn't support
+//! profiles, roles, retries, timeouts, proxies or declarations, and its error messages aren't useful.
 
 use std::collections::HashMap;
 use std::env;
@@ -31,6 +31,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 /// The maximum number of concurrent requests, as in secrets-exec.
 const IN_FLIGHT: usize = 32;
 
+/// A client of Secrets Manager.
 struct Aws {
     address: SocketAddr,
     host: String,
@@ -75,6 +76,8 @@ fn main() -> Result<()> {
 }
 
 impl Aws {
+    /// Creates a client from AWS_REGION, the credentials in AWS's variables, and the root certificates in AWS_CA_BUNDLE. Looks up the host, and waits
+    /// for the answer.
     fn from_environment() -> Result<Self> {
         let region = env::var("AWS_REGION")?;
         let host = format!("secretsmanager.{region}.amazonaws.com");
@@ -109,7 +112,7 @@ impl Aws {
         })
     }
 
-    /// Reads entries from the queue over one connection until it is empty; returns their names and values.
+    /// Reads entries from the queue over one connection until the queue is empty. Returns their names and values.
     async fn read_from(&self, queue: &Mutex<Vec<String>>) -> Result<Vec<(String, String)>> {
         let tcp = TcpStream::connect(self.address).await?;
         tcp.set_nodelay(true)?;
@@ -130,6 +133,7 @@ impl Aws {
         }
     }
 
+    /// Reads the secret of an entry `NAME=SECRET:KEY`. Returns the name, and the value of the key as text.
     async fn read(&self, sender: &mut Sender, entry: &str) -> Result<(String, String)> {
         let (name, reference) = entry.split_once('=').ok_or("no reference")?;
         let (secret, key) = reference.rsplit_once(':').ok_or("no key")?;
@@ -149,6 +153,7 @@ impl Aws {
         }
     }
 
+    /// Returns the signed GetSecretValue request for a secret.
     fn request(&self, secret: &str) -> Result<http::Request<Full<Bytes>>> {
         let body = serde_json::to_vec(&serde_json::json!({ "SecretId": secret }))?;
         let headers = [
@@ -183,6 +188,7 @@ impl Aws {
     }
 }
 
+/// The part of AWS's answer that is used.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Answer {

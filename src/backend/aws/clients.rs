@@ -1,4 +1,7 @@
-//! Clients of AWS's services and configurations of the SDK's credential providers, all with the same connection pools.
+//! The clients of AWS's services, and the configurations of the SDK's credential providers. All of them share the same connections.
+//!
+//! The SDK's errors often hide the HTTP status or the failure of a request, although we decide by it. So each answer to the SDK passes through one of
+//! our functions first, which notes what the SDK would hide.
 
 use std::cell::OnceCell;
 use std::error::Error;
@@ -17,27 +20,30 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use super::config::Settings;
 use super::protocol::{
     ATTEMPT_TIMEOUT, Api, Client, READ_TIMEOUT, classify_sdk_error, error_response, find_endpoint,
+    not_sent,
 };
-use crate::model::answer::{FetchError, Refusal};
+use crate::model::answer::FetchError;
 use crate::model::reference::Region;
 use crate::net::connections::Connector;
-use crate::net::errors::{error_text, find_source};
+use crate::net::errors::find_source;
 use crate::net::http::{HttpClient, HttpTimeouts};
 use crate::net::proxy::ProxySettings;
 
-/// Makes the clients of one launch.
+/// Makes the clients for one launch.
 pub struct Clients {
     settings: Rc<Settings>,
     http: HttpClient,
-    /// The client of the instance metadata, whose token serves the region and the credentials.
+    /// The client of the instance metadata, which is shared because its token is good for both the region and the credentials.
     pub metadata: OnceCell<imds::Client>,
-    /// A client without proxies, for link-local endpoints.
+    /// A client that never uses a proxy, for link-local endpoints.
     direct: HttpClient,
 }
 
+/// The time limit for each step of opening a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
 
 impl Clients {
+    /// Creates the clients. They open connections when they send the first requests.
     pub fn new(settings: Rc<Settings>) -> Self {
         let connector = Connector::new(&settings.trust, &settings.proxy);
         let direct = Connector::new(&settings.trust, &ProxySettings::default());
@@ -54,23 +60,26 @@ impl Clients {
         }
     }
 
-    /// Starts opening `count` connections for later requests to a service.
+    /// Starts to open `count` connections for later requests to a service. Without an endpoint, this function does nothing, because the requests will
+    /// report the error.
     pub async fn preconnect(&self, api: Api, region: &Region, count: usize) {
         if let Ok(endpoint) = find_endpoint(&self.settings.endpoints, api, region).await {
             self.http.preconnect(&endpoint, count);
         }
     }
 
-    /// The configuration of the SDK's credential providers with link-local endpoints. `is_hidden` tells, by the URL and the status, the
-    /// responses whose status the SDK's error hides: [`response_status`] returns it.
+    /// Returns the configuration of the SDK's credential providers that have link-local endpoints.
+    ///
+    /// `is_hidden` gets the URL and the status of each response, and returns true if the SDK's error would hide the status. Such a response
+    /// becomes an error from which [`response_status`] gets the status.
     pub fn link_local(&self, is_hidden: fn(&str, u16) -> bool) -> ProviderConfig {
         let http = self.direct.for_sdk(move |url, answer| {
             let response = answer?;
-            match response.status().as_u16() {
-                status if !is_hidden(url, status) => Ok(response),
-                status @ 500.. => Err(ConnectorError::io(HiddenStatus(status).into())),
-                status => Err(ConnectorError::user(HiddenStatus(status).into())),
+            let status = response.status().as_u16();
+            if is_hidden(url, status) {
+                return Err(ConnectorError::user(HiddenStatus(status).into()));
             }
+            Ok(response)
         });
         ProviderConfig::without_region()
             .with_http_client(http)
@@ -80,7 +89,8 @@ impl Clients {
             .with_timeout_config(timeouts())
     }
 
-    /// The configuration of the SDK's provider of SSO's token. The failure of a refresh, which the provider hides, is put into `failure`.
+    /// Returns the configuration of the SDK's provider of SSO tokens. The provider hides a failed refresh of a token, so this failure is put into
+    /// `failure`.
     pub fn sso_oidc_config(&self, failure: &HiddenFailure) -> SdkConfig {
         let noted = Arc::clone(failure);
         let http = self.http.for_sdk(move |_, answer| {
@@ -109,49 +119,48 @@ impl Clients {
         config.build()
     }
 
-    /// Returns a client of a service, which signs nothing without credentials.
+    /// Returns a client of a service. Without credentials, it does not sign its requests.
     ///
     /// # Errors
-    /// When there is no endpoint: with FIPS and a configured endpoint, for example.
+    /// When there is no endpoint, for example because the user has set both FIPS and an endpoint.
     pub async fn client(
         &self,
         api: Api,
         region: &Region,
         credentials: Option<&Credentials>,
     ) -> Result<Client, FetchError> {
-        let endpoint = find_endpoint(&self.settings.endpoints, api, region).await;
-        let endpoint = endpoint
-            .map_err(|error| FetchError::Refused(Refusal::NotSent(error_text(&*error).into())))?;
         let endpoints = &self.settings.endpoints;
-        let (region, http) = (region.clone(), self.http.clone());
+        let endpoint = find_endpoint(endpoints, api, region).await;
         Ok(Client {
             api,
-            endpoint,
+            endpoint: endpoint.map_err(|error| not_sent(&*error))?,
             endpoint_setting: endpoints.setting(api).map(|(setting, _)| setting),
-            region,
+            region: region.clone(),
             credentials: credentials.cloned(),
-            http,
+            http: self.http.clone(),
         })
     }
 }
 
-/// The failure of a request of the SDK's whose result hides it.
+/// The failure of a request that the SDK made, and that its result hides.
 pub type HiddenFailure = Arc<OnceLock<FetchError>>;
 
+/// The HTTP status of a response that the SDK does not get to see.
 #[derive(Debug, thiserror::Error)]
-#[error("the endpoint answered with HTTP status {0}")]
+#[error("the credentials endpoint answered with HTTP status {0}")]
 struct HiddenStatus(u16);
 
-/// Returns the status of a response that [`Clients::link_local`] has read.
+/// Returns the status of a response that [`Clients::link_local`] has hidden from the SDK. Returns `None` for any other error.
 pub fn response_status(error: &(dyn Error + 'static)) -> Option<u16> {
     find_source(error).map(|HiddenStatus(status)| *status)
 }
 
-/// Returns a pinned version, so that an update of the SDK changes no behaviour by itself.
+/// Returns the version of the SDK's behaviour. It is pinned, so that an update of the SDK doesn't change the behaviour by itself.
 fn behavior() -> BehaviorVersion {
     BehaviorVersion::v2026_01_12()
 }
 
+/// Returns the time limits for the SDK's requests, which are the same as for our own.
 fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)

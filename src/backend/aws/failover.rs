@@ -1,4 +1,7 @@
-//! Failover: each request in its own region and, after an outage there, in the fallback regions.
+//! Failover: each request is sent in its own region and, after an outage there, in the fallback regions, one after the other.
+//!
+//! A denial or an absence is an answer, so no other region is asked after it. If every region fails, the message is about the secret's own
+//! region: what a fallback region says is only about the replica there.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +9,7 @@ use futures_util::future::{join, join_all};
 use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 
-use super::credentials::naming_credentials;
+use super::credentials::explain_refused_credentials;
 use super::session::Session;
 use super::{parameter_store, secrets_manager};
 use crate::backend::retry::{RetryBudget, over_regions};
@@ -14,9 +17,11 @@ use crate::model::answer::{Answers, Denial, Document, FetchError, FetchFailure, 
 use crate::model::reference::{Locator, Region, Role, Store};
 use crate::net::connections::in_flight;
 
-/// Answers complete locators, many at the same time, with the credentials of their roles.
+/// Sends the requests, which must all have a region, and returns one answer for each. Begins to open connections, finds the credentials, and then
+/// sends many requests at the same time. Each role is assumed once. With `-vv`, also asks STS who the caller is. If there are no credentials, nothing
+/// is sent, and each answer is the error of the search.
 pub async fn read_all(session: &mut Session, requests: Vec<Locator>) -> Answers {
-    let Some(region) = requests.first().and_then(|request| request.region.clone()) else {
+    let Some(first_region) = requests.first().and_then(|request| request.region.clone()) else {
         return Vec::new();
     };
     session.preconnect(&requests).await;
@@ -24,7 +29,8 @@ pub async fn read_all(session: &mut Session, requests: Vec<Locator>) -> Answers 
         return fail_all(requests, &error);
     }
     let (session, begun) = (&*session, Instant::now());
-    // A role that STS does not give in time holds up its own requests alone.
+    // Each role is assumed separately, so that a slow STS only holds up the requests with that role. If a role can't be assumed, [`read_batch`] gets
+    // the same error again, and it becomes the answer.
     let ready = FuturesUnordered::new();
     for (role, batches) in batches(requests) {
         ready.push(async move {
@@ -35,23 +41,21 @@ pub async fn read_all(session: &mut Session, requests: Vec<Locator>) -> Answers 
     let reading = ready
         .flatten()
         .map(|batch| read_batch(session, batch, begun));
-    let (answers, ()) = join(in_flight(reading), session.trace_identities(&region)).await;
+    let (answers, ()) = join(in_flight(reading), session.trace_identities(&first_region)).await;
     answers.into_iter().flatten().collect()
 }
 
+/// Returns the same error for each request.
 fn fail_all(requests: Vec<Locator>, error: &FetchError) -> Answers {
-    requests
-        .into_iter()
-        .map(|request| {
-            (
-                request.clone(),
-                Err(FetchFailure::new(request.region, error.clone())),
-            )
-        })
-        .collect()
+    let mut answers = Answers::new();
+    for request in requests {
+        let failure = FetchFailure::new(request.region.clone(), error.clone());
+        answers.push((request, Err(failure)));
+    }
+    answers
 }
 
-/// Groups requests by role: each secret alone, the parameters of a region in batches.
+/// Groups requests by their role. Within a role, each secret is a batch of its own, and the parameters of a region are divided into batches.
 fn batches(requests: Vec<Locator>) -> BTreeMap<Option<Role>, Vec<Vec<Locator>>> {
     let mut batches: BTreeMap<_, Vec<Vec<Locator>>> = BTreeMap::new();
     let mut parameters: BTreeMap<_, Vec<Locator>> = BTreeMap::new();
@@ -78,9 +82,11 @@ fn batches(requests: Vec<Locator>) -> BTreeMap<Option<Role>, Vec<Vec<Locator>>> 
     batches
 }
 
-/// Reads a batch from its region, and the requests that fail by an outage there from the fallback regions in turn.
+/// Sends the requests of a batch, which all have the same store, region and role. Requests that fail with an outage are sent again in the fallback
+/// regions, one after the other. Returns one answer for each request.
 ///
-/// The regions share the time since `begun`, the beginning of all requests, so that a later batch does not begin its shares anew.
+/// `begun` is the moment when the first of all batches began. The regions share the time from that moment to the deadline, so that a later batch
+/// doesn't get a longer share.
 async fn read_batch(session: &Session, batch: Vec<Locator>, begun: Instant) -> Answers {
     let Some(Locator {
         store,
@@ -115,15 +121,15 @@ async fn read_batch(session: &Session, batch: Vec<Locator>, begun: Instant) -> A
             .await;
         let found = match (&client, store) {
             (Err(error), _) => requests.iter().map(|_| Err(error.clone())).collect(),
-            // On the heap: each secret has a future of this function, which would have room for this one.
+            // This future is on the heap, because there is one future of this function for each secret, and each would otherwise include this one.
             (Ok(client), Store::ParameterStore) => {
-                Box::pin(parameter_store::get(client, &requests, &budget)).await
+                Box::pin(parameter_store::read_batch(client, &requests, &budget)).await
             }
             (Ok(client), Store::SecretsManager) => {
                 join_all(
                     requests
                         .iter()
-                        .map(|request| secrets_manager::get(client, request, &budget)),
+                        .map(|request| secrets_manager::get_secret(client, request, &budget)),
                 )
                 .await
             }
@@ -148,7 +154,7 @@ async fn read_batch(session: &Session, batch: Vec<Locator>, begun: Instant) -> A
                     unanswered.push((request, passed_over));
                 }
                 Err(error) => {
-                    // On the heap, too.
+                    // This future is on the heap for the same reason.
                     let error = Box::pin(with_identity(session, &request, region, error)).await;
                     answers.push((request, Err(failure(passed_over, region, error))));
                 }
@@ -156,12 +162,13 @@ async fn read_batch(session: &Session, batch: Vec<Locator>, begun: Instant) -> A
         }
         result
     };
-    // The answers have each failure.
+    // The answers already contain each failure.
     let _ = over_regions(&session.budget, begun, &regions, read_in).await;
     answers
 }
 
-/// Adds the caller's identity to a denial whose message does not name it, or the credentials to an error that refuses them.
+/// Adds the caller's identity to a denial whose message does not name the caller. This may send a request to STS. If AWS refused the credentials, the
+/// error says which ones these are and where they come from. Any other error is returned unchanged.
 async fn with_identity(
     session: &Session,
     request: &Locator,
@@ -181,11 +188,15 @@ async fn with_identity(
                 identity,
             }
         }
-        other => naming_credentials(other, session.credentials(request.role.as_ref()).await.ok()),
+        other => explain_refused_credentials(
+            other,
+            session.credentials(request.role.as_ref()).await.ok(),
+        ),
     }
 }
 
-/// Puts the outage of the secret's own region first: a denial or an absence in a fallback region proves nothing about the secret.
+/// Returns the failure of a request whose last region was `region`. If other regions were tried before, the main error is the outage in the first of
+/// them, which is the secret's own region. A denial or an absence in a fallback region does not prove anything about the secret.
 fn failure(passed_over: Vec<PassedOver>, region: &Region, error: FetchError) -> FetchFailure {
     let mut outages = passed_over
         .into_iter()

@@ -1,4 +1,5 @@
-//! The requests of `check --metadata`, which read no value: DescribeSecret, and DescribeParameters, which says whether parameters exist.
+//! The requests of `check --metadata`. They never read a value. DescribeSecret returns the versions of a secret, and DescribeParameters says
+//! whether parameters exist.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,50 +7,64 @@ use futures_util::{future, stream};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::credentials::naming_credentials;
+use super::credentials::explain_refused_credentials;
 use super::parameter_store::base_name;
 use super::protocol::{call, read_object, timestamp};
 use super::secrets_manager::describe_all;
 use super::session::Session;
 use crate::model::answer::{
-    Answer, Answers, Denial, DescribedSecret, Description, Document, FetchError, FetchFailure,
-    Missing, Outage, Refusal,
+    Answer, Answers, Denial, DescribedSecret, Document, FetchError, FetchFailure, Missing, Outage,
+    Refusal,
 };
 use crate::model::reference::{Locator, Store, Version};
 use crate::model::secret_value::SecretValue;
 use crate::net::connections::in_flight;
 
-/// Answers complete locators with documents without a value, and returns the descriptions of the secrets. A parameter that cannot be looked
-/// up has no answer.
+/// Asks AWS to describe the secrets and parameters of the requests, which must all have a region. Returns the answers, whose documents have no
+/// values, and the descriptions of the secrets. There is no answer for a secret or parameter that can't be described, such as one of AWS's own
+/// parameters.
+///
+/// With `-vv`, also asks STS who the caller is.
 pub async fn read_all(
     session: &mut Session,
     requests: Vec<Locator>,
 ) -> (Answers, Vec<DescribedSecret>) {
-    // An error is that of each request.
+    // If this fails, each request fails with the same error.
     let _ = session.find_credentials(&requests).await;
     let session = &*session;
-    let (secrets, others): (Vec<_>, Vec<_>) = requests
-        .into_iter()
-        .partition(|request| request.store == Store::SecretsManager);
-    let first = secrets
-        .iter()
-        .chain(&others)
-        .find_map(|request| request.region.clone());
-    let distinct = secrets.iter().map(|request| Locator {
-        version: Version::Current,
-        ..request.clone()
-    });
-    let distinct = BTreeSet::from_iter(distinct).into_iter().collect();
+    let first_region = requests.iter().find_map(|request| request.region.clone());
     let identities = async {
-        if let Some(region) = &first {
+        if let Some(region) = &first_region {
             session.trace_identities(region).await;
         }
     };
-    let describing = describe_all(session, distinct);
-    let (described, parameters, ()) =
-        future::join3(describing, parameters(session, others), identities).await;
-    let mut answers = Vec::new();
-    for request in secrets {
+    let (secrets, parameters): (Vec<_>, Vec<_>) = requests
+        .into_iter()
+        .partition(|request| request.store == Store::SecretsManager);
+
+    // One description has all versions of a secret.
+    let without_versions = secrets.iter().map(|request| Locator {
+        version: Version::Current,
+        ..request.clone()
+    });
+    let distinct = BTreeSet::from_iter(without_versions).into_iter().collect();
+    let (described, parameter_answers, ()) = future::join3(
+        describe_all(session, distinct),
+        describe_all_parameters(session, parameters),
+        identities,
+    )
+    .await;
+
+    let mut answers = secret_answers(secrets, &described);
+    answers.extend(parameter_answers);
+    explain_denials(session, &mut answers).await;
+    (answers, described)
+}
+
+/// Returns the answers for requests for secrets that have been described.
+fn secret_answers(requests: Vec<Locator>, described: &[DescribedSecret]) -> Answers {
+    let mut answers = Answers::new();
+    for request in requests {
         let is_about = |secret: &&DescribedSecret| {
             (&secret.id, Some(&secret.region), &secret.role)
                 == (&request.id, request.region.as_ref(), &request.role)
@@ -57,68 +72,60 @@ pub async fn read_all(
         let found = described
             .iter()
             .find(is_about)
-            .and_then(|secret| document(secret, &request.version));
+            .and_then(|secret| answer_from_description(secret, &request.version));
         answers.extend(found.map(|answer| (request, answer)));
     }
-    answers.extend(parameters);
-    for (request, answer) in &mut answers {
+    answers
+}
+
+/// Says in the answers where credentials come from that AWS refused. A denial is about describing here, so its help must name that permission.
+async fn explain_denials(session: &Session, answers: &mut Answers) {
+    for (request, answer) in answers {
         let Err(failure) = answer else { continue };
         let credentials = session.credentials(request.role.as_ref()).await.ok();
-        failure.error = naming_credentials(failure.error.clone(), credentials);
+        failure.error = explain_refused_credentials(failure.error.clone(), credentials);
         if let FetchError::Denied { cause, .. } = &mut failure.error
             && matches!(cause, Denial::Policy | Denial::PolicyOrMissing)
         {
             *cause = Denial::Metadata;
         }
     }
-    (answers, described)
 }
 
-/// Returns the answer for a version of a described secret; none for a version id that is not listed: DescribeSecret lists the versions with a
-/// staging label, and a launch reads the others, too.
-fn document(
-    DescribedSecret {
-        region,
-        description,
-        ..
-    }: &DescribedSecret,
-    version: &Version,
-) -> Option<Answer> {
-    let fail = |error| Some(Err(FetchFailure::new(Some(region.clone()), error)));
-    let Description {
-        deleted, versions, ..
-    } = match description {
+/// Returns the answer for a version of a secret that has been described. Returns `None` for a version id that is not in the description, because a
+/// launch might read it: DescribeSecret lists only the versions with a staging label.
+fn answer_from_description(secret: &DescribedSecret, version: &Version) -> Option<Answer> {
+    let region = Some(secret.region.clone());
+    let fail = |error| Some(Err(FetchFailure::new(region.clone(), error)));
+    let description = match &secret.description {
         Ok(description) => description,
         Err(error) => return fail(error.clone()),
     };
-    if deleted.is_some() {
+    if description.deleted.is_some() {
         return fail(FetchError::Refused(Refusal::MarkedForDeletion));
     }
-    match versions
-        .iter()
-        .find(|(id, stages)| version.is_answered_by(Some(id), stages))
-    {
-        Some((id, stages)) => {
-            let (version_id, stages, region) =
-                (Some(id.clone()), stages.clone(), Some(region.clone()));
-            Some(Ok(Document {
-                version_id,
-                stages,
-                region,
-                ..Document::new(SecretValue::default())
-            }))
-        }
+    let mut versions = description.versions.iter();
+    match versions.find(|(id, stages)| version.is_answered_by(Some(id), stages)) {
+        Some((id, stages)) => Some(Ok(Document {
+            version_id: Some(id.clone()),
+            stages: stages.clone(),
+            region,
+            ..Document::new(SecretValue::default())
+        })),
         None if matches!(version, Version::Id(_)) => None,
         None => fail(FetchError::not_found(Missing::Version)),
     }
 }
 
-/// True unless DescribeParameters does not know the parameter: one of AWS's own, and one of another account, which an ARN may name.
+/// True if DescribeParameters can find the parameter. It finds neither AWS's own parameters nor those of another account, which an ARN may name.
 pub fn is_described(request: &Locator) -> bool {
     request.id.arn().is_none() && !base_name(request.id.name()).starts_with("aws/")
 }
 
-/// The most names in a filter, and the most parameters on a page.
+/// The service and the operation, as in the header `x-amz-target`.
+const DESCRIBE_PARAMETERS: &str = "AmazonSSM.DescribeParameters";
+
+/// The maximum number of names in a filter, and of parameters on a page.
 const MOST: usize = 50;
 
 /// A response of DescribeParameters.
@@ -137,26 +144,23 @@ struct ParameterMetadata {
     last_modified_date: Option<Value>,
 }
 
-/// Answers complete locators, parameters by fifty and each path by itself; those that are not described have no answer.
-async fn parameters(session: &Session, mut requests: Vec<Locator>) -> Answers {
+/// Returns the answers for parameters and paths. Up to fifty parameters are one request, and each path is a request of its own. There is no answer
+/// for parameters that DescribeParameters cannot find ([`is_described`]).
+async fn describe_all_parameters(session: &Session, mut requests: Vec<Locator>) -> Answers {
     requests.retain(is_described);
-    let mut batches: BTreeMap<_, Vec<Locator>> = BTreeMap::new();
+    let mut groups: BTreeMap<_, Vec<Locator>> = BTreeMap::new();
     for request in requests {
         let path = request.is_path().then(|| request.id.clone());
-        batches
-            .entry((request.region.clone(), request.role.clone(), path))
-            .or_default()
-            .push(request);
+        let key = (request.region.clone(), request.role.clone(), path);
+        groups.entry(key).or_default().push(request);
     }
-    let batches = batches.into_values().flat_map(|batch| {
-        batch
-            .chunks(MOST)
-            .map(<[Locator]>::to_vec)
-            .collect::<Vec<_>>()
-    });
-    let describing = batches.map(async |batch| {
+    let mut batches = Vec::new();
+    for group in groups.into_values() {
+        batches.extend(group.chunks(MOST).map(<[Locator]>::to_vec));
+    }
+    let describing = batches.into_iter().map(async |batch| {
         let described = describe_parameters(session, &batch).await;
-        answers(batch, &described)
+        answers_from_descriptions(batch, &described)
     });
     in_flight(stream::iter(describing))
         .await
@@ -165,41 +169,47 @@ async fn parameters(session: &Session, mut requests: Vec<Locator>) -> Answers {
         .collect()
 }
 
-/// Returns the answers for a batch of which these parameters exist. One that a path is asked for is below it.
-fn answers(batch: Vec<Locator>, described: &Result<Vec<ParameterMetadata>, FetchError>) -> Answers {
-    let mut answers = Vec::new();
+/// Returns an answer for each parameter or path in a batch. `described` has the descriptions of the parameters in the batch that exist or, if the
+/// batch is a path, of parameters below that path. It may also be the error of the request, which is then the answer for the whole batch.
+fn answers_from_descriptions(
+    batch: Vec<Locator>,
+    described: &Result<Vec<ParameterMetadata>, FetchError>,
+) -> Answers {
+    let mut answers = Answers::new();
     for request in batch {
-        let fail = |error| FetchFailure::new(request.region.clone(), error);
-        let answer = described
-            .as_ref()
-            .map_err(|error| fail(error.clone()))
-            .and_then(|described| {
-                let is_requested = |parameter: &&ParameterMetadata| {
-                    request.is_path() || base_name(&parameter.name) == base_name(request.id.name())
-                };
-                let found = described.iter().find(is_requested);
-                let found = found.ok_or_else(|| fail(FetchError::not_found(Missing::Secret)))?;
-                let empty = Document {
-                    region: request.region.clone(),
-                    ..Document::new(SecretValue::default())
-                };
-                // Neither a path nor another version is described.
-                if request.is_path() || request.version != Version::Current {
-                    return Ok(empty);
-                }
-                let version_id = found.version.map(|version| version.to_string());
-                Ok(Document {
-                    version_id,
-                    created: found.last_modified_date.as_ref().and_then(timestamp),
-                    ..empty
-                })
-            });
+        let found = match described {
+            Ok(described) => document_without_value(&request, described)
+                .ok_or_else(|| FetchError::not_found(Missing::Secret)),
+            Err(error) => Err(error.clone()),
+        };
+        let answer = found.map_err(|error| FetchFailure::new(request.region.clone(), error));
         answers.push((request, answer));
     }
     answers
 }
 
-/// Describes the parameters of a batch that exist; of a path those on the first page with any.
+/// Returns a document without a value for a parameter or a path. Returns `None` if there is no description of the parameter, or of any parameter
+/// below the path.
+fn document_without_value(request: &Locator, described: &[ParameterMetadata]) -> Option<Document> {
+    let name = base_name(request.id.name());
+    let found = described
+        .iter()
+        .find(|parameter| request.is_path() || base_name(&parameter.name) == name)?;
+    let mut document = Document::new(SecretValue::default());
+    document.region.clone_from(&request.region);
+    // A description is about the newest version, so it doesn't apply to a path or to another version.
+    if !request.is_path() && request.version == Version::Current {
+        document.version_id = found.version.map(|version| version.to_string());
+        document.created = found.last_modified_date.as_ref().and_then(timestamp);
+    }
+    Some(document)
+}
+
+/// Returns the descriptions of the parameters in a batch that exist. If the batch is a path, returns the descriptions on the first page that has any,
+/// because one parameter is enough to know that the path exists.
+///
+/// # Errors
+/// The failure of the first request that fails, or the error of the role that couldn't be assumed.
 async fn describe_parameters(
     session: &Session,
     batch: &[Locator],
@@ -218,11 +228,8 @@ async fn describe_parameters(
         .iter()
         .map(|request| session.budget.progress().awaits(request.to_string()))
         .collect();
-    let credentials = session.credentials(role.as_ref()).await?;
-    let client = &session
-        .clients
-        .client((*store).into(), region, Some(credentials))
-        .await?;
+    let (api, role) = ((*store).into(), role.as_ref());
+    let client = &session.client(api, region, role).await?;
     let names: Vec<_> = batch.iter().map(|request| request.id.name()).collect();
     let path = match id.name().trim_end_matches('/') {
         "" => "/",
@@ -234,25 +241,18 @@ async fn describe_parameters(
     };
     let mut input = json!({ "ParameterFilters": [filter], "MaxResults": MOST });
     let read = |body: &[u8]| {
-        read_object(body).ok_or_else(|| Outage::malformed("an answer that cannot be read").into())
+        read_object(body).ok_or_else(|| Outage::malformed("a response that cannot be read").into())
     };
-    let (subject, mut found) = (names.join(", "), Vec::new());
+    let (about, mut found) = (names.join(", "), Vec::new());
     loop {
-        let page = call(
-            client,
-            "AmazonSSM.DescribeParameters",
-            &subject,
-            &input,
-            &session.budget,
-            read,
-        )
-        .await?;
+        let budget = &session.budget;
+        let page = call(client, DESCRIBE_PARAMETERS, &about, &input, budget, read).await?;
         let MetadataPage {
             parameters,
             next_token,
         } = page;
         found.extend(parameters);
-        // A page may be empty although others follow.
+        // A page may be empty although more pages follow.
         match next_token.filter(|token| !token.is_empty() && found.len() < batch.len()) {
             Some(token) => input["NextToken"] = token.into(),
             None => return Ok(found),

@@ -1,4 +1,14 @@
-//! The backend that reads from AWS: each distinct request once, in its region and with its role, many at the same time.
+//! The backend that reads from AWS. Each distinct request is sent once, in its region and with its role, and many are sent at the same time.
+//!
+//! ```text
+//! locators ─▶ requests_for ─▶ requests ─▶ failover ─┬─▶ secrets_manager ─┬─▶ answers ─▶ distribute ─▶ one answer
+//!             fills in the    each        regions   └─▶ parameter_store ─┘             copies them    for each locator
+//!             region and      distinct    in turn
+//!             the role        one once
+//! ```
+//!
+//! `config` reads AWS's variables and configuration files. `credentials` finds the credentials, and `session` keeps these, the assumed roles and
+//! the region for all requests of a launch. `protocol` signs and sends a request, and knows what AWS's errors mean.
 
 mod clients;
 mod config;
@@ -35,10 +45,10 @@ use crate::time::Deadline;
 use credentials::{MfaCodes, caller_variables};
 use session::Session;
 
-/// Returns the settings of the options and of the variables that the AWS CLI reads as well.
+/// Merges the options with the variables that the AWS CLI reads, too. Doesn't read the configuration files.
 ///
 /// # Errors
-/// Every variable with an invalid value.
+/// One error for each variable with an invalid value.
 pub fn read_settings(
     options: &AwsOptions,
     inherited: &Inherited,
@@ -46,18 +56,18 @@ pub fn read_settings(
     Settings::new(options, inherited, caller_variables())
 }
 
-/// The client of Secrets Manager and Parameter Store.
+/// The client of Secrets Manager and Parameter Store for one launch.
 pub struct Aws {
     settings: Settings,
     purpose: Purpose,
     deadline: Deadline,
-    /// `None` before the first fetch.
+    /// The region, credentials and roles. It is `None` before the first fetch.
     session: Option<Session>,
     mfa_codes: MfaCodes,
 }
 
 impl Aws {
-    /// Opens no file or connection before the first fetch.
+    /// Creates a client. It opens its first file or connection when something is fetched.
     pub fn new(settings: Settings, purpose: Purpose, deadline: Deadline) -> Self {
         Self {
             settings,
@@ -68,10 +78,12 @@ impl Aws {
         }
     }
 
-    /// Returns one answer for each of `wanted`, of requests that give up after `limit`. A question to the user comes before.
+    /// Returns one answer for each locator in `wanted`. The first call reads AWS's configuration files, and may ask the user for an MFA code.
+    ///
+    /// `limit` is a time limit for the requests, in addition to the deadline. The time that the user takes to answer is not included.
     ///
     /// # Errors
-    /// When AWS's configuration files or the profile are invalid.
+    /// When AWS's configuration files, the profile or a region are invalid. A failed request is an answer.
     pub async fn fetch(
         &mut self,
         wanted: &BTreeSet<&Locator>,
@@ -80,36 +92,39 @@ impl Aws {
         let deadline = self.deadline.clone();
         let session = self.session()?;
         session.settings.check_regions(wanted)?;
-        Ok(deadline.limited(limit, read(session, wanted)).await)
+        Ok(deadline.limited(limit, read_all(session, wanted)).await)
     }
 
-    /// Forgets every failure, so that the next fetch begins anew. Credentials that were found are kept until they expire: an MFA code can be
-    /// used once.
-    pub fn forget(&mut self) {
+    /// Forgets every failure, so that the next fetch tries everything again. Credentials stay until they expire, because they may have needed an
+    /// MFA code, which can be used only once.
+    pub fn forget_failures(&mut self) {
         match &mut self.session {
             Some(session) if session.has_credentials() => session.forget_failures(),
-            // The configuration files, too, may have changed.
+            // The configuration files may have changed, too.
             _ => self.session = None,
         }
     }
 
-    /// The settings of the options and variables.
+    /// Returns the settings from the options and the variables, without those of the profile.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// Describes each secret of `wanted` once, in the region that it was read from, or else in its own.
+    /// Describes each secret once, and returns the descriptions. A description whose request failed is an error in the list.
+    ///
+    /// `wanted` has the region that each secret was read from. For a secret without this region, the region of its locator or the default region is
+    /// asked.
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
-    pub async fn describe(
+    pub async fn describe_secrets(
         &mut self,
         wanted: Vec<(&Locator, Option<Region>)>,
     ) -> Result<Vec<DescribedSecret>, Problem> {
         let session = self.session()?;
         let mut requests = BTreeSet::new();
         for (locator, region) in wanted {
-            // A secret without any region has no answer that could be described.
+            // A secret without any region was not read either, and the report already says why.
             if let Ok(request) = session.request_for(locator).await {
                 requests.insert(Locator {
                     region: region.or(request.region),
@@ -119,12 +134,12 @@ impl Aws {
             }
         }
         let requests = Vec::from_iter(requests);
-        // An error is that of each description.
+        // If this fails, each description fails with the same error.
         let _ = session.find_credentials(&requests).await;
         Ok(secrets_manager::describe_all(session, requests).await)
     }
 
-    /// Returns answers without a value for `wanted`, and the descriptions of the secrets, by requests that read no value.
+    /// Returns answers without values for the locators in `wanted`, and the descriptions of the secrets. No request reads a value.
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
@@ -138,10 +153,14 @@ impl Aws {
         let (answered, secrets) =
             metadata::read_all(session, requests.keys().cloned().collect()).await;
         answers.extend(distribute(&requests, answered));
-        add_place(session, &mut answers);
+        add_advice(session, &mut answers);
         Ok((answers, secrets))
     }
 
+    /// Returns the session. The first call opens it: it reads AWS's configuration files, and may ask the user for an MFA code.
+    ///
+    /// # Errors
+    /// The same as those of [`Session::open`].
     fn session(&mut self) -> Result<&mut Session, Problem> {
         Ok(match &mut self.session {
             Some(session) => session,
@@ -157,17 +176,17 @@ impl Aws {
         })
     }
 
-    /// The identity that AWS has answered; `None` before the first fetch.
+    /// Returns the identity with which AWS was asked. Returns `None` without credentials. This does not send a request.
     pub fn caller(&self) -> Option<Caller> {
         self.session.as_ref()?.caller()
     }
 }
 
-/// The requests, which are complete locators, each with the locators that it answers: a locator with and one without the default region
-/// can be one request.
+/// The distinct requests, each with the locators that it answers. A request is a locator with a region. A locator that names the default region and
+/// a locator without a region become one request.
 pub type Requests<'a> = BTreeMap<Locator, Vec<&'a Locator>>;
 
-/// Copies the answer of each request to each of its locators.
+/// Gives each locator a copy of its request's answer.
 pub fn distribute(requests: &Requests<'_>, answered: Answers) -> Answers {
     let mut answers = Vec::new();
     for (request, answer) in answered {
@@ -179,15 +198,16 @@ pub fn distribute(requests: &Requests<'_>, answered: Answers) -> Answers {
     answers
 }
 
-async fn read(session: &mut Session, wanted: &BTreeSet<&Locator>) -> Answers {
+/// Sends the requests for the locators, and returns one answer for each locator.
+async fn read_all(session: &mut Session, wanted: &BTreeSet<&Locator>) -> Answers {
     let (requests, mut answers) = requests_for(session, wanted).await;
     let answered = failover::read_all(session, requests.keys().cloned().collect()).await;
     answers.extend(distribute(&requests, answered));
-    add_place(session, &mut answers);
+    add_advice(session, &mut answers);
     answers
 }
 
-/// Returns the distinct requests, and the answers of the locators without a region.
+/// Returns the distinct requests, and a failure for each locator whose region is unknown. This may ask the instance metadata for the region.
 async fn requests_for<'a>(
     session: &mut Session,
     wanted: &BTreeSet<&'a Locator>,
@@ -196,21 +216,23 @@ async fn requests_for<'a>(
     for locator in wanted.iter().copied() {
         match session.request_for(locator).await {
             Ok(request) => requests.entry(request).or_default().push(locator),
-            Err(error) => answers.push((
-                locator.clone(),
-                Err(FetchFailure::new(locator.region.clone(), error)),
-            )),
+            Err(error) => {
+                let failure = FetchFailure::new(locator.region.clone(), error);
+                answers.push((locator.clone(), Err(failure)));
+            }
         }
     }
     (requests, answers)
 }
 
-/// Adds to failures where their region and account come from, and the remedies of a developer's machine.
-fn add_place(session: &Session, answers: &mut Answers) {
+/// Adds to each failure where the default region and the account come from, and the advice to choose a profile.
+fn add_advice(session: &Session, answers: &mut Answers) {
     for (locator, answer) in answers {
         if let Err(failure) = answer {
-            failure.place = session.place(locator);
-            failure.remedies.clone_from(&session.settings.remedies);
+            failure.default_region_and_account = session.default_region_and_account(locator);
+            failure
+                .profile_advice
+                .clone_from(&session.settings.profile_advice);
         }
     }
 }

@@ -1,5 +1,8 @@
-//! SSM Parameter Store, with decryption: GetParameters, up to ten parameters in one request, and GetParametersByPath for all parameters
-//! below a path, page by page. A name may have a leading slash or none, or be an ARN.
+//! SSM Parameter Store. GetParameters reads up to ten parameters in one request, and GetParametersByPath reads all parameters below a path, page
+//! by page. Both decrypt the values.
+//!
+//! An answer may spell a name differently from the request: with or without the leading slash, or as an ARN. Each parameter of an
+//! answer is checked against its request before its value is used: the name, the account, the region and the version.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,13 +15,16 @@ use crate::model::answer::{Document, FetchError, Missing, Outage, Refusal};
 use crate::model::reference::{Arn, Locator, Region, SecretId, Version};
 use crate::model::secret_value::SecretValue;
 
-/// The limit of GetParameters.
+const GET_PARAMETERS: &str = "AmazonSSM.GetParameters";
+const GET_BY_PATH: &str = "AmazonSSM.GetParametersByPath";
+
+/// The maximum number of parameters in a GetParameters request.
 pub const MAX_BATCH: usize = 10;
 
-/// Splits requests of one region and role into batches: parameters by ten, and each path by itself.
+/// Divides requests with the same region and role into batches. A batch has up to ten parameters, or one path.
 ///
-/// A batch has each parameter once; a second version of a parameter is a batch by itself. A response may spell a name in another way, so
-/// that two versions would be indistinguishable.
+/// A batch does not contain two versions of a parameter, because both have the same name in the answer. The second version becomes a batch of its
+/// own.
 pub fn batches(requests: Vec<Locator>) -> Vec<Vec<Locator>> {
     let mut seen = BTreeSet::new();
     let is_first = |request: &Locator| {
@@ -32,12 +38,12 @@ pub fn batches(requests: Vec<Locator>) -> Vec<Vec<Locator>> {
         .collect()
 }
 
-/// Reads a batch, or a path by itself, in the client's region; returns one result for each request, in their order.
+/// Reads a batch of parameters or a path in the client's region. Returns one result for each request, in the same order.
 ///
-/// AWS denies a whole batch if one of its parameters is denied, and rejects it for one invalid name; an emulator may also answer that
-/// one does not exist. Each parameter of such a batch is then requested alone, one after the other: a batch has one request in flight, so
-/// that the limit on all of them holds.
-pub async fn get(
+/// AWS denies a whole batch if it denies one of the parameters, and it rejects a whole batch for one invalid name. An emulator may also answer
+/// that one of them does not exist. The parameters of such a batch are then requested one by one, so that each gets its own result. They are not
+/// requested at the same time, so that the limit on all requests in flight is kept.
+pub async fn read_batch(
     client: &Client,
     batch: &[Locator],
     budget: &RetryBudget,
@@ -45,9 +51,9 @@ pub async fn get(
     if let [path] = batch
         && path.is_path()
     {
-        return vec![get_below(client, path, budget).await];
+        return vec![read_path(client, path, budget).await];
     }
-    match get_together(client, batch, budget).await {
+    match read_together(client, batch, budget).await {
         Err(
             FetchError::Denied { .. }
             | FetchError::NotFound { .. }
@@ -56,7 +62,7 @@ pub async fn get(
             let mut results = Vec::new();
             for request in batch.chunks(1) {
                 results.extend(
-                    get_together(client, request, budget)
+                    read_together(client, request, budget)
                         .await
                         .unwrap_or_else(|error| vec![Err(error)]),
                 );
@@ -68,8 +74,11 @@ pub async fn get(
     }
 }
 
-/// Returns one result for each of `requests`, in their order.
-async fn get_together(
+/// Reads parameters in one request. Returns one result for each of `requests`, in the same order.
+///
+/// # Errors
+/// When the whole request fails.
+async fn read_together(
     client: &Client,
     requests: &[Locator],
     budget: &RetryBudget,
@@ -84,24 +93,16 @@ async fn get_together(
         .map(|request| request.id.to_string())
         .collect();
     let read = |body: &[u8]| read_parameters(body, requests, &client.region);
-    call(
-        client,
-        "AmazonSSM.GetParameters",
-        ids.join(", "),
-        &input,
-        budget,
-        read,
-    )
-    .await
+    call(client, GET_PARAMETERS, ids.join(", "), &input, budget, read).await
 }
 
-/// The limit of GetParametersByPath.
+/// The maximum number of parameters on a page of GetParametersByPath.
 const MAX_PAGE: u64 = 10;
 
-/// The most parameters below a path, and the most bytes in all their values.
-const MOST: (usize, usize) = (10_000, 64 << 20);
+/// The maximum number of parameters below a path.
+const MAX_BELOW_PATH: usize = 10_000;
 
-/// A response of GetParametersByPath, which is one page of the parameters.
+/// A response of GetParametersByPath, which is one page of parameters.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Page {
@@ -109,31 +110,29 @@ struct Page {
     next_token: Option<String>,
 }
 
-/// The parameters of a page, each with the rest of its name, and the token of the next page.
+/// The parameters of a page, each with the part of its name that follows the path, and the token for the next page, which the last page doesn't have.
 type PageContents = (Vec<(String, Document)>, Option<String>);
 
-/// Reads every parameter below the path of `request` in the client's region.
+/// Reads every parameter below the path of `request` in the client's region, page by page, and returns one document that has all of them. A page may
+/// be empty although more pages follow.
 ///
-/// A page may be empty although others follow. Only the last page has no token.
-pub async fn get_below(
+/// # Errors
+/// When a page cannot be read, when there are no parameters below the path, or when there are too many.
+async fn read_path(
     client: &Client,
     request: &Locator,
     budget: &RetryBudget,
 ) -> Result<Document, FetchError> {
     let mut found = BTreeMap::new();
     let mut token: Option<String> = None;
-    let mut read = (0, 0);
     loop {
-        let (parameters, next_token) = get_page(client, request, token.as_deref(), budget).await?;
-        for (name, document) in parameters {
-            read = (read.0 + 1, read.1 + document.body.expose().len());
-            found.insert(name, document);
-        }
-        if read.0 > MOST.0 || read.1 > MOST.1 {
-            let path = path(&request.id);
-            let why = format!(
-                "the path {path:?} has more than 10,000 parameters, or more than 64 MiB in them: use a longer path"
-            );
+        let (parameters, next_token) =
+            request_page(client, request, token.as_deref(), budget).await?;
+        found.extend(parameters);
+        if found.len() > MAX_BELOW_PATH {
+            let path = requested_path(&request.id);
+            let why =
+                format!("the path {path:?} has more than 10,000 parameters: use a longer path");
             return Err(Refusal::NotSent(why.into()).into());
         }
         if next_token.is_none() {
@@ -152,43 +151,39 @@ pub async fn get_below(
     })
 }
 
-async fn get_page(
+/// Requests one page of the parameters below the path of `request`: the page for `token` or, without a token, the first page.
+///
+/// # Errors
+/// The meaning of AWS's error, the error of [`parse_page`], or the last outage at the end of the budget.
+async fn request_page(
     client: &Client,
     request: &Locator,
     token: Option<&str>,
     budget: &RetryBudget,
 ) -> Result<PageContents, FetchError> {
-    let path = path(&request.id);
+    let path = requested_path(&request.id);
     let mut input =
         json!({ "Path": path, "Recursive": true, "WithDecryption": true, "MaxResults": MAX_PAGE });
     if let Some(token) = token {
         input["NextToken"] = token.into();
     }
-    let read = |body: &[u8]| read_page(body, request, &client.region);
-    call(
-        client,
-        "AmazonSSM.GetParametersByPath",
-        path,
-        &input,
-        budget,
-        read,
-    )
-    .await
+    let read = |body: &[u8]| parse_page(body, request, &client.region);
+    call(client, GET_BY_PATH, path, &input, budget, read).await
 }
 
-/// Reads the body of a response to a request for the parameters below a path.
+/// Parses the body of a response to a request for the parameters below a path.
 ///
 /// # Errors
-/// [`OutageKind::MalformedResponse`](crate::model::answer::OutageKind) for a body that is no such response, or has a parameter of another
-/// path, region or account; a refusal for a parameter without a value.
-pub fn read_page(
+/// [`OutageKind::MalformedResponse`](crate::model::answer::OutageKind) for a body in another form, or with a parameter of another path, region or
+/// account. A refusal for a parameter without a value.
+pub fn parse_page(
     body: &[u8],
     request: &Locator,
     region: &Region,
 ) -> Result<PageContents, FetchError> {
     let page: Page = read_object(body)
-        .ok_or_else(|| Outage::malformed("an answer that is not a list of parameters"))?;
-    let path = path(&request.id);
+        .ok_or_else(|| Outage::malformed("a response that is not a list of parameters"))?;
+    let path = requested_path(&request.id);
     let mut parameters = Vec::new();
     for parameter in page.parameters {
         let rest = parameter
@@ -197,7 +192,7 @@ pub fn read_page(
             .and_then(|name| base_name(name).strip_prefix(base_name(&path)));
         let Some(rest) = rest.filter(|rest| !rest.is_empty()).map(str::to_owned) else {
             return Err(Outage::malformed(
-                "an answer with a parameter of another path, region or account",
+                "a response with a parameter of another path, region or account",
             )
             .into());
         };
@@ -210,8 +205,9 @@ pub fn read_page(
     ))
 }
 
-/// The path with a slash at both ends. AWS authorizes it as it is written, and most policies name `parameter/PATH/*`.
-fn path(id: &SecretId) -> String {
+/// Returns the path as the request names it. AWS authorizes a path exactly as it is written, and most policies name `parameter/PATH/*`, so the path
+/// from an ARN gets a slash at its beginning.
+fn requested_path(id: &SecretId) -> String {
     match id {
         SecretId::Name(name) => name.clone(),
         SecretId::Arn(_) => format!("/{}", id.name()),
@@ -223,7 +219,7 @@ fn path(id: &SecretId) -> String {
 #[serde(rename_all = "PascalCase")]
 struct GetParametersResponse {
     parameters: Option<Vec<Parameter>>,
-    /// The names, as requested, of parameters and versions that do not exist.
+    /// The names of parameters and versions that do not exist, as the request spelled them.
     invalid_parameters: Option<Vec<String>>,
 }
 
@@ -238,10 +234,11 @@ struct Parameter {
     last_modified_date: Option<Value>,
 }
 
-/// Reads the body of a response to a request for parameters; returns one result for each of `requests`, in their order.
+/// Parses the body of a response to a request for parameters. Returns one result for each of `requests`, in the same order.
 ///
 /// # Errors
-/// [`OutageKind::MalformedResponse`](crate::model::answer::OutageKind) for a body that is no such response, or without one of them.
+/// [`OutageKind::MalformedResponse`](crate::model::answer::OutageKind) for a body in another form, or for one that leaves out any of the requested
+/// parameters.
 pub fn read_parameters(
     body: &[u8],
     requests: &[Locator],
@@ -253,11 +250,13 @@ pub fn read_parameters(
             .map(|request| response.take(request, region))
             .collect()
     });
-    results.ok_or_else(|| Outage::malformed("an answer without one of the parameters").into())
+    results
+        .ok_or_else(|| Outage::malformed("a response that does not contain all parameters").into())
 }
 
 impl GetParametersResponse {
-    /// Removes the requested parameter and returns it as a document, or an absence if its name is invalid; `None` if it has neither.
+    /// Removes the requested parameter from the response, and returns its document. Returns an absence if the response lists the name as invalid, and
+    /// `None` if the response says nothing about the parameter.
     fn take(&mut self, request: &Locator, region: &Region) -> Option<Result<Document, FetchError>> {
         let parameters = self.parameters.get_or_insert_default();
         if let Some(at) = parameters
@@ -292,42 +291,42 @@ impl GetParametersResponse {
 }
 
 impl Parameter {
-    /// False if the parameter has an ARN with another partition, region or account than that of the request.
+    /// False if the request has an ARN and the parameter has an ARN with another partition, region or account.
     fn agrees_with_arn(&self, requested: &SecretId, region: &Region) -> bool {
         let SecretId::Arn(requested) = requested.in_region(region) else {
             return true;
         };
         let texts = [&self.name, &self.arn].into_iter().flatten();
         let mut arns = texts.filter_map(|text| Arn::parse(text));
-        arns.all(|arn| arn.resource_beside(&requested).is_some())
+        arns.all(|arn| arn.resource_next_to(&requested).is_some())
     }
 
+    /// Returns the name, or the ARN if the response leaves out the name. Returns `None` if the response leaves out both.
     fn name(&self) -> Option<&str> {
         self.name.as_deref().or(self.arn.as_deref())
     }
 
+    /// True if a request is about this parameter and about this version of it.
     fn is_requested(&self, request: &Locator, region: &Region) -> bool {
         self.is_named(&request.id)
             && self.agrees_with_arn(&request.id, region)
             && self.has_version(&request.version)
     }
 
-    /// True if its name or its ARN is that of `id`.
+    /// True if the parameter's name or ARN names the parameter `id`, in any spelling.
     fn is_named(&self, id: &SecretId) -> bool {
-        let requested = base_name(id.name());
         // A secret that is read through Parameter Store may be returned with its own name.
-        let secret = referenced_secret(requested)
-            .map(str::to_owned)
-            .map(SecretId::Name);
+        let secret = referenced_secret(id.name()).map(|secret| SecretId::Name(secret.to_owned()));
         let is_named = |name: &String| {
-            let is_secret =
-                |id: &SecretId| id.is_answered_by(Some(name), Arn::parse(name).as_ref());
-            base_name(name) == requested || secret.as_ref().is_some_and(is_secret)
+            base_name(name) == base_name(id.name())
+                || secret.as_ref().is_some_and(|secret| {
+                    secret.is_answered_by(Some(name), Arn::parse(name).as_ref())
+                })
         };
         [&self.name, &self.arn].into_iter().flatten().any(is_named)
     }
 
-    /// True unless another version number is requested.
+    /// True unless the request has a version number, and this is another version.
     fn has_version(&self, version: &Version) -> bool {
         version.id().is_none_or(|number| {
             number
@@ -336,10 +335,10 @@ impl Parameter {
         })
     }
 
-    /// Converts the parameter into a document. A response has no labels, so the document gets the requested one.
+    /// Converts the parameter into a document. A response doesn't have the labels of a parameter, so the document gets the requested label.
     ///
     /// # Errors
-    /// [`Refusal::NoValue`].
+    /// [`Refusal::NoValue`], if the response leaves out the value.
     fn into_document(self, version: &Version, region: &Region) -> Result<Document, FetchError> {
         let value = self.value.ok_or(FetchError::Refused(Refusal::NoValue))?;
         Ok(Document {
@@ -352,9 +351,9 @@ impl Parameter {
     }
 }
 
-/// Returns the part that all forms of a parameter's name share.
+/// Returns the part of a parameter's name that is the same in all spellings: without the beginning of an ARN, and without leading slashes.
 pub fn base_name(name: &str) -> &str {
-    let name = if Arn::is_meant(name) {
+    let name = if Arn::has_prefix(name) {
         name.split_once(":parameter/")
             .map_or(name, |(_, name)| name)
     } else {
@@ -363,7 +362,7 @@ pub fn base_name(name: &str) -> &str {
     name.trim_start_matches('/')
 }
 
-/// Returns the secret that Parameter Store reads for a parameter, both by name.
+/// Returns the name of the secret that Parameter Store reads for a parameter. Returns `None` for every other parameter.
 ///
 /// <https://docs.aws.amazon.com/systems-manager/latest/userguide/integration-ps-secretsmanager.html>
 pub fn referenced_secret(name: &str) -> Option<&str> {
@@ -372,7 +371,7 @@ pub fn referenced_secret(name: &str) -> Option<&str> {
         .filter(|secret| !secret.is_empty())
 }
 
-/// Returns `NAME`, `NAME:LABEL` or `NAME:VERSION`, each with a name or an ARN, as GetParameters takes it.
+/// Returns the name for GetParameters: `NAME`, `NAME:LABEL` or `NAME:VERSION`, with an ARN if the reference has one.
 fn requested_name(request: &Locator, region: &Region) -> String {
     let id = request.id.in_region(region);
     match version_selector(request) {
@@ -381,7 +380,7 @@ fn requested_name(request: &Locator, region: &Region) -> String {
     }
 }
 
-/// Returns the requested label or version number. Without one, AWS returns the newest version.
+/// Returns the label or the version number in a request. Returns `None` for the newest version.
 fn version_selector(request: &Locator) -> Option<&str> {
     request.version.label().or(request.version.id())
 }

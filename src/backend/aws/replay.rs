@@ -1,8 +1,8 @@
-//! A recorded response, read as one from AWS: for the fuzz targets.
+//! Parses a recorded response as if AWS had sent it, for the fuzz targets.
 
 use http::Response;
 
-use super::parameter_store::{read_page, read_parameters};
+use super::parameter_store::{parse_page, read_parameters};
 use super::protocol::read_body;
 use super::secrets_manager::read_secret;
 use crate::model::answer::{Document, FetchError, Missing};
@@ -12,12 +12,12 @@ use crate::model::secret_value::SecretValue;
 /// An HTTP response.
 pub struct RecordedResponse<'a> {
     pub status: u16,
-    /// Headers; those that HTTP does not allow are left out.
+    /// The headers. A header that HTTP does not allow is skipped.
     pub headers: Vec<(&'a str, &'a [u8])>,
     pub body: &'a [u8],
 }
 
-/// Reads the response to a request for a secret, a parameter or a path. Returns `None` for an invalid status or `id`.
+/// Parses the response to a request for the secret, parameter or path `id`. Returns `None` if the status or the id is invalid.
 pub fn replay(recorded: &RecordedResponse<'_>, id: &str) -> Option<Result<Document, FetchError>> {
     let mut response = Response::builder().status(recorded.status);
     for (name, value) in &recorded.headers {
@@ -40,7 +40,7 @@ pub fn replay(recorded: &RecordedResponse<'_>, id: &str) -> Option<Result<Docume
     let document = read_body(response).and_then(|body| match store {
         Store::SecretsManager => read_secret(&body, &request.id, &request.version),
         Store::ParameterStore if request.is_path() => {
-            let (parameters, _) = read_page(&body, &request, &region)?;
+            let (parameters, _) = parse_page(&body, &request, &region)?;
             if parameters.is_empty() {
                 return Err(FetchError::not_found(Missing::Secret));
             }

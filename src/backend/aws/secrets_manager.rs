@@ -1,7 +1,7 @@
-//! AWS Secrets Manager: GetSecretValue, and DescribeSecret for `check --describe` and `check --metadata`.
+//! AWS Secrets Manager. GetSecretValue reads a secret, and DescribeSecret describes one for `check --describe` and `check --metadata`.
 //!
-//! BatchGetSecretValue is not used: it requires another permission, takes no versions, is limited to 100 requests a second, and is
-//! denied as a whole if one secret is denied.
+//! We don't use BatchGetSecretValue. It needs another permission, it can't read a given version, it is limited to 100 requests per second, and
+//! it fails as a whole if one secret is denied.
 
 use std::collections::BTreeMap;
 
@@ -21,11 +21,14 @@ use crate::model::reference::{Arn, Locator, Region, SecretId, Version};
 use crate::model::secret_value::SecretValue;
 use crate::net::connections::in_flight;
 
+const GET_SECRET_VALUE: &str = "secretsmanager.GetSecretValue";
+const DESCRIBE_SECRET: &str = "secretsmanager.DescribeSecret";
+
 /// Reads one version of a secret in the client's region.
 ///
 /// # Errors
-/// [`FetchError::Unavailable`] at the end of the budget, or else the meaning of AWS's error.
-pub async fn get(
+/// [`FetchError::Unavailable`] if there is no good answer before the end of the budget, or else the meaning of AWS's error.
+pub async fn get_secret(
     client: &Client,
     request: &Locator,
     budget: &RetryBudget,
@@ -39,22 +42,14 @@ pub async fn get(
         input["VersionId"] = version.into();
     }
     let read = |body: &[u8]| read_secret(body, &id, &request.version);
-    let document = call(
-        client,
-        "secretsmanager.GetSecretValue",
-        &id,
-        &input,
-        budget,
-        read,
-    )
-    .await?;
+    let document = call(client, GET_SECRET_VALUE, &id, &input, budget, read).await?;
     Ok(Document {
         region: Some(client.region.clone()),
         ..document
     })
 }
 
-/// The response of GetSecretValue, which the agent returns unchanged.
+/// The response of GetSecretValue. The agent's response has the same form.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct GetSecretValueResponse {
@@ -65,24 +60,26 @@ struct GetSecretValueResponse {
     version_stages: Option<Vec<String>>,
     created_date: Option<Value>,
     secret_string: Option<String>,
-    /// In base64.
+    /// The value in base64, if it is not text.
     secret_binary: Option<String>,
 }
 
-/// Reads the body of a response to a request for a version of `id`.
+/// Parses the body of a response to a request for a version of `id`.
 ///
 /// # Errors
-/// [`OutageKind::MalformedResponse`] for a body that is no such response, or is about another secret or version; a refusal for one
-/// without a value. No error quotes the body.
+/// [`OutageKind::MalformedResponse`](crate::model::answer::OutageKind) for a body in another form, or about another secret or version. A refusal
+/// for a secret without a value. No error quotes the body.
 pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> Result<Document, FetchError> {
     let response: GetSecretValueResponse =
-        read_object(body).ok_or_else(|| Outage::malformed("an answer that cannot be read"))?;
+        read_object(body).ok_or_else(|| Outage::malformed("a response that cannot be read"))?;
     let arn = response.arn.as_deref().and_then(Arn::parse);
     let stages = response.version_stages.unwrap_or_default();
     let is_requested = id.is_answered_by(response.name.as_deref(), arn.as_ref())
         && version.is_answered_by(response.version_id.as_deref(), &stages);
     if !is_requested {
-        return Err(Outage::malformed("an answer that is not about this secret or version").into());
+        return Err(
+            Outage::malformed("a response that is not about this secret or version").into(),
+        );
     }
     let body = match (response.secret_string, response.secret_binary) {
         (Some(text), _) => SecretValue::new(text),
@@ -90,7 +87,7 @@ pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> Result<Docu
             let bytes = STANDARD.decode(base64);
             bytes
                 .map(SecretValue::new)
-                .map_err(|_| Outage::malformed("an answer whose SecretBinary is not base64"))?
+                .map_err(|_| Outage::malformed("a response whose SecretBinary is not base64"))?
         }
         (None, None) => return Err(Refusal::NoValue.into()),
     };
@@ -105,8 +102,8 @@ pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> Result<Docu
     })
 }
 
-/// Describes the secret of each complete locator, many at the same time; the version does not matter. Without credentials, the error of the
-/// search for them is that of each description.
+/// Describes the secret of each request, many at the same time, and returns the descriptions in a fixed order. The version of a request doesn't
+/// matter. If no credentials were found, each description fails with the error of the search.
 pub async fn describe_all(session: &Session, requests: Vec<Locator>) -> Vec<DescribedSecret> {
     let describing = requests
         .into_iter()
@@ -116,7 +113,7 @@ pub async fn describe_all(session: &Session, requests: Vec<Locator>) -> Vec<Desc
             .budget
             .progress()
             .awaits(format!("the description of {request}"));
-        let description = describe(session, &request, &region).await;
+        let description = describe_secret(session, &request, &region).await;
         DescribedSecret {
             id: request.id,
             region,
@@ -125,27 +122,28 @@ pub async fn describe_all(session: &Session, requests: Vec<Locator>) -> Vec<Desc
         }
     });
     let mut descriptions = in_flight(stream::iter(describing)).await;
-    // They end in any order.
+    // The requests end in any order.
     descriptions.sort_by(|one, other| {
         (&one.id, &one.region, &one.role).cmp(&(&other.id, &other.region, &other.role))
     });
     descriptions
 }
 
-async fn describe(
+/// Describes a secret in a region. Asks again after each outage, until the budget of the session ends. May assume a role first.
+///
+/// # Errors
+/// The meaning of AWS's error, the last outage, or the error of the role that couldn't be assumed.
+async fn describe_secret(
     session: &Session,
     request: &Locator,
     region: &Region,
 ) -> Result<Description, FetchError> {
-    let credentials = session.credentials(request.role.as_ref()).await?;
-    let client = &session
-        .clients
-        .client(request.store.into(), region, Some(credentials))
-        .await?;
+    let (api, role) = (request.store.into(), request.role.as_ref());
+    let client = &session.client(api, region, role).await?;
     let id = request.id.in_region(&client.region);
     let input = json!({ "SecretId": id.to_string() });
     let read = |body: &[u8]| {
-        let malformed = "an answer that cannot be read";
+        let malformed = "a response that cannot be read";
         let response: DescribeSecretResponse =
             read_object(body).ok_or_else(|| Outage::malformed(malformed))?;
         let arn = response.arn.as_deref().and_then(Arn::parse);
@@ -154,15 +152,8 @@ async fn describe(
         }
         Ok(response.into())
     };
-    call(
-        client,
-        "secretsmanager.DescribeSecret",
-        &id,
-        &input,
-        &session.budget,
-        read,
-    )
-    .await
+    let budget = &session.budget;
+    call(client, DESCRIBE_SECRET, &id, &input, budget, read).await
 }
 
 #[derive(Deserialize)]
@@ -197,7 +188,7 @@ struct ReplicationStatus {
     kms_key_id: Option<String>,
 }
 
-/// The alias of the key that Secrets Manager uses by default. AWS omits it; an emulator may name it.
+/// The alias of the key that Secrets Manager uses by default. AWS leaves it out of a description, but an emulator may include it.
 const DEFAULT_KEY: &str = "alias/aws/secretsmanager";
 
 impl From<DescribeSecretResponse> for Description {
@@ -207,20 +198,15 @@ impl From<DescribeSecretResponse> for Description {
             |key: Option<String>| key.filter(|key| !key.is_empty() && !key.ends_with(DEFAULT_KEY));
         let rules = response.rotation_rules.unwrap_or_default();
         let mut replicas = Vec::new();
-        for ReplicationStatus {
-            region,
-            status,
-            kms_key_id,
-        } in response.replication_status.into_iter().flatten()
-        {
+        for replica in response.replication_status.into_iter().flatten() {
             replicas.push(Replica {
-                region,
-                status,
-                kms_key: key(kms_key_id),
+                region: replica.region,
+                status: replica.status,
+                kms_key: key(replica.kms_key_id),
             });
         }
         replicas.sort_by(|one, other| one.region.cmp(&other.region));
-        // moto also lists versions without labels, which AWS leaves out.
+        // AWS leaves out versions without labels, but moto includes them.
         let mut versions = response.version_ids_to_stages.unwrap_or_default();
         versions.retain(|_, stages| !stages.is_empty());
         Self {

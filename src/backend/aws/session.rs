@@ -1,4 +1,7 @@
-//! The state that all requests to AWS share: the default region, credentials, assumed roles and clients.
+//! The state that all requests to AWS share: the default region, the base credentials, the assumed roles and the clients.
+//!
+//! The base credentials are those of the caller. A role is assumed with the base credentials, never with those of another role. If a role can't
+//! be assumed, its secrets fail. They are never read with the base credentials instead.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -11,38 +14,39 @@ use tokio::time::Instant;
 use super::clients::Clients;
 use super::config::{Purpose, RoleChain, Settings, apply_profile};
 use super::credentials::{
-    CallerIdentity, CredentialsOrigin, MfaCodes, SearchContext, assume, find_credentials, identity,
-    instance_region, misconfigured,
+    CallerIdentity, CredentialsOrigin, MfaCodes, SearchContext, assume_with_retries,
+    find_credentials, identity, instance_region, misconfigured,
 };
 use super::parameter_store::MAX_BATCH;
-use super::protocol::Api;
+use super::protocol::{Api, Client};
 use crate::backend::retry::{RetryBudget, over_regions};
 use crate::model::answer::{self, FetchError};
 use crate::model::problem::Problem;
-use crate::model::reference::{Locator, Region, Role, Store};
+use crate::model::reference::{Arn, Locator, Region, Role, Store};
 use crate::time::Deadline;
 
-/// A session with AWS. Region, credentials and roles are found when first needed, and kept.
+/// A session with AWS. The region, the credentials and each role are looked up when they are first needed, and then reused.
 pub struct Session {
     pub settings: Rc<Settings>,
     pub clients: Clients,
     pub budget: RetryBudget,
     purpose: Purpose,
     chain: Option<RoleChain>,
-    /// The region of the instance.
+    /// The region that the instance metadata has, or the error. It is `None` before the instance metadata was asked.
     region: Option<Result<Region, FetchError>>,
     mfa_codes: MfaCodes,
-    /// The regions in which roles are assumed, in turn.
+    /// The regions in which STS is asked for a role, one after the other.
     sts_regions: Vec<Region>,
-    /// The base credentials by `None`, and each role's by the role, once it is assumed.
+    /// The base credentials under `None`, and the credentials of each role under the role. A cell is empty until the role has been assumed.
     callers: BTreeMap<Option<Role>, OnceCell<Result<CallerIdentity, FetchError>>>,
 }
 
 impl Session {
-    /// Reads the configuration files, and asks for the MFA codes that the profile needs and `codes` lack.
+    /// Reads AWS's configuration files. Asks the user for the MFA codes that the profile needs, unless `codes` already has them, and adds these to
+    /// `codes`. Waits for the user without a time limit. If the user doesn't type a code, every request fails for lack of credentials.
     ///
     /// # Errors
-    /// When they or the profile are invalid.
+    /// When the configuration files or the profile are invalid, or when an unattended launch would need an MFA code.
     pub fn open(
         mut settings: Settings,
         purpose: Purpose,
@@ -63,12 +67,11 @@ impl Session {
             let text = format!(
                 "the AWS profile {name:?} needs an MFA code (mfa_serial), but with --on-rotation secrets-exec can't ask for a new code later"
             );
-            return Err(
-                Problem::configuration(text).help("use a profile or a role that needs no MFA code")
-            );
+            return Err(Problem::configuration(text)
+                .help("use a profile or a role that doesn't need an MFA code"));
         }
         let mut callers = BTreeMap::new();
-        if let Err(error) = codes.complete(roles, &deadline) {
+        if let Err(error) = codes.ask_for_missing(roles, &deadline) {
             callers.insert(None, OnceCell::new_with(Some(Err(error.into()))));
         }
         let settings = Rc::new(settings);
@@ -85,20 +88,22 @@ impl Session {
         })
     }
 
-    /// True with base credentials that have not expired.
+    /// True if the base credentials were found, and have not expired.
     pub fn has_credentials(&self) -> bool {
         self.callers.get(&None).is_some_and(is_usable)
     }
 
+    /// Forgets the region, credentials and roles whose search failed, and credentials that have expired, so that they are looked up again.
     pub fn forget_failures(&mut self) {
         self.region.take_if(|region| region.is_err());
         self.callers.retain(|_, caller| is_usable(caller));
     }
 
-    /// Returns the request for a locator, which has a region: its own, the default, or the instance's. Equal requests are one.
+    /// Returns the request for a locator: the locator with the default region and role, unless the locator has its own. The first call without a
+    /// configured region asks the instance metadata for the region.
     ///
     /// # Errors
-    /// When it names no region and there is no default, or IMDS does not answer.
+    /// When there is no region.
     pub async fn request_for(&mut self, locator: &Locator) -> Result<Locator, FetchError> {
         let locator = self.settings.with_defaults(locator);
         if locator.region.is_some() {
@@ -115,24 +120,19 @@ impl Session {
         })
     }
 
-    /// Starts opening connections for requests that must wait for credentials. A request without a role does not wait for keys in
-    /// variables, and no request waits after an earlier try of `--wait` has found credentials.
+    /// Starts to open connections for the requests that have to wait for credentials, so that both happen at the same time.
+    ///
+    /// This function does nothing for a request that can be sent immediately: after an earlier try of `--wait` has found credentials, and without a
+    /// role if the credentials are in variables.
     pub async fn preconnect(&self, requests: &[Locator]) {
         if self.has_credentials() {
             return;
         }
         let mut counts: BTreeMap<(Store, &Region), usize> = BTreeMap::new();
-        for Locator {
-            store,
-            region,
-            role,
-            ..
-        } in requests
-        {
-            if let Some(region) = region
-                && !(self.settings.has_static_keys() && role.is_none())
-            {
-                *counts.entry((*store, region)).or_default() += 1;
+        for request in requests {
+            let waits = request.role.is_some() || !self.settings.has_static_keys();
+            if waits && let Some(region) = &request.region {
+                *counts.entry((request.store, region)).or_default() += 1;
             }
         }
         for ((store, region), count) in counts {
@@ -146,8 +146,10 @@ impl Session {
         }
     }
 
-    /// Finds the base credentials, and notes the roles of `requests`, which [`Self::credentials`] assumes. STS is called in the configured
-    /// region, else in that of the first request, and then in the fallback regions.
+    /// Finds the base credentials, unless they have been found already. Prepares the roles of `requests`, which [`Self::credentials`] then assumes.
+    ///
+    /// STS is asked in the configured region or else in the region of the first request, and then in the fallback regions. If neither of the two has
+    /// a region, this function does nothing.
     ///
     /// # Errors
     /// When no provider has credentials.
@@ -181,46 +183,57 @@ impl Session {
         self.credentials(None).await.map(|_| ())
     }
 
+    /// Assumes a role with the base credentials, in one region after the other.
+    ///
+    /// # Errors
+    /// When there are no base credentials, when STS refuses the role, or the outage in the last region.
     async fn assume(&self, role: &Role) -> Result<CallerIdentity, FetchError> {
         let _awaited = self
             .budget
             .progress()
             .awaits(format!("the role {}", role.arn));
-        let base = self.found(None)?;
+        let base = self.known_caller(None)?;
         let assume_in = async |region: &Region, budget: RetryBudget| {
             let client = self
                 .clients
-                .client(Api::Sts, region, Some(&base.credentials))
-                .await?;
-            assume(&client, role, &budget).await
+                .client(Api::Sts, region, Some(&base.credentials));
+            assume_with_retries(&client.await?, role, &budget).await
         };
         over_regions(&self.budget, Instant::now(), &self.sts_regions, assume_in).await
     }
 
-    /// Returns the credentials of a role, which is assumed once, or without a role the base credentials.
+    /// Returns the credentials of a role or, without a role, the base credentials. The first call for a role assumes it.
     ///
     /// # Errors
-    /// When they were not found, or the role was not assumed. The base credentials do not replace it.
+    /// When the base credentials were not found, or when the role cannot be assumed.
     pub async fn credentials(&self, role: Option<&Role>) -> Result<&Credentials, FetchError> {
         if let (Some(role), Some(caller)) = (role, self.callers.get(&role.cloned())) {
-            // On the heap: each secret has a future of this function, which would have room for this one.
+            // This future is on the heap, because there is one future of this function for each secret, and each would otherwise include this one.
             Box::pin(caller.get_or_init(|| self.assume(role))).await;
         }
-        self.found(role).map(|caller| &caller.credentials)
+        self.known_caller(role).map(|caller| &caller.credentials)
     }
 
-    /// Returns the identity of a role or, without a role, of the base credentials, as far as it is known.
-    fn found(&self, role: Option<&Role>) -> Result<&CallerIdentity, FetchError> {
+    /// Returns the credentials that were found for a role, with their ARN if it is known. Without a role, returns the base credentials. This does not
+    /// send a request.
+    ///
+    /// # Errors
+    /// The error of the search for the base credentials, or of assuming the role. Before [`Self::find_credentials`], an error that no message shows:
+    /// functions that run so early only check that nothing is known yet.
+    fn known_caller(&self, role: Option<&Role>) -> Result<&CallerIdentity, FetchError> {
         match self.callers.get(&role.cloned()).and_then(OnceCell::get) {
             Some(caller) => caller.as_ref().map_err(Clone::clone),
-            None => Err(misconfigured("the role was not assumed")),
+            None => Err(misconfigured("these credentials were not requested")),
         }
     }
 
-    /// Asks, once, which ARN AWS knows the credentials by, and traces it.
+    /// Asks STS who the caller is, with the base credentials and with each role, and prints the answers with `-vv`. Does this only once, and only
+    /// with `-vv` and for `check`. May assume the roles.
     pub async fn trace_identities(&self, region: &Region) {
         let progress = self.budget.progress();
-        let is_traced_already = self.found(None).is_ok_and(|base| base.arn.initialized());
+        let is_traced_already = self
+            .known_caller(None)
+            .is_ok_and(|base| base.arn.initialized());
         if !(progress.is_traced() || self.purpose.asks_identity) || is_traced_already {
             return;
         }
@@ -239,67 +252,80 @@ impl Session {
         }
     }
 
-    /// The identity of the role of the settings, or else of the base credentials; `None` without credentials.
+    /// Returns the identity of the role in the settings or, without one, of the base credentials. Returns `None` without credentials. This does not
+    /// send a request.
     pub fn caller(&self) -> Option<answer::Caller> {
         let (base, asked) = (
-            self.found(None).ok()?,
-            self.found(self.settings.role.as_ref()).ok()?,
+            self.known_caller(None).ok()?,
+            self.known_caller(self.settings.role.as_ref()).ok()?,
         );
         Some(answer::Caller {
             arn: asked.arn.get().cloned().flatten(),
-            provider: CredentialsOrigin::of(&base.credentials).name(),
+            provider: CredentialsOrigin::from_credentials(&base.credentials).name(),
         })
     }
 
-    /// Returns where the region and the account of a secret come from, for the advice to check them; `None` if its reference names them.
-    pub fn place(&self, locator: &Locator) -> Option<String> {
+    /// Returns where the default region and the account come from, for a help that advises the user to check them: `the region (from AWS_REGION) and
+    /// the account (123456789012)`. This does not send a request.
+    ///
+    /// Returns `None` if the reference names a region or a role, because these defaults don't apply to it then. Also returns `None` if the account
+    /// isn't known, because no credentials were found.
+    pub fn default_region_and_account(&self, locator: &Locator) -> Option<String> {
         if locator.region.is_some() || locator.role.is_some() {
             return None;
         }
-        let settings = &self.settings;
-        let region = settings.region.as_ref();
-        let region = region.map_or("the instance metadata", |(_, (name, _))| name);
-        let roles = settings.caller_roles(self.chain.as_ref());
-        let role = settings
-            .role
-            .as_ref()
-            .map(|role| &role.arn)
-            .or(roles.last());
-        let account = match role.and_then(|arn| arn.account()) {
-            Some(account) => format!(" ({account})"),
-            None if settings.has_static_keys() => {
-                " (the one that AWS_ACCESS_KEY_ID belongs to)".to_owned()
-            }
-            None if self.chain.is_some() => {
-                format!(
-                    " (the one that the profile belongs to: {:?})",
-                    settings.profile().1
-                )
-            }
-            None => String::new(),
+        let source = match self.settings.region {
+            Some((_, source)) => source.name,
+            None => "the instance metadata",
         };
+        let account = self.account()?;
         Some(format!(
-            "the region (from {region}) and the account{account}"
+            "the region (from {source}) and the account ({account})"
         ))
     }
 
-    /// Returns the ARN of the identity of a role, or without a role of the base credentials, if STS answers in time.
+    /// Returns the account in which secrets are read: that of `--role-arn` or, without it, that of the role which was assumed last to get the base
+    /// credentials. Other credentials don't name their account, so this returns where they come from instead. Returns `None` if there are no
+    /// credentials.
+    fn account(&self) -> Option<String> {
+        let caller_roles = self.settings.caller_roles(self.chain.as_ref());
+        let role = self.settings.role.as_ref().map(|role| &role.arn);
+        if let Some(account) = role.or(caller_roles.last()).and_then(Arn::account) {
+            return Some(account.to_owned());
+        }
+        let base = self.known_caller(None).ok()?;
+        let origin = CredentialsOrigin::from_credentials(&base.credentials);
+        Some(format!("the one that {origin} belongs to"))
+    }
+
+    /// Returns a client of a service with the credentials of a role or, without a role, with the base credentials. This may assume the role.
+    ///
+    /// # Errors
+    /// When there are no such credentials, or when AWS doesn't have an endpoint for the service in this region.
+    pub async fn client(
+        &self,
+        api: Api,
+        region: &Region,
+        role: Option<&Role>,
+    ) -> Result<Client, FetchError> {
+        let credentials = self.credentials(role).await?;
+        self.clients.client(api, region, Some(credentials)).await
+    }
+
+    /// Returns the ARN of the caller with a role or, without a role, with the base credentials. The first call asks STS, and may assume the role.
+    /// Returns `None` if there are no credentials, or if STS doesn't answer in time.
     pub async fn identity(&self, role: Option<&Role>, region: &Region) -> Option<String> {
         self.credentials(role).await.ok()?;
-        let caller = self.found(role).ok()?;
+        let caller = self.known_caller(role).ok()?;
         let arn = caller.arn.get_or_init(async || {
-            let client = self
-                .clients
-                .client(Api::Sts, region, Some(&caller.credentials))
-                .await
-                .ok()?;
+            let client = self.client(Api::Sts, region, role).await.ok()?;
             identity(&client, &self.budget).await
         });
         arn.await.clone()
     }
 }
 
-/// True for credentials that were found and have not expired.
+/// True if the credentials were found, and have not expired.
 fn is_usable(caller: &OnceCell<Result<CallerIdentity, FetchError>>) -> bool {
     let Some(Ok(caller)) = caller.get() else {
         return false;

@@ -1,4 +1,7 @@
-//! The directory of the cache: private, in memory, and checked by the descriptor through which all of it is reached.
+//! The directory of the cache. It must belong to this user, be closed to everyone else, and be in memory.
+//!
+//! The directory is opened and checked once. All files are then reached through its descriptor, so nobody can replace the checked directory
+//! by another one in between.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -8,48 +11,53 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat, renameat};
 use nix::sys::stat::{Mode, SFlag, fchmod, fstat};
-use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
+use nix::unistd::geteuid;
 use zeroize::Zeroizing;
 
 use crate::model::problem::Problem;
-use crate::system::os_error::{describe, errno, failed};
-use crate::system::paths::{is_in_memory, open_directory};
+use crate::system::os_error::{call_problem, errno, errno_text};
+use crate::system::paths::{create_private, is_in_memory, open_directory, remove_file};
 
-/// The open directory.
+/// The directory, which is open and has been checked.
 #[derive(Debug)]
 pub struct CacheDirectory {
     descriptor: OwnedFd,
 }
 
-/// The mode of an entry.
+/// The mode of a file in the directory.
 const PRIVATE: Mode = Mode::S_IRUSR.union(Mode::S_IWUSR);
 
-/// The access of everyone but the owner.
+/// The permissions of everyone except the owner.
 const OTHERS: Mode = Mode::S_IRWXG.union(Mode::S_IRWXO);
 
+/// The predicate of the notice about a file that another user could have written.
 const NOT_OURS: &str =
     "could not be used, because its file does not belong to this user or does not have mode 0600";
 
-/// More than the parameters of a path ever are.
+/// The size limit for reading a file, in bytes. All parameters below a path together are smaller.
 const MAX_SIZE: i64 = 256 * 1024 * 1024;
 
 impl CacheDirectory {
     /// Opens and checks the directory.
     ///
     /// # Errors
-    /// Each reason why it cannot hold values.
+    /// Every reason why values must not be stored in the directory.
     pub fn open(path: &Path) -> Result<Self, Vec<Problem>> {
-        let descriptor =
-            open_directory(path.as_os_str(), "install -d -m 700").map_err(|problem| {
-                vec![Problem {
-                    text: format!("--cache: {}", problem.text),
-                    ..problem
-                }]
-            })?;
+        let opened = open_directory(path.as_os_str(), "install -d -m 700");
+        let descriptor = opened.map_err(|mut problem| {
+            problem.text = format!("--cache: {}", problem.text);
+            if !path.exists() && !path.starts_with("/run") && !path.starts_with("/dev/shm") {
+                problem.help = Some(
+                    "create a directory in memory, and name it: install -d -m 700 /dev/shm/secrets-exec"
+                        .to_owned(),
+                );
+            }
+            vec![problem.note("the directory must be in memory, for example below /dev/shm")]
+        })?;
         let shown = path.display();
         let problems = problems(path, &descriptor).map_err(|errno| {
             let what = format!("the --cache directory \"{shown}\" cannot be examined");
-            vec![failed(&what, errno)]
+            vec![call_problem(&what, errno)]
         })?;
         if problems.is_empty() {
             Ok(Self { descriptor })
@@ -58,13 +66,13 @@ impl CacheDirectory {
         }
     }
 
-    /// Reads a file; `None` if there is none.
+    /// Reads a file. Returns `None` if it does not exist.
     ///
     /// # Errors
-    /// The message about a file that cannot be read, or is not a regular file of this user alone.
+    /// The predicate of a message about a file that cannot be read, or that isn't a private regular file of this user.
     pub fn read(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
-        let unreadable = |why| format!("could not be read ({})", describe(why));
-        // Opening a pipe without O_NONBLOCK waits for a writer.
+        let unreadable = |why| format!("could not be read ({})", errno_text(why));
+        // Without O_NONBLOCK, opening a pipe would wait for a writer.
         let flags = OFlag::O_RDONLY
             | OFlag::O_NOFOLLOW
             | OFlag::O_NONBLOCK
@@ -73,7 +81,7 @@ impl CacheDirectory {
         let mut file = match openat(&self.descriptor, name, flags, Mode::empty()) {
             Ok(descriptor) => File::from(descriptor),
             Err(Errno::ENOENT) => return Ok(None),
-            // A link; a socket.
+            // A symbolic link, or a socket.
             Err(Errno::ELOOP | Errno::ENXIO) => return Err(NOT_OURS.to_owned()),
             Err(errno) => return Err(unreadable(errno)),
         };
@@ -92,21 +100,19 @@ impl CacheDirectory {
         Ok(Some(bytes))
     }
 
-    /// Replaces a file atomically, with mode 0600.
+    /// Replaces a file atomically. The new file has mode 0600.
     ///
     /// # Errors
-    /// When a step fails; then the old file is still there.
+    /// When a step fails. The old file is then unchanged, and the new file is removed.
     pub fn replace(&self, name: &str, content: &[u8]) -> Result<(), Errno> {
-        let temporary = format!("{name}.new.{:016x}", fastrand::u64(..));
-        let flags =
-            OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let mut file = File::from(openat(
-            &self.descriptor,
-            temporary.as_str(),
-            flags,
-            PRIVATE,
-        )?);
-        // The mode of creation lacks the bits of the umask.
+        // The seed of the random number is the time, which can be the same for two launches on two processors.
+        let temporary = format!(
+            "{name}.new.{}.{:016x}",
+            std::process::id(),
+            fastrand::u64(..)
+        );
+        let mut file = create_private(&self.descriptor, temporary.as_ref())?;
+        // The umask may have removed bits from the mode of the new file.
         let written = fchmod(&file, PRIVATE)
             .and_then(|()| file.write_all(content).map_err(|error| errno(&error)))
             .and_then(|()| renameat(&self.descriptor, temporary.as_str(), &self.descriptor, name));
@@ -116,31 +122,40 @@ impl CacheDirectory {
         written
     }
 
-    /// Removes a file. A missing one is no error.
+    /// Removes a file, if it exists.
     ///
     /// # Errors
     /// The errors of unlinkat(2).
     pub fn remove(&self, name: &str) -> Result<(), Errno> {
-        match unlinkat(&self.descriptor, name, UnlinkatFlags::NoRemoveDir) {
-            Ok(()) | Err(Errno::ENOENT) => Ok(()),
-            Err(errno) => Err(errno),
-        }
+        remove_file(&self.descriptor, name.as_ref())
     }
 }
 
-/// Every reason why an open directory cannot hold values.
+/// The remedy for a directory on a disk.
+const USE_TMPFS: &str =
+    "use a directory in memory, and create it first: install -d -m 700 /dev/shm/secrets-exec";
+
+/// Returns the reasons why values must not be stored in a directory, or nothing if they may. A directory on a disk has only this reason, because
+/// correcting its owner or mode wouldn't help.
+///
+/// # Errors
+/// When the directory cannot be examined.
 fn problems(path: &Path, directory: &OwnedFd) -> Result<Vec<Problem>, Errno> {
     let path = path.display();
     let problem = |what: String, help: String| {
         Problem::configuration(format!("the --cache directory \"{path}\" {what}")).help(help)
     };
+    if !is_in_memory(directory.as_fd())? {
+        let what = "is on a disk, but cached values must stay in memory".to_owned();
+        return Ok(vec![problem(what, USE_TMPFS.to_owned())]);
+    }
     let stat = fstat(directory)?;
     let (uid, wanted) = (stat.st_uid, geteuid().as_raw());
     let mode = Mode::from_bits_truncate(stat.st_mode);
     let mut problems = Vec::new();
-    // An ACL that gives others access shows in the bits of the group.
+    // An ACL that gives access to other users appears in the permissions of the group.
     let has_others = mode.intersects(OTHERS);
-    // The sticky bit marks a directory that several users share, such as /dev/shm: nobody else could use it after a chown or chmod.
+    // The sticky bit marks a directory that several users share, such as /dev/shm. After a chown or chmod, nobody else could use it any more.
     let is_shared = has_others && mode.contains(Mode::S_ISVTX);
     if uid != wanted && !is_shared {
         problems.push(problem(
@@ -157,11 +172,6 @@ fn problems(path: &Path, directory: &OwnedFd) -> Result<Vec<Problem>, Errno> {
             format!("close it to others: chmod 700 {path}")
         };
         let what = format!("is open to other users (mode {:04o})", mode.bits());
-        problems.push(problem(what, help));
-    }
-    if !is_in_memory(directory.as_fd())? {
-        let what = "is on a disk, but cached values must stay in memory".to_owned();
-        let help = "use a directory on tmpfs, for example under /run or /dev/shm".to_owned();
         problems.push(problem(what, help));
     }
     Ok(problems)

@@ -1,7 +1,26 @@
-//! The backend of `--cache`: AWS, and a directory in memory with its last good answers.
+//! The backend of `--cache`: AWS, and a directory in memory with AWS's last good answers.
 //!
-//! An answer is kept as AWS gave it, before any key is taken from it, so that a declaration can change without a new request. An entry is a line
-//! with the version of the format, a line with the checksum of the rest, and the answer as JSON.
+//! The age of a cached answer decides what happens:
+//!
+//! ```text
+//! age of the entry   0 ─────────── --cache-ttl ─────────────────────── --cache-stale ───────▶
+//!                    │    fresh    │              stale                │     too old
+//!                    │ used without│ AWS is asked:                     │ AWS is asked:
+//!                    │ a request   │   answers    → its answer is used │   answers → its answer is used
+//!                    │             │   outage     → the entry is used, │   outage  → the launch fails
+//!                    │             │                with a warning     │
+//!                    │             │   denied, or → the launch fails,  │
+//!                    │             │   absent       the entry goes     │
+//! ```
+//!
+//! - Every good answer of AWS replaces the entry. AWS's own answer that a secret is denied or absent removes it. Missing or expired
+//!   credentials don't remove anything, because they say nothing about the secret.
+//! - If the entries would be enough for every value of the launch, AWS has only [`RETRIED_FOR`] to answer.
+//! - A damaged entry is ignored with a warning. It never fails a launch, and it is never used.
+//!
+//! An answer is stored as AWS gave it, before a key is taken from it, so that a declaration can change without a new request. An entry is a file
+//! with three parts: a line with the version of the format, a line with the checksum of the rest, and the answer as JSON. The name of the file
+//! is a hash of everything that decides on the answer, so that a launch with another role or endpoint never gets it.
 
 mod directory;
 
@@ -19,34 +38,36 @@ use crate::model::answer::{Answer, Answers, CachedAnswer, Document, FetchFailure
 use crate::model::options::CacheOptions;
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::Locator;
-use crate::system::os_error::describe;
+use crate::system::os_error::errno_text;
 
-/// An entry that is not used, kept or removed.
+/// A warning about an entry that could not be used, stored or removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CacheNotice {
     pub locator: Locator,
+    /// The predicate of a sentence about the entry, such as `could not be stored`.
     pub what: String,
 }
 
-/// The beginning of every entry, with the version of the format.
+/// The first line of every entry, with the version of the format.
 const MAGIC: &[u8] = b"secrets-exec cache 1\n";
-/// The length of the checksum and its line feed.
+/// The length of the line with the checksum, in bytes.
 const CHECKSUM: usize = 65;
 
+/// The predicate of the notice about an entry that can't be decoded.
 const DAMAGED: &str =
     "could not be used, because it is damaged or comes from another version of secrets-exec";
 
-/// An answer of AWS, and the time at which it came.
+/// An answer from AWS, and when AWS was asked for it.
 #[derive(Debug)]
 pub struct CacheEntry {
     pub document: Document,
-    /// The time since the boot.
+    /// The time from the boot to the fetch that got the answer.
     pub fetched: Duration,
-    /// True for an answer of a fallback region.
+    /// True for an answer from a fallback region.
     pub is_replica: bool,
 }
 
-/// The time that a fetch has if the cache can answer all of it.
+/// The time for which AWS is asked if the cache could give every value.
 const RETRIED_FOR: Duration = Duration::from_secs(5);
 
 /// AWS, and its cached answers.
@@ -61,6 +82,7 @@ pub struct Cached {
 }
 
 impl Cached {
+    /// Returns the backend without reading or asking anything yet.
     pub fn new(aws: Aws, directory: CacheDirectory, options: &CacheOptions) -> Self {
         Self {
             aws,
@@ -71,14 +93,16 @@ impl Cached {
         }
     }
 
-    /// AWS itself, for what is not cached.
+    /// Returns the AWS client, for requests that are never cached.
     pub fn aws(&mut self) -> &mut Aws {
         &mut self.aws
     }
 
-    /// Returns one answer for each of `wanted`: of an entry younger than `--cache-ttl`, else of AWS, and after an outage of an entry
-    /// younger than `--cache-stale`. If the entries alone give every target its value, which `suffices` tells, AWS has [`RETRIED_FOR`].
-    /// The entries of `refused` are kept, and not used.
+    /// Returns one answer for each locator in `wanted`, from an entry or from AWS. Stores each good answer, and removes the entry of a secret that
+    /// AWS denies or doesn't have.
+    ///
+    /// `suffices` returns true if the answers that it gets give every target its value. The entries of the locators in `refused` are kept, but not
+    /// used, because a value in them did not match its pattern.
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
@@ -118,18 +142,14 @@ impl Cached {
         let limit = suffices(&usable).then_some(RETRIED_FOR);
         for (locator, answer) in self.aws.fetch(&asked, limit).await? {
             let entry = entries.remove(&locator);
-            self.keep(&locator, &answer, entry.as_ref(), begun);
+            self.store(&locator, &answer, entry.as_ref(), begun);
             let entry = entry.filter(|entry| is_usable(&locator, entry, self.stale));
             let answer = match (answer, entry) {
-                (Err(failure), Some(entry)) if may_be_covered(&failure) => {
+                (Err(failure), Some(entry)) if is_outage_everywhere(&failure) => {
                     Ok(entry.answer(Some(failure)))
                 }
-                (Err(mut failure), None) if may_be_covered(&failure) => {
-                    let note = if refused.contains(&locator) {
-                        "the cached value does not match its pattern"
-                    } else {
-                        "the cache doesn't have an answer that is younger than --cache-stale"
-                    };
+                (Err(mut failure), None) if is_outage_everywhere(&failure) => {
+                    let note = "the cache doesn't have a value that could be used instead";
                     failure.notes.push(note.to_owned());
                     Err(failure)
                 }
@@ -140,7 +160,8 @@ impl Cached {
         Ok(answers)
     }
 
-    /// Returns the age of each entry that can be read, without any request.
+    /// Reads the entries of the locators in `wanted`, and returns the age of each one that can be read. Adds a notice for each entry that can't be
+    /// used. This does not ask AWS.
     pub fn ages<'a>(
         &mut self,
         wanted: impl Iterator<Item = &'a Locator>,
@@ -153,17 +174,18 @@ impl Cached {
             .collect()
     }
 
-    /// Returns the events since the last call.
+    /// Returns the notices since the last call, and clears them.
     pub fn take_notices(&mut self) -> Vec<CacheNotice> {
         std::mem::take(&mut self.notices)
     }
 
-    /// The name of a locator's entry.
+    /// Returns the file name of a locator's entry.
     fn name(&self, locator: &Locator) -> String {
-        entry_name(&self.aws.settings().distinction(locator))
+        entry_name(&self.aws.settings().cache_key(locator))
     }
 
-    /// Reads the entries. Those that cannot be used are noted.
+    /// Reads the entries of these locators. Adds a notice for each entry that is damaged or can't be read. An entry from a region that
+    /// `--fallback-region` no longer names is left out without a notice.
     fn read_all<'a>(
         &mut self,
         wanted: impl Iterator<Item = &'a Locator>,
@@ -174,7 +196,7 @@ impl Cached {
                 Ok(Some(entry)) => {
                     let fallback_regions = &self.aws.settings().fallback_regions;
                     let region = entry.document.region.as_ref();
-                    // A replica counts only while its region is one of `--fallback-region`.
+                    // An answer from a fallback region is used only as long as `--fallback-region` names this region.
                     if !entry.is_replica
                         || region.is_some_and(|region| fallback_regions.contains(region))
                     {
@@ -188,10 +210,12 @@ impl Cached {
         entries
     }
 
-    /// Keeps a good answer to a request that was begun at a time, and removes the entry of a secret that AWS says is denied or absent.
+    /// Stores a good answer, and removes the entry of a secret that is denied or absent. `entry` is the present entry, and `begun` is the time from
+    /// the boot to the fetch. Adds a notice if the entry can't be stored or removed.
     ///
-    /// An entry that cannot be replaced is removed: `--cache-ttl` would go on with a rotated password, and then there may be room.
-    fn keep(
+    /// An entry that cannot be replaced is removed. Otherwise, launches would continue to use a password that has been rotated until the end of
+    /// `--cache-ttl`.
+    fn store(
         &mut self,
         locator: &Locator,
         answer: &Answer,
@@ -199,30 +223,29 @@ impl Cached {
         begun: Duration,
     ) {
         let (directory, name) = (&self.directory, self.name(locator));
-        let (kept, what) = match answer {
+        let (stored, what) = match answer {
             Ok(document) => {
                 let Some(bytes) = encode(&name, document, begun) else {
                     return;
                 };
                 let replaced = directory.replace(&name, &bytes);
-                let again = |_| {
-                    directory
-                        .remove(&name)
-                        .and_then(|()| directory.replace(&name, &bytes))
-                };
-                (replaced.or_else(again), "could not be stored")
+                if replaced.is_err() {
+                    let _ = directory.remove(&name);
+                }
+                (replaced, "could not be stored")
             }
-            Err(failure) if withholds_entry(failure, entry) => (
+            Err(failure) if must_remove_entry(failure, entry) => (
                 directory.remove(&name),
                 "that AWS no longer gives could not be removed",
             ),
             Err(_) => return,
         };
-        if let Err(why) = kept {
-            self.note(locator, format!("{what} ({})", describe(why)));
+        if let Err(why) = stored {
+            self.note(locator, format!("{what} ({})", errno_text(why)));
         }
     }
 
+    /// Adds a notice, unless there is already an equal one.
     fn note(&mut self, locator: &Locator, what: String) {
         let notice = CacheNotice {
             locator: locator.clone(),
@@ -234,41 +257,44 @@ impl Cached {
     }
 }
 
+/// Reads an entry. Returns `None` if it does not exist.
+///
+/// # Errors
+/// The predicate of a message about an entry that cannot be used. The message never quotes the entry.
 fn read_entry(directory: &CacheDirectory, name: &str) -> Result<Option<CacheEntry>, String> {
     let Some(bytes) = directory.read(name)? else {
         return Ok(None);
     };
     let entry = decode(name, &bytes)?;
-    // Memory dies with the boot, but a time namespace has its own boot time.
+    // Files in memory don't survive a boot, but a time namespace has a boot time of its own.
     if entry.fetched > boot_time() {
-        return Err(
-            "could not be used, because it comes from another boot or time namespace".to_owned(),
-        );
+        return Err(DAMAGED.to_owned());
     }
     Ok(Some(entry))
 }
 
 impl CacheEntry {
+    /// Returns the age of the answer at the time `now`, which is measured since the boot.
     fn age(&self, now: Duration) -> Duration {
         now.saturating_sub(self.fetched)
     }
 
-    /// The document, with its age and the failure that it covers.
-    fn answer(self, covers: Option<FetchFailure>) -> Document {
+    /// Returns the document with its age. `replaces` is AWS's failure that the entry replaces. It is `None` for a fresh entry.
+    fn answer(self, replaces: Option<FetchFailure>) -> Document {
         let age = self.age(boot_time());
         Document {
-            cached: Some(CachedAnswer { age, covers }),
+            cached: Some(CachedAnswer { age, replaces }),
             ..self.document
         }
     }
 }
 
-/// Returns the file name of the entry for a text of [`Settings::distinction`](super::aws::Settings::distinction).
+/// Returns the file name of an entry: a hash of the text that [`Settings::cache_key`](super::aws::Settings::cache_key) returns.
 pub fn entry_name(text: &str) -> String {
     checksum(text.as_bytes())
 }
 
-/// Returns the bytes of an entry, in a buffer that is wiped; `None` for a document that the format cannot express.
+/// Returns the bytes of an entry, in a buffer that is wiped when it is dropped. Returns `None` for a document that JSON cannot express.
 pub fn encode(name: &str, document: &Document, fetched: Duration) -> Option<Zeroizing<Vec<u8>>> {
     let is_replica = !document.passed_over.is_empty();
     let json = serde_json::to_vec(&(name, fetched, is_replica, document)).ok()?;
@@ -282,10 +308,11 @@ pub fn encode(name: &str, document: &Document, fetched: Duration) -> Option<Zero
     Some(bytes)
 }
 
-/// Reads the bytes of the entry with this name.
+/// Parses the bytes of the entry with this name.
 ///
 /// # Errors
-/// The message about bytes that are not an entry, or not this one. It does not quote them.
+/// When the bytes are not an entry, or when they are the entry with another name. The error is the predicate of a message, and does not quote the
+/// bytes.
 pub fn decode(name: &str, bytes: &[u8]) -> Result<CacheEntry, &'static str> {
     let rest = bytes.strip_prefix(MAGIC).ok_or(DAMAGED)?;
     let (expected, json) = rest.split_at_checked(CHECKSUM).ok_or(DAMAGED)?;
@@ -293,7 +320,7 @@ pub fn decode(name: &str, bytes: &[u8]) -> Result<CacheEntry, &'static str> {
         return Err(DAMAGED);
     }
 
-    // The entry has its own name, so that a copy under another name is not taken for that request's.
+    // The entry contains its own name. So if someone copies it to another name, it isn't used for another request.
     let entry: (String, Duration, bool, Document) =
         serde_json::from_slice(json).map_err(|_| DAMAGED)?;
     let (own_name, fetched, is_replica, document) = entry;
@@ -307,7 +334,7 @@ pub fn decode(name: &str, bytes: &[u8]) -> Result<CacheEntry, &'static str> {
     })
 }
 
-/// The SHA-256 of bytes, in hexadecimal digits.
+/// Returns the SHA-256 hash of bytes in hexadecimal digits.
 fn checksum(bytes: &[u8]) -> String {
     Sha256::digest(bytes)
         .iter()
@@ -315,8 +342,8 @@ fn checksum(bytes: &[u8]) -> String {
         .collect()
 }
 
-/// Returns the time since the boot, which setting the clock does not change, on Linux with the time that the machine slept; zero without
-/// such a clock.
+/// Returns the time since the boot. Setting the clock does not change it, and on Linux it includes the time that the machine slept. The time is zero
+/// on a system without such a clock.
 fn boot_time() -> Duration {
     #[cfg(target_os = "linux")]
     let clock = ClockId::CLOCK_BOOTTIME;
@@ -325,17 +352,19 @@ fn boot_time() -> Duration {
     clock_gettime(clock).map(Duration::from).unwrap_or_default()
 }
 
-/// True if every region failed, and none answered.
-fn may_be_covered(failure: &FetchFailure) -> bool {
+/// True if AWS failed in every region in a way that may be temporary. Only then may a stale entry be used.
+fn is_outage_everywhere(failure: &FetchFailure) -> bool {
     let mut errors =
         std::iter::once(&failure.error).chain(failure.elsewhere.iter().map(|(_, error)| error));
     errors.all(|error| error.status() == Status::Temporary)
 }
 
-/// True if an entry must go: its own region says that the value is denied or absent. A fallback region says so of its replica alone.
-fn withholds_entry(failure: &FetchFailure, entry: Option<&CacheEntry>) -> bool {
-    let of_entry = entry.and_then(|entry| entry.document.region.as_ref());
+/// True if the cached entry must be removed. That is so if the secret's own region says that the value is denied or absent. If a fallback region says
+/// so, that is only about the replica there, so the entry is removed only if it was read from that region. `entry` is `None` if there isn't a usable
+/// entry.
+fn must_remove_entry(failure: &FetchFailure, entry: Option<&CacheEntry>) -> bool {
+    let entry_region = entry.and_then(|entry| entry.document.region.as_ref());
     let mut elsewhere = failure.elsewhere.iter();
     failure.error.withholds_value()
-        || elsewhere.any(|(region, error)| error.withholds_value() && of_entry == Some(region))
+        || elsewhere.any(|(region, error)| error.withholds_value() && entry_region == Some(region))
 }

@@ -1,4 +1,5 @@
-//! The forked launch, which resolves the values, compares them with the command's, and waits at the gate.
+//! The forked launch. It resolves the values, compares them with those of the command, and waits at the gate. It must not send a value to its parent,
+//! only hashes, version ids, paths and finished lines.
 
 use std::collections::BTreeSet;
 use std::hash::RandomState;
@@ -13,69 +14,71 @@ use crate::commands::read::{Pass, ReadValues};
 use crate::commands::worker::{self, Reporter};
 use crate::deliver::{Delivery, Files, PlacedFile};
 use crate::exec;
-use crate::model::entry::FilePlace;
+use crate::model::entry::FileLocation;
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 use crate::model::outcome::Outcomes;
 use crate::report::{Record, Report, rotation, terminal};
 use crate::supervise::process::Gate;
 use crate::time::Deadline;
 
-/// A message of the launch to its parent.
+/// A message from a launch to its parent.
 #[derive(Serialize, Deserialize)]
 pub enum Message {
-    /// Assignments for the service manager, which listens to the main process of a unit alone.
+    /// Assignments for the service manager, which only listens to the main process of a unit. That is the parent.
     Notify(String),
-    /// Every value is resolved, and the launch waits at the gate.
+    /// The launch has resolved every value, and waits at the gate. A poll without a change sends this, too, and then ends.
     Ready(Ready),
-    /// The files are in place.
+    /// The launch has renamed its files. The message has the files on a disk.
     Placed(Vec<PlacedFile>),
-    /// The launch could not deliver or execute, and reports it itself.
+    /// The launch could not deliver the files or execute the command. It prints the errors itself, so the message doesn't have them.
     Failed,
-    /// The lines about a poll that failed, as they are printed. The parent prints them, not too often: a stalled reader must not keep the
-    /// launch.
+    /// The finished lines about a poll that failed. The parent prints them, for two reasons: a reader that has stalled must not block the launch, and
+    /// if several polls in a row fail, only the first one and then at most one in an hour is printed.
     PollFailed(String),
 }
 
+/// The report of a launch that has resolved its values.
 #[derive(Serialize, Deserialize)]
 pub struct Ready {
     pub fingerprint: Fingerprint,
-    /// The values that differ from the command's; `None` for the first launch, and without a difference.
+    /// The values that differ from those of the command. `None` for the first launch, and if no value differs.
     pub changed: Option<ChangedValues>,
-    /// The lines about changes that no earlier launch has found. The parent prints them: a stalled reader of standard error must not hold
-    /// up the launch.
+    /// The lines about changes that no earlier launch has found. The parent prints them, so that a stalled reader doesn't block the launch.
     pub lines: String,
 }
 
-/// The values of a change.
+/// The values that have changed.
 #[derive(Default, Serialize, Deserialize)]
 pub struct ChangedValues {
     /// The labels of variables and files.
     pub labels: BTreeSet<String>,
-    /// The secrets and parameters that they are read from, as messages name them.
+    /// The secrets and parameters from which they are read, as messages name them.
     pub secrets: BTreeSet<String>,
 }
 
-/// The earlier values, with which a launch compares its own. Each fork has a copy.
+/// The fingerprints of what earlier launches have read. A launch compares its own values with them. Each forked launch gets a copy.
 #[derive(Default)]
 pub struct Baseline {
-    /// The random key of the hashes, which the process that stays draws.
+    /// The random key of the hashes. The process that stays draws it once.
     pub key: RandomState,
-    /// The values of the command.
-    pub current: Option<Fingerprint>,
-    /// The values of the launch that waits, or last waited, at the gate.
-    pub next: Option<Fingerprint>,
-    /// The time of the first of the last polls, if these failed.
+    /// The values that the command has. `None` before the first start.
+    pub command_values: Option<Fingerprint>,
+    /// The values of the latest launch that has reached its gate. `None` once the command has these values, and if the launch has ended before its
+    /// gate was opened.
+    pub latest_values: Option<Fingerprint>,
+    /// The time of the first of several polls that have failed. `None` if the last poll succeeded.
     pub failing_since: Option<SystemTime>,
 }
 
 impl Baseline {
-    /// Makes the last launch's values the current ones. Equal values may have new versions.
+    /// Notes that the command has the latest values: it has just been started with them, or a poll has found equal values. Even equal values may have
+    /// new versions.
     pub fn adopt(&mut self) {
-        self.current = self.next.take().or(self.current.take());
+        self.command_values = self.latest_values.take().or(self.command_values.take());
     }
 }
 
-/// A launch at its gate, with the parent's knowledge of earlier launches.
+/// A launch on its way to the gate, with what the parent knows about earlier launches.
 struct GatedLaunch<'a> {
     launch: &'a Launch<'a>,
     gate: Gate,
@@ -84,14 +87,15 @@ struct GatedLaunch<'a> {
     pass: Pass,
 }
 
-/// Makes the launch, and returns the exit status unless this process becomes the command.
+/// Runs the launch in the forked process. Returns the exit status, unless this process becomes the command. A poll leaves the process group of the
+/// parent first, so that it doesn't get the terminal's signals.
 pub fn run(
     launch: &mut Launch<'_>,
     gate: Gate,
     baseline: &Baseline,
     rotation: &RotationOptions,
 ) -> u8 {
-    let pass = match baseline.current {
+    let pass = match baseline.command_values {
         None => Pass::First,
         Some(_) => Pass::Poll,
     };
@@ -109,15 +113,18 @@ pub fn run(
         rotation,
         pass,
     };
-    child.resolve().unwrap_or_else(|report| child.fail(&report))
+    child.run().unwrap_or_else(|report| child.fail(&report))
 }
 
 impl GatedLaunch<'_> {
-    /// Resolves the values, and goes on if they changed. Each step that can fail comes before the gate, while the old command runs. Returns
-    /// the exit status.
-    fn resolve(&self) -> Result<u8, Report> {
+    /// Reads the values, reports them to the parent, and goes on if they have changed. The values are read and the files are written before the gate,
+    /// while the old command is still running. Returns the exit status, which is 0 if nothing has changed.
+    ///
+    /// # Errors
+    /// Every value that can't be read, and every file that can't be written.
+    fn run(&self) -> Result<u8, Report> {
         let Self { launch, pass, .. } = *self;
-        let read = |deadline: &Deadline| launch.resolve(pass, deadline);
+        let read = |deadline: &Deadline| launch.read_values(pass, deadline);
         let values = worker::run(&self.launch.prepared.options, self, read)?;
         let (key, mode) = (&self.baseline.key, self.rotation.on_rotation);
         let fingerprint = Fingerprint::new(key, mode, &values.outcomes, &values.fetched);
@@ -128,11 +135,11 @@ impl GatedLaunch<'_> {
             changed,
             lines,
         });
+        if is_unchanged {
+            self.gate.send(&ready);
+            return Ok(0);
+        }
         match (self.rotation.on_rotation, self.pass) {
-            _ if is_unchanged => {
-                self.gate.send(&ready);
-                Ok(0)
-            }
             (OnRotation::Signal(_), Pass::Poll) => self.replace_files(&values.outcomes, &ready),
             (OnRotation::Signal(_) | OnRotation::Restart | OnRotation::Exit, _) => {
                 self.start(values, &ready)
@@ -140,15 +147,20 @@ impl GatedLaunch<'_> {
         }
     }
 
-    /// Becomes the command once the gate is open. Returns the exit status if the gate is closed or the command is not executed.
+    /// Waits at the gate, and becomes the command. Otherwise returns the exit status: 0 if the gate is closed, or the status of the error if the
+    /// files can't be renamed or the command can't be executed. Such an error is printed here, even in a poll, because this process is the command as
+    /// soon as the gate opens.
+    ///
+    /// # Errors
+    /// Every failure before the gate: files that can't be written, an environment that is too large, or a program that has been removed.
     fn start(&self, values: ReadValues, ready: &Message) -> Result<u8, Report> {
         let (delivery, environment) = self.launch.stage(self.pass, values)?;
-        // Its file may have vanished since the last start.
-        let program = self.launch.prepared.find(self.launch.command)?;
+        // The program may have been removed since the last start.
+        let program = self.launch.prepared.find_program(self.launch.command)?;
         if !self.gate.await_opening(ready, self.rotation.stop_signal) {
             return Ok(0);
         }
-        let executed = delivery.place().and_then(|placed| {
+        let executed = delivery.rename_all().and_then(|placed| {
             self.gate.send(&Message::Placed(placed.placed_files()));
             let command = self.launch.command;
             exec::exec(&program, command, &environment, placed.descriptors())
@@ -159,34 +171,40 @@ impl GatedLaunch<'_> {
         Ok(report.print())
     }
 
-    /// Replaces the files that have a path once the gate is open. Returns the exit status.
+    /// Waits at the gate, and replaces the files that have a path. Returns 0 as the exit status, even if the gate is closed.
+    ///
+    /// # Errors
+    /// Every file that can't be written or renamed.
     fn replace_files(&self, outcomes: &Outcomes, ready: &Message) -> Result<u8, Report> {
         let files = outcomes
             .files()
-            .filter(|file| matches!(file.target.place, FilePlace::Path(_)));
-        let staged = Delivery::stage(Files::find(files)).map_err(Report::from_iter)?;
+            .filter(|file| matches!(file.target.location, FileLocation::Path(_)));
+        let staged = Delivery::stage(Files::open_directories(files)).map_err(Report::from_iter)?;
         if self.gate.await_opening(ready, SignalNumber::TERM) {
-            let placed = staged.place()?;
+            let placed = staged.rename_all()?;
             self.gate.send(&Message::Placed(placed.placed_files()));
             placed.keep();
         }
         Ok(0)
     }
 
-    /// Returns the values that differ from the command's, and the lines about changes that no earlier launch has found.
+    /// Compares the values with those of the command, and with those that the latest launch has found.
+    ///
+    /// Returns the values that the command doesn't have, and the lines about changes that no earlier launch has found. The first is `None` if no
+    /// value differs, and for the first launch, which has nothing to compare with.
     fn compare(&self, fingerprint: &Fingerprint) -> (Option<ChangedValues>, String) {
-        let Some(current) = &self.baseline.current else {
+        let Some(command_values) = &self.baseline.command_values else {
             return (None, String::new());
         };
         let found = self
             .baseline
-            .next
+            .latest_values
             .as_ref()
-            .unwrap_or(current)
+            .unwrap_or(command_values)
             .changes(fingerprint);
         let lines = terminal::notice_lines(found.iter().map(rotation::changed));
         let mut changed = ChangedValues::default();
-        for change in current.changes(fingerprint) {
+        for change in command_values.changes(fingerprint) {
             changed.labels.extend(change.names);
             changed.secrets.insert(change.name.to_owned());
         }
@@ -205,7 +223,7 @@ impl Reporter for GatedLaunch<'_> {
         }
     }
 
-    /// A poll that fails is one warning.
+    /// Prints the report of the first launch. For a poll, sends one warning to the parent instead.
     fn fail(&self, failures: &Report) -> u8 {
         if self.pass == Pass::First {
             return failures.print();
@@ -220,14 +238,14 @@ impl Reporter for GatedLaunch<'_> {
         failures.exit_status()
     }
 
-    /// A stop of the whole service ends a poll, too.
+    /// Prints the record of the first launch. For a poll, nothing is printed, because a poll also gets this signal when the whole service is stopped.
     fn interrupted(&self, record: Record) {
         if self.pass == Pass::First {
             terminal::print_unless_stalled(record);
         }
     }
 
-    fn other_end(&self) -> Option<BorrowedFd<'_>> {
+    fn watched_connection(&self) -> Option<BorrowedFd<'_>> {
         Some(self.gate.descriptor())
     }
 }

@@ -1,7 +1,7 @@
-//! Fingerprints of values: the versions that were read, and a keyed hash of each value instead of the value.
+//! Fingerprints of values: the versions that were read, and a keyed hash instead of each value.
 //!
-//! The process that stays keeps hashes, so that no core file or swapped page of it holds a value. Their random key is in the same memory:
-//! whoever reads both can confirm a guess at a short value.
+//! The process that stays keeps hashes instead of values, so that no core file and no swapped page of it contains a value. The random key of the
+//! hashes is in the same memory, so anyone who can read both can confirm a guess at a short value.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
@@ -9,104 +9,62 @@ use std::hash::{BuildHasher, RandomState};
 use serde::{Deserialize, Serialize};
 
 use crate::model::answer::{Document, Fetched};
-use crate::model::entry::{FilePlace, FileTarget, Target};
+use crate::model::entry::{FileLocation, Target};
 use crate::model::options::OnRotation;
-use crate::model::outcome::{EntryOutcome, Outcomes};
+use crate::model::outcome::Outcomes;
 use crate::model::reference::Locator;
 use crate::report::rotation::Change;
 
-/// The values of one resolution.
+/// The values of one launch.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
-    /// By a hash of what their targets claim.
+    /// The values. The key is a hash of the variable, path or credential that a value sets.
     values: BTreeMap<u64, Value>,
-    /// The secrets and parameters, by a hash of what was requested.
+    /// The secrets and parameters. The key is a hash of what was requested.
     secrets: BTreeMap<u64, Secret>,
 }
 
+/// The value of a variable, a file or a credential.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Value {
-    /// As messages name it.
+    /// The name in messages.
     label: String,
     hash: u64,
-    /// The keys of `secrets` from which it was read.
+    /// The keys, in `secrets`, of the secrets that it was read from.
     read_from: Vec<u64>,
 }
 
 /// A secret or parameter that was read.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Secret {
-    /// As messages name it.
+    /// The name in messages.
     name: String,
-    /// As references do.
+    /// The id, as references spell it.
     id: String,
     version_id: Option<String>,
-    /// The hash of the document. A version id says less: some stores give every value the same one.
+    /// The hash of the whole document. The version id isn't enough, because some stores give every value the same one.
     content: u64,
 }
 
 impl Fingerprint {
-    /// Returns the fingerprint of the values that can change in the command. With `signal=NAME` these are files with a path: a running
-    /// program does not see another variable or another file in memory.
+    /// Returns the fingerprint of the values that can change in the command. With `signal=NAME`, these are the files with a path: a running
+    /// program doesn't see another value of a variable or of a file in memory.
     pub fn new(
         key: &RandomState,
         on_rotation: OnRotation,
         outcomes: &Outcomes,
         fetched: &Fetched,
     ) -> Self {
-        let mut values = BTreeMap::new();
-        for (outcome, value) in outcomes.values() {
-            let EntryOutcome {
-                target, subject, ..
-            } = outcome;
-            let has_path = matches!(
-                target,
-                Target::File(FileTarget {
-                    place: FilePlace::Path(_),
-                    ..
-                })
-            );
-            if has_path || !matches!(on_rotation, OnRotation::Signal(_)) {
-                let mut read_from = Vec::new();
-                for reference in outcome.read_from() {
-                    let name = outcome.parameter_name.as_deref();
-                    read_from.push(secret_key(key, &reference.locator, name));
-                }
-                let value = Value {
-                    label: subject.label.clone(),
-                    hash: key.hash_one(value.expose()),
-                    read_from,
-                };
-                values.insert(key.hash_one(target.claims()), value);
-            }
+        Self {
+            values: hashed_values(key, on_rotation, outcomes),
+            secrets: hashed_secrets(key, fetched),
         }
-        let mut secrets = BTreeMap::new();
-        for (locator, answer) in fetched {
-            let Ok(document) = answer else { continue };
-            let mut add = |parameter_name: Option<&str>, document: &Document| {
-                let secret = Secret {
-                    name: locator.noun_of(parameter_name),
-                    id: locator.written_id() + parameter_name.unwrap_or_default(),
-                    version_id: document.version_id.clone(),
-                    content: key.hash_one(document.body.expose()),
-                };
-                secrets.insert(secret_key(key, locator, parameter_name), secret);
-            };
-            if locator.is_path() {
-                document
-                    .parameters
-                    .iter()
-                    .for_each(|(name, parameter)| add(Some(name), parameter));
-            } else {
-                add(None, document);
-            }
-        }
-        Self { values, secrets }
     }
 
-    /// Returns the secrets that changed since these values, ordered by name, each with the labels of the values that differ.
+    /// Returns the secrets that differ in `later`, ordered by name, each with the labels of the values that differ.
     ///
-    /// A secret has changed if it has another content and another value was read from it: a new version may have the same values.
+    /// A secret has only changed if its content differs and a value that was read from it differs, too. A new version may have the
+    /// same values.
     pub fn changes<'a>(&'a self, later: &'a Self) -> Vec<Change<'a>> {
         let mut labels_of: BTreeMap<&u64, BTreeSet<&String>> = BTreeMap::new();
         let targets: BTreeSet<&u64> = self.values.keys().chain(later.values.keys()).collect();
@@ -147,7 +105,59 @@ impl Fingerprint {
     }
 }
 
-/// Returns the key of a secret, or of one parameter below a path.
+/// Returns the hashes of the values that can change in the command. The key of each is a hash of what the value sets.
+fn hashed_values(
+    key: &RandomState,
+    on_rotation: OnRotation,
+    outcomes: &Outcomes,
+) -> BTreeMap<u64, Value> {
+    let mut values = BTreeMap::new();
+    for (outcome, value) in outcomes.values() {
+        let has_path = matches!(&outcome.target, Target::File(file) if matches!(file.location, FileLocation::Path(_)));
+        if matches!(on_rotation, OnRotation::Signal(_)) && !has_path {
+            continue;
+        }
+        let name = outcome.parameter_name.as_deref();
+        let value = Value {
+            label: outcome.subject.label.clone(),
+            hash: key.hash_one(value.expose()),
+            read_from: outcome
+                .read_from()
+                .iter()
+                .map(|reference| secret_key(key, &reference.locator, name))
+                .collect(),
+        };
+        values.insert(key.hash_one(outcome.target.claims()), value);
+    }
+    values
+}
+
+/// Returns the hashes of the secrets that were read, and of the parameters below each path that was read. A failed request isn't among them.
+fn hashed_secrets(key: &RandomState, fetched: &Fetched) -> BTreeMap<u64, Secret> {
+    let mut secrets = BTreeMap::new();
+    for (locator, answer) in fetched {
+        let Ok(document) = answer else { continue };
+        let mut add = |parameter_name: Option<&str>, document: &Document| {
+            let secret = Secret {
+                name: locator.noun_of(parameter_name),
+                id: locator.written_id() + parameter_name.unwrap_or_default(),
+                version_id: document.version_id.clone(),
+                content: key.hash_one(document.body.expose()),
+            };
+            secrets.insert(secret_key(key, locator, parameter_name), secret);
+        };
+        if locator.is_path() {
+            for (name, parameter) in &document.parameters {
+                add(Some(name), parameter);
+            }
+        } else {
+            add(None, document);
+        }
+    }
+    secrets
+}
+
+/// Returns the key under which a secret, or one parameter below a path, is in `secrets`.
 fn secret_key(key: &RandomState, locator: &Locator, parameter_name: Option<&str>) -> u64 {
     key.hash_one((locator, parameter_name))
 }

@@ -1,95 +1,105 @@
-//! The launches of one command, one at a time. Each is forked with the baseline, and its messages become events.
+//! The launches of one command. At most one exists at a time. Each is forked with a copy of the baseline, and its messages become events for the
+//! state machine.
 
+use std::mem::replace;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use super::child::{self, Baseline, Message, Ready};
 use super::notices::Notices;
 use crate::commands::launch_steps::Launch;
-use crate::deliver::WrittenFiles;
+use crate::deliver::{PlacedFile, remove_files};
 use crate::model::options::{OnRotation, SignalNumber};
 use crate::model::problem::Problem;
 use crate::report::Report;
 use crate::supervise::process::{LaunchProcess, Pid, fork};
 use crate::supervise::{Event, ExitStatus, PollResult};
 use crate::system::ending::{End, end};
+use crate::system::os_error::io_error_text;
+use crate::system::signals;
 use crate::system::waiting::wait_for;
-use crate::system::{os_error, signals};
 
-/// The time in which a launch ends by itself: after its deadline, after a termination signal, and once its gate is open.
+/// The time in which a launch is expected to end: after its deadline, after a termination signal, and once its gate is open.
 const TIME_TO_END: Duration = Duration::from_secs(5);
 
+/// The launch that is under way, and what is known from earlier ones.
 pub struct Launches<'a> {
     launch: Launch<'a>,
-    /// The lines about this command. Most of them follow from a launch.
+    /// The lines about this command. Most of them are about a launch.
     pub notices: Notices<'a>,
     baseline: Baseline,
-    /// `None` before the first launch, and once the launch has executed the command or has ended.
-    current: Option<ForkedLaunch>,
-    /// The files on disk of the command.
-    pub written: WrittenFiles,
+    /// The launch that is under way. `None` before the first one, and once a launch has executed the command or has ended.
+    forked: Option<ForkedLaunch>,
+    /// The files on disk of the command, which are removed at its end.
+    pub placed: Vec<PlacedFile>,
 }
 
+/// A forked launch and how far it has got.
 struct ForkedLaunch {
     process: LaunchProcess,
     phase: LaunchPhase,
 }
 
-/// The phase that a launch has reached.
+/// The phase of a launch.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum LaunchPhase {
     /// The launch reads the values, and writes the files under temporary names.
     Resolving,
     /// Values and files are complete, and the launch waits for one byte.
     AtGate,
-    /// The gate is open, and the launch puts the files in place. A launch that fails ends in this phase.
+    /// The gate is open, and the launch renames the files. A launch that fails to do so ends in this phase.
     Placing,
-    /// The files are in place. The end of the pipe follows: the command is executed, or only files were to be replaced.
+    /// The files have their names. The end of the pipe follows, because the command is executed, or because only files had to be replaced.
     Executed,
 }
 
 impl<'a> Launches<'a> {
+    /// Creates the launches of a command that hasn't been started.
     pub fn new(launch: Launch<'a>, notices: Notices<'a>) -> Self {
         Self {
             launch,
             notices,
             baseline: Baseline::default(),
-            current: None,
-            written: WrittenFiles::default(),
+            forked: None,
+            placed: Vec::new(),
         }
     }
 
-    /// A descriptor that is readable while there is a message of the launch; `None` without a launch, and after the end of its pipe.
+    /// Returns a descriptor that is readable while there is a message from the launch. Returns `None` without a launch, and after the end of its
+    /// pipe.
     pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        self.current.as_ref()?.process.descriptor()
+        self.forked.as_ref()?.process.descriptor()
     }
 
-    /// Puts the launch into another phase. Nothing changes without a launch.
-    fn advance(&mut self, phase: LaunchPhase) {
-        if let Some(current) = &mut self.current {
-            current.phase = phase;
+    /// Sets the phase of the launch. Does nothing without a launch.
+    fn set_phase(&mut self, phase: LaunchPhase) {
+        if let Some(forked) = &mut self.forked {
+            forked.phase = phase;
         }
     }
 
-    /// Forks the first launch, and waits until it is at the gate. Returns its exit status if it ends before. A termination signal ends
-    /// both, after the launch has told what it waited for.
+    /// Forks the first launch, and waits until it is at its gate or has ended. Returns `None` if the launch is at its gate, and otherwise its exit
+    /// status.
+    ///
+    /// A termination signal ends the launch, which reports what it was waiting for, and then this process.
     ///
     /// # Errors
-    /// When it cannot be started, or is killed.
+    /// If the launch can't be started, or is killed.
     pub fn await_first(&mut self) -> Result<Option<u8>, Report> {
-        self.fork().map_err(|why| Problem::nothing_resolved(&why))?;
+        self.fork_launch()
+            .map_err(|why| Problem::nothing_resolved(&why))?;
         let held = signals::descriptor().ok().flatten();
-        while self.at_gate().is_none() {
+        while self.pid_at_gate().is_none() {
             wait_for(held.iter().map(AsFd::as_fd).chain(self.descriptor()), None);
             if let Some(signal) = signals::held_signal() {
-                if let Some(current) = &mut self.current {
-                    current.process.terminate(signal);
+                if let Some(forked) = &mut self.forked {
+                    forked.process.terminate(signal);
                 }
                 self.await_end();
                 end(End::Signal(signal), || ());
             }
             self.receive();
-            if let Some(ForkedLaunch { process, .. }) = &self.current
+            if let Some(ForkedLaunch { process, .. }) = &self.forked
                 && process.descriptor().is_none()
             {
                 return match process.wait() {
@@ -105,24 +115,28 @@ impl<'a> Launches<'a> {
         Ok(None)
     }
 
-    /// Begins a poll.
-    pub fn poll(&mut self) -> Option<Event> {
-        if self.current.is_some() {
-            // The command is not executed yet.
+    /// Starts a poll, unless the last launch is still on its way to becoming the command. Returns `None` if a launch was forked, which sends its
+    /// result later. Otherwise returns the result. If the launch can't be forked, also prints why.
+    pub fn start_poll(&mut self) -> Option<Event> {
+        if self.forked.is_some() {
+            // A launch is still on its way to becoming the command. It has only just read the values, so there is nothing newer to find.
             return Some(Event::Polled(PollResult::Unchanged));
         }
         self.baseline.failing_since = self.notices.failing.as_ref().map(|failing| failing.since);
-        match self.fork() {
+        match self.fork_launch() {
             Ok(()) => None,
             Err(why) => {
-                self.notices.poll_ended(&why);
+                self.notices.report_failed_poll(&why);
                 Some(Event::Polled(PollResult::Failed))
             }
         }
     }
 
-    /// Forks a launch. The error is a message.
-    fn fork(&mut self) -> Result<(), String> {
+    /// Forks a launch. SIGALRM ends it if it isn't at its gate a few seconds after its deadline.
+    ///
+    /// # Errors
+    /// The message about why there isn't a process.
+    fn fork_launch(&mut self) -> Result<(), String> {
         let Self {
             launch,
             baseline,
@@ -131,62 +145,65 @@ impl<'a> Launches<'a> {
         } = self;
         let rotation = notices.rotation;
         let options = &launch.prepared.options;
-        let wait = if baseline.current.is_none() {
+        // A poll doesn't wait (`--wait`), because the next one comes anyway.
+        let wait = if baseline.command_values.is_none() {
             options.wait.unwrap_or_default()
         } else {
             Duration::ZERO
         };
         let limit = options.timeout + wait + TIME_TO_END;
         let process = fork(limit, |gate| child::run(launch, gate, baseline, rotation))
-            .map_err(|error| format!("no process can be started ({})", os_error::text(&error)))?;
-        self.current = Some(ForkedLaunch {
+            .map_err(|error| format!("no process can be started ({})", io_error_text(&error)))?;
+        self.forked = Some(ForkedLaunch {
             process,
             phase: LaunchPhase::Resolving,
         });
         Ok(())
     }
 
-    /// Receives the messages of the launch. Returns the event that follows, if there is one.
+    /// Receives the messages of the launch that have arrived, and acts on them: passes notifications on, prints lines, removes files that the new
+    /// launch doesn't have any more, and forgets a launch that has ended. Returns the event that follows, if there is one. Doesn't wait.
     pub fn receive(&mut self) -> Option<Event> {
         let mut event = None;
-        for message in self.current.as_mut()?.process.receive() {
+        for message in self.forked.as_mut()?.process.receive() {
             match message {
                 Message::Notify(assignments) => self.notices.service_manager.send(&assignments),
-                Message::Ready(ready) => event = self.reach_gate(ready),
+                Message::Ready(ready) => event = self.note_ready(ready),
                 Message::Placed(files) => {
-                    self.advance(LaunchPhase::Executed);
-                    self.notices
-                        .remains(self.written.replace(WrittenFiles::open(files)));
+                    self.set_phase(LaunchPhase::Executed);
+                    let earlier = replace(&mut self.placed, files);
+                    self.notices.report_errors(remove_files(earlier));
                 }
-                Message::Failed => self.advance(LaunchPhase::Placing),
-                Message::PollFailed(lines) => self.notices.poll_failed(&lines),
+                Message::Failed => self.set_phase(LaunchPhase::Placing),
+                Message::PollFailed(lines) => self.notices.print_failed_poll(&lines),
             }
         }
 
         if self.descriptor().is_some() {
             return event;
         }
-        match self.current.as_ref().map(|current| current.phase) {
+        match self.forked.as_ref().map(|forked| forked.phase) {
             Some(phase @ (LaunchPhase::Placing | LaunchPhase::Executed)) => {
-                self.current = None;
-                self.finish(phase == LaunchPhase::Executed)
+                self.forked = None;
+                self.report_end_of_delivery(phase)
             }
-            // Its end is reaped as that of a child.
+            // The end of such a launch is noticed when it is reaped (`event_of_end`).
             Some(LaunchPhase::Resolving | LaunchPhase::AtGate) | None => event,
         }
     }
 
-    /// Records that the launch has reached its gate, and ends it if it would change nothing. Returns the result of the poll, or `None` for the
-    /// first launch, which has nothing to compare its values with.
-    fn reach_gate(&mut self, ready: Ready) -> Option<Event> {
-        self.advance(LaunchPhase::AtGate);
-        self.baseline.next = Some(ready.fingerprint);
+    /// Notes that the launch has reached its gate, and prints the lines about what has changed. If its values are those of the command, the launch is
+    /// ended. Returns the result of the poll, or `None` for the first launch.
+    fn note_ready(&mut self, ready: Ready) -> Option<Event> {
+        self.set_phase(LaunchPhase::AtGate);
+        self.baseline.latest_values = Some(ready.fingerprint);
         self.notices.failing = None;
         self.notices.write_lines(&ready.lines);
+        // The first launch has nothing to compare its values with.
+        self.baseline.command_values.as_ref()?;
         match ready.changed {
-            _ if self.baseline.current.is_none() => None,
             None => {
-                self.current = None;
+                self.forked = None;
                 self.baseline.adopt();
                 Some(Event::Polled(PollResult::Unchanged))
             }
@@ -197,24 +214,26 @@ impl<'a> Launches<'a> {
         }
     }
 
-    /// The process id of the launch at the gate; `None` unless one waits there.
-    pub fn at_gate(&self) -> Option<Pid> {
-        let current = self.current.as_ref()?;
-        (current.phase == LaunchPhase::AtGate).then_some(current.process.pid)
+    /// Returns the process id of the launch at the gate, or `None` if no launch is waiting there.
+    pub fn pid_at_gate(&self) -> Option<Pid> {
+        let forked = self.forked.as_ref()?;
+        (forked.phase == LaunchPhase::AtGate).then_some(forked.process.pid)
     }
 
-    /// Opens the gate: the launch becomes the command, or with `signal=NAME` replaces its files.
-    pub fn open(&mut self) {
-        self.advance(LaunchPhase::Placing);
-        if let Some(current) = &mut self.current {
-            current.process.open();
+    /// Opens the gate. The launch becomes the command or, with `signal=NAME`, replaces its files.
+    pub fn open_gate(&mut self) {
+        self.set_phase(LaunchPhase::Placing);
+        if let Some(forked) = &mut self.forked {
+            forked.process.open_gate();
         }
     }
 
-    /// Prints what has become of a launch whose gate was opened and whose pipe has ended. Returns an event if the launch was only to replace
-    /// files.
-    fn finish(&mut self, has_succeeded: bool) -> Option<Event> {
-        let is_first = self.baseline.current.is_none();
+    /// Prints what has become of a launch whose gate was opened and whose pipe has ended in this phase. If the launch has succeeded, its values are
+    /// those of the command from now on. If the launch was only meant to replace files, returns whether it has done so as an event, and otherwise
+    /// `None`.
+    fn report_end_of_delivery(&mut self, phase: LaunchPhase) -> Option<Event> {
+        let has_succeeded = phase == LaunchPhase::Executed;
+        let is_first = self.baseline.command_values.is_none();
         if let OnRotation::Signal(signal) = self.notices.rotation.on_rotation
             && !is_first
         {
@@ -222,54 +241,67 @@ impl<'a> Launches<'a> {
                 return Some(Event::NotDelivered);
             }
             self.baseline.adopt();
-            self.notices.signalled(signal);
+            self.notices.report_signal(signal);
             return Some(Event::Delivered);
         }
         self.baseline.adopt();
         match (has_succeeded, is_first) {
-            (true, true) => self.notices.started(),
-            (true, false) => self.notices.restarted(),
+            (true, true) => self.notices.report_start(),
+            (true, false) => self.notices.report_restart(),
             (false, true) => {}
-            (false, false) => self.notices.not_restarted(),
+            (false, false) => self.notices.report_failed_restart(),
         }
         None
     }
 
-    /// Turns the end of the launch into an event; returns `None` for any other child.
-    pub fn ended(&mut self, child: Pid, status: ExitStatus) -> Option<Event> {
-        if self.current.as_ref()?.process.pid != child {
+    /// Acts on the end of a child that was reaped. Returns the event that follows if the child was the launch, and `None` for any other child.
+    ///
+    /// Receives the last messages of the launch first, because they may say how the launch has ended: its values are unchanged or, with
+    /// `signal=NAME`, it has replaced the files or failed to. In these cases, the event follows from the messages. Otherwise the launch has ended
+    /// before its gate was opened, so the poll has failed, even if the launch had reported a change.
+    pub fn event_of_end(&mut self, child: Pid, status: ExitStatus) -> Option<Event> {
+        if self.forked.as_ref()?.process.pid != child {
             return None;
         }
         let event = self.receive();
-        if self.current.take().is_none() {
+        if self.forked.is_none() {
             return event;
         }
-        let why = match status {
-            // It has told why, or the whole service is stopped.
-            ExitStatus::Exited(_) | ExitStatus::Killed(SignalNumber::TERM | SignalNumber::INT) => {
-                None
-            }
-            ExitStatus::Killed(SignalNumber::ALRM) => Some("it took too long".to_owned()),
-            ExitStatus::Killed(signal) => Some(format!("its process was killed by {signal}")),
-        };
-        self.baseline.next = None;
-        if let Some(why) = why {
-            self.notices.poll_ended(&why);
-        }
+        self.give_up_poll(status);
         Some(Event::Polled(PollResult::Failed))
     }
 
-    /// Ends the launch. A launch that replaces files is awaited, so that it leaves no temporary file.
-    pub fn cancel(&mut self) {
-        let phase = self.current.as_ref().map(|current| current.phase);
+    /// Forgets a launch that has ended before its gate was opened, and the values that it has read. Prints why the launch has ended, with two
+    /// exceptions: if it exited, it has printed the reason itself, and SIGTERM or SIGINT stops the whole service.
+    fn give_up_poll(&mut self, status: ExitStatus) {
+        self.forked = None;
+        // The command doesn't get these values. If the next poll reads them again, that poll has to print the lines about the change again.
+        self.baseline.latest_values = None;
+        let why = match status {
+            ExitStatus::Exited(_) | ExitStatus::Killed(SignalNumber::TERM | SignalNumber::INT) => {
+                return;
+            }
+            ExitStatus::Killed(SignalNumber::ALRM) => "it took too long".to_owned(),
+            ExitStatus::Killed(signal) => format!("its process was killed by {signal}"),
+        };
+        self.notices.report_failed_poll(&why);
+    }
+
+    /// Ends the launch, if there is one. Waits for a launch that is replacing files, for at most [`TIME_TO_END`], so that it doesn't leave a
+    /// temporary file behind.
+    pub fn end_launch(&mut self) {
+        let phase = self.forked.as_ref().map(|forked| forked.phase);
         if let Some(LaunchPhase::Placing | LaunchPhase::Executed) = phase {
             self.await_end();
         }
-        self.current = None;
+        // Dropping the process closes the gate, which ends a launch that is still waiting or resolving.
+        self.forked = None;
     }
 
-    /// Waits for the end of the launch. One that a file system holds up is left: it has a signal, or gets one at the end of this process
-    /// (PR_SET_PDEATHSIG), and removes its temporary files once the call returns.
+    /// Waits until the launch has ended, for at most [`TIME_TO_END`], and acts on its messages.
+    ///
+    /// A launch that a file system holds up doesn't end in this time. It has got a signal, or gets one at the end of this process (PR_SET_PDEATHSIG),
+    /// and removes its temporary files as soon as the system call returns.
     fn await_end(&mut self) {
         let end = Instant::now() + TIME_TO_END;
         while let Some(descriptor) = self.descriptor()

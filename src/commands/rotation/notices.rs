@@ -1,6 +1,7 @@
-//! The lines about what the state machine does: polls, and starts and ends of the command.
+//! The lines about polls, and about starts and ends of the command.
 //!
-//! The text format has one note for each restart, signal or exit, and warnings; the rest only with `--verbose`. JSON has them all.
+//! In text, there is one note for each restart, signal or exit, and every warning. The other notes are shown only with `--verbose`. JSON has all of
+//! them.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -9,41 +10,43 @@ use crate::model::options::{OnRotation, Options, RotationOptions, SignalNumber};
 use crate::model::problem::{Problem, Status};
 use crate::report::rotation;
 use crate::report::{Label, Record, Report, terminal};
-use crate::supervise::process::{Pid, StandardError};
+use crate::supervise::process::Pid;
 use crate::supervise::{ExitStatus, Notice};
 use crate::system::systemd::Notifier;
 
 /// The time between two warnings about polls that fail.
 const REPETITION: Duration = Duration::from_secs(60 * 60);
 
-/// Polls that fail in succession.
+/// Several polls in a row that have failed.
 pub struct FailingPolls {
+    /// The time of the first failed poll.
     pub since: SystemTime,
-    /// `None` while no warning could be written.
+    /// The time of the last warning about them. `None` if no warning could be written yet.
     warned: Option<Instant>,
 }
 
+/// Prints the lines of the process that stays, and has the facts that they contain.
 pub struct Notices<'a> {
     pub rotation: &'a RotationOptions,
     pub options: Options,
-    /// The command's program as written, in quotes.
+    /// The program of the command as it was written, in quotes.
     pub command: String,
-    /// The process id of the last start.
+    /// The process id of the command.
     pub pid: Pid,
-    /// The values that changed last.
+    /// The values that have changed last.
     pub changed: ChangedValues,
-    /// The service manager. A restart is no reload to it (`RELOADING=1`): the unit would stay in that state until `READY=1` is sent.
+    /// The service manager. A restart isn't reported to it with `RELOADING=1`, because the unit would then stay in the state "reloading" until
+    /// `READY=1` is sent.
     pub service_manager: Notifier,
-    /// `None` if the last poll did not fail.
+    /// The last polls, if they have failed.
     pub failing: Option<FailingPolls>,
-    pub standard_error: StandardError,
-    /// The lines that were dropped since the last one was written.
+    /// The number of lines that were dropped since the last line was written.
     pub dropped_lines: usize,
 }
 
 impl Notices<'_> {
-    /// Tells the service manager as well.
-    pub fn started(&mut self) {
+    /// Prints that the command was started. With `--notify-ready`, also sends READY=1 to the service manager.
+    pub fn report_start(&mut self) {
         if self.options.notify_ready {
             self.service_manager.send("READY=1");
         }
@@ -54,13 +57,14 @@ impl Notices<'_> {
             .detail()]);
     }
 
-    pub fn restarted(&mut self) {
+    /// Prints that the command was restarted, and why.
+    pub fn report_restart(&mut self) {
         let record = self.consequence("restarted", "was restarted", "");
         self.write([record.with("pid", self.pid.as_raw())]);
     }
 
-    /// Follows the errors of a start that failed after the command was stopped.
-    pub fn not_restarted(&mut self) {
+    /// Prints that the command was stopped and can't be started again. The launch has printed the errors.
+    pub fn report_failed_restart(&mut self) {
         let record = self.consequence(
             "not_restarted",
             "was stopped",
@@ -72,28 +76,30 @@ impl Notices<'_> {
         }]);
     }
 
-    pub fn signalled(&mut self, signal: SignalNumber) {
+    /// Prints that the command got a signal, and why.
+    pub fn report_signal(&mut self, signal: SignalNumber) {
         let record = self.consequence("signalled", &format!("got {signal}"), "");
         self.write([record.with("signal", signal.to_string())]);
     }
 
-    /// A service manager starts the unit again.
-    pub fn exiting(&mut self) {
+    /// Prints that the command was stopped for a change, and that this process exits.
+    pub fn report_exit(&mut self) {
         let status = Status::Temporary as u8;
         let then = format!("; secrets-exec exits with status {status}");
         let record = self.consequence("exiting", "was stopped", &then);
         self.write([record.with("status", status)]);
     }
 
-    /// Prints that a poll was ended before it was over.
-    pub fn poll_ended(&mut self, why: &str) {
+    /// Prints why the process of a poll has ended too early.
+    pub fn report_failed_poll(&mut self, why: &str) {
         let since = self.failing.as_ref().map(|failing| failing.since);
         let warning = rotation::poll_failed(&self.command, since, &[Record::error(why)]);
-        self.poll_failed(&terminal::notice_lines([warning]));
+        self.print_failed_poll(&terminal::notice_lines([warning]));
     }
 
-    /// Prints the lines about a poll that failed: of several in succession those of the first, and of one in each hour.
-    pub fn poll_failed(&mut self, lines: &str) {
+    /// Prints the lines about a poll that failed. If several polls in a row fail, only the lines of the first one are printed, and then at
+    /// most one more set of lines in an hour.
+    pub fn print_failed_poll(&mut self, lines: &str) {
         let failing = self.failing.get_or_insert_with(|| FailingPolls {
             since: SystemTime::now(),
             warned: None,
@@ -105,13 +111,15 @@ impl Notices<'_> {
             return;
         }
 
-        let is_written = self.write_lines(lines);
-        if let Some(failing) = self.failing.as_mut().filter(|_| is_written) {
+        if self.write_lines(lines)
+            && let Some(failing) = &mut self.failing
+        {
             failing.warned = Some(Instant::now());
         }
     }
 
-    pub fn notice(&mut self, notice: Notice) {
+    /// Prints the line that the state machine orders.
+    pub fn report(&mut self, notice: Notice) {
         let command = &self.command;
         let group = format!("the process group of {command}");
         let grace = humantime::format_duration(self.rotation.grace);
@@ -121,7 +129,7 @@ impl Notices<'_> {
         };
         let record = match notice {
             Notice::PollRecovered => Record::note("polls succeed again").event("poll_recovered"),
-            Notice::Ended(status) => self.ended(status),
+            Notice::Ended(status) => self.end_record(status),
             Notice::Cancelled => {
                 let text = format!("SIGTERM arrived, so {command} is not restarted");
                 Record::note(text)
@@ -133,10 +141,6 @@ impl Notices<'_> {
                 let text = format!("a second SIGTERM arrived, so {group} is killed");
                 killed(Record::warning(text))
             }
-            Notice::GraceOver if self.rotation.grace.is_zero() => {
-                let text = format!("{group} is killed at once (--grace 0s)");
-                killed(Record::note(text)).detail()
-            }
             Notice::GraceOver => {
                 let text = format!("{group} did not end within {grace} (--grace), so it is killed");
                 killed(Record::warning(text))
@@ -145,8 +149,8 @@ impl Notices<'_> {
         self.write([record]);
     }
 
-    /// Prints that the consequence of a change is delayed.
-    pub fn delayed(&mut self, length: Duration) {
+    /// Prints that the command will be restarted, stopped or signalled after a delay (`--splay`).
+    pub fn report_delay(&mut self, length: Duration) {
         let consequence = match self.rotation.on_rotation {
             OnRotation::Restart => "will be restarted".to_owned(),
             OnRotation::Exit => "will be stopped".to_owned(),
@@ -161,12 +165,12 @@ impl Notices<'_> {
             .detail()]);
     }
 
-    /// A command that ended by the signal of `--on-rotation signal=` is a warning.
-    fn ended(&self, status: ExitStatus) -> Record {
+    /// Returns the record about the end of the command. It is a warning if the command was ended by the signal of `--on-rotation signal=`.
+    fn end_record(&self, status: ExitStatus) -> Record {
         let command = &self.command;
         let (how, signal) = match status {
             ExitStatus::Exited(status) => (format!("exited with status {status}"), None),
-            ExitStatus::Killed(signal) => (format!("was ended by {signal}"), Some(signal)),
+            ExitStatus::Killed(signal) => (format!("was killed by {signal}"), Some(signal)),
         };
         let record = Record::note(format!("{command} {how}"))
             .event("ended")
@@ -185,7 +189,7 @@ impl Notices<'_> {
         }
     }
 
-    /// Returns the note of what has happened to the command because of the values that changed, and of what follows then.
+    /// Returns the note about what has happened to the command because values have changed. `then` is the end of the sentence.
     fn consequence(&self, event: &'static str, what: &str, then: &str) -> Record {
         let [labels, secrets] = [&self.changed.labels, &self.changed.secrets]
             .map(|names| Vec::from_iter(names.clone()));
@@ -202,18 +206,19 @@ impl Notices<'_> {
             .with("variables", labels)
     }
 
-    /// Prints files that could not be removed.
-    pub fn remains(&mut self, errors: Vec<Problem>) {
+    /// Prints errors, such as those about files that could not be removed.
+    pub fn report_errors(&mut self, errors: Vec<Problem>) {
         self.write(Report::from_iter(errors).errors());
     }
 
+    /// Prints the records that `--quiet` and `--verbose` allow.
     fn write(&mut self, records: impl IntoIterator<Item = Record>) {
         let lines = terminal::notice_lines(records);
         self.write_lines(&lines);
     }
 
-    /// Writes lines without waiting for their reader. Lines that don't fit are dropped, and the next lines that fit come after a
-    /// warning that says how many are missing. Returns false if these lines were dropped.
+    /// Writes lines without waiting for their reader. Returns false if the lines were dropped, because the reader is behind. The next lines that are
+    /// written begin with a warning about the number of dropped lines.
     pub fn write_lines(&mut self, lines: &str) -> bool {
         if lines.is_empty() {
             return true;
@@ -226,7 +231,7 @@ impl Notices<'_> {
         }
         text += lines;
 
-        let is_written = self.standard_error.write(&text);
+        let is_written = terminal::print_text_unless_stalled(&text);
         if is_written {
             self.dropped_lines = 0;
         } else {

@@ -1,6 +1,6 @@
-//! The process that stays. It feeds the state machine with events, and carries out its actions.
+//! The process that stays. This process feeds the state machine with events, and carries out the actions that the state machine orders.
 //!
-//! It waits in poll(2), for signals, messages of a launch, and the next timer. Nothing wakes it up otherwise.
+//! The process that stays waits in poll(2) for signals, for messages from a launch, and for the timer. Nothing else wakes it up.
 
 use std::collections::VecDeque;
 use std::mem::take;
@@ -11,35 +11,35 @@ use super::child::ChangedValues;
 use super::launches::Launches;
 use super::notices::Notices;
 use crate::commands::launch_steps::Launch;
+use crate::deliver::remove_files;
 use crate::model::inherited::Inherited;
 use crate::model::options::RotationOptions;
 use crate::model::problem::{Problem, Status};
 use crate::report::Report;
-use crate::supervise::process::{
-    Job, Pid, Signals, StandardError, StateChange, adopt_orphans, next_state_change,
-};
+use crate::supervise::process::{Job, Pid, Signals, StateChange, adopt_orphans, next_state_change};
 use crate::supervise::{Action, Delay, Event, Outcome, Stopping, SupervisorState, begin, step};
-use crate::system::os_error::describe;
+use crate::system::os_error::errno_text;
 use crate::system::systemd::Notifier;
 use crate::system::waiting::wait_for;
 
-/// The interval at which processes of the group are looked for after the command's end, whose parent is in another group: their end
-/// raises no signal here.
+/// The time between two checks whether processes of the group are left after the end of the command. If the parents of these processes are in another
+/// group, their end doesn't raise a signal here.
 const GROUP_INTERVAL: Duration = Duration::from_millis(50);
 
-/// The least time between two polls, and between a start and a poll: a signal would end a command that has no handler yet.
+/// The shortest time between two polls, and between a start and a poll. Without this pause, the signal for a change could reach a command that hasn't
+/// installed its handler yet, and end it.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The part of a pause between polls by which it is shorter or longer.
+/// The largest fraction by which a pause between polls is randomly shortened or lengthened.
 const JITTER: f64 = 0.1;
 
-/// The longest pause after failures, unless `--poll-interval` is longer.
+/// The longest pause after failed polls, unless `--poll-interval` is longer.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30 * 60);
 
-/// Runs the command until it has ended.
+/// Runs the command until it has ended, and returns the exit status.
 ///
 /// # Errors
-/// When no process can be started for it.
+/// If the first launch can't be started or is killed, or if the kernel doesn't provide a descriptor for signals.
 pub fn supervise(
     rotation: &RotationOptions,
     launch: Launch<'_>,
@@ -54,14 +54,14 @@ pub fn supervise(
         service_manager: Notifier::new(inherited),
         failing: None,
         options,
-        standard_error: StandardError::open(),
         dropped_lines: 0,
     };
     let mut launches = Launches::new(launch, notices);
     if let Some(status) = launches.await_first()? {
         return Ok(status);
     }
-    let signals = Signals::block().map_err(|errno| Problem::nothing_resolved(&describe(errno)))?;
+    let signals =
+        Signals::block().map_err(|errno| Problem::nothing_resolved(&errno_text(errno)))?;
     adopt_orphans();
     let parent = Parent {
         launches,
@@ -75,28 +75,32 @@ pub fn supervise(
     Ok(parent.run())
 }
 
+/// The process that stays.
 struct Parent<'a> {
     launches: Launches<'a>,
     signals: Signals,
     job: Job,
     timer: Timer,
+    /// The time before which no poll may begin.
     earliest_poll: Instant,
+    /// The events that the state machine hasn't seen yet.
     events: VecDeque<Event>,
+    /// The reason for the exit, once it is time to exit.
     outcome: Option<Outcome>,
 }
 
 impl Parent<'_> {
-    /// Opens the gate of the first launch, and returns the exit status once the command has ended.
+    /// Opens the gate of the first launch, and supervises the command. Returns the exit status once the command has ended.
     fn run(mut self) -> u8 {
         let rotation = *self.launches.notices.rotation;
         let (mut state, actions) = begin();
         actions.into_iter().for_each(|action| self.perform(action));
         loop {
-            // The timer comes last, since another event may set it anew.
+            // The timer comes last, because another event may set it again.
             while let Some(event) = self
                 .events
                 .pop_front()
-                .or_else(|| self.timer.elapses().then_some(Event::Elapsed))
+                .or_else(|| self.timer.has_elapsed().then_some(Event::Elapsed))
             {
                 let (next, actions) = step(&rotation, state, event);
                 state = next;
@@ -109,60 +113,61 @@ impl Parent<'_> {
         }
     }
 
+    /// Removes the files of the command, and returns the exit status.
     fn end(mut self, outcome: Outcome) -> u8 {
-        self.launches
-            .notices
-            .remains(take(&mut self.launches.written).remove());
+        let placed = take(&mut self.launches.placed);
+        self.launches.notices.report_errors(remove_files(placed));
         match outcome {
             Outcome::Rotated => {
-                self.launches.notices.exiting();
+                self.launches.notices.report_exit();
                 Status::Temporary as u8
             }
             Outcome::Command(status) => status.code(),
         }
     }
 
+    /// Carries out an action of the state machine.
     fn perform(&mut self, action: Action) {
         match action {
             Action::Start => self.start(),
-            Action::Deliver if self.launches.at_gate().is_some() => self.launches.open(),
-            // It was killed meanwhile.
+            Action::Deliver if self.launches.pid_at_gate().is_some() => self.launches.open_gate(),
+            // The launch was killed while it was waiting at the gate.
             Action::Deliver => self.events.push_back(Event::NotDelivered),
             Action::StartPoll => {
                 self.earliest_poll = Instant::now() + PAUSE;
-                self.events.extend(self.launches.poll());
+                self.events.extend(self.launches.start_poll());
             }
-            Action::CancelPoll => self.launches.cancel(),
+            Action::CancelPoll => self.launches.end_launch(),
             Action::Signal(signal) => self.job.signal(signal),
             Action::Suspend(signal) => self.job.suspend(signal),
             Action::Arm(delay) => {
-                let length =
-                    self.timer
-                        .arm(delay, self.launches.notices.rotation, self.earliest_poll);
+                let rotation = self.launches.notices.rotation;
+                let length = self.timer.arm(delay, rotation, self.earliest_poll);
                 if delay == Delay::Splay {
-                    self.launches.notices.delayed(length);
+                    self.launches.notices.report_delay(length);
                 }
             }
-            Action::Report(notice) => self.launches.notices.notice(notice),
+            Action::Report(notice) => self.launches.notices.report(notice),
             Action::Exit(outcome) => self.outcome = Some(outcome),
         }
     }
 
-    /// Makes the launch that waits at the gate the command. If it was killed meanwhile, a service manager has to start anew.
+    /// Turns the launch at the gate into the command. If the launch was killed while it was waiting, this process exits, so that a service
+    /// manager starts everything again.
     fn start(&mut self) {
-        let Some(pid) = self.launches.at_gate() else {
+        let Some(pid) = self.launches.pid_at_gate() else {
             self.outcome = Some(Outcome::Rotated);
             return;
         };
         self.launches.notices.pid = pid;
-        self.job.begin(pid);
+        self.job.start_group(pid);
         self.earliest_poll = Instant::now() + PAUSE;
-        self.launches.open();
+        self.launches.open_gate();
     }
 
-    /// Sleeps until a descriptor is readable or it is time for something, and notes the events that have come.
+    /// Sleeps until something happens, or until the timer elapses, and queues the events for the state machine.
     fn wait(&mut self, state: &SupervisorState) {
-        // The command has ended, and processes of its group had not.
+        // The command has ended, but processes of its group had not.
         let has_remains = matches!(
             state,
             SupervisorState::Stopping(Stopping { ended: Some(_), .. })
@@ -174,7 +179,7 @@ impl Parent<'_> {
         let times = [self.timer.left(), check];
         wait_for(descriptors, times.into_iter().flatten().min());
 
-        while let Some(signal) = self.signals.next() {
+        while let Some(signal) = self.signals.next_to_forward() {
             self.events.push_back(Event::Signal(signal));
         }
         self.events.extend(self.launches.receive());
@@ -184,32 +189,32 @@ impl Parent<'_> {
         }
     }
 
-    /// Reaps all children that have ended, orphans included. The last state of the command is the only one that still matters.
+    /// Reaps all children that have ended, adopted orphans included, and queues the events. If the command has changed its state several times, only
+    /// the last state matters. Doesn't wait.
     fn reap(&mut self) {
         let mut command = None;
         while let Some((pid, change)) = next_state_change() {
-            match change {
-                _ if self.job.is_led_by(pid) => command = Some(change),
-                StateChange::Ended(status) => {
-                    self.events.extend(self.launches.ended(pid, status));
-                }
-                StateChange::Suspended(_) | StateChange::Continued => {}
+            if self.job.is_led_by(pid) {
+                command = Some(change);
+            } else if let StateChange::Ended(status) = change {
+                self.events.extend(self.launches.event_of_end(pid, status));
             }
         }
         if let Some(change) = command {
-            // The command sent these messages while it was a launch.
+            // The command sent these messages while it was still a launch.
             self.events.extend(self.launches.receive());
             self.events.push_back(self.job.event(change));
         }
     }
 }
 
-/// The time at which the timer elapses; `None` while it is not set.
+/// The time at which the timer elapses, or `None` if it isn't set.
 #[derive(Default)]
 pub struct Timer(Option<Instant>);
 
 impl Timer {
-    /// Sets the timer to a delay, and returns its length. No poll begins before `earliest_poll`.
+    /// Sets the timer, which replaces an earlier delay, and returns the length of the new one. A delay before a poll doesn't end before
+    /// `earliest_poll`.
     pub fn arm(
         &mut self,
         delay: Delay,
@@ -217,38 +222,43 @@ impl Timer {
         earliest_poll: Instant,
     ) -> Duration {
         let until_poll = earliest_poll.saturating_duration_since(Instant::now());
-        let length = length(delay, options, until_poll, fastrand::f64());
+        let length = delay_length(delay, options, until_poll, fastrand::f64());
         self.0 = Some(Instant::now() + length);
         length
     }
 
-    /// Returns true once after the time.
-    pub fn elapses(&mut self) -> bool {
+    /// True if the time is over. In that case, the timer is unset, so this is true only once.
+    pub fn has_elapsed(&mut self) -> bool {
         self.0.take_if(|end| *end <= Instant::now()).is_some()
     }
 
-    /// The time until it elapses; `None` while it is not set.
+    /// Returns the time that is left, or `None` if the timer isn't set.
     pub fn left(&self) -> Option<Duration> {
         self.0
             .map(|end| end.saturating_duration_since(Instant::now()))
     }
 }
 
-/// Returns the length of a delay, for a poll no less than `until_poll`. `random` is at least 0 and less than 1.
-fn length(delay: Delay, options: &RotationOptions, until_poll: Duration, random: f64) -> Duration {
+/// Returns the length of a delay. The delay before a poll is at least `until_poll`. `random` is at least 0 and less than 1.
+fn delay_length(
+    delay: Delay,
+    options: &RotationOptions,
+    until_poll: Duration,
+    random: f64,
+) -> Duration {
     match delay {
-        Delay::AskedPoll => until_poll,
-        // A moment of the interval, so that the polls of a fleet that was started at once are spread.
+        Delay::RequestedPoll => until_poll,
+        // A random moment of the interval spreads the polls of a fleet that was started at the same time.
         Delay::FirstPoll => options.poll_interval.mul_f64(random).max(until_poll),
         Delay::NextPoll { failures } => next_poll(options.poll_interval, failures, random),
         Delay::Splay => options.splay.mul_f64(random).max(until_poll),
-        Delay::AfterTerm => options.grace.max(until_poll),
         Delay::Grace => options.grace,
         Delay::Kill => Duration::from_secs(1),
     }
 }
 
-/// Returns the pause before the next poll, which doubles with each failure in succession.
+/// Returns the pause before the next poll. It doubles with each failed poll in a row, up to [`LONGEST_BACKOFF`] or the interval, whichever is longer.
+/// `random` makes it up to a tenth shorter or longer.
 fn next_poll(interval: Duration, failures: u32, random: f64) -> Duration {
     let longest = LONGEST_BACKOFF.max(interval);
     let pause = interval
@@ -274,33 +284,32 @@ mod tests {
     }
 
     #[test]
-    fn each_delay_has_its_length() {
+    fn polls_the_splay_and_the_grace_period_take_as_long_as_the_options_say() {
         let until_poll = Duration::from_secs(1);
         for (delay, seconds) in [
             (Delay::FirstPoll, 25),
-            (Delay::AskedPoll, 1),
+            (Delay::RequestedPoll, 1),
             (Delay::NextPoll { failures: 0 }, 95),
             (Delay::NextPoll { failures: 1 }, 190),
             (Delay::Splay, 10),
-            (Delay::AfterTerm, 30),
             (Delay::Grace, 30),
             (Delay::Kill, 1),
         ] {
             assert_eq!(
-                length(delay, &options(), until_poll, 0.25).as_secs(),
+                delay_length(delay, &options(), until_poll, 0.25).as_secs(),
                 seconds,
                 "{delay:?}"
             );
         }
         for delay in [Delay::FirstPoll, Delay::Splay] {
-            assert_eq!(length(delay, &options(), until_poll, 0.0), until_poll);
+            assert_eq!(delay_length(delay, &options(), until_poll, 0.0), until_poll);
         }
     }
 
     #[test]
-    fn the_timer_elapses_once_and_for_the_last_delay() {
+    fn a_timer_that_is_set_again_elapses_only_once_and_only_after_the_new_delay() {
         let mut timer = Timer::default();
-        assert!(!timer.elapses());
+        assert!(!timer.has_elapsed());
         let options = RotationOptions {
             grace: Duration::ZERO,
             ..options()
@@ -311,13 +320,13 @@ mod tests {
         ] {
             timer.arm(delay, &options, Instant::now());
             assert_eq!(timer.left() == Some(Duration::ZERO), elapses);
-            assert_eq!(timer.elapses(), elapses);
+            assert_eq!(timer.has_elapsed(), elapses);
         }
-        assert_eq!((timer.elapses(), timer.left()), (false, None));
+        assert_eq!((timer.has_elapsed(), timer.left()), (false, None));
     }
 
     #[test]
-    fn the_pause_has_a_jitter_of_a_tenth_and_doubles_with_each_failure_up_to_30_minutes() {
+    fn polls_that_fail_become_rarer_up_to_30_minutes_and_the_polls_of_a_fleet_spread() {
         let minute = Duration::from_secs(60);
         let minutes = |failures| {
             next_poll(5 * minute, failures, 0.5)

@@ -1,4 +1,6 @@
-//! The command that a command line asks for, with its arguments: those that it shares with other commands are [`Inputs`].
+//! The launch and the subcommands that a command line can ask for, with their arguments. [`Inputs`] has the arguments that several of them share.
+//!
+//! The comments of fields that clap derives an option from are the option's `--help`.
 
 use std::path::PathBuf;
 
@@ -12,7 +14,7 @@ use crate::model::env_name::parse_pattern;
 use crate::model::environment::CommandLine;
 use crate::model::reference::{Arn, Reference, Role, SecretId, Store};
 
-/// The command that the command line asks for.
+/// The launch or the subcommand that the command line asks for.
 #[derive(Debug)]
 pub enum Invocation {
     Launch {
@@ -21,7 +23,7 @@ pub enum Invocation {
     },
     Check {
         inputs: Box<Inputs>,
-        /// A command to look up.
+        /// The command to look for in PATH.
         command: Option<CommandLine>,
         arguments: CheckArguments,
     },
@@ -45,9 +47,9 @@ pub enum Invocation {
         inputs: Box<Inputs>,
     },
     Install(InstallArguments),
-    /// Help, the version or the schema, for standard output.
+    /// Print the help, the version or the schema on standard output.
     Print(String),
-    /// The short help of an empty command line, for standard error.
+    /// Print the short help on standard error, because the command line is empty.
     Usage(String),
 }
 
@@ -60,7 +62,7 @@ pub struct CheckArguments {
     /// Check only the declaration, without requests, credentials or a region
     #[arg(long, conflicts_with_all = ["describe", "metadata"])]
     pub offline: bool,
-    /// Read no values: only check that the secrets and parameters exist (needs secretsmanager:DescribeSecret and ssm:DescribeParameters)
+    /// Don't read any values: only check that the secrets and parameters exist (needs secretsmanager:DescribeSecret and ssm:DescribeParameters)
     #[arg(long)]
     pub metadata: bool,
     /// Also show the rotation, KMS key and replicas of each secret (needs secretsmanager:DescribeSecret)
@@ -74,7 +76,7 @@ pub struct GetArguments {
     /// The value to print, as SECRET[:KEY[:STAGE[:VERSION-ID]]]; SECRET is a name, an ARN, ssm:NAME or an alias
     #[arg(value_name = "REF")]
     pub reference: String,
-    /// Print the value even to a terminal, followed by a newline
+    /// Print the value even if the output is a terminal, followed by a newline
     #[arg(long)]
     pub reveal: bool,
 }
@@ -84,19 +86,20 @@ pub struct GetArguments {
 pub struct PolicyArguments {
     #[arg(long, value_name = "ID", value_parser = parse_account)]
     #[arg(
-        help = "The account of secrets that are not given as an ARN [default: the account of the role, or any]"
+        help = "The account of the secrets that aren't given as ARNs [default: the role's account, or any account]"
     )]
     pub account: Option<String>,
-    /// Print the policy of this role instead of the caller's; a reference, --role-arn or the profile must name the role
+    /// Print the policy that this role needs, instead of the one that the caller needs; the role must be set with --role-arn, in the profile or in
+    /// the declaration
     #[arg(long, value_name = "ARN", value_parser = parse_role)]
     pub for_role: Option<Role>,
-    /// Also allow kms:Decrypt with this customer managed key of the secrets (repeatable)
+    /// Also allow kms:Decrypt with the customer managed key that encrypts the secrets (repeatable)
     #[arg(long = "kms-key", value_name = "ARN", value_parser = parse_key)]
     pub kms_keys: Vec<Arn>,
     /// Also allow secretsmanager:DescribeSecret, which check --describe needs
     #[arg(long)]
     pub describe: bool,
-    /// Print the policy for check --metadata, which reads no values
+    /// Print the policy for check --metadata, which doesn't read any values
     #[arg(long, conflicts_with_all = ["describe", "kms_keys"])]
     pub metadata: bool,
 }
@@ -107,15 +110,15 @@ pub struct ExportArguments {
     /// The syntax of the output
     #[arg(long)]
     pub format: ExportFormat,
-    /// Write to this file, with mode 0600; - is standard output
+    /// Write to this file, with mode 0600 (--format github appends to it); - is standard output
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
-    /// Print the values even to a terminal
+    /// Print the values even if the output is a terminal
     #[arg(long)]
     pub reveal: bool,
 }
 
-/// The syntax in which `export` writes variables. The comments are the help of `--format`.
+/// The syntax in which `export` writes variables. The comments of the variants are their `--help`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ExportFormat {
     /// Commands for eval in a shell
@@ -128,9 +131,9 @@ pub enum ExportFormat {
     Docker,
     /// A file for fileKeyRef in Kubernetes
     Kubernetes,
-    /// Commands that mask values in the log of a GitHub job, and variables for its later steps
+    /// Commands that mask values in the log of a GitHub Actions job, and variables for its later steps
     Github,
-    /// Only the commands that mask values in the log of a GitHub job
+    /// Only the commands that mask values in the log of a GitHub Actions job
     GithubMasks,
 }
 
@@ -143,18 +146,19 @@ pub struct MigrateArguments {
     /// The name or the ARN of the secret
     #[arg(long, value_name = "ID", value_parser = parse_secret)]
     pub secret: SecretId,
-    /// Move only the variables with a matching name (repeatable, or separated by commas)
+    /// Move only the variables whose names match GLOB (repeatable, or separated by commas)
     #[arg(long, value_name = "GLOB", value_delimiter = ',', value_parser = parse_listed_pattern)]
     pub only: Vec<Pattern>,
-    /// Don't move variables with a matching name (repeatable, or separated by commas)
+    /// Don't move variables whose names match GLOB (repeatable, or separated by commas)
     #[arg(long, value_name = "GLOB", value_delimiter = ',', value_parser = parse_listed_pattern)]
     pub except: Vec<Pattern>,
-    /// Put variables with a matching name, which aren't secret, into the declaration as literals (repeatable, or separated by commas)
+    /// Put variables whose names match GLOB into the declaration as literals: use this only for values that aren't secret (repeatable, or separated
+    /// by commas)
     #[arg(long, value_name = "GLOB", value_delimiter = ',', value_parser = parse_listed_pattern)]
     pub literal: Vec<Pattern>,
     #[arg(short = 'f', long = "file", value_name = "DECLARATION", value_hint = ValueHint::FilePath)]
     #[arg(
-        help = "With --values or --for-local: leave out the variables that are literals in this declaration [default: secrets-exec.yaml, .yml or .json in the working directory] [env: SECRETS_EXEC_FILE]"
+        help = "With --values or --for-local, leave out the variables that are literals in this declaration [default: secrets-exec.yaml, .yml or .json in the working directory] [env: SECRETS_EXEC_FILE]"
     )]
     pub declarations: Vec<PathBuf>,
     /// Print the secret's JSON, with its values, instead of the declaration
@@ -163,7 +167,7 @@ pub struct MigrateArguments {
     /// Print a file for --local, with the values, instead of the declaration
     #[arg(long, conflicts_with = "values")]
     pub for_local: bool,
-    /// Print the values even to a terminal
+    /// Print the values even if the output is a terminal
     #[arg(long)]
     pub reveal: bool,
     /// Hide warnings and notes
@@ -187,43 +191,35 @@ pub struct InstallArguments {
     pub directory: PathBuf,
 }
 
+/// Parses the id of an AWS account. Otherwise returns the expected value, for the message.
 fn parse_account(text: &str) -> Result<String, &'static str> {
     let is_account = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
     is_account
         .then(|| text.to_owned())
-        .ok_or("an account id of 12 digits")
+        .ok_or("an account id of 12 digits without hyphens, such as 123456789012")
 }
 
+/// Parses the ARN of a role. Otherwise returns the expected value, for the message.
 fn parse_role(text: &str) -> Result<Role, &'static str> {
     Role::parse(text, None).ok_or(Role::EXPECTED)
 }
 
-/// Parses the ARN of a key. A policy cannot name a key by its alias.
+/// Parses the ARN of a KMS key. The ARN of an alias is not accepted, because a policy can't name a key by its alias. Otherwise returns the expected
+/// value, for the message.
 fn parse_key(text: &str) -> Result<Arn, &'static str> {
-    Arn::parse(text).filter(is_key_arn).ok_or(
-        "the ARN of a key, which `aws kms describe-key --key-id KEY --query KeyMetadata.Arn` prints",
+    let is_key = |arn: &Arn| arn.service() == "kms" && arn.resource().starts_with("key/");
+    Arn::parse(text).filter(is_key).ok_or(
+        "the ARN of a key (print it with aws kms describe-key --key-id KEY --query KeyMetadata.Arn)",
     )
 }
 
-fn is_key_arn(arn: &Arn) -> bool {
-    let id = arn.resource().strip_prefix("key/").unwrap_or_default();
-    let is_id = !id.is_empty()
-        && id
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    arn.has_partition()
-        && arn.service() == "kms"
-        && arn.region().is_some()
-        && arn.account().is_some()
-        && is_id
-}
-
-/// Parses a part of a list with commas, around which blanks mean nothing.
+/// Parses an item of a list with commas. Spaces around the item are ignored. Otherwise returns the expected value, for the message.
 fn parse_listed_pattern(text: &str) -> Result<Pattern, &'static str> {
     parse_pattern(text.trim())
 }
 
-/// Parses a secret's name or ARN, to which `:KEY` can be appended in a reference.
+/// Parses the name or ARN of a secret. A reference to one of its keys must be possible, so neither an alias nor a parameter is accepted. Otherwise
+/// returns the expected value, for the message.
 fn parse_secret(text: &str) -> Result<SecretId, &'static str> {
     let is_referable =
         Reference::parse(&format!("{text}:KEY")).is_ok_and(|reference| reference.secret == text);

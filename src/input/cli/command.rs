@@ -1,5 +1,4 @@
-//! The command line as clap's: the launch, with its options, and the subcommands, which clap builds when they are named; and the
-//! completions of a shell and the man page, which clap_complete and clap_mangen make from it.
+//! Declares the command line for clap, and makes the completions and the man page from the same declaration.
 
 use std::io;
 
@@ -8,11 +7,11 @@ use clap_complete::{Shell, generate};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
 
-use super::options::{help, program, with_inputs};
+use super::options::{help, program, with_inputs, with_variables};
 use super::subcommands::{SUBCOMMANDS, Subcommand};
 use crate::model::options::OPTIONS;
 
-/// The sections of the man page that clap does not know.
+/// The sections of the man page that are written by hand.
 const MAN_SECTIONS: &str = include_str!("man.roff");
 
 const LONG_ABOUT: &str = "\
@@ -30,36 +29,36 @@ Example: secrets-exec --env DB_PASSWORD=prod/db:password -- node app.js
 Documentation: https://github.com/OWNER/secrets-exec/tree/main/docs";
 
 const LONG_END: &str = "\
-You can also set an option with the environment variable in brackets, or under
-`defaults:` in a declaration (except --file and --local).
+You can also set an option that shows [env: …] with that environment variable or,
+except for --file and --local, under `defaults:` in a declaration.
 
 Examples:
   secrets-exec --env DB_PASSWORD=prod/db:password -- node app.js
       Run a program with one key of a secret as a variable
-  secrets-exec -f /etc/app/secrets.yaml -- /usr/bin/app
+  secrets-exec -f /etc/app/secrets-exec.yaml -- /usr/bin/app
       Run a program with the values that a declaration lists
   secrets-exec --local secrets.local.yaml -- ./app
       Develop with secrets from a file, without AWS
   secrets-exec --env DB_PASSWORD=prod/db:password -- sh -c 'PGPASSWORD=$DB_PASSWORD psql'
-      Use a variable in a shell command: in double quotes, your own shell would replace $DB_PASSWORD too early
+      Use a variable in a shell command: with double quotes, your own shell would expand $DB_PASSWORD too early
 
 Exit status: the command's own. If the command doesn't start:
   64   the command line, a reference in it, or an environment variable is invalid
   70   a bug in secrets-exec
-  75   temporary: throttled, unreachable, timed out
-  77   access denied, or no credentials
-  78   a declaration, secret, key or value is invalid or missing
+  75   AWS throttled the requests, could not be reached, or did not answer in time
+  77   access was denied, or there are no credentials
+  78   a setting, a declaration, a secret, a key or a value is invalid or missing
   126  the command cannot be executed
   127  the command was not found
 
 Documentation: https://github.com/OWNER/secrets-exec/tree/main/docs";
 
-/// Returns the command line with the command after `--`.
+/// Returns the command line as it is parsed, with the command after `--`.
 pub fn with_program() -> Command {
     command().arg(program("The command to start").hide(true))
 }
 
-/// Returns the command line without the command after `--`, beside which zsh would complete none of ours.
+/// Returns the command line without the command after `--`. With this argument, zsh would not complete our own options.
 fn command() -> Command {
     let output = OPTIONS.last().map(|option| option.heading);
     let version = Arg::new("version")
@@ -85,29 +84,37 @@ fn command() -> Command {
         .arg(version.help_heading(output))
 }
 
-/// Returns the script that a shell reads.
+/// Returns the completion script for a shell.
 pub fn completion_script(shell: Shell) -> String {
     let mut script = Vec::new();
     generate(shell, &mut command(), "secrets-exec", &mut script);
-    // clap_complete gives bash two names for a command of a program with a hyphen.
+    // This corrects a mistake of clap_complete 4.6: in the bash script for a program with a hyphen in its name, the state after a subcommand has one
+    // name where it is set, and another name where its options are listed. Without the correction, bash would not complete the options of
+    // subcommands.
     String::from_utf8_lossy(&script).replace("secrets__subcmd__exec", "secrets__exec")
 }
 
-/// Returns the man page: the sections of a launch, the other commands with their own options, and the sections by hand.
+/// Returns the man page: the sections of a launch, a section for each subcommand with its own options, and the sections written by hand.
 pub fn man_page() -> String {
     let mut page = Vec::new();
-    // Writing to memory does not fail.
-    let _ = write_sections_of_clap(&mut page);
-    // `\\%` keeps man from hyphenating a name.
+    // Writing to memory doesn't fail.
+    let _ = write_generated_sections(&mut page);
+    // `\\%` keeps man from hyphenating the name of a variable.
     String::from_utf8_lossy(&page).replace("[env: ", "[env: \\%") + MAN_SECTIONS
 }
 
-fn write_sections_of_clap(page: &mut Vec<u8>) -> io::Result<()> {
-    // clap_mangen leaves out the help that `-h` leaves out.
-    let mut command = command().mut_args(|arg| arg.hide_short_help(false));
+/// Writes the sections of the man page that clap's declaration gives.
+///
+/// # Errors
+/// Only an error of writing to `page`, which doesn't happen, because `page` is in memory.
+fn write_generated_sections(page: &mut Vec<u8>) -> io::Result<()> {
+    // clap_mangen skips the options that `-h` skips.
+    let mut command = with_variables(command()).mut_args(|arg| arg.hide_short_help(false));
     command.build();
     let man = Man::new(command.clone())
         .title("SECRETS-EXEC")
+        // Without a date, the other fields of the title would move to the wrong places.
+        .date(" ")
         .manual("User Commands");
     man.render_title(page)?;
     man.render_name_section(page)?;
@@ -135,7 +142,7 @@ fn write_sections_of_clap(page: &mut Vec<u8>) -> io::Result<()> {
             roff.control("PP", []).text([roman(paragraph)]);
         }
         roff.to_writer(page)?;
-        // Options under a heading are those of a launch.
+        // The options under a heading also belong to a launch, which has described them already.
         let arguments = subcommand
             .get_arguments()
             .filter(|arg| arg.get_help_heading().is_none() && arg.get_id() != "help");

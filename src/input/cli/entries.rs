@@ -1,21 +1,24 @@
-//! Parses `--env`, `--as-file` and `--env-from` into the layer of the command line. No error quotes the text of an entry: it may be a
-//! secret.
+//! Parses `--env`, `--as-file` and `--env-from` into the entries of the command line.
+//!
+//! No error quotes the text of an entry. A user who is used to `docker run -e` writes a password there, and the message would end up in a
+//! log.
 
 use std::collections::BTreeSet;
 
 use clap::ArgMatches;
 
 use crate::model::entry::{
-    Entry, EntrySource, FilePlace, FileTarget, Mode, Naming, Origin, Subject, Target,
+    Entry, EntrySource, FileLocation, FileTarget, Mode, Naming, Origin, Subject, Target,
 };
-use crate::model::env_name::{EnvName, is_name};
+use crate::model::env_name::{EnvName, assigned_name, is_name};
 use crate::model::plan::Layer;
 use crate::model::problem::{Impact, Problem};
 use crate::model::reference::{Reference, ReferenceError};
 
-pub fn layer(matches: &mut ArgMatches, errors: &mut Vec<Problem>) -> Layer {
+/// Takes the entries of the command line out of `matches`. Returns the entries that could be parsed, and an error for each of the others.
+pub fn command_line_layer(matches: &mut ArgMatches) -> (Layer, Vec<Problem>) {
     let mut names = BTreeSet::new();
-    let mut layer = Layer::default();
+    let (mut layer, mut errors) = (Layer::default(), Vec::new());
     for option in ["--env", "--as-file"] {
         let texts: Vec<String> = matches
             .remove_many(option.trim_start_matches('-'))
@@ -23,12 +26,12 @@ pub fn layer(matches: &mut ArgMatches, errors: &mut Vec<Problem>) -> Layer {
             .flatten()
             .collect();
         for (number, text) in (1..).zip(&texts) {
-            let place = if texts.len() == 1 {
+            let shown_option = if texts.len() == 1 {
                 option.to_owned()
             } else {
                 format!("{option} number {number}")
             };
-            match entry(option, &place, text) {
+            match parse_entry(option, &shown_option, text) {
                 Ok(entry) if !names.insert(entry.target.to_string()) => {
                     let name = entry.target;
                     let text = format!("the command line sets the variable {name} twice");
@@ -46,16 +49,16 @@ pub fn layer(matches: &mut ArgMatches, errors: &mut Vec<Problem>) -> Layer {
         .into_iter()
         .flatten()
     {
-        match env_from(&text) {
+        match parse_env_from(&text) {
             Ok(entry) => layer.entries.push(entry),
             Err(error) => errors.push(error),
         }
     }
-    layer
+    (layer, errors)
 }
 
-/// Parses the REF of `get` into an entry whose value is only printed.
-pub fn value(text: &str) -> Result<Entry, Problem> {
+/// Parses the REF of `get` into an entry whose value is only printed. The error doesn't show the REF.
+pub fn parse_get_reference(text: &str) -> Result<Entry, Problem> {
     let reference = Reference::parse(text).map_err(malformed)?;
     Ok(Entry::new(
         Target::Output,
@@ -64,40 +67,50 @@ pub fn value(text: &str) -> Result<Entry, Problem> {
     ))
 }
 
-/// Parses a `NAME=REF` of an option, which an error without the name calls `place`. Only the first `=` separates: the name of a secret may
-/// contain others.
-fn entry(option: &'static str, place: &str, text: &str) -> Result<Entry, Problem> {
-    let example = format!("write for example {option} DB_PASSWORD=prod/db:password");
-    if text.starts_with(['\'', '"']) {
-        let text = format!("the value of {place} begins with a quote: remove the quotes");
+/// Parses the `NAME=REF` of `--env` or `--as-file`. Only the first `=` separates the two, because the name of a secret may contain more.
+///
+/// Until the name is known, errors call the option `shown_option`: `--env`, or `--env number 2` if there are several.
+fn parse_entry(option: &'static str, shown_option: &str, text: &str) -> Result<Entry, Problem> {
+    let example = format!("write, for example, {option} DB_PASSWORD=prod/db:password");
+    if text.starts_with(['\'', '"', '‘', '“']) {
+        let text = format!("the value of {shown_option} begins with a quote: remove the quotes");
         return Err(Problem::usage(text));
     }
+    let words = text.split([' ', ',']);
+    if words.filter_map(assigned_name).count() > 1 {
+        let help = format!(
+            "write {option} before each of them, as in {option} A=prod/db:a {option} B=prod/db:b"
+        );
+        return Err(Problem::usage(format!("one {option} can't set several variables")).help(help));
+    }
     let Some((name, reference)) = text.split_once('=') else {
-        let text = format!("the value of {place} has no \"=\" between a variable and a secret");
-        return Err(Problem::usage(text).help(format!("{example}, as one word")));
+        let text = format!("the value of {shown_option} has no \"=\" after the name of a variable");
+        return Err(Problem::usage(text).help(format!("{example}, without spaces around \"=\"")));
     };
+    // clap reads the argument "-e NAME=REF", which a list such as CMD of an image may have, as `-e` with the value " NAME=REF".
+    if option == "--env" && name.starts_with(' ') {
+        return Err(one_word("-e"));
+    }
     let Some(parsed) = EnvName::parse(name) else {
-        // Without a shell, a list such as CMD of an image may have "-e NAME=REF" as one word.
-        if option == "--env" && name.starts_with(' ') && is_name(name.trim_start()) {
-            return Err(one_word("-e", &format!("{}=…", name.trim_start())));
-        }
-        let text = format!("the value of {place} doesn't begin with a legal variable name");
-        let help =
-            "a variable name has only letters, digits and \"_\", and doesn't begin with a digit";
-        return Err(Problem::usage(text).help(help));
+        let text = format!("the value of {shown_option} doesn't begin with a valid variable name");
+        return Err(Problem::usage(text).help(format!(
+            "{example}. The name of a variable has only letters, digits and \"_\", and doesn't begin with a digit"
+        )));
     };
     let subject = Subject::plain(name.to_owned(), Origin::Argument(option));
     if name == "PATH" {
         let text = "PATH can't come from a secret, because it decides which program runs";
         let help = "set PATH in a declaration: env: { PATH: { value: /usr/bin } }";
-        return Err(Problem::usage(text).help(help).of(subject, Impact::None));
+        return Err(Problem::usage(text)
+            .help(help)
+            .for_entry(subject, Impact::None));
     }
-    let reference =
-        Reference::parse(reference).map_err(|error| malformed(error).of(subject, Impact::None))?;
+    let reference = Reference::parse(reference)
+        .map_err(|error| malformed(error).for_entry(subject, Impact::None))?;
     let target = match option {
         "--env" => Target::Env(parsed),
         _ => Target::File(FileTarget {
-            place: FilePlace::Memory,
+            location: FileLocation::Memory,
             env: Some(parsed),
             mode: Mode::PRIVATE,
             owner: None,
@@ -110,10 +123,13 @@ fn entry(option: &'static str, place: &str, text: &str) -> Result<Entry, Problem
     ))
 }
 
-/// Parses `[PREFIX=]REF`.
+/// Parses the `[PREFIX=]REF` of `--env-from`.
 ///
-/// The text before the first `=` is a prefix only if it is empty or a name, since an id may contain `=` as well.
-fn env_from(text: &str) -> Result<Entry, Problem> {
+/// The text before the first `=` is a prefix only if it is empty or a legal name, because the name of a secret may contain `=`, too.
+///
+/// # Errors
+/// When the reference is malformed. The message doesn't show the text.
+fn parse_env_from(text: &str) -> Result<Entry, Problem> {
     let (prefix, reference) = match text.split_once('=') {
         Some((prefix, reference)) if prefix.is_empty() || is_name(prefix) => (prefix, reference),
         Some(_) | None => ("", text),
@@ -124,22 +140,22 @@ fn env_from(text: &str) -> Result<Entry, Problem> {
     };
     let reference = Reference::parse(reference).map_err(|error| {
         let subject = Subject::plain("env-from".to_owned(), Origin::Argument("--env-from"));
-        malformed(error).of(subject, Impact::None)
+        malformed(error).for_entry(subject, Impact::None)
     })?;
-    Ok(Entry::of_object(
+    Ok(Entry::for_object(
         reference,
         naming,
         Origin::Argument("--env-from"),
     ))
 }
 
-/// Returns the problem of a text that is not a reference, without the text.
+/// Returns the problem for text that is not a reference. The message doesn't show the text.
 fn malformed(error: ReferenceError) -> Problem {
-    Problem::usage(error.hidden()).replace_help(error.help)
+    Problem::usage(error.message()).replace_help(error.help)
 }
 
-/// Returns the problem of an option and its value in one argument. `value` is the part of the value that may be shown.
-pub fn one_word(option: &str, value: &str) -> Problem {
-    let text = format!("\"{option} {value}\" is one word, but must be two");
-    Problem::usage(text).help(format!("in a list, write \"{option}\", \"{value}\""))
+/// Returns the problem for an option that is in one argument with its value.
+pub fn one_word(option: &str) -> Problem {
+    let text = format!("\"{option} …\" is one word, but must be two");
+    Problem::usage(text).help(format!("in a list, write \"{option}\", \"…\""))
 }

@@ -1,13 +1,17 @@
-//! The inputs that commands share.
+//! Reads what a launch and most subcommands have in common: the entries and options of the command line, and the options that
+//! `SECRETS_EXEC_*` sets.
+//!
+//! Nothing here reads a file. An invalid value doesn't end the reading: every error goes into [`Inputs::errors`], and is reported together
+//! with the errors of the declarations.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::ArgMatches;
 use glob::Pattern;
 
-use super::entries::{layer, value};
+use super::entries::{command_line_layer, parse_get_reference};
 use crate::model::env_name::{OWN_PREFIX, parse_pattern};
 use crate::model::environment::CommandLine;
 use crate::model::inherited::Inherited;
@@ -16,10 +20,10 @@ use crate::model::plan::Layer;
 use crate::model::problem::Problem;
 use crate::model::quoting::invalid_value;
 
-/// The variable that names declarations, separated by commas.
+/// The variable that names declarations when `-f` doesn't, with commas between them.
 const FILE: &str = "SECRETS_EXEC_FILE";
 
-/// The options that name what to resolve.
+/// The options that name what to resolve. After `--`, they are a mistake.
 const ENTRY_OPTIONS: [&str; 7] = [
     "-e",
     "--env",
@@ -36,37 +40,46 @@ const UNRESOLVED: &str = "an argument of the command contains {{resolve:…}}, w
 /// The entries and options of the command line and of `SECRETS_EXEC_*`.
 #[derive(Debug, Default)]
 pub struct Inputs {
-    /// True for a launch, and for `check`, which checks one: to the other commands, the options of `--on-rotation` mean nothing.
-    pub supervises: bool,
-    /// The options of the command line over those of `SECRETS_EXEC_*`.
+    /// True for a launch, and for `check`, which checks a launch. For the other subcommands, the options of `--on-rotation` mean nothing.
+    pub is_for_launch: bool,
+    /// The options of the command line, and those of `SECRETS_EXEC_*` that the command line doesn't set.
     pub options: TypedOptions,
-    /// `-q` on the command line, which hides the notice of `--local`; SECRETS_EXEC_QUIET does not.
+    /// True if the command line has `-q`. Only the flag hides the warning of `--local`. SECRETS_EXEC_QUIET doesn't.
     pub has_quiet_flag: bool,
     /// The entries of the command line.
     pub layer: Layer,
-    /// The declarations, from the earliest to the latest; empty if none is named.
+    /// The declarations that are named, in their order. A later declaration overrides an earlier one.
     pub files: Vec<PathBuf>,
-    /// True if the declaration in the working directory is to be read.
+    /// True if secrets-exec should look for a declaration in the working directory.
     pub find_file: bool,
-    /// True if the declaration in the working directory is not read because of `-f`. False with `--no-file`, and with `SECRETS_EXEC_FILE`,
-    /// which an image sets on purpose.
+    /// True if `-f` replaces the declaration in the working directory, so that a note about this is due. With `--no-file` or
+    /// `SECRETS_EXEC_FILE`, the replacement is on purpose, so this is false.
     pub replaces_file: bool,
-    /// The names of inherited variables in whose values references are resolved.
+    /// The patterns of `--resolve-env`: references are also resolved in inherited variables with a matching name.
     pub resolve_env: Vec<Pattern>,
-    /// True if an argument of the command is an option that names what to resolve.
+    /// True if a word of the command is one of [`ENTRY_OPTIONS`], which probably belongs before `--`.
     pub has_misplaced_option: bool,
-    /// Errors to report together with those of declarations.
+    /// The errors of the command line and of `SECRETS_EXEC_*`.
     pub errors: Vec<Problem>,
-    /// Warnings about arguments that look like references, and about variables one slip away from an option's.
+    /// Warnings about arguments that look like references, and about variables whose names look like misspelled options.
     pub warnings: Vec<String>,
 }
 
 impl Inputs {
-    /// Reads the options that commands share. Errors in them are in [`Self::errors`].
-    pub fn new(supervises: bool, matches: &mut ArgMatches, inherited: &Inherited) -> Self {
-        let mut inputs = Self::of_declarations(matches, inherited);
-        inputs.supervises = supervises;
-        inputs.layer = layer(matches, &mut inputs.errors);
+    /// Reads the inputs of a launch, or of a subcommand that checks one.
+    pub fn for_launch(matches: &mut ArgMatches, inherited: &Inherited) -> Self {
+        Self {
+            is_for_launch: true,
+            ..Self::for_entries(matches, inherited)
+        }
+    }
+
+    /// Reads the inputs of a subcommand that has entries on the command line and in declarations.
+    pub fn for_entries(matches: &mut ArgMatches, inherited: &Inherited) -> Self {
+        let mut inputs = Self::for_declarations(matches, inherited);
+        let (layer, errors) = command_line_layer(matches);
+        inputs.layer = layer;
+        inputs.errors.extend(errors);
         for text in matches
             .remove_many::<String>("resolve-env")
             .into_iter()
@@ -84,12 +97,12 @@ impl Inputs {
         inputs
     }
 
-    /// Reads the options of a command whose entries are all in declarations.
-    pub fn of_declarations(matches: &mut ArgMatches, inherited: &Inherited) -> Self {
+    /// Reads the inputs of a subcommand whose entries are all in declarations.
+    pub fn for_declarations(matches: &mut ArgMatches, inherited: &Inherited) -> Self {
         let (mut errors, mut warnings) = (Vec::new(), Vec::new());
-        let flags = options_of_arguments(matches, &mut errors);
+        let flags = take_options(matches, &mut errors);
         let has_quiet_flag = flags.quiet == Some(true);
-        let variables = options_of_variables(inherited, &mut errors, &mut warnings);
+        let variables = options_from_variables(inherited, &mut errors, &mut warnings);
         for (option, other, why) in flags.exclusions().chain(variables.exclusions()) {
             errors.push(Problem::usage(format!(
                 "--{option} and --{other} can't be used together, because {why}"
@@ -100,11 +113,6 @@ impl Inputs {
         let ignores_file = matches.get_flag("no-file");
         let replaces_file = !files.is_empty() && !ignores_file;
         let files = named_declarations(files, inherited);
-        if files.iter().filter(|file| *file == Path::new("-")).count() > 1 {
-            errors.push(Problem::usage(
-                "-f - is given twice, but standard input can be read only once",
-            ));
-        }
         Self {
             options,
             has_quiet_flag,
@@ -117,17 +125,19 @@ impl Inputs {
         }
     }
 
-    /// Reads the options of a command with one reference as its argument.
-    pub fn of_reference(reference: &str, matches: &mut ArgMatches, inherited: &Inherited) -> Self {
-        let mut inputs = Self::of_declarations(matches, inherited);
-        match value(reference) {
+    /// Reads the inputs of `get`. Their only entry is `reference`.
+    pub fn for_reference(reference: &str, matches: &mut ArgMatches, inherited: &Inherited) -> Self {
+        let mut inputs = Self::for_declarations(matches, inherited);
+        match parse_get_reference(reference) {
             Ok(entry) => inputs.layer.entries.push(entry),
             Err(error) => inputs.errors.push(error),
         }
         inputs
     }
 
-    /// Takes the command after `--`. One that begins with a hyphen is an error: it is an option in the wrong place.
+    /// Takes the command after `--` out of `matches`. Returns `None` if there isn't a command.
+    ///
+    /// An argument of the command that looks like a dynamic reference becomes a warning.
     pub fn take_command(&mut self, matches: &mut ArgMatches) -> Option<CommandLine> {
         let command = CommandLine::new(
             matches
@@ -135,16 +145,10 @@ impl Inputs {
                 .map(Iterator::collect)
                 .unwrap_or_default(),
         )?;
-        if command.program().as_encoded_bytes().starts_with(b"-") {
-            let text =
-                "the command after `--` begins with a hyphen, but options must come before `--`";
-            let remedy = "write secrets-exec [OPTIONS] -- COMMAND";
-            self.errors.push(Problem::usage(text).help(remedy));
-        }
-        for argument in command.arguments().skip(1).map(OsStr::to_string_lossy) {
+        for argument in command.arguments().map(OsStr::to_string_lossy) {
             let option = argument.split('=').next().unwrap_or_default();
             self.has_misplaced_option |= ENTRY_OPTIONS.contains(&option);
-            // Of Secrets Manager, or of `ssm` and `ssm-secure`.
+            // The service is secretsmanager, ssm or ssm-secure.
             if argument.contains("{{resolve:s") {
                 self.warnings.push(UNRESOLVED.to_owned());
             }
@@ -153,10 +157,10 @@ impl Inputs {
     }
 }
 
-/// Returns the declarations of `-f`, or those of `SECRETS_EXEC_FILE` without any.
-pub fn named_declarations(of_flag: Vec<PathBuf>, inherited: &Inherited) -> Vec<PathBuf> {
-    let Some(names) = inherited.filled(FILE).filter(|_| of_flag.is_empty()) else {
-        return of_flag;
+/// Returns the declarations that `-f` names or, without `-f`, the declarations that `SECRETS_EXEC_FILE` names.
+pub fn named_declarations(from_flag: Vec<PathBuf>, inherited: &Inherited) -> Vec<PathBuf> {
+    let Some(names) = inherited.non_empty(FILE).filter(|_| from_flag.is_empty()) else {
+        return from_flag;
     };
     let names = names.as_bytes().split(|byte| *byte == b',');
     names
@@ -164,39 +168,28 @@ pub fn named_declarations(of_flag: Vec<PathBuf>, inherited: &Inherited) -> Vec<P
         .collect()
 }
 
-/// Reads the options of the table from the command line, and adds an error for each value that its option does not take.
-fn options_of_arguments(matches: &mut ArgMatches, errors: &mut Vec<Problem>) -> TypedOptions {
+/// Takes the options of the table out of `matches`. Adds an error for each value that its option doesn't accept.
+fn take_options(matches: &mut ArgMatches, errors: &mut Vec<Problem>) -> TypedOptions {
     let mut options = TypedOptions::default();
     for option in OPTIONS {
+        let name = option.name;
         let values: Vec<OsString> = match option.takes {
-            Takes::Nothing => matches
-                .get_flag(option.name)
-                .then(|| "1".into())
-                .into_iter()
-                .collect(),
-            Takes::Level => match matches.get_count(option.name) {
-                0 => Vec::new(),
-                count => vec![count.min(2).to_string().into()],
-            },
-            Takes::Text(_) | Takes::Texts(_) | Takes::Optional(_) => matches
-                .remove_many(option.name)
-                .into_iter()
-                .flatten()
-                .collect(),
+            Takes::Nothing if matches.get_flag(name) => vec!["1".into()],
+            Takes::Level if matches.get_count(name) == 1 => vec!["1".into()],
+            Takes::Level if matches.get_count(name) > 1 => vec!["2".into()],
+            Takes::Nothing | Takes::Level => Vec::new(),
+            Takes::Text(_) | Takes::Texts(_) | Takes::Optional(_) => {
+                let values = matches.remove_many(name);
+                values.into_iter().flatten().collect()
+            }
         };
-        set(
-            &mut options,
-            option,
-            &values,
-            &format!("--{}", option.name),
-            errors,
-        );
+        set_option(&mut options, option, &values, &format!("--{name}"), errors);
     }
     options
 }
 
-/// Sets an option, and adds an error for each value that it does not take.
-fn set(
+/// Sets an option to `values`, which came from the flag or variable `name`. Adds an error for each value that the option doesn't accept.
+fn set_option(
     options: &mut TypedOptions,
     option: &OptionSpec,
     values: &[OsString],
@@ -210,9 +203,11 @@ fn set(
     }
 }
 
-/// Reads the options of the table from `SECRETS_EXEC_*`; an empty variable counts as unset. A name that is one slip away from an option's
-/// is warned of; others are ignored: for a service called secrets-exec, Kubernetes sets `SECRETS_EXEC_PORT` and the like.
-fn options_of_variables(
+/// Reads the options of the table from `SECRETS_EXEC_*`. An empty variable is treated as unset.
+///
+/// Adds an error for each value that its option doesn't accept, and a warning for each name that looks like a misspelled option. Other
+/// names are ignored, because Kubernetes sets names such as `SECRETS_EXEC_PORT` for a service called secrets-exec.
+fn options_from_variables(
     inherited: &Inherited,
     errors: &mut Vec<Problem>,
     warnings: &mut Vec<String>,
@@ -223,7 +218,7 @@ fn options_of_variables(
             continue;
         };
         let Some(option) = OPTIONS.iter().find(|option| option.variable() == name) else {
-            warnings.extend(misspelt(name));
+            warnings.extend(misspelling_warning(name));
             continue;
         };
         let values = match (option.takes, value.to_str()) {
@@ -233,22 +228,24 @@ fn options_of_variables(
             }
             (_, _) => vec![value.to_owned()],
         };
-        set(&mut options, option, &values, name, errors);
+        set_option(&mut options, option, &values, name, errors);
     }
     options
 }
 
-fn misspelt(name: &str) -> Option<String> {
+/// Returns the warning about a variable whose name is one edit away from the name of one of ours. Returns `None` for any other name.
+fn misspelling_warning(name: &str) -> Option<String> {
     let mut variables = OPTIONS
         .iter()
         .map(OptionSpec::variable)
         .chain([FILE.to_owned()]);
-    let nearest = variables.find(|variable| strsim::osa_distance(name, variable) == 1)?;
+    let similar = variables.find(|variable| strsim::osa_distance(name, variable) == 1)?;
     Some(format!(
-        "secrets-exec ignores {name}, which is not one of its variables. Did you mean {nearest}?"
+        "secrets-exec ignores {name}, which is not one of its variables. Did you mean {similar}?"
     ))
 }
 
+/// Returns the problem for a value that the flag or variable `name` doesn't accept.
 fn invalid(name: &str, value: &OsStr, expected: &str) -> Problem {
     Problem::usage(invalid_value(name, &value.to_string_lossy(), expected))
 }

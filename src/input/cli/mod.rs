@@ -1,4 +1,8 @@
-//! Parses the command line and `SECRETS_EXEC_*` into an invocation. clap is used in this folder only.
+//! Parses the command line and `SECRETS_EXEC_*` into an [`Invocation`]: what to run, with its arguments.
+//!
+//! Only this folder uses clap. `arguments` has the types, `options` and `command` declare clap's options, `subcommands` has a row for each
+//! subcommand, `inputs` and `entries` read what clap has matched, and `usage` rewrites clap's errors. No error shows an argument that may
+//! be a secret.
 
 mod arguments;
 mod command;
@@ -23,18 +27,29 @@ use clap::error::ErrorKind;
 use crate::model::inherited::Inherited;
 use crate::model::problem::Problem;
 use command::with_program;
-use subcommands::SUBCOMMANDS;
+use options::with_variables;
+use subcommands::subcommand;
 
-/// Parses the command line, without the program's own name, and `SECRETS_EXEC_*`.
+/// Parses the arguments, without the program's own name, and `SECRETS_EXEC_*`. The text of `--help` and `--version` is a result, not an error, and so
+/// is the usage, if there aren't any arguments.
 ///
 /// # Errors
-/// The first error of clap, or every error if a launch has no command. Other errors are in [`Inputs::errors`].
-pub fn parse(arguments: Vec<OsString>, inherited: &Inherited) -> Result<Invocation, Vec<Problem>> {
+/// The first error that clap finds. If a launch doesn't have a command, every error of its inputs. All other errors are in
+/// [`Inputs::errors`], so that they are reported together with the errors of the declarations.
+pub fn parse_command_line(
+    arguments: Vec<OsString>,
+    inherited: &Inherited,
+) -> Result<Invocation, Vec<Problem>> {
     let mut command = with_program();
+    let arguments_for_clap = as_options(&arguments);
+    // Only the long help names the variables. A launch doesn't spend the time for these texts.
+    if arguments_for_clap.iter().any(|word| word == "--help") {
+        command = with_variables(command);
+    }
     if arguments.is_empty() {
         return Ok(Invocation::Usage(command.render_help().to_string()));
     }
-    let words = std::iter::once("secrets-exec".into()).chain(as_options(&arguments));
+    let words = std::iter::once("secrets-exec".into()).chain(arguments_for_clap);
     let mut matches = match command.try_get_matches_from_mut(words) {
         Ok(matches) => matches,
         Err(error)
@@ -50,17 +65,16 @@ pub fn parse(arguments: Vec<OsString>, inherited: &Inherited) -> Result<Invocati
     let Some((name, mut matches)) = matches.remove_subcommand() else {
         return launch_invocation(&mut matches, &arguments, inherited);
     };
-    let invocation = match SUBCOMMANDS
-        .iter()
-        .find(|subcommand| subcommand.name == name)
-    {
+    let invocation = match subcommand(&name) {
         Some(subcommand) => (subcommand.invocation)(&mut matches, inherited),
+        // clap only accepts the names in the table, so this doesn't happen.
         None => Err(command.error(ErrorKind::InvalidSubcommand, name)),
     };
     invocation.map_err(|error| vec![usage::problem(error, &arguments, command)])
 }
 
-/// Returns the words with `help` and `help COMMAND` as `--help`, and `version` as `--version`.
+/// Returns the arguments for clap, which only has the options: `help` becomes `--help`, `help check` becomes `check --help`, and `version`
+/// becomes `--version`.
 fn as_options(arguments: &[OsString]) -> Vec<OsString> {
     match arguments {
         [help] if help == "help" => vec!["--help".into()],
@@ -70,29 +84,27 @@ fn as_options(arguments: &[OsString]) -> Vec<OsString> {
     }
 }
 
-/// Returns the launch of the command after the options.
+/// Returns the launch of the command after `--`.
 ///
 /// # Errors
-/// The missing command, after every error in the options. If the command is part of an option's value, that is the only error.
+/// If there isn't a command, every error of the inputs, and then the missing command. If an option's value contains ` -- `, which is why the
+/// command is missing, only this error.
 fn launch_invocation(
     matches: &mut ArgMatches,
     arguments: &[OsString],
     inherited: &Inherited,
 ) -> Result<Invocation, Vec<Problem>> {
-    let mut inputs = Box::new(Inputs::new(true, matches, inherited));
+    let mut inputs = Box::new(Inputs::for_launch(matches, inherited));
     if let Some(command) = inputs.take_command(matches) {
         return Ok(Invocation::Launch { inputs, command });
     }
-    let swallowed = arguments
-        .iter()
-        .position(|word| word.to_string_lossy().contains(" -- "));
-    if let Some(index) = swallowed {
-        let number = index + 1;
-        let text =
-            format!("argument {number} contains \" -- \", which must be a separate argument");
-        let help =
-            "write the option, its value, `--` and each word of the command as separate arguments";
-        return Err(vec![Problem::usage(text).help(help)]);
+    for (number, word) in (1..).zip(arguments) {
+        if word.to_string_lossy().contains(" -- ") {
+            let text =
+                format!("argument {number} contains \" -- \", which must be a separate argument");
+            let help = "write the option, its value, `--` and each word of the command as separate arguments";
+            return Err(vec![Problem::usage(text).help(help)]);
+        }
     }
     let problem = if arguments.iter().any(|word| word == "--") {
         let help = "in a Dockerfile, write both as arrays: ENTRYPOINT [\"secrets-exec\", \"--env\", \"…\", \"--\"] and \

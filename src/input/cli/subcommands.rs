@@ -1,4 +1,4 @@
-//! The commands beside a launch: the words of each in `--help`, its arguments, and the invocation that they make.
+//! The subcommands, a row for each: its texts in `--help` and the man page, its arguments, and the function that makes an [`Invocation`] from them.
 
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
@@ -7,15 +7,17 @@ use super::arguments::{
     Invocation, MigrateArguments, PolicyArguments,
 };
 use super::inputs::{Inputs, named_declarations};
-use super::options::{help, program, with_declarations, with_inputs, with_short_help};
+use super::options::{
+    help, program, with_declarations, with_inputs, with_short_help, with_variables,
+};
 use crate::model::inherited::Inherited;
 
 const SCHEMA: &str = include_str!("../../../secrets-exec.schema.json");
 
-/// The first word of the command that answers systemd on standard input.
+/// The name of the subcommand that answers systemd on standard input.
 pub const CREDENTIAL: &str = "credential";
 
-/// A command beside a launch.
+/// The texts of a subcommand for `--help`, and the functions that add its arguments and interpret them.
 pub struct Subcommand {
     pub name: &'static str,
     about: &'static str,
@@ -23,30 +25,39 @@ pub struct Subcommand {
     /// The paragraph after `about` in `--help` and the man page.
     details: &'static str,
     examples: &'static str,
-    /// Adds the arguments to clap's command.
+    /// The arguments of a line that works, for the help of an error.
+    pub example: &'static str,
+    /// Adds the arguments of the subcommand to clap's command.
     arguments: fn(Command) -> Command,
-    /// Reads the arguments that clap has matched.
+    /// Makes the invocation from the arguments that clap has matched. Fails if clap did not match what the subcommand requires.
     pub invocation: fn(&mut ArgMatches, &Inherited) -> Result<Invocation, clap::Error>,
 }
 
 impl Subcommand {
-    /// Returns clap's command, which has only its name and purpose until the command line names it: a launch does not pay for the rest.
+    /// Returns clap's command. The command only has a name and a purpose until the command line names it, so that a launch doesn't build the
+    /// arguments of every subcommand.
     pub fn command(&self) -> Command {
-        Command::new(self.name).about(self.about).defer(complete)
+        Command::new(self.name)
+            .about(self.about)
+            .defer(with_arguments)
     }
 }
 
-/// Adds the arguments of a command, and its words in `--help`.
-fn complete(command: Command) -> Command {
-    let Some(subcommand) = SUBCOMMANDS
+/// Returns the subcommand with this name. Returns `None` if there isn't one.
+pub fn subcommand(name: &str) -> Option<&'static Subcommand> {
+    SUBCOMMANDS
         .iter()
-        .find(|subcommand| subcommand.name == command.get_name())
-    else {
+        .find(|subcommand| subcommand.name == name)
+}
+
+/// Adds the arguments of a subcommand, and its texts in `--help`.
+fn with_arguments(command: Command) -> Command {
+    let Some(subcommand) = subcommand(command.get_name()) else {
         return command;
     };
     let long_about = [subcommand.about, subcommand.details].join("\n\n");
     let command = command.after_help(subcommand.examples);
-    (subcommand.arguments)(command)
+    with_variables((subcommand.arguments)(command))
         .arg(help("Print help"))
         .about(subcommand.about)
         .long_about(long_about.trim_end().to_owned())
@@ -54,24 +65,26 @@ fn complete(command: Command) -> Command {
         .after_long_help(subcommand.examples)
 }
 
-/// The subcommands in the order of `--help`; those for systemd and containers are last.
+/// The subcommands in the order of `--help`. The subcommands for systemd and containers come last.
 pub static SUBCOMMANDS: [Subcommand; 10] = [
     Subcommand {
         name: "check",
+        example: "--env DB_PASSWORD=prod/db:password",
         about: "Resolve everything and print a table without values",
         usage: "secrets-exec check [OPTIONS] [-- COMMAND]",
-        details: "`check` makes the same requests as a launch, with the same permissions, and prints a line for each variable and file. It \
-             reports all errors together. Its exit status is the one that the launch would have, or 0 if the launch would start its command.",
+        details: "`check` makes the same requests as starting the command would, with the same permissions, and prints a line for each \
+             variable and file. It reports all errors together. If secrets-exec would start the command, the exit status is 0. \
+             Otherwise, it is the status that secrets-exec would fail with.",
         examples: "Examples:\n  \
              secrets-exec check\n      Check the declaration in the working directory against AWS\n  \
              secrets-exec check --offline -f secrets.yaml\n      Check a declaration in CI, without credentials\n  \
-             secrets-exec check --describe -- node\n      Also show rotation and keys, and whether node would be found",
+             secrets-exec check --describe -- node\n      Also show rotation and KMS keys, and whether node would be found",
         arguments: |command| {
             with_short_help(with_inputs(CheckArguments::augment_args(command)))
                 .arg(program("Also check that this command can be found"))
         },
         invocation: |matches, inherited| {
-            let mut inputs = Box::new(Inputs::new(true, matches, inherited));
+            let mut inputs = Box::new(Inputs::for_launch(matches, inherited));
             let command = inputs.take_command(matches);
             Ok(Invocation::Check {
                 inputs,
@@ -82,38 +95,41 @@ pub static SUBCOMMANDS: [Subcommand; 10] = [
     },
     Subcommand {
         name: "get",
+        example: "prod/db:password",
         about: "Print one value",
         usage: "secrets-exec get [OPTIONS] REF",
-        details: "`get` prints the value byte for byte, without adding a newline, for programs that read a secret from a pipe. It uses only \
-             `defaults` and `secrets` of a declaration. If your program can read a variable or a file, a launch is safer.",
+        details: "`get` prints the value byte for byte, without adding a newline, for programs that read a secret from a pipe. From a \
+             declaration, it uses only `defaults` and `secrets`. If your program can read a variable or a file, it is safer to let \
+             secrets-exec start it.",
         examples: "Examples:\n  \
              secrets-exec get prod/registry:password | docker login --username ci --password-stdin registry\n      Log in without a \
              password in the arguments\n  \
              password=$(secrets-exec get prod/db:password) || exit\n  \
-             PGPASSWORD=$password psql\n      Set a variable for one command of a script, which stops if the value is missing",
+             PGPASSWORD=$password psql\n      Set a variable for one command in a script. The script stops if the value is missing",
         arguments: |command| {
             with_short_help(with_declarations(GetArguments::augment_args(command)))
         },
         invocation: |matches, inherited| {
             let GetArguments { reference, reveal } = GetArguments::from_arg_matches(matches)?;
             Ok(Invocation::Get {
-                inputs: Box::new(Inputs::of_reference(&reference, matches, inherited)),
+                inputs: Box::new(Inputs::for_reference(&reference, matches, inherited)),
                 reveal,
             })
         },
     },
     Subcommand {
         name: "policy",
-        about: "Print the IAM policy that a launch needs",
+        example: "--env DB_PASSWORD=prod/db:password",
+        about: "Print the IAM policy that secrets-exec needs",
         usage: "secrets-exec policy [OPTIONS]",
-        details: "The policy allows exactly the requests that a launch makes. secrets-exec sends no request to print it, so you don't need credentials.",
+        details: "The policy allows exactly the requests that secrets-exec makes when it starts a command. To print the policy, secrets-exec doesn't send any requests, so you don't need credentials.",
         examples: "Examples:\n  \
-             secrets-exec policy -f secrets.yaml --account 123456789012\n      Print the policy of a task role\n  \
-             secrets-exec policy --for-role arn:aws:iam::123456789012:role/Reader\n      Print the policy of a role that a \
-             declaration names",
+             secrets-exec policy -f secrets.yaml --account 123456789012\n      Print the policy that a task role needs\n  \
+             secrets-exec policy --for-role arn:aws:iam::123456789012:role/Reader\n      Print the policy that a role in a \
+             declaration needs",
         arguments: |command| with_short_help(with_inputs(PolicyArguments::augment_args(command))),
         invocation: |matches, inherited| {
-            let inputs = Box::new(Inputs::new(false, matches, inherited));
+            let inputs = Box::new(Inputs::for_entries(matches, inherited));
             Ok(Invocation::Policy {
                 inputs,
                 arguments: PolicyArguments::from_arg_matches(matches)?,
@@ -122,18 +138,19 @@ pub static SUBCOMMANDS: [Subcommand; 10] = [
     },
     Subcommand {
         name: "export",
+        example: "--format shell --env DB_PASSWORD=prod/db:password",
         about: "Print the resolved variables",
         usage: "secrets-exec export [OPTIONS] --format FORMAT",
-        details: "`export` prints what a launch would set, quoted so that every value survives. A value that the format can't hold is an error. \
-             A launch is safer, because other programs may be able to read the output.",
+        details: "`export` prints the variables that secrets-exec would set, quoted so that every value stays intact. If the format can't represent a value, `export` fails. \
+             It is safer to let secrets-exec start your program, because other programs may be able to read the output.",
         examples: "Examples:\n  \
              vars=$(secrets-exec export --format shell) || exit\n  \
-             eval \"$vars\"\n      Set the variables in a script, which stops if a value is missing\n  \
+             eval \"$vars\"\n      Set the variables in a script, and stop the script if a value is missing\n  \
              secrets-exec export --format dotenv --output .env\n      Write a file for programs that read .env\n  \
              secrets-exec export --format json --reveal\n      Look at the values on a terminal",
         arguments: |command| with_short_help(with_inputs(ExportArguments::augment_args(command))),
         invocation: |matches, inherited| {
-            let inputs = Box::new(Inputs::new(false, matches, inherited));
+            let inputs = Box::new(Inputs::for_entries(matches, inherited));
             Ok(Invocation::Export {
                 inputs,
                 arguments: ExportArguments::from_arg_matches(matches)?,
@@ -142,14 +159,16 @@ pub static SUBCOMMANDS: [Subcommand; 10] = [
     },
     Subcommand {
         name: "migrate",
+        example: ".env --secret prod/app",
         about: "Print the declaration or secret that replaces a .env file",
         usage: "secrets-exec migrate FILE --secret ID [OPTIONS]",
-        details: "`migrate` reads FILE like python-dotenv with interpolation turned off. It writes nothing and makes no request: the AWS CLI creates \
-             the secret from the output of --values. Write the declaration first: variables that are literals in it are left out of the secret. \
+        details: "`migrate` reads FILE like python-dotenv with interpolation turned off. It doesn't change any files or send \
+             any requests: it only prints. First save the declaration that it prints. Then create the secret with the AWS CLI from the output of --values, \
+             which leaves out the variables that are literals in the declaration. \
              For a value with ${NAME}, `migrate` suggests a template.",
         examples: "Examples:\n  \
              secrets-exec migrate .env --secret prod/app --literal 'PORT,LOG_*' >secrets-exec.yaml\n      Write the \
-             declaration, which keeps the variables that aren't secret\n  \
+             declaration. It contains the values of PORT and LOG_*, which aren't secret\n  \
              secrets-exec migrate .env --secret prod/app --values |\n    \
              aws secretsmanager create-secret --name prod/app --secret-string \\\n    file:///dev/stdin\n      Create the secret \
              from the variables that aren't literals in secrets-exec.yaml\n  \
@@ -164,13 +183,14 @@ pub static SUBCOMMANDS: [Subcommand; 10] = [
     },
     Subcommand {
         name: "completions",
+        example: "bash",
         about: "Print shell completions",
         usage: "secrets-exec completions SHELL",
         details: "",
         examples: "Examples:\n  \
-             source <(secrets-exec completions bash)\n      Complete in bash (write this line into ~/.bashrc)\n  \
-             source <(secrets-exec completions zsh)\n      Complete in zsh (write this line into ~/.zshrc, after compinit)\n  \
-             secrets-exec completions fish >~/.config/fish/completions/secrets-exec.fish\n      Complete in fish, after its next start",
+             source <(secrets-exec completions bash)\n      Enable completion in bash (add this line to ~/.bashrc)\n  \
+             source <(secrets-exec completions zsh)\n      Enable completion in zsh (add this line to ~/.zshrc, after compinit)\n  \
+             secrets-exec completions fish >~/.config/fish/completions/secrets-exec.fish\n      Enable completion in new fish sessions",
         arguments: CompletionsArguments::augment_args,
         invocation: |matches, _| {
             Ok(Invocation::Completions(
@@ -180,6 +200,7 @@ pub static SUBCOMMANDS: [Subcommand; 10] = [
     },
     Subcommand {
         name: "man",
+        example: ">secrets-exec.1",
         about: "Print the man page",
         usage: "secrets-exec man",
         details: "",
@@ -191,7 +212,8 @@ pub static SUBCOMMANDS: [Subcommand; 10] = [
     },
     Subcommand {
         name: "schema",
-        about: "Print the JSON Schema of declarations",
+        example: ">secrets-exec.schema.json",
+        about: "Print the JSON Schema for declarations",
         usage: "secrets-exec schema",
         details: "",
         examples: "Examples:\n  \
@@ -201,25 +223,28 @@ pub static SUBCOMMANDS: [Subcommand; 10] = [
     },
     Subcommand {
         name: CREDENTIAL,
+        example: "-f /etc/secrets-exec.yaml",
         about: "Provide credentials for systemd's LoadCredential=",
         usage: "secrets-exec credential [OPTIONS]",
-        details: "`credential` is for a systemd socket unit with Accept=yes. It sends the credential that a declaration lists for the unit \
-             under `credentials:`, or makes the unit fail to start. systemd passes its connection on standard input.",
+        details: "`credential` is started by a systemd socket unit with Accept=yes, and receives the connection on standard input. It sends the \
+             credential that the declaration lists under `credentials:` for the unit that asks for it. If the credential is not \
+             available, that unit fails to start.",
         examples: "Examples:\n  \
-             secrets-exec credential -f /etc/secrets-exec.yaml\n      Answer one connection (in ExecStart= of secrets-exec@.service, with \
+             secrets-exec credential -f /etc/secrets-exec.yaml\n      Answer one request for a credential (in ExecStart= of secrets-exec@.service, with \
              StandardInput=socket)",
         arguments: |command| with_short_help(with_declarations(command)),
         invocation: |matches, inherited| {
             Ok(Invocation::Credential {
-                inputs: Box::new(Inputs::of_declarations(matches, inherited)),
+                inputs: Box::new(Inputs::for_declarations(matches, inherited)),
             })
         },
     },
     Subcommand {
         name: "install",
+        example: "/shared",
         about: "Copy this program into a directory",
         usage: "secrets-exec install DIR",
-        details: "`install` writes DIR/secrets-exec with mode 0755, completely or not at all, and replaces an existing file with that name. Use \
+        details: "`install` writes DIR/secrets-exec atomically with mode 0755, and replaces an existing file with that name. Use \
              it in an init container to provide the binary to images that you can't rebuild.",
         examples: "Examples:\n  \
              secrets-exec install /shared\n      Copy the program to a volume that other containers share",

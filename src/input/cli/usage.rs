@@ -1,21 +1,48 @@
-//! clap's errors as problems: with clap's message where it is good enough, and without arguments that may be a secret.
+//! Turns clap's errors into problems.
+//!
+//! clap's own message is good enough for rare mistakes. The frequent ones get a message with the reason, and a help with what to write instead.
+//! An argument that doesn't begin with a hyphen may be a secret, as in `-e PASSWORD hunter2`, so no message shows one. The only exceptions are the
+//! words in [`REPLACEMENTS`], the names of subcommands, and the name of a variable after `-e`.
 
 use std::error::Error;
 use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Arg, Command, ValueEnum};
+use clap::{Arg, Command};
 
-use super::arguments::ExportFormat;
 use super::entries::one_word;
+use super::subcommands::subcommand;
 use crate::model::env_name::is_name;
+use crate::model::options::{TypedOptions, find_option};
 use crate::model::problem::Problem;
 use crate::model::quoting::invalid_value;
 use crate::model::suggest::nearest;
 
-/// Converts clap's error. An argument that does not begin with a hyphen may be a secret, and is not quoted.
+/// Words and options that people know from other tools, and their replacements.
+const REPLACEMENTS: [(&str, &str); 9] = [
+    (
+        "exec inject launch run start",
+        "secrets-exec [OPTIONS] -- COMMAND",
+    ),
+    ("fetch print read show", "secrets-exec get prod/db:password"),
+    ("diff info list ls status --dry-run", "secrets-exec check"),
+    ("env", "secrets-exec export --format shell"),
+    (
+        "--environment --key --password --query --secret --secret-id --secrets",
+        "--env DB_PASSWORD=prod/db:password",
+    ),
+    ("--prefix", "--env-from APP_=prod/app"),
+    (
+        "--env-file",
+        "secrets-exec migrate FILE --secret prod/app, which turns a .env file into a declaration",
+    ),
+    ("--config", "-f secrets-exec.yaml"),
+    ("--poll --watch", "--on-rotation restart"),
+];
+
+/// Turns clap's error about these arguments into a problem.
 pub fn problem(mut error: clap::Error, arguments: &[OsString], mut command: Command) -> Problem {
-    // The subcommands are built when they are named.
+    // clap builds a subcommand only when the command line names it.
     command.build();
     let words: Vec<String> = arguments
         .iter()
@@ -28,64 +55,63 @@ pub fn problem(mut error: clap::Error, arguments: &[OsString], mut command: Comm
             .and_then(|first| command.find_subcommand(first)),
         launch: &command,
     };
+    if let Some(option) = line.option_with_one_hyphen() {
+        return Problem::usage(format!("{option} has only one hyphen"))
+            .help(format!("write -{option}"));
+    }
+
     let argument = context(&error, ContextKind::InvalidArg);
-    let unknown = match error.kind() {
-        ErrorKind::UnknownArgument => argument.clone(),
-        _ => context(&error, ContextKind::InvalidSubcommand),
-    };
-    if let Some(word) = unknown {
-        return match word.starts_with('-') {
-            true => line.unknown_option(&word, context(&error, ContextKind::SuggestedArg)),
-            false => line.stray_word(&word),
-        };
+    let value = context(&error, ContextKind::InvalidValue);
+    match error.kind() {
+        ErrorKind::UnknownArgument if argument.starts_with('-') => line.unknown_option(&argument),
+        ErrorKind::UnknownArgument => line.stray_word(&argument),
+        ErrorKind::InvalidSubcommand => {
+            line.stray_word(&context(&error, ContextKind::InvalidSubcommand))
+        }
+        ErrorKind::MissingRequiredArgument => line.missing_argument(&argument),
+        ErrorKind::InvalidValue if value.is_empty() => line.missing_value(&argument),
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
+            let expected = error.source().map(ToString::to_string);
+            line.wrong_value(&argument, &value, expected)
+        }
+        _ => {
+            let hidden = ContextValue::String("…".to_owned());
+            error.insert(ContextKind::InvalidValue, hidden);
+            let rendered = error.render().to_string();
+            let text = rendered.split("\n\n").next().unwrap_or_default();
+            let words = text.trim_start_matches("error: ").split_whitespace();
+            Problem::usage(Vec::from_iter(words).join(" "))
+        }
     }
-    if let Some(ContextValue::Strings(missing)) = error.get(ContextKind::InvalidArg)
-        && let Some(name) = missing.first().and_then(|name| name.split(' ').next())
-    {
-        let text = match name.starts_with('-') {
-            true => format!("{name} is missing"),
-            false => format!("{} needs an argument", line.name()),
-        };
-        return Problem::usage(text).help(missing_argument(name));
-    }
-
-    let argument = argument.unwrap_or_default();
-    let value = context(&error, ContextKind::InvalidValue).unwrap_or_default();
-    if let (Some(expected), Some((option, _))) = (error.source(), argument.split_once(' ')) {
-        return Problem::usage(invalid_value(option, &value, &expected.to_string()));
-    }
-    if !argument.starts_with('-') && !value.is_empty() {
-        let hidden = ContextValue::String("…".to_owned());
-        error.insert(ContextKind::InvalidValue, hidden);
-    }
-    let rendered = error.render().to_string();
-    let (text, rest) = rendered.split_once("\n\n").unwrap_or((&rendered, ""));
-    let text = text.trim_start_matches("error: ");
-    let tip = rest
-        .lines()
-        .find_map(|line| line.trim().strip_prefix("tip: "));
-    Problem::usage(Vec::from_iter(text.split_whitespace()).join(" "))
-        .help(line.general_help())
-        .replace_help(tip)
 }
 
-fn context(error: &clap::Error, kind: ContextKind) -> Option<String> {
-    let Some(ContextValue::String(text)) = error.get(kind) else {
-        return None;
-    };
-    Some(text.clone())
+/// Returns the words that clap has added to an error, such as the option that the error is about. They are empty if clap hasn't added any.
+fn context(error: &clap::Error, kind: ContextKind) -> String {
+    match error.get(kind) {
+        Some(ContextValue::String(text)) => text.clone(),
+        Some(ContextValue::Strings(texts)) => texts.first().cloned().unwrap_or_default(),
+        _ => String::new(),
+    }
 }
 
-/// The arguments, with clap's commands.
+/// Returns the name of an argument: `--format` of `--format <FORMAT>`, and `REF` of `<REF>`.
+fn argument_name(argument: &str) -> &str {
+    let name = argument.split(' ').next().unwrap_or_default();
+    name.trim_matches(['<', '>'])
+}
+
+/// The arguments that clap could not parse, and the commands that it compared them with.
 struct Line<'a> {
+    /// The arguments.
     words: Vec<&'a str>,
-    /// The subcommand that the first argument names; `None` for a launch.
+    /// The subcommand that the first argument names. It is `None` for a launch.
     subcommand: Option<&'a Command>,
+    /// The whole command line, which is a launch or has subcommands.
     launch: &'a Command,
 }
 
 impl Line<'_> {
-    /// The beginning of the line: `secrets-exec check`.
+    /// Returns the start of the line: `secrets-exec check`.
     fn name(&self) -> String {
         match self.subcommand {
             Some(subcommand) => format!("secrets-exec {}", subcommand.get_name()),
@@ -93,84 +119,151 @@ impl Line<'_> {
         }
     }
 
-    fn general_help(&self) -> String {
-        format!("{} --help explains all options", self.name())
+    /// Returns the help for an error that doesn't have a more specific one: a line that works.
+    fn example(&self) -> String {
+        let example = self
+            .subcommand
+            .and_then(|command| subcommand(command.get_name()))
+            .map_or(
+                "--env DB_PASSWORD=prod/db:password -- node app.js",
+                |subcommand| subcommand.example,
+            );
+        let name = self.name();
+        format!("write, for example, {name} {example} ({name} --help explains all options)")
     }
 
-    /// Returns the problem of an option that clap does not know. `similar` is the one that clap suggests.
-    fn unknown_option(&self, word: &str, similar: Option<String>) -> Problem {
-        let command = self.subcommand.unwrap_or(self.launch);
-        let (option, rest) = word.split_once(' ').unwrap_or((word, ""));
-        if has_option(command, option) {
-            let beginning = format!("{word}=");
-            let is_entry = self.words.iter().any(|word| word.starts_with(&beginning));
-            return match is_name(rest) && is_entry {
-                true => one_word(option, &format!("{rest}=…")),
-                false => one_word(option, "…"),
-            };
-        }
-        let mut subcommands = self.launch.get_subcommands();
-        if self.subcommand.is_none()
-            && let Some(owner) = subcommands.find(|command| has_option(command, option))
-        {
-            let owner = owner.get_name();
-            let text = format!("{option} is only an option of secrets-exec {owner}");
-            return Problem::usage(text).help(format!("write secrets-exec {owner} {option}"));
-        }
+    /// Returns the subcommand, or the command line of a launch.
+    fn command(&self) -> &Command {
+        self.subcommand.unwrap_or(self.launch)
+    }
 
-        let text = format!("{} has no option {option}", self.name());
-        let options = command.get_arguments().filter_map(Arg::get_long);
+    /// Returns clap's argument with this long form, or the positional argument with this name. Returns `None` if there isn't one.
+    fn argument(&self, name: &str) -> Option<&Arg> {
+        let id = name.trim_matches('-').to_lowercase();
+        let mut arguments = self.command().get_arguments();
+        arguments.find(|argument| argument.get_id().as_str() == id)
+    }
+
+    /// Returns the list of the values that an argument accepts. Returns `None` if they aren't a fixed list.
+    fn possible_values(&self, name: &str) -> Option<String> {
+        let values = self.argument(name)?.get_possible_values();
+        let names = Vec::from_iter(values.iter().map(|value| value.get_name().to_owned()));
+        (!names.is_empty()).then(|| names.join(", "))
+    }
+
+    /// Returns the problem for a required argument that is missing, such as `--format <FORMAT>` or `<REF>`.
+    fn missing_argument(&self, argument: &str) -> Problem {
+        let name = argument_name(argument);
+        let text = match self.possible_values(name) {
+            Some(values) if name.starts_with('-') => {
+                format!("{name} is missing: it must be one of {values}")
+            }
+            None if name.starts_with('-') => format!("{name} is missing"),
+            Some(_) | None => format!("{} needs an argument", self.name()),
+        };
+        Problem::usage(text).help(self.example())
+    }
+
+    /// Returns the problem for an option that is missing its value. `argument` includes the name of the value, as in `--region <REGION>`.
+    fn missing_value(&self, argument: &str) -> Problem {
+        let name = argument_name(argument);
+        let option = find_option(name.trim_start_matches('-'));
+        // No option accepts an empty value, so its parser says what it expects.
+        let expected =
+            option.and_then(|option| (option.set)(&mut TypedOptions::default(), "".as_ref()).err());
+        let help = match (expected, self.possible_values(name)) {
+            (Some(expected), _) => format!("write {expected}"),
+            (None, Some(values)) => format!("write one of {values}"),
+            (None, None) => format!("write it as in {}", argument.replace(['<', '>'], "")),
+        };
+        Problem::usage(format!("{name} needs a value")).help(help)
+    }
+
+    /// Returns the problem for a value that an argument doesn't accept. `expected` is the value that the argument's parser expects. It is `None` if
+    /// there is a fixed list of values.
+    fn wrong_value(&self, argument: &str, value: &str, expected: Option<String>) -> Problem {
+        let name = argument_name(argument);
+        let shown = if name.starts_with('-') { value } else { "…" };
+        if let Some(expected) = expected {
+            return Problem::usage(invalid_value(name, shown, &expected));
+        }
+        let values = self.possible_values(name).unwrap_or_default();
+        Problem::usage(invalid_value(name, shown, &format!("one of {values}"))).help(self.example())
+    }
+
+    /// Returns the first word like `-env`, which clap reads as `-e nv`. Returns `None` if there isn't one before `--`.
+    fn option_with_one_hyphen(&self) -> Option<&str> {
+        let mut options = self.words.iter().take_while(|word| **word != "--");
+        options
+            .find(|word| !word.starts_with("--") && has_option(self.command(), &format!("-{word}")))
+            .copied()
+    }
+
+    /// Returns the problem for an option that doesn't exist here, or for an existing one that is in one word with its value, as in `"--env A=b"`.
+    fn unknown_option(&self, word: &str) -> Problem {
+        let option = word.split(' ').next().unwrap_or_default();
+        if has_option(self.command(), option) {
+            return one_word(option);
+        }
+        let problem = Problem::usage(format!("{} has no option {option}", self.name()));
+        let options = self.command().get_arguments().filter_map(Arg::get_long);
         let nearest = nearest(option.trim_start_matches('-'), options);
-        let similar = similar.or_else(|| Some(format!("--{}", nearest?)));
-        Problem::usage(text)
-            .help(self.general_help())
-            .replace_help(similar.map(|similar| format!("did you mean {similar}?")))
-            .replace_help(other_tool(option))
+        let help = match (self.subcommand, replacement(option), nearest) {
+            (None, Some(replacement), _) => format!("use {replacement}"),
+            (_, _, Some(nearest)) => format!("did you mean --{nearest}?"),
+            (_, _, None) => self.example(),
+        };
+        problem.help(help)
     }
 
-    /// Returns the problem of an argument that is neither an option nor the value of one.
+    /// Returns the problem for an argument that is neither an option nor the value of one.
     fn stray_word(&self, word: &str) -> Problem {
-        let place = self.place(word);
-        let text = format!("unexpected {place} (not shown, because it may be a secret)");
-        let hidden = Problem::usage(text);
+        let at = self.words.iter().position(|other| *other == word);
+        let number = at.map_or(0, |at| at + 1);
+        let unexpected = Problem::usage(format!(
+            "unexpected argument {number} (not shown, because it may be a secret)"
+        ));
         let separator = self.words.iter().position(|word| *word == "--");
-        let is_behind_separator = separator.is_some_and(|at| self.words[at..].contains(&word));
         let name = self.name();
         match self.subcommand.map(Command::get_name) {
-            None => self.before_command(word, separator.map(|_| hidden)),
-            Some(_) if is_behind_separator => {
-                Problem::usage(format!("{name} doesn't start a command"))
-                    .help("remove `--` and everything after it")
+            None => self.before_command(word, number, separator.map(|_| unexpected)),
+            Some(_) if word.ends_with(".yaml") || word.ends_with(".yml") => {
+                unexpected.help(format!(
+                    "write -f before the name of a declaration, as in {name} -f secrets-exec.yaml"
+                ))
             }
-            Some(_) if word.ends_with(".yaml") || word.ends_with(".yml") => hidden.help(format!(
-                "write -f before the name of a declaration, as in {name} -f secrets-exec.yaml"
-            )),
-            Some("check" | "export" | "policy") => hidden.help(format!(
-                "name a secret with --env, as in {name} --env DB_PASSWORD=prod/db:password"
-            )),
-            Some(_) => hidden.help(self.general_help()),
+            Some("get") => {
+                let text = "secrets-exec get accepts only one argument, which is a reference";
+                Problem::usage(text)
+                    .help("write a colon before a key, as in secrets-exec get prod/db:password")
+            }
+            Some("policy" | "export") if separator.is_some() => {
+                Problem::usage(format!("{name} does not start a command"))
+                    .help("leave out `--` and the command after it")
+            }
+            Some(_) => unexpected.help(self.example()),
         }
     }
 
-    /// Returns the problem of an argument that stands where a launch expects an option. `hidden` is the problem if there is a `--`.
-    fn before_command(&self, word: &str, hidden: Option<Problem>) -> Problem {
-        let mut subcommands = self.launch.get_subcommands().map(Command::get_name);
-        if subcommands.any(|name| name == word) {
+    /// Returns the problem for an argument where a launch expects an option. `unexpected` is the general problem. It is `None` if there isn't a `--`.
+    fn before_command(&self, word: &str, number: usize, unexpected: Option<Problem>) -> Problem {
+        let subcommands = self.launch.get_subcommands().map(Command::get_name);
+        let subcommands = Vec::from_iter(subcommands);
+        if subcommands.contains(&word) {
             let option = self.words[0].split('=').next().unwrap_or_default();
             let text = format!("\"{word}\" must come before the options");
             return Problem::usage(text).help(format!("write secrets-exec {word} {option} …"));
         }
-        let is_first = self.words[0] == word;
-        if let (true, Some(remedy)) = (is_first, tried_subcommand(word)) {
-            let text = format!("there is no subcommand \"{word}\"");
-            return Problem::usage(text).help(remedy);
-        }
-        let place = self.place(word);
-        let subcommands = self.launch.get_subcommands().map(Command::get_name);
-        if (is_first || self.words[0] == "help")
-            && let Some(name) = nearest(word, subcommands)
+        if number == 1
+            && let Some(replacement) = replacement(word)
         {
-            return Problem::usage(format!("{place} is not a subcommand"))
+            let text = format!("there is no subcommand \"{word}\"");
+            return Problem::usage(text).help(format!("use {replacement}"));
+        }
+        if (number == 1 || self.words[0] == "help")
+            && let Some(name) = nearest(word, subcommands.into_iter())
+        {
+            return Problem::usage(format!("argument {number} is not a subcommand"))
                 .help(format!("did you mean \"secrets-exec {name}\"?"));
         }
         for words in self.words.windows(3) {
@@ -178,103 +271,33 @@ impl Line<'_> {
                 && *other == word
                 && is_name(name)
             {
-                let text = format!("{option} {name} has no \"=\" and no secret");
+                let text = format!("{option} {name} has no \"=\" followed by a secret");
                 let help = format!("join the two words, as in {option} {name}=prod/db:password");
                 return Problem::usage(text).help(help);
             }
         }
-        if self.words.windows(2).any(|pair| pair == ["--agent", word]) {
-            return Problem::usage("--agent and its URL must be one word")
-                .help("write \"=\" between them, as in --agent=http://127.0.0.1:2773");
-        }
-        match hidden {
-            Some(hidden) => hidden.help("only options and their values may come before `--`"),
+        match unexpected {
+            Some(unexpected) => {
+                unexpected.help("only options and their values may come before `--`")
+            }
             None => Problem::usage(format!(
-                "`--` is missing before the command ({place} is not an option)"
+                "`--` is missing before the command (argument {number} is not an option)"
             ))
             .help("write secrets-exec [OPTIONS] -- COMMAND"),
         }
     }
-
-    /// Returns the number of a word among the arguments, unless it is there twice.
-    fn place(&self, word: &str) -> String {
-        let mut numbers = (1..)
-            .zip(&self.words)
-            .filter(|(_, other)| **other == word)
-            .map(|(number, _)| number);
-        match (numbers.next(), numbers.next()) {
-            (Some(number), None) => format!("argument {number}"),
-            (_, _) => "an argument".to_owned(),
-        }
-    }
 }
 
-/// True if a command has this option, in its long form.
+/// Returns true if a command has this option, in its long form.
 fn has_option(command: &Command, option: &str) -> bool {
     let long = option.strip_prefix("--");
     long.is_some() && command.get_arguments().any(|arg| arg.get_long() == long)
 }
 
-/// Returns the remedy for a required argument that is missing.
-fn missing_argument(argument: &str) -> String {
-    let help = match argument {
-        "<REF>" => "name a secret, as in secrets-exec get prod/db:password",
-        "<FILE>" => "name a .env file, as in secrets-exec migrate .env --secret prod/app",
-        "<SHELL>" => "name a shell: bash, zsh or fish",
-        "<DIR>" => "name a directory, as in secrets-exec install /shared",
-        "--secret" => "name the secret that replaces the .env file, as in --secret prod/app",
-        "--format" => {
-            let formats = ExportFormat::value_variants().iter();
-            let values = formats.filter_map(ExportFormat::to_possible_value);
-            let names = Vec::from_iter(values.map(|value| value.get_name().to_owned()));
-            return format!("add --format with one of {}", names.join(", "));
-        }
-        _ => "the subcommand's --help explains all its arguments",
-    };
-    help.to_owned()
-}
-
-/// Returns what secrets-exec has instead of an option of another tool.
-fn other_tool(option: &str) -> Option<&'static str> {
-    Some(match option {
-        "--watch" | "--poll" => {
-            "to restart the command when a secret changes, write --on-rotation restart"
-        }
-        "--interval" => {
-            "to set how often --on-rotation reads the secrets again, write --poll-interval"
-        }
-        "--config" => "to read a declaration, write -f",
-        "--env-file" => {
-            "to turn a .env file into a secret and a declaration, run secrets-exec migrate"
-        }
-        "--strict" => "remove it: a missing value is always an error",
-        "--pristine" => "to pass on only PATH, HOME and a few others, write --clean-env",
-        "--debug" => "to see the requests, attempts and times, write -vv",
-        "--secret-id" | "--query" => {
-            "write the secret and its key as in --env DB_PASSWORD=prod/db:password"
-        }
-        "--dry-run" => "to read all values without starting the command, run secrets-exec check",
-        _ => return None,
-    })
-}
-
-/// Returns the remedy for a word that people try as a subcommand, and which a message may show.
-fn tried_subcommand(word: &str) -> Option<&'static str> {
-    Some(match word {
-        "exec" | "inject" | "launch" | "run" | "start" => {
-            "leave it out: secrets-exec [OPTIONS] -- COMMAND"
-        }
-        "fetch" | "print" | "read" | "show" => {
-            "to print one value, run secrets-exec get prod/db:password"
-        }
-        "diff" | "info" | "list" | "ls" | "status" => {
-            "to list what a launch reads, run secrets-exec check"
-        }
-        "env" => "to print the variables, run secrets-exec export",
-        "edit" | "set" => {
-            "change a secret with aws secretsmanager put-secret-value: secrets-exec only reads"
-        }
-        "login" => "log in with the AWS CLI, as in aws sso login",
-        _ => return None,
-    })
+/// Returns the words to write instead of an option or a word that people know from another tool. Returns `None` for any other word.
+fn replacement(word: &str) -> Option<&'static str> {
+    let mut replacements = REPLACEMENTS.iter();
+    let (_, replacement) =
+        replacements.find(|(words, _)| words.split(' ').any(|other| other == word))?;
+    Some(replacement)
 }

@@ -1,44 +1,51 @@
-//! Reads `env:`, `files:` and `credentials:`, whose entries differ in their targets, and `env-from:`.
+//! Reads the entries of a declaration: the sections `env`, `files` and `credentials`, whose entries share most keys, and `env-from`.
+//!
+//! An entry with a mistake is left out of the result. The mistake itself goes to the file's list, so nothing is resolved then.
 
 use std::collections::{BTreeMap, HashSet};
 
 use regex_lite::Regex;
 
-use super::reader::{Fields, Item, MappingEntry, TEXT};
+use super::reader::{Fields, Item, MappingEntry, TEXT, VARIABLES_HELP};
 use crate::input::yaml::Kind;
 use crate::model::credential::{Credential, is_credential_name, parse_unit};
 use crate::model::entry::template::{Template, TemplateError};
 use crate::model::entry::{
-    Case, Entry, EntrySource, FilePlace, FileTarget, Mode, Naming, OnMissing, Origin, Owner,
+    Case, Entry, EntrySource, FileLocation, FileTarget, Mode, Naming, OnMissing, Origin, Owner,
     Target, Transform,
 };
-use crate::model::env_name::is_name;
 use crate::model::quoting::quoted_value;
 use crate::model::reference::Reference;
 
-const VARIABLE: &[&str] = &[
+/// The keys of an entry of `env`.
+const VARIABLE_KEYS: &[&str] = &[
     "from", "value", "template", "encode", "decode", "default", "optional", "pattern",
 ];
 
-const FILE: &[&str] = &[
+/// The keys of an entry of `files`.
+const FILE_KEYS: &[&str] = &[
     "from", "value", "template", "encode", "decode", "default", "optional", "pattern", "path",
     "env", "mode", "owner",
 ];
 
-const CREDENTIAL: &[&str] = &["from", "template", "decode", "default", "pattern"];
+/// The keys of an entry of `credentials`.
+const CREDENTIAL_KEYS: &[&str] = &["from", "template", "decode", "default", "pattern"];
+
+/// The keys that give an entry its value. An entry has exactly one of them.
+const SOURCES: [&str; 3] = ["from", "value", "template"];
 
 const PATH_FROM_SECRET: &str =
     "can only be set with \"value\", because it decides which command runs";
 
-/// Reads `env:`.
+/// Reads the section `env`. PATH only accepts a plain value, because the command is looked up before any secret is read. Leaves out entries with a
+/// mistake.
 pub fn variables(item: &Item<'_>) -> Vec<Entry> {
     let mut entries = Vec::new();
-    for MappingEntry { name, key, value } in item.members() {
-        let target = key.variable(name).map(Target::Env);
-        let Some(entry) = entry(&value, VARIABLE, target, key.origin()) else {
+    for MappingEntry { name, key, value } in item.expect_entries(Some(VARIABLES_HELP)) {
+        let target = key.expect_variable(name).map(Target::Env);
+        let Some(entry) = entry(&value, VARIABLE_KEYS, target, key.origin()) else {
             continue;
         };
-        // The command is looked up in PATH before secrets are fetched.
         let is_plain = matches!(entry.source, EntrySource::Literal(_))
             && entry.transform == Transform::default()
             && entry.pattern.is_none()
@@ -52,18 +59,24 @@ pub fn variables(item: &Item<'_>) -> Vec<Entry> {
     entries
 }
 
-/// Reads `files:`. Two entries, with those of `env:` before them, must not set one variable or path.
+/// The form of the section `files`, for messages.
+const FILES: &str =
+    "a list whose items begin with a hyphen (- { from: \"prod/tls:key\", path: /run/app/tls.key })";
+
+/// Reads the section `files`, and returns its entries after `entries`, which are the entries of `env`. Adds a mistake for each variable and path that
+/// two entries set.
 pub fn with_files(item: &Item<'_>, mut entries: Vec<Entry>) -> Vec<Entry> {
     let mut claimed: HashSet<_> = entries
         .iter()
         .flat_map(|entry| entry.target.claims())
         .collect();
-    for item in item.list("a list of mappings").unwrap_or_default() {
-        let Some(entry) = file(&item) else { continue };
+    for item in item.expect_list(FILES).unwrap_or_default() {
+        let Some(entry) = file(&item.named("an entry of \"files\"")) else {
+            continue;
+        };
         for claim in entry.target.claims() {
             if !claimed.insert(claim.clone()) {
-                item.named("")
-                    .refuse_sentence(format!("{claim} is set twice in this declaration"), None);
+                item.refuse_sentence(format!("{claim} is set twice in this declaration"), None);
             }
         }
         entries.push(entry);
@@ -71,63 +84,72 @@ pub fn with_files(item: &Item<'_>, mut entries: Vec<Entry>) -> Vec<Entry> {
     entries
 }
 
+/// Reads an entry of `files`. Returns `None` for an entry with a mistake in its value.
 fn file(item: &Item<'_>) -> Option<Entry> {
-    let mut fields = item.fields(FILE);
+    let Kind::Mapping(_) = item.node.kind else {
+        let help = "for example: - { from: \"prod/tls:key\", env: TLS_KEY_FILE }";
+        item.refuse_type("a mapping", Some(help));
+        return None;
+    };
+    let mut fields = item.expect_fields(FILE_KEYS);
     let (path, env) = (fields.take("path"), fields.take("env"));
     if path.is_none() && env.is_none() {
-        let text = "an entry needs \"path\", or \"env\" (the variable that gets the path of a file in memory), or both";
-        item.refuse_sentence(text, None);
+        item.refuse("needs \"path\" or \"env\" (or both)");
     }
     let mut target = FileTarget {
-        place: path
-            .and_then(|path| place(&path))
-            .unwrap_or(FilePlace::Memory),
-        env: env.and_then(|env| match env.text("the name of a variable")? {
+        location: path
+            .and_then(|path| file_location(&path))
+            .unwrap_or(FileLocation::Memory),
+        env: env.and_then(|env| match env.expect_text("the name of a variable")? {
             "PATH" => {
                 item.named("PATH").refuse(PATH_FROM_SECRET);
                 None
             }
-            name => env.variable(name),
+            name => env.expect_variable(name),
         }),
         mode: Mode::PRIVATE,
         owner: None,
     };
-    // From here on, an error names the path or the variable of this entry.
+    // From here on, mistakes name the path or the variable of this entry instead of the section.
     fields.item = item.named(Target::File(target.clone()).to_string());
 
-    let mode = fields.parsed("mode", "a mode in octal, like \"0400\"", Mode::parse);
+    let mode = fields.take_parsed("mode", "a mode in octal, like \"0400\"", Mode::parse);
     target.mode = mode.unwrap_or(Mode::PRIVATE);
-    target.owner = fields.parsed("owner", "USER, USER:GROUP or :GROUP", Owner::parse);
+    target.owner = fields.take_parsed("owner", "USER, USER:GROUP or :GROUP", Owner::parse);
     mapping(fields, Some(Target::File(target)), item.origin())
 }
 
-fn place(path: &Item<'_>) -> Option<FilePlace> {
-    if path.text("a path")?.starts_with("~/") {
+/// Reads the path of a file. Returns `None` for the path of a directory and for `~`, which only a shell expands, and adds this mistake.
+fn file_location(path: &Item<'_>) -> Option<FileLocation> {
+    if path.expect_text("a path")?.starts_with("~/") {
         path.refuse_with(
             "starts with \"~\", which only a shell expands",
             Some("write the absolute path".to_owned()),
         );
         return None;
     }
-    path.parsed("the path of a file", |text| {
+    path.expect_parsed("the path of a file", |text| {
         let is_directory = matches!(text.rsplit('/').next(), None | Some("" | "." | ".."));
-        (!is_directory && !text.contains('\0')).then(|| FilePlace::Path(text.into()))
+        (!is_directory && !text.contains('\0')).then(|| FileLocation::Path(text.into()))
     })
 }
 
-/// Reads `credentials:`, the values that units load by `LoadCredential=`. Returns the units and the entries.
+/// Reads the section `credentials`, which lists the values that systemd units load with `LoadCredential=`. Returns the names and patterns of
+/// all units, and the entries. A unit without entries is in the list, too, because it doesn't get the credentials of a pattern.
 pub fn credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
     let (mut units, mut entries) = (Vec::new(), Vec::new());
     for MappingEntry {
         name: unit,
         key,
         value,
-    } in item.members()
+    } in item.expect_entries(Some("for example: app.service: { token: prod/api:token }"))
     {
         if let Err(expected) = parse_unit(unit) {
             key.refuse_sentence(format!("{} is not {expected}", quoted_value(unit)), None);
         }
-        for MappingEntry { name, key, value } in value.members() {
+        for MappingEntry { name, key, value } in
+            value.expect_entries(Some("for example: token: prod/api:token"))
+        {
             if !is_credential_name(name) {
                 let text = "is not a credential's name, which has printable ASCII characters without \"/\" and \":\"";
                 key.refuse_sentence(format!("{} {text}", quoted_value(name)), None);
@@ -138,7 +160,7 @@ pub fn credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
             });
             entries.extend(entry(
                 &value.named(target.to_string()),
-                CREDENTIAL,
+                CREDENTIAL_KEYS,
                 Some(target),
                 key.origin(),
             ));
@@ -148,53 +170,57 @@ pub fn credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
     (units, entries)
 }
 
-/// Reads `env-from:`, the JSON objects whose keys become variables.
+/// Reads the section `env-from`, which lists JSON objects whose keys become variables.
 pub fn env_from(item: &Item<'_>) -> Vec<Entry> {
     let items = item
-        .list("a list of references, as in [prod/stripe]")
+        .expect_list("a list of references, as in [prod/stripe]")
         .unwrap_or_default();
-    items.iter().filter_map(object).collect()
+    items.iter().filter_map(env_from_entry).collect()
 }
 
-fn object(item: &Item<'_>) -> Option<Entry> {
+/// Reads an entry of `env-from`: a reference, or a mapping with `from`. Returns `None` for an entry whose reference has a mistake.
+fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
     const EXPECTED: &str = "a reference such as prod/stripe";
     let origin = item.origin();
-    let Kind::Table(_) = item.node.kind else {
-        return Some(Entry::of_object(
-            reference(item, EXPECTED, false)?,
+    let Kind::Mapping(_) = item.node.kind else {
+        return Some(Entry::for_object(
+            reference(item, EXPECTED)?,
             Naming::default(),
             origin,
         ));
     };
-    let mut fields = item.fields(&["from", "prefix", "only", "except", "rename", "case"]);
+    let mut fields = item.expect_fields(&["from", "prefix", "only", "except", "rename", "case"]);
     let from = fields.take_required("from", "the reference to a JSON object");
-    let from = from.and_then(|from| reference(&from, EXPECTED, false));
-    // Empty, or a legal name.
+    let from = from.and_then(|from| reference(&from, EXPECTED));
+    // The prefix and a key together name a variable. So the prefix must be empty, or the beginning of a valid name.
     let prefix = fields
         .take("prefix")
-        .and_then(|prefix| match prefix.text(TEXT)? {
+        .and_then(|prefix| match prefix.expect_text(TEXT)? {
             "" => None,
-            name => prefix.variable(name),
+            name => prefix.expect_variable(name),
         });
     let prefix = prefix.map(|name| name.to_string()).unwrap_or_default();
-    let only = fields.take("only").and_then(|only| only.texts());
+    let only = fields.take("only").and_then(|only| only.expect_texts());
     let except = fields
         .take("except")
-        .and_then(|except| except.texts())
+        .and_then(|except| except.expect_texts())
         .unwrap_or_default();
     let mut rename = BTreeMap::new();
     for MappingEntry {
         name: key, value, ..
-    } in fields.take("rename").iter().flat_map(Item::members)
+    } in fields
+        .take("rename")
+        .iter()
+        .flat_map(|item| item.expect_entries(Some("for example: api_key: KEY")))
     {
         let value = value.named("rename");
-        if let Some(name) = value.text(TEXT)
-            && value.variable(&format!("{prefix}{name}")).is_some()
+        if let Some(name) = value.expect_text(TEXT)
+            && value.expect_variable(&format!("{prefix}{name}")).is_some()
         {
             rename.insert(key.to_owned(), name.to_owned());
         }
     }
-    let case = fields.parsed("case", "upper or keep", |text| match text {
+    let case = fields.take_parsed("case", "upper or keep", |text| match text {
         "upper" => Some(Case::Upper),
         "keep" => Some(Case::Keep),
         _ => None,
@@ -206,51 +232,49 @@ fn object(item: &Item<'_>) -> Option<Entry> {
         rename,
         case: case.unwrap_or_default(),
     };
-    Some(Entry::of_object(from?, naming, origin))
+    Some(Entry::for_object(from?, naming, origin))
 }
 
-/// Reads an entry: a reference, or a mapping with these keys. Without a target, only its errors are added.
+/// Reads an entry: a reference, or a mapping with these keys. Returns `None` for an entry with a mistake, or without a target.
 fn entry(
     item: &Item<'_>,
     keys: &'static [&'static str],
     target: Option<Target>,
     origin: Origin,
 ) -> Option<Entry> {
-    if let Kind::Table(_) = item.node.kind {
-        return mapping(item.fields(keys), target, origin);
+    if let Kind::Mapping(_) = item.node.kind {
+        return mapping(item.expect_fields(keys), target, origin);
     }
-    let takes_value = keys.contains(&"value");
-    let source = EntrySource::Reference(reference(item, expected(takes_value), takes_value)?);
+    let source = EntrySource::Reference(reference(item, expected_forms(keys))?);
     Some(Entry::new(target?, source, origin))
 }
 
-/// Reads an entry from the keys that are left.
+/// Reads an entry from the keys of its mapping that have not been taken out yet. Returns `None` for an entry with a mistake in its value, or without
+/// a target.
 fn mapping(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Option<Entry> {
-    let takes_value = fields.known.contains(&"value");
     let source = match (
         fields.take("from"),
         fields.take("value"),
         fields.take("template"),
     ) {
         (Some(from), None, None) => {
-            reference(&from, expected(takes_value), takes_value).map(EntrySource::Reference)
+            reference(&from, expected_forms(fields.known)).map(EntrySource::Reference)
         }
         (None, Some(value), None) => value
-            .text(TEXT)
+            .expect_text(TEXT)
             .map(|text| EntrySource::Literal(text.to_owned())),
         (None, None, Some(text)) => template(&text).map(EntrySource::Template),
         (None, None, None) if fields.has_unknown => None,
         (_, _, _) => {
-            fields.item.refuse(match takes_value {
-                true => "needs exactly one of \"from\", \"value\" and \"template\"",
-                false => "needs either \"from\" or \"template\"",
-            });
+            let known = fields.known.iter().filter(|key| SOURCES.contains(key));
+            let known = Vec::from_iter(known.map(|key| format!("{key:?}"))).join(", ");
+            fields.item.refuse(format!("needs exactly one of {known}"));
             None
         }
     };
     let mut is_base64 = |name| {
         fields
-            .parsed(name, "base64", |text| (text == "base64").then_some(()))
+            .take_parsed(name, "base64", |text| (text == "base64").then_some(()))
             .is_some()
     };
     let transform = Transform {
@@ -261,7 +285,7 @@ fn mapping(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Op
         .take("pattern")
         .and_then(|pattern| regular_expression(&pattern));
     let default = fields.take("default").and_then(|default| {
-        let text = default.text(TEXT)?;
+        let text = default.expect_text(TEXT)?;
         if let Some(pattern) = &pattern
             && !pattern.is_match(text)
         {
@@ -276,7 +300,10 @@ fn mapping(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Op
             None
         }
         (Some(text), None) => Some(OnMissing::Default(text)),
-        (None, Some(optional)) => optional.boolean().filter(|on| *on).map(|_| OnMissing::Omit),
+        (None, Some(optional)) => optional
+            .expect_boolean()
+            .filter(|on| *on)
+            .map(|_| OnMissing::Omit),
         (None, None) => None,
     };
     let on_missing = on_missing.unwrap_or(OnMissing::Fail);
@@ -288,55 +315,55 @@ fn mapping(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Op
     })
 }
 
-/// Returns the valid forms of an entry, in words.
-fn expected(takes_value: bool) -> &'static str {
-    match takes_value {
+/// Returns the forms that an entry with these keys may have, for messages.
+fn expected_forms(keys: &[&str]) -> &'static str {
+    match keys.contains(&"value") {
         true => "a reference such as prod/db:password, or { value: … } for plain text",
         false => "a reference such as prod/db:password",
     }
 }
 
-/// Reads a reference, in whose place nothing but `expected` may stand. A number or a boolean is most likely a literal, for which the hint
-/// is `value` if the entry has that key.
-fn reference(item: &Item<'_>, expected: &str, takes_value: bool) -> Option<Reference> {
-    let text = item.text(expected)?;
-    let what = match item.node.boolean() {
-        Some(_) => text,
-        None if item.node.is_number() => "a number",
-        None => return parsed(item, text),
-    };
-    let literal = format!("write {}: {{ value: \"{text}\" }}", item.subject);
-    let help = takes_value.then_some(literal);
-    item.refuse_with(format!("is {what}, not a reference to a secret"), help);
+/// Reads a reference. A number or a boolean is a mistake, because it is most likely meant as plain text. Messages call the allowed value `expected`.
+/// Returns `None` after a mistake.
+fn reference(item: &Item<'_>, expected: &str) -> Option<Reference> {
+    let text = item.expect_text(expected)?;
+    if item.node.boolean().is_none() && !item.node.is_number() {
+        return parse_reference(item, text);
+    }
+    item.refuse_with(
+        "must be a reference to a secret, but is a plain value",
+        Some(format!("write {}: {{ value: \"{text}\" }}", item.subject)),
+    );
     None
 }
 
-/// Parses a reference.
-pub fn parsed(item: &Item<'_>, text: &str) -> Option<Reference> {
+/// Parses a reference. Returns `None` if the text isn't one, and adds this mistake.
+pub fn parse_reference(item: &Item<'_>, text: &str) -> Option<Reference> {
     match Reference::parse(text) {
         Ok(reference) => Some(reference),
         Err(error) => {
-            let help = error.help.map(|help| match is_name(&item.subject) {
-                true => help
-                    .replace("NAME: {", &format!("{}: {{", item.subject))
-                    .replace(" in a declaration", ""),
-                false => help,
-            });
-            item.refuse_sentence(error.text, help);
+            item.refuse_sentence(error.message(), error.help);
             None
         }
     }
 }
 
+/// Reads the regular expression of `pattern`. Returns `None` if the text isn't one, and adds this mistake. Its message is one of regex-lite's fixed
+/// texts, so the message doesn't show the expression.
 fn regular_expression(item: &Item<'_>) -> Option<Regex> {
-    let text = item.text("a regular expression")?;
-    Regex::new(text)
-        .map_err(|why| item.refuse(format!("is not a valid regular expression: {why}")))
-        .ok()
+    let text = item.expect_text("a regular expression")?;
+    match Regex::new(text) {
+        Ok(pattern) => Some(pattern),
+        Err(why) => {
+            item.refuse(format!("is not a valid regular expression: {why}"));
+            None
+        }
+    }
 }
 
+/// Reads the text of `template`, and parses it. Returns `None` if the text isn't a template, and adds this mistake.
 fn template(item: &Item<'_>) -> Option<Template> {
-    match Template::parse(item.text(TEXT)?) {
+    match Template::parse(item.expect_text(TEXT)?) {
         Ok(template) => Some(template),
         Err(TemplateError { text, help }) => {
             item.refuse_sentence(text, help);

@@ -1,4 +1,7 @@
-//! The default declaration in the working directory, read only if no other user can have written it.
+//! Finds the declaration in the working directory, which is read although nobody named it.
+//!
+//! Its author chooses which secrets are read with this user's credentials, and which variables the command gets. So the declaration is only read if
+//! nobody but root and this user can write it: a file that someone left in /tmp must not be read.
 
 use std::fs::{File, Metadata};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -12,18 +15,15 @@ use crate::model::problem::Problem;
 use crate::system::os_error::unreadable;
 use crate::system::paths::is_foreign;
 
-/// The names of a declaration that is read without being named on the command line.
+/// The names under which a declaration is found.
 const DEFAULT_NAMES: &[&str] = &["secrets-exec.yaml", "secrets-exec.yml", "secrets-exec.json"];
 
-/// Opens the declaration in the working directory, if there is one, and returns its name and the file. A working directory that may not be
-/// entered has none.
-///
-/// Its author chooses which secrets are read with this user's credentials and which variables the command gets. So only root and
-/// this user may be able to write it, by owner, group and mode of the working directory and of the open file.
+/// Opens the declaration in the working directory, and returns its name and the open file. Returns `None` if there isn't one, or if this
+/// process may not enter the working directory.
 ///
 /// # Errors
-/// When there are several, or the one cannot be read or could have been written by another user.
-pub fn find() -> Result<Option<(&'static Path, File)>, Problem> {
+/// If there are several declarations, or if the only one can't be read or could have been written by another user.
+pub fn open_default_declaration() -> Result<Option<(&'static Path, File)>, Problem> {
     let mut found = Vec::new();
     for name in DEFAULT_NAMES {
         match Path::new(name).symlink_metadata() {
@@ -47,17 +47,15 @@ pub fn find() -> Result<Option<(&'static Path, File)>, Problem> {
         );
         return Err(Problem::configuration(text).help(format!("choose one, as in -f {name}")));
     }
-    open(name).map(|file| Some((Path::new(name), file)))
+    open_trusted(name).map(|file| Some((Path::new(name), file)))
 }
 
-/// Returns the name of the declaration in the working directory that would be read without `files`. Returns `None` if `files` names that
-/// declaration, or if the declaration could not be read.
-pub fn replaced_by(files: &[PathBuf]) -> Option<String> {
-    let (name, found) = find().ok()??;
-    let found = found.metadata().ok()?;
-    let is_found = |file: &PathBuf| {
-        fs::metadata(file).is_ok_and(|file| (file.dev(), file.ino()) == (found.dev(), found.ino()))
-    };
+/// Returns the name of the declaration in the working directory that would be read if the user hadn't named `files`. Returns `None` if there
+/// isn't one, if `files` has the same file, or if the declaration can't be read.
+pub fn replaced_declaration(files: &[PathBuf]) -> Option<String> {
+    let (name, _) = open_default_declaration().ok()??;
+    let found = name.canonicalize().ok()?;
+    let is_found = |file: &PathBuf| file.canonicalize().is_ok_and(|file| file == found);
     (!files.iter().any(is_found)).then(|| name.display().to_string())
 }
 
@@ -66,22 +64,16 @@ pub fn working_directory() -> PathBuf {
     Path::new(".").canonicalize().unwrap_or_default()
 }
 
-/// Returns the nearest declaration in a parent directory, by its relative path. It is not read without being named.
-pub fn in_parent() -> Option<String> {
-    let depth = working_directory().ancestors().count();
-    let mut files = (1..depth).flat_map(|level| {
-        DEFAULT_NAMES
-            .iter()
-            .map(move |name| "../".repeat(level) + name)
-    });
-    files.find(|file| Path::new(file).is_file())
-}
-
-/// Opens a file of the working directory that only root and this user can write, without following a symbolic link.
-fn open(name: &str) -> Result<File, Problem> {
-    let untrusted = |what, why| {
+/// Opens a file in the working directory without following a symbolic link.
+///
+/// # Errors
+/// If the file can't be opened, or if another user could have written it: this depends on the owner, the group and the mode of the directory
+/// and of the open file.
+fn open_trusted(name: &str) -> Result<File, Problem> {
+    let untrusted = |what, Distrust { why, remedy }| {
         let text = format!("secrets-exec does not read {name}, because {what} {why}");
-        Problem::configuration(text).help(format!("if you trust the file, name it: -f {name}"))
+        Problem::configuration(text)
+            .help(format!("{remedy}if you trust the file, name it: -f {name}"))
     };
     let failed = |error: io::Error| unreadable(name, &error);
     let metadata = |name| fs::symlink_metadata(name).map_err(failed);
@@ -89,9 +81,9 @@ fn open(name: &str) -> Result<File, Problem> {
         return Err(untrusted("the working directory", why));
     }
     if metadata(name)?.is_symlink() {
-        return Err(untrusted("it", "is a symbolic link"));
+        return Err(untrusted("it", Distrust::new("is a symbolic link")));
     }
-    // Without O_NONBLOCK, opening a FIFO waits for a writer.
+    // Without O_NONBLOCK, opening a FIFO would wait for a writer.
     let file = File::options()
         .read(true)
         .custom_flags(O_NOFOLLOW | O_NONBLOCK)
@@ -99,27 +91,42 @@ fn open(name: &str) -> Result<File, Problem> {
     let file = file.and_then(|file| Ok((file.metadata()?, file)));
     let (metadata, file) = file.map_err(failed)?;
     match distrust(&metadata) {
-        _ if !metadata.is_file() => Err(untrusted("it", "is not a regular file")),
+        _ if !metadata.is_file() => Err(untrusted("it", Distrust::new("is not a regular file"))),
         Some(why) => Err(untrusted("it", why)),
         None => Ok(file),
     }
 }
 
-/// Returns the reason why another user could change a file or the entries of a directory, as a predicate.
-fn distrust(metadata: &Metadata) -> Option<&'static str> {
-    if is_foreign(metadata.uid()) {
-        Some("belongs to neither root nor this user")
-    } else if metadata.mode() & 0o002 != 0 {
-        Some("can be changed by any user")
-    } else if metadata.mode() & 0o020 != 0 && !is_own_group(metadata.gid()) {
-        Some("can be changed by its group")
-    } else {
-        None
+/// The reason why a file isn't read.
+struct Distrust {
+    why: &'static str,
+    /// The beginning of the help. It is empty if only `-f` helps.
+    remedy: &'static str,
+}
+
+impl Distrust {
+    fn new(why: &'static str) -> Self {
+        Self { why, remedy: "" }
     }
 }
 
-/// True for root's group and the user private group, which has the user's id or name (distributions with a umask of 002 make one
-/// per user).
+/// Returns the reason why another user could change a file, or the entries of a directory. Returns `None` if nobody else can.
+fn distrust(metadata: &Metadata) -> Option<Distrust> {
+    let why = if is_foreign(metadata.uid()) {
+        return Some(Distrust::new("belongs to neither root nor this user"));
+    } else if metadata.mode() & 0o002 != 0 {
+        "can be changed by any user"
+    } else if metadata.mode() & 0o020 != 0 && !is_own_group(metadata.gid()) {
+        "can be changed by its group"
+    } else {
+        return None;
+    };
+    let remedy = "run chmod go-w on it, or, ";
+    Some(Distrust { why, remedy })
+}
+
+/// Returns true for root's group and for the user's private group, which has the same id or name as the user. Distributions with a umask of
+/// 002 create such a group for each user.
 fn is_own_group(group: u32) -> bool {
     let user = geteuid();
     if group == 0 || group == user.as_raw() {

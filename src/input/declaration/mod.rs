@@ -1,5 +1,8 @@
-//! Reads declaration files: each becomes a layer of entries, and options that serve as defaults. The top level has `defaults`, `secrets`,
-//! `env`, `env-from`, `files` and `credentials`.
+//! Reads declaration files. Each file becomes a [`Layer`] of entries and aliases, and options that apply where no flag or variable sets them.
+//!
+//! `find` looks for the declaration in the working directory, `reader` and `source` give typed values and collect mistakes, `aliases` reads
+//! the section `secrets`, and `entries` reads the sections `env`, `env-from`, `files` and `credentials`. Every mistake in every file is
+//! reported. No mistake shows a line of a file, because the line may hold a secret.
 
 mod aliases;
 mod entries;
@@ -7,48 +10,52 @@ mod find;
 mod reader;
 mod source;
 
-pub use find::{in_parent, replaced_by, working_directory};
+pub use find::{replaced_declaration, working_directory};
 
 use std::cell::RefCell;
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::input::env_file::is_env_file;
-use crate::input::yaml::{self, Node, TASK_DEFINITION_HELP};
+use crate::input::text_file;
+use crate::input::yaml::{Node, TASK_DEFINITION_HELP, parse_yaml};
 use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions, find_option};
 use crate::model::plan::Layer;
 use crate::model::problem::Problem;
-use crate::model::quoting::file_name;
-use crate::system::os_error::{read_text, unreadable};
 use aliases::aliases;
-use find::find;
-use reader::{Item, MappingEntry, TEXT};
+use find::open_default_declaration;
+use reader::{FILE, Item, MappingEntry, TEXT};
 use source::{Mistake, SourceFile};
 
-/// Reads `files`, and with `finds_file` the declaration in the working directory.
+/// The sections of a declaration that are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sections {
+    All,
+    /// Only `defaults` and `secrets`, so that a mistake in an entry doesn't matter.
+    OptionsAndAliases,
+}
+
+/// Reads `files` and, with `finds_file`, the declaration in the working directory.
 ///
-/// Returns what could be read, and every error in the order of the files and lines. Without `reads_entries` only the options and aliases
-/// are read.
-pub fn load(
+/// Returns the declarations that could be read, and every error in the order of the files and lines.
+pub fn load_declarations(
     files: &[PathBuf],
     finds_file: bool,
-    reads_entries: bool,
+    sections: Sections,
 ) -> (Vec<Declaration>, Vec<Problem>) {
     let mut texts: Vec<_> = files
         .iter()
-        .map(|path| read_named(path).map(|text| (path.as_path(), text)))
+        .map(|path| read_named_declaration(path).map(|text| (path.as_path(), text)))
         .collect();
     if finds_file {
-        texts.extend(read_found().transpose());
+        texts.extend(read_default_declaration().transpose());
     }
 
     let (mut declarations, mut errors) = (Vec::new(), Vec::new());
     for text in texts {
         match text {
             Ok((path, text)) => {
-                let (declaration, found) = parse_declaration(path, &text, reads_entries);
+                let (declaration, found) = parse_declaration(path, &text, sections);
                 declarations.push(declaration);
                 errors.extend(found);
             }
@@ -58,17 +65,24 @@ pub fn load(
     (declarations, errors)
 }
 
-/// Returns the path and the text of the declaration in the working directory, if there is one.
-fn read_found() -> Result<Option<(&'static Path, String)>, Problem> {
-    let Some((path, file)) = find()? else {
+/// Returns the path and the text of the declaration in the working directory. Returns `None` if there isn't one.
+///
+/// # Errors
+/// If the declaration can't be read, or if another user could have written it.
+fn read_default_declaration() -> Result<Option<(&'static Path, String)>, Problem> {
+    let Some((path, file)) = open_default_declaration()? else {
         return Ok(None);
     };
-    Ok(Some((path, text(path, file)?)))
+    Ok(Some((path, read_text(path, file)?)))
 }
 
-fn read_named(path: &Path) -> Result<String, Problem> {
+/// Returns the text of a declaration that the user names.
+///
+/// # Errors
+/// When the file can't be read, or isn't YAML or JSON.
+fn read_named_declaration(path: &Path) -> Result<String, Problem> {
     if path == Path::new("-") {
-        return text(path, io::stdin());
+        return read_text(path, io::stdin());
     }
     if path
         .extension()
@@ -80,30 +94,15 @@ fn read_named(path: &Path) -> Result<String, Problem> {
         ));
         return Err(problem.help("write it as YAML, as in: env: { DB_PASSWORD: prod/db:password }"));
     }
-    text(
-        path,
-        File::open(path).map_err(|error| unreadable(path.display(), &error))?,
-    )
+    read_text(path, text_file::open(path)?)
 }
 
-fn text(path: &Path, source: impl Read) -> Result<String, Problem> {
-    let file = file_name(path);
-    let text = read_text(&file, source, 1)?;
-    if is_env_file(&text) {
-        let text =
-            format!("{file} has the format of a .env file, but a declaration is YAML or JSON");
-        let shown = if path == Path::new("-") {
-            Path::new(".env")
-        } else {
-            path
-        };
-        let help = format!(
-            "turn it into a declaration: secrets-exec migrate {} --secret prod/app",
-            shown.display()
-        );
-        return Err(Problem::configuration(text).help(help));
-    }
-    Ok(text)
+/// Reads the text of a declaration, which has at most 1 MiB.
+///
+/// # Errors
+/// When the file can't be read, is larger, isn't UTF-8, or has the format of a .env file.
+fn read_text(path: &Path, source: impl Read) -> Result<String, Problem> {
+    text_file::read_yaml(path, source, 1, "")
 }
 
 /// A declaration file.
@@ -112,6 +111,7 @@ pub struct Declaration {
     pub path: PathBuf,
     /// The options under `defaults:`.
     pub options: TypedOptions,
+    /// The entries and aliases.
     pub layer: Layer,
 }
 
@@ -126,36 +126,37 @@ const KEYS: &[&str] = &[
     "$schema",
 ];
 
-/// Reads the text of one declaration, and its entries if `reads_entries`. The errors are in the order of its lines.
+/// Parses the text of one declaration. The errors are in the order of its lines.
 pub fn parse_declaration(
     path: &Path,
     text: &str,
-    reads_entries: bool,
+    sections: Sections,
 ) -> (Declaration, Vec<Problem>) {
     let source = SourceFile {
         path: Arc::new(path.to_owned()),
         mistakes: RefCell::default(),
     };
-    let (node, errors) = yaml::parse(text);
+    let (node, errors) = parse_yaml(text);
     let syntax_errors = errors.into_iter().map(|error| Mistake {
         position: error.position,
         subject: String::new(),
         text: error.message,
-        help: error.help,
+        help: error.help.map(str::to_owned),
     });
     source.mistakes.borrow_mut().extend(syntax_errors);
     let declaration = node
-        .map(|node| declaration(&source, &node, reads_entries))
+        .map(|node| declaration(&source, &node, sections))
         .unwrap_or_default();
     (declaration, source.problems())
 }
 
-fn declaration(source: &SourceFile, node: &Node, reads_entries: bool) -> Declaration {
+/// Reads the sections of a declaration from its tree.
+fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> Declaration {
     let item = Item {
         source,
         node,
         position: node.position,
-        subject: String::new(),
+        subject: FILE.to_owned(),
         key: "",
     };
     if node.is_task_definition() {
@@ -165,15 +166,15 @@ fn declaration(source: &SourceFile, node: &Node, reads_entries: bool) -> Declara
         );
         return Declaration::default();
     }
-    let mut fields = item.fields(KEYS);
+    let mut fields = item.expect_fields(KEYS);
     let options = fields.take("defaults").map(|item| defaults(&item));
     let aliases = fields.take("secrets").map(|item| aliases(&item));
     let mut layer = Layer {
         aliases: aliases.unwrap_or_default(),
         ..Layer::default()
     };
-    if reads_entries {
-        // Variables that are not indented are reported as such, and so `env` is empty.
+    if sections == Sections::All {
+        // If `env` is empty because its variables are not indented, these have been reported as unknown keys.
         if let Some(item) = fields.take("env")
             && !(fields.has_unknown && item.node.is_null())
         {
@@ -197,13 +198,17 @@ fn declaration(source: &SourceFile, node: &Node, reads_entries: bool) -> Declara
     }
 }
 
+/// Reads the section `defaults`. Adds a mistake for each option that a declaration can't set, for each value that an option doesn't accept, and for
+/// options that exclude each other.
 fn defaults(item: &Item<'_>) -> TypedOptions {
     let mut options = TypedOptions::default();
-    for MappingEntry { name, key, value } in item.members() {
+    for MappingEntry { name, key, value } in
+        item.expect_entries(Some("for example: region: us-east-1"))
+    {
         match find_option(name) {
             Some(spec) if spec.in_declaration() => {
-                options.places.insert(spec.id, key.place());
-                set(&mut options, spec, &value.named(format!("{name:?}")));
+                options.positions.insert(spec.id, key.position_text());
+                set_option(&mut options, spec, &value.named(format!("{name:?}")));
             }
             Some(_) => {
                 let help = format!("set it on the command line (--{name})");
@@ -220,29 +225,30 @@ fn defaults(item: &Item<'_>) -> TypedOptions {
         }
     }
     for (option, other, why) in options.exclusions() {
-        let text = format!("{option} and {other} exclude each other: {why}");
+        let text = format!("{option} and {other} can't be used together, because {why}");
         item.refuse_sentence(text, None);
     }
     options
 }
 
-/// Sets an option, unless it does not take the value.
-fn set(options: &mut TypedOptions, spec: &OptionSpec, value: &Item<'_>) {
-    for text in texts(spec.takes, value).unwrap_or_default() {
+/// Sets an option, or adds a mistake for each text that the option doesn't accept.
+fn set_option(options: &mut TypedOptions, spec: &OptionSpec, value: &Item<'_>) {
+    for text in option_texts(spec.takes, value).unwrap_or_default() {
         if let Err(expected) = (spec.set)(options, text.as_ref()) {
-            return value.refuse_value(&text, expected);
+            value.refuse_value(&text, expected);
         }
     }
 }
 
-/// Returns the texts that a command line would have for the value.
-fn texts(takes: Takes, value: &Item<'_>) -> Option<Vec<String>> {
+/// Returns the strings that the command line would have for the value: a list gives several of them, and `true` gives `1`. Returns `None` if the
+/// value has the wrong type, and adds this mistake.
+fn option_texts(takes: Takes, value: &Item<'_>) -> Option<Vec<String>> {
     let text = match (takes, value.node.boolean()) {
-        (Takes::Texts(_), _) if value.node.text().is_none() => return value.texts(),
-        (Takes::Text(_) | Takes::Texts(_), _) => value.text(TEXT)?,
-        (Takes::Level | Takes::Optional(_), None) => value.text("true, false or text")?,
+        (Takes::Texts(_), _) if value.node.scalar_text().is_none() => return value.expect_texts(),
+        (Takes::Text(_) | Takes::Texts(_), _) => value.expect_text(TEXT)?,
+        (Takes::Level | Takes::Optional(_), None) => value.expect_text("true, false or text")?,
         (Takes::Nothing | Takes::Level | Takes::Optional(_), _) => {
-            if value.boolean()? {
+            if value.expect_boolean()? {
                 "1"
             } else {
                 "0"

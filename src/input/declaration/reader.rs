@@ -1,4 +1,8 @@
-//! Reads typed values from a declaration's syntax tree, and collects every error.
+//! Reads typed values from a declaration's syntax tree.
+//!
+//! An [`Item`] is a node that can name itself in messages. Each of its `expect_…` methods returns `None`, or no entries, if the node has another
+//! type, and then adds the mistake to the [`SourceFile`]. So a reader can go on after a mistake, and the user sees all of them in one report. No
+//! mistake shows text that may be a secret.
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -11,52 +15,49 @@ use crate::model::options::{OptionSpec, find_option};
 use crate::model::quoting::is_quotable;
 use crate::model::suggest::{self, did_you_mean};
 
-/// A node, with its place in messages. A getter for another type than the node's adds an error and returns `None`.
+/// A node of the tree, and its name in messages.
 #[derive(Clone)]
 pub struct Item<'a> {
     pub source: &'a SourceFile,
     pub node: &'a Node,
     pub position: Position,
-    /// The entry or the section that messages name: `DB_HOST`, `defaults`. Empty for the whole file.
+    /// The entry or the section that messages name: `DB_HOST`, `"defaults"` or [`FILE`].
     pub subject: String,
-    /// The key of the entry or of the section; empty for the entry itself.
+    /// The key of the entry or of the section. It is empty for the entry itself.
     pub key: &'static str,
 }
 
-/// An entry of a mapping.
+/// A key of a mapping with its value.
 pub struct MappingEntry<'a> {
     pub name: &'a str,
-    /// The key, with the subject of the mapping.
+    /// The position of the key, with the subject of the mapping.
     pub key: Item<'a>,
-    /// The value, whose subject is the key.
+    /// The value. Its subject is the key.
     pub value: Item<'a>,
 }
 
-/// The entries of a mapping with known keys, each of which is taken once.
+/// The entries of a mapping whose possible keys are known. A reader takes them out one after the other.
 pub struct Fields<'a> {
     pub item: Item<'a>,
-    members: Vec<MappingEntry<'a>>,
-    /// The keys that it may have.
+    entries: Vec<MappingEntry<'a>>,
+    /// The keys that the mapping may have.
     pub known: &'static [&'static str],
-    /// True if the mapping has other keys, which were reported.
+    /// True if the mapping also has other keys. These have been reported.
     pub has_unknown: bool,
 }
 
-/// The words for the type of a text.
+/// The subject of a whole declaration.
+pub const FILE: &str = "this file";
+
+/// The name of text in messages.
 pub const TEXT: &str = "text";
 
-/// Keys of other tools, each with ours.
-const SYNONYMS: [(&str, &str); 6] = [
-    ("environment", "env"),
-    ("variables", "env"),
-    ("vars", "env"),
-    ("secret", "from"),
-    ("key", "from"),
-    ("valueFrom", "from"),
-];
+/// The help for variables that are not the entries of `env`.
+pub const VARIABLES_HELP: &str = "write each variable on an indented line below \"env:\", as in DB_HOST: prod/db:host (without a hyphen, and with a \
+                       space after the colon)";
 
 impl<'a> Item<'a> {
-    /// Returns the same node, with the entry that it belongs to.
+    /// Returns the same node with another subject.
     pub fn named(&self, subject: impl Into<String>) -> Self {
         Self {
             subject: subject.into(),
@@ -64,37 +65,36 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Adds an error. `predicate` says what is wrong with the node.
+    /// Adds a mistake. `predicate` follows the name of the node: `is empty`.
     pub fn refuse(&self, predicate: impl Display) {
         self.refuse_with(predicate, None);
     }
 
-    /// Adds an error with a remedy.
+    /// Adds a mistake with a remedy.
     pub fn refuse_with(&self, predicate: impl Display, help: Option<String>) {
-        let subject = match (self.key, self.subject.as_str()) {
-            ("", "") => "this file".to_owned(),
-            ("", subject) => subject.to_owned(),
-            (key, subject) => format!("{key:?} of {subject}"),
+        let subject = match self.key {
+            "" => self.subject.clone(),
+            key => format!("{key:?} of {}", self.subject),
         };
-        self.add(&subject, format!(" {predicate}"), help);
+        self.add(subject, format!(" {predicate}"), help);
     }
 
-    /// Adds an error whose text is a whole sentence.
+    /// Adds a mistake whose message is a whole sentence.
     pub fn refuse_sentence(&self, sentence: impl Display, help: Option<String>) {
-        let separator = if self.subject.is_empty() { "" } else { ": " };
-        self.add(&self.subject, format!("{separator}{sentence}"), help);
+        self.add(self.subject.clone(), format!(": {sentence}"), help);
     }
 
-    fn add(&self, subject: &str, text: String, help: Option<String>) {
+    /// Adds a mistake at the position of the node. `text` follows `subject` without a space.
+    fn add(&self, subject: String, text: String, help: Option<String>) {
         self.source.mistakes.borrow_mut().push(Mistake {
             position: self.position,
-            subject: subject.to_owned(),
+            subject,
             text,
             help,
         });
     }
 
-    /// Adds the error of a text that is not `expected`.
+    /// Adds the mistake that the text is not `expected`. The text is only shown if it can't be a secret.
     pub fn refuse_value(&self, text: &str, expected: &str) {
         let found = match is_quotable(text) {
             true => format!(", not {text:?}"),
@@ -103,46 +103,31 @@ impl<'a> Item<'a> {
         self.refuse(format!("must be {expected}{found}"));
     }
 
-    /// Adds the error of a node of another type than `expected`.
-    fn refuse_type(&self, expected: &str) {
-        if self.node.is_null() {
-            let help = match expected {
-                TEXT => "write \"\" for an empty text".to_owned(),
-                _ => format!("write {expected}"),
-            };
-            let text = match self.key {
-                "" => "has no value",
-                _ => "is empty",
-            };
-            return self.refuse_with(text, Some(help));
+    /// Adds the mistake that the node doesn't have the type `expected`. Without a `help`, only an empty node gets one.
+    pub fn refuse_type(&self, expected: &str, help: Option<&str>) {
+        let help = help.map(str::to_owned);
+        if !self.node.is_null() {
+            let text = format!("must be {expected}, not {}", self.node.type_name());
+            return self.refuse_with(text, help);
         }
-        let help = match (self.subject.as_str(), &self.node.kind) {
-            ("\"env\"", Kind::List(_)) => {
-                Some("write each variable without a hyphen, as in DB_HOST: prod/db:host")
-            }
-            ("\"env\"", Kind::Plain(text)) if text.contains(':') => {
-                Some("write a space after the name and its colon, as in DB_HOST: prod/db:host")
-            }
-            (_, _) => None,
-        };
-        let text = format!("must be {expected}, not {}", self.node.description());
-        self.refuse_with(text, help.map(str::to_owned));
-    }
-
-    /// Adds the error of a node that is not a list or a mapping.
-    fn refuse_collection(&self, expected: &str) {
-        if self.node.is_null() {
-            self.refuse("has no entries (are they commented out or not indented?)");
-        } else {
-            self.refuse_type(expected);
+        match expected {
+            TEXT => self.refuse_with(
+                "is empty",
+                Some("write \"\" if the value should be empty".to_owned()),
+            ),
+            _ => self.refuse_with(
+                "is empty (commented out, or not indented?)",
+                help.or_else(|| Some(format!("write {expected}"))),
+            ),
         }
     }
 
-    /// `FILE:LINE:COLUMN`
-    pub fn place(&self) -> String {
-        self.source.place(self.position)
+    /// Returns the position of the node as `FILE:LINE:COLUMN`.
+    pub fn position_text(&self) -> String {
+        self.source.position_text(self.position)
     }
 
+    /// Returns the line of the node, as the origin of an entry.
     pub fn origin(&self) -> Origin {
         Origin::File {
             path: Arc::clone(&self.source.path),
@@ -150,14 +135,22 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Returns the entries of a mapping, in the order of the file.
-    pub fn members(&self) -> Vec<MappingEntry<'a>> {
-        let Kind::Table(entries) = &self.node.kind else {
-            self.refuse_collection("a mapping of names and values");
+    /// Returns the entries of a mapping in the order of the file. If the node is not a mapping, adds this mistake with `help`, and returns no
+    /// entries.
+    pub fn expect_entries(&self, help: Option<&str>) -> Vec<MappingEntry<'a>> {
+        let Kind::Mapping(nodes) = &self.node.kind else {
+            let text = self.node.scalar_text();
+            match text.and_then(|text| text.split_once(':')) {
+                Some((name, _)) if is_name(name) => self.refuse_sentence(
+                    format!("a space is missing after \"{name}:\""),
+                    Some(format!("write it as in {name}: prod/db:password")),
+                ),
+                Some(_) | None => self.refuse_type("a mapping of names and values", help),
+            }
             return Vec::new();
         };
-        let mut members = Vec::new();
-        for (Key { position, text }, node) in entries {
+        let mut entries = Vec::new();
+        for (Key { position, text }, node) in nodes {
             let key = Self {
                 node,
                 position: *position,
@@ -170,19 +163,19 @@ impl<'a> Item<'a> {
                 key: "",
                 ..*self
             };
-            members.push(MappingEntry {
+            entries.push(MappingEntry {
                 name: text,
                 key,
                 value,
             });
         }
-        members
+        entries
     }
 
-    /// Returns the entries of a mapping whose keys are `known`. Any other key is an error.
-    pub fn fields(&self, known: &'static [&'static str]) -> Fields<'a> {
-        let (members, unknown): (Vec<_>, Vec<_>) = self
-            .members()
+    /// Returns the entries of a mapping whose possible keys are `known`. Adds a mistake for each other key.
+    pub fn expect_fields(&self, known: &'static [&'static str]) -> Fields<'a> {
+        let (entries, unknown): (Vec<_>, Vec<_>) = self
+            .expect_entries(None)
             .into_iter()
             .partition(|member| known.contains(&member.name));
         for MappingEntry { name, key, .. } in &unknown {
@@ -190,13 +183,13 @@ impl<'a> Item<'a> {
         }
         Fields {
             item: self.clone(),
-            members,
+            entries,
             known,
             has_unknown: !unknown.is_empty(),
         }
     }
 
-    /// Adds the error of a key that is not `known`. A key that could be a value is not quoted.
+    /// Adds the mistake that the mapping has a key which is not one of `known`. A key that could be a secret is not shown.
     pub fn refuse_unknown(&self, key: &str, position: Position, known: &[&str]) {
         let item = Self {
             position,
@@ -205,54 +198,52 @@ impl<'a> Item<'a> {
         if !is_quotable(key) {
             return item.refuse("has an unknown key, which is not shown because it may be a value");
         }
-        let synonym = SYNONYMS
-            .iter()
-            .find(|(other, name)| *other == key && known.contains(name))
-            .map(|(_, name)| *name);
-        let nearest = suggest::nearest(key, known.iter().copied()).or(synonym);
-        let is_file = self.subject.is_empty();
-        let is_variable = is_name(key) && !key.bytes().any(|byte| byte.is_ascii_lowercase());
-        if is_file && is_variable && nearest.is_none() {
-            let help = match self.node.get("env") {
-                Some(_) => "indent the variables by two spaces, below \"env:\"",
-                None => "write \"env:\" in a line above, and indent the variables by two spaces",
-            };
+        let nearest = suggest::nearest(key, known.iter().copied());
+        let is_file = self.subject == FILE;
+        if is_file && nearest.is_none() && is_name(key) && key == key.to_uppercase() {
             let variable = item.named(key);
-            return variable.refuse_with("is not under \"env\"", Some(help.to_owned()));
+            return variable.refuse_with("is not under \"env\"", Some(VARIABLES_HELP.to_owned()));
         }
 
-        let help = match (synonym, nearest) {
-            (Some("from"), _) => {
-                "write the secret and its key as one reference: from: \"prod/db:password\""
-                    .to_owned()
+        let help = match nearest {
+            Some(nearest) => did_you_mean(nearest),
+            None if key == "key" && known.contains(&"from") => {
+                "write the key of the secret after a colon, as in from: prod/db:password".to_owned()
             }
-            (_, Some(nearest)) => did_you_mean(nearest),
-            (_, None) if is_file && find_option(key).is_some_and(OptionSpec::in_declaration) => {
+            None if is_file && key.starts_with("env") => did_you_mean("env"),
+            None if is_file && find_option(key).is_some_and(OptionSpec::in_declaration) => {
                 format!("write it under \"defaults\", as in defaults: {{ {key}: … }}")
             }
-            (_, None) => format!("the possible keys are {}", known.join(", ")),
+            None => format!("the possible keys are {}", known.join(", ")),
         };
         item.refuse_with(format!("has an unknown key {key:?}"), Some(help));
     }
 
-    pub fn text(&self, expected: &str) -> Option<&'a str> {
+    /// Returns the characters of a scalar. If the node is not a scalar, adds the mistake that it is not `expected`, and returns `None`.
+    pub fn expect_text(&self, expected: &str) -> Option<&'a str> {
         self.node
-            .text()
-            .ok_or_else(|| self.refuse_type(expected))
+            .scalar_text()
+            .ok_or_else(|| self.refuse_type(expected, None))
             .ok()
     }
 
-    /// Returns the value that a text stands for.
-    pub fn parsed<T>(&self, expected: &str, parse: impl FnOnce(&'a str) -> Option<T>) -> Option<T> {
-        let text = self.text(expected)?;
+    /// Returns the value that `parse` makes of a scalar. If `parse` returns `None`, adds the mistake that the text is not `expected`, and returns
+    /// `None`.
+    pub fn expect_parsed<T>(
+        &self,
+        expected: &str,
+        parse: impl FnOnce(&'a str) -> Option<T>,
+    ) -> Option<T> {
+        let text = self.expect_text(expected)?;
         parse(text)
             .ok_or_else(|| self.refuse_value(text, expected))
             .ok()
     }
 
-    pub fn list(&self, expected: &str) -> Option<Vec<Self>> {
+    /// Returns the items of a list. If the node is not a list, adds the mistake that it is not `expected`, and returns `None`.
+    pub fn expect_list(&self, expected: &str) -> Option<Vec<Self>> {
         let Kind::List(items) = &self.node.kind else {
-            self.refuse_collection(expected);
+            self.refuse_type(expected, None);
             return None;
         };
         Some(
@@ -267,70 +258,67 @@ impl<'a> Item<'a> {
         )
     }
 
-    pub fn texts(&self) -> Option<Vec<String>> {
-        let items = self.list("a list of texts")?;
+    /// Returns the items of a list of strings. Returns `None` if the node is not a list, or if one of its items is not text, and adds this mistake.
+    pub fn expect_texts(&self) -> Option<Vec<String>> {
+        let items = self.expect_list("a list of strings")?;
         items
             .iter()
-            .map(|item| item.text(TEXT).map(str::to_owned))
+            .map(|item| item.expect_text(TEXT).map(str::to_owned))
             .collect()
     }
 
-    pub fn boolean(&self) -> Option<bool> {
+    /// Returns the value of a boolean. If the node is not a boolean, adds this mistake, and returns `None`.
+    pub fn expect_boolean(&self) -> Option<bool> {
         self.node
             .boolean()
-            .ok_or_else(|| self.refuse_type("true or false"))
+            .ok_or_else(|| self.refuse_type("true or false", None))
             .ok()
     }
 
-    /// Returns the variable with this name, which the node is or belongs to.
-    pub fn variable(&self, name: &str) -> Option<EnvName> {
+    /// Returns the variable with this name, which is the node or its key. If no variable can have the name, adds this mistake, and returns `None`.
+    pub fn expect_variable(&self, name: &str) -> Option<EnvName> {
         let variable = EnvName::parse(name);
         if variable.is_none() {
-            let mut legal = name.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
-            if legal.starts_with(|c: char| c.is_ascii_digit()) {
-                legal.insert(0, '_');
-            }
-            let help = is_name(&legal).then(|| format!("write {legal}"));
-            let text = " is not a valid name for a variable: use letters, digits and \"_\", and no digit at the start";
-            self.add(&format!("{name:?}"), text.to_owned(), help);
+            let text = " is not a valid name for a variable: use only letters, digits and \"_\", and no digit at the start";
+            self.add(format!("{name:?}"), text.to_owned(), None);
         }
         variable
     }
 }
 
 impl<'a> Fields<'a> {
-    /// Takes the value of a key; `None` if the mapping does not have it.
+    /// Takes out the value of a key. Returns `None` if the mapping doesn't have the key.
     pub fn take(&mut self, name: &'static str) -> Option<Item<'a>> {
-        let at = self.members.iter().position(|member| member.name == name)?;
-        let value = self.members.swap_remove(at).value;
-        let subject = &self.item.subject;
-        Some(if subject.is_empty() {
-            value.named(format!("{name:?}"))
-        } else {
-            Item {
+        let at = self.entries.iter().position(|member| member.name == name)?;
+        let value = self.entries.swap_remove(at).value;
+        Some(match self.item.subject.as_str() {
+            FILE => value.named(format!("{name:?}")),
+            subject => Item {
                 key: name,
                 ..value.named(subject)
-            }
+            },
         })
     }
 
-    /// Takes the value of a key that the mapping must have, which is described by `expected`.
+    /// Takes out the value of a key that the mapping must have. `expected` describes the value. If the key is missing, adds this mistake, and returns
+    /// `None`.
     pub fn take_required(&mut self, name: &'static str, expected: &str) -> Option<Item<'a>> {
         let value = self.take(name);
-        // A key that is unknown may be this one, misspelled.
+        // An unknown key may be a misspelling of this one, and has already been reported.
         if value.is_none() && !self.has_unknown {
             self.item.refuse(format!("needs {name:?}, {expected}"));
         }
         value
     }
 
-    /// Takes the value that a text stands for.
-    pub fn parsed<T>(
+    /// Takes out the text of a key, and returns the value that `parse` makes of it. Returns `None` if the key is missing. If the text is not
+    /// `expected`, adds this mistake, and returns `None`.
+    pub fn take_parsed<T>(
         &mut self,
         name: &'static str,
         expected: &str,
         parse: impl FnOnce(&'a str) -> Option<T>,
     ) -> Option<T> {
-        self.take(name)?.parsed(expected, parse)
+        self.take(name)?.expect_parsed(expected, parse)
     }
 }

@@ -1,4 +1,4 @@
-//! Collects the mistakes of a declaration, and makes problems of them.
+//! Collects the mistakes in a declaration, and turns them into problems.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -9,30 +9,32 @@ use crate::input::yaml::Position;
 use crate::model::problem::Problem;
 use crate::model::quoting::file_name;
 
-/// A declaration, and the mistakes that were found in it so far.
+/// A declaration file, and the mistakes that have been found in it so far.
 pub struct SourceFile {
+    /// The path as the user wrote it. The path `-` is standard input.
     pub path: Arc<PathBuf>,
     pub mistakes: RefCell<Vec<Mistake>>,
 }
 
-/// An error in a declaration.
+/// A mistake in a declaration.
 pub struct Mistake {
     pub position: Position,
-    /// The entry, section or key that it is about; empty for the file.
+    /// The entry, section or key that the mistake is about. It is empty for a mistake in the syntax.
     pub subject: String,
-    /// The headline after the subject, with the character between them.
+    /// The rest of the headline, which follows the subject without a space.
     pub text: String,
     pub help: Option<String>,
 }
 
 impl SourceFile {
-    /// Returns the errors in the order of their lines. Entries with the same mistake share the error of the first of them.
+    /// Returns the mistakes as problems, in the order of their lines. If several entries have the same mistake, only the first one gives a
+    /// problem, and a note lists the others.
     pub fn problems(self) -> Vec<Problem> {
         let mut mistakes = self.mistakes.take();
         mistakes.sort_by_key(|mistake| mistake.position);
 
-        let mut groups: Vec<(Problem, Vec<String>)> = Vec::new();
-        let mut group_of = HashMap::new();
+        let mut problems: Vec<Problem> = Vec::new();
+        let mut first_of = HashMap::new();
         for mistake in mistakes {
             let Mistake {
                 position,
@@ -40,38 +42,26 @@ impl SourceFile {
                 text,
                 help,
             } = mistake;
-            if let Some(&group) = group_of.get(&text) {
-                let (_, others): &mut (_, Vec<String>) = &mut groups[group];
-                others.push(format!("{subject} (line {})", position.line));
+            if !subject.is_empty()
+                && let Some(&first) = first_of.get(&text)
+            {
+                let other = format!("{subject} (line {})", position.line);
+                let problem: &mut Problem = &mut problems[first];
+                match problem.notes.last_mut() {
+                    Some(note) => *note += &format!(", {other}"),
+                    None => problem.notes.push(format!("the same applies to {other}")),
+                }
                 continue;
             }
-            let headline = format!("{}: {subject}{text}", self.place(position));
-            let problem = Problem::configuration(headline).replace_help(help);
-            if !subject.is_empty() {
-                group_of.insert(text, groups.len());
-            }
-            groups.push((problem, Vec::new()));
+            let headline = format!("{}: {subject}{text}", self.position_text(position));
+            first_of.insert(text, problems.len());
+            problems.push(Problem::configuration(headline).replace_help(help));
         }
-
-        let groups = groups.into_iter();
-        groups
-            .map(|(problem, others)| with_others(problem, &others))
-            .collect()
+        problems
     }
 
-    /// `FILE:LINE:COLUMN`
-    pub fn place(&self, Position { line, column }: Position) -> String {
+    /// Returns a position as `FILE:LINE:COLUMN`.
+    pub fn position_text(&self, Position { line, column }: Position) -> String {
         format!("{}:{line}:{column}", file_name(&self.path))
     }
-}
-
-/// Adds a note that names up to three other entries with the same problem.
-fn with_others(problem: Problem, others: &[String]) -> Problem {
-    let names = match others {
-        [] => return problem,
-        [only] => only.clone(),
-        [names @ .., last] if others.len() <= 3 => format!("{} and {last}", names.join(", ")),
-        _ => format!("{} and {} more", others[..3].join(", "), others.len() - 3),
-    };
-    problem.note(format!("the same is true of {names}"))
 }

@@ -1,7 +1,8 @@
-//! Parses YAML, of which JSON is a part, into a syntax tree: each node with its position, each scalar as it was written.
+//! Parses YAML into a syntax tree, in which each node has its position and each scalar is as it was written. JSON is valid YAML, so it is
+//! parsed in the same way.
 //!
-//! The files are not deserialized by serde, which stops at the first error. A tree allows all errors to be reported at
-//! once, with their lines. `syntax_error` has the errors.
+//! serde would stop at the first error. With a tree, the readers of declarations can report all errors together, with their lines.
+//! `syntax_error` has the errors of the syntax itself.
 
 mod syntax_error;
 
@@ -9,12 +10,11 @@ pub use syntax_error::{Position, SyntaxError};
 
 use std::collections::BTreeMap;
 
-use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
+use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 
-use crate::model::quoting::is_quotable;
-use syntax_error::{error, parser_error, position};
+use syntax_error::{QUOTES, error, parser_error, position};
 
-/// The help for a file that [is a task definition](Node::is_task_definition).
+/// The help for a file that is a [task definition](Node::is_task_definition).
 pub const TASK_DEFINITION_HELP: &str =
     "docs/migrating.md shows the jq command that turns it into a declaration";
 
@@ -25,18 +25,20 @@ pub struct Node {
     pub kind: Kind,
 }
 
+/// The content of a node.
 #[derive(Clone, Debug)]
 pub enum Kind {
     /// A scalar in quotes, or a block scalar.
     Text(String),
-    /// A plain scalar, as it was written. Its type depends on what its reader expects.
+    /// A scalar without quotes, as it was written. Its meaning depends on what its reader expects.
     Plain(String),
     /// A sequence.
     List(Vec<Node>),
-    /// A mapping, in the order of the file, with unique keys.
-    Table(Vec<(Key, Node)>),
+    /// A mapping in the order of the file. Its keys are unique.
+    Mapping(Vec<(Key, Node)>),
 }
 
+/// A key of a mapping, with the position of its first character.
 #[derive(Clone, Debug)]
 pub struct Key {
     pub position: Position,
@@ -44,15 +46,15 @@ pub struct Key {
 }
 
 impl Node {
-    /// Returns the characters of a scalar; `None` for null, a list and a table.
-    pub fn text(&self) -> Option<&str> {
+    /// Returns the characters of a scalar. Returns `None` for a null, a list and a mapping.
+    pub fn scalar_text(&self) -> Option<&str> {
         let (Kind::Text(text) | Kind::Plain(text)) = &self.kind else {
             return None;
         };
         (!self.is_null()).then_some(text)
     }
 
-    /// Returns the boolean that a plain scalar is in the core schema (YAML 1.2.2, 10.3.2).
+    /// Returns the value of a plain scalar that is a boolean in the core schema (YAML 1.2.2, section 10.3.2). Returns `None` for any other node.
     pub fn boolean(&self) -> Option<bool> {
         let Kind::Plain(text) = &self.kind else {
             return None;
@@ -64,14 +66,14 @@ impl Node {
         }
     }
 
-    /// True for a plain scalar that is a number in JSON.
+    /// Returns true for a plain scalar that would be a number in JSON.
     pub fn is_number(&self) -> bool {
         matches!(&self.kind, Kind::Plain(text) if serde_json::from_str::<serde_json::Number>(text).is_ok())
     }
 
-    /// Returns the value of a key; `None` if this is no table, or has no such key.
-    pub fn get(&self, name: &str) -> Option<&Self> {
-        let Kind::Table(entries) = &self.kind else {
+    /// Returns the value of a key. Returns `None` if this is not a mapping, or if it doesn't have the key.
+    pub fn value_of(&self, name: &str) -> Option<&Self> {
+        let Kind::Mapping(entries) = &self.kind else {
             return None;
         };
         entries
@@ -80,39 +82,41 @@ impl Node {
             .map(|(_, value)| value)
     }
 
-    /// True for a plain scalar that is null in the core schema (YAML 1.2.2, 10.3.2).
+    /// Returns true for a plain scalar that is null in the core schema (YAML 1.2.2, section 10.3.2).
     pub fn is_null(&self) -> bool {
         matches!(&self.kind, Kind::Plain(text) if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
     }
 
-    /// True for an ECS task definition, as `aws ecs register-task-definition` takes it or as `aws ecs describe-task-definition`
-    /// prints it.
+    /// Returns true for an ECS task definition, either as `aws ecs register-task-definition` reads it or as
+    /// `aws ecs describe-task-definition` prints it.
     pub fn is_task_definition(&self) -> bool {
-        let definition = self.get("taskDefinition").unwrap_or(self);
-        definition.get("containerDefinitions").is_some()
+        let definition = self.value_of("taskDefinition").unwrap_or(self);
+        definition.value_of("containerDefinitions").is_some()
     }
 
-    /// Returns the name of the node's type for messages.
-    pub fn description(&self) -> &'static str {
+    /// Returns the name of the node's type for messages. A number or a boolean without quotes is `a string`, because its meaning depends on the
+    /// reader.
+    pub fn type_name(&self) -> &'static str {
         match &self.kind {
-            Kind::Plain(_) if self.is_null() => "empty",
-            Kind::Text(_) | Kind::Plain(_) => "text",
+            Kind::Text(_) | Kind::Plain(_) => "a string",
             Kind::List(_) => "a list",
-            Kind::Table(_) => "a mapping",
+            Kind::Mapping(_) => "a mapping",
         }
     }
 }
 
-/// The maximum number of nodes that are copied for anchors and aliases, against an alias bomb ("billion laughs").
+/// The maximum number of nodes that are copied for anchors and aliases. It stops a small file that expands to a huge tree ("billion
+/// laughs").
 const MAX_COPIED_NODES: usize = 100_000;
 
-/// The maximum nesting of lists and mappings, against a stack overflow.
+/// The maximum depth of nested lists and mappings. The recursion of the builder must not overflow the stack.
 const MAX_DEPTH: usize = 64;
 
-/// Parses a whole file, with or without a byte order mark. A file without content, or a null, is an empty mapping.
+/// Parses a whole file, with or without a byte order mark. If the file is empty, or a null, the tree is an empty mapping.
 ///
-/// Returns no tree for a syntax error. Of duplicate keys the tree has the first, and each other one is an error.
-pub fn parse(text: &str) -> (Option<Node>, Vec<SyntaxError>) {
+/// After a syntax error, there isn't a tree, and the error is the only one. If a mapping has a key twice, the tree has the first of them,
+/// and each further one is an error.
+pub fn parse_yaml(text: &str) -> (Option<Node>, Vec<SyntaxError>) {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut builder = YamlBuilder {
         text,
@@ -127,21 +131,28 @@ pub fn parse(text: &str) -> (Option<Node>, Vec<SyntaxError>) {
     }
 }
 
+/// Builds the tree from the events of the parser.
 struct YamlBuilder<'t, I> {
+    /// The file, for the messages of syntax errors.
     text: &'t str,
     events: I,
-    /// The nodes with an anchor, by the parser's number of it.
+    /// The nodes with an anchor, by the number that the parser gives the anchor.
     anchors: BTreeMap<usize, Node>,
-    /// The number of nodes that were copied so far.
+    /// The number of nodes that have been copied so far.
     copied_nodes: usize,
+    /// The errors for keys that are in their mapping already.
     duplicates: Vec<SyntaxError>,
 }
 
 impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'t, I> {
+    /// Reads all events, and returns the tree of the only document.
+    ///
+    /// # Errors
+    /// The first error of the syntax. A second document is such an error, too.
     fn document(&mut self) -> Result<Node, SyntaxError> {
         let mut document = None;
         loop {
-            let (event, position) = self.next()?;
+            let (event, position) = self.next_event()?;
             match event {
                 Event::StreamEnd => break,
                 Event::DocumentStart(..) if document.is_some() => {
@@ -156,13 +167,17 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
         }
         let empty = Node {
             position: Position { line: 1, column: 1 },
-            kind: Kind::Table(Vec::new()),
+            kind: Kind::Mapping(Vec::new()),
         };
-        // A document without content is a null.
+        // A file without content gives a null.
         Ok(document.filter(|node| !node.is_null()).unwrap_or(empty))
     }
 
-    fn next(&mut self) -> Result<(Event<'t>, Position), SyntaxError> {
+    /// Reads the next event and its position. After the last event, returns the end of the stream.
+    ///
+    /// # Errors
+    /// The parser's error, with our own message if the mistake is a frequent one.
+    fn next_event(&mut self) -> Result<(Event<'t>, Position), SyntaxError> {
         match self.events.next() {
             Some(Ok((event, span))) => Ok((event, position(span.start.line(), span.start.col()))),
             Some(Err(scan)) => Err(parser_error(&scan, self.text)),
@@ -170,6 +185,10 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
         }
     }
 
+    /// Reads the node that starts with `event`, with everything below it.
+    ///
+    /// # Errors
+    /// The first error within the node, or an error if the node is nested too deeply.
     fn node(
         &mut self,
         event: Event<'t>,
@@ -185,16 +204,18 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
         let (kind, anchor) = match event {
             Event::Scalar(text, ScalarStyle::Plain, 1.., None) if matches!(&*text, "" | "~") => {
                 let error = error(position, "a value that starts with \"&\" needs quotes");
-                return Err(error.help("put the whole value in quotes"));
+                return Err(error.help(QUOTES));
             }
-            Event::Scalar(text, style, anchor, tag) => (
-                scalar(text.into_owned(), style, tag.as_deref(), position)?,
-                anchor,
-            ),
+            Event::Scalar(text, ScalarStyle::Plain, anchor, None) => {
+                (Kind::Plain(text.into_owned()), anchor)
+            }
+            Event::Scalar(text, _, anchor, None) => (Kind::Text(text.into_owned()), anchor),
             Event::SequenceStart(_, anchor, None) => (self.list(depth)?, anchor),
-            Event::MappingStart(_, anchor, None) => (self.table(depth)?, anchor),
-            Event::SequenceStart(..) | Event::MappingStart(..) => {
-                return Err(unknown_tag(position));
+            Event::MappingStart(_, anchor, None) => (self.mapping(depth)?, anchor),
+            Event::Scalar(..) | Event::SequenceStart(..) | Event::MappingStart(..) => {
+                let text =
+                    "a value that starts with \"!\" needs quotes, because YAML reads it as a tag";
+                return Err(error(position, text).help(QUOTES));
             }
             Event::Alias(id) => {
                 let Some(node) = self.anchors.get(&id) else {
@@ -216,22 +237,29 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
         Ok(node)
     }
 
+    /// Reads the items of a sequence until its end.
+    ///
+    /// # Errors
+    /// The first error within the list.
     fn list(&mut self, depth: usize) -> Result<Kind, SyntaxError> {
         let mut items = Vec::new();
         loop {
-            match self.next()? {
+            match self.next_event()? {
                 (Event::SequenceEnd, _) => return Ok(Kind::List(items)),
                 (event, position) => items.push(self.node(event, position, depth + 1)?),
             }
         }
     }
 
-    /// Reads a mapping, of whose equal keys the first counts.
-    fn table(&mut self, depth: usize) -> Result<Kind, SyntaxError> {
+    /// Reads the entries of a mapping until its end. If a key is there twice, the first one wins.
+    ///
+    /// # Errors
+    /// The first error within the mapping. A key that is there twice isn't one: it is added to the duplicates.
+    fn mapping(&mut self, depth: usize) -> Result<Kind, SyntaxError> {
         let (mut entries, mut lines) = (Vec::new(), BTreeMap::new());
         loop {
-            let Node { position, kind } = match self.next()? {
-                (Event::MappingEnd, _) => return Ok(Kind::Table(entries)),
+            let Node { position, kind } = match self.next_event()? {
+                (Event::MappingEnd, _) => return Ok(Kind::Mapping(entries)),
                 (event, position) => self.node(event, position, depth + 1)?,
             };
             let text = match kind {
@@ -242,7 +270,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
                     ));
                 }
                 Kind::Text(text) | Kind::Plain(text) => text,
-                Kind::Table(_) => {
+                Kind::Mapping(_) => {
                     return Err(
                         error(position, "a value that starts with \"{{\" needs quotes")
                             .help("write { template: \"{{ … }}\" }"),
@@ -250,21 +278,12 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
                 }
                 Kind::List(_) => return Err(error(position, "a key must be text, not a list")),
             };
-            let (event, begin) = self.next()?;
+            let (event, begin) = self.next_event()?;
             let value = self.node(event, begin, depth + 1)?;
             match lines.get(&text) {
                 Some(first) => {
-                    // A key that may be a value is not quoted.
-                    let may_quote = !value.is_null() && is_quotable(&text);
-                    let which = if may_quote {
-                        format!("the key {text:?}")
-                    } else {
-                        "this key".to_owned()
-                    };
-                    self.duplicates.push(error(
-                        position,
-                        format!("{which} is already on line {first}"),
-                    ));
+                    let text = format!("this key is already on line {first}: remove one of them");
+                    self.duplicates.push(error(position, text));
                 }
                 None => {
                     lines.insert(text.clone(), position.line);
@@ -275,20 +294,10 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
     }
 }
 
-fn scalar(
-    text: String,
-    style: ScalarStyle,
-    tag: Option<&Tag>,
-    position: Position,
-) -> Result<Kind, SyntaxError> {
-    match (tag, style) {
-        (None, ScalarStyle::Plain) => Ok(Kind::Plain(text)),
-        (Some(tag), _) if !tag.is_yaml_core_schema_tag("str") => Err(unknown_tag(position)),
-        (_, _) => Ok(Kind::Text(text)),
-    }
-}
-
-/// Copies a node, unless too many nodes are copied by that.
+/// Copies a node, and adds the number of its nodes to `copied_nodes`.
+///
+/// # Errors
+/// If too many nodes have been copied.
 fn copy(node: &Node, copied_nodes: &mut usize, position: Position) -> Result<Node, SyntaxError> {
     *copied_nodes += size(node);
     if *copied_nodes > MAX_COPIED_NODES {
@@ -300,17 +309,13 @@ fn copy(node: &Node, copied_nodes: &mut usize, position: Position) -> Result<Nod
     Ok(node.clone())
 }
 
-fn unknown_tag(position: Position) -> SyntaxError {
-    let text = "a value that starts with \"!\" needs quotes, because YAML reads it as a tag";
-    error(position, text).help("put the whole value in quotes")
-}
-
+/// Returns the number of nodes in a tree.
 fn size(node: &Node) -> usize {
     match &node.kind {
-        // A text counts as one node for each 64 bytes, so that aliases of a long one are limited too.
+        // Each 64 bytes of a string are treated as a node, so that the number of aliases of a long string is limited, too.
         Kind::Text(text) | Kind::Plain(text) => 1 + text.len() / 64,
         Kind::List(items) => 1 + items.iter().map(size).sum::<usize>(),
-        Kind::Table(entries) => 1 + entries.iter().map(|(_, node)| size(node)).sum::<usize>(),
+        Kind::Mapping(entries) => 1 + entries.iter().map(|(_, node)| size(node)).sum::<usize>(),
     }
 }
 
@@ -318,20 +323,20 @@ fn size(node: &Node) -> usize {
 mod tests {
     use super::*;
 
-    /// The tree of a text without errors.
+    /// Returns the tree of a file that doesn't have errors.
     fn tree(text: &str) -> Node {
-        let (node, errors) = parse(text);
+        let (node, errors) = parse_yaml(text);
         assert_eq!(errors, [], "{text:?}");
         node.unwrap()
     }
 
     fn values(text: &str) -> Vec<String> {
-        let Kind::Table(entries) = tree(text).kind else {
+        let Kind::Mapping(entries) = tree(text).kind else {
             return Vec::new();
         };
         entries
             .iter()
-            .map(|(_, value)| value.text().unwrap_or("-").to_owned())
+            .map(|(_, value)| value.scalar_text().unwrap_or("-").to_owned())
             .collect()
     }
 
@@ -350,7 +355,7 @@ mod tests {
                 "{escape}"
             );
         }
-        assert!(parse(r#"{"a": "\ud83d"}"#).0.is_none());
+        assert!(parse_yaml(r#"{"a": "\ud83d"}"#).0.is_none());
     }
 
     #[test]
@@ -362,7 +367,7 @@ mod tests {
         );
         assert_eq!(values(&format!(r#"{{"{}":"b"}}"#, "k".repeat(1000))), ["b"]);
         assert!(
-            parse(&format!(r#"{{"{}":"b"}}"#, "k".repeat(1025)))
+            parse_yaml(&format!(r#"{{"{}":"b"}}"#, "k".repeat(1025)))
                 .0
                 .is_none()
         );
@@ -370,7 +375,7 @@ mod tests {
 
     #[test]
     fn a_merge_key_is_an_error_unless_it_is_quoted() {
-        assert!(parse("a: &a {b: c}\n<<: *a").0.is_none());
+        assert!(parse_yaml("a: &a {b: c}\n<<: *a").0.is_none());
         assert_eq!(values("'<<': one"), ["one"]);
     }
 
@@ -386,7 +391,7 @@ mod tests {
         ] {
             let node = tree(text);
             assert!(
-                matches!(&node.kind, Kind::Table(entries) if entries.is_empty()),
+                matches!(&node.kind, Kind::Mapping(entries) if entries.is_empty()),
                 "{text:?}: {node:?}"
             );
         }

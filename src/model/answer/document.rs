@@ -1,5 +1,5 @@
-//! A document: the value of one version of a secret or parameter, and what the backend returned with it; and the description of a secret,
-//! which is what DescribeSecret returns besides its versions.
+//! AWS's answers about a secret: a document, which has the value of one version, and a description, which has the facts that DescribeSecret
+//! returns.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -11,7 +11,7 @@ use super::outage::Outage;
 use crate::model::reference::{Region, Role, SecretId};
 use crate::model::secret_value::SecretValue;
 
-/// A version of a secret or parameter. Only the cache serializes it.
+/// One version of a secret or parameter. The cache writes it to a file; nothing else serializes it.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Document {
     #[serde(with = "SecretValue")]
@@ -20,22 +20,23 @@ pub struct Document {
     pub version_id: Option<String>,
     /// The staging labels of the version, or the labels of a parameter.
     pub stages: Vec<String>,
-    /// The time at which the version was created; `None` if the answer does not say it.
+    /// The time at which the version was created, if the answer has it.
     pub created: Option<SystemTime>,
-    /// The region that it was read from; `None` for a local file.
+    /// The region that the document was read from. `None` for a local file.
     pub region: Option<Region>,
-    /// The regions that were tried before, with `--fallback-region`.
+    /// The unavailable regions that were tried first, with `--fallback-region`.
     #[serde(skip)]
     pub passed_over: Vec<PassedOver>,
-    /// The cache's part in it; `None` if AWS answered.
+    /// The facts about the cached answer. `None` if AWS answered.
     #[serde(skip)]
     pub cached: Option<CachedAnswer>,
-    /// Of a path, the parameters below it, each with the rest of its name; the body is empty then.
+    /// For a path, the parameters below it, each with the part of its name after the path. The document of a path has an empty body. Empty for a
+    /// secret or a single parameter.
     pub parameters: Vec<(String, Document)>,
 }
 
 impl Document {
-    /// Copies the document. `SecretValue` is not `Clone`, so that no value is copied by accident.
+    /// Copies the document. `SecretValue` doesn't implement `Clone`, so that a value can't be copied by accident.
     #[must_use]
     pub fn copy(&self) -> Self {
         Self {
@@ -54,19 +55,21 @@ impl Document {
         }
     }
 
-    /// Returns the parameter with this rest of its name, or else the document itself, unless it is a path, which has no version.
-    pub fn part(&self, parameter_name: Option<&str>) -> Option<&Self> {
-        match parameter_name {
-            Some(name) => self
-                .parameters
-                .iter()
-                .find(|(other, _)| other == name)
-                .map(|(_, parameter)| parameter),
-            None => Some(self).filter(|document| document.parameters.is_empty()),
-        }
+    /// Returns the document that has the version of a value: the version id, the labels, and the time of creation. For a value that comes from a
+    /// path, this is the document of its parameter. `parameter_name` is the part of that parameter's name after the path. For any other value,
+    /// it is `None`, and the version is in this document itself.
+    ///
+    /// Returns `None` if there isn't such a parameter. Also returns `None` for a path as a whole, because each of its parameters has a version of
+    /// its own.
+    pub fn versioned(&self, parameter_name: Option<&str>) -> Option<&Self> {
+        let Some(name) = parameter_name else {
+            return self.parameters.is_empty().then_some(self);
+        };
+        let (_, parameter) = self.parameters.iter().find(|(other, _)| other == name)?;
+        Some(parameter)
     }
 
-    /// Returns a document without version, labels, time and region.
+    /// Creates a document that has only a value.
     pub fn new(body: SecretValue) -> Self {
         Self {
             body,
@@ -75,7 +78,7 @@ impl Document {
     }
 }
 
-/// An unavailable region, after which another was tried.
+/// A region that was unavailable, so that the next one was tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PassedOver {
     pub region: Region,
@@ -87,11 +90,12 @@ pub struct PassedOver {
 pub struct CachedAnswer {
     /// The time since AWS gave the answer.
     pub age: Duration,
-    /// The failure that the answer covers; `None` for an answer younger than `--cache-ttl`.
-    pub covers: Option<FetchFailure>,
+    /// The failure of the request that this answer replaces. `None` if the answer is younger than `--cache-ttl`, so that it is used without a
+    /// request.
+    pub replaces: Option<FetchFailure>,
 }
 
-/// The identity that AWS knows the credentials by.
+/// The identity that AWS recognizes the credentials as.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     /// `None` if STS did not answer.
@@ -100,7 +104,7 @@ pub struct Caller {
     pub provider: &'static str,
 }
 
-/// A secret that was to be described.
+/// The result of a DescribeSecret request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DescribedSecret {
     pub id: SecretId,
@@ -110,7 +114,7 @@ pub struct DescribedSecret {
 }
 
 impl DescribedSecret {
-    /// True if the identity lacks the permission to describe the secret, which a launch does not need.
+    /// True if the caller may not describe the secret. A launch doesn't need that permission.
     pub fn is_denied(&self) -> bool {
         matches!(
             self.description,
@@ -129,9 +133,9 @@ pub struct Description {
     /// `None` for the key aws/secretsmanager.
     pub kms_key: Option<String>,
     pub replicas: Vec<Replica>,
-    /// The region of the secret that this one is a replica of.
+    /// If this secret is a replica, the region of the original.
     pub primary_region: Option<String>,
-    /// The time at which it was marked for deletion.
+    /// The time at which the secret was marked for deletion, if it was.
     pub deleted: Option<SystemTime>,
     /// The id of each version that has a staging label, and these labels.
     pub versions: BTreeMap<String, Vec<String>>,
@@ -151,7 +155,7 @@ pub struct Replica {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RotationSchedule {
     pub is_enabled: bool,
-    /// The days from one rotation to the next.
+    /// The number of days from one rotation to the next, if the schedule is given in days.
     pub days: Option<u64>,
     /// `rate(…)` or `cron(…)`
     pub schedule: Option<String>,
@@ -164,7 +168,7 @@ pub struct RotationSchedule {
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl RotationSchedule {
-    /// The days from one rotation to the next, also those of a schedule like `rate(10 days)`.
+    /// Returns the number of days from one rotation to the next. Returns `None` for a `cron` schedule, for a rate in hours, and without a schedule.
     pub fn every_days(&self) -> Option<u64> {
         if self.days.is_some() {
             return self.days;
@@ -177,10 +181,10 @@ impl RotationSchedule {
         days.trim().parse().ok()
     }
 
-    /// True if the rotation is enabled and its latest time has passed.
+    /// True if the rotation is enabled and should have happened before `now`.
     ///
-    /// AWS leaves NextRotationDate in the past if a rotation fails. Without that date, a rotation may take place at any time of its
-    /// last day.
+    /// If a rotation fails, AWS leaves NextRotationDate in the past. If an answer doesn't have NextRotationDate, the date is computed from the
+    /// schedule.
     pub fn is_overdue(&self, now: SystemTime) -> bool {
         self.is_enabled
             && self
@@ -189,7 +193,8 @@ impl RotationSchedule {
                 .is_some_and(|due| due < now)
     }
 
-    /// The end of the last day of the rotation that follows the last one.
+    /// Returns the latest time of the next rotation. AWS may rotate at any time of the day that the schedule gives, so that day is added. Returns
+    /// `None` if the secret was never rotated, or if its schedule isn't given in days.
     fn due(&self) -> Option<SystemTime> {
         let days = u32::try_from(self.every_days()?.checked_add(1)?).ok()?;
         self.last?.checked_add(DAY.checked_mul(days)?)

@@ -1,13 +1,18 @@
-//! The parts of a message that depend on the request that failed: the secret, what is absent, and the most specific hint.
+//! Words the parts of a message that depend on the request that failed: the secret, what is absent, and the most specific hint.
+//!
+//! What goes in is a failure and the reference that was requested. What comes out is text that shows the user what to write instead, in the user's
+//! own words. It must not contain a name that may be a password: [`FetchFailure::hides_name`] decides that.
 
 use super::fetch_error::{CredentialsError, Denial, FetchError, FetchFailure, Missing, Refusal};
-use super::outage::{Outage, OutageKind};
-use crate::model::entry::{Origin, Subject, SubjectKind, Written};
-use crate::model::problem::{About, ReasonScope};
-use crate::model::reference::{AWS_STAGES, Aliases, Locator, SecretRef, Selector, Store, Version};
+use crate::model::entry::{Origin, Subject, SubjectKind};
+use crate::model::env_name::is_name;
+use crate::model::problem::About;
+use crate::model::reference::{
+    AWS_STAGES, Aliases, Locator, SecretId, SecretRef, Selector, Store, VALUE_REMEDY, Version,
+};
 use crate::model::suggest::{did_you_mean_to_write, nearest};
 
-/// Stands for the name of a secret that may be a value.
+/// Replaces the name of a secret that may be a password.
 pub const NOT_SHOWN: &str = "not shown";
 
 /// The request that failed, and the entry that needs its answer.
@@ -16,41 +21,28 @@ pub struct FailedRequest<'a> {
     pub reference: &'a SecretRef,
     pub subject: &'a Subject,
     pub aliases: &'a Aliases,
-    /// True if the name is [taken for a value](FetchFailure::hides_name).
+    /// True if the name [may be a password](FetchFailure::hides_name).
     pub hides_name: bool,
 }
 
 impl FailedRequest<'_> {
+    /// Returns the locator that was requested.
     fn locator(&self) -> &Locator {
         &self.reference.locator
     }
 
-    /// Returns the secret that the failure is about, by its alias or its entry if its own name must not be shown. `None` if no secret of
-    /// AWS is concerned.
+    /// Returns how the message names the secret: in the headline after `before` or, if `before` is `None`, only in the lines about its entries,
+    /// because the headline is about something else, such as a host. Returns `None` if the failure has nothing to do with a particular secret.
+    ///
+    /// If the name must not be shown, the alias or the entry of the secret is named instead.
     pub fn about(&self) -> Option<About> {
-        let scope = match &self.failure.error {
-            FetchError::NotFound { .. }
-            | FetchError::Refused(Refusal::MarkedForDeletion | Refusal::NoValue) => {
-                ReasonScope::OneSecret
-            }
-            FetchError::Refused(
-                Refusal::TrustStore(_) | Refusal::Proxy { .. } | Refusal::NotSent(_),
-            )
-            | FetchError::NoCredentials(_)
-            | FetchError::NoRegion { .. } => return None,
-            FetchError::Unavailable(outage) if outage.kind == OutageKind::AgentConnection => {
-                return None;
-            }
-            FetchError::Denied { .. } | FetchError::Unavailable(_) | FetchError::Refused(_) => {
-                ReasonScope::AnySecret
-            }
-        };
+        let (before, scope) = self.failure.error.naming()?;
         let mut about = About {
-            before: self.failure.error.before_secret(),
+            before,
             scope,
             ..About::new(self.reference)
         };
-        // The predicate names the version that does not exist.
+        // The predicate names the version already, as in `has no version with the stage "x"`.
         if let FetchError::NotFound { .. } = self.failure.error {
             about.name = self.locator().noun();
         }
@@ -68,31 +60,32 @@ impl FailedRequest<'_> {
         Some(about)
     }
 
-    /// Returns the predicate for a secret, a parameter, a path or a version that does not exist.
+    /// Returns the rest of the headline about a secret, a parameter, a path or a version that doesn't exist.
     pub fn absence(&self, missing: Missing) -> String {
-        let place = match &self.failure.region {
-            _ if self.failure.is_local => " in the --local file".to_owned(),
-            Some(region) => format!(" in {region}"),
-            None => String::new(),
+        let scope = match (&self.failure.local_file, &self.failure.region) {
+            (Some(file), _) => format!(" in {}", file.display()),
+            (None, Some(region)) => format!(" in {region}"),
+            (None, None) => String::new(),
         };
         if self.locator().is_path() {
-            return format!("has no parameters{place}");
+            return format!("has no parameters{scope}");
         }
-        let Some(version) = self.version() else {
-            return format!("{}{place}", missing.text());
+        let Some(version) = self.absent_version() else {
+            return format!("{}{scope}", missing.predicate());
         };
-        // AWS doesn't distinguish the two for a parameter, and some emulators don't for a secret.
+        // For a parameter, AWS doesn't say whether the parameter or only the version is missing, and for a secret, some emulators don't say it.
         if missing == Missing::Version && self.locator().store == Store::SecretsManager
-            || self.failure.is_local
+            || self.failure.local_file.is_some()
         {
-            format!("has {version}{place}")
+            format!("has {version}{scope}")
         } else {
-            format!("does not exist{place}, or has {version}")
+            format!("does not exist{scope}, or has {version}")
         }
     }
 
-    /// Returns the version that the secret or parameter doesn't have; `None` for the current one.
-    fn version(&self) -> Option<String> {
+    /// Returns what the secret or parameter doesn't have, for the end of a sentence: `no version with the stage "AWSPREVIOUS"`. Returns `None` if
+    /// the current version was requested.
+    fn absent_version(&self) -> Option<String> {
         let label = match self.locator().store {
             Store::SecretsManager => "stage",
             Store::ParameterStore => "label",
@@ -107,172 +100,160 @@ impl FailedRequest<'_> {
         }
     }
 
-    /// Returns the first hint that applies, of a list that begins with the most specific one. `general` is the hint that the error has for
-    /// every request.
+    /// Returns the most specific hint that applies. `general` is the hint for the error, whatever the request was. Returns `None` if neither exists.
     pub fn hint(&self, general: Option<String>) -> Option<String> {
-        let error = &self.failure.error;
-        let is_about_version =
-            error.withholds_value() || matches!(error, FetchError::Refused(Refusal::Request(_)));
-        let stage = self.stage_hint().filter(|_| is_about_version);
-
-        let hints = match error {
-            FetchError::NotFound { .. } if self.locator().is_path() => vec![Some(self.path_hint())],
+        match &self.failure.error {
+            FetchError::NotFound { .. } if self.locator().is_path() => Some(self.absence_hint()),
             FetchError::NotFound {
                 missing: Missing::Version,
                 ..
-            } => vec![stage, Some(self.version_hint())],
+            } => self
+                .stage_hint()
+                .or_else(|| self.key_hint())
+                .or_else(|| Some(self.version_hint())),
             FetchError::NotFound {
                 missing: Missing::Secret,
                 nearest,
-            } => vec![
-                stage,
-                self.alias_hint(),
-                nearest.as_deref().map(|nearest| self.nearest_hint(nearest)),
-                self.literal_hint(&self.absence_hint()),
-                self.parameter_hint(),
-                self.key_hint(),
-                Some(self.absence_hint()),
-            ],
+            } => self
+                .stage_hint()
+                .or_else(|| nearest.as_deref().map(|nearest| self.nearest_hint(nearest)))
+                .or_else(|| self.password_hint(&self.absence_hint()))
+                .or_else(|| self.parameter_hint())
+                .or_else(|| self.key_hint())
+                .or_else(|| Some(self.absence_hint())),
             FetchError::Denied {
                 cause:
                     cause @ (Denial::Policy | Denial::PolicyOrMissing | Denial::Metadata | Denial::Key),
                 ..
             } => {
                 let permission = self.permission_hint(*cause);
-                let literal = self.literal_hint(&permission);
-                vec![stage, general, literal, Some(permission)]
-            }
-            FetchError::Unavailable(Outage {
-                kind: OutageKind::Lookup,
-                help: None,
-                ..
-            }) => {
-                vec![self.region_hint(), general]
+                general
+                    .or_else(|| self.password_hint(&permission))
+                    .or(Some(permission))
             }
             FetchError::Refused(Refusal::MarkedForDeletion) => {
                 let id = self.locator().written_id();
                 let restore = format!("aws secretsmanager restore-secret --secret-id {id}");
-                vec![stage, Some(format!("restore it: {restore}"))]
+                Some(format!("restore it: {restore}"))
             }
             FetchError::NoCredentials(CredentialsError {
                 is_unconfigured: true,
                 ..
             })
-            | FetchError::NoRegion { .. }
-                if !self.failure.remedies.is_empty() =>
-            {
-                vec![Some(self.failure.remedies.join(", or "))]
-            }
+            | FetchError::NoRegion { .. } => self.failure.profile_advice.clone().or(general),
             FetchError::Denied { .. }
             | FetchError::Unavailable(_)
             | FetchError::Refused(_)
-            | FetchError::NoCredentials(_)
-            | FetchError::NoRegion { .. } => vec![stage, general],
-        };
-        hints.into_iter().flatten().next()
-    }
-
-    /// Returns the hint for a path below which there are no parameters.
-    fn path_hint(&self) -> String {
-        if self.failure.is_local {
-            let id = self.locator().written_id();
-            format!("add parameters to the --local file whose ids begin with {id:?}")
-        } else {
-            format!("check the path, {}", self.place())
+            | FetchError::NoCredentials(_) => general,
         }
     }
 
-    /// Returns the hint for a secret or parameter that does not exist, if nothing more specific applies.
+    /// Returns the hint for a secret or parameter that doesn't exist, if nothing more specific applies: check the name, the region and the account.
     fn absence_hint(&self) -> String {
-        if self.failure.is_local {
-            format!("add the {} to the --local file", self.locator().store)
-        } else if self.locator().id.arn().is_some() {
-            "check the ARN".to_owned()
-        } else {
-            let name = if self.hides_name { "it" } else { "the name" };
-            format!("check {name}, {}", self.place())
+        if let Some(file) = &self.failure.local_file {
+            let id = self.locator().written_id();
+            let line = match &self.reference.selector {
+                _ if self.hides_name => "NAME: …".to_owned(),
+                _ if self.locator().is_path() => format!("{id}NAME: …"),
+                Selector::Key(key) => format!("{id}: {{ {key}: … }}"),
+                Selector::Whole | Selector::Path(_) => format!("{id}: …"),
+            };
+            return format!("add it to {}, as in {line}", file.display());
         }
+        let locator = self.locator();
+        if locator.store == Store::SecretsManager && locator.id.may_be_complete() {
+            return "check the ARN. Its last six characters change if the secret is deleted and created again. In your own account and region, the name of the \
+                    secret is enough"
+                .to_owned();
+        }
+        if locator.id.arn().is_some() {
+            return "check the ARN".to_owned();
+        }
+        let name = match self.locator().is_path() {
+            true => "the path",
+            false if self.hides_name => "it",
+            false if is_name(&self.locator().written_id()) && self.with_id("").is_some() => {
+                "the name (if it is meant as an alias, declare it, as in secrets: { db: prod/db })"
+            }
+            false => "the name",
+        };
+        let known = self.failure.default_region_and_account.as_deref();
+        let region_and_account = known.unwrap_or("the region and the account");
+        format!("check {name}, {region_and_account}")
     }
 
-    /// Returns what else to check, after a name.
-    fn place(&self) -> &str {
-        let place = self.failure.place.as_deref();
-        place.unwrap_or("the region and the account")
-    }
-
-    /// Returns the hint for a staging label that is one slip away from one of AWS's.
+    /// Returns the hint for a staging label that is a typo of one of AWS's labels. Returns `None` for any other label, and for a parameter, whose
+    /// labels the user chooses.
     fn stage_hint(&self) -> Option<String> {
         if self.locator().store != Store::SecretsManager {
             return None;
         }
         let stage = self.locator().version.stage()?;
         let nearest = nearest(stage, AWS_STAGES.into_iter()).filter(|nearest| *nearest != stage)?;
-        let write = self.subject.write_field(stage, nearest);
+        let write = self.subject.rewritten_with_field(stage, nearest);
         Some(did_you_mean_to_write(nearest, write))
     }
 
-    /// Returns the hint for a secret with the name of an alias that does not apply to the entry.
-    fn alias_hint(&self) -> Option<String> {
-        let is_alias = self.aliases.contains_key(&self.locator().written_id());
-        is_alias.then(|| {
-            "an alias has this name, but it applies only to entries of its own file and of later files, and not within other aliases"
-                .to_owned()
-        })
-    }
-
-    /// Returns the hint for a similar name.
+    /// Returns the hint to write a similar name.
     fn nearest_hint(&self, nearest: &str) -> String {
-        let written = self.subject.reference();
-        let rest = written.and_then(|written| written.strip_prefix(&self.locator().written_id()));
-        let write = rest.map(|rest| self.subject.write(&format!("{nearest}{rest}")));
-        did_you_mean_to_write(nearest, write)
+        let id = self.locator().written_id();
+        if let Some(file) = &self.failure.local_file
+            && id.starts_with("ssm:")
+            && !nearest.starts_with("ssm:")
+        {
+            return format!("in {}, write {id}: instead of {nearest}:", file.display());
+        }
+        did_you_mean_to_write(nearest, self.with_id(nearest))
     }
 
-    /// Returns the hint for a name that is taken for a value: how the value is written, or else `advice`.
-    fn literal_hint(&self, advice: &str) -> Option<String> {
+    /// Returns what to write for the entry with another id of a secret. Returns `None` if the reference isn't shown, or begins with an alias instead
+    /// of the id.
+    fn with_id(&self, id: &str) -> Option<String> {
+        let written = self.subject.reference()?;
+        let rest = written.strip_prefix(&self.locator().written_id())?;
+        Some(self.subject.rewritten_with(&format!("{id}{rest}")))
+    }
+
+    /// Returns the hint for a name that may be a password: where a password and a plain value belong and, in case it is a name, `advice`. Returns
+    /// `None` if the name can't be a password.
+    fn password_hint(&self, advice: &str) -> Option<String> {
         if !self.hides_name {
             return None;
         }
-        let subject = self.subject;
-        let label = &subject.label;
-        let literal = match (&subject.origin, subject.kind, &subject.written) {
-            (Origin::File { .. }, SubjectKind::Entry, Some(Written::Reference(_))) => {
-                format!("for a plain text write {label}: {{ value: … }}")
-            }
-            (Origin::Argument(option @ ("--env" | "--as-file")), ..) => {
-                format!(
-                    "write the name of a secret instead of its value, as in {option} {label}=prod/db:password"
-                )
-            }
-            (..) => "write the name of a secret instead of its value".to_owned(),
-        };
-        Some(format!("{literal}; if this is a name, {advice}"))
+        Some(format!("{VALUE_REMEDY}; if it is a name, {advice}"))
     }
 
-    /// Returns the hint for a name that only a parameter can have, or that only all parameters below a path can have.
+    /// Returns the hint for the name of a parameter that isn't written as one. Returns `None` for any other name, and for a `--local` file.
+    ///
+    /// | written | the mistake | the hint |
+    /// |---|---|---|
+    /// | `/prod/db` | `ssm:` is missing, or the shell variable in `$STAGE/prod/db` isn't set | `ssm:/prod/db` |
+    /// | `ssm:prod/db` | a name with slashes must begin with one | `ssm:/prod/db` |
+    /// | `ssm:/prod` in `env-from` | only a path, which ends with a slash, has several parameters | `ssm:/prod/` |
     fn parameter_hint(&self) -> Option<String> {
+        if self.failure.local_file.is_some() {
+            return None;
+        }
         let id = self.locator().written_id();
-        let is_parameter = self.locator().store == Store::ParameterStore;
-        let suggested = if self.failure.is_local {
-            return None;
-        } else if self.subject.kind == SubjectKind::EnvFrom && id.starts_with("ssm:/") {
-            format!("{id}/")
-        } else if id.starts_with('/') {
-            format!("ssm:{id}")
-        } else if is_parameter && self.locator().id.arn().is_none() && id.contains('/') {
-            let suggested = id.replacen("ssm:", "ssm:/", 1);
-            if suggested == id || id.starts_with("ssm:/") {
-                return None;
+        match id.strip_prefix("ssm:") {
+            None if id.starts_with('/') => {
+                let write = self.with_id(&format!("ssm:{id}"))?;
+                Some(format!(
+                    "for a parameter, write {write}; if you meant to have a variable before the first slash, it is empty or not set"
+                ))
             }
-            suggested
-        } else {
-            return None;
-        };
-        Some(self.nearest_hint(&suggested))
+            Some(name) if !name.starts_with('/') && name.contains('/') => {
+                Some(self.nearest_hint(&format!("ssm:/{name}")))
+            }
+            Some(name) if name.starts_with('/') && self.subject.kind == SubjectKind::EnvFrom => {
+                Some(self.nearest_hint(&format!("{id}/")))
+            }
+            Some(_) | None => None,
+        }
     }
 
-    /// Returns how a key is written, if a secret's name seems to end with one (`prod/db/password`) or a staging label to be one
-    /// (`prod/db:tls:key`).
+    /// Returns the hint that shows how to write a key, if a secret's name seems to end with one (`prod/db/password`), or if a staging label seems to
+    /// be one (`prod/db:tls:key`). Returns `None` for any other reference, and if the reference isn't shown.
     fn key_hint(&self) -> Option<String> {
         let SecretRef { locator, selector } = self.reference;
         if locator.store != Store::SecretsManager || self.subject.kind == SubjectKind::EnvFrom {
@@ -281,97 +262,94 @@ impl FailedRequest<'_> {
         match (selector, locator.version.stage()) {
             (Selector::Whole, _) if locator.version == Version::Current => {
                 let (name, key) = self.subject.reference()?.rsplit_once(['/', '.'])?;
-                let is_name = locator.id.arn().is_none() || ends_like_an_arn(name);
-                (name.contains('/') && is_name).then(|| {
-                    let write = self.subject.write(&format!("{name}:{key}"));
-                    format!("a colon comes before the key: write {write}")
+                let (_, id) = SecretId::parse(name).ok()?;
+                let is_id = name.contains('/') && (id.arn().is_none() || id.may_be_complete());
+                is_id.then(|| {
+                    let write = self.subject.rewritten_with(&format!("{name}:{key}"));
+                    let check = self.absence_hint();
+                    format!("if {key:?} is a key of the secret {name:?}, write {write}; otherwise, {check}")
                 })
             }
-            (Selector::Key(key), Some(label)) if label.parse::<u64>().is_ok() => {
-                let write = self.subject.write_field(label, "AWSPREVIOUS")?;
+            (Selector::Key(_), Some(label)) if label.parse::<u64>().is_ok() => {
+                let write = self.subject.rewritten_with_field(label, "AWSPREVIOUS")?;
                 Some(format!(
-                    "a secret has stages instead of version numbers: for the value before the last change write {write}"
+                    "a secret has stages instead of version numbers: for the value before the last change, write {write}"
+                ))
+            }
+            // AWS's version ids are UUIDs.
+            (Selector::Key(_), Some(id)) if id.len() == 36 => {
+                let write = self.subject.rewritten_with_field(id, &format!(":{id}"))?;
+                Some(format!(
+                    "a version id comes after one more colon: write {write}"
                 ))
             }
             (Selector::Key(key), Some(label)) if !label.starts_with("AWS") => {
                 let fields = format!("{key}:{label}");
                 let path = format!("$.{key}.{label}");
-                let write = self.subject.write_field(&fields, &path)?;
-                Some(format!("for the nested key write {write}"))
+                let write = self.subject.rewritten_with_field(&fields, &path)?;
+                Some(format!("for the nested key, write {write}"))
             }
             (..) => None,
         }
     }
 
-    /// Returns the hint for a version that does not exist.
+    /// Returns the hint for a version that doesn't exist.
+    ///
+    /// The hint may show the id, because the id can't be a password: a secret with this name exists, and a password isn't written after `ssm:`.
     fn version_hint(&self) -> String {
-        let Locator {
-            store, version, id, ..
-        } = self.locator();
-        if self.failure.is_local {
+        if self.failure.local_file.is_some() {
             return "add the version under \"$stages\" in the --local file".to_owned();
         }
-        match (store, version) {
+        let id = &self.locator().id;
+        match (self.locator().store, &self.locator().version) {
             (Store::ParameterStore, _) => format!(
                 "list its versions and their labels: aws ssm get-parameter-history --name {id}"
             ),
+            // A secret can be created without a value.
             (Store::SecretsManager, Version::Current) => {
                 format!("store a value: aws secretsmanager put-secret-value --secret-id {id}")
             }
             (Store::SecretsManager, Version::Stage(_) | Version::Id(_) | Version::Both { .. }) => {
-                self.key_hint().unwrap_or_else(|| {
-                    format!("list its versions and their stages: aws secretsmanager list-secret-version-ids --secret-id {id}")
-                })
+                format!(
+                    "list its versions and their stages: aws secretsmanager list-secret-version-ids --secret-id {id}"
+                )
             }
         }
     }
 
-    /// Returns the hint for a region whose host does not resolve, and whose name looks like a typo of another region's name.
-    fn region_hint(&self) -> Option<String> {
-        let nearest = self.failure.region.as_ref()?.nearest()?;
-        Some(format!("did you mean the region {nearest}?"))
-    }
-
-    /// Returns the hint to allow the request.
+    /// Returns the hint about the permission that the caller needs for the request.
     fn permission_hint(&self, cause: Denial) -> String {
         let store = self.locator().store;
-        let (action, policy) = match (store, cause) {
+        let action = match (store, cause) {
             (_, Denial::Key) => {
                 return format!(
                     "allow the caller to use kms:Decrypt with the KMS key of the {store}, and check that the key is enabled"
                 );
             }
-            (Store::ParameterStore, Denial::Metadata) => {
-                ("ssm:DescribeParameters on \"*\"", "policy --metadata")
+            (Store::ParameterStore, Denial::Metadata) => "ssm:DescribeParameters on \"*\"",
+            (Store::SecretsManager, Denial::Metadata) => {
+                "secretsmanager:DescribeSecret on this secret"
             }
-            (Store::SecretsManager, Denial::Metadata) => (
-                "secretsmanager:DescribeSecret on this secret",
-                "policy --metadata",
-            ),
-            (Store::ParameterStore, _) if self.locator().is_path() => (
-                "ssm:GetParametersByPath on this path and on everything below it",
-                "policy",
-            ),
-            (Store::ParameterStore, _) => ("ssm:GetParameters on this parameter", "policy"),
-            (Store::SecretsManager, _) => {
-                ("secretsmanager:GetSecretValue on this secret", "policy")
+            (Store::ParameterStore, _) if self.locator().is_path() => {
+                "ssm:GetParametersByPath on this path and on everything below it"
+            }
+            (Store::ParameterStore, _) => "ssm:GetParameters on this parameter",
+            (Store::SecretsManager, _) => "secretsmanager:GetSecretValue on this secret",
+        };
+        let policy = match cause {
+            Denial::Metadata => "policy --metadata",
+            Denial::Policy | Denial::PolicyOrMissing | Denial::Key | Denial::Credentials(_) => {
+                "policy"
             }
         };
         let allow =
             format!("allow the caller to use {action} (secrets-exec {policy} prints a policy)");
-        match (store, cause) {
-            // AWS names the ARN of a secret that exists.
-            (Store::SecretsManager, Denial::PolicyOrMissing) => format!(
+        // AWS names the ARN of a secret that exists.
+        if store == Store::SecretsManager && cause == Denial::PolicyOrMissing {
+            return format!(
                 "check the name, because AWS also denies access to a secret that does not exist; if it exists, {allow}"
-            ),
-            (..) => allow,
+            );
         }
+        allow
     }
-}
-
-/// True if the hyphen and the six characters that end a secret's ARN end the text.
-fn ends_like_an_arn(text: &str) -> bool {
-    text.rsplit_once('-').is_some_and(|(_, end)| {
-        end.len() == 6 && end.bytes().all(|byte| byte.is_ascii_alphanumeric())
-    })
 }

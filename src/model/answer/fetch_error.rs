@@ -1,6 +1,10 @@
-//! The reasons that a backend returns no document.
+//! The reasons why a backend returns no document.
+//!
+//! These variants decide on the exit status, on the code in `check`, on what is tried again, and on whether a cached answer may be used. Their
+//! wording is in `fetch_problem`.
 
 use std::iter;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::outage::{Again, Outage, OutageKind, Reason};
@@ -10,35 +14,37 @@ use crate::model::reference::{Region, SecretRef, Selector, Store};
 /// A failed request, and the regions that it was sent to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FetchFailure {
-    /// The first region; `None` if the request was not sent to one.
+    /// The first region that was asked. `None` if the request wasn't sent to a region.
     pub region: Option<Region>,
     pub error: FetchError,
-    /// True for the file of `--local`.
-    pub is_local: bool,
-    /// The fallback regions that were tried after the first, and their errors.
+    /// The `--local` file, if it was read instead of AWS.
+    pub local_file: Option<PathBuf>,
+    /// The fallback regions that were tried after `region`, with their errors.
     pub elsewhere: Vec<(Region, FetchError)>,
-    /// The time until `--wait` expired.
+    /// The time for which secrets-exec tried with `--wait`.
     pub waited: Option<Duration>,
-    /// Further facts, a line each.
+    /// Further facts. Each is a line of the message.
     pub notes: Vec<String>,
-    /// The origin of the region and the account if the reference names neither: `the region (from AWS_REGION) and the account`.
-    pub place: Option<String>,
-    /// The remedies of a missing region or credentials that only a developer's machine has: a profile, or a file for `--local`.
-    pub remedies: Vec<String>,
+    /// The sources of the region and of the account, if the reference doesn't name them: `the region (from AWS_REGION) and the account`.
+    pub default_region_and_account: Option<String>,
+    /// The advice to choose a profile, if the files have profiles and none is chosen. It is the remedy for a missing region or missing credentials
+    /// on a developer's machine.
+    pub profile_advice: Option<String>,
 }
 
 impl FetchFailure {
-    /// True if `--wait` waits for every region.
+    /// True if `--wait` tries again. Another try is only useful if every region has failed for a reason that can pass.
     pub fn is_waited_for(&self) -> bool {
         let mut errors =
             iter::once(&self.error).chain(self.elsewhere.iter().map(|(_, error)| error));
         errors.all(|error| error.again().is_waited_for())
     }
 
-    /// True if the name of the secret may be a value that was written instead of a reference, as in `--env DB_PASSWORD=hunter2`, so that no
-    /// message may show it. Such a name isn't found, doesn't contain a slash, comes without a KEY, and isn't similar to another name.
+    /// True if the name of the secret may be a password that was written instead of a reference, as in `--env DB_PASSWORD=hunter2`. No message
+    /// may show it.
     ///
-    /// Nobody writes a value as an ARN, or after `ssm:`.
+    /// Such a name isn't found, isn't similar to another name, doesn't contain a slash, and comes without a KEY. An ARN and a name after
+    /// `ssm:` are never passwords.
     pub fn hides_name(&self, reference: &SecretRef) -> bool {
         let is_missing = match &self.error {
             FetchError::NotFound { missing, nearest } => {
@@ -61,41 +67,41 @@ impl FetchFailure {
         is_missing && is_plain_name && *selector == Selector::Whole
     }
 
-    /// Returns a failure without fallback regions.
+    /// Creates the failure of a request to `region`, which is `None` if the request wasn't sent.
     pub fn new(region: Option<Region>, error: FetchError) -> Self {
         Self {
             region,
             error,
-            is_local: false,
+            local_file: None,
             elsewhere: Vec::new(),
             waited: None,
             notes: Vec::new(),
-            place: None,
-            remedies: Vec::new(),
+            default_region_and_account: None,
+            profile_advice: None,
         }
     }
 }
 
-/// The reason that there is no document. Only [`FetchError::NotFound`] is an absence.
+/// The reason why there isn't a document. Only [`FetchError::NotFound`] is an absence, which a `default` can replace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FetchError {
     NotFound {
         missing: Missing,
-        /// The most similar id in a local file, or the most similar alias.
+        /// The most similar id in a local file, or otherwise the most similar alias.
         nearest: Option<String>,
     },
     Denied {
-        /// The message of AWS, on one line.
+        /// AWS's message, on one line.
         message: Reason,
         cause: Denial,
-        /// The caller by `sts:GetCallerIdentity`, if the message does not name it.
+        /// The caller according to `sts:GetCallerIdentity`, if AWS's message doesn't name it.
         identity: Option<String>,
     },
-    /// No usable answer before the deadline. A later request may succeed.
+    /// AWS didn't send a usable answer before the deadline. A later request may succeed.
     Unavailable(Outage),
-    /// An error that a later request would return as well.
+    /// A later request would fail in the same way.
     Refused(Refusal),
-    /// The request cannot be authenticated.
+    /// The request can't be signed.
     NoCredentials(CredentialsError),
     /// No source names a region.
     NoRegion { again: Again },
@@ -120,7 +126,7 @@ impl From<CredentialsError> for FetchError {
 }
 
 impl FetchError {
-    /// Returns the absence of a secret or of a version, without a similar name.
+    /// Creates the error for an absence, before a similar name is looked for.
     pub fn not_found(missing: Missing) -> Self {
         Self::NotFound {
             missing,
@@ -128,7 +134,7 @@ impl FetchError {
         }
     }
 
-    /// Returns a denial that does not name the caller.
+    /// Creates the error for a denial, before it is known who the caller is.
     pub fn denied(message: impl Into<Reason>, cause: Denial) -> Self {
         Self::Denied {
             message: message.into(),
@@ -137,7 +143,7 @@ impl FetchError {
         }
     }
 
-    /// Returns the exit status of a launch that lacks the value.
+    /// Returns the exit status of a launch that doesn't get the value.
     pub fn status(&self) -> Status {
         match self {
             Self::NotFound { .. } | Self::Refused(_) | Self::NoRegion { .. } => {
@@ -149,7 +155,7 @@ impl FetchError {
         }
     }
 
-    /// Returns the word for the error in the table of `check`.
+    /// Returns the code for the error in the table and the JSON of `check` (docs/check.md).
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotFound {
@@ -195,7 +201,7 @@ impl FetchError {
         }
     }
 
-    /// Returns who is asked again.
+    /// Returns what is tried after this error, if anything.
     pub fn again(&self) -> Again {
         match self {
             Self::Unavailable(outage) => outage.again,
@@ -205,8 +211,8 @@ impl FetchError {
         }
     }
 
-    /// True if the service itself answered that the value is denied or absent. Credentials that are missing, expired or refused, and a
-    /// role that is not assumed, say nothing about the value.
+    /// True if the service itself answered that the value is absent or that access is denied. Such an answer removes the cached one. Credentials that
+    /// are missing, expired or refused, and a role that isn't assumed, say nothing about the value, so the cached answer stays.
     pub fn withholds_value(&self) -> bool {
         matches!(
             self,
@@ -220,80 +226,81 @@ impl FetchError {
     }
 }
 
-/// The resource that does not exist.
+/// The thing that doesn't exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missing {
     Secret,
-    /// The version of an existing secret. AWS does not distinguish the two for a parameter.
+    /// The version. A secret exists in this case, but AWS doesn't say whether a parameter does.
     Version,
 }
 
-/// The cause of a denial, which decides the hint.
+/// The reason why access is denied. The hint depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Denial {
-    /// The identity lacks the permission; the message names the ARN of the secret.
+    /// The caller doesn't have the permission. AWS's message names the ARN of the secret, so the secret exists.
     Policy,
-    /// The identity lacks the permission, and the message names no ARN: the secret may not exist.
+    /// The caller doesn't have the permission, and AWS's message doesn't name an ARN. The secret may not exist.
     PolicyOrMissing,
-    /// The identity lacks the permission to describe the secret or parameter, which `check --metadata` needs.
+    /// The caller may not describe the secret or parameter, which `check --metadata` needs.
     Metadata,
-    /// The KMS key of the secret is disabled, or the identity may not use it.
+    /// The KMS key of the secret is disabled, or the caller may not use it.
     Key,
-    /// AWS does not accept the credentials. Where their origin is known, this becomes a [`CredentialsError`].
+    /// AWS doesn't accept the credentials. Once their origin is known, this becomes a [`CredentialsError`].
     Credentials(CredentialsFault),
 }
 
-/// The reason why AWS does not accept credentials.
+/// The reason why AWS doesn't accept credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CredentialsFault {
     Expired,
-    /// The signature was not made with the secret key of the access key.
+    /// The signature wasn't made with the secret key that belongs to the access key.
     WrongSecretKey,
-    /// AWS does not recognize the access key, or its session token is wrong or missing.
+    /// AWS doesn't recognize the access key, or its session token is wrong or missing.
     Unrecognized,
 }
 
-/// A permanent error.
+/// An error that a later request would meet again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
     MarkedForDeletion,
-    /// A response with neither SecretString nor SecretBinary, or a parameter without Value.
+    /// The response has neither SecretString nor SecretBinary, or the parameter doesn't have a Value.
     NoValue,
-    /// The root certificates cannot be read.
+    /// The root certificates can't be read.
     TrustStore(String),
-    /// An untrusted server certificate.
+    /// The certificate of the server isn't trusted.
     Certificate {
         why: String,
         help: Option<&'static str>,
     },
-    /// HTTP status 407 of a proxy.
+    /// A proxy answered with HTTP status 407.
     Proxy {
-        /// Its host and port, and the variable that names it.
+        /// The host and port.
         proxy: String,
+        /// The variable that names the proxy.
         variable: &'static str,
-        /// True if a name and a password were sent.
+        /// True if a user name and a password were sent.
         has_password: bool,
     },
-    /// A request that the Secrets Manager Agent does not support, and why.
+    /// The Secrets Manager Agent doesn't support the request. The text completes "because the Secrets Manager Agent …".
     Agent(&'static str),
-    /// A request that cannot be made, or whose answer is too large, and why.
+    /// The request can't be made, or its answer is too large.
     NotSent(Reason),
-    /// Any other error response of AWS, as one line.
+    /// AWS returned another error.
     Request(Reason),
 }
 
-/// The reason that a request cannot be authenticated: there are no credentials, or something refuses them.
+/// The reason why a request can't be signed: nothing provides credentials, or AWS or a role refuses them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CredentialsError {
-    /// The words. If no source has credentials, there is a note for each source.
+    /// The message. If none of the sources has credentials, the message has a note about each source.
     pub problem: Box<Problem>,
     pub again: Again,
-    /// True if no source of credentials is configured, so that the remedies of a developer's machine apply.
+    /// True if none of the sources is configured. In that case, the advice to choose a profile applies.
     pub is_unconfigured: bool,
 }
 
 impl CredentialsError {
-    /// Returns the error of a source that has no credentials.
+    /// Creates the error for a source that doesn't have credentials.
     pub fn new(text: impl Into<String>, again: Again) -> Self {
         Self {
             problem: Box::new(Problem::new(Status::Denied, text).code("no-credentials")),
@@ -302,21 +309,21 @@ impl CredentialsError {
         }
     }
 
-    /// Returns the error of credentials, a role or a token that is refused. `code` is the word for the table of `check`.
+    /// Creates the error of credentials, a role or a token that is refused. `code` is the code in `check`.
     pub fn refused(code: &'static str, text: impl Into<String>) -> Self {
         let mut error = Self::new(text, Again::Never);
         error.problem.code = code;
         error
     }
 
-    /// Makes the error one of a source that did not answer, so that a later attempt may succeed.
+    /// Sets the exit status of a temporary failure, because the source didn't answer, so that a later launch may succeed.
     #[must_use]
     pub fn temporary(mut self) -> Self {
         self.problem.status = Status::Temporary;
         self
     }
 
-    /// Adds a message of AWS's.
+    /// Sets AWS's message, and its detail.
     #[must_use]
     pub fn aws_says(mut self, message: Reason) -> Self {
         self.problem.aws_says = Some(message.text);
@@ -324,7 +331,7 @@ impl CredentialsError {
         self
     }
 
-    /// Adds the remedy.
+    /// Sets the remedy, and replaces an earlier one.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.problem.help = Some(help.into());

@@ -1,14 +1,17 @@
-//! The words of a failed request: the message, and the remedy.
+//! Words a failed request as a [`Problem`].
+//!
+//! The headline, AWS's message and the general remedy come from the [`FetchError`], and `failed_request` replaces the remedy by a more specific one.
+//! AWS's message may quote the name of the secret, so the name is removed from the message if it may be a password.
 
 use super::failed_request::FailedRequest;
 use super::fetch_error::{Denial, FetchError, FetchFailure, Missing, Refusal};
 use super::outage::{Outage, OutageKind, Reason, WRONG_CLOCK};
 use crate::model::entry::Subject;
-use crate::model::problem::{Impact, Problem, Status};
+use crate::model::problem::{Impact, Problem, ReasonScope, Status};
 use crate::model::reference::{Aliases, SecretRef};
 
 impl FetchFailure {
-    /// Returns the problem of an entry whose reference was not answered.
+    /// Returns the problem for an entry whose request has failed. If the name of the secret may be a password, no part of the problem shows it.
     pub fn problem(&self, reference: &SecretRef, subject: &Subject, aliases: &Aliases) -> Problem {
         let request = FailedRequest {
             failure: self,
@@ -26,68 +29,74 @@ impl FetchFailure {
 
         let mut subject = subject.clone();
         if request.hides_name {
-            subject = subject.hidden();
+            subject = subject.without_reference();
             // A denial of AWS's quotes the name.
             let name = reference.locator.written_id();
             problem.aws_says = problem.aws_says.map(|text| text.replace(&name, "…"));
         }
-        if request.hides_name && !self.is_local {
-            let note = "the name is not shown, because it may be a password. AWS has received it as a name: if it is a password, change it";
+        if request.hides_name && self.local_file.is_none() {
+            let note = "the name is not shown, because it may be a password. secrets-exec has already sent it to AWS as the name of a secret, so if it is a password, change it";
             problem.notes.push(note.to_owned());
         }
 
+        problem.notes = [self.region_notes(), problem.notes, self.notes.clone()].concat();
+        if let Some(role) = &reference.locator.role {
+            problem = problem.note(format!("the secret is read with the role {}", role.arn));
+        }
+        if let Some(waited) = self.waited {
+            let waited = humantime::format_duration(waited);
+            problem = problem.note(format!(
+                "secrets-exec kept trying for {waited}, because of --wait"
+            ));
+            problem.status = Status::Temporary;
+        }
+        problem.for_entry(subject, Impact::Unread)
+    }
+
+    /// Returns the notes about the errors in the fallback regions. There aren't any if only one region was tried.
+    fn region_notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if let (Some(region), [_, ..]) = (&self.region, self.elsewhere.as_slice()) {
             notes.push(format!("this is the error in the region {region}"));
         }
         for (region, error) in &self.elsewhere {
-            notes.push(format!("in the fallback region {region}, {}", error.text()));
+            notes.push(format!(
+                "in the fallback region {region}, {}",
+                error.sentence()
+            ));
         }
-        notes.append(&mut problem.notes);
-        notes.extend_from_slice(&self.notes);
-        if let Some(role) = &reference.locator.role {
-            notes.push(format!("the secret is read with the role {}", role.arn));
-        }
-        problem.notes = notes;
-
-        if let Some(waited) = self.waited {
-            problem.status = Status::Temporary;
-            let waited = humantime::format_duration(waited);
-            problem
-                .notes
-                .push(format!("secrets-exec tried for {waited} (--wait)"));
-        }
-        problem.of(subject, Impact::Unread)
+        notes
     }
 }
 
 impl FetchError {
-    /// Returns the reason on its own, without the secret and without the id of the request.
-    pub fn text(&self) -> String {
+    /// Returns the reason as a sentence that can be read without the name of the secret, and without the id of the request.
+    pub fn sentence(&self) -> String {
         match self {
-            Self::Unavailable(outage) => outage.text(),
+            Self::Unavailable(outage) => outage.sentence(),
             Self::Denied { message, .. } => format!("access denied: {}", message.text),
             Self::Refused(Refusal::Request(why)) => {
                 format!("AWS refused the request: {}", why.text)
             }
-            Self::NotFound { missing, .. } => format!("it {}", missing.text()),
+            Self::NotFound { missing, .. } => format!("it {}", missing.predicate()),
             Self::Refused(_) | Self::NoCredentials(_) | Self::NoRegion { .. } => {
                 self.problem().text
             }
         }
     }
 
-    /// Returns the problem of the error, without the parts that depend on the request.
+    /// Returns the problem without the parts that depend on the request. If [`Self::naming`] returns a beginning, the text is only the predicate of a
+    /// sentence about the secret.
     pub fn problem(&self) -> Problem {
         let problem = match self {
-            Self::NotFound { missing, .. } => Problem::configuration(missing.text()),
+            Self::NotFound { missing, .. } => Problem::configuration(missing.predicate()),
             Self::Denied {
                 message,
                 cause,
                 identity,
-            } => denied(message, *cause, identity.as_deref()),
-            Self::Unavailable(outage) => unavailable(outage),
-            Self::Refused(refusal) => refused(refusal),
+            } => denial_problem(message, *cause, identity.as_deref()),
+            Self::Unavailable(outage) => outage_problem(outage),
+            Self::Refused(refusal) => refusal_problem(refusal),
             Self::NoCredentials(error) => (*error.problem).clone(),
             Self::NoRegion { .. } => Problem::configuration("no AWS region is set")
                 .help("add --region or set AWS_REGION, for example AWS_REGION=us-east-1"),
@@ -98,33 +107,41 @@ impl FetchError {
         }
     }
 
-    /// Returns the words of the headline before the secret, with a blank at their end. [`Self::problem`] has those after it. `None` if
-    /// the headline doesn't name the secret, because the reason lies elsewhere.
-    pub fn before_secret(&self) -> Option<&'static str> {
-        match self {
-            Self::Denied { cause, .. } if *cause != Denial::Key => Some("access to "),
+    /// Returns how a message names the secret. Returns `None` if the failure has nothing to do with a particular secret, so that the message doesn't
+    /// name one.
+    ///
+    /// The string is the beginning of the headline, before the secret: in `access to the secret "prod/db" was denied`, it is `access to `, and
+    /// [`Self::problem`] has the rest. If the string is `None`, the headline is about something else, such as a host, and the secret is named in the
+    /// line about its entry. The scope says whether one record can name all secrets with the same failure, or each secret needs a record of its own.
+    pub fn naming(&self) -> Option<(Option<&'static str>, ReasonScope)> {
+        Some(match self {
+            Self::NotFound { .. }
+            | Self::Refused(Refusal::MarkedForDeletion | Refusal::NoValue) => {
+                (Some(""), ReasonScope::OneSecret)
+            }
+            Self::Refused(Refusal::Agent(_)) => (Some(""), ReasonScope::AnySecret),
+            Self::Denied { .. } => (Some("access to "), ReasonScope::AnySecret),
             Self::Unavailable(Outage {
                 kind: OutageKind::Throttled | OutageKind::Service | OutageKind::MalformedResponse,
-                failed: None,
+                headline: None,
                 ..
             })
-            | Self::Refused(Refusal::Request(_)) => Some("the request for "),
-            Self::Denied { .. }
-            | Self::NotFound { .. }
-            | Self::Refused(Refusal::MarkedForDeletion | Refusal::NoValue | Refusal::Agent(_)) => {
-                Some("")
+            | Self::Refused(Refusal::Request(_)) => {
+                (Some("the request for "), ReasonScope::AnySecret)
             }
-            Self::Unavailable(_)
-            | Self::Refused(_)
+            Self::Unavailable(_) | Self::Refused(Refusal::Certificate { .. }) => {
+                (None, ReasonScope::AnySecret)
+            }
+            Self::Refused(Refusal::TrustStore(_) | Refusal::Proxy { .. } | Refusal::NotSent(_))
             | Self::NoCredentials(_)
-            | Self::NoRegion { .. } => None,
-        }
+            | Self::NoRegion { .. } => return None,
+        })
     }
 }
 
 impl Missing {
-    /// Returns the predicate for what does not exist, in the current version of a secret.
-    pub fn text(self) -> &'static str {
+    /// Returns the predicate of a sentence about a secret that doesn't exist, or that doesn't have a current version.
+    pub fn predicate(self) -> &'static str {
         match self {
             Self::Secret => "does not exist",
             Self::Version => "has no value yet (no version has the stage AWSCURRENT)",
@@ -132,7 +149,7 @@ impl Missing {
     }
 }
 
-/// Returns a problem with a message of AWS's.
+/// Returns a problem with AWS's message.
 fn with_message_of_aws(headline: &str, message: &Reason) -> Problem {
     Problem {
         aws_says: Some(message.text.clone()),
@@ -141,10 +158,10 @@ fn with_message_of_aws(headline: &str, message: &Reason) -> Problem {
     }
 }
 
-/// Returns the problem of a denial. Its help is missing if it depends on the request.
-fn denied(message: &Reason, cause: Denial, identity: Option<&str>) -> Problem {
+/// Returns the problem for a denial. The problem has a help only if the help doesn't depend on the request.
+fn denial_problem(message: &Reason, cause: Denial, identity: Option<&str>) -> Problem {
     let headline = if cause == Denial::Key {
-        "could not be decrypted by KMS"
+        "was denied by KMS"
     } else {
         "was denied"
     };
@@ -152,108 +169,87 @@ fn denied(message: &Reason, cause: Denial, identity: Option<&str>) -> Problem {
     if let Some(identity) = identity {
         problem.notes.push(format!("the caller is {identity}"));
     }
-    let help = match cause {
-        Denial::Policy | Denial::PolicyOrMissing | Denial::Metadata | Denial::Key => None,
-        // Those of the agent: other credentials have an error of their own.
-        Denial::Credentials(_) => Some(
+    problem.help = policy_remedy(&message.text);
+    // The agent has credentials of its own. An error about those of secrets-exec is a `CredentialsError`.
+    if let Denial::Credentials(_) = cause {
+        problem = problem.help(
             "renew the AWS credentials of the Secrets Manager Agent, which AWS does not accept",
-        ),
-    };
-    problem.help = policy_remedy(&message.text).or(help.map(str::to_owned));
+        );
+    }
     problem
 }
 
-/// The kinds of policies that AWS's message about a denial names, other than one of the caller that lacks a permission, and who can change
-/// one (IAM User Guide, "Troubleshoot access denied error messages").
-const POLICIES: [(&str, &str); 5] = [
-    // A service control policy or a resource control policy.
-    ("control policy", "an administrator of the AWS organization"),
-    (
-        "permissions boundary",
-        "the administrator who set the boundary",
-    ),
-    (
-        "session policy",
-        "the service that assumes the role or issues the session",
-    ),
-    ("VPC endpoint policy", "an administrator of the VPC"),
-    (
-        "resource-based policy",
-        "the owner of the secret, the parameter or the key",
-    ),
-];
-
-/// Returns the remedy for a denial that another policy than the caller's own decides, or that one of the caller's own makes explicitly.
+/// Returns the remedy for a denial that another policy than the caller's own causes. AWS's message names that policy (IAM User Guide, "Troubleshoot
+/// access denied error messages"). Returns `None` if the message names no other policy.
 fn policy_remedy(message: &str) -> Option<String> {
-    let denies = message
-        .split_once("with an explicit deny in ")
-        .map(|(_, policy)| policy);
-    let policy = denies.or_else(|| message.split_once("because no ").map(|(_, policy)| policy))?;
-    if let Some((name, who)) = POLICIES.iter().find(|(name, _)| policy.contains(name)) {
-        return Some(match denies {
-            Some(_) => format!("{who} has to change the {name} that denies this"),
-            None => format!("{who} has to allow this in the {name}"),
-        });
+    if let Some((_, policy)) = message.split_once("with an explicit deny in a") {
+        let policy = policy.trim_start_matches("n ").split(':').next()?.trim();
+        return Some(format!(
+            "an administrator has to change the {policy}: no other policy can override its explicit deny"
+        ));
     }
-    denies.map(|_| {
-        "remove the explicit deny from the caller's own policy: no other policy can override it"
-            .to_owned()
-    })
+    let (_, policy) = message.split_once("because no ")?;
+    let (policy, _) = policy.split_once(" allows ")?;
+    let is_own = policy == "identity-based policy";
+    (!is_own).then(|| format!("an administrator has to allow this in the {policy}, too"))
 }
 
-fn unavailable(outage: &Outage) -> Problem {
+/// Returns the problem for a failure that may be temporary. Its remedy is the one of this failure, if there is one, or that of every failure of this
+/// kind.
+fn outage_problem(outage: &Outage) -> Problem {
     let reason = &outage.reason;
-    let itself = || with_detail(outage.text(), reason);
-    let later = "try again later, or allow more time for retries with --timeout";
-    let set_clock = "correct this machine's clock, for example with NTP";
-    let (problem, help) = match outage.kind {
-        OutageKind::Throttled => (with_message_of_aws("was throttled by AWS", reason), later),
-        OutageKind::Service => (
-            with_message_of_aws("failed because of an error at AWS", reason),
-            later,
-        ),
-        OutageKind::Timeout => (
-            itself(),
-            "check the network between this machine and AWS (DNS, routes, firewalls), or allow more time with --timeout",
-        ),
-        OutageKind::Lookup => (
-            itself(),
-            "check the region, and the DNS server of this machine",
-        ),
-        OutageKind::Silent => (
-            itself(),
-            "in a VPC, add a NAT gateway or a VPC endpoint for the service, and allow port 443 in the endpoint's security group; \
-             elsewhere, check the firewall, or set HTTPS_PROXY if the network needs a proxy",
-        ),
-        OutageKind::Connection => (
-            itself(),
-            "check the firewall and the routes, or set HTTPS_PROXY if the network needs a proxy",
-        ),
-        OutageKind::Handshake => (
-            itself(),
-            "if a firewall or proxy in between does not accept large first messages, pass --key-exchange classical (docs/troubleshooting.md)",
-        ),
-        OutageKind::AgentConnection => (
-            itself(),
-            "start the agent on this host, or leave out --agent",
-        ),
-        OutageKind::MalformedResponse => (
-            with_detail(format!("got {}", reason.text), reason),
-            "check for a proxy or captive portal between this machine and AWS",
-        ),
-        OutageKind::ClockSkew => (with_message_of_aws(WRONG_CLOCK, reason), set_clock),
-        OutageKind::EarlyCertificate => (itself(), set_clock),
+    let problem = match outage.kind {
+        // A request that was not for the secret has a sentence of its own.
+        _ if outage.headline.is_some() => with_detail(outage.sentence(), reason),
+        OutageKind::Throttled => with_message_of_aws("was throttled by AWS", reason),
+        OutageKind::Service => with_message_of_aws("failed because of an error at AWS", reason),
+        OutageKind::ClockSkew => with_message_of_aws(WRONG_CLOCK, reason),
+        OutageKind::MalformedResponse => with_detail(format!("got {}", reason.text), reason),
+        OutageKind::Timeout
+        | OutageKind::Lookup
+        | OutageKind::Silent
+        | OutageKind::Connection
+        | OutageKind::Handshake
+        | OutageKind::AgentConnection
+        | OutageKind::EarlyCertificate => with_detail(outage.sentence(), reason),
     };
-    // A request that was not for the secret has a headline of its own.
-    let problem = if outage.failed.is_some() {
-        itself()
-    } else {
-        problem
-    };
-    problem.help(outage.help.as_deref().unwrap_or(help))
+    let help = outage.help.as_deref();
+    problem.help(help.unwrap_or(outage_remedy(outage.kind)))
 }
 
-/// Returns a problem whose headline ends with the detail of a reason.
+/// Returns the remedy for every outage of a kind.
+fn outage_remedy(kind: OutageKind) -> &'static str {
+    match kind {
+        OutageKind::Throttled | OutageKind::Service => {
+            "try again later, or allow more time for retries with --timeout"
+        }
+        OutageKind::Timeout => {
+            "check the network between this machine and AWS (DNS, routes, firewalls), or allow more time with --timeout"
+        }
+        OutageKind::Lookup => "check the region, and this machine's DNS settings",
+        OutageKind::Silent => {
+            "in a VPC, add a NAT gateway or a VPC endpoint for the service, and allow port 443 in the endpoint's security group; \
+             elsewhere, check the firewall, or set HTTPS_PROXY if the network needs a proxy"
+        }
+        OutageKind::Connection => {
+            "check the firewall and the routes, or set HTTPS_PROXY if the network needs a proxy"
+        }
+        OutageKind::Handshake => {
+            "if a firewall or proxy in between does not accept large first messages, pass --key-exchange classical (docs/troubleshooting.md)"
+        }
+        OutageKind::AgentConnection => {
+            "check that the agent is running at this address, or turn --agent off"
+        }
+        OutageKind::MalformedResponse => {
+            "check for a proxy or captive portal between this machine and AWS"
+        }
+        OutageKind::ClockSkew | OutageKind::EarlyCertificate => {
+            "correct this machine's clock, for example with NTP"
+        }
+    }
+}
+
+/// Returns a problem that has the detail of a reason.
 fn with_detail(headline: String, reason: &Reason) -> Problem {
     Problem {
         detail: reason.detail.clone(),
@@ -261,7 +257,8 @@ fn with_detail(headline: String, reason: &Reason) -> Problem {
     }
 }
 
-fn refused(refusal: &Refusal) -> Problem {
+/// Returns the problem for an error that a later request would meet again.
+fn refusal_problem(refusal: &Refusal) -> Problem {
     match refusal {
         Refusal::MarkedForDeletion => Problem::configuration("is marked for deletion"),
         Refusal::NoValue => Problem::configuration("has no value").help("store a value in it"),
@@ -291,7 +288,7 @@ fn refused(refusal: &Refusal) -> Problem {
         Refusal::Agent(why) => Problem::configuration(format!(
             "can't be read with --agent, because the Secrets Manager Agent {why}"
         ))
-        .help("run without --agent, or remove this setting"),
+        .help("run without --agent, or change these entries so that the agent can read them"),
         Refusal::NotSent(why) => Problem::configuration(&why.text),
         Refusal::Request(why) => {
             let is_of_another_account = why.text.contains("different AWS account");

@@ -1,4 +1,7 @@
-//! The answers of a backend: for each locator a document, or the reason why there is none.
+//! The answers that a backend returns, one for each locator: a document, or the reason why there isn't one.
+//!
+//! `fetch_error` has the reasons, as data on which code decides. `fetch_problem` words them, and `failed_request` adds what depends on the
+//! request, such as the hint with the corrected reference. `outage` has the failures that may be temporary.
 
 mod document;
 mod failed_request;
@@ -22,8 +25,8 @@ use crate::model::reference::Locator;
 
 pub type Answer = Result<Document, FetchFailure>;
 
-/// The answers, one for each requested locator.
+/// The answers of one fetch, in any order: one for each requested locator.
 pub type Answers = Vec<(Locator, Answer)>;
 
-/// The answers by locator; a locator that was not requested has none.
+/// The answers by locator. A locator that hasn't been requested isn't in the map.
 pub type Fetched = BTreeMap<Locator, Answer>;

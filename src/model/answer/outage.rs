@@ -1,4 +1,5 @@
-//! A failure that may be temporary, who is asked again after a failure, and the description of one.
+//! A failure that may be temporary, and [`Again`], which says what is tried next after a failure. Retries, the change to the next region, and
+//! `--wait` all decide by [`Again`].
 
 use std::fmt;
 use std::time::Duration;
@@ -10,45 +11,48 @@ pub const WRONG_CLOCK: &str = "this machine's clock differs too much from AWS's 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outage {
     pub kind: OutageKind,
-    /// The request that failed if it was not one for the secret, as a sentence: `the role "…" could not be assumed`.
-    pub failed: Option<String>,
-    /// The failure of the last attempt.
+    /// A sentence about what failed, if it wasn't the request for the secret itself: `the role "…" could not be assumed`. In the message, the
+    /// sentence comes before the reason.
+    pub headline: Option<String>,
+    /// The reason why the last attempt failed.
     pub reason: Reason,
     pub again: Again,
-    /// The remedy, if it isn't that of every outage of this kind.
+    /// The remedy for this outage. `None` if the remedy for every outage of its kind applies.
     pub help: Option<String>,
 }
 
-/// The next one to ask after a failure: the same service, another one, or nobody.
+/// The next thing to try after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Again {
-    /// Nobody, since the answer would be the same.
+    /// Nothing, because the answer would be the same.
     Never,
-    /// The next provider of credentials. This one is not configured, or does not answer.
+    /// The next provider of credentials, because this one isn't configured or doesn't answer.
     NextProvider,
-    /// The next region. The service in this one would answer the same.
+    /// The next region, because the service in this one would answer the same.
     NextRegion,
-    /// The same service until the time of its region ends, and then the next region. `after` is the time of AWS's header
+    /// The same service, for as long as its region has time, and then the next region. `after` is the pause that AWS asks for in the header
     /// `x-amz-retry-after`.
     Here { after: Option<Duration> },
-    /// The same as for [`Self::Here`], and then everything again with `--wait`: at boot, the network comes late.
+    /// The same service and then the next region, as for [`Self::Here`]. After that, `--wait` tries everything again, because the network may
+    /// come up late while a machine boots.
     HereOrLater,
-    /// Everything again with `--wait`, but nobody before: at boot, credentials, the region and the right time come late, too.
+    /// Nothing in this try. But `--wait` tries everything again, because credentials, the region and the right time may come late while a
+    /// machine boots.
     Later,
 }
 
 impl Again {
-    /// True if the same service is asked again, as long as its region has time.
+    /// True if the same service is tried again while its region has time.
     pub fn is_here(self) -> bool {
         matches!(self, Self::Here { .. } | Self::HereOrLater)
     }
 
-    /// True if the next region is asked.
+    /// True if the next region is tried.
     pub fn is_in_next_region(self) -> bool {
         self == Self::NextRegion || self.is_here()
     }
 
-    /// True if `--wait` asks again.
+    /// True if `--wait` tries everything again.
     pub fn is_waited_for(self) -> bool {
         matches!(self, Self::HereOrLater | Self::Later)
     }
@@ -56,32 +60,32 @@ impl Again {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OutageKind {
-    /// Throttled until the deadline.
+    /// AWS throttled the request until the deadline.
     Throttled,
-    /// HTTP status 5xx.
+    /// AWS answered with an HTTP status of 500 or more.
     Service,
-    /// No answer to a request in time.
+    /// A request wasn't answered in time.
     Timeout,
-    /// The name of the host does not resolve.
+    /// The host's name doesn't resolve.
     Lookup,
-    /// No answer to the request for a connection.
+    /// The host doesn't answer the request for a connection, so that the packets are probably dropped.
     Silent,
-    /// No connection for another reason, or a broken one.
+    /// The connection failed for another reason, or broke.
     Connection,
-    /// A connection without an answer to the first message of TLS.
+    /// The host accepted the connection, but didn't answer the first TLS message.
     Handshake,
-    /// No connection to the Secrets Manager Agent, or a broken one.
+    /// The connection to the Secrets Manager Agent failed, or broke.
     AgentConnection,
-    /// An answer that is not from AWS, or is damaged.
+    /// The answer isn't from AWS, or is damaged.
     MalformedResponse,
-    /// A request signed with a time that differs too much from AWS's.
+    /// AWS refused the time in the signature, because it differs too much from AWS's own.
     ClockSkew,
     /// A certificate that is not valid yet, which means that this machine's clock is wrong.
     EarlyCertificate,
 }
 
 impl Outage {
-    /// Returns an outage after which is asked again what usually is after one of its kind.
+    /// Creates an outage with the usual [`Again`] of its kind.
     pub fn new(kind: OutageKind, reason: impl Into<Reason>) -> Self {
         let again = match kind {
             OutageKind::Throttled | OutageKind::Service | OutageKind::MalformedResponse => {
@@ -93,38 +97,38 @@ impl Outage {
             | OutageKind::Connection
             | OutageKind::Handshake
             | OutageKind::AgentConnection => Again::HereOrLater,
-            // A wrong clock is wrong in every region.
+            // The clock is wrong for every region.
             OutageKind::ClockSkew | OutageKind::EarlyCertificate => Again::Later,
         };
         Self {
             kind,
-            failed: None,
+            headline: None,
             reason: reason.into(),
             again,
             help: None,
         }
     }
 
-    /// Returns the outage for an answer that is not usable: `an answer that cannot be read`.
+    /// Creates the outage for an answer that can't be used. `why` completes "the request got …", as in "a response that cannot be read".
     pub fn malformed(why: &str) -> Self {
         Self::new(OutageKind::MalformedResponse, why)
     }
 
-    /// Says what failed, as a sentence.
+    /// Sets the sentence about what failed, which comes before the reason.
     #[must_use]
-    pub fn of(self, failed: impl Into<String>) -> Self {
+    pub fn with_headline(self, headline: impl Into<String>) -> Self {
         Self {
-            failed: Some(failed.into()),
+            headline: Some(headline.into()),
             ..self
         }
     }
 
-    /// Returns the reason as a sentence of its own, without the id of the request.
-    pub fn text(&self) -> String {
+    /// Returns the whole failure as a sentence, without the id of the request.
+    pub fn sentence(&self) -> String {
         let reason = &self.reason.text;
         let text = match self.kind {
-            OutageKind::Throttled => format!("AWS throttled the request with {reason}"),
-            OutageKind::Service => format!("AWS failed with {reason}"),
+            OutageKind::Throttled => format!("AWS throttled the request ({reason})"),
+            OutageKind::Service => format!("AWS returned {reason}"),
             OutageKind::MalformedResponse => format!("the request got {reason}"),
             OutageKind::ClockSkew => format!("{WRONG_CLOCK}: {reason}"),
             OutageKind::Timeout
@@ -135,13 +139,13 @@ impl Outage {
             | OutageKind::AgentConnection
             | OutageKind::EarlyCertificate => reason.clone(),
         };
-        match &self.failed {
-            Some(failed) => format!("{failed}: {text}"),
+        match &self.headline {
+            Some(headline) => format!("{headline}: {text}"),
             None => text,
         }
     }
 
-    /// Returns the outage of a request to a host that was still in progress at the deadline.
+    /// Creates the outage for a request that the deadline interrupted.
     pub fn unanswered(host: &str) -> Self {
         Self::new(
             OutageKind::Timeout,
@@ -150,11 +154,11 @@ impl Outage {
     }
 }
 
-/// The description of a failure.
+/// The reason for a failure, in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason {
     pub text: String,
-    /// The end that differs from answer to answer, with a blank before it: the id of the request, or the attempts and their time.
+    /// The part that differs from answer to answer: the id of the request, or the number and duration of attempts. It begins with a space.
     pub detail: String,
 }
 

@@ -1,4 +1,4 @@
-//! `env-from`: the variables that the keys of a JSON object give, and the names that they must not give.
+//! The names of the variables that `env-from` makes of the keys of a JSON object, and the names that it refuses.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -7,21 +7,21 @@ use glob::Pattern;
 
 use crate::model::env_name::{EnvName, known_patterns, matches_any};
 
-/// The selection of keys, and the names of their variables.
+/// The selection of keys, and the rules for the names of their variables.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Naming {
-    /// The beginning of every name, as written.
+    /// The beginning of every name. It is used as written.
     pub prefix: String,
-    /// The only keys that are selected; each must exist.
+    /// If given, only these keys are selected. Each of them must exist.
     pub only: Option<Vec<String>>,
     /// Keys that are not selected.
     pub except: Vec<String>,
-    /// The part after the prefix, by key.
+    /// For a renamed key, the part of the name after the prefix.
     pub rename: BTreeMap<String, String>,
     pub case: Case,
 }
 
-/// The case of the letters in a name. Characters outside `[A-Za-z0-9_]` become `_` in both.
+/// The case of the letters in a name. In both cases, characters outside `[A-Za-z0-9_]` become `_`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Case {
     #[default]
@@ -29,16 +29,17 @@ pub enum Case {
     Keep,
 }
 
-/// The reason that a key gives no variable, with the name that it would give.
+/// The reason why a key can't set a variable, and the name that the variable would have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NamingError {
-    /// A name that begins with a digit, or is empty.
+    /// The name begins with a digit, or is empty.
     Illegal(String),
-    /// A name that makes programs run code or misread their environment.
+    /// A variable with this name makes programs run code or misread their environment.
     Unsafe(EnvName),
 }
 
-/// Names that `env-from` must not give in any case, since the author of a secret chooses its keys.
+/// The names that `env-from` refuses, in upper or lower case. Anyone who can write a secret chooses its keys, and must not be able to change how
+/// programs start.
 const UNSAFE_NAMES: &str = "\
     PATH HOME SHELL IFS ENV BASH_ENV SHELLOPTS BASHOPTS PS0 PS1 PS2 PS4 PROMPT_COMMAND LD_* DYLD_* GCONV_PATH GLIBC_TUNABLES MALLOC_* \
     LISTEN_* NODE_OPTIONS NODE_EXTRA_CA_CERTS NODE_PATH PYTHON* PERL5* RUBYLIB RUBYOPT CLASSPATH JAVA_TOOL_OPTIONS _JAVA_OPTIONS \
@@ -57,11 +58,12 @@ impl Naming {
         self.only.as_deref().is_none_or(listed) && !listed(&self.except)
     }
 
-    /// Returns the name of the variable that a key gives.
+    /// Returns the name of the variable that a key sets: the prefix, and after it the new name from `rename` or, without a new name, the key with `_`
+    /// for each character that a variable can't have.
     ///
     /// # Errors
-    /// A name that is illegal or unsafe.
-    pub fn name(&self, key: &str) -> Result<EnvName, NamingError> {
+    /// If the name is illegal or unsafe.
+    pub fn variable_name(&self, key: &str) -> Result<EnvName, NamingError> {
         let letters = match self.case {
             Case::Upper => key.to_ascii_uppercase(),
             Case::Keep => key.to_owned(),
@@ -80,9 +82,10 @@ impl Naming {
         Ok(name)
     }
 
-    /// Returns the only names that the object can give; `None` if they depend on its keys, or one is illegal or unsafe.
-    pub fn names(&self) -> Option<Vec<EnvName>> {
+    /// Returns the names of all variables that the object can set, if they are known before the object is read. Returns `None` if they aren't,
+    /// because there is no `only`. Also returns `None` if one of the names is illegal or unsafe.
+    pub fn variable_names(&self) -> Option<Vec<EnvName>> {
         let selected = self.only.as_ref()?.iter().filter(|key| self.selects(key));
-        selected.map(|key| self.name(key).ok()).collect()
+        selected.map(|key| self.variable_name(key).ok()).collect()
     }
 }

@@ -1,9 +1,11 @@
-//! Entries: the variables, files and credentials that the user declares, each with the source of its value.
+//! Entries: the variables, files and credentials that the user wants, each with the source of its value.
 //!
-//! - `target`: the variable, file or credential, with the mode and owner of a file.
-//! - `env_from`: the names of the variables that one JSON object gives.
-//! - `template`: text with expressions over several secrets.
-//! - `origin`: the place of an entry, for messages.
+//! An entry is what the user has written: it names secrets by aliases and `${NAME}`, which the plan looks up later.
+//!
+//! - `target` is the variable, the file or the credential. A file has a mode and an owner.
+//! - `env_from` has the names of the variables that a JSON object sets.
+//! - `template` is text with expressions over several secrets.
+//! - `origin` is the position at which the user has written an entry, for messages.
 
 mod env_from;
 mod origin;
@@ -12,20 +14,20 @@ pub mod template;
 
 pub use env_from::{Case, Naming, NamingError};
 pub use origin::{Origin, Subject, SubjectKind, Written};
-pub use target::{Account, Claim, FilePlace, FileTarget, Mode, Owner, Target};
+pub use target::{Account, Claim, FileLocation, FileTarget, Mode, Owner, Target};
 
 use regex_lite::Regex;
 
 use crate::model::reference::{Reference, SecretRef};
 use template::Template;
 
-/// A target and the source of its value, as written.
+/// A target and the source of its value, as the user wrote them.
 #[derive(Clone, Debug)]
 pub struct Entry {
     pub target: Target,
     pub source: EntrySource,
     pub transform: Transform,
-    /// `pattern`: matches the value between decoding and encoding, and the text of `default`.
+    /// `pattern`: a regular expression that must match the value, after it is decoded and before it is encoded, and the text of `default`.
     pub pattern: Option<Regex>,
     pub on_missing: OnMissing,
     /// The name of the entry in messages.
@@ -33,13 +35,13 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Returns an entry of `env-from`.
-    pub fn of_object(reference: Reference, naming: Naming, origin: Origin) -> Self {
+    /// Creates an entry of `env-from`, which sets a variable for each key of an object.
+    pub fn for_object(reference: Reference, naming: Naming, origin: Origin) -> Self {
         let target = Target::Variables(naming.prefix.clone());
         Self::new(target, EntrySource::Object(reference, naming), origin)
     }
 
-    /// Returns an entry whose value is taken as it is, and must exist.
+    /// Creates an entry whose value must exist, and isn't decoded, encoded or checked against a pattern.
     pub fn new(target: Target, source: EntrySource, origin: Origin) -> Self {
         let written = match &source {
             EntrySource::Reference(reference) | EntrySource::Object(reference, _) => {
@@ -52,8 +54,8 @@ impl Entry {
             Target::Env(_) | Target::File(_) | Target::Output => {
                 (SubjectKind::Entry, target.to_string())
             }
-            Target::Variables(_) => (SubjectKind::EnvFrom, "env-from".to_owned()),
             Target::Credential(_) => (SubjectKind::Credential, target.to_string()),
+            Target::Variables(_) => (SubjectKind::EnvFrom, "env-from".to_owned()),
         };
         let subject = Subject {
             label,
@@ -72,26 +74,26 @@ impl Entry {
     }
 }
 
-/// The source of a value. Aliases and `${NAME}` are not looked up yet.
+/// The source of a value. Aliases and `${NAME}` haven't been looked up.
 #[derive(Clone, Debug)]
 pub enum EntrySource {
     Reference(Reference),
     Literal(String),
-    /// Text with references that use neither aliases nor `${NAME}`.
+    /// Text with references, from an inherited variable. These references can't use aliases and `${NAME}`.
     Composed(Vec<Part>),
     Template(Template),
-    /// A JSON object, or all parameters below a path. Each key or parameter gives a variable.
+    /// A JSON object, or all parameters below a path. Each key or parameter sets a variable.
     Object(Reference, Naming),
 }
 
-/// A piece of a composed value.
+/// A piece of a value that consists of text and references.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Part {
     Text(String),
     Reference(SecretRef),
 }
 
-/// The codings that are applied to a value: it is decoded first, then encoded.
+/// The changes to a value before it is delivered. A value is decoded first, and then encoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Transform {
     /// `decode: base64`
@@ -100,13 +102,13 @@ pub struct Transform {
     pub encode: bool,
 }
 
-/// The result if the secret, its version or its key does not exist. A denial or an outage is not an absence.
+/// The reaction to a secret, a version or a key that doesn't exist. A denial or an outage is never an absence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OnMissing {
-    /// An error: the command is not started.
+    /// This is an error, and the command isn't started.
     Fail,
-    /// As if the entry were not written: an entry of an earlier layer applies.
+    /// `optional: true`: the entry is treated as if it weren't there, so an entry of an earlier layer applies.
     Omit,
-    /// This text, without the entry's transform.
+    /// `default`: this text is the value. It isn't decoded or encoded.
     Default(String),
 }

@@ -1,23 +1,24 @@
-//! The place of an entry on the command line, in a file or in the environment, for messages.
+//! The name of an entry in messages: its label, its reference, and its position on the command line, in a file or in the environment.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::model::quoting::file_name;
 
-/// The name of an entry in messages: `DB_HOST (app.yaml:3, db:host)`.
+/// An entry as messages name it: `DB_HOST (app.yaml:3, db:host)`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Subject {
-    /// The variable, or the file's path.
+    /// The variable, the path of the file, or the credential.
     pub label: String,
     pub origin: Origin,
     pub kind: SubjectKind,
-    /// `None` for a literal and for references in inherited variables.
+    /// The source of the value, as the user wrote it. `None` for a literal, and for references in an inherited variable, whose text may hold a
+    /// password.
     pub written: Option<Written>,
 }
 
-/// The part of a declaration that an entry belongs to.
+/// The kind of an entry. What can be written instead of a reference depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SubjectKind {
     /// A variable or a file.
@@ -26,21 +27,17 @@ pub enum SubjectKind {
     Credential,
 }
 
-/// The source of a value as an entry names it.
+/// The source of a value, as the user wrote it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Written {
     Reference(String),
-    /// A reference that may be a value, so that no message shows it.
+    /// A reference that may be a misplaced password, so messages don't show it.
     Hidden(String),
     Template,
 }
 
 impl Subject {
-    pub fn of_path(path: &Path, origin: Origin) -> Self {
-        Self::plain(path.display().to_string(), origin)
-    }
-
-    /// Returns the subject of an entry without a reference.
+    /// Creates the subject of something that doesn't have a reference.
     pub fn plain(label: String, origin: Origin) -> Self {
         Self {
             label,
@@ -50,9 +47,9 @@ impl Subject {
         }
     }
 
-    /// Returns the same subject, whose reference is not shown.
+    /// Returns the same subject with a reference that isn't shown.
     #[must_use]
-    pub fn hidden(&self) -> Self {
+    pub fn without_reference(&self) -> Self {
         let mut subject = self.clone();
         if let Some(Written::Reference(reference)) = subject.written {
             subject.written = Some(Written::Hidden(reference));
@@ -60,12 +57,12 @@ impl Subject {
         subject
     }
 
-    /// True if the reference is not shown.
-    pub fn is_hidden(&self) -> bool {
+    /// True if the reference isn't shown, because it may be a password.
+    pub fn hides_reference(&self) -> bool {
         matches!(self.written, Some(Written::Hidden(_)))
     }
 
-    /// The reference as written; `None` for an entry without one, and for one that is not shown.
+    /// Returns the reference as written. Returns `None` for an entry without a reference, and for a reference that isn't shown.
     pub fn reference(&self) -> Option<&str> {
         let Some(Written::Reference(reference)) = &self.written else {
             return None;
@@ -73,14 +70,16 @@ impl Subject {
         Some(reference)
     }
 
-    /// Returns `reference` as the user would write it for this entry: `--env NAME=REFERENCE` on the command line.
-    pub fn write(&self, reference: &str) -> String {
+    /// Returns what to write so that this entry has another reference. For `--env` and `--as-file`, this is the whole option (`--env
+    /// NAME=REFERENCE`), and for the argument of `get` the whole command, both quoted for a shell if necessary. For any other entry, it is only the
+    /// reference, because a subject has neither the prefix of an `--env-from` nor the keys around a reference in a file.
+    pub fn rewritten_with(&self, reference: &str) -> String {
         match (&self.origin, self.kind) {
-            (Origin::Argument("get"), _) => format!("secrets-exec get {}", quoted(reference)),
+            (Origin::Argument("get"), _) => format!("secrets-exec get {}", shell_quoted(reference)),
             (Origin::Argument(option), SubjectKind::Entry) => {
                 format!(
                     "{option} {}",
-                    quoted(&format!("{}={reference}", self.label))
+                    shell_quoted(&format!("{}={reference}", self.label))
                 )
             }
             (Origin::Argument(_) | Origin::Inherited | Origin::File { .. }, _) => {
@@ -89,8 +88,10 @@ impl Subject {
         }
     }
 
-    /// Returns what to write for this entry with `new` instead of the fields `old` after the secret. `None` if no reference is shown.
-    pub fn write_field(&self, old: &str, new: &str) -> Option<String> {
+    /// Returns what to write for this entry with `new` instead of the fields `old`, which come after the secret. If `new` is empty, the fields are
+    /// left out, and so is the colon before them, unless other fields follow. Returns `None` if the reference isn't shown, or doesn't have these
+    /// fields.
+    pub fn rewritten_with_field(&self, old: &str, new: &str) -> Option<String> {
         let written = self.reference()?;
         let old = format!(":{old}");
         let after = |at: usize| &written[at + old.len()..];
@@ -99,29 +100,14 @@ impl Subject {
             .find(|(at, _)| after(*at).is_empty() || after(*at).starts_with(':'))?;
         let (before, after) = (&written[..at], after(at));
         Some(match (new, after) {
-            ("", "") => self.write(before),
-            (new, after) => self.write(&format!("{before}:{new}{after}")),
+            ("", "") => self.rewritten_with(before),
+            (new, after) => self.rewritten_with(&format!("{before}:{new}{after}")),
         })
-    }
-
-    /// The advice for a value that need not exist; `None` for an `env-from` entry, which cannot have a default.
-    pub fn default_hint(&self) -> Option<&'static str> {
-        match (self.kind, &self.origin) {
-            (SubjectKind::EnvFrom, _) => None,
-            (SubjectKind::Credential, _) => Some("give the credential a \"default\""),
-            (SubjectKind::Entry, Origin::File { .. }) => {
-                Some("give the entry a \"default\" or \"optional: true\"")
-            }
-            (SubjectKind::Entry, Origin::Argument("get")) => None,
-            (SubjectKind::Entry, Origin::Argument(_) | Origin::Inherited) => {
-                Some("declare the entry in a file, with a \"default\" or \"optional: true\"")
-            }
-        }
     }
 }
 
-/// Returns an argument in quotes for a shell, if it needs them.
-fn quoted(argument: &str) -> String {
+/// Returns an argument as it has to be written in a shell, in quotes if it needs them.
+fn shell_quoted(argument: &str) -> String {
     if argument.contains('\'') {
         format!("\"{}\"", argument.replace('$', "\\$"))
     } else if argument.contains(['$', '[', '*', '"', ' ']) {
@@ -143,17 +129,17 @@ impl fmt::Display for Subject {
     }
 }
 
-/// The place of an entry.
+/// The position at which the user has written an entry.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
     /// An option of the command line.
     Argument(&'static str),
-    /// The inherited variable of the same name.
+    /// The inherited variable with the same name.
     Inherited,
     File {
-        /// The path as given to `-f` or SECRETS_EXEC_FILE, or the default name.
+        /// The path that `-f` or SECRETS_EXEC_FILE names, or the default name.
         path: Arc<PathBuf>,
-        /// Counted from 1.
+        /// The line. The first one has the number 1.
         line: usize,
     },
 }

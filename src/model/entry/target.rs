@@ -1,5 +1,5 @@
-//! The target of an entry: a variable, a file and the variable with its path, the variables of `env-from`, a credential of a unit, or the
-//! output of `get`. A file has permissions and an owner.
+//! The target of an entry: a variable, a file (and the variable that gets its path), the variables of `env-from`, a credential of a systemd unit, or
+//! the output of `get`.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -7,11 +7,12 @@ use std::path::PathBuf;
 use crate::model::credential::Credential;
 use crate::model::env_name::EnvName;
 
+/// Something that an entry sets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     Env(EnvName),
     File(FileTarget),
-    /// Variables that the keys of an object give, by the beginning of their names.
+    /// The variables that the keys of an object set. The text is the beginning of their names.
     Variables(String),
     Credential(Credential),
     /// Standard output, for `get`.
@@ -21,17 +22,18 @@ pub enum Target {
 /// A file that holds a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileTarget {
-    pub place: FilePlace,
-    /// The variable for the path.
+    pub location: FileLocation,
+    /// The variable that gets the path.
     pub env: Option<EnvName>,
     pub mode: Mode,
     /// `None` for the user and group of this process.
     pub owner: Option<Owner>,
 }
 
+/// The location of a file: in memory, or at a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FilePlace {
-    /// A memfd, with the path `/proc/self/fd/N`.
+pub enum FileLocation {
+    /// A memfd. Its path is `/proc/self/fd/N`.
     Memory,
     Path(PathBuf),
 }
@@ -41,13 +43,13 @@ pub enum FilePlace {
 pub struct Mode(u32);
 
 impl Mode {
-    /// Readable by the owner only.
+    /// Only the owner can read the file.
     pub const PRIVATE: Self = Self(0o400);
 
-    /// Readable and writable by the owner only.
+    /// Only the owner can read and write the file.
     pub const PRIVATE_WRITABLE: Self = Self(0o600);
 
-    /// Parses `0400` or `400`: three or four octal digits up to 0777.
+    /// Parses a mode such as `0400` or `400`: three or four octal digits, up to 0777. Returns `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         let octal = text.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
         let bits = u32::from_str_radix(text, 8)
@@ -56,12 +58,13 @@ impl Mode {
         bits.filter(|_| (3..=4).contains(&text.len())).map(Self)
     }
 
+    /// Returns the mode as chmod(2) takes it.
     pub fn bits(self) -> u32 {
         self.0
     }
 }
 
-/// The owner and group of a file; `None` leaves those of this process. At least one is set.
+/// The owner and the group of a file, at least one of them. `None` means that of this process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {
     pub user: Option<Account>,
@@ -78,27 +81,26 @@ pub enum Account {
 }
 
 impl Owner {
-    /// Parses `USER`, `USER:GROUP` or `:GROUP`, each a name or a number but 4294967295.
+    /// Parses `USER`, `USER:GROUP` or `:GROUP`. Returns `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         let (user, group) = match text.split_once(':') {
             Some((user, group)) => (user, Some(group)),
             None => (text, None),
         };
-        let user = if user.is_empty() {
-            None
-        } else {
-            Some(Account::parse(user)?)
+        let user = match user {
+            "" => None,
+            user => Some(Account::parse(user)?),
         };
-        let group = if let Some(group) = group {
-            Some(Account::parse(group)?)
-        } else {
-            None
+        let group = match group {
+            Some(group) => Some(Account::parse(group)?),
+            None => None,
         };
         (user.is_some() || group.is_some()).then_some(Self { user, group })
     }
 }
 
 impl Account {
+    /// Parses a name, or a number. Returns `None` for any other text, and for 4294967295, which chown(2) reads as "unchanged".
     fn parse(text: &str) -> Option<Self> {
         let printable = text
             .bytes()
@@ -107,7 +109,6 @@ impl Account {
             return None;
         }
         if text.bytes().all(|byte| byte.is_ascii_digit()) {
-            // chown(2) reads -1 as "unchanged".
             return text
                 .parse()
                 .ok()
@@ -120,7 +121,8 @@ impl Account {
 
 /// A variable, a path or a credential that an entry sets.
 ///
-/// Two entries of one layer must not share a claim. An entry overrides those of earlier layers that share one with it.
+/// Two entries of one layer must not have the same claim. If entries of different layers have the same claim, the entry of the later layer overrides
+/// the other one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Claim {
     Variable(EnvName),
@@ -129,13 +131,15 @@ pub enum Claim {
 }
 
 impl Target {
+    /// Returns the variables, paths and credentials that an entry with this target sets. The variables of `env-from` aren't among them: each key
+    /// claims its variable when it is known.
     pub fn claims(&self) -> Vec<Claim> {
         match self {
             Self::Env(name) => vec![Claim::Variable(name.clone())],
-            Self::File(FileTarget { place, env, .. }) => {
-                let path = match place {
-                    FilePlace::Memory => None,
-                    FilePlace::Path(path) => Some(Claim::Path(path.clone())),
+            Self::File(FileTarget { location, env, .. }) => {
+                let path = match location {
+                    FileLocation::Memory => None,
+                    FileLocation::Path(path) => Some(Claim::Path(path.clone())),
                 };
                 env.clone()
                     .map(Claim::Variable)
@@ -143,20 +147,19 @@ impl Target {
                     .chain(path)
                     .collect()
             }
-            // Each key claims its variable once it is known.
             Self::Variables(_) => Vec::new(),
             Self::Credential(credential) => vec![Claim::Credential(credential.clone())],
             Self::Output => Vec::new(),
         }
     }
 
-    /// True if both set the same variable, path or credential.
+    /// True if both targets set the same variable, path or credential.
     pub fn overlaps(&self, other: &Self) -> bool {
         let claims = other.claims();
         self.claims().iter().any(|claim| claims.contains(claim))
     }
 
-    /// Returns the variable that is set to the value, or to the path of the file.
+    /// Returns the variable that gets the value, or the path of the file. Returns `None` for any other target, and for a file without a variable.
     pub fn variable(&self) -> Option<&EnvName> {
         match self {
             Self::Env(name) => Some(name),
@@ -166,7 +169,7 @@ impl Target {
     }
 }
 
-/// Writes the variable, or the path of a file without a variable, or the unit and the credential, or the pattern of several variables.
+/// Writes the label of messages: the variable, the path of a file without a variable, the unit and the credential, or `PREFIX*`.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -175,11 +178,11 @@ impl fmt::Display for Target {
                 env: Some(name), ..
             }) => write!(f, "{name}"),
             Self::File(FileTarget {
-                place: FilePlace::Path(path),
+                location: FileLocation::Path(path),
                 ..
             }) => write!(f, "{}", path.display()),
             Self::File(FileTarget {
-                place: FilePlace::Memory,
+                location: FileLocation::Memory,
                 ..
             }) => f.write_str("a file in memory"),
             Self::Variables(prefix) => write!(f, "{prefix}*"),
@@ -206,7 +209,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_owner_is_a_user_a_group_or_both() {
+    fn the_owner_of_a_file_can_be_a_user_or_a_group_or_both() {
         let name = |text: &str| Some(Account::Name(text.into()));
         assert_eq!(
             Owner::parse("app:app"),
@@ -229,7 +232,7 @@ mod tests {
                 group: Some(Account::Number(0))
             })
         );
-        // chown(2) takes -1 for no change.
+        // chown(2) reads -1, which is the same number, as "unchanged".
         assert_eq!(Owner::parse("4294967295"), None);
     }
 }

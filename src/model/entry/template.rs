@@ -1,30 +1,34 @@
-//! Parses a template (text with expressions over several secrets), and finds the names it needs; `resolve::template`
-//! renders it.
+//! A template: text with Jinja expressions over several secrets, `postgres://{{ db.user }}@{{ db.host }}`.
+//!
+//! What goes in is the text. What comes out is a template without syntax errors, and the names that it uses, which the plan looks up as
+//! aliases so that their secrets are read. `resolve::template` renders it later. A syntax error may quote the template, since the template is
+//! a part of the declaration, but never a value.
 
 use std::collections::BTreeSet;
 
 use minijinja::Environment;
 use minijinja::syntax::SyntaxConfig;
 
+use crate::model::reference::is_name_character;
+
 /// The name of the inherited variables in a template, as in `{{ env.DB_HOST }}`.
 pub const ENV: &str = "env";
 
-/// The most bytes of a template: MiniJinja parses nested operators recursively, without a limit.
+/// The maximum length of a template, in bytes. MiniJinja parses nested operators recursively, without a limit of its own.
 const LONGEST: usize = 16 * 1024;
 
 /// A template without syntax errors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     pub text: String,
-    /// The names that need a value: those that MiniJinja's `undeclared_variables` finds, without [`ENV`] and MiniJinja's
-    /// functions. It overlooks a name that is only sliced (`db.host[:3]`), and finds one that only the branches of an `if`
-    /// assign.
+    /// The names that must be aliases. MiniJinja's `undeclared_variables` returns them, and also [`ENV`] and MiniJinja's own functions, which are
+    /// removed. It misses a name that is only used in a slice (`db.host[:3]`), and returns a name that is only assigned in the branches of an `if`.
     pub names: BTreeSet<String>,
-    /// The names that `undeclared_variables` finds, each with the keys that follow it after dots (`db.host`).
+    /// The same names, and [`ENV`], each with the keys that follow it after dots (`db.host`).
     pub lookups: BTreeSet<String>,
 }
 
-/// A syntax error. `text` is one line, which may quote the template.
+/// A syntax error in a template. Its text is one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TemplateError {
     pub text: String,
@@ -32,10 +36,10 @@ pub struct TemplateError {
 }
 
 impl Template {
-    /// Parses a template.
+    /// Parses a template, and finds the names that it uses. Nothing is rendered.
     ///
     /// # Errors
-    /// The first syntax error, or the length if it is too long.
+    /// The first syntax error, or a message about a template that is too long.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
         if text.len() > LONGEST {
             let text = format!(
@@ -61,7 +65,8 @@ impl Template {
         })
     }
 
-    /// True if the template spells out this key, so that an error may quote it.
+    /// True if the text of the template contains this key as a word. An error may quote only such a key: any other one was computed, and may be a
+    /// value.
     pub fn has_key(&self, key: &str) -> bool {
         let is_whole = |at: usize| {
             !self.text[..at].ends_with(is_in_word)
@@ -71,62 +76,110 @@ impl Template {
     }
 }
 
-/// Returns MiniJinja's syntax error, in our own words for braces that are not closed.
+/// Returns the message about a syntax error. That is MiniJinja's own, or one of ours for what people write most often: braces that aren't closed, and
+/// names that begin with a dot or `$`, as in other template languages.
 fn syntax_error(error: &minijinja::Error, template: &str) -> TemplateError {
     let detail = match error.detail() {
         Some(detail) => detail.replace(['\n', '\r'], " "),
         None => error.kind().to_string(),
     };
-    let mut expressions = template.split("{{").skip(1);
-    let unclosed = expressions.find_map(|rest| match rest.split_once('}') {
-        None => Some((rest, "is never closed")),
-        Some((_, after)) if after.starts_with('}') => None,
-        Some((expression, _)) => Some((expression, "is closed by a single \"}\"")),
-    });
-    if let Some((expression, problem)) = unclosed
-        && detail.ends_with("expected end of variable block")
-    {
+    if let Some(error) = expressions(template).find_map(calculation_error) {
+        return error;
+    }
+    let is_unclosed = detail.ends_with("expected end of variable block");
+    for rest in template.split("{{").skip(1) {
+        let (expression, after) = rest.split_once('}').unwrap_or((rest, ""));
+        let start = expression.trim_start_matches(['-', ' ']);
+        let text = if start.starts_with(['.', '$']) {
+            "a name begins with a dot or \"$\", as in other template languages"
+        } else if after.starts_with('}') || !is_unclosed {
+            continue;
+        } else if expression == rest {
+            "\"{{\" is never closed"
+        } else {
+            "\"{{\" is closed by a single \"}\""
+        };
+        let expression = expression.trim_matches(['-', ' ', '.', '$']);
         // A key and its filters.
         let is_word = |word: &str| word.trim().chars().all(|c| is_in_word(c) || c == '.');
-        let is_plain = expression.split('|').all(is_word) && !expression.trim().is_empty();
+        let is_plain = !expression.is_empty() && expression.split('|').all(is_word);
         return TemplateError {
-            text: format!("in the template, \"{{{{\" {problem}"),
-            help: is_plain.then(|| format!("write {{{{ {} }}}}", expression.trim())),
+            text: format!("in the template, {text}"),
+            help: is_plain.then(|| format!("write {{{{ {expression} }}}}")),
         };
     }
     let is_block = detail == "unexpected end of input, expected end of block";
     TemplateError {
         text: format!(
             "{} has a syntax error: {detail}",
-            place(template, error.line())
+            position_text(template, error.line())
         ),
         help: is_block.then(|| "close each block: {% if … %} … {% endif %}".to_owned()),
     }
 }
 
-/// Returns the name of a line of a template in messages.
-pub fn place(template: &str, line: Option<usize>) -> String {
+/// Returns the expressions of a template without their filters: `db.password` of `{{ db.password | urlencode }}`.
+pub fn expressions(template: &str) -> impl Iterator<Item = &str> {
+    template.split("{{").skip(1).map(|rest| {
+        let end = rest.find(['|', '}']).unwrap_or(rest.len());
+        rest[..end].trim_matches(['-', ' '])
+    })
+}
+
+/// Returns the error of a reference or a name that Jinja reads as a calculation, such as `prod/db:password` or `db.pass-word`. Returns `None` for
+/// any other expression. A real calculation looks the same (`a-b`), so callers only ask about an expression that is wrong for another reason.
+pub fn calculation_error(expression: &str) -> Option<TemplateError> {
+    let is_legal = |c| c == ':' || is_name_character(c);
+    if !expression.starts_with(char::is_alphabetic) || !expression.chars().all(is_legal) {
+        return None;
+    }
+    let operator = expression.matches(['/', ':', '-']).next()?;
+    let (secret, key) = expression
+        .split_once(['.', ':'])
+        .unwrap_or((expression, ""));
+    let alias = secret.rsplit('/').next()?.replace('-', "_");
+    let name = match key {
+        "" => alias.clone(),
+        key if key.contains('-') => format!("{alias}['{key}']"),
+        key => format!("{alias}.{key}"),
+    };
+    let mut help = format!("write {{{{ {name} }}}}");
+    if alias != secret {
+        help =
+            format!("give the secret a short name, secrets: {{ {alias}: {secret} }}, and {help}");
+    }
+    Some(TemplateError {
+        text: format!(
+            "in the template, the {operator:?} in {expression:?} is an operator, not a part of a name"
+        ),
+        help: Some(help),
+    })
+}
+
+/// Returns the position of an error as the subject of a sentence: `line 3 of the template`. If the template has only one line, or the line isn't
+/// known, the subject is `the template`.
+pub fn position_text(template: &str, line: Option<usize>) -> String {
     match line {
         Some(line) if template.trim_end().contains('\n') => format!("line {line} of the template"),
         Some(_) | None => "the template".to_owned(),
     }
 }
 
+/// True for the characters of keys and names.
 fn is_in_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// Returns a MiniJinja environment with Jinja's syntax that keeps a trailing newline and has no `debug` function.
+/// Creates a MiniJinja environment that keeps the last newline of a template, and doesn't have the function `debug`, which would print values.
 pub fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
-    // `build` fails for illegal delimiters alone, and these are Jinja's.
+    // `build` fails only for illegal delimiters, and these are Jinja's own.
     environment.set_syntax(
         SyntaxConfig::builder()
             .keep_trailing_newline(true)
             .build()
             .unwrap_or_default(),
     );
-    // `debug()` prints every value.
     environment.remove_global("debug");
     environment
 }
@@ -140,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_the_template_does_not_assign_needs_a_value() {
+    fn every_name_that_a_template_uses_but_does_not_assign_must_be_an_alias() {
         assert_eq!(names("no names at all"), [""; 0]);
         assert_eq!(
             names("{{ db.user }}:{{ db['x'] }}@{{ cache }}"),
@@ -167,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_spelled_out_as_a_whole_word() {
+    fn an_error_may_quote_a_key_only_if_the_template_contains_it_as_a_word() {
         let template = Template::parse("{{ db.host['a-b'] }}").unwrap();
         assert!(template.has_key("host") && template.has_key("a-b"));
         assert!(!template.has_key("hos") && !template.has_key("x"));

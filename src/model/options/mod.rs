@@ -1,5 +1,7 @@
-//! The options that say how to resolve, what the command gets, what follows a rotation and what is printed: as typed on the command line,
-//! in `SECRETS_EXEC_*` or under `defaults:`, and as resolved from all three.
+//! The options that a flag, a variable `SECRETS_EXEC_*` or the `defaults:` of a declaration can set.
+//!
+//! `table` lists them, with one row for each option. The options that one place sets are a [`TypedOptions`]. The places are merged from the lowest to
+//! the highest precedence, and the result becomes [`Options`], in which the defaults are filled in.
 
 mod resolved;
 mod table;

@@ -1,7 +1,11 @@
-//! Options as resolved: merged from every place, with their defaults, and checked for conflicts.
+//! Merges the options of all places, fills in their defaults, and checks them for conflicts.
 //!
-//! Within one place two options that exclude each other are an error; the one of a higher place turns the other off, so that one declaration
-//! serves a laptop, too. An option that goes with another one must not come from a lower place.
+//! A place is a flag, a variable, a declaration, or the built-in default. If one place sets two options that exclude each other, that is an error. If
+//! different places set them, the one with higher precedence turns the other one off, so that the same declaration can be used on a laptop with
+//! `--local`.
+//!
+//! Some options only make sense together with another one, such as an external id with its role. Two of them, `--external-id` and `--pass`, are
+//! ignored if the other option comes from a place with higher precedence.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,7 +20,7 @@ use crate::model::url::HttpUrl;
 /// The default of `--timeout`.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The default of `--timeout` in Lambda, which ends the init phase after 10 s.
+/// The default of `--timeout` in Lambda, where the init phase ends after 10 seconds.
 const TIMEOUT_IN_LAMBDA: Duration = Duration::from_secs(8);
 
 /// The default of `--cache-stale`.
@@ -28,16 +32,16 @@ const POLL_INTERVAL: Duration = Duration::from_secs(5 * 60);
 /// The default of `--grace`.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// The options in force.
+/// The options that apply, with their defaults.
 #[derive(Clone, Debug)]
 pub struct Options {
     pub source: SourceOption,
     pub aws: AwsOptions,
-    /// `--cache`, only with [`SourceOption::Aws`].
+    /// `--cache`. Only [`SourceOption::Aws`] can have a cache.
     pub cache: Option<CacheOptions>,
     pub timeout: Duration,
     pub wait: Option<Duration>,
-    /// `--clean-env`, `--pass` and `--unset`
+    /// `--clean-env`, `--pass` and `--unset`.
     pub retention: Retention,
     pub keep_existing: bool,
     pub verbose: bool,
@@ -45,12 +49,12 @@ pub struct Options {
     pub trace: bool,
     pub quiet: bool,
     pub notify_ready: bool,
-    /// `None` in launch mode: this process becomes the command.
+    /// `--on-rotation`. `None` if this process becomes the command.
     pub rotation: Option<RotationOptions>,
     pub log_format: LogFormat,
 }
 
-/// The backend that the options name.
+/// The source of all values.
 #[derive(Clone, Debug)]
 pub enum SourceOption {
     Aws,
@@ -58,11 +62,11 @@ pub enum SourceOption {
     Local(PathBuf),
 }
 
-/// The options about AWS, which precede its variables and profiles.
+/// The options about AWS. They override AWS's variables and profiles.
 #[derive(Clone, Debug, Default)]
 pub struct AwsOptions {
     pub region: Option<(Region, RegionSource)>,
-    /// In the order in which they are tried.
+    /// The fallback regions, in the order in which they are tried.
     pub fallback_regions: Vec<Region>,
     pub profile: Option<String>,
     pub role: Option<Role>,
@@ -71,20 +75,33 @@ pub struct AwsOptions {
     pub key_exchange: KeyExchange,
 }
 
-/// The setting that names a region, and the exit status if the region is wrong.
-pub type RegionSource = (&'static str, Status);
+/// The setting that names a region.
+#[derive(Clone, Copy, Debug)]
+pub struct RegionSource {
+    /// The name of the setting in messages, such as `AWS_REGION`.
+    pub name: &'static str,
+    /// The exit status if the region doesn't exist.
+    pub status: Status,
+}
+
+impl RegionSource {
+    /// Creates the source with this name in messages, and this exit status for a region that doesn't exist.
+    pub const fn new(name: &'static str, status: Status) -> Self {
+        Self { name, status }
+    }
+}
 
 /// The options of `--cache`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CacheOptions {
     pub directory: PathBuf,
-    /// The age from which an answer is requested again.
+    /// Up to this age, an answer is used without a request.
     pub ttl: Duration,
-    /// The age from which an answer no longer replaces one that AWS does not give.
+    /// Up to this age, an answer is used if AWS is unavailable.
     pub stale: Duration,
 }
 
-/// The action on a changed secret, and its times and signals.
+/// The reaction to a secret that changes, with its times and signals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RotationOptions {
     pub on_rotation: OnRotation,
@@ -94,78 +111,83 @@ pub struct RotationOptions {
     pub poll_signal: Option<SignalNumber>,
     /// `--poll-interval`, at least ten seconds.
     pub poll_interval: Duration,
-    /// `--splay`; may be zero.
+    /// `--splay`, which can be zero.
     pub splay: Duration,
-    /// `--grace`; zero kills at once.
+    /// `--grace`. Zero kills the command immediately.
     pub grace: Duration,
 }
 
 impl TypedOptions {
-    /// Sets the defaults of the merged options, and returns every conflict beside the result.
-    pub fn resolve(self, inherited: &Inherited) -> (Options, Vec<Problem>) {
-        let conflicts = self.conflicts();
-        // Lambda sets this variable for every runtime.
-        let is_in_lambda = inherited.filled("AWS_LAMBDA_RUNTIME_API").is_some();
-        let default_timeout = if is_in_lambda {
-            TIMEOUT_IN_LAMBDA
-        } else {
-            TIMEOUT
-        };
-        let rotation = self.rotation();
-        let fallback = self.agent_fallback == Some(true);
-        let region_source = match self.places.contains_key(&OptionId::Region) {
-            true => ("the declaration", Status::Configuration),
-            false => ("--region", Status::Usage),
-        };
-        let source = match (self.local, self.agent) {
-            (Some(path), _) => SourceOption::Local(path),
-            (None, Some(AgentChoice::At(url))) => SourceOption::Agent { url, fallback },
-            (None, Some(AgentChoice::Off) | None) => SourceOption::Aws,
-        };
-        let aws = AwsOptions {
-            region: self.region.map(|region| (region, region_source)),
-            fallback_regions: self.fallback_regions.unwrap_or_default(),
-            profile: self.profile,
-            role: self.role_arn.map(|role| Role {
-                external_id: self.external_id,
-                ..role
-            }),
-            endpoint_url: self.endpoint_url,
-            ca_bundle: self.ca_bundle,
-            key_exchange: self.key_exchange.unwrap_or_default(),
-        };
-        let cache = self.cache.map(|directory| CacheOptions {
-            directory,
-            ttl: self.cache_ttl.unwrap_or_default(),
-            stale: self.cache_stale.unwrap_or(CACHE_STALE),
-        });
-        let retention = Retention {
-            clean: self.clean_env == Some(true),
-            pass: self.pass.unwrap_or_default(),
-            unset: self.unset.unwrap_or_default(),
-        };
-        // The lines of --verbose are notes, which --quiet hides.
+    /// Returns the options with their defaults, and an error for each option that needs another option, or Linux, and doesn't have it. The options
+    /// are usable even if there are errors, so that the errors can be printed in the chosen format.
+    pub fn resolve(&self, inherited: &Inherited) -> (Options, Vec<Problem>) {
+        // `--quiet` hides all notes, and the lines of `--verbose` are notes.
         let quiet = self.quiet == Some(true);
         let verbosity = self.verbose.filter(|_| !quiet).unwrap_or_default();
         let options = Options {
-            source,
-            aws,
-            cache,
-            timeout: self.timeout.unwrap_or(default_timeout),
+            source: self.source(),
+            aws: self.aws(),
+            cache: self.cache(),
+            timeout: self.timeout.unwrap_or(default_timeout(inherited)),
             wait: self.wait,
-            retention,
+            rotation: self.rotation(),
+            retention: Retention {
+                clean: self.clean_env == Some(true),
+                pass: self.pass.clone().unwrap_or_default(),
+                unset: self.unset.clone().unwrap_or_default(),
+            },
             keep_existing: self.keep_existing == Some(true),
             verbose: verbosity > 0,
             trace: verbosity > 1,
             quiet,
             notify_ready: self.notify_ready == Some(true),
-            rotation,
             log_format: self.log_format.unwrap_or_default(),
         };
-        (options, conflicts)
+        (options, self.unmet_requirements())
     }
 
-    /// Returns the options of `--on-rotation` with their defaults.
+    /// Returns the source of all values. A local file has precedence over the agent.
+    fn source(&self) -> SourceOption {
+        let fallback = self.agent_fallback == Some(true);
+        match (self.local.clone(), self.agent.clone()) {
+            (Some(path), _) => SourceOption::Local(path),
+            (None, Some(AgentChoice::At(url))) => SourceOption::Agent { url, fallback },
+            (None, Some(AgentChoice::Off) | None) => SourceOption::Aws,
+        }
+    }
+
+    /// Returns the options about AWS. AWS's variables and profiles can still set an option that is `None` here.
+    fn aws(&self) -> AwsOptions {
+        // A variable such as SECRETS_EXEC_REGION is named like its flag, because only declarations have positions.
+        let region_source = if self.positions.contains_key(&OptionId::Region) {
+            RegionSource::new("the declaration", Status::Configuration)
+        } else {
+            RegionSource::new("--region", Status::Usage)
+        };
+        AwsOptions {
+            region: self.region.clone().map(|region| (region, region_source)),
+            fallback_regions: self.fallback_regions.clone().unwrap_or_default(),
+            profile: self.profile.clone(),
+            role: self.role_arn.clone().map(|role| Role {
+                external_id: self.external_id.clone(),
+                ..role
+            }),
+            endpoint_url: self.endpoint_url.clone(),
+            ca_bundle: self.ca_bundle.clone(),
+            key_exchange: self.key_exchange.unwrap_or_default(),
+        }
+    }
+
+    /// Returns the options of `--cache` with their defaults. Returns `None` without `--cache`.
+    fn cache(&self) -> Option<CacheOptions> {
+        Some(CacheOptions {
+            directory: self.cache.clone()?,
+            ttl: self.cache_ttl.unwrap_or_default(),
+            stale: self.cache_stale.unwrap_or(CACHE_STALE),
+        })
+    }
+
+    /// Returns the options of `--on-rotation` with their defaults. Returns `None` without `--on-rotation`.
     fn rotation(&self) -> Option<RotationOptions> {
         Some(RotationOptions {
             on_rotation: self.on_rotation?,
@@ -178,7 +200,15 @@ impl TypedOptions {
     }
 }
 
-/// Options, and the ones without which they mean nothing.
+/// Returns the default of `--timeout`. Lambda sets the variable for every runtime.
+fn default_timeout(inherited: &Inherited) -> Duration {
+    match inherited.non_empty("AWS_LAMBDA_RUNTIME_API") {
+        Some(_) => TIMEOUT_IN_LAMBDA,
+        None => TIMEOUT,
+    }
+}
+
+/// Options that only make sense together with another option. The second option of each pair is that other option.
 const NEEDS: [(OptionId, OptionId); 9] = [
     (OptionId::ExternalId, OptionId::RoleArn),
     (OptionId::AgentFallback, OptionId::Agent),
@@ -191,7 +221,7 @@ const NEEDS: [(OptionId, OptionId); 9] = [
     (OptionId::PollSignal, OptionId::OnRotation),
 ];
 
-/// Options that exclude each other, and why.
+/// Options that exclude each other, and the reason, which completes the message after "because".
 const EXCLUSIONS: [(OptionId, OptionId, &str); 4] = [
     (
         OptionId::EndpointUrl,
@@ -207,19 +237,22 @@ const EXCLUSIONS: [(OptionId, OptionId, &str); 4] = [
     (OptionId::Cache, OptionId::Agent, CACHED),
 ];
 
+/// The reason why `--cache` can't be used with another source of values.
 const CACHED: &str = "the cache only keeps answers that come from AWS directly";
 
+/// Options that only exist on Linux.
 const NEEDS_LINUX: [OptionId; 2] = [OptionId::Cache, OptionId::OnRotation];
 
 impl TypedOptions {
-    /// Returns the options that exclude each other, each pair with the reason. Two places may have one of a pair each.
+    /// Returns the pairs of options in this place that exclude each other, with the reason.
     pub fn exclusions(&self) -> impl Iterator<Item = (OptionId, OptionId, &'static str)> {
         EXCLUSIONS
             .into_iter()
             .filter(|(option, other, _)| self.is_on(*option) && self.is_on(*other))
     }
 
-    /// Turns off what the options of a higher place exclude, what would change their effect, and what needs Linux elsewhere.
+    /// Turns off the options that `higher`, a place with higher precedence, excludes or replaces. On other systems, turns off the options that need
+    /// Linux. Notes each of them in `turned_off` or `ignored`.
     pub(super) fn turn_off_below(&mut self, higher: &Self) {
         for (option, other, why) in EXCLUSIONS {
             for (on, off) in [(option, other), (other, option)] {
@@ -231,15 +264,15 @@ impl TypedOptions {
         if higher.verbose.is_some_and(|level| level > 0) {
             self.unset(OptionId::Quiet);
         }
-        // A lower place must not pass on more variables, and its external id may belong to another role.
+        // A place with lower precedence must not pass on more variables, and its external id may belong to another role.
         for (companion, option) in [
             (OptionId::Pass, OptionId::CleanEnv),
             (OptionId::ExternalId, OptionId::RoleArn),
         ] {
             if higher.is_on(option) && self.is_on(companion) {
-                let place = self.place_of(companion);
+                let start = self.line_start(companion);
                 self.ignored.push(format!(
-                    "{place}{companion} is ignored, because {option} is set in a place with higher precedence. Set both there"
+                    "{start}{companion} is ignored, because {option} is set in a place with higher precedence; set both in the same place"
                 ));
                 self.unset(companion);
             }
@@ -251,28 +284,32 @@ impl TypedOptions {
         }
     }
 
-    /// Returns the place of an option in a declaration, for the beginning of a line; an empty text for any other place.
-    fn place_of(&self, option: OptionId) -> String {
-        let place = self.places.get(&option);
-        place.map(|place| format!("{place}: ")).unwrap_or_default()
+    /// Returns the position of an option in a declaration as the beginning of a line: `app.yaml:3:5: `. Returns an empty text for an option that a
+    /// flag or a variable sets.
+    fn line_start(&self, option: OptionId) -> String {
+        let position = self.positions.get(&option);
+        position.map_or_else(String::new, |position| format!("{position}: "))
     }
 
-    /// Turns an option off, and those that need it.
+    /// Turns an option off, and with it the options that need it. Adds a line about the first one to `turned_off`, which `--verbose` prints. Does
+    /// nothing if the option isn't on. `why` completes the line after "because".
     fn turn_off(&mut self, option: OptionId, why: &str) {
-        if self.is_on(option) {
-            let place = self.place_of(option);
-            self.turned_off
-                .push(format!("{place}{option} has no effect, because {why}"));
-            self.unset(option);
-            for (other, needed) in NEEDS {
-                if needed == option {
-                    self.unset(other);
-                }
+        if !self.is_on(option) {
+            return;
+        }
+        let start = self.line_start(option);
+        self.turned_off
+            .push(format!("{start}{option} has no effect, because {why}"));
+        self.unset(option);
+        for (other, needed) in NEEDS {
+            if needed == option {
+                self.unset(other);
             }
         }
     }
 
-    /// True if the option is set, and not to `false`.
+    /// True if the option is set, and isn't a switch that is set to `0` or `false`. Only the switches that the tables above and `turn_off_below` use
+    /// are treated in this way. Any other switch is on if it is set at all.
     fn is_on(&self, option: OptionId) -> bool {
         let switches = [
             (
@@ -285,26 +322,30 @@ impl TypedOptions {
         self.sets(option) && !switches.contains(&(option, true))
     }
 
-    /// Returns the problem of each option that lacks another, or needs Linux.
-    fn conflicts(&self) -> Vec<Problem> {
-        let mut conflicts = Vec::new();
+    /// Returns an error for each option that is set although the option that it needs isn't. On a system other than Linux, also returns an error
+    /// for each option that needs Linux.
+    ///
+    /// The second kind of error is only for flags. [`Self::turn_off_below`] has already turned off such an option in a variable or a declaration, so
+    /// that the same declaration can be used on a Mac.
+    fn unmet_requirements(&self) -> Vec<Problem> {
+        let mut unmet = Vec::new();
         for (option, needed) in NEEDS {
             if !self.is_on(option) || self.is_on(needed) {
                 continue;
             }
-            conflicts.push(match self.places.get(&option) {
-                Some(place) => {
-                    Problem::configuration(format!("{place}: {option} requires {needed}"))
+            unmet.push(match self.positions.get(&option) {
+                Some(position) => {
+                    Problem::configuration(format!("{position}: {option} requires {needed}"))
                 }
                 None => Problem::usage(format!("--{option} requires --{needed}")),
             });
         }
         for option in NEEDS_LINUX {
             if cfg!(not(target_os = "linux")) && self.is_on(option) {
-                conflicts.push(Problem::usage(format!("--{option} requires Linux")));
+                unmet.push(Problem::usage(format!("--{option} requires Linux")));
             }
         }
-        conflicts
+        unmet
     }
 }
 
@@ -313,7 +354,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_times_have_the_defaults_of_the_help() {
+    fn the_default_times_are_those_that_the_help_names() {
         let rotating = TypedOptions {
             on_rotation: Some(OnRotation::Restart),
             ..TypedOptions::default()

@@ -1,4 +1,4 @@
-//! The values of options, and their parsers.
+//! The values of options, and a parser for each kind of value. If a parser refuses a value, its error says what it expects instead.
 
 use std::ffi::OsStr;
 use std::fmt::{self, Display, Formatter};
@@ -6,18 +6,19 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use glob::Pattern;
+use nix::sys::signal::Signal;
 
 use crate::model::env_name::parse_pattern;
 use crate::model::reference::{Region, Role};
 use crate::model::url::HttpUrl;
 
-/// The expected form of a value, for the messages "… must be …" and "… is not …".
+/// A description of the values that a parser accepts. It completes the message "… must be …".
 pub type Expected = &'static str;
 
 /// The value of `--agent`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AgentChoice {
-    /// `0` or `false`.
+    /// `0` or `false`: the agent isn't used, even if a place with lower precedence asks for it.
     Off,
     At(HttpUrl),
 }
@@ -25,9 +26,9 @@ pub enum AgentChoice {
 /// The value of `--on-rotation`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnRotation {
-    /// Stop the command and start it again with the new values.
+    /// Stop the command, and start it again with the new values.
     Restart,
-    /// Replace the files, then send this signal to the command's process group.
+    /// Replace the files, and then send this signal to the process group of the command.
     Signal(SignalNumber),
     /// Stop the command and exit.
     Exit,
@@ -45,37 +46,29 @@ pub enum LogFormat {
 /// The value of `--key-exchange`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KeyExchange {
-    /// X25519MLKEM768, then the classical groups. The first message is longer than one packet.
+    /// X25519MLKEM768, and after it the classical groups. The first message is longer than one packet.
     #[default]
     Hybrid,
-    /// No post-quantum group.
+    /// Only the classical groups.
     Classical,
 }
 
-/// A signal by its number on Linux (signal(7), all architectures but Alpha, SPARC, MIPS and PA-RISC). Real-time signals don't have names here.
+/// A signal, by its number on Linux (signal(7); Alpha, SPARC, MIPS and PA-RISC have other numbers). Real-time signals don't have names here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SignalNumber(pub i32);
 
-/// The rule by which a signal that reaches this process is sent to the command's process group.
+/// The condition under which a signal that reaches this process is passed on to the process group of the command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Forwarding {
     Always,
-    /// If a process sent it (`si_code` of 0 or less): the kernel raises it for a fault of this process (sigaction(2)).
+    /// Only if a process has sent the signal (`si_code` is 0 or less, see sigaction(2)). Otherwise, the kernel reports a fault of this process.
     IfSent,
-    /// The signal only concerns this process, or it cannot be handled (SIGKILL, SIGSTOP).
+    /// The signal is only for this process, or can't be handled (SIGKILL, SIGSTOP).
     Never,
 }
 
-/// The standard signals in the order of their numbers, from 1.
-const NAMES: [&str; 31] = [
-    "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2",
-    "PIPE", "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG",
-    "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
-];
-
 impl SignalNumber {
     pub const INT: Self = Self(2);
-    pub const QUIT: Self = Self(3);
     pub const ILL: Self = Self(4);
     pub const BUS: Self = Self(7);
     pub const FPE: Self = Self(8);
@@ -90,24 +83,22 @@ impl SignalNumber {
     pub const TTIN: Self = Self(21);
     pub const TTOU: Self = Self(22);
 
-    /// Parses a signal that a command can handle, by name (`HUP`, `SIGHUP`), in either case.
+    /// Parses the name of a signal that a command can handle: `HUP` or `SIGHUP`, in upper or lower case.
     ///
     /// # Errors
-    /// If the signal does not exist, is never forwarded, or reports a fault of the program.
+    /// If the signal doesn't exist, is never passed on, or reports a fault of the program.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let name = text.to_ascii_uppercase();
         let name = name.strip_prefix("SIG").unwrap_or(&name);
-        match (1..)
-            .zip(NAMES)
-            .find(|(_, standard)| *standard == name)
-            .map(|(number, _)| Self(number))
-        {
+        let signal: Option<Signal> = format!("SIG{name}").parse().ok();
+        match signal.map(|signal| Self(signal as i32)) {
             Some(signal) if signal.forwarding() == Forwarding::Always => Ok(signal),
             Some(_) => Err("a signal such as HUP or USR1, which a program can handle"),
             None => Err("the name of a signal such as HUP or USR1"),
         }
     }
 
+    /// Returns the condition under which the signal is passed on to the command.
     pub fn forwarding(self) -> Forwarding {
         match self {
             Self::KILL | Self::STOP | Self::CHLD | Self::TTIN | Self::TTOU | Self::PIPE => {
@@ -119,29 +110,31 @@ impl SignalNumber {
     }
 }
 
-/// The name with `SIG`, or the number of a real-time signal.
+/// Writes the name, such as `SIGTERM`. A real-time signal doesn't have a name here, and is written as `signal 34`.
 impl Display for SignalNumber {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let standard = usize::try_from(self.0 - 1)
-            .ok()
-            .and_then(|at| NAMES.get(at));
-        match standard {
-            Some(name) => write!(f, "SIG{name}"),
-            None => write!(f, "signal {}", self.0),
+        match Signal::try_from(self.0) {
+            Ok(signal) => f.write_str(signal.as_str()),
+            Err(_) => write!(f, "signal {}", self.0),
         }
     }
 }
 
+/// Returns a value as text.
+///
+/// # Errors
+/// If the value isn't UTF-8.
 fn utf8(value: &OsStr) -> Result<&str, Expected> {
     value.to_str().ok_or("text in UTF-8")
 }
 
-pub fn text(value: &OsStr) -> Result<String, Expected> {
+/// Parses any text. It must be UTF-8.
+pub fn parse_text(value: &OsStr) -> Result<String, Expected> {
     utf8(value).map(str::to_owned)
 }
 
-/// A path need not be UTF-8.
-pub fn path(value: &OsStr) -> Result<PathBuf, Expected> {
+/// Parses a path, which doesn't have to be UTF-8, but must not be empty.
+pub fn parse_path(value: &OsStr) -> Result<PathBuf, Expected> {
     if value.is_empty() {
         Err("a path")
     } else {
@@ -149,8 +142,8 @@ pub fn path(value: &OsStr) -> Result<PathBuf, Expected> {
     }
 }
 
-/// Returns the choice whose word is the value.
-fn choice<T: Copy>(
+/// Returns the choice with this name. Returns `expected` as the error if there isn't one.
+fn parse_choice<T: Copy>(
     value: &OsStr,
     choices: &[(&str, T)],
     expected: Expected,
@@ -159,22 +152,24 @@ fn choice<T: Copy>(
     chosen.map(|(_, choice)| *choice).ok_or(expected)
 }
 
-pub fn flag(value: &OsStr) -> Result<bool, Expected> {
-    choice(value, &[("1", true), ("0", false)], "1 or 0")
+/// Parses the value of a flag in a variable: `1` or `0`.
+pub fn parse_flag(value: &OsStr) -> Result<bool, Expected> {
+    parse_choice(value, &[("1", true), ("0", false)], "1 or 0")
 }
 
-pub fn level(value: &OsStr) -> Result<u8, Expected> {
-    choice(value, &[("0", 0), ("1", 1), ("2", 2)], "0, 1 or 2")
+/// Parses the value of `--verbose` in a variable: `0`, `1` or `2`.
+pub fn parse_level(value: &OsStr) -> Result<u8, Expected> {
+    parse_choice(value, &[("0", 0), ("1", 1), ("2", 2)], "0, 1 or 2")
 }
 
-/// Parses the value of `--agent`. The agent's token is sent to this URL, and secrets come back from it, so neither may cross the network
-/// in plain text.
-pub fn agent(value: &OsStr) -> Result<AgentChoice, Expected> {
+/// Parses the value of `--agent`: `0`, `1` or a URL. The token of the agent is sent to this URL, and secrets come back from it. They must not cross
+/// the network in plain text, so an agent on another host needs https.
+pub fn parse_agent(value: &OsStr) -> Result<AgentChoice, Expected> {
     match value.to_str() {
         Some("0") => Ok(AgentChoice::Off),
-        Some("1") => Ok(AgentChoice::At(HttpUrl::of_agent())),
+        Some("1") => Ok(AgentChoice::At(HttpUrl::for_agent())),
         Some(_) | None => {
-            let url = url(value).ok();
+            let url = parse_url(value).ok();
             let url = url.filter(|url| url.is_loopback() || url.is_https());
             url.map(AgentChoice::At).ok_or(
                 "a URL such as http://127.0.0.1:2773 (with https if the agent is on another host; without a user name, password or query)",
@@ -183,45 +178,51 @@ pub fn agent(value: &OsStr) -> Result<AgentChoice, Expected> {
     }
 }
 
-pub fn pattern(value: &OsStr) -> Result<Pattern, Expected> {
+/// Parses a pattern for names of variables.
+pub fn parse_name_pattern(value: &OsStr) -> Result<Pattern, Expected> {
     parse_pattern(utf8(value)?)
 }
 
-pub fn region(value: &OsStr) -> Result<Region, Expected> {
+/// Parses the code of a region, which doesn't have to be one of AWS's, because an emulator can have others.
+pub fn parse_region(value: &OsStr) -> Result<Region, Expected> {
     Region::parse(utf8(value)?).ok_or(Region::EXPECTED)
 }
 
-pub fn role(value: &OsStr) -> Result<Role, Expected> {
+/// Parses the ARN of a role. The external id is an option of its own.
+pub fn parse_role(value: &OsStr) -> Result<Role, Expected> {
     Role::parse(utf8(value)?, None).ok_or(Role::EXPECTED)
 }
 
-pub fn url(value: &OsStr) -> Result<HttpUrl, Expected> {
+/// Parses the URL of an endpoint, with the scheme `http` or `https`. A user name, a password or a query is refused, because it wouldn't be sent.
+pub fn parse_url(value: &OsStr) -> Result<HttpUrl, Expected> {
     HttpUrl::parse_endpoint(utf8(value)?).ok_or(
         "a URL such as https://secretsmanager.us-east-1.amazonaws.com (without a user name, password or query)",
     )
 }
 
-/// Sums of durations up to a century do not overflow.
+/// The longest duration: a century. Sums of several such durations don't overflow.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
-pub fn duration_or_zero(value: &OsStr) -> Result<Duration, Expected> {
+/// Parses a duration, which can be zero. A duration longer than a century becomes a century.
+pub fn parse_duration_or_zero(value: &OsStr) -> Result<Duration, Expected> {
     let duration = humantime::parse_duration(utf8(value)?).ok();
     duration
         .map(|duration| duration.min(LONGEST))
         .ok_or("a duration such as 20s, 1m30s or 0s")
 }
 
-pub fn duration(value: &OsStr) -> Result<Duration, Expected> {
-    match duration_or_zero(value) {
+/// Parses a duration that isn't zero.
+pub fn parse_duration(value: &OsStr) -> Result<Duration, Expected> {
+    match parse_duration_or_zero(value) {
         Ok(Duration::ZERO) => Err("longer than 0s"),
         Ok(duration) => Ok(duration),
         Err(_) => Err("a duration such as 20s or 1m30s"),
     }
 }
 
-/// Shorter intervals cost money and reach the quotas of AWS.
-pub fn poll_interval(value: &OsStr) -> Result<Duration, Expected> {
-    let interval = duration(value)?;
+/// Parses the value of `--poll-interval`, which is at least ten seconds. Shorter intervals would cost money, and reach AWS's quotas.
+pub fn parse_poll_interval(value: &OsStr) -> Result<Duration, Expected> {
+    let interval = parse_duration(value)?;
     if interval >= Duration::from_secs(10) {
         Ok(interval)
     } else {
@@ -229,22 +230,30 @@ pub fn poll_interval(value: &OsStr) -> Result<Duration, Expected> {
     }
 }
 
-pub fn mode(value: &OsStr) -> Result<OnRotation, Expected> {
+/// Parses the value of `--on-rotation`: `restart`, `exit` or `signal=NAME`.
+pub fn parse_on_rotation(value: &OsStr) -> Result<OnRotation, Expected> {
+    const EXPECTED: &str =
+        "restart, exit or signal=NAME with a signal that a program can handle, such as signal=HUP";
     let text = utf8(value)?;
     match (text, text.strip_prefix("signal=")) {
         ("restart", _) => Ok(OnRotation::Restart),
         ("exit", _) => Ok(OnRotation::Exit),
-        (_, Some(signal)) => SignalNumber::parse(signal).map(OnRotation::Signal),
-        (_, None) => Err("restart, signal=NAME or exit"),
+        (_, Some(signal)) => match SignalNumber::parse(signal) {
+            Ok(signal) => Ok(OnRotation::Signal(signal)),
+            Err(_) => Err(EXPECTED),
+        },
+        (_, None) => Err(EXPECTED),
     }
 }
 
-pub fn signal(value: &OsStr) -> Result<SignalNumber, Expected> {
+/// Parses the name of a signal that a command can handle.
+pub fn parse_signal(value: &OsStr) -> Result<SignalNumber, Expected> {
     SignalNumber::parse(utf8(value)?)
 }
 
-pub fn poll_signal(value: &OsStr) -> Result<SignalNumber, Expected> {
-    match signal(value)? {
+/// Parses the value of `--poll-signal`. TERM, INT and CONT are refused, because the command needs them.
+pub fn parse_poll_signal(value: &OsStr) -> Result<SignalNumber, Expected> {
+    match parse_signal(value)? {
         SignalNumber::TERM | SignalNumber::INT | SignalNumber::CONT => {
             Err("a signal that is free for this purpose (TERM, INT and CONT are for the command)")
         }
@@ -252,16 +261,18 @@ pub fn poll_signal(value: &OsStr) -> Result<SignalNumber, Expected> {
     }
 }
 
-pub fn key_exchange(value: &OsStr) -> Result<KeyExchange, Expected> {
+/// Parses the value of `--key-exchange`: `hybrid` or `classical`.
+pub fn parse_key_exchange(value: &OsStr) -> Result<KeyExchange, Expected> {
     let values = [
         ("hybrid", KeyExchange::Hybrid),
         ("classical", KeyExchange::Classical),
     ];
-    choice(value, &values, "hybrid or classical")
+    parse_choice(value, &values, "hybrid or classical")
 }
 
-pub fn log_format(value: &OsStr) -> Result<LogFormat, Expected> {
-    choice(
+/// Parses the value of `--log-format`: `text` or `json`.
+pub fn parse_log_format(value: &OsStr) -> Result<LogFormat, Expected> {
+    parse_choice(
         value,
         &[("text", LogFormat::Text), ("json", LogFormat::Json)],
         "text or json",
@@ -271,28 +282,11 @@ pub fn log_format(value: &OsStr) -> Result<LogFormat, Expected> {
 #[cfg(test)]
 mod tests {
     use nix::libc;
-    use nix::sys::signal::Signal;
 
     use super::*;
 
-    #[cfg(target_os = "linux")]
     #[test]
-    fn the_names_of_standard_signals_are_those_of_the_system() {
-        for signal in Signal::iterator() {
-            let number = SignalNumber(signal as i32);
-            assert_eq!(number.to_string(), signal.as_str());
-            let is_request = number.forwarding() == Forwarding::Always;
-            assert_eq!(
-                SignalNumber::parse(signal.as_str()).ok(),
-                is_request.then_some(number)
-            );
-        }
-        assert_eq!(Signal::iterator().count(), NAMES.len());
-        assert_eq!(SignalNumber(64).to_string(), "signal 64");
-    }
-
-    #[test]
-    fn a_signal_of_the_process_itself_is_not_forwarded_and_a_fault_only_if_sent() {
+    fn a_signal_that_concerns_only_secrets_exec_is_not_forwarded_to_the_command() {
         let never = [
             libc::SIGCHLD,
             libc::SIGTTIN,

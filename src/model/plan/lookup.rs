@@ -1,25 +1,25 @@
-//! Looks up the references of entries: aliases, and `${NAME}`.
+//! Looks up the references of entries: aliases, and `${NAME}`. Errors are collected, so that all of them are in one report.
 
 use std::collections::BTreeMap;
 
 use crate::model::claims::Holder;
-use crate::model::entry::template::Template;
+use crate::model::entry::template::{Template, TemplateError, calculation_error, expressions};
 use crate::model::entry::{EntrySource, Naming, Origin, Part, Subject};
 use crate::model::inherited::Inherited;
 use crate::model::problem::{Impact, Problem};
 use crate::model::reference::{Aliases, Reference, ReferenceError, SecretRef};
-use crate::model::suggest::{self, MOST_SUGGESTIONS};
+use crate::model::suggest::{self, MOST_SUGGESTIONS, did_you_mean};
 
-/// The source from which an entry sets its target, with its references looked up.
+/// The source of an entry, with its references looked up.
 #[derive(Debug)]
 pub enum PlannedSource {
     Value(ValueSource),
     Object(ObjectSource),
-    /// Nothing, whatever is read: the target is held already. References are not even looked up.
+    /// The entry has no effect, because an entry of a later layer sets the target. Its references haven't been looked up.
     Overridden(Holder),
 }
 
-/// An object of `env-from`, whose keys give variables.
+/// An object of `env-from`, whose keys set variables.
 #[derive(Debug)]
 pub struct ObjectSource {
     pub reference: SecretRef,
@@ -27,7 +27,7 @@ pub struct ObjectSource {
 }
 
 impl PlannedSource {
-    /// The references that the entry reads.
+    /// Returns the references that the entry reads.
     pub fn references(&self) -> Vec<&SecretRef> {
         match self {
             Self::Value(source) => source.references(),
@@ -37,7 +37,7 @@ impl PlannedSource {
     }
 }
 
-/// The source of a value, with its references looked up.
+/// The source of a single value, with its references looked up.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ValueSource {
     Secret(SecretRef),
@@ -45,13 +45,13 @@ pub enum ValueSource {
     Composed(Vec<Part>),
     Template {
         template: Template,
-        /// The secrets by alias.
+        /// The secret of each alias that the template uses.
         inputs: BTreeMap<String, SecretRef>,
     },
 }
 
 impl ValueSource {
-    /// The references that the value is made of.
+    /// Returns the references that the value is made of.
     pub fn references(&self) -> Vec<&SecretRef> {
         match self {
             Self::Secret(reference) => vec![reference],
@@ -71,107 +71,140 @@ impl ValueSource {
     }
 }
 
-/// The aliases and variables for the references of one layer.
+/// Looks up the references of one layer.
 pub struct Lookup<'a> {
     pub aliases: &'a Aliases,
     pub inherited: &'a Inherited,
+    /// The variables that the entries of all layers set.
+    pub variables: &'a BTreeMap<String, Subject>,
     /// The errors of all layers so far.
     pub errors: &'a mut Vec<Problem>,
 }
 
 impl Lookup<'_> {
-    /// Returns `None`, and adds the errors, if a reference cannot be looked up.
-    pub fn source(&mut self, source: EntrySource, subject: &Subject) -> Option<PlannedSource> {
+    /// Looks up the references of a source. Returns `None` if one of them can't be looked up, and adds the error.
+    pub fn planned_source(
+        &mut self,
+        source: EntrySource,
+        subject: &Subject,
+    ) -> Option<PlannedSource> {
         let value = match source {
             EntrySource::Literal(text) => ValueSource::Literal(text),
             EntrySource::Reference(reference) => {
                 ValueSource::Secret(self.locate(&reference, subject)?)
             }
+            // The references in an inherited variable are ARNs or `{{resolve:…}}`, which can't use an alias. `input/env_references` has looked
+            // them up.
             EntrySource::Composed(parts) => ValueSource::Composed(parts),
             EntrySource::Template(template) => {
-                let mut inputs = BTreeMap::new();
-                for name in &template.names {
-                    if let Some(reference) = self.alias(name, &template, subject) {
-                        inputs.insert(name.clone(), reference);
-                    }
-                }
-                if inputs.len() < template.names.len() {
-                    return None;
-                }
+                let inputs = self.template_inputs(&template, subject)?;
                 ValueSource::Template { template, inputs }
             }
             EntrySource::Object(reference, naming) => {
-                // An object may be a path.
+                // [`Self::locate`] refuses a path, but an object may be one: the path then stands for all parameters below it.
                 let located = reference.locate(self.aliases, self.inherited);
-                let reference = located.map_err(|error| self.refuse(subject, &error)).ok()?;
+                let reference = located.map_err(|error| self.refuse(subject, error)).ok()?;
                 return Some(PlannedSource::Object(ObjectSource { reference, naming }));
             }
         };
         Some(PlannedSource::Value(value))
     }
 
-    /// Looks up a reference to one secret or parameter.
+    /// Looks up a reference to one secret or parameter. Returns `None` if that fails, and adds the error.
     fn locate(&mut self, reference: &Reference, subject: &Subject) -> Option<SecretRef> {
         let located = reference.locate(self.aliases, self.inherited);
         let single = located.and_then(SecretRef::single);
-        single.map_err(|error| self.refuse(subject, &error)).ok()
+        single.map_err(|error| self.refuse(subject, error)).ok()
     }
 
-    /// Adds an error: of the command line for a reference there, which is not quoted, else of the declaration.
-    fn refuse(&mut self, subject: &Subject, error: &ReferenceError) {
+    /// Adds an error. A reference on the command line may be a misplaced value, so the error doesn't show it.
+    fn refuse(&mut self, subject: &Subject, error: ReferenceError) {
+        let message = error.message();
         let (problem, subject) = match subject.origin {
-            Origin::Argument(_) => (Problem::usage(error.hidden()), subject.hidden()),
+            Origin::Argument(_) => (Problem::usage(message), subject.without_reference()),
             Origin::File { .. } | Origin::Inherited => {
-                (Problem::configuration(&error.text), subject.clone())
+                (Problem::configuration(message), subject.clone())
             }
         };
-        self.errors.push(
-            problem
-                .replace_help(error.help.clone())
-                .of(subject, Impact::None),
-        );
+        let problem = problem.replace_help(error.help);
+        self.errors.push(problem.for_entry(subject, Impact::None));
     }
 
-    /// Looks up a name in a template, which must be an alias.
-    fn alias(&mut self, name: &str, template: &Template, subject: &Subject) -> Option<SecretRef> {
-        match (self.aliases.get(name), Reference::parse(name)) {
-            (Some(_), Ok(reference)) => self.locate(&reference, subject),
-            (None, _) | (_, Err(_)) => {
-                let text = format!(
-                    "the template uses {name:?}, but there is no {name:?} under \"secrets\""
-                );
-                let nearest = if self.errors.len() < MOST_SUGGESTIONS {
-                    suggest::nearest(name, self.aliases.keys().map(String::as_str))
-                } else {
-                    None
-                };
-                let help = match nearest {
-                    Some(nearest) => {
-                        let mut lookups = template.lookups.iter();
-                        let keys =
-                            lookups.find_map(|lookup| lookup.strip_prefix(&format!("{name}.")));
-                        let keys = keys.map(|keys| format!(".{keys}")).unwrap_or_default();
-                        format!("did you mean {nearest:?}? Write {{{{ {nearest}{keys} }}}}")
-                    }
-                    None if template.text.contains(&format!("{name}(")) => {
-                        "the functions of templates are \"range\", \"dict\" and \"namespace\""
-                            .to_owned()
-                    }
-                    None if template.text.contains(&format!("set {name} ")) => {
-                        format!("write {{% set {name} = '' %}} before the {{% if %}}")
-                    }
-                    None if self.inherited.get(name).is_some() => {
-                        format!("for the inherited variable, write {{{{ env.{name} }}}}")
-                    }
-                    None => format!("add it there, as in secrets: {{ {name}: prod/db }}"),
-                };
-                self.errors.push(
-                    Problem::configuration(text)
-                        .help(help)
-                        .of(subject.clone(), Impact::None),
-                );
-                None
+    /// Looks up the aliases that a template uses. Returns `None` if a name isn't an alias, and adds an error for each such name.
+    fn template_inputs(
+        &mut self,
+        template: &Template,
+        subject: &Subject,
+    ) -> Option<BTreeMap<String, SecretRef>> {
+        if let Some(TemplateError { text, help }) = self.misread_expression(template) {
+            let problem = Problem::configuration(text).replace_help(help);
+            self.errors
+                .push(problem.for_entry(subject.clone(), Impact::None));
+            return None;
+        }
+        let mut inputs = BTreeMap::new();
+        for name in &template.names {
+            match (self.aliases.get(name), Reference::parse(name)) {
+                (Some(_), Ok(reference)) => {
+                    let found = self.locate(&reference, subject);
+                    inputs.extend(found.map(|found| (name.clone(), found)));
+                }
+                (None, _) | (_, Err(_)) => {
+                    let error = self.unknown_name(name, template);
+                    self.errors
+                        .push(error.for_entry(subject.clone(), Impact::None));
+                }
             }
         }
+        (inputs.len() == template.names.len()).then_some(inputs)
     }
+
+    /// Returns the error of an expression that Jinja doesn't read in the way it was meant. A part of it is a name that isn't an alias.
+    fn misread_expression(&self, template: &Template) -> Option<TemplateError> {
+        let is_unknown =
+            |name: &str| template.names.contains(name) && !self.aliases.contains_key(name);
+        expressions(&template.text)
+            .filter(|expression| expression.split(['.', '/', '-']).any(is_unknown))
+            .find_map(calculation_error)
+    }
+
+    /// Returns the error for a name in a template that isn't an alias.
+    fn unknown_name(&self, name: &str, template: &Template) -> Problem {
+        let text =
+            format!("the template uses {name:?}, but there is no {name:?} under \"secrets\"");
+        // Each look-up reads all aliases.
+        let most = if self.errors.len() < MOST_SUGGESTIONS {
+            usize::MAX
+        } else {
+            0
+        };
+        let aliases = self.aliases.keys().map(String::as_str).take(most);
+        let help = if let Some(variable) = self.variables.get(name) {
+            variable_help(variable, self.aliases)
+        } else if self.inherited.get(name).is_some() {
+            format!("for the inherited variable, write {{{{ env.{name} }}}}")
+        } else if template.text.contains(&format!("set {name} ")) {
+            format!("write {{% set {name} = '' %}} before the {{% if %}}")
+        } else if let Some(nearest) = suggest::nearest(name, aliases) {
+            did_you_mean(nearest)
+        } else if template.text.contains(&format!("{name}(")) {
+            "the functions of templates are \"range\", \"dict\" and \"namespace\"".to_owned()
+        } else {
+            format!("add it there, as in secrets: {{ {name}: prod/db }}")
+        };
+        Problem::configuration(text).help(help)
+    }
+}
+
+/// Returns what to write in a template instead of a variable that this launch sets.
+pub fn variable_help(variable: &Subject, aliases: &Aliases) -> String {
+    let Some(reference) = variable.reference() else {
+        return format!("write the text of {} into the template", variable.label);
+    };
+    let secret = reference.split(':').next().unwrap_or_default();
+    let has_name = aliases.contains_key(secret) || secret.contains('/');
+    let error = calculation_error(reference).filter(|_| has_name);
+    error.and_then(|error| error.help).unwrap_or_else(|| {
+        "name its secret under \"secrets\", as in db: prod/db, and write {{ db.host }}".to_owned()
+    })
 }

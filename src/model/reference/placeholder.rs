@@ -1,4 +1,4 @@
-//! Placeholders in SECRET, `${NAME}` and `${NAME:-default}`, which stand for inherited variables.
+//! The placeholders in SECRET, `${NAME}` and `${NAME:-default}`, which are replaced by inherited variables.
 
 use super::secret_id::ReferenceError;
 use crate::model::env_name::is_name;
@@ -14,13 +14,13 @@ pub enum Piece<'a> {
     },
 }
 
-/// Returns the pieces of SECRET, in order.
+/// Splits SECRET into text and placeholders.
 ///
 /// # Errors
-/// For `${` without `}`, or without the name of a variable in it.
-pub fn pieces(text: &str) -> Result<Vec<Piece<'_>>, ReferenceError> {
+/// If `${` isn't followed by the name of a variable and `}`.
+pub fn split_pieces(text: &str) -> Result<Vec<Piece<'_>>, ReferenceError> {
     let malformed = || {
-        ReferenceError::of(text, "has ${ without a variable's name and } after it")
+        ReferenceError::new("has a ${ that isn't followed by a variable's name and a closing }")
             .help("write ${NAME} or ${NAME:-default}")
     };
     let mut pieces = Vec::new();
@@ -46,14 +46,13 @@ pub fn pieces(text: &str) -> Result<Vec<Piece<'_>>, ReferenceError> {
     Ok(pieces)
 }
 
-/// Replaces each variable of SECRET with its value, or with its default.
+/// Replaces each placeholder in SECRET with the value of its variable, or with its default.
 ///
-/// A variable that is all of SECRET may hold an ARN. Next to other text a value must not hold a colon, so that it
-/// cannot select another account, region or service. No value may begin with `ssm:`, so that it cannot select a
-/// parameter.
+/// If SECRET consists of nothing but a variable, the value may be an ARN. Next to other text, a value must not contain a colon, so that it can't
+/// select another account, region or service. A value must never begin with `ssm:`, so that it can't select a parameter.
 ///
 /// # Errors
-/// A variable that is not set, is not UTF-8, or contains a colon or `ssm:`.
+/// If a variable isn't set and doesn't have a default, isn't UTF-8, or has a value that isn't allowed.
 pub fn expand(pieces: &[Piece<'_>], inherited: &Inherited) -> Result<String, ReferenceError> {
     let mut expanded = String::new();
     for piece in pieces {
@@ -64,7 +63,7 @@ pub fn expand(pieces: &[Piece<'_>], inherited: &Inherited) -> Result<String, Ref
             }
             Piece::Variable { name, default } => (name, default),
         };
-        let value = value(name, *default, inherited)?;
+        let value = variable_value(name, *default, inherited)?;
         if pieces.len() > 1 && value.contains(':') {
             let defect = "contains a colon, so it can't be part of a secret's name";
             return Err(wrong_value(name, defect));
@@ -78,8 +77,11 @@ pub fn expand(pieces: &[Piece<'_>], inherited: &Inherited) -> Result<String, Ref
     Ok(expanded)
 }
 
-/// Returns a variable's value, or the default. As in a shell, `:-` also replaces an empty value.
-fn value<'a>(
+/// Returns the value of a variable, or the default. As in a shell, the default after `:-` also replaces an empty value.
+///
+/// # Errors
+/// If the variable isn't set and there isn't a default, or if the value isn't UTF-8.
+fn variable_value<'a>(
     name: &str,
     default: Option<&'a str>,
     inherited: &'a Inherited,
@@ -94,12 +96,13 @@ fn value<'a>(
         (None, Some(default)) => Ok(default),
         (None, None) => {
             let help = format!("set {name}, or write a default value: ${{{name}:-default}}");
-            Err(ReferenceError::of_variable(format!("the variable {name} is not set")).help(help))
+            let defect = format!("needs the variable {name}, which is not set");
+            Err(ReferenceError::new(defect).help(help))
         }
     }
 }
 
-/// Returns the error of a variable's value, which `defect` does not quote.
+/// Returns the error for a variable with a wrong value. `defect` must not quote the value.
 fn wrong_value(name: &str, defect: &str) -> ReferenceError {
-    ReferenceError::of_variable(format!("the value of the variable {name} {defect}"))
+    ReferenceError::new(format!("uses the variable {name}, whose value {defect}"))
 }

@@ -4,32 +4,30 @@ use std::fmt;
 
 use super::arn::{Arn, Region, Store};
 
-/// The name or the ARN of a secret or parameter. The name of a parameter has no `ssm:`; the locator has the store.
+/// The name or the ARN of a secret or parameter. The name of a parameter doesn't begin with `ssm:`, because the locator has the store.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SecretId {
     Name(String),
-    /// A secret's ARN may lack the six random characters at its end.
+    /// The ARN of a secret may be written without the six random characters at its end.
     Arn(Arn),
 }
 
-/// A defect of a reference or of a secret's id, in words.
+/// The reason why some text is not a reference, or refers to nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReferenceError {
-    /// The message. It quotes neither a text that may be a password in the place of a reference, nor the value of a variable.
-    pub text: String,
-    /// The defect as a predicate that quotes nothing.
-    pub defect: &'static str,
-    /// True if the text quotes more of the reference than one character or the name of a variable.
-    pub is_quoting: bool,
+    /// The predicate of a sentence about the reference: `is an incomplete ARN`.
+    ///
+    /// The predicate quotes nothing but the names of variables, because the text may be a password instead of a reference. It never quotes the value
+    /// of a variable.
+    pub defect: String,
     pub help: Option<String>,
 }
 
 impl ReferenceError {
-    pub fn new(defect: &'static str, text: impl Into<String>) -> Self {
+    /// Creates an error without a remedy.
+    pub fn new(defect: impl Into<String>) -> Self {
         Self {
-            text: text.into(),
-            defect,
-            is_quoting: true,
+            defect: defect.into(),
             help: None,
         }
     }
@@ -43,65 +41,45 @@ impl ReferenceError {
         }
     }
 
-    /// Quotes the text that has the defect.
-    pub fn of(written: &str, defect: &'static str) -> Self {
-        Self::new(defect, format!("{written:?} {defect}"))
+    /// Returns the message: a sentence about the reference.
+    pub fn message(&self) -> String {
+        format!("the reference {}", self.defect)
     }
 
-    /// Quotes nothing.
-    pub fn of_reference(defect: &'static str) -> Self {
-        Self::new(defect, format!("the reference {defect}"))
-    }
-
-    /// A variable that cannot be expanded, which the text names.
-    pub fn of_variable(text: String) -> Self {
-        Self {
-            is_quoting: false,
-            ..Self::new("has a variable that can't be expanded", text)
-        }
-    }
-
-    /// A character that AWS allows in no name.
-    pub fn of_character(character: char) -> Self {
-        let text = format!("the name of a secret can't contain {character:?}");
-        let text = text.replace("' '", "a space");
+    /// Creates the error for a character that AWS doesn't allow in any name.
+    pub fn illegal_character(character: char) -> Self {
+        let defect = match character {
+            ' ' => "has a space in the name of the secret, which AWS doesn't allow".to_owned(),
+            '"' | '\'' => "includes quotes".to_owned(),
+            _ => format!(
+                "has the character \"{character}\", which AWS doesn't allow in the name of a secret or parameter"
+            ),
+        };
         let help = match character {
-            '$' => "write a variable in a reference as ${NAME}",
-            '{' => "write a template in a declaration, as in NAME: { template: \"…\" }",
-            '#' => "write a colon before the key, as in prod/db:host",
+            '$' => {
+                "if this is a password, store it in a secret, and write the name of that secret; a variable needs braces, as in ${STAGE}/db:password"
+            }
+            '#' => "write a colon before the key, as in prod/db:password",
             '"' | '\'' => "remove the quotes, which are part of the reference",
             '*' | '?' => "only IAM policies allow wildcards: write the secret's full name",
-            _ => "for a plain value instead of a secret, write NAME: { value: … } in a declaration",
+            _ => VALUE_REMEDY,
         };
-        let error = Self::new(ILLEGAL_CHARACTER, text).help(help);
-        Self {
-            is_quoting: false,
-            ..error
-        }
+        Self::new(defect).help(help)
     }
 
-    /// Returns the message without any part of the reference, for the command line: it may be a password there.
-    pub fn hidden(&self) -> String {
-        if self.is_quoting {
-            format!("the reference {}", self.defect)
-        } else {
-            self.text.clone()
-        }
-    }
-
-    pub fn of_short_arn(arn: &str) -> Self {
-        let help = "copy the whole ARN, as in arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/db-AbCdEf";
-        Self::of(arn, "is an incomplete ARN").help(help)
+    /// Creates the error for text that begins like an ARN, but doesn't have all parts of one.
+    pub fn incomplete_arn() -> Self {
+        Self::new("is an incomplete ARN").help("copy the whole ARN, as in arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/db-AbCdEf")
     }
 }
 
 impl SecretId {
-    /// Parses a secret's name, `ssm:` and a parameter's name, or an ARN of either, and returns the store that it names.
+    /// Parses the name of a secret, `ssm:` and the name of a parameter, or an ARN of either. Returns the store, too.
     ///
     /// # Errors
-    /// An empty, overlong or illegal name, and a malformed ARN.
+    /// If the name is empty, too long or illegal, or the ARN is malformed.
     pub fn parse(text: &str) -> Result<(Store, Self), ReferenceError> {
-        if Arn::is_meant(text) {
+        if Arn::has_prefix(text) {
             return parse_arn(text).map(|(store, arn)| (store, Self::Arn(arn)));
         }
         let (store, name) = match text.strip_prefix("ssm:") {
@@ -109,42 +87,39 @@ impl SecretId {
             None => (Store::SecretsManager, text),
         };
         if name.is_empty() {
-            return Err(
-                ReferenceError::new("is empty", "the name of the secret is empty")
-                    .help("write the name of a secret, as in prod/db:password"),
-            );
+            let help = "write the name of a secret, as in prod/db:password. If the name comes from a shell variable, the variable isn't set";
+            return Err(ReferenceError::new("doesn't name a secret").help(help));
         }
-        if let Some(character) = name.chars().find(|c| !is_name_character(*c)) {
-            return Err(ReferenceError::of_character(character));
+        if !name.chars().all(is_name_character) {
+            return Err(ReferenceError::new(ILLEGAL_CHARACTER));
         }
-        let (longest, defect) = match store {
-            Store::SecretsManager => (512, "is longer than the name of a secret can be"),
-            Store::ParameterStore => (
-                LONGEST_PARAMETER_NAME,
-                "is longer than the name of a parameter can be",
-            ),
+        let longest = match store {
+            Store::SecretsManager => 512,
+            Store::ParameterStore => LONGEST_PARAMETER_NAME,
         };
         if name.len() > longest {
-            let text = format!("the name of a {store} can have at most {longest} characters");
-            return Err(ReferenceError::new(defect, text));
+            let defect =
+                format!("has a name of more than {longest} characters, which no {store} can have");
+            return Err(ReferenceError::new(defect));
         }
         if store == Store::ParameterStore && name.contains("//") {
-            return Err(ReferenceError::of(text, TWO_SLASHES));
+            return Err(ReferenceError::new(TWO_SLASHES));
         }
         Ok((store, Self::Name(name.to_owned())))
     }
 
+    /// Returns the ARN, or `None` for a name.
     pub fn arn(&self) -> Option<&Arn> {
         let Self::Arn(arn) = self else { return None };
         Some(arn)
     }
 
-    /// The region that an ARN names.
+    /// Returns the region of an ARN, or `None` for a name.
     pub fn region(&self) -> Option<Region> {
         self.arn().and_then(Arn::region)
     }
 
-    /// Returns the id of the replica in another region: an ARN with that region, or the same name.
+    /// Returns the id of the replica in another region: the ARN with that region, or the same name.
     pub fn in_region(&self, region: &Region) -> Self {
         match self {
             Self::Name(_) => self.clone(),
@@ -152,7 +127,7 @@ impl SecretId {
         }
     }
 
-    /// The name within an account and region: of an ARN, its resource without `secret:` or `parameter/`.
+    /// Returns the name within an account and region. For an ARN, this is its resource without `secret:` or `parameter/`.
     pub fn name(&self) -> &str {
         match self {
             Self::Name(name) => name,
@@ -166,33 +141,34 @@ impl SecretId {
         }
     }
 
-    /// True for the path of all parameters below it, which has a slash at its end; no parameter's own name has.
+    /// True for a path, which means all parameters below it. A path ends with a slash, and the name of a parameter never does.
     pub fn is_path(&self, store: Store) -> bool {
         store == Store::ParameterStore && self.name().ends_with('/')
     }
 
-    /// True for an ARN that ends in a hyphen and six characters, as a complete one does. A name may end so, too.
+    /// True for an ARN that ends with a hyphen and six characters, as a complete ARN of a secret does. The ARN may still be incomplete, because the
+    /// name of a secret can end in the same way.
     pub fn may_be_complete(&self) -> bool {
         let ending = self.name().rfind('-').map(|at| &self.name()[at..]);
         self.arn().is_some() && ending.is_some_and(is_random_ending)
     }
 
-    /// True if an answer with this name and ARN is for this id.
+    /// True if an answer with this name and ARN is for this id, and not for another secret.
     ///
-    /// AWS also accepts the ARN of a secret without the hyphen and six random characters at its end.
+    /// A request may have an ARN without the hyphen and the six random characters at its end. AWS accepts that.
     pub fn is_answered_by(&self, name: Option<&str>, arn: Option<&Arn>) -> bool {
-        let (answered, wanted) = match self {
-            Self::Name(wanted) if name == Some(wanted) => return true,
-            Self::Name(wanted) => (
+        let (answered, requested) = match self {
+            Self::Name(requested) if name == Some(requested) => return true,
+            Self::Name(requested) => (
                 arn.and_then(|arn| arn.resource().strip_prefix("secret:")),
-                wanted.as_str(),
+                requested.as_str(),
             ),
-            Self::Arn(wanted) => (
-                arn.and_then(|arn| arn.resource_beside(wanted)),
-                wanted.resource(),
+            Self::Arn(requested) => (
+                arn.and_then(|arn| arn.resource_next_to(requested)),
+                requested.resource(),
             ),
         };
-        let rest = answered.and_then(|answered| answered.strip_prefix(wanted));
+        let rest = answered.and_then(|answered| answered.strip_prefix(requested));
         rest.is_some_and(|rest| rest.is_empty() || is_random_ending(rest))
     }
 }
@@ -206,76 +182,67 @@ impl fmt::Display for SecretId {
     }
 }
 
-/// True for a hyphen and six characters, which AWS appends to a secret's name in its ARN.
+/// True for a hyphen and six characters. In its ARN, AWS appends them to the name of a secret.
 fn is_random_ending(text: &str) -> bool {
     text.strip_prefix('-').is_some_and(|random| {
         random.len() == 6 && random.bytes().all(|b| b.is_ascii_alphanumeric())
     })
 }
 
-/// True for the characters that CreateSecret allows, and `!`, which only services of AWS use (`rds!cluster-…`).
+/// True for the characters of names: those that CreateSecret allows, and `!`, which only AWS's own services use (`rds!cluster-…`).
 pub fn is_name_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || "/_+=.@!-".contains(c)
 }
 
+/// Parses the ARN of a secret or parameter. Returns the store, too.
+///
+/// # Errors
+/// If the ARN is incomplete or malformed, or is the ARN of something else.
 fn parse_arn(text: &str) -> Result<(Store, Arn), ReferenceError> {
     let service = text.split(':').nth(2).unwrap_or_default();
-    let Some(store) = Store::of_service(service) else {
-        return Err(match service {
-            "" => ReferenceError::of_short_arn(text),
-            _ => ReferenceError::of(
-                text,
-                "is the ARN of something other than a secret or parameter",
-            ),
-        });
-    };
-    let fields = text.split(':').count();
-    let Some(arn) = Arn::parse(text).filter(|_| fields >= store.arn_fields()) else {
-        return Err(ReferenceError::of_short_arn(text));
+    if service.is_empty() {
+        return Err(ReferenceError::incomplete_arn());
+    }
+    let Some(store) = Store::from_service(service) else {
+        let defect = match service {
+            "kms" => "is the ARN of a KMS key, not of a secret or parameter",
+            _ => "is the ARN of something other than a secret or parameter",
+        };
+        let help = "write the name or the ARN of the secret itself, as in prod/db:password";
+        return Err(ReferenceError::new(defect).help(help));
     };
     let prefix = match store {
         Store::SecretsManager => "secret:",
         Store::ParameterStore => "parameter/",
     };
-    let Some(name) = arn.resource().strip_prefix(prefix) else {
-        // Without its account, for example.
-        return Err(ReferenceError::of_short_arn(text));
+    let arn = Arn::parse(text).ok_or_else(ReferenceError::incomplete_arn)?;
+    let name = arn.resource().strip_prefix(prefix).unwrap_or_default();
+    let fields = text.split(':').count();
+    // If the account is missing, for example, the fields after it move, and the resource has another prefix.
+    let is_complete =
+        fields >= store.arn_fields() && arn.has_partition() && arn.account().is_some();
+    if name.is_empty() && arn.account().is_some() && !prefix.starts_with(arn.resource()) {
+        let (before, name) = text.split_at(text.len() - arn.resource().len());
+        let defect = format!("is an ARN that doesn't have {prefix:?} before the name");
+        let name = name.trim_start_matches('/');
+        return Err(ReferenceError::new(defect).help(format!("write {before}{prefix}{name}")));
+    }
+    if name.is_empty() || !is_complete {
+        return Err(ReferenceError::incomplete_arn());
+    }
+    let has_region = arn.region().is_some_and(|region| region.area().is_some());
+    let defect = if fields > store.arn_fields() {
+        "has a key, a stage or a version id after the ARN, which can't come from a variable"
+    } else if !has_region {
+        "is an ARN whose fourth field is not a region code such as us-east-1"
+    } else if !name.chars().all(is_name_character) {
+        ILLEGAL_CHARACTER
+    } else if store == Store::ParameterStore && arn.resource().contains("//") {
+        TWO_SLASHES
+    } else {
+        return Ok((store, arn));
     };
-    if name.contains(['*', '?']) {
-        let help = "write only the secret's name, as in prod/db:password, or its full ARN";
-        return Err(
-            ReferenceError::of(text, "has wildcards, which only IAM policies allow").help(help),
-        );
-    }
-    for (is_legal, defect) in [
-        (
-            fields == store.arn_fields(),
-            "has a key, a stage or a version id after the ARN, which can't come from a variable",
-        ),
-        (
-            arn.has_partition(),
-            "has a second field that is not an AWS partition such as aws or aws-cn",
-        ),
-        (
-            arn.region().is_some_and(|region| region.area().is_some()),
-            "is an ARN whose fourth field is not a region code such as us-east-1",
-        ),
-        (
-            arn.account().is_some(),
-            "has a fifth field that is not an account id of 12 digits",
-        ),
-        (!name.is_empty(), "is an incomplete ARN"),
-        (name.chars().all(is_name_character), ILLEGAL_CHARACTER),
-        (
-            store == Store::SecretsManager || !arn.resource().contains("//"),
-            TWO_SLASHES,
-        ),
-    ] {
-        if !is_legal {
-            return Err(ReferenceError::of(text, defect));
-        }
-    }
-    Ok((store, arn))
+    Err(ReferenceError::new(defect))
 }
 
 /// The most characters that a parameter's name can have. AWS allows 1011 characters for the whole ARN, and the shortest beginning,
@@ -288,6 +255,9 @@ const LONGEST_PARAMETER_NAME: usize = 1011 - 44;
 const TWO_SLASHES: &str =
     "has two slashes in a row, which AWS doesn't allow in the name of a parameter";
 
+/// The remedy for text that is probably a value.
+pub const VALUE_REMEDY: &str = "if this is a password, store it in a secret and write the name of that secret; if it isn't secret, write { value: … } in a declaration";
+
 /// The defect of a name that AWS refuses.
 const ILLEGAL_CHARACTER: &str =
     "has a character that AWS doesn't allow in the name of a secret or parameter";
@@ -297,26 +267,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_matches_the_requested_id() {
+    fn an_answer_for_another_secret_is_not_accepted() {
         let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/db-AbCdEf";
-        let is_answered = |asked: &str, name: Option<&str>, arn: Option<&str>| {
-            SecretId::parse(asked)
+        let is_answered = |requested: &str, name: Option<&str>, arn: Option<&str>| {
+            SecretId::parse(requested)
                 .unwrap()
                 .1
                 .is_answered_by(name, arn.and_then(Arn::parse).as_ref())
         };
-        for asked in ["prod/db", arn, arn.strip_suffix("-AbCdEf").unwrap()] {
-            assert!(is_answered(asked, Some("prod/db"), Some(arn)), "{asked}");
+        for requested in ["prod/db", arn, arn.strip_suffix("-AbCdEf").unwrap()] {
+            assert!(
+                is_answered(requested, Some("prod/db"), Some(arn)),
+                "{requested}"
+            );
         }
         assert!(is_answered("prod/db", None, Some(arn)));
-        for asked in ["prod/d", "db", "prod/db2"] {
-            assert!(!is_answered(asked, Some("prod/db"), Some(arn)), "{asked}");
+        for requested in ["prod/d", "db", "prod/db2"] {
+            assert!(
+                !is_answered(requested, Some("prod/db"), Some(arn)),
+                "{requested}"
+            );
         }
         let replica = arn.replace("prod/db", "prod/db-replica");
-        for asked in ["prod/db", arn.strip_suffix("-AbCdEf").unwrap()] {
+        for requested in ["prod/db", arn.strip_suffix("-AbCdEf").unwrap()] {
             assert!(
-                !is_answered(asked, Some("prod/db-replica"), Some(&replica)),
-                "{asked}"
+                !is_answered(requested, Some("prod/db-replica"), Some(&replica)),
+                "{requested}"
             );
         }
         assert!(!is_answered(

@@ -1,15 +1,15 @@
-//! Versions of secrets (staging labels, version ids) and of parameters (labels, version numbers), and AWS's rules for them.
+//! The versions of secrets (staging labels and version ids) and of parameters (labels and version numbers), and AWS's rules for them.
 
 use super::arn::Store;
 
-/// The version of a secret to request.
+/// The version of a secret or parameter to request.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Version {
-    /// The secret with the staging label AWSCURRENT, or the newest version of a parameter.
+    /// The version of a secret with the staging label AWSCURRENT, or the newest version of a parameter.
     Current,
     Stage(String),
     Id(String),
-    /// The version with this id, which must also have this staging label.
+    /// The version with this id. It must also have this staging label.
     Both {
         stage: String,
         id: String,
@@ -29,10 +29,10 @@ const MAX_STAGE_LENGTH: usize = 256;
 const ID_LENGTHS: std::ops::RangeInclusive<usize> = 32..=64;
 
 impl Version {
-    /// Checks a version, as it was written, by AWS's rules for the store.
+    /// Checks a version that the user has written against AWS's rules for the store.
     ///
     /// # Errors
-    /// The reason why no secret or parameter can have it, as a predicate.
+    /// The reason why a secret or parameter can't have such a version, as a predicate of a sentence about the reference.
     pub fn validate(&self, store: Store) -> Result<(), &'static str> {
         let (stage, id) = (self.stage(), self.id());
         match store {
@@ -58,7 +58,7 @@ impl Version {
         }
     }
 
-    /// Creates a version from STAGE and VERSION-ID; without both it is the current one.
+    /// Creates a version from STAGE and VERSION-ID. If neither is given, this is the current version.
     pub fn new(stage: Option<String>, id: Option<String>) -> Self {
         match (stage, id) {
             (None, None) => Self::Current,
@@ -69,7 +69,7 @@ impl Version {
         }
     }
 
-    /// The staging label to request.
+    /// Returns the staging label to request. Returns `None` if only a version id is given, because it is requested without a label.
     pub fn stage(&self) -> Option<&str> {
         match self {
             Self::Current => Some(AWSCURRENT),
@@ -78,7 +78,7 @@ impl Version {
         }
     }
 
-    /// The label of a parameter to request; a request with neither label nor version returns the newest version.
+    /// Returns the label of a parameter to request. Returns `None` for any other version. Without a label and a version, AWS returns the newest one.
     pub fn label(&self) -> Option<&str> {
         let Self::Stage(label) = self else {
             return None;
@@ -86,18 +86,18 @@ impl Version {
         Some(label)
     }
 
-    /// True if an answer with this version id and these staging labels matches. A field that the answer omits matches.
+    /// True if an answer with this version id and these staging labels is for this version. The answer may leave out its id or its labels.
     pub fn is_answered_by(&self, id: Option<&str>, stages: &[String]) -> bool {
         let has_id = self
             .id()
-            .is_none_or(|wanted| id.is_none_or(|id| id == wanted));
-        let has_stage = self
-            .stage()
-            .is_none_or(|wanted| stages.is_empty() || stages.iter().any(|stage| stage == wanted));
+            .is_none_or(|requested| id.is_none_or(|id| id == requested));
+        let has_stage = self.stage().is_none_or(|requested| {
+            stages.is_empty() || stages.iter().any(|stage| stage == requested)
+        });
         has_id && has_stage
     }
 
-    /// The version id to request.
+    /// Returns the version id to request, or the number of a parameter's version. Returns `None` if the version is named only by a label.
     pub fn id(&self) -> Option<&str> {
         let (Self::Id(id) | Self::Both { id, .. }) = self else {
             return None;
@@ -106,7 +106,10 @@ impl Version {
     }
 }
 
-/// AWS counts versions in a signed integer of 64 bits.
+/// Checks the number of a parameter's version: a positive number that fits into a signed integer of 64 bits, in which AWS stores it.
+///
+/// # Errors
+/// The predicate of a sentence about a reference with any other number.
 fn validate_number(text: &str) -> Result<(), &'static str> {
     match text.parse::<i64>() {
         Ok(1..) if text.bytes().all(|byte| byte.is_ascii_digit()) => Ok(()),

@@ -1,4 +1,4 @@
-//! All that `check` has found: the document that `--json` prints as it is.
+//! The findings of `check`: the document that `--json` prints as it is.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -8,36 +8,38 @@ use crate::exec::Program;
 use crate::model::answer::Caller;
 use crate::model::environment::CommandLine;
 use crate::model::problem::{Problem, Status};
+use crate::report::layout::escaped_value;
 
-/// All that `check` has found. A change of a name or of a meaning needs another number of the format.
+/// Everything that `check` has found. If a field gets another name or meaning, the number of the format has to change.
 #[derive(Debug, Default, Serialize)]
 pub struct Findings {
     format: u32,
+    /// True if the command would be started.
     pub ok: bool,
     pub exit_status: u8,
-    /// False with `--metadata`, `--offline` or wrong inputs.
+    /// False with `--metadata` and `--offline`, and if the inputs are invalid.
     pub values_read: bool,
-    /// The backend that was asked; `None` with `--offline` or wrong inputs.
+    /// The backend that was asked, or `None` with `--offline` or invalid inputs.
     pub source: Option<&'static str>,
-    /// The identity that AWS answered; `None` if it was not asked.
+    /// The identity that AWS returned, or `None` if AWS was not asked.
     pub caller: Option<CheckedCaller>,
-    /// With `-- COMMAND`.
+    /// The command to look for. It is `None` without `-- COMMAND`.
     pub command: Option<CheckedCommand>,
     pub values: Vec<Row>,
     pub overridden: Vec<Value>,
-    /// With `--describe` or `--metadata`.
+    /// The descriptions of secrets. They are empty without `--describe` and `--metadata`.
     pub secrets: Vec<SecretRow>,
-    /// The lines on standard error, as `--log-format json` prints them.
+    /// The messages on standard error, in the form in which `--log-format json` prints them.
     pub messages: Vec<Map<String, Value>>,
-    /// With `--cache`.
+    /// True if the table has a column for the cache.
     #[serde(skip)]
     pub has_cache: bool,
-    /// True if the table has a row for each literal, as with `--verbose`.
+    /// True if the table has a row for each literal, which `--verbose` asks for.
     #[serde(skip)]
     pub lists_literals: bool,
 }
 
-/// The identity of the credentials, and the provider that has them.
+/// The identity behind the credentials, and the provider that they came from.
 #[derive(Debug, Serialize)]
 pub struct CheckedCaller {
     pub account: Option<String>,
@@ -48,15 +50,15 @@ pub struct CheckedCaller {
 /// The command, and the file that would be executed.
 #[derive(Debug, Serialize)]
 pub struct CheckedCommand {
-    /// As written.
+    /// The name as the user wrote it.
     pub name: String,
-    /// The file; `None` unless it can be executed.
+    /// The path of the file, or `None` if there isn't one that can be executed.
     pub file: Option<String>,
     pub status: &'static str,
 }
 
 impl Findings {
-    /// Returns the findings of wrong inputs: none.
+    /// Returns findings without any content, as for invalid inputs.
     pub fn new() -> Self {
         Self {
             format: 1,
@@ -64,26 +66,16 @@ impl Findings {
         }
     }
 
-    /// Returns the document with a line feed at its end.
+    /// Returns the document as indented JSON, with a line feed at its end. Characters that change what a terminal shows are escaped.
     pub fn json(&self) -> String {
-        // A document of these types can be written.
-        let document = serde_json::to_string_pretty(self).unwrap_or_default() + "\n";
-        // Only strings have such characters, in which JSON allows them as they are: C1 controls and those that change the direction.
-        let is_harmful = |c: &char| matches!(c, '\u{80}'..='\u{9f}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        document
-            .chars()
-            .map(|c| {
-                if is_harmful(&c) {
-                    format!("\\u{:04x}", u32::from(c))
-                } else {
-                    c.to_string()
-                }
-            })
-            .collect()
+        // These types can always be serialized.
+        let document = serde_json::to_value(self).unwrap_or_default();
+        format!("{:#}\n", escaped_value(document))
     }
 }
 
 impl CheckedCaller {
+    /// Takes the account from the ARN. The account is `None` without an ARN.
     pub fn new(Caller { arn, provider }: Caller) -> Self {
         let account = arn
             .as_ref()
@@ -98,6 +90,7 @@ impl CheckedCaller {
 }
 
 impl CheckedCommand {
+    /// Returns the command, with the result of the search for its file.
     pub fn new(command: &CommandLine, found: &Result<Program, Problem>) -> Self {
         let (file, status) = match found {
             Ok(program) => (Some(program.as_path().display().to_string()), "ok"),
@@ -115,16 +108,17 @@ impl CheckedCommand {
 /// A variable, a file or a credential.
 #[derive(Debug, Default, Serialize)]
 pub struct Row {
-    /// The variable, the file's path, or the unit and the credential; of an object whose keys are unknown, a pattern for its variables.
+    /// The variable, the path of the file, or the unit and the credential. If the keys of an object are unknown, it is a pattern for its
+    /// variables.
     pub label: String,
-    /// `None` for a file without a variable, and for keys that are unknown or not printed.
+    /// The variable that the entry sets. It is `None` for a credential, for a file without a variable, and for keys that are unknown or not shown.
     pub variable: Option<String>,
-    /// `None` for a variable that holds the value itself, and for a credential.
+    /// The file that the entry writes. It is `None` for a variable that holds the value itself, and for a credential.
     pub file: Option<Value>,
     pub credential: Option<Value>,
     pub origin: String,
     pub kind: RowKind,
-    /// The reference as written; `None` for a template, a literal and a name that may be a value.
+    /// The reference as written, or `None` for a template, a literal, and a name that may be a misplaced value.
     pub reference: Option<String>,
     pub status: &'static str,
     pub error: Option<&'static str>,
@@ -132,12 +126,12 @@ pub struct Row {
     pub note: Option<String>,
     pub messages: Vec<String>,
     pub sources: Vec<SourceRow>,
-    /// The line in its file, by which the rows of a layer are sorted.
+    /// The line in the declaration, by which the rows of a layer are sorted.
     #[serde(skip)]
     pub line: usize,
 }
 
-/// The form of an entry, or of a variable of `env-from`.
+/// The form in which an entry, or a variable of `env-from`, was written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RowKind {
@@ -146,18 +140,18 @@ pub enum RowKind {
     Template,
     Literal,
     EnvFrom,
-    /// A variable of this process that holds references.
+    /// A variable of this process that contains references.
     Inherited,
 }
 
-/// A secret or parameter that a value is made of.
+/// A secret or parameter that a value is made from.
 #[derive(Debug, Serialize)]
 pub struct SourceRow {
     pub id: String,
     pub store: &'static str,
-    /// `None` for the whole value, and in a template.
+    /// The key that the reference selects. It is `None` for the whole value, and in a template.
     pub key: Option<String>,
-    /// The region that answered, or else the one that is named.
+    /// The region that answered. If no region answered, this is the region that the reference names.
     pub region: Option<String>,
     pub role: Option<String>,
     pub version: Option<String>,
@@ -165,7 +159,7 @@ pub struct SourceRow {
     pub created: Option<String>,
     pub age_seconds: Option<u64>,
     pub regions_passed_over: Vec<String>,
-    /// `None` if the answer is not in the cache.
+    /// The answer in the cache. It is `None` if there isn't one.
     pub cached: Option<CacheState>,
     pub status: &'static str,
     pub error: Option<&'static str>,
@@ -175,22 +169,23 @@ pub struct SourceRow {
 #[derive(Debug, Serialize)]
 pub struct CacheState {
     pub age_seconds: u64,
-    /// True if the value is from it, and not from AWS.
+    /// True if the value came from the cache and not from AWS.
     pub used: bool,
 }
 
 impl Row {
-    /// True for a literal without a remark.
+    /// True for a literal about which there is nothing to say.
     pub fn is_plain_literal(&self) -> bool {
         self.kind == RowKind::Literal && self.status == "ok" && self.note.is_none()
     }
 }
 
 impl SourceRow {
-    /// `SECRET:KEY`
+    /// Returns the secret and the key, `SECRET:KEY`, or only the secret if there isn't a key.
     pub fn reference(&self) -> String {
-        self.key
-            .iter()
-            .fold(self.id.clone(), |id, key| format!("{id}:{key}"))
+        match &self.key {
+            Some(key) => format!("{}:{key}", self.id),
+            None => self.id.clone(),
+        }
     }
 }

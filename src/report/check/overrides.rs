@@ -1,4 +1,4 @@
-//! The entries that have no effect, and the entries that override them.
+//! Entries that another entry, or a variable that is already set, overrides.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::model::entry::Subject;
 use crate::model::outcome::EntryOutcome;
 use crate::report::record::Record;
 
-/// Returns the object of `check --json`.
+/// Returns an item of `overridden` in `check --json`.
 pub fn override_object(outcome: &EntryOutcome, holder: &Holder) -> Value {
     let mut object = subject_object(&outcome.subject);
     (object["reason"], object["by"]) = match holder {
@@ -18,11 +18,12 @@ pub fn override_object(outcome: &EntryOutcome, holder: &Holder) -> Value {
     object
 }
 
+/// Returns the JSON object that identifies an entry.
 fn subject_object(subject: &Subject) -> Value {
     json!({ "label": subject.label, "origin": subject.origin.to_string(), "reference": subject.reference() })
 }
 
-/// Returns the line of `--verbose` about an entry that has no effect.
+/// Returns the note of `--verbose` about an entry that is overridden.
 pub fn override_note(outcome: &EntryOutcome, holder: &Holder) -> Record {
     let subject = &outcome.subject;
     Record::note(match holder {
@@ -30,6 +31,8 @@ pub fn override_note(outcome: &EntryOutcome, holder: &Holder) -> Record {
         Holder::Kept(name) => {
             format!("{subject} is not read, because {name} is already set (--keep-existing)")
         }
-        Holder::Several => format!("{subject} is overridden by other entries"),
+        Holder::Several => format!(
+            "{subject} is not read, because all of its variables get their values elsewhere"
+        ),
     })
 }

@@ -1,4 +1,6 @@
-//! The rows of the table: a variable, a file or a credential, where its value comes from, and its state.
+//! The rows of the table. A row shows a variable, a file or a credential, where its value comes from, and its status.
+//!
+//! What goes in are the outcomes of a plan, the answers, and the problems that were found later. No row contains a value.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
@@ -12,27 +14,30 @@ use super::secret_row::{date, seconds_since};
 use crate::model::answer::{Answer, Fetched, NOT_SHOWN};
 use crate::model::claims::Holder;
 use crate::model::credential::Credential;
-use crate::model::entry::{FilePlace, FileTarget, Origin, Subject, SubjectKind, Target, Written};
+use crate::model::entry::{
+    FileLocation, FileTarget, Origin, Subject, SubjectKind, Target, Written,
+};
 use crate::model::env_name::is_name;
 use crate::model::outcome::{EntryOutcome, Fate, Outcomes};
 use crate::model::plan::EntryId;
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, SecretRef, Selector, Store, Version};
+use crate::report::record::counted;
 
-/// All that is known about the values of a plan.
+/// Everything that is known about the values of a plan.
 pub struct CheckedValues<'a> {
     pub outcomes: &'a Outcomes,
     pub fetched: &'a Fetched,
-    /// The ages of entries in the cache.
+    /// The ages of the answers in the cache.
     pub cached: &'a BTreeMap<Locator, Duration>,
-    /// The problems of each outcome that has some.
+    /// The problems of each outcome that has any.
     pub problems: BTreeMap<EntryId, Vec<&'a Problem>>,
-    /// The time from which ages are counted.
+    /// The time that ages are relative to.
     pub now: SystemTime,
     pub depth: CheckDepth,
 }
 
-/// Returns the problems of each outcome.
+/// Groups problems by their outcomes.
 pub fn by_outcome(problems: &[(EntryId, Problem)]) -> BTreeMap<EntryId, Vec<&Problem>> {
     let mut by_outcome: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for (id, problem) in problems {
@@ -41,17 +46,18 @@ pub fn by_outcome(problems: &[(EntryId, Problem)]) -> BTreeMap<EntryId, Vec<&Pro
     by_outcome
 }
 
-/// The requests of a check.
+/// The kind of requests that a check makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckDepth {
-    /// Those of a launch.
+    /// The requests of a launch.
     Values,
-    /// `--metadata`: those that read no value.
+    /// `--metadata`: only requests that don't read a value.
     Metadata,
-    /// `--offline`: none.
+    /// `--offline`: no requests.
     Declaration,
 }
 
+/// Returns the form in which an entry was written.
 fn kind(subject: &Subject) -> RowKind {
     match (&subject.written, subject.kind, &subject.origin) {
         (_, SubjectKind::EnvFrom, _) => RowKind::EnvFrom,
@@ -63,7 +69,8 @@ fn kind(subject: &Subject) -> RowKind {
 }
 
 impl Row {
-    /// Returns the row of a variable that has its value.
+    /// Returns a row with the facts that its entry has, but without sources. If the label is the name of a variable, it is the variable of
+    /// the row.
     fn new(label: String, subject: &Subject, status: &'static str) -> Self {
         let line = if let Origin::File { line, .. } = subject.origin {
             line
@@ -84,15 +91,15 @@ impl Row {
 }
 
 impl CheckedValues<'_> {
-    /// Returns the rows, those of the earliest layer first. Within a layer they are in the order of the lines, since `env:`, `env-from:`
-    /// and `files:` may come in any order.
+    /// Returns the rows, beginning with those of the earliest layer. Within a layer they are in the order of their lines, because `env:`,
+    /// `env-from:` and `files:` may come in any order.
     pub fn rows(&self) -> Vec<Row> {
         let mut rows: Vec<(EntryId, Row)> = Vec::new();
         for outcome in &self.outcomes.list {
             let has_key_row = rows
                 .last()
                 .is_some_and(|(last, _)| last.is_same_entry(outcome.id));
-            // The keys of an object stand for it.
+            // An object with rows for its keys doesn't need a row of its own.
             if has_key_row && matches!(outcome.fate, Fate::Keys(_)) {
                 continue;
             }
@@ -104,8 +111,8 @@ impl CheckedValues<'_> {
         rows.into_iter().map(|(_, row)| row).collect()
     }
 
-    /// Returns `None` for an entry that another one overrides, unless both are keys of objects, and for an optional entry that is absent if
-    /// its target has a row already.
+    /// Returns the row of an outcome, or `None` if it doesn't get one: an entry that another one overrides (unless both are keys of
+    /// objects), and an absent optional entry whose target already has a row.
     fn row(&self, outcome: &EntryOutcome) -> Option<Row> {
         let status = match &outcome.fate {
             Fate::Overridden(holder) => return overridden_row(&outcome.subject, holder),
@@ -117,13 +124,13 @@ impl CheckedValues<'_> {
             Fate::Value { .. } => "ok",
             Fate::Keys(0) => "empty",
             Fate::Keys(_) => "overridden",
-            Fate::Unread => self.unread(&outcome.reads),
+            Fate::Unread => self.unread_status(&outcome.reads),
             Fate::Failed(_) => "failed",
         };
         Some(self.with_problems(self.row_of_status(outcome, status), outcome.id))
     }
 
-    /// Returns the row of an entry or a key that has effect, with its sources.
+    /// Returns the row of an entry or a key that isn't overridden, with its sources.
     fn row_of_status(&self, outcome: &EntryOutcome, status: &'static str) -> Row {
         let EntryOutcome {
             id,
@@ -142,20 +149,23 @@ impl CheckedValues<'_> {
         if !is_key {
             row.variable = target.variable().map(ToString::to_string);
         }
-        row.note = whole_object(outcome)
-            .or_else(|| Some(outcome.remark().or(self.unchecked(outcome))?.to_owned()));
+        row.note = whole_object_remark(outcome).or_else(|| {
+            Some(
+                outcome
+                    .remark()
+                    .or(self.unchecked_remark(outcome))?
+                    .to_owned(),
+            )
+        });
         match target {
             Target::Env(_) | Target::Variables(_) | Target::Output => {}
-            Target::File(FileTarget {
-                place: FilePlace::Path(path),
-                ..
-            }) => {
-                row.file = Some(json!({ "path": path.display().to_string() }));
+            Target::File(file) => {
+                let path = match &file.location {
+                    FileLocation::Path(path) => Some(path.display().to_string()),
+                    FileLocation::Memory => None,
+                };
+                row.file = Some(json!({ "path": path }));
             }
-            Target::File(FileTarget {
-                place: FilePlace::Memory,
-                ..
-            }) => row.file = Some(json!({ "path": null })),
             Target::Credential(Credential { unit, name }) => {
                 row.credential = Some(json!({ "unit": unit, "name": name }));
             }
@@ -165,12 +175,12 @@ impl CheckedValues<'_> {
         }
         for reference in &outcome.reads {
             row.sources
-                .push(self.source(reference, parameter_name.as_deref()));
+                .push(self.source_row(reference, parameter_name.as_deref()));
         }
         row
     }
 
-    /// True for an absent entry whose target another entry sets, or is absent in a later layer, too.
+    /// True for an absent entry if another entry sets its target, or if a later layer has an absent entry with the same target.
     fn is_superseded(&self, absent: &EntryOutcome) -> bool {
         self.outcomes.list.iter().any(|other| {
             let comes_first = match other.fate {
@@ -182,8 +192,8 @@ impl CheckedValues<'_> {
         })
     }
 
-    /// The status of a value that was not read.
-    fn unread(&self, reads: &[SecretRef]) -> &'static str {
+    /// Returns the status of a value that was not read.
+    fn unread_status(&self, reads: &[SecretRef]) -> &'static str {
         match self.depth {
             CheckDepth::Values => "unread",
             CheckDepth::Metadata => {
@@ -198,18 +208,16 @@ impl CheckedValues<'_> {
         }
     }
 
-    /// The remark on a value that was not read, if its parameter's version or label is not known to exist.
-    fn unchecked(&self, outcome: &EntryOutcome) -> Option<&'static str> {
-        let is_object = matches!(outcome.target, Target::Variables(_));
+    /// Returns the remark on a parameter's version or label that --metadata can't check, or `None` if there isn't one.
+    fn unchecked_remark(&self, outcome: &EntryOutcome) -> Option<&'static str> {
         let is_unchecked = outcome.reads.iter().any(|read| {
             let Locator { store, version, .. } = &read.locator;
             *store == Store::ParameterStore && *version != Version::Current
         });
-        (self.depth == CheckDepth::Metadata && is_unchecked && !is_object)
-            .then_some("version not checked")
+        (self.depth == CheckDepth::Metadata && is_unchecked).then_some("version not checked")
     }
 
-    /// Adds the problems of an outcome.
+    /// Adds the problems of an outcome to its row. Without any, the row stays as it is.
     fn with_problems(&self, row: Row, id: EntryId) -> Row {
         let problems = self.problems.get(&id).map(Vec::as_slice);
         let Some(problems @ [first, ..]) = problems else {
@@ -232,13 +240,13 @@ impl CheckedValues<'_> {
         }
     }
 
-    /// Describes the answer for a reference, and its entry in the cache; `parameter_name` selects one of a path.
-    fn source(&self, reference: &SecretRef, parameter_name: Option<&str>) -> SourceRow {
+    /// Returns the row about the answer for a reference, and about its entry in the cache. `parameter_name` selects a parameter below a path.
+    fn source_row(&self, reference: &SecretRef, parameter_name: Option<&str>) -> SourceRow {
         let SecretRef { locator, selector } = reference;
         let answer: Option<&Answer> = self.fetched.get(locator);
         let document = answer.and_then(|answer| answer.as_ref().ok());
         let failure = answer.and_then(|answer| answer.as_ref().err());
-        let read = document.and_then(|document| document.part(parameter_name));
+        let read = document.and_then(|document| document.versioned(parameter_name));
         let region = document.map_or(
             failure.and_then(|failure| failure.region.as_ref()),
             |read| read.region.as_ref(),
@@ -276,16 +284,16 @@ impl CheckedValues<'_> {
             status: match answer {
                 Some(Ok(_)) => "ok",
                 Some(Err(_)) => "failed",
-                None => self.unread(std::slice::from_ref(reference)),
+                None => self.unread_status(std::slice::from_ref(reference)),
             },
             error: failure.map(|failure| failure.error.code()),
         }
     }
 }
 
-/// Returns the remark on a variable that gets a whole object, which is often a reference without its KEY. Returns `None` for a key of
-/// `env-from`, and for a template, which may be written as JSON.
-fn whole_object(outcome: &EntryOutcome) -> Option<String> {
+/// Returns the remark on a variable that gets a whole JSON object, because the KEY may be missing from its reference. Returns `None` for a key of
+/// `env-from`, and for a template, which may be written as JSON on purpose.
+fn whole_object_remark(outcome: &EntryOutcome) -> Option<String> {
     let Target::Env(_) = outcome.target else {
         return None;
     };
@@ -296,11 +304,14 @@ fn whole_object(outcome: &EntryOutcome) -> Option<String> {
     }
     let object: HashMap<String, IgnoredAny> =
         serde_json::from_slice(outcome.value()?.expose()).ok()?;
-    let keys = if object.len() == 1 { "key" } else { "keys" };
-    Some(format!("a JSON object with {} {keys}", object.len()))
+    Some(format!(
+        "a JSON object with {}",
+        counted(object.len(), "key", "keys")
+    ))
 }
 
-/// Returns the row of a variable that `--keep-existing` keeps, or that a later `env-from` source sets.
+/// Returns the row of a variable that `--keep-existing` keeps, or of a key of `env-from` that a later `env-from` object overrides. Returns `None`
+/// for every other overridden entry.
 fn overridden_row(subject: &Subject, holder: &Holder) -> Option<Row> {
     match holder {
         Holder::Kept(name) => Some(Row::new(name.clone(), subject, "kept")),
@@ -313,21 +324,17 @@ fn overridden_row(subject: &Subject, holder: &Holder) -> Option<Row> {
     }
 }
 
-/// `NAME`, `NAME=/path`, `NAME=memfd`, `/path`, `PREFIX*` or `UNIT/CREDENTIAL`.
+/// Returns the name in the first column: `NAME`, `NAME=/path`, `NAME=memfd`, `/path`, `PREFIX*` or `UNIT/CREDENTIAL`.
 fn label(target: &Target) -> String {
     match target {
         Target::File(FileTarget {
             env: Some(name),
-            place: FilePlace::Path(path),
+            location,
             ..
-        }) => {
-            format!("{name}={}", path.display())
-        }
-        Target::File(FileTarget {
-            env: Some(name),
-            place: FilePlace::Memory,
-            ..
-        }) => format!("{name}=memfd"),
+        }) => match location {
+            FileLocation::Path(path) => format!("{name}={}", path.display()),
+            FileLocation::Memory => format!("{name}=memfd"),
+        },
         Target::Env(_)
         | Target::File(FileTarget { env: None, .. })
         | Target::Variables(_)

@@ -1,4 +1,4 @@
-//! The rows of the secrets that were described.
+//! The rows of the secrets that `--describe` or `--metadata` asked about.
 
 use std::time::SystemTime;
 
@@ -8,16 +8,19 @@ use serde_json::{Value, json};
 use crate::model::answer::{DescribedSecret, Description, Replica};
 use crate::report::record::age;
 
-/// A secret that was to be described.
+/// A secret that AWS was asked to describe.
 #[derive(Debug, Serialize)]
 pub struct SecretRow {
+    /// The members of its JSON object.
     #[serde(flatten)]
     fields: Value,
+    /// The cells of its row in the table.
     #[serde(skip)]
     pub cells: Vec<String>,
 }
 
 impl SecretRow {
+    /// Returns the row of a secret, also if it could not be described.
     pub fn new(secret: &DescribedSecret, now: SystemTime) -> Self {
         let DescribedSecret {
             id,
@@ -37,7 +40,7 @@ impl SecretRow {
         let mut cells = vec![id, region];
         match description {
             Ok(description) => {
-                describe(&mut fields, description, now);
+                add_description(&mut fields, description, now);
                 cells.extend(description_cells(description, now));
             }
             Err(_) => cells.extend([error.unwrap_or(status), "", "", ""].map(str::to_owned)),
@@ -46,7 +49,8 @@ impl SecretRow {
     }
 }
 
-fn describe(fields: &mut Value, description: &Description, now: SystemTime) {
+/// Adds the members for a description to the JSON object.
+fn add_description(fields: &mut Value, description: &Description, now: SystemTime) {
     let Description {
         rotation,
         kms_key,
@@ -69,6 +73,7 @@ fn describe(fields: &mut Value, description: &Description, now: SystemTime) {
     fields["deleted"] = json!(deleted.map(date));
 }
 
+/// Returns the cells of the columns ROTATION, LAST, KMS KEY and REPLICAS.
 fn description_cells(description: &Description, now: SystemTime) -> [String; 4] {
     let Description {
         rotation,
@@ -117,13 +122,13 @@ fn description_cells(description: &Description, now: SystemTime) -> [String; 4] 
     ]
 }
 
-/// The whole seconds since `then`; 0 for a time in the future.
+/// Returns the whole seconds since `then`, or 0 if that is in the future.
 pub fn seconds_since(then: SystemTime, now: SystemTime) -> u64 {
     now.duration_since(then)
         .map_or(0, |elapsed| elapsed.as_secs())
 }
 
-/// `2018-04-11T20:05:45Z`
+/// Returns a time as in `2018-04-11T20:05:45Z`.
 pub fn date(time: SystemTime) -> String {
     humantime::format_rfc3339_seconds(time).to_string()
 }

@@ -1,72 +1,60 @@
-//! The tables for people, with aligned columns. A long cell is neither wrapped nor cut.
+//! The tables for people. Columns are aligned; a long cell is neither wrapped nor cut off.
 
 use super::findings::{CheckedCaller, CheckedCommand, Findings, Row, RowKind, SourceRow};
 use crate::model::quoting::escaped;
-use crate::report::record::age;
+use crate::report::record::{age, counted};
 
-/// Characters of a version id in the table; 8 tell the versions of a secret apart.
+/// The number of characters of a version id in the table. Eight are enough to distinguish the versions of a secret.
 const ID_LENGTH: usize = 8;
 
-/// The blanks between two columns.
+/// The number of blanks between two columns.
 const GAP: usize = 2;
 
-/// Returns the tables and the sentences below them, separated by blank lines; an empty text if there is nothing to show.
-pub fn text(findings: &Findings) -> String {
-    let Findings {
-        values,
-        command,
-        secrets,
-        caller,
-        has_cache,
-        lists_literals,
-        ..
-    } = findings;
-    let is_listed = |row: &&Row| *lists_literals || !row.is_plain_literal();
-    let listed: Vec<&Row> = values.iter().filter(is_listed).collect();
+/// Returns the tables and the sentences below them, separated by blank lines. The text is empty if there is nothing to show.
+pub fn tables(findings: &Findings) -> String {
+    let is_listed = |row: &&Row| findings.lists_literals || !row.is_plain_literal();
+    let listed: Vec<&Row> = findings.values.iter().filter(is_listed).collect();
     let mut headings = vec!["VARIABLE", "REFERENCE", "VERSION", "STAGES", "AGE"];
-    headings.extend(has_cache.then_some("CACHED"));
+    headings.extend(findings.has_cache.then_some("CACHED"));
     headings.push("STATUS");
-    let tables: [(_, Vec<_>); 3] = [
-        (
-            headings,
-            listed
-                .iter()
-                .flat_map(|row| value_rows(row, *has_cache))
-                .collect(),
-        ),
-        (
-            vec!["COMMAND", "FILE", "STATUS"],
-            command.iter().map(command_row).collect(),
-        ),
-        (
-            vec![
-                "SECRET", "REGION", "ROTATION", "LAST", "KMS KEY", "REPLICAS",
-            ],
-            secrets.iter().map(|secret| secret.cells.clone()).collect(),
-        ),
-    ];
-    let filled = tables.into_iter().filter(|(_, rows)| !rows.is_empty());
-    let mut parts: Vec<String> = filled
-        .map(|(headings, rows)| layout(&headings, rows))
-        .collect();
+    let values = listed
+        .iter()
+        .flat_map(|row| value_rows(row, findings.has_cache));
 
-    let mut sentences = literals_sentence(values.len() - listed.len());
+    let command = findings.command.iter().map(command_row);
+    let secrets = findings.secrets.iter().map(|secret| secret.cells.clone());
+    let secret_headings = [
+        "SECRET", "REGION", "ROTATION", "LAST", "KMS KEY", "REPLICAS",
+    ];
+
+    let mut sentences = literals_sentence(findings.values.len() - listed.len());
     sentences += &status_sentences(&listed);
-    sentences.extend(caller.iter().map(caller_sentence));
-    parts.extend((!sentences.is_empty()).then_some(sentences));
+    sentences.extend(findings.caller.iter().map(caller_sentence));
+
+    let mut parts = vec![
+        aligned_table(&headings, values.collect()),
+        aligned_table(&["COMMAND", "FILE", "STATUS"], command.collect()),
+        aligned_table(&secret_headings, secrets.collect()),
+        sentences,
+    ];
+    parts.retain(|part| !part.is_empty());
     parts.join("\n")
 }
 
-/// Returns the line about the literals that the table leaves out; an empty text without any.
+/// Returns the sentence about literals that the table leaves out. The text is empty if there aren't any.
 fn literals_sentence(count: usize) -> String {
-    match count {
-        0 => String::new(),
-        1 => "1 literal is not listed (-v lists it).\n".to_owned(),
-        _ => format!("{count} literals are not listed (-v lists them).\n"),
+    if count == 0 {
+        return String::new();
     }
+    let literals = counted(
+        count,
+        "literal is not listed (-v lists it)",
+        "literals are not listed (-v lists them)",
+    );
+    format!("{literals}.\n")
 }
 
-/// The meaning of each status other than `ok` and the codes of errors.
+/// The meaning of each status other than `ok`.
 const MEANINGS: [(&str, &str); 9] = [
     (
         "default",
@@ -76,7 +64,7 @@ const MEANINGS: [(&str, &str); 9] = [
         "unset",
         "the secret or key does not exist, and the entry is optional.",
     ),
-    ("empty", "the object has no keys, so it sets no variable."),
+    ("empty", "the object is empty, so it sets nothing."),
     (
         "overridden",
         "another entry sets this variable (-v shows which one).",
@@ -103,7 +91,7 @@ const MEANINGS: [(&str, &str); 9] = [
     ),
 ];
 
-/// Returns a line for each status other than `ok` that occurs in the rows, and one for all codes of errors.
+/// Returns a line for each status other than `ok` in the rows, and one line for all error codes.
 fn status_sentences(rows: &[&Row]) -> String {
     let mut lines = String::new();
     for (status, meaning) in MEANINGS {
@@ -115,13 +103,17 @@ fn status_sentences(rows: &[&Row]) -> String {
         }
     }
     if rows.iter().any(|row| row.error.is_some()) {
-        lines += "The errors below explain the other statuses.\n";
+        lines += "The errors are explained below.\n";
     }
     lines
 }
 
-/// Returns the lines of a table, each with a line feed. Each row has a cell for each heading; an empty one is `-`.
-fn layout(headings: &[&str], rows: Vec<Vec<String>>) -> String {
+/// Returns the lines of a table, or an empty text without rows. Each row has a cell for each heading. Cells are escaped, and an empty cell is
+/// shown as `-`.
+fn aligned_table(headings: &[&str], rows: Vec<Vec<String>>) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
     let mut lines: Vec<Vec<String>> = vec![
         headings
             .iter()
@@ -129,30 +121,22 @@ fn layout(headings: &[&str], rows: Vec<Vec<String>>) -> String {
             .collect(),
     ];
     for row in rows {
-        lines.push(
-            row.iter()
-                .map(|cell| {
-                    if cell.is_empty() {
-                        "-".to_owned()
-                    } else {
-                        escaped(cell)
-                    }
-                })
-                .collect(),
-        );
+        lines.push(row.iter().map(|cell| shown_cell(cell)).collect());
     }
+
     let mut widths = vec![0; headings.len()];
     for line in &lines {
         for (width, cell) in widths.iter_mut().zip(line) {
             *width = cell.chars().count().max(*width);
         }
     }
+
     let mut text = String::new();
     for line in lines {
         let mut cells = String::new();
         for (cell, width) in line.iter().zip(&widths) {
             cells += cell;
-            // A width of `format!` has 16 bits.
+            // `format!` limits a width to 16 bits.
             cells += &" ".repeat(width + GAP - cell.chars().count());
         }
         text += cells.trim_end();
@@ -161,7 +145,16 @@ fn layout(headings: &[&str], rows: Vec<Vec<String>>) -> String {
     text
 }
 
-/// Returns the row of an entry and, indented below it for a template or an entry of several secrets, a row for each secret.
+/// Returns the text of a cell, with its control characters escaped. An empty cell becomes `-`.
+fn shown_cell(cell: &str) -> String {
+    if cell.is_empty() {
+        "-".to_owned()
+    } else {
+        escaped(cell)
+    }
+}
+
+/// Returns the row of an entry. A template, or an entry with several secrets, gets an indented row for each secret below it.
 fn value_rows(row: &Row, has_cache: bool) -> Vec<Vec<String>> {
     let only = match row.sources.as_slice() {
         [only] if row.kind != RowKind::Template => Some(only),
@@ -204,7 +197,7 @@ fn value_rows(row: &Row, has_cache: bool) -> Vec<Vec<String>> {
     std::iter::once(whole).chain(parts).collect()
 }
 
-/// The version, its stages and its age.
+/// Returns the cells with the version, its stages and its age.
 fn version_cells(source: Option<&SourceRow>) -> [String; 3] {
     let Some(SourceRow {
         version,
@@ -227,7 +220,8 @@ fn version_cells(source: Option<&SourceRow>) -> [String; 3] {
     ]
 }
 
-/// The age of the answer in the cache, with `, used` if the value is that answer's; empty if there is none.
+/// Returns the cell with the age of the cached answer, followed by `, used` if the value came from it. The cell is empty without such an
+/// answer.
 fn cached_cell(source: Option<&SourceRow>) -> String {
     let cached = source.and_then(|source| source.cached.as_ref());
     cached.map_or_else(String::new, |cached| {
@@ -235,6 +229,7 @@ fn cached_cell(source: Option<&SourceRow>) -> String {
     })
 }
 
+/// Returns the only row of the table about the command.
 fn command_row(CheckedCommand { name, file, status }: &CheckedCommand) -> Vec<String> {
     vec![
         name.clone(),
@@ -243,6 +238,7 @@ fn command_row(CheckedCommand { name, file, status }: &CheckedCommand) -> Vec<St
     ]
 }
 
+/// Returns the sentence about who asked AWS, and with which credentials.
 fn caller_sentence(
     CheckedCaller {
         account,
@@ -253,10 +249,10 @@ fn caller_sentence(
     let name = arn.as_ref().and_then(|arn| arn.splitn(6, ':').nth(5));
     let sentence = match (name, account) {
         (Some(name), Some(account)) => format!(
-            "The caller is {name} in account {account}, with the credentials of the {credentials}."
+            "The caller is {name} in account {account}, using credentials from the {credentials}."
         ),
         (Some(_) | None, _) => format!(
-            "The caller is unknown, because STS did not answer. The credentials are those of the {credentials}."
+            "The caller is unknown, because STS did not answer. The credentials come from the {credentials}."
         ),
     };
     escaped(&sentence) + "\n"

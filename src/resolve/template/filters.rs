@@ -1,4 +1,4 @@
-//! The filters and tests that MiniJinja lacks, and those of its own that do not fit a strict template.
+//! The filters that MiniJinja doesn't have, and replacements for its filters and tests that hide an undefined value, or panic.
 
 use std::sync::Arc;
 
@@ -6,54 +6,55 @@ use minijinja::value::{Rest, ValueOrKwargs};
 use minijinja::{Environment, Error, ErrorKind, State, Value, filters};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::values::{self, LastMiss, SecretObject, own_error};
+use super::values::{self, LastLookup, SecretObject, own_error};
 use crate::model::secret_value::SecretValue;
 use crate::resolve::encoding;
 use crate::resolve::extract::Json;
 
-/// All but the unreserved characters of RFC 3986, section 2.3, so that the result fits into any part of a URL.
+/// All characters except the unreserved ones (RFC 3986, section 2.3), so that the result can be in any part of a URL.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// Adds all of them.
-pub fn add(environment: &mut Environment<'_>, misses: &Arc<LastMiss>) {
-    add_filters(environment, misses);
+/// Adds our filters and tests to an environment. `fromjson` notes failed look-ups in `last_lookup`.
+pub fn add(environment: &mut Environment<'_>, last_lookup: &Arc<LastLookup>) {
+    add_filters(environment, last_lookup);
     add_strict_filters(environment);
     environment.add_test("divisibleby", is_divisible_by);
 }
 
-/// Adds the filters that MiniJinja lacks.
-fn add_filters(environment: &mut Environment<'_>, misses: &Arc<LastMiss>) {
+/// Adds the filters that MiniJinja doesn't have.
+fn add_filters(environment: &mut Environment<'_>, last_lookup: &Arc<LastLookup>) {
     environment.add_filter("urlencode", |value: &Value| {
-        Ok(utf8_percent_encode(&values::text(value)?, RESERVED).to_string())
+        Ok(utf8_percent_encode(&values::printed_text(value)?, RESERVED).to_string())
     });
     environment.add_filter("b64encode", |value: &Value| {
-        printed(&encoding::encode(&secret(value)?))
+        text_value(&encoding::encode_base64(&bytes_of(value)?))
     });
     environment.add_filter("b64decode", |value: &Value| {
-        let decoded = encoding::decode(&secret(value)?);
-        printed(
+        let decoded = encoding::decode_base64(&bytes_of(value)?);
+        text_value(
             &decoded.ok_or_else(|| own_error("the value for \"b64decode\" is not base64", None))?,
         )
     });
-    environment.add_filter("tojson", values::json);
-    let misses = misses.clone();
+    environment.add_filter("tojson", values::compact_json);
+    let last_lookup = last_lookup.clone();
     environment.add_filter("fromjson", move |value: &Value| {
-        let json = Json::parse(values::text(value)?.as_bytes());
+        let json = Json::parse(values::printed_text(value)?.as_bytes());
         let json = json.map_err(|_| own_error("the value for \"fromjson\" is not JSON", None))?;
-        Ok(SecretObject::root(None, Arc::new(json), &misses))
+        Ok(SecretObject::root(None, Arc::new(json), &last_lookup))
     });
 }
 
-/// Pairs of a filter's name and its function in `minijinja::filters`.
+/// Makes pairs of the name of a filter and its function in `minijinja::filters`.
 macro_rules! builtins {
     ($($filter:ident)*) => { [$((stringify!($filter), Value::from_function(filters::$filter))),*] };
 }
 
-/// Makes an undefined input an error in MiniJinja's filters that take it for an empty value, or fail for another reason.
+/// Replaces those filters of MiniJinja that treat an undefined input as an empty value, or fail with a misleading error if they get one. In a strict
+/// template, an undefined input is an error that says so.
 fn add_strict_filters(environment: &mut Environment<'_>) {
     let builtins = builtins![
         abs chain dictsort escape first format groupby items join last lines list max min pprint reverse round sort
@@ -69,11 +70,11 @@ fn add_strict_filters(environment: &mut Environment<'_>) {
                 let given = given.into_values();
                 if let Some(input) = given.first() {
                     if input.is_undefined() {
-                        // Formatting fails for a missing key, and succeeds for the missing `else` of `x if y`.
+                        // This fails for a missing key, but not for the missing `else` of `x if y`.
                         state.format(input.clone())?;
                     } else if name == "join" && input.try_iter()?.any(|item| item.is_undefined()) {
                         return Err(ErrorKind::UndefinedError.into());
-                    } else if name == "format" && input.as_str().is_some_and(has_foreign_name) {
+                    } else if name == "format" && input.as_str().is_some_and(has_non_ascii_name) {
                         return Err(own_error("a name in %(name)s is not ASCII", None));
                     }
                 }
@@ -83,8 +84,8 @@ fn add_strict_filters(environment: &mut Environment<'_>) {
     }
 }
 
-/// Whether a name in `%(name)s` is not ASCII: MiniJinja's `format` panics over it.
-fn has_foreign_name(format: &str) -> bool {
+/// True if a name in `%(name)s` isn't ASCII. MiniJinja's `format` would panic.
+fn has_non_ascii_name(format: &str) -> bool {
     format
         .replace("%%", "")
         .split("%(")
@@ -92,7 +93,10 @@ fn has_foreign_name(format: &str) -> bool {
         .any(|name| !name.split(')').next().is_some_and(str::is_ascii))
 }
 
-/// The test `divisibleby`. MiniJinja's own panics if the divisor is zero.
+/// Runs MiniJinja's test `divisibleby`, unless the divisor is zero, because the test would panic.
+///
+/// # Errors
+/// If the divisor is zero.
 fn is_divisible_by(number: &Value, divisor: &Value) -> Result<bool, Error> {
     match i128::try_from(divisor.clone()) {
         Ok(0) => Err(own_error("\"divisibleby\" has a divisor of zero", None)),
@@ -100,13 +104,19 @@ fn is_divisible_by(number: &Value, divisor: &Value) -> Result<bool, Error> {
     }
 }
 
-/// Returns the text of a value as bytes.
-fn secret(value: &Value) -> Result<SecretValue, Error> {
-    Ok(SecretValue::new(values::text(value)?.as_bytes()))
+/// Returns the text of a value, as a template prints it, as bytes.
+///
+/// # Errors
+/// The errors of [`values::printed_text`].
+fn bytes_of(value: &Value) -> Result<SecretValue, Error> {
+    Ok(SecretValue::new(values::printed_text(value)?.as_bytes()))
 }
 
-/// Returns coded bytes as text.
-fn printed(coded: &SecretValue) -> Result<Value, Error> {
+/// Returns encoded or decoded bytes as text.
+///
+/// # Errors
+/// If the bytes aren't UTF-8. Only decoded bytes can be something else.
+fn text_value(coded: &SecretValue) -> Result<Value, Error> {
     let text = std::str::from_utf8(coded.expose())
         .map_err(|_| own_error("the result of \"b64decode\" is not UTF-8", None))?;
     Ok(Value::from(text))

@@ -1,8 +1,28 @@
-//! Renders a template with the secrets of its aliases. docs/reference.md, "Composed values", defines how values print.
+//! Renders a template with the secrets of its aliases.
 //!
-//! MiniJinja runs the template; `values` exposes a secret to it, and prints values. The text of a MiniJinja error may
-//! quote a value, so only its kind, its line and the names of unknown filters, functions, methods and tests leave this
-//! module.
+//! What goes in is a template and a secret for each alias. What comes out is text, or a problem. docs/reference.md, "Composed values", defines how
+//! values print. MiniJinja runs the template:
+//!
+//! ```text
+//! template   postgres://{{ db.user }}:{{ db.password | urlencode }}@{{ env.DB_HOST }}
+//!
+//! db         {"user": "app", "password": "…"}  ── SecretObject ──┐
+//! env        DB_HOST=db.internal               ── SecretObject ──┼──▶ MiniJinja ──┬──▶ text
+//! filters    urlencode, b64encode, …           ──────────────────┘        │       └──▶ error ──▶ problem
+//!                                                                         │                         ▲
+//!                                               each look-up that fails ──┴─▶ LastLookup ───────────┘
+//! ```
+//!
+//! Two things are harder than they look:
+//!
+//! - **Which key is missing?** MiniJinja reports that a value is undefined, but not which one. So a [`SecretObject`] notes the last look-up that
+//!   failed. The template is strict, so it fails where an undefined value is used, and that value comes from the last look-up that failed. The entry
+//!   is absent, so that its `default` applies, only if a key is really missing. A look-up in something that isn't an object is an error of its own.
+//! - **What may be printed?** MiniJinja's errors quote values. So only the kind of an error, its line, and the names of unknown filters, functions,
+//!   methods and tests leave this module. A key that the template computes isn't quoted, either, because it may be a value.
+//!
+//! Anyone who can write a secret can make a launch fail, but can't keep it busy forever: the number of instructions is limited, and `--timeout`
+//! limits the time.
 
 mod filters;
 mod values;
@@ -17,31 +37,39 @@ use zeroize::Zeroizing;
 use crate::model::answer::Document;
 use crate::model::entry::Subject;
 use crate::model::entry::template::{self, Template};
-use crate::model::env_name::is_name;
 use crate::model::inherited::Inherited;
-use crate::model::plan::{Plan, Planned, ValueSource};
+use crate::model::plan::{Plan, ValueSource, variable_help};
 use crate::model::problem::{Impact, MissingKey, Problem};
 use crate::model::secret_value::SecretValue;
-use crate::model::suggest;
-use crate::resolve::extract::{Json, ParsedDocument, listed_keys, quotable_keys};
-use values::{LastMiss, Miss, Names, OwnError, SecretObject, UnreadSecret, follow};
+use crate::model::suggest::{self, did_you_mean_to_write};
+use crate::resolve::extract::{
+    Json, NULL_HELP, ParsedDocument, keys_hint, listed_keys, quotable_keys,
+};
+use values::{FailedLookup, LastLookup, Names, OwnError, SecretObject, UnreadSecret, value_at};
 
-/// The number of MiniJinja instructions that a template may run.
+/// The maximum number of MiniJinja instructions that a template runs.
 const FUEL: u64 = 1_000_000;
 
-/// The secret of an alias, as a template reads it.
+/// The secret of an alias, in the form in which a template reads it.
 pub enum Input {
-    /// A secret that is a JSON object: the template looks up its keys.
+    /// A JSON object, whose keys the template looks up.
     Object(Arc<Json>),
-    /// Any other secret, JSON arrays and scalars among them.
+    /// Any other secret, as text. A JSON array or number is text, too.
     Text(Zeroizing<String>),
 }
 
-/// The alias that an error is about, and the reason that the template gives no value.
-type RenderError = (Option<String>, Problem);
+/// The reason why a template doesn't have a value.
+#[derive(Debug)]
+pub struct RenderError {
+    /// The alias that the problem is about. `None` if the problem isn't about a particular secret.
+    pub alias: Option<String>,
+    /// The problem, without the entry. If there is an alias, the text of the problem is the predicate of a sentence about its secret.
+    pub problem: Problem,
+}
 
 impl Input {
-    /// Returns the document as an object if it is one, or else its text; `None` for bytes that are not UTF-8.
+    /// Creates the input from a document: an object if the document is one, and text otherwise. Returns `None` if the document is neither a JSON
+    /// object nor UTF-8.
     pub fn new(parsed: &ParsedDocument, document: &Document) -> Option<Self> {
         match parsed {
             Ok(json) if json.value().is_object() => Some(Self::Object(json.clone())),
@@ -52,50 +80,57 @@ impl Input {
         }
     }
 
-    /// Returns the inherited variables that are UTF-8.
+    /// Creates the input `env` from the inherited variables. A variable that isn't UTF-8 is left out.
     pub fn variables(inherited: &Inherited) -> Self {
         let texts = inherited
             .iter()
             .filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
-        Self::Object(Arc::new(Json::of_texts(texts)))
+        Self::Object(Arc::new(Json::from_texts(texts)))
     }
 
-    fn value(&self, alias: &str, last_miss: &Arc<LastMiss>) -> Value {
+    /// Returns the value that a template sees under the name `alias`. While the template runs, each look-up of a missing key in the value is noted in
+    /// `last_lookup`, together with the alias.
+    ///
+    /// MiniJinja gets a copy of text, and nothing overwrites this copy when it is dropped.
+    fn template_value(&self, alias: &str, last_lookup: &Arc<LastLookup>) -> Value {
         match self {
-            Self::Object(json) => SecretObject::root(Some(alias), json.clone(), last_miss),
+            Self::Object(json) => SecretObject::root(Some(alias), json.clone(), last_lookup),
             Self::Text(text) => Value::from(text.as_str()),
         }
     }
 }
 
-/// Renders `template` with `inputs`, the secret of each alias that it needs. `plan` is for advice.
+/// Renders a template. `inputs` has the secret of each alias that the template uses, and `plan` is for the help of an error.
 ///
 /// # Errors
-/// The first missing key, lookup in a text, or other failure of the template. A text is looked for before the template
-/// runs, so that its `default` cannot hide a malformed secret.
+/// The first missing key, or another failure of the template. A look-up of a key in a secret that is plain text is an error even if the template has
+/// a `default` for the key, because that would hide a malformed secret.
 pub fn render(
     template: &Template,
     inputs: &BTreeMap<String, Input>,
     plan: &Plan,
 ) -> Result<SecretValue, RenderError> {
-    for (alias, why) in lookups_in_no_object(template, inputs) {
-        if matches!(inputs.get(alias), Some(Input::Text(_))) {
-            return Err((Some(alias.to_owned()), why));
-        }
+    let is_about_text = |error: &RenderError| {
+        let input = error.alias.as_ref().and_then(|alias| inputs.get(alias));
+        matches!(input, Some(Input::Text(_)))
+    };
+    if let Some(error) = lookups_in_non_objects(template, inputs).find(is_about_text) {
+        return Err(error);
     }
-    let last_miss = Arc::new(LastMiss::default());
+    let last_lookup = Arc::new(LastLookup::default());
     let values = inputs
         .iter()
-        .map(|(alias, input)| (alias.clone(), input.value(alias, &last_miss)))
+        .map(|(alias, input)| (alias.clone(), input.template_value(alias, &last_lookup)))
         .collect();
-    let rendered = render_with(template, values, &last_miss);
+    let rendered = render_with(template, values, &last_lookup);
     rendered
         .map(SecretValue::new)
-        .map_err(|error| render_error(&error, template, inputs, plan, &last_miss))
+        .map_err(|error| render_error(&error, template, inputs, plan, &last_lookup))
 }
 
-/// Returns the error of a template with a filter, test or function that does not exist, as far as a rendering gets with a placeholder for
-/// each secret. An error of another kind may be the placeholder's.
+/// Renders a template with placeholders instead of secrets, to find a filter, test or function that doesn't exist. Returns the error about that name.
+/// Returns `None` for any other error, because the placeholders may have caused it, and if the source isn't a template. A part of the template that
+/// isn't reached isn't checked.
 pub fn find_unknown_name(source: &ValueSource, subject: &Subject) -> Option<Problem> {
     let ValueSource::Template { template, inputs } = source else {
         return None;
@@ -106,26 +141,29 @@ pub fn find_unknown_name(source: &ValueSource, subject: &Subject) -> Option<Prob
         .collect();
     let error = render_with(template, values, &Arc::default()).err()?;
     let is_unknown = matches!(error.kind(), UnknownFilter | UnknownFunction | UnknownTest);
-    is_unknown.then(|| template_error(&error, template).of(subject.clone(), Impact::Unread))
+    is_unknown.then(|| template_error(&error, template).for_entry(subject.clone(), Impact::Unread))
 }
 
-/// Renders with the value of each name.
+/// Renders a template with a value for each name. The filters note failed look-ups in `last_lookup`.
+///
+/// # Errors
+/// MiniJinja's first error. It may quote a value.
 fn render_with(
     template: &Template,
     mut names: BTreeMap<String, Value>,
-    last_miss: &Arc<LastMiss>,
+    last_lookup: &Arc<LastLookup>,
 ) -> Result<String, Error> {
     let mut environment = template::environment();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));
     environment.set_formatter(|output, _, value| {
-        // Strict mode lets one undefined value pass: the missing `else` of `{{ x if y }}`.
+        // Strict mode prints only one kind of undefined value without an error: that of the missing `else` in `{{ x if y }}`.
         if value.is_undefined() {
             return Ok(());
         }
-        Ok(output.write_str(&values::text(value)?)?)
+        Ok(output.write_str(&values::printed_text(value)?)?)
     });
-    filters::add(&mut environment, last_miss);
+    filters::add(&mut environment, last_lookup);
     names.extend(
         environment
             .globals()
@@ -134,28 +172,31 @@ fn render_with(
     environment.render_str(&template.text, Value::from_object(Names(names)))
 }
 
-/// Translates MiniJinja's error.
+/// Returns MiniJinja's error as one of ours, which doesn't quote a value.
 ///
-/// The error is an absence only if it says that a value is undefined, and the JSON doesn't have a key that the template looked up.
+/// The error is an absence only if MiniJinja says that a value is undefined, and the template has looked up a key that doesn't exist.
 fn render_error(
     error: &Error,
     template: &Template,
     inputs: &BTreeMap<String, Input>,
     plan: &Plan,
-    last_miss: &LastMiss,
+    last_lookup: &LastLookup,
 ) -> RenderError {
     if is_undefined_error(error) {
-        if let Some((alias, why)) = lookups_in_no_object(template, inputs).next() {
-            return (Some(alias.to_owned()), why);
+        if let Some(error) = lookups_in_non_objects(template, inputs).next() {
+            return error;
         }
-        if let Some(miss) = last_miss.take() {
-            return absent(miss, template, inputs, plan);
+        if let Some(lookup) = last_lookup.take() {
+            return absence_error(lookup, template, inputs, plan);
         }
     }
-    (None, template_error(error, template))
+    RenderError {
+        alias: None,
+        problem: template_error(error, template),
+    }
 }
 
-/// Returns MiniJinja's error without its text, which may quote a value. Only the text of an [`OwnError`] and unknown names stay.
+/// Returns MiniJinja's error as a problem. Its text may quote a value, so only the text of an [`OwnError`] and unknown names are kept.
 fn template_error(error: &Error, template: &Template) -> Problem {
     let own_error = OwnError::cause_of(error);
     let names_the_unknown = matches!(
@@ -167,7 +208,7 @@ fn template_error(error: &Error, template: &Template) -> Problem {
         (None, Some(detail)) if names_the_unknown => detail.to_owned(),
         (None, _) => match error.kind() {
             ErrorKind::InvalidOperation => {
-                "an operation is not possible with these values".to_owned()
+                "an operator or filter can't be applied to these values".to_owned()
             }
             ErrorKind::UndefinedError => "a value is undefined".to_owned(),
             ErrorKind::OutOfFuel => "it takes too many steps".to_owned(),
@@ -184,14 +225,14 @@ fn template_error(error: &Error, template: &Template) -> Problem {
         }
         (None, _) => None,
     };
-    let place = template::place(&template.text, error.line());
-    Problem::configuration(format!("{place} has an error: {text}"))
+    let position = template::position_text(&template.text, error.line());
+    Problem::configuration(format!("{position} has an error: {text}"))
         .code("template")
         .replace_help(help)
 }
 
-/// True for the use of an undefined value, of which MiniJinja's operators tell only in the error's text ("unsupported types undefined and
-/// number"). The error of the operator `-` with one operand has no text.
+/// True if the template has used an undefined value. MiniJinja's operators say this only in the text of their error ("unsupported types undefined and
+/// number"), and the operator `-` with one operand doesn't have a text at all.
 fn is_undefined_error(error: &Error) -> bool {
     if OwnError::cause_of(error).is_some() {
         return false;
@@ -205,131 +246,107 @@ fn is_undefined_error(error: &Error) -> bool {
     }
 }
 
-/// Returns the absence of a key, or of a variable.
-fn absent(
-    Miss { alias, path }: Miss,
+/// Returns the error for a key that doesn't exist, or for a variable of `env` that isn't set. The error is an absence, and quotes only keys that the
+/// text of the template contains.
+fn absence_error(
+    FailedLookup { alias, path }: FailedLookup,
     template: &Template,
     inputs: &BTreeMap<String, Input>,
     plan: &Plan,
 ) -> RenderError {
-    // A key that the template does not spell out may be a value.
-    let has_none = match path.iter().all(|key| template.has_key(key)) {
+    // A key that isn't in the text of the template may be a value.
+    let predicate = match path.iter().all(|key| template.has_key(key)) {
         true => format!("has no key {:?}", path.join(".")),
         false => "does not have a key that the template looks up".to_owned(),
     };
-    let whose = match alias.as_deref() {
+    let subject = match alias.as_deref() {
         None => "the result of \"fromjson\" ",
         Some(template::ENV) => "the environment ",
         Some(_) => "",
     };
-    let mut absence = Problem::absence("key-not-found", format!("{whose}{has_none}"));
+    let mut problem = Problem::absence("key-not-found", format!("{subject}{predicate}"));
     let (Some(name), Some((key, parents))) = (&alias, path.split_last()) else {
-        return (alias, absence);
+        return RenderError { alias, problem };
     };
 
     if let Some(Input::Object(secret)) = inputs.get(name)
-        && let Some(map) = follow(secret.value(), parents).and_then(|parent| parent.as_object())
+        && let Some(map) = value_at(secret.value(), parents).and_then(|parent| parent.as_object())
         && template.has_key(key)
     {
-        let nearest = suggest::nearest(key, quotable_keys(map));
         if name == template::ENV {
-            absence = unset_variable(key, nearest, plan);
+            problem = unset_variable(key, suggest::nearest(key, quotable_keys(map)), plan);
         } else if map.contains_key(key) {
-            absence.text = format!("has null for the key {:?}", path.join("."));
+            problem.text = format!("has the key {:?}, but its value is null", path.join("."));
+            problem.help = Some(NULL_HELP.to_owned());
         } else {
-            absence.help = Some(match nearest {
-                Some(nearest) => {
-                    let lookup = [name]
-                        .into_iter()
-                        .chain(parents)
-                        .cloned()
-                        .collect::<Vec<_>>()
-                        .join(".");
-                    format!("did you mean {nearest:?}? Write {{{{ {lookup}.{nearest} }}}}")
-                }
-                None => listed_keys(map),
-            });
+            let parent = [std::slice::from_ref(name), parents].concat().join(".");
+            let rewrite = |key: &str| Some(format!("{{{{ {parent}.{key} }}}}"));
+            problem.help = Some(keys_hint(map, key, &rewrite));
             if parents.is_empty() {
-                absence.missing_key = Some(Box::new(MissingKey {
+                problem.missing_key = Some(Box::new(MissingKey {
                     key: key.clone(),
                     existing_keys: listed_keys(map),
                 }));
             }
         }
     }
-    (alias, absence)
+    RenderError { alias, problem }
 }
 
-/// Returns the absence of an inherited variable. `nearest` is one with a similar name.
+/// Returns the error for `env.NAME` if NAME isn't inherited. If an entry of the plan sets NAME, the message says that `env` has only the inherited
+/// variables. Otherwise, `nearest` is an inherited variable with a similar name, if there is one.
 fn unset_variable(name: &str, nearest: Option<&str>, plan: &Plan) -> Problem {
-    let is_set_here = |entry: &&Planned| {
-        entry
-            .target
-            .variable()
-            .is_some_and(|variable| variable.as_str() == name)
+    let Some(subject) = plan.variables.get(name) else {
+        let text = format!("the template uses env.{name}, but the variable {name} is not set");
+        let help = match nearest {
+            Some(nearest) => {
+                did_you_mean_to_write(nearest, Some(format!("{{{{ env.{nearest} }}}}")))
+            }
+            None => format!("set {name}, or give the entry a \"default\""),
+        };
+        return Problem::absence("key-not-found", text).help(help);
     };
-    let (text, help) = match (plan.entries.iter().find(is_set_here), nearest) {
-        (Some(Planned { subject, .. }), _) => (
-            format!(
-                "env.{name} is a variable that is set before secrets-exec starts, not the {name} of {}",
-                subject.origin
-            ),
-            match subject
-                .reference()
-                .map(|text| text.split_once(':').unwrap_or((text, "")))
-            {
-                Some((alias, key)) if plan.aliases.contains_key(alias) && is_name(key) => {
-                    format!("write {{{{ {alias}.{key} }}}}")
-                }
-                Some(_) => {
-                    "name its secret under \"secrets\", as in db: prod/db, and write {{ db.host }}"
-                        .to_owned()
-                }
-                None => format!("write the text of {name} into the template"),
-            },
+
+    Problem::absence(
+        "key-not-found",
+        format!(
+            "env.{name} refers to the environment that secrets-exec was started with, where {name} is not set, not to {name} in {}",
+            subject.origin
         ),
-        (None, nearest) => (
-            format!("the template uses env.{name}, but the variable {name} is not set"),
-            match nearest {
-                Some(nearest) => format!("did you mean {nearest:?}? Write {{{{ env.{nearest} }}}}"),
-                None => format!("set {name}, or give the entry a \"default\""),
-            },
-        ),
-    };
-    Problem::absence("key-not-found", text).help(help)
+    )
+    .help(variable_help(subject, &plan.aliases))
 }
 
-/// Returns an error for each dotted lookup of the template whose parent is neither an object nor null.
-fn lookups_in_no_object<'t>(
-    template: &'t Template,
+/// Returns an error for each look-up of a key, such as `name` in `db.host.name`, in a value that is neither an object nor null.
+fn lookups_in_non_objects(
+    template: &Template,
     inputs: &BTreeMap<String, Input>,
-) -> impl Iterator<Item = (&'t str, Problem)> {
+) -> impl Iterator<Item = RenderError> {
     template.lookups.iter().filter_map(|lookup| {
         let (alias, _) = lookup.split_once('.')?;
         let (parent, _) = lookup.rsplit_once('.')?;
         if let Input::Object(secret) = inputs.get(alias)? {
             let keys: Vec<_> = parent.split('.').skip(1).collect();
-            let value = follow(secret.value(), &keys)?;
+            let value = value_at(secret.value(), &keys)?;
             if value.is_object() || value.is_null() {
                 return None;
             }
         }
         let text = match parent.split_once('.') {
             Some((template::ENV, name)) => {
-                format!("the variable {name} has no keys, but the template uses {lookup}")
+                format!("the variable {name} is text, but the template uses {lookup}")
             }
             Some((_, key)) => {
-                format!("has no JSON object at {key:?}, but the template uses {lookup}")
+                format!("does not have a JSON object at {key:?}, but the template uses {lookup}")
             }
             None => format!("is not a JSON object, but the template uses {lookup}"),
         };
         let help = format!("write {{{{ {parent} }}}} for the whole value");
-        Some((
-            alias,
-            Problem::configuration(text)
-                .code("not-an-object")
-                .help(help),
-        ))
+        let problem = Problem::configuration(text).code("not-an-object");
+        Some(RenderError {
+            alias: Some(alias.to_owned()),
+            problem: problem.help(help),
+        })
     })
 }
 
@@ -355,10 +372,10 @@ mod tests {
         Input::new(&json, &Document::new(SecretValue::new(bytes)))
     }
 
-    const FILTERS: &str = "abs attr b64decode b64encode batch bool capitalize chain count d default dictsort e escape first float \
-         format fromjson groupby indent int items join last length lines list lower map max min pprint reject rejectattr \
-         replace reverse round safe select selectattr slice sort split string sum title tojson trim unique upper \
-         urlencode zip";
+    /// The names of all filters: MiniJinja's and ours.
+    const FILTERS: &str = "abs attr b64decode b64encode batch bool capitalize chain count d default dictsort e escape first float format \
+         fromjson groupby indent int items join last length lines list lower map max min pprint reject rejectattr replace reverse round safe select \
+         selectattr slice sort split string sum title tojson trim unique upper urlencode zip";
     const TESTS: &str = "boolean defined divisibleby endingwith eq even filter float ge gt in int iterable le lower lt mapping ne \
          none number odd safe sameas sequence startingwith string test true undefined upper";
     const OPERATORS: [&str; 12] = [
@@ -456,7 +473,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_value_prints_as_it_was_written(written in json()) {
+        fn a_template_prints_every_value_of_a_secret_as_it_was_written(written in json()) {
             let input = read(format!("{{\"x\":{written}}}").as_bytes()).unwrap();
             let inputs = BTreeMap::from([("db".to_owned(), input)]);
             let shown = |text| render(&Template::parse(text).unwrap(), &inputs).unwrap().expose().to_vec();
@@ -472,7 +489,7 @@ mod tests {
         }
 
         #[test]
-        fn an_encoded_text_decodes_to_itself(text in any::<String>()) {
+        fn a_text_that_a_template_encodes_can_be_decoded_to_the_same_text(text in any::<String>()) {
             let inputs = BTreeMap::from([("s".to_owned(), Input::Text(Zeroizing::new(text.clone())))]);
             let shown = |template| render(&Template::parse(template).unwrap(), &inputs).unwrap().expose().to_vec();
             let encoded = String::from_utf8(shown("{{ s | urlencode }}")).unwrap();

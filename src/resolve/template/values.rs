@@ -1,5 +1,5 @@
-//! Exposes a secret to MiniJinja, and prints values: text as it is, anything else as compact JSON. docs/reference.md,
-//! "Composed values", defines the format.
+//! Lets MiniJinja read a secret, and prints values: text without any change, and anything else as compact JSON. docs/reference.md, "Composed values",
+//! defines the format.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -14,17 +14,17 @@ use serde_json::Value as JsonValue;
 
 use crate::resolve::extract::Json;
 
-/// Advice for a name that [`Names`] doesn't have.
+/// The help for a name that isn't in [`Names`].
 const UNREAD_NAME_HELP: &str =
-    "to use a part of a value, give it a name first: {% set x = db.host %}{{ x[:3] }}";
+    "to use part of a value, give that part a name first: {% set x = db.host %}{{ x[:3] }}";
 
-/// The levels of a value that is printed: itself and 127 lists and maps around it, as many as serde_json reads.
+/// The maximum nesting of a value that is printed: the value itself and 127 lists and maps around it. This is also serde_json's limit.
 const DEEPEST: usize = 128;
 
-/// The names of a template: the aliases, `env`, and MiniJinja's functions.
+/// The names that a template can use: its aliases, `env`, and MiniJinja's functions.
 ///
-/// Any other name is an error rather than an undefined value, which `default` would replace: it may be an alias that
-/// `undeclared_variables` overlooks, so that its secret was not read.
+/// Looking up any other name is an error. If the name were only undefined, Jinja's `default` would replace it, although it may be an alias that
+/// `undeclared_variables` missed, and whose secret was therefore not read.
 #[derive(Debug)]
 pub struct Names(pub BTreeMap<String, Value>);
 
@@ -40,61 +40,65 @@ impl Object for Names {
     }
 }
 
-/// The last lookup of a key that does not exist or is null.
+/// The last look-up of a key that doesn't exist or is null.
 ///
-/// MiniJinja's error for an undefined value doesn't name the key. Since the template is strict, it fails where such a value is used, so the
-/// last lookup is the one that failed. Without any, the error has another reason.
+/// MiniJinja's error for an undefined value doesn't name the key. Because the template is strict, it fails where such a value is used, so the last
+/// failed look-up is the reason for the error. If no look-up has failed, the error has another reason.
 #[derive(Default)]
-pub struct LastMiss(Mutex<Option<Miss>>);
+pub struct LastLookup(Mutex<Option<FailedLookup>>);
 
-impl LastMiss {
-    fn set(&self, miss: Miss) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(miss);
+impl LastLookup {
+    /// Notes a look-up that failed, and forgets an earlier one.
+    fn set(&self, lookup: FailedLookup) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(lookup);
     }
 
-    pub fn take(&self) -> Option<Miss> {
+    /// Returns the last look-up that failed, if there is one, and forgets it.
+    pub fn take(&self) -> Option<FailedLookup> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
-/// The lookup of a key that does not exist or is null.
-pub struct Miss {
-    /// `None` for a value from `fromjson`.
+/// A look-up of a key that doesn't exist or is null.
+pub struct FailedLookup {
+    /// The alias of the secret. `None` for a value that `fromjson` has parsed.
     pub alias: Option<String>,
-    /// The keys and indexes from the root to the key.
+    /// The keys and indexes from the root of the secret to the key.
     pub path: Vec<String>,
 }
 
-/// An object or array of a secret; the secret itself if `path` is empty.
+/// An object or array within a secret. If the path is empty, this is the secret itself.
 #[derive(Clone)]
 pub struct SecretObject {
-    /// `None` for a value from `fromjson`.
+    /// The alias of the secret. `None` for a value that `fromjson` has parsed.
     alias: Option<String>,
     secret: Arc<Json>,
     path: Vec<String>,
-    last_miss: Arc<LastMiss>,
+    last_lookup: Arc<LastLookup>,
 }
 
 impl SecretObject {
-    /// Returns the value of a whole secret, or of a text that `fromjson` parsed if `alias` is `None`.
-    pub fn root(alias: Option<&str>, secret: Arc<Json>, last_miss: &Arc<LastMiss>) -> Value {
+    /// Returns the value of a whole secret or, without an alias, of text that `fromjson` has parsed. Failed look-ups in it are noted in
+    /// `last_lookup`.
+    pub fn root(alias: Option<&str>, secret: Arc<Json>, last_lookup: &Arc<LastLookup>) -> Value {
         let alias = alias.map(str::to_owned);
         let root = Self {
             alias,
             secret,
             path: Vec::new(),
-            last_miss: last_miss.clone(),
+            last_lookup: last_lookup.clone(),
         };
         root.value(root.secret.value(), Vec::new())
             .unwrap_or_default()
     }
 
+    /// Returns the JSON of this object or array.
     fn json(&self) -> &JsonValue {
-        // `path` was found when this object was made, so the default is never used.
-        follow(self.secret.value(), &self.path).unwrap_or(&JsonValue::Null)
+        // The path existed when this object was made, so the default is never used.
+        value_at(self.secret.value(), &self.path).unwrap_or(&JsonValue::Null)
     }
 
-    /// Returns the value of `json`, which is at `path`; `None` for null.
+    /// Returns `json`, which is at `path`, as MiniJinja's value. Returns `None` for null, which Jinja sees as undefined.
     fn value(&self, json: &JsonValue, path: Vec<String>) -> Option<Value> {
         Some(match json {
             JsonValue::Null => return None,
@@ -124,9 +128,9 @@ impl Object for SecretObject {
             _ => key.to_string(),
         };
         let path = self.path.iter().chain([&name]).cloned().collect::<Vec<_>>();
-        let value = follow(self.json(), &[&name]).and_then(|json| self.value(json, path.clone()));
+        let value = value_at(self.json(), &[&name]).and_then(|json| self.value(json, path.clone()));
         if value.is_none() {
-            self.last_miss.set(Miss {
+            self.last_lookup.set(FailedLookup {
                 alias: self.alias.clone(),
                 path,
             });
@@ -147,15 +151,14 @@ impl Object for SecretObject {
     }
 }
 
-/// Formats compact JSON, since MiniJinja prints the items of its own lists with `Debug`. Nothing else formats a value
-/// with `Debug`.
+/// Writes compact JSON, because MiniJinja prints the items of its own lists by `Debug`. Nothing else prints a value by `Debug`.
 impl fmt::Debug for SecretObject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.json())
     }
 }
 
-/// Stands for a secret that is not read yet, and for every key of it: a list of one text.
+/// A placeholder for a secret that hasn't been read, and for each of its keys: a list with one empty string.
 #[derive(Debug)]
 pub struct UnreadSecret;
 
@@ -173,15 +176,15 @@ impl Object for UnreadSecret {
     }
 }
 
-/// Returns the value at `path`, a sequence of keys and indexes from `json`.
-pub fn follow<'j>(json: &'j JsonValue, path: &[impl AsRef<str>]) -> Option<&'j JsonValue> {
+/// Returns the value at a path of keys and indexes. Returns `None` if it doesn't exist.
+pub fn value_at<'j>(json: &'j JsonValue, path: &[impl AsRef<str>]) -> Option<&'j JsonValue> {
     path.iter().try_fold(json, |json, key| match json {
         JsonValue::Array(items) => items.get(key.as_ref().parse::<usize>().ok()?),
         _ => json.get(key.as_ref()),
     })
 }
 
-/// Returns a number if MiniJinja prints it with the same literal, else the literal as text (`1.10`, `-0`, `1e+400`).
+/// Returns a number, if MiniJinja prints it as it is written in the secret. Otherwise returns its digits as text (`1.10`, `-0`, `1e+400`).
 fn number(literal: &str) -> Value {
     let integer = literal
         .parse::<i64>()
@@ -194,30 +197,32 @@ fn number(literal: &str) -> Value {
         .unwrap_or_else(|| Value::from(literal))
 }
 
-/// Returns the text of a value: a string's characters, a number's literal, `true` or `false`, else compact JSON.
+/// Returns the text of a value: the characters of a string, a number as it was written, `true` or `false`, and compact JSON for anything else.
 ///
 /// # Errors
-/// `UndefinedError` for undefined and none, and those of [`json`].
-pub fn text(value: &Value) -> Result<Cow<'_, str>, Error> {
+/// `UndefinedError` for an undefined value and for `none`, and the errors of [`compact_json`].
+pub fn printed_text(value: &Value) -> Result<Cow<'_, str>, Error> {
     match (value.as_str(), value.kind()) {
         (Some(text), _) => Ok(text.into()),
         (None, ValueKind::Undefined | ValueKind::None) => Err(ErrorKind::UndefinedError.into()),
-        (None, _) => json(value).map(Cow::from),
+        (None, _) => compact_json(value).map(Cow::from),
     }
 }
 
-/// Returns a value as compact JSON. A secret's objects and arrays keep the order of their keys and the literals of
-/// their numbers.
+/// Returns a value as compact JSON. The objects and arrays of a secret keep the order of their keys, and their numbers as they were written.
 ///
 /// # Errors
-/// `UndefinedError` for an undefined item, and [`OwnError`] for a value without JSON (a function).
-pub fn json(value: &Value) -> Result<String, Error> {
+/// `UndefinedError` for an undefined item, and an [`OwnError`] for a function and for a value that is nested too deeply.
+pub fn compact_json(value: &Value) -> Result<String, Error> {
     let mut text = String::new();
     write_json(&mut text, value, DEEPEST)?;
     Ok(text)
 }
 
-/// Writes a value of at most `depth` levels.
+/// Appends a value as compact JSON to `out`.
+///
+/// # Errors
+/// The errors of [`compact_json`]. A value that is nested more than `depth` levels deep is one of them.
 fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error> {
     let Some(depth) = depth.checked_sub(1) else {
         return Err(own_error("a value is nested too deeply", None));
@@ -246,19 +251,22 @@ fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error
             let pairs = value.as_object().and_then(|map| map.try_iter_pairs());
             for (at, (key, item)) in pairs.into_iter().flatten().enumerate() {
                 out.push_str(if at == 0 { "" } else { "," });
-                write!(out, "{}:", JsonValue::from(&*text(&key)?))?;
+                write!(out, "{}:", JsonValue::from(&*printed_text(&key)?))?;
                 write_json(out, &item, depth)?;
             }
             out.push('}');
         }
         (None, _) => {
-            return Err(own_error("a function cannot be printed", None));
+            return Err(own_error(
+                "a function such as range needs parentheses, as in {{ range(3) }}",
+                None,
+            ));
         }
     }
     Ok(())
 }
 
-/// An error of ours within MiniJinja's. Its text is reported as it is, so it must not hold a value.
+/// An error of our own within MiniJinja's error. Its text is printed, so it must not contain a value.
 #[derive(Debug)]
 pub struct OwnError {
     pub text: String,
@@ -266,7 +274,7 @@ pub struct OwnError {
 }
 
 impl OwnError {
-    /// Returns the error of ours that caused an error of MiniJinja, or `None` if it has another cause.
+    /// Returns our own error that caused MiniJinja's error. Returns `None` if MiniJinja's error has another cause.
     pub fn cause_of(error: &Error) -> Option<&Self> {
         error.source()?.downcast_ref()
     }
@@ -280,7 +288,7 @@ impl fmt::Display for OwnError {
 
 impl std::error::Error for OwnError {}
 
-/// Returns MiniJinja's error for an [`OwnError`].
+/// Creates MiniJinja's error with an [`OwnError`] as its cause. `text` must not contain a value.
 pub fn own_error(text: impl Into<String>, help: Option<&'static str>) -> Error {
     let text = text.into();
     Error::from(ErrorKind::InvalidOperation).with_source(OwnError { text, help })

@@ -1,5 +1,19 @@
-//! The gate of a forked launch. The launch waits there once its values are resolved, until its parent opens the gate; a closed gate ends
-//! it.
+//! The gate of a forked launch. Once its values are resolved, the launch waits there until its parent opens the gate. If the parent closes
+//! the gate or ends, so does the launch.
+//!
+//! Two pipes connect parent and launch:
+//!
+//! ```text
+//! parent                                        launch
+//!   LaunchProcess.gate      ── one byte ─────▶   Gate.opening     the gate is open
+//!                           ── end of file ──▶                    the gate is closed: the launch ends
+//!   LaunchProcess.messages  ◀─ JSON, a line ──   Gate.messages    what the launch reports
+//!                              a message
+//!                           ◀─ end of file ───                    the launch has executed the command, or has ended
+//! ```
+//!
+//! Both pipes have FD_CLOEXEC, so execve(2) closes the launch's ends. Two things must not happen: that a launch outlives its parent while it waits,
+//! or that it becomes the command although the gate wasn't opened.
 
 #![allow(
     unsafe_code,
@@ -22,28 +36,29 @@ use crate::model::options::SignalNumber;
 use crate::supervise::state::ExitStatus;
 use crate::system::ending::{End, end};
 
-/// A forked launch, as its parent has it. Dropping the value closes the gate.
+/// The parent's side of a forked launch. Dropping the value closes the gate.
 pub struct LaunchProcess {
     pub pid: Pid,
     gate: PipeWriter,
-    /// `None` after the end of the pipe: the launch has executed the command, or it has ended.
+    /// `None` after the end of the pipe. The launch has executed the command, or it has ended.
     messages: Option<PipeReader>,
-    /// The beginning of a message.
+    /// The beginning of a message that hasn't arrived completely.
     received: Vec<u8>,
 }
 
-/// The launch's ends of the two pipes.
+/// The launch's side: its ends of the two pipes.
 pub struct Gate {
     opening: PipeReader,
     messages: PipeWriter,
     pub parent: Pid,
 }
 
-/// Forks a process that calls `run`, and exits with the status that it returns. This process must have one thread; its end closes the
-/// gate. SIGALRM ends a launch that is not at the gate within `limit`, for example because it writes to a file system that hangs.
+/// Forks a process that calls `run`, and exits with the status that `run` returns. The caller must have only one thread.
+///
+/// If the launch isn't at the gate within `limit`, SIGALRM ends it, for example because it writes to a file system that hangs.
 ///
 /// # Errors
-/// When there is no new process, or no descriptor for the pipes.
+/// If the kernel can't make a process or the pipes.
 pub fn fork(limit: Duration, run: impl FnOnce(Gate) -> u8) -> io::Result<LaunchProcess> {
     let ((opening, gate), (messages, sender)) = (pipe()?, pipe()?);
     fcntl(&messages, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
@@ -57,7 +72,7 @@ pub fn fork(limit: Duration, run: impl FnOnce(Gate) -> u8) -> io::Result<LaunchP
             received: Vec::new(),
         }),
         ForkResult::Child => {
-            // Otherwise the pipes would outlast the parent.
+            // Otherwise the parent's ends would stay open after the end of the parent.
             drop((gate, messages));
             alarm::set(u32::try_from(limit.as_secs()).unwrap_or(u32::MAX).max(1));
             let status = run(Gate {
@@ -71,40 +86,41 @@ pub fn fork(limit: Duration, run: impl FnOnce(Gate) -> u8) -> io::Result<LaunchP
 }
 
 impl LaunchProcess {
-    /// Lets the launch go on.
-    pub fn open(&mut self) {
+    /// Opens the gate, so that the launch goes on. Does nothing if the launch has ended.
+    pub fn open_gate(&mut self) {
         let _ = self.gate.write_all(&[1]);
     }
 
-    /// Sends a termination signal, also to a launch that is stopped or at the gate, where it would not look for one.
+    /// Sends a termination signal to the launch, and continues it if it is stopped. A launch at its gate doesn't look for signals, so the gate is
+    /// opened: the launch then finds the signal pending, and ends before it executes the command. Doesn't wait for the end.
     pub fn terminate(&mut self, signal: Signal) {
         for signal in [signal, Signal::SIGCONT] {
             let _ = kill(self.pid, signal);
         }
-        self.open();
+        self.open_gate();
     }
 
-    /// Waits for its end, and reaps it.
+    /// Waits for the end of the launch, and reaps it.
     pub fn wait(&self) -> ExitStatus {
         match state_change(self.pid.as_raw(), 0) {
             Some((_, StateChange::Ended(status))) => status,
-            // Without options there is no other state, and the child is not reaped elsewhere.
+            // waitpid(2) was called without options, so it reports no other state, and nobody else reaps this child.
             Some((_, StateChange::Suspended(_) | StateChange::Continued)) | None => {
                 ExitStatus::Killed(SignalNumber::KILL)
             }
         }
     }
 
-    /// A descriptor that is readable while there is a message or the end of the pipe; `None` after its end, when the launch has executed
-    /// the command, or is about to be reaped.
+    /// Returns a descriptor that is readable while there is a message, or at the end of the pipe. Returns `None` once [`Self::receive`] has read the
+    /// end: the launch has executed the command, or is about to be reaped.
     pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.messages.as_ref().map(AsFd::as_fd)
     }
 
-    /// Returns the messages that have come.
+    /// Returns the messages that have arrived completely. Doesn't wait. Closes the pipe after its end.
     pub fn receive<M: DeserializeOwned>(&mut self) -> Vec<M> {
         if let Some(messages) = &mut self.messages {
-            // What comes before the error is received as well.
+            // Bytes that come before an error are received as well.
             let read = messages.read_to_end(&mut self.received);
             if !read.is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
                 self.messages = None;
@@ -119,7 +135,7 @@ impl LaunchProcess {
 }
 
 impl Gate {
-    /// Sends a message: one line of JSON, in one write.
+    /// Sends a message as one line of JSON. Waits while the pipe is full. Does nothing if the parent has ended.
     pub fn send(&self, message: &impl Serialize) {
         if let Ok(mut line) = serde_json::to_vec(message) {
             line.push(b'\n');
@@ -127,31 +143,35 @@ impl Gate {
         }
     }
 
-    /// Sends `ready`, and waits until the parent opens the gate; returns false if the parent closes it. From then on this process gets
-    /// `death_signal` when the parent ends, unless it executes a program with a set-uid bit or capabilities (prctl(2)).
+    /// Sends `ready`, and waits until the parent opens the gate, for as long as that takes. Returns false if the parent closes the gate or has ended.
+    /// The time limit of [`fork`] ends here.
+    ///
+    /// From then on, this process gets `death_signal` when the parent ends, unless it executes a program with a set-uid bit or capabilities
+    /// (prctl(2)).
     pub fn await_opening(&self, ready: &impl Serialize, death_signal: SignalNumber) -> bool {
         alarm::cancel();
         self.send(ready);
         if (&self.opening).read_exact(&mut [0]).is_err() {
             return false;
         }
-        // SAFETY: the call accesses no memory. nix knows no real-time signals.
+        // SAFETY: the call doesn't access memory. (nix doesn't support real-time signals.)
         unsafe {
             libc::prctl(
                 libc::PR_SET_PDEATHSIG,
                 libc::c_ulong::from(death_signal.0.cast_unsigned()),
             )
         };
-        // The parent may have ended before prctl.
+        // The parent may have ended before the call of prctl.
         getppid() == self.parent
     }
 
-    /// A pipe that the parent closes to end this process.
+    /// Returns the pipe that the parent closes to end this process.
     pub fn descriptor(&self) -> BorrowedFd<'_> {
         self.opening.as_fd()
     }
 
-    /// Makes this process the leader of a group of its own, in the background: the terminal's signals are for the command.
+    /// Moves this process into a group of its own, which isn't the foreground job of the terminal, because the terminal's signals are for the
+    /// command.
     pub fn leave_group(&self) {
         let _ = setpgid(Pid::from_raw(0), Pid::from_raw(0));
     }

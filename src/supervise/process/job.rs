@@ -1,6 +1,6 @@
-//! The states of children, the command's process and its group, and the terminal whose foreground job the group becomes.
+//! The states of children, and the command's process group, which may become the foreground job of the terminal on standard output.
 //!
-//! SIGTTOU, which a background process gets for changing the foreground job, is blocked in this process.
+//! This process blocks SIGTTOU. Otherwise the kernel would stop it when it changes the foreground job from the background.
 
 #![allow(
     unsafe_code,
@@ -8,7 +8,6 @@
 )]
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
@@ -22,18 +21,21 @@ use crate::model::options::SignalNumber;
 use crate::supervise::state::{Event, ExitStatus};
 use crate::system::terminal::is_foreground;
 
-/// The state that a child changed to.
+/// A change of a child's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StateChange {
-    /// The child is reaped.
+    /// The child has ended, and was reaped.
     Ended(ExitStatus),
-    /// Stopped by this signal.
+    /// This signal has stopped the child.
     Suspended(SignalNumber),
     Continued,
 }
 
-/// Makes this process the parent of orphaned descendants (PR_SET_CHILD_SUBREAPER), which PID 1 is already. The command does not
-/// inherit this.
+/// Makes this process the parent of each descendant whose own parent ends (PR_SET_CHILD_SUBREAPER), so that this process can reap it. Until it is
+/// reaped, a zombie is a process of the command's group, and the group isn't empty.
+///
+/// Does nothing in PID 1, which adopts orphans anyway. The command doesn't inherit the setting (prctl(2)), so this process also adopts the
+/// orphans of the command.
 pub fn adopt_orphans() {
     if getpid().as_raw() != 1 {
         // prctl(2) documents no error for this argument.
@@ -41,12 +43,14 @@ pub fn adopt_orphans() {
     }
 }
 
-/// Returns a child with a new state, and reaps it if it ended; `None` without such a child.
+/// Returns a child whose state has changed, and the change. Reaps the child if it has ended. Returns `None` if no child's state has changed. Doesn't
+/// wait.
 pub fn next_state_change() -> Option<(Pid, StateChange)> {
     state_change(-1, libc::WUNTRACED | libc::WCONTINUED | libc::WNOHANG)
 }
 
-/// Returns the new state of a child, -1 for any, with the options of waitpid(2).
+/// Calls waitpid(2) for a child, or for any child if `target` is -1, with these options. Returns `None` if no state has changed, or if there isn't
+/// such a child.
 pub fn state_change(target: i32, options: i32) -> Option<(Pid, StateChange)> {
     let mut status = 0;
     // SAFETY: the call only writes to the status.
@@ -68,42 +72,32 @@ pub fn state_change(target: i32, options: i32) -> Option<(Pid, StateChange)> {
     Some((Pid::from_raw(pid), change))
 }
 
-/// At most one process group.
+/// The command's process group, if there is one.
 #[derive(Default)]
 pub struct Job {
-    /// The leader's process id; `None` once no process of the group is left, when the kernel may reuse it.
+    /// The process id of the leader. `None` once no process of the group is left, because the kernel may then use the id again.
     group: Option<Pid>,
-    /// True once the leader is reaped: the kernel may reuse its id as soon as the group is empty.
+    /// True once the leader was reaped. The kernel may use its id again as soon as the group is empty.
     is_reaped: bool,
-    /// The terminal that the group got.
-    terminal: Option<Terminal>,
-    /// True once SIGTTIN or SIGTTOU stopped the command.
-    needs_terminal: bool,
-    /// True once this process sent the command SIGINT or SIGQUIT, which so may not be the terminal's.
-    is_interrupted: bool,
 }
 
 impl Job {
-    /// Makes a child, which is about to become the command, the leader of a process group of its own: the foreground job if this process
-    /// is it and standard output is that terminal.
-    pub fn begin(&mut self, leader: Pid) {
-        // By this process, before the child goes on: no moment is left in which a signal to the group would be lost.
+    /// Makes a child that is about to become the command the leader of a process group. If this process is part of the foreground job of the terminal
+    /// on standard output, the new group becomes the foreground job.
+    pub fn start_group(&mut self, leader: Pid) {
+        // The parent moves the child before the child goes on, so that a signal to the group is never lost.
         let _ = setpgid(leader, leader);
-        let terminal = Terminal::on_standard_output().filter(|terminal| terminal.give_to(leader));
-        *self = Self {
-            group: Some(leader),
-            terminal,
-            ..Self::default()
-        };
+        self.group = Some(leader);
+        self.is_reaped = false;
+        self.give_terminal();
     }
 
-    /// Sends a signal to the group, and to the command if that has left the group. SIGCONT, by which a shell continues a job, returns the
-    /// terminal first.
-    pub fn signal(&mut self, signal: SignalNumber) {
+    /// Sends a signal to the group, and also to the command if it has left the group. Before SIGCONT, with which a shell continues a job, the
+    /// group becomes the foreground job again. Does nothing if no process of the group is left.
+    pub fn signal(&self, signal: SignalNumber) {
         if signal == SignalNumber::CONT && !self.is_reaped {
             self.give_terminal();
         }
-        self.is_interrupted |= is_interrupt(signal);
         let Some(leader) = self.group else { return };
         send(-leader.as_raw(), signal);
         if !self.is_reaped && getpgid(Some(leader)) != Ok(leader) {
@@ -111,41 +105,31 @@ impl Job {
         }
     }
 
-    /// True if this child is the command.
+    /// True if this child is the command, and hasn't been reaped yet.
     pub fn is_led_by(&self, child: Pid) -> bool {
         self.group == Some(child) && !self.is_reaped
     }
 
-    /// Returns the event of a change of the command's state. At its end, no other child is left to be reaped: a zombie of the group would
-    /// count as a process of it.
+    /// Returns the event for a change of the command's state. If the command has ended, also takes the terminal back.
+    ///
+    /// Before the end of the command is passed to this function, all other children must have been reaped, because a zombie would count as a
+    /// process of the group.
     pub fn event(&mut self, change: StateChange) -> Event {
         match change {
-            StateChange::Ended(status) => self.ended(status),
+            StateChange::Ended(status) => {
+                self.is_reaped = true;
+                self.take_terminal();
+                Event::Ended {
+                    status,
+                    is_group_empty: self.forget_empty_group(),
+                }
+            }
             StateChange::Suspended(signal) => Event::Suspended(signal),
             StateChange::Continued => Event::Continued,
         }
     }
 
-    fn ended(&mut self, status: ExitStatus) -> Event {
-        self.is_reaped = true;
-        if let Some(terminal) = self.terminal.take() {
-            let was_foreground = terminal.take_from(self.group);
-            if let ExitStatus::Killed(signal) = status
-                && was_foreground
-                && is_interrupt(signal)
-                && !self.is_interrupted
-            {
-                // This process, which gets it as well, does not hand it on.
-                send(0, signal);
-            }
-        }
-        Event::Ended {
-            status,
-            is_group_empty: self.forget_empty_group(),
-        }
-    }
-
-    /// True if no process of the group is left, zombies included.
+    /// True if no process of the group is left, not even a zombie. In that case, the group is forgotten, because the kernel may use its id again.
     pub fn forget_empty_group(&mut self) -> bool {
         self.group = self
             .group
@@ -153,93 +137,42 @@ impl Job {
         self.group.is_none()
     }
 
-    /// Makes the command the foreground job, if this process is it: on standard output's terminal, or on any if the command was
-    /// stopped because it uses one. Returns false if this process is not the foreground job.
-    fn give_terminal(&mut self) -> bool {
-        let Some(group) = self.group else {
-            return false;
-        };
-        if self.terminal.is_none() {
-            self.terminal = Terminal::on_standard_output();
+    /// Makes the command's group the foreground job of the terminal on standard output, if this process's group is that job.
+    fn give_terminal(&self) {
+        let terminal = io::stdout();
+        if let Some(group) = self.group
+            && is_foreground(&terminal)
+        {
+            let _ = tcsetpgrp(&terminal, group);
         }
-        if self.terminal.is_none() && self.needs_terminal {
-            self.terminal = Terminal::controlling().filter(|terminal| is_foreground(&terminal.0));
-        }
-        self.terminal
-            .as_ref()
-            .is_some_and(|terminal| terminal.give_to(group))
     }
 
-    /// Stops this process as the command is stopped, until it is continued. If it need not or cannot stop, continues the command.
-    pub fn suspend(&mut self, signal: SignalNumber) {
-        self.needs_terminal = matches!(signal, SignalNumber::TTIN | SignalNumber::TTOU);
-        if !self.needs_terminal || !self.give_terminal() {
-            if self.stop_with_command(signal) {
-                return;
-            }
-            // SIGSTOP is meant for the command alone, and without the terminal the command would be stopped again.
-            let may_continue = if self.needs_terminal {
-                self.give_terminal()
-            } else {
-                signal != SignalNumber::STOP
-            };
-            if !may_continue {
-                return;
-            }
+    /// Makes this process's group the foreground job again, if the command's group is the foreground job. Otherwise, the foreground job may be a
+    /// shell that has stopped this process, and keeps the terminal.
+    fn take_terminal(&self) {
+        let terminal = io::stdout();
+        if self.group.is_some() && tcgetpgrp(&terminal).ok() == self.group {
+            let _ = tcsetpgrp(&terminal, getpgrp());
         }
-        self.signal(SignalNumber::CONT);
     }
 
-    /// Returns false if this process was not stopped.
-    fn stop_with_command(&self, signal: SignalNumber) -> bool {
-        if let Some(terminal) = &self.terminal {
-            terminal.take_from(self.group);
-        }
-        // SIGSTOP is sent to one process, the others by the terminal to a job.
-        stop_by(
+    /// Stops this process after the command was stopped by `signal`, and returns when SIGCONT has come. If this process can't be stopped, the command
+    /// is continued, unless it would stop again because it needs the terminal.
+    pub fn suspend(&self, signal: SignalNumber) {
+        self.take_terminal();
+        // A user sends SIGSTOP to a single process, while the terminal sends the other stop signals to a whole job.
+        let is_job = signal != SignalNumber::STOP && has_controlling_terminal();
+        let stays_stopped = matches!(
             signal,
-            signal != SignalNumber::STOP && Terminal::controlling().is_some(),
-        )
-    }
-}
-
-/// True for the signals of Ctrl-C and Ctrl-\\. The terminal sends them to the foreground job alone: with the command in a group of its
-/// own, the rest of a pipeline and a shell's script get them from this process.
-fn is_interrupt(signal: SignalNumber) -> bool {
-    matches!(signal, SignalNumber::INT | SignalNumber::QUIT)
-}
-
-/// A terminal of which this process's group was the foreground job.
-struct Terminal(OwnedFd);
-
-impl Terminal {
-    /// Returns the terminal on standard output, if this process's group is its foreground job.
-    fn on_standard_output() -> Option<Self> {
-        let output = io::stdout();
-        if !is_foreground(&output) {
-            return None;
+            SignalNumber::STOP | SignalNumber::TTIN | SignalNumber::TTOU
+        );
+        if !stop_by(signal, is_job) && !stays_stopped {
+            self.signal(SignalNumber::CONT);
         }
-        output.as_fd().try_clone_to_owned().ok().map(Self)
     }
+}
 
-    /// Returns the controlling terminal. A process without one is not a job of a shell.
-    fn controlling() -> Option<Self> {
-        let flags = OFlag::O_RDWR | OFlag::O_CLOEXEC;
-        open("/dev/tty", flags, Mode::empty()).ok().map(Self)
-    }
-
-    /// Makes `group` the foreground job, if this process's group is it. Returns false if it is not.
-    fn give_to(&self, group: Pid) -> bool {
-        is_foreground(&self.0) && tcsetpgrp(&self.0, group).is_ok()
-    }
-
-    /// Makes this process's group the foreground job again, if that is `group` or a group that is gone. Another one may be the job
-    /// of a shell that has stopped this process meanwhile. Returns false then.
-    fn take_from(&self, group: Option<Pid>) -> bool {
-        let Ok(foreground) = tcgetpgrp(&self.0) else {
-            return false;
-        };
-        let is_free = Some(foreground) == group || killpg(foreground, None) == Err(Errno::ESRCH);
-        is_free && tcsetpgrp(&self.0, getpgrp()).is_ok()
-    }
+/// True if this process has a controlling terminal, so that it may be a job of a shell.
+fn has_controlling_terminal() -> bool {
+    open("/dev/tty", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty()).is_ok()
 }

@@ -1,9 +1,9 @@
-//! The signals that reach this process, read from a descriptor (signalfd(2)).
+//! The signals that reach this process. They are blocked, and read from a descriptor (signalfd(2)).
 //!
-//! Blocked signals are queued even for PID 1 and even if their default action is to ignore them. A fault of this process ends it
-//! nevertheless: the kernel forces the default action on a blocked SIGSEGV, SIGBUS, SIGFPE or SIGILL.
+//! The kernel queues blocked signals even for PID 1, and even if their default action is to ignore them. A fault of this process ends it
+//! nevertheless: for a blocked SIGSEGV, SIGBUS, SIGFPE or SIGILL, the kernel forces the default action.
 
-#![allow(unsafe_code, reason = "nix knows no real-time signals")]
+#![allow(unsafe_code, reason = "nix doesn't support real-time signals")]
 
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -16,14 +16,15 @@ use nix::unistd::getpid;
 use crate::model::options::{Forwarding, SignalNumber};
 use crate::system::signals::{has_action, pending};
 
-/// The descriptor of the blocked signals.
+/// The descriptor from which the blocked signals are read.
 pub struct Signals(SignalFd);
 
 impl Signals {
-    /// Blocks all signals except ignored ones, which stay ignored (nohup(1)).
+    /// Blocks all signals except those that are ignored, which stay ignored (nohup(1)). From then on, signals that come can be read from the returned
+    /// value.
     ///
     /// # Errors
-    /// Without a free descriptor.
+    /// If there is no free descriptor. In that case, no signal was blocked.
     pub fn block() -> Result<Self, Errno> {
         let mut blocked = SigSet::all();
         for signal in Signal::iterator() {
@@ -37,23 +38,26 @@ impl Signals {
         Ok(Self(descriptor))
     }
 
-    /// Returns the next signal to forward, and drops others; `None` if no signal is pending.
-    pub fn next(&mut self) -> Option<SignalNumber> {
+    /// Reads pending signals up to the first one that is to be forwarded, and returns that one. Drops the signals before it: those that are only for
+    /// this process, such as SIGCHLD, and those that this process has raised itself. Returns `None` if no other signal is pending, or if the
+    /// descriptor can't be read. Doesn't wait.
+    pub fn next_to_forward(&mut self) -> Option<SignalNumber> {
         loop {
             let received = self.0.read_signal().ok()??;
             let Ok(number) = received.ssi_signo.try_into() else {
                 continue;
             };
-            // Raised by a call of this process: SIGXFSZ by a write, SIGABRT by abort(3).
-            let is_self_sent =
-                received.ssi_code <= 0 && received.ssi_pid == getpid().as_raw().unsigned_abs();
             let signal = SignalNumber(number);
+            // The code is positive if the kernel has raised the signal. Otherwise, a process has sent it (sigaction(2), "si_code").
+            let is_sent = received.ssi_code <= 0;
+            // If a line of the log exceeds the limit for file sizes, the kernel raises SIGXFSZ as if this process had sent it.
+            let is_own = is_sent && received.ssi_pid == getpid().as_raw().unsigned_abs();
             let is_forwarded = match signal.forwarding() {
                 Forwarding::Always => true,
-                Forwarding::IfSent => received.ssi_code <= 0,
+                Forwarding::IfSent => is_sent,
                 Forwarding::Never => false,
             };
-            if is_forwarded && !is_self_sent {
+            if is_forwarded && !is_own {
                 return Some(signal);
             }
         }
@@ -66,31 +70,35 @@ impl AsFd for Signals {
     }
 }
 
-/// Stops this process by a signal, until SIGCONT comes, which stays pending; with `is_job` all of its group, as the terminal does: a shell
-/// takes a job for stopped only if all of it is. Returns false if it was not stopped: the kernel discards the
-/// signal for PID 1, and in an orphaned process group, in which no shell could continue it.
+/// Stops this process with a signal, and returns when SIGCONT has continued it. SIGCONT stays pending. SIGTSTP is sent instead of SIGSTOP. With
+/// `is_job`, the whole process group is stopped, as when the terminal stops a job, because a shell only treats a job as stopped if all its
+/// processes are.
+///
+/// Returns false if this process was not stopped: the kernel discards the signal for PID 1, and in an orphaned process group, where no shell
+/// could continue the processes.
 pub fn stop_by(signal: SignalNumber, is_job: bool) -> bool {
-    // SIGSTOP would stop an orphaned group as well, and so all of a container or a service.
+    // SIGSTOP would also stop an orphaned group, which nobody would continue, as in a container or a service.
     let signal = if signal == SignalNumber::STOP {
         SignalNumber(libc::SIGTSTP)
     } else {
         signal
     };
-    // 0: the group of the caller (kill(2)).
+    // 0 is the group of the caller (kill(2)).
     send(if is_job { 0 } else { getpid().as_raw() }, signal);
-    // This is the only thread, so it takes the signal before the call returns.
+    // This process has only one thread, which gets the signal before the call that unblocks it returns.
     let stopping = Signal::try_from(signal.0).map(|signal| SigSet::from_iter([signal]));
     let _ = stopping.and_then(|stopping| {
         stopping
             .thread_unblock()
             .and_then(|()| stopping.thread_block())
     });
-    // The stop signal removed any SIGCONT from before (signal(7)).
+    // The stop signal discarded any earlier SIGCONT (signal(7)). So a pending one means that this process was stopped and then continued.
     pending().contains(Signal::SIGCONT)
 }
 
-/// Calls kill(2), also for real-time signals: a negative target is a process group, 0 the group of this process.
+/// Calls kill(2), and ignores an error. A negative target is a process group, and 0 is the group of this process. Unlike nix, this function supports
+/// real-time signals.
 pub fn send(target: i32, signal: SignalNumber) {
-    // SAFETY: kill(2) accesses no memory.
+    // SAFETY: kill(2) doesn't access memory.
     unsafe { libc::kill(target, signal.0) };
 }

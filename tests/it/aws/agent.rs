@@ -1,4 +1,5 @@
-//! `--agent`: the headers of a request, an agent of another user, and deadlines. `agent.rows` has all other tests.
+//! `--agent`: the headers of a request, an agent that runs as another user, and deadlines. `agent.rows` has all other
+//! tests.
 
 use std::time::Duration;
 
@@ -7,8 +8,8 @@ use crate::support::*;
 
 ::rows::rows!("tests/it/aws/agent.rows");
 
-/// A launch through the agent.
-fn through(agent: &Aws) -> Sandbox {
+/// A launch that reads from the agent.
+fn launch_with_agent(agent: &Aws) -> Sandbox {
     Sandbox::new()
         .region("us-east-1")
         .env("AWS_TOKEN", AGENT_TOKEN)
@@ -16,9 +17,12 @@ fn through(agent: &Aws) -> Sandbox {
 }
 
 #[test]
-fn the_agent_is_asked_without_a_signature_and_with_secrets_exec_as_user_agent() {
+fn a_request_to_the_agent_has_no_signature_and_names_secrets_exec_as_user_agent() {
     let aws = served();
-    through(&aws).resolve("A=x:k").run().launched_silently();
+    launch_with_agent(&aws)
+        .resolve("A=x:k")
+        .run()
+        .launched_silently();
     let call = aws.calls().remove(0);
     assert!(call.header("x-forwarded-for").is_none() && call.header("authorization").is_none());
     assert!(
@@ -29,23 +33,25 @@ fn the_agent_is_asked_without_a_signature_and_with_secrets_exec_as_user_agent() 
 }
 
 #[test]
-fn an_agent_in_a_sidecar_that_runs_as_another_user_gives_the_value() {
+fn a_secret_is_read_from_an_agent_in_a_sidecar_that_runs_as_another_user() {
     if !nix::unistd::geteuid().is_root() {
         return skip::skipped("an agent of another user");
     }
     let agent = as_user(1234, served);
-    let run = through(&agent).resolve("A=x:k").run();
+    let run = launch_with_agent(&agent).resolve("A=x:k").run();
     run.launched_silently();
 }
 
 #[test]
-fn with_agent_fallback_a_launch_ends_at_the_timeout_if_the_agent_and_aws_hang() {
+fn with_agent_fallback_a_launch_ends_at_its_timeout_if_the_agent_and_aws_hang() {
     let two = Duration::from_secs(2);
     let agent = served().fails(AGENT_READ, Fault::Hang);
-    let launch = through(&agent).resolve("A=x:k");
+    let launch = launch_with_agent(&agent).resolve("A=x:k");
     keeps_to(two, &launch.timeout("2s"))
         .refused(75)
         .says(["A ("]);
-    let with_fallback = through(&agent).resolve("A=x:k").arg("--agent-fallback");
+    let with_fallback = launch_with_agent(&agent)
+        .resolve("A=x:k")
+        .arg("--agent-fallback");
     keeps_to(two, &with_fallback.aws(&hanging()).timeout("2s")).refused(75);
 }

@@ -1,5 +1,5 @@
-//! What each answer in the place of a value means: one table for a launch, its fallback regions, the cache, the agent and
-//! `--agent-fallback`. `identity.rows` has the answers of the issuers of credentials.
+//! What each answer other than a value means: one table for a launch, its fallback regions, the cache, the agent and
+//! `--agent-fallback`. `identity.rows` has the answers of the services that issue credentials.
 
 use crate::support::*;
 
@@ -8,21 +8,23 @@ const READ: &str = "GetSecretValue";
 /// What follows from an answer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Meaning {
-    /// It is asked again, and 75 after the allowed attempts; then the next region is asked, and the cache covers it.
+    /// The request is sent again. After the allowed attempts, the next region is asked, and the cache can provide the
+    /// value. The status is 75.
     MayPass,
-    /// 75 after one request in each region; the cache covers it.
+    /// There is one request in each region, and the cache can provide the value. The status is 75.
     OncePerRegion,
-    /// 75 after one request; no other region is asked, and the cache covers it.
+    /// There is only one request, in one region, and the cache can provide the value. The status is 75.
     WrongClock,
-    /// This status after one request; no other region is asked, and the entry in the cache is kept, but not used.
+    /// There is only one request, in one region, and this is the status. A cached answer isn't used, but it is kept.
     Refused(i32),
-    /// The same, and the entry in the cache is removed.
+    /// Like [`Meaning::Refused`], but the cached answer is removed.
     Forgotten(i32),
 }
 
 use Meaning::*;
 
 impl Meaning {
+    /// The exit status of a launch that gets such an answer.
     fn status(self) -> i32 {
         match self {
             MayPass | OncePerRegion | WrongClock => 75,
@@ -47,7 +49,7 @@ fn without_value() -> Fault {
     ))
 }
 
-/// Each answer of Secrets Manager, its meaning, and what is said of it.
+/// Each answer of Secrets Manager, its meaning, and a part of the message about it.
 fn answers() -> Vec<(Fault, Meaning, &'static str)> {
     const YEAR: u64 = 60 * 60 * 24 * 365;
     vec![
@@ -68,7 +70,7 @@ fn answers() -> Vec<(Fault, Meaning, &'static str)> {
         (
             fault::empty_object(),
             MayPass,
-            "an answer that is not about this secret",
+            "a response that is not about this secret",
         ),
         (
             fault::page(),
@@ -91,7 +93,8 @@ fn answers() -> Vec<(Fault, Meaning, &'static str)> {
             OncePerRegion,
             "not from AWS (HTTP status 403, text/xml)",
         ),
-        // A server that asks for a longer pause than there is time. AWS's own header extends a pause by at most five seconds.
+        // The server asks for a longer pause than the launch has time for. AWS's own header extends a pause by at most
+        // five seconds.
         (fault::retry_after(u64::MAX), MayPass, "503"),
         (fault::retry_after(YEAR), MayPass, "503"),
         (fault::amz_retry_after(u64::MAX), MayPass, "503"),
@@ -111,7 +114,7 @@ fn answers() -> Vec<(Fault, Meaning, &'static str)> {
             Forgotten(78),
             "the secret \"x\" has no value",
         ),
-        // Its message holds the canary, which the sandbox looks for.
+        // The message of this answer contains the canary, which the sandbox looks for in the output.
         (fault::unknown_code(), Refused(78), "BrandNewException"),
         (
             fault::denied("x"),
@@ -121,7 +124,7 @@ fn answers() -> Vec<(Fault, Meaning, &'static str)> {
         (
             fault::denied_by_boundary(),
             Forgotten(77),
-            "the administrator who set the boundary has to allow this",
+            "an administrator has to allow this in the permissions boundary",
         ),
         (fault::denied_by_kms(), Forgotten(77), "kms:Decrypt"),
         (fault::not_decrypted(), Forgotten(77), "DecryptionFailure"),
@@ -136,7 +139,7 @@ fn answers() -> Vec<(Fault, Meaning, &'static str)> {
 }
 
 #[test]
-fn a_secret_is_asked_for_again_after_a_fault_that_may_pass_and_after_no_other() {
+fn a_launch_tries_again_after_each_error_that_may_be_temporary_and_after_no_other_error() {
     side_by_side(answers(), |(fault, meaning, said)| {
         if meaning == MayPass {
             let aws = served().fails_first(READ, 2, fault.clone());
@@ -160,7 +163,7 @@ fn a_secret_is_asked_for_again_after_a_fault_that_may_pass_and_after_no_other() 
 }
 
 #[test]
-fn a_fallback_region_is_asked_after_an_outage_and_not_after_a_denial_or_an_absence() {
+fn a_secret_is_read_in_the_fallback_region_after_an_outage_but_not_if_it_is_denied_or_absent() {
     side_by_side(answers(), |(fault, meaning, said)| {
         let launch = |aws: &Aws| {
             sandbox(aws)
@@ -192,7 +195,8 @@ fn a_fallback_region_is_asked_after_an_outage_and_not_after_a_denial_or_an_absen
 }
 
 #[test]
-fn a_cached_answer_covers_each_fault_that_is_an_outage_and_is_removed_by_a_refusal() {
+fn a_cached_answer_is_used_after_each_kind_of_outage_and_removed_if_the_secret_is_denied_or_absent()
+{
     side_by_side(answers(), |(fault, meaning, said)| {
         let (aws, cache) = (served(), CacheDirectory::new());
         let launch = cache.with(sandbox(&aws).case(said), &[]).attempts(1);
@@ -225,7 +229,7 @@ fn a_cached_answer_covers_each_fault_that_is_an_outage_and_is_removed_by_a_refus
 /// Each answer of the agent: those of Secrets Manager, which it forwards, and its own.
 fn answers_of_the_agent() -> Vec<(Fault, Meaning, &'static str)> {
     let mut answers = answers();
-    // No proxy stands before the agent: its refusals need no code.
+    // A proxy is never in front of the agent, so even a refusal without an error code comes from the agent.
     answers.retain(|(_, meaning, said)| *meaning != OncePerRegion && *said != "302");
     answers.extend([
         (own(504, "TimeoutError"), MayPass, "TimeoutError"),
@@ -254,39 +258,46 @@ fn answers_of_the_agent() -> Vec<(Fault, Meaning, &'static str)> {
     answers
 }
 
+/// A launch that reads a secret through the agent.
+fn through(agent: &Aws, aws: &Aws, case: &str) -> Sandbox {
+    Sandbox::new()
+        .env("AWS_TOKEN", AGENT_TOKEN)
+        .resolve("A=x:k")
+        .timeout("50s")
+        .aws(aws)
+        .arg(format!("--agent={}", agent.url()))
+        .case(case)
+}
+
 #[test]
-fn the_agent_is_asked_again_after_an_outage_and_agent_fallback_does_not_bypass_its_refusal() {
-    let tokened = || {
-        Sandbox::new()
-            .env("AWS_TOKEN", AGENT_TOKEN)
-            .resolve("A=x:k")
-            .timeout("50s")
-    };
-    side_by_side(answers_of_the_agent(), |(fault, meaning, said)| {
-        let through = |agent: &Aws, aws: &Aws| {
-            tokened()
-                .aws(aws)
-                .arg(format!("--agent={}", agent.url()))
-                .case(said)
-        };
+fn a_launch_tries_the_agent_again_after_an_outage() {
+    let mut outages = answers_of_the_agent();
+    outages.retain(|(_, meaning, _)| *meaning == MayPass);
+    side_by_side(outages, |(fault, _, said)| {
+        let agent = served().fails_first(AGENT_READ, 1, fault);
         let aws = served();
-        if meaning == MayPass {
-            let agent = served().fails_first(AGENT_READ, 1, fault.clone());
-            through(&agent, &aws)
-                .run()
-                .launched_silently()
-                .has("A", "v-4c7a1e");
-            assert_eq!(agent.calls().len(), 2, "{said}");
-        }
+        through(&agent, &aws, said)
+            .run()
+            .launched_silently()
+            .has("A", "v-4c7a1e");
+        assert_eq!(agent.calls().len(), 2, "{said}");
+        assert!(aws.calls().is_empty(), "{said}");
+    });
+}
+
+#[test]
+fn a_secret_is_read_from_aws_only_with_agent_fallback_and_only_during_an_outage_of_the_agent() {
+    side_by_side(answers_of_the_agent(), |(fault, meaning, said)| {
         let agent = served().fails(AGENT_READ, fault);
-        let said = if meaning == MayPass { "x:k" } else { said };
-        through(&agent, &aws)
+        let aws = served();
+        let part = if meaning == MayPass { "x:k" } else { said };
+        through(&agent, &aws, said)
             .attempts(1)
             .run()
             .refused(meaning.status())
-            .says(["A (", said]);
+            .says(["A (", part]);
         assert!(aws.calls().is_empty(), "{said}");
-        let run = through(&agent, &aws).arg("--agent-fallback").run();
+        let run = through(&agent, &aws, said).arg("--agent-fallback").run();
         if meaning == MayPass {
             run.launched_silently().has("A", "v-4c7a1e");
         } else {

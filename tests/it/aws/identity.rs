@@ -1,5 +1,5 @@
-//! The time that is spent on services that issue credentials (STS, a container's endpoint, the metadata of an instance), and roles
-//! that are assumed together. `identity.rows` has what each of their answers means.
+//! The time that a launch spends on services that issue credentials (STS, a container's endpoint, the metadata of an
+//! instance), and roles that are assumed at the same time. `identity.rows` has the meaning of each of their answers.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use crate::support::*;
 
 const WEB_IDENTITY: &str = "AssumeRoleWithWebIdentity";
 
-/// STS that throttles.
+/// STS's answer when it throttles.
 fn throttled() -> Fault {
     fault::sts(400, "Throttling", "Rate exceeded")
 }
 
 #[test]
-fn sts_is_asked_again_only_after_its_retry_after_and_less_often_when_throttling() {
+fn a_launch_waits_as_long_as_sts_asks_and_tries_less_often_if_sts_throttles() {
     let outage = Duration::from_millis(1000);
     let aws = served().fails_for(WEB_IDENTITY, outage, fault::amz_retry_after(1500));
     keyless(&aws)
@@ -24,7 +24,8 @@ fn sts_is_asked_again_only_after_its_retry_after_and_less_often_when_throttling(
         .run()
         .launched_silently();
     assert_eq!(aws.calls_of(WEB_IDENTITY).len(), 2);
-    // The pauses have jitter: up to 2 and 8 seconds after throttling, and after another outage up to 100, 200 and 400 ms.
+    // The pauses are random: up to 2 and 8 seconds after throttling, and up to 100, 200 and 400 ms after another
+    // outage.
     let requests = |fault: Fault| {
         let aws = served().fails(WEB_IDENTITY, fault);
         side_by_side(0..4, |_| {
@@ -41,7 +42,7 @@ fn sts_is_asked_again_only_after_its_retry_after_and_less_often_when_throttling(
 }
 
 #[test]
-fn credentials_that_sts_a_container_or_an_instance_never_gives_are_75_at_the_timeout() {
+fn a_launch_ends_at_its_timeout_if_sts_a_container_or_an_instance_never_gives_credentials() {
     for (operation, fault) in [
         ("AssumeRole", throttled()),
         ("AssumeRole", Fault::Hang),
@@ -64,7 +65,8 @@ fn credentials_that_sts_a_container_or_an_instance_never_gives_are_75_at_the_tim
 }
 
 #[test]
-fn a_region_without_a_route_to_instance_metadata_is_75_and_names_the_address() {
+fn if_no_region_is_configured_and_instance_metadata_has_no_route_the_error_shows_the_address_169_254_169_254()
+ {
     network::alone(|| {
         let aws = served();
         let sandbox = keyless(&aws)
@@ -80,7 +82,8 @@ fn a_region_without_a_route_to_instance_metadata_is_75_and_names_the_address() {
 }
 
 #[test]
-fn an_instance_with_only_ipv6_is_asked_in_the_mode_of_its_profile() {
+fn the_region_is_requested_from_the_ipv6_address_of_instance_metadata_if_the_profile_chooses_ipv6()
+{
     network::alone(|| {
         let aws = served();
         let sandbox = keyless(&aws)
@@ -98,14 +101,15 @@ fn an_instance_with_only_ipv6_is_asked_in_the_mode_of_its_profile() {
 }
 
 #[test]
-fn four_roles_are_assumed_by_concurrent_requests_to_sts() {
+fn four_roles_are_assumed_at_the_same_time() {
     let aws = served().gathers(4);
     let mut declaration = String::from("secrets:\n");
     for number in 0..4 {
         declaration += &format!("  s{number}: {{ id: x, role-arn: \"{ROLE}{number}\" }}\n");
     }
     declaration += "env:\n  A: s0:k\n  B: s1:k\n  C: s2:k\n  D: s3:k\n";
-    // STS answers only when every role has been requested. With one attempt no request is counted twice.
+    // STS answers only after every role has been requested. The launch has a single attempt, so no request is counted
+    // twice.
     let sandbox = Sandbox::new()
         .aws(&aws)
         .declaration(&declaration)

@@ -2,7 +2,7 @@
 
 use crate::support::*;
 
-/// A launch that lacks one value, for lack of a key with a similar name.
+/// A launch with a reference to a key that doesn't exist. The secret has a key with a similar name.
 fn misspelt(aws: &Aws) -> Sandbox {
     Sandbox::new()
         .aws(aws)
@@ -11,7 +11,7 @@ fn misspelt(aws: &Aws) -> Sandbox {
 }
 
 #[test]
-fn with_v_a_secret_whose_version_has_no_stage_is_named_by_version_id_alone() {
+fn with_v_a_version_that_has_no_stage_is_shown_by_its_version_id() {
     let mut unlabelled = Secret::text("new-4c7a1e").previous(Secret::text("older-4c7a1e"));
     unlabelled.versions[1].stages.clear();
     let aws = Aws::start().secret("x", unlabelled);
@@ -26,7 +26,7 @@ fn with_v_a_secret_whose_version_has_no_stage_is_named_by_version_id_alone() {
 }
 
 #[test]
-fn error_labels_are_coloured_on_a_terminal_unless_dumb_or_no_color_and_lines_do_not_wrap() {
+fn error_labels_are_coloured_on_a_terminal_unless_the_terminal_is_dumb_or_no_color_is_set() {
     let aws = Aws::start().secret("prod/db", Secret::text(r#"{"password":"p-4c7a1e"}"#));
     let on = |columns, name, value| {
         misspelt(&aws)

@@ -1,5 +1,5 @@
-//! `mfa_serial` of a profile: the code is asked for on the terminal, once, in the terminal's own modes. `profiles.rows` has launches that
-//! do not ask.
+//! `mfa_serial` of a profile: secrets-exec asks for the code on the terminal, only once, and then restores the
+//! terminal's modes. `profiles.rows` has launches that don't ask.
 
 use nix::sys::signal::Signal;
 
@@ -19,20 +19,20 @@ fn base() -> String {
     format!("[profile base]\n{}", pair("AKIABASE"))
 }
 
-/// A run with a profile that assumes a role with the code of a device.
+/// A run with a profile that assumes a role with the code of an MFA device.
 fn with_device(aws: &Aws) -> Sandbox {
     let config = format!("{}{}{}", role("one", "base"), role("two", "one"), base());
     let sandbox = keyless(aws).config(&config).args(["--profile", "one"]);
     sandbox.script("printf \"[$A]\" >/dev/tty").prints_values()
 }
 
-/// The question, as it is shown.
+/// The question as the terminal shows it.
 fn question() -> String {
-    format!("secrets-exec: MFA code for {SERIAL}: ")
+    format!("secrets-exec: MFA code (six digits) for {SERIAL}: ")
 }
 
-/// Asserts that a text is this one, in which `…` stands for any text.
-fn is_like(text: &str, expected: &str, run: &Outcome) {
+/// Asserts that a text is the expected one, in which `…` matches any text.
+fn assert_matches(text: &str, expected: &str, run: &Outcome) {
     let (begin, end) = expected.split_once('…').unwrap_or((expected, ""));
     assert!(
         text.starts_with(begin) && text[begin.len()..].ends_with(end),
@@ -45,8 +45,8 @@ fn is_like(text: &str, expected: &str, run: &Outcome) {
 }
 
 #[test]
-fn one_mfa_code_is_asked_for_on_the_terminal_and_sent_for_all_attempts_and_roles() {
-    // The shell types 0.1 s after each text is shown.
+fn the_user_types_an_mfa_code_only_once_for_all_attempts_and_roles() {
+    // After each text that is shown, the shell waits for 0.1 s before it types.
     let (long, late) = (vec![": "; 30].join("|"), "|".repeat(29) + "123456\\n");
     let echoing = ["sh", "-c", "stty echo </dev/tty; exec \"$@\"", "sh"];
     // The shell continues every job that stops in the foreground.
@@ -61,7 +61,7 @@ fn one_mfa_code_is_asked_for_on_the_terminal_and_sent_for_all_attempts_and_roles
     };
     let failing = || served().fails_first("AssumeRole", 2, fault::status(503));
     let (code, good) = ("123456\\n", "QUESTION[v-4c7a1e][status 0]\n");
-    let again = "QUESTIONsecrets-exec: an MFA code has six digits; MFA code for SERIAL: [v-4c7a1e][status 0]\n";
+    let again = "QUESTIONQUESTION[v-4c7a1e][status 0]\n";
     let on_signal = |signal: Signal| {
         let line = "while it was waiting for the MFA code for SERIAL";
         format!(
@@ -73,7 +73,8 @@ fn one_mfa_code_is_asked_for_on_the_terminal_and_sent_for_all_attempts_and_roles
     let (stopped, typed_again) = ("QUESTION[stopped][v-4c7a1e][status 0]\n", "\\x1a|123456\\n");
     let echoed = "QUESTION123456\n[v-4c7a1e][status 0]\n";
     let continued = "[stopped]QUESTION[v-4c7a1e][status 0]\n";
-    // The service, options, a wrapper, the text after which each text is typed, all that is shown, and the calls of AssumeRole.
+    // The service, options, a wrapper, the text to wait for before each typed text, everything that the terminal shows,
+    // and the number of AssumeRole calls.
     for (case, aws, options, wrapper, (shown, typed), expected, calls) in [
         (
             "for two secrets",
@@ -85,7 +86,7 @@ fn one_mfa_code_is_asked_for_on_the_terminal_and_sent_for_all_attempts_and_roles
             1,
         ),
         (
-            "again",
+            "after a code that is too short",
             served(),
             ["-e", "B=x:k"],
             &[],
@@ -103,7 +104,7 @@ fn one_mfa_code_is_asked_for_on_the_terminal_and_sent_for_all_attempts_and_roles
             4,
         ),
         (
-            "the time for typing does not count",
+            "without limiting the time for typing",
             served(),
             ["--timeout", "1s"],
             &[],
@@ -139,7 +140,7 @@ fn one_mfa_code_is_asked_for_on_the_terminal_and_sent_for_all_attempts_and_roles
             1,
         ),
         (
-            "rejected by STS",
+            "that STS rejects",
             rejected(),
             ["-e", "B=x:k"],
             &[],
@@ -148,7 +149,7 @@ fn one_mfa_code_is_asked_for_on_the_terminal_and_sent_for_all_attempts_and_roles
             1,
         ),
         (
-            "the end of input",
+            "after the end of input",
             served(),
             ["-e", "B=x:k"],
             &[],
@@ -157,7 +158,7 @@ fn one_mfa_code_is_asked_for_on_the_terminal_and_sent_for_all_attempts_and_roles
             0,
         ),
         (
-            "Ctrl-C",
+            "until Ctrl-C",
             served(),
             ["-e", "B=x:k"],
             &[],
@@ -166,7 +167,7 @@ fn one_mfa_code_is_asked_for_on_the_terminal_and_sent_for_all_attempts_and_roles
             0,
         ),
         (
-            "Ctrl-backslash",
+            "until Ctrl-backslash",
             served(),
             ["-e", "B=x:k"],
             &[],
@@ -180,9 +181,9 @@ fn one_mfa_code_is_asked_for_on_the_terminal_and_sent_for_all_attempts_and_roles
             return;
         };
         let run = sandbox.run();
-        // The terminal does not echo afterwards, unless it did before.
+        // Afterwards the terminal doesn't echo, unless it did before.
         run.ended(Status::Exit(i32::from(wrapper == echoing)));
-        is_like(
+        assert_matches(
             &run.stdout(),
             &expected
                 .replace("QUESTION", &question())
@@ -205,15 +206,14 @@ fn one_mfa_code_is_asked_for_on_the_terminal_and_sent_for_all_attempts_and_roles
 }
 
 #[test]
-fn control_characters_of_an_mfa_serial_number_are_escaped_in_the_question() {
+fn control_characters_in_an_mfa_serial_number_are_escaped_on_the_terminal() {
     let aws = served();
     let config = role("one", "base").replace(SERIAL, "mfa/\u{202e}jane") + &base();
     let Some(sandbox) = at_a_terminal(with_device(&aws).config(&config), &[], ": ", "123456\\n")
     else {
         return;
     };
-    sandbox
-        .run()
-        .launched()
-        .printed("secrets-exec: MFA code for mfa/\\u{202e}jane: [v-4c7a1e][status 0]\n");
+    sandbox.run().launched().printed(
+        "secrets-exec: MFA code (six digits) for mfa/\\u{202e}jane: [v-4c7a1e][status 0]\n",
+    );
 }

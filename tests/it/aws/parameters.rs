@@ -1,4 +1,4 @@
-//! SSM parameters: labels, ten in one request, and pages of a path. `parameters.rows` has all others.
+//! SSM parameters: labels, ten names in one request, and the pages of a path. `parameters.rows` has all other tests.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use crate::support::*;
 ::rows::rows!("tests/it/aws/parameters.rows");
 
 #[test]
-fn a_parameter_is_read_by_label_or_version_of_its_name_or_arn() {
+fn a_label_or_version_selects_the_value_of_a_parameter_given_by_name_or_arn() {
     let old = Version::text(r#"{"k":"old-4c7a1e"}"#).labelled("blue");
     let new = Version::text(r#"{"k":"new-4c7a1e","port":5432}"#).labelled("green");
     let aws = Aws::start().parameter("/app/db", &[old, new]);
@@ -37,7 +37,7 @@ fn a_parameter_is_read_by_label_or_version_of_its_name_or_arn() {
 }
 
 #[test]
-fn twenty_one_parameters_are_read_by_three_requests_of_at_most_ten() {
+fn twenty_one_parameters_are_read_with_three_requests() {
     let mut aws = Aws::start();
     let mut sandbox = Sandbox::new();
     for n in 0..21 {
@@ -58,7 +58,7 @@ fn twenty_one_parameters_are_read_by_three_requests_of_at_most_ten() {
 }
 
 #[test]
-fn denied_parameters_are_asked_for_singly_with_at_most_32_requests_at_once() {
+fn all_of_320_denied_parameters_are_reported_with_at_most_32_requests_at_the_same_time() {
     let mut aws = Aws::start().gathers(32);
     let mut sandbox = Sandbox::new();
     for n in 0..320 {
@@ -99,7 +99,7 @@ fn all_parameters_below_a_path_of_three_pages_are_read() {
 }
 
 #[test]
-fn ten_thousand_parameters_below_a_path_are_read_and_one_more_is_78() {
+fn ten_thousand_parameters_below_a_path_are_read_and_one_more_is_refused() {
     let many = (0..10_000).fold(Aws::start(), |aws, n| {
         aws.parameter(&format!("/many/{n:04}"), &[Version::text(CANARY)])
     });
@@ -113,7 +113,8 @@ fn ten_thousand_parameters_below_a_path_are_read_and_one_more_is_78() {
         .has("V_9999", CANARY);
     assert_eq!(many.calls().len(), 1_000);
     let _many = many.parameter("/many/more", &[Version::text(CANARY)]);
-    sandbox.run().refused(78).says([
-        "the path \"/many/\" has more than 10,000 parameters, or more than 64 MiB in them: use a longer path",
-    ]);
+    sandbox
+        .run()
+        .refused(78)
+        .says(["the path \"/many/\" has more than 10,000 parameters: use a longer path"]);
 }

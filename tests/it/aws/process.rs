@@ -1,4 +1,5 @@
-//! `credential_process` of a profile: its terminal, and its end when the launch ends early. `process.rows` has its output.
+//! `credential_process` of a profile: its use of the terminal, and its end when the launch ends early. `process.rows`
+//! has its output.
 
 use std::fs;
 use std::path::Path;
@@ -6,14 +7,16 @@ use std::path::Path;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::support::identity::{HANGING, PROCESS_KEY, all_end, processes, with_credential_process};
+use crate::support::identity::{
+    HANGING, PROCESS_KEY, await_all_ended, processes, with_credential_process,
+};
 use crate::support::record::await_fact;
 use crate::support::*;
 
 ::rows::rows!("tests/it/aws/process.rows");
 
 #[test]
-fn a_credential_process_is_run_again_when_its_credentials_expire_during_wait() {
+fn a_credential_process_is_run_again_if_its_credentials_expire_while_a_launch_with_wait_waits() {
     let aws = served();
     let relay = Relay::start("127.0.0.1", NOWHERE);
     let script = "[ -e asked ] && touch again && exec cat answer.json; touch asked; sed \"s/PROCESS/EXPIRED/; s/}$/, \\\"Expiration\\\": \\\"$(date -u -d '+2 seconds' +%FT%TZ)\\\"}/\" answer.json";
@@ -29,18 +32,18 @@ fn a_credential_process_is_run_again_when_its_credentials_expire_during_wait() {
 }
 
 #[test]
-fn a_credential_process_and_its_children_end_with_the_deadline() {
+fn a_credential_process_and_its_children_end_at_the_deadline_of_the_launch() {
     let aws = served();
     let sandbox = with_credential_process(&aws, HANGING).timeout("1s");
     sandbox.run().refused(75).says([
         "A (",
         "the AWS credentials from the profile \"default\" did not arrive in time",
     ]);
-    all_end(&processes(&sandbox));
+    await_all_ended(&processes(&sandbox));
 }
 
 #[test]
-fn a_child_that_a_credential_process_left_behind_with_its_output_open_delays_no_deadline() {
+fn a_child_that_a_credential_process_leaves_behind_does_not_delay_the_deadline() {
     let aws = served();
     let script = "sleep 300 2>/dev/null & echo $! >draft; mv draft process";
     let sandbox = with_credential_process(&aws, script).timeout("1s");
@@ -57,7 +60,7 @@ fn a_child_that_a_credential_process_left_behind_with_its_output_open_delays_no_
 }
 
 #[test]
-fn a_credential_process_that_hangs_in_execve_delays_neither_the_deadline_nor_a_signal() {
+fn a_launch_ends_at_its_deadline_or_by_a_signal_even_if_the_start_of_a_credential_process_hangs() {
     let options = [
         "-f",
         "-P",
@@ -87,13 +90,13 @@ fn a_credential_process_that_hangs_in_execve_delays_neither_the_deadline_nor_a_s
         }
         await_fact("the end of the launch", || trace().contains(end));
         assert!(!trace().contains("DELAYED"), "{}", trace());
-        // strace ends with the call.
+        // strace ends together with the system call.
         drop(running);
     }
 }
 
 #[test]
-fn a_credential_process_and_its_children_end_with_a_signal_that_only_secrets_exec_gets() {
+fn a_signal_to_secrets_exec_also_ends_a_credential_process_and_its_children() {
     for signal in [
         Signal::SIGTERM,
         Signal::SIGINT,
@@ -105,14 +108,15 @@ fn a_credential_process_and_its_children_end_with_a_signal_that_only_secrets_exe
         let running = sandbox.spawn();
         let processes = processes(&sandbox);
         running.ends_by(signal);
-        all_end(&processes);
+        await_all_ended(&processes);
         assert!(!sandbox.path("started").exists());
     }
 }
 
 #[test]
-fn a_child_of_a_credential_process_ends_with_a_signal_before_the_launch_knows_the_process() {
-    // The end of the execve of a process is received late.
+fn a_signal_to_secrets_exec_ends_the_children_even_of_a_credential_process_that_has_only_just_started()
+ {
+    // The launch learns only after two seconds that the process has executed its program.
     let options = [
         "-f",
         "-e",
@@ -120,7 +124,7 @@ fn a_child_of_a_credential_process_ends_with_a_signal_before_the_launch_knows_th
         "-e",
         "inject=recvfrom:delay_exit=2s",
     ];
-    let Some(delayed) = skip::traced(&options, "a process that is known late") else {
+    let Some(delayed) = skip::traced(&options, "a process whose start is noticed late") else {
         return;
     };
     let aws = served();
@@ -132,7 +136,7 @@ fn a_child_of_a_credential_process_ends_with_a_signal_before_the_launch_knows_th
     let child = || fs::read_to_string(sandbox.path("child")).unwrap_or_default();
     await_fact("the id of the child", || child().ends_with('\n'));
     kill(running.child(), Signal::SIGTERM).unwrap();
-    all_end(&[Path::new("/proc").join(child().trim())]);
+    await_all_ended(&[Path::new("/proc").join(child().trim())]);
 }
 
 #[test]
@@ -148,7 +152,7 @@ fn a_signal_that_was_ignored_before_the_launch_does_not_end_the_credential_proce
 }
 
 #[test]
-fn a_credential_process_works_with_sigchld_ignored_and_the_command_inherits_that() {
+fn a_credential_process_works_if_sigchld_is_ignored_and_the_command_inherits_this() {
     let bit = 1 << (Signal::SIGCHLD as i32 - 1);
     for (wrapper, expected) in [(&["env", "--ignore-signal=CHLD"][..], bit), (&["env"], 0)] {
         let aws = served();
@@ -172,6 +176,8 @@ fn a_credential_process_works_with_sigchld_ignored_and_the_command_inherits_that
 const ASKING: &str =
     "printf 'code? ' >/dev/tty; read code </dev/tty; printf \"<$code>\" >/dev/tty; cat answer.json";
 
+/// Runs on a terminal, with this `credential_process`, and types `typed` once the terminal shows `shown`. Returns
+/// `None` if this machine doesn't have terminals.
 fn at_a_terminal(
     script: &str,
     shown: &str,
@@ -189,7 +195,7 @@ fn at_a_terminal(
 }
 
 #[test]
-fn a_credential_process_may_ask_on_the_terminal_that_the_command_has_afterwards() {
+fn a_credential_process_can_ask_on_the_terminal_and_the_command_has_the_terminal_afterwards() {
     let command = "printf \"$A? \" >/dev/tty; read line </dev/tty; printf \"<$line>\" >/dev/tty";
     let run = at_a_terminal(ASKING, "code? |v-4c7a1e? ", "123\\n|456\\n", |sandbox| {
         sandbox.script(command).prints_values()
@@ -218,7 +224,8 @@ fn ctrl_c_ends_the_credential_process_and_the_launch_and_restores_the_terminal_m
         };
         let run = sandbox.run();
         run.launched();
-        // The terminal echoes "^C" after it has sent the signal: the launch may have written its line and restored the modes before.
+        // The terminal echoes "^C" after it has sent the signal. By then the launch may already have printed its line
+        // and restored the modes.
         let text = run.stdout().replacen("^C", "", 1);
         let begin = format!("{shown}secrets-exec: error: SIGINT ended secrets-exec after ");
         assert!(
@@ -226,13 +233,13 @@ fn ctrl_c_ends_the_credential_process_and_the_launch_and_restores_the_terminal_m
             "{run}"
         );
         if script == silent {
-            all_end(&processes(&sandbox));
+            await_all_ended(&processes(&sandbox));
         }
     }
 }
 
 #[test]
-fn a_timeout_at_a_question_of_a_credential_process_restores_the_terminal_modes() {
+fn the_terminal_modes_are_restored_if_the_timeout_ends_a_question_of_a_credential_process() {
     let asking = "stty echo </dev/tty; printf 'code? ' >/dev/tty; read code </dev/tty";
     let run = at_a_terminal(asking, "", "", |sandbox| sandbox.timeout("1s"));
     let Some(run) = run else { return };

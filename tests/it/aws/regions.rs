@@ -1,4 +1,4 @@
-//! The time that `--fallback-region` takes. `regions.rows` has all others.
+//! The time that `--fallback-region` takes. `regions.rows` has all other tests.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::support::*;
 ::rows::rows!("tests/it/aws/regions.rows");
 
 #[test]
-fn two_regions_that_are_unavailable_are_75_within_the_timeout_with_both_reasons() {
+fn a_launch_ends_at_its_timeout_and_names_both_reasons_if_two_regions_are_unavailable() {
     let aws = served().region_fails("us-east-1", fault::unavailable());
     let aws = aws.region_fails("us-west-2", fault::internal_error());
     let launch = sandbox(&aws)
@@ -18,7 +18,7 @@ fn two_regions_that_are_unavailable_are_75_within_the_timeout_with_both_reasons(
         "A (",
         "this is the error in the region us-east-1",
         "AWS says: ServiceUnavailable",
-        "in the fallback region us-west-2, AWS failed with Internal",
+        "in the fallback region us-west-2, AWS returned Internal",
     ]);
 }
 
@@ -55,7 +55,7 @@ fn each_fallback_region_gets_its_share_of_the_timeout_that_is_left() {
             .warned_of_nothing()
             .launched()
             .has("A", "v-4c7a1e");
-        // Attempts, and a request that was abandoned, may be between.
+        // Other attempts, or a request that was abandoned, may come in between.
         let mut regions: Vec<String> = aws.reads().iter().map(Call::region).collect();
         regions.dedup();
         assert_eq!(regions, asked, "{case}");

@@ -1,4 +1,4 @@
-//! Retries of Secrets Manager and the time that they take. `retries.rows` has what is reported of a failure.
+//! Retries of requests to Secrets Manager, and the time that they take. `retries.rows` has the reports about failures.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use crate::support::*;
 const READ: &str = "GetSecretValue";
 
 #[test]
-fn a_secret_is_asked_for_again_only_after_the_time_of_x_amz_retry_after() {
-    // The pauses would otherwise be at most 100, 200 and 400 ms long, so that there would be more requests.
+fn a_launch_does_not_try_again_before_the_time_in_x_amz_retry_after() {
+    // Without the header, the pauses would be at most 100, 200 and 400 ms long, so there would be more requests.
     let outage = Duration::from_millis(1000);
     let aws = served().fails_for(READ, outage, fault::amz_retry_after(1500));
     sandbox(&aws)
@@ -22,7 +22,8 @@ fn a_secret_is_asked_for_again_only_after_the_time_of_x_amz_retry_after() {
 }
 
 #[test]
-fn a_retry_after_beyond_the_timeout_does_not_end_the_attempts() {
+fn a_secret_is_read_at_the_second_attempt_even_if_the_time_in_retry_after_is_longer_than_the_timeout()
+ {
     side_by_side(
         [fault::retry_after(60), fault::amz_retry_after(60_000)],
         |fault| {
@@ -38,7 +39,7 @@ fn a_retry_after_beyond_the_timeout_does_not_end_the_attempts() {
 }
 
 #[test]
-fn of_500_secrets_only_those_that_were_throttled_are_asked_for_again() {
+fn of_500_secrets_only_those_that_were_throttled_are_requested_again() {
     let mut aws = Aws::start();
     let mut sandbox = Sandbox::new().timeout("50s");
     for number in 0..500 {
@@ -66,14 +67,15 @@ fn a_throttled_launch_does_not_end_with_a_burst_of_requests() {
     side_by_side(0..6, |_| {
         sandbox(&aws).timeout("3s").run().refused(75);
     });
-    // A pause that doesn't fit ends at a random moment of what is left, as long as a second is left. That is three to
-    // four requests of a launch. Pauses of at most half of what is left are eight or more.
+    // If a pause is longer than the time that is left, it ends at a random moment of that time, as long as a second is
+    // left. That results in three to four requests for each launch. Pauses of at most half of the time that is left
+    // would result in eight or more.
     let requests = aws.reads().len();
     assert!((6..=36).contains(&requests), "{requests} requests");
 }
 
 #[test]
-fn an_answer_that_is_not_from_aws_gets_three_attempts() {
+fn a_launch_fails_after_three_attempts_if_something_other_than_aws_answers() {
     for (fault, said) in [
         (plain(404, "<html>not found</html>"), "404"),
         (Fault::Xml { status: 400 }, "400"),
@@ -95,7 +97,7 @@ fn an_answer_that_is_not_from_aws_gets_three_attempts() {
 }
 
 #[test]
-fn one_page_of_a_proxy_among_errors_of_the_service_does_not_end_the_launch() {
+fn a_secret_is_read_even_if_an_html_page_comes_after_three_errors_of_the_service() {
     let faults = [503, 503, 503, 404].map(|status| plain(status, "<html>wait</html>"));
     let secret = Secret::text(r#"{"k":"v-4c7a1e"}"#).after(faults);
     let aws = Aws::start().secret("x", secret);
@@ -105,7 +107,7 @@ fn one_page_of_a_proxy_among_errors_of_the_service_does_not_end_the_launch() {
 }
 
 #[test]
-fn a_throttled_secret_is_asked_for_again_without_repeating_the_other() {
+fn a_throttled_secret_is_requested_again_but_a_secret_that_was_read_is_not() {
     let aws = served().secret(
         "x",
         Secret::text(r#"{"k":"v-4c7a1e"}"#).after([fault::throttled()]),
@@ -118,9 +120,9 @@ fn a_throttled_secret_is_asked_for_again_without_repeating_the_other() {
 }
 
 #[test]
-fn a_launch_succeeds_when_the_outage_ends_well_before_the_timeout() {
+fn a_launch_succeeds_if_an_outage_ends_well_before_the_timeout() {
     let aws = served().fails_for(READ, Duration::from_secs(2), fault::unavailable());
-    // Backoff has jitter, so one launch proves little.
+    // The pauses are random, so a single launch wouldn't prove much.
     let sandboxes: Vec<Sandbox> = (0..6).map(|_| sandbox(&aws).timeout("6s")).collect();
     let running: Vec<Running> = sandboxes.iter().map(Sandbox::spawn).collect();
     for run in running.into_iter().map(Running::wait) {
@@ -129,7 +131,7 @@ fn a_launch_succeeds_when_the_outage_ends_well_before_the_timeout() {
 }
 
 #[test]
-fn a_secret_that_hangs_or_throttles_is_75_at_the_timeout_with_the_last_reason() {
+fn a_launch_ends_at_its_timeout_with_the_last_reason_if_aws_hangs_or_throttles() {
     let aws = served().fails(READ, Fault::Hang);
     ends_within(Duration::from_secs(1), sandbox(&aws))
         .refused(75)

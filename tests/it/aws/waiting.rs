@@ -1,4 +1,5 @@
-//! `--wait`: late files and networks are waited for. `waiting.rows` has late answers, and what is not waited for.
+//! `--wait`: files and networks that come late. `waiting.rows` has late answers, and failures for which it doesn't
+//! wait.
 
 use std::thread;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use crate::support::*;
 ::rows::rows!("tests/it/aws/waiting.rows");
 
 #[test]
-fn with_wait_a_missing_file_of_credentials_or_a_token_is_waited_for() {
+fn with_wait_a_launch_waits_until_the_file_of_its_credentials_or_its_token_exists() {
     let aws = served();
     let role = "sso_account_id = 123456789012\nsso_role_name = Reader\n";
     let config = format!("[default]\nsso_region = eu-west-1\nsso_start_url = https://corp\n{role}");
@@ -57,7 +58,7 @@ fn with_wait_a_missing_file_of_credentials_or_a_token_is_waited_for() {
         let running = sandbox.spawn();
         (sandbox, running, late)
     });
-    // Nothing shows that a launch waits; one that has not begun to is right as well.
+    // The test can't see whether the launch is waiting already. If it isn't, the test passes, too.
     thread::sleep(Duration::from_millis(700));
     for (sandbox, running, late) in launches {
         std::fs::rename(late.with_extension("later"), late).unwrap();
@@ -67,7 +68,7 @@ fn with_wait_a_missing_file_of_credentials_or_a_token_is_waited_for() {
 }
 
 #[test]
-fn with_wait_an_endpoint_that_refuses_connections_is_asked_until_up() {
+fn with_wait_a_launch_waits_until_an_endpoint_accepts_connections() {
     let aws = served();
     let relay = Relay::start("127.0.0.1", NOWHERE);
     let sandbox = sandbox(&aws)
@@ -82,10 +83,11 @@ fn with_wait_an_endpoint_that_refuses_connections_is_asked_until_up() {
 }
 
 #[test]
-fn a_secret_that_has_been_read_is_not_asked_for_again_while_another_is_waited_for() {
+fn with_wait_a_secret_that_has_been_read_is_not_requested_again_while_the_launch_waits_for_a_region()
+ {
     let y = "arn:aws:secretsmanager:us-east-1:123456789012:secret:y-AbCdEf";
     let aws = served().secret(y, Secret::text("w-4c7a1e"));
-    // Only the secret without an ARN needs the region, which the metadata of the instance has.
+    // Only the secret without an ARN needs the region, which the launch gets from the instance metadata.
     let metadata = Relay::start("127.0.0.1", NOWHERE);
     let sandbox = sandbox(&aws)
         .on_instance(&aws)
@@ -110,15 +112,15 @@ fn a_secret_that_has_been_read_is_not_asked_for_again_while_another_is_waited_fo
 }
 
 #[test]
-fn credentials_or_an_endpoint_that_never_come_are_reported_at_the_end_of_wait() {
+fn a_launch_fails_when_the_time_of_wait_is_over_if_it_still_has_no_credentials_or_no_connection() {
     let two = Duration::from_secs(2);
     let aws = served().fails("/credentials", fault::status(404));
     let run = waits_for(two, keyless(&aws).in_container(&aws).timeout("20s"));
     run.refused(75).says([
         "A (",
         "the container's credentials can't be read: ",
-        "secrets-exec tried for ",
-        "(--wait)",
+        "secrets-exec kept trying for ",
+        "because of --wait",
     ]);
     let run = waits_for(
         two,

@@ -1,4 +1,5 @@
-//! `check` and `export` with `--cache`: what is cached, how old it is, and what came from it.
+//! `check` and `export` with `--cache`: which answers are cached, how old they are, and which values came from the
+//! cache.
 
 use serde_json::{Value, json};
 
@@ -15,6 +16,13 @@ fn check(aws: &Aws) -> Sandbox {
         .attempts(1)
 }
 
+/// Whether a cached answer gave the value.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Answer {
+    Used,
+    NotUsed,
+}
+
 /// The cells of a line of the table.
 fn cells(line: &str) -> Vec<&str> {
     line.split("  ")
@@ -24,7 +32,7 @@ fn cells(line: &str) -> Vec<&str> {
 }
 
 #[test]
-fn the_table_of_check_shows_the_age_of_each_cached_answer_and_which_is_used() {
+fn the_table_of_check_shows_the_age_of_each_cached_answer_and_whether_it_is_used() {
     let Some(cache) = CacheDirectory::for_later() else {
         return;
     };
@@ -57,7 +65,7 @@ fn the_table_of_check_shows_the_age_of_each_cached_answer_and_which_is_used() {
                 "STATUS"
             ]
         );
-        // A new answer may be some seconds old.
+        // A new answer may already be a few seconds old.
         let is_new = |cell: &str| {
             cell.strip_suffix('s')
                 .is_some_and(|seconds| seconds.parse::<u8>().is_ok())
@@ -76,7 +84,7 @@ fn the_table_of_check_shows_the_age_of_each_cached_answer_and_which_is_used() {
                 .collect::<Vec<_>>()
         })
     };
-    // The first is used, the other is asked for and then cached.
+    // The first secret comes from the cache. The second one is requested and then cached.
     assert_eq!(
         table(&["--cache-ttl", "1h"], 1800),
         [["30m, used", "ok"], ["new", "ok"]]
@@ -89,7 +97,7 @@ fn the_table_of_check_shows_the_age_of_each_cached_answer_and_which_is_used() {
 }
 
 #[test]
-fn the_json_of_check_has_the_age_of_each_cached_answer_and_whether_one_is_used() {
+fn the_json_of_check_has_the_age_of_each_cached_answer_and_whether_it_is_used() {
     let Some(cache) = CacheDirectory::for_later() else {
         return;
     };
@@ -98,30 +106,34 @@ fn the_json_of_check_has_the_age_of_each_cached_answer_and_whether_one_is_used()
         let run = sandbox.arg("--json").run();
         run.document()["values"][0]["sources"][0]["cached"].clone()
     };
-    let is = |cached: &Value, age: u64, used: bool| {
-        // The launch itself takes its time.
+    let assert_cached = |cached: &Value, age: u64, answer: Answer| {
+        // The launch itself takes some time.
         let is_age = cached["age_seconds"]
             .as_u64()
             .is_some_and(|seconds| (age..age + 30).contains(&seconds));
         assert!(
-            is_age && cached["used"] == used,
-            "{cached}, not {age} s, used {used}"
+            is_age && cached["used"] == (answer == Answer::Used),
+            "{cached}, not {age} s, {answer:?}"
         );
     };
     assert_eq!(cached(check(&aws)), json!(null));
-    is(&cached(cache.with(check(&aws), &[])), 0, false);
+    assert_cached(&cached(cache.with(check(&aws), &[])), 0, Answer::NotUsed);
     let aws = aws.fails("GetSecretValue", fault::unavailable());
-    is(&cached(later(cache.with(check(&aws), &[]), 90)), 90, true);
-    // Too old to be used, and still there.
-    is(
+    assert_cached(
+        &cached(later(cache.with(check(&aws), &[]), 90)),
+        90,
+        Answer::Used,
+    );
+    // The answer is too old to be used, but still there.
+    assert_cached(
         &cached(cache.with(check(&aws), &["--cache-stale", "0s"])),
         0,
-        false,
+        Answer::NotUsed,
     );
-    is(
+    assert_cached(
         &cached(later(cache.with(check(&aws), &["--cache-stale", "1m"]), 90)),
         90,
-        false,
+        Answer::NotUsed,
     );
     let aws = aws.fails("GetSecretValue", fault::denied("x"));
     assert_eq!(cached(cache.with(check(&aws), &[])), json!(null));

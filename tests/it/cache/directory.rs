@@ -1,4 +1,4 @@
-//! The directory of `--cache`: what it must be, and what happens where nothing can be written to it.
+//! The directory of `--cache`: its requirements, and what happens if nothing can be written to it.
 
 use std::os::unix::fs::{chown, lchown, symlink};
 
@@ -9,8 +9,8 @@ use crate::support::*;
 /// The user `nobody`.
 const NOBODY: u32 = 65534;
 
-/// Asserts that this directory is refused with 78 before any request, and returns the launch.
-fn is_refused(path: impl AsRef<std::ffi::OsStr>, facts: &[&str]) -> Outcome {
+/// Asserts that this directory is refused with 78 before any request, and returns the outcome of the launch.
+fn assert_refused(path: impl AsRef<std::ffi::OsStr>, facts: &[&str]) -> Outcome {
     let aws = served();
     let run = sandbox(&aws).arg("--cache").arg(path).run();
     run.refused(78)
@@ -28,7 +28,7 @@ fn is_root() -> bool {
 }
 
 #[test]
-fn a_cache_directory_on_a_disk_is_78() {
+fn a_cache_directory_on_a_disk_is_refused() {
     if skip::can(
         &["sh", "-c", "[ \"$(stat -f -c %T /tmp)\" != tmpfs ]"],
         "a directory on a disk",
@@ -45,11 +45,11 @@ fn a_cache_directory_on_a_disk_is_78() {
 }
 
 #[test]
-fn a_cache_directory_of_another_user_or_open_to_others_is_78_with_every_reason() {
+fn a_cache_directory_of_another_user_or_open_to_others_is_refused_with_every_reason() {
     let cache = CacheDirectory::new();
     for mode in [0o750, 0o705, 0o710, 0o701, 0o720] {
         cache.mode(mode);
-        is_refused(cache.path(), &[&format!("mode {mode:04o}"), "chmod 700"]);
+        assert_refused(cache.path(), &[&format!("mode {mode:04o}"), "chmod 700"]);
     }
     for mode in [0o700, 0o2700, 0o1700] {
         cache.mode(mode);
@@ -61,28 +61,28 @@ fn a_cache_directory_of_another_user_or_open_to_others_is_78_with_every_reason()
     }
     if is_root() {
         chown(cache.path(), Some(NOBODY), None).unwrap();
-        is_refused(cache.path(), &["belongs to user 65534"]);
+        assert_refused(cache.path(), &["belongs to user 65534"]);
         cache.mode(0o777);
-        is_refused(cache.path(), &["belongs to user 65534", "mode 0777"]);
+        assert_refused(cache.path(), &["belongs to user 65534", "mode 0777"]);
     }
 }
 
 #[test]
-fn a_shared_cache_directory_is_78_without_advice_to_chmod_or_chown() {
+fn a_shared_cache_directory_is_refused_without_advising_chmod_or_chown() {
     let cache = CacheDirectory::new();
     cache.mode(0o1777);
     let own = format!("install -d -m 700 {}/secrets-exec", cache.path().display());
-    let run = is_refused(cache.path(), &["mode 1777", &own]);
+    let run = assert_refused(cache.path(), &["mode 1777", &own]);
     run.says_nothing_of("chmod");
     if is_root() {
         chown(cache.path(), Some(NOBODY), None).unwrap();
-        let run = is_refused(cache.path(), &["mode 1777", &own]);
+        let run = assert_refused(cache.path(), &["mode 1777", &own]);
         run.says_nothing_of("chmod").says_nothing_of("chown");
     }
 }
 
 #[test]
-fn a_symbolic_link_to_the_cache_directory_is_followed_but_one_of_another_user_is_78() {
+fn a_symbolic_link_to_the_cache_directory_is_followed_unless_it_belongs_to_another_user() {
     let (real, outer) = (CacheDirectory::new(), CacheDirectory::new());
     let link = outer.path().join("link");
     symlink(real.path(), &link).unwrap();
@@ -104,14 +104,15 @@ fn a_symbolic_link_to_the_cache_directory_is_followed_but_one_of_another_user_is
     deeper.entry();
     if is_root() {
         lchown(&through, Some(NOBODY), None).unwrap();
-        is_refused(
+        assert_refused(
             through.join(name),
             &["symbolic link that belongs to user 65534"],
         );
     }
 }
 
-/// A launch that sees its own tmpfs, mounted with these options, as `/mnt`, and another one after `between`.
+/// A launch with its own file system of this kind as `/mnt`. Before the launch, the script `between` runs. Returns
+/// `None` if this machine doesn't allow that.
 fn mounted(sandbox: Sandbox, kind: &str, between: &str) -> Option<Sandbox> {
     let trial = [
         "unshare",
@@ -120,7 +121,7 @@ fn mounted(sandbox: Sandbox, kind: &str, between: &str) -> Option<Sandbox> {
         "-c",
         "mount -t tmpfs -o mode=700 none /mnt",
     ];
-    if !skip::can(&trial, "a file system of a test's own") {
+    if !skip::can(&trial, "a file system for one test") {
         return None;
     }
     let script =
@@ -133,10 +134,10 @@ fn mounted(sandbox: Sandbox, kind: &str, between: &str) -> Option<Sandbox> {
 }
 
 #[test]
-fn a_full_cache_directory_keeps_nothing_and_the_command_starts_with_a_warning() {
+fn the_command_starts_with_a_warning_if_the_cache_directory_is_full() {
     let aws = served();
     for (kind, between, left, said) in [
-        // A ramfs is memory as well.
+        // A ramfs is memory, too.
         ("ramfs", "true", "1\n", ""),
         (
             "tmpfs -o size=4k",
@@ -171,7 +172,7 @@ fn a_full_cache_directory_keeps_nothing_and_the_command_starts_with_a_warning() 
 }
 
 #[test]
-fn entries_of_a_read_only_cache_directory_are_used_and_none_is_kept_or_removed() {
+fn a_read_only_cache_directory_is_used_and_not_changed() {
     let (aws, cache) = (served(), CacheDirectory::new());
     cache.with(sandbox(&aws), &[]).run().launched_silently();
     let copy = format!(

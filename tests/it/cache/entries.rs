@@ -1,4 +1,5 @@
-//! Entries of the cache that are damaged, of another format, or not ours: not used, with a warning, and replaced.
+//! Cache entries that are damaged, have another format or belong to another user. They aren't used, but cause a warning
+//! and are replaced.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
@@ -8,8 +9,9 @@ use crate::support::*;
 
 const TTL: [&str; 2] = ["--cache-ttl", "1h"];
 
-/// Asserts that an entry that `change` was done to is no value, with and without AWS, and is replaced by the next good answer.
-fn is_passed_over(case: &str, change: impl Fn(&Path), said: &str) {
+/// Asserts that an entry isn't used after `change` has been applied to it, whether AWS answers or not, and that the
+/// next good answer replaces it.
+fn assert_not_used(case: &str, change: impl Fn(&Path), said: &str) {
     let (aws, cache) = (served(), CacheDirectory::new());
     let launch = cache.with(sandbox(&aws).attempts(1).case(case), &TTL);
     launch.run().launched_silently();
@@ -31,20 +33,22 @@ fn is_passed_over(case: &str, change: impl Fn(&Path), said: &str) {
         .says(["warning: a cached value in \"", said]);
 }
 
+/// Changes the content of an entry.
 fn rewrite(entry: &Path, change: impl Fn(&mut Vec<u8>)) {
     let mut content = fs::read(entry).unwrap();
     change(&mut content);
     fs::write(entry, content).unwrap();
 }
 
-/// Replaces an entry with something of its name.
-fn replaced(entry: &Path, make: impl Fn(&Path)) {
+/// Replaces an entry with something else of the same name.
+fn replace(entry: &Path, make: impl Fn(&Path)) {
     fs::remove_file(entry).unwrap();
     make(entry);
 }
 
 #[test]
-fn a_cache_entry_that_is_damaged_or_not_a_private_file_of_ours_is_asked_for_again_with_a_warning() {
+fn if_a_cache_entry_is_damaged_or_not_a_private_file_the_value_is_requested_again_and_a_warning_says_why()
+ {
     let elsewhere = CacheDirectory::new();
     let target = elsewhere.path().join("target");
     let link = |entry: &Path| {
@@ -85,12 +89,12 @@ fn a_cache_entry_that_is_damaged_or_not_a_private_file_of_ours_is_asked_for_agai
         ),
         (
             "a pipe without a writer",
-            &|entry| replaced(entry, named_pipe),
+            &|entry| replace(entry, named_pipe),
             "does not belong to this user or does not have mode 0600",
         ),
         (
             "a socket",
-            &|entry| replaced(entry, socket),
+            &|entry| replace(entry, socket),
             "does not belong to this user or does not have mode 0600",
         ),
         (
@@ -101,14 +105,14 @@ fn a_cache_entry_that_is_damaged_or_not_a_private_file_of_ours_is_asked_for_agai
         ("of any size", &sparse, "too large"),
     ];
     for (case, change, said) in rows {
-        is_passed_over(case, change, said);
+        assert_not_used(case, change, said);
     }
     assert!(fs::read(&target).unwrap().len() > 1);
     if skip::can(
         &["sh", "-c", "[ \"$(id -u)\" = 0 ]"],
         "an entry of another user",
     ) {
-        is_passed_over(
+        assert_not_used(
             "of another user",
             |entry| chown(entry, Some(65534), None).unwrap(),
             "does not belong to this user",
@@ -117,7 +121,7 @@ fn a_cache_entry_that_is_damaged_or_not_a_private_file_of_ours_is_asked_for_agai
 }
 
 #[test]
-fn a_cache_entry_that_is_cut_short_or_has_a_flipped_bit_is_no_value_but_75_in_an_outage() {
+fn a_cache_entry_that_is_cut_short_or_has_a_flipped_bit_is_not_used_even_in_an_outage() {
     let (aws, cache) = (served(), CacheDirectory::new());
     let launch = cache.with(sandbox(&aws).attempts(1), &TTL);
     launch.run().launched_silently();
@@ -137,7 +141,7 @@ fn a_cache_entry_that_is_cut_short_or_has_a_flipped_bit_is_no_value_but_75_in_an
 }
 
 #[test]
-fn a_cache_entry_copied_from_another_secret_is_asked_for_again_with_a_warning() {
+fn if_a_cache_entry_was_copied_from_another_secret_the_value_is_requested_again_with_a_warning() {
     let aws = served().secret("y", Secret::text(r#"{"k":"other-4c7a1e"}"#));
     let cache = CacheDirectory::new();
     cache.with(sandbox(&aws), &TTL).run().launched_silently();
@@ -158,11 +162,11 @@ fn a_cache_entry_copied_from_another_secret_is_asked_for_again_with_a_warning() 
 }
 
 #[test]
-fn a_directory_in_the_place_of_a_cache_entry_is_a_warning_and_other_files_are_kept() {
+fn a_launch_warns_if_its_cache_entry_is_a_directory_and_never_removes_other_files_from_the_cache() {
     let (aws, cache) = (served(), CacheDirectory::new());
     let launch = cache.with(sandbox(&aws), &TTL);
     launch.run().launched_silently();
-    replaced(&cache.entry(), |entry| fs::create_dir(entry).unwrap());
+    replace(&cache.entry(), |entry| fs::create_dir(entry).unwrap());
     launch.run().launched().has("A", "v-4c7a1e").says([
         "does not belong to this user or does not have mode 0600",
         "could not be stored (is a directory",
@@ -177,7 +181,7 @@ fn a_directory_in_the_place_of_a_cache_entry_is_a_warning_and_other_files_are_ke
 }
 
 #[test]
-fn a_cache_entry_whose_time_is_in_the_future_is_asked_for_again_with_a_warning() {
+fn if_the_time_of_a_cache_entry_is_in_the_future_the_value_is_requested_again_with_a_warning() {
     let Some(cache) = CacheDirectory::for_later() else {
         return;
     };
@@ -190,6 +194,6 @@ fn a_cache_entry_whose_time_is_in_the_future_is_asked_for_again_with_a_warning()
         .run()
         .launched()
         .has("A", "v-4c7a1e")
-        .says(["comes from another boot or time namespace"]);
+        .says(["could not be used, because it is damaged"]);
     launch.run().launched_silently();
 }

@@ -1,4 +1,4 @@
-//! Whose answers are cached: another identity, endpoint, region or version never gets what the first one read.
+//! Which launches share a cached answer: one with another identity, endpoint, region or version never gets it.
 
 use crate::support::*;
 
@@ -7,6 +7,7 @@ use crate::support::*;
 const OTHER_ROLE: &str = "arn:aws:iam::210987654321:role/Writer";
 const TTL: [&str; 2] = ["--cache-ttl", "1h"];
 
+/// A fake that serves the secret `x` by its name, also as AWSPREVIOUS, and by its ARN.
 fn by_name_and_arn() -> Aws {
     let secret = || Secret::text(r#"{"k":"v-4c7a1e"}"#);
     let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf";
@@ -16,7 +17,7 @@ fn by_name_and_arn() -> Aws {
 }
 
 #[test]
-fn a_launch_with_another_identity_region_endpoint_or_version_is_not_served_by_the_entry() {
+fn a_cached_answer_is_not_used_for_another_identity_region_endpoint_or_version() {
     let (aws, files, cache) = (by_name_and_arn(), Directory::new(), CacheDirectory::new());
     let file = |name: &str, key: &str| {
         let path = files.path().join(name);
@@ -48,7 +49,7 @@ fn a_launch_with_another_identity_region_endpoint_or_version_is_not_served_by_th
         path
     };
     let (first_token, second_token) = (token_file("first-token"), token_file("second-token"));
-    let of = |reference: &str| Sandbox::new().aws(&aws).resolve(&format!("A={reference}"));
+    let launch_with = |reference: &str| Sandbox::new().aws(&aws).resolve(&format!("A={reference}"));
     let launches = [
         ("keys", sandbox(&aws)),
         (
@@ -63,7 +64,7 @@ fn a_launch_with_another_identity_region_endpoint_or_version_is_not_served_by_th
         ),
         ("keys that precede a profile", profile("one").keys()),
         (
-            "a profile of the option, beside keys",
+            "a profile of the option, next to keys",
             profile("one").keys().args(["--profile", "three"]),
         ),
         ("a role of a profile", profile("reader")),
@@ -100,15 +101,15 @@ fn a_launch_with_another_identity_region_endpoint_or_version_is_not_served_by_th
             ),
         ),
         ("another region", sandbox(&aws).region("eu-west-1")),
-        ("another stage", of("x:k:AWSPREVIOUS")),
-        ("a version", of(&format!("x:k::{CURRENT_ID}"))),
+        ("another stage", launch_with("x:k:AWSPREVIOUS")),
+        ("a version", launch_with(&format!("x:k::{CURRENT_ID}"))),
         (
             "a stage and a version",
-            of(&format!("x:k:AWSCURRENT:{CURRENT_ID}")),
+            launch_with(&format!("x:k:AWSCURRENT:{CURRENT_ID}")),
         ),
         (
             "an ARN",
-            of("arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf:k"),
+            launch_with("arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf:k"),
         ),
         ("another endpoint", sandbox(&aws).endpoint(&aws.url())),
     ];
@@ -133,7 +134,7 @@ fn a_launch_with_another_identity_region_endpoint_or_version_is_not_served_by_th
 }
 
 #[test]
-fn a_launch_is_served_by_an_entry_of_an_earlier_session_name_or_container_token() {
+fn a_cached_answer_is_also_used_for_another_session_name_or_another_container_token() {
     let (aws, cache) = (served(), CacheDirectory::new());
     let web_identity = |session: &str| {
         keyless(&aws)

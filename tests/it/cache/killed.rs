@@ -1,10 +1,10 @@
-//! A launch that is killed while it replaces an entry leaves the last good answer, whole.
+//! If a launch is killed while it replaces an entry, the last good answer stays complete.
 
 use std::fs;
 
 use crate::support::*;
 
-/// Long values, so that half of one would be seen.
+/// A long value, so that a test would notice if only a part of it was stored.
 fn value(letter: &str) -> String {
     format!("{CANARY}{}", letter.repeat(20_000))
 }
@@ -13,7 +13,8 @@ fn long_secret(letter: &str) -> Secret {
     Secret::text(&format!(r#"{{"k":"{}"}}"#, value(letter)))
 }
 
-/// Runs it, and returns the trace of its calls on the directory, which only the worker makes: they are the same in every run.
+/// Runs, and returns the trace of the system calls on the directory. Only the worker thread makes such calls, so they
+/// are the same in every run.
 fn traced(sandbox: Sandbox, cache: &CacheDirectory, inject: &[&str]) -> Option<(Outcome, String)> {
     let calls = ["-f", "-P", cache.path().to_str().unwrap()];
     let strace = skip::traced(
@@ -34,7 +35,7 @@ fn names(trace: &str) -> Vec<&str> {
 }
 
 #[test]
-fn a_launch_killed_at_any_call_on_the_cache_directory_leaves_the_old_entry_whole() {
+fn a_launch_that_is_killed_while_it_replaces_a_cached_answer_leaves_the_old_answer_intact() {
     let cache = CacheDirectory::new();
     let aws = Aws::start().secret("x", long_secret("o"));
     let launch = |aws: &Aws| cache.with(sandbox(aws), &[]);
@@ -59,7 +60,7 @@ fn a_launch_killed_at_any_call_on_the_cache_directory_leaves_the_old_entry_whole
         let (run, trace) = traced(launch(&aws), &cache, &["-e", &inject]).unwrap();
         run.ended(Status::Signal(9));
         assert_eq!(names(&trace).len(), index + 1, "{trace}");
-        // The ttl serves what was kept, without a request.
+        // Because of the TTL, the launch can use the old entry without a request.
         let asked = aws.calls().len();
         cache
             .with(sandbox(&aws), &["--cache-ttl", "1h"])
@@ -68,7 +69,7 @@ fn a_launch_killed_at_any_call_on_the_cache_directory_leaves_the_old_entry_whole
             .has("A", value("o"));
         assert_eq!(aws.calls().len(), asked, "no entry after {name} {number}");
     }
-    // What was left behind is no entry.
+    // Whatever the killed launches left behind isn't taken for an entry.
     launch(&aws).run().launched_silently();
     cache
         .with(sandbox(&aws), &["--cache-ttl", "1h"])
@@ -78,7 +79,7 @@ fn a_launch_killed_at_any_call_on_the_cache_directory_leaves_the_old_entry_whole
 }
 
 #[test]
-fn a_cache_entry_that_cannot_be_written_is_a_warning_and_the_old_entry_is_removed() {
+fn a_cached_answer_that_cannot_be_replaced_is_removed_with_a_warning() {
     let cache = CacheDirectory::new();
     let aws = Aws::start().secret("x", long_secret("o"));
     cache.with(sandbox(&aws), &[]).run().launched_silently();

@@ -1,4 +1,4 @@
-//! `--cache`: a launch uses what AWS answered an earlier one, as long as the limits allow.
+//! `--cache`: within the limits, a launch uses what AWS answered an earlier launch.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -10,7 +10,7 @@ use crate::support::*;
 const TTL: [&str; 2] = ["--cache-ttl", "1h"];
 
 #[test]
-fn a_cached_answer_older_than_the_ttl_is_asked_for_again() {
+fn a_secret_is_requested_again_if_its_cached_answer_is_older_than_the_ttl() {
     let Some(cache) = CacheDirectory::for_later() else {
         return;
     };
@@ -55,11 +55,11 @@ fn parameters_paths_bytes_and_empty_values_are_the_same_from_the_cache_as_from_a
 }
 
 #[test]
-fn a_cache_entry_has_mode_0600_no_credentials_and_a_name_that_is_a_hash() {
+fn only_its_user_can_read_a_cache_entry_which_contains_no_credentials_and_has_a_hash_as_its_name() {
     let aws = Aws::start().secret("prod/name", Secret::text(r#"{"k":"v-4c7a1e"}"#));
     let cache = CacheDirectory::new();
     let launch = cache.with(Sandbox::new().aws(&aws).resolve("A=prod/name:k"), &TTL);
-    // A mask that takes bits away does not keep the entry from being used.
+    // An entry can be used even if the umask removes all permissions.
     let launch = launch.prepared_by("umask 0777; exec \"$@\"");
     launch.run().launched_silently();
     launch.run().launched_silently();

@@ -1,4 +1,4 @@
-//! `--cache`: a launch uses what AWS answered an earlier one.
+//! `--cache`: a launch uses what AWS answered an earlier launch.
 
 mod check;
 mod directory;

@@ -1,4 +1,5 @@
-//! AWS is unavailable, in every way, or says that a value is denied or absent: the cache covers the former and never the latter.
+//! AWS is unavailable, in every possible way, or it answers that a value is denied or absent. The cache provides the
+//! value in the first case, and never in the second one.
 
 use crate::support::network::SILENT;
 use crate::support::*;
@@ -13,14 +14,14 @@ fn good_secret() -> Secret {
 }
 
 /// A launch that has filled the cache.
-fn filled(cache: &CacheDirectory, sandbox: Sandbox, options: &[&str]) -> Sandbox {
+fn launch_with_filled_cache(cache: &CacheDirectory, sandbox: Sandbox, options: &[&str]) -> Sandbox {
     let launch = cache.with(sandbox, options);
     launch.run().launched_silently();
     launch
 }
 
-/// Asserts that a launch starts with the last good value, and one warning.
-fn is_covered(sandbox: &Sandbox) {
+/// Asserts that a launch starts with the last good value, and prints one warning.
+fn assert_uses_cached_value(sandbox: &Sandbox) {
     let run = sandbox.run();
     run.launched().has("A", "v-4c7a1e");
     run.says([
@@ -33,17 +34,17 @@ fn is_covered(sandbox: &Sandbox) {
 }
 
 #[test]
-fn with_wait_a_cached_answer_covers_a_refused_connection_long_before_the_deadline() {
+fn with_wait_a_cached_answer_is_used_without_waiting_if_aws_refuses_connections() {
     let (aws, cache) = (served(), CacheDirectory::new());
-    let launch = filled(&cache, sandbox(&aws), &["--wait", "1h"]);
+    let launch = launch_with_filled_cache(&cache, sandbox(&aws), &["--wait", "1h"]);
     drop(aws);
-    is_covered(&launch);
+    assert_uses_cached_value(&launch);
 }
 
 #[test]
-fn with_wait_a_value_of_the_cache_gives_way_to_that_of_aws_as_soon_as_aws_answers() {
+fn with_wait_the_new_value_is_used_rather_than_the_cached_value_if_aws_recovers_at_once() {
     let (aws, cache) = (served(), CacheDirectory::new());
-    let launch = filled(&cache, sandbox(&aws), &["--wait", "1m"]);
+    let launch = launch_with_filled_cache(&cache, sandbox(&aws), &["--wait", "1m"]);
     let after_an_outage =
         |value: &str| Secret::text(&format!(r#"{{"k":"{value}"}}"#)).after([Fault::Close]);
     aws.rotate("x", after_an_outage("new-4c7a1e"));
@@ -53,21 +54,21 @@ fn with_wait_a_value_of_the_cache_gives_way_to_that_of_aws_as_soon_as_aws_answer
 }
 
 #[test]
-fn a_cached_answer_covers_a_service_whose_packets_are_lost_long_before_the_deadline() {
+fn a_cached_answer_is_used_long_before_the_deadline_if_the_packets_to_aws_are_lost() {
     network::alone(|| {
         let (aws, cache) = (served(), CacheDirectory::new());
-        // The same address is on this side first, and then on that of the silent link.
+        // The address first belongs to this machine, and then to the silent link.
         network::sh(&format!("ip addr add {SILENT}/32 dev lo"));
         let relay = Relay::start(SILENT, aws.address());
         let endpoint = format!("http://{}", relay.address());
-        let launch = filled(&cache, sandbox(&aws).endpoint(&endpoint), &LONG);
+        let launch = launch_with_filled_cache(&cache, sandbox(&aws).endpoint(&endpoint), &LONG);
         network::sh(&format!("ip addr del {SILENT}/32 dev lo"));
-        is_covered(&launch);
+        assert_uses_cached_value(&launch);
     });
 }
 
 #[test]
-fn a_cached_answer_covers_a_broken_tls_handshake_but_an_untrusted_certificate_is_78() {
+fn a_cached_answer_is_used_after_a_broken_tls_handshake_but_not_if_the_certificate_is_untrusted() {
     let (Some(authority), Some(other)) = (Authority::new(), Authority::new()) else {
         return;
     };
@@ -78,32 +79,33 @@ fn a_cached_answer_covers_a_broken_tls_handshake_but_an_untrusted_certificate_is
     let sandbox = sandbox(&aws)
         .endpoint(&endpoint)
         .env("AWS_CA_BUNDLE", authority.bundle());
-    let launch = filled(&cache, sandbox.attempts(1), &[]);
-    // Something else than TLS, and a connection that is cut in the handshake.
+    let launch = launch_with_filled_cache(&cache, sandbox.attempts(1), &[]);
+    // One server speaks something other than TLS, and the other closes the connection during the handshake.
     for script in [
         vec![Step::Greeting, Step::Send(b"SSH-2.0-x\r\n".to_vec())],
         vec![Step::Greeting, Step::Cut],
     ] {
         let wire = Wire::plain(vec![script]);
         relay.leads_to(([127, 0, 0, 1], wire.port()).into());
-        is_covered(&launch);
+        assert_uses_cached_value(&launch);
         assert!(wire.connections() > 0);
     }
     let impostor = Aws::start_tls(other.acceptor()).secret("x", good_secret());
     relay.leads_to(impostor.address());
     launch.run().refused(78).says(["certificate"]);
-    // Nothing was said about the secret.
+    // The answer didn't say anything about the secret, so the entry is still there.
     cache.entry();
     drop(impostor);
-    is_covered(&launch);
+    assert_uses_cached_value(&launch);
 }
 
 #[test]
-fn a_secret_without_a_cache_entry_is_asked_for_until_the_timeout_beside_a_cached_one() {
-    // The uncached secret answers after more than the five seconds that the other is retried for.
+fn a_secret_that_is_not_cached_is_tried_until_the_timeout_even_if_another_secret_comes_from_the_cache()
+ {
+    // Retries for the cached secret stop after five seconds. The secret that isn't cached answers later than that.
     let aws = served().secret("y", good_secret());
     let cache = CacheDirectory::new();
-    filled(&cache, sandbox(&aws), &[]);
+    launch_with_filled_cache(&cache, sandbox(&aws), &[]);
     let aws = aws.secret("x", Secret::failing(fault::unavailable()));
     let failures = std::iter::repeat_n(fault::amz_retry_after(3000), 2);
     let aws = aws.secret("y", Secret::text(r#"{"k":"z-4c7a1e"}"#).after(failures));
@@ -118,9 +120,9 @@ fn a_secret_without_a_cache_entry_is_asked_for_until_the_timeout_beside_a_cached
 }
 
 #[test]
-fn a_service_that_recovers_within_five_seconds_gives_the_new_value_and_replaces_the_cache_entry() {
+fn the_new_value_is_used_rather_than_the_cached_value_if_aws_recovers_within_five_seconds() {
     let (aws, cache) = (served(), CacheDirectory::new());
-    let launch = filled(&cache, sandbox(&aws), &[]);
+    let launch = launch_with_filled_cache(&cache, sandbox(&aws), &[]);
     let aws = aws
         .secret("x", Secret::text(r#"{"k":"new-4c7a1e"}"#))
         .fails_first(READ, 2, fault::unavailable());

@@ -1,6 +1,6 @@
-//! docs/check.md: the fields of the document, and the gate.
+//! docs/check.md: the fields of the JSON document, and the gate.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{KEY, check, seconds_ago};
 use crate::docs::page::Page;
@@ -33,7 +33,7 @@ fn docs_check_md_names_every_field_of_the_json_that_check_prints() {
 }
 
 #[test]
-fn check_with_json_prints_no_colour_on_a_terminal() {
+fn check_json_does_not_print_colours_even_on_a_terminal() {
     let run = check(&served())
         .args(["--json", "-e", "A=x:k"])
         .through(output_terminal())
@@ -46,7 +46,8 @@ fn check_with_json_prints_no_colour_on_a_terminal() {
 }
 
 #[test]
-fn the_gate_of_docs_check_md_passes_only_a_rotated_secret_with_a_kms_key_of_its_own() {
+fn the_ci_gate_of_docs_check_md_passes_only_a_secret_that_is_rotated_on_time_and_has_its_own_kms_key()
+ {
     if !skip::can(&["jq", "--version"], "the gate of docs/check.md") {
         return;
     }
@@ -62,25 +63,36 @@ fn the_gate_of_docs_check_md_passes_only_a_rotated_secret_with_a_kms_key_of_its_
             json!({ "AutomaticallyAfterDays": 30 }),
             seconds_ago(days * 24 * 60 * 60),
         );
-        json!({ "KmsKeyId": KEY, "RotationEnabled": true, "RotationRules": rules, "LastRotatedDate": last })
+        json!({ "RotationEnabled": true, "RotationRules": rules, "LastRotatedDate": last })
+    };
+    let with_key = |mut description: Value| {
+        description["KmsKeyId"] = json!(KEY);
+        description
     };
     let aws = || Aws::start().secret("x", Secret::text(CANARY));
-    assert!(passes(&aws().describes("x", rotated(5)), "x"));
-    assert!(!passes(&aws().describes("x", rotated(50)), "x"), "overdue");
-    assert!(!passes(&aws(), "x"), "no rotation");
+    assert!(passes(&aws().describes("x", with_key(rotated(5))), "x"));
     assert!(
-        !passes(&aws().describes("x", json!({ "KmsKeyId": KEY })), "x"),
-        "no rotation, but a key"
+        !passes(&aws().describes("x", rotated(5)), "x"),
+        "a rotation on time, but no key"
+    );
+    assert!(
+        !passes(&aws().describes("x", with_key(rotated(50))), "x"),
+        "an overdue rotation"
+    );
+    assert!(!passes(&aws(), "x"), "neither a rotation nor a key");
+    assert!(
+        !passes(&aws().describes("x", with_key(json!({}))), "x"),
+        "a key, but no rotation"
     );
     assert!(
         !passes(
             &aws().refuses_to_describe("x", fault::denied_description()),
             "x"
         ),
-        "not permitted"
+        "a denied description"
     );
     assert!(
         !passes(&aws().parameter("/p", &[Version::text(CANARY)]), "ssm:/p"),
-        "no secret"
+        "only a parameter"
     );
 }

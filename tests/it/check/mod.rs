@@ -1,4 +1,5 @@
-//! `check` and `policy`: the values, secrets and permissions of a launch, without a value. Pages as [`console`] runs them.
+//! `check` and `policy`: they show the values, secrets and permissions that a launch needs, and never print a value.
+//! [`console`] runs the pages.
 
 use std::time::SystemTime;
 
@@ -9,13 +10,21 @@ use crate::support::*;
 mod documented;
 mod requests;
 
-console::pages! { "check", prints_what_it_says: describe json metadata offline policy table }
+console::pages! { "check", prints_what_it_says:
+    describe: check_describe_shows_the_rotation_the_kms_key_and_the_replicas_of_each_secret
+    json: check_json_prints_one_document_whatever_fails
+    metadata: check_metadata_shows_what_exists_without_reading_a_value
+    offline: check_offline_finds_the_mistakes_in_a_declaration_without_any_request
+    policy: policy_prints_the_permissions_that_a_launch_needs_without_any_request
+    table: check_prints_a_table_with_the_source_and_the_status_of_each_value
+}
 
-/// Pages without a request, to the instance's metadata neither.
+/// The pages without any request, not even to the metadata of the instance.
 const WITHOUT_REQUESTS: [&str; 2] = ["offline", "policy"];
 
 const KEY: &str = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 
+/// Asserts that each command of a page prints what the page shows, and that some pages don't cause requests.
 fn prints_what_it_says(page: &str) {
     let aws = catalogue();
     let sandbox = Sandbox::new()
@@ -31,7 +40,8 @@ fn prints_what_it_says(page: &str) {
     }
 }
 
-/// A secret with an older version that has lost its labels. moto lists such a version in DescribeSecret's answer, and AWS leaves it out.
+/// A secret with an older version that no longer has a label. moto lists such a version in DescribeSecret's answer,
+/// while AWS leaves it out.
 fn with_unlabelled_version() -> Secret {
     let mut secret = Secret::text(CANARY).previous(Secret::text(CANARY));
     secret.versions[1].stages.clear();
@@ -45,7 +55,7 @@ fn seconds_ago(seconds: u64) -> u64 {
 /// The secrets and parameters of all pages.
 fn catalogue() -> Aws {
     let days = |count: u64| json!({ "AutomaticallyAfterDays": count });
-    // A minute more, so that an age does not depend on the time that the page takes.
+    // An additional minute, so that an age doesn't depend on how long the page takes.
     let ago = |days: u64| json!(seconds_ago(days * 24 * 60 * 60 + 60));
     let described = [
         ("late", days(10), ago(40), ago(30)),

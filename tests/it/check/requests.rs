@@ -1,4 +1,5 @@
-//! When `check` does not wait, and opens no socket. `requests.rows` has what it asks AWS for.
+//! `check` doesn't wait long for STS, and `check --offline` doesn't open a socket. `requests.rows` has the requests of
+//! `check`.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use crate::support::*;
 ::rows::rows!("tests/it/check/requests.rows");
 
 #[test]
-fn check_shows_an_unknown_caller_and_status_0_if_sts_does_not_answer_within_two_seconds() {
+fn check_succeeds_with_an_unknown_caller_if_sts_does_not_answer_within_two_seconds() {
     for fault in [Fault::Hang, fault::unavailable()] {
         let aws = served().fails("GetCallerIdentity", fault);
         let run = keeps_to(
@@ -16,13 +17,13 @@ fn check_shows_an_unknown_caller_and_status_0_if_sts_does_not_answer_within_two_
             &check(&aws).resolve("A=x:k").timeout("1h"),
         );
         run.ended(Status::Exit(0));
-        let sentence = "The caller is unknown, because STS did not answer. The credentials are those of the environment.";
+        let sentence = "The caller is unknown, because STS did not answer. The credentials come from the environment.";
         assert!(run.stdout().contains(sentence), "{run}");
     }
 }
 
 #[test]
-fn an_offline_check_opens_no_socket() {
+fn check_offline_does_not_open_a_socket() {
     let Some(tracing) = skip::traced(
         &["-f", "-e", "trace=network,process"],
         "no socket is opened",

@@ -1,4 +1,4 @@
-//! Commands that no row can hold. `command.rows` has all others.
+//! Commands that can't be written in a row. `command.rows` has all other tests.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -8,7 +8,7 @@ use crate::support::*;
 ::rows::rows!("tests/it/cli/command.rows");
 
 #[test]
-fn a_missing_command_is_status_127_without_a_connection_to_aws() {
+fn a_missing_command_fails_the_launch_with_127_without_a_connection_to_aws() {
     let aws = served();
     sandbox(&aws)
         .command(["no-such-command"])
@@ -34,7 +34,7 @@ fn a_command_in_the_last_of_500_directories_of_path_is_found() {
 }
 
 #[test]
-fn a_script_is_run_if_its_name_is_invalid_utf8_or_its_content_has_a_nul() {
+fn a_script_is_run_even_if_its_name_is_not_utf8_or_its_content_has_a_nul_byte() {
     let aws = served();
     let nul = sandbox(&aws)
         .executable("script", b"echo ran; exit 7\n\0\0\x01")
@@ -47,7 +47,7 @@ fn a_script_is_run_if_its_name_is_invalid_utf8_or_its_content_has_a_nul() {
 }
 
 #[test]
-fn the_effective_and_not_the_real_user_decides_whether_a_command_can_be_executed() {
+fn a_command_that_the_effective_user_can_execute_is_run_even_if_the_real_user_cannot_execute_it() {
     let Some(other_real_user) = skip::wrapper(["setpriv", "--ruid=65534"], "another real user")
     else {
         return;

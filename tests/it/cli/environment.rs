@@ -1,4 +1,5 @@
-//! The environment of the command: inherited, removed, kept and added variables, byte for byte, and its size. `environment.rows` has what an option does to it.
+//! The environment of the command: variables that are inherited, removed, kept and added, byte for byte, and its size.
+//! `environment.rows` has the effect of each option on it.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -15,12 +16,12 @@ const KEPT: &str = "A AWS_EXECUTION_ENV AWS_LAMBDA_FUNCTION_NAME AWS_LAMBDA_RUNT
     LOGNAME LOGS_DIRECTORY NOTIFY_SOCKET PATH RUNTIME_DIRECTORY SHELL STATE_DIRECTORY TERM TMPDIR TZ USER WATCHDOG_PID WATCHDOG_USEC \
     _HANDLER _LAMBDA_TELEMETRY_LOG_FD";
 
-/// Names that are like those.
+/// Names that are similar, but aren't kept.
 const NOT_KEPT: &str = "OTHER LD_LIBRARY_PATH LANGUAGE PATH_INFO USERNAME HTTP_PROXY LISTEN lc_all AWS_REGION_ HANDLER \
     GIT_OBJECT_DIRECTORY";
 
 #[test]
-fn inherited_variables_pass_through_byte_for_byte() {
+fn inherited_variables_reach_the_command_byte_for_byte_even_if_they_are_not_utf8() {
     let aws = served();
     let value = b"fo\x80o=\xff\xfe \n\t\"'$`\\";
     let sandbox = sandbox(&aws).env("BYTES", OsStr::from_bytes(value));
@@ -53,20 +54,20 @@ fn clean_env_keeps_exactly_the_documented_names_and_patterns() {
     assert_eq!(run.launched().has("A", "v-4c7a1e").names().join(" "), KEPT);
 }
 
-/// The limit of `NAME=value`: 32 of the kernel's pages, less the NUL.
+/// The limit for `NAME=value`: 32 of the kernel's pages, minus one byte for the NUL.
 fn largest_entry() -> usize {
     let page = sysconf(SysconfVar::PAGE_SIZE).unwrap().unwrap();
     32 * usize::try_from(page).unwrap() - 1
 }
 
-/// A sandbox that serves a value of this many bytes as the secret `x`.
+/// A sandbox in which the secret `x` has a value of this length, in bytes.
 fn holding(length: usize) -> Sandbox {
     let value = format!("{CANARY}{}", "x".repeat(length - CANARY.len()));
     Sandbox::new().local(&serde_json::json!({ "x": value }).to_string())
 }
 
 #[test]
-fn a_variable_of_the_kernels_largest_size_is_passed_and_a_larger_one_refused() {
+fn the_largest_variable_that_the_kernel_accepts_reaches_the_command_and_a_larger_one_is_refused() {
     let longest = largest_entry() - "BIG=".len();
     let script = "printf %s \"${#BIG}\"";
     holding(longest)
@@ -90,7 +91,7 @@ fn a_variable_of_the_kernels_largest_size_is_passed_and_a_larger_one_refused() {
 }
 
 #[test]
-fn an_environment_as_large_as_the_stack_limit_allows_is_passed_and_a_larger_one_refused() {
+fn an_environment_that_fits_the_stack_limit_reaches_the_command_and_a_larger_one_is_refused() {
     let unlimited = [
         "/bin/sh",
         "-ec",

@@ -1,4 +1,5 @@
-//! The man page, the completions and docs/reference.md: the programs that read them accept them, and they list what `--help` lists.
+//! The man page, the completions and docs/reference.md: the programs that read them accept them, and they list the same
+//! things as `--help`.
 
 use std::collections::BTreeSet;
 
@@ -6,6 +7,7 @@ use crate::docs::page::Page;
 use crate::support::skip::can;
 use crate::support::*;
 
+/// What the program prints with these arguments.
 fn printed(arguments: &[&str]) -> String {
     Sandbox::new()
         .args(arguments)
@@ -15,7 +17,7 @@ fn printed(arguments: &[&str]) -> String {
         .stdout()
 }
 
-/// The long options in a text.
+/// The long options that a help or a page mentions.
 fn long_options(text: &str) -> BTreeSet<String> {
     let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'));
     words
@@ -24,7 +26,7 @@ fn long_options(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// The names of the commands that the help lists.
+/// The names of the subcommands that the help lists.
 fn commands(help: &str) -> Vec<&str> {
     let (_, section) = help.split_once("\nSubcommands").unwrap();
     let lines = section.lines().skip(1).take_while(|line| !line.is_empty());
@@ -40,6 +42,7 @@ fn statuses<'t>(lines: impl Iterator<Item = &'t str>) -> BTreeSet<u8> {
         .collect()
 }
 
+/// The text between `begin` and `end`.
 fn section<'t>(text: &'t str, begin: &str, end: &str) -> &'t str {
     let (_, rest) = text
         .split_once(begin)
@@ -48,7 +51,7 @@ fn section<'t>(text: &'t str, begin: &str, end: &str) -> &'t str {
 }
 
 #[test]
-fn help_man_page_and_reference_list_the_same_exit_statuses() {
+fn the_help_the_man_page_and_the_reference_list_the_same_exit_statuses() {
     let (help, page, reference) = (
         printed(&["--help"]),
         printed(&["man"]),
@@ -93,7 +96,7 @@ fn groff_and_man_show_the_man_page_without_a_warning() {
             .control();
         assert!(run.stderr().is_empty(), "{program}: {run}");
     }
-    // whatis(1) and apropos(1) read it.
+    // whatis(1) and apropos(1) read this section.
     let page = printed(&["man"]).replace('"', "");
     assert!(
         section(&page, "\n.SH NAME\n", "\n")
@@ -104,8 +107,8 @@ fn groff_and_man_show_the_man_page_without_a_warning() {
 }
 
 #[test]
-fn the_options_of_the_man_page_are_those_of_the_help_of_every_command() {
-    /// The long options at the beginning of lines that define one.
+fn the_man_page_lists_the_same_options_as_the_help_of_every_subcommand() {
+    /// The long options at the beginning of those lines that define one.
     fn options<'t>(lines: impl Iterator<Item = &'t str>) -> BTreeSet<String> {
         let lines = lines
             .map(str::trim_start)
@@ -142,7 +145,7 @@ fn the_options_of_the_man_page_are_those_of_the_help_of_every_command() {
 }
 
 #[test]
-fn docs_reference_md_has_exactly_the_options_and_commands_of_the_help() {
+fn docs_reference_md_lists_exactly_the_options_and_subcommands_of_the_help() {
     let (reference, launch) = (repository_file("docs/reference.md"), printed(&["--help"]));
     let first_cells = |section: &str| -> BTreeSet<String> {
         let cells = section
@@ -173,7 +176,7 @@ fn docs_reference_md_has_exactly_the_options_and_commands_of_the_help() {
         };
         let help = printed(&[name, "--help"]);
         let (usage, _) = help.split_once("\nExamples:").unwrap();
-        // A command with none but options of a launch has them all under headings.
+        // If a subcommand has only the options of a launch, its help lists them all under headings.
         let options = usage
             .split_once("\nOptions:")
             .map_or("", |(_, options)| options);
@@ -186,20 +189,36 @@ fn docs_reference_md_has_exactly_the_options_and_commands_of_the_help() {
 }
 
 #[test]
-fn the_large_declaration_of_docs_reference_md_has_no_mistake() {
+fn docs_reference_md_lists_exactly_the_export_formats_of_the_help() {
+    let help = printed(&["export", "--help"]);
+    let of_help: BTreeSet<&str> = section(&help, "Possible values:\n", "\n\n")
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("- ")?.split(':').next())
+        .collect();
+
+    let reference = repository_file("docs/reference.md");
+    let of_reference: BTreeSet<&str> = section(&reference, "\n| format | ", "\n\n")
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
+        .collect();
+    assert_eq!(of_reference, of_help);
+}
+
+#[test]
+fn the_example_of_a_whole_declaration_in_docs_reference_md_is_valid() {
     let run = Sandbox::new()
         .declaration(Page::read("docs/reference.md").blocks("yaml")[0])
         .local(&format!(
             r#"{{"prod/database/postgresql": {{"host": "{CANARY}"}}}}"#
         ))
         .run();
-    // Its secrets do not exist, so every error must be about one of them.
+    // The secrets of the declaration don't exist, so every error must be about one of them.
     run.refused(78)
         .says_nothing_of("unknown")
         .says_nothing_of("expected");
 }
 
-/// Prints the completions of the last argument after the other ones, which are the words of the line as bash splits it.
+/// Prints the completions of the last argument. The arguments before it are the words of the line, as bash splits it.
 const BASH: &str = r#"
 source "$1" || exit
 shift
@@ -209,7 +228,7 @@ COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMP_LINE="$*" COMP_POINT=${#COMP_LINE}
 printf '%s\n' "${COMPREPLY[@]}"
 "#;
 
-/// Returns what a shell offers at the end of a line; `None` where the shell is missing.
+/// Returns what a shell offers at the end of a line, or `None` if the shell isn't installed.
 fn offered(shell: &str, line: &str) -> Option<BTreeSet<String>> {
     if !can(
         &[shell, "-c", "true"],
@@ -251,7 +270,7 @@ fn offered(shell: &str, line: &str) -> Option<BTreeSet<String>> {
 }
 
 #[test]
-fn bash_and_fish_complete_an_option_of_a_launch_and_of_a_command() {
+fn bash_and_fish_complete_the_options_of_a_launch_and_of_a_subcommand() {
     for shell in ["bash", "fish"] {
         for (line, option) in [
             ("secrets-exec --env-f", "--env-from"),

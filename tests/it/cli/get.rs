@@ -1,4 +1,4 @@
-//! `get`: bytes, and terminals. `names.rows` has all others, `mistakes` the messages.
+//! `get`: bytes, and terminals. `names.rows` has all other tests, and `mistakes` has the messages.
 
 use crate::support::*;
 
@@ -13,7 +13,7 @@ fn get(aws: &Aws, reference: &str) -> Sandbox {
 }
 
 #[test]
-fn get_prints_a_binary_secret_byte_for_byte_and_reports_a_full_standard_output() {
+fn get_prints_a_binary_secret_byte_for_byte_and_reports_a_full_disk() {
     let bytes = b"\xff\xfe\0v-4c7a1e\n";
     let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:bytes-AbCdEf";
     get(&Aws::start().secret(arn, Secret::binary(bytes)), arn)

@@ -1,4 +1,4 @@
-//! The main path: references become variables of the command, at the least number of requests.
+//! The main path: references become variables of the command, with as few requests as possible.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use crate::support::*;
 
 ::rows::rows!("tests/it/cli/launch.rows");
 
-/// The fake with this many secrets `s0`, `s1`, …, and a run with a variable `V0`, `V1`, … for each.
+/// The fake with `count` secrets `s0`, `s1`, …, and a run with a variable `V0`, `V1`, … for each of them.
 fn many(aws: Aws, count: usize) -> (Aws, Sandbox) {
     let aws = (0..count).fold(aws, |aws, n| {
         aws.secret(&format!("s{n}"), Secret::text(r#"{"k":"v-4c7a1e"}"#))
@@ -19,7 +19,7 @@ fn many(aws: Aws, count: usize) -> (Aws, Sandbox) {
 }
 
 #[test]
-fn a_hundred_secrets_are_a_hundred_requests_of_which_at_most_32_are_in_flight() {
+fn a_hundred_secrets_are_read_with_at_most_32_requests_at_the_same_time() {
     let (aws, sandbox) = many(Aws::start().gathers(32), 100);
     let run = sandbox.resolve("AGAIN=s7:k").aws(&aws).run();
     run.launched_silently()
@@ -49,7 +49,7 @@ fn requests_to_aws_name_secrets_exec_and_its_version_in_the_user_agent() {
 }
 
 #[test]
-fn the_user_agent_has_the_application_id_of_aws_sdk_ua_app_id_or_else_of_the_profile() {
+fn the_user_agent_has_the_application_id_of_aws_sdk_ua_app_id_or_of_the_profile() {
     let aws = served();
     let profile = "[default]\nsdk_ua_app_id = of-profile\n";
     let of_profile = sandbox(&aws).home_file(".aws/config", profile);
@@ -66,18 +66,14 @@ fn the_user_agent_has_the_application_id_of_aws_sdk_ua_app_id_or_else_of_the_pro
 }
 
 #[test]
-fn requests_for_instance_metadata_have_the_application_id_after_the_user_agent_of_the_sdk() {
+fn requests_for_instance_metadata_have_the_application_id_in_their_user_agent() {
     let aws = served();
     let sandbox = Sandbox::new().endpoint(&aws.endpoint()).on_instance(&aws);
     let sandbox = sandbox.region("us-east-1").resolve("A=x:k");
     sandbox.env("AWS_SDK_UA_APP_ID", "shop").run().launched();
-    let wanted = concat!(" secrets-exec/", env!("CARGO_PKG_VERSION"), " app/shop");
+    let wanted = concat!("secrets-exec/", env!("CARGO_PKG_VERSION"), " app/shop");
     let calls = aws.calls();
-    let agent = calls[0].header("user-agent").unwrap();
-    assert!(
-        agent.starts_with("aws-sdk-rust/") && agent.ends_with(wanted),
-        "{agent:?}"
-    );
+    assert_eq!(calls[0].header("user-agent"), Some(wanted));
 }
 
 #[test]
@@ -94,8 +90,7 @@ fn connections_to_secrets_manager_are_opened_while_credentials_are_fetched() {
 }
 
 #[test]
-fn connections_that_were_opened_before_slow_credentials_serve_the_requests_or_are_replaced_if_broken()
- {
+fn a_connection_that_was_opened_before_the_credentials_arrived_is_used_or_replaced_if_it_broke() {
     let slow = |aws: Aws| {
         aws.fails_for(
             "/credentials",
@@ -109,7 +104,7 @@ fn connections_that_were_opened_before_slow_credentials_serve_the_requests_or_ar
         .region("us-east-1")
         .in_container(&aws);
     sandbox.timeout("50s").run().launched_silently();
-    // One is for the credentials.
+    // One connection is for the credentials.
     assert_eq!((aws.connections(), aws.reads().len()), (33, 40));
     let (aws, wire) = (
         slow(Aws::start()),
@@ -131,12 +126,14 @@ fn connections_to_secrets_manager_are_opened_while_a_role_is_assumed() {
         .args(["--role-arn", role, "--timeout", "5s"])
         .run()
         .refused(75);
-    // STS, which has the same address here, uses one of the connections that were opened for the secrets.
+    // Here, STS has the same address as Secrets Manager, so it uses one of the connections that were opened for the
+    // secrets.
     assert_eq!((aws.connections(), aws.reads().len()), (3, 0));
 }
 
 #[test]
-fn secrets_and_parameters_use_the_connections_opened_before_the_credentials() {
+fn secrets_and_parameters_are_read_on_connections_that_were_opened_before_the_credentials_arrived()
+{
     let (aws, sandbox) = many(Aws::start(), 3);
     let aws = (0..3).fold(aws, |aws, n| {
         aws.parameter(&format!("/p{n}"), &[Version::text("p-4c7a1e")])
@@ -150,6 +147,6 @@ fn secrets_and_parameters_use_the_connections_opened_before_the_credentials() {
         .in_container(&aws)
         .run()
         .launched_silently();
-    // One connection for the credentials, one for each secret, one for all parameters.
+    // One connection for the credentials, one for each secret, and one for all parameters.
     assert_eq!(aws.connections(), 5);
 }

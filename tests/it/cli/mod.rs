@@ -1,4 +1,4 @@
-//! The command line, the launch and its environment, the other commands, and the reports of what is wrong.
+//! The command line, the launch and its environment, the subcommands, and the reports about everything that is wrong.
 
 mod arguments {
     rows::rows!("tests/it/cli/arguments.rows");

@@ -1,11 +1,11 @@
-//! Reports: each failure has its variable, file and line, secret, key and region, and one run reports all of them, in the order of the
-//! files; the worst decides the status.
+//! Reports: each failure has its variable, file and line, secret, key and region. One run reports all failures in the
+//! order of the files, and the worst one decides the exit status.
 
 use crate::support::*;
 
 ::rows::rows!("tests/it/cli/report.rows");
 
-/// A launch with this declaration, which requests nothing but the secrets and, at most once, the name of the caller.
+/// A launch with this declaration, which may request only the secrets and, at most once, the identity of the caller.
 fn report(declaration: &str) -> Outcome {
     let aws = Aws::start()
         .secret(
@@ -23,12 +23,12 @@ fn report(declaration: &str) -> Outcome {
     let whoami = aws.calls_of("GetCallerIdentity").len();
     assert!(
         whoami <= 1 && aws.calls().len() == aws.reads().len() + whoami,
-        "another operation was asked for"
+        "another operation was requested"
     );
     run
 }
 
-/// The line numbers of a file that the report names, in its order.
+/// The line numbers of a file that the report mentions, in the order of the report.
 fn lines(run: &Outcome, file: &str) -> Vec<usize> {
     let stderr = run.stderr();
     let places = stderr
@@ -91,7 +91,7 @@ fn control_characters_in_messages_are_escaped_and_other_characters_are_not() {
 }
 
 #[test]
-fn a_version_id_that_turns_the_direction_of_writing_is_escaped_in_json_lines() {
+fn a_right_to_left_override_in_a_version_id_is_escaped_in_json_lines() {
     let secret = Secret::text("v-4c7a1e").with_id("one\u{9b}two\u{202e}three");
     let aws = Aws::start().secret("x", secret);
     let run = Sandbox::new()
@@ -105,7 +105,7 @@ fn a_version_id_that_turns_the_direction_of_writing_is_escaped_in_json_lines() {
 }
 
 #[test]
-fn the_path_of_a_file_that_turns_the_direction_of_writing_is_escaped_in_json_lines() {
+fn a_right_to_left_override_in_the_path_of_a_file_is_escaped_in_json_lines() {
     let run = Sandbox::new()
         .args(["--log-format", "json"])
         .declaration("files: [{ value: one, path: \"gone\u{202e}/file\" }]")

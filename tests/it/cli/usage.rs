@@ -1,4 +1,4 @@
-//! Usage errors: status 64, with a reason, before anything is read or started; and the help.
+//! Usage errors, which end with status 64 and a reason before anything is read or started; and the help.
 
 use crate::support::*;
 
@@ -25,7 +25,7 @@ const COMMANDS: [&str; 10] = [
 ];
 
 #[test]
-fn the_short_help_fits_a_terminal_and_names_the_long_one_and_every_command() {
+fn the_short_help_fits_a_terminal_and_mentions_the_long_help_and_every_subcommand() {
     let (short, long) = (help(&["-h"]), help(&["--help"]));
     assert!(
         short.contains("--help") && !short.contains("--external-id"),
@@ -36,7 +36,7 @@ fn the_short_help_fits_a_terminal_and_names_the_long_one_and_every_command() {
         "{long}"
     );
     for help in [short, long] {
-        // The integrations are last.
+        // The subcommands for integrations come last.
         let places: Vec<_> = COMMANDS
             .iter()
             .map(|command| help.find(&format!("\n  {command} ")))
@@ -62,7 +62,7 @@ fn the_short_help_fits_a_terminal_and_names_the_long_one_and_every_command() {
 }
 
 #[test]
-fn each_command_has_a_help_with_its_own_usage_and_an_example() {
+fn the_help_of_each_subcommand_shows_its_usage_and_an_example() {
     for command in COMMANDS {
         let (short, long) = (help(&[command, "-h"]), help(&[command, "--help"]));
         for help in [&short, &long] {
@@ -81,7 +81,7 @@ fn each_command_has_a_help_with_its_own_usage_and_an_example() {
 }
 
 #[test]
-fn the_commands_help_and_schema_print_the_help_and_the_published_schema() {
+fn the_subcommand_help_prints_the_long_help_and_schema_prints_the_published_schema() {
     assert_eq!(help(&["help"]), help(&["--help"]));
     assert_eq!(help(&["help", "check"]), help(&["check", "--help"]));
     assert_eq!(
@@ -91,7 +91,7 @@ fn the_commands_help_and_schema_print_the_help_and_the_published_schema() {
 }
 
 #[test]
-fn only_a_launch_lists_the_options_of_rotation() {
+fn only_the_help_of_a_launch_lists_the_options_of_rotation() {
     for command in ["check", "get", "policy", "export", "credential"] {
         let help = [help(&[command, "-h"]), help(&[command, "--help"])].concat();
         for option in [
@@ -108,7 +108,7 @@ fn only_a_launch_lists_the_options_of_rotation() {
 }
 
 #[test]
-fn version_as_an_option_and_as_a_command_is_printed_on_standard_output() {
+fn the_version_is_printed_on_standard_output_by_the_option_and_by_the_subcommand() {
     for option in ["--version", "-V", "version"] {
         assert_eq!(
             help(&[option]),
@@ -118,7 +118,7 @@ fn version_as_an_option_and_as_a_command_is_printed_on_standard_output() {
 }
 
 #[test]
-fn no_argument_prints_the_short_help_as_a_usage_error() {
+fn without_arguments_the_short_help_is_printed_as_a_usage_error() {
     let run = Sandbox::new().bare().target_writes_stderr().run();
     assert_eq!(
         (run.status, run.stdout()),
@@ -128,7 +128,7 @@ fn no_argument_prints_the_short_help_as_a_usage_error() {
 }
 
 #[test]
-fn help_to_a_full_output_is_78_and_to_a_closed_pipe_no_error() {
+fn help_fails_with_78_if_the_disk_is_full_and_succeeds_if_its_reader_stops_early() {
     for option in ["--help", "-h", "--version"] {
         let run = Sandbox::new()
             .arg(option)
@@ -154,7 +154,7 @@ fn help_to_a_full_output_is_78_and_to_a_closed_pipe_no_error() {
 }
 
 #[test]
-fn a_usage_error_prints_neither_a_stray_word_nor_a_malformed_entry() {
+fn a_usage_error_shows_neither_an_unexpected_argument_nor_a_malformed_entry() {
     for words in [
         "-e DB_PASSWORD hunter2",
         "-e DB_PASSWORD hunter2 -- env",
@@ -180,6 +180,7 @@ fn a_usage_error_prints_neither_a_stray_word_nor_a_malformed_entry() {
         "completions bash hunter2",
         "--region x hunter2 -- env",
         "--hunter=hunter2 -- env",
+        "--quiet=hunter2 -- env",
     ] {
         let words: Vec<&str> = words.split(' ').collect();
         let aws = served();

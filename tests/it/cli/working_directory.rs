@@ -1,4 +1,5 @@
-//! The declaration in the working directory: it is read only when no one but root and the user can create or change it.
+//! The declaration in the working directory: secrets-exec reads it only if nobody except root and the user can create
+//! or change it.
 
 use std::fs;
 use std::os::unix::fs::{chown, symlink};
@@ -14,7 +15,7 @@ fn declaring() -> Sandbox {
 }
 
 #[test]
-fn a_default_declaration_that_others_may_write_is_78_unless_named_by_the_option_f() {
+fn a_declaration_in_the_working_directory_that_others_can_change_is_refused_unless_f_names_it() {
     if !nix::unistd::geteuid().is_root() {
         return skip::skipped("a declaration of another user: only root can give files away");
     }
@@ -54,7 +55,7 @@ fn a_default_declaration_that_others_may_write_is_78_unless_named_by_the_option_
         let sandbox = declaring().mode(what, mode);
         chown(sandbox.path(what), user, group).unwrap();
         sandbox.run().refused(78).says([NAME, reason, "-f"]);
-        // Nobody is advised to read it with -f next to another declaration.
+        // The remedy isn't printed if another declaration is read with -f anyway.
         let other = declaring().file("other.yaml", DECLARATION).mode(what, mode);
         chown(other.path(what), user, group).unwrap();
         let other = other.args(["-f", "other.yaml"]);
@@ -65,12 +66,12 @@ fn a_default_declaration_that_others_may_write_is_78_unless_named_by_the_option_
             .launched_silently()
             .has("A", "v");
     }
-    // Without a declaration, it does not matter.
+    // Without a declaration, the permissions of the directory don't matter.
     Sandbox::new().mode("", 0o777).run().refused(64);
 }
 
 #[test]
-fn a_link_or_pipe_under_the_default_name_of_a_declaration_is_78() {
+fn a_symbolic_link_or_a_pipe_with_the_name_secrets_exec_yaml_is_refused() {
     let dangling = Sandbox::new().resolve("A=x");
     symlink("nowhere", dangling.path(NAME)).unwrap();
     dangling.run().refused(78).says([NAME]);
@@ -90,7 +91,7 @@ fn a_link_or_pipe_under_the_default_name_of_a_declaration_is_78() {
     pipe.run().refused(78).says([NAME, "-f"]);
 }
 
-/// Runs as `user` of `group` in a directory that a umask of 002 has made.
+/// Runs as `user` with the group `group`, in a directory that was made with a umask of 002.
 fn run_as(user: u32, group: u32) -> Option<Outcome> {
     let ids = [format!("--reuid={user}"), format!("--regid={group}")];
     let user_of_group = ["setpriv", &ids[0], &ids[1], "--clear-groups"];
@@ -103,7 +104,7 @@ fn run_as(user: u32, group: u32) -> Option<Outcome> {
 }
 
 #[test]
-fn a_declaration_that_only_the_user_s_own_group_id_may_write_is_read() {
+fn a_declaration_that_the_group_with_the_user_s_id_can_write_is_read() {
     for (user, group) in [(0, 0), (STRANGER, STRANGER)] {
         let Some(run) = run_as(user, group) else {
             return;
@@ -117,8 +118,8 @@ fn a_declaration_that_only_the_user_s_own_group_id_may_write_is_read() {
 }
 
 #[test]
-fn a_declaration_that_the_group_with_the_user_s_name_may_write_is_read() {
-    // `games` has the ids 5 and 60 on Debian, say.
+fn a_declaration_that_the_group_with_the_user_s_name_can_write_is_read() {
+    // For example, `games` has the ids 5 and 60 on Debian.
     let ids = |file: &str| -> Vec<(String, u32)> {
         let text = fs::read_to_string(file).unwrap_or_default();
         let fields = text
@@ -140,7 +141,7 @@ fn a_declaration_that_the_group_with_the_user_s_name_may_write_is_read() {
         .filter_map(|(name, id)| Some((id, group_of(&name)?)));
     let Some((user, group)) = users.into_iter().find(|(user, group)| user != group) else {
         return skip::skipped(
-            "a private group with an id of its own: this system has no such user",
+            "a private group whose id differs from that of its user: this system does not have one",
         );
     };
     let Some(run) = run_as(user, group) else {
@@ -150,7 +151,7 @@ fn a_declaration_that_the_group_with_the_user_s_name_may_write_is_read() {
 }
 
 #[test]
-fn a_working_directory_without_access_is_an_error_only_if_no_entry_is_given() {
+fn a_launch_in_a_directory_that_the_user_cannot_open_fails_only_if_no_entry_is_given() {
     let Some(user) = skip::as_nobody() else {
         return;
     };
@@ -180,5 +181,5 @@ fn a_working_directory_without_access_is_an_error_only_if_no_entry_is_given() {
     sandbox.spawn_copy().wait().launched().has("A", CANARY);
     let run = locked_out().spawn_copy().wait();
     run.refused(64)
-        .says(["has no secrets-exec.yaml (.yml, .json)", "-f FILE"]);
+        .says(["no secrets-exec.yaml, .yml or .json in", "-f FILE"]);
 }

@@ -1,11 +1,11 @@
-//! Valid declarations: YAML and JSON say the same. `accepted.rows` has aliases and texts.
+//! Valid declarations, in YAML and in JSON. `accepted.rows` has aliases and texts.
 
 use crate::support::*;
 
 ::rows::rows!("tests/it/declaration/accepted.rows");
 
 #[test]
-fn the_same_declaration_in_yaml_flow_style_json_and_crlf_sets_the_same_variables() {
+fn a_declaration_sets_the_same_variables_in_yaml_and_json_with_any_style_and_any_line_endings() {
     let yaml = "secrets:\n  db: prod/db\nenv:\n  A: db:host\n  B: { from: \"db:x\", default: \"5\" }\n  C: { value: info }\n";
     let json = r#"{"secrets":{"db":"prod\/db"},"env":{"A":"db:host","B":{"from":"db:x","default":5},"C":{"value":"info"}}}"#;
     let flow = r#"secrets: {db: prod/db}

@@ -1,10 +1,11 @@
-//! Declarations of nearly 1 MiB, the most that a file may have: reading one, and reporting a mistake in each of its lines, takes seconds.
+//! Declarations with thousands of lines, up to 1 MiB, the maximum size of a file. Reading one, and reporting a mistake in
+//! each of its lines, takes seconds.
 //!
-//! A limit of CPU time ends a launch that compares every line with every other one, which would take minutes.
+//! A limit of CPU time would end a launch that compares every line with every other one, because that takes minutes.
 
 use crate::support::*;
 
-/// Returns the lines that `line` gives for the numbers below `count`.
+/// The lines that `line` returns for the numbers below `count`.
 fn lines(count: usize, line: impl Fn(usize) -> String) -> String {
     (0..count).map(|number| line(number) + "\n").collect()
 }
@@ -22,8 +23,7 @@ fn checked(declaration: &str, options: &[&str]) -> Outcome {
 }
 
 #[test]
-fn thousands_of_templates_with_unknown_names_are_reported_although_there_are_thousands_of_aliases()
-{
+fn thousands_of_unknown_names_in_templates_are_reported_within_seconds_even_with_20000_aliases() {
     let aliases = lines(20_000, |number| format!(" a{number:05}: x"));
     let templates = lines(5_000, |number| {
         format!(" T{number}: {{template: '{{{{ u{number:05} }}}}'}}")
@@ -34,13 +34,13 @@ fn thousands_of_templates_with_unknown_names_are_reported_although_there_are_tho
     );
     run.refused(78).says([
         "the template uses \"u00000\"",
-        "did you mean \"a00000\"? Write {{ a00000 }}",
+        "did you mean \"a00000\"?",
         "the template uses \"u04999\"",
     ]);
 }
 
 #[test]
-fn thousands_of_secrets_that_do_not_exist_are_reported_although_there_are_thousands_of_aliases() {
+fn ten_thousand_missing_secrets_are_reported_within_seconds_even_with_ten_thousand_aliases() {
     let aliases = lines(10_000, |number| format!(" a{number:05}: x"));
     let variables = lines(10_000, |number| format!(" V{number}: u{number:05}:k"));
     let run = checked(
@@ -55,15 +55,15 @@ fn thousands_of_secrets_that_do_not_exist_are_reported_although_there_are_thousa
 
 #[test]
 fn the_table_of_check_has_a_row_for_each_of_thousands_of_errors() {
-    let variables = lines(60_000, |number| format!(" A{number}: a/{number}"));
+    let variables = lines(20_000, |number| format!(" A{number}: a/{number}"));
     let run = checked(&format!("env:\n{variables}"), &["--local", "local.json"]);
     run.ended(Status::Exit(78))
-        .says(["because 60000 values are missing"]);
-    assert_eq!(run.stdout().matches("not-found\n").count(), 60_000);
+        .says(["because 20000 values are missing"]);
+    assert_eq!(run.stdout().matches("not-found\n").count(), 20_000);
 }
 
 #[test]
-fn thousands_of_files_can_be_declared() {
+fn a_declaration_with_forty_thousand_files_is_checked_within_seconds() {
     let files = lines(40_000, |number| format!("- {{value: x, env: A{number}}}"));
     let run = checked(&format!("files:\n{files}"), &["--offline", "-v"]);
     run.ended(Status::Exit(0));
@@ -71,7 +71,7 @@ fn thousands_of_files_can_be_declared() {
 }
 
 #[test]
-fn each_of_thousands_of_duplicate_keys_is_reported() {
+fn two_hundred_thousand_duplicate_keys_are_reported_within_seconds() {
     let keys = lines(200_000, |_| "a: ".to_owned());
     let run = checked(&format!("env:\n{keys}"), &["--offline"]);
     run.refused(78)

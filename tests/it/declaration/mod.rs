@@ -1,4 +1,5 @@
-//! Declarations: what they may say, what is refused with its place, and the schema that says the same.
+//! Declarations: what they may contain, which mistakes are refused with their place, and the JSON schema, which must
+//! agree.
 
 mod accepted;
 mod empty {

@@ -1,18 +1,23 @@
-//! Declarations that are refused: the error names the line and column and the reason, nothing is requested, and nothing is started.
+//! Declarations that are refused: the error names the line, the column and the reason, and nothing is requested or
+//! started.
 
 use crate::support::*;
 
-/// Rows of a reason and the declarations that have it, each with `^` before its place, or without if the error names the line alone. A
-/// declaration with `…` stands for one with each of the texts after it in that line.
+/// Each row has a reason, and the declarations that are refused for it. A `^` marks the place that the error names.
+/// Without a `^`, the error names only the line. If a declaration contains `…`, each of the texts after it in that line
+/// is inserted there.
 ///
-/// The schema refuses them, too. A new rule of declarations gets a row.
+/// The schema refuses these declarations, too. Every new rule for declarations gets a row.
 const REFUSED: &str = r##"
-must be a mapping of names and values, not | ^[] | ^text | ^[A=x:k] | secrets: ^[x] | files: [^"x:k"] | credentials: {a.service: ^x}
-this file must be a mapping of names and values, not text | ^text
-has no entries (are they commented out or not indented?) | defaults: ^null | credentials: ^null | env: ^null | files: ^null
-write each variable without a hyphen, as in DB_HOST: prod/db:host | env: ^["A=x:k"]
+must be a mapping of names and values, not | ^[] | ^text | ^[A=x:k] | secrets: ^[x] | credentials: {a.service: ^x}
+an entry of "files" must be a mapping, not a string | files: [^"x:k"]
+a space is missing after "A:" | env: ^"A:x:k"
+this file must be a mapping of names and values, not a string | ^text
+is empty (commented out, or not indented?) | defaults: ^null | credentials: ^null | env: ^null | files: ^null
+write each variable on an indented line below "env:", as in DB_HOST: prod/db:host (without a hyphen | env: ^["A=x:k"]
+"secrets" only gives short names to secrets | secrets: ^["A=x:k"]
 must be a list of references, as in [prod/stripe], not a mapping | env-from: ^{} | env-from: ^{from: x}
-must be a list of mappings, not a mapping | files: ^{from: "x:k", env: K_FILE}
+must be a list whose items begin with a hyphen | files: ^{from: "x:k", env: K_FILE}
 this file has an unknown key "secretz" | ^secretz: {}
 did you mean "secrets"? | ^secretz: {}
 write it under "defaults", as in defaults: { region: … } | ^region: us-east-1
@@ -20,12 +25,12 @@ A is not under "env" | ^A: "x:k"
 "local" cannot be set in a declaration | defaults: {^local: secrets.yaml}
 "defaults" has an unknown key | defaults: {^…} | file: x.yaml | env: "A=x:k" | no-file: true
 did you mean "role-arn"? | defaults: {^role_arn: "arn:aws:iam::123456789012:role/Reader"}
-write "" for an empty text | defaults: {…: ^null} | region | profile
+write "" if the value should be empty | defaults: {…: ^null} | region | profile
     | defaults: {unset: [^null]} | env: {A: {value: ^null}} | env: {A: {from: "x:k", default: ^null}}
     | credentials: {a.service: {k: {from: "x:k", default: ^null}}}
 must be text, not a list | defaults: {…} | region: ^[us-east-1] | cache: ^[/run/cache] | unset: [^[X]]
     | env: {A: {…}} | value: ^[v] | template: ^[t]
-must be true or false, not text | defaults: {…} | keep-existing: ^"true" | clean-env: ^1 | quiet: ^"yes"
+must be true or false, not a string | defaults: {…} | keep-existing: ^"true" | clean-env: ^1 | quiet: ^"yes"
     | env: {A: {from: "x:k", optional: ^…}} | 1 | maybe
 must be a region code such as us-east-1 | defaults: {region: ^…} | us east 1 | -us | US-EAST-1 | evil.example | a/b | "us-east-1?" | ""
     | secrets: {db: {id: x, region: ^us east}} | defaults: {fallback-region: ^[eu-west-1, eu_west]}
@@ -40,16 +45,15 @@ must be a duration such as 20s or 1m30s | defaults: {timeout: ^…} | "30" | -1s
 must be longer than 0s | defaults: {timeout: ^0s} | defaults: {wait: ^0s} | defaults: {on-rotation: restart, poll-interval: ^0s}
 must be 0, 1 or 2 | defaults: {verbose: ^3}
 must be text or json | defaults: {log-format: ^…} | JSON | xml
-must be restart, signal=NAME or exit | defaults: {on-rotation: ^…} | Restart | HUP | true
-must be the name of a signal such as HUP or USR1 | defaults: {on-rotation: ^…} | "signal=" | signal=HPU
-    | defaults: {on-rotation: restart, …} | stop-signal: ^RTMIN+1 | stop-signal: ^HUPP | poll-signal: ^"3" | poll-signal: ^""
-must be a signal such as HUP or USR1, which a program can handle | defaults: {on-rotation: ^signal=…} | KILL | STOP | CHLD | PIPE | SIGKILL
-    | defaults: {on-rotation: restart, stop-signal: ^…} | KILL | STOP | CHLD | PIPE | TTIN | TTOU | SEGV | BUS | FPE | ILL | SIGKILL
+must be restart, exit or signal=NAME with a signal that a program can handle, such as signal=HUP | defaults: {on-rotation: ^…} | Restart | HUP | true | "signal=" | signal=HPU
+    | defaults: {on-rotation: ^signal=…} | KILL | STOP | CHLD | PIPE | SIGKILL
+must be the name of a signal such as HUP or USR1 | defaults: {on-rotation: restart, …} | stop-signal: ^RTMIN+1 | stop-signal: ^HUPP | poll-signal: ^"3" | poll-signal: ^""
+must be a signal such as HUP or USR1, which a program can handle | defaults: {on-rotation: restart, stop-signal: ^…} | KILL | STOP | CHLD | PIPE | TTIN | TTOU | SEGV | BUS | FPE | ILL | SIGKILL
     | defaults: {on-rotation: restart, poll-signal: ^…} | KILL | STOP | CHLD | PIPE | TTIN | TTOU | SEGV | BUS | FPE | ILL | SIGKILL
 must be a signal that is free for this purpose (TERM, INT and CONT are for the command) | defaults: {on-rotation: restart, poll-signal: ^…} | SIGTERM | INT | sigcont
 can't be the name of an alias, because an alias can only have letters, digits and "_" | secrets: {^…: x} | my-db | 1db | "a b"
 can't be the name of an alias, because it is a reserved word | secrets: {^…: x} | ssm | arn | env | for | loop | range | "true" | none | not | self | namespace
-the alias "db" has no value | secrets: {db: ^null}
+the alias "db" is empty | secrets: {db: ^null}
 the alias "db" must be the name or ARN of a secret, not a list | secrets: {db: ^[x]}
 the alias "db" needs "id", the name or ARN of the secret | secrets: {db: ^{stage: AWSPREVIOUS}}
 must be a secret without a key or a version | secrets: {db: ^"x:k"} | secrets: {db: {id: ^"x:k"}}
@@ -59,39 +63,43 @@ the possible keys are id, stage | secrets: {db: {id: x, ^key: k}}
 did you mean "stage"? | secrets: {db: {id: x, ^stages: y}}
 must be a staging label or version id without spaces | secrets: {db: {id: x, stage: ^…}} | "" | a b
 "external-id" of the alias "db" works only together with "role-arn" | secrets: {db: {id: x, external-id: ^id}}
-the name of the secret is empty | env-from: [^""] | secrets: {db: ^…} | "" | "ssm:" | env: {A: ^…} | "" | ":k" | "ssm:"
-the name of a secret can't contain a space | secrets: {db: ^no blanks} | env: {A: ^…} | "no blanks:k" | "${STAGE}/d b:host"
-the name of a secret can't contain | env: {A: ^"…"} | a#b | a*b | a,b | ä | a\x0ab
-write a variable in a reference as ${NAME} | env: {A: ^$x}
-has ${ without a variable's name and } after it | secrets: {db: ^…} | "${STAGE" | "${1}/db" | "${}/db"
-has wildcards, which only IAM policies allow | env: {A: ^"arn:aws:secretsmanager:us-east-1:123456789012:secret:…"} | x-?????? | x*
-is the ARN of something other than a secret or parameter | secrets: {db: ^"arn:aws:s3:::bucket"} | env: {A: ^"arn:aws:iam::123456789012:role/app"}
+doesn't name a secret | env-from: [^""] | secrets: {db: ^…} | "" | "ssm:" | env: {A: ^…} | "" | ":k" | "ssm:"
+has a space in the name of the secret, which AWS doesn't allow | secrets: {db: ^no blanks} | env: {A: ^…} | "no blanks:k" | "${STAGE}/d b:host"
+which AWS doesn't allow | env: {A: ^"…"} | a#b | a*b | a,b | ä | a\x0ab
+a variable needs braces, as in ${STAGE}/db:password | env: {A: ^$x}
+has a ${ that isn't followed by a variable's name and a closing } | secrets: {db: ^…} | "${STAGE" | "${1}/db" | "${}/db"
+only IAM policies allow wildcards | env: {A: ^"arn:aws:secretsmanager:us-east-1:123456789012:secret:…"} | x-?????? | x*
+is the ARN of something other than a secret or parameter | secrets: {db: ^"arn:aws:s3:::bucket"}
+is the ARN of a KMS key | env: {A: ^"arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"}
 is an incomplete ARN | env: {A: ^"arn:…"} |  | aws | aws:secretsmanager | aws:secretsmanager:us-east-1
-    | env: {A: ^"arn:aws:secretsmanager:us-east-1:…"} | 123456789012 | 123456789012:secret | 123456789012:secret: | 123456789012:parameter:x | secret:x-AbCdEf:k
+    | env: {A: ^"arn:aws:secretsmanager:us-east-1:…"} | 123456789012 | 123456789012:secret | 123456789012:secret: | secret:x-AbCdEf:k
 is an ARN whose fourth field is not a region code such as us-east-1 | env: {A: ^"arn:aws:secretsmanager:…:123456789012:secret:x-AbCdEf"} |  | us-east-1.evil.example
-    | env: {A: ^"arn:aws:secretsmanager:…:123456789012:secret:x-AbCdEf"} | a/b | a#b | a@b | a b | us-east-1?
-has a fifth field that is not an account id of 12 digits | env: {A: ^"arn:aws:secretsmanager:us-east-1::secret:x-AbCdEf"}
-has a second field that is not an AWS partition | env: {A: ^"arn::secretsmanager:us-east-1:123456789012:secret:x-AbCdEf"}
-is a URL, not the name of a secret | env: {A: ^…} | https://api.internal/v1 | "aws-sm://prod/db:k"
+    | env: {A: ^"arn:aws:secretsmanager:…:123456789012:secret:x-AbCdEf"} | a/b | a@b
+which AWS doesn't allow | env: {A: ^"arn:aws:secretsmanager:…:123456789012:secret:x-AbCdEf"} | a#b | us-east-1?
+has a space in the name of the secret | env: {A: ^"arn:aws:secretsmanager:a b:123456789012:secret:x-AbCdEf"}
+is an ARN that doesn't have "secret:" before the name | env: {A: ^"arn:aws:secretsmanager:us-east-1:123456789012:x"}
+is an incomplete ARN | env: {A: ^"arn:aws:secretsmanager:us-east-1::secret:x-AbCdEf"}
+is an incomplete ARN | env: {A: ^"arn::secretsmanager:us-east-1:123456789012:secret:x-AbCdEf"}
+is a URL or a connection string | env: {A: ^…} | https://api.internal/v1 | "postgres://prod/db:k" | "jdbc:postgresql://h/db" | "x:k://v"
 has ${…} after the name of the secret | env: {A: ^"x:…"} | ${KEY} | k:${STAGE:-s} | k::${ID}
 has too many parts between colons | env: {A: ^"x:k:s:v:more"} | env: {A: {from: ^"x:k:s:v:more"}}
-a stage or version id can't contain ' ' | env: {A: ^"x:k:a b"}
+has a space or a control character in its stage or version id | env: {A: ^"x:k:a b"}
 has a version id that isn't 32 to 64 characters long | secrets: {db: {id: x, version-id: ^v-1}}
     | env: {A: "x:k:…"} | :1234567890123456789012345678901 | S:12345678901234567890123456789012345678901234567890123456789012345
 has a version that is not a positive number | secrets: {db: {id: "ssm:/x", version-id: ^"0"}}
     | env: {A: "ssm:/p:k::…"} | 0 | -1 | +1 | 1.5 | latest
-is not a valid name for a variable: use letters, digits and "_" | env: {^…: "x:k"} | 1A | A-B | "" | Ä | "A B" | "A=B"
+is not a valid name for a variable: use only letters, digits and "_" | env: {^…: "x:k"} | 1A | A-B | "" | Ä | "A B" | "A=B"
     | env-from: [{from: x, prefix: ^…}] | X- | 1X | "A B" | é
     | env-from: [{from: x, rename: {k: ^…}}] | "" | A-B
     | files: [{from: "x:k", env: ^1K}]
-A has no value | env: {A: ^…} | null | ~
+A is empty | env: {A: ^…} | null | ~
 A must be a reference such as prod/db:password, or { value: … } for plain text, not a list | env: {A: ^["x:k"]}
 "from" of A is empty | env: {A: {from: ^null}}
 write a reference such as prod/stripe | env-from: [^null]
 a.service/k must be a reference such as prod/db:password, not a list | credentials: {a.service: {k: ^[x]}}
-needs exactly one of "from", "value" and "template" | env: {A: ^{…}} |  | optional: true | from: "x:k", value: v | value: v, template: t
+needs exactly one of "from", "value", "template" | env: {A: ^{…}} |  | optional: true | from: "x:k", value: v | value: v, template: t
     | files: [^{…}] | env: K | from: "x:k", value: v, env: K
-needs either "from" or "template" | credentials: {a.service: {k: ^{…}}} |  | from: "x:k", template: t
+needs exactly one of "from", "template" | credentials: {a.service: {k: ^{…}}} |  | from: "x:k", template: t
 A has an unknown key "path" | env: {A: {from: "x:k", ^path: /run/a}}
 the possible keys are from, value | env: {A: {from: "x:k", ^path: /run/a}}
 did you mean "from"? | env: {A: {^form: "x:k"}}
@@ -104,36 +112,38 @@ must be base64, not | env: {A: {from: "x:k", …}} | encode: ^base32 | decode: ^
 PATH can only be set with "value", because it decides which command runs | env: {^PATH: …} | "x:k" | {template: /bin} | {value: /bin, encode: base64} | {value: /bin, pattern: bin}
 needs "from", the reference to a JSON object | env-from: [^{prefix: X_}]
 did you mean "prefix"? | env-from: [{from: x, ^prefx: X_}]
-must be a list of texts, not text | env-from: [{from: x, …}] | only: ^k | except: ^password
+must be a list of strings, not a string | env-from: [{from: x, …}] | only: ^k | except: ^password
 must be upper or keep, not "lower" | env-from: [{from: x, case: ^lower}]
-an entry needs "path", or "env" | files: [^{from: "x:k"}]
+an entry of "files" needs "path" or "env" (or both) | files: [^{from: "x:k"}]
 must be the path of a file | files: [{from: "x:k", path: ^""}]
 did you mean "mode"? | files: [{from: "x:k", path: /run/k, ^mod: "0400"}]
 must be a mode in octal, like "0400" | files: [{from: "x:k", env: K, mode: ^…}] | rw | "0888" | "u+r" | "10000" | "1777" | "+400" | ""
 must be USER, USER:GROUP or :GROUP | files: [{from: "x:k", env: K, owner: ^…}] | "a:b:c" | ":" | "a:" | "a b" | ""
-is not a unit's name, like app.service | credentials: {^…: {k: x}} | app | app.timer | a b.service | "{a,b}*.service" | a/b.service | ""
+is not a unit name such as app.service | credentials: {^…: {k: x}} | app | app.timer | a b.service | "{a,b}*.service" | a/b.service | ""
 is not a credential's name | credentials: {a.service: {^…: x}} | "" | . | .. | a/b | "a:b" | ä | "a\x01"
 a.service/k has an unknown key | credentials: {a.service: {k: {from: "x:k", ^…}}} | value: v | optional: true | encode: base64
 "##;
 
-/// Declarations that the schema cannot judge, as [`REFUSED`].
+/// Declarations that only the program can refuse, because the schema can't express the rule. The form is that of
+/// [`REFUSED`].
 const REFUSED_BY_THE_PROGRAM: &str = r##"
 the file /run/x is set twice in this declaration | files:\n  - {value: x, path: /run/x}\n  - ^{value: y, path: /run/x}
 the variable F is set twice in this declaration | env: {F: {value: x}}\nfiles: [^{value: y, env: F}]
-A has no value | env:\n  A^:\n  B: x:k
+A is empty | env:\n  A^:\n  B: x:k
 "value" of A is empty | env:\n  A: { value^: }
-begins with $, but it isn't a valid JSONPath | env: {A: ^"x:$…"} | . | [ | .a[ | .a ]b | ['a | .with-hyphen | [?@.a = 1]
+begins with $, but isn't a valid JSONPath | env: {A: ^"x:$…"} | . | [ | .a[ | .a ]b | ['a | .with-hyphen | [?@.a = 1]
 must be at least 10s | defaults: {on-rotation: restart, poll-interval: ^9999ms}
 must be a URL such as | defaults: {endpoint-url: ^"…"} | http://127.0.0.1:99999 | http://h:
 must be a pattern for names | defaults: {unset: ^['X', '…']} |  | [ | X** | [[:upper:]]* | ^A | A,B | A|B | {A,B} | [^A] | A B
-is not a unit's name, like app.service | credentials: {^"[": {k: x}}
+is not a unit name such as app.service | credentials: {^"[": {k: x}}
+which is the syntax of another tool | env: {A: ^"…"} | aws-sm://prod/db:k | secretsmanager:prod/db:k | aws:secretsmanager:prod/db:k | ssm://app/db
 has a version id that isn't 32 to 64 characters long | env: {A: "x:k::1"}
 has a version that is not a positive number | env: {A: "ssm:/p:k::9223372036854775808"}
 has a label that begins with a digit | env: {A: "ssm:/p:k:…"} | 1st | 3
     | secrets: {db: {id: "ssm:/p", stage: ^1}}
 has two slashes in a row | env-from: [^"ssm:/app/…"] | / | //db/
-    | env: {A: ^"…"} | ssm:/app//db | ssm://app/db | arn:aws:ssm:us-east-1:123456789012:parameter//app/db
-has a fifth field that is not an account id of 12 digits | env: {A: ^"arn:aws:secretsmanager:us-east-1:1234:secret:x-AbCdEf"}
+    | env: {A: ^"…"} | ssm:/app//db | arn:aws:ssm:us-east-1:123456789012:parameter//app/db
+is an incomplete ARN | env: {A: ^"arn:aws:secretsmanager:us-east-1:1234:secret:x-AbCdEf"}
 has both a label and a version | env: {A: "ssm:/p::blue:3"}
 in the template, "{{" is never closed | env: {A: {template: ^"{{ t"}}
 in the template, "{{" is closed by a single "}" | env: {A: {template: ^"{{ t }:{{ u }}"}}
@@ -153,7 +163,7 @@ must be the path of a file | files: [{from: "x:k", path: ^…}] | /run/app/ | /r
 starts with "~", which only a shell expands | files: [{from: "x:k", path: ^~/k}]
 "##;
 
-/// A row of a table.
+/// A declaration that is refused.
 pub struct Refused {
     pub declaration: String,
     /// The place in the error.
@@ -210,7 +220,8 @@ pub fn refused_by_both() -> Vec<Refused> {
     rows(REFUSED)
 }
 
-fn declaring(aws: &Aws, name: &str, declaration: impl AsRef<[u8]>) -> Outcome {
+/// Launches with this declaration, and asserts that it is refused with 78 before any request.
+fn assert_refused(aws: &Aws, name: &str, declaration: impl AsRef<[u8]>) -> Outcome {
     let run = Sandbox::new()
         .aws(aws)
         .file(name, declaration)
@@ -222,7 +233,7 @@ fn declaring(aws: &Aws, name: &str, declaration: impl AsRef<[u8]>) -> Outcome {
 }
 
 #[test]
-fn each_mistake_of_a_declaration_is_refused_with_its_place_and_reason() {
+fn each_mistake_in_a_declaration_is_refused_with_its_line_its_column_and_the_reason() {
     let aws = served();
     let mut wrong = String::new();
     for Refused {
@@ -233,7 +244,7 @@ fn each_mistake_of_a_declaration_is_refused_with_its_place_and_reason() {
         .into_iter()
         .chain(rows(REFUSED_BY_THE_PROGRAM))
     {
-        let stderr = declaring(&aws, "row.yaml", &declaration).stderr();
+        let stderr = assert_refused(&aws, "row.yaml", &declaration).stderr();
         if !stderr.contains(&place) || !stderr.contains(reason) {
             wrong += &format!("{declaration}\n{place}{reason}\n{stderr}\n");
         }
@@ -249,11 +260,11 @@ fn a_yaml_alias_bomb_and_deep_nesting_in_a_declaration_are_refused() {
         let inner = vec![format!("*a{}", level - 1); 9].join(", ");
         declaration += &format!("a{level}: &a{level} [{inner}]\n");
     }
-    declaring(&aws, "app.yaml", declaration).says(["app.yaml"]);
+    assert_refused(&aws, "app.yaml", declaration).says(["app.yaml"]);
     // Each anchor keeps a copy of what it names.
     let anchors: String = (0..60).map(|level| format!("&a{level} [")).collect();
     let declaration = format!("env: {anchors}{}{}", "x, ".repeat(10_000), "]".repeat(60));
-    declaring(&aws, "app.yaml", declaration).says(["app.yaml:1:", "more than 100,000 values"]);
+    assert_refused(&aws, "app.yaml", declaration).says(["app.yaml:1:", "more than 100,000 values"]);
     let nested = format!("env: {}{}", "[".repeat(65), "]".repeat(65));
-    declaring(&aws, "app.yaml", nested).says(["app.yaml:1:", "more than 64 levels"]);
+    assert_refused(&aws, "app.yaml", nested).says(["app.yaml:1:", "more than 64 levels"]);
 }

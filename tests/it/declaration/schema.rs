@@ -1,5 +1,5 @@
-//! Checks that `secrets-exec.schema.json`, which is edited by hand, and the program accept the same declarations, and refuse
-//! those of the table in `refused`. A new rule gets a row.
+//! Checks that `secrets-exec.schema.json`, which is edited by hand, and the program accept the same declarations, and
+//! that both refuse those of the table in `refused`. Every new rule gets a row.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -13,7 +13,7 @@ use crate::support::*;
 
 const SCHEMA: &str = "secrets-exec.schema.json";
 
-/// Prints the schema's error for each declaration, or null.
+/// A program that prints the schema's error for each declaration, or null.
 const JUDGE: &str = "
 import json, sys, yaml
 from jsonschema import Draft202012Validator as Validator
@@ -24,7 +24,7 @@ errors = [best_match(Validator(task['schema']).iter_errors(yaml.safe_load(text))
 json.dump([error and f'{error.json_path}: {error.message}' for error in errors], sys.stdout)
 ";
 
-/// Declarations that are accepted, one a line.
+/// Declarations that are accepted, one on each line.
 const ACCEPTED: &str = r##"
 {}
 {"$schema": "https://example.com/secrets-exec.schema.json", "defaults": {}, "secrets": {}, "env": {}, "env-from": [], "files": []}
@@ -65,7 +65,7 @@ fn schema() -> Value {
     serde_json::from_str(&repository_file(SCHEMA)).unwrap()
 }
 
-/// The schema's error for each declaration; `None` if jsonschema is not installed.
+/// The schema's error for each declaration. Returns `None` if jsonschema isn't installed.
 fn judge(declarations: &[&str]) -> Option<Vec<Option<String>>> {
     let mut python = Command::new(crate::peers::interpreter()?);
     python
@@ -111,7 +111,7 @@ fn the_json_schema_and_the_program_accept_and_refuse_the_same_declarations() {
         }
     }
     for declaration in accepted {
-        // A launch needs an entry, and a declaration may have none.
+        // A launch needs at least one entry, and some of these declarations don't have any.
         let options = ["check", "--offline", "-e", "ANYWAY=x", "-f", "row.yaml"];
         let run = Sandbox::new()
             .file("row.yaml", declaration)
@@ -126,7 +126,7 @@ fn the_json_schema_and_the_program_accept_and_refuse_the_same_declarations() {
 }
 
 #[test]
-fn the_schema_lists_as_defaults_exactly_the_options_of_the_help_that_a_declaration_may_set() {
+fn the_schema_lists_exactly_the_options_that_a_declaration_can_set_according_to_the_help() {
     let schema = schema();
     let properties = schema["$defs"]["Defaults"]["properties"]
         .as_object()

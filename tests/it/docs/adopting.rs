@@ -1,11 +1,12 @@
-//! docs/adopting.md: its metric filters match what a launch logs. `tests/peers/adopting.rs` creates them in moto.
+//! docs/adopting.md: its metric filters match the lines that a launch logs. `tests/peers/adopting.rs` creates the
+//! filters in moto.
 
 use serde_json::Value;
 
 use super::page::Page;
 use crate::support::*;
 
-/// The name of each metric of the page, and the pattern of the lines that it is made from.
+/// The name of each metric of the page, with the pattern of the log lines that the metric counts.
 pub fn metric_filters(page: &Page) -> Vec<(String, String)> {
     let consoles = page.consoles();
     let commands = consoles.iter().flat_map(|console| &console.commands);
@@ -21,7 +22,7 @@ pub fn metric_filters(page: &Page) -> Vec<(String, String)> {
         .collect()
 }
 
-/// True if a line of JSON matches a pattern of CloudWatch, such as `{ ($.event = "error") && ($.status != 75) }`.
+/// True if a line of JSON matches a CloudWatch pattern, such as `{ ($.event = "error") && ($.status != 75) }`.
 fn matches(pattern: &str, line: &Value) -> bool {
     let conditions = pattern.trim_matches(['{', '}', ' ']).split(" && ");
     conditions
@@ -54,7 +55,7 @@ fn metrics_of(lines: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_metric_filters_of_docs_adopting_md_tell_outages_from_what_a_person_must_fix() {
+fn the_metric_filters_of_docs_adopting_md_distinguish_outages_from_mistakes_to_fix() {
     let launch = |aws: &Aws, status: i32| {
         let sandbox = Sandbox::new()
             .aws(aws)
@@ -68,4 +69,9 @@ fn the_metric_filters_of_docs_adopting_md_tell_outages_from_what_a_person_must_f
     assert_eq!(launch(&outage, 75), ["Temporary"]);
     let poll_failed = r#"{"logger":"secrets-exec","level":"warning","event":"poll_failed"}"#;
     assert_eq!(metrics_of(poll_failed), ["PollFailed"]);
+    let interrupted =
+        r#"{"logger":"secrets-exec","level":"error","event":"signal","signal":"SIGTERM"}"#;
+    assert_eq!(metrics_of(interrupted), ["Temporary"]);
+    let bug = r#"{"logger":"secrets-exec","level":"error","event":"bug"}"#;
+    assert_eq!(metrics_of(bug), ["Failed"]);
 }

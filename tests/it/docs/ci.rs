@@ -3,18 +3,21 @@
 use super::page::Page;
 use crate::support::*;
 
-/// A declaration, and what the jobs call.
+/// A repository with a declaration, and with the programs that the jobs call.
 fn repository() -> Sandbox {
-    let policy = "secrets-exec policy --region us-east-1 --account 123456789012 -f secrets.yaml >policy.json";
+    let policy = "secrets-exec policy --region us-east-1 --account 123456789012 -f secrets-exec.yaml >policy.json";
     let sandbox = Page::read("docs/ci.md")
         .sandbox()
-        .file("secrets.yaml", "env: { A: \"x:k\" }\n")
+        .file("secrets-exec.yaml", "env: { A: \"x:k\" }\n")
         .file("make-policy", policy);
     let inherited = "$AWS_REGION ${AWS_SECRET_ACCESS_KEY-no key} ${AWS_ROLE_ARN-no role}";
     sandbox.executable("deploy", format!("#!/bin/sh\necho \"$A {inherited}\"\n"))
 }
 
-/// The commands of the workflows, of GitHub and of GitLab, that have this text.
+/// Makes the repository writable for everyone, as GitLab's runner does. From there, a declaration is only read if `-f` names it.
+pub const SHARED_CHECKOUT: &str = "set -e\nchmod a+w . secrets-exec.yaml\n";
+
+/// The commands of those workflows, of GitHub and of GitLab, that contain this text.
 pub fn workflows(text: &str) -> Vec<String> {
     let page = Page::read("docs/ci.md");
     let is_workflow =
@@ -44,15 +47,15 @@ fn steps(workflow: &str) -> String {
 fn the_review_jobs_of_docs_ci_md_pass_for_a_declaration_and_its_policy() {
     for review in workflows("--offline") {
         assert_eq!(review.lines().count(), 2, "{review}");
-        let script = script(&format!("set -e\n. ./make-policy\n{review}"));
+        let script = script(&format!("{SHARED_CHECKOUT}. ./make-policy\n{review}"));
         repository().prepared_by(&script).run().launched();
     }
 }
 
 #[test]
-fn the_review_jobs_of_docs_ci_md_fail_and_show_the_difference_for_another_policy() {
+fn the_review_jobs_of_docs_ci_md_fail_and_show_the_difference_if_the_policy_is_outdated() {
     for review in workflows("--offline") {
-        let script = script(&format!("set -e\n{review}"));
+        let script = script(&format!("{SHARED_CHECKOUT}{review}"));
         let run = repository()
             .file("policy.json", "{}\n")
             .prepared_by(&script)
@@ -65,12 +68,13 @@ fn the_review_jobs_of_docs_ci_md_fail_and_show_the_difference_for_another_policy
 }
 
 #[test]
-fn the_deployments_of_docs_ci_md_launch_with_the_job_s_role_and_keep_its_credentials() {
+fn the_deployments_of_docs_ci_md_get_a_secret_with_the_job_s_role_but_not_the_credentials_of_the_role()
+ {
     for deployment in workflows("./deploy") {
         let aws = served();
         let has_token = deployment.contains("GITLAB_OIDC_TOKEN");
         let sandbox = repository();
-        // The action of GitHub has exchanged the token for credentials before.
+        // In GitHub's workflow, an action has already exchanged the token for credentials.
         let sandbox = if has_token {
             let token = sandbox.path("token");
             let sandbox = sandbox.endpoint(&aws.endpoint()).region("us-east-1");
@@ -83,7 +87,7 @@ fn the_deployments_of_docs_ci_md_launch_with_the_job_s_role_and_keep_its_credent
         };
         let run = sandbox
             .prints_values()
-            .prepared_by(&script(&format!("set -e\n{deployment}")))
+            .prepared_by(&script(&format!("{SHARED_CHECKOUT}{deployment}")))
             .run();
         run.launched()
             .printed("v-4c7a1e us-east-1 no key no role\n");

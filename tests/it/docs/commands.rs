@@ -4,7 +4,7 @@ use super::links::pages;
 use super::page::Page;
 use crate::support::*;
 
-/// Paragraphs that are indented as code and launch something.
+/// The paragraphs that are indented as code and launch something.
 fn launches(page: &str) -> Vec<String> {
     let text = repository_file(page);
     let paragraphs = text
@@ -18,7 +18,7 @@ fn launches(page: &str) -> Vec<String> {
     paragraphs.filter(launch).map(str::to_owned).collect()
 }
 
-/// Runs a command of a page with secrets of a local file, and `node` and `app` that print their names.
+/// Runs a command of a page with the secrets of a local file. `node` and `app` are programs that print their names.
 fn run(command: &str) -> String {
     let secrets = format!(
         r#"{{
@@ -46,7 +46,7 @@ fn run(command: &str) -> String {
 }
 
 #[test]
-fn the_launches_of_the_readme_and_the_reference_start_their_commands() {
+fn the_launches_in_the_readme_and_the_reference_start_their_commands() {
     let launches: Vec<String> = ["README.md", "docs/reference.md"]
         .into_iter()
         .flat_map(launches)
@@ -75,7 +75,8 @@ fn the_export_of_docs_reference_md_sets_the_variable_in_a_shell() {
     );
 }
 
-/// Each line of a help or a page in which a shell runs `get` or `export` for their output, with the line after it.
+/// Each line of a help or a page in which a shell uses the output of `get` or `export`, together with the line after
+/// it.
 fn substitutions(text: &str) -> Vec<String> {
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
     let commands = ["$(secrets-exec get ", "$(secrets-exec export "];
@@ -89,7 +90,7 @@ fn substitutions(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_script_that_copies_an_example_of_get_or_export_ends_if_the_value_is_missing() {
+fn a_script_with_a_documented_line_of_get_or_export_stops_there_if_the_value_is_missing() {
     let helps = [&["get", "--help"][..], &["export", "--help"], &["man"]].map(|arguments| {
         let run = Sandbox::new().args(arguments).bare().run();
         run.launched_silently().stdout().replace("\\-", "-")

@@ -1,10 +1,10 @@
-//! `docs/installing.md`. `tests/hosts/packages.rs` has its packages.
+//! `docs/installing.md` and `docs/releases.md`. `tests/hosts/packages.rs` tests the packages.
 
 use super::page::Page;
 use crate::support::*;
 
 #[test]
-fn docs_installing_md_sets_every_build_variable_of_the_cargo_configuration() {
+fn docs_releases_md_sets_every_build_variable_of_the_cargo_configuration() {
     let configuration = repository_file(".cargo/config.toml");
     let variables = configuration
         .lines()
@@ -13,7 +13,7 @@ fn docs_installing_md_sets_every_build_variable_of_the_cargo_configuration() {
         .map(|(name, value)| (name, value.trim_matches('"')))
         .collect();
     assert_eq!(variables.len(), 3, "{configuration}");
-    let page = repository_file("docs/installing.md");
+    let page = repository_file("docs/releases.md");
     for (name, value) in variables {
         let written = [
             format!("AWS_LC_SYS_{name}={value} "),
@@ -27,7 +27,7 @@ fn docs_installing_md_sets_every_build_variable_of_the_cargo_configuration() {
 }
 
 #[test]
-fn the_pre_commit_hook_passes_valid_declarations_and_refuses_a_mistake() {
+fn the_pre_commit_hook_passes_for_valid_declarations_and_fails_for_a_mistake() {
     let hooks = repository_file(".pre-commit-hooks.yaml");
     let entry = hooks
         .lines()

@@ -1,5 +1,5 @@
-//! docs/lambda.md: the wrapper of `examples/lambda` starts AWS's runtime for Python (PyPI's `awslambdaric`), which asks a stand-in of
-//! Lambda's Runtime API for invocations.
+//! docs/lambda.md: the wrapper of `examples/lambda` starts AWS's runtime for Python (PyPI's `awslambdaric`), which gets
+//! its invocations from a fake of Lambda's Runtime API.
 
 use std::path::{Path, PathBuf};
 
@@ -11,14 +11,14 @@ use crate::support::aws::http::Response;
 use crate::support::*;
 
 #[test]
-fn the_script_of_docs_lambda_md_is_that_of_the_example() {
+fn docs_lambda_md_shows_the_same_script_as_the_example() {
     assert_eq!(
-        Page::read("docs/lambda.md").blocks("sh"),
-        [repository_file("examples/lambda/secrets-wrapper")]
+        Page::read("docs/lambda.md").blocks("sh")[0],
+        repository_file("examples/lambda/secrets-wrapper")
     );
 }
 
-/// The code of the function, which answers with its environment and ends the runtime after the last event.
+/// The code of the function. It answers with its environment, and ends the runtime after the last event.
 const FUNCTION: &str = "\
 import os
 
@@ -32,7 +32,7 @@ def handler(event, context):
 
 const INVOCATION: &str = "/2018-06-01/runtime/invocation";
 
-/// Lambda's Runtime API, which has one event after another.
+/// Lambda's Runtime API, which sends one event after another.
 fn runtime_api() -> Aws {
     let headers = vec![("Lambda-Runtime-Aws-Request-Id", "id".to_owned())];
     let event = Response {
@@ -43,7 +43,7 @@ fn runtime_api() -> Aws {
     api.fails(&format!("{INVOCATION}/id/response"), fault::status(202))
 }
 
-/// The variables with which the function has answered, for each event.
+/// The variables that the function sent as its answer to each event.
 fn answers(api: &Aws) -> Vec<Value> {
     api.calls_of(&format!("{INVOCATION}/id/response"))
         .iter()
@@ -58,7 +58,7 @@ fn documented_secrets() -> Aws {
         .secret("prod/api-token", Secret::text("token-4c7a1e"))
 }
 
-/// The wrapper in an environment of Lambda, with the runtime as its arguments, for [`Sandbox::control`].
+/// The wrapper in an environment like Lambda's, with the runtime as its arguments, for [`Sandbox::control`].
 fn function(api: &Aws, aws: &Aws, python: PathBuf) -> Sandbox {
     let wrapper = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/lambda/secrets-wrapper");
     let sandbox =
@@ -85,7 +85,7 @@ fn function(api: &Aws, aws: &Aws, python: PathBuf) -> Sandbox {
 }
 
 #[test]
-fn two_invocations_of_a_lambda_function_get_secrets_that_were_read_once() {
+fn two_invocations_of_a_lambda_function_use_secrets_that_are_read_only_once() {
     let Some(python) = interpreter() else { return };
     let (api, aws) = (runtime_api(), documented_secrets());
     function(&api, &aws, python).control().launched_silently();
@@ -101,7 +101,7 @@ fn two_invocations_of_a_lambda_function_get_secrets_that_were_read_once() {
 }
 
 #[test]
-fn a_lambda_function_works_if_the_role_s_keys_are_removed_from_its_environment() {
+fn a_lambda_function_works_even_if_the_keys_of_its_role_are_removed_from_the_environment() {
     let Some(python) = interpreter() else { return };
     let names = "AWS_ACCESS_KEY_ID,AWS_SECRET_ACCESS_KEY,AWS_SESSION_TOKEN";
     assert!(repository_file("docs/lambda.md").contains(names));

@@ -3,7 +3,7 @@
 use super::page::Page;
 use crate::support::*;
 
-/// Stands in for Docker: complains unless it would start the services with their variables.
+/// A fake `docker`, which complains unless it would start the services with their variables.
 pub const DOCKER: &str = "#!/bin/sh\n[ \"$*\" = 'compose up' ] && [ -n \"$DB_HOST\" ] && [ -n \"$DB_PASSWORD\" ] || echo not so\n";
 
 #[test]

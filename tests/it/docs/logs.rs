@@ -4,7 +4,7 @@ use super::page::Page;
 use crate::support::*;
 
 #[test]
-fn the_json_lines_of_docs_logs_md_are_those_of_a_launch() {
+fn a_launch_prints_the_json_lines_that_docs_logs_md_shows() {
     let page = Page::read("docs/logs.md");
     let aws = Aws::start().secret("prod/db", Secret::text(r#"{"password":"p-4c7a1e"}"#));
     let sandbox = Sandbox::new().aws(&aws).declaration(page.blocks("yaml")[0]);

@@ -1,4 +1,4 @@
-//! docs/migrating.md: its declarations resolve, and its script and its declaration give the same environment.
+//! docs/migrating.md: its declarations resolve, and its script and its declaration set the same variables.
 
 use serde_json::Value;
 
@@ -14,7 +14,7 @@ prod/tls: "key material"
 prod/app: { DB_HOST: db.example.com, DB_PASSWORD: p@ss/word }
 "#;
 
-/// The AWS CLI as the script uses it.
+/// A fake AWS CLI for the calls of the script.
 const CLI: &str = r#"#!/bin/sh
 case "$*" in
 *prod/db*) echo '{"host":"db.example.com","password":"p@ss/word"}' ;;
@@ -25,11 +25,12 @@ case "$*" in
 esac
 "#;
 
+/// Returns whether jq is installed. If not, reports the calling test as skipped.
 pub fn has_jq() -> bool {
     skip::can(&["jq", "--version"], "docs/migrating.md")
 }
 
-/// The variables of the script that are also in the declaration, in this order.
+/// Prints the variables that both the script and the declaration set, in this order.
 const SHOW: &str = "printf '%s\\n' \"$DB_HOST\" \"$DB_PORT\" \"$DB_PASSWORD\" \"$API_TOKEN\" \"$DATABASE_URL\"; cat \"$TLS_KEY_FILE\"";
 
 #[test]
@@ -69,9 +70,9 @@ fn the_old_script_and_the_declaration_of_docs_migrating_md_give_the_same_values(
     );
 }
 
-/// The declaration that the page's line of jq makes of a task definition.
+/// The declaration that the jq command of docs/ecs.md makes from a task definition.
 pub fn declaration_of(task_definition: &str) -> Value {
-    let page = Page::read("docs/migrating.md");
+    let page = Page::read("docs/ecs.md");
     let mut commands = page
         .consoles()
         .into_iter()

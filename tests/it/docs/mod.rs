@@ -1,5 +1,5 @@
-//! The pages of `docs/`: their commands run, and print what the pages say. No test reads the HCL and the TypeScript of docs/terraform.md, and
-//! `tests/peers/tutorial.rs` follows the tutorial with the AWS CLI and moto.
+//! The pages of `docs/`: their commands run, and print what the pages show. The HCL and the TypeScript of
+//! docs/terraform.md aren't tested, and `tests/peers/tutorial.rs` follows the tutorial with the AWS CLI and moto.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ pub mod page;
 pub mod adopting;
 mod ci;
 mod commands;
-mod containers;
+mod ecs;
 mod installing;
 mod kubernetes;
 mod lambda;
@@ -21,12 +21,13 @@ mod local;
 mod logs;
 mod migrating;
 mod outages;
+mod pictures;
 mod recipes;
 mod systemd;
 mod terraform;
 mod troubleshooting;
 
-/// The names of the pages with commands, and README.
+/// The names of the pages that have commands, including README.
 fn pages_with_commands() -> Vec<String> {
     let docs = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")).unwrap();
     let names = docs.map(|entry| format!("docs/{}", entry.unwrap().file_name().display()));
@@ -41,13 +42,6 @@ fn pages_with_commands() -> Vec<String> {
 /// The directory in which the commands of a page run.
 fn directory(page: &Page) -> Sandbox {
     match page.path.as_str() {
-        "docs/containers.md" => {
-            let [before, _] = containers::task_definitions();
-            page.with_examples().file(
-                "from-ecs.json",
-                migrating::declaration_of(&before).to_string(),
-            )
-        }
         "docs/kubernetes.md" => page
             .sandbox()
             .file("secrets-exec.yaml", kubernetes::declaration()),
@@ -60,13 +54,13 @@ fn directory(page: &Page) -> Sandbox {
             .executable("bin/docker", local::DOCKER)
             .executable("app", "#!/bin/sh\n"),
         "docs/migrating.md" => page.with_secrets(migrating::SECRETS),
-        "docs/recipes.md" | "docs/security.md" => page.with_examples(),
+        "docs/ecs.md" | "docs/recipes.md" | "docs/security.md" => page.with_examples(),
         _ => page.sandbox(),
     }
 }
 
 #[test]
-fn the_console_commands_of_every_page_print_the_output_that_the_page_shows() {
+fn the_commands_in_the_readme_and_in_docs_print_the_output_that_the_pages_show() {
     if !migrating::has_jq() {
         return;
     }
@@ -76,7 +70,7 @@ fn the_console_commands_of_every_page_print_the_output_that_the_page_shows() {
         let page = Page::read(&page);
         let sandbox = page.runs(directory(&page));
         match page.path.as_str() {
-            "docs/containers.md" => wrote_policy(&sandbox, &["prod/api-token", "prod/db"]),
+            "docs/ecs.md" => wrote_policy(&sandbox, &["prod/api-token", "prod/db"]),
             "docs/kubernetes.md" => {
                 wrote_policy(&sandbox, &["prod/db", "prod/api-token", "prod/keystore"])
             }

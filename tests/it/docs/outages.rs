@@ -1,10 +1,10 @@
-//! docs/outages.md: the line that it shows is a launch's.
+//! docs/outages.md: a launch prints the line that the page shows.
 
 use super::page::Page;
 use crate::support::*;
 
 #[test]
-fn the_warning_of_docs_outages_md_is_that_of_a_launch_from_the_cache() {
+fn a_launch_from_the_cache_prints_the_warning_that_docs_outages_md_shows() {
     let Some(cache) = CacheDirectory::for_later() else {
         return;
     };

@@ -1,8 +1,9 @@
-//! A page of the documentation: its sections, and its blocks of code, whose commands run.
+//! A page of the documentation: its sections, and its blocks of code, whose commands can run.
 //!
 //! - A block whose first line is `# NAME` is the file NAME, if the name has a dot.
-//! - A `console` block has commands, each after `$ `, and below each what it prints.
-//! - A `console` block with the line `# needs AWS` is not run, and neither is one of docker, which `tests/hosts` runs.
+//! - In a `console` block, each command comes after `$ `, and what it prints comes below it.
+//! - A `console` block with the line `# needs AWS credentials` doesn't run. Neither does a block of docker, which `tests/hosts`
+//!   runs.
 
 use std::fs;
 
@@ -11,16 +12,16 @@ use serde_json::Value;
 use crate::support::console::Console;
 use crate::support::*;
 
-const NEEDS_AWS: &str = "# needs AWS\n";
+const NEEDS_AWS: &str = "# needs AWS credentials\n";
 
-/// Programs whose commands a block with [`NEEDS_AWS`] may have.
-const FOREIGN: [&str; 4] = ["aws", "diff", "systemd-run", "zip"];
+/// Programs whose commands a block with [`NEEDS_AWS`] may contain.
+const FOREIGN: [&str; 5] = ["aws", "chmod", "diff", "systemd-run", "zip"];
 
-/// The line of each launch with [`Page::with_secrets`], which the pages leave out.
+/// The line that each launch with [`Page::with_secrets`] prints, and that the pages leave out.
 const LOCAL: &str =
     "secrets-exec: warning: secrets are read from local.yaml, not from AWS (--local)\n";
 
-/// A byte that no output holds.
+/// A byte that no output contains.
 const END_OF_BLOCK: char = '\u{1}';
 
 pub struct Page {
@@ -60,7 +61,7 @@ impl Page {
         }
     }
 
-    /// The section whose heading begins so, without the heading.
+    /// The section whose heading begins with this text, without the heading.
     pub fn section(&self, heading: &str) -> &str {
         let (_, rest) = self
             .text
@@ -70,7 +71,7 @@ impl Page {
             .map_or(rest, |(section, _)| section)
     }
 
-    /// The blocks of this language, in the order of the page.
+    /// The blocks in this language, in the order of the page.
     pub fn blocks(&self, language: &str) -> Vec<&str> {
         self.blocks
             .iter()
@@ -124,7 +125,8 @@ impl Page {
         self.with_secrets(&repository_file("examples/secrets.local.yaml"))
     }
 
-    /// Runs the `console` blocks in one directory, each in a shell of its own, and asserts that they print what the page says.
+    /// Runs the `console` blocks in one directory, each in its own shell, and asserts that they print what the page
+    /// shows.
     pub fn runs(&self, sandbox: Sandbox) -> Sandbox {
         let (foreign, own): (Vec<_>, Vec<_>) = self
             .consoles()
@@ -161,16 +163,21 @@ impl Page {
         sandbox
     }
 
-    /// Asserts that a command which needs AWS is one of AWS's tools, or a right command line of the program.
+    /// Asserts that a command which needs AWS is either one of AWS's tools, or a valid command line of the program.
     fn could_run(&self, command: &str) {
         let name = command.split(' ').next().unwrap();
         if name != "secrets-exec" {
             assert!(FOREIGN.contains(&name), "{}: {command}", self.path);
             return;
         }
-        let sandbox = self
+        let mut sandbox = self
             .sandbox()
             .home_file(".aws/config", "[profile dev]\nregion = us-east-1\n");
+        // A declaration that another command of the page writes is shown without a name.
+        let blocks = self.blocks("yaml");
+        if let Some(declaration) = blocks.iter().find(|block| block.starts_with("env:")) {
+            sandbox = sandbox.file("secrets-exec.yaml", *declaration);
+        }
         let run = sandbox
             .target_writes_stderr()
             .prepared_by(&script(command))
@@ -183,21 +190,22 @@ impl Page {
     }
 }
 
-/// A script of the commands of a block, whose output [`END_OF_BLOCK`] ends.
+/// A script of the commands of a block. [`END_OF_BLOCK`] comes after their output.
 fn in_a_shell(console: &Console) -> String {
     let mut commands: String = console
         .commands
         .iter()
         .map(|(command, _)| command.clone() + "\n")
         .collect();
-    // `policy` reads no secret, and refuses a local file.
+    // `policy` doesn't read secrets, and refuses a local file.
     if commands.contains("secrets-exec policy ") {
         commands.insert_str(0, "unset SECRETS_EXEC_LOCAL\n");
     }
     format!("(\n{commands}) 2>&1\nprintf '\\001'\n")
 }
 
-/// Asserts that the commands have written `policy.json`, which allows to read the secrets of these names.
+/// Asserts that the commands have written `policy.json`, and that this policy allows reading the secrets of these
+/// names.
 pub fn wrote_policy(sandbox: &Sandbox, names: &[&str]) {
     let policy: Value =
         serde_json::from_str(&fs::read_to_string(sandbox.path("policy.json")).unwrap()).unwrap();

@@ -1,10 +1,10 @@
-//! docs/recipes.md: its script redeploys only with all values.
+//! docs/recipes.md: its script redeploys only if all values exist.
 
 use super::page::Page;
 use crate::support::*;
 
-/// Runs the script of the page with a declaration, and a `kubectl` that prints its arguments.
-fn redeployment(declaration: &str) -> Option<Outcome> {
+/// Runs commands with the scripts of the page and with a declaration. `kubectl` and `aws` are programs that print their arguments.
+fn redeployment(declaration: &str, commands: &str) -> Option<Outcome> {
     skip::can(&["jq", "--version"], "the script of docs/recipes.md").then(|| {
         let aws = Aws::start().secret("prod/db", Secret::text(CANARY));
         let sandbox = Page::read("docs/recipes.md")
@@ -13,14 +13,18 @@ fn redeployment(declaration: &str) -> Option<Outcome> {
         let sandbox = sandbox.env_remove("SECRETS_EXEC_LOCAL").aws(&aws);
         let sandbox = sandbox
             .executable("bin/kubectl", "#!/bin/sh\necho \"$@\"\n")
+            .executable("bin/aws", "#!/bin/sh\necho \"$@\" >&2\n")
             .env("SECRETS_EXEC_QUIET", "1");
-        sandbox.prepared_by(&script("sh -e redeploy.sh 2>&1")).run()
+        sandbox.prepared_by(&script(commands)).run()
     })
 }
 
 #[test]
 fn the_redeployment_script_of_docs_recipes_md_sets_a_hash_of_the_versions() {
-    let Some(run) = redeployment("env: { DB_HOST: \"prod/db:host\" }\n") else {
+    let Some(run) = redeployment(
+        "env: { DB_HOST: \"prod/db:host\" }\n",
+        "sh redeploy.sh 2>&1",
+    ) else {
         return;
     };
     let printed = run.launched().stdout();
@@ -34,9 +38,30 @@ fn the_redeployment_script_of_docs_recipes_md_sets_a_hash_of_the_versions() {
 }
 
 #[test]
-fn the_redeployment_script_of_docs_recipes_md_patches_nothing_if_a_value_is_missing() {
-    let Some(run) = redeployment("env: { DB_HOST: \"prod/none\" }\n") else {
+fn the_redeployment_script_of_docs_recipes_md_does_not_patch_anything_if_a_value_is_missing() {
+    let Some(run) = redeployment("env: { DB_HOST: \"prod/none\" }\n", "sh redeploy.sh 2>&1") else {
         return;
     };
     assert!(!run.stdout().contains("secrets-hash"), "{run}");
+}
+
+#[test]
+fn the_script_of_docs_recipes_md_for_ecs_deploys_again_only_if_a_version_is_new() {
+    let twice = "{ sh redeploy-changed.sh; sh redeploy-changed.sh; } 2>&1";
+    let Some(run) = redeployment("env: { DB_HOST: \"prod/db:host\" }\n", twice) else {
+        return;
+    };
+    run.launched()
+        .printed("ecs update-service --cluster prod --service app --force-new-deployment\n");
+}
+
+#[test]
+fn the_script_of_docs_recipes_md_for_ecs_does_not_deploy_anything_if_a_value_is_missing() {
+    let Some(run) = redeployment(
+        "env: { DB_HOST: \"prod/none\" }\n",
+        "sh redeploy-changed.sh 2>&1",
+    ) else {
+        return;
+    };
+    assert!(!run.stdout().contains("update-service"), "{run}");
 }

@@ -1,4 +1,4 @@
-//! Units in docs/systemd.md are those of the examples, which `tests/hosts` starts.
+//! docs/systemd.md: its units are those of the examples, which `tests/hosts` starts.
 
 use super::page::Page;
 use crate::support::connection::load;
@@ -32,7 +32,7 @@ fn every_unit_of_docs_systemd_md_is_part_of_an_example_file() {
 }
 
 #[test]
-fn the_declarations_of_docs_systemd_md_and_of_its_files_example_resolve() {
+fn the_declarations_of_docs_systemd_md_and_of_its_example_with_files_are_valid() {
     let page = Page::read("docs/systemd.md");
     let secrets = format!(r#"{{"prod/db": {{"host": "h-4c7a1e", "password": "{CANARY}"}}}}"#);
     let run = Sandbox::new()
@@ -57,7 +57,7 @@ fn the_declarations_of_docs_systemd_md_and_of_its_files_example_resolve() {
 }
 
 #[test]
-fn the_units_of_docs_systemd_md_get_the_credentials_of_its_declaration() {
+fn the_declaration_in_docs_systemd_md_gives_its_units_their_credentials() {
     let page = Page::read("docs/systemd.md");
     let declaration = page
         .blocks("yaml")

@@ -13,8 +13,7 @@ fn the_review_jobs_of_docs_ci_md_pass_for_the_policy_that_docs_terraform_md_comm
     };
     assert!(policy.ends_with(" >policy.json"), "{policy}");
     for review in ci::workflows("--offline") {
-        let review = review.replace(" secrets.yaml", " secrets-exec.yaml");
-        let script = script(&format!("set -e\n{policy}\n{review}"));
+        let script = script(&format!("{}{policy}\n{review}", ci::SHARED_CHECKOUT));
         page.sandbox().prepared_by(&script).run().launched();
     }
 }

@@ -1,12 +1,17 @@
-//! The messages that docs/troubleshooting.md explains are those of the pages of mistakes, under the exit status of their section.
+//! docs/troubleshooting.md: the messages that it explains are those of the pages of mistakes, under the exit status of
+//! their section.
 
 use super::page::Page;
 use crate::support::console::{outputs, pages_in};
 
-/// Messages that no page of mistakes can have: of a rotation, of TLS, of a network that drops packets, and of a system without files in memory.
-const OTHERS: [&str; 5] = [
+/// Messages that can't be on a page of mistakes: about a rotation, TLS, DNS, a network that drops packets, a proxy, a
+/// pattern, which would need a value, and a system without files in memory.
+const OTHERS: [&str; 8] = [
     "… was stopped, because … changed (…); secrets-exec exits with status …",
     "the certificate of … is not trusted, …",
+    "… cannot be reached, because its name does not resolve …",
+    "the proxy … requires a user name and a password (…)",
+    "the value does not match the pattern …",
     "… does not answer, although its name resolves …",
     "… did not answer the first message of TLS …",
     "files in memory are not allowed here, perhaps by a seccomp profile (…)",
@@ -21,7 +26,7 @@ const SECTIONS: [(&str, &[i32]); 5] = [
     ("126", &[126, 127]),
 ];
 
-/// True if a line has the parts of a message, between `…`, in their order.
+/// True if a line has all parts of a message, which are separated by `…`, in the same order.
 fn fits(message: &str, line: &str) -> bool {
     let mut rest = line;
     message
@@ -37,7 +42,7 @@ fn fits(message: &str, line: &str) -> bool {
 }
 
 #[test]
-fn each_message_of_docs_troubleshooting_md_is_printed_with_the_status_of_its_section() {
+fn every_message_in_docs_troubleshooting_md_is_printed_with_the_exit_status_of_its_section() {
     let page = Page::read("docs/troubleshooting.md");
     let outputs: Vec<String> = pages_in("mistakes").into_iter().flat_map(outputs).collect();
     for (section, statuses) in SECTIONS {

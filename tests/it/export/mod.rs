@@ -1,4 +1,5 @@
-//! `export`, `migrate` and `install`: what they print. Pages as [`console`] runs them, and what needs a terminal, a pipe or more than a page.
+//! `export`, `migrate` and `install`: what they print. [`console`] runs the pages. The tests here need a terminal, a
+//! pipe, or something else that a page can't have.
 
 use std::fs;
 
@@ -6,8 +7,13 @@ use crate::support::*;
 
 ::rows::rows!("tests/it/export/github.rows");
 
-console::pages! { "export", prints_what_it_says: export install migrate }
+console::pages! { "export", prints_what_it_says:
+    export: export_prints_the_variables_in_each_format_and_refuses_what_a_format_cannot_hold
+    install: install_makes_a_complete_copy_of_the_program_or_no_copy_at_all
+    migrate: migrate_prints_a_declaration_and_a_secret_for_the_variables_of_an_env_file
+}
 
+/// Asserts that each command of a page prints what the page shows.
 fn prints_what_it_says(page: &str) {
     let aws = catalogue();
     console::assert_printed(
@@ -29,11 +35,12 @@ fn catalogue() -> Aws {
         .secret("prod/none", Secret::text(""))
         .secret("prod/windows", Secret::text("one\r\ntwo-4c7a1e"))
         .secret("prod/returns", Secret::text("one\rtwo-4c7a1e\r"))
-        // `A=''` adds four bytes, to the longest line that the kubelet reads.
+        // With the four bytes of `A=''`, this is the longest line that the kubelet reads.
         .secret("prod/line", Secret::text(&"v".repeat(65_535 - 4)))
 }
 
-/// A run that exports the declaration's variables from a local file, which `-q` does not announce.
+/// A run that exports the variables of the declaration from a local file. Because of `-q`, it doesn't print a note
+/// about that file.
 fn exports(secrets: &str, declaration: &str, format: &str) -> Sandbox {
     let sandbox = Sandbox::new()
         .arg("export")
@@ -46,7 +53,7 @@ fn exports(secrets: &str, declaration: &str, format: &str) -> Sandbox {
 }
 
 #[test]
-fn export_for_docker_refuses_a_line_of_65536_bytes_with_78_and_prints_65535() {
+fn export_format_docker_prints_a_line_of_65535_bytes_and_refuses_a_longer_line() {
     let value = |length: usize| format!(r#"{{ "x": "{}" }}"#, "v".repeat(length));
     let run = |length| exports(&value(length), "env:\n  AB: x\n", "docker").run();
     run(65_535 - "AB=".len()).launched_silently();
@@ -54,12 +61,12 @@ fn export_for_docker_refuses_a_line_of_65536_bytes_with_78_and_prints_65535() {
         "AB (",
         "65536 bytes",
         "65535",
-        "--format shell or json",
+        "start docker with secrets-exec",
     ]);
 }
 
 #[test]
-fn export_on_a_terminal_prints_values_only_with_reveal_or_to_an_output_file() {
+fn on_a_terminal_export_prints_values_only_with_reveal_or_to_an_output_file() {
     let aws = served();
     let is_shown = "export A='v-4c7a1e'\n[status 0]";
     for (options, facts) in [
@@ -104,7 +111,7 @@ fn export_on_a_terminal_prints_values_only_with_reveal_or_to_an_output_file() {
 }
 
 #[test]
-fn export_to_a_reader_that_ends_early_is_status_78() {
+fn export_fails_with_78_if_the_reader_of_its_output_ends_early() {
     let secrets = format!(r#"{{ "x": "{}" }}"#, "v".repeat(100_000));
     let sandbox = exports(&secrets, "env:\n  A: x\n", "shell");
     // The pipe holds 64 KiB, so the program is still writing when its reader ends.
@@ -122,7 +129,7 @@ fn export_to_a_reader_that_ends_early_is_status_78() {
 }
 
 #[test]
-fn migrate_on_a_terminal_prints_the_values_of_a_file_only_with_reveal() {
+fn on_a_terminal_migrate_prints_the_values_of_a_file_only_with_reveal() {
     for (options, shown) in [
         (&["--values"][..], "[status 64]"),
         (&["--values", "--reveal"], "{\"A\":\"a b\"}[status 0]"),
@@ -152,7 +159,7 @@ fn migrate_on_a_terminal_prints_the_values_of_a_file_only_with_reveal() {
 }
 
 #[test]
-fn a_launch_with_the_declaration_that_migrate_prints_has_the_values_of_the_file() {
+fn a_launch_with_the_declaration_that_migrate_prints_gets_the_values_of_the_env_file() {
     let content =
         format!("A=\"{CANARY} \\\"q\\\"\"\nNO=10000001\nnull=20000002\nY=0x1000001\n_a1=\n");
     for id in [

@@ -1,5 +1,5 @@
-//! Files at a `path` when something fails: the error names file and line, nothing is changed before the first rename, and no new file is
-//! left after it.
+//! Files at a `path` when something fails: the error names file and line, nothing is changed before the first rename,
+//! and no new file is left after it.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
@@ -7,7 +7,8 @@ use std::os::unix::fs::{MetadataExt, symlink};
 use super::{tls_secret, with_file};
 use crate::support::*;
 
-/// A launch with three files, on lines 2 to 4, of which `out/one` exists already; `second` is by default `out/two`.
+/// A launch with three files, on lines 2 to 4. The file `out/one` already exists. The path `second` is `out/two` in
+/// most tests.
 fn three_files(aws: &Aws, second: &str) -> Sandbox {
     let sandbox = Sandbox::new()
         .aws(aws)
@@ -19,16 +20,18 @@ fn three_files(aws: &Aws, second: &str) -> Sandbox {
     sandbox.declaration(&format!("files:\n{entries}"))
 }
 
-/// Asserts that `out/one` is unchanged and alone.
+/// Asserts that `out/one` is unchanged, and is the only file.
 fn changes_nothing(sandbox: &Sandbox, status: Status) -> String {
     leaves_one_file(sandbox, status, "old", 0o640)
 }
 
-/// Asserts that `out/one` has its new content and is alone.
+/// Asserts that `out/one` has its new content, and is the only file.
 fn replaces_one_file(sandbox: &Sandbox, status: Status) -> String {
     leaves_one_file(sandbox, status, "key-4c7a1e\n", 0o400)
 }
 
+/// Runs, and asserts that the command wasn't started and that `out/one` is the only file, with this content and mode.
+/// Returns standard error.
 fn leaves_one_file(sandbox: &Sandbox, status: Status, content: &str, mode: u32) -> String {
     let file = sandbox.path("out/one");
     let outcome = sandbox.run();
@@ -48,7 +51,7 @@ fn leaves_one_file(sandbox: &Sandbox, status: Status, content: &str, mode: u32) 
 }
 
 #[test]
-fn a_command_that_cannot_be_executed_removes_new_files_and_keeps_replaced_ones() {
+fn new_files_are_removed_if_the_command_cannot_be_executed_and_replaced_files_stay() {
     let aws = tls_secret();
     let sandbox = three_files(&aws, "out/two")
         .executable("tool", "#!/nonexistent/interpreter\n")
@@ -58,7 +61,7 @@ fn a_command_that_cannot_be_executed_removes_new_files_and_keeps_replaced_ones()
 }
 
 #[test]
-fn a_launch_that_fails_before_all_files_are_ready_leaves_old_files_and_adds_none() {
+fn a_launch_that_fails_before_all_files_are_ready_neither_changes_nor_adds_a_file() {
     let aws = tls_secret().secret(
         "large",
         Secret::text(&format!("{}{}", CANARY, "x".repeat(65_000))),
@@ -116,7 +119,7 @@ fn a_launch_that_fails_before_all_files_are_ready_leaves_old_files_and_adds_none
 }
 
 #[test]
-fn a_link_directory_or_pipe_at_the_path_of_a_file_is_78_and_stays() {
+fn a_symbolic_link_directory_or_pipe_at_the_path_of_a_file_is_refused_and_not_replaced() {
     let aws = tls_secret();
     for kind in ["link", "link to nowhere", "directory", "pipe"] {
         let sandbox = three_files(&aws, "out/two");
@@ -145,7 +148,7 @@ fn a_link_directory_or_pipe_at_the_path_of_a_file_is_78_and_stays() {
 }
 
 #[test]
-fn a_file_needs_a_writable_directory_whose_permissions_stay_and_no_readable_old_file() {
+fn a_file_is_replaced_if_its_directory_is_writable_even_if_the_file_cannot_be_read() {
     let Some(nobody) = skip::as_nobody() else {
         return;
     };
@@ -206,10 +209,10 @@ fn a_file_needs_a_writable_directory_whose_permissions_stay_and_no_readable_old_
 }
 
 #[test]
-fn a_read_only_or_full_file_system_is_78_with_the_reason_and_gets_no_new_file() {
+fn a_launch_fails_with_78_and_the_reason_if_the_file_system_is_read_only_or_full() {
     if !skip::can(
         &["unshare", "--mount", "sh", "-c", "mount -t tmpfs none /mnt"],
-        "a file system of a test's own",
+        "a file system for one test",
     ) {
         return;
     }
@@ -235,7 +238,7 @@ fn a_read_only_or_full_file_system_is_78_with_the_reason_and_gets_no_new_file() 
     }
 }
 
-/// Injects a result into system calls, by strace; `None` where strace does not work.
+/// Lets strace inject a result into system calls. Returns `None` if strace doesn't work here.
 fn injected(sandbox: Sandbox, calls: &str, result: &str) -> Option<Sandbox> {
     let (trace, inject) = (format!("trace={calls}"), format!("inject={calls}:{result}"));
     let wrapper = ["strace", "-o", "/dev/null", "-e", &trace, "-e", &inject];
@@ -245,7 +248,7 @@ fn injected(sandbox: Sandbox, calls: &str, result: &str) -> Option<Sandbox> {
 const RENAMES: &str = "rename,renameat,renameat2";
 
 #[test]
-fn a_failing_rename_of_a_written_file_leaves_no_new_file() {
+fn if_a_file_cannot_be_renamed_to_its_path_the_launch_fails_and_leaves_no_new_file() {
     let aws = tls_secret();
     for (number, line) in [
         (1, "secrets-exec.yaml:2"),

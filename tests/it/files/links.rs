@@ -1,4 +1,4 @@
-//! Files at a `path` that goes through symbolic links: only links of root and of the effective user are followed.
+//! Files at a `path` that goes through symbolic links. Only links of root and of the effective user are followed.
 
 use std::fs;
 use std::os::unix::fs::{chown, lchown, symlink};
@@ -9,21 +9,29 @@ use crate::support::*;
 const OTHER_USER: u32 = 1234;
 const NOBODY: u32 = 65_534;
 
+/// What happens to the file of a launch.
+#[derive(PartialEq)]
+enum Expected {
+    Written,
+    Refused,
+}
+use Expected::{Refused, Written};
+
 #[test]
-fn a_directory_of_another_user_gets_a_file_only_if_the_entry_declares_that_owner() {
+fn a_file_is_written_to_another_user_s_directory_only_if_the_entry_declares_that_user_as_owner() {
     if !nix::unistd::geteuid().is_root() {
         return skip::skipped("a directory of another user: only root may give directories away");
     }
     let aws = tls_secret();
-    for (settings, is_written) in [
-        ("", false),
-        (", owner: nobody", false),
-        (", owner: \"1234\"", true),
+    for (settings, expected) in [
+        ("", Refused),
+        (", owner: nobody", Refused),
+        (", owner: \"1234\"", Written),
     ] {
         let sandbox = with_file(&aws, settings).case(settings);
         chown(sandbox.path("out"), Some(OTHER_USER), None).unwrap();
         let run = sandbox.run();
-        if is_written {
+        if expected == Written {
             run.launched_silently();
         } else {
             run.refused(78).says([
@@ -34,14 +42,14 @@ fn a_directory_of_another_user_gets_a_file_only_if_the_entry_declares_that_owner
         }
         assert_eq!(
             sandbox.names_in("out").len(),
-            usize::from(is_written),
+            usize::from(expected == Written),
             "{run}"
         );
     }
 }
 
 #[test]
-fn the_path_of_a_file_may_go_through_links_of_root_and_of_the_effective_user_alone() {
+fn a_file_is_written_through_a_symbolic_link_only_if_root_or_the_effective_user_owns_the_link() {
     let Some(nobody) = skip::as_nobody() else {
         return;
     };
@@ -49,23 +57,19 @@ fn the_path_of_a_file_may_go_through_links_of_root_and_of_the_effective_user_alo
         return skip::skipped("a link of another user: only root may give links away");
     }
     let aws = tls_secret();
-    for (is_nobody, owner, is_followed) in [
-        (false, OTHER_USER, false),
-        (true, 0, true),
-        (true, NOBODY, true),
-        (true, OTHER_USER, false),
+    for (wrapper, owner, expected) in [
+        (&[][..], OTHER_USER, Refused),
+        (&nobody[..], 0, Written),
+        (&nobody, NOBODY, Written),
+        (&nobody, OTHER_USER, Refused),
     ] {
         let sandbox = with_file(&aws, "").mode("out", 0o777);
         fs::rename(sandbox.path("out"), sandbox.path("real")).unwrap();
         symlink("real", sandbox.path("out")).unwrap();
         lchown(sandbox.path("out"), Some(owner), None).unwrap();
-        let sandbox = if is_nobody {
-            sandbox.through(nobody)
-        } else {
-            sandbox
-        };
+        let sandbox = sandbox.through(wrapper);
         let run = sandbox.spawn_copy().wait();
-        if is_followed {
+        if expected == Written {
             run.launched_silently();
             assert_eq!(
                 sandbox.names_in("out"),

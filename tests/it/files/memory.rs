@@ -1,4 +1,4 @@
-//! Files in memory: start with `in_memory`, whose script finds the path in `$F`. Systems that refuse them are in `refused.rs`.
+//! Files in memory. `memory.rows` has most tests, and `refused.rs` has those of systems that refuse such files.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,6 +8,7 @@ use crate::support::*;
 
 ::rows::rows!("tests/it/files/memory.rows");
 
+/// A launch of a shell script that finds the path of a file in memory in `$F`.
 fn in_memory(aws: &Aws, script: &str) -> Sandbox {
     Sandbox::new()
         .aws(aws)
@@ -16,7 +17,7 @@ fn in_memory(aws: &Aws, script: &str) -> Sandbox {
 }
 
 #[test]
-fn the_command_inherits_no_further_descriptors_than_those_of_its_files_in_memory() {
+fn the_command_inherits_no_additional_descriptors_except_those_of_its_files_in_memory() {
     let aws = tls_secret();
     let files = [
         "--as-file",
@@ -42,7 +43,7 @@ fn the_command_inherits_no_further_descriptors_than_those_of_its_files_in_memory
 }
 
 #[test]
-fn an_inherited_descriptor_100_stays_and_the_file_in_memory_gets_101_at_offset_zero() {
+fn a_file_in_memory_does_not_replace_an_inherited_descriptor() {
     if !skip::can(
         &["bash", "-c", "exec 100</dev/null"],
         "a descriptor 100 that is taken",
@@ -63,7 +64,7 @@ fn an_inherited_descriptor_100_stays_and_the_file_in_memory_gets_101_at_offset_z
 }
 
 #[test]
-fn a_file_in_memory_gets_its_declared_owner_and_mode_with_cap_chown_alone() {
+fn with_only_cap_chown_a_file_in_memory_gets_its_declared_owner_and_mode() {
     let Some(nobody) = skip::as_nobody() else {
         return;
     };
@@ -73,7 +74,10 @@ fn a_file_in_memory_gets_its_declared_owner_and_mode_with_cap_chown_alone() {
         "--bounding-set=-all,+chown",
     ];
     let wrapper = [&nobody[..], &capability].concat();
-    if !skip::can(&[&wrapper[..], &["true"]].concat(), "CAP_CHOWN alone") {
+    if !skip::can(
+        &[&wrapper[..], &["true"]].concat(),
+        "a process with only CAP_CHOWN",
+    ) {
         return;
     }
     let aws = tls_secret();
@@ -119,14 +123,14 @@ fn a_file_in_memory_holds_binary_and_text_secrets_byte_for_byte() {
         assert_eq!(
             run.launched().stderr().is_empty(),
             !value.is_empty(),
-            "an empty value is warned of: {run}"
+            "only an empty value causes a warning: {run}"
         );
         assert!(run.stdout == value, "{} bytes", run.stdout.len());
     }
 }
 
 #[test]
-fn a_launch_with_a_file_in_memory_writes_to_no_file_system() {
+fn a_launch_with_a_file_in_memory_does_not_write_to_any_file_system() {
     let calls = "trace=open,openat,openat2,creat,mkdir,mkdirat,mknod,mknodat,link,linkat,rename,renameat,renameat2";
     let Some(tracing) = skip::traced(&["-f", "-e", calls], "the files that are opened") else {
         return;
@@ -153,7 +157,7 @@ fn a_launch_with_a_file_in_memory_writes_to_no_file_system() {
 }
 
 #[test]
-fn ignored_and_blocked_signals_of_the_command_are_the_same_with_files_in_memory() {
+fn files_in_memory_do_not_change_which_signals_the_command_ignores_and_blocks() {
     let settings = ["env", "--ignore-signal=TERM", "--block-signal=HUP"];
     let Some(wrapper) = skip::wrapper(settings, "an ignored and a blocked signal") else {
         return;

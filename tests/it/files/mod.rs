@@ -1,4 +1,4 @@
-//! Files in memory (`--as-file`, `files:` without `path`) and at a `path`.
+//! Files in memory (`--as-file`, and `files:` without `path`) and files at a `path`.
 
 use std::fs;
 
@@ -18,7 +18,8 @@ fn tls_secret() -> Aws {
     )
 }
 
-/// A directory `out`, and on line 2 of the declaration a file in it. `-q`, since files on disk cause a warning.
+/// A launch with a directory `out`, and with a file in it on line 2 of the declaration. `-q` hides the warning about
+/// files on disk.
 fn with_file(aws: &Aws, settings: &str) -> Sandbox {
     let sandbox = Sandbox::new().aws(aws).args(["-q", "-f", "app.yaml"]);
     fs::create_dir(sandbox.path("out")).unwrap();

@@ -1,4 +1,4 @@
-//! Files at a `path` after a launch. `path.rows` has what the command itself sees, `failed.rs` failures.
+//! Files at a `path` after a launch. `path.rows` has what the command itself sees, and `failed.rs` has failures.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -11,7 +11,7 @@ use crate::support::*;
 
 ::rows::rows!("tests/it/files/path.rows");
 
-/// User, group and mode of `out/file`.
+/// The user, group and mode of `out/file`.
 fn access(sandbox: &Sandbox) -> (u32, u32, u32) {
     let found = fs::metadata(sandbox.path("out/file")).unwrap();
     (found.uid(), found.gid(), found.mode() & 0o7777)
@@ -22,10 +22,13 @@ fn is_in_memory(path: &Path) -> bool {
 }
 
 #[test]
-fn the_owner_of_a_file_is_the_declared_owner_with_cap_chown_alone() {
+fn with_only_cap_chown_a_file_gets_its_declared_owner() {
     let wrapper = ["setpriv", "--bounding-set=-all,+chown", "--inh-caps=-all"];
     if !nix::unistd::geteuid().is_root()
-        || !skip::can(&[&wrapper[..], &["true"]].concat(), "CAP_CHOWN alone")
+        || !skip::can(
+            &[&wrapper[..], &["true"]].concat(),
+            "a process with only CAP_CHOWN",
+        )
     {
         return skip::skipped("a file of another owner: only root may give files away");
     }
@@ -43,7 +46,7 @@ fn the_owner_of_a_file_is_the_declared_owner_with_cap_chown_alone() {
 }
 
 #[test]
-fn owner_and_mode_are_set_before_the_first_byte_and_the_name_is_given_last() {
+fn a_new_file_gets_its_owner_and_its_mode_before_its_content_and_its_name() {
     let calls = "trace=openat,fchown,fchmod,write,rename,renameat,renameat2";
     if !nix::unistd::geteuid().is_root() {
         return skip::skipped("the order of system calls: only root may give files away");
@@ -74,11 +77,11 @@ fn owner_and_mode_are_set_before_the_first_byte_and_the_name_is_given_last() {
 }
 
 #[test]
-fn a_file_that_is_there_is_replaced_and_not_written_into() {
+fn if_a_file_is_replaced_another_hard_link_to_the_file_keeps_the_old_content() {
     let aws = tls_secret();
     let sandbox =
         with_file(&aws, ", mode: \"0440\"").file("out/file", "old content, longer than the new");
-    // What an earlier crash left is no obstacle.
+    // A file that an earlier crash left doesn't matter.
     let sandbox = sandbox
         .file("out/.file.tmp", "x")
         .file("out/.file.aaaaaaaa", "x");
@@ -97,7 +100,7 @@ fn a_file_that_is_there_is_replaced_and_not_written_into() {
 }
 
 #[test]
-fn a_warning_says_when_a_file_is_not_in_memory() {
+fn a_warning_says_that_a_file_is_on_a_disk_and_mentions_tmpfs() {
     let aws = tls_secret();
     let sandbox = || {
         Sandbox::new()
@@ -105,7 +108,9 @@ fn a_warning_says_when_a_file_is_not_in_memory() {
             .declaration("files:\n  - { from: \"prod/tls:key\", path: file }\n")
     };
     if is_in_memory(&sandbox().path("")) {
-        return skip::skipped("a warning of files on disk: the temporary directory is on tmpfs");
+        return skip::skipped(
+            "a warning about files on a disk: the temporary directory is on tmpfs",
+        );
     }
     sandbox().run().launched().says([
         "warning: \"file\" (secrets-exec.yaml:2) is on a disk",

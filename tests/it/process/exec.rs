@@ -1,4 +1,5 @@
-//! The exec of the command: the same process, its own exit status, its arguments and environment byte for byte.
+//! The exec of the command: the process stays the same, and the command has its own exit status, and its arguments and
+//! environment byte for byte.
 
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::{self, File};
@@ -15,7 +16,7 @@ use crate::support::skip::{pid_1, skipped};
 use crate::support::*;
 
 #[test]
-fn the_command_runs_under_the_process_id_of_the_launcher() {
+fn the_command_has_the_same_process_id_as_secrets_exec() {
     let aws = served();
     let run = sandbox(&aws).script("echo $$").run();
     run.launched().printed(format!("{}\n", run.pid));
@@ -29,7 +30,7 @@ fn the_command_runs_under_the_process_id_of_the_launcher() {
 }
 
 #[test]
-fn the_exit_status_or_fatal_signal_of_the_command_is_that_of_the_launch() {
+fn a_launch_ends_with_the_exit_status_or_the_fatal_signal_of_its_command() {
     let aws = served();
     let exits = [0, 1, 2, 64, 70, 75, 78, 126, 127, 128, 129, 143, 255]
         .map(|n| (format!("exit {n}"), Status::Exit(n)));
@@ -47,7 +48,7 @@ fn arguments_reach_the_command_byte_for_byte() {
     let aws = served();
     let words = b"| |two words|new\nline|tab\there|$HOME|${A:-x} $A x:k|*|it's \"quoted\" `x` \\|fo\x80o\xff|--|--env|--help|-V|-f|B=x|\xc3\xa4";
     let script = "cat /proc/$$/cmdline; :";
-    // The name by which it is called as well.
+    // The script's own name, `zero`, is among the words that the command must get.
     let mut command: Vec<OsString> = ["sh", "-c", script, "zero"].map(OsString::from).to_vec();
     command.extend(
         words
@@ -63,7 +64,8 @@ fn arguments_reach_the_command_byte_for_byte() {
     run.launched_silently().printed(wanted);
 }
 
-/// Runs `cat /proc/self/environ` with these entries, which `std::process::Command` cannot make (duplicates, entries without `=`); the program adds `A`, whose value is the canary.
+/// Runs `cat /proc/self/environ` with entries that `std::process::Command` can't make (duplicates, entries without
+/// `=`). The program adds `A`, whose value is the canary.
 fn run_with(entries: &[&[u8]]) -> Outcome {
     let secrets = format!(r#"{{"x":"{CANARY}"}}"#);
     watch::local_file(&secrets);
@@ -115,7 +117,7 @@ fn run_with(entries: &[&[u8]]) -> Outcome {
 }
 
 #[test]
-fn a_malformed_inherited_environment_is_no_crash_and_the_command_gets_no_name_twice() {
+fn a_malformed_inherited_environment_causes_no_crash_and_no_name_reaches_the_command_twice() {
     let run = run_with(&[
         b"TWICE=first",
         b"B=1",
@@ -133,7 +135,7 @@ fn a_malformed_inherited_environment_is_no_crash_and_the_command_gets_no_name_tw
 }
 
 #[test]
-fn a_dynamic_build_of_debian_12_asks_for_no_later_glibc_than_that_of_amazon_linux_2023() {
+fn a_dynamic_binary_built_on_debian_12_runs_with_the_older_glibc_of_amazon_linux_2023() {
     let table = Command::new("readelf")
         .args(["--wide", "--dynamic", "--version-info"])
         .arg(program())

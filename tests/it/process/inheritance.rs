@@ -1,12 +1,11 @@
-//! Inheritance of the process: the command has the signals, descriptors, limits and session that it would have without
-//! the program.
+//! What the command inherits: the same signals, descriptors, limits and session that it would have without the program.
 
 use crate::support::*;
 
 ::rows::rows!("tests/it/process/inheritance.rows");
 
 /// Asserts that the command prints the same with the program and without it.
-fn sees_the_same(state: impl FnOnce(Sandbox) -> Sandbox) -> String {
+fn assert_same_output(state: impl FnOnce(Sandbox) -> Sandbox) -> String {
     let aws = served();
     let sandbox = state(sandbox(&aws));
     let with = sandbox.run().launched_silently().stdout();
@@ -16,21 +15,22 @@ fn sees_the_same(state: impl FnOnce(Sandbox) -> Sandbox) -> String {
     with
 }
 
+/// A command that prints the lines of /proc/self/status whose names match a pattern.
 fn status_lines(pattern: &str) -> [String; 4] {
     let pattern = format!("^({pattern}):");
     ["grep", "-E", &pattern, "/proc/self/status"].map(str::to_owned)
 }
 
-/// The standard signals of a mask in /proc/self/status; the C library reserves some of the others.
-fn bits(status: &str, name: &str) -> u64 {
+/// The standard signals in a mask of /proc/self/status. The C library reserves some of the other signals.
+fn standard_signals(status: &str, name: &str) -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix(name));
     u64::from_str_radix(line.unwrap().trim_start_matches(':').trim(), 16).unwrap() & 0x7fff_ffff
 }
 
 #[test]
-fn the_command_ignores_and_blocks_the_signals_that_the_launcher_inherited() {
+fn the_command_ignores_and_blocks_the_same_signals_as_without_secrets_exec() {
     const SIGPIPE: u64 = 1 << (13 - 1);
-    // All the others that are special here.
+    // All other signals that have a special meaning here.
     let several = "HUP,INT,QUIT,TERM,TTOU,USR1,CHLD,SEGV";
     for (option, ignored, blocked) in [
         ("--default-signal=PIPE", Some(0), Some(0)),
@@ -46,9 +46,9 @@ fn the_command_ignores_and_blocks_the_signals_that_the_launcher_inherited() {
             return;
         };
         let state = status_lines("SigPnd|ShdPnd|SigBlk|SigIgn|SigCgt");
-        let status = sees_the_same(|sandbox| sandbox.through(wrapper).command(state));
+        let status = assert_same_output(|sandbox| sandbox.through(wrapper).command(state));
         for (name, expected) in [("SigIgn", ignored), ("SigBlk", blocked)] {
-            let found = bits(&status, name);
+            let found = standard_signals(&status, name);
             assert!(
                 expected.map_or(found != 0, |expected| found == expected),
                 "{option}: {status}"
@@ -58,7 +58,7 @@ fn the_command_ignores_and_blocks_the_signals_that_the_launcher_inherited() {
 }
 
 #[test]
-fn the_command_has_the_descriptors_limits_privileges_and_working_directory_of_the_launcher() {
+fn the_command_has_the_same_descriptors_limits_privileges_and_directory_as_without_secrets_exec() {
     let privileges = "Umask|Uid|Gid|Groups|CapInh|CapPrm|CapEff|CapBnd|CapAmb|NoNewPrivs|Seccomp|THP_enabled|Threads";
     for (preparation, command) in [
         ("exec \"$@\"", "exec ls /proc/self/fd".to_owned()),
@@ -77,7 +77,7 @@ fn the_command_has_the_descriptors_limits_privileges_and_working_directory_of_th
         ("cd below; exec \"$@\"", "pwd -P; ls".to_owned()),
         ("exec nice -n 5 \"$@\"", "exec nice".to_owned()),
     ] {
-        sees_the_same(|sandbox| {
+        assert_same_output(|sandbox| {
             sandbox
                 .file("below/file", "text\n")
                 .prepared_by(preparation)
@@ -88,14 +88,14 @@ fn the_command_has_the_descriptors_limits_privileges_and_working_directory_of_th
 }
 
 #[test]
-fn the_command_keeps_parent_process_group_session_and_terminal_and_has_no_child() {
+fn the_command_has_the_same_parent_process_group_session_and_terminal_and_no_child() {
     let aws = served();
     let sandbox = sandbox(&aws).command(["cat", "/proc/self/stat", "/proc/thread-self/children"]);
-    // State, parent, process group, session, terminal, its foreground group.
+    // The fields are state, parent, process group, session, terminal, and the terminal's foreground group.
     let [with, without] = [sandbox.run(), sandbox.control()].map(|run| {
         let stat = run.launched().stdout();
         let (_, fields) = stat.rsplit_once(") ").unwrap();
-        // There are no children.
+        // The list of children is empty.
         assert!(fields.ends_with('\n'), "{run}");
         let fields: Vec<&str> = fields.split(' ').take(6).collect();
         fields.join(" ").replace(&run.pid.to_string(), "PID")

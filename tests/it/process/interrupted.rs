@@ -1,5 +1,5 @@
-//! A signal that ends the program while it resolves: it dies of the signal at once, starts nothing, and leaves one line with the
-//! signal, the time, what is awaited and the last error.
+//! A signal that arrives while the program reads secrets. The program immediately dies of the signal, doesn't start
+//! anything, and prints one line with the signal, the time, what it was waiting for, and the last error.
 
 use std::fs::File;
 use std::os::unix::process::ExitStatusExt;
@@ -11,8 +11,8 @@ use nix::unistd::Pid;
 
 use crate::support::*;
 
-/// Asserts that the run said one line, which begins with the signal and a time.
-fn one_line(run: &Outcome, signal: &str, awaited: &str) {
+/// Asserts that the run printed one line, which begins with the signal and a time.
+fn assert_one_line(run: &Outcome, signal: &str, awaited: &str) {
     let stderr = run.stderr();
     let line = stderr
         .strip_prefix(&format!(
@@ -31,8 +31,8 @@ fn one_line(run: &Outcome, signal: &str, awaited: &str) {
     );
 }
 
-/// Launches that wait: the service, the launch, the requests after which it waits, and what it then waits for.
-fn moments() -> Vec<(Aws, Sandbox, usize, &'static str)> {
+/// Launches that wait: the service, the launch, the number of requests before it waits, and what it then waits for.
+fn waiting_launches() -> Vec<(Aws, Sandbox, usize, &'static str)> {
     let nine = (0..9).fold(Aws::start(), |aws, n| {
         aws.secret(&format!("x{n}"), Secret::failing(Fault::Hang))
     });
@@ -67,7 +67,7 @@ fn moments() -> Vec<(Aws, Sandbox, usize, &'static str)> {
             "secret x in us-east-1",
         ),
         row(hanging(), files, 1, "secret x in us-east-1"),
-        // AssumeRole has been answered.
+        // AssumeRole has already been answered.
         row(
             hanging(),
             |aws| sandbox(aws).args(["--role-arn", ROLE]),
@@ -87,7 +87,7 @@ fn moments() -> Vec<(Aws, Sandbox, usize, &'static str)> {
             1,
             "parameters below /app/ in us-east-1",
         ),
-        // Blocked in a pipe without an end.
+        // This launch is blocked in a pipe without a writer.
         row(
             served(),
             |aws| keyless(aws).env("AWS_CONFIG_FILE", "pipe"),
@@ -104,8 +104,8 @@ fn moments() -> Vec<(Aws, Sandbox, usize, &'static str)> {
 }
 
 #[test]
-fn a_waiting_launch_dies_of_each_signal_that_ends_it_names_what_it_waits_for_and_leaves_nothing() {
-    // PID 1 cannot die of a signal.
+fn a_signal_ends_a_waiting_launch_which_says_what_it_was_waiting_for_and_leaves_nothing() {
+    // PID 1 can't die of a signal, so it must exit.
     for namespace in [Some(Vec::new()), skip::pid_1().map(Vec::from)]
         .into_iter()
         .flatten()
@@ -117,16 +117,19 @@ fn a_waiting_launch_dies_of_each_signal_that_ends_it_names_what_it_waits_for_and
             Signal::SIGQUIT,
             Signal::SIGKILL,
         ] {
-            // unshare(1) has words of its own about SIGKILL.
-            let are_told = namespace.is_empty() || signal != Signal::SIGKILL;
-            for (aws, sandbox, calls, awaited) in moments().into_iter().filter(|_| are_told) {
+            // unshare(1) itself prints a message about SIGKILL.
+            let has_only_our_messages = namespace.is_empty() || signal != Signal::SIGKILL;
+            for (aws, sandbox, calls, awaited) in waiting_launches()
+                .into_iter()
+                .filter(|_| has_only_our_messages)
+            {
                 let pipe = sandbox.path("pipe");
                 named_pipe(&pipe);
                 let sandbox = sandbox.through([&namespace[..], &["env"]].concat());
                 let before = sandbox.names_in("");
                 let running = sandbox.spawn();
                 aws.await_calls(calls);
-                // Opening it for writing returns when it is opened for reading.
+                // Opening the pipe for writing returns as soon as the launch opens it for reading.
                 let writer = (calls == 0).then(|| File::options().write(true).open(pipe).unwrap());
                 let is_pid_1 = !namespace.is_empty();
                 kill(
@@ -146,7 +149,7 @@ fn a_waiting_launch_dies_of_each_signal_that_ends_it_names_what_it_waits_for_and
                     Status::Signal(number)
                 });
                 if signal != Signal::SIGKILL {
-                    one_line(&run, signal.as_str(), awaited);
+                    assert_one_line(&run, signal.as_str(), awaited);
                 }
                 assert_eq!(sandbox.names_in(""), before, "{run}");
                 drop(writer);
@@ -156,7 +159,7 @@ fn a_waiting_launch_dies_of_each_signal_that_ends_it_names_what_it_waits_for_and
 }
 
 #[test]
-fn the_line_of_a_signal_names_the_last_error_with_a_server_s_control_characters_escaped() {
+fn the_line_about_a_signal_shows_the_last_error_with_control_characters_escaped() {
     let failure = fault::sts(
         500,
         "InternalFailure",
@@ -181,8 +184,14 @@ fn child_of(process: Pid) -> Pid {
     Pid::from_raw(children.split_whitespace().last().unwrap().parse().unwrap())
 }
 
-/// Asserts that TERM ends a launch whose standard error is a full pipe that nobody reads, some time after its first request.
-fn ends_unread(aws: &Aws, time: Duration, options: &[&str], namespace: Option<[&str; 5]>) {
+/// Asserts that TERM ends a launch whose standard error is a full pipe that nobody reads, some time after its first
+/// request.
+fn assert_term_ends_launch(
+    aws: &Aws,
+    time: Duration,
+    options: &[&str],
+    namespace: Option<[&str; 5]>,
+) {
     let mut child = Command::new("/bin/sh")
         .args([
             "-c",
@@ -232,18 +241,18 @@ fn ends_unread(aws: &Aws, time: Duration, options: &[&str], namespace: Option<[&
 }
 
 #[test]
-fn a_signal_ends_a_launch_whose_standard_error_nobody_reads() {
+fn a_signal_ends_a_launch_even_if_nobody_reads_its_standard_error() {
     for namespace in [None, skip::pid_1()] {
-        ends_unread(&hanging(), Duration::ZERO, &["-e", "A=x:k"], namespace);
-        // It is printing that the key is absent.
-        ends_unread(
+        assert_term_ends_launch(&hanging(), Duration::ZERO, &["-e", "A=x:k"], namespace);
+        // TERM arrives while the launch prints that the key is absent.
+        assert_term_ends_launch(
             &served(),
             Duration::from_millis(500),
             &["-e", "A=x:absent"],
             namespace,
         );
-        // The worker is printing its trace, and the main thread that the time is over.
+        // TERM arrives while the worker prints its trace, and while the main thread prints that the time is over.
         let options = ["-vv", "--timeout", "1s", "-e", "A=x:k"];
-        ends_unread(&hanging(), Duration::from_millis(2500), &options, namespace);
+        assert_term_ends_launch(&hanging(), Duration::from_millis(2500), &options, namespace);
     }
 }

@@ -1,4 +1,4 @@
-//! Secrets do not leak: not into a core dump, /proc, standard error at any verbosity, files or the command line.
+//! Secrets don't leak into a core dump, /proc, standard error (at any verbosity), files, or the command line.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -11,13 +11,14 @@ use crate::support::*;
 
 ::rows::rows!("tests/it/process/leaks.rows");
 
-/// A launch whose core may have any size; its command dumps core itself.
+/// A launch whose core dump may have any size. Its command dumps core itself.
 fn dumping(aws: &Aws) -> Sandbox {
     sandbox(aws)
         .prepared_by("ulimit -c unlimited; exec \"$@\"")
         .script("kill -ABRT $$")
 }
 
+/// The number of core dumps in the working directory.
 fn cores(sandbox: &Sandbox) -> usize {
     let files = fs::read_dir(sandbox.path("")).unwrap();
     let names = files.map(|file| file.unwrap().file_name());
@@ -27,13 +28,14 @@ fn cores(sandbox: &Sandbox) -> usize {
 }
 
 #[test]
-fn a_launch_that_a_signal_kills_leaves_no_core() {
-    // The credentials are in its memory from the start, so any core would hold a secret.
+fn a_launch_that_a_signal_kills_leaves_no_core_dump() {
+    // The credentials are in its memory from the start, so any core dump would contain a secret.
     let aws = hanging();
     let control = dumping(&aws);
     control.control().ended(Status::Signal(6));
     if cores(&control) == 0 {
-        // The kernel hands cores to a program, such as systemd-coredump: the next test asks for the flag.
+        // The kernel passes core dumps to a program such as systemd-coredump. The next test checks that a launch can't
+        // be dumped.
         return;
     }
     for signal in [Signal::SIGQUIT, Signal::SIGABRT, Signal::SIGFPE] {
@@ -61,9 +63,9 @@ fn other_processes_of_the_user_cannot_read_the_memory_of_a_launch() {
         .through(nobody);
     let sandbox = sandbox.script("head -c 1 /proc/$$/environ | wc -c; stat -c %u /proc/$$/stat");
     let running = sandbox.spawn_copy();
-    // Opening it for writing returns when it is opened for reading, before there is any value.
+    // Opening the pipe for writing returns when the launch opens it for reading, which is before it has any value.
     let mut writer = File::options().write(true).open(pipe).unwrap();
-    // Of a process that the kernel would dump, these files are the user's.
+    // If the kernel could dump the process, these files would belong to the user.
     assert_eq!(fs::metadata(running.proc("stat")).unwrap().uid(), 0);
     for file in ["mem", "environ"] {
         let mut reader = Command::new(nobody[0]);
@@ -78,12 +80,12 @@ fn other_processes_of_the_user_cannot_read_the_memory_of_a_launch() {
     }
     writer.write_all(b"env: { A: { value: v } }").unwrap();
     drop(writer);
-    // The command is a process as any other.
+    // The command is like any other process again.
     running.wait().launched_silently().printed("1\n65534\n");
 }
 
 #[test]
-fn a_pipe_is_read_as_a_declaration_although_others_cannot_look_into_the_launch() {
+fn a_user_other_than_root_can_launch_with_a_declaration_from_a_pipe() {
     let Some(nobody) = skip::as_nobody() else {
         return;
     };
@@ -100,7 +102,7 @@ fn a_pipe_is_read_as_a_declaration_although_others_cannot_look_into_the_launch()
 }
 
 #[test]
-fn the_command_lines_of_launcher_and_command_hold_no_value() {
+fn no_value_is_on_the_command_line_of_secrets_exec_or_of_the_command() {
     let aws = held();
     let sandbox = Sandbox::new()
         .aws(&aws)

@@ -1,9 +1,9 @@
-//! Resource limits that are too low for a launch (getrlimit(2)): each is named, with the way to raise it.
+//! Resource limits that are too low for a launch (getrlimit(2)): the error names the limit, and how to raise it.
 
 use crate::support::*;
 
 #[test]
-fn too_few_file_descriptors_for_requests_are_status_75_and_the_message_names_the_limit() {
+fn a_launch_with_too_few_file_descriptors_fails_with_75_and_names_the_limit() {
     let run = sandbox(&served())
         .prepared_by("ulimit -n 5; exec \"$@\"")
         .run();
@@ -12,7 +12,7 @@ fn too_few_file_descriptors_for_requests_are_status_75_and_the_message_names_the
 }
 
 #[test]
-fn a_limit_of_processes_that_allows_no_thread_is_status_75() {
+fn a_launch_that_cannot_start_a_thread_fails_with_75() {
     let Some(nobody) = skip::as_nobody() else {
         return;
     };

@@ -11,6 +11,7 @@ use crate::support::*;
 
 const JSON: [&str; 2] = ["--log-format", "json"];
 
+/// The only line on standard error. Fails the test if there are several.
 fn only_event(run: &Outcome) -> Value {
     let mut events = run.events();
     assert_eq!(events.len(), 1, "{run}");
@@ -18,7 +19,7 @@ fn only_event(run: &Outcome) -> Value {
 }
 
 #[test]
-fn with_log_format_json_a_warning_is_an_object_with_time_level_event_and_message() {
+fn with_log_format_json_a_warning_is_an_object_with_its_time_level_event_and_message() {
     let before = SystemTime::now();
     let run = local().args(JSON).run();
     let event = only_event(run.launched());
@@ -52,13 +53,13 @@ fn with_log_format_json_an_error_is_an_object_with_variables_secret_remedies_and
         .run();
     run.refused(78);
     let events = run.events();
-    let of = |names: &[&str]| -> Vec<_> {
+    let events_about = |names: &[&str]| -> Vec<_> {
         events
             .iter()
             .filter(|event| event["variables"] == json!(names))
             .collect()
     };
-    let [error] = of(&["A", "B"])[..] else {
+    let [error] = events_about(&["A", "B"])[..] else {
         panic!("{run}")
     };
     assert_eq!(
@@ -70,7 +71,7 @@ fn with_log_format_json_an_error_is_an_object_with_variables_secret_remedies_and
         "{error}"
     );
     assert_eq!(error["entries"].as_array().unwrap().len(), 2, "{error}");
-    assert_eq!(of(&["C"]).len(), 1, "{run}");
+    assert_eq!(events_about(&["C"]).len(), 1, "{run}");
     assert!(events.iter().all(|event| event["status"] == 78), "{run}");
     assert!(!run.stderr().contains("secrets-exec: "), "{run}");
 }
@@ -94,7 +95,7 @@ fn with_log_format_json_verbose_lines_are_objects_and_the_output_of_the_command_
 }
 
 #[test]
-fn with_log_format_json_the_line_of_a_signal_is_an_object_with_its_name() {
+fn with_log_format_json_the_line_about_a_signal_is_an_object_with_its_name() {
     let aws = hanging();
     let running = sandbox(&aws).args(JSON).spawn();
     aws.await_calls(1);

@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 use crate::support::terminal::{erased, left, on_a_terminal};
 use crate::support::*;
 
-/// An AWS that answers for the secret `x`, whose key `k` is `v-4c7a1e`, only after [`Aws::release`].
+/// An AWS that holds its answer for the secret `x`, whose key `k` is `v-4c7a1e`, until [`Aws::release`].
 fn aws_that_holds_its_answer_for_x() -> Aws {
     Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#).held())
 }
@@ -19,10 +19,11 @@ fn aws_with_x() -> Aws {
     Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#))
 }
 
-/// Runs a launch until it has reported its wait, which it does after the progress line is shown. Then lets AWS answer, and runs the launch to
-/// its end. Returns what the service manager was sent about the wait. Asserts that its status is empty at the end.
+/// Runs a launch until it has reported its wait, which it does after the progress line has been shown. Then lets AWS
+/// answer, and runs the launch to its end. Returns the outcome and the service manager's message about the wait.
+/// Asserts that the manager's status is empty at the end.
 fn runs_with_a_late_answer(aws: &Aws, launch: Sandbox) -> (Outcome, String) {
-    let (manager, launch) = Manager::of(launch);
+    let (manager, launch) = Manager::for_launch(launch);
     let running = launch.spawn();
     let message = manager.next();
     aws.release();
@@ -89,7 +90,7 @@ fn the_progress_line_on_a_terminal_is_erased_before_a_signal_is_reported() {
         .env("NO_COLOR", "1")
         .through(wrapper)
         .target_writes_stderr();
-    let (manager, launch) = Manager::of(launch);
+    let (manager, launch) = Manager::for_launch(launch);
 
     let running = launch.spawn();
     manager.next();
@@ -129,7 +130,7 @@ fn without_a_terminal_one_note_after_three_seconds_says_what_is_awaited() {
 fn launch_with_an_answer_after_four_seconds(options: &[&str]) -> Outcome {
     let aws = aws_that_holds_its_answer_for_x();
     let launch = Sandbox::new().aws(&aws).resolve("A=x:k").args(options);
-    let (manager, launch) = Manager::of(launch);
+    let (manager, launch) = Manager::for_launch(launch);
     let running = launch.spawn();
     for _ in 0..3 {
         manager.next();
@@ -139,7 +140,7 @@ fn launch_with_an_answer_after_four_seconds(options: &[&str]) -> Outcome {
 }
 
 #[test]
-fn a_terminal_shows_no_progress_line_with_q_with_json_or_if_it_is_dumb() {
+fn a_terminal_shows_no_progress_line_with_q_or_json_or_if_the_terminal_is_dumb() {
     for (option, term) in [
         ("-q", "xterm"),
         ("--log-format=json", "xterm"),
@@ -177,7 +178,7 @@ fn systemd_shows_which_secret_is_awaited_and_extends_its_timeout_until_the_deadl
 }
 
 #[test]
-fn a_command_gets_the_notify_socket_that_reported_the_wait_before_it() {
+fn the_command_gets_the_notify_socket_even_if_the_launch_has_reported_its_wait_there() {
     let aws = aws_that_holds_its_answer_for_x();
     let launch = Sandbox::new().aws(&aws).resolve("A=x:k");
     let (run, _) = runs_with_a_late_answer(&aws, launch);
@@ -185,7 +186,7 @@ fn a_command_gets_the_notify_socket_that_reported_the_wait_before_it() {
 }
 
 #[test]
-fn systemd_extends_its_timeout_by_the_wait_and_the_timeout_of_the_launch() {
+fn systemd_extends_its_start_timeout_by_wait_and_timeout_together() {
     // Nothing listens at this address.
     let launch = Sandbox::new()
         .endpoint("http://127.0.0.1:1")
@@ -193,7 +194,7 @@ fn systemd_extends_its_timeout_by_the_wait_and_the_timeout_of_the_launch() {
         .keys()
         .resolve("A=x:k")
         .args(["--wait", "3s", "--timeout", "4s"]);
-    let (manager, launch) = Manager::of(launch);
+    let (manager, launch) = Manager::for_launch(launch);
 
     launch.run().refused(75);
 
@@ -206,14 +207,15 @@ fn systemd_extends_its_timeout_by_the_wait_and_the_timeout_of_the_launch() {
 #[test]
 fn a_signal_ends_a_launch_that_has_reported_its_wait_to_systemd() {
     let aws = aws_that_holds_its_answer_for_x();
-    let (manager, launch) = Manager::of(Sandbox::new().aws(&aws).resolve("A=x:k"));
+    let (manager, launch) = Manager::for_launch(Sandbox::new().aws(&aws).resolve("A=x:k"));
     let running = launch.spawn();
     manager.next();
     running.ends_by(Signal::SIGTERM);
 }
 
 #[test]
-fn systemd_learns_once_that_the_service_is_ready_however_notify_ready_is_set() {
+fn systemd_gets_ready_1_exactly_once_whether_an_option_a_variable_or_the_declaration_sets_notify_ready()
+ {
     let aws = aws_with_x();
     let launch = || Sandbox::new().aws(&aws).resolve("A=x:k");
     for launch in [
@@ -221,14 +223,14 @@ fn systemd_learns_once_that_the_service_is_ready_however_notify_ready_is_set() {
         launch().env("SECRETS_EXEC_NOTIFY_READY", "1"),
         launch().declaration("defaults: { notify-ready: true }\n"),
     ] {
-        let (manager, launch) = Manager::of(launch);
+        let (manager, launch) = Manager::for_launch(launch);
         launch.run().launched_silently();
         assert_eq!(manager.readiness(), ["READY=1"]);
     }
 }
 
 #[test]
-fn systemd_learns_that_the_service_is_ready_through_an_abstract_socket() {
+fn ready_1_is_sent_to_systemd_through_an_abstract_socket() {
     let aws = aws_with_x();
     let launch = Sandbox::new().aws(&aws).resolve("A=x:k");
     let name = format!("secrets-exec-it/{}", launch.path("").display());
@@ -245,28 +247,29 @@ fn systemd_learns_that_the_service_is_ready_through_an_abstract_socket() {
 }
 
 #[test]
-fn systemd_does_not_learn_that_the_service_is_ready_if_a_value_is_missing() {
+fn ready_1_is_not_sent_to_systemd_if_a_value_is_missing() {
     let aws = aws_with_x();
     let launch = Sandbox::new().aws(&aws).resolve("A=x:k");
-    let (manager, launch) = Manager::of(launch.arg("--notify-ready").resolve("B=x:nothing"));
+    let (manager, launch) =
+        Manager::for_launch(launch.arg("--notify-ready").resolve("B=x:nothing"));
     launch.run().refused(78);
     assert!(manager.readiness().is_empty());
 }
 
 #[test]
-fn systemd_does_not_learn_that_the_service_is_ready_without_notify_ready() {
+fn ready_1_is_not_sent_to_systemd_without_notify_ready() {
     let aws = aws_with_x();
-    let (manager, launch) = Manager::of(Sandbox::new().aws(&aws).resolve("A=x:k"));
+    let (manager, launch) = Manager::for_launch(Sandbox::new().aws(&aws).resolve("A=x:k"));
     launch.run().launched_silently();
     assert!(manager.readiness().is_empty());
 }
 
 #[test]
-fn a_relative_notify_socket_is_ignored_although_a_socket_is_there() {
+fn a_relative_notify_socket_is_ignored_even_if_the_socket_exists() {
     let aws = aws_with_x();
     let launch = Sandbox::new().aws(&aws).resolve("A=x:k");
     // The manager's socket is the file `notify` in the working directory of the launch.
-    let (manager, launch) = Manager::of(launch.arg("--notify-ready"));
+    let (manager, launch) = Manager::for_launch(launch.arg("--notify-ready"));
     let run = launch.env("NOTIFY_SOCKET", "notify").run();
     run.launched_silently();
     assert!(manager.readiness().is_empty());
@@ -287,7 +290,7 @@ fn a_notify_socket_that_cannot_be_reached_does_not_stop_a_launch() {
 fn a_notify_socket_that_nobody_reads_does_not_delay_a_launch() {
     let aws = aws_with_x();
     let launch = Sandbox::new().aws(&aws).resolve("A=x:k");
-    let (manager, launch) = Manager::of(launch.arg("--notify-ready"));
+    let (manager, launch) = Manager::for_launch(launch.arg("--notify-ready"));
     let sender = UnixDatagram::unbound().unwrap();
     sender.set_nonblocking(true).unwrap();
 

@@ -1,4 +1,4 @@
-//! The process: exec, signals, inheritance, limits, streams, and what is said while it resolves.
+//! The process: exec, signals, inheritance, limits, streams, and what is printed while secrets are read.
 
 mod exec;
 mod inheritance;

@@ -1,11 +1,11 @@
-//! Signals that do not end a launch while a request hangs; `interrupted` has those that do.
+//! Signals that don't end a launch while a request hangs. `interrupted` has those that do.
 
 use nix::sys::signal::{Signal, kill};
 
 use crate::support::*;
 
 #[test]
-fn a_waiting_launch_survives_signals_that_are_ignored_or_blocked_or_harmless_by_default() {
+fn a_waiting_launch_survives_signals_that_are_ignored_blocked_or_harmless_by_default() {
     if !skip::can(
         &["env", "--block-signal=TERM", "true"],
         "ignored and blocked signals",

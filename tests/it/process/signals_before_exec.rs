@@ -5,7 +5,7 @@ use std::fs;
 
 use crate::support::*;
 
-/// A system call of the main thread: its name, and its number among the calls of that name.
+/// A system call of the main thread: its name, and its number among the calls with that name.
 #[derive(Debug)]
 struct Call {
     name: String,
@@ -25,10 +25,10 @@ fn local_launch(declaration: &str) -> Sandbox {
     sandbox.declaration(&declaration.replace("PATH", &path))
 }
 
-/// The calls from the wait for the worker, which resolves, to the execve of the command.
+/// The calls of the main thread from its wait for the worker thread to the execve of the command.
 fn calls_from_the_result(sandbox: Sandbox) -> Option<Vec<Call>> {
     let mut calls = calls(sandbox)?;
-    // It is ppoll(2) on arm64.
+    // The call is ppoll(2) on arm64.
     let wait = calls
         .iter()
         .rposition(|call| call.name.ends_with("poll"))
@@ -36,7 +36,8 @@ fn calls_from_the_result(sandbox: Sandbox) -> Option<Vec<Call>> {
     Some(calls.split_off(wait))
 }
 
-/// All calls of the main thread before the execve of the command, but those of the join of a worker, which has often ended already.
+/// All calls of the main thread before the execve of the command, except those that join a worker thread, because that
+/// has often ended already.
 fn calls(sandbox: Sandbox) -> Option<Vec<Call>> {
     let sandbox = sandbox.through(skip::traced(&[], "signals right before execve")?);
     sandbox.run().launched_silently();
@@ -44,7 +45,7 @@ fn calls(sandbox: Sandbox) -> Option<Vec<Call>> {
     Some(calls_in(&trace))
 }
 
-/// The calls that a trace of the main thread has before the execve of the command, but those of the join of a worker.
+/// The calls before the execve of the command in a trace of the main thread, except those that join a worker thread.
 fn calls_in(trace: &str) -> Vec<Call> {
     let mut numbers = BTreeMap::new();
     let mut calls: Vec<Call> = Vec::new();
@@ -69,6 +70,7 @@ fn calls_in(trace: &str) -> Vec<Call> {
     panic!("no launch in\n{trace}");
 }
 
+/// Runs, sends SIGTERM at a system call, and asserts that the run died of the signal without starting the command.
 fn interrupted_at(call: &Call, sandbox: Sandbox) -> Sandbox {
     let inject = format!("inject={}:signal=SIGTERM:when={}", call.name, call.number);
     let sandbox = sandbox.through(["strace", "-o", "trace", "-e", &inject]);
@@ -78,7 +80,7 @@ fn interrupted_at(call: &Call, sandbox: Sandbox) -> Sandbox {
 }
 
 #[test]
-fn term_right_before_execve_ends_the_launch_when_no_file_has_a_path() {
+fn sigterm_right_before_the_command_starts_still_ends_the_launch() {
     for declaration in [
         "env: { A: \"x:k\" }\n",
         "files: [{ from: \"x:k\", env: F }]\n",
@@ -92,9 +94,10 @@ fn term_right_before_execve_ends_the_launch_when_no_file_has_a_path() {
     }
 }
 
-/// A new file is removed, and one that replaced another stays; after the last look for a signal both stay (docs/security.md).
+/// Before the last look for a signal, a new file is removed, while a file that replaced another one stays. After that
+/// look, both stay (docs/security.md).
 #[test]
-fn term_right_before_execve_ends_the_launch_and_leaves_no_temporary_file() {
+fn sigterm_right_before_the_command_starts_leaves_no_temporary_file() {
     let declaration =
         "files: [{ from: \"x:k\", path: \"PATH\" }, { from: \"x:k\", path: \"PATH.new\" }]\n";
     let Some(calls) = calls_from_the_result(local_launch(declaration)) else {
@@ -121,7 +124,7 @@ fn term_right_before_execve_ends_the_launch_and_leaves_no_temporary_file() {
         };
         assert_eq!(sandbox.names_in("out"), left, "{call:?}");
         let content = fs::read_to_string(sandbox.path("out/file")).unwrap();
-        // The call before the rename examines the file, after the look for a signal.
+        // The call before the rename only examines the file, and comes after the look for a signal.
         let is_replaced = index + 1 >= first_rename;
         assert_eq!(
             content,
@@ -131,9 +134,10 @@ fn term_right_before_execve_ends_the_launch_and_leaves_no_temporary_file() {
     }
 }
 
-/// The kernel drops a signal of PID 1 that is neither blocked nor handled, so a container would be killed only after its grace period.
+/// The kernel ignores a signal to PID 1 that is neither blocked nor handled. A container would then be killed only
+/// after its grace period.
 #[test]
-fn term_between_the_last_look_for_a_signal_and_execve_ends_pid_1_with_143() {
+fn sigterm_right_before_the_command_starts_also_ends_pid_1() {
     let Some(namespace) = skip::pid_1() else {
         return;
     };
@@ -141,14 +145,14 @@ fn term_between_the_last_look_for_a_signal_and_execve_ends_pid_1_with_143() {
         return;
     }
     let launch = |options: &[&str]| {
-        // Short texts, so that no trace has the value.
+        // strace shortens texts, so that no trace contains the value.
         let traced = ["strace", "-ff", "-s", "8", "-o", "trace"];
         local_launch("env: { A: \"x:k\" }\n").through([&traced, options, &namespace].concat())
     };
 
     let sandbox = launch(&[]);
     sandbox.run().launched_silently();
-    // Each thread has a trace of its own, and only the main one looks for signals.
+    // Each thread has its own trace, and only the main thread looks for signals.
     let mut traces = sandbox
         .names_in("")
         .into_iter()
@@ -172,7 +176,7 @@ fn term_between_the_last_look_for_a_signal_and_execve_ends_pid_1_with_143() {
 }
 
 #[test]
-fn a_full_disk_that_only_close_reports_is_78_and_the_old_file_stays() {
+fn a_file_is_not_replaced_if_the_kernel_reports_a_full_disk_only_when_the_new_file_is_closed() {
     let declaration = "files: [{ from: \"x:k\", path: \"PATH\" }]\n";
     let Some(calls) = calls(local_launch(declaration)) else {
         return;

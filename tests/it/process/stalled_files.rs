@@ -1,4 +1,4 @@
-//! Configuration files whose read never returns, as on a hanging file system: the deadline holds.
+//! Configuration files that can't be read to the end, as on a file system that hangs: the launch ends at its deadline.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ fn with_pipe(sandbox: Sandbox) -> Sandbox {
 }
 
 #[test]
-fn a_configuration_file_that_is_a_silent_pipe_is_75_at_the_timeout_and_named() {
+fn a_launch_ends_at_its_timeout_and_names_the_configuration_file_that_cannot_be_read_to_the_end() {
     let aws = served();
     let plain = || sandbox(&aws);
     let web_identity = plain()
@@ -53,7 +53,7 @@ fn a_configuration_file_that_is_a_silent_pipe_is_75_at_the_timeout_and_named() {
 }
 
 #[test]
-fn a_declaration_that_is_a_silent_pipe_is_75_at_the_timeout_and_named() {
+fn a_launch_ends_at_its_timeout_and_names_the_declaration_that_cannot_be_read_to_the_end() {
     let plain = || Sandbox::new().args(["-f", "pipe"]);
     for sandbox in [
         plain(),
@@ -71,7 +71,7 @@ fn a_declaration_that_is_a_silent_pipe_is_75_at_the_timeout_and_named() {
 }
 
 #[test]
-fn the_default_timeout_in_lambda_ends_a_launch_within_8_seconds_with_75() {
+fn a_launch_in_lambda_ends_within_8_seconds_by_default() {
     let aws = served();
     let sandbox = sandbox(&aws)
         .env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001")

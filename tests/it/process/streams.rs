@@ -1,17 +1,18 @@
-//! Standard streams that are closed, full or broken: no panic, the right status, the right descriptors.
+//! Standard streams that are closed, full or broken: no panic, the right exit status, and the right descriptors.
 
 use crate::support::*;
 
 ::rows::rows!("tests/it/process/streams.rows");
 
-fn launching(redirection: &str) -> Sandbox {
+/// A launch with redirected or closed standard streams.
+fn launch_with_streams(redirection: &str) -> Sandbox {
     local().prepared_by(&format!("exec \"$@\" {redirection}"))
 }
 
 #[test]
-fn a_closed_standard_stream_is_dev_null_in_the_command_and_no_file_takes_its_number() {
+fn a_closed_standard_stream_is_dev_null_in_the_command_and_never_another_file() {
     for (descriptor, redirection) in [(0, "<&-"), (1, ">&-"), (2, "2>&-")] {
-        let sandbox = launching(redirection).script(&format!(
+        let sandbox = launch_with_streams(redirection).script(&format!(
             "found=$(readlink /proc/$$/fd/{descriptor}); echo $found > found"
         ));
         sandbox.run().launched();
@@ -21,7 +22,7 @@ fn a_closed_standard_stream_is_dev_null_in_the_command_and_no_file_takes_its_num
             "{redirection}"
         );
     }
-    let sandbox = launching("<&- >&- 2>&-").script("ls -l /proc/$$/fd > found; exit 7");
+    let sandbox = launch_with_streams("<&- >&- 2>&-").script("ls -l /proc/$$/fd > found; exit 7");
     sandbox.run().ended(Status::Exit(7));
     let found = std::fs::read_to_string(sandbox.path("found")).unwrap();
     assert!(
@@ -31,9 +32,10 @@ fn a_closed_standard_stream_is_dev_null_in_the_command_and_no_file_takes_its_num
 }
 
 #[test]
-fn each_subcommand_ends_with_a_documented_status_when_the_readers_of_its_output_have_ended() {
+fn each_subcommand_ends_with_a_documented_status_if_nobody_reads_its_output() {
     let local = "--local local.json -e A=x";
-    // A person may need only the beginning of a page (`| head`), but half a value or half a declaration is of no use.
+    // Sometimes a person needs only the beginning of a page (`| head`). Half a value or half a declaration, however, is
+    // useless.
     for (line, status) in [
         ("--help", 0),
         ("-h", 0),

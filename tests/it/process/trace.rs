@@ -1,4 +1,4 @@
-//! The last line of `-v`. `trace.rows` has all others, and those of `-vv`.
+//! The last line of `-v`. `trace.rows` has all other lines, and those of `-vv`.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use crate::support::*;
 ::rows::rows!("tests/it/process/trace.rows");
 
 #[test]
-fn verbose_ends_with_the_numbers_of_values_secrets_and_requests_and_the_time() {
+fn the_last_line_of_v_shows_the_number_of_values_secrets_and_requests_and_the_time() {
     let aws = served()
         .fails_first("GetSecretValue", 1, fault::status(503))
         .parameter("/p", &[Version::text(CANARY)]);

@@ -1,29 +1,30 @@
-//! The facts that are a change, and those that are none. Each test ends with a change, so that an earlier start would be in the record.
+//! What makes a rotation restart the command, and what doesn't. Each test ends with a change, so that an earlier
+//! restart would be in the record.
 
 use super::*;
 
 #[test]
-fn the_command_is_restarted_for_another_value_and_not_for_a_new_version_with_the_same_value() {
+fn the_command_is_restarted_for_a_new_value_but_not_for_a_new_version_with_the_same_value() {
     for (polled, starts, what) in [
         (
             &[("v1", "one")][..],
             &["one", "last"][..],
-            "the same version is no change",
+            "the same version is not a change",
         ),
         (
             &[("v1", "two")],
             &["one", "two", "last"],
-            "some stores have one version for ever",
+            "some stores never change the version",
         ),
         (
             &[("v2", "one"), ("v3", "one")],
             &["one", "last"],
-            "new versions with the same value are no change",
+            "new versions with the same value are not a change",
         ),
         (
             &[("v2", "two"), ("v1", "one")],
             &["one", "two", "one", "last"],
-            "a version that returns is a change",
+            "a version that comes back is a change",
         ),
     ] {
         let aws = first_version();
@@ -42,7 +43,7 @@ fn the_command_is_restarted_for_another_value_and_not_for_a_new_version_with_the
 }
 
 #[test]
-fn two_secrets_that_change_together_cause_one_restart() {
+fn two_secrets_that_change_together_cause_only_one_restart() {
     let aws = first_version().secret("y", secret("w1", "one-4c7a1e"));
     let run = Rotating::start(rotating(&aws, "restart").resolve("B=y:k").arg("-v"));
     aws.rotate("y", secret("w2", "two-4c7a1e"));
@@ -59,17 +60,17 @@ fn two_secrets_that_change_together_cause_one_restart() {
 }
 
 #[test]
-fn a_splay_keeps_no_launch_waiting_and_a_poll_request_ends_the_splay_with_the_newest_values() {
+fn a_poll_request_ends_the_splay_and_restarts_the_command_with_the_newest_values() {
     let aws = first_version();
     let run = Rotating::start(rotating(&aws, "restart").args(["-v", "--splay", "1000h"]));
     run.rotate(&aws, "v2", "two-4c7a1e");
     record::await_fact("the end of the launch", || {
         run.children() == [run.command(0)]
     });
-    // Values that have become the old ones again are no change, and the next one has a splay of its own.
+    // The values become the old ones again, so there isn't a change any more. The next change has its own splay.
     run.rotate(&aws, "v1", "one-4c7a1e");
     run.rotate(&aws, "v3", "three-4c7a1e");
-    // A request ends the splay.
+    // A request for a poll ends the splay.
     run.rotate(&aws, "v4", "four-4c7a1e");
     assert_eq!(run.values(2), ["one-4c7a1e", "four-4c7a1e"]);
     let outcome = run.end();
@@ -85,13 +86,13 @@ fn a_splay_keeps_no_launch_waiting_and_a_poll_request_ends_the_splay_with_the_ne
 }
 
 #[test]
-fn the_command_is_restarted_with_the_new_value_when_the_splay_is_over() {
+fn after_the_splay_the_command_is_restarted_with_the_new_value() {
     let aws = first_version();
     let run = Rotating::start(rotating(&aws, "restart").args(["--splay", "2s"]));
     run.rotate(&aws, "v2", "two-4c7a1e");
     assert_eq!(run.values(2), ["one-4c7a1e", "two-4c7a1e"]);
     run.end();
-    // Those of the launch, of the poll that found the change, and of the one that was acted on.
+    // One read for the launch, one for the poll that found the change, and one for the restart.
     assert_eq!(aws.reads().len(), 3);
 }
 
@@ -114,8 +115,8 @@ fn a_new_version_of_a_parameter_and_a_new_parameter_below_a_path_restart_the_com
     assert_eq!(run.values(2)[1], format!("{CANARY}/2"));
     aws.rotate_parameter("/app/c", &[value("new")]);
     run.poll(&aws);
-    assert_eq!(run.awaits(3)[2][3], format!("[{CANARY}/new]"));
-    // Without a value, as the sandbox asserts.
+    assert_eq!(run.await_lines(3)[2][3], format!("[{CANARY}/new]"));
+    // The sandbox asserts that no value is printed.
     run.end()
         .says(["the parameter \"/one\" changed from version 1 to version 2, which changes A"]);
 }
@@ -132,13 +133,13 @@ fn a_changed_value_in_the_local_file_restarts_the_command() {
     fs::write(run.sandbox.path("local.json"), document("two")).unwrap();
     run.request();
     assert_eq!(run.values(2)[1], format!("{CANARY}/two"));
-    // Its versions have no ids.
+    // The versions of a local file don't have ids.
     run.end()
         .says(["the secret \"x\" changed, which changes A"]);
 }
 
 #[test]
-fn a_changed_value_whose_key_is_not_printed_restarts_the_command_and_the_key_is_numbered() {
+fn the_log_of_a_restart_identifies_a_changed_key_by_its_number_if_its_name_could_be_a_password() {
     let document = |jwt: &str, smtp: &str| {
         format!(r#"{{"app":{{"Jwt:Key":"{jwt}-4c7a1e","Smtp:Pass":"{smtp}-4c7a1e"}}}}"#)
     };
@@ -152,15 +153,15 @@ fn a_changed_value_whose_key_is_not_printed_restarts_the_command_and_the_key_is_
     assert_eq!(run.values(2)[1], "three-4c7a1e");
     fs::write(run.sandbox.path("local.json"), document("three", "four")).unwrap();
     run.request();
-    assert_eq!(run.awaits(3)[2][3], "four-4c7a1e");
+    assert_eq!(run.await_lines(3)[2][3], "four-4c7a1e");
     run.end().says([
-        "the secret \"app\" changed, which changes key 1, not printed",
-        "the secret \"app\" changed, which changes key 2, not printed",
+        "the secret \"app\" changed, which changes key number 1 (name not shown)",
+        "the secret \"app\" changed, which changes key number 2 (name not shown)",
     ]);
 }
 
 #[test]
-fn with_agent_polls_ask_the_agent_and_a_changed_value_restarts_the_command() {
+fn a_changed_value_of_the_agent_restarts_the_command() {
     let aws = first_version();
     let sandbox = sandbox(&aws)
         .arg(format!("--agent={}", aws.url()))

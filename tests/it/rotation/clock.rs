@@ -1,4 +1,4 @@
-//! A clock that is set, and a machine that sleeps: the time between polls is that of CLOCK_MONOTONIC, which neither changes.
+//! A clock that is set, and a machine that sleeps. Polls follow CLOCK_MONOTONIC, which isn't affected by either.
 
 use std::fs;
 use std::process::Command;
@@ -8,7 +8,8 @@ use nix::sys::signal::Signal;
 use super::*;
 use crate::support::record::SIGNALS;
 
-/// A library that adds to a clock the seconds in the file `clock-N` of the working directory, where N is the clock's number.
+/// A library that adds seconds to a clock. It reads their number from the file `clock-N` of the working directory,
+/// where N is the number of the clock.
 const CLOCKS: &str = r#"
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -30,7 +31,7 @@ int clock_gettime(clockid_t clock, struct timespec *time) {
 }
 "#;
 
-/// Sets clocks forward or back, which appears to the run as one step.
+/// Sets clocks forward or back. For the run, this is a single step.
 fn set(sandbox: &Sandbox, clocks: &[&str], seconds: i64) {
     for clock in clocks {
         fs::write(sandbox.path("draft"), seconds.to_string()).unwrap();
@@ -38,14 +39,15 @@ fn set(sandbox: &Sandbox, clocks: &[&str], seconds: i64) {
     }
 }
 
-/// Wakes up the process that stays, by a signal that it forwards, and waits until a poll, if one begins, is over.
+/// Wakes up secrets-exec with a signal that it forwards. If a poll begins, waits until it is over.
 fn wake(run: &Rotating, count: usize) {
     run.running.signal(Signal::SIGUSR1);
-    assert_eq!(run.awaits(1 + count)[count], ["10"]);
-    run.rest();
+    assert_eq!(run.await_lines(1 + count)[count], ["10"]);
+    run.await_rest();
 }
 
-/// A launch with clocks that can be set; `None` where it cannot be. It is of cargo's program, since a static one loads no library.
+/// A launch with clocks that can be set. It uses the program that cargo built, because a static program doesn't load
+/// libraries. Returns `None` if that isn't possible here.
 fn with_clocks(sandbox: Sandbox) -> Option<Sandbox> {
     if cfg!(target_feature = "crt-static") {
         skip::skipped("clocks that are set: cargo makes a static program here");
@@ -69,14 +71,14 @@ fn with_clocks(sandbox: Sandbox) -> Option<Sandbox> {
 }
 
 #[test]
-fn polls_that_keep_failing_are_warned_of_again_every_hour() {
+fn a_warning_is_repeated_every_hour_while_polls_keep_failing() {
     let aws = first_version();
     let Some(sandbox) = with_clocks(rotating(&aws, "restart")) else {
         return;
     };
     let run = Rotating::start(sandbox);
     aws.delete("x");
-    // The first poll of each hour warns.
+    // The first failed poll of each hour prints a warning.
     for hours in [0, 0, 1, 1, 2] {
         set(&run.sandbox, &["clock-1"], hours * 60 * 60);
         run.poll(&aws);
@@ -96,8 +98,8 @@ fn polls_that_keep_failing_are_warned_of_again_every_hour() {
 }
 
 #[test]
-fn no_poll_comes_early_or_twice_when_the_clock_is_set_or_the_machine_sleeps() {
-    /// CLOCK_REALTIME, and CLOCK_BOOTTIME, which goes on while the machine sleeps.
+fn no_poll_comes_early_or_twice_if_the_clock_is_set_or_the_machine_sleeps() {
+    /// CLOCK_REALTIME, and CLOCK_BOOTTIME, which continues while the machine sleeps.
     const OTHERS: [&str; 2] = ["clock-0", "clock-7"];
     const DAY: i64 = 24 * 60 * 60;
     let aws = first_version();
@@ -110,7 +112,7 @@ fn no_poll_comes_early_or_twice_when_the_clock_is_set_or_the_machine_sleeps() {
     set(&run.sandbox, &OTHERS, 10 * DAY);
     wake(&run, 2);
     assert_eq!(aws.calls().len(), 1);
-    // The interval is an hour.
+    // The poll interval is an hour.
     set(&run.sandbox, &["clock-1"], DAY);
     wake(&run, 3);
     aws.await_calls(2);
@@ -125,5 +127,5 @@ fn no_poll_comes_early_or_twice_when_the_clock_is_set_or_the_machine_sleeps() {
         dates.len() == 2 && dates[0][..8] < dates[1][..8],
         "{dates:?}"
     );
-    run.recorded(&["ready", "10", "10", "10", "10", "64"]);
+    run.end_and_assert_record(&["ready", "10", "10", "10", "10", "64"]);
 }

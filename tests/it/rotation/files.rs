@@ -1,4 +1,5 @@
-//! Files with a path: replaced before a start or before the signal of `signal=NAME`, and removed at the end if they are still ours.
+//! Files with a path: they are replaced before a restart or before the signal of `signal=NAME`. At the end they are
+//! removed, unless another process has replaced them.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -8,7 +9,7 @@ use nix::unistd::Pid;
 
 use super::*;
 
-/// Records the file and a variable at its start and at each SIGHUP.
+/// Records the file and a variable at its start, and the file again at each SIGHUP.
 const READER: &str = "exec 2>/dev/null; trap 'echo hup $(cat file) >> record' HUP; \
                       echo start $(cat file) $$ [$O] >> record; while :; do sleep 1000 & wait $!; done";
 
@@ -21,11 +22,13 @@ files:
   - { from: \"y:k\", path: optional, optional: true }
 ";
 
+/// A service with the secrets `x` and `z`, each in its first version. The optional secret `y` doesn't exist yet.
 fn two_versioned() -> Aws {
     first_version().secret("z", secret("u1", "one-4c7a1e"))
 }
 
-fn reading(aws: &Aws, mode: &str) -> Sandbox {
+/// A run of [`READER`] with the files of the declaration.
+fn run_of_reader(aws: &Aws, mode: &str) -> Sandbox {
     polled_on_request(Sandbox::new().aws(aws).declaration(DECLARATION), mode).script(READER)
 }
 
@@ -36,8 +39,8 @@ fn names(sandbox: &Sandbox) -> Vec<String> {
     names
 }
 
-/// Waits for the end, and asserts that no file is left.
-fn leaves_none(run: Rotating, status: i32) -> Outcome {
+/// Waits for the end of the run, and asserts that no file is left.
+fn assert_no_file_is_left(run: Rotating, status: i32) -> Outcome {
     let Rotating { sandbox, running } = run;
     let outcome = running.wait();
     outcome.ended(Status::Exit(status));
@@ -46,19 +49,19 @@ fn leaves_none(run: Rotating, status: i32) -> Outcome {
 }
 
 #[test]
-fn a_restarted_command_has_files_and_variables_with_the_new_values_and_no_old_copy_is_left() {
+fn a_restarted_command_has_the_new_values_in_files_and_variables_and_no_old_copy_is_left() {
     let aws = two_versioned();
-    let run = Rotating::start(reading(&aws, "restart"));
+    let run = Rotating::start(run_of_reader(&aws, "restart"));
     run.rotate(&aws, "v2", "two-4c7a1e");
-    assert_eq!(run.awaits(2)[1][1], "two-4c7a1e");
-    // An optional entry comes and goes with its secret.
+    assert_eq!(run.await_lines(2)[1][1], "two-4c7a1e");
+    // The file of an optional entry appears and disappears with its secret.
     aws.rotate("y", secret("w1", "there-4c7a1e"));
     run.poll(&aws);
-    assert_eq!(run.awaits(3)[2][3], "[there-4c7a1e]");
+    assert_eq!(run.await_lines(3)[2][3], "[there-4c7a1e]");
     assert_eq!(run.text("optional"), "there-4c7a1e");
     aws.delete("y");
     run.poll(&aws);
-    assert_eq!(run.awaits(4)[3][3], "[]");
+    assert_eq!(run.await_lines(4)[3][3], "[]");
     record::await_fact("the removal of the replaced files", || {
         names(&run.sandbox) == ["file"]
     });
@@ -66,21 +69,21 @@ fn a_restarted_command_has_files_and_variables_with_the_new_values_and_no_old_co
 }
 
 #[test]
-fn delivered_files_are_removed_when_the_run_ends_by_signal_by_itself_or_for_a_change() {
+fn with_on_rotation_files_with_values_are_removed_at_the_end_whatever_the_reason_for_the_end() {
     let aws = two_versioned();
     for mode in ["restart", "exit", "signal=HUP"] {
-        let run = Rotating::start(reading(&aws, mode));
-        assert!(run.has("file"));
+        let run = Rotating::start(run_of_reader(&aws, mode));
+        assert!(run.file_exists("file"));
         run.running.signal(Signal::SIGTERM);
-        leaves_none(run, 143);
+        assert_no_file_is_left(run, 143);
     }
-    // By itself.
-    leaves_none(
-        Rotating::start(reading(&aws, "restart").script("echo start >> record; exit 4")),
+    // The command ends by itself.
+    assert_no_file_is_left(
+        Rotating::start(run_of_reader(&aws, "restart").script("echo start >> record; exit 4")),
         4,
     );
-    // A file whose directory is gone is no error.
-    let sandbox = reading(&aws, "restart")
+    // It isn't an error if the directory of a file is gone.
+    let sandbox = run_of_reader(&aws, "restart")
         .file("sub/x", "")
         .declaration("files: [{ from: \"x:k\", path: sub/file }]\n");
     sandbox
@@ -89,12 +92,12 @@ fn delivered_files_are_removed_when_the_run_ends_by_signal_by_itself_or_for_a_ch
         .run()
         .launched()
         .says_nothing_of("no such file");
-    // For a change.
-    let run = Rotating::start(reading(&aws, "exit"));
+    // The run ends for a change.
+    let run = Rotating::start(run_of_reader(&aws, "exit"));
     run.rotate(&aws, "v2", "two-4c7a1e");
-    leaves_none(run, 75);
-    // At a first start that fails.
-    let sandbox = reading(&aws, "restart")
+    assert_no_file_is_left(run, 75);
+    // The first start of the command fails.
+    let sandbox = run_of_reader(&aws, "restart")
         .file("file", "before")
         .executable("app", "#!/no/such/interpreter\n");
     let sandbox = sandbox.command(["./app"]);
@@ -103,11 +106,11 @@ fn delivered_files_are_removed_when_the_run_ends_by_signal_by_itself_or_for_a_ch
 }
 
 #[test]
-fn a_command_that_cannot_be_restarted_ends_the_run_with_126_and_leaves_no_file() {
+fn if_the_command_cannot_be_restarted_secrets_exec_ends_with_126_and_leaves_no_file() {
     let reader = format!("#!/bin/sh\n{READER}\n");
     let aws = two_versioned();
     let run = Rotating::start(
-        reading(&aws, "restart")
+        run_of_reader(&aws, "restart")
             .executable("app", &reader)
             .command(["./app"]),
     );
@@ -120,7 +123,7 @@ fn a_command_that_cannot_be_restarted_ends_the_run_with_126_and_leaves_no_file()
         "\"./app\" was stopped, because file changed (the secret \"x\"), but can't be started again",
         "error: \"./app\"",
     ];
-    leaves_none(run, 126).says(says);
+    assert_no_file_is_left(run, 126).says(says);
 }
 
 #[test]
@@ -128,7 +131,7 @@ fn a_command_whose_program_file_is_gone_is_not_stopped_for_new_values() {
     let aws = two_versioned();
     let reader = format!("#!/bin/sh\n{READER}\n");
     let run = Rotating::start(
-        reading(&aws, "restart")
+        run_of_reader(&aws, "restart")
             .executable("app", &reader)
             .command(["./app"]),
     );
@@ -139,9 +142,9 @@ fn a_command_whose_program_file_is_gone_is_not_stopped_for_new_values() {
 }
 
 #[test]
-fn a_file_that_another_process_put_in_the_place_of_ours_is_not_removed_at_the_end() {
+fn a_file_that_another_process_has_put_at_the_path_of_a_written_file_is_not_removed_at_the_end() {
     let aws = two_versioned();
-    let run = Rotating::start(reading(&aws, "restart"));
+    let run = Rotating::start(run_of_reader(&aws, "restart"));
     fs::write(run.sandbox.path("theirs"), "theirs").unwrap();
     fs::rename(run.sandbox.path("theirs"), run.sandbox.path("file")).unwrap();
     run.running.signal(Signal::SIGTERM);
@@ -151,17 +154,17 @@ fn a_file_that_another_process_put_in_the_place_of_ours_is_not_removed_at_the_en
 }
 
 #[test]
-fn a_delivered_file_that_cannot_be_replaced_delays_restart_or_signal_until_a_poll_can() {
+fn if_a_file_cannot_be_replaced_the_restart_or_the_signal_waits_for_the_next_poll() {
     for (mode, word) in [("restart", "start"), ("signal=HUP", "hup")] {
         let aws = two_versioned();
-        let run = Rotating::start(reading(&aws, mode));
+        let run = Rotating::start(run_of_reader(&aws, mode));
         let file = run.sandbox.path("file");
         fs::remove_file(&file).unwrap();
         fs::create_dir(&file).unwrap();
         run.rotate(&aws, "v2", "two-4c7a1e");
         fs::remove_dir(&file).unwrap();
         run.poll(&aws);
-        assert_eq!(run.awaits(2)[1][..2], [word, "two-4c7a1e"]);
+        assert_eq!(run.await_lines(2)[1][..2], [word, "two-4c7a1e"]);
         run.end().says([
             "a poll failed, so \"/bin/sh\" keeps its values",
             "directory",
@@ -170,12 +173,12 @@ fn a_delivered_file_that_cannot_be_replaced_delays_restart_or_signal_until_a_pol
 }
 
 #[test]
-fn with_signal_the_file_has_the_new_value_before_the_signal_and_the_command_stays() {
+fn with_on_rotation_signal_the_file_has_its_new_value_when_the_command_gets_the_signal() {
     let aws = two_versioned();
-    let run = Rotating::start(reading(&aws, "signal=HUP"));
+    let run = Rotating::start(run_of_reader(&aws, "signal=HUP"));
     let open = fs::File::open(run.sandbox.path("file")).unwrap();
     let before = open.metadata().unwrap().ino();
-    // A variable of a running command cannot change.
+    // A variable of a running command can't change, so this doesn't cause a signal.
     aws.rotate("z", secret("u2", "two-4c7a1e"));
     run.poll(&aws);
     for (at, (version, value)) in [("v2", "two-4c7a1e"), ("v3", "three-4c7a1e")]
@@ -183,9 +186,9 @@ fn with_signal_the_file_has_the_new_value_before_the_signal_and_the_command_stay
         .enumerate()
     {
         run.rotate(&aws, version, value);
-        assert_eq!(run.awaits(at + 2)[at + 1], ["hup", value]);
+        assert_eq!(run.await_lines(at + 2)[at + 1], ["hup", value]);
     }
-    // The old file is whole to a process that has it open, and has no name any more.
+    // A process that has the old file open can still read all of it, although the file doesn't have a name any more.
     assert_eq!(std::io::read_to_string(&open).unwrap(), "one-4c7a1e");
     assert_eq!(open.metadata().unwrap().nlink(), 0);
     assert_ne!(
@@ -199,30 +202,35 @@ fn with_signal_the_file_has_the_new_value_before_the_signal_and_the_command_stay
 }
 
 #[test]
-fn a_command_that_the_rotation_signal_ends_is_warned_of_with_a_remedy() {
+fn if_the_rotation_signal_ends_the_command_a_warning_says_so_and_suggests_a_remedy() {
     let aws = two_versioned();
     let run = Rotating::start(
-        reading(&aws, "signal=HUP").script("echo start >> record; exec sleep 1000"),
+        run_of_reader(&aws, "signal=HUP").script("echo start >> record; exec sleep 1000"),
     );
     aws.rotate("x", secret("v2", "two-4c7a1e"));
     run.request();
     let outcome = run.running.wait();
     outcome.ended(Status::Exit(129));
     outcome.says([
-        "warning: \"/bin/sh\" was ended by SIGHUP",
+        "warning: \"/bin/sh\" was killed by SIGHUP",
         "use a signal that \"/bin/sh\" handles",
     ]);
 }
 
-/// A run of which a system call, or only the second one of a process, lasts for a minute; `None` where strace is missing.
-fn held_up(aws: &Aws, mode: &str, call: &str) -> Option<Sandbox> {
+/// A run in which a system call takes a minute. `call` may restrict that to the second call of a process. Returns
+/// `None` if strace isn't installed.
+fn with_slow_call(aws: &Aws, mode: &str, call: &str) -> Option<Sandbox> {
     let inject = format!("inject={call}:delay_enter=60000000");
     let strace = ["strace", "-D", "-f", "-o", "/dev/null", "-e", &inject];
-    Some(reading(aws, mode).through(skip::wrapper(strace, "a system call that does not return")?))
+    Some(
+        run_of_reader(aws, mode)
+            .through(skip::wrapper(strace, "a system call that does not return")?),
+    )
 }
 
-/// Waits for the end of the run, lets its launch return from the system call, and asserts that it has then ended, too.
-fn ends_without(launch: &str, run: Rotating, status: Status) {
+/// Waits for the end of secrets-exec, lets its launch process return from the system call, and asserts that this
+/// process has then ended, too.
+fn assert_launch_ends(launch: &str, run: Rotating, status: Status) {
     record::await_end(&run.running.pid().to_string());
     let process = fs::read_to_string(format!("/proc/{launch}/status")).unwrap();
     let tracer = process
@@ -230,7 +238,7 @@ fn ends_without(launch: &str, run: Rotating, status: Status) {
         .find_map(|line| line.strip_prefix("TracerPid:\t"))
         .unwrap();
     kill(Pid::from_raw(tracer.parse().unwrap()), Signal::SIGKILL).unwrap();
-    // The output has an end.
+    // The end of the output shows that no process is left.
     run.running.wait().ended(status);
     assert_eq!(
         names(&run.sandbox)
@@ -242,10 +250,10 @@ fn ends_without(launch: &str, run: Rotating, status: Status) {
 }
 
 #[test]
-fn a_file_system_that_hangs_during_a_launch_does_not_delay_the_end_of_secrets_exec() {
+fn with_on_rotation_a_file_system_that_hangs_does_not_delay_the_end_of_secrets_exec() {
     let aws = two_versioned();
-    // The first launch has one file to rename.
-    let Some(sandbox) = held_up(&aws, "signal=HUP", "renameat:when=2") else {
+    // The first launch has only one file to rename, so its call isn't delayed.
+    let Some(sandbox) = with_slow_call(&aws, "signal=HUP", "renameat:when=2") else {
         return;
     };
     let run = Rotating::start(sandbox);
@@ -261,9 +269,9 @@ fn a_file_system_that_hangs_during_a_launch_does_not_delay_the_end_of_secrets_ex
         Signal::SIGKILL,
     )
     .unwrap();
-    ends_without(&launch, run, Status::Exit(137));
+    assert_launch_ends(&launch, run, Status::Exit(137));
 
-    let Some(sandbox) = held_up(&aws, "restart", "fchmod") else {
+    let Some(sandbox) = with_slow_call(&aws, "restart", "fchmod") else {
         return;
     };
     let run = Rotating {
@@ -277,5 +285,5 @@ fn a_file_system_that_hangs_during_a_launch_does_not_delay_the_end_of_secrets_ex
     });
     let launch = run.children().remove(0);
     run.running.signal(Signal::SIGTERM);
-    ends_without(&launch, run, Status::Signal(15));
+    assert_launch_ends(&launch, run, Status::Signal(15));
 }

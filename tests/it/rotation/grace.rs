@@ -1,4 +1,5 @@
-//! The stop of a command whose secret has changed: the stop signal, the grace period, SIGKILL, and signals that come meanwhile.
+//! Stopping a command whose secret has changed: the stop signal, the grace period, SIGKILL, and signals that arrive
+//! during that time.
 
 use std::fs;
 
@@ -8,38 +9,38 @@ use nix::unistd::Pid;
 
 use super::*;
 
-/// A run of a command that records its signals and ends only by the last real-time signal, with status 3.
+/// A run of a command that records its signals, and that only the last real-time signal ends, with status 3.
 fn stubborn(aws: &Aws, mode: &str) -> Sandbox {
     rotating(aws, mode)
         .args(["--grace", "1h"])
         .command(record::SIGNALS)
 }
 
-/// Starts it, and rotates until the command has got the stop signal.
+/// Starts the run, and changes the secret. Returns when the command has got the stop signal.
 fn stopping(aws: &Aws, sandbox: Sandbox) -> Rotating {
     let run = Rotating::start(sandbox);
     aws.rotate("x", secret("v2", "two-4c7a1e"));
     run.request();
-    run.awaits(2);
+    run.await_lines(2);
     run
 }
 
 #[test]
-fn a_command_gets_the_stop_signal_for_a_change_and_is_restarted_when_ended() {
+fn a_command_whose_secret_changed_gets_the_stop_signal_and_is_restarted_when_it_has_ended() {
     for (options, signal) in [(&[][..], "15"), (&["--stop-signal", "QUIT"], "3")] {
         let aws = first_version();
         let run = stopping(&aws, stubborn(&aws, "restart").args(options).case(signal));
-        // Another signal is forwarded, and cancels nothing.
+        // Any other signal is forwarded, and doesn't cancel anything.
         run.running.signal(Signal::SIGINT);
-        run.awaits(3);
+        run.await_lines(3);
         run.running.send(record::END);
-        let lines = run.awaits(5);
+        let lines = run.await_lines(5);
         assert_ne!(lines[0], lines[4], "the same process");
-        run.recorded(&["ready", signal, "2", "64", "ready", "64"]);
+        run.end_and_assert_record(&["ready", signal, "2", "64", "ready", "64"]);
     }
 }
 
-/// A command whose child ignores the stop signal, and which leaves its own process group.
+/// A command that leaves its own process group, with a child that ignores the stop signal.
 const LEAVER: &str = "\
 import os, signal, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -50,7 +51,8 @@ time.sleep(600)
 ";
 
 #[test]
-fn processes_of_the_old_command_that_outlast_the_grace_period_are_killed_before_the_restart() {
+fn processes_of_the_old_command_that_do_not_end_in_the_grace_period_are_killed_before_the_restart()
+{
     for (script, python, what) in [
         (
             "exec python3 -c \"$1\"",
@@ -69,7 +71,7 @@ fn processes_of_the_old_command_that_outlast_the_grace_period_are_killed_before_
         ),
     ] {
         let aws = first_version();
-        // The second start finds no process of the first, and ends with status 1.
+        // The second start asserts that the first process is gone, and ends with status 1.
         let second = "[ -e record ] && { [ -e /proc/$(sed -n '1s/ready //p' record) ]; exit $?; }";
         let sandbox = rotating(&aws, "restart")
             .args(["--grace", "100ms"])
@@ -91,22 +93,22 @@ fn processes_of_the_old_command_that_outlast_the_grace_period_are_killed_before_
 }
 
 #[test]
-fn a_term_in_the_grace_period_cancels_restart_or_exit_75_and_is_not_forwarded() {
+fn sigterm_in_the_grace_period_cancels_the_restart_and_is_not_sent_to_the_command_again() {
     for mode in ["restart", "exit"] {
         let aws = first_version();
         let run = stopping(&aws, stubborn(&aws, mode));
         run.running.signal(Signal::SIGTERM);
-        run.recorded(&["ready", "15", "64"]);
+        run.end_and_assert_record(&["ready", "15", "64"]);
     }
 }
 
 #[test]
-fn a_second_term_in_the_grace_period_kills_the_command_and_the_status_is_137() {
+fn a_second_sigterm_in_the_grace_period_kills_the_command() {
     for mode in ["restart", "exit"] {
         let aws = first_version();
         let Rotating { sandbox, running } = stopping(&aws, stubborn(&aws, mode));
         running.signal(Signal::SIGTERM);
-        // Two pending signals would be one.
+        // Two pending signals of the same kind would be merged into one.
         let pending = running.proc("status");
         let is_taken = || {
             let status = fs::read_to_string(&pending).unwrap();
@@ -127,21 +129,21 @@ fn a_second_term_in_the_grace_period_kills_the_command_and_the_status_is_137() {
 }
 
 #[test]
-fn a_command_that_got_term_before_a_change_is_not_restarted() {
+fn a_command_that_got_sigterm_before_its_secret_changed_is_not_restarted() {
     for mode in ["restart", "exit"] {
         let aws = first_version();
         let run = Rotating::start(stubborn(&aws, mode).arg("-v"));
         run.running.signal(Signal::SIGTERM);
-        run.awaits(2);
+        run.await_lines(2);
         run.rotate(&aws, "v2", "two-4c7a1e");
-        run.recorded(&["ready", "15", "64"])
+        run.end_and_assert_record(&["ready", "15", "64"])
             .says(["the secret \"x\" changed from version v1 to version v2"]);
     }
 }
 
 #[test]
-fn a_command_stopped_by_sigstop_is_continued_for_the_stop_signal_of_a_change() {
-    // As PID 1, secrets-exec does not stop with the command.
+fn a_command_that_sigstop_stopped_is_continued_so_that_it_can_end_for_a_restart() {
+    // As PID 1, secrets-exec doesn't stop together with the command.
     let Some(namespace) = skip::pid_1() else {
         return;
     };
@@ -168,11 +170,11 @@ fn a_command_stopped_by_sigstop_is_continued_for_the_stop_signal_of_a_change() {
 }
 
 #[test]
-fn secrets_exec_stops_when_the_command_stops_and_sigcont_continues_both() {
+fn with_on_rotation_secrets_exec_stops_together_with_the_command_and_sigcont_continues_both() {
     let aws = first_version();
     let run = Rotating::start(stubborn(&aws, "restart"));
     kill(
-        Pid::from_raw(run.awaits(1)[0][1].parse().unwrap()),
+        Pid::from_raw(run.await_lines(1)[0][1].parse().unwrap()),
         Signal::SIGSTOP,
     )
     .unwrap();
@@ -181,6 +183,6 @@ fn secrets_exec_stops_when_the_command_stops_and_sigcont_continues_both() {
         fs::read_to_string(&stat).unwrap().contains(") T ")
     });
     run.running.signal(Signal::SIGCONT);
-    run.awaits(2);
-    run.recorded(&["ready", "18", "64"]);
+    run.await_lines(2);
+    run.end_and_assert_record(&["ready", "18", "64"]);
 }

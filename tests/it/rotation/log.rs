@@ -12,8 +12,8 @@ use super::*;
 
 const JSON: [&str; 2] = ["--log-format", "json"];
 
-/// Rotates once, and ends the run by SIGTERM unless it has ended.
-fn rotated(options: &[&str], mode: &str) -> Outcome {
+/// Changes the secret once. If the run doesn't end because of that, SIGTERM ends it.
+fn run_with_one_change(options: &[&str], mode: &str) -> Outcome {
     let aws = first_version();
     let sandbox = rotating(&aws, mode)
         .args(options)
@@ -26,36 +26,38 @@ fn rotated(options: &[&str], mode: &str) -> Outcome {
     let run = Rotating::start(sandbox);
     aws.rotate("x", secret("v2", "two-4c7a1e"));
     run.request();
-    run.awaits(2);
+    run.await_lines(2);
     if mode == "exit" {
         let outcome = run.running.wait();
         outcome.ended(Status::Exit(75));
         return outcome;
     }
     if mode == "restart" {
-        run.awaits(3);
+        run.await_lines(3);
     }
     let outcome = run.end();
     outcome.ended(Status::Exit(3));
     outcome
 }
 
-fn of<'a>(events: &'a [Value], name: &str) -> Vec<&'a Value> {
+/// The events with this name.
+fn events_named<'a>(events: &'a [Value], name: &str) -> Vec<&'a Value> {
     events
         .iter()
         .filter(|event| event["event"] == name)
         .collect()
 }
 
-fn only<'a>(events: &'a [Value], name: &str) -> &'a Value {
-    let [event] = of(events, name)
+/// The only event with this name. Fails the test if there are several or none.
+fn only_event_named<'a>(events: &'a [Value], name: &str) -> &'a Value {
+    let [event] = events_named(events, name)
         .try_into()
         .unwrap_or_else(|_| panic!("{name} in {events:#?}"));
     event
 }
 
 #[test]
-fn each_step_of_a_rotation_is_a_json_object_with_its_event_versions_and_process_ids() {
+fn each_step_of_a_rotation_is_logged_as_json_with_its_event_versions_and_process_ids() {
     for (mode, expected) in [
         (
             "restart",
@@ -64,7 +66,7 @@ fn each_step_of_a_rotation_is_a_json_object_with_its_event_versions_and_process_
         ("exit", &["started", "changed", "ended", "exiting"]),
         ("signal=HUP", &["started", "changed", "signalled", "ended"]),
     ] {
-        let run = rotated(&JSON, mode);
+        let run = run_with_one_change(&JSON, mode);
         let mut events = run.events();
         let is_of_empty_values = |event: &Value| {
             event["message"]
@@ -80,7 +82,7 @@ fn each_step_of_a_rotation_is_a_json_object_with_its_event_versions_and_process_
             1,
             "polls repeat no warning: {run}"
         );
-        // That the file is written to a disk, and that a value is empty.
+        // There are two warnings: the file is written to a disk, and a value is empty.
         events.retain(|event| event["event"] != "warning");
         let names: Vec<_> = events
             .iter()
@@ -116,22 +118,22 @@ fn each_step_of_a_rotation_is_a_json_object_with_its_event_versions_and_process_
 }
 
 #[test]
-fn with_v_a_rotation_tells_versions_and_process_ids_and_with_q_nothing() {
-    let run = rotated(&["-v"], "restart");
+fn with_v_a_rotation_logs_versions_and_process_ids_and_with_q_it_logs_nothing() {
+    let run = run_with_one_change(&["-v"], "restart");
     run.says([
         "the secret \"x\" changed from version v1 to version v2, which changes ",
         "\"python3\" exited with status 3",
     ]);
     run.says(["\"python3\" was started, with process id "]);
-    assert_eq!(rotated(&["-q"], "restart").stderr(), "");
+    assert_eq!(run_with_one_change(&["-q"], "restart").stderr(), "");
     assert_eq!(
-        rotated(&["-q", "--log-format", "json"], "restart").stderr(),
+        run_with_one_change(&["-q", "--log-format", "json"], "restart").stderr(),
         ""
     );
 }
 
 #[test]
-fn polls_that_fail_in_a_row_are_one_warning_and_their_recovery_one_note() {
+fn several_failed_polls_in_a_row_cause_only_one_warning_and_the_recovery_causes_one_note() {
     let aws = first_version();
     let run = Rotating::start(rotating(&aws, "restart").args(JSON));
     for _ in 0..2 {
@@ -143,9 +145,9 @@ fn polls_that_fail_in_a_row_are_one_warning_and_their_recovery_one_note() {
     }
     let outcome = run.end();
     let events = outcome.events();
-    let failed = of(&events, "poll_failed");
+    let failed = events_named(&events, "poll_failed");
     assert_eq!(
-        (failed.len(), of(&events, "poll_recovered").len()),
+        (failed.len(), events_named(&events, "poll_recovered").len()),
         (2, 2),
         "{outcome}"
     );
@@ -173,21 +175,21 @@ fn two_changes_during_a_splay_are_each_logged_once_and_cause_one_restart() {
     run.rotate(&aws, "v2", "two-4c7a1e");
     aws.rotate("y", secret("w2", "two-4c7a1e"));
     run.poll(&aws);
-    run.awaits(2);
+    run.await_lines(2);
     let outcome = run.end();
     let events = outcome.events();
-    let changed: Vec<_> = of(&events, "changed")
+    let changed: Vec<_> = events_named(&events, "changed")
         .iter()
         .map(|event| [&event["secret"], &event["new_version"]])
         .collect();
     assert_eq!(changed, [["x", "v2"], ["y", "w2"]], "{outcome}");
-    // One consequence for both.
+    // Both changes have one consequence.
     assert_eq!(
-        only(&events, "restarted")["variables"],
+        only_event_named(&events, "restarted")["variables"],
         json!(["A", "B"]),
         "{outcome}"
     );
-    let delayed = only(&events, "delayed");
+    let delayed = only_event_named(&events, "delayed");
     assert!(
         delayed["seconds"]
             .as_u64()
@@ -196,13 +198,13 @@ fn two_changes_during_a_splay_are_each_logged_once_and_cause_one_restart() {
     );
 }
 
-/// Replaces standard error with one that nobody reads, and then becomes the run. Its argument is
+/// Replaces standard error with one that nobody reads, and then becomes the run. Its argument is one of these:
 ///
-/// - `pipe`, a full pipe,
-/// - `foreign pipe`, a full pipe that another user made, so that it cannot be opened again,
-/// - `drained pipe`, a full pipe that does not block its writers, as after a start of Node.js. It is emptied once the command is ready. What is
-///   written from then on is in the file `log` at the end,
-/// - `terminal`, a terminal that is stopped, as by Ctrl-S.
+/// - `pipe`: a full pipe.
+/// - `foreign pipe`: a full pipe that another user made, so that it can't be opened again.
+/// - `drained pipe`: a full pipe whose writers don't block, as Node.js may leave it. Once the command is ready, the
+///   pipe is emptied. At the end, the file `log` has everything that was written after that.
+/// - `terminal`: a terminal that is stopped, as by Ctrl-S.
 const UNREAD: &str = r"
 import os, pty, sys, termios, time
 
@@ -246,14 +248,15 @@ os.dup2(descriptor, 2)
 os.execvp(sys.argv[2], sys.argv[2:])
 ";
 
-/// Lets root open only what its user may, so that the pipe of another user cannot be opened.
+/// Lets root open only what root's own permissions allow, so that it can't open another user's pipe.
 const WITHOUT_OVERRIDE: [&str; 3] = [
     "setpriv",
     "--bounding-set=-dac_override,-dac_read_search",
     "--inh-caps=-all",
 ];
 
-fn unread(sandbox: Sandbox, kind: &str) -> Sandbox {
+/// A run with JSON lines on a standard error of this kind, which nobody reads.
+fn with_unread_log(sandbox: Sandbox, kind: &str) -> Sandbox {
     sandbox.args(JSON).through(
         ["python3", "-c", UNREAD, kind]
             .into_iter()
@@ -262,13 +265,13 @@ fn unread(sandbox: Sandbox, kind: &str) -> Sandbox {
 }
 
 #[test]
-fn the_command_is_restarted_and_ended_though_nobody_reads_the_log() {
+fn the_command_is_restarted_and_ended_even_if_nobody_reads_the_log() {
     if skip::wrapper(WITHOUT_OVERRIDE, "a pipe of another user").is_none() {
         return;
     }
     for kind in ["pipe", "foreign pipe", "terminal"] {
         let aws = first_version();
-        let sandbox = unread(rotating(&aws, "restart"), kind).case(kind);
+        let sandbox = with_unread_log(rotating(&aws, "restart"), kind).case(kind);
         let run = Rotating::start(sandbox);
         run.rotate(&aws, "v2", "two-4c7a1e");
         assert_eq!(run.values(2), ["one-4c7a1e", "two-4c7a1e"], "{kind}");
@@ -277,20 +280,20 @@ fn the_command_is_restarted_and_ended_though_nobody_reads_the_log() {
 }
 
 #[test]
-fn signals_and_the_end_are_not_delayed_when_nobody_reads_the_log() {
+fn signals_reach_the_command_without_delay_even_if_nobody_reads_the_log() {
     let aws = first_version();
     let sandbox = rotating(&aws, "restart").command(record::SIGNALS);
-    let run = Rotating::start(unread(sandbox, "pipe"));
+    let run = Rotating::start(with_unread_log(sandbox, "pipe"));
     run.running.signal(Signal::SIGUSR1);
-    run.awaits(2);
-    run.recorded(&["ready", "10", "64"]);
+    run.await_lines(2);
+    run.end_and_assert_record(&["ready", "10", "64"]);
 }
 
 #[test]
 fn the_log_says_how_many_lines_were_dropped_while_nobody_read_it() {
     let aws = first_version();
     let sandbox = rotating(&aws, "restart").command(record::SIGNALS);
-    let Rotating { sandbox, running } = Rotating::start(unread(sandbox, "drained pipe"));
+    let Rotating { sandbox, running } = Rotating::start(with_unread_log(sandbox, "drained pipe"));
     record::await_fact("room in the pipe", || sandbox.path("drained").exists());
     running.send(record::END);
     running.wait().ended(Status::Exit(3));
@@ -303,7 +306,7 @@ fn the_log_says_how_many_lines_were_dropped_while_nobody_read_it() {
     let [dropped, ended] = &lines[..] else {
         panic!("not two lines: {log}");
     };
-    // The line about the start of the command.
+    // The line about the start of the command was dropped.
     assert_eq!(
         (&dropped["event"], &dropped["lines"]),
         (&json!("lines_dropped"), &json!(1)),
@@ -313,7 +316,7 @@ fn the_log_says_how_many_lines_were_dropped_while_nobody_read_it() {
 }
 
 #[test]
-fn the_lines_of_a_rotation_follow_the_earlier_lines_of_a_log_file() {
+fn the_lines_of_a_rotation_are_appended_to_a_log_file_and_do_not_overwrite_its_earlier_lines() {
     let aws = first_version();
     let sandbox = rotating(&aws, "restart")
         .args(JSON)
@@ -332,7 +335,7 @@ fn event_of(line: &str) -> Value {
 }
 
 #[test]
-fn a_launch_that_waits_for_a_splay_ends_though_nobody_reads_the_log() {
+fn a_run_that_waits_for_its_splay_can_be_ended_even_if_nobody_reads_the_log() {
     let aws = first_version();
     let sandbox = rotating(&aws, "restart")
         .args(JSON)
@@ -346,7 +349,7 @@ fn a_launch_that_waits_for_a_splay_ends_though_nobody_reads_the_log() {
         .open(pipe)
         .unwrap();
     let run = Rotating::start(sandbox.prepared_by("exec \"$@\" 2>pipe"));
-    run.rest();
+    run.await_rest();
     while pipe.write(b"-").is_ok() {}
     run.rotate(&aws, "v2", "two-4c7a1e");
     // Only the command is left.

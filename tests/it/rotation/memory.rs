@@ -1,11 +1,11 @@
-//! The memory of the process that stays: it has no value and no credentials.
+//! The memory of the process that stays: it contains neither values nor credentials.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 
 use super::*;
 
-/// The places in the memory of a process that hold a text.
+/// The places in the memory of a process that contain a text.
 fn places(running: &Running, text: &str) -> Vec<String> {
     let memory = File::open(running.proc("mem")).unwrap();
     let mut places = Vec::new();
@@ -31,7 +31,7 @@ fn places(running: &Running, text: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_environment_and_memory_of_secrets_exec_are_closed_to_the_users_other_processes() {
+fn other_processes_of_the_user_cannot_read_the_memory_of_secrets_exec_during_rotation() {
     let Some(nobody) = skip::as_nobody() else {
         return;
     };
@@ -39,13 +39,13 @@ fn the_environment_and_memory_of_secrets_exec_are_closed_to_the_users_other_proc
     let sandbox = sandbox(&aws)
         .args(["--on-rotation", "restart"])
         .through(nobody);
-    // The owner of its own files, and of those of its parent.
+    // Prints who owns its own files, and those of its parent.
     let sandbox = sandbox.script("stat -c %u /proc/self/environ /proc/$PPID/environ");
     sandbox.spawn_copy().wait().launched().printed("65534\n0\n");
 }
 
 #[test]
-fn the_process_that_stays_during_rotation_has_no_value_or_credential_in_memory() {
+fn the_process_that_stays_during_rotation_has_neither_values_nor_credentials_in_memory() {
     if !nix::unistd::geteuid().is_root() {
         return skip::skipped("reading the memory of a process that is not dumpable needs root");
     }
@@ -55,9 +55,9 @@ fn the_process_that_stays_during_rotation_has_no_value_or_credential_in_memory()
     let run = Rotating::start(polled_on_request(sandbox, "restart").args(["--as-file", "F=x:k"]));
     for (number, version) in [(1, "v1"), (2, "v2"), (3, "v3")] {
         run.rotate(&aws, version, &value(number));
-        run.awaits(number + 1);
+        run.await_lines(number + 1);
     }
-    run.rest();
+    run.await_rest();
     assert_eq!(aws.reads()[3].access_key(), CONTAINER_KEY);
     for text in (0..4)
         .map(value)
@@ -65,7 +65,7 @@ fn the_process_that_stays_during_rotation_has_no_value_or_credential_in_memory()
     {
         assert_eq!(places(&run.running, &text), [""; 0], "{text}");
     }
-    // The search finds what is there.
+    // The search finds a text that really is there.
     assert_ne!(
         places(&run.running, "AWS_CONTAINER_CREDENTIALS_FULL_URI"),
         [""; 0]

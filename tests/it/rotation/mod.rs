@@ -1,5 +1,5 @@
-//! `--on-rotation`: the command is restarted, signalled or stopped when a secret has changed. Most runs poll only when they get SIGUSR2, and
-//! their command records its starts.
+//! `--on-rotation`: the command is restarted, signalled or stopped when a secret has changed. Most runs poll only when
+//! they get SIGUSR2, and their command records its starts.
 
 mod changes;
 mod clock;
@@ -25,7 +25,7 @@ use crate::support::*;
 /// Records `start`, the value of `A` and its process id, and sleeps.
 pub const SLEEPER: &str = "echo start $A $$ >> record; exec sleep 1000";
 
-/// A started run.
+/// A run that has started.
 pub struct Rotating {
     pub sandbox: Sandbox,
     pub running: Running,
@@ -46,11 +46,13 @@ pub fn rotating(aws: &Aws, mode: &str) -> Sandbox {
     polled_on_request(sandbox(aws), mode).script(SLEEPER)
 }
 
-/// A run with the key `k` of the secret `x` in `A`, which polls after half an hour or later.
+/// A run with the key `k` of the secret `x` in `A`. Its first poll comes after half an hour or later.
 pub fn restarting(aws: &Aws) -> Sandbox {
     sandbox(aws).args(["--on-rotation", "restart", "--poll-interval", "1h"])
 }
 
+/// Adds `--on-rotation` with this mode. Polls happen when the run gets SIGUSR2, and otherwise after half an hour or
+/// later.
 pub fn polled_on_request(sandbox: Sandbox, mode: &str) -> Sandbox {
     sandbox.args([
         "--on-rotation",
@@ -76,22 +78,24 @@ impl Rotating {
         self.poll(aws);
     }
 
-    /// Asks for a poll.
+    /// Requests a poll.
     pub fn request(&self) {
         self.running.signal(Signal::SIGUSR2);
     }
 
-    /// Asks for a poll, and waits until its launch has ended or waits at the gate. No poll begins within a second of the last.
+    /// Requests a poll, and waits until its launch has ended or waits at the gate. A poll begins at least a second
+    /// after the last one.
     pub fn poll(&self, aws: &Aws) {
         let before = aws.calls().len();
         self.request();
         aws.await_calls(before + 1);
-        self.rest();
+        self.await_rest();
     }
 
-    /// Waits until this process and its children have one thread each, which sleeps: a launch that resolves has two.
-    pub fn rest(&self) {
-        // This process at the end, since a message of a launch wakes it up.
+    /// Waits until this process and its children have one thread each, and all of them sleep. A launch that reads
+    /// secrets has two threads.
+    pub fn await_rest(&self) {
+        // This process comes last, because a message of a launch wakes it up.
         let processes = || {
             self.children()
                 .into_iter()
@@ -100,18 +104,18 @@ impl Rotating {
         record::await_fact("rest", || processes().all(|process| sleeps_alone(&process)));
     }
 
-    /// The process ids of the children: the command, and a launch that resolves or waits at the gate.
+    /// The process ids of the children: the command, and perhaps a launch that reads secrets or waits at the gate.
     pub fn children(&self) -> Vec<String> {
         let children = self
             .running
             .proc(&format!("task/{}/children", self.running.pid()));
-        // None are found once the run has ended.
+        // After the end of the run, the list is empty.
         let children = fs::read_to_string(children).unwrap_or_default();
         children.split_whitespace().map(str::to_owned).collect()
     }
 
-    /// Waits until the record has this many lines, and returns their words.
-    pub fn awaits(&self, count: usize) -> Vec<Vec<String>> {
+    /// Waits until the record has this many lines, and splits each line into words.
+    pub fn await_lines(&self, count: usize) -> Vec<Vec<String>> {
         let lines = record::await_lines(&self.sandbox, count);
         lines
             .iter()
@@ -121,7 +125,7 @@ impl Rotating {
 
     /// The second word of each line of the record.
     pub fn values(&self, count: usize) -> Vec<String> {
-        self.awaits(count)
+        self.await_lines(count)
             .into_iter()
             .map(|words| words[1].clone())
             .collect()
@@ -129,7 +133,7 @@ impl Rotating {
 
     /// The process id of the command that wrote a line of the record.
     pub fn command(&self, line: usize) -> String {
-        self.awaits(line + 1)[line][2].clone()
+        self.await_lines(line + 1)[line][2].clone()
     }
 
     /// The text of a file in the working directory.
@@ -137,12 +141,13 @@ impl Rotating {
         fs::read_to_string(self.sandbox.path(name)).unwrap()
     }
 
-    pub fn has(&self, name: &str) -> bool {
+    pub fn file_exists(&self, name: &str) -> bool {
         self.sandbox.path(name).exists()
     }
 
-    /// Ends a run of [`record::SIGNALS`], and asserts its signals, and its starts as `ready`.
-    pub fn recorded(self, expected: &[&str]) -> Outcome {
+    /// Ends a run of [`record::SIGNALS`]. Asserts the signals that the command got, and its starts, which appear as
+    /// `ready`.
+    pub fn end_and_assert_record(self, expected: &[&str]) -> Outcome {
         self.running.send(record::END);
         let outcome = self.running.wait();
         outcome.ended(Status::Exit(3));
@@ -162,12 +167,12 @@ impl Rotating {
     }
 }
 
-/// True for a process that has one thread, which sleeps, and for one that is gone.
+/// True if a process has a single thread, which sleeps, or if the process is gone.
 fn sleeps_alone(process: &str) -> bool {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     let Some((_, fields)) = stat.rsplit_once(") ") else {
         return true;
     };
-    // The state, and the number of threads (proc_pid_stat(5)).
+    // The fields are the state, and the number of threads (proc_pid_stat(5)).
     fields.starts_with("S ") && fields.split(' ').nth(17) == Some("1")
 }

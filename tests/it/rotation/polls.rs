@@ -1,19 +1,19 @@
-//! Polls: their failures, their credentials, and how often they are made.
+//! Polls: their failures, their credentials, and how often they happen.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::thread;
 
 use super::*;
-use crate::support::identity::{HANGING, all_end, processes, with_credential_process};
+use crate::support::identity::{HANGING, await_all_ended, processes, with_credential_process};
 use crate::support::record::await_fact;
 
 #[test]
-fn a_change_is_found_by_polls_at_the_poll_interval_without_a_request() {
+fn with_a_poll_interval_a_changed_secret_restarts_the_command_even_if_nobody_requests_a_poll() {
     let aws = first_version();
     let sandbox = sandbox(&aws).args(["--on-rotation", "restart", "--poll-interval", "10s"]);
     let run = Rotating::start(sandbox.script(SLEEPER));
-    // That of the launch, that at a random moment of the first interval, and the next.
+    // Waits for the request of the launch, and for that of the first poll. The next poll finds the change.
     aws.await_calls(2);
     aws.rotate("x", secret("v2", "two-4c7a1e"));
     assert_eq!(run.values(2), ["one-4c7a1e", "two-4c7a1e"]);
@@ -21,20 +21,20 @@ fn a_change_is_found_by_polls_at_the_poll_interval_without_a_request() {
 }
 
 #[test]
-fn twenty_poll_requests_during_a_poll_cause_one_further_poll_a_second_later() {
+fn twenty_poll_requests_during_a_poll_cause_only_one_further_poll() {
     let aws = first_version();
     let run = Rotating::start(rotating(&aws, "restart"));
     aws.rotate("x", secret("v1", "one-4c7a1e").held());
     run.request();
     aws.await_calls(2);
-    // That poll may be older than the change that these requests are about.
+    // The poll that is running may have read the secret before these requests came.
     for _ in 0..20 {
         run.request();
     }
     aws.release();
     aws.await_calls(3);
     run.end();
-    // Each request is signed with its time, in seconds.
+    // The signature of each request has its time, in seconds.
     let times: BTreeSet<String> = aws
         .calls()
         .iter()
@@ -44,7 +44,7 @@ fn twenty_poll_requests_during_a_poll_cause_one_further_poll_a_second_later() {
 }
 
 #[test]
-fn a_poll_that_hangs_in_reading_a_file_is_a_warning_at_its_timeout_and_the_next_succeeds() {
+fn a_poll_that_hangs_causes_a_warning_at_its_timeout_and_the_next_poll_succeeds() {
     let document = |value: &str| format!(r#"{{"x":{{"k":"{CANARY}/{value}"}}}}"#);
     let sandbox = Sandbox::new()
         .local(&document("one"))
@@ -54,7 +54,7 @@ fn a_poll_that_hangs_in_reading_a_file_is_a_warning_at_its_timeout_and_the_next_
     let file = run.sandbox.path("local.json");
     fs::remove_file(&file).unwrap();
     named_pipe(&file);
-    // Opening it for writing returns when the poll opens it for reading.
+    // Opening the pipe for writing returns when the poll opens it for reading.
     let pipe = file.clone();
     let writer = thread::spawn(move || File::options().write(true).open(pipe).unwrap());
     run.request();
@@ -64,7 +64,7 @@ fn a_poll_that_hangs_in_reading_a_file_is_a_warning_at_its_timeout_and_the_next_
     fs::remove_file(&file).unwrap();
     fs::write(&file, document("two")).unwrap();
     run.request();
-    run.awaits(2);
+    run.await_lines(2);
     run.end().says([
         "a poll failed",
         "timed out while waiting for the file local.json (--local)",
@@ -83,7 +83,7 @@ fn a_signal_reaches_the_command_while_a_poll_hangs() {
 }
 
 #[test]
-fn each_poll_runs_credential_process_again_and_a_hanging_one_ends_with_secrets_exec() {
+fn each_poll_gets_new_credentials_from_credential_process_which_never_outlives_secrets_exec() {
     let aws = first_version();
     let script = format!("if [ -e ran ]; then {HANGING}; fi; touch ran; cat answer.json");
     let run = Rotating::start(polled_on_request(
@@ -93,11 +93,11 @@ fn each_poll_runs_credential_process_again_and_a_hanging_one_ends_with_secrets_e
     run.request();
     let processes = processes(&run.sandbox);
     assert_eq!(run.end().stderr(), "");
-    all_end(&processes);
+    await_all_ended(&processes);
 }
 
 #[test]
-fn polls_ask_aws_despite_the_cache_and_also_when_the_cache_directory_is_gone() {
+fn polls_read_from_aws_and_not_from_the_cache_even_if_the_cache_directory_is_gone() {
     for is_gone in [false, true] {
         let (aws, cache) = (first_version(), CacheDirectory::new());
         let run = Rotating::start(cache.with(rotating(&aws, "restart"), &["--cache-ttl", "1h"]));

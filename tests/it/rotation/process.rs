@@ -7,12 +7,13 @@ use nix::unistd::Pid;
 
 use super::*;
 
-fn number(text: &str) -> Pid {
+fn process_id(text: &str) -> Pid {
     Pid::from_raw(text.trim_start_matches("ready ").trim().parse().unwrap())
 }
 
 #[test]
-fn the_exit_status_is_the_commands_or_128_plus_the_signal_that_killed_the_command() {
+fn with_on_rotation_secrets_exec_ends_with_the_status_of_the_command_or_128_plus_its_fatal_signal()
+{
     let aws = served();
     let exits = [0, 1, 2, 64, 70, 75, 78, 126, 127, 128, 129, 143, 192, 255]
         .map(|n| (format!("exit {n}"), n));
@@ -25,7 +26,7 @@ fn the_exit_status_is_the_commands_or_128_plus_the_signal_that_killed_the_comman
 }
 
 #[test]
-fn the_command_is_a_child_and_leads_its_own_process_group() {
+fn with_on_rotation_the_command_is_a_child_and_leads_its_own_process_group() {
     let aws = served();
     let run = restarting(&aws)
         .script("cut -d' ' -f4,5 /proc/$$/stat; echo $$")
@@ -36,7 +37,7 @@ fn the_command_is_a_child_and_leads_its_own_process_group() {
 }
 
 #[test]
-fn with_on_rotation_the_command_gets_the_file_descriptors_of_a_plain_start() {
+fn with_on_rotation_the_command_has_the_same_file_descriptors_as_without_secrets_exec() {
     let aws = served();
     let sandbox = restarting(&aws)
         .file("three", "hello")
@@ -49,8 +50,8 @@ fn with_on_rotation_the_command_gets_the_file_descriptors_of_a_plain_start() {
 }
 
 #[test]
-fn a_command_for_which_no_process_can_be_made_is_75() {
-    // A process of glibc is clone(2), of the static binary fork(2), which not every machine has.
+fn with_on_rotation_a_launch_fails_with_75_if_no_process_can_be_started_for_the_command() {
+    // glibc starts a process with clone(2), and the static binary with fork(2), which doesn't exist on every machine.
     let failing = [
         "strace",
         "-o",
@@ -70,7 +71,7 @@ fn a_command_for_which_no_process_can_be_made_is_75() {
 }
 
 #[test]
-fn the_command_gets_the_stop_signal_when_secrets_exec_is_killed() {
+fn with_on_rotation_the_command_gets_the_stop_signal_if_secrets_exec_is_killed() {
     let aws = served();
     for (options, signal) in [(&[][..], "15"), (&["--stop-signal", "QUIT"], "3")] {
         let sandbox = restarting(&aws).args(options).command(record::SIGNALS);
@@ -79,35 +80,35 @@ fn the_command_gets_the_stop_signal_when_secrets_exec_is_killed() {
         running.signal(Signal::SIGKILL);
         let lines = record::await_lines(&sandbox, 2);
         assert_eq!(lines[1], signal, "{lines:?}");
-        kill(number(&lines[0]), Signal::SIGKILL).unwrap();
+        kill(process_id(&lines[0]), Signal::SIGKILL).unwrap();
         running.wait().ended(Status::Signal(9));
     }
 }
 
 #[test]
-fn a_launch_ends_when_secrets_exec_is_killed_while_values_are_read_or_the_old_command_ends() {
-    // While it resolves: the output has an end.
+fn with_on_rotation_no_process_that_reads_values_is_left_if_secrets_exec_is_killed() {
+    // The launch is reading secrets. It must end, because otherwise the output wouldn't end.
     let aws = hanging();
     let running = restarting(&aws).spawn();
     aws.await_calls(1);
     running.ends_by(Signal::SIGKILL);
-    // While it waits at the gate for the end of the command.
+    // The launch waits at the gate until the command has ended.
     let aws = first_version();
     let sandbox = rotating(&aws, "restart")
         .args(["--grace", "1h"])
         .command(record::SIGNALS);
     let run = Rotating::start(sandbox);
     run.rotate(&aws, "v2", "two-4c7a1e");
-    run.awaits(2);
+    run.await_lines(2);
     let children = run.children();
     assert_eq!(children.len(), 2, "{children:?}");
     run.running.signal(Signal::SIGKILL);
-    kill(number(&children[0]), Signal::SIGKILL).unwrap();
-    // The output has an end.
+    kill(process_id(&children[0]), Signal::SIGKILL).unwrap();
+    // The end of the output shows that no process is left.
     run.running.wait().ended(Status::Signal(9));
 }
 
-/// Forks twice; the grandchild records its parent once the child has ended, and ends. The command waits until it is gone.
+/// Forks twice. After the child has ended, the grandchild records its new parent and ends.
 const DOUBLE_FORK: &str = "\
 import os, sys, time
 read, write = os.pipe()
@@ -128,7 +129,7 @@ os.close(write)
 ";
 
 #[test]
-fn orphans_become_our_children_are_reaped_and_do_not_end_the_run() {
+fn with_on_rotation_orphans_of_the_command_are_reaped_and_do_not_end_secrets_exec() {
     let aws = served();
     for arguments in [&[][..], &["own session"]] {
         let script = format!(
@@ -138,7 +139,7 @@ fn orphans_become_our_children_are_reaped_and_do_not_end_the_run() {
         let running = sandbox.spawn();
         let parent = record::await_lines(&sandbox, 1).remove(0);
         assert_eq!(parent, running.pid().to_string());
-        // No child but the command is left, not even a zombie.
+        // Only the command is left as a child, without any zombie.
         let children = running.proc(&format!("task/{parent}/children"));
         record::await_fact("one child", || {
             fs::read_to_string(&children)
@@ -168,7 +169,7 @@ fn as_pid_1_secrets_exec_reaps_orphans_of_the_command() {
     assert_eq!(record::lines(&sandbox), ["1"]);
 }
 
-/// A run of a command that starts a recorder of signals, does `then`, and ends with status 5.
+/// A run of a command that starts a recorder of signals, runs `then`, and ends with status 5.
 fn leaving(aws: &Aws, grace: &str, recorder: &str, then: &str) -> Sandbox {
     let script = format!(
         "python3 -c \"$1\" > /dev/null 2>&1 & until [ -s record ]; do sleep 0.01; done\n{then}\nexit 5"
@@ -179,7 +180,8 @@ fn leaving(aws: &Aws, grace: &str, recorder: &str, then: &str) -> Sandbox {
 }
 
 #[test]
-fn processes_that_the_ended_command_leaves_in_its_group_get_term_even_if_stopped() {
+fn with_on_rotation_processes_that_the_command_leaves_behind_get_sigterm_even_if_they_are_stopped()
+{
     let aws = served();
     let stop = "kill -STOP $!; until grep -q ') T' /proc/$!/stat; do sleep 0.01; done";
     let sandbox = leaving(&aws, "1h", &record::until_term()[2], stop);
@@ -188,50 +190,60 @@ fn processes_that_the_ended_command_leaves_in_its_group_get_term_even_if_stopped
 }
 
 #[test]
-fn processes_that_the_command_leaves_and_that_ignore_term_are_killed_after_the_grace_period() {
+fn processes_that_the_command_leaves_behind_are_killed_after_the_grace_period_if_they_ignore_sigterm()
+ {
     let aws = served();
     let sandbox = leaving(&aws, "0s", record::SIGNALS[2], "");
     sandbox.run().ended(Status::Exit(5));
-    record::await_end(&number(&record::lines(&sandbox)[0]).to_string());
+    record::await_end(&process_id(&record::lines(&sandbox)[0]).to_string());
 
     let sandbox = leaving(&aws, "1h", record::SIGNALS[2], "");
     let running = sandbox.spawn();
     let lines = record::await_lines(&sandbox, 2);
     assert_eq!(lines[1], "15", "{lines:?}");
-    // Signals are forwarded to it meanwhile.
+    // Until the process ends, signals are forwarded to it.
     running.signal(Signal::SIGUSR2);
     record::await_lines(&sandbox, 3);
-    kill(number(&lines[0]), Signal::SIGKILL).unwrap();
+    kill(process_id(&lines[0]), Signal::SIGKILL).unwrap();
     running.wait().ended(Status::Exit(5));
 }
 
 #[test]
-fn processes_of_the_command_in_another_session_are_not_killed_at_the_end() {
+fn with_on_rotation_processes_that_the_command_leaves_behind_in_another_session_are_not_killed() {
     let aws = served();
     let script = "setsid sh -c 'echo $$ > record; exec sleep 60' > /dev/null 2>&1 & until [ -s record ]; do sleep 0.01; done";
     let sandbox = restarting(&aws).args(["--grace", "0s"]).script(script);
     sandbox.run().launched();
-    kill(number(&record::lines(&sandbox)[0]), Signal::SIGKILL).unwrap();
+    kill(process_id(&record::lines(&sandbox)[0]), Signal::SIGKILL).unwrap();
 }
 
 #[test]
-fn the_service_manager_hears_of_a_slow_start_and_of_none_that_failed() {
+fn with_on_rotation_systemd_shows_what_a_slow_start_is_waiting_for() {
     let aws = held();
-    let sandbox = restarting(&aws)
-        .arg("--notify-ready")
-        .executable("script", "#!/nonexistent\n");
-    let (manager, sandbox) = Manager::of(sandbox.command(["true"]));
+    let sandbox = restarting(&aws).arg("--notify-ready");
+    let (manager, sandbox) = Manager::for_launch(sandbox.command(["true"]));
     let running = sandbox.spawn();
     let waiting = manager.next();
     assert!(
-        waiting.starts_with("STATUS=waiting up to ") && waiting.contains("\nEXTEND_TIMEOUT_USEC="),
+        waiting.starts_with("STATUS=waiting up to ")
+            && waiting.contains(" for secret x ")
+            && waiting.contains("\nEXTEND_TIMEOUT_USEC="),
         "{waiting}"
     );
     aws.release();
     while manager.next() != "STATUS=" {}
     assert_eq!(manager.next(), "READY=1");
     running.wait().launched_silently();
-    sandbox.command(["./script"]).run().refused(126);
+}
+
+#[test]
+fn with_on_rotation_ready_1_is_not_sent_to_systemd_if_the_command_cannot_be_executed() {
+    let aws = served();
+    let sandbox = restarting(&aws)
+        .arg("--notify-ready")
+        .executable("script", "#!/nonexistent\n");
+    let (manager, sandbox) = Manager::for_launch(sandbox.command(["./script"]));
+    sandbox.run().refused(126);
     assert!(
         manager
             .received()

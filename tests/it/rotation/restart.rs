@@ -1,4 +1,4 @@
-//! The new start, with all values of the change and none of before, and the exit in its place.
+//! The restart, with all new values and none of the old ones; and the exit that can replace it.
 
 use std::fs;
 use std::path::Path;
@@ -6,14 +6,14 @@ use std::path::Path;
 use super::*;
 
 #[test]
-fn a_restarted_command_starts_after_the_old_one_has_ended_and_gives_the_exit_status() {
+fn a_restarted_command_starts_after_the_old_one_has_ended_and_decides_the_exit_status() {
     let aws = first_version();
     let script = "trap 'sleep 0.2; echo ended >> record; exit' TERM; echo start $A $$ >> record; \
                   [ $A = two-4c7a1e ] && exit 7; sleep 1000 & wait";
     let run = Rotating::start(rotating(&aws, "restart").script(script));
     run.rotate(&aws, "v2", "two-4c7a1e");
     let lines: Vec<_> = run
-        .awaits(3)
+        .await_lines(3)
         .into_iter()
         .map(|words| words[0].clone())
         .collect();
@@ -28,7 +28,7 @@ fn a_restarted_command_starts_after_the_old_one_has_ended_and_gives_the_exit_sta
 }
 
 #[test]
-fn with_exit_a_change_stops_the_command_and_its_processes_and_the_status_is_75() {
+fn with_on_rotation_exit_a_change_stops_the_command_and_its_processes_with_75() {
     let aws = first_version();
     let script =
         "trap 'echo usr1 >> record; exit 3' USR1; sleep 1000 & echo start $A $! >> record; wait";
@@ -39,7 +39,7 @@ fn with_exit_a_change_stops_the_command_and_its_processes_and_the_status_is_75()
     );
     let child = run.command(0);
     run.rotate(&aws, "v2", "two-4c7a1e");
-    assert_eq!(run.awaits(2)[1], ["usr1"]);
+    assert_eq!(run.await_lines(2)[1], ["usr1"]);
     let outcome = run.running.wait();
     outcome
         .ended(Status::Exit(75))
@@ -48,9 +48,10 @@ fn with_exit_a_change_stops_the_command_and_its_processes_and_the_status_is_75()
 }
 
 #[test]
-fn new_values_with_a_nul_or_too_long_for_exec_leave_the_old_command_running() {
+fn the_old_command_keeps_running_if_a_new_value_has_a_nul_or_is_too_long() {
     let aws = first_version();
-    // Ten times 120,000 bytes are above a quarter of 4 MiB; each is below the limit of one string.
+    // Ten times 120,000 bytes are more than a quarter of 4 MiB, while each value is below the limit for a single
+    // string.
     let names = ["B", "C", "D", "E", "F", "G", "H", "I", "J"];
     let sandbox = names
         .iter()
@@ -74,7 +75,7 @@ fn new_values_with_a_nul_or_too_long_for_exec_leave_the_old_command_running() {
 }
 
 #[test]
-fn ten_restarts_leave_only_the_commands_files_and_no_descriptor_thread_or_process() {
+fn ten_restarts_leak_no_file_descriptor_thread_or_process() {
     let aws = first_version();
     let script = "echo start $(cat $F) $$ $F >> record; exec sleep 1000";
     let run = Rotating::start(
@@ -100,7 +101,7 @@ fn ten_restarts_leave_only_the_commands_files_and_no_descriptor_thread_or_proces
         let value = format!("value-4c7a1e-{at}");
         aws.rotate("x", secret(["v1", "v2"][at % 2], &value));
         run.request();
-        let lines = run.awaits(at + 1);
+        let lines = run.await_lines(at + 1);
         assert_eq!(
             (lines[at][1].as_str(), lines[at][3].as_str()),
             (value.as_str(), "/proc/self/fd/100")
@@ -109,7 +110,7 @@ fn ten_restarts_leave_only_the_commands_files_and_no_descriptor_thread_or_proces
             first = targets(&ours).len();
         }
     }
-    // The command may run before this process has closed what it started it with.
+    // The command may already run before secrets-exec has closed the descriptors that it needed for the start.
     record::await_fact("no more descriptors", || targets(&ours).len() <= first);
     record::await_fact("the command alone", || run.children() == [run.command(10)]);
     assert_eq!((in_memory(&ours), in_memory(&run.command(10))), (0, 1));

@@ -1,4 +1,4 @@
-//! Signals that reach secrets-exec: forwarded to the command's process group, each once.
+//! Signals to secrets-exec, which forwards each of them once to the command's process group.
 
 use nix::libc;
 use nix::sys::signal::{Signal, kill};
@@ -7,7 +7,7 @@ use nix::unistd::Pid;
 use super::*;
 use crate::support::record::END;
 
-/// Sends signals one at a time, since pending ones come in the order of their numbers.
+/// Sends signals one after another, because pending signals would arrive in the order of their numbers.
 fn send_each(sandbox: &Sandbox, process: Pid, signals: &[i32]) {
     for number in signals {
         let count = record::lines(sandbox).len();
@@ -17,7 +17,7 @@ fn send_each(sandbox: &Sandbox, process: Pid, signals: &[i32]) {
 }
 
 /// Ends the run, and asserts the signals that the command got.
-fn got(sandbox: &Sandbox, process: Pid, running: Running, expected: &[i32]) {
+fn assert_signals(sandbox: &Sandbox, process: Pid, running: Running, expected: &[i32]) {
     running::send(process, END);
     running.wait().ended(Status::Exit(3));
     let numbers: Vec<i32> = record::lines(sandbox)
@@ -29,7 +29,7 @@ fn got(sandbox: &Sandbox, process: Pid, running: Running, expected: &[i32]) {
 }
 
 #[test]
-fn each_signal_to_secrets_exec_reaches_the_command_once_and_ends_nothing_by_itself() {
+fn with_on_rotation_each_signal_to_secrets_exec_reaches_the_command_exactly_once() {
     let aws = served();
     let sandbox = restarting(&aws)
         .args(["--grace", "0s"])
@@ -37,7 +37,7 @@ fn each_signal_to_secrets_exec_reaches_the_command_once_and_ends_nothing_by_itse
     let running = sandbox.spawn();
     record::await_lines(&sandbox, 1);
     let process = running.pid();
-    // Signals about children, the terminal and pipes are not forwarded.
+    // Signals about children, the terminal and pipes aren't forwarded.
     let not_forwarded = [libc::SIGCHLD, libc::SIGTTIN, libc::SIGTTOU, libc::SIGPIPE];
     not_forwarded
         .iter()
@@ -48,16 +48,16 @@ fn each_signal_to_secrets_exec_reaches_the_command_once_and_ends_nothing_by_itse
         .filter(|number| !not_sent.contains(number));
     let mut sent: Vec<i32> = sent.chain([libc::SIGTERM; 2]).collect();
     send_each(&sandbox, process, &sent);
-    // A signal to our own process group, which the run leads, reaches the command once.
+    // A signal to the process group of secrets-exec, which it leads, reaches the command only once.
     send_each(&sandbox, Pid::from_raw(-process.as_raw()), &[libc::SIGINT]);
     // A real-time signal that is sent several times reaches the command as often.
     (0..20).for_each(|_| running::send(process, 40));
     sent.extend([&[libc::SIGINT][..], &[40; 20]].concat());
-    got(&sandbox, process, running, &sent);
+    assert_signals(&sandbox, process, running, &sent);
 }
 
 #[test]
-fn a_signal_to_secrets_exec_reaches_every_process_of_the_commands_group() {
+fn with_on_rotation_a_signal_reaches_every_process_in_the_commands_process_group() {
     let aws = served();
     let script = "python3 -c \"$1\" & python3 -c \"$1\" & trap : USR1 64; wait; wait; wait; exit 3";
     let sandbox = restarting(&aws).command(["/bin/sh", "-c", script, "sh", record::SIGNALS[2]]);
@@ -71,7 +71,7 @@ fn a_signal_to_secrets_exec_reaches_every_process_of_the_commands_group() {
 }
 
 #[test]
-fn a_signal_that_was_ignored_before_the_launch_is_not_forwarded_to_the_command() {
+fn with_on_rotation_a_signal_that_was_ignored_before_the_launch_is_not_forwarded() {
     let Some(ignoring) = skip::wrapper(["env", "--ignore-signal=USR1"], "an ignored signal") else {
         return;
     };
@@ -81,11 +81,11 @@ fn a_signal_that_was_ignored_before_the_launch_is_not_forwarded_to_the_command()
     record::await_lines(&sandbox, 1);
     let process = running.pid();
     running.signal(Signal::SIGUSR1);
-    got(&sandbox, process, running, &[]);
+    assert_signals(&sandbox, process, running, &[]);
 }
 
 #[test]
-fn the_command_inherits_ignored_and_blocked_signals_and_its_status_is_known_with_sigchld_ignored() {
+fn with_on_rotation_the_command_ignores_and_blocks_the_same_signals_as_without_secrets_exec() {
     let options = [
         "env",
         "--ignore-signal=TTOU,SEGV,INT,CHLD",
@@ -105,7 +105,7 @@ fn the_command_inherits_ignored_and_blocked_signals_and_its_status_is_known_with
 }
 
 #[test]
-fn a_signal_that_was_blocked_before_the_launch_is_pending_in_the_command() {
+fn with_on_rotation_a_signal_that_was_blocked_before_the_launch_is_pending_in_the_command() {
     let Some(blocking) = skip::wrapper(["env", "--block-signal=TERM"], "a blocked signal") else {
         return;
     };
@@ -125,7 +125,7 @@ while signal.SIGTERM not in signal.sigpending(): time.sleep(0.01)
 }
 
 #[test]
-fn as_pid_1_secrets_exec_forwards_each_signal_once_and_exits_with_128_plus_the_commands_signal() {
+fn as_pid_1_secrets_exec_forwards_each_signal_once_and_ends_with_128_plus_the_fatal_signal() {
     let Some(namespace) = skip::pid_1() else {
         return;
     };
@@ -144,7 +144,7 @@ fn as_pid_1_secrets_exec_forwards_each_signal_once_and_exits_with_128_plus_the_c
         libc::SIGSEGV,
     ];
     send_each(&recording, process, &sent);
-    got(&recording, process, running, &sent);
+    assert_signals(&recording, process, running, &sent);
 
     let sandbox = restarting(&aws)
         .through(namespace)

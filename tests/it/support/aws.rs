@@ -1,4 +1,5 @@
-//! A fake of AWS that records every request: Secrets Manager, Parameter Store, STS, container and instance credentials.
+//! A fake of AWS that records every request: Secrets Manager, Parameter Store, STS, and the credentials of containers
+//! and instances.
 
 pub mod fault;
 pub mod http;
@@ -27,7 +28,7 @@ pub use service::{
 
 use crate::support::tls::Acceptor;
 
-/// The longest wait for something that a test expects; only a failing test waits so long.
+/// The longest time to wait for something that a test expects. Only a test that fails waits so long.
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// A fake that serves the secret `x`, whose key `k` is `v`.
@@ -35,12 +36,12 @@ pub fn served() -> Aws {
     Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#))
 }
 
-/// The same with the secret `y`, whose key `k` is `w`.
+/// The same fake, which also serves the secret `y`, whose key `k` is `w`.
 pub fn two_served() -> Aws {
     served().secret("y", Secret::text(r#"{"k":"w-4c7a1e"}"#))
 }
 
-/// A server, which stops when it is dropped.
+/// A server, which stops when this is dropped.
 pub struct Aws {
     address: SocketAddr,
     scheme: &'static str,
@@ -54,6 +55,7 @@ struct Shared {
 }
 
 impl Aws {
+    /// Starts a server that speaks plain HTTP.
     pub fn start() -> Self {
         Self::listen("http", |stream, journal| {
             journal.connected(Vec::new());
@@ -68,6 +70,7 @@ impl Aws {
         })
     }
 
+    /// Starts a server. `greet` gets each connection, and returns `None` if the client doesn't complete the handshake.
     fn listen<S: Read + Write>(
         scheme: &'static str,
         greet: impl Fn(TcpStream, &Journal) -> Option<S> + Send + Sync + 'static,
@@ -102,26 +105,26 @@ impl Aws {
         aws
     }
 
-    /// Serves a secret under a name or an ARN, exactly as the request must spell it.
+    /// Serves a secret under a name or an ARN. A request must spell it exactly like this.
     pub fn secret(self, id: &str, secret: Secret) -> Self {
         self.shared.service().secrets.insert(id.to_owned(), secret);
         self
     }
 
-    /// Serves a parameter under its name, `/app/key` say; the newest version is the last.
+    /// Serves a parameter under its name, such as `/app/key`. The newest version is the last one.
     pub fn parameter(self, name: &str, versions: &[Version]) -> Self {
         self.shared.service().parameters.insert(name, versions);
         self
     }
 
-    /// Holds every answer until so many requests have been in flight together, and for 100 ms more, in which further
-    /// requests would be counted.
+    /// Holds every response until `requests` requests have been in flight at the same time, and for another 100 ms, so
+    /// that further requests would be counted as well.
     pub fn gathers(self, requests: usize) -> Self {
         self.shared.service().gathers = requests;
         self
     }
 
-    /// Releases the answers that [`Secret`] holds.
+    /// Releases the responses that [`Secret::held`] holds.
     pub fn release(&self) {
         self.shared.journal.release();
     }
@@ -134,7 +137,7 @@ impl Aws {
         format!("{}://localhost:{}", self.scheme, self.address.port())
     }
 
-    /// The URL at which it answers as the agent, and as instance metadata.
+    /// The URL at which the server answers like the agent, and like instance metadata.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -144,7 +147,7 @@ impl Aws {
         self.url() + "/credentials"
     }
 
-    /// Waits until so many requests of any kind have arrived.
+    /// Waits until at least `count` requests of any kind have arrived.
     pub fn await_calls(&self, count: usize) {
         self.shared.journal.await_calls(count);
     }
@@ -165,13 +168,14 @@ impl Aws {
         calls
     }
 
-    /// The only GetSecretValue request.
+    /// The only GetSecretValue request. Fails the test if there were several.
     pub fn only_read(&self) -> Call {
         let mut reads = self.reads();
         assert_eq!(reads.len(), 1, "requests: {reads:#?}");
         reads.remove(0)
     }
 
+    /// The number of connections so far.
     pub fn connections(&self) -> usize {
         self.shared.journal.connections()
     }
@@ -181,27 +185,29 @@ impl Aws {
         self.shared.journal.protocols()
     }
 
+    /// The largest number of requests that were in flight at the same time.
     pub fn most_in_flight(&self) -> usize {
         self.shared.journal.most_in_flight()
     }
 }
 
-/// The operations of AWS that may be asked for: none changes anything.
+/// The operations of AWS that the program may call. None of them changes anything.
 const READS: &str = "AssumeRole AssumeRoleWithWebIdentity DescribeParameters DescribeSecret GetCallerIdentity GetParameters \
     GetParametersByPath GetSecretValue";
 
 impl Drop for Aws {
-    /// Asserts that nothing but reads has been asked for. What has no operation, such as instance metadata, has a path.
+    /// Asserts that the program has only read. A request without an operation, such as one for instance metadata, is
+    /// listed by its path.
     fn drop(&mut self) {
         if !thread::panicking() {
             let asked = self.calls().iter().map(Call::operation).find(|asked| {
                 !asked.starts_with('/') && !READS.split(' ').any(|read| read == asked)
             });
-            assert_eq!(asked, None, "a request that is no read");
+            assert_eq!(asked, None, "a request that changes something");
         }
         self.shared.stopped.store(true, Ordering::SeqCst);
         self.shared.journal.stop();
-        // Wakes the listener's thread, so that it ends.
+        // Wakes the thread of the listener, so that it ends.
         drop(TcpStream::connect(self.address));
     }
 }
@@ -211,6 +217,7 @@ impl Shared {
         self.service.lock().unwrap()
     }
 
+    /// Answers the requests of one connection until either side closes it.
     fn serve(&self, stream: impl Read + Write) {
         let mut exchange = Exchange::new(stream);
         while let Some(request) = exchange.receive() {

@@ -15,20 +15,21 @@ use std::time::Duration;
 use nix::libc;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, bind, connect, socket};
 
-/// The program's end.
+/// The end of the connection that the program gets.
 pub struct Connection {
     socket: OwnedFd,
-    /// True if standard output and error are the connection as well, as they are by systemd's default.
+    /// True if the connection is also standard output and standard error, which is systemd's default.
     is_all: bool,
 }
 
-/// systemd's end.
+/// The end of the connection that systemd keeps.
 pub struct Client(UnixStream);
 
-/// The most that a credential may hold.
+/// The maximum length of a credential.
 pub const MAX_LENGTH: usize = 1024 * 1024;
 
 impl Connection {
+    /// Makes the connection the standard input of a command, and perhaps also its standard output and standard error.
     pub fn prepare(self, command: &mut Command) {
         if self.is_all {
             command.stdout(Stdio::from(self.socket.try_clone().unwrap()));
@@ -37,7 +38,7 @@ impl Connection {
         command.stdin(Stdio::from(self.socket));
     }
 
-    /// Makes the connection standard output and error, too.
+    /// Makes the connection standard output and standard error, too.
     pub fn everywhere(self) -> Self {
         Self {
             is_all: true,
@@ -45,7 +46,7 @@ impl Connection {
         }
     }
 
-    /// A socket that is listened on, as a socket unit without `Accept=yes` passes it.
+    /// A listening socket, as a socket unit without `Accept=yes` passes it.
     pub fn listening() -> Self {
         Self {
             socket: listen().0.into(),
@@ -54,17 +55,18 @@ impl Connection {
     }
 }
 
-/// Connects for a credential of a unit, as systemd does.
+/// Connects as systemd does to load a credential of a unit. Returns systemd's end and the program's end.
 pub fn load(unit: &str, name: &str) -> (Client, Connection) {
     connect_as(Some(&format!("7346d6d71a{}/unit/{unit}/{name}", unique())))
 }
 
-/// Does the same as another user.
+/// Does the same as [`load`] as another user.
 pub fn load_as(user: u32, unit: &'static str, name: &'static str) -> (Client, Connection) {
     as_user(user, move || load(unit, name))
 }
 
-/// Does something as another user, on a thread that ends with it. The thread has the name of the test, so that what it serves is watched.
+/// Runs `action` as another user, on a thread that ends with it. The thread has the name of the test, so that the
+/// values that it serves are watched for.
 pub fn as_user<T: Send + 'static>(user: u32, action: impl FnOnce() -> T + Send + 'static) -> T {
     let act = move || {
         // SAFETY: the raw system call only changes the user of this thread, which ends below.
@@ -77,7 +79,8 @@ pub fn as_user<T: Send + 'static>(user: u32, action: impl FnOnce() -> T + Send +
     acting.join().unwrap()
 }
 
-/// Connects from an address that is no request.
+/// Connects from an address, which gets a unique number as its prefix, or from no address. Only some addresses name a
+/// unit and a credential.
 pub fn connect_from(address: Option<&str>) -> (Client, Connection) {
     connect_as(
         address
@@ -86,6 +89,7 @@ pub fn connect_from(address: Option<&str>) -> (Client, Connection) {
     )
 }
 
+/// Connects from exactly this abstract address, or from no address.
 fn connect_as(address: Option<&str>) -> (Client, Connection) {
     let (listener, name) = listen();
     let client = socket(
@@ -122,6 +126,7 @@ fn connect_as(address: Option<&str>) -> (Client, Connection) {
     )
 }
 
+/// Listens at an abstract address that no other test uses, and returns the address, too.
 fn listen() -> (UnixListener, String) {
     let name = format!("secrets-exec-test-{}-{}", std::process::id(), unique());
     (
@@ -130,7 +135,7 @@ fn listen() -> (UnixListener, String) {
     )
 }
 
-/// A number that no other connection has, in this process or another one.
+/// A number that no other connection of this process or another one has.
 fn unique() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     format!(
@@ -148,8 +153,8 @@ impl Client {
         received
     }
 
-    /// Asserts that the stream is longer than a credential may be, and holds nothing.
-    pub fn is_refused(&mut self) {
+    /// Asserts that the credential was refused: the stream is longer than a credential may be, and has only zeros.
+    pub fn assert_refused(&mut self) {
         let received = self.read();
         assert!(received.len() > MAX_LENGTH, "{} bytes", received.len());
         assert!(received.iter().all(|byte| *byte == 0), "not only zeros");

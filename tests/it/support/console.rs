@@ -1,6 +1,6 @@
-//! Pages of a console: commands, each after `$ `, and below each what it prints.
+//! Pages of a console: each command comes after `$ `, and what it prints comes below it.
 //!
-//! A page `*.console` is a topic, a paragraph a situation:
+//! A page `*.console` is a topic, and a paragraph is a situation:
 //!
 //! ```text
 //! # A key that is mistyped.
@@ -9,16 +9,18 @@
 //! >   DB_HOST: prod/db:hots
 //! > EOF
 //! $ secrets-exec -- app
-//! secrets-exec: error: secret prod/db, region us-east-1: has no key "hots"
+//! secrets-exec: error: the secret "prod/db" has no key "hots"
 //! [78]
 //! ```
 //!
-//! - A paragraph is a shell of its own, in `/home/dev/app`, an empty directory. `app` is a program that does nothing.
-//! - Standard output and standard error stand as they come, without blank lines; below them in brackets the exit status, unless it is 0.
-//! - A directory of the test is written as `/home/dev`, the port of the fake as `PORT`, the time that attempts took as `TIME`, and the age of
-//!   what the fake dates as `Ny`.
+//! - Every paragraph is a separate shell in `/home/dev/app`, an empty directory. `app` is a program that does nothing.
+//! - Standard output and standard error appear in the order in which they come, without blank lines. Below them comes
+//!   the exit status in brackets, unless it is 0.
+//! - A directory of the test is written as `/home/dev`, the port of the fake as `PORT`, the time that attempts took as
+//!   `TIME`, and the age of whatever the fake has given a date as `Ny`.
 //!
-//! `UPDATE=1 cargo test --test it PAGE` writes what the commands print into the page: read the diff. With CI set it compares as always.
+//! `UPDATE=1 cargo test --test it PAGE` writes what the commands print into the page. Then read the diff. If CI is set,
+//! the page is compared and never written.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -26,25 +28,29 @@ use std::{env, fs};
 
 use super::sandbox::Sandbox;
 
-/// A byte that no output holds.
+/// A byte that no output contains.
 const SEPARATOR: char = '\u{1}';
 
 /// The date of every version of the fake, and the length of a year, in seconds.
 const CREATED: u64 = 1_523_477_145;
 const YEAR: u64 = 365 * 24 * 60 * 60;
 
-/// A test for each page of the folder of this module, by a function that gets the page's path; and one that no page is without a test.
+/// Makes a test for each page in the folder of this module. The test has the name that comes after the name of the page,
+/// and is in a module with the name of the page. It calls the function `$test` with the path of the page. Another test
+/// asserts that every page has a test.
 macro_rules! pages {
-    ($folder:literal, $test:path: $($page:ident)*) => {
+    ($folder:literal, $test:ident: $($page:ident: $name:ident)*) => {
         $(
-            #[test]
-            fn $page() {
-                $test(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/", $folder, "/", stringify!($page), ".console"));
+            mod $page {
+                #[test]
+                fn $name() {
+                    super::$test(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/", $folder, "/", stringify!($page), ".console"));
+                }
             }
         )*
 
         #[test]
-        fn each_page_has_a_test() {
+        fn every_console_file_in_this_folder_is_compared_with_the_output_of_the_program() {
             let pages = crate::support::console::pages_in($folder);
             assert_eq!(pages.iter().map(|page| page.file_stem().unwrap()).collect::<Vec<_>>(), [$(stringify!($page)),*]);
         }
@@ -52,7 +58,7 @@ macro_rules! pages {
 }
 pub(crate) use pages;
 
-/// The pages of a folder of `tests/it`, in the order of their names.
+/// The pages in a folder of `tests/it`, sorted by name.
 pub fn pages_in(folder: &str) -> Vec<PathBuf> {
     let files = fs::read_dir(
         Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -75,7 +81,7 @@ pub fn paragraphs(page: impl AsRef<Path>) -> Vec<Console> {
         .collect()
 }
 
-/// What the commands of a page print, by the page.
+/// What the commands of a page print.
 pub fn outputs(page: impl AsRef<Path>) -> impl Iterator<Item = String> {
     paragraphs(page)
         .into_iter()
@@ -83,8 +89,8 @@ pub fn outputs(page: impl AsRef<Path>) -> impl Iterator<Item = String> {
         .map(|(_, output)| output)
 }
 
-/// Asserts that each command of a page prints what the page says. The sandbox has the environment of its shells, and may have an endpoint on
-/// a port of this machine.
+/// Asserts that each command of a page prints what the page shows. The shells get the environment of the sandbox, which
+/// may have an endpoint on a port of this machine.
 pub fn assert_printed(page: &str, sandbox: Sandbox, port: u16) {
     let shown = paragraphs(page);
     let printed = printed(&shown, sandbox, port);
@@ -110,7 +116,7 @@ pub fn assert_printed(page: &str, sandbox: Sandbox, port: u16) {
     );
 }
 
-/// Runs the commands of a page, and returns its paragraphs with what they print now.
+/// Runs the commands of a page, and returns its paragraphs with what the commands print now.
 fn printed(paragraphs: &[Console], sandbox: Sandbox, port: u16) -> Vec<Console> {
     let sandbox = sandbox.env("PATH", "/usr/bin:/bin").bare();
     let directory = sandbox.path("");
@@ -147,7 +153,8 @@ fn printed(paragraphs: &[Console], sandbox: Sandbox, port: u16) -> Vec<Console> 
     printed
 }
 
-/// A script of the commands, each in the shell of its paragraph, with [`SEPARATOR`] around its exit status.
+/// A script that runs each command in the shell of its paragraph, and prints its exit status between two
+/// [`SEPARATOR`]s.
 fn in_shells(paragraphs: &[Console]) -> String {
     let mut lines = "umask 022\nprintf '#!/bin/sh\\n' >bin/app && chmod +x bin/app\n".to_owned();
     for (number, paragraph) in paragraphs.iter().enumerate() {
@@ -161,7 +168,8 @@ fn in_shells(paragraphs: &[Console]) -> String {
     lines
 }
 
-/// Replaces the time in `(after 1 attempt in 1.0s: …)` and in the last line of `-v`, and the age of what the fake dates.
+/// Replaces the time in `(after 1 attempt in 1.0s: …)` and in the last line of `-v`, and the age of whatever the fake
+/// has given a date.
 fn without_time(mut output: String) -> String {
     for (before, after) in [
         (" attempt in ", ")"),
@@ -180,7 +188,8 @@ fn without_time(mut output: String) -> String {
     )
 }
 
-/// The lines of two texts, less those with which both begin and end.
+/// Returns the lines that both outputs have at the beginning, and then the lines in which they differ: those of the page
+/// after `-`, and those that are printed now after `+`. The lines that both have at the end are left out.
 fn difference(shown: &str, printed: &str) -> String {
     let (mut shown, mut printed): (Vec<_>, Vec<_>) =
         (shown.lines().collect(), printed.lines().collect());
@@ -208,7 +217,7 @@ pub struct Console {
 }
 
 impl Console {
-    /// Reads a block. A command goes on after `\`, and on the lines that begin with `>`, as a shell shows them.
+    /// Reads a block. A command continues after a `\`, and on lines that begin with `>`, as a shell shows them.
     pub fn parse(block: &str) -> Self {
         let (mut prose, mut commands) = (String::new(), Vec::<(String, String)>::new());
         for line in block.lines() {
@@ -232,7 +241,7 @@ impl Console {
         Self { prose, commands }
     }
 
-    /// The block as it is written.
+    /// The text of the block as a page contains it.
     fn text(&self) -> String {
         let mut text = self.prose.clone();
         for (command, output) in &self.commands {
@@ -241,7 +250,7 @@ impl Console {
         text
     }
 
-    /// True if all commands are of this program.
+    /// True if all commands run this program.
     pub fn is_of(&self, program: &str) -> bool {
         self.commands
             .iter()
@@ -249,8 +258,8 @@ impl Console {
     }
 }
 
-/// A script for [`Sandbox::prepared_by`](super::sandbox::Sandbox::prepared_by), in which `secrets-exec` is the program, before all other
-/// programs.
+/// A script for [`Sandbox::prepared_by`](super::sandbox::Sandbox::prepared_by). In it, `secrets-exec` is the program
+/// under test, even if another program has this name.
 pub fn script(commands: &str) -> String {
     format!("mkdir -p bin && ln -sf \"$1\" bin/secrets-exec && PATH=$PWD/bin:$PATH\n{commands}")
 }

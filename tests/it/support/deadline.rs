@@ -1,31 +1,31 @@
-//! Runs that must end when their `--timeout` or `--wait` is over. No other test fails by elapsed time.
+//! Runs that must end when their `--timeout` or `--wait` is over. Other tests don't fail because of elapsed time.
 
 use std::time::{Duration, Instant};
 
 use super::outcome::Outcome;
 use super::sandbox::Sandbox;
 
-/// The time that a run may take beyond its limit on a machine at rest. The program itself promises half of it.
+/// How much longer than its limit a run may take on an idle machine. The program itself promises half of that.
 const SLACK: Duration = Duration::from_secs(1);
 
-/// A run may also take the time of so many starts of the program, which a loaded machine makes slower, too.
+/// A run may also take as long as this number of starts of the program, which are slower on a busy machine, too.
 const STARTS: u32 = 10;
 
-/// Coarse clocks, and a last attempt that no longer fits.
+/// A run may end a little earlier, because clocks are coarse and the last attempt may no longer fit.
 const EARLY: Duration = Duration::from_millis(100);
 
-/// Runs with such a `--timeout`, and asserts that the run ended no later.
+/// Runs with this `--timeout`, and asserts that the run ended no later.
 pub fn ends_within(timeout: Duration, sandbox: Sandbox) -> Outcome {
     let milliseconds = format!("{}ms", timeout.as_millis());
     keeps_to(timeout, &sandbox.args(["--timeout", &milliseconds]))
 }
 
-/// Asserts that a run which has been given its timeout, by whatever means, ended no later.
+/// Asserts that a run ends no later than its timeout, however the test has set that.
 pub fn keeps_to(timeout: Duration, sandbox: &Sandbox) -> Outcome {
     ends_between(Duration::ZERO, timeout, sandbox)
 }
 
-/// Runs with such a `--wait`, and asserts that the run ended with it.
+/// Runs with this `--wait`, and asserts that the run ended when that was over.
 pub fn waits_for(wait: Duration, sandbox: Sandbox) -> Outcome {
     let milliseconds = format!("{}ms", wait.as_millis());
     ends_between(
@@ -35,6 +35,7 @@ pub fn waits_for(wait: Duration, sandbox: Sandbox) -> Outcome {
     )
 }
 
+/// Runs, and asserts that the run took a time between these limits. A busy machine gets some more time.
 fn ends_between(earliest: Duration, latest: Duration, sandbox: &Sandbox) -> Outcome {
     let version = Sandbox::new().arg("--version").bare();
     let (_, before) = timed(&version);
@@ -52,7 +53,7 @@ fn ends_between(earliest: Duration, latest: Duration, sandbox: &Sandbox) -> Outc
     outcome
 }
 
-/// Returns how long a run took as well.
+/// Runs, and also returns how long the run took.
 fn timed(sandbox: &Sandbox) -> (Outcome, Duration) {
     let began = Instant::now();
     (sandbox.run(), began.elapsed())

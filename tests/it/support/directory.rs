@@ -1,4 +1,4 @@
-//! Scratch directories, removed when they are dropped, and such for `--cache`: private, and in memory.
+//! Temporary directories, which are removed when they are dropped. Those for `--cache` are private and in memory.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -14,7 +14,7 @@ use super::skip;
 pub struct Directory(PathBuf);
 
 impl Directory {
-    /// Makes a directory that every user may read, for tests that run the program as another user.
+    /// Makes a directory that every user can read, for tests that run the program as another user.
     pub fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         loop {
@@ -43,19 +43,19 @@ pub fn names_in(directory: &Path) -> Vec<String> {
     names
 }
 
-/// Makes a pipe at a path (mkfifo(3)), which hangs whoever opens it until its other end is opened.
+/// Makes a named pipe (mkfifo(3)). A process that opens it hangs until another process opens the other end.
 pub fn named_pipe(path: &Path) {
     mkfifo(path, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
 }
 
 impl Drop for Directory {
     fn drop(&mut self) {
-        // A leftover is no reason to fail a test.
+        // A test shouldn't fail because a directory could not be removed.
         let _ = fs::remove_dir_all(&self.0);
     }
 }
 
-/// A directory in `/dev/shm`, removed when it is dropped.
+/// A directory in `/dev/shm`, which is removed when this is dropped.
 pub struct CacheDirectory(PathBuf);
 
 impl CacheDirectory {
@@ -73,7 +73,8 @@ impl CacheDirectory {
         directory
     }
 
-    /// A directory for launches at other times, by [`later`]; `None`, and the calling test reported as skipped, where there are none.
+    /// A directory for launches that run at another time, by [`later`]. If that isn't possible here, reports the
+    /// calling test as skipped and returns `None`.
     pub fn for_later() -> Option<Self> {
         can_be_later().then(Self::new)
     }
@@ -82,12 +83,13 @@ impl CacheDirectory {
         &self.0
     }
 
+    /// Changes the permissions of the directory.
     pub fn mode(&self, mode: u32) {
         fs::set_permissions(&self.0, fs::Permissions::from_mode(mode)).unwrap();
     }
 
-    /// Adds `--cache` with this directory, and more options. Sandboxes without files of AWS in their home have the same home, which is a
-    /// part of an entry's name.
+    /// Adds `--cache` with this directory, and more options. The name of a cache entry depends on HOME, so sandboxes
+    /// without AWS files in their home directory get the same HOME.
     pub fn with(&self, sandbox: Sandbox, options: &[&str]) -> Sandbox {
         let has_files = sandbox.home().join(".aws").exists();
         let sandbox = if has_files {
@@ -111,7 +113,7 @@ impl CacheDirectory {
     }
 }
 
-/// Returns whether [`later`] works here; reports the calling test as skipped when it does not.
+/// Returns whether [`later`] works here. If not, reports the calling test as skipped.
 pub fn can_be_later() -> bool {
     skip::can(
         &["unshare", "--time", "--boottime", "60", "true"],
@@ -119,14 +121,14 @@ pub fn can_be_later() -> bool {
     )
 }
 
-/// Runs a launch so many seconds later, by the clock that counts from the boot; a negative number is earlier.
+/// Lets a launch run this number of seconds later, on the clock that counts from boot. A negative number is earlier.
 pub fn later(sandbox: Sandbox, seconds: i64) -> Sandbox {
     sandbox.through(["unshare", "--time", "--boottime", &seconds.to_string()])
 }
 
 impl Drop for CacheDirectory {
     fn drop(&mut self) {
-        // A leftover is no reason to fail a test.
+        // A test shouldn't fail because a directory could not be removed.
         let _ = fs::remove_dir_all(&self.0);
     }
 }

@@ -1,4 +1,5 @@
-//! Settings of AWS: launches without keys, and with those of an environment, a profile, a container, an instance or a web identity.
+//! AWS settings: launches without keys, and with the credentials of an environment, a profile, a container, an instance
+//! or a web identity.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -43,10 +44,10 @@ pub fn with_credential_process(aws: &Aws, script: &str) -> Sandbox {
     sandbox.config(&config)
 }
 
-/// A script that writes its process id and that of a child to `processes`, and hangs.
+/// A script that writes its process id and that of a child to `processes`, and then hangs.
 pub const HANGING: &str = "sleep 1000 & echo $$ $! >draft; mv draft processes; wait";
 
-/// The paths in /proc of the processes of [`HANGING`], once these are written.
+/// Waits until [`HANGING`] has written the ids of its processes, and returns their paths in /proc.
 pub fn processes(sandbox: &Sandbox) -> Vec<PathBuf> {
     let file = sandbox.path("processes");
     await_fact("the ids of the processes", || file.exists());
@@ -57,20 +58,21 @@ pub fn processes(sandbox: &Sandbox) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Returns whether a process is gone, or a zombie that init has not reaped yet.
+/// Returns whether a process is gone, or is a zombie that init hasn't reaped yet.
 fn has_ended(process: &Path) -> bool {
     let status = fs::read_to_string(process.join("status")).unwrap_or_default();
     status.is_empty() || status.contains("State:\tZ")
 }
 
 /// Waits until these processes have ended.
-pub fn all_end(processes: &[PathBuf]) {
+pub fn await_all_ended(processes: &[PathBuf]) {
     await_fact("the end of the processes", || {
         processes.iter().all(|process| has_ended(process))
     });
 }
 
 impl Sandbox {
+    /// Sets the variables with an access key.
     pub fn keys(self) -> Self {
         self.env("AWS_ACCESS_KEY_ID", KEY)
             .env("AWS_SECRET_ACCESS_KEY", ACCESS_SECRET)
@@ -86,6 +88,7 @@ impl Sandbox {
         self.home_file(".aws/config", text)
     }
 
+    /// Sets the variable that ECS and EKS set, so that the fake provides the container's credentials.
     pub fn in_container(self, aws: &Aws) -> Self {
         self.env(
             "AWS_CONTAINER_CREDENTIALS_FULL_URI",
@@ -93,15 +96,17 @@ impl Sandbox {
         )
     }
 
+    /// Lets the fake provide the instance metadata.
     pub fn on_instance(self, aws: &Aws) -> Self {
         let sandbox = self.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", aws.url());
-        // The default, one second, is too short for a loaded machine.
+        // The default of one second is too short for a busy machine.
         sandbox
             .env_remove("AWS_EC2_METADATA_DISABLED")
             .env("AWS_METADATA_SERVICE_TIMEOUT", "10")
     }
 
-    /// Gives it the token `token-of-the-test`, in the file `token`, for [`ROLE`].
+    /// Writes the token `token-of-the-test` into the file `token`, and sets the variables of a web identity for
+    /// [`ROLE`].
     pub fn web_identity(self) -> Self {
         let sandbox = self
             .file("token", "token-of-the-test")

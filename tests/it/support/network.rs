@@ -1,4 +1,5 @@
-//! Network namespaces, in which a test sets up its own links, routes and filters and disturbs no other test; a relay, and a proxy.
+//! Network namespaces, in which a test sets up its own links, routes and filters without disturbing other tests; a
+//! relay, and a proxy.
 
 #![allow(unsafe_code, reason = "unshare(2) has no safe call here")]
 
@@ -14,7 +15,7 @@ use crate::support::sandbox::Sandbox;
 use crate::support::wire::{Step, Wire, with_head};
 use crate::support::{skip, watch};
 
-/// Loopback, and a link `near` whose other end drops every packet; 192.0.2.9 and 2001:db8::9 are on that side.
+/// Loopback, and a link `near` whose other end drops every packet. 192.0.2.9 and 2001:db8::9 are on that side.
 const LINKS: &str = "\
     export PATH=\"$PATH:/usr/sbin:/sbin\" && set -e
     ip link set lo up
@@ -26,13 +27,13 @@ const LINKS: &str = "\
     ip neigh add 192.0.2.9 lladdr 02:00:00:00:00:09 dev near nud permanent
     ip -6 neigh add 2001:db8::9 lladdr 02:00:00:00:00:09 dev near nud permanent";
 
-/// An IPv4 address whose packets are dropped without an answer.
+/// An IPv4 address to which all packets are lost.
 pub const SILENT: &str = "192.0.2.9";
-/// An IPv6 address whose packets are dropped without an answer.
+/// An IPv6 address to which all packets are lost.
 pub const SILENT_V6: &str = "2001:db8::9";
 
-/// Runs a test, its servers and its launches in a network namespace with [`LINKS`]; reports the test as skipped where
-/// none can be made.
+/// Runs a test, its servers and its launches in a network namespace with [`LINKS`]. If no namespace can be made here,
+/// reports the test as skipped.
 pub fn alone(test: impl FnOnce() + Send) {
     if !skip::can(
         &["unshare", "--net", "sh", "-c", LINKS],
@@ -41,12 +42,12 @@ pub fn alone(test: impl FnOnce() + Send) {
         return;
     }
     let inside = || {
-        // SAFETY: it changes this thread only, which ends with the test.
+        // SAFETY: it changes only this thread, which ends with the test.
         assert_eq!(unsafe { libc::unshare(libc::CLONE_NEWNET) }, 0);
         sh(LINKS);
         test();
     };
-    // A namespace belongs to a thread, and is inherited by the threads and processes that it starts.
+    // A namespace belongs to a thread. The threads and processes that the thread starts inherit it.
     thread::scope(|scope| {
         let named = thread::Builder::new().name(watch::test());
         named
@@ -57,12 +58,12 @@ pub fn alone(test: impl FnOnce() + Send) {
     });
 }
 
-/// Runs a shell command, which must succeed, in the namespace of this thread.
+/// Runs a shell command in the namespace of this thread, and asserts that it succeeds.
 pub fn sh(line: &str) {
     assert!(can_sh(line), "{line}");
 }
 
-/// Returns whether a shell command succeeds in the namespace of this thread: not every kernel has every filter.
+/// Returns whether a shell command succeeds in the namespace of this thread. Not every kernel has every filter.
 pub fn can_sh(line: &str) -> bool {
     let line = format!("PATH=\"$PATH:/usr/sbin:/sbin\"; {line}");
     Command::new("/bin/sh")
@@ -87,7 +88,7 @@ pub fn with_files(sandbox: Sandbox, files: &[(&str, &str)]) -> Sandbox {
     sandbox.through(["unshare", "--mount", "/bin/sh", "-c", &line, "sh"])
 }
 
-/// Returns whether a file of `/etc` can be replaced for one process; reports the test as skipped when not.
+/// Returns whether a file of `/etc` can be replaced for one process. If not, reports the test as skipped.
 pub fn can_replace(name: &str) -> bool {
     let line = format!("mount --bind /dev/null /etc/{name}");
     skip::can(
@@ -96,10 +97,10 @@ pub fn can_replace(name: &str) -> bool {
     )
 }
 
-/// Where nothing listens: connections to a relay that leads there are closed.
+/// An address on which nothing listens. A relay that leads there closes its connections.
 pub const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
 
-/// An address whose connections go to one server after another, so that the server at an endpoint can be replaced.
+/// An address that can lead to one server after another, so that the server at an endpoint can be replaced.
 pub struct Relay {
     wire: Wire,
     target: Arc<Mutex<SocketAddr>>,
@@ -123,16 +124,17 @@ impl Relay {
         self.wire.connections()
     }
 
-    /// Sends all later connections there.
+    /// Sends all later connections to this address.
     pub fn leads_to(&self, target: SocketAddr) {
         *self.target.lock().unwrap() = target;
     }
 }
 
-/// An HTTP proxy that records its requests and connects every tunnel to one server.
+/// An HTTP proxy that records its requests and connects every tunnel to the same server.
 pub struct Proxy(Wire);
 
 impl Proxy {
+    /// Starts a proxy whose tunnels all lead to this server.
     pub fn before(server: SocketAddr) -> Self {
         let opened = Step::Send(with_head(&["HTTP/1.1 200 OK"], ""));
         Self(Wire::plain(vec![vec![
@@ -146,8 +148,8 @@ impl Proxy {
         format!("http://{}", self.0.address())
     }
 
-    /// The request lines without the version: `CONNECT host:443`.
-    pub fn asked(&self) -> Vec<String> {
+    /// The request lines without the HTTP version, such as `CONNECT host:443`.
+    pub fn request_lines(&self) -> Vec<String> {
         let line = |head: String| head.split(" HTTP/1.1").next().unwrap().to_owned();
         self.0.heads().into_iter().map(line).collect()
     }

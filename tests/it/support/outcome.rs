@@ -17,7 +17,7 @@ use crate::support::watch;
 pub enum Status {
     Exit(i32),
     Signal(i32),
-    /// Killed by the sandbox at its limit.
+    /// The sandbox killed the run at its limit.
     TimedOut,
 }
 
@@ -36,11 +36,11 @@ impl From<ExitStatus> for Status {
 pub struct Expectations {
     /// The sentence of a table's row, which every failed assertion shows.
     pub case: String,
-    /// The target prints values on its standard output.
+    /// True if the command prints values on its standard output.
     pub prints_values: bool,
-    /// The target writes to standard error.
+    /// True if the command writes to standard error.
     pub target_writes_stderr: bool,
-    /// The test, whose values no output may show.
+    /// The name of the test, whose values no output may show.
     pub test: String,
     /// The files of the sandbox, for the messages of failed assertions.
     pub files: Option<Arc<Directory>>,
@@ -69,7 +69,8 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Asserts that the run did not hang, panic, print a secret, or print a line without the prefix `secrets-exec: ` and a label.
+    /// Asserts that the run didn't hang, panic, print a secret, or print a line without the prefix `secrets-exec: ` and
+    /// a label.
     #[track_caller]
     pub fn keeps_to(&self, expectations: &Expectations) {
         assert_ne!(self.status, Status::TimedOut, "too slow: {self}");
@@ -81,7 +82,7 @@ impl Outcome {
             "a value on stderr: {self}"
         );
         assert!(!stderr.contains(CANARY), "the canary is on stderr: {self}");
-        // The program's own lines, where a shell or a journal shows them beside others.
+        // The program's own lines. A shell or a journal shows other lines between them.
         for line in self
             .stdout()
             .lines()
@@ -121,7 +122,7 @@ impl Outcome {
         self.ended(Status::Exit(0))
     }
 
-    /// Asserts that standard error has at most the note about a wait of more than three seconds.
+    /// Asserts that nothing is on standard error, except perhaps the note about a wait of more than three seconds.
     #[track_caller]
     pub fn warned_of_nothing(&self) -> &Self {
         let is_note = |line: &str| {
@@ -131,14 +132,14 @@ impl Outcome {
         self
     }
 
-    /// Asserts that the command ran, that it ended with status 0, and that nothing is on standard error, except that a busy machine may bring
-    /// the note about a long wait.
+    /// Asserts that the command ran, that it ended with status 0, and that nothing is on standard error. On a busy
+    /// machine there may be the note about a long wait.
     #[track_caller]
     pub fn launched_silently(&self) -> &Self {
         self.warned_of_nothing().launched()
     }
 
-    /// Asserts this exit status, a reason on standard error, and that the command was not started.
+    /// Asserts this exit status, that standard error names a reason, and that the command was not started.
     #[track_caller]
     pub fn refused(&self, status: i32) -> &Self {
         assert!(self.stdout.is_empty(), "the command has started: {self}");
@@ -146,6 +147,7 @@ impl Outcome {
         self.ended(Status::Exit(status))
     }
 
+    /// Asserts how the run ended.
     #[track_caller]
     pub fn ended(&self, status: Status) -> &Self {
         assert_eq!(
@@ -155,7 +157,7 @@ impl Outcome {
         self
     }
 
-    /// Asserts that standard error holds these texts.
+    /// Asserts that standard error contains each of these strings.
     #[track_caller]
     pub fn says<'a>(&self, facts: impl IntoIterator<Item = &'a str>) -> &Self {
         for fact in facts {
@@ -164,7 +166,7 @@ impl Outcome {
         self
     }
 
-    /// Asserts that standard error holds one of these texts, in upper or lower case.
+    /// Asserts that standard error contains one of these strings, in upper or lower case.
     #[track_caller]
     pub fn says_one_of<'a>(&self, ways: impl IntoIterator<Item = &'a str>) -> &Self {
         let stderr = self.stderr().to_lowercase();
@@ -174,13 +176,14 @@ impl Outcome {
         self
     }
 
+    /// Asserts that standard error doesn't contain this string.
     #[track_caller]
     pub fn says_nothing_of(&self, text: &str) -> &Self {
         assert!(!self.stderr().contains(text), "{text:?} is said: {self}");
         self
     }
 
-    /// Asserts the value of a variable of the target that printed its environment.
+    /// Asserts the value of a variable. The command must have printed its environment.
     #[track_caller]
     pub fn has(&self, name: &str, value: impl AsRef<[u8]>) -> &Self {
         let found = self.values(name);
@@ -194,14 +197,14 @@ impl Outcome {
         self
     }
 
-    /// Asserts that a variable is not in the environment that the target printed.
+    /// Asserts that a variable is not in the environment that the command printed.
     #[track_caller]
-    pub fn lacks(&self, name: &str) -> &Self {
+    pub fn has_no(&self, name: &str) -> &Self {
         assert!(self.values(name).is_empty(), "{name} is there: {self}");
         self
     }
 
-    /// The names of the environment that the target printed, sorted.
+    /// The names of the variables in the environment that the command printed, sorted.
     pub fn names(&self) -> Vec<String> {
         let entries = self.entries();
         let mut names: Vec<String> = entries
@@ -211,20 +214,14 @@ impl Outcome {
         names
     }
 
-    /// Asserts the text that the target printed.
+    /// Asserts what the command printed on standard output.
     #[track_caller]
     pub fn printed(&self, text: impl AsRef<[u8]>) -> &Self {
         self.agrees("standard output", text.as_ref(), &self.stdout);
         self
     }
 
-    /// Asserts all of standard error.
-    #[track_caller]
-    pub fn complained(&self, text: &str) -> &Self {
-        self.agrees("standard error", text.as_bytes(), &self.stderr);
-        self
-    }
-
+    /// Asserts that two outputs are the same. A failure shows both.
     #[track_caller]
     fn agrees(&self, what: &str, expected: &[u8], seen: &[u8]) {
         let (expected, seen) = (
@@ -264,7 +261,7 @@ impl Outcome {
     }
 }
 
-/// The name of an entry. Its first byte may be `=`, since a name has at least one character.
+/// The name of an entry. Its first byte may be `=`, because a name has at least one character.
 fn name_of(entry: &[u8]) -> &[u8] {
     let end = entry.iter().skip(1).position(|byte| *byte == b'=');
     end.map_or(entry, |end| &entry[..=end])

@@ -1,5 +1,5 @@
-//! Programs that report to the file `record` in the working directory what happens to them, since a run's output is known at its end; and a
-//! service manager, which gets what a run sends to NOTIFY_SOCKET (sd_notify(3)).
+//! Programs that write to the file `record` in the working directory what happens to them, because the output of a run
+//! is known only at its end; and a service manager, which gets what a run sends to NOTIFY_SOCKET (sd_notify(3)).
 
 use std::fs;
 use std::os::unix::net::UnixDatagram;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::sandbox::Sandbox;
 use super::watch;
 
-/// The limit for an event that must come, on a loaded machine.
+/// The longest time to wait for an event that must come, even on a busy machine.
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// Records `ready` with its process id, and then each signal. The last real-time signal ends it with status 3.
@@ -33,7 +33,7 @@ while True:
 /// The signal that ends [`SIGNALS`].
 pub const END: i32 = 64;
 
-/// A command like [`SIGNALS`] that SIGTERM ends, with status 3.
+/// A command like [`SIGNALS`], except that SIGTERM ends it, with status 3.
 pub fn until_term() -> [String; 3] {
     SIGNALS.map(|word| word.replace("number == 64", "number == 15"))
 }
@@ -56,7 +56,7 @@ pub fn await_lines(sandbox: &Sandbox, count: usize) -> Vec<String> {
     found
 }
 
-/// Waits until a process is gone, zombies included.
+/// Waits until a process no longer exists, not even as a zombie.
 pub fn await_end(process: &str) {
     let directory = PathBuf::from("/proc").join(process);
     await_fact(&format!("the end of process {process}"), || {
@@ -77,28 +77,28 @@ pub fn await_fact(what: &str, mut is_true: impl FnMut() -> bool) {
 pub struct Manager(pub UnixDatagram);
 
 impl Manager {
-    /// One that a run tells.
-    pub fn of(sandbox: Sandbox) -> (Self, Sandbox) {
-        let path = sandbox.path("notify");
+    /// Returns a service manager for a launch, and the launch with NOTIFY_SOCKET set.
+    pub fn for_launch(launch: Sandbox) -> (Self, Sandbox) {
+        let path = launch.path("notify");
         let socket = UnixDatagram::bind(&path).unwrap();
         socket
             .set_read_timeout(Some(Duration::from_secs(30)))
             .unwrap();
-        (Self(socket), sandbox.env("NOTIFY_SOCKET", path))
+        (Self(socket), launch.env("NOTIFY_SOCKET", path))
     }
 
-    /// Awaits the next message.
+    /// Waits for the next message.
     pub fn next(&self) -> String {
         self.receive().expect("a message")
     }
 
-    /// The messages that are there.
+    /// The messages that have arrived.
     pub fn received(&self) -> Vec<String> {
         self.0.set_nonblocking(true).unwrap();
         std::iter::from_fn(|| self.receive()).collect()
     }
 
-    /// The messages but for those of a wait, which a launch of more than two seconds sends.
+    /// The messages without those about a wait, which a launch of more than two seconds sends.
     pub fn readiness(&self) -> Vec<String> {
         self.received()
             .into_iter()
@@ -106,7 +106,7 @@ impl Manager {
             .collect()
     }
 
-    /// Receives a message, and asserts that it holds no value.
+    /// Receives a message, and asserts that it doesn't contain a value.
     fn receive(&self) -> Option<String> {
         let mut buffer = [0; 4096];
         let length = self.0.recv(&mut buffer).ok()?;

@@ -66,19 +66,21 @@ impl Launch {
             .map(|(_, value)| &**value)
     }
 
-    /// The parts of a text that a column has, or none without the column.
+    /// The parts of the text in a column. There aren't any if the row doesn't have the column.
     fn parts(&self, name: &str) -> impl Iterator<Item = &str> {
         self.column(name)
             .into_iter()
             .flat_map(|text| text.split(ELLIPSIS))
     }
 
+    /// Adds to the fake what the columns of the launch say about it.
     fn serve(&self, aws: Aws) -> Aws {
         self.columns
             .iter()
             .fold(aws, |aws, (name, value)| serve(self, aws, name, value))
     }
 
+    /// Runs the launch. With the column `unit`, its standard input is the connection of systemd for a credential.
     fn run(&self, sandbox: &Sandbox) -> Outcome {
         match self.column("unit") {
             Some(unit) => loaded_credential(self, unit, sandbox),
@@ -96,7 +98,8 @@ impl Launch {
 }
 
 impl Row {
-    /// The launch of the column `earlier`, which has only what is given; and the launch of the row, whose own columns replace those.
+    /// The launch of the column `earlier`, which has only the columns that are given; and the launch of the row itself,
+    /// whose own columns replace those.
     fn launches(&self, aws: &Aws) -> (Option<Launch>, Launch) {
         let has_cache = self.texts().any(|text| text.contains("$memory_directory"));
         let cache = has_cache.then(CacheDirectory::new);
@@ -147,7 +150,7 @@ impl Row {
         [self.launch, self.seen].into_iter().chain(values)
     }
 
-    /// The row as a failure shows it. The scene of a failure already has the files.
+    /// The row as a failure shows it. The files aren't included, because the scene of a failure already has them.
     fn case(&self, launch: &Launch) -> String {
         let is_file = |name: &str| {
             ["file", "executable", "home", "template"].contains(&name.split(' ').next().unwrap())
@@ -241,7 +244,7 @@ pub fn test_row(row: &Row) {
         run.warned_of_nothing();
     }
     run.says(launch.parts("says"));
-    // A launch prints its environment on standard output, and `check` a table.
+    // A launch prints its environment on standard output, while `check` prints a table.
     let table = match launch.subcommand() {
         Some("check") => run.stdout(),
         Some(_) | None => String::new(),
@@ -272,7 +275,7 @@ pub fn test_row(row: &Row) {
     assert_requests(&run, &launch, &aws.calls()[calls_before..]);
 }
 
-/// Asserts the exit status, parts of what is printed, and that a refused command was not started.
+/// Asserts the exit status and parts of what is printed, and that the command was not started.
 fn assert_refused(run: &Outcome, launch: &Launch, status: i32, parts: &str) {
     run.ended(Status::Exit(status));
     let may_print = status < 64 || launch.subcommand() == Some("check");
@@ -296,7 +299,7 @@ fn expected_status(launch: &Launch) -> Option<(i32, &str)> {
     Some((status.parse().expect("an exit status"), parts))
 }
 
-/// Tests every row at the same time.
+/// Tests all rows at the same time.
 pub fn side_by_side<T: Send>(rows: impl IntoIterator<Item = T>, test: impl Fn(T) + Sync) {
     thread::scope(|scope| {
         for row in rows {

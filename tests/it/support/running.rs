@@ -1,4 +1,5 @@
-//! A started run: its signals, its files in `/proc`, and its outcome, awaited under a hard limit.
+//! A run that has started: its signals, its files in `/proc`, and its outcome, for which a test waits under a hard
+//! limit.
 
 #![allow(
     unsafe_code,
@@ -32,18 +33,19 @@ pub struct Running {
 }
 
 impl Running {
+    /// Starts a command in its own process group, with this standard input. It is killed at the limit.
     pub fn start(
         mut command: Command,
         stdin: Option<Vec<u8>>,
         limit: Duration,
         expectations: Expectations,
     ) -> Self {
-        let scene = Arc::new(Scene::of(&command, expectations.files.clone()));
+        let scene = Arc::new(Scene::from_command(&command, expectations.files.clone()));
         default_signals(&mut command);
         command.process_group(0);
         let mut child = command.spawn().unwrap();
         if let (Some(mut pipe), Some(content)) = (child.stdin.take(), stdin) {
-            // The program need not read its input.
+            // The program may end without reading its input.
             thread::spawn(move || drop(pipe.write_all(&content)));
         }
         Self {
@@ -66,7 +68,7 @@ impl Running {
         PathBuf::from(format!("/proc/{}/{name}", self.pid))
     }
 
-    /// The only child of the process, when that is a wrapper which forks, as unshare does.
+    /// The only child of the process, if the process is a wrapper that forks, as unshare does.
     pub fn child(&self) -> Pid {
         let children = self.proc(&format!("task/{}/children", self.pid));
         let children = std::fs::read_to_string(children).unwrap();
@@ -82,7 +84,7 @@ impl Running {
         send(self.pid, number);
     }
 
-    /// Sends a signal, waits, and asserts that the run died of it.
+    /// Sends a signal, waits, and asserts that the run died of the signal.
     #[track_caller]
     pub fn ends_by(self, signal: Signal) -> Outcome {
         self.signal(signal);
@@ -91,12 +93,12 @@ impl Running {
         outcome
     }
 
-    /// Waits for the end, at most as long as the limit, and asserts what holds for every run ([`Outcome::keeps_to`]).
+    /// Waits for the end, at most until the limit, and asserts what must be true of every run ([`Outcome::keeps_to`]).
     #[track_caller]
     pub fn wait(mut self) -> Outcome {
         let status = self.ended.recv_timeout(self.limit);
         match status {
-            // What it has left behind is not killed.
+            // Processes that the run has left behind aren't killed.
             Ok(_) => self.ended = mpsc::channel().1,
             Err(_) => killpg(self.pid, Signal::SIGKILL).unwrap(),
         }
@@ -124,13 +126,13 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         if thread::panicking() || matches!(self.ended.try_recv(), Err(TryRecvError::Empty)) {
-            // It may be gone.
+            // The group may be gone already.
             let _ = killpg(self.pid, Signal::SIGKILL);
         }
     }
 }
 
-/// Sends a signal by its number, because nix has no real-time signals.
+/// Sends a signal by its number, because nix doesn't support real-time signals.
 pub fn send(process: Pid, number: i32) {
     // SAFETY: kill(2) accesses no memory.
     let status = unsafe { libc::kill(process.as_raw(), number) };
@@ -152,19 +154,21 @@ fn default_signals(command: &mut Command) {
     unsafe { command.pre_exec(reset) };
 }
 
+/// Waits for a child on a thread, which then sends how the child ended.
 fn end_of(mut child: Child) -> Receiver<Status> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || sender.send(Status::from(child.wait().unwrap())));
     receiver
 }
 
-/// The output of a stream that is no pipe.
+/// The output of a stream that isn't a pipe.
 fn nothing() -> Receiver<Vec<u8>> {
     let (sender, receiver) = mpsc::channel();
     sender.send(Vec::new()).unwrap();
     receiver
 }
 
+/// Reads a stream on a thread, which sends everything at the end of the stream.
 fn collect(mut pipe: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {

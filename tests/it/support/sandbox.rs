@@ -1,5 +1,5 @@
-//! The builder of one run of `secrets-exec`: arguments, environment, files and standard input, cut off from this
-//! machine's own environment and home.
+//! The builder of one run of `secrets-exec`: arguments, environment, files and standard input, isolated from this
+//! machine's own environment and home directory.
 
 mod files;
 mod start;
@@ -19,19 +19,19 @@ use crate::support::connection::Connection;
 use crate::support::directory::Directory;
 use crate::support::outcome::Expectations;
 
-/// A text in every credential, and in secrets that a fault shows; a run that prints it fails.
+/// A string that is part of every credential, and of the secrets that a fault shows. A run that prints it fails its test.
 pub const CANARY: &str = "cAnArY-7f3a9c51";
 
-/// The secret access key of the sandbox, which holds the canary.
+/// The secret access key of the sandbox, which contains the canary.
 pub const ACCESS_SECRET: &str = "cAnArY-7f3a9c51/access";
 
-/// The binary under test: `SECRETS_EXEC_BINARY`, or else the one that cargo has built.
+/// The binary under test: `SECRETS_EXEC_BINARY` if that is set, and otherwise the one that cargo has built.
 pub fn program() -> PathBuf {
     std::env::var_os("SECRETS_EXEC_BINARY")
         .map_or_else(|| env!("CARGO_BIN_EXE_secrets-exec").into(), PathBuf::from)
 }
 
-/// A command that prints its environment as the kernel holds it.
+/// A command that prints its environment as the kernel keeps it.
 const SHOW_ENVIRONMENT: [&str; 2] = ["/bin/cat", "/proc/self/environ"];
 
 /// Reads a file of this repository.
@@ -39,12 +39,12 @@ pub fn repository_file(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
 }
 
-/// A fake like [`served`](super::aws::served) that answers when it is released.
+/// A fake like [`served`](super::aws::served), which doesn't answer until the test releases it.
 pub fn held() -> Aws {
     Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#).held())
 }
 
-/// A fake that never answers for the secret `x`.
+/// A fake that never answers requests for the secret `x`.
 pub fn hanging() -> Aws {
     Aws::start().secret("x", Secret::failing(Fault::Hang))
 }
@@ -59,7 +59,7 @@ pub fn local() -> Sandbox {
     Sandbox::new().local_secret()
 }
 
-/// One run. The command is [`SHOW_ENVIRONMENT`] unless the test names another.
+/// One run. The command is [`SHOW_ENVIRONMENT`] unless the test sets another one.
 pub struct Sandbox {
     directory: Arc<Directory>,
     wrapper: Vec<OsString>,
@@ -71,7 +71,7 @@ pub struct Sandbox {
     connection: Cell<Option<Connection>>,
     limit: Duration,
     expectations: Expectations,
-    /// The texts that the test wrote into files.
+    /// The names and the contents of the files that the test has written.
     written: Vec<u8>,
 }
 
@@ -136,17 +136,19 @@ impl Sandbox {
         self.file("secrets-exec.yaml", yaml)
     }
 
+    /// Adds an option of the program, before `--`.
     pub fn arg(mut self, option: impl AsRef<OsStr>) -> Self {
         self.options.push(option.as_ref().to_owned());
         self
     }
 
+    /// Adds options of the program, before `--`.
     pub fn args<A: AsRef<OsStr>>(mut self, options: impl IntoIterator<Item = A>) -> Self {
         self.options.extend(owned(options));
         self
     }
 
-    /// Adds a command of ours and its options before all others.
+    /// Adds a subcommand and its options before all other options.
     pub fn options_first(mut self, options: Vec<String>) -> Self {
         self.options
             .splice(0..0, options.into_iter().map(OsString::from));
@@ -179,7 +181,8 @@ impl Sandbox {
         self
     }
 
-    /// Starts the next run with a connection as its standard input, and maybe as output and error, and keeps no copy of it.
+    /// Starts the next run with a connection as its standard input, and perhaps also as its output and error. The test
+    /// doesn't keep a copy of the connection's end.
     pub fn connected(&self, connection: Connection) -> &Self {
         self.connection.set(Some(connection));
         self
@@ -196,14 +199,14 @@ impl Sandbox {
         self.command(["/bin/sh", "-c", script])
     }
 
-    /// Passes the options alone, without `--` and a command.
+    /// Passes only the options, without `--` and a command.
     pub fn bare(mut self) -> Self {
         self.separator = false;
         self.command.clear();
         self
     }
 
-    /// Starts the program through a wrapper, which execs its remaining arguments.
+    /// Starts the program through a wrapper, which must exec its remaining arguments.
     pub fn through<A: AsRef<OsStr>>(mut self, wrapper: impl IntoIterator<Item = A>) -> Self {
         self.wrapper = owned(wrapper);
         self

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::directory::Directory;
 
-/// The bytes of a text that are shown.
+/// The number of bytes of a text that are shown.
 const LONGEST: usize = 2000;
 
 #[derive(Default)]
@@ -17,12 +17,12 @@ pub struct Scene {
     line: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
     working: PathBuf,
-    /// The files, which are kept until the last outcome of the sandbox is gone.
+    /// The files, which are kept until the last outcome of the sandbox has been dropped.
     pub files: Option<Arc<Directory>>,
 }
 
 impl Scene {
-    pub fn of(command: &Command, files: Option<Arc<Directory>>) -> Self {
+    pub fn from_command(command: &Command, files: Option<Arc<Directory>>) -> Self {
         let words = [command.get_program()]
             .into_iter()
             .chain(command.get_args());
@@ -91,6 +91,7 @@ fn write_files(f: &mut Formatter<'_>, top: &Path, directory: &Path) -> fmt::Resu
     Ok(())
 }
 
+/// A word as a shell reads it.
 fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "-_=:/.,@%+".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
@@ -100,6 +101,7 @@ fn quoted(word: &str) -> String {
     }
 }
 
+/// The beginning of a text. If the text is longer, its length is added.
 fn shortened(text: &str) -> String {
     let shown = &text[..text.floor_char_boundary(LONGEST)];
     if shown.len() < text.len() {

@@ -8,11 +8,11 @@ use std::process::{Command, Stdio};
 
 use super::watch;
 
-/// Reports the calling test as skipped, on standard error, past the capture of the test harness, and in target/skipped.txt, which `make
-/// test` prints.
+/// Reports the calling test as skipped: on standard error, even if the test harness captures output, and in
+/// target/skipped.txt, which `make test` prints.
 ///
 /// # Panics
-/// Where CI is set: everything can be installed there.
+/// If CI is set, because everything can be installed there.
 pub fn skipped(reason: &str) {
     let test = watch::test();
     let reason: Vec<&str> = reason.split_whitespace().collect();
@@ -21,14 +21,15 @@ pub fn skipped(reason: &str) {
     std::io::stderr()
         .write_all(format!("SKIPPED: {line}").as_bytes())
         .unwrap();
-    // The directory for temporary files need not exist.
+    // The directory for temporary files may not exist.
     let list = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("skipped.txt");
     if let Ok(mut list) = OpenOptions::new().create(true).append(true).open(list) {
         list.write_all(line.as_bytes()).unwrap();
     }
 }
 
-/// The wrapper that makes a run PID 1 of a namespace; `None`, and the calling test reported as skipped, where it does not work.
+/// The wrapper that makes a run PID 1 of a namespace. If that doesn't work here, reports the calling test as skipped
+/// and returns `None`.
 pub fn pid_1() -> Option<[&'static str; 5]> {
     wrapper(
         ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"],
@@ -36,7 +37,7 @@ pub fn pid_1() -> Option<[&'static str; 5]> {
     )
 }
 
-/// Returns whether a command succeeds here; reports the calling test as skipped when it does not.
+/// Returns whether a command succeeds here. If not, reports the calling test as skipped.
 pub fn can(command: &[&str], skips: &str) -> bool {
     let status = Command::new(command[0])
         .args(&command[1..])
@@ -51,8 +52,8 @@ pub fn can(command: &[&str], skips: &str) -> bool {
     possible
 }
 
-/// The wrapper for a run as nobody, for [`Sandbox::spawn_copy`](super::sandbox::Sandbox::spawn_copy); reports the calling test as skipped
-/// where there is no such run.
+/// The wrapper that makes a run the user nobody, for [`Sandbox::spawn_copy`](super::sandbox::Sandbox::spawn_copy). If
+/// that isn't possible here, reports the calling test as skipped and returns `None`.
 pub fn as_nobody() -> Option<[&'static str; 4]> {
     wrapper(
         [
@@ -65,13 +66,13 @@ pub fn as_nobody() -> Option<[&'static str; 4]> {
     )
 }
 
-/// The wrapper, where a command runs behind it; reports the calling test as skipped elsewhere.
+/// The wrapper, if a command runs behind it here. If not, reports the calling test as skipped and returns `None`.
 pub fn wrapper<'w, const N: usize>(wrapper: [&'w str; N], skips: &str) -> Option<[&'w str; N]> {
     can(&[&wrapper[..], &["true"]].concat(), skips).then_some(wrapper)
 }
 
-/// The wrapper that traces a run with these options of strace into the file `trace`; reports the calling test as skipped where there is
-/// no strace.
+/// The wrapper that traces a run with these options of strace into the file `trace`. If strace doesn't work here,
+/// reports the calling test as skipped and returns `None`.
 pub fn traced<'o>(options: &[&'o str], skips: &str) -> Option<Vec<&'o str>> {
     wrapper(["strace", "-o", "/dev/null"], skips)?;
     Some([&["strace", "-o", "trace"], options].concat())

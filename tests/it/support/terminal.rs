@@ -1,14 +1,26 @@
-//! Runs on a terminal: as the only job of an interactive shell, as the leader of its session, or with a terminal as one descriptor alone.
+//! Runs on a terminal: as the only job of an interactive shell, as the leader of its session, or with a terminal as
+//! just one of the three streams.
 
 use super::outcome::Outcome;
 use super::sandbox::Sandbox;
 use super::skip;
 
-/// A Python script that runs a job on a terminal without echo, types a text whenever the terminal shows another, and prints what was shown.
-/// Its first argument is `shell`, an interactive shell whose job stops and is continued in the foreground; `session`, in which the job leads
-/// the session of the terminal, as in a container; or such as `2x80`, a terminal of 80 columns as the job's descriptor 2 alone.
+/// A Python script that runs a job on a terminal without echo. It types something as soon as the terminal shows a given
+/// text, and finally prints everything that was shown. Its first argument is one of these:
+///
+/// - `shell`: an interactive shell, whose job stops and is continued in the foreground;
+/// - `session`: the job leads the session of the terminal, as in a container;
+/// - a word such as `2x80`: only descriptor 2 of the job is a terminal, with 80 columns.
 const SCRIPT: &str = r"
-import os, pty, signal, sys, termios, time
+import os, pathlib, pty, signal, sys, termios, time
+def states(group):
+    for path in pathlib.Path('/proc').glob('[0-9]*/stat'):
+        try:
+            state, _, own_group = path.read_text().rpartition(')')[2].split()[:3]
+        except OSError:
+            continue # This process has ended.
+        if int(own_group) == group:
+            yield state
 leads, shown, typed = sys.argv[1], sys.argv[2].encode(), sys.argv[3].encode().decode('unicode_escape').encode()
 inherited = [os.dup(number) for number in range(3)]
 leader, master = pty.fork()
@@ -38,6 +50,9 @@ if leader == 0:
         os.tcsetpgrp(0, os.getpgrp())
         if not os.WIFSTOPPED(status):
             break
+        # A user takes longer to continue a job than its last process takes to stop.
+        while set(states(job)) != {'T'}:
+            time.sleep(0.01)
         os.write(1, b'[stopped]')
         os.tcsetpgrp(0, job)
         os.killpg(job, signal.SIGCONT)
@@ -59,7 +74,7 @@ os.write(int(leads[0]) if 'x' in leads else 1, said.replace(b'\r\n', b'\n'))
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(leader, 0)[1]))
 ";
 
-/// A run that leads the session of a terminal, as [`at_a_terminal`].
+/// A run that leads the session of a terminal. The other arguments are those of [`at_a_terminal`].
 pub fn leading_a_session(
     sandbox: Sandbox,
     wrapper: &[&str],
@@ -74,8 +89,9 @@ pub fn session<'a>(shown: &'a str, typed: &'a str) -> [&'a str; 6] {
     ["python3", "-c", SCRIPT, "session", shown, typed]
 }
 
-/// A run on that terminal, on which `typed` is typed once `shown` is shown; both may be several texts, separated by bars. `wrapper` starts
-/// the program, without colours. `None` where there are no terminals.
+/// A run as the only job of an interactive shell on a terminal. `typed` is typed as soon as the terminal shows `shown`.
+/// Both can have several parts, separated by bars. `wrapper` starts the program, which doesn't use colours. If this
+/// machine can't make a terminal, reports the calling test as skipped and returns `None`.
 pub fn at_a_terminal(
     sandbox: Sandbox,
     wrapper: &[&str],
@@ -106,7 +122,8 @@ fn through(
     )
 }
 
-/// The wrapper that gives a run a terminal of so many columns as its standard error, whose text becomes that of the run.
+/// The wrapper that gives a run a terminal with this number of columns as its standard error. What the terminal shows
+/// becomes the standard error of the run.
 pub fn terminal(columns: u16) -> [String; 6] {
     ["python3", "-c", SCRIPT, &format!("2x{columns}"), "", ""].map(str::to_owned)
 }
@@ -116,7 +133,7 @@ pub fn output_terminal() -> [&'static str; 6] {
     ["python3", "-c", SCRIPT, "1x80", "", ""]
 }
 
-/// Runs with a terminal, without colours, as standard error.
+/// Runs with a terminal as standard error, without colours.
 pub fn on_a_terminal(sandbox: Sandbox) -> Sandbox {
     sandbox.env("NO_COLOR", "1").through(terminal(80))
 }

@@ -31,12 +31,12 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// Makes an authority; reports the test as skipped where there is no openssl.
+    /// Makes an authority. If openssl isn't installed, reports the test as skipped and returns `None`.
     pub fn new() -> Option<Self> {
         Self::named("a test's own authority")
     }
 
-    /// Makes an authority of this name; reports the test as skipped where there is no openssl.
+    /// Makes an authority with this name. If openssl isn't installed, reports the test as skipped and returns `None`.
     pub fn named(name: &str) -> Option<Self> {
         if !skip::can(&["openssl", "version"], "a test over TLS") {
             return None;
@@ -60,7 +60,7 @@ impl Authority {
         self.path("ca.pem")
     }
 
-    /// A server with a certificate for localhost and Secrets Manager in us-east-1.
+    /// A server with a certificate for localhost and for Secrets Manager in us-east-1.
     pub fn acceptor(&self) -> Acceptor {
         self.acceptor_for("DNS:localhost,IP:127.0.0.1,DNS:secretsmanager.us-east-1.amazonaws.com")
     }
@@ -70,7 +70,7 @@ impl Authority {
         Acceptor::new(&self.path("ca.pem"), &self.path("ca.key"))
     }
 
-    /// A server like [`Self::acceptor`]'s that exchanges keys by X25519MLKEM768 alone.
+    /// A server like that of [`Self::acceptor`] that exchanges keys only with X25519MLKEM768.
     pub fn post_quantum_acceptor(&self) -> Acceptor {
         drop(self.acceptor());
         let kx_groups = vec![rustls::crypto::aws_lc_rs::kx_group::X25519MLKEM768];
@@ -81,7 +81,8 @@ impl Authority {
         Acceptor::speaking(provider, &self.path("leaf.pem"), &self.path("leaf.key"))
     }
 
-    /// A server that signs its first handshake with the key of its certificate, and all later ones with another key, as a forger would.
+    /// A server that signs its first handshake with the key of its certificate, and all later handshakes with another
+    /// key, as a forger would.
     pub fn forging_acceptor(&self, version: &'static SupportedProtocolVersion) -> Acceptor {
         drop(self.acceptor());
         let chain: Vec<_> = CertificateDer::pem_file_iter(self.path("leaf.pem"))
@@ -104,13 +105,14 @@ impl Authority {
         let mut config = config
             .with_no_client_auth()
             .with_cert_resolver(Arc::new(resolver));
-        // A handshake that resumes a session has no signature.
+        // A handshake that resumes a session doesn't have a signature.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         Acceptor {
             config: Arc::new(config),
         }
     }
 
+    /// A server with a certificate for these names, in the form of openssl's `subjectAltName`.
     pub fn acceptor_for(&self, names: &str) -> Acceptor {
         let mut request = self.openssl("req -keyout leaf.key -out leaf.csr -subj /CN=leaf");
         succeed(request.args(EC_KEY));
@@ -128,6 +130,7 @@ impl Authority {
         self.directory.path().join(name)
     }
 
+    /// A command of openssl in the directory of the authority.
     fn openssl(&self, arguments: &str) -> Command {
         let mut command = Command::new("openssl");
         command
@@ -139,6 +142,7 @@ impl Authority {
     }
 }
 
+/// Signs the first handshake with one key, and all later handshakes with another key.
 #[derive(Debug)]
 struct Forger {
     first: Mutex<Option<Arc<CertifiedKey>>>,
@@ -190,7 +194,8 @@ impl Acceptor {
         }
     }
 
-    /// Reads the ClientHello and passes its ALPN protocols to `offered`; `None` when the client hangs up.
+    /// Reads the ClientHello and passes its ALPN protocols to `offered`. Returns `None` if the client closes the
+    /// connection.
     pub fn accept(
         &self,
         mut stream: TcpStream,

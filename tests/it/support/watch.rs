@@ -1,7 +1,7 @@
 //! The values that no output may show: every string in the secrets, parameters and local files that a test serves.
 //!
-//! A value is watched from the moment when it is made, in all runs of its test, as it is and in the encodings of [`encoded`]. A number, a
-//! boolean and the key of an object are no values.
+//! A value is watched for from the moment when it is made, in all runs of its test, both unchanged and in the encodings
+//! of [`encoded`]. Numbers, booleans and the keys of objects aren't watched for.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
@@ -14,19 +14,19 @@ use base64::engine::general_purpose::STANDARD;
 use granit_parser::{Event, Parser, ScalarStyle};
 use serde_json::Value;
 
-/// A shorter value could occur by chance.
+/// The length of the shortest value that is watched for. A shorter one could occur by chance.
 const SHORTEST: usize = 8;
 
-/// The number of bytes of a longer value that are watched: its beginning.
+/// The number of bytes at the beginning of a long value that are watched for.
 const LONGEST: usize = 1000;
 
-/// Words that JSON or YAML gives a meaning, which longer ones would not have.
+/// Words that have a meaning in JSON or YAML, and would not have it if they were longer.
 const WORDS: [&str; 7] = ["", "null", "true", "false", "True", "yes", "~"];
 
 /// The encodings of the values by the test that serves them.
 static WATCHED: Mutex<BTreeMap<String, BTreeSet<String>>> = Mutex::new(BTreeMap::new());
 
-/// The name of the test that this thread runs; libtest names a test's thread after the test.
+/// The name of the test that this thread runs. libtest names the thread of a test after the test.
 pub fn test() -> String {
     thread::current()
         .name()
@@ -34,10 +34,10 @@ pub fn test() -> String {
         .to_owned()
 }
 
-/// Watches the strings of a secret: those of its JSON, or else all of it.
+/// Watches for the strings of a secret: those in its JSON, or the whole text if it isn't JSON.
 ///
 /// # Panics
-/// When a string is too short to be watched.
+/// If a string is too short to be watched for.
 pub fn secret_text(text: &str) {
     match serde_json::from_str(text) {
         Ok(json) => strings(&json, &value),
@@ -45,15 +45,15 @@ pub fn secret_text(text: &str) {
     }
 }
 
-/// Watches a binary secret: its base64, and its strings if it is text.
+/// Watches for a binary secret: its base64, and its strings if it is text.
 pub fn binary(bytes: &[u8]) {
     value(&STANDARD.encode(bytes));
     secret_text(str::from_utf8(bytes).unwrap_or_default());
 }
 
-/// Watches the strings of a local file.
+/// Watches for the strings of a local file.
 pub fn local_file(text: &str) {
-    // The open lists and mappings; of a mapping, whether its next node is a value.
+    // The lists and mappings that are open. For a mapping, the element says whether its next node is a value.
     let mut open: Vec<Option<bool>> = Vec::new();
     for (event, _) in Parser::new_from_str(text).map_while(Result::ok) {
         let is_node = matches!(
@@ -80,6 +80,7 @@ pub fn local_file(text: &str) {
     }
 }
 
+/// Calls `watch` with each string of a JSON document, except the keys.
 fn strings(json: &Value, watch: &impl Fn(&str)) {
     match json {
         Value::String(text) => watch(text),
@@ -99,7 +100,7 @@ fn value(text: &str) {
     }
 }
 
-/// Watches a text, and those in its JSON and its base64, unless it is short.
+/// Watches for a text, and for the texts in its JSON and in its base64, unless it is short.
 fn add(text: &str) {
     if text.len() < SHORTEST {
         return;
@@ -122,7 +123,8 @@ fn add(text: &str) {
     }
 }
 
-/// A value as it is and as base64, percent-encoding, quotes of a shell, JSON and Rust's `Debug` write it, and its longer lines.
+/// The texts that a value can appear as: unchanged, as base64, percent-encoding, quotes of a shell, JSON and Rust's
+/// `Debug` write it, and each of its longer lines.
 fn encoded(value: &str) -> impl Iterator<Item = String> {
     let percent = |byte: u8| match byte {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
@@ -150,20 +152,20 @@ fn encoded(value: &str) -> impl Iterator<Item = String> {
     forms.into_iter().chain(lines).chain(base64)
 }
 
-/// The characters that a value has in BASE64 after so many other bytes.
+/// The characters of a value in BASE64 if `before` other bytes come before it.
 fn base64_after(before: usize, value: &str) -> String {
     let text = STANDARD.encode([&vec![0; before], value.as_bytes()].concat());
     text[(before * 8).div_ceil(6)..(before + value.len()) * 8 / 6].to_owned()
 }
 
-/// A watched value of a test that this output holds.
+/// The first watched value of a test that this output contains.
 pub fn found(test: &str, output: &str) -> Option<String> {
     let watched = WATCHED
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .get(test)?
         .clone();
-    // Of many values, few begin as any part of the output does.
+    // If there are many values, the search is faster when it first drops those whose beginning isn't in the output.
     let parts: Option<HashSet<&[u8]>> =
         (watched.len() > 1000).then(|| output.as_bytes().windows(SHORTEST).collect());
     let may_be = |value: &str| {
@@ -176,7 +178,8 @@ pub fn found(test: &str, output: &str) -> Option<String> {
         .find(|value| may_be(value) && output.contains(value))
 }
 
-/// A file below a directory, with a watched value that it holds; of the files of which `is_own` is false, and that are no programs.
+/// The first file below a directory that contains a watched value, and that value. Programs, and files for which
+/// `is_own` is true, aren't searched.
 pub fn leaked(
     test: &str,
     directory: &Path,

@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::support::tls::Acceptor;
 use crate::support::watch;
 
-/// The steps of one connection, which is closed after the last.
+/// The steps of one connection, which is closed after the last one.
 pub type Script = Vec<Step>;
 
 #[derive(Clone)]
@@ -27,7 +27,7 @@ pub enum Step {
     /// Copies in both directions between the client and the server at this address, until one side ends.
     Join(Arc<Mutex<SocketAddr>>),
     Send(Vec<u8>),
-    /// Sends each byte by itself, with a pause after it.
+    /// Sends each byte separately, with a pause after it.
     Drip(Vec<u8>, Duration),
     Pause(Duration),
     /// Waits until the client closes the connection.
@@ -36,7 +36,7 @@ pub enum Step {
     Cut,
 }
 
-/// Runs until the test binary ends, so that no other server gets its port.
+/// A server. It runs until the test binary ends, so that no other server gets its port.
 pub struct Wire {
     address: SocketAddr,
     connections: Arc<AtomicUsize>,
@@ -44,7 +44,7 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// Starts a server that plays the n-th script on the n-th connection, and the last one on all later connections.
+    /// Starts a server that plays the n-th script on the n-th connection, and the last script on all later connections.
     pub fn plain(scripts: Vec<Script>) -> Self {
         Self::start("127.0.0.1", None, scripts)
     }
@@ -54,6 +54,7 @@ impl Wire {
         Self::start("127.0.0.1", Some(acceptor), scripts)
     }
 
+    /// Starts a server at an IP address of this machine, which plays the n-th script on the n-th connection.
     pub fn start(ip: &str, acceptor: Option<Acceptor>, scripts: Vec<Script>) -> Self {
         let listener = TcpListener::bind((ip, 0)).unwrap();
         let (connections, heads) = (
@@ -71,7 +72,7 @@ impl Wire {
                 let number = connections.fetch_add(1, Ordering::SeqCst);
                 let script = scripts[number.min(scripts.len() - 1)].clone();
                 let (acceptor, heads) = (Arc::clone(&acceptor), Arc::clone(&heads));
-                // An error means that the client closed the connection early, as some scripts provoke.
+                // An error means that the client closed the connection early, which some scripts provoke.
                 thread::spawn(move || {
                     drop(play(
                         stream.unwrap(),
@@ -106,14 +107,14 @@ impl Wire {
             .collect()
     }
 
-    /// The same in bytes, with what [`Step::Greeting`] has read.
+    /// The heads of the requests so far in bytes, with what [`Step::Greeting`] has read.
     pub fn greetings(&self) -> Vec<Vec<u8>> {
         self.heads.lock().unwrap().clone()
     }
 }
 
 trait Stream: Read + Write {
-    /// Announces the end of what is sent.
+    /// Announces that nothing more will be sent.
     fn farewell(&mut self) -> io::Result<()> {
         self.flush()
     }
@@ -128,6 +129,7 @@ impl Stream for StreamOwned<ServerConnection, TcpStream> {
     }
 }
 
+/// Follows the script of one connection. An error means that the client has closed the connection.
 fn play(
     client: TcpStream,
     acceptor: Option<&Acceptor>,
@@ -193,13 +195,13 @@ fn head(stream: &mut impl Read) -> io::Result<Vec<u8>> {
     Ok(head)
 }
 
-/// Copies until one side has closed its connection, and then tells the other.
+/// Copies from one connection to the other until the first one ends, and then shuts down the second one.
 fn copy(mut from: TcpStream, mut to: TcpStream, end: Shutdown) {
     let _ = io::copy(&mut from, &mut to);
     let _ = to.shutdown(end);
 }
 
-/// The body of GetSecretValue's answer for the secret `x`, whose key `k` has this value.
+/// The body of the response to GetSecretValue for the secret `x`, whose key `k` has this value.
 pub fn body(value: &str) -> String {
     let secret = json!({ "k": value });
     watch::secret_text(&secret.to_string());
@@ -213,7 +215,7 @@ pub fn body(value: &str) -> String {
     body.to_string()
 }
 
-/// An answer with the Content-Length of its body.
+/// A response with the Content-Length of its body.
 pub fn answer(head: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
     let length = format!("content-length: {}", body.as_ref().len());
     with_head(
@@ -222,7 +224,7 @@ pub fn answer(head: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
     )
 }
 
-/// An answer with these lines as its head.
+/// A response with these lines as its head.
 pub fn with_head(lines: &[&str], body: impl AsRef<[u8]>) -> Vec<u8> {
     let mut bytes = lines.join("\r\n").into_bytes();
     bytes.extend_from_slice(b"\r\n\r\n");

@@ -1,4 +1,5 @@
-//! `credential`: one connection of systemd's LoadCredential= gets the value that a declaration lists for the unit, or is refused.
+//! `credential`: one connection of systemd's LoadCredential= gets the value that a declaration lists for the unit, or
+//! is refused.
 
 use std::thread;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use crate::support::*;
 const DECLARATION: &str = "credentials:\n  app.service: { tok: \"x:k\", other: \"y:k\" }\n";
 
 /// A run with the fake, and [`DECLARATION`].
-fn asking(aws: &Aws) -> Sandbox {
+fn run_with_aws(aws: &Aws) -> Sandbox {
     Sandbox::new()
         .arg("credential")
         .aws(aws)
@@ -23,8 +24,8 @@ fn asking(aws: &Aws) -> Sandbox {
         .bare()
 }
 
-/// A run without AWS, which is announced on standard error unless `-q` is given.
-fn local(secrets: &str, declaration: &str) -> Sandbox {
+/// A run that reads from a local file, which it reports on standard error unless `-q` is set.
+fn run_with_local_file(secrets: &str, declaration: &str) -> Sandbox {
     Sandbox::new()
         .arg("credential")
         .local(secrets)
@@ -35,8 +36,8 @@ fn local(secrets: &str, declaration: &str) -> Sandbox {
 
 ::rows::rows!("tests/it/systemd/credential.rows");
 
-/// Asks for a credential of a unit, and returns what it got.
-fn asked(sandbox: Sandbox, unit: &str, name: &str) -> Vec<u8> {
+/// Requests a credential of a unit, and returns what it got.
+fn received_credential(sandbox: Sandbox, unit: &str, name: &str) -> Vec<u8> {
     let (mut client, connection) = load(unit, name);
     let running = sandbox.connected(connection).spawn();
     let received = client.read();
@@ -44,48 +45,57 @@ fn asked(sandbox: Sandbox, unit: &str, name: &str) -> Vec<u8> {
     received
 }
 
-/// Asks for a credential of a unit, and asserts the refusal.
-fn refused(sandbox: Sandbox, unit: &str, name: &str, status: i32) -> Outcome {
+/// Requests a credential of a unit, and asserts that it is refused.
+fn assert_refused(sandbox: Sandbox, unit: &str, name: &str, status: i32) -> Outcome {
     let (client, connection) = load(unit, name);
-    refused_on(sandbox, client, connection, status)
+    assert_refused_on(sandbox, client, connection, status)
 }
 
-fn refused_on(
+/// Runs with this connection, and asserts that the credential is refused and that the run ends with this status.
+fn assert_refused_on(
     sandbox: Sandbox,
     mut client: Client,
     connection: Connection,
     status: i32,
 ) -> Outcome {
     let running = sandbox.connected(connection).spawn();
-    client.is_refused();
+    client.assert_refused();
     let outcome = running.wait();
     outcome.ended(Status::Exit(status));
     outcome
 }
 
 #[test]
-fn a_credential_is_sent_to_the_connection_byte_for_byte() {
+fn systemd_gets_a_credential_byte_for_byte() {
     let secrets = r#"{ "x": { "k": "AP8tNGM3YTFl" }, "y": { "$binary": "AP/+Cg==" } }"#;
     let declaration =
         "credentials: { app.service: { tok: { from: \"x:k\", decode: base64 }, bytes: y } }\n";
     assert_eq!(
-        asked(local(secrets, declaration), "app.service", "tok"),
+        received_credential(
+            run_with_local_file(secrets, declaration),
+            "app.service",
+            "tok"
+        ),
         b"\0\xff-4c7a1e"
     );
     assert_eq!(
-        asked(local(secrets, declaration), "app.service", "bytes"),
+        received_credential(
+            run_with_local_file(secrets, declaration),
+            "app.service",
+            "bytes"
+        ),
         b"\0\xff\xfe\n"
     );
 }
 
 #[test]
-fn a_credential_from_a_local_file_that_stalls_is_refused_with_75() {
+fn a_credential_is_refused_with_75_if_the_local_file_cannot_be_read_to_the_end() {
     let sandbox = Sandbox::new()
         .arg("credential")
         .declaration(DECLARATION)
         .bare();
     named_pipe(&sandbox.path("local.json"));
-    refused(
+    assert_refused(
         sandbox.args(["--local", "local.json", "--timeout", "1s"]),
         "app.service",
         "tok",
@@ -94,32 +104,32 @@ fn a_credential_from_a_local_file_that_stalls_is_refused_with_75() {
 }
 
 #[test]
-fn a_signal_before_the_first_request_refuses_the_credential_before_the_process_ends() {
+fn a_unit_gets_no_credential_if_a_signal_comes_before_the_secret_is_requested() {
     let aws = two_served();
-    // It is dup3(2) on arm64.
+    // The call is dup3(2) on arm64.
     for call in ["fcntl", "/^dup[23]$"] {
         let inject = format!("inject={call}:signal=SIGTERM:when=1");
         let Some(interrupted) = skip::traced(&["-e", &inject], "a signal at a system call") else {
             return;
         };
         let (mut client, connection) = load("app.service", "tok");
-        let sandbox = asking(&aws).through(interrupted).case(call);
+        let sandbox = run_with_aws(&aws).through(interrupted).case(call);
         let running = sandbox.connected(connection.everywhere()).spawn();
-        client.is_refused();
+        client.assert_refused();
         running.wait().ended(Status::Signal(15));
     }
 }
 
 #[test]
-fn a_signal_during_resolution_refuses_the_credential_before_the_process_ends() {
+fn a_unit_gets_no_credential_if_a_signal_comes_while_the_secret_is_read() {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
         let aws = Aws::start().secret("x", Secret::failing(Fault::Hang));
         let (mut client, connection) = load("app.service", "tok");
-        let sandbox = asking(&aws);
+        let sandbox = run_with_aws(&aws);
         let running = sandbox.connected(connection).spawn();
         aws.await_calls(1);
         running.signal(signal);
-        client.is_refused();
+        client.assert_refused();
         running
             .wait()
             .ended(Status::Signal(signal as i32))
@@ -128,11 +138,12 @@ fn a_signal_during_resolution_refuses_the_credential_before_the_process_ends() {
 }
 
 #[test]
-fn a_credential_client_that_hangs_up_ends_the_process_and_a_slow_reader_is_waited_for() {
+fn secrets_exec_credential_ends_if_systemd_closes_the_connection_but_waits_if_systemd_reads_slowly()
+{
     for (format, fact) in [("text", "closed the connection"), ("json", "\"status\":75")] {
         let aws = Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#).held());
         let (client, connection) = load("app.service", "tok");
-        let sandbox = asking(&aws).args(["--timeout", "10m", "--log-format", format]);
+        let sandbox = run_with_aws(&aws).args(["--timeout", "10m", "--log-format", format]);
         let running = sandbox.connected(connection).spawn();
         aws.await_calls(1);
         drop(client);
@@ -144,12 +155,16 @@ fn a_credential_client_that_hangs_up_ends_the_process_and_a_slow_reader_is_waite
     let secrets = format!(r#"{{ "x": {{ "k": "{}" }} }}"#, "v".repeat(1_000_000));
     for (name, length) in [("tok", 1_000_000), ("other", MAX_LENGTH + 1)] {
         let (mut client, connection) = load("app.service", name);
-        let running = local(&secrets, DECLARATION).connected(connection).spawn();
+        let running = run_with_local_file(&secrets, DECLARATION)
+            .connected(connection)
+            .spawn();
         thread::sleep(Duration::from_secs(6));
         assert_eq!(client.read().len(), length, "the value, or a refusal");
         running.wait();
         let (client, connection) = load("app.service", name);
-        let running = local(&secrets, DECLARATION).connected(connection).spawn();
+        let running = run_with_local_file(&secrets, DECLARATION)
+            .connected(connection)
+            .spawn();
         thread::sleep(Duration::from_secs(1));
         drop(client);
         running
@@ -160,18 +175,18 @@ fn a_credential_client_that_hangs_up_ends_the_process_and_a_slow_reader_is_waite
 }
 
 #[test]
-fn a_credential_of_1_mib_is_sent_and_one_byte_more_is_refused_with_78() {
+fn a_credential_of_1_mib_is_sent_and_a_longer_one_is_refused() {
     let secrets = |length: usize| format!(r#"{{ "x": {{ "k": "{}" }} }}"#, "v".repeat(length));
     assert_eq!(
-        asked(
-            local(&secrets(MAX_LENGTH), DECLARATION),
+        received_credential(
+            run_with_local_file(&secrets(MAX_LENGTH), DECLARATION),
             "app.service",
             "tok"
         ),
         vec![b'v'; MAX_LENGTH]
     );
-    let run = refused(
-        local(&secrets(MAX_LENGTH + 1), DECLARATION),
+    let run = assert_refused(
+        run_with_local_file(&secrets(MAX_LENGTH + 1), DECLARATION),
         "app.service",
         "tok",
         78,
@@ -194,19 +209,19 @@ fn a_credential_of_1_mib_is_sent_and_one_byte_more_is_refused_with_78() {
 }
 
 #[test]
-fn a_credential_client_of_another_user_is_refused_with_77_without_a_request() {
+fn another_user_gets_no_credential() {
     if !geteuid().is_root() {
         return skipped("a client of another user: this needs root");
     }
     let aws = two_served();
     let (client, connection) = load_as(65_534, "app.service", "tok");
-    let run = refused_on(asking(&aws), client, connection, 77);
+    let run = assert_refused_on(run_with_aws(&aws), client, connection, 77);
     run.says(["user 65534"]);
     assert_eq!(aws.calls().len(), 0);
 }
 
 #[test]
-fn a_credential_client_whose_address_names_no_unit_is_refused_with_64_without_a_request() {
+fn a_client_gets_no_credential_if_its_socket_address_does_not_have_the_form_that_systemd_uses() {
     let aws = two_served();
     let wrong = [
         "/unit/app.service",
@@ -216,13 +231,16 @@ fn a_credential_client_whose_address_names_no_unit_is_refused_with_64_without_a_
     ];
     for address in wrong.map(Some).into_iter().chain([None]) {
         let (client, connection) = connect_from(address);
-        refused_on(asking(&aws), client, connection, 64).says(["does not name a unit"]);
+        assert_refused_on(run_with_aws(&aws), client, connection, 64)
+            .says(["does not name a unit"]);
     }
     assert_eq!(aws.calls().len(), 0);
 }
 
 #[test]
-fn credential_on_a_listening_socket_is_64_with_the_advice_of_accept_yes() {
-    let run = asking(&served()).connected(Connection::listening()).run();
+fn if_secrets_exec_credential_gets_a_listening_socket_the_error_advises_accept_yes() {
+    let run = run_with_aws(&served())
+        .connected(Connection::listening())
+        .run();
     run.refused(64).says(["a listening socket", "Accept=yes"]);
 }

@@ -1,3 +1,3 @@
-//! `credential`, on a connection as systemd makes it. With the real systemd it is tested in `tests/hosts`.
+//! `credential`, on a connection like the one that systemd makes. `tests/hosts` tests it with the real systemd.
 
 mod credential;

@@ -1,4 +1,4 @@
-//! The values of secrets that no row can hold: bytes, and large or deeply nested JSON.
+//! Values of secrets that can't be written in a row: bytes, and large or deeply nested JSON.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -7,7 +7,7 @@ use crate::support::*;
 
 ::rows::rows!("tests/it/values/json.rows");
 
-/// Launches with `V` from this secret; the entry is `x`, say.
+/// Launches with `V` from this secret. The entry is a text such as `x`.
 fn read(secret: Secret, entry: &str) -> Outcome {
     let declaration = format!("env: {{ V: {entry} }}\n");
     Sandbox::new()
@@ -17,7 +17,7 @@ fn read(secret: Secret, entry: &str) -> Outcome {
 }
 
 #[test]
-fn every_byte_of_a_secret_and_the_largest_secret_of_64_kib_reach_the_variable() {
+fn every_byte_of_a_secret_reaches_the_variable_even_if_the_secret_has_64_kib() {
     let bytes = b"\xff\xfe\x01 plain \x80\n";
     read(Secret::binary(*bytes), "x")
         .launched_silently()
@@ -36,7 +36,7 @@ fn every_byte_of_a_secret_and_the_largest_secret_of_64_kib_reach_the_variable() 
 }
 
 #[test]
-fn a_secret_of_json_nested_20000_deep_is_refused_with_78_and_no_crash() {
+fn json_with_20000_nested_levels_fails_the_launch_without_a_crash() {
     let deep = format!(
         r#"{{"canary":"{CANARY}","key":{}{}}}"#,
         "[".repeat(20_000),
@@ -48,23 +48,12 @@ fn a_secret_of_json_nested_20000_deep_is_refused_with_78_and_no_crash() {
 }
 
 #[test]
-fn a_jsonpath_that_would_need_gigabytes_of_memory_is_refused_with_78() {
-    let wide = |key: &str| {
-        format!(
-            r#"{{"{key}":[{}],"a":{{"password":"v-4c7a1e"}}}}"#,
-            vec!["[1]"; 2000].join(",")
-        )
-    };
-    read(Secret::text(&wide("k")), "x:$..password")
+fn a_jsonpath_finds_a_value_in_a_secret_with_thousands_of_elements() {
+    let wide = format!(
+        r#"{{"k":[{}],"a":{{"password":"v-4c7a1e"}}}}"#,
+        vec!["[1]"; 2000].join(",")
+    );
+    read(Secret::text(&wide), "x:$..password")
         .launched_silently()
         .has("V", "v-4c7a1e");
-    let run = read(Secret::text(&wide(&"k".repeat(50_000))), "x:$..password");
-    run.refused(78).says([
-        "the secret \"x\" is too large to be searched with $..password",
-        "without \"..\"",
-    ]);
-    let nested = format!("{}{}", "[".repeat(120), "]".repeat(120));
-    read(Secret::text(&nested), "x:$..*..*..*..*")
-        .refused(78)
-        .says(["is too large to be searched with $..*"]);
 }

@@ -1,9 +1,10 @@
-//! Layers whose values are covered while they are read. `layers.rows` has all others.
+//! Values that a later layer may override while they are being read. `layers.rows` has all other tests of layers.
 
 use crate::support::*;
 
 ::rows::rows!("tests/it/values/layers.rows");
 
+/// A fake with two secrets of several keys each, and one with a single key.
 fn two_sources() -> Aws {
     Aws::start()
         .secret("one", Secret::text(r#"{"a":"1a-4c7a1e","b":"1b-4c7a1e"}"#))
@@ -12,7 +13,7 @@ fn two_sources() -> Aws {
 }
 
 #[test]
-fn values_that_a_later_layer_may_cover_are_requested_together_with_those_that_cover_them() {
+fn values_that_a_later_file_may_override_are_requested_at_the_same_time_as_all_others() {
     let aws = two_sources().gathers(3);
     let sandbox = Sandbox::new()
         .aws(&aws)

@@ -1,4 +1,4 @@
-//! `--local FILE`: what has no end, and its many names. `local.rows` has all others.
+//! `--local FILE`: expressions that don't end, and suggestions among many names. `local.rows` has all other tests.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::support::*;
 ::rows::rows!("tests/it/values/local.rows");
 
 #[test]
-fn a_launch_with_a_local_file_says_one_line_about_it_and_reads_its_binary_secrets() {
+fn with_a_local_file_a_launch_prints_one_line_about_the_file_and_reads_its_binary_secrets() {
     let run = local().run();
     run.launched().has("A", CANARY).says(["local.json"]);
     assert_eq!(run.stderr().lines().count(), 1, "{run}");
@@ -20,7 +20,7 @@ fn a_launch_with_a_local_file_says_one_line_about_it_and_reads_its_binary_secret
         .run();
     assert!(
         !run.stderr.is_empty(),
-        "a variable may not choose it silently: {run}"
+        "a local file that a variable names must be mentioned: {run}"
     );
     let secrets = r#"{"bytes":{"$binary":"//4BgA=="},"older":{"$stages":{"AWSCURRENT":"now-4c7a1e","AWSPREVIOUS":{"$binary":"//4BgA=="}}}}"#;
     let run = Sandbox::new()
@@ -34,7 +34,7 @@ fn a_launch_with_a_local_file_says_one_line_about_it_and_reads_its_binary_secret
 }
 
 #[test]
-fn at_most_twenty_absent_secrets_are_reported_with_a_similar_name() {
+fn a_similar_name_is_suggested_for_at_most_twenty_missing_secrets() {
     let names = (0..200).map(|number| (format!("prod/service-{number}"), Value::from(CANARY)));
     let sandbox = Sandbox::new().local(&Value::Object(Map::from_iter(names)).to_string());
     let absent = (0..30).fold(sandbox, |sandbox, number| {
@@ -47,7 +47,7 @@ fn at_most_twenty_absent_secrets_are_reported_with_a_similar_name() {
 }
 
 #[test]
-fn a_path_or_template_that_does_not_end_is_status_75_at_the_timeout() {
+fn a_launch_ends_at_its_timeout_if_a_jsonpath_or_a_template_takes_too_long() {
     let object: Map<String, Value> = (0..400).map(|n| (format!("k{n}"), CANARY.into())).collect();
     let path = r#""x:$[?count($..[?count($..[?count($..*)>1])>1])>1]""#;
     let template = "{% set t = x.t * 100 %}{% for i in range(99999) %}{% if t ~ 'y' in t %}{{ i }}{% endif %}{% endfor %}";
@@ -65,7 +65,7 @@ fn a_path_or_template_that_does_not_end_is_status_75_at_the_timeout() {
             .refused(75)
             .says(["timed out", "takes too long"]);
     }
-    // A pull request's declaration, before any secret is read.
+    // For example, a declaration in a pull request. It is checked before any secret is read.
     let declaration = format!(
         "env:\n  A: {{ template: {:?} }}\n",
         template.replace("x.t * 100", "'canary' * 500000")

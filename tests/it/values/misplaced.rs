@@ -1,11 +1,12 @@
-//! A value that was written instead of a reference, as in `-e DB_PASSWORD=hunter2`: AWS receives it as a name, and no report shows it.
+//! A value that was written instead of a reference, as in `-e DB_PASSWORD=hunter2`. AWS receives it as a name, and no
+//! report shows it.
 
 use crate::support::*;
 
 ::rows::rows!("tests/it/values/misplaced.rows");
 
 /// Asserts that no form of `check` prints the value in its table, its document or its messages.
-fn is_shown_by_no_check(aws: &Aws, status: i32) {
+fn assert_never_shown_by_check(aws: &Aws, status: i32) {
     for options in ["", "-v", "--describe", "--metadata"] {
         for format in ["", "--json"] {
             let options = [options, format];
@@ -24,12 +25,13 @@ fn is_shown_by_no_check(aws: &Aws, status: i32) {
 }
 
 #[test]
-fn no_output_of_check_shows_a_value_that_was_written_instead_of_a_name() {
-    is_shown_by_no_check(&Aws::start(), 78);
+fn check_never_shows_a_password_that_was_written_instead_of_a_secret_name() {
+    assert_never_shown_by_check(&Aws::start(), 78);
 }
 
 #[test]
-fn no_output_of_check_shows_a_value_that_was_written_instead_of_a_name_if_aws_denies_it() {
+fn check_never_shows_a_password_that_was_written_instead_of_a_secret_name_even_if_aws_denies_access_to_that_name()
+ {
     let denied = fault::denied_on(
         "hunter2",
         "because no identity-based policy allows the action",
@@ -37,5 +39,5 @@ fn no_output_of_check_shows_a_value_that_was_written_instead_of_a_name_if_aws_de
     let aws = Aws::start()
         .fails("GetSecretValue", denied.clone())
         .fails("DescribeSecret", denied);
-    is_shown_by_no_check(&aws, 77);
+    assert_never_shown_by_check(&aws, 77);
 }

@@ -1,4 +1,4 @@
-//! References whose names or labels are as long as they may be, or longer; and inherited variables that are no text.
+//! References whose names or labels have the maximum length or are too long; and inherited variables that aren't text.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -8,8 +8,8 @@ use crate::support::*;
 ::rows::rows!("tests/it/values/references.rows");
 
 #[test]
-fn a_parameter_whose_name_is_as_long_as_aws_allows_is_read() {
-    // With `arn:aws:ssm:us-east-1:123456789012:parameter/`, AWS allows 1011 characters.
+fn a_parameter_with_the_longest_name_that_aws_allows_is_read_and_a_longer_name_is_refused() {
+    // AWS allows 1011 characters, including `arn:aws:ssm:us-east-1:123456789012:parameter/`.
     let longest = format!("/{}", "x".repeat(1011 - 45));
     let aws = Aws::start().parameter(&longest, &[Version::text(CANARY)]);
     let launch = |name: &str| Sandbox::new().aws(&aws).resolve(&format!("A=ssm:{name}"));
@@ -18,19 +18,19 @@ fn a_parameter_whose_name_is_as_long_as_aws_allows_is_read() {
     launch(&too_long)
         .run()
         .refused(64)
-        .says(["the reference is longer than the name of a parameter can be"]);
+        .says(["characters, which no parameter can have"]);
     let secret = "x".repeat(513);
     Sandbox::new()
         .aws(&aws)
         .resolve(&format!("A={secret}"))
         .run()
         .refused(64)
-        .says(["the reference is longer than the name of a secret can be"]);
+        .says(["characters, which no secret can have"]);
     assert_eq!(aws.calls().len(), 1);
 }
 
 #[test]
-fn a_staging_label_of_over_256_characters_is_an_error_before_any_request() {
+fn a_staging_label_that_is_longer_than_256_characters_is_refused_before_any_request() {
     let (reference, aws) = (format!("prod/db:k:{}", "x".repeat(257)), Aws::start());
     let run = Sandbox::new()
         .aws(&aws)
@@ -60,7 +60,8 @@ fn a_staging_label_of_over_256_characters_is_an_error_before_any_request() {
 }
 
 #[test]
-fn an_alias_with_an_impossible_stage_is_one_error_at_its_line_for_two_entries() {
+fn an_alias_with_a_staging_label_that_is_too_long_is_reported_only_once_if_two_entries_use_the_alias()
+ {
     let stage = "s".repeat(257);
     let alias = format!(
         "secrets: {{ db: {{ id: prod/db, stage: {stage} }} }}\nenv: {{ A: 'db:k', B: 'db:k' }}\n"
@@ -74,7 +75,7 @@ fn an_alias_with_an_impossible_stage_is_one_error_at_its_line_for_two_entries() 
 }
 
 #[test]
-fn a_variable_of_invalid_utf8_is_passed_on_by_resolve_env_and_refused_in_a_name() {
+fn an_inherited_variable_that_is_not_utf8_reaches_the_command_but_is_refused_in_a_secret_name() {
     let aws = served();
     let sandbox = sandbox(&aws)
         .env("RAW", OsStr::from_bytes(b"\xff\xfe="))

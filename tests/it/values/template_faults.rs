@@ -1,11 +1,12 @@
-//! Templates that cannot be rendered. The settings `default` and `optional` cover a missing key, secret or variable, but not a mistake. No error
-//! shows a value.
+//! Templates that can't be rendered. The settings `default` and `optional` apply to a missing key, secret or variable,
+//! but not to a mistake. No error shows a value.
 
 use std::collections::BTreeMap;
 
 use crate::support::*;
 
-/// An AWS, and the aliases that the declaration of a launch has for its secrets. The alias `db` stands for the secret `prod/db`.
+/// An AWS, and the aliases that the declaration of a launch has for its secrets. The alias `db` means the secret
+/// `prod/db`.
 struct Secrets {
     aws: Aws,
     aliases: Vec<&'static str>,
@@ -30,7 +31,7 @@ impl Secrets {
         with_alias
     }
 
-    /// Adds only an alias, so that its secret does not exist.
+    /// Adds only an alias. Its secret doesn't exist.
     fn with_missing(mut self, alias: &'static str) -> Self {
         self.aliases.push(alias);
         self
@@ -71,16 +72,16 @@ impl Secrets {
         }
     }
 
-    /// Asserts for each template that it is a mistake: the launch is refused with 78, with the text next to the template, and a default or
-    /// `optional` does not change that.
+    /// Asserts for each template that it is a mistake: the launch is refused with 78, with the text next to the
+    /// template, and neither a default nor `optional` changes that.
     fn assert_mistakes<T: AsRef<str>>(&self, rows: &[(T, &str)]) {
         for settings in ["", ", default: d", ", optional: true"] {
             self.assert_refused(settings, rows);
         }
     }
 
-    /// Asserts for each template that something is absent: the launch is refused with 78, with the text next to the template, but a default or
-    /// `optional` covers the absence.
+    /// Asserts for each template that something is absent: the launch is refused with 78, with the text next to the
+    /// template, unless the entry has a default or `optional`.
     fn assert_absent<T: AsRef<str>>(&self, rows: &[(T, &str)]) {
         self.assert_refused("", rows);
         let templates: Vec<&str> = rows.iter().map(|(template, _)| template.as_ref()).collect();
@@ -90,7 +91,7 @@ impl Secrets {
         optional.launched_silently();
         for number in 0..templates.len() {
             with_default.has(&format!("V{number}"), "d");
-            optional.lacks(&format!("V{number}"));
+            optional.has_no(&format!("V{number}"));
         }
     }
 }
@@ -117,7 +118,7 @@ fn reasons(run: &Outcome) -> BTreeMap<String, String> {
 }
 
 #[test]
-fn a_missing_key_of_a_template_is_reported_with_its_secret() {
+fn if_a_template_uses_a_missing_key_the_error_names_the_key_and_its_secret() {
     let secrets = Secrets::none().with("db", r#"{"host":"db.internal"}"#);
     secrets.assert_absent(&[(
         "{{ db.password }}",
@@ -126,7 +127,7 @@ fn a_missing_key_of_a_template_is_reported_with_its_secret() {
 }
 
 #[test]
-fn a_missing_key_of_a_template_is_reported_with_a_key_of_a_similar_name() {
+fn if_a_template_uses_a_mistyped_key_the_error_suggests_a_key_with_a_similar_name() {
     let secrets = Secrets::none().with(
         "db",
         r#"{"user":"app-4c7a1e","password":"pass-4c7a1e","port":5432}"#,
@@ -143,7 +144,7 @@ fn a_missing_key_of_a_template_is_reported_with_a_key_of_a_similar_name() {
 }
 
 #[test]
-fn two_missing_keys_of_a_secret_in_templates_are_one_error_with_the_keys_that_exist() {
+fn if_templates_use_two_missing_keys_of_a_secret_one_error_lists_both_and_the_keys_that_exist() {
     let secrets = Secrets::none().with("db", r#"{"user":"app-4c7a1e","port":5432}"#);
     let message = "the secret \"prod/db\" does not have the keys \"prt\", \"usr\"";
     secrets.assert_absent(&[("{{ db.usr }}", message), ("{{ db.prt }}", message)]);
@@ -155,7 +156,10 @@ fn two_missing_keys_of_a_secret_in_templates_are_one_error_with_the_keys_that_ex
 fn a_null_that_a_template_uses_is_reported_like_a_missing_key() {
     let secrets = Secrets::none().with("db", r#"{"none":null,"mixed":[1,null]}"#);
     secrets.assert_absent(&[
-        ("{{ db.none }}", "has null for the key \"none\""),
+        (
+            "{{ db.none }}",
+            "has the key \"none\", but its value is null",
+        ),
         (
             "{{ db.mixed | join(',') }}",
             "does not have a key that the template looks up",
@@ -168,7 +172,7 @@ fn a_null_that_a_template_uses_is_reported_like_a_missing_key() {
 }
 
 #[test]
-fn a_key_of_a_template_that_is_missing_within_a_value_is_reported_with_its_path() {
+fn if_a_template_uses_a_nested_key_that_does_not_exist_the_error_shows_the_path_of_the_key() {
     let secrets = Secrets::none().with(
         "db",
         r#"{"inner":{"list":[1.10]},"hosts":["host-4c7a1e"],"config":"{\"k\": {\"v\": 2.50}}"}"#,
@@ -186,7 +190,7 @@ fn a_key_of_a_template_that_is_missing_within_a_value_is_reported_with_its_path(
 }
 
 #[test]
-fn a_missing_key_of_a_template_is_reported_in_every_kind_of_expression() {
+fn a_missing_key_is_reported_in_every_kind_of_expression_of_a_template() {
     let secrets = Secrets::none().with("db", r#"{"host":"db.internal","port":5432}"#);
     secrets.assert_absent(&[
         (
@@ -209,7 +213,7 @@ fn a_missing_key_of_a_template_is_reported_in_every_kind_of_expression() {
 }
 
 #[test]
-fn a_missing_key_of_a_template_is_reported_by_each_filter() {
+fn a_missing_key_is_reported_whichever_filter_a_template_applies_to_the_key() {
     let secrets = Secrets::none().with("db", r#"{"host":"db.internal"}"#);
     let filters = "abs b64decode b64encode batch(2) bool capitalize chain count dictsort e escape first float format fromjson \
         groupby('x') indent int items join last length lines list lower map('upper') max min pprint reject \
@@ -226,7 +230,7 @@ fn a_missing_key_of_a_template_is_reported_by_each_filter() {
 }
 
 #[test]
-fn a_missing_secret_of_a_template_is_reported_even_if_no_value_of_it_would_be_used() {
+fn a_missing_secret_of_a_template_is_reported_even_if_the_template_would_not_print_its_value() {
     let secrets = Secrets::none()
         .with("db", r#"{"host":"db.internal"}"#)
         .with_missing("gone");
@@ -277,7 +281,7 @@ fn a_missing_key_whose_name_a_template_computes_is_not_shown() {
 }
 
 #[test]
-fn a_key_of_a_value_that_is_not_a_json_object_is_a_mistake_in_a_template() {
+fn a_template_that_uses_a_key_of_a_value_that_is_not_an_object_is_refused_even_with_a_default() {
     let secrets = Secrets::none()
         .with("plain", "plain-4c7a1e")
         .with("list", "[1, 2]")
@@ -300,11 +304,11 @@ fn a_key_of_a_value_that_is_not_a_json_object_is_a_mistake_in_a_template() {
         ),
         (
             "{{ db.version.x }}",
-            "has no JSON object at \"version\", but the template uses db.version.x",
+            "does not have a JSON object at \"version\", but the template uses db.version.x",
         ),
         (
             "{{ db.hosts.name }}",
-            "has no JSON object at \"hosts\", but the template uses db.hosts.name",
+            "does not have a JSON object at \"hosts\", but the template uses db.hosts.name",
         ),
         (
             "{{ plain['host'] }}{{ plain[db.host] }}",
@@ -317,9 +321,10 @@ fn a_key_of_a_value_that_is_not_a_json_object_is_a_mistake_in_a_template() {
     ]);
 }
 
-/// MiniJinja does not report which names such expressions use, so secrets-exec has not read the secret.
+/// MiniJinja doesn't report the names in such expressions, so secrets-exec hasn't read the secret.
 #[test]
-fn a_slice_or_an_assignment_of_an_alias_is_a_mistake_and_the_help_shows_another_way() {
+fn the_error_about_a_template_that_slices_an_alias_or_reassigns_its_name_shows_what_to_write_instead()
+ {
     let secrets = Secrets::none()
         .with("db", r#"{"host":"db.internal"}"#)
         .with("plain", "plain-4c7a1e");
@@ -329,18 +334,26 @@ fn a_slice_or_an_assignment_of_an_alias_is_a_mistake_and_the_help_shows_another_
             "line 2 of the template has an error: db cannot be used here",
         ),
         (
+            "{{ db.host[:3] }}",
+            "give that part a name first: {% set x = db.host %}{{ x[:3] }}",
+        ),
+        (
             "{{ plain[:3] }}",
             "the template has an error: plain cannot be used here",
         ),
         (
+            "{{ plain[:3] }}",
+            "give that part a name first: {% set x = db.host %}{{ x[:3] }}",
+        ),
+        (
             "{% set db = db | default('x') %}",
-            "give it a name first: {% set x = db.host %}{{ x[:3] }}",
+            "give that part a name first: {% set x = db.host %}{{ x[:3] }}",
         ),
     ]);
 }
 
 #[test]
-fn an_operation_that_a_value_does_not_allow_is_a_mistake_in_a_template() {
+fn a_template_with_an_operation_that_its_value_does_not_allow_is_refused_even_with_a_default() {
     let secrets = Secrets::none()
         .with_secret(
             "octets",
@@ -353,11 +366,11 @@ fn an_operation_that_a_value_does_not_allow_is_a_mistake_in_a_template() {
     secrets.assert_mistakes(&[
         (
             "{{ db.password | int }}",
-            "an operation is not possible with these values",
+            "an operator or filter can't be applied to these values",
         ),
         (
             "{{ 'nope' in db }}{{ db.port + 'x' }}",
-            "an operation is not possible with these values",
+            "an operator or filter can't be applied to these values",
         ),
         (
             "{{ db.binary | b64decode }}",
@@ -403,7 +416,7 @@ fn an_unknown_function_filter_or_test_of_a_template_is_refused_before_any_reques
 }
 
 #[test]
-fn an_offline_check_reports_an_unset_variable_of_a_template_and_prints_no_value() {
+fn check_offline_reports_an_unset_variable_of_a_template_and_does_not_print_a_value() {
     let declaration = r#"
 env:
   A: { template: "{{ env.PASSWORD }}{{ env.PASWORD }}" }
@@ -426,12 +439,12 @@ env:
 /// The longest template that secrets-exec accepts, in bytes. MiniJinja recurses for each operator, filter and key of a template.
 const LONGEST: usize = 16_384;
 
-/// A template of this length with a number and as many minus signs as fit.
+/// A template of this length: a number, after as many minus signs as possible.
 fn minus_signs(length: usize) -> String {
     format!("{{{{ {}1 }}}}", "-".repeat(length - "{{ 1 }}".len()))
 }
 
-/// A template of the greatest length with a number and as many filters as fit.
+/// A template of the maximum length: a number, with as many filters as possible.
 fn filters_of_the_greatest_length() -> String {
     let filters = "|e".repeat((LONGEST - "{{ 1 }} ".len()) / 2);
     let template = format!("{{{{ 1{filters} }}}} ");
@@ -447,7 +460,7 @@ fn a_template_of_16_kib_is_rendered() {
 }
 
 #[test]
-fn an_offline_check_accepts_a_template_of_16_kib() {
+fn check_offline_accepts_a_template_of_16_kib() {
     let declaration = format!(
         "env: {{ A: {{ template: \"{}\" }}, B: {{ template: \"{}\" }} }}\n",
         minus_signs(LONGEST),
@@ -462,7 +475,7 @@ fn an_offline_check_accepts_a_template_of_16_kib() {
 }
 
 #[test]
-fn an_unset_variable_with_thousands_of_keys_in_a_template_is_reported() {
+fn an_unset_variable_with_thousands_of_keys_after_it_in_a_template_is_reported_without_a_crash() {
     let keys = ".a".repeat((LONGEST - "{{ env }}".len()) / 2);
     Secrets::none().assert_absent(&[(format!("{{{{ env{keys} }}}}"), "the variable a is not set")]);
 }
@@ -479,7 +492,7 @@ fn a_template_that_is_longer_than_16_kib_is_refused_with_its_line_and_its_length
     }
 }
 
-/// A template that puts the number 1 into as many lists within each other, and prints them.
+/// A template that puts the number 1 into this many nested lists, and prints them.
 fn nested_lists(levels: u32) -> String {
     format!(
         "{{% set list = namespace(x=1) %}}{{% for _ in range({levels}) %}}{{% set list.x = [list.x] %}}{{% endfor %}}{{{{ list.x }}}}"
@@ -487,7 +500,7 @@ fn nested_lists(levels: u32) -> String {
 }
 
 #[test]
-fn a_template_prints_a_value_of_128_levels() {
+fn a_template_can_print_a_value_with_128_nested_levels() {
     // The number is a level, too.
     let printed = format!("{}1{}", "[".repeat(127), "]".repeat(127));
     let run = Secrets::none().launch(&[nested_lists(127)], "");
@@ -495,14 +508,16 @@ fn a_template_prints_a_value_of_128_levels() {
 }
 
 #[test]
-fn a_template_that_prints_a_value_of_more_than_128_levels_is_refused_despite_a_default() {
+fn a_template_that_prints_a_value_with_more_than_128_nested_levels_is_refused_even_with_a_default()
+{
     let message = "the template has an error: a value is nested too deeply";
     let rows = [128, 9_000].map(|levels| (nested_lists(levels), message));
     Secrets::none().assert_refused(", default: d", &rows);
 }
 
 #[test]
-fn a_denied_or_deleted_secret_of_a_template_fails_despite_a_default_or_another_absence() {
+fn a_launch_fails_if_a_template_uses_a_denied_or_deleted_secret_even_with_a_default_or_if_another_secret_is_missing()
+ {
     for (fault, status) in [
         (fault::denied("prod/db"), 77),
         (fault::marked_for_deletion(), 78),
@@ -525,15 +540,16 @@ fn a_denied_or_deleted_secret_of_a_template_fails_despite_a_default_or_another_a
 }
 
 #[test]
-fn a_nul_that_a_template_prints_is_refused_with_the_name_of_the_variable_and_a_hint_at_base64() {
+fn the_error_about_a_nul_byte_in_a_template_names_the_variable_and_suggests_base64() {
     let secrets = Secrets::none().with("db", r#"{"k":"nul-4c7a1e\u0000"}"#);
     let run = secrets.launch(&["{{ db.k }}"], ", default: d");
     run.refused(78).says(["V0", "base64"]);
 }
 
-/// The sandbox fails a launch whose error has a string of a secret. A test next to the code shows the same of each filter, test and operator.
+/// If an error contains a string of a secret, the sandbox fails the launch. A test next to the code checks each filter,
+/// test and operator.
 #[test]
-fn the_error_of_a_template_that_cannot_be_rendered_does_not_show_a_value() {
+fn the_error_about_a_template_that_cannot_be_rendered_never_shows_a_value() {
     let secrets = Secrets::none().with("plain", "plain-4c7a1e").with(
         "db",
         r#"{"host":"db.internal","password":"pass-4c7a1e","hosts":["host-4c7a1e"]}"#,

@@ -1,4 +1,5 @@
-//! `template`: its output, and the requests that it needs, in `templates.rows`. Errors are in `template_faults.rs`.
+//! `template`: a variable that isn't text. `templates.rows` has its output and the requests that it needs, and
+//! `template_faults.rs` has errors.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -8,7 +9,7 @@ use crate::support::*;
 ::rows::rows!("tests/it/values/templates.rows");
 
 #[test]
-fn a_variable_of_invalid_utf8_is_undefined_in_a_template_and_takes_its_default() {
+fn in_a_template_the_filter_default_replaces_a_variable_that_is_not_utf8() {
     let sandbox = Sandbox::new().env("BYTES", OsStr::from_bytes(b"\xff"));
     let declaration = "env: { A: { template: \"{{ env.BYTES | default('x') }}\" } }\n";
     sandbox

@@ -1,4 +1,4 @@
-//! `link RTT_MS COMMAND ARG…`: runs COMMAND in a network namespace of its own, at 10.200.0.2. Each packet between it and this
+//! `link RTT_MS COMMAND ARG…` runs COMMAND in its own network namespace, at 10.200.0.2. Each packet between it and this
 //! namespace (10.200.0.1) takes half of RTT_MS, in both directions. It replaces `tc netem`, which not every kernel has.
 //!
 //! It needs CAP_NET_ADMIN in the current namespace, and /dev/net/tun. The link exists until the command ends.
@@ -13,7 +13,9 @@ use std::process::{Command, exit};
 use std::thread;
 use std::time::{Duration, Instant};
 
+/// The address in the namespace of this process.
 const HERE: [u8; 4] = [10, 200, 0, 1];
+/// The address in the namespace of the command.
 const THERE: [u8; 4] = [10, 200, 0, 2];
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -25,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut command = Command::new(arguments.next().ok_or("no command")?);
     command.args(arguments);
     let here = tun(HERE)?;
-    // SAFETY: there is only one thread; open descriptors stay in the old namespace.
+    // SAFETY: there is only one thread, and open descriptors stay in the old namespace.
     if unsafe { libc::unshare(libc::CLONE_NEWNET) } != 0 {
         return Err(io::Error::last_os_error().into());
     }
@@ -40,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 .unwrap_or(1),
         )
     });
-    // SAFETY: both calls take plain integers. They reduce late wake-ups, which would add to the delay; the kernel may refuse them.
+    // SAFETY: both calls take plain integers. They reduce late wake-ups, which would add to the delay. The kernel may refuse them.
     unsafe {
         libc::prctl(libc::PR_SET_TIMERSLACK, 1);
         libc::setpriority(libc::PRIO_PROCESS, 0, -15);
@@ -55,7 +57,7 @@ fn tun(address: [u8; 4]) -> io::Result<File> {
         .write(true)
         .custom_flags(libc::O_NONBLOCK)
         .open("/dev/net/tun")?;
-    // SAFETY: an `ifreq` of zeros is valid; each call reads and writes only the `ifreq`, in the field that is set for it.
+    // SAFETY: an `ifreq` of zeros is valid. Each call reads and writes only the `ifreq`, in the field that is set for it.
     unsafe {
         let mut request: libc::ifreq = std::mem::zeroed();
         for (place, byte) in request.ifr_name.iter_mut().zip(*b"bench0") {
@@ -90,6 +92,7 @@ fn tun(address: [u8; 4]) -> io::Result<File> {
     Ok(device)
 }
 
+/// Returns the result of a system call, or its error.
 fn check(result: libc::c_int) -> io::Result<libc::c_int> {
     if result < 0 {
         Err(io::Error::last_os_error())
@@ -98,7 +101,7 @@ fn check(result: libc::c_int) -> io::Result<libc::c_int> {
     }
 }
 
-/// Writes each packet to the other side after the delay.
+/// Writes each packet to the other side after the delay. Never returns: the process exits when the command ends.
 fn carry(mut sides: [File; 2], delay: Duration) -> Result<(), Box<dyn Error>> {
     let mut queues: [VecDeque<(Instant, Vec<u8>)>; 2] = Default::default();
     let mut buffer = vec![0; 65536];
@@ -107,7 +110,7 @@ fn carry(mut sides: [File; 2], delay: Duration) -> Result<(), Box<dyn Error>> {
         for (from, queue) in queues.iter_mut().enumerate() {
             while queue.front().is_some_and(|(due, _)| *due <= now) {
                 if let Some((_, packet)) = queue.pop_front() {
-                    // A failed write is a lost packet.
+                    // If the write fails, the packet is lost.
                     let _ = sides[1 - from].write(&packet);
                 }
             }

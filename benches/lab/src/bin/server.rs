@@ -1,8 +1,8 @@
-//! `server ADDRESS CERTIFICATE KEY DELAY_MS`: GetSecretValue of Secrets Manager, over TLS, with counts. It answers after the delay.
+//! `server ADDRESS CERTIFICATE KEY DELAY_MS` answers GetSecretValue like Secrets Manager, over TLS, after a delay, and counts what it gets.
 //!
-//! Every secret exists: a JSON object whose `password` is `value-of-` and the secret's id; that of `texts/N` has the key `S_N` alone, with
-//! the value of `bench/N`. Each line of standard input prints the counts as a line of JSON; `reset` sets them to zero first. The server
-//! exits at the end of standard input.
+//! Every secret exists. It is a JSON object whose `password` is `value-of-` and the secret's id. The secret `texts/N` has only the key `S_N`,
+//! with the value of `bench/N`. For each line of standard input, the server prints the counts as a line of JSON. The line `reset` sets them to
+//! zero first. The server exits at the end of standard input.
 
 use std::error::Error;
 use std::io::{BufRead, Read, Write, stdin};
@@ -17,7 +17,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{CipherSuite, ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 
+/// The number of connections since the last `reset`.
 static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
+/// The number of requests since the last `reset`.
 static REQUESTS: AtomicU64 = AtomicU64::new(0);
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -27,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let delay = Duration::from_millis(delay.parse()?);
     let mut provider = rustls::crypto::aws_lc_rs::default_provider();
-    // AWS's servers prefer this suite, whatever the client prefers.
+    // AWS's servers prefer this suite, no matter which one the client prefers.
     provider
         .cipher_suites
         .sort_by_key(|suite| suite.suite() != CipherSuite::TLS13_AES_128_GCM_SHA256);
@@ -45,7 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         for stream in listener.incoming().flatten() {
             let config = Arc::clone(&config);
             CONNECTIONS.fetch_add(1, Ordering::Relaxed);
-            // A client that disconnects early keeps the counts it has.
+            // If a client disconnects early, what it has sent stays counted.
             thread::spawn(move || drop(serve(stream, config, delay)));
         }
     });
@@ -66,6 +68,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// Answers the requests on a connection until the client closes it, each after `delay`.
 fn serve(
     mut tcp: TcpStream,
     config: Arc<ServerConfig>,
@@ -100,7 +103,8 @@ fn serve(
 /// The head and the body of a request.
 type Request = (String, Vec<u8>);
 
-/// Reads one request; bytes after it stay in `received`.
+/// Reads one request, and waits for all of it. The bytes after the request stay in `received`. Returns `None` if the client has closed the
+/// connection.
 fn receive(
     stream: &mut (impl Read + Write),
     received: &mut Vec<u8>,
@@ -129,6 +133,7 @@ fn receive(
     Ok(Some((head, body)))
 }
 
+/// Waits for more bytes, and appends them to `received`. Returns false at the end of the stream.
 fn more(stream: &mut impl Read, received: &mut Vec<u8>) -> Result<bool, Box<dyn Error>> {
     let mut buffer = [0; 16384];
     let length = stream.read(&mut buffer)?;
@@ -136,6 +141,7 @@ fn more(stream: &mut impl Read, received: &mut Vec<u8>) -> Result<bool, Box<dyn 
     Ok(length > 0)
 }
 
+/// Returns the value of a header. Returns `None` if the request doesn't have it.
 fn header(head: &str, name: &str) -> Option<String> {
     let mut lines = head.lines().skip(1).filter_map(|line| line.split_once(':'));
     lines
@@ -143,7 +149,7 @@ fn header(head: &str, name: &str) -> Option<String> {
         .map(|(_, value)| value.trim().to_owned())
 }
 
-/// The answer for a secret's name or ARN.
+/// Returns the answer for the name or ARN of a secret.
 fn secret(id: &str) -> Value {
     let id = id.rsplit(':').next().unwrap_or(id);
     let text = match id.strip_prefix("texts/") {

@@ -1,8 +1,8 @@
-//! Settings from the options and AWS's variables.
+//! The settings from the options and from AWS's variables.
 //!
-//! A variable that the SDK's provider of a container's credentials reads is checked here as well, since the SDK panics over some invalid
-//! values and ignores others. Variables that only the SDK's own clients would read have no effect: AWS_RETRY_MODE, which
-//! is only checked, AWS_DEFAULTS_MODE and AWS_STS_REGIONAL_ENDPOINTS.
+//! The SDK's provider for a container's credentials reads its variables itself. They are checked here, too, because the SDK panics at some invalid
+//! values, and ignores others. Variables that only the SDK's own clients would read don't have an effect: AWS_DEFAULTS_MODE,
+//! AWS_STS_REGIONAL_ENDPOINTS and AWS_RETRY_MODE. The last one is at least checked.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -14,29 +14,29 @@ use aws_credential_types::Credentials;
 use super::files::ConfigFiles;
 use super::settings::{MetadataSettings, Settings, VariableKeys};
 use super::variable_reader::{
-    BOOLEAN, COUNT, ENDPOINT, Format, METADATA_MODE, REGION, RETRY_MODE, SECRET, URL,
-    VariableReader,
+    BOOLEAN, COUNT, ENDPOINT, Format, METADATA_MODE, REGION, RETRY_MODE, URL, VariableReader,
 };
 use crate::backend::aws::protocol::{Api, Endpoints};
 use crate::model::inherited::Inherited;
-use crate::model::options::AwsOptions;
+use crate::model::options::{AwsOptions, RegionSource};
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::Role;
 use crate::model::url::HttpUrl;
 use crate::net::proxy::ProxySettings;
 use crate::net::tls::TrustSettings;
 
-/// The default of AWS_METADATA_SERVICE_TIMEOUT, as in the AWS CLI.
-const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
+/// The default of AWS_METADATA_SERVICE_TIMEOUT in seconds, as in the AWS CLI.
+const METADATA_TIMEOUT: u32 = 1;
 
 /// The variables that name the profile.
 const PROFILE_VARIABLES: [&str; 2] = ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"];
 
 impl Settings {
-    /// Merges the options with the variables that the AWS CLI reads as well. `caller_variables` choose the credentials.
+    /// Merges the options with the variables that the AWS CLI reads, too. `caller_variables` are the names of the variables that choose the
+    /// credentials.
     ///
     /// # Errors
-    /// Every variable with an invalid value.
+    /// One error for each variable with an invalid value.
     pub fn new(
         options: &AwsOptions,
         inherited: &Inherited,
@@ -44,111 +44,113 @@ impl Settings {
     ) -> Result<Self, Vec<Problem>> {
         let mut reader = VariableReader::new(inherited);
         check_sdk_variables(&mut reader);
-        reader.parse("AWS_RETRY_MODE", &RETRY_MODE);
+        reader.read("AWS_RETRY_MODE", &RETRY_MODE);
         let mut region = options.region.clone();
         for name in ["AWS_REGION", "AWS_DEFAULT_REGION"] {
-            let of_variable = reader.parse(name, &REGION);
-            region = region.or(of_variable.map(|region| (region, (name, Status::Usage))));
+            let in_variable = reader.read(name, &REGION);
+            let source = RegionSource::new(name, Status::Usage);
+            region = region.or(in_variable.map(|region| (region, source)));
         }
         let role = Format {
             expected: Role::EXPECTED,
             parse: |text| Role::parse(text, None),
         };
-        let web_identity_role = reader.parse("AWS_ROLE_ARN", &role);
+        let web_identity_role = reader.read("AWS_ROLE_ARN", &role);
         let settings = Self {
             region,
             fallback_regions: options.fallback_regions.clone(),
             profile: options.profile.clone(),
             profile_variable: PROFILE_VARIABLES
                 .into_iter()
-                .find_map(|name| Some((name, reader.text(name)?))),
+                .find_map(|name| Some((name, reader.read_text(name)?))),
             role: options.role.clone(),
             endpoints: endpoints(&mut reader, options),
             trust: trust(&mut reader, options),
-            max_attempts: reader.parse("AWS_MAX_ATTEMPTS", &COUNT),
-            app_id: reader.text("AWS_SDK_UA_APP_ID"),
+            max_attempts: reader.read("AWS_MAX_ATTEMPTS", &COUNT),
+            app_id: reader.read_text("AWS_SDK_UA_APP_ID"),
             proxy: proxy(&mut reader),
             metadata: metadata(&mut reader),
-            web_identity_file: reader.text("AWS_WEB_IDENTITY_TOKEN_FILE"),
-            container_token_file: reader.text("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"),
-            web_identity_session: reader.text("AWS_ROLE_SESSION_NAME"),
+            web_identity_file: reader.read_text("AWS_WEB_IDENTITY_TOKEN_FILE"),
+            container_token_file: reader.read_text("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"),
+            web_identity_session: reader.read_text("AWS_ROLE_SESSION_NAME"),
             web_identity_role: web_identity_role.map(|role| role.arn),
             variable_keys: variable_keys(&mut reader),
-            caller: caller_variables
-                .map(|name| inherited.filled(name).map(ToOwned::to_owned))
+            caller_variables: caller_variables
+                .map(|name| inherited.non_empty(name).map(ToOwned::to_owned))
                 .collect(),
             config_files: config_files(inherited),
             role_remedy: role_remedy(inherited),
-            remedies: Vec::new(),
+            profile_advice: None,
         };
         reader.finish(settings)
     }
 }
 
+/// Checks the variables that only the SDK reads, and adds an error for each invalid one.
 fn check_sdk_variables(reader: &mut VariableReader<'_>) {
-    // The SDK ignores or quotes a value that is not UTF-8.
-    reader.text("AWS_CONTAINER_AUTHORIZATION_TOKEN");
-    let path = Format {
-        expected: "a path such as /v2/credentials",
-        parse: |text| text.parse::<http::Uri>().ok(),
-    };
-    reader.parse_shown_as(SECRET, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", &path);
-    reader.parse("AWS_CONTAINER_CREDENTIALS_FULL_URI", &URL);
+    // The SDK ignores or prints a value that is not UTF-8.
+    reader.read_text("AWS_CONTAINER_AUTHORIZATION_TOKEN");
+    reader.read("AWS_CONTAINER_CREDENTIALS_FULL_URI", &URL);
+    let relative = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
+    let path = reader.read_text(relative);
+    if path.is_some_and(|path| path.parse::<http::Uri>().is_err()) {
+        // The path isn't shown, because in this task it is as good as a password.
+        let text = format!("{relative} must be a path such as /v2/credentials");
+        reader.refuse(Problem::usage(text));
+    }
 }
 
-/// The credentials in variables. AWS_SECURITY_TOKEN is the older name of the token, and precedes it in botocore.
+/// Reads the credentials in variables. AWS_SECURITY_TOKEN is the older name of AWS_SESSION_TOKEN. As in botocore, it has precedence.
 fn variable_keys(reader: &mut VariableReader<'_>) -> VariableKeys {
-    // As for the SDKs, blanks are no key.
+    // As in the SDKs, a key of only blanks is treated as unset.
     let [id, secret] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
-        .map(|name| reader.text(name).filter(|key| !key.trim().is_empty()));
-    let (older, token) = (
-        reader.text("AWS_SECURITY_TOKEN"),
-        reader.text("AWS_SESSION_TOKEN"),
-    );
+        .map(|name| reader.read_text(name).filter(|key| !key.trim().is_empty()));
+    let older_token = reader.read_text("AWS_SECURITY_TOKEN");
+    let token = older_token.or(reader.read_text("AWS_SESSION_TOKEN"));
     match (id, secret) {
         (None, _) => VariableKeys::Unset,
         (Some(_), None) => VariableKeys::WithoutSecret,
-        (Some(id), Some(secret)) => VariableKeys::Complete(Credentials::new(
-            id,
-            secret,
-            older.or(token),
-            None,
-            "environment",
-        )),
+        (Some(id), Some(secret)) => {
+            VariableKeys::Complete(Credentials::new(id, secret, token, None, "environment"))
+        }
     }
 }
 
-/// Returns how a task of ECS, a pod of Kubernetes or a function of Lambda gets its credentials; `None` elsewhere.
+/// Variables that show which service runs this process, and how this service gives a role to its processes.
+const ROLE_REMEDIES: [(&str, &str); 3] = [
+    (
+        "ECS_CONTAINER_METADATA_URI_V4",
+        "set taskRoleArn in the task definition (executionRoleArn is used only to start the task)",
+    ),
+    (
+        "KUBERNETES_SERVICE_HOST",
+        "give the pod's service account a role, by an EKS Pod Identity association or the annotation eks.amazonaws.com/role-arn",
+    ),
+    (
+        "AWS_LAMBDA_RUNTIME_API",
+        "don't unset AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, which Lambda sets for the function's role",
+    ),
+];
+
+/// Returns the remedy for missing credentials in an ECS task, a Kubernetes pod or a Lambda function. Returns `None` elsewhere.
 fn role_remedy(inherited: &Inherited) -> Option<&'static str> {
-    let is_set = |name| inherited.filled(name).is_some();
-    if is_set("ECS_CONTAINER_METADATA_URI_V4") {
-        Some(
-            "set taskRoleArn in the task definition (executionRoleArn is used only to start the task)",
-        )
-    } else if is_set("KUBERNETES_SERVICE_HOST") {
-        Some(
-            "give the pod's service account a role, by an EKS Pod Identity association or the annotation eks.amazonaws.com/role-arn",
-        )
-    } else if is_lambda(inherited) {
-        Some(
-            "keep AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, which Lambda sets for the function's role",
-        )
-    } else {
-        None
-    }
+    let mut services = ROLE_REMEDIES.iter();
+    let service = services.find(|(variable, _)| inherited.non_empty(variable).is_some());
+    service.map(|(_, remedy)| *remedy)
 }
 
+/// Reads the endpoints. The variable of a service has precedence over AWS_ENDPOINT_URL.
 fn endpoints(reader: &mut VariableReader<'_>, options: &AwsOptions) -> Endpoints {
-    let mut endpoint = |name| Some((name, reader.parse(name, &ENDPOINT)?));
+    let mut endpoint = |name| Some((name, reader.read(name, &ENDPOINT)?));
     let general = endpoint("AWS_ENDPOINT_URL");
     let mut configured = BTreeMap::new();
     for api in Api::ALL {
-        let of_service = endpoint(api.endpoint_setting().0);
-        if let Some(endpoint) = of_service.or_else(|| general.clone()) {
+        let specific = endpoint(api.endpoint_setting().0);
+        if let Some(endpoint) = specific.or_else(|| general.clone()) {
             configured.insert(api, endpoint);
         }
     }
-    let mut boolean = |name| reader.parse(name, &BOOLEAN);
+    let mut boolean = |name| reader.read(name, &BOOLEAN);
     Endpoints {
         ignored: boolean("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"),
         use_fips: boolean("AWS_USE_FIPS_ENDPOINT"),
@@ -158,51 +160,43 @@ fn endpoints(reader: &mut VariableReader<'_>, options: &AwsOptions) -> Endpoints
     }
 }
 
+/// Reads the paths of the root certificates that the user names.
 fn trust(reader: &mut VariableReader<'_>, options: &AwsOptions) -> TrustSettings {
-    let ca_bundle = reader.file("AWS_CA_BUNDLE");
+    let ca_bundle = reader.existing_file("AWS_CA_BUNDLE");
+    let variable = |name| reader.inherited.non_empty(name).map(PathBuf::from);
     TrustSettings {
         bundle: options.ca_bundle.clone().or(ca_bundle),
-        file: reader.inherited.filled("SSL_CERT_FILE").map(PathBuf::from),
-        directory: reader.inherited.filled("SSL_CERT_DIR").map(PathBuf::from),
+        environment: variable("SSL_CERT_FILE").or_else(|| variable("SSL_CERT_DIR")),
         key_exchange: options.key_exchange,
     }
 }
 
+/// Reads the settings of the instance metadata service.
 fn metadata(reader: &mut VariableReader<'_>) -> MetadataSettings {
+    let timeout = reader.read("AWS_METADATA_SERVICE_TIMEOUT", &COUNT);
+    let attempts = reader.read("AWS_METADATA_SERVICE_NUM_ATTEMPTS", &COUNT);
     MetadataSettings {
-        endpoint: reader.parse("AWS_EC2_METADATA_SERVICE_ENDPOINT", &ENDPOINT),
-        endpoint_of_mode: reader.parse("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", &METADATA_MODE),
-        timeout: reader
-            .parse("AWS_METADATA_SERVICE_TIMEOUT", &COUNT)
-            .map_or(METADATA_TIMEOUT, |seconds| {
-                Duration::from_secs(seconds.into())
-            }),
-        attempts: reader
-            .parse("AWS_METADATA_SERVICE_NUM_ATTEMPTS", &COUNT)
-            .unwrap_or(1),
-        is_disabled: reader.parse("AWS_EC2_METADATA_DISABLED", &BOOLEAN) == Some(true),
-        is_missing: is_fargate(reader.inherited) || is_lambda(reader.inherited),
+        endpoint: reader.read("AWS_EC2_METADATA_SERVICE_ENDPOINT", &ENDPOINT),
+        mode_endpoint: reader.read("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", &METADATA_MODE),
+        timeout: Duration::from_secs(timeout.unwrap_or(METADATA_TIMEOUT).into()),
+        attempts: attempts.unwrap_or(1),
+        is_disabled: reader.read("AWS_EC2_METADATA_DISABLED", &BOOLEAN) == Some(true),
+        may_exist: may_have_metadata_service(reader.inherited),
     }
 }
 
-fn is_fargate(inherited: &Inherited) -> bool {
-    let execution_env = inherited.filled("AWS_EXECUTION_ENV");
-    execution_env.is_some_and(|name| name == "AWS_ECS_FARGATE")
+/// False in an ECS task on Fargate and in a Lambda function, which never have an instance metadata service.
+fn may_have_metadata_service(inherited: &Inherited) -> bool {
+    let environment = inherited.non_empty("AWS_EXECUTION_ENV");
+    let is_fargate = environment == Some(OsStr::new("AWS_ECS_FARGATE"));
+    let is_lambda = inherited.non_empty("AWS_LAMBDA_RUNTIME_API").is_some();
+    !is_fargate && !is_lambda
 }
 
-/// Lambda does not set AWS_EXECUTION_ENV for the runtimes `provided.al2` and `provided.al2023` (Lambda Developer Guide, "Using Lambda environment
-/// variables").
-fn is_lambda(inherited: &Inherited) -> bool {
-    let execution_env = inherited.filled("AWS_EXECUTION_ENV");
-    let is_runtime = |name: &OsStr| name.to_string_lossy().starts_with("AWS_Lambda_");
-    execution_env.is_some_and(is_runtime) || inherited.filled("AWS_LAMBDA_RUNTIME_API").is_some()
-}
-
-/// Reads the proxies. As in the AWS CLI, which is Python, a name in lower case takes precedence, even if it is empty, and ALL_PROXY is not
-/// read.
+/// Reads the proxies. As in the AWS CLI, a variable in lower case has precedence, even if it is empty, and ALL_PROXY is not read.
 ///
-/// A CGI server, which sets REQUEST_METHOD, puts the header `Proxy` of a request into HTTP_PROXY (CVE-2016-5385, "httpoxy"), so that
-/// only the name in lower case is read there.
+/// A CGI server sets REQUEST_METHOD, and puts the header `Proxy` of a client's request into HTTP_PROXY (CVE-2016-5385, "httpoxy"). In a CGI program,
+/// only the variable in lower case is read.
 fn proxy(reader: &mut VariableReader<'_>) -> ProxySettings {
     let is_set = |name| reader.inherited.get(name).is_some();
     let chosen = |is_lower, lower, upper| if is_lower { lower } else { upper };
@@ -214,16 +208,16 @@ fn proxy(reader: &mut VariableReader<'_>) -> ProxySettings {
         expected: "the URL of an HTTP proxy, such as http://proxy.example.com:3128",
         parse: parse_proxy,
     };
-    let mut named = |name| Some((name, reader.parse(name, &proxy)?));
+    let mut named = |name| Some((name, reader.read(name, &proxy)?));
     let (https, http) = (named(https), named(http));
     ProxySettings {
         http,
         https,
-        no_proxy: reader.text(no_proxy),
+        no_proxy: reader.read_text(no_proxy),
     }
 }
 
-/// Parses a proxy's URL, or its host alone. SOCKS is not supported.
+/// Parses the URL of a proxy, or a host and a port without `http://`. Returns `None` for SOCKS, which is not supported.
 fn parse_proxy(text: &str) -> Option<HttpUrl> {
     let with_scheme = if text.contains("://") {
         text.to_owned()
@@ -233,11 +227,11 @@ fn parse_proxy(text: &str) -> Option<HttpUrl> {
     HttpUrl::parse(&with_scheme)
 }
 
-/// Returns the paths of the configuration files. A tilde at the beginning is the home directory.
+/// Returns the paths of AWS's configuration files. A tilde at the beginning of a path stands for the home directory.
 fn config_files(inherited: &Inherited) -> ConfigFiles {
-    let home = inherited.filled("HOME").map(Path::new);
+    let home = inherited.non_empty("HOME").map(Path::new);
     let file = |variable, name| {
-        let Some(path) = inherited.filled(variable).map(Path::new) else {
+        let Some(path) = inherited.non_empty(variable).map(Path::new) else {
             return Some(home?.join(".aws").join(name));
         };
         let in_home = home

@@ -1,18 +1,22 @@
-//! AWS's configuration files, and their profiles.
+//! AWS's configuration files (`~/.aws/config` and `~/.aws/credentials`), and their profiles.
+//!
+//! The format is that of botocore, which reads the files with Python's `configparser`. A file that doesn't exist or can't be reached is treated as
+//! empty, as in the AWS CLI. A file that can't be read or parsed is always an error, because the credentials could otherwise be
+//! those of another identity. A message shows the number of a line, and never the line itself.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::variable_reader::{Format, invalid};
+use super::variable_reader::Format;
 use crate::model::problem::{Problem, Status};
-use crate::model::quoting::{one_line, quoted_value};
+use crate::model::quoting::one_line;
 use crate::model::suggest;
 use crate::system::os_error;
 use crate::time::Progress;
 
-/// The paths of AWS's configuration files, which need not exist; `None` without a home directory.
+/// The paths of AWS's configuration files. A path is `None` if neither its variable nor HOME is set. The files don't have to exist.
 #[derive(Clone, Debug, Default)]
 pub struct ConfigFiles {
     pub config: Option<PathBuf>,
@@ -20,19 +24,10 @@ pub struct ConfigFiles {
 }
 
 impl ConfigFiles {
-    /// Returns `in PATH or PATH` for a message, with the reason why a file cannot be reached, unless it just does not exist.
-    pub fn described(&self) -> String {
-        let described = |path: &PathBuf| match path.metadata() {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                format!("{} ({})", path.display(), os_error::text(&error))
-            }
-            Ok(_) | Err(_) => path.display().to_string(),
-        };
-        let paths: Vec<_> = [&self.config, &self.credentials]
-            .into_iter()
-            .flatten()
-            .map(described)
-            .collect();
+    /// Returns the end of the sentence `there is no profile …`: `in PATH or PATH`, or the reason why there is no path.
+    pub fn location(&self) -> String {
+        let paths = [&self.config, &self.credentials].into_iter().flatten();
+        let paths: Vec<_> = paths.map(|path| path.display().to_string()).collect();
         if paths.is_empty() {
             "because HOME is not set".to_owned()
         } else {
@@ -41,26 +36,28 @@ impl ConfigFiles {
     }
 }
 
-/// The settings of a section, by names in lower case.
+/// The settings of a section. Their names are in lower case.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Section {
     pub settings: BTreeMap<String, String>,
-    /// The indented settings below another one without a value, such as `s3 =`, by the names of both.
+    /// The indented settings below a setting without a value, such as `s3 =`, by the names of both.
     pub nested: BTreeMap<(String, String), String>,
 }
 
 impl Section {
-    pub fn get(&self, key: &str) -> Option<&str> {
+    /// Returns the text of a setting. Returns `None` if it isn't set.
+    pub fn setting(&self, key: &str) -> Option<&str> {
         self.settings.get(key).map(String::as_str)
     }
 
+    /// Adds the settings of another section. They replace settings with the same name.
     fn extend(&mut self, other: Self) {
         self.settings.extend(other.settings);
         self.nested.extend(other.nested);
     }
 }
 
-/// A profile of the files.
+/// A profile in the configuration files.
 #[derive(Clone, Copy)]
 pub struct Profile<'a> {
     pub name: &'a str,
@@ -68,23 +65,28 @@ pub struct Profile<'a> {
 }
 
 impl<'a> Profile<'a> {
-    pub fn get(&self, key: &str) -> Option<&'a str> {
-        self.section.get(key)
+    /// Returns the text of a setting. Returns `None` if it isn't set.
+    pub fn setting(&self, key: &str) -> Option<&'a str> {
+        self.section.setting(key)
     }
 
-    /// Returns a parsed setting.
+    /// Returns the parsed value of a setting. Returns `None` if the profile doesn't have it.
     ///
     /// # Errors
-    /// When it has an invalid value.
-    pub fn parse<T>(&self, key: &'static str, format: &Format<T>) -> Result<Option<T>, Problem> {
-        self.parse_text(self.get(key), key, format)
+    /// When the value is invalid.
+    pub fn parse_setting<T>(
+        &self,
+        key: &'static str,
+        format: &Format<T>,
+    ) -> Result<Option<T>, Problem> {
+        self.parse_value(self.setting(key), key, format)
     }
 
-    /// Does the same with the text of a setting that is elsewhere, to which `key` leads.
+    /// Parses a value that is in another section, to which the profile's setting `key` leads.
     ///
     /// # Errors
-    /// When it has an invalid value.
-    pub fn parse_text<T>(
+    /// When the value is invalid.
+    pub fn parse_value<T>(
         &self,
         text: Option<&str>,
         key: &'static str,
@@ -93,11 +95,12 @@ impl<'a> Profile<'a> {
         let Some(text) = text else { return Ok(None) };
         (format.parse)(text).map(Some).ok_or_else(|| {
             let setting = format!("{key} of the AWS profile {:?}", self.name);
-            invalid(&setting, &quoted_value(text), format.expected)
+            format.invalid(&setting, text)
         })
     }
 
-    /// Returns the error of settings that contradict each other or lack another one, in words that follow the profile's name.
+    /// Returns the error for settings that contradict each other, or that need another setting. `why` is the predicate of the sentence about the
+    /// profile.
     pub fn inconsistent(&self, why: impl Display) -> Problem {
         Problem::new(
             Status::Denied,
@@ -106,12 +109,12 @@ impl<'a> Profile<'a> {
     }
 }
 
-/// The sections of both files. Settings in the credentials file take precedence.
+/// The sections of both files. A setting in the credentials file has precedence.
 #[derive(Default)]
 pub struct Profiles {
-    /// By the kind of the section, which is the first word of its name in the configuration file, and the rest of the name.
+    /// The sections by their kind, which is the first word of the name in the configuration file, and by the rest of the name.
     sections: BTreeMap<(&'static str, String), Section>,
-    /// The sections of the configuration file that lack `profile` before their name.
+    /// The names of sections in the configuration file that don't begin with `profile` or another kind.
     bare_sections: Vec<String>,
 }
 
@@ -120,27 +123,28 @@ const SSO_SESSION: &str = "sso-session";
 const SERVICES: &str = "services";
 
 impl Profiles {
-    /// Reads the files, and warns of sections without effect.
+    /// Reads the files. Warns about a `[default]` section that is ignored, because there is also a `[profile default]`.
     ///
     /// # Errors
-    /// When one cannot be read or parsed: without it, the credentials could be another identity's.
+    /// When a file cannot be read or parsed.
     pub fn load(files: &ConfigFiles, progress: &Progress) -> Result<Self, Problem> {
         let mut profiles = Self::default();
         if let Some(path) = &files.config {
-            profiles.read(path, progress, section_of_config)?;
+            profiles.read_file(path, progress, section_of_config)?;
         }
         if let Some(path) = &files.credentials {
-            profiles.read(path, progress, |name| Some((PROFILE, name.to_owned())))?;
+            profiles.read_file(path, progress, |name| Some((PROFILE, name.to_owned())))?;
         }
         Ok(profiles)
     }
 
-    pub fn get(&self, name: &str) -> Option<Profile<'_>> {
+    /// Returns the profile with this name. Returns `None` if there isn't one.
+    pub fn profile(&self, name: &str) -> Option<Profile<'_>> {
         let ((_, name), section) = self.sections.get_key_value(&(PROFILE, name.to_owned()))?;
         Some(Profile { name, section })
     }
 
-    /// The names of the profiles.
+    /// Returns the names of the profiles.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.sections
             .keys()
@@ -148,19 +152,20 @@ impl Profiles {
             .map(|(_, name)| name.as_str())
     }
 
-    /// Returns the settings of an `sso-session` section.
+    /// Returns the `sso-session` section with this name. Returns `None` if there isn't one.
     pub fn sso_session(&self, name: &str) -> Option<&Section> {
         self.sections.get(&(SSO_SESSION, name.to_owned()))
     }
 
-    /// Returns the `endpoint_url` of a service in a `services` section.
+    /// Returns the `endpoint_url` of a service in the `services` section with this name. Returns `None` if the section doesn't exist or doesn't set
+    /// it.
     pub fn service_endpoint(&self, section: &str, service: &str) -> Option<&str> {
         let section = self.sections.get(&(SERVICES, section.to_owned()))?;
         let setting = (service.to_owned(), "endpoint_url".to_owned());
         section.nested.get(&setting).map(String::as_str)
     }
 
-    /// Returns the error for a profile that does not exist. `setting` is the option, variable or setting that names the profile.
+    /// Returns the error for a profile that does not exist. `setting` is the option, the variable or the setting that names the profile.
     pub fn no_profile(&self, name: &str, setting: &str) -> Problem {
         let names: Vec<&str> = self.names().collect();
         let help = match suggest::nearest(name, names.iter().copied()) {
@@ -179,14 +184,18 @@ impl Profiles {
         .help(help)
     }
 
-    /// Adds the sections of a file. One that `kind` does not know is passed over.
-    fn read(
+    /// Adds the sections of a file. `kind` returns the kind and the name of a section, or `None` for a section of an unknown kind, which is skipped.
+    /// Warns about a `[default]` section that is ignored. A file that doesn't exist adds nothing.
+    ///
+    /// # Errors
+    /// When the file cannot be read or parsed.
+    fn read_file(
         &mut self,
         path: &Path,
         progress: &Progress,
         kind: impl Fn(&str) -> Option<(&'static str, String)>,
     ) -> Result<(), Problem> {
-        // As in the AWS CLI, a file that cannot be reached (in another user's HOME) counts as absent; a file that cannot be read does not.
+        // As in the AWS CLI, a file that cannot be reached, as in another user's HOME, is treated as missing. A file that cannot be read is not.
         let is_absent = |error: &std::io::Error| {
             matches!(
                 error.kind(),
@@ -202,15 +211,15 @@ impl Profiles {
         let name = path.display();
         let failure = |why: String| Problem::usage(one_line(&why));
         let text = std::fs::read_to_string(path).map_err(|error| {
-            let why = os_error::text_of_file(path, &error);
+            let why = os_error::file_error_text(path, &error);
             failure(format!(
                 "the AWS configuration file {name} can't be read: {why}"
             ))
         })?;
         let sections = parse_ini(&text)
-            .map_err(|(line, wrong)| failure(format!("{name}:{line}: this line {wrong}")))?;
+            .map_err(|line| failure(format!("{name}:{line}: {UNREADABLE_LINE}")))?;
 
-        // As in AWS's SDKs, `[profile default]` replaces `[default]` as a whole: the keys of one must not assume the role of the other.
+        // As in AWS's SDKs, `[profile default]` replaces `[default]` as a whole, so that the keys of one never assume the role of the other.
         let default = Some((PROFILE, "default".to_owned()));
         let prefixed = sections
             .iter()
@@ -235,7 +244,7 @@ impl Profiles {
     }
 }
 
-/// Returns the kind and the name of a section of the configuration file. A name with blanks is in quotes.
+/// Returns the kind and the name of a section in the configuration file. Returns `None` for an unknown kind. A name with blanks must be in quotes.
 fn section_of_config(name: &str) -> Option<(&'static str, String)> {
     if name == "default" {
         return Some((PROFILE, name.to_owned()));
@@ -253,19 +262,22 @@ fn section_of_config(name: &str) -> Option<(&'static str, String)> {
     Some((kind, quoted.or(bare)?.to_owned()))
 }
 
-/// Sections in the order of a file: the number of the line with the name, the name, and the settings.
-type Sections<'a> = Vec<(usize, &'a str, Section)>;
+/// The message about a line that cannot be parsed.
+const UNREADABLE_LINE: &str = "this line must be a section, such as [profile dev], or a setting in a section, such as region = us-east-1";
 
-/// Returns the sections of a file in the dialect of botocore, which is that of Python's `configparser`.
+/// The sections in the order of a file. Each one has the number of its first line, its name, and its settings.
+type IniSections<'a> = Vec<(usize, &'a str, Section)>;
+
+/// Parses a file in the format of botocore, which is that of Python's `configparser`.
 ///
 /// # Errors
-/// The number of a line that is neither a section nor a setting, and what is wrong with this line.
-pub fn parse_ini(text: &str) -> Result<Sections<'_>, (usize, &'static str)> {
-    let mut sections = Sections::new();
-    // The last setting of the section, and the indentation of the last section or setting. A line with more continues the value.
+/// The number of the first line that is neither a section nor a setting in a section.
+pub fn parse_ini(text: &str) -> Result<IniSections<'_>, usize> {
+    let mut sections = IniSections::new();
+    // The name of the last setting, and the indentation of the last section or setting. A line that is indented further continues that setting.
     let (mut last, mut indent) = (None::<String>, 0);
     for (index, line) in text.lines().enumerate() {
-        let failure = |wrong| (index + 1, wrong);
+        let number = index + 1;
         let content = line.trim();
         if content.is_empty() || content.starts_with(['#', ';']) {
             continue;
@@ -274,23 +286,18 @@ pub fn parse_ini(text: &str) -> Result<Sections<'_>, (usize, &'static str)> {
         if let (Some(setting), Some((_, _, section)), true) =
             (&last, sections.last_mut(), line_indent > indent)
         {
-            continue_setting(section, setting, content).map_err(failure)?;
+            continue_setting(section, setting, content).ok_or(number)?;
             continue;
         }
         indent = line_indent;
         if let Some(header) = content.strip_prefix('[') {
-            let (name, _) = header
-                .rsplit_once(']')
-                .ok_or_else(|| failure("has no closing bracket, as in [profile dev]"))?;
-            sections.push((index + 1, name.trim(), Section::default()));
+            let (name, _) = header.rsplit_once(']').ok_or(number)?;
+            sections.push((number, name.trim(), Section::default()));
             last = None;
             continue;
         }
-        let (_, _, section) = sections
-            .last_mut()
-            .ok_or_else(|| failure("comes before the first section, such as [default]"))?;
-        let (name, value) = setting(content, &['=', ':'])
-            .ok_or_else(|| failure("is not a setting, such as region = us-east-1"))?;
+        let (_, _, section) = sections.last_mut().ok_or(number)?;
+        let (name, value) = split_setting(content, &['=', ':']).ok_or(number)?;
         section
             .settings
             .insert(name.to_lowercase(), value.to_owned());
@@ -299,8 +306,9 @@ pub fn parse_ini(text: &str) -> Result<Sections<'_>, (usize, &'static str)> {
     Ok(sections)
 }
 
-/// Adds a line to the value of a setting, or, if that has none on its own line, a setting below it.
-fn continue_setting(section: &mut Section, name: &str, content: &str) -> Result<(), &'static str> {
+/// Adds an indented line to the setting `name`. If the setting has a value, the line continues the value. Otherwise the line must be a setting below
+/// it, and this returns `None` if it isn't one.
+fn continue_setting(section: &mut Section, name: &str, content: &str) -> Option<()> {
     match section
         .settings
         .get_mut(name)
@@ -311,19 +319,17 @@ fn continue_setting(section: &mut Section, name: &str, content: &str) -> Result<
             value.push_str(content);
         }
         None => {
-            let (below, value) = setting(content, &['=']).ok_or(
-                "is indented below a setting without a value, but is not a setting itself",
-            )?;
+            let (below, value) = split_setting(content, &['='])?;
             section
                 .nested
                 .insert((name.to_owned(), below.to_owned()), value.to_owned());
         }
     }
-    Ok(())
+    Some(())
 }
 
-/// Splits `NAME = VALUE`.
-fn setting<'a>(content: &'a str, separators: &[char]) -> Option<(&'a str, &'a str)> {
+/// Splits `NAME = VALUE` at the first separator. Returns `None` without a separator or a name.
+fn split_setting<'a>(content: &'a str, separators: &[char]) -> Option<(&'a str, &'a str)> {
     let (name, value) = content.split_once(separators)?;
     Some((name.trim(), value.trim())).filter(|(name, _)| !name.is_empty())
 }

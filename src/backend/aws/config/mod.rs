@@ -1,4 +1,15 @@
-//! The settings of a session with AWS: options, AWS's variables and the profile, merged and checked before any request.
+//! The settings of a session with AWS. They come from the options, from AWS's variables and from the profile, in this order of precedence, and
+//! they are checked before any request:
+//!
+//! ```text
+//! options ───────────────┐
+//! variables ─ environment┴─▶ Settings ──┐
+//!                                       ├─▶ apply_profile ─▶ Settings, and the RoleChain: how the profile gets its credentials
+//! configuration files ─ files ─▶ profile┘
+//! ```
+//!
+//! The SDK reads the same variables and files, but it panics at some invalid values, and ignores others. Here, an invalid value is always an
+//! error that names the variable or the setting, and never an ignored one.
 
 mod environment;
 mod files;

@@ -1,7 +1,14 @@
-//! The role chain of a profile: the source of the first credentials, and the roles that are assumed with them in turn.
+//! The role chain of a profile: where its first credentials come from, and which roles are then assumed, one after the other.
 //!
-//! The rules are the SDK's (`profile/credentials/repr.rs` of aws-config). It is not left to the SDK, which sends neither
-//! `duration_seconds` nor the code of an MFA device, and runs a `credential_process` with our standard input.
+//! ```text
+//! [profile app]                    [profile base]                    source: the keys of "base"
+//! role_arn = ROLE_1                role_arn = ROLE_2
+//! source_profile = base ─────────▶ source_profile = base             roles: ROLE_2 with the source's credentials,
+//!                                  aws_access_key_id = …                    then ROLE_1 with those of ROLE_2
+//! ```
+//!
+//! The rules are the same as in the SDK (`profile/credentials/repr.rs` of aws-config). We don't leave this to the SDK, because it sends neither
+//! `duration_seconds` nor the code of an MFA device, and because it gives our standard input to a `credential_process`. Nothing here makes a request.
 
 use aws_credential_types::Credentials;
 
@@ -10,17 +17,17 @@ use super::variable_reader::Format;
 use crate::model::problem::Problem;
 use crate::model::reference::Region;
 
-/// The way to the credentials of a profile.
+/// The way in which a profile gets its credentials.
 #[derive(Clone, Debug)]
 pub struct RoleChain {
     pub source: RoleSource,
-    /// The profile of the source.
+    /// The name of the profile that has the source.
     pub profile: String,
-    /// In the order in which they are assumed.
+    /// The roles in the order in which they are assumed.
     pub roles: Vec<ProfileRole>,
 }
 
-/// A source of credentials that needs no others.
+/// A source of credentials that doesn't need other credentials.
 #[derive(Clone, Debug)]
 pub enum RoleSource {
     Keys(Credentials),
@@ -32,13 +39,13 @@ pub enum RoleSource {
     Instance,
     /// The command line of a `credential_process`, whose arguments may be secret.
     Process(String),
-    /// The `login_session` of `aws login`, the ARN of an identity.
+    /// A `login_session`, which `aws login` writes.
     Login,
     WebIdentity(WebIdentity),
     Sso(Sso),
 }
 
-/// A role that is assumed with a token in a file.
+/// A role that is assumed with the token in a file.
 #[derive(Clone, Debug)]
 pub struct WebIdentity {
     pub role: String,
@@ -46,14 +53,14 @@ pub struct WebIdentity {
     pub session_name: Option<String>,
 }
 
-/// A role of SSO (IAM Identity Center). A portal exchanges a cached token for its credentials.
+/// A role of SSO (IAM Identity Center). A portal returns the credentials of the role for the user's cached token.
 #[derive(Clone, Debug)]
 pub struct Sso {
     pub account: String,
     pub role: String,
     pub region: Region,
     pub start_url: String,
-    /// The name of the `sso-session`, else the URL: the name of the token's file is a hash of it.
+    /// The name of the `sso-session` section, or the start URL without one. The name of the file with the token is a hash of it.
     pub session: String,
 }
 
@@ -63,16 +70,16 @@ pub struct ProfileRole {
     pub arn: String,
     pub external_id: Option<String>,
     pub session_name: Option<String>,
-    /// In seconds.
+    /// The time for which the credentials are valid, in seconds. It is `None` for AWS's default.
     pub duration: Option<i32>,
-    /// The MFA device whose code the role requires.
+    /// The serial number of the MFA device whose code the role requires.
     pub mfa_serial: Option<String>,
 }
 
-/// Finds the role chain of a profile; `None` if the profile has no credentials.
+/// Returns the role chain of a profile. Returns `None` if the profile doesn't say how to get credentials.
 ///
 /// # Errors
-/// When the settings make no chain, or one of them is invalid.
+/// When a setting is invalid, or when the settings contradict each other, are incomplete, or lead in a loop.
 pub fn role_chain<'a>(
     profiles: &'a Profiles,
     mut profile: Profile<'a>,
@@ -87,22 +94,22 @@ pub fn role_chain<'a>(
             )));
         }
         visited.push(profile.name);
-        // The keys of a source profile precede its role.
+        // The keys in a source profile have precedence over its role.
         if let Some(keys) = complete_keys(profile).filter(|_| visited.len() > 1) {
             break Some(RoleSource::Keys(keys));
         }
-        let Some(role) = role(profile)? else {
-            break source(profiles, profile)?;
+        let Some(role) = assumed_role(profile)? else {
+            break own_source(profiles, profile)?;
         };
         roles.push(role);
         match source_profile(profile)?.filter(|next| *next != profile.name) {
             Some(next) => {
                 let setting = format!("source_profile of {:?}", profile.name);
                 profile = profiles
-                    .get(next)
+                    .profile(next)
                     .ok_or_else(|| profiles.no_profile(next, &setting))?;
             }
-            None => break source(profiles, profile)?,
+            None => break own_source(profiles, profile)?,
         }
     };
     roles.reverse();
@@ -113,14 +120,18 @@ pub fn role_chain<'a>(
             roles,
         })),
         None if roles.is_empty() => Ok(None),
-        None => Err(profile.inconsistent("is a source_profile, but has no credentials")),
+        None => Err(profile.inconsistent("is a source_profile, but doesn't have credentials")),
     }
 }
 
-/// The role of a profile. With a web identity it is the source that assumes it.
-fn role(profile: Profile<'_>) -> Result<Option<ProfileRole>, Problem> {
-    let text = |key| profile.get(key).map(str::to_owned);
-    let arn = text("role_arn").filter(|_| profile.get("web_identity_token_file").is_none());
+/// Returns the role that a profile assumes with other credentials. Returns `None` if it doesn't assume one. The role of a web identity isn't
+/// returned, because it is a part of the source.
+///
+/// # Errors
+/// When `duration_seconds` is invalid.
+fn assumed_role(profile: Profile<'_>) -> Result<Option<ProfileRole>, Problem> {
+    let text = |key| profile.setting(key).map(str::to_owned);
+    let arn = text("role_arn").filter(|_| profile.setting("web_identity_token_file").is_none());
     let Some(arn) = arn else { return Ok(None) };
     // The limits of AssumeRole.
     let seconds = Format {
@@ -134,17 +145,20 @@ fn role(profile: Profile<'_>) -> Result<Option<ProfileRole>, Problem> {
         arn,
         external_id: text("external_id"),
         session_name: text("role_session_name"),
-        duration: profile.parse("duration_seconds", &seconds)?,
-        // A code for no device could not be right.
+        duration: profile.parse_setting("duration_seconds", &seconds)?,
+        // An empty serial number is treated as unset, because no code could be right.
         mfa_serial: text("mfa_serial").filter(|serial| !serial.is_empty()),
     }))
 }
 
-/// The profile whose credentials assume the role of a profile; `None` if `credential_source` has them.
+/// Returns the profile whose credentials assume this profile's role. Returns `None` if `credential_source` says where to get them.
+///
+/// # Errors
+/// When the profile has both settings, or neither.
 fn source_profile(profile: Profile<'_>) -> Result<Option<&str>, Problem> {
     let sources = (
-        profile.get("source_profile"),
-        profile.get("credential_source"),
+        profile.setting("source_profile"),
+        profile.setting("credential_source"),
     );
     match sources {
         (Some(_), Some(_)) => {
@@ -156,14 +170,17 @@ fn source_profile(profile: Profile<'_>) -> Result<Option<&str>, Problem> {
     }
 }
 
-/// The source of credentials in a profile itself.
-fn source(profiles: &Profiles, profile: Profile<'_>) -> Result<Option<RoleSource>, Problem> {
-    let text = |key| profile.get(key).map(str::to_owned);
+/// Returns the source of credentials that a profile itself has. Returns `None` if it doesn't have one.
+///
+/// # Errors
+/// When the settings of the source are invalid or incomplete.
+fn own_source(profiles: &Profiles, profile: Profile<'_>) -> Result<Option<RoleSource>, Problem> {
+    let text = |key| profile.setting(key).map(str::to_owned);
     let named = Format {
         expected: "Environment, Ec2InstanceMetadata or EcsContainer",
         parse: named_source,
     };
-    if let Some(source) = profile.parse("credential_source", &named)? {
+    if let Some(source) = profile.parse_setting("credential_source", &named)? {
         return Ok(Some(source));
     }
     if let Some(file) = text("web_identity_token_file") {
@@ -177,28 +194,28 @@ fn source(profiles: &Profiles, profile: Profile<'_>) -> Result<Option<RoleSource
         })));
     }
     if profile
-        .get("sso_account_id")
-        .or(profile.get("sso_role_name"))
+        .setting("sso_account_id")
+        .or(profile.setting("sso_role_name"))
         .is_some()
     {
-        return sso(profiles, profile).map(Some);
+        return sso_source(profiles, profile).map(Some);
     }
-    if profile.get("login_session").is_some() {
+    if profile.setting("login_session").is_some() {
         return Ok(Some(RoleSource::Login));
     }
     if let Some(command) = text("credential_process") {
         return Ok(Some(RoleSource::Process(command)));
     }
     match complete_keys(profile) {
-        None if profile.get("aws_access_key_id").is_some() => {
+        None if profile.setting("aws_access_key_id").is_some() => {
             Err(profile.inconsistent("has an aws_access_key_id, but no aws_secret_access_key"))
         }
-        // As in variables, a secret key without its id counts as not set.
+        // As in variables, a secret key without an access key is ignored.
         keys => Ok(keys.map(RoleSource::Keys)),
     }
 }
 
-/// Parses a `credential_source`, in any case.
+/// Parses a `credential_source`, in upper or lower case. Returns `None` for any other text.
 fn named_source(text: &str) -> Option<RoleSource> {
     match text.to_ascii_lowercase().as_str() {
         "environment" => Some(RoleSource::Environment),
@@ -208,9 +225,13 @@ fn named_source(text: &str) -> Option<RoleSource> {
     }
 }
 
-/// Returns the settings of SSO, each from the profile or else from its `sso_session`.
-fn sso(profiles: &Profiles, profile: Profile<'_>) -> Result<RoleSource, Problem> {
-    let session = profile.get("sso_session");
+/// Returns the settings of SSO. Each one is in the profile, or in the `sso-session` section that the profile names. If both have a setting, the
+/// profile's applies.
+///
+/// # Errors
+/// When a setting or the section is missing, or when `sso_region` isn't the code of a region.
+fn sso_source(profiles: &Profiles, profile: Profile<'_>) -> Result<RoleSource, Problem> {
+    let session = profile.setting("sso_session");
     let section = session.and_then(|name| profiles.sso_session(name));
     if let (Some(name), None) = (session, section) {
         return Err(profile.inconsistent(format!(
@@ -218,30 +239,31 @@ fn sso(profiles: &Profiles, profile: Profile<'_>) -> Result<RoleSource, Problem>
         )));
     }
     let setting = |key: &str| {
-        let found = profile.get(key).or_else(|| section?.get(key));
+        let found = profile.setting(key).or_else(|| section?.setting(key));
         found.ok_or_else(|| profile.inconsistent(format!("has SSO settings, but no {key}")))
     };
     let start_url = setting("sso_start_url")?;
-    let region = Region::parse(setting("sso_region")?);
+    let region = Region::parse(setting("sso_region")?)
+        .ok_or_else(|| profile.inconsistent("has an sso_region that is not a region code"))?;
     Ok(RoleSource::Sso(Sso {
         account: setting("sso_account_id")?.to_owned(),
         role: setting("sso_role_name")?.to_owned(),
-        region: region
-            .ok_or_else(|| profile.inconsistent("has an sso_region that is not a region code"))?,
+        region,
         start_url: start_url.to_owned(),
         session: session.unwrap_or(start_url).to_owned(),
     }))
 }
 
-/// The keys in a profile. `aws_security_token` is the older name of the token, and precedes it in botocore.
+/// Returns the access key and its secret key in a profile. Returns `None` if one of them is missing. `aws_security_token` is the older name of
+/// `aws_session_token`. As in botocore, it has precedence.
 fn complete_keys(profile: Profile<'_>) -> Option<Credentials> {
     let (id, secret) = (
-        profile.get("aws_access_key_id")?,
-        profile.get("aws_secret_access_key")?,
+        profile.setting("aws_access_key_id")?,
+        profile.setting("aws_secret_access_key")?,
     );
     let token = profile
-        .get("aws_security_token")
-        .or_else(|| profile.get("aws_session_token"));
+        .setting("aws_security_token")
+        .or_else(|| profile.setting("aws_session_token"));
     Some(Credentials::new(
         id,
         secret,

@@ -1,4 +1,4 @@
-//! The settings of a session with AWS, as the options, the variables and the profile set them together.
+//! The settings of a session with AWS: what the options, the variables and the profile say together.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -19,21 +19,23 @@ use crate::net::proxy::ProxySettings;
 use crate::net::tls::TrustSettings;
 use crate::time::Progress;
 
+/// The settings of a session. An option has precedence over a variable, and a variable over the profile.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The default region, and what names it; `None` if it is the instance's.
+    /// The default region, and which option, variable or file names it. If it is `None`, the instance metadata is asked.
     pub region: Option<(Region, RegionSource)>,
-    /// In the order in which they are tried.
+    /// The fallback regions in the order in which they are tried.
     pub fallback_regions: Vec<Region>,
-    /// `--profile`, which takes precedence over credentials in variables.
+    /// The profile of `--profile`. It has precedence over credentials in variables.
     pub profile: Option<String>,
-    /// AWS_DEFAULT_PROFILE, else AWS_PROFILE, as in botocore, and its value. Credentials in variables take precedence over it.
+    /// AWS_DEFAULT_PROFILE or, without it, AWS_PROFILE, and the profile that the variable names. The order is botocore's. Credentials in
+    /// variables have precedence over this profile.
     pub profile_variable: Option<(&'static str, String)>,
     pub role: Option<Role>,
     pub endpoints: Endpoints,
     pub trust: TrustSettings,
     pub max_attempts: Option<u32>,
-    /// AWS_SDK_UA_APP_ID, or the profile's `sdk_ua_app_id`, which names the user's application to AWS.
+    /// The name of the user's application for AWS, from AWS_SDK_UA_APP_ID or the profile's `sdk_ua_app_id`.
     pub app_id: Option<String>,
     pub proxy: ProxySettings,
     pub metadata: MetadataSettings,
@@ -46,25 +48,25 @@ pub struct Settings {
     /// AWS_ROLE_SESSION_NAME
     pub web_identity_session: Option<String>,
     pub variable_keys: VariableKeys,
-    /// The variables that choose the credentials, for the names of the cache.
-    pub caller: Vec<Option<OsString>>,
+    /// The values of the variables that choose the credentials, for the names of cached answers.
+    pub caller_variables: Vec<Option<OsString>>,
     pub config_files: ConfigFiles,
-    /// The remedy for missing credentials in the service that runs this process, if a variable tells which that is.
+    /// The remedy for missing credentials on ECS, Kubernetes or Lambda. It is `None` everywhere else.
     pub role_remedy: Option<&'static str>,
-    /// The advice to choose a profile of these files, if none is chosen.
-    pub remedies: Vec<String>,
+    /// The advice to choose a profile, if the files have profiles and none is chosen.
+    pub profile_advice: Option<String>,
 }
 
-/// The part of a run's purpose that changes its requests.
+/// The two facts about a run that change its requests.
 #[derive(Clone, Copy)]
 pub struct Purpose {
-    /// True with `--on-rotation`: nobody can be asked for an MFA code at a poll.
+    /// True with `--on-rotation`, because nobody may be there to type an MFA code when a poll needs one.
     pub is_unattended: bool,
-    /// True with `check`, which tells whom AWS answers.
+    /// True with `check`, which prints who the caller is.
     pub asks_identity: bool,
 }
 
-/// The credentials in variables. As in botocore, AWS_SECRET_ACCESS_KEY without AWS_ACCESS_KEY_ID counts as not set.
+/// The credentials in variables. As in botocore, AWS_SECRET_ACCESS_KEY is ignored without AWS_ACCESS_KEY_ID.
 #[derive(Clone, Debug)]
 pub enum VariableKeys {
     Unset,
@@ -78,30 +80,31 @@ pub enum VariableKeys {
 pub struct MetadataSettings {
     /// AWS_EC2_METADATA_SERVICE_ENDPOINT, or the profile's `ec2_metadata_service_endpoint`.
     pub endpoint: Option<HttpUrl>,
-    /// The URL for AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE, or for the profile's mode. `endpoint` takes precedence over it.
-    pub endpoint_of_mode: Option<&'static str>,
-    /// AWS_METADATA_SERVICE_TIMEOUT, once for the connection and once for the response.
+    /// The URL for AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE, or for the profile's mode. It is used if there is no `endpoint`.
+    pub mode_endpoint: Option<&'static str>,
+    /// AWS_METADATA_SERVICE_TIMEOUT, which limits an attempt, including the time for a connection.
     pub timeout: Duration,
     /// AWS_METADATA_SERVICE_NUM_ATTEMPTS
     pub attempts: u32,
     /// AWS_EC2_METADATA_DISABLED
     pub is_disabled: bool,
-    /// True on Fargate and in Lambda, where there is no such service. Elsewhere it may only be late, since the network comes up at boot.
-    pub is_missing: bool,
+    /// False on Fargate and in Lambda, which don't have this service. Everywhere else, it may not answer yet, because the network is still coming up
+    /// at boot.
+    pub may_exist: bool,
 }
 
 impl Settings {
-    /// True if the credentials are in variables, so that no request is needed for them.
+    /// True if the credentials are in variables, so that they are known without a request.
     pub fn has_static_keys(&self) -> bool {
         matches!(self.variable_keys, VariableKeys::Complete(_)) && self.profile.is_none()
     }
 
-    /// The default region; `None` if it is the instance's.
+    /// Returns the default region. Returns `None` if the instance metadata has to be asked.
     pub fn region(&self) -> Option<&Region> {
         self.region.as_ref().map(|(region, _)| region)
     }
 
-    /// Returns a locator with the default region and role if it names none. Equal ones are one request.
+    /// Returns the locator with the default region and role, unless the locator has its own. Locators that are then equal become one request.
     pub fn with_defaults(&self, locator: &Locator) -> Locator {
         let region = locator.region.as_ref().or(self.region());
         let role = locator.role.as_ref().or(self.role.as_ref());
@@ -112,22 +115,23 @@ impl Settings {
         }
     }
 
-    /// Returns a text that differs if requests may have different answers: what is read, where, and by which caller, as options and
-    /// variables have it. It is hashed and never printed: an access key id is in it.
-    pub fn distinction(&self, locator: &Locator) -> String {
-        let endpoints = self.endpoints.distinction(locator.store);
+    /// Returns the key from which the name of a cached answer is made. If two requests may have different answers, their keys are different, because
+    /// a key has what is read, where it is read, and which options and variables choose the caller. The key is hashed, and never printed, because it
+    /// contains an access key id.
+    pub fn cache_key(&self, locator: &Locator) -> String {
+        let endpoints = self.endpoints.cache_key(locator.store);
         format!(
             "{:?}",
             (
                 self.with_defaults(locator),
                 endpoints,
                 self.profile(),
-                &self.caller
+                &self.caller_variables
             )
         )
     }
 
-    /// Returns `region` and the fallback regions in the order in which they are tried, each once.
+    /// Returns `region` and the fallback regions, each once, in the order in which they are tried.
     pub fn regions(&self, region: &Region) -> Vec<Region> {
         let mut regions = vec![region.clone()];
         for fallback in &self.fallback_regions {
@@ -138,11 +142,12 @@ impl Settings {
         regions
     }
 
-    /// Checks the regions of those requests that go to AWS's own endpoints. AWS has no host for a code of another form, and a name that
-    /// does not resolve is looked up until the deadline.
+    /// Checks the codes of the regions for requests to AWS's own endpoints.
+    ///
+    /// AWS doesn't have a host for a mistyped region. Without this check, a launch would look up the name of that host until the deadline.
     ///
     /// # Errors
-    /// The first region whose code has not the form of AWS's.
+    /// The first region whose code doesn't have the form of AWS's region codes.
     pub fn check_regions(&self, requests: &BTreeSet<&Locator>) -> Result<(), Problem> {
         for request in requests
             .iter()
@@ -150,13 +155,14 @@ impl Settings {
         {
             let mut regions = Vec::from_iter(self.region.clone());
             for region in &self.fallback_regions {
-                regions.push((region.clone(), ("--fallback-region", Status::Usage)));
-            }
-            if let Some(region) = &request.region {
-                let source = ("an alias", Status::Configuration);
+                let source = RegionSource::new("--fallback-region", Status::Usage);
                 regions.push((region.clone(), source));
             }
-            for (region, (name, status)) in regions {
+            if let Some(region) = &request.region {
+                let source = RegionSource::new("an alias", Status::Configuration);
+                regions.push((region.clone(), source));
+            }
+            for (region, RegionSource { name, status }) in regions {
                 if let Some(help) = region.form_remedy() {
                     let text = format!("there is no AWS region \"{region}\" (from {name})");
                     return Err(Problem::new(status, text).help(help));
@@ -166,12 +172,13 @@ impl Settings {
         Ok(())
     }
 
-    /// True unless credentials in variables take precedence over the profile.
+    /// True unless credentials in variables have precedence over the profile.
     pub fn uses_profile(&self) -> bool {
         self.profile.is_some() || matches!(self.variable_keys, VariableKeys::Unset)
     }
 
-    /// The option or variable that names the profile, if one does, and the profile.
+    /// Returns the option or variable that chooses the profile, and the profile's name. The first is `None` if nothing chooses a profile, so that the
+    /// profile "default" is used.
     pub fn profile(&self) -> (Option<&'static str>, &str) {
         match (&self.profile, &self.profile_variable) {
             (Some(name), _) => (Some("--profile"), name),
@@ -180,8 +187,8 @@ impl Settings {
         }
     }
 
-    /// Returns the ARNs of the roles that are assumed to find the caller's credentials: a web identity's role, and then the roles of
-    /// `chain`, the profile's. An invalid ARN is left out, since STS refuses it.
+    /// Returns the ARNs of the roles that are assumed to get the caller's credentials, in this order: the role of a web identity, and the roles
+    /// of the profile's `chain`. An invalid ARN is skipped, because STS will refuse it.
     pub fn caller_roles(&self, chain: Option<&RoleChain>) -> Vec<Arn> {
         let mut roles = Vec::new();
         if let Some(chain) = chain {
@@ -196,74 +203,86 @@ impl Settings {
     }
 }
 
-/// Completes settings with the profile's, and returns the profile's role chain; `None` if it has no credentials, or they are not used.
+/// Reads AWS's configuration files, adds the profile's settings to `settings`, and returns the profile's role chain. Returns `None` if the
+/// profile doesn't have credentials, or if they aren't used.
 ///
 /// # Errors
-/// The first error in the files or the profile.
+/// The first error in the files or in the profile.
 pub fn apply_profile(
     settings: &mut Settings,
     progress: &Progress,
 ) -> Result<Option<RoleChain>, Problem> {
     let profiles = apply_settings(settings, progress)?;
-    match profiles.get(settings.profile().1) {
+    match profiles.profile(settings.profile().1) {
         Some(profile) if settings.uses_profile() => role_chain(&profiles, profile),
         Some(_) | None => Ok(None),
     }
 }
 
-/// Completes settings with the profile's, except for credentials. Options and variables take precedence.
+/// Reads AWS's configuration files, and adds the profile's settings to `settings`, except for its credentials. Options and variables have
+/// precedence. If no profile is chosen, adds the advice to choose one. Returns all profiles.
 ///
 /// # Errors
-/// The first error in the files or these settings.
+/// The first error in the files or in these settings.
 pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Profiles, Problem> {
     let profiles = Profiles::load(&settings.config_files, progress)?;
     let others: Vec<&str> = profiles.names().filter(|name| *name != "default").collect();
     if settings.profile().0.is_none() && !others.is_empty() {
-        settings.remedies = vec![format!(
+        settings.profile_advice = Some(format!(
             "set AWS_PROFILE to one of your profiles ({})",
             others.join(", ")
-        )];
+        ));
     }
     let (source, name) = settings.profile();
-    let Some(profile) = profiles.get(name) else {
-        // The default profile need not exist.
+    let Some(profile) = profiles.profile(name) else {
+        // Only the default profile doesn't have to exist.
         return match source {
             Some(setting) => Err(profiles.no_profile(name, setting)),
             None => Ok(profiles),
         };
     };
-    let max_attempts = profile.parse("max_attempts", &COUNT)?;
-    profile.parse("retry_mode", &RETRY_MODE)?;
-    let region = profile.parse("region", &REGION)?;
+    let max_attempts = profile.parse_setting("max_attempts", &COUNT)?;
+    profile.parse_setting("retry_mode", &RETRY_MODE)?;
+    let region = profile.parse_setting("region", &REGION)?;
     apply_endpoints(profile, &profiles, &mut settings.endpoints)?;
     apply_metadata(profile, &mut settings.metadata)?;
     settings.max_attempts = settings.max_attempts.or(max_attempts);
-    let app_id = profile.get("sdk_ua_app_id").filter(|id| !id.is_empty());
+    let app_id = profile.setting("sdk_ua_app_id").filter(|id| !id.is_empty());
     settings.app_id = settings.app_id.take().or(app_id.map(ToOwned::to_owned));
-    let region = region.map(|region| (region, ("the AWS profile", Status::Configuration)));
+    let region_source = RegionSource::new("the AWS profile", Status::Configuration);
+    let region = region.map(|region| (region, region_source));
     settings.region = settings.region.take().or(region);
     settings.trust.bundle = settings
         .trust
         .bundle
         .take()
-        .or_else(|| profile.get("ca_bundle").map(PathBuf::from));
+        .or_else(|| profile.setting("ca_bundle").map(PathBuf::from));
     Ok(profiles)
 }
 
+/// Adds the profile's settings for the instance metadata service. Variables have precedence.
+///
+/// # Errors
+/// When one of these settings is invalid.
 fn apply_metadata(profile: Profile<'_>, metadata: &mut MetadataSettings) -> Result<(), Problem> {
-    let endpoint = profile.parse("ec2_metadata_service_endpoint", &ENDPOINT)?;
-    let mode = profile.parse("ec2_metadata_service_endpoint_mode", &METADATA_MODE)?;
+    let endpoint = profile.parse_setting("ec2_metadata_service_endpoint", &ENDPOINT)?;
+    let mode = profile.parse_setting("ec2_metadata_service_endpoint_mode", &METADATA_MODE)?;
     metadata.endpoint = metadata.endpoint.take().or(endpoint);
-    metadata.endpoint_of_mode = metadata.endpoint_of_mode.or(mode);
+    metadata.mode_endpoint = metadata.mode_endpoint.or(mode);
     Ok(())
 }
 
+/// Adds the profile's endpoints. Variables have precedence over both, and the `services` section that the profile names has precedence over its
+/// `endpoint_url`.
+///
+/// # Errors
+/// When one of these settings is invalid.
 fn apply_endpoints(
     profile: Profile<'_>,
     profiles: &Profiles,
     endpoints: &mut Endpoints,
 ) -> Result<(), Problem> {
-    let boolean = |key| profile.parse(key, &BOOLEAN);
+    let boolean = |key| profile.parse_setting(key, &BOOLEAN);
     endpoints.use_fips = endpoints.use_fips.or(boolean("use_fips_endpoint")?);
     endpoints.use_dual_stack = endpoints
         .use_dual_stack
@@ -271,15 +290,15 @@ fn apply_endpoints(
     endpoints.ignored = endpoints
         .ignored
         .or(boolean("ignore_configured_endpoint_urls")?);
-    let general = profile.parse("endpoint_url", &ENDPOINT)?;
+    let general = profile.parse_setting("endpoint_url", &ENDPOINT)?;
     for api in Api::ALL {
-        let services = profile.get("services");
+        let services = profile.setting("services");
         let text = services
             .and_then(|section| profiles.service_endpoint(section, api.endpoint_setting().1));
-        let of_service = profile.parse_text(text, "services", &ENDPOINT)?;
+        let specific = profile.parse_value(text, "services", &ENDPOINT)?;
         if let (None, Some(url)) = (
             endpoints.configured.get(&api),
-            of_service.or_else(|| general.clone()),
+            specific.or_else(|| general.clone()),
         ) {
             let setting = "endpoint_url in the AWS configuration file";
             endpoints.configured.insert(api, (setting, url));

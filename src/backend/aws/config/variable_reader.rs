@@ -1,24 +1,22 @@
-//! A reader of environment variables that collects every error, and the formats that it shares with the settings of a profile.
+//! A reader of environment variables, which collects all errors, and the formats of values, which the settings of a profile share.
 
 use std::path::PathBuf;
 
 use crate::model::inherited::Inherited;
 use crate::model::problem::Problem;
-use crate::model::quoting::quoted_value;
+use crate::model::quoting::{invalid_value, is_quotable};
 use crate::model::reference::Region;
 use crate::model::url::HttpUrl;
 use crate::system::os_error;
 
-/// The text in the place of a value that may be a secret.
-pub const SECRET: &str = "its value";
-
-/// A reader of variables. An empty one counts as not set, as in the AWS CLI.
+/// A reader of variables. As in the AWS CLI, an empty variable is treated as unset.
 pub struct VariableReader<'a> {
     pub inherited: &'a Inherited,
     errors: Vec<Problem>,
 }
 
 impl<'a> VariableReader<'a> {
+    /// Returns a reader without errors.
     pub fn new(inherited: &'a Inherited) -> Self {
         Self {
             inherited,
@@ -26,7 +24,10 @@ impl<'a> VariableReader<'a> {
         }
     }
 
-    /// Returns `value`, or the errors if there are any.
+    /// Returns `value`.
+    ///
+    /// # Errors
+    /// The errors of all variables, if there are any.
     pub fn finish<T>(self, value: T) -> Result<T, Vec<Problem>> {
         if self.errors.is_empty() {
             Ok(value)
@@ -35,123 +36,108 @@ impl<'a> VariableReader<'a> {
         }
     }
 
-    /// Returns the parsed value of a variable. The error of a variable that is read twice is kept once.
-    pub fn parse<T>(&mut self, name: &'static str, format: &Format<T>) -> Option<T> {
-        let text = self.inherited.filled(name)?.to_string_lossy();
-        let value = quoted_value(unquoted(&text).unwrap_or(&text));
-        self.parse_shown_as(&value, name, format)
+    /// Returns the parsed value of a variable. Returns `None` if it is not set, or if it is invalid. An invalid value adds an error.
+    pub fn read<T>(&mut self, name: &'static str, format: &Format<T>) -> Option<T> {
+        let value = self.inherited.non_empty(name)?;
+        let parsed = value.to_str().and_then(format.parse);
+        if parsed.is_none() {
+            self.refuse(format.invalid(name, &value.to_string_lossy()));
+        }
+        parsed
     }
 
-    /// Returns the text of a variable that may hold a secret.
-    pub fn text(&mut self, name: &'static str) -> Option<String> {
-        self.parse_shown_as(SECRET, name, &TEXT)
+    /// Returns the text of a variable. Returns `None` if it is not set, or if it is not UTF-8, which adds an error.
+    pub fn read_text(&mut self, name: &'static str) -> Option<String> {
+        self.read(name, &TEXT)
     }
 
-    /// Returns the path of a file that must exist.
-    pub fn file(&mut self, name: &'static str) -> Option<PathBuf> {
-        let path = PathBuf::from(self.inherited.filled(name)?);
+    /// Returns the path of a file that must exist. Returns `None` if the variable is not set, or if the file can't be reached, which adds an error.
+    pub fn existing_file(&mut self, name: &'static str) -> Option<PathBuf> {
+        let path = PathBuf::from(self.inherited.non_empty(name)?);
         let Err(error) = path.metadata() else {
             return Some(path);
         };
-        let file = match quoted_value(&path.display().to_string()).as_str() {
-            SECRET => "the file".to_owned(),
-            file => format!("the file {file}"),
+        let shown = path.display().to_string();
+        let file = match is_quotable(&shown) {
+            true => format!("the file {shown:?}"),
+            false => "the file".to_owned(),
         };
-        let why = os_error::text(&error);
-        self.errors.push(Problem::usage(format!(
+        let why = os_error::io_error_text(&error);
+        self.refuse(Problem::usage(format!(
             "{file} in {name} can't be read: {why}"
         )));
         None
     }
 
-    /// Does the same as [`Self::parse`], with `value` in the place of the value in an error.
-    pub fn parse_shown_as<T>(
-        &mut self,
-        value: &str,
-        name: &'static str,
-        format: &Format<T>,
-    ) -> Option<T> {
-        let text = self.inherited.filled(name)?.to_str();
-        let parsed = text.and_then(format.parse);
-        let mut error = invalid(name, value, format.expected);
-        if let Some(text) = text.and_then(unquoted) {
-            // `docker run --env-file` and systemd's `Environment=` keep quotes.
-            error.text = format!("the value of {name} includes quotes");
-            error.help = Some(match value {
-                SECRET => format!("remove the quotes from {name}"),
-                _ => format!("write {name}={text}"),
-            });
-        }
-        if parsed.is_none() && !self.errors.contains(&error) {
+    /// Adds an error, unless the same one has been added before, because a variable was read twice.
+    pub fn refuse(&mut self, error: Problem) {
+        if !self.errors.contains(&error) {
             self.errors.push(error);
         }
-        parsed
     }
-}
-
-/// Returns the error of a variable or a setting with an invalid value. `value` is quoted, or [`SECRET`].
-pub fn invalid(name: &str, value: &str, expected: &str) -> Problem {
-    Problem::usage(match value {
-        SECRET => format!("{name} must be {expected}"),
-        value => format!("{name} is {value}, but must be {expected}"),
-    })
-}
-
-/// Returns the text between quotes; `None` without quotes.
-fn unquoted(text: &str) -> Option<&str> {
-    let between = |quote| text.strip_prefix(quote)?.strip_suffix(quote);
-    between('"').or_else(|| between('\''))
 }
 
 /// The format of a variable or of a profile's setting.
 pub struct Format<T> {
     /// The expected value, for the message "… must be …".
     pub expected: &'static str,
+    /// Returns the parsed value. Returns `None` if the value is invalid.
     pub parse: fn(&str) -> Option<T>,
 }
 
+impl<T> Format<T> {
+    /// Returns the error for a variable or a setting with an invalid value, which is quoted only if it can't be a secret.
+    pub fn invalid(&self, name: &str, text: &str) -> Problem {
+        Problem::usage(invalid_value(name, text, self.expected))
+    }
+}
+
+/// Any text.
 const TEXT: Format<String> = Format {
     expected: "text in UTF-8",
     parse: |text| Some(text.to_owned()),
 };
 
-/// A boolean, in any case.
+/// A boolean, in upper or lower case.
 pub const BOOLEAN: Format<bool> = Format {
     expected: "true or false",
     parse: |text| choice(text, &[("true", true), ("false", false)]),
 };
 
-/// AWS_MAX_ATTEMPTS, `max_attempts` and other counts.
+/// A number of attempts or of seconds.
 pub const COUNT: Format<u32> = Format {
     expected: "a whole number of at least 1",
     parse: |text| text.trim().parse().ok().filter(|count| *count > 0),
 };
 
+/// The code of a region.
 pub const REGION: Format<Region> = Format {
     expected: Region::EXPECTED,
     parse: Region::parse,
 };
 
+/// A URL, which may contain a password.
 pub const URL: Format<HttpUrl> = Format {
     expected: "a URL such as https://example.com",
     parse: HttpUrl::parse,
 };
 
-/// The URL of an endpoint of AWS.
+/// The URL of an endpoint.
 pub const ENDPOINT: Format<HttpUrl> = Format {
     expected: "a URL such as https://example.com, without a user name, password or query",
     parse: HttpUrl::parse_endpoint,
 };
 
-/// AWS_RETRY_MODE and `retry_mode`. secrets-exec retries by its own rules, whatever the mode.
+/// AWS_RETRY_MODE and `retry_mode`. The value is only checked, because secrets-exec always retries by its own rules.
 pub const RETRY_MODE: Format<()> = Format {
     expected: "legacy, standard or adaptive",
     parse: |text| choice(text, &[("legacy", ()), ("standard", ()), ("adaptive", ())]),
 };
 
-/// The URL of the instance metadata service without any settings.
+/// The default URL of the instance metadata service.
 pub const METADATA_URL: &str = "http://169.254.169.254";
 
+/// The URL of the instance metadata service for IPv6.
 const METADATA_URL_IPV6: &str = "http://[fd00:ec2::254]";
 
 /// The URL of the instance metadata service for a mode.
@@ -160,7 +146,7 @@ pub const METADATA_MODE: Format<&str> = Format {
     parse: |text| choice(text, &[("ipv4", METADATA_URL), ("ipv6", METADATA_URL_IPV6)]),
 };
 
-/// Returns the meaning of a word, in any case.
+/// Returns the value that belongs to a word, in upper or lower case. Returns `None` for any other word.
 fn choice<T: Copy>(text: &str, choices: &[(&str, T)]) -> Option<T> {
     let mut choices = choices.iter();
     let chosen = choices.find(|(word, _)| word.eq_ignore_ascii_case(text));

@@ -1,4 +1,26 @@
-//! The chain of credential providers in AWS's order, with the reason why each has no credentials.
+//! The chain of credential providers: where credentials are looked for, in which order, and what a failure means.
+//!
+//! The providers are asked in the same order as by every AWS tool:
+//!
+//! ```text
+//! variables      AWS_ACCESS_KEY_ID (not with --profile)       ┐
+//!     ▼                                                       │
+//! profile        --profile, AWS_PROFILE, or "default"         │  A provider ends in one of three ways:
+//!     ▼                                                       │
+//! web identity   AWS_WEB_IDENTITY_TOKEN_FILE (EKS with IRSA)  │  - It has credentials. The search ends with them.
+//!     ▼                                                       │  - It is not configured. The next provider is asked.
+//! container      ECS, or EKS Pod Identity                     │  - It is configured, and fails. The search ends with
+//!     ▼                                                       │    this error.
+//! instance       EC2, by IMDSv2                               ┘
+//!     ▼
+//! no credentials: status 77, or 75 if the instance metadata may answer later
+//! ```
+//!
+//! A provider that fails in a way that may be temporary is asked again, as any service, within its region's share of the time. If it needs STS, it is
+//! then asked with STS in the fallback regions. With `--wait`, the whole search is repeated.
+//!
+//! The search must never return the credentials of another identity than the configured one. So a provider with an incomplete
+//! configuration is an error, not a reason to ask the next provider.
 
 use std::future::ready;
 
@@ -7,7 +29,7 @@ use futures_util::future::{FutureExt, LocalBoxFuture};
 use tokio::time::Instant;
 
 use super::imds::instance;
-use super::provider::{CredentialsOrigin, SearchContext, with_origin};
+use super::provider::{CredentialsOrigin, SearchContext, checked_credentials};
 use super::sources::{container, environment, profile};
 use super::web_identity::web_identity_of_variables;
 use crate::backend::aws::config::Settings;
@@ -18,14 +40,13 @@ use crate::model::reference::Region;
 
 /// A provider of credentials.
 struct Provider {
+    /// Returns the origin of its credentials, for messages.
     origin: fn(&Settings) -> CredentialsOrigin,
-    /// The future is boxed, since that of the instance's is that of a whole client of the SDK.
+    /// Asks the provider once. The future is boxed, because the future for the instance metadata contains a whole client of the SDK.
     ask: for<'a> fn(&'a SearchContext<'a>) -> LocalBoxFuture<'a, Result<Credentials, FetchError>>,
-    /// The variables that choose among the credentials that it may return, except for those that name the profile, and for a session's name
-    /// or token, which each start changes. The name of a cache's entry depends on them.
+    /// The variables that choose which credentials the provider returns. The name of a cached answer depends on them. The variables that name the
+    /// profile are not included, nor are names and tokens of sessions, which are different at each start.
     variables: &'static [&'static str],
-    /// True if the provider is not asked with `--profile`.
-    is_replaced_by_profile: bool,
 }
 
 /// The providers in AWS's order.
@@ -34,19 +55,16 @@ static PROVIDERS: [Provider; 5] = [
         origin: |_| CredentialsOrigin::Variables,
         ask: |context| ready(environment(&context.settings.variable_keys)).boxed_local(),
         variables: &["AWS_ACCESS_KEY_ID"],
-        is_replaced_by_profile: true,
     },
     Provider {
         origin: |settings| CredentialsOrigin::Profile(settings.profile().1.to_owned()),
         ask: |context| profile(context).boxed_local(),
         variables: &["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "HOME"],
-        is_replaced_by_profile: false,
     },
     Provider {
         origin: |_| CredentialsOrigin::WebIdentity,
         ask: |context| web_identity_of_variables(context).boxed_local(),
         variables: &["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"],
-        is_replaced_by_profile: false,
     },
     Provider {
         origin: |_| CredentialsOrigin::Container,
@@ -56,17 +74,15 @@ static PROVIDERS: [Provider; 5] = [
             "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
             "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
         ],
-        is_replaced_by_profile: false,
     },
     Provider {
         origin: |_| CredentialsOrigin::Instance,
         ask: |context| instance(context).boxed_local(),
         variables: &["AWS_EC2_METADATA_SERVICE_ENDPOINT"],
-        is_replaced_by_profile: false,
     },
 ];
 
-/// Returns the variables that choose the credentials.
+/// Returns the names of the variables that choose the credentials.
 pub fn caller_variables() -> impl Iterator<Item = &'static str> {
     PROVIDERS
         .iter()
@@ -74,38 +90,37 @@ pub fn caller_variables() -> impl Iterator<Item = &'static str> {
         .copied()
 }
 
-/// Returns the credentials of the first provider that has some.
-///
-/// A provider that is configured and fails ends the search, as in every AWS tool: the next one could have another identity. After an
-/// outage it is asked again like any service: until its region's share of the time ends, and then with STS in the next of `regions`.
+/// Returns the credentials of the first provider that has any. STS is asked in `regions`, one after the other.
 ///
 /// # Errors
-/// [`FetchError::NoCredentials`] with the reason of every provider, or [`FetchError::Refused`] for a certificate, CA bundle or proxy.
+/// [`FetchError::NoCredentials`], with the reason why each provider doesn't have credentials, or why a configured provider failed.
+/// [`FetchError::Refused`] for an error of a certificate, a CA bundle or a proxy, which would also fail the requests for secrets.
 pub async fn find_credentials(
     context: &SearchContext<'_>,
     regions: &[Region],
     budget: &RetryBudget,
 ) -> Result<Credentials, FetchError> {
     let begun = Instant::now();
-    let has_profile = context.settings.profile.is_some();
-    let providers = PROVIDERS
-        .iter()
-        .filter(|provider| !(has_profile && provider.is_replaced_by_profile));
-    let last = providers.clone().count() - 1;
+    let providers = match (&context.settings.profile, &PROVIDERS) {
+        // `--profile` replaces the variables, which come first.
+        (Some(_), [_, others @ ..]) => others,
+        (None, all) => all.as_slice(),
+    };
+    let last = providers.len() - 1;
 
     let (mut notes, mut status, mut help) = (Vec::new(), Status::Denied, None);
-    for (index, provider) in providers.enumerate() {
+    for (index, provider) in providers.iter().enumerate() {
         let error = match ask_in_regions(provider, context, regions, begun, budget).await {
             Ok(credentials) => {
                 let progress = budget.progress();
-                let origin = CredentialsOrigin::of(&credentials);
+                let origin = CredentialsOrigin::from_credentials(&credentials);
                 progress.trace(|| format!("the AWS credentials come from {origin}"));
                 return Ok(credentials);
             }
             Err(FetchError::NoCredentials(error)) => error,
             Err(FetchError::Unavailable(outage)) => {
                 let mut error =
-                    CredentialsError::new(outage.text() + &outage.reason.detail, Again::Later);
+                    CredentialsError::new(outage.sentence() + &outage.reason.detail, Again::Later);
                 error.problem.help = outage.help;
                 error.temporary()
             }
@@ -119,17 +134,18 @@ pub async fn find_credentials(
         help = help.or(error.problem.help);
     }
     let mut error = no_source(notes, status, help);
-    if context.settings.metadata.is_missing {
-        // The role of a task or a function is there from its start.
+    if !context.settings.metadata.may_exist {
+        // Only Fargate and Lambda never have instance metadata. There, a task or a function has its role from the start, so waiting doesn't help.
         error.again = Again::Never;
     }
     Err(error.into())
 }
 
-/// Returns the error if no provider has credentials, each with its reason in `notes`. `help` is the remedy of a provider.
+/// Returns the error for the case that no provider has credentials. `notes` has the reason of each provider, `status` is temporary if the last
+/// provider may answer later, and `help` is the remedy of a provider, if any has one.
 fn no_source(mut notes: Vec<String>, status: Status, help: Option<String>) -> CredentialsError {
     let mut text = "no AWS credentials were found".to_owned();
-    // Only the instance metadata may answer later.
+    // Only the instance metadata may answer later, and it is the last provider.
     if let Some(why) = notes.pop_if(|_| status == Status::Temporary) {
         text += &format!(", and {why}");
     }
@@ -142,8 +158,11 @@ fn no_source(mut notes: Vec<String>, status: Status, help: Option<String>) -> Cr
     error
 }
 
-/// Asks one provider, again after each outage, with STS in one region after the other. If the time ends first, the error has the reason of the
-/// last outage, which says more.
+/// Asks a provider, again after each outage, with STS in one region after the other. If the time ends, returns the last outage, because it says more
+/// than that the time is over.
+///
+/// # Errors
+/// The provider's error after which it isn't asked again, or the last outage.
 async fn ask_in_regions(
     provider: &Provider,
     context: &SearchContext<'_>,
@@ -160,7 +179,7 @@ async fn ask_in_regions(
             ..context.clone()
         };
         let found = retry_or(last.clone(), &budget, async || {
-            with_origin((provider.ask)(&context).await?, origin.clone())
+            checked_credentials((provider.ask)(&context).await?, origin.clone())
         })
         .await;
         if let Err(FetchError::Unavailable(outage)) = &found {

@@ -1,4 +1,7 @@
-//! The instance metadata service (IMDS): the credentials of the instance's role, and the instance's region.
+//! The instance metadata service (IMDS), which has the credentials of the instance's role, and the instance's region.
+//!
+//! A machine outside EC2 doesn't have this service. There, the connection is refused, or nobody answers. At boot, an instance may not have a
+//! network yet, which looks the same. So silence means "not configured" for now, but with `--wait` the service is asked again.
 
 use std::error::Error;
 use std::io::ErrorKind;
@@ -11,7 +14,8 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
 
 use super::provider::{
-    SearchContext, failed, not_configured, of_response, of_sdk, unanswered, with_help,
+    SearchContext, not_configured, response_failure, sdk_failure, service_failure, unanswered,
+    with_help,
 };
 use crate::backend::aws::clients::{Clients, response_status};
 use crate::backend::aws::config::{METADATA_URL, MetadataSettings};
@@ -20,73 +24,74 @@ use crate::model::answer::{Again, FetchError, Outage, OutageKind};
 use crate::model::reference::Region;
 use crate::net::errors::{NetFailure, error_text, find_source};
 
+/// The beginning of the message about an error.
 const UNREADABLE: &str = "the instance's credentials can't be read";
 
-/// Returns the credentials of the instance's role. The SDK's own provider panics over a role name that cannot be part of a path.
+/// Gets the credentials of the instance's role: asks for the name of the role, checks it, and then lets the SDK's provider do the rest. By itself,
+/// that provider would panic at a name that cannot be a part of a path.
+///
+/// # Errors
+/// A failure as in the table of `provider`. If this machine isn't an instance, or the instance doesn't have a role, the next provider is asked.
 pub async fn instance(context: &SearchContext<'_>) -> Result<Credentials, FetchError> {
     let settings = &context.settings.metadata;
-    // The SDK checks AWS_EC2_METADATA_DISABLED only after its request for a token.
+    // The SDK would check AWS_EC2_METADATA_DISABLED only after its request for a token.
     if settings.is_disabled {
         return Err(not_configured("AWS_EC2_METADATA_DISABLED is true"));
     }
-    let client = client(settings, context.clients);
+    let client = metadata_client(settings, context.clients);
     let roles = client
         .get("/latest/meta-data/iam/security-credentials/")
         .await
         .map_err(|error| no_role(&error, settings))?;
     let role = roles.as_ref().trim().to_owned();
-    if role.is_empty()
-        || !role
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte))
-    {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte);
+    if role.is_empty() || !role.bytes().all(is_allowed) {
         let why = "something other than the instance metadata service answered at its address";
-        return Err(failed(why));
+        return Err(service_failure(why));
     }
     let provider = ImdsCredentialsProvider::builder()
-        .configure(&context.clients.link_local(is_token))
+        .configure(&context.clients.link_local(hides_token_status))
         .imds_client(client);
     let found = provider.profile(role).build().provide_credentials().await;
-    found.map_err(|error| of_sdk(UNREADABLE, &error, status(&error)))
+    found.map_err(|error| sdk_failure(UNREADABLE, &error, http_status(&error)))
 }
 
-/// Returns the failure of the request for the name of the instance's role. A refused connection means that this is not an instance. Silence
-/// or a missing route can also mean that its network is not up yet, except on Fargate and in Lambda.
+/// Returns the failure of the request for the name of the instance's role. A refused connection means that this machine is not an instance.
+/// Silence or a missing route can also mean that the network is not up yet, except on Fargate and in Lambda.
 fn no_role(error: &ImdsError, settings: &MetadataSettings) -> FetchError {
-    let (why, status) = (error_text(error), status(error));
+    let (why, status) = (error_text(error), http_status(error));
     match error {
         ImdsError::ErrorResponse(_) if status == Some(404) => with_help(
             not_configured("this EC2 instance does not have a role"),
             "attach an IAM role to this instance",
         ),
         ImdsError::FailedToLoadToken(token) if token.is_dispatch_failure() && status.is_none() => {
-            let is_silent = matches!(
-                find_source(error),
-                Some(NetFailure::Timeout(_) | NetFailure::Silent(_) | NetFailure::Handshake(_))
-            );
+            let is_silent = failure_kind(error) == Some(ErrorKind::TimedOut);
             let why = format!("the instance metadata service did not answer: {why}");
-            if (is_silent || is_unreachable(error)) && !settings.is_missing {
+            if (is_silent || is_unreachable(error)) && settings.may_exist {
                 unanswered(why)
             } else {
                 not_configured(why)
             }
         }
-        _ => of_response(error, status, &format!("{UNREADABLE}: {why}")),
+        _ => response_failure(&format!("{UNREADABLE}: {why}"), error, status),
     }
 }
 
-fn client(settings: &MetadataSettings, clients: &Clients) -> imds::Client {
+/// Returns the client of the instance metadata service. The first call makes the client, and later calls return the same one, so that its token is
+/// requested once.
+fn metadata_client(settings: &MetadataSettings, clients: &Clients) -> imds::Client {
     let new = || {
-        // Without an endpoint, the SDK would read the configuration files again, by its own rules. The URL is valid, so the builder's default
-        // is never used.
+        // The endpoint is always set. Otherwise the SDK would read the configuration files itself, by its own rules. The URL has been checked, so
+        // the default of the builder is never used.
         let url = match &settings.endpoint {
             Some(endpoint) => endpoint.as_str(),
-            None => settings.endpoint_of_mode.unwrap_or(METADATA_URL),
+            None => settings.mode_endpoint.unwrap_or(METADATA_URL),
         };
         let builder = imds::Client::builder().endpoint(url);
         let client = builder
             .unwrap_or_default()
-            .configure(&clients.link_local(is_token))
+            .configure(&clients.link_local(hides_token_status))
             .max_attempts(settings.attempts);
         client
             .connect_timeout(settings.timeout)
@@ -96,24 +101,25 @@ fn client(settings: &MetadataSettings, clients: &Clients) -> imds::Client {
     clients.metadata.get_or_init(new).clone()
 }
 
-/// True for an answer to a request for a token whose status the SDK's error hides.
-fn is_token(uri: &str, status: u16) -> bool {
+/// True for an answer to the request for a token whose status the SDK's error would hide.
+fn hides_token_status(uri: &str, status: u16) -> bool {
     uri.ends_with("/latest/api/token") && matches!(status, 403 | 500..)
 }
 
-/// Returns the HTTP status in an error of the SDK.
-fn status(error: &(dyn Error + 'static)) -> Option<u16> {
+/// Returns the HTTP status in an error of the SDK: the one of a response that was hidden from the SDK ([`hides_token_status`]), or the one in the
+/// SDK's own error. Returns `None` if there was no response, or if the error doesn't have its status.
+fn http_status(error: &(dyn Error + 'static)) -> Option<u16> {
     response_status(error).or_else(|| match find_source(error)? {
         ImdsError::ErrorResponse(response) => Some(response.response().status().as_u16()),
         _ => None,
     })
 }
 
-/// Returns the region of the instance.
+/// Asks for the region of the instance, again after each outage.
 ///
 /// # Errors
-/// [`FetchError::NoRegion`] without IMDS, which never answers off EC2, or with AWS_EC2_METADATA_DISABLED; [`FetchError::Unavailable`] if
-/// IMDS fails, or without a route to it.
+/// [`FetchError::NoRegion`] if the service does not answer, as on a machine outside EC2, or if AWS_EC2_METADATA_DISABLED is set.
+/// [`FetchError::Unavailable`] if the service fails, or if there is no route to it.
 pub async fn instance_region(
     settings: &MetadataSettings,
     clients: &Clients,
@@ -124,7 +130,7 @@ pub async fn instance_region(
             again: Again::Never,
         });
     }
-    let client = client(settings, clients);
+    let client = metadata_client(settings, clients);
     let budget = budget.for_request(
         "the instance metadata".to_owned(),
         "the region of the instance".to_owned(),
@@ -140,18 +146,26 @@ pub async fn instance_region(
             }
         }
         FetchError::Unavailable(outage) => outage
-            .of("the region can't be read from the instance metadata")
+            .with_headline("the region can't be read from the instance metadata")
             .into(),
         error => error,
     })
 }
 
+/// Returns the region in an answer.
+///
+/// # Errors
+/// An outage, if the service failed, if there is no route to it, or if the answer isn't a region. Otherwise [`FetchError::NoRegion`].
 fn read_region(answer: Result<SensitiveString, ImdsError>) -> Result<Region, FetchError> {
     let error = match answer {
         Ok(text) => {
             let region = Region::parse(text.as_ref().trim());
-            return region
-                .ok_or_else(|| Outage::malformed("an answer that is not a region").into());
+            return region.ok_or_else(|| {
+                FetchError::Unavailable(Outage {
+                    help: Some("set AWS_REGION, or add --region".to_owned()),
+                    ..Outage::malformed("a response that is not the code of a region")
+                })
+            });
         }
         Err(error) => error,
     };
@@ -161,7 +175,7 @@ fn read_region(answer: Result<SensitiveString, ImdsError>) -> Result<Region, Fet
             ..Outage::new(OutageKind::Connection, error_text(&error))
         }));
     }
-    match status(&error) {
+    match http_status(&error) {
         Some(status @ (408 | 429 | 500..)) => {
             Err(Outage::new(OutageKind::Service, format!("HTTP status {status}")).into())
         }
@@ -171,13 +185,16 @@ fn read_region(answer: Result<SensitiveString, ImdsError>) -> Result<Region, Fet
     }
 }
 
-/// True without a route to the service, as before the network is up. A host without the service refuses the connection.
+/// True if there is no route to the service. Then the network may not be up yet. A host without the service usually refuses the connection, or stays
+/// silent.
 fn is_unreachable(error: &ImdsError) -> bool {
     matches!(
-        find_source(error),
-        Some(NetFailure::Io {
-            kind: Some(ErrorKind::NetworkUnreachable | ErrorKind::HostUnreachable),
-            ..
-        })
+        failure_kind(error),
+        Some(ErrorKind::NetworkUnreachable | ErrorKind::HostUnreachable)
     )
+}
+
+/// Returns the kind of error that the connection failed with. Returns `None` for any other failure.
+fn failure_kind(error: &ImdsError) -> Option<ErrorKind> {
+    find_source::<NetFailure>(error)?.kind
 }

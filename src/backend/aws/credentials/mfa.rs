@@ -1,4 +1,5 @@
-//! Codes of MFA devices, which the roles of a profile may require.
+//! The codes of MFA devices, which a profile's roles may require. The user types them on the terminal. The deadline is extended by the time that this
+//! takes.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -9,16 +10,17 @@ use crate::model::answer::{Again, CredentialsError};
 use crate::model::quoting::{escaped, one_line};
 use crate::time::Deadline;
 
-/// The codes that were typed, by the serial number of the device: each is asked for once in a launch.
+/// The codes that were typed, by the serial number of the device. Each device's code is asked for once in a launch.
 #[derive(Clone, Default)]
 pub struct MfaCodes(BTreeMap<String, String>);
 
 impl MfaCodes {
-    /// Asks on the terminal for the codes that `roles` require, and that were not asked for yet.
+    /// Asks the user for the codes that `roles` require, and keeps them. Doesn't ask again for a device whose code was typed for an earlier role, or
+    /// in an earlier try of `--wait`, which may not have reached STS. Waits without a time limit.
     ///
     /// # Errors
-    /// Without a terminal or without a code.
-    pub fn complete(
+    /// When there is no terminal, or when the user ends the input.
+    pub fn ask_for_missing(
         &mut self,
         roles: &[ProfileRole],
         deadline: &Deadline,
@@ -35,36 +37,38 @@ impl MfaCodes {
         Ok(())
     }
 
-    /// Returns the device of a role, and its code.
-    pub fn of<'a>(&'a self, role: &'a ProfileRole) -> Option<(&'a str, &'a str)> {
+    /// Returns the serial number of a role's device and the code. Returns `None` if the role doesn't require one.
+    pub fn code_for<'a>(&'a self, role: &'a ProfileRole) -> Option<(&'a str, &'a str)> {
         self.0
             .get_key_value(role.mfa_serial.as_ref()?)
             .map(|(serial, code)| (serial.as_str(), code.as_str()))
     }
 }
 
+/// Asks for the code of a device until six digits are typed.
+///
+/// # Errors
+/// When there is no terminal, or when the user ends the input.
 fn ask_for(serial: &str) -> Result<String, CredentialsError> {
     let serial = one_line(serial);
-    let mut question = format!("secrets-exec: MFA code for {}: ", escaped(&serial));
+    let question = format!(
+        "secrets-exec: MFA code (six digits) for {}: ",
+        escaped(&serial)
+    );
     loop {
         match ask(&question) {
             Ok(Some(code)) if code.len() == 6 && code.bytes().all(|byte| byte.is_ascii_digit()) => {
                 return Ok(code);
             }
-            // STS takes no other code.
-            Ok(Some(_)) => {
-                question = format!(
-                    "secrets-exec: an MFA code has six digits; MFA code for {}: ",
-                    escaped(&serial)
-                )
-            }
+            // STS would not accept the code, so the user is asked again.
+            Ok(Some(_)) => {}
             Ok(None) => {
                 let why = format!("no MFA code for {serial} was typed");
                 return Err(CredentialsError::new(why, Again::Never));
             }
             Err(_) => {
                 let why = format!(
-                    "a code of the MFA device {serial} is needed, but there is no terminal to ask for it"
+                    "a code from the MFA device {serial} is needed, but it can't be entered without a terminal"
                 );
                 let help = "run this in a terminal, or set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN";
                 return Err(CredentialsError::new(why, Again::Never).help(help));
@@ -73,11 +77,14 @@ fn ask_for(serial: &str) -> Result<String, CredentialsError> {
     }
 }
 
-/// Asks a question on the terminal and returns the line that is typed; `None` at the end of input (Ctrl-D). The terminal's modes stay:
-/// a code can be used once, so it may be echoed.
+/// Prints a question on the terminal, and returns the line that is typed. Returns `None` at the end of the input (Ctrl-D). The code is echoed,
+/// because it can be used only once.
+///
+/// # Errors
+/// When there is no terminal, or when it can't be read or written.
 fn ask(question: &str) -> io::Result<Option<String>> {
     let mut terminal = File::options().read(true).write(true).open("/dev/tty")?;
-    // Even an empty read stops a background job (SIGTTIN), and returns once it is in the foreground, where the question can be seen.
+    // Even an empty read stops a background job (SIGTTIN). It returns when the job is in the foreground, where the user can see the question.
     let _ = terminal.read(&mut [])?;
     terminal.write_all(question.as_bytes())?;
     let mut line = String::new();

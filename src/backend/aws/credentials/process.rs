@@ -1,8 +1,10 @@
-//! The provider for a program that prints credentials as JSON: the `credential_process` of a profile, or the AWS CLI for a profile of
-//! `aws login`. The program is killed when the launch ends early (`system::ending`).
+//! The provider that runs a program, which prints credentials as JSON. The program is the `credential_process` of a profile, or the AWS CLI for a
+//! profile of `aws login`. The program is killed if the launch ends first (`system::ending`).
 //!
-//! While this process's group is the terminal's foreground job, the program stays in the group: it can ask on the terminal, and Ctrl-C
-//! and Ctrl-Z reach it as they reach this process. Otherwise it gets a session of its own, which has no terminal.
+//! If this process is in the terminal's foreground job, the program belongs to the job, too. So it can ask a question on the terminal, and Ctrl-C and
+//! Ctrl-Z reach both. Otherwise the program gets a session of its own, which doesn't have a terminal.
+//!
+//! The program's output contains a secret key, so no message quotes the output, and its buffer is wiped.
 //!
 //! <https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html>
 
@@ -10,7 +12,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, SystemTime};
 
@@ -26,21 +28,23 @@ use tokio::net::unix::pipe;
 use zeroize::Zeroizing;
 
 use super::provider::{unusable, with_help};
-use super::sso::shell_word;
 use crate::model::answer::FetchError;
 use crate::model::quoting::one_line;
 use crate::net::errors::error_text;
 use crate::system::ending::{self, AskedProgram};
 use crate::system::{os_error, signals, terminal};
 
-/// The limit for the output, in bytes. Credentials take a few kilobytes.
+/// The limit for the output, in bytes. Credentials need a few kilobytes.
 const MAX_OUTPUT: usize = 64 * 1024;
 
-/// The interval at which the end of a program that has closed its output is polled.
+/// The interval at which we check whether a program that has closed its output has ended.
 const TICK: Duration = Duration::from_millis(1);
 
-/// Runs the `credential_process` of a profile, a command of the shell whose arguments may be secret, and returns the credentials that it
-/// prints.
+/// Runs the `credential_process` of a profile in a shell, and returns the credentials that it prints. No message quotes the command, because its
+/// arguments may be secret.
+///
+/// # Errors
+/// When the program can't be started, fails, or prints something other than valid credentials that have not expired.
 pub async fn process_credentials(command: &str, profile: &str) -> Result<Credentials, FetchError> {
     let mut shell = Command::new("sh");
     shell.args(["-c", command]);
@@ -48,7 +52,10 @@ pub async fn process_credentials(command: &str, profile: &str) -> Result<Credent
     printed_credentials(shell, &name).await
 }
 
-/// Asks the AWS CLI for the credentials of a profile of `aws login`, whose session the CLI renews itself.
+/// Asks the AWS CLI for the credentials of a profile of `aws login`. The AWS CLI renews the session itself.
+///
+/// # Errors
+/// When the AWS CLI can't be started, fails, or prints something other than valid credentials. The remedy is to log in again.
 pub async fn login_credentials(profile: &str) -> Result<Credentials, FetchError> {
     let mut cli = Command::new("aws");
     cli.args([
@@ -59,111 +66,114 @@ pub async fn login_credentials(profile: &str) -> Result<Credentials, FetchError>
         "--format",
         "process",
     ]);
-    let profile = shell_word(profile);
     let name = format!(
-        "the AWS CLI (aws configure export-credentials --profile {profile} --format process)"
+        "the AWS CLI (aws configure export-credentials --profile {profile:?} --format process)"
     );
     let printed = printed_credentials(cli, &name).await;
     printed.map_err(|error| {
         with_help(
             error,
-            format!("log in again: aws login --profile {profile}"),
+            format!("log in again: aws login --profile {profile:?}"),
         )
     })
 }
 
+/// Runs a command, and returns the credentials that it prints. `name` is the command in messages.
+///
+/// # Errors
+/// When the program can't be started, fails, or prints something other than valid credentials that have not expired.
 async fn printed_credentials(command: Command, name: &str) -> Result<Credentials, FetchError> {
     let program = CredentialProcess::start(command).map_err(|error| {
-        let why = format!("{name} can't be started: {}", os_error::text(&error));
+        let why = format!(
+            "{name} can't be started: {}",
+            os_error::io_error_text(&error)
+        );
         with_help(unusable(why), "install it, or add its directory to PATH")
     })?;
-    let failed = |why| unusable(format!("{name} {why}"));
+    let failed = |why: String| unusable(format!("{name} {why}"));
     let output = program.output().await.map_err(failed)?;
-    parse(&output).map_err(failed)
+    let Some((credentials, expiration)) = parse_output(&output) else {
+        let why = failed("did not print the JSON that AWS defines for credentials".to_owned());
+        return Err(with_help(why, EXAMPLE));
+    };
+    if credentials
+        .expiry()
+        .is_some_and(|end| end <= SystemTime::now())
+    {
+        let end = one_line(&expiration);
+        return Err(failed(format!("printed credentials that expired at {end}")));
+    }
+    Ok(credentials)
 }
 
-/// The program's output. All fields are optional, so that an error can name a missing one.
+/// The remedy for output in another form.
+const EXAMPLE: &str = "print {\"Version\": 1, \"AccessKeyId\": \"…\", \"SecretAccessKey\": \"…\", \"SessionToken\": \"…\", \
+     \"Expiration\": \"2030-01-31T12:00:00Z\"}";
+
+/// The JSON object that a `credential_process` prints. `expiration` is a time such as `2030-01-31T12:00:00Z`, and `None` if the credentials don't
+/// expire.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct ProcessOutput {
-    version: Option<u32>,
-    access_key_id: Option<String>,
-    secret_access_key: Option<String>,
+    version: u32,
+    access_key_id: String,
+    secret_access_key: String,
     session_token: Option<String>,
     expiration: Option<String>,
 }
 
-fn parse(output: &[u8]) -> Result<Credentials, String> {
-    // serde's error is dropped: it quotes the output.
-    let output: ProcessOutput = serde_json::from_slice(output)
-        .map_err(|_| "did not print the JSON that AWS defines for it".to_owned())?;
-    if output.version != Some(1) {
-        return Err("did not print \"Version\": 1".to_owned());
+/// Returns the credentials in the program's output, and the text of their expiration, which is empty without one. Returns `None` if the output
+/// is in another form.
+fn parse_output(output: &[u8]) -> Option<(Credentials, String)> {
+    let output: ProcessOutput = serde_json::from_slice(output).ok()?;
+    if output.version != 1 {
+        return None;
     }
-    let missing = |key: &str| format!("did not print {key}");
-    let id = output.access_key_id.ok_or_else(|| missing("AccessKeyId"))?;
-    let secret = output
-        .secret_access_key
-        .ok_or_else(|| missing("SecretAccessKey"))?;
-    let token = output.session_token.filter(|token| !token.is_empty());
-    let expires = output
-        .expiration
-        .as_deref()
-        .map(parse_expiration)
-        .transpose()?;
-    Ok(Credentials::new(
-        id,
-        secret,
-        token,
+    let expires = match &output.expiration {
+        Some(text) => Some(parse_time(text)?),
+        None => None,
+    };
+    let credentials = Credentials::new(
+        output.access_key_id,
+        output.secret_access_key,
+        output.session_token.filter(|token| !token.is_empty()),
         expires,
         "CredentialProcess",
-    ))
+    );
+    Some((credentials, output.expiration.unwrap_or_default()))
 }
 
-/// Parses a time in the future (RFC 3339). Its offset may lack the colon, as for botocore.
-fn parse_expiration(text: &str) -> Result<SystemTime, String> {
+/// Parses a time in the form of RFC 3339. As in botocore, its offset from UTC may be without a colon. Returns `None` for any other text.
+fn parse_time(text: &str) -> Option<SystemTime> {
     let parse = |text: &str| DateTime::from_str(text, Format::DateTimeWithOffset).ok();
     let moment = parse(text).or_else(|| {
         let (hours, minutes) = text.split_at_checked(text.len().checked_sub(2)?)?;
         parse(&format!("{hours}:{minutes}"))
     });
-    let moment = moment.and_then(|moment| SystemTime::try_from(moment).ok());
-    let moment =
-        moment.ok_or("printed an Expiration that is not a time like 2030-01-31T12:00:00Z")?;
-    if moment <= SystemTime::now() {
-        return Err(format!(
-            "printed credentials that expired at {}",
-            one_line(text)
-        ));
-    }
-    Ok(moment)
+    SystemTime::try_from(moment?).ok()
 }
 
-/// A running program, with its standard output. Dropping the value kills it unless it has ended, and reaps it.
+/// A program that has been started, with its standard output. Dropping it kills the program, unless it has ended, and reaps it.
 struct CredentialProcess(Option<ChildStdout>);
 
 impl CredentialProcess {
-    /// Starts a command. Its standard input is /dev/null, since that of this process is for the command of the launch; its standard
-    /// error is that of this process.
+    /// Starts a program. Its standard input is /dev/null, because that of this process belongs to the command of the launch. Its standard error is
+    /// the one of this process.
     fn start(mut command: Command) -> io::Result<Self> {
-        let terminal = File::options()
-            .read(true)
-            .write(true)
-            .open("/dev/tty")
-            .ok()
-            .filter(|file| terminal::is_foreground(file));
-        let terminal = terminal.and_then(|file| tcgetattr(&file).ok().map(|modes| (file, modes)));
+        let tty = File::options().read(true).write(true).open("/dev/tty").ok();
+        let foreground = tty.filter(|file| terminal::is_foreground(file));
+        let terminal = foreground.and_then(|file| tcgetattr(&file).ok().map(|modes| (file, modes)));
         let (is_alone, parent) = (terminal.is_none(), getpid());
         command.stdin(Stdio::null()).stdout(Stdio::piped());
-        // SAFETY: `prepare` only makes system calls, and these are async-signal-safe.
+        // SAFETY: `prepare` only makes system calls that are async-signal-safe.
         unsafe { command.pre_exec(move || prepare(parent, is_alone)) };
-        *ending::program() = Some(AskedProgram {
+        *ending::locked_program() = Some(AskedProgram {
             child: None,
             terminal,
         });
         let started = command.spawn();
-        // Without a program another thread ends this process.
-        let mut asked = ending::program();
+        // If this is `None`, another thread has killed the program and is ending this process.
+        let mut asked = ending::locked_program();
         let mut child = started.inspect_err(|_| *asked = None)?;
         let stdout = child.stdout.take();
         if let Some(program) = asked.as_mut() {
@@ -172,14 +182,18 @@ impl CredentialProcess {
         Ok(Self(stdout))
     }
 
-    /// Returns the program's standard output.
+    /// Waits until the program has ended, and returns its standard output. Waits without a time limit: the caller's deadline drops this future, which
+    /// kills the program.
+    ///
+    /// # Errors
+    /// The predicate of a message about a program that failed.
     async fn output(mut self) -> Result<Zeroizing<Vec<u8>>, String> {
         let failed =
             |error: io::Error| format!("can't be read or waited for: {}", error_text(&error));
         let stdout = read_all(self.0.take()).await.map_err(failed)?;
-        // Without a program another thread ends this process.
+        // If the program is gone, another thread has killed it and is ending this process, so this loop never ends.
         let status = || {
-            ending::program()
+            ending::locked_program()
                 .as_mut()
                 .and_then(|program| program.child.as_mut())
                 .map_or(Ok(None), Child::try_wait)
@@ -190,18 +204,10 @@ impl CredentialProcess {
                 None => tokio::time::sleep(TICK).await,
             }
         };
-        match status.code() {
-            Some(0) => Ok(stdout),
-            Some(code) => Err(format!("ended with status {code}")),
-            None => {
-                let signal = status
-                    .signal()
-                    .and_then(|number| Signal::try_from(number).ok());
-                Err(format!(
-                    "was ended by {}",
-                    signal.map_or("a signal", Signal::as_str)
-                ))
-            }
+        if status.success() {
+            Ok(stdout)
+        } else {
+            Err(format!("failed ({status})"))
         }
     }
 }
@@ -214,7 +220,11 @@ impl Drop for CredentialProcess {
     }
 }
 
-/// Prepares the child for the program: signals are as this process inherited them, and it ends with this process.
+/// Prepares the child process, between fork and execve, for the program. The child gets the signals as this process inherited them. On Linux, it is
+/// killed when `parent`, which is this process, ends. With `is_alone`, it gets a session of its own, so that it has no terminal.
+///
+/// # Errors
+/// The error of a system call, or ESRCH if `parent` has already ended.
 #[cfg_attr(
     target_os = "macos",
     allow(unused_variables, reason = "PR_SET_PDEATHSIG is of Linux")
@@ -223,7 +233,7 @@ fn prepare(parent: Pid, is_alone: bool) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     {
         nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
-        // This process may have ended before. 0: this process is in another PID namespace.
+        // The parent may have ended before this call. A parent with the id 0 is in another PID namespace.
         if ![parent, Pid::from_raw(0)].contains(&Pid::parent()) {
             return Err(nix::errno::Errno::ESRCH.into());
         }
@@ -235,9 +245,12 @@ fn prepare(parent: Pid, is_alone: bool) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads a pipe to its end or to [`MAX_OUTPUT`].
+/// Reads a pipe until its end, or until [`MAX_OUTPUT`] bytes.
+///
+/// # Errors
+/// The error of the kernel.
 async fn read_all(pipe: Option<ChildStdout>) -> io::Result<Zeroizing<Vec<u8>>> {
-    // Allocated once: a vector that grows leaves copies behind, which are not wiped.
+    // The memory is allocated once, because a vector that grows leaves copies behind, which are not wiped.
     let mut all = Zeroizing::new(Vec::with_capacity(MAX_OUTPUT));
     if let Some(pipe) = pipe {
         let mut pipe = pipe::Receiver::from_owned_fd(pipe.into())?;

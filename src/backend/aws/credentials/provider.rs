@@ -1,4 +1,14 @@
-//! A credential provider's part of a search: the clients and settings that it may use, and its failures.
+//! What the credential providers have in common: the clients and settings that they use, their failures, and the origin of credentials.
+//!
+//! A failure says what the search does next. Each function below stands for one of these cases:
+//!
+//! | function | what happened | the search |
+//! |---|---|---|
+//! | [`not_configured`] | nothing is configured | asks the next provider |
+//! | [`unanswered`] | it may be configured, but nobody answers | asks the next provider; `--wait` repeats the search |
+//! | [`unusable`] | it is configured, and does not work now | ends; `--wait` repeats it |
+//! | [`misconfigured`] | its settings are invalid | ends, even with `--wait` |
+//! | [`service_failure`] | a service or this machine failed | asks the same provider again |
 
 use std::error::Error;
 use std::fmt;
@@ -26,119 +36,119 @@ use crate::system::os_error;
 pub struct SearchContext<'a> {
     pub settings: &'a Settings,
     pub clients: &'a Clients,
-    /// The region in which STS is called.
+    /// The region in which STS is asked.
     pub region: &'a Region,
-    /// The way to the credentials of the profile; `None` if it has none, or is not used.
+    /// The way in which the profile gets its credentials. It is `None` if the profile doesn't have any, or isn't used.
     pub chain: Option<&'a RoleChain>,
     pub mfa_codes: &'a MfaCodes,
 }
 
-/// Returns the failure of a provider that is not configured: the search goes on with the next one. `why` is a sentence, as in all failures.
+/// Returns the failure of a provider that is not configured, after which the next provider is asked. `why` is a sentence, as for all failures.
 pub fn not_configured(why: impl Into<String>) -> FetchError {
     without_credentials(why, Again::NextProvider)
 }
 
-/// Returns the failure of a provider that may be configured, but does not answer: the search goes on with the next one, and a later search may
-/// succeed.
+/// Returns the failure of a provider that may be configured, but does not answer. The next provider is asked, and a later search may succeed.
 pub fn unanswered(why: impl Into<String>) -> FetchError {
     let error = CredentialsError::new(why, Again::NextProvider);
     error.temporary().into()
 }
 
-/// Returns the failure of a provider that is configured, but cannot be used: the search ends, and only `--wait` repeats it.
+/// Returns the failure of a provider that is configured, but cannot be used. The search ends, and only `--wait` repeats it.
 pub fn unusable(why: impl Into<String>) -> FetchError {
     without_credentials(why, Again::Later)
 }
 
-/// Returns the failure of a provider with invalid settings: the search ends, even with `--wait`.
+/// Returns the failure of a provider with invalid settings. The search ends, even with `--wait`.
 pub fn misconfigured(why: impl Into<String>) -> FetchError {
     without_credentials(why, Again::Never)
 }
 
+/// Returns the failure of a provider. `again` says who is asked next.
 fn without_credentials(why: impl Into<String>, again: Again) -> FetchError {
     CredentialsError::new(why, again).into()
 }
 
-/// Returns the failure of a service or of this machine, as a sentence, after which the provider is asked again.
-pub fn failed(why: impl Into<Reason>) -> FetchError {
+/// Returns the failure of a service or of this machine, after which the same provider is asked again.
+pub fn service_failure(why: impl Into<Reason>) -> FetchError {
     Outage::new(OutageKind::Connection, why).into()
 }
 
-/// Returns the failure of a provider whose file cannot be read. `name` says what is in the file.
+/// Returns the failure of a provider whose file cannot be read. `name` is the content of the file, such as `the service account token`.
 pub fn unreadable(name: &str, path: &Path, error: &io::Error) -> FetchError {
-    let why = os_error::text_of_file(path, error);
+    let why = os_error::file_error_text(path, error);
     unusable(format!(
         "{name} can't be read from {}: {why}",
         path.display()
     ))
 }
 
-/// Returns the failure of a provider for that of its request, with a headline that says what the request did not do.
-pub fn of_request(headline: &str, error: FetchError) -> FetchError {
+/// Returns the failure of a provider whose request failed with `error`. `headline` is a sentence, such as `the role "…" could not be assumed`.
+///
+/// The error of a certificate, of a CA bundle or of a proxy is returned unchanged, because it would fail every other request, too.
+pub fn with_headline(headline: &str, error: FetchError) -> FetchError {
     match error {
-        FetchError::Unavailable(outage) => outage.of(headline).into(),
+        FetchError::Unavailable(outage) => outage.with_headline(headline).into(),
         FetchError::Denied { message, .. }
         | FetchError::Refused(Refusal::Request(message) | Refusal::NotSent(message)) => {
             let error = CredentialsError::new(headline, Again::Later);
             error.aws_says(message).into()
         }
-        // Refused keys have their own headline.
+        // This error already has a headline: it says that AWS refused the access keys. The keys may be replaced later, so `--wait` tries again.
         FetchError::NoCredentials(mut error) => {
             error.problem.code = "no-credentials";
             error.again = Again::Later;
             error.into()
         }
-        error => only_if_general(error, headline),
+        FetchError::Refused(_) => error,
+        FetchError::NotFound { .. } | FetchError::NoRegion { .. } => unusable(headline),
     }
 }
 
-/// Returns the failure of the SDK's provider of credentials, which `headline` says. `status` is that of an HTTP response in it.
-pub fn of_sdk(headline: &str, error: &SdkCredentialsError, status: Option<u16>) -> FetchError {
+/// Returns the failure of one of the SDK's providers. `headline` is a sentence, such as `the container's credentials can't be read`. `status` is the
+/// HTTP status of the response, if there was one.
+pub fn sdk_failure(headline: &str, error: &SdkCredentialsError, status: Option<u16>) -> FetchError {
     // The outermost error only says that the provider failed.
     let why = error.source().map_or_else(|| error.to_string(), error_text);
     let why = format!("{headline}: {why}");
     match error {
         SdkCredentialsError::CredentialsNotLoaded(_) => not_configured(why),
-        SdkCredentialsError::ProviderTimedOut(_) => failed(why),
+        SdkCredentialsError::ProviderTimedOut(_) => service_failure(why),
         SdkCredentialsError::InvalidConfiguration(_) => misconfigured(why),
-        error => of_response(error, status, &why),
+        error => response_failure(&why, error, status),
     }
 }
 
-/// Returns the failure of a provider whose request the SDK made. `status` is that of an HTTP response in the error.
-pub fn of_response(error: &(dyn Error + 'static), status: Option<u16>, why: &str) -> FetchError {
+/// Returns the failure of a provider whose request the SDK sent. `why` is the whole message, and `status` is the HTTP status of the response, if
+/// there was one.
+pub fn response_failure(
+    why: &str,
+    error: &(dyn Error + 'static),
+    status: Option<u16>,
+) -> FetchError {
     match status {
-        Some(408 | 429 | 500..) => return failed(why),
+        Some(408 | 429 | 500..) => {
+            let help = "try again later, or allow more time for retries with --timeout";
+            return FetchError::Unavailable(Outage {
+                help: Some(help.to_owned()),
+                ..Outage::new(OutageKind::Connection, why)
+            });
+        }
         Some(_) => return unusable(why),
         None => {}
     }
     match classify_sdk_error(error) {
-        // The response may come from something else, in front of the metadata service.
-        FetchError::Refused(Refusal::Request(_)) => failed(why),
+        // The response may come from something else that is in front of the service.
+        FetchError::Refused(Refusal::Request(_)) => service_failure(why),
         FetchError::Unavailable(outage) => FetchError::Unavailable(Outage {
             reason: why.into(),
             ..outage
         }),
-        error => only_if_general(error, why),
+        error => error,
     }
 }
 
-/// Returns the error of a certificate, a CA bundle or a proxy, which no other provider can mend. Any other one makes the provider unusable.
-fn only_if_general(error: FetchError, why: &str) -> FetchError {
-    match error {
-        FetchError::Refused(
-            Refusal::Certificate { .. } | Refusal::TrustStore(_) | Refusal::Proxy { .. },
-        ) => error,
-        FetchError::NotFound { .. }
-        | FetchError::Denied { .. }
-        | FetchError::Unavailable(_)
-        | FetchError::Refused(_)
-        | FetchError::NoCredentials(_)
-        | FetchError::NoRegion { .. } => unusable(why),
-    }
-}
-
-/// Adds the remedy to the failure of a provider, unless it has one already.
+/// Adds the remedy to the failure of a provider, unless the failure already has one. An outage and any other error are returned unchanged.
 pub fn with_help(mut error: FetchError, help: impl Into<String>) -> FetchError {
     if let FetchError::NoCredentials(error) = &mut error {
         error.problem.help.get_or_insert_with(|| help.into());
@@ -146,7 +156,7 @@ pub fn with_help(mut error: FetchError, help: impl Into<String>) -> FetchError {
     error
 }
 
-/// The origin of credentials, which the SDK keeps with them as a property.
+/// Where credentials come from. The origin is stored in the credentials themselves, as a property.
 #[derive(Clone, Debug)]
 pub enum CredentialsOrigin {
     Variables,
@@ -155,14 +165,22 @@ pub enum CredentialsOrigin {
     WebIdentity,
     Container,
     Instance,
-    /// A role that was assumed with other credentials.
+    /// A role that a secret names, and that was assumed with the base credentials.
     Role,
 }
 
 impl CredentialsOrigin {
-    /// Returns the origin of credentials. Only those of a role lack the property.
-    pub fn of(credentials: &Credentials) -> Self {
+    /// Returns where credentials come from. Credentials without this property belong to a role.
+    pub fn from_credentials(credentials: &Credentials) -> Self {
         credentials.get_property().cloned().unwrap_or(Self::Role)
+    }
+
+    /// Returns the name of a part of the credentials for a message: the variable, or the name of the setting in a profile and the origin.
+    fn name_of(&self, variable: &str) -> String {
+        match self {
+            Self::Variables => variable.to_owned(),
+            origin => format!("{} from {origin}", variable.to_lowercase()),
+        }
     }
 
     /// Returns the word in the JSON of `check`.
@@ -178,25 +196,26 @@ impl CredentialsOrigin {
     }
 }
 
-/// Returns the origin of credentials as a part of a sentence.
+/// Writes the origin as a part of a sentence: `the credentials from …`.
 impl fmt::Display for CredentialsOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Variables => f.write_str("AWS_ACCESS_KEY_ID"),
             Self::Profile(name) => write!(f, "the profile {name:?}"),
             Self::WebIdentity => f.write_str("the role in AWS_ROLE_ARN"),
-            Self::Container => f.write_str("the container's credentials endpoint"),
-            Self::Instance => f.write_str("the instance metadata"),
+            Self::Container => f.write_str("the container's role"),
+            Self::Instance => f.write_str("the instance's role"),
             Self::Role => f.write_str("the assumed role"),
         }
     }
 }
 
-/// Returns the credentials with their origin.
+/// Checks the credentials, and stores their origin in them.
 ///
 /// # Errors
-/// When they have a part that fits into no header: signing would panic over a line break, for example.
-pub fn with_origin(
+/// When a part is empty, or isn't valid in a header, because signing would panic at a line break. Also when a part has a quote, because somebody has
+/// then copied the quotes along with the key.
+pub fn checked_credentials(
     mut credentials: Credentials,
     origin: CredentialsOrigin,
 ) -> Result<Credentials, FetchError> {
@@ -208,29 +227,31 @@ pub fn with_origin(
         ),
         ("AWS_SESSION_TOKEN", credentials.session_token()),
     ];
+    let is_valid = |text: &str| {
+        !text.is_empty() && HeaderValue::from_str(text).is_ok() && !text.contains(['"', '\''])
+    };
     for (variable, text) in parts {
-        let fits = |text: &str| HeaderValue::from_str(text).is_ok() && !text.contains(['"', '\'']);
-        if text.is_none_or(|text| !text.is_empty() && fits(text)) {
-            continue;
+        if !text.is_none_or(is_valid) {
+            let why = format!(
+                "{} is empty, or contains a quote, a line break or another character that isn't allowed",
+                origin.name_of(variable)
+            );
+            let help = "copy it again, without quotes or line breaks";
+            return Err(with_help(unusable(why), help));
         }
-        let name = match &origin {
-            CredentialsOrigin::Variables => variable.to_owned(),
-            origin => format!("{} from {origin}", variable.to_lowercase()),
-        };
-        let why = format!(
-            "{name} is empty, or contains a quote, a line break or another character that isn't allowed"
-        );
-        return Err(with_help(
-            unusable(why),
-            "copy it again, without quotes or line breaks",
-        ));
     }
     credentials.set_property(origin);
     Ok(credentials)
 }
 
-/// Names the credentials, by the end of their access key, in AWS's error that refuses them. The remedy is for those that somebody has copied.
-pub fn naming_credentials(error: FetchError, credentials: Option<&Credentials>) -> FetchError {
+/// Replaces the error for credentials that AWS refused by one that says where they come from, and shows the last characters of their access key. Any
+/// other error is returned unchanged.
+///
+/// The new error has a remedy only for credentials that somebody has copied into a variable or a profile.
+pub fn explain_refused_credentials(
+    error: FetchError,
+    credentials: Option<&Credentials>,
+) -> FetchError {
     let (
         FetchError::Denied {
             message,
@@ -242,44 +263,38 @@ pub fn naming_credentials(error: FetchError, credentials: Option<&Credentials>) 
     else {
         return error;
     };
-    let (id, origin) = (
-        credentials.access_key_id(),
-        CredentialsOrigin::of(credentials),
-    );
-    let key = format!(
-        "access key …{}",
-        id.get(id.len().saturating_sub(4)..).unwrap_or_default()
-    );
-    let (secret, token) = match origin {
-        CredentialsOrigin::Variables => ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
-        _ => ("aws_secret_access_key", "aws_session_token"),
-    };
+    let origin = CredentialsOrigin::from_credentials(credentials);
+    let id = credentials.access_key_id();
+    let end = id.get(id.len().saturating_sub(4)..).unwrap_or_default();
+    let key = format!("access key …{end}");
     let (text, help) = match fault {
         CredentialsFault::Expired => (
             format!("the temporary AWS credentials from {origin} ({key}) have expired"),
-            "get new ones, or remove the old ones to use a profile or a role".to_owned(),
+            "get new ones, or remove the old ones to use a profile or a role",
         ),
-        CredentialsFault::WrongSecretKey => (
-            format!("{secret} does not match the {key} from {origin}"),
-            "copy both keys again, without spaces".to_owned(),
-        ),
+        CredentialsFault::WrongSecretKey => {
+            let secret = origin.name_of("AWS_SECRET_ACCESS_KEY");
+            let text = format!("{secret} does not match the {key}");
+            (text, "copy both keys again, without spaces")
+        }
+        CredentialsFault::Unrecognized
+            if id.starts_with("ASIA") && credentials.session_token().is_none() =>
+        {
+            let token = origin.name_of("AWS_SESSION_TOKEN");
+            (
+                format!("{token} is missing, which the temporary {key} from {origin} needs"),
+                "copy the session token, too",
+            )
+        }
         CredentialsFault::Unrecognized => (
             format!("AWS does not accept the {key} from {origin}"),
-            match (id.get(..4), credentials.session_token()) {
-                (Some("ASIA"), None) => format!("set {token}, too: a temporary access key (ASIA…) needs it"),
-                (Some("AKIA"), Some(_)) => {
-                    format!("remove {token}: a permanent access key (AKIA…) has no session token")
-                }
-                _ => "check that the access key is complete and still exists. China and GovCloud need keys of their own"
-                    .to_owned(),
-            },
+            "check that the access key is complete and still exists. A permanent key (AKIA…) must not have a session token, and a temporary key \
+             needs its own. The China and GovCloud regions need their own access keys",
         ),
     };
-    let is_copied = matches!(
-        origin,
-        CredentialsOrigin::Variables | CredentialsOrigin::Profile(_)
-    );
     let mut error = CredentialsError::refused("credentials-refused", text);
-    error.problem.help = is_copied.then_some(help);
+    if let CredentialsOrigin::Variables | CredentialsOrigin::Profile(_) = origin {
+        error = error.help(help);
+    }
     error.aws_says(message.clone()).into()
 }

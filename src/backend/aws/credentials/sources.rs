@@ -1,5 +1,4 @@
-//! The sources of credentials: variables, a profile with its roles, and a container. Those that take more than a function
-//! have files of their own.
+//! The providers for variables, for a profile with its roles, and for a container. The other providers have files of their own.
 
 use std::path::Path;
 
@@ -10,8 +9,8 @@ use aws_credential_types::provider::ProvideCredentials;
 use super::imds::instance;
 use super::process::{login_credentials, process_credentials};
 use super::provider::{
-    CredentialsOrigin, SearchContext, failed, misconfigured, not_configured, of_request, of_sdk,
-    unreadable, unusable, with_help, with_origin,
+    CredentialsOrigin, SearchContext, checked_credentials, misconfigured, not_configured,
+    sdk_failure, service_failure, unreadable, unusable, with_headline, with_help,
 };
 use super::sso::sso_credentials;
 use super::sts;
@@ -23,8 +22,13 @@ use crate::model::answer::{Again, FetchError};
 use crate::model::inherited::Inherited;
 use crate::model::problem::Status;
 
-/// Returns the credentials of AWS_ACCESS_KEY_ID and its companions. The SDK's own provider does not read AWS_SECURITY_TOKEN, and accepts
-/// SECRET_ACCESS_KEY, which AWS does not document.
+/// Returns the credentials in AWS_ACCESS_KEY_ID and the variables that belong to it.
+///
+/// We don't use the SDK's provider, because it does not read AWS_SECURITY_TOKEN, and because it accepts SECRET_ACCESS_KEY, which AWS does not
+/// document.
+///
+/// # Errors
+/// When AWS_ACCESS_KEY_ID is not set, so that the next provider is asked, or when only AWS_SECRET_ACCESS_KEY is missing, so that the search ends.
 pub fn environment(keys: &VariableKeys) -> Result<Credentials, FetchError> {
     match keys {
         VariableKeys::Unset => Err(not_configured("AWS_ACCESS_KEY_ID is not set")),
@@ -37,11 +41,15 @@ pub fn environment(keys: &VariableKeys) -> Result<Credentials, FetchError> {
     }
 }
 
-/// Asks for the profile's credentials.
+/// Gets the credentials of the profile: the credentials of its source or, if it has roles, those of the last role. The roles are assumed one after
+/// the other, and the first one with the credentials of the source. May run a program, read files, and send requests.
+///
+/// # Errors
+/// When the profile doesn't have credentials, so that the next provider is asked. When its source or one of its roles fails, the search ends.
 pub async fn profile(context: &SearchContext<'_>) -> Result<Credentials, FetchError> {
     let settings = context.settings;
     let Some(chain) = context.chain else {
-        let (name, files) = (settings.profile().1, settings.config_files.described());
+        let (name, files) = (settings.profile().1, settings.config_files.location());
         let why = format!("there is no profile {name:?} with credentials {files}");
         return Err(not_configured(why));
     };
@@ -56,16 +64,21 @@ pub async fn profile(context: &SearchContext<'_>) -> Result<Credentials, FetchEr
         RoleSource::Sso(sso) => sso_credentials(sso, &chain.profile, context).await,
     };
     let origin = CredentialsOrigin::Profile(chain.profile.clone());
-    let found = found.map_err(|error| configured(error, &chain.profile))?;
-    let mut credentials = with_origin(found, origin)?;
+    let found = found.map_err(|error| without_next_provider(error, &chain.profile))?;
+    let mut credentials = checked_credentials(found, origin)?;
     for role in &chain.roles {
-        let assumed = assume(role, credentials, context).await;
-        credentials = assumed.map_err(|error| of_request(&sts::not_assumed(&role.arn), error))?;
+        let assumed = assume_profile_role(role, credentials, context).await;
+        credentials =
+            assumed.map_err(|error| with_headline(&sts::not_assumed(&role.arn), error))?;
     }
     Ok(credentials)
 }
 
-async fn assume(
+/// Assumes a role of the profile, in one attempt.
+///
+/// # Errors
+/// The same as those of [`sts::assume_once`], or an error if AWS doesn't have an endpoint for STS in the region.
+async fn assume_profile_role(
     role: &ProfileRole,
     credentials: Credentials,
     context: &SearchContext<'_>,
@@ -74,52 +87,44 @@ async fn assume(
         .clients
         .client(Api::Sts, context.region, Some(&credentials))
         .await?;
-    let assumed = sts::assume_once(&client, role, context.mfa_codes.of(role)).await?;
+    let assumed = sts::assume_once(&client, role, context.mfa_codes.code_for(role)).await?;
     Ok(assumed.credentials)
 }
 
-/// Returns the failure of a source that the profile names. As it is configured, no other provider is asked.
-fn configured(error: FetchError, profile: &str) -> FetchError {
+/// Returns the failure of a source that the profile names. The profile is configured, so no other provider may be asked after this failure.
+fn without_next_provider(error: FetchError, profile: &str) -> FetchError {
     match error {
         FetchError::NoCredentials(error) if error.again == Again::NextProvider => {
             let why = error.problem.text;
-            let why = format!("the profile {profile:?} has no credentials, because {why}");
-            match error.problem.status {
-                Status::Temporary => failed(why),
-                _ => unusable(why),
+            let why = format!("the profile {profile:?} doesn't have credentials, because {why}");
+            if error.problem.status == Status::Temporary {
+                service_failure(why)
+            } else {
+                unusable(why)
             }
         }
         error => error,
     }
 }
 
-/// Returns the credentials of the container (ECS, or EKS Pod Identity). The SDK's error of an unreadable token file does not name it.
+/// Gets the credentials of the container (ECS, or EKS Pod Identity) by the SDK's provider. First reads the file with the token itself, because the
+/// SDK's error would not name the file.
 pub async fn container(context: &SearchContext<'_>) -> Result<Credentials, FetchError> {
     if let Some(file) = &context.settings.container_token_file {
-        std::fs::read(file).map_err(|error| {
-            unreadable(
-                "the container's authorization token",
-                Path::new(file),
-                &error,
-            )
-        })?;
+        let token = "the container's authorization token";
+        std::fs::read(file).map_err(|error| unreadable(token, Path::new(file), &error))?;
     }
     let provider = EcsCredentialsProvider::builder()
         .configure(&context.clients.link_local(|_, status| status >= 300))
         .build();
     let found = provider.provide_credentials().await;
     found.map_err(|error| {
-        let failure = of_sdk(
-            "the container's credentials can't be read",
-            &error,
-            response_status(&error),
-        );
-        let failure = match failure.again() {
-            Again::NextProvider => not_configured(
-                "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI and AWS_CONTAINER_CREDENTIALS_FULL_URI are not set",
-            ),
-            _ => failure,
-        };
+        let headline = "the container's credentials can't be read";
+        let mut failure = sdk_failure(headline, &error, response_status(&error));
+        if failure.again() == Again::NextProvider {
+            let why = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI and AWS_CONTAINER_CREDENTIALS_FULL_URI are not set";
+            failure = not_configured(why);
+        }
         match context.settings.role_remedy {
             Some(remedy) => with_help(failure, remedy),
             None => failure,
@@ -127,8 +132,9 @@ pub async fn container(context: &SearchContext<'_>) -> Result<Credentials, Fetch
     })
 }
 
-/// Removes empty variables from the process's environment, where the SDK's provider of a container's credentials takes them for values. As
-/// in the AWS CLI, an empty variable is treated as unset. The command gets the environment unchanged.
+/// Removes the empty variables of a container from the environment of this process, from which the SDK's provider reads them.
+///
+/// As in the AWS CLI, an empty variable is treated as unset. The SDK would use its value. The command still gets the empty variables.
 pub fn remove_empty_variables(inherited: &Inherited) {
     for name in [
         "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
@@ -136,12 +142,12 @@ pub fn remove_empty_variables(inherited: &Inherited) {
         "AWS_CONTAINER_AUTHORIZATION_TOKEN",
         "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
     ] {
-        if inherited.filled(name).is_none() {
+        if inherited.non_empty(name).is_none() {
             #[allow(
                 clippy::disallowed_methods,
                 reason = "the SDK reads the process's environment"
             )]
-            #[allow(unsafe_code, reason = "std has no safe call that changes it")]
+            #[allow(unsafe_code, reason = "std doesn't have a safe call that changes it")]
             // SAFETY: no other thread runs before the values are read.
             unsafe {
                 std::env::remove_var(name);

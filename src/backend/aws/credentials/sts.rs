@@ -1,4 +1,4 @@
-//! STS: AssumeRole and AssumeRoleWithWebIdentity for credentials, and GetCallerIdentity for messages about denials.
+//! STS: AssumeRole and AssumeRoleWithWebIdentity return the credentials of a role, and GetCallerIdentity says who the caller is.
 
 use std::time::{Duration, SystemTime};
 
@@ -16,7 +16,7 @@ use aws_sdk_sts::operation::get_caller_identity::{
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
-use super::provider::{CredentialsOrigin, naming_credentials, with_origin};
+use super::provider::{CredentialsOrigin, checked_credentials, explain_refused_credentials};
 use crate::backend::aws::config::{ProfileRole, WebIdentity};
 use crate::backend::aws::protocol::Client;
 use crate::backend::retry::{RetryBudget, retry};
@@ -25,22 +25,28 @@ use crate::model::quoting::one_line;
 use crate::model::reference::Role;
 use crate::net::errors::host_and_port;
 
-/// Credentials, and the ARN by which AWS knows them, once it is asked for.
+/// Credentials, and the ARN of the identity that they belong to.
 pub struct CallerIdentity {
     pub credentials: Credentials,
+    /// The ARN. The cell is empty until AWS has been asked. It contains `None` if AWS didn't answer.
     pub arn: OnceCell<Option<String>>,
 }
 
-/// The name of a role's session, unless the settings have one.
+/// The name of a role's session, unless the user has set one.
 const SESSION_NAME: &str = "secrets-exec";
 
-/// The remedy for a caller that may not assume a role.
+/// The remedy for a caller who may not assume a role.
 pub const PERMISSION: &str = "allow sts:AssumeRole on this role in the caller's own policy, and allow the caller in the role's trust policy";
 
-/// The limit for GetCallerIdentity, so that it does not delay the message of a denial for long.
+/// The time limit for GetCallerIdentity, so that it doesn't delay the message about a denial for long.
 const IDENTITY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Assumes a role with the credentials of the client, in one attempt. `mfa` is the serial number of a device, and its code.
+/// Assumes a role with the credentials of the client, in one attempt. Returns the role's credentials and the ARN of the session, which comes with the
+/// same answer. `mfa` is the serial number of an MFA device and its code.
+///
+/// # Errors
+/// AWS's refusal. If AWS refuses the credentials of the client, the error says which ones these are and where they come from. If AWS doesn't answer,
+/// or if its answer doesn't have valid credentials, the error is an outage.
 pub async fn assume_once(
     client: &Client,
     role: &ProfileRole,
@@ -56,7 +62,8 @@ pub async fn assume_once(
     let operation = AssumeRole::new();
     let calling = client.call::<_, AssumeRoleOutput, AssumeRoleError>(&operation, input.build());
     let called = calling.await;
-    let output = called.map_err(|error| naming_credentials(error, client.credentials.as_ref()))?;
+    let output =
+        called.map_err(|error| explain_refused_credentials(error, client.credentials.as_ref()))?;
     let arn = OnceCell::new_with(output.assumed_role_user.map(|user| Some(user.arn)));
     Ok(CallerIdentity {
         credentials: read_credentials(output.credentials)?,
@@ -64,8 +71,12 @@ pub async fn assume_once(
     })
 }
 
-/// Exchanges the token of a web identity for the credentials of its role, in one attempt.
-pub async fn exchange(
+/// Returns the credentials of a web identity's role, in one attempt. `client` doesn't have credentials, so the request isn't signed. STS trusts the
+/// token of the identity instead.
+///
+/// # Errors
+/// AWS's refusal. If AWS doesn't answer, or if its answer doesn't have valid credentials, the error is an outage.
+pub async fn assume_with_web_identity(
     client: &Client,
     identity: &WebIdentity,
     token: String,
@@ -82,11 +93,12 @@ pub async fn exchange(
     read_credentials(calling.await?.credentials)
 }
 
-/// Assumes a role with the credentials of the client.
+/// Assumes a role with the credentials of the client, and repeats the request if it fails with an outage.
 ///
 /// # Errors
-/// [`FetchError::Denied`] if the role may not be assumed or is invalid, [`FetchError::Unavailable`] if the budget ends first.
-pub async fn assume(
+/// [`FetchError::NoCredentials`] if STS refuses the role or the credentials of the client, and [`FetchError::Unavailable`] at the end of the budget.
+/// Errors of a certificate or a proxy stay as they are.
+pub async fn assume_with_retries(
     client: &Client,
     role: &Role,
     budget: &RetryBudget,
@@ -102,16 +114,18 @@ pub async fn assume(
         mfa_serial: None,
     };
     let assumed = retry(&budget, async || assume_once(client, &request, None).await);
-    assumed
-        .await
-        .map_err(|error| role_error(client.with_remedy(error), role))
+    assumed.await.map_err(|error| role_error(error, role))
 }
 
+/// Converts the credentials in an answer of STS.
+///
+/// # Errors
+/// When the answer doesn't have valid credentials.
 fn read_credentials(
     found: Option<aws_sdk_sts::types::Credentials>,
 ) -> Result<Credentials, FetchError> {
     let Some(found) = found else {
-        return Err(Outage::malformed("an answer without credentials").into());
+        return Err(Outage::malformed("a response without credentials").into());
     };
     let expires = SystemTime::try_from(found.expiration).ok();
     let (id, secret, token) = (
@@ -120,16 +134,17 @@ fn read_credentials(
         found.session_token,
     );
     let credentials = Credentials::new(id, secret, Some(token), expires, "AssumeRole");
-    with_origin(credentials, CredentialsOrigin::Role)
-        .map_err(|_| Outage::malformed("an answer with invalid credentials").into())
+    checked_credentials(credentials, CredentialsOrigin::Role)
+        .map_err(|_| Outage::malformed("a response with malformed credentials").into())
 }
 
-/// Returns the headline for a role that could not be assumed.
+/// Returns the headline of the message about a role that could not be assumed.
 pub fn not_assumed(role: &str) -> String {
     format!("the role \"{}\" could not be assumed", one_line(role))
 }
 
-/// Names the role in an error, unless that is about the credentials or a general one.
+/// Adds to an error which role could not be assumed, and the remedy. Errors about the base credentials, a certificate or a proxy are returned
+/// unchanged.
 fn role_error(error: FetchError, role: &Role) -> FetchError {
     let headline = not_assumed(&role.arn.to_string());
     let (message, help) = match error {
@@ -137,14 +152,15 @@ fn role_error(error: FetchError, role: &Role) -> FetchError {
         FetchError::Refused(Refusal::Request(message)) => {
             (message, "check the ARN of the role, and its external ID")
         }
-        FetchError::Unavailable(outage) => return outage.of(headline).into(),
+        FetchError::Unavailable(outage) => return outage.with_headline(headline).into(),
         error => return error,
     };
     let error = CredentialsError::refused("role-denied", headline);
     error.aws_says(message).help(help).into()
 }
 
-/// Returns the ARN of the client's credentials, if STS answers in time. GetCallerIdentity needs no permission.
+/// Asks STS for the ARN of the client's credentials, in one attempt. Returns `None` if STS refuses the request, or doesn't answer in time.
+/// GetCallerIdentity doesn't need any permission.
 pub async fn identity(client: &Client, budget: &RetryBudget) -> Option<String> {
     let input = GetCallerIdentityInput::builder().build();
     let operation = GetCallerIdentity::new();

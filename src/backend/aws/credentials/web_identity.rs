@@ -1,4 +1,4 @@
-//! Credentials of a web identity (IRSA): STS exchanges the token of a service account for the credentials of a role that trusts it.
+//! The credentials of a web identity (IRSA). STS exchanges the token of a Kubernetes service account for the credentials of a role that trusts it.
 
 use std::path::Path;
 
@@ -8,15 +8,23 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
 use super::provider::{
-    SearchContext, misconfigured, not_configured, of_request, unreadable, with_help,
+    SearchContext, misconfigured, not_configured, unreadable, with_headline, with_help,
 };
 use super::sts;
 use crate::backend::aws::config::WebIdentity;
 use crate::backend::aws::protocol::Api;
-use crate::model::answer::{CredentialsFault, Denial, FetchError};
+use crate::model::answer::FetchError;
 use crate::model::quoting::one_line;
 
-/// Exchanges the token of AWS_WEB_IDENTITY_TOKEN_FILE for the credentials of AWS_ROLE_ARN.
+/// The remedy for an incomplete configuration, which somebody must have made by hand.
+const EKS: &str = "EKS sets AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE and mounts the file if the service account has the annotation \
+     eks.amazonaws.com/role-arn, so don't set them by hand";
+
+/// Exchanges the token in the file AWS_WEB_IDENTITY_TOKEN_FILE for the credentials of the role AWS_ROLE_ARN. Reads the file, and sends a request to
+/// STS.
+///
+/// # Errors
+/// When AWS_WEB_IDENTITY_TOKEN_FILE is not set, so that the next provider is asked. When AWS_ROLE_ARN is missing, or the exchange fails.
 pub async fn web_identity_of_variables(
     context: &SearchContext<'_>,
 ) -> Result<Credentials, FetchError> {
@@ -24,74 +32,55 @@ pub async fn web_identity_of_variables(
     let Some(file) = settings.web_identity_file.clone() else {
         return Err(not_configured("AWS_WEB_IDENTITY_TOKEN_FILE is not set"));
     };
-    let eks = "EKS sets both if the service account has the annotation eks.amazonaws.com/role-arn, so don't set them by hand";
     let Some(role) = &settings.web_identity_role else {
         let why = "AWS_WEB_IDENTITY_TOKEN_FILE is set, but AWS_ROLE_ARN is not";
-        return Err(with_help(misconfigured(why), eks));
+        return Err(with_help(misconfigured(why), EKS));
     };
-    let session_name = settings.web_identity_session.clone();
-    web_identity(
-        &WebIdentity {
-            role: role.to_string(),
-            file,
-            session_name,
-        },
-        context,
-    )
-    .await
+    let identity = WebIdentity {
+        role: role.to_string(),
+        file,
+        session_name: settings.web_identity_session.clone(),
+    };
+    web_identity(&identity, context).await
 }
 
-/// Exchanges the token of a web identity for the credentials of its role.
+/// Exchanges the token of a web identity for the credentials of its role. Reads the file with the token, and sends a request to STS.
+///
+/// # Errors
+/// When the file can't be read, or when STS refuses the token or doesn't answer.
 pub async fn web_identity(
     identity: &WebIdentity,
     context: &SearchContext<'_>,
 ) -> Result<Credentials, FetchError> {
     let token = std::fs::read_to_string(&identity.file).map_err(|error| {
         let path = Path::new(&identity.file);
-        let help = "EKS mounts this file itself if the service account has the annotation eks.amazonaws.com/role-arn, so \
-                    don't set AWS_WEB_IDENTITY_TOKEN_FILE by hand";
-        with_help(unreadable("the token of the service account", path, &error), help)
+        with_help(unreadable("the service account token", path, &error), EKS)
     })?;
     let claims = claims(&token);
     let failed = |error| not_exchanged(identity, claims.as_deref(), error);
     let client = context.clients.client(Api::Sts, context.region, None).await;
-    let exchanged = sts::exchange(&client.map_err(failed)?, identity, token).await;
+    let exchanged = sts::assume_with_web_identity(&client.map_err(failed)?, identity, token).await;
     exchanged.map_err(failed)
 }
 
-/// Returns the failure of an exchange. The remedy has the claims of the token, which the role must trust.
+/// Returns the failure of such an exchange. The help shows the claims of the token, because the role has to trust exactly these claims.
 fn not_exchanged(identity: &WebIdentity, claims: Option<&str>, error: FetchError) -> FetchError {
     let WebIdentity { role, file, .. } = identity;
-    let claims = claims.unwrap_or("an issuer, a subject and an audience that the role must trust");
-    let (headline, help) = match &error {
-        FetchError::Denied {
-            cause: Denial::Credentials(CredentialsFault::Expired),
-            ..
-        } => (
-            format!("the token in {file} has expired"),
-            "check that the token is renewed, as the kubelet does with a mounted token".to_owned(),
-        ),
-        FetchError::Denied { .. } => (
-            format!(
-                "the role \"{}\" does not trust the token in the file {file}",
-                one_line(role)
-            ),
-            format!("check the role's trust policy: this token has {claims}"),
-        ),
-        _ => (
-            sts::not_assumed(role),
-            format!(
-                "check that the role's account has an IAM OIDC provider for this token, which has {claims}"
-            ),
-        ),
+    let headline = if matches!(error, FetchError::Denied { .. }) {
+        let role = one_line(role);
+        format!("the role \"{role}\" does not trust the token in the file {file}")
+    } else {
+        sts::not_assumed(role)
     };
-    match of_request(&headline, error) {
-        error @ FetchError::NoCredentials(_) => with_help(error, help),
-        error => error,
-    }
+    let claims = claims.unwrap_or("no readable issuer, subject or audience");
+    let help = format!(
+        "check the role's trust policy and the OIDC provider in its account: this token has {claims}"
+    );
+    with_help(with_headline(&headline, error), help)
 }
 
-/// Returns the claims of a token that a trust policy compares, none of which is secret; `None` if the token is not a JWT with them.
+/// Returns the claims of a token that a trust policy can compare: issuer, subject and audience. They aren't secret. Returns `None` if the token
+/// isn't a JWT with these claims.
 fn claims(token: &str) -> Option<String> {
     let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     let claims: Value = serde_json::from_slice(&payload).ok()?;

@@ -1,4 +1,8 @@
-//! The least-privilege IAM policy of a launch, derived from the requests that it makes, without any request.
+//! The least-privilege IAM policy of a launch. It is derived from the requests that the launch would make. No request is
+//! sent for it.
+//!
+//! A launch works with exactly this policy, and fails without any one of its unconditional statements. The order of statements and resources
+//! is fixed, so that a policy can be compared with an earlier one.
 
 mod statements;
 
@@ -10,39 +14,35 @@ use crate::model::problem::Problem;
 use crate::model::reference::{Arn, Locator, Role, Store};
 use statements::{IamAction, Permissions, Statements};
 
-/// The quota for a managed policy, in characters without white space.
-/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
-const MAX_CHARACTERS: usize = 6_144;
-
-/// The policy that is asked for.
+/// The options of `policy`.
 #[derive(Debug)]
 pub struct PolicyOptions {
-    /// True with `--agent`: the AWS Secrets Manager Agent, which looks for new versions by DescribeSecret, makes the requests.
+    /// True with `--agent`. The AWS Secrets Manager Agent then makes the requests, and it also calls DescribeSecret, to find new versions.
     pub is_for_agent: bool,
-    /// The account of secrets that are named without one; `None` for any.
+    /// The account for secrets that are named without one. `None` stands for any account.
     pub account: Option<String>,
-    /// The role whose policy is printed; `None` for the caller's.
+    /// The role whose policy is printed. It is `None` for the policy of the caller.
     pub for_role: Option<Role>,
     pub kms_keys: Vec<Arn>,
-    /// Adds the requests of `check --describe`.
+    /// True if the policy also allows the requests of `check --describe`.
     pub describe: bool,
-    /// The requests of `check --metadata` alone.
+    /// True if the policy allows only the requests of `check --metadata`.
     pub metadata: bool,
 }
 
-/// A policy, and what the person who attaches it should know.
+/// A policy, and the warnings and notes for the person who attaches it.
 pub struct Policy {
-    /// JSON with a line feed at its end.
+    /// The policy as JSON, with a line feed at its end.
     pub text: String,
     pub warnings: Vec<String>,
     pub notes: Vec<String>,
 }
 
-/// Returns the policy of the caller, or of the role that `options` name. `settings` include the profile's, and `chain` is the way to its
-/// credentials.
+/// Returns the policy of the caller, or of the role that `options` name. `settings` must include the profile's settings, and `chain` is the profile's
+/// role chain.
 ///
 /// # Errors
-/// When no locator is read with that role, and no credentials are found by assuming it.
+/// When the launch does not assume the role that `options` name.
 pub fn policy(
     settings: &Settings,
     chain: Option<&RoleChain>,
@@ -53,7 +53,7 @@ pub fn policy(
         .iter()
         .map(|locator| settings.with_defaults(locator))
         .collect();
-    let role = PolicyRole::find(settings.caller_roles(chain), &requests, options)?;
+    let role = PolicyRole::for_options(settings.caller_roles(chain), &requests, options)?;
     let read: Vec<&Locator> = requests
         .iter()
         .filter(|request| role.reads(request))
@@ -61,45 +61,46 @@ pub fn policy(
 
     let statements = statements(settings, &role, &read, options);
     let policy = statements.policy(&options.kms_keys);
-    let length = policy.to_string().chars().count();
     Ok(Policy {
         text: format!("{policy:#}\n"),
-        warnings: warnings(&read, options, length, statements.is_empty()),
+        warnings: warnings(&read, options),
         notes: notes(&role, &read, options),
     })
 }
 
 /// The identity whose policy is printed.
 struct PolicyRole<'a> {
-    /// The role that `--for-role` names; `None` for the caller.
+    /// The role that `--for-role` names. It is `None` for the caller.
     named: Option<&'a Arn>,
-    /// True for the caller, also if `--for-role` names its role: it makes the requests that name no role.
+    /// True if this is the caller, who makes the requests without a role. `--for-role` may name the caller's own role.
     is_caller: bool,
-    /// The roles that it assumes.
+    /// The roles that this identity assumes.
     assumed: BTreeSet<Arn>,
 }
 
 impl<'a> PolicyRole<'a> {
-    /// Looks for the role of `options` among those that a launch assumes. A web identity and a profile assume the roles of `chain` in turn to
-    /// find the credentials. The last of them is the caller.
+    /// Returns the identity whose policy is printed: the role of `--for-role`, or the caller.
+    ///
+    /// `chain` has the roles that a web identity or a profile assumes, one after the other, to get the credentials of the launch. The last one is the
+    /// role of the caller.
     ///
     /// # Errors
-    /// When the launch does not assume the role.
-    fn find(
+    /// When the launch does not assume the role that `options` name.
+    fn for_options(
         chain: Vec<Arn>,
         requests: &BTreeSet<Locator>,
         options: &'a PolicyOptions,
     ) -> Result<Self, Problem> {
-        let of_requests: BTreeSet<Arn> = requests
+        let requested: BTreeSet<Arn> = requests
             .iter()
             .filter_map(|request| Some(request.role.as_ref()?.arn.clone()))
             .collect();
         let named = options.for_role.as_ref().map(|role| &role.arn);
         if let Some(role) = named
-            && !of_requests.contains(role)
+            && !requested.contains(role)
             && !chain.contains(role)
         {
-            return Err(unknown_role(role, of_requests.iter().chain(&chain)));
+            return Err(unknown_role(role, requested.iter().chain(&chain)));
         }
 
         let is_caller = named.is_none() || chain.last() == named;
@@ -110,7 +111,7 @@ impl<'a> PolicyRole<'a> {
             }
         }
         if is_caller {
-            assumed.extend(of_requests);
+            assumed.extend(requested);
         }
         Ok(Self {
             named,
@@ -119,7 +120,7 @@ impl<'a> PolicyRole<'a> {
         })
     }
 
-    /// True if the identity makes the request.
+    /// True if the identity makes the request, because the request needs the identity's credentials.
     fn reads(&self, request: &Locator) -> bool {
         match &request.role {
             Some(role) => self.named == Some(&role.arn),
@@ -128,11 +129,11 @@ impl<'a> PolicyRole<'a> {
     }
 }
 
-/// Returns the error of a role that the launch does not assume. `roles` are those that it assumes.
+/// Returns the error for a role that the launch does not assume. `roles` are the roles that it assumes.
 fn unknown_role<'a>(role: &Arn, roles: impl Iterator<Item = &'a Arn>) -> Problem {
     let roles: BTreeSet<String> = roles.map(Arn::to_string).collect();
     let what = if roles.is_empty() {
-        "the launch doesn't assume any role".to_owned()
+        "to read with this role, add --role-arn".to_owned()
     } else {
         format!("the launch assumes {}", Vec::from_iter(roles).join(", "))
     };
@@ -142,14 +143,14 @@ fn unknown_role<'a>(role: &Arn, roles: impl Iterator<Item = &'a Arn>) -> Problem
     ))
 }
 
-/// Returns the statements that allow the requests in `read`, and the roles to be assumed.
+/// Returns the statements that allow the requests in `read`, and those that allow `role` to assume further roles.
 fn statements(
     settings: &Settings,
     role: &PolicyRole<'_>,
     read: &[&Locator],
     options: &PolicyOptions,
 ) -> Statements {
-    // A named role reads names in its own account.
+    // A secret without an account is in the account of the role that reads it.
     let account = role
         .named
         .and_then(Arn::account)
@@ -159,15 +160,15 @@ fn statements(
         describes_secrets: options.describe || options.is_for_agent || options.metadata,
     };
     let mut statements = Statements::new(account, permissions);
-    for request in read.iter().filter(|request| is_asked(request, options)) {
+    for request in read.iter().filter(|request| is_sent(request, options)) {
         let Some(region) = &request.region else {
-            // Any region includes the fallback regions.
+            // A statement for any region includes the fallback regions.
             statements.add_reading(request, None);
             continue;
         };
         let mut regions = settings.regions(region);
         if options.metadata {
-            // Only a launch reads from the fallback regions.
+            // Only a launch asks the fallback regions.
             regions.truncate(1);
         }
         for region in &regions {
@@ -180,24 +181,19 @@ fn statements(
     statements
 }
 
-/// True unless the policy is that of `check --metadata`, which does not ask about the request.
-fn is_asked(request: &Locator, options: &PolicyOptions) -> bool {
+/// True if the policy has to allow this request: always for a launch, and with `--metadata` only if `check --metadata` sends it.
+fn is_sent(request: &Locator, options: &PolicyOptions) -> bool {
     !options.metadata || request.store == Store::SecretsManager || is_described(request)
 }
 
-/// Returns the warnings about a policy of `length` characters.
-fn warnings(
-    read: &[&Locator],
-    options: &PolicyOptions,
-    length: usize,
-    is_empty: bool,
-) -> Vec<String> {
+/// Returns the warnings about the policy for `requests`.
+fn warnings(requests: &[&Locator], options: &PolicyOptions) -> Vec<String> {
     let mut warnings = Vec::new();
     let mut warn = |text: &str| warnings.push(text.to_owned());
-    let is_any_region = read
+    let allows_any_region = requests
         .iter()
-        .any(|request| request.region.is_none() && is_asked(request, options));
-    if is_any_region {
+        .any(|request| request.region.is_none() && is_sent(request, options));
+    if allows_any_region {
         warn(
             "the policy allows every region (`*`), because no region is set; to restrict it, set --region, AWS_REGION or a profile",
         );
@@ -205,17 +201,6 @@ fn warnings(
     if options.is_for_agent {
         warn(
             "with --agent, the Secrets Manager Agent sends the requests, so its role needs this policy (with --agent-fallback, so does the caller)",
-        );
-    }
-    if length > MAX_CHARACTERS {
-        warn(&format!(
-            "the policy has {length} characters, but a managed policy can have at most 6,144: use an inline policy of the role (up to \
-             10,240), or split the statements into several policies"
-        ));
-    }
-    if is_empty {
-        warn(
-            "the launch needs no permissions, so the policy has no statements, and IAM doesn't accept such a policy",
         );
     }
     warnings

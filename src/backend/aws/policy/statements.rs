@@ -1,4 +1,4 @@
-//! The statements of a policy: one for each action, in a fixed order, with sorted resources.
+//! The statements of a policy. There is one for each action, in a fixed order, and its resources are sorted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use crate::model::reference::{Arn, Locator, Region, Store};
 /// The version of the policy language.
 const LANGUAGE: &str = "2012-10-17";
 
-/// Any region or account, also an empty one.
+/// The wildcard for a region or an account. It also matches an empty one.
 const ANY: &str = "*";
 
 /// The actions, in the order of the statements.
@@ -26,7 +26,7 @@ pub enum IamAction {
 }
 
 impl IamAction {
-    /// The statement's id, of letters and digits, and the action.
+    /// Returns the id of the statement, which may have only letters and digits, and the name of the action.
     fn names(self) -> (&'static str, &'static str) {
         match self {
             Self::GetSecretValue => ("ReadSecrets", "secretsmanager:GetSecretValue"),
@@ -42,19 +42,19 @@ impl IamAction {
 /// The kinds of requests that a policy allows.
 #[derive(Clone, Copy)]
 pub struct Permissions {
-    /// False for `check --metadata`, which lists parameters instead. AWS allows that for all parameters or for none.
+    /// False for `check --metadata`, which lists parameters instead. AWS can allow this only for all parameters together.
     pub reads_values: bool,
-    /// True if secrets are described. Those that Parameter Store reads are not.
+    /// True if secrets are described.
     pub describes_secrets: bool,
 }
 
 /// The resources of each action.
 pub struct Statements {
-    /// The account of resources that are named without one.
+    /// The account for resources that are named without one.
     account: String,
     permissions: Permissions,
     resources: BTreeMap<IamAction, BTreeSet<Arn>>,
-    /// The services that decrypt, each in a region, or in any.
+    /// The services that decrypt values, and their regions. `None` stands for any region.
     decrypting: BTreeSet<(Store, Option<Region>)>,
 }
 
@@ -66,6 +66,7 @@ struct ResourceScope<'a> {
 }
 
 impl ResourceScope<'_> {
+    /// Returns the ARN of a resource.
     fn arn(&self, store: Store, resource: &str) -> Arn {
         Arn::new(
             self.partition,
@@ -78,6 +79,7 @@ impl ResourceScope<'_> {
 }
 
 impl Statements {
+    /// Creates an empty list of statements. `account` is the account for resources that are named without one. `None` stands for any account.
     pub fn new(account: Option<&str>, permissions: Permissions) -> Self {
         let account = account.unwrap_or(ANY).to_owned();
         Self {
@@ -88,43 +90,45 @@ impl Statements {
         }
     }
 
+    /// Allows an action on a resource.
     pub fn add(&mut self, action: IamAction, resource: Arn) {
         self.resources.entry(action).or_default().insert(resource);
     }
 
-    /// True if no request needs a permission.
-    pub fn is_empty(&self) -> bool {
-        self.resources.is_empty()
-    }
-
-    /// Adds the permissions that read a locator in a region, or in any. A permission covers every version.
+    /// Allows reading a locator in a region, or in any region. AWS can't limit a permission to one version.
     pub fn add_reading(&mut self, locator: &Locator, region: Option<&Region>) {
         let (arn, account) = (locator.id.arn(), self.account.clone());
-        let of_region = region.map_or("aws", partition_of);
-        let place = ResourceScope {
-            partition: arn.map_or(of_region, Arn::partition),
+        let partition = region.map_or("aws", partition_of);
+        let scope = ResourceScope {
+            partition: arn.map_or(partition, Arn::partition),
             region: region.map_or(ANY, Region::as_str),
             account: arn.and_then(Arn::account).unwrap_or(&account),
         };
-        let decrypting = match (locator.store, locator.is_path()) {
-            (Store::SecretsManager, _) => Some(self.add_secret(locator, &place)),
+        match (locator.store, locator.is_path()) {
+            (Store::SecretsManager, _) => self.add_secret(locator, &scope),
             (Store::ParameterStore, _) if !self.permissions.reads_values => {
                 self.add(IamAction::DescribeParameters, Arn::any());
-                None
+                return;
             }
-            (Store::ParameterStore, false) => self.add_parameter(locator, &place),
-            (Store::ParameterStore, true) => Some(self.add_path(locator, &place)),
+            (Store::ParameterStore, false) => self.add_parameter(locator, &scope),
+            (Store::ParameterStore, true) => self.add_path(locator, &scope),
+        }
+        let decrypting = match referenced_secret(locator.id.name()) {
+            Some(_) => Store::SecretsManager,
+            None => locator.store,
         };
-        self.decrypting
-            .extend(decrypting.map(|store| (store, region.cloned())));
+        if !is_public(locator) {
+            self.decrypting.insert((decrypting, region.cloned()));
+        }
     }
 
-    /// AWS authorizes the complete ARN, whichever way a request names the secret.
-    fn add_secret(&mut self, locator: &Locator, place: &ResourceScope<'_>) -> Store {
+    /// Allows reading or describing a secret, or both. AWS authorizes its complete ARN, which has six random characters at its end, however a request
+    /// names the secret.
+    fn add_secret(&mut self, locator: &Locator, scope: &ResourceScope<'_>) {
         let name = locator.id.name();
         let as_written = locator.id.may_be_complete().then(|| name.to_owned());
         for name in as_written.into_iter().chain([format!("{name}-??????")]) {
-            let arn = place.arn(Store::SecretsManager, &format!("secret:{name}"));
+            let arn = scope.arn(Store::SecretsManager, &format!("secret:{name}"));
             if self.permissions.describes_secrets {
                 self.add(IamAction::DescribeSecret, arn.clone());
             }
@@ -132,53 +136,56 @@ impl Statements {
                 self.add(IamAction::GetSecretValue, arn);
             }
         }
-        Store::SecretsManager
     }
 
-    /// Adds a parameter. Its ARN has no doubled slash. AWS's public parameters belong to no account, and are not encrypted.
-    fn add_parameter(&mut self, locator: &Locator, place: &ResourceScope<'_>) -> Option<Store> {
+    /// Allows reading a parameter.
+    ///
+    /// A name such as `/aws/reference/secretsmanager/prod/db` makes Parameter Store read a secret with the caller's own permissions, so reading this
+    /// secret is allowed, too. A public parameter (`/aws/service/…`) belongs to AWS, and its ARN doesn't have an account.
+    fn add_parameter(&mut self, locator: &Locator, scope: &ResourceScope<'_>) {
+        // The ARN of `/prod/db` ends with `:parameter/prod/db`, and the ARN of `db` ends with `:parameter/db`.
         let name = base_name(locator.id.name());
-        let is_public = locator.id.arn().is_none() && name.starts_with("aws/service");
-        let place = &ResourceScope {
-            account: if is_public { ANY } else { place.account },
-            ..*place
+        let account = if is_public(locator) {
+            ANY
+        } else {
+            scope.account
         };
-        self.add(
-            IamAction::GetParameters,
-            place.arn(Store::ParameterStore, &format!("parameter/{name}")),
-        );
-        match referenced_secret(name) {
-            Some(secret) => {
-                let arn = place.arn(Store::SecretsManager, &format!("secret:{secret}-??????"));
-                self.add(IamAction::GetSecretValue, arn);
-                Some(Store::SecretsManager)
-            }
-            None => (!is_public).then_some(Store::ParameterStore),
+        let own_scope = ResourceScope { account, ..*scope };
+        let parameter = own_scope.arn(Store::ParameterStore, &format!("parameter/{name}"));
+        self.add(IamAction::GetParameters, parameter);
+
+        if let Some(secret_name) = referenced_secret(name) {
+            // As in `add_secret`, the ARN of a secret ends with six random characters.
+            let secret = scope.arn(
+                Store::SecretsManager,
+                &format!("secret:{secret_name}-??????"),
+            );
+            self.add(IamAction::GetSecretValue, secret);
         }
     }
 
-    /// AWS authorizes the path as it is written, with or without its last slash.
-    fn add_path(&mut self, locator: &Locator, place: &ResourceScope<'_>) -> Store {
+    /// Allows reading a path. AWS authorizes the path as the request writes it, with or without the slash at its end.
+    fn add_path(&mut self, locator: &Locator, scope: &ResourceScope<'_>) {
         let path = base_name(locator.id.name());
         for name in [path.trim_end_matches('/').to_owned(), format!("{path}*")] {
-            self.add(
-                IamAction::GetParametersByPath,
-                place.arn(Store::ParameterStore, &format!("parameter/{name}")),
-            );
+            let arn = scope.arn(Store::ParameterStore, &format!("parameter/{name}"));
+            self.add(IamAction::GetParametersByPath, arn);
         }
-        Store::ParameterStore
     }
 
-    /// Returns the policy. `keys` may decrypt by way of the services that read in their regions.
+    /// Returns the policy. The policy also allows using each of the KMS keys in `keys`, through the services that read values in the region of the
+    /// key.
     pub fn policy(&self, keys: &[Arn]) -> Value {
-        let of_action = self.resources.iter().map(|(action, resources)| {
+        let allowing = self.resources.iter().map(|(action, resources)| {
             let (sid, action) = action.names();
             statement(sid, action, resources.iter().map(Arn::as_str).collect())
         });
-        let statements: Vec<Value> = of_action.chain(self.decryption(keys)).collect();
+        let statements: Vec<Value> = allowing.chain(self.decryption(keys)).collect();
         json!({ "Version": LANGUAGE, "Statement": statements })
     }
 
+    /// Returns the statement for the KMS keys. Returns `None` if no service decrypts in the regions of the keys.
+    ///
     /// <https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service>
     fn decryption(&self, keys: &[Arn]) -> Option<Value> {
         let mut services = BTreeSet::new();
@@ -199,6 +206,15 @@ impl Statements {
     }
 }
 
+/// True for one of AWS's public parameters, such as the id of an image. Public parameters are not encrypted. A reference can't have
+/// the ARN of a public parameter, because that ARN has no account.
+fn is_public(locator: &Locator) -> bool {
+    locator.store == Store::ParameterStore
+        && locator.id.arn().is_none()
+        && base_name(locator.id.name()).starts_with("aws/service")
+}
+
+/// Returns a statement that allows an action on resources.
 fn statement(sid: &str, action: &str, resources: Vec<&str>) -> Value {
     json!({ "Sid": sid, "Effect": "Allow", "Action": [action], "Resource": resources })
 }

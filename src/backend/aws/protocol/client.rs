@@ -1,8 +1,10 @@
-//! The client of one AWS service in one region with one set of credentials.
+//! The client of one AWS service, in one region and with one set of credentials. It signs a request, sends it once and reads the whole response.
 //!
-//! Signs and sends requests. `call` uses the SDK's serialization (STS, SSO); the module `json` builds JSON 1.1 bodies itself (Secrets
-//! Manager, Parameter Store). The SDK's clients are not used: these cost half a million instructions each and a quarter of a
-//! million for each request, and retries and endpoints are implemented here.
+//! For STS and SSO, [`Client::call`] uses the SDK's operations to write the request and to read the response. For Secrets Manager and Parameter
+//! Store, the module `json` writes and reads them, because this is faster. We don't use the SDK's clients: each one costs half a million
+//! instructions, and each of its requests a quarter of a million, while retries, endpoints and connections are ours anyway.
+//!
+//! An error never quotes the body of a response, which may contain a secret.
 
 use std::error::Error;
 use std::fmt;
@@ -25,41 +27,40 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::{ConfigBag, FrozenLayer, Layer};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::error::operation::BuildError;
-use http::header::CONTENT_TYPE;
 use http::{Request, Response, Uri};
 use tokio::time::timeout;
 
 use super::endpoints::Api;
-use super::errors::{ServiceError, not_sent, unreadable_response};
+use super::errors::{ServiceError, not_sent};
 use crate::model::answer::{FetchError, OutageKind};
 use crate::model::reference::Region;
 use crate::net::errors::{BoxError, NetFailure, host_and_port};
 use crate::net::http::{Bytes, HttpClient, in_memory};
 
-/// A client. It makes one attempt for each request.
+/// A client. It sends each request once, without retries.
 #[derive(Clone)]
 pub struct Client {
     pub api: Api,
     pub endpoint: Uri,
-    /// The option, variable or key with the endpoint; `None` for AWS's own.
+    /// The option, variable or setting that has the endpoint. It is `None` for AWS's own endpoint.
     pub endpoint_setting: Option<&'static str>,
     pub region: Region,
-    /// `None` for requests without a signature.
+    /// The credentials that sign a request. If they are `None`, requests are not signed.
     pub credentials: Option<Credentials>,
     pub http: HttpClient,
 }
 
-/// The time limit of an attempt, from the request to the end of the response.
+/// The time limit for an attempt, from the request to the end of the response.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The time limit for each part of a response: the cost of a server that accepts the connection and never answers.
+/// The time limit for each part of a response. An attempt loses this much time with a server that accepts the connection and never answers.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Client {
-    /// Calls one of the SDK's operations once. `I`, `O` and `E` are its input, output and error.
+    /// Calls one of the SDK's operations once. `I`, `O` and `E` are the types of its input, output and error.
     ///
     /// # Errors
-    /// The meaning of AWS's error, or the failure of the connection.
+    /// The meaning of AWS's error, or the failure of the request.
     pub async fn call<I, O, E>(
         &self,
         operation: &impl RuntimePlugin,
@@ -88,7 +89,7 @@ impl Client {
                     return Ok(output);
                 }
             }
-            // The rest of the error is dropped: it may quote a secret in the response.
+            // The rest of the error is dropped, because it may quote the response.
             Err(error) => {
                 let _ =
                     error.map_operation_error(|error| service_error = error.downcast::<E>().ok());
@@ -101,69 +102,61 @@ impl Client {
                 ..error
             }
             .classify(),
-            None => unreadable_response(error.status, error.content_type).into(),
+            None => error.classify(),
         })
     }
 
-    /// Signs and sends a request, and reads the whole response.
+    /// Signs a request, sends it and reads the whole response. AWS's errors are responses, too.
     ///
     /// # Errors
-    /// When there is no response, or no whole one.
+    /// When the response did not arrive, or not as a whole. If the head of an incomplete response has status 500 or more, or if the body is not
+    /// valid, the error is the meaning of the status.
     pub async fn send(&self, request: Request<Bytes>) -> Result<Response<Vec<u8>>, FetchError> {
         let answer = self
             .http
             .send(self.signed(request).map_err(|error| not_sent(&*error))?);
         let answered = timeout(ATTEMPT_TIMEOUT, answer).await.unwrap_or_else(|_| {
             let host = host_and_port(&self.endpoint);
-            Err(NetFailure::late(&host, Some(ATTEMPT_TIMEOUT)))
+            Err(NetFailure::late(&host, ATTEMPT_TIMEOUT))
         });
-        let (head, body) = answered.map_err(|failure| self.error(failure))?;
+        let (head, body) = answered.map_err(|failure| self.with_remedy(failure.into()))?;
         let status = head.status.as_u16();
         match body {
             Ok(body) => Ok(Response::from_parts(head, body)),
-            Err(failure @ NetFailure::Io { kind: Some(_), .. }) if status < 500 => {
-                Err(self.error(failure))
+            Err(failure) if failure.kind.is_some() && status < 500 => {
+                Err(self.with_remedy(failure.into()))
             }
             Err(_) => {
-                let content_type = head
-                    .headers
-                    .get(CONTENT_TYPE)
-                    .and_then(|value| value.to_str().ok());
-                Err(unreadable_response(status, content_type).into())
+                let header = |name: &str| head.headers.get(name)?.to_str().ok();
+                Err(ServiceError::new(status, header).classify())
             }
         }
     }
 
-    /// Returns the error for a failure to reach the endpoint.
-    fn error(&self, failure: NetFailure) -> FetchError {
-        self.with_remedy(failure.into())
-    }
-
-    /// Adds the remedy to an error, if the endpoint is one of the user's own and was not reached: to correct its setting.
-    pub fn with_remedy(&self, error: FetchError) -> FetchError {
-        match (error, self.endpoint_setting) {
-            (FetchError::Unavailable(mut outage), Some(setting))
-                if matches!(
-                    outage.kind,
-                    OutageKind::Timeout
-                        | OutageKind::Lookup
-                        | OutageKind::Silent
-                        | OutageKind::Connection
-                ) =>
-            {
-                let what = match outage.kind {
-                    OutageKind::Lookup => "check the DNS server of this machine",
-                    _ => "check that the service at this address is running",
-                };
-                let help = format!("{what}, or correct {setting}");
-                outage.help.get_or_insert(help);
-                outage.into()
-            }
-            (error, _) => error,
+    /// If an endpoint that the user has configured cannot be reached, adds the remedy, which is to correct the setting. A TLS handshake without an
+    /// answer and a wrong clock have remedies of their own.
+    pub fn with_remedy(&self, mut error: FetchError) -> FetchError {
+        use OutageKind::{Connection, Lookup, Silent, Timeout};
+        if let (Some(setting), FetchError::Unavailable(outage)) =
+            (self.endpoint_setting, &mut error)
+            && matches!(outage.kind, Connection | Lookup | Silent | Timeout)
+        {
+            let check = if outage.kind == Lookup {
+                "check this machine's DNS settings"
+            } else {
+                "check that the service at this address is running"
+            };
+            outage
+                .help
+                .get_or_insert(format!("{check}, or correct {setting}"));
         }
+        error
     }
 
-    /// Sets the URL and adds the headers of the signature (AWS Signature Version 4).
+    /// Makes the URL of a request complete, and signs the request with AWS Signature Version 4, if there are credentials.
+    ///
+    /// # Errors
+    /// When the URL or a header would be invalid.
     fn signed(&self, mut request: Request<Bytes>) -> Result<Request<Bytes>, BoxError> {
         let scheme = self.endpoint.scheme_str().unwrap_or_default();
         let authority = self
@@ -188,9 +181,9 @@ impl Client {
             .time(SystemTime::now())
             .settings(settings)
             .build()?;
-        let headers = request.headers().iter();
+        let all_headers = request.headers().iter();
         let headers =
-            headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+            all_headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
         let signable = SignableRequest::new(
             request.method().as_str(),
             url,
@@ -203,7 +196,10 @@ impl Client {
     }
 }
 
-/// Returns the request of an operation, and what reads its response.
+/// Returns the request of an operation, and the deserializer for its response.
+///
+/// # Errors
+/// When the input is incomplete, or can't be written as a request.
 fn serialized<'p, I: fmt::Debug + Send + Sync + 'static>(
     parts: &'p FrozenLayer,
     input: Result<I, BuildError>,

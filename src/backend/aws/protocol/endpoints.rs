@@ -1,7 +1,8 @@
-//! Endpoints: configured ones, and AWS's own for each service, region, FIPS and dual stack.
+//! Endpoints: those that the user configures, and AWS's own for each service and region, also with FIPS and dual stack.
 //!
-//! The hosts of the commercial partition follow a pattern. For hosts in other partitions the SDK's rules are used, which parse a table of all
-//! partitions at the cost of half a million instructions, and do not tell a partition's name.
+//! In the commercial partition, the host follows a pattern, so nearly every launch gets its endpoint from that pattern. For everything else we
+//! use the SDK's rules. They parse a table of all partitions, which costs half a million instructions, and they don't return the name of a
+//! partition.
 
 use std::collections::BTreeMap;
 
@@ -17,9 +18,9 @@ use crate::net::errors::BoxError;
 pub enum Api {
     Store(Store),
     Sts,
-    /// The portal that gives the credentials of a role.
+    /// The portal of IAM Identity Center, which gives the credentials of a role.
     Sso,
-    /// The service that refreshes the tokens of SSO.
+    /// The service that refreshes SSO tokens.
     SsoOidc,
 }
 
@@ -32,7 +33,7 @@ impl Api {
         Self::SsoOidc,
     ];
 
-    /// The service's name in host names and in signatures.
+    /// Returns the name of the service in host names and in signatures.
     pub fn name(self) -> &'static str {
         match self {
             Self::Store(store) => store.service(),
@@ -42,7 +43,7 @@ impl Api {
         }
     }
 
-    /// The variable of its endpoint, and its name in a `services` section.
+    /// Returns the variable that sets the service's endpoint, and the service's name in a `services` section of the configuration file.
     pub fn endpoint_setting(self) -> (&'static str, &'static str) {
         match self {
             Self::Store(Store::SecretsManager) => {
@@ -62,27 +63,30 @@ impl From<Store> for Api {
     }
 }
 
-/// The configured endpoints, and the choice among AWS's own.
+/// The endpoints that the user configures, and which of AWS's own endpoints to use.
 #[derive(Clone, Debug, Default)]
 pub struct Endpoints {
-    /// True if endpoints of variables and profiles are ignored: AWS_IGNORE_CONFIGURED_ENDPOINT_URLS, else the profile's.
+    /// True if the endpoints in variables and in the profile are ignored. This is the value of AWS_IGNORE_CONFIGURED_ENDPOINT_URLS or, without it, of
+    /// the profile's setting.
     pub ignored: Option<bool>,
-    /// `--endpoint-url`, Secrets Manager's, which is never ignored.
+    /// `--endpoint-url`, which is the endpoint of Secrets Manager. It is never ignored.
     pub option: Option<HttpUrl>,
-    /// A variable's, else the profile's, each with the setting's name.
+    /// The endpoints in variables or in the profile, each with the name of its variable or setting.
     pub configured: BTreeMap<Api, (&'static str, HttpUrl)>,
-    /// AWS_USE_FIPS_ENDPOINT, else the profile's.
+    /// The value of AWS_USE_FIPS_ENDPOINT or, without it, of the profile's setting.
     pub use_fips: Option<bool>,
-    /// AWS_USE_DUALSTACK_ENDPOINT, else the profile's.
+    /// The value of AWS_USE_DUALSTACK_ENDPOINT or, without it, of the profile's setting.
     pub use_dual_stack: Option<bool>,
 }
 
 impl Endpoints {
+    /// Returns the endpoint that the user configures for a service. Returns `None` if AWS's own endpoint is used.
     pub fn configured(&self, api: Api) -> Option<&HttpUrl> {
         self.setting(api).map(|(_, url)| url)
     }
 
-    /// Returns the configured endpoint of a service, and the option, variable or key that has its URL.
+    /// Returns the endpoint that the user configures for a service, and the option, variable or setting that has it. Returns `None` if AWS's own
+    /// endpoint is used.
     pub fn setting(&self, api: Api) -> Option<(&'static str, &HttpUrl)> {
         match &self.option {
             Some(url) if api == Api::Store(Store::SecretsManager) => Some(("--endpoint-url", url)),
@@ -94,8 +98,8 @@ impl Endpoints {
         }
     }
 
-    /// Returns a text that differs if requests to a store, or for credentials, go to other endpoints.
-    pub fn distinction(&self, store: Store) -> String {
+    /// Returns a part of the key for a cached answer. If requests to a store or to STS go to other endpoints, this part is different.
+    pub fn cache_key(&self, store: Store) -> String {
         let configured =
             [store.into(), Api::Sts].map(|api| self.configured(api).map(HttpUrl::as_str));
         format!(
@@ -108,10 +112,10 @@ impl Endpoints {
     }
 }
 
-/// Returns the endpoint of a service for a region.
+/// Returns the endpoint of a service in a region.
 ///
 /// # Errors
-/// When AWS doesn't have such an endpoint in the region, or when both FIPS and an endpoint are configured.
+/// When AWS doesn't have such an endpoint in the region, or when the user configures both FIPS and an endpoint.
 pub async fn find_endpoint(
     endpoints: &Endpoints,
     api: Api,
@@ -119,15 +123,6 @@ pub async fn find_endpoint(
 ) -> Result<Uri, BoxError> {
     let is_special = endpoints.use_fips == Some(true) || endpoints.use_dual_stack == Some(true);
     let configured = endpoints.configured(api);
-    if configured.is_some() && endpoints.use_fips == Some(true) {
-        // The SDK's rules refuse it, too, but name no setting.
-        let (variable, _) = api.endpoint_setting();
-        return Err(format!(
-            "AWS_USE_FIPS_ENDPOINT (or the profile's use_fips_endpoint) cannot be combined with an endpoint of your own \
-             ({variable}, AWS_ENDPOINT_URL, the profile's endpoint_url or, for Secrets Manager, --endpoint-url)"
-        )
-        .into());
-    }
     match (configured, commercial_host(api.name(), region)) {
         (Some(url), _) if !is_special => Ok(url.uri().clone()),
         (None, Some(host)) if !is_special => Ok(Uri::builder()
@@ -141,23 +136,26 @@ pub async fn find_endpoint(
     }
 }
 
-/// Returns AWS's own host of a service in a region.
+/// Returns AWS's own host for a service in a region. Returns `None` if AWS doesn't have such a host.
 pub fn own_host(api: Api, region: &Region) -> Option<String> {
-    // The rules wait for nothing.
+    // The rules never wait, so the future is ready immediately.
     let endpoint = find_endpoint(&Endpoints::default(), api, region)
         .now_or_never()?
         .ok()?;
     endpoint.host().map(str::to_owned)
 }
 
-/// Resolves an endpoint by the SDK's rules. Parameter Store and SSO have STS's rules except for the service's name.
+/// Finds an endpoint by the SDK's rules. Parameter Store and SSO have the same rules as STS, except for the name of the service.
+///
+/// # Errors
+/// When the rules don't have such an endpoint.
 async fn resolve_by_rules(
     endpoints: &Endpoints,
     api: Api,
     region: &Region,
     configured: Option<&HttpUrl>,
 ) -> Result<String, BoxError> {
-    /// The endpoint by the rules of a service's crate.
+    /// Returns the endpoint by the rules in the crate of a service.
     macro_rules! by_rules {
         ($sdk:ident) => {{
             use $sdk::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
@@ -180,10 +178,10 @@ async fn resolve_by_rules(
         .replacen("https://sts", &format!("https://{}", api.name()), 1))
 }
 
-/// The first part of the regions' codes in the commercial partition.
+/// The first parts of the region codes in the commercial partition.
 const AREAS: [&str; 9] = ["af", "ap", "ca", "eu", "il", "me", "mx", "sa", "us"];
 
-/// The names of the other partitions in ARNs, by the part of a region's code before its direction and number.
+/// The other partitions: the part of a region's code before its direction and number, and the name of the partition in ARNs.
 const OTHERS: [(&str, &str); 7] = [
     ("cn", "aws-cn"),
     ("us-gov", "aws-us-gov"),
@@ -194,13 +192,14 @@ const OTHERS: [(&str, &str); 7] = [
     ("eusc-de", "aws-eusc"),
 ];
 
-/// Returns the host of a service, if `region` is in the commercial partition.
+/// Returns the host of a service in a region of the commercial partition. Returns `None` for any other region.
 fn commercial_host(service: &str, region: &Region) -> Option<String> {
     let is_commercial = region.area().is_some_and(|area| AREAS.contains(&area));
     is_commercial.then(|| format!("{service}.{region}.amazonaws.com"))
 }
 
-/// Returns the name of a region's partition in ARNs. A code of another form counts as commercial.
+/// Returns the name of a region's partition in ARNs. A code that doesn't have the form of AWS's codes, such as an emulator's, is
+/// treated as commercial.
 pub fn partition_of(region: &Region) -> &'static str {
     let area = region.area();
     OTHERS

@@ -1,4 +1,8 @@
-//! The meaning of errors: of AWS's error codes (absence, clock skew, denial, outage or refusal), and of the errors of the SDK's providers.
+//! The meaning of AWS's errors. An error is an absence, a denial, a wrong clock, an outage, or a request that AWS refuses. The error's code decides,
+//! and for a few codes the message. Without a known code, the HTTP status decides.
+//!
+//! The meaning decides what happens next: only an absence lets a `default` apply, and only an outage is retried. Nothing that comes from
+//! a proxy must look like an absence or a denial.
 
 use std::error::Error;
 use std::time::Duration;
@@ -11,7 +15,15 @@ use crate::model::answer::{
 use crate::model::quoting::one_line;
 use crate::net::errors::{NetFailure, error_text, find_source};
 
-/// An error of one of AWS's services, as it was received.
+/// Words in the message of a denial that is about the KMS key.
+const ABOUT_KMS: [&str; 4] = [
+    "kms:",
+    "access to kms",
+    "service: awskms",
+    "customer master key",
+];
+
+/// An error response of one of AWS's services.
 #[derive(Clone, Copy, Debug)]
 pub struct ServiceError<'a> {
     /// The HTTP status.
@@ -20,14 +32,14 @@ pub struct ServiceError<'a> {
     pub message: Option<&'a str>,
     pub request_id: Option<&'a str>,
     pub content_type: Option<&'a str>,
-    /// The time of AWS's header `x-amz-retry-after`.
+    /// The pause that AWS asks for, from the header `x-amz-retry-after`.
     pub retry_after: Option<Duration>,
 }
 
 impl<'a> ServiceError<'a> {
-    /// An error without a code. `header` returns a header of its response.
+    /// Returns an error without a code and a message. `header` returns one of the headers of the response.
     pub fn new(status: u16, header: impl Fn(&str) -> Option<&'a str>) -> Self {
-        // A plain Retry-After comes from a proxy or a load balancer, and is ignored as in the SDKs.
+        // A plain Retry-After header comes from a proxy or a load balancer. It is ignored, as in the SDKs.
         let retry_after = header("x-amz-retry-after").and_then(|text| text.trim().parse().ok());
         let retry_after = retry_after.map(Duration::from_millis);
         let (request_id, content_type) = (header("x-amzn-requestid"), header("content-type"));
@@ -41,37 +53,36 @@ impl<'a> ServiceError<'a> {
         }
     }
 
-    /// Classifies by the code, some by their message, or if the code is unknown by the status.
+    /// Returns the meaning of the error, by its code, or by the HTTP status if the code is missing or unknown.
     pub fn classify(&self) -> FetchError {
         let code = self.code.unwrap_or_default();
         let message = self.message.unwrap_or_default().to_ascii_lowercase();
-        let has = |part: &str| message.contains(part);
-        // Services add `Exception`, or omit it.
+        let has = |parts: &[&str]| parts.iter().any(|part| message.contains(part));
+        // Some services put `Exception` at the end of a code, others don't.
         match code.strip_suffix("Exception").unwrap_or(code) {
-            "InvalidRequest"
-                if ["marked for deletion", "marked deleted", "scheduled for deletion"].map(has).contains(&true) =>
-            {
+            "InvalidRequest" if has(&["for deletion", "marked deleted"]) => {
                 Refusal::MarkedForDeletion.into()
             }
-            "ResourceNotFound" if has("secret value") => FetchError::not_found(Missing::Version),
-            // The version exists, but not with this staging label.
-            "InvalidRequest" | "InvalidParameter" if has("not associated") => FetchError::not_found(Missing::Version),
+            "ResourceNotFound" if has(&["secret value"]) => FetchError::not_found(Missing::Version),
+            // The version exists, but it doesn't have this staging label.
+            "InvalidRequest" | "InvalidParameter" if has(&["not associated"]) => {
+                FetchError::not_found(Missing::Version)
+            }
             "ParameterVersionNotFound" => FetchError::not_found(Missing::Version),
             "ResourceNotFound" | "ParameterNotFound" => FetchError::not_found(Missing::Secret),
-            "InvalidSignature" | "SignatureDoesNotMatch" if has("signature expired") || has("not yet current") => {
+            "InvalidSignature" | "SignatureDoesNotMatch"
+                if has(&["signature expired", "not yet current"]) =>
+            {
                 self.skewed()
             }
             "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture" => self.skewed(),
-            "AccessDenied" | "UnauthorizedOperation" | "NotAuthorized" => {
-                // Parameter Store passes on the message of KMS, which need not name an action.
-                let of_key = ["kms:", "access to kms", "service: awskms", "customer master key"];
-                let is_of_key = of_key.map(has).contains(&true);
-                let of_policy = if has("resource: arn:") { Denial::Policy } else { Denial::PolicyOrMissing };
-                self.denied(if is_of_key { Denial::Key } else { of_policy })
-            }
-            // The KMS key of a secret is disabled, missing, or denied.
-            "DecryptionFailure" | "KMSAccessDenied" | "KMSDisabled" | "KMSInvalidState" | "KMSNotFound"
-            | "KMSOptInRequired" => self.denied(Denial::Key),
+            // Parameter Store passes on the message of KMS, which doesn't always name an action.
+            "AccessDenied" if has(&ABOUT_KMS) => self.denied(Denial::Key),
+            "AccessDenied" if has(&["resource: arn:"]) => self.denied(Denial::Policy),
+            "AccessDenied" | "NotAuthorized" => self.denied(Denial::PolicyOrMissing),
+            // The KMS key of a secret is disabled, missing or denied.
+            "DecryptionFailure" | "KMSAccessDenied" | "KMSDisabled" | "KMSInvalidState"
+            | "KMSNotFound" | "KMSOptInRequired" => self.denied(Denial::Key),
             "ExpiredToken" => self.denied(Denial::Credentials(CredentialsFault::Expired)),
             "InvalidSignature" | "SignatureDoesNotMatch" => {
                 self.denied(Denial::Credentials(CredentialsFault::WrongSecretKey))
@@ -82,47 +93,49 @@ impl<'a> ServiceError<'a> {
             | "InvalidClientTokenId"
             | "MissingAuthenticationToken"
             | "OptInRequired"
-            // SSO's token has expired, or its session is over.
-            | "Unauthorized"
-            | "UnauthorizedClient"
-            | "InvalidClient"
-            | "InvalidGrant"
             | "UnrecognizedClient" => {
                 self.denied(Denial::Credentials(CredentialsFault::Unrecognized))
             }
-            // IDPCommunicationError: STS cannot reach the identity provider of a web identity.
-            "IDPCommunicationError"
-            | "InternalError"
-            | "InternalFailure"
-            | "InternalServiceError"
-            | "KMSInternal"
-            | "RequestTimeout"
-            | "ServiceUnavailable" => self.outage(OutageKind::Service),
-            // SlowDown: SSO throttles the refresh of a token.
-            "KMSThrottling" | "SlowDown" => self.outage(OutageKind::Throttled),
-            _ if THROTTLING_ERRORS.contains(&code) || self.status == 429 => self.outage(OutageKind::Throttled),
-            _ if self.status == 408 || self.status >= 500 => self.outage(OutageKind::Service),
-            // Every error of AWS has a code: a proxy's policy answers, and would answer the same again.
-            "" if matches!(self.status, 401 | 403) => self.not_from_aws(Again::NextRegion),
-            "" => self.not_from_aws(Again::Here { after: self.retry_after }),
-            _ if matches!(self.status, 401 | 403) => self.denied(Denial::PolicyOrMissing),
-            // The message names the invalid parameter of the request. The last two codes are STS's: the message says which limit of a role is
-            // exceeded, or why a web identity is not trusted.
-            "InvalidParameter" | "InvalidRequest" | "Validation" | "ValidationError" | "InvalidIdentityToken" => {
-                Refusal::Request(self.reason(self.message)).into()
+            // The token of SSO has expired, or its session is over.
+            "Unauthorized" | "UnauthorizedClient" | "InvalidClient" | "InvalidGrant" => {
+                self.denied(Denial::Credentials(CredentialsFault::Unrecognized))
             }
+            // IDPCommunicationError means that STS cannot reach the identity provider of a web identity.
+            "IDPCommunicationError" | "RequestTimeout" => self.outage(OutageKind::Service),
+            // SSO answers SlowDown if it throttles the refresh of a token.
+            "KMSThrottling" | "SlowDown" => self.outage(OutageKind::Throttled),
+            _ if THROTTLING_ERRORS.contains(&code) || self.status == 429 => {
+                self.outage(OutageKind::Throttled)
+            }
+            _ if self.status == 408 || self.status >= 500 => self.outage(OutageKind::Service),
+            // Every error from AWS has a code. So a proxy has answered, by its policy, and the answer would not change.
+            "" if matches!(self.status, 401 | 403) => self.not_from_aws(Again::NextRegion),
+            "" => self.not_from_aws(Again::Here {
+                after: self.retry_after,
+            }),
+            _ if matches!(self.status, 401 | 403) => self.denied(Denial::PolicyOrMissing),
+            // The message says what is wrong with the request. The last two codes are STS's, whose message says which limit of a role is
+            // exceeded, or why STS doesn't trust a web identity.
+            "InvalidParameter"
+            | "InvalidRequest"
+            | "Validation"
+            | "ValidationError"
+            | "InvalidIdentityToken" => Refusal::Request(self.reason(self.message)).into(),
             _ => Refusal::Request(self.reason(None)).into(),
         }
     }
 
+    /// Returns the outage for a wrong clock.
     fn skewed(&self) -> FetchError {
         Outage::new(OutageKind::ClockSkew, self.reason(self.message)).into()
     }
 
+    /// Returns a denial with AWS's message.
     fn denied(&self, cause: Denial) -> FetchError {
         FetchError::denied(self.reason(self.message), cause)
     }
 
+    /// Returns an outage after which the same service is asked again.
     fn outage(&self, kind: OutageKind) -> FetchError {
         let again = Again::Here {
             after: self.retry_after,
@@ -131,13 +144,14 @@ impl<'a> ServiceError<'a> {
         Outage { again, ..outage }.into()
     }
 
-    /// Returns the outage for an error without AWS's code.
+    /// Returns the outage for an error without a code, which does not come from AWS.
     fn not_from_aws(&self, again: Again) -> FetchError {
         let outage = malformed_response(self.status, self.content_type);
         Outage { again, ..outage }.into()
     }
 
-    /// Returns the code, or else the status, with `message`. The messages of most errors are dropped, since they could quote a value.
+    /// Returns the reason for a message: the code and `message`, or the HTTP status if there is no code. The request id is its detail. A caller
+    /// passes `None` instead of AWS's message if the message doesn't help, or could quote a value.
     fn reason(&self, message: Option<&str>) -> Reason {
         let text = match (self.code, message) {
             (Some(code), Some(message)) => one_line(&format!("{code}: {message}")),
@@ -152,32 +166,24 @@ impl<'a> ServiceError<'a> {
     }
 }
 
-/// Returns the outage for a response that cannot be read.
-pub fn unreadable_response(status: u16, content_type: Option<&str>) -> Outage {
-    match status {
-        408 | 500.. => Outage::new(OutageKind::Service, format!("HTTP status {status}")),
-        _ => malformed_response(status, content_type),
-    }
-}
-
-/// Returns the outage for a response that is no answer of AWS's.
+/// Returns the outage for a response that does not come from AWS, or is damaged.
 pub fn malformed_response(status: u16, content_type: Option<&str>) -> Outage {
     let content_type = content_type
         .map(|kind| format!(", {}", one_line(kind)))
         .unwrap_or_default();
     Outage::malformed(&format!(
-        "an answer that is not from AWS (HTTP status {status}{content_type})"
+        "a response that is not from AWS (HTTP status {status}{content_type})"
     ))
 }
 
-/// Returns the failure of a request that could not be built: endpoint and region make an invalid URL, for example.
+/// Returns the failure for a request that cannot be sent, for example because the endpoint and the region make an invalid URL.
 pub fn not_sent(error: &(dyn Error + 'static)) -> FetchError {
     Refusal::NotSent(error_text(error).into()).into()
 }
 
-/// Returns the meaning of an error of one of the SDK's credential providers or of IMDS, which got no response.
+/// Returns the meaning of an error of one of the SDK's credential providers, if the provider got no response.
 ///
-/// The SDK does not expose the kind of its errors, so this looks for the failure that our connector has given to it.
+/// The SDK does not say what kind of error it is, so this function looks for the [`NetFailure`] that our connector gave to the SDK.
 pub fn classify_sdk_error(error: &(dyn Error + 'static)) -> FetchError {
     match find_source::<NetFailure>(error) {
         Some(failure) => failure.clone().into(),

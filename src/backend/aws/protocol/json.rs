@@ -1,4 +1,4 @@
-//! AWS's JSON 1.1 protocol: the request of an operation, the code and message of an error, and the times in a response.
+//! AWS's JSON 1.1 protocol: the request for an operation, the code and the message of an error, and the times in a response.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -16,32 +16,37 @@ use crate::model::answer::FetchError;
 use crate::net::errors::{BoxError, host_and_port};
 use crate::net::http::Bytes;
 
-/// The first second of the year 10000, which no text in RFC 3339 can express.
+/// The first second of the year 10000, which RFC 3339 cannot express.
 const END: f64 = 253_402_300_800.0;
 
-/// Calls an operation about `subject`, again after each outage, until `read` has read the body of its response, or the budget ends. `target`
-/// is the service's and the operation's name.
+/// Calls an operation, again after each outage, until `parse` has accepted the body of a response, or the budget ends.
+///
+/// `target` is the name of the service and of the operation, as in `secretsmanager.GetSecretValue`. `about` is the subject of the request, for `-vv`.
 ///
 /// # Errors
-/// [`FetchError::Unavailable`] at the end of the budget, or else the meaning of AWS's error or of `read`.
+/// The meaning of AWS's error, the error of `parse`, or the last outage at the end of the budget.
 pub async fn call<T>(
     client: &Client,
     target: &'static str,
-    subject: impl fmt::Display,
+    about: impl fmt::Display,
     input: &Value,
     budget: &RetryBudget,
-    read: impl Fn(&[u8]) -> Result<T, FetchError>,
+    parse: impl Fn(&[u8]) -> Result<T, FetchError>,
 ) -> Result<T, FetchError> {
     let operation = target.rsplit('.').next().unwrap_or(target);
     let host = host_and_port(&client.endpoint);
-    let budget = budget.for_request(host, format!("{operation} of {subject}"));
+    let budget = budget.for_request(host, format!("{operation} of {about}"));
     let called = retry(&budget, async || {
         let request = request(target, input).map_err(|error| not_sent(&*error))?;
-        read(&read_body(client.send(request).await?)?)
+        parse(&read_body(client.send(request).await?)?)
     });
     called.await.map_err(|error| client.with_remedy(error))
 }
 
+/// Returns the request for an operation, without a host and without a signature.
+///
+/// # Errors
+/// When the input can't be written as JSON.
 fn request(target: &'static str, input: &Value) -> Result<Request<Bytes>, BoxError> {
     let request = Request::post("/")
         .header(CONTENT_TYPE, "application/x-amz-json-1.1")
@@ -49,10 +54,10 @@ fn request(target: &'static str, input: &Value) -> Result<Request<Bytes>, BoxErr
     Ok(request.body(serde_json::to_vec(input)?.into())?)
 }
 
-/// Returns the body of a response, which is a JSON object.
+/// Returns the body of a successful response, which is a JSON object. The buffer is wiped when it is dropped.
 ///
 /// # Errors
-/// The meaning of AWS's error, or of a response that is none of AWS's.
+/// The meaning of an error response, or an outage if the response does not come from AWS.
 pub fn read_body(response: Response<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>, FetchError> {
     let status = response.status();
     let header = |name: &str| response.headers().get(name)?.to_str().ok();
@@ -65,13 +70,14 @@ pub fn read_body(response: Response<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>, Fetc
     Ok(Zeroizing::new(response.into_body()))
 }
 
-/// Returns the meaning of an error response. `header` returns one of its headers.
+/// Returns the failure that an error response stands for. The code in the header `x-amzn-errortype` has precedence over the one in the body. `header`
+/// returns the value of the header with a name.
 pub fn error_response<'a>(
     status: u16,
     header: impl Fn(&str) -> Option<&'a str>,
     body: &[u8],
 ) -> FetchError {
-    // A response with another body can have a code in a header.
+    // A body that isn't JSON is treated as empty, because the code may be in a header.
     let object = serde_json::from_slice(body).unwrap_or_default();
     let (code, message) = code_and_message(&object);
     let code = header("x-amzn-errortype").map(bare_code).or(code);
@@ -83,18 +89,19 @@ pub fn error_response<'a>(
     .classify()
 }
 
-/// Reads a body that is a JSON object; `None` for anything else. serde alone would also take an array for a struct.
+/// Parses a body that is a JSON object. Returns `None` for anything else. By itself, serde would also accept an array for a struct.
 ///
-/// serde's error is dropped, since it quotes the body.
+/// serde's error is dropped, because it quotes the body.
 pub fn read_object<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
     is_object(body).then(|| serde_json::from_slice(body).ok())?
 }
 
+/// True if the body begins like a JSON object.
 fn is_object(body: &[u8]) -> bool {
     body.trim_ascii_start().starts_with(b"{")
 }
 
-/// Returns the code and the message of an error. Services spell both keys in several ways.
+/// Returns the code and the message of an error. The services spell both keys differently.
 pub fn code_and_message(error: &Map<String, Value>) -> (Option<&str>, Option<&str>) {
     let text = |keys: &[&str]| keys.iter().find_map(|key| error.get(*key)?.as_str());
     (
@@ -103,14 +110,14 @@ pub fn code_and_message(error: &Map<String, Value>) -> (Option<&str>, Option<&st
     )
 }
 
-/// Removes the namespace before a code and the URL after it: `NAMESPACE#CODE:URL`.
+/// Returns the code without the namespace before it and the URL after it: `NAMESPACE#CODE:URL`.
 fn bare_code(code: &str) -> &str {
     let code = code.split_once(':').map_or(code, |(code, _)| code);
     code.rsplit('#').next().unwrap_or(code)
 }
 
-/// Returns the time of a field: seconds since 1970 as a number, or as text (the Secrets Manager Agent).
-/// Anything else counts as unknown, since no value depends on it.
+/// Parses the seconds since 1970, which are a number or, from the Secrets Manager Agent, text. Returns `None` for anything else. An invalid time
+/// isn't an error, because no value depends on it.
 pub fn timestamp(field: &Value) -> Option<SystemTime> {
     let seconds = match field {
         Value::Number(number) => number.as_f64()?,

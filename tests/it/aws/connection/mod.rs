@@ -1,4 +1,4 @@
-//! The connection to AWS: routes and names, TLS and trust, proxies, and answers that are no HTTP.
+//! The connection to AWS: routes and names, TLS and trust, proxies, and answers that aren't HTTP.
 
 mod proxy;
 mod routes;

@@ -1,4 +1,4 @@
-//! A broken proxy: the error names it, and the deadline holds.
+//! Broken proxies: the error names the proxy, and the launch ends at its deadline.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::support::wire::{answer, body, with_head};
 use crate::support::*;
 
 /// A launch that would reach AWS through this proxy.
-fn through(proxy: &Wire) -> Sandbox {
+fn launch_through(proxy: &Wire) -> Sandbox {
     let url = format!("http://user:{CANARY}@127.0.0.1:{}", proxy.port());
     Sandbox::new()
         .region("us-east-1")
@@ -16,19 +16,19 @@ fn through(proxy: &Wire) -> Sandbox {
 }
 
 /// A proxy that answers every request with this status.
-fn answering(head: &str) -> Wire {
+fn proxy_with_answer(head: &str) -> Wire {
     Wire::plain(vec![vec![Step::Request, Step::Send(answer(head, CANARY))]])
 }
 
 const REJECTED: &str = "HTTP/1.1 407 Proxy Authentication Required";
 
-/// The proxy's answer that opens the tunnel.
-fn opened() -> Vec<u8> {
+/// The answer with which a proxy opens the tunnel.
+fn tunnel_opened() -> Vec<u8> {
     with_head(&["HTTP/1.1 200 Connection established"], "")
 }
 
 #[test]
-fn a_proxy_that_fails_is_asked_again_then_75_and_named_with_the_service() {
+fn a_launch_through_a_broken_proxy_fails_with_75_and_names_the_proxy_and_the_service() {
     let send = |bytes: Vec<u8>| vec![Step::Request, Step::Send(bytes)];
     let mut scripts: Vec<(&str, Script)> = vec![
         ("it hangs up", Vec::new()),
@@ -37,9 +37,9 @@ fn a_proxy_that_fails_is_asked_again_then_75_and_named_with_the_service() {
             "it hangs up in the status line",
             send(b"HTTP/1.1 200 ".to_vec()),
         ),
-        ("it hangs up in the tunnel", send(opened())),
+        ("it hangs up in the tunnel", send(tunnel_opened())),
         (
-            "it is no proxy",
+            "it isn't a proxy",
             send(b"220 mail.example ESMTP\r\n".to_vec()),
         ),
         (
@@ -50,9 +50,15 @@ fn a_proxy_that_fails_is_asked_again_then_75_and_named_with_the_service() {
             )),
         ),
         (
-            "it answers in the place of the service, as one that terminates TLS would",
+            "it answers instead of the service, as a proxy that terminates TLS would",
             [
-                send([opened(), answer("HTTP/1.1 200 OK", body("wrong-4c7a1e"))].concat()),
+                send(
+                    [
+                        tunnel_opened(),
+                        answer("HTTP/1.1 200 OK", body("wrong-4c7a1e")),
+                    ]
+                    .concat(),
+                ),
                 vec![Step::Pause(Duration::from_millis(50))],
             ]
             .concat(),
@@ -64,70 +70,68 @@ fn a_proxy_that_fails_is_asked_again_then_75_and_named_with_the_service() {
     }
     for (case, script) in scripts {
         let proxy = Wire::plain(vec![script]);
-        let run = through(&proxy).attempts(2).case(case).run();
+        let run = launch_through(&proxy).attempts(2).case(case).run();
         let named = format!("the proxy 127.0.0.1:{} (HTTPS_PROXY)", proxy.port());
         run.refused(75).says(["A (", "x:k", &named]);
         if let Ok(status) = case.split(' ').next().unwrap().parse::<u16>() {
-            let said = match status {
-                403 => "does not allow connections to",
-                _ => "does not connect to",
-            };
             let host = "secretsmanager.us-east-1.amazonaws.com:443";
-            run.says([&*format!("{said} {host} (HTTP status {status})")]);
+            run.says([&*format!(
+                "does not connect to {host} (HTTP status {status})"
+            )]);
         }
         assert_eq!(proxy.connections(), 2, "{run}");
     }
 }
 
 #[test]
-fn a_proxy_or_a_tunnel_that_does_not_answer_is_75_at_the_timeout() {
+fn a_launch_ends_at_its_timeout_if_a_proxy_or_its_tunnel_does_not_answer() {
     let head = with_head(&["HTTP/1.1 200 Connection established", "x: y"], "");
     for last in [
         vec![Step::Stall],
         vec![Step::Drip(head, Duration::from_millis(50))],
-        vec![Step::Send(opened()), Step::Stall],
+        vec![Step::Send(tunnel_opened()), Step::Stall],
     ] {
         let proxy = Wire::plain(vec![[vec![Step::Request], last].concat()]);
-        ends_within(Duration::from_millis(400), through(&proxy))
+        ends_within(Duration::from_millis(400), launch_through(&proxy))
             .refused(75)
             .says(["A (", "x:k", "did not answer in time"]);
     }
 }
 
 #[test]
-fn a_password_that_a_proxy_rejects_is_78_and_sent_once_for_values_regions_and_sts() {
+fn a_launch_fails_with_78_after_one_request_if_a_proxy_rejects_the_password() {
     let said = "rejects the user name and password in its URL (HTTP status 407)";
     let many = |sandbox: Sandbox| {
         (0..60).fold(sandbox, |sandbox, n| {
             sandbox.resolve(&format!("A{n}=x{n}:k"))
         })
     };
-    let proxy = answering(REJECTED);
+    let proxy = proxy_with_answer(REJECTED);
     let named = format!("the proxy 127.0.0.1:{}", proxy.port());
-    many(through(&proxy))
+    many(launch_through(&proxy))
         .run()
         .refused(78)
         .says(["A59", &named, said]);
     assert_eq!(proxy.connections(), 1);
     let url = format!("http://user:{CANARY}@127.0.0.1:{}", proxy.port());
     let forwarded = many(
-        through(&proxy)
+        launch_through(&proxy)
             .endpoint("http://example.com")
             .env("HTTP_PROXY", url),
     );
     forwarded.run().refused(78).says(["A59", said]);
     assert_eq!(proxy.connections(), 2);
-    through(&proxy)
+    launch_through(&proxy)
         .args(["-vv", "--fallback-region", "eu-west-1"])
         .run()
         .refused(78)
         .says([said]);
     assert_eq!(proxy.connections(), 3);
-    let role = through(&proxy).args(["--role-arn", ROLE]).run();
+    let role = launch_through(&proxy).args(["--role-arn", ROLE]).run();
     role.refused(78)
         .says([said])
         .says_nothing_of("sts:AssumeRole");
-    through(&proxy)
+    launch_through(&proxy)
         .without_keys()
         .web_identity()
         .run()
@@ -136,7 +140,7 @@ fn a_password_that_a_proxy_rejects_is_78_and_sent_once_for_values_regions_and_st
 }
 
 #[test]
-fn a_proxys_407_in_any_form_is_78_after_one_request() {
+fn a_launch_fails_with_78_after_one_request_if_a_proxy_requires_a_password() {
     for headers in [
         "proxy-authenticate: Basic\r\n realm=folded",
         "no header",
@@ -146,16 +150,16 @@ fn a_proxys_407_in_any_form_is_78_after_one_request() {
             Step::Request,
             Step::Send(with_head(&[REJECTED, headers], "")),
         ]]);
-        through(&proxy).run().refused(78).says([
+        launch_through(&proxy).run().refused(78).says([
             "A (",
             "rejects the user name and password",
             "correct them in HTTPS_PROXY",
         ]);
         assert_eq!(proxy.connections(), 1);
     }
-    let proxy = answering("HTTP/1.0 407 Proxy Authentication Required");
+    let proxy = proxy_with_answer("HTTP/1.0 407 Proxy Authentication Required");
     let url = format!("http://127.0.0.1:{}", proxy.port());
-    let nameless = through(&proxy)
+    let nameless = launch_through(&proxy)
         .env("HTTPS_PROXY", &url)
         .env("HTTP_PROXY", url);
     nameless.run().refused(78).says([

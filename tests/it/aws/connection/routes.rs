@@ -1,4 +1,5 @@
-//! Networks that drop or reject packets, come up late, or do not exist; and name servers that are silent, refuse, fail or recover.
+//! Networks that drop or reject packets, come up late, or don't exist; and name servers that are silent, refuse, fail
+//! or recover.
 
 use std::net::UdpSocket;
 use std::sync::{Arc, Mutex};
@@ -10,16 +11,16 @@ use crate::support::network::{
 };
 use crate::support::*;
 
-/// A `--timeout` that suffices for several attempts.
+/// A `--timeout` that is long enough for several attempts.
 const TIMEOUT: Duration = Duration::from_millis(1500);
 
-/// A launch whose service is at this host, on the fake's port.
+/// A launch that reaches its service at this host, on the port of the fake.
 fn at_host(host: &str, aws: &Aws) -> Sandbox {
     sandbox(aws).endpoint(&format!("http://{host}:{}", aws.address().port()))
 }
 
 #[test]
-fn an_address_that_drops_all_packets_is_75_at_the_timeout_and_named() {
+fn a_launch_ends_at_its_timeout_and_names_the_address_that_drops_all_packets() {
     alone(|| {
         let aws = served();
         let run = ends_within(TIMEOUT, at_host(SILENT, &aws));
@@ -41,11 +42,11 @@ fn an_address_that_drops_all_packets_is_75_at_the_timeout_and_named() {
     });
 }
 
-/// ENETUNREACH in the words of glibc and of musl.
+/// The message for ENETUNREACH in glibc and in musl.
 const UNREACHABLE: [&str; 2] = ["Network is unreachable", "Network unreachable"];
 
 #[test]
-fn a_host_whose_route_refuses_packets_is_75_with_the_systems_reason() {
+fn a_launch_fails_with_75_and_the_systems_reason_if_there_is_no_route_to_the_host() {
     alone(|| {
         let routes = [
             "unreachable 198.51.100.1",
@@ -71,7 +72,7 @@ fn a_host_whose_route_refuses_packets_is_75_with_the_systems_reason() {
 }
 
 #[test]
-fn a_launch_without_any_network_is_75_after_its_attempts_or_at_the_timeout() {
+fn a_launch_without_any_network_fails_with_75_after_its_attempts_or_at_its_timeout() {
     let Some(nothing) = skip::wrapper(["unshare", "--net"], "no network at all") else {
         return;
     };
@@ -89,7 +90,7 @@ fn a_launch_without_any_network_is_75_after_its_attempts_or_at_the_timeout() {
         .run();
     mistyped_region.refused(75).says([
         "secretsmanager.us-eest-1.amazonaws.com cannot be reached",
-        "did you mean the region us-east-1?",
+        "check the region",
     ]);
     real_name
         .refused(75)
@@ -106,13 +107,13 @@ fn a_launch_without_any_network_is_75_after_its_attempts_or_at_the_timeout() {
 }
 
 #[test]
-fn a_launch_that_begins_before_the_network_is_up_gets_its_value() {
+fn a_launch_that_begins_before_the_network_is_up_still_gets_its_value() {
     alone(|| {
         let aws = served();
         sh("ip link set lo down");
         let sandbox = at_host("127.0.0.1", &aws).timeout("10s");
         let running = sandbox.spawn();
-        // Nothing shows that a launch waits; one that has not begun to is right as well.
+        // The test can't see whether the launch is waiting already. If it isn't, the test passes, too.
         thread::sleep(Duration::from_millis(700));
         sh("ip link set lo up");
         running.wait().launched_silently().has("A", "v-4c7a1e");
@@ -120,9 +121,9 @@ fn a_launch_that_begins_before_the_network_is_up_gets_its_value() {
 }
 
 #[test]
-fn instance_metadata_that_drops_all_packets_is_75_or_78_without_a_region_at_the_timeout() {
+fn a_launch_ends_at_its_timeout_if_instance_metadata_drops_all_packets() {
     alone(|| {
-        // The real address of IMDS, as off EC2 in a network that drops unknown packets.
+        // Outside of EC2, the real address of IMDS is like this in a network that drops packets to unknown addresses.
         sh(&format!("ip route add 169.254.169.254 via {SILENT}"));
         let aws = served();
         let sandbox = || keyless(&aws).env_remove("AWS_EC2_METADATA_DISABLED");
@@ -136,11 +137,11 @@ fn instance_metadata_that_drops_all_packets_is_75_or_78_without_a_region_at_the_
 }
 
 #[test]
-fn credentials_of_an_instance_or_a_container_are_not_asked_of_the_proxy() {
+fn credentials_of_an_instance_or_a_container_are_not_requested_through_the_proxy() {
     alone(|| {
         let aws = served();
         sh(&format!("ip route add 169.254.0.0/16 via {SILENT}"));
-        if !leads(
+        if !redirect(
             "{ 169.254.169.254, 169.254.170.2 } tcp dport 80",
             &aws.address().to_string(),
         ) {
@@ -154,7 +155,7 @@ fn credentials_of_an_instance_or_a_container_are_not_asked_of_the_proxy() {
                 CONTAINER_KEY,
             ),
         ] {
-            // Port 1 refuses connections; NO_PROXY keeps the secret itself away from it.
+            // Port 1 refuses connections. Because of NO_PROXY, the secret itself isn't requested through it.
             let proxied = ["HTTP_PROXY", "HTTPS_PROXY"].iter();
             let sandbox = proxied.fold(keyless(&aws), |sandbox, name| {
                 sandbox.env(name, "http://127.0.0.1:1")
@@ -171,13 +172,13 @@ fn credentials_of_an_instance_or_a_container_are_not_asked_of_the_proxy() {
 }
 
 #[test]
-fn pod_identity_over_ipv6_gives_credentials_past_a_proxy() {
+fn credentials_of_eks_pod_identity_over_ipv6_are_not_requested_through_the_proxy() {
     alone(|| {
         // The address of EKS Pod Identity's agent on a node with IPv6.
         sh("ip -6 addr add fd00:ec2::23/128 dev lo nodad");
         let aws = served();
         let agent = Relay::start("fd00:ec2::23", aws.address());
-        // Port 1 refuses connections; NO_PROXY keeps the secret itself away from it.
+        // Port 1 refuses connections. Because of NO_PROXY, the secret itself isn't requested through it.
         let sandbox = keyless(&aws)
             .env(
                 "AWS_CONTAINER_CREDENTIALS_FULL_URI",
@@ -193,7 +194,7 @@ fn pod_identity_over_ipv6_gives_credentials_past_a_proxy() {
 }
 
 #[test]
-fn a_host_with_addresses_that_drop_packets_is_reached_at_another_address() {
+fn a_host_is_reached_at_another_address_if_some_of_its_addresses_drop_packets() {
     if !can_replace("hosts") {
         return;
     }
@@ -205,15 +206,16 @@ fn a_host_with_addresses_that_drop_packets_is_reached_at_another_address() {
             hosts += &format!("2001:db8:1::{number} two.test\n");
         }
         let sandbox = with_files(at_host("two.test", &aws), &[("hosts", &hosts)]);
-        // The connect timeout (3.1 s) is divided among the addresses, so IPv4 would come after 2.8 s if it came last.
+        // The connect timeout (3.1 s) is divided among the addresses. If IPv4 came last, it would be tried only after
+        // 2.8 s.
         sandbox
             .timeout("2s")
             .run()
             .launched_silently()
             .has("A", "v-4c7a1e");
-        // As a name with an address in each of several zones, one of which is down.
+        // This is like a name with an address in each of several zones when one zone is down.
         sh(&format!("ip route add 198.51.100.0/24 via {SILENT}"));
-        if leads("198.51.100.2", &aws.address().ip().to_string()) {
+        if redirect("198.51.100.2", &aws.address().ip().to_string()) {
             let hosts = "198.51.100.1 two.test\n198.51.100.2 two.test\n";
             let sandbox = with_files(at_host("two.test", &aws), &[("hosts", hosts)]);
             sandbox
@@ -226,12 +228,13 @@ fn a_host_with_addresses_that_drop_packets_is_reached_at_another_address() {
 }
 
 #[test]
-fn a_route_that_drops_large_packets_is_75_at_the_timeout_and_a_firewalls_reset_is_named() {
+fn a_launch_ends_at_its_timeout_if_large_packets_are_lost_and_names_the_reason_if_the_connection_is_reset()
+ {
     alone(|| {
         let aws = served();
         let port = aws.address().port();
-        // As behind a tunnel that drops large packets and whose ICMP messages are filtered: the answer is lost.
-        if !filters(&format!(
+        // The answer is lost, as behind a tunnel that drops large packets while a firewall filters its ICMP messages.
+        if !replace_rules(&format!(
             "add rule ip t out tcp sport {port} ip length > 300 drop"
         )) {
             return;
@@ -240,9 +243,9 @@ fn a_route_that_drops_large_packets_is_75_at_the_timeout_and_a_firewalls_reset_i
             .refused(75)
             .says(["A (", "x:k", "did not answer in time"]);
         assert!(!aws.reads().is_empty());
-        // At the handshake, and after the request.
+        // The reset comes during the TCP handshake, and then after the request.
         for what in ["tcp flags & (syn | ack) == syn", "ip length > 300"] {
-            if !filters(&format!(
+            if !replace_rules(&format!(
                 "add rule ip t out tcp dport {port} {what} reject with tcp reset"
             )) {
                 return;
@@ -255,24 +258,26 @@ fn a_route_that_drops_large_packets_is_75_at_the_timeout_and_a_firewalls_reset_i
     });
 }
 
-/// Redirects packets to other addresses (DNAT), as a load balancer does; reports the test as skipped where nft cannot.
-fn leads(from: &str, to: &str) -> bool {
+/// Redirects packets to another address (DNAT), as a load balancer does. Returns whether nft can do that; if not,
+/// reports the test as skipped.
+fn redirect(from: &str, to: &str) -> bool {
     let chain = "add table ip n; flush table ip n; add chain ip n out { type nat hook output priority -100; }";
     can_nft(&format!(
         "nft '{chain}; add rule ip n out ip daddr {from} dnat to {to}'"
     ))
 }
 
-/// Replaces the rules of nftables with this one; reports the test as skipped where nft cannot.
-fn filters(rule: &str) -> bool {
+/// Replaces all rules of nftables with this one. Returns whether nft can do that; if not, reports the test as skipped.
+fn replace_rules(rule: &str) -> bool {
     let chain = "add table ip t; flush table ip t; add chain ip t out { type filter hook output priority 0; }";
     can_nft(&format!("nft '{chain}; {rule}'"))
 }
 
+/// Returns whether a command of nft succeeds. If not, reports the test as skipped.
 fn can_nft(line: &str) -> bool {
     let can = can_sh(line);
     if !can {
-        skip::skipped("packets that get lost or lead elsewhere: nft does not work here");
+        skip::skipped("packets that are dropped or redirected: nft does not work here");
     }
     can
 }
@@ -283,16 +288,17 @@ enum Reply {
     Silence,
     /// The address 127.0.0.1.
     Loopback,
-    /// No address, with this RCODE: 0 NOERROR, 2 SERVFAIL, 3 NXDOMAIN, 5 REFUSED.
+    /// An answer without an address, with this RCODE: 0 NOERROR, 2 SERVFAIL, 3 NXDOMAIN, 5 REFUSED.
     Code(u8),
 }
 
-/// Starts a name server on the loopback address, which answers a question for the IPv4 address of a name. Returns the names of all questions.
+/// Starts a name server on the loopback address. It answers questions for the IPv4 address of a name. Returns the names
+/// in all questions.
 fn resolver(mut reply: impl FnMut(&str) -> Reply + Send + 'static) -> Arc<Mutex<Vec<String>>> {
     let socket = UdpSocket::bind("127.0.0.1:53").unwrap();
     let questions = Arc::new(Mutex::new(Vec::new()));
     let asked = Arc::clone(&questions);
-    // Runs until the test binary ends.
+    // The thread runs until the test binary ends.
     thread::spawn(move || {
         let mut packet = [0; 512];
         while let Ok((length, client)) = socket.recv_from(&mut packet) {
@@ -301,7 +307,7 @@ fn resolver(mut reply: impl FnMut(&str) -> Reply + Send + 'static) -> Arc<Mutex<
                     .iter()
                     .position(|byte| *byte == 0)
                     .unwrap();
-            // Each label follows its length.
+            // The length of each label comes before it.
             let name = packet[13..end]
                 .iter()
                 .map(|byte| if *byte < 32 { '.' } else { char::from(*byte) });
@@ -322,7 +328,7 @@ fn resolver(mut reply: impl FnMut(&str) -> Reply + Send + 'static) -> Arc<Mutex<
                 Reply::Loopback => {
                     answer[2..4].copy_from_slice(&[0x81, 0x80]);
                     answer[7] = 1;
-                    // The name of the question, type A, class IN, a TTL of 60 seconds, four bytes.
+                    // The name in the question, type A, class IN, a TTL of 60 seconds, and four bytes of address.
                     answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 127, 0, 0, 1]);
                 }
             }
@@ -332,8 +338,8 @@ fn resolver(mut reply: impl FnMut(&str) -> Reply + Send + 'static) -> Arc<Mutex<
     questions
 }
 
-/// A launch whose service has a name that only this name server resolves.
-fn asking(server: &str, aws: &Aws) -> Sandbox {
+/// A launch whose service has a name that only this name server can resolve.
+fn launch_with_name_server(server: &str, aws: &Aws) -> Sandbox {
     let resolver = format!("nameserver {server}\noptions timeout:1 attempts:1\n");
     with_files(
         at_host("secrets.example", aws),
@@ -341,6 +347,8 @@ fn asking(server: &str, aws: &Aws) -> Sandbox {
     )
 }
 
+/// Runs a test in its own network namespace, if /etc/resolv.conf can be replaced here. Otherwise reports the test as
+/// skipped.
 fn with_names(test: impl FnOnce() + Send) {
     if can_replace("resolv.conf") {
         alone(test);
@@ -348,7 +356,7 @@ fn with_names(test: impl FnOnce() + Send) {
 }
 
 #[test]
-fn a_host_name_that_dns_does_not_resolve_is_75_at_the_timeout_and_named() {
+fn a_launch_ends_at_its_timeout_and_names_the_host_that_dns_does_not_resolve() {
     for (case, code) in [
         ("silence", None),
         ("a name without an address", Some(0)),
@@ -362,21 +370,21 @@ fn a_host_name_that_dns_does_not_resolve_is_75_at_the_timeout_and_named() {
                 "127.0.0.1"
             });
             let aws = served();
-            let run = ends_within(TIMEOUT, asking(server, &aws).case(case));
+            let run = ends_within(TIMEOUT, launch_with_name_server(server, &aws).case(case));
             run.refused(75)
-                .says(["A (", "x:k", "secrets.example", "DNS"]);
+                .says(["A (", "x:k", "secrets.example", "its name does not resolve"]);
             assert!(aws.calls().is_empty());
         });
     }
 }
 
 #[test]
-fn a_host_name_is_looked_up_again_until_the_name_server_recovers() {
+fn a_launch_gets_its_value_if_the_name_server_recovers_in_time() {
     with_names(|| {
         let mut replies = [Reply::Code(2), Reply::Code(3), Reply::Silence].into_iter();
         resolver(move |_| replies.next().unwrap_or(Reply::Loopback));
         let aws = served();
-        asking("127.0.0.1", &aws)
+        launch_with_name_server("127.0.0.1", &aws)
             .run()
             .launched_silently()
             .has("A", "v-4c7a1e");
@@ -384,11 +392,11 @@ fn a_host_name_is_looked_up_again_until_the_name_server_recovers() {
     });
 }
 
-/// As in a Kubernetes pod.
+/// The configuration of a Kubernetes pod.
 const IN_A_POD: &str = "nameserver 127.0.0.1\nsearch ns.svc.cluster.local svc.cluster.local\noptions ndots:5 timeout:1 attempts:1\n";
 
 #[test]
-fn a_host_name_of_aws_is_looked_up_once_and_without_search_domains() {
+fn a_host_name_of_aws_is_looked_up_only_once_and_without_search_domains() {
     with_names(|| {
         let questions = resolver(|_| Reply::Loopback);
         let (aws, host) = (served(), "secretsmanager.us-east-1.amazonaws.com");
@@ -397,12 +405,12 @@ fn a_host_name_of_aws_is_looked_up_once_and_without_search_domains() {
         with_files(launch, &[("resolv.conf", IN_A_POD)])
             .run()
             .launched_silently();
-        // One question each for A and AAAA, for two requests.
+        // One question for A and one for AAAA, even though there are two requests.
         assert_eq!(
             (&*questions.lock().unwrap(), aws.reads().len()),
             (&vec![host.to_owned(); 2], 2)
         );
-        // The Host header has no final dot.
+        // The final dot of the name isn't sent in the Host header.
         assert!(
             aws.reads()[0]
                 .header("host")
@@ -413,7 +421,7 @@ fn a_host_name_of_aws_is_looked_up_once_and_without_search_domains() {
 }
 
 #[test]
-fn a_host_name_of_the_cluster_is_found_when_the_upstream_name_server_fails() {
+fn in_a_pod_a_host_name_of_the_cluster_is_found_even_if_the_upstream_name_server_fails() {
     for upstream in [Reply::Code(2), Reply::Silence] {
         with_names(move || {
             let questions = resolver(move |name| match name {
@@ -441,7 +449,7 @@ fn a_host_name_of_the_cluster_is_found_when_the_upstream_name_server_fails() {
 }
 
 #[test]
-fn no_name_server_is_asked_for_localhost_or_for_a_name_in_the_hosts_file() {
+fn localhost_and_the_names_in_the_hosts_file_are_resolved_without_a_name_server() {
     if !can_replace("hosts") {
         return;
     }
@@ -462,9 +470,9 @@ fn no_name_server_is_asked_for_localhost_or_for_a_name_in_the_hosts_file() {
 }
 
 #[test]
-fn a_host_gets_one_connection_for_each_request_and_32_at_most() {
+fn a_launch_opens_one_connection_for_each_request_but_not_more_than_32() {
     for (count, connections) in [(1, 1), (20, 20), (32, 32), (40, 32), (100, 32), (200, 32)] {
-        // Near by, and with answers that let all requests that may be in flight come first.
+        // First the server answers immediately, and then only after all requests that may be in flight have arrived.
         for gathered in [0, connections] {
             let mut aws = Aws::start().gathers(gathered);
             let mut sandbox = Sandbox::new();
@@ -476,7 +484,7 @@ fn a_host_gets_one_connection_for_each_request_and_32_at_most() {
                 sandbox = sandbox.aws(&aws).command(["true"]);
                 sandbox.run().launched_silently();
                 let opened = aws.connections();
-                // On a busy machine an answer may be too late, and its request is sent again on another connection.
+                // On a busy machine an answer can come too late. Its request is then sent again on another connection.
                 let repeated = aws.calls().len() - run * count;
                 let least = if gathered == 0 { 0 } else { run * connections };
                 assert!(

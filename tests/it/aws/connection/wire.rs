@@ -45,8 +45,8 @@ fn reads_and_sends(bytes: impl Into<Vec<u8>>) -> Script {
     vec![Step::Request, Step::Send(bytes.into())]
 }
 
-/// The script of a server that reads a request and sends an answer, with `connection: close` after the status line. So the next attempt needs
-/// another connection, and a launch makes as many connections as attempts.
+/// The script of a server that reads a request and sends an answer with `connection: close` after the status line. The
+/// next attempt then needs another connection, so a launch makes as many connections as attempts.
 fn reads_and_sends_last(head: &[&str], body: impl AsRef<[u8]>) -> Script {
     let (status_line, headers) = head.split_at(1);
     let head = [status_line, &["connection: close"], headers].concat();
@@ -66,7 +66,7 @@ fn wrong_answer_cut_short() -> Vec<u8> {
 }
 
 /// Servers whose answer isn't the JSON of a secret in valid HTTP.
-fn malformed_answers() -> Vec<(&'static str, Script)> {
+fn malformed_responses() -> Vec<(&'static str, Script)> {
     let json = secret_json("wrong-4c7a1e");
     let chunked = ["HTTP/1.1 200 OK", "transfer-encoding: chunked"];
     let with_length = |length: usize| format!("content-length: {length}");
@@ -158,7 +158,7 @@ fn malformed_answers() -> Vec<(&'static str, Script)> {
 
 #[test]
 fn a_launch_fails_with_75_if_the_http_answer_to_each_attempt_is_malformed() {
-    for (case, malformed) in malformed_answers() {
+    for (case, malformed) in malformed_responses() {
         without_and_with_tls(case, &[malformed], |server, launch| {
             let run = launch.resolve("A=x:k").attempts(2).run();
             run.refused(75).says(["A (", "x:k"]);
@@ -168,8 +168,8 @@ fn a_launch_fails_with_75_if_the_http_answer_to_each_attempt_is_malformed() {
 }
 
 #[test]
-fn a_request_is_sent_again_after_a_malformed_http_answer() {
-    for (case, malformed) in malformed_answers() {
+fn a_value_is_read_at_the_second_attempt_if_the_first_http_response_is_malformed() {
+    for (case, malformed) in malformed_responses() {
         let scripts = [malformed, gives_secret("v-4c7a1e")];
         without_and_with_tls(case, &scripts, |server, launch| {
             let run = launch.resolve("A=x:k").run();
@@ -269,7 +269,7 @@ fn a_launch_fails_with_75_at_its_timeout_if_an_http_answer_does_not_end() {
 }
 
 #[test]
-fn a_body_that_stops_leaves_enough_of_the_timeout_for_another_attempt() {
+fn a_value_is_read_at_the_second_attempt_if_the_first_answer_stops_half_way() {
     let stops = vec![
         Step::Request,
         Step::Send(wrong_answer_cut_short()),
@@ -283,8 +283,8 @@ fn a_body_that_stops_leaves_enough_of_the_timeout_for_another_attempt() {
     assert_eq!(server.connections(), 2);
 }
 
-/// The steps of a server that reads only the header of a request, sends a part of an answer, and resets the connection: the system resets a
-/// connection that is closed while it has unread bytes.
+/// The steps of a server that reads only the header of a request, sends a part of an answer, and resets the connection.
+/// The system resets a connection that is closed while it has unread bytes.
 fn resets_within_the_answer() -> Script {
     vec![
         Step::Head,
@@ -294,7 +294,7 @@ fn resets_within_the_answer() -> Script {
 }
 
 #[test]
-fn a_request_is_sent_again_if_the_connection_is_reset_before_or_within_the_answer() {
+fn a_value_is_read_even_if_the_connection_is_reset_before_or_within_the_first_answers() {
     let resets_before_the_answer = vec![Step::Head];
     let server = Wire::plain(vec![
         resets_within_the_answer(),
@@ -317,7 +317,7 @@ fn a_launch_fails_with_75_if_each_connection_is_reset_within_the_answer() {
 }
 
 #[test]
-fn an_https_endpoint_that_does_not_speak_tls_is_named_with_a_hint_at_the_likely_cause() {
+fn the_error_names_an_https_endpoint_that_does_not_speak_tls_and_hints_at_the_likely_cause() {
     let Some(authority) = Authority::new() else {
         return;
     };
@@ -407,7 +407,7 @@ fn a_launch_fails_with_75_at_its_timeout_if_a_tls_handshake_does_not_end() {
 
 /// Without TLS's close_notify, an attacker who cuts the connection could shorten the body.
 #[test]
-fn a_request_is_sent_again_if_its_answer_ends_without_tls_close_notify() {
+fn a_value_is_read_at_the_second_attempt_if_the_first_answer_ends_without_tls_close_notify() {
     let Some(authority) = Authority::new() else {
         return;
     };
@@ -440,7 +440,7 @@ fn a_request_is_sent_again_if_its_answer_ends_without_tls_close_notify() {
 }
 
 #[test]
-fn a_missing_tls_close_notify_is_reported_without_the_link_of_the_tls_library() {
+fn the_error_about_a_missing_tls_close_notify_has_no_link_to_the_documentation_of_a_library() {
     let Some(authority) = Authority::new() else {
         return;
     };
@@ -480,7 +480,7 @@ fn role_credentials() -> Vec<u8> {
 
 /// The server is STS, too, so a launch with a role uses the connection twice: first for the role, then for the secret.
 #[test]
-fn a_second_request_uses_the_open_connection_or_a_new_one_if_the_server_closed_it() {
+fn a_secret_is_read_even_if_the_server_closes_the_connection_on_which_the_role_was_assumed() {
     // What the server does on the first connection after its answer with the role, and how many connections the launch makes.
     for (case, then, connections) in [
         ("it gives the secret", gives_secret("v-4c7a1e"), 1),
@@ -518,7 +518,7 @@ fn a_second_request_uses_the_open_connection_or_a_new_one_if_the_server_closed_i
 
 /// Again, the server is STS, too. The second answer is in one write with the first, so that it has arrived when the second request is sent.
 #[test]
-fn an_answer_that_arrives_before_its_request_is_not_used_as_a_value() {
+fn an_answer_that_arrives_before_its_request_is_never_used_as_a_value() {
     let too_early = answer("HTTP/1.1 200 OK", secret_json("wrong-4c7a1e"));
     let both_answers = [role_credentials(), too_early].concat();
     let scripts = [
@@ -535,7 +535,8 @@ fn an_answer_that_arrives_before_its_request_is_not_used_as_a_value() {
 
 /// secrets-exec opens the connection to Secrets Manager while it waits for STS to give it the role.
 #[test]
-fn a_connection_that_was_opened_in_advance_and_closed_by_the_server_costs_no_attempt() {
+fn a_value_is_read_at_the_first_attempt_even_if_the_server_has_closed_a_connection_opened_in_advance()
+ {
     for (case, closes) in [
         ("closed before the request", Vec::new()),
         ("cut before the request", vec![Step::Cut]),

@@ -4,7 +4,7 @@ use super::http::{JSON, Response};
 use super::service::{REQUEST_ID, recorded};
 use crate::support::sandbox::CANARY;
 
-/// The secret of a denial, and what `tests/aws/recorder.py` writes for every secret.
+/// The ARN of the secret in a denial. `tests/aws/recorder.py` writes it instead of every real ARN.
 const DENIED: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf";
 
 #[derive(Clone)]
@@ -22,13 +22,13 @@ pub enum Fault {
     Exactly(Response),
     /// A success whose body never ends.
     Endless,
-    /// No answer on an open connection.
+    /// A connection that stays open without a response.
     Hang,
-    /// A connection that is closed without an answer.
+    /// A connection that is closed without a response.
     Close,
 }
 
-/// The error that AWS itself has sent, if it is recorded under this name; else the typed one.
+/// The error that AWS itself has sent, if one is recorded under this name, and `typed` otherwise.
 fn recorded_or(name: &str, typed: Fault) -> Fault {
     recorded(name).map_or(typed, Fault::Exactly)
 }
@@ -50,6 +50,7 @@ pub fn not_found() -> Fault {
     recorded_or("GetSecretValue.not_found", typed)
 }
 
+/// The error for a version id or a stage that doesn't exist, such as `staging label: AWSPENDING`.
 pub fn no_such_version(wanted: &str) -> Fault {
     let name = match wanted.split_once(": ") {
         Some((_, "AWSCURRENT")) => "GetSecretValue.no_value",
@@ -60,6 +61,7 @@ pub fn no_such_version(wanted: &str) -> Fault {
     recorded_or(name, error(400, "ResourceNotFoundException", message))
 }
 
+/// A denial of this resource: the one that AWS itself has sent, if it is recorded.
 pub fn denied(resource: &str) -> Fault {
     let reason = "because no identity-based policy allows the secretsmanager:GetSecretValue action";
     match recorded("GetSecretValue.denied") {
@@ -76,12 +78,12 @@ pub fn denied_by_boundary() -> Fault {
     recorded_or("GetSecretValue.denied_by_boundary", denied_by(reason))
 }
 
-/// A denial for this reason, in AWS's words.
+/// A denial for this reason, with AWS's wording.
 pub fn denied_by(reason: &str) -> Fault {
     denied_on(DENIED, reason)
 }
 
-/// A denial of this resource, for this reason in AWS's words.
+/// A denial of this resource, for this reason, with AWS's wording.
 pub fn denied_on(resource: &str, reason: &str) -> Fault {
     not_authorized("GetSecretValue", resource, reason)
 }
@@ -175,7 +177,7 @@ pub fn wrong_signature() -> Fault {
     error(400, "InvalidSignatureException", message)
 }
 
-/// The answer of SSO's portal to a user without the role.
+/// The response of the SSO portal to a user who doesn't have the role.
 pub fn role_not_assigned() -> Fault {
     error(403, "ForbiddenException", "No access")
 }
@@ -233,7 +235,7 @@ pub fn page() -> Fault {
     ))
 }
 
-/// A success that is JSON and no secret.
+/// A success whose body is JSON, but not a secret.
 pub fn empty_object() -> Fault {
     Fault::Exactly(Response::new(200, JSON, "{}"))
 }
@@ -243,7 +245,7 @@ pub fn success(body: &str) -> Fault {
     Fault::Exactly(Response::new(200, JSON, body))
 }
 
-/// A success that names another secret.
+/// A success with another secret than the requested one.
 pub fn another_secret() -> Fault {
     let body = serde_json::json!({
         "ARN": "arn:aws:secretsmanager:us-east-1:123456789012:secret:y-AbCdEf",
@@ -264,7 +266,7 @@ pub fn sts(status: u16, code: &str, message: &str) -> Fault {
     Fault::Exactly(Response::new(status, "text/xml", body))
 }
 
-/// The answer of SSO to the refresh of a token whose session is over. Only a header has the code.
+/// The response of SSO to the refresh of a token whose session has ended. Only a header has the code.
 pub fn ended_session() -> Fault {
     let code = "InvalidGrantException:http://internal.amazon.com/coral/com.amazonaws.sso.oidc/";
     let body = r#"{"error":"invalid_grant","error_description":"Invalid refresh token provided"}"#;
@@ -274,7 +276,7 @@ pub fn ended_session() -> Fault {
     })
 }
 
-/// An answer in plain text, as the agent gives for its own errors.
+/// A response in plain text. The agent sends its own errors in this form.
 pub fn plain(status: u16, text: &str) -> Fault {
     Fault::Exactly(Response::new(status, "text/plain", text))
 }
@@ -286,7 +288,7 @@ pub fn own(status: u16, code: &'static str) -> Fault {
 }
 
 impl Fault {
-    /// The answer; `None` for a fault without one.
+    /// Returns the response, or `None` for a fault without a response.
     pub fn response(&self) -> Option<Response> {
         match self {
             Self::Error {

@@ -1,4 +1,5 @@
-//! The part of HTTP/1.1 that the AWS SDK uses: requests and answers with a Content-Length, and persistent connections.
+//! The part of HTTP/1.1 that the AWS SDK uses: requests and responses with a Content-Length, and persistent
+//! connections.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -13,7 +14,7 @@ pub const JSON: &str = "application/x-amz-json-1.1";
 #[derive(Clone, Debug)]
 pub struct Request {
     pub path: String,
-    /// Header values by name, in lower case.
+    /// The values of the headers by their names, in lower case.
     pub headers: BTreeMap<String, String>,
     pub body: Vec<u8>,
 }
@@ -36,7 +37,7 @@ impl Response {
         }
     }
 
-    /// A response of AWS's JSON protocol.
+    /// A response in AWS's JSON protocol.
     pub fn json(status: u16, body: &Value) -> Self {
         let headers = vec![("x-amzn-RequestId", REQUEST_ID.to_owned())];
         Self {
@@ -60,7 +61,7 @@ impl<S: Read + Write> Exchange<S> {
         }
     }
 
-    /// The next request; `None` when the client has closed the connection.
+    /// Receives the next request. Returns `None` if the client has closed the connection.
     pub fn receive(&mut self) -> Option<Request> {
         let end = loop {
             match self.received.windows(4).position(|w| w == b"\r\n\r\n") {
@@ -89,7 +90,7 @@ impl<S: Read + Write> Exchange<S> {
         })
     }
 
-    /// Sends an answer; returns whether the client took it.
+    /// Sends a response. Returns false if the client has closed the connection.
     pub fn send(&mut self, response: &Response) -> bool {
         let Response {
             status,
@@ -110,7 +111,7 @@ impl<S: Read + Write> Exchange<S> {
         sent.and_then(|()| self.stream.flush()).is_ok()
     }
 
-    /// Sends an answer whose body is repeated until the client has left.
+    /// Sends a response whose body is repeated until the client closes the connection.
     pub fn send_for_ever(&mut self, response: &Response) {
         let Response {
             status,

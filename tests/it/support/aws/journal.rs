@@ -1,4 +1,4 @@
-//! The requests that the fake has received, and the gates at which its answers wait.
+//! The requests that the fake has received, and the gates at which its responses wait.
 
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard};
@@ -23,7 +23,7 @@ impl From<Request> for Call {
 }
 
 impl Call {
-    /// `GetSecretValue`, `AssumeRole`, or the path of a GET.
+    /// The operation, such as `GetSecretValue` or `AssumeRole`, or the path of a GET.
     pub fn operation(&self) -> String {
         match self.header("x-amz-target") {
             Some(target) => target.rsplit('.').next().unwrap().to_owned(),
@@ -34,7 +34,7 @@ impl Call {
         }
     }
 
-    /// The path and the query.
+    /// The path with the query.
     pub fn path(&self) -> &str {
         &self.request.path
     }
@@ -51,24 +51,24 @@ impl Call {
         self.member("VersionId")
     }
 
-    /// The region of the signature's scope.
+    /// The region in the scope of the signature.
     pub fn region(&self) -> String {
         self.scope(2)
     }
 
-    /// The region of the signature's scope; `None` without a signature.
+    /// The region in the scope of the signature. `None` if the request isn't signed.
     pub fn signed_region(&self) -> Option<String> {
         self.header("authorization")
             .filter(|authorization| authorization.contains("Credential="))?;
         Some(self.region())
     }
 
-    /// The members of the request's body; null where it is no JSON.
+    /// The members of the request's body, or null if the body isn't JSON.
     pub fn body(&self) -> Value {
         serde_json::from_slice(&self.request.body).unwrap_or_default()
     }
 
-    /// The names of a GetParameters request.
+    /// The names in a GetParameters request.
     pub fn names(&self) -> Vec<String> {
         serde_json::from_value(self.body()["Names"].take()).expect("names")
     }
@@ -78,7 +78,8 @@ impl Call {
         self.scope(0)
     }
 
-    /// The account of the signer: that of the assumed role, which the fake writes into the session token.
+    /// The account of the signer. For an assumed role, that is the account of the role, which the fake writes into the
+    /// session token.
     pub fn account(&self) -> String {
         let role = self
             .header("x-amz-security-token")
@@ -92,12 +93,12 @@ impl Call {
         self.request.headers.get(name).map(String::as_str)
     }
 
-    /// The fields of a form, in which STS takes its parameters.
+    /// The fields of a form. STS gets its parameters like this.
     pub fn form(&self) -> BTreeMap<String, String> {
         fields(&String::from_utf8_lossy(&self.request.body))
     }
 
-    /// The fields of the query, in which the agent takes its parameters.
+    /// The fields of the query. The agent gets its parameters like this.
     pub fn query(&self) -> BTreeMap<String, String> {
         fields(
             self.request
@@ -111,7 +112,7 @@ impl Call {
         self.body()[name].as_str().map(str::to_owned)
     }
 
-    /// A field of the signature's credential scope: access key, date, region, service.
+    /// A field in the credential scope of the signature: access key, date, region or service.
     fn scope(&self, field: usize) -> String {
         let authorization = self.header("authorization").expect("a signature");
         let (_, scope) = authorization.split_once("Credential=").unwrap();
@@ -158,6 +159,7 @@ impl Journal {
         self.record().protocols.push(protocols);
     }
 
+    /// Records a request, which is in flight from now on.
     pub fn arrived(&self, call: Call) {
         let mut record = self.record();
         record.calls.push(call);
@@ -170,8 +172,8 @@ impl Journal {
         self.record().in_flight -= 1;
     }
 
-    /// Waits until `count` requests have been in flight together, and then 100 ms, in which further ones would be
-    /// counted.
+    /// Waits until `count` requests have been in flight at the same time, and for another 100 ms, so that further
+    /// requests would be counted as well.
     pub fn gather(&self, count: usize) {
         if count > 0 {
             self.wait_until(|record| record.most_in_flight >= count);
@@ -179,7 +181,7 @@ impl Journal {
         }
     }
 
-    /// Waits until the test releases the answers; returns false when the server stopped first.
+    /// Waits until the test releases the responses. Returns false if the server stops first.
     pub fn hold(&self) -> bool {
         let record = self.record();
         let over = |record: &mut Record| !record.released && !record.stopped;
@@ -205,6 +207,7 @@ impl Journal {
         self.changed.notify_all();
     }
 
+    /// Waits until at least `count` requests have arrived.
     pub fn await_calls(&self, count: usize) {
         let arrived = self.wait_until(|record| record.calls.len() >= count);
         assert!(arrived, "fewer than {count} requests arrived");
@@ -226,6 +229,7 @@ impl Journal {
         self.record().most_in_flight
     }
 
+    /// Waits until a condition is true. Returns false if it isn't true at the limit, or if the server stops first.
     fn wait_until(&self, reached: impl Fn(&Record) -> bool) -> bool {
         let pending = |record: &mut Record| !reached(record) && !record.stopped;
         let waited = self

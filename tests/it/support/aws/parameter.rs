@@ -1,5 +1,5 @@
-//! Parameter Store of the fake: GetParameters with versions and labels, absent names, and denials of whole batches;
-//! GetParametersByPath by pages.
+//! Parameter Store in the fake: GetParameters with versions and labels, absent names, and denials of whole batches; and
+//! GetParametersByPath with pages.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -44,7 +44,8 @@ impl Parameters {
         self.versions.insert(name.to_owned(), versions.to_vec());
     }
 
-    /// The version that `NAME`, `NAME:LABEL` or `NAME:VERSION` selects, and its number, which counts from one.
+    /// The version that `NAME`, `NAME:LABEL` or `NAME:VERSION` selects, and its number. The first version has the
+    /// number one.
     pub fn find(&self, name: &str, selector: Option<&str>) -> Option<(usize, &Version)> {
         let versions = self.versions.get(name)?;
         let at = match selector {
@@ -63,7 +64,7 @@ impl Parameters {
     }
 }
 
-/// Answers a GetParameters request. AWS answers a parameter that was requested by its ARN under its plain name.
+/// Answers a GetParameters request. If a parameter was requested by its ARN, the response has its plain name, as in AWS.
 pub fn answer(parameters: &Parameters, call: &Call) -> Response {
     let names = call.names();
     assert!(names.len() <= 10, "AWS takes ten names: {names:?}");
@@ -81,7 +82,7 @@ pub fn answer(parameters: &Parameters, call: &Call) -> Response {
             None => invalid.push(asked.clone()),
         }
     }
-    // AWS does not keep the order of the request.
+    // AWS doesn't keep the order of the request, either.
     found.reverse();
     Response::json(
         200,
@@ -89,7 +90,7 @@ pub fn answer(parameters: &Parameters, call: &Call) -> Response {
     )
 }
 
-/// Answers a GetParametersByPath request. The token of a page is the last name before it.
+/// Answers a GetParametersByPath request. The token of a page is the last name of the page before it.
 pub fn below(parameters: &Parameters, call: &Call) -> Response {
     let body = call.body();
     let path = body["Path"].as_str().expect("a Path");
@@ -103,7 +104,7 @@ pub fn below(parameters: &Parameters, call: &Call) -> Response {
         return denial("GetParametersByPath", path);
     }
     let prefix = format!("{}/", path.trim_end_matches('/'));
-    // No name is the prefix itself.
+    // No parameter has the prefix itself as its name, so the first page can begin after it.
     let last = body["NextToken"].as_str().unwrap_or(&prefix).to_owned();
     let rest = parameters
         .versions

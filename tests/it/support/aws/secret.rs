@@ -1,4 +1,5 @@
-//! A secret of the fake: its versions, the faults that precede them, and the answers of GetSecretValue, DescribeSecret and the agent.
+//! A secret of the fake: its versions, the faults that come before them, and the responses of GetSecretValue,
+//! DescribeSecret and the agent.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -13,15 +14,15 @@ use super::journal::Call;
 use super::service::{Answer, Service, refusal};
 use crate::support::watch;
 
-/// The token that the agent accepts. A token is a credential, so it holds the canary.
+/// The token that the agent accepts. It is a credential, so it contains the canary.
 pub const AGENT_TOKEN: &str = "cAnArY-7f3a9c51/token";
 
-/// The path at which the agent answers for a secret.
+/// The path at which the agent answers requests for secrets.
 pub const AGENT_READ: &str = "/secretsmanager/get";
 
 /// The version id of AWSCURRENT.
 pub const CURRENT_ID: &str = "c0c0c0c0-1111-4222-8333-444455556666";
-/// The version id that [`Secret::previous`] gives.
+/// The version id of the version that [`Secret::previous`] adds.
 pub const PREVIOUS_ID: &str = "b0b0b0b0-1111-4222-8333-444455556666";
 
 #[derive(Clone)]
@@ -51,23 +52,24 @@ pub enum Content {
 }
 
 impl Secret {
-    /// Text, which is JSON as a rule.
+    /// A secret with a SecretString, which usually is JSON.
     pub fn text(value: &str) -> Self {
         watch::secret_text(value);
-        Self::of(Content::Text(value.to_owned()))
+        Self::with_content(Content::Text(value.to_owned()))
     }
 
     pub fn binary(value: impl Into<Vec<u8>>) -> Self {
         let bytes = value.into();
         watch::binary(&bytes);
-        Self::of(Content::Binary(bytes))
+        Self::with_content(Content::Binary(bytes))
     }
 
     /// A success with neither SecretString nor SecretBinary.
     pub fn empty() -> Self {
-        Self::of(Content::Nothing)
+        Self::with_content(Content::Nothing)
     }
 
+    /// A secret for which every request fails.
     pub fn failing(fault: Fault) -> Self {
         Self {
             failing: Some(fault),
@@ -75,7 +77,8 @@ impl Secret {
         }
     }
 
-    fn of(content: Content) -> Self {
+    /// A secret with one version, which is the current one.
+    fn with_content(content: Content) -> Self {
         let version = Version {
             id: CURRENT_ID,
             stages: vec!["AWSCURRENT".to_owned()],
@@ -96,7 +99,7 @@ impl Secret {
         self
     }
 
-    /// Adds the current version of `other` as this secret's AWSPREVIOUS.
+    /// Adds the current version of `other` as the AWSPREVIOUS of this secret.
     pub fn previous(mut self, other: Self) -> Self {
         let older = other.versions.into_iter().map(|version| Version {
             id: PREVIOUS_ID,
@@ -113,7 +116,7 @@ impl Secret {
         self
     }
 
-    /// Holds the answer until [`Aws::release`](super::Aws::release).
+    /// Holds the response until [`Aws::release`](super::Aws::release).
     pub fn held(mut self) -> Self {
         self.held = true;
         self
@@ -127,11 +130,12 @@ impl Secret {
 }
 
 impl Secret {
-    /// The version that the request names; AWSCURRENT without stage and id.
+    /// The version that the request selects. Without a stage and an id, that is AWSCURRENT.
     fn version(&self, call: &Call) -> Option<&Version> {
         self.version_of(call.version_id(), call.stage())
     }
 
+    /// The version with this id and this stage. Without both, that is AWSCURRENT.
     pub fn version_of(&self, id: Option<String>, stage: Option<String>) -> Option<&Version> {
         let stage = match (&id, stage) {
             (None, None) => Some("AWSCURRENT".to_owned()),
@@ -197,11 +201,12 @@ pub fn read(secrets: &mut BTreeMap<String, Secret>, call: &Call) -> Answer {
     }
 }
 
+/// Returns whether a request has the token of the agent.
 fn has_token(call: &Call) -> bool {
     call.header("x-aws-parameters-secrets-token") == Some(AGENT_TOKEN)
 }
 
-/// Answers as the agent does, for a token.
+/// Answers a request as the agent does, which refuses a request without its token.
 pub fn of_agent(service: &Service, call: &Call) -> Answer {
     if !has_token(call) {
         return refusal(&plain(403, "Bad Token"));
@@ -217,7 +222,7 @@ pub fn of_agent(service: &Service, call: &Call) -> Answer {
     match version {
         None => refusal(&fault::not_found()),
         Some(None) => refusal(&fault::no_such_version("staging label: x")),
-        // The agent writes CreatedDate as text, where AWS writes a number.
+        // The agent writes CreatedDate as text, while AWS writes a number.
         Some(Some(mut response)) => {
             response.body = response
                 .body
@@ -228,7 +233,7 @@ pub fn of_agent(service: &Service, call: &Call) -> Answer {
 }
 
 impl Aws {
-    /// Describes a secret by these members of DescribeSecret's answer; its name and ARN are added.
+    /// Adds these members to the response of DescribeSecret, which also has the secret's name and ARN.
     pub fn describes(self, id: &str, members: Value) -> Self {
         self.shared
             .service()
@@ -247,7 +252,7 @@ impl Aws {
     }
 }
 
-/// Answers a DescribeSecret request; a secret without members has no rotation, key and replicas.
+/// Answers a DescribeSecret request. By default, a secret has neither rotation nor a KMS key nor replicas.
 pub fn describe(service: &Service, call: &Call) -> Answer {
     let id = call.secret_id();
     let Some(secret) = service.secrets.get(&id) else {

@@ -1,5 +1,6 @@
-//! The answers of the fake: which operation answers, STS, the credentials of containers and instances, and errors of AWS that
-//! `tests/aws/run --record` has kept, in place of those that are typed in this folder.
+//! The responses of the fake, which chooses the operation, and answers for STS and for the credentials of containers and
+//! instances. If `tests/aws/run --record` has kept an error of AWS, the fake sends that error instead of the one that is
+//! written in this folder.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -22,7 +23,7 @@ pub const ROLE_KEY: &str = "ASIAROLEROLEROLEROLE";
 /// The access key id that the container endpoint returns.
 pub const CONTAINER_KEY: &str = "ASIACONTAINERCONTAIN";
 
-/// The token with which SSO's portal returns credentials, and the access key id in them.
+/// The token for which the SSO portal returns credentials, and the access key id in them.
 pub const SSO_TOKEN: &str = "cAnArY-7f3a9c51/sso";
 pub const SSO_KEY: &str = "ASIASSOSSOSSOSSOSSOS";
 
@@ -40,7 +41,7 @@ const EXPIRATION: &str = "2099-01-01T00:00:00Z";
 pub struct Service {
     pub secrets: BTreeMap<String, Secret>,
     pub parameters: Parameters,
-    /// The members of the answers of DescribeSecret, or a fault, by the secret's id.
+    /// The members of each response of DescribeSecret, or a fault, by the secret's id.
     pub descriptions: BTreeMap<String, Result<Value, Fault>>,
     pub denies_roles: bool,
     pub gathers: usize,
@@ -52,7 +53,7 @@ pub struct Service {
 
 pub enum Answer {
     Send(Response),
-    /// An answer that waits until the test releases it.
+    /// A response that waits until the test releases it.
     Hold(Response),
     Never,
     /// A body that is repeated until the client has closed the connection.
@@ -61,6 +62,7 @@ pub enum Answer {
 }
 
 impl Service {
+    /// Chooses the response to a request. Outages of a region come first, and then the failures of an operation.
     pub fn answer(&mut self, call: &Call) -> Answer {
         let operation = call.operation();
         if let Some(fault) = call
@@ -100,6 +102,7 @@ impl Service {
         }
     }
 
+    /// Answers a request for a role. The session token contains the account of the role.
     fn assume(&self, call: &Call, action: &str) -> Response {
         if self.denies_roles {
             if let Some(response) = recorded("AssumeRole.denied") {
@@ -138,6 +141,7 @@ impl Service {
     }
 }
 
+/// Returns the answer that a fault causes.
 pub fn refusal(fault: &Fault) -> Answer {
     match (fault.response(), fault) {
         (Some(response), Fault::Endless) => Answer::Endless(response),
@@ -161,7 +165,7 @@ fn credentials(access_key: &str, expiration: &str) -> Response {
     Response::new(200, "application/json", body.to_string())
 }
 
-/// The answer of the portal of SSO to GetRoleCredentials: 401 for any token but [`SSO_TOKEN`].
+/// The SSO portal's response to GetRoleCredentials. For any token other than [`SSO_TOKEN`], its status is 401.
 fn portal(call: &Call) -> Response {
     let (status, body) = if call.header("x-amz-sso_bearer_token") == Some(SSO_TOKEN) {
         let expiration = 4_102_444_800_000_u64;
@@ -183,7 +187,7 @@ fn portal(call: &Call) -> Response {
     }
 }
 
-/// The answer of SSO's service of tokens.
+/// The response of SSO to a request for a new token.
 fn refreshed() -> Response {
     let token = json!({ "accessToken": SSO_TOKEN, "expiresIn": 3600, "tokenType": "Bearer" });
     Response {
@@ -193,7 +197,7 @@ fn refreshed() -> Response {
     }
 }
 
-/// An answer of the instance metadata service.
+/// A response of the instance metadata service.
 fn metadata(text: &str) -> Response {
     let headers = vec![("x-aws-ec2-metadata-token-ttl-seconds", "21600".to_owned())];
     Response {
@@ -220,14 +224,14 @@ fn xml(status: u16, body: String) -> Response {
     }
 }
 
-/// Returns the error that is recorded as `OPERATION.NAME`, if there is one.
+/// Returns the error that is recorded as `OPERATION.NAME`, or `None` if there is no such file.
 pub fn recorded(name: &str) -> Option<Response> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/support/recorded");
     let text = fs::read_to_string(folder.join(format!("{name}.json"))).ok()?;
     Some(response_of(&text))
 }
 
-/// The answer in a file that `tests/aws/recorder.py` has written.
+/// Returns the response in a file that `tests/aws/recorder.py` has written.
 pub fn response_of(text: &str) -> Response {
     let kept: Value = serde_json::from_str(text).expect("a file of the recorder");
     let header = |name: &str| kept["headers"][name].as_str();

@@ -1,4 +1,5 @@
-//! Failures of an operation or a path of the fake: of its first answers, of all, or of all for some time; and changes while a run goes on.
+//! Failures of an operation or a path of the fake, which affect its first responses, all responses, or all responses for
+//! some time; and changes during a run.
 
 use std::time::{Duration, Instant};
 
@@ -7,18 +8,18 @@ use super::fault::Fault;
 use super::parameter::Version;
 use super::secret::Secret;
 
-/// The failure of one operation, until so many answers have failed or the time is over.
+/// The failure of one operation. It ends after a number of failed responses, or after some time.
 pub struct Trouble {
     fault: Fault,
-    /// The answers that have yet to fail.
+    /// The number of responses that still have to fail.
     left: usize,
     time: Duration,
-    /// The first request. `time` counts from there, so that a launch that starts late meets the fault all the same.
+    /// When the first request came. `time` begins there, so that a launch that starts late meets the fault, too.
     began: Option<Instant>,
 }
 
 impl Trouble {
-    /// A failure of all answers.
+    /// A failure of all responses.
     pub fn lasting(fault: Fault) -> Self {
         Self {
             fault,
@@ -28,7 +29,7 @@ impl Trouble {
         }
     }
 
-    /// The fault of the next answer; `None` when the trouble is over.
+    /// Returns the fault of the next response, or `None` if the trouble is over.
     pub fn next(&mut self) -> Option<Fault> {
         let began = *self.began.get_or_insert_with(Instant::now);
         if self.left == 0 || began.elapsed() >= self.time {
@@ -40,7 +41,7 @@ impl Trouble {
 }
 
 impl Aws {
-    /// Denies a parameter, and every batch that names it; or a path, as it is requested.
+    /// Denies a parameter, and every batch that names it. A path is denied if it is written as in the request.
     pub fn denies_parameter(self, name: &str) -> Self {
         self.shared
             .service()
@@ -59,18 +60,18 @@ impl Aws {
         self
     }
 
-    /// Refuses every AssumeRole.
+    /// Denies every AssumeRole.
     pub fn denies_roles(self) -> Self {
         self.shared.service().denies_roles = true;
         self
     }
 
-    /// Fails every request of an operation or a path.
+    /// Fails every request for an operation or a path.
     pub fn fails(self, operation: &str, fault: Fault) -> Self {
         self.trouble(operation, Trouble::lasting(fault))
     }
 
-    /// Fails the first `times` requests of an operation or a path, and answers the others.
+    /// Fails the first `times` requests for an operation or a path, and answers the others.
     pub fn fails_first(self, operation: &str, times: usize, fault: Fault) -> Self {
         self.trouble(
             operation,
@@ -111,7 +112,7 @@ impl Aws {
         self.shared.service().parameters.insert(name, versions);
     }
 
-    /// Fails every request of an operation from now on.
+    /// Fails every request for an operation from now on.
     pub fn begin_to_fail(&self, operation: &str, fault: Fault) {
         self.shared
             .service()
@@ -119,7 +120,7 @@ impl Aws {
             .insert(operation.to_owned(), Trouble::lasting(fault));
     }
 
-    /// Answers the requests of an operation again.
+    /// Answers the requests for an operation again.
     pub fn recover(&self, operation: &str) {
         self.shared.service().troubles.remove(operation);
     }

@@ -2,29 +2,36 @@
 //!
 //! What AWS has, and how it fails:
 //!
-//! - `secret ID`: the value of a secret, as text, `base64 TEXT`, `empty`, or `fails FAULT`. `previous ID` is its value for AWSPREVIOUS.
+//! - `secret ID`: the value of a secret, as text, `base64 TEXT`, `empty`, or `fails FAULT`. `previous ID` is its value for
+//!   AWSPREVIOUS.
 //! - `parameter NAME`: the versions of a parameter (`old and new`), or `fails denied`.
 //! - `fails OPERATION` or `fails PATH`: `FAULT` for each request, `2 times FAULT`, or `for 1500ms FAULT`.
-//! - `down REGION`: `FAULT` for all requests of a region.
-//! - A FAULT is `denied`, `denied REASON`, `unavailable`, `throttled`, `deleted`, `absent`, `expired`, `another stage`, `hangs`, `closes`, `endless`, `page`,
-//!   or an answer that is written out, such as `403 blocked`.
+//! - `down REGION`: `FAULT` for all requests in a region.
+//! - A FAULT is `denied`, `denied REASON`, `unavailable`, `throttled`, `deleted`, `absent`, `expired`, `another stage`,
+//!   `hangs`, `closes`, `endless`, `page`, or a response that is written out, such as `403 blocked`.
 //!
 //! Where the launch runs:
 //!
-//! - `credentials`: `none`, `container`, `instance` or `web identity`. Without this column the variables of the environment hold keys.
+//! - `credentials`: `none`, `container`, `instance` or `web identity`. Without this column, the variables of the
+//!   environment hold keys.
 //! - `without`: the variables that are not set, with blanks between them, such as AWS_REGION.
-//! - `file`: the declaration. `file NAME`, `home NAME` and `executable NAME`: a file in the working directory or in the home directory.
+//! - `file`: the declaration. `file NAME`, `home NAME` and `executable NAME`: a file in the working directory, in the home
+//!   directory, or a program in the working directory.
 //! - `template`: the declaration of a variable `A` with this template. `aliases`: its aliases.
-//! - `stdin`: what standard input has. `through`: a command that starts the launch. `unit`: the `UNIT/NAME` of a credential for which systemd asks.
-//! - `earlier`: a launch that comes first, with the fixtures that the row is given, but without its own columns. `later`: the seconds between the two.
+//! - `stdin`: what standard input has. `through`: a command that starts the launch. `unit`: the `UNIT/NAME` of a
+//!   credential that systemd requests.
+//! - `earlier`: a launch that comes first, with the fixtures that the row is given, but without the row's own columns.
+//!   `later`: the seconds between the two launches.
 //! - `$memory_directory` is a directory in memory, for `--cache`.
 //!
-//! What is expected besides:
+//! What else is expected:
 //!
-//! - `says`: parts of standard error. `never`: texts that neither standard error nor the table of `check` has. `lines`: the number of its lines.
-//! - `requests`: all requests in any order, with `and` between them, `nothing`, or `any number`. A request is a reference without its key, an operation, or the path
-//!   of a GET. Then come `@` and the region unless it is us-east-1, `by` and the access key unless it is the environment's, and `with` and the session token. Without this column no request is
-//!   made twice, and none is made if the exit status is 64.
+//! - `says`: parts of standard error. `never`: texts that are neither on standard error nor in the table of `check`.
+//!   `lines`: the number of lines on standard error. `warnings`: the number of warnings among them.
+//! - `requests`: all requests in any order, with `and` between them; `nothing`; or `any number`. A request is a reference
+//!   without its key, an operation, or the path of a GET. After it come `@` and the region unless that is us-east-1, `by`
+//!   and the access key unless that is the environment's, and `with` and the session token. Without this column, no
+//!   request may be made twice, and none may be made if the exit status is 64.
 //! - `entries`: the number of files in `$memory_directory`.
 
 use std::time::Duration;
@@ -60,7 +67,7 @@ pub fn serve(launch: &Launch, aws: Aws, name: &str, value: &str) -> Aws {
             match status.parse() {
                 Ok(status) => fault::plain(status, text),
                 Err(_) if status == "denied" => fault::denied_by(text),
-                Err(_) => panic!("{answer} is no fault"),
+                Err(_) => panic!("{answer} is not a fault"),
             }
         }
     };
@@ -124,7 +131,7 @@ pub fn prepare(launch: &Launch, aws: &Aws, has_cache: bool) -> Sandbox {
             .iter()
             .all(|(name, _)| !name.starts_with("home "))
     {
-        // The home is a part of an entry's name.
+        // The name of a cache entry depends on HOME, so all launches of a row get the same one.
         sandbox = sandbox.env("HOME", "/nonexistent");
     }
     for (name, value) in &launch.columns {
@@ -160,7 +167,7 @@ pub fn prepare(launch: &Launch, aws: &Aws, has_cache: bool) -> Sandbox {
         sandbox = sandbox.env(name, value);
     }
     let options: Vec<String> = words.by_ref().take_while(|word| word != "--").collect();
-    // A command of ours comes before the options of the columns.
+    // A subcommand comes before the options that columns add.
     let has_command = launch.subcommand().is_some() || launch.column("unit").is_some();
     let sandbox = if has_command {
         sandbox.options_first(options)
@@ -180,14 +187,15 @@ pub fn prepare(launch: &Launch, aws: &Aws, has_cache: bool) -> Sandbox {
     }
 }
 
-/// A declaration of the variable `A` with a template, whose aliases are in the column `aliases`.
+/// A declaration of the variable `A` with a template. The column `aliases` has its aliases.
 fn templated(launch: &Launch, template: &str) -> String {
     let aliases = launch.column("aliases").unwrap_or_default();
     let template = serde_json::Value::from(template);
     format!("secrets: {{ {aliases} }}\nenv: {{ A: {{ template: {template} }} }}\n")
 }
 
-/// The words of a line, as a shell splits them: `'…'` is literal, in `"…"` and outside of quotes `\` takes the next character as it is.
+/// Splits a line into words like a shell. Text in `'…'` is literal. In `"…"` and outside of quotes, `\` makes the next
+/// character literal.
 fn split(line: &str) -> Vec<String> {
     let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
     let mut characters = line.chars();

@@ -1,4 +1,4 @@
-//! The start of a sandbox's run, and what must hold for its files when it is dropped.
+//! The start of a sandbox's run, and what must be true of its files when it is dropped.
 
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
@@ -13,16 +13,18 @@ use crate::support::outcome::Outcome;
 use crate::support::running::Running;
 use crate::support::watch;
 
-/// The file of [`Sandbox::spawn_copy`].
+/// The file that [`Sandbox::spawn_copy`] makes.
 const COPY: &str = "secrets-exec-copy";
 
 impl Sandbox {
+    /// Runs, and waits for the end.
     #[track_caller]
     pub fn run(&self) -> Outcome {
         self.spawn().wait()
     }
 
-    /// Runs, and asserts that the launch is refused with this status and these words, before any request to the fake.
+    /// Runs, and asserts that the launch is refused with this status and a message with these texts, before any request
+    /// to the fake.
     #[track_caller]
     pub fn refused(&self, aws: &Aws, status: i32, words: &[&str]) -> Outcome {
         let run = self.run();
@@ -31,12 +33,13 @@ impl Sandbox {
         run
     }
 
+    /// Starts the run without waiting for its end.
     #[track_caller]
     pub fn spawn(&self) -> Running {
         self.start(&self.line(Some(program().as_os_str())))
     }
 
-    /// Starts a copy of the program that every user may execute.
+    /// Starts a copy of the program that every user can execute.
     #[track_caller]
     pub fn spawn_copy(&self) -> Running {
         let copy = self.path(COPY);
@@ -50,6 +53,8 @@ impl Sandbox {
         self.start(&self.line(None)).wait()
     }
 
+    /// The command line: the wrapper, the program and its options, and the command. Without a program, only the
+    /// wrapper and the command.
     fn line(&self, program: Option<&OsStr>) -> Vec<OsString> {
         let mut line = self.wrapper.clone();
         if let Some(program) = program {
@@ -99,7 +104,7 @@ impl Sandbox {
     }
 }
 
-/// Asserts that no file holds a value, but for those that the test itself names.
+/// Asserts that no file contains a value, except for the files that the test itself names.
 impl Drop for Sandbox {
     fn drop(&mut self) {
         if thread::panicking() {
@@ -125,8 +130,9 @@ impl Drop for Sandbox {
     }
 }
 
-/// Copies an executable file in a child process. A descriptor of ours that is open for writing could be inherited by a
-/// child that another test forks at that moment, and execve(2) would answer ETXTBSY.
+/// Copies an executable file in a child process. If this process had a file descriptor that is open for writing,
+/// another test could fork at that moment, its child would inherit the descriptor, and execve(2) would fail with
+/// ETXTBSY.
 pub fn copy_elsewhere(from: &Path, to: &Path) {
     assert!(
         Command::new("cp")

@@ -1,5 +1,4 @@
-//! docs/containers.md: its task definitions give the program the same variables, and its images are built by
-//! `tests/hosts`.
+//! docs/ecs.md: its task definitions give the program the same variables before and after the change.
 
 use serde_json::{Value, json};
 
@@ -7,9 +6,9 @@ use super::migrating::{declaration_of, has_jq};
 use super::page::Page;
 use crate::support::*;
 
-/// The task definitions of the page: before, and after.
-pub fn task_definitions() -> [String; 2] {
-    let page = Page::read("docs/containers.md");
+/// The task definitions of the page, before and after the change.
+fn task_definitions() -> [String; 2] {
+    let page = Page::read("docs/ecs.md");
     let [before, after] = page.blocks("json").try_into().unwrap();
     [before.to_owned(), after.to_owned()]
 }
@@ -24,8 +23,8 @@ fn aws() -> Aws {
         )
 }
 
-/// Asserts the variables that ECS would set.
-fn has_the_variables(run: &Outcome) {
+/// Asserts that the variables are those that ECS would set.
+fn assert_variables(run: &Outcome) {
     run.launched_silently()
         .has("LOG_LEVEL", "info")
         .has("API_TOKEN", CANARY)
@@ -33,28 +32,30 @@ fn has_the_variables(run: &Outcome) {
 }
 
 #[test]
-fn the_ecs_task_definition_before_the_change_becomes_a_declaration_with_the_same_variables() {
+fn the_jq_command_of_docs_containers_md_makes_a_declaration_with_the_variables_of_an_ecs_task_definition()
+ {
     if !has_jq() {
         return;
     }
     let [before, _] = task_definitions();
-    // As `aws ecs describe-task-definition` prints it.
+    // This is the form in which `aws ecs describe-task-definition` prints it.
     let declaration = declaration_of(&format!("{{\"taskDefinition\":{before}}}")).to_string();
     let aws = aws();
-    has_the_variables(&Sandbox::new().aws(&aws).declaration(&declaration).run());
+    assert_variables(&Sandbox::new().aws(&aws).declaration(&declaration).run());
 }
 
 #[test]
-fn the_ecs_task_definition_after_the_change_starts_the_program_with_the_same_variables() {
+fn the_changed_ecs_task_definition_of_docs_containers_md_starts_the_program_with_the_same_variables()
+ {
     let [_, after] = task_definitions();
     let after: Value = serde_json::from_str(&after).unwrap();
     let container = &after["containerDefinitions"][0];
     assert_eq!(container["entryPoint"][0], "secrets-exec");
-    starts_with_the_variables(container);
+    assert_starts_with_variables(container);
 }
 
 /// Asserts that the entry point of a container launches its command with the variables that ECS would set.
-fn starts_with_the_variables(container: &Value) {
+fn assert_starts_with_variables(container: &Value) {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let entry_point: Vec<String> = container["entryPoint"]
         .as_array()
@@ -74,7 +75,7 @@ fn starts_with_the_variables(container: &Value) {
     for variable in container["environment"].as_array().unwrap() {
         sandbox = sandbox.env(text(&variable["name"]), text(&variable["value"]));
     }
-    has_the_variables(&sandbox.run());
+    assert_variables(&sandbox.run());
 }
 
 #[test]
@@ -99,5 +100,5 @@ fn the_ecs_example_with_an_unchanged_image_starts_the_program_from_the_shared_vo
         mounted["containerPath"].as_str().unwrap()
     );
     assert_eq!(second["entryPoint"][0], program.as_str());
-    starts_with_the_variables(second);
+    assert_starts_with_variables(second);
 }
