@@ -12,7 +12,7 @@ use super::skip;
 /// - `session`: the job leads the session of the terminal, as in a container;
 /// - a word such as `2x80`: only descriptor 2 of the job is a terminal, with 80 columns.
 const SCRIPT: &str = r"
-import os, pathlib, pty, signal, sys, termios, time
+import os, pathlib, pty, select, signal, sys, termios, time
 def states(group):
     for path in pathlib.Path('/proc').glob('[0-9]*/stat'):
         try:
@@ -23,8 +23,12 @@ def states(group):
             yield state
 leads, shown, typed = sys.argv[1], sys.argv[2].encode(), sys.argv[3].encode().decode('unicode_escape').encode()
 inherited = [os.dup(number) for number in range(3)]
-leader, master = pty.fork()
+# This process keeps the slave open: Linux can lose what is written just before the slave is closed for the last time.
+master, slave = pty.openpty()
+leader = os.fork()
 if leader == 0:
+    os.close(master)
+    os.login_tty(slave)
     modes = termios.tcgetattr(0)
     modes[3] &= ~termios.ECHO
     termios.tcsetattr(0, termios.TCSANOW, modes)
@@ -62,14 +66,14 @@ if leader == 0:
     os._exit(1 if echo else 0)
 said = b''
 steps = list(zip(shown.split(b'|'), typed.split(b'|')))
-try:
-    while data := os.read(master, 4096):
-        said += data
+exited, process = False, os.pidfd_open(leader)
+while not exited:
+    exited = process in select.select([master, process], [], [])[0]
+    while select.select([master], [], [], 0)[0]:
+        said += os.read(master, 4096)
         while steps and steps[0][0] in said:
             time.sleep(0.1)
             os.write(master, steps.pop(0)[1])
-except OSError:
-    pass
 os.write(int(leads[0]) if 'x' in leads else 1, said.replace(b'\r\n', b'\n'))
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(leader, 0)[1]))
 ";
