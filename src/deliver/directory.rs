@@ -155,19 +155,14 @@ impl DirectoryEntry {
             .map_err(|errno| call_problem("the file cannot be removed", errno))
     }
 
-    /// Returns a hidden name with a random suffix: `.NAME.xxxxxxxx`.
+    /// Returns a hidden name that no other process chooses: `.NAME.PID.RANDOM`.
     fn temporary_name(&self) -> OsString {
+        // The seed of the random number is the time, which can be the same for two launches on two processors.
+        let suffix = format!(".{}.{:016x}", std::process::id(), fastrand::u64(..));
         // A name has at most 255 bytes (NAME_MAX), so a longer one is cut off.
         let start = self.name.as_bytes().iter().take(200).copied();
-        let random = std::iter::repeat_with(|| fastrand::alphanumeric() as u8).take(8);
-        OsString::from_vec(
-            [b'.']
-                .into_iter()
-                .chain(start)
-                .chain([b'.'])
-                .chain(random)
-                .collect(),
-        )
+        let name = [b'.'].into_iter().chain(start).chain(suffix.into_bytes());
+        OsString::from_vec(name.collect())
     }
 }
 
