@@ -4,7 +4,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -14,7 +14,9 @@ use nix::unistd::{AccessFlags, Uid, faccessat};
 
 use crate::model::problem::Problem;
 use crate::system::os_error::call_problem;
-use crate::system::paths::{create_private, is_foreign, is_in_memory, open_directory, remove_file};
+use crate::system::paths::{
+    create_temporary, is_foreign, is_in_memory, open_directory, remove_file,
+};
 
 const CREATE: &str = "the file cannot be created";
 
@@ -126,10 +128,7 @@ impl DirectoryEntry {
     /// # Errors
     /// The error of the kernel.
     pub fn create_temporary(&self) -> Result<(File, OsString), Problem> {
-        let name = self.temporary_name();
-        let created = create_private(&self.directory, &name);
-        let file = created.map_err(|errno| call_problem(CREATE, errno))?;
-        Ok((file, name))
+        create_temporary(&self.directory, &self.name).map_err(|errno| call_problem(CREATE, errno))
     }
 
     /// Renames a temporary file to the name of the entry. An existing file of that name is replaced.
@@ -153,16 +152,6 @@ impl DirectoryEntry {
     pub fn remove(&self, name: &OsStr) -> Result<(), Problem> {
         remove_file(&self.directory, name)
             .map_err(|errno| call_problem("the file cannot be removed", errno))
-    }
-
-    /// Returns a hidden name that no other process chooses: `.NAME.PID.RANDOM`.
-    fn temporary_name(&self) -> OsString {
-        // The seed of the random number is the time, which can be the same for two launches on two processors.
-        let suffix = format!(".{}.{:016x}", std::process::id(), fastrand::u64(..));
-        // A name has at most 255 bytes (NAME_MAX), so a longer one is cut off.
-        let start = self.name.as_bytes().iter().take(200).copied();
-        let name = [b'.'].into_iter().chain(start).chain(suffix.into_bytes());
-        OsString::from_vec(name.collect())
     }
 }
 

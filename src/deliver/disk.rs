@@ -2,7 +2,7 @@
 //! `install` copies the running program in the same way.
 //!
 //! ```text
-//! stage   create .NAME.PID.RANDOM (O_EXCL, mode 0600) ─▶ set owner and mode ─▶ write ─▶ close      Temporary
+//! stage   create .NAME.xxxxxxxx (O_EXCL, mode 0600) ─▶ set owner and mode ─▶ write ─▶ close      Temporary
 //! rename  to NAME ───────────┬─ the name was free ────────────────────────────────────────────▶ New
 //!                            └─ a file was replaced ──────────────────────────────────────────▶ Permanent
 //! keep    the file stays ─────────────────────────────────────────────────────────────────────▶ Permanent

@@ -20,7 +20,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -227,14 +227,33 @@ fn reversed(path: &OsStr) -> Vec<OsString> {
         .collect()
 }
 
-/// Creates an empty file with mode 0600, less the umask, in an open directory, for writing.
+/// Creates an empty file with mode 0600, less the umask, under a temporary name in an open directory, for writing. Returns the file and its name,
+/// which is `.START.xxxxxxxx` with a random end.
 ///
 /// # Errors
-/// The error of openat(2). It is EEXIST if there is anything with this name, even a symbolic link.
-pub fn create_private(directory: &OwnedFd, name: &OsStr) -> Result<File, Errno> {
+/// The error of openat(2).
+pub fn create_temporary(directory: &OwnedFd, start: &OsStr) -> Result<(File, OsString), Errno> {
     let flags =
         OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    openat(directory, name, flags, Mode::S_IRUSR | Mode::S_IWUSR).map(File::from)
+    // A name has at most 255 bytes (NAME_MAX), so a longer one is cut off.
+    let start: Vec<u8> = start.as_bytes().iter().take(200).copied().collect();
+    loop {
+        let random: Vec<u8> = std::iter::repeat_with(|| fastrand::alphanumeric() as u8)
+            .take(8)
+            .collect();
+        let name = OsString::from_vec([b".", start.as_slice(), b".", &random].concat());
+        match openat(
+            directory,
+            name.as_os_str(),
+            flags,
+            Mode::S_IRUSR | Mode::S_IWUSR,
+        ) {
+            Ok(descriptor) => return Ok((File::from(descriptor), name)),
+            // Two launches at the same time can choose the same name, because the seed is the time.
+            Err(Errno::EEXIST) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
 }
 
 /// Removes a file from an open directory, if it exists.

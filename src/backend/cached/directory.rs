@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::model::problem::Problem;
 use crate::system::os_error::{call_problem, errno, errno_text};
-use crate::system::paths::{create_private, is_in_memory, open_directory, remove_file};
+use crate::system::paths::{create_temporary, is_in_memory, open_directory, remove_file};
 
 /// The directory, which is open and has been checked.
 #[derive(Debug)]
@@ -105,19 +105,20 @@ impl CacheDirectory {
     /// # Errors
     /// When a step fails. The old file is then unchanged, and the new file is removed.
     pub fn replace(&self, name: &str, content: &[u8]) -> Result<(), Errno> {
-        // The seed of the random number is the time, which can be the same for two launches on two processors.
-        let temporary = format!(
-            "{name}.new.{}.{:016x}",
-            std::process::id(),
-            fastrand::u64(..)
-        );
-        let mut file = create_private(&self.descriptor, temporary.as_ref())?;
+        let (mut file, temporary) = create_temporary(&self.descriptor, name.as_ref())?;
         // The umask may have removed bits from the mode of the new file.
         let written = fchmod(&file, PRIVATE)
             .and_then(|()| file.write_all(content).map_err(|error| errno(&error)))
-            .and_then(|()| renameat(&self.descriptor, temporary.as_str(), &self.descriptor, name));
+            .and_then(|()| {
+                renameat(
+                    &self.descriptor,
+                    temporary.as_os_str(),
+                    &self.descriptor,
+                    name,
+                )
+            });
         if written.is_err() {
-            let _ = self.remove(&temporary);
+            let _ = remove_file(&self.descriptor, &temporary);
         }
         written
     }
