@@ -1,20 +1,46 @@
 //! Opens and reads the files that the user names on the command line. Errors never show a line of a file.
 
-use std::fs::File;
-use std::io::Read;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use crate::model::env_name::is_name;
 use crate::model::problem::Problem;
 use crate::model::quoting::file_name;
+use crate::model::suggest::{self, did_you_mean};
 use crate::system::os_error::{read_text, unreadable};
 
 /// Opens a file for reading.
 ///
 /// # Errors
-/// The reason why the file can't be opened.
+/// The reason why the file can't be opened. If it doesn't exist, the help suggests a file with a similar name in the same directory.
 pub fn open(path: &Path) -> Result<File, Problem> {
-    File::open(path).map_err(|error| unreadable(path.display(), &error))
+    File::open(path).map_err(|error| {
+        let similar = match error.kind() {
+            ErrorKind::NotFound => similar_file(path),
+            _ => None,
+        };
+        unreadable(path.display(), &error).replace_help(similar.map(|file| did_you_mean(&file)))
+    })
+}
+
+/// Returns the path of the file in the same directory whose name is most similar. Returns `None` if no name is similar, or if the directory can't
+/// be read.
+fn similar_file(path: &Path) -> Option<String> {
+    let directory = path.parent()?;
+    let files = match directory.as_os_str().is_empty() {
+        true => fs::read_dir("."),
+        false => fs::read_dir(directory),
+    };
+    let names: Vec<String> = files
+        .ok()?
+        .filter_map(|file| file.ok()?.file_name().into_string().ok())
+        .collect();
+    let nearest = suggest::nearest(
+        path.file_name()?.to_str()?,
+        names.iter().map(String::as_str),
+    )?;
+    Some(directory.join(nearest).to_str()?.to_owned())
 }
 
 /// Reads the text of a YAML or JSON file from `source`. `path` is only for messages. If it is a .env file, the help suggests `secrets-exec migrate`.
