@@ -125,7 +125,7 @@ fn not_found_problem(command: &str, path: Option<&OsStr>) -> Problem {
     } else if command.contains(char::is_whitespace) {
         let words = Vec::from_iter(command.split_whitespace()).join("\", \"");
         (
-            format!("{no_program}: the command and its arguments were given as one word"),
+            format!("{no_program}: it looks like a command and its arguments in one argument"),
             format!("leave out the quotes: -- {command}; in a JSON array: \"{words}\""),
         )
     } else {
@@ -146,8 +146,10 @@ fn missing_program_problem(command: &str, path: Option<&OsStr>) -> Problem {
         problem = problem.note(format!("PATH is {}", path.to_string_lossy()));
     }
     if matches!(command, "sh" | "/bin/sh") {
-        problem
-            .help("write CMD as an array, which doesn't need a shell: CMD [\"node\", \"app.js\"]")
+        problem.help(match Path::new("/bin/sh").exists() {
+            true => "write /bin/sh, or add /bin to PATH",
+            false => "start the program without a shell, as in CMD [\"node\", \"app.js\"]",
+        })
     } else if command.starts_with('-') {
         problem.help(
             "the first word after `--` must be the program: in a container, repeat the image's ENTRYPOINT there; write the options of secrets-exec before `--`",

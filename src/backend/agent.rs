@@ -208,7 +208,7 @@ impl Agent {
         if has_external_id {
             Some("doesn't pass on the external ID of a role")
         } else if is_elsewhere {
-            Some("reads only from its own region, which is not the region of this launch")
+            Some("reads only from its own region, but the ARN or the alias names another region")
         } else if locator.store == Store::ParameterStore {
             Some("can't read parameters")
         } else {

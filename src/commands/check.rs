@@ -177,8 +177,14 @@ impl Checked {
             Some(command) => format!("the command {}", command.line.quoted_program()),
             None => "the command".to_owned(),
         };
-        let consequence = format!("{name} would not be started");
-        (findings, Report::from_values(problems, consequence))
+        // A launch doesn't need the permissions of --metadata, so it may start the command nevertheless.
+        let report = match self.depth {
+            CheckDepth::Metadata => problems.into_iter().map(|(_, problem)| problem).collect(),
+            CheckDepth::Declaration | CheckDepth::Values => {
+                Report::from_values(problems, format!("{name} would not be started"))
+            }
+        };
+        (findings, report)
     }
 
     /// Returns the problem if the environment is too large. The arguments of the command are included if its program was found. Returns `None` if

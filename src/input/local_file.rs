@@ -27,7 +27,7 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
         Problem::configuration(format!("{}:{line}:{column}: {what}", path.display()))
     };
     let text = text_file::open(path)
-        .and_then(|file| text_file::read_yaml(path, file, 64, " --for-local"))
+        .and_then(|file| text_file::read_yaml(path, file, 64, " --for-local >secrets.local.yaml"))
         .map_err(|problem| vec![problem])?;
     let (node, errors) = parse_yaml(&text);
     let Some(node) = node.filter(|_| errors.is_empty()) else {

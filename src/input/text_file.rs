@@ -64,10 +64,10 @@ pub fn read_yaml(
         Some(path) => path,
     };
     let problem = Problem::configuration(format!(
-        "{file} has the format of a .env file, but must be YAML or JSON"
+        "{file} begins with NAME=VALUE like a .env file, but must be YAML or JSON"
     ));
     Err(problem.help(format!(
-        "turn it into YAML: secrets-exec migrate {shown} --secret prod/app{migrate_option}"
+        "to turn it into YAML, run secrets-exec migrate {shown} --secret prod/app{migrate_option}"
     )))
 }
 

@@ -246,7 +246,8 @@ fn name_problem(
 /// Returns the error about two keys of one object that both set the variable `name`.
 fn clash_problem(what: &str, name: &EnvName, first: &str, second: &str) -> Problem {
     let help = "in a declaration, under \"env-from\", \"rename\" one of them, or leave it out with \"except\"";
-    let text =
-        format!("has the {what}s {first:?} and {second:?}, which both give the variable {name}");
+    let text = format!(
+        "has the {what}s {first:?} and {second:?}, which would both set the variable {name}"
+    );
     Problem::configuration(text).code("same-name").help(help)
 }

@@ -171,35 +171,49 @@ fn find_key<'j>(json: &'j Value, key: &str, rewrite: Rewrite<'_>) -> Result<&'j 
             && JsonPath::parse(&path).is_some_and(|path| find_node(json, &path).is_ok());
         let help = match rewrite(&path).filter(|_| is_path) {
             Some(write) => format!("for the nested value, write {write}"),
-            None => keys_hint(map, plain, rewrite),
+            None => keys_hint(map, None, plain, rewrite),
         };
         Problem {
             missing_key: Some(Box::new(MissingKey {
                 key: key.to_owned(),
-                existing_keys: listed_keys(map),
+                existing_keys: listed_keys(map, None),
             })),
             ..Problem::absence("key-not-found", format!("has no key {key:?}")).help(help)
         }
     })
 }
 
-/// Returns the hint for a key that doesn't exist: the most similar key or, if there isn't one, the first keys of the object.
-pub fn keys_hint(map: &Map<String, Value>, key: &str, rewrite: Rewrite<'_>) -> String {
+/// Returns the hint for a key that doesn't exist: the most similar key or, if there isn't one, the first keys of the object. `path` leads to the
+/// object, or is `None` for the object of the secret itself.
+pub fn keys_hint(
+    map: &Map<String, Value>,
+    path: Option<&str>,
+    key: &str,
+    rewrite: Rewrite<'_>,
+) -> String {
     match suggest::nearest(key, quotable_keys(map)) {
         Some(nearest) => did_you_mean_to_write(nearest, rewrite(nearest)),
-        None => listed_keys(map),
+        None => listed_keys(map, path),
     }
 }
 
-/// Returns a sentence with the first keys of an object. Keys that may be values are left out.
-pub fn listed_keys(map: &Map<String, Value>) -> String {
+/// Returns a sentence with the first keys of an object. Keys that may be values are left out, and so are those whose value is null. `path` leads to
+/// the object, or is `None` for the object of the secret itself.
+pub fn listed_keys(map: &Map<String, Value>, path: Option<&str>) -> String {
+    let (the, of) = match path {
+        None => ("its", String::new()),
+        Some(path) => ("the", format!(" of the object at {path}")),
+    };
     let keys: Vec<String> = quotable_keys(map).map(|key| format!("{key:?}")).collect();
     match keys.as_slice() {
         [] if map.is_empty() => "the object is empty".to_owned(),
-        [] => "its keys are not shown, because they could be values".to_owned(),
-        [only] => format!("its only key is {only}"),
-        keys if keys.len() > LISTED => format!("its keys are {}, …", keys[..LISTED].join(", ")),
-        keys => format!("its keys are {}", keys.join(", ")),
+        [] => format!("{the} keys{of} are not shown, because they could be values"),
+        [only] if map.len() == 1 => format!("{the} only key{of} is {only}"),
+        keys if keys.len() > LISTED => {
+            format!("{the} keys{of} are {}, …", keys[..LISTED].join(", "))
+        }
+        keys if keys.len() < map.len() => format!("{the} keys{of} include {}", keys.join(", ")),
+        keys => format!("{the} keys{of} are {}", keys.join(", ")),
     }
 }
 
@@ -241,14 +255,16 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, Problem>
 /// Follows the names in a path to the first one that doesn't exist, and returns the hint about that name. Returns `None` if a segment before it isn't
 /// a name, or leads to something other than an object.
 fn parent_hint(mut json: &Value, path: &JsonPath) -> Option<String> {
+    let mut parent = None;
     for segment in &path.query.segments {
         let (Segment::Selector(Selected::Name(name)), Value::Object(map)) = (segment, json) else {
             return None;
         };
         match map.get(name) {
             Some(value) => json = value,
-            None => return Some(keys_hint(map, name, &|_| None)),
+            None => return Some(keys_hint(map, parent.as_deref(), name, &|_| None)),
         }
+        parent = Some(format!("{}.{name}", parent.as_deref().unwrap_or("$")));
     }
     None
 }

@@ -92,9 +92,16 @@ fn parse_entry(option: &'static str, shown_option: &str, text: &str) -> Result<E
         return Err(one_word("-e"));
     }
     let Some(parsed) = EnvName::parse(name) else {
+        if is_name(name.trim()) {
+            let text =
+                format!("the value of {shown_option} has a space next to the name of the variable");
+            return Err(
+                Problem::usage(text).help(format!("{example}, without spaces around \"=\""))
+            );
+        }
         let text = format!("the value of {shown_option} doesn't begin with a valid variable name");
         return Err(Problem::usage(text).help(format!(
-            "{example}. The name of a variable has only letters, digits and \"_\", and doesn't begin with a digit"
+            "{example}. The name of a variable contains only letters, digits and \"_\", and doesn't begin with a digit"
         )));
     };
     let subject = Subject::plain(name.to_owned(), Origin::Argument(option));
@@ -156,6 +163,6 @@ fn malformed(error: ReferenceError) -> Problem {
 
 /// Returns the problem for an option that is in one argument with its value.
 pub fn one_word(option: &str) -> Problem {
-    let text = format!("\"{option} …\" is one word, but must be two");
-    Problem::usage(text).help(format!("in a list, write \"{option}\", \"…\""))
+    let text = format!("\"{option} …\" is one argument, but must be two");
+    Problem::usage(text).help(format!("in an array, write \"{option}\", \"…\""))
 }

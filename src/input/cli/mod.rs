@@ -107,7 +107,7 @@ fn launch_invocation(
         }
     }
     let problem = if arguments.iter().any(|word| word == "--") {
-        let help = "in a Dockerfile, write both as arrays: ENTRYPOINT [\"secrets-exec\", \"--env\", \"…\", \"--\"] and \
+        let help = "write the command after `--`; in a Dockerfile, write ENTRYPOINT and CMD as arrays: ENTRYPOINT [\"secrets-exec\", \"--env\", \"…\", \"--\"] and \
                     CMD [\"node\", \"app.js\"]";
         Problem::usage("there is no command after `--`").help(help)
     } else {

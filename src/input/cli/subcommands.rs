@@ -70,11 +70,12 @@ pub static SUBCOMMANDS: [Subcommand; 10] = [
     Subcommand {
         name: "check",
         example: "--env DB_PASSWORD=prod/db:password",
-        about: "Resolve everything and print a table without values",
+        about: "Check every variable and file, and print a table without values",
         usage: "secrets-exec check [OPTIONS] [-- COMMAND]",
         details: "`check` makes the same requests as starting the command would, with the same permissions, and prints a line for each \
              variable and file. It reports all errors together. If secrets-exec would start the command, the exit status is 0. \
-             Otherwise, it is the status that secrets-exec would fail with.",
+             Otherwise, it is the status that secrets-exec would fail with. With --offline and --metadata, `check` doesn't read \
+             any values, so it finds fewer mistakes.",
         examples: "Examples:\n  \
              secrets-exec check\n      Check the declaration in the working directory against AWS\n  \
              secrets-exec check --offline -f secrets.yaml\n      Check a declaration in CI, without credentials\n  \
@@ -226,8 +227,8 @@ pub static SUBCOMMANDS: [Subcommand; 10] = [
         example: "-f /etc/secrets-exec.yaml",
         about: "Provide credentials for systemd's LoadCredential=",
         usage: "secrets-exec credential [OPTIONS]",
-        details: "`credential` is started by a systemd socket unit with Accept=yes, and receives the connection on standard input. It sends the \
-             credential that the declaration lists under `credentials:` for the unit that asks for it. If the credential is not \
+        details: "`credential` is started by a systemd socket unit with Accept=yes, and receives the connection on standard input. The \
+             declaration lists the credentials of each unit under `credentials:`, and `credential` sends the requested one. If the credential is not \
              available, that unit fails to start.",
         examples: "Examples:\n  \
              secrets-exec credential -f /etc/secrets-exec.yaml\n      Answer one request for a credential (in ExecStart= of secrets-exec@.service, with \

@@ -159,7 +159,11 @@ impl Line<'_> {
                 format!("{name} is missing: it must be one of {values}")
             }
             None if name.starts_with('-') => format!("{name} is missing"),
-            Some(_) | None => format!("{} needs an argument", self.name()),
+            Some(_) | None => format!(
+                "{} needs an argument: {}",
+                self.name(),
+                argument.trim_matches(['<', '>'])
+            ),
         };
         Problem::usage(text).help(self.example())
     }
@@ -174,7 +178,7 @@ impl Line<'_> {
         let help = match (expected, self.possible_values(name)) {
             (Some(expected), _) => format!("write {expected}"),
             (None, Some(values)) => format!("write one of {values}"),
-            (None, None) => format!("write it as in {}", argument.replace(['<', '>'], "")),
+            (None, None) => format!("write {}", argument.replace(['<', '>'], "")),
         };
         Problem::usage(format!("{name} needs a value")).help(help)
     }
@@ -220,6 +224,10 @@ impl Line<'_> {
     fn stray_word(&self, word: &str) -> Problem {
         let at = self.words.iter().position(|other| *other == word);
         let number = at.map_or(0, |at| at + 1);
+        if word.starts_with(['–', '—']) {
+            return Problem::usage(format!("argument {number} begins with a long dash"))
+                .help("write hyphens, as in --env DB_PASSWORD=prod/db:password");
+        }
         let unexpected = Problem::usage(format!(
             "unexpected argument {number} (not shown, because it may be a secret)"
         ));
@@ -276,9 +284,21 @@ impl Line<'_> {
                 return Problem::usage(text).help(help);
             }
         }
+        if number > 1 && self.words[number - 2] == "--agent" {
+            let text = "the value of --agent must follow an equals sign";
+            return Problem::usage(text).help("write, for example, --agent=http://localhost:2773");
+        }
         match unexpected {
             Some(unexpected) => {
                 unexpected.help("only options and their values may come before `--`")
+            }
+            None if self.words[0] == "help" => {
+                Problem::usage(format!("argument {number} is not a subcommand"))
+                    .help("secrets-exec --help lists the subcommands")
+            }
+            None if number == 1 => {
+                Problem::usage("argument 1 is neither a subcommand nor an option")
+                    .help("if it is the command, write secrets-exec [OPTIONS] -- COMMAND")
             }
             None => Problem::usage(format!(
                 "`--` is missing before the command (argument {number} is not an option)"

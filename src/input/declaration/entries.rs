@@ -184,14 +184,14 @@ fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
     let origin = item.origin();
     let Kind::Mapping(_) = item.node.kind else {
         return Some(Entry::for_object(
-            reference(item, EXPECTED)?,
+            reference(item, EXPECTED, None)?,
             Naming::default(),
             origin,
         ));
     };
     let mut fields = item.expect_fields(&["from", "prefix", "only", "except", "rename", "case"]);
     let from = fields.take_required("from", "the reference to a JSON object");
-    let from = from.and_then(|from| reference(&from, EXPECTED));
+    let from = from.and_then(|from| reference(&from, EXPECTED, None));
     // The prefix and a key together name a variable. So the prefix must be empty, or the beginning of a valid name.
     let prefix = fields
         .take("prefix")
@@ -235,6 +235,9 @@ fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
     Some(Entry::for_object(from?, naming, origin))
 }
 
+/// What messages call a reference.
+const REFERENCE: &str = "a reference such as prod/db:password";
+
 /// Reads an entry: a reference, or a mapping with these keys. Returns `None` for an entry with a mistake, or without a target.
 fn entry(
     item: &Item<'_>,
@@ -245,7 +248,14 @@ fn entry(
     if let Kind::Mapping(_) = item.node.kind {
         return mapping(item.expect_fields(keys), target, origin);
     }
-    let source = EntrySource::Reference(reference(item, expected_forms(keys))?);
+    let accepts_value = keys.contains(&"value");
+    let expected = match accepts_value {
+        true => "a reference such as prod/db:password, or { value: … } for plain text",
+        false => REFERENCE,
+    };
+    let text = item.node.scalar_text().filter(|_| accepts_value);
+    let help = text.map(|text| format!("write {}: {{ value: \"{text}\" }}", item.subject));
+    let source = EntrySource::Reference(reference(item, expected, help)?);
     Some(Entry::new(target?, source, origin))
 }
 
@@ -257,9 +267,7 @@ fn mapping(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Op
         fields.take("value"),
         fields.take("template"),
     ) {
-        (Some(from), None, None) => {
-            reference(&from, expected_forms(fields.known)).map(EntrySource::Reference)
-        }
+        (Some(from), None, None) => reference(&from, REFERENCE, None).map(EntrySource::Reference),
         (None, Some(value), None) => value
             .expect_text(TEXT)
             .map(|text| EntrySource::Literal(text.to_owned())),
@@ -315,24 +323,16 @@ fn mapping(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Op
     })
 }
 
-/// Returns the forms that an entry with these keys may have, for messages.
-fn expected_forms(keys: &[&str]) -> &'static str {
-    match keys.contains(&"value") {
-        true => "a reference such as prod/db:password, or { value: … } for plain text",
-        false => "a reference such as prod/db:password",
-    }
-}
-
-/// Reads a reference. A number or a boolean is a mistake, because it is most likely meant as plain text. Messages call the allowed value `expected`.
-/// Returns `None` after a mistake.
-fn reference(item: &Item<'_>, expected: &str) -> Option<Reference> {
+/// Reads a reference. A number or a boolean is a mistake, because it is most likely meant as plain text, and `help` is about it. Messages call the
+/// allowed value `expected`. Returns `None` after a mistake.
+fn reference(item: &Item<'_>, expected: &str, help: Option<String>) -> Option<Reference> {
     let text = item.expect_text(expected)?;
     if item.node.boolean().is_none() && !item.node.is_number() {
         return parse_reference(item, text);
     }
     item.refuse_with(
         "must be a reference to a secret, but is a plain value",
-        Some(format!("write {}: {{ value: \"{text}\" }}", item.subject)),
+        help,
     );
     None
 }

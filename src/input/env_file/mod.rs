@@ -138,9 +138,9 @@ pub fn parse_env_file(
     }
     let differing = variables.iter().filter(|variable| variable.differs_in_node);
     warnings.extend(warning_about(
-        "Node's --env-file or npm's dotenv reads",
+        "Node's --env-file or npm's dotenv may give another value to",
         &Vec::from_iter(differing.map(EnvVariable::name_and_position)),
-        " differently from migrate: these two only support the escape `\\n`, treat backticks as quotes, and end a value without quotes at `#`",
+        ": they support hardly any escapes except `\\n`, treat backticks as quotes, and end a value without quotes at `#`",
     ));
     warnings.extend(expansion_warnings(&variables, arguments));
     Ok(EnvFile {
@@ -169,9 +169,9 @@ fn expansion_warnings(variables: &[EnvVariable], arguments: &MigrateArguments) -
         }
     }
     warnings.extend(warning_about(
-        "other programs that read .env files expand the `$` in",
+        "some programs that read .env files expand the `$` in",
         &others,
-        "; secrets-exec doesn't expand it",
+        ", but secrets-exec doesn't",
     ));
     warnings
 }
@@ -216,7 +216,9 @@ fn select_variables(
             Some((name, None)) => {
                 // python-dotenv also forgets an earlier value.
                 selection.remove(&name);
-                let warning = format!("{position}: a name without a value is left out");
+                let warning = format!(
+                    "{position}: this line has a name but no value, so migrate leaves it out"
+                );
                 selection.warnings.push(warning);
                 continue;
             }
@@ -289,7 +291,7 @@ fn is_selected(name: &str, MigrateArguments { only, except, .. }: &MigrateArgume
 /// Returns the error for a line that python-dotenv can't parse.
 fn malformed_line(position: &str) -> Problem {
     let what = "this line is not NAME=VALUE, or its quotes don't match";
-    let help = "put a value that contains quotes or line breaks in quotes, with nothing after the closing quote";
+    let help = "if a value contains quotes or line breaks, put the whole value in quotes, and write nothing after the closing quote";
     error(position, what).help(help)
 }
 

@@ -282,7 +282,9 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
             let value = self.node(event, begin, depth + 1)?;
             match lines.get(&text) {
                 Some(first) => {
-                    let text = format!("this key is already on line {first}: remove one of them");
+                    let text = format!(
+                        "this key appears twice (first on line {first}): remove one of the two"
+                    );
                     self.duplicates.push(error(position, text));
                 }
                 None => {

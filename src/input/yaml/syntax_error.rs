@@ -55,7 +55,7 @@ const COLON: &str = "a value that ends with a colon, or contains a colon and a s
 
 const COLON_HELP: &str = "put the whole value in quotes. If it is a reference, remove the space after the colon, or the colons at the end";
 
-const BRACKET: &str = "inside brackets, a value that contains \"[\" or \"{\" needs quotes";
+const BRACKET: &str = "inside { … } or [ … ], a value that contains \"[\" or \"{\" needs quotes";
 
 const NO_COLON: &str =
     "the name on this line, or on the line above, is not followed by a colon and a space";

@@ -288,7 +288,7 @@ fn refusal_problem(refusal: &Refusal) -> Problem {
         Refusal::Agent(why) => Problem::configuration(format!(
             "can't be read with --agent, because the Secrets Manager Agent {why}"
         ))
-        .help("run without --agent, or change these entries so that the agent can read them"),
+        .help("run without --agent"),
         Refusal::NotSent(why) => Problem::configuration(&why.text),
         Refusal::Request(why) => {
             let is_of_another_account = why.text.contains("different AWS account");

@@ -143,7 +143,7 @@ macro_rules! options {
 options! {
     "How to resolve" {
         region: Region = set_value(Region "region", Takes::Text("REGION"), parse_region,
-            "The AWS region to read from, unless an ARN names one");
+            "The AWS region, unless an ARN or alias names another");
         fallback_regions: Vec<Region> = add_value(FallbackRegion "fallback-region", Takes::Texts("REGION"), parse_region,
             "A region to read from if a secret's own region is unavailable (repeatable)");
         profile: String = set_value(Profile "profile", Takes::Text("NAME"), parse_text,
@@ -151,7 +151,7 @@ options! {
         role_arn: Role = set_value(RoleArn "role-arn", Takes::Text("ARN"), parse_role,
             "The IAM role to assume before reading secrets");
         external_id: String = set_value(ExternalId "external-id", Takes::Text("ID"), parse_text,
-            "The external id that the role's trust policy requires");
+            "The external ID that the role's trust policy requires");
         endpoint_url: HttpUrl = set_value(EndpointUrl "endpoint-url", Takes::Text("URL"), parse_url,
             "The URL of Secrets Manager, to use instead of AWS's own endpoint");
         ca_bundle: PathBuf = set_value(CaBundle "ca-bundle", Takes::Text("FILE"), parse_path,

@@ -93,8 +93,8 @@ impl SignalNumber {
         let signal: Option<Signal> = format!("SIG{name}").parse().ok();
         match signal.map(|signal| Self(signal as i32)) {
             Some(signal) if signal.forwarding() == Forwarding::Always => Ok(signal),
-            Some(_) => Err("a signal such as HUP or USR1, which a program can handle"),
-            None => Err("the name of a signal such as HUP or USR1"),
+            Some(_) => Err("a signal that a program can handle, such as TERM or HUP"),
+            None => Err("the name of a signal, such as TERM or HUP"),
         }
     }
 
@@ -232,17 +232,15 @@ pub fn parse_poll_interval(value: &OsStr) -> Result<Duration, Expected> {
 
 /// Parses the value of `--on-rotation`: `restart`, `exit` or `signal=NAME`.
 pub fn parse_on_rotation(value: &OsStr) -> Result<OnRotation, Expected> {
-    const EXPECTED: &str =
-        "restart, exit or signal=NAME with a signal that a program can handle, such as signal=HUP";
     let text = utf8(value)?;
     match (text, text.strip_prefix("signal=")) {
         ("restart", _) => Ok(OnRotation::Restart),
         ("exit", _) => Ok(OnRotation::Exit),
         (_, Some(signal)) => match SignalNumber::parse(signal) {
             Ok(signal) => Ok(OnRotation::Signal(signal)),
-            Err(_) => Err(EXPECTED),
+            Err(_) => Err("signal=NAME with a signal that a program can handle (as in signal=HUP)"),
         },
-        (_, None) => Err(EXPECTED),
+        (_, None) => Err("restart, exit or signal=NAME (as in signal=HUP)"),
     }
 }
 

@@ -8,7 +8,7 @@ use std::fmt;
 use super::arn::{Arn, Store};
 use super::locator::{Aliases, JsonPath, Locator, SecretRef, Selector};
 use super::placeholder::{Piece, expand, split_pieces};
-use super::secret_id::{ReferenceError, SecretId, is_name_character};
+use super::secret_id::{ReferenceError, SecretId, VALUE_REMEDY, is_name_character};
 use super::version::Version;
 use crate::model::env_name::is_name;
 use crate::model::inherited::Inherited;
@@ -85,7 +85,9 @@ impl Reference {
             return Err(ReferenceError::new(defect).help(help));
         }
         if rest.is_some() {
-            return Err(ReferenceError::new("has too many parts between colons").help(PARTS_HELP));
+            return Err(
+                ReferenceError::new("has too many parts separated by colons").help(PARTS_HELP),
+            );
         }
         Ok(Self {
             secret: secret.to_owned(),
@@ -267,7 +269,7 @@ fn parse_version(stage: &str, id: &str) -> Result<Option<Version>, ReferenceErro
     let mut characters = stage.chars().chain(id.chars());
     if characters.any(|c| c.is_whitespace() || c.is_control()) {
         let defect = "has a space or a control character in its stage or version id";
-        return Err(ReferenceError::new(defect));
+        return Err(ReferenceError::new(defect).help(VALUE_REMEDY));
     }
     let non_empty = |field: &str| (!field.is_empty()).then(|| field.to_owned());
     Ok(match (non_empty(stage), non_empty(id)) {

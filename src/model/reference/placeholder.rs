@@ -46,6 +46,9 @@ pub fn split_pieces(text: &str) -> Result<Vec<Piece<'_>>, ReferenceError> {
     Ok(pieces)
 }
 
+/// What is wrong with the value of a variable that can't be part of a secret's name.
+const COLON: &str = "contains a colon, so it can't be part of a secret's name";
+
 /// Replaces each placeholder in SECRET with the value of its variable, or with its default.
 ///
 /// If SECRET consists of nothing but a variable, the value may be an ARN. Next to other text, a value must not contain a colon, so that it can't
@@ -65,8 +68,14 @@ pub fn expand(pieces: &[Piece<'_>], inherited: &Inherited) -> Result<String, Ref
         };
         let value = variable_value(name, *default, inherited)?;
         if pieces.len() > 1 && value.contains(':') {
-            let defect = "contains a colon, so it can't be part of a secret's name";
-            return Err(wrong_value(name, defect));
+            return Err(wrong_value(name, COLON));
+        }
+        // Only an ARN may contain a colon. With `DB=prod/db:host`, the key would be part of the name.
+        if value.contains(':') && !value.starts_with("arn:") && !value.starts_with("ssm:") {
+            let help = format!(
+                "keep only the name in {name}, and write the key after it: ${{{name}}}:KEY"
+            );
+            return Err(wrong_value(name, COLON).help(help));
         }
         if value.starts_with("ssm:") {
             let help = format!("remove \"ssm:\" from the value, and write ssm:${{{name}}}");

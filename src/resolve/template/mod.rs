@@ -210,7 +210,7 @@ fn template_error(error: &Error, template: &Template) -> Problem {
             ErrorKind::InvalidOperation => {
                 "an operator or filter can't be applied to these values".to_owned()
             }
-            ErrorKind::UndefinedError => "a value is undefined".to_owned(),
+            ErrorKind::UndefinedError => "it uses a value that is undefined".to_owned(),
             ErrorKind::OutOfFuel => "it takes too many steps".to_owned(),
             kind => kind.to_string(),
         },
@@ -255,7 +255,8 @@ fn absence_error(
     plan: &Plan,
 ) -> RenderError {
     // A key that isn't in the text of the template may be a value.
-    let predicate = match path.iter().all(|key| template.has_key(key)) {
+    let is_quotable = path.iter().all(|key| template.has_key(key));
+    let predicate = match is_quotable {
         true => format!("has no key {:?}", path.join(".")),
         false => "does not have a key that the template looks up".to_owned(),
     };
@@ -269,9 +270,9 @@ fn absence_error(
         return RenderError { alias, problem };
     };
 
-    if let Some(Input::Object(secret)) = inputs.get(name)
+    if is_quotable
+        && let Some(Input::Object(secret)) = inputs.get(name)
         && let Some(map) = value_at(secret.value(), parents).and_then(|parent| parent.as_object())
-        && template.has_key(key)
     {
         if name == template::ENV {
             problem = unset_variable(key, suggest::nearest(key, quotable_keys(map)), plan);
@@ -281,11 +282,13 @@ fn absence_error(
         } else {
             let parent = [std::slice::from_ref(name), parents].concat().join(".");
             let rewrite = |key: &str| Some(format!("{{{{ {parent}.{key} }}}}"));
-            problem.help = Some(keys_hint(map, key, &rewrite));
+            let path = parents.join(".");
+            let shown_path = Some(path.as_str()).filter(|path| !path.is_empty());
+            problem.help = Some(keys_hint(map, shown_path, key, &rewrite));
             if parents.is_empty() {
                 problem.missing_key = Some(Box::new(MissingKey {
                     key: key.clone(),
-                    existing_keys: listed_keys(map),
+                    existing_keys: listed_keys(map, None),
                 }));
             }
         }

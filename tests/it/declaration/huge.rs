@@ -75,5 +75,5 @@ fn two_hundred_thousand_duplicate_keys_are_reported_within_seconds() {
     let keys = lines(200_000, |_| "a: ".to_owned());
     let run = checked(&format!("env:\n{keys}"), &["--offline"]);
     run.refused(78)
-        .says(["secrets-exec.yaml:200001:1: this key is already on line 2"]);
+        .says(["secrets-exec.yaml:200001:1: this key appears twice (first on line 2)"]);
 }

@@ -45,10 +45,11 @@ must be a duration such as 20s or 1m30s | defaults: {timeout: ^…} | "30" | -1s
 must be longer than 0s | defaults: {timeout: ^0s} | defaults: {wait: ^0s} | defaults: {on-rotation: restart, poll-interval: ^0s}
 must be 0, 1 or 2 | defaults: {verbose: ^3}
 must be text or json | defaults: {log-format: ^…} | JSON | xml
-must be restart, exit or signal=NAME with a signal that a program can handle, such as signal=HUP | defaults: {on-rotation: ^…} | Restart | HUP | true | "signal=" | signal=HPU
+must be restart, exit or signal=NAME (as in signal=HUP) | defaults: {on-rotation: ^…} | Restart | HUP | true
+must be signal=NAME with a signal that a program can handle (as in signal=HUP) | defaults: {on-rotation: ^…} | "signal=" | signal=HPU
     | defaults: {on-rotation: ^signal=…} | KILL | STOP | CHLD | PIPE | SIGKILL
-must be the name of a signal such as HUP or USR1 | defaults: {on-rotation: restart, …} | stop-signal: ^RTMIN+1 | stop-signal: ^HUPP | poll-signal: ^"3" | poll-signal: ^""
-must be a signal such as HUP or USR1, which a program can handle | defaults: {on-rotation: restart, stop-signal: ^…} | KILL | STOP | CHLD | PIPE | TTIN | TTOU | SEGV | BUS | FPE | ILL | SIGKILL
+must be the name of a signal, such as TERM or HUP | defaults: {on-rotation: restart, …} | stop-signal: ^RTMIN+1 | stop-signal: ^HUPP | poll-signal: ^"3" | poll-signal: ^""
+must be a signal that a program can handle, such as TERM or HUP | defaults: {on-rotation: restart, stop-signal: ^…} | KILL | STOP | CHLD | PIPE | TTIN | TTOU | SEGV | BUS | FPE | ILL | SIGKILL
     | defaults: {on-rotation: restart, poll-signal: ^…} | KILL | STOP | CHLD | PIPE | TTIN | TTOU | SEGV | BUS | FPE | ILL | SIGKILL
 must be a signal that is free for this purpose (TERM, INT and CONT are for the command) | defaults: {on-rotation: restart, poll-signal: ^…} | SIGTERM | INT | sigcont
 can't be the name of an alias, because an alias can only have letters, digits and "_" | secrets: {^…: x} | my-db | 1db | "a b"
@@ -82,7 +83,7 @@ is an incomplete ARN | env: {A: ^"arn:aws:secretsmanager:us-east-1::secret:x-AbC
 is an incomplete ARN | env: {A: ^"arn::secretsmanager:us-east-1:123456789012:secret:x-AbCdEf"}
 is a URL or a connection string | env: {A: ^…} | https://api.internal/v1 | "postgres://prod/db:k" | "jdbc:postgresql://h/db" | "x:k://v"
 has ${…} after the name of the secret | env: {A: ^"x:…"} | ${KEY} | k:${STAGE:-s} | k::${ID}
-has too many parts between colons | env: {A: ^"x:k:s:v:more"} | env: {A: {from: ^"x:k:s:v:more"}}
+has too many parts separated by colons | env: {A: ^"x:k:s:v:more"} | env: {A: {from: ^"x:k:s:v:more"}}
 has a space or a control character in its stage or version id | env: {A: ^"x:k:a b"}
 has a version id that isn't 32 to 64 characters long | secrets: {db: {id: x, version-id: ^v-1}}
     | env: {A: "x:k:…"} | :1234567890123456789012345678901 | S:12345678901234567890123456789012345678901234567890123456789012345

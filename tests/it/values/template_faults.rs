@@ -312,11 +312,11 @@ fn a_template_that_uses_a_key_of_a_value_that_is_not_an_object_is_refused_even_w
         ),
         (
             "{{ plain['host'] }}{{ plain[db.host] }}",
-            "the template has an error: a value is undefined",
+            "the template has an error: it uses a value that is undefined",
         ),
         (
             "{% set x = plain %}\n{{ x.host }}",
-            "line 2 of the template has an error: a value is undefined",
+            "line 2 of the template has an error: it uses a value that is undefined",
         ),
     ]);
 }
@@ -380,7 +380,7 @@ fn a_template_with_an_operation_that_its_value_does_not_allow_is_refused_even_wi
             "{{ db.hosts | map(db.password) }}",
             "the template has an error: unknown filter",
         ),
-        ("{{ [][0] }}", "a value is undefined"),
+        ("{{ [][0] }}", "it uses a value that is undefined"),
         (
             "{{ octets }}",
             "is binary, so the template can't use octets",
