@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::extract::{json_type, text_of};
 use crate::model::answer::Document;
 use crate::model::claims::Claims;
-use crate::model::entry::{NamingError, Origin, Subject, Target};
+use crate::model::entry::{NamingError, Origin, Subject, Target, shell_quoted};
 use crate::model::env_name::EnvName;
 use crate::model::outcome::{EntryOutcome, Fate};
 use crate::model::plan::{EntryId, ObjectSource, Planned};
@@ -232,7 +232,8 @@ fn name_problem(
     // The option can only have a prefix.
     let help = match (&subject.origin, subject.reference()) {
         (Origin::Argument(option), Some(written)) => {
-            format!("add a prefix: write {option} APP_={written}")
+            let argument = shell_quoted(&format!("APP_={written}"));
+            format!("add a prefix: write {option} {argument}")
         }
         (Origin::Argument(_) | Origin::Inherited | Origin::File { .. }, _) => {
             "\"rename\" it, leave it out with \"except\", or add a \"prefix\"".to_owned()

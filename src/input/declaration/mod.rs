@@ -210,17 +210,17 @@ fn defaults(item: &Item<'_>) -> TypedOptions {
                 options.positions.insert(spec.id, key.position_text());
                 set_option(&mut options, spec, &value.named(format!("{name:?}")));
             }
-            Some(_) => {
-                let help = format!("set it on the command line (--{name})");
-                key.named(format!("{name:?}"))
-                    .refuse_with("cannot be set in a declaration", Some(help));
-            }
-            None => {
+            None if !matches!(name, "file" | "no-file" | "resolve-env") => {
                 let legal = OPTIONS
                     .iter()
                     .filter(|option| option.in_declaration())
                     .map(|option| option.name);
                 item.refuse_unknown(name, key.position, &legal.collect::<Vec<_>>());
+            }
+            Some(_) | None => {
+                let help = format!("set it on the command line (--{name})");
+                key.named(format!("{name:?}"))
+                    .refuse_with("cannot be set in a declaration", Some(help));
             }
         }
     }

@@ -13,7 +13,7 @@ mod target;
 pub mod template;
 
 pub use env_from::{Case, Naming, NamingError};
-pub use origin::{Origin, Subject, SubjectKind, Written};
+pub use origin::{Origin, Subject, SubjectKind, Written, shell_quoted};
 pub use target::{Account, Claim, FileLocation, FileTarget, Mode, Owner, Target};
 
 use regex_lite::Regex;

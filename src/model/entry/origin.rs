@@ -107,7 +107,7 @@ impl Subject {
 }
 
 /// Returns an argument as it has to be written in a shell, in quotes if it needs them.
-fn shell_quoted(argument: &str) -> String {
+pub fn shell_quoted(argument: &str) -> String {
     if argument.contains('\'') {
         format!("\"{}\"", argument.replace('$', "\\$"))
     } else if argument.contains(['$', '[', '*', '"', ' ']) {

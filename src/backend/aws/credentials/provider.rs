@@ -227,21 +227,28 @@ pub fn checked_credentials(
         ),
         ("AWS_SESSION_TOKEN", credentials.session_token()),
     ];
-    let is_valid = |text: &str| {
-        !text.is_empty() && HeaderValue::from_str(text).is_ok() && !text.contains(['"', '\''])
-    };
     for (variable, text) in parts {
-        if !text.is_none_or(is_valid) {
-            let why = format!(
-                "{} is empty, or contains a quote, a line break or another character that isn't allowed",
-                origin.name_of(variable)
-            );
+        if let Some(defect) = text.and_then(credential_defect) {
+            let why = format!("{} {defect}", origin.name_of(variable));
             let help = "copy it again, without quotes or line breaks";
             return Err(with_help(unusable(why), help));
         }
     }
     credentials.set_property(origin);
     Ok(credentials)
+}
+
+/// Returns what is wrong with a part of the credentials, as a predicate. Returns `None` if it can be used.
+fn credential_defect(text: &str) -> Option<&'static str> {
+    if text.is_empty() {
+        Some("is empty")
+    } else if text.contains(['"', '\'']) {
+        Some("contains a quote")
+    } else if HeaderValue::from_str(text).is_err() {
+        Some("contains a line break or another character that isn't allowed")
+    } else {
+        None
+    }
 }
 
 /// Replaces the error for credentials that AWS refused by one that says where they come from, and shows the last characters of their access key. Any

@@ -195,7 +195,7 @@ fn warnings(requests: &[&Locator], options: &PolicyOptions) -> Vec<String> {
         .any(|request| request.region.is_none() && is_sent(request, options));
     if allows_any_region {
         warn(
-            "the policy allows every region (`*`), because no region is set; to restrict it, set --region, AWS_REGION or a profile",
+            "the policy allows every region (`*`), because no region is set; to restrict it, set --region or AWS_REGION",
         );
     }
     if options.is_for_agent {
