@@ -22,8 +22,8 @@ this file has an unknown key "secretz" | ^secretz: {}
 did you mean "secrets"? | ^secretz: {}
 write it under "defaults", as in defaults: { region: … } | ^region: us-east-1
 A is not under "env" | ^A: "x:k"
-"local" cannot be set in a declaration | defaults: {^local: secrets.yaml}
-"defaults" has an unknown key | defaults: {^…} | file: x.yaml | env: "A=x:k" | no-file: true
+cannot be set in a declaration | defaults: {^…} | local: secrets.yaml | file: x.yaml | no-file: true
+"defaults" has an unknown key | defaults: {^env: "A=x:k"}
 did you mean "role-arn"? | defaults: {^role_arn: "arn:aws:iam::123456789012:role/Reader"}
 write "" if the value should be empty | defaults: {…: ^null} | region | profile
     | defaults: {unset: [^null]} | env: {A: {value: ^null}} | env: {A: {from: "x:k", default: ^null}}
