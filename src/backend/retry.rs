@@ -150,16 +150,7 @@ impl RetryBudget {
             return None;
         }
 
-        // The first maximum in milliseconds, the factor by which it grows, and the limit of its growth. After throttling, other clients retry,
-        // too, so the pauses quickly grow to what a large fleet needs (docs/benchmarks.md). Any other outage may be over in a moment.
-        let (first, factor, longest) = if last.kind == OutageKind::Throttled {
-            (2_000, 4_u64, 30_000)
-        } else {
-            (100, 2, 5_000)
-        };
-        let growth = factor.saturating_pow(attempts.saturating_sub(1));
-        let maximum = growth.saturating_mul(first).min(longest);
-        let backoff = Duration::from_millis(maximum).mul_f64(random());
+        let backoff = longest_backoff(attempts, last.kind).mul_f64(random());
         let mut pause = backoff;
         if let Again::Here { after: Some(after) } = last.again {
             pause = after.clamp(backoff, backoff + LONGEST_EXTENSION);
@@ -169,10 +160,27 @@ impl RetryBudget {
         if pause <= longest_that_fits {
             return Some(pause);
         }
+        if attempts > 1 && left < SHORTEST_REST {
+            return None;
+        }
         // The pause ends at a random moment, because a fleet that was throttled together also has its deadlines at the same time.
-        let is_shortened = attempts == 1 || left >= SHORTEST_REST;
-        is_shortened.then(|| longest_that_fits.mul_f64(random()))
+        Some(longest_that_fits.mul_f64(random()))
     }
+}
+
+/// Returns the maximum length of the pause after this number of failed attempts. It grows from pause to pause, up to a limit.
+///
+/// After throttling, other clients retry, too, so the pauses quickly grow to what a large fleet needs (docs/benchmarks.md). Any other outage may be
+/// over in a moment.
+fn longest_backoff(attempts: u32, kind: OutageKind) -> Duration {
+    // In milliseconds, except the factor.
+    let (first, factor, limit) = if kind == OutageKind::Throttled {
+        (2_000, 4_u64, 30_000)
+    } else {
+        (100, 2, 5_000)
+    };
+    let growth = factor.saturating_pow(attempts.saturating_sub(1));
+    Duration::from_millis(growth.saturating_mul(first).min(limit))
 }
 
 /// Repeats `attempt` until it succeeds, until it fails with an error after which the same service isn't asked again, or until the budget ends. Each

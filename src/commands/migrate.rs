@@ -97,7 +97,8 @@ fn local_file(secret: &SecretId, variables: &[EnvVariable]) -> SecretValue {
     )
 }
 
-/// Returns a YAML mapping with one key, below which each variable has a line with its value.
+/// Returns a YAML mapping with one key, below which each variable has a line with its value. `key` and the results of `value` are YAML already.
+/// Without variables, the inner mapping is `{}`.
 fn mapping<'s>(
     key: &str,
     variables: impl Iterator<Item = &'s EnvVariable>,

@@ -47,10 +47,10 @@ struct World {
     reported_ends: u32,
     last_status: Option<ExitStatus>,
     exit: Option<Outcome>,
-    /// The number of SIGUSR1 signals that came.
-    came: u32,
-    /// The number of SIGUSR1 signals that were sent to the group.
-    sent: u32,
+    /// The number of SIGUSR1 signals that the supervisor got.
+    received_usr1: u32,
+    /// The number of SIGUSR1 signals that the supervisor sent to the group.
+    forwarded_usr1: u32,
 }
 
 impl World {
@@ -70,8 +70,8 @@ impl World {
             reported_ends: 0,
             last_status: None,
             exit: None,
-            came: 0,
-            sent: 0,
+            received_usr1: 0,
+            forwarded_usr1: 0,
         };
         actions
             .into_iter()
@@ -129,20 +129,21 @@ impl World {
             Event::Polled(_) | Event::Delivered | Event::NotDelivered => self.child = Child::None,
             Event::Elapsed => self.armed = None,
             Event::Signal(signal) => {
-                self.came += u32::from(signal == USR1);
+                self.received_usr1 += u32::from(signal == USR1);
                 self.is_poll_requested |= self.rotation.poll_signal == Some(signal);
             }
             Event::Suspended(_) | Event::Continued => {}
         }
+
         let must_forward = event == Event::Signal(USR1) && self.is_running();
-        let sent = self.sent;
+        let forwarded_before = self.forwarded_usr1;
         let (state, actions) = step(&self.rotation, self.state.clone(), event);
         self.state = state;
         actions
             .into_iter()
             .for_each(|action| self.act(action, Some(event)));
         assert!(
-            !must_forward || self.sent == sent + 1,
+            !must_forward || self.forwarded_usr1 == forwarded_before + 1,
             "a signal is forwarded once"
         );
         self.check();
@@ -200,7 +201,7 @@ impl World {
     fn signal(&mut self, signal: SignalNumber, cause: Option<Event>) {
         let is_empty = !self.has_command && !self.has_rest;
         assert!(!is_empty, "{signal:?} to an empty group");
-        self.sent += u32::from(signal == USR1);
+        self.forwarded_usr1 += u32::from(signal == USR1);
         let is_added = signal == SignalNumber::TERM && cause != Some(Event::Signal(signal));
         self.added_terms += u32::from(is_added);
     }
@@ -225,48 +226,64 @@ impl World {
     /// Checks the invariants between events.
     fn check(&self) {
         assert!(self.added_terms <= 1, "a second SIGTERM of our own");
-        assert_eq!(self.ends, self.reported_ends, "every end is reported once");
-        assert_eq!(self.exit.is_some(), self.state == SupervisorState::Exited);
         // A signal that is pending twice is delivered once, and after SIGKILL nobody is left to receive one.
-        assert!(self.sent <= self.came, "a doubled signal");
-        let (child, is_armed) = match &self.state {
-            SupervisorState::Running(running) => match (running.poll, self.armed) {
-                (Poll::Idle, armed) => (Child::None, armed.is_some_and(is_before_a_poll)),
-                (Poll::Splayed, armed) => (
-                    Child::None,
-                    matches!(armed, Some(Delay::Splay | Delay::RequestedPoll)),
-                ),
-                (Poll::Polling { .. }, armed) => (Child::Polls, armed.is_none()),
-                (Poll::Delivering, armed) => (Child::Delivers, armed.is_none()),
-            },
-            SupervisorState::Stopping(stopping) => (
-                if stopping.next == Next::Start {
-                    Child::Waits
-                } else {
-                    Child::None
-                },
-                self.armed
-                    == Some(if stopping.phase == Phase::Grace {
-                        Delay::Grace
-                    } else {
-                        Delay::Kill
-                    }),
-            ),
-            SupervisorState::Exited => (Child::None, true),
-        };
-        assert_eq!(self.child, child, "{:?}", self.state);
-        assert!(is_armed, "{:?} in {:?}", self.armed, self.state);
+        assert!(
+            self.forwarded_usr1 <= self.received_usr1,
+            "a doubled signal"
+        );
+
+        assert_eq!(self.child, self.expected_child(), "{:?}", self.state);
+        assert!(
+            self.has_expected_timer(),
+            "{:?} in {:?}",
+            self.armed,
+            self.state
+        );
         assert!(
             self.has_command || !self.is_running(),
             "no command in {:?}",
             self.state
         );
+
+        assert_eq!(self.ends, self.reported_ends, "every end is reported once");
+        assert_eq!(self.exit.is_some(), self.state == SupervisorState::Exited);
         if let Some(Outcome::Command(status)) = self.exit {
             assert_eq!(
                 self.last_status,
                 Some(status),
                 "the status of the last command"
             );
+        }
+    }
+
+    /// Returns the launch that must exist besides the command in this state.
+    fn expected_child(&self) -> Child {
+        match &self.state {
+            SupervisorState::Running(running) => match running.poll {
+                Poll::Idle | Poll::Splayed => Child::None,
+                Poll::Polling { .. } => Child::Polls,
+                Poll::Delivering => Child::Delivers,
+            },
+            SupervisorState::Stopping(stopping) if stopping.next == Next::Start => Child::Waits,
+            SupervisorState::Stopping(_) | SupervisorState::Exited => Child::None,
+        }
+    }
+
+    /// True if the timer fits the state: while there isn't a poll, it is set for the next one, and while the group ends, for the next step against
+    /// its processes.
+    fn has_expected_timer(&self) -> bool {
+        match &self.state {
+            SupervisorState::Running(running) => match running.poll {
+                Poll::Idle => self.armed.is_some_and(is_before_a_poll),
+                Poll::Splayed => matches!(self.armed, Some(Delay::Splay | Delay::RequestedPoll)),
+                Poll::Polling { .. } | Poll::Delivering => self.armed.is_none(),
+            },
+            SupervisorState::Stopping(stopping) => match stopping.phase {
+                Phase::Grace => self.armed == Some(Delay::Grace),
+                Phase::Killed => self.armed == Some(Delay::Kill),
+            },
+            // Nothing reads the timer after the exit.
+            SupervisorState::Exited => true,
         }
     }
 

@@ -64,7 +64,9 @@ pub fn step(
 }
 
 /// Orders to send a signal to the command's process group. If job control has stopped the command, also orders to continue it, because the command
-/// couldn't handle the signal otherwise. A shell wouldn't continue it, because this process isn't stopped.
+/// couldn't handle the signal otherwise. Nobody else would continue it: the shell only sees this process, which isn't stopped.
+///
+/// Notes in `state` that a SIGTERM was forwarded. A SIGCONT ends the suspension.
 fn forward(state: &mut RunningState, signal: SignalNumber, actions: &mut Vec<Action>) {
     if signal == SignalNumber::CONT {
         state.is_suspended = false;

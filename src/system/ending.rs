@@ -83,22 +83,25 @@ pub fn asks_on_terminal() -> bool {
         .is_some_and(|program| program.terminal.is_some())
 }
 
-/// Kills the program that is asked for credentials, and its descendants, unless the program has ended. Restores the modes of the terminal,
-/// which the program may have changed to ask for a password.
+/// Kills the program that is asked for credentials, and its descendants, unless the program has ended. If this process is in the foreground of the
+/// terminal, also restores the terminal's modes, which the program may have changed to ask for a password. From the background, the change would stop
+/// this process (SIGTTOU).
 ///
-/// Returns the program, which has not been reaped yet, or `None` if there isn't one.
+/// Returns the program, so that the caller can wait for its end. Returns `None` if there isn't a program, or if it is just being started.
 pub fn kill_program() -> Option<Child> {
     let AskedProgram {
         mut child,
         terminal,
     } = locked_program().take()?;
-    let has_ended = child
-        .as_mut()
-        .is_some_and(|child| !matches!(child.try_wait(), Ok(None)));
-    if !has_ended {
+    let is_running = match &mut child {
+        Some(child) => matches!(child.try_wait(), Ok(None)),
+        // The program is just being started.
+        None => true,
+    };
+    if is_running {
         let processes = match &child {
             Some(child) => descendants(Pid::from_raw(child.id().cast_signed())),
-            // The program is just being started, and is the only child of this process.
+            // This process, which comes first, has no other child than the program.
             None => descendants(getpid()).split_off(1),
         };
         // If a descendant has just ended, the kernel may have given its number to another process, which is then killed instead. A pidfd is
@@ -107,6 +110,7 @@ pub fn kill_program() -> Option<Child> {
             let _ = kill(process, Signal::SIGKILL);
         }
     }
+
     if let Some((terminal, modes)) = terminal
         && terminal::is_foreground(&terminal)
     {

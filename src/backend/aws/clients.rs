@@ -26,7 +26,7 @@ use crate::model::answer::FetchError;
 use crate::model::reference::Region;
 use crate::net::connections::Connector;
 use crate::net::errors::find_source;
-use crate::net::http::{HttpClient, HttpTimeouts};
+use crate::net::http::{HttpClient, HttpTimeouts, SdkAnswer};
 use crate::net::proxy::ProxySettings;
 
 /// Makes the clients for one launch.
@@ -89,31 +89,27 @@ impl Clients {
             .with_timeout_config(timeouts())
     }
 
-    /// Returns the configuration of the SDK's provider of SSO tokens. The provider hides a failed refresh of a token, so this failure is put into
-    /// `failure`.
-    pub fn sso_oidc_config(&self, failure: &HiddenFailure) -> SdkConfig {
-        let noted = Arc::clone(failure);
+    /// Returns the configuration of the SDK's provider of SSO tokens. The provider hides a failed refresh of a token, so the first failure of a request
+    /// is put into `noted_failure`.
+    pub fn sso_oidc_config(&self, noted_failure: &HiddenFailure) -> SdkConfig {
+        let noted_failure = Arc::clone(noted_failure);
         let http = self.http.for_sdk(move |_, answer| {
-            let failure = match &answer {
-                Ok(response) if response.status().is_success() => return answer,
-                Ok(response) => {
-                    let header = |name: &str| response.headers().get(name);
-                    let body = response.body().bytes().unwrap_or_default();
-                    error_response(response.status().as_u16(), header, body)
-                }
-                Err(error) => classify_sdk_error(error),
-            };
-            let _ = noted.set(failure);
+            if let Some(failure) = answer_failure(&answer) {
+                let _ = noted_failure.set(failure);
+            }
             answer
         });
+
         let endpoints = &self.settings.endpoints;
         let mut config = SdkConfig::builder()
             .http_client(http)
             .behavior_version(behavior())
             .use_fips(endpoints.use_fips.unwrap_or_default())
             .use_dual_stack(endpoints.use_dual_stack.unwrap_or_default())
+            // `RetryBudget` counts the attempts.
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts());
+        // Without a time source, the provider panics.
         config.set_time_source(Some(Default::default()));
         config.set_endpoint_url(endpoints.configured(Api::SsoOidc).map(ToString::to_string));
         config.build()
@@ -144,6 +140,19 @@ impl Clients {
 
 /// The failure of a request that the SDK made, and that its result hides.
 pub type HiddenFailure = Arc<OnceLock<FetchError>>;
+
+/// Returns the failure that an answer means. Returns `None` if the request has succeeded.
+fn answer_failure(answer: &SdkAnswer) -> Option<FetchError> {
+    match answer {
+        Ok(response) if response.status().is_success() => None,
+        Ok(response) => {
+            let header = |name: &str| response.headers().get(name);
+            let body = response.body().bytes().unwrap_or_default();
+            Some(error_response(response.status().as_u16(), header, body))
+        }
+        Err(error) => Some(classify_sdk_error(error)),
+    }
+}
 
 /// The HTTP status of a response that the SDK does not get to see.
 #[derive(Debug, thiserror::Error)]

@@ -27,11 +27,15 @@ pub const MAX_BATCH: usize = 10;
 /// own.
 pub fn batches(requests: Vec<Locator>) -> Vec<Vec<Locator>> {
     let mut seen = BTreeSet::new();
-    let is_first = |request: &Locator| {
-        !request.is_path() && seen.insert(base_name(request.id.name()).to_owned())
-    };
-    let (first, alone): (Vec<_>, Vec<_>) = requests.into_iter().partition(is_first);
-    first
+    let (mut shared, mut alone) = (Vec::new(), Vec::new());
+    for request in requests {
+        if request.is_path() || !seen.insert(base_name(request.id.name()).to_owned()) {
+            alone.push(request);
+        } else {
+            shared.push(request);
+        }
+    }
+    shared
         .chunks(MAX_BATCH)
         .chain(alone.chunks(1))
         .map(<[Locator]>::to_vec)
@@ -171,7 +175,8 @@ async fn request_page(
     call(client, GET_BY_PATH, path, &input, budget, read).await
 }
 
-/// Parses the body of a response to a request for the parameters below a path.
+/// Parses the body of a response to a request for the parameters below a path. Returns the parameters of this page, each with the part of its name
+/// that follows the path, and the token for the next page.
 ///
 /// # Errors
 /// [`OutageKind::MalformedResponse`](crate::model::answer::OutageKind) for a body in another form, or with a parameter of another path, region or
@@ -183,21 +188,17 @@ pub fn parse_page(
 ) -> Result<PageContents, FetchError> {
     let page: Page = read_object(body)
         .ok_or_else(|| Outage::malformed("a response that is not a list of parameters"))?;
-    let path = requested_path(&request.id);
+
     let mut parameters = Vec::new();
     for parameter in page.parameters {
-        let rest = parameter
-            .name()
-            .filter(|_| parameter.agrees_with_arn(&request.id, region))
-            .and_then(|name| base_name(name).strip_prefix(base_name(&path)));
-        let Some(rest) = rest.filter(|rest| !rest.is_empty()).map(str::to_owned) else {
+        let Some(name) = parameter.name_below(&request.id, region) else {
             return Err(Outage::malformed(
                 "a response with a parameter of another path, region or account",
             )
             .into());
         };
         let document = parameter.into_document(&request.version, region)?;
-        parameters.push((rest, document));
+        parameters.push((name, document));
     }
     Ok((
         parameters,
@@ -299,6 +300,16 @@ impl Parameter {
         let texts = [&self.name, &self.arn].into_iter().flatten();
         let mut arns = texts.filter_map(|text| Arn::parse(text));
         arns.all(|arn| arn.resource_next_to(&requested).is_some())
+    }
+
+    /// Returns the part of the parameter's name that follows `path`. Returns `None` if the parameter isn't below this path, or is of another region or
+    /// account.
+    fn name_below(&self, path: &SecretId, region: &Region) -> Option<String> {
+        if !self.agrees_with_arn(path, region) {
+            return None;
+        }
+        let below = base_name(self.name()?).strip_prefix(base_name(&requested_path(path)))?;
+        (!below.is_empty()).then(|| below.to_owned())
     }
 
     /// Returns the name, or the ARN if the response leaves out the name. Returns `None` if the response leaves out both.

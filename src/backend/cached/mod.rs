@@ -116,46 +116,34 @@ impl Cached {
         let is_usable = |locator: &Locator, entry: &CacheEntry, limit| {
             entry.age(begun) < limit && !refused.contains(locator)
         };
+
         let entries = self.read_all(wanted.iter().copied());
-        let (fresh, mut entries): (BTreeMap<_, _>, BTreeMap<_, _>) = entries
+        let (fresh, mut older): (BTreeMap<_, _>, BTreeMap<_, _>) = entries
             .into_iter()
             .partition(|(locator, entry)| is_usable(locator, entry, self.ttl));
-        let asked: BTreeSet<_> = wanted
+        let mut asked = wanted.clone();
+        asked.retain(|locator| !fresh.contains_key(locator));
+        if asked.is_empty() {
+            return Ok(fresh_answers(fresh));
+        }
+
+        // If the cache could give every value of the launch, AWS has only a short time to answer.
+        let stale = older
             .iter()
-            .copied()
-            .filter(|locator| !fresh.contains_key(locator))
-            .collect();
-        let stale = entries
+            .filter(|(locator, entry)| is_usable(locator, entry, self.stale));
+        let usable: Fetched = fresh
             .iter()
-            .filter(|(locator, entry)| !asked.is_empty() && is_usable(locator, entry, self.stale));
-        let mut usable: Fetched = stale
+            .chain(stale)
             .map(|(locator, entry)| ((*locator).clone(), Ok(entry.document.copy())))
             .collect();
-        let mut answers = Answers::new();
-        for (locator, entry) in fresh {
-            usable.insert(locator.clone(), Ok(entry.document.copy()));
-            answers.push((locator.clone(), Ok(entry.answer(None))));
-        }
-        if asked.is_empty() {
-            return Ok(answers);
-        }
         let limit = suffices(&usable).then_some(RETRIED_FOR);
+
+        let mut answers = fresh_answers(fresh);
         for (locator, answer) in self.aws.fetch(&asked, limit).await? {
-            let entry = entries.remove(&locator);
-            self.store(&locator, &answer, entry.as_ref(), begun);
-            let entry = entry.filter(|entry| is_usable(&locator, entry, self.stale));
-            let answer = match (answer, entry) {
-                (Err(failure), Some(entry)) if is_outage_everywhere(&failure) => {
-                    Ok(entry.answer(Some(failure)))
-                }
-                (Err(mut failure), None) if is_outage_everywhere(&failure) => {
-                    let note = "the cache doesn't have a value that could be used instead";
-                    failure.notes.push(note.to_owned());
-                    Err(failure)
-                }
-                (answer, _) => answer,
-            };
-            answers.push((locator, answer));
+            let present = older.remove(&locator);
+            self.store(&locator, &answer, present.as_ref(), begun);
+            let substitute = present.filter(|entry| is_usable(&locator, entry, self.stale));
+            answers.push((locator, answer_or_substitute(answer, substitute)));
         }
         Ok(answers)
     }
@@ -257,6 +245,30 @@ impl Cached {
     }
 }
 
+/// Returns the answers that the fresh entries have.
+fn fresh_answers(entries: BTreeMap<&Locator, CacheEntry>) -> Answers {
+    entries
+        .into_iter()
+        .map(|(locator, entry)| (locator.clone(), Ok(entry.answer(None))))
+        .collect()
+}
+
+/// Returns AWS's answer or, if AWS has an outage in every region, the answer of the stale entry `substitute`. If there isn't such an entry, a note in
+/// the failure says so.
+fn answer_or_substitute(answer: Answer, substitute: Option<CacheEntry>) -> Answer {
+    match (answer, substitute) {
+        (Err(failure), Some(entry)) if is_outage_everywhere(&failure) => {
+            Ok(entry.answer(Some(failure)))
+        }
+        (Err(mut failure), None) if is_outage_everywhere(&failure) => {
+            let note = "the cache doesn't have a value that could be used instead";
+            failure.notes.push(note.to_owned());
+            Err(failure)
+        }
+        (answer, _) => answer,
+    }
+}
+
 /// Reads an entry. Returns `None` if it does not exist.
 ///
 /// # Errors
@@ -295,6 +307,9 @@ pub fn entry_name(text: &str) -> String {
 }
 
 /// Returns the bytes of an entry, in a buffer that is wiped when it is dropped. Returns `None` for a document that JSON cannot express.
+///
+/// `fetched` is the time from the boot to the fetch. The JSON also has the entry's own name, so that [`decode`] refuses an entry that was copied to
+/// another name.
 pub fn encode(name: &str, document: &Document, fetched: Duration) -> Option<Zeroizing<Vec<u8>>> {
     let is_replica = !document.passed_over.is_empty();
     let json = serde_json::to_vec(&(name, fetched, is_replica, document)).ok()?;

@@ -50,14 +50,14 @@ impl Fingerprint {
     /// Returns the fingerprint of the values that can change in the command. With `signal=NAME`, these are the files with a path: a running
     /// program doesn't see another value of a variable or of a file in memory.
     pub fn new(
-        key: &RandomState,
+        hash_key: &RandomState,
         on_rotation: OnRotation,
         outcomes: &Outcomes,
         fetched: &Fetched,
     ) -> Self {
         Self {
-            values: hashed_values(key, on_rotation, outcomes),
-            secrets: hashed_secrets(key, fetched),
+            values: hashed_values(hash_key, on_rotation, outcomes),
+            secrets: read_secrets(hash_key, fetched),
         }
     }
 
@@ -107,7 +107,7 @@ impl Fingerprint {
 
 /// Returns the hashes of the values that can change in the command. The key of each is a hash of what the value sets.
 fn hashed_values(
-    key: &RandomState,
+    hash_key: &RandomState,
     on_rotation: OnRotation,
     outcomes: &Outcomes,
 ) -> BTreeMap<u64, Value> {
@@ -120,31 +120,33 @@ fn hashed_values(
         let name = outcome.parameter_name.as_deref();
         let value = Value {
             label: outcome.subject.label.clone(),
-            hash: key.hash_one(value.expose()),
+            hash: hash_key.hash_one(value.expose()),
             read_from: outcome
                 .read_from()
                 .iter()
-                .map(|reference| secret_key(key, &reference.locator, name))
+                .map(|reference| secret_key(hash_key, &reference.locator, name))
                 .collect(),
         };
-        values.insert(key.hash_one(outcome.target.claims()), value);
+        values.insert(hash_key.hash_one(outcome.target.claims()), value);
     }
     values
 }
 
-/// Returns the hashes of the secrets that were read, and of the parameters below each path that was read. A failed request isn't among them.
-fn hashed_secrets(key: &RandomState, fetched: &Fetched) -> BTreeMap<u64, Secret> {
+/// Returns the secrets that were read, and each parameter below a path that was read, with a hash of its content. The key of each is a
+/// [`secret_key`]. Secrets whose request failed aren't included.
+fn read_secrets(hash_key: &RandomState, fetched: &Fetched) -> BTreeMap<u64, Secret> {
     let mut secrets = BTreeMap::new();
     for (locator, answer) in fetched {
         let Ok(document) = answer else { continue };
+
         let mut add = |parameter_name: Option<&str>, document: &Document| {
             let secret = Secret {
                 name: locator.noun_of(parameter_name),
                 id: locator.written_id() + parameter_name.unwrap_or_default(),
                 version_id: document.version_id.clone(),
-                content: key.hash_one(document.body.expose()),
+                content: hash_key.hash_one(document.body.expose()),
             };
-            secrets.insert(secret_key(key, locator, parameter_name), secret);
+            secrets.insert(secret_key(hash_key, locator, parameter_name), secret);
         };
         if locator.is_path() {
             for (name, parameter) in &document.parameters {
@@ -158,6 +160,6 @@ fn hashed_secrets(key: &RandomState, fetched: &Fetched) -> BTreeMap<u64, Secret>
 }
 
 /// Returns the key under which a secret, or one parameter below a path, is in `secrets`.
-fn secret_key(key: &RandomState, locator: &Locator, parameter_name: Option<&str>) -> u64 {
-    key.hash_one((locator, parameter_name))
+fn secret_key(hash_key: &RandomState, locator: &Locator, parameter_name: Option<&str>) -> u64 {
+    hash_key.hash_one((locator, parameter_name))
 }

@@ -124,6 +124,8 @@ struct ProcessOutput {
 
 /// Returns the credentials in the program's output, and the text of their expiration, which is empty without one. Returns `None` if the output
 /// is in another form.
+///
+/// The text is for messages, which show the expiration as the program wrote it.
 fn parse_output(output: &[u8]) -> Option<(Credentials, String)> {
     let output: ProcessOutput = serde_json::from_slice(output).ok()?;
     if output.version != 1 {

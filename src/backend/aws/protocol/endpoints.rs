@@ -98,17 +98,13 @@ impl Endpoints {
         }
     }
 
-    /// Returns a part of the key for a cached answer. If requests to a store or to STS go to other endpoints, this part is different.
+    /// Returns a part of the key for a cached answer. If requests to this store or to STS go to other endpoints, this part is different. It includes
+    /// STS, because STS gives the credentials of the role that reads from the store.
     pub fn cache_key(&self, store: Store) -> String {
         let configured =
             [store.into(), Api::Sts].map(|api| self.configured(api).map(HttpUrl::as_str));
-        format!(
-            "{:?}",
-            (
-                configured,
-                [self.use_fips, self.use_dual_stack].map(|flag| flag == Some(true))
-            )
-        )
+        let variants = [self.use_fips, self.use_dual_stack].map(|flag| flag == Some(true));
+        format!("{:?}", (configured, variants))
     }
 }
 
