@@ -64,7 +64,7 @@ impl DiskFile {
         Ok(staged)
     }
 
-    /// Renames the file to its own name. A file that replaces another one stays from then on.
+    /// Renames the file to its own name, unless it has that name already. A file that replaces another one stays from then on.
     ///
     /// # Errors
     /// If something other than a regular file has got the entry's name since then, or if the kernel refuses to rename the file.

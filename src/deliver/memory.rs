@@ -44,18 +44,21 @@ impl MemoryFile {
     /// # Errors
     /// If the kernel or a seccomp filter doesn't allow it, or the process has too many open files.
     pub fn create(access: &Access, content: &SecretValue) -> Result<Self, Problem> {
-        let mut file = File::from(create_empty(if access.is_executable() {
+        let executable = if access.is_executable() {
             EXEC
         } else {
             NOEXEC_SEAL
-        })?);
+        };
+        let mut file = File::from(create_empty(executable)?);
         access.write(&mut file, content)?;
+
         let seals = SealFlag::F_SEAL_SEAL
             | SealFlag::F_SEAL_SHRINK
             | SealFlag::F_SEAL_GROW
             | SealFlag::F_SEAL_WRITE;
         fcntl(&file, FcntlArg::F_ADD_SEALS(seals))
             .map_err(|errno| call_problem("the file cannot be sealed", errno))?;
+
         // This is for a command that reads from the inherited descriptor. Opening the path starts at 0 anyway.
         file.rewind()
             .map_err(|error| call_problem(WRITE, errno(&error)))?;

@@ -61,13 +61,14 @@ enum StagedFile {
 }
 
 impl<'a> Files<'a> {
-    /// Opens the directories of the files. Keeps the errors for [`Delivery::stage`], which returns all errors together.
+    /// Opens the directories of the files, and checks who owns them. Keeps the errors for [`Delivery::stage`], which returns all errors together.
     pub fn open_directories(files: impl IntoIterator<Item = FileValue<'a>>) -> Self {
         let mut pending = Vec::new();
         for file in files {
             let destination = match &file.target.location {
                 FileLocation::Memory => Ok(None),
                 FileLocation::Path(path) => {
+                    // If the owner of the file doesn't exist, `stage` and `undeliverable` return this error.
                     let owner = Access::from_target(file.target)
                         .ok()
                         .and_then(|access| access.user);
@@ -99,16 +100,17 @@ impl<'a> Files<'a> {
     pub fn undeliverable(&self) -> Vec<(EntryId, Problem)> {
         let mut problems = Vec::new();
         for Pending { file, destination } in &self.0 {
-            let is_ready = match destination {
-                Ok(None) => Ok(()),
+            let owner_problem = Access::from_target(file.target).err();
+            let destination_problem = match destination {
+                Ok(None) => None,
                 Ok(Some(entry)) => entry
                     .is_regular_file()
-                    .and_then(|_| entry.expect_writable()),
-                Err(problem) => Err(problem.clone()),
+                    .and_then(|_| entry.expect_writable())
+                    .err(),
+                Err(problem) => Some(problem.clone()),
             };
-            let found = [Access::from_target(file.target).err(), is_ready.err()];
-            for problem in found.into_iter().flatten() {
-                let problem = problem.for_entry(file.subject.clone(), Impact::Undelivered);
+            for found in [owner_problem, destination_problem].into_iter().flatten() {
+                let problem = found.for_entry(file.subject.clone(), Impact::Undelivered);
                 problems.push((file.id, problem));
             }
         }
@@ -126,7 +128,11 @@ impl Delivery {
         for Pending { file, destination } in files.0 {
             let (env, subject) = (file.target.env.clone(), file.subject.clone());
             match StagedFile::stage(file, destination) {
-                Ok(file) => staged.push(DeliveredFile { env, subject, file }),
+                Ok(staged_file) => staged.push(DeliveredFile {
+                    env,
+                    subject,
+                    file: staged_file,
+                }),
                 Err(problem) => errors.push(problem.for_entry(subject, Impact::Undelivered)),
             }
         }

@@ -62,14 +62,14 @@ pub fn step(
     event: Event,
 ) -> (SupervisorState, Vec<Action>) {
     let mut actions = Vec::new();
-    let state = match state {
+    let next = match state {
         SupervisorState::Running(running) => running::step(rotation, running, event, &mut actions),
         SupervisorState::Stopping(stopping) => {
             stopping::step(rotation, stopping, event, &mut actions)
         }
         SupervisorState::Exited => SupervisorState::Exited,
     };
-    (state, actions)
+    (next, actions)
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ pub fn step(
     match (event, state.poll) {
         (Event::Signal(signal), poll) if rotation.poll_signal == Some(signal) => {
             state.is_poll_requested = true;
-            // Otherwise the poll follows the launch that is under way.
+            // Otherwise a launch is under way. When it is over, `RunningState::next_poll` sets the timer for the requested poll.
             if matches!(poll, Poll::Idle | Poll::Splayed) {
                 actions.push(Action::Arm(Delay::RequestedPoll));
             }
@@ -84,7 +84,8 @@ fn schedule_poll(state: &mut RunningState, actions: &mut Vec<Action>) {
     actions.push(state.next_poll());
 }
 
-/// Acts on the result of a poll. `is_delayed` is true for the poll after a splay, whose change isn't delayed again.
+/// Acts on the result of a poll. A change takes effect now, with two exceptions: with `--splay`, it takes effect at a later poll, and after a SIGTERM,
+/// this change is ignored. `is_delayed` is true for the poll after a splay, whose change isn't delayed again.
 fn on_poll(
     rotation: &RotationOptions,
     mut state: RunningState,
@@ -94,9 +95,11 @@ fn on_poll(
 ) -> SupervisorState {
     if result == PollResult::Failed {
         state.failures = state.failures.saturating_add(1);
-    } else if std::mem::take(&mut state.failures) > 0 {
+    } else if state.failures > 0 {
+        state.failures = 0;
         actions.push(Action::Report(Notice::PollRecovered));
     }
+
     if result != PollResult::Changed {
         schedule_poll(&mut state, actions);
     } else if !is_delayed && !rotation.splay.is_zero() {
@@ -110,7 +113,8 @@ fn on_poll(
     } else if let OnRotation::Signal(_) = rotation.on_rotation {
         state.poll = Poll::Delivering;
         actions.push(Action::Deliver);
-    } else if std::mem::take(&mut state.has_term) {
+    } else if state.has_term {
+        state.has_term = false;
         // The command may be about to end. Stopping it would cut its end short, and a restart would undo it. If the command ignores
         // SIGTERM, the next poll finds the change again.
         actions.push(Action::CancelPoll);

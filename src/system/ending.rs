@@ -119,22 +119,21 @@ pub fn kill_program() -> Option<Child> {
     child
 }
 
-/// Returns a process and, on Linux, its descendants. `sh` runs most commands as a child, which would otherwise go on reading from the
+/// Returns a process, followed by its descendants on Linux. `sh` runs most commands as a child, which would otherwise go on reading from the
 /// terminal.
 fn descendants(process: Pid) -> Vec<Pid> {
     let mut found = vec![process];
+    let Ok(tasks) = fs::read_dir(format!("/proc/{process}/task")) else {
+        return found;
+    };
     // Every thread can have children.
-    for task in fs::read_dir(format!("/proc/{process}/task"))
-        .into_iter()
-        .flatten()
-        .flatten()
-    {
+    for task in tasks.flatten() {
         let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
-        let children = children
-            .split_whitespace()
-            .filter_map(|id| id.parse().ok())
-            .map(Pid::from_raw);
-        found.extend(children.flat_map(descendants));
+        for id in children.split_whitespace() {
+            if let Ok(id) = id.parse() {
+                found.extend(descendants(Pid::from_raw(id)));
+            }
+        }
     }
     found
 }

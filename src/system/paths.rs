@@ -173,8 +173,7 @@ impl PathWalk {
     /// # Errors
     /// When the component isn't a link or belongs to another user, or when there have been too many links.
     fn follow(&mut self, component: &OsStr) -> Result<(), WalkError> {
-        let link = read_link(self.reached.as_fd(), component)?;
-        let Some(link) = link else {
+        let Some(link) = read_link(self.reached.as_fd(), component)? else {
             return Err(Errno::ENOTDIR.into());
         };
         if is_foreign(link.owner) {
@@ -187,10 +186,12 @@ impl PathWalk {
         if self.links > MAX_SYMLINKS {
             return Err(Errno::ELOOP.into());
         }
+
         let target = link.target;
         if !is_absolute(&target) {
             self.rest.extend(reversed(&target));
         } else if link.is_magic {
+            // Only the kernel can follow this link.
             self.reached = self.open(component, OFlag::O_DIRECTORY)?;
             self.path = target.into();
         } else {
@@ -236,12 +237,12 @@ pub fn create_temporary(directory: &OwnedFd, start: &OsStr) -> Result<(File, OsS
     let flags =
         OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     // A name has at most 255 bytes (NAME_MAX), so a longer one is cut off.
-    let start: Vec<u8> = start.as_bytes().iter().take(200).copied().collect();
+    let shortened: Vec<u8> = start.as_bytes().iter().take(200).copied().collect();
     loop {
         let random: Vec<u8> = std::iter::repeat_with(|| fastrand::alphanumeric() as u8)
             .take(8)
             .collect();
-        let name = OsString::from_vec([b".", start.as_slice(), b".", &random].concat());
+        let name = OsString::from_vec([b".", shortened.as_slice(), b".", &random].concat());
         match openat(
             directory,
             name.as_os_str(),

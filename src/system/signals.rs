@@ -78,6 +78,7 @@ pub fn hold() {
         set_action(Signal::SIGCHLD, libc::SIG_DFL);
     }
     set_action(Signal::SIGPIPE, libc::SIG_IGN);
+
     let mut held = inherited.mask;
     held.extend(inherited.watched.iter());
     held.add(Signal::SIGTTOU);

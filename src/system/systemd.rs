@@ -142,6 +142,7 @@ impl CredentialConnection {
         let user = geteuid().as_raw();
         let address =
             getpeername::<UnixAddr>(self.socket.as_raw_fd()).map_err(|_| no_connection())?;
+
         if user != 0 && user != geteuid().as_raw() {
             let text = format!(
                 "user {user} asked for a credential, but only root and the user of this process may get one"
@@ -206,7 +207,8 @@ pub fn no_connection() -> Problem {
     }
 }
 
-/// Replaces standard input with /dev/null, and standard output and error if they are the same socket. Returns a copy of the socket.
+/// Replaces standard input with /dev/null, and standard output and error if they are the same socket. Standard error then goes to journald, if it is
+/// running. Returns a copy of the socket.
 fn redirect(input: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     let id = |stat: FileStat| (stat.st_dev, stat.st_ino);
     let socket_id = Ok(fstat(input).map(id)?);
@@ -214,6 +216,7 @@ fn redirect(input: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     let socket = input
         .try_clone_to_owned()
         .map_err(|error| os_error::errno(&error))?;
+
     if fstat(io::stdout()).map(id) == socket_id {
         dup2_stdout(&nothing)?;
     }

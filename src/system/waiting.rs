@@ -44,22 +44,24 @@ pub fn while_working<T: Send>(
     connection: Option<BorrowedFd<'_>>,
     mut react: impl FnMut(WaitEvent) -> Option<Duration>,
 ) -> io::Result<T> {
-    let signals = signals::descriptor()?;
+    let held_signals = signals::descriptor()?;
     let (done, not_done) = io::pipe()?;
     thread::scope(|scope| {
-        let work = move || {
+        let work_to_end = move || {
             let result = work();
+            // From now on, poll(2) reports that `done` has ended.
             drop(not_done);
             result
         };
         let worker = thread::Builder::new()
             .stack_size(STACK)
-            .spawn_scoped(scope, work)?;
+            .spawn_scoped(scope, work_to_end)?;
+
         loop {
             let limit = react(WaitEvent::Sleep);
             let mut files = vec![PollFd::new(done.as_fd(), PollFlags::POLLIN)];
             files.extend(
-                signals
+                held_signals
                     .iter()
                     .map(|file| PollFd::new(file.as_fd(), PollFlags::POLLIN)),
             );

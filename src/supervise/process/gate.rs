@@ -60,8 +60,11 @@ pub struct Gate {
 /// # Errors
 /// If the kernel can't make a process or the pipes.
 pub fn fork(limit: Duration, run: impl FnOnce(Gate) -> u8) -> io::Result<LaunchProcess> {
-    let ((opening, gate), (messages, sender)) = (pipe()?, pipe()?);
+    // The launch waits until a byte comes through the first pipe. It sends its messages through the second one.
+    let (opening, gate) = pipe()?;
+    let (messages, sender) = pipe()?;
     fcntl(&messages, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+
     let parent = getpid();
     // SAFETY: this process has one thread, so the child may call any function.
     match unsafe { fork_process() }? {
@@ -126,9 +129,11 @@ impl LaunchProcess {
                 self.messages = None;
             }
         }
-        let mut messages = serde_json::Deserializer::from_slice(&self.received).into_iter();
-        let complete = messages.by_ref().map_while(Result::ok).collect();
-        let length = messages.byte_offset();
+
+        let mut parsed = serde_json::Deserializer::from_slice(&self.received).into_iter();
+        let complete = parsed.by_ref().map_while(Result::ok).collect();
+        // The beginning of a further message stays.
+        let length = parsed.byte_offset();
         self.received.drain(..length);
         complete
     }

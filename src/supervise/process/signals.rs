@@ -48,10 +48,12 @@ impl Signals {
                 continue;
             };
             let signal = SignalNumber(number);
+
             // The code is positive if the kernel has raised the signal. Otherwise, a process has sent it (sigaction(2), "si_code").
             let is_sent = received.ssi_code <= 0;
             // If a line of the log exceeds the limit for file sizes, the kernel raises SIGXFSZ as if this process had sent it.
             let is_own = is_sent && received.ssi_pid == getpid().as_raw().unsigned_abs();
+
             let is_forwarded = match signal.forwarding() {
                 Forwarding::Always => true,
                 Forwarding::IfSent => is_sent,
@@ -78,20 +80,21 @@ impl AsFd for Signals {
 /// could continue the processes.
 pub fn stop_by(signal: SignalNumber, is_job: bool) -> bool {
     // SIGSTOP would also stop an orphaned group, which nobody would continue, as in a container or a service.
-    let signal = if signal == SignalNumber::STOP {
+    let stop_signal = if signal == SignalNumber::STOP {
         SignalNumber(libc::SIGTSTP)
     } else {
         signal
     };
     // 0 is the group of the caller (kill(2)).
-    send(if is_job { 0 } else { getpid().as_raw() }, signal);
+    send(if is_job { 0 } else { getpid().as_raw() }, stop_signal);
+
     // This process has only one thread, which gets the signal before the call that unblocks it returns.
-    let stopping = Signal::try_from(signal.0).map(|signal| SigSet::from_iter([signal]));
-    let _ = stopping.and_then(|stopping| {
-        stopping
+    if let Ok(stop_signal) = Signal::try_from(stop_signal.0) {
+        let unblocked = SigSet::from_iter([stop_signal]);
+        let _ = unblocked
             .thread_unblock()
-            .and_then(|()| stopping.thread_block())
-    });
+            .and_then(|()| unblocked.thread_block());
+    }
     // The stop signal discarded any earlier SIGCONT (signal(7)). So a pending one means that this process was stopped and then continued.
     pending().contains(Signal::SIGCONT)
 }
