@@ -11,16 +11,15 @@ use webpki::EndEntityCert;
 
 /// Returns the reason why a certificate is not trusted, as the predicate of a sentence (`expired at …`), and the remedy, if there is a typical one.
 pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str>) {
-    let moment = |time: &UnixTime| {
-        let moment = UNIX_EPOCH.checked_add(Duration::from_secs(time.as_secs()));
-        moment.map_or_else(
-            || why.to_string(),
-            |moment| humantime::format_rfc3339_seconds(moment).to_string(),
-        )
-    };
+    let shown_time =
+        |time: &UnixTime| match UNIX_EPOCH.checked_add(Duration::from_secs(time.as_secs())) {
+            Some(moment) => humantime::format_rfc3339_seconds(moment).to_string(),
+            None => why.to_string(),
+        };
+
     let (text, help) = match why {
         CertificateError::ExpiredContext { time, not_after } => {
-            let (end, now) = (moment(not_after), moment(time));
+            let (end, now) = (shown_time(not_after), shown_time(time));
             let text = format!("expired at {end} (this machine's clock says {now})");
             (
                 text,
@@ -28,7 +27,7 @@ pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str
             )
         }
         CertificateError::NotValidYetContext { time, not_before } => {
-            let (begin, now) = (moment(not_before), moment(time));
+            let (begin, now) = (shown_time(not_before), shown_time(time));
             let text = format!("is not valid before {begin} (this machine's clock says {now})");
             // This certificate is an outage, and `fetch_problem` has the remedy for it.
             return (text, None);
@@ -42,8 +41,11 @@ pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str
                 .iter()
                 .map(|name| name.split('"').nth(1).unwrap_or(name))
                 .collect();
-            let (names, expected) = (names.join(", "), expected.to_str());
-            let text = format!("is valid for {names}, not for {expected}");
+            let text = format!(
+                "is valid for {}, not for {}",
+                names.join(", "),
+                expected.to_str()
+            );
             let help = "use one of the names in the certificate, or check which server answers to this name";
             (text, help)
         }
@@ -61,6 +63,7 @@ pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str
         }
         _ => return (format!("is not trusted: {why}"), None),
     };
+
     (text, Some(help))
 }
 

@@ -126,7 +126,7 @@ impl Pool {
 
 impl Host {
     /// Sends a request, and returns the head of the response with its connection. First waits until fewer than [`MAX_CONNECTIONS`] requests to the
-    /// host are in flight. `to` is the request's whole URL, and `limit` is the time limit for a new connection.
+    /// host are in flight. Uses a connection that is open already, if there is one, and opens a new one if it breaks. `to` is the request's whole URL, and `limit` is the time limit for a new connection.
     ///
     /// # Errors
     /// When a connection cannot be opened, or when a new one breaks before the head of the response.
@@ -138,15 +138,16 @@ impl Host {
         request: Request<Full<Bytes>>,
     ) -> Result<(InUse<'h>, Response<Incoming>), NetFailure> {
         let host = host_and_port(to);
-        let failed = |error| NetFailure::from_exchange(error, &host);
         let permit = self.permits.acquire().await;
         let _permit = permit.map_err(|error| NetFailure::from_exchange(error, &host))?;
+
         let (connection, response) = match self.send_on_spare(&request).await {
             Some(answered) => answered,
             None => {
                 let mut connection = connector.connect(to, limit).await?;
-                let response = connection.send_request(request).await;
-                (connection, response.map_err(failed)?)
+                let sent = connection.send_request(request).await;
+                let response = sent.map_err(|error| NetFailure::from_exchange(error, &host))?;
+                (connection, response)
             }
         };
         let in_use = InUse {
@@ -182,6 +183,7 @@ impl Host {
                 return Some(connection);
             }
         }
+
         let opening = self.lock_spare().preconnected.pop_front()?;
         let opened = opening.await.ok()?;
         opened.ok()
@@ -295,6 +297,7 @@ impl Connector {
         if to.scheme() != Some(&Scheme::HTTPS) {
             return Box::pin(self.open_to_proxy(&proxy, to)).await;
         }
+
         let (login, limit) = (self.login.clone(), self.limit);
         let opening = async {
             let stream = self.open_to_proxy(&proxy, to).await?;
@@ -352,12 +355,14 @@ impl Connector {
     ) -> Result<Box<dyn ByteStream>, NetFailure> {
         let failed = |error| NetFailure::from_handshake(&error, peer);
         let host = to.host().unwrap_or_default().trim_matches(['[', ']']);
-        let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other);
-        let name = name.map_err(failed)?;
+        let name = ServerName::try_from(host.to_owned())
+            .map_err(|error| failed(io::Error::other(error)))?;
+
         let connector = TlsConnector::from(self.tls.config()?);
         let connecting = connector.connect(name, TokioIo::new(stream));
-        let secured = within(self.limit, connecting).await;
-        let secured = secured.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()));
-        Ok(Box::new(TokioIo::new(secured.map_err(failed)?)))
+        match within(self.limit, connecting).await {
+            Ok(connected) => Ok(Box::new(TokioIo::new(connected.map_err(failed)?))),
+            Err(_) => Err(failed(ErrorKind::TimedOut.into())),
+        }
     }
 }

@@ -96,7 +96,7 @@ impl NetFailure {
     /// Returns the failure for a TLS handshake. If the error doesn't come from rustls, the connection ended or the time was over, so the server did
     /// not answer the first message of TLS.
     pub fn from_handshake(error: &io::Error, peer: &str) -> Self {
-        let why = error_text(error);
+        let text = error_text(error);
         let why = match find_source(error) {
             Some(rustls::Error::InvalidCertificate(reason)) => {
                 return Self::from_certificate(reason, peer);
@@ -107,13 +107,13 @@ impl NetFailure {
                 )
             }
             Some(_) => {
-                let why = format!("the TLS handshake with {peer} failed: {why}");
+                let why = format!("the TLS handshake with {peer} failed: {text}");
                 let help = "check whether a proxy or a firewall inspects TLS, and whether the server supports TLS 1.2 or 1.3";
                 let failure = Self::outage(OutageKind::Connection, &why, Some(error.kind()));
                 return failure.help(help.to_owned());
             }
             None => {
-                let why = format!("{peer} did not answer the first message of TLS: {why}");
+                let why = format!("{peer} did not answer the first message of TLS: {text}");
                 return Self::outage(OutageKind::Handshake, &why, Some(error.kind()));
             }
         };
@@ -215,6 +215,7 @@ fn text_without_sources(error: &(dyn Error + 'static)) -> String {
             let status = response.response().status().as_u16();
             return format!("the instance metadata service answered with HTTP status {status}");
         }
+        // Every other error of the metadata client only says that it has a source.
         Some(_) => return String::new(),
         None => {}
     }

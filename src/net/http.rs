@@ -18,6 +18,7 @@ use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderMap, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 pub use hyper::body::Bytes;
+use hyper::body::Incoming;
 
 use super::connections::{Connector, Pool};
 use super::errors::{BoxError, NetFailure, host_and_port, within};
@@ -117,25 +118,9 @@ impl HttpClient {
         mut request: Request<Bytes>,
     ) -> Result<(Parts, Result<Vec<u8>, NetFailure>), NetFailure> {
         let uri = request.uri().clone();
-        // A proxy reads its password in a request that it forwards. For a tunnel, the password is in the request for the tunnel.
-        let proxy = (uri.scheme() != Some(&Scheme::HTTPS))
-            .then(|| self.pool.connector.proxy(&uri))
-            .flatten();
-        if let Some(authorization) = proxy.as_ref().and_then(Proxy::authorization) {
-            let authorization = authorization.clone();
-            request
-                .headers_mut()
-                .insert(PROXY_AUTHORIZATION, authorization);
-        }
-        if proxy.is_none() {
-            // A server expects only the path (RFC 9112, section 3.2.1), a proxy the whole URL (section 3.2.2).
-            let path = uri
-                .path_and_query()
-                .cloned()
-                .unwrap_or_else(|| PathAndQuery::from_static("/"));
-            *request.uri_mut() = path.into();
-        }
+        let proxy = self.address(&mut request, &uri);
         add_headers(request.headers_mut(), &uri, &self.user_agent);
+
         let host = self.pool.host(&uri);
         let sending = host.send(
             &self.pool.connector,
@@ -143,11 +128,8 @@ impl HttpClient {
             self.timeouts.connect,
             request.map(Full::new),
         );
-        // Without a limit, no answer is late.
-        let limit = self.timeouts.read.unwrap_or(Duration::MAX);
-        let late = || NetFailure::late(&host_and_port(&uri), limit);
-        let answer =
-            within(self.timeouts.read, sending).map(|sent| sent.unwrap_or_else(|_| Err(late())));
+        let answer = within(self.timeouts.read, sending)
+            .map(|sent| sent.unwrap_or_else(|_| Err(self.late(&uri))));
         let answered = match proxy {
             None => answer.await,
             // This future is on the heap, because few requests have a proxy.
@@ -164,23 +146,68 @@ impl HttpClient {
                 Box::pin(self.pool.connector.login.attempt(&proxy, accepted)).await
             }
         };
+
         let (in_use, response) = answered?;
-        let (head, body) = response.into_parts();
-        let mut body = Limited::new(body, MAX_BODY);
+        let (head, mut body) = response.into_parts();
+        let whole = self.read_body(&mut body, &uri).await?;
+        // After an incomplete body, the connection can't be used for another request.
+        if whole.is_ok() {
+            in_use.give_back();
+        }
+        Ok((head, whole))
+    }
+
+    /// Changes a request for `uri` as the server expects it, or the proxy that forwards the request. Returns this proxy. Returns `None` if the request
+    /// goes to the server directly or through a tunnel.
+    fn address(&self, request: &mut Request<Bytes>, uri: &Uri) -> Option<Proxy> {
+        // For a tunnel, the password of the proxy is in the request for the tunnel.
+        if uri.scheme() != Some(&Scheme::HTTPS)
+            && let Some(proxy) = self.pool.connector.proxy(uri)
+        {
+            if let Some(authorization) = proxy.authorization() {
+                let authorization = authorization.clone();
+                request
+                    .headers_mut()
+                    .insert(PROXY_AUTHORIZATION, authorization);
+            }
+            return Some(proxy);
+        }
+        // A server expects only the path (RFC 9112, section 3.2.1), a proxy the whole URL (section 3.2.2).
+        let path = uri
+            .path_and_query()
+            .cloned()
+            .unwrap_or_else(|| PathAndQuery::from_static("/"));
+        *request.uri_mut() = path.into();
+        None
+    }
+
+    /// Reads the body of the response from `uri`. Returns an inner error if the body is incomplete or longer than [`MAX_BODY`].
+    ///
+    /// # Errors
+    /// When a part of the body is late.
+    async fn read_body(
+        &self,
+        body: &mut Incoming,
+        uri: &Uri,
+    ) -> Result<Result<Vec<u8>, NetFailure>, NetFailure> {
+        let mut limited = Limited::new(body, MAX_BODY);
         let mut whole = Vec::new();
         loop {
-            let frame = within(self.timeouts.read, body.frame()).await;
-            match frame.map_err(|_| late())? {
+            let frame = within(self.timeouts.read, limited.frame()).await;
+            match frame.map_err(|_| self.late(uri))? {
                 Some(Ok(frame)) => whole.extend_from_slice(&frame.into_data().unwrap_or_default()),
                 Some(Err(error)) => {
-                    let failure = NetFailure::from_exchange(error, &host_and_port(&uri));
-                    return Ok((head, Err(failure)));
+                    return Ok(Err(NetFailure::from_exchange(error, &host_and_port(uri))));
                 }
-                None => break,
+                None => return Ok(Ok(whole)),
             }
         }
-        in_use.give_back();
-        Ok((head, Ok(whole)))
+    }
+
+    /// Returns the failure for an answer from `uri` that is late. Without a limit, no answer is late.
+    fn late(&self, uri: &Uri) -> NetFailure {
+        let limit = self.timeouts.read.unwrap_or(Duration::MAX);
+        NetFailure::late(&host_and_port(uri), limit)
     }
 }
 

@@ -87,6 +87,7 @@ impl ProxySettings {
         } else {
             self.http.as_ref()?
         };
+
         let port = to.port_u16().unwrap_or(if is_https { 443 } else { 80 });
         let entries = self
             .no_proxy
@@ -95,14 +96,17 @@ impl ProxySettings {
             .split(',')
             .map(str::trim);
         // Unlike curl, Go and the AWS CLI, hyper-util ignores the port of an entry. So we leave out the entries for other ports.
-        let without_port = |entry| {
-            split_port(entry).map_or(Some(entry), |(host, other)| (other == port).then_some(host))
+        let without_port = |entry| match split_port(entry) {
+            Some((host, entry_port)) if entry_port == port => Some(host),
+            Some(_) => None,
+            None => Some(entry),
         };
         let hosts = Vec::from_iter(entries.filter_map(without_port));
         // curl and the AWS CLI also apply `*` to IP addresses, and hyper-util does not.
         if hosts.contains(&"*") {
             return None;
         }
+
         let intercept = Matcher::builder()
             .all(proxy.to_string())
             .no(hosts.join(","))
@@ -159,6 +163,7 @@ impl ProxyLogin {
             }
             None => {}
         }
+
         let done = action.await;
         *verdict = match &done {
             Ok(_) => Some(Ok(())),
@@ -191,10 +196,12 @@ pub async fn open_tunnel<S: Read + Write + Unpin>(
         request.extend([b"Proxy-Authorization: ", authorization.as_bytes(), b"\r\n"].concat());
     }
     request.extend(b"\r\n");
+
     let broken =
         |error| proxy.with_remedy(NetFailure::from_exchange(error, &proxy.to_string()), to);
     let mut stream = TokioIo::new(stream);
     stream.write_all(&request).await.map_err(broken)?;
+
     let mut head = Vec::with_capacity(MAX_HEAD);
     loop {
         let count = stream.read_buf(&mut head).await.map_err(broken)?;
@@ -203,6 +210,7 @@ pub async fn open_tunnel<S: Read + Write + Unpin>(
             Some(b"200") if head.windows(4).any(|end| end == b"\r\n\r\n") => {
                 return Ok(stream.into_inner());
             }
+            // The head isn't complete yet.
             Some(b"200") | None if count > 0 && head.len() < MAX_HEAD => {}
             Some(b"200" | b"") | None => {
                 let why = format!("{proxy} sent an incomplete answer, or is not an HTTP proxy");

@@ -92,16 +92,16 @@ fn client_config(settings: &TrustSettings) -> Result<Arc<ClientConfig>, NetFailu
             Verifier::new(verifier(compiled_in)?, Some(OnceLock::new()))
         }
     };
+
     let mut offered = CryptoProvider::clone(&provider());
     if settings.key_exchange == KeyExchange::Classical {
         offered.kx_groups = vec![kx_group::X25519, kx_group::SECP256R1, kx_group::SECP384R1];
     }
     let builder = ClientConfig::builder_with_provider(Arc::new(offered))
-        .with_safe_default_protocol_versions();
-    let builder = builder
-        .map_err(|error| Refusal::TrustStore(format!("TLS is not available: {error}")))?
-        .dangerous();
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Refusal::TrustStore(format!("TLS is not available: {error}")))?;
     let mut config = builder
+        .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
@@ -136,6 +136,7 @@ fn named_roots(settings: &TrustSettings) -> Result<Option<RootCertStore>, NetFai
         (None, Some(environment)) => (environment, load_native_certs()),
         (None, None) => return Ok(None),
     };
+
     let roots = root_store(found.certs);
     if roots.is_empty() {
         let why = match found.errors.into_iter().next().map(|error| error.kind) {
@@ -211,6 +212,7 @@ impl ServerCertVerifier for Verifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         let chain = || iter::once(leaf).chain(others);
+        // Connections that are opened at the same time wait here, so that only the first one to a host verifies the chain.
         let mut chains = self.chains.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(VerifiedChain { certificates, time }) = chains.get(server)
             && certificates.iter().eq(chain())
@@ -221,22 +223,24 @@ impl ServerCertVerifier for Verifier {
         {
             return Ok(ServerCertVerified::assertion());
         }
-        let mut verified = self
+
+        let mut result = self
             .first
             .verify_server_cert(leaf, others, server, ocsp, now);
         if let Some(system) = &self.system
-            && is_unknown_issuer(&verified)
+            && is_unknown_issuer(&result)
         {
             let read = || verifier(root_store(load_native_certs().certs)).ok();
             if let Some(system) = system.get_or_init(read) {
-                verified = system.verify_server_cert(leaf, others, server, ocsp, now);
+                result = system.verify_server_cert(leaf, others, server, ocsp, now);
             }
         }
-        if is_unknown_issuer(&verified) {
+        if is_unknown_issuer(&result) {
             let unknown = UnknownIssuer::new(leaf, others);
             return Err(CertificateError::Other(OtherError(Arc::new(unknown))).into());
         }
-        let verified = verified?;
+        let verified = result?;
+
         let certificates = chain()
             .map(|certificate| certificate.clone().into_owned())
             .collect();
