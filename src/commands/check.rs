@@ -153,9 +153,11 @@ impl Checked {
             Err(report) => (Outcomes::unread(&prepared.plan), Fetched::default(), report),
         };
 
+        // These names may be misplaced values.
         for hidden in hidden_names(&prepared.plan, &fetched) {
             inspection.secrets.retain(|secret| secret.id != *hidden);
         }
+
         let checked = Self {
             prepared,
             depth,
@@ -173,6 +175,7 @@ impl Checked {
         let problems = self.problems(&files);
         self.print_notices(&files, command);
         let findings = self.findings(&problems);
+
         let name = match command {
             Some(command) => format!("the command {}", command.line.quoted_program()),
             None => "the command".to_owned(),
@@ -246,6 +249,7 @@ impl Checked {
             depth: self.depth,
         };
         let reads_values = self.depth == CheckDepth::Values;
+
         let mut findings = Findings::new();
         findings.values_read = reads_values;
         findings.source = match (self.depth, &self.prepared.backend) {
@@ -315,6 +319,7 @@ fn resolve_metadata(
     if let Some(outcomes) = invalid_template_outcomes(plan) {
         return Ok((outcomes, Fetched::default()));
     }
+
     let begun = Instant::now();
     let purpose = Purpose {
         is_unattended: false,

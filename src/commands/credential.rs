@@ -56,15 +56,13 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
         let text = "-f - can't be used here, because standard input is the connection of systemd";
         inputs.errors.push(Problem::usage(text));
     }
-    let connection = systemd::connection().ok_or_else(no_connection);
-    let (connection, request) =
-        match connection.and_then(|connection| Ok((connection, connection.request()?))) {
-            Ok(answerable) => answerable,
-            Err(problem) => {
-                let usage = inputs.errors.into_iter();
-                return Err(usage.chain([problem]).collect());
-            }
-        };
+    let found = systemd::connection().ok_or_else(no_connection);
+    let with_request = found.and_then(|connection| Ok((connection, connection.request()?)));
+    let (connection, request) = match with_request {
+        Ok(answerable) => answerable,
+        Err(problem) => return Err(inputs.errors.into_iter().chain([problem]).collect()),
+    };
+
     let consequence = format!(
         "\"{}\" did not get the credential \"{}\"",
         request.unit, request.name
@@ -72,6 +70,7 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
     let scope = EntryScope::Credential(&request);
     let (outcomes, report) = read_values(inputs, scope, inherited, &consequence)?;
     report.into_result()?;
+
     // The plan has only this entry, and a report without problems means that the entry has a value. So the `else` branch is never taken.
     let Some((credential, value)) = outcomes.values().next() else {
         return Err(Report::default());

@@ -50,15 +50,14 @@ pub fn export(
     arguments: &ExportArguments,
     inherited: &Inherited,
 ) -> Result<(), Report> {
-    let destination = destination(arguments, inherited);
-    if !matches!(destination, Ok(Destination::File(_))) {
+    let found = destination(arguments, inherited);
+    if !matches!(found, Ok(Destination::File(_))) {
         let remedy = "write the values to a file with --output FILE, pipe them to a program, or add --reveal to see them";
         let refused = refuse_terminal(arguments.reveal, remedy);
         inputs.errors.extend(refused.err());
     }
-    let destination = destination
-        .map_err(|problem| inputs.errors.push(problem))
-        .ok();
+    // Without a destination, the inputs are still read, so that one report has every error.
+    let destination = found.map_err(|problem| inputs.errors.push(problem)).ok();
 
     let consequence = "nothing was exported";
     let (outcomes, mut report) = read_values(inputs, EntryScope::Launch, inherited, consequence)?;
@@ -73,6 +72,7 @@ pub fn export(
         terminal::print_unless_hidden(warnings.map(Record::warning));
     }
     terminal::print_unless_hidden(outcomes.files().map(unwritten_file_warning));
+
     match destination {
         Destination::Output => Ok(terminal::output_whole(text.expose())?),
         Destination::File(path) => write_file(path, text),

@@ -20,8 +20,9 @@ pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<()
     let remedy = "pipe the value to a program, or add --reveal to see it";
     let refused = refuse_terminal(reveal, remedy);
     inputs.errors.extend(refused.err());
-    let argument = inputs.layer.entries.first();
-    let argument = argument.map(|entry| entry.subject.clone());
+
+    let first_entry = inputs.layer.entries.first();
+    let argument = first_entry.map(|entry| entry.subject.clone());
     let (files, finds_file) = (inputs.files.clone(), inputs.find_file);
     let consequence = "nothing was printed";
     let (outcomes, report) = read_values(inputs, EntryScope::Argument, inherited, consequence)?;
@@ -31,6 +32,7 @@ pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<()
         return Err(problem.into());
     }
     report.into_result()?;
+
     terminal::print_unless_hidden(report::empty_value_warning(&outcomes));
     for (_, value) in outcomes.values() {
         terminal::output_whole(value.expose())?;
@@ -57,12 +59,14 @@ fn error_of_entry_name(
     }
     // A pipe can be read only once.
     files.retain(|path| path.is_file());
+
     let (declarations, _) = load_declarations(&files, finds_file, Sections::All);
     let mut entries = declarations
         .iter()
         .rev()
         .flat_map(|declaration| &declaration.layer.entries);
     let entry = entries.find(|entry| Some(&*entry.subject.label) == argument.reference())?;
+
     let Subject { label, origin, .. } = &entry.subject;
     let text = format!("{label:?} is a name in a declaration ({origin}), not the name of a secret");
     let write = argument.rewritten_with(entry.subject.reference()?);

@@ -78,6 +78,7 @@ impl<'a> Launch<'a> {
             terminal::print_unless_hidden(report::empty_value_warning(&outcomes));
             terminal::print_unless_hidden(report::disk_warnings(files.persistent_files()));
         }
+
         let delivery = Delivery::stage(files).map_err(Report::from_iter)?;
         let values = outcomes
             .variables()

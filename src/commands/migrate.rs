@@ -35,6 +35,7 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<()
         refuse_terminal(arguments.reveal, remedy)?;
         declared = declared_literals(&arguments.declarations)?;
     }
+
     let file = read_env_file(arguments, &declared).map_err(Report::from_iter)?;
     // Of the options in the table, `migrate` has only `--quiet`, so it doesn't read the other variables of secrets-exec.
     let is_quiet = arguments.quiet
@@ -44,6 +45,7 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<()
     if !is_quiet {
         terminal::print_always(file.warnings.into_iter().map(Record::warning));
     }
+
     let printed = match arguments {
         MigrateArguments { values: true, .. } => file.secret_json,
         MigrateArguments {

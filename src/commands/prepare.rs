@@ -249,8 +249,9 @@ impl MergedInputs {
             .ok();
         let retained = inherited.retained(&self.options.retention);
         let existing = self.options.keep_existing.then_some(&retained);
-        let plan = Plan::new(self.layers, inherited, existing);
-        let plan = self.report.value_of(plan);
+        let plan = self
+            .report
+            .value_of(Plan::new(self.layers, inherited, existing));
         if let Some(plan) = &plan {
             self.report.extend(useless_signal(&self.options, plan));
         }
@@ -285,7 +286,7 @@ pub enum BackendConfig {
 }
 
 impl BackendConfig {
-    /// Chooses the backend. Reads AWS's variables, unless the backend is a local file. `has_quiet_flag` turns off the warning about a local file.
+    /// Chooses the backend. Reads AWS's variables, unless the backend is a local file. `has_quiet_flag` hides the warning about a local file.
     ///
     /// # Errors
     /// An error for each variable with an invalid value.

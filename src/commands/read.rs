@@ -124,6 +124,7 @@ pub fn read_plan(
         Pass::First => options.wait,
         Pass::Poll => None,
     };
+
     let (outcomes, fetched) = block_on(async {
         let (mut outcomes, fetched) =
             fetch_and_resolve(&mut backend, &prepared.plan, wait, deadline).await?;
@@ -140,6 +141,7 @@ pub fn read_plan(
         }
         Ok((outcomes, fetched))
     })?;
+
     if let Some(cache) = &options.cache
         && pass == Pass::First
         && !options.quiet
@@ -157,7 +159,9 @@ pub fn read_plan(
 /// If the file of `--local` can't be read, or if the directory of `--cache` is not safe for values.
 fn open_backend(
     Prepared {
-        options, backend, ..
+        options,
+        backend: config,
+        ..
     }: &Prepared,
     pass: Pass,
     asks_identity: bool,
@@ -167,7 +171,7 @@ fn open_backend(
         is_unattended: options.rotation.is_some(),
         asks_identity,
     };
-    let backend = match backend.clone() {
+    let backend = match config.clone() {
         BackendConfig::Aws(settings, None) => {
             let aws = Aws::new(*settings, purpose, deadline.clone());
             match open_cache(options, pass).map_err(Report::from_iter)? {

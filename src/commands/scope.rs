@@ -89,6 +89,7 @@ fn declared_unit(layers: &[Layer], request: &Credential) -> Result<String, Probl
     if units.contains(request.unit.as_str()) {
         return Ok(request.unit.clone());
     }
+
     let mut patterns: Vec<&str> = units.iter().copied().collect();
     patterns.retain(
         |unit| matches!(parse_unit(unit), Ok(Some(pattern)) if pattern.matches(&request.unit)),

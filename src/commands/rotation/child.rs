@@ -126,6 +126,7 @@ impl GatedLaunch<'_> {
         let Self { launch, pass, .. } = *self;
         let read = |deadline: &Deadline| launch.read_values(pass, deadline);
         let values = worker::run(&self.launch.prepared.options, self, read)?;
+
         let (key, mode) = (&self.baseline.key, self.rotation.on_rotation);
         let fingerprint = Fingerprint::new(key, mode, &values.outcomes, &values.fetched);
         let (changed, lines) = self.compare(&fingerprint);
@@ -139,6 +140,7 @@ impl GatedLaunch<'_> {
             self.gate.send(&ready);
             return Ok(0);
         }
+
         match (self.rotation.on_rotation, self.pass) {
             (OnRotation::Signal(_), Pass::Poll) => self.replace_files(&values.outcomes, &ready),
             (OnRotation::Signal(_) | OnRotation::Restart | OnRotation::Exit, _) => {
@@ -160,6 +162,7 @@ impl GatedLaunch<'_> {
         if !self.gate.await_opening(ready, self.rotation.stop_signal) {
             return Ok(0);
         }
+
         let executed = delivery.rename_all().and_then(|placed| {
             self.gate.send(&Message::Placed(placed.placed_files()));
             let command = self.launch.command;
@@ -196,13 +199,15 @@ impl GatedLaunch<'_> {
         let Some(command_values) = &self.baseline.command_values else {
             return (None, String::new());
         };
-        let found = self
+
+        let not_reported_yet = self
             .baseline
             .latest_values
             .as_ref()
             .unwrap_or(command_values)
             .changes(fingerprint);
-        let lines = terminal::notice_lines(found.iter().map(rotation::changed));
+        let lines = terminal::notice_lines(not_reported_yet.iter().map(rotation::changed));
+
         let mut changed = ChangedValues::default();
         for change in command_values.changes(fingerprint) {
             changed.labels.extend(change.names);

@@ -69,23 +69,22 @@ impl Fingerprint {
         let mut labels_of: BTreeMap<&u64, BTreeSet<&String>> = BTreeMap::new();
         let targets: BTreeSet<&u64> = self.values.keys().chain(later.values.keys()).collect();
         for target in targets {
-            let (old, new) = (self.values.get(target), later.values.get(target));
-            if old.map(|value| value.hash) == new.map(|value| value.hash) {
+            let (old_value, new_value) = (self.values.get(target), later.values.get(target));
+            if old_value.map(|value| value.hash) == new_value.map(|value| value.hash) {
                 continue;
             }
             for Value {
                 label, read_from, ..
-            } in old.into_iter().chain(new)
+            } in old_value.into_iter().chain(new_value)
             {
                 for key in read_from {
-                    let [old, new] = [self, later]
-                        .map(|either| either.secrets.get(key).map(|secret| secret.content));
-                    if old != new {
+                    if self.content(key) != later.content(key) {
                         labels_of.entry(key).or_default().insert(label);
                     }
                 }
             }
         }
+
         let mut changes = Vec::new();
         for (key, labels) in labels_of {
             let (old, new) = (self.secrets.get(key), later.secrets.get(key));
@@ -103,9 +102,15 @@ impl Fingerprint {
         changes.sort_by_key(|change| (change.name, change.old_version, change.new_version));
         changes
     }
+
+    /// Returns the hash of a secret's content. Returns `None` if the launch didn't read this secret.
+    fn content(&self, key: &u64) -> Option<u64> {
+        self.secrets.get(key).map(|secret| secret.content)
+    }
 }
 
-/// Returns the hashes of the values that can change in the command. The key of each is a hash of what the value sets.
+/// Returns the values that can change in the command, as [`Fingerprint::new`] explains, with their hashes. The key of each is a hash of what the
+/// value sets.
 fn hashed_values(
     hash_key: &RandomState,
     on_rotation: OnRotation,

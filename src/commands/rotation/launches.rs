@@ -152,6 +152,7 @@ impl<'a> Launches<'a> {
             Duration::ZERO
         };
         let limit = options.timeout + wait + TIME_TO_END;
+
         let process = fork(limit, |gate| child::run(launch, gate, baseline, rotation))
             .map_err(|error| format!("no process can be started ({})", io_error_text(&error)))?;
         self.forked = Some(ForkedLaunch {
@@ -199,8 +200,9 @@ impl<'a> Launches<'a> {
         self.baseline.latest_values = Some(ready.fingerprint);
         self.notices.failing = None;
         self.notices.write_lines(&ready.lines);
-        // The first launch has nothing to compare its values with.
+        // This is `None` for the first launch, which has nothing to compare its values with.
         self.baseline.command_values.as_ref()?;
+
         match ready.changed {
             None => {
                 self.forked = None;
@@ -244,6 +246,7 @@ impl<'a> Launches<'a> {
             self.notices.report_signal(signal);
             return Some(Event::Delivered);
         }
+
         self.baseline.adopt();
         match (has_succeeded, is_first) {
             (true, true) => self.notices.report_start(),

@@ -60,6 +60,7 @@ pub fn supervise(
     if let Some(status) = launches.await_first()? {
         return Ok(status);
     }
+
     let signals =
         Signals::block().map_err(|errno| Problem::nothing_resolved(&errno_text(errno)))?;
     adopt_orphans();
@@ -172,11 +173,11 @@ impl Parent<'_> {
             state,
             SupervisorState::Stopping(Stopping { ended: Some(_), .. })
         );
-        let check = has_remains.then_some(GROUP_INTERVAL);
+        let group_check = has_remains.then_some(GROUP_INTERVAL);
         let descriptors = [self.signals.as_fd()]
             .into_iter()
             .chain(self.launches.descriptor());
-        let times = [self.timer.left(), check];
+        let times = [self.timer.left(), group_check];
         wait_for(descriptors, times.into_iter().flatten().min());
 
         while let Some(signal) = self.signals.next_to_forward() {
