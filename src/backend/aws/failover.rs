@@ -10,6 +10,7 @@ use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 
 use super::credentials::explain_refused_credentials;
+use super::protocol::Client;
 use super::session::Session;
 use super::{parameter_store, secrets_manager};
 use crate::backend::retry::{RetryBudget, over_regions};
@@ -29,6 +30,7 @@ pub async fn read_all(session: &mut Session, requests: Vec<Locator>) -> Answers 
         return fail_all(requests, &error);
     }
     let (session, begun) = (&*session, Instant::now());
+
     // Each role is assumed separately, so that a slow STS only holds up the requests with that role. If a role can't be assumed, [`read_batch`] gets
     // the same error again, and it becomes the answer.
     let ready = FuturesUnordered::new();
@@ -90,7 +92,7 @@ fn batches(requests: Vec<Locator>) -> BTreeMap<Option<Role>, Vec<Vec<Locator>>> 
 async fn read_batch(session: &Session, batch: Vec<Locator>, begun: Instant) -> Answers {
     let Some(Locator {
         store,
-        region: Some(region),
+        region: Some(own_region),
         role,
         ..
     }) = batch.first().cloned()
@@ -105,8 +107,10 @@ async fn read_batch(session: &Session, batch: Vec<Locator>, begun: Instant) -> A
         Ok(credentials) => credentials,
         Err(error) => return fail_all(batch, &error),
     };
-    let regions = session.settings.regions(&region);
+
+    let regions = session.settings.regions(&own_region);
     let mut answers = Vec::with_capacity(batch.len());
+    // The requests that need another region, each with the outages so far.
     let mut unanswered: Vec<(Locator, Vec<PassedOver>)> = batch
         .into_iter()
         .map(|request| (request, Vec::new()))
@@ -119,25 +123,14 @@ async fn read_batch(session: &Session, batch: Vec<Locator>, begun: Instant) -> A
             .clients
             .client(store.into(), region, Some(credentials))
             .await;
-        let found = match (&client, store) {
-            (Err(error), _) => requests.iter().map(|_| Err(error.clone())).collect(),
-            // This future is on the heap, because there is one future of this function for each secret, and each would otherwise include this one.
-            (Ok(client), Store::ParameterStore) => {
-                Box::pin(parameter_store::read_batch(client, &requests, &budget)).await
-            }
-            (Ok(client), Store::SecretsManager) => {
-                join_all(
-                    requests
-                        .iter()
-                        .map(|request| secrets_manager::get_secret(client, request, &budget)),
-                )
-                .await
-            }
+        let results = match &client {
+            Ok(client) => read_in_region(client, store, &requests, &budget).await,
+            Err(error) => requests.iter().map(|_| Err(error.clone())).collect(),
         };
 
-        let mut result = Ok(());
-        for ((request, mut passed_over), found) in requests.into_iter().zip(earlier).zip(found) {
-            match found {
+        let mut last_outage = Ok(());
+        for ((request, mut passed_over), result) in requests.into_iter().zip(earlier).zip(results) {
+            match result {
                 Ok(document) => answers.push((
                     request,
                     Ok(Document {
@@ -148,23 +141,49 @@ async fn read_batch(session: &Session, batch: Vec<Locator>, begun: Instant) -> A
                 Err(FetchError::Unavailable(outage))
                     if outage.again.is_in_next_region() && regions.last() != Some(region) =>
                 {
-                    result = Err(outage.clone().into());
-                    let region = region.clone();
-                    passed_over.push(PassedOver { region, outage });
+                    last_outage = Err(outage.clone().into());
+                    passed_over.push(PassedOver {
+                        region: region.clone(),
+                        outage,
+                    });
                     unanswered.push((request, passed_over));
                 }
                 Err(error) => {
-                    // This future is on the heap for the same reason.
+                    // This future is on the heap for the same reason as in `read_in_region`.
                     let error = Box::pin(with_identity(session, &request, region, error)).await;
                     answers.push((request, Err(failure(passed_over, region, error))));
                 }
             }
         }
-        result
+        // After an outage, `over_regions` goes on with the next region.
+        last_outage
     };
     // The answers already contain each failure.
     let _ = over_regions(&session.budget, begun, &regions, read_in).await;
     answers
+}
+
+/// Sends the requests of a batch to the client's region. Returns one result for each request, in the same order.
+async fn read_in_region(
+    client: &Client,
+    store: Store,
+    requests: &[Locator],
+    budget: &RetryBudget,
+) -> Vec<Result<Document, FetchError>> {
+    match store {
+        // This future is on the heap, because there is one future of this function for each secret, and each would otherwise include this one.
+        Store::ParameterStore => {
+            Box::pin(parameter_store::read_batch(client, requests, budget)).await
+        }
+        Store::SecretsManager => {
+            join_all(
+                requests
+                    .iter()
+                    .map(|request| secrets_manager::get_secret(client, request, budget)),
+            )
+            .await
+        }
+    }
 }
 
 /// Adds the caller's identity to a denial whose message does not name the caller. This may send a request to STS. If AWS refused the credentials, the

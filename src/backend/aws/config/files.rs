@@ -195,29 +195,13 @@ impl Profiles {
         progress: &Progress,
         kind: impl Fn(&str) -> Option<(&'static str, String)>,
     ) -> Result<(), Problem> {
-        // As in the AWS CLI, a file that cannot be reached, as in another user's HOME, is treated as missing. A file that cannot be read is not.
-        let is_absent = |error: &std::io::Error| {
-            matches!(
-                error.kind(),
-                ErrorKind::NotFound | ErrorKind::PermissionDenied | ErrorKind::NotADirectory
-            )
-        };
-        if path
-            .metadata()
-            .map_or_else(|error| is_absent(&error), |metadata| metadata.is_dir())
-        {
+        let Some(text) = read_existing(path)? else {
             return Ok(());
-        }
-        let name = path.display();
-        let failure = |why: String| Problem::usage(one_line(&why));
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            let why = os_error::file_error_text(path, &error);
-            failure(format!(
-                "the AWS configuration file {name} can't be read: {why}"
-            ))
+        };
+        let file = path.display();
+        let sections = parse_ini(&text).map_err(|line| {
+            Problem::usage(one_line(&format!("{file}:{line}: {UNREADABLE_LINE}")))
         })?;
-        let sections = parse_ini(&text)
-            .map_err(|line| failure(format!("{name}:{line}: {UNREADABLE_LINE}")))?;
 
         // As in AWS's SDKs, `[profile default]` replaces `[default]` as a whole, so that the keys of one never assume the role of the other.
         let default = Some((PROFILE, "default".to_owned()));
@@ -228,9 +212,8 @@ impl Profiles {
 
         for (line, name, section) in sections {
             if let ("default", Some(prefixed)) = (name, prefixed) {
-                let path = path.display();
                 progress.warn(format!(
-                    "{path}: [profile default] (line {prefixed}) replaces [default] (line {line}). The AWS CLI uses whichever comes later, \
+                    "{file}: [profile default] (line {prefixed}) replaces [default] (line {line}). The AWS CLI uses whichever comes later, \
                      so keep only one of them"
                 ));
                 continue;
@@ -244,22 +227,49 @@ impl Profiles {
     }
 }
 
-/// Returns the kind and the name of a section in the configuration file. Returns `None` for an unknown kind. A name with blanks must be in quotes.
-fn section_of_config(name: &str) -> Option<(&'static str, String)> {
-    if name == "default" {
-        return Some((PROFILE, name.to_owned()));
+/// Returns the text of a file. Returns `None` if there isn't one, or if `path` is a directory. As in the AWS CLI, a file that can't be reached, as in
+/// another user's HOME, is treated as missing.
+///
+/// # Errors
+/// When there is a file, but it can't be read.
+fn read_existing(path: &Path) -> Result<Option<String>, Problem> {
+    let is_absent = match path.metadata() {
+        Ok(metadata) => metadata.is_dir(),
+        Err(error) => matches!(
+            error.kind(),
+            ErrorKind::NotFound | ErrorKind::PermissionDenied | ErrorKind::NotADirectory
+        ),
+    };
+    if is_absent {
+        return Ok(None);
     }
-    let (prefix, name) = name.split_once(char::is_whitespace)?;
+    std::fs::read_to_string(path).map(Some).map_err(|error| {
+        let (file, why) = (path.display(), os_error::file_error_text(path, &error));
+        let text = format!("the AWS configuration file {file} can't be read: {why}");
+        Problem::usage(one_line(&text))
+    })
+}
+
+/// Returns the kind and the name of a section in the configuration file, whose header is `header`. Returns `None` for an unknown kind. A name with
+/// blanks must be in quotes.
+fn section_of_config(header: &str) -> Option<(&'static str, String)> {
+    if header == "default" {
+        return Some((PROFILE, header.to_owned()));
+    }
+    let (prefix, rest) = header.split_once(char::is_whitespace)?;
     let kind = [PROFILE, SSO_SESSION, SERVICES]
         .into_iter()
         .find(|kind| *kind == prefix)?;
-    let name = name.trim();
+
+    let name = rest.trim();
     let quoted = ['"', '\'']
         .into_iter()
         .find_map(|quote| name.strip_prefix(quote)?.strip_suffix(quote));
-    let bare =
-        (!name.contains(|c: char| c.is_whitespace() || c == '"' || c == '\'')).then_some(name);
-    Some((kind, quoted.or(bare)?.to_owned()))
+    match quoted {
+        Some(quoted) => Some((kind, quoted.to_owned())),
+        None if name.contains(|c: char| c.is_whitespace() || c == '"' || c == '\'') => None,
+        None => Some((kind, name.to_owned())),
+    }
 }
 
 /// The message about a line that cannot be parsed.
@@ -275,33 +285,37 @@ type IniSections<'a> = Vec<(usize, &'a str, Section)>;
 pub fn parse_ini(text: &str) -> Result<IniSections<'_>, usize> {
     let mut sections = IniSections::new();
     // The name of the last setting, and the indentation of the last section or setting. A line that is indented further continues that setting.
-    let (mut last, mut indent) = (None::<String>, 0);
+    let (mut last_name, mut indent) = (None::<String>, 0);
     for (index, line) in text.lines().enumerate() {
         let number = index + 1;
         let content = line.trim();
         if content.is_empty() || content.starts_with(['#', ';']) {
             continue;
         }
+
         let line_indent = line.chars().take_while(|c| c.is_whitespace()).count();
-        if let (Some(setting), Some((_, _, section)), true) =
-            (&last, sections.last_mut(), line_indent > indent)
+        if line_indent > indent
+            && let Some(name) = &last_name
+            && let Some((_, _, section)) = sections.last_mut()
         {
-            continue_setting(section, setting, content).ok_or(number)?;
+            continue_setting(section, name, content).ok_or(number)?;
             continue;
         }
         indent = line_indent;
+
         if let Some(header) = content.strip_prefix('[') {
             let (name, _) = header.rsplit_once(']').ok_or(number)?;
             sections.push((number, name.trim(), Section::default()));
-            last = None;
+            last_name = None;
             continue;
         }
+
         let (_, _, section) = sections.last_mut().ok_or(number)?;
         let (name, value) = split_setting(content, &['=', ':']).ok_or(number)?;
         section
             .settings
             .insert(name.to_lowercase(), value.to_owned());
-        last = Some(name.to_lowercase());
+        last_name = Some(name.to_lowercase());
     }
     Ok(sections)
 }

@@ -94,14 +94,19 @@ pub fn role_chain<'a>(
             )));
         }
         visited.push(profile.name);
+
         // The keys in a source profile have precedence over its role.
-        if let Some(keys) = complete_keys(profile).filter(|_| visited.len() > 1) {
+        if visited.len() > 1
+            && let Some(keys) = complete_keys(profile)
+        {
             break Some(RoleSource::Keys(keys));
         }
         let Some(role) = assumed_role(profile)? else {
             break own_source(profiles, profile)?;
         };
         roles.push(role);
+
+        // A profile that names itself as its source has the credentials of the source itself.
         match source_profile(profile)?.filter(|next| *next != profile.name) {
             Some(next) => {
                 let setting = format!("source_profile of {:?}", profile.name);
@@ -112,6 +117,7 @@ pub fn role_chain<'a>(
             None => break own_source(profiles, profile)?,
         }
     };
+
     roles.reverse();
     match source {
         Some(source) => Ok(Some(RoleChain {
@@ -131,8 +137,13 @@ pub fn role_chain<'a>(
 /// When `duration_seconds` is invalid.
 fn assumed_role(profile: Profile<'_>) -> Result<Option<ProfileRole>, Problem> {
     let text = |key| profile.setting(key).map(str::to_owned);
-    let arn = text("role_arn").filter(|_| profile.setting("web_identity_token_file").is_none());
-    let Some(arn) = arn else { return Ok(None) };
+    let Some(arn) = text("role_arn") else {
+        return Ok(None);
+    };
+    if profile.setting("web_identity_token_file").is_some() {
+        return Ok(None);
+    }
+
     // The limits of AssumeRole.
     let seconds = Format {
         expected: "a whole number of seconds from 900 to 43200",
@@ -183,6 +194,7 @@ fn own_source(profiles: &Profiles, profile: Profile<'_>) -> Result<Option<RoleSo
     if let Some(source) = profile.parse_setting("credential_source", &named)? {
         return Ok(Some(source));
     }
+
     if let Some(file) = text("web_identity_token_file") {
         let Some(role) = text("role_arn") else {
             return Err(profile.inconsistent("has a web_identity_token_file, but no role_arn"));
@@ -193,6 +205,7 @@ fn own_source(profiles: &Profiles, profile: Profile<'_>) -> Result<Option<RoleSo
             session_name: text("role_session_name"),
         })));
     }
+
     if profile
         .setting("sso_account_id")
         .or(profile.setting("sso_role_name"))
@@ -200,12 +213,14 @@ fn own_source(profiles: &Profiles, profile: Profile<'_>) -> Result<Option<RoleSo
     {
         return sso_source(profiles, profile).map(Some);
     }
+
     if profile.setting("login_session").is_some() {
         return Ok(Some(RoleSource::Login));
     }
     if let Some(command) = text("credential_process") {
         return Ok(Some(RoleSource::Process(command)));
     }
+
     match complete_keys(profile) {
         None if profile.setting("aws_access_key_id").is_some() => {
             Err(profile.inconsistent("has an aws_access_key_id, but no aws_secret_access_key"))
@@ -238,6 +253,7 @@ fn sso_source(profiles: &Profiles, profile: Profile<'_>) -> Result<RoleSource, P
             "names the sso_session {name:?}, but there is no section [sso-session {name}]"
         )));
     }
+
     let setting = |key: &str| {
         let found = profile.setting(key).or_else(|| section?.setting(key));
         found.ok_or_else(|| profile.inconsistent(format!("has SSO settings, but no {key}")))

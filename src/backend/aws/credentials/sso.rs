@@ -8,11 +8,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_config::Region;
 use aws_config::sso::SsoTokenProvider;
-use aws_credential_types::Credentials;
 use aws_credential_types::provider::token::ProvideToken;
+use aws_credential_types::{Credentials, Token};
 use aws_sdk_sso::operation::get_role_credentials::{
     GetRoleCredentials, GetRoleCredentialsError, GetRoleCredentialsInput, GetRoleCredentialsOutput,
 };
+use aws_sdk_sso::types::RoleCredentials;
 
 use super::provider::{self, SearchContext, unusable, with_headline, with_help};
 use crate::backend::aws::clients::HiddenFailure;
@@ -30,7 +31,47 @@ pub async fn sso_credentials(
     profile: &str,
     context: &SearchContext<'_>,
 ) -> Result<Credentials, FetchError> {
-    let log_in = format!("aws sso login --profile {profile:?}");
+    let token = valid_token(sso, profile, context).await?;
+
+    let failed = |error| {
+        let headline = format!("the SSO portal gave no credentials for the profile {profile:?}");
+        with_headline(&headline, error)
+    };
+    let client = context.clients.client(Api::Sso, &sso.region, None).await;
+    let client = client.map_err(failed)?;
+    let input = GetRoleCredentialsInput::builder()
+        .access_token(token.token())
+        .account_id(&sso.account)
+        .role_name(&sso.role)
+        .build();
+    let operation = GetRoleCredentials::new();
+    let calling =
+        client.call::<_, GetRoleCredentialsOutput, GetRoleCredentialsError>(&operation, input);
+    let output = calling.await.map_err(|error| match error {
+        FetchError::Denied {
+            message,
+            cause: Denial::Credentials(_),
+            ..
+        } => expired(profile).aws_says(message).into(),
+        error => {
+            let help = format!("check sso_role_name and sso_account_id of the profile {profile:?}, or ask for access");
+            with_help(failed(error), help)
+        }
+    })?;
+
+    let found = output.role_credentials.and_then(complete_credentials);
+    found.ok_or_else(|| failed(Outage::malformed("a response without credentials").into()))
+}
+
+/// Returns the stored token. If it has nearly expired, it is refreshed and stored first.
+///
+/// # Errors
+/// When the user isn't logged in, or when the token has expired and can't be refreshed.
+async fn valid_token(
+    sso: &Sso,
+    profile: &str,
+    context: &SearchContext<'_>,
+) -> Result<Token, FetchError> {
     let refresh_failure = HiddenFailure::default();
     let config = context.clients.sso_oidc_config(&refresh_failure);
     let tokens = SsoTokenProvider::builder()
@@ -40,63 +81,49 @@ pub async fn sso_credentials(
         .start_url(&sso.start_url)
         .build()
         .await;
-    let has_expired = || {
-        let text = format!("the SSO session of the profile {profile:?} has expired");
-        CredentialsError::new(text, Again::Later).help(format!("log in again: {log_in}"))
-    };
     let token = tokens.provide_token().await.map_err(|error| {
         // The SDK's type for this error is private.
         if error_text(&error).contains("expired") {
-            return has_expired().into();
+            return expired(profile).into();
         }
         let text = format!("you aren't logged in with SSO for the profile {profile:?}");
-        with_help(unusable(text), format!("log in: {log_in}"))
+        with_help(unusable(text), format!("log in: {}", log_in(profile)))
     })?;
+
     // After a failed refresh, the SDK returns the old token, which may still be valid for some minutes.
-    let is_valid = token.expiration().is_none_or(|end| end > SystemTime::now());
-    if !is_valid {
-        let headline = format!("the SSO session of the profile {profile:?} could not be renewed");
-        return Err(match refresh_failure.get().cloned() {
-            Some(FetchError::Denied { message, .. }) => has_expired().aws_says(message).into(),
-            Some(FetchError::Unavailable(outage)) => outage.with_headline(headline).into(),
-            Some(FetchError::Refused(Refusal::Request(_))) | None => {
-                provider::service_failure(headline)
-            }
-            Some(error) => error,
-        });
+    if token.expiration().is_none_or(|end| end > SystemTime::now()) {
+        return Ok(token);
     }
-    let failed = |error| {
-        let headline = format!("the SSO portal gave no credentials for the profile {profile:?}");
-        with_headline(&headline, error)
-    };
-    let client = context.clients.client(Api::Sso, &sso.region, None).await;
-    let client = client.map_err(failed)?;
-    let input = GetRoleCredentialsInput::builder().access_token(token.token());
-    let input = input.account_id(&sso.account).role_name(&sso.role).build();
-    let operation = GetRoleCredentials::new();
-    let calling =
-        client.call::<_, GetRoleCredentialsOutput, GetRoleCredentialsError>(&operation, input);
-    let output = calling.await.map_err(|error| match error {
-        FetchError::Denied {
-            message,
-            cause: Denial::Credentials(_),
-            ..
-        } => has_expired().aws_says(message).into(),
-        error => {
-            let help = format!("check sso_role_name and sso_account_id of the profile {profile:?}, or ask for access");
-            with_help(failed(error), help)
+    let headline = format!("the SSO session of the profile {profile:?} could not be renewed");
+    Err(match refresh_failure.get().cloned() {
+        Some(FetchError::Denied { message, .. }) => expired(profile).aws_says(message).into(),
+        Some(FetchError::Unavailable(outage)) => outage.with_headline(headline).into(),
+        Some(FetchError::Refused(Refusal::Request(_))) | None => {
+            provider::service_failure(headline)
         }
-    })?;
-    let found = output.role_credentials.and_then(|found| {
-        let expiry =
-            UNIX_EPOCH.checked_add(Duration::from_millis(u64::try_from(found.expiration).ok()?))?;
-        Some(Credentials::new(
-            found.access_key_id?,
-            found.secret_access_key?,
-            found.session_token,
-            Some(expiry),
-            "SSO",
-        ))
-    });
-    found.ok_or_else(|| failed(Outage::malformed("a response without credentials").into()))
+        Some(error) => error,
+    })
+}
+
+/// Returns the credentials in an answer of the portal. Returns `None` if a part is missing or the expiration isn't a valid time.
+fn complete_credentials(found: RoleCredentials) -> Option<Credentials> {
+    let since_epoch = Duration::from_millis(u64::try_from(found.expiration).ok()?);
+    Some(Credentials::new(
+        found.access_key_id?,
+        found.secret_access_key?,
+        found.session_token,
+        Some(UNIX_EPOCH.checked_add(since_epoch)?),
+        "SSO",
+    ))
+}
+
+/// Returns the error for a session that is over.
+fn expired(profile: &str) -> CredentialsError {
+    let text = format!("the SSO session of the profile {profile:?} has expired");
+    CredentialsError::new(text, Again::Later).help(format!("log in again: {}", log_in(profile)))
+}
+
+/// Returns the command with which the user logs in.
+fn log_in(profile: &str) -> String {
+    format!("aws sso login --profile {profile:?}")
 }
