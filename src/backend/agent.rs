@@ -111,9 +111,9 @@ fn read_token(path: &str) -> Result<String, String> {
 /// The predicate of a message, if there isn't a token in the text, or if a header can't have it.
 fn token_header(token: String) -> Result<HeaderValue, String> {
     match HeaderValue::try_from(token.trim_end()) {
-        Ok(mut token) if !token.is_empty() => {
-            token.set_sensitive(true);
-            Ok(token)
+        Ok(mut value) if !value.is_empty() => {
+            value.set_sensitive(true);
+            Ok(value)
         }
         Ok(_) | Err(_) => Err("does not contain a token".to_owned()),
     }
@@ -223,15 +223,14 @@ impl Agent {
             .budget
             .progress()
             .awaits("the token of the Secrets Manager Agent".to_owned());
-        let token = match self.settings.find_token() {
+        let found_token = match self.settings.find_token() {
             Ok(token) => Ok(token),
             Err(error) => Err(self.without_token(error).await),
         };
-        let token = &token;
         drop(awaited);
         let reading = requests.map(async |request| {
             let _awaited = self.budget.progress().awaits(request.to_string());
-            let found = match token {
+            let found = match &found_token {
                 Err(error) => Err(error.clone()),
                 Ok(token) => self.read(request, token).await,
             };
@@ -256,13 +255,13 @@ impl Agent {
     /// # Errors
     /// The failure of the last attempt. An outage says that the agent was asked.
     async fn read(&self, request: &Locator, token: &HeaderValue) -> Result<Document, FetchError> {
-        let budget = if self.settings.has_fallback {
+        let share = if self.settings.has_fallback {
             self.budget.share(Instant::now(), 0, 2)
         } else {
             self.budget.clone()
         };
         let host = host_and_port(self.settings.url.uri());
-        let budget = budget.for_request(host, format!("{request} through the agent"));
+        let budget = share.for_request(host, format!("{request} through the agent"));
         retry(&budget, async || self.send(request, token).await)
             .await
             .map_err(with_agent_headline)
@@ -332,21 +331,23 @@ fn read_response(status: u16, body: &[u8], request: &Locator) -> Result<Document
     if status == 200 {
         return read_document(body, request);
     }
-    let error = serde_json::from_slice(body).unwrap_or_default();
-    let (Some(code), message) = code_and_message(&error) else {
+
+    let object = serde_json::from_slice(body).unwrap_or_default();
+    let (Some(code), message) = code_and_message(&object) else {
         return Err(classify_without_code(status, request.role.is_some()));
     };
-    let message = message.unwrap_or_default();
     if let Some(role) = &request.role
+        && let Some(message) = message
         && message.contains(&role.arn.to_string())
     {
         // The agent's own errors about a role contain its ARN, as does the one about too many roles. AWS's errors name the role's session instead.
         let text = "the Secrets Manager Agent could not assume the role";
         let help = "allow sts:AssumeRole in the policy of the agent's role, and the agent's role in the trust policy of the assumed role";
         let error = CredentialsError::refused("role-denied", text);
-        let message = one_line(&format!("{code}: {message}"));
-        return Err(error.aws_says(message.into()).help(help).into());
+        let reason = one_line(&format!("{code}: {message}"));
+        return Err(error.aws_says(reason.into()).help(help).into());
     }
+
     match error_response(status, |_| None, body) {
         // A 403 is a denial, whatever its code is, so neither the agent nor AWS is asked again.
         FetchError::Unavailable(outage) if status == 403 && outage.again.is_here() => {

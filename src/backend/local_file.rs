@@ -26,14 +26,15 @@ impl LocalFile {
             .iter()
             .map(|locator| ((*locator).clone(), self.answer(locator)))
             .collect();
-        let mut suggestions = 0..MOST_SUGGESTIONS;
+        let mut suggestions = 0;
         for (locator, answer) in &mut answers {
             if let Err(failure) = answer
                 && let FetchError::NotFound { missing, nearest } = &mut failure.error
                 && *missing == Missing::Secret
                 && !locator.is_path()
-                && suggestions.next().is_some()
+                && suggestions < MOST_SUGGESTIONS
             {
+                suggestions += 1;
                 *nearest = self.nearest_id(&names(locator));
             }
         }
@@ -50,18 +51,17 @@ impl LocalFile {
         let Some(stages) = names(locator).iter().find_map(|name| self.1.get(name)) else {
             return Err(self.not_found(Missing::Secret));
         };
-        // Versions in the file don't have ids, so a version id is never found.
-        let version = &locator.version;
-        let body = version
-            .stage()
-            .filter(|_| version.id().is_none())
-            .and_then(|stage| stages.get_key_value(stage));
-        let Some((stage, body)) = body else {
+        let found = match (locator.version.id(), locator.version.stage()) {
+            (None, Some(stage)) => stages.get_key_value(stage),
+            // Versions in the file don't have ids, so a version id is never found.
+            (Some(_), _) | (None, None) => None,
+        };
+        let Some((stage, value)) = found else {
             return Err(self.not_found(Missing::Version));
         };
         Ok(Document {
             stages: vec![stage.clone()],
-            ..Document::new(SecretValue::new(body.expose()))
+            ..Document::new(SecretValue::new(value.expose()))
         })
     }
 
@@ -97,20 +97,21 @@ impl LocalFile {
         } else {
             format!("ssm:/{written}")
         };
-        let ids = self
-            .1
-            .iter()
-            .filter_map(|(id, stages)| Some((id.strip_prefix(&prefix)?, stages.get(AWSCURRENT)?)));
-        let parameters: Vec<_> = ids
-            .filter(|(rest, _)| !rest.is_empty())
-            .map(|(rest, body)| {
-                (
-                    rest.to_owned(),
-                    Document::new(SecretValue::new(body.expose())),
-                )
-            })
-            .collect();
-        (!parameters.is_empty()).then(|| Document {
+
+        let mut parameters = Vec::new();
+        for (id, stages) in &self.1 {
+            if let Some(name) = id.strip_prefix(&prefix)
+                && !name.is_empty()
+                && let Some(value) = stages.get(AWSCURRENT)
+            {
+                let document = Document::new(SecretValue::new(value.expose()));
+                parameters.push((name.to_owned(), document));
+            }
+        }
+        if parameters.is_empty() {
+            return None;
+        }
+        Some(Document {
             parameters,
             ..Document::new(SecretValue::new(""))
         })

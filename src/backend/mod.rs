@@ -80,15 +80,13 @@ impl Backend {
             Self::Agent(agent, Some(aws)) => {
                 let answers = agent.fetch(wanted).await;
                 let (mut answered, unanswered): (Answers, Answers) =
-                    answers.into_iter().partition(|(_, answer)| {
-                        answer
-                            .as_ref()
-                            .err()
-                            .is_none_or(|failure| is_final(&failure.error))
+                    answers.into_iter().partition(|(_, answer)| match answer {
+                        Ok(_) => true,
+                        Err(failure) => is_final(&failure.error),
                     });
                 if !unanswered.is_empty() {
-                    let wanted = unanswered.iter().map(|(locator, _)| locator).collect();
-                    answered.extend(aws.fetch(&wanted, None).await?);
+                    let missing = unanswered.iter().map(|(locator, _)| locator).collect();
+                    answered.extend(aws.fetch(&missing, None).await?);
                 }
                 Ok(answered)
             }

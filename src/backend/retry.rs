@@ -211,6 +211,7 @@ pub async fn retry_or<T>(
     let mut malformed_answers = 0;
     for attempts in 1.. {
         tried = attempts;
+
         let attempt_begun = Instant::now();
         if budget.request.is_some() {
             budget.progress().count_request();
@@ -222,6 +223,7 @@ pub async fn retry_or<T>(
             Some(Err(FetchError::Unavailable(outage))) if outage.again.is_here() => last = outage,
             Some(ended) => return ended,
         }
+
         budget.progress().note_reason(last.sentence());
         malformed_answers += u32::from(last.kind == OutageKind::MalformedResponse);
         if malformed_answers >= MOST_MALFORMED_ANSWERS {
@@ -231,6 +233,7 @@ pub async fn retry_or<T>(
             break;
         }
     }
+
     // Every other outage says what went wrong, and its detail may have the request id.
     if matches!(last.kind, OutageKind::Timeout | OutageKind::Silent) && budget.request.is_some() {
         let attempts = if tried == 1 {

@@ -32,16 +32,17 @@ pub async fn read_all(
     // If this fails, each request fails with the same error.
     let _ = session.find_credentials(&requests).await;
     let session = &*session;
+
     let first_region = requests.iter().find_map(|request| request.region.clone());
     let identities = async {
         if let Some(region) = &first_region {
             session.trace_identities(region).await;
         }
     };
+
     let (secrets, parameters): (Vec<_>, Vec<_>) = requests
         .into_iter()
         .partition(|request| request.store == Store::SecretsManager);
-
     // One description has all versions of a secret.
     let without_versions = secrets.iter().map(|request| Locator {
         version: Version::Current,
@@ -218,7 +219,6 @@ async fn describe_parameters(
         store,
         region: Some(region),
         role,
-        id,
         ..
     }) = batch.first()
     else {
@@ -228,22 +228,28 @@ async fn describe_parameters(
         .iter()
         .map(|request| session.budget.progress().awaits(request.to_string()))
         .collect();
-    let (api, role) = ((*store).into(), role.as_ref());
-    let client = &session.client(api, region, role).await?;
+    let client = &session
+        .client((*store).into(), region, role.as_ref())
+        .await?;
+
     let names: Vec<_> = batch.iter().map(|request| request.id.name()).collect();
-    let path = match id.name().trim_end_matches('/') {
-        "" => "/",
-        path => path,
-    };
-    let filter = match batch.iter().any(Locator::is_path) {
-        true => json!({ "Key": "Path", "Option": "Recursive", "Values": [path] }),
-        false => json!({ "Key": "Name", "Option": "Equals", "Values": names }),
+    let filter = match batch.iter().find(|request| request.is_path()) {
+        Some(request) => {
+            let path = match request.id.name().trim_end_matches('/') {
+                "" => "/",
+                path => path,
+            };
+            json!({ "Key": "Path", "Option": "Recursive", "Values": [path] })
+        }
+        None => json!({ "Key": "Name", "Option": "Equals", "Values": names }),
     };
     let mut input = json!({ "ParameterFilters": [filter], "MaxResults": MOST });
     let read = |body: &[u8]| {
         read_object(body).ok_or_else(|| Outage::malformed("a response that cannot be read").into())
     };
-    let (about, mut found) = (names.join(", "), Vec::new());
+    let about = names.join(", ");
+
+    let mut found = Vec::new();
     loop {
         let budget = &session.budget;
         let page = call(client, DESCRIBE_PARAMETERS, &about, &input, budget, read).await?;

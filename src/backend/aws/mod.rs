@@ -133,6 +133,7 @@ impl Aws {
                 });
             }
         }
+
         let requests = Vec::from_iter(requests);
         // If this fails, each description fails with the same error.
         let _ = session.find_credentials(&requests).await;

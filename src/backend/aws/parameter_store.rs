@@ -144,6 +144,7 @@ async fn read_path(
         }
         token = next_token;
     }
+
     if found.is_empty() {
         return Err(FetchError::not_found(Missing::Secret));
     }
@@ -270,6 +271,7 @@ impl GetParametersResponse {
                     .into_document(&request.version, region),
             );
         }
+
         let (id, selector) = (request.id.in_region(region), version_selector(request));
         let missing = if selector.is_some() {
             Missing::Version

@@ -81,7 +81,8 @@ pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> Result<Docu
             Outage::malformed("a response that is not about this secret or version").into(),
         );
     }
-    let body = match (response.secret_string, response.secret_binary) {
+
+    let value = match (response.secret_string, response.secret_binary) {
         (Some(text), _) => SecretValue::new(text),
         (None, Some(base64)) => {
             let bytes = STANDARD.decode(base64);
@@ -91,6 +92,7 @@ pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> Result<Docu
         }
         (None, None) => return Err(Refusal::NoValue.into()),
     };
+
     let region = arn.as_ref().and_then(Arn::region);
     let created = response.created_date.as_ref().and_then(timestamp);
     Ok(Document {
@@ -98,17 +100,17 @@ pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> Result<Docu
         stages,
         created,
         region,
-        ..Document::new(body)
+        ..Document::new(value)
     })
 }
 
 /// Describes the secret of each request, many at the same time, and returns the descriptions in a fixed order. The version of a request doesn't
-/// matter. If no credentials were found, each description fails with the error of the search.
+/// matter. A request without a region is skipped. If no credentials were found, each description fails with the error of the search.
 pub async fn describe_all(session: &Session, requests: Vec<Locator>) -> Vec<DescribedSecret> {
-    let describing = requests
+    let with_region = requests
         .into_iter()
         .filter_map(|request| Some((request.region.clone()?, request)));
-    let describing = describing.map(async |(region, request)| {
+    let describing = with_region.map(async |(region, request)| {
         let _awaited = session
             .budget
             .progress()

@@ -58,6 +58,7 @@ impl Session {
             .awaits("the AWS configuration files".to_owned());
         let chain = apply_profile(&mut settings, deadline.progress())?;
         drop(awaited);
+
         let roles = chain
             .as_ref()
             .map(|chain| chain.roles.as_slice())
@@ -70,10 +71,13 @@ impl Session {
             return Err(Problem::configuration(text)
                 .help("use a profile or a role that doesn't need an MFA code"));
         }
+
         let mut callers = BTreeMap::new();
         if let Err(error) = codes.ask_for_missing(roles, &deadline) {
+            // With this error instead of the base credentials, no search begins, and each request fails with the error.
             callers.insert(None, OnceCell::new_with(Some(Err(error.into()))));
         }
+
         let settings = Rc::new(settings);
         Ok(Self {
             clients: Clients::new(Rc::clone(&settings)),
@@ -105,9 +109,9 @@ impl Session {
     /// # Errors
     /// When there is no region.
     pub async fn request_for(&mut self, locator: &Locator) -> Result<Locator, FetchError> {
-        let locator = self.settings.with_defaults(locator);
-        if locator.region.is_some() {
-            return Ok(locator);
+        let request = self.settings.with_defaults(locator);
+        if request.region.is_some() {
+            return Ok(request);
         }
         if self.region.is_none() {
             let _awaited = self.budget.progress().awaits("the AWS region".to_owned());
@@ -116,7 +120,7 @@ impl Session {
         }
         Ok(Locator {
             region: self.region.clone().transpose()?,
-            ..locator
+            ..request
         })
     }
 
@@ -158,10 +162,12 @@ impl Session {
         let Some(region) = self.settings.region().or(first) else {
             return Ok(());
         };
+
         let regions = self.settings.regions(region);
         for role in requests.iter().filter_map(|request| request.role.clone()) {
             self.callers.entry(Some(role)).or_default();
         }
+
         if !self.callers.contains_key(&None) {
             let _awaited = self.budget.progress().awaits("AWS credentials".to_owned());
             let (settings, clients, mfa_codes) = (&*self.settings, &self.clients, &self.mfa_codes);
@@ -173,11 +179,11 @@ impl Session {
                 mfa_codes,
             };
             let found = find_credentials(&context, &regions, &self.budget).await;
-            let found = found.map(|credentials| CallerIdentity {
+            let caller = found.map(|credentials| CallerIdentity {
                 credentials,
                 arn: OnceCell::new(),
             });
-            self.callers.insert(None, OnceCell::new_with(Some(found)));
+            self.callers.insert(None, OnceCell::new_with(Some(caller)));
         }
         self.sts_regions = regions;
         self.credentials(None).await.map(|_| ())
@@ -231,12 +237,14 @@ impl Session {
     /// with `-vv` and for `check`. May assume the roles.
     pub async fn trace_identities(&self, region: &Region) {
         let progress = self.budget.progress();
+        let is_needed = progress.is_traced() || self.purpose.asks_identity;
         let is_traced_already = self
             .known_caller(None)
             .is_ok_and(|base| base.arn.initialized());
-        if !(progress.is_traced() || self.purpose.asks_identity) || is_traced_already {
+        if !is_needed || is_traced_already {
             return;
         }
+
         for role in self.callers.keys() {
             let arn = self.identity(role.as_ref(), region).await;
             progress.trace(|| {

@@ -54,6 +54,7 @@ impl CacheDirectory {
             }
             vec![problem.note("the directory must be in memory, for example below /dev/shm")]
         })?;
+
         let shown = path.display();
         let problems = problems(path, &descriptor).map_err(|errno| {
             let what = format!("the --cache directory \"{shown}\" cannot be examined");
@@ -85,6 +86,7 @@ impl CacheDirectory {
             Err(Errno::ELOOP | Errno::ENXIO) => return Err(NOT_OURS.to_owned()),
             Err(errno) => return Err(unreadable(errno)),
         };
+
         let stat = fstat(&file).map_err(unreadable)?;
         let kind = SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT;
         let is_private = !Mode::from_bits_truncate(stat.st_mode).intersects(OTHERS);
@@ -94,6 +96,7 @@ impl CacheDirectory {
         if stat.st_size > MAX_SIZE {
             return Err("could not be used, because it is too large".to_owned());
         }
+
         let mut bytes = Zeroizing::new(Vec::new());
         file.read_to_end(&mut bytes)
             .map_err(|error| unreadable(errno(&error)))?;
@@ -150,6 +153,7 @@ fn problems(path: &Path, directory: &OwnedFd) -> Result<Vec<Problem>, Errno> {
         let what = "is on a disk, but cached values must stay in memory".to_owned();
         return Ok(vec![problem(what, USE_TMPFS.to_owned())]);
     }
+
     let stat = fstat(directory)?;
     let (uid, wanted) = (stat.st_uid, geteuid().as_raw());
     let mode = Mode::from_bits_truncate(stat.st_mode);

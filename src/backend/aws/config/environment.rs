@@ -44,13 +44,16 @@ impl Settings {
     ) -> Result<Self, Vec<Problem>> {
         let mut reader = VariableReader::new(inherited);
         check_sdk_variables(&mut reader);
+        // Our own retries don't have modes, so the value is only checked.
         reader.read("AWS_RETRY_MODE", &RETRY_MODE);
+
         let mut region = options.region.clone();
         for name in ["AWS_REGION", "AWS_DEFAULT_REGION"] {
             let in_variable = reader.read(name, &REGION);
             let source = RegionSource::new(name, Status::Usage);
             region = region.or(in_variable.map(|region| (region, source)));
         }
+
         let role = Format {
             expected: Role::EXPECTED,
             parse: |text| Role::parse(text, None),
@@ -201,19 +204,19 @@ fn proxy(reader: &mut VariableReader<'_>) -> ProxySettings {
     let is_set = |name| reader.inherited.get(name).is_some();
     let chosen = |is_lower, lower, upper| if is_lower { lower } else { upper };
     let is_cgi = is_set("REQUEST_METHOD");
-    let https = chosen(is_set("https_proxy"), "https_proxy", "HTTPS_PROXY");
-    let http = chosen(is_set("http_proxy") || is_cgi, "http_proxy", "HTTP_PROXY");
-    let no_proxy = chosen(is_set("no_proxy"), "no_proxy", "NO_PROXY");
+    let https_name = chosen(is_set("https_proxy"), "https_proxy", "HTTPS_PROXY");
+    let http_name = chosen(is_set("http_proxy") || is_cgi, "http_proxy", "HTTP_PROXY");
+    let no_proxy_name = chosen(is_set("no_proxy"), "no_proxy", "NO_PROXY");
+
     let proxy = Format {
         expected: "the URL of an HTTP proxy, such as http://proxy.example.com:3128",
         parse: parse_proxy,
     };
     let mut named = |name| Some((name, reader.read(name, &proxy)?));
-    let (https, http) = (named(https), named(http));
     ProxySettings {
-        http,
-        https,
-        no_proxy: reader.read_text(no_proxy),
+        https: named(https_name),
+        http: named(http_name),
+        no_proxy: reader.read_text(no_proxy_name),
     }
 }
 
@@ -227,17 +230,18 @@ fn parse_proxy(text: &str) -> Option<HttpUrl> {
     HttpUrl::parse(&with_scheme)
 }
 
-/// Returns the paths of AWS's configuration files. A tilde at the beginning of a path stands for the home directory.
+/// Returns the paths of AWS's configuration files. A tilde at the beginning of a path stands for the home directory. Without HOME, a file has a path
+/// only if a variable names it.
 fn config_files(inherited: &Inherited) -> ConfigFiles {
     let home = inherited.non_empty("HOME").map(Path::new);
     let file = |variable, name| {
         let Some(path) = inherited.non_empty(variable).map(Path::new) else {
             return Some(home?.join(".aws").join(name));
         };
-        let in_home = home
-            .zip(path.strip_prefix("~").ok())
-            .map(|(home, rest)| home.join(rest));
-        Some(in_home.unwrap_or_else(|| path.to_owned()))
+        match (home, path.strip_prefix("~")) {
+            (Some(home), Ok(rest)) => Some(home.join(rest)),
+            (_, _) => Some(path.to_owned()),
+        }
     };
     ConfigFiles {
         config: file("AWS_CONFIG_FILE", "config"),

@@ -233,6 +233,7 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
             others.join(", ")
         ));
     }
+
     let (source, name) = settings.profile();
     let Some(profile) = profiles.profile(name) else {
         // Only the default profile doesn't have to exist.
@@ -241,17 +242,21 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
             None => Ok(profiles),
         };
     };
+
     let max_attempts = profile.parse_setting("max_attempts", &COUNT)?;
+    // Our own retries don't have modes, so the value is only checked.
     profile.parse_setting("retry_mode", &RETRY_MODE)?;
-    let region = profile.parse_setting("region", &REGION)?;
+    let profile_region = profile.parse_setting("region", &REGION)?;
     apply_endpoints(profile, &profiles, &mut settings.endpoints)?;
     apply_metadata(profile, &mut settings.metadata)?;
+
     settings.max_attempts = settings.max_attempts.or(max_attempts);
     let app_id = profile.setting("sdk_ua_app_id").filter(|id| !id.is_empty());
     settings.app_id = settings.app_id.take().or(app_id.map(ToOwned::to_owned));
-    let region_source = RegionSource::new("the AWS profile", Status::Configuration);
-    let region = region.map(|region| (region, region_source));
-    settings.region = settings.region.take().or(region);
+    if settings.region.is_none() {
+        let source = RegionSource::new("the AWS profile", Status::Configuration);
+        settings.region = profile_region.map(|region| (region, source));
+    }
     settings.trust.bundle = settings
         .trust
         .bundle
@@ -290,16 +295,16 @@ fn apply_endpoints(
     endpoints.ignored = endpoints
         .ignored
         .or(boolean("ignore_configured_endpoint_urls")?);
+
     let general = profile.parse_setting("endpoint_url", &ENDPOINT)?;
     for api in Api::ALL {
         let services = profile.setting("services");
         let text = services
             .and_then(|section| profiles.service_endpoint(section, api.endpoint_setting().1));
         let specific = profile.parse_value(text, "services", &ENDPOINT)?;
-        if let (None, Some(url)) = (
-            endpoints.configured.get(&api),
-            specific.or_else(|| general.clone()),
-        ) {
+        if !endpoints.configured.contains_key(&api)
+            && let Some(url) = specific.or_else(|| general.clone())
+        {
             let setting = "endpoint_url in the AWS configuration file";
             endpoints.configured.insert(api, (setting, url));
         }

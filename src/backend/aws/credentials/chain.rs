@@ -126,6 +126,7 @@ pub async fn find_credentials(
             }
             Err(error) => return Err(error),
         };
+
         if error.again != Again::NextProvider && index < last {
             return Err(error.into());
         }
@@ -133,6 +134,7 @@ pub async fn find_credentials(
         status = status.min(error.problem.status);
         help = help.or(error.problem.help);
     }
+
     let mut error = no_source(notes, status, help);
     if !context.settings.metadata.may_exist {
         // Only Fargate and Lambda never have instance metadata. There, a task or a function has its role from the start, so waiting doesn't help.
@@ -146,9 +148,12 @@ pub async fn find_credentials(
 fn no_source(mut notes: Vec<String>, status: Status, help: Option<String>) -> CredentialsError {
     let mut text = "no AWS credentials were found".to_owned();
     // Only the instance metadata may answer later, and it is the last provider.
-    if let Some(why) = notes.pop_if(|_| status == Status::Temporary) {
+    if status == Status::Temporary
+        && let Some(why) = notes.pop()
+    {
         text += &format!(", and {why}");
     }
+
     let mut error = CredentialsError::new(text, Again::Later);
     error.is_unconfigured = help.is_none();
     let general = "on your own machine, run `aws configure sso`; on AWS, give the task, pod or instance a role";

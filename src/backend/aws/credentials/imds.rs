@@ -38,6 +38,7 @@ pub async fn instance(context: &SearchContext<'_>) -> Result<Credentials, FetchE
     if settings.is_disabled {
         return Err(not_configured("AWS_EC2_METADATA_DISABLED is true"));
     }
+
     let client = metadata_client(settings, context.clients);
     let roles = client
         .get("/latest/meta-data/iam/security-credentials/")
@@ -49,6 +50,7 @@ pub async fn instance(context: &SearchContext<'_>) -> Result<Credentials, FetchE
         let why = "something other than the instance metadata service answered at its address";
         return Err(service_failure(why));
     }
+
     let provider = ImdsCredentialsProvider::builder()
         .configure(&context.clients.link_local(hides_token_status))
         .imds_client(client);
@@ -89,11 +91,10 @@ fn metadata_client(settings: &MetadataSettings, clients: &Clients) -> imds::Clie
             None => settings.mode_endpoint.unwrap_or(METADATA_URL),
         };
         let builder = imds::Client::builder().endpoint(url);
-        let client = builder
+        builder
             .unwrap_or_default()
             .configure(&clients.link_local(hides_token_status))
-            .max_attempts(settings.attempts);
-        client
+            .max_attempts(settings.attempts)
             .connect_timeout(settings.timeout)
             .read_timeout(settings.timeout)
             .build()

@@ -89,5 +89,8 @@ fn ask(question: &str) -> io::Result<Option<String>> {
     terminal.write_all(question.as_bytes())?;
     let mut line = String::new();
     let length = BufReader::new(terminal).read_line(&mut line)?;
-    Ok((length > 0).then(|| line.trim().to_owned()))
+    if length == 0 {
+        return Ok(None);
+    }
+    Ok(Some(line.trim().to_owned()))
 }

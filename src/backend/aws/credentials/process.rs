@@ -90,11 +90,12 @@ async fn printed_credentials(command: Command, name: &str) -> Result<Credentials
         );
         with_help(unusable(why), "install it, or add its directory to PATH")
     })?;
+
     let failed = |why: String| unusable(format!("{name} {why}"));
     let output = program.output().await.map_err(failed)?;
     let Some((credentials, expiration)) = parse_output(&output) else {
-        let why = failed("did not print the JSON that AWS defines for credentials".to_owned());
-        return Err(with_help(why, EXAMPLE));
+        let error = failed("did not print the JSON that AWS defines for credentials".to_owned());
+        return Err(with_help(error, EXAMPLE));
     };
     if credentials
         .expiry()
@@ -159,16 +160,21 @@ fn parse_time(text: &str) -> Option<SystemTime> {
 struct CredentialProcess(Option<ChildStdout>);
 
 impl CredentialProcess {
-    /// Starts a program. Its standard input is /dev/null, because that of this process belongs to the command of the launch. Its standard error is
-    /// the one of this process.
+    /// Starts a program, and stores it where [`ending::kill_program`] finds it. Its standard input is /dev/null, because that of this process belongs
+    /// to the command of the launch. Its standard error is the one of this process.
+    ///
+    /// If this process is in the foreground of a terminal, the program may ask for a password there. Otherwise the program gets a session of its own,
+    /// without a terminal.
     fn start(mut command: Command) -> io::Result<Self> {
         let tty = File::options().read(true).write(true).open("/dev/tty").ok();
         let foreground = tty.filter(|file| terminal::is_foreground(file));
         let terminal = foreground.and_then(|file| tcgetattr(&file).ok().map(|modes| (file, modes)));
+
         let (is_alone, parent) = (terminal.is_none(), getpid());
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         // SAFETY: `prepare` only makes system calls that are async-signal-safe.
         unsafe { command.pre_exec(move || prepare(parent, is_alone)) };
+
         *ending::locked_program() = Some(AskedProgram {
             child: None,
             terminal,
@@ -194,18 +200,19 @@ impl CredentialProcess {
             |error: io::Error| format!("can't be read or waited for: {}", error_text(&error));
         let stdout = read_all(self.0.take()).await.map_err(failed)?;
         // If the program is gone, another thread has killed it and is ending this process, so this loop never ends.
-        let status = || {
+        let try_wait = || {
             ending::locked_program()
                 .as_mut()
                 .and_then(|program| program.child.as_mut())
                 .map_or(Ok(None), Child::try_wait)
         };
         let status = loop {
-            match status().map_err(failed)? {
+            match try_wait().map_err(failed)? {
                 Some(status) => break status,
                 None => tokio::time::sleep(TICK).await,
             }
         };
+
         if status.success() {
             Ok(stdout)
         } else {

@@ -270,11 +270,27 @@ pub fn explain_refused_credentials(
     else {
         return error;
     };
+
     let origin = CredentialsOrigin::from_credentials(credentials);
+    let (text, help) = fault_and_remedy(*fault, &origin, credentials);
+    let mut error = CredentialsError::refused("credentials-refused", text);
+    if let CredentialsOrigin::Variables | CredentialsOrigin::Profile(_) = origin {
+        error = error.help(help);
+    }
+    error.aws_says(message.clone()).into()
+}
+
+/// Returns the sentence that says what is wrong with credentials that AWS refused, and what somebody who has copied them should do. The sentence shows
+/// the last characters of the access key.
+fn fault_and_remedy(
+    fault: CredentialsFault,
+    origin: &CredentialsOrigin,
+    credentials: &Credentials,
+) -> (String, &'static str) {
     let id = credentials.access_key_id();
     let end = id.get(id.len().saturating_sub(4)..).unwrap_or_default();
     let key = format!("access key …{end}");
-    let (text, help) = match fault {
+    match fault {
         CredentialsFault::Expired => (
             format!("the temporary AWS credentials from {origin} ({key}) have expired"),
             "get new ones, or remove the old ones to use a profile or a role",
@@ -298,10 +314,5 @@ pub fn explain_refused_credentials(
             "check that the access key is complete and still exists. A permanent key (AKIA…) must not have a session token, and a temporary key \
              needs its own. The China and GovCloud regions need their own access keys",
         ),
-    };
-    let mut error = CredentialsError::refused("credentials-refused", text);
-    if let CredentialsOrigin::Variables | CredentialsOrigin::Profile(_) = origin {
-        error = error.help(help);
     }
-    error.aws_says(message.clone()).into()
 }

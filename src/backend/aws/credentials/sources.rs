@@ -53,6 +53,7 @@ pub async fn profile(context: &SearchContext<'_>) -> Result<Credentials, FetchEr
         let why = format!("there is no profile {name:?} with credentials {files}");
         return Err(not_configured(why));
     };
+
     let found = match &chain.source {
         RoleSource::Keys(credentials) => Ok(credentials.clone()),
         RoleSource::Process(command) => process_credentials(command, &chain.profile).await,
@@ -63,9 +64,10 @@ pub async fn profile(context: &SearchContext<'_>) -> Result<Credentials, FetchEr
         RoleSource::WebIdentity(identity) => web_identity(identity, context).await,
         RoleSource::Sso(sso) => sso_credentials(sso, &chain.profile, context).await,
     };
+    let of_source = found.map_err(|error| without_next_provider(error, &chain.profile))?;
     let origin = CredentialsOrigin::Profile(chain.profile.clone());
-    let found = found.map_err(|error| without_next_provider(error, &chain.profile))?;
-    let mut credentials = checked_credentials(found, origin)?;
+    let mut credentials = checked_credentials(of_source, origin)?;
+
     for role in &chain.roles {
         let assumed = assume_profile_role(role, credentials, context).await;
         credentials =
@@ -96,11 +98,11 @@ fn without_next_provider(error: FetchError, profile: &str) -> FetchError {
     match error {
         FetchError::NoCredentials(error) if error.again == Again::NextProvider => {
             let why = error.problem.text;
-            let why = format!("the profile {profile:?} doesn't have credentials, because {why}");
+            let text = format!("the profile {profile:?} doesn't have credentials, because {why}");
             if error.problem.status == Status::Temporary {
-                service_failure(why)
+                service_failure(text)
             } else {
-                unusable(why)
+                unusable(text)
             }
         }
         error => error,

@@ -95,7 +95,9 @@ impl Statements {
         self.resources.entry(action).or_default().insert(resource);
     }
 
-    /// Allows reading a locator in a region, or in any region. AWS can't limit a permission to one version.
+    /// Allows reading a locator in a region, or in any region. AWS can't limit a permission to one version. Also notes which service decrypts the value.
+    ///
+    /// If values aren't read, a parameter only needs DescribeParameters, which AWS can't limit to a parameter.
     pub fn add_reading(&mut self, locator: &Locator, region: Option<&Region>) {
         let (arn, account) = (locator.id.arn(), self.account.clone());
         let partition = region.map_or("aws", partition_of);
@@ -113,6 +115,7 @@ impl Statements {
             (Store::ParameterStore, false) => self.add_parameter(locator, &scope),
             (Store::ParameterStore, true) => self.add_path(locator, &scope),
         }
+
         let decrypting = match referenced_secret(locator.id.name()) {
             Some(_) => Store::SecretsManager,
             None => locator.store,
@@ -126,8 +129,11 @@ impl Statements {
     /// names the secret.
     fn add_secret(&mut self, locator: &Locator, scope: &ResourceScope<'_>) {
         let name = locator.id.name();
-        let as_written = locator.id.may_be_complete().then(|| name.to_owned());
-        for name in as_written.into_iter().chain([format!("{name}-??????")]) {
+        let mut names = vec![format!("{name}-??????")];
+        if locator.id.may_be_complete() {
+            names.push(name.to_owned());
+        }
+        for name in names {
             let arn = scope.arn(Store::SecretsManager, &format!("secret:{name}"));
             if self.permissions.describes_secrets {
                 self.add(IamAction::DescribeSecret, arn.clone());
@@ -199,8 +205,10 @@ impl Statements {
         if services.is_empty() {
             return None;
         }
-        let keys: BTreeSet<&str> = keys.iter().map(Arn::as_str).collect();
-        let mut decryption = statement("DecryptValues", "kms:Decrypt", keys.into_iter().collect());
+
+        let resources: BTreeSet<&str> = keys.iter().map(Arn::as_str).collect();
+        let resources = Vec::from_iter(resources);
+        let mut decryption = statement("DecryptValues", "kms:Decrypt", resources);
         decryption["Condition"] = json!({ "StringEquals": { "kms:ViaService": services } });
         Some(decryption)
     }

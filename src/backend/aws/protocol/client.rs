@@ -77,11 +77,13 @@ impl Client {
             .unwrap_or_else(|| Layer::new("an operation without configuration").freeze());
         let (request, deserializer) =
             serialized(&parts, input, &mut settings).map_err(|error| not_sent(&*error))?;
-        let response = self.send(request).await?.map(SdkBody::from);
-        let response = HttpResponse::try_from(response).map_err(|error| not_sent(&error))?;
-        let error = ServiceError::new(response.status().as_u16(), |name| {
+
+        let received = self.send(request).await?.map(SdkBody::from);
+        let response = HttpResponse::try_from(received).map_err(|error| not_sent(&error))?;
+        let by_status = ServiceError::new(response.status().as_u16(), |name| {
             response.headers().get(name)
         });
+
         let mut service_error = None;
         match deserializer.deserialize_nonstreaming_with_config(&response, &settings) {
             Ok(output) => {
@@ -90,19 +92,20 @@ impl Client {
                 }
             }
             // The rest of the error is dropped, because it may quote the response.
-            Err(error) => {
+            Err(failed) => {
                 let _ =
-                    error.map_operation_error(|error| service_error = error.downcast::<E>().ok());
+                    failed.map_operation_error(|error| service_error = error.downcast::<E>().ok());
             }
         }
+
         Err(match service_error {
             Some(service) => ServiceError {
                 code: service.meta().code(),
                 message: service.meta().message(),
-                ..error
+                ..by_status
             }
             .classify(),
-            None => error.classify(),
+            None => by_status.classify(),
         })
     }
 
@@ -120,9 +123,11 @@ impl Client {
             Err(NetFailure::late(&host, ATTEMPT_TIMEOUT))
         });
         let (head, body) = answered.map_err(|failure| self.with_remedy(failure.into()))?;
+
         let status = head.status.as_u16();
         match body {
             Ok(body) => Ok(Response::from_parts(head, body)),
+            // The connection broke.
             Err(failure) if failure.kind.is_some() && status < 500 => {
                 Err(self.with_remedy(failure.into()))
             }
@@ -169,6 +174,7 @@ impl Client {
         let Some(credentials) = &self.credentials else {
             return Ok(request);
         };
+
         let mut settings = SigningSettings::default();
         settings.percent_encoding_mode = PercentEncodingMode::Double;
         settings.payload_checksum_kind = PayloadChecksumKind::NoHeader;
@@ -180,6 +186,7 @@ impl Client {
             .time(SystemTime::now())
             .settings(settings)
             .build()?;
+
         let all_headers = request.headers().iter();
         let headers =
             all_headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
@@ -204,13 +211,12 @@ fn serialized<'p, I: fmt::Debug + Send + Sync + 'static>(
     input: Result<I, BuildError>,
     settings: &mut ConfigBag,
 ) -> Result<(Request<Bytes>, &'p SharedResponseDeserializer), BoxError> {
-    let (serializer, deserializer) = (
+    let (Some(serializer), Some(deserializer)) = (
         parts.load::<SharedRequestSerializer>(),
         parts.load::<SharedResponseDeserializer>(),
-    );
-    let (serializer, deserializer) = serializer
-        .zip(deserializer)
-        .ok_or("an operation without serialization")?;
+    ) else {
+        return Err("an operation without serialization".into());
+    };
     let request = serializer.serialize_input(Input::erase(input?), settings)?;
     Ok((in_memory(request)?, deserializer))
 }

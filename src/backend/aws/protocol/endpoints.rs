@@ -157,8 +157,7 @@ async fn resolve_by_rules(
             use $sdk::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
             let parameters = Params::builder()
                 .region(region.as_str())
-                .set_endpoint(configured.map(HttpUrl::to_string));
-            let parameters = parameters
+                .set_endpoint(configured.map(HttpUrl::to_string))
                 .set_use_fips(endpoints.use_fips)
                 .set_use_dual_stack(endpoints.use_dual_stack);
             DefaultResolver::new()

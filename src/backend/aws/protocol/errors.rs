@@ -40,16 +40,14 @@ impl<'a> ServiceError<'a> {
     /// Returns an error without a code and a message. `header` returns one of the headers of the response.
     pub fn new(status: u16, header: impl Fn(&str) -> Option<&'a str>) -> Self {
         // A plain Retry-After header comes from a proxy or a load balancer. It is ignored, as in the SDKs.
-        let retry_after = header("x-amz-retry-after").and_then(|text| text.trim().parse().ok());
-        let retry_after = retry_after.map(Duration::from_millis);
-        let (request_id, content_type) = (header("x-amzn-requestid"), header("content-type"));
+        let milliseconds = header("x-amz-retry-after").and_then(|text| text.trim().parse().ok());
         Self {
             status,
             code: None,
             message: None,
-            request_id,
-            content_type,
-            retry_after,
+            request_id: header("x-amzn-requestid"),
+            content_type: header("content-type"),
+            retry_after: milliseconds.map(Duration::from_millis),
         }
     }
 

@@ -79,10 +79,9 @@ pub fn error_response<'a>(
 ) -> FetchError {
     // A body that isn't JSON is treated as empty, because the code may be in a header.
     let object = serde_json::from_slice(body).unwrap_or_default();
-    let (code, message) = code_and_message(&object);
-    let code = header("x-amzn-errortype").map(bare_code).or(code);
+    let (code_in_body, message) = code_and_message(&object);
     ServiceError {
-        code,
+        code: header("x-amzn-errortype").map(bare_code).or(code_in_body),
         message,
         ..ServiceError::new(status, header)
     }
