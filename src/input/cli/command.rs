@@ -111,6 +111,7 @@ fn write_generated_sections(page: &mut Vec<u8>) -> io::Result<()> {
     // clap_mangen skips the options that `-h` skips.
     let mut command = with_variables(command()).mut_args(|arg| arg.hide_short_help(false));
     command.build();
+
     let man = Man::new(command.clone())
         .title("SECRETS-EXEC")
         // Without a date, the other fields of the title would move to the wrong places.
@@ -121,39 +122,46 @@ fn write_generated_sections(page: &mut Vec<u8>) -> io::Result<()> {
     man.render_synopsis_section(page)?;
     man.render_description_section(page)?;
     man.render_options_section(page)?;
+
     let mut roff = Roff::new();
     roff.control("SH", ["SUBCOMMANDS"])
         .text([roman("The name of a subcommand comes before all options.")]);
     roff.to_writer(page)?;
     for subcommand in command.get_subcommands() {
-        let about = subcommand
-            .get_long_about()
-            .or(subcommand.get_about())
-            .map(ToString::to_string)
-            .unwrap_or_default();
-        let usage = subcommand
-            .get_overridden_usage()
-            .map(ToString::to_string)
-            .unwrap_or_default();
-        let mut roff = Roff::new();
-        roff.control("SS", [subcommand.get_name()])
-            .text([roman(usage)]);
-        for paragraph in about.split("\n\n") {
-            roff.control("PP", []).text([roman(paragraph)]);
-        }
-        roff.to_writer(page)?;
-        // The options under a heading also belong to a launch, which has described them already.
-        let arguments = subcommand
-            .get_arguments()
-            .filter(|arg| arg.get_help_heading().is_none() && arg.get_id() != "help");
-        let without_launch_options = Command::new("").disable_help_flag(true).args(arguments);
-        let mut options = Vec::new();
-        Man::new(without_launch_options).render_options_section(&mut options)?;
-        page.extend(
-            String::from_utf8_lossy(&options)
-                .replace(".SH OPTIONS\n", "")
-                .into_bytes(),
-        );
+        write_subcommand(subcommand, page)?;
     }
+    Ok(())
+}
+
+/// Writes the part of the man page about a subcommand: its usage, its purpose, and the options that only it has.
+///
+/// # Errors
+/// See [`write_generated_sections`].
+fn write_subcommand(subcommand: &Command, page: &mut Vec<u8>) -> io::Result<()> {
+    let usage = subcommand.get_overridden_usage();
+    let about = subcommand
+        .get_long_about()
+        .or(subcommand.get_about())
+        .map(ToString::to_string)
+        .unwrap_or_default();
+
+    let mut roff = Roff::new();
+    roff.control("SS", [subcommand.get_name()])
+        .text([roman(usage.map(ToString::to_string).unwrap_or_default())]);
+    for paragraph in about.split("\n\n") {
+        roff.control("PP", []).text([roman(paragraph)]);
+    }
+    roff.to_writer(page)?;
+
+    // The options under a heading also belong to a launch, which has described them already.
+    let arguments = subcommand
+        .get_arguments()
+        .filter(|arg| arg.get_help_heading().is_none() && arg.get_id() != "help");
+    let without_launch_options = Command::new("").disable_help_flag(true).args(arguments);
+    let mut options = Vec::new();
+    Man::new(without_launch_options).render_options_section(&mut options)?;
+    // clap_mangen begins a section of the page, but these options belong to the subcommand's part.
+    let options = String::from_utf8_lossy(&options).replace(".SH OPTIONS\n", "");
+    page.extend(options.into_bytes());
     Ok(())
 }

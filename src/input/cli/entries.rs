@@ -15,7 +15,8 @@ use crate::model::plan::Layer;
 use crate::model::problem::{Impact, Problem};
 use crate::model::reference::{Reference, ReferenceError};
 
-/// Takes the entries of the command line out of `matches`. Returns the entries that could be parsed, and an error for each of the others.
+/// Takes the entries of the command line out of `matches`. Returns the entries that could be parsed, and an error for each of the others. If two
+/// entries set the same variable, the second one is an error.
 pub fn command_line_layer(matches: &mut ArgMatches) -> (Layer, Vec<Problem>) {
     let mut names = BTreeSet::new();
     let (mut layer, mut errors) = (Layer::default(), Vec::new());
@@ -34,16 +35,16 @@ pub fn command_line_layer(matches: &mut ArgMatches) -> (Layer, Vec<Problem>) {
             match parse_entry(option, &shown_option, text) {
                 Ok(entry) if !names.insert(entry.target.to_string()) => {
                     let name = entry.target;
-                    let text = format!("the command line sets the variable {name} twice");
-                    errors.push(
-                        Problem::usage(text).help(format!("keep only one option for {name}")),
-                    );
+                    let headline = format!("the command line sets the variable {name} twice");
+                    let help = format!("keep only one option for {name}");
+                    errors.push(Problem::usage(headline).help(help));
                 }
                 Ok(entry) => layer.entries.push(entry),
                 Err(error) => errors.push(error),
             }
         }
     }
+
     for text in matches
         .remove_many::<String>("env-from")
         .into_iter()
@@ -67,58 +68,28 @@ pub fn parse_get_reference(text: &str) -> Result<Entry, Problem> {
     ))
 }
 
-/// Parses the `NAME=REF` of `--env` or `--as-file`. Only the first `=` separates the two, because the name of a secret may contain more.
+/// Parses the `NAME=REF` of `--env` or `--as-file`. `shown_option` is the option's name for [`split_assignment`].
 ///
-/// Until the name is known, errors call the option `shown_option`: `--env`, or `--env number 2` if there are several.
+/// # Errors
+/// If the text is not of this form, if REF is not a reference, or if NAME is PATH, which can't come from a secret.
 fn parse_entry(option: &'static str, shown_option: &str, text: &str) -> Result<Entry, Problem> {
-    let example = format!("write, for example, {option} DB_PASSWORD=prod/db:password");
-    if text.starts_with(['\'', '"', '‘', '“']) {
-        let text = format!("the value of {shown_option} begins with a quote: remove the quotes");
-        return Err(Problem::usage(text));
-    }
-    let words = text.split([' ', ',']);
-    if words.filter_map(assigned_name).count() > 1 {
-        let help = format!(
-            "write {option} before each of them, as in {option} A=prod/db:a {option} B=prod/db:b"
-        );
-        return Err(Problem::usage(format!("one {option} can't set several variables")).help(help));
-    }
-    let Some((name, reference)) = text.split_once('=') else {
-        let text = format!("the value of {shown_option} has no \"=\" after the name of a variable");
-        return Err(Problem::usage(text).help(format!("{example}, without spaces around \"=\"")));
-    };
-    // clap reads the argument "-e NAME=REF", which a list such as CMD of an image may have, as `-e` with the value " NAME=REF".
-    if option == "--env" && name.starts_with(' ') {
-        return Err(one_word("-e"));
-    }
-    let Some(parsed) = EnvName::parse(name) else {
-        if is_name(name.trim()) {
-            let text =
-                format!("the value of {shown_option} has a space next to the name of the variable");
-            return Err(
-                Problem::usage(text).help(format!("{example}, without spaces around \"=\""))
-            );
-        }
-        let text = format!("the value of {shown_option} doesn't begin with a valid variable name");
-        return Err(Problem::usage(text).help(format!(
-            "{example}. The name of a variable contains only letters, digits and \"_\", and doesn't begin with a digit"
-        )));
-    };
-    let subject = Subject::plain(name.to_owned(), Origin::Argument(option));
-    if name == "PATH" {
-        let text = "PATH can't come from a secret, because it decides which program runs";
+    let (name, reference_text) = split_assignment(option, shown_option, text)?;
+    let subject = Subject::plain(name.to_string(), Origin::Argument(option));
+    if name.as_str() == "PATH" {
+        let headline = "PATH can't come from a secret, because it decides which program runs";
         let help = "set PATH in a declaration: env: { PATH: { value: /usr/bin } }";
-        return Err(Problem::usage(text)
+        return Err(Problem::usage(headline)
             .help(help)
             .for_entry(subject, Impact::None));
     }
-    let reference = Reference::parse(reference)
+    let reference = Reference::parse(reference_text)
         .map_err(|error| malformed(error).for_entry(subject, Impact::None))?;
+
     let target = match option {
-        "--env" => Target::Env(parsed),
+        "--env" => Target::Env(name),
         _ => Target::File(FileTarget {
             location: FileLocation::Memory,
-            env: Some(parsed),
+            env: Some(name),
             mode: Mode::PRIVATE,
             owner: None,
         }),
@@ -128,6 +99,59 @@ fn parse_entry(option: &'static str, shown_option: &str, text: &str) -> Result<E
         EntrySource::Reference(reference),
         Origin::Argument(option),
     ))
+}
+
+/// Splits `NAME=REF` into the name and the text of the reference. Only the first `=` separates the two, because the name of a secret may contain
+/// more.
+///
+/// # Errors
+/// If the text has quotes around it, sets several variables, has no `=`, or doesn't begin with a valid name. Because the name isn't known yet, the
+/// error calls the option `shown_option`: `--env`, or `--env number 2` if there are several.
+fn split_assignment<'t>(
+    option: &str,
+    shown_option: &str,
+    text: &'t str,
+) -> Result<(EnvName, &'t str), Problem> {
+    let example = format!("write, for example, {option} DB_PASSWORD=prod/db:password");
+    if text.starts_with(['\'', '"', '‘', '“']) {
+        let headline =
+            format!("the value of {shown_option} begins with a quote: remove the quotes");
+        return Err(Problem::usage(headline));
+    }
+
+    // `--env "A=prod/db:a B=prod/db:b"`
+    let words = text.split([' ', ',']);
+    if words.filter_map(assigned_name).count() > 1 {
+        let help = format!(
+            "write {option} before each of them, as in {option} A=prod/db:a {option} B=prod/db:b"
+        );
+        return Err(Problem::usage(format!("one {option} can't set several variables")).help(help));
+    }
+
+    let Some((name, reference)) = text.split_once('=') else {
+        let headline =
+            format!("the value of {shown_option} has no \"=\" after the name of a variable");
+        let help = format!("{example}, without spaces around \"=\"");
+        return Err(Problem::usage(headline).help(help));
+    };
+    // clap reads the argument "-e NAME=REF", which a list such as CMD of an image may have, as `-e` with the value " NAME=REF".
+    if option == "--env" && name.starts_with(' ') {
+        return Err(one_word("-e"));
+    }
+    let Some(parsed_name) = EnvName::parse(name) else {
+        if is_name(name.trim()) {
+            let text =
+                format!("the value of {shown_option} has a space next to the name of the variable");
+            let help = format!("{example}, without spaces around \"=\"");
+            return Err(Problem::usage(text).help(help));
+        }
+        let headline =
+            format!("the value of {shown_option} doesn't begin with a valid variable name");
+        return Err(Problem::usage(headline).help(format!(
+            "{example}. The name of a variable contains only letters, digits and \"_\", and doesn't begin with a digit"
+        )));
+    };
+    Ok((parsed_name, reference))
 }
 
 /// Parses the `[PREFIX=]REF` of `--env-from`.
@@ -145,12 +169,12 @@ fn parse_env_from(text: &str) -> Result<Entry, Problem> {
         prefix: prefix.to_owned(),
         ..Naming::default()
     };
-    let reference = Reference::parse(reference).map_err(|error| {
+    let parsed_reference = Reference::parse(reference).map_err(|error| {
         let subject = Subject::plain("env-from".to_owned(), Origin::Argument("--env-from"));
         malformed(error).for_entry(subject, Impact::None)
     })?;
     Ok(Entry::for_object(
-        reference,
+        parsed_reference,
         naming,
         Origin::Argument("--env-from"),
     ))

@@ -34,7 +34,8 @@ const ENTRY_OPTIONS: [&str; 7] = [
     "--resolve-env",
 ];
 
-const UNRESOLVED: &str = "an argument of the command contains {{resolve:…}}, which secrets-exec passes on unchanged, because `ps` \
+/// The warning about an argument of the command that has one of CloudFormation's dynamic references.
+const UNRESOLVED_WARNING: &str = "an argument of the command contains {{resolve:…}}, which secrets-exec passes on unchanged, because `ps` \
                           shows arguments. Set a variable with --env instead, and let the command read it";
 
 /// The entries and options of the command line and of `SECRETS_EXEC_*`.
@@ -97,26 +98,32 @@ impl Inputs {
         inputs
     }
 
-    /// Reads the inputs of a subcommand whose entries are all in declarations.
+    /// Reads what all inputs have in common: the options, and which declarations to read. A subcommand whose entries are all in declarations
+    /// needs nothing else.
     pub fn for_declarations(matches: &mut ArgMatches, inherited: &Inherited) -> Self {
         let (mut errors, mut warnings) = (Vec::new(), Vec::new());
         let flags = take_options(matches, &mut errors);
         let has_quiet_flag = flags.quiet == Some(true);
         let variables = options_from_variables(inherited, &mut errors, &mut warnings);
+        // A flag may exclude an option of the variables. This isn't an error, because the flag turns that option off.
         for (option, other, why) in flags.exclusions().chain(variables.exclusions()) {
             errors.push(Problem::usage(format!(
                 "--{option} and --{other} can't be used together, because {why}"
             )));
         }
         let options = flags.over(variables);
-        let files: Vec<PathBuf> = matches.remove_many("file").into_iter().flatten().collect();
+
+        let files_of_flag: Vec<PathBuf> =
+            matches.remove_many("file").into_iter().flatten().collect();
         let ignores_file = matches.get_flag("no-file");
-        let replaces_file = !files.is_empty() && !ignores_file;
-        let files = named_declarations(files, inherited);
+        let replaces_file = !files_of_flag.is_empty() && !ignores_file;
+        let files = named_declarations(files_of_flag, inherited);
+        let find_file = files.is_empty() && !ignores_file;
+
         Self {
             options,
             has_quiet_flag,
-            find_file: files.is_empty() && !ignores_file,
+            find_file,
             replaces_file,
             files,
             errors,
@@ -137,20 +144,18 @@ impl Inputs {
 
     /// Takes the command after `--` out of `matches`. Returns `None` if there isn't a command.
     ///
-    /// An argument of the command that looks like a dynamic reference becomes a warning.
+    /// Sets [`has_misplaced_option`](Self::has_misplaced_option) if an argument is an option that belongs before `--`. Adds a warning for each argument
+    /// with one of CloudFormation's dynamic references (`{{resolve:ssm:…}}`).
     pub fn take_command(&mut self, matches: &mut ArgMatches) -> Option<CommandLine> {
-        let command = CommandLine::new(
-            matches
-                .remove_many("command")
-                .map(Iterator::collect)
-                .unwrap_or_default(),
-        )?;
+        let words = matches.remove_many("command");
+        let command = CommandLine::new(words.map(Iterator::collect).unwrap_or_default())?;
+
         for argument in command.arguments().map(OsStr::to_string_lossy) {
             let option = argument.split('=').next().unwrap_or_default();
             self.has_misplaced_option |= ENTRY_OPTIONS.contains(&option);
-            // The service is secretsmanager, ssm or ssm-secure.
+            // After `resolve:`, a reference has secretsmanager, ssm or ssm-secure.
             if argument.contains("{{resolve:s") {
-                self.warnings.push(UNRESOLVED.to_owned());
+                self.warnings.push(UNRESOLVED_WARNING.to_owned());
             }
         }
         Some(command)
@@ -159,16 +164,19 @@ impl Inputs {
 
 /// Returns the declarations that `-f` names or, without `-f`, the declarations that `SECRETS_EXEC_FILE` names.
 pub fn named_declarations(from_flag: Vec<PathBuf>, inherited: &Inherited) -> Vec<PathBuf> {
-    let Some(names) = inherited.non_empty(FILE).filter(|_| from_flag.is_empty()) else {
-        return from_flag;
-    };
-    let names = names.as_bytes().split(|byte| *byte == b',');
-    names
-        .map(|name| PathBuf::from(OsStr::from_bytes(name.trim_ascii())))
-        .collect()
+    match inherited.non_empty(FILE) {
+        Some(names) if from_flag.is_empty() => names
+            .as_bytes()
+            .split(|byte| *byte == b',')
+            .map(|name| PathBuf::from(OsStr::from_bytes(name.trim_ascii())))
+            .collect(),
+        Some(_) | None => from_flag,
+    }
 }
 
 /// Takes the options of the table out of `matches`. Adds an error for each value that its option doesn't accept.
+///
+/// An option without a value is set to the text that its variable would have: `1`, or `2` for `-vv`.
 fn take_options(matches: &mut ArgMatches, errors: &mut Vec<Problem>) -> TypedOptions {
     let mut options = TypedOptions::default();
     for option in OPTIONS {
@@ -179,8 +187,7 @@ fn take_options(matches: &mut ArgMatches, errors: &mut Vec<Problem>) -> TypedOpt
             Takes::Level if matches.get_count(name) > 1 => vec!["2".into()],
             Takes::Nothing | Takes::Level => Vec::new(),
             Takes::Text(_) | Takes::Texts(_) | Takes::Optional(_) => {
-                let values = matches.remove_many(name);
-                values.into_iter().flatten().collect()
+                matches.remove_many(name).into_iter().flatten().collect()
             }
         };
         set_option(&mut options, option, &values, &format!("--{name}"), errors);

@@ -41,13 +41,14 @@ pub fn parse_command_line(
     inherited: &Inherited,
 ) -> Result<Invocation, Vec<Problem>> {
     let mut command = with_program();
+    if arguments.is_empty() {
+        return Ok(Invocation::Usage(command.render_help().to_string()));
+    }
+
     let arguments_for_clap = as_options(&arguments);
     // Only the long help names the variables. A launch doesn't spend the time for these texts.
     if arguments_for_clap.iter().any(|word| word == "--help") {
         command = with_variables(command);
-    }
-    if arguments.is_empty() {
-        return Ok(Invocation::Usage(command.render_help().to_string()));
     }
     let words = std::iter::once("secrets-exec".into()).chain(arguments_for_clap);
     let mut matches = match command.try_get_matches_from_mut(words) {
@@ -62,11 +63,12 @@ pub fn parse_command_line(
         }
         Err(error) => return Err(vec![usage::problem(error, &arguments, command)]),
     };
-    let Some((name, mut matches)) = matches.remove_subcommand() else {
+
+    let Some((name, mut subcommand_matches)) = matches.remove_subcommand() else {
         return launch_invocation(&mut matches, &arguments, inherited);
     };
     let invocation = match subcommand(&name) {
-        Some(subcommand) => (subcommand.invocation)(&mut matches, inherited),
+        Some(subcommand) => (subcommand.invocation)(&mut subcommand_matches, inherited),
         // clap only accepts the names in the table, so this doesn't happen.
         None => Err(command.error(ErrorKind::InvalidSubcommand, name)),
     };
@@ -87,8 +89,8 @@ fn as_options(arguments: &[OsString]) -> Vec<OsString> {
 /// Returns the launch of the command after `--`.
 ///
 /// # Errors
-/// If there isn't a command, every error of the inputs, and then the missing command. If an option's value contains ` -- `, which is why the
-/// command is missing, only this error.
+/// If there isn't a command, returns every error of the inputs, followed by the missing command. If an argument contains ` -- `, the command is
+/// probably inside this argument, so only that error is returned.
 fn launch_invocation(
     matches: &mut ArgMatches,
     arguments: &[OsString],
@@ -98,6 +100,7 @@ fn launch_invocation(
     if let Some(command) = inputs.take_command(matches) {
         return Ok(Invocation::Launch { inputs, command });
     }
+
     for (number, word) in (1..).zip(arguments) {
         if word.to_string_lossy().contains(" -- ") {
             let text =
@@ -106,7 +109,9 @@ fn launch_invocation(
             return Err(vec![Problem::usage(text).help(help)]);
         }
     }
+
     let problem = if arguments.iter().any(|word| word == "--") {
+        // If ENTRYPOINT isn't an array, Docker ignores CMD, so nothing follows `--`.
         let help = "write the command after `--`; in a Dockerfile, write ENTRYPOINT and CMD as arrays: ENTRYPOINT [\"secrets-exec\", \"--env\", \"…\", \"--\"] and \
                     CMD [\"node\", \"app.js\"]";
         Problem::usage("there is no command after `--`").help(help)

@@ -41,7 +41,7 @@ const REPLACEMENTS: [(&str, &str); 9] = [
 ];
 
 /// Turns clap's error about these arguments into a problem.
-pub fn problem(mut error: clap::Error, arguments: &[OsString], mut command: Command) -> Problem {
+pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command) -> Problem {
     // clap builds a subcommand only when the command line names it.
     command.build();
     let words: Vec<String> = arguments
@@ -55,6 +55,7 @@ pub fn problem(mut error: clap::Error, arguments: &[OsString], mut command: Comm
             .and_then(|first| command.find_subcommand(first)),
         launch: &command,
     };
+
     if let Some(option) = line.option_with_one_hyphen() {
         return Problem::usage(format!("{option} has only one hyphen"))
             .help(format!("write -{option}"));
@@ -74,15 +75,18 @@ pub fn problem(mut error: clap::Error, arguments: &[OsString], mut command: Comm
             let expected = error.source().map(ToString::to_string);
             line.wrong_value(&argument, &value, expected)
         }
-        _ => {
-            let hidden = ContextValue::String("…".to_owned());
-            error.insert(ContextKind::InvalidValue, hidden);
-            let rendered = error.render().to_string();
-            let text = rendered.split("\n\n").next().unwrap_or_default();
-            let words = text.trim_start_matches("error: ").split_whitespace();
-            Problem::usage(Vec::from_iter(words).join(" "))
-        }
+        _ => rare_problem(error),
     }
+}
+
+/// Returns the problem for a rare mistake, which has the first paragraph of clap's own message, on one line. A value in it is hidden.
+fn rare_problem(mut error: clap::Error) -> Problem {
+    let hidden = ContextValue::String("…".to_owned());
+    error.insert(ContextKind::InvalidValue, hidden);
+    let rendered = error.render().to_string();
+    let text = rendered.split("\n\n").next().unwrap_or_default();
+    let words = text.trim_start_matches("error: ").split_whitespace();
+    Problem::usage(Vec::from_iter(words).join(" "))
 }
 
 /// Returns the words that clap has added to an error, such as the option that the error is about. They are empty if clap hasn't added any.
@@ -209,19 +213,20 @@ impl Line<'_> {
         if has_option(self.command(), option) {
             return one_word(option);
         }
-        let problem = Problem::usage(format!("{} has no option {option}", self.name()));
+
         let options = self.command().get_arguments().filter_map(Arg::get_long);
-        let nearest = nearest(option.trim_start_matches('-'), options);
-        let help = match (self.subcommand, replacement(option), nearest) {
+        let similar = nearest(option.trim_start_matches('-'), options);
+        let help = match (self.subcommand, replacement(option), similar) {
             (None, Some(replacement), _) => format!("use {replacement}"),
-            (_, _, Some(nearest)) => format!("did you mean --{nearest}?"),
+            (_, _, Some(similar)) => format!("did you mean --{similar}?"),
             (_, _, None) => self.example(),
         };
-        problem.help(help)
+        Problem::usage(format!("{} has no option {option}", self.name())).help(help)
     }
 
     /// Returns the problem for an argument that is neither an option nor the value of one.
     fn stray_word(&self, word: &str) -> Problem {
+        // clap reports the word as it was written, so it is always found.
         let at = self.words.iter().position(|other| *other == word);
         let number = at.map_or(0, |at| at + 1);
         if word.starts_with(['–', '—']) {
@@ -231,10 +236,11 @@ impl Line<'_> {
         let unexpected = Problem::usage(format!(
             "unexpected argument {number} (not shown, because it may be a secret)"
         ));
-        let separator = self.words.iter().position(|word| *word == "--");
+        let has_separator = self.words.contains(&"--");
         let name = self.name();
+
         match self.subcommand.map(Command::get_name) {
-            None => self.before_command(word, number, separator.map(|_| unexpected)),
+            None => self.misplaced_word(word, number, has_separator.then_some(unexpected)),
             Some(_) if word.ends_with(".yaml") || word.ends_with(".yml") => {
                 unexpected.help(format!(
                     "write -f before the name of a declaration, as in {name} -f secrets-exec.yaml"
@@ -245,7 +251,7 @@ impl Line<'_> {
                 Problem::usage(text)
                     .help("write a colon before a key, as in secrets-exec get prod/db:password")
             }
-            Some("policy" | "export") if separator.is_some() => {
+            Some("policy" | "export") if has_separator => {
                 Problem::usage(format!("{name} does not start a command"))
                     .help("leave out `--` and the command after it")
             }
@@ -253,27 +259,39 @@ impl Line<'_> {
         }
     }
 
-    /// Returns the problem for an argument where a launch expects an option. `unexpected` is the general problem. It is `None` if there isn't a `--`.
-    fn before_command(&self, word: &str, number: usize, unexpected: Option<Problem>) -> Problem {
-        let subcommands = self.launch.get_subcommands().map(Command::get_name);
-        let subcommands = Vec::from_iter(subcommands);
+    /// Returns the problem for a word where a launch expects an option. `number` is its position, from 1. `unexpected` is the problem if no special
+    /// case applies. It is `None` if there isn't a `--`, because a message about the missing `--` is better then.
+    fn misplaced_word(&self, word: &str, number: usize, unexpected: Option<Problem>) -> Problem {
+        let subcommands: Vec<&str> = self
+            .launch
+            .get_subcommands()
+            .map(Command::get_name)
+            .collect();
+
+        // `--env A=b check`: clap would have recognized a subcommand in the first place, so the first word is an option.
         if subcommands.contains(&word) {
             let option = self.words[0].split('=').next().unwrap_or_default();
             let text = format!("\"{word}\" must come before the options");
             return Problem::usage(text).help(format!("write secrets-exec {word} {option} …"));
         }
+
+        // `run node app.js`: a subcommand of another tool.
         if number == 1
             && let Some(replacement) = replacement(word)
         {
             let text = format!("there is no subcommand \"{word}\"");
             return Problem::usage(text).help(format!("use {replacement}"));
         }
+
+        // `chekc` or `help chekc`: a misspelled subcommand.
         if (number == 1 || self.words[0] == "help")
             && let Some(name) = nearest(word, subcommands.into_iter())
         {
             return Problem::usage(format!("argument {number} is not a subcommand"))
                 .help(format!("did you mean \"secrets-exec {name}\"?"));
         }
+
+        // `-e PASSWORD prod/db:password`: a space instead of "=".
         for words in self.words.windows(3) {
             if let [option @ ("-e" | "--env" | "--as-file"), name, other] = words
                 && *other == word
@@ -284,10 +302,13 @@ impl Line<'_> {
                 return Problem::usage(text).help(help);
             }
         }
+
+        // `--agent http://localhost:2773`: clap reads the URL as a word of its own.
         if number > 1 && self.words[number - 2] == "--agent" {
             let text = "the value of --agent must follow an equals sign";
             return Problem::usage(text).help("write, for example, --agent=http://localhost:2773");
         }
+
         match unexpected {
             Some(unexpected) => {
                 unexpected.help("only options and their values may come before `--`")
