@@ -25,7 +25,8 @@ pub fn aliases(item: &Item<'_>) -> Aliases {
     aliases
 }
 
-/// Reads an alias, which is the id of a secret, or a mapping with the key `id`. Returns `None` if the id is missing or has a mistake.
+/// Reads an alias, which is the id of a secret, or a mapping with the key `id`. Returns `None` if the id is missing or has a mistake. Any other
+/// mistake only changes the alias: it then doesn't have the wrong part.
 fn alias(item: &Item<'_>) -> Option<Alias> {
     let Kind::Mapping(_) = item.node.kind else {
         return Some(Alias {
@@ -43,22 +44,25 @@ fn alias(item: &Item<'_>) -> Option<Alias> {
         "role-arn",
         "external-id",
     ]);
-    let id = fields
+    let valid_id = fields
         .take_required("id", "the name or ARN of the secret")
-        .and_then(|written| id(&written));
+        .and_then(|item| id(&item));
     let (stage, version_id) = (fields.take("stage"), fields.take("version-id"));
-    let written = stage.clone().or_else(|| version_id.clone());
+    let version_item = stage.clone().or_else(|| version_id.clone());
     let mut version = Version::new(stage.and_then(label), version_id.and_then(label));
     let region = fields.take_parsed("region", Region::EXPECTED, Region::parse);
     let role = role(&mut fields);
-    let id = id?;
-    if let Some(written) = written
+
+    // The other keys have been read first, so that their mistakes are reported, too.
+    let id = valid_id?;
+    if let Some(version_item) = version_item
         && let Some(defect) = defect(&id, &version)
     {
-        written.refuse_sentence(defect, None);
+        version_item.refuse_sentence(defect, None);
         // The alias gets a valid version, so that the mistake isn't reported again for each entry that uses the alias.
         version = Version::Current;
     }
+
     Some(Alias {
         id,
         version,

@@ -65,12 +65,12 @@ const FILES: &str =
 
 /// Reads the section `files`, and returns its entries after `entries`, which are the entries of `env`. Adds a mistake for each variable and path that
 /// two entries set.
-pub fn with_files(item: &Item<'_>, mut entries: Vec<Entry>) -> Vec<Entry> {
+pub fn with_files(section: &Item<'_>, mut entries: Vec<Entry>) -> Vec<Entry> {
     let mut claimed: HashSet<_> = entries
         .iter()
         .flat_map(|entry| entry.target.claims())
         .collect();
-    for item in item.expect_list(FILES).unwrap_or_default() {
+    for item in section.expect_list(FILES).unwrap_or_default() {
         let Some(entry) = file(&item.named("an entry of \"files\"")) else {
             continue;
         };
@@ -84,13 +84,14 @@ pub fn with_files(item: &Item<'_>, mut entries: Vec<Entry>) -> Vec<Entry> {
     entries
 }
 
-/// Reads an entry of `files`. Returns `None` for an entry with a mistake in its value.
+/// Reads an entry of `files`. Returns `None` if it isn't a mapping, or has a mistake in its value.
 fn file(item: &Item<'_>) -> Option<Entry> {
     let Kind::Mapping(_) = item.node.kind else {
         let help = "for example: - { from: \"prod/tls:key\", env: TLS_KEY_FILE }";
         item.refuse_type("a mapping", Some(help));
         return None;
     };
+
     let mut fields = item.expect_fields(FILE_KEYS);
     let (path, env) = (fields.take("path"), fields.take("env"));
     if path.is_none() && env.is_none() {
@@ -110,6 +111,7 @@ fn file(item: &Item<'_>) -> Option<Entry> {
         mode: Mode::PRIVATE,
         owner: None,
     };
+
     // From here on, mistakes name the path or the variable of this entry instead of the section.
     fields.item = item.named(Target::File(target.clone()).to_string());
 
@@ -119,7 +121,8 @@ fn file(item: &Item<'_>) -> Option<Entry> {
     mapping(fields, Some(Target::File(target)), item.origin())
 }
 
-/// Reads the path of a file. Returns `None` for the path of a directory and for `~`, which only a shell expands, and adds this mistake.
+/// Reads the path of a file. Adds a mistake and returns `None` if the path isn't text, begins with `~/` (which only a shell expands), is the path of a
+/// directory, or contains a NUL byte.
 fn file_location(path: &Item<'_>) -> Option<FileLocation> {
     if path.expect_text("a path")?.starts_with("~/") {
         path.refuse_with(
@@ -130,7 +133,10 @@ fn file_location(path: &Item<'_>) -> Option<FileLocation> {
     }
     path.expect_parsed("the path of a file", |text| {
         let is_directory = matches!(text.rsplit('/').next(), None | Some("" | "." | ".."));
-        (!is_directory && !text.contains('\0')).then(|| FileLocation::Path(text.into()))
+        if is_directory || text.contains('\0') {
+            return None;
+        }
+        Some(FileLocation::Path(text.into()))
     })
 }
 
@@ -140,15 +146,17 @@ pub fn credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
     let (mut units, mut entries) = (Vec::new(), Vec::new());
     for MappingEntry {
         name: unit,
-        key,
-        value,
+        key: unit_key,
+        value: unit_item,
     } in item.expect_entries(Some("for example: app.service: { token: prod/api:token }"))
     {
         if let Err(expected) = parse_unit(unit) {
-            key.refuse_sentence(format!("{} is not {expected}", quoted_value(unit)), None);
+            unit_key.refuse_sentence(format!("{} is not {expected}", quoted_value(unit)), None);
         }
+        units.push(unit.to_owned());
+
         for MappingEntry { name, key, value } in
-            value.expect_entries(Some("for example: token: prod/api:token"))
+            unit_item.expect_entries(Some("for example: token: prod/api:token"))
         {
             if !is_credential_name(name) {
                 let text = "is not a credential's name, which has printable ASCII characters without \"/\" and \":\"";
@@ -165,7 +173,6 @@ pub fn credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
                 key.origin(),
             ));
         }
-        units.push(unit.to_owned());
     }
     (units, entries)
 }
@@ -189,37 +196,29 @@ fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
             origin,
         ));
     };
+
     let mut fields = item.expect_fields(&["from", "prefix", "only", "except", "rename", "case"]);
-    let from = fields.take_required("from", "the reference to a JSON object");
-    let from = from.and_then(|from| reference(&from, EXPECTED, None));
+    let from = fields
+        .take_required("from", "the reference to a JSON object")
+        .and_then(|from| reference(&from, EXPECTED, None));
     // The prefix and a key together name a variable. So the prefix must be empty, or the beginning of a valid name.
     let prefix = fields
         .take("prefix")
         .and_then(|prefix| match prefix.expect_text(TEXT)? {
             "" => None,
             name => prefix.expect_variable(name),
-        });
-    let prefix = prefix.map(|name| name.to_string()).unwrap_or_default();
+        })
+        .map(|name| name.to_string())
+        .unwrap_or_default();
     let only = fields.take("only").and_then(|only| only.expect_texts());
     let except = fields
         .take("except")
         .and_then(|except| except.expect_texts())
         .unwrap_or_default();
-    let mut rename = BTreeMap::new();
-    for MappingEntry {
-        name: key, value, ..
-    } in fields
+    let rename = fields
         .take("rename")
-        .iter()
-        .flat_map(|item| item.expect_entries(Some("for example: api_key: KEY")))
-    {
-        let value = value.named("rename");
-        if let Some(name) = value.expect_text(TEXT)
-            && value.expect_variable(&format!("{prefix}{name}")).is_some()
-        {
-            rename.insert(key.to_owned(), name.to_owned());
-        }
-    }
+        .map(|item| renames(&item, &prefix))
+        .unwrap_or_default();
     let case = fields.take_parsed("case", "upper or keep", |text| match text {
         "upper" => Some(Case::Upper),
         "keep" => Some(Case::Keep),
@@ -233,6 +232,21 @@ fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
         case: case.unwrap_or_default(),
     };
     Some(Entry::for_object(from?, naming, origin))
+}
+
+/// Reads the mapping `rename`, from keys of the object to the names of their variables. Leaves out each name that isn't valid after `prefix`, and adds
+/// this mistake.
+fn renames(item: &Item<'_>, prefix: &str) -> BTreeMap<String, String> {
+    let mut names = BTreeMap::new();
+    for entry in item.expect_entries(Some("for example: api_key: KEY")) {
+        let value = entry.value.named("rename");
+        if let Some(name) = value.expect_text(TEXT)
+            && value.expect_variable(&format!("{prefix}{name}")).is_some()
+        {
+            names.insert(entry.name.to_owned(), name.to_owned());
+        }
+    }
+    names
 }
 
 /// What messages call a reference.
@@ -262,7 +276,32 @@ fn entry(
 /// Reads an entry from the keys of its mapping that have not been taken out yet. Returns `None` for an entry with a mistake in its value, or without
 /// a target.
 fn mapping(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Option<Entry> {
-    let source = match (
+    let source = source(&mut fields);
+    let mut is_base64 = |name| {
+        fields
+            .take_parsed(name, "base64", |text| (text == "base64").then_some(()))
+            .is_some()
+    };
+    let transform = Transform {
+        decode: is_base64("decode"),
+        encode: is_base64("encode"),
+    };
+    let pattern = fields
+        .take("pattern")
+        .and_then(|pattern| regular_expression(&pattern));
+    let on_missing = on_missing(&mut fields, pattern.as_ref());
+    Some(Entry {
+        transform,
+        pattern,
+        on_missing,
+        ..Entry::new(target?, source?, origin)
+    })
+}
+
+/// Reads the key that gives an entry its value. Returns `None` if the value has a mistake, or if there isn't exactly one such key. Without such a key,
+/// this is only a mistake if the mapping doesn't have an unknown key, which may be a misspelling of it and has been reported.
+fn source(fields: &mut Fields<'_>) -> Option<EntrySource> {
+    match (
         fields.take("from"),
         fields.take("value"),
         fields.take("template"),
@@ -279,48 +318,33 @@ fn mapping(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Op
             fields.item.refuse(format!("needs exactly one of {known}"));
             None
         }
-    };
-    let mut is_base64 = |name| {
-        fields
-            .take_parsed(name, "base64", |text| (text == "base64").then_some(()))
-            .is_some()
-    };
-    let transform = Transform {
-        decode: is_base64("decode"),
-        encode: is_base64("encode"),
-    };
-    let pattern = fields
-        .take("pattern")
-        .and_then(|pattern| regular_expression(&pattern));
+    }
+}
+
+/// Reads `default` and `optional`, which exclude each other. Adds a mistake for a default that doesn't match the entry's pattern.
+fn on_missing(fields: &mut Fields<'_>, pattern: Option<&Regex>) -> OnMissing {
     let default = fields.take("default").and_then(|default| {
         let text = default.expect_text(TEXT)?;
-        if let Some(pattern) = &pattern
+        if let Some(pattern) = pattern
             && !pattern.is_match(text)
         {
             default.refuse(format!("does not match the pattern \"{pattern}\""));
         }
         Some(text.to_owned())
     });
-    let on_missing = match (default, fields.take("optional")) {
+    match (default, fields.take("optional")) {
         (Some(_), Some(optional)) => {
             let text = "\"default\" and \"optional\" cannot be used together";
             optional.refuse_sentence(text, None);
-            None
+            OnMissing::Fail
         }
-        (Some(text), None) => Some(OnMissing::Default(text)),
-        (None, Some(optional)) => optional
-            .expect_boolean()
-            .filter(|on| *on)
-            .map(|_| OnMissing::Omit),
-        (None, None) => None,
-    };
-    let on_missing = on_missing.unwrap_or(OnMissing::Fail);
-    Some(Entry {
-        transform,
-        pattern,
-        on_missing,
-        ..Entry::new(target?, source?, origin)
-    })
+        (Some(text), None) => OnMissing::Default(text),
+        (None, Some(optional)) => match optional.expect_boolean() {
+            Some(true) => OnMissing::Omit,
+            Some(false) | None => OnMissing::Fail,
+        },
+        (None, None) => OnMissing::Fail,
+    }
 }
 
 /// Reads a reference. A number or a boolean is a mistake, because it is most likely meant as plain text, and `help` is about it. Messages call the

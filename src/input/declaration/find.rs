@@ -36,6 +36,7 @@ pub fn open_default_declaration() -> Result<Option<(&'static Path, File)>, Probl
             Ok(_) => found.push(*name),
         }
     }
+
     let Some(name) = found.pop() else {
         return Ok(None);
     };
@@ -76,20 +77,22 @@ fn open_trusted(name: &str) -> Result<File, Problem> {
             .help(format!("{remedy}if you trust the file, name it: -f {name}"))
     };
     let failed = |error: io::Error| unreadable(name, &error);
-    let metadata = |name| fs::symlink_metadata(name).map_err(failed);
-    if let Some(why) = distrust(&metadata(".")?) {
+
+    let directory = fs::symlink_metadata(".").map_err(failed)?;
+    if let Some(why) = distrust(&directory) {
         return Err(untrusted("the working directory", why));
     }
-    if metadata(name)?.is_symlink() {
+    if fs::symlink_metadata(name).map_err(failed)?.is_symlink() {
         return Err(untrusted("it", Distrust::new("is a symbolic link")));
     }
+
     // Without O_NONBLOCK, opening a FIFO would wait for a writer.
     let file = File::options()
         .read(true)
         .custom_flags(O_NOFOLLOW | O_NONBLOCK)
-        .open(name);
-    let file = file.and_then(|file| Ok((file.metadata()?, file)));
-    let (metadata, file) = file.map_err(failed)?;
+        .open(name)
+        .map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
     match distrust(&metadata) {
         _ if !metadata.is_file() => Err(untrusted("it", Distrust::new("is not a regular file"))),
         Some(why) => Err(untrusted("it", why)),

@@ -43,21 +43,21 @@ pub fn load_declarations(
     finds_file: bool,
     sections: Sections,
 ) -> (Vec<Declaration>, Vec<Problem>) {
-    let mut texts: Vec<_> = files
+    let mut found: Vec<_> = files
         .iter()
         .map(|path| read_named_declaration(path).map(|text| (path.as_path(), text)))
         .collect();
     if finds_file {
-        texts.extend(read_default_declaration().transpose());
+        found.extend(read_default_declaration().transpose());
     }
 
     let (mut declarations, mut errors) = (Vec::new(), Vec::new());
-    for text in texts {
-        match text {
+    for path_and_text in found {
+        match path_and_text {
             Ok((path, text)) => {
-                let (declaration, found) = parse_declaration(path, &text, sections);
+                let (declaration, mistakes) = parse_declaration(path, &text, sections);
                 declarations.push(declaration);
-                errors.extend(found);
+                errors.extend(mistakes);
             }
             Err(problem) => errors.push(problem),
         }
@@ -136,6 +136,7 @@ pub fn parse_declaration(
         path: Arc::new(path.to_owned()),
         mistakes: RefCell::default(),
     };
+
     let (node, errors) = parse_yaml(text);
     let syntax_errors = errors.into_iter().map(|error| Mistake {
         position: error.position,
@@ -144,19 +145,21 @@ pub fn parse_declaration(
         help: error.help.map(str::to_owned),
     });
     source.mistakes.borrow_mut().extend(syntax_errors);
+
     let declaration = node
         .map(|node| declaration(&source, &node, sections))
         .unwrap_or_default();
     (declaration, source.problems())
 }
 
-/// Reads the sections of a declaration from its tree.
+/// Reads the sections of a declaration from its tree. An ECS task definition is a mistake, and gives an empty declaration.
 fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> Declaration {
     let item = Item {
         source,
         node,
         position: node.position,
         subject: FILE.to_owned(),
+        is_whole_file: true,
         key: "",
     };
     if node.is_task_definition() {
@@ -166,6 +169,7 @@ fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> Declarat
         );
         return Declaration::default();
     }
+
     let mut fields = item.expect_fields(KEYS);
     let options = fields.take("defaults").map(|item| defaults(&item));
     let aliases = fields.take("secrets").map(|item| aliases(&item));
@@ -191,6 +195,7 @@ fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> Declarat
         let objects = fields.take("env-from").map(|item| entries::env_from(&item));
         layer.entries.extend(objects.unwrap_or_default());
     }
+
     Declaration {
         path: source.path.to_path_buf(),
         options: options.unwrap_or_default(),
@@ -198,8 +203,8 @@ fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> Declarat
     }
 }
 
-/// Reads the section `defaults`. Adds a mistake for each option that a declaration can't set, for each value that an option doesn't accept, and for
-/// options that exclude each other.
+/// Reads the section `defaults`, and notes the position of each option. Adds a mistake for each option that a declaration can't set, for each value
+/// that an option doesn't accept, and for options that exclude each other.
 fn defaults(item: &Item<'_>) -> TypedOptions {
     let mut options = TypedOptions::default();
     for MappingEntry { name, key, value } in

@@ -23,6 +23,8 @@ pub struct Item<'a> {
     pub position: Position,
     /// The entry or the section that messages name: `DB_HOST`, `"defaults"` or [`FILE`].
     pub subject: String,
+    /// True if this is the whole declaration, or one of its keys.
+    pub is_whole_file: bool,
     /// The key of the entry or of the section. It is empty for the entry itself.
     pub key: &'static str,
 }
@@ -61,6 +63,7 @@ impl<'a> Item<'a> {
     pub fn named(&self, subject: impl Into<String>) -> Self {
         Self {
             subject: subject.into(),
+            is_whole_file: false,
             ..self.clone()
         }
     }
@@ -136,7 +139,7 @@ impl<'a> Item<'a> {
     }
 
     /// Returns the entries of a mapping in the order of the file. If the node is not a mapping, adds this mistake with `help`, and returns no
-    /// entries.
+    /// entries. If it is text such as `NAME:value`, the mistake is the missing space instead.
     pub fn expect_entries(&self, help: Option<&str>) -> Vec<MappingEntry<'a>> {
         let Kind::Mapping(nodes) = &self.node.kind else {
             let text = self.node.scalar_text();
@@ -149,6 +152,7 @@ impl<'a> Item<'a> {
             }
             return Vec::new();
         };
+
         let mut entries = Vec::new();
         for (Key { position, text }, node) in nodes {
             let key = Self {
@@ -160,6 +164,7 @@ impl<'a> Item<'a> {
                 node,
                 position: node.position,
                 subject: text.clone(),
+                is_whole_file: false,
                 key: "",
                 ..*self
             };
@@ -189,7 +194,8 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Adds the mistake that the mapping has a key which is not one of `known`. A key that could be a secret is not shown.
+    /// Adds the mistake that the mapping has a key which is not one of `known`. A key that could be a secret is not shown. In the whole declaration, a
+    /// key in capitals is reported as a variable that is not under `env`.
     pub fn refuse_unknown(&self, key: &str, position: Position, known: &[&str]) {
         let item = Self {
             position,
@@ -198,9 +204,10 @@ impl<'a> Item<'a> {
         if !is_quotable(key) {
             return item.refuse("has an unknown key, which is not shown because it may be a value");
         }
+
         let nearest = suggest::nearest(key, known.iter().copied());
-        let is_file = self.subject == FILE;
-        if is_file && nearest.is_none() && is_name(key) && key == key.to_uppercase() {
+        let is_in_capitals = is_name(key) && key == key.to_uppercase();
+        if self.is_whole_file && nearest.is_none() && is_in_capitals {
             let variable = item.named(key);
             return variable.refuse_with("is not under \"env\"", Some(VARIABLES_HELP.to_owned()));
         }
@@ -210,8 +217,10 @@ impl<'a> Item<'a> {
             None if key == "key" && known.contains(&"from") => {
                 "write the key of the secret after a colon, as in from: prod/db:password".to_owned()
             }
-            None if is_file && key.starts_with("env") => did_you_mean("env"),
-            None if is_file && find_option(key).is_some_and(OptionSpec::in_declaration) => {
+            None if self.is_whole_file && key.starts_with("env") => did_you_mean("env"),
+            None if self.is_whole_file
+                && find_option(key).is_some_and(OptionSpec::in_declaration) =>
+            {
                 format!("write it under \"defaults\", as in defaults: {{ {key}: … }}")
             }
             None => format!("the possible keys are {}", known.join(", ")),
@@ -288,15 +297,18 @@ impl<'a> Item<'a> {
 
 impl<'a> Fields<'a> {
     /// Takes out the value of a key. Returns `None` if the mapping doesn't have the key.
+    ///
+    /// Messages call the value of a top-level key by the key (`"defaults"`). They call any other value by the key and the entry or section that it
+    /// belongs to (`"mode" of DB_HOST`).
     pub fn take(&mut self, name: &'static str) -> Option<Item<'a>> {
         let at = self.entries.iter().position(|member| member.name == name)?;
         let value = self.entries.swap_remove(at).value;
-        Some(match self.item.subject.as_str() {
-            FILE => value.named(format!("{name:?}")),
-            subject => Item {
-                key: name,
-                ..value.named(subject)
-            },
+        if self.item.is_whole_file {
+            return Some(value.named(format!("{name:?}")));
+        }
+        Some(Item {
+            key: name,
+            ..value.named(&self.item.subject)
         })
     }
 

@@ -53,6 +53,7 @@ impl SourceFile {
                 }
                 continue;
             }
+
             let headline = format!("{}: {subject}{text}", self.position_text(position));
             first_of.insert(text, problems.len());
             problems.push(Problem::configuration(headline).replace_help(help));
