@@ -75,6 +75,7 @@ fn parse_variable(name: &str, value: &std::ffi::OsStr) -> Result<Option<Entry>, 
     } else {
         return Ok(None);
     };
+
     if value.to_str().is_none() {
         return Err("the value has a reference, but is not UTF-8".to_owned());
     }
@@ -86,12 +87,8 @@ fn parse_variable(name: &str, value: &std::ffi::OsStr) -> Result<Option<Entry>, 
     // Without this error, the command would get the reference itself as the value.
     let illegal = "the value has a reference, but the name of the variable is not valid: \
                    use letters, digits and \"_\", and no digit at the start";
-    let name = EnvName::parse(name).ok_or(illegal)?;
-    Ok(Some(Entry::new(
-        Target::Env(name),
-        source,
-        Origin::Inherited,
-    )))
+    let target = Target::Env(EnvName::parse(name).ok_or(illegal)?);
+    Ok(Some(Entry::new(target, source, Origin::Inherited)))
 }
 
 /// Parses a value that is an ARN with the fields of a reference after it.
@@ -161,7 +158,8 @@ fn parse_dynamic_reference(text: &str) -> Result<SecretRef, Defect> {
     }
 }
 
-/// Parses the text after `secretsmanager:`: `ID:SecretString:KEY:STAGE:VERSION`. Each field after ID may be empty, or left out at the end.
+/// Parses the text after `secretsmanager:`: `ID:SecretString:KEY:STAGE:VERSION`. Each field after ID may be empty, or left out at the end. An empty KEY
+/// means the whole secret.
 ///
 /// # Errors
 /// When a field is not valid, or there are too many.
@@ -174,6 +172,7 @@ fn parse_secret(text: &str) -> Result<SecretRef, Defect> {
                 .to_owned(),
         );
     }
+
     let mut next_field = || {
         fields
             .next()
@@ -185,11 +184,10 @@ fn parse_secret(text: &str) -> Result<SecretRef, Defect> {
     if fields.next().is_some() {
         return Err(defect("has too many fields"));
     }
-    let version = Some(version).filter(|version| *version != Version::Current);
     locate(&Reference {
         secret: id,
         selector,
-        version,
+        version: (version != Version::Current).then_some(version),
         has_empty_key: false,
     })
 }

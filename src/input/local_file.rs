@@ -29,22 +29,30 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
     let text = text_file::open(path)
         .and_then(|file| text_file::read_yaml(path, file, 64, " --for-local >secrets.local.yaml"))
         .map_err(|problem| vec![problem])?;
-    let (node, errors) = parse_yaml(&text);
-    let Some(node) = node.filter(|_| errors.is_empty()) else {
-        return Err(errors
-            .into_iter()
-            .map(|found| error(found.position, &found.message).replace_help(found.help))
-            .collect());
+
+    let (node, syntax_errors) = parse_yaml(&text);
+    let node = match node {
+        Some(node) if syntax_errors.is_empty() => node,
+        Some(_) | None => {
+            return Err(syntax_errors
+                .into_iter()
+                .map(|found| error(found.position, &found.message).replace_help(found.help))
+                .collect());
+        }
     };
+
     let Kind::Mapping(entries) = &node.kind else {
         let text = "this file must be a mapping of secrets and their values";
         let help = "for example: prod/db: { password: … }";
         return Err(vec![error(node.position, text).help(help)]);
     };
+    // If the file has a secret twice, that is one of the errors of the syntax.
     let (mut secrets, mut errors) = (BTreeMap::new(), Vec::new());
     for (key, value) in entries {
         match values_by_stage(value) {
-            Ok(stages) => drop(secrets.insert(key.text.clone(), stages)),
+            Ok(stages) => {
+                secrets.insert(key.text.clone(), stages);
+            }
             Err((position, sentence)) => errors.push(error(position, sentence)),
         }
     }
@@ -92,10 +100,10 @@ fn only_key(node: &Node) -> Option<(&str, &Node)> {
     Some((&key.text, value))
 }
 
-/// Returns a value of a secret: text, the bytes under `$binary`, or a mapping as a JSON object.
+/// Returns a value of a secret: text, the bytes that `$binary` has as base64, or a mapping as a JSON object.
 ///
 /// # Errors
-/// The node that can't be a value.
+/// The node that can't be a value: a list, a null, or text that isn't base64.
 fn secret_value(node: &Node) -> Result<SecretValue, Mismatch> {
     if let Some(("$binary", bytes)) = only_key(node) {
         let text = bytes

@@ -59,6 +59,7 @@ pub fn read_yaml(
     if !is_env_file(&text) {
         return Ok(text);
     }
+
     let shown = match path.to_str() {
         Some("-") | None => ".env",
         Some(path) => path,

@@ -75,24 +75,26 @@ pub fn read_env_file(
     declared: &BTreeSet<EnvName>,
 ) -> Result<EnvFile, Vec<Problem>> {
     let path = &arguments.file;
+    let name = path.display().to_string();
     let mut bytes = Zeroizing::new(Vec::new());
-    let file = text_file::open(path).map_err(|problem| vec![problem])?;
-    file.take(MOST_BYTES as u64 + 1)
+    text_file::open(path)
+        .map_err(|problem| vec![problem])?
+        .take(MOST_BYTES as u64 + 1)
         .read_to_end(&mut bytes)
-        .map_err(|error| vec![unreadable(path.display(), &error)])?;
-    let file = path.display().to_string();
+        .map_err(|error| vec![unreadable(&name, &error)])?;
     if bytes.len() > MOST_BYTES {
-        return Err(vec![too_large(&file)]);
+        return Err(vec![too_large(&name)]);
     }
+
     match std::str::from_utf8(&bytes) {
-        Ok(text) => parse_env_file(&file, text, arguments, declared),
+        Ok(text) => parse_env_file(&name, text, arguments, declared),
         Err(utf8) => {
             let line = 1 + bytes[..utf8.valid_up_to()]
                 .iter()
                 .filter(|byte| **byte == b'\n')
                 .count();
             Err(vec![error(
-                &format!("{file}:{line}"),
+                &format!("{name}:{line}"),
                 "the line is not UTF-8",
             )])
         }
@@ -125,6 +127,7 @@ pub fn parse_env_file(
         mut warnings,
         mut errors,
     } = select_variables(file, statements(&lines), arguments, declared);
+
     let secret_json = secret_json(&variables);
     if variables.is_empty() && errors.is_empty() {
         let help = "migrate never moves AWS_*, SECRETS_EXEC_* and PATH, and --only and --except select the others";
@@ -136,6 +139,7 @@ pub fn parse_env_file(
     if !errors.is_empty() {
         return Err(errors);
     }
+
     let differing = variables.iter().filter(|variable| variable.differs_in_node);
     warnings.extend(warning_about(
         "Node's --env-file or npm's dotenv may give another value to",
@@ -192,7 +196,8 @@ struct Selection {
     errors: Vec<Problem>,
 }
 
-/// Selects the variables that move: those that `--only` and `--except` allow, except those that must not come from a secret.
+/// Selects the variables that move: those that `--only` and `--except` allow, except those that must not come from a secret. If several lines set a
+/// variable, the last one wins.
 fn select_variables(
     file: &str,
     statements: Vec<Statement>,
@@ -207,7 +212,7 @@ fn select_variables(
     let mut left_out = Vec::new();
     for statement in statements {
         let position = format!("{file}:{}", statement.line);
-        let (name, value) = match statement.binding {
+        let (written_name, value) = match statement.binding {
             None => {
                 selection.errors.push(malformed_line(&position));
                 continue;
@@ -224,7 +229,8 @@ fn select_variables(
             }
             Some((name, Some(value))) => (name, value),
         };
-        let Some(name) = EnvName::parse(&name) else {
+
+        let Some(name) = EnvName::parse(&written_name) else {
             selection.errors.push(illegal_name(&position));
             continue;
         };
@@ -248,6 +254,7 @@ fn select_variables(
             differs_in_node: statement.differs_in_node,
         });
     }
+
     selection.warnings.extend(warning_about(
         "migrate leaves out",
         &left_out,
@@ -302,7 +309,8 @@ fn illegal_name(position: &str) -> Problem {
     error(position, what).help(help)
 }
 
-/// Returns a template with the variables of the secret that a value refers to as `${NAME}`. Returns `None` if there aren't any.
+/// Returns a template with the variables of the secret that a value refers to as `${NAME}`, in the order of the value. Returns `None` if there aren't
+/// any. A variable that is a literal or refers to itself isn't in the template.
 ///
 /// Everything else in the value may be secret, so the template has `…` instead.
 fn template(variable: &EnvVariable, variables: &[EnvVariable]) -> Option<String> {
@@ -317,9 +325,13 @@ fn template(variable: &EnvVariable, variables: &[EnvVariable]) -> Option<String>
             parts.push((at, format!("…{{{{ app.{} }}}}…", other.name)));
         }
     }
+    if parts.is_empty() {
+        return None;
+    }
+
     parts.sort();
     let template: String = parts.into_iter().map(|(_, part)| part).collect();
-    (!template.is_empty()).then(|| template.replace("……", "…"))
+    Some(template.replace("……", "…"))
 }
 
 /// Returns true for a variable that must not come from a secret: a launch needs `AWS_*` to read the secret, looks the command up in PATH

@@ -31,12 +31,14 @@ pub fn statements(text: &str) -> Vec<Statement> {
         differs_in_node: false,
         continues_elsewhere: false,
     };
+
     let mut statements = Vec::new();
     while !reader.rest.is_empty() {
         reader.skip(is_space);
         let line = reader.line;
         reader.differs_in_node = false;
         reader.continues_elsewhere = false;
+
         match reader.statement() {
             Ok(Some((name, value))) => {
                 let binding = Some((name, value.map(SecretValue::new)));
@@ -150,7 +152,8 @@ impl<'t> DotenvReader<'t> {
         }
     }
 
-    /// Reads a value in quotes, which can have several lines. An unknown escape stays as it is. Returns `None` if the quote is never closed.
+    /// Reads a value in quotes, which can have several lines. An unknown escape stays as it is. Notes whether Node reads another value. Returns `None`
+    /// if the quote is never closed.
     fn read_quoted(&mut self, quote: char) -> Option<String> {
         let mut value = String::new();
         let mut chars = self.rest.strip_prefix(quote)?.chars();
@@ -174,15 +177,18 @@ impl<'t> DotenvReader<'t> {
         Some(value)
     }
 
-    /// Reads a value without quotes: the rest of the line, except a comment after a space and the spaces at the end.
+    /// Reads a value without quotes: the rest of the line, except a comment after a space and the spaces at the end. Notes whether Node, or systemd and
+    /// shells, read another value.
     fn read_unquoted(&mut self) -> String {
         let (line, rest) = self.rest.split_at(end_of(self.rest, |c| c == '\n'));
         self.advance(rest);
+
         let comment = line
             .match_indices('#')
             .find(|(at, _)| line[..*at].ends_with(is_space));
         let end = comment.map_or(line.len(), |(at, _)| at);
         let value = line[..end].trim_end_matches(is_space);
+
         let is_in_backticks = value
             .strip_prefix('`')
             .is_some_and(|rest| rest.contains('`'));

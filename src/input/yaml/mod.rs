@@ -165,6 +165,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
                 event => document = Some(self.node(event, position, 0)?),
             }
         }
+
         let empty = Node {
             position: Position { line: 1, column: 1 },
             kind: Kind::Mapping(Vec::new()),
@@ -185,7 +186,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
         }
     }
 
-    /// Reads the node that starts with `event`, with everything below it.
+    /// Reads the node that starts with `event`, with everything below it. If it has an anchor, a copy is kept for the aliases of the anchor.
     ///
     /// # Errors
     /// The first error within the node, or an error if the node is nested too deeply.
@@ -201,10 +202,12 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
                 "lists and mappings are nested more than 64 levels deep",
             ));
         }
+
         let (kind, anchor) = match event {
+            // YAML reads a value such as `&w0rd` as the anchor of an empty scalar.
             Event::Scalar(text, ScalarStyle::Plain, 1.., None) if matches!(&*text, "" | "~") => {
-                let error = error(position, "a value that starts with \"&\" needs quotes");
-                return Err(error.help(QUOTES));
+                let text = "a value that starts with \"&\" needs quotes";
+                return Err(error(position, text).help(QUOTES));
             }
             Event::Scalar(text, ScalarStyle::Plain, anchor, None) => {
                 (Kind::Plain(text.into_owned()), anchor)
@@ -229,6 +232,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
             }
             _ => return Err(error(position, "a value is missing here")),
         };
+
         let node = Node { position, kind };
         if anchor != 0 {
             self.anchors
@@ -258,41 +262,46 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
     fn mapping(&mut self, depth: usize) -> Result<Kind, SyntaxError> {
         let (mut entries, mut lines) = (Vec::new(), BTreeMap::new());
         loop {
-            let Node { position, kind } = match self.next_event()? {
+            let key = match self.next_event()? {
                 (Event::MappingEnd, _) => return Ok(Kind::Mapping(entries)),
-                (event, position) => self.node(event, position, depth + 1)?,
+                (event, position) => key(self.node(event, position, depth + 1)?)?,
             };
-            let text = match kind {
-                Kind::Plain(text) if text == "<<" => {
-                    return Err(error(
-                        position,
-                        "YAML merge keys (\"<<\") are not supported",
-                    ));
-                }
-                Kind::Text(text) | Kind::Plain(text) => text,
-                Kind::Mapping(_) => {
-                    return Err(
-                        error(position, "a value that starts with \"{{\" needs quotes")
-                            .help("write { template: \"{{ … }}\" }"),
-                    );
-                }
-                Kind::List(_) => return Err(error(position, "a key must be text, not a list")),
-            };
-            let (event, begin) = self.next_event()?;
-            let value = self.node(event, begin, depth + 1)?;
-            match lines.get(&text) {
+            let (event, position) = self.next_event()?;
+            let value = self.node(event, position, depth + 1)?;
+
+            match lines.get(&key.text) {
                 Some(first) => {
                     let text = format!(
                         "this key appears twice (first on line {first}): remove one of the two"
                     );
-                    self.duplicates.push(error(position, text));
+                    self.duplicates.push(error(key.position, text));
                 }
                 None => {
-                    lines.insert(text.clone(), position.line);
-                    entries.push((Key { position, text }, value));
+                    lines.insert(key.text.clone(), key.position.line);
+                    entries.push((key, value));
                 }
             }
         }
+    }
+}
+
+/// Returns a node as the key of a mapping.
+///
+/// # Errors
+/// If the node isn't text, or is a merge key.
+fn key(Node { position, kind }: Node) -> Result<Key, SyntaxError> {
+    match kind {
+        Kind::Plain(text) if text == "<<" => Err(error(
+            position,
+            "YAML merge keys (\"<<\") are not supported",
+        )),
+        Kind::Text(text) | Kind::Plain(text) => Ok(Key { position, text }),
+        // YAML reads `{{ db.user }}` as a mapping whose key is a mapping.
+        Kind::Mapping(_) => Err(
+            error(position, "a value that starts with \"{{\" needs quotes")
+                .help("write { template: \"{{ … }}\" }"),
+        ),
+        Kind::List(_) => Err(error(position, "a key must be text, not a list")),
     }
 }
 

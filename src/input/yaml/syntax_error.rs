@@ -64,8 +64,8 @@ const NO_COLON: &str =
 pub fn parser_error(scan: &ScanError, text: &str) -> SyntaxError {
     let marker = scan.marker();
     let position = position(marker.line(), marker.col());
-    let mut lines = text.lines().take(position.line).collect::<Vec<_>>();
-    let line = lines.pop().unwrap_or_default();
+    let mut lines_above = text.lines().take(position.line).collect::<Vec<_>>();
+    let line = lines_above.pop().unwrap_or_default();
     let before: String = line.chars().take(position.column - 1).collect();
     let after = &line[before.len()..];
     let is_after_value = before.contains(": ");
@@ -75,14 +75,8 @@ pub fn parser_error(scan: &ScanError, text: &str) -> SyntaxError {
         | ErrorKind::TabNotAllowed
         | ErrorKind::TabInIndentation
         | ErrorKind::TabAtBlockScalarStart
-        | ErrorKind::TabInPlainScalar => {
-            let mut from_here = (position.line..).zip(text.lines().skip(position.line - 1));
-            let is_tabbed = |line: &str| line.trim_start_matches(' ').starts_with('\t');
-            let tabbed = from_here.find(|(_, line)| is_tabbed(line));
-            let line = tabbed.map_or(position.line, |(line, _)| line);
-            let text = "this line is indented with a tab, which YAML doesn't allow";
-            error(Position { line, column: 1 }, text).help("indent all lines with spaces")
-        }
+        | ErrorKind::TabInPlainScalar => tab_error(position.line, text),
+        // `@home`
         ErrorKind::UnexpectedCharacter { .. }
         | ErrorKind::UnknownAnchor
         | ErrorKind::MissingAnchorOrAliasName
@@ -91,6 +85,7 @@ pub fn parser_error(scan: &ScanError, text: &str) -> SyntaxError {
             let text = format!("a value that starts with \"{character}\" needs quotes");
             error(position, text).help(QUOTES)
         }
+        // `DB_HOST: prod/db: host`
         ErrorKind::MappingValueNotAllowed
         | ErrorKind::SimpleKeyExpected
         | ErrorKind::ExpectedFlowMappingSeparator
@@ -99,12 +94,14 @@ pub fn parser_error(scan: &ScanError, text: &str) -> SyntaxError {
         {
             error(position, COLON).help(COLON_HELP)
         }
+        // `{ from: prod/db:$.hosts[0] }`
         ErrorKind::ExpectedFlowMappingSeparator | ErrorKind::ExpectedFlowSequenceSeparator
             if after.starts_with(['[', '{']) =>
         {
             error(position, BRACKET)
                 .help("put the whole value in quotes, as in from: \"prod/db:$.hosts[0]\"")
         }
+        // A wrong indentation, or a name without a colon.
         ErrorKind::MappingValueNotAllowed
         | ErrorKind::SimpleKeyExpected
         | ErrorKind::ExpectedBlockMappingKey
@@ -112,22 +109,34 @@ pub fn parser_error(scan: &ScanError, text: &str) -> SyntaxError {
         | ErrorKind::ExpectedDocumentStart
             if !is_after_value =>
         {
-            let above = lines.iter().rfind(|line| !line.trim().is_empty());
-            match (column(line), above.map_or(1, |line| column(line))) {
-                (here, there) if here == there => {
-                    error(position, NO_COLON).help("write it as in DB_PASSWORD: prod/db:password")
-                }
-                (here, there) => {
-                    let text = format!(
-                        "this line starts at column {here}, but the line above it starts at column {there}"
-                    );
-                    error(position, text)
-                        .help("indent all entries of a section by the same number of spaces")
-                }
+            let above = lines_above.iter().rfind(|line| !line.trim().is_empty());
+            let (here, there) = (column(line), above.map_or(1, |line| column(line)));
+            if here == there {
+                return error(position, NO_COLON)
+                    .help("write it as in DB_PASSWORD: prod/db:password");
             }
+            let text = format!(
+                "this line starts at column {here}, but the line above it starts at column {there}"
+            );
+            error(position, text)
+                .help("indent all entries of a section by the same number of spaces")
         }
         _ => error(position, scan.info()),
     }
+}
+
+/// Returns the error for a tab in the indentation. The parser may notice the tab in an earlier line, so this names the first line from there on that
+/// is indented with one.
+fn tab_error(noticed_line: usize, text: &str) -> SyntaxError {
+    let mut from_here = (noticed_line..).zip(text.lines().skip(noticed_line - 1));
+    let is_tabbed = |line: &str| line.trim_start_matches(' ').starts_with('\t');
+    let tabbed = from_here.find(|(_, line)| is_tabbed(line));
+    let line = tabbed.map_or(noticed_line, |(number, _)| number);
+    error(
+        Position { line, column: 1 },
+        "this line is indented with a tab, which YAML doesn't allow",
+    )
+    .help("indent all lines with spaces")
 }
 
 /// Returns the column in which the content of a line starts. The hyphen of an item is not part of it.
