@@ -110,7 +110,9 @@ impl<'a> Files<'a> {
                 Err(problem) => Some(problem.clone()),
             };
             for found in [owner_problem, destination_problem].into_iter().flatten() {
-                let problem = found.for_entry(file.subject.clone(), Impact::Undelivered);
+                let problem = found
+                    .code("not-deliverable")
+                    .for_entry(file.subject.clone(), Impact::Undelivered);
                 problems.push((file.id, problem));
             }
         }

@@ -36,7 +36,8 @@ pub fn variables(outcomes: &Outcomes, limits: Limits) -> Vec<Variable<'_>> {
     variables
 }
 
-/// Returns the text of the variables in a format.
+/// Returns the text of the variables in a format. For `GithubMasks` it is empty: [`masks`](super::github::masks) makes the commands that hide values,
+/// for this format and for `Github`.
 ///
 /// # Errors
 /// A problem for each variable that the format can't hold.
@@ -44,30 +45,33 @@ pub fn export(
     variables: &[Variable<'_>],
     format: ExportFormat,
 ) -> Result<SecretValue, Vec<Problem>> {
-    let write: fn(Variable<'_>, &mut Vec<u8>) -> Result<(), Problem> = match format {
-        ExportFormat::Shell => |variable, text| {
-            write_shell(variable, text);
-            Ok(())
-        },
-        ExportFormat::Dotenv => write_dotenv,
-        ExportFormat::Docker => write_docker,
-        ExportFormat::Kubernetes => write_kubernetes,
-        ExportFormat::Github => write_github,
-        ExportFormat::Json => write_json,
-        // Masks are made of all values, not of variables.
-        ExportFormat::GithubMasks => |_, _| Ok(()),
-    };
     let mut text = Vec::new();
     let mut errors = Vec::new();
     for variable in variables {
-        if let Err(problem) = write(*variable, &mut text) {
+        let written = match format {
+            ExportFormat::Shell => {
+                write_shell(*variable, &mut text);
+                Ok(())
+            }
+            ExportFormat::Dotenv => write_dotenv(*variable, &mut text),
+            ExportFormat::Docker => write_docker(*variable, &mut text),
+            ExportFormat::Kubernetes => write_kubernetes(*variable, &mut text),
+            ExportFormat::Github => write_github(*variable, &mut text),
+            ExportFormat::Json => write_json(*variable, &mut text),
+            // Masks are made of all values, not of variables.
+            ExportFormat::GithubMasks => Ok(()),
+        };
+        // A part of the variable may be in the text, but after an error, the text isn't returned.
+        if let Err(problem) = written {
             errors.push(problem.for_entry(variable.subject.clone(), Impact::Undelivered));
         }
     }
+
     if format == ExportFormat::Json {
         let end: &[u8] = if text.is_empty() { b"{}\n" } else { b"\n}\n" };
         text.extend_from_slice(end);
     }
+
     // This value is wiped when it is dropped, also if there is an error.
     let text = SecretValue::new(text);
     if errors.is_empty() {
@@ -77,7 +81,7 @@ pub fn export(
     }
 }
 
-/// Writes a variable as a member of a JSON object, whose end the caller writes.
+/// Writes a variable as a member of a JSON object. The first member also writes the start of the object, and [`export`] writes its end.
 ///
 /// # Errors
 /// When the value isn't UTF-8.
@@ -101,6 +105,9 @@ const DOCKER_HELP: &str =
 ///
 /// Both programs read the file with Go's `bufio.Scanner` (docker/cli `pkg/kvfile`, podman `pkg/env`) and trim only the start of a line,
 /// where the name is. Docker refuses a file that isn't UTF-8.
+///
+/// # Errors
+/// When the value isn't UTF-8, or when the line would be broken or too long.
 fn write_docker(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
     let value = utf8(variable, "Docker's --env-file")?;
     let length = variable.name.as_str().len() + 1 + value.len();
@@ -165,6 +172,7 @@ fn write_github(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
         let why = format!("GitHub's runner doesn't let a step set the variable {name}");
         return Err(Problem::configuration(why).help("rename the variable, or leave it out"));
     }
+
     let value = utf8(variable, "the file of GITHUB_ENV")?;
     // If the delimiter were in the value, the value could set other variables.
     let mut delimiter = String::new();
@@ -232,19 +240,23 @@ fn write_dotenv(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
     Ok(())
 }
 
-/// Returns the quote to write around a value. The quote is empty for the bare form.
+/// Returns the quote of the first form that both parsers read correctly, in the order of the table of [`write_dotenv`]. The quote is empty for the
+/// bare form.
 ///
 /// # Errors
 /// When the two parsers read every form of the value differently, or when the value isn't UTF-8.
 fn dotenv_quote(variable: Variable<'_>) -> Result<&'static [u8], Problem> {
     let value = utf8(variable, "a .env file")?;
     if value.contains("${") {
-        Err(unfit(
+        return Err(unfit(
             "the value contains `${`, which python-dotenv expands even in quotes",
-        ))
-    } else if !value.contains(['\'', '\r']) && !has_escape(value, r"\'") {
+        ));
+    }
+
+    // In single quotes, a carriage return can't be written as `\r`.
+    if !value.contains(['\'', '\r']) && !has_backslash_before(value, r"\'") {
         Ok(b"'")
-    } else if !value.contains('"') && !has_escape(value, r#"\'"abfnrtv"#) {
+    } else if !value.contains('"') && !has_backslash_before(value, r#"\'"abfnrtv"#) {
         Ok(b"\"")
     } else if is_bare(value) {
         Ok(b"")
@@ -255,14 +267,14 @@ fn dotenv_quote(variable: Variable<'_>) -> Result<&'static [u8], Problem> {
     }
 }
 
-/// True if the value contains a backslash before one of the characters in `escaped`, before its end (where the closing quote follows), or
+/// True if the value contains a backslash before one of the characters in `followers`, before its end (where the closing quote follows), or
 /// before a carriage return, which is written as `\r`.
-fn has_escape(value: &str, escaped: &str) -> bool {
+fn has_backslash_before(value: &str, followers: &str) -> bool {
     value
         .match_indices('\\')
         .any(|(at, _)| match value[at + 1..].chars().next() {
             None | Some('\r') => true,
-            Some(next) => escaped.contains(next),
+            Some(next) => followers.contains(next),
         })
 }
 

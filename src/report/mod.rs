@@ -185,7 +185,7 @@ impl Report {
 
 /// Returns the record about problems with the same reason. Returns `None` if there aren't any.
 fn error_record(problems: &[&Problem]) -> Option<Record> {
-    let first = *problems.first()?;
+    let common = with_all_missing_keys(problems.first()?, problems);
     let secrets: BTreeSet<&str> = problems
         .iter()
         .filter_map(|problem| Some(problem.about.as_ref()?.name.as_str()))
@@ -196,56 +196,54 @@ fn error_record(problems: &[&Problem]) -> Option<Record> {
     for problem in problems {
         for entry in &problem.entries {
             variables.push(entry.label.as_str());
-            let entry = entry.to_string();
+            let line = entry.to_string();
             // The line names the secret, unless the headline or the entry's reference names it already.
             entries.push(match &problem.about {
                 Some(about)
                     if (secrets.len() > 1 || about.before.is_none())
-                        && !entry.contains(&about.id) =>
+                        && !line.contains(&about.id) =>
                 {
-                    format!("{entry}: {}", about.name)
+                    format!("{line}: {}", about.name)
                 }
-                Some(_) | None => entry,
+                Some(_) | None => line,
             });
         }
     }
 
-    let first = &with_all_missing_keys(first, problems);
-    let about = first.about.as_ref();
-    let headline = match about {
+    let (headline, secret) = match &common.about {
         Some(about) if secrets.len() > 1 => {
-            first.headline(&format!("{} {}", secrets.len(), about.plural))
+            let count = format!("{} {}", secrets.len(), about.plural);
+            (common.headline(&count), None)
         }
-        Some(_) | None => first.full_headline(),
+        Some(about) => (common.full_headline(), Some(about.id.as_str())),
+        None => (common.full_headline(), None),
     };
-    let secret = about
-        .filter(|_| secrets.len() == 1)
-        .map(|about| about.id.as_str());
     let record = Record::error(headline)
         .with_some("variables", (!variables.is_empty()).then_some(variables))
         .with_some("secret", secret);
-    let aws_says = first.aws_says.as_ref();
+    let aws_says = common.aws_says.as_ref();
     Some(Record {
         entries,
-        notes: first.notes.clone(),
-        aws_says: aws_says.map(|text| format!("{text}{}", first.detail)),
-        help: first.help.clone(),
+        aws_says: aws_says.map(|text| format!("{text}{}", common.detail)),
+        notes: common.notes,
+        help: common.help,
         ..record
     })
 }
 
 /// Returns the first problem. If several keys are missing, its headline names all of them, and its help lists the keys that exist.
 fn with_all_missing_keys(first: &Problem, problems: &[&Problem]) -> Problem {
-    let missing = problems
+    let keys: BTreeSet<String> = problems
         .iter()
-        .filter_map(|problem| problem.missing_key.as_ref());
-    let keys: BTreeSet<String> = missing
+        .filter_map(|problem| problem.missing_key.as_ref())
         .map(|missing| format!("{:?}", missing.key))
         .collect();
     let mut problem = first.clone();
-    if let (Some(missing), true) = (&first.missing_key, keys.len() > 1) {
-        let keys = Vec::from_iter(keys).join(", ");
-        problem.text = format!("does not have the keys {keys}");
+    if let Some(missing) = &first.missing_key
+        && keys.len() > 1
+    {
+        let listed_keys = Vec::from_iter(keys).join(", ");
+        problem.text = format!("does not have the keys {listed_keys}");
         problem.help = Some(missing.existing_keys.clone());
     }
     problem

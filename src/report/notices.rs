@@ -34,9 +34,10 @@ pub fn waiting_text(status: &Waiting, left: Duration) -> String {
     }
 }
 
-/// Returns the line about a termination signal that ends this process.
+/// Returns the line about a termination signal that ends this process. `after` is the time since secrets-exec was started.
 pub fn interruption_error(signal: &'static str, after: Duration, status: &Waiting) -> Record {
-    /// The limit in characters. A pipe with room for PIPE_BUF (4,096) bytes takes the line without blocking.
+    /// The limit in characters, which are at most 4,000 bytes of UTF-8. So a pipe with room for PIPE_BUF (4,096 bytes) takes the line without
+    /// blocking.
     const LONGEST: usize = 1_000;
     let seconds = after.as_secs_f64();
     let reason = match &status.reason {
@@ -100,8 +101,11 @@ pub fn empty_value_warning(outcomes: &Outcomes) -> Option<Record> {
         .iter()
         .filter(|outcome| outcome.is_read_empty());
     let subjects: Vec<String> = empty.map(|outcome| outcome.subject.to_string()).collect();
+    if subjects.is_empty() {
+        return None;
+    }
     let text = format!("an empty value was read for {}", some_of(&subjects));
-    (!subjects.is_empty()).then(|| Record::warning(text))
+    Some(Record::warning(text))
 }
 
 /// Returns a warning for each entry whose value contains a literal `${NAME}`. The name is shown only if the launch sets such a variable.

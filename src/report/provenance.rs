@@ -6,10 +6,12 @@ use crate::model::answer::{Document, Fetched};
 use crate::model::outcome::{EntryOutcome, Fate, Outcomes};
 use crate::model::reference::{Locator, Store};
 
-/// Returns the notes about all values of a launch, with one about the whole resolution at the end.
+/// Returns the notes about all values of a launch: those about secrets, about literals, and about entries that get their default or aren't set. The
+/// last one is about the whole resolution.
 pub fn provenance_notes(outcomes: &Outcomes, fetched: &Fetched) -> Vec<Record> {
     let mut records = secret_notes(outcomes, fetched);
     records.extend(literals_note(outcomes));
+
     for outcome in &outcomes.list {
         let subject = &outcome.subject;
         let label = vec![subject.label.as_str()];
@@ -28,6 +30,7 @@ pub fn provenance_notes(outcomes: &Outcomes, fetched: &Fetched) -> Vec<Record> {
             records.push(Record::note(text).event("omitted").with("variables", label));
         }
     }
+
     records.extend(total_note(outcomes, fetched));
     records
 }
@@ -38,6 +41,7 @@ pub fn secret_notes(outcomes: &Outcomes, fetched: &Fetched) -> Vec<Record> {
         let reads = outcome.read_from().iter();
         reads.map(move |read| ((&read.locator, outcome.parameter_name.as_deref()), outcome))
     });
+
     let mut records = Vec::new();
     for ((locator, parameter_name), mut given) in grouped(values) {
         // A value is only made if every document was fetched, so this always finds one.
@@ -46,6 +50,7 @@ pub fn secret_notes(outcomes: &Outcomes, fetched: &Fetched) -> Vec<Record> {
         };
         // A composed value may use several keys of the same secret, and two aliases of a template may stand for the same secret.
         given.dedup_by_key(|outcome| outcome.id);
+
         let labels = Vec::from_iter(given.iter().map(|outcome| outcome.subject.label.as_str()));
         let source = described_source(locator, parameter_name, answer);
         // A parameter below a path has a version of its own.
@@ -70,9 +75,9 @@ pub fn secret_notes(outcomes: &Outcomes, fetched: &Fetched) -> Vec<Record> {
 /// Returns the note about values that are written in a declaration or in a variable, or `None` if there aren't any.
 fn literals_note(outcomes: &Outcomes) -> Option<Record> {
     let is_literal = |outcome: &EntryOutcome| outcome.reads.is_empty() && !outcome.is_default();
-    let values = outcomes.values();
-    let literals = values.filter(|(outcome, _)| is_literal(outcome));
-    let labels: Vec<&str> = literals
+    let labels: Vec<&str> = outcomes
+        .values()
+        .filter(|(outcome, _)| is_literal(outcome))
         .map(|(outcome, _)| outcome.subject.label.as_str())
         .collect();
     if labels.is_empty() {

@@ -65,17 +65,20 @@ pub fn lines_dropped(count: usize) -> Record {
 /// Returns the warning about a poll that failed: the first of `errors` with everything that belongs to it, and the number of the others.
 /// `command` is in quotes. `since` is the time of the first of several failed polls.
 pub fn poll_failed(command: &str, since: Option<SystemTime>, errors: &[Record]) -> Record {
-    let since = since.map(|since| humantime::format_rfc3339_seconds(since).to_string());
-    let what = match &since {
+    let since_text = since.map(|since| humantime::format_rfc3339_seconds(since).to_string());
+    let what = match &since_text {
         Some(since) => format!("polls have failed since {since}"),
         None => "a poll failed".to_owned(),
     };
+
+    // A failed poll has at least one error.
     let first = errors.first().cloned().unwrap_or(Record::error(""));
     let mut message = format!("{what}, so {command} keeps its values: {}", first.message);
     if errors.len() > 1 {
         let others = errors.len() - 1;
         message += &format!(" (and {others} more; `secrets-exec check` shows them all)");
     }
+
     let details = match errors {
         [only] => only.details.clone(),
         _ => vec![(
@@ -90,7 +93,7 @@ pub fn poll_failed(command: &str, since: Option<SystemTime>, errors: &[Record]) 
         details,
         ..first
     }
-    .with_some("since", since)
+    .with_some("since", since_text)
 }
 
 /// Lists the first names: `A, B and C`, or `A, B, C, D, E and 2 more`.

@@ -19,7 +19,7 @@ use crate::model::suggest::{self, MOST_SUGGESTIONS};
 use crate::report::record::Record;
 
 /// Returns a warning for each reference whose secret isn't an alias, but is similar to one. The name may still be that of a secret, which only a
-/// request could tell.
+/// request could tell. Only the first names are compared with the aliases ([`MOST_SUGGESTIONS`]).
 pub fn alias_warnings(plan: &Plan) -> Vec<Record> {
     let mut warnings = Vec::new();
     let mut looked_up = 0;
@@ -35,6 +35,7 @@ pub fn alias_warnings(plan: &Plan) -> Vec<Record> {
         if ["ssm", "arn"].contains(&name) || name.contains('/') || plan.aliases.contains_key(name) {
             continue;
         }
+
         looked_up += 1;
         if looked_up > MOST_SUGGESTIONS {
             break;

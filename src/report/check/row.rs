@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::findings::{CacheState, Row, RowKind, SourceRow};
 use super::secret_row::{date, seconds_since};
-use crate::model::answer::{Answer, Fetched, NOT_SHOWN};
+use crate::model::answer::{Document, Fetched, NOT_SHOWN};
 use crate::model::claims::Holder;
 use crate::model::credential::Credential;
 use crate::model::entry::{
@@ -149,14 +149,9 @@ impl CheckedValues<'_> {
         if !is_key {
             row.variable = target.variable().map(ToString::to_string);
         }
-        row.note = whole_object_remark(outcome).or_else(|| {
-            Some(
-                outcome
-                    .remark()
-                    .or(self.unchecked_remark(outcome))?
-                    .to_owned(),
-            )
-        });
+
+        let remark = outcome.remark().or(self.unchecked_remark(outcome));
+        row.note = whole_object_remark(outcome).or(remark.map(str::to_owned));
         match target {
             Target::Env(_) | Target::Variables(_) | Target::Output => {}
             Target::File(file) => {
@@ -170,6 +165,7 @@ impl CheckedValues<'_> {
                 row.credential = Some(json!({ "unit": unit, "name": name }));
             }
         }
+
         if let (Some(written), Some(name)) = (&mut row.reference, parameter_name) {
             *written += name;
         }
@@ -217,16 +213,12 @@ impl CheckedValues<'_> {
         (self.depth == CheckDepth::Metadata && is_unchecked).then_some("version not checked")
     }
 
-    /// Adds the problems of an outcome to its row. Without any, the row stays as it is.
+    /// Returns the row as failed, with the messages of the outcome's problems, and the code of the first one. Returns the row unchanged if the outcome
+    /// doesn't have any problems.
     fn with_problems(&self, row: Row, id: EntryId) -> Row {
         let problems = self.problems.get(&id).map(Vec::as_slice);
         let Some(problems @ [first, ..]) = problems else {
             return row;
-        };
-        let code = if first.code.is_empty() {
-            "not-deliverable"
-        } else {
-            first.code
         };
         let messages = problems
             .iter()
@@ -234,7 +226,7 @@ impl CheckedValues<'_> {
             .collect();
         Row {
             status: "failed",
-            error: Some(code),
+            error: Some(first.code),
             messages,
             ..row
         }
@@ -243,24 +235,28 @@ impl CheckedValues<'_> {
     /// Returns the row about the answer for a reference, and about its entry in the cache. `parameter_name` selects a parameter below a path.
     fn source_row(&self, reference: &SecretRef, parameter_name: Option<&str>) -> SourceRow {
         let SecretRef { locator, selector } = reference;
-        let answer: Option<&Answer> = self.fetched.get(locator);
-        let document = answer.and_then(|answer| answer.as_ref().ok());
-        let failure = answer.and_then(|answer| answer.as_ref().err());
-        let read = document.and_then(|document| document.versioned(parameter_name));
-        let region = document.map_or(
-            failure.and_then(|failure| failure.region.as_ref()),
-            |read| read.region.as_ref(),
-        );
-        let created = read.and_then(|read| read.created);
-        let used = document.and_then(|document| document.cached.as_ref());
-        let cached = used.map_or_else(
-            || Some((*self.cached.get(locator)?, false)),
-            |used| Some((used.age, true)),
-        );
-        let passed_over = document
-            .filter(|_| read.is_some())
-            .into_iter()
-            .flat_map(|document| &document.passed_over);
+        let (status, document, failure) = match self.fetched.get(locator) {
+            Some(Ok(document)) => ("ok", Some(document), None),
+            Some(Err(failure)) => ("failed", None, Some(failure)),
+            None => (
+                self.unread_status(std::slice::from_ref(reference)),
+                None,
+                None,
+            ),
+        };
+        let answered_region = match (document, failure) {
+            (Some(document), _) => document.region.as_ref(),
+            (None, Some(failure)) => failure.region.as_ref(),
+            (None, None) => None,
+        };
+
+        // A path as a whole doesn't have a version, so its row shows neither a version nor the regions that were passed over.
+        let versioned = document.and_then(|document| document.versioned(parameter_name));
+        let created = versioned.and_then(|versioned| versioned.created);
+        let passed_over = match (document, versioned) {
+            (Some(document), Some(_)) => document.passed_over.as_slice(),
+            (_, _) => &[],
+        };
         SourceRow {
             id: match failure {
                 Some(failure) if failure.hides_name(reference) => NOT_SHOWN.to_owned(),
@@ -268,26 +264,38 @@ impl CheckedValues<'_> {
             },
             store: locator.store.service(),
             key: (*selector != Selector::Whole).then(|| selector.to_string()),
-            region: region.or(locator.region.as_ref()).map(ToString::to_string),
+            region: answered_region
+                .or(locator.region.as_ref())
+                .map(ToString::to_string),
             role: locator.role.as_ref().map(|role| role.arn.to_string()),
-            version: read.and_then(|read| read.version_id.clone()),
-            stages: read.map(|read| read.stages.clone()).unwrap_or_default(),
+            version: versioned.and_then(|versioned| versioned.version_id.clone()),
+            stages: versioned
+                .map(|versioned| versioned.stages.clone())
+                .unwrap_or_default(),
             created: created.map(date),
             age_seconds: created.map(|created| seconds_since(created, self.now)),
             regions_passed_over: passed_over
+                .iter()
                 .map(|passed| passed.region.to_string())
                 .collect(),
-            cached: cached.map(|(age, used)| CacheState {
-                age_seconds: age.as_secs(),
-                used,
-            }),
-            status: match answer {
-                Some(Ok(_)) => "ok",
-                Some(Err(_)) => "failed",
-                None => self.unread_status(std::slice::from_ref(reference)),
-            },
+            cached: self.cache_state(locator, document),
+            status,
             error: failure.map(|failure| failure.error.code()),
         }
+    }
+
+    /// Returns the answer in the cache: the one that the value came from, or otherwise the one that is there although AWS was asked. Returns `None` if
+    /// there isn't one.
+    fn cache_state(&self, locator: &Locator, document: Option<&Document>) -> Option<CacheState> {
+        let used = document.and_then(|document| document.cached.as_ref());
+        let age = match used {
+            Some(cached) => cached.age,
+            None => *self.cached.get(locator)?,
+        };
+        Some(CacheState {
+            age_seconds: age.as_secs(),
+            used: used.is_some(),
+        })
     }
 }
 

@@ -33,6 +33,7 @@ impl SecretRow {
             Err(_) if secret.is_denied() => ("not-permitted", None),
             Err(error) => ("unknown", Some(error.code())),
         };
+
         let role = role.as_ref().map(|role| role.arn.to_string());
         let (id, region) = (id.to_string(), region.to_string());
         let mut fields =
@@ -88,6 +89,7 @@ fn description_cells(description: &Description, now: SystemTime) -> [String; 4] 
         (None, true) => "never".to_owned(),
         (None, false) => String::new(),
     };
+
     let mut copies: Vec<String> = primary_region
         .iter()
         .map(|primary| format!("of {primary}"))
@@ -98,12 +100,13 @@ fn description_cells(description: &Description, now: SystemTime) -> [String; 4] 
             Some(status) => format!("{region} ({status})"),
         });
     }
+
     let overdue = if rotation.is_overdue(now) {
         "overdue, "
     } else {
         ""
     };
-    let rotation = match (rotation.every_days(), &rotation.schedule) {
+    let rotation_text = match (rotation.every_days(), &rotation.schedule) {
         _ if deleted.is_some() => "marked-for-deletion".to_owned(),
         _ if !rotation.is_enabled => "off".to_owned(),
         (Some(1), _) => format!("{overdue}every day"),
@@ -111,8 +114,9 @@ fn description_cells(description: &Description, now: SystemTime) -> [String; 4] 
         (None, Some(schedule)) => format!("{overdue}{schedule}"),
         (None, None) => format!("{overdue}on"),
     };
+
     [
-        rotation,
+        rotation_text,
         last,
         kms_key
             .as_deref()

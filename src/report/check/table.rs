@@ -169,32 +169,27 @@ fn value_rows(row: &Row, has_cache: bool) -> Vec<Vec<String>> {
         (None, None, RowKind::EnvFrom) => "env-from".to_owned(),
         (None, None, RowKind::Inherited) => format!("{} references", row.sources.len()),
     };
-    let cells = |label: &str, reference: String, source: Option<&SourceRow>, state: &str| {
+    let state = match (row.error.unwrap_or(row.status), &row.note) {
+        (status, Some(note)) => format!("{status}, {note}"),
+        (status, None) => status.to_owned(),
+    };
+
+    let line = |label: &str, reference: String, source: Option<&SourceRow>, state: &str| {
         let mut cells = vec![label.to_owned(), reference];
         cells.extend(version_cells(source));
         cells.extend(has_cache.then(|| cached_cell(source)));
         cells.push(state.to_owned());
         cells
     };
-    let state = row.error.unwrap_or(row.status);
-    let whole = cells(
-        &row.label,
-        reference,
-        only,
-        &row.note
-            .as_ref()
-            .map_or(state.to_owned(), |note| format!("{state}, {note}")),
-    );
-    let parts = row.sources.iter().filter(|_| only.is_none());
-    let parts = parts.map(|source| {
-        cells(
-            " ",
-            format!("  {}", source.reference()),
-            Some(source),
-            source.error.unwrap_or(source.status),
-        )
-    });
-    std::iter::once(whole).chain(parts).collect()
+    let mut lines = vec![line(&row.label, reference, only, &state)];
+    if only.is_none() {
+        for source in &row.sources {
+            let reference = format!("  {}", source.reference());
+            let status = source.error.unwrap_or(source.status);
+            lines.push(line(" ", reference, Some(source), status));
+        }
+    }
+    lines
 }
 
 /// Returns the cells with the version, its stages and its age.
