@@ -20,11 +20,13 @@ pub fn cache_entry(data: &[u8]) {
     let Ok(read) = decode("name", &entry) else {
         return;
     };
+
     let debugged = format!("{read:?}");
     assert!(
         text.contains(CANARY) || !debugged.contains(CANARY),
         "{debugged}"
     );
+
     let written = encode("name", &read.document, read.fetched).map(|bytes| decode("name", &bytes));
     let again = written.and_then(Result::ok);
     assert!(
@@ -36,6 +38,7 @@ pub fn cache_entry(data: &[u8]) {
         (again.fetched, values(&again.document)),
         (read.fetched, values(&read.document))
     );
+
     let damaged = [&entry, CANARY.as_bytes()].concat();
     assert!(decode("name", &damaged).is_err() && decode("other", &entry).is_err());
 }

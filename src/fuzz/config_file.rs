@@ -35,11 +35,14 @@ pub fn config_file(data: &[u8]) {
                     }
                 }
             }
-            let again = parse_ini(&printed).unwrap_or_default();
+
             let without_line = |(_, name, section)| (name, section);
-            let again = again.into_iter().map(without_line);
+            let again = parse_ini(&printed).unwrap_or_default();
             assert!(
-                again.eq(sections.into_iter().map(without_line)),
+                again
+                    .into_iter()
+                    .map(without_line)
+                    .eq(sections.into_iter().map(without_line)),
                 "{printed}"
             );
         }

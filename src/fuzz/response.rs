@@ -46,8 +46,9 @@ pub fn response(data: &[u8]) {
 /// Returns the problem for a variable that needs this response. Returns `None` if `id` is not a reference.
 fn problem(error: FetchError, id: &str) -> Option<Problem> {
     let aliases = Aliases::default();
-    let reference = Reference::parse(id).ok()?;
-    let reference = reference.locate(&aliases, &Inherited::default()).ok()?;
+    let reference = Reference::parse(id)
+        .and_then(|reference| reference.locate(&aliases, &Inherited::default()))
+        .ok()?;
     let subject = Subject::plain("NAME".to_owned(), Origin::Inherited);
     Some(FetchFailure::new(None, error).problem(&reference, &subject, &aliases))
 }
@@ -116,8 +117,9 @@ fn values(body: &[u8]) -> Vec<Vec<u8>> {
     let text = String::from_utf8_lossy(body);
     let response: Object<'_> = serde_json::from_str(&text).unwrap_or_default();
     let parameters: Vec<Object<'_>> = field(&response, "Parameters").unwrap_or_default();
-    let parameters = parameters.iter().map(|parameter| field(parameter, "Value"));
     let texts = parameters
+        .iter()
+        .map(|parameter| field(parameter, "Value"))
         .chain([field(&response, "SecretString")])
         .flatten();
     let binary =

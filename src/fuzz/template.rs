@@ -31,6 +31,7 @@ pub fn template(data: &[u8]) {
     if may_have_step || has_large_number || repeats_again || has_many_filters || is_excluded {
         return;
     }
+
     let names = template.names.clone();
     let Some(mut layer) = layer(EntrySource::Template(template)) else {
         return;
@@ -47,6 +48,7 @@ pub fn template(data: &[u8]) {
         };
         layer.aliases.insert(name, alias);
     }
+
     match plan(layer) {
         Err(errors) => errors
             .into_iter()

@@ -91,6 +91,7 @@ pub fn key_outcomes(
     let mut key_of: BTreeMap<EnvName, &str> = BTreeMap::new();
     for (number, (key, value)) in (1..).zip(members) {
         let Some(value) = value else { continue };
+
         let named = object.naming.variable_name(key);
         if let Ok(name) | Err(NamingError::Unsafe(name)) = &named
             && let Some(holder) = claims.variable_holder(name)
@@ -99,10 +100,12 @@ pub fn key_outcomes(
             outcomes.push(outcome_of_key(entry, object, number, key, name, fate));
             continue;
         }
+
         let earlier_key = match &named {
             Ok(name) => key_of.insert(name.clone(), key),
             Err(_) => None,
         };
+        // An error about the key names both keys.
         let may_be_shown = is_quotable(key) && earlier_key.is_none_or(is_quotable);
         match (named, earlier_key) {
             (Ok(name), None) => {
@@ -122,11 +125,13 @@ pub fn key_outcomes(
             (Err(error), _) => errors.push(name_problem(key, &error, object, &entry.subject)),
         }
     }
+
     outcomes.sort_by_key(|outcome| matches!(outcome.fate, Fate::Overridden(_)));
     (outcomes, errors)
 }
 
-/// Creates the outcome of a key. `number` is the number of the key in its object, and `name` the name of its variable.
+/// Creates the outcome of a key. `number` is the number of the key in its object, and `name` the name of its variable. Messages call the outcome by
+/// this name or, if the key may be a value, by the number.
 fn outcome_of_key(
     entry: &Planned,
     object: &ObjectSource,

@@ -163,24 +163,32 @@ fn find_key<'j>(json: &'j Value, key: &str, rewrite: Rewrite<'_>) -> Result<&'j 
             .code("not-an-object")
             .replace_help(whole_value_hint(rewrite)));
     };
-    map.get(key).ok_or_else(|| {
-        // In jq, a dot comes before the key.
-        let plain = key.trim_start_matches('.');
-        let path = format!("$.{plain}");
-        let is_path = plain.contains(['.', '['])
-            && JsonPath::parse(&path).is_some_and(|path| find_node(json, &path).is_ok());
-        let help = match rewrite(&path).filter(|_| is_path) {
-            Some(write) => format!("for the nested value, write {write}"),
-            None => keys_hint(map, None, plain, rewrite),
-        };
-        Problem {
-            missing_key: Some(Box::new(MissingKey {
-                key: key.to_owned(),
-                existing_keys: listed_keys(map, None),
-            })),
-            ..Problem::absence("key-not-found", format!("has no key {key:?}")).help(help)
-        }
+    if let Some(value) = map.get(key) {
+        return Ok(value);
+    }
+
+    // In jq, a dot comes before the key.
+    let plain = key.trim_start_matches('.');
+    let help = nested_value_hint(json, plain, rewrite);
+    let help = help.unwrap_or_else(|| keys_hint(map, None, plain, rewrite));
+    Err(Problem {
+        missing_key: Some(Box::new(MissingKey {
+            key: key.to_owned(),
+            existing_keys: listed_keys(map, None),
+        })),
+        ..Problem::absence("key-not-found", format!("has no key {key:?}")).help(help)
     })
+}
+
+/// Returns the hint for a key that was meant as a path, such as `db.host`. Returns `None` for any other key, and if the reference must not be shown.
+fn nested_value_hint(json: &Value, key: &str, rewrite: Rewrite<'_>) -> Option<String> {
+    if !key.contains(['.', '[']) {
+        return None;
+    }
+    let path = JsonPath::parse(&format!("$.{key}"))?;
+    find_node(json, &path).ok()?;
+    let write = rewrite(&path.text)?;
+    Some(format!("for the nested value, write {write}"))
 }
 
 /// Returns the hint for a key that doesn't exist: the most similar key or, if there isn't one, the first keys of the object. `path` leads to the
@@ -220,7 +228,8 @@ pub fn listed_keys(map: &Map<String, Value>, path: Option<&str>) -> String {
 /// Returns the only node that a path matches.
 ///
 /// # Errors
-/// If the path matches no node, which is an absence, or several nodes. The error shows the paths of these nodes only if they look like names.
+/// If the path matches no node, which is an absence, or several nodes. The error shows the paths of these nodes only if they look like names, and not
+/// the path of a null, because its key may be a value (see [`quotable_keys`]).
 fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, Problem> {
     // The error of jsonpath_rust quotes the value.
     let found = js_path_process(&path.query, json).map_err(|_| {
@@ -234,20 +243,23 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, Problem>
         }
         [one] => Ok(one.val),
         several => {
-            let shown = several.iter().filter(|node| !node.val.is_null());
-            // The paths are normalized (RFC 9535), such as $['hosts'][0].
-            let paths = shown.map(|node| &*node.path);
-            let paths = paths.filter(|path| path.split(['$', '[', ']', '\'']).all(is_quotable));
-            let mut paths = Vec::from_iter(paths.take(LISTED));
+            // The paths of nodes are normalized (RFC 9535), such as $['hosts'][0].
+            let mut shown_paths: Vec<&str> = several
+                .iter()
+                .filter(|node| !node.val.is_null())
+                .map(|node| &*node.path)
+                .filter(|path| path.split(['$', '[', ']', '\'']).all(is_quotable))
+                .take(LISTED)
+                .collect();
             let total = several.len();
-            if paths.len() < total {
-                paths.push("…");
+            if shown_paths.len() < total {
+                shown_paths.push("…");
             }
-            let paths = paths.join(", ");
             let text = format!("has {total} values at {} instead of one", path.text);
+            let help = format!("write the path of one of them: {}", shown_paths.join(", "));
             Err(Problem::configuration(text)
                 .code("several-matches")
-                .help(format!("write the path of one of them: {paths}")))
+                .help(help))
         }
     }
 }

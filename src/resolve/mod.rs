@@ -56,10 +56,9 @@ pub fn suggest_aliases(fetched: &mut Fetched, plan: &Plan) {
         Some((locator.written_id(), nearest))
     });
     for (id, nearest) in absences.take(MOST_SUGGESTIONS) {
-        let aliases = plan.aliases.keys().map(String::as_str);
         // An alias of the same name doesn't apply to this entry.
-        let aliases = aliases.filter(|alias| *alias != id);
-        *nearest = suggest::nearest(&id, aliases).map(str::to_owned);
+        let aliases = plan.aliases.keys().filter(|alias| **alias != id);
+        *nearest = suggest::nearest(&id, aliases.map(String::as_str)).map(str::to_owned);
     }
 }
 

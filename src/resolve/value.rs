@@ -44,7 +44,7 @@ impl<'a> ParsedAnswers<'a> {
         source: &'a ValueSource,
     ) -> Result<SecretValue, Vec<Problem>> {
         let subject = &entry.subject;
-        let value = match source {
+        let read = match source {
             ValueSource::Literal(text) => SecretValue::new(text.as_str()),
             ValueSource::Secret(reference) => self.secret_value(reference, subject)?,
             ValueSource::Composed(parts) => self.composed_value(parts, subject)?,
@@ -52,16 +52,17 @@ impl<'a> ParsedAnswers<'a> {
                 self.rendered_template(template, inputs, subject)?
             }
         };
-        let value = match entry.transform.decode {
-            false => value,
-            true => decoded(source, &value, subject)?,
+
+        let decoded = match entry.transform.decode {
+            false => read,
+            true => decode(source, &read, subject)?,
         };
         if let Some(pattern) = &entry.pattern {
-            check_pattern(pattern, source, &value, subject)?;
+            check_pattern(pattern, source, &decoded, subject)?;
         }
         Ok(match entry.transform.encode {
-            false => value,
-            true => encoding::encode_base64(&value),
+            false => decoded,
+            true => encoding::encode_base64(&decoded),
         })
     }
 
@@ -96,6 +97,7 @@ impl<'a> ParsedAnswers<'a> {
         if *selector == Selector::Whole {
             return Ok(SecretValue::new(document.body.expose()));
         }
+
         let rewrite = |key: &str| subject.rewritten_with_field(&selector.to_string(), key);
         let parsed = self.parsed_document(&reference.locator, document);
         text_of(find_value(parsed, selector, &rewrite)?).ok_or_else(|| {
@@ -153,6 +155,7 @@ impl<'a> ParsedAnswers<'a> {
                 Part::Reference(reference) => self.secret_value(reference, subject),
             });
         }
+
         let mut text = Zeroizing::new(Vec::new());
         for value in values_or_errors(values)? {
             text.extend_from_slice(value.expose());
@@ -170,14 +173,15 @@ impl<'a> ParsedAnswers<'a> {
         aliases: &'a BTreeMap<String, SecretRef>,
         subject: &Subject,
     ) -> Result<SecretValue, Vec<Problem>> {
-        let mut inputs = vec![Ok((ENV.to_owned(), Input::variables(&self.plan.inherited)))];
+        let mut results = vec![Ok((ENV.to_owned(), Input::variables(&self.plan.inherited)))];
         for (alias, reference) in aliases {
-            inputs.push(
+            results.push(
                 self.template_input(alias, reference, subject)
                     .map(|input| (alias.clone(), input)),
             );
         }
-        let inputs = values_or_errors(inputs)?.into_iter().collect();
+
+        let inputs = values_or_errors(results)?.into_iter().collect();
         render(template, &inputs, self.plan).map_err(|error| {
             let reference = error.alias.and_then(|alias| aliases.get(&alias));
             vec![with_entry(error.problem, reference, subject)]
@@ -219,7 +223,7 @@ fn values_or_errors<T>(results: Vec<Result<T, Vec<Problem>>>) -> Result<Vec<T>, 
 ///
 /// # Errors
 /// If the value isn't base64.
-fn decoded(
+fn decode(
     source: &ValueSource,
     value: &SecretValue,
     subject: &Subject,

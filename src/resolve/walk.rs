@@ -39,6 +39,7 @@ pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
             walk.add(entry, Fate::Overridden(holder.clone()));
         }
     }
+
     for layer in plan
         .entries
         .chunk_by(|one, next| one.id.layer == next.id.layer)
@@ -55,6 +56,7 @@ pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
             }
         }
     }
+
     hide_references(&mut walk.outcomes);
     Outcomes {
         list: walk.outcomes,
@@ -100,7 +102,8 @@ impl<'a> Walk<'a> {
         self.add(entry, fate);
     }
 
-    /// Resolves an entry that isn't overridden. If the value is absent and nothing else is wrong, `default` or `optional` applies.
+    /// Resolves an entry that isn't overridden. If the value is absent and nothing else is wrong, `default` or `optional` applies. The entry is unread if
+    /// a request is missing and nothing else is wrong.
     fn fate_of_value(&mut self, entry: &'a Planned, source: &'a ValueSource) -> Fate {
         let mut reasons = match self.answers.resolve_value(entry, source) {
             Ok(value) => {
@@ -112,6 +115,7 @@ impl<'a> Walk<'a> {
             Err(reasons) if reasons.is_empty() => return Fate::Unread,
             Err(reasons) => reasons,
         };
+
         let is_absent = reasons.iter().all(|reason| reason.is_absence);
         match &entry.on_missing {
             OnMissing::Omit if is_absent => Fate::Absent,
@@ -149,6 +153,7 @@ impl<'a> Walk<'a> {
         if errors.is_empty() {
             return self.add(entry, Fate::Keys(count));
         }
+
         let mut named = Vec::new();
         for error in errors {
             named.push(with_entry(error, Some(&object.reference), &entry.subject));

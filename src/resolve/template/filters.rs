@@ -54,7 +54,7 @@ macro_rules! builtins {
 }
 
 /// Replaces those filters of MiniJinja that treat an undefined input as an empty value, or fail with a misleading error if they get one. In a strict
-/// template, an undefined input is an error that says so.
+/// template, an undefined input is an error that says so. `format` also gets an error instead of a panic.
 fn add_strict_filters(environment: &mut Environment<'_>) {
     let builtins = builtins![
         abs chain dictsort escape first format groupby items join last lines list max min pprint reverse round sort

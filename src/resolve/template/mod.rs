@@ -117,13 +117,13 @@ pub fn render(
     if let Some(error) = lookups_in_non_objects(template, inputs).find(is_about_text) {
         return Err(error);
     }
+
     let last_lookup = Arc::new(LastLookup::default());
     let values = inputs
         .iter()
         .map(|(alias, input)| (alias.clone(), input.template_value(alias, &last_lookup)))
         .collect();
-    let rendered = render_with(template, values, &last_lookup);
-    rendered
+    render_with(template, values, &last_lookup)
         .map(SecretValue::new)
         .map_err(|error| render_error(&error, template, inputs, plan, &last_lookup))
 }
@@ -156,6 +156,7 @@ fn render_with(
     let mut environment = template::environment();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));
+
     environment.set_formatter(|output, _, value| {
         // Strict mode prints only one kind of undefined value without an error: that of the missing `else` in `{{ x if y }}`.
         if value.is_undefined() {
@@ -164,6 +165,7 @@ fn render_with(
         Ok(output.write_str(&values::printed_text(value)?)?)
     });
     filters::add(&mut environment, last_lookup);
+
     names.extend(
         environment
             .globals()
@@ -215,6 +217,7 @@ fn template_error(error: &Error, template: &Template) -> Problem {
             kind => kind.to_string(),
         },
     };
+
     let help = match (own_error, error.kind()) {
         (Some(own_error), _) => own_error.help,
         (None, UnknownFilter) => Some(
@@ -225,6 +228,7 @@ fn template_error(error: &Error, template: &Template) -> Problem {
         }
         (None, _) => None,
     };
+
     let position = template::position_text(&template.text, error.line());
     Problem::configuration(format!("{position} has an error: {text}"))
         .code("template")
@@ -246,8 +250,8 @@ fn is_undefined_error(error: &Error) -> bool {
     }
 }
 
-/// Returns the error for a key that doesn't exist, or for a variable of `env` that isn't set. The error is an absence, and quotes only keys that the
-/// text of the template contains.
+/// Returns the error for a key that doesn't exist or is null, or for a variable of `env` that isn't set. The error is an absence, and quotes only keys
+/// that the text of the template contains.
 fn absence_error(
     FailedLookup { alias, path }: FailedLookup,
     template: &Template,
@@ -263,6 +267,7 @@ fn absence_error(
     let subject = match alias.as_deref() {
         None => "the result of \"fromjson\" ",
         Some(template::ENV) => "the environment ",
+        // The secret is added later, as the subject of the sentence.
         Some(_) => "",
     };
     let mut problem = Problem::absence("key-not-found", format!("{subject}{predicate}"));
@@ -328,6 +333,7 @@ fn lookups_in_non_objects(
     template.lookups.iter().filter_map(|lookup| {
         let (alias, _) = lookup.split_once('.')?;
         let (parent, _) = lookup.rsplit_once('.')?;
+        // A secret that is text isn't an object for any look-up.
         if let Input::Object(secret) = inputs.get(alias)? {
             let keys: Vec<_> = parent.split('.').skip(1).collect();
             let value = value_at(secret.value(), &keys)?;
@@ -335,6 +341,7 @@ fn lookups_in_non_objects(
                 return None;
             }
         }
+
         let text = match parent.split_once('.') {
             Some((template::ENV, name)) => {
                 format!("the variable {name} is text, but the template uses {lookup}")

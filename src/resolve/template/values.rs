@@ -186,15 +186,15 @@ pub fn value_at<'j>(json: &'j JsonValue, path: &[impl AsRef<str>]) -> Option<&'j
 
 /// Returns a number, if MiniJinja prints it as it is written in the secret. Otherwise returns its digits as text (`1.10`, `-0`, `1e+400`).
 fn number(literal: &str) -> Value {
-    let integer = literal
+    let parsed = literal
         .parse::<i64>()
         .map(Value::from)
-        .or_else(|_| literal.parse::<i128>().map(Value::from));
-    let number = integer.or_else(|_| literal.parse::<f64>().map(Value::from));
-    number
-        .ok()
-        .filter(|number| number.to_string() == literal)
-        .unwrap_or_else(|| Value::from(literal))
+        .or_else(|_| literal.parse::<i128>().map(Value::from))
+        .or_else(|_| literal.parse::<f64>().map(Value::from));
+    match parsed {
+        Ok(number) if number.to_string() == literal => number,
+        Ok(_) | Err(_) => Value::from(literal),
+    }
 }
 
 /// Returns the text of a value: the characters of a string, a number as it was written, `true` or `false`, and compact JSON for anything else.
@@ -224,9 +224,10 @@ pub fn compact_json(value: &Value) -> Result<String, Error> {
 /// # Errors
 /// The errors of [`compact_json`]. A value that is nested more than `depth` levels deep is one of them.
 fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error> {
-    let Some(depth) = depth.checked_sub(1) else {
+    let Some(depth_of_items) = depth.checked_sub(1) else {
         return Err(own_error("a value is nested too deeply", None));
     };
+
     match (value.downcast_object_ref::<SecretObject>(), value.kind()) {
         (Some(secret), _) => write!(out, "{}", secret.json())?,
         (None, ValueKind::Undefined) => return Err(ErrorKind::UndefinedError.into()),
@@ -242,7 +243,7 @@ fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error
             out.push('[');
             for (at, item) in value.try_iter()?.checked().enumerate() {
                 out.push_str(if at == 0 { "" } else { "," });
-                write_json(out, &item?, depth)?;
+                write_json(out, &item?, depth_of_items)?;
             }
             out.push(']');
         }
@@ -252,7 +253,7 @@ fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error
             for (at, (key, item)) in pairs.into_iter().flatten().enumerate() {
                 out.push_str(if at == 0 { "" } else { "," });
                 write!(out, "{}:", JsonValue::from(&*printed_text(&key)?))?;
-                write_json(out, &item, depth)?;
+                write_json(out, &item, depth_of_items)?;
             }
             out.push('}');
         }
