@@ -42,13 +42,13 @@ const DEFAULT_PATH: &str = "/usr/local/bin:/bin:/usr/bin";
 /// # Errors
 /// If there isn't such a file. Also if there are such files, but none of them can be executed. In this case, the error names the first one.
 pub fn find_program(program: &OsStr, path: Option<&OsStr>) -> Result<Program, Problem> {
-    let name = program.to_string_lossy();
+    let command = program.to_string_lossy();
     if program.as_bytes().contains(&b'/') {
         let file = Path::new(program);
         return examine(file).map_err(|errno| match errno {
             // In NAME=/value, which assigns a variable, the value may be a password, so the path is not shown.
-            errno if errno == Errno::ENOENT || assigned_name(&name).is_some() => {
-                not_found_problem(&name, None)
+            errno if errno == Errno::ENOENT || assigned_name(&command).is_some() => {
+                not_found_problem(&command, None)
             }
             errno => not_executable_problem(file, errno),
         });
@@ -59,27 +59,27 @@ pub fn find_program(program: &OsStr, path: Option<&OsStr>) -> Result<Program, Pr
                 .help("if it comes from a variable such as \"$COMMAND\", set that variable"),
         );
     }
-    let path = path.unwrap_or(OsStr::new(DEFAULT_PATH));
+
+    let search_path = path.unwrap_or(OsStr::new(DEFAULT_PATH));
     let mut not_executable = None;
-    for directory in path.as_bytes().split(|byte| *byte == b':') {
+    for part in search_path.as_bytes().split(|byte| *byte == b':') {
         // An empty part of PATH means the working directory.
-        let directory = if directory.is_empty() {
-            OsStr::new(".")
-        } else {
-            OsStr::from_bytes(directory)
-        };
-        let file = Path::new(directory).join(program);
+        let directory = if part.is_empty() { b"." } else { part };
+        let file = Path::new(OsStr::from_bytes(directory)).join(program);
         match examine(&file) {
-            Ok(program) => return Ok(program),
+            Ok(found) => return Ok(found),
             Err(errno @ (Errno::EACCES | Errno::EISDIR)) if not_executable.is_none() => {
                 not_executable = Some(not_executable_problem(&file, errno));
             }
             Err(_) => {}
         }
     }
-    // Every directory in PATH has the entry ".", which is a directory.
-    let not_executable = not_executable.filter(|_| !BUILTINS.contains(&&*name));
-    Err(not_executable.unwrap_or_else(|| not_found_problem(&name, Some(path))))
+
+    match not_executable {
+        // The builtin "." is found as a directory in every part of PATH, so a message about a directory would be misleading.
+        Some(problem) if !BUILTINS.contains(&&*command) => Err(problem),
+        Some(_) | None => Err(not_found_problem(&command, Some(search_path))),
+    }
 }
 
 /// Commands that exist only in a shell.
@@ -145,6 +145,7 @@ fn missing_program_problem(command: &str, path: Option<&OsStr>) -> Problem {
     if let Some(path) = path {
         problem = problem.note(format!("PATH is {}", path.to_string_lossy()));
     }
+
     if matches!(command, "sh" | "/bin/sh") {
         problem.help(match Path::new("/bin/sh").exists() {
             true => "write /bin/sh, or add /bin to PATH",
@@ -240,19 +241,20 @@ fn exec_problem(program: &Program, why: Errno) -> Problem {
 /// execvp doesn't.)
 fn execute(program: &Program, command: &CommandLine, environment: &Environment) -> Errno {
     // The words were arguments of this process, so they can't contain a NUL.
-    let arguments = command
+    let arguments: Vec<CString> = command
         .arguments()
-        .filter_map(|argument| CString::new(argument.as_bytes()).ok());
-    let arguments: Vec<_> = arguments.collect();
+        .filter_map(|argument| CString::new(argument.as_bytes()).ok())
+        .collect();
     let Err(errno) = execve(&program.0, &arguments, &environment.0);
+
     // The first line of a script doesn't contain a NUL, but the header of a program for another machine does.
     if errno != Errno::ENOEXEC || !first_line(program).is_ok_and(|line| !line.contains(&0)) {
         return errno;
     }
-    let words = [c"/bin/sh".to_owned(), program.0.clone()].into_iter();
-    let words: Vec<_> = words.chain(arguments.into_iter().skip(1)).collect();
-    let Err(errno) = execve(c"/bin/sh", &words, &environment.0);
-    errno
+    let mut words = vec![c"/bin/sh".to_owned(), program.0.clone()];
+    words.extend(arguments.into_iter().skip(1));
+    let Err(errno_of_shell) = execve(c"/bin/sh", &words, &environment.0);
+    errno_of_shell
 }
 
 /// Returns the first line of a file, with its line feed. If the line is longer than a limit, returns only its beginning.

@@ -71,9 +71,9 @@ pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString
 
 /// Runs the launch or the subcommand that the arguments name. Returns the exit status, unless this process becomes the command.
 fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<u8, Report> {
-    let invocation = cli::parse_command_line(arguments, inherited);
-    let invocation = invocation.map_err(|errors| errors.into_iter().collect::<Report>())?;
+    let invocation = cli::parse_command_line(arguments, inherited).map_err(Report::from_iter)?;
     refuse_others(&invocation)?;
+
     let done = match invocation {
         Invocation::Launch { inputs, command } => return launch(*inputs, &command, inherited),
         Invocation::Usage(text) => {

@@ -78,10 +78,10 @@ impl Deadline {
     /// Returns the time that is left for what runs now. While the user is being asked for something, this is the whole timeout.
     pub fn left(&self) -> Duration {
         let times = *self.lock();
-        let Some(end) = times.end else {
+        let Some(deadline) = times.end else {
             return times.timeout;
         };
-        let end = times.limit.map_or(end, |limit| limit.min(end));
+        let end = times.limit.map_or(deadline, |limit| limit.min(deadline));
         end.saturating_duration_since(Instant::now())
     }
 
