@@ -58,6 +58,7 @@ pub fn parse_unit(text: &str) -> Result<Option<Pattern>, &'static str> {
     if text.is_empty() || !text.chars().all(is_legal) {
         return Err(EXPECTED);
     }
+
     if is_pattern {
         Pattern::new(text).map(Some).map_err(|_| EXPECTED)
     } else if UNIT_TYPES.iter().any(|suffix| text.ends_with(suffix)) {

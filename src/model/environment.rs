@@ -129,16 +129,14 @@ impl Environment {
         retained: &Inherited,
         variables: impl Iterator<Item = (&'a EnvName, &'a [u8])>,
     ) -> Self {
-        let variables: Vec<_> = variables.collect();
-        let names: HashSet<&OsStr> = variables
-            .iter()
-            .map(|(name, _)| OsStr::new(name.as_str()))
+        let set: Vec<(&[u8], &[u8])> = variables
+            .map(|(name, value)| (name.as_str().as_bytes(), value))
             .collect();
-        let others = retained.iter().filter(|(name, _)| !names.contains(name));
-        let others = others.map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-        let set = variables
+        let names: HashSet<&[u8]> = set.iter().map(|(name, _)| *name).collect();
+        let others = retained
             .iter()
-            .map(|(name, value)| (name.as_str().as_bytes(), *value));
+            .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
+            .filter(|(name, _)| !names.contains(name));
 
         let mut strings = Vec::new();
         for (name, value) in others.chain(set) {
@@ -176,11 +174,12 @@ impl Environment {
         if length <= limits.total {
             return Ok(());
         }
+
         let limit = limits.total;
         let strings = self.0.iter().map(|string| string.as_bytes());
         let longest = strings.max_by_key(|string| string.len());
-        let name = longest.and_then(|string| string.split(|byte| *byte == b'=').next());
-        let name = String::from_utf8_lossy(name.unwrap_or_default());
+        let longest_name = longest.and_then(|string| string.split(|byte| *byte == b'=').next());
+        let name = String::from_utf8_lossy(longest_name.unwrap_or_default());
         Err(Problem::configuration(format!(
             "the variables and arguments of the command are {length} bytes long, but the kernel allows at most {limit}"
         ))

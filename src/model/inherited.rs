@@ -63,13 +63,11 @@ impl Inherited {
     pub fn rename_process(&mut self, parent: i32, child: u32) {
         self.0
             .retain(|(name, _)| name != "LISTEN_PIDFDID" && name != "WATCHDOG_PIDFDID");
-        let named = self
-            .0
-            .iter_mut()
-            .filter(|(name, _)| name == "LISTEN_PID" || name == "WATCHDOG_PID");
-        named
-            .filter(|(_, id)| *id == *parent.to_string())
-            .for_each(|(_, id)| *id = child.to_string().into());
+        for (name, id) in &mut self.0 {
+            if (name == "LISTEN_PID" || name == "WATCHDOG_PID") && *id == *parent.to_string() {
+                *id = child.to_string().into();
+            }
+        }
     }
 
     /// Returns the names of the variables that aren't empty. A name that isn't UTF-8 is left out.

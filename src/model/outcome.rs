@@ -84,8 +84,8 @@ pub struct Outcomes {
 
 impl EntryOutcome {
     /// Creates the outcome of an entry. The outcome of a key in an `env-from` object is created from the entry of the object, too.
-    /// `resolve::env_from` then gives it an id and a subject of its own, the name of a parameter below a path and, if the key has a value, its variable
-    /// as the target.
+    /// `resolve::env_from` then gives it an id and a subject of its own, the name of a parameter below a path and, if the key has a value, its
+    /// variable as the target.
     pub fn new(entry: &Planned, fate: Fate) -> Self {
         Self {
             id: entry.id,

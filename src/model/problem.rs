@@ -178,23 +178,26 @@ impl Problem {
         self
     }
 
-    /// Returns a key that is equal for problems which a report prints as one, with the entries of all of them. They can differ in their entries
-    /// and details, in the missing key, and in the secret if the reason lies elsewhere. Returns `None` for a problem without entries, which is
-    /// always printed by itself.
+    /// Returns a key that is equal for problems which a report prints as one, with the entries of all of them. These problems have different entries,
+    /// and may have different details, different missing keys, and different secrets. Returns `None` for a problem without entries, which is always
+    /// printed by itself.
     pub fn group_key(&self) -> Option<impl Ord + Clone + '_> {
         if self.entries.is_empty() {
             return None;
         }
+
+        // If the reason lies outside the secret, one record names all secrets.
         let secret = self.about.as_ref().map(|about| match about.scope {
             ReasonScope::OneSecret => Some(&about.name),
             ReasonScope::AnySecret => None,
         });
-        let reason = match &self.missing_key {
+        // The text and the help name the key, so they differ between missing keys.
+        let message = match &self.missing_key {
             Some(_) => None,
             None => Some((&self.text, &self.help)),
         };
         let facts = (&self.aws_says, &self.notes);
-        Some((secret, self.status, self.code, reason, facts, self.impact))
+        Some((secret, self.status, self.code, message, facts, self.impact))
     }
 
     /// Adds an entry that the problem affects. Sets the impact on the values of all its entries.

@@ -53,11 +53,11 @@ pub fn invalid_value(name: &str, value: &str, expected: &str) -> String {
 /// Returns the message of a server or a library as one line that can be printed: without control characters, without secrets in URLs, and
 /// without the parts of our request that AWS quotes. A long message is cut off.
 pub fn one_line(text: &str) -> String {
-    let text = without_url_secrets(before_quoted_request(text));
-    let printable = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let safe = without_url_secrets(before_quoted_request(text));
+    let printable = safe.chars().map(|c| if c.is_control() { ' ' } else { c });
     let cut: String = printable.take(MAX_LINE_LENGTH).collect();
     let mut line = cut.split_whitespace().collect::<Vec<_>>().join(" ");
-    if text.chars().nth(MAX_LINE_LENGTH).is_some() {
+    if safe.chars().nth(MAX_LINE_LENGTH).is_some() {
         line.push('…');
     }
     line
@@ -87,39 +87,40 @@ pub fn escaped(line: &str) -> String {
 /// unchanged.
 fn before_quoted_request(text: &str) -> &str {
     let lower = text.to_ascii_lowercase();
-    let quoted = [
+    let starts = [
         "the canonical string",
         "x-amz-security-token",
         "authorization=",
         "aws4-hmac-sha256",
     ];
-    let quoted = quoted.iter().filter_map(|quoted| lower.find(quoted)).min();
-    quoted.and_then(|at| text.get(..at)).unwrap_or(text)
+    let first = starts.iter().filter_map(|start| lower.find(start)).min();
+    first.and_then(|at| text.get(..at)).unwrap_or(text)
 }
 
 /// Replaces the user name and password, the query and the fragment of each URL in some text with `***`.
 fn without_url_secrets(text: &str) -> String {
     let mut masked = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some((before, after)) = rest.split_once("://") {
-        let end = after
-            .find(|c: char| c.is_whitespace() || "\"<>".contains(c))
-            .unwrap_or(after.len());
-        let (url, after) = after.split_at(end);
+    while let Some((before, url_and_rest)) = rest.split_once("://") {
         masked.extend([before, "://"]);
+        let end = url_and_rest
+            .find(|c: char| c.is_whitespace() || "\"<>".contains(c))
+            .unwrap_or(url_and_rest.len());
+        let (url, after_url) = url_and_rest.split_at(end);
+
         // The password ends at the last `@`. A password that isn't percent-encoded may contain `/`, `?` and `:`.
-        let url = match url.rsplit_once('@') {
-            Some((_, url)) => {
+        let without_login = match url.rsplit_once('@') {
+            Some((_, host_and_path)) => {
                 masked.push_str("***@");
-                url
+                host_and_path
             }
             None => url,
         };
-        match url.split_once(['?', '#']) {
-            Some((url, _)) => masked.extend([url, "?***"]),
-            None => masked.push_str(url),
+        match without_login.split_once(['?', '#']) {
+            Some((host_and_path, _)) => masked.extend([host_and_path, "?***"]),
+            None => masked.push_str(without_login),
         }
-        rest = after;
+        rest = after_url;
     }
     masked + rest
 }

@@ -8,19 +8,21 @@ pub const MOST_SUGGESTIONS: usize = 20;
 /// Names are compared by their optimal string alignment distance. For similar names, this distance is less than the length of the shorter name, and
 /// at most a third (rounded) of the length of the longer one. If several candidates are equally close, the first one in the alphabet is returned.
 pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let name = name.to_lowercase();
-    let length = name.chars().count();
+    let lower_name = name.to_lowercase();
+    let length = lower_name.chars().count();
     let mut near = Vec::new();
     for candidate in candidates {
         let lower = candidate.to_lowercase();
-        let other = lower.chars().count();
-        let limit = length
-            .min(other)
-            .saturating_sub(1)
-            .min((length.max(other) + 1) / 3);
-        if length.min(other) > 0 && length.abs_diff(other) <= limit {
-            let distance = strsim::osa_distance(&name, &lower);
-            near.extend((distance <= limit).then_some((distance, candidate)));
+        let other_length = lower.chars().count();
+        let (shorter, longer) = (length.min(other_length), length.max(other_length));
+        let limit = shorter.saturating_sub(1).min((longer + 1) / 3);
+        // The distance is at least the difference of the lengths, so a comparison would take time for nothing.
+        if shorter == 0 || longer - shorter > limit {
+            continue;
+        }
+        let distance = strsim::osa_distance(&lower_name, &lower);
+        if distance <= limit {
+            near.push((distance, candidate));
         }
     }
     near.into_iter().min().map(|(_, candidate)| candidate)
@@ -34,9 +36,10 @@ pub fn did_you_mean(nearest: &str) -> String {
 /// Returns the hint for a misspelled name, with what to write instead, unless that is only the name. If `write` is `None`, the hint only has the
 /// name.
 pub fn did_you_mean_to_write(nearest: &str, write: Option<String>) -> String {
-    let write = write.filter(|write| write != nearest);
-    let write = write.map(|write| format!(" Write {write}"));
-    did_you_mean(nearest) + &write.unwrap_or_default()
+    match write {
+        Some(write) if write != nearest => format!("{} Write {write}", did_you_mean(nearest)),
+        Some(_) | None => did_you_mean(nearest),
+    }
 }
 
 #[cfg(test)]

@@ -46,6 +46,7 @@ impl FailedRequest<'_> {
         if let FetchError::NotFound { .. } = self.failure.error {
             about.name = self.locator().noun();
         }
+
         if self.hides_name {
             let mut aliases = self.aliases.iter();
             about.name = match aliases.find(|(_, alias)| alias.id == about.id) {
@@ -70,6 +71,7 @@ impl FailedRequest<'_> {
         if self.locator().is_path() {
             return format!("has no parameters{scope}");
         }
+
         let Some(version) = self.absent_version() else {
             return format!("{}{scope}", missing.predicate());
         };
@@ -149,6 +151,7 @@ impl FailedRequest<'_> {
     }
 
     /// Returns the hint for a secret or parameter that doesn't exist, if nothing more specific applies: check the name, the region and the account.
+    /// For a `--local` file, this is the line to add to the file.
     fn absence_hint(&self) -> String {
         if let Some(file) = &self.failure.local_file {
             let id = self.locator().written_id();
@@ -160,6 +163,7 @@ impl FailedRequest<'_> {
             };
             return format!("add it to {}, as in {line}", file.display());
         }
+
         let locator = self.locator();
         if locator.store == Store::SecretsManager && locator.id.may_be_complete() {
             return "check the ARN. Its last six characters change if the secret is deleted and created again. In your own account and region, the name of the \
@@ -169,10 +173,12 @@ impl FailedRequest<'_> {
         if locator.id.arn().is_some() {
             return "check the ARN".to_owned();
         }
-        let name = match self.locator().is_path() {
+
+        let name = match locator.is_path() {
             true => "the path",
             false if self.hides_name => "it",
-            false if is_name(&self.locator().written_id()) && self.with_id("").is_some() => {
+            // The reference has the name itself, not an alias that stands for it.
+            false if is_name(&locator.written_id()) && self.with_id("").is_some() => {
                 "the name (if it is meant as an alias, declare it, as in secrets: { db: prod/db })"
             }
             false => "the name",
@@ -189,18 +195,23 @@ impl FailedRequest<'_> {
             return None;
         }
         let stage = self.locator().version.stage()?;
-        let nearest = nearest(stage, AWS_STAGES.into_iter()).filter(|nearest| *nearest != stage)?;
-        let write = self.subject.rewritten_with_field(stage, nearest);
-        Some(did_you_mean_to_write(nearest, write))
+        let similar = nearest(stage, AWS_STAGES.into_iter())?;
+        if similar == stage {
+            return None;
+        }
+        let write = self.subject.rewritten_with_field(stage, similar);
+        Some(did_you_mean_to_write(similar, write))
     }
 
-    /// Returns the hint to write a similar name.
+    /// Returns the hint for a name that is similar to `nearest`, which exists. Usually the reference is misspelled, so the hint corrects it. If the
+    /// reference has `ssm:`, but the similar key of the `--local` file doesn't, the key is the mistake, so the hint corrects the file.
     fn nearest_hint(&self, nearest: &str) -> String {
         let id = self.locator().written_id();
         if let Some(file) = &self.failure.local_file
             && id.starts_with("ssm:")
             && !nearest.starts_with("ssm:")
         {
+            // Both are keys of the file's mapping, so a colon follows them.
             return format!("in {}, write {id}: instead of {nearest}:", file.display());
         }
         did_you_mean_to_write(nearest, self.with_id(nearest))
@@ -252,24 +263,29 @@ impl FailedRequest<'_> {
         }
     }
 
-    /// Returns the hint that shows how to write a key, if a secret's name seems to end with one (`prod/db/password`), or if a staging label seems to
-    /// be one (`prod/db:tls:key`). Returns `None` for any other reference, and if the reference isn't shown.
+    /// Returns the hint that shows how to write a key, if a secret's name seems to end with one, or if a staging label seems to be one. Also returns
+    /// the hint for a version number or a version id instead of a staging label. Returns `None` for any other reference, and if the reference isn't
+    /// shown.
     fn key_hint(&self) -> Option<String> {
         let SecretRef { locator, selector } = self.reference;
         if locator.store != Store::SecretsManager || self.subject.kind == SubjectKind::EnvFrom {
             return None;
         }
         match (selector, locator.version.stage()) {
+            // `prod/db/password`
             (Selector::Whole, _) if locator.version == Version::Current => {
                 let (name, key) = self.subject.reference()?.rsplit_once(['/', '.'])?;
                 let (_, id) = SecretId::parse(name).ok()?;
-                let is_id = name.contains('/') && (id.arn().is_none() || id.may_be_complete());
-                is_id.then(|| {
-                    let write = self.subject.rewritten_with(&format!("{name}:{key}"));
-                    let check = self.absence_hint();
-                    format!("if {key:?} is a key of the secret {name:?}, write {write}; otherwise, {check}")
-                })
+                if !name.contains('/') || id.arn().is_some() && !id.may_be_complete() {
+                    return None;
+                }
+                let write = self.subject.rewritten_with(&format!("{name}:{key}"));
+                let check = self.absence_hint();
+                Some(format!(
+                    "if {key:?} is a key of the secret {name:?}, write {write}; otherwise, {check}"
+                ))
             }
+            // `prod/db:password:3`
             (Selector::Key(_), Some(label)) if label.parse::<u64>().is_ok() => {
                 let write = self.subject.rewritten_with_field(label, "AWSPREVIOUS")?;
                 Some(format!(
@@ -283,6 +299,7 @@ impl FailedRequest<'_> {
                     "a version id comes after one more colon: write {write}"
                 ))
             }
+            // `prod/db:tls:key`
             (Selector::Key(key), Some(label)) if !label.starts_with("AWS") => {
                 let fields = format!("{key}:{label}");
                 let path = format!("$.{key}.{label}");
@@ -317,7 +334,8 @@ impl FailedRequest<'_> {
         }
     }
 
-    /// Returns the hint about the permission that the caller needs for the request.
+    /// Returns the hint about the permission that the caller needs for the request. If AWS may also deny it because the secret doesn't exist, the
+    /// hint says so first.
     fn permission_hint(&self, cause: Denial) -> String {
         let store = self.locator().store;
         let action = match (store, cause) {
@@ -336,6 +354,7 @@ impl FailedRequest<'_> {
             (Store::ParameterStore, _) => "ssm:GetParameters on this parameter",
             (Store::SecretsManager, _) => "secretsmanager:GetSecretValue on this secret",
         };
+
         let policy = match cause {
             Denial::Metadata => "policy --metadata",
             Denial::Policy | Denial::PolicyOrMissing | Denial::Key | Denial::Credentials(_) => {

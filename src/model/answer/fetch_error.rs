@@ -60,6 +60,7 @@ impl FetchFailure {
             | FetchError::NoCredentials(_)
             | FetchError::NoRegion { .. } => false,
         };
+
         let SecretRef { locator, selector } = reference;
         let is_plain_name = locator.store == Store::SecretsManager
             && locator.id.arn().is_none()

@@ -11,7 +11,8 @@ use crate::model::problem::{Impact, Problem, ReasonScope, Status};
 use crate::model::reference::{Aliases, SecretRef};
 
 impl FetchFailure {
-    /// Returns the problem for an entry whose request has failed. If the name of the secret may be a password, no part of the problem shows it.
+    /// Returns the problem for an entry whose request has failed. If the name of the secret may be a password, no part of the problem shows it. After
+    /// `--wait`, the failure is temporary, whatever it is.
     pub fn problem(&self, reference: &SecretRef, subject: &Subject, aliases: &Aliases) -> Problem {
         let request = FailedRequest {
             failure: self,
@@ -27,9 +28,9 @@ impl FetchFailure {
         problem.help = request.hint(problem.help);
         problem.about = request.about();
 
-        let mut subject = subject.clone();
+        let mut shown_subject = subject.clone();
         if request.hides_name {
-            subject = subject.without_reference();
+            shown_subject = subject.without_reference();
             // A denial of AWS's quotes the name.
             let name = reference.locator.written_id();
             problem.aws_says = problem.aws_says.map(|text| text.replace(&name, "…"));
@@ -50,7 +51,7 @@ impl FetchFailure {
             ));
             problem.status = Status::Temporary;
         }
-        problem.for_entry(subject, Impact::Unread)
+        problem.for_entry(shown_subject, Impact::Unread)
     }
 
     /// Returns the notes about the errors in the fallback regions. There aren't any if only one region was tried.
@@ -170,6 +171,7 @@ fn denial_problem(message: &Reason, cause: Denial, identity: Option<&str>) -> Pr
         problem.notes.push(format!("the caller is {identity}"));
     }
     problem.help = policy_remedy(&message.text);
+
     // The agent has credentials of its own. An error about those of secrets-exec is a `CredentialsError`.
     if let Denial::Credentials(_) = cause {
         problem = problem.help(
@@ -183,15 +185,20 @@ fn denial_problem(message: &Reason, cause: Denial, identity: Option<&str>) -> Pr
 /// access denied error messages"). Returns `None` if the message names no other policy.
 fn policy_remedy(message: &str) -> Option<String> {
     if let Some((_, policy)) = message.split_once("with an explicit deny in a") {
-        let policy = policy.trim_start_matches("n ").split(':').next()?.trim();
+        // The message continues with `n identity-based policy: arn:…` or ` service control policy`.
+        let kind = policy.trim_start_matches("n ").split(':').next()?.trim();
         return Some(format!(
-            "an administrator has to change the {policy}: no other policy can override its explicit deny"
+            "an administrator has to change the {kind}: no other policy can override its explicit deny"
         ));
     }
+
     let (_, policy) = message.split_once("because no ")?;
-    let (policy, _) = policy.split_once(" allows ")?;
-    let is_own = policy == "identity-based policy";
-    (!is_own).then(|| format!("an administrator has to allow this in the {policy}, too"))
+    match policy.split_once(" allows ")? {
+        ("identity-based policy", _) => None,
+        (kind, _) => Some(format!(
+            "an administrator has to allow this in the {kind}, too"
+        )),
+    }
 }
 
 /// Returns the problem for a failure that may be temporary. Its remedy is the one of this failure, if there is one, or that of every failure of this

@@ -72,10 +72,11 @@ impl Naming {
             Some(renamed) => renamed.clone(),
             None => letters.replace(|c: char| !c.is_ascii_alphanumeric() && c != '_', "_"),
         };
-        let name = format!("{}{rest}", self.prefix);
+        let text = format!("{}{rest}", self.prefix);
+        let name = EnvName::parse(&text).ok_or(NamingError::Illegal(text))?;
+
         static UNSAFE_PATTERNS: LazyLock<Vec<Pattern>> =
             LazyLock::new(|| known_patterns(UNSAFE_NAMES));
-        let name = EnvName::parse(&name).ok_or(NamingError::Illegal(name))?;
         if matches_any(&UNSAFE_PATTERNS, &name.as_str().to_ascii_uppercase()) {
             return Err(NamingError::Unsafe(name));
         }

@@ -50,6 +50,7 @@ impl Entry {
             EntrySource::Template(_) => Some(Written::Template),
             EntrySource::Literal(_) | EntrySource::Composed(_) => None,
         };
+
         let (kind, label) = match &target {
             Target::Env(_) | Target::File(_) | Target::Output => {
                 (SubjectKind::Entry, target.to_string())
@@ -63,6 +64,7 @@ impl Entry {
             kind,
             written,
         };
+
         Self {
             target,
             source,

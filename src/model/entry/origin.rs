@@ -93,16 +93,18 @@ impl Subject {
     /// fields.
     pub fn rewritten_with_field(&self, old: &str, new: &str) -> Option<String> {
         let written = self.reference()?;
-        let old = format!(":{old}");
-        let after = |at: usize| &written[at + old.len()..];
-        let (at, _) = written
-            .rmatch_indices(&old)
-            .find(|(at, _)| after(*at).is_empty() || after(*at).starts_with(':'))?;
-        let (before, after) = (&written[..at], after(at));
-        Some(match (new, after) {
-            ("", "") => self.rewritten_with(before),
-            (new, after) => self.rewritten_with(&format!("{before}:{new}{after}")),
-        })
+        let old_fields = format!(":{old}");
+        for (at, _) in written.rmatch_indices(&old_fields) {
+            let (before, after) = (&written[..at], &written[at + old_fields.len()..]);
+            if new.is_empty() && after.is_empty() {
+                return Some(self.rewritten_with(before));
+            }
+            // Any other match ends within a field.
+            if after.is_empty() || after.starts_with(':') {
+                return Some(self.rewritten_with(&format!("{before}:{new}{after}")));
+            }
+        }
+        None
     }
 }
 

@@ -51,11 +51,12 @@ impl Mode {
 
     /// Parses a mode such as `0400` or `400`: three or four octal digits, up to 0777. Returns `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
-        let octal = text.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
-        let bits = u32::from_str_radix(text, 8)
-            .ok()
-            .filter(|bits| octal && *bits <= 0o777);
-        bits.filter(|_| (3..=4).contains(&text.len())).map(Self)
+        let is_octal = text.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
+        if !is_octal || !(3..=4).contains(&text.len()) {
+            return None;
+        }
+        let bits = u32::from_str_radix(text, 8).ok()?;
+        (bits <= 0o777).then_some(Self(bits))
     }
 
     /// Returns the mode as chmod(2) takes it.
@@ -84,30 +85,24 @@ impl Owner {
     /// Parses `USER`, `USER:GROUP` or `:GROUP`. Returns `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         let (user, group) = match text.split_once(':') {
-            Some((user, group)) => (user, Some(group)),
-            None => (text, None),
+            Some(("", group)) => (None, Some(Account::parse(group)?)),
+            Some((user, group)) => (Some(Account::parse(user)?), Some(Account::parse(group)?)),
+            None => (Some(Account::parse(text)?), None),
         };
-        let user = match user {
-            "" => None,
-            user => Some(Account::parse(user)?),
-        };
-        let group = match group {
-            Some(group) => Some(Account::parse(group)?),
-            None => None,
-        };
-        (user.is_some() || group.is_some()).then_some(Self { user, group })
+        Some(Self { user, group })
     }
 }
 
 impl Account {
     /// Parses a name, or a number. Returns `None` for any other text, and for 4294967295, which chown(2) reads as "unchanged".
     fn parse(text: &str) -> Option<Self> {
-        let printable = text
+        let is_printable = text
             .bytes()
             .all(|byte| byte.is_ascii_graphic() && byte != b':');
-        if text.is_empty() || !printable {
+        if text.is_empty() || !is_printable {
             return None;
         }
+
         if text.bytes().all(|byte| byte.is_ascii_digit()) {
             return text
                 .parse()

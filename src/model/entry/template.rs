@@ -48,6 +48,7 @@ impl Template {
             );
             return Err(TemplateError { text, help: None });
         }
+
         let environment = environment();
         let template = environment
             .template_from_str(text)
@@ -83,10 +84,28 @@ fn syntax_error(error: &minijinja::Error, template: &str) -> TemplateError {
         Some(detail) => detail.replace(['\n', '\r'], " "),
         None => error.kind().to_string(),
     };
-    if let Some(error) = expressions(template).find_map(calculation_error) {
-        return error;
+    if let Some(calculation) = expressions(template).find_map(calculation_error) {
+        return calculation;
     }
     let is_unclosed = detail.ends_with("expected end of variable block");
+    if let Some(wrong) = wrong_expression_error(template, is_unclosed) {
+        return wrong;
+    }
+
+    let is_block = detail == "unexpected end of input, expected end of block";
+    TemplateError {
+        text: format!(
+            "{} has a syntax error: {detail}",
+            position_text(template, error.line())
+        ),
+        help: is_block.then(|| "close each block: {% if … %} … {% endif %}".to_owned()),
+    }
+}
+
+/// Returns the error of the first expression that begins with a dot or `$`, or whose braces aren't closed. Returns `None` if there isn't one. The
+/// braces only matter if MiniJinja has found an expression that isn't closed (`is_unclosed`). The help corrects an expression that is only a key and
+/// its filters.
+fn wrong_expression_error(template: &str, is_unclosed: bool) -> Option<TemplateError> {
     for rest in template.split("{{").skip(1) {
         let (expression, after) = rest.split_once('}').unwrap_or((rest, ""));
         let start = expression.trim_start_matches(['-', ' ']);
@@ -99,23 +118,16 @@ fn syntax_error(error: &minijinja::Error, template: &str) -> TemplateError {
         } else {
             "\"{{\" is closed by a single \"}\""
         };
-        let expression = expression.trim_matches(['-', ' ', '.', '$']);
-        // A key and its filters.
+
+        let corrected = expression.trim_matches(['-', ' ', '.', '$']);
         let is_word = |word: &str| word.trim().chars().all(|c| is_in_word(c) || c == '.');
-        let is_plain = !expression.is_empty() && expression.split('|').all(is_word);
-        return TemplateError {
+        let is_plain = !corrected.is_empty() && corrected.split('|').all(is_word);
+        return Some(TemplateError {
             text: format!("in the template, {text}"),
-            help: is_plain.then(|| format!("write {{{{ {expression} }}}}")),
-        };
+            help: is_plain.then(|| format!("write {{{{ {corrected} }}}}")),
+        });
     }
-    let is_block = detail == "unexpected end of input, expected end of block";
-    TemplateError {
-        text: format!(
-            "{} has a syntax error: {detail}",
-            position_text(template, error.line())
-        ),
-        help: is_block.then(|| "close each block: {% if … %} … {% endif %}".to_owned()),
-    }
+    None
 }
 
 /// Returns the expressions of a template without their filters: `db.password` of `{{ db.password | urlencode }}`.
@@ -133,6 +145,7 @@ pub fn calculation_error(expression: &str) -> Option<TemplateError> {
     if !expression.starts_with(char::is_alphabetic) || !expression.chars().all(is_legal) {
         return None;
     }
+
     let operator = expression.matches(['/', ':', '-']).next()?;
     let (secret, key) = expression
         .split_once(['.', ':'])

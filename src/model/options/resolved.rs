@@ -252,7 +252,7 @@ impl TypedOptions {
     }
 
     /// Turns off the options that `higher`, a place with higher precedence, excludes or replaces. On other systems, turns off the options that need
-    /// Linux. Notes each of them in `turned_off` or `ignored`.
+    /// Linux. Notes each of them in `turned_off` or `ignored`, except `--quiet`, which `--verbose` turns off.
     pub(super) fn turn_off_below(&mut self, higher: &Self) {
         for (option, other, why) in EXCLUSIONS {
             for (on, off) in [(option, other), (other, option)] {
@@ -264,6 +264,7 @@ impl TypedOptions {
         if higher.verbose.is_some_and(|level| level > 0) {
             self.unset(OptionId::Quiet);
         }
+
         // A place with lower precedence must not pass on more variables, and its external id may belong to another role.
         for (companion, option) in [
             (OptionId::Pass, OptionId::CleanEnv),
@@ -277,6 +278,7 @@ impl TypedOptions {
                 self.unset(companion);
             }
         }
+
         if cfg!(not(target_os = "linux")) {
             for option in NEEDS_LINUX {
                 self.turn_off(option, "it requires Linux");

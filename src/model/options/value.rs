@@ -88,8 +88,8 @@ impl SignalNumber {
     /// # Errors
     /// If the signal doesn't exist, is never passed on, or reports a fault of the program.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
-        let name = text.to_ascii_uppercase();
-        let name = name.strip_prefix("SIG").unwrap_or(&name);
+        let upper = text.to_ascii_uppercase();
+        let name = upper.strip_prefix("SIG").unwrap_or(&upper);
         let signal: Option<Signal> = format!("SIG{name}").parse().ok();
         match signal.map(|signal| Self(signal as i32)) {
             Some(signal) if signal.forwarding() == Forwarding::Always => Ok(signal),
@@ -168,13 +168,12 @@ pub fn parse_agent(value: &OsStr) -> Result<AgentChoice, Expected> {
     match value.to_str() {
         Some("0") => Ok(AgentChoice::Off),
         Some("1") => Ok(AgentChoice::At(HttpUrl::for_agent())),
-        Some(_) | None => {
-            let url = parse_url(value).ok();
-            let url = url.filter(|url| url.is_loopback() || url.is_https());
-            url.map(AgentChoice::At).ok_or(
+        Some(_) | None => match parse_url(value) {
+            Ok(url) if url.is_loopback() || url.is_https() => Ok(AgentChoice::At(url)),
+            Ok(_) | Err(_) => Err(
                 "a URL such as http://127.0.0.1:2773 (with https if the agent is on another host; without a user name, password or query)",
-            )
-        }
+            ),
+        },
     }
 }
 

@@ -142,6 +142,7 @@ impl Lookup<'_> {
                 .push(problem.for_entry(subject.clone(), Impact::None));
             return None;
         }
+
         let mut inputs = BTreeMap::new();
         for name in &template.names {
             match (self.aliases.get(name), Reference::parse(name)) {
@@ -172,13 +173,14 @@ impl Lookup<'_> {
     fn unknown_name(&self, name: &str, template: &Template) -> Problem {
         let text =
             format!("the template uses {name:?}, but there is no {name:?} under \"secrets\"");
-        // Each look-up reads all aliases.
+        // Each look-up reads all aliases, so only the first errors get a suggestion.
         let most = if self.errors.len() < MOST_SUGGESTIONS {
             usize::MAX
         } else {
             0
         };
         let aliases = self.aliases.keys().map(String::as_str).take(most);
+
         let help = if let Some(variable) = self.variables.get(name) {
             variable_help(variable, self.aliases)
         } else if self.inherited.get(name).is_some() {
@@ -196,15 +198,19 @@ impl Lookup<'_> {
     }
 }
 
-/// Returns what to write in a template instead of a variable that this launch sets.
+/// Returns what to write in a template instead of a variable that this launch sets. If the variable's secret is an alias, or has a slash, this is the
+/// expression for its reference, as in the error about a reference in a template.
 pub fn variable_help(variable: &Subject, aliases: &Aliases) -> String {
     let Some(reference) = variable.reference() else {
         return format!("write the text of {} into the template", variable.label);
     };
     let secret = reference.split(':').next().unwrap_or_default();
-    let has_name = aliases.contains_key(secret) || secret.contains('/');
-    let error = calculation_error(reference).filter(|_| has_name);
-    error.and_then(|error| error.help).unwrap_or_else(|| {
-        "name its secret under \"secrets\", as in db: prod/db, and write {{ db.host }}".to_owned()
-    })
+    if (aliases.contains_key(secret) || secret.contains('/'))
+        && let Some(TemplateError {
+            help: Some(help), ..
+        }) = calculation_error(reference)
+    {
+        return help;
+    }
+    "name its secret under \"secrets\", as in db: prod/db, and write {{ db.host }}".to_owned()
 }

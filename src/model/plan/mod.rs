@@ -141,6 +141,7 @@ impl Plan {
             };
             entries.extend(planned(number, layer, &mut claims, lookup));
         }
+
         if !errors.is_empty() {
             return Err(errors);
         }
@@ -182,7 +183,7 @@ impl Plan {
         })
     }
 
-    /// Returns the entries with `${NAME}` in a literal or a template, and NAME. It is only expanded in references.
+    /// Returns the entries with `${NAME}` in a literal or a template, and the first NAME of each. `${NAME}` is only expanded in references.
     pub fn unexpanded(&self) -> impl Iterator<Item = (&Subject, &str)> {
         self.value_entries().filter_map(|(entry, source)| {
             let text = match source {
@@ -190,12 +191,14 @@ impl Plan {
                 ValueSource::Template { template, .. } => &template.text,
                 ValueSource::Secret(_) | ValueSource::Composed(_) => return None,
             };
-            let mut ends = text
-                .split("${")
-                .skip(1)
-                .filter_map(|rest| rest.split_once('}'));
-            let (name, _) = ends.find(|(name, _)| is_name(name))?;
-            Some((&entry.subject, name))
+            for rest in text.split("${").skip(1) {
+                if let Some((name, _)) = rest.split_once('}')
+                    && is_name(name)
+                {
+                    return Some((&entry.subject, name));
+                }
+            }
+            None
         })
     }
 

@@ -158,6 +158,8 @@ impl Region {
 
     /// Returns the remedy for a code that no region of AWS has: one with `fips`, an availability zone, or any other code that doesn't have the form
     /// of AWS's codes. Returns `None` if the code has that form.
+    ///
+    /// An availability zone is recognized by its beginning, which is a region: `us-east-1a`.
     pub fn form_remedy(&self) -> Option<String> {
         if self.area().is_some() {
             return None;
@@ -170,11 +172,11 @@ impl Region {
                 "{self} is an availability zone: write its region, {region}"
             ));
         }
-        let nearest = nearest(&self.0, SUGGESTED.split(' '));
-        Some(nearest.map_or_else(
-            || "list the region codes with: aws account list-regions".to_owned(),
-            did_you_mean,
-        ))
+
+        Some(match nearest(&self.0, SUGGESTED.split(' ')) {
+            Some(similar) => did_you_mean(similar),
+            None => "list the region codes with: aws account list-regions".to_owned(),
+        })
     }
 }
 
@@ -198,8 +200,8 @@ impl Role {
 
     /// Parses `arn:PARTITION:iam::ACCOUNT:role/NAME`, with or without a path before the name. Returns `None` for any other text. An asterisk isn't
     /// accepted, because it would be a wildcard in a policy.
-    pub fn parse(arn: &str, external_id: Option<String>) -> Option<Self> {
-        let arn = Arn::parse(arn)?;
+    pub fn parse(text: &str, external_id: Option<String>) -> Option<Self> {
+        let arn = Arn::parse(text)?;
         let name = arn.resource().strip_prefix("role/")?;
         let is_role = arn.has_partition()
             && arn.service() == "iam"

@@ -58,12 +58,16 @@ impl Reference {
     /// # Errors
     /// If the text can't be a reference, whatever the aliases and variables are.
     pub fn parse(text: &str) -> Result<Self, ReferenceError> {
-        if let Some(error) = foreign_prefix(text) {
+        if let Some(error) = foreign_syntax_error(text) {
             return Err(error);
         }
-        let (secret, rest) = split_secret(text);
-        let has_empty_key = rest == Some("");
-        let (key, rest) = rest.map_or(("", None), split_key);
+
+        let (secret, after_secret) = split_secret(text);
+        let has_empty_key = after_secret == Some("");
+        let (key, after_key) = after_secret.map_or(("", None), split_key);
+        let (stage, after_stage) = after_key.map_or(("", None), split_colon);
+        let (version, after_version) = after_stage.map_or(("", None), split_colon);
+
         let is_path = JsonPath::parse(key).is_some();
         // The brackets of a JSONPath can contain anything.
         let path = if is_path { key } else { "" };
@@ -77,18 +81,17 @@ impl Reference {
             return Err(ReferenceError::new(defect).help(URL_REMEDY));
         }
         validate_secret(secret)?;
-        let (stage, rest) = rest.map_or(("", None), split_colon);
-        let (version, rest) = rest.map_or(("", None), split_colon);
         if [stage, version].concat().contains("${") || key.contains("${") && !is_path {
             let help = "write ${…} only in the name of the secret, as in ${STAGE}/db:password";
             let defect = "has ${…} after the name of the secret, where variables aren't expanded";
             return Err(ReferenceError::new(defect).help(help));
         }
-        if rest.is_some() {
+        if after_version.is_some() {
             return Err(
                 ReferenceError::new("has too many parts separated by colons").help(PARTS_HELP),
             );
         }
+
         Ok(Self {
             secret: secret.to_owned(),
             selector: parse_selector(key)?,
@@ -129,6 +132,7 @@ impl Reference {
             selector: self.selector.clone(),
         };
         found.validate_path().map_err(ReferenceError::new)?;
+
         let Locator { store, version, .. } = &found.locator;
         let help = match store {
             Store::SecretsManager => VERSION_HELP,
@@ -175,12 +179,13 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, ReferenceErro
             names.push(name);
         }
     }
+
     let (store, id) = match SecretId::parse(&expanded) {
         Err(error) if !names.is_empty() => {
-            let names = names.join(" and ");
             return Err(ReferenceError::new(format!(
-                "{} (after expanding {names})",
-                error.defect
+                "{} (after expanding {})",
+                error.defect,
+                names.join(" and ")
             )));
         }
         parsed => parsed?,
@@ -247,8 +252,8 @@ fn split_colon(text: &str) -> (&str, Option<&str>) {
         .map_or((text, None), |(field, rest)| (field, Some(rest)))
 }
 
-/// Splits off KEY. A JSONPath may contain colons in its brackets, so it ends at the first colon before which the path is complete. Also returns the
-/// text after the colon that follows, or `None` if there isn't one.
+/// Splits off KEY. A JSONPath may contain colons in its brackets, so it ends at the first colon before which the path is complete. Any other KEY ends
+/// at the first colon. Also returns the text after the colon that follows, or `None` if there isn't one.
 fn split_key(text: &str) -> (&str, Option<&str>) {
     for (at, _) in text.match_indices(':') {
         if JsonPath::parse(&text[..at]).is_some() {
@@ -303,15 +308,18 @@ fn parse_selector(key: &str) -> Result<Selector, ReferenceError> {
 
 /// Returns the error for a reference with the prefix of another tool. Its help shows the reference without the prefix, if that is a reference.
 /// Returns `None` for a reference without such a prefix.
-fn foreign_prefix(text: &str) -> Option<ReferenceError> {
+fn foreign_syntax_error(text: &str) -> Option<ReferenceError> {
     let mut prefixes = FOREIGN_PREFIXES.into_iter();
-    let (prefix, ours) = prefixes.find(|(prefix, _)| text.starts_with(prefix))?;
+    let (prefix, replacement) = prefixes.find(|(prefix, _)| text.starts_with(prefix))?;
     let error = ReferenceError::new(format!(
         "begins with \"{prefix}\", which is the syntax of another tool"
     ));
-    let name = text[prefix.len()..].trim_start_matches("//");
-    let name = name.trim_end_matches("}}").replace(":SecretString", "");
-    let reference = format!("{ours}{name}");
+
+    // Some tools write secretsmanager://prod/db.
+    let rest = text[prefix.len()..].trim_start_matches("//");
+    // CloudFormation writes {{resolve:secretsmanager:prod/db:SecretString:password}}. Its second field is always SecretString.
+    let fields = rest.trim_end_matches("}}").replace(":SecretString", "");
+    let reference = format!("{replacement}{fields}");
     Some(match Reference::parse(&reference) {
         Ok(_) => error.help(format!("write {reference}")),
         Err(_) => error,

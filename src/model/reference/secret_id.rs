@@ -82,6 +82,7 @@ impl SecretId {
         if Arn::has_prefix(text) {
             return parse_arn(text).map(|(store, arn)| (store, Self::Arn(arn)));
         }
+
         let (store, name) = match text.strip_prefix("ssm:") {
             Some(name) => (Store::ParameterStore, name),
             None => (Store::SecretsManager, text),
@@ -153,7 +154,8 @@ impl SecretId {
         self.arn().is_some() && ending.is_some_and(is_random_ending)
     }
 
-    /// True if an answer with this name and ARN is for this id, and not for another secret.
+    /// True if an answer with this name and ARN is for this id, and not for another secret. A name is compared with the answer's name and, if that
+    /// differs, with the name in the answer's ARN.
     ///
     /// A request may have an ARN without the hyphen and the six random characters at its end. AWS accepts that.
     pub fn is_answered_by(&self, name: Option<&str>, arn: Option<&Arn>) -> bool {
@@ -211,6 +213,7 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), ReferenceError> {
         let help = "write the name or the ARN of the secret itself, as in prod/db:password";
         return Err(ReferenceError::new(defect).help(help));
     };
+
     let prefix = match store {
         Store::SecretsManager => "secret:",
         Store::ParameterStore => "parameter/",
@@ -222,14 +225,16 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), ReferenceError> {
     let is_complete =
         fields >= store.arn_fields() && arn.has_partition() && arn.account().is_some();
     if name.is_empty() && arn.account().is_some() && !prefix.starts_with(arn.resource()) {
-        let (before, name) = text.split_at(text.len() - arn.resource().len());
+        let (before, resource) = text.split_at(text.len() - arn.resource().len());
         let defect = format!("is an ARN that doesn't have {prefix:?} before the name");
-        let name = name.trim_start_matches('/');
-        return Err(ReferenceError::new(defect).help(format!("write {before}{prefix}{name}")));
+        let bare_name = resource.trim_start_matches('/');
+        let help = format!("write {before}{prefix}{bare_name}");
+        return Err(ReferenceError::new(defect).help(help));
     }
     if name.is_empty() || !is_complete {
         return Err(ReferenceError::incomplete_arn());
     }
+
     let has_region = arn.region().is_some_and(|region| region.area().is_some());
     let defect = if fields > store.arn_fields() {
         "has a key, a stage or a version id after the ARN, which can't come from a variable"
