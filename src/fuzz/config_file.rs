@@ -37,12 +37,10 @@ pub fn config_file(data: &[u8]) {
             }
 
             let without_line = |(_, name, section)| (name, section);
-            let again = parse_ini(&printed).unwrap_or_default();
+            let parsed_again = parse_ini(&printed).unwrap_or_default().into_iter();
+            let sections_again = parsed_again.map(without_line);
             assert!(
-                again
-                    .into_iter()
-                    .map(without_line)
-                    .eq(sections.into_iter().map(without_line)),
+                sections_again.eq(sections.into_iter().map(without_line)),
                 "{printed}"
             );
         }

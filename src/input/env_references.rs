@@ -158,8 +158,8 @@ fn parse_dynamic_reference(text: &str) -> Result<SecretRef, Defect> {
     }
 }
 
-/// Parses the text after `secretsmanager:`: `ID:SecretString:KEY:STAGE:VERSION`. Each field after ID may be empty, or left out at the end. An empty KEY
-/// means the whole secret.
+/// Parses the text after `secretsmanager:`: `ID:SecretString:KEY:STAGE:VERSION`. Each field after ID may be empty, or left out at the end. An empty
+/// KEY means the whole secret.
 ///
 /// # Errors
 /// When a field is not valid, or there are too many.

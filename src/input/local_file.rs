@@ -31,14 +31,11 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
         .map_err(|problem| vec![problem])?;
 
     let (node, syntax_errors) = parse_yaml(&text);
-    let node = match node {
-        Some(node) if syntax_errors.is_empty() => node,
-        Some(_) | None => {
-            return Err(syntax_errors
-                .into_iter()
-                .map(|found| error(found.position, &found.message).replace_help(found.help))
-                .collect());
-        }
+    let (Some(node), []) = (node, syntax_errors.as_slice()) else {
+        return Err(syntax_errors
+            .into_iter()
+            .map(|found| error(found.position, &found.message).replace_help(found.help))
+            .collect());
     };
 
     let Kind::Mapping(entries) = &node.kind else {

@@ -257,9 +257,8 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, Problem>
             }
             let text = format!("has {total} values at {} instead of one", path.text);
             let help = format!("write the path of one of them: {}", shown_paths.join(", "));
-            Err(Problem::configuration(text)
-                .code("several-matches")
-                .help(help))
+            let problem = Problem::configuration(text).code("several-matches");
+            Err(problem.help(help))
         }
     }
 }

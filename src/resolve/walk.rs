@@ -102,8 +102,8 @@ impl<'a> Walk<'a> {
         self.add(entry, fate);
     }
 
-    /// Resolves an entry that isn't overridden. If the value is absent and nothing else is wrong, `default` or `optional` applies. The entry is unread if
-    /// a request is missing and nothing else is wrong.
+    /// Resolves an entry that isn't overridden. If the value is absent and nothing else is wrong, `default` or `optional` applies. The entry is
+    /// unread if a request is missing and nothing else is wrong.
     fn fate_of_value(&mut self, entry: &'a Planned, source: &'a ValueSource) -> Fate {
         let mut reasons = match self.answers.resolve_value(entry, source) {
             Ok(value) => {

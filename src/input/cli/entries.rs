@@ -21,11 +21,7 @@ pub fn command_line_layer(matches: &mut ArgMatches) -> (Layer, Vec<Problem>) {
     let mut names = BTreeSet::new();
     let (mut layer, mut errors) = (Layer::default(), Vec::new());
     for option in ["--env", "--as-file"] {
-        let texts: Vec<String> = matches
-            .remove_many(option.trim_start_matches('-'))
-            .into_iter()
-            .flatten()
-            .collect();
+        let texts = take_texts(matches, option.trim_start_matches('-'));
         for (number, text) in (1..).zip(&texts) {
             let shown_option = if texts.len() == 1 {
                 option.to_owned()
@@ -45,17 +41,18 @@ pub fn command_line_layer(matches: &mut ArgMatches) -> (Layer, Vec<Problem>) {
         }
     }
 
-    for text in matches
-        .remove_many::<String>("env-from")
-        .into_iter()
-        .flatten()
-    {
+    for text in take_texts(matches, "env-from") {
         match parse_env_from(&text) {
             Ok(entry) => layer.entries.push(entry),
             Err(error) => errors.push(error),
         }
     }
     (layer, errors)
+}
+
+/// Takes the values of a repeatable option out of `matches`.
+pub fn take_texts(matches: &mut ArgMatches, option: &str) -> Vec<String> {
+    matches.remove_many(option).into_iter().flatten().collect()
 }
 
 /// Parses the REF of `get` into an entry whose value is only printed. The error doesn't show the REF.
@@ -105,22 +102,21 @@ fn parse_entry(option: &'static str, shown_option: &str, text: &str) -> Result<E
 /// more.
 ///
 /// # Errors
-/// If the text has quotes around it, sets several variables, has no `=`, or doesn't begin with a valid name. Because the name isn't known yet, the
-/// error calls the option `shown_option`: `--env`, or `--env number 2` if there are several.
+/// If the assignment has quotes around it, sets several variables, has no `=`, or doesn't begin with a valid name. Because the name isn't known yet,
+/// the error calls the option `shown_option`: `--env`, or `--env number 2` if there are several.
 fn split_assignment<'t>(
     option: &str,
     shown_option: &str,
-    text: &'t str,
+    assignment: &'t str,
 ) -> Result<(EnvName, &'t str), Problem> {
     let example = format!("write, for example, {option} DB_PASSWORD=prod/db:password");
-    if text.starts_with(['\'', '"', '‘', '“']) {
-        let headline =
-            format!("the value of {shown_option} begins with a quote: remove the quotes");
-        return Err(Problem::usage(headline));
+    if assignment.starts_with(['\'', '"', '‘', '“']) {
+        let text = format!("the value of {shown_option} begins with a quote: remove the quotes");
+        return Err(Problem::usage(text));
     }
 
     // `--env "A=prod/db:a B=prod/db:b"`
-    let words = text.split([' ', ',']);
+    let words = assignment.split([' ', ',']);
     if words.filter_map(assigned_name).count() > 1 {
         let help = format!(
             "write {option} before each of them, as in {option} A=prod/db:a {option} B=prod/db:b"
@@ -128,11 +124,9 @@ fn split_assignment<'t>(
         return Err(Problem::usage(format!("one {option} can't set several variables")).help(help));
     }
 
-    let Some((name, reference)) = text.split_once('=') else {
-        let headline =
-            format!("the value of {shown_option} has no \"=\" after the name of a variable");
-        let help = format!("{example}, without spaces around \"=\"");
-        return Err(Problem::usage(headline).help(help));
+    let Some((name, reference)) = assignment.split_once('=') else {
+        let text = format!("the value of {shown_option} has no \"=\" after the name of a variable");
+        return Err(Problem::usage(text).help(format!("{example}, without spaces around \"=\"")));
     };
     // clap reads the argument "-e NAME=REF", which a list such as CMD of an image may have, as `-e` with the value " NAME=REF".
     if option == "--env" && name.starts_with(' ') {
@@ -145,9 +139,8 @@ fn split_assignment<'t>(
             let help = format!("{example}, without spaces around \"=\"");
             return Err(Problem::usage(text).help(help));
         }
-        let headline =
-            format!("the value of {shown_option} doesn't begin with a valid variable name");
-        return Err(Problem::usage(headline).help(format!(
+        let text = format!("the value of {shown_option} doesn't begin with a valid variable name");
+        return Err(Problem::usage(text).help(format!(
             "{example}. The name of a variable contains only letters, digits and \"_\", and doesn't begin with a digit"
         )));
     };

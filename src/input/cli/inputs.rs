@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use clap::ArgMatches;
 use glob::Pattern;
 
-use super::entries::{command_line_layer, parse_get_reference};
+use super::entries::{command_line_layer, parse_get_reference, take_texts};
 use crate::model::env_name::{OWN_PREFIX, parse_pattern};
 use crate::model::environment::CommandLine;
 use crate::model::inherited::Inherited;
@@ -81,17 +81,13 @@ impl Inputs {
         let (layer, errors) = command_line_layer(matches);
         inputs.layer = layer;
         inputs.errors.extend(errors);
-        for text in matches
-            .remove_many::<String>("resolve-env")
-            .into_iter()
-            .flatten()
-        {
+
+        for text in take_texts(matches, "resolve-env") {
             match parse_pattern(&text) {
                 Ok(pattern) => inputs.resolve_env.push(pattern),
                 Err(expected) => {
-                    inputs
-                        .errors
-                        .push(invalid("--resolve-env", text.as_ref(), expected))
+                    let problem = invalid("--resolve-env", text.as_ref(), expected);
+                    inputs.errors.push(problem);
                 }
             }
         }
@@ -144,8 +140,8 @@ impl Inputs {
 
     /// Takes the command after `--` out of `matches`. Returns `None` if there isn't a command.
     ///
-    /// Sets [`has_misplaced_option`](Self::has_misplaced_option) if an argument is an option that belongs before `--`. Adds a warning for each argument
-    /// with one of CloudFormation's dynamic references (`{{resolve:ssm:…}}`).
+    /// Sets [`has_misplaced_option`](Self::has_misplaced_option) if an argument is an option that belongs before `--`. Adds a warning for each
+    /// argument with one of CloudFormation's dynamic references (`{{resolve:ssm:…}}`).
     pub fn take_command(&mut self, matches: &mut ArgMatches) -> Option<CommandLine> {
         let words = matches.remove_many("command");
         let command = CommandLine::new(words.map(Iterator::collect).unwrap_or_default())?;

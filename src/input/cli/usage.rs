@@ -262,11 +262,7 @@ impl Line<'_> {
     /// Returns the problem for a word where a launch expects an option. `number` is its position, from 1. `unexpected` is the problem if no special
     /// case applies. It is `None` if there isn't a `--`, because a message about the missing `--` is better then.
     fn misplaced_word(&self, word: &str, number: usize, unexpected: Option<Problem>) -> Problem {
-        let subcommands: Vec<&str> = self
-            .launch
-            .get_subcommands()
-            .map(Command::get_name)
-            .collect();
+        let subcommands = Vec::from_iter(self.launch.get_subcommands().map(Command::get_name));
 
         // `--env A=b check`: clap would have recognized a subcommand in the first place, so the first word is an option.
         if subcommands.contains(&word) {

@@ -121,8 +121,8 @@ fn file(item: &Item<'_>) -> Option<Entry> {
     mapping(fields, Some(Target::File(target)), item.origin())
 }
 
-/// Reads the path of a file. Adds a mistake and returns `None` if the path isn't text, begins with `~/` (which only a shell expands), is the path of a
-/// directory, or contains a NUL byte.
+/// Reads the path of a file. Adds a mistake and returns `None` if the path isn't text, begins with `~/` (which only a shell expands), is the path of
+/// a directory, or contains a NUL byte.
 fn file_location(path: &Item<'_>) -> Option<FileLocation> {
     if path.expect_text("a path")?.starts_with("~/") {
         path.refuse_with(
@@ -144,26 +144,22 @@ fn file_location(path: &Item<'_>) -> Option<FileLocation> {
 /// all units, and the entries. A unit without entries is in the list, too, because it doesn't get the credentials of a pattern.
 pub fn credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
     let (mut units, mut entries) = (Vec::new(), Vec::new());
-    for MappingEntry {
-        name: unit,
-        key: unit_key,
-        value: unit_item,
-    } in item.expect_entries(Some("for example: app.service: { token: prod/api:token }"))
-    {
-        if let Err(expected) = parse_unit(unit) {
-            unit_key.refuse_sentence(format!("{} is not {expected}", quoted_value(unit)), None);
+    let units_help = "for example: app.service: { token: prod/api:token }";
+    for unit in item.expect_entries(Some(units_help)) {
+        if let Err(expected) = parse_unit(unit.name) {
+            let text = format!("{} is not {expected}", quoted_value(unit.name));
+            unit.key.refuse_sentence(text, None);
         }
-        units.push(unit.to_owned());
+        units.push(unit.name.to_owned());
 
-        for MappingEntry { name, key, value } in
-            unit_item.expect_entries(Some("for example: token: prod/api:token"))
-        {
+        let help = "for example: token: prod/api:token";
+        for MappingEntry { name, key, value } in unit.value.expect_entries(Some(help)) {
             if !is_credential_name(name) {
                 let text = "is not a credential's name, which has printable ASCII characters without \"/\" and \":\"";
                 key.refuse_sentence(format!("{} {text}", quoted_value(name)), None);
             }
             let target = Target::Credential(Credential {
-                unit: unit.to_owned(),
+                unit: unit.name.to_owned(),
                 name: name.to_owned(),
             });
             entries.extend(entry(
@@ -234,8 +230,8 @@ fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
     Some(Entry::for_object(from?, naming, origin))
 }
 
-/// Reads the mapping `rename`, from keys of the object to the names of their variables. Leaves out each name that isn't valid after `prefix`, and adds
-/// this mistake.
+/// Reads the mapping `rename`, from keys of the object to the names of their variables. Leaves out each name that isn't valid after `prefix`, and
+/// adds this mistake.
 fn renames(item: &Item<'_>, prefix: &str) -> BTreeMap<String, String> {
     let mut names = BTreeMap::new();
     for entry in item.expect_entries(Some("for example: api_key: KEY")) {
@@ -298,8 +294,8 @@ fn mapping(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Op
     })
 }
 
-/// Reads the key that gives an entry its value. Returns `None` if the value has a mistake, or if there isn't exactly one such key. Without such a key,
-/// this is only a mistake if the mapping doesn't have an unknown key, which may be a misspelling of it and has been reported.
+/// Reads the key that gives an entry its value. Returns `None` if the value has a mistake, or if there isn't exactly one such key. Without such a
+/// key, this is only a mistake if the mapping doesn't have an unknown key, which may be a misspelling of it and has been reported.
 fn source(fields: &mut Fields<'_>) -> Option<EntrySource> {
     match (
         fields.take("from"),

@@ -194,8 +194,8 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Adds the mistake that the mapping has a key which is not one of `known`. A key that could be a secret is not shown. In the whole declaration, a
-    /// key in capitals is reported as a variable that is not under `env`.
+    /// Adds the mistake that the mapping has a key which is not one of `known`. A key that could be a secret is not shown. In the whole declaration,
+    /// a key in capitals is reported as a variable that is not under `env`.
     pub fn refuse_unknown(&self, key: &str, position: Position, known: &[&str]) {
         let item = Self {
             position,
@@ -212,15 +212,14 @@ impl<'a> Item<'a> {
             return variable.refuse_with("is not under \"env\"", Some(VARIABLES_HELP.to_owned()));
         }
 
+        let is_option = find_option(key).is_some_and(OptionSpec::in_declaration);
         let help = match nearest {
             Some(nearest) => did_you_mean(nearest),
             None if key == "key" && known.contains(&"from") => {
                 "write the key of the secret after a colon, as in from: prod/db:password".to_owned()
             }
             None if self.is_whole_file && key.starts_with("env") => did_you_mean("env"),
-            None if self.is_whole_file
-                && find_option(key).is_some_and(OptionSpec::in_declaration) =>
-            {
+            None if self.is_whole_file && is_option => {
                 format!("write it under \"defaults\", as in defaults: {{ {key}: … }}")
             }
             None => format!("the possible keys are {}", known.join(", ")),

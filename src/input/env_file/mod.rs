@@ -325,13 +325,9 @@ fn template(variable: &EnvVariable, variables: &[EnvVariable]) -> Option<String>
             parts.push((at, format!("…{{{{ app.{} }}}}…", other.name)));
         }
     }
-    if parts.is_empty() {
-        return None;
-    }
-
     parts.sort();
     let template: String = parts.into_iter().map(|(_, part)| part).collect();
-    Some(template.replace("……", "…"))
+    (!template.is_empty()).then(|| template.replace("……", "…"))
 }
 
 /// Returns true for a variable that must not come from a secret: a launch needs `AWS_*` to read the secret, looks the command up in PATH

@@ -152,8 +152,8 @@ impl<'t> DotenvReader<'t> {
         }
     }
 
-    /// Reads a value in quotes, which can have several lines. An unknown escape stays as it is. Notes whether Node reads another value. Returns `None`
-    /// if the quote is never closed.
+    /// Reads a value in quotes, which can have several lines. An unknown escape stays as it is. Notes whether Node reads another value. Returns
+    /// `None` if the quote is never closed.
     fn read_quoted(&mut self, quote: char) -> Option<String> {
         let mut value = String::new();
         let mut chars = self.rest.strip_prefix(quote)?.chars();
@@ -177,8 +177,8 @@ impl<'t> DotenvReader<'t> {
         Some(value)
     }
 
-    /// Reads a value without quotes: the rest of the line, except a comment after a space and the spaces at the end. Notes whether Node, or systemd and
-    /// shells, read another value.
+    /// Reads a value without quotes: the rest of the line, except a comment after a space and the spaces at the end. Notes whether Node, or systemd
+    /// and shells, read another value.
     fn read_unquoted(&mut self) -> String {
         let (line, rest) = self.rest.split_at(end_of(self.rest, |c| c == '\n'));
         self.advance(rest);

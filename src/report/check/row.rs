@@ -213,8 +213,8 @@ impl CheckedValues<'_> {
         (self.depth == CheckDepth::Metadata && is_unchecked).then_some("version not checked")
     }
 
-    /// Returns the row as failed, with the messages of the outcome's problems, and the code of the first one. Returns the row unchanged if the outcome
-    /// doesn't have any problems.
+    /// Returns the row as failed, with the messages of the outcome's problems, and the code of the first one. Returns the row unchanged if the
+    /// outcome doesn't have any problems.
     fn with_problems(&self, row: Row, id: EntryId) -> Row {
         let problems = self.problems.get(&id).map(Vec::as_slice);
         let Some(problems @ [first, ..]) = problems else {
@@ -284,8 +284,8 @@ impl CheckedValues<'_> {
         }
     }
 
-    /// Returns the answer in the cache: the one that the value came from, or otherwise the one that is there although AWS was asked. Returns `None` if
-    /// there isn't one.
+    /// Returns the answer in the cache: the one that the value came from, or otherwise the one that is there although AWS was asked. Returns `None`
+    /// if there isn't one.
     fn cache_state(&self, locator: &Locator, document: Option<&Document>) -> Option<CacheState> {
         let used = document.and_then(|document| document.cached.as_ref());
         let age = match used {

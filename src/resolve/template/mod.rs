@@ -250,8 +250,8 @@ fn is_undefined_error(error: &Error) -> bool {
     }
 }
 
-/// Returns the error for a key that doesn't exist or is null, or for a variable of `env` that isn't set. The error is an absence, and quotes only keys
-/// that the text of the template contains.
+/// Returns the error for a key that doesn't exist or is null, or for a variable of `env` that isn't set. The error is an absence, and quotes only
+/// keys that the text of the template contains.
 fn absence_error(
     FailedLookup { alias, path }: FailedLookup,
     template: &Template,
