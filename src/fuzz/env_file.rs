@@ -15,6 +15,7 @@ pub fn env_file(data: &[u8]) {
     if text.contains(CANARY) {
         return;
     }
+
     let arguments = MigrateArguments {
         file: "a.env".into(),
         secret: SecretId::Name("id".to_owned()),
@@ -27,6 +28,7 @@ pub fn env_file(data: &[u8]) {
         reveal: false,
         quiet: false,
     };
+
     match parse_env_file(
         "a.env",
         &text.replace('=', &format!("={CANARY}")),

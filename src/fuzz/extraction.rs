@@ -63,21 +63,22 @@ fn planned(key: &str) -> Option<(Plan, Selector)> {
 
 /// Asserts that the value of a key is spelled as in the secret.
 fn assert_is_written(body: &[u8], key: &str, found: Option<&[u8]>) {
-    let written: BTreeMap<String, &RawValue> = serde_json::from_slice(body).unwrap_or_default();
-    let (Some(written), Some(found)) = (written.get(key).map(|raw| raw.get()), found) else {
+    let values: BTreeMap<String, &RawValue> = serde_json::from_slice(body).unwrap_or_default();
+    let (Some(written), Some(bytes)) = (values.get(key).map(|raw| raw.get()), found) else {
         assert!(found.is_none(), "a value for {key:?}, which is not there");
         return;
     };
-    let found = String::from_utf8_lossy(found);
+
+    let text = String::from_utf8_lossy(bytes);
     match written.as_bytes().first() {
         Some(b'"') => assert_eq!(
             serde_json::from_str::<String>(written).ok().as_deref(),
-            Some(&*found)
+            Some(&*text)
         ),
         // serde_json prints an exponent as `e+5`.
         Some(b'0'..=b'9' | b'-') => {
             assert_eq!(
-                found.to_lowercase().replace('+', ""),
+                text.to_lowercase().replace('+', ""),
                 written.to_lowercase().replace('+', "")
             )
         }
@@ -85,9 +86,9 @@ fn assert_is_written(body: &[u8], key: &str, found: Option<&[u8]>) {
         Some(b'{' | b'[') if written.contains("serde_json") || written.contains("\\u") => {}
         Some(b'{' | b'[') => {
             let value = serde_json::from_str::<Value>(written).map(|value| value.to_string());
-            assert_eq!(value.ok().as_deref(), Some(&*found));
+            assert_eq!(value.ok().as_deref(), Some(&*text));
         }
-        _ => assert_eq!(found, written),
+        _ => assert_eq!(text, written),
     }
 }
 

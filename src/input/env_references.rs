@@ -45,6 +45,7 @@ pub fn inherited_layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<La
             }
         }
     }
+
     if errors.is_empty() {
         Ok(Layer {
             entries,

@@ -158,10 +158,10 @@ fn write_subcommand(subcommand: &Command, page: &mut Vec<u8>) -> io::Result<()> 
         .get_arguments()
         .filter(|arg| arg.get_help_heading().is_none() && arg.get_id() != "help");
     let without_launch_options = Command::new("").disable_help_flag(true).args(arguments);
-    let mut options = Vec::new();
-    Man::new(without_launch_options).render_options_section(&mut options)?;
-    // clap_mangen begins a section of the page, but these options belong to the subcommand's part.
-    let options = String::from_utf8_lossy(&options).replace(".SH OPTIONS\n", "");
+    let mut section = Vec::new();
+    Man::new(without_launch_options).render_options_section(&mut section)?;
+    // The options belong to the subcommand's part of the page, so the heading of a section is removed.
+    let options = String::from_utf8_lossy(&section).replace(".SH OPTIONS\n", "");
     page.extend(options.into_bytes());
     Ok(())
 }

@@ -216,9 +216,10 @@ fn options_from_variables(
     warnings: &mut Vec<String>,
 ) -> TypedOptions {
     let mut options = TypedOptions::default();
-    for (name, value) in inherited.iter() {
-        let Some(name) = name.to_str().filter(|name| name.starts_with(OWN_PREFIX)) else {
-            continue;
+    for (variable, value) in inherited.iter() {
+        let name = match variable.to_str() {
+            Some(name) if name.starts_with(OWN_PREFIX) => name,
+            Some(_) | None => continue,
         };
         let Some(option) = OPTIONS.iter().find(|option| option.variable() == name) else {
             warnings.extend(misspelling_warning(name));

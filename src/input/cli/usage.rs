@@ -287,16 +287,8 @@ impl Line<'_> {
                 .help(format!("did you mean \"secrets-exec {name}\"?"));
         }
 
-        // `-e PASSWORD prod/db:password`: a space instead of "=".
-        for words in self.words.windows(3) {
-            if let [option @ ("-e" | "--env" | "--as-file"), name, other] = words
-                && *other == word
-                && is_name(name)
-            {
-                let text = format!("{option} {name} has no \"=\" followed by a secret");
-                let help = format!("join the two words, as in {option} {name}=prod/db:password");
-                return Problem::usage(text).help(help);
-            }
+        if let Some(problem) = self.split_entry_problem(word) {
+            return problem;
         }
 
         // `--agent http://localhost:2773`: clap reads the URL as a word of its own.
@@ -322,6 +314,22 @@ impl Line<'_> {
             ))
             .help("write secrets-exec [OPTIONS] -- COMMAND"),
         }
+    }
+
+    /// Returns the problem for the second word in `-e PASSWORD prod/db:password`, where a space was written instead of "=". Returns `None` for any
+    /// other word.
+    fn split_entry_problem(&self, word: &str) -> Option<Problem> {
+        for words in self.words.windows(3) {
+            if let [option @ ("-e" | "--env" | "--as-file"), name, other] = words
+                && *other == word
+                && is_name(name)
+            {
+                let text = format!("{option} {name} has no \"=\" followed by a secret");
+                let help = format!("join the two words, as in {option} {name}=prod/db:password");
+                return Some(Problem::usage(text).help(help));
+            }
+        }
+        None
     }
 }
 

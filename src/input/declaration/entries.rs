@@ -258,13 +258,15 @@ fn entry(
     if let Kind::Mapping(_) = item.node.kind {
         return mapping(item.expect_fields(keys), target, origin);
     }
-    let accepts_value = keys.contains(&"value");
-    let expected = match accepts_value {
-        true => "a reference such as prod/db:password, or { value: … } for plain text",
-        false => REFERENCE,
+
+    let (expected, help) = if keys.contains(&"value") {
+        let text = item.node.scalar_text();
+        let help = text.map(|text| format!("write {}: {{ value: \"{text}\" }}", item.subject));
+        let expected = "a reference such as prod/db:password, or { value: … } for plain text";
+        (expected, help)
+    } else {
+        (REFERENCE, None)
     };
-    let text = item.node.scalar_text().filter(|_| accepts_value);
-    let help = text.map(|text| format!("write {}: {{ value: \"{text}\" }}", item.subject));
     let source = EntrySource::Reference(reference(item, expected, help)?);
     Some(Entry::new(target?, source, origin))
 }
@@ -309,9 +311,9 @@ fn source(fields: &mut Fields<'_>) -> Option<EntrySource> {
         (None, None, Some(text)) => template(&text).map(EntrySource::Template),
         (None, None, None) if fields.has_unknown => None,
         (_, _, _) => {
-            let known = fields.known.iter().filter(|key| SOURCES.contains(key));
-            let known = Vec::from_iter(known.map(|key| format!("{key:?}"))).join(", ");
-            fields.item.refuse(format!("needs exactly one of {known}"));
+            let sources = fields.known.iter().filter(|key| SOURCES.contains(key));
+            let listed = Vec::from_iter(sources.map(|key| format!("{key:?}"))).join(", ");
+            fields.item.refuse(format!("needs exactly one of {listed}"));
             None
         }
     }

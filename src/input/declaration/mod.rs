@@ -229,6 +229,7 @@ fn defaults(item: &Item<'_>) -> TypedOptions {
             }
         }
     }
+
     for (option, other, why) in options.exclusions() {
         let text = format!("{option} and {other} can't be used together, because {why}");
         item.refuse_sentence(text, None);

@@ -126,6 +126,7 @@ pub fn parse_env_file(
         variables,
         mut warnings,
         mut errors,
+        ..
     } = select_variables(file, statements(&lines), arguments, declared);
 
     let secret_json = secret_json(&variables);
@@ -194,6 +195,8 @@ struct Selection {
     warnings: Vec<String>,
     /// An error for each line that is malformed.
     errors: Vec<Problem>,
+    /// The variables that must not come from a secret, with their positions.
+    left_out: Vec<String>,
 }
 
 /// Selects the variables that move: those that `--only` and `--except` allow, except those that must not come from a secret. If several lines set a
@@ -208,45 +211,54 @@ fn select_variables(
         warnings: unmatched_patterns(file, &statements, arguments),
         ..Selection::default()
     };
-    // The variables that must not come from a secret.
-    let mut left_out = Vec::new();
     for statement in statements {
         let position = format!("{file}:{}", statement.line);
+        selection.add(statement, position, arguments, declared);
+    }
+    selection.warnings.extend(warning_about(
+        "migrate leaves out",
+        &selection.left_out,
+        ", because a launch needs AWS_*, PATH and SECRETS_EXEC_* before it reads the secret",
+    ));
+    selection
+}
+
+impl Selection {
+    /// Adds the variable that a statement sets, instead of an earlier one with this name. If the variable doesn't move, notes why, unless `--only` or
+    /// `--except` is the reason.
+    fn add(
+        &mut self,
+        statement: Statement,
+        position: String,
+        arguments: &MigrateArguments,
+        declared: &BTreeSet<EnvName>,
+    ) {
         let (written_name, value) = match statement.binding {
-            None => {
-                selection.errors.push(malformed_line(&position));
-                continue;
-            }
-            Some((name, _)) if !is_selected(&name, arguments) => continue,
+            None => return self.errors.push(malformed_line(&position)),
+            Some((name, _)) if !is_selected(&name, arguments) => return,
             Some((name, None)) => {
                 // python-dotenv also forgets an earlier value.
-                selection.remove(&name);
-                let warning = format!(
+                self.remove(&name);
+                return self.warnings.push(format!(
                     "{position}: this line has a name but no value, so migrate leaves it out"
-                );
-                selection.warnings.push(warning);
-                continue;
+                ));
             }
             Some((name, Some(value))) => (name, value),
         };
-
         let Some(name) = EnvName::parse(&written_name) else {
-            selection.errors.push(illegal_name(&position));
-            continue;
+            return self.errors.push(illegal_name(&position));
         };
         if is_left_out(&name) {
-            left_out.push(format!("{name} ({position})"));
-            continue;
+            return self.left_out.push(format!("{name} ({position})"));
         }
 
         if statement.continues_elsewhere {
-            let warning = format!(
+            self.warnings.push(format!(
                 "{position}: this line ends with a backslash, so systemd and shells append the next line to the value; secrets-exec doesn't"
-            );
-            selection.warnings.push(warning);
+            ));
         }
-        selection.remove(name.as_str());
-        selection.variables.push(EnvVariable {
+        self.remove(name.as_str());
+        self.variables.push(EnvVariable {
             is_literal: matches_any(&arguments.literal, name.as_str()) || declared.contains(&name),
             name,
             value,
@@ -255,15 +267,6 @@ fn select_variables(
         });
     }
 
-    selection.warnings.extend(warning_about(
-        "migrate leaves out",
-        &left_out,
-        ", because a launch needs AWS_*, PATH and SECRETS_EXEC_* before it reads the secret",
-    ));
-    selection
-}
-
-impl Selection {
     /// Removes the variable with this name, because a later line sets it again, or unsets it.
     fn remove(&mut self, name: &str) {
         self.variables
@@ -339,8 +342,8 @@ fn is_left_out(name: &EnvName) -> bool {
 
 /// Returns the JSON object of the variables that become a secret, in the order of the file.
 fn secret_json(variables: &[EnvVariable]) -> SecretValue {
-    let variables = variables.iter().filter(|variable| !variable.is_literal);
-    let members = variables.map(|variable| {
+    let in_secret = variables.iter().filter(|variable| !variable.is_literal);
+    let members = in_secret.map(|variable| {
         (
             variable.name.as_str(),
             String::from_utf8_lossy(variable.value.expose()),

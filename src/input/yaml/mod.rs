@@ -227,8 +227,8 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
                         "this YAML alias is used inside of its own anchor",
                     ));
                 };
-                let kind = copy(node, &mut self.copied_nodes, position)?.kind;
-                return Ok(Node { position, kind });
+                let copied = copy(node, &mut self.copied_nodes, position)?;
+                return Ok(Node { position, ..copied });
             }
             _ => return Err(error(position, "a value is missing here")),
         };
