@@ -104,8 +104,8 @@ pub fn delivery_problems(outcomes: &Outcomes, limits: Limits) -> Vec<(EntryId, P
                     "the value is {} bytes long, but a credential can have at most {MAX_LENGTH}",
                     value.len()
                 );
-                let problem = Problem::configuration(text).code("too-long");
-                Some(problem.for_entry(outcome.subject.clone(), Impact::Undelivered))
+                let too_long = Problem::configuration(text).code("too-long");
+                Some(too_long.for_entry(outcome.subject.clone(), Impact::Undelivered))
             }
             Target::Env(_) => outcome
                 .variable()

@@ -321,18 +321,15 @@ fn write_shell(variable: Variable<'_>, text: &mut Vec<u8>) {
 
 /// Returns the warning about a variable that some shells don't let a script set, or `None` if every shell does.
 pub fn shell_warning(variable: Variable<'_>) -> Option<String> {
-    let shells: Vec<_> = shells_that_reserve(variable)
-        .iter()
-        .map(|shell| shell.name)
-        .collect();
-    let why = "because the name is reserved there";
-    (!shells.is_empty()).then(|| {
-        format!(
-            "{} won't be set in {}, {why}",
-            variable.name,
-            shells.join(", ")
-        )
-    })
+    let shells = shells_that_reserve(variable);
+    if shells.is_empty() {
+        return None;
+    }
+    let names = Vec::from_iter(shells.iter().map(|shell| shell.name)).join(", ");
+    let name = variable.name;
+    Some(format!(
+        "{name} won't be set in {names}, because the name is reserved there"
+    ))
 }
 
 /// A shell that keeps variables for itself.

@@ -119,6 +119,7 @@ fn record_object(record: Record, now: SystemTime) -> Map<String, Value> {
         Label::Error | Label::Summary | Label::Warning => record.label.name(),
         Label::Note | Label::Help => "info",
     };
+
     let mut members: Vec<(&str, Value)> = vec![
         (
             "time",
@@ -131,6 +132,7 @@ fn record_object(record: Record, now: SystemTime) -> Map<String, Value> {
         ("message", record.message.into()),
     ];
     members.extend(record.details);
+
     // AWS's message doesn't have a member of its own. It is the last note.
     let aws_says = record.aws_says.map(|text| format!("AWS says: {text}"));
     for (name, texts) in [

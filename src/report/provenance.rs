@@ -100,6 +100,7 @@ pub fn total_note(outcomes: &Outcomes, fetched: &Fetched) -> Option<Record> {
         .count();
     let (values, secrets) = (outcomes.values().count(), answers.len());
     let (milliseconds, requests) = (outcomes.elapsed.as_millis() as u64, outcomes.requests);
+
     let text = format!(
         "{} of {} in {milliseconds} ms, {}",
         counted(values, "value", "values"),
@@ -134,6 +135,7 @@ fn described_source(locator: &Locator, parameter_name: Option<&str>, answer: &Do
         };
         facts.push(format!("{label} {}", document.stages.join(", ")));
     }
+
     facts.push(match &document.region {
         Some(region) => region.to_string(),
         None => "from the --local file".to_owned(),
@@ -148,5 +150,6 @@ fn described_source(locator: &Locator, parameter_name: Option<&str>, answer: &Do
     if let Some(cached) = &answer.cached {
         facts.push(format!("from the cache, {} old", age(cached.age.as_secs())));
     }
+
     format!("{} ({})", locator.noun_of(parameter_name), facts.join(", "))
 }

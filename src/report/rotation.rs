@@ -38,6 +38,7 @@ pub fn changed(change: &Change<'_>) -> Record {
         (Some(old), None) => format!("no longer exists; its version was {old}"),
         (None, None) => "changed".to_owned(),
     };
+
     let names_text = if names.is_empty() {
         String::new()
     } else {

@@ -123,7 +123,6 @@ impl TypedOptions {
     pub fn resolve(&self, inherited: &Inherited) -> (Options, Vec<Problem>) {
         // `--quiet` hides all notes, and the lines of `--verbose` are notes.
         let quiet = self.quiet == Some(true);
-        let verbosity = self.verbose.filter(|_| !quiet).unwrap_or_default();
         let options = Options {
             source: self.source(),
             aws: self.aws(),
@@ -137,8 +136,8 @@ impl TypedOptions {
                 unset: self.unset.clone().unwrap_or_default(),
             },
             keep_existing: self.keep_existing == Some(true),
-            verbose: verbosity > 0,
-            trace: verbosity > 1,
+            verbose: !quiet && self.verbose >= Some(1),
+            trace: !quiet && self.verbose >= Some(2),
             quiet,
             notify_ready: self.notify_ready == Some(true),
             log_format: self.log_format.unwrap_or_default(),

@@ -56,16 +56,13 @@ impl ValueSource {
         match self {
             Self::Secret(reference) => vec![reference],
             Self::Literal(_) => Vec::new(),
-            Self::Composed(parts) => {
-                let references = parts.iter().filter_map(|part| {
-                    if let Part::Reference(reference) = part {
-                        Some(reference)
-                    } else {
-                        None
-                    }
-                });
-                references.collect()
-            }
+            Self::Composed(parts) => parts
+                .iter()
+                .filter_map(|part| match part {
+                    Part::Reference(reference) => Some(reference),
+                    Part::Text(_) => None,
+                })
+                .collect(),
             Self::Template { inputs, .. } => inputs.values().collect(),
         }
     }

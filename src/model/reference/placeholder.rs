@@ -23,6 +23,7 @@ pub fn split_pieces(text: &str) -> Result<Vec<Piece<'_>>, ReferenceError> {
         ReferenceError::new("has a ${ that isn't followed by a variable's name and a closing }")
             .help("write ${NAME} or ${NAME:-default}")
     };
+
     let mut pieces = Vec::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
@@ -66,6 +67,7 @@ pub fn expand(pieces: &[Piece<'_>], inherited: &Inherited) -> Result<String, Ref
             }
             Piece::Variable { name, default } => (name, default),
         };
+
         let value = variable_value(name, *default, inherited)?;
         if pieces.len() > 1 && value.contains(':') {
             return Err(wrong_value(name, COLON));

@@ -22,24 +22,18 @@ pub struct SecretRow {
 impl SecretRow {
     /// Returns the row of a secret, also if it could not be described.
     pub fn new(secret: &DescribedSecret, now: SystemTime) -> Self {
-        let DescribedSecret {
-            id,
-            region,
-            role,
-            description,
-        } = secret;
-        let (status, error) = match description {
+        let (status, error) = match &secret.description {
             Ok(_) => ("ok", None),
             Err(_) if secret.is_denied() => ("not-permitted", None),
             Err(error) => ("unknown", Some(error.code())),
         };
 
-        let role = role.as_ref().map(|role| role.arn.to_string());
-        let (id, region) = (id.to_string(), region.to_string());
+        let role = secret.role.as_ref().map(|role| role.arn.to_string());
+        let (id, region) = (secret.id.to_string(), secret.region.to_string());
         let mut fields =
             json!({ "id": id, "region": region, "role": role, "status": status, "error": error });
         let mut cells = vec![id, region];
-        match description {
+        match &secret.description {
             Ok(description) => {
                 add_description(&mut fields, description, now);
                 cells.extend(description_cells(description, now));
@@ -52,14 +46,7 @@ impl SecretRow {
 
 /// Adds the members for a description to the JSON object.
 fn add_description(fields: &mut Value, description: &Description, now: SystemTime) {
-    let Description {
-        rotation,
-        kms_key,
-        replicas,
-        primary_region,
-        deleted,
-        ..
-    } = description;
+    let rotation = &description.rotation;
     fields["rotation"] = json!({
         "enabled": rotation.is_enabled,
         "every_days": rotation.every_days(),
@@ -68,33 +55,24 @@ fn add_description(fields: &mut Value, description: &Description, now: SystemTim
         "next": rotation.next.map(date),
         "overdue": rotation.is_overdue(now),
     });
-    fields["kms_key"] = json!(kms_key);
-    fields["replicas"] = json!(replicas);
-    fields["primary_region"] = json!(primary_region);
-    fields["deleted"] = json!(deleted.map(date));
+    fields["kms_key"] = json!(description.kms_key);
+    fields["replicas"] = json!(description.replicas);
+    fields["primary_region"] = json!(description.primary_region);
+    fields["deleted"] = json!(description.deleted.map(date));
 }
 
 /// Returns the cells of the columns ROTATION, LAST, KMS KEY and REPLICAS.
 fn description_cells(description: &Description, now: SystemTime) -> [String; 4] {
-    let Description {
-        rotation,
-        kms_key,
-        replicas,
-        primary_region,
-        deleted,
-        ..
-    } = description;
+    let rotation = &description.rotation;
     let last = match (rotation.last, rotation.is_enabled) {
         (Some(last), _) => age(seconds_since(last, now)),
         (None, true) => "never".to_owned(),
         (None, false) => String::new(),
     };
 
-    let mut copies: Vec<String> = primary_region
-        .iter()
-        .map(|primary| format!("of {primary}"))
-        .collect();
-    for Replica { region, status, .. } in replicas {
+    let primary = description.primary_region.iter();
+    let mut copies: Vec<String> = primary.map(|region| format!("of {region}")).collect();
+    for Replica { region, status, .. } in &description.replicas {
         copies.push(match status.as_deref() {
             Some("InSync") | None => region.clone(),
             Some(status) => format!("{region} ({status})"),
@@ -107,7 +85,7 @@ fn description_cells(description: &Description, now: SystemTime) -> [String; 4] 
         ""
     };
     let rotation_text = match (rotation.every_days(), &rotation.schedule) {
-        _ if deleted.is_some() => "marked-for-deletion".to_owned(),
+        _ if description.deleted.is_some() => "marked-for-deletion".to_owned(),
         _ if !rotation.is_enabled => "off".to_owned(),
         (Some(1), _) => format!("{overdue}every day"),
         (Some(days), _) => format!("{overdue}every {days} days"),
@@ -115,13 +93,11 @@ fn description_cells(description: &Description, now: SystemTime) -> [String; 4] 
         (None, None) => format!("{overdue}on"),
     };
 
+    let kms_key = description.kms_key.as_deref();
     [
         rotation_text,
         last,
-        kms_key
-            .as_deref()
-            .unwrap_or("aws/secretsmanager")
-            .to_owned(),
+        kms_key.unwrap_or("aws/secretsmanager").to_owned(),
         copies.join(", "),
     ]
 }

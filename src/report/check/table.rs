@@ -184,9 +184,9 @@ fn value_rows(row: &Row, has_cache: bool) -> Vec<Vec<String>> {
     let mut lines = vec![line(&row.label, reference, only, &state)];
     if only.is_none() {
         for source in &row.sources {
-            let reference = format!("  {}", source.reference());
+            let indented = format!("  {}", source.reference());
             let status = source.error.unwrap_or(source.status);
-            lines.push(line(" ", reference, Some(source), status));
+            lines.push(line(" ", indented, Some(source), status));
         }
     }
     lines
@@ -194,24 +194,14 @@ fn value_rows(row: &Row, has_cache: bool) -> Vec<Vec<String>> {
 
 /// Returns the cells with the version, its stages and its age.
 fn version_cells(source: Option<&SourceRow>) -> [String; 3] {
-    let Some(SourceRow {
-        version,
-        stages,
-        age_seconds,
-        ..
-    }) = source
-    else {
+    let Some(source) = source else {
         return Default::default();
     };
-    let version = version
-        .iter()
-        .flat_map(|version| version.chars())
-        .take(ID_LENGTH)
-        .collect();
+    let version = source.version.as_deref().unwrap_or_default();
     [
-        version,
-        stages.join(","),
-        age_seconds.map(age).unwrap_or_default(),
+        version.chars().take(ID_LENGTH).collect(),
+        source.stages.join(","),
+        source.age_seconds.map(age).unwrap_or_default(),
     ]
 }
 

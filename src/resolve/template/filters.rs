@@ -42,8 +42,8 @@ fn add_filters(environment: &mut Environment<'_>, last_lookup: &Arc<LastLookup>)
     environment.add_filter("tojson", values::compact_json);
     let last_lookup = last_lookup.clone();
     environment.add_filter("fromjson", move |value: &Value| {
-        let json = Json::parse(values::printed_text(value)?.as_bytes());
-        let json = json.map_err(|_| own_error("the value for \"fromjson\" is not JSON", None))?;
+        let json = Json::parse(values::printed_text(value)?.as_bytes())
+            .map_err(|_| own_error("the value for \"fromjson\" is not JSON", None))?;
         Ok(SecretObject::root(None, Arc::new(json), &last_lookup))
     });
 }
