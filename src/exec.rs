@@ -134,7 +134,8 @@ fn not_found_problem(command: &str, path: Option<&OsStr>) -> Problem {
     Problem::new(Status::NotFound, text).help(help)
 }
 
-/// Returns the problem for a command that looks like the name or the path of a program, but doesn't exist.
+/// Returns the problem for a command that looks like the name or the path of a program, but doesn't exist. The help depends on what exists instead:
+/// /bin/sh, or a file with this name in the working directory.
 fn missing_program_problem(command: &str, path: Option<&OsStr>) -> Problem {
     let text = match path {
         Some(_) => format!("the command \"{command}\" was not found in PATH"),

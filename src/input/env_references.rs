@@ -165,8 +165,8 @@ fn parse_dynamic_reference(text: &str) -> Result<SecretRef, Defect> {
 /// # Errors
 /// When a field is not valid, or there are too many.
 fn parse_secret(text: &str) -> Result<SecretRef, Defect> {
-    let (id, fields) = split_id(text, Store::SecretsManager)?;
-    let mut fields = fields.into_iter();
+    let (id, after_id) = split_id(text, Store::SecretsManager)?;
+    let mut fields = after_id.into_iter();
     if !matches!(fields.next().unwrap_or_default(), "" | "SecretString") {
         return Err(
             "in {{resolve:secretsmanager:…}}, the field after the secret must be SecretString, as in {{resolve:secretsmanager:prod/db:SecretString:password}}"

@@ -12,8 +12,8 @@ use crate::model::secret_value::SecretValue;
 /// The length of the shortest line that is masked. A shorter mask would hide parts of unrelated words in the log.
 const SHORTEST_MASK: usize = 4;
 
-/// Returns an `::add-mask::` command for each line of each value that was read, and a warning if lines are too short to be masked. Literals
-/// aren't masked, because a word such as `info` would disappear from every log.
+/// Returns an `::add-mask::` command for each line of each value that was read, and a warning if lines are too short to be masked. A line that occurs
+/// several times is masked once. Literals aren't masked, because a word such as `info` would disappear from every log.
 pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
     let mut masked = BTreeSet::new();
     let mut unmasked = Vec::new();
@@ -22,6 +22,7 @@ pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
         if outcome.read_from().is_empty() {
             continue;
         }
+
         let mut has_short_line = false;
         for line in value.expose().split(|byte| [b'\n', b'\r'].contains(byte)) {
             let length = String::from_utf8_lossy(line).trim().chars().count();

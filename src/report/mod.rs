@@ -185,6 +185,7 @@ impl Report {
 
 /// Returns the record about problems with the same reason. Returns `None` if there aren't any.
 fn error_record(problems: &[&Problem]) -> Option<Record> {
+    // Except for the entries, the record has the text of the first problem.
     let common = with_all_missing_keys(problems.first()?, problems);
     let secrets: BTreeSet<&str> = problems
         .iter()

@@ -222,6 +222,7 @@ fn defaults(item: &Item<'_>) -> TypedOptions {
                     .map(|option| option.name);
                 item.refuse_unknown(name, key.position, &legal.collect::<Vec<_>>());
             }
+            // `--local`, and the options that aren't in the table.
             Some(_) | None => {
                 let help = format!("set it on the command line (--{name})");
                 key.named(format!("{name:?}"))

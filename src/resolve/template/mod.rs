@@ -286,10 +286,9 @@ fn absence_error(
             problem.help = Some(NULL_HELP.to_owned());
         } else {
             let parent = [std::slice::from_ref(name), parents].concat().join(".");
-            let rewrite = |key: &str| Some(format!("{{{{ {parent}.{key} }}}}"));
-            let path = parents.join(".");
-            let shown_path = Some(path.as_str()).filter(|path| !path.is_empty());
-            problem.help = Some(keys_hint(map, shown_path, key, &rewrite));
+            let rewrite = |other: &str| Some(format!("{{{{ {parent}.{other} }}}}"));
+            let path_of_parent = (!parents.is_empty()).then(|| parents.join("."));
+            problem.help = Some(keys_hint(map, path_of_parent.as_deref(), key, &rewrite));
             if parents.is_empty() {
                 problem.missing_key = Some(Box::new(MissingKey {
                     key: key.clone(),
