@@ -127,14 +127,13 @@ impl Delivery {
     /// A problem for each file that can't be written. No file is left behind then.
     pub fn stage(files: Files<'_>) -> Result<Self, Vec<Problem>> {
         let (mut staged, mut errors) = (Vec::new(), Vec::new());
-        for Pending { file, destination } in files.0 {
-            let (env, subject) = (file.target.env.clone(), file.subject.clone());
-            match StagedFile::stage(file, destination) {
-                Ok(staged_file) => staged.push(DeliveredFile {
-                    env,
-                    subject,
-                    file: staged_file,
-                }),
+        for pending in files.0 {
+            let (env, subject) = (
+                pending.file.target.env.clone(),
+                pending.file.subject.clone(),
+            );
+            match StagedFile::stage(pending.file, pending.destination) {
+                Ok(file) => staged.push(DeliveredFile { env, subject, file }),
                 Err(problem) => errors.push(problem.for_entry(subject, Impact::Undelivered)),
             }
         }

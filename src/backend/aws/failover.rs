@@ -5,12 +5,12 @@
 
 use std::collections::BTreeMap;
 
+use aws_credential_types::Credentials;
 use futures_util::future::{join, join_all};
 use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 
 use super::credentials::explain_refused_credentials;
-use super::protocol::Client;
 use super::session::Session;
 use super::{parameter_store, secrets_manager};
 use crate::backend::retry::{RetryBudget, over_regions};
@@ -89,99 +89,120 @@ fn batches(requests: Vec<Locator>) -> BTreeMap<Option<Role>, Vec<Vec<Locator>>> 
 ///
 /// `begun` is the moment when the first of all batches began. The regions share the time from that moment to the deadline, so that a later batch
 /// doesn't get a longer share.
-async fn read_batch(session: &Session, batch: Vec<Locator>, begun: Instant) -> Answers {
+async fn read_batch(session: &Session, requests: Vec<Locator>, begun: Instant) -> Answers {
     let Some(Locator {
         store,
         region: Some(own_region),
         role,
         ..
-    }) = batch.first().cloned()
+    }) = requests.first().cloned()
     else {
         return Vec::new();
     };
-    let _awaited: Vec<_> = batch
+    let _awaited: Vec<_> = requests
         .iter()
         .map(|request| session.budget.progress().awaits(request.to_string()))
         .collect();
     let credentials = match session.credentials(role.as_ref()).await {
         Ok(credentials) => credentials,
-        Err(error) => return fail_all(batch, &error),
+        Err(error) => return fail_all(requests, &error),
     };
 
+    let mut batch = Batch {
+        session,
+        store,
+        credentials,
+        unanswered: requests
+            .into_iter()
+            .map(|sent| (sent, Vec::new()))
+            .collect(),
+        answers: Answers::new(),
+    };
     let regions = session.settings.regions(&own_region);
-    let mut answers = Vec::with_capacity(batch.len());
-    // The requests that need another region, each with the outages so far.
-    let mut unanswered: Vec<(Locator, Vec<PassedOver>)> = batch
-        .into_iter()
-        .map(|request| (request, Vec::new()))
-        .collect();
-
     let read_in = async |region: &Region, budget: RetryBudget| {
-        let (requests, earlier): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut unanswered).into_iter().unzip();
-        let client = session
-            .clients
-            .client(store.into(), region, Some(credentials))
-            .await;
-        let results = match &client {
-            Ok(client) => read_in_region(client, store, &requests, &budget).await,
-            Err(error) => requests.iter().map(|_| Err(error.clone())).collect(),
-        };
-
-        let mut last_outage = Ok(());
-        for ((request, mut passed_over), result) in requests.into_iter().zip(earlier).zip(results) {
-            match result {
-                Ok(document) => answers.push((
-                    request,
-                    Ok(Document {
-                        passed_over,
-                        ..document
-                    }),
-                )),
-                Err(FetchError::Unavailable(outage))
-                    if outage.again.is_in_next_region() && regions.last() != Some(region) =>
-                {
-                    last_outage = Err(outage.clone().into());
-                    passed_over.push(PassedOver {
-                        region: region.clone(),
-                        outage,
-                    });
-                    unanswered.push((request, passed_over));
-                }
-                Err(error) => {
-                    // This future is on the heap for the same reason as in `read_in_region`.
-                    let error = Box::pin(with_identity(session, &request, region, error)).await;
-                    answers.push((request, Err(failure(passed_over, region, error))));
-                }
-            }
-        }
-        // After an outage, `over_regions` goes on with the next region.
-        last_outage
+        let is_last = regions.last() == Some(region);
+        batch.read_in(region, is_last, &budget).await
     };
     // The answers already contain each failure.
     let _ = over_regions(&session.budget, begun, &regions, read_in).await;
-    answers
+    batch.answers
 }
 
-/// Sends the requests of a batch to the client's region. Returns one result for each request, in the same order.
-async fn read_in_region(
-    client: &Client,
+/// A batch that is sent in one region after the other.
+struct Batch<'a> {
+    session: &'a Session,
     store: Store,
-    requests: &[Locator],
-    budget: &RetryBudget,
-) -> Vec<Result<Document, FetchError>> {
-    match store {
-        // This future is on the heap, because there is one future of this function for each secret, and each would otherwise include this one.
-        Store::ParameterStore => {
-            Box::pin(parameter_store::read_batch(client, requests, budget)).await
+    credentials: &'a Credentials,
+    /// The requests that don't have an answer yet, each with its outages so far.
+    unanswered: Vec<(Locator, Vec<PassedOver>)>,
+    answers: Answers,
+}
+
+impl Batch<'_> {
+    /// Sends the unanswered requests in a region, and adds their answers. A request that fails with an outage stays unanswered, unless this is the last
+    /// region.
+    ///
+    /// # Errors
+    /// The outage of a request that stays unanswered, so that the next region is asked.
+    async fn read_in(
+        &mut self,
+        region: &Region,
+        is_last: bool,
+        budget: &RetryBudget,
+    ) -> Result<(), FetchError> {
+        let (requests, earlier): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.unanswered).into_iter().unzip();
+        let results = self.send(region, &requests, budget).await;
+
+        let mut last_outage = Ok(());
+        for ((request, mut passed_over), result) in requests.into_iter().zip(earlier).zip(results) {
+            let answer = match result {
+                Ok(document) => Ok(Document {
+                    passed_over,
+                    ..document
+                }),
+                Err(FetchError::Unavailable(outage))
+                    if outage.again.is_in_next_region() && !is_last =>
+                {
+                    last_outage = Err(outage.clone().into());
+                    let region = region.clone();
+                    passed_over.push(PassedOver { region, outage });
+                    self.unanswered.push((request, passed_over));
+                    continue;
+                }
+                Err(error) => {
+                    // This future is on the heap for the same reason as in `send`.
+                    let explained =
+                        Box::pin(with_identity(self.session, &request, region, error)).await;
+                    Err(failure(passed_over, region, explained))
+                }
+            };
+            self.answers.push((request, answer));
         }
-        Store::SecretsManager => {
-            join_all(
-                requests
-                    .iter()
-                    .map(|request| secrets_manager::get_secret(client, request, budget)),
-            )
-            .await
+        last_outage
+    }
+
+    /// Sends requests in a region. Returns one result for each request, in the same order.
+    async fn send(
+        &self,
+        region: &Region,
+        requests: &[Locator],
+        budget: &RetryBudget,
+    ) -> Vec<Result<Document, FetchError>> {
+        let (clients, store) = (&self.session.clients, self.store);
+        let client = clients
+            .client(store.into(), region, Some(self.credentials))
+            .await;
+        match (&client, store) {
+            (Err(error), _) => requests.iter().map(|_| Err(error.clone())).collect(),
+            // This future is on the heap, because there is one future of this function for each secret, and each would otherwise include this one.
+            (Ok(client), Store::ParameterStore) => {
+                Box::pin(parameter_store::read_batch(client, requests, budget)).await
+            }
+            (Ok(client), Store::SecretsManager) => {
+                let get = |request| secrets_manager::get_secret(client, request, budget);
+                join_all(requests.iter().map(get)).await
+            }
         }
     }
 }

@@ -87,7 +87,8 @@ async fn valid_token(
             return expired(profile).into();
         }
         let text = format!("you aren't logged in with SSO for the profile {profile:?}");
-        with_help(unusable(text), format!("log in: {}", log_in(profile)))
+        let help = format!("log in: aws sso login --profile {profile:?}");
+        with_help(unusable(text), help)
     })?;
 
     // After a failed refresh, the SDK returns the old token, which may still be valid for some minutes.
@@ -120,10 +121,6 @@ fn complete_credentials(found: RoleCredentials) -> Option<Credentials> {
 /// Returns the error for a session that is over.
 fn expired(profile: &str) -> CredentialsError {
     let text = format!("the SSO session of the profile {profile:?} has expired");
-    CredentialsError::new(text, Again::Later).help(format!("log in again: {}", log_in(profile)))
-}
-
-/// Returns the command with which the user logs in.
-fn log_in(profile: &str) -> String {
-    format!("aws sso login --profile {profile:?}")
+    let help = format!("log in again: aws sso login --profile {profile:?}");
+    CredentialsError::new(text, Again::Later).help(help)
 }

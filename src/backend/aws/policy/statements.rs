@@ -207,8 +207,7 @@ impl Statements {
         }
 
         let resources: BTreeSet<&str> = keys.iter().map(Arn::as_str).collect();
-        let resources = Vec::from_iter(resources);
-        let mut decryption = statement("DecryptValues", "kms:Decrypt", resources);
+        let mut decryption = statement("DecryptValues", "kms:Decrypt", Vec::from_iter(resources));
         decryption["Condition"] = json!({ "StringEquals": { "kms:ViaService": services } });
         Some(decryption)
     }
