@@ -47,23 +47,23 @@ pub fn check(
         |prepared, deadline| Ok(Checked::read(prepared, &arguments, deadline)),
     );
     let prepared = read.as_ref().ok().map(|(checked, _)| &checked.prepared);
-    let command = command.map(|line| FoundCommand::new(line, prepared, inherited));
+    let found_command = command.map(|line| FoundCommand::new(line, prepared, inherited));
 
     let mut report = Report::default();
     if let Some(FoundCommand {
         program: Err(error),
         ..
-    }) = &command
+    }) = &found_command
     {
         report.extend([error.clone()]);
     }
     let mut findings = match read {
         Ok((checked, failed)) => {
             report.append(failed);
-            let (findings, problems) = checked.examine(command.as_ref());
+            let (findings, problems) = checked.examine(found_command.as_ref());
             report.append(problems);
             if report.is_empty() {
-                report.extend(checked.size_problem(command.as_ref()));
+                report.extend(checked.size_problem(found_command.as_ref()));
             }
             findings
         }
@@ -72,7 +72,7 @@ pub fn check(
             Findings::new()
         }
     };
-    findings.command = command.map(|found| CheckedCommand::new(found.line, &found.program));
+    findings.command = found_command.map(|found| CheckedCommand::new(found.line, &found.program));
 
     let printed = if arguments.json {
         json(findings, &report)

@@ -56,10 +56,11 @@ pub async fn fetch_and_resolve(
         }
 
         let missing = outcomes.missing_documents(&fetching.fetched);
-        let Some(wait) = wait.filter(|_| fetching.may_succeed_later(&missing)) else {
-            return Ok((outcomes, fetching.fetched));
+        let limit = match wait {
+            Some(limit) if fetching.may_succeed_later(&missing) => limit,
+            Some(_) | None => return Ok((outcomes, fetching.fetched)),
         };
-        let Some(left) = wait.checked_sub(fetching.begun.elapsed()) else {
+        let Some(left) = limit.checked_sub(fetching.begun.elapsed()) else {
             return Ok(fetching.give_up());
         };
         fetching.pause(&missing, left, deadline).await;

@@ -43,12 +43,16 @@ fn needed_policy(
     arguments: PolicyArguments,
     deadline: &Deadline,
 ) -> Result<Policy, Report> {
-    let BackendConfig::Aws(mut settings, agent) = backend else {
+    let BackendConfig::Aws(mut settings, configured_agent) = backend else {
         let text = "policy can't be used with --local, because a launch that reads a local file doesn't need permissions";
         return Err(Problem::usage(text).into());
     };
     // `check --metadata` asks AWS directly.
-    let agent = agent.filter(|_| !arguments.metadata);
+    let agent = if arguments.metadata {
+        None
+    } else {
+        configured_agent
+    };
     let options = PolicyOptions {
         is_for_agent: agent.is_some(),
         account: arguments.account,

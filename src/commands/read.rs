@@ -171,6 +171,7 @@ fn open_backend(
         is_unattended: options.rotation.is_some(),
         asks_identity,
     };
+
     let backend = match config.clone() {
         BackendConfig::Aws(settings, None) => {
             let aws = Aws::new(*settings, purpose, deadline.clone());

@@ -122,8 +122,8 @@ impl NetFailure {
 
     /// Returns the failure for a host whose name does not resolve.
     pub fn unresolved(peer: &str, why: &str) -> Self {
-        let why = format!("{peer} cannot be reached, because its name does not resolve ({why})");
-        Self::outage(OutageKind::Lookup, &why, None)
+        let text = format!("{peer} cannot be reached, because its name does not resolve ({why})");
+        Self::outage(OutageKind::Lookup, &text, None)
     }
 
     /// Returns the failure for a host or proxy that does not answer a request for a connection.
@@ -149,8 +149,8 @@ impl NetFailure {
     /// yet, this machine's clock is probably wrong, as at boot before NTP has set it. This is an outage, so that `--wait` asks again. Like every
     /// outage, it gets its remedy in `fetch_problem`.
     fn from_certificate(reason: &rustls::CertificateError, peer: &str) -> Self {
-        let (why, help) = reason_and_remedy(reason);
-        let why = one_line(&format!("the certificate of {peer} {why}"));
+        let (predicate, help) = reason_and_remedy(reason);
+        let why = one_line(&format!("the certificate of {peer} {predicate}"));
         match reason {
             rustls::CertificateError::NotValidYet
             | rustls::CertificateError::NotValidYetContext { .. } => {

@@ -123,11 +123,11 @@ impl ProxySettings {
 fn split_port(entry: &str) -> Option<(&str, u16)> {
     let (host, port) = entry.rsplit_once(':')?;
     let is_bare_address = host.contains(':') && !host.ends_with(']');
-    let port = port
-        .parse()
-        .ok()
-        .filter(|_| !host.is_empty() && !is_bare_address)?;
-    Some((host.trim_start_matches('[').trim_end_matches(']'), port))
+    if host.is_empty() || is_bare_address {
+        return None;
+    }
+    let without_brackets = host.trim_start_matches('[').trim_end_matches(']');
+    Some((without_brackets, port.parse().ok()?))
 }
 
 /// The limit for the head of the proxy's answer to CONNECT, in bytes.

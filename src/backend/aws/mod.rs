@@ -122,11 +122,11 @@ impl Aws {
         wanted: Vec<(&Locator, Option<Region>)>,
     ) -> Result<Vec<DescribedSecret>, Problem> {
         let session = self.session()?;
-        let mut requests = BTreeSet::new();
+        let mut distinct = BTreeSet::new();
         for (locator, region) in wanted {
             // A secret without any region was not read either, and the report already says why.
             if let Ok(request) = session.request_for(locator).await {
-                requests.insert(Locator {
+                distinct.insert(Locator {
                     region: region.or(request.region),
                     version: Version::Current,
                     ..request
@@ -134,7 +134,7 @@ impl Aws {
             }
         }
 
-        let requests = Vec::from_iter(requests);
+        let requests = Vec::from_iter(distinct);
         // If this fails, each description fails with the same error.
         let _ = session.find_credentials(&requests).await;
         Ok(secrets_manager::describe_all(session, requests).await)

@@ -19,16 +19,17 @@ pub struct RecordedResponse<'a> {
 
 /// Parses the response to a request for the secret, parameter or path `id`. Returns `None` if the status or the id is invalid.
 pub fn replay(recorded: &RecordedResponse<'_>, id: &str) -> Option<Result<Document, FetchError>> {
-    let mut response = Response::builder().status(recorded.status);
+    let mut builder = Response::builder().status(recorded.status);
     for (name, value) in &recorded.headers {
         if let (Ok(name), Ok(value)) = (
             http::HeaderName::from_bytes(name.as_bytes()),
             http::HeaderValue::from_bytes(value),
         ) {
-            response = response.header(name, value);
+            builder = builder.header(name, value);
         }
     }
-    let response = response.body(recorded.body.to_vec()).ok()?;
+    let response = builder.body(recorded.body.to_vec()).ok()?;
+
     let ((store, id), region) = (SecretId::parse(id).ok()?, Region::parse("us-east-1")?);
     let request = Locator {
         region: Some(region.clone()),
@@ -37,6 +38,7 @@ pub fn replay(recorded: &RecordedResponse<'_>, id: &str) -> Option<Result<Docume
         id,
         version: Version::Current,
     };
+
     let document = read_body(response).and_then(|body| match store {
         Store::SecretsManager => read_secret(&body, &request.id, &request.version),
         Store::ParameterStore if request.is_path() => {

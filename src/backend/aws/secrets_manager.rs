@@ -199,6 +199,7 @@ impl From<DescribeSecretResponse> for Description {
         let key =
             |key: Option<String>| key.filter(|key| !key.is_empty() && !key.ends_with(DEFAULT_KEY));
         let rules = response.rotation_rules.unwrap_or_default();
+
         let mut replicas = Vec::new();
         for replica in response.replication_status.into_iter().flatten() {
             replicas.push(Replica {
@@ -208,9 +209,11 @@ impl From<DescribeSecretResponse> for Description {
             });
         }
         replicas.sort_by(|one, other| one.region.cmp(&other.region));
+
         // AWS leaves out versions without labels, but moto includes them.
         let mut versions = response.version_ids_to_stages.unwrap_or_default();
         versions.retain(|_, stages| !stages.is_empty());
+
         Self {
             rotation: RotationSchedule {
                 is_enabled: response.rotation_enabled == Some(true),

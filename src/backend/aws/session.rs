@@ -99,7 +99,9 @@ impl Session {
 
     /// Forgets the region, credentials and roles whose search failed, and credentials that have expired, so that they are looked up again.
     pub fn forget_failures(&mut self) {
-        self.region.take_if(|region| region.is_err());
+        if matches!(self.region, Some(Err(_))) {
+            self.region = None;
+        }
         self.callers.retain(|_, caller| is_usable(caller));
     }
 

@@ -312,8 +312,8 @@ pub fn entry_name(text: &str) -> String {
 /// another name.
 pub fn encode(name: &str, document: &Document, fetched: Duration) -> Option<Zeroizing<Vec<u8>>> {
     let is_replica = !document.passed_over.is_empty();
-    let json = serde_json::to_vec(&(name, fetched, is_replica, document)).ok()?;
-    let json = Zeroizing::new(json);
+    let parts = (name, fetched, is_replica, document);
+    let json = Zeroizing::new(serde_json::to_vec(&parts).ok()?);
 
     let mut bytes = Zeroizing::new(Vec::new());
     bytes.extend_from_slice(MAGIC);

@@ -213,7 +213,10 @@ impl GatedLaunch<'_> {
             changed.labels.extend(change.names);
             changed.secrets.insert(change.name.to_owned());
         }
-        ((!changed.secrets.is_empty()).then_some(changed), lines)
+        if changed.secrets.is_empty() {
+            return (None, lines);
+        }
+        (Some(changed), lines)
     }
 }
 

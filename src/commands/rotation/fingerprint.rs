@@ -122,6 +122,7 @@ fn hashed_values(
         if matches!(on_rotation, OnRotation::Signal(_)) && !has_path {
             continue;
         }
+
         let name = outcome.parameter_name.as_deref();
         let value = Value {
             label: outcome.subject.label.clone(),

@@ -88,6 +88,7 @@ impl<'a> Launches<'a> {
     pub fn await_first(&mut self) -> Result<Option<u8>, Report> {
         self.fork_launch()
             .map_err(|why| Problem::nothing_resolved(&why))?;
+
         let held = signals::descriptor().ok().flatten();
         while self.pid_at_gate().is_none() {
             wait_for(held.iter().map(AsFd::as_fd).chain(self.descriptor()), None);
@@ -98,6 +99,7 @@ impl<'a> Launches<'a> {
                 self.await_end();
                 end(End::Signal(signal), || ());
             }
+
             self.receive();
             if let Some(ForkedLaunch { process, .. }) = &self.forked
                 && process.descriptor().is_none()

@@ -230,7 +230,11 @@ impl Timer {
 
     /// True if the time is over. In that case, the timer is unset, so this is true only once.
     pub fn has_elapsed(&mut self) -> bool {
-        self.0.take_if(|end| *end <= Instant::now()).is_some()
+        let has_elapsed = self.0.is_some_and(|end| end <= Instant::now());
+        if has_elapsed {
+            self.0 = None;
+        }
+        has_elapsed
     }
 
     /// Returns the time that is left, or `None` if the timer isn't set.

@@ -159,8 +159,8 @@ impl Profiles {
 
     /// Returns the `endpoint_url` of a service in the `services` section with this name. Returns `None` if the section doesn't exist or doesn't set
     /// it.
-    pub fn service_endpoint(&self, section: &str, service: &str) -> Option<&str> {
-        let section = self.sections.get(&(SERVICES, section.to_owned()))?;
+    pub fn service_endpoint(&self, name: &str, service: &str) -> Option<&str> {
+        let section = self.sections.get(&(SERVICES, name.to_owned()))?;
         let setting = (service.to_owned(), "endpoint_url".to_owned());
         section.nested.get(&setting).map(String::as_str)
     }

@@ -178,6 +178,7 @@ async fn ask_in_regions(
     let origin = (provider.origin)(context.settings);
     let late = format!("the AWS credentials from {origin} did not arrive in time");
     let mut last = Outage::new(OutageKind::Timeout, late);
+
     let ask_in = async |region: &Region, budget: RetryBudget| {
         let context = SearchContext {
             region,

@@ -131,6 +131,7 @@ pub async fn instance_region(
             again: Again::Never,
         });
     }
+
     let client = metadata_client(settings, clients);
     let budget = budget.for_request(
         "the instance metadata".to_owned(),
@@ -140,6 +141,7 @@ pub async fn instance_region(
         read_region(client.get("/latest/meta-data/placement/region").await)
     })
     .await;
+
     found.map_err(|error| match error {
         FetchError::Unavailable(outage) if outage.kind == OutageKind::Timeout => {
             FetchError::NoRegion {
@@ -170,6 +172,7 @@ fn read_region(answer: Result<SensitiveString, ImdsError>) -> Result<Region, Fet
         }
         Err(error) => error,
     };
+
     if is_unreachable(&error) {
         return Err(FetchError::Unavailable(Outage {
             again: Again::Later,

@@ -110,12 +110,12 @@ pub fn with_headline(headline: &str, error: FetchError) -> FetchError {
 pub fn sdk_failure(headline: &str, error: &SdkCredentialsError, status: Option<u16>) -> FetchError {
     // The outermost error only says that the provider failed.
     let why = error.source().map_or_else(|| error.to_string(), error_text);
-    let why = format!("{headline}: {why}");
+    let text = format!("{headline}: {why}");
     match error {
-        SdkCredentialsError::CredentialsNotLoaded(_) => not_configured(why),
-        SdkCredentialsError::ProviderTimedOut(_) => service_failure(why),
-        SdkCredentialsError::InvalidConfiguration(_) => misconfigured(why),
-        error => response_failure(&why, error, status),
+        SdkCredentialsError::CredentialsNotLoaded(_) => not_configured(text),
+        SdkCredentialsError::ProviderTimedOut(_) => service_failure(text),
+        SdkCredentialsError::InvalidConfiguration(_) => misconfigured(text),
+        error => response_failure(&text, error, status),
     }
 }
 
@@ -137,6 +137,7 @@ pub fn response_failure(
         Some(_) => return unusable(why),
         None => {}
     }
+
     match classify_sdk_error(error) {
         // The response may come from something else that is in front of the service.
         FetchError::Refused(Refusal::Request(_)) => service_failure(why),

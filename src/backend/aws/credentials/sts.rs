@@ -84,8 +84,9 @@ pub async fn assume_with_web_identity(
     let input = AssumeRoleWithWebIdentityInput::builder()
         .role_arn(&identity.role)
         .role_session_name(identity.session_name.as_deref().unwrap_or(SESSION_NAME))
-        .web_identity_token(token);
-    let (operation, input) = (AssumeRoleWithWebIdentity::new(), input.build());
+        .web_identity_token(token)
+        .build();
+    let operation = AssumeRoleWithWebIdentity::new();
     let calling = client
         .call::<_, AssumeRoleWithWebIdentityOutput, AssumeRoleWithWebIdentityError>(
             &operation, input,

@@ -131,11 +131,11 @@ impl<'a> PolicyRole<'a> {
 
 /// Returns the error for a role that the launch does not assume. `roles` are the roles that it assumes.
 fn unknown_role<'a>(role: &Arn, roles: impl Iterator<Item = &'a Arn>) -> Problem {
-    let roles: BTreeSet<String> = roles.map(Arn::to_string).collect();
-    let what = if roles.is_empty() {
+    let names: BTreeSet<String> = roles.map(Arn::to_string).collect();
+    let what = if names.is_empty() {
         "to read with this role, add --role-arn".to_owned()
     } else {
-        format!("the launch assumes {}", Vec::from_iter(roles).join(", "))
+        format!("the launch assumes {}", Vec::from_iter(names).join(", "))
     };
     let text = format!("the launch doesn't assume the role {role} that --for-role names");
     Problem::usage(text).help(format!(
@@ -159,6 +159,7 @@ fn statements(
         reads_values: !options.metadata,
         describes_secrets: options.describe || options.is_for_agent || options.metadata,
     };
+
     let mut statements = Statements::new(account, permissions);
     for request in read.iter().filter(|request| is_sent(request, options)) {
         let Some(region) = &request.region else {

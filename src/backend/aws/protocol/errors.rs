@@ -166,11 +166,11 @@ impl<'a> ServiceError<'a> {
 
 /// Returns the outage for a response that does not come from AWS, or is damaged.
 pub fn malformed_response(status: u16, content_type: Option<&str>) -> Outage {
-    let content_type = content_type
+    let body_kind = content_type
         .map(|kind| format!(", {}", one_line(kind)))
         .unwrap_or_default();
     Outage::malformed(&format!(
-        "a response that is not from AWS (HTTP status {status}{content_type})"
+        "a response that is not from AWS (HTTP status {status}{body_kind})"
     ))
 }
 

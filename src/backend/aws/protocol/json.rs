@@ -92,7 +92,10 @@ pub fn error_response<'a>(
 ///
 /// serde's error is dropped, because it quotes the body.
 pub fn read_object<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
-    is_object(body).then(|| serde_json::from_slice(body).ok())?
+    if !is_object(body) {
+        return None;
+    }
+    serde_json::from_slice(body).ok()
 }
 
 /// True if the body begins like a JSON object.
@@ -111,8 +114,8 @@ pub fn code_and_message(error: &Map<String, Value>) -> (Option<&str>, Option<&st
 
 /// Returns the code without the namespace before it and the URL after it: `NAMESPACE#CODE:URL`.
 fn bare_code(code: &str) -> &str {
-    let code = code.split_once(':').map_or(code, |(code, _)| code);
-    code.rsplit('#').next().unwrap_or(code)
+    let without_url = code.split_once(':').map_or(code, |(before, _)| before);
+    without_url.rsplit('#').next().unwrap_or(without_url)
 }
 
 /// Parses the seconds since 1970, which are a number or, from the Secrets Manager Agent, text. Returns `None` for anything else. An invalid time
@@ -123,9 +126,10 @@ pub fn timestamp(field: &Value) -> Option<SystemTime> {
         Value::String(text) => text.parse().ok()?,
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
     };
-    let elapsed = Duration::try_from_secs_f64(seconds)
-        .ok()
-        .filter(|_| seconds < END)?;
+    if seconds >= END {
+        return None;
+    }
+    let elapsed = Duration::try_from_secs_f64(seconds).ok()?;
     SystemTime::UNIX_EPOCH.checked_add(elapsed)
 }
 
