@@ -173,7 +173,7 @@ impl RetryBudget {
 /// After throttling, other clients retry, too, so the pauses quickly grow to what a large fleet needs (docs/benchmarks.md). Any other outage may be
 /// over in a moment.
 fn longest_backoff(attempts: u32, kind: OutageKind) -> Duration {
-    // In milliseconds, except the factor.
+    // The first maximum, the factor by which it grows, and the limit of its growth. Both times are in milliseconds.
     let (first, factor, limit) = if kind == OutageKind::Throttled {
         (2_000, 4_u64, 30_000)
     } else {

@@ -126,7 +126,8 @@ impl Pool {
 
 impl Host {
     /// Sends a request, and returns the head of the response with its connection. First waits until fewer than [`MAX_CONNECTIONS`] requests to the
-    /// host are in flight. Uses a connection that is open already, if there is one, and opens a new one if it breaks. `to` is the request's whole URL, and `limit` is the time limit for a new connection.
+    /// host are in flight. Uses a connection that is open already, if there is one, and opens a new one if that connection breaks. `to` is the
+    /// request's whole URL, and `limit` is the time limit for a new connection.
     ///
     /// # Errors
     /// When a connection cannot be opened, or when a new one breaks before the head of the response.

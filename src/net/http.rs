@@ -118,7 +118,7 @@ impl HttpClient {
         mut request: Request<Bytes>,
     ) -> Result<(Parts, Result<Vec<u8>, NetFailure>), NetFailure> {
         let uri = request.uri().clone();
-        let proxy = self.address(&mut request, &uri);
+        let proxy = self.address_request(&mut request, &uri);
         add_headers(request.headers_mut(), &uri, &self.user_agent);
 
         let host = self.pool.host(&uri);
@@ -157,9 +157,9 @@ impl HttpClient {
         Ok((head, whole))
     }
 
-    /// Changes a request for `uri` as the server expects it, or the proxy that forwards the request. Returns this proxy. Returns `None` if the request
-    /// goes to the server directly or through a tunnel.
-    fn address(&self, request: &mut Request<Bytes>, uri: &Uri) -> Option<Proxy> {
+    /// Changes a request for `uri` as its receiver expects it. A server gets only the path. A proxy that forwards the request gets the whole URL, and
+    /// its password in a header. Returns this proxy, or `None` if the request goes to the server directly or through a tunnel.
+    fn address_request(&self, request: &mut Request<Bytes>, uri: &Uri) -> Option<Proxy> {
         // For a tunnel, the password of the proxy is in the request for the tunnel.
         if uri.scheme() != Some(&Scheme::HTTPS)
             && let Some(proxy) = self.pool.connector.proxy(uri)

@@ -84,8 +84,8 @@ fn schedule_poll(state: &mut RunningState, actions: &mut Vec<Action>) {
     actions.push(state.next_poll());
 }
 
-/// Acts on the result of a poll. A change takes effect now, with two exceptions: with `--splay`, it takes effect at a later poll, and after a SIGTERM,
-/// this change is ignored. `is_delayed` is true for the poll after a splay, whose change isn't delayed again.
+/// Acts on the result of a poll. A change takes effect now, with two exceptions: with `--splay`, it takes effect at a later poll, and after a
+/// SIGTERM, the command isn't stopped for this change. `is_delayed` is true for the poll after a splay, whose change isn't delayed again.
 fn on_poll(
     rotation: &RotationOptions,
     mut state: RunningState,

@@ -89,8 +89,8 @@ impl Clients {
             .with_timeout_config(timeouts())
     }
 
-    /// Returns the configuration of the SDK's provider of SSO tokens. The provider hides a failed refresh of a token, so the first failure of a request
-    /// is put into `noted_failure`.
+    /// Returns the configuration of the SDK's provider of SSO tokens. The provider hides a failed refresh of a token, so the first failure of a
+    /// request is put into `noted_failure`.
     pub fn sso_oidc_config(&self, noted_failure: &HiddenFailure) -> SdkConfig {
         let noted_failure = Arc::clone(noted_failure);
         let http = self.http.for_sdk(move |_, answer| {

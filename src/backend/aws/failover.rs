@@ -139,8 +139,8 @@ struct Batch<'a> {
 }
 
 impl Batch<'_> {
-    /// Sends the unanswered requests in a region, and adds their answers. A request that fails with an outage stays unanswered, unless this is the last
-    /// region.
+    /// Sends the unanswered requests in a region, and adds their answers. A request that fails with an outage stays unanswered, unless this is the
+    /// last region.
     ///
     /// # Errors
     /// The outage of a request that stays unanswered, so that the next region is asked.

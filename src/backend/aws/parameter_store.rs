@@ -304,8 +304,8 @@ impl Parameter {
         arns.all(|arn| arn.resource_next_to(&requested).is_some())
     }
 
-    /// Returns the part of the parameter's name that follows `path`. Returns `None` if the parameter isn't below this path, or is of another region or
-    /// account.
+    /// Returns the part of the parameter's name that follows `path`. Returns `None` if the parameter isn't below this path, or is of another region
+    /// or account.
     fn name_below(&self, path: &SecretId, region: &Region) -> Option<String> {
         if !self.agrees_with_arn(path, region) {
             return None;

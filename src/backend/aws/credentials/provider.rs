@@ -281,8 +281,8 @@ pub fn explain_refused_credentials(
     error.aws_says(message.clone()).into()
 }
 
-/// Returns the sentence that says what is wrong with credentials that AWS refused, and what somebody who has copied them should do. The sentence shows
-/// the last characters of the access key.
+/// Returns the sentence that says what is wrong with credentials that AWS refused, and what somebody who has copied them should do. The sentence
+/// shows the last characters of the access key.
 fn fault_and_remedy(
     fault: CredentialsFault,
     origin: &CredentialsOrigin,

@@ -95,7 +95,8 @@ impl Statements {
         self.resources.entry(action).or_default().insert(resource);
     }
 
-    /// Allows reading a locator in a region, or in any region. AWS can't limit a permission to one version. Also notes which service decrypts the value.
+    /// Allows reading a locator in a region, or in any region. AWS can't limit a permission to one version. Also notes which service decrypts the
+    /// value.
     ///
     /// If values aren't read, a parameter only needs DescribeParameters, which AWS can't limit to a parameter.
     pub fn add_reading(&mut self, locator: &Locator, region: Option<&Region>) {

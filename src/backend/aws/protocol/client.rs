@@ -139,7 +139,8 @@ impl Client {
     }
 
     /// If an endpoint that the user has configured cannot be reached, adds the remedy, which is to correct the setting. If the error has a remedy
-    /// already, it keeps that one. A TLS handshake without an answer and a wrong clock don't get this remedy, because they have remedies of their own.
+    /// already, it keeps that one. A TLS handshake without an answer and a wrong clock don't get this remedy, because they have remedies of their
+    /// own.
     pub fn with_remedy(&self, mut error: FetchError) -> FetchError {
         use OutageKind::{Connection, Lookup, Silent, Timeout};
         if let (Some(setting), FetchError::Unavailable(outage)) =
