@@ -9,6 +9,7 @@ use jsonpath_rust::query::js_path_process;
 use serde_json::{Map, Value};
 use zeroize::Zeroize;
 
+use crate::model::env_name::is_name;
 use crate::model::problem::{MissingKey, Problem};
 use crate::model::quoting::is_quotable;
 use crate::model::reference::{JsonPath, Selector};
@@ -185,7 +186,17 @@ fn nested_value_hint(json: &Value, key: &str, rewrite: Rewrite<'_>) -> Option<St
     if !key.contains(['.', '[']) {
         return None;
     }
-    let path = JsonPath::parse(&format!("$.{key}"))?;
+    let mut path = "$".to_owned();
+    for name in key.split('.') {
+        // `replicas.0.host`
+        let is_index = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
+        path += &if is_index {
+            format!("[{name}]")
+        } else {
+            format!(".{name}")
+        };
+    }
+    let path = JsonPath::parse(&path)?;
     find_node(json, &path).ok()?;
     let write = rewrite(&path.text)?;
     Some(format!("for the nested value, write {write}"))
@@ -244,16 +255,17 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, Problem>
         [one] => Ok(one.val),
         several => {
             // The paths of nodes are normalized (RFC 9535), such as $['hosts'][0].
-            let mut shown_paths: Vec<&str> = several
+            let mut shown_paths: Vec<String> = several
                 .iter()
                 .filter(|node| !node.val.is_null())
                 .map(|node| &*node.path)
                 .filter(|path| path.split(['$', '[', ']', '\'']).all(is_quotable))
                 .take(LISTED)
+                .map(short_path)
                 .collect();
             let total = several.len();
             if shown_paths.len() < total {
-                shown_paths.push("…");
+                shown_paths.push("…".to_owned());
             }
             let text = format!("has {total} values at {} instead of one", path.text);
             let help = format!("write the path of one of them: {}", shown_paths.join(", "));
@@ -261,6 +273,19 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, Problem>
             Err(problem.help(help))
         }
     }
+}
+
+/// Shortens a normalized path (RFC 9535), such as `$['hosts'][0]`, to `$.hosts[0]`, which doesn't have quotes that a shell would remove.
+fn short_path(normalized: &str) -> String {
+    let mut pieces = normalized.split("['");
+    let mut path = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        path += &match piece.split_once("']") {
+            Some((name, rest)) if is_name(name) => format!(".{name}{rest}"),
+            _ => format!("['{piece}"),
+        };
+    }
+    path
 }
 
 /// Follows the names in a path to the first one that doesn't exist, and returns the hint about that name. Returns `None` if a segment before it isn't

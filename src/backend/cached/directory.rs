@@ -48,7 +48,7 @@ impl CacheDirectory {
             problem.text = format!("--cache: {}", problem.text);
             if !path.exists() && !path.starts_with("/run") && !path.starts_with("/dev/shm") {
                 problem.help = Some(
-                    "create a directory in memory, and name it: install -d -m 700 /dev/shm/secrets-exec"
+                    "create a directory in memory with install -d -m 700 /dev/shm/secrets-exec, and write --cache /dev/shm/secrets-exec"
                         .to_owned(),
                 );
             }

@@ -75,6 +75,10 @@ pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command)
             let expected = error.source().map(ToString::to_string);
             line.wrong_value(&argument, &value, expected)
         }
+        ErrorKind::ArgumentConflict => {
+            let other = context(&error, ContextKind::PriorArg);
+            Problem::usage(format!("{argument} and {other} can't be used together"))
+        }
         _ => rare_problem(error),
     }
 }

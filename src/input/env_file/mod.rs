@@ -301,7 +301,7 @@ fn is_selected(name: &str, MigrateArguments { only, except, .. }: &MigrateArgume
 /// Returns the error for a line that python-dotenv can't parse.
 fn malformed_line(position: &str) -> Problem {
     let what = "this line is not NAME=VALUE, or its quotes don't match";
-    let help = "if a value contains quotes or line breaks, put the whole value in quotes, and write nothing after the closing quote";
+    let help = "write NAME=VALUE, or # before a comment; if a value contains quotes or line breaks, put the whole value in quotes, and write nothing after the closing quote";
     error(position, what).help(help)
 }
 

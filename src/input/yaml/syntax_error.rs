@@ -5,6 +5,8 @@
 
 use granit_parser::{ErrorKind, ScanError};
 
+use crate::model::env_name::is_name;
+
 /// A position in a file. Lines, and columns in characters, are counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
@@ -51,15 +53,6 @@ pub fn position(line: usize, column: usize) -> Position {
 
 pub const QUOTES: &str = "put the whole value in quotes";
 
-const COLON: &str = "a value that ends with a colon, or contains a colon and a space, needs quotes";
-
-const COLON_HELP: &str = "put the whole value in quotes. If it is a reference, remove the space after the colon, or the colons at the end";
-
-const BRACKET: &str = "inside { … } or [ … ], a value that contains \"[\" or \"{\" needs quotes";
-
-const NO_COLON: &str =
-    "the name on this line, or on the line above, is not followed by a colon and a space";
-
 /// Converts the parser's error in `text`. The error gets our own message and a remedy if its cause is one of the frequent mistakes.
 pub fn parser_error(scan: &ScanError, text: &str) -> SyntaxError {
     let marker = scan.marker();
@@ -70,20 +63,20 @@ pub fn parser_error(scan: &ScanError, text: &str) -> SyntaxError {
     let after = &line[before.len()..];
     let is_after_value = before.contains(": ");
 
-    match scan.kind() {
+    let (message, help) = match scan.kind() {
         ErrorKind::TabInBlockIndentation
         | ErrorKind::TabNotAllowed
         | ErrorKind::TabInIndentation
         | ErrorKind::TabAtBlockScalarStart
-        | ErrorKind::TabInPlainScalar => tab_error(position.line, text),
+        | ErrorKind::TabInPlainScalar => return tab_error(position.line, text),
         // `@home`
         ErrorKind::UnexpectedCharacter { .. }
         | ErrorKind::UnknownAnchor
         | ErrorKind::MissingAnchorOrAliasName
         | ErrorKind::InvalidBlockScalarHeader => {
             let character: String = after.chars().take(1).collect();
-            let text = format!("a value that starts with \"{character}\" needs quotes");
-            error(position, text).help(QUOTES)
+            let message = format!("a value that starts with \"{character}\" needs quotes");
+            return error(position, message).help(QUOTES);
         }
         // `DB_HOST: prod/db: host`
         ErrorKind::MappingValueNotAllowed
@@ -92,16 +85,35 @@ pub fn parser_error(scan: &ScanError, text: &str) -> SyntaxError {
         | ErrorKind::ExpectedFlowSequenceSeparator
             if is_after_value && after.starts_with(':') =>
         {
-            error(position, COLON).help(COLON_HELP)
+            (
+                "a value that ends with a colon, or contains a colon and a space, needs quotes",
+                "put the whole value in quotes. If it is a reference, remove the space after the colon, or the colons at the end",
+            )
         }
         // `{ from: prod/db:$.hosts[0] }`
         ErrorKind::ExpectedFlowMappingSeparator | ErrorKind::ExpectedFlowSequenceSeparator
             if after.starts_with(['[', '{']) =>
         {
-            error(position, BRACKET)
-                .help("put the whole value in quotes, as in from: \"prod/db:$.hosts[0]\"")
+            (
+                "inside { … } or [ … ], a value that contains \"[\" or \"{\" needs quotes",
+                "put the whole value in quotes, as in from: \"prod/db:$.hosts[0]\"",
+            )
         }
-        // A wrong indentation, or a name without a colon.
+        // `{ from: "prod/db:host" default: x }`
+        ErrorKind::InvalidTrailingDoubleQuotedScalar
+        | ErrorKind::InvalidTrailingSingleQuotedScalar => (
+            "there is text after the closing quote",
+            "put the whole value in quotes; inside { … }, write a comma before the next name",
+        ),
+        ErrorKind::InvalidQuotedScalarIndent => (
+            "a quote that begins above this line is not closed",
+            "close the quote, or, if the value has several lines, indent all of them",
+        ),
+        // `"^\d+$"`
+        ErrorKind::UnknownQuotedScalarEscape => (
+            "in double quotes, a backslash begins an escape such as \"\\n\", but there is no such escape",
+            "write two backslashes instead of one or, in YAML, put the value in single quotes",
+        ),
         ErrorKind::MappingValueNotAllowed
         | ErrorKind::SimpleKeyExpected
         | ErrorKind::ExpectedBlockMappingKey
@@ -109,20 +121,29 @@ pub fn parser_error(scan: &ScanError, text: &str) -> SyntaxError {
         | ErrorKind::ExpectedDocumentStart
             if !is_after_value =>
         {
-            let above = lines_above.iter().rfind(|line| !line.trim().is_empty());
-            let (here, there) = (column(line), above.map_or(1, |line| column(line)));
-            if here == there {
-                return error(position, NO_COLON)
-                    .help("write it as in DB_PASSWORD: prod/db:password");
-            }
-            let text = format!(
-                "this line starts at column {here}, but the line above it starts at column {there}"
-            );
-            error(position, text)
-                .help("indent all entries of a section by the same number of spaces")
+            return name_error(position, line, &lines_above);
         }
-        _ => error(position, scan.info()),
+        _ => return error(position, scan.info()),
+    };
+    error(position, message).help(help)
+}
+
+/// Returns the error for a line where the parser expected a name: the colon of this name, or of the one above, is missing, or the indentation is
+/// wrong.
+fn name_error(position: Position, line: &str, lines_above: &[&str]) -> SyntaxError {
+    let above = lines_above.iter().rfind(|line| !line.trim().is_empty());
+    let (here, there) = (column(line), above.map_or(1, |line| column(line)));
+    // `env` above an entry
+    let is_name_above = above.is_some_and(|line| is_name(line.trim()));
+    if here == there || is_name_above {
+        let message =
+            "the name on this line, or on the line above, is not followed by a colon and a space";
+        return error(position, message).help("write it as in DB_PASSWORD: prod/db:password");
     }
+    let message = format!(
+        "this line starts at column {here}, but the line above it starts at column {there}"
+    );
+    error(position, message).help("indent all entries of a section by the same number of spaces")
 }
 
 /// Returns the error for a tab in the indentation. The parser may notice the tab in an earlier line, so this names the first line from there on that

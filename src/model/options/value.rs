@@ -194,9 +194,8 @@ pub fn parse_role(value: &OsStr) -> Result<Role, Expected> {
 
 /// Parses the URL of an endpoint, with the scheme `http` or `https`. A user name, a password or a query is refused, because it wouldn't be sent.
 pub fn parse_url(value: &OsStr) -> Result<HttpUrl, Expected> {
-    HttpUrl::parse_endpoint(utf8(value)?).ok_or(
-        "a URL such as https://secretsmanager.us-east-1.amazonaws.com (without a user name, password or query)",
-    )
+    HttpUrl::parse_endpoint(utf8(value)?)
+        .ok_or("a URL that begins with http:// or https://, without a user name, password or query")
 }
 
 /// The longest duration: a century. Sums of several such durations don't overflow.

@@ -300,7 +300,7 @@ fn parse_selector(key: &str) -> Result<Selector, ReferenceError> {
             path if key == format!("$${path}") => {
                 format!("write ${path} (only systemd and Compose files need \"$$\")")
             }
-            _ => "a JSONPath looks like $.hosts[0] or $['a:b']".to_owned(),
+            _ => "a JSONPath looks like $.hosts[0]; a name with a hyphen, for example, needs brackets and quotes: $[\"my-key\"]".to_owned(),
         };
         ReferenceError::new("has a key that begins with $, but isn't a valid JSONPath").help(help)
     })

@@ -36,7 +36,7 @@ must be a region code such as us-east-1 | defaults: {region: ^…} | us east 1 |
     | secrets: {db: {id: x, region: ^us east}} | defaults: {fallback-region: ^[eu-west-1, eu_west]}
 must be the ARN of a role such as arn:aws:iam::123456789012:role/Reader | defaults: {role-arn: ^…} | Reader | "arn:aws:iam::123456789012:user/me" | "arn:aws:iam::1234:role/Reader"
     | secrets: {db: {id: x, role-arn: ^Reader}}
-must be a URL such as | defaults: {endpoint-url: ^…} | "localhost:4566" | "http://" | notaurl | ftp://x
+must be a URL that begins with http:// or https:// | defaults: {endpoint-url: ^…} | "localhost:4566" | "http://" | notaurl | ftp://x
     | defaults: {endpoint-url: ^…} | "http://user@h" | "http://user:4c7a1e@h/path" | "http://h/?token=4c7a1e" | "http://h?token"
 must be a URL such as http://127.0.0.1:2773 | defaults: {agent: ^…} | "localhost:2773" | "http://user@localhost"
 must be a duration such as 20s, 1m30s or 0s | defaults: {cache-ttl: ^soon} | defaults: {cache-stale: ^-1s}
@@ -134,7 +134,7 @@ A is empty | env:\n  A^:\n  B: x:k
 "value" of A is empty | env:\n  A: { value^: }
 begins with $, but isn't a valid JSONPath | env: {A: ^"x:$…"} | . | [ | .a[ | .a ]b | ['a | .with-hyphen | [?@.a = 1]
 must be at least 10s | defaults: {on-rotation: restart, poll-interval: ^9999ms}
-must be a URL such as | defaults: {endpoint-url: ^"…"} | http://127.0.0.1:99999 | http://h:
+must be a URL that begins with http:// or https:// | defaults: {endpoint-url: ^"…"} | http://127.0.0.1:99999 | http://h:
 must be a pattern for names | defaults: {unset: ^['X', '…']} |  | [ | X** | [[:upper:]]* | ^A | A,B | A|B | {A,B} | [^A] | A B
 is not a unit name such as app.service | credentials: {^"[": {k: x}}
 which is the syntax of another tool | env: {A: ^"…"} | aws-sm://prod/db:k | secretsmanager:prod/db:k | aws:secretsmanager:prod/db:k | ssm://app/db

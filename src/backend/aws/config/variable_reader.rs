@@ -118,13 +118,13 @@ pub const REGION: Format<Region> = Format {
 
 /// A URL, which may contain a password.
 pub const URL: Format<HttpUrl> = Format {
-    expected: "a URL such as https://example.com",
+    expected: "a URL that begins with http:// or https://",
     parse: HttpUrl::parse,
 };
 
 /// The URL of an endpoint.
 pub const ENDPOINT: Format<HttpUrl> = Format {
-    expected: "a URL such as https://example.com, without a user name, password or query",
+    expected: "a URL that begins with http:// or https://, without a user name, password or query",
     parse: HttpUrl::parse_endpoint,
 };
 

@@ -138,20 +138,25 @@ impl Client {
         }
     }
 
-    /// If an endpoint that the user has configured cannot be reached, adds the remedy, which is to correct the setting. If the error has a remedy
+    /// If an endpoint that the user has configured can't be reached, or isn't one of AWS, adds the remedy, which is to correct the setting. If the error has a remedy
     /// already, it keeps that one. A TLS handshake without an answer and a wrong clock don't get this remedy, because they have remedies of their
     /// own.
     pub fn with_remedy(&self, mut error: FetchError) -> FetchError {
-        use OutageKind::{Connection, Lookup, Silent, Timeout};
+        use OutageKind::{Connection, Lookup, MalformedResponse, Silent, Timeout};
         if let (Some(setting), FetchError::Unavailable(outage)) =
             (self.endpoint_setting, &mut error)
-            && matches!(outage.kind, Connection | Lookup | Silent | Timeout)
+            && matches!(
+                outage.kind,
+                Connection | Lookup | MalformedResponse | Silent | Timeout
+            )
             && outage.help.is_none()
         {
-            let check = if outage.kind == Lookup {
-                "check this machine's DNS settings"
-            } else {
-                "check that the service at this address is running"
+            let check = match outage.kind {
+                Lookup => "check this machine's DNS settings",
+                MalformedResponse => {
+                    "check that a service of AWS, or a simulation, listens at this address"
+                }
+                _ => "check that the service at this address is running",
             };
             outage.help = Some(format!("{check}, or correct {setting}"));
         }
