@@ -15,7 +15,7 @@ use crate::model::secret_value::SecretValue;
 use crate::system::os_error::{call_problem, errno};
 
 /// The beginning of the error about a write that failed.
-pub const WRITE: &str = "the file cannot be written";
+pub const WRITE: &str = "the file can't be written";
 
 /// A numeric owner and a mode. `None` keeps the user or the group of this process.
 #[derive(Debug, PartialEq, Eq)]
@@ -74,14 +74,14 @@ impl Access {
     /// When this process may not give the file to the owner, or may not set the mode.
     fn apply(&self, file: &File) -> Result<(), Problem> {
         let no_owner = |errno: Errno| {
-            call_problem("the owner of the file cannot be set", errno)
+            call_problem("the owner of the file can't be set", errno)
                 .help("only root can change the owner of a file: start secrets-exec as root, or leave out `owner`")
         };
         if self.group.is_some() {
             fchown(file, None, self.group).map_err(no_owner)?;
         }
         fchmod(file, self.mode)
-            .map_err(|errno| call_problem("the mode of the file cannot be set", errno))?;
+            .map_err(|errno| call_problem("the mode of the file can't be set", errno))?;
         if self.user.is_some() {
             fchown(file, self.user, None).map_err(no_owner)?;
         }

@@ -18,7 +18,7 @@ use crate::system::paths::{
     create_temporary, is_foreign, is_in_memory, open_directory, remove_file,
 };
 
-const CREATE: &str = "the file cannot be created";
+const CREATE: &str = "the file can't be created";
 
 /// An open directory and a name in it. All operations use the descriptor of the directory, so it doesn't matter if its path changes later.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl DirectoryEntry {
         let (parent, name) = split(path)?;
         let directory = open_directory(parent, "mkdir -p")?;
         let stat = fstat(&directory)
-            .map_err(|errno| call_problem("the directory cannot be examined", errno))?;
+            .map_err(|errno| call_problem("the directory can't be examined", errno))?;
         Ok(Self {
             path: path.to_owned(),
             directory,
@@ -86,7 +86,7 @@ impl DirectoryEntry {
         ) {
             Ok(stat) => Ok(Some(stat)),
             Err(Errno::ENOENT) => Ok(None),
-            Err(errno) => Err(call_problem("the existing file cannot be examined", errno)),
+            Err(errno) => Err(call_problem("the existing file can't be examined", errno)),
         }
     }
 
@@ -142,7 +142,7 @@ impl DirectoryEntry {
             &self.directory,
             self.name.as_os_str(),
         );
-        renamed.map_err(|errno| call_problem("the file cannot be renamed", errno))
+        renamed.map_err(|errno| call_problem("the file can't be renamed", errno))
     }
 
     /// Removes a name from the directory, if it exists.
@@ -151,7 +151,7 @@ impl DirectoryEntry {
     /// The error of the kernel.
     pub fn remove(&self, name: &OsStr) -> Result<(), Problem> {
         remove_file(&self.directory, name)
-            .map_err(|errno| call_problem("the file cannot be removed", errno))
+            .map_err(|errno| call_problem("the file can't be removed", errno))
     }
 }
 
@@ -278,9 +278,9 @@ mod tests {
         }
         assert!(leads_to(&directory.path("40/file"), &directory.path("40")));
         assert!(fs::metadata(directory.path("41")).is_err());
-        assert!(refusal(&directory.path("41/file")).contains("cannot be opened"));
+        assert!(refusal(&directory.path("41/file")).contains("can't be opened"));
         symlink("itself", directory.path("itself")).unwrap();
-        assert!(refusal(&directory.path("itself/file")).contains("cannot be opened"));
+        assert!(refusal(&directory.path("itself/file")).contains("can't be opened"));
     }
 
     #[cfg(target_os = "linux")]

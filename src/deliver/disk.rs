@@ -118,7 +118,7 @@ fn copy(path: &Path) -> Result<(), Problem> {
     let entry = DirectoryEntry::open(path)?;
     // This link works even if the program's file was renamed or removed. macOS doesn't have it, but containers run Linux.
     let mut program = File::open("/proc/self/exe")
-        .map_err(|error| call_problem("secrets-exec cannot read its own binary", errno(&error)))?;
+        .map_err(|error| call_problem("secrets-exec can't read its own binary", errno(&error)))?;
     signals::hold();
     let mut file = DiskFile::stage(entry, |file| copy_content(file, &mut program))?;
     file.rename_into_place()?;
@@ -135,7 +135,7 @@ fn copy_content(file: &mut File, program: &mut File) -> Result<(), Problem> {
     // Unlike the mode at creation, this one isn't limited by the umask.
     let mode = Mode::from_bits_truncate(0o755);
     fchmod(&*file, mode)
-        .map_err(|errno| call_problem("the mode of the file cannot be set", errno))?;
+        .map_err(|errno| call_problem("the mode of the file can't be set", errno))?;
     io::copy(program, file).map_err(|error| call_problem(WRITE, errno(&error)))?;
     file.sync_all()
         .map_err(|error| call_problem(WRITE, errno(&error)))

@@ -57,7 +57,7 @@ impl MemoryFile {
             | SealFlag::F_SEAL_GROW
             | SealFlag::F_SEAL_WRITE;
         fcntl(&file, FcntlArg::F_ADD_SEALS(seals))
-            .map_err(|errno| call_problem("the file cannot be sealed", errno))?;
+            .map_err(|errno| call_problem("the file can't be sealed", errno))?;
 
         // This is for a command that reads from the inherited descriptor. Opening the path starts at 0 anyway.
         file.rewind()
@@ -91,7 +91,7 @@ fn create_empty(executable: MFdFlags) -> Result<OwnedFd, Problem> {
             ))
             .help("give the entry a `path` on tmpfs, for example under /run")
         }
-        other => call_problem("the file cannot be created", other),
+        other => call_problem("the file can't be created", other),
     })
 }
 

@@ -31,7 +31,7 @@ pub fn cache_entry(data: &[u8]) {
     let again = written.and_then(Result::ok);
     assert!(
         again.is_some(),
-        "{debugged} cannot be written, or read again"
+        "{debugged} can't be written, or read again"
     );
     let Some(again) = again else { return };
     assert_eq!(

@@ -82,7 +82,7 @@ fn parse_variable(name: &str, value: &std::ffi::OsStr) -> Result<Option<Entry>, 
     }
     if name == "PATH" {
         return Err(
-            "PATH cannot come from a secret, because it decides which command runs".to_owned(),
+            "PATH can't come from a secret, because it decides which command runs".to_owned(),
         );
     }
     // Without this error, the command would get the reference itself as the value.

@@ -68,7 +68,7 @@ impl NetFailure {
         let why = match kind {
             Some(ErrorKind::TimedOut) => return Self::silent(to, peer),
             Some(ErrorKind::ConnectionRefused) => format!("{peer} refuses connections"),
-            Some(_) | None => format!("{peer} cannot be reached: {text}"),
+            Some(_) | None => format!("{peer} can't be reached: {text}"),
         };
         Self::outage(OutageKind::Connection, &why, kind)
     }
@@ -88,7 +88,7 @@ impl NetFailure {
                 format!("{host} closed the connection before its answer was complete")
             }
             Some(_) => format!("the connection to {host} broke: {text}"),
-            None => format!("the answer of {host} cannot be read: {text}"),
+            None => format!("the answer of {host} can't be read: {text}"),
         };
         Self::outage(OutageKind::Connection, &why, kind)
     }
@@ -122,7 +122,7 @@ impl NetFailure {
 
     /// Returns the failure for a host whose name does not resolve.
     pub fn unresolved(peer: &str, why: &str) -> Self {
-        let text = format!("{peer} cannot be reached, because its name does not resolve ({why})");
+        let text = format!("{peer} can't be reached, because its name does not resolve ({why})");
         Self::outage(OutageKind::Lookup, &text, None)
     }
 

@@ -122,7 +122,7 @@ fn provider() -> Arc<CryptoProvider> {
 fn verifier(roots: RootCertStore) -> Result<Arc<WebPkiServerVerifier>, NetFailure> {
     let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider()).build();
     verifier.map_err(|error| {
-        Refusal::TrustStore(format!("the root certificates cannot be used: {error}")).into()
+        Refusal::TrustStore(format!("the root certificates can't be used: {error}")).into()
     })
 }
 
@@ -144,8 +144,8 @@ fn named_roots(settings: &TrustSettings) -> Result<Option<RootCertStore>, NetFai
                 let (path, why) = (path.display().to_string(), os_error::io_error_text(&inner));
                 // Text of a PEM file isn't shown, because somebody may have pasted a file with a private key instead of its path.
                 match path.contains('\n') || path.contains("-----") {
-                    true => format!("the root certificates cannot be read: {why}"),
-                    false => format!("the root certificates in {path} cannot be read: {why}"),
+                    true => format!("the root certificates can't be read: {why}"),
+                    false => format!("the root certificates in {path} can't be read: {why}"),
                 }
             }
             Some(_) | None => {

@@ -211,7 +211,7 @@ fn noun(object: &ObjectSource) -> &'static str {
 /// Returns the error for a key that can't set a variable and must not be quoted, because it may be a value.
 fn hidden_key_problem() -> Problem {
     let text =
-        "has a key that cannot be the name of a variable (not shown, because it may be a value)";
+        "has a key that can't be the name of a variable (not shown, because it may be a value)";
     let help = "check the secret, or select its keys with \"only\" in an entry under \"env-from\"";
     Problem::configuration(text)
         .code("variable-name")
@@ -228,7 +228,7 @@ fn name_problem(
     let what = noun(object);
     let text = match error {
         NamingError::Illegal(name) => format!(
-            "has the {what} {key:?}, but {name:?} cannot be the name of a variable ([A-Za-z_][A-Za-z0-9_]*)"
+            "has the {what} {key:?}, but {name:?} can't be the name of a variable ([A-Za-z_][A-Za-z0-9_]*)"
         ),
         NamingError::Unsafe(name) => format!(
             "has the {what} {key:?}, but setting {name} is not safe, because it changes how programs start"

@@ -107,7 +107,7 @@ pub fn open_directory(path: &OsStr, command: &str) -> Result<OwnedFd, Problem> {
                 Problem::configuration(format!("\"{}\" is not a directory", shown.display()))
             }
             WalkError::Failed(errno) => {
-                let what = format!("the directory \"{}\" cannot be opened", shown.display());
+                let what = format!("the directory \"{}\" can't be opened", shown.display());
                 call_problem(&what, errno)
             }
         })

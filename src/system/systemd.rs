@@ -243,7 +243,7 @@ fn journal() -> Option<UnixStream> {
 
 /// Returns the problem for a value that could not be sent.
 fn not_sent(errno: Errno) -> Problem {
-    Problem::temporary(format!("the value cannot be sent: {}", errno_text(errno)))
+    Problem::temporary(format!("the value can't be sent: {}", errno_text(errno)))
 }
 
 /// Sends the padding of a refusal, and ends the stream.

@@ -245,7 +245,7 @@ async fn describe_parameters(
     };
     let mut input = json!({ "ParameterFilters": [filter], "MaxResults": MOST });
     let read = |body: &[u8]| {
-        read_object(body).ok_or_else(|| Outage::malformed("a response that cannot be read").into())
+        read_object(body).ok_or_else(|| Outage::malformed("a response that can't be read").into())
     };
     let about = names.join(", ");
 

@@ -71,7 +71,7 @@ struct GetSecretValueResponse {
 /// for a secret without a value. No error quotes the body.
 pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> Result<Document, FetchError> {
     let response: GetSecretValueResponse =
-        read_object(body).ok_or_else(|| Outage::malformed("a response that cannot be read"))?;
+        read_object(body).ok_or_else(|| Outage::malformed("a response that can't be read"))?;
     let arn = response.arn.as_deref().and_then(Arn::parse);
     let stages = response.version_stages.unwrap_or_default();
     let is_requested = id.is_answered_by(response.name.as_deref(), arn.as_ref())
@@ -145,7 +145,7 @@ async fn describe_secret(
     let id = request.id.in_region(&client.region);
     let input = json!({ "SecretId": id.to_string() });
     let read = |body: &[u8]| {
-        let malformed = "a response that cannot be read";
+        let malformed = "a response that can't be read";
         let response: DescribeSecretResponse =
             read_object(body).ok_or_else(|| Outage::malformed(malformed))?;
         let arn = response.arn.as_deref().and_then(Arn::parse);

@@ -57,7 +57,7 @@ impl CacheDirectory {
 
         let shown = path.display();
         let problems = problems(path, &descriptor).map_err(|errno| {
-            let what = format!("the --cache directory \"{shown}\" cannot be examined");
+            let what = format!("the --cache directory \"{shown}\" can't be examined");
             vec![call_problem(&what, errno)]
         })?;
         if problems.is_empty() {

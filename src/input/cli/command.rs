@@ -48,7 +48,7 @@ Exit status: the command's own. If the command doesn't start:
   75   AWS throttled the requests, could not be reached, or did not answer in time
   77   access was denied, or there are no credentials
   78   a setting, a declaration, a secret, a key or a value is invalid or missing
-  126  the command cannot be executed
+  126  the command can't be executed
   127  the command was not found
 
 Documentation: https://github.com/OWNER/secrets-exec/tree/main/docs";

@@ -332,7 +332,7 @@ fn on_missing(fields: &mut Fields<'_>, pattern: Option<&Regex>) -> OnMissing {
     });
     match (default, fields.take("optional")) {
         (Some(_), Some(optional)) => {
-            let text = "\"default\" and \"optional\" cannot be used together";
+            let text = "\"default\" and \"optional\" can't be used together";
             optional.refuse_sentence(text, None);
             OnMissing::Fail
         }

@@ -226,7 +226,7 @@ fn defaults(item: &Item<'_>) -> TypedOptions {
             Some(_) | None => {
                 let help = format!("set it on the command line (--{name})");
                 key.named(format!("{name:?}"))
-                    .refuse_with("cannot be set in a declaration", Some(help));
+                    .refuse_with("can't be set in a declaration", Some(help));
             }
         }
     }

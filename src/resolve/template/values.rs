@@ -33,7 +33,7 @@ impl Object for Names {
         match self.0.get(name.as_str()?) {
             Some(value) => Some(value.clone()),
             None => Some(Value::from(own_error(
-                format!("{name} cannot be used here"),
+                format!("{name} can't be used here"),
                 Some(UNREAD_NAME_HELP),
             ))),
         }

@@ -240,7 +240,7 @@ fn answers_of_the_agent() -> Vec<(Fault, Meaning, &'static str)> {
         (
             fault::success(r#"["x",null,null,["AWSCURRENT"],"a value",null]"#),
             MayPass,
-            "cannot be read",
+            "can't be read",
         ),
         (plain(403, "Bad Token"), Refused(77), "token"),
         (Fault::Xml { status: 403 }, Refused(77), "token"),

@@ -39,7 +39,7 @@ fn install_works_for_any_user_if_the_directory_is_writable_and_the_program_is_re
     let run = of_another.spawn_copy().wait();
     run.refused(78).says([
         "there/secrets-exec (install)",
-        "cannot be created",
+        "can't be created",
         "ermission denied",
     ]);
     assert_eq!(of_another.names_in("there"), ["other"]);
@@ -61,7 +61,7 @@ fn install_works_for_any_user_if_the_directory_is_writable_and_the_program_is_re
         .control();
     run.refused(78).says([
         "there/secrets-exec (install)",
-        "secrets-exec cannot read its own binary",
+        "secrets-exec can't read its own binary",
     ]);
 }
 

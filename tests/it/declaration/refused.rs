@@ -22,7 +22,7 @@ this file has an unknown key "secretz" | ^secretz: {}
 did you mean "secrets"? | ^secretz: {}
 write it under "defaults", as in defaults: { region: … } | ^region: us-east-1
 A is not under "env" | ^A: "x:k"
-cannot be set in a declaration | defaults: {^…} | local: secrets.yaml | file: x.yaml | no-file: true
+can't be set in a declaration | defaults: {^…} | local: secrets.yaml | file: x.yaml | no-file: true
 "defaults" has an unknown key | defaults: {^env: "A=x:k"}
 did you mean "role-arn"? | defaults: {^role_arn: "arn:aws:iam::123456789012:role/Reader"}
 write "" if the value should be empty | defaults: {…: ^null} | region | profile
@@ -104,7 +104,7 @@ needs exactly one of "from", "template" | credentials: {a.service: {k: ^{…}}} 
 A has an unknown key "path" | env: {A: {from: "x:k", ^path: /run/a}}
 the possible keys are from, value | env: {A: {from: "x:k", ^path: /run/a}}
 did you mean "from"? | env: {A: {^form: "x:k"}}
-"default" and "optional" cannot be used together | env: {A: {from: "x:k", default: d, optional: ^…}} | true | false
+"default" and "optional" can't be used together | env: {A: {from: "x:k", default: d, optional: ^…}} | true | false
     | files: [{from: "x:k", env: K, default: d, optional: ^true}]
 must be a regular expression, not | env: {A: {from: "x:k", pattern: ^[x]}}
     | files: [{from: x, env: K, pattern: ^[x]}]

@@ -9,7 +9,7 @@ use crate::support::console::{outputs, pages_in};
 const OTHERS: [&str; 8] = [
     "… was stopped, because … changed (…); secrets-exec exits with status …",
     "the certificate of … is not trusted, …",
-    "… cannot be reached, because its name does not resolve …",
+    "… can't be reached, because its name does not resolve …",
     "the proxy … requires a user name and a password (…)",
     "the value does not match the pattern …",
     "… does not answer, although its name resolves …",

@@ -195,7 +195,7 @@ fn a_file_is_not_replaced_if_the_kernel_reports_a_full_disk_only_when_the_new_fi
     sandbox
         .run()
         .refused(78)
-        .says(["cannot be written", "space"]);
+        .says(["can't be written", "space"]);
     assert_eq!(sandbox.names_in("out"), ["file"]);
     assert_eq!(fs::read_to_string(sandbox.path("out/file")).unwrap(), "old");
 }

@@ -53,7 +53,7 @@ fn env_from_reports_every_key_that_cannot_be_a_variable_and_every_pair_of_keys_t
  {
     let run = expanded(r#"{"1000":1,"1001":1,"a_b":2,"a-b":3,"c_d":4,"c-d":5,"e":6}"#);
     run.refused(78).says([
-        "has the key \"1000\", but \"1000\" cannot be the name of a variable ([A-Za-z_][A-Za-z0-9_]*)",
+        "has the key \"1000\", but \"1000\" can't be the name of a variable ([A-Za-z_][A-Za-z0-9_]*)",
         "has the key \"1001\"",
         "has the keys \"a_b\" and \"a-b\", which would both set the variable A_B",
         "has the keys \"c_d\" and \"c-d\", which would both set the variable C_D",

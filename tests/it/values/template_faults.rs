@@ -331,7 +331,7 @@ fn the_error_about_a_template_that_slices_an_alias_or_reassigns_its_name_shows_w
     secrets.assert_mistakes(&[
         (
             "\n{{ db.host[:3] }}",
-            "line 2 of the template has an error: db cannot be used here",
+            "line 2 of the template has an error: db can't be used here",
         ),
         (
             "{{ db.host[:3] }}",
@@ -339,7 +339,7 @@ fn the_error_about_a_template_that_slices_an_alias_or_reassigns_its_name_shows_w
         ),
         (
             "{{ plain[:3] }}",
-            "the template has an error: plain cannot be used here",
+            "the template has an error: plain can't be used here",
         ),
         (
             "{{ plain[:3] }}",

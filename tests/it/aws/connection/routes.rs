@@ -65,7 +65,7 @@ fn a_launch_fails_with_75_and_the_systems_reason_if_there_is_no_route_to_the_hos
         ] {
             let run = at_host(host, &aws).attempts(2).case(host).run();
             run.refused(75)
-                .says(["A (", "x:k", &*format!("{host}:"), "cannot be reached"])
+                .says(["A (", "x:k", &*format!("{host}:"), "can't be reached"])
                 .says_one_of(reasons);
         }
     });
@@ -89,7 +89,7 @@ fn a_launch_without_any_network_fails_with_75_after_its_attempts_or_at_its_timeo
         .through(nothing)
         .run();
     mistyped_region.refused(75).says([
-        "secretsmanager.us-eest-1.amazonaws.com cannot be reached",
+        "secretsmanager.us-eest-1.amazonaws.com can't be reached",
         "check the region",
     ]);
     real_name
@@ -97,7 +97,7 @@ fn a_launch_without_any_network_fails_with_75_after_its_attempts_or_at_its_timeo
         .says([
             "A (",
             "x:k",
-            "secretsmanager.us-east-1.amazonaws.com cannot be reached, because its name does not resolve",
+            "secretsmanager.us-east-1.amazonaws.com can't be reached, because its name does not resolve",
         ]);
     let waiting = ends_within(TIMEOUT, at_host("192.0.2.1", &aws).through(nothing));
     waiting
