@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures secrets-exec, the floor and other tools with the same purpose, in one run. `make bench` calls this.
+"""Measures secrets-exec, a minimal client and other tools with the same purpose, in one run. `make bench` calls this.
 
 Launches are timed in interleaved rounds on a quiet machine, and a server counts requests. All traffic is local: in a
 separate network namespace, AWS's host name leads to that server. The result is docs/benchmarks.md, the figures and the chart of README.md, and what
@@ -75,7 +75,7 @@ def parse():
 
 def build(options):
     WORK.mkdir(parents=True, exist_ok=True)
-    say("building the floor, the lab and the simulation")
+    say("building the minimal client, the lab and the simulation")
     release = ["build", "--locked", "--release", "--quiet"]
     cargo(*release, "--manifest-path", str(ROOT / "benches/Cargo.toml"), "--target-dir", str(WORK))
     cargo("test", "--quiet", "--no-run", *SIMULATION)

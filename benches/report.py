@@ -43,10 +43,10 @@ def markdown(results):
             [
                 "- *secrets-exec* is a normal launch. It doesn't load root certificates from a file, because Mozilla's are compiled in.",
                 "- *secrets-exec, from --cache* is a launch that takes every secret from its cache and doesn't ask AWS.",
-                f"- *secrets-exec, with a bundle* is a launch that loads {about['roots']} root certificates from a file, as the other tools do. Use this "
+                f"- *secrets-exec, with --ca-bundle* is a launch that loads {about['roots']} root certificates from a file, as the other tools do. Use this "
                 "row to compare the tools under the same conditions.",
-                "- *the floor* is a minimal hand-written client ([benches/floor](../benches/floor)).",
-                "- *secrets-exec / the floor* is the time of secrets-exec divided by the time of this client.",
+                "- *minimal client* is a client that we wrote by hand and that does only what is necessary ([benches/floor](../benches/floor)).",
+                "- *secrets-exec / minimal client* is the time of secrets-exec divided by the time of this client.",
             ]
         ),
         "## Memory, size and cold start",
@@ -110,13 +110,13 @@ def quartiles(row):
 
 
 def table(tools, rows, place, cell=quartiles):
-    """The times at a place, and their ratio to those of the floor."""
+    """The times at a place, and their ratio to those of the minimal client."""
     lines = heading(COUNTS)
     for tool in tools:
         found = [rows.get((tool.key, count, place)) for count in COUNTS]
         cells = [cell(row) if row else "–" for row in found]
         lines.append(f"| {tool.title} | {' | '.join(cells)} |")
-    return "\n".join([*lines, f"| *secrets-exec / the floor* | {' | '.join(ratio(rows, count, place) for count in COUNTS)} |"])
+    return "\n".join([*lines, f"| *secrets-exec / minimal client* | {' | '.join(ratio(rows, count, place) for count in COUNTS)} |"])
 
 
 def ratio(rows, count, place):
@@ -160,7 +160,7 @@ def lead(tools, rows):
 
 
 def overhead(rows):
-    """How much longer than the floor's those times are at most, in percent."""
+    """How much longer those times are than those of the minimal client at most, in percent."""
     return max(round((float(ratio(rows, count, REGIONAL)) - 1) * 100) for count in (1, 20))
 
 

@@ -47,8 +47,8 @@ def find(binary, other, floor, work, skipped, only):
         launcher("secrets-exec", "secrets-exec", binary),
         *([launcher("other", "secrets-exec, --other", str(Path(other).resolve()))] if other else []),
         launcher("cached", "secrets-exec, from --cache", binary, "--cache", cache, "--cache-ttl", "1day"),
-        launcher("bundle", "secrets-exec, with a bundle", binary),
-        Tool("floor", "the floor", lambda count: [floor, *references(count), "--"], True, size(floor)),
+        launcher("bundle", "secrets-exec, with --ca-bundle", binary),
+        Tool("floor", "minimal client", lambda count: [floor, *references(count), "--"], True, size(floor)),
     ]
     for make in RIVALS:
         if only and make.__name__ not in only:
