@@ -75,26 +75,24 @@ fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<u8, Repor
     refuse_others(&invocation)?;
 
     let done = match invocation {
-        Invocation::Launch { inputs, command } => return launch(*inputs, &command, inherited),
+        Invocation::Launch(inputs, command) => return launch(*inputs, &command, inherited),
         Invocation::Usage(text) => {
             terminal::print_text(&text);
             return Ok(Status::Usage as u8);
         }
         Invocation::Print(text) => terminal::output(text).map_err(Into::into),
-        Invocation::Get { inputs, reveal } => get(*inputs, reveal, inherited),
-        Invocation::Check {
-            inputs,
-            command,
-            arguments,
-        } => check(*inputs, command.as_ref(), arguments, inherited),
-        Invocation::Policy { inputs, arguments } => policy(*inputs, arguments, inherited),
-        Invocation::Export { inputs, arguments } => export(*inputs, &arguments, inherited),
+        Invocation::Get(inputs, arguments) => get(*inputs, arguments.reveal, inherited),
+        Invocation::Check(inputs, command, arguments) => {
+            check(*inputs, command.as_ref(), arguments, inherited)
+        }
+        Invocation::Policy(inputs, arguments) => policy(*inputs, arguments, inherited),
+        Invocation::Export(inputs, arguments) => export(*inputs, &arguments, inherited),
         Invocation::Migrate(arguments) => migrate(&arguments, inherited),
         Invocation::Completions(arguments) => {
             terminal::output(completion_script(arguments.shell)).map_err(Into::into)
         }
         Invocation::Man => terminal::output(man_page()).map_err(Into::into),
-        Invocation::Credential { inputs } => credential(*inputs, inherited),
+        Invocation::Credential(inputs) => credential(*inputs, inherited),
         Invocation::Install(arguments) => install(&arguments.directory),
     };
     done.map(|()| 0)

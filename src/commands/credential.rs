@@ -35,7 +35,7 @@ pub fn refuse_others(invocation: &Invocation) -> Result<(), Report> {
     let Some(connection) = systemd::connection() else {
         return Ok(());
     };
-    if matches!(invocation, Invocation::Credential { .. }) {
+    if matches!(invocation, Invocation::Credential(_)) {
         return Ok(());
     }
     let request = connection.request()?;

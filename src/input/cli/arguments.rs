@@ -17,35 +17,16 @@ use crate::model::reference::{Arn, Reference, Role, SecretId, Store};
 /// The launch or the subcommand that the command line asks for.
 #[derive(Debug)]
 pub enum Invocation {
-    Launch {
-        inputs: Box<Inputs>,
-        command: CommandLine,
-    },
-    Check {
-        inputs: Box<Inputs>,
-        /// The command to look for in PATH.
-        command: Option<CommandLine>,
-        arguments: CheckArguments,
-    },
-    Get {
-        inputs: Box<Inputs>,
-        /// True if the value may be printed on a terminal.
-        reveal: bool,
-    },
-    Policy {
-        inputs: Box<Inputs>,
-        arguments: PolicyArguments,
-    },
-    Export {
-        inputs: Box<Inputs>,
-        arguments: ExportArguments,
-    },
+    Launch(Box<Inputs>, CommandLine),
+    /// If there is a command, `check` looks for it in PATH.
+    Check(Box<Inputs>, Option<CommandLine>, CheckArguments),
+    Get(Box<Inputs>, GetArguments),
+    Policy(Box<Inputs>, PolicyArguments),
+    Export(Box<Inputs>, ExportArguments),
     Migrate(Box<MigrateArguments>),
     Completions(CompletionsArguments),
     Man,
-    Credential {
-        inputs: Box<Inputs>,
-    },
+    Credential(Box<Inputs>),
     Install(InstallArguments),
     /// Print the help, the version or the schema on standard output.
     Print(String),

@@ -98,7 +98,7 @@ fn launch_invocation(
 ) -> Result<Invocation, Vec<Problem>> {
     let mut inputs = Box::new(Inputs::for_launch(matches, inherited));
     if let Some(command) = inputs.take_command(matches) {
-        return Ok(Invocation::Launch { inputs, command });
+        return Ok(Invocation::Launch(inputs, command));
     }
 
     for (number, word) in (1..).zip(arguments) {

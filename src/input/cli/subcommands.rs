@@ -87,11 +87,8 @@ pub static SUBCOMMANDS: [Subcommand; 10] = [
         invocation: |matches, inherited| {
             let mut inputs = Box::new(Inputs::for_launch(matches, inherited));
             let command = inputs.take_command(matches);
-            Ok(Invocation::Check {
-                inputs,
-                command,
-                arguments: CheckArguments::from_arg_matches(matches)?,
-            })
+            let arguments = CheckArguments::from_arg_matches(matches)?;
+            Ok(Invocation::Check(inputs, command, arguments))
         },
     },
     Subcommand {
@@ -111,11 +108,9 @@ pub static SUBCOMMANDS: [Subcommand; 10] = [
             with_short_help(with_declarations(GetArguments::augment_args(command)))
         },
         invocation: |matches, inherited| {
-            let GetArguments { reference, reveal } = GetArguments::from_arg_matches(matches)?;
-            Ok(Invocation::Get {
-                inputs: Box::new(Inputs::for_reference(&reference, matches, inherited)),
-                reveal,
-            })
+            let arguments = GetArguments::from_arg_matches(matches)?;
+            let inputs = Inputs::for_reference(&arguments.reference, matches, inherited);
+            Ok(Invocation::Get(Box::new(inputs), arguments))
         },
     },
     Subcommand {
@@ -131,10 +126,8 @@ pub static SUBCOMMANDS: [Subcommand; 10] = [
         arguments: |command| with_short_help(with_inputs(PolicyArguments::augment_args(command))),
         invocation: |matches, inherited| {
             let inputs = Box::new(Inputs::for_entries(matches, inherited));
-            Ok(Invocation::Policy {
-                inputs,
-                arguments: PolicyArguments::from_arg_matches(matches)?,
-            })
+            let arguments = PolicyArguments::from_arg_matches(matches)?;
+            Ok(Invocation::Policy(inputs, arguments))
         },
     },
     Subcommand {
@@ -152,10 +145,8 @@ pub static SUBCOMMANDS: [Subcommand; 10] = [
         arguments: |command| with_short_help(with_inputs(ExportArguments::augment_args(command))),
         invocation: |matches, inherited| {
             let inputs = Box::new(Inputs::for_entries(matches, inherited));
-            Ok(Invocation::Export {
-                inputs,
-                arguments: ExportArguments::from_arg_matches(matches)?,
-            })
+            let arguments = ExportArguments::from_arg_matches(matches)?;
+            Ok(Invocation::Export(inputs, arguments))
         },
     },
     Subcommand {
@@ -194,9 +185,8 @@ pub static SUBCOMMANDS: [Subcommand; 10] = [
              secrets-exec completions fish >~/.config/fish/completions/secrets-exec.fish\n      Enable completion in new fish sessions",
         arguments: CompletionsArguments::augment_args,
         invocation: |matches, _| {
-            Ok(Invocation::Completions(
-                CompletionsArguments::from_arg_matches(matches)?,
-            ))
+            let arguments = CompletionsArguments::from_arg_matches(matches)?;
+            Ok(Invocation::Completions(arguments))
         },
     },
     Subcommand {
@@ -235,9 +225,8 @@ pub static SUBCOMMANDS: [Subcommand; 10] = [
              StandardInput=socket)",
         arguments: |command| with_short_help(with_declarations(command)),
         invocation: |matches, inherited| {
-            Ok(Invocation::Credential {
-                inputs: Box::new(Inputs::for_declarations(matches, inherited)),
-            })
+            let inputs = Inputs::for_declarations(matches, inherited);
+            Ok(Invocation::Credential(Box::new(inputs)))
         },
     },
     Subcommand {
@@ -251,9 +240,8 @@ pub static SUBCOMMANDS: [Subcommand; 10] = [
              secrets-exec install /shared\n      Copy the program to a volume that other containers share",
         arguments: InstallArguments::augment_args,
         invocation: |matches, _| {
-            Ok(Invocation::Install(InstallArguments::from_arg_matches(
-                matches,
-            )?))
+            let arguments = InstallArguments::from_arg_matches(matches)?;
+            Ok(Invocation::Install(arguments))
         },
     },
 ];
