@@ -22,8 +22,8 @@ use crate::model::plan::{EntryId, Plan};
 use crate::model::problem::Problem;
 use crate::model::reference::SecretId;
 use crate::report::check::{
-    CheckDepth, CheckedCaller, CheckedCommand, CheckedValues, Findings, SecretRow, alias_warnings,
-    by_outcome, override_note, override_object, tables,
+    CheckDepth, CheckedCommand, CheckedValues, Findings, SecretRow, alias_warnings, by_outcome,
+    override_note, override_object, tables,
 };
 use crate::report::layout::objects;
 use crate::report::{self, Report, terminal};
@@ -50,11 +50,7 @@ pub fn check(
     let found_command = command.map(|line| FoundCommand::new(line, prepared, inherited));
 
     let mut report = Report::default();
-    if let Some(FoundCommand {
-        program: Err(error),
-        ..
-    }) = &found_command
-    {
+    if let Some(Err(error)) = found_command.as_ref().map(|found| &found.program) {
         report.extend([error.clone()]);
     }
     let mut findings = match read {
@@ -262,7 +258,7 @@ impl Checked {
         };
         findings.has_cache = reads_values && self.prepared.options.cache.is_some();
         findings.lists_literals = self.prepared.options.verbose;
-        findings.caller = self.inspection.caller.clone().map(CheckedCaller::new);
+        findings.caller = self.inspection.caller.clone();
         findings.values = checked.rows();
         findings.overridden = self
             .outcomes

@@ -269,9 +269,12 @@ impl Session {
             self.known_caller(None).ok()?,
             self.known_caller(self.settings.role.as_ref()).ok()?,
         );
+        let arn = asked.arn.get().cloned().flatten();
+        let account = arn.as_ref().and_then(|arn| arn.split(':').nth(4));
         Some(answer::Caller {
-            arn: asked.arn.get().cloned().flatten(),
-            provider: CredentialsOrigin::from_credentials(&base.credentials).name(),
+            account: account.map(str::to_owned),
+            arn,
+            credentials: CredentialsOrigin::from_credentials(&base.credentials).name(),
         })
     }
 

@@ -95,13 +95,15 @@ pub struct CachedAnswer {
     pub replaces: Option<FetchFailure>,
 }
 
-/// The identity that AWS recognizes the credentials as.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The identity that AWS recognizes the credentials as, and the provider that they came from. `check --json` prints it as it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Caller {
+    /// The account in the ARN. `None` without an ARN.
+    pub account: Option<String>,
     /// `None` if STS did not answer.
     pub arn: Option<String>,
     /// The provider of the credentials.
-    pub provider: &'static str,
+    pub credentials: &'static str,
 }
 
 /// The result of a DescribeSecret request.

@@ -22,7 +22,7 @@ pub struct Findings {
     /// The backend that was asked, or `None` with `--offline` or invalid inputs.
     pub source: Option<&'static str>,
     /// The identity that AWS returned, or `None` if AWS was not asked.
-    pub caller: Option<CheckedCaller>,
+    pub caller: Option<Caller>,
     /// The command to look for. It is `None` without `-- COMMAND`.
     pub command: Option<CheckedCommand>,
     pub values: Vec<Row>,
@@ -37,14 +37,6 @@ pub struct Findings {
     /// True if the table has a row for each literal, which `--verbose` asks for.
     #[serde(skip)]
     pub lists_literals: bool,
-}
-
-/// The identity behind the credentials, and the provider that they came from.
-#[derive(Debug, Serialize)]
-pub struct CheckedCaller {
-    pub account: Option<String>,
-    pub arn: Option<String>,
-    pub credentials: &'static str,
 }
 
 /// The command, and the file that would be executed.
@@ -71,21 +63,6 @@ impl Findings {
         // These types can always be serialized.
         let document = serde_json::to_value(self).unwrap_or_default();
         format!("{:#}\n", escaped_value(document))
-    }
-}
-
-impl CheckedCaller {
-    /// Takes the account from the ARN. The account is `None` without an ARN.
-    pub fn new(Caller { arn, provider }: Caller) -> Self {
-        let account = arn
-            .as_ref()
-            .and_then(|arn| arn.split(':').nth(4))
-            .map(str::to_owned);
-        Self {
-            account,
-            arn,
-            credentials: provider,
-        }
     }
 }
 

@@ -8,7 +8,7 @@ mod row;
 mod secret_row;
 mod table;
 
-pub use findings::{CheckedCaller, CheckedCommand, Findings};
+pub use findings::{CheckedCommand, Findings};
 pub use overrides::{override_note, override_object};
 pub use row::{CheckDepth, CheckedValues, by_outcome};
 pub use secret_row::SecretRow;

@@ -132,23 +132,16 @@ impl CheckedValues<'_> {
 
     /// Returns the row of an entry or a key that isn't overridden, with its sources.
     fn row_of_status(&self, outcome: &EntryOutcome, status: &'static str) -> Row {
-        let EntryOutcome {
-            id,
-            target,
-            subject,
-            parameter_name,
-            ..
-        } = outcome;
-        let is_key = id.key.is_some();
-        let label = if is_key {
-            subject.label.clone()
+        let (target, subject) = (&outcome.target, &outcome.subject);
+        let mut row = if outcome.id.key.is_some() {
+            Row::new(subject.label.clone(), subject, status)
         } else {
-            label(target)
+            let variable = target.variable().map(ToString::to_string);
+            Row {
+                variable,
+                ..Row::new(label(target), subject, status)
+            }
         };
-        let mut row = Row::new(label, subject, status);
-        if !is_key {
-            row.variable = target.variable().map(ToString::to_string);
-        }
 
         let remark = outcome.remark().or(self.unchecked_remark(outcome));
         row.note = whole_object_remark(outcome).or(remark.map(str::to_owned));
@@ -166,12 +159,12 @@ impl CheckedValues<'_> {
             }
         }
 
+        let parameter_name = outcome.parameter_name.as_deref();
         if let (Some(written), Some(name)) = (&mut row.reference, parameter_name) {
             *written += name;
         }
         for reference in &outcome.reads {
-            row.sources
-                .push(self.source_row(reference, parameter_name.as_deref()));
+            row.sources.push(self.source_row(reference, parameter_name));
         }
         row
     }

@@ -1,6 +1,7 @@
 //! The tables for people. Columns are aligned; a long cell is neither wrapped nor cut off.
 
-use super::findings::{CheckedCaller, CheckedCommand, Findings, Row, RowKind, SourceRow};
+use super::findings::{CheckedCommand, Findings, Row, RowKind, SourceRow};
+use crate::model::answer::Caller;
 use crate::model::quoting::escaped;
 use crate::report::record::{age, counted};
 
@@ -224,15 +225,10 @@ fn command_row(CheckedCommand { name, file, status }: &CheckedCommand) -> Vec<St
 }
 
 /// Returns the sentence about who asked AWS, and with which credentials.
-fn caller_sentence(
-    CheckedCaller {
-        account,
-        arn,
-        credentials,
-    }: &CheckedCaller,
-) -> String {
-    let name = arn.as_ref().and_then(|arn| arn.splitn(6, ':').nth(5));
-    let sentence = match (name, account) {
+fn caller_sentence(caller: &Caller) -> String {
+    let (arn, credentials) = (caller.arn.as_ref(), caller.credentials);
+    let name = arn.and_then(|arn| arn.splitn(6, ':').nth(5));
+    let sentence = match (name, &caller.account) {
         (Some(name), Some(account)) => format!(
             "The caller is {name} in account {account}, using credentials from the {credentials}."
         ),
