@@ -9,7 +9,7 @@ use super::scope::EntryScope;
 use crate::deliver::{AppendedFile, Delivery, Files};
 use crate::exec;
 use crate::input::cli::{ExportArguments, ExportFormat, Inputs};
-use crate::model::entry::{FileLocation, FileTarget, Mode, Origin, Subject};
+use crate::model::entry::{FileTarget, Mode, Origin, Subject};
 use crate::model::inherited::Inherited;
 use crate::model::outcome::FileValue;
 use crate::model::plan::EntryId;
@@ -118,20 +118,17 @@ fn destination(arguments: &ExportArguments, inherited: &Inherited) -> Result<Des
 }
 
 /// Returns the warning about a file that a launch would write. `export` doesn't write it.
-fn unwritten_file_warning(
-    FileValue {
-        target, subject, ..
-    }: FileValue<'_>,
-) -> Record {
-    Record::warning(match &target.location {
-        FileLocation::Path(path) => {
+fn unwritten_file_warning(file: FileValue<'_>) -> Record {
+    let subject = file.subject;
+    Record::warning(match &file.target.path {
+        Some(path) => {
             format!(
                 "the file {} ({}) is not written, because only a launch writes files",
                 path.display(),
                 subject.origin
             )
         }
-        FileLocation::Memory => format!(
+        None => format!(
             "{subject} is left out, because a file in memory disappears with the process that made it"
         ),
     })
@@ -145,7 +142,7 @@ fn unwritten_file_warning(
 fn write_file(path: PathBuf, value: SecretValue) -> Result<(), Report> {
     let subject = Subject::plain(path.display().to_string(), Origin::Argument("--output"));
     let target = FileTarget {
-        location: FileLocation::Path(path),
+        path: Some(path),
         env: None,
         mode: Mode::PRIVATE_WRITABLE,
         owner: None,

@@ -16,7 +16,7 @@ use super::directory::DirectoryEntry;
 use super::disk::DiskFile;
 #[cfg(target_os = "linux")]
 use super::{memory::MemoryFile, written::PlacedFile};
-use crate::model::entry::{FileLocation, Origin, Subject};
+use crate::model::entry::{Origin, Subject};
 use crate::model::env_name::EnvName;
 use crate::model::outcome::FileValue;
 use crate::model::plan::EntryId;
@@ -65,9 +65,9 @@ impl<'a> Files<'a> {
     pub fn open_directories(files: impl IntoIterator<Item = FileValue<'a>>) -> Self {
         let mut pending = Vec::new();
         for file in files {
-            let destination = match &file.target.location {
-                FileLocation::Memory => Ok(None),
-                FileLocation::Path(path) => {
+            let destination = match &file.target.path {
+                None => Ok(None),
+                Some(path) => {
                     // If the owner of the file doesn't exist, `stage` and `undeliverable` return this error.
                     let owner = Access::from_target(file.target)
                         .ok()

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::model::entry::{FileLocation, FileTarget, Mode};
+use crate::model::entry::{FileTarget, Mode};
 
 pub const NOBODY: u32 = 65_534;
 
@@ -53,7 +53,7 @@ pub fn names(directory: &Path) -> Vec<String> {
 /// Returns the target of a file with this path, without an owner of its own.
 pub fn on_disk(path: impl Into<PathBuf>) -> FileTarget {
     FileTarget {
-        location: FileLocation::Path(path.into()),
+        path: Some(path.into()),
         env: None,
         mode: Mode::PRIVATE,
         owner: None,

@@ -6,9 +6,8 @@
 use std::os::unix::ffi::OsStrExt;
 
 use crate::input::cli::ExportFormat;
-use crate::model::entry::FileLocation;
 use crate::model::environment::{Limits, variable_problem};
-use crate::model::outcome::{FileValue, Outcomes, Variable};
+use crate::model::outcome::{Outcomes, Variable};
 use crate::model::problem::{Impact, Problem};
 use crate::model::secret_value::SecretValue;
 
@@ -21,15 +20,12 @@ const LONGEST_LINE: usize = 64 * 1024 - 1;
 pub fn variables(outcomes: &Outcomes, limits: Limits) -> Vec<Variable<'_>> {
     let mut variables = Vec::from_iter(outcomes.variables());
     variables.retain(|variable| variable_problem(*variable, limits).is_none());
-    for FileValue {
-        target, subject, ..
-    } in outcomes.files()
-    {
-        if let (Some(name), FileLocation::Path(path)) = (&target.env, &target.location) {
+    for file in outcomes.files() {
+        if let (Some(name), Some(path)) = (&file.target.env, &file.target.path) {
             variables.push(Variable {
                 name,
                 value: path.as_os_str().as_bytes(),
-                subject,
+                subject: file.subject,
             });
         }
     }

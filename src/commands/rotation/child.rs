@@ -14,7 +14,6 @@ use crate::commands::read::{Pass, ReadValues};
 use crate::commands::worker::{self, Reporter};
 use crate::deliver::{Delivery, Files, PlacedFile};
 use crate::exec;
-use crate::model::entry::FileLocation;
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 use crate::model::outcome::Outcomes;
 use crate::report::{Record, Report, rotation, terminal};
@@ -179,9 +178,7 @@ impl GatedLaunch<'_> {
     /// # Errors
     /// Every file that can't be written or renamed.
     fn replace_files(&self, outcomes: &Outcomes, ready: &Message) -> Result<u8, Report> {
-        let files = outcomes
-            .files()
-            .filter(|file| matches!(file.target.location, FileLocation::Path(_)));
+        let files = outcomes.files().filter(|file| file.target.path.is_some());
         let staged = Delivery::stage(Files::open_directories(files)).map_err(Report::from_iter)?;
         if self.gate.await_opening(ready, SignalNumber::TERM) {
             let placed = staged.rename_all()?;

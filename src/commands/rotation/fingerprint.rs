@@ -9,7 +9,7 @@ use std::hash::{BuildHasher, RandomState};
 use serde::{Deserialize, Serialize};
 
 use crate::model::answer::{Document, Fetched};
-use crate::model::entry::{FileLocation, Target};
+use crate::model::entry::Target;
 use crate::model::options::OnRotation;
 use crate::model::outcome::Outcomes;
 use crate::model::reference::Locator;
@@ -118,7 +118,7 @@ fn hashed_values(
 ) -> BTreeMap<u64, Value> {
     let mut values = BTreeMap::new();
     for (outcome, value) in outcomes.values() {
-        let has_path = matches!(&outcome.target, Target::File(file) if matches!(file.location, FileLocation::Path(_)));
+        let has_path = matches!(&outcome.target, Target::File(file) if file.path.is_some());
         if matches!(on_rotation, OnRotation::Signal(_)) && !has_path {
             continue;
         }

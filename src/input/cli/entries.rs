@@ -7,9 +7,7 @@ use std::collections::BTreeSet;
 
 use clap::ArgMatches;
 
-use crate::model::entry::{
-    Entry, EntrySource, FileLocation, FileTarget, Mode, Naming, Origin, Subject, Target,
-};
+use crate::model::entry::{Entry, EntrySource, FileTarget, Mode, Naming, Origin, Subject, Target};
 use crate::model::env_name::{EnvName, assigned_name, is_name};
 use crate::model::plan::Layer;
 use crate::model::problem::{Impact, Problem};
@@ -85,7 +83,7 @@ fn parse_entry(option: &'static str, shown_option: &str, text: &str) -> Result<E
     let target = match option {
         "--env" => Target::Env(name),
         _ => Target::File(FileTarget {
-            location: FileLocation::Memory,
+            path: None,
             env: Some(name),
             mode: Mode::PRIVATE,
             owner: None,

@@ -3,6 +3,7 @@
 //! An entry with a mistake is left out of the result. The mistake itself goes to the file's list, so nothing is resolved then.
 
 use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
 
 use regex_lite::Regex;
 
@@ -11,8 +12,7 @@ use crate::input::yaml::Kind;
 use crate::model::credential::{Credential, is_credential_name, parse_unit};
 use crate::model::entry::template::{Template, TemplateError};
 use crate::model::entry::{
-    Case, Entry, EntrySource, FileLocation, FileTarget, Mode, Naming, OnMissing, Origin, Owner,
-    Target, Transform,
+    Case, Entry, EntrySource, FileTarget, Mode, Naming, OnMissing, Origin, Owner, Target, Transform,
 };
 use crate::model::quoting::quoted_value;
 use crate::model::reference::Reference;
@@ -98,9 +98,7 @@ fn file(item: &Item<'_>) -> Option<Entry> {
         item.refuse("needs \"path\" or \"env\" (or both)");
     }
     let mut target = FileTarget {
-        location: path
-            .and_then(|path| file_location(&path))
-            .unwrap_or(FileLocation::Memory),
+        path: path.and_then(|path| file_path(&path)),
         env: env.and_then(|env| match env.expect_text("the name of a variable")? {
             "PATH" => {
                 item.named("PATH").refuse(PATH_FROM_SECRET);
@@ -123,7 +121,7 @@ fn file(item: &Item<'_>) -> Option<Entry> {
 
 /// Reads the path of a file. Adds a mistake and returns `None` if the path isn't text, begins with `~/` (which only a shell expands), is the path of
 /// a directory, or contains a NUL byte.
-fn file_location(path: &Item<'_>) -> Option<FileLocation> {
+fn file_path(path: &Item<'_>) -> Option<PathBuf> {
     if path.expect_text("a path")?.starts_with("~/") {
         path.refuse_with(
             "starts with \"~\", which only a shell expands",
@@ -136,7 +134,7 @@ fn file_location(path: &Item<'_>) -> Option<FileLocation> {
         if is_directory || text.contains('\0') {
             return None;
         }
-        Some(FileLocation::Path(text.into()))
+        Some(text.into())
     })
 }
 

@@ -22,20 +22,13 @@ pub enum Target {
 /// A file that holds a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileTarget {
-    pub location: FileLocation,
+    /// `None` for a file in memory, a memfd. A process opens it as `/proc/self/fd/N`.
+    pub path: Option<PathBuf>,
     /// The variable that gets the path.
     pub env: Option<EnvName>,
     pub mode: Mode,
     /// `None` for the user and group of this process.
     pub owner: Option<Owner>,
-}
-
-/// The location of a file: in memory, or at a path.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FileLocation {
-    /// A memfd. Its path is `/proc/self/fd/N`.
-    Memory,
-    Path(PathBuf),
 }
 
 /// The permission bits of a file, at most 0777.
@@ -131,16 +124,10 @@ impl Target {
     pub fn claims(&self) -> Vec<Claim> {
         match self {
             Self::Env(name) => vec![Claim::Variable(name.clone())],
-            Self::File(FileTarget { location, env, .. }) => {
-                let path = match location {
-                    FileLocation::Memory => None,
-                    FileLocation::Path(path) => Some(Claim::Path(path.clone())),
-                };
-                env.clone()
-                    .map(Claim::Variable)
-                    .into_iter()
-                    .chain(path)
-                    .collect()
+            Self::File(FileTarget { path, env, .. }) => {
+                let variable = env.clone().map(Claim::Variable);
+                let path = path.clone().map(Claim::Path);
+                variable.into_iter().chain(path).collect()
             }
             Self::Variables(_) => Vec::new(),
             Self::Credential(credential) => vec![Claim::Credential(credential.clone())],
@@ -168,18 +155,12 @@ impl Target {
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Env(name)
-            | Self::File(FileTarget {
-                env: Some(name), ..
-            }) => write!(f, "{name}"),
-            Self::File(FileTarget {
-                location: FileLocation::Path(path),
-                ..
-            }) => write!(f, "{}", path.display()),
-            Self::File(FileTarget {
-                location: FileLocation::Memory,
-                ..
-            }) => f.write_str("a file in memory"),
+            Self::Env(name) => write!(f, "{name}"),
+            Self::File(file) => match (&file.env, &file.path) {
+                (Some(name), _) => write!(f, "{name}"),
+                (None, Some(path)) => write!(f, "{}", path.display()),
+                (None, None) => f.write_str("a file in memory"),
+            },
             Self::Variables(prefix) => write!(f, "{prefix}*"),
             Self::Credential(credential) => write!(f, "{credential}"),
             Self::Output => f.write_str("the value"),

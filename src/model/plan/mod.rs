@@ -33,9 +33,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use regex_lite::Regex;
 
 use crate::model::claims::{Claims, Holder};
-use crate::model::entry::{
-    Entry, EntrySource, FileLocation, FileTarget, OnMissing, Subject, Target, Transform,
-};
+use crate::model::entry::{Entry, EntrySource, OnMissing, Subject, Target, Transform};
 use crate::model::env_name::is_name;
 use crate::model::inherited::Inherited;
 use crate::model::problem::Problem;
@@ -204,15 +202,8 @@ impl Plan {
 
     /// True if an entry of the plan is a file with a `path`, even if it turns out to be absent.
     pub fn has_path(&self) -> bool {
-        self.value_entries().any(|(entry, _)| {
-            matches!(
-                &entry.target,
-                Target::File(FileTarget {
-                    location: FileLocation::Path(_),
-                    ..
-                })
-            )
-        })
+        self.value_entries()
+            .any(|(entry, _)| matches!(&entry.target, Target::File(file) if file.path.is_some()))
     }
 
     /// Returns the text of a variable that is set to a literal. Returns `None` if no entry sets the variable, or if its value comes from a secret or

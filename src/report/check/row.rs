@@ -14,9 +14,7 @@ use super::secret_row::{date, seconds_since};
 use crate::model::answer::{Document, Fetched, NOT_SHOWN};
 use crate::model::claims::Holder;
 use crate::model::credential::Credential;
-use crate::model::entry::{
-    FileLocation, FileTarget, Origin, Subject, SubjectKind, Target, Written,
-};
+use crate::model::entry::{Origin, Subject, SubjectKind, Target, Written};
 use crate::model::env_name::is_name;
 use crate::model::outcome::{EntryOutcome, Fate, Outcomes};
 use crate::model::plan::EntryId;
@@ -148,10 +146,7 @@ impl CheckedValues<'_> {
         match target {
             Target::Env(_) | Target::Variables(_) | Target::Output => {}
             Target::File(file) => {
-                let path = match &file.location {
-                    FileLocation::Path(path) => Some(path.display().to_string()),
-                    FileLocation::Memory => None,
-                };
+                let path = file.path.as_ref().map(|path| path.display().to_string());
                 row.file = Some(json!({ "path": path }));
             }
             Target::Credential(Credential { unit, name }) => {
@@ -328,18 +323,13 @@ fn overridden_row(subject: &Subject, holder: &Holder) -> Option<Row> {
 /// Returns the name in the first column: `NAME`, `NAME=/path`, `NAME=memfd`, `/path`, `PREFIX*` or `UNIT/CREDENTIAL`.
 fn label(target: &Target) -> String {
     match target {
-        Target::File(FileTarget {
-            env: Some(name),
-            location,
-            ..
-        }) => match location {
-            FileLocation::Path(path) => format!("{name}={}", path.display()),
-            FileLocation::Memory => format!("{name}=memfd"),
+        Target::File(file) => match (&file.env, &file.path) {
+            (Some(name), Some(path)) => format!("{name}={}", path.display()),
+            (Some(name), None) => format!("{name}=memfd"),
+            (None, _) => target.to_string(),
         },
-        Target::Env(_)
-        | Target::File(FileTarget { env: None, .. })
-        | Target::Variables(_)
-        | Target::Credential(_)
-        | Target::Output => target.to_string(),
+        Target::Env(_) | Target::Variables(_) | Target::Credential(_) | Target::Output => {
+            target.to_string()
+        }
     }
 }
