@@ -29,13 +29,12 @@ impl LocalFile {
         let mut suggestions = 0;
         for (locator, answer) in &mut answers {
             if let Err(failure) = answer
-                && let FetchError::NotFound { missing, nearest } = &mut failure.error
-                && *missing == Missing::Secret
+                && failure.error == FetchError::NotFound(Missing::Secret)
                 && !locator.is_path()
                 && suggestions < MOST_SUGGESTIONS
             {
                 suggestions += 1;
-                *nearest = self.nearest_id(&names(locator));
+                failure.nearest = self.nearest_id(&names(locator));
             }
         }
         answers
@@ -69,7 +68,7 @@ impl LocalFile {
     fn not_found(&self, missing: Missing) -> FetchFailure {
         FetchFailure {
             local_file: Some(self.0.clone()),
-            ..FetchFailure::new(None, FetchError::not_found(missing))
+            ..FetchFailure::new(None, FetchError::NotFound(missing))
         }
     }
 

@@ -168,14 +168,7 @@ impl Backend {
 /// True if AWS's answer was about this secret and the secret may exist, so that its description may help. After any other error, the request for the
 /// description would only fail in the same way.
 fn is_about_the_secret(error: &FetchError) -> bool {
-    error.withholds_value()
-        && !matches!(
-            error,
-            FetchError::NotFound {
-                missing: Missing::Secret,
-                ..
-            }
-        )
+    error.withholds_value() && *error != FetchError::NotFound(Missing::Secret)
 }
 
 /// True for an error from the agent after which AWS is not tried. A denial or an absence is an answer, and a wrong clock is wrong for AWS, too.
@@ -183,9 +176,9 @@ fn is_final(error: &FetchError) -> bool {
     match error {
         FetchError::Unavailable(outage) => outage.kind == OutageKind::ClockSkew,
         FetchError::NoCredentials(error) => error.again == Again::Never,
-        FetchError::NotFound { .. }
+        FetchError::NotFound(_)
         | FetchError::Denied { .. }
         | FetchError::Refused(_)
-        | FetchError::NoRegion { .. } => true,
+        | FetchError::NoRegion(_) => true,
     }
 }

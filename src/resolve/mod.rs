@@ -45,15 +45,10 @@ pub fn invalid_template_outcomes(plan: &Plan) -> Option<Outcomes> {
 /// failures get one ([`MOST_SUGGESTIONS`]).
 pub fn suggest_aliases(fetched: &mut Fetched, plan: &Plan) {
     let absences = fetched.iter_mut().filter_map(|(locator, answer)| {
-        let error = &mut answer.as_mut().err()?.error;
-        let FetchError::NotFound {
-            missing: Missing::Secret,
-            nearest: nearest @ None,
-        } = error
-        else {
-            return None;
-        };
-        Some((locator.written_id(), nearest))
+        let failure = answer.as_mut().err()?;
+        let is_absent = failure.error == FetchError::NotFound(Missing::Secret);
+        (is_absent && failure.nearest.is_none())
+            .then(|| (locator.written_id(), &mut failure.nearest))
     });
     for (id, nearest) in absences.take(MOST_SUGGESTIONS) {
         // An alias of the same name doesn't apply to this entry.

@@ -132,7 +132,7 @@ impl<'a> ParsedAnswers<'a> {
         match self.fetched.get(&reference.locator) {
             Some(Ok(document)) => Ok(document),
             Some(Err(failure)) => Err(vec![Problem {
-                is_absence: matches!(failure.error, FetchError::NotFound { .. }),
+                is_absence: matches!(failure.error, FetchError::NotFound(_)),
                 ..failure.problem(reference, subject, &self.plan.aliases)
             }]),
             None => Err(Vec::new()),

@@ -114,7 +114,7 @@ fn answer_from_description(secret: &DescribedSecret, version: &Version) -> Optio
             ..Document::new(SecretValue::default())
         })),
         None if matches!(version, Version::Id(_)) => None,
-        None => fail(FetchError::not_found(Missing::Version)),
+        None => fail(FetchError::NotFound(Missing::Version)),
     }
 }
 
@@ -180,7 +180,7 @@ fn answers_from_descriptions(
     for request in batch {
         let found = match described {
             Ok(described) => document_without_value(&request, described)
-                .ok_or_else(|| FetchError::not_found(Missing::Secret)),
+                .ok_or(FetchError::NotFound(Missing::Secret)),
             Err(error) => Err(error.clone()),
         };
         let answer = found.map_err(|error| FetchFailure::new(request.region.clone(), error));

@@ -60,7 +60,7 @@ pub async fn read_batch(
     match read_together(client, batch, budget).await {
         Err(
             FetchError::Denied { .. }
-            | FetchError::NotFound { .. }
+            | FetchError::NotFound(_)
             | FetchError::Refused(Refusal::Request(_)),
         ) if batch.len() > 1 => {
             let mut results = Vec::new();
@@ -146,7 +146,7 @@ async fn read_path(
     }
 
     if found.is_empty() {
-        return Err(FetchError::not_found(Missing::Secret));
+        return Err(FetchError::NotFound(Missing::Secret));
     }
     let region = Some(client.region.clone());
     Ok(Document {
@@ -286,7 +286,7 @@ impl GetParametersResponse {
                 None => Some(invalid.as_str()),
             };
             if name.is_some_and(|name| base_name(name) == base_name(id.name())) {
-                return Some(Err(FetchError::not_found(missing)));
+                return Some(Err(FetchError::NotFound(missing)));
             }
         }
         None

@@ -44,7 +44,7 @@ pub fn replay(recorded: &RecordedResponse<'_>, id: &str) -> Option<Result<Docume
         Store::ParameterStore if request.is_path() => {
             let (parameters, _) = parse_page(&body, &request, &region)?;
             if parameters.is_empty() {
-                return Err(FetchError::not_found(Missing::Secret));
+                return Err(FetchError::NotFound(Missing::Secret));
             }
             Ok(Document {
                 parameters,

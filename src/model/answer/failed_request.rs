@@ -43,7 +43,7 @@ impl FailedRequest<'_> {
             ..About::new(self.reference)
         };
         // The predicate names the version already, as in `has no version with the stage "x"`.
-        if let FetchError::NotFound { .. } = self.failure.error {
+        if let FetchError::NotFound(_) = self.failure.error {
             about.name = self.locator().noun();
         }
 
@@ -104,21 +104,16 @@ impl FailedRequest<'_> {
 
     /// Returns the most specific hint that applies. `general` is the hint for the error, whatever the request was. Returns `None` if neither exists.
     pub fn hint(&self, general: Option<String>) -> Option<String> {
+        let nearest = self.failure.nearest.as_deref();
         match &self.failure.error {
-            FetchError::NotFound { .. } if self.locator().is_path() => Some(self.absence_hint()),
-            FetchError::NotFound {
-                missing: Missing::Version,
-                ..
-            } => self
+            FetchError::NotFound(_) if self.locator().is_path() => Some(self.absence_hint()),
+            FetchError::NotFound(Missing::Version) => self
                 .stage_hint()
                 .or_else(|| self.key_hint())
                 .or_else(|| Some(self.version_hint())),
-            FetchError::NotFound {
-                missing: Missing::Secret,
-                nearest,
-            } => self
+            FetchError::NotFound(Missing::Secret) => self
                 .stage_hint()
-                .or_else(|| nearest.as_deref().map(|nearest| self.nearest_hint(nearest)))
+                .or_else(|| nearest.map(|nearest| self.nearest_hint(nearest)))
                 .or_else(|| self.password_hint(&self.absence_hint()))
                 .or_else(|| self.parameter_hint())
                 .or_else(|| self.key_hint())
@@ -142,7 +137,7 @@ impl FailedRequest<'_> {
                 is_unconfigured: true,
                 ..
             })
-            | FetchError::NoRegion { .. } => self.failure.profile_advice.clone().or(general),
+            | FetchError::NoRegion(_) => self.failure.profile_advice.clone().or(general),
             FetchError::Denied { .. }
             | FetchError::Unavailable(_)
             | FetchError::Refused(_)

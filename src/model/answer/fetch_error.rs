@@ -30,6 +30,8 @@ pub struct FetchFailure {
     /// The advice to choose a profile, if the files have profiles and none is chosen. It is the remedy for a missing region or missing credentials
     /// on a developer's machine.
     pub profile_advice: Option<String>,
+    /// If the secret doesn't exist, the most similar id in the local file, or otherwise the most similar alias.
+    pub nearest: Option<String>,
 }
 
 impl FetchFailure {
@@ -47,9 +49,7 @@ impl FetchFailure {
     /// `ssm:` are never passwords.
     pub fn hides_name(&self, reference: &SecretRef) -> bool {
         let is_missing = match &self.error {
-            FetchError::NotFound { missing, nearest } => {
-                *missing == Missing::Secret && nearest.is_none()
-            }
+            FetchError::NotFound(missing) => *missing == Missing::Secret && self.nearest.is_none(),
             // AWS names the ARN of a secret that exists.
             FetchError::Denied { cause, message, .. } => {
                 matches!(cause, Denial::PolicyOrMissing | Denial::Metadata)
@@ -58,7 +58,7 @@ impl FetchFailure {
             FetchError::Unavailable(_)
             | FetchError::Refused(_)
             | FetchError::NoCredentials(_)
-            | FetchError::NoRegion { .. } => false,
+            | FetchError::NoRegion(_) => false,
         };
 
         let SecretRef { locator, selector } = reference;
@@ -79,6 +79,7 @@ impl FetchFailure {
             notes: Vec::new(),
             default_region_and_account: None,
             profile_advice: None,
+            nearest: None,
         }
     }
 }
@@ -86,11 +87,7 @@ impl FetchFailure {
 /// The reason why there isn't a document. Only [`FetchError::NotFound`] is an absence, which a `default` can replace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FetchError {
-    NotFound {
-        missing: Missing,
-        /// The most similar id in a local file, or otherwise the most similar alias.
-        nearest: Option<String>,
-    },
+    NotFound(Missing),
     Denied {
         /// AWS's message, on one line.
         message: Reason,
@@ -105,7 +102,7 @@ pub enum FetchError {
     /// The request can't be signed.
     NoCredentials(CredentialsError),
     /// No source names a region.
-    NoRegion { again: Again },
+    NoRegion(Again),
 }
 
 impl From<Outage> for FetchError {
@@ -127,14 +124,6 @@ impl From<CredentialsError> for FetchError {
 }
 
 impl FetchError {
-    /// Creates the error for an absence, before a similar name is looked for.
-    pub fn not_found(missing: Missing) -> Self {
-        Self::NotFound {
-            missing,
-            nearest: None,
-        }
-    }
-
     /// Creates the error for a denial, before it is known who the caller is.
     pub fn denied(message: impl Into<Reason>, cause: Denial) -> Self {
         Self::Denied {
@@ -147,9 +136,7 @@ impl FetchError {
     /// Returns the exit status of a launch that doesn't get the value.
     pub fn status(&self) -> Status {
         match self {
-            Self::NotFound { .. } | Self::Refused(_) | Self::NoRegion { .. } => {
-                Status::Configuration
-            }
+            Self::NotFound(_) | Self::Refused(_) | Self::NoRegion(_) => Status::Configuration,
             Self::Denied { .. } => Status::Denied,
             Self::Unavailable(_) => Status::Temporary,
             Self::NoCredentials(error) => error.problem.status,
@@ -159,25 +146,13 @@ impl FetchError {
     /// Returns the code for the error in the table and the JSON of `check` (docs/check.md).
     pub fn code(&self) -> &'static str {
         match self {
-            Self::NotFound {
-                missing: Missing::Secret,
-                ..
-            } => "not-found",
-            Self::NotFound {
-                missing: Missing::Version,
-                ..
-            } => "version-not-found",
-            Self::Denied {
-                cause: Denial::Policy | Denial::PolicyOrMissing | Denial::Metadata,
-                ..
-            } => "denied",
-            Self::Denied {
-                cause: Denial::Key, ..
-            } => "kms-denied",
-            Self::Denied {
-                cause: Denial::Credentials(_),
-                ..
-            } => "credentials-refused",
+            Self::NotFound(Missing::Secret) => "not-found",
+            Self::NotFound(Missing::Version) => "version-not-found",
+            Self::Denied { cause, .. } => match cause {
+                Denial::Policy | Denial::PolicyOrMissing | Denial::Metadata => "denied",
+                Denial::Key => "kms-denied",
+                Denial::Credentials(_) => "credentials-refused",
+            },
             Self::Unavailable(outage) => match outage.kind {
                 OutageKind::Throttled => "throttled",
                 OutageKind::Service => "service-failure",
@@ -198,7 +173,7 @@ impl FetchError {
                 Refusal::NotSent(_) | Refusal::Request(_) => "refused",
             },
             Self::NoCredentials(error) => error.problem.code,
-            Self::NoRegion { .. } => "no-region",
+            Self::NoRegion(_) => "no-region",
         }
     }
 
@@ -207,8 +182,8 @@ impl FetchError {
         match self {
             Self::Unavailable(outage) => outage.again,
             Self::NoCredentials(error) => error.again,
-            Self::NoRegion { again } => *again,
-            Self::NotFound { .. } | Self::Denied { .. } | Self::Refused(_) => Again::Never,
+            Self::NoRegion(again) => *again,
+            Self::NotFound(_) | Self::Denied { .. } | Self::Refused(_) => Again::Never,
         }
     }
 
@@ -217,7 +192,7 @@ impl FetchError {
     pub fn withholds_value(&self) -> bool {
         matches!(
             self,
-            Self::NotFound { .. }
+            Self::NotFound(_)
                 | Self::Denied {
                     cause: Denial::Policy | Denial::PolicyOrMissing | Denial::Key,
                     ..

@@ -22,7 +22,7 @@ impl FetchFailure {
             hides_name: self.hides_name(reference),
         };
         let mut problem = self.error.problem();
-        if let FetchError::NotFound { missing, .. } = self.error {
+        if let FetchError::NotFound(missing) = self.error {
             problem.text = request.absence(missing);
         }
         problem.help = request.hint(problem.help);
@@ -79,10 +79,8 @@ impl FetchError {
             Self::Refused(Refusal::Request(why)) => {
                 format!("AWS refused the request: {}", why.text)
             }
-            Self::NotFound { missing, .. } => format!("it {}", missing.predicate()),
-            Self::Refused(_) | Self::NoCredentials(_) | Self::NoRegion { .. } => {
-                self.problem().text
-            }
+            Self::NotFound(missing) => format!("it {}", missing.predicate()),
+            Self::Refused(_) | Self::NoCredentials(_) | Self::NoRegion(_) => self.problem().text,
         }
     }
 
@@ -90,7 +88,7 @@ impl FetchError {
     /// sentence about the secret.
     pub fn problem(&self) -> Problem {
         let problem = match self {
-            Self::NotFound { missing, .. } => Problem::configuration(missing.predicate()),
+            Self::NotFound(missing) => Problem::configuration(missing.predicate()),
             Self::Denied {
                 message,
                 cause,
@@ -99,7 +97,7 @@ impl FetchError {
             Self::Unavailable(outage) => outage_problem(outage),
             Self::Refused(refusal) => refusal_problem(refusal),
             Self::NoCredentials(error) => (*error.problem).clone(),
-            Self::NoRegion { .. } => Problem::configuration("no AWS region is set")
+            Self::NoRegion(_) => Problem::configuration("no AWS region is set")
                 .help("add --region or set AWS_REGION, for example AWS_REGION=us-east-1"),
         };
         Problem {
@@ -116,8 +114,7 @@ impl FetchError {
     /// line about its entry. The scope says whether one record can name all secrets with the same failure, or each secret needs a record of its own.
     pub fn naming(&self) -> Option<(Option<&'static str>, ReasonScope)> {
         Some(match self {
-            Self::NotFound { .. }
-            | Self::Refused(Refusal::MarkedForDeletion | Refusal::NoValue) => {
+            Self::NotFound(_) | Self::Refused(Refusal::MarkedForDeletion | Refusal::NoValue) => {
                 (Some(""), ReasonScope::OneSecret)
             }
             Self::Refused(Refusal::Agent(_)) => (Some(""), ReasonScope::AnySecret),
@@ -135,7 +132,7 @@ impl FetchError {
             }
             Self::Refused(Refusal::TrustStore(_) | Refusal::Proxy { .. } | Refusal::NotSent(_))
             | Self::NoCredentials(_)
-            | Self::NoRegion { .. } => return None,
+            | Self::NoRegion(_) => return None,
         })
     }
 }

@@ -127,9 +127,7 @@ pub async fn instance_region(
     budget: &RetryBudget,
 ) -> Result<Region, FetchError> {
     if settings.is_disabled {
-        return Err(FetchError::NoRegion {
-            again: Again::Never,
-        });
+        return Err(FetchError::NoRegion(Again::Never));
     }
 
     let client = metadata_client(settings, clients);
@@ -144,9 +142,7 @@ pub async fn instance_region(
 
     found.map_err(|error| match error {
         FetchError::Unavailable(outage) if outage.kind == OutageKind::Timeout => {
-            FetchError::NoRegion {
-                again: Again::Later,
-            }
+            FetchError::NoRegion(Again::Later)
         }
         FetchError::Unavailable(outage) => outage
             .with_headline("the region can't be read from the instance metadata")
@@ -183,9 +179,7 @@ fn read_region(answer: Result<SensitiveString, ImdsError>) -> Result<Region, Fet
         Some(status @ (408 | 429 | 500..)) => {
             Err(Outage::new(OutageKind::Service, format!("HTTP status {status}")).into())
         }
-        Some(_) | None => Err(FetchError::NoRegion {
-            again: Again::Later,
-        }),
+        Some(_) | None => Err(FetchError::NoRegion(Again::Later)),
     }
 }
 

@@ -101,7 +101,7 @@ pub fn with_headline(headline: &str, error: FetchError) -> FetchError {
             error.into()
         }
         FetchError::Refused(_) => error,
-        FetchError::NotFound { .. } | FetchError::NoRegion { .. } => unusable(headline),
+        FetchError::NotFound(_) | FetchError::NoRegion(_) => unusable(headline),
     }
 }
 

@@ -61,13 +61,13 @@ impl<'a> ServiceError<'a> {
             "InvalidRequest" if has(&["for deletion", "marked deleted"]) => {
                 Refusal::MarkedForDeletion.into()
             }
-            "ResourceNotFound" if has(&["secret value"]) => FetchError::not_found(Missing::Version),
+            "ResourceNotFound" if has(&["secret value"]) => FetchError::NotFound(Missing::Version),
             // The version exists, but it doesn't have this staging label.
             "InvalidRequest" | "InvalidParameter" if has(&["not associated"]) => {
-                FetchError::not_found(Missing::Version)
+                FetchError::NotFound(Missing::Version)
             }
-            "ParameterVersionNotFound" => FetchError::not_found(Missing::Version),
-            "ResourceNotFound" | "ParameterNotFound" => FetchError::not_found(Missing::Secret),
+            "ParameterVersionNotFound" => FetchError::NotFound(Missing::Version),
+            "ResourceNotFound" | "ParameterNotFound" => FetchError::NotFound(Missing::Secret),
             "InvalidSignature" | "SignatureDoesNotMatch"
                 if has(&["signature expired", "not yet current"]) =>
             {
