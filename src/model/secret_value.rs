@@ -3,6 +3,7 @@
 //! `grep -rn 'expose()' src` lists every use of a value.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
@@ -39,11 +40,12 @@ impl SecretValue {
     }
 
     /// Reads what [`SecretValue::serialize`] has written.
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        Ok(match Result::<String, Vec<u8>>::deserialize(from)? {
-            Ok(text) => Self::new(text),
-            Err(bytes) => Self::new(bytes),
-        })
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Arc<Self>, D::Error> {
+        let bytes = match Result::deserialize(from)? {
+            Ok(text) => String::into_bytes(text),
+            Err(bytes) => bytes,
+        };
+        Ok(Arc::new(Self::new(bytes)))
     }
 }
 

@@ -36,7 +36,7 @@ pub use secrets_manager::read_secret;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::model::answer::{Answers, Caller, DescribedSecret, Document, FetchFailure};
+use crate::model::answer::{Answers, Caller, DescribedSecret, FetchFailure};
 use crate::model::inherited::Inherited;
 use crate::model::options::AwsOptions;
 use crate::model::problem::Problem;
@@ -192,8 +192,7 @@ pub fn distribute(requests: &Requests<'_>, answered: Answers) -> Answers {
     let mut answers = Vec::new();
     for (request, answer) in answered {
         for locator in requests.get(&request).into_iter().flatten() {
-            let copy = answer.as_ref().map(Document::copy).map_err(Clone::clone);
-            answers.push(((*locator).clone(), copy));
+            answers.push(((*locator).clone(), answer.clone()));
         }
     }
     answers

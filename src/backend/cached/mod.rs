@@ -134,7 +134,7 @@ impl Cached {
         let usable: Fetched = fresh
             .iter()
             .chain(stale)
-            .map(|(locator, entry)| ((*locator).clone(), Ok(entry.document.copy())))
+            .map(|(locator, entry)| ((*locator).clone(), Ok(entry.document.clone())))
             .collect();
         let limit = suffices(&usable).then_some(RETRIED_FOR);
 

@@ -2,6 +2,7 @@
 //! returns.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
@@ -12,10 +13,11 @@ use crate::model::reference::{Region, Role, SecretId};
 use crate::model::secret_value::SecretValue;
 
 /// One version of a secret or parameter. The cache writes it to a file; nothing else serializes it.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Document {
+    /// All clones of a document share one value, so that the value isn't copied in memory.
     #[serde(with = "SecretValue")]
-    pub body: SecretValue,
+    pub body: Arc<SecretValue>,
     /// `None` for a local file.
     pub version_id: Option<String>,
     /// The staging labels of the version, or the labels of a parameter.
@@ -36,25 +38,6 @@ pub struct Document {
 }
 
 impl Document {
-    /// Copies the document. `SecretValue` doesn't implement `Clone`, so that a value can't be copied by accident.
-    #[must_use]
-    pub fn copy(&self) -> Self {
-        Self {
-            body: SecretValue::new(self.body.expose()),
-            version_id: self.version_id.clone(),
-            stages: self.stages.clone(),
-            created: self.created,
-            region: self.region.clone(),
-            passed_over: self.passed_over.clone(),
-            cached: self.cached.clone(),
-            parameters: self
-                .parameters
-                .iter()
-                .map(|(name, document)| (name.clone(), document.copy()))
-                .collect(),
-        }
-    }
-
     /// Returns the document that has the version of a value: the version id, the labels, and the time of creation. For a value that comes from a
     /// path, this is the document of its parameter. `parameter_name` is the part of that parameter's name after the path. For any other value,
     /// it is `None`, and the version is in this document itself.
@@ -72,7 +55,7 @@ impl Document {
     /// Creates a document that has only a value.
     pub fn new(body: SecretValue) -> Self {
         Self {
-            body,
+            body: Arc::new(body),
             ..Self::default()
         }
     }
