@@ -25,7 +25,7 @@ use crate::model::answer::{
     OutageKind, Refusal,
 };
 use crate::model::inherited::Inherited;
-use crate::model::problem::Problem;
+use crate::model::problem::{Problem, unless_errors};
 use crate::model::quoting::one_line;
 use crate::model::reference::{Locator, Store};
 use crate::model::url::HttpUrl;
@@ -63,12 +63,12 @@ impl AgentSettings {
         inherited: &Inherited,
     ) -> Result<Self, Vec<Problem>> {
         let mut reader = VariableReader::new(inherited);
-        let token = reader.read_text("AWS_TOKEN");
-        reader.finish(Self {
+        let settings = Self {
             url,
-            token,
+            token: reader.read_text("AWS_TOKEN"),
             has_fallback,
-        })
+        };
+        unless_errors(reader.errors, settings)
     }
 
     /// Returns the token as the value of a header, from AWS_TOKEN or from the file of the agent's installation. This may read a file.

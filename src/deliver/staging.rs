@@ -20,7 +20,7 @@ use crate::model::entry::{Origin, Subject};
 use crate::model::env_name::EnvName;
 use crate::model::outcome::FileValue;
 use crate::model::plan::EntryId;
-use crate::model::problem::{Impact, Problem};
+use crate::model::problem::{Impact, Problem, unless_errors};
 use crate::system::ending::{End, end};
 use crate::system::signals;
 
@@ -137,11 +137,7 @@ impl Delivery {
                 Err(problem) => errors.push(problem.for_entry(subject, Impact::Undelivered)),
             }
         }
-        if errors.is_empty() {
-            Ok(Self(staged))
-        } else {
-            Err(errors)
-        }
+        unless_errors(errors, Self(staged))
     }
 
     /// Returns the files on disk with their inode numbers, for the process that removes them. Call this after [`Self::rename_all`]: before, the

@@ -10,7 +10,7 @@ use crate::model::entry::{Entry, EntrySource, Origin, Part, Subject, Target};
 use crate::model::env_name::{EnvName, OWN_PREFIX, matches_any};
 use crate::model::inherited::Inherited;
 use crate::model::plan::Layer;
-use crate::model::problem::{Impact, Problem};
+use crate::model::problem::{Impact, Problem, unless_errors};
 use crate::model::reference::{
     Aliases, Arn, Reference, ReferenceError, SecretRef, Selector, Store, Version,
 };
@@ -46,14 +46,11 @@ pub fn inherited_layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<La
         }
     }
 
-    if errors.is_empty() {
-        Ok(Layer {
-            entries,
-            ..Layer::default()
-        })
-    } else {
-        Err(errors)
-    }
+    let layer = Layer {
+        entries,
+        ..Layer::default()
+    };
+    unless_errors(errors, layer)
 }
 
 /// Returns the entry of a variable. Returns `None` if the value doesn't contain a reference, so that the command inherits the variable unchanged.

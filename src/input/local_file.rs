@@ -11,7 +11,7 @@ use serde_json::{Number, Value};
 
 use super::text_file;
 use super::yaml::{Kind, Node, Position, parse_yaml};
-use crate::model::problem::Problem;
+use crate::model::problem::{Problem, unless_errors};
 use crate::model::reference::AWSCURRENT;
 use crate::model::secret_value::SecretValue;
 
@@ -53,11 +53,7 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
             Err((position, sentence)) => errors.push(error(position, sentence)),
         }
     }
-    if errors.is_empty() {
-        Ok(secrets)
-    } else {
-        Err(errors)
-    }
+    unless_errors(errors, secrets)
 }
 
 /// The position of a node that can't be the value of a secret, and the message about it.

@@ -57,6 +57,15 @@ pub struct Problem {
     pub is_absence: bool,
 }
 
+/// Returns `value`, or all errors together if there are any.
+pub fn unless_errors<T>(errors: Vec<Problem>, value: T) -> Result<T, Vec<Problem>> {
+    if errors.is_empty() {
+        Ok(value)
+    } else {
+        Err(errors)
+    }
+}
+
 /// A key that a secret doesn't have. The missing keys of a secret are reported as one error.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MissingKey {

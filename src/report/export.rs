@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use crate::input::cli::ExportFormat;
 use crate::model::environment::{Limits, variable_problem};
 use crate::model::outcome::{Outcomes, Variable};
-use crate::model::problem::{Impact, Problem};
+use crate::model::problem::{Impact, Problem, unless_errors};
 use crate::model::secret_value::SecretValue;
 
 /// The longest line that Docker, Podman and the kubelet read, without its line feed. `bufio.MaxScanTokenSize` is 64 KiB with the line feed.
@@ -69,12 +69,7 @@ pub fn export(
     }
 
     // This value is wiped when it is dropped, also if there is an error.
-    let text = SecretValue::new(text);
-    if errors.is_empty() {
-        Ok(text)
-    } else {
-        Err(errors)
-    }
+    unless_errors(errors, SecretValue::new(text))
 }
 
 /// Writes a variable as a member of a JSON object. The first member also writes the start of the object, and [`export`] writes its end.

@@ -14,7 +14,7 @@ use nix::sys::stat::{Mode, SFlag, fchmod, fstat};
 use nix::unistd::geteuid;
 use zeroize::Zeroizing;
 
-use crate::model::problem::Problem;
+use crate::model::problem::{Problem, unless_errors};
 use crate::system::os_error::{call_problem, errno, errno_text};
 use crate::system::paths::{create_temporary, is_in_memory, open_directory, remove_file};
 
@@ -60,11 +60,7 @@ impl CacheDirectory {
             let what = format!("the --cache directory \"{shown}\" can't be examined");
             vec![call_problem(&what, errno)]
         })?;
-        if problems.is_empty() {
-            Ok(Self { descriptor })
-        } else {
-            Err(problems)
-        }
+        unless_errors(problems, Self { descriptor })
     }
 
     /// Reads a file. Returns `None` if it does not exist.

@@ -36,7 +36,7 @@ use crate::model::claims::{Claims, Holder};
 use crate::model::entry::{Entry, EntrySource, OnMissing, Subject, Target, Transform};
 use crate::model::env_name::is_name;
 use crate::model::inherited::Inherited;
-use crate::model::problem::Problem;
+use crate::model::problem::{Problem, unless_errors};
 use crate::model::reference::{Aliases, Locator, SecretRef};
 use lookup::Lookup;
 
@@ -140,16 +140,14 @@ impl Plan {
             entries.extend(planned(number, layer, &mut claims, lookup));
         }
 
-        if !errors.is_empty() {
-            return Err(errors);
-        }
-        Ok(Self {
+        let plan = Self {
             entries,
             aliases,
             kept_names,
             inherited: inherited.clone(),
             variables,
-        })
+        };
+        unless_errors(errors, plan)
     }
 
     /// Returns the locators to request: everything that an entry reads, unless the plan knows that the entry is overridden. An optional entry, or a

@@ -19,7 +19,7 @@ use super::variable_reader::{
 use crate::backend::aws::protocol::{Api, Endpoints};
 use crate::model::inherited::Inherited;
 use crate::model::options::{AwsOptions, RegionSource};
-use crate::model::problem::{Problem, Status};
+use crate::model::problem::{Problem, Status, unless_errors};
 use crate::model::reference::Role;
 use crate::model::url::HttpUrl;
 use crate::net::proxy::ProxySettings;
@@ -85,7 +85,7 @@ impl Settings {
             role_remedy: role_remedy(inherited),
             profile_advice: None,
         };
-        reader.finish(settings)
+        unless_errors(reader.errors, settings)
     }
 }
 

@@ -12,7 +12,8 @@ use crate::system::os_error;
 /// A reader of variables. As in the AWS CLI, an empty variable is treated as unset.
 pub struct VariableReader<'a> {
     pub inherited: &'a Inherited,
-    errors: Vec<Problem>,
+    /// The errors of all variables that were read so far.
+    pub errors: Vec<Problem>,
 }
 
 impl<'a> VariableReader<'a> {
@@ -21,18 +22,6 @@ impl<'a> VariableReader<'a> {
         Self {
             inherited,
             errors: Vec::new(),
-        }
-    }
-
-    /// Returns `value`.
-    ///
-    /// # Errors
-    /// The errors of all variables, if there are any.
-    pub fn finish<T>(self, value: T) -> Result<T, Vec<Problem>> {
-        if self.errors.is_empty() {
-            Ok(value)
-        } else {
-            Err(self.errors)
         }
     }
 
