@@ -66,19 +66,12 @@ pub struct Limits {
 }
 
 /// Returns the problem for a value that can't be in the environment, because it contains a NUL or is too long. Returns `None` if it can.
-pub fn variable_problem(
-    Variable {
-        name,
-        value,
-        subject,
-    }: Variable<'_>,
-    limits: Limits,
-) -> Option<Problem> {
+pub fn variable_problem(variable: Variable<'_>, limits: Limits) -> Option<Problem> {
     /// The remedy for every such value.
     const AS_FILE: &str = "deliver it as a file, with --as-file or under \"files\"";
-    let length = name.as_str().len() + 1 + value.len();
+    let length = variable.name.as_str().len() + 1 + variable.value.len();
     let most = limits.string - 1;
-    let problem = if value.contains(&0) {
+    let problem = if variable.value.contains(&0) {
         Problem::configuration("the value contains a NUL byte, so it can't be put into a variable")
             .code("nul-byte")
             .help(format!("{AS_FILE}, or encode it with \"encode: base64\""))
@@ -90,7 +83,7 @@ pub fn variable_problem(
     } else {
         return None;
     };
-    Some(problem.for_entry(subject.clone(), Impact::Undelivered))
+    Some(problem.for_entry(variable.subject.clone(), Impact::Undelivered))
 }
 
 /// Returns a problem for each variable and each credential that can't have its value, with the id of its outcome. Values that are missing anyway

@@ -24,14 +24,7 @@ const MOST_NAMES: usize = 5;
 
 /// Returns the note about a secret that has changed.
 pub fn changed(change: &Change<'_>) -> Record {
-    let Change {
-        name,
-        id,
-        old_version,
-        new_version,
-        names,
-    } = change;
-    let versions = match (old_version, new_version) {
+    let versions = match (change.old_version, change.new_version) {
         (Some(old), Some(new)) if old == new => format!("has a new value in version {new}"),
         (Some(old), Some(new)) => format!("changed from version {old} to version {new}"),
         (None, Some(new)) => format!("exists now, with version {new}"),
@@ -39,17 +32,17 @@ pub fn changed(change: &Change<'_>) -> Record {
         (None, None) => "changed".to_owned(),
     };
 
-    let names_text = if names.is_empty() {
+    let names_text = if change.names.is_empty() {
         String::new()
     } else {
-        format!(", which changes {}", some_of(names))
+        format!(", which changes {}", some_of(&change.names))
     };
-    Record::note(format!("{name} {versions}{names_text}"))
+    Record::note(format!("{} {versions}{names_text}", change.name))
         .event("changed")
-        .with("secret", *id)
-        .with_some("old_version", *old_version)
-        .with_some("new_version", *new_version)
-        .with("variables", names.clone())
+        .with("secret", change.id)
+        .with_some("old_version", change.old_version)
+        .with_some("new_version", change.new_version)
+        .with("variables", change.names.clone())
         .detail()
 }
 

@@ -147,20 +147,13 @@ impl Reference {
 
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            secret,
-            selector,
-            version,
-            has_empty_key,
-        } = self;
-        if *has_empty_key {
+        let (secret, selector) = (&self.secret, &self.selector);
+        if self.has_empty_key {
             return write!(f, "{secret}:");
         }
-        let version = version.as_ref();
-        let (stage, id) = (
-            version.and_then(Version::stage).unwrap_or(""),
-            version.and_then(Version::id).unwrap_or(""),
-        );
+        let version = self.version.as_ref();
+        let stage = version.and_then(Version::stage).unwrap_or("");
+        let id = version.and_then(Version::id).unwrap_or("");
         // Empty fields at the end aren't printed. None of the fields ends with a colon itself.
         f.write_str(format!("{secret}:{selector}:{stage}:{id}").trim_end_matches(':'))
     }
