@@ -29,6 +29,7 @@ pub enum Status {
 
 /// An error with its message.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
 pub struct Problem {
     pub status: Status,
     /// The code in the table and the JSON of `check`, as docs/check.md lists them. Empty if the problem can't occur there.
@@ -157,31 +158,24 @@ impl Problem {
     }
 
     /// Sets the code for `check`.
-    #[must_use]
-    pub fn code(self, code: &'static str) -> Self {
-        Self { code, ..self }
+    pub fn code(mut self, code: &'static str) -> Self {
+        self.code = code;
+        self
     }
 
     /// Sets the remedy, and replaces an earlier one.
-    #[must_use]
-    pub fn help(self, help: impl Into<String>) -> Self {
-        Self {
-            help: Some(help.into()),
-            ..self
-        }
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
     }
 
     /// Replaces the remedy, unless `help` is `None`.
-    #[must_use]
-    pub fn replace_help(self, help: Option<impl Into<String>>) -> Self {
-        Self {
-            help: help.map(Into::into).or(self.help),
-            ..self
-        }
+    pub fn replace_help(mut self, help: Option<impl Into<String>>) -> Self {
+        self.help = help.map(Into::into).or(self.help);
+        self
     }
 
     /// Adds a fact, which becomes a line of the message.
-    #[must_use]
     pub fn note(mut self, note: impl Into<String>) -> Self {
         self.notes.push(note.into());
         self
@@ -210,10 +204,10 @@ impl Problem {
     }
 
     /// Adds an entry that the problem affects. Sets the impact on the values of all its entries.
-    #[must_use]
     pub fn for_entry(mut self, subject: Subject, impact: Impact) -> Self {
         self.entries.push(subject);
-        Self { impact, ..self }
+        self.impact = impact;
+        self
     }
 
     /// Returns the headline of this problem by itself, with its own secret as the subject.

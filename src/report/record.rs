@@ -38,6 +38,7 @@ impl Label {
 
 /// An error, a warning or a note. No part of it contains the value of a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
 pub struct Record {
     pub label: Label,
     /// The headline.
@@ -89,20 +90,18 @@ impl Record {
     }
 
     /// Sets the name of the event in JSON.
-    #[must_use]
-    pub fn event(self, event: &'static str) -> Self {
-        Self { event, ..self }
+    pub fn event(mut self, event: &'static str) -> Self {
+        self.event = event;
+        self
     }
 
     /// Adds a member to the JSON object.
-    #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
         self.details.push((name, value.into()));
         self
     }
 
     /// Adds a member to the JSON object, if there is a value.
-    #[must_use]
     pub fn with_some(self, name: &'static str, value: Option<impl Into<Value>>) -> Self {
         match value {
             Some(value) => self.with(name, value),
@@ -111,21 +110,15 @@ impl Record {
     }
 
     /// Sets the help.
-    #[must_use]
-    pub fn with_help(self, help: impl Into<String>) -> Self {
-        Self {
-            help: Some(help.into()),
-            ..self
-        }
+    pub fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
     }
 
     /// Hides the record in text unless `--verbose` is given.
-    #[must_use]
-    pub fn detail(self) -> Self {
-        Self {
-            is_detail: true,
-            ..self
-        }
+    pub fn detail(mut self) -> Self {
+        self.is_detail = true;
+        self
     }
 }
 

@@ -26,11 +26,9 @@ pub struct SyntaxError {
 
 impl SyntaxError {
     /// Adds the remedy.
-    pub fn help(self, help: &'static str) -> Self {
-        Self {
-            help: Some(help),
-            ..self
-        }
+    pub fn help(mut self, help: &'static str) -> Self {
+        self.help = Some(help);
+        self
     }
 }
 

@@ -267,6 +267,7 @@ pub enum Refusal {
 
 /// The reason why a request can't be signed: nothing provides credentials, or AWS or a role refuses them.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
 pub struct CredentialsError {
     /// The message. If none of the sources has credentials, the message has a note about each source.
     pub problem: Box<Problem>,
@@ -293,14 +294,12 @@ impl CredentialsError {
     }
 
     /// Sets the exit status of a temporary failure, because the source didn't answer, so that a later launch may succeed.
-    #[must_use]
     pub fn temporary(mut self) -> Self {
         self.problem.status = Status::Temporary;
         self
     }
 
     /// Sets AWS's message, and its detail.
-    #[must_use]
     pub fn aws_says(mut self, message: Reason) -> Self {
         self.problem.aws_says = Some(message.text);
         self.problem.detail = message.detail;
@@ -308,7 +307,6 @@ impl CredentialsError {
     }
 
     /// Sets the remedy, and replaces an earlier one.
-    #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.problem.help = Some(help.into());
         self

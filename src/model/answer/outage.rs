@@ -116,11 +116,9 @@ impl Outage {
 
     /// Sets the sentence about what failed, which comes before the reason.
     #[must_use]
-    pub fn with_headline(self, headline: impl Into<String>) -> Self {
-        Self {
-            headline: Some(headline.into()),
-            ..self
-        }
+    pub fn with_headline(mut self, headline: impl Into<String>) -> Self {
+        self.headline = Some(headline.into());
+        self
     }
 
     /// Returns the whole failure as a sentence, without the id of the request.

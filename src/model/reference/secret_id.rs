@@ -34,11 +34,9 @@ impl ReferenceError {
 
     /// Adds the remedy.
     #[must_use]
-    pub fn help(self, help: impl Into<String>) -> Self {
-        Self {
-            help: Some(help.into()),
-            ..self
-        }
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
     }
 
     /// Returns the message: a sentence about the reference.
