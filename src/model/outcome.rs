@@ -32,11 +32,9 @@ pub struct EntryOutcome {
 /// The result of resolving an entry.
 #[derive(Debug)]
 pub enum Fate {
-    Value {
-        value: SecretValue,
-        /// True if the value is the text of `default`.
-        is_default: bool,
-    },
+    Value(SecretValue),
+    /// The value is the text of `default`.
+    Default(SecretValue),
     /// The entry is optional and its value is absent, so it sets nothing.
     Absent,
     /// The object of `env-from` was read, and this many of its keys have outcomes of their own.
@@ -97,12 +95,14 @@ impl EntryOutcome {
         }
     }
 
-    /// Returns the value. Returns `None` for any other fate.
+    /// Returns the value that was read, or the text of `default`. Returns `None` for any other fate.
     pub fn value(&self) -> Option<&SecretValue> {
-        let Fate::Value { value, .. } = &self.fate else {
-            return None;
-        };
-        Some(value)
+        match &self.fate {
+            Fate::Value(value) | Fate::Default(value) => Some(value),
+            Fate::Absent | Fate::Keys(_) | Fate::Overridden(_) | Fate::Unread | Fate::Failed(_) => {
+                None
+            }
+        }
     }
 
     /// Returns the variable that gets the value. Returns `None` if the target isn't a variable, or if there isn't a value.
@@ -132,13 +132,7 @@ impl EntryOutcome {
 
     /// True if the value is the text of `default`.
     pub fn is_default(&self) -> bool {
-        matches!(
-            self.fate,
-            Fate::Value {
-                is_default: true,
-                ..
-            }
-        )
+        matches!(self.fate, Fate::Default(_))
     }
 
     /// Returns the references that the value was read from. There aren't any for a literal, and for the text of `default`.

@@ -109,10 +109,7 @@ pub fn key_outcomes(
         let may_be_shown = is_quotable(key) && earlier_key.is_none_or(is_quotable);
         match (named, earlier_key) {
             (Ok(name), None) => {
-                let fate = Fate::Value {
-                    value,
-                    is_default: false,
-                };
+                let fate = Fate::Value(value);
                 outcomes.push(EntryOutcome {
                     target: Target::Env(name.clone()),
                     ..outcome_of_key(entry, object, number, key, &name, fate)

@@ -106,12 +106,7 @@ impl<'a> Walk<'a> {
     /// unread if a request is missing and nothing else is wrong.
     fn fate_of_value(&mut self, entry: &'a Planned, source: &'a ValueSource) -> Fate {
         let mut reasons = match self.answers.resolve_value(entry, source) {
-            Ok(value) => {
-                return Fate::Value {
-                    value,
-                    is_default: false,
-                };
-            }
+            Ok(value) => return Fate::Value(value),
             Err(reasons) if reasons.is_empty() => return Fate::Unread,
             Err(reasons) => reasons,
         };
@@ -119,10 +114,7 @@ impl<'a> Walk<'a> {
         let is_absent = reasons.iter().all(|reason| reason.is_absence);
         match &entry.on_missing {
             OnMissing::Omit if is_absent => Fate::Absent,
-            OnMissing::Default(text) if is_absent => Fate::Value {
-                value: SecretValue::new(text.as_str()),
-                is_default: true,
-            },
+            OnMissing::Default(text) if is_absent => Fate::Default(SecretValue::new(text.as_str())),
             OnMissing::Fail => Fate::Failed(reasons),
             OnMissing::Omit | OnMissing::Default(_) => {
                 // The entry provides for an absence, so an absence isn't reported even if another error makes the entry fail.

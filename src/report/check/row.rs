@@ -116,10 +116,8 @@ impl CheckedValues<'_> {
             Fate::Overridden(holder) => return overridden_row(&outcome.subject, holder),
             Fate::Absent if self.is_superseded(outcome) => return None,
             Fate::Absent => "unset",
-            Fate::Value {
-                is_default: true, ..
-            } => "default",
-            Fate::Value { .. } => "ok",
+            Fate::Default(_) => "default",
+            Fate::Value(_) => "ok",
             Fate::Keys(0) => "empty",
             Fate::Keys(_) => "overridden",
             Fate::Unread => self.unread_status(&outcome.reads),
@@ -168,7 +166,7 @@ impl CheckedValues<'_> {
     fn is_superseded(&self, absent: &EntryOutcome) -> bool {
         self.outcomes.list.iter().any(|other| {
             let comes_first = match other.fate {
-                Fate::Value { .. } => true,
+                Fate::Value(_) | Fate::Default(_) => true,
                 Fate::Absent => other.id < absent.id,
                 Fate::Keys(_) | Fate::Overridden(_) | Fate::Unread | Fate::Failed(_) => false,
             };
