@@ -10,7 +10,8 @@ use crate::model::secret_value::SecretValue;
 pub struct Statement {
     /// The line on which the statement begins. Lines are counted from 1.
     pub line: usize,
-    /// The name and its value. It is `None` for a malformed statement, which python-dotenv skips with a warning.
+    /// The name and its value. It is `None` for a malformed statement, which python-dotenv skips with a warning. The other fields then mean nothing,
+    /// except `line`.
     pub binding: Option<DotenvBinding>,
     /// True if Node.js (`--env-file`) or npm's dotenv reads another value. They only support the escape `\n` (dotenv also `\r`), treat backticks
     /// as quotes, and end a value without quotes at `#`.
@@ -39,28 +40,21 @@ pub fn statements(text: &str) -> Vec<Statement> {
         reader.differs_in_node = false;
         reader.continues_elsewhere = false;
 
-        match reader.statement() {
-            Ok(Some((name, value))) => {
-                let binding = Some((name, value.map(SecretValue::new)));
-                statements.push(Statement {
-                    line,
-                    binding,
-                    differs_in_node: reader.differs_in_node,
-                    continues_elsewhere: reader.continues_elsewhere,
-                });
-            }
-            Ok(None) => {}
+        let binding = match reader.statement() {
+            Ok(Some((name, value))) => Some((name, value.map(SecretValue::new))),
+            Ok(None) => continue,
             Err(Malformed) => {
-                statements.push(Statement {
-                    line,
-                    binding: None,
-                    differs_in_node: false,
-                    continues_elsewhere: false,
-                });
                 reader.skip(|c| c != '\n');
                 reader.take('\n');
+                None
             }
-        }
+        };
+        statements.push(Statement {
+            line,
+            binding,
+            differs_in_node: reader.differs_in_node,
+            continues_elsewhere: reader.continues_elsewhere,
+        });
     }
     statements
 }
