@@ -25,7 +25,6 @@ use crate::model::options::{CacheOptions, Options};
 use crate::model::outcome::Outcomes;
 use crate::model::problem::Problem;
 use crate::model::reference::Locator;
-use crate::report::cache::cache_warnings;
 use crate::report::{self, Report, terminal};
 use crate::time::Deadline;
 
@@ -147,7 +146,7 @@ pub fn read_plan(
         && !options.quiet
     {
         let notices = backend.take_cache_notices();
-        terminal::print_always(cache_warnings(&cache.directory, &notices, &fetched));
+        terminal::print_always(report::cache_warnings(&cache.directory, &notices, &fetched));
     }
     Ok((outcomes, fetched))
 }

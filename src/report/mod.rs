@@ -24,7 +24,6 @@
 //!
 //! No record may contain the value of a secret.
 
-pub mod cache;
 pub mod check;
 pub mod export;
 pub mod github;
@@ -36,8 +35,8 @@ pub mod rotation;
 pub mod terminal;
 
 pub use notices::{
-    bug_error, disk_warnings, empty_key_warnings, empty_value_warning, interruption_error,
-    local_warning, overdue_problem, plain_template_warnings, trace_note,
+    bug_error, cache_warnings, disk_warnings, empty_key_warnings, empty_value_warning,
+    interruption_error, local_warning, overdue_problem, plain_template_warnings, trace_note,
     unexpanded_argument_warnings, unexpanded_warnings, waiting_text,
 };
 pub use provenance::{provenance_notes, secret_notes, total_note};

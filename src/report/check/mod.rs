@@ -3,14 +3,12 @@
 //! docs/check.md describes the fields, and the statuses and codes that both forms show. The document never contains a value.
 
 mod findings;
-mod overrides;
 mod row;
 mod secret_row;
 mod table;
 
 pub use findings::{CheckedCommand, Findings};
-pub use overrides::{override_note, override_object};
-pub use row::{CheckDepth, CheckedValues, by_outcome};
+pub use row::{CheckDepth, CheckedValues, by_outcome, override_note, override_object};
 pub use secret_row::SecretRow;
 pub use table::tables;
 

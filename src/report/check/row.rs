@@ -1,13 +1,14 @@
 //! The rows of the table. A row shows a variable, a file or a credential, where its value comes from, and its status.
 //!
-//! What goes in are the outcomes of a plan, the answers, and the problems that were found later. No row contains a value.
+//! What goes in are the outcomes of a plan, the answers, and the problems that were found later. No row contains a value. An overridden entry rarely
+//! gets a row: the JSON has a list of its own for these entries, and `--verbose` a note for each.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, SystemTime};
 
 use serde::de::IgnoredAny;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::findings::{CacheState, Row, RowKind, SourceRow};
 use super::secret_row::{date, seconds_since};
@@ -20,7 +21,7 @@ use crate::model::outcome::{EntryOutcome, Fate, Outcomes};
 use crate::model::plan::EntryId;
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, SecretRef, Selector, Store, Version};
-use crate::report::record::counted;
+use crate::report::record::{Record, counted};
 
 /// Everything that is known about the values of a plan.
 pub struct CheckedValues<'a> {
@@ -316,6 +317,36 @@ fn overridden_row(subject: &Subject, holder: &Holder) -> Option<Row> {
         }
         Holder::Entry(_) | Holder::Several => None,
     }
+}
+
+/// Returns an item of `overridden` in `check --json`.
+pub fn override_object(outcome: &EntryOutcome, holder: &Holder) -> Value {
+    let mut object = subject_object(&outcome.subject);
+    (object["reason"], object["by"]) = match holder {
+        Holder::Entry(other) => ("entry".into(), subject_object(other)),
+        Holder::Kept(_) => ("kept".into(), Value::Null),
+        Holder::Several => ("entries".into(), Value::Null),
+    };
+    object
+}
+
+/// Returns the JSON object that identifies an entry.
+fn subject_object(subject: &Subject) -> Value {
+    json!({ "label": subject.label, "origin": subject.origin.to_string(), "reference": subject.reference() })
+}
+
+/// Returns the note of `--verbose` about an entry that is overridden.
+pub fn override_note(outcome: &EntryOutcome, holder: &Holder) -> Record {
+    let subject = &outcome.subject;
+    Record::note(match holder {
+        Holder::Entry(other) => format!("{subject} is overridden by {other}"),
+        Holder::Kept(name) => {
+            format!("{subject} is not read, because {name} is already set (--keep-existing)")
+        }
+        Holder::Several => format!(
+            "{subject} is not read, because all of its variables get their values elsewhere"
+        ),
+    })
 }
 
 /// Returns the name in the first column: `NAME`, `NAME=/path`, `NAME=memfd`, `/path`, `PREFIX*` or `UNIT/CREDENTIAL`.
