@@ -40,12 +40,9 @@ pub fn check(
     arguments: CheckArguments,
     inherited: &Inherited,
 ) -> Result<(), Report> {
-    let read = run_prepared(
-        inputs,
-        EntryScope::Everything,
-        inherited,
-        |prepared, deadline| Ok(Checked::read(prepared, &arguments, deadline)),
-    );
+    let read_values =
+        |prepared: Prepared, deadline: &Deadline| Ok(Checked::read(prepared, &arguments, deadline));
+    let read = run_prepared(inputs, EntryScope::Everything, inherited, read_values);
     let prepared = read.as_ref().ok().map(|(checked, _)| &checked.prepared);
     let found_command = command.map(|line| FoundCommand::new(line, prepared, inherited));
 

@@ -128,20 +128,16 @@ impl<'a> Fetching<'a> {
     /// If AWS's configuration files or the profile are invalid.
     async fn next_round(&mut self, backend: &mut Backend) -> Result<Outcomes, Problem> {
         let suffices = |cached: &Fetched| {
-            resolve(self.plan, cached)
-                .missing_documents(cached)
-                .is_empty()
+            let outcomes = resolve(self.plan, cached);
+            outcomes.missing_documents(cached).is_empty()
         };
         // The future is large, and every future around it would contain it, so it is put on the heap.
         let fetch = Box::pin(backend.fetch(&self.requested, &suffices, &self.not_from_cache));
         self.fetched.extend(fetch.await?);
         // An entry without an answer would have neither a value nor an error, and the command would start without it.
-        assert!(
-            self.supported
-                .iter()
-                .all(|locator| self.fetched.contains_key(*locator)),
-            "the backend left a locator out"
-        );
+        let mut supported = self.supported.iter();
+        let is_complete = supported.all(|locator| self.fetched.contains_key(*locator));
+        assert!(is_complete, "the backend left a locator out");
         suggest_aliases(&mut self.fetched, self.plan);
         Ok(resolve(self.plan, &self.fetched))
     }

@@ -92,11 +92,8 @@ fn declaration(secret: &SecretId, variables: &[EnvVariable]) -> SecretValue {
 
 /// Returns the file for `--local` with the values of the secret.
 fn local_file(secret: &SecretId, variables: &[EnvVariable]) -> SecretValue {
-    mapping(
-        &scalar(&secret.to_string()),
-        variables.iter().filter(|variable| !variable.is_literal),
-        EnvVariable::json,
-    )
+    let in_secret = variables.iter().filter(|variable| !variable.is_literal);
+    mapping(&scalar(&secret.to_string()), in_secret, EnvVariable::json)
 }
 
 /// Returns a YAML mapping with one key, below which each variable has a line with its value. `key` and the results of `value` are YAML already.

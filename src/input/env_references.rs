@@ -60,12 +60,8 @@ pub fn inherited_layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<La
 fn parse_variable(name: &str, value: &std::ffi::OsStr) -> Result<Option<Entry>, Defect> {
     let text = value.to_string_lossy();
     // An ARN of another service is for the command.
-    let is_arn = Arn::has_prefix(&text)
-        && text
-            .split(':')
-            .nth(2)
-            .and_then(Store::from_service)
-            .is_some();
+    let store = text.split(':').nth(2).and_then(Store::from_service);
+    let is_arn = Arn::has_prefix(&text) && store.is_some();
     let source = if is_arn {
         EntrySource::Composed(vec![Part::Reference(parse_arn(&text)?)])
     } else if text.contains(OPEN) {

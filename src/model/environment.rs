@@ -151,11 +151,11 @@ impl Environment {
         command: Option<(&CommandLine, &Path)>,
         limits: Limits,
     ) -> Result<(), Problem> {
-        let mut length: usize = self
+        let sizes = self
             .0
             .iter()
-            .map(|string| size_in_kernel(string.as_bytes()))
-            .sum();
+            .map(|string| size_in_kernel(string.as_bytes()));
+        let mut length: usize = sizes.sum();
         if let Some((command, program)) = command {
             length += command
                 .arguments()

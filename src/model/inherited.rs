@@ -18,19 +18,14 @@ impl Inherited {
     /// Creates the list of the variables of a process. If a name occurs twice, the first value is kept, which getenv(3) would return, too.
     pub fn new(variables: impl Iterator<Item = (OsString, OsString)>) -> Self {
         let mut seen = std::collections::HashSet::new();
-        Self(
-            variables
-                .filter(|(name, _)| seen.insert(name.clone()))
-                .collect(),
-        )
+        let first_of_name = variables.filter(|(name, _)| seen.insert(name.clone()));
+        Self(first_of_name.collect())
     }
 
     /// Returns the value of a variable, or `None` if it isn't set.
     pub fn get(&self, name: &str) -> Option<&OsStr> {
-        self.0
-            .iter()
-            .find(|(other, _)| other == name)
-            .map(|(_, value)| value.as_os_str())
+        let (_, value) = self.iter().find(|(other, _)| *other == name)?;
+        Some(value)
     }
 
     /// Returns the value of a variable, or `None` if it isn't set or is empty. The AWS CLI treats an empty variable as unset, too.
@@ -48,13 +43,8 @@ impl Inherited {
     /// Returns the variables that the command gets. secrets-exec itself still reads the others.
     #[must_use]
     pub fn retained(&self, retention: &Retention) -> Self {
-        Self(
-            self.0
-                .iter()
-                .filter(|(name, _)| retention.keeps(name))
-                .cloned()
-                .collect(),
-        )
+        let kept = self.0.iter().filter(|(name, _)| retention.keeps(name));
+        Self(kept.cloned().collect())
     }
 
     /// Replaces the process id `parent` with `child` in LISTEN_PID and WATCHDOG_PID (sd_listen_fds(3), sd_watchdog_enabled(3)), so that the child

@@ -297,10 +297,10 @@ fn needs_quotes(c: char) -> bool {
 fn write_shell(variable: Variable<'_>, text: &mut Vec<u8>) {
     let shells = shells_that_reserve(variable);
     if !shells.is_empty() {
-        let versions = shells
+        let references = shells
             .iter()
-            .map(|shell| format!("${{{}-}}", shell.version))
-            .collect::<String>();
+            .map(|shell| format!("${{{}-}}", shell.version));
+        let versions: String = references.collect();
         text.extend_from_slice(format!("[ \"{versions}\" ] || ").as_bytes());
     }
     text.extend_from_slice(b"export ");

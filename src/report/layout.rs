@@ -55,11 +55,8 @@ pub fn lines(records: &[Record], screen: Screen) -> String {
 /// Returns the progress line for a terminal of this width. The text is cut off before the last column, so that the line never wraps.
 pub fn progress_line(text: &str, columns: usize, has_colours: bool) -> String {
     let room = columns.saturating_sub(PREFIX.len() + "note: ".len() + 1);
-    headline(
-        Label::Note,
-        &format!("{text:.room$}"),
-        Screen::Terminal { has_colours },
-    )
+    let screen = Screen::Terminal { has_colours };
+    headline(Label::Note, &format!("{text:.room$}"), screen)
 }
 
 /// Returns the first line of a record with its prefix and label, but without a line feed. With colours, the quoted names in an error are

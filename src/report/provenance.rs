@@ -58,16 +58,11 @@ pub fn secret_notes(outcomes: &Outcomes, fetched: &Fetched) -> Vec<Record> {
             .versioned(parameter_name)
             .unwrap_or(answer)
             .version_id;
-        records.push(
-            Record::note(format!("{source} gives {}", labels.join(", ")))
-                .event("resolved")
-                .with("variables", labels)
-                .with(
-                    "secret",
-                    locator.written_id() + parameter_name.unwrap_or_default(),
-                )
-                .with_some("version", version.clone()),
-        );
+        let secret = locator.written_id() + parameter_name.unwrap_or_default();
+        let text = format!("{source} gives {}", labels.join(", "));
+        let note = Record::note(text).event("resolved");
+        let note = note.with("variables", labels).with("secret", secret);
+        records.push(note.with_some("version", version.clone()));
     }
     records
 }
@@ -94,10 +89,7 @@ pub fn total_note(outcomes: &Outcomes, fetched: &Fetched) -> Option<Record> {
         return None;
     }
     let answers = Vec::from_iter(fetched.values().flatten());
-    let from_cache = answers
-        .iter()
-        .filter(|answer| answer.cached.is_some())
-        .count();
+    let cached = answers.iter().filter(|answer| answer.cached.is_some());
     let (values, secrets) = (outcomes.values().count(), answers.len());
     let (milliseconds, requests) = (outcomes.elapsed.as_millis() as u64, outcomes.requests);
 
@@ -113,7 +105,7 @@ pub fn total_note(outcomes: &Outcomes, fetched: &Fetched) -> Option<Record> {
         .with("secrets", secrets)
         .with("milliseconds", milliseconds)
         .with("requests", requests)
-        .with("from_cache", from_cache);
+        .with("from_cache", cached.count());
     Some(record)
 }
 

@@ -20,13 +20,7 @@ pub fn encode_base64(value: &SecretValue) -> SecretValue {
 
 /// Decodes base64. White space is ignored, because base64(1) breaks lines after 76 characters. Returns `None` if the value isn't base64.
 pub fn decode_base64(value: &SecretValue) -> Option<SecretValue> {
-    let text: Zeroizing<Vec<u8>> = Zeroizing::new(
-        value
-            .expose()
-            .iter()
-            .copied()
-            .filter(|byte| !byte.is_ascii_whitespace())
-            .collect(),
-    );
+    let mut text = Zeroizing::new(value.expose().to_vec());
+    text.retain(|byte| !byte.is_ascii_whitespace());
     LENIENT.decode(&*text).ok().map(SecretValue::new)
 }

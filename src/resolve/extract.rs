@@ -51,11 +51,8 @@ impl Json {
 
     /// Creates a JSON object with strings as its values.
     pub fn from_texts<'a>(texts: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
-        Self(Value::Object(
-            texts
-                .map(|(name, text)| (name.to_owned(), Value::from(text)))
-                .collect(),
-        ))
+        let members = texts.map(|(name, text)| (name.to_owned(), Value::from(text)));
+        Self(Value::Object(members.collect()))
     }
 
     /// Returns the parsed value.

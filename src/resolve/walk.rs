@@ -179,9 +179,6 @@ fn members<'m, 'a>(
         selector if !key.is_empty() => subject.rewritten_with_field(&selector.to_string(), key),
         Selector::Key(_) | Selector::Path(_) => None,
     };
-    env_from::object_members(
-        find_value(parsed, &reference.selector, &rewrite)?,
-        object,
-        subject,
-    )
+    let value = find_value(parsed, &reference.selector, &rewrite)?;
+    env_from::object_members(value, object, subject)
 }

@@ -51,10 +51,8 @@ impl Notices<'_> {
             self.service_manager.send("READY=1");
         }
         let text = format!("{} was started, with process id {}", self.command, self.pid);
-        self.write([Record::note(text)
-            .event("started")
-            .with("pid", self.pid.as_raw())
-            .detail()]);
+        let note = Record::note(text).event("started").detail();
+        self.write([note.with("pid", self.pid.as_raw())]);
     }
 
     /// Prints that the command was restarted, and why.
@@ -65,11 +63,8 @@ impl Notices<'_> {
 
     /// Prints that the command was stopped and can't be started again. The launch has printed the errors.
     pub fn report_failed_restart(&mut self) {
-        let record = self.consequence(
-            "not_restarted",
-            "was stopped",
-            ", but can't be started again",
-        );
+        let then = ", but can't be started again";
+        let record = self.consequence("not_restarted", "was stopped", then);
         self.write([Record {
             label: Label::Warning,
             ..record
@@ -132,10 +127,8 @@ impl Notices<'_> {
             Notice::Ended(status) => self.end_record(status),
             Notice::Cancelled => {
                 let text = format!("SIGTERM arrived, so {command} is not restarted");
-                Record::note(text)
-                    .event("cancelled")
-                    .with("signal", SignalNumber::TERM.to_string())
-                    .detail()
+                let note = Record::note(text).event("cancelled").detail();
+                note.with("signal", SignalNumber::TERM.to_string())
             }
             Notice::SecondTerm => {
                 let text = format!("a second SIGTERM arrived, so {group} is killed");
@@ -159,10 +152,8 @@ impl Notices<'_> {
         let seconds = length.as_secs();
         let delay = humantime::format_duration(Duration::from_secs(seconds));
         let text = format!("{} {consequence} in {delay} (--splay)", self.command);
-        self.write([Record::note(text)
-            .event("delayed")
-            .with("seconds", seconds)
-            .detail()]);
+        let note = Record::note(text).event("delayed").detail();
+        self.write([note.with("seconds", seconds)]);
     }
 
     /// Returns the record about the end of the command. It is a warning if the command was ended by the signal of `--on-rotation signal=`.
@@ -201,9 +192,8 @@ impl Notices<'_> {
                 rotation::some_of(&secrets)
             );
         }
-        Record::note(text + then)
-            .event(event)
-            .with("variables", labels)
+        let note = Record::note(text + then).event(event);
+        note.with("variables", labels)
     }
 
     /// Prints errors, such as those about files that could not be removed.

@@ -139,16 +139,13 @@ fn write_generated_sections(page: &mut Vec<u8>) -> io::Result<()> {
 /// See [`write_generated_sections`].
 fn write_subcommand(subcommand: &Command, page: &mut Vec<u8>) -> io::Result<()> {
     let usage = subcommand.get_overridden_usage();
-    let about = subcommand
-        .get_long_about()
-        .or(subcommand.get_about())
-        .map(ToString::to_string)
-        .unwrap_or_default();
+    let about = subcommand.get_long_about().or(subcommand.get_about());
+    let about_text = about.map(ToString::to_string).unwrap_or_default();
 
     let mut roff = Roff::new();
     roff.control("SS", [subcommand.get_name()])
         .text([roman(usage.map(ToString::to_string).unwrap_or_default())]);
-    for paragraph in about.split("\n\n") {
+    for paragraph in about_text.split("\n\n") {
         roff.control("PP", []).text([roman(paragraph)]);
     }
     roff.to_writer(page)?;

@@ -55,12 +55,8 @@ pub fn take_texts(matches: &mut ArgMatches, option: &str) -> Vec<String> {
 
 /// Parses the REF of `get` into an entry whose value is only printed. The error doesn't show the REF.
 pub fn parse_get_reference(text: &str) -> Result<Entry, Problem> {
-    let reference = Reference::parse(text).map_err(malformed)?;
-    Ok(Entry::new(
-        Target::Output,
-        EntrySource::Reference(reference),
-        Origin::Argument("get"),
-    ))
+    let source = EntrySource::Reference(Reference::parse(text).map_err(malformed)?);
+    Ok(Entry::new(Target::Output, source, Origin::Argument("get")))
 }
 
 /// Parses the `NAME=REF` of `--env` or `--as-file`. `shown_option` is the option's name for [`split_assignment`].
@@ -89,11 +85,8 @@ fn parse_entry(option: &'static str, shown_option: &str, text: &str) -> Result<E
             owner: None,
         }),
     };
-    Ok(Entry::new(
-        target,
-        EntrySource::Reference(reference),
-        Origin::Argument(option),
-    ))
+    let source = EntrySource::Reference(reference);
+    Ok(Entry::new(target, source, Origin::Argument(option)))
 }
 
 /// Splits `NAME=REF` into the name and the text of the reference. Only the first `=` separates the two, because the name of a secret may contain
@@ -164,11 +157,8 @@ fn parse_env_from(text: &str) -> Result<Entry, Problem> {
         let subject = Subject::plain("env-from".to_owned(), Origin::Argument("--env-from"));
         malformed(error).for_entry(subject, Impact::None)
     })?;
-    Ok(Entry::for_object(
-        parsed_reference,
-        naming,
-        Origin::Argument("--env-from"),
-    ))
+    let origin = Origin::Argument("--env-from");
+    Ok(Entry::for_object(parsed_reference, naming, origin))
 }
 
 /// Returns the problem for text that is not a reference. The message doesn't show the text.

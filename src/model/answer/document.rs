@@ -158,11 +158,8 @@ impl RotationSchedule {
         if self.days.is_some() {
             return self.days;
         }
-        let (days, _) = self
-            .schedule
-            .as_deref()?
-            .strip_prefix("rate(")?
-            .split_once(" day")?;
+        let rate = self.schedule.as_deref()?.strip_prefix("rate(")?;
+        let (days, _) = rate.split_once(" day")?;
         days.trim().parse().ok()
     }
 
@@ -171,11 +168,8 @@ impl RotationSchedule {
     /// If a rotation fails, AWS leaves NextRotationDate in the past. If an answer doesn't have NextRotationDate, the date is computed from the
     /// schedule.
     pub fn is_overdue(&self, now: SystemTime) -> bool {
-        self.is_enabled
-            && self
-                .next
-                .or_else(|| self.due())
-                .is_some_and(|due| due < now)
+        let due = self.next.or_else(|| self.due());
+        self.is_enabled && due.is_some_and(|due| due < now)
     }
 
     /// Returns the latest time of the next rotation. AWS may rotate at any time of the day that the schedule gives, so that day is added. Returns

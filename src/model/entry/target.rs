@@ -97,11 +97,8 @@ impl Account {
         }
 
         if text.bytes().all(|byte| byte.is_ascii_digit()) {
-            return text
-                .parse()
-                .ok()
-                .filter(|number| *number != u32::MAX)
-                .map(Self::Number);
+            let number = text.parse().ok().filter(|number| *number != u32::MAX);
+            return number.map(Self::Number);
         }
         Some(Self::Name(text.to_owned()))
     }

@@ -187,12 +187,8 @@ fn is_in_word(c: char) -> bool {
 pub fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
     // `build` fails only for illegal delimiters, and these are Jinja's own.
-    environment.set_syntax(
-        SyntaxConfig::builder()
-            .keep_trailing_newline(true)
-            .build()
-            .unwrap_or_default(),
-    );
+    let syntax = SyntaxConfig::builder().keep_trailing_newline(true).build();
+    environment.set_syntax(syntax.unwrap_or_default());
     environment.remove_global("debug");
     environment
 }

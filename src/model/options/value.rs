@@ -268,11 +268,8 @@ pub fn parse_key_exchange(value: &OsStr) -> Result<KeyExchange, Expected> {
 
 /// Parses the value of `--log-format`: `text` or `json`.
 pub fn parse_log_format(value: &OsStr) -> Result<LogFormat, Expected> {
-    parse_choice(
-        value,
-        &[("text", LogFormat::Text), ("json", LogFormat::Json)],
-        "text or json",
-    )
+    let values = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+    parse_choice(value, &values, "text or json")
 }
 
 #[cfg(test)]

@@ -115,12 +115,8 @@ fn aligned_table(headings: &[&str], rows: Vec<Vec<String>>) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    let mut lines: Vec<Vec<String>> = vec![
-        headings
-            .iter()
-            .map(|heading| (*heading).to_owned())
-            .collect(),
-    ];
+    let heading_cells = headings.iter().map(|heading| (*heading).to_owned());
+    let mut lines: Vec<Vec<String>> = vec![heading_cells.collect()];
     for row in rows {
         lines.push(row.iter().map(|cell| shown_cell(cell)).collect());
     }

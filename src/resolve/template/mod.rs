@@ -166,11 +166,8 @@ fn render_with(
     });
     filters::add(&mut environment, last_lookup);
 
-    names.extend(
-        environment
-            .globals()
-            .map(|(name, value)| (name.to_owned(), value)),
-    );
+    let globals = environment.globals();
+    names.extend(globals.map(|(name, value)| (name.to_owned(), value)));
     environment.render_str(&template.text, Value::from_object(Names(names)))
 }
 
@@ -314,14 +311,12 @@ fn unset_variable(name: &str, nearest: Option<&str>, plan: &Plan) -> Problem {
         return Problem::absence("key-not-found", text).help(help);
     };
 
-    Problem::absence(
-        "key-not-found",
-        format!(
-            "env.{name} refers to the environment that secrets-exec was started with, where {name} is not set, not to {name} in {}",
-            subject.origin
-        ),
-    )
-    .help(variable_help(subject, &plan.aliases))
+    let text = format!(
+        "env.{name} refers to the environment that secrets-exec was started with, where {name} is not set, not to {name} in {}",
+        subject.origin
+    );
+    let help = variable_help(subject, &plan.aliases);
+    Problem::absence("key-not-found", text).help(help)
 }
 
 /// Returns an error for each look-up of a key, such as `name` in `db.host.name`, in a value that is neither an object nor null.
