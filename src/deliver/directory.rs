@@ -79,11 +79,8 @@ impl DirectoryEntry {
     /// # Errors
     /// The error of the kernel.
     pub fn stat(&self) -> Result<Option<FileStat>, Problem> {
-        match fstatat(
-            &self.directory,
-            self.name.as_os_str(),
-            AtFlags::AT_SYMLINK_NOFOLLOW,
-        ) {
+        let name = self.name.as_os_str();
+        match fstatat(&self.directory, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Some(stat)),
             Err(Errno::ENOENT) => Ok(None),
             Err(errno) => Err(call_problem("the existing file can't be examined", errno)),
@@ -136,12 +133,8 @@ impl DirectoryEntry {
     /// # Errors
     /// The error of the kernel. Both files are then unchanged.
     pub fn rename(&self, temporary: &OsStr) -> Result<(), Problem> {
-        let renamed = renameat(
-            &self.directory,
-            temporary,
-            &self.directory,
-            self.name.as_os_str(),
-        );
+        let (directory, name) = (&self.directory, self.name.as_os_str());
+        let renamed = renameat(directory, temporary, directory, name);
         renamed.map_err(|errno| call_problem("the file can't be renamed", errno))
     }
 

@@ -52,11 +52,8 @@ impl Proxy {
 
     /// Adds the remedy to the failure of a connection to the proxy: to correct the variable, or to reach `to` without the proxy.
     pub fn with_remedy(&self, failure: NetFailure, to: &Uri) -> NetFailure {
-        failure.help(format!(
-            "correct {}, or {}",
-            self.variable,
-            advice_without_proxy(to)
-        ))
+        let advice = advice_without_proxy(to);
+        failure.help(format!("correct {}, or {advice}", self.variable))
     }
 
     /// Returns the failure for HTTP status 407 (Proxy Authentication Required).
@@ -186,11 +183,8 @@ pub async fn open_tunnel<S: Read + Write + Unpin>(
     to: &Uri,
     proxy: &Proxy,
 ) -> Result<S, NetFailure> {
-    let host = format!(
-        "{}:{}",
-        to.host().unwrap_or_default(),
-        to.port_u16().unwrap_or(443)
-    );
+    let (name, port) = (to.host().unwrap_or_default(), to.port_u16().unwrap_or(443));
+    let host = format!("{name}:{port}");
     let mut request = format!("CONNECT {host} HTTP/1.1\r\nHost: {host}\r\n").into_bytes();
     if let Some(authorization) = proxy.authorization() {
         request.extend([b"Proxy-Authorization: ", authorization.as_bytes(), b"\r\n"].concat());

@@ -108,14 +108,12 @@ async fn read_batch(session: &Session, requests: Vec<Locator>, begun: Instant) -
         Err(error) => return fail_all(requests, &error),
     };
 
+    let unanswered = requests.into_iter().map(|sent| (sent, Vec::new()));
     let mut batch = Batch {
         session,
         store,
         credentials,
-        unanswered: requests
-            .into_iter()
-            .map(|sent| (sent, Vec::new()))
-            .collect(),
+        unanswered: unanswered.collect(),
         answers: Answers::new(),
     };
     let regions = session.settings.regions(&own_region);
@@ -190,10 +188,8 @@ impl Batch<'_> {
         budget: &RetryBudget,
     ) -> Vec<Result<Document, FetchError>> {
         let (clients, store) = (&self.session.clients, self.store);
-        let client = clients
-            .client(store.into(), region, Some(self.credentials))
-            .await;
-        match (&client, store) {
+        let client = clients.client(store.into(), region, Some(self.credentials));
+        match (&client.await, store) {
             (Err(error), _) => requests.iter().map(|_| Err(error.clone())).collect(),
             // This future is on the heap, because there is one future of this function for each secret, and each would otherwise include this one.
             (Ok(client), Store::ParameterStore) => {
@@ -228,10 +224,10 @@ async fn with_identity(
                 identity,
             }
         }
-        other => explain_refused_credentials(
-            other,
-            session.credentials(request.role.as_ref()).await.ok(),
-        ),
+        other => {
+            let credentials = session.credentials(request.role.as_ref()).await.ok();
+            explain_refused_credentials(other, credentials)
+        }
     }
 }
 

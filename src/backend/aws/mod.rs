@@ -151,8 +151,8 @@ impl Aws {
         let session = self.session()?;
         session.settings.check_regions(wanted)?;
         let (requests, mut answers) = requests_for(session, wanted).await;
-        let (answered, secrets) =
-            metadata::read_all(session, requests.keys().cloned().collect()).await;
+        let sent = requests.keys().cloned().collect();
+        let (answered, secrets) = metadata::read_all(session, sent).await;
         answers.extend(distribute(&requests, answered));
         add_advice(session, &mut answers);
         Ok((answers, secrets))
@@ -167,12 +167,8 @@ impl Aws {
             Some(session) => session,
             none => {
                 let (settings, deadline) = (self.settings.clone(), self.deadline.clone());
-                none.insert(Session::open(
-                    settings,
-                    self.purpose,
-                    deadline,
-                    &mut self.mfa_codes,
-                )?)
+                let codes = &mut self.mfa_codes;
+                none.insert(Session::open(settings, self.purpose, deadline, codes)?)
             }
         })
     }
@@ -230,9 +226,8 @@ fn add_advice(session: &Session, answers: &mut Answers) {
     for (locator, answer) in answers {
         if let Err(failure) = answer {
             failure.default_region_and_account = session.default_region_and_account(locator);
-            failure
-                .profile_advice
-                .clone_from(&session.settings.profile_advice);
+            let advice = &session.settings.profile_advice;
+            failure.profile_advice.clone_from(advice);
         }
     }
 }

@@ -65,11 +65,8 @@ pub async fn read_batch(
         ) if batch.len() > 1 => {
             let mut results = Vec::new();
             for request in batch.chunks(1) {
-                results.extend(
-                    read_together(client, request, budget)
-                        .await
-                        .unwrap_or_else(|error| vec![Err(error)]),
-                );
+                let result = read_together(client, request, budget).await;
+                results.extend(result.unwrap_or_else(|error| vec![Err(error)]));
             }
             results
         }
@@ -261,15 +258,10 @@ impl GetParametersResponse {
     /// `None` if the response says nothing about the parameter.
     fn take(&mut self, request: &Locator, region: &Region) -> Option<Result<Document, FetchError>> {
         let parameters = self.parameters.get_or_insert_default();
-        if let Some(at) = parameters
-            .iter()
-            .position(|parameter| parameter.is_requested(request, region))
-        {
-            return Some(
-                parameters
-                    .swap_remove(at)
-                    .into_document(&request.version, region),
-            );
+        let is_requested = |parameter: &Parameter| parameter.is_requested(request, region);
+        if let Some(at) = parameters.iter().position(is_requested) {
+            let parameter = parameters.swap_remove(at);
+            return Some(parameter.into_document(&request.version, region));
         }
 
         let (id, selector) = (request.id.in_region(region), version_selector(request));

@@ -59,10 +59,7 @@ impl Session {
         let chain = apply_profile(&mut settings, deadline.progress())?;
         drop(awaited);
 
-        let roles = chain
-            .as_ref()
-            .map(|chain| chain.roles.as_slice())
-            .unwrap_or_default();
+        let roles = chain.as_ref().map_or(&[][..], |chain| &chain.roles);
         if purpose.is_unattended && roles.iter().any(|role| role.mfa_serial.is_some()) {
             let name = settings.profile().1;
             let text = format!(
@@ -146,9 +143,8 @@ impl Session {
                 Store::SecretsManager => count,
                 Store::ParameterStore => count.div_ceil(MAX_BATCH),
             };
-            self.clients
-                .preconnect(store.into(), region, connections)
-                .await;
+            let opening = self.clients.preconnect(store.into(), region, connections);
+            opening.await;
         }
     }
 
@@ -172,13 +168,12 @@ impl Session {
 
         if !self.callers.contains_key(&None) {
             let _awaited = self.budget.progress().awaits("AWS credentials".to_owned());
-            let (settings, clients, mfa_codes) = (&*self.settings, &self.clients, &self.mfa_codes);
             let context = SearchContext {
-                settings,
-                clients,
+                settings: &self.settings,
+                clients: &self.clients,
                 region,
                 chain: self.chain.as_ref(),
-                mfa_codes,
+                mfa_codes: &self.mfa_codes,
             };
             let found = find_credentials(&context, &regions, &self.budget).await;
             let caller = found.map(|credentials| CallerIdentity {
@@ -196,10 +191,8 @@ impl Session {
     /// # Errors
     /// When there are no base credentials, when STS refuses the role, or the outage in the last region.
     async fn assume(&self, role: &Role) -> Result<CallerIdentity, FetchError> {
-        let _awaited = self
-            .budget
-            .progress()
-            .awaits(format!("the role {}", role.arn));
+        let name = format!("the role {}", role.arn);
+        let _awaited = self.budget.progress().awaits(name);
         let base = self.known_caller(None)?;
         let assume_in = async |region: &Region, budget: RetryBudget| {
             let client = self
@@ -240,9 +233,8 @@ impl Session {
     pub async fn trace_identities(&self, region: &Region) {
         let progress = self.budget.progress();
         let is_needed = progress.is_traced() || self.purpose.asks_identity;
-        let is_traced_already = self
-            .known_caller(None)
-            .is_ok_and(|base| base.arn.initialized());
+        let base = self.known_caller(None);
+        let is_traced_already = base.is_ok_and(|base| base.arn.initialized());
         if !is_needed || is_traced_already {
             return;
         }
@@ -265,10 +257,8 @@ impl Session {
     /// Returns the identity of the role in the settings or, without one, of the base credentials. Returns `None` without credentials. This does not
     /// send a request.
     pub fn caller(&self) -> Option<answer::Caller> {
-        let (base, asked) = (
-            self.known_caller(None).ok()?,
-            self.known_caller(self.settings.role.as_ref()).ok()?,
-        );
+        let base = self.known_caller(None).ok()?;
+        let asked = self.known_caller(self.settings.role.as_ref()).ok()?;
         let arn = asked.arn.get().cloned().flatten();
         let account = arn.as_ref().and_then(|arn| arn.split(':').nth(4));
         Some(answer::Caller {
@@ -343,8 +333,6 @@ fn is_usable(caller: &OnceCell<Result<CallerIdentity, FetchError>>) -> bool {
     let Some(Ok(caller)) = caller.get() else {
         return false;
     };
-    caller
-        .credentials
-        .expiry()
-        .is_none_or(|end| end > SystemTime::now())
+    let expiry = caller.credentials.expiry();
+    expiry.is_none_or(|end| end > SystemTime::now())
 }

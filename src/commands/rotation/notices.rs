@@ -65,10 +65,8 @@ impl Notices<'_> {
     pub fn report_failed_restart(&mut self) {
         let then = ", but can't be started again";
         let record = self.consequence("not_restarted", "was stopped", then);
-        self.write([Record {
-            label: Label::Warning,
-            ..record
-        }]);
+        let label = Label::Warning;
+        self.write([Record { label, ..record }]);
     }
 
     /// Prints that the command got a signal, and why.
@@ -186,11 +184,9 @@ impl Notices<'_> {
             .map(|names| Vec::from_iter(names.clone()));
         let mut text = format!("{} {what}", self.command);
         if !labels.is_empty() {
-            text += &format!(
-                ", because {} changed ({})",
-                rotation::some_of(&labels),
-                rotation::some_of(&secrets)
-            );
+            let some_labels = rotation::some_of(&labels);
+            let some_secrets = rotation::some_of(&secrets);
+            text += &format!(", because {some_labels} changed ({some_secrets})");
         }
         let note = Record::note(text + then).event(event);
         note.with("variables", labels)

@@ -206,11 +206,8 @@ fn own_source(profiles: &Profiles, profile: Profile<'_>) -> Result<Option<RoleSo
         })));
     }
 
-    if profile
-        .setting("sso_account_id")
-        .or(profile.setting("sso_role_name"))
-        .is_some()
-    {
+    let sso_setting = profile.setting("sso_account_id");
+    if sso_setting.or(profile.setting("sso_role_name")).is_some() {
         return sso_source(profiles, profile).map(Some);
     }
 
@@ -273,18 +270,9 @@ fn sso_source(profiles: &Profiles, profile: Profile<'_>) -> Result<RoleSource, P
 /// Returns the access key and its secret key in a profile. Returns `None` if one of them is missing. `aws_security_token` is the older name of
 /// `aws_session_token`. As in botocore, it has precedence.
 fn complete_keys(profile: Profile<'_>) -> Option<Credentials> {
-    let (id, secret) = (
-        profile.setting("aws_access_key_id")?,
-        profile.setting("aws_secret_access_key")?,
-    );
-    let token = profile
-        .setting("aws_security_token")
-        .or_else(|| profile.setting("aws_session_token"));
-    Some(Credentials::new(
-        id,
-        secret,
-        token.map(str::to_owned),
-        None,
-        "profile",
-    ))
+    let text = |key| profile.setting(key).map(str::to_owned);
+    let (id, secret) = (text("aws_access_key_id")?, text("aws_secret_access_key")?);
+    let older_token = text("aws_security_token");
+    let token = older_token.or_else(|| text("aws_session_token"));
+    Some(Credentials::new(id, secret, token, None, "profile"))
 }

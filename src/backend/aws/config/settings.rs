@@ -119,16 +119,10 @@ impl Settings {
     /// a key has what is read, where it is read, and which options and variables choose the caller. The key is hashed, and never printed, because it
     /// contains an access key id.
     pub fn cache_key(&self, locator: &Locator) -> String {
+        let request = self.with_defaults(locator);
         let endpoints = self.endpoints.cache_key(locator.store);
-        format!(
-            "{:?}",
-            (
-                self.with_defaults(locator),
-                endpoints,
-                self.profile(),
-                &self.caller_variables
-            )
-        )
+        let (profile, variables) = (self.profile(), &self.caller_variables);
+        format!("{:?}", (request, endpoints, profile, variables))
     }
 
     /// Returns `region` and the fallback regions, each once, in the order in which they are tried.

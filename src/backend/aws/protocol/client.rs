@@ -169,11 +169,7 @@ impl Client {
     /// When the URL or a header would be invalid.
     fn signed(&self, mut request: Request<Bytes>) -> Result<Request<Bytes>, BoxError> {
         let scheme = self.endpoint.scheme_str().unwrap_or_default();
-        let authority = self
-            .endpoint
-            .authority()
-            .map(http::uri::Authority::as_str)
-            .unwrap_or_default();
+        let authority = self.endpoint.authority().map_or("", |name| name.as_str());
         let base = self.endpoint.path().trim_end_matches('/');
         let url = format!("{scheme}://{authority}{base}{}", request.uri());
         *request.uri_mut() = url.parse()?;
@@ -196,12 +192,8 @@ impl Client {
         let all_headers = request.headers().iter();
         let headers =
             all_headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
-        let signable = SignableRequest::new(
-            request.method().as_str(),
-            url,
-            headers,
-            SignableBody::Bytes(request.body()),
-        )?;
+        let (method, body) = (request.method().as_str(), request.body());
+        let signable = SignableRequest::new(method, url, headers, SignableBody::Bytes(body))?;
         let (signed, _) = sign(signable, &SigningParams::V4(parameters))?.into_parts();
         signed.apply_to_request_http1x(&mut request);
         Ok(request)
