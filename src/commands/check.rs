@@ -257,27 +257,20 @@ impl Checked {
         findings.lists_literals = self.prepared.options.verbose;
         findings.caller = self.inspection.caller.clone();
         findings.values = checked.rows();
-        findings.overridden = self
-            .outcomes
-            .overridden()
-            .map(|(outcome, holder)| override_object(outcome, holder))
-            .collect();
-        findings.secrets = self
-            .inspection
-            .secrets
-            .iter()
-            .map(|secret| SecretRow::new(secret, now))
-            .collect();
+        for (outcome, holder) in self.outcomes.overridden() {
+            findings.overridden.push(override_object(outcome, holder));
+        }
+        for secret in &self.inspection.secrets {
+            findings.secrets.push(SecretRow::new(secret, now));
+        }
         findings
     }
 
     /// Returns the environment that the command would get, to see whether it fits. The variables with the paths of files are left out, because paths
     /// are short.
     fn environment(&self) -> Environment {
-        let values = self
-            .outcomes
-            .variables()
-            .map(|variable| (variable.name, variable.value));
+        let variables = self.outcomes.variables();
+        let values = variables.map(|variable| (variable.name, variable.value));
         Environment::new(&self.prepared.retained, values)
     }
 }

@@ -27,10 +27,8 @@ pub fn refuse_terminal(reveal: bool, remedy: &str) -> Result<(), Problem> {
     if reveal || !terminal::is_output_terminal() {
         return Ok(());
     }
-    Err(
-        Problem::usage("standard output is a terminal, so secrets would be visible on the screen")
-            .help(remedy),
-    )
+    let text = "standard output is a terminal, so secrets would be visible on the screen";
+    Err(Problem::usage(text).help(remedy))
 }
 
 /// The destination of the exported variables.

@@ -192,11 +192,8 @@ impl<'a> Fetching<'a> {
     /// secrets-exec has tried.
     fn give_up(mut self) -> (Outcomes, Fetched) {
         let waited = Duration::from_secs_f64(self.begun.elapsed().as_secs_f64().round());
-        for failure in self
-            .fetched
-            .values_mut()
-            .filter_map(|answer| answer.as_mut().err())
-        {
+        let answers = self.fetched.values_mut();
+        for failure in answers.filter_map(|answer| answer.as_mut().err()) {
             failure.waited = Some(waited);
         }
         (resolve(self.plan, &self.fetched), self.fetched)

@@ -63,31 +63,24 @@ impl<'a> Launch<'a> {
         pass: Pass,
         ReadValues { outcomes, fetched }: ReadValues,
     ) -> Result<(Delivery, Environment), Report> {
-        let Prepared {
-            options, retained, ..
-        } = &self.prepared;
-        if options.verbose {
+        if self.prepared.options.verbose {
             terminal::print_always(report::provenance_notes(&outcomes, &fetched));
         }
         let files = Files::open_directories(outcomes.files());
         if pass == Pass::First {
-            terminal::print_unless_hidden(report::unexpanded_argument_warnings(
-                &outcomes,
-                self.command,
-            ));
+            let warnings = report::unexpanded_argument_warnings(&outcomes, self.command);
+            terminal::print_unless_hidden(warnings);
             terminal::print_unless_hidden(report::empty_value_warning(&outcomes));
             terminal::print_unless_hidden(report::disk_warnings(files.persistent_files()));
         }
 
         let delivery = Delivery::stage(files).map_err(Report::from_iter)?;
-        let values = outcomes
-            .variables()
-            .map(|variable| (variable.name, variable.value));
-        let environment = Environment::new(retained, values.chain(delivery.variables()));
-        environment.expect_fit(
-            Some((self.command, self.program.as_path())),
-            exec::argument_limits(),
-        )?;
+        let variables = outcomes.variables();
+        let values = variables.map(|variable| (variable.name, variable.value));
+        let environment =
+            Environment::new(&self.prepared.retained, values.chain(delivery.variables()));
+        let command = (self.command, self.program.as_path());
+        environment.expect_fit(Some(command), exec::argument_limits())?;
         Ok((delivery, environment))
     }
 }

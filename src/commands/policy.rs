@@ -21,12 +21,9 @@ pub fn policy(
     inherited: &Inherited,
 ) -> Result<(), Report> {
     // The files with the profile may be on a file system that hangs, so the worker reads them within the deadline.
-    let policy = run_prepared(
-        inputs,
-        EntryScope::Everything,
-        inherited,
-        |prepared, deadline| needed_policy(prepared, arguments, deadline),
-    )?;
+    let make_policy =
+        |prepared: Prepared, deadline: &Deadline| needed_policy(prepared, arguments, deadline);
+    let policy = run_prepared(inputs, EntryScope::Everything, inherited, make_policy)?;
     terminal::output(&policy.text)?;
     terminal::print_unless_hidden(policy.warnings.into_iter().map(Record::warning));
     terminal::print_unless_hidden(policy.notes.into_iter().map(Record::note));

@@ -103,11 +103,9 @@ fn parse_arn(text: &str) -> Result<SecretRef, Defect> {
 /// # Errors
 /// If the reference is malformed, or stands for all parameters below a path.
 fn locate(reference: &Reference) -> Result<SecretRef, Defect> {
+    let to_defect = |error: ReferenceError| defect(&error.defect);
     let located = reference.locate(&Aliases::default(), &Inherited::default());
-    located
-        .map_err(|error| defect(&error.defect))?
-        .single()
-        .map_err(|error| defect(&error.defect))
+    located.map_err(to_defect)?.single().map_err(to_defect)
 }
 
 /// Returns the sentence about a malformed reference.

@@ -36,10 +36,8 @@ fn similar_file(path: &Path) -> Option<String> {
         .ok()?
         .filter_map(|file| file.ok()?.file_name().into_string().ok())
         .collect();
-    let nearest = suggest::nearest(
-        path.file_name()?.to_str()?,
-        names.iter().map(String::as_str),
-    )?;
+    let name = path.file_name()?.to_str()?;
+    let nearest = suggest::nearest(name, names.iter().map(String::as_str))?;
     Some(directory.join(nearest).to_str()?.to_owned())
 }
 

@@ -151,11 +151,11 @@ impl Environment {
         command: Option<(&CommandLine, &Path)>,
         limits: Limits,
     ) -> Result<(), Problem> {
-        let sizes = self
+        let mut length: usize = self
             .0
             .iter()
-            .map(|string| size_in_kernel(string.as_bytes()));
-        let mut length: usize = sizes.sum();
+            .map(|string| size_in_kernel(string.as_bytes()))
+            .sum();
         if let Some((command, program)) = command {
             length += command
                 .arguments()

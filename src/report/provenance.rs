@@ -18,11 +18,8 @@ pub fn provenance_notes(outcomes: &Outcomes, fetched: &Fetched) -> Vec<Record> {
         if outcome.is_default() {
             let text =
                 format!("{subject} gets its default, because the secret or key does not exist");
-            records.push(
-                Record::note(text)
-                    .event("resolved")
-                    .with("variables", label),
-            );
+            let note = Record::note(text).event("resolved");
+            records.push(note.with("variables", label));
         } else if matches!(outcome.fate, Fate::Absent) && !outcomes.sets(&outcome.target) {
             let text = format!(
                 "{subject} is not set, because it is optional and the secret or key does not exist"
@@ -114,12 +111,8 @@ pub fn total_note(outcomes: &Outcomes, fetched: &Fetched) -> Option<Record> {
 fn described_source(locator: &Locator, parameter_name: Option<&str>, answer: &Document) -> String {
     let document = answer.versioned(parameter_name).unwrap_or(answer);
     let mut facts = Vec::new();
-    facts.extend(
-        document
-            .version_id
-            .as_ref()
-            .map(|id| format!("version {id}")),
-    );
+    let version_id = document.version_id.as_ref();
+    facts.extend(version_id.map(|id| format!("version {id}")));
     if !document.stages.is_empty() {
         let label = match locator.store {
             Store::SecretsManager => "stage",

@@ -175,10 +175,8 @@ impl<'a> ParsedAnswers<'a> {
     ) -> Result<SecretValue, Vec<Problem>> {
         let mut results = vec![Ok((ENV.to_owned(), Input::variables(&self.plan.inherited)))];
         for (alias, reference) in aliases {
-            results.push(
-                self.template_input(alias, reference, subject)
-                    .map(|input| (alias.clone(), input)),
-            );
+            let result = self.template_input(alias, reference, subject);
+            results.push(result.map(|input| (alias.clone(), input)));
         }
 
         let inputs = values_or_errors(results)?.into_iter().collect();

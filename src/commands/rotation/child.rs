@@ -101,10 +101,8 @@ pub fn run(
     if pass == Pass::Poll {
         gate.leave_group();
     }
-    launch
-        .prepared
-        .retained
-        .rename_process(gate.parent.as_raw(), std::process::id());
+    let retained = &mut launch.prepared.retained;
+    retained.rename_process(gate.parent.as_raw(), std::process::id());
     let child = GatedLaunch {
         launch,
         gate,
@@ -233,11 +231,9 @@ impl Reporter for GatedLaunch<'_> {
         if self.pass == Pass::First {
             return failures.print();
         }
-        let warning = rotation::poll_failed(
-            &self.launch.command.quoted_program(),
-            self.baseline.failing_since,
-            &failures.errors(),
-        );
+        let command = self.launch.command.quoted_program();
+        let since = self.baseline.failing_since;
+        let warning = rotation::poll_failed(&command, since, &failures.errors());
         self.gate
             .send(&Message::PollFailed(terminal::notice_lines([warning])));
         failures.exit_status()

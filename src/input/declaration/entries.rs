@@ -160,12 +160,9 @@ pub fn credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
                 unit: unit.name.to_owned(),
                 name: name.to_owned(),
             });
-            entries.extend(entry(
-                &value.named(target.to_string()),
-                CREDENTIAL_KEYS,
-                Some(target),
-                key.origin(),
-            ));
+            let named_value = value.named(target.to_string());
+            let found = entry(&named_value, CREDENTIAL_KEYS, Some(target), key.origin());
+            entries.extend(found);
         }
     }
     (units, entries)
@@ -184,11 +181,8 @@ fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
     const EXPECTED: &str = "a reference such as prod/stripe";
     let origin = item.origin();
     let Kind::Mapping(_) = item.node.kind else {
-        return Some(Entry::for_object(
-            reference(item, EXPECTED, None)?,
-            Naming::default(),
-            origin,
-        ));
+        let object = reference(item, EXPECTED, None)?;
+        return Some(Entry::for_object(object, Naming::default(), origin));
     };
 
     let mut fields = item.expect_fields(&["from", "prefix", "only", "except", "rename", "case"]);
@@ -209,10 +203,7 @@ fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
         .take("except")
         .and_then(|except| except.expect_texts())
         .unwrap_or_default();
-    let rename = fields
-        .take("rename")
-        .map(|item| renames(&item, &prefix))
-        .unwrap_or_default();
+    let rename = fields.take("rename").map(|item| renames(&item, &prefix));
     let case = fields.take_parsed("case", "upper or keep", |text| match text {
         "upper" => Some(Case::Upper),
         "keep" => Some(Case::Keep),
@@ -222,7 +213,7 @@ fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
         prefix,
         only,
         except,
-        rename,
+        rename: rename.unwrap_or_default(),
         case: case.unwrap_or_default(),
     };
     Some(Entry::for_object(from?, naming, origin))

@@ -250,20 +250,16 @@ impl<'a> Item<'a> {
 
     /// Returns the items of a list. If the node is not a list, adds the mistake that it is not `expected`, and returns `None`.
     pub fn expect_list(&self, expected: &str) -> Option<Vec<Self>> {
-        let Kind::List(items) = &self.node.kind else {
+        let Kind::List(nodes) = &self.node.kind else {
             self.refuse_type(expected, None);
             return None;
         };
-        Some(
-            items
-                .iter()
-                .map(|node| Self {
-                    node,
-                    position: node.position,
-                    ..self.clone()
-                })
-                .collect(),
-        )
+        let items = nodes.iter().map(|node| Self {
+            node,
+            position: node.position,
+            ..self.clone()
+        });
+        Some(items.collect())
     }
 
     /// Returns the items of a list of strings. Returns `None` if the node is not a list, or if one of its items is not text, and adds this mistake.

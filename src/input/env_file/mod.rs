@@ -89,14 +89,10 @@ pub fn read_env_file(
     match std::str::from_utf8(&bytes) {
         Ok(text) => parse_env_file(&name, text, arguments, declared),
         Err(utf8) => {
-            let line = 1 + bytes[..utf8.valid_up_to()]
-                .iter()
-                .filter(|byte| **byte == b'\n')
-                .count();
-            Err(vec![error(
-                &format!("{name}:{line}"),
-                "the line is not UTF-8",
-            )])
+            let valid = &bytes[..utf8.valid_up_to()];
+            let line = 1 + valid.iter().filter(|byte| **byte == b'\n').count();
+            let position = format!("{name}:{line}");
+            Err(vec![error(&position, "the line is not UTF-8")])
         }
     }
 }

@@ -156,10 +156,8 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
             match event {
                 Event::StreamEnd => break,
                 Event::DocumentStart(..) if document.is_some() => {
-                    return Err(error(
-                        position,
-                        "a second YAML document starts here, but a file can have only one",
-                    ));
+                    let text = "a second YAML document starts here, but a file can have only one";
+                    return Err(error(position, text));
                 }
                 Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd => {}
                 event => document = Some(self.node(event, position, 0)?),
@@ -197,10 +195,8 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
         depth: usize,
     ) -> Result<Node, SyntaxError> {
         if depth > MAX_DEPTH {
-            return Err(error(
-                position,
-                "lists and mappings are nested more than 64 levels deep",
-            ));
+            let text = "lists and mappings are nested more than 64 levels deep";
+            return Err(error(position, text));
         }
 
         let (kind, anchor) = match event {
@@ -222,10 +218,8 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
             }
             Event::Alias(id) => {
                 let Some(node) = self.anchors.get(&id) else {
-                    return Err(error(
-                        position,
-                        "this YAML alias is used inside of its own anchor",
-                    ));
+                    let text = "this YAML alias is used inside of its own anchor";
+                    return Err(error(position, text));
                 };
                 let copied = copy(node, &mut self.copied_nodes, position)?;
                 return Ok(Node { position, ..copied });
@@ -312,10 +306,8 @@ fn key(Node { position, kind }: Node) -> Result<Key, SyntaxError> {
 fn copy(node: &Node, copied_nodes: &mut usize, position: Position) -> Result<Node, SyntaxError> {
     *copied_nodes += size(node);
     if *copied_nodes > MAX_COPIED_NODES {
-        return Err(error(
-            position,
-            "the YAML anchors and aliases expand to more than 100,000 values",
-        ));
+        let text = "the YAML anchors and aliases expand to more than 100,000 values";
+        return Err(error(position, text));
     }
     Ok(node.clone())
 }

@@ -145,10 +145,8 @@ impl Outage {
 
     /// Creates the outage for a request that the deadline interrupted.
     pub fn unanswered(host: &str) -> Self {
-        Self::new(
-            OutageKind::Timeout,
-            format!("{host} did not answer in time"),
-        )
+        let reason = format!("{host} did not answer in time");
+        Self::new(OutageKind::Timeout, reason)
     }
 }
 

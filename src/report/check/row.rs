@@ -207,14 +207,11 @@ impl CheckedValues<'_> {
         let Some(problems @ [first, ..]) = problems else {
             return row;
         };
-        let messages = problems
-            .iter()
-            .map(|problem| problem.full_headline())
-            .collect();
+        let headlines = problems.iter().map(|problem| problem.full_headline());
         Row {
             status: "failed",
             error: Some(first.code),
-            messages,
+            messages: headlines.collect(),
             ..row
         }
     }
