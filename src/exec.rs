@@ -185,8 +185,8 @@ fn examine(file: &Path) -> Result<Program, Errno> {
 }
 
 /// Replaces this process with the program, which keeps the process id, and gets the signal mask and the signal actions that this process was started
-/// with. The program also inherits `descriptors`, which lose FD_CLOEXEC for this purpose. If a termination signal has come that was held back, it
-/// ends this process instead.
+/// with. The program also inherits `descriptors`, which lose FD_CLOEXEC for this purpose. If a termination signal arrived while signals were held
+/// back, it ends this process instead.
 ///
 /// # Errors
 /// If execve fails. In that case, the process continues, and holds signals back again.

@@ -244,7 +244,7 @@ impl Progress {
         self.with_state(|state| state.trace.is_some())
     }
 
-    /// Prints an event with `-vv`. Without `-vv`, `event` isn't called, so that its text isn't even made.
+    /// Prints an event with `-vv`. Without `-vv`, `event` isn't called, so its text isn't even built.
     pub fn trace(&self, event: impl FnOnce() -> String) {
         if let Some(trace) = self.with_state(|state| state.trace) {
             trace(&event());

@@ -170,8 +170,8 @@ impl RetryBudget {
 
 /// Returns the maximum length of the pause after this number of failed attempts. It grows from pause to pause, up to a limit.
 ///
-/// After throttling, other clients retry, too, so the pauses quickly grow to what a large fleet needs (docs/benchmarks.md). Any other outage may be
-/// over in a moment.
+/// After throttling, other clients retry, too, so the pauses quickly become long enough for a large fleet (docs/ecs.md, "Many services that start
+/// at once"). Any other outage may be over in a moment, so its pauses start and stay shorter.
 fn longest_backoff(attempts: u32, kind: OutageKind) -> Duration {
     // The first maximum, the factor by which it grows, and the limit of its growth. Both times are in milliseconds.
     let (first, factor, limit) = if kind == OutageKind::Throttled {
@@ -366,7 +366,7 @@ mod tests {
     }
 }
 
-/// A simulation of a fleet that is too large for a machine, for docs/benchmarks.md.
+/// A simulation of a fleet that is too large for a machine. docs/ecs.md has its result.
 #[cfg(all(test, feature = "simulation"))]
 mod simulation {
     use std::cell::{Cell, RefCell};

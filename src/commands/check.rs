@@ -173,7 +173,8 @@ impl Checked {
             Some(command) => format!("the command {}", command.line.quoted_program()),
             None => "the command".to_owned(),
         };
-        // A launch doesn't need the permissions of --metadata, so it may start the command nevertheless.
+        // `check --metadata` needs permissions that a launch doesn't need, so the launch may succeed despite these problems. That's why the report
+        // doesn't say that the command would not be started.
         let report = match self.depth {
             CheckDepth::Metadata => problems.into_iter().map(|(_, problem)| problem).collect(),
             CheckDepth::Declaration | CheckDepth::Values => {

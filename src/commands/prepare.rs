@@ -280,7 +280,7 @@ pub enum BackendConfig {
     Aws(Box<Settings>, Option<AgentSettings>),
     Local {
         path: PathBuf,
-        /// True if a warning says that values come from this file.
+        /// True if secrets-exec warns that the values come from this file. `-q` hides this warning.
         is_announced: bool,
     },
 }

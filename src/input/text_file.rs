@@ -42,7 +42,7 @@ fn similar_file(path: &Path) -> Option<String> {
 }
 
 /// Reads the text of a YAML or JSON file from `source`. `path` is only for messages. If it is a .env file, the help suggests `secrets-exec migrate`.
-/// `migrate_option` completes this command, so that it prints a file of the right kind. It begins with a blank, as ` --for-local` does, or is empty.
+/// `migrate_option` completes this command, so that it prints a file of the right kind. It begins with a space, as ` --for-local` does, or is empty.
 ///
 /// # Errors
 /// When `source` can't be read, has more than `mebibytes`, is not UTF-8, or has the format of a .env file.

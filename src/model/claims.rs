@@ -83,7 +83,7 @@ impl<'a> Claims<'a> {
     }
 
     /// True if every variable that an object can set is held already, so that the object doesn't have to be read. False if the variables depend
-    /// on the object's keys.
+    /// on the object's keys, or if there aren't any.
     pub fn hold_all(&self, naming: &Naming) -> bool {
         let Some(names) = naming.variable_names() else {
             return false;

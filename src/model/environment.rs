@@ -36,7 +36,8 @@ impl CommandLine {
         self.0.first().map_or(OsStr::new(""), OsString::as_os_str)
     }
 
-    /// Returns the program for messages and tables. For `NAME=value`, whose value may be a password, this is only `NAME=…`.
+    /// Returns the program for messages and tables. For `NAME=value`, which someone wrote by mistake and whose value may be a
+    /// password, this is only `NAME=…`.
     pub fn shown_program(&self) -> String {
         let program = self.program().to_string_lossy();
         match assigned_name(&program) {

@@ -138,8 +138,8 @@ pub struct ProxyLogin(Arc<Mutex<Option<Result<(), NetFailure>>>>);
 impl ProxyLogin {
     /// Runs `action`, which sends the user name and password to `proxy` if its URL has them.
     ///
-    /// Until the proxy has accepted the password, actions run one after the other, so each one may wait for the one before it. Then they run at the
-    /// same time. If the proxy answers with status 407 before it has accepted the password, no further action runs.
+    /// Until the proxy has accepted the password, actions run one after the other, because several rejected attempts can lock the user's account. Then
+    /// they run at the same time. If the proxy answers with status 407 before it has accepted the password, no further action runs.
     ///
     /// # Errors
     /// The error of `action`, or the earlier [`Refusal::Proxy`].

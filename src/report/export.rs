@@ -214,7 +214,7 @@ pub fn push_escaped(text: &mut Vec<u8>, value: &[u8], escaped: u8, escape: &[u8]
 /// |---|---|---|
 /// | `'…'` | `\\` and `\'` are escapes | literal |
 /// | `"…"` | `\` before any of `\'"abfnrtv` is an escape | `\n` and `\r` are escapes |
-/// | bare | literal, up to the end of the line, without the blanks at its ends | the same, but only up to the first `#` |
+/// | bare | literal, up to the end of the line, without the spaces at its ends | the same, but only up to the first `#` |
 ///
 /// Both read a carriage return in the file as a line feed, so a carriage return in a value has to be the escape `\r`.
 ///
@@ -269,7 +269,7 @@ fn has_backslash_before(value: &str, followers: &str) -> bool {
         })
 }
 
-/// True if a value survives without quotes. Such a value is one line that doesn't begin or end with a blank, doesn't begin with a quote, and contains
+/// True if a value survives without quotes. Such a value is one line that doesn't begin or end with a space, doesn't begin with a quote, and contains
 /// neither `#` nor a character that either reader may take for white space. (JavaScript's white space includes U+FEFF, and Python's some control
 /// characters.)
 fn is_bare(value: &str) -> bool {
@@ -329,7 +329,7 @@ struct Shell {
     name: &'static str,
     /// The variable by which a script recognizes the shell.
     version: &'static str,
-    /// The variables that can't be set to every value, separated by blanks. The variable with the version is one of them, because the
+    /// The variables that can't be set to every value, separated by spaces. The variable with the version is one of them, because the
     /// commands depend on it.
     names: &'static str,
 }

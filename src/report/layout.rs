@@ -89,7 +89,7 @@ fn with_bold_names(text: &str) -> String {
     bold
 }
 
-/// Returns a label, followed by a blank. The last line of a report doesn't have one.
+/// Returns a label, followed by a space. The last line of a report doesn't have one.
 fn label(label: Label, screen: Screen) -> String {
     let name = label.name();
     match (label, screen) {

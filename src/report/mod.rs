@@ -140,7 +140,7 @@ impl Report {
         records
     }
 
-    /// Returns a record for each reason. Entries with the same reason share a record.
+    /// Returns an error for each problem. Problems with the same reason share one error, which lists all their entries.
     pub fn errors(&self) -> Vec<Record> {
         // A problem without a group gets a record of its own.
         let problems = self.problems.iter().enumerate();

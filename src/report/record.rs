@@ -11,7 +11,7 @@ use serde_json::Value;
 /// The number of a variant is its colour in SGR (ECMA-48).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Label {
-    /// A reason why the command can't run.
+    /// A failure. In most cases, the command isn't started because of it.
     Error = 31,
     Warning = 33,
     /// A fact that may be of interest.

@@ -23,7 +23,8 @@ use crate::model::suggest::{self, did_you_mean};
 /// or if the key is null.
 pub type Members<'a> = Vec<(&'a str, Option<SecretValue>)>;
 
-/// Returns what to write to get the whole value in one variable. Returns `None` if the reference must not be shown.
+/// Returns the option, or the line of a declaration, that sets one variable to the whole value, for a help text. Returns `None` if the reference must
+/// not be shown.
 pub fn written_as_variable(subject: &Subject) -> Option<String> {
     let written = subject.reference()?;
     Some(match subject.origin {

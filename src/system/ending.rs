@@ -71,7 +71,8 @@ pub fn end<T>(how: End, print: impl FnOnce() -> T) -> ! {
     unsafe { libc::_exit(status) }
 }
 
-/// Locks the program that is asked for credentials. A program has to be set here before it is started.
+/// Locks the variable that holds the program that is asked for credentials, and returns the guard. Before you start such a program, put it there, so
+/// that [`kill_program`] finds it even if this process ends at that moment.
 pub fn locked_program() -> MutexGuard<'static, Option<AskedProgram>> {
     PROGRAM.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -496,7 +496,7 @@ fn files_of_src_do_not_import_each_other_in_a_circle() {
 }
 
 #[test]
-fn no_file_of_src_imports_from_a_module_above_its_own() {
+fn no_module_in_src_imports_from_a_module_that_contains_it() {
     // The binary is a crate of its own.
     let lives_in = |import: &Import| {
         import.from.path != "main.rs" && import.from.module.starts_with(&import.to.module)

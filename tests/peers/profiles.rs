@@ -8,7 +8,7 @@ use crate::support::aws::served;
 use crate::support::sandbox::{ACCESS_SECRET, Sandbox};
 
 /// The text of the configuration file, the text of the credentials file, and the profile. KEYS and OTHERS are replaced
-/// by two keys each, and INDENTED by two keys after blanks.
+/// by two keys each, and INDENTED by two keys after spaces.
 const FILES: &[(&str, &str, &str)] = &[
     ("[default]\nregion = aa-1\nKEYS\n", "", "default"),
     ("[default]\nregion: aa-1\nKEYS\n", "", "default"),

@@ -254,8 +254,8 @@ pub fn read_parameters(
 }
 
 impl GetParametersResponse {
-    /// Removes the requested parameter from the response, and returns its document. Returns an absence if the response lists the name as invalid, and
-    /// `None` if the response says nothing about the parameter.
+    /// Removes the requested parameter from the response, and returns its document. Returns [`FetchError::NotFound`] if the response lists the name as
+    /// invalid, and `None` if the response says nothing about the parameter.
     fn take(&mut self, request: &Locator, region: &Region) -> Option<Result<Document, FetchError>> {
         let parameters = self.parameters.get_or_insert_default();
         let is_requested = |parameter: &Parameter| parameter.is_requested(request, region);

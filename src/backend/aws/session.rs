@@ -71,7 +71,8 @@ impl Session {
 
         let mut callers = BTreeMap::new();
         if let Err(error) = codes.ask_for_missing(roles, &deadline) {
-            // With this error instead of the base credentials, no search begins, and each request fails with the error.
+            // Store the error where the base credentials belong. Then secrets-exec doesn't look for credentials, and every request fails with this
+            // error.
             callers.insert(None, OnceCell::new_with(Some(Err(error.into()))));
         }
 

@@ -219,8 +219,8 @@ fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
     Some(Entry::for_object(from?, naming, origin))
 }
 
-/// Reads the mapping `rename`, from keys of the object to the names of their variables. Leaves out each name that isn't valid after `prefix`, and
-/// adds this mistake.
+/// Reads the mapping `rename`, which maps keys of the object to the names of their variables, without the prefix. Skips an item, and adds a mistake,
+/// if the name isn't text, or if `prefix` and the name together aren't a valid name for a variable.
 fn renames(item: &Item<'_>, prefix: &str) -> BTreeMap<String, String> {
     let mut names = BTreeMap::new();
     for entry in item.expect_entries(Some("for example: api_key: KEY")) {

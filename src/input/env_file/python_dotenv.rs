@@ -99,7 +99,7 @@ impl<'t> DotenvReader<'t> {
         Ok(name.map(|name| (name, value)))
     }
 
-    /// Skips the word `export` and the blanks after it. Does nothing if the position isn't at this word, or if no blank follows it.
+    /// Skips the word `export` and the spaces after it. Does nothing if the position isn't at this word, or if no space follows it.
     fn skip_export(&mut self) {
         if let Some(rest) = self.rest.strip_prefix("export")
             && rest.starts_with(is_blank)

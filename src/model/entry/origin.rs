@@ -99,7 +99,7 @@ impl Subject {
             if new.is_empty() && after.is_empty() {
                 return Some(self.rewritten_with(before));
             }
-            // Any other match ends within a field.
+            // The match must end where a field ends. Otherwise, it ends in the middle of a longer field.
             if after.is_empty() || after.starts_with(':') {
                 return Some(self.rewritten_with(&format!("{before}:{new}{after}")));
             }

@@ -10,7 +10,7 @@ use crate::model::environment::CommandLine;
 use crate::model::problem::{Problem, Status};
 use crate::report::layout::escaped_value;
 
-/// Everything that `check` has found. If a field gets another name or meaning, the number of the format has to change.
+/// Everything that `check` has found. If a field gets another name or meaning, increase `format`.
 #[derive(Debug, Default, Serialize)]
 pub struct Findings {
     format: u32,

@@ -8,7 +8,7 @@ use crate::report::record::{age, counted};
 /// The number of characters of a version id in the table. Eight are enough to distinguish the versions of a secret.
 const ID_LENGTH: usize = 8;
 
-/// The number of blanks between two columns.
+/// The number of spaces between two columns.
 const GAP: usize = 2;
 
 /// Returns the tables and the sentences below them, separated by blank lines. The text is empty if there is nothing to show.

@@ -46,7 +46,7 @@ pub struct LaunchProcess {
     received: Vec<u8>,
 }
 
-/// The launch's side: its ends of the two pipes.
+/// The launch's side: its ends of the two pipes, and the id of its parent.
 pub struct Gate {
     opening: PipeReader,
     messages: PipeWriter,

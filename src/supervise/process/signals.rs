@@ -85,7 +85,7 @@ pub fn stop_by(signal: SignalNumber, is_job: bool) -> bool {
     } else {
         signal
     };
-    // 0 is the group of the caller (kill(2)).
+    // 0 stands for the process group of this process (kill(2)).
     send(if is_job { 0 } else { getpid().as_raw() }, stop_signal);
 
     // This process has only one thread, which gets the signal before the call that unblocks it returns.

@@ -131,7 +131,7 @@ fn a_launch_succeeds_if_an_outage_ends_well_before_the_timeout() {
 }
 
 #[test]
-fn a_launch_ends_at_its_timeout_with_the_last_reason_if_aws_hangs_or_throttles() {
+fn a_launch_that_aws_throttles_or_never_answers_fails_at_its_timeout_and_says_why() {
     let aws = served().fails(READ, Fault::Hang);
     ends_within(Duration::from_secs(1), sandbox(&aws))
         .refused(75)

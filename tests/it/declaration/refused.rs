@@ -65,7 +65,7 @@ did you mean "stage"? | secrets: {db: {id: x, ^stages: y}}
 must be a staging label or version id without spaces | secrets: {db: {id: x, stage: ^…}} | "" | a b
 "external-id" of the alias "db" works only together with "role-arn" | secrets: {db: {id: x, external-id: ^id}}
 doesn't name a secret | env-from: [^""] | secrets: {db: ^…} | "" | "ssm:" | env: {A: ^…} | "" | ":k" | "ssm:"
-has a space in the name of the secret, which AWS doesn't allow | secrets: {db: ^no blanks} | env: {A: ^…} | "no blanks:k" | "${STAGE}/d b:host"
+has a space in the name of the secret, which AWS doesn't allow | secrets: {db: ^no spaces} | env: {A: ^…} | "no spaces:k" | "${STAGE}/d b:host"
 which AWS doesn't allow | env: {A: ^"…"} | a#b | a*b | a,b | ä | a\x0ab
 a variable needs braces, as in ${STAGE}/db:password | env: {A: ^$x}
 has a ${ that isn't followed by a variable's name and a closing } | secrets: {db: ^…} | "${STAGE" | "${1}/db" | "${}/db"

@@ -17,7 +17,7 @@ fn read(secret: Secret, entry: &str) -> Outcome {
 }
 
 #[test]
-fn every_byte_of_a_secret_reaches_the_variable_even_if_the_secret_has_64_kib() {
+fn every_byte_of_a_secret_reaches_the_variable_even_if_the_secret_is_64_kib_long() {
     let bytes = b"\xff\xfe\x01 plain \x80\n";
     read(Secret::binary(*bytes), "x")
         .launched_silently()

@@ -105,7 +105,7 @@ fn check_sdk_variables(reader: &mut VariableReader<'_>) {
 
 /// Reads the credentials in variables. AWS_SECURITY_TOKEN is the older name of AWS_SESSION_TOKEN. As in botocore, it has precedence.
 fn variable_keys(reader: &mut VariableReader<'_>) -> VariableKeys {
-    // As in the SDKs, a key of only blanks is treated as unset.
+    // As in the SDKs, a key of only spaces is treated as unset.
     let [id, secret] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
         .map(|name| reader.read_text(name).filter(|key| !key.trim().is_empty()));
     let older_token = reader.read_text("AWS_SECURITY_TOKEN");

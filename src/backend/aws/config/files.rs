@@ -251,7 +251,7 @@ fn read_existing(path: &Path) -> Result<Option<String>, Problem> {
 }
 
 /// Returns the kind and the name of a section in the configuration file, whose header is `header`. Returns `None` for an unknown kind. A name with
-/// blanks must be in quotes.
+/// spaces must be in quotes.
 fn section_of_config(header: &str) -> Option<(&'static str, String)> {
     if header == "default" {
         return Some((PROFILE, header.to_owned()));

@@ -14,7 +14,7 @@
 //!
 //! - `credentials`: `none`, `container`, `instance` or `web identity`. Without this column, the variables of the
 //!   environment hold keys.
-//! - `without`: the variables that are not set, with blanks between them, such as AWS_REGION.
+//! - `without`: the variables that are not set, with spaces between them, such as AWS_REGION.
 //! - `file`: the declaration. `file NAME`, `home NAME` and `executable NAME`: a file in the working directory, in the home
 //!   directory, or a program in the working directory.
 //! - `template`: the declaration of a variable `A` with this template. `aliases`: its aliases.
