@@ -38,10 +38,8 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<()
 
     let file = read_env_file(arguments, &declared).map_err(Report::from_iter)?;
     // Of the options in the table, `migrate` has only `--quiet`, so it doesn't read the other variables of secrets-exec.
-    let is_quiet = arguments.quiet
-        || inherited
-            .get("SECRETS_EXEC_QUIET")
-            .is_some_and(|value| value == "1");
+    let quiet_variable = inherited.get("SECRETS_EXEC_QUIET");
+    let is_quiet = arguments.quiet || quiet_variable.is_some_and(|value| value == "1");
     if !is_quiet {
         terminal::print_always(file.warnings.into_iter().map(Record::warning));
     }

@@ -97,10 +97,8 @@ impl Notices<'_> {
             since: SystemTime::now(),
             warned: None,
         });
-        if failing
-            .warned
-            .is_some_and(|warned| warned.elapsed() < REPETITION)
-        {
+        let last_warning = failing.warned;
+        if last_warning.is_some_and(|warned| warned.elapsed() < REPETITION) {
             return;
         }
 

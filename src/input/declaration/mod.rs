@@ -84,10 +84,8 @@ fn read_named_declaration(path: &Path) -> Result<String, Problem> {
     if path == Path::new("-") {
         return read_text(path, io::stdin());
     }
-    if path
-        .extension()
-        .is_some_and(|extension| extension == "toml")
-    {
+    let extension = path.extension();
+    if extension.is_some_and(|extension| extension == "toml") {
         let problem = Problem::configuration(format!(
             "{} is a TOML file, but a declaration is YAML or JSON",
             path.display()

@@ -36,16 +36,10 @@ impl SourceFile {
         let mut problems: Vec<Problem> = Vec::new();
         let mut first_of = HashMap::new();
         for mistake in mistakes {
-            let Mistake {
-                position,
-                subject,
-                text,
-                help,
-            } = mistake;
-            if !subject.is_empty()
-                && let Some(&first) = first_of.get(&text)
+            if !mistake.subject.is_empty()
+                && let Some(&first) = first_of.get(&mistake.text)
             {
-                let other = format!("{subject} (line {})", position.line);
+                let other = format!("{} (line {})", mistake.subject, mistake.position.line);
                 let problem: &mut Problem = &mut problems[first];
                 match problem.notes.last_mut() {
                     Some(note) => *note += &format!(", {other}"),
@@ -54,9 +48,10 @@ impl SourceFile {
                 continue;
             }
 
-            let headline = format!("{}: {subject}{text}", self.position_text(position));
-            first_of.insert(text, problems.len());
-            problems.push(Problem::configuration(headline).replace_help(help));
+            let position = self.position_text(mistake.position);
+            let headline = format!("{position}: {}{}", mistake.subject, mistake.text);
+            first_of.insert(mistake.text, problems.len());
+            problems.push(Problem::configuration(headline).replace_help(mistake.help));
         }
         problems
     }

@@ -118,12 +118,9 @@ pub fn parse_env_file(
 ) -> Result<EnvFile, Vec<Problem>> {
     // Python's universal newlines treat all of these as the end of a line.
     let lines = Zeroizing::new(text.replace("\r\n", "\n").replace('\r', "\n"));
-    let Selection {
-        variables,
-        mut warnings,
-        mut errors,
-        ..
-    } = select_variables(file, statements(&lines), arguments, declared);
+    let selected = select_variables(file, statements(&lines), arguments, declared);
+    let (variables, mut warnings) = (selected.variables, selected.warnings);
+    let mut errors = selected.errors;
 
     let secret_json = secret_json(&variables);
     if variables.is_empty() && errors.is_empty() {

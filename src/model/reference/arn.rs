@@ -76,11 +76,9 @@ impl Arn {
 
     /// True if the partition has the form of AWS's partitions: `aws`, `aws-cn`, `aws-us-gov`, ….
     pub fn has_partition(&self) -> bool {
+        let is_legal = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
         let partition = self.partition();
-        partition.starts_with("aws")
-            && partition
-                .bytes()
-                .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+        partition.starts_with("aws") && partition.bytes().all(is_legal)
     }
 
     /// Returns the ARN of the replica in another region. Only the region differs.

@@ -96,10 +96,8 @@ const MEANINGS: [(&str, &str); 9] = [
 fn status_sentences(rows: &[&Row]) -> String {
     let mut lines = String::new();
     for (status, meaning) in MEANINGS {
-        if rows
-            .iter()
-            .any(|row| row.error.is_none() && row.status == status)
-        {
+        let mut without_error = rows.iter().filter(|row| row.error.is_none());
+        if without_error.any(|row| row.status == status) {
             lines += &format!("{status}: {meaning}\n");
         }
     }
