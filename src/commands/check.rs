@@ -19,7 +19,7 @@ use crate::model::environment::{CommandLine, Environment, delivery_problems};
 use crate::model::inherited::Inherited;
 use crate::model::outcome::Outcomes;
 use crate::model::plan::{EntryId, Plan};
-use crate::model::problem::Problem;
+use crate::model::problem::{Problem, Status};
 use crate::model::reference::SecretId;
 use crate::report::check::{
     CheckDepth, CheckedCommand, CheckedValues, Findings, SecretRow, alias_warnings, by_outcome,
@@ -173,13 +173,14 @@ impl Checked {
             Some(command) => format!("the command {}", command.line.quoted_program()),
             None => "the command".to_owned(),
         };
-        // `check --metadata` needs permissions that a launch doesn't need, so the launch may succeed despite these problems. That's why the report
-        // doesn't say that the command would not be started.
-        let report = match self.depth {
-            CheckDepth::Metadata => problems.into_iter().map(|(_, problem)| problem).collect(),
-            CheckDepth::Declaration | CheckDepth::Values => {
-                Report::from_values(problems, format!("{name} would not be started"))
-            }
+        // `check --metadata` needs permissions that a launch doesn't need. So if AWS denies one of its requests, the launch may still succeed, and the
+        // report doesn't say that the command would not be started.
+        let is_denied = |problem: &Problem| problem.status == Status::Denied;
+        let is_uncertain = self.depth == CheckDepth::Metadata
+            && problems.iter().any(|(_, problem)| is_denied(problem));
+        let report = match is_uncertain {
+            true => problems.into_iter().map(|(_, problem)| problem).collect(),
+            false => Report::from_values(problems, format!("{name} would not be started")),
         };
         (findings, report)
     }

@@ -213,9 +213,9 @@ console.log(JSON.stringify([require('util').parseEnv(text), require('dotenv').pa
         .run();
     let said = run.launched().stderr();
     let (_, named) = said
-        .split_once("Node's --env-file or npm's dotenv reads ")
+        .split_once("Node's --env-file or npm's dotenv may give another value to ")
         .unwrap();
-    let named = named.split(" differently").next().unwrap().split(", ");
+    let named = named.split(": they").next().unwrap().split(", ");
     let mut named = Vec::from_iter(named.map(|name| name.split(' ').next().unwrap()));
     named.sort_unstable();
     assert_eq!(named, expected, "{readers:?}");
