@@ -21,8 +21,8 @@ use super::aws::{
 };
 use crate::backend::retry::{RetryBudget, retry};
 use crate::model::answer::{
-    Again, Answers, CredentialsError, Denial, Document, FetchError, FetchFailure, Outage,
-    OutageKind, Refusal,
+    Again, Answers, CredentialsError, Denial, Document, FetchError, FetchFailure, OutageKind,
+    Refusal,
 };
 use crate::model::inherited::Inherited;
 use crate::model::problem::{Problem, unless_errors};
@@ -76,10 +76,8 @@ impl AgentSettings {
     /// # Errors
     /// When there is no token. The message says in which variable or file it was looked for, and what is wrong there.
     pub fn find_token(&self) -> Result<HeaderValue, CredentialsError> {
-        let file = self
-            .token
-            .as_deref()
-            .and_then(|token| token.strip_prefix("file://"));
+        let token = self.token.as_deref();
+        let file = token.and_then(|token| token.strip_prefix("file://"));
         let (source, found) = match (&self.token, file) {
             (Some(_), Some(file)) => (format!("{file} (AWS_TOKEN)"), read_token(file)),
             (Some(token), None) => ("AWS_TOKEN".to_owned(), Ok(token.clone())),
@@ -186,10 +184,8 @@ impl Agent {
     pub async fn fetch(&self, wanted: &BTreeSet<&Locator>) -> Answers {
         let mut requests = Requests::new();
         for locator in wanted.iter().copied() {
-            requests
-                .entry(self.aws_settings.with_defaults(locator))
-                .or_default()
-                .push(locator);
+            let request = self.aws_settings.with_defaults(locator);
+            requests.entry(request).or_default().push(locator);
         }
         let answered = self.read_all(requests.keys()).await;
         distribute(&requests, answered)
@@ -200,10 +196,8 @@ impl Agent {
     fn unsupported_reason(&self, locator: &Locator) -> Option<&'static str> {
         let request = self.aws_settings.with_defaults(locator);
         let has_external_id = request.role.is_some_and(|role| role.external_id.is_some());
-        let is_elsewhere = self
-            .aws_settings
-            .region()
-            .is_some_and(|configured| request.region.as_ref() != Some(configured));
+        let configured = self.aws_settings.region();
+        let is_elsewhere = configured.is_some() && request.region.as_ref() != configured;
 
         if has_external_id {
             Some("doesn't pass on the external ID of a role")
@@ -219,17 +213,15 @@ impl Agent {
     /// Finds the token, sends the requests at the same time, and returns one answer for each of them. Without a token, nothing is sent, and each
     /// answer is the error about the token.
     async fn read_all(&self, requests: impl Iterator<Item = &Locator>) -> Answers {
-        let awaited = self
-            .budget
-            .progress()
-            .awaits("the token of the Secrets Manager Agent".to_owned());
+        let progress = self.budget.progress();
+        let awaited = progress.awaits("the token of the Secrets Manager Agent".to_owned());
         let found_token = match self.settings.find_token() {
             Ok(token) => Ok(token),
             Err(error) => Err(self.without_token(error).await),
         };
         drop(awaited);
         let reading = requests.map(async |request| {
-            let _awaited = self.budget.progress().awaits(request.to_string());
+            let _awaited = progress.awaits(request.to_string());
             let found = match &found_token {
                 Err(error) => Err(error.clone()),
                 Ok(token) => self.read(request, token).await,
@@ -306,18 +298,13 @@ impl Agent {
 /// [`OutageKind::AgentConnection`], whose help is about the agent. Any other error is returned unchanged.
 fn with_agent_headline(error: FetchError) -> FetchError {
     match error {
-        FetchError::Unavailable(outage) => {
-            let (kind, failed) = match outage.kind {
-                OutageKind::Connection | OutageKind::Lookup | OutageKind::Silent => (
-                    OutageKind::AgentConnection,
-                    "the Secrets Manager Agent can't be reached",
-                ),
-                kind => (
-                    kind,
-                    "the Secrets Manager Agent did not answer with the secret",
-                ),
-            };
-            Outage { kind, ..outage }.with_headline(failed).into()
+        FetchError::Unavailable(mut outage) => {
+            let mut failed = "the Secrets Manager Agent did not answer with the secret";
+            if let OutageKind::Connection | OutageKind::Lookup | OutageKind::Silent = outage.kind {
+                outage.kind = OutageKind::AgentConnection;
+                failed = "the Secrets Manager Agent can't be reached";
+            }
+            outage.with_headline(failed).into()
         }
         error => error,
     }
@@ -364,17 +351,12 @@ fn read_response(status: u16, body: &[u8], request: &Locator) -> Result<Document
 /// the agent may have found a secret with the same name elsewhere.
 fn read_document(body: &[u8], request: &Locator) -> Result<Document, FetchError> {
     let document = read_secret(body, &request.id, &request.version)?;
-    match (&request.region, &document.region) {
-        (Some(asked), Some(found)) if asked != found => Err(Refusal::Agent(
-            "reads only from its own region, which is not the region of this launch",
-        )
-        .into()),
-        (Some(_), None) => Ok(Document {
-            region: request.region.clone(),
-            ..document
-        }),
-        (Some(_) | None, _) => Ok(document),
+    let region = document.region.or_else(|| request.region.clone());
+    if request.region.is_some() && region != request.region {
+        let why = "reads only from its own region, which is not the region of this launch";
+        return Err(Refusal::Agent(why).into());
     }
+    Ok(Document { region, ..document })
 }
 
 /// Classifies an error response that has none of AWS's codes, and so comes from the agent itself. Agents older than version 2.1 answer a request
@@ -387,14 +369,14 @@ fn classify_without_code(status: u16, has_role: bool) -> FetchError {
             error.help(TOKEN_REMEDY).into()
         }
         429 | 500.. => error_response(status, |_| None, &[]),
-        400 if has_role => Refusal::Agent(
-            "refused the role, or is older than 2.1, the first version that assumes roles",
-        )
-        .into(),
-        _ => Refusal::Request(
-            format!("HTTP status {status}; is it the Secrets Manager Agent that listens there?")
-                .into(),
-        )
-        .into(),
+        400 if has_role => {
+            let why =
+                "refused the role, or is older than 2.1, the first version that assumes roles";
+            Refusal::Agent(why).into()
+        }
+        _ => {
+            let question = "is it the Secrets Manager Agent that listens there?";
+            Refusal::Request(format!("HTTP status {status}; {question}").into()).into()
+        }
     }
 }

@@ -226,10 +226,7 @@ pub async fn retry_or<T>(
 
         budget.progress().note_reason(last.sentence());
         malformed_answers += u32::from(last.kind == OutageKind::MalformedResponse);
-        if malformed_answers >= MOST_MALFORMED_ANSWERS {
-            break;
-        }
-        if !budget.pause(attempts, &last).await {
+        if malformed_answers >= MOST_MALFORMED_ANSWERS || !budget.pause(attempts, &last).await {
             break;
         }
     }

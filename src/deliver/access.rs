@@ -32,15 +32,11 @@ impl Access {
     /// If a user or group of that name doesn't exist.
     pub fn from_target(target: &FileTarget) -> Result<Self, Problem> {
         let owner = target.owner.as_ref();
+        let user = owner.and_then(|owner| owner.user.as_ref());
+        let group = owner.and_then(|owner| owner.group.as_ref());
         Ok(Self {
-            user: owner
-                .and_then(|owner| owner.user.as_ref())
-                .map(user_id)
-                .transpose()?,
-            group: owner
-                .and_then(|owner| owner.group.as_ref())
-                .map(group_id)
-                .transpose()?,
+            user: user.map(user_id).transpose()?,
+            group: group.map(group_id).transpose()?,
             mode: Mode::from_bits_truncate(target.mode.bits() as mode_t),
         })
     }

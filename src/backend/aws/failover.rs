@@ -62,24 +62,18 @@ fn batches(requests: Vec<Locator>) -> BTreeMap<Option<Role>, Vec<Vec<Locator>>> 
     let mut batches: BTreeMap<_, Vec<Vec<Locator>>> = BTreeMap::new();
     let mut parameters: BTreeMap<_, Vec<Locator>> = BTreeMap::new();
     for request in requests {
+        let role = request.role.clone();
         match request.store {
-            Store::SecretsManager => batches
-                .entry(request.role.clone())
-                .or_default()
-                .push(vec![request]),
+            Store::SecretsManager => batches.entry(role).or_default().push(vec![request]),
             Store::ParameterStore => {
-                parameters
-                    .entry((request.region.clone(), request.role.clone()))
-                    .or_default()
-                    .push(request);
+                let key = (request.region.clone(), role);
+                parameters.entry(key).or_default().push(request);
             }
         }
     }
     for ((_, role), requests) in parameters {
-        batches
-            .entry(role)
-            .or_default()
-            .extend(parameter_store::batches(requests));
+        let of_role = batches.entry(role).or_default();
+        of_role.extend(parameter_store::batches(requests));
     }
     batches
 }

@@ -70,11 +70,11 @@ fn secret_answers(requests: Vec<Locator>, described: &[DescribedSecret]) -> Answ
             (&secret.id, Some(&secret.region), &secret.role)
                 == (&request.id, request.region.as_ref(), &request.role)
         };
-        let found = described
-            .iter()
-            .find(is_about)
-            .and_then(|secret| answer_from_description(secret, &request.version));
-        answers.extend(found.map(|answer| (request, answer)));
+        if let Some(secret) = described.iter().find(is_about)
+            && let Some(answer) = answer_from_description(secret, &request.version)
+        {
+            answers.push((request, answer));
+        }
     }
     answers
 }
@@ -163,11 +163,8 @@ async fn describe_all_parameters(session: &Session, mut requests: Vec<Locator>) 
         let described = describe_parameters(session, &batch).await;
         answers_from_descriptions(batch, &described)
     });
-    in_flight(stream::iter(describing))
-        .await
-        .into_iter()
-        .flatten()
-        .collect()
+    let answers = in_flight(stream::iter(describing)).await;
+    answers.into_iter().flatten().collect()
 }
 
 /// Returns an answer for each parameter or path in a batch. `described` has the descriptions of the parameters in the batch that exist or, if the
@@ -228,9 +225,8 @@ async fn describe_parameters(
         .iter()
         .map(|request| session.budget.progress().awaits(request.to_string()))
         .collect();
-    let client = &session
-        .client((*store).into(), region, role.as_ref())
-        .await?;
+    let (api, role) = ((*store).into(), role.as_ref());
+    let client = &session.client(api, region, role).await?;
 
     let names: Vec<_> = batch.iter().map(|request| request.id.name()).collect();
     let filter = match batch.iter().find(|request| request.is_path()) {
@@ -252,16 +248,15 @@ async fn describe_parameters(
     let mut found = Vec::new();
     loop {
         let budget = &session.budget;
-        let page = call(client, DESCRIBE_PARAMETERS, &about, &input, budget, read).await?;
-        let MetadataPage {
-            parameters,
-            next_token,
-        } = page;
-        found.extend(parameters);
+        let page: MetadataPage =
+            call(client, DESCRIBE_PARAMETERS, &about, &input, budget, read).await?;
+        found.extend(page.parameters);
         // A page may be empty although more pages follow.
-        match next_token.filter(|token| !token.is_empty() && found.len() < batch.len()) {
-            Some(token) => input["NextToken"] = token.into(),
-            None => return Ok(found),
+        match page.next_token {
+            Some(token) if !token.is_empty() && found.len() < batch.len() => {
+                input["NextToken"] = token.into();
+            }
+            Some(_) | None => return Ok(found),
         }
     }
 }

@@ -84,15 +84,10 @@ async fn read_together(
     requests: &[Locator],
     budget: &RetryBudget,
 ) -> Result<Vec<Result<Document, FetchError>>, FetchError> {
-    let names: Vec<_> = requests
-        .iter()
-        .map(|request| requested_name(request, &client.region))
-        .collect();
+    let name = |request| requested_name(request, &client.region);
+    let names = Vec::from_iter(requests.iter().map(name));
     let input = json!({ "Names": names, "WithDecryption": true });
-    let ids: Vec<_> = requests
-        .iter()
-        .map(|request| request.id.to_string())
-        .collect();
+    let ids = Vec::from_iter(requests.iter().map(|request| request.id.to_string()));
     let read = |body: &[u8]| read_parameters(body, requests, &client.region);
     call(client, GET_PARAMETERS, ids.join(", "), &input, budget, read).await
 }
@@ -190,18 +185,14 @@ pub fn parse_page(
     let mut parameters = Vec::new();
     for parameter in page.parameters {
         let Some(name) = parameter.name_below(&request.id, region) else {
-            return Err(Outage::malformed(
-                "a response with a parameter of another path, region or account",
-            )
-            .into());
+            let what = "a response with a parameter of another path, region or account";
+            return Err(Outage::malformed(what).into());
         };
         let document = parameter.into_document(&request.version, region)?;
         parameters.push((name, document));
     }
-    Ok((
-        parameters,
-        page.next_token.filter(|token| !token.is_empty()),
-    ))
+    let next_token = page.next_token.filter(|token| !token.is_empty());
+    Ok((parameters, next_token))
 }
 
 /// Returns the path as the request names it. AWS authorizes a path exactly as it is written, and most policies name `parameter/PATH/*`, so the path
@@ -243,14 +234,12 @@ pub fn read_parameters(
     requests: &[Locator],
     region: &Region,
 ) -> Result<Vec<Result<Document, FetchError>>, FetchError> {
-    let results = read_object(body).and_then(|mut response: GetParametersResponse| {
-        requests
-            .iter()
-            .map(|request| response.take(request, region))
-            .collect()
-    });
-    results
-        .ok_or_else(|| Outage::malformed("a response that does not contain all parameters").into())
+    let incomplete = || Outage::malformed("a response that does not contain all parameters");
+    let mut response: GetParametersResponse = read_object(body).ok_or_else(incomplete)?;
+    let results = requests
+        .iter()
+        .map(|request| response.take(request, region));
+    Ok(results.collect::<Option<_>>().ok_or_else(incomplete)?)
 }
 
 impl GetParametersResponse {

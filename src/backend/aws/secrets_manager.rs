@@ -77,9 +77,8 @@ pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> Result<Docu
     let is_requested = id.is_answered_by(response.name.as_deref(), arn.as_ref())
         && version.is_answered_by(response.version_id.as_deref(), &stages);
     if !is_requested {
-        return Err(
-            Outage::malformed("a response that is not about this secret or version").into(),
-        );
+        let what = "a response that is not about this secret or version";
+        return Err(Outage::malformed(what).into());
     }
 
     let value = match (response.secret_string, response.secret_binary) {
@@ -111,10 +110,8 @@ pub async fn describe_all(session: &Session, requests: Vec<Locator>) -> Vec<Desc
         .into_iter()
         .filter_map(|request| Some((request.region.clone()?, request)));
     let describing = with_region.map(async |(region, request)| {
-        let _awaited = session
-            .budget
-            .progress()
-            .awaits(format!("the description of {request}"));
+        let name = format!("the description of {request}");
+        let _awaited = session.budget.progress().awaits(name);
         let description = describe_secret(session, &request, &region).await;
         DescribedSecret {
             id: request.id,

@@ -53,10 +53,9 @@ impl Session {
         deadline: Deadline,
         codes: &mut MfaCodes,
     ) -> Result<Self, Problem> {
-        let awaited = deadline
-            .progress()
-            .awaits("the AWS configuration files".to_owned());
-        let chain = apply_profile(&mut settings, deadline.progress())?;
+        let progress = deadline.progress();
+        let awaited = progress.awaits("the AWS configuration files".to_owned());
+        let chain = apply_profile(&mut settings, progress)?;
         drop(awaited);
 
         let roles = chain.as_ref().map_or(&[][..], |chain| &chain.roles);

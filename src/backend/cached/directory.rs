@@ -47,10 +47,8 @@ impl CacheDirectory {
         let descriptor = opened.map_err(|mut problem| {
             problem.text = format!("--cache: {}", problem.text);
             if !path.exists() && !path.starts_with("/run") && !path.starts_with("/dev/shm") {
-                problem.help = Some(
-                    "create a directory in memory with install -d -m 700 /dev/shm/secrets-exec, and write --cache /dev/shm/secrets-exec"
-                        .to_owned(),
-                );
+                let help = "create a directory in memory with install -d -m 700 /dev/shm/secrets-exec, and write --cache /dev/shm/secrets-exec";
+                problem.help = Some(help.to_owned());
             }
             vec![problem.note("the directory must be in memory, for example below /dev/shm")]
         })?;
@@ -104,20 +102,14 @@ impl CacheDirectory {
     /// # Errors
     /// When a step fails. The old file is then unchanged, and the new file is removed.
     pub fn replace(&self, name: &str, content: &[u8]) -> Result<(), Errno> {
-        let (mut file, temporary) = create_temporary(&self.descriptor, name.as_ref())?;
+        let directory = &self.descriptor;
+        let (mut file, temporary) = create_temporary(directory, name.as_ref())?;
         // The umask may have removed bits from the mode of the new file.
         let written = fchmod(&file, PRIVATE)
             .and_then(|()| file.write_all(content).map_err(|error| errno(&error)))
-            .and_then(|()| {
-                renameat(
-                    &self.descriptor,
-                    temporary.as_os_str(),
-                    &self.descriptor,
-                    name,
-                )
-            });
+            .and_then(|()| renameat(directory, temporary.as_os_str(), directory, name));
         if written.is_err() {
-            let _ = remove_file(&self.descriptor, &temporary);
+            let _ = remove_file(directory, &temporary);
         }
         written
     }

@@ -155,11 +155,9 @@ impl Cached {
         wanted: impl Iterator<Item = &'a Locator>,
     ) -> BTreeMap<Locator, Duration> {
         let now = boot_time();
-        let entries = self.read_all(wanted);
-        entries
-            .into_iter()
-            .map(|(locator, entry)| (locator.clone(), entry.age(now)))
-            .collect()
+        let entries = self.read_all(wanted).into_iter();
+        let ages = entries.map(|(locator, entry)| (locator.clone(), entry.age(now)));
+        ages.collect()
     }
 
     /// Returns the notices since the last call, and clears them.
@@ -185,9 +183,8 @@ impl Cached {
                     let fallback_regions = &self.aws.settings().fallback_regions;
                     let region = entry.document.region.as_ref();
                     // An answer from a fallback region is used only as long as `--fallback-region` names this region.
-                    if !entry.is_replica
-                        || region.is_some_and(|region| fallback_regions.contains(region))
-                    {
+                    let is_named = region.is_some_and(|region| fallback_regions.contains(region));
+                    if !entry.is_replica || is_named {
                         entries.insert(locator, entry);
                     }
                 }
@@ -235,10 +232,8 @@ impl Cached {
 
     /// Adds a notice, unless there is already an equal one.
     fn note(&mut self, locator: &Locator, what: String) {
-        let notice = CacheNotice {
-            locator: locator.clone(),
-            what,
-        };
+        let locator = locator.clone();
+        let notice = CacheNotice { locator, what };
         if !self.notices.contains(&notice) {
             self.notices.push(notice);
         }
@@ -315,12 +310,9 @@ pub fn encode(name: &str, document: &Document, fetched: Duration) -> Option<Zero
     let parts = (name, fetched, is_replica, document);
     let json = Zeroizing::new(serde_json::to_vec(&parts).ok()?);
 
-    let mut bytes = Zeroizing::new(Vec::new());
-    bytes.extend_from_slice(MAGIC);
-    bytes.extend_from_slice(checksum(&json).as_bytes());
-    bytes.push(b'\n');
-    bytes.extend_from_slice(&json);
-    Some(bytes)
+    let checksum = checksum(&json);
+    let bytes = [MAGIC, checksum.as_bytes(), b"\n", &json].concat();
+    Some(Zeroizing::new(bytes))
 }
 
 /// Parses the bytes of the entry with this name.

@@ -195,12 +195,8 @@ impl GatedLaunch<'_> {
             return (None, String::new());
         };
 
-        let not_reported_yet = self
-            .baseline
-            .latest_values
-            .as_ref()
-            .unwrap_or(command_values)
-            .changes(fingerprint);
+        let latest_values = self.baseline.latest_values.as_ref();
+        let not_reported_yet = latest_values.unwrap_or(command_values).changes(fingerprint);
         let lines = terminal::notice_lines(not_reported_yet.iter().map(rotation::changed));
 
         let mut changed = ChangedValues::default();
@@ -234,8 +230,8 @@ impl Reporter for GatedLaunch<'_> {
         let command = self.launch.command.quoted_program();
         let since = self.baseline.failing_since;
         let warning = rotation::poll_failed(&command, since, &failures.errors());
-        self.gate
-            .send(&Message::PollFailed(terminal::notice_lines([warning])));
+        let lines = terminal::notice_lines([warning]);
+        self.gate.send(&Message::PollFailed(lines));
         failures.exit_status()
     }
 

@@ -12,7 +12,7 @@ use crate::model::answer::{Document, Fetched};
 use crate::model::entry::Target;
 use crate::model::options::OnRotation;
 use crate::model::outcome::Outcomes;
-use crate::model::reference::Locator;
+use crate::model::reference::{Locator, SecretRef};
 use crate::report::rotation::Change;
 
 /// The values of one launch.
@@ -73,13 +73,10 @@ impl Fingerprint {
             if old_value.map(|value| value.hash) == new_value.map(|value| value.hash) {
                 continue;
             }
-            for Value {
-                label, read_from, ..
-            } in old_value.into_iter().chain(new_value)
-            {
-                for key in read_from {
+            for value in old_value.into_iter().chain(new_value) {
+                for key in &value.read_from {
                     if self.content(key) != later.content(key) {
-                        labels_of.entry(key).or_default().insert(label);
+                        labels_of.entry(key).or_default().insert(&value.label);
                     }
                 }
             }
@@ -124,14 +121,11 @@ fn hashed_values(
         }
 
         let name = outcome.parameter_name.as_deref();
+        let key = |reference: &SecretRef| secret_key(hash_key, &reference.locator, name);
         let value = Value {
             label: outcome.subject.label.clone(),
             hash: hash_key.hash_one(value.expose()),
-            read_from: outcome
-                .read_from()
-                .iter()
-                .map(|reference| secret_key(hash_key, &reference.locator, name))
-                .collect(),
+            read_from: outcome.read_from().iter().map(key).collect(),
         };
         values.insert(hash_key.hash_one(outcome.target.claims()), value);
     }

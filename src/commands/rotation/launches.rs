@@ -139,14 +139,8 @@ impl<'a> Launches<'a> {
     /// # Errors
     /// The message about why there isn't a process.
     fn fork_launch(&mut self) -> Result<(), String> {
-        let Self {
-            launch,
-            baseline,
-            notices,
-            ..
-        } = self;
-        let rotation = notices.rotation;
-        let options = &launch.prepared.options;
+        let (baseline, rotation) = (&self.baseline, self.notices.rotation);
+        let options = &self.launch.prepared.options;
         // A poll doesn't wait (`--wait`), because the next one comes anyway.
         let wait = if baseline.command_values.is_none() {
             options.wait.unwrap_or_default()
@@ -155,7 +149,8 @@ impl<'a> Launches<'a> {
         };
         let limit = options.timeout + wait + TIME_TO_END;
 
-        let process = fork(limit, |gate| child::run(launch, gate, baseline, rotation))
+        let run = |gate| child::run(&mut self.launch, gate, baseline, rotation);
+        let process = fork(limit, run)
             .map_err(|error| format!("no process can be started ({})", io_error_text(&error)))?;
         self.forked = Some(ForkedLaunch {
             process,

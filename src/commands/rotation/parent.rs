@@ -266,9 +266,8 @@ fn delay_length(
 /// `random` makes it up to a tenth shorter or longer.
 fn next_poll(interval: Duration, failures: u32, random: f64) -> Duration {
     let longest = LONGEST_BACKOFF.max(interval);
-    let pause = interval
-        .saturating_mul(2_u32.saturating_pow(failures))
-        .min(longest);
+    let doubled = interval.saturating_mul(2_u32.saturating_pow(failures));
+    let pause = doubled.min(longest);
     pause.mul_f64(1.0 - JITTER + 2.0 * JITTER * random)
 }
 

@@ -102,10 +102,8 @@ impl<'a> Profile<'a> {
     /// Returns the error for settings that contradict each other, or that need another setting. `why` is the predicate of the sentence about the
     /// profile.
     pub fn inconsistent(&self, why: impl Display) -> Problem {
-        Problem::new(
-            Status::Denied,
-            format!("the AWS profile {:?} {why}", self.name),
-        )
+        let text = format!("the AWS profile {:?} {why}", self.name);
+        Problem::new(Status::Denied, text)
     }
 }
 
@@ -178,10 +176,8 @@ impl Profiles {
             }
             None => format!("choose an existing profile: {}", names.join(", ")),
         };
-        Problem::usage(format!(
-            "the AWS profile {name:?} ({setting}) does not exist"
-        ))
-        .help(help)
+        let text = format!("the AWS profile {name:?} ({setting}) does not exist");
+        Problem::usage(text).help(help)
     }
 
     /// Adds the sections of a file. `kind` returns the kind and the name of a section, or `None` for a section of an unknown kind, which is skipped.
@@ -323,20 +319,16 @@ pub fn parse_ini(text: &str) -> Result<IniSections<'_>, usize> {
 /// Adds an indented line to the setting `name`. If the setting has a value, the line continues the value. Otherwise the line must be a setting below
 /// it, and this returns `None` if it isn't one.
 fn continue_setting(section: &mut Section, name: &str, content: &str) -> Option<()> {
-    match section
-        .settings
-        .get_mut(name)
-        .filter(|value| !value.is_empty())
-    {
+    let earlier = section.settings.get_mut(name);
+    match earlier.filter(|value| !value.is_empty()) {
         Some(value) => {
             value.push('\n');
             value.push_str(content);
         }
         None => {
             let (below, value) = split_setting(content, &['='])?;
-            section
-                .nested
-                .insert((name.to_owned(), below.to_owned()), value.to_owned());
+            let key = (name.to_owned(), below.to_owned());
+            section.nested.insert(key, value.to_owned());
         }
     }
     Some(())

@@ -89,9 +89,8 @@ pub fn role_chain<'a>(
         if visited.contains(&profile.name) {
             visited.push(profile.name);
             let way = visited.join(", ");
-            return Err(profile.inconsistent(format!(
-                "is part of a loop of source_profile settings ({way})"
-            )));
+            let why = format!("is part of a loop of source_profile settings ({way})");
+            return Err(profile.inconsistent(why));
         }
         visited.push(profile.name);
 
@@ -110,9 +109,8 @@ pub fn role_chain<'a>(
         match source_profile(profile)?.filter(|next| *next != profile.name) {
             Some(next) => {
                 let setting = format!("source_profile of {:?}", profile.name);
-                profile = profiles
-                    .profile(next)
-                    .ok_or_else(|| profiles.no_profile(next, &setting))?;
+                let found = profiles.profile(next);
+                profile = found.ok_or_else(|| profiles.no_profile(next, &setting))?;
             }
             None => break own_source(profiles, profile)?,
         }
@@ -167,11 +165,8 @@ fn assumed_role(profile: Profile<'_>) -> Result<Option<ProfileRole>, Problem> {
 /// # Errors
 /// When the profile has both settings, or neither.
 fn source_profile(profile: Profile<'_>) -> Result<Option<&str>, Problem> {
-    let sources = (
-        profile.setting("source_profile"),
-        profile.setting("credential_source"),
-    );
-    match sources {
+    let source_profile = profile.setting("source_profile");
+    match (source_profile, profile.setting("credential_source")) {
         (Some(_), Some(_)) => {
             Err(profile.inconsistent("has both source_profile and credential_source"))
         }

@@ -222,10 +222,9 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
     let profiles = Profiles::load(&settings.config_files, progress)?;
     let others: Vec<&str> = profiles.names().filter(|name| *name != "default").collect();
     if settings.profile().0.is_none() && !others.is_empty() {
-        settings.profile_advice = Some(format!(
-            "set AWS_PROFILE to one of your profiles ({})",
-            others.join(", ")
-        ));
+        let names = others.join(", ");
+        let advice = format!("set AWS_PROFILE to one of your profiles ({names})");
+        settings.profile_advice = Some(advice);
     }
 
     let (source, name) = settings.profile();
@@ -251,11 +250,8 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
         let source = RegionSource::new("the AWS profile", Status::Configuration);
         settings.region = profile_region.map(|region| (region, source));
     }
-    settings.trust.bundle = settings
-        .trust
-        .bundle
-        .take()
-        .or_else(|| profile.setting("ca_bundle").map(PathBuf::from));
+    let ca_bundle = profile.setting("ca_bundle").map(PathBuf::from);
+    settings.trust.bundle = settings.trust.bundle.take().or(ca_bundle);
     Ok(profiles)
 }
 
@@ -283,12 +279,10 @@ fn apply_endpoints(
 ) -> Result<(), Problem> {
     let boolean = |key| profile.parse_setting(key, &BOOLEAN);
     endpoints.use_fips = endpoints.use_fips.or(boolean("use_fips_endpoint")?);
-    endpoints.use_dual_stack = endpoints
-        .use_dual_stack
-        .or(boolean("use_dualstack_endpoint")?);
-    endpoints.ignored = endpoints
-        .ignored
-        .or(boolean("ignore_configured_endpoint_urls")?);
+    let use_dual_stack = boolean("use_dualstack_endpoint")?;
+    endpoints.use_dual_stack = endpoints.use_dual_stack.or(use_dual_stack);
+    let ignored = boolean("ignore_configured_endpoint_urls")?;
+    endpoints.ignored = endpoints.ignored.or(ignored);
 
     let general = profile.parse_setting("endpoint_url", &ENDPOINT)?;
     for api in Api::ALL {

@@ -52,9 +52,8 @@ impl<'a> VariableReader<'a> {
             false => "the file".to_owned(),
         };
         let why = os_error::io_error_text(&error);
-        self.refuse(Problem::usage(format!(
-            "{file} in {name} can't be read: {why}"
-        )));
+        let text = format!("{file} in {name} can't be read: {why}");
+        self.refuse(Problem::usage(text));
         None
     }
 

@@ -27,9 +27,8 @@ impl MfaCodes {
     ) -> Result<(), CredentialsError> {
         for serial in roles.iter().filter_map(|role| role.mfa_serial.as_ref()) {
             if !self.0.contains_key(serial) {
-                let _awaited = deadline
-                    .progress()
-                    .awaits(format!("the MFA code for {}", one_line(serial)));
+                let name = format!("the MFA code for {}", one_line(serial));
+                let _awaited = deadline.progress().awaits(name);
                 let code = deadline.asking(|| ask_for(serial))?;
                 self.0.insert(serial.clone(), code);
             }
@@ -51,10 +50,8 @@ impl MfaCodes {
 /// When there is no terminal, or when the user ends the input.
 fn ask_for(serial: &str) -> Result<String, CredentialsError> {
     let serial = one_line(serial);
-    let question = format!(
-        "secrets-exec: MFA code (six digits) for {}: ",
-        escaped(&serial)
-    );
+    let shown = escaped(&serial);
+    let question = format!("secrets-exec: MFA code (six digits) for {shown}: ");
     loop {
         match ask(&question) {
             Ok(Some(code)) if code.len() == 6 && code.bytes().all(|byte| byte.is_ascii_digit()) => {

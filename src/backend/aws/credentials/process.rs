@@ -58,24 +58,14 @@ pub async fn process_credentials(command: &str, profile: &str) -> Result<Credent
 /// When the AWS CLI can't be started, fails, or prints something other than valid credentials. The remedy is to log in again.
 pub async fn login_credentials(profile: &str) -> Result<Credentials, FetchError> {
     let mut cli = Command::new("aws");
-    cli.args([
-        "configure",
-        "export-credentials",
-        "--profile",
-        profile,
-        "--format",
-        "process",
-    ]);
+    cli.args(["configure", "export-credentials", "--profile", profile]);
+    cli.args(["--format", "process"]);
     let name = format!(
         "the AWS CLI (aws configure export-credentials --profile {profile:?} --format process)"
     );
     let printed = printed_credentials(cli, &name).await;
-    printed.map_err(|error| {
-        with_help(
-            error,
-            format!("log in again: aws login --profile {profile:?}"),
-        )
-    })
+    let help = format!("log in again: aws login --profile {profile:?}");
+    printed.map_err(|error| with_help(error, help))
 }
 
 /// Runs a command, and returns the credentials that it prints. `name` is the command in messages.
@@ -84,11 +74,9 @@ pub async fn login_credentials(profile: &str) -> Result<Credentials, FetchError>
 /// When the program can't be started, fails, or prints something other than valid credentials that have not expired.
 async fn printed_credentials(command: Command, name: &str) -> Result<Credentials, FetchError> {
     let program = CredentialProcess::start(command).map_err(|error| {
-        let why = format!(
-            "{name} can't be started: {}",
-            os_error::io_error_text(&error)
-        );
-        with_help(unusable(why), "install it, or add its directory to PATH")
+        let why = os_error::io_error_text(&error);
+        let text = format!("{name} can't be started: {why}");
+        with_help(unusable(text), "install it, or add its directory to PATH")
     })?;
 
     let failed = |why: String| unusable(format!("{name} {why}"));
@@ -97,10 +85,8 @@ async fn printed_credentials(command: Command, name: &str) -> Result<Credentials
         let error = failed("did not print the JSON that AWS defines for credentials".to_owned());
         return Err(with_help(error, EXAMPLE));
     };
-    if credentials
-        .expiry()
-        .is_some_and(|end| end <= SystemTime::now())
-    {
+    let expiry = credentials.expiry();
+    if expiry.is_some_and(|end| end <= SystemTime::now()) {
         let end = one_line(&expiration);
         return Err(failed(format!("printed credentials that expired at {end}")));
     }

@@ -76,11 +76,8 @@ pub fn service_failure(why: impl Into<Reason>) -> FetchError {
 
 /// Returns the failure of a provider whose file cannot be read. `name` is the content of the file, such as `the service account token`.
 pub fn unreadable(name: &str, path: &Path, error: &io::Error) -> FetchError {
-    let why = os_error::file_error_text(path, error);
-    unusable(format!(
-        "{name} can't be read from {}: {why}",
-        path.display()
-    ))
+    let (file, why) = (path.display(), os_error::file_error_text(path, error));
+    unusable(format!("{name} can't be read from {file}: {why}"))
 }
 
 /// Returns the failure of a provider whose request failed with `error`. `headline` is a sentence, such as `the role "…" could not be assumed`.
@@ -260,15 +257,11 @@ pub fn explain_refused_credentials(
     error: FetchError,
     credentials: Option<&Credentials>,
 ) -> FetchError {
-    let (
-        FetchError::Denied {
-            message,
-            cause: Denial::Credentials(fault),
-            ..
-        },
-        Some(credentials),
-    ) = (&error, credentials)
+    let (FetchError::Denied { message, cause, .. }, Some(credentials)) = (&error, credentials)
     else {
+        return error;
+    };
+    let Denial::Credentials(fault) = cause else {
         return error;
     };
 

@@ -65,10 +65,8 @@ pub async fn assume_once(
     let output =
         called.map_err(|error| explain_refused_credentials(error, client.credentials.as_ref()))?;
     let arn = OnceCell::new_with(output.assumed_role_user.map(|user| Some(user.arn)));
-    Ok(CallerIdentity {
-        credentials: read_credentials(output.credentials)?,
-        arn,
-    })
+    let credentials = read_credentials(output.credentials)?;
+    Ok(CallerIdentity { credentials, arn })
 }
 
 /// Returns the credentials of a web identity's role, in one attempt. `client` doesn't have credentials, so the request isn't signed. STS trusts the
@@ -167,10 +165,6 @@ pub async fn identity(client: &Client, budget: &RetryBudget) -> Option<String> {
     let operation = GetCallerIdentity::new();
     let calling =
         client.call::<_, GetCallerIdentityOutput, GetCallerIdentityError>(&operation, input);
-    budget
-        .within(timeout(IDENTITY_TIMEOUT, calling))
-        .await?
-        .ok()?
-        .ok()?
-        .arn
+    let answered = budget.within(timeout(IDENTITY_TIMEOUT, calling)).await?;
+    answered.ok()?.ok()?.arn
 }

@@ -49,10 +49,8 @@ pub fn policy(
     locators: &BTreeSet<&Locator>,
     options: &PolicyOptions,
 ) -> Result<Policy, Problem> {
-    let requests: BTreeSet<Locator> = locators
-        .iter()
-        .map(|locator| settings.with_defaults(locator))
-        .collect();
+    let with_defaults = |locator: &&Locator| settings.with_defaults(locator);
+    let requests = BTreeSet::from_iter(locators.iter().map(with_defaults));
     let role = PolicyRole::for_options(settings.caller_roles(chain), &requests, options)?;
     let read: Vec<&Locator> = requests
         .iter()
@@ -91,10 +89,8 @@ impl<'a> PolicyRole<'a> {
         requests: &BTreeSet<Locator>,
         options: &'a PolicyOptions,
     ) -> Result<Self, Problem> {
-        let requested: BTreeSet<Arn> = requests
-            .iter()
-            .filter_map(|request| Some(request.role.as_ref()?.arn.clone()))
-            .collect();
+        let roles = requests.iter().filter_map(|request| request.role.as_ref());
+        let requested: BTreeSet<Arn> = roles.map(|role| role.arn.clone()).collect();
         let named = options.for_role.as_ref().map(|role| &role.arn);
         if let Some(role) = named
             && !requested.contains(role)
@@ -138,9 +134,8 @@ fn unknown_role<'a>(role: &Arn, roles: impl Iterator<Item = &'a Arn>) -> Problem
         format!("the launch assumes {}", Vec::from_iter(names).join(", "))
     };
     let text = format!("the launch doesn't assume the role {role} that --for-role names");
-    Problem::usage(text).help(format!(
-        "{what}; to print the policy of the caller, leave out --for-role"
-    ))
+    let help = format!("{what}; to print the policy of the caller, leave out --for-role");
+    Problem::usage(text).help(help)
 }
 
 /// Returns the statements that allow the requests in `read`, and those that allow `role` to assume further roles.
@@ -151,10 +146,8 @@ fn statements(
     options: &PolicyOptions,
 ) -> Statements {
     // A secret without an account is in the account of the role that reads it.
-    let account = role
-        .named
-        .and_then(Arn::account)
-        .or(options.account.as_deref());
+    let named_account = role.named.and_then(Arn::account);
+    let account = named_account.or(options.account.as_deref());
     let permissions = Permissions {
         reads_values: !options.metadata,
         describes_secrets: options.describe || options.is_for_agent || options.metadata,
@@ -190,19 +183,16 @@ fn is_sent(request: &Locator, options: &PolicyOptions) -> bool {
 /// Returns the warnings about the policy for `requests`.
 fn warnings(requests: &[&Locator], options: &PolicyOptions) -> Vec<String> {
     let mut warnings = Vec::new();
-    let mut warn = |text: &str| warnings.push(text.to_owned());
     let allows_any_region = requests
         .iter()
         .any(|request| request.region.is_none() && is_sent(request, options));
     if allows_any_region {
-        warn(
-            "the policy allows every region (`*`), because no region is set; to restrict it, set --region or AWS_REGION",
-        );
+        let text = "the policy allows every region (`*`), because no region is set; to restrict it, set --region or AWS_REGION";
+        warnings.push(text.to_owned());
     }
     if options.is_for_agent {
-        warn(
-            "with --agent, the Secrets Manager Agent sends the requests, so its role needs this policy (with --agent-fallback, so does the caller)",
-        );
+        let text = "with --agent, the Secrets Manager Agent sends the requests, so its role needs this policy (with --agent-fallback, so does the caller)";
+        warnings.push(text.to_owned());
     }
     warnings
 }

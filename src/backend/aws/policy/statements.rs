@@ -68,13 +68,8 @@ struct ResourceScope<'a> {
 impl ResourceScope<'_> {
     /// Returns the ARN of a resource.
     fn arn(&self, store: Store, resource: &str) -> Arn {
-        Arn::new(
-            self.partition,
-            store.service(),
-            self.region,
-            self.account,
-            resource,
-        )
+        let service = store.service();
+        Arn::new(self.partition, service, self.region, self.account, resource)
     }
 }
 
@@ -163,10 +158,8 @@ impl Statements {
 
         if let Some(secret_name) = referenced_secret(name) {
             // As in `add_secret`, the ARN of a secret ends with six random characters.
-            let secret = scope.arn(
-                Store::SecretsManager,
-                &format!("secret:{secret_name}-??????"),
-            );
+            let resource = format!("secret:{secret_name}-??????");
+            let secret = scope.arn(Store::SecretsManager, &resource);
             self.add(IamAction::GetSecretValue, secret);
         }
     }

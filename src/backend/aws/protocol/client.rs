@@ -80,9 +80,8 @@ impl Client {
 
         let received = self.send(request).await?.map(SdkBody::from);
         let response = HttpResponse::try_from(received).map_err(|error| not_sent(&error))?;
-        let by_status = ServiceError::new(response.status().as_u16(), |name| {
-            response.headers().get(name)
-        });
+        let header = |name: &str| response.headers().get(name);
+        let by_status = ServiceError::new(response.status().as_u16(), header);
 
         let mut service_error = None;
         match deserializer.deserialize_nonstreaming_with_config(&response, &settings) {
@@ -98,15 +97,13 @@ impl Client {
             }
         }
 
-        Err(match service_error {
-            Some(service) => ServiceError {
-                code: service.meta().code(),
-                message: service.meta().message(),
-                ..by_status
-            }
-            .classify(),
-            None => by_status.classify(),
-        })
+        let meta = service_error.as_ref().map(|error| error.meta());
+        let error = ServiceError {
+            code: meta.and_then(|meta| meta.code()),
+            message: meta.and_then(|meta| meta.message()),
+            ..by_status
+        };
+        Err(error.classify())
     }
 
     /// Signs a request, sends it and reads the whole response. AWS's errors are responses, too.
@@ -115,9 +112,8 @@ impl Client {
     /// When the response did not arrive, or not as a whole. If the head of an incomplete response has status 500 or more, or if the body is not
     /// valid, the error is the meaning of the status.
     pub async fn send(&self, request: Request<Bytes>) -> Result<Response<Vec<u8>>, FetchError> {
-        let answer = self
-            .http
-            .send(self.signed(request).map_err(|error| not_sent(&*error))?);
+        let signed = self.signed(request).map_err(|error| not_sent(&*error))?;
+        let answer = self.http.send(signed);
         let answered = timeout(ATTEMPT_TIMEOUT, answer).await.unwrap_or_else(|_| {
             let host = host_and_port(&self.endpoint);
             Err(NetFailure::late(&host, ATTEMPT_TIMEOUT))
