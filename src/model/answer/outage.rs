@@ -1,7 +1,6 @@
 //! A failure that may be temporary, and [`Again`], which says what is tried next after a failure. Retries, the change to the next region, and
 //! `--wait` all decide by [`Again`].
 
-use std::fmt;
 use std::time::Duration;
 
 /// The headline for a wrong clock.
@@ -164,11 +163,5 @@ impl<T: Into<String>> From<T> for Reason {
             text: text.into(),
             detail: String::new(),
         }
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.text, self.detail)
     }
 }
