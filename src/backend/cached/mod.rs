@@ -361,8 +361,7 @@ fn boot_time() -> Duration {
 
 /// True if AWS failed in every region in a way that may be temporary. Only then may a stale entry be used.
 fn is_outage_everywhere(failure: &FetchFailure) -> bool {
-    let mut errors =
-        std::iter::once(&failure.error).chain(failure.elsewhere.iter().map(|(_, error)| error));
+    let mut errors = failure.errors();
     errors.all(|error| error.status() == Status::Temporary)
 }
 

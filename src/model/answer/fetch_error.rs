@@ -37,9 +37,13 @@ pub struct FetchFailure {
 impl FetchFailure {
     /// True if `--wait` tries again. Another try is only useful if every region has failed for a reason that can pass.
     pub fn is_waited_for(&self) -> bool {
-        let mut errors =
-            iter::once(&self.error).chain(self.elsewhere.iter().map(|(_, error)| error));
-        errors.all(|error| error.again().is_waited_for())
+        self.errors().all(|error| error.again().is_waited_for())
+    }
+
+    /// Returns the errors in all regions that were tried.
+    pub fn errors(&self) -> impl Iterator<Item = &FetchError> {
+        let elsewhere = self.elsewhere.iter().map(|(_, error)| error);
+        iter::once(&self.error).chain(elsewhere)
     }
 
     /// True if the name of the secret may be a password that was written instead of a reference, as in `--env DB_PASSWORD=hunter2`. No message
