@@ -38,8 +38,6 @@ impl AppendedFile {
 
 /// Returns the problem for a file that can't be opened or written.
 fn not_appended(error: &io::Error, file: &str) -> Problem {
-    Problem::configuration(format!(
-        "the file {file} can't be written: {}",
-        os_error::io_error_text(error)
-    ))
+    let why = os_error::io_error_text(error);
+    Problem::configuration(format!("the file {file} can't be written: {why}"))
 }

@@ -157,11 +157,8 @@ fn split(path: &Path) -> Result<(&OsStr, &OsStr), Problem> {
     if bytes.contains(&0) {
         return Err(Problem::configuration("the path contains a NUL byte"));
     }
-    let end_of_parent = bytes
-        .iter()
-        .rposition(|byte| *byte == b'/')
-        .map_or(0, |slash| slash + 1);
-    let (parent, name) = bytes.split_at(end_of_parent);
+    let last_slash = bytes.iter().rposition(|byte| *byte == b'/');
+    let (parent, name) = bytes.split_at(last_slash.map_or(0, |slash| slash + 1));
     match name {
         b"" | b"." | b".." => Err(Problem::configuration(
             "the path must end with the name of a file",

@@ -54,10 +54,8 @@ impl DiskFile {
     ) -> Result<Self, Problem> {
         entry.is_regular_file()?;
         let (mut file, temporary) = entry.create_temporary()?;
-        let staged = Self {
-            entry,
-            state: DiskState::Temporary(temporary),
-        };
+        let state = DiskState::Temporary(temporary);
+        let staged = Self { entry, state };
         write(&mut file)?;
         // Some file systems (NFS, or one with quotas) report a full disk only on close.
         close(file).map_err(|errno| call_problem(WRITE, errno))?;
@@ -105,12 +103,8 @@ impl Drop for DiskFile {
 /// If the program can't be read, the directory doesn't exist, or the copy can't be written. Nothing has changed then.
 pub fn install(directory: &Path) -> Result<(), Problem> {
     let path = directory.join("secrets-exec");
-    copy(&path).map_err(|problem| {
-        problem.for_entry(
-            Subject::plain(path.display().to_string(), Origin::Argument("install")),
-            Impact::None,
-        )
-    })
+    let subject = Subject::plain(path.display().to_string(), Origin::Argument("install"));
+    copy(&path).map_err(|problem| problem.for_entry(subject, Impact::None))
 }
 
 /// Does the work of [`install`]. The errors don't name the file yet.

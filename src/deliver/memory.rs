@@ -44,11 +44,8 @@ impl MemoryFile {
     /// # Errors
     /// If the kernel or a seccomp filter doesn't allow it, or the process has too many open files.
     pub fn create(access: &Access, content: &SecretValue) -> Result<Self, Problem> {
-        let executable = if access.is_executable() {
-            EXEC
-        } else {
-            NOEXEC_SEAL
-        };
+        let is_executable = access.is_executable();
+        let executable = if is_executable { EXEC } else { NOEXEC_SEAL };
         let mut file = File::from(create_empty(executable)?);
         access.write(&mut file, content)?;
 
@@ -73,12 +70,8 @@ impl MemoryFile {
 /// Creates an empty memfd. `executable` is MFD_EXEC or MFD_NOEXEC_SEAL, because the sysctl `vm.memfd_noexec` may require one of them. Kernels
 /// before 6.3 refuse both (EINVAL), so the second attempt is made with neither.
 fn create_empty(executable: MFdFlags) -> Result<OwnedFd, Problem> {
-    let create = |flags| {
-        memfd_create(
-            c"secrets-exec",
-            MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING | flags,
-        )
-    };
+    let usual = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
+    let create = |flags| memfd_create(c"secrets-exec", usual | flags);
     let created = match create(executable) {
         Err(Errno::EINVAL) => create(MFdFlags::empty()),
         created => created,

@@ -69,9 +69,8 @@ impl<'a> Files<'a> {
                 None => Ok(None),
                 Some(path) => {
                     // If the owner of the file doesn't exist, `stage` and `undeliverable` return this error.
-                    let owner = Access::from_target(file.target)
-                        .ok()
-                        .and_then(|access| access.user);
+                    let access = Access::from_target(file.target).ok();
+                    let owner = access.and_then(|access| access.user);
                     DirectoryEntry::open(path).and_then(|entry| {
                         entry.expect_trusted_owner(owner)?;
                         Ok(Some(entry))
@@ -87,9 +86,9 @@ impl<'a> Files<'a> {
     pub fn persistent_files(&self) -> impl Iterator<Item = (&Path, &Origin)> {
         self.0
             .iter()
-            .filter_map(|Pending { file, destination }| match destination {
+            .filter_map(|pending| match &pending.destination {
                 Ok(Some(entry)) if entry.is_on_disk() => {
-                    Some((entry.path.as_path(), &file.subject.origin))
+                    Some((entry.path.as_path(), &pending.file.subject.origin))
                 }
                 Ok(_) | Err(_) => None,
             })
@@ -128,10 +127,8 @@ impl Delivery {
     pub fn stage(files: Files<'_>) -> Result<Self, Vec<Problem>> {
         let (mut staged, mut errors) = (Vec::new(), Vec::new());
         for pending in files.0 {
-            let (env, subject) = (
-                pending.file.target.env.clone(),
-                pending.file.subject.clone(),
-            );
+            let env = pending.file.target.env.clone();
+            let subject = pending.file.subject.clone();
             match StagedFile::stage(pending.file, pending.destination) {
                 Ok(file) => staged.push(DeliveredFile { env, subject, file }),
                 Err(problem) => errors.push(problem.for_entry(subject, Impact::Undelivered)),
@@ -149,10 +146,8 @@ impl Delivery {
             if let StagedFile::Disk(file) = &delivered.file
                 && let Ok(Some(stat)) = file.entry.stat()
             {
-                placed.push(PlacedFile {
-                    path: file.entry.path.clone(),
-                    id: (stat.st_dev, stat.st_ino),
-                });
+                let (path, id) = (file.entry.path.clone(), (stat.st_dev, stat.st_ino));
+                placed.push(PlacedFile { path, id });
             }
         }
         placed
@@ -161,10 +156,8 @@ impl Delivery {
     /// Returns the variables that hold the path of a file, and the paths.
     pub fn variables(&self) -> impl Iterator<Item = (&EnvName, &[u8])> {
         self.0.iter().filter_map(|delivered| {
-            Some((
-                delivered.env.as_ref()?,
-                delivered.file.path().as_os_str().as_bytes(),
-            ))
+            let path = delivered.file.path().as_os_str();
+            Some((delivered.env.as_ref()?, path.as_bytes()))
         })
     }
 

@@ -24,10 +24,8 @@ pub fn remove_files(files: Vec<PlacedFile>) -> Vec<Problem> {
     let mut problems = Vec::new();
     for file in files {
         if let Err(problem) = remove(&file) {
-            let subject = Subject::plain(
-                file.path.display().to_string(),
-                Origin::Argument("--on-rotation"),
-            );
+            let path = file.path.display().to_string();
+            let subject = Subject::plain(path, Origin::Argument("--on-rotation"));
             problems.push(problem.for_entry(subject, Impact::None));
         }
     }

@@ -21,10 +21,8 @@ pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str
         CertificateError::ExpiredContext { time, not_after } => {
             let (end, now) = (shown_time(not_after), shown_time(time));
             let text = format!("expired at {end} (this machine's clock says {now})");
-            (
-                text,
-                "set this machine's clock if it is wrong; otherwise, renew the certificate",
-            )
+            let help = "set this machine's clock if it is wrong; otherwise, renew the certificate";
+            (text, help)
         }
         CertificateError::NotValidYetContext { time, not_before } => {
             let (begin, now) = (shown_time(not_before), shown_time(time));
@@ -41,11 +39,8 @@ pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str
                 .iter()
                 .map(|name| name.split('"').nth(1).unwrap_or(name))
                 .collect();
-            let text = format!(
-                "is valid for {}, not for {}",
-                names.join(", "),
-                expected.to_str()
-            );
+            let (valid, expected) = (names.join(", "), expected.to_str());
+            let text = format!("is valid for {valid}, not for {expected}");
             let help = "use one of the names in the certificate, or check which server answers to this name";
             (text, help)
         }

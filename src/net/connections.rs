@@ -117,9 +117,8 @@ impl Pool {
             - host.permits.available_permits();
         for _ in 0..count.min(MAX_CONNECTIONS.saturating_sub(open)) {
             let (connector, to) = (self.connector.clone(), to.clone());
-            spare.preconnected.push_back(tokio::spawn(async move {
-                connector.connect(&to, limit).await
-            }));
+            let connecting = async move { connector.connect(&to, limit).await };
+            spare.preconnected.push_back(tokio::spawn(connecting));
         }
     }
 }
@@ -255,10 +254,8 @@ impl Connector {
         to: &Uri,
         limit: Option<Duration>,
     ) -> Result<Connection, NetFailure> {
-        let mut connector = Self {
-            limit,
-            ..self.clone()
-        };
+        let mut connector = self.clone();
+        connector.limit = limit;
         let stream = connector.open(to).await?;
         let (connection, exchanges) = http_handshake(stream)
             .await

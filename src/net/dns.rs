@@ -75,9 +75,8 @@ fn start_lookup(host: String) -> SharedLookup {
     });
     let lookup = async move {
         started.map_err(|error| LookupError(os_error::no_thread(&error)))?;
-        let found = receiver
-            .await
-            .unwrap_or_else(|_| Err(io::ErrorKind::Interrupted.into()));
+        let received = receiver.await;
+        let found = received.unwrap_or_else(|_| Err(io::ErrorKind::Interrupted.into()));
         found.map_err(|error| {
             let text = os_error::io_error_text(&error);
             // std writes this before the text of gai_strerror(3).
@@ -117,10 +116,8 @@ impl Service<Name> for DnsResolver {
 fn resolve(host: &str) -> io::Result<Vec<SocketAddr>> {
     // Port 0 is a placeholder. hyper-util sets the real port.
     if host.eq_ignore_ascii_case("localhost") {
-        return Ok(vec![
-            (Ipv4Addr::LOCALHOST, 0).into(),
-            (Ipv6Addr::LOCALHOST, 0).into(),
-        ]);
+        let (ipv4, ipv6) = (Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST);
+        return Ok(vec![(ipv4, 0).into(), (ipv6, 0).into()]);
     }
     if AWS_DOMAINS.iter().any(|domain| host.ends_with(domain))
         && !is_in_hosts_file(host)
@@ -144,11 +141,8 @@ pub const AWS_DOMAINS: [&str; 5] = [
 fn is_in_hosts_file(host: &str) -> bool {
     let hosts = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
     let mut names = hosts.lines().flat_map(|line| {
-        line.split('#')
-            .next()
-            .unwrap_or_default()
-            .split_whitespace()
-            .skip(1)
+        let entry = line.split('#').next().unwrap_or_default();
+        entry.split_whitespace().skip(1)
     });
     names.any(|name| name.eq_ignore_ascii_case(host))
 }

@@ -193,10 +193,8 @@ pub fn error_text(error: &(dyn Error + 'static)) -> String {
     let mut errors = chain(error).peekable();
     while let Some(error) = errors.next() {
         // A wrapper that only prints its source adds nothing.
-        if errors
-            .peek()
-            .is_some_and(|source| source.to_string() == error.to_string())
-        {
+        let source = errors.peek();
+        if source.is_some_and(|source| source.to_string() == error.to_string()) {
             continue;
         }
         let part = text_without_sources(error);

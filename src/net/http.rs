@@ -79,18 +79,11 @@ impl HttpClient {
     ) -> SharedHttpClient {
         let (own, inspect): (_, Arc<Inspect>) = (self.clone(), Arc::new(inspect));
         http_client_fn(move |settings, _| {
-            let timeouts = HttpTimeouts {
-                connect: settings.connect_timeout(),
-                read: settings.read_timeout(),
-            };
-            let client = HttpClient {
-                timeouts,
-                ..own.clone()
-            };
-            SharedHttpConnector::new(SdkConnector {
-                client,
-                inspect: Arc::clone(&inspect),
-            })
+            let mut client = own.clone();
+            client.timeouts.connect = settings.connect_timeout();
+            client.timeouts.read = settings.read_timeout();
+            let inspect = Arc::clone(&inspect);
+            SharedHttpConnector::new(SdkConnector { client, inspect })
         })
     }
 
@@ -122,12 +115,8 @@ impl HttpClient {
         add_headers(request.headers_mut(), &uri, &self.user_agent);
 
         let host = self.pool.host(&uri);
-        let sending = host.send(
-            &self.pool.connector,
-            &uri,
-            self.timeouts.connect,
-            request.map(Full::new),
-        );
+        let (connector, limit) = (&self.pool.connector, self.timeouts.connect);
+        let sending = host.send(connector, &uri, limit, request.map(Full::new));
         let answer = within(self.timeouts.read, sending)
             .map(|sent| sent.unwrap_or_else(|_| Err(self.late(&uri))));
         let answered = match proxy {
@@ -136,14 +125,12 @@ impl HttpClient {
             Some(proxy) => {
                 let accepted = async {
                     let (in_use, response) = answer.await?;
-                    match response.status() {
-                        StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
-                            Err(proxy.authentication_required())
-                        }
-                        _ => Ok((in_use, response)),
+                    if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+                        return Err(proxy.authentication_required());
                     }
+                    Ok((in_use, response))
                 };
-                Box::pin(self.pool.connector.login.attempt(&proxy, accepted)).await
+                Box::pin(connector.login.attempt(&proxy, accepted)).await
             }
         };
 
@@ -165,18 +152,14 @@ impl HttpClient {
             && let Some(proxy) = self.pool.connector.proxy(uri)
         {
             if let Some(authorization) = proxy.authorization() {
-                let authorization = authorization.clone();
-                request
-                    .headers_mut()
-                    .insert(PROXY_AUTHORIZATION, authorization);
+                let headers = request.headers_mut();
+                headers.insert(PROXY_AUTHORIZATION, authorization.clone());
             }
             return Some(proxy);
         }
         // A server expects only the path (RFC 9112, section 3.2.1), a proxy the whole URL (section 3.2.2).
-        let path = uri
-            .path_and_query()
-            .cloned()
-            .unwrap_or_else(|| PathAndQuery::from_static("/"));
+        let written = uri.path_and_query().cloned();
+        let path = written.unwrap_or_else(|| PathAndQuery::from_static("/"));
         *request.uri_mut() = path.into();
         None
     }
@@ -258,11 +241,8 @@ pub fn in_memory(request: HttpRequest) -> Result<Request<Bytes>, BoxError> {
 /// Adds the Host header if it is missing, and replaces the User-Agent header, because the SDK's credential providers don't have a setting for it. A
 /// signed request can be changed in this way, because no signature covers User-Agent.
 fn add_headers(headers: &mut HeaderMap, to: &Uri, user_agent: &HeaderValue) {
-    let default_port = if to.scheme() == Some(&Scheme::HTTPS) {
-        443
-    } else {
-        80
-    };
+    let is_https = to.scheme() == Some(&Scheme::HTTPS);
+    let default_port = if is_https { 443 } else { 80 };
     let mut host = to.host().unwrap_or_default().to_owned();
     if let Some(port) = to.port_u16()
         && port != default_port

@@ -86,12 +86,8 @@ impl ProxySettings {
         };
 
         let port = to.port_u16().unwrap_or(if is_https { 443 } else { 80 });
-        let entries = self
-            .no_proxy
-            .as_deref()
-            .unwrap_or_default()
-            .split(',')
-            .map(str::trim);
+        let no_proxy = self.no_proxy.as_deref().unwrap_or_default();
+        let entries = no_proxy.split(',').map(str::trim);
         // Unlike curl, Go and the AWS CLI, hyper-util ignores the port of an entry. So we leave out the entries for other ports.
         let without_port = |entry| match split_port(entry) {
             Some((host, entry_port)) if entry_port == port => Some(host),

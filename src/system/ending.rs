@@ -79,9 +79,8 @@ pub fn locked_program() -> MutexGuard<'static, Option<AskedProgram>> {
 
 /// True while a program may be asking the user on the terminal.
 pub fn asks_on_terminal() -> bool {
-    locked_program()
-        .as_ref()
-        .is_some_and(|program| program.terminal.is_some())
+    let is_on_terminal = |program: &AskedProgram| program.terminal.is_some();
+    locked_program().as_ref().is_some_and(is_on_terminal)
 }
 
 /// Kills the program that is asked for credentials, and its descendants, unless the program has ended. If this process is in the foreground of the
@@ -90,17 +89,14 @@ pub fn asks_on_terminal() -> bool {
 ///
 /// Returns the program, so that the caller can wait for its end. Returns `None` if there isn't a program, or if it is just being started.
 pub fn kill_program() -> Option<Child> {
-    let AskedProgram {
-        mut child,
-        terminal,
-    } = locked_program().take()?;
-    let is_running = match &mut child {
+    let mut program = locked_program().take()?;
+    let is_running = match &mut program.child {
         Some(child) => matches!(child.try_wait(), Ok(None)),
         // The program is just being started.
         None => true,
     };
     if is_running {
-        let processes = match &child {
+        let processes = match &program.child {
             Some(child) => descendants(Pid::from_raw(child.id().cast_signed())),
             // This process, which comes first, has no other child than the program.
             None => descendants(getpid()).split_off(1),
@@ -112,12 +108,12 @@ pub fn kill_program() -> Option<Child> {
         }
     }
 
-    if let Some((terminal, modes)) = terminal
+    if let Some((terminal, modes)) = program.terminal
         && terminal::is_foreground(&terminal)
     {
         let _ = tcsetattr(terminal, SetArg::TCSANOW, &modes);
     }
-    child
+    program.child
 }
 
 /// Returns a process, followed by its descendants on Linux. `sh` runs most commands as a child, which would otherwise go on reading from the

@@ -83,9 +83,8 @@ impl From<Errno> for WalkError {
 pub fn open_directory(path: &OsStr, command: &str) -> Result<OwnedFd, Problem> {
     // The components don't have the slash at the end, so messages don't show it.
     let shown: PathBuf = Path::new(path).components().collect();
-    PathWalk::begin(path)
-        .and_then(PathWalk::finish)
-        .map_err(|error| match error {
+    let opened = PathWalk::begin(path).and_then(PathWalk::finish);
+    opened.map_err(|error| match error {
             WalkError::ForeignLink { link, owner } => {
                 let text = format!(
                     "\"{}\" is a symbolic link that belongs to user {owner}; secrets-exec follows a link only if it belongs to root or to the user that runs secrets-exec",
@@ -238,17 +237,12 @@ pub fn create_temporary(directory: &OwnedFd, start: &OsStr) -> Result<(File, OsS
         OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     // A name has at most 255 bytes (NAME_MAX), so a longer one is cut off.
     let shortened: Vec<u8> = start.as_bytes().iter().take(200).copied().collect();
+    let mode = Mode::S_IRUSR | Mode::S_IWUSR;
     loop {
-        let random: Vec<u8> = std::iter::repeat_with(|| fastrand::alphanumeric() as u8)
-            .take(8)
-            .collect();
+        let letters = std::iter::repeat_with(|| fastrand::alphanumeric() as u8);
+        let random: Vec<u8> = letters.take(8).collect();
         let name = OsString::from_vec([b".", shortened.as_slice(), b".", &random].concat());
-        match openat(
-            directory,
-            name.as_os_str(),
-            flags,
-            Mode::S_IRUSR | Mode::S_IWUSR,
-        ) {
+        match openat(directory, name.as_os_str(), flags, mode) {
             Ok(descriptor) => return Ok((File::from(descriptor), name)),
             // Two launches at the same time can choose the same name, because the seed is the time.
             Err(Errno::EEXIST) => {}
@@ -299,12 +293,8 @@ pub fn is_in_memory(file: BorrowedFd<'_>) -> Result<bool, Errno> {
 /// Reads a symbolic link. Returns `None` if the name belongs to anything else.
 #[cfg(target_os = "linux")]
 fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<Option<SymbolicLink>, Errno> {
-    let link = openat(
-        directory,
-        name,
-        COMPONENT | OFlag::O_NOFOLLOW,
-        Mode::empty(),
-    )?;
+    let flags = COMPONENT | OFlag::O_NOFOLLOW;
+    let link = openat(directory, name, flags, Mode::empty())?;
     let stat = fstat(&link)?;
     if SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT != SFlag::S_IFLNK {
         return Ok(None);

@@ -115,11 +115,8 @@ pub fn are_held() -> bool {
 /// Returns a held signal that is pending, and leaves it pending. Returns `None` if there isn't one.
 pub fn held_signal() -> Option<Signal> {
     let pending = pending();
-    INHERITED
-        .get()?
-        .watched
-        .iter()
-        .find(|signal| pending.contains(*signal))
+    let mut watched = INHERITED.get()?.watched.iter();
+    watched.find(|signal| pending.contains(*signal))
 }
 
 /// Returns a descriptor that is readable while a held signal is pending (signalfd(2)). It is only polled, never read. Returns `None` if no

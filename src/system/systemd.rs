@@ -213,9 +213,8 @@ fn redirect(input: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     let id = |stat: FileStat| (stat.st_dev, stat.st_ino);
     let socket_id = Ok(fstat(input).map(id)?);
     let nothing = open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())?;
-    let socket = input
-        .try_clone_to_owned()
-        .map_err(|error| os_error::errno(&error))?;
+    let cloned = input.try_clone_to_owned();
+    let socket = cloned.map_err(|error| os_error::errno(&error))?;
 
     if fstat(io::stdout()).map(id) == socket_id {
         dup2_stdout(&nothing)?;

@@ -53,18 +53,14 @@ pub fn while_working<T: Send>(
             drop(not_done);
             result
         };
-        let worker = thread::Builder::new()
-            .stack_size(STACK)
-            .spawn_scoped(scope, work_to_end)?;
+        let builder = thread::Builder::new().stack_size(STACK);
+        let worker = builder.spawn_scoped(scope, work_to_end)?;
 
         loop {
             let limit = react(WaitEvent::Sleep);
             let mut files = vec![PollFd::new(done.as_fd(), PollFlags::POLLIN)];
-            files.extend(
-                held_signals
-                    .iter()
-                    .map(|file| PollFd::new(file.as_fd(), PollFlags::POLLIN)),
-            );
+            let watched = held_signals.iter().map(AsFd::as_fd);
+            files.extend(watched.map(|file| PollFd::new(file, PollFlags::POLLIN)));
             // poll(2) reports POLLHUP in any case.
             files.extend(connection.map(|file| PollFd::new(file, PollFlags::empty())));
             sleep(&mut files, limit);
@@ -74,9 +70,8 @@ pub fn while_working<T: Send>(
             }
             if files.first().and_then(PollFd::any) == Some(true) {
                 // The only error is a panic, and the panic hook has already ended the process.
-                return Ok(worker
-                    .join()
-                    .unwrap_or_else(|_| end(End::Status(70), || ())));
+                let joined = worker.join();
+                return Ok(joined.unwrap_or_else(|_| end(End::Status(70), || ())));
             }
             if connection.is_some() && files.last().and_then(PollFd::any) == Some(true) {
                 react(WaitEvent::OtherEndClosed);

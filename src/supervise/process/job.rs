@@ -59,9 +59,8 @@ pub fn state_change(target: i32, options: i32) -> Option<(Pid, StateChange)> {
         return None;
     }
     let change = if libc::WIFEXITED(status) {
-        StateChange::Ended(ExitStatus::Exited(
-            libc::WEXITSTATUS(status).to_le_bytes()[0],
-        ))
+        let [code, ..] = libc::WEXITSTATUS(status).to_le_bytes();
+        StateChange::Ended(ExitStatus::Exited(code))
     } else if libc::WIFSIGNALED(status) {
         StateChange::Ended(ExitStatus::Killed(SignalNumber(libc::WTERMSIG(status))))
     } else if libc::WIFSTOPPED(status) {
@@ -131,9 +130,8 @@ impl Job {
 
     /// True if no process of the group is left, not even a zombie. In that case, the group is forgotten, because the kernel may use its id again.
     pub fn forget_empty_group(&mut self) -> bool {
-        self.group = self
-            .group
-            .filter(|group| killpg(*group, None) != Err(Errno::ESRCH));
+        let has_members = |group: &Pid| killpg(*group, None) != Err(Errno::ESRCH);
+        self.group = self.group.filter(has_members);
         self.group.is_none()
     }
 
