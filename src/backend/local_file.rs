@@ -43,9 +43,8 @@ impl LocalFile {
     /// Returns the document of a locator, or the failure that says what the file doesn't have.
     fn answer(&self, locator: &Locator) -> Result<Document, FetchFailure> {
         if locator.is_path() {
-            return self
-                .below(locator)
-                .ok_or_else(|| self.not_found(Missing::Secret));
+            let found = self.below(locator);
+            return found.ok_or_else(|| self.not_found(Missing::Secret));
         }
         let Some(stages) = names(locator).iter().find_map(|name| self.1.get(name)) else {
             return Err(self.not_found(Missing::Secret));
@@ -75,16 +74,10 @@ impl LocalFile {
     /// Returns the id in the file that is most similar to one of `names`, beginning with the last name, which is the shortest. Returns `None` if no
     /// id is similar.
     fn nearest_id(&self, names: &[String]) -> Option<String> {
-        let ids: Vec<_> = self
-            .1
-            .keys()
-            .map(String::as_str)
-            .filter(|id| SecretId::parse(id).is_ok())
-            .collect();
-        let nearest = names
-            .iter()
-            .rev()
-            .find_map(|name| suggest::nearest(name, ids.iter().copied()));
+        let keys = self.1.keys().map(String::as_str);
+        let ids = Vec::from_iter(keys.filter(|id| SecretId::parse(id).is_ok()));
+        let mut last_first = names.iter().rev();
+        let nearest = last_first.find_map(|name| suggest::nearest(name, ids.iter().copied()));
         nearest.map(str::to_owned)
     }
 

@@ -98,20 +98,13 @@ pub fn take_connection(is_expected: bool) -> Result<(), Errno> {
         return Ok(());
     }
     signals::hold();
-    match redirect(input.as_fd()) {
-        Ok(socket) => {
-            let is_answered = AtomicBool::new(false);
-            let _ = CONNECTION.set(CredentialConnection {
-                socket,
-                is_answered,
-            });
-            Ok(())
-        }
-        Err(errno) => {
-            refuse(input.as_fd());
-            Err(errno)
-        }
-    }
+    let redirected = redirect(input.as_fd());
+    let connection = CredentialConnection {
+        socket: redirected.inspect_err(|_| refuse(input.as_fd()))?,
+        is_answered: AtomicBool::new(false),
+    };
+    let _ = CONNECTION.set(connection);
+    Ok(())
 }
 
 /// True if standard input is a connection whose address is that of `LoadCredential=`. If a connection is expected, the address doesn't

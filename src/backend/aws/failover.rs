@@ -40,9 +40,8 @@ pub async fn read_all(session: &mut Session, requests: Vec<Locator>) -> Answers 
             stream::iter(batches)
         });
     }
-    let reading = ready
-        .flatten()
-        .map(|batch| read_batch(session, batch, begun));
+    let ready_batches = ready.flatten();
+    let reading = ready_batches.map(|batch| read_batch(session, batch, begun));
     let (answers, ()) = join(in_flight(reading), session.trace_identities(&first_region)).await;
     answers.into_iter().flatten().collect()
 }
@@ -93,10 +92,9 @@ async fn read_batch(session: &Session, requests: Vec<Locator>, begun: Instant) -
     else {
         return Vec::new();
     };
-    let _awaited: Vec<_> = requests
-        .iter()
-        .map(|request| session.budget.progress().awaits(request.to_string()))
-        .collect();
+    let progress = session.budget.progress();
+    let awaits = |request: &Locator| progress.awaits(request.to_string());
+    let _awaited = Vec::from_iter(requests.iter().map(awaits));
     let credentials = match session.credentials(role.as_ref()).await {
         Ok(credentials) => credentials,
         Err(error) => return fail_all(requests, &error),

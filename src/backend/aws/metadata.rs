@@ -221,10 +221,9 @@ async fn describe_parameters(
     else {
         return Ok(Vec::new());
     };
-    let _awaited: Vec<_> = batch
-        .iter()
-        .map(|request| session.budget.progress().awaits(request.to_string()))
-        .collect();
+    let progress = session.budget.progress();
+    let awaits = |request: &Locator| progress.awaits(request.to_string());
+    let _awaited = Vec::from_iter(batch.iter().map(awaits));
     let (api, role) = ((*store).into(), role.as_ref());
     let client = &session.client(api, region, role).await?;
 

@@ -35,11 +35,8 @@ pub fn batches(requests: Vec<Locator>) -> Vec<Vec<Locator>> {
             shared.push(request);
         }
     }
-    shared
-        .chunks(MAX_BATCH)
-        .chain(alone.chunks(1))
-        .map(<[Locator]>::to_vec)
-        .collect()
+    let batches = shared.chunks(MAX_BATCH).chain(alone.chunks(1));
+    batches.map(<[Locator]>::to_vec).collect()
 }
 
 /// Reads a batch of parameters or a path in the client's region. Returns one result for each request, in the same order.
@@ -236,9 +233,8 @@ pub fn read_parameters(
 ) -> Result<Vec<Result<Document, FetchError>>, FetchError> {
     let incomplete = || Outage::malformed("a response that does not contain all parameters");
     let mut response: GetParametersResponse = read_object(body).ok_or_else(incomplete)?;
-    let results = requests
-        .iter()
-        .map(|request| response.take(request, region));
+    let take = |request| response.take(request, region);
+    let results = requests.iter().map(take);
     Ok(results.collect::<Option<_>>().ok_or_else(incomplete)?)
 }
 
@@ -322,11 +318,9 @@ impl Parameter {
 
     /// True unless the request has a version number, and this is another version.
     fn has_version(&self, version: &Version) -> bool {
-        version.id().is_none_or(|number| {
-            number
-                .parse()
-                .is_ok_and(|number| self.version == Some(number))
-        })
+        let is_own = |number: i64| self.version == Some(number);
+        let requested = version.id();
+        requested.is_none_or(|number| number.parse().is_ok_and(is_own))
     }
 
     /// Converts the parameter into a document. A response doesn't have the labels of a parameter, so the document gets the requested label.

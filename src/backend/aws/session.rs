@@ -195,9 +195,8 @@ impl Session {
         let _awaited = self.budget.progress().awaits(name);
         let base = self.known_caller(None)?;
         let assume_in = async |region: &Region, budget: RetryBudget| {
-            let client = self
-                .clients
-                .client(Api::Sts, region, Some(&base.credentials));
+            let credentials = Some(&base.credentials);
+            let client = self.clients.client(Api::Sts, region, credentials);
             assume_with_retries(&client.await?, role, &budget).await
         };
         over_regions(&self.budget, Instant::now(), &self.sts_regions, assume_in).await

@@ -174,9 +174,8 @@ impl Parent<'_> {
             SupervisorState::Stopping(Stopping { ended: Some(_), .. })
         );
         let group_check = has_remains.then_some(GROUP_INTERVAL);
-        let descriptors = [self.signals.as_fd()]
-            .into_iter()
-            .chain(self.launches.descriptor());
+        let signals = [self.signals.as_fd()].into_iter();
+        let descriptors = signals.chain(self.launches.descriptor());
         let times = [self.timer.left(), group_check];
         wait_for(descriptors, times.into_iter().flatten().min());
 

@@ -40,10 +40,9 @@ pub async fn instance(context: &SearchContext<'_>) -> Result<Credentials, FetchE
     }
 
     let client = metadata_client(settings, context.clients);
-    let roles = client
-        .get("/latest/meta-data/iam/security-credentials/")
-        .await
-        .map_err(|error| no_role(&error, settings))?;
+    let path = "/latest/meta-data/iam/security-credentials/";
+    let answer = client.get(path).await;
+    let roles = answer.map_err(|error| no_role(&error, settings))?;
     let role = roles.as_ref().trim().to_owned();
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte);
     if role.is_empty() || !role.bytes().all(is_allowed) {

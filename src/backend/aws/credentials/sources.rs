@@ -85,10 +85,8 @@ async fn assume_profile_role(
     credentials: Credentials,
     context: &SearchContext<'_>,
 ) -> Result<Credentials, FetchError> {
-    let client = context
-        .clients
-        .client(Api::Sts, context.region, Some(&credentials))
-        .await?;
+    let (clients, region) = (context.clients, context.region);
+    let client = clients.client(Api::Sts, region, Some(&credentials)).await?;
     let assumed = sts::assume_once(&client, role, context.mfa_codes.code_for(role)).await?;
     Ok(assumed.credentials)
 }

@@ -52,10 +52,8 @@ pub fn policy(
     let with_defaults = |locator: &&Locator| settings.with_defaults(locator);
     let requests = BTreeSet::from_iter(locators.iter().map(with_defaults));
     let role = PolicyRole::for_options(settings.caller_roles(chain), &requests, options)?;
-    let read: Vec<&Locator> = requests
-        .iter()
-        .filter(|request| role.reads(request))
-        .collect();
+    let readable = requests.iter().filter(|request| role.reads(request));
+    let read: Vec<&Locator> = readable.collect();
 
     let statements = statements(settings, &role, &read, options);
     let policy = statements.policy(&options.kms_keys);

@@ -166,12 +166,9 @@ impl<'a> ServiceError<'a> {
 
 /// Returns the outage for a response that does not come from AWS, or is damaged.
 pub fn malformed_response(status: u16, content_type: Option<&str>) -> Outage {
-    let body_kind = content_type
-        .map(|kind| format!(", {}", one_line(kind)))
-        .unwrap_or_default();
-    Outage::malformed(&format!(
-        "a response that is not from AWS (HTTP status {status}{body_kind})"
-    ))
+    let body_kind = content_type.map_or(String::new(), |kind| format!(", {}", one_line(kind)));
+    let what = format!("a response that is not from AWS (HTTP status {status}{body_kind})");
+    Outage::malformed(&what)
 }
 
 /// Returns the failure for a request that cannot be sent, for example because the endpoint and the region make an invalid URL.
