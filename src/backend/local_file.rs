@@ -73,12 +73,12 @@ impl LocalFile {
 
     /// Returns the id in the file that is most similar to one of `names`, beginning with the last name, which is the shortest. Returns `None` if no
     /// id is similar.
-    fn nearest_id(&self, names: &[String]) -> Option<String> {
+    fn nearest_id(&self, names: &[String]) -> Option<Box<str>> {
         let keys = self.1.keys().map(String::as_str);
         let ids = Vec::from_iter(keys.filter(|id| SecretId::parse(id).is_ok()));
         let mut last_first = names.iter().rev();
         let nearest = last_first.find_map(|name| suggest::nearest(name, ids.iter().copied()));
-        nearest.map(str::to_owned)
+        nearest.map(Box::from)
     }
 
     /// Returns the current values of all parameters whose ids begin with the path. Returns `None` if there aren't any.

@@ -53,7 +53,7 @@ pub fn suggest_aliases(fetched: &mut Fetched, plan: &Plan) {
     for (id, nearest) in absences.take(MOST_SUGGESTIONS) {
         // An alias of the same name doesn't apply to this entry.
         let aliases = plan.aliases.keys().filter(|alias| **alias != id);
-        *nearest = suggest::nearest(&id, aliases.map(String::as_str)).map(str::to_owned);
+        *nearest = suggest::nearest(&id, aliases.map(String::as_str)).map(Box::from);
     }
 }
 

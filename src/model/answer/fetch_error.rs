@@ -31,7 +31,7 @@ pub struct FetchFailure {
     /// on a developer's machine.
     pub profile_advice: Option<String>,
     /// If the secret doesn't exist, the most similar id in the local file, or otherwise the most similar alias.
-    pub nearest: Option<String>,
+    pub nearest: Option<Box<str>>,
 }
 
 impl FetchFailure {
