@@ -206,7 +206,7 @@ pub fn exec<'a>(
 }
 
 /// Returns the problem for an execve that failed although the file exists. Reads the first line of the file, because ENOENT can also be about the
-/// interpreter in this line, or about the dynamic loader of a program.
+/// interpreter on that line, or about the dynamic loader of a program.
 fn exec_problem(program: &Program, why: Errno) -> Problem {
     let file = program.as_path().display();
     let first_line = first_line(program).unwrap_or_default();

@@ -73,7 +73,7 @@ mod aws_lc_memory {
         if memory.is_null() {
             return;
         }
-        // SAFETY: `allocate` returned the memory, behind a header with the length.
+        // SAFETY: `allocate` returned the memory, behind a header with the length of both.
         unsafe {
             let start = memory.cast::<u8>().sub(HEADER);
             let length = start.cast::<usize>().read();

@@ -146,7 +146,7 @@ impl Checked {
             Err(report) => (Outcomes::unread(&prepared.plan), Fetched::default(), report),
         };
 
-        // These names may be misplaced values.
+        // The description of a secret must not show a name that may be a misplaced value.
         for hidden in hidden_names(&prepared.plan, &fetched) {
             inspection.secrets.retain(|secret| secret.id != *hidden);
         }

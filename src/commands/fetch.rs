@@ -101,7 +101,8 @@ struct Fetching<'a> {
     supported: BTreeSet<&'a Locator>,
     /// The locators that the next round requests.
     requested: BTreeSet<&'a Locator>,
-    /// The locators whose cached answers must not be used, because they gave a value that doesn't match its pattern.
+    /// The locators whose cached answers must not be used, because those answers gave a value that doesn't match the
+    /// entry's pattern.
     not_from_cache: BTreeSet<Locator>,
     /// The latest answer for each locator, and the failures of those that the backend can't read.
     fetched: Fetched,

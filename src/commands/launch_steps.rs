@@ -3,7 +3,7 @@
 //! An ordinary launch and the forked launches of a rotation take the same steps.
 
 use super::prepare::Prepared;
-use super::read::{Pass, ReadValues, read_usable};
+use super::read::{Pass, ReadValues, read_and_check};
 use crate::deliver::{Delivery, Files};
 use crate::exec::{self, Program};
 use crate::model::environment::{CommandLine, Environment};
@@ -41,7 +41,7 @@ impl<'a> Launch<'a> {
             "the command {} was not started",
             self.command.quoted_program()
         );
-        let (values, mut report) = read_usable(&self.prepared, pass, deadline, &consequence)?;
+        let (values, mut report) = read_and_check(&self.prepared, pass, deadline, &consequence)?;
         if !report.is_empty() {
             let undeliverable = Files::open_directories(values.outcomes.files()).undeliverable();
             report.extend(undeliverable.into_iter().map(|(_, problem)| problem));

@@ -77,7 +77,7 @@ pub fn read_values(
 ) -> Result<(Outcomes, Report), Report> {
     let (options, values, report) =
         run_prepared(inputs, scope, inherited, |prepared, deadline| {
-            let (values, report) = read_usable(&prepared, Pass::First, deadline, consequence)?;
+            let (values, report) = read_and_check(&prepared, Pass::First, deadline, consequence)?;
             Ok((prepared.options, values, report))
         })?;
     let ReadValues { outcomes, fetched } = values;
@@ -87,12 +87,13 @@ pub fn read_values(
     Ok((outcomes, report))
 }
 
-/// Reads every value, which can take until the deadline. The report has each value that can't be read, or that doesn't fit into an environment or a
-/// credential. Its last line begins with `consequence`.
+/// Reads every value, which can take until the deadline, and checks that each one can be delivered. Returns all outcomes, and a report of the values
+/// that can't be read, or that don't fit into an environment or a credential. The report is empty if every value can be used. Otherwise its last line
+/// begins with `consequence`.
 ///
 /// # Errors
 /// The reason why nothing can be read at all.
-pub fn read_usable(
+pub fn read_and_check(
     prepared: &Prepared,
     pass: Pass,
     deadline: &Deadline,

@@ -42,7 +42,7 @@ pub enum Fate {
     Keys(usize),
     /// Another entry, or an inherited variable, has higher precedence.
     Overridden(Holder),
-    /// A secret of the entry hasn't been requested, and nothing else is known to be wrong.
+    /// A value that the entry needs hasn't been requested, and no error is known.
     Unread,
     /// The value is missing, for these reasons.
     Failed(Vec<Problem>),

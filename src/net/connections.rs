@@ -1,5 +1,5 @@
-//! HTTP/1.1 connections, direct or through a proxy. A connection carries one request after the other, and there are at most
-//! [`MAX_CONNECTIONS`] connections to a host, whether idle or busy.
+//! HTTP/1.1 connections, direct or through a proxy. A connection carries one request at a time, and there are at most [`MAX_CONNECTIONS`]
+//! connections to a host, including idle ones.
 //!
 //! A request waits for one of the host's permits. Then it uses an idle connection, a connection that was opened in advance, or a new one. It returns
 //! the permit and the connection when the response has been read:
@@ -11,10 +11,10 @@
 //!                                                          └─ fails on an old connection: once more, on a new one
 //! ```
 //!
-//! A request opens a connection only if no other is idle, and while it has a permit. So there are never more connections than permits. A
-//! server may close an idle connection just when a request is written to it, so a request that fails on an old connection is sent
-//! once more, on a new one, and this does not use up an attempt. A connection that is dropped before its response was read is closed, because
-//! the next request would read the rest of that response.
+//! A request holds a permit while it opens and uses a connection, and connections that are idle or opened in advance count towards the same limit, so
+//! a host never has more than [`MAX_CONNECTIONS`] connections. A server may close an idle connection just as a request is written to it. That is why a
+//! request that fails on an old connection is sent once more, on a new connection, without using up an attempt. If a connection is dropped before its
+//! response has been read, it is closed, because the next request would otherwise read the rest of that response.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, ErrorKind};

@@ -58,7 +58,7 @@ impl NetFailure {
         }
     }
 
-    /// Returns the failure for a TCP connection to the URL `to` that could not be opened. The message calls the host `peer`.
+    /// Returns the failure to open a TCP connection to the URL `to`. `peer` is what the message calls the host.
     pub fn from_connection(error: impl Into<BoxError>, to: &Uri, peer: &str) -> Self {
         let error = error.into();
         if let Some(LookupError(why)) = find_source(&*error) {

@@ -247,7 +247,7 @@ fn name_problem(
         .help(help)
 }
 
-/// Returns the error about two keys of one object that both set the variable `name`.
+/// Returns the error about two keys of an object, or two parameters below a path, that would both set the variable `name`.
 fn clash_problem(what: &str, name: &EnvName, first: &str, second: &str) -> Problem {
     let help = "in a declaration, under \"env-from\", \"rename\" one of them, or leave it out with \"except\"";
     let text = format!(

@@ -146,8 +146,8 @@ pub enum Action {
     StartPoll,
     /// End the launch that is polling, waiting at the gate or replacing files, if there is one.
     CancelPoll,
-    /// Send a signal to the command's process group, which still has a process. With SIGCONT, the command becomes the foreground job of the
-    /// terminal, if this process is that job.
+    /// Send a signal to the command's process group, which is never empty when this action is returned. If the signal is SIGCONT and secrets-exec's
+    /// own group is in the foreground of the terminal, the command's group takes its place there first.
     Signal(SignalNumber),
     /// Take the terminal back, and stop this process with the signal that stopped the command.
     Suspend(SignalNumber),
@@ -181,7 +181,7 @@ pub enum Delay {
 pub enum Notice {
     PollRecovered,
     Ended(ExitStatus),
-    /// A SIGTERM has cancelled the restart, or the exit for a change.
+    /// A SIGTERM has cancelled the restart, or the exit after a change.
     Cancelled,
     /// The group is killed, because the time of `--grace` is over.
     GraceOver,

@@ -235,7 +235,7 @@ fn reversed(path: &OsStr) -> Vec<OsString> {
 pub fn create_temporary(directory: &OwnedFd, start: &OsStr) -> Result<(File, OsString), Errno> {
     let flags =
         OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    // A name has at most 255 bytes (NAME_MAX), so a longer one is cut off.
+    // A name has at most 255 bytes (NAME_MAX), so a longer start is cut off, which leaves room for the dots and the random end.
     let shortened: Vec<u8> = start.as_bytes().iter().take(200).copied().collect();
     let mode = Mode::S_IRUSR | Mode::S_IWUSR;
     loop {

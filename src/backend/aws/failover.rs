@@ -83,6 +83,7 @@ fn batches(requests: Vec<Locator>) -> BTreeMap<Option<Role>, Vec<Vec<Locator>>> 
 /// `begun` is the moment when the first of all batches began. The regions share the time from that moment to the deadline, so that a later batch
 /// doesn't get a longer share.
 async fn read_batch(session: &Session, requests: Vec<Locator>, begun: Instant) -> Answers {
+    // Every request has a region by now, so only an empty batch ends here.
     let Some(Locator {
         store,
         region: Some(own_region),
@@ -92,6 +93,7 @@ async fn read_batch(session: &Session, requests: Vec<Locator>, begun: Instant) -
     else {
         return Vec::new();
     };
+    // Until these values are dropped at the end of this function, a message about a long wait names the requests.
     let progress = session.budget.progress();
     let awaits = |request: &Locator| progress.awaits(request.to_string());
     let _awaited = Vec::from_iter(requests.iter().map(awaits));
@@ -113,7 +115,7 @@ async fn read_batch(session: &Session, requests: Vec<Locator>, begun: Instant) -
         let is_last = regions.last() == Some(region);
         batch.read_in(region, is_last, &budget).await
     };
-    // The answers already contain each failure.
+    // In the last region, `read_in` answers all remaining requests with their failures. So the error of `over_regions` is already among the answers.
     let _ = over_regions(&session.budget, begun, &regions, read_in).await;
     batch.answers
 }

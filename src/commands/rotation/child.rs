@@ -171,16 +171,19 @@ impl GatedLaunch<'_> {
         Ok(report.print())
     }
 
-    /// Waits at the gate, and replaces the files that have a path. Returns 0 as the exit status, even if the gate is closed.
+    /// Writes the files that have a path under temporary names, and sends `ready` to the parent. If the parent then opens the gate, renames the files
+    /// and sends their paths. If the gate is closed, the temporary files are removed. Returns 0, the exit status in both cases.
     ///
     /// # Errors
-    /// Every file that can't be written or renamed.
+    /// Every file that can't be written, or the first one that can't be renamed.
     fn replace_files(&self, outcomes: &Outcomes, ready: &Message) -> Result<u8, Report> {
         let files = outcomes.files().filter(|file| file.target.path.is_some());
         let staged = Delivery::stage(Files::open_directories(files)).map_err(Report::from_iter)?;
+        // If the parent ends from here on, this process gets SIGTERM.
         if self.gate.await_opening(ready, SignalNumber::TERM) {
             let placed = staged.rename_all()?;
             self.gate.send(&Message::Placed(placed.placed_files()));
+            // Dropping `placed` would remove the files that didn't exist before.
             placed.keep();
         }
         Ok(0)

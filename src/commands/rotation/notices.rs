@@ -75,7 +75,7 @@ impl Notices<'_> {
         self.write([record.with("signal", signal.to_string())]);
     }
 
-    /// Prints that the command was stopped for a change, and that this process exits.
+    /// Prints that the command was stopped because values changed, and that secrets-exec exits, with which status.
     pub fn report_exit(&mut self) {
         let status = Status::Temporary as u8;
         let then = format!("; secrets-exec exits with status {status}");

@@ -20,7 +20,7 @@ use crate::model::plan::Layer;
 use crate::model::problem::Problem;
 use crate::model::quoting::invalid_value;
 
-/// The variable that names declarations when `-f` doesn't, with commas between them.
+/// The variable that lists the declarations, separated by commas, if there is no `-f`.
 const FILE: &str = "SECRETS_EXEC_FILE";
 
 /// The options that name what to resolve. After `--`, they are a mistake.

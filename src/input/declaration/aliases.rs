@@ -10,15 +10,16 @@ use crate::model::reference::{
 /// The help if `secrets` isn't a mapping. The usual reason is a list of variables, which an ECS task definition has under this key.
 const ALIASES_HELP: &str = "\"secrets\" only gives short names to secrets. Write variables under \"env\", as in env: { DB_HOST: \"prod/db:host\" }";
 
-/// Reads the section `secrets`. An alias with a mistake is left out, and the mistake is added to the file's list.
-pub fn aliases(item: &Item<'_>) -> Aliases {
+/// Reads the section `secrets`, and adds each mistake to the file's list. An alias is left out only if its id is missing or has a mistake. An alias
+/// with any other mistake stays, even one with an invalid name, so that the entries that use it don't get an error as well.
+pub fn aliases(section: &Item<'_>) -> Aliases {
     let mut aliases = Aliases::default();
-    for MappingEntry { name, key, value } in item.expect_entries(Some(ALIASES_HELP)) {
+    for MappingEntry { name, key, value } in section.expect_entries(Some(ALIASES_HELP)) {
         if let Err(why) = validate_alias_name(name) {
             key.refuse_sentence(why, None);
         }
-        let item = value.named(format!("the alias {name:?}"));
-        if let Some(alias) = alias(&item) {
+        let named_value = value.named(format!("the alias {name:?}"));
+        if let Some(alias) = alias(&named_value) {
             aliases.insert(name.to_owned(), alias);
         }
     }

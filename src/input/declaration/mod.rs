@@ -245,20 +245,22 @@ fn set_option(options: &mut TypedOptions, spec: &OptionSpec, value: &Item<'_>) {
     }
 }
 
-/// Returns the strings that the command line would have for the value: a list gives several of them, and `true` gives `1`. Returns `None` if the
-/// value has the wrong type, and adds this mistake.
+/// Returns the texts that the option's parser gets for a value in a declaration: one for each item of a list, `1` for `true`, `0` for `false`, and
+/// otherwise the text itself. Returns `None` if the value has the wrong type, and adds this mistake.
 fn option_texts(takes: Takes, value: &Item<'_>) -> Option<Vec<String>> {
-    let text = match (takes, value.node.boolean()) {
-        (Takes::Texts(_), _) if value.node.scalar_text().is_none() => return value.expect_texts(),
-        (Takes::Text(_) | Takes::Texts(_), _) => value.expect_text(TEXT)?,
-        (Takes::Level | Takes::Optional(_), None) => value.expect_text("true, false or text")?,
-        (Takes::Nothing | Takes::Level | Takes::Optional(_), _) => {
-            if value.expect_boolean()? {
-                "1"
-            } else {
-                "0"
-            }
-        }
+    let text = match takes {
+        Takes::Texts(_) if value.node.scalar_text().is_none() => return value.expect_texts(),
+        Takes::Text(_) | Takes::Texts(_) => value.expect_text(TEXT)?,
+        Takes::Nothing => flag_text(value.expect_boolean()?),
+        Takes::Level | Takes::Optional(_) => match value.node.boolean() {
+            Some(is_set) => flag_text(is_set),
+            None => value.expect_text("true, false or text")?,
+        },
     };
     Some(vec![text.to_owned()])
+}
+
+/// Returns the text that sets a flag in a variable, or that turns it off.
+fn flag_text(is_set: bool) -> &'static str {
+    if is_set { "1" } else { "0" }
 }

@@ -48,10 +48,10 @@ pub struct Fields<'a> {
     pub has_unknown: bool,
 }
 
-/// The subject of a whole declaration.
+/// What messages call a whole declaration.
 pub const FILE: &str = "this file";
 
-/// The name of text in messages.
+/// The type of a text value, as messages about a value of another type call it: `must be text, not a list`.
 pub const TEXT: &str = "text";
 
 /// The help for variables that are not the entries of `env`.

@@ -122,7 +122,7 @@ pub struct Description {
     pub primary_region: Option<String>,
     /// The time at which the secret was marked for deletion, if it was.
     pub deleted: Option<SystemTime>,
-    /// The id of each version that has a staging label, and these labels.
+    /// The id of each version that has a staging label, and its labels.
     pub versions: BTreeMap<String, Vec<String>>,
 }
 

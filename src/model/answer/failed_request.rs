@@ -31,10 +31,10 @@ impl FailedRequest<'_> {
         &self.reference.locator
     }
 
-    /// Returns how the message names the secret: in the headline after `before` or, if `before` is `None`, only in the lines about its entries,
-    /// because the headline is about something else, such as a host. Returns `None` if the failure has nothing to do with a particular secret.
+    /// Returns the secret as the message describes it. Returns `None` if the failure has nothing to do with a particular secret.
     ///
-    /// If the name must not be shown, the alias or the entry of the secret is named instead.
+    /// If `before` in the result is `None`, the headline is about something else, such as a host, and only the lines about the entries name the
+    /// secret. If the secret's name must not be shown, `name` says where the secret is referred to, and `id` is [`NOT_SHOWN`].
     pub fn about(&self) -> Option<About> {
         let (before, scope) = self.failure.error.naming()?;
         let mut about = About {
@@ -42,26 +42,31 @@ impl FailedRequest<'_> {
             scope,
             ..About::new(self.reference)
         };
-        // The predicate names the version already, as in `has no version with the stage "x"`.
+        // `About::new` has put the version into the name, but this headline names it later, as in `has no version with the stage "x"`.
         if let FetchError::NotFound(_) = self.failure.error {
             about.name = self.locator().noun();
         }
 
         if self.hides_name {
-            let mut aliases = self.aliases.iter();
-            about.name = match aliases.find(|(_, alias)| alias.id == about.id) {
-                Some((alias, _)) => format!("the secret that the alias \"{alias}\" refers to"),
-                None if self.subject.origin == Origin::Argument("get") => {
-                    "the secret that the argument refers to".to_owned()
-                }
-                None => format!("the secret that {} refers to", self.subject.label),
-            };
+            about.name = self.description_without_name(&about.id);
             about.id = NOT_SHOWN.to_owned();
         }
         Some(about)
     }
 
-    /// Returns the rest of the headline about a secret, a parameter, a path or a version that doesn't exist.
+    /// Describes the secret with this id without its name: by the alias for it, by the argument of `get`, or else by the entry that refers to it.
+    fn description_without_name(&self, id: &str) -> String {
+        let mut aliases = self.aliases.iter();
+        if let Some((name, _)) = aliases.find(|(_, alias)| alias.id == id) {
+            return format!("the secret that the alias \"{name}\" refers to");
+        }
+        if self.subject.origin == Origin::Argument("get") {
+            return "the secret that the argument refers to".to_owned();
+        }
+        format!("the secret that {} refers to", self.subject.label)
+    }
+
+    /// Returns the part of the headline that follows the name of a secret, a parameter or a path that doesn't exist, or has no such version.
     pub fn absence(&self, missing: Missing) -> String {
         let scope = match (&self.failure.local_file, &self.failure.region) {
             (Some(file), _) => format!(" in {}", file.display()),

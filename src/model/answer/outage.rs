@@ -16,7 +16,7 @@ pub struct Outage {
     /// The reason why the last attempt failed.
     pub reason: Reason,
     pub again: Again,
-    /// The remedy for this outage. `None` if the remedy for every outage of its kind applies.
+    /// The remedy for this outage. `None` if the general remedy for its kind applies.
     pub help: Option<String>,
 }
 

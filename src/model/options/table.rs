@@ -50,7 +50,7 @@ pub enum Takes {
 }
 
 impl OptionSpec {
-    /// Returns the variable that sets the option: `SECRETS_EXEC_` and the long name in upper case.
+    /// Returns the variable that sets the option: `SECRETS_EXEC_` and the long name in upper case, with underscores instead of hyphens.
     pub fn variable(&self) -> String {
         format!("{OWN_PREFIX}{}", self.name.to_uppercase().replace('-', "_"))
     }

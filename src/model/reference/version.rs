@@ -58,7 +58,7 @@ impl Version {
         }
     }
 
-    /// Creates a version from STAGE and VERSION-ID. If neither is given, this is the current version.
+    /// Creates a version from STAGE and VERSION-ID. If neither is given, the result is the current version.
     pub fn new(stage: Option<String>, id: Option<String>) -> Self {
         match (stage, id) {
             (None, None) => Self::Current,

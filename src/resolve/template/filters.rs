@@ -1,4 +1,5 @@
-//! The filters that MiniJinja doesn't have, and replacements for its filters and tests that hide an undefined value, or panic.
+//! The filters that MiniJinja doesn't have, or has only with features that aren't enabled, and stricter versions of its filters and tests: those that
+//! would hide an undefined value, report it with a misleading error, or panic.
 
 use std::sync::Arc;
 
@@ -25,7 +26,7 @@ pub fn add(environment: &mut Environment<'_>, last_lookup: &Arc<LastLookup>) {
     environment.add_test("divisibleby", is_divisible_by);
 }
 
-/// Adds the filters that MiniJinja doesn't have.
+/// Adds the filters that MiniJinja doesn't have, or has only with features that aren't enabled.
 fn add_filters(environment: &mut Environment<'_>, last_lookup: &Arc<LastLookup>) {
     environment.add_filter("urlencode", |value: &Value| {
         Ok(utf8_percent_encode(&values::printed_text(value)?, RESERVED).to_string())

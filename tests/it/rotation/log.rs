@@ -57,7 +57,8 @@ fn only_event_named<'a>(events: &'a [Value], name: &str) -> &'a Value {
 }
 
 #[test]
-fn each_step_of_a_rotation_is_logged_as_json_with_its_event_versions_and_process_ids() {
+fn the_json_log_has_a_line_for_each_step_of_a_rotation_with_the_event_and_the_versions_and_the_process_ids()
+ {
     for (mode, expected) in [
         (
             "restart",

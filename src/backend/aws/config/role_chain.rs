@@ -222,7 +222,7 @@ fn own_source(profiles: &Profiles, profile: Profile<'_>) -> Result<Option<RoleSo
     }
 }
 
-/// Parses a `credential_source`, in upper or lower case. Returns `None` for any other text.
+/// Parses a `credential_source`, ignoring case. Returns `None` if there is no such source.
 fn named_source(text: &str) -> Option<RoleSource> {
     match text.to_ascii_lowercase().as_str() {
         "environment" => Some(RoleSource::Environment),

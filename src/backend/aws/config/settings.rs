@@ -229,7 +229,7 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
 
     let (source, name) = settings.profile();
     let Some(profile) = profiles.profile(name) else {
-        // Only the default profile doesn't have to exist.
+        // A profile that an option or a variable names must exist. Without one, "default" is used, and it doesn't have to exist.
         return match source {
             Some(setting) => Err(profiles.no_profile(name, setting)),
             None => Ok(profiles),

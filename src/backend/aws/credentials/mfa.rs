@@ -15,8 +15,9 @@ use crate::time::Deadline;
 pub struct MfaCodes(BTreeMap<String, String>);
 
 impl MfaCodes {
-    /// Asks the user for the codes that `roles` require, and keeps them. Doesn't ask again for a device whose code was typed for an earlier role, or
-    /// in an earlier try of `--wait`, which may not have reached STS. Waits without a time limit.
+    /// Asks the user for the code of each MFA device that `roles` require, and stores the codes. Doesn't ask again for a device whose code was already
+    /// typed, for an earlier role or in an earlier try of `--wait`. That try may have failed before it sent the code to STS, so the code may still be
+    /// good. Waits for the user without a time limit.
     ///
     /// # Errors
     /// When there is no terminal, or when the user ends the input.

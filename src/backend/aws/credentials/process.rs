@@ -20,7 +20,7 @@ use aws_credential_types::Credentials;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use nix::sys::signal::Signal;
-use nix::sys::termios::tcgetattr;
+use nix::sys::termios::{Termios, tcgetattr};
 use nix::unistd::{Pid, getpid, setsid};
 use serde::Deserialize;
 use tokio::io::AsyncReadExt;
@@ -152,24 +152,29 @@ impl CredentialProcess {
     /// If this process is in the foreground of a terminal, the program may ask for a password there. Otherwise the program gets a session of its own,
     /// without a terminal.
     fn start(mut command: Command) -> io::Result<Self> {
-        let tty = File::options().read(true).write(true).open("/dev/tty").ok();
-        let foreground = tty.filter(|file| terminal::is_foreground(file));
-        let terminal = foreground.and_then(|file| tcgetattr(&file).ok().map(|modes| (file, modes)));
-
-        let (is_alone, parent) = (terminal.is_none(), getpid());
+        let terminal = foreground_terminal();
+        let (has_own_session, parent) = (terminal.is_none(), getpid());
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         // SAFETY: `prepare` only makes system calls that are async-signal-safe.
-        unsafe { command.pre_exec(move || prepare(parent, is_alone)) };
+        unsafe { command.pre_exec(move || prepare(parent, has_own_session)) };
 
+        // This is stored before the program exists, so that a thread that ends this process during `spawn` kills the program, too.
         *ending::locked_program() = Some(AskedProgram {
             child: None,
             terminal,
         });
         let started = command.spawn();
-        // If this is `None`, another thread has killed the program and is ending this process.
+
         let mut asked = ending::locked_program();
-        let mut child = started.inspect_err(|_| *asked = None)?;
+        let mut child = match started {
+            Ok(child) => child,
+            Err(error) => {
+                *asked = None;
+                return Err(error);
+            }
+        };
         let stdout = child.stdout.take();
+        // If `asked` is `None`, another thread has already killed the program and is ending this process.
         if let Some(program) = asked.as_mut() {
             program.child = Some(child);
         }
@@ -215,8 +220,23 @@ impl Drop for CredentialProcess {
     }
 }
 
+/// Returns the terminal and its modes, which are restored if the program is killed at its password prompt. Returns `None` if this process doesn't have
+/// a terminal, or isn't in its foreground.
+fn foreground_terminal() -> Option<(File, Termios)> {
+    let tty = File::options()
+        .read(true)
+        .write(true)
+        .open("/dev/tty")
+        .ok()?;
+    if !terminal::is_foreground(&tty) {
+        return None;
+    }
+    let modes = tcgetattr(&tty).ok()?;
+    Some((tty, modes))
+}
+
 /// Prepares the child process, between fork and execve, for the program. The child gets the signals as this process inherited them. On Linux, it is
-/// killed when `parent`, which is this process, ends. With `is_alone`, it gets a session of its own, so that it has no terminal.
+/// killed when `parent`, which is this process, ends. With `has_own_session`, it gets a session of its own, so that it has no terminal.
 ///
 /// # Errors
 /// The error of a system call, or ESRCH if `parent` has already ended.
@@ -224,7 +244,7 @@ impl Drop for CredentialProcess {
     target_os = "macos",
     allow(unused_variables, reason = "PR_SET_PDEATHSIG is of Linux")
 )]
-fn prepare(parent: Pid, is_alone: bool) -> io::Result<()> {
+fn prepare(parent: Pid, has_own_session: bool) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     {
         nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
@@ -233,7 +253,7 @@ fn prepare(parent: Pid, is_alone: bool) -> io::Result<()> {
             return Err(nix::errno::Errno::ESRCH.into());
         }
     }
-    if is_alone {
+    if has_own_session {
         setsid()?;
     }
     signals::restore();

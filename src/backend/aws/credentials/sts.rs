@@ -116,7 +116,7 @@ pub async fn assume_with_retries(
     assumed.await.map_err(|error| role_error(error, role))
 }
 
-/// Converts the credentials in an answer of STS.
+/// Converts the credentials in an answer from STS.
 ///
 /// # Errors
 /// When the answer doesn't have valid credentials.

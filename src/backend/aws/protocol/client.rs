@@ -134,9 +134,9 @@ impl Client {
         }
     }
 
-    /// If an endpoint that the user has configured can't be reached, or isn't one of AWS, adds the remedy, which is to correct the setting. If the error has a remedy
-    /// already, it keeps that one. A TLS handshake without an answer and a wrong clock don't get this remedy, because they have remedies of their
-    /// own.
+    /// If an endpoint that the user has configured can't be reached, or isn't one of AWS, adds the remedy, which is to correct the setting. If the error
+    /// has a remedy already, it keeps that one. A TLS handshake without an answer and a wrong clock don't get this remedy, because they have remedies
+    /// of their own.
     pub fn with_remedy(&self, mut error: FetchError) -> FetchError {
         use OutageKind::{Connection, Lookup, MalformedResponse, Silent, Timeout};
         if let (Some(setting), FetchError::Unavailable(outage)) =

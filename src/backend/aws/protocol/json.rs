@@ -19,12 +19,13 @@ use crate::net::http::Bytes;
 /// The first second of the year 10000, which RFC 3339 cannot express.
 const END: f64 = 253_402_300_800.0;
 
-/// Calls an operation, again after each outage, until `parse` has accepted the body of a response, or the budget ends.
+/// Sends a request for an operation, and returns what `parse` makes of the response's body. The request is repeated after an outage that may pass, as
+/// long as the budget lasts.
 ///
 /// `target` is the name of the service and of the operation, as in `secretsmanager.GetSecretValue`. `about` is the subject of the request, for `-vv`.
 ///
 /// # Errors
-/// The meaning of AWS's error, the error of `parse`, or the last outage at the end of the budget.
+/// The error that AWS's response stands for, the error of `parse`, or the last outage when there are no more attempts.
 pub async fn call<T>(
     client: &Client,
     target: &'static str,
