@@ -121,7 +121,7 @@ fn unwritten_file_warning(file: FileValue<'_>) -> Record {
     Record::warning(match &file.target.path {
         Some(path) => {
             format!(
-                "the file {} ({}) is not written, because only a launch writes files",
+                "export does not write the file {} ({}), which is written when secrets-exec starts a command",
                 path.display(),
                 subject.origin
             )

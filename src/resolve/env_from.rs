@@ -168,7 +168,7 @@ fn missing_key_problems(members: &Members<'_>, object: &ObjectSource) -> Vec<Pro
             None => errors.push(missing_key_problem(key, "only", members, object)),
             Some((_, None)) if object.naming.selects(key) => {
                 let text =
-                    format!("has the key {key:?}, which \"only\" lists, but its value is null");
+                    format!("has the key {key:?}, but its value is null, and \"only\" lists it");
                 errors.push(Problem::configuration(text).code("null"));
             }
             Some(_) => {}
@@ -192,7 +192,7 @@ fn missing_key_problem(
     let what = noun(object);
     let names = members.iter().map(|(name, _)| *name);
     let nearest = suggest::nearest(key, names.filter(|name| is_quotable(name)));
-    Problem::configuration(format!("has no {what} {key:?}, which \"{list}\" lists"))
+    Problem::configuration(format!("has no {what} {key:?}, but \"{list}\" lists it"))
         .code("key-not-found")
         .replace_help(nearest.map(did_you_mean))
 }

@@ -80,7 +80,8 @@ impl World {
         world
     }
 
-    /// Returns the events that can happen now. `status` is the status with which the command would end.
+    /// Returns the events that can happen now. An event that is in the list twice is twice as likely. `status` is the exit status with which the
+    /// command would end, or SIGKILL from 230 on. It also decides whether a launch at the gate may die.
     fn possible_events(&self, status: u8) -> Vec<Event> {
         let mut events: Vec<Event> = SIGNALS.map(Event::Signal).to_vec();
         if self.has_command {

@@ -63,8 +63,8 @@ pub fn step(
     SupervisorState::Running(state)
 }
 
-/// Orders to send a signal to the command's process group. If job control has stopped the command, also orders to continue it, because the command
-/// couldn't handle the signal otherwise. Nobody else would continue it: the shell only sees this process, which isn't stopped.
+/// Adds the action that sends a signal to the command's process group. If job control has stopped the command, also adds the action that continues
+/// it, because the command couldn't handle the signal otherwise. Nobody else would continue it: the shell only sees this process, which isn't stopped.
 ///
 /// Notes in `state` that a SIGTERM was forwarded. A SIGCONT ends the suspension.
 fn forward(state: &mut RunningState, signal: SignalNumber, actions: &mut Vec<Action>) {

@@ -76,14 +76,14 @@ fn terminate(state: &mut Stopping, actions: &mut Vec<Action>) {
     }
 }
 
-/// Orders to send a signal to the process group. Does nothing after SIGKILL, because no process is left that could handle the signal.
+/// Adds the action that sends a signal to the process group. Does nothing after SIGKILL, because no process is left that could handle the signal.
 fn forward(state: &Stopping, signal: SignalNumber, actions: &mut Vec<Action>) {
     if state.phase != Phase::Killed {
         actions.push(Action::Signal(signal));
     }
 }
 
-/// Orders to kill the process group, and to print why.
+/// Adds the actions that kill the process group, print why, and set the timer for the time after SIGKILL. The phase becomes [`Phase::Killed`].
 fn kill(state: &mut Stopping, notice: Notice, actions: &mut Vec<Action>) {
     state.phase = Phase::Killed;
     actions.extend([
@@ -93,7 +93,7 @@ fn kill(state: &mut Stopping, notice: Notice, actions: &mut Vec<Action>) {
     ]);
 }
 
-/// Orders to start the command again, or to exit. `status` is the status of the command that has ended.
+/// Adds the actions that start the command again or exit, and returns the state that follows. `status` is the status of the command that has ended.
 fn finish(state: Stopping, status: ExitStatus, actions: &mut Vec<Action>) -> SupervisorState {
     let outcome = match state.next {
         Next::Start => {

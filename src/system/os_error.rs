@@ -71,7 +71,8 @@ pub fn read_text(name: impl Display, file: impl Read, mebibytes: usize) -> Resul
     let (mut bytes, most) = (Vec::new(), mebibytes << 20);
     let read = file.take(most as u64 + 1).read_to_end(&mut bytes);
     if read.map_err(|error| unreadable(&name, &error))? > most {
-        let text = format!("{name} is larger than {mebibytes} MiB");
+        let text =
+            format!("{name} is larger than {mebibytes} MiB, which is the limit for this file");
         return Err(Problem::configuration(text));
     }
     String::from_utf8(bytes)

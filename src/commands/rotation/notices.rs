@@ -152,7 +152,10 @@ impl Notices<'_> {
         self.write([note.with("seconds", seconds)]);
     }
 
-    /// Returns the record about the end of the command. It is a warning if the command was ended by the signal of `--on-rotation signal=`.
+    /// Returns the record about the end of the command. It is normally a note. It is a warning if the command was killed by the signal of
+    /// `--on-rotation signal=`, because the command then doesn't handle that signal.
+    ///
+    /// SIGTERM is an exception: a SIGTERM that this process gets is passed on to the command, so the command has probably just been asked to end.
     fn end_record(&self, status: ExitStatus) -> Record {
         let command = &self.command;
         let (how, signal) = match status {

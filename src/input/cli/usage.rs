@@ -195,12 +195,18 @@ impl Line<'_> {
     /// there is a fixed list of values.
     fn wrong_value(&self, argument: &str, value: &str, expected: Option<String>) -> Problem {
         let name = argument_name(argument);
-        let shown = if name.starts_with('-') { value } else { "…" };
+        // A word that isn't an option may be a secret. Its name, such as SHELL, would read like a variable.
+        let own_name = format!("the argument of {}", self.name());
+        let (name_in_message, shown) = match name.starts_with('-') {
+            true => (name, value),
+            false => (own_name.as_str(), "…"),
+        };
         if let Some(expected) = expected {
-            return Problem::usage(invalid_value(name, shown, &expected));
+            return Problem::usage(invalid_value(name_in_message, shown, &expected));
         }
         let values = self.possible_values(name).unwrap_or_default();
-        Problem::usage(invalid_value(name, shown, &format!("one of {values}"))).help(self.example())
+        let expected = format!("one of {values}");
+        Problem::usage(invalid_value(name_in_message, shown, &expected)).help(self.example())
     }
 
     /// Returns the first word like `-env`, which clap reads as `-e nv`. Returns `None` if there isn't one before `--`.

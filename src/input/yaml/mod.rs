@@ -15,8 +15,7 @@ use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 use syntax_error::{QUOTES, error, parser_error, position};
 
 /// The help for a file that is a [task definition](Node::is_task_definition).
-pub const TASK_DEFINITION_HELP: &str =
-    "docs/migrating.md shows the jq command that turns it into a declaration";
+pub const TASK_DEFINITION_HELP: &str = "a jq command turns it into a declaration: see \"Write a declaration from your task definition\" in docs/ecs.md";
 
 /// A value, with the position of its first character.
 #[derive(Clone, Debug)]

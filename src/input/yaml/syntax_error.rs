@@ -85,7 +85,7 @@ pub fn parser_error(scan: &ScanError, text: &str) -> SyntaxError {
         {
             (
                 "a value that ends with a colon, or contains a colon and a space, needs quotes",
-                "put the whole value in quotes. If it is a reference, remove the space after the colon, or the colons at the end",
+                "if the value is a reference, remove the space after the colon, or the colons at the end; otherwise, put the whole value in quotes",
             )
         }
         // `{ from: prod/db:$.hosts[0] }`
@@ -132,8 +132,11 @@ fn name_error(position: Position, line: &str, lines_above: &[&str]) -> SyntaxErr
     let above = lines_above.iter().rfind(|line| !line.trim().is_empty());
     let (here, there) = (column(line), above.map_or(1, |line| column(line)));
     // `env` above an entry
-    let is_name_above = above.is_some_and(|line| is_name(line.trim()));
-    if here == there || is_name_above {
+    if above.is_some_and(|line| is_name(line.trim())) {
+        return error(position, "the line above has only a name, without a colon")
+            .help("write a colon after it, as in env:");
+    }
+    if here == there {
         let message =
             "the name on this line, or on the line above, is not followed by a colon and a space";
         return error(position, message).help("write it as in DB_PASSWORD: prod/db:password");

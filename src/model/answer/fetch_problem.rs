@@ -114,11 +114,13 @@ impl FetchError {
     /// line about its entry. The scope says whether one record can name all secrets with the same failure, or each secret needs a record of its own.
     pub fn naming(&self) -> Option<(Option<&'static str>, ReasonScope)> {
         Some(match self {
+            // The headline begins with the secret: `the secret "prod/db" does not exist`.
             Self::NotFound(_) | Self::Refused(Refusal::MarkedForDeletion | Refusal::NoValue) => {
                 (Some(""), ReasonScope::OneSecret)
             }
             Self::Refused(Refusal::Agent(_)) => (Some(""), ReasonScope::AnySecret),
             Self::Denied { .. } => (Some("access to "), ReasonScope::AnySecret),
+            // An outage with a headline of its own failed at something else, such as a role.
             Self::Unavailable(Outage {
                 kind: OutageKind::Throttled | OutageKind::Service | OutageKind::MalformedResponse,
                 headline: None,

@@ -110,7 +110,7 @@ fn wrong_expression_error(template: &str, is_unclosed: bool) -> Option<TemplateE
         let (expression, after) = rest.split_once('}').unwrap_or((rest, ""));
         let start = expression.trim_start_matches(['-', ' ']);
         let text = if start.starts_with(['.', '$']) {
-            "a name begins with a dot or \"$\", as in other template languages"
+            "a name must not begin with a dot or \"$\""
         } else if after.starts_with('}') || !is_unclosed {
             continue;
         } else if expression == rest {

@@ -10,7 +10,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::table::{OptionId, TypedOptions};
+use super::table::{OptionId, OptionSpec, TypedOptions, find_option};
 use super::value::{AgentChoice, KeyExchange, LogFormat, OnRotation, SignalNumber};
 use crate::model::inherited::{Inherited, Retention};
 use crate::model::problem::{Problem, Status};
@@ -338,7 +338,13 @@ impl TypedOptions {
                 Some(position) => {
                     Problem::configuration(format!("{position}: {option} requires {needed}"))
                 }
-                None => Problem::usage(format!("--{option} requires --{needed}")),
+                None => {
+                    let variable = find_option(&option.to_string()).map(OptionSpec::variable);
+                    let variable = variable.unwrap_or_default();
+                    Problem::usage(format!("--{option} requires --{needed}")).help(format!(
+                        "add --{needed}, or leave out --{option} (or the variable {variable})"
+                    ))
+                }
             });
         }
         for option in NEEDS_LINUX {

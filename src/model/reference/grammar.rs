@@ -73,7 +73,7 @@ impl Reference {
         let path = if is_path { key } else { "" };
         let without_path = text.replacen(path, "", 1);
         if without_path.contains("{{") {
-            let help = "write { template: \"…\" } in a declaration; for a variable, write ${STAGE}/db:password";
+            let help = "for a template, write { template: \"…\" } in a declaration; to use an environment variable in a reference, write ${STAGE}/db:password";
             return Err(ReferenceError::new("contains \"{{\", as a template does").help(help));
         }
         if without_path.contains("://") {

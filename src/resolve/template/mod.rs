@@ -282,10 +282,14 @@ fn absence_error(
             problem.text = format!("has the key {:?}, but its value is null", path.join("."));
             problem.help = Some(NULL_HELP.to_owned());
         } else {
-            let parent = [std::slice::from_ref(name), parents].concat().join(".");
-            let rewrite = |other: &str| Some(format!("{{{{ {parent}.{other} }}}}"));
             let path_of_parent = (!parents.is_empty()).then(|| parents.join("."));
+            let parent = match &path_of_parent {
+                Some(path) => format!("{name}.{path}"),
+                None => name.clone(),
+            };
+            let rewrite = |other: &str| Some(format!("{{{{ {parent}.{other} }}}}"));
             problem.help = Some(keys_hint(map, path_of_parent.as_deref(), key, &rewrite));
+            // A report merges all missing top-level keys of a secret into one error.
             if parents.is_empty() {
                 problem.missing_key = Some(Box::new(MissingKey {
                     key: key.clone(),

@@ -81,8 +81,8 @@ pub struct Job {
 }
 
 impl Job {
-    /// Makes a child that is about to become the command the leader of a process group. If this process is part of the foreground job of the terminal
-    /// on standard output, the new group becomes the foreground job.
+    /// Makes a child the leader of a new process group. The child is about to become the command. If this process is part of the foreground job of
+    /// the terminal on standard output, the new group becomes the foreground job instead.
     pub fn start_group(&mut self, leader: Pid) {
         // The parent moves the child before the child goes on, so that a signal to the group is never lost.
         let _ = setpgid(leader, leader);
@@ -154,8 +154,12 @@ impl Job {
         }
     }
 
-    /// Stops this process after the command was stopped by `signal`, and returns when SIGCONT has come. If this process can't be stopped, the command
-    /// is continued, unless it would stop again because it needs the terminal.
+    /// Stops this process, too, after `signal` has stopped the command, and returns when SIGCONT has come. Takes the terminal back first, so that the
+    /// shell can use it.
+    ///
+    /// PID 1 and a process in an orphaned group can't be stopped. In that case, this returns at once, and continues the command, because no shell
+    /// would. The command stays stopped in two cases: after SIGTTIN and SIGTTOU, because it would only stop again at the terminal, and after SIGSTOP,
+    /// because someone has stopped the command itself on purpose.
     pub fn suspend(&self, signal: SignalNumber) {
         self.take_terminal();
         // A user sends SIGSTOP to a single process, while the terminal sends the other stop signals to a whole job.

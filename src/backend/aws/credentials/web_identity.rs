@@ -16,9 +16,13 @@ use crate::backend::aws::protocol::Api;
 use crate::model::answer::FetchError;
 use crate::model::quoting::one_line;
 
-/// The remedy for an incomplete configuration, which somebody must have made by hand.
-const EKS: &str = "EKS sets AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE and mounts the file if the service account has the annotation \
-     eks.amazonaws.com/role-arn, so don't set them by hand";
+/// The remedy for a missing role. Somebody must have set the other variable by hand, because EKS sets both.
+const NO_ROLE: &str = "set AWS_ROLE_ARN to the ARN of the role that trusts this token. On EKS, don't set either variable: EKS sets both if the \
+     service account has the annotation eks.amazonaws.com/role-arn";
+
+/// The remedy for a token file that can't be read.
+const NO_TOKEN: &str = "check the path of the token file. On EKS, don't set it: EKS mounts the file if the service account has the annotation \
+     eks.amazonaws.com/role-arn";
 
 /// Exchanges the token in the file AWS_WEB_IDENTITY_TOKEN_FILE for the credentials of the role AWS_ROLE_ARN. Reads the file, and sends a request to
 /// STS.
@@ -34,7 +38,7 @@ pub async fn web_identity_of_variables(
     };
     let Some(role) = &settings.web_identity_role else {
         let why = "AWS_WEB_IDENTITY_TOKEN_FILE is set, but AWS_ROLE_ARN is not";
-        return Err(with_help(misconfigured(why), EKS));
+        return Err(with_help(misconfigured(why), NO_ROLE));
     };
     let identity = WebIdentity {
         role: role.to_string(),
@@ -54,7 +58,10 @@ pub async fn web_identity(
 ) -> Result<Credentials, FetchError> {
     let token = std::fs::read_to_string(&identity.file).map_err(|error| {
         let path = Path::new(&identity.file);
-        with_help(unreadable("the service account token", path, &error), EKS)
+        with_help(
+            unreadable("the service account token", path, &error),
+            NO_TOKEN,
+        )
     })?;
     let claims = claims(&token);
     let failed = |error| not_exchanged(identity, claims.as_deref(), error);

@@ -91,7 +91,7 @@ impl Statements {
     }
 
     /// Allows reading a locator in a region, or in any region. AWS can't limit a permission to one version. Also notes which service decrypts the
-    /// value.
+    /// value, for the statement about KMS keys.
     ///
     /// If values aren't read, a parameter only needs DescribeParameters, which AWS can't limit to a parameter.
     pub fn add_reading(&mut self, locator: &Locator, region: Option<&Region>) {
@@ -112,10 +112,13 @@ impl Statements {
             (Store::ParameterStore, true) => self.add_path(locator, &scope),
         }
 
+        // For a parameter such as /aws/reference/secretsmanager/prod/db, Secrets Manager decrypts the value.
         let decrypting = match referenced_secret(locator.id.name()) {
             Some(_) => Store::SecretsManager,
             None => locator.store,
         };
+        // Public parameters aren't encrypted. A secret that is only described is noted, too, which has no effect: without `--kms-key`, which
+        // `--metadata` excludes, the policy doesn't have a statement for decryption.
         if !is_public(locator) {
             self.decrypting.insert((decrypting, region.cloned()));
         }
