@@ -15,7 +15,7 @@ use crate::model::entry::{
     Case, Entry, EntrySource, FileTarget, Mode, Naming, OnMissing, Origin, Owner, Target, Transform,
 };
 use crate::model::quoting::quoted_value;
-use crate::model::reference::Reference;
+use crate::model::reference::{Reference, VALUE_REMEDY};
 
 /// The keys of an entry of `env`.
 const VARIABLE_KEYS: &[&str] = &[
@@ -250,7 +250,11 @@ fn entry(
 
     let (expected, help) = if keys.contains(&"value") {
         let text = item.node.scalar_text();
-        let help = text.map(|text| format!("write {}: {{ value: \"{text}\" }}", item.subject));
+        let help = text.map(|text| match text.len() {
+            ..=5 => format!("write {}: {{ value: \"{text}\" }}", item.subject),
+            // A number that is longer than a port may be a password.
+            _ => VALUE_REMEDY.to_owned(),
+        });
         let expected = "a reference such as prod/db:password, or { value: … } for plain text";
         (expected, help)
     } else {
