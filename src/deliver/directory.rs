@@ -194,6 +194,19 @@ mod tests {
     }
 
     #[test]
+    fn two_launches_that_choose_the_same_random_name_write_two_files() {
+        let directory = Directory::new();
+        let entry = DirectoryEntry::open(&directory.path("file")).unwrap();
+        let name_with_same_seed = || {
+            fastrand::seed(1);
+            let (_, name) = entry.create_temporary().unwrap();
+            name
+        };
+        assert_ne!(name_with_same_seed(), name_with_same_seed());
+        assert_eq!(directory.names().len(), 2);
+    }
+
+    #[test]
     fn a_relative_path_begins_at_the_working_directory_and_an_absolute_one_at_the_root() {
         for path in ["file", "./file", ".//./file", "src/../file"] {
             assert!(leads_to(Path::new(path), Path::new(".")), "{path}");

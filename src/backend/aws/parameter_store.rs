@@ -148,7 +148,7 @@ async fn read_path(
 /// Requests one page of the parameters below the path of `request`: the page for `token` or, without a token, the first page.
 ///
 /// # Errors
-/// The meaning of AWS's error, the error of [`parse_page`], or the last outage at the end of the budget.
+/// The error that AWS's response stands for, the error of [`parse_page`], or the last outage when the budget ends.
 async fn request_page(
     client: &Client,
     request: &Locator,

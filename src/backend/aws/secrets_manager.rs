@@ -27,7 +27,7 @@ const DESCRIBE_SECRET: &str = "secretsmanager.DescribeSecret";
 /// Reads one version of a secret in the client's region.
 ///
 /// # Errors
-/// [`FetchError::Unavailable`] if there is no good answer before the end of the budget, or else the meaning of AWS's error.
+/// [`FetchError::Unavailable`] if AWS doesn't send a valid answer before the budget ends. Otherwise, the error that AWS's response stands for.
 pub async fn get_secret(
     client: &Client,
     request: &Locator,
@@ -131,7 +131,7 @@ pub async fn describe_all(session: &Session, requests: Vec<Locator>) -> Vec<Desc
 /// Describes a secret in a region. Asks again after each outage, until the budget of the session ends. May assume a role first.
 ///
 /// # Errors
-/// The meaning of AWS's error, the last outage, or the error of the role that couldn't be assumed.
+/// The error that AWS's response stands for, the last outage, or the error of the role that couldn't be assumed.
 async fn describe_secret(
     session: &Session,
     request: &Locator,

@@ -109,7 +109,7 @@ pub fn parser_error(scan: &ScanError, text: &str) -> SyntaxError {
         ),
         // `"^\d+$"`
         ErrorKind::UnknownQuotedScalarEscape => (
-            "in double quotes, a backslash begins an escape such as \"\\n\", but there is no such escape",
+            "in double quotes, a backslash begins an escape such as \"\\n\", and this one does not exist",
             "write two backslashes instead of one or, in YAML, put the value in single quotes",
         ),
         ErrorKind::MappingValueNotAllowed

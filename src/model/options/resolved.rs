@@ -10,7 +10,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::table::{OptionId, OptionSpec, TypedOptions, find_option};
+use super::table::{OPTIONS, OptionId, OptionSpec, TypedOptions};
 use super::value::{AgentChoice, KeyExchange, LogFormat, OnRotation, SignalNumber};
 use crate::model::inherited::{Inherited, Retention};
 use crate::model::problem::{Problem, Status};
@@ -339,8 +339,8 @@ impl TypedOptions {
                     Problem::configuration(format!("{position}: {option} requires {needed}"))
                 }
                 None => {
-                    let variable = find_option(&option.to_string()).map(OptionSpec::variable);
-                    let variable = variable.unwrap_or_default();
+                    let spec = OPTIONS.iter().find(|spec| spec.id == option);
+                    let variable = spec.map(OptionSpec::variable).unwrap_or_default();
                     Problem::usage(format!("--{option} requires --{needed}")).help(format!(
                         "add --{needed}, or leave out --{option} (or the variable {variable})"
                     ))

@@ -201,3 +201,16 @@ fn every_link_in_the_packaged_documentation_leads_to_a_packaged_file_or_is_remov
         }
     }
 }
+
+#[test]
+fn every_row_of_a_table_in_the_documentation_is_one_line() {
+    for page in pages() {
+        let text = repository_file(&page);
+        // Every second part is a block of code.
+        for prose in text.split("```").step_by(2) {
+            for line in prose.lines().filter(|line| line.starts_with('|')) {
+                assert!(line.ends_with('|'), "{page}: {line}");
+            }
+        }
+    }
+}

@@ -60,7 +60,7 @@ impl Client {
     /// Calls one of the SDK's operations once. `I`, `O` and `E` are the types of its input, output and error.
     ///
     /// # Errors
-    /// The meaning of AWS's error, or the failure of the request.
+    /// The error that AWS's response stands for, or the failure of the request.
     pub async fn call<I, O, E>(
         &self,
         operation: &impl RuntimePlugin,
@@ -150,7 +150,7 @@ impl Client {
             let check = match outage.kind {
                 Lookup => "check this machine's DNS settings",
                 MalformedResponse => {
-                    "check that a service of AWS, or a simulation, listens at this address"
+                    "check that an AWS service, or a simulation of it, listens at this address"
                 }
                 _ => "check that the service at this address is running",
             };
