@@ -53,7 +53,7 @@ impl<'a> VariableReader<'a> {
         };
         let why = os_error::io_error_text(&error);
         let text = format!("{file} in {name} can't be read: {why}");
-        self.refuse(Problem::usage(text));
+        self.refuse(Problem::configuration(text));
         None
     }
 

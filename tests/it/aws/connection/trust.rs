@@ -123,11 +123,20 @@ fn the_error_names_a_ca_bundle_that_has_no_certificate() {
             .args(["--ca-bundle", "bundle.pem"]);
         sandbox.run().refused(78).says(["bundle.pem"]);
     }
-    sandbox(&aws)
-        .args(["--ca-bundle", "bundle.pem"])
-        .run()
-        .refused(78)
-        .says(["bundle.pem"]);
+    // It doesn't exist, or it is a directory, which Docker creates instead of a file that it was to mount.
+    for is_directory in [false, true] {
+        let launch = || match is_directory {
+            true => sandbox(&aws).file("bundle.pem/file", ""),
+            false => sandbox(&aws),
+        };
+        for named in [
+            launch().args(["--ca-bundle", "bundle.pem"]),
+            launch().env("AWS_CA_BUNDLE", "bundle.pem"),
+            launch().config("[default]\nca_bundle = bundle.pem\n"),
+        ] {
+            named.run().refused(78).says(["bundle.pem"]);
+        }
+    }
     assert!(aws.calls().is_empty());
 }
 
