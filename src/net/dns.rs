@@ -4,13 +4,14 @@
 //! at the same time. They share one lookup, whose answer is reused for a few seconds.
 
 use std::collections::HashMap;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{io, thread};
 
+use dns_lookup::{AddrFamily, AddrInfoHints, LookupErrorKind, SockType, getaddrinfo};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use hyper_util::client::legacy::connect::dns::Name;
@@ -36,8 +37,21 @@ const MAX_AGE: Duration = Duration::from_secs(5);
 
 /// The reason why a name does not resolve.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct LookupError(pub String);
+#[error("{why}")]
+pub struct LookupError {
+    pub why: String,
+    /// True if the name server answered that there is no such name (NXDOMAIN).
+    pub is_unknown_name: bool,
+}
+
+impl LookupError {
+    fn new(why: impl Into<String>) -> Self {
+        Self {
+            why: why.into(),
+            is_unknown_name: false,
+        }
+    }
+}
 
 impl DnsResolver {
     /// True if a lookup of this host has been started and has not returned yet.
@@ -74,15 +88,9 @@ fn start_lookup(host: String) -> SharedLookup {
         let _ = sender.send(resolve(&host));
     });
     let lookup = async move {
-        started.map_err(|error| LookupError(os_error::no_thread(&error)))?;
+        started.map_err(|error| LookupError::new(os_error::no_thread(&error)))?;
         let received = receiver.await;
-        let found = received.unwrap_or_else(|_| Err(io::ErrorKind::Interrupted.into()));
-        found.map_err(|error| {
-            let text = os_error::io_error_text(&error);
-            // std writes this before the text of gai_strerror(3).
-            let why = text.strip_prefix("failed to lookup address information: ");
-            LookupError(why.unwrap_or(&text).to_owned())
-        })
+        received.unwrap_or_else(|_| Err(LookupError::new("the lookup was interrupted")))
     };
     lookup.boxed().shared()
 }
@@ -113,7 +121,7 @@ impl Service<Name> for DnsResolver {
 ///
 /// # Errors
 /// The error of the resolver.
-fn resolve(host: &str) -> io::Result<Vec<SocketAddr>> {
+fn resolve(host: &str) -> Result<Vec<SocketAddr>, LookupError> {
     // Port 0 is a placeholder. hyper-util sets the real port.
     if host.eq_ignore_ascii_case("localhost") {
         let (ipv4, ipv6) = (Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST);
@@ -121,11 +129,52 @@ fn resolve(host: &str) -> io::Result<Vec<SocketAddr>> {
     }
     if AWS_DOMAINS.iter().any(|domain| host.ends_with(domain))
         && !is_in_hosts_file(host)
-        && let Ok(found) = (format!("{host}."), 0).to_socket_addrs()
+        && let Ok(found) = addresses_of(&format!("{host}."))
     {
-        return Ok(found.collect());
+        return Ok(found);
     }
-    Ok((host, 0).to_socket_addrs()?.collect())
+    addresses_of(host)
+}
+
+/// Returns the IPv4 and IPv6 addresses of a name.
+///
+/// Some name servers answer the question for IPv6 addresses (AAAA) with an error, or not at all. musl then drops the
+/// IPv4 addresses, too, unless it is asked only for these. So if the usual question fails, each kind
+/// of address is asked for separately.
+///
+/// # Errors
+/// The error for the usual question, if there isn't an address of either kind.
+fn addresses_of(name: &str) -> Result<Vec<SocketAddr>, LookupError> {
+    let error = match ask(name, 0) {
+        Ok(found) => return Ok(found),
+        Err(error) => error,
+    };
+    ask(name, AddrFamily::Inet.into())
+        .or_else(|_| ask(name, AddrFamily::Inet6.into()))
+        .map_err(|_| error)
+}
+
+/// Calls getaddrinfo(3). `family` is 0 for both kinds of addresses.
+///
+/// # Errors
+/// The error of the resolver.
+fn ask(name: &str, family: i32) -> Result<Vec<SocketAddr>, LookupError> {
+    let hints = AddrInfoHints {
+        address: family,
+        socktype: SockType::Stream.into(),
+        ..AddrInfoHints::default()
+    };
+    let found = getaddrinfo(Some(name), None, Some(hints)).map_err(|error| {
+        let is_unknown_name = matches!(error.kind(), LookupErrorKind::NoName);
+        let text = os_error::io_error_text(&error.into());
+        // The library writes this before the text of gai_strerror(3).
+        let why = text.strip_prefix("failed to lookup address information: ");
+        LookupError {
+            is_unknown_name,
+            ..LookupError::new(why.unwrap_or(&text))
+        }
+    })?;
+    Ok(found.flatten().map(|found| found.sockaddr).collect())
 }
 
 /// The domains of AWS's public endpoints.

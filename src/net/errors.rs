@@ -29,7 +29,8 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 #[error("{}", error.sentence())]
 pub struct NetFailure {
     pub error: FetchError,
-    /// The kind of the operating system's error, or `TimedOut` if a time limit was reached. `None` if the connection itself didn't fail,
+    /// The kind of the operating system's error, `TimedOut` if a time limit was reached, or `NotFound` if the host's name
+    /// doesn't exist. `None` if the connection itself didn't fail,
     /// for example for an answer that violates HTTP or is too long.
     pub kind: Option<ErrorKind>,
 }
@@ -61,8 +62,16 @@ impl NetFailure {
     /// Returns the failure to open a TCP connection to the URL `to`. `peer` is what the message calls the host.
     pub fn from_connection(error: impl Into<BoxError>, to: &Uri, peer: &str) -> Self {
         let error = error.into();
-        if let Some(LookupError(why)) = find_source(&*error) {
-            return Self::unresolved(peer, why);
+        if let Some(LookupError {
+            why,
+            is_unknown_name,
+        }) = find_source(&*error)
+        {
+            let kind = is_unknown_name.then_some(ErrorKind::NotFound);
+            return Self {
+                kind,
+                ..Self::unresolved(peer, why)
+            };
         }
         let (kind, text) = kind_and_text(&*error);
         let why = match kind {
