@@ -237,7 +237,7 @@ impl Agent {
     async fn without_token(&self, error: CredentialsError) -> FetchError {
         let connecting = self.http.connect(self.settings.url.uri());
         match self.budget.within(connecting).await {
-            Some(Err(failure)) => with_agent_headline(failure.into()),
+            Some(Err(failure)) => with_agent_headline(failure.of_named_host("--agent").into()),
             Some(Ok(())) | None => error.into(),
         }
     }
@@ -268,7 +268,8 @@ impl Agent {
             .header(TOKEN_HEADER, token)
             .body(Bytes::new())
             .map_err(|error| Refusal::Request(error.to_string().into()))?;
-        let (head, body) = self.http.send(http_request).await?;
+        let sent = self.http.send(http_request).await;
+        let (head, body) = sent.map_err(|failure| failure.of_named_host("--agent"))?;
         let status = head.status.as_u16();
         let body = body.map_err(|_| malformed_response(status, None))?;
         read_response(status, &body, request)

@@ -40,7 +40,7 @@ const LONGEST_EXTENSION: Duration = Duration::from_secs(5);
 /// so that even a launch with a short `--timeout` makes a second attempt.
 const SHORTEST_REST: Duration = Duration::from_secs(1);
 
-/// After this number of answers that are damaged or not from AWS, such as the page of a proxy, no further attempt is made. Such answers rarely
+/// After this number of answers that are damaged or not from AWS, such as the page of a proxy or of a captive portal, no further attempt is made. Such answers rarely
 /// change.
 const MOST_MALFORMED_ANSWERS: u32 = 3;
 
@@ -225,7 +225,10 @@ pub async fn retry_or<T>(
         }
 
         budget.progress().note_reason(last.sentence());
-        malformed_answers += u32::from(last.kind == OutageKind::MalformedResponse);
+        malformed_answers += u32::from(matches!(
+            last.kind,
+            OutageKind::MalformedResponse | OutageKind::NotTls
+        ));
         if malformed_answers >= MOST_MALFORMED_ANSWERS || !budget.pause(attempts, &last).await {
             break;
         }

@@ -321,7 +321,14 @@ impl Connector {
         if uri.scheme() != Some(&Scheme::HTTPS) {
             return Ok(stream);
         }
-        self.open_tls(stream, uri, &name).await
+        let opened = self.open_tls(stream, uri, &name).await;
+        opened.map_err(|failure| failure.of_named_host(proxy.variable))
+    }
+
+    /// True if the name of a URL's host resolves. False if a connection to it would go through a proxy.
+    pub async fn finds_host(&self, of: &Uri) -> bool {
+        let host = of.host().unwrap_or_default();
+        self.proxy(of).is_none() && self.dns.look_up(host).await.is_ok()
     }
 
     /// Looks up the host of a URL, and opens a TCP connection to it. Messages call the host `peer`.

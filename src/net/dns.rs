@@ -62,7 +62,7 @@ impl DnsResolver {
     }
 
     /// Returns the lookup of a host, and starts one unless a recent one is running or has succeeded.
-    fn look_up(&self, host: &str) -> SharedLookup {
+    pub fn look_up(&self, host: &str) -> SharedLookup {
         let mut lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = lookups.get(host).filter(|(started, lookup)| {
             let has_failed = lookup.peek().is_some_and(Result::is_err);

@@ -106,27 +106,37 @@ impl NetFailure {
     /// not answer the first message of TLS.
     pub fn from_handshake(error: &io::Error, peer: &str) -> Self {
         let text = error_text(error);
-        let why = match find_source(error) {
-            Some(rustls::Error::InvalidCertificate(reason)) => {
-                return Self::from_certificate(reason, peer);
-            }
+        match find_source(error) {
+            Some(rustls::Error::InvalidCertificate(reason)) => Self::from_certificate(reason, peer),
             Some(rustls::Error::InvalidMessage(_)) => {
-                format!(
-                    "{peer} does not speak TLS, so its URL may need http:// instead of https://"
-                )
+                let why = format!("{peer} does not speak TLS");
+                Self::outage(OutageKind::NotTls, &why, Some(error.kind()))
             }
             Some(_) => {
                 let why = format!("the TLS handshake with {peer} failed: {text}");
                 let help = "check whether a proxy or a firewall inspects TLS, and whether the server supports TLS 1.2 or 1.3";
                 let failure = Self::outage(OutageKind::Connection, &why, Some(error.kind()));
-                return failure.help(help.to_owned());
+                failure.help(help.to_owned())
             }
             None => {
                 let why = format!("{peer} did not answer the first message of TLS: {text}");
-                return Self::outage(OutageKind::Handshake, &why, Some(error.kind()));
+                Self::outage(OutageKind::Handshake, &why, Some(error.kind()))
             }
-        };
-        Self::outage(OutageKind::Connection, &why, Some(error.kind()))
+        }
+    }
+
+    /// Returns the failure of a host that the user has named in `setting`. If the host doesn't speak TLS, no later attempt
+    /// can succeed, so the failure becomes a refusal. Any other failure is returned unchanged.
+    #[must_use]
+    pub fn of_named_host(mut self, setting: &str) -> Self {
+        if let FetchError::Unavailable(outage) = &self.error
+            && outage.kind == OutageKind::NotTls
+        {
+            let why = outage.reason.text.clone();
+            let help = format!("write http:// instead of https:// in {setting}");
+            self.error = Refusal::Endpoint { why, help }.into();
+        }
+        self
     }
 
     /// Returns the failure for a host whose name does not resolve.

@@ -92,6 +92,11 @@ impl HttpClient {
         self.pool.preconnect(to, count, self.timeouts.connect);
     }
 
+    /// True if the name of a URL's host resolves. False if a request to it would go through a proxy.
+    pub async fn finds_host(&self, of: &Uri) -> bool {
+        self.pool.connector.finds_host(of).await
+    }
+
     /// Opens a connection and closes it, to find out whether a server is there.
     ///
     /// # Errors

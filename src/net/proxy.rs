@@ -33,7 +33,7 @@ pub struct ProxySettings {
 pub struct Proxy {
     pub intercept: Intercept,
     /// The variable that names the proxy.
-    variable: &'static str,
+    pub variable: &'static str,
 }
 
 /// Writes the proxy's host and port, without its password, and its variable: `the proxy 10.0.0.1:3128 (HTTPS_PROXY)`.

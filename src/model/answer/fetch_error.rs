@@ -164,6 +164,7 @@ impl FetchError {
                 OutageKind::Lookup
                 | OutageKind::Connection
                 | OutageKind::Handshake
+                | OutageKind::NotTls
                 | OutageKind::AgentConnection => "unreachable",
                 OutageKind::MalformedResponse => "malformed-response",
                 OutageKind::ClockSkew | OutageKind::EarlyCertificate => "clock-skew",
@@ -173,6 +174,7 @@ impl FetchError {
                 Refusal::NoValue => "no-value",
                 Refusal::Certificate { .. } | Refusal::TrustStore(_) => "certificate",
                 Refusal::Proxy { .. } => "proxy",
+                Refusal::Endpoint { .. } => "unreachable",
                 Refusal::Agent(_) => "agent",
                 Refusal::NotSent(_) | Refusal::Request(_) => "refused",
             },
@@ -187,6 +189,7 @@ impl FetchError {
             Self::Unavailable(outage) => outage.again,
             Self::NoCredentials(error) => error.again,
             Self::NoRegion(again) => *again,
+            Self::Refused(Refusal::Endpoint { .. }) => Again::Later,
             Self::NotFound(_) | Self::Denied { .. } | Self::Refused(_) => Again::Never,
         }
     }
@@ -260,6 +263,12 @@ pub enum Refusal {
         variable: &'static str,
         /// True if a user name and a password were sent.
         has_password: bool,
+    },
+    /// The user has named an endpoint or a proxy that doesn't speak TLS, or a region that AWS doesn't have. A network that is
+    /// coming up can look like this, so `--wait` tries again.
+    Endpoint {
+        why: String,
+        help: String,
     },
     /// The Secrets Manager Agent doesn't support the request. The text completes "because the Secrets Manager Agent …".
     Agent(&'static str),

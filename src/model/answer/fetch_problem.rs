@@ -129,7 +129,8 @@ impl FetchError {
             | Self::Refused(Refusal::Request(_)) => {
                 (Some("the request for "), ReasonScope::AnySecret)
             }
-            Self::Unavailable(_) | Self::Refused(Refusal::Certificate { .. }) => {
+            Self::Unavailable(_)
+            | Self::Refused(Refusal::Certificate { .. } | Refusal::Endpoint { .. }) => {
                 (None, ReasonScope::AnySecret)
             }
             Self::Refused(Refusal::TrustStore(_) | Refusal::Proxy { .. } | Refusal::NotSent(_))
@@ -216,6 +217,7 @@ fn outage_problem(outage: &Outage) -> Problem {
         | OutageKind::Silent
         | OutageKind::Connection
         | OutageKind::Handshake
+        | OutageKind::NotTls
         | OutageKind::AgentConnection
         | OutageKind::EarlyCertificate => with_detail(outage.sentence(), reason),
     };
@@ -246,7 +248,7 @@ fn outage_remedy(kind: OutageKind) -> &'static str {
         OutageKind::AgentConnection => {
             "check that the agent is running at this address, or turn --agent off"
         }
-        OutageKind::MalformedResponse => {
+        OutageKind::NotTls | OutageKind::MalformedResponse => {
             "check for a proxy or captive portal between this machine and AWS"
         }
         OutageKind::ClockSkew | OutageKind::EarlyCertificate => {
@@ -269,6 +271,7 @@ fn refusal_problem(refusal: &Refusal) -> Problem {
         Refusal::MarkedForDeletion => Problem::configuration("is marked for deletion"),
         Refusal::NoValue => Problem::configuration("has no value").help("store a value in it"),
         Refusal::Certificate { why, help } => Problem::configuration(why).replace_help(*help),
+        Refusal::Endpoint { why, help } => Problem::configuration(why).help(help),
         Refusal::TrustStore(why) => Problem::configuration(why)
             .help("correct --ca-bundle, AWS_CA_BUNDLE, SSL_CERT_FILE or SSL_CERT_DIR"),
         Refusal::Proxy {

@@ -75,6 +75,8 @@ pub enum OutageKind {
     Handshake,
     /// The connection to the Secrets Manager Agent failed, or broke.
     AgentConnection,
+    /// The host doesn't speak TLS, so something in between has probably answered for AWS.
+    NotTls,
     /// The answer isn't from AWS, or is damaged.
     MalformedResponse,
     /// AWS refused the time in the signature, because it differs too much from AWS's own.
@@ -95,6 +97,7 @@ impl Outage {
             | OutageKind::Silent
             | OutageKind::Connection
             | OutageKind::Handshake
+            | OutageKind::NotTls
             | OutageKind::AgentConnection => Again::HereOrLater,
             // The clock is wrong for every region.
             OutageKind::ClockSkew | OutageKind::EarlyCertificate => Again::Later,
@@ -133,6 +136,7 @@ impl Outage {
             | OutageKind::Silent
             | OutageKind::Connection
             | OutageKind::Handshake
+            | OutageKind::NotTls
             | OutageKind::AgentConnection
             | OutageKind::EarlyCertificate => reason.clone(),
         };

@@ -117,8 +117,8 @@ impl fmt::Display for Arn {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Region(String);
 
-/// The codes that are suggested for a misspelled one.
-const SUGGESTED: &str = "\
+/// The codes of AWS's regions, which are suggested for a misspelled one.
+const KNOWN: &str = "\
     af-south-1 ap-east-1 ap-east-2 ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-south-2 ap-southeast-1 ap-southeast-2 \
     ap-southeast-3 ap-southeast-4 ap-southeast-5 ap-southeast-6 ap-southeast-7 ca-central-1 ca-west-1 cn-north-1 cn-northwest-1 \
     eu-central-1 eu-central-2 eu-north-1 eu-south-1 eu-south-2 eu-west-1 eu-west-2 eu-west-3 eusc-de-east-1 il-central-1 me-central-1 \
@@ -154,6 +154,12 @@ impl Region {
             .then_some(area)
     }
 
+    /// Returns the known region with the most similar code. Returns `None` if this region is known, or if no code is similar.
+    pub fn similar_region(&self) -> Option<Self> {
+        let similar = nearest(&self.0, KNOWN.split(' '))?;
+        (similar != self.0).then(|| Self(similar.to_owned()))
+    }
+
     /// Returns the remedy for a code that no region of AWS has: one with `fips`, an availability zone, or any other code that doesn't have the form
     /// of AWS's codes. Returns `None` if the code has that form.
     ///
@@ -171,7 +177,7 @@ impl Region {
             ));
         }
 
-        Some(match nearest(&self.0, SUGGESTED.split(' ')) {
+        Some(match nearest(&self.0, KNOWN.split(' ')) {
             Some(similar) => did_you_mean(similar),
             None => "list the region codes with: aws account list-regions".to_owned(),
         })

@@ -8,6 +8,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io::ErrorKind;
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
@@ -30,10 +31,11 @@ use aws_smithy_types::error::operation::BuildError;
 use http::{Request, Response, Uri};
 use tokio::time::timeout;
 
-use super::endpoints::Api;
+use super::endpoints::{Api, Endpoints, find_endpoint};
 use super::errors::{ServiceError, not_sent};
-use crate::model::answer::{FetchError, OutageKind};
+use crate::model::answer::{FetchError, OutageKind, Refusal};
 use crate::model::reference::Region;
+use crate::model::suggest::did_you_mean;
 use crate::net::errors::{BoxError, NetFailure, host_and_port};
 use crate::net::http::{Bytes, HttpClient, in_memory};
 
@@ -118,7 +120,11 @@ impl Client {
             let host = host_and_port(&self.endpoint);
             Err(NetFailure::late(&host, ATTEMPT_TIMEOUT))
         });
-        let (head, body) = answered.map_err(|failure| self.with_remedy(failure.into()))?;
+        let (head, body) = match answered {
+            Ok(answer) => answer,
+            // This future is on the heap, because few requests fail.
+            Err(failure) => return Err(Box::pin(self.unanswered(failure)).await),
+        };
 
         let status = head.status.as_u16();
         match body {
@@ -132,6 +138,25 @@ impl Client {
                 Err(ServiceError::new(status, header).classify())
             }
         }
+    }
+
+    /// Returns the error for a request without an answer. If the name of AWS's host doesn't exist and the region isn't
+    /// known, but a similar region has a host, the region is misspelled, so no later attempt can succeed.
+    async fn unanswered(&self, failure: NetFailure) -> FetchError {
+        if let Some(setting) = self.endpoint_setting {
+            return self.with_remedy(failure.of_named_host(setting).into());
+        }
+        if failure.kind == Some(ErrorKind::NotFound)
+            && let Some(similar) = self.region.similar_region()
+            && let Ok(endpoint) = find_endpoint(&Endpoints::default(), self.api, &similar).await
+            && self.http.finds_host(&endpoint).await
+        {
+            let (region, host) = (&self.region, host_and_port(&self.endpoint));
+            let why = format!("the region \"{region}\" does not exist: there is no host {host}");
+            let help = did_you_mean(similar.as_str());
+            return Refusal::Endpoint { why, help }.into();
+        }
+        failure.into()
     }
 
     /// If an endpoint that the user has configured can't be reached, or isn't one of AWS, adds the remedy, which is to correct the setting. If the error

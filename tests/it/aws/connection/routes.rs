@@ -427,6 +427,39 @@ fn a_host_is_found_by_its_ipv4_address_if_the_name_server_fails_to_answer_for_ip
     }
 }
 
+#[test]
+fn a_misspelled_region_ends_the_launch_at_once_with_the_similar_region_if_only_that_one_has_a_host()
+{
+    let launch = |aws: &Aws| {
+        let misspelled = sandbox(aws)
+            .env_remove("AWS_ENDPOINT_URL")
+            .env("AWS_REGION", "us-esat-1");
+        with_files(misspelled, &[("resolv.conf", "nameserver 127.0.0.1\n")])
+    };
+    with_names(|| {
+        resolver(|name| match name {
+            "secretsmanager.us-east-1.amazonaws.com" => Reply::Loopback,
+            _ => Reply::Code(3),
+        });
+        let aws = served();
+        let run = launch(&aws).args(["-vv"]).run();
+        run.refused(78).says([
+            "the region \"us-esat-1\" does not exist: there is no host secretsmanager.us-esat-1.amazonaws.com",
+            "did you mean \"us-east-1\"?",
+        ]);
+        assert!(!run.stderr().contains("attempt 2"), "{run}");
+        // The network may be coming up.
+        let waiting = launch(&aws).args(["--wait", "1s"]).run();
+        waiting.refused(75).says(["us-esat-1"]);
+    });
+    // A name server that doesn't find any host of AWS says nothing about the region.
+    with_names(|| {
+        resolver(|_| Reply::Code(3));
+        let run = launch(&served()).attempts(2).run();
+        run.refused(75).says(["its name does not resolve"]);
+    });
+}
+
 /// The configuration of a Kubernetes pod.
 const IN_A_POD: &str = "nameserver 127.0.0.1\nsearch ns.svc.cluster.local svc.cluster.local\noptions ndots:5 timeout:1 attempts:1\n";
 

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use crate::support::network::Proxy;
 use crate::support::wire::{answer, body as secret_json, with_head};
 use crate::support::*;
 
@@ -323,7 +324,7 @@ fn the_error_names_an_https_endpoint_that_does_not_speak_tls_and_hints_at_the_li
     };
     // A firewall that looks for the server's name in the first packet does not find it there with a post-quantum key exchange.
     let firewall = "--key-exchange classical";
-    let plain_http = "does not speak TLS, so its URL may need http:// instead of https://";
+    let plain_http = "write http:// instead of https:// in AWS_ENDPOINT_URL";
     let bad_request = answer("HTTP/1.1 400 Bad Request", "this is not TLS");
     let handshake_failure_alert = vec![21, 3, 3, 0, 2, 2, 40];
 
@@ -364,16 +365,76 @@ fn the_error_names_an_https_endpoint_that_does_not_speak_tls_and_hints_at_the_li
 
         let run = launch.resolve("A=x:k").attempts(2).timeout("20s").run();
 
+        // A server that speaks another protocol is not asked again.
+        let (status, attempts) = if hint == Some(plain_http) {
+            (78, 1)
+        } else {
+            (75, 2)
+        };
         let address = format!("localhost:{}", server.port());
-        run.refused(75).says(["A (", "x:k", &address]);
+        run.refused(status).says(["A (", "x:k", &address]);
         for text in [firewall, plain_http] {
             let is_expected = hint == Some(text);
             assert_eq!(run.stderr().contains(text), is_expected, "{text}: {run}");
         }
         // The name of rustls's error.
         run.says_nothing_of("InvalidContentType");
-        assert_eq!(server.connections(), 2, "{run}");
+        assert_eq!(server.connections(), attempts, "{run}");
     }
+}
+
+/// A server that answers the greeting of TLS in plain HTTP.
+fn not_tls() -> Wire {
+    let bad_request = answer("HTTP/1.1 400 Bad Request", "this is not TLS");
+    let script = vec![
+        Step::Greeting,
+        Step::Send(bad_request),
+        Step::Pause(A_MOMENT),
+    ];
+    Wire::plain(vec![script])
+}
+
+#[test]
+fn a_proxy_that_does_not_speak_tls_ends_the_launch_at_once_and_with_wait_it_is_asked_again() {
+    let Some(authority) = Authority::new() else {
+        return;
+    };
+    let launch = |server: &Wire| {
+        launch_with_tls(&authority, server)
+            .endpoint("https://secrets.example")
+            .env(
+                "HTTPS_PROXY",
+                format!("https://localhost:{}", server.port()),
+            )
+            .resolve("A=x:k")
+    };
+    let server = not_tls();
+    launch(&server).run().refused(78).says([
+        "(HTTPS_PROXY) does not speak TLS",
+        "write http:// instead of https:// in HTTPS_PROXY",
+    ]);
+    assert_eq!(server.connections(), 1);
+
+    let server = not_tls();
+    launch(&server).args(["--wait", "1s"]).run().refused(75);
+    assert!(server.connections() > 1);
+}
+
+#[test]
+fn a_captive_portal_in_front_of_aws_is_asked_three_times_and_the_launch_may_be_repeated() {
+    let server = not_tls();
+    let proxy = Proxy::before(server.address());
+    let aws = served();
+    let run = sandbox(&aws)
+        .env_remove("AWS_ENDPOINT_URL")
+        .env("HTTPS_PROXY", proxy.url())
+        .run();
+    run.refused(75).says([
+        "secretsmanager.us-east-1.amazonaws.com through the proxy",
+        "does not speak TLS",
+        "captive portal",
+    ]);
+    assert_eq!(server.connections(), 3, "{run}");
 }
 
 #[test]
