@@ -213,7 +213,7 @@ type Connection = SendRequest<Full<Bytes>>;
 /// Opens connections. Clones share the root certificates and the DNS answers.
 #[derive(Clone)]
 pub struct Connector {
-    dns: DnsResolver,
+    pub dns: DnsResolver,
     tcp: HttpConnector<DnsResolver>,
     tls: Arc<Tls>,
     proxy: Arc<ProxySettings>,
@@ -325,12 +325,6 @@ impl Connector {
         opened.map_err(|failure| failure.of_named_host(proxy.variable))
     }
 
-    /// True if the name of a URL's host resolves. False if a connection to it would go through a proxy.
-    pub async fn finds_host(&self, of: &Uri) -> bool {
-        let host = of.host().unwrap_or_default();
-        self.proxy(of).is_none() && self.dns.look_up(host).await.is_ok()
-    }
-
     /// Looks up the host of a URL, and opens a TCP connection to it. Messages call the host `peer`.
     ///
     /// # Errors
@@ -341,9 +335,9 @@ impl Connector {
         match within(self.limit, self.tcp.call(to.clone())).await {
             Ok(Ok(stream)) => Ok(Box::new(stream)),
             Ok(Err(error)) => Err(NetFailure::from_connection(error, to, peer)),
-            Err(_) if self.dns.is_looking_up(to.host().unwrap_or_default()) => {
-                Err(NetFailure::unresolved(peer, "no answer to the lookup"))
-            }
+            Err(_) if self.dns.is_looking_up(to.host().unwrap_or_default()) => Err(
+                NetFailure::unresolved(peer, "no answer to the lookup", None),
+            ),
             Err(_) => Err(NetFailure::silent(to, peer)),
         }
     }

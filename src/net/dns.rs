@@ -4,6 +4,7 @@
 //! at the same time. They share one lookup, whose answer is reused for a few seconds.
 
 use std::collections::HashMap;
+use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -40,16 +41,17 @@ const MAX_AGE: Duration = Duration::from_secs(5);
 #[error("{why}")]
 pub struct LookupError {
     pub why: String,
-    /// True if the name server answered that there is no such name (NXDOMAIN).
-    pub is_unknown_name: bool,
+    /// `NotFound` if there is no such name (NXDOMAIN).
+    pub kind: Option<ErrorKind>,
 }
 
-impl LookupError {
-    fn new(why: impl Into<String>) -> Self {
-        Self {
-            why: why.into(),
-            is_unknown_name: false,
-        }
+impl From<io::Error> for LookupError {
+    fn from(error: io::Error) -> Self {
+        let text = os_error::io_error_text(&error);
+        // dns-lookup writes this before the text of gai_strerror(3).
+        let why = text.strip_prefix("failed to lookup address information: ");
+        let why = why.unwrap_or(&text).to_owned();
+        Self { why, kind: None }
     }
 }
 
@@ -88,9 +90,9 @@ fn start_lookup(host: String) -> SharedLookup {
         let _ = sender.send(resolve(&host));
     });
     let lookup = async move {
-        started.map_err(|error| LookupError::new(os_error::no_thread(&error)))?;
+        started.map_err(|error| io::Error::other(os_error::no_thread(&error)))?;
         let received = receiver.await;
-        received.unwrap_or_else(|_| Err(LookupError::new("the lookup was interrupted")))
+        received.unwrap_or_else(|_| Err(io::Error::from(ErrorKind::Interrupted).into()))
     };
     lookup.boxed().shared()
 }
@@ -138,44 +140,37 @@ fn resolve(host: &str) -> Result<Vec<SocketAddr>, LookupError> {
 
 /// Returns the IPv4 and IPv6 addresses of a name.
 ///
-/// Some name servers answer the question for IPv6 addresses (AAAA) with an error, or not at all. musl then drops the
-/// IPv4 addresses, too, unless it is asked only for these. So if the usual question fails, each kind
-/// of address is asked for separately.
+/// Some name servers answer the question for IPv6 addresses (AAAA) with an error, or not at all. musl then drops the IPv4
+/// addresses, too. So if the usual question fails, each kind of address is asked for separately.
 ///
 /// # Errors
 /// The error for the usual question, if there isn't an address of either kind.
 fn addresses_of(name: &str) -> Result<Vec<SocketAddr>, LookupError> {
-    let error = match ask(name, 0) {
+    let ask = |family| {
+        let hints = AddrInfoHints {
+            address: family,
+            socktype: SockType::Stream.into(),
+            ..AddrInfoHints::default()
+        };
+        let found = getaddrinfo(Some(name), None, Some(hints))?;
+        Ok(found.flatten().map(|found| found.sockaddr).collect())
+    };
+    let error: dns_lookup::LookupError = match ask(ANY_FAMILY) {
         Ok(found) => return Ok(found),
         Err(error) => error,
     };
-    ask(name, AddrFamily::Inet.into())
-        .or_else(|_| ask(name, AddrFamily::Inet6.into()))
-        .map_err(|_| error)
+    let found = ask(AddrFamily::Inet.into()).or_else(|_| ask(AddrFamily::Inet6.into()));
+    found.map_err(|_| {
+        let is_unknown_name = matches!(error.kind(), LookupErrorKind::NoName);
+        LookupError {
+            kind: is_unknown_name.then_some(ErrorKind::NotFound),
+            ..io::Error::from(error).into()
+        }
+    })
 }
 
-/// Calls getaddrinfo(3). `family` is 0 for both kinds of addresses.
-///
-/// # Errors
-/// The error of the resolver.
-fn ask(name: &str, family: i32) -> Result<Vec<SocketAddr>, LookupError> {
-    let hints = AddrInfoHints {
-        address: family,
-        socktype: SockType::Stream.into(),
-        ..AddrInfoHints::default()
-    };
-    let found = getaddrinfo(Some(name), None, Some(hints)).map_err(|error| {
-        let is_unknown_name = matches!(error.kind(), LookupErrorKind::NoName);
-        let text = os_error::io_error_text(&error.into());
-        // The library writes this before the text of gai_strerror(3).
-        let why = text.strip_prefix("failed to lookup address information: ");
-        LookupError {
-            is_unknown_name,
-            ..LookupError::new(why.unwrap_or(&text))
-        }
-    })?;
-    Ok(found.flatten().map(|found| found.sockaddr).collect())
-}
+/// AF_UNSPEC, which asks for both kinds of addresses.
+const ANY_FAMILY: i32 = 0;
 
 /// The domains of AWS's public endpoints.
 pub const AWS_DOMAINS: [&str; 5] = [

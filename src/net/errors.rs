@@ -62,16 +62,8 @@ impl NetFailure {
     /// Returns the failure to open a TCP connection to the URL `to`. `peer` is what the message calls the host.
     pub fn from_connection(error: impl Into<BoxError>, to: &Uri, peer: &str) -> Self {
         let error = error.into();
-        if let Some(LookupError {
-            why,
-            is_unknown_name,
-        }) = find_source(&*error)
-        {
-            let kind = is_unknown_name.then_some(ErrorKind::NotFound);
-            return Self {
-                kind,
-                ..Self::unresolved(peer, why)
-            };
+        if let Some(LookupError { why, kind }) = find_source(&*error) {
+            return Self::unresolved(peer, why, *kind);
         }
         let (kind, text) = kind_and_text(&*error);
         let why = match kind {
@@ -140,9 +132,9 @@ impl NetFailure {
     }
 
     /// Returns the failure for a host whose name does not resolve.
-    pub fn unresolved(peer: &str, why: &str) -> Self {
+    pub fn unresolved(peer: &str, why: &str, kind: Option<ErrorKind>) -> Self {
         let text = format!("{peer} can't be reached, because its name does not resolve ({why})");
-        Self::outage(OutageKind::Lookup, &text, None)
+        Self::outage(OutageKind::Lookup, &text, kind)
     }
 
     /// Returns the failure for a host or proxy that does not answer a request for a connection.

@@ -94,7 +94,8 @@ impl HttpClient {
 
     /// True if the name of a URL's host resolves. False if a request to it would go through a proxy.
     pub async fn finds_host(&self, of: &Uri) -> bool {
-        self.pool.connector.finds_host(of).await
+        let (connector, host) = (&self.pool.connector, of.host().unwrap_or_default());
+        connector.proxy(of).is_none() && connector.dns.look_up(host).await.is_ok()
     }
 
     /// Opens a connection and closes it, to find out whether a server is there.
