@@ -99,19 +99,22 @@ pub fn print_unless_stalled(record: Record) {
     print_text_unless_stalled(&notice_lines([record]));
 }
 
-/// Prints text to standard error as is, until the reader is stalled. Returns false if a part of the text was dropped.
+/// Prints text to standard error as is, until the reader is stalled. Returns the rest of the text, which begins with a whole line,
+/// unless a line is longer than PIPE_BUF.
 ///
 /// Standard error isn't made non-blocking, because the command shares it. If another process fills a pipe between poll(2) and write(2),
 /// this process has to wait for the reader.
-pub fn print_text_unless_stalled(text: &str) -> bool {
-    // A pipe that is writable has room for this many bytes.
-    for part in text.as_bytes().chunks(PIPE_BUF) {
-        if !is_writable(io::stderr().as_fd()) {
-            return false;
-        }
-        write_error(part);
+pub fn print_text_unless_stalled(text: &str) -> &str {
+    let mut rest = text;
+    while !rest.is_empty() && is_writable(io::stderr().as_fd()) {
+        // A pipe that is writable has room for this many bytes.
+        let fitting = &rest[..rest.floor_char_boundary(PIPE_BUF)];
+        let end_of_lines = fitting.rfind('\n').map(|end| end + 1);
+        let (part, after) = rest.split_at(end_of_lines.unwrap_or(fitting.len()));
+        write_error(part.as_bytes());
+        rest = after;
     }
-    true
+    rest
 }
 
 /// Returns the lines that [`print_always`] prints.

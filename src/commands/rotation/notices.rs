@@ -42,6 +42,8 @@ pub struct Notices<'a> {
     pub failing: Option<FailingPolls>,
     /// The number of lines that were dropped since the last line was written.
     pub dropped_lines: usize,
+    /// The rest of a line whose beginning was written, because it is longer than what a pipe is sure to have room for.
+    pub rest_of_line: String,
 }
 
 impl Notices<'_> {
@@ -211,19 +213,33 @@ impl Notices<'_> {
             return true;
         }
 
-        let mut text = String::new();
         if self.dropped_lines > 0 {
             let warning = rotation::lines_dropped(self.dropped_lines);
-            text += &terminal::notice_lines([warning]);
+            if self.print(&terminal::notice_lines([warning])) == 0 {
+                self.dropped_lines = 0;
+            }
         }
-        text += lines;
+        self.dropped_lines += match self.dropped_lines {
+            0 => self.print(lines),
+            _ => lines.lines().count(),
+        };
+        self.dropped_lines == 0
+    }
 
-        let is_written = terminal::print_text_unless_stalled(&text);
-        if is_written {
-            self.dropped_lines = 0;
-        } else {
-            self.dropped_lines += lines.lines().count();
-        }
-        is_written
+    /// Prints lines until the reader is behind, after the rest of an earlier line. Returns the number of lines that were dropped.
+    /// The rest of a line that was cut isn't dropped.
+    fn print(&mut self, lines: &str) -> usize {
+        let text = std::mem::take(&mut self.rest_of_line) + lines;
+        let rest = terminal::print_text_unless_stalled(&text);
+
+        let printed = lines.strip_suffix(rest);
+        let ends_with_line = |printed: &str| printed.is_empty() || printed.ends_with('\n');
+        let end_of_cut_line = match printed.is_some_and(ends_with_line) {
+            true => 0,
+            false => rest.find('\n').map_or(rest.len(), |end| end + 1),
+        };
+        let (rest_of_line, dropped) = rest.split_at(end_of_cut_line);
+        self.rest_of_line = rest_of_line.to_owned();
+        dropped.lines().count()
     }
 }

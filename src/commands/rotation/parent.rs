@@ -55,6 +55,7 @@ pub fn supervise(
         failing: None,
         options,
         dropped_lines: 0,
+        rest_of_line: String::new(),
     };
     let mut launches = Launches::new(launch, notices);
     if let Some(status) = launches.await_first()? {

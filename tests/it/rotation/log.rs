@@ -205,9 +205,13 @@ fn two_changes_during_a_splay_are_each_logged_once_and_cause_one_restart() {
 /// - `foreign pipe`: a full pipe that another user made, so that it can't be opened again.
 /// - `drained pipe`: a full pipe whose writers don't block, as Node.js may leave it. Once the command is ready, the
 ///   pipe is emptied. At the end, the file `log` has everything that was written after that.
+/// - `small pipe`: an empty pipe of 16 KiB. Once the file `drain` exists, everything is read from the pipe. At the end, the
+///   file `whole log` has it.
 /// - `terminal`: a terminal that is stopped, as by Ctrl-S.
 const UNREAD: &str = r"
-import os, pty, sys, termios, time
+import fcntl, os, pty, sys, termios, time
+
+F_SETPIPE_SZ = 1031
 
 def full_pipe():
     read, write = os.pipe()
@@ -227,8 +231,24 @@ def drain(read):
     with open(read, 'rb') as pipe, open('log.part', 'wb') as log: log.write(pipe.read())
     os.rename('log.part', 'log')
 
+def drain_small(read):
+    while not os.path.exists('drain'): time.sleep(0.01)
+    log = os.open('log', os.O_WRONLY | os.O_CREAT)
+    while data := os.read(read, 1 << 20): os.write(log, data)
+    os.rename('log', 'whole log')
+
 kind = sys.argv[1]
-if kind == 'terminal':
+if kind == 'small pipe':
+    read, descriptor = os.pipe()
+    fcntl.fcntl(descriptor, F_SETPIPE_SZ, 16384)
+    if os.fork() == 0:
+        os.setsid()
+        os.close(descriptor)
+        for number in (1, 2): os.dup2(os.open('/dev/null', os.O_RDWR), number)
+        drain_small(read)
+        os._exit(0)
+    os.close(read)
+elif kind == 'terminal':
     master, descriptor = pty.openpty()
     os.set_inheritable(master, True)
     termios.tcflow(descriptor, termios.TCOOFF)
@@ -314,6 +334,35 @@ fn the_log_says_how_many_lines_were_dropped_while_nobody_read_it() {
         "{log}"
     );
     assert_eq!(ended["event"], "ended", "{log}");
+}
+
+#[test]
+fn a_long_line_that_does_not_fit_into_the_pipe_of_the_log_is_continued_when_the_log_is_read() {
+    let aws = first_version();
+    // Each of these variables is named in the line about a failed poll.
+    let sandbox = (0..300).fold(rotating(&aws, "restart"), |sandbox, number| {
+        sandbox.resolve(&format!("VARIABLE_WITH_A_LONG_NAME_{number}=x:k"))
+    });
+    let run = Rotating::start(with_unread_log(sandbox, "small pipe"));
+    aws.begin_to_fail("GetSecretValue", fault::denied("x"));
+    run.poll(&aws);
+    aws.recover("GetSecretValue");
+    run.poll(&aws);
+    let Rotating { sandbox, running } = run;
+    fs::write(sandbox.path("drain"), "").unwrap();
+    record::await_fact("room in the pipe", || {
+        fs::metadata(sandbox.path("log")).is_ok_and(|log| log.len() > 4096)
+    });
+    running.signal(Signal::SIGTERM);
+    running.wait();
+    record::await_fact("the end of the log", || sandbox.path("whole log").exists());
+    let log = fs::read_to_string(sandbox.path("whole log")).unwrap();
+    let events: Vec<_> = log.lines().map(event_of).collect();
+    assert_eq!(
+        events,
+        ["started", "poll_failed", "lines_dropped", "ended"],
+        "{log}"
+    );
 }
 
 #[test]
