@@ -14,6 +14,8 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, FcntlArg, FdFlag, fcntl};
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
+#[cfg(target_os = "linux")]
+use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{AccessFlags, SysconfVar, execve, faccessat, sysconf};
 
 use crate::model::env_name::assigned_name;
@@ -87,12 +89,21 @@ const BUILTINS: [&str; 7] = [".", "cd", "eval", "exec", "export", "source", "uli
 
 /// Returns the problem for a file that exists, but can't be executed.
 fn not_executable_problem(file: &Path, why: Errno) -> Problem {
+    #[cfg(target_os = "linux")]
+    let is_noexec = statvfs(file).is_ok_and(|system| system.flags().contains(FsFlags::ST_NOEXEC));
+    #[cfg(not(target_os = "linux"))]
+    let is_noexec = false;
+
     let file = file.display();
-    let text = match why {
-        Errno::EISDIR => format!("\"{file}\" is a directory, not a program"),
-        why => format!("\"{file}\" can't be executed: {}", errno_text(why)),
-    };
-    let help = format!("make it executable: chmod +x {file}; in a Dockerfile: COPY --chmod=755");
+    let mut text = format!("\"{file}\" can't be executed: {}", errno_text(why));
+    let mut help =
+        format!("make it executable: chmod +x {file}; in a Dockerfile: COPY --chmod=755");
+    if why == Errno::EISDIR {
+        text = format!("\"{file}\" is a directory, not a program");
+    } else if is_noexec && why == Errno::EACCES {
+        text = format!("\"{file}\" can't be executed: its file system is mounted with noexec");
+        help = "mount the file system with exec, as in docker run --tmpfs /tmp:exec".to_owned();
+    }
     Problem::new(Status::NotExecutable, text).replace_help((why == Errno::EACCES).then_some(help))
 }
 

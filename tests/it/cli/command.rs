@@ -17,6 +17,31 @@ fn a_missing_command_fails_the_launch_with_127_without_a_connection_to_aws() {
 }
 
 #[test]
+fn a_command_on_a_file_system_without_programs_fails_the_launch_with_126_without_a_connection_to_aws()
+ {
+    let mount = "mount -t tmpfs -o noexec none /mnt";
+    if !skip::can(
+        &["unshare", "--mount", "sh", "-c", mount],
+        "a file system that is mounted with noexec",
+    ) {
+        return;
+    }
+    let aws = served();
+    let script = format!("{mount} && cp /bin/true /mnt/app && exec \"$@\"");
+    for command in ["/mnt/app", "app"] {
+        let run = sandbox(&aws)
+            .env("PATH", "/mnt:/usr/bin:/bin")
+            .command([command])
+            .through(["unshare", "--mount", "sh", "-c", &script, "sh"])
+            .run();
+        run.refused(126)
+            .says(["\"/mnt/app\"", "its file system is mounted with noexec"])
+            .says_nothing_of("chmod");
+    }
+    assert_eq!(aws.connections(), 0);
+}
+
+#[test]
 fn a_command_in_the_last_of_500_directories_of_path_is_found() {
     let sandbox = (1..500)
         .fold(local(), |sandbox, number| {
