@@ -225,10 +225,9 @@ pub async fn retry_or<T>(
         }
 
         budget.progress().note_reason(last.sentence());
-        malformed_answers += u32::from(matches!(
-            last.kind,
-            OutageKind::MalformedResponse | OutageKind::NotTls
-        ));
+        if let OutageKind::MalformedResponse | OutageKind::NotTls = last.kind {
+            malformed_answers += 1;
+        }
         if malformed_answers >= MOST_MALFORMED_ANSWERS || !budget.pause(attempts, &last).await {
             break;
         }

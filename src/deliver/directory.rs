@@ -135,7 +135,14 @@ impl DirectoryEntry {
     pub fn rename(&self, temporary: &OsStr) -> Result<(), Problem> {
         let (directory, name) = (&self.directory, self.name.as_os_str());
         let renamed = renameat(directory, temporary, directory, name);
-        renamed.map_err(|errno| call_problem("the file can't be renamed", errno))
+        renamed.map_err(|errno| match errno {
+            Errno::EBUSY => Problem::configuration(format!(
+                "\"{}\" is a mount point, so it can't be replaced",
+                self.path.display()
+            ))
+            .help("mount the directory of the file instead of the file"),
+            errno => call_problem("the file can't be renamed", errno),
+        })
     }
 
     /// Removes a name from the directory, if it exists.

@@ -1,6 +1,7 @@
 //! Texts about errors of system calls. They are the same with every C library.
 
 use std::fmt::Display;
+use std::fs;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -39,17 +40,28 @@ pub fn no_thread(error: &io::Error) -> String {
 /// Returns the problem for a file that can't be read.
 pub fn unreadable(file: impl Display, error: &io::Error) -> Problem {
     let file = file.to_string();
-    Problem::configuration(match error.kind() {
+    let problem = Problem::configuration(match error.kind() {
         io::ErrorKind::NotFound => format!("the file \"{file}\" does not exist"),
         io::ErrorKind::IsADirectory => format!("\"{file}\" is a directory, not a file"),
         _ => {
             let why = file_error_text(Path::new(&file), error);
             format!("the file \"{file}\" can't be read: {why}")
         }
-    })
+    });
+    problem.replace_help(directory_remedy(Path::new(&file)))
+}
+
+/// Returns the remedy for an empty directory where a file is expected, which Docker has probably created. Returns `None` for
+/// any other path.
+pub fn directory_remedy(path: &Path) -> Option<&'static str> {
+    let is_empty = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
+    is_empty.then_some(
+        "create the file on the host first: Docker mounts an empty directory if the file does not exist there",
+    )
 }
 
 /// Returns the text about an error with a file. If access was denied, the text includes the user of this process, and the owner and mode of the file.
+/// If the file is an empty directory, the text includes the remedy.
 pub fn file_error_text(path: &Path, error: &io::Error) -> String {
     let text = io_error_text(error);
     match path.metadata() {
@@ -59,7 +71,10 @@ pub fn file_error_text(path: &Path, error: &io::Error) -> String {
                 "{text} (the file belongs to user {owner} and has mode {mode:04o}, and secrets-exec runs as user {uid})"
             )
         }
-        Ok(_) | Err(_) => text,
+        Ok(_) | Err(_) => match directory_remedy(path) {
+            Some(remedy) => format!("{text} ({remedy})"),
+            None => text,
+        },
     }
 }
 

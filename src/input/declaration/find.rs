@@ -94,6 +94,7 @@ fn open_trusted(name: &str) -> Result<File, Problem> {
         .map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     match distrust(&metadata) {
+        _ if metadata.is_dir() => Err(failed(io::ErrorKind::IsADirectory.into())),
         _ if !metadata.is_file() => Err(untrusted("it", Distrust::new("is not a regular file"))),
         Some(why) => Err(untrusted("it", why)),
         None => Ok(file),

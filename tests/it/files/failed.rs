@@ -238,6 +238,33 @@ fn a_launch_fails_with_78_and_the_reason_if_the_file_system_is_read_only_or_full
     }
 }
 
+#[test]
+fn a_file_that_is_a_mount_point_itself_is_named_with_the_advice_to_mount_its_directory() {
+    if !skip::can(
+        &[
+            "unshare",
+            "--mount",
+            "mount",
+            "--bind",
+            "/etc/hosts",
+            "/etc/passwd",
+        ],
+        "a file that is mounted",
+    ) {
+        return;
+    }
+    let aws = tls_secret();
+    let script = "printf old >host && >out/file && mount --bind host out/file && exec \"$@\"";
+    let sandbox = with_file(&aws, "").through(["unshare", "--mount", "sh", "-c", script, "sh"]);
+    let run = sandbox.run();
+    run.refused(78).says([
+        "out/file\" is a mount point, so it can't be replaced",
+        "mount the directory of the file instead of the file",
+    ]);
+    assert_eq!(sandbox.names_in("out"), ["file"]);
+    assert_eq!(fs::read_to_string(sandbox.path("host")).unwrap(), "old");
+}
+
 /// Lets strace inject a result into system calls. Returns `None` if strace doesn't work here.
 fn injected(sandbox: Sandbox, calls: &str, result: &str) -> Option<Sandbox> {
     let (trace, inject) = (format!("trace={calls}"), format!("inject={calls}:{result}"));

@@ -191,7 +191,7 @@ impl Profiles {
         progress: &Progress,
         kind: impl Fn(&str) -> Option<(&'static str, String)>,
     ) -> Result<(), Problem> {
-        let Some(text) = read_existing(path)? else {
+        let Some(text) = read_existing(path, progress)? else {
             return Ok(());
         };
         let file = path.display();
@@ -223,14 +223,24 @@ impl Profiles {
     }
 }
 
-/// Returns the text of a file. Returns `None` if there isn't one, or if `path` is a directory. As in the AWS CLI, a file that can't be reached, as in
+/// Returns the text of a file. Returns `None` if there isn't one, or, with a warning, if `path` is a directory. As in the AWS CLI, a file that can't be reached, as in
 /// another user's HOME, is treated as missing.
 ///
 /// # Errors
 /// When there is a file, but it can't be read.
-fn read_existing(path: &Path) -> Result<Option<String>, Problem> {
+fn read_existing(path: &Path, progress: &Progress) -> Result<Option<String>, Problem> {
+    let unreadable = |error| {
+        let (file, why) = (path.display(), os_error::file_error_text(path, &error));
+        one_line(&format!(
+            "the AWS configuration file {file} can't be read: {why}"
+        ))
+    };
     let is_absent = match path.metadata() {
-        Ok(metadata) => metadata.is_dir(),
+        Ok(metadata) if metadata.is_dir() => {
+            progress.warn(unreadable(ErrorKind::IsADirectory.into()));
+            true
+        }
+        Ok(_) => false,
         Err(error) => matches!(
             error.kind(),
             ErrorKind::NotFound | ErrorKind::PermissionDenied | ErrorKind::NotADirectory
@@ -239,11 +249,8 @@ fn read_existing(path: &Path) -> Result<Option<String>, Problem> {
     if is_absent {
         return Ok(None);
     }
-    std::fs::read_to_string(path).map(Some).map_err(|error| {
-        let (file, why) = (path.display(), os_error::file_error_text(path, &error));
-        let text = format!("the AWS configuration file {file} can't be read: {why}");
-        Problem::usage(one_line(&text))
-    })
+    let text = std::fs::read_to_string(path).map_err(|error| Problem::usage(unreadable(error)));
+    text.map(Some)
 }
 
 /// Returns the kind and the name of a section in the configuration file, whose header is `header`. Returns `None` for an unknown kind. A name with
