@@ -174,7 +174,7 @@ impl FetchError {
                 Refusal::NoValue => "no-value",
                 Refusal::Certificate { .. } | Refusal::TrustStore(_) => "certificate",
                 Refusal::Proxy { .. } => "proxy",
-                Refusal::Endpoint { .. } => "unreachable",
+                Refusal::Endpoint { .. } => "endpoint",
                 Refusal::Agent(_) => "agent",
                 Refusal::NotSent(_) | Refusal::Request(_) => "refused",
             },

@@ -6,7 +6,8 @@ use crate::support::console::{outputs, pages_in};
 
 /// Messages that can't be on a page of mistakes: about a rotation, TLS, DNS, a network that drops packets, a proxy, a
 /// pattern, which would need a value, and a system without files in memory.
-const OTHERS: [&str; 8] = [
+const OTHERS: [&str; 9] = [
+    "the region … does not exist: …",
     "… was stopped, because … changed (…); secrets-exec exits with status …",
     "the certificate of … is not trusted, …",
     "… can't be reached, because its name does not resolve …",

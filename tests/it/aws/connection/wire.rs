@@ -421,6 +421,22 @@ fn a_proxy_that_does_not_speak_tls_ends_the_launch_at_once_and_with_wait_it_is_a
 }
 
 #[test]
+fn an_agent_that_does_not_speak_tls_ends_the_launch_at_once() {
+    let Some(authority) = Authority::new() else {
+        return;
+    };
+    let server = not_tls();
+    let run = launch_with_tls(&authority, &server)
+        .arg(format!("--agent=https://localhost:{}", server.port()))
+        .env("AWS_TOKEN", "token-4c7a1e")
+        .resolve("A=x:k")
+        .run();
+    run.refused(78)
+        .says(["write http:// instead of https:// in --agent"]);
+    assert_eq!(server.connections(), 1, "{run}");
+}
+
+#[test]
 fn a_captive_portal_in_front_of_aws_is_asked_three_times_and_the_launch_may_be_repeated() {
     let server = not_tls();
     let proxy = Proxy::before(server.address());
