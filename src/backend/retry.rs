@@ -40,8 +40,8 @@ const LONGEST_EXTENSION: Duration = Duration::from_secs(5);
 /// so that even a launch with a short `--timeout` makes a second attempt.
 const SHORTEST_REST: Duration = Duration::from_secs(1);
 
-/// After this number of answers that are damaged or not from AWS, such as the page of a proxy or of a captive portal, no further attempt is made. Such answers rarely
-/// change.
+/// After this number of answers that are damaged or not from AWS, such as the page of a proxy or of
+/// a captive portal, no further attempt is made. Such answers rarely change.
 const MOST_MALFORMED_ANSWERS: u32 = 3;
 
 /// The time and the number of attempts that one request has.

@@ -140,8 +140,9 @@ fn resolve(host: &str) -> Result<Vec<SocketAddr>, LookupError> {
 
 /// Returns the IPv4 and IPv6 addresses of a name.
 ///
-/// Some name servers answer the question for IPv6 addresses (AAAA) with an error, or not at all. musl then drops the IPv4
-/// addresses, too. So if the usual question fails, each kind of address is asked for separately.
+/// Some name servers answer the question for IPv6 addresses (AAAA) with an error, or not at all.
+/// musl then drops the IPv4 addresses, too. So if the usual question fails, each kind of address is
+/// asked for separately.
 ///
 /// # Errors
 /// The error for the usual question, if there isn't an address of either kind.

@@ -29,8 +29,8 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 #[error("{}", error.sentence())]
 pub struct NetFailure {
     pub error: FetchError,
-    /// The kind of the operating system's error, `TimedOut` if a time limit was reached, or `NotFound` if the host's name
-    /// doesn't exist. `None` if the connection itself didn't fail,
+    /// The kind of the operating system's error, `TimedOut` if a time limit was reached, or
+    /// `NotFound` if the host's name doesn't exist. `None` if the connection itself didn't fail,
     /// for example for an answer that violates HTTP or is too long.
     pub kind: Option<ErrorKind>,
 }
@@ -117,8 +117,9 @@ impl NetFailure {
         }
     }
 
-    /// Returns the failure of a host that the user has named in `setting`. If the host doesn't speak TLS, no later attempt
-    /// can succeed, so the failure becomes a refusal. Any other failure is returned unchanged.
+    /// Returns the failure of a host that the user has named in `setting`. If the host doesn't
+    /// speak TLS, no later attempt can succeed, so the failure becomes a refusal. Any other failure
+    /// is returned unchanged.
     #[must_use]
     pub fn of_named_host(mut self, setting: &str) -> Self {
         if let FetchError::Unavailable(outage) = &self.error

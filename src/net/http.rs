@@ -92,7 +92,8 @@ impl HttpClient {
         self.pool.preconnect(to, count, self.timeouts.connect);
     }
 
-    /// True if the name of a URL's host resolves. False if a request to it would go through a proxy.
+    /// True if the name of a URL's host resolves. False if a request to it would go through a
+    /// proxy.
     pub async fn finds_host(&self, of: &Uri) -> bool {
         let (connector, host) = (&self.pool.connector, of.host().unwrap_or_default());
         connector.proxy(of).is_none() && connector.dns.look_up(host).await.is_ok()

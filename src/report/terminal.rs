@@ -99,8 +99,8 @@ pub fn print_unless_stalled(record: Record) {
     print_text_unless_stalled(&notice_lines([record]));
 }
 
-/// Prints text to standard error as is, until the reader is stalled. Returns the rest of the text, which begins with a whole line,
-/// unless a line is longer than PIPE_BUF.
+/// Prints text to standard error as is, until the reader is stalled. Returns the rest of the text,
+/// which begins with a whole line, unless a line is longer than PIPE_BUF.
 ///
 /// Standard error isn't made non-blocking, because the command shares it. If another process fills a pipe between poll(2) and write(2),
 /// this process has to wait for the reader.

@@ -51,8 +51,8 @@ pub fn unreadable(file: impl Display, error: &io::Error) -> Problem {
     problem.replace_help(directory_remedy(Path::new(&file)))
 }
 
-/// Returns the remedy for an empty directory where a file is expected, which Docker has probably created. Returns `None` for
-/// any other path.
+/// Returns the remedy for an empty directory where a file is expected, which Docker has probably
+/// created. Returns `None` for any other path.
 pub fn directory_remedy(path: &Path) -> Option<&'static str> {
     let is_empty = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
     is_empty.then_some(

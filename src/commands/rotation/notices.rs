@@ -42,7 +42,8 @@ pub struct Notices<'a> {
     pub failing: Option<FailingPolls>,
     /// The number of lines that were dropped since the last line was written.
     pub dropped_lines: usize,
-    /// The rest of a line whose beginning was written, because it is longer than what a pipe is sure to have room for.
+    /// The rest of a line whose beginning was written, because it is longer than what a pipe is
+    /// sure to have room for.
     pub rest_of_line: String,
 }
 
@@ -226,8 +227,8 @@ impl Notices<'_> {
         self.dropped_lines == 0
     }
 
-    /// Prints lines until the reader is behind, after the rest of an earlier line. Returns the number of lines that were dropped.
-    /// The rest of a line that was cut isn't dropped.
+    /// Prints lines until the reader is behind, after the rest of an earlier line. Returns the
+    /// number of lines that were dropped. The rest of a line that was cut isn't dropped.
     fn print(&mut self, lines: &str) -> usize {
         let text = std::mem::take(&mut self.rest_of_line) + lines;
         let rest = terminal::print_text_unless_stalled(&text);

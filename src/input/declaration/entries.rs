@@ -119,8 +119,9 @@ fn file(item: &Item<'_>) -> Option<Entry> {
     mapping(fields, Some(Target::File(target)), item.origin())
 }
 
-/// Reads the path of a file. Adds a mistake and returns `None` if the path isn't text, begins with `~/` or `$NAME` (which only a shell expands), is
-/// the path of a directory, or contains a NUL byte.
+/// Reads the path of a file. Adds a mistake and returns `None` if the path isn't text, begins with
+/// `~/` or `$NAME` (which only a shell expands), is the path of a directory, or contains a NUL
+/// byte.
 fn file_path(path: &Item<'_>) -> Option<PathBuf> {
     let text = path.expect_text("a path")?;
     if text.starts_with("~/") || text.starts_with('$') && !text.starts_with("${") {

@@ -264,8 +264,8 @@ pub enum Refusal {
         /// True if a user name and a password were sent.
         has_password: bool,
     },
-    /// The user has named an endpoint or a proxy that doesn't speak TLS, or a region that AWS doesn't have. A network that is
-    /// coming up can look like this, so `--wait` tries again.
+    /// The user has named an endpoint or a proxy that doesn't speak TLS, or a region that AWS
+    /// doesn't have. A network that is coming up can look like this, so `--wait` tries again.
     Endpoint {
         why: String,
         help: String,

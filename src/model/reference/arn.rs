@@ -154,7 +154,8 @@ impl Region {
             .then_some(area)
     }
 
-    /// Returns the known region with the most similar code. Returns `None` if this region is known, or if no code is similar.
+    /// Returns the known region with the most similar code. Returns `None` if this region is known,
+    /// or if no code is similar.
     pub fn similar_region(&self) -> Option<Self> {
         let similar = nearest(&self.0, KNOWN.split(' '))?;
         (similar != self.0).then(|| Self(similar.to_owned()))

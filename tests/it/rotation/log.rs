@@ -205,8 +205,8 @@ fn two_changes_during_a_splay_are_each_logged_once_and_cause_one_restart() {
 /// - `foreign pipe`: a full pipe that another user made, so that it can't be opened again.
 /// - `drained pipe`: a full pipe whose writers don't block, as Node.js may leave it. Once the command is ready, the
 ///   pipe is emptied. At the end, the file `log` has everything that was written after that.
-/// - `small pipe`: an empty pipe of 16 KiB. Once the file `drain` exists, everything is read from the pipe. At the end, the
-///   file `whole log` has it.
+/// - `small pipe`: an empty pipe of 16 KiB. Once the file `drain` exists, everything is read from
+///   the pipe. At the end, the file `whole log` has it.
 /// - `terminal`: a terminal that is stopped, as by Ctrl-S.
 const UNREAD: &str = r"
 import fcntl, os, pty, sys, termios, time

@@ -223,8 +223,9 @@ impl Profiles {
     }
 }
 
-/// Returns the text of a file. Returns `None` if there isn't one, or, with a warning, if `path` is a directory. As in the AWS CLI, a file that can't be reached, as in
-/// another user's HOME, is treated as missing.
+/// Returns the text of a file. Returns `None` if there isn't one, or, with a warning, if `path` is
+/// a directory. As in the AWS CLI, a file that can't be reached, as in another user's HOME, is
+/// treated as missing.
 ///
 /// # Errors
 /// When there is a file, but it can't be read.

@@ -140,8 +140,9 @@ impl Client {
         }
     }
 
-    /// Returns the error for a request without an answer. If the name of AWS's host doesn't exist and the region isn't
-    /// known, but a similar region has a host, the region is misspelled, so no later attempt can succeed.
+    /// Returns the error for a request without an answer. If the name of AWS's host doesn't exist
+    /// and the region isn't known, but a similar region has a host, the region is misspelled, so no
+    /// later attempt can succeed.
     async fn unanswered(&self, failure: NetFailure) -> FetchError {
         if let Some(setting) = self.endpoint_setting {
             return self.with_remedy(failure.of_named_host(setting).into());

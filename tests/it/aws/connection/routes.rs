@@ -292,13 +292,14 @@ enum Reply {
     Code(u8),
 }
 
-/// Starts a name server on the loopback address. It answers questions for the IPv4 address of a name, and has no IPv6
-/// addresses. Returns the names in all questions.
+/// Starts a name server on the loopback address. It answers questions for the IPv4 address of a
+/// name, and has no IPv6 addresses. Returns the names in all questions.
 fn resolver(reply: impl FnMut(&str) -> Reply + Send + 'static) -> Arc<Mutex<Vec<String>>> {
     resolver_without_ipv6(Reply::Code(0), reply)
 }
 
-/// Starts a name server like [`resolver`], which gives this answer to questions for an IPv6 address.
+/// Starts a name server like [`resolver`], which gives this answer to questions for an IPv6
+/// address.
 fn resolver_without_ipv6(
     ipv6_reply: Reply,
     mut reply: impl FnMut(&str) -> Reply + Send + 'static,
@@ -374,7 +375,8 @@ fn a_launch_ends_at_its_timeout_and_names_the_host_that_dns_does_not_resolve() {
                 "127.0.0.1"
             });
             let aws = served();
-            // Three questions may go unanswered for a second each: for both kinds of addresses, and for each kind.
+            // Three questions may go unanswered for a second each: for both kinds of addresses, and
+            // for each kind.
             let timeout = if code.is_none() {
                 Duration::from_secs(4)
             } else {

@@ -123,7 +123,8 @@ fn the_error_names_a_ca_bundle_that_has_no_certificate() {
             .args(["--ca-bundle", "bundle.pem"]);
         sandbox.run().refused(78).says(["bundle.pem"]);
     }
-    // It doesn't exist, or it is a directory, which Docker creates instead of a file that it was to mount.
+    // It doesn't exist, or it is a directory, which Docker creates instead of a file that it was to
+    // mount.
     for is_directory in [false, true] {
         let launch = || match is_directory {
             true => sandbox(&aws).file("bundle.pem/file", ""),
