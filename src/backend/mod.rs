@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::model::answer::{
-    Again, Answers, Caller, DescribedSecret, FetchError, Fetched, Missing, OutageKind,
+    Again, Answers, Caller, DescribedSecret, FetchError, Fetched, Missing, OutageKind, Refusal,
 };
 use crate::model::plan::Plan;
 use crate::model::problem::Problem;
@@ -176,6 +176,7 @@ fn is_final(error: &FetchError) -> bool {
     match error {
         FetchError::Unavailable(outage) => outage.kind == OutageKind::ClockSkew,
         FetchError::NoCredentials(error) => error.again == Again::Never,
+        FetchError::Refused(Refusal::Endpoint { .. }) => false,
         FetchError::NotFound(_)
         | FetchError::Denied { .. }
         | FetchError::Refused(_)

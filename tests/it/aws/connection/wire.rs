@@ -421,19 +421,19 @@ fn a_proxy_that_does_not_speak_tls_ends_the_launch_at_once_and_with_wait_it_is_a
 }
 
 #[test]
-fn an_agent_that_does_not_speak_tls_ends_the_launch_at_once() {
-    let Some(authority) = Authority::new() else {
-        return;
+fn an_agent_that_does_not_speak_tls_ends_the_launch_at_once_unless_aws_is_the_fallback() {
+    let (aws, server) = (served(), not_tls());
+    let launch = || {
+        sandbox(&aws)
+            .arg(format!("--agent=https://localhost:{}", server.port()))
+            .env("AWS_TOKEN", "token-4c7a1e")
     };
-    let server = not_tls();
-    let run = launch_with_tls(&authority, &server)
-        .arg(format!("--agent=https://localhost:{}", server.port()))
-        .env("AWS_TOKEN", "token-4c7a1e")
-        .resolve("A=x:k")
-        .run();
+    let run = launch().run();
     run.refused(78)
         .says(["write http:// instead of https:// in --agent"]);
     assert_eq!(server.connections(), 1, "{run}");
+    let run = launch().arg("--agent-fallback").run();
+    run.launched().has("A", "v-4c7a1e");
 }
 
 #[test]
