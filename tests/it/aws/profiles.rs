@@ -1,4 +1,7 @@
-//! Configuration files without read permission. `profiles.rows` has all other tests of profiles and roles.
+//! Configuration files without read permission or with a byte order mark, and a launch without HOME. `profiles.rows` has
+//! all other tests of profiles and roles.
+
+use nix::unistd::{User, getuid};
 
 use crate::support::*;
 
@@ -43,4 +46,29 @@ fn a_launch_fails_if_its_configuration_file_is_unreadable_but_not_if_its_home_di
             .refused(64)
             .says([refused]);
     }
+}
+
+#[test]
+fn a_configuration_file_is_read_even_if_it_begins_with_a_byte_order_mark() {
+    for file in [".aws/config", ".aws/credentials"] {
+        let aws = served();
+        let text = format!("\u{feff}[default]\n{}", pair("AKIAFILE"));
+        let run = keyless(&aws).home_file(file, &text).case(file).run();
+        run.launched_silently().has("A", "v-4c7a1e");
+        assert_eq!(aws.only_read().access_key(), "AKIAFILE");
+    }
+}
+
+#[test]
+fn without_home_the_configuration_files_are_looked_for_in_the_home_directory_of_etc_passwd() {
+    let home = User::from_uid(getuid()).unwrap().unwrap().dir;
+    // A file of this name exists in no home directory, so the test reads nothing of the user who runs it.
+    let missing = "missing-4c7a1e";
+    let sandbox = keyless(&served())
+        .env_remove("HOME")
+        .env("AWS_CONFIG_FILE", format!("~/{missing}"))
+        .env("AWS_SHARED_CREDENTIALS_FILE", format!("~/{missing}"));
+    let path = home.join(missing);
+    let location = format!("in {0} or {0}", path.display());
+    sandbox.run().refused(77).says([location.as_str()]);
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
+use nix::unistd::{User, getuid};
 
 use super::files::ConfigFiles;
 use super::settings::{MetadataSettings, Settings, VariableKeys};
@@ -230,15 +231,16 @@ fn parse_proxy(text: &str) -> Option<HttpUrl> {
     HttpUrl::parse(&with_scheme)
 }
 
-/// Returns the paths of AWS's configuration files. A tilde at the beginning of a path stands for the home directory. Without HOME, a file has a path
-/// only if a variable names it.
+/// Returns the paths of AWS's configuration files. A tilde at the beginning of a path stands for the home directory. Without HOME, this is the one in
+/// /etc/passwd, as in botocore. If the user isn't listed there either, a file has a path only if a variable names it.
 fn config_files(inherited: &Inherited) -> ConfigFiles {
-    let home = inherited.non_empty("HOME").map(Path::new);
+    let in_variable = inherited.non_empty("HOME").map(PathBuf::from);
+    let home = in_variable.or_else(|| Some(User::from_uid(getuid()).ok()??.dir));
     let file = |variable, name| {
         let Some(path) = inherited.non_empty(variable).map(Path::new) else {
-            return Some(home?.join(".aws").join(name));
+            return Some(home.as_ref()?.join(".aws").join(name));
         };
-        match (home, path.strip_prefix("~")) {
+        match (&home, path.strip_prefix("~")) {
             (Some(home), Ok(rest)) => Some(home.join(rest)),
             (_, _) => Some(path.to_owned()),
         }

@@ -45,9 +45,10 @@ pub struct Section {
 }
 
 impl Section {
-    /// Returns the text of a setting. Returns `None` if it isn't set.
+    /// Returns the text of a setting. Returns `None` if it isn't set, or if it is empty, as `aws_session_token =` is in some files.
     pub fn setting(&self, key: &str) -> Option<&str> {
-        self.settings.get(key).map(String::as_str)
+        let text = self.settings.get(key).map(String::as_str);
+        text.filter(|text| !text.is_empty())
     }
 
     /// Adds the settings of another section. They replace settings with the same name.
@@ -160,11 +161,27 @@ impl Profiles {
     pub fn service_endpoint(&self, name: &str, service: &str) -> Option<&str> {
         let section = self.sections.get(&(SERVICES, name.to_owned()))?;
         let setting = (service.to_owned(), "endpoint_url".to_owned());
-        section.nested.get(&setting).map(String::as_str)
+        let text = section.nested.get(&setting).map(String::as_str);
+        text.filter(|text| !text.is_empty())
+    }
+
+    /// Returns the advice to rename the section of a profile in the credentials file, if its name is written as in the configuration file.
+    pub fn prefix_advice(&self, name: &str) -> Option<String> {
+        let profile = Some((PROFILE, name.to_owned()));
+        let header = self
+            .names()
+            .find(|header| *header != name && section_of_config(header) == profile)?;
+        Some(format!(
+            "in the AWS credentials file, write [{name}] instead of [{header}]"
+        ))
     }
 
     /// Returns the error for a profile that does not exist. `setting` is the option, the variable or the setting that names the profile.
     pub fn no_profile(&self, name: &str, setting: &str) -> Problem {
+        let text = format!("the AWS profile {name:?} ({setting}) does not exist");
+        if let Some(advice) = self.prefix_advice(name) {
+            return Problem::usage(text).help(advice);
+        }
         let names: Vec<&str> = self.names().collect();
         let help = match suggest::nearest(name, names.iter().copied()) {
             _ if self.bare_sections.iter().any(|section| section == name) => {
@@ -176,7 +193,6 @@ impl Profiles {
             }
             None => format!("choose an existing profile: {}", names.join(", ")),
         };
-        let text = format!("the AWS profile {name:?} ({setting}) does not exist");
         Problem::usage(text).help(help)
     }
 
@@ -250,8 +266,9 @@ fn read_existing(path: &Path, progress: &Progress) -> Result<Option<String>, Pro
     if is_absent {
         return Ok(None);
     }
-    let text = std::fs::read_to_string(path).map_err(|error| Problem::usage(unreadable(error)));
-    text.map(Some)
+    let text = std::fs::read_to_string(path).map_err(|error| Problem::usage(unreadable(error)))?;
+    // Some editors on Windows put a byte order mark at the beginning of a file.
+    Ok(Some(text.trim_start_matches('\u{feff}').to_owned()))
 }
 
 /// Returns the kind and the name of a section in the configuration file, whose header is `header`. Returns `None` for an unknown kind. A name with

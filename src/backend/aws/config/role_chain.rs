@@ -155,8 +155,7 @@ fn assumed_role(profile: Profile<'_>) -> Result<Option<ProfileRole>, Problem> {
         external_id: text("external_id"),
         session_name: text("role_session_name"),
         duration: profile.parse_setting("duration_seconds", &seconds)?,
-        // An empty serial number is treated as unset, because no code could be right.
-        mfa_serial: text("mfa_serial").filter(|serial| !serial.is_empty()),
+        mfa_serial: text("mfa_serial"),
     }))
 }
 

@@ -53,7 +53,7 @@ pub struct Settings {
     pub config_files: ConfigFiles,
     /// The remedy for missing credentials on ECS, Kubernetes or Lambda. It is `None` everywhere else.
     pub role_remedy: Option<&'static str>,
-    /// The advice to choose a profile, if the files have profiles and none is chosen.
+    /// The advice to choose a profile, if the files have profiles and none is chosen, or to rename the section of the profile.
     pub profile_advice: Option<String>,
 }
 
@@ -214,18 +214,20 @@ pub fn apply_profile(
 }
 
 /// Reads AWS's configuration files, and adds the profile's settings to `settings`, except for its credentials. Options and variables have
-/// precedence. If no profile is chosen, adds the advice to choose one. Returns all profiles.
+/// precedence. If no profile is chosen, adds the advice to choose one, or to rename the section of the profile. Returns all profiles.
 ///
 /// # Errors
 /// The first error in the files or in these settings.
 pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Profiles, Problem> {
     let profiles = Profiles::load(&settings.config_files, progress)?;
     let others: Vec<&str> = profiles.names().filter(|name| *name != "default").collect();
-    if settings.profile().0.is_none() && !others.is_empty() {
+    let (source, name) = settings.profile();
+    let mut advice = profiles.prefix_advice(name);
+    if advice.is_none() && source.is_none() && !others.is_empty() {
         let names = others.join(", ");
-        let advice = format!("set AWS_PROFILE to one of your profiles ({names})");
-        settings.profile_advice = Some(advice);
+        advice = Some(format!("set AWS_PROFILE to one of your profiles ({names})"));
     }
+    settings.profile_advice = advice;
 
     let (source, name) = settings.profile();
     let Some(profile) = profiles.profile(name) else {
@@ -244,7 +246,7 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
     apply_metadata(profile, &mut settings.metadata)?;
 
     settings.max_attempts = settings.max_attempts.or(max_attempts);
-    let app_id = profile.setting("sdk_ua_app_id").filter(|id| !id.is_empty());
+    let app_id = profile.setting("sdk_ua_app_id");
     settings.app_id = settings.app_id.take().or(app_id.map(ToOwned::to_owned));
     if settings.region.is_none() {
         let source = RegionSource::new("the AWS profile", Status::Configuration);
