@@ -98,10 +98,10 @@ impl Deadline {
         }
     }
 
-    /// Starts the timeout again, for another try, and removes the limit of [`Self::limited`].
-    pub fn restart(&self) {
+    /// Starts the timeout again, for another try that begins after `pause`, and removes the limit of [`Self::limited`].
+    pub fn restart_after(&self, pause: Duration) {
         let mut times = self.lock();
-        times.end = Some(Instant::now() + times.timeout);
+        times.end = Some(Instant::now() + pause + times.timeout);
         times.limit = None;
     }
 

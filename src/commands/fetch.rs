@@ -21,8 +21,9 @@ use crate::model::reference::Locator;
 use crate::resolve::{invalid_template_outcomes, resolve, suggest_aliases};
 use crate::time::Deadline;
 
-/// The longest pause between two rounds with `--wait`.
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// The limits of the first pauses between two rounds with `--wait`, and of all pauses.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Fetches everything that `plan` names, and resolves the plan. With `--wait`, if credentials or the network aren't there yet, fetches what is
 /// missing again and again, until the time of `--wait` is over. A failed request isn't an error here, but an answer.
@@ -165,19 +166,19 @@ impl<'a> Fetching<'a> {
         !failures.is_empty() && failures.iter().all(|failure| failure.is_waited_for())
     }
 
-    /// Pauses before the next round, for a random time of at most a second, and for at most `left`. In the meantime, messages show why requests have
-    /// failed. The deadline begins again.
+    /// Pauses before the next round, for at most `left`. The pause has a random length between half of its limit and the whole limit, which grows with
+    /// the time that has passed. In the meantime, messages show why requests have failed. The deadline begins again.
     async fn pause(&self, missing: &BTreeSet<Locator>, left: Duration, deadline: &Deadline) {
         let progress = deadline.progress();
         let _awaited = progress.awaits("the next try (--wait)".to_owned());
         for failure in self.failures(missing) {
             progress.note_reason(failure.error.sentence());
         }
-        // The last round may have used up its time. Without more time, the main thread would end the process during the pause.
-        deadline.restart();
-        tokio::time::sleep(left.min(LONGEST_PAUSE.mul_f64(fastrand::f64()))).await;
-        // The pause doesn't use up the time of the next round.
-        deadline.restart();
+        let longest = self.begun.elapsed().clamp(FIRST_PAUSE, LONGEST_PAUSE);
+        let pause = left.min(longest.mul_f64((1.0 + fastrand::f64()) / 2.0));
+        // The pause doesn't use up the time of the next round. And without more time, the main thread would end the process during the pause.
+        deadline.restart_after(pause);
+        tokio::time::sleep(pause).await;
     }
 
     /// Lets the next round request the missing locators, and also those whose answers come from the cache because AWS failed. AWS may have newer

@@ -135,7 +135,7 @@ pub fn read_plan(
             inspection.caller = backend.caller();
             if inspection.describes {
                 // The descriptions get a `--timeout` of their own. A secret that can't be read must not use up their time.
-                deadline.restart();
+                deadline.restart_after(Duration::ZERO);
                 inspection.secrets = backend.describe_secrets(&fetched).await?;
             }
         }

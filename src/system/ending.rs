@@ -17,7 +17,7 @@ use std::process::Child;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use nix::libc;
-use nix::sys::signal::{SigSet, Signal, kill, raise};
+use nix::sys::signal::{SigSet, Signal, kill, killpg, raise};
 use nix::sys::termios::{SetArg, Termios, tcsetattr};
 use nix::unistd::{Pid, getpid};
 
@@ -83,7 +83,8 @@ pub fn asks_on_terminal() -> bool {
     locked_program().as_ref().is_some_and(is_on_terminal)
 }
 
-/// Kills the program that is asked for credentials, and its descendants, unless the program has ended. If this process is in the foreground of the
+/// Kills the program that is asked for credentials, and its descendants, unless the program has ended. If it has a session of its own, also
+/// kills what it has left behind in its process group. If this process is in the foreground of the
 /// terminal, also restores the terminal's modes, which the program may have changed to ask for a password. From the background, the change would stop
 /// this process (SIGTTOU).
 ///
@@ -106,6 +107,12 @@ pub fn kill_program() -> Option<Child> {
         for process in processes {
             let _ = kill(process, Signal::SIGKILL);
         }
+    }
+
+    if program.terminal.is_none()
+        && let Some(child) = &program.child
+    {
+        let _ = killpg(Pid::from_raw(child.id().cast_signed()), Signal::SIGKILL);
     }
 
     if let Some((terminal, modes)) = program.terminal

@@ -23,6 +23,7 @@ use super::protocol::{
     not_sent,
 };
 use crate::model::answer::FetchError;
+use crate::model::quoting::one_line;
 use crate::model::reference::Region;
 use crate::net::connections::Connector;
 use crate::net::errors::find_source;
@@ -77,7 +78,8 @@ impl Clients {
             let response = answer?;
             let status = response.status().as_u16();
             if is_hidden(url, status) {
-                return Err(ConnectorError::user(HiddenStatus(status).into()));
+                let reason = stated_reason(response.body().bytes().unwrap_or_default());
+                return Err(ConnectorError::user(HiddenAnswer(status, reason).into()));
             }
             Ok(response)
         });
@@ -154,14 +156,25 @@ fn answer_failure(answer: &SdkAnswer) -> Option<FetchError> {
     }
 }
 
-/// The HTTP status of a response that the SDK does not get to see.
+/// The HTTP status of a response that the SDK does not get to see, and the reason in its body, after a colon.
 #[derive(Debug, thiserror::Error)]
-#[error("the credentials endpoint answered with HTTP status {0}")]
-struct HiddenStatus(u16);
+#[error("the credentials endpoint answered with HTTP status {0}{1}")]
+struct HiddenAnswer(u16, String);
+
+/// Returns the reason in the body of an error, after a colon: the `message` of a JSON object, or any other text that isn't a page. Returns an empty
+/// text if there is none.
+fn stated_reason(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    let json: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    match one_line(json["message"].as_str().unwrap_or(&text)) {
+        reason if reason.is_empty() || reason.starts_with('<') => String::new(),
+        reason => format!(": {reason}"),
+    }
+}
 
 /// Returns the status of a response that [`Clients::link_local`] has hidden from the SDK. Returns `None` for any other error.
 pub fn response_status(error: &(dyn Error + 'static)) -> Option<u16> {
-    find_source(error).map(|HiddenStatus(status)| *status)
+    find_source(error).map(|HiddenAnswer(status, _)| *status)
 }
 
 /// Returns the version of the SDK's behaviour. It is pinned, so that an update of the SDK doesn't change the behaviour by itself.

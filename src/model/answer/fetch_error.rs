@@ -228,7 +228,7 @@ pub enum Denial {
     Metadata,
     /// The KMS key of the secret is disabled, or the caller may not use it.
     Key,
-    /// AWS doesn't accept the credentials. Once their origin is known, this becomes a [`CredentialsError`].
+    /// AWS doesn't accept the credentials, or the token of a web identity. Once their origin is known, this becomes a [`CredentialsError`].
     Credentials(CredentialsFault),
 }
 
@@ -238,7 +238,7 @@ pub enum CredentialsFault {
     Expired,
     /// The signature wasn't made with the secret key that belongs to the access key.
     WrongSecretKey,
-    /// AWS doesn't recognize the access key, or its session token is wrong or missing.
+    /// AWS doesn't recognize the access key or the token, or the session token is wrong or missing.
     Unrecognized,
 }
 

@@ -42,21 +42,58 @@ fn a_credential_process_and_its_children_end_at_the_deadline_of_the_launch() {
     await_all_ended(&processes(&sandbox));
 }
 
+/// A script that leaves behind a child that keeps the output open, and writes the child's process id to `processes`.
+const LEAVING: &str = "sleep 1000 2>/dev/null & echo $! >draft; mv draft processes";
+
 #[test]
-fn a_child_that_a_credential_process_leaves_behind_does_not_delay_the_deadline() {
+fn a_child_that_a_credential_process_leaves_behind_does_not_delay_the_deadline_which_ends_it() {
     let aws = served();
-    let script = "sleep 300 2>/dev/null & echo $! >draft; mv draft process";
-    let sandbox = with_credential_process(&aws, script).timeout("1s");
+    let sandbox = with_credential_process(&aws, LEAVING).timeout("1s");
     sandbox.run().refused(75).says([
         "A (",
         "the AWS credentials from the profile \"default\" did not arrive in time",
     ]);
-    let child = fs::read_to_string(sandbox.path("process"))
-        .unwrap()
-        .trim()
-        .parse()
-        .unwrap();
-    kill(Pid::from_raw(child), Signal::SIGKILL).unwrap();
+    await_all_ended(&processes(&sandbox));
+}
+
+#[test]
+fn a_credential_process_may_leave_behind_an_agent_that_keeps_its_output_open() {
+    let aws = served();
+    let script = format!("cat answer.json; {LEAVING}");
+    let sandbox = with_credential_process(&aws, &script).timeout("20s");
+    sandbox.run().launched_silently().has("A", "v-4c7a1e");
+    for agent in processes(&sandbox) {
+        let id = agent.file_name().unwrap().to_str().unwrap();
+        kill(Pid::from_raw(id.parse().unwrap()), Signal::SIGKILL).unwrap();
+    }
+}
+
+#[test]
+fn a_child_that_a_credential_process_leaves_behind_is_ended_if_the_process_gives_no_credentials() {
+    for (end, case) in [("exit 3", "failed"), ("echo {}", "printed something else")] {
+        let aws = served();
+        let script = format!("{LEAVING}; {end}").replace("2>/dev/null", ">/dev/null 2>&1");
+        let sandbox = with_credential_process(&aws, &script).case(case);
+        sandbox.run().refused(77).says(["the credential_process"]);
+        await_all_ended(&processes(&sandbox));
+    }
+}
+
+#[test]
+fn with_wait_a_credential_process_that_fails_is_not_run_in_every_second_and_prints_its_message_once()
+ {
+    let aws = served();
+    let script = "echo run >>runs; echo 'log in first' >&2; exit 3";
+    let sandbox = with_credential_process(&aws, script)
+        .args(["--wait", "10s"])
+        .target_writes_stderr();
+    let run = sandbox.run();
+    run.refused(75)
+        .says(["log in first", "failed (exit status: 3)"]);
+    assert_eq!(run.stderr().matches("log in first").count(), 1, "{run}");
+    // The pauses are at least 0.5 s long, and grow.
+    let runs = fs::read_to_string(sandbox.path("runs")).unwrap();
+    assert!(runs.lines().count() <= 10, "{runs}");
 }
 
 #[test]

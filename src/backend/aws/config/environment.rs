@@ -15,7 +15,8 @@ use nix::unistd::{User, getuid};
 use super::files::ConfigFiles;
 use super::settings::{MetadataSettings, Settings, VariableKeys};
 use super::variable_reader::{
-    BOOLEAN, COUNT, ENDPOINT, Format, METADATA_MODE, REGION, RETRY_MODE, URL, VariableReader,
+    BOOLEAN, COUNT, ENDPOINT, Format, METADATA_MODE, REGION, RETRY_MODE, SESSION_NAME, URL,
+    VariableReader,
 };
 use crate::backend::aws::protocol::{Api, Endpoints};
 use crate::model::inherited::Inherited;
@@ -76,7 +77,7 @@ impl Settings {
             metadata: metadata(&mut reader),
             web_identity_file: reader.read_text("AWS_WEB_IDENTITY_TOKEN_FILE"),
             container_token_file: reader.read_text("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"),
-            web_identity_session: reader.read_text("AWS_ROLE_SESSION_NAME"),
+            web_identity_session: reader.read("AWS_ROLE_SESSION_NAME", &SESSION_NAME),
             web_identity_role: web_identity_role.map(|role| role.arn),
             variable_keys: variable_keys(&mut reader),
             caller_variables: caller_variables

@@ -171,9 +171,8 @@ impl Profiles {
         let header = self
             .names()
             .find(|header| *header != name && section_of_config(header) == profile)?;
-        Some(format!(
-            "in the AWS credentials file, write [{name}] instead of [{header}]"
-        ))
+        let advice = format!("in the AWS credentials file, write [{name}] instead of [{header}]");
+        Some(advice)
     }
 
     /// Returns the error for a profile that does not exist. `setting` is the option, the variable or the setting that names the profile.
@@ -266,9 +265,8 @@ fn read_existing(path: &Path, progress: &Progress) -> Result<Option<String>, Pro
     if is_absent {
         return Ok(None);
     }
-    let text = std::fs::read_to_string(path).map_err(|error| Problem::usage(unreadable(error)))?;
-    // Some editors on Windows put a byte order mark at the beginning of a file.
-    Ok(Some(text.trim_start_matches('\u{feff}').to_owned()))
+    let text = std::fs::read_to_string(path).map_err(|error| Problem::usage(unreadable(error)));
+    text.map(Some)
 }
 
 /// Returns the kind and the name of a section in the configuration file, whose header is `header`. Returns `None` for an unknown kind. A name with
@@ -307,6 +305,8 @@ pub fn parse_ini(text: &str) -> Result<IniSections<'_>, usize> {
     let mut sections = IniSections::new();
     // The name of the last setting, and the indentation of the last section or setting. A line that is indented further continues that setting.
     let (mut last_name, mut indent) = (None::<String>, 0);
+    // Some editors on Windows put a byte order mark at the beginning of a file.
+    let text = text.trim_start_matches('\u{feff}');
     for (index, line) in text.lines().enumerate() {
         let number = index + 1;
         let content = line.trim();

@@ -13,7 +13,7 @@
 use aws_credential_types::Credentials;
 
 use super::files::{Profile, Profiles};
-use super::variable_reader::Format;
+use super::variable_reader::{Format, SESSION_NAME};
 use crate::model::problem::Problem;
 use crate::model::reference::Region;
 
@@ -132,7 +132,7 @@ pub fn role_chain<'a>(
 /// returned, because it is a part of the source.
 ///
 /// # Errors
-/// When `duration_seconds` is invalid.
+/// When `duration_seconds` or `role_session_name` is invalid.
 fn assumed_role(profile: Profile<'_>) -> Result<Option<ProfileRole>, Problem> {
     let text = |key| profile.setting(key).map(str::to_owned);
     let Some(arn) = text("role_arn") else {
@@ -153,7 +153,7 @@ fn assumed_role(profile: Profile<'_>) -> Result<Option<ProfileRole>, Problem> {
     Ok(Some(ProfileRole {
         arn,
         external_id: text("external_id"),
-        session_name: text("role_session_name"),
+        session_name: profile.parse_setting("role_session_name", &SESSION_NAME)?,
         duration: profile.parse_setting("duration_seconds", &seconds)?,
         mfa_serial: text("mfa_serial"),
     }))
@@ -196,7 +196,7 @@ fn own_source(profiles: &Profiles, profile: Profile<'_>) -> Result<Option<RoleSo
         return Ok(Some(RoleSource::WebIdentity(WebIdentity {
             role,
             file,
-            session_name: text("role_session_name"),
+            session_name: profile.parse_setting("role_session_name", &SESSION_NAME)?,
         })));
     }
 

@@ -30,7 +30,8 @@ impl<'a> VariableReader<'a> {
         let value = self.inherited.non_empty(name)?;
         let parsed = value.to_str().and_then(format.parse);
         if parsed.is_none() {
-            self.refuse(format.invalid(name, &value.to_string_lossy()));
+            let error = format.invalid(name, &value.to_string_lossy());
+            self.refuse(error.help(format!("correct or unset {name}")));
         }
         parsed
     }
@@ -114,6 +115,16 @@ pub const URL: Format<HttpUrl> = Format {
 pub const ENDPOINT: Format<HttpUrl> = Format {
     expected: "a URL that begins with http:// or https://, without a user name, password or query",
     parse: HttpUrl::parse_endpoint,
+};
+
+/// The name of a role's session (STS, AssumeRole, RoleSessionName).
+pub const SESSION_NAME: Format<String> = Format {
+    expected: "2 to 64 letters, digits and characters of _+=,.@-",
+    parse: |text| {
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte);
+        let is_valid = (2..=64).contains(&text.len()) && text.bytes().all(is_allowed);
+        is_valid.then(|| text.to_owned())
+    },
 };
 
 /// AWS_RETRY_MODE and `retry_mode`. The value is only checked, because secrets-exec always retries by its own rules.

@@ -12,6 +12,7 @@ use aws_config::imds::client::error::ImdsError;
 use aws_config::imds::credentials::ImdsCredentialsProvider;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
+use aws_credential_types::provider::error::CredentialsError as SdkCredentialsError;
 
 use super::provider::{
     SearchContext, not_configured, response_failure, sdk_failure, service_failure, unanswered,
@@ -26,6 +27,9 @@ use crate::net::errors::{NetFailure, error_text, find_source};
 
 /// The beginning of the message about an error.
 const UNREADABLE: &str = "the instance's credentials can't be read";
+
+/// The beginning of the message if the metadata say that the role doesn't trust EC2.
+const NOT_TRUSTED: &str = "EC2 may not assume the instance's role";
 
 /// Gets the credentials of the instance's role: asks for the name of the role, checks it, and then lets the SDK's provider do the rest. By itself,
 /// that provider would panic at a name that cannot be a part of a path.
@@ -54,7 +58,13 @@ pub async fn instance(context: &SearchContext<'_>) -> Result<Credentials, FetchE
         .configure(&context.clients.link_local(hides_token_status))
         .imds_client(client);
     let found = provider.profile(role).build().provide_credentials().await;
-    found.map_err(|error| sdk_failure(UNREADABLE, &error, http_status(&error)))
+    found.map_err(|error| {
+        let headline = match &error {
+            SdkCredentialsError::InvalidConfiguration(_) => NOT_TRUSTED,
+            _ => UNREADABLE,
+        };
+        sdk_failure(headline, &error, http_status(&error))
+    })
 }
 
 /// Returns the failure of the request for the name of the instance's role. A refused connection means that this machine is not an instance.

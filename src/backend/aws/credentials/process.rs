@@ -12,8 +12,10 @@
 
 use std::fs::File;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
@@ -25,6 +27,7 @@ use nix::unistd::{Pid, getpid, setsid};
 use serde::Deserialize;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
+use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use super::provider::{unusable, with_help};
@@ -37,8 +40,11 @@ use crate::system::{os_error, signals, terminal};
 /// The limit for the output, in bytes. Credentials need a few kilobytes.
 const MAX_OUTPUT: usize = 64 * 1024;
 
-/// The interval at which we check whether a program that has closed its output has ended.
+/// The interval at which we check whether a program that has closed its output has ended. While its output is open, the interval is longer.
 const TICK: Duration = Duration::from_millis(1);
+
+/// True once a program has failed. With `--wait`, programs are started again and again, and the next ones would print the same message.
+static HAS_FAILED: AtomicBool = AtomicBool::new(false);
 
 /// Runs the `credential_process` of a profile in a shell, and returns the credentials that it prints. No message quotes the command, because its
 /// arguments may be secret.
@@ -73,13 +79,16 @@ pub async fn login_credentials(profile: &str) -> Result<Credentials, FetchError>
 /// # Errors
 /// When the program can't be started, fails, or prints something other than valid credentials that have not expired.
 async fn printed_credentials(command: Command, name: &str) -> Result<Credentials, FetchError> {
-    let program = CredentialProcess::start(command).map_err(|error| {
+    let mut program = CredentialProcess::start(command).map_err(|error| {
         let why = os_error::io_error_text(&error);
         let text = format!("{name} can't be started: {why}");
         with_help(unusable(text), "install it, or add its directory to PATH")
     })?;
 
-    let failed = |why: String| unusable(format!("{name} {why}"));
+    let failed = |why: String| {
+        HAS_FAILED.store(true, Ordering::Relaxed);
+        unusable(format!("{name} {why}"))
+    };
     let output = program.output().await.map_err(failed)?;
     let Some((credentials, expiration)) = parse_output(&output) else {
         let error = failed("did not print the JSON that AWS defines for credentials".to_owned());
@@ -90,6 +99,8 @@ async fn printed_credentials(command: Command, name: &str) -> Result<Credentials
         let end = one_line(&expiration);
         return Err(failed(format!("printed credentials that expired at {end}")));
     }
+    // What the program leaves behind after it has succeeded stays, for example an agent.
+    ending::locked_program().take();
     Ok(credentials)
 }
 
@@ -143,11 +154,12 @@ fn parse_time(text: &str) -> Option<SystemTime> {
 }
 
 /// A program that has been started, with its standard output. Dropping it kills the program, unless it has ended, and reaps it.
-struct CredentialProcess(Option<ChildStdout>);
+struct CredentialProcess(Option<OwnedFd>);
 
 impl CredentialProcess {
     /// Starts a program, and stores it where [`ending::kill_program`] finds it. Its standard input is /dev/null, because that of this process belongs
-    /// to the command of the launch. Its standard error is the one of this process.
+    /// to the command of the launch. Its standard error is the one of this process. If an earlier program has failed and a user can't be asked,
+    /// it is /dev/null.
     ///
     /// If this process is in the foreground of a terminal, the program may ask for a password there. Otherwise the program gets a session of its own,
     /// without a terminal.
@@ -155,6 +167,9 @@ impl CredentialProcess {
         let terminal = foreground_terminal();
         let (has_own_session, parent) = (terminal.is_none(), getpid());
         command.stdin(Stdio::null()).stdout(Stdio::piped());
+        if has_own_session && HAS_FAILED.load(Ordering::Relaxed) {
+            command.stderr(Stdio::null());
+        }
         // SAFETY: `prepare` only makes system calls that are async-signal-safe.
         unsafe { command.pre_exec(move || prepare(parent, has_own_session)) };
 
@@ -173,7 +188,7 @@ impl CredentialProcess {
                 return Err(error);
             }
         };
-        let stdout = child.stdout.take();
+        let stdout = child.stdout.take().map(OwnedFd::from);
         // If `asked` is `None`, another thread has already killed the program and is ending this process.
         if let Some(program) = asked.as_mut() {
             program.child = Some(child);
@@ -181,15 +196,15 @@ impl CredentialProcess {
         Ok(Self(stdout))
     }
 
-    /// Waits until the program has ended, and returns its standard output. Waits without a time limit: the caller's deadline drops this future, which
-    /// kills the program.
+    /// Waits until the program has ended and has closed its output, and returns the output. A child that the program has left behind may keep the
+    /// output open. So this also returns once the program has ended and its output is complete. Waits without a time limit: the caller's deadline
+    /// drops the program, which kills it.
     ///
     /// # Errors
-    /// The predicate of a message about a program that failed.
-    async fn output(mut self) -> Result<Zeroizing<Vec<u8>>, String> {
+    /// The predicate of a message about a program that failed, or that printed too much.
+    async fn output(&mut self) -> Result<Zeroizing<Vec<u8>>, String> {
         let failed =
             |error: io::Error| format!("can't be read or waited for: {}", error_text(&error));
-        let stdout = read_all(self.0.take()).await.map_err(failed)?;
         // If the program is gone, another thread has killed it and is ending this process, so this loop never ends.
         let try_wait = || {
             ending::locked_program()
@@ -197,18 +212,27 @@ impl CredentialProcess {
                 .and_then(|program| program.child.as_mut())
                 .map_or(Ok(None), Child::try_wait)
         };
-        let status = loop {
-            match try_wait().map_err(failed)? {
-                Some(status) => break status,
-                None => tokio::time::sleep(TICK).await,
-            }
-        };
 
-        if status.success() {
-            Ok(stdout)
-        } else {
-            Err(format!("failed ({status})"))
+        let reader = |pipe| pipe::Receiver::from_owned_fd(pipe).map_err(failed);
+        let mut pipe = self.0.take().map(reader).transpose()?;
+        // The memory is allocated once, because a vector that grows leaves copies behind, which are not wiped.
+        let mut output = Zeroizing::new(Vec::with_capacity(MAX_OUTPUT));
+        while output.len() < MAX_OUTPUT {
+            match try_wait().map_err(failed)? {
+                Some(status) if !status.success() => return Err(format!("failed ({status})")),
+                Some(_) if pipe.is_none() || parse_output(&output).is_some() => return Ok(output),
+                Some(_) | None => {}
+            }
+            let Some(open) = &mut pipe else {
+                tokio::time::sleep(TICK).await;
+                continue;
+            };
+            let reading = timeout(50 * TICK, open.read_buf(&mut *output));
+            if let Ok(Ok(0) | Err(_)) = reading.await {
+                pipe = None;
+            }
         }
+        Err("printed more than credentials can have (64 KiB)".to_owned())
     }
 }
 
@@ -258,18 +282,4 @@ fn prepare(parent: Pid, has_own_session: bool) -> io::Result<()> {
     }
     signals::restore();
     Ok(())
-}
-
-/// Reads a pipe until its end, or until [`MAX_OUTPUT`] bytes.
-///
-/// # Errors
-/// The error of the kernel.
-async fn read_all(pipe: Option<ChildStdout>) -> io::Result<Zeroizing<Vec<u8>>> {
-    // The memory is allocated once, because a vector that grows leaves copies behind, which are not wiped.
-    let mut all = Zeroizing::new(Vec::with_capacity(MAX_OUTPUT));
-    if let Some(pipe) = pipe {
-        let mut pipe = pipe::Receiver::from_owned_fd(pipe.into())?;
-        while all.len() < MAX_OUTPUT && pipe.read_buf(&mut *all).await? > 0 {}
-    }
-    Ok(all)
 }

@@ -80,24 +80,51 @@ pub fn unreadable(name: &str, path: &Path, error: &io::Error) -> FetchError {
     unusable(format!("{name} can't be read from {file}: {why}"))
 }
 
+/// Parts of AWS's reasons for not giving credentials, and what the user should do.
+const REMEDIES: [(&str, &str); 8] = [
+    // STS
+    ("sts:TagSession", "allow sts:TagSession on this role, too"),
+    ("SetSourceIdentity", "allow sts:SetSourceIdentity, too"),
+    ("RegionDisabled", "activate STS for this region in IAM"),
+    ("ExpiredToken", "write a new token into this file"),
+    // EKS Pod Identity
+    ("EKS does not", "let the role trust pods.eks.amazonaws.com"),
+    ("account token", "start the pod again to get a new token"),
+    // ECS
+    ("CredentialsV2Request", "start the task again"),
+    // EC2
+    ("UnauthorizedAccess", "let the role trust ec2.amazonaws.com"),
+];
+
+/// Returns the remedy that follows from AWS's reason for not giving credentials. Returns `None` for any other reason.
+pub fn known_remedy(reason: &str) -> Option<&'static str> {
+    let mut remedies = REMEDIES.iter();
+    let known = remedies.find(|(part, _)| reason.contains(part));
+    known.map(|(_, remedy)| *remedy)
+}
+
 /// Returns the failure of a provider whose request failed with `error`. `headline` is a sentence, such as `the role "…" could not be assumed`.
 ///
-/// The error of a certificate, of a CA bundle or of a proxy is returned unchanged, because it would fail every other request, too.
+/// A denial is final, and has a remedy if its cause is known. But a token that isn't accepted may be replaced, so `--wait` tries again. The error of a
+/// certificate, of a CA bundle or of a proxy is returned unchanged, because it would fail every other request, too.
 pub fn with_headline(headline: &str, error: FetchError) -> FetchError {
     match error {
         FetchError::Unavailable(outage) => outage.with_headline(headline).into(),
-        FetchError::Denied { message, .. }
-        | FetchError::Refused(Refusal::Request(message) | Refusal::NotSent(message)) => {
-            let error = CredentialsError::new(headline, Again::Later);
-            error.aws_says(message).into()
-        }
-        // This error already has a headline: it says that AWS refused the access keys. The keys may be replaced later, so `--wait` tries again.
-        FetchError::NoCredentials(mut error) => {
-            error.problem.code = "no-credentials";
-            error.again = Again::Later;
+        FetchError::Denied { message, cause, .. } => {
+            let remedy = known_remedy(&message.text);
+            let mut error = CredentialsError::refused("role-denied", headline).aws_says(message);
+            error.problem.help = remedy.map(str::to_owned);
+            if let Denial::Credentials(_) = cause {
+                error.again = Again::Later;
+            }
             error.into()
         }
-        FetchError::Refused(_) => error,
+        FetchError::Refused(Refusal::Request(message) | Refusal::NotSent(message)) => {
+            let error = CredentialsError::refused("role-denied", headline);
+            error.aws_says(message).into()
+        }
+        // `NoCredentials` already has a headline, which says that AWS refused the access keys.
+        FetchError::NoCredentials(_) | FetchError::Refused(_) => error,
         FetchError::NotFound(_) | FetchError::NoRegion(_) => unusable(headline),
     }
 }
@@ -108,11 +135,15 @@ pub fn sdk_failure(headline: &str, error: &SdkCredentialsError, status: Option<u
     // The outermost error only says that the provider failed.
     let why = error.source().map_or_else(|| error.to_string(), error_text);
     let text = format!("{headline}: {why}");
-    match error {
+    let failure = match error {
         SdkCredentialsError::CredentialsNotLoaded(_) => not_configured(text),
         SdkCredentialsError::ProviderTimedOut(_) => service_failure(text),
         SdkCredentialsError::InvalidConfiguration(_) => misconfigured(text),
         error => response_failure(&text, error, status),
+    };
+    match known_remedy(&why) {
+        Some(remedy) => with_help(failure, remedy),
+        None => failure,
     }
 }
 

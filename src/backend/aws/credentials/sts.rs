@@ -16,11 +16,13 @@ use aws_sdk_sts::operation::get_caller_identity::{
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
-use super::provider::{CredentialsOrigin, checked_credentials, explain_refused_credentials};
+use super::provider::{
+    CredentialsOrigin, checked_credentials, explain_refused_credentials, with_headline, with_help,
+};
 use crate::backend::aws::config::{ProfileRole, WebIdentity};
 use crate::backend::aws::protocol::Client;
 use crate::backend::retry::{RetryBudget, retry};
-use crate::model::answer::{CredentialsError, FetchError, Outage, Refusal};
+use crate::model::answer::{FetchError, Outage, Refusal};
 use crate::model::quoting::one_line;
 use crate::model::reference::Role;
 use crate::net::errors::host_and_port;
@@ -36,7 +38,10 @@ pub struct CallerIdentity {
 const SESSION_NAME: &str = "secrets-exec";
 
 /// The remedy for a caller who may not assume a role.
-pub const PERMISSION: &str = "allow sts:AssumeRole on this role in the caller's own policy, and allow the caller in the role's trust policy";
+const PERMISSION: &str = "allow sts:AssumeRole on this role in the caller's own policy, and allow the caller in the role's trust policy";
+
+/// The remedy for a role that STS doesn't accept.
+const CHECK: &str = "check the ARN of the role, and its external ID";
 
 /// The time limit for GetCallerIdentity, so that it doesn't delay the message about a denial for long.
 const IDENTITY_TIMEOUT: Duration = Duration::from_secs(2);
@@ -146,16 +151,12 @@ pub fn not_assumed(role: &str) -> String {
 /// unchanged.
 fn role_error(error: FetchError, role: &Role) -> FetchError {
     let headline = not_assumed(&role.arn.to_string());
-    let (message, help) = match error {
-        FetchError::Denied { message, .. } => (message, PERMISSION),
-        FetchError::Refused(Refusal::Request(message)) => {
-            (message, "check the ARN of the role, and its external ID")
-        }
-        FetchError::Unavailable(outage) => return outage.with_headline(headline).into(),
-        error => return error,
-    };
-    let error = CredentialsError::refused("role-denied", headline);
-    error.aws_says(message).help(help).into()
+    let failed = |error| with_headline(&headline, error);
+    match error {
+        FetchError::Denied { .. } => with_help(failed(error), PERMISSION),
+        FetchError::Refused(Refusal::Request(_)) => with_help(failed(error), CHECK),
+        error => failed(error),
+    }
 }
 
 /// Asks STS for the ARN of the client's credentials, in one attempt. Returns `None` if STS refuses the request, or doesn't answer in time.

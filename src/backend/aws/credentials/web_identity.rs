@@ -8,12 +8,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
 use super::provider::{
-    SearchContext, misconfigured, not_configured, unreadable, with_headline, with_help,
+    SearchContext, known_remedy, misconfigured, not_configured, unreadable, with_headline,
+    with_help,
 };
 use super::sts;
 use crate::backend::aws::config::WebIdentity;
 use crate::backend::aws::protocol::Api;
-use crate::model::answer::FetchError;
+use crate::model::answer::{CredentialsFault, Denial, FetchError};
 use crate::model::quoting::one_line;
 
 /// The remedy for a missing role. Somebody must have set the other variable by hand, because EKS sets both.
@@ -70,20 +71,26 @@ pub async fn web_identity(
     exchanged.map_err(failed)
 }
 
-/// Returns the failure of such an exchange. The help shows the claims of the token, because the role has to trust exactly these claims.
+/// Returns the failure of such an exchange. If the role doesn't trust the token, the help shows the claims of the token, because the role has to
+/// trust exactly these claims.
 fn not_exchanged(identity: &WebIdentity, claims: Option<&str>, error: FetchError) -> FetchError {
     let WebIdentity { role, file, .. } = identity;
-    let headline = if matches!(error, FetchError::Denied { .. }) {
-        let role = one_line(role);
-        format!("the role \"{role}\" does not trust the token in the file {file}")
-    } else {
-        sts::not_assumed(role)
-    };
     let claims = claims.unwrap_or("no readable issuer, subject or audience");
-    let help = format!(
+    let trust = format!(
         "check the role's trust policy and the OIDC provider in its account: this token has {claims}"
     );
-    with_help(with_headline(&headline, error), help)
+    let FetchError::Denied { message, cause, .. } = &error else {
+        return with_headline(&sts::not_assumed(role), error);
+    };
+    let headline = if *cause == Denial::Credentials(CredentialsFault::Expired) {
+        format!("the token in the file {file} has expired")
+    } else if matches!(cause, Denial::Credentials(_)) || known_remedy(&message.text).is_some() {
+        sts::not_assumed(role)
+    } else {
+        let role = one_line(role);
+        format!("the role \"{role}\" does not trust the token in the file {file}")
+    };
+    with_help(with_headline(&headline, error), trust)
 }
 
 /// Returns the claims of a token that a trust policy can compare: issuer, subject and audience. They aren't secret. Returns `None` if the token

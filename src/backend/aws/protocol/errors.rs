@@ -94,8 +94,12 @@ impl<'a> ServiceError<'a> {
             | "UnrecognizedClient" => {
                 self.denied(Denial::Credentials(CredentialsFault::Unrecognized))
             }
-            // The token of SSO has expired, or its session is over.
-            "Unauthorized" | "UnauthorizedClient" | "InvalidClient" | "InvalidGrant" => {
+            // The token of SSO has expired, or its session is over. Or STS doesn't accept the token of a web identity, and its message says why.
+            "Unauthorized"
+            | "UnauthorizedClient"
+            | "InvalidClient"
+            | "InvalidGrant"
+            | "InvalidIdentityToken" => {
                 self.denied(Denial::Credentials(CredentialsFault::Unrecognized))
             }
             // IDPCommunicationError means that STS cannot reach the identity provider of a web identity.
@@ -112,13 +116,10 @@ impl<'a> ServiceError<'a> {
                 after: self.retry_after,
             }),
             _ if matches!(self.status, 401 | 403) => self.denied(Denial::PolicyOrMissing),
-            // The message says what is wrong with the request. The last two codes are STS's, whose message says which limit of a role is
-            // exceeded, or why STS doesn't trust a web identity.
-            "InvalidParameter"
-            | "InvalidRequest"
-            | "Validation"
-            | "ValidationError"
-            | "InvalidIdentityToken" => Refusal::Request(self.reason(self.message)).into(),
+            // The message says what is wrong with the request. The last code is STS's, whose message says which limit of a role is exceeded.
+            "InvalidParameter" | "InvalidRequest" | "Validation" | "ValidationError" => {
+                Refusal::Request(self.reason(self.message)).into()
+            }
             _ => Refusal::Request(self.reason(None)).into(),
         }
     }
