@@ -21,15 +21,16 @@ use super::provider::{
 use crate::backend::aws::clients::{Clients, response_status};
 use crate::backend::aws::config::{METADATA_URL, MetadataSettings};
 use crate::backend::retry::{RetryBudget, retry};
-use crate::model::answer::{Again, FetchError, Outage, OutageKind};
+use crate::model::answer::{Again, CredentialsError, FetchError, Outage, OutageKind};
 use crate::model::reference::Region;
 use crate::net::errors::{NetFailure, error_text, find_source};
 
 /// The beginning of the message about an error.
 const UNREADABLE: &str = "the instance's credentials can't be read";
 
-/// The beginning of the message if the metadata say that the role doesn't trust EC2.
+/// The message if the role doesn't trust EC2, and the remedy.
 const NOT_TRUSTED: &str = "EC2 may not assume the instance's role";
+const TRUST_EC2: &str = "allow ec2.amazonaws.com to use sts:AssumeRole in the role's trust policy";
 
 /// Gets the credentials of the instance's role: asks for the name of the role, checks it, and then lets the SDK's provider do the rest. By itself,
 /// that provider would panic at a name that cannot be a part of a path.
@@ -58,12 +59,14 @@ pub async fn instance(context: &SearchContext<'_>) -> Result<Credentials, FetchE
         .configure(&context.clients.link_local(hides_token_status))
         .imds_client(client);
     let found = provider.profile(role).build().provide_credentials().await;
-    found.map_err(|error| {
-        let headline = match &error {
-            SdkCredentialsError::InvalidConfiguration(_) => NOT_TRUSTED,
-            _ => UNREADABLE,
-        };
-        sdk_failure(headline, &error, http_status(&error))
+    found.map_err(|error| match &error {
+        // The metadata say AssumeRoleUnauthorizedAccess.
+        SdkCredentialsError::InvalidConfiguration(_) => {
+            let why = error.source().map(error_text).unwrap_or_default();
+            let refused = CredentialsError::refused("role-denied", NOT_TRUSTED);
+            refused.aws_says(why.into()).help(TRUST_EC2).into()
+        }
+        _ => sdk_failure(UNREADABLE, &error, http_status(&error)),
     })
 }
 

@@ -80,20 +80,21 @@ pub fn unreadable(name: &str, path: &Path, error: &io::Error) -> FetchError {
     unusable(format!("{name} can't be read from {file}: {why}"))
 }
 
+/// The remedy for a role that doesn't trust EKS Pod Identity.
+const TRUST_EKS: &str = "allow pods.eks.amazonaws.com to use sts:AssumeRole and sts:TagSession in the role's trust policy";
+
 /// Parts of AWS's reasons for not giving credentials, and what the user should do.
-const REMEDIES: [(&str, &str); 8] = [
+const REMEDIES: [(&str, &str); 7] = [
     // STS
     ("sts:TagSession", "allow sts:TagSession on this role, too"),
     ("SetSourceIdentity", "allow sts:SetSourceIdentity, too"),
     ("RegionDisabled", "activate STS for this region in IAM"),
-    ("ExpiredToken", "write a new token into this file"),
+    ("ExpiredToken", "renew the token"),
     // EKS Pod Identity
-    ("EKS does not", "let the role trust pods.eks.amazonaws.com"),
+    ("EKS does not", TRUST_EKS),
     ("account token", "start the pod again to get a new token"),
     // ECS
     ("CredentialsV2Request", "start the task again"),
-    // EC2
-    ("UnauthorizedAccess", "let the role trust ec2.amazonaws.com"),
 ];
 
 /// Returns the remedy that follows from AWS's reason for not giving credentials. Returns `None` for any other reason.
