@@ -3,6 +3,7 @@
 //! All of this happens on the worker, because a declaration can be on a file system that hangs. No request is sent here. Every mistake in every input
 //! ends up in one report.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::scope::EntryScope;
@@ -14,7 +15,7 @@ use crate::input::cli::Inputs;
 use crate::input::declaration::{
     Declaration, load_declarations, replaced_declaration, working_directory,
 };
-use crate::input::env_references::inherited_layer;
+use crate::input::env_references::{inherited_layer, unresolved_warnings};
 use crate::model::environment::CommandLine;
 use crate::model::inherited::Inherited;
 use crate::model::options::{OnRotation, Options, SourceOption, TypedOptions};
@@ -214,20 +215,39 @@ impl MergedInputs {
                 replaced_declaration(&inputs.files).map(unread_declaration),
             );
         }
-        print_warnings(inputs.warnings, typed, &options);
+
+        let is_replaced = |name: &OsStr| {
+            let entries = layers.iter().flat_map(|layer| &layer.entries);
+            let mut set_names = entries.filter_map(|entry| entry.target.variable());
+            let is_set = !options.keep_existing && set_names.any(|set| *name == *set.as_str());
+            is_set || !options.retention.keeps(name)
+        };
+        let patterns = &inputs.resolve_env;
+        let mut warnings = inputs.warnings;
+        // A pattern that is an error would be missing here.
+        if !patterns.is_empty() && report.is_empty() {
+            warnings.extend(unresolved_warnings(inherited, patterns, is_replaced));
+        }
+        print_warnings(warnings, typed, &options);
 
         let narrowed = scope.narrow(&mut layers);
         // Another error may be the reason why a credential isn't declared.
         if report.is_empty() {
             report.extend(narrowed.err());
         }
-        // An image for general use has `--resolve-env '*'`, although not every task has references in its variables.
-        let is_empty =
-            inputs.resolve_env.is_empty() && layers.iter().all(|layer| layer.entries.is_empty());
+        // An image for general use has `--resolve-env '*'`, although not every task has references
+        // in its variables. `check` reports that it has nothing to check.
+        let is_check = inputs.is_for_launch && matches!(scope, EntryScope::Everything);
+        let is_empty = (patterns.is_empty() || is_check)
+            && layers.iter().all(|layer| layer.entries.is_empty());
         if report.is_empty() && is_empty {
-            report.extend([match inputs.has_misplaced_option {
+            let problem = match inputs.has_misplaced_option {
                 true => misplaced_options(),
                 false => nothing_to_resolve(&names, inputs.find_file),
+            };
+            report.extend([match patterns.as_slice() {
+                [] => problem,
+                _ => problem.note("no variable that --resolve-env matches has a reference"),
             }]);
         }
 

@@ -4,6 +4,8 @@
 //! (`{{resolve:secretsmanager:…}}`). Such a reference can't use an alias or `${NAME}`, and the KEY of a dynamic reference is always a top-level key,
 //! never a JSONPath. No error quotes the value, which may have a secret next to the reference.
 
+use std::ffi::OsStr;
+
 use glob::Pattern;
 
 use crate::model::entry::{Entry, EntrySource, Origin, Part, Subject, Target};
@@ -12,7 +14,7 @@ use crate::model::inherited::Inherited;
 use crate::model::plan::Layer;
 use crate::model::problem::{Impact, Problem, unless_errors};
 use crate::model::reference::{
-    Aliases, Arn, Reference, ReferenceError, SecretRef, Selector, Store, Version,
+    Aliases, Arn, Reference, ReferenceError, SecretRef, Selector, Store, Version, foreign_prefix,
 };
 
 /// A sentence about a mistake in the value of a variable. It doesn't quote the value.
@@ -27,7 +29,7 @@ const CLOSE: &str = "}}";
 /// Returns an entry for each variable whose name matches one of the patterns and whose value contains a reference.
 ///
 /// # Errors
-/// An error for each variable with a malformed reference.
+/// An error for each variable with a malformed reference, or with the syntax of another tool.
 pub fn inherited_layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<Layer, Vec<Problem>> {
     let mut entries = Vec::new();
     let mut errors = Vec::new();
@@ -37,7 +39,7 @@ pub fn inherited_layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<La
         if !matches_any(patterns, &name) || name.starts_with(OWN_PREFIX) {
             continue;
         }
-        match parse_variable(&name, value) {
+        match parse_variable(&name, value, patterns) {
             Ok(found) => entries.extend(found),
             Err(defect) => {
                 let subject = Subject::plain(name.into_owned(), Origin::Inherited);
@@ -53,11 +55,73 @@ pub fn inherited_layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<La
     unless_errors(errors, layer)
 }
 
+/// Returns a warning for each pattern that doesn't match any variable, and for each variable that
+/// keeps a reference as its value. Skips the variables for which `is_replaced` is true, because the
+/// command gets them from elsewhere, or not at all.
+pub fn unresolved_warnings(
+    inherited: &Inherited,
+    patterns: &[Pattern],
+    is_replaced: impl Fn(&OsStr) -> bool,
+) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for pattern in patterns {
+        let mut names = inherited.iter().map(|(name, _)| name.to_string_lossy());
+        if !names.any(|name| pattern.matches(&name)) {
+            warnings.push(format!(
+                "--resolve-env {pattern} doesn't match the name of any variable"
+            ));
+        }
+    }
+
+    for (name, value) in inherited.iter().filter(|(name, _)| !is_replaced(name)) {
+        let (name, text) = (name.to_string_lossy(), value.to_string_lossy());
+        let reason = match matches_any(patterns, &name) {
+            true if matches_closely(patterns, &name) => None,
+            true => foreign_syntax(&text),
+            false => is_meant_as_reference(&text)
+                .then(|| format!("no --resolve-env matches the name: add --resolve-env {name}")),
+        };
+        warnings.extend(reason.map(|reason| {
+            format!("the reference in the variable {name} isn't resolved, because {reason}")
+        }));
+    }
+    warnings
+}
+
+/// True for a value that no program needs for itself: an ARN with a KEY, a STAGE or a VERSION-ID
+/// after it, or text with a dynamic reference.
+fn is_meant_as_reference(text: &str) -> bool {
+    let has_fields = |reference: Reference| reference.bare().is_none();
+    text.contains("{{resolve:secretsmanager:")
+        || text.contains("{{resolve:ssm")
+        || Arn::has_prefix(text) && Reference::parse(text).is_ok_and(has_fields)
+}
+
+/// True if a pattern other than `*` matches the name. A variable that only `*` matches may be for
+/// another tool.
+fn matches_closely(patterns: &[Pattern], name: &str) -> bool {
+    let mut matching = patterns.iter().filter(|pattern| pattern.matches(name));
+    matching.any(|pattern| pattern.as_str() != "*")
+}
+
+/// Returns the mistake in a value that begins as references of another tool do. Returns `None` for any other value.
+fn foreign_syntax(text: &str) -> Option<Defect> {
+    let (prefix, replacement) = foreign_prefix(text)?;
+    let service = if replacement.is_empty() {
+        "secretsmanager:"
+    } else {
+        replacement
+    };
+    Some(format!(
+        "the value begins with \"{prefix}\", the syntax of another tool: write {OPEN}{service}NAME{CLOSE}"
+    ))
+}
+
 /// Returns the entry of a variable. Returns `None` if the value doesn't contain a reference, so that the command inherits the variable unchanged.
 ///
 /// # Errors
-/// When the reference is malformed, or when the variable can't get a value from a secret.
-fn parse_variable(name: &str, value: &std::ffi::OsStr) -> Result<Option<Entry>, Defect> {
+/// When the reference is malformed or has the syntax of another tool, or when the variable can't get a value from a secret.
+fn parse_variable(name: &str, value: &OsStr, globs: &[Pattern]) -> Result<Option<Entry>, Defect> {
     let text = value.to_string_lossy();
     // An ARN of another service is for the command.
     let store = text.split(':').nth(2).and_then(Store::from_service);
@@ -66,6 +130,8 @@ fn parse_variable(name: &str, value: &std::ffi::OsStr) -> Result<Option<Entry>, 
         EntrySource::Composed(vec![Part::Reference(parse_arn(&text)?)])
     } else if text.contains(OPEN) {
         EntrySource::Composed(split_value(&text)?)
+    } else if matches_closely(globs, name) {
+        return foreign_syntax(&text).map_or(Ok(None), Err);
     } else {
         return Ok(None);
     };

@@ -41,10 +41,13 @@ const PARAMETER_VERSION_HELP: &str =
 const URL_REMEDY: &str = "if it contains a password, store the whole URL in a secret, or compose it with { template: \"…\" } in a declaration; if nothing in it is secret, write { value: … }";
 
 /// Prefixes that other tools put before the name of a secret, and what to write instead.
-const FOREIGN_PREFIXES: [(&str, &str); 8] = [
+const FOREIGN_PREFIXES: [(&str, &str); 11] = [
     ("secretsmanager:", ""),
     ("aws:secretsmanager:", ""),
     ("aws-sm://", ""),
+    ("sm://", ""),
+    ("{aws-sm}", ""),
+    ("{aws-ssm}", "ssm:"),
     ("ssm:///", "ssm:/"),
     ("ssm://", "ssm:/"),
     ("{{resolve:secretsmanager:", ""),
@@ -299,11 +302,16 @@ fn parse_selector(key: &str) -> Result<Selector, ReferenceError> {
     })
 }
 
+/// Returns the prefix of another tool with which the text begins, and what to write instead. Returns `None` for any other text.
+pub fn foreign_prefix(text: &str) -> Option<(&'static str, &'static str)> {
+    let mut prefixes = FOREIGN_PREFIXES.into_iter();
+    prefixes.find(|(prefix, _)| text.starts_with(prefix))
+}
+
 /// Returns the error for a reference with the prefix of another tool. Its help shows the reference without the prefix, if that is a reference.
 /// Returns `None` for a reference without such a prefix.
 fn foreign_syntax_error(text: &str) -> Option<ReferenceError> {
-    let mut prefixes = FOREIGN_PREFIXES.into_iter();
-    let (prefix, replacement) = prefixes.find(|(prefix, _)| text.starts_with(prefix))?;
+    let (prefix, replacement) = foreign_prefix(text)?;
     let error = ReferenceError::new(format!(
         "begins with \"{prefix}\", which is the syntax of another tool"
     ));
