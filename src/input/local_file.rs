@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Number, Value};
 
-use super::text_file;
+use super::text_file::{self, FileKind, read_yaml};
 use super::yaml::{Kind, Node, Position, parse_yaml};
 use crate::model::problem::{Problem, unless_errors};
 use crate::model::reference::AWSCURRENT;
@@ -27,7 +27,7 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
         Problem::configuration(format!("{}:{line}:{column}: {what}", path.display()))
     };
     let text = text_file::open(path)
-        .and_then(|file| text_file::read_yaml(path, file, 64, " --for-local >secrets.local.yaml"))
+        .and_then(|file| read_yaml(path, file, FileKind::LocalSecrets))
         .map_err(|problem| vec![problem])?;
 
     let (node, syntax_errors) = parse_yaml(&text);

@@ -4,11 +4,12 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
+use crate::model::entry::shell_quoted;
 use crate::model::env_name::is_name;
 use crate::model::problem::Problem;
 use crate::model::quoting::file_name;
 use crate::model::suggest::{self, did_you_mean};
-use crate::system::os_error::{read_text, unreadable};
+use crate::system::os_error::{read_file, unreadable};
 
 /// Opens a file for reading.
 ///
@@ -41,33 +42,70 @@ fn similar_file(path: &Path) -> Option<String> {
     Some(directory.join(nearest).to_str()?.to_owned())
 }
 
-/// Reads the text of a YAML or JSON file from `source`. `path` is only for messages. If it is a .env file, the help suggests `secrets-exec migrate`.
-/// `migrate_option` completes this command, so that it prints a file of the right kind. It begins with a space, as ` --for-local` does, or is empty.
+/// The kind of a YAML or JSON file.
+#[derive(Clone, Copy)]
+pub enum FileKind {
+    Declaration,
+    LocalSecrets,
+}
+
+/// Reads the text of a YAML or JSON file from `source`. `path` is only for messages. The help about
+/// a .env file or an encrypted file shows the command that converts or decrypts it.
 ///
 /// # Errors
-/// When `source` can't be read, has more than `mebibytes`, is not UTF-8, or has the format of a .env file.
-pub fn read_yaml(
-    path: &Path,
-    source: impl Read,
-    mebibytes: usize,
-    migrate_option: &str,
-) -> Result<String, Problem> {
+/// When `source` can't be read, is too large for its kind, is encrypted, isn't UTF-8, or has the
+/// format of a .env file.
+pub fn read_yaml(path: &Path, source: impl Read, kind: FileKind) -> Result<String, Problem> {
+    let (mebibytes, option, migrate_option) = match kind {
+        FileKind::Declaration => (1, "-f", ""),
+        FileKind::LocalSecrets => (64, "--local", " --for-local >secrets.local.yaml"),
+    };
     let file = file_name(path);
-    let text = read_text(&file, source, mebibytes)?;
+    let bytes = read_file(&file, source, mebibytes)?;
+    let shown = path.to_str().filter(|path| *path != "-");
+    if let Some((tool, command)) = encryption(&bytes) {
+        let problem = Problem::configuration(format!("{file} is encrypted with {tool}"));
+        let argument = shell_quoted(shown.unwrap_or("FILE"));
+        return Err(problem.help(format!("write {option} <({command} {argument})")));
+    }
+    let text = String::from_utf8(bytes)
+        .map_err(|_| Problem::configuration(format!("{file} is not UTF-8 text")))?;
     if !is_env_file(&text) {
         return Ok(text);
     }
 
-    let shown = match path.to_str() {
-        Some("-") | None => ".env",
-        Some(path) => path,
-    };
     let problem = Problem::configuration(format!(
         "{file} begins with NAME=VALUE like a .env file, but must be YAML or JSON"
     ));
     Err(problem.help(format!(
-        "to turn it into YAML, run secrets-exec migrate {shown} --secret prod/app{migrate_option}"
+        "to turn it into YAML, run secrets-exec migrate {} --secret prod/app{migrate_option}",
+        shown.unwrap_or(".env")
     )))
+}
+
+/// What encrypted values contain, their tool, and the beginning of the command that decrypts a file.
+const ENCRYPTED_VALUES: [(&str, &str, &str); 2] = [
+    ("ENC[AES256_GCM,", "sops", "sops decrypt"),
+    ("$ANSIBLE_VAULT;", "ansible-vault", "ansible-vault view"),
+];
+
+/// What encrypted files begin with. The other columns are those of [`ENCRYPTED_VALUES`].
+const ENCRYPTED_FILES: [(&str, &str, &str); 4] = [
+    ("age-encryption.org/", "age", "age --decrypt -i KEY"),
+    ("-----BEGIN AGE ", "age", "age --decrypt -i KEY"),
+    ("-----BEGIN PGP MESSAGE", "PGP", "gpg --decrypt"),
+    ("\0GITCRYPT\0", "git-crypt", "git-crypt unlock && cat"),
+];
+
+/// Returns the tool that has encrypted a file or values in it, and the command that decrypts the
+/// file, without its path. Returns `None` for any other file.
+fn encryption(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
+    let text = String::from_utf8_lossy(bytes);
+    let start = text.trim_start();
+    let in_values = ENCRYPTED_VALUES.iter().find(|row| text.contains(row.0));
+    let in_file = || ENCRYPTED_FILES.iter().find(|row| start.starts_with(row.0));
+    let (_, tool, command) = in_values.or_else(in_file)?;
+    Some((tool, command))
 }
 
 /// Returns true if the first line that is not a comment is an assignment. No YAML file begins like that.

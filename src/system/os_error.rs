@@ -78,11 +78,15 @@ pub fn file_error_text(path: &Path, error: &io::Error) -> String {
     }
 }
 
-/// Reads a whole file as text. `name` is for messages.
+/// Reads a whole file. `name` is for messages.
 ///
 /// # Errors
-/// If the file can't be read, is larger than `mebibytes`, or isn't UTF-8.
-pub fn read_text(name: impl Display, file: impl Read, mebibytes: usize) -> Result<String, Problem> {
+/// If the file can't be read, or is larger than `mebibytes`.
+pub fn read_file(
+    name: impl Display,
+    file: impl Read,
+    mebibytes: usize,
+) -> Result<Vec<u8>, Problem> {
     let (mut bytes, most) = (Vec::new(), mebibytes << 20);
     let read = file.take(most as u64 + 1).read_to_end(&mut bytes);
     if read.map_err(|error| unreadable(&name, &error))? > most {
@@ -90,8 +94,7 @@ pub fn read_text(name: impl Display, file: impl Read, mebibytes: usize) -> Resul
             format!("{name} is larger than {mebibytes} MiB, which is the limit for this file");
         return Err(Problem::configuration(text));
     }
-    String::from_utf8(bytes)
-        .map_err(|_| Problem::configuration(format!("{name} is not UTF-8 text")))
+    Ok(bytes)
 }
 
 /// Returns the text about an I/O error's errno, or the error's own text if it doesn't come from a system call.

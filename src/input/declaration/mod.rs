@@ -13,11 +13,11 @@ mod source;
 pub use find::{replaced_declaration, working_directory};
 
 use std::cell::RefCell;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::input::text_file;
+use crate::input::text_file::{self, FileKind, read_yaml};
 use crate::input::yaml::{Node, TASK_DEFINITION_HELP, parse_yaml};
 use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions, find_option};
 use crate::model::plan::Layer;
@@ -73,7 +73,7 @@ fn read_default_declaration() -> Result<Option<(&'static Path, String)>, Problem
     let Some((path, file)) = open_default_declaration()? else {
         return Ok(None);
     };
-    Ok(Some((path, read_text(path, file)?)))
+    Ok(Some((path, read_yaml(path, file, FileKind::Declaration)?)))
 }
 
 /// Returns the text of a declaration that the user names.
@@ -82,7 +82,7 @@ fn read_default_declaration() -> Result<Option<(&'static Path, String)>, Problem
 /// When the file can't be read, or isn't YAML or JSON.
 fn read_named_declaration(path: &Path) -> Result<String, Problem> {
     if path == Path::new("-") {
-        return read_text(path, io::stdin());
+        return read_yaml(path, io::stdin(), FileKind::Declaration);
     }
     let extension = path.extension();
     if extension.is_some_and(|extension| extension == "toml") {
@@ -92,15 +92,7 @@ fn read_named_declaration(path: &Path) -> Result<String, Problem> {
         ));
         return Err(problem.help("write it as YAML, as in: env: { DB_PASSWORD: prod/db:password }"));
     }
-    read_text(path, text_file::open(path)?)
-}
-
-/// Reads the text of a declaration, which has at most 1 MiB.
-///
-/// # Errors
-/// When the file can't be read, is larger, isn't UTF-8, or has the format of a .env file.
-fn read_text(path: &Path, source: impl Read) -> Result<String, Problem> {
-    text_file::read_yaml(path, source, 1, "")
+    read_yaml(path, text_file::open(path)?, FileKind::Declaration)
 }
 
 /// A declaration file.
