@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::read::read_values;
 use super::scope::EntryScope;
-use crate::deliver::{AppendedFile, Delivery, Files};
+use crate::deliver::{AppendedFile, Delivery, Files, NamedBy};
 use crate::exec;
 use crate::input::cli::{ExportArguments, ExportFormat, Inputs};
 use crate::model::entry::{FileTarget, Mode, Origin, Subject};
@@ -36,7 +36,7 @@ enum Destination {
     Output,
     File(PathBuf),
     /// The masks go to standard output. The variables are appended to the file, unless only the masks are wanted.
-    Github(Option<PathBuf>),
+    Github(Option<(PathBuf, NamedBy)>),
 }
 
 /// Prints the variables, or writes them to a file. Also prints the warnings about them, and a warning about each file, which only a launch writes.
@@ -77,7 +77,8 @@ pub fn export(
         Destination::Github(file) => {
             let (masks, warning) = masks(&outcomes);
             terminal::print_unless_hidden(warning);
-            let file = file.map(|path| AppendedFile::open(&path)).transpose()?;
+            let opened = file.map(|(path, named_by)| AppendedFile::open(&path, named_by));
+            let file = opened.transpose()?;
             terminal::output_whole(masks.expose())?;
             Ok(file.map_or(Ok(()), |file| file.append(&text))?)
         }
@@ -102,9 +103,9 @@ fn destination(arguments: &ExportArguments, inherited: &Inherited) -> Result<Des
         )
         .help("use another format, such as --format dotenv --output FILE")),
         (ExportFormat::GithubMasks, _) => Ok(Destination::Github(None)),
-        (ExportFormat::Github, Some(path)) => Ok(Destination::Github(Some(path))),
+        (ExportFormat::Github, Some(path)) => Ok(Destination::Github(Some((path, NamedBy::User)))),
         (ExportFormat::Github, None) => match inherited.non_empty("GITHUB_ENV") {
-            Some(path) => Ok(Destination::Github(Some(path.into()))),
+            Some(path) => Ok(Destination::Github(Some((path.into(), NamedBy::Runner)))),
             None => Err(Problem::usage(
                 "GITHUB_ENV is not set, so secrets-exec doesn't know where to write the variables",
             )

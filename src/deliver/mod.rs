@@ -33,7 +33,7 @@ pub mod testing;
 #[cfg(target_os = "linux")]
 mod written;
 
-pub use append::AppendedFile;
+pub use append::{AppendedFile, NamedBy};
 pub use disk::install;
 pub use staging::{Delivery, Files};
 #[cfg(target_os = "linux")]

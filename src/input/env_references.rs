@@ -92,9 +92,8 @@ pub fn unresolved_warnings(
 /// after it, or text with a dynamic reference.
 fn is_meant_as_reference(text: &str) -> bool {
     let has_fields = |reference: Reference| reference.bare().is_none();
-    text.contains("{{resolve:secretsmanager:")
-        || text.contains("{{resolve:ssm")
-        || Arn::has_prefix(text) && Reference::parse(text).is_ok_and(has_fields)
+    let is_arn = Arn::has_prefix(text) && Reference::parse(text).is_ok_and(has_fields);
+    is_arn || text.contains("{{resolve:secretsmanager:") || text.contains("{{resolve:ssm")
 }
 
 /// True if a pattern other than `*` matches the name. A variable that only `*` matches may be for

@@ -27,6 +27,8 @@ pub struct EntryOutcome {
     pub reads: Vec<SecretRef>,
     /// For a parameter below a path, the part of its name after the path. `None` for any other outcome.
     pub parameter_name: Option<String>,
+    /// The texts of secrets that the value is composed of, or that it encodes.
+    pub parts: Vec<SecretValue>,
     pub fate: Fate,
 }
 
@@ -92,6 +94,7 @@ impl EntryOutcome {
             subject: entry.subject.clone(),
             reads: entry.source.references().into_iter().cloned().collect(),
             parameter_name: None,
+            parts: Vec::new(),
             fate,
         }
     }

@@ -2,6 +2,7 @@
 //! that starts with `::` as a command.
 
 use std::collections::BTreeSet;
+use std::iter;
 
 use super::export::push_escaped;
 use super::record::Record;
@@ -12,8 +13,8 @@ use crate::model::secret_value::SecretValue;
 /// The length of the shortest line that is masked. A shorter mask would hide parts of unrelated words in the log.
 const SHORTEST_MASK: usize = 4;
 
-/// Returns an `::add-mask::` command for each line of each value that was read, and a warning if lines are too short to be masked. A line that occurs
-/// several times is masked once. Literals aren't masked, because a word such as `info` would disappear from every log.
+/// Returns an `::add-mask::` command for each line of each value that was read and of its parts, and a warning if lines are too short to be masked. A
+/// line is also masked without the spaces at its ends. A line that occurs several times is masked once. Literals aren't masked, because a word such as `info` would disappear from every log.
 pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
     let mut masked = BTreeSet::new();
     let mut unmasked = Vec::new();
@@ -24,7 +25,9 @@ pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
         }
 
         let mut has_short_line = false;
-        for line in value.expose().split(|byte| [b'\n', b'\r'].contains(byte)) {
+        let texts = iter::once(value).chain(&outcome.parts);
+        let lines = texts.flat_map(|text| text.expose().split(|byte| b"\n\r".contains(byte)));
+        for line in lines.flat_map(|line| [line, line.trim_ascii()]) {
             let length = String::from_utf8_lossy(line).trim().chars().count();
             has_short_line |= (1..SHORTEST_MASK).contains(&length);
             if length >= SHORTEST_MASK && masked.insert(line) {

@@ -1,8 +1,9 @@
-//! Base64, for `decode:` and `encode:` and for the filters of templates.
+//! Base64 and URL encoding, for `decode:` and `encode:` and for the filters of templates.
 
 use base64::Engine;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use zeroize::Zeroizing;
 
 use crate::model::secret_value::SecretValue;
@@ -12,6 +13,18 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
+
+/// All characters except the unreserved ones (RFC 3986, section 2.3), so that the result can be in any part of a URL.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// Encodes text for a URL.
+pub fn percent_encode(text: &str) -> String {
+    utf8_percent_encode(text, RESERVED).to_string()
+}
 
 /// Encodes a value as base64, with padding.
 pub fn encode_base64(value: &SecretValue) -> SecretValue {

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::encoding;
 use super::extract::{Json, NULL_HELP, ParsedDocument, find_value, text_of};
-use super::template::{Input, render};
+use super::template::{Input, looked_up_texts, render};
 use crate::model::answer::{Document, FetchError, Fetched};
 use crate::model::entry::template::{ENV, Template};
 use crate::model::entry::{Part, Subject};
@@ -21,6 +21,9 @@ use crate::model::secret_value::SecretValue;
 pub struct ParsedAnswers<'a> {
     pub plan: &'a Plan,
     pub fetched: &'a Fetched,
+    /// What the value that was resolved last is made of, for
+    /// [`EntryOutcome::parts`](crate::model::outcome::EntryOutcome::parts).
+    pub parts: Vec<SecretValue>,
     parsed: BTreeMap<&'a Locator, ParsedDocument>,
 }
 
@@ -30,6 +33,7 @@ impl<'a> ParsedAnswers<'a> {
         Self {
             plan,
             fetched,
+            parts: Vec::new(),
             parsed: BTreeMap::new(),
         }
     }
@@ -60,10 +64,22 @@ impl<'a> ParsedAnswers<'a> {
         if let Some(pattern) = &entry.pattern {
             check_pattern(pattern, source, &decoded, subject)?;
         }
-        Ok(match entry.transform.encode {
-            false => decoded,
-            true => encoding::encode_base64(&decoded),
-        })
+        if !entry.transform.encode {
+            return Ok(decoded);
+        }
+        let encoded = encoding::encode_base64(&decoded);
+        self.add_part(decoded);
+        Ok(encoded)
+    }
+
+    /// Notes a part of a value, as it is and URL-encoded. Skips a number and a text of fewer than eight characters, because a log that hides a port or
+    /// the word `postgres` is hard to read.
+    fn add_part(&mut self, part: SecretValue) {
+        let text = String::from_utf8_lossy(part.expose());
+        if text.chars().count() >= 8 && text.parse::<f64>().is_err() {
+            let encoded = SecretValue::new(encoding::percent_encode(&text));
+            self.parts.extend([encoded, part]);
+        }
     }
 
     /// Returns the value that a reference selects.
@@ -157,8 +173,11 @@ impl<'a> ParsedAnswers<'a> {
         }
 
         let mut text = Zeroizing::new(Vec::new());
-        for value in values_or_errors(values)? {
+        for (part, value) in parts.iter().zip(values_or_errors(values)?) {
             text.extend_from_slice(value.expose());
+            if let Part::Reference(_) = part {
+                self.add_part(value);
+            }
         }
         Ok(SecretValue::new(text.as_slice()))
     }
@@ -173,13 +192,17 @@ impl<'a> ParsedAnswers<'a> {
         aliases: &'a BTreeMap<String, SecretRef>,
         subject: &Subject,
     ) -> Result<SecretValue, Vec<Problem>> {
-        let mut results = vec![Ok((ENV.to_owned(), Input::variables(&self.plan.inherited)))];
+        let mut results = Vec::new();
         for (alias, reference) in aliases {
             let result = self.template_input(alias, reference, subject);
             results.push(result.map(|input| (alias.clone(), input)));
         }
 
-        let inputs = values_or_errors(results)?.into_iter().collect();
+        let mut inputs = BTreeMap::from_iter(values_or_errors(results)?);
+        for text in looked_up_texts(template, &inputs) {
+            self.add_part(text);
+        }
+        inputs.insert(ENV.to_owned(), Input::variables(&self.plan.inherited));
         render(template, &inputs, self.plan).map_err(|error| {
             let reference = error.alias.and_then(|alias| aliases.get(&alias));
             vec![with_entry(error.problem, reference, subject)]

@@ -155,7 +155,10 @@ impl<'a> Walk<'a> {
 
     /// Adds the outcome of an entry.
     fn add(&mut self, entry: &Planned, fate: Fate) {
-        self.outcomes.push(EntryOutcome::new(entry, fate));
+        self.outcomes.push(EntryOutcome {
+            parts: std::mem::take(&mut self.answers.parts),
+            ..EntryOutcome::new(entry, fate)
+        });
     }
 }
 

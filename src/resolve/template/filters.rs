@@ -5,19 +5,11 @@ use std::sync::Arc;
 
 use minijinja::value::{Rest, ValueOrKwargs};
 use minijinja::{Environment, Error, ErrorKind, State, Value, filters};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::values::{self, LastLookup, SecretObject, own_error};
 use crate::model::secret_value::SecretValue;
 use crate::resolve::encoding;
 use crate::resolve::extract::Json;
-
-/// All characters except the unreserved ones (RFC 3986, section 2.3), so that the result can be in any part of a URL.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
 
 /// Adds our filters and tests to an environment. `fromjson` notes failed look-ups in `last_lookup`.
 pub fn add(environment: &mut Environment<'_>, last_lookup: &Arc<LastLookup>) {
@@ -29,7 +21,7 @@ pub fn add(environment: &mut Environment<'_>, last_lookup: &Arc<LastLookup>) {
 /// Adds the filters that MiniJinja doesn't have, or has only with features that aren't enabled.
 fn add_filters(environment: &mut Environment<'_>, last_lookup: &Arc<LastLookup>) {
     environment.add_filter("urlencode", |value: &Value| {
-        Ok(utf8_percent_encode(&values::printed_text(value)?, RESERVED).to_string())
+        Ok(encoding::percent_encode(&values::printed_text(value)?))
     });
     environment.add_filter("b64encode", |value: &Value| {
         text_value(&encoding::encode_base64(&bytes_of(value)?))

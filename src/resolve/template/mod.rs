@@ -32,6 +32,7 @@ use std::sync::Arc;
 
 use minijinja::ErrorKind::{UnknownFilter, UnknownFunction, UnknownMethod, UnknownTest};
 use minijinja::{Error, ErrorKind, UndefinedBehavior, Value};
+use serde_json::Value as JsonValue;
 use zeroize::Zeroizing;
 
 use crate::model::answer::Document;
@@ -126,6 +127,32 @@ pub fn render(
     render_with(template, values, &last_lookup)
         .map(SecretValue::new)
         .map_err(|error| render_error(&error, template, inputs, plan, &last_lookup))
+}
+
+/// Returns the texts that a template looks up in its secrets. If it looks up an object or an array,
+/// all texts in there are returned, because the template may compute the keys.
+pub fn looked_up_texts(template: &Template, inputs: &BTreeMap<String, Input>) -> Vec<SecretValue> {
+    let mut texts = Vec::new();
+    for lookup in &template.lookups {
+        let mut keys = lookup.split('.');
+        match keys.next().and_then(|alias| inputs.get(alias)) {
+            Some(Input::Text(text)) => texts.push(SecretValue::new(text.as_str())),
+            Some(Input::Object(secret)) => {
+                let looked_up = value_at(secret.value(), &Vec::from_iter(keys));
+                let mut found = Vec::from_iter(looked_up);
+                while let Some(value) = found.pop() {
+                    match value {
+                        JsonValue::String(text) => texts.push(SecretValue::new(text.as_str())),
+                        JsonValue::Array(items) => found.extend(items),
+                        JsonValue::Object(map) => found.extend(map.values()),
+                        JsonValue::Null | JsonValue::Bool(_) | JsonValue::Number(_) => {}
+                    }
+                }
+            }
+            None => {}
+        }
+    }
+    texts
 }
 
 /// Renders a template with placeholders instead of secrets, to find a filter, test or function that doesn't exist. Returns the error about that name.

@@ -2,6 +2,7 @@
 //! pipe, or something else that a page can't have.
 
 use std::fs;
+use std::os::unix::fs::{chown, symlink};
 
 use crate::support::*;
 
@@ -126,6 +127,79 @@ fn export_fails_with_78_if_the_reader_of_its_output_ends_early() {
     run.ended(Status::Exit(78))
         .printed("export A")
         .says(["writing to standard output failed: broken pipe"]);
+}
+
+const OTHER_USER: u32 = 1234;
+
+/// An export for GitHub in a directory that only root and this user can change.
+fn github_export(place: &str) -> Sandbox {
+    let sandbox = exports(r#"{ "x": "v-4c7a1e" }"#, "env:\n  A: x\n", "github")
+        .env("GITHUB_ACTIONS", "true")
+        .case(place);
+    match place {
+        "--output" => sandbox.args(["--output", "out/variables"]),
+        _ => sandbox.env(place, "out/variables"),
+    }
+    .file("out/.keep", "")
+}
+
+#[test]
+fn export_format_github_starts_a_new_line_in_a_file_that_does_not_end_with_a_line_feed() {
+    for (content, start) in [("", ""), ("B=1\n", "B=1\n"), ("B=1", "B=1\n")] {
+        let sandbox = github_export("GITHUB_ENV").file("out/variables", content);
+        sandbox.run().launched_silently();
+        let written = fs::read_to_string(sandbox.path("out/variables")).unwrap();
+        assert!(written.starts_with(&format!("{start}A<<")), "{written}");
+    }
+}
+
+#[test]
+fn export_format_github_refuses_a_pipe_that_nobody_reads_instead_of_waiting() {
+    for place in ["--output", "GITHUB_ENV"] {
+        let sandbox = github_export(place);
+        named_pipe(&sandbox.path("out/variables"));
+        let run = sandbox.run();
+        run.refused(78)
+            .says(["out/variables\" is a device, a pipe or a socket"]);
+        assert_eq!(run.stdout(), "", "no masks: {run}");
+    }
+}
+
+#[test]
+fn export_format_github_follows_no_link_to_a_file() {
+    for place in ["--output", "GITHUB_ENV"] {
+        let sandbox = github_export(place).file("victim", "B=1\n");
+        symlink("../victim", sandbox.path("out/variables")).unwrap();
+        sandbox
+            .run()
+            .refused(78)
+            .says(["out/variables\" is a symbolic link"]);
+        assert_eq!(fs::read(sandbox.path("victim")).unwrap(), b"B=1\n");
+    }
+}
+
+#[test]
+fn export_format_github_writes_to_another_user_s_file_only_if_github_env_names_it() {
+    if !nix::unistd::geteuid().is_root() {
+        return skip::skipped("a file of another user: only root may give files away");
+    }
+    for (place, of_another, is_written) in [
+        ("--output", "out/variables", false),
+        ("--output", "out", false),
+        ("GITHUB_ENV", "out/variables", true),
+        ("GITHUB_ENV", "out", true),
+    ] {
+        let sandbox = github_export(place).file("out/variables", "B=1\n");
+        chown(sandbox.path(of_another), Some(OTHER_USER), None).unwrap();
+        let run = sandbox.run();
+        if is_written {
+            run.launched_silently();
+        } else {
+            run.refused(78).says(["belongs to user 1234"]);
+        }
+        let written = fs::read(sandbox.path("out/variables")).unwrap();
+        assert_eq!(written != b"B=1\n", is_written, "{of_another}: {run}");
+    }
 }
 
 #[test]
