@@ -1,5 +1,5 @@
-//! Files to which other programs write, too, such as the one that GITHUB_ENV names. The variables are
-//! appended to such a file, all of them or none.
+//! Files to which other programs write, too, such as the one that GITHUB_ENV names. The variables
+//! are appended to such a file, all of them or none.
 
 use std::fs::File;
 use std::io::{self, Write};

@@ -103,7 +103,8 @@ fn matches_closely(patterns: &[Pattern], name: &str) -> bool {
     matching.any(|pattern| pattern.as_str() != "*")
 }
 
-/// Returns the mistake in a value that begins as references of another tool do. Returns `None` for any other value.
+/// Returns the mistake in a value that begins as references of another tool do. Returns `None` for
+/// any other value.
 fn foreign_syntax(text: &str) -> Option<Defect> {
     let (prefix, replacement) = foreign_prefix(text)?;
     let service = if replacement.is_empty() {
@@ -119,7 +120,8 @@ fn foreign_syntax(text: &str) -> Option<Defect> {
 /// Returns the entry of a variable. Returns `None` if the value doesn't contain a reference, so that the command inherits the variable unchanged.
 ///
 /// # Errors
-/// When the reference is malformed or has the syntax of another tool, or when the variable can't get a value from a secret.
+/// When the reference is malformed or has the syntax of another tool, or when the variable can't
+/// get a value from a secret.
 fn parse_variable(name: &str, value: &OsStr, globs: &[Pattern]) -> Result<Option<Entry>, Defect> {
     let text = value.to_string_lossy();
     // An ARN of another service is for the command.

@@ -83,7 +83,7 @@ pub fn read_yaml(path: &Path, source: impl Read, kind: FileKind) -> Result<Strin
     )))
 }
 
-/// What encrypted values contain, their tool, and the beginning of the command that decrypts a file.
+/// What encrypted values contain, their tool, and the start of the command that decrypts a file.
 const ENCRYPTED_VALUES: [(&str, &str, &str); 2] = [
     ("ENC[AES256_GCM,", "sops", "sops decrypt"),
     ("$ANSIBLE_VAULT;", "ansible-vault", "ansible-vault view"),

@@ -13,8 +13,10 @@ use crate::model::secret_value::SecretValue;
 /// The length of the shortest line that is masked. A shorter mask would hide parts of unrelated words in the log.
 const SHORTEST_MASK: usize = 4;
 
-/// Returns an `::add-mask::` command for each line of each value that was read and of its parts, and a warning if lines are too short to be masked. A
-/// line is also masked without the spaces at its ends. A line that occurs several times is masked once. Literals aren't masked, because a word such as `info` would disappear from every log.
+/// Returns an `::add-mask::` command for each line of each value that was read and of its parts,
+/// and a warning if lines are too short to be masked. A line is also masked without the spaces at
+/// its ends. A line that occurs several times is masked once. Literals aren't masked, because a
+/// word such as `info` would disappear from every log.
 pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
     let mut masked = BTreeSet::new();
     let mut unmasked = Vec::new();

@@ -14,7 +14,8 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// All characters except the unreserved ones (RFC 3986, section 2.3), so that the result can be in any part of a URL.
+/// All characters except the unreserved ones (RFC 3986, section 2.3), so that the result can be in
+/// any part of a URL.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')

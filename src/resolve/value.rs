@@ -72,8 +72,8 @@ impl<'a> ParsedAnswers<'a> {
         Ok(encoded)
     }
 
-    /// Notes a part of a value, as it is and URL-encoded. Skips a number and a text of fewer than eight characters, because a log that hides a port or
-    /// the word `postgres` is hard to read.
+    /// Notes a part of a value, as it is and URL-encoded. Skips a number and a text of fewer than
+    /// eight characters: a port or the name of a database would disappear from every log.
     fn add_part(&mut self, part: SecretValue) {
         let text = String::from_utf8_lossy(part.expose());
         if text.chars().count() >= 8 && text.parse::<f64>().is_err() {
