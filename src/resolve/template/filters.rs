@@ -4,22 +4,22 @@
 use std::sync::Arc;
 
 use minijinja::value::{Rest, ValueOrKwargs};
-use minijinja::{Environment, Error, ErrorKind, State, Value, filters};
+use minijinja::{Environment, Error, State, Value, filters};
 
-use super::values::{self, LastLookup, SecretObject, own_error};
+use super::values::{self, Misses, SecretObject, own_error};
 use crate::model::secret_value::SecretValue;
 use crate::resolve::encoding;
 use crate::resolve::extract::Json;
 
-/// Adds our filters and tests to an environment. `fromjson` notes failed look-ups in `last_lookup`.
-pub fn add(environment: &mut Environment<'_>, last_lookup: &Arc<LastLookup>) {
-    add_filters(environment, last_lookup);
+/// Adds our filters and tests to an environment. `fromjson` notes failed look-ups in `misses`.
+pub fn add(environment: &mut Environment<'_>, misses: &Arc<Misses>) {
+    add_filters(environment, misses);
     add_strict_filters(environment);
     environment.add_test("divisibleby", is_divisible_by);
 }
 
 /// Adds the filters that MiniJinja doesn't have, or has only with features that aren't enabled.
-fn add_filters(environment: &mut Environment<'_>, last_lookup: &Arc<LastLookup>) {
+fn add_filters(environment: &mut Environment<'_>, misses: &Arc<Misses>) {
     environment.add_filter("urlencode", |value: &Value| {
         Ok(encoding::percent_encode(&values::printed_text(value)?))
     });
@@ -33,11 +33,17 @@ fn add_filters(environment: &mut Environment<'_>, last_lookup: &Arc<LastLookup>)
         )
     });
     environment.add_filter("tojson", values::compact_json);
-    let last_lookup = last_lookup.clone();
+    let noted = misses.clone();
     environment.add_filter("fromjson", move |value: &Value| {
         let json = Json::parse(values::printed_text(value)?.as_bytes())
             .map_err(|_| own_error("the value for \"fromjson\" is not JSON", None))?;
-        Ok(SecretObject::root(None, Arc::new(json), &last_lookup))
+        Ok(SecretObject::root(None, Arc::new(json), &noted))
+    });
+    // This one is only for `super::MARK`.
+    let marked = misses.clone();
+    environment.add_filter("secrets_exec_marks_misses", move |undefined: Value| {
+        marked.mark.get_or_init(|| undefined);
+        ""
     });
 }
 
@@ -65,8 +71,10 @@ fn add_strict_filters(environment: &mut Environment<'_>) {
                     if input.is_undefined() {
                         // This fails for a missing key, but not for the missing `else` of `x if y`.
                         state.format(input.clone())?;
-                    } else if name == "join" && input.try_iter()?.any(|item| item.is_undefined()) {
-                        return Err(ErrorKind::UndefinedError.into());
+                    } else if name == "join"
+                        && let Some(item) = input.try_iter()?.find(Value::is_undefined)
+                    {
+                        return Err(values::undefined_error(&item));
                     } else if name == "format" && input.as_str().is_some_and(has_non_ascii_name) {
                         return Err(own_error("a name in %(name)s is not ASCII", None));
                     }

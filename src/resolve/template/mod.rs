@@ -10,14 +10,15 @@
 //! env        DB_HOST=db.internal               ── SecretObject ──┼──▶ MiniJinja ──┬──▶ text
 //! filters    urlencode, b64encode, …           ──────────────────┘        │       └──▶ error ──▶ problem
 //!                                                                         │                         ▲
-//!                                               each look-up that fails ──┴─▶ LastLookup ───────────┘
+//!                                               each look-up that fails ──┴─▶ Misses ───────────────┘
 //! ```
 //!
 //! Two things are harder than they look:
 //!
-//! - **Which key is missing?** MiniJinja reports that a value is undefined, but not which one. So a [`SecretObject`] notes the last look-up that
-//!   failed. The template is strict, so it fails where an undefined value is used, and that value comes from the last look-up that failed. The entry
-//!   is absent, so that its `default` applies, only if a key is really missing. A look-up in something that isn't an object is an error of its own.
+//! - **Is a key missing?** MiniJinja reports that a value is undefined, but not where the value comes from: a missing key of a secret makes the entry
+//!   absent, so that its `default` applies, but an index past the end of a list is a mistake. So a [`SecretObject`] notes each look-up that fails,
+//!   and [`is_caused_by_a_miss`] renders the template again with marked values. The message names the last look-up that failed. A look-up in
+//!   something that isn't an object is an error of its own.
 //! - **What may be printed?** MiniJinja's errors quote values. So only the kind of an error, its line, and the names of unknown filters, functions,
 //!   methods and tests leave this module. A key that the template computes isn't quoted, either, because it may be a value.
 //!
@@ -46,10 +47,16 @@ use crate::model::suggest::{self, did_you_mean_to_write};
 use crate::resolve::extract::{
     Json, NULL_HELP, ParsedDocument, keys_hint, listed_keys, quotable_keys,
 };
-use values::{FailedLookup, LastLookup, Names, OwnError, SecretObject, UnreadSecret, value_at};
+use values::{FailedLookup, Misses, Names, OwnError, SecretObject, UnreadSecret, value_at};
 
 /// The maximum number of MiniJinja instructions that a template runs.
 const FUEL: u64 = 1_000_000;
+
+/// The beginning of a template that is rendered again. It makes an undefined value, which each look-up of a missing key then returns.
+const MARK: &str = "{{ {}['a key of a secret'] | secrets_exec_marks_misses }}";
+
+/// How MiniJinja names the value of [`MARK`] in an error that this value has caused.
+const MARKED: &str = "`(...)['a key of a secret']` is undefined";
 
 /// The secret of an alias, in the form in which a template reads it.
 pub enum Input {
@@ -90,12 +97,12 @@ impl Input {
     }
 
     /// Returns the value that a template sees under the name `alias`. While the template runs, each look-up of a missing key in the value is noted in
-    /// `last_lookup`, together with the alias.
+    /// `misses`, together with the alias.
     ///
     /// MiniJinja gets a copy of text, and nothing overwrites this copy when it is dropped.
-    fn template_value(&self, alias: &str, last_lookup: &Arc<LastLookup>) -> Value {
+    fn template_value(&self, alias: &str, misses: &Arc<Misses>) -> Value {
         match self {
-            Self::Object(json) => SecretObject::root(Some(alias), json.clone(), last_lookup),
+            Self::Object(json) => SecretObject::root(Some(alias), json.clone(), misses),
             Self::Text(text) => Value::from(text.as_str()),
         }
     }
@@ -119,14 +126,23 @@ pub fn render(
         return Err(error);
     }
 
-    let last_lookup = Arc::new(LastLookup::default());
+    let (result, misses) = render_with_inputs(&template.text, inputs);
+    result
+        .map(SecretValue::new)
+        .map_err(|error| render_error(&error, template, inputs, plan, &misses))
+}
+
+/// Renders the text of a template with its secrets. Also returns the look-ups that have failed.
+fn render_with_inputs(
+    text: &str,
+    inputs: &BTreeMap<String, Input>,
+) -> (Result<String, Error>, Arc<Misses>) {
+    let misses = Arc::new(Misses::default());
     let values = inputs
         .iter()
-        .map(|(alias, input)| (alias.clone(), input.template_value(alias, &last_lookup)))
+        .map(|(alias, input)| (alias.clone(), input.template_value(alias, &misses)))
         .collect();
-    render_with(template, values, &last_lookup)
-        .map(SecretValue::new)
-        .map_err(|error| render_error(&error, template, inputs, plan, &last_lookup))
+    (render_with(text, values, &misses), misses)
 }
 
 /// Returns the texts that a template looks up in its secrets. If it looks up an object or an array,
@@ -166,21 +182,23 @@ pub fn find_unknown_name(source: &ValueSource, subject: &Subject) -> Option<Prob
     let values = names
         .map(|name| (name.to_owned(), Value::from_object(UnreadSecret)))
         .collect();
-    let error = render_with(template, values, &Arc::default()).err()?;
+    let error = render_with(&template.text, values, &Arc::default()).err()?;
     let is_unknown = matches!(error.kind(), UnknownFilter | UnknownFunction | UnknownTest);
     is_unknown.then(|| template_error(&error, template).for_entry(subject.clone(), Impact::Unread))
 }
 
-/// Renders a template with a value for each name. The filters note failed look-ups in `last_lookup`.
+/// Renders the text of a template with a value for each name. The filters note failed look-ups in `misses`.
 ///
 /// # Errors
 /// MiniJinja's first error. It may quote a value.
 fn render_with(
-    template: &Template,
+    text: &str,
     mut names: BTreeMap<String, Value>,
-    last_lookup: &Arc<LastLookup>,
+    misses: &Arc<Misses>,
 ) -> Result<String, Error> {
     let mut environment = template::environment();
+    // An error names the expression that an undefined value comes from.
+    environment.set_debug(true);
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));
 
@@ -191,35 +209,54 @@ fn render_with(
         }
         Ok(output.write_str(&values::printed_text(value)?)?)
     });
-    filters::add(&mut environment, last_lookup);
+    filters::add(&mut environment, misses);
 
     let globals = environment.globals();
     names.extend(globals.map(|(name, value)| (name.to_owned(), value)));
-    environment.render_str(&template.text, Value::from_object(Names(names)))
+    environment.render_str(text, Value::from_object(Names(names)))
 }
 
 /// Returns MiniJinja's error as one of ours, which doesn't quote a value.
 ///
-/// The error is an absence only if MiniJinja says that a value is undefined, and the template has looked up a key that doesn't exist.
+/// The error is an absence only if a look-up of a key that doesn't exist has caused it.
 fn render_error(
     error: &Error,
     template: &Template,
     inputs: &BTreeMap<String, Input>,
     plan: &Plan,
-    last_lookup: &LastLookup,
+    misses: &Misses,
 ) -> RenderError {
     if is_undefined_error(error) {
         if let Some(error) = lookups_in_non_objects(template, inputs).next() {
             return error;
         }
-        if let Some(lookup) = last_lookup.take() {
-            return absence_error(lookup, template, inputs, plan);
+        let mut lookups = misses.take();
+        if is_caused_by_a_miss(&lookups, template, inputs)
+            && let Some(last) = lookups.pop()
+        {
+            return absence_error(last, template, inputs, plan);
         }
     }
     RenderError {
         alias: None,
         problem: template_error(error, template),
     }
+}
+
+/// True if one of these look-ups, which have failed, gave the undefined value that the rendering failed at.
+///
+/// This renders the template again, with a marked value as the result of each failed look-up, so that MiniJinja's error names the mark if it is used.
+/// The mark is undefined, too, so this rendering does the same, except after `'key' in db`, which the mark makes true. Then other look-ups fail, and
+/// nothing is absent.
+fn is_caused_by_a_miss(
+    lookups: &[FailedLookup],
+    template: &Template,
+    inputs: &BTreeMap<String, Input>,
+) -> bool {
+    let (result, misses) = render_with_inputs(&format!("{MARK}{}", template.text), inputs);
+    let names_the_mark =
+        result.is_err_and(|error| error.detail().is_some_and(|text| text.contains(MARKED)));
+    names_the_mark && misses.take() == lookups
 }
 
 /// Returns MiniJinja's error as a problem. Its text may quote a value, so only the text of an [`OwnError`] and unknown names are kept.
@@ -259,19 +296,10 @@ fn template_error(error: &Error, template: &Template) -> Problem {
         .replace_help(help)
 }
 
-/// True if the template has used an undefined value. MiniJinja's operators say this only in the text of their error ("unsupported types undefined and
-/// number"), and the operator `-` with one operand doesn't have a text at all.
+/// True if the template has used an undefined value. MiniJinja's operators and many filters say this only in the text of their error.
 fn is_undefined_error(error: &Error) -> bool {
-    if OwnError::cause_of(error).is_some() {
-        return false;
-    }
-    match error.kind() {
-        ErrorKind::UndefinedError => true,
-        ErrorKind::InvalidOperation => error
-            .detail()
-            .is_none_or(|detail| detail.contains("undefined")),
-        _ => false,
-    }
+    let says_undefined = |text: &str| text.contains("undefined");
+    error.kind() == ErrorKind::UndefinedError || error.detail().is_some_and(says_undefined)
 }
 
 /// Returns the error for a key that doesn't exist or is null, or for a variable of `env` that isn't set. The error is an absence, and quotes only

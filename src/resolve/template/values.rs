@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::fmt;
 use std::fmt::Write;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use minijinja::value::{Enumerator, Object, ObjectRepr, ValueKind};
 use minijinja::{Error, ErrorKind, Value};
@@ -40,26 +41,33 @@ impl Object for Names {
     }
 }
 
-/// The last look-up of a key that doesn't exist or is null.
-///
-/// MiniJinja's error for an undefined value doesn't name the key. Because the template is strict, it fails where such a value is used, so the last
-/// failed look-up is the reason for the error. If no look-up has failed, the error has another reason.
+/// The look-ups of keys that don't exist or are null, in one rendering.
 #[derive(Default)]
-pub struct LastLookup(Mutex<Option<FailedLookup>>);
+pub struct Misses {
+    lookups: Mutex<Vec<FailedLookup>>,
+    /// The undefined value that is the result of these look-ups. Without it, MiniJinja makes one.
+    pub mark: OnceLock<Value>,
+}
 
-impl LastLookup {
-    /// Notes a look-up that failed, and forgets an earlier one.
-    fn set(&self, lookup: FailedLookup) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(lookup);
+impl Misses {
+    /// Returns the look-ups in their order, and forgets them.
+    pub fn take(&self) -> Vec<FailedLookup> {
+        mem::take(&mut *self.lookups())
     }
 
-    /// Returns the last look-up that failed, if there is one, and forgets it.
-    pub fn take(&self) -> Option<FailedLookup> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// Notes a look-up, and returns its result for MiniJinja.
+    fn note(&self, lookup: FailedLookup) -> Option<Value> {
+        self.lookups().push(lookup);
+        self.mark.get().cloned()
+    }
+
+    fn lookups(&self) -> MutexGuard<'_, Vec<FailedLookup>> {
+        self.lookups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A look-up of a key that doesn't exist or is null.
+#[derive(PartialEq)]
 pub struct FailedLookup {
     /// The alias of the secret. `None` for a value that `fromjson` has parsed.
     pub alias: Option<String>,
@@ -74,19 +82,19 @@ pub struct SecretObject {
     alias: Option<String>,
     secret: Arc<Json>,
     path: Vec<String>,
-    last_lookup: Arc<LastLookup>,
+    misses: Arc<Misses>,
 }
 
 impl SecretObject {
     /// Returns the value of a whole secret or, without an alias, of text that `fromjson` has parsed. Failed look-ups in it are noted in
-    /// `last_lookup`.
-    pub fn root(alias: Option<&str>, secret: Arc<Json>, last_lookup: &Arc<LastLookup>) -> Value {
+    /// `misses`.
+    pub fn root(alias: Option<&str>, secret: Arc<Json>, misses: &Arc<Misses>) -> Value {
         let alias = alias.map(str::to_owned);
         let root = Self {
             alias,
             secret,
             path: Vec::new(),
-            last_lookup: last_lookup.clone(),
+            misses: misses.clone(),
         };
         root.value(root.secret.value(), Vec::new())
             .unwrap_or_default()
@@ -129,13 +137,10 @@ impl Object for SecretObject {
         };
         let path = self.path.iter().chain([&name]).cloned().collect::<Vec<_>>();
         let value = value_at(self.json(), &[&name]).and_then(|json| self.value(json, path.clone()));
-        if value.is_none() {
-            self.last_lookup.set(FailedLookup {
-                alias: self.alias.clone(),
-                path,
-            });
-        }
-        value
+        value.or_else(|| {
+            let alias = self.alias.clone();
+            self.misses.note(FailedLookup { alias, path })
+        })
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
@@ -204,7 +209,7 @@ fn number(literal: &str) -> Value {
 pub fn printed_text(value: &Value) -> Result<Cow<'_, str>, Error> {
     match (value.as_str(), value.kind()) {
         (Some(text), _) => Ok(text.into()),
-        (None, ValueKind::Undefined | ValueKind::None) => Err(ErrorKind::UndefinedError.into()),
+        (None, ValueKind::Undefined | ValueKind::None) => Err(undefined_error(value)),
         (None, _) => compact_json(value).map(Cow::from),
     }
 }
@@ -230,7 +235,7 @@ fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error
 
     match (value.downcast_object_ref::<SecretObject>(), value.kind()) {
         (Some(secret), _) => write!(out, "{}", secret.json())?,
-        (None, ValueKind::Undefined) => return Err(ErrorKind::UndefinedError.into()),
+        (None, ValueKind::Undefined) => return Err(undefined_error(value)),
         (None, ValueKind::None) => out.push_str("null"),
         (None, ValueKind::Bool) => out.push_str(if value.is_true() { "true" } else { "false" }),
         (None, ValueKind::Number) => write!(out, "{value}")?,
@@ -265,6 +270,13 @@ fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error
         }
     }
     Ok(())
+}
+
+/// Returns MiniJinja's error about the use of an undefined value, which names the expression that the value comes from. An error that only has
+/// the kind doesn't.
+pub fn undefined_error(value: &Value) -> Error {
+    let error = value.get_attr("").err();
+    error.unwrap_or_else(|| ErrorKind::UndefinedError.into())
 }
 
 /// An error of our own within MiniJinja's error. Its text is printed, so it must not contain a value.
