@@ -21,6 +21,7 @@ use nix::unistd::{AccessFlags, SysconfVar, execve, faccessat, sysconf};
 use crate::model::env_name::assigned_name;
 use crate::model::environment::{CommandLine, Environment, Limits};
 use crate::model::problem::{Problem, Status};
+use crate::model::quoting::shown_program;
 use crate::system::os_error::{errno, errno_text};
 use crate::system::signals;
 
@@ -48,10 +49,7 @@ pub fn find_program(program: &OsStr, path: Option<&OsStr>) -> Result<Program, Pr
     if program.as_bytes().contains(&b'/') {
         let file = Path::new(program);
         return examine(file).map_err(|errno| match errno {
-            // In NAME=/value, which assigns a variable, the value may be a password, so the path is not shown.
-            errno if errno == Errno::ENOENT || assigned_name(&command).is_some() => {
-                not_found_problem(&command, None)
-            }
+            Errno::ENOENT => not_found_problem(&command, None),
             errno => not_executable_problem(file, errno),
         });
     }
@@ -94,7 +92,8 @@ fn not_executable_problem(file: &Path, why: Errno) -> Problem {
     #[cfg(not(target_os = "linux"))]
     let is_noexec = false;
 
-    let file = file.display();
+    let path = file.to_string_lossy();
+    let file = shown_program(&path);
     let mut text = format!("\"{file}\" can't be executed: {}", errno_text(why));
     let mut help =
         format!("make it executable: chmod +x {file}; in a Dockerfile: COPY --chmod=755");
@@ -104,18 +103,19 @@ fn not_executable_problem(file: &Path, why: Errno) -> Problem {
         text = format!("\"{file}\" can't be executed: its file system is mounted with noexec");
         help = "mount the file system with exec, as in docker run --tmpfs /tmp:exec".to_owned();
     }
-    Problem::new(Status::NotExecutable, text).replace_help((why == Errno::EACCES).then_some(help))
+    let has_help = why == Errno::EACCES && file == path;
+    Problem::new(Status::NotExecutable, text).replace_help(has_help.then_some(help))
 }
 
 /// Returns the problem for a command that doesn't exist. `path` is the PATH in which its name was looked up, and `None` if the command is a path
 /// itself.
 fn not_found_problem(command: &str, path: Option<&OsStr>) -> Problem {
-    let no_program = format!("there is no program named \"{command}\"");
+    let shown = shown_program(command);
+    let no_program = format!("there is no program named \"{shown}\"");
     let is_syntax = command.contains(|c| "$|&;<>`*('\"".contains(c));
     let (text, help) = if let Some(name) = assigned_name(command) {
-        // The value may be a password.
         (
-            format!("\"{name}=…\" is not a program: only a shell sets variables before a command"),
+            format!("\"{shown}\" is not a program: only a shell sets variables before a command"),
             format!("write env before it: -- env {name}=… COMMAND"),
         )
     } else if BUILTINS.contains(&command) {
@@ -124,20 +124,16 @@ fn not_found_problem(command: &str, path: Option<&OsStr>) -> Problem {
             format!("leave it out, or start a shell: -- sh -c '{command} …'"),
         )
     } else if is_syntax {
-        let script = if command.contains('\'') {
-            "…"
-        } else {
-            command
-        };
         (
             format!("{no_program}: secrets-exec doesn't start a shell for the command"),
-            format!("for variables, pipes and the like, write: -- sh -c '{script}'"),
+            "for variables, pipes and the like, write: -- sh -c '…'".to_owned(),
         )
     } else if command.contains(char::is_whitespace) {
-        let words = Vec::from_iter(command.split_whitespace()).join("\", \"");
         (
             format!("{no_program}: it looks like a command and its arguments in one argument"),
-            format!("leave out the quotes: -- {command}; in a JSON array: \"{words}\""),
+            format!(
+                "write each word as its own argument: -- {shown}; or start a shell: -- sh -c '…'"
+            ),
         )
     } else {
         return missing_program_problem(command, path);

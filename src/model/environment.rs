@@ -11,11 +11,12 @@ use zeroize::Zeroizing;
 
 use super::credential::MAX_LENGTH;
 use super::entry::Target;
-use super::env_name::{EnvName, assigned_name};
+use super::env_name::EnvName;
 use super::inherited::Inherited;
 use super::outcome::{Outcomes, Variable};
 use super::plan::EntryId;
 use super::problem::{Impact, Problem};
+use super::quoting;
 
 /// The words after `--`: the program and its arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,14 +37,9 @@ impl CommandLine {
         self.0.first().map_or(OsStr::new(""), OsString::as_os_str)
     }
 
-    /// Returns the program for messages and tables. For `NAME=value`, which someone wrote by mistake and whose value may be a
-    /// password, this is only `NAME=…`.
+    /// Returns the program for messages and tables.
     pub fn shown_program(&self) -> String {
-        let program = self.program().to_string_lossy();
-        match assigned_name(&program) {
-            Some(name) => format!("{name}=…"),
-            None => program.into_owned(),
-        }
+        quoting::shown_program(&self.program().to_string_lossy())
     }
 
     /// Returns the program for messages, in quotes.

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use super::env_name::assigned_name;
+
 /// The maximum length of a line from a server or a library, in characters.
 const MAX_LINE_LENGTH: usize = 600;
 
@@ -26,6 +28,19 @@ pub fn is_quotable(text: &str) -> bool {
         .bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || b"_.-/".contains(&byte));
     is_plain && text.len() <= MAX_QUOTED_LENGTH
+}
+
+/// Returns the program of a command for messages and tables. If someone wrote a whole command line instead, its arguments may be a password, so this is
+/// only its first word: `psql …`, or `NAME=…` for a variable.
+pub fn shown_program(program: &str) -> String {
+    let is_end = |c: char| c.is_whitespace() || "|&;<>('\"`".contains(c);
+    if let Some(name) = assigned_name(program) {
+        format!("{name}=…")
+    } else if let Some((first, _)) = program.split_once(is_end) {
+        format!("{first} …")
+    } else {
+        program.to_owned()
+    }
 }
 
 /// Returns a wrong value in quotes, or the words "its value" if the value may not be quoted.
