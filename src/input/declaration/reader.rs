@@ -194,15 +194,16 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Adds the mistake that the mapping has a key which is not one of `known`. A key that could be a secret is not shown. In the whole declaration,
-    /// a key in capitals is reported as a variable that is not under `env`.
+    /// Adds the mistake that the mapping has a key which is not one of `known`. The key may be a value, as in `DB_PASSWORD: { hunter2 }`, so it is shown
+    /// only if it resembles a legal key. In the whole declaration, a key in capitals is reported as a variable that is not under `env`.
     pub fn refuse_unknown(&self, key: &str, position: Position, known: &[&str]) {
         let item = Self {
             position,
             ..self.clone()
         };
+        let not_shown = "has an unknown key, which is not shown because it may be a value";
         if !is_quotable(key) {
-            return item.refuse("has an unknown key, which is not shown because it may be a value");
+            return item.refuse(not_shown);
         }
 
         let nearest = suggest::nearest(key, known.iter().copied());
@@ -222,7 +223,10 @@ impl<'a> Item<'a> {
             None if self.is_whole_file && is_option => {
                 format!("write it under \"defaults\", as in defaults: {{ {key}: … }}")
             }
-            None => format!("the possible keys are {}", known.join(", ")),
+            None => {
+                let possible = format!("the possible keys are {}", known.join(", "));
+                return item.refuse_with(not_shown, Some(possible));
+            }
         };
         item.refuse_with(format!("has an unknown key {key:?}"), Some(help));
     }

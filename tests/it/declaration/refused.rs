@@ -59,7 +59,7 @@ the alias "db" must be the name or ARN of a secret, not a list | secrets: {db: ^
 the alias "db" needs "id", the name or ARN of the secret | secrets: {db: ^{stage: AWSPREVIOUS}}
 must be a secret without a key or a version | secrets: {db: ^"x:k"} | secrets: {db: {id: ^"x:k"}}
     | secrets: {db: ^"arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf:k"}
-the alias "db" has an unknown key "key" | secrets: {db: {id: x, ^key: k}}
+the alias "db" has an unknown key | secrets: {db: {id: x, ^key: k}}
 the possible keys are id, stage | secrets: {db: {id: x, ^key: k}}
 did you mean "stage"? | secrets: {db: {id: x, ^stages: y}}
 must be a staging label or version id without spaces | secrets: {db: {id: x, stage: ^…}} | "" | a b
@@ -101,7 +101,7 @@ a.service/k must be a reference such as prod/db:password, not a list | credentia
 needs exactly one of "from", "value", "template" | env: {A: ^{…}} |  | optional: true | from: "x:k", value: v | value: v, template: t
     | files: [^{…}] | env: K | from: "x:k", value: v, env: K
 needs exactly one of "from", "template" | credentials: {a.service: {k: ^{…}}} |  | from: "x:k", template: t
-A has an unknown key "path" | env: {A: {from: "x:k", ^path: /run/a}}
+A has an unknown key | env: {A: {from: "x:k", ^path: /run/a}}
 the possible keys are from, value | env: {A: {from: "x:k", ^path: /run/a}}
 did you mean "from"? | env: {A: {^form: "x:k"}}
 "default" and "optional" can't be used together | env: {A: {from: "x:k", default: d, optional: ^…}} | true | false
