@@ -112,7 +112,8 @@ fn not_executable_problem(file: &Path, why: Errno) -> Problem {
 fn not_found_problem(command: &str, path: Option<&OsStr>) -> Problem {
     let shown = shown_program(command);
     let no_program = format!("there is no program named \"{shown}\"");
-    let is_syntax = command.contains(|c| "$|&;<>`*('\"".contains(c));
+    let is_command_line =
+        command.contains(|c: char| c.is_whitespace() || "$|&;<>`*('\"".contains(c));
     let (text, help) = if let Some(name) = assigned_name(command) {
         (
             format!("\"{shown}\" is not a program: only a shell sets variables before a command"),
@@ -123,12 +124,7 @@ fn not_found_problem(command: &str, path: Option<&OsStr>) -> Problem {
             format!("\"{command}\" is a shell builtin, not a program"),
             format!("leave it out, or start a shell: -- sh -c '{command} …'"),
         )
-    } else if is_syntax {
-        (
-            format!("{no_program}: secrets-exec doesn't start a shell for the command"),
-            "for variables, pipes and the like, write: -- sh -c '…'".to_owned(),
-        )
-    } else if command.contains(char::is_whitespace) {
+    } else if is_command_line {
         (
             format!("{no_program}: it looks like a command and its arguments in one argument"),
             format!(

@@ -106,7 +106,7 @@ pub fn read_and_check(
     Ok((ReadValues { outcomes, fetched }, report))
 }
 
-/// Reads the values of a plan within the deadline, and returns the outcomes and every answer. Prints the warnings about the cache, except in a poll.
+/// Reads the values of a plan within the deadline, and returns the outcomes and every answer. Prints the warnings about the cache and the outcomes, except in a poll.
 /// If there is an `inspection`, also finds out what `check` shows, and puts it there.
 ///
 /// # Errors
@@ -148,6 +148,9 @@ pub fn read_plan(
     {
         let notices = backend.take_cache_notices();
         terminal::print_always(report::cache_warnings(&cache.directory, &notices, &fetched));
+    }
+    if pass == Pass::First {
+        terminal::print_unless_hidden(report::outcome_warnings(&outcomes));
     }
     Ok((outcomes, fetched))
 }

@@ -29,6 +29,8 @@ pub struct EntryOutcome {
     pub parameter_name: Option<String>,
     /// The texts of secrets that the value is composed of, or that it encodes.
     pub parts: Vec<SecretValue>,
+    /// What is likely to be a mistake although the object of `env-from` was read.
+    pub warnings: Vec<String>,
     pub fate: Fate,
 }
 
@@ -95,6 +97,7 @@ impl EntryOutcome {
             reads: entry.source.references().into_iter().cloned().collect(),
             parameter_name: None,
             parts: Vec::new(),
+            warnings: Vec::new(),
             fate,
         }
     }

@@ -98,6 +98,12 @@ pub fn escaped(line: &str) -> String {
     text
 }
 
+/// Returns what people see of a name: without spaces at its ends, and without invisible characters.
+pub fn visible(name: &str) -> String {
+    let is_seen = |c: &char| escaped(&c.to_string()) == c.to_string();
+    name.trim().chars().filter(is_seen).collect()
+}
+
 /// Returns AWS's message up to the point at which it repeats our request, our session token or our Authorization header. Returns any other message
 /// unchanged.
 fn before_quoted_request(text: &str) -> &str {

@@ -157,6 +157,16 @@ pub fn empty_value_warning(outcomes: &Outcomes) -> Option<Record> {
     Some(Record::warning(text))
 }
 
+/// Returns the warnings of the outcomes.
+pub fn outcome_warnings(outcomes: &Outcomes) -> impl Iterator<Item = Record> {
+    outcomes.list.iter().flat_map(|outcome| {
+        outcome.warnings.iter().map(|text| Record {
+            entries: vec![outcome.subject.to_string()],
+            ..Record::warning(text.clone())
+        })
+    })
+}
+
 /// Returns a warning for each entry whose value contains a literal `${NAME}`. The name is shown only if the launch sets such a variable.
 pub fn unexpanded_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     plan.unexpanded().map(|(subject, name)| {

@@ -14,7 +14,7 @@ use crate::model::env_name::EnvName;
 use crate::model::outcome::{EntryOutcome, Fate};
 use crate::model::plan::{EntryId, ObjectSource, Planned};
 use crate::model::problem::Problem;
-use crate::model::quoting::is_quotable;
+use crate::model::quoting::{is_quotable, visible};
 use crate::model::reference::Selector;
 use crate::model::secret_value::SecretValue;
 use crate::model::suggest::{self, did_you_mean};
@@ -126,6 +126,28 @@ pub fn key_outcomes(
 
     outcomes.sort_by_key(|outcome| matches!(outcome.fate, Fate::Overridden(_)));
     (outcomes, errors)
+}
+
+/// Returns the warnings about an object: a key in `except` that doesn't exist, and a key that people see as a different one.
+pub fn warnings(members: &Members<'_>, object: &ObjectSource) -> Vec<String> {
+    let (what, naming) = (noun(object), &object.naming);
+    let is_unknown = |key: &&String| !members.iter().any(|(name, _)| name == key);
+    let unknown = naming.except.iter().filter(is_unknown);
+    let mut warnings: Vec<String> = unknown
+        .map(|key| format!("\"except\" lists {key:?}, but there is no such {what}"))
+        .collect();
+    for (key, _) in members.iter().filter(|(_, value)| value.is_some()) {
+        let seen = visible(key);
+        if seen != *key
+            && is_quotable(&seen)
+            && let Ok(name) = naming.variable_name(key)
+        {
+            warnings.push(format!(
+                "the {what} {key:?} has a space or an invisible character, so it sets {name}"
+            ));
+        }
+    }
+    warnings
 }
 
 /// Creates the outcome of a key. `number` is the number of the key in its object, and `name` the name of its variable. Messages call the outcome by

@@ -11,7 +11,7 @@ use zeroize::Zeroize;
 
 use crate::model::env_name::is_name;
 use crate::model::problem::{MissingKey, Problem};
-use crate::model::quoting::is_quotable;
+use crate::model::quoting::{is_quotable, visible};
 use crate::model::reference::{JsonPath, Selector};
 use crate::model::secret_value::SecretValue;
 use crate::model::suggest::{self, did_you_mean_to_write};
@@ -28,22 +28,23 @@ pub enum NotJson {
     Invalid {
         line: usize,
         column: usize,
+        what: &'static str,
     },
 }
 
 impl Json {
-    /// Parses the bytes of a document as JSON.
+    /// Parses the bytes of a document as JSON. Ignores a byte order mark before it, as RFC 8259, section 8.1, allows.
     ///
     /// # Errors
     /// The first syntax error. Because of serde_json's recursion limit, more than 127 nested levels are one, too. serde_json doesn't read an object
     /// whose first key is `$serde_json::private::Number` or `…::RawValue` as an object.
     pub fn parse(bytes: &[u8]) -> Result<Self, NotJson> {
+        let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
         match serde_json::from_slice(bytes) {
             Ok(value) => Ok(Self(value)),
-            Err(error) if bytes.trim_ascii_start().starts_with(b"{") => Err(NotJson::Invalid {
-                line: error.line(),
-                column: error.column(),
-            }),
+            Err(error) if bytes.trim_ascii_start().starts_with(b"{") => {
+                Err(syntax_error(bytes, &error))
+            }
             Err(_) if str::from_utf8(bytes).is_err() => Err(NotJson::Binary),
             Err(_) => Err(NotJson::PlainText),
         }
@@ -58,6 +59,32 @@ impl Json {
     /// Returns the parsed value.
     pub fn value(&self) -> &Value {
         &self.0
+    }
+}
+
+/// Returns serde_json's error with the position of the first byte that is wrong, and with what people write there most often.
+fn syntax_error(bytes: &[u8], error: &serde_json::Error) -> NotJson {
+    let is_line_feed = |byte: &u8| *byte == b'\n';
+    let earlier_lines = bytes.split_inclusive(is_line_feed).take(error.line() - 1);
+    let offset = earlier_lines.flatten().count() + error.column();
+    let (before, rest) = bytes.split_at(offset.clamp(1, bytes.len()) - 1);
+    let previous = before.trim_ascii_end().last();
+    let what = match rest {
+        _ if error.is_eof() => ": it ends too early",
+        [b'\n' | b'\r', ..] => ": a line break in a string",
+        [b'}' | b']', ..] if previous == Some(&b',') => ": a comma before the closing bracket",
+        [b'\'', ..] => ": a single quote instead of a double quote",
+        // The beginning of “, ”, ‘ and ’ in UTF-8.
+        [0xe2, 0x80, 0x98..=0x9d, ..] => ": a curly quote instead of a straight one",
+        [b'A'..=b'Z' | b'a'..=b'z' | b'_', ..] if matches!(previous, Some(b'{' | b',')) => {
+            ": a key without quotes"
+        }
+        _ => "",
+    };
+    NotJson::Invalid {
+        line: before.split(is_line_feed).count(),
+        column: before.rsplit(is_line_feed).next().map_or(0, <[u8]>::len) + 1,
+        what,
     }
 }
 
@@ -132,8 +159,8 @@ fn not_json(error: NotJson, selector: &Selector, rewrite: Rewrite<'_>) -> Proble
             "is plain text, not JSON".to_owned(),
             whole_value_hint(rewrite),
         ),
-        NotJson::Invalid { line, column } => (
-            format!("is not valid JSON (line {line}, column {column})"),
+        NotJson::Invalid { line, column, what } => (
+            format!("is not valid JSON (line {line}, column {column}{what})"),
             Some("correct the JSON in the secret".to_owned()),
         ),
     };
@@ -199,7 +226,7 @@ fn nested_value_hint(json: &Value, key: &str, rewrite: Rewrite<'_>) -> Option<St
     Some(format!("for the nested value, write {write}"))
 }
 
-/// Returns the hint for a key that doesn't exist: the most similar key or, if there isn't one, the first keys of the object. `path` leads to the
+/// Returns the hint for a key that doesn't exist: a key that looks the same, the most similar key or, if there isn't one, the first keys of the object. `path` leads to the
 /// object, or is `None` for the object of the secret itself.
 pub fn keys_hint(
     map: &Map<String, Value>,
@@ -207,6 +234,11 @@ pub fn keys_hint(
     key: &str,
     rewrite: Rewrite<'_>,
 ) -> String {
+    let seen = visible(key);
+    let is_twin = |other: &&String| !is_quotable(other) && visible(other) == seen;
+    if let Some(twin) = map.keys().find(is_twin) {
+        return format!("its key {twin:?} differs by a space or an invisible character");
+    }
     match suggest::nearest(key, quotable_keys(map)) {
         Some(nearest) => did_you_mean_to_write(nearest, rewrite(nearest)),
         None => listed_keys(map, path),

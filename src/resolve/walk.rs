@@ -133,7 +133,10 @@ impl<'a> Walk<'a> {
             Err(reasons) => return self.add(entry, Fate::Failed(reasons)),
         };
 
-        let (keys, errors) = match members(&mut self.answers, object, document, &entry.subject) {
+        let members = members(&mut self.answers, object, document, &entry.subject);
+        let warn = |members| env_from::warnings(members, object);
+        let warnings = members.as_ref().map(warn).unwrap_or_default();
+        let (keys, errors) = match members {
             Ok(members) => env_from::key_outcomes(members, entry, object, &self.claims),
             Err(error) => (Vec::new(), vec![error]),
         };
@@ -143,7 +146,10 @@ impl<'a> Walk<'a> {
             self.outcomes.push(key);
         }
         if errors.is_empty() {
-            return self.add(entry, Fate::Keys(count));
+            return self.outcomes.push(EntryOutcome {
+                warnings,
+                ..EntryOutcome::new(entry, Fate::Keys(count))
+            });
         }
 
         let mut named = Vec::new();

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 
-use regex_lite::Regex;
+use regex_lite::{Regex, RegexBuilder};
 
 use super::reader::{Fields, Item, MappingEntry, TEXT, VARIABLES_HELP};
 use crate::input::yaml::Kind;
@@ -365,15 +365,25 @@ pub fn parse_reference(item: &Item<'_>, text: &str) -> Option<Reference> {
     }
 }
 
-/// Reads the regular expression of `pattern`. Returns `None` if the text isn't one, and adds this mistake. Its message is one of regex-lite's fixed
-/// texts, so the message doesn't show the expression.
+/// Reads the regular expression of `pattern`. Returns `None` if the text isn't one, or if it doesn't fit into the memory that the other patterns have
+/// left, and adds this mistake. Its message is one of regex-lite's fixed texts, so the message doesn't show the expression.
+///
+/// regex-lite doesn't return the size of an expression, so the size limit is doubled until the expression fits.
 fn regular_expression(item: &Item<'_>) -> Option<Regex> {
     let text = item.expect_text("a regular expression")?;
-    match Regex::new(text) {
-        Ok(pattern) => Some(pattern),
-        Err(why) => {
-            item.refuse(format!("is not a valid regular expression: {why}"));
-            None
+    let left = item.source.pattern_memory.get();
+    let mut limit = left.min(1 << 10);
+    loop {
+        match RegexBuilder::new(text).size_limit(limit).build() {
+            Ok(pattern) => {
+                item.source.pattern_memory.set(left - limit);
+                return Some(pattern);
+            }
+            Err(_) if limit < left => limit = left.min(limit * 2),
+            Err(why) => {
+                item.refuse(format!("is not a valid regular expression: {why}"));
+                return None;
+            }
         }
     }
 }

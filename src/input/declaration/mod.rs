@@ -12,7 +12,7 @@ mod source;
 
 pub use find::{replaced_declaration, working_directory};
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -105,6 +105,9 @@ pub struct Declaration {
     pub layer: Layer,
 }
 
+/// The memory that all patterns of a declaration may take after they have been compiled, in bytes.
+const PATTERN_MEMORY: usize = 64 << 20;
+
 /// The keys of the top level. `$schema` is for editors.
 const KEYS: &[&str] = &[
     "defaults",
@@ -125,6 +128,7 @@ pub fn parse_declaration(
     let source = SourceFile {
         path: Arc::new(path.to_owned()),
         mistakes: RefCell::default(),
+        pattern_memory: Cell::new(PATTERN_MEMORY),
     };
 
     let (node, errors) = parse_yaml(text);

@@ -1,6 +1,6 @@
 //! Collects the mistakes in a declaration, and turns them into problems.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,6 +14,8 @@ pub struct SourceFile {
     /// The path as the user wrote it. The path `-` is standard input.
     pub path: Arc<PathBuf>,
     pub mistakes: RefCell<Vec<Mistake>>,
+    /// The memory that the compiled patterns may still take, in bytes.
+    pub pattern_memory: Cell<usize>,
 }
 
 /// A mistake in a declaration.

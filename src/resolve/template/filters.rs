@@ -56,8 +56,8 @@ macro_rules! builtins {
 /// template, an undefined input is an error that says so. `format` also gets an error instead of a panic.
 fn add_strict_filters(environment: &mut Environment<'_>) {
     let builtins = builtins![
-        abs chain dictsort escape first format groupby items join last lines list max min pprint reverse round sort
-        split zip
+        abs batch chain dictsort escape first format groupby indent items join last lines list max min pprint reverse
+        round slice sort split zip
     ];
     for (name, filter) in builtins
         .into_iter()
@@ -77,11 +77,40 @@ fn add_strict_filters(environment: &mut Environment<'_>) {
                         return Err(values::undefined_error(&item));
                     } else if name == "format" && input.as_str().is_some_and(has_non_ascii_name) {
                         return Err(own_error("a name in %(name)s is not ASCII", None));
+                    } else if given
+                        .get(1)
+                        .is_some_and(|count| is_too_large(name, input, count))
+                    {
+                        return Err(own_error(
+                            format!("a number for {name:?} is too large"),
+                            None,
+                        ));
                     }
                 }
                 filter.call(state, &given)
             },
         );
+    }
+}
+
+/// True if a filter would make a text or a list with more than 9,999 parts out of nothing: with the width or precision in a format such as `%9d`, or
+/// with the number that is the first argument of the filter.
+fn is_too_large(filter: &str, input: &Value, argument: &Value) -> bool {
+    let has_large_number = |text: &str| {
+        let mut numbers = text.split(|c: char| !c.is_ascii_digit());
+        numbers.any(|number| number.trim_start_matches('0').len() > 4)
+    };
+    let is_in_field = |c: char| c.is_ascii_digit() || " #+-.".contains(c);
+    match filter {
+        "format" => input.as_str().is_some_and(|format| {
+            let mut fields = format.split(['%', ')']).skip(1);
+            fields.any(|field| {
+                let end = field.find(|c| !is_in_field(c)).unwrap_or_default();
+                has_large_number(&field[..end])
+            })
+        }),
+        "batch" | "indent" | "slice" => has_large_number(&argument.to_string()),
+        _ => false,
     }
 }
 

@@ -77,3 +77,29 @@ fn two_hundred_thousand_duplicate_keys_are_reported_within_seconds() {
     run.refused(78)
         .says(["secrets-exec.yaml:200001:1: this key appears twice (first on line 2)"]);
 }
+
+#[test]
+fn thousands_of_patterns_that_would_take_gigabytes_of_memory_are_refused() {
+    let variables = lines(5_000, |number| {
+        format!(" A{number}: {{value: x, pattern: 'a{{900}}{{20}}'}}")
+    });
+    let run = Sandbox::new()
+        .declaration(&format!("env:\n{variables}"))
+        .prepared_by("ulimit -v 1000000; exec \"$@\"")
+        .args(&["check", "--offline"])
+        .bare()
+        .run();
+    run.refused(78)
+        .says(["is not a valid regular expression: compiled regex exceeded size limit"]);
+}
+
+#[test]
+fn thousands_of_ordinary_patterns_are_accepted() {
+    let variables = lines(5_000, |number| {
+        format!(
+            " A{number}: {{value: sk_live_7, pattern: '^(sk|rk)_(live|test)_[A-Za-z0-9]{{1,40}}$'}}"
+        )
+    });
+    let run = checked(&format!("env:\n{variables}"), &["--offline"]);
+    run.ended(Status::Exit(0));
+}

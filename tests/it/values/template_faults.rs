@@ -619,3 +619,32 @@ fn the_error_about_a_template_that_cannot_be_rendered_never_shows_a_value() {
     let run = secrets.launch(&["{{ db[plain] }}{{ plain.x }}"], "");
     run.refused(78);
 }
+
+#[test]
+fn a_filter_that_would_make_gigabytes_out_of_nothing_is_refused() {
+    let secrets = Secrets::none().with("db", r#"{"host":"db.internal","port":5432}"#);
+    let mistakes = [
+        ("{{ '%1000000000d' | format(1) }}", "format"),
+        ("{{ '%-+010000d' | format(1) }}", "format"),
+        ("{{ '%s:%(n)s%.1000000000f' | format(1, n=2) }}", "format"),
+        ("{{ '%(n)1000000000s' | format(n=1) }}", "format"),
+        ("{{ db.host | indent(1000000000, true) }}", "indent"),
+        ("{{ db.host | indent(width=10000) }}", "indent"),
+        ("{{ [1] | batch(1000000000, 1) }}", "batch"),
+        ("{{ [1] | slice(1e9, 1) }}", "slice"),
+    ]
+    .map(|(template, filter)| {
+        let message = format!("the template has an error: a number for \"{filter}\" is too large");
+        (template, message)
+    });
+    for (template, message) in &mistakes {
+        secrets.assert_mistakes(&[(*template, message.as_str())]);
+    }
+
+    let accepted = secrets.launch(
+        &["{{ '%s:15432/%05d%%' | format(db.host, 54321) | indent(9999) }}"],
+        "",
+    );
+    accepted.launched_silently();
+    accepted.has("V0", "db.internal:15432/54321%");
+}
