@@ -12,10 +12,12 @@ use crate::input::yaml::Kind;
 use crate::model::credential::{Credential, is_credential_name, parse_unit};
 use crate::model::entry::template::{Template, TemplateError};
 use crate::model::entry::{
-    Case, Entry, EntrySource, FileTarget, Mode, Naming, OnMissing, Origin, Owner, Target, Transform,
+    Case, Entry, EntrySource, FileTarget, Mode, Naming, OnMissing, Origin, Owner, Target,
+    Transform, is_file_path,
 };
+use crate::model::env_name::is_name;
 use crate::model::quoting::quoted_value;
-use crate::model::reference::{Reference, VALUE_REMEDY};
+use crate::model::reference::{Reference, VALUE_REMEDY, split_pieces};
 
 /// The keys of an entry of `env`.
 const VARIABLE_KEYS: &[&str] = &[
@@ -119,24 +121,25 @@ fn file(item: &Item<'_>) -> Option<Entry> {
     mapping(fields, Some(Target::File(target)), item.origin())
 }
 
-/// Reads the path of a file. Adds a mistake and returns `None` if the path isn't text, begins with
-/// `~/` or `$NAME` (which only a shell expands), is the path of a directory, or contains a NUL
-/// byte.
+/// Reads the path of a file. The plan expands its placeholders. Adds a mistake and returns `None` if the path isn't text, begins with `~/` or `$NAME`
+/// (which only a shell expands), has a malformed placeholder, is the path of a directory, or contains a NUL byte.
 fn file_path(path: &Item<'_>) -> Option<PathBuf> {
     let text = path.expect_text("a path")?;
-    if text.starts_with("~/") || text.starts_with('$') && !text.starts_with("${") {
+    let (start, rest) = text.split_once('/').unwrap_or_default();
+    let variable = start.strip_prefix('$').filter(|name| is_name(name));
+    if let Some(name) = variable.or((start == "~").then_some("HOME")) {
         path.refuse_with(
-            format!("starts with \"{}\", which only a shell expands", &text[..1]),
-            Some("write the absolute path".to_owned()),
+            format!("starts with {start:?}, which only a shell expands"),
+            Some(format!("write ${{{name}}}/{rest}")),
         );
         return None;
     }
+    if let Err(error) = split_pieces(text) {
+        path.refuse_with(error.defect, error.help);
+        return None;
+    }
     path.expect_parsed("the path of a file", |text| {
-        let is_directory = matches!(text.rsplit('/').next(), None | Some("" | "." | ".."));
-        if is_directory || text.contains('\0') {
-            return None;
-        }
-        Some(text.into())
+        is_file_path(text).then(|| text.into())
     })
 }
 

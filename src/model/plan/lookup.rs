@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use crate::model::claims::Holder;
 use crate::model::entry::template::{Template, TemplateError, calculation_error, expressions};
-use crate::model::entry::{EntrySource, Naming, Origin, Part, Subject};
+use crate::model::entry::{
+    EntrySource, FileTarget, Naming, Origin, Part, Subject, Target, is_file_path,
+};
 use crate::model::inherited::Inherited;
 use crate::model::problem::{Impact, Problem};
-use crate::model::reference::{Aliases, Reference, ReferenceError, SecretRef};
+use crate::model::reference::{Aliases, Reference, ReferenceError, SecretRef, expand_path};
 use crate::model::suggest::{self, MOST_SUGGESTIONS, did_you_mean};
 
 /// The source of an entry, with its references looked up.
@@ -79,6 +81,30 @@ pub struct Lookup<'a> {
 }
 
 impl Lookup<'_> {
+    /// Expands the placeholders in the path of a file. If that fails, adds the error.
+    pub fn expand_path(&mut self, target: &mut Target, subject: &Subject) {
+        let Target::File(FileTarget {
+            path: Some(path), ..
+        }) = target
+        else {
+            return;
+        };
+        let expanded = match expand_path(&path.to_string_lossy(), self.inherited) {
+            Ok(expanded) if is_file_path(&expanded) => Ok(expanded),
+            Ok(_) => Err(ReferenceError::new("names a directory, not a file")),
+            Err(error) => Err(error),
+        };
+        match expanded {
+            Ok(expanded) => *path = expanded.into(),
+            Err(error) => {
+                let problem = Problem::configuration(format!("the path {}", error.defect));
+                let problem = problem.replace_help(error.help);
+                self.errors
+                    .push(problem.for_entry(subject.clone(), Impact::None));
+            }
+        }
+    }
+
     /// Looks up the references of a source. Returns `None` if one of them can't be looked up, and adds the error.
     pub fn planned_source(
         &mut self,

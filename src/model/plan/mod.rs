@@ -229,7 +229,8 @@ fn planned(
     mut lookup: Lookup<'_>,
 ) -> Vec<Planned> {
     let mut planned = Vec::new();
-    for entry in layer.entries {
+    for mut entry in layer.entries {
+        lookup.expand_path(&mut entry.target, &entry.subject);
         let holder = match &entry.source {
             EntrySource::Object(_, naming) => claims.hold_all(naming).then_some(Holder::Several),
             EntrySource::Reference(_)

@@ -1,10 +1,10 @@
-//! The placeholders in SECRET, `${NAME}` and `${NAME:-default}`, which are replaced by inherited variables.
+//! The placeholders in SECRET and in the path of a file, `${NAME}` and `${NAME:-default}`, which are replaced by inherited variables.
 
 use super::secret_id::ReferenceError;
 use crate::model::env_name::is_name;
 use crate::model::inherited::Inherited;
 
-/// A part of SECRET.
+/// A part of SECRET, or of a path.
 pub enum Piece<'a> {
     Text(&'a str),
     /// `${NAME}` or `${NAME:-default}`
@@ -14,7 +14,7 @@ pub enum Piece<'a> {
     },
 }
 
-/// Splits SECRET into text and placeholders.
+/// Splits SECRET or a path into text and placeholders.
 ///
 /// # Errors
 /// If `${` isn't followed by the name of a variable and `}`.
@@ -45,6 +45,21 @@ pub fn split_pieces(text: &str) -> Result<Vec<Piece<'_>>, ReferenceError> {
         pieces.push(Piece::Text(rest));
     }
     Ok(pieces)
+}
+
+/// Replaces each placeholder in the path of a file.
+///
+/// # Errors
+/// If a placeholder is malformed, or if its variable isn't set and doesn't have a default, or isn't UTF-8.
+pub fn expand_path(path: &str, inherited: &Inherited) -> Result<String, ReferenceError> {
+    let mut expanded = String::new();
+    for piece in split_pieces(path)? {
+        expanded += match piece {
+            Piece::Text(text) => text,
+            Piece::Variable { name, default } => variable_value(name, default, inherited)?,
+        };
+    }
+    Ok(expanded)
 }
 
 /// What is wrong with the value of a variable that can't be part of a secret's name.
