@@ -121,6 +121,13 @@ pub fn shell_quoted(argument: &str) -> String {
 
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // An object on the command line has no name, so its option is the name.
+        if let Origin::Argument(option) = self.origin
+            && self.label == "env-from"
+        {
+            let reference = self.reference().map(|text| format!(" {text}"));
+            return write!(f, "{option}{}", reference.unwrap_or_default());
+        }
         match &self.written {
             Some(Written::Reference(reference)) => {
                 write!(f, "{} ({}, {reference})", self.label, self.origin)

@@ -79,6 +79,11 @@ fn answers() -> Vec<(Fault, Meaning, &'static str)> {
         ),
         (plain(302, ""), MayPass, "302"),
         (
+            fault::redirect("https://user:pw@login.example:8443/sso?token=hunter2-4c7a1e"),
+            MayPass,
+            "not from AWS (HTTP status 302, a redirect to login.example)",
+        ),
+        (
             plain(403, "<html><title>Blocked</title></html>"),
             OncePerRegion,
             "not from AWS (HTTP status 403, text/plain)",

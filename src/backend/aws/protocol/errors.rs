@@ -8,6 +8,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
+use http::Uri;
 
 use crate::model::answer::{
     Again, CredentialsFault, Denial, FetchError, Missing, Outage, OutageKind, Reason, Refusal,
@@ -32,6 +33,8 @@ pub struct ServiceError<'a> {
     pub message: Option<&'a str>,
     pub request_id: Option<&'a str>,
     pub content_type: Option<&'a str>,
+    /// The URL that a redirect points to.
+    pub location: Option<&'a str>,
     /// The pause that AWS asks for, from the header `x-amz-retry-after`.
     pub retry_after: Option<Duration>,
 }
@@ -47,6 +50,7 @@ impl<'a> ServiceError<'a> {
             message: None,
             request_id: header("x-amzn-requestid"),
             content_type: header("content-type"),
+            location: header("location").filter(|_| (300..400).contains(&status)),
             retry_after: milliseconds.map(Duration::from_millis),
         }
     }
@@ -145,7 +149,10 @@ impl<'a> ServiceError<'a> {
 
     /// Returns the outage for an error without a code, which does not come from AWS.
     fn not_from_aws(&self, again: Again) -> FetchError {
-        let outage = malformed_response(self.status, self.content_type);
+        // Only the host, because the rest of the URL may have a token.
+        let url = self.location.and_then(|url| url.parse::<Uri>().ok());
+        let redirect = url.and_then(|url| Some(format!("a redirect to {}", url.host()?)));
+        let outage = malformed_response(self.status, redirect.as_deref().or(self.content_type));
         Outage { again, ..outage }.into()
     }
 
@@ -165,9 +172,9 @@ impl<'a> ServiceError<'a> {
     }
 }
 
-/// Returns the outage for a response that does not come from AWS, or is damaged.
-pub fn malformed_response(status: u16, content_type: Option<&str>) -> Outage {
-    let body_kind = content_type.map_or(String::new(), |kind| format!(", {}", one_line(kind)));
+/// Returns the outage for a response that does not come from AWS, or is damaged. `kind` is the type of its body, or says that it is a redirect.
+pub fn malformed_response(status: u16, kind: Option<&str>) -> Outage {
+    let body_kind = kind.map_or(String::new(), |kind| format!(", {}", one_line(kind)));
     let what = format!("a response that is not from AWS (HTTP status {status}{body_kind})");
     Outage::malformed(&what)
 }

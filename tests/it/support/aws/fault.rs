@@ -221,6 +221,15 @@ pub fn amz_retry_after(milliseconds: u64) -> Fault {
     })
 }
 
+/// A redirect to a URL, as from a proxy that wants a login.
+pub fn redirect(url: &str) -> Fault {
+    let headers = vec![("location", url.to_owned())];
+    Fault::Exactly(Response {
+        headers,
+        ..Response::new(302, "text/html", "")
+    })
+}
+
 /// A status with an empty body.
 pub fn status(status: u16) -> Fault {
     Fault::Exactly(Response::new(status, "text/plain", ""))
