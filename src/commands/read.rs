@@ -106,8 +106,9 @@ pub fn read_and_check(
     Ok((ReadValues { outcomes, fetched }, report))
 }
 
-/// Reads the values of a plan within the deadline, and returns the outcomes and every answer. Prints the warnings about the cache and the outcomes, except in a poll.
-/// If there is an `inspection`, also finds out what `check` shows, and puts it there.
+/// Reads the values of a plan within the deadline, and returns the outcomes and every answer.
+/// Prints the warnings about the cache and the outcomes, except in a poll. If there is an
+/// `inspection`, also finds out what `check` shows, and puts it there.
 ///
 /// # Errors
 /// The reason why nothing can be read at all. The failure of a single value is an outcome.

@@ -29,8 +29,6 @@ pub struct EntryOutcome {
     pub parameter_name: Option<String>,
     /// The texts of secrets that the value is composed of, or that it encodes.
     pub parts: Vec<SecretValue>,
-    /// What is likely to be a mistake although the object of `env-from` was read.
-    pub warnings: Vec<String>,
     pub fate: Fate,
 }
 
@@ -78,6 +76,8 @@ pub struct FileValue<'a> {
 #[derive(Debug, Default)]
 pub struct Outcomes {
     pub list: Vec<EntryOutcome>,
+    /// What is likely to be a mistake in an entry although it has an outcome.
+    pub warnings: Vec<(Subject, String)>,
     /// The time for reading the secrets, with all requests, and for resolving the plan. Zero for outcomes that were made without reading, as by
     /// `check --offline`.
     pub elapsed: Duration,
@@ -97,7 +97,6 @@ impl EntryOutcome {
             reads: entry.source.references().into_iter().cloned().collect(),
             parameter_name: None,
             parts: Vec::new(),
-            warnings: Vec::new(),
             fate,
         }
     }

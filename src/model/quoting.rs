@@ -30,8 +30,9 @@ pub fn is_quotable(text: &str) -> bool {
     is_plain && text.len() <= MAX_QUOTED_LENGTH
 }
 
-/// Returns the program of a command for messages and tables. If someone wrote a whole command line instead, its arguments may be a password, so this is
-/// only its first word: `psql …`, or `NAME=…` for a variable.
+/// Returns the program of a command for messages and tables. If someone wrote a whole command line
+/// instead, its arguments may be a password, so this is only its first word: `psql …`, or `NAME=…`
+/// for a variable.
 pub fn shown_program(program: &str) -> String {
     let is_end = |c: char| c.is_whitespace() || "|&;<>('\"`".contains(c);
     if let Some(name) = assigned_name(program) {

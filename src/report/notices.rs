@@ -157,13 +157,11 @@ pub fn empty_value_warning(outcomes: &Outcomes) -> Option<Record> {
     Some(Record::warning(text))
 }
 
-/// Returns the warnings of the outcomes.
+/// Returns the warnings about entries that have an outcome.
 pub fn outcome_warnings(outcomes: &Outcomes) -> impl Iterator<Item = Record> {
-    outcomes.list.iter().flat_map(|outcome| {
-        outcome.warnings.iter().map(|text| Record {
-            entries: vec![outcome.subject.to_string()],
-            ..Record::warning(text.clone())
-        })
+    outcomes.warnings.iter().map(|(subject, text)| Record {
+        entries: vec![subject.to_string()],
+        ..Record::warning(text.clone())
     })
 }
 

@@ -128,26 +128,22 @@ pub fn key_outcomes(
     (outcomes, errors)
 }
 
-/// Returns the warnings about an object: a key in `except` that doesn't exist, and a key that people see as a different one.
-pub fn warnings(members: &Members<'_>, object: &ObjectSource) -> Vec<String> {
+/// Returns the warnings about an object: a key in `except` that doesn't exist, and a key that
+/// people see as a different one.
+pub fn warnings(members: &Members<'_>, object: &ObjectSource) -> impl Iterator<Item = String> {
     let (what, naming) = (noun(object), &object.naming);
     let is_unknown = |key: &&String| !members.iter().any(|(name, _)| name == key);
     let unknown = naming.except.iter().filter(is_unknown);
-    let mut warnings: Vec<String> = unknown
-        .map(|key| format!("\"except\" lists {key:?}, but there is no such {what}"))
-        .collect();
-    for (key, _) in members.iter().filter(|(_, value)| value.is_some()) {
-        let seen = visible(key);
-        if seen != *key
-            && is_quotable(&seen)
-            && let Ok(name) = naming.variable_name(key)
-        {
-            warnings.push(format!(
-                "the {what} {key:?} has a space or an invisible character, so it sets {name}"
-            ));
-        }
-    }
-    warnings
+    let unknown =
+        unknown.map(move |key| format!("\"except\" lists {key:?}, but there is no such {what}"));
+    let misread = members.iter().filter_map(move |(key, value)| {
+        let (seen, name) = (visible(key), naming.variable_name(key).ok()?);
+        let is_misread = value.is_some() && seen != *key && is_quotable(&seen);
+        is_misread.then(|| {
+            format!("the {what} {key:?} has a space or an invisible character, so it sets {name}")
+        })
+    });
+    unknown.chain(misread)
 }
 
 /// Creates the outcome of a key. `number` is the number of the key in its object, and `name` the name of its variable. Messages call the outcome by

@@ -33,7 +33,8 @@ pub enum NotJson {
 }
 
 impl Json {
-    /// Parses the bytes of a document as JSON. Ignores a byte order mark before it, as RFC 8259, section 8.1, allows.
+    /// Parses the bytes of a document as JSON. Ignores a byte order mark before it, as RFC 8259,
+    /// section 8.1, allows.
     ///
     /// # Errors
     /// The first syntax error. Because of serde_json's recursion limit, more than 127 nested levels are one, too. serde_json doesn't read an object
@@ -62,7 +63,8 @@ impl Json {
     }
 }
 
-/// Returns serde_json's error with the position of the first byte that is wrong, and with what people write there most often.
+/// Returns serde_json's error with the position of the first byte that is wrong, and with what
+/// people write there most often.
 fn syntax_error(bytes: &[u8], error: &serde_json::Error) -> NotJson {
     let is_line_feed = |byte: &u8| *byte == b'\n';
     let earlier_lines = bytes.split_inclusive(is_line_feed).take(error.line() - 1);
@@ -226,8 +228,9 @@ fn nested_value_hint(json: &Value, key: &str, rewrite: Rewrite<'_>) -> Option<St
     Some(format!("for the nested value, write {write}"))
 }
 
-/// Returns the hint for a key that doesn't exist: a key that looks the same, the most similar key or, if there isn't one, the first keys of the object. `path` leads to the
-/// object, or is `None` for the object of the secret itself.
+/// Returns the hint for a key that doesn't exist: a key that looks the same, the most similar key
+/// or, if there isn't one, the first keys of the object. `path` leads to the object, or is `None`
+/// for the object of the secret itself.
 pub fn keys_hint(
     map: &Map<String, Value>,
     path: Option<&str>,

@@ -24,6 +24,7 @@ struct Walk<'a> {
     answers: ParsedAnswers<'a>,
     claims: Claims<'a>,
     outcomes: Vec<EntryOutcome>,
+    warnings: Vec<(Subject, String)>,
 }
 
 /// Resolves every variable, file and credential of a plan. If `fetched` doesn't have an answer that an entry needs, the entry is unread.
@@ -32,6 +33,7 @@ pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
         answers: ParsedAnswers::new(plan, fetched),
         claims: Claims::new(&plan.kept_names),
         outcomes: Vec::new(),
+        warnings: Vec::new(),
     };
 
     for entry in &plan.entries {
@@ -60,6 +62,7 @@ pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
     hide_references(&mut walk.outcomes);
     Outcomes {
         list: walk.outcomes,
+        warnings: walk.warnings,
         ..Outcomes::default()
     }
 }
@@ -133,11 +136,13 @@ impl<'a> Walk<'a> {
             Err(reasons) => return self.add(entry, Fate::Failed(reasons)),
         };
 
-        let members = members(&mut self.answers, object, document, &entry.subject);
-        let warn = |members| env_from::warnings(members, object);
-        let warnings = members.as_ref().map(warn).unwrap_or_default();
-        let (keys, errors) = match members {
-            Ok(members) => env_from::key_outcomes(members, entry, object, &self.claims),
+        let (keys, errors) = match members(&mut self.answers, object, document, &entry.subject) {
+            Ok(members) => {
+                let warnings = env_from::warnings(&members, object);
+                self.warnings
+                    .extend(warnings.map(|text| (entry.subject.clone(), text)));
+                env_from::key_outcomes(members, entry, object, &self.claims)
+            }
             Err(error) => (Vec::new(), vec![error]),
         };
         let count = keys.len();
@@ -146,10 +151,7 @@ impl<'a> Walk<'a> {
             self.outcomes.push(key);
         }
         if errors.is_empty() {
-            return self.outcomes.push(EntryOutcome {
-                warnings,
-                ..EntryOutcome::new(entry, Fate::Keys(count))
-            });
+            return self.add(entry, Fate::Keys(count));
         }
 
         let mut named = Vec::new();

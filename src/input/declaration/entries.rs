@@ -12,12 +12,11 @@ use crate::input::yaml::Kind;
 use crate::model::credential::{Credential, is_credential_name, parse_unit};
 use crate::model::entry::template::{Template, TemplateError};
 use crate::model::entry::{
-    Case, Entry, EntrySource, FileTarget, Mode, Naming, OnMissing, Origin, Owner, Target,
-    Transform, is_file_path,
+    Case, Entry, EntrySource, FileTarget, Mode, Naming, OnMissing, Origin, Owner, Target, Transform,
 };
 use crate::model::env_name::is_name;
 use crate::model::quoting::quoted_value;
-use crate::model::reference::{Reference, VALUE_REMEDY, split_pieces};
+use crate::model::reference::{Reference, VALUE_REMEDY};
 
 /// The keys of an entry of `env`.
 const VARIABLE_KEYS: &[&str] = &[
@@ -121,8 +120,9 @@ fn file(item: &Item<'_>) -> Option<Entry> {
     mapping(fields, Some(Target::File(target)), item.origin())
 }
 
-/// Reads the path of a file. The plan expands its placeholders. Adds a mistake and returns `None` if the path isn't text, begins with `~/` or `$NAME`
-/// (which only a shell expands), has a malformed placeholder, is the path of a directory, or contains a NUL byte.
+/// Reads the path of a file. The plan expands its placeholders. Adds a mistake and returns `None`
+/// if the path isn't text, begins with `~/` or `$NAME` (which only a shell expands), is the path of
+/// a directory, or contains a NUL byte.
 fn file_path(path: &Item<'_>) -> Option<PathBuf> {
     let text = path.expect_text("a path")?;
     let (start, rest) = text.split_once('/').unwrap_or_default();
@@ -134,12 +134,12 @@ fn file_path(path: &Item<'_>) -> Option<PathBuf> {
         );
         return None;
     }
-    if let Err(error) = split_pieces(text) {
-        path.refuse_with(error.defect, error.help);
-        return None;
-    }
     path.expect_parsed("the path of a file", |text| {
-        is_file_path(text).then(|| text.into())
+        let is_directory = matches!(text.rsplit('/').next(), None | Some("" | "." | ".."));
+        if is_directory || text.contains('\0') {
+            return None;
+        }
+        Some(text.into())
     })
 }
 
@@ -368,10 +368,12 @@ pub fn parse_reference(item: &Item<'_>, text: &str) -> Option<Reference> {
     }
 }
 
-/// Reads the regular expression of `pattern`. Returns `None` if the text isn't one, or if it doesn't fit into the memory that the other patterns have
-/// left, and adds this mistake. Its message is one of regex-lite's fixed texts, so the message doesn't show the expression.
+/// Reads the regular expression of `pattern`. Returns `None` if the text isn't one, or if it
+/// doesn't fit into the memory that the other patterns have left, and adds this mistake. Its
+/// message is one of regex-lite's fixed texts, so the message doesn't show the expression.
 ///
-/// regex-lite doesn't return the size of an expression, so the size limit is doubled until the expression fits.
+/// regex-lite doesn't return the size of an expression, so the size limit is doubled until the
+/// expression fits.
 fn regular_expression(item: &Item<'_>) -> Option<Regex> {
     let text = item.expect_text("a regular expression")?;
     let left = item.source.pattern_memory.get();

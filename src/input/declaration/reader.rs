@@ -194,8 +194,9 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Adds the mistake that the mapping has a key which is not one of `known`. The key may be a value, as in `DB_PASSWORD: { hunter2 }`, so it is shown
-    /// only if it resembles a legal key. In the whole declaration, a key in capitals is reported as a variable that is not under `env`.
+    /// Adds the mistake that the mapping has a key which is not one of `known`. The key may be a
+    /// value, as in `DB_PASSWORD: { hunter2 }`, so it is shown only if it resembles a legal key. In
+    /// the whole declaration, a key in capitals is reported as a variable that is not under `env`.
     pub fn refuse_unknown(&self, key: &str, position: Position, known: &[&str]) {
         let item = Self {
             position,

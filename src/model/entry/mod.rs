@@ -14,7 +14,7 @@ pub mod template;
 
 pub use env_from::{Case, Naming, NamingError};
 pub use origin::{Origin, Subject, SubjectKind, Written, shell_quoted};
-pub use target::{Account, Claim, FileTarget, Mode, Owner, Target, is_file_path};
+pub use target::{Account, Claim, FileTarget, Mode, Owner, Target};
 
 use regex_lite::Regex;
 

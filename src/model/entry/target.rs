@@ -31,12 +31,6 @@ pub struct FileTarget {
     pub owner: Option<Owner>,
 }
 
-/// True if a text can be the path of a file: it isn't the path of a directory, and doesn't contain a NUL byte.
-pub fn is_file_path(text: &str) -> bool {
-    let is_directory = matches!(text.rsplit('/').next(), None | Some("" | "." | ".."));
-    !is_directory && !text.contains('\0')
-}
-
 /// The permission bits of a file, at most 0777.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mode(u32);

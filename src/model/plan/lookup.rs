@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::model::claims::Holder;
 use crate::model::entry::template::{Template, TemplateError, calculation_error, expressions};
-use crate::model::entry::{
-    EntrySource, FileTarget, Naming, Origin, Part, Subject, Target, is_file_path,
-};
+use crate::model::entry::{EntrySource, Naming, Origin, Part, Subject, Target};
 use crate::model::inherited::Inherited;
 use crate::model::problem::{Impact, Problem};
 use crate::model::reference::{Aliases, Reference, ReferenceError, SecretRef, expand_path};
@@ -83,22 +81,13 @@ pub struct Lookup<'a> {
 impl Lookup<'_> {
     /// Expands the placeholders in the path of a file. If that fails, adds the error.
     pub fn expand_path(&mut self, target: &mut Target, subject: &Subject) {
-        let Target::File(FileTarget {
-            path: Some(path), ..
-        }) = target
-        else {
-            return;
-        };
-        let expanded = match expand_path(&path.to_string_lossy(), self.inherited) {
-            Ok(expanded) if is_file_path(&expanded) => Ok(expanded),
-            Ok(_) => Err(ReferenceError::new("names a directory, not a file")),
-            Err(error) => Err(error),
-        };
-        match expanded {
+        let Target::File(file) = target else { return };
+        let Some(path) = &mut file.path else { return };
+        match expand_path(&path.to_string_lossy(), self.inherited) {
             Ok(expanded) => *path = expanded.into(),
-            Err(error) => {
-                let problem = Problem::configuration(format!("the path {}", error.defect));
-                let problem = problem.replace_help(error.help);
+            Err(ReferenceError { defect, help }) => {
+                let problem = Problem::configuration(format!("the path {defect}"));
+                let problem = problem.replace_help(help);
                 self.errors
                     .push(problem.for_entry(subject.clone(), Impact::None));
             }

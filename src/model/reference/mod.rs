@@ -26,6 +26,6 @@ mod version;
 pub use arn::{Arn, Region, Role, Store};
 pub use grammar::{Reference, foreign_prefix};
 pub use locator::{Alias, Aliases, JsonPath, Locator, SecretRef, Selector, validate_alias_name};
-pub use placeholder::{expand_path, split_pieces};
+pub use placeholder::expand_path;
 pub use secret_id::{ReferenceError, SecretId, VALUE_REMEDY, is_name_character};
 pub use version::{AWS_STAGES, AWSCURRENT, Version};

@@ -1,4 +1,5 @@
-//! The placeholders in SECRET and in the path of a file, `${NAME}` and `${NAME:-default}`, which are replaced by inherited variables.
+//! The placeholders in SECRET and in the path of a file, `${NAME}` and `${NAME:-default}`, which
+//! are replaced by inherited variables.
 
 use super::secret_id::ReferenceError;
 use crate::model::env_name::is_name;
@@ -50,7 +51,8 @@ pub fn split_pieces(text: &str) -> Result<Vec<Piece<'_>>, ReferenceError> {
 /// Replaces each placeholder in the path of a file.
 ///
 /// # Errors
-/// If a placeholder is malformed, or if its variable isn't set and doesn't have a default, or isn't UTF-8.
+/// If a placeholder is malformed, or if its variable isn't set and doesn't have a default, or isn't
+/// UTF-8.
 pub fn expand_path(path: &str, inherited: &Inherited) -> Result<String, ReferenceError> {
     let mut expanded = String::new();
     for piece in split_pieces(path)? {

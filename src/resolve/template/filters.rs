@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use minijinja::value::{Rest, ValueOrKwargs};
 use minijinja::{Environment, Error, State, Value, filters};
+use regex_lite::Regex;
 
 use super::values::{self, Misses, SecretObject, own_error};
 use crate::model::secret_value::SecretValue;
@@ -93,25 +94,16 @@ fn add_strict_filters(environment: &mut Environment<'_>) {
     }
 }
 
-/// True if a filter would make a text or a list with more than 9,999 parts out of nothing: with the width or precision in a format such as `%9d`, or
-/// with the number that is the first argument of the filter.
+/// True if a filter would make a text or a list with more than 9,999 parts out of nothing: with the
+/// width or precision in a format such as `%9d`, or with the number that is the first argument of
+/// the filter.
 fn is_too_large(filter: &str, input: &Value, argument: &Value) -> bool {
-    let has_large_number = |text: &str| {
-        let mut numbers = text.split(|c: char| !c.is_ascii_digit());
-        numbers.any(|number| number.trim_start_matches('0').len() > 4)
+    let (large, text) = match filter {
+        "format" => ("[%)][ #+.0-9-]*[1-9][0-9]{4}", input.to_string()),
+        "batch" | "indent" | "slice" => ("[1-9][0-9]{4}", argument.to_string()),
+        _ => return false,
     };
-    let is_in_field = |c: char| c.is_ascii_digit() || " #+-.".contains(c);
-    match filter {
-        "format" => input.as_str().is_some_and(|format| {
-            let mut fields = format.split(['%', ')']).skip(1);
-            fields.any(|field| {
-                let end = field.find(|c| !is_in_field(c)).unwrap_or_default();
-                has_large_number(&field[..end])
-            })
-        }),
-        "batch" | "indent" | "slice" => has_large_number(&argument.to_string()),
-        _ => false,
-    }
+    Regex::new(large).is_ok_and(|number| number.is_match(&text))
 }
 
 /// True if a name in `%(name)s` isn't ASCII. MiniJinja's `format` would panic.

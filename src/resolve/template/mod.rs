@@ -15,10 +15,12 @@
 //!
 //! Two things are harder than they look:
 //!
-//! - **Is a key missing?** MiniJinja reports that a value is undefined, but not where the value comes from: a missing key of a secret makes the entry
-//!   absent, so that its `default` applies, but an index past the end of a list is a mistake. So a [`SecretObject`] notes each look-up that fails,
-//!   and [`is_caused_by_a_miss`] renders the template again with marked values. The message names the last look-up that failed. A look-up in
-//!   something that isn't an object is an error of its own.
+//! - **Is a key missing?** MiniJinja reports that a value is undefined, but not where the value
+//!   comes from: a missing key of a secret makes the entry absent, so that its `default` applies,
+//!   but an index past the end of a list is a mistake. So a [`SecretObject`] notes each look-up
+//!   that fails, and [`is_caused_by_a_miss`] renders the template again with marked values. The
+//!   message names the last look-up that failed. A look-up in something that isn't an object is an
+//!   error of its own.
 //! - **What may be printed?** MiniJinja's errors quote values. So only the kind of an error, its line, and the names of unknown filters, functions,
 //!   methods and tests leave this module. A key that the template computes isn't quoted, either, because it may be a value.
 //!
@@ -52,7 +54,8 @@ use values::{FailedLookup, Misses, Names, OwnError, SecretObject, UnreadSecret, 
 /// The maximum number of MiniJinja instructions that a template runs.
 const FUEL: u64 = 1_000_000;
 
-/// The beginning of a template that is rendered again. It makes an undefined value, which each look-up of a missing key then returns.
+/// The beginning of a template that is rendered again. It makes an undefined value, which each
+/// look-up of a missing key then returns.
 const MARK: &str = "{{ {}['a key of a secret'] | secrets_exec_marks_misses }}";
 
 /// How MiniJinja names the value of [`MARK`] in an error that this value has caused.
@@ -187,7 +190,8 @@ pub fn find_unknown_name(source: &ValueSource, subject: &Subject) -> Option<Prob
     is_unknown.then(|| template_error(&error, template).for_entry(subject.clone(), Impact::Unread))
 }
 
-/// Renders the text of a template with a value for each name. The filters note failed look-ups in `misses`.
+/// Renders the text of a template with a value for each name. The filters note failed look-ups in
+/// `misses`.
 ///
 /// # Errors
 /// MiniJinja's first error. It may quote a value.
@@ -243,11 +247,13 @@ fn render_error(
     }
 }
 
-/// True if one of these look-ups, which have failed, gave the undefined value that the rendering failed at.
+/// True if one of these look-ups, which have failed, gave the undefined value that the rendering
+/// failed at.
 ///
-/// This renders the template again, with a marked value as the result of each failed look-up, so that MiniJinja's error names the mark if it is used.
-/// The mark is undefined, too, so this rendering does the same, except after `'key' in db`, which the mark makes true. Then other look-ups fail, and
-/// nothing is absent.
+/// This renders the template again, with a marked value as the result of each failed look-up, so
+/// that MiniJinja's error names the mark if it is used. The mark is undefined, too, so this
+/// rendering does the same, except after `'key' in db`, which the mark makes true. Then other
+/// look-ups fail, and nothing is absent.
 fn is_caused_by_a_miss(
     lookups: &[FailedLookup],
     template: &Template,
@@ -296,7 +302,8 @@ fn template_error(error: &Error, template: &Template) -> Problem {
         .replace_help(help)
 }
 
-/// True if the template has used an undefined value. MiniJinja's operators and many filters say this only in the text of their error.
+/// True if the template has used an undefined value. MiniJinja's operators and many filters say
+/// this only in the text of their error.
 fn is_undefined_error(error: &Error) -> bool {
     let says_undefined = |text: &str| text.contains("undefined");
     error.kind() == ErrorKind::UndefinedError || error.detail().is_some_and(says_undefined)

@@ -272,8 +272,8 @@ fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error
     Ok(())
 }
 
-/// Returns MiniJinja's error about the use of an undefined value, which names the expression that the value comes from. An error that only has
-/// the kind doesn't.
+/// Returns MiniJinja's error about the use of an undefined value, which names the expression that
+/// the value comes from. An error that only has the kind doesn't.
 pub fn undefined_error(value: &Value) -> Error {
     let error = value.get_attr("").err();
     error.unwrap_or_else(|| ErrorKind::UndefinedError.into())

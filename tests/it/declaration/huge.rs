@@ -86,7 +86,7 @@ fn thousands_of_patterns_that_would_take_gigabytes_of_memory_are_refused() {
     let run = Sandbox::new()
         .declaration(&format!("env:\n{variables}"))
         .prepared_by("ulimit -v 1000000; exec \"$@\"")
-        .args(&["check", "--offline"])
+        .args(["check", "--offline"])
         .bare()
         .run();
     run.refused(78)

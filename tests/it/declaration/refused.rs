@@ -163,7 +163,6 @@ does not match the pattern "a" | env: {A: {from: "x:k", pattern: a, default: ^b}
 must be the path of a file | files: [{from: "x:k", path: ^…}] | /run/app/ | /run/app/.. | .
 starts with "~", which only a shell expands | files: [{from: "x:k", path: ^~/k}]
 starts with "$HOME", which only a shell expands | files: [{from: "x:k", path: ^$HOME/k}]
-has a ${ that isn't followed by a variable's name | files: [{from: "x:k", path: ^"/run/${HOME"}]
 "##;
 
 /// A declaration that is refused.

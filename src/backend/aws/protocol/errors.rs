@@ -172,7 +172,8 @@ impl<'a> ServiceError<'a> {
     }
 }
 
-/// Returns the outage for a response that does not come from AWS, or is damaged. `kind` is the type of its body, or says that it is a redirect.
+/// Returns the outage for a response that does not come from AWS, or is damaged. `kind` is the type
+/// of its body, or says that it is a redirect.
 pub fn malformed_response(status: u16, kind: Option<&str>) -> Outage {
     let body_kind = kind.map_or(String::new(), |kind| format!(", {}", one_line(kind)));
     let what = format!("a response that is not from AWS (HTTP status {status}{body_kind})");
