@@ -151,5 +151,5 @@ fn the_policy_for_check_metadata_suffices_and_does_not_allow_reading_a_value() {
     let launch = keys.give(sandbox(&[])).run();
     launch
         .refused(75)
-        .says(["A (", "B (", "env-from (", "HTTP status 403"]);
+        .says(["A (", "B (", "for --env-from ssm:/m/path/", "HTTP status 403"]);
 }

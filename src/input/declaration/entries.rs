@@ -136,10 +136,7 @@ fn file_path(path: &Item<'_>) -> Option<PathBuf> {
     }
     path.expect_parsed("the path of a file", |text| {
         let is_directory = matches!(text.rsplit('/').next(), None | Some("" | "." | ".."));
-        if is_directory || text.contains('\0') {
-            return None;
-        }
-        Some(text.into())
+        (!is_directory && !text.contains('\0')).then(|| text.into())
     })
 }
 
@@ -376,21 +373,19 @@ pub fn parse_reference(item: &Item<'_>, text: &str) -> Option<Reference> {
 /// expression fits.
 fn regular_expression(item: &Item<'_>) -> Option<Regex> {
     let text = item.expect_text("a regular expression")?;
+    let compiled = |limit| RegexBuilder::new(text).size_limit(limit).build();
     let left = item.source.pattern_memory.get();
     let mut limit = left.min(1 << 10);
-    loop {
-        match RegexBuilder::new(text).size_limit(limit).build() {
-            Ok(pattern) => {
-                item.source.pattern_memory.set(left - limit);
-                return Some(pattern);
-            }
-            Err(_) if limit < left => limit = left.min(limit * 2),
-            Err(why) => {
-                item.refuse(format!("is not a valid regular expression: {why}"));
-                return None;
-            }
-        }
+    let mut pattern = compiled(limit);
+    while pattern.is_err() && limit < left {
+        limit = left.min(limit * 2);
+        pattern = compiled(limit);
     }
+    match &pattern {
+        Ok(_) => item.source.pattern_memory.set(left - limit),
+        Err(why) => item.refuse(format!("is not a valid regular expression: {why}")),
+    }
+    pattern.ok()
 }
 
 /// Reads the text of `template`, and parses it. Returns `None` if the text isn't a template, and adds this mistake.
