@@ -98,7 +98,8 @@ impl Deadline {
         }
     }
 
-    /// Starts the timeout again, for another try that begins after `pause`, and removes the limit of [`Self::limited`].
+    /// Starts the timeout again, for another try that begins after `pause`, and removes the limit
+    /// of [`Self::limited`].
     pub fn restart_after(&self, pause: Duration) {
         let mut times = self.lock();
         times.end = Some(Instant::now() + pause + times.timeout);

@@ -166,8 +166,9 @@ impl<'a> Fetching<'a> {
         !failures.is_empty() && failures.iter().all(|failure| failure.is_waited_for())
     }
 
-    /// Pauses before the next round, for at most `left`. The pause has a random length between half of its limit and the whole limit, which grows with
-    /// the time that has passed. In the meantime, messages show why requests have failed. The deadline begins again.
+    /// Pauses before the next round, for at most `left`. The pause has a random length between half
+    /// of its limit and the whole limit, which grows with the time that has passed. In the
+    /// meantime, messages show why requests have failed. The deadline begins again.
     async fn pause(&self, missing: &BTreeSet<Locator>, left: Duration, deadline: &Deadline) {
         let progress = deadline.progress();
         let _awaited = progress.awaits("the next try (--wait)".to_owned());
@@ -176,7 +177,8 @@ impl<'a> Fetching<'a> {
         }
         let longest = self.begun.elapsed().clamp(FIRST_PAUSE, LONGEST_PAUSE);
         let pause = left.min(longest.mul_f64((1.0 + fastrand::f64()) / 2.0));
-        // The pause doesn't use up the time of the next round. And without more time, the main thread would end the process during the pause.
+        // The pause doesn't use up the time of the next round. And without more time, the main
+        // thread would end the process during the pause.
         deadline.restart_after(pause);
         tokio::time::sleep(pause).await;
     }

@@ -83,9 +83,10 @@ pub fn asks_on_terminal() -> bool {
     locked_program().as_ref().is_some_and(is_on_terminal)
 }
 
-/// Kills the program that is asked for credentials, and its descendants, unless the program has ended. If it has a session of its own, also
-/// kills what it has left behind in its process group. If this process is in the foreground of the
-/// terminal, also restores the terminal's modes, which the program may have changed to ask for a password. From the background, the change would stop
+/// Kills the program that is asked for credentials, and its descendants, unless the program has
+/// ended. If it has a session of its own, also kills what it has left behind in its process group.
+/// If this process is in the foreground of the terminal, also restores the terminal's modes, which
+/// the program may have changed to ask for a password. From the background, the change would stop
 /// this process (SIGTTOU).
 ///
 /// Returns the program, so that the caller can wait for its end. Returns `None` if there isn't a program, or if it is just being started.

@@ -156,13 +156,14 @@ fn answer_failure(answer: &SdkAnswer) -> Option<FetchError> {
     }
 }
 
-/// The HTTP status of a response that the SDK does not get to see, and the reason in its body, after a colon.
+/// The HTTP status of a response that the SDK does not get to see, and the reason in its body,
+/// after a colon.
 #[derive(Debug, thiserror::Error)]
 #[error("the credentials endpoint answered with HTTP status {0}{1}")]
 struct HiddenAnswer(u16, String);
 
-/// Returns the reason in the body of an error, after a colon: the `message` of a JSON object, or any other text that isn't a page. Returns an empty
-/// text if there is none.
+/// Returns the reason in the body of an error, after a colon: the `message` of a JSON object, or
+/// any other text that isn't a page. Returns an empty text if there is none.
 fn stated_reason(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let json: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();

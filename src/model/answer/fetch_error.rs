@@ -228,7 +228,8 @@ pub enum Denial {
     Metadata,
     /// The KMS key of the secret is disabled, or the caller may not use it.
     Key,
-    /// AWS doesn't accept the credentials, or the token of a web identity. Once their origin is known, this becomes a [`CredentialsError`].
+    /// AWS doesn't accept the credentials, or the token of a web identity. Once their origin is
+    /// known, this becomes a [`CredentialsError`].
     Credentials(CredentialsFault),
 }
 

@@ -42,7 +42,8 @@ fn a_credential_process_and_its_children_end_at_the_deadline_of_the_launch() {
     await_all_ended(&processes(&sandbox));
 }
 
-/// A script that leaves behind a child that keeps the output open, and writes the child's process id to `processes`.
+/// A script that leaves behind a child that keeps the output open, and writes the child's process
+/// id to `processes`.
 const LEAVING: &str = "sleep 1000 2>/dev/null & echo $! >draft; mv draft processes";
 
 #[test]

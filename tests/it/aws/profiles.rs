@@ -1,5 +1,5 @@
-//! Configuration files without read permission or with a byte order mark, and a launch without HOME. `profiles.rows` has
-//! all other tests of profiles and roles.
+//! Configuration files without read permission or with a byte order mark, and a launch without
+//! HOME. `profiles.rows` has all other tests of profiles and roles.
 
 use nix::unistd::{User, getuid};
 
@@ -62,7 +62,8 @@ fn a_configuration_file_is_read_even_if_it_begins_with_a_byte_order_mark() {
 #[test]
 fn without_home_the_configuration_files_are_looked_for_in_the_home_directory_of_etc_passwd() {
     let home = User::from_uid(getuid()).unwrap().unwrap().dir;
-    // A file of this name exists in no home directory, so the test reads nothing of the user who runs it.
+    // A file of this name exists in no home directory, so the test reads nothing of the user who
+    // runs it.
     let missing = "missing-4c7a1e";
     let sandbox = keyless(&served())
         .env_remove("HOME")

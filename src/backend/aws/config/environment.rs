@@ -232,8 +232,9 @@ fn parse_proxy(text: &str) -> Option<HttpUrl> {
     HttpUrl::parse(&with_scheme)
 }
 
-/// Returns the paths of AWS's configuration files. A tilde at the beginning of a path stands for the home directory. Without HOME, this is the one in
-/// /etc/passwd, as in botocore. If the user isn't listed there either, a file has a path only if a variable names it.
+/// Returns the paths of AWS's configuration files. A tilde at the beginning of a path stands for
+/// the home directory. Without HOME, this is the one in /etc/passwd, as in botocore. If the user
+/// isn't listed there either, a file has a path only if a variable names it.
 fn config_files(inherited: &Inherited) -> ConfigFiles {
     let in_variable = inherited.non_empty("HOME").map(PathBuf::from);
     let home = in_variable.or_else(|| Some(User::from_uid(getuid()).ok()??.dir));

@@ -45,7 +45,8 @@ pub struct Section {
 }
 
 impl Section {
-    /// Returns the text of a setting. Returns `None` if it isn't set, or if it is empty, as `aws_session_token =` is in some files.
+    /// Returns the text of a setting. Returns `None` if it isn't set, or if it is empty, as
+    /// `aws_session_token =` is in some files.
     pub fn setting(&self, key: &str) -> Option<&str> {
         let text = self.settings.get(key).map(String::as_str);
         text.filter(|text| !text.is_empty())
@@ -165,7 +166,8 @@ impl Profiles {
         text.filter(|text| !text.is_empty())
     }
 
-    /// Returns the advice to rename the section of a profile in the credentials file, if its name is written as in the configuration file.
+    /// Returns the advice to rename the section of a profile in the credentials file, if its name
+    /// is written as in the configuration file.
     pub fn prefix_advice(&self, name: &str) -> Option<String> {
         let profile = Some((PROFILE, name.to_owned()));
         let header = self

@@ -53,7 +53,8 @@ pub struct Settings {
     pub config_files: ConfigFiles,
     /// The remedy for missing credentials on ECS, Kubernetes or Lambda. It is `None` everywhere else.
     pub role_remedy: Option<&'static str>,
-    /// The advice to choose a profile, if the files have profiles and none is chosen, or to rename the section of the profile.
+    /// The advice to choose a profile, if the files have profiles and none is chosen, or to rename
+    /// the section of the profile.
     pub profile_advice: Option<String>,
 }
 
@@ -213,8 +214,9 @@ pub fn apply_profile(
     }
 }
 
-/// Reads AWS's configuration files, and adds the profile's settings to `settings`, except for its credentials. Options and variables have
-/// precedence. If no profile is chosen, adds the advice to choose one, or to rename the section of the profile. Returns all profiles.
+/// Reads AWS's configuration files, and adds the profile's settings to `settings`, except for its
+/// credentials. Options and variables have precedence. If no profile is chosen, adds the advice to
+/// choose one, or to rename the section of the profile. Returns all profiles.
 ///
 /// # Errors
 /// The first error in the files or in these settings.

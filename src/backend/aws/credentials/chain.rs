@@ -127,7 +127,8 @@ pub async fn find_credentials(
             Err(error) => return Err(error),
         };
 
-        // The last provider is the instance metadata. They may be late or broken anywhere, so only invalid settings there are the reason.
+        // The last provider is the instance metadata. They may be late or broken anywhere, so only
+        // invalid settings there are the reason.
         if error.again == Again::Never || (error.again != Again::NextProvider && index < last) {
             return Err(error.into());
         }

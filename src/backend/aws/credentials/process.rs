@@ -40,10 +40,12 @@ use crate::system::{os_error, signals, terminal};
 /// The limit for the output, in bytes. Credentials need a few kilobytes.
 const MAX_OUTPUT: usize = 64 * 1024;
 
-/// The interval at which we check whether a program that has closed its output has ended. While its output is open, the interval is longer.
+/// The interval at which we check whether a program that has closed its output has ended. While its
+/// output is open, the interval is longer.
 const TICK: Duration = Duration::from_millis(1);
 
-/// True once a program has failed. With `--wait`, programs are started again and again, and the next ones would print the same message.
+/// True once a program has failed. With `--wait`, programs are started again and again, and the
+/// next ones would print the same message.
 static HAS_FAILED: AtomicBool = AtomicBool::new(false);
 
 /// Runs the `credential_process` of a profile in a shell, and returns the credentials that it prints. No message quotes the command, because its
@@ -157,9 +159,10 @@ fn parse_time(text: &str) -> Option<SystemTime> {
 struct CredentialProcess(Option<OwnedFd>);
 
 impl CredentialProcess {
-    /// Starts a program, and stores it where [`ending::kill_program`] finds it. Its standard input is /dev/null, because that of this process belongs
-    /// to the command of the launch. Its standard error is the one of this process. If an earlier program has failed and a user can't be asked,
-    /// it is /dev/null.
+    /// Starts a program, and stores it where [`ending::kill_program`] finds it. Its standard input
+    /// is /dev/null, because that of this process belongs to the command of the launch. Its
+    /// standard error is the one of this process. If an earlier program has failed and a user can't
+    /// be asked, it is /dev/null.
     ///
     /// If this process is in the foreground of a terminal, the program may ask for a password there. Otherwise the program gets a session of its own,
     /// without a terminal.
@@ -196,9 +199,10 @@ impl CredentialProcess {
         Ok(Self(stdout))
     }
 
-    /// Waits until the program has ended and has closed its output, and returns the output. A child that the program has left behind may keep the
-    /// output open. So this also returns once the program has ended and its output is complete. Waits without a time limit: the caller's deadline
-    /// drops the program, which kills it.
+    /// Waits until the program has ended and has closed its output, and returns the output. A child
+    /// that the program has left behind may keep the output open. So this also returns once the
+    /// program has ended and its output is complete. Waits without a time limit: the caller's
+    /// deadline drops the program, which kills it.
     ///
     /// # Errors
     /// The predicate of a message about a program that failed, or that printed too much.
@@ -215,7 +219,8 @@ impl CredentialProcess {
 
         let reader = |pipe| pipe::Receiver::from_owned_fd(pipe).map_err(failed);
         let mut pipe = self.0.take().map(reader).transpose()?;
-        // The memory is allocated once, because a vector that grows leaves copies behind, which are not wiped.
+        // The memory is allocated once, because a vector that grows leaves copies behind, which are
+        // not wiped.
         let mut output = Zeroizing::new(Vec::with_capacity(MAX_OUTPUT));
         while output.len() < MAX_OUTPUT {
             match try_wait().map_err(failed)? {

@@ -97,7 +97,8 @@ const REMEDIES: [(&str, &str); 7] = [
     ("CredentialsV2Request", "start the task again"),
 ];
 
-/// Returns the remedy that follows from AWS's reason for not giving credentials. Returns `None` for any other reason.
+/// Returns the remedy that follows from AWS's reason for not giving credentials. Returns `None` for
+/// any other reason.
 pub fn known_remedy(reason: &str) -> Option<&'static str> {
     let mut remedies = REMEDIES.iter();
     let known = remedies.find(|(part, _)| reason.contains(part));
@@ -106,8 +107,9 @@ pub fn known_remedy(reason: &str) -> Option<&'static str> {
 
 /// Returns the failure of a provider whose request failed with `error`. `headline` is a sentence, such as `the role "…" could not be assumed`.
 ///
-/// A denial is final, and has a remedy if its cause is known. But a token that isn't accepted may be replaced, so `--wait` tries again. The error of a
-/// certificate, of a CA bundle or of a proxy is returned unchanged, because it would fail every other request, too.
+/// A denial is final, and has a remedy if its cause is known. But a token that isn't accepted may
+/// be replaced, so `--wait` tries again. The error of a certificate, of a CA bundle or of a proxy
+/// is returned unchanged, because it would fail every other request, too.
 pub fn with_headline(headline: &str, error: FetchError) -> FetchError {
     match error {
         FetchError::Unavailable(outage) => outage.with_headline(headline).into(),

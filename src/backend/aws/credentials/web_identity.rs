@@ -71,8 +71,8 @@ pub async fn web_identity(
     exchanged.map_err(failed)
 }
 
-/// Returns the failure of such an exchange. If the role doesn't trust the token, the help shows the claims of the token, because the role has to
-/// trust exactly these claims.
+/// Returns the failure of such an exchange. If the role doesn't trust the token, the help shows the
+/// claims of the token, because the role has to trust exactly these claims.
 fn not_exchanged(identity: &WebIdentity, claims: Option<&str>, error: FetchError) -> FetchError {
     let WebIdentity { role, file, .. } = identity;
     let claims = claims.unwrap_or("no readable issuer, subject or audience");

@@ -98,7 +98,8 @@ impl<'a> ServiceError<'a> {
             | "UnrecognizedClient" => {
                 self.denied(Denial::Credentials(CredentialsFault::Unrecognized))
             }
-            // The token of SSO has expired, or its session is over. Or STS doesn't accept the token of a web identity, and its message says why.
+            // The token of SSO has expired, or its session is over. Or STS doesn't accept the token
+            // of a web identity, and its message says why.
             "Unauthorized"
             | "UnauthorizedClient"
             | "InvalidClient"
@@ -120,7 +121,8 @@ impl<'a> ServiceError<'a> {
                 after: self.retry_after,
             }),
             _ if matches!(self.status, 401 | 403) => self.denied(Denial::PolicyOrMissing),
-            // The message says what is wrong with the request. The last code is STS's, whose message says which limit of a role is exceeded.
+            // The message says what is wrong with the request. The last code is STS's, whose
+            // message says which limit of a role is exceeded.
             "InvalidParameter" | "InvalidRequest" | "Validation" | "ValidationError" => {
                 Refusal::Request(self.reason(self.message)).into()
             }
