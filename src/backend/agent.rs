@@ -27,6 +27,7 @@ use crate::model::answer::{
 use crate::model::inherited::Inherited;
 use crate::model::problem::{Problem, unless_errors};
 use crate::model::quoting::one_line;
+use crate::model::redaction::conceal;
 use crate::model::reference::{Locator, Store};
 use crate::model::url::HttpUrl;
 use crate::net::connections::{Connector, in_flight};
@@ -108,6 +109,7 @@ fn read_token(path: &str) -> Result<String, String> {
 /// # Errors
 /// The predicate of a message, if there isn't a token in the text, or if a header can't have it.
 fn token_header(token: String) -> Result<HeaderValue, String> {
+    conceal([token.trim_end()]);
     match HeaderValue::try_from(token.trim_end()) {
         Ok(mut value) if !value.is_empty() => {
             value.set_sensitive(true);

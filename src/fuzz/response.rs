@@ -1,4 +1,5 @@
-//! Fuzzes AWS's responses. Only a success with a secret or parameter may give a value, and no error may show a value.
+//! Fuzzes AWS's responses. Only a success with a secret or parameter may give a value, and no error may show a value, or a
+//! credential of the request that AWS repeats.
 
 use std::collections::HashMap;
 
@@ -13,7 +14,11 @@ use crate::model::answer::{Document, FetchError, FetchFailure};
 use crate::model::entry::{Origin, Subject};
 use crate::model::inherited::Inherited;
 use crate::model::problem::Problem;
+use crate::model::redaction::conceal;
 use crate::model::reference::{Aliases, Reference};
+
+/// A credential that the request was sent with.
+const CREDENTIAL: &str = "cr3d3nt14l+OfTheRequest/";
 
 /// Reads `data` as a response: a line with the status, lines with headers, an empty line and the body.
 pub fn response(data: &[u8]) {
@@ -23,7 +28,8 @@ pub fn response(data: &[u8]) {
     if String::from_utf8_lossy(data).contains(CANARY) {
         return;
     }
-    for body in [body.to_vec(), planted(body)] {
+    conceal([CREDENTIAL]);
+    for body in [body.to_vec(), planted(body), repeated(body)] {
         let recorded = RecordedResponse {
             status,
             headers: headers.clone(),
@@ -36,6 +42,11 @@ pub fn response(data: &[u8]) {
                 Some(Err(error)) => {
                     let problem = problem(error, id);
                     assert!(problem.is_some(), "{id} is not a reference");
+                    let shown = format!("{problem:?}");
+                    assert!(
+                        !shown.contains(CREDENTIAL),
+                        "a credential is shown: {shown}"
+                    );
                     assert_hold_no_value(Vec::from_iter(problem));
                 }
             }
@@ -125,6 +136,16 @@ fn values(body: &[u8]) -> Vec<Vec<u8>> {
     let binary =
         field(&response, "SecretBinary").and_then(|base64: String| STANDARD.decode(base64).ok());
     texts.map(String::into_bytes).chain(binary).collect()
+}
+
+/// Returns the body with the credential at the start of each message.
+fn repeated(body: &[u8]) -> Vec<u8> {
+    let mut repeated = String::from_utf8_lossy(body).into_owned();
+    for key in ["message", "Message", "errorMessage"] {
+        let start = format!("\"{key}\":\"");
+        repeated = repeated.replace(&start, &format!("{start}{CREDENTIAL}"));
+    }
+    repeated.into_bytes()
 }
 
 /// Returns the body with the canary at the start of each value. If the body doesn't have a value, the canary is before the body.

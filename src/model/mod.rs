@@ -13,6 +13,7 @@ pub mod outcome;
 pub mod plan;
 pub mod problem;
 pub mod quoting;
+pub mod redaction;
 pub mod reference;
 pub mod secret_value;
 pub mod suggest;

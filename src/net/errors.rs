@@ -54,7 +54,7 @@ impl NetFailure {
     /// Returns a failure that may be temporary, so a later attempt may succeed. `why` is a sentence that names the host or the proxy.
     pub fn outage(outage: OutageKind, why: &str, kind: Option<ErrorKind>) -> Self {
         Self {
-            error: Outage::new(outage, one_line(why)).into(),
+            error: Outage::new(outage, why).into(),
             kind,
         }
     }
@@ -162,7 +162,7 @@ impl NetFailure {
     /// outage, it gets its remedy in `fetch_problem`.
     fn from_certificate(reason: &rustls::CertificateError, peer: &str) -> Self {
         let (predicate, help) = reason_and_remedy(reason);
-        let why = one_line(&format!("the certificate of {peer} {predicate}"));
+        let why = format!("the certificate of {peer} {}", one_line(&predicate));
         match reason {
             rustls::CertificateError::NotValidYet
             | rustls::CertificateError::NotValidYetContext { .. } => {

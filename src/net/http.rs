@@ -19,10 +19,12 @@ use http::{HeaderMap, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 pub use hyper::body::Bytes;
 use hyper::body::Incoming;
+use serde_json::{Map, Value};
 
 use super::connections::{Connector, Pool};
 use super::errors::{BoxError, NetFailure, host_and_port, within};
-use super::proxy::Proxy;
+use super::proxy::{Proxy, conceal_authorization};
+use crate::model::redaction::conceal;
 
 /// The time limits of a request.
 #[derive(Clone, Copy, Debug, Default)]
@@ -228,11 +230,22 @@ impl HttpConnector for SdkConnector {
 /// A failed exchange is a user error, because the SDK doesn't retry such an error. Our own retries count the attempts.
 async fn send_for_sdk(client: &HttpClient, request: HttpRequest) -> SdkAnswer {
     let request = in_memory(request).map_err(ConnectorError::user)?;
+    conceal_tokens(&request);
     let not_retried = |failure: NetFailure| ConnectorError::user(failure.into());
     let (head, body) = client.send(request).await.map_err(not_retried)?;
     let body = body.map_err(not_retried)?;
     let response = Response::from_parts(head, SdkBody::from(body));
     HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
+}
+
+/// Conceals the tokens in a request of the SDK: those of a container, of the instance metadata, and of an SSO session.
+fn conceal_tokens(request: &Request<Bytes>) {
+    let names = ["authorization", "x-aws-ec2-metadata-token"];
+    let headers = names.iter().filter_map(|name| request.headers().get(*name));
+    headers.for_each(conceal_authorization);
+    let fields: Map<String, Value> = serde_json::from_slice(request.body()).unwrap_or_default();
+    let names = ["clientSecret", "refreshToken"];
+    conceal(names.iter().filter_map(|name| fields.get(*name)?.as_str()));
 }
 
 /// Converts a request of the SDK.

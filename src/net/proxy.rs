@@ -6,6 +6,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use http::uri::Scheme;
 use http::{HeaderValue, Uri};
 use hyper::rt::{Read, Write};
@@ -17,6 +19,7 @@ use tokio::sync::Mutex;
 use super::dns::AWS_DOMAINS;
 use super::errors::{NetFailure, host_and_port};
 use crate::model::answer::{FetchError, OutageKind, Refusal};
+use crate::model::redaction::conceal;
 use crate::model::url::HttpUrl;
 
 /// The values of HTTPS_PROXY, HTTP_PROXY and NO_PROXY. The first two come with the name of the variable, which may be in lower case. As in botocore,
@@ -105,11 +108,23 @@ impl ProxySettings {
             .no(hosts.join(","))
             .build()
             .intercept(to)?;
+        let authorization = intercept.basic_auth().into_iter();
+        authorization.for_each(conceal_authorization);
         Some(Proxy {
             intercept,
             variable,
         })
     }
+}
+
+/// Conceals the token in an Authorization header and, with the scheme Basic, the password in the token.
+pub fn conceal_authorization(value: &HeaderValue) {
+    let text = value.to_str().unwrap_or_default();
+    let token = text.split_once(' ').map_or(text, |(_, token)| token);
+    let decoded = STANDARD.decode(token).unwrap_or_default();
+    let login = String::from_utf8_lossy(&decoded);
+    let password = login.split_once(':').map(|(_, password)| password);
+    conceal([token].into_iter().chain(password));
 }
 
 /// Splits `host:port` or `[address]:port`. Returns `None` if there is no port, as in an IPv6 address without brackets.

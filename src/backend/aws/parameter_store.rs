@@ -217,6 +217,8 @@ struct Parameter {
     #[serde(rename = "ARN")]
     arn: Option<String>,
     version: Option<i64>,
+    /// The label or the version that was requested, after a colon.
+    selector: Option<String>,
     value: Option<String>,
     last_modified_date: Option<Value>,
 }
@@ -276,51 +278,59 @@ impl Parameter {
         let SecretId::Arn(requested) = requested.in_region(region) else {
             return true;
         };
-        let texts = [&self.name, &self.arn].into_iter().flatten();
-        let mut arns = texts.filter_map(|text| Arn::parse(text));
+        let mut arns = self.names().filter_map(|text| Arn::parse(text));
         arns.all(|arn| arn.resource_next_to(&requested).is_some())
     }
 
     /// Returns the part of the parameter's name that follows `path`. Returns `None` if the parameter isn't below this path, or is of another region
-    /// or account.
+    /// or account, and if its name and its ARN differ.
     fn name_below(&self, path: &SecretId, region: &Region) -> Option<String> {
         if !self.agrees_with_arn(path, region) {
             return None;
         }
-        let below = base_name(self.name()?).strip_prefix(base_name(&requested_path(path)))?;
-        (!below.is_empty()).then(|| below.to_owned())
+        let mut names = self.names().map(|name| base_name(name));
+        let name = names.next()?;
+        let below = name.strip_prefix(base_name(&requested_path(path)))?;
+        (!below.is_empty() && names.all(|other| other == name)).then(|| below.to_owned())
     }
 
-    /// Returns the name, or the ARN if the response leaves out the name. Returns `None` if the response leaves out both.
-    fn name(&self) -> Option<&str> {
-        self.name.as_deref().or(self.arn.as_deref())
+    /// Returns the name and the ARN, without what the response leaves out.
+    fn names(&self) -> impl Iterator<Item = &String> {
+        [&self.name, &self.arn].into_iter().flatten()
     }
 
     /// True if a request is about this parameter and about this version of it.
     fn is_requested(&self, request: &Locator, region: &Region) -> bool {
         self.is_named(&request.id)
             && self.agrees_with_arn(&request.id, region)
-            && self.has_version(&request.version)
+            && self.has_version(request)
     }
 
-    /// True if the parameter's name or ARN names the parameter `id`, in any spelling.
+    /// True if the parameter's name and ARN name the parameter `id`, in any spelling. The response may leave out one of them.
     fn is_named(&self, id: &SecretId) -> bool {
         // A secret that is read through Parameter Store may be returned with its own name.
         let secret = referenced_secret(id.name()).map(|secret| SecretId::Name(secret.to_owned()));
         let is_named = |name: &String| {
+            let arn = Arn::parse(name);
+            let own_name = arn.is_none().then_some(name.as_str());
             base_name(name) == base_name(id.name())
-                || secret.as_ref().is_some_and(|secret| {
-                    secret.is_answered_by(Some(name), Arn::parse(name).as_ref())
-                })
+                || secret
+                    .as_ref()
+                    .is_some_and(|secret| secret.is_answered_by(own_name, arn.as_ref()))
         };
-        [&self.name, &self.arn].into_iter().flatten().any(is_named)
+        self.names().next().is_some() && self.names().all(is_named)
     }
 
-    /// True unless the request has a version number, and this is another version.
-    fn has_version(&self, version: &Version) -> bool {
+    /// True unless the response has another label or version number than the request. A version number must be in the response.
+    fn has_version(&self, request: &Locator) -> bool {
+        let selector = self
+            .selector
+            .as_deref()
+            .map(|selector| selector.trim_start_matches(':'));
         let is_own = |number: i64| self.version == Some(number);
-        let requested = version.id();
-        requested.is_none_or(|number| number.parse().is_ok_and(is_own))
+        let requested = request.version.id();
+        selector.is_none_or(|selector| selector == version_selector(request).unwrap_or_default())
+            && requested.is_none_or(|number| number.parse().is_ok_and(is_own))
     }
 
     /// Converts the parameter into a document. A response doesn't have the labels of a parameter, so the document gets the requested label.

@@ -152,24 +152,25 @@ impl SecretId {
         self.arn().is_some() && ending.is_some_and(is_random_ending)
     }
 
-    /// True if an answer with this name and ARN is for this id, and not for another secret. A name is compared with the answer's name and, if that
-    /// differs, with the name in the answer's ARN.
+    /// True if an answer with this name and ARN is for this id, and not for another secret. If the answer has both, both
+    /// must be right. An answer to a request with an ARN must have an ARN.
     ///
     /// A request may have an ARN without the hyphen and the six random characters at its end. AWS accepts that.
     pub fn is_answered_by(&self, name: Option<&str>, arn: Option<&Arn>) -> bool {
-        let (answered, requested) = match self {
-            Self::Name(requested) if name == Some(requested) => return true,
-            Self::Name(requested) => (
-                arn.and_then(|arn| arn.resource().strip_prefix("secret:")),
-                requested.as_str(),
-            ),
-            Self::Arn(requested) => (
-                arn.and_then(|arn| arn.resource_next_to(requested)),
-                requested.resource(),
-            ),
+        let Some(arn) = arn else {
+            return self.arn().is_none() && name == Some(self.name());
         };
-        let rest = answered.and_then(|answered| answered.strip_prefix(requested));
-        rest.is_some_and(|rest| rest.is_empty() || is_random_ending(rest))
+        let resource = match self {
+            Self::Name(_) => Some(arn.resource()),
+            Self::Arn(requested) => arn.resource_next_to(requested),
+        };
+        let Some(answered) = resource.and_then(|resource| resource.strip_prefix("secret:")) else {
+            return false;
+        };
+        // The answer's own name is a part of its ARN, and is requested with or without the random ending.
+        let is_own = |name: &str| is_with_ending(answered, name);
+        let is_requested = |name: &str| name == self.name() || self.name() == answered;
+        is_own(self.name()) && name.is_none_or(|name| is_own(name) && is_requested(name))
     }
 }
 
@@ -180,6 +181,12 @@ impl fmt::Display for SecretId {
             Self::Arn(arn) => write!(f, "{arn}"),
         }
     }
+}
+
+/// True for a name, and for this name with the random ending of an ARN.
+fn is_with_ending(text: &str, name: &str) -> bool {
+    let rest = text.strip_prefix(name);
+    rest.is_some_and(|rest| rest.is_empty() || is_random_ending(rest))
 }
 
 /// True for a hyphen and six characters. In its ARN, AWS appends them to the name of a secret.

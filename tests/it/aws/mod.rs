@@ -5,6 +5,7 @@ mod connection;
 mod credentials {
     rows::rows!("tests/it/aws/credentials.rows");
 }
+mod echoes;
 mod faults;
 mod identity;
 mod labels;

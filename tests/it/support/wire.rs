@@ -27,6 +27,8 @@ pub enum Step {
     /// Copies in both directions between the client and the server at this address, until one side ends.
     Join(Arc<Mutex<SocketAddr>>),
     Send(Vec<u8>),
+    /// Reads one request with its body, and sends the response that this function makes of both.
+    Answer(Arc<dyn Fn(&str) -> Vec<u8> + Send + Sync>),
     /// Sends each byte separately, with a pause after it.
     Drip(Vec<u8>, Duration),
     Pause(Duration),
@@ -148,13 +150,13 @@ fn play(
         match step {
             Step::Head => heads.lock().unwrap().push(head(&mut stream)?),
             Step::Request => {
-                let head = head(&mut stream)?;
-                let lines = String::from_utf8_lossy(&head).to_lowercase();
-                let length = lines
-                    .lines()
-                    .find_map(|line| line.strip_prefix("content-length: "));
-                let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
-                stream.read_exact(&mut body)?;
+                let (head, _) = request(&mut stream)?;
+                heads.lock().unwrap().push(head);
+            }
+            Step::Answer(response) => {
+                let (head, body) = request(&mut stream)?;
+                let text = String::from_utf8_lossy(&[&head[..], &body].concat()).into_owned();
+                stream.write_all(&response(&text))?;
                 heads.lock().unwrap().push(head);
             }
             Step::Greeting => {
@@ -182,6 +184,18 @@ fn play(
         }
     }
     stream.farewell()
+}
+
+/// Reads a request: its head and its body.
+fn request(stream: &mut impl Read) -> io::Result<(Vec<u8>, Vec<u8>)> {
+    let head = head(stream)?;
+    let lines = String::from_utf8_lossy(&head).to_lowercase();
+    let length = lines
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "));
+    let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
+    stream.read_exact(&mut body)?;
+    Ok((head, body))
 }
 
 /// Reads the head of a request, and no byte of the body.

@@ -22,11 +22,12 @@ use http::HeaderValue;
 use super::mfa::MfaCodes;
 use crate::backend::aws::clients::Clients;
 use crate::backend::aws::config::{RoleChain, Settings};
-use crate::backend::aws::protocol::classify_sdk_error;
+use crate::backend::aws::protocol::{Api, Endpoints, classify_sdk_error};
 use crate::model::answer::{
     Again, CredentialsError, CredentialsFault, Denial, FetchError, Outage, OutageKind, Reason,
     Refusal,
 };
+use crate::model::redaction::conceal;
 use crate::model::reference::Region;
 use crate::net::errors::error_text;
 use crate::system::os_error;
@@ -242,14 +243,30 @@ impl fmt::Display for CredentialsOrigin {
     }
 }
 
-/// Checks the credentials, and stores their origin in them.
+/// The remedy for swapped keys.
+const SWAPPED_REMEDY: &str = "swap the two: an access key id begins with AKIA or ASIA";
+
+/// Returns the sentence about an access key id and a secret access key that look swapped. Returns `None` for all others.
+fn swapped_keys(credentials: &Credentials) -> Option<String> {
+    let (id, secret) = (credentials.access_key_id(), credentials.secret_access_key());
+    let is_id = |key: &str| key.starts_with("AKIA") || key.starts_with("ASIA");
+    let is_swapped = id.len() == 40 || id.contains(['/', '+']) || is_id(secret);
+    let names = CredentialsOrigin::from_credentials(credentials)
+        .name_of("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY");
+    is_swapped.then(|| format!("{names} look swapped"))
+}
+
+/// Checks the credentials, stores their origin in them, and conceals them in messages. `endpoints` is `None` for
+/// credentials that come from AWS.
 ///
 /// # Errors
+/// When the two keys look swapped, unless an endpoint is configured, because a simulation of AWS accepts any keys.
 /// When a part is empty, or isn't valid in a header, because signing would panic at a line break. Also when a part has a quote, because somebody has
 /// then copied the quotes along with the key.
 pub fn checked_credentials(
     mut credentials: Credentials,
     origin: CredentialsOrigin,
+    endpoints: Option<&Endpoints>,
 ) -> Result<Credentials, FetchError> {
     let parts = [
         ("AWS_ACCESS_KEY_ID", Some(credentials.access_key_id())),
@@ -259,6 +276,10 @@ pub fn checked_credentials(
         ),
         ("AWS_SESSION_TOKEN", credentials.session_token()),
     ];
+    // With LocalStack, an access key id may be the number of an account, which isn't secret.
+    let is_number = |text: &str| text.parse::<u64>().is_ok();
+    let texts = parts.iter().filter_map(|(_, text)| *text);
+    conceal(texts.filter(|text| !is_number(text)));
     for (variable, text) in parts {
         if let Some(defect) = text.and_then(credential_defect) {
             let why = format!("{} {defect}", origin.name_of(variable));
@@ -267,7 +288,15 @@ pub fn checked_credentials(
         }
     }
     credentials.set_property(origin);
-    Ok(credentials)
+
+    let is_own =
+        |endpoints: &Endpoints| Api::ALL.iter().all(|api| endpoints.setting(*api).is_none());
+    match swapped_keys(&credentials) {
+        Some(why) if endpoints.is_some_and(is_own) => {
+            Err(with_help(misconfigured(why), SWAPPED_REMEDY))
+        }
+        Some(_) | None => Ok(credentials),
+    }
 }
 
 /// Returns what is wrong with a part of the credentials, as a predicate. Returns `None` if it can be used.
@@ -315,6 +344,9 @@ fn fault_and_remedy(
     origin: &CredentialsOrigin,
     credentials: &Credentials,
 ) -> (String, &'static str) {
+    if let Some(text) = swapped_keys(credentials) {
+        return (text, SWAPPED_REMEDY);
+    }
     let id = credentials.access_key_id();
     let end = id.get(id.len().saturating_sub(4)..).unwrap_or_default();
     let key = format!("access key …{end}");

@@ -20,6 +20,7 @@ use crate::backend::aws::clients::HiddenFailure;
 use crate::backend::aws::config::Sso;
 use crate::backend::aws::protocol::Api;
 use crate::model::answer::{Again, CredentialsError, Denial, FetchError, Outage, Refusal};
+use crate::model::redaction::conceal;
 use crate::net::errors::error_text;
 
 /// Gets the credentials of a role from the SSO portal, with the stored token. If the token has nearly expired, it is refreshed and stored first.
@@ -32,6 +33,7 @@ pub async fn sso_credentials(
     context: &SearchContext<'_>,
 ) -> Result<Credentials, FetchError> {
     let token = valid_token(sso, profile, context).await?;
+    conceal([token.token()]);
 
     let failed = |error| {
         let headline = format!("the SSO portal gave no credentials for the profile {profile:?}");

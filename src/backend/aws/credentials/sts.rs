@@ -69,7 +69,8 @@ pub async fn assume_once(
     let called = calling.await;
     let output =
         called.map_err(|error| explain_refused_credentials(error, client.credentials.as_ref()))?;
-    let arn = OnceCell::new_with(output.assumed_role_user.map(|user| Some(user.arn)));
+    let user = output.assumed_role_user.map(|user| one_line(&user.arn));
+    let arn = OnceCell::new_with(user.map(Some));
     let credentials = read_credentials(output.credentials)?;
     Ok(CallerIdentity { credentials, arn })
 }
@@ -138,7 +139,7 @@ fn read_credentials(
         found.session_token,
     );
     let credentials = Credentials::new(id, secret, Some(token), expires, "AssumeRole");
-    checked_credentials(credentials, CredentialsOrigin::Role)
+    checked_credentials(credentials, CredentialsOrigin::Role, None)
         .map_err(|_| Outage::malformed("a response with malformed credentials").into())
 }
 
@@ -167,5 +168,5 @@ pub async fn identity(client: &Client, budget: &RetryBudget) -> Option<String> {
     let calling =
         client.call::<_, GetCallerIdentityOutput, GetCallerIdentityError>(&operation, input);
     let answered = budget.within(timeout(IDENTITY_TIMEOUT, calling)).await?;
-    answered.ok()?.ok()?.arn
+    answered.ok()?.ok()?.arn.map(|arn| one_line(&arn))
 }

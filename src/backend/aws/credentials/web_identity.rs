@@ -16,6 +16,7 @@ use crate::backend::aws::config::WebIdentity;
 use crate::backend::aws::protocol::Api;
 use crate::model::answer::{CredentialsFault, Denial, FetchError};
 use crate::model::quoting::one_line;
+use crate::model::redaction::conceal;
 
 /// The remedy for a missing role. Somebody must have set the other variable by hand, because EKS sets both.
 const NO_ROLE: &str = "set AWS_ROLE_ARN to the ARN of the role that trusts this token. On EKS, don't set either variable: EKS sets both if the \
@@ -64,6 +65,7 @@ pub async fn web_identity(
             NO_TOKEN,
         )
     })?;
+    conceal([token.trim()]);
     let claims = claims(&token);
     let failed = |error| not_exchanged(identity, claims.as_deref(), error);
     let client = context.clients.client(Api::Sts, context.region, None).await;

@@ -1,0 +1,100 @@
+//! Removes the credentials, tokens and passwords that this process uses from the texts of servers.
+//!
+//! A server may quote the request that it refuses: AWS repeats an access key id that it can't parse, and a proxy or a
+//! simulation of AWS may repeat every header. So each credential is passed to [`conceal`] before it is sent, and
+//! [`one_line`](super::quoting::one_line), which makes a part of a message from a server's text, calls
+//! [`without_credentials`].
+//!
+//! The text is searched there, and not where messages are printed, for two reasons. First, `one_line` cuts off a long
+//! text, and a credential that is cut in two would not be found later. Second, a message also has our own words, which
+//! must stay: with a simulation of AWS, both the secret key and the host may be `localstack`.
+//!
+//! A launch that succeeds only stores its credentials here, and searches nothing.
+
+use std::collections::BTreeSet;
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use regex_lite::Regex;
+
+/// The credentials that were passed to [`conceal`]. They stay until the process ends or becomes the command.
+static CONCEALED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// The minimum length of a credential, in bytes. A shorter one could be part of any word.
+const MIN_LENGTH: usize = 8;
+
+/// The minimum number of letters and digits in a credential that is recognized by them.
+const MIN_LETTERS: usize = 4;
+
+/// What is skipped in the search: the escapes of URLs, JSON and XML, and everything else that isn't a letter or a
+/// digit. Letters and digits are never escaped.
+static SKIPPED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r"%(25)*[0-9A-Fa-f]{2}|\\+u00[0-9A-Fa-f]{2}|&(amp;)*#?[0-9A-Za-z]{2,4};|[^0-9A-Za-z]",
+    )
+    .ok()
+});
+
+/// Adds credentials, tokens or passwords to those that no text of a server shows.
+pub fn conceal<'t>(credentials: impl IntoIterator<Item = &'t str>) {
+    let mut concealed = CONCEALED.lock().unwrap_or_else(PoisonError::into_inner);
+    let credentials = credentials
+        .into_iter()
+        .filter(|text| text.len() >= MIN_LENGTH);
+    concealed.extend(credentials.map(str::to_owned));
+}
+
+/// Returns the text of a server with `…` instead of each credential. The text may have a credential as it is, escaped
+/// as in a URL, in JSON or in XML, or as a part of base64.
+pub fn without_credentials(text: &str) -> String {
+    let (letters, places) = letters_and_digits(text);
+    let mut is_hidden = vec![false; text.len()];
+    let concealed = CONCEALED.lock().unwrap_or_else(PoisonError::into_inner);
+    // An escape is never shorter than what it stands for.
+    for credential in concealed.iter().filter(|one| one.len() <= text.len()) {
+        for (at, found) in text.match_indices(credential) {
+            is_hidden[at..at + found.len()].fill(true);
+        }
+        for form in forms(credential) {
+            for (at, found) in letters.match_indices(&form) {
+                is_hidden[places[at]..=places[at + found.len() - 1]].fill(true);
+            }
+        }
+    }
+
+    let mut shown = String::with_capacity(text.len());
+    for (at, c) in text.char_indices() {
+        if !is_hidden[at] {
+            shown.push(c);
+        } else if at == 0 || !is_hidden[at - 1] {
+            shown.push('…');
+        }
+    }
+    shown
+}
+
+/// Returns the letters and digits of a credential, and of the characters of its base64 that depend on nothing else, if
+/// zero, one or two bytes come before the credential.
+fn forms(credential: &str) -> Vec<String> {
+    let mut forms = vec![letters_and_digits(credential).0];
+    for before in 0..3 {
+        let bytes = "\0".repeat(before) + credential;
+        let encoded = STANDARD.encode(&bytes);
+        // A character has six bits.
+        let own = (before * 8).div_ceil(6)..bytes.len() * 8 / 6;
+        forms.push(letters_and_digits(&encoded[own]).0);
+    }
+    forms.retain(|form| form.len() >= MIN_LETTERS);
+    forms
+}
+
+/// Returns the letters and digits of a text without those in escapes, and the place of each in the text.
+fn letters_and_digits(text: &str) -> (String, Vec<usize>) {
+    let mut is_skipped = vec![false; text.len()];
+    for escape in SKIPPED.iter().flat_map(|skipped| skipped.find_iter(text)) {
+        is_skipped[escape.range()].fill(true);
+    }
+    let kept = text.char_indices().filter(|(at, _)| !is_skipped[*at]);
+    kept.map(|(at, c)| (c, at)).unzip()
+}
