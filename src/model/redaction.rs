@@ -28,21 +28,14 @@ const MIN_LENGTH: usize = 8;
 const MIN_LETTERS: usize = 4;
 
 /// What is skipped in the search: the escapes of URLs, JSON and XML, and everything else that isn't a letter or a
-/// digit. Letters and digits are never escaped.
-static SKIPPED: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(
-        r"%(25)*[0-9A-Fa-f]{2}|\\+u00[0-9A-Fa-f]{2}|&(amp;)*#?[0-9A-Za-z]{2,4};|[^0-9A-Za-z]",
-    )
-    .ok()
-});
+/// digit. This works because letters and digits are never escaped.
+const SKIPPED: &str = r"%(25)*[[:xdigit:]]{2}|\\+u00[[:xdigit:]]{2}|&(amp;)*#?\w{2,4};|\W|_";
+static REGEX: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(SKIPPED).ok());
 
 /// Adds credentials, tokens or passwords to those that no text of a server shows.
 pub fn conceal<'t>(credentials: impl IntoIterator<Item = &'t str>) {
     let mut concealed = CONCEALED.lock().unwrap_or_else(PoisonError::into_inner);
-    let credentials = credentials
-        .into_iter()
-        .filter(|text| text.len() >= MIN_LENGTH);
-    concealed.extend(credentials.map(str::to_owned));
+    concealed.extend(credentials.into_iter().map(str::to_owned));
 }
 
 /// Returns the text of a server with `…` instead of each credential. The text may have a credential as it is, escaped
@@ -51,8 +44,9 @@ pub fn without_credentials(text: &str) -> String {
     let (letters, places) = letters_and_digits(text);
     let mut is_hidden = vec![false; text.len()];
     let concealed = CONCEALED.lock().unwrap_or_else(PoisonError::into_inner);
-    // An escape is never shorter than what it stands for.
-    for credential in concealed.iter().filter(|one| one.len() <= text.len()) {
+    // No form of a credential is shorter than the credential.
+    let lengths = MIN_LENGTH..=text.len();
+    for credential in concealed.iter().filter(|one| lengths.contains(&one.len())) {
         for (at, found) in text.match_indices(credential) {
             is_hidden[at..at + found.len()].fill(true);
         }
@@ -63,15 +57,12 @@ pub fn without_credentials(text: &str) -> String {
         }
     }
 
-    let mut shown = String::with_capacity(text.len());
+    let mut shown = Vec::new();
     for (at, c) in text.char_indices() {
-        if !is_hidden[at] {
-            shown.push(c);
-        } else if at == 0 || !is_hidden[at - 1] {
-            shown.push('…');
-        }
+        shown.push(if is_hidden[at] { '…' } else { c });
     }
-    shown
+    shown.dedup_by(|next, last| (*next, *last) == ('…', '…'));
+    shown.into_iter().collect()
 }
 
 /// Returns the letters and digits of a credential, and of the characters of its base64 that depend on nothing else, if
@@ -92,8 +83,8 @@ fn forms(credential: &str) -> Vec<String> {
 /// Returns the letters and digits of a text without those in escapes, and the place of each in the text.
 fn letters_and_digits(text: &str) -> (String, Vec<usize>) {
     let mut is_skipped = vec![false; text.len()];
-    for escape in SKIPPED.iter().flat_map(|skipped| skipped.find_iter(text)) {
-        is_skipped[escape.range()].fill(true);
+    for part in REGEX.iter().flat_map(|regex| regex.find_iter(text)) {
+        is_skipped[part.range()].fill(true);
     }
     let kept = text.char_indices().filter(|(at, _)| !is_skipped[*at]);
     kept.map(|(at, c)| (c, at)).unzip()

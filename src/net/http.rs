@@ -240,12 +240,13 @@ async fn send_for_sdk(client: &HttpClient, request: HttpRequest) -> SdkAnswer {
 
 /// Conceals the tokens in a request of the SDK: those of a container, of the instance metadata, and of an SSO session.
 fn conceal_tokens(request: &Request<Bytes>) {
-    let names = ["authorization", "x-aws-ec2-metadata-token"];
-    let headers = names.iter().filter_map(|name| request.headers().get(*name));
-    headers.for_each(conceal_authorization);
-    let fields: Map<String, Value> = serde_json::from_slice(request.body()).unwrap_or_default();
-    let names = ["clientSecret", "refreshToken"];
-    conceal(names.iter().filter_map(|name| fields.get(*name)?.as_str()));
+    for name in ["authorization", "x-aws-ec2-metadata-token"] {
+        let header = request.headers().get(name);
+        header.into_iter().for_each(conceal_authorization);
+    }
+    let body: Map<String, Value> = serde_json::from_slice(request.body()).unwrap_or_default();
+    let fields = ["clientSecret", "refreshToken"].into_iter();
+    conceal(fields.filter_map(|name| body.get(name)?.as_str()));
 }
 
 /// Converts a request of the SDK.

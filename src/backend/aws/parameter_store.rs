@@ -311,25 +311,22 @@ impl Parameter {
         // A secret that is read through Parameter Store may be returned with its own name.
         let secret = referenced_secret(id.name()).map(|secret| SecretId::Name(secret.to_owned()));
         let is_named = |name: &String| {
+            let name = base_name(name);
+            // This is an ARN only if it is that of the secret.
             let arn = Arn::parse(name);
-            let own_name = arn.is_none().then_some(name.as_str());
-            base_name(name) == base_name(id.name())
-                || secret
-                    .as_ref()
-                    .is_some_and(|secret| secret.is_answered_by(own_name, arn.as_ref()))
+            let own_name = arn.is_none().then_some(name);
+            let is_of = |secret: &SecretId| secret.is_answered_by(own_name, arn.as_ref());
+            name == base_name(id.name()) || secret.as_ref().is_some_and(is_of)
         };
         self.names().next().is_some() && self.names().all(is_named)
     }
 
     /// True unless the response has another label or version number than the request. A version number must be in the response.
     fn has_version(&self, request: &Locator) -> bool {
-        let selector = self
-            .selector
-            .as_deref()
-            .map(|selector| selector.trim_start_matches(':'));
+        let selector = version_selector(request).map(|selector| format!(":{selector}"));
         let is_own = |number: i64| self.version == Some(number);
         let requested = request.version.id();
-        selector.is_none_or(|selector| selector == version_selector(request).unwrap_or_default())
+        (self.selector.is_none() || self.selector == selector)
             && requested.is_none_or(|number| number.parse().is_ok_and(is_own))
     }
 

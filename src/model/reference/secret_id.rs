@@ -168,7 +168,10 @@ impl SecretId {
             return false;
         };
         // The answer's own name is a part of its ARN, and is requested with or without the random ending.
-        let is_own = |name: &str| is_with_ending(answered, name);
+        let is_own = |name: &str| {
+            let rest = answered.strip_prefix(name);
+            rest.is_some_and(|rest| rest.is_empty() || is_random_ending(rest))
+        };
         let is_requested = |name: &str| name == self.name() || self.name() == answered;
         is_own(self.name()) && name.is_none_or(|name| is_own(name) && is_requested(name))
     }
@@ -181,12 +184,6 @@ impl fmt::Display for SecretId {
             Self::Arn(arn) => write!(f, "{arn}"),
         }
     }
-}
-
-/// True for a name, and for this name with the random ending of an ARN.
-fn is_with_ending(text: &str, name: &str) -> bool {
-    let rest = text.strip_prefix(name);
-    rest.is_some_and(|rest| rest.is_empty() || is_random_ending(rest))
 }
 
 /// True for a hyphen and six characters. In its ARN, AWS appends them to the name of a secret.

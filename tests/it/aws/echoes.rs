@@ -14,8 +14,10 @@ use crate::support::*;
 /// The token of a session with temporary credentials.
 const SESSION_TOKEN: &str = "IQoJb3JpZ2luX2VjE/4c7a1e+session//token==";
 
+type Encode = fn(&str) -> String;
+
 /// The ways in which a server repeats what it got.
-const ENCODINGS: [(&str, fn(&str) -> String); 7] = [
+const ENCODINGS: [(&str, Encode); 7] = [
     ("plain", str::to_owned),
     ("percent-encoded", |text| {
         utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()

@@ -16,6 +16,9 @@ use crate::support::watch;
 /// The steps of one connection, which is closed after the last one.
 pub type Script = Vec<Step>;
 
+/// Makes the response to a request, which is given with its body.
+type Answer = dyn Fn(&str) -> Vec<u8> + Send + Sync;
+
 #[derive(Clone)]
 pub enum Step {
     /// Reads one request with its body.
@@ -28,7 +31,7 @@ pub enum Step {
     Join(Arc<Mutex<SocketAddr>>),
     Send(Vec<u8>),
     /// Reads one request with its body, and sends the response that this function makes of both.
-    Answer(Arc<dyn Fn(&str) -> Vec<u8> + Send + Sync>),
+    Answer(Arc<Answer>),
     /// Sends each byte separately, with a pause after it.
     Drip(Vec<u8>, Duration),
     Pause(Duration),

@@ -53,7 +53,7 @@ struct Provider {
 static PROVIDERS: [Provider; 5] = [
     Provider {
         origin: |_| CredentialsOrigin::Variables,
-        ask: |context| ready(environment(context.settings)).boxed_local(),
+        ask: |context| ready(environment(&context.settings.variable_keys)).boxed_local(),
         variables: &["AWS_ACCESS_KEY_ID"],
     },
     Provider {
@@ -187,7 +187,9 @@ async fn ask_in_regions(
             ..context.clone()
         };
         let found = retry_or(last.clone(), &budget, async || {
-            checked_credentials((provider.ask)(&context).await?, origin.clone(), None)
+            let found = (provider.ask)(&context).await?;
+            let endpoints = Some(&context.settings.endpoints);
+            checked_credentials(found, origin.clone(), endpoints)
         })
         .await;
         if let Err(FetchError::Unavailable(outage)) = &found {

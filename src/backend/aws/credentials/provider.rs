@@ -249,20 +249,21 @@ const SWAPPED_REMEDY: &str = "swap the two: an access key id begins with AKIA or
 /// Returns the sentence about an access key id and a secret access key that look swapped. Returns `None` for all others.
 fn swapped_keys(credentials: &Credentials) -> Option<String> {
     let (id, secret) = (credentials.access_key_id(), credentials.secret_access_key());
-    let is_id = |key: &str| key.starts_with("AKIA") || key.starts_with("ASIA");
-    let is_swapped = id.len() == 40 || id.contains(['/', '+']) || is_id(secret);
-    let names = CredentialsOrigin::from_credentials(credentials)
-        .name_of("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY");
-    is_swapped.then(|| format!("{names} look swapped"))
+    // AWS's secret access keys have 40 characters, which can begin in any way.
+    let is_secret = id.len() == 40 || id.contains(['/', '+']);
+    let is_id = secret.len() != 40 && (secret.starts_with("AKIA") || secret.starts_with("ASIA"));
+    let names = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
+    let subject = CredentialsOrigin::from_credentials(credentials).name_of(names);
+    (is_secret || is_id).then(|| format!("{subject} look swapped"))
 }
 
 /// Checks the credentials, stores their origin in them, and conceals them in messages. `endpoints` is `None` for
-/// credentials that come from AWS.
+/// credentials that come from STS.
 ///
 /// # Errors
-/// When the two keys look swapped, unless an endpoint is configured, because a simulation of AWS accepts any keys.
-/// When a part is empty, or isn't valid in a header, because signing would panic at a line break. Also when a part has a quote, because somebody has
-/// then copied the quotes along with the key.
+/// When a part is empty, or isn't valid in a header, because signing would panic at a line break. When a part has a quote,
+/// because somebody has then copied the quotes along with the key. When the two keys look swapped, unless an endpoint is
+/// configured, because a simulation of AWS accepts any keys.
 pub fn checked_credentials(
     mut credentials: Credentials,
     origin: CredentialsOrigin,
@@ -277,9 +278,8 @@ pub fn checked_credentials(
         ("AWS_SESSION_TOKEN", credentials.session_token()),
     ];
     // With LocalStack, an access key id may be the number of an account, which isn't secret.
-    let is_number = |text: &str| text.parse::<u64>().is_ok();
     let texts = parts.iter().filter_map(|(_, text)| *text);
-    conceal(texts.filter(|text| !is_number(text)));
+    conceal(texts.filter(|text| text.parse::<u64>().is_err()));
     for (variable, text) in parts {
         if let Some(defect) = text.and_then(credential_defect) {
             let why = format!("{} {defect}", origin.name_of(variable));
@@ -338,7 +338,7 @@ pub fn explain_refused_credentials(
 }
 
 /// Returns the sentence that says what is wrong with credentials that AWS refused, and what somebody who has copied them should do. The sentence
-/// shows the last characters of the access key.
+/// shows the last characters of the access key, unless it may be the secret key.
 fn fault_and_remedy(
     fault: CredentialsFault,
     origin: &CredentialsOrigin,

@@ -16,7 +16,7 @@ use super::sso::sso_credentials;
 use super::sts;
 use super::web_identity::web_identity;
 use crate::backend::aws::clients::response_status;
-use crate::backend::aws::config::{ProfileRole, RoleSource, Settings, VariableKeys};
+use crate::backend::aws::config::{ProfileRole, RoleSource, VariableKeys};
 use crate::backend::aws::protocol::Api;
 use crate::model::answer::{Again, FetchError};
 use crate::model::inherited::Inherited;
@@ -28,21 +28,16 @@ use crate::model::problem::Status;
 /// document.
 ///
 /// # Errors
-/// When AWS_ACCESS_KEY_ID is not set, so that the next provider is asked. When only AWS_SECRET_ACCESS_KEY is missing, or
-/// when the keys are invalid, so that the search ends.
-pub fn environment(settings: &Settings) -> Result<Credentials, FetchError> {
-    match &settings.variable_keys {
+/// When AWS_ACCESS_KEY_ID is not set, so that the next provider is asked, or when only AWS_SECRET_ACCESS_KEY is missing, so that the search ends.
+pub fn environment(keys: &VariableKeys) -> Result<Credentials, FetchError> {
+    match keys {
         VariableKeys::Unset => Err(not_configured("AWS_ACCESS_KEY_ID is not set")),
         VariableKeys::WithoutSecret => {
             let why = "AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not";
             let help = "set AWS_SECRET_ACCESS_KEY, too, or unset AWS_ACCESS_KEY_ID to use a profile or a role";
             Err(with_help(misconfigured(why), help))
         }
-        VariableKeys::Complete(credentials) => checked_credentials(
-            credentials.clone(),
-            CredentialsOrigin::Variables,
-            Some(&settings.endpoints),
-        ),
+        VariableKeys::Complete(credentials) => Ok(credentials.clone()),
     }
 }
 
@@ -63,7 +58,7 @@ pub async fn profile(context: &SearchContext<'_>) -> Result<Credentials, FetchEr
         RoleSource::Keys(credentials) => Ok(credentials.clone()),
         RoleSource::Process(command) => process_credentials(command, &chain.profile).await,
         RoleSource::Login => login_credentials(&chain.profile).await,
-        RoleSource::Environment => environment(settings),
+        RoleSource::Environment => environment(&settings.variable_keys),
         RoleSource::Container => container(context).await,
         RoleSource::Instance => instance(context).await,
         RoleSource::WebIdentity(identity) => web_identity(identity, context).await,

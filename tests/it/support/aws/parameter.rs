@@ -132,7 +132,7 @@ pub fn below(parameters: &Parameters, call: &Call) -> Response {
 fn described(call: &Call, name: &str, number: usize, version: &Version) -> Value {
     json!({
         "Name": name,
-        "ARN": format!("arn:aws:ssm:{}:{}:parameter{name}", call.region(), call.account()),
+        "ARN": format!("arn:aws:ssm:{}:{}:parameter/{}", call.region(), call.account(), name.trim_start_matches('/')),
         "Type": "SecureString",
         "Value": version.value,
         "Version": number,
