@@ -1,5 +1,5 @@
-//! Fuzzes AWS's responses. Only a success with a secret or parameter may give a value, and no error may show a value, or a
-//! credential of the request that AWS repeats.
+//! Fuzzes AWS's responses. Only a success with a secret or parameter may give a value, and no error
+//! may show a value, or a credential of the request that AWS repeats.
 
 use std::collections::HashMap;
 

@@ -67,8 +67,8 @@ pub fn invalid_value(name: &str, value: &str, expected: &str) -> String {
     }
 }
 
-/// Returns the text of a server or a library as one line that can be printed: without our credentials, without control
-/// characters, and without secrets in URLs. A long text is cut off.
+/// Returns the text of a server or a library as one line that can be printed: without our
+/// credentials, without control characters, and without secrets in URLs. A long text is cut off.
 pub fn one_line(text: &str) -> String {
     let safe = without_url_secrets(&without_credentials(text));
     let printable = safe.chars().map(|c| if c.is_control() { ' ' } else { c });

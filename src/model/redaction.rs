@@ -1,13 +1,14 @@
 //! Removes the credentials, tokens and passwords that this process uses from the texts of servers.
 //!
-//! A server may quote the request that it refuses: AWS repeats an access key id that it can't parse, and a proxy or a
-//! simulation of AWS may repeat every header. So each credential is passed to [`conceal`] before it is sent, and
-//! [`one_line`](super::quoting::one_line), which makes a part of a message from a server's text, calls
-//! [`without_credentials`].
+//! A server may quote the request that it refuses: AWS repeats an access key id that it can't
+//! parse, and a proxy or a simulation of AWS may repeat every header. So each credential is passed
+//! to [`conceal`] before it is sent, and [`one_line`](super::quoting::one_line), which makes a part
+//! of a message from a server's text, calls [`without_credentials`].
 //!
-//! The text is searched there, and not where messages are printed, for two reasons. First, `one_line` cuts off a long
-//! text, and a credential that is cut in two would not be found later. Second, a message also has our own words, which
-//! must stay: with a simulation of AWS, both the secret key and the host may be `localstack`.
+//! The text is searched there, and not where messages are printed, for two reasons. First,
+//! `one_line` cuts off a long text, and a credential that is cut in two would not be found later.
+//! Second, a message also has our own words, which must stay: with a simulation of AWS, both the
+//! secret key and the host may be `localstack`.
 //!
 //! A launch that succeeds only stores its credentials here, and searches nothing.
 
@@ -18,7 +19,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use regex_lite::Regex;
 
-/// The credentials that were passed to [`conceal`]. They stay until the process ends or becomes the command.
+/// The credentials that were passed to [`conceal`]. They stay until the process ends or becomes the
+/// command.
 static CONCEALED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 /// The minimum length of a credential, in bytes. A shorter one could be part of any word.
@@ -27,8 +29,8 @@ const MIN_LENGTH: usize = 8;
 /// The minimum number of letters and digits in a credential that is recognized by them.
 const MIN_LETTERS: usize = 4;
 
-/// What is skipped in the search: the escapes of URLs, JSON and XML, and everything else that isn't a letter or a
-/// digit. This works because letters and digits are never escaped.
+/// What is skipped in the search: the escapes of URLs, JSON and XML, and everything else that isn't
+/// a letter or a digit. This works because letters and digits are never escaped.
 const SKIPPED: &str = r"%(25)*[[:xdigit:]]{2}|\\+u00[[:xdigit:]]{2}|&(amp;)*#?\w{2,4};|\W|_";
 static REGEX: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(SKIPPED).ok());
 
@@ -38,8 +40,8 @@ pub fn conceal<'t>(credentials: impl IntoIterator<Item = &'t str>) {
     concealed.extend(credentials.into_iter().map(str::to_owned));
 }
 
-/// Returns the text of a server with `…` instead of each credential. The text may have a credential as it is, escaped
-/// as in a URL, in JSON or in XML, or as a part of base64.
+/// Returns the text of a server with `…` instead of each credential. The text may have a credential
+/// as it is, escaped as in a URL, in JSON or in XML, or as a part of base64.
 pub fn without_credentials(text: &str) -> String {
     let (letters, places) = letters_and_digits(text);
     let mut is_hidden = vec![false; text.len()];
@@ -65,8 +67,8 @@ pub fn without_credentials(text: &str) -> String {
     shown.into_iter().collect()
 }
 
-/// Returns the letters and digits of a credential, and of the characters of its base64 that depend on nothing else, if
-/// zero, one or two bytes come before the credential.
+/// Returns the letters and digits of a credential, and of the characters of its base64 that depend
+/// on nothing else, if zero, one or two bytes come before the credential.
 fn forms(credential: &str) -> Vec<String> {
     let mut forms = vec![letters_and_digits(credential).0];
     for before in 0..3 {
@@ -80,7 +82,8 @@ fn forms(credential: &str) -> Vec<String> {
     forms
 }
 
-/// Returns the letters and digits of a text without those in escapes, and the place of each in the text.
+/// Returns the letters and digits of a text without those in escapes, and the place of each in the
+/// text.
 fn letters_and_digits(text: &str) -> (String, Vec<usize>) {
     let mut is_skipped = vec![false; text.len()];
     for part in REGEX.iter().flat_map(|regex| regex.find_iter(text)) {

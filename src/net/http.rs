@@ -238,7 +238,8 @@ async fn send_for_sdk(client: &HttpClient, request: HttpRequest) -> SdkAnswer {
     HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
 }
 
-/// Conceals the tokens in a request of the SDK: those of a container, of the instance metadata, and of an SSO session.
+/// Conceals the tokens in a request of the SDK: those of a container, of the instance metadata, and
+/// of an SSO session.
 fn conceal_tokens(request: &Request<Bytes>) {
     for name in ["authorization", "x-aws-ec2-metadata-token"] {
         let header = request.headers().get(name);

@@ -117,7 +117,8 @@ impl ProxySettings {
     }
 }
 
-/// Conceals the token in an Authorization header and, with the scheme Basic, the password in the token.
+/// Conceals the token in an Authorization header and, with the scheme Basic, the password in the
+/// token.
 pub fn conceal_authorization(value: &HeaderValue) {
     let text = value.to_str().unwrap_or_default();
     let token = text.split_once(' ').map_or(text, |(_, token)| token);

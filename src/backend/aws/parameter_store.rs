@@ -306,7 +306,8 @@ impl Parameter {
             && self.has_version(request)
     }
 
-    /// True if the parameter's name and ARN name the parameter `id`, in any spelling. The response may leave out one of them.
+    /// True if the parameter's name and ARN name the parameter `id`, in any spelling. The response
+    /// may leave out one of them.
     fn is_named(&self, id: &SecretId) -> bool {
         // A secret that is read through Parameter Store may be returned with its own name.
         let secret = referenced_secret(id.name()).map(|secret| SecretId::Name(secret.to_owned()));
@@ -321,7 +322,8 @@ impl Parameter {
         self.names().next().is_some() && self.names().all(is_named)
     }
 
-    /// True unless the response has another label or version number than the request. A version number must be in the response.
+    /// True unless the response has another label or version number than the request. A version
+    /// number must be in the response.
     fn has_version(&self, request: &Locator) -> bool {
         let selector = version_selector(request).map(|selector| format!(":{selector}"));
         let is_own = |number: i64| self.version == Some(number);

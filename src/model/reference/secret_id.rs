@@ -152,8 +152,8 @@ impl SecretId {
         self.arn().is_some() && ending.is_some_and(is_random_ending)
     }
 
-    /// True if an answer with this name and ARN is for this id, and not for another secret. If the answer has both, both
-    /// must be right. An answer to a request with an ARN must have an ARN.
+    /// True if an answer with this name and ARN is for this id, and not for another secret. If the
+    /// answer has both, both must be right. An answer to a request with an ARN must have an ARN.
     ///
     /// A request may have an ARN without the hyphen and the six random characters at its end. AWS accepts that.
     pub fn is_answered_by(&self, name: Option<&str>, arn: Option<&Arn>) -> bool {
@@ -167,7 +167,8 @@ impl SecretId {
         let Some(answered) = resource.and_then(|resource| resource.strip_prefix("secret:")) else {
             return false;
         };
-        // The answer's own name is a part of its ARN, and is requested with or without the random ending.
+        // The answer's own name is a part of its ARN, and is requested with or without the random
+        // ending.
         let is_own = |name: &str| {
             let rest = answered.strip_prefix(name);
             rest.is_some_and(|rest| rest.is_empty() || is_random_ending(rest))

@@ -1,5 +1,5 @@
-//! Servers that answer with everything that they got. Neither a credential nor a token nor a password that
-//! secrets-exec has sent may be printed, in whichever form the server repeats it.
+//! Servers that answer with everything that they got. Neither a credential nor a token nor a
+//! password that secrets-exec has sent may be printed, in whichever form the server repeats it.
 
 use std::sync::{Arc, Mutex};
 
@@ -72,8 +72,9 @@ fn expired_session(message: &str) -> Vec<u8> {
     answer("HTTP/1.1 400 Bad Request", body.to_string())
 }
 
-/// Asserts that a launch doesn't print a credential that a server repeats. `launch` makes the launch from the URL of the
-/// server, which gets the credential as `sent` and repeats it in a message, from which `respond` makes the response.
+/// Asserts that a launch doesn't print a credential that a server repeats. `launch` makes the
+/// launch from the URL of the server, which gets the credential as `sent` and repeats it in a
+/// message, from which `respond` makes the response.
 fn is_not_printed(sent: &'static str, respond: Respond, launch: impl Fn(&str) -> Sandbox) {
     for (encoding, encode) in ENCODINGS {
         for options in ["-vv", "--log-format=json", "check --json"] {
@@ -83,7 +84,8 @@ fn is_not_printed(sent: &'static str, respond: Respond, launch: impl Fn(&str) ->
                 let Some(at) = request.find(sent) else {
                     return respond("nothing");
                 };
-                // With everything before the credential, the message would be cut off before the credential.
+                // With everything before the credential, the message would be cut off before the
+                // credential.
                 let end = (at + sent.len() + 2).min(request.len());
                 let part = encode(&request[at.saturating_sub(20)..end]);
                 seen.lock().unwrap().push(part.clone());

@@ -246,7 +246,8 @@ impl fmt::Display for CredentialsOrigin {
 /// The remedy for swapped keys.
 const SWAPPED_REMEDY: &str = "swap the two: an access key id begins with AKIA or ASIA";
 
-/// Returns the sentence about an access key id and a secret access key that look swapped. Returns `None` for all others.
+/// Returns the sentence about an access key id and a secret access key that look swapped. Returns
+/// `None` for all others.
 fn swapped_keys(credentials: &Credentials) -> Option<String> {
     let (id, secret) = (credentials.access_key_id(), credentials.secret_access_key());
     // AWS's secret access keys have 40 characters, which can begin in any way.
@@ -257,13 +258,14 @@ fn swapped_keys(credentials: &Credentials) -> Option<String> {
     (is_secret || is_id).then(|| format!("{subject} look swapped"))
 }
 
-/// Checks the credentials, stores their origin in them, and conceals them in messages. `endpoints` is `None` for
-/// credentials that come from STS.
+/// Checks the credentials, stores their origin in them, and conceals them in messages. `endpoints`
+/// is `None` for credentials that come from STS.
 ///
 /// # Errors
-/// When a part is empty, or isn't valid in a header, because signing would panic at a line break. When a part has a quote,
-/// because somebody has then copied the quotes along with the key. When the two keys look swapped, unless an endpoint is
-/// configured, because a simulation of AWS accepts any keys.
+/// When a part is empty, or isn't valid in a header, because signing would panic at a line break.
+/// When a part has a quote, because somebody has then copied the quotes along with the key. When
+/// the two keys look swapped, unless an endpoint is configured, because a simulation of AWS accepts
+/// any keys.
 pub fn checked_credentials(
     mut credentials: Credentials,
     origin: CredentialsOrigin,
