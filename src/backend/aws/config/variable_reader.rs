@@ -31,7 +31,7 @@ impl<'a> VariableReader<'a> {
         let parsed = value.to_str().and_then(format.parse);
         if parsed.is_none() {
             let error = format.invalid(name, &value.to_string_lossy());
-            self.refuse(error);
+            self.refuse(error.help(format!("correct or unset {name}")));
         }
         parsed
     }
