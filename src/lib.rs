@@ -45,9 +45,11 @@ use commands::check::check;
 use commands::credential::{credential, refuse_others, take_connection};
 use commands::export::export;
 use commands::get::get;
-use commands::launch::launch;
+use commands::launch::{Start, start};
 use commands::migrate::migrate;
 use commands::policy::policy;
+#[cfg(target_os = "linux")]
+use commands::rotation::supervise;
 use commands::{finish, install, install_panic_hook};
 use input::cli::{self, Invocation, completion_script, man_page};
 use model::inherited::Inherited;
@@ -75,7 +77,13 @@ fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<u8, Repor
     refuse_others(&invocation)?;
 
     let done = match invocation {
-        Invocation::Launch(inputs, command) => return launch(*inputs, &command, inherited),
+        Invocation::Launch(inputs, command) => {
+            return match start(*inputs, &command, inherited)? {
+                Start::Now(launch, values) => match launch.become_program(values, inherited)? {},
+                #[cfg(target_os = "linux")]
+                Start::Supervised(launch, rotation) => supervise(&rotation, launch, inherited),
+            };
+        }
         Invocation::Usage(text) => {
             terminal::print_text(&text);
             return Ok(Status::Usage as u8);

@@ -43,23 +43,22 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// Returns a failure for each locator of `plan` that the backend can never read. This does not send a request. With an agent, this function reads
-    /// AWS's configuration files, because the agent reads only from the configured region.
+    /// Returns the agent, if this backend is one, for the question which locators of `plan` it can never read. First reads AWS's configuration files,
+    /// unless `plan` has no locators, because the agent reads only from the configured region. Sends no request.
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
-    pub fn unsupported(&mut self, plan: &Plan) -> Result<Answers, Problem> {
+    pub fn prepared_agent(&mut self, plan: &Plan) -> Result<Option<&Agent>, Problem> {
         let Self::Agent(agent, _) = self else {
-            return Ok(Answers::new());
+            return Ok(None);
         };
-        let locators = plan.locators();
-        if !locators.is_empty() {
+        if !plan.locators().is_empty() {
             agent.read_profile()?;
         }
-        Ok(agent.unsupported(&locators))
+        Ok(Some(agent))
     }
 
-    /// Returns one answer for each locator in `wanted`. Call [`Self::unsupported`] before, because the backend must support all of them. Each backend
+    /// Returns one answer for each locator in `wanted`. The backend must support all of them ([`Agent::unsupported`]). Each backend
     /// has its own batches, limits of concurrency, retries and failover.
     ///
     /// The last two parameters are for the cache. `suffices` returns true if the answers that it gets give every target its value. Cached answers for

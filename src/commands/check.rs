@@ -5,11 +5,11 @@
 use std::mem::ManuallyDrop;
 use std::time::{Instant, SystemTime};
 
-use super::prepare::{BackendConfig, Prepared, run_prepared};
+use super::fetch::{Preflight, preflight};
+use super::prepare::{BackendConfig, Prepared, prepare};
 use super::read::{Inspection, Pass, read_plan};
 use super::scope::EntryScope;
-use super::worker::block_on;
-use crate::backend::agent::Agent;
+use super::worker::{self, block_on};
 use crate::backend::aws::{Aws, Purpose};
 use crate::deliver::Files;
 use crate::exec::{self, Program};
@@ -27,7 +27,7 @@ use crate::report::check::{
 };
 use crate::report::layout::objects;
 use crate::report::{self, Report, terminal};
-use crate::resolve::{failed_references, invalid_template_outcomes, resolve, suggest_aliases};
+use crate::resolve::{invalid_template_outcomes, resolve, suggest_aliases};
 use crate::time::Deadline;
 
 /// Prints the variables and files as a table, or as JSON.
@@ -40,9 +40,10 @@ pub fn check(
     arguments: CheckArguments,
     inherited: &Inherited,
 ) -> Result<(), Report> {
-    let read_values =
-        |prepared: Prepared, deadline: &Deadline| Ok(Checked::read(prepared, &arguments, deadline));
-    let read = run_prepared(inputs, EntryScope::Everything, inherited, read_values);
+    let read = worker::run(inputs, inherited, |inputs, deadline| {
+        let prepared = prepare(inputs, EntryScope::Everything, inherited, deadline)?;
+        Ok(Checked::read(prepared, &arguments, deadline))
+    });
     let prepared = read.as_ref().ok().map(|(checked, _)| &checked.prepared);
     let found_command = command.map(|line| FoundCommand::new(line, prepared, inherited));
 
@@ -111,9 +112,6 @@ struct Checked {
     depth: CheckDepth,
     outcomes: Outcomes,
     fetched: Fetched,
-    /// The errors for the references that the agent can never read. Only `--offline` looks for them. Without `--offline`, a request fails and has the
-    /// error.
-    unsupported: Vec<(EntryId, Problem)>,
     inspection: Inspection,
 }
 
@@ -130,12 +128,8 @@ impl Checked {
             CheckArguments { metadata: true, .. } => CheckDepth::Metadata,
             CheckArguments { .. } => CheckDepth::Values,
         };
-        let mut unsupported = Vec::new();
         let read = match depth {
-            CheckDepth::Declaration => {
-                unsupported = unsupported_by_agent(&prepared, deadline);
-                Ok((resolve_offline(&prepared, deadline), Fetched::default()))
-            }
+            CheckDepth::Declaration => Ok(resolve_offline(&prepared, deadline)),
             CheckDepth::Metadata => resolve_metadata(&prepared, &mut inspection, deadline),
             CheckDepth::Values => {
                 read_plan(&prepared, Pass::First, deadline, Some(&mut inspection))
@@ -156,7 +150,6 @@ impl Checked {
             depth,
             outcomes,
             fetched,
-            unsupported,
             inspection,
         };
         (checked, report)
@@ -201,7 +194,6 @@ impl Checked {
     /// Returns the problems with the entries, and those with files that could not be written. Nothing is written to find them.
     fn problems(&self, files: &Files<'_>) -> Vec<(EntryId, Problem)> {
         let mut problems = self.outcomes.problems();
-        problems.extend(self.unsupported.iter().cloned());
         problems.extend(delivery_problems(&self.outcomes, exec::argument_limits()));
         if self.depth != CheckDepth::Declaration {
             problems.extend(files.undeliverable());
@@ -331,26 +323,15 @@ fn resolve_metadata(
     Ok((outcomes, fetched))
 }
 
-/// Resolves the entries that don't read a secret. Sends no request.
-fn resolve_offline(Prepared { plan, .. }: &Prepared, deadline: &Deadline) -> Outcomes {
-    let _awaited = deadline.progress().awaits("the templates".to_owned());
-    invalid_template_outcomes(plan).unwrap_or_else(|| resolve(plan, &Fetched::default()))
-}
-
-/// Returns an error for each reference that the agent can never read, with the id of its entry. Without `--agent`, there aren't any. Sends no
-/// request.
-fn unsupported_by_agent(
+/// Resolves the entries that don't read a secret, and those that the agent can never read. Sends no request, and reads no profile.
+fn resolve_offline(
     Prepared { backend, plan, .. }: &Prepared,
     deadline: &Deadline,
-) -> Vec<(EntryId, Problem)> {
-    let BackendConfig::Aws(settings, Some(agent_settings)) = backend else {
-        return Vec::new();
-    };
-    let agent = Agent::new(
-        agent_settings.clone(),
-        (**settings).clone(),
-        deadline.clone(),
-    );
-    let answers = agent.unsupported(&plan.locators()).into_iter().collect();
-    failed_references(plan, &answers)
+) -> (Outcomes, Fetched) {
+    let _awaited = deadline.progress().awaits("the templates".to_owned());
+    let agent = backend.agent(deadline);
+    match preflight(plan, agent.as_ref()) {
+        Preflight::Decided(outcomes, unsupported) => (outcomes, unsupported),
+        Preflight::Undecided(unsupported) => (resolve(plan, &unsupported), unsupported),
+    }
 }

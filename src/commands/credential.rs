@@ -7,7 +7,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use super::read::read_values;
+use super::read::subcommand_values;
 use super::scope::EntryScope;
 use crate::input::cli::{CREDENTIAL, Inputs, Invocation};
 use crate::model::inherited::Inherited;
@@ -68,7 +68,7 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
         request.unit, request.name
     );
     let scope = EntryScope::Credential(&request);
-    let (outcomes, report) = read_values(inputs, scope, inherited, &consequence)?;
+    let (outcomes, report) = subcommand_values(inputs, scope, inherited, &consequence)?;
     report.into_result()?;
 
     // The plan has only this entry, and a report without problems means that the entry has a value. So the `else` branch is never taken.

@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use super::read::read_values;
+use super::read::subcommand_values;
 use super::scope::EntryScope;
 use crate::deliver::{AppendedFile, Delivery, Files, NamedBy};
 use crate::exec;
@@ -58,7 +58,8 @@ pub fn export(
     let destination = found.map_err(|problem| inputs.errors.push(problem)).ok();
 
     let consequence = "nothing was exported";
-    let (outcomes, mut report) = read_values(inputs, EntryScope::Launch, inherited, consequence)?;
+    let (outcomes, mut report) =
+        subcommand_values(inputs, EntryScope::Launch, inherited, consequence)?;
     let variables = variables(&outcomes, exec::argument_limits());
     let exported = report.value_of(export_variables(&variables, arguments.format));
     let (Some(text), Some(destination), true) = (exported, destination, report.is_empty()) else {

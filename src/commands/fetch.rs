@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use crate::backend::Backend;
+use crate::backend::agent::Agent;
 use crate::model::answer::{Answer, FetchFailure, Fetched};
 use crate::model::outcome::Outcomes;
 use crate::model::plan::Plan;
@@ -28,7 +29,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Fetches everything that `plan` names, and resolves the plan. With `--wait`, if credentials or the network aren't there yet, fetches what is
 /// missing again and again, until the time of `--wait` is over. A failed request isn't an error here, but an answer.
 ///
-/// Sends no request if a template uses a filter, test or function that doesn't exist, or if requests are not needed or would be useless.
+/// Sends no request if [`preflight`] decides about the plan.
 ///
 /// # Errors
 /// If AWS's configuration files or the profile are invalid.
@@ -38,13 +39,10 @@ pub async fn fetch_and_resolve(
     wait: Option<Duration>,
     deadline: &Deadline,
 ) -> Result<(Outcomes, Fetched), Problem> {
-    if let Some(outcomes) = invalid_template_outcomes(plan) {
-        return Ok((outcomes, Fetched::default()));
-    }
-    let unsupported = Fetched::from_iter(backend.unsupported(plan)?);
-    if let Some(outcomes) = resolve_without_requests(plan, &unsupported) {
-        return Ok((outcomes, unsupported));
-    }
+    let unsupported = match preflight(plan, backend.prepared_agent(plan)?) {
+        Preflight::Decided(outcomes, unsupported) => return Ok((outcomes, unsupported)),
+        Preflight::Undecided(unsupported) => unsupported,
+    };
 
     let mut fetching = Fetching::new(plan, unsupported);
     loop {
@@ -70,28 +68,41 @@ pub async fn fetch_and_resolve(
     }
 }
 
-/// Resolves a plan without any request. Returns `None` if requests are needed and useful.
+/// What is known about a plan before the first request. The answers are the failures of the locators that the agent can never read.
+pub enum Preflight {
+    /// No request is needed, or requests would be useless.
+    Decided(Outcomes, Fetched),
+    /// Requests decide about the other locators.
+    Undecided(Fetched),
+}
+
+/// Finds out what can be known about a plan without a request, so that a mistake doesn't need credentials or a network to be found. The profile of
+/// `agent` has been read, if it matters.
 ///
-/// Literals need neither credentials nor a profile. And if the agent can never read one of the values, requests for the others would be useless. But
-/// a value whose entry is optional or overridden isn't missed, so the plan is resolved first to find out.
-/// `unsupported` has the failure of each locator that the agent can never read.
-fn resolve_without_requests(plan: &Plan, unsupported: &Fetched) -> Option<Outcomes> {
+/// A template with a filter, test or function that doesn't exist decides about the plan. Literals need neither credentials nor a profile. And if the
+/// agent can never read one of the values, requests for the others would be useless. But a value whose entry is optional or overridden isn't missed,
+/// so the plan is resolved to find out.
+pub fn preflight(plan: &Plan, agent: Option<&Agent>) -> Preflight {
+    if let Some(outcomes) = invalid_template_outcomes(plan) {
+        return Preflight::Decided(outcomes, Fetched::default());
+    }
+
     let locators = plan.locators();
-    let needs_requests = locators
-        .iter()
-        .any(|locator| !unsupported.contains_key(locator));
+    let answers = agent.map(|agent| agent.unsupported(&locators));
+    let unsupported = Fetched::from_iter(answers.unwrap_or_default());
+    let is_unsupported = |locator: &Locator| unsupported.contains_key(locator);
+    let needs_requests = !locators.iter().all(|locator| is_unsupported(locator));
     if needs_requests && unsupported.is_empty() {
-        return None;
+        return Preflight::Undecided(unsupported);
     }
-    let outcomes = resolve(plan, unsupported);
-    let missing = outcomes.missing_documents(unsupported);
-    let requests_are_useless = missing
-        .iter()
-        .any(|locator| unsupported.contains_key(locator));
+
+    let outcomes = resolve(plan, &unsupported);
+    let missing = outcomes.missing_documents(&unsupported);
+    let requests_are_useless = missing.iter().any(is_unsupported);
     if needs_requests && !requests_are_useless {
-        return None;
+        return Preflight::Undecided(unsupported);
     }
-    Some(outcomes)
+    Preflight::Decided(outcomes, unsupported)
 }
 
 /// The answers for a plan, from one round to the next.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::export::refuse_terminal;
-use super::read::read_values;
+use super::read::subcommand_values;
 use super::scope::EntryScope;
 use crate::input::cli::Inputs;
 use crate::input::declaration::{Sections, load_declarations};
@@ -25,7 +25,8 @@ pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<()
     let argument = first_entry.map(|entry| entry.subject.clone());
     let (files, finds_file) = (inputs.files.clone(), inputs.find_file);
     let consequence = "nothing was printed";
-    let (outcomes, report) = read_values(inputs, EntryScope::Argument, inherited, consequence)?;
+    let (outcomes, report) =
+        subcommand_values(inputs, EntryScope::Argument, inherited, consequence)?;
     if let (Some(argument), [failed]) = (argument, report.problems())
         && let Some(problem) = error_of_entry_name(&argument, files, finds_file, failed)
     {

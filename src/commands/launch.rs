@@ -1,51 +1,168 @@
 //! `secrets-exec -- COMMAND`: reads every value, writes the files, and replaces this process with the command.
 //!
-//! [`launch()`] has all of a launch in order, so it is a good place to start reading.
+//! A launch uses two threads, because reading can hang in a file or in a DNS lookup, and the deadline must not wait for that:
+//!
+//! ```text
+//!     main thread                                    worker
+//!
+//!     start ──── worker::run ──────────────────────▶ read
+//!       waits for the result, for a signal             prepare       merges all inputs, and makes the plan
+//!       and for the deadline                           find_program  so that a mistyped command fails before any request
+//!                                                      read_values   sends the requests, and makes a value of each answer
+//!     become_program ◀─────────────────────────────────┘
+//!       write_files   under temporary names; also prints the warnings, and makes the environment
+//!       rename_all    the files get their names
+//!       exec          never returns
+//! ```
+//!
+//! With `--on-rotation`, `read` ends before `read_values`. Each forked launch of the rotation then takes the same steps (`commands/rotation`).
 
-use super::launch_steps::Launch;
-use super::prepare::{Prepared, run_prepared};
-use super::read::Pass;
-#[cfg(target_os = "linux")]
-use super::rotation::supervise;
+use std::convert::Infallible;
+
+use super::prepare::{Prepared, prepare};
+use super::read::{Pass, Values, read_values};
 use super::scope::EntryScope;
-use crate::exec;
+use super::worker;
+use crate::deliver::{Delivery, Files};
+use crate::exec::{self, Program};
 use crate::input::cli::Inputs;
-use crate::model::environment::CommandLine;
+use crate::model::environment::{CommandLine, Environment};
 use crate::model::inherited::Inherited;
-use crate::report::Report;
+#[cfg(target_os = "linux")]
+use crate::model::options::RotationOptions;
+use crate::report::{self, Report, terminal};
 use crate::system::systemd::Notifier;
 use crate::time::Deadline;
 
-/// Replaces this process with the command, once every value has been read and every file has been written. With `--on-rotation`, runs the command as
-/// a child process instead, waits for its end, and returns its exit status.
+/// A launch whose inputs are known to be right.
+pub enum Start<'a> {
+    /// This process becomes the program with these values.
+    Now(Launch<'a>, Values),
+    /// `--on-rotation`: this process stays, and forked launches read the values.
+    #[cfg(target_os = "linux")]
+    Supervised(Launch<'a>, RotationOptions),
+}
+
+/// Reads everything that a launch needs before its program can be started.
 ///
 /// # Errors
 /// Every reason why the command can't be started.
-pub fn launch(inputs: Inputs, command: &CommandLine, inherited: &Inherited) -> Result<u8, Report> {
-    let read = |prepared: Prepared, deadline: &Deadline| {
-        let launch = Launch::new(prepared, command)?;
-        // In a rotation, each forked launch reads the values itself.
-        let values = match launch.prepared.options.rotation {
-            None => Some(launch.read_values(Pass::First, deadline)?),
-            Some(_) => None,
-        };
-        Ok((launch, values))
-    };
-    let (launch, values) = run_prepared(inputs, EntryScope::Launch, inherited, read)?;
+pub fn start<'a>(
+    inputs: Inputs,
+    command: &'a CommandLine,
+    inherited: &Inherited,
+) -> Result<Start<'a>, Report> {
+    worker::run(inputs, inherited, |inputs, deadline| {
+        read(inputs, command, inherited, deadline)
+    })
+}
 
+/// Does the part of a launch that runs on the worker.
+///
+/// # Errors
+/// Every mistake in the inputs, a command that isn't found, or every value that can't be read.
+fn read<'a>(
+    inputs: Inputs,
+    command: &'a CommandLine,
+    inherited: &Inherited,
+    deadline: &Deadline,
+) -> Result<Start<'a>, Report> {
+    let prepared = prepare(inputs, EntryScope::Launch, inherited, deadline)?;
+    let program = prepared.find_program(command)?;
+    let launch = Launch {
+        prepared,
+        command,
+        program,
+    };
     #[cfg(target_os = "linux")]
     if let Some(rotation) = launch.prepared.options.rotation {
-        return supervise(&rotation, launch, inherited);
+        return Ok(Start::Supervised(launch, rotation));
     }
-    // Only a rotation doesn't have values here, and the call of `supervise` has returned above.
-    let Some(values) = values else {
-        return Err(Report::default());
-    };
+    let values = launch.all_values(Pass::First, deadline)?;
+    Ok(Start::Now(launch, values))
+}
 
-    let (delivery, environment) = launch.stage(Pass::First, values)?;
-    let placed = delivery.rename_all()?.unless_interrupted();
-    if launch.prepared.options.notify_ready {
-        Notifier::new(inherited).send("READY=1");
+/// A command whose program has been found.
+pub struct Launch<'a> {
+    pub prepared: Prepared,
+    pub command: &'a CommandLine,
+    pub program: Program,
+}
+
+impl Launch<'_> {
+    /// Writes the files and executes the program. Sends READY=1 right before that, with `--notify-ready`.
+    ///
+    /// # Errors
+    /// Every file that can't be written, an environment that is too large, or a program that the kernel can't execute. The files that were new have
+    /// been removed in that case.
+    pub fn become_program(
+        &self,
+        values: Values,
+        inherited: &Inherited,
+    ) -> Result<Infallible, Report> {
+        let (delivery, environment) = self.write_files(Pass::First, values)?;
+        let placed = delivery.rename_all()?.unless_interrupted();
+        if self.prepared.options.notify_ready {
+            Notifier::new(inherited).send("READY=1");
+        }
+        let descriptors = placed.descriptors();
+        Ok(exec::exec(
+            &self.program,
+            self.command,
+            &environment,
+            descriptors,
+        )?)
     }
-    match exec::exec(&launch.program, command, &environment, placed.descriptors())? {}
+
+    /// Reads every value, which can take until the deadline.
+    ///
+    /// # Errors
+    /// Every value that can't be read. In this case, the report also has every file that could not be written, so that one report has everything.
+    pub fn all_values(&self, pass: Pass, deadline: &Deadline) -> Result<Values, Report> {
+        let consequence = format!(
+            "the command {} was not started",
+            self.command.quoted_program()
+        );
+        let (values, mut report) = read_values(&self.prepared, pass, deadline, &consequence)?;
+        if !report.is_empty() {
+            let undeliverable = Files::open_directories(values.outcomes.files()).undeliverable();
+            report.extend(undeliverable.into_iter().map(|(_, problem)| problem));
+            return Err(report);
+        }
+        Ok(values)
+    }
+
+    /// Writes the files under temporary names, and makes the environment. With `--verbose`, first prints where the values come from. Except in a
+    /// poll, also prints the warnings about the values.
+    ///
+    /// Dropping the returned delivery removes the temporary files. It also removes the files that have been renamed already, unless they replaced
+    /// an older file.
+    ///
+    /// # Errors
+    /// Every file that can't be written, or an environment that is too large for the kernel.
+    pub fn write_files(
+        &self,
+        pass: Pass,
+        Values { outcomes, fetched }: Values,
+    ) -> Result<(Delivery, Environment), Report> {
+        if self.prepared.options.verbose {
+            terminal::print_always(report::provenance_notes(&outcomes, &fetched));
+        }
+        let files = Files::open_directories(outcomes.files());
+        if pass == Pass::First {
+            let warnings = report::unexpanded_argument_warnings(&outcomes, self.command);
+            terminal::print_unless_hidden(warnings);
+            terminal::print_unless_hidden(report::empty_value_warning(&outcomes));
+            terminal::print_unless_hidden(report::disk_warnings(files.persistent_files()));
+        }
+
+        let delivery = Delivery::stage(files).map_err(Report::from_iter)?;
+        let variables = outcomes.variables();
+        let values = variables.map(|variable| (variable.name, variable.value));
+        let environment =
+            Environment::new(&self.prepared.retained, values.chain(delivery.variables()));
+        let command = (self.command, self.program.as_path());
+        environment.expect_fit(Some(command), exec::argument_limits())?;
+        Ok((delivery, environment))
+    }
 }

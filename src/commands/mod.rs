@@ -9,13 +9,12 @@ pub mod export;
 mod fetch;
 pub mod get;
 pub mod launch;
-mod launch_steps;
 pub mod migrate;
 pub mod policy;
 mod prepare;
 mod read;
 #[cfg(target_os = "linux")]
-mod rotation;
+pub mod rotation;
 mod scope;
 mod worker;
 

@@ -1,14 +1,15 @@
 //! `secrets-exec policy`: prints the IAM policy that a launch needs, without sending a request.
 
-use super::prepare::{BackendConfig, Prepared, run_prepared};
+use super::fetch::{Preflight, preflight};
+use super::prepare::{BackendConfig, Prepared, prepare};
 use super::scope::EntryScope;
+use super::worker;
 use crate::backend::agent::Agent;
 use crate::backend::aws::{self, Policy, PolicyOptions, apply_profile, apply_settings};
 use crate::input::cli::{Inputs, PolicyArguments};
 use crate::model::inherited::Inherited;
 use crate::model::problem::Problem;
 use crate::report::{Record, Report, terminal};
-use crate::resolve::failed_references;
 use crate::time::Deadline;
 
 /// Prints the policy as JSON, and its warnings and notes on standard error.
@@ -21,9 +22,10 @@ pub fn policy(
     inherited: &Inherited,
 ) -> Result<(), Report> {
     // The files with the profile may be on a file system that hangs, so the worker reads them within the deadline.
-    let make_policy =
-        |prepared: Prepared, deadline: &Deadline| needed_policy(prepared, arguments, deadline);
-    let policy = run_prepared(inputs, EntryScope::Everything, inherited, make_policy)?;
+    let policy = worker::run(inputs, inherited, |inputs, deadline| {
+        let prepared = prepare(inputs, EntryScope::Everything, inherited, deadline)?;
+        needed_policy(prepared, arguments, deadline)
+    })?;
     terminal::output(&policy.text)?;
     terminal::print_unless_hidden(policy.warnings.into_iter().map(Record::warning));
     terminal::print_unless_hidden(policy.notes.into_iter().map(Record::note));
@@ -66,14 +68,18 @@ fn needed_policy(
             settings.check_regions(&locators)?;
             chain
         }
-        Some(agent) => {
+        Some(_) => {
             apply_settings(&mut settings, deadline.progress())?;
-            let agent = Agent::new(agent, (*settings).clone(), deadline.clone());
-            let unsupported = agent.unsupported(&locators).into_iter().collect();
-            let problems = failed_references(&plan, &unsupported);
-            Report::from_values(problems, "no policy was printed").into_result()?;
             None
         }
     };
+
+    let agent = agent.map(|agent| Agent::new(agent, (*settings).clone(), deadline.clone()));
+    // Other failures don't matter here, because they don't change which permissions are needed.
+    if let Preflight::Decided(outcomes, unsupported) = preflight(&plan, agent.as_ref())
+        && !unsupported.is_empty()
+    {
+        Report::from_values(outcomes.problems(), "no policy was printed").into_result()?;
+    }
     Ok(aws::policy(&settings, chain.as_ref(), &locators, &options)?)
 }

@@ -7,9 +7,9 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::scope::EntryScope;
-use super::worker::{apply, run};
-use crate::backend::agent::AgentSettings;
-use crate::backend::aws::{Settings, read_settings, remove_empty_variables};
+use super::worker::apply;
+use crate::backend::agent::{Agent, AgentSettings};
+use crate::backend::aws::{Settings, read_settings};
 use crate::exec::{self, Program};
 use crate::input::cli::Inputs;
 use crate::input::declaration::{
@@ -23,7 +23,6 @@ use crate::model::plan::{Layer, Plan};
 use crate::model::problem::Problem;
 use crate::model::quoting::file_name;
 use crate::report::{self, Record, Report, terminal};
-use crate::system::systemd::Notifier;
 use crate::time::Deadline;
 
 /// The merged inputs of a command.
@@ -33,27 +32,6 @@ pub struct Prepared {
     pub retained: Inherited,
     pub backend: BackendConfig,
     pub plan: Plan,
-}
-
-/// Prepares the inputs on a worker, does `work` with them on the same worker, and waits for both. The timeout starts here, so it also ends a wait for
-/// a declaration.
-///
-/// # Errors
-/// Every error in the inputs, or the errors of `work`.
-pub fn run_prepared<T: Send>(
-    inputs: Inputs,
-    scope: EntryScope<'_>,
-    inherited: &Inherited,
-    work: impl FnOnce(Prepared, &Deadline) -> Result<T, Report> + Send,
-) -> Result<T, Report> {
-    // The call changes the environment of the process, which is only safe as long as there isn't another thread.
-    remove_empty_variables(inherited);
-    // The options of the flags and variables apply until the declarations have been read.
-    let (options, _) = inputs.options.resolve(inherited);
-    run(&options, &Notifier::new(inherited), |deadline| {
-        let prepared = Prepared::new(inputs, scope, inherited, deadline)?;
-        work(prepared, deadline)
-    })
 }
 
 /// Merges `options` with the options of the declarations, and also returns the layers of the declarations. `options` wins over every
@@ -73,7 +51,7 @@ fn merge_declarations(
 
 /// Prints `warnings`, a warning about each option that is ignored and, with `--verbose`, a note about each option that is turned off. Prints nothing
 /// with `--quiet`, which also turns off `--verbose`.
-fn print_warnings(warnings: Vec<String>, typed: TypedOptions, options: &Options) {
+fn print_option_notices(warnings: Vec<String>, typed: TypedOptions, options: &Options) {
     if options.verbose {
         terminal::print_always(typed.turned_off.into_iter().map(Record::note));
     }
@@ -141,22 +119,118 @@ fn nothing_to_resolve(declarations: &[String], find_file: bool) -> Problem {
     Problem::usage(text).help(help)
 }
 
-impl Prepared {
-    /// Reads the declarations, merges all inputs, and makes the plan. Prints the warnings about the inputs, and applies the merged options to
-    /// `deadline` and to everything that is printed from then on.
-    ///
-    /// # Errors
-    /// Every error in the inputs.
-    fn new(
-        inputs: Inputs,
-        scope: EntryScope<'_>,
-        inherited: &Inherited,
-        deadline: &Deadline,
-    ) -> Result<Self, Report> {
-        let _awaited = deadline.progress().awaits("the declarations".to_owned());
-        MergedInputs::read(inputs, scope, inherited, deadline).prepare(inherited)
+/// Reads the declarations, merges all inputs, and makes the plan. Prints the warnings about the inputs, and applies the merged options to `deadline`
+/// and to everything that is printed from then on.
+///
+/// # Errors
+/// Every error in the inputs. Each step goes on after an error, so that one report has all of them.
+pub fn prepare(
+    inputs: Inputs,
+    scope: EntryScope<'_>,
+    inherited: &Inherited,
+    deadline: &Deadline,
+) -> Result<Prepared, Report> {
+    let _awaited = deadline.progress().awaits("the declarations".to_owned());
+    let Inputs {
+        files, find_file, ..
+    } = inputs;
+    let mut report = Report::from_iter(inputs.errors);
+
+    let (declarations, errors) = load_declarations(&files, find_file, scope.sections());
+    report.extend(errors);
+    let names = Vec::from_iter(
+        declarations
+            .iter()
+            .map(|declaration| file_name(&declaration.path)),
+    );
+
+    let (typed, mut layers) = merge_declarations(inputs.options, declarations);
+    layers.extend(report.value_of(inherited_layer(inherited, &inputs.resolve_env)));
+    layers.push(inputs.layer);
+
+    let (mut options, unmet_requirements) = typed.resolve(inherited);
+    report.extend(unmet_requirements);
+    // Only a launch has a command that can be restarted.
+    if !inputs.is_for_launch {
+        options.rotation = None;
+    }
+    apply(&options, deadline);
+    if inputs.replaces_file {
+        terminal::print_unless_hidden(replaced_declaration(&files).map(unread_declaration));
+    }
+    let mut warnings = inputs.warnings;
+    // A pattern that is an error would be missing here.
+    if !inputs.resolve_env.is_empty() && report.is_empty() {
+        let is_replaced = |name: &OsStr| is_replaced(name, &layers, &options);
+        warnings.extend(unresolved_warnings(
+            inherited,
+            &inputs.resolve_env,
+            is_replaced,
+        ));
+    }
+    print_option_notices(warnings, typed, &options);
+
+    // Other errors may be the reason why a credential isn't declared, or why there isn't an entry.
+    let narrowed = scope.narrow(&mut layers);
+    if report.is_empty() {
+        report.extend(narrowed.err());
+    }
+    // An image for general use has `--resolve-env '*'`, although not every task has references in
+    // its variables. `check` reports that it has nothing to check.
+    let is_check = inputs.is_for_launch && matches!(scope, EntryScope::Everything);
+    let may_be_empty = !inputs.resolve_env.is_empty() && !is_check;
+    let is_empty = layers.iter().all(|layer| layer.entries.is_empty());
+    if report.is_empty() && is_empty && !may_be_empty {
+        let mut problem = match inputs.has_misplaced_option {
+            true => misplaced_options(),
+            false => nothing_to_resolve(&names, find_file),
+        };
+        if !inputs.resolve_env.is_empty() {
+            problem = problem.note("no variable that --resolve-env matches has a reference");
+        }
+        report.extend([problem]);
     }
 
+    let backend = BackendConfig::new(&options, inputs.has_quiet_flag, inherited);
+    let backend = backend.map_err(|errors| report.append(errors)).ok();
+    let retained = inherited.retained(&options.retention);
+    let existing = options.keep_existing.then_some(&retained);
+    let plan = report.value_of(Plan::new(layers, inherited, existing));
+    report.extend(
+        plan.as_ref()
+            .and_then(|plan| useless_signal(&options, plan)),
+    );
+
+    match (backend, plan) {
+        (Some(backend), Some(plan)) if report.is_empty() => {
+            print_plan_warnings(&plan);
+            Ok(Prepared {
+                options,
+                retained,
+                backend,
+                plan,
+            })
+        }
+        (_, _) => Err(report),
+    }
+}
+
+/// True if the command doesn't get an inherited variable as it is, because an entry sets it or an option removes it.
+fn is_replaced(name: &OsStr, layers: &[Layer], options: &Options) -> bool {
+    let entries = layers.iter().flat_map(|layer| &layer.entries);
+    let mut set_names = entries.filter_map(|entry| entry.target.variable());
+    let is_set = !options.keep_existing && set_names.any(|set| *name == *set.as_str());
+    is_set || !options.retention.keeps(name)
+}
+
+/// Prints the warnings about texts, templates and keys that are probably not what their author meant.
+fn print_plan_warnings(plan: &Plan) {
+    terminal::print_unless_hidden(report::unexpanded_warnings(plan));
+    terminal::print_unless_hidden(report::plain_template_warnings(plan));
+    terminal::print_unless_hidden(report::empty_key_warnings(plan));
+}
+
+impl Prepared {
     /// Looks for the program of a command in the PATH that the command will get: the literal that an entry sets, or the inherited PATH. A secret
     /// can't set PATH.
     ///
@@ -169,127 +243,6 @@ impl Prepared {
             .map(AsRef::as_ref)
             .or_else(|| self.retained.get("PATH"));
         exec::find_program(command.program(), path)
-    }
-}
-
-/// The options and entries of all inputs, before the plan is made of them.
-struct MergedInputs {
-    options: Options,
-    has_quiet_flag: bool,
-    layers: Vec<Layer>,
-    /// The errors so far. The plan is made nevertheless, so that one report has every error.
-    report: Report,
-}
-
-impl MergedInputs {
-    /// Reads the declarations and the inherited variables, and merges them with the command line. Applies the options, and prints the warnings
-    /// about the inputs.
-    fn read(
-        inputs: Inputs,
-        scope: EntryScope<'_>,
-        inherited: &Inherited,
-        deadline: &Deadline,
-    ) -> Self {
-        let (declarations, errors) =
-            load_declarations(&inputs.files, inputs.find_file, scope.sections());
-        let names: Vec<String> = declarations
-            .iter()
-            .map(|declaration| file_name(&declaration.path))
-            .collect();
-        let mut report = Report::from_iter(inputs.errors);
-        report.extend(errors);
-
-        let (typed, mut layers) = merge_declarations(inputs.options, declarations);
-        layers.extend(report.value_of(inherited_layer(inherited, &inputs.resolve_env)));
-        layers.push(inputs.layer);
-
-        let (mut options, unmet_requirements) = typed.resolve(inherited);
-        // Only a launch has a command that can be restarted.
-        if !inputs.is_for_launch {
-            options.rotation = None;
-        }
-        report.extend(unmet_requirements);
-        apply(&options, deadline);
-        if inputs.replaces_file {
-            terminal::print_unless_hidden(
-                replaced_declaration(&inputs.files).map(unread_declaration),
-            );
-        }
-
-        let is_replaced = |name: &OsStr| {
-            let entries = layers.iter().flat_map(|layer| &layer.entries);
-            let mut set_names = entries.filter_map(|entry| entry.target.variable());
-            let is_set = !options.keep_existing && set_names.any(|set| *name == *set.as_str());
-            is_set || !options.retention.keeps(name)
-        };
-        let patterns = &inputs.resolve_env;
-        let mut warnings = inputs.warnings;
-        // A pattern that is an error would be missing here.
-        if !patterns.is_empty() && report.is_empty() {
-            warnings.extend(unresolved_warnings(inherited, patterns, is_replaced));
-        }
-        print_warnings(warnings, typed, &options);
-
-        let narrowed = scope.narrow(&mut layers);
-        // Another error may be the reason why a credential isn't declared.
-        if report.is_empty() {
-            report.extend(narrowed.err());
-        }
-        // An image for general use has `--resolve-env '*'`, although not every task has references
-        // in its variables. `check` reports that it has nothing to check.
-        let is_check = inputs.is_for_launch && matches!(scope, EntryScope::Everything);
-        let is_empty = (patterns.is_empty() || is_check)
-            && layers.iter().all(|layer| layer.entries.is_empty());
-        if report.is_empty() && is_empty {
-            let problem = match inputs.has_misplaced_option {
-                true => misplaced_options(),
-                false => nothing_to_resolve(&names, inputs.find_file),
-            };
-            report.extend([match patterns.as_slice() {
-                [] => problem,
-                _ => problem.note("no variable that --resolve-env matches has a reference"),
-            }]);
-        }
-
-        Self {
-            options,
-            has_quiet_flag: inputs.has_quiet_flag,
-            layers,
-            report,
-        }
-    }
-
-    /// Chooses the backend, and makes the plan. If neither has errors, prints the warnings about the plan.
-    ///
-    /// # Errors
-    /// Every error in the inputs.
-    fn prepare(mut self, inherited: &Inherited) -> Result<Prepared, Report> {
-        let backend = BackendConfig::new(&self.options, self.has_quiet_flag, inherited)
-            .map_err(|errors| self.report.append(errors))
-            .ok();
-        let retained = inherited.retained(&self.options.retention);
-        let existing = self.options.keep_existing.then_some(&retained);
-        let plan = self
-            .report
-            .value_of(Plan::new(self.layers, inherited, existing));
-        if let Some(plan) = &plan {
-            self.report.extend(useless_signal(&self.options, plan));
-        }
-
-        match (backend, plan) {
-            (Some(backend), Some(plan)) if self.report.is_empty() => {
-                terminal::print_unless_hidden(report::unexpanded_warnings(&plan));
-                terminal::print_unless_hidden(report::plain_template_warnings(&plan));
-                terminal::print_unless_hidden(report::empty_key_warnings(&plan));
-                Ok(Prepared {
-                    options: self.options,
-                    retained,
-                    backend,
-                    plan,
-                })
-            }
-            (_, _) => Err(self.report),
-        }
     }
 }
 
@@ -329,5 +282,16 @@ impl BackendConfig {
             (Some(settings), Some(agent)) => Ok(Self::Aws(Box::new(settings), agent)),
             (_, _) => Err(report),
         }
+    }
+    /// Creates the agent. Returns `None` for any other backend. Neither its profile nor its token has been read.
+    pub fn agent(&self, deadline: &Deadline) -> Option<Agent> {
+        let Self::Aws(settings, Some(agent)) = self else {
+            return None;
+        };
+        Some(Agent::new(
+            agent.clone(),
+            (**settings).clone(),
+            deadline.clone(),
+        ))
     }
 }

@@ -7,9 +7,9 @@ use std::mem::ManuallyDrop;
 use std::time::{Duration, Instant};
 
 use super::fetch::fetch_and_resolve;
-use super::prepare::{BackendConfig, Prepared, run_prepared};
+use super::prepare::{BackendConfig, Prepared, prepare};
 use super::scope::EntryScope;
-use super::worker::block_on;
+use super::worker::{self, block_on};
 use crate::backend::Backend;
 use crate::backend::agent::Agent;
 use crate::backend::aws::{Aws, Purpose};
@@ -56,7 +56,7 @@ pub struct Inspection {
 }
 
 /// The values of a command, and the answers that they come from.
-pub struct ReadValues {
+pub struct Values {
     pub outcomes: Outcomes,
     pub fetched: Fetched,
 }
@@ -69,18 +69,18 @@ pub struct ReadValues {
 ///
 /// # Errors
 /// Every error in the inputs, or the reason why nothing can be read at all.
-pub fn read_values(
+pub fn subcommand_values(
     inputs: Inputs,
     scope: EntryScope<'_>,
     inherited: &Inherited,
     consequence: &str,
 ) -> Result<(Outcomes, Report), Report> {
-    let (options, values, report) =
-        run_prepared(inputs, scope, inherited, |prepared, deadline| {
-            let (values, report) = read_and_check(&prepared, Pass::First, deadline, consequence)?;
-            Ok((prepared.options, values, report))
-        })?;
-    let ReadValues { outcomes, fetched } = values;
+    let (options, values, report) = worker::run(inputs, inherited, |inputs, deadline| {
+        let prepared = prepare(inputs, scope, inherited, deadline)?;
+        let (values, report) = read_values(&prepared, Pass::First, deadline, consequence)?;
+        Ok((prepared.options, values, report))
+    })?;
+    let Values { outcomes, fetched } = values;
     if options.verbose && report.is_empty() {
         terminal::print_always(report::provenance_notes(&outcomes, &fetched));
     }
@@ -93,17 +93,17 @@ pub fn read_values(
 ///
 /// # Errors
 /// The reason why nothing can be read at all.
-pub fn read_and_check(
+pub fn read_values(
     prepared: &Prepared,
     pass: Pass,
     deadline: &Deadline,
     consequence: &str,
-) -> Result<(ReadValues, Report), Report> {
+) -> Result<(Values, Report), Report> {
     let (outcomes, fetched) = read_plan(prepared, pass, deadline, None)?;
     let mut problems = outcomes.problems();
     problems.extend(delivery_problems(&outcomes, exec::argument_limits()));
     let report = Report::from_values(problems, consequence);
-    Ok((ReadValues { outcomes, fetched }, report))
+    Ok((Values { outcomes, fetched }, report))
 }
 
 /// Reads the values of a plan within the deadline, and returns the outcomes and every answer.

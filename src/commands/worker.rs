@@ -15,6 +15,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::backend::aws::remove_empty_variables;
+use crate::input::cli::Inputs;
+use crate::model::inherited::Inherited;
 use crate::model::options::Options;
 use crate::model::problem::{Problem, Status};
 use crate::model::quoting::escaped;
@@ -69,6 +72,25 @@ impl Reporter for Notifier {
     }
 }
 
+/// Does the work of a command on a thread of its own, and waits for the result. Until `work` has read the declarations, the options of the command
+/// line and of the variables apply: `--timeout` already bounds the reading of a declaration. `prepare` resolves the options a second time, with those
+/// of the declarations.
+///
+/// # Errors
+/// The errors of `work`, or the reason why a thread can't be created.
+pub fn run<T: Send>(
+    inputs: Inputs,
+    inherited: &Inherited,
+    work: impl FnOnce(Inputs, &Deadline) -> Result<T, Report> + Send,
+) -> Result<T, Report> {
+    // The call changes the environment of the process, which is only safe as long as there isn't another thread.
+    remove_empty_variables(inherited);
+    let (options, _) = inputs.options.resolve(inherited);
+    run_with(&options, &Notifier::new(inherited), |deadline| {
+        work(inputs, deadline)
+    })
+}
+
 /// Does `work` on a thread of its own, within the deadline of `options`, and waits for the result. Prints the warnings that the work has noted in the
 /// progress. Termination signals are held from here on.
 ///
@@ -77,7 +99,7 @@ impl Reporter for Notifier {
 ///
 /// # Errors
 /// The errors of `work`, or the reason why a thread can't be created.
-pub fn run<T: Send>(
+pub fn run_with<T: Send>(
     options: &Options,
     reporter: &impl Reporter,
     work: impl FnOnce(&Deadline) -> Result<T, Report> + Send,
@@ -112,7 +134,7 @@ pub fn run<T: Send>(
 /// Applies the options for messages (`--log-format`, `--quiet`, `--verbose` and `-vv`) and for the deadline (`--timeout` and `--wait`) from now on.
 /// The timeout still begins at the moment when the deadline was created.
 ///
-/// [`run`] applies the options of the command line and of the variables. `commands/prepare` calls this function again when it has read the
+/// [`run_with`] applies the options of the command line and of the variables. `commands/prepare` calls this function again when it has read the
 /// declarations, because a declaration can set these options, too.
 pub fn apply(options: &Options, deadline: &Deadline) {
     terminal::use_options(options);
@@ -235,7 +257,6 @@ mod tests {
 
     use super::*;
     use crate::deliver::testing::Directory;
-    use crate::model::inherited::Inherited;
     use crate::model::options::TypedOptions;
 
     const CANARY: &str = "cAnArY-7f3a9c51";
@@ -251,7 +272,7 @@ mod tests {
             "task" => block_on(async { tokio::spawn(async { panic!("{CANARY}") }).await.unwrap() }),
             _ => panic!("{CANARY}"),
         };
-        let _ = run::<()>(&options, &Notifier::new(&inherited), work);
+        let _ = run_with::<()>(&options, &Notifier::new(&inherited), work);
     }
 
     #[test]

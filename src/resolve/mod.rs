@@ -20,8 +20,7 @@ pub use walk::resolve;
 
 use crate::model::answer::{FetchError, Fetched, Missing};
 use crate::model::outcome::{Fate, Outcomes};
-use crate::model::plan::{EntryId, Plan, PlannedSource};
-use crate::model::problem::Problem;
+use crate::model::plan::{Plan, PlannedSource};
 use crate::model::suggest::{self, MOST_SUGGESTIONS};
 
 use template::find_unknown_name;
@@ -55,17 +54,4 @@ pub fn suggest_aliases(fetched: &mut Fetched, plan: &Plan) {
         let aliases = plan.aliases.keys().filter(|alias| **alias != id);
         *nearest = suggest::nearest(&id, aliases.map(String::as_str)).map(Box::from);
     }
-}
-
-/// Returns an error for each reference whose request has failed, with the id of its entry. A reference is included even if a later entry may turn out
-/// to override it.
-pub fn failed_references(plan: &Plan, answers: &Fetched) -> Vec<(EntryId, Problem)> {
-    let mut errors = Vec::new();
-    for (entry, reference) in plan.references() {
-        if let Some(Err(failure)) = answers.get(&reference.locator) {
-            let problem = failure.problem(reference, &entry.subject, &plan.aliases);
-            errors.push((entry.id, problem));
-        }
-    }
-    errors
 }

@@ -149,7 +149,10 @@ fn the_policy_for_check_metadata_suffices_and_does_not_allow_reading_a_value() {
         .run()
         .ended(Status::Exit(0));
     let launch = keys.give(sandbox(&[])).run();
-    launch
-        .refused(75)
-        .says(["A (", "B (", "for --env-from ssm:/m/path/", "HTTP status 403"]);
+    launch.refused(75).says([
+        "A (",
+        "B (",
+        "for --env-from ssm:/m/path/",
+        "HTTP status 403",
+    ]);
 }

@@ -9,8 +9,8 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use super::fingerprint::Fingerprint;
-use crate::commands::launch_steps::Launch;
-use crate::commands::read::{Pass, ReadValues};
+use crate::commands::launch::Launch;
+use crate::commands::read::{Pass, Values};
 use crate::commands::worker::{self, Reporter};
 use crate::deliver::{Delivery, Files, PlacedFile};
 use crate::exec;
@@ -121,8 +121,8 @@ impl GatedLaunch<'_> {
     /// Every value that can't be read, and every file that can't be written.
     fn run(&self) -> Result<u8, Report> {
         let Self { launch, pass, .. } = *self;
-        let read = |deadline: &Deadline| launch.read_values(pass, deadline);
-        let values = worker::run(&self.launch.prepared.options, self, read)?;
+        let read = |deadline: &Deadline| launch.all_values(pass, deadline);
+        let values = worker::run_with(&self.launch.prepared.options, self, read)?;
 
         let (key, mode) = (&self.baseline.key, self.rotation.on_rotation);
         let fingerprint = Fingerprint::new(key, mode, &values.outcomes, &values.fetched);
@@ -152,8 +152,8 @@ impl GatedLaunch<'_> {
     ///
     /// # Errors
     /// Every failure before the gate: files that can't be written, an environment that is too large, or a program that has been removed.
-    fn start(&self, values: ReadValues, ready: &Message) -> Result<u8, Report> {
-        let (delivery, environment) = self.launch.stage(self.pass, values)?;
+    fn start(&self, values: Values, ready: &Message) -> Result<u8, Report> {
+        let (delivery, environment) = self.launch.write_files(self.pass, values)?;
         // The program may have been removed since the last start.
         let program = self.launch.prepared.find_program(self.launch.command)?;
         if !self.gate.await_opening(ready, self.rotation.stop_signal) {

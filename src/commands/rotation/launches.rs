@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::child::{self, Baseline, Message, Ready};
 use super::notices::Notices;
-use crate::commands::launch_steps::Launch;
+use crate::commands::launch::Launch;
 use crate::deliver::{PlacedFile, remove_files};
 use crate::model::options::{OnRotation, SignalNumber};
 use crate::model::problem::Problem;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::child::ChangedValues;
 use super::launches::Launches;
 use super::notices::Notices;
-use crate::commands::launch_steps::Launch;
+use crate::commands::launch::Launch;
 use crate::deliver::remove_files;
 use crate::model::inherited::Inherited;
 use crate::model::options::RotationOptions;
