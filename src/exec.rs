@@ -137,8 +137,8 @@ fn not_found_problem(command: &str, path: Option<&OsStr>) -> Problem {
     Problem::new(Status::NotFound, text).help(help)
 }
 
-/// Returns the problem for a command that looks like the name or the path of a program, but doesn't exist. The help depends on what exists instead:
-/// /bin/sh, or a file with this name in the working directory.
+/// Returns the problem for a command that looks like the name or the path of a program, but doesn't exist. The help names a
+/// file with this name in the working directory, if there is one.
 fn missing_program_problem(command: &str, path: Option<&OsStr>) -> Problem {
     let text = match path {
         Some(_) => format!("the command \"{command}\" was not found in PATH"),
@@ -150,15 +150,8 @@ fn missing_program_problem(command: &str, path: Option<&OsStr>) -> Problem {
         problem = problem.note(format!("PATH is {}", path.to_string_lossy()));
     }
 
-    if matches!(command, "sh" | "/bin/sh") {
-        problem.help(match Path::new("/bin/sh").exists() {
-            true => "write /bin/sh, or add /bin to PATH",
-            false => "start the program without a shell, as in CMD [\"node\", \"app.js\"]",
-        })
-    } else if command.starts_with('-') {
-        problem.help(
-            "the first word after `--` must be the program: in a container, repeat the image's ENTRYPOINT there; write the options of secrets-exec before `--`",
-        )
+    if command == "/bin/sh" {
+        problem.help("start the program without a shell, as in CMD [\"node\", \"app.js\"]")
     } else if path.is_some() && Path::new(command).is_file() {
         problem.help(format!("for the file in this directory, write ./{command}"))
     } else if path.is_some() {

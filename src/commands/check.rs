@@ -22,8 +22,8 @@ use crate::model::plan::{EntryId, Plan};
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::SecretId;
 use crate::report::check::{
-    CheckDepth, CheckedCommand, CheckedValues, Findings, SecretRow, alias_warnings, by_outcome,
-    override_note, override_object, tables,
+    CheckDepth, CheckedCommand, CheckedValues, Findings, SecretRow, by_outcome, override_note,
+    override_object, tables,
 };
 use crate::report::layout::objects;
 use crate::report::{self, Report, terminal};
@@ -214,9 +214,6 @@ impl Checked {
                 overridden.map(|(outcome, holder)| override_note(outcome, holder)),
             );
             terminal::print_always(report::total_note(&self.outcomes, &self.fetched));
-        }
-        if self.depth == CheckDepth::Declaration {
-            terminal::print_unless_hidden(alias_warnings(&self.prepared.plan));
         }
         if let Some(command) = command {
             let warnings = report::unexpanded_argument_warnings(&self.outcomes, command.line);

@@ -15,7 +15,7 @@ use crate::model::outcome::FileValue;
 use crate::model::plan::EntryId;
 use crate::model::problem::Problem;
 use crate::model::secret_value::SecretValue;
-use crate::report::export::{export as export_variables, shell_warning, variables};
+use crate::report::export::{export as export_variables, variables};
 use crate::report::github::masks;
 use crate::report::{Record, Report, terminal};
 
@@ -66,10 +66,6 @@ pub fn export(
         return Err(report);
     };
 
-    if arguments.format == ExportFormat::Shell {
-        let warnings = variables.iter().copied().filter_map(shell_warning);
-        terminal::print_unless_hidden(warnings.map(Record::warning));
-    }
     terminal::print_unless_hidden(outcomes.files().map(unwritten_file_warning));
 
     match destination {

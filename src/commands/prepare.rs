@@ -223,11 +223,10 @@ fn is_replaced(name: &OsStr, layers: &[Layer], options: &Options) -> bool {
     is_set || !options.retention.keeps(name)
 }
 
-/// Prints the warnings about texts, templates and keys that are probably not what their author meant.
+/// Prints the warnings about texts and templates that are probably not what their author meant.
 fn print_plan_warnings(plan: &Plan) {
     terminal::print_unless_hidden(report::unexpanded_warnings(plan));
     terminal::print_unless_hidden(report::plain_template_warnings(plan));
-    terminal::print_unless_hidden(report::empty_key_warnings(plan));
 }
 
 impl Prepared {

@@ -247,7 +247,6 @@ fn parse_secret(text: &str) -> Result<SecretRef, Defect> {
         secret: id,
         selector,
         version: (version != Version::Current).then_some(version),
-        has_empty_key: false,
     })
 }
 
@@ -271,7 +270,6 @@ fn parse_parameter(text: &str) -> Result<SecretRef, Defect> {
         secret,
         selector: Selector::Whole,
         version,
-        has_empty_key: false,
     })
 }
 

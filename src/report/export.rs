@@ -291,90 +291,12 @@ fn needs_quotes(c: char) -> bool {
 /// quotes for half of a character, so a value could run commands. With the option RC_QUOTES, zsh reads `''` as a quote. With
 /// CSH_JUNKIE_QUOTES, zsh doesn't allow a line feed in any quotes, so such a value is a syntax error there.
 ///
-/// If a shell keeps a name for itself, it refuses the assignment and ends the `eval`, ignores the assignment, or evaluates the value as an
-/// arithmetic expression, which can run commands (`RANDOM='a[$(id)]'`). The command therefore does nothing in a shell that reserves the
-/// name. `tests/peers` compares the lists of names with the shells.
+/// A shell that keeps a name such as `RANDOM` for itself refuses the assignment, ignores it, or evaluates the value as an arithmetic
+/// expression. docs/reference.md warns of such names.
 fn write_shell(variable: Variable<'_>, text: &mut Vec<u8>) {
-    let shells = shells_that_reserve(variable);
-    if !shells.is_empty() {
-        let references = shells
-            .iter()
-            .map(|shell| format!("${{{}-}}", shell.version));
-        let versions: String = references.collect();
-        text.extend_from_slice(format!("[ \"{versions}\" ] || ").as_bytes());
-    }
     text.extend_from_slice(b"export ");
     text.extend_from_slice(variable.name.as_str().as_bytes());
     text.extend_from_slice(b"='");
     push_escaped(text, variable.value, b'\'', br"'\''");
     text.extend_from_slice(b"'\n");
-}
-
-/// Returns the warning about a variable that some shells don't let a script set, or `None` if every shell does.
-pub fn shell_warning(variable: Variable<'_>) -> Option<String> {
-    let shells = shells_that_reserve(variable);
-    if shells.is_empty() {
-        return None;
-    }
-    let names = Vec::from_iter(shells.iter().map(|shell| shell.name)).join(", ");
-    let name = variable.name;
-    Some(format!(
-        "{name} won't be set in {names}, because the name is reserved there"
-    ))
-}
-
-/// A shell that keeps variables for itself.
-#[derive(Debug, PartialEq, Eq)]
-struct Shell {
-    name: &'static str,
-    /// The variable by which a script recognizes the shell.
-    version: &'static str,
-    /// The variables that can't be set to every value, separated by spaces. The variable with the version is one of them, because the
-    /// commands depend on it.
-    names: &'static str,
-}
-
-static SHELLS: [Shell; 3] = [
-    Shell {
-        name: "bash",
-        version: "BASH_VERSION",
-        names: "\
-            BASHOPTS BASHPID BASH_ALIASES BASH_ARGC BASH_ARGV BASH_CMDS BASH_COMMAND BASH_LINENO \
-            BASH_MONOSECONDS BASH_SOURCE BASH_SUBSHELL BASH_TRAPSIG BASH_VERSINFO BASH_VERSION DIRSTACK \
-            EPOCHREALTIME EPOCHSECONDS EUID FUNCNAME GROUPS HISTCMD LINENO OPTIND PIPESTATUS PPID RANDOM SECONDS \
-            SHELLOPTS SHLVL SRANDOM UID _",
-    },
-    Shell {
-        name: "zsh",
-        version: "ZSH_VERSION",
-        // Setting USERNAME, UID and similar variables changes the user of the shell, if it may. ARGV0 is the first argument of each
-        // command.
-        names: "\
-            ARGC ARGV0 COLUMNS EGID EPOCHREALTIME EPOCHSECONDS ERRNO EUID FUNCNEST GID HISTCHARS HISTCMD HISTSIZE \
-            KEYBOARD_HACK KEYTIMEOUT LINENO LINES LISTMAX MAILCHECK OPTIND PPID RANDOM SAVEHIST SECONDS SHLVL \
-            TRY_BLOCK_ERROR TRY_BLOCK_INTERRUPT TTYIDLE UID USERNAME WATCH ZSH_EVAL_CONTEXT \
-            ZLE_RPROMPT_INDENT ZSH_SUBSHELL ZSH_VERSION _ aliases argv builtins cdpath commands dirstack dis_aliases dis_builtins \
-            dis_functions dis_functions_source dis_galiases dis_patchars dis_reswords dis_saliases epochtime \
-            errnos fignore fpath funcfiletrace funcsourcetrace funcstack functions functions_source functrace \
-            galiases histchars history historywords jobdirs jobstates jobtexts keymaps langinfo mailpath manpath \
-            mapfile module_path modules nameddirs options parameters patchars path pipestatus psvar reswords \
-            saliases signals status sysparams termcap terminfo userdirs usergroups watch widgets \
-            zsh_eval_context zsh_scheduled_events",
-    },
-    Shell {
-        name: "ksh",
-        version: "KSH_VERSION",
-        names: "\
-            BASHPID COLUMNS EPOCHREALTIME HISTCMD HISTSIZE JOBMAX KSHEGID KSHGID KSHUID KSH_VERSION LINENO LINES \
-            MAILCHECK OPTIND PGRP PIPESTATUS PPID RANDOM SECONDS SHLVL TMOUT USER_ID _",
-    },
-];
-
-/// Returns the shells in which a variable can't be set to every value.
-fn shells_that_reserve(variable: Variable<'_>) -> Vec<&'static Shell> {
-    let name = variable.name.as_str();
-    SHELLS
-        .iter()
-        .filter(|shell| shell.names.split(' ').any(|reserved| reserved == name))
-        .collect()
 }

@@ -35,9 +35,9 @@ pub mod rotation;
 pub mod terminal;
 
 pub use notices::{
-    bug_error, cache_warnings, disk_warnings, empty_key_warnings, empty_value_warning,
-    interruption_error, local_warning, outcome_warnings, overdue_problem, plain_template_warnings,
-    trace_note, unexpanded_argument_warnings, unexpanded_warnings, waiting_text,
+    bug_error, cache_warnings, disk_warnings, empty_value_warning, interruption_error,
+    local_warning, outcome_warnings, overdue_problem, plain_template_warnings, trace_note,
+    unexpanded_argument_warnings, unexpanded_warnings, waiting_text,
 };
 pub use provenance::{provenance_notes, secret_notes, total_note};
 pub use record::{Label, Record};

@@ -179,19 +179,6 @@ pub fn unexpanded_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     })
 }
 
-/// Returns a warning for each reference such as `prod/db:`, whose key may have been a variable that isn't set.
-pub fn empty_key_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
-    let entries = plan.value_entries().map(|(entry, _)| &entry.subject);
-    let ends_in_colon =
-        |subject: &&Subject| subject.reference().is_some_and(|text| text.ends_with(':'));
-    entries.filter(ends_in_colon).map(|subject| {
-        Record::warning(format!(
-            "{subject} gets the whole secret, because no key follows the colon"
-        ))
-        .with_help("if the key comes from a shell variable, the variable isn't set; otherwise, remove the colon")
-    })
-}
-
 /// Returns a warning for each template without any Jinja. A template with `${NAME}` gets the warning about that instead.
 pub fn plain_template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     let unexpanded: Vec<&Subject> = plan.unexpanded().map(|(subject, _)| subject).collect();

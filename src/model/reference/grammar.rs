@@ -23,8 +23,6 @@ pub struct Reference {
     pub selector: Selector,
     /// STAGE and VERSION-ID. `None` without both, so that the version of an alias applies.
     pub version: Option<Version>,
-    /// True for `SECRET:`, which means the whole secret. The KEY is often missing because a variable of the shell isn't set.
-    pub has_empty_key: bool,
 }
 
 /// The remedy for parts in the wrong order, and for too many.
@@ -66,7 +64,6 @@ impl Reference {
         }
 
         let (secret, after_secret) = split_secret(text);
-        let has_empty_key = after_secret == Some("");
         let (key, after_key) = after_secret.map_or(("", None), split_key);
         let (stage, after_stage) = after_key.map_or(("", None), split_colon);
         let (version, after_version) = after_stage.map_or(("", None), split_colon);
@@ -99,7 +96,6 @@ impl Reference {
             secret: secret.to_owned(),
             selector: parse_selector(key)?,
             version: parse_version(stage, version)?,
-            has_empty_key,
         })
     }
 
@@ -151,9 +147,6 @@ impl Reference {
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (secret, selector) = (&self.secret, &self.selector);
-        if self.has_empty_key {
-            return write!(f, "{secret}:");
-        }
         let version = self.version.as_ref();
         let stage = version.and_then(Version::stage).unwrap_or("");
         let id = version.and_then(Version::id).unwrap_or("");
