@@ -28,30 +28,7 @@ const END: &str = "\
 Example: secrets-exec --env DB_PASSWORD=prod/db:password -- node app.js
 Documentation: https://github.com/OWNER/secrets-exec/tree/main/docs";
 
-const LONG_END: &str = "\
-You can also set an option that shows [env: …] with that environment variable or,
-except for --file and --local, under `defaults:` in a declaration.
-
-Examples:
-  secrets-exec --env DB_PASSWORD=prod/db:password -- node app.js
-      Run a program with one key of a secret as a variable
-  secrets-exec -f /etc/app/secrets-exec.yaml -- /usr/bin/app
-      Run a program with the values that a declaration lists
-  secrets-exec --local secrets.local.yaml -- ./app
-      Develop with secrets from a file, without AWS
-  secrets-exec --env DB_PASSWORD=prod/db:password -- sh -c 'PGPASSWORD=$DB_PASSWORD psql'
-      Use a variable in a shell command: with double quotes, your own shell would expand $DB_PASSWORD too early
-
-Exit status: the command's own. If the command doesn't start:
-  64   the command line, a reference in it, or an environment variable is invalid
-  70   a bug in secrets-exec
-  75   AWS throttled the requests, could not be reached, or did not answer in time
-  77   access was denied, or there are no credentials
-  78   a setting, a declaration, a secret, a key or a value is invalid or missing
-  126  the command can't be executed
-  127  the command was not found
-
-Documentation: https://github.com/OWNER/secrets-exec/tree/main/docs";
+const LONG_END: &str = include_str!("help/launch.txt");
 
 /// Returns the command line as it is parsed, with the command after `--`.
 pub fn with_program() -> Command {
@@ -72,7 +49,7 @@ fn command() -> Command {
         .long_about(LONG_ABOUT)
         .override_usage(USAGE)
         .after_help(END)
-        .after_long_help(LONG_END)
+        .after_long_help(LONG_END.trim_end())
         .args_conflicts_with_subcommands(true)
         .disable_help_subcommand(true)
         .disable_help_flag(true)
