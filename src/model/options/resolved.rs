@@ -239,8 +239,26 @@ const EXCLUSIONS: [(OptionId, OptionId, &str); 4] = [
 /// The reason why `--cache` can't be used with another source of values.
 const CACHED: &str = "the cache only keeps answers that come from AWS directly";
 
+/// Options that only apply together with the second option from the same place: a place with lower precedence must not pass on more variables, and
+/// its external id may belong to another role.
+const COMPANIONS: [(OptionId, OptionId); 2] = [
+    (OptionId::Pass, OptionId::CleanEnv),
+    (OptionId::ExternalId, OptionId::RoleArn),
+];
+
 /// Options that only exist on Linux.
 const NEEDS_LINUX: [OptionId; 2] = [OptionId::Cache, OptionId::OnRotation];
+
+/// The reason why an option doesn't apply below a place with higher precedence.
+enum Loss {
+    /// The option is excluded by this one, for this reason.
+    Excluded(OptionId, &'static str),
+    /// The option only applies together with this one, which the higher place has set.
+    Separated(OptionId),
+    NotLinux,
+    /// `--verbose` turns off `--quiet`, which nobody needs to be told.
+    Silent,
+}
 
 impl TypedOptions {
     /// Returns the pairs of options in this place that exclude each other, with the reason.
@@ -250,63 +268,60 @@ impl TypedOptions {
             .filter(|(option, other, _)| self.is_on(*option) && self.is_on(*other))
     }
 
-    /// Turns off the options that `higher`, a place with higher precedence, excludes or replaces. On other systems, turns off the options that need
-    /// Linux. Notes each of them in `turned_off` or `ignored`, except `--quiet`, which `--verbose` turns off.
+    /// Turns off the options that can't apply below `higher`, a place with higher precedence, and with each of them the options that need it. Notes
+    /// each one in `turned_off`, which `--verbose` prints, or in `ignored`, which is printed as a warning.
     pub(super) fn turn_off_below(&mut self, higher: &Self) {
+        for (option, loss) in self.losses(higher) {
+            // Another option may have turned it off, too.
+            if !self.is_on(option) {
+                continue;
+            }
+            // Only a declaration has positions. A flag or a variable names itself.
+            let position = self.positions.get(&option);
+            let start = position.map_or_else(String::new, |position| format!("{position}: "));
+            match loss {
+                Loss::Excluded(on, why) => self.turned_off.push(format!(
+                    "{start}{option} has no effect, because --{on} is set, and {why}"
+                )),
+                Loss::NotLinux => self.turned_off.push(format!(
+                    "{start}{option} has no effect, because it requires Linux"
+                )),
+                Loss::Separated(from) => self.ignored.push(format!(
+                    "{start}{option} is ignored, because {from} is set in a place with higher precedence; set both in the same place"
+                )),
+                Loss::Silent => {}
+            }
+            self.unset(option);
+            for (other, needed) in NEEDS {
+                if needed == option {
+                    self.unset(other);
+                }
+            }
+        }
+    }
+
+    /// Returns the options of this place that can't apply below `higher`, with the reasons. An option that isn't set may be among them.
+    fn losses(&self, higher: &Self) -> Vec<(OptionId, Loss)> {
+        let mut losses = Vec::new();
         for (option, other, why) in EXCLUSIONS {
             for (on, off) in [(option, other), (other, option)] {
                 if higher.is_on(on) {
-                    self.turn_off(off, &format!("--{on} is set, and {why}"));
+                    losses.push((off, Loss::Excluded(on, why)));
                 }
             }
         }
         if higher.verbose.is_some_and(|level| level > 0) {
-            self.unset(OptionId::Quiet);
+            losses.push((OptionId::Quiet, Loss::Silent));
         }
-
-        // A place with lower precedence must not pass on more variables, and its external id may belong to another role.
-        for (companion, option) in [
-            (OptionId::Pass, OptionId::CleanEnv),
-            (OptionId::ExternalId, OptionId::RoleArn),
-        ] {
-            if higher.is_on(option) && self.is_on(companion) {
-                let start = self.line_start(companion);
-                self.ignored.push(format!(
-                    "{start}{companion} is ignored, because {option} is set in a place with higher precedence; set both in the same place"
-                ));
-                self.unset(companion);
+        for (companion, option) in COMPANIONS {
+            if higher.is_on(option) {
+                losses.push((companion, Loss::Separated(option)));
             }
         }
-
         if cfg!(not(target_os = "linux")) {
-            for option in NEEDS_LINUX {
-                self.turn_off(option, "it requires Linux");
-            }
+            losses.extend(NEEDS_LINUX.map(|option| (option, Loss::NotLinux)));
         }
-    }
-
-    /// Returns the position of an option in a declaration as the beginning of a line: `app.yaml:3:5: `. Returns an empty text for an option that a
-    /// flag or a variable sets.
-    fn line_start(&self, option: OptionId) -> String {
-        let position = self.positions.get(&option);
-        position.map_or_else(String::new, |position| format!("{position}: "))
-    }
-
-    /// Turns an option off, and with it the options that need it. Adds a line about the first one to `turned_off`, which `--verbose` prints. Does
-    /// nothing if the option isn't on. `why` completes the line after "because".
-    fn turn_off(&mut self, option: OptionId, why: &str) {
-        if !self.is_on(option) {
-            return;
-        }
-        let start = self.line_start(option);
-        self.turned_off
-            .push(format!("{start}{option} has no effect, because {why}"));
-        self.unset(option);
-        for (other, needed) in NEEDS {
-            if needed == option {
-                self.unset(other);
-            }
-        }
+        losses
     }
 
     /// True if the option is set, and isn't a switch that is set to `0` or `false`. Only the switches that the tables above and `turn_off_below` use
