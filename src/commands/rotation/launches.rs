@@ -47,10 +47,24 @@ enum LaunchPhase {
     Resolving,
     /// Values and files are complete, and the launch waits for one byte.
     AtGate,
-    /// The gate is open, and the launch renames the files. A launch that fails to do so ends in this phase.
-    Placing,
+    /// The gate is open, and the launch renames the files.
+    Open,
     /// The files have their names. The end of the pipe follows, because the command is executed, or because only files had to be replaced.
+    Placed,
+    /// The launch couldn't rename its files or execute the command.
+    Failed,
+}
+
+/// The end of a launch whose gate was opened.
+enum LaunchEnd {
+    /// The launch has replaced the files of the running command (`signal=NAME`).
+    Delivered(SignalNumber),
+    /// The launch could not replace the files.
+    NotDelivered,
+    /// The launch has become the command.
     Executed,
+    /// The launch could not become the command.
+    NotExecuted,
 }
 
 impl<'a> Launches<'a> {
@@ -69,13 +83,6 @@ impl<'a> Launches<'a> {
     /// pipe.
     pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.forked.as_ref()?.process.descriptor()
-    }
-
-    /// Sets the phase of the launch. Does nothing without a launch.
-    fn set_phase(&mut self, phase: LaunchPhase) {
-        if let Some(forked) = &mut self.forked {
-            forked.phase = phase;
-        }
     }
 
     /// Forks the first launch, and waits until it is at its gate or has ended. Returns `None` if the launch is at its gate, and otherwise its exit
@@ -163,31 +170,44 @@ impl<'a> Launches<'a> {
     /// launch doesn't have any more, and forgets a launch that has ended. Returns the event that follows, if there is one. Doesn't wait.
     pub fn receive(&mut self) -> Option<Event> {
         let mut event = None;
-        for message in self.forked.as_mut()?.process.receive() {
+        let messages = self.forked.as_mut()?.process.receive();
+        for message in messages {
             match message {
                 Message::Notify(assignments) => self.notices.service_manager.send(&assignments),
                 Message::Ready(ready) => event = self.note_ready(ready),
                 Message::Placed(files) => {
-                    self.set_phase(LaunchPhase::Executed);
+                    self.set_phase(LaunchPhase::Placed);
                     let earlier = replace(&mut self.placed, files);
                     self.notices.report_errors(remove_files(earlier));
                 }
-                Message::Failed => self.set_phase(LaunchPhase::Placing),
+                Message::Failed => self.set_phase(LaunchPhase::Failed),
                 Message::PollFailed(lines) => self.notices.print_failed_poll(&lines),
             }
         }
 
-        if self.descriptor().is_some() {
+        // The end of a launch whose gate is closed is noticed when it is reaped (`event_of_end`).
+        if self.descriptor().is_some() || !self.is_open() {
             return event;
         }
-        match self.forked.as_ref().map(|forked| forked.phase) {
-            Some(phase @ (LaunchPhase::Placing | LaunchPhase::Executed)) => {
-                self.forked = None;
-                self.report_end_of_delivery(phase)
-            }
-            // The end of such a launch is noticed when it is reaped (`event_of_end`).
-            Some(LaunchPhase::Resolving | LaunchPhase::AtGate) | None => event,
+        let phase = self.forked.take()?.phase;
+        let end = self.end_of_delivery(phase == LaunchPhase::Placed);
+        self.note_end(&end)
+    }
+
+    /// Sets the phase of the launch. Does nothing without a launch.
+    fn set_phase(&mut self, phase: LaunchPhase) {
+        if let Some(forked) = &mut self.forked {
+            forked.phase = phase;
         }
+    }
+
+    /// True if there is a launch whose gate has been opened.
+    fn is_open(&self) -> bool {
+        let phase = self.forked.as_ref().map(|forked| forked.phase);
+        matches!(
+            phase,
+            Some(LaunchPhase::Open | LaunchPhase::Placed | LaunchPhase::Failed)
+        )
     }
 
     /// Notes that the launch has reached its gate, and prints the lines about what has changed. If its values are those of the command, the launch is
@@ -221,35 +241,45 @@ impl<'a> Launches<'a> {
 
     /// Opens the gate. The launch becomes the command or, with `signal=NAME`, replaces its files.
     pub fn open_gate(&mut self) {
-        self.set_phase(LaunchPhase::Placing);
+        self.set_phase(LaunchPhase::Open);
         if let Some(forked) = &mut self.forked {
             forked.process.open_gate();
         }
     }
 
-    /// Prints what has become of a launch whose gate was opened and whose pipe has ended in this phase. If the launch has succeeded, its values are
-    /// those of the command from now on. If the launch was only meant to replace files, returns whether it has done so as an event, and otherwise
-    /// `None`.
-    fn report_end_of_delivery(&mut self, phase: LaunchPhase) -> Option<Event> {
-        let has_succeeded = phase == LaunchPhase::Executed;
+    /// Returns what has become of a launch whose gate was opened, and whose pipe has ended.
+    fn end_of_delivery(&self, has_placed: bool) -> LaunchEnd {
         let is_first = self.baseline.command_values.is_none();
-        if let OnRotation::Signal(signal) = self.notices.rotation.on_rotation
-            && !is_first
-        {
-            if !has_succeeded {
-                return Some(Event::NotDelivered);
+        match (self.notices.rotation.on_rotation, has_placed) {
+            (OnRotation::Signal(signal), true) if !is_first => LaunchEnd::Delivered(signal),
+            (OnRotation::Signal(_), false) if !is_first => LaunchEnd::NotDelivered,
+            (OnRotation::Signal(_) | OnRotation::Restart | OnRotation::Exit, true) => {
+                LaunchEnd::Executed
             }
-            self.baseline.adopt();
-            self.notices.report_signal(signal);
-            return Some(Event::Delivered);
+            (OnRotation::Signal(_) | OnRotation::Restart | OnRotation::Exit, false) => {
+                LaunchEnd::NotExecuted
+            }
         }
+    }
 
+    /// Notes that the command has the values of a launch that has succeeded, and prints the line about the end of the launch. Returns the event that
+    /// follows if the launch was only meant to replace files.
+    fn note_end(&mut self, end: &LaunchEnd) -> Option<Event> {
+        if let LaunchEnd::NotDelivered = end {
+            return Some(Event::NotDelivered);
+        }
+        let is_first = self.baseline.command_values.is_none();
         self.baseline.adopt();
-        match (has_succeeded, is_first) {
-            (true, true) => self.notices.report_start(),
-            (true, false) => self.notices.report_restart(),
-            (false, true) => {}
-            (false, false) => self.notices.report_failed_restart(),
+        match end {
+            LaunchEnd::Delivered(signal) => {
+                self.notices.report_signal(*signal);
+                return Some(Event::Delivered);
+            }
+            LaunchEnd::Executed if is_first => self.notices.report_start(),
+            LaunchEnd::Executed => self.notices.report_restart(),
+            LaunchEnd::NotExecuted if !is_first => self.notices.report_failed_restart(),
+            // The first launch has printed the error itself.
+            LaunchEnd::NotExecuted | LaunchEnd::NotDelivered => {}
         }
         None
     }
@@ -290,8 +320,7 @@ impl<'a> Launches<'a> {
     /// Ends the launch, if there is one. Waits for a launch that is replacing files, for at most [`TIME_TO_END`], so that it doesn't leave a
     /// temporary file behind.
     pub fn end_launch(&mut self) {
-        let phase = self.forked.as_ref().map(|forked| forked.phase);
-        if let Some(LaunchPhase::Placing | LaunchPhase::Executed) = phase {
+        if self.is_open() {
             self.await_end();
         }
         // Dropping the process closes the gate, which ends a launch that is still waiting or resolving.
