@@ -21,8 +21,7 @@ use super::aws::{
 };
 use crate::backend::retry::{RetryBudget, retry};
 use crate::model::answer::{
-    Again, Answers, CredentialsError, Denial, Document, FetchError, FetchFailure, OutageKind,
-    Refusal,
+    Again, Answers, Cause, Denial, Document, FetchError, FetchFailure, OutageKind, Refusal,
 };
 use crate::model::inherited::Inherited;
 use crate::model::problem::{Problem, unless_errors};
@@ -76,7 +75,7 @@ impl AgentSettings {
     ///
     /// # Errors
     /// When there is no token. The message says in which variable or file it was looked for, and what is wrong there.
-    pub fn find_token(&self) -> Result<HeaderValue, CredentialsError> {
+    pub fn find_token(&self) -> Result<HeaderValue, FetchError> {
         let token = self.token.as_deref();
         let file = token.and_then(|token| token.strip_prefix("file://"));
         let (source, found) = match (&self.token, file) {
@@ -89,7 +88,7 @@ impl AgentSettings {
         };
         found.and_then(token_header).map_err(|why| {
             let text = format!("there is no token for the Secrets Manager Agent: {source} {why}");
-            let mut error = CredentialsError::new(text, Again::Later).help(TOKEN_REMEDY);
+            let mut error = FetchError::without_credentials(text, Again::Later).help(TOKEN_REMEDY);
             error.problem.code = "no-token";
             error
         })
@@ -164,7 +163,7 @@ impl Agent {
         let mut refused = Answers::new();
         for locator in locators {
             if let Some(why) = self.unsupported_reason(locator) {
-                let failure = FetchFailure::new(locator.region.clone(), Refusal::Agent(why).into());
+                let failure = FetchFailure::new(locator.region.clone(), unsupported(why));
                 refused.push(((*locator).clone(), Err(failure)));
             }
         }
@@ -236,11 +235,11 @@ impl Agent {
 
     /// Returns the error for a missing token. If nothing listens at the agent's address, that is the better reason, so it is returned instead. This
     /// function opens a connection to find out.
-    async fn without_token(&self, error: CredentialsError) -> FetchError {
+    async fn without_token(&self, error: FetchError) -> FetchError {
         let connecting = self.http.connect(self.settings.url.uri());
         match self.budget.within(connecting).await {
-            Some(Err(failure)) => with_agent_headline(failure.of_named_host("--agent").into()),
-            Some(Ok(())) | None => error.into(),
+            Some(Err(failure)) => with_agent_headline(failure.of_named_host("--agent")),
+            Some(Ok(())) | None => error,
         }
     }
 
@@ -269,7 +268,7 @@ impl Agent {
         let http_request = Request::get(self.url(request))
             .header(TOKEN_HEADER, token)
             .body(Bytes::new())
-            .map_err(|error| Refusal::Request(error.to_string().into()))?;
+            .map_err(|error| refused_request(error.to_string()))?;
         let sent = self.http.send(http_request).await;
         let (head, body) = sent.map_err(|failure| failure.of_named_host("--agent"))?;
         let status = head.status.as_u16();
@@ -299,18 +298,28 @@ impl Agent {
 
 /// Adds to an outage the headline that the agent was asked, and not AWS. If the agent couldn't be reached, the outage also gets the kind
 /// [`OutageKind::AgentConnection`], whose help is about the agent. Any other error is returned unchanged.
-fn with_agent_headline(error: FetchError) -> FetchError {
-    match error {
-        FetchError::Unavailable(mut outage) => {
-            let mut failed = "the Secrets Manager Agent did not answer with the secret";
-            if let OutageKind::Connection | OutageKind::Lookup | OutageKind::Silent = outage.kind {
-                outage.kind = OutageKind::AgentConnection;
-                failed = "the Secrets Manager Agent can't be reached";
-            }
-            outage.with_headline(failed).into()
-        }
-        error => error,
+fn with_agent_headline(mut error: FetchError) -> FetchError {
+    let Cause::Outage(kind) = error.cause else {
+        return error;
+    };
+    if let OutageKind::Connection | OutageKind::Lookup | OutageKind::Silent = kind {
+        error.cause = Cause::Outage(OutageKind::AgentConnection);
+        error.problem.code = error.cause.facts().code;
+        return error.with_headline("the Secrets Manager Agent can't be reached");
     }
+    error.with_headline("the Secrets Manager Agent did not answer with the secret")
+}
+
+/// Returns the failure of a request that the agent doesn't support. `why` is the rest of a sentence
+/// about the agent.
+fn unsupported(why: &str) -> FetchError {
+    let text = format!("can't be read with --agent, because the Secrets Manager Agent {why}");
+    FetchError::refused(Refusal::Agent, text)
+}
+
+/// Returns the failure of a request that something other than AWS refuses.
+fn refused_request(why: String) -> FetchError {
+    FetchError::from(Cause::Refused(Refusal::Request)).aws_says(why)
 }
 
 /// Parses a response. The only parts of the body that reach a message are the code and the message of an error.
@@ -333,18 +342,18 @@ fn read_response(status: u16, body: &[u8], request: &Locator) -> Result<Document
         // The agent's own errors about a role contain its ARN, as does the one about too many roles. AWS's errors name the role's session instead.
         let text = "the Secrets Manager Agent could not assume the role";
         let help = "allow sts:AssumeRole in the policy of the agent's role, and the agent's role in the trust policy of the assumed role";
-        let error = CredentialsError::refused("role-denied", text);
+        let error = FetchError::credentials_refused("role-denied", text);
         let reason = one_line(&format!("{code}: {message}"));
-        return Err(error.aws_says(reason.into()).help(help).into());
+        return Err(error.aws_says(reason).help(help));
     }
 
-    match error_response(status, |_| None, body) {
+    let error = error_response(status, |_| None, body);
+    if status == 403 && error.again.is_here() {
         // A 403 is a denial, whatever its code is, so neither the agent nor AWS is asked again.
-        FetchError::Unavailable(outage) if status == 403 && outage.again.is_here() => {
-            Err(FetchError::denied(outage.reason, Denial::PolicyOrMissing))
-        }
-        classified => Err(classified),
+        let denied = FetchError::from(Cause::Denied(Denial::PolicyOrMissing));
+        return Err(denied.explaining(error));
     }
+    Err(error)
 }
 
 /// Parses the response that has a secret, and adds the region if the response doesn't have it.
@@ -357,7 +366,7 @@ fn read_document(body: &[u8], request: &Locator) -> Result<Document, FetchError>
     let region = document.region.or_else(|| request.region.clone());
     if request.region.is_some() && region != request.region {
         let why = "reads only from its own region, which is not the region of this launch";
-        return Err(Refusal::Agent(why).into());
+        return Err(unsupported(why));
     }
     Ok(Document { region, ..document })
 }
@@ -368,18 +377,17 @@ fn classify_without_code(status: u16, has_role: bool) -> FetchError {
     match status {
         403 => {
             let text = "the Secrets Manager Agent does not accept the token";
-            let error = CredentialsError::refused("token-refused", text);
-            error.help(TOKEN_REMEDY).into()
+            FetchError::credentials_refused("token-refused", text).help(TOKEN_REMEDY)
         }
         429 | 500.. => error_response(status, |_| None, &[]),
         400 if has_role => {
             let why =
                 "refused the role, or is older than 2.1, the first version that assumes roles";
-            Refusal::Agent(why).into()
+            unsupported(why)
         }
         _ => {
             let question = "is it the Secrets Manager Agent that listens there?";
-            Refusal::Request(format!("HTTP status {status}; {question}").into()).into()
+            refused_request(format!("HTTP status {status}; {question}"))
         }
     }
 }

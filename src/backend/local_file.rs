@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use crate::model::answer::{Answers, Document, FetchError, FetchFailure, Missing};
+use crate::model::answer::{Answers, Cause, Document, FetchFailure, Missing};
 use crate::model::reference::{AWSCURRENT, Locator, SecretId, Store};
 use crate::model::secret_value::SecretValue;
 use crate::model::suggest::{self, MOST_SUGGESTIONS};
@@ -29,7 +29,7 @@ impl LocalFile {
         let mut suggestions = 0;
         for (locator, answer) in &mut answers {
             if let Err(failure) = answer
-                && failure.error == FetchError::NotFound(Missing::Secret)
+                && failure.error.cause == Cause::Absent(Missing::Secret)
                 && !locator.is_path()
                 && suggestions < MOST_SUGGESTIONS
             {
@@ -67,7 +67,7 @@ impl LocalFile {
     fn not_found(&self, missing: Missing) -> FetchFailure {
         FetchFailure {
             local_file: Some(self.0.clone()),
-            ..FetchFailure::new(None, FetchError::NotFound(missing))
+            ..FetchFailure::new(None, Cause::Absent(missing).into())
         }
     }
 

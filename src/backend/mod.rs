@@ -21,7 +21,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::model::answer::{
-    Again, Answers, Caller, DescribedSecret, FetchError, Fetched, Missing, OutageKind, Refusal,
+    Again, Answers, Caller, Cause, DescribedSecret, FetchError, Fetched, Missing, OutageKind,
+    Refusal,
 };
 use crate::model::plan::Plan;
 use crate::model::problem::Problem;
@@ -167,18 +168,15 @@ impl Backend {
 /// True if AWS's answer was about this secret and the secret may exist, so that its description may help. After any other error, the request for the
 /// description would only fail in the same way.
 fn is_about_the_secret(error: &FetchError) -> bool {
-    error.withholds_value() && *error != FetchError::NotFound(Missing::Secret)
+    error.withholds_value() && error.cause != Cause::Absent(Missing::Secret)
 }
 
 /// True for an error from the agent after which AWS is not tried. A denial or an absence is an answer, and a wrong clock is wrong for AWS, too.
 fn is_final(error: &FetchError) -> bool {
-    match error {
-        FetchError::Unavailable(outage) => outage.kind == OutageKind::ClockSkew,
-        FetchError::NoCredentials(error) => error.again == Again::Never,
-        FetchError::Refused(Refusal::Endpoint { .. }) => false,
-        FetchError::NotFound(_)
-        | FetchError::Denied { .. }
-        | FetchError::Refused(_)
-        | FetchError::NoRegion(_) => true,
+    match error.cause {
+        Cause::Outage(kind) => kind == OutageKind::ClockSkew,
+        Cause::NoCredentials { .. } => error.again == Again::Never,
+        Cause::Refused(Refusal::Endpoint) => false,
+        Cause::Absent(_) | Cause::Denied(_) | Cause::Refused(_) | Cause::NoRegion => true,
     }
 }

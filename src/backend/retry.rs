@@ -10,8 +10,8 @@
 //!                  0–0.1 s 0–0.2 s    0–0.4 s
 //! ```
 //!
-//! - An attempt that fails with an [`Outage`] is made again if the outage says so ([`Again`]). Every other result ends the retries: a
-//!   denial or an absence is an answer.
+//! - An attempt that fails with an outage is made again if the outage says so ([`Again`]). Every
+//!   other result ends the retries: a denial or an absence is an answer.
 //! - The pause before the next attempt has a random length between zero and a maximum that grows from pause to pause. AWS can lengthen it by
 //!   the header `x-amz-retry-after`, and the end of the budget can shorten it.
 //! - An attempt that is still in progress at the end of the budget is cancelled. The last outage before it is returned, because it says more
@@ -26,7 +26,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::time::{Instant, timeout_at};
 
-use crate::model::answer::{Again, FetchError, Outage, OutageKind};
+use crate::model::answer::{Again, Cause, FetchError, OutageKind};
 use crate::model::reference::Region;
 use crate::time::{Deadline, Progress};
 
@@ -87,9 +87,9 @@ impl RetryBudget {
     }
 
     /// Returns the outage for a request that is still in progress at the end of the budget.
-    fn unanswered(&self) -> Outage {
+    fn unanswered(&self) -> FetchError {
         let host = self.request.as_ref().map_or("AWS", |request| &request.0);
-        Outage::unanswered(host)
+        FetchError::unanswered(host)
     }
 
     /// Prints an attempt with `-vv`. Prints nothing for a budget that isn't for a named request. `result` is `None` if the budget ended before the
@@ -131,7 +131,7 @@ impl RetryBudget {
 
     /// Sleeps until the next attempt, and returns true. Returns false without sleeping if there must not be another attempt. `attempts` have
     /// failed so far, and `last` is the outage of the last one.
-    async fn pause(&self, attempts: u32, last: &Outage) -> bool {
+    async fn pause(&self, attempts: u32, last: &FetchError) -> bool {
         let Some(pause) = self.pause_for(attempts, last, fastrand::f64) else {
             return false;
         };
@@ -143,14 +143,14 @@ impl RetryBudget {
     ///
     /// The length has full jitter: it is anywhere between zero and the maximum, so that clients that were throttled together spread out (AWS
     /// Architecture Blog, "Exponential Backoff And Jitter").
-    fn pause_for(&self, attempts: u32, last: &Outage, random: fn() -> f64) -> Option<Duration> {
+    fn pause_for(&self, attempts: u32, last: &FetchError, random: fn() -> f64) -> Option<Duration> {
         let is_last = self.max_attempts.is_some_and(|max| attempts >= max);
         let left = self.left();
         if is_last || left < SHORTEST_ATTEMPT {
             return None;
         }
 
-        let backoff = longest_backoff(attempts, last.kind).mul_f64(random());
+        let backoff = longest_backoff(attempts, last.cause).mul_f64(random());
         let mut pause = backoff;
         if let Again::Here { after: Some(after) } = last.again {
             pause = after.clamp(backoff, backoff + LONGEST_EXTENSION);
@@ -172,9 +172,9 @@ impl RetryBudget {
 ///
 /// After throttling, other clients retry, too, so the pauses quickly become long enough for a large fleet (docs/ecs.md, "Many services that start
 /// at once"). Any other outage may be over in a moment, so its pauses start and stay shorter.
-fn longest_backoff(attempts: u32, kind: OutageKind) -> Duration {
+fn longest_backoff(attempts: u32, cause: Cause) -> Duration {
     // The first maximum, the factor by which it grows, and the limit of its growth. Both times are in milliseconds.
-    let (first, factor, limit) = if kind == OutageKind::Throttled {
+    let (first, factor, limit) = if cause == Cause::Outage(OutageKind::Throttled) {
         (2_000, 4_u64, 30_000)
     } else {
         (100, 2, 5_000)
@@ -203,7 +203,7 @@ pub async fn retry<T>(
 /// # Errors
 /// The error after which the service isn't asked again, the outage of the last attempt that ended, or `unanswered`.
 pub async fn retry_or<T>(
-    unanswered: Outage,
+    unanswered: FetchError,
     budget: &RetryBudget,
     attempt: impl AsyncFn() -> Result<T, FetchError>,
 ) -> Result<T, FetchError> {
@@ -220,12 +220,12 @@ pub async fn retry_or<T>(
         budget.trace(attempts, attempt_begun, result.as_ref());
         match result {
             None => break,
-            Some(Err(FetchError::Unavailable(outage))) if outage.again.is_here() => last = outage,
+            Some(Err(outage)) if outage.again.is_here() => last = outage,
             Some(ended) => return ended,
         }
 
         budget.progress().note_reason(last.sentence());
-        if let OutageKind::MalformedResponse | OutageKind::NotTls = last.kind {
+        if let Cause::Outage(OutageKind::MalformedResponse | OutageKind::NotTls) = last.cause {
             malformed_answers += 1;
         }
         if malformed_answers >= MOST_MALFORMED_ANSWERS || !budget.pause(attempts, &last).await {
@@ -234,15 +234,17 @@ pub async fn retry_or<T>(
     }
 
     // Every other outage says what went wrong, and its detail may have the request id.
-    if matches!(last.kind, OutageKind::Timeout | OutageKind::Silent) && budget.request.is_some() {
+    if let Cause::Outage(OutageKind::Timeout | OutageKind::Silent) = last.cause
+        && budget.request.is_some()
+    {
         let attempts = if tried == 1 {
             "1 attempt".to_owned()
         } else {
             format!("{tried} attempts")
         };
-        last.reason.detail = format!(" ({attempts} in {:.1}s)", begun.elapsed().as_secs_f64());
+        last.problem.detail = format!(" ({attempts} in {:.1}s)", begun.elapsed().as_secs_f64());
     }
-    Err(last.into())
+    Err(last)
 }
 
 /// Runs `attempt` in one region after the other, until it succeeds, or fails with an error after which no other region is asked. The regions share
@@ -256,11 +258,11 @@ pub async fn over_regions<T>(
     regions: &[Region],
     mut attempt: impl AsyncFnMut(&Region, RetryBudget) -> Result<T, FetchError>,
 ) -> Result<T, FetchError> {
-    let mut last = budget.unanswered().into();
+    let mut last = budget.unanswered();
     for (index, region) in regions.iter().enumerate() {
         let budget = budget.share(begun, index, regions.len());
         match attempt(region, budget).await {
-            Err(error) if error.again().is_in_next_region() => last = error,
+            Err(error) if error.again.is_in_next_region() => last = error,
             ended => return ended,
         }
     }
@@ -278,7 +280,8 @@ mod tests {
     #[test]
     fn the_longest_pause_grows_up_to_a_bound() {
         let pause = |attempts, last, random| {
-            let pause = budget(600, None).pause_for(attempts, &Outage::new(last, ""), random);
+            let pause =
+                budget(600, None).pause_for(attempts, &FetchError::outage(last, ""), random);
             pause.unwrap().as_millis()
         };
         let service = [1, 2, 3, 7, 60].map(|attempts| pause(attempts, OutageKind::Service, || 1.0));
@@ -292,7 +295,11 @@ mod tests {
     #[test]
     fn a_pause_that_does_not_fit_ends_within_what_is_left_if_that_is_a_second_or_more() {
         let pause = |budget: RetryBudget, attempts, random| {
-            budget.pause_for(attempts, &Outage::new(OutageKind::Service, ""), random)
+            budget.pause_for(
+                attempts,
+                &FetchError::outage(OutageKind::Service, ""),
+                random,
+            )
         };
         assert_eq!(pause(budget(60, Some(3)), 3, || 0.0), None);
         assert!(pause(budget(60, Some(3)), 2, || 0.0).is_some());
@@ -304,7 +311,7 @@ mod tests {
         );
         // The share is a third of two seconds. Even a first pause that would be longer ends within it.
         let third = || budget(2, None).share(Instant::now(), 0, 3);
-        let throttled = Outage::new(OutageKind::Throttled, "");
+        let throttled = FetchError::outage(OutageKind::Throttled, "");
         let first = third().pause_for(1, &throttled, || 1.0);
         assert!(
             first.is_some_and(|pause| pause < Duration::from_secs(1)),
@@ -316,9 +323,9 @@ mod tests {
 
     #[test]
     fn a_retry_after_is_honoured_within_the_backoff_and_five_seconds_more() {
-        let outage = |kind, after| Outage {
+        let outage = |kind, after| FetchError {
             again: Again::Here { after },
-            ..Outage::new(kind, "")
+            ..FetchError::outage(kind, "")
         };
         let pause = |retry_after, random| {
             let after = Some(Duration::from_millis(retry_after));
@@ -422,7 +429,7 @@ mod simulation {
             if is_granted {
                 Ok(())
             } else {
-                Err(Outage::new(OutageKind::Throttled, "Rate exceeded").into())
+                Err(FetchError::outage(OutageKind::Throttled, "Rate exceeded"))
             }
         };
         let result = retry(

@@ -27,7 +27,7 @@ pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str
         CertificateError::NotValidYetContext { time, not_before } => {
             let (begin, now) = (shown_time(not_before), shown_time(time));
             let text = format!("is not valid before {begin} (this machine's clock says {now})");
-            // This certificate is an outage, and `fetch_problem` has the remedy for it.
+            // This certificate is an outage, and its cause has the remedy for it.
             return (text, None);
         }
         CertificateError::NotValidForNameContext {

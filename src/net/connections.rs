@@ -38,9 +38,10 @@ use tokio_rustls::TlsConnector;
 use tower_service::Service;
 
 use super::dns::DnsResolver;
-use super::errors::{NetFailure, host_and_port, within};
+use super::errors::{host_and_port, within};
 use super::proxy::{Proxy, ProxyLogin, ProxySettings, open_tunnel};
 use super::tls::{Tls, TrustSettings};
+use crate::model::answer::FetchError;
 
 /// The maximum number of connections to a host. It is also the maximum number of requests that a backend has in flight, because each request has its
 /// own connection.
@@ -73,7 +74,7 @@ pub struct Host {
 struct Spare {
     idle: Vec<Connection>,
     /// Connections that are being opened in advance, the oldest first.
-    preconnected: VecDeque<JoinHandle<Result<Connection, NetFailure>>>,
+    preconnected: VecDeque<JoinHandle<Result<Connection, FetchError>>>,
 }
 
 /// A connection whose request is in flight, and the permit for it. Dropping this value without calling [`Self::give_back`] closes the connection, and
@@ -136,17 +137,17 @@ impl Host {
         to: &Uri,
         limit: Option<Duration>,
         request: Request<Full<Bytes>>,
-    ) -> Result<(InUse<'h>, Response<Incoming>), NetFailure> {
+    ) -> Result<(InUse<'h>, Response<Incoming>), FetchError> {
         let host = host_and_port(to);
         let permit = self.permits.acquire().await;
-        let _permit = permit.map_err(|error| NetFailure::from_exchange(error, &host))?;
+        let _permit = permit.map_err(|error| FetchError::from_exchange(error, &host))?;
 
         let (connection, response) = match self.send_on_spare(&request).await {
             Some(answered) => answered,
             None => {
                 let mut connection = connector.connect(to, limit).await?;
                 let sent = connection.send_request(request).await;
-                let response = sent.map_err(|error| NetFailure::from_exchange(error, &host))?;
+                let response = sent.map_err(|error| FetchError::from_exchange(error, &host))?;
                 (connection, response)
             }
         };
@@ -253,13 +254,13 @@ impl Connector {
         &self,
         to: &Uri,
         limit: Option<Duration>,
-    ) -> Result<Connection, NetFailure> {
+    ) -> Result<Connection, FetchError> {
         let mut connector = self.clone();
         connector.limit = limit;
         let stream = connector.open(to).await?;
         let (connection, exchanges) = http_handshake(stream)
             .await
-            .map_err(|error| NetFailure::from_exchange(error, &host_and_port(to)))?;
+            .map_err(|error| FetchError::from_exchange(error, &host_and_port(to)))?;
         tokio::spawn(exchanges);
         Ok(connection)
     }
@@ -268,7 +269,7 @@ impl Connector {
     ///
     /// # Errors
     /// The failure of the first step that fails.
-    async fn open(&mut self, to: &Uri) -> Result<Box<dyn ByteStream>, NetFailure> {
+    async fn open(&mut self, to: &Uri) -> Result<Box<dyn ByteStream>, FetchError> {
         if to.scheme() != Some(&Scheme::HTTPS) {
             return self.open_stream(to).await;
         }
@@ -287,7 +288,7 @@ impl Connector {
     ///
     /// # Errors
     /// The failure of TCP, of TLS to the proxy, or of the tunnel.
-    async fn open_stream(&mut self, to: &Uri) -> Result<Box<dyn ByteStream>, NetFailure> {
+    async fn open_stream(&mut self, to: &Uri) -> Result<Box<dyn ByteStream>, FetchError> {
         let Some(proxy) = self.proxy(to) else {
             return self.open_tcp(to, &host_and_port(to)).await;
         };
@@ -300,7 +301,7 @@ impl Connector {
         let opening = async {
             let stream = self.open_to_proxy(&proxy, to).await?;
             let opened = within(limit, open_tunnel(stream, to, &proxy)).await;
-            let late = NetFailure::silent(proxy.intercept.uri(), &proxy.to_string());
+            let late = FetchError::silent(proxy.intercept.uri(), &proxy.to_string());
             opened.unwrap_or_else(|_| Err(proxy.with_remedy(late, to)))
         };
         Box::pin(login.attempt(&proxy, opening)).await
@@ -314,7 +315,7 @@ impl Connector {
         &mut self,
         proxy: &Proxy,
         to: &Uri,
-    ) -> Result<Box<dyn ByteStream>, NetFailure> {
+    ) -> Result<Box<dyn ByteStream>, FetchError> {
         let (uri, name) = (proxy.intercept.uri(), proxy.to_string());
         let opened = self.open_tcp(uri, &name).await;
         let stream = opened.map_err(|failure| proxy.with_remedy(failure, to))?;
@@ -329,16 +330,16 @@ impl Connector {
     ///
     /// # Errors
     /// When the name doesn't resolve, or when the host can't be reached within the limit.
-    async fn open_tcp(&mut self, to: &Uri, peer: &str) -> Result<Box<dyn ByteStream>, NetFailure> {
+    async fn open_tcp(&mut self, to: &Uri, peer: &str) -> Result<Box<dyn ByteStream>, FetchError> {
         // hyper-util divides this timeout between the addresses of a name, so that an address that never answers leaves time for the next.
         self.tcp.set_connect_timeout(self.limit);
         match within(self.limit, self.tcp.call(to.clone())).await {
             Ok(Ok(stream)) => Ok(Box::new(stream)),
-            Ok(Err(error)) => Err(NetFailure::from_connection(error, to, peer)),
+            Ok(Err(error)) => Err(FetchError::from_connection(error, to, peer)),
             Err(_) if self.dns.is_looking_up(to.host().unwrap_or_default()) => Err(
-                NetFailure::unresolved(peer, "no answer to the lookup", None),
+                FetchError::unresolved(peer, "no answer to the lookup", None),
             ),
-            Err(_) => Err(NetFailure::silent(to, peer)),
+            Err(_) => Err(FetchError::silent(to, peer)),
         }
     }
 
@@ -351,8 +352,8 @@ impl Connector {
         stream: Box<dyn ByteStream>,
         to: &Uri,
         peer: &str,
-    ) -> Result<Box<dyn ByteStream>, NetFailure> {
-        let failed = |error| NetFailure::from_handshake(&error, peer);
+    ) -> Result<Box<dyn ByteStream>, FetchError> {
+        let failed = |error| FetchError::from_handshake(&error, peer);
         let host = to.host().unwrap_or_default().trim_matches(['[', ']']);
         let name = ServerName::try_from(host.to_owned())
             .map_err(|error| failed(io::Error::other(error)))?;

@@ -1,7 +1,8 @@
 //! The failure of a request that got no response, and the texts of errors from libraries.
 //!
-//! Errors of TCP, TLS and HTTP become a [`NetFailure`] where they occur, as a sentence that names the host or the proxy. No message contains the body
-//! of a response, or the user name and password of a URL.
+//! Errors of TCP, TLS and HTTP become a [`FetchError`] where they occur, as a sentence that names
+//! the host or the proxy. No message contains the body of a response, or the user name and password
+//! of a URL.
 
 use std::error::Error;
 use std::io::{self, ErrorKind};
@@ -16,46 +17,19 @@ use tokio::time::{Timeout, timeout};
 
 use super::certificate::reason_and_remedy;
 use super::dns::LookupError;
-use crate::model::answer::{FetchError, Outage, OutageKind, Refusal};
+use crate::model::answer::{Cause, FetchError, OutageKind, Refusal};
 use crate::model::quoting::one_line;
 use crate::system::os_error;
 
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// The reason why a request got no response, or only a part of one. Its text is a sentence that names the host or the proxy.
-///
-/// Unlike [`FetchError`], it implements [`Error`], so that it can pass through the SDK's errors.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{}", error.sentence())]
-pub struct NetFailure {
-    pub error: FetchError,
-    /// The kind of the operating system's error, `TimedOut` if a time limit was reached, or
-    /// `NotFound` if the host's name doesn't exist. `None` if the connection itself didn't fail,
-    /// for example for an answer that violates HTTP or is too long.
-    pub kind: Option<ErrorKind>,
-}
-
-impl From<NetFailure> for FetchError {
-    fn from(failure: NetFailure) -> Self {
-        failure.error
-    }
-}
-
-impl From<Refusal> for NetFailure {
-    fn from(refusal: Refusal) -> Self {
+impl FetchError {
+    /// Returns an outage of the network. `why` is a sentence that names the host or the proxy.
+    /// `io_kind` is the kind of the operating system's error.
+    pub fn of_network(outage: OutageKind, why: &str, io_kind: Option<ErrorKind>) -> Self {
         Self {
-            error: refusal.into(),
-            kind: None,
-        }
-    }
-}
-
-impl NetFailure {
-    /// Returns a failure that may be temporary, so a later attempt may succeed. `why` is a sentence that names the host or the proxy.
-    pub fn outage(outage: OutageKind, why: &str, kind: Option<ErrorKind>) -> Self {
-        Self {
-            error: Outage::new(outage, why).into(),
-            kind,
+            io_kind,
+            ..Self::outage(outage, why)
         }
     }
 
@@ -71,7 +45,7 @@ impl NetFailure {
             Some(ErrorKind::ConnectionRefused) => format!("{peer} refuses connections"),
             Some(_) | None => format!("{peer} can't be reached: {text}"),
         };
-        Self::outage(OutageKind::Connection, &why, kind)
+        Self::of_network(OutageKind::Connection, &why, kind)
     }
 
     /// Returns the failure for an open connection that broke, or that did not carry valid HTTP.
@@ -91,7 +65,7 @@ impl NetFailure {
             Some(_) => format!("the connection to {host} broke: {text}"),
             None => format!("the answer of {host} can't be read: {text}"),
         };
-        Self::outage(OutageKind::Connection, &why, kind)
+        Self::of_network(OutageKind::Connection, &why, kind)
     }
 
     /// Returns the failure for a TLS handshake. If the error doesn't come from rustls, the connection ended or the time was over, so the server did
@@ -102,17 +76,17 @@ impl NetFailure {
             Some(rustls::Error::InvalidCertificate(reason)) => Self::from_certificate(reason, peer),
             Some(rustls::Error::InvalidMessage(_)) => {
                 let why = format!("{peer} does not speak TLS");
-                Self::outage(OutageKind::NotTls, &why, Some(error.kind()))
+                Self::of_network(OutageKind::NotTls, &why, Some(error.kind()))
             }
             Some(_) => {
                 let why = format!("the TLS handshake with {peer} failed: {text}");
                 let help = "check whether a proxy or a firewall inspects TLS, and whether the server supports TLS 1.2 or 1.3";
-                let failure = Self::outage(OutageKind::Connection, &why, Some(error.kind()));
-                failure.help(help.to_owned())
+                let failure = Self::of_network(OutageKind::Connection, &why, Some(error.kind()));
+                failure.help(help)
             }
             None => {
                 let why = format!("{peer} did not answer the first message of TLS: {text}");
-                Self::outage(OutageKind::Handshake, &why, Some(error.kind()))
+                Self::of_network(OutageKind::Handshake, &why, Some(error.kind()))
             }
         }
     }
@@ -121,21 +95,18 @@ impl NetFailure {
     /// speak TLS, no later attempt can succeed, so the failure becomes a refusal. Any other failure
     /// is returned unchanged.
     #[must_use]
-    pub fn of_named_host(mut self, setting: &str) -> Self {
-        if let FetchError::Unavailable(outage) = &self.error
-            && outage.kind == OutageKind::NotTls
-        {
-            let why = outage.reason.text.clone();
-            let help = format!("write http:// instead of https:// in {setting}");
-            self.error = Refusal::Endpoint { why, help }.into();
+    pub fn of_named_host(self, setting: &str) -> Self {
+        if self.cause != Cause::Outage(OutageKind::NotTls) {
+            return self;
         }
-        self
+        let help = format!("write http:// instead of https:// in {setting}");
+        Self::refused(Refusal::Endpoint, self.problem.text).help(help)
     }
 
     /// Returns the failure for a host whose name does not resolve.
     pub fn unresolved(peer: &str, why: &str, kind: Option<ErrorKind>) -> Self {
         let text = format!("{peer} can't be reached, because its name does not resolve ({why})");
-        Self::outage(OutageKind::Lookup, &text, kind)
+        Self::of_network(OutageKind::Lookup, &text, kind)
     }
 
     /// Returns the failure for a host or proxy that does not answer a request for a connection.
@@ -145,38 +116,42 @@ impl NetFailure {
             Ok(_) => format!("{peer} does not answer"),
             Err(_) => format!("{peer} does not answer, although its name resolves"),
         };
-        Self::outage(OutageKind::Silent, &why, Some(ErrorKind::TimedOut))
+        Self::of_network(OutageKind::Silent, &why, Some(ErrorKind::TimedOut))
     }
 
     /// Returns the failure for an answer that did not arrive within the limit.
     pub fn late(host: &str, limit: Duration) -> Self {
         let limit = humantime::format_duration(limit);
         let why = format!("{host} did not answer within {limit}");
-        Self::outage(OutageKind::Timeout, &why, Some(ErrorKind::TimedOut))
+        Self::of_network(OutageKind::Timeout, &why, Some(ErrorKind::TimedOut))
     }
 
     /// Returns the failure for a certificate that is not trusted. The message calls the host `peer`.
     ///
     /// Usually this is a refusal, because a later request would get the same certificate. There is one exception: if the certificate is not valid
     /// yet, this machine's clock is probably wrong, as at boot before NTP has set it. This is an outage, so that `--wait` asks again. Like every
-    /// outage, it gets its remedy in `fetch_problem`.
+    /// outage, it gets the remedy of its cause.
     fn from_certificate(reason: &rustls::CertificateError, peer: &str) -> Self {
         let (predicate, help) = reason_and_remedy(reason);
         let why = format!("the certificate of {peer} {}", one_line(&predicate));
         match reason {
             rustls::CertificateError::NotValidYet
             | rustls::CertificateError::NotValidYetContext { .. } => {
-                Self::outage(OutageKind::EarlyCertificate, &why, None)
+                Self::of_network(OutageKind::EarlyCertificate, &why, None)
             }
-            _ => Refusal::Certificate { why, help }.into(),
+            _ => {
+                let mut error = Self::refused(Refusal::Certificate, why);
+                error.problem.help = help.map(str::to_owned);
+                error
+            }
         }
     }
 
     /// Adds the remedy to an outage, unless the outage already has one. Leaves any other failure unchanged.
     #[must_use]
-    pub fn help(mut self, help: String) -> Self {
-        if let FetchError::Unavailable(outage) = &mut self.error {
-            outage.help.get_or_insert(help);
+    pub fn outage_help(mut self, help: impl Into<String>) -> Self {
+        if let Cause::Outage(_) = self.cause {
+            self.problem.help.get_or_insert_with(|| help.into());
         }
         self
     }

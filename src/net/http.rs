@@ -22,8 +22,9 @@ use hyper::body::Incoming;
 use serde_json::{Map, Value};
 
 use super::connections::{Connector, Pool};
-use super::errors::{BoxError, NetFailure, host_and_port, within};
+use super::errors::{BoxError, host_and_port, within};
 use super::proxy::{Proxy, conceal_authorization};
+use crate::model::answer::FetchError;
 use crate::model::redaction::conceal;
 
 /// The time limits of a request.
@@ -105,7 +106,7 @@ impl HttpClient {
     ///
     /// # Errors
     /// When the connection cannot be opened.
-    pub async fn connect(&self, to: &Uri) -> Result<(), NetFailure> {
+    pub async fn connect(&self, to: &Uri) -> Result<(), FetchError> {
         let connecting = self.pool.connector.connect(to, self.timeouts.connect);
         connecting.await.map(drop)
     }
@@ -118,7 +119,7 @@ impl HttpClient {
     pub async fn send(
         &self,
         mut request: Request<Bytes>,
-    ) -> Result<(Parts, Result<Vec<u8>, NetFailure>), NetFailure> {
+    ) -> Result<(Parts, Result<Vec<u8>, FetchError>), FetchError> {
         let uri = request.uri().clone();
         let proxy = self.address_request(&mut request, &uri);
         add_headers(request.headers_mut(), &uri, &self.user_agent);
@@ -181,7 +182,7 @@ impl HttpClient {
         &self,
         body: &mut Incoming,
         uri: &Uri,
-    ) -> Result<Result<Vec<u8>, NetFailure>, NetFailure> {
+    ) -> Result<Result<Vec<u8>, FetchError>, FetchError> {
         let mut limited = Limited::new(body, MAX_BODY);
         let mut whole = Vec::new();
         loop {
@@ -189,7 +190,7 @@ impl HttpClient {
             match frame.map_err(|_| self.late(uri))? {
                 Some(Ok(frame)) => whole.extend_from_slice(&frame.into_data().unwrap_or_default()),
                 Some(Err(error)) => {
-                    return Ok(Err(NetFailure::from_exchange(error, &host_and_port(uri))));
+                    return Ok(Err(FetchError::from_exchange(error, &host_and_port(uri))));
                 }
                 None => return Ok(Ok(whole)),
             }
@@ -197,9 +198,9 @@ impl HttpClient {
     }
 
     /// Returns the failure for an answer from `uri` that is late. Without a limit, no answer is late.
-    fn late(&self, uri: &Uri) -> NetFailure {
+    fn late(&self, uri: &Uri) -> FetchError {
         let limit = self.timeouts.read.unwrap_or(Duration::MAX);
-        NetFailure::late(&host_and_port(uri), limit)
+        FetchError::late(&host_and_port(uri), limit)
     }
 }
 
@@ -231,7 +232,7 @@ impl HttpConnector for SdkConnector {
 async fn send_for_sdk(client: &HttpClient, request: HttpRequest) -> SdkAnswer {
     let request = in_memory(request).map_err(ConnectorError::user)?;
     conceal_tokens(&request);
-    let not_retried = |failure: NetFailure| ConnectorError::user(failure.into());
+    let not_retried = |failure: FetchError| ConnectorError::user(failure.into());
     let (head, body) = client.send(request).await.map_err(not_retried)?;
     let body = body.map_err(not_retried)?;
     let response = Response::from_parts(head, SdkBody::from(body));

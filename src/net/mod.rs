@@ -1,5 +1,5 @@
-//! Connections to AWS, to metadata services and to the agent. A URL and a request go in, and a response or a [`NetFailure`](errors::NetFailure)
-//! comes out:
+//! Connections to AWS, to metadata services and to the agent. A URL and a request go in, and a
+//! response or a [`FetchError`](crate::model::answer::FetchError) comes out:
 //!
 //! ```text
 //! http ──▶ connections ──▶ dns ──▶ TCP ──▶ proxy (a tunnel, if there is a proxy) ──▶ tls ──▶ the host

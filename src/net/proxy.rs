@@ -17,8 +17,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Mutex;
 
 use super::dns::AWS_DOMAINS;
-use super::errors::{NetFailure, host_and_port};
-use crate::model::answer::{FetchError, OutageKind, Refusal};
+use super::errors::host_and_port;
+use crate::model::answer::{Cause, FetchError, OutageKind, Refusal};
 use crate::model::redaction::conceal;
 use crate::model::url::HttpUrl;
 
@@ -54,19 +54,29 @@ impl Proxy {
     }
 
     /// Adds the remedy to the failure of a connection to the proxy: to correct the variable, or to reach `to` without the proxy.
-    pub fn with_remedy(&self, failure: NetFailure, to: &Uri) -> NetFailure {
+    pub fn with_remedy(&self, failure: FetchError, to: &Uri) -> FetchError {
         let advice = advice_without_proxy(to);
-        failure.help(format!("correct {}, or {advice}", self.variable))
+        failure.outage_help(format!("correct {}, or {advice}", self.variable))
     }
 
     /// Returns the failure for HTTP status 407 (Proxy Authentication Required).
-    pub fn authentication_required(&self) -> NetFailure {
-        let refusal = Refusal::Proxy {
-            proxy: host_and_port(self.intercept.uri()),
-            variable: self.variable,
-            has_password: self.authorization().is_some(),
+    pub fn authentication_required(&self) -> FetchError {
+        let variable = self.variable;
+        let (what, help) = match self.authorization() {
+            Some(_) => (
+                "rejects the user name and password in its URL",
+                format!("correct them in {variable}, with special characters as %XX"),
+            ),
+            None => (
+                "requires a user name and a password",
+                format!(
+                    "write {variable}=http://USER:PASSWORD@{}, with special characters as %XX",
+                    host_and_port(self.intercept.uri())
+                ),
+            ),
         };
-        refusal.into()
+        let text = format!("{self} {what} (HTTP status 407)");
+        FetchError::refused(Refusal::Proxy, text).help(help)
     }
 }
 
@@ -145,7 +155,7 @@ const MAX_HEAD: usize = 8 * 1024;
 /// The proxy's verdict on the user name and password: `Ok` if the proxy has accepted them, or the failure if it has refused them. `None` means that
 /// the proxy has not answered yet. Clones share the verdict.
 #[derive(Clone, Default)]
-pub struct ProxyLogin(Arc<Mutex<Option<Result<(), NetFailure>>>>);
+pub struct ProxyLogin(Arc<Mutex<Option<Result<(), FetchError>>>>);
 
 impl ProxyLogin {
     /// Runs `action`, which sends the user name and password to `proxy` if its URL has them.
@@ -158,8 +168,8 @@ impl ProxyLogin {
     pub async fn attempt<T>(
         &self,
         proxy: &Proxy,
-        action: impl Future<Output = Result<T, NetFailure>>,
-    ) -> Result<T, NetFailure> {
+        action: impl Future<Output = Result<T, FetchError>>,
+    ) -> Result<T, FetchError> {
         if proxy.authorization().is_none() {
             return action.await;
         }
@@ -176,7 +186,7 @@ impl ProxyLogin {
         let done = action.await;
         *verdict = match &done {
             Ok(_) => Some(Ok(())),
-            Err(failure) if matches!(failure.error, FetchError::Refused(Refusal::Proxy { .. })) => {
+            Err(failure) if failure.cause == Cause::Refused(Refusal::Proxy) => {
                 Some(Err(failure.clone()))
             }
             Err(_) => None,
@@ -194,7 +204,7 @@ pub async fn open_tunnel<S: Read + Write + Unpin>(
     stream: S,
     to: &Uri,
     proxy: &Proxy,
-) -> Result<S, NetFailure> {
+) -> Result<S, FetchError> {
     let (name, port) = (to.host().unwrap_or_default(), to.port_u16().unwrap_or(443));
     let host = format!("{name}:{port}");
     let mut request = format!("CONNECT {host} HTTP/1.1\r\nHost: {host}\r\n").into_bytes();
@@ -204,7 +214,7 @@ pub async fn open_tunnel<S: Read + Write + Unpin>(
     request.extend(b"\r\n");
 
     let broken =
-        |error| proxy.with_remedy(NetFailure::from_exchange(error, &proxy.to_string()), to);
+        |error| proxy.with_remedy(FetchError::from_exchange(error, &proxy.to_string()), to);
     let mut stream = TokioIo::new(stream);
     stream.write_all(&request).await.map_err(broken)?;
 
@@ -220,7 +230,7 @@ pub async fn open_tunnel<S: Read + Write + Unpin>(
             Some(b"200") | None if count > 0 && head.len() < MAX_HEAD => {}
             Some(b"200" | b"") | None => {
                 let why = format!("{proxy} sent an incomplete answer, or is not an HTTP proxy");
-                let failure = NetFailure::outage(OutageKind::Connection, &why, None);
+                let failure = FetchError::of_network(OutageKind::Connection, &why, None);
                 return Err(proxy.with_remedy(failure, to));
             }
             Some(status) => {
@@ -231,7 +241,8 @@ pub async fn open_tunnel<S: Read + Write + Unpin>(
                     false => format!("have the proxy allow {host}"),
                 };
                 let help = format!("{remedy}, or {}", advice_without_proxy(to));
-                return Err(NetFailure::outage(OutageKind::Connection, &why, None).help(help));
+                let failure = FetchError::of_network(OutageKind::Connection, &why, None);
+                return Err(failure.help(help));
             }
         }
     }

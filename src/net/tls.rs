@@ -32,8 +32,7 @@ use rustls::{
 use rustls_native_certs::{ErrorKind, load_certs_from_paths, load_native_certs};
 
 use super::certificate::UnknownIssuer;
-use super::errors::NetFailure;
-use crate::model::answer::Refusal;
+use crate::model::answer::{FetchError, Refusal};
 use crate::model::options::KeyExchange;
 use crate::system::os_error;
 
@@ -51,7 +50,7 @@ pub struct TrustSettings {
 /// The TLS client configuration, which is made when a connection first needs it.
 pub struct Tls {
     settings: TrustSettings,
-    config: OnceLock<Result<Arc<ClientConfig>, NetFailure>>,
+    config: OnceLock<Result<Arc<ClientConfig>, FetchError>>,
 }
 
 impl Tls {
@@ -68,7 +67,7 @@ impl Tls {
     ///
     /// # Errors
     /// When the root certificates that the user names can't be read or used, or when rustls doesn't offer TLS.
-    pub fn config(&self) -> Result<Arc<ClientConfig>, NetFailure> {
+    pub fn config(&self) -> Result<Arc<ClientConfig>, FetchError> {
         self.config
             .get_or_init(|| client_config(&self.settings))
             .clone()
@@ -82,7 +81,7 @@ impl Tls {
 ///
 /// # Errors
 /// The same as those of [`Tls::config`].
-fn client_config(settings: &TrustSettings) -> Result<Arc<ClientConfig>, NetFailure> {
+fn client_config(settings: &TrustSettings) -> Result<Arc<ClientConfig>, FetchError> {
     let verifier = match named_roots(settings)? {
         Some(named) => Verifier::new(verifier(named)?, None),
         None => {
@@ -98,7 +97,7 @@ fn client_config(settings: &TrustSettings) -> Result<Arc<ClientConfig>, NetFailu
     }
     let builder = ClientConfig::builder_with_provider(Arc::new(offered))
         .with_safe_default_protocol_versions()
-        .map_err(|error| Refusal::TrustStore(format!("TLS is not available: {error}")))?;
+        .map_err(|error| unusable_roots(format!("TLS is not available: {error}")))?;
     let mut config = builder
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
@@ -118,18 +117,17 @@ fn provider() -> Arc<CryptoProvider> {
 ///
 /// # Errors
 /// When the store is empty.
-fn verifier(roots: RootCertStore) -> Result<Arc<WebPkiServerVerifier>, NetFailure> {
+fn verifier(roots: RootCertStore) -> Result<Arc<WebPkiServerVerifier>, FetchError> {
     let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider()).build();
-    verifier.map_err(|error| {
-        Refusal::TrustStore(format!("the root certificates can't be used: {error}")).into()
-    })
+    verifier
+        .map_err(|error| unusable_roots(format!("the root certificates can't be used: {error}")))
 }
 
 /// Reads the roots that the user names. Returns `None` if the user doesn't name any. As in OpenSSL, one of several directories may be missing.
 ///
 /// # Errors
 /// When no root can be read.
-fn named_roots(settings: &TrustSettings) -> Result<Option<RootCertStore>, NetFailure> {
+fn named_roots(settings: &TrustSettings) -> Result<Option<RootCertStore>, FetchError> {
     let (named, found) = match (&settings.bundle, &settings.environment) {
         (Some(bundle), _) => (bundle, load_certs_from_paths(Some(bundle), None)),
         (None, Some(environment)) => (environment, load_native_certs()),
@@ -152,9 +150,14 @@ fn named_roots(settings: &TrustSettings) -> Result<Option<RootCertStore>, NetFai
                 format!("{path} does not contain a root certificate (PEM) that can be used")
             }
         };
-        return Err(Refusal::TrustStore(why).into());
+        return Err(unusable_roots(why));
     }
     Ok(Some(roots))
+}
+
+/// Returns the failure of root certificates, or of TLS as a whole, that can't be used.
+fn unusable_roots(why: String) -> FetchError {
+    FetchError::refused(Refusal::TrustStore, why)
 }
 
 /// Returns a store with the certificates that can be parsed, and skips the others.

@@ -252,7 +252,7 @@ fn with_all_missing_keys(first: &Problem, problems: &[&Problem]) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::answer::{CredentialsFault, Denial, FetchError, FetchFailure, Reason};
+    use crate::model::answer::{Cause, CredentialsFault, Denial, FetchError, FetchFailure};
     use crate::model::entry::{Origin, Subject, SubjectKind, Written};
     use crate::model::reference::{Aliases, Reference, Region};
 
@@ -260,15 +260,10 @@ mod tests {
     fn an_expired_token_is_reported_once_for_all_secrets_whatever_the_request_ids() {
         let failed = |(label, id): (&str, &str)| {
             let detail = format!(" (request id {id})");
-            let message = Reason {
-                text: "ExpiredTokenException: expired (after 1 h)".to_owned(),
-                detail,
-            };
-            let error = FetchError::Denied {
-                message,
-                cause: Denial::Credentials(CredentialsFault::Expired),
-                identity: None,
-            };
+            let cause = Cause::Denied(Denial::Credentials(CredentialsFault::Expired));
+            let message = "ExpiredTokenException: expired (after 1 h)";
+            let mut error = FetchError::from(cause).aws_says(message);
+            error.problem.detail = detail;
             let written = Some(Written::Reference("db".to_owned())).filter(|_| label == "A");
             let subject = Subject {
                 label: label.to_owned(),

@@ -125,12 +125,8 @@ fn described_source(locator: &Locator, parameter_name: Option<&str>, answer: &Do
         Some(region) => region.to_string(),
         None => "from the --local file".to_owned(),
     });
-    for passed in &answer.passed_over {
-        facts.push(format!(
-            "instead of {} ({})",
-            passed.region,
-            passed.outage.sentence()
-        ));
+    for (region, outage) in &answer.passed_over {
+        facts.push(format!("instead of {region} ({})", outage.sentence()));
     }
     if let Some(cached) = &answer.cached {
         facts.push(format!("from the cache, {} old", age(cached.age.as_secs())));

@@ -18,7 +18,7 @@ mod walk;
 
 pub use walk::resolve;
 
-use crate::model::answer::{FetchError, Fetched, Missing};
+use crate::model::answer::{Cause, Fetched, Missing};
 use crate::model::outcome::{Fate, Outcomes};
 use crate::model::plan::{Plan, PlannedSource};
 use crate::model::suggest::{self, MOST_SUGGESTIONS};
@@ -45,7 +45,7 @@ pub fn invalid_template_outcomes(plan: &Plan) -> Option<Outcomes> {
 pub fn suggest_aliases(fetched: &mut Fetched, plan: &Plan) {
     let absences = fetched.iter_mut().filter_map(|(locator, answer)| {
         let failure = answer.as_mut().err()?;
-        let is_absent = failure.error == FetchError::NotFound(Missing::Secret);
+        let is_absent = failure.error.cause == Cause::Absent(Missing::Secret);
         (is_absent && failure.nearest.is_none())
             .then(|| (locator.written_id(), &mut failure.nearest))
     });

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::encoding;
 use super::extract::{Json, NULL_HELP, ParsedDocument, find_value, text_of};
 use super::template::{Input, looked_up_texts, render};
-use crate::model::answer::{Document, FetchError, Fetched};
+use crate::model::answer::{Cause, Document, Fetched};
 use crate::model::entry::template::{ENV, Template};
 use crate::model::entry::{Part, Subject};
 use crate::model::plan::{Plan, Planned, ValueSource};
@@ -148,7 +148,7 @@ impl<'a> ParsedAnswers<'a> {
         match self.fetched.get(&reference.locator) {
             Some(Ok(document)) => Ok(document),
             Some(Err(failure)) => Err(vec![Problem {
-                is_absence: matches!(failure.error, FetchError::NotFound(_)),
+                is_absence: matches!(failure.error.cause, Cause::Absent(_)),
                 ..failure.problem(reference, subject, &self.plan.aliases)
             }]),
             None => Err(Vec::new()),

@@ -14,7 +14,7 @@ use super::credentials::explain_refused_credentials;
 use super::session::Session;
 use super::{parameter_store, secrets_manager};
 use crate::backend::retry::{RetryBudget, over_regions};
-use crate::model::answer::{Answers, Denial, Document, FetchError, FetchFailure, PassedOver};
+use crate::model::answer::{Answers, Cause, Denial, Document, FetchError, FetchFailure};
 use crate::model::reference::{Locator, Region, Role, Store};
 use crate::net::connections::in_flight;
 
@@ -126,7 +126,7 @@ struct Batch<'a> {
     store: Store,
     credentials: &'a Credentials,
     /// The requests that don't have an answer yet, each with its outages so far.
-    unanswered: Vec<(Locator, Vec<PassedOver>)>,
+    unanswered: Vec<(Locator, Vec<(Region, FetchError)>)>,
     answers: Answers,
 }
 
@@ -153,12 +153,9 @@ impl Batch<'_> {
                     passed_over,
                     ..document
                 }),
-                Err(FetchError::Unavailable(outage))
-                    if outage.again.is_in_next_region() && !is_last =>
-                {
-                    last_outage = Err(outage.clone().into());
-                    let region = region.clone();
-                    passed_over.push(PassedOver { region, outage });
+                Err(outage) if outage.again.is_in_next_region() && !is_last => {
+                    last_outage = Err(outage.clone());
+                    passed_over.push((region.clone(), outage));
                     self.unanswered.push((request, passed_over));
                     continue;
                 }
@@ -203,42 +200,33 @@ async fn with_identity(
     session: &Session,
     request: &Locator,
     region: &Region,
-    error: FetchError,
+    mut error: FetchError,
 ) -> FetchError {
-    match error {
-        FetchError::Denied {
-            message,
-            cause: cause @ (Denial::Policy | Denial::PolicyOrMissing | Denial::Key),
-            ..
-        } if !message.text.contains("User: ") => {
-            let identity = session.identity(request.role.as_ref(), region).await;
-            FetchError::Denied {
-                message,
-                cause,
-                identity,
-            }
+    if let Cause::Denied(Denial::Policy | Denial::PolicyOrMissing | Denial::Key) = error.cause
+        && !error.reason().contains("User: ")
+    {
+        if let Some(identity) = session.identity(request.role.as_ref(), region).await {
+            let note = format!("the caller is {identity}");
+            error.problem.notes.push(note);
         }
-        other => {
-            let credentials = session.credentials(request.role.as_ref()).await.ok();
-            explain_refused_credentials(other, credentials)
-        }
+        return error;
     }
+    let credentials = session.credentials(request.role.as_ref()).await.ok();
+    explain_refused_credentials(error, credentials)
 }
 
 /// Returns the failure of a request whose last region was `region`. If other regions were tried before, the main error is the outage in the first of
 /// them, which is the secret's own region. A denial or an absence in a fallback region does not prove anything about the secret.
-fn failure(passed_over: Vec<PassedOver>, region: &Region, error: FetchError) -> FetchFailure {
-    let mut outages = passed_over
-        .into_iter()
-        .map(|passed| (passed.region, FetchError::Unavailable(passed.outage)));
-    match outages.next() {
-        None => FetchFailure::new(Some(region.clone()), error),
-        Some((first, outage)) => {
-            let elsewhere = outages.chain([(region.clone(), error)]).collect();
-            FetchFailure {
-                elsewhere,
-                ..FetchFailure::new(Some(first), outage)
-            }
-        }
+fn failure(
+    passed_over: Vec<(Region, FetchError)>,
+    region: &Region,
+    error: FetchError,
+) -> FetchFailure {
+    let mut errors = passed_over;
+    errors.push((region.clone(), error));
+    let (own_region, own_error) = errors.remove(0);
+    FetchFailure {
+        elsewhere: errors,
+        ..FetchFailure::new(Some(own_region), own_error)
     }
 }

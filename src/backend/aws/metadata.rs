@@ -13,7 +13,7 @@ use super::protocol::{call, read_object, timestamp};
 use super::secrets_manager::describe_all;
 use super::session::Session;
 use crate::model::answer::{
-    Answer, Answers, Denial, DescribedSecret, Document, FetchError, FetchFailure, Missing, Outage,
+    Answer, Answers, Cause, Denial, DescribedSecret, Document, FetchError, FetchFailure, Missing,
     Refusal,
 };
 use crate::model::reference::{Locator, Store, Version};
@@ -85,10 +85,10 @@ async fn explain_denials(session: &Session, answers: &mut Answers) {
         let Err(failure) = answer else { continue };
         let credentials = session.credentials(request.role.as_ref()).await.ok();
         failure.error = explain_refused_credentials(failure.error.clone(), credentials);
-        if let FetchError::Denied { cause, .. } = &mut failure.error
-            && matches!(cause, Denial::Policy | Denial::PolicyOrMissing)
+        if let Cause::Denied(denial @ (Denial::Policy | Denial::PolicyOrMissing)) =
+            &mut failure.error.cause
         {
-            *cause = Denial::Metadata;
+            *denial = Denial::Metadata;
         }
     }
 }
@@ -103,7 +103,7 @@ fn answer_from_description(secret: &DescribedSecret, version: &Version) -> Optio
         Err(error) => return fail(error.clone()),
     };
     if description.deleted.is_some() {
-        return fail(FetchError::Refused(Refusal::MarkedForDeletion));
+        return fail(Cause::Refused(Refusal::MarkedForDeletion).into());
     }
     let mut versions = description.versions.iter();
     match versions.find(|(id, stages)| version.is_answered_by(Some(id), stages)) {
@@ -114,7 +114,7 @@ fn answer_from_description(secret: &DescribedSecret, version: &Version) -> Optio
             ..Document::new(SecretValue::default())
         })),
         None if matches!(version, Version::Id(_)) => None,
-        None => fail(FetchError::NotFound(Missing::Version)),
+        None => fail(Cause::Absent(Missing::Version).into()),
     }
 }
 
@@ -177,7 +177,7 @@ fn answers_from_descriptions(
     for request in batch {
         let found = match described {
             Ok(described) => document_without_value(&request, described)
-                .ok_or(FetchError::NotFound(Missing::Secret)),
+                .ok_or_else(|| Cause::Absent(Missing::Secret).into()),
             Err(error) => Err(error.clone()),
         };
         let answer = found.map_err(|error| FetchFailure::new(request.region.clone(), error));
@@ -240,7 +240,7 @@ async fn describe_parameters(
     };
     let mut input = json!({ "ParameterFilters": [filter], "MaxResults": MOST });
     let read = |body: &[u8]| {
-        read_object(body).ok_or_else(|| Outage::malformed("a response that can't be read").into())
+        read_object(body).ok_or_else(|| FetchError::malformed("a response that can't be read"))
     };
     let about = names.join(", ");
 

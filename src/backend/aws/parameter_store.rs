@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::protocol::{Client, call, read_object, timestamp};
 use crate::backend::retry::RetryBudget;
-use crate::model::answer::{Document, FetchError, Missing, Outage, Refusal};
+use crate::model::answer::{Cause, Document, FetchError, Missing, Refusal};
 use crate::model::reference::{Arn, Locator, Region, SecretId, Version};
 use crate::model::secret_value::SecretValue;
 
@@ -55,11 +55,10 @@ pub async fn read_batch(
         return vec![read_path(client, path, budget).await];
     }
     match read_together(client, batch, budget).await {
-        Err(
-            FetchError::Denied { .. }
-            | FetchError::NotFound(_)
-            | FetchError::Refused(Refusal::Request(_)),
-        ) if batch.len() > 1 => {
+        Err(FetchError {
+            cause: Cause::Denied(_) | Cause::Absent(_) | Cause::Refused(Refusal::Request),
+            ..
+        }) if batch.len() > 1 => {
             let mut results = Vec::new();
             for request in batch.chunks(1) {
                 let result = read_together(client, request, budget).await;
@@ -126,7 +125,7 @@ async fn read_path(
             let path = requested_path(&request.id);
             let why =
                 format!("the path {path:?} has more than 10,000 parameters: use a longer path");
-            return Err(Refusal::NotSent(why.into()).into());
+            return Err(FetchError::refused(Refusal::NotSent, why));
         }
         if next_token.is_none() {
             break;
@@ -135,7 +134,7 @@ async fn read_path(
     }
 
     if found.is_empty() {
-        return Err(FetchError::NotFound(Missing::Secret));
+        return Err(Cause::Absent(Missing::Secret).into());
     }
     let region = Some(client.region.clone());
     Ok(Document {
@@ -177,13 +176,13 @@ pub fn parse_page(
     region: &Region,
 ) -> Result<PageContents, FetchError> {
     let page: Page = read_object(body)
-        .ok_or_else(|| Outage::malformed("a response that is not a list of parameters"))?;
+        .ok_or_else(|| FetchError::malformed("a response that is not a list of parameters"))?;
 
     let mut parameters = Vec::new();
     for parameter in page.parameters {
         let Some(name) = parameter.name_below(&request.id, region) else {
             let what = "a response with a parameter of another path, region or account";
-            return Err(Outage::malformed(what).into());
+            return Err(FetchError::malformed(what));
         };
         let document = parameter.into_document(&request.version, region)?;
         parameters.push((name, document));
@@ -233,16 +232,17 @@ pub fn read_parameters(
     requests: &[Locator],
     region: &Region,
 ) -> Result<Vec<Result<Document, FetchError>>, FetchError> {
-    let incomplete = || Outage::malformed("a response that does not contain all parameters");
+    let incomplete = || FetchError::malformed("a response that does not contain all parameters");
     let mut response: GetParametersResponse = read_object(body).ok_or_else(incomplete)?;
     let take = |request| response.take(request, region);
     let results = requests.iter().map(take);
-    Ok(results.collect::<Option<_>>().ok_or_else(incomplete)?)
+    results.collect::<Option<_>>().ok_or_else(incomplete)
 }
 
 impl GetParametersResponse {
-    /// Removes the requested parameter from the response, and returns its document. Returns [`FetchError::NotFound`] if the response lists the name as
-    /// invalid, and `None` if the response says nothing about the parameter.
+    /// Removes the requested parameter from the response, and returns its document. Returns
+    /// [`Cause::Absent`] if the response lists the name as invalid, and `None` if the response says
+    /// nothing about the parameter.
     fn take(&mut self, request: &Locator, region: &Region) -> Option<Result<Document, FetchError>> {
         let parameters = self.parameters.get_or_insert_default();
         let is_requested = |parameter: &Parameter| parameter.is_requested(request, region);
@@ -265,7 +265,7 @@ impl GetParametersResponse {
                 None => Some(invalid.as_str()),
             };
             if name.is_some_and(|name| base_name(name) == base_name(id.name())) {
-                return Some(Err(FetchError::NotFound(missing)));
+                return Some(Err(Cause::Absent(missing).into()));
             }
         }
         None
@@ -337,7 +337,7 @@ impl Parameter {
     /// # Errors
     /// [`Refusal::NoValue`], if the response leaves out the value.
     fn into_document(self, version: &Version, region: &Region) -> Result<Document, FetchError> {
-        let value = self.value.ok_or(FetchError::Refused(Refusal::NoValue))?;
+        let value = self.value.ok_or(Cause::Refused(Refusal::NoValue))?;
         Ok(Document {
             version_id: self.version.map(|version| version.to_string()),
             stages: version.label().map(str::to_owned).into_iter().collect(),

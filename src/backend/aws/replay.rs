@@ -5,7 +5,7 @@ use http::Response;
 use super::parameter_store::{parse_page, read_parameters};
 use super::protocol::read_body;
 use super::secrets_manager::read_secret;
-use crate::model::answer::{Document, FetchError, Missing};
+use crate::model::answer::{Cause, Document, FetchError, Missing};
 use crate::model::reference::{Locator, Region, SecretId, Store, Version};
 use crate::model::secret_value::SecretValue;
 
@@ -44,7 +44,7 @@ pub fn replay(recorded: &RecordedResponse<'_>, id: &str) -> Option<Result<Docume
         Store::ParameterStore if request.is_path() => {
             let (parameters, _) = parse_page(&body, &request, &region)?;
             if parameters.is_empty() {
-                return Err(FetchError::NotFound(Missing::Secret));
+                return Err(Cause::Absent(Missing::Secret).into());
             }
             Ok(Document {
                 parameters,

@@ -15,7 +15,7 @@ use super::protocol::{Client, call, read_object, timestamp};
 use super::session::Session;
 use crate::backend::retry::RetryBudget;
 use crate::model::answer::{
-    DescribedSecret, Description, Document, FetchError, Outage, Refusal, Replica, RotationSchedule,
+    Cause, DescribedSecret, Description, Document, FetchError, Refusal, Replica, RotationSchedule,
 };
 use crate::model::reference::{Arn, Locator, Region, SecretId, Version};
 use crate::model::secret_value::SecretValue;
@@ -27,7 +27,8 @@ const DESCRIBE_SECRET: &str = "secretsmanager.DescribeSecret";
 /// Reads one version of a secret in the client's region.
 ///
 /// # Errors
-/// [`FetchError::Unavailable`] if AWS doesn't send a valid answer before the budget ends. Otherwise, the error that AWS's response stands for.
+/// [`Cause::Outage`] if AWS doesn't send a valid answer before the budget ends. Otherwise, the
+/// error that AWS's response stands for.
 pub async fn get_secret(
     client: &Client,
     request: &Locator,
@@ -71,14 +72,14 @@ struct GetSecretValueResponse {
 /// for a secret without a value. No error quotes the body.
 pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> Result<Document, FetchError> {
     let response: GetSecretValueResponse =
-        read_object(body).ok_or_else(|| Outage::malformed("a response that can't be read"))?;
+        read_object(body).ok_or_else(|| FetchError::malformed("a response that can't be read"))?;
     let arn = response.arn.as_deref().and_then(Arn::parse);
     let stages = response.version_stages.unwrap_or_default();
     let is_requested = id.is_answered_by(response.name.as_deref(), arn.as_ref())
         && version.is_answered_by(response.version_id.as_deref(), &stages);
     if !is_requested {
         let what = "a response that is not about this secret or version";
-        return Err(Outage::malformed(what).into());
+        return Err(FetchError::malformed(what));
     }
 
     let value = match (response.secret_string, response.secret_binary) {
@@ -87,9 +88,9 @@ pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> Result<Docu
             let bytes = STANDARD.decode(base64);
             bytes
                 .map(SecretValue::new)
-                .map_err(|_| Outage::malformed("a response whose SecretBinary is not base64"))?
+                .map_err(|_| FetchError::malformed("a response whose SecretBinary is not base64"))?
         }
-        (None, None) => return Err(Refusal::NoValue.into()),
+        (None, None) => return Err(Cause::Refused(Refusal::NoValue).into()),
     };
 
     let region = arn.as_ref().and_then(Arn::region);
@@ -144,10 +145,10 @@ async fn describe_secret(
     let read = |body: &[u8]| {
         let malformed = "a response that can't be read";
         let response: DescribeSecretResponse =
-            read_object(body).ok_or_else(|| Outage::malformed(malformed))?;
+            read_object(body).ok_or_else(|| FetchError::malformed(malformed))?;
         let arn = response.arn.as_deref().and_then(Arn::parse);
         if !id.is_answered_by(response.name.as_deref(), arn.as_ref()) {
-            return Err(Outage::malformed(malformed).into());
+            return Err(FetchError::malformed(malformed));
         }
         Ok(response.into())
     };

@@ -72,7 +72,7 @@ impl Session {
         if let Err(error) = codes.ask_for_missing(roles, &deadline) {
             // Store the error where the base credentials belong. Then secrets-exec doesn't look for credentials, and every request fails with this
             // error.
-            callers.insert(None, OnceCell::new_with(Some(Err(error.into()))));
+            callers.insert(None, OnceCell::new_with(Some(Err(error))));
         }
 
         let settings = Rc::new(settings);

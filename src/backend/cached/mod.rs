@@ -362,7 +362,7 @@ fn boot_time() -> Duration {
 /// True if AWS failed in every region in a way that may be temporary. Only then may a stale entry be used.
 fn is_outage_everywhere(failure: &FetchFailure) -> bool {
     let mut errors = failure.errors();
-    errors.all(|error| error.status() == Status::Temporary)
+    errors.all(|error| error.problem.status == Status::Temporary)
 }
 
 /// True if the cached entry must be removed. That is so if the secret's own region says that the value is denied or absent. If a fallback region says

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use super::fetch_error::{Denial, FetchError, FetchFailure};
-use super::outage::Outage;
+use super::cause::{Cause, Denial};
+use super::fetch_error::{FetchError, FetchFailure};
 use crate::model::reference::{Region, Role, SecretId};
 use crate::model::secret_value::SecretValue;
 
@@ -26,9 +26,9 @@ pub struct Document {
     pub created: Option<SystemTime>,
     /// The region that the document was read from. `None` for a local file.
     pub region: Option<Region>,
-    /// The unavailable regions that were tried first, with `--fallback-region`.
+    /// The unavailable regions that were tried first, with `--fallback-region`, and their outages.
     #[serde(skip)]
-    pub passed_over: Vec<PassedOver>,
+    pub passed_over: Vec<(Region, FetchError)>,
     /// The facts about the cached answer. `None` if AWS answered.
     #[serde(skip)]
     pub cached: Option<CachedAnswer>,
@@ -59,13 +59,6 @@ impl Document {
             ..Self::default()
         }
     }
-}
-
-/// A region that was unavailable, so that the next one was tried.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PassedOver {
-    pub region: Region,
-    pub outage: Outage,
 }
 
 /// An answer from the cache of `--cache`.
@@ -103,8 +96,8 @@ impl DescribedSecret {
     pub fn is_denied(&self) -> bool {
         matches!(
             self.description,
-            Err(FetchError::Denied {
-                cause: Denial::Policy | Denial::PolicyOrMissing | Denial::Key,
+            Err(FetchError {
+                cause: Cause::Denied(Denial::Policy | Denial::PolicyOrMissing | Denial::Key),
                 ..
             })
         )

@@ -3,10 +3,11 @@
 //! What goes in is a failure and the reference that was requested. What comes out is text that shows the user what to write instead, in the user's
 //! own words. It must not contain a name that may be a password: [`FetchFailure::hides_name`] decides that.
 
-use super::fetch_error::{CredentialsError, Denial, FetchError, FetchFailure, Missing, Refusal};
+use super::cause::{Cause, Denial, Mention, Missing, Refusal};
+use super::fetch_error::FetchFailure;
 use crate::model::entry::{Origin, Subject, SubjectKind};
 use crate::model::env_name::is_name;
-use crate::model::problem::About;
+use crate::model::problem::{About, ReasonScope};
 use crate::model::reference::{
     AWS_STAGES, Aliases, Locator, SecretId, SecretRef, Selector, Store, VALUE_REMEDY, Version,
 };
@@ -36,14 +37,18 @@ impl FailedRequest<'_> {
     /// If `before` in the result is `None`, the headline is about something else, such as a host, and only the lines about the entries name the
     /// secret. If the secret's name must not be shown, `name` says where the secret is referred to, and `id` is [`NOT_SHOWN`].
     pub fn about(&self) -> Option<About> {
-        let (before, scope) = self.failure.error.naming()?;
+        let (before, scope) = match self.failure.error.mention {
+            Mention::Nowhere => return None,
+            Mention::InEntries => (None, ReasonScope::AnySecret),
+            Mention::InHeadline(before, scope) => (Some(before), scope),
+        };
         let mut about = About {
             before,
             scope,
             ..About::new(self.reference)
         };
         // `About::new` has put the version into the name, but this headline names it later, as in `has no version with the stage "x"`.
-        if let FetchError::NotFound(_) = self.failure.error {
+        if let Cause::Absent(_) = self.failure.error.cause {
             about.name = self.locator().noun();
         }
 
@@ -78,7 +83,8 @@ impl FailedRequest<'_> {
         }
 
         let Some(version) = self.absent_version() else {
-            return format!("{}{scope}", missing.predicate());
+            let predicate = Cause::Absent(missing).facts().headline;
+            return format!("{predicate}{scope}");
         };
         // For a parameter, AWS doesn't say whether the parameter or only the version is missing, and for a secret, some emulators don't say it.
         if missing == Missing::Version && self.locator().store == Store::SecretsManager
@@ -107,46 +113,51 @@ impl FailedRequest<'_> {
         }
     }
 
-    /// Returns the most specific hint that applies. `general` is the hint for the error, whatever the request was. Returns `None` if neither exists.
-    pub fn hint(&self, general: Option<String>) -> Option<String> {
+    /// Returns the most specific hint that applies: one that depends on the request, the one of the
+    /// failure, or that of every failure with this cause.
+    pub fn hint(&self) -> Option<String> {
         let nearest = self.failure.nearest.as_deref();
-        match &self.failure.error {
-            FetchError::NotFound(_) if self.locator().is_path() => Some(self.absence_hint()),
-            FetchError::NotFound(Missing::Version) => self
+        let cause = self.failure.error.cause;
+        let general = match (&self.failure.error.problem.help, cause.facts().remedy) {
+            (None, "") => None,
+            (None, remedy) => Some(remedy.to_owned()),
+            (Some(own), _) => Some(own.clone()),
+        };
+        match cause {
+            Cause::Absent(_) if self.locator().is_path() => Some(self.absence_hint()),
+            Cause::Absent(Missing::Version) => self
                 .stage_hint()
                 .or_else(|| self.key_hint())
                 .or_else(|| Some(self.version_hint())),
-            FetchError::NotFound(Missing::Secret) => self
+            Cause::Absent(Missing::Secret) => self
                 .stage_hint()
                 .or_else(|| nearest.map(|nearest| self.nearest_hint(nearest)))
                 .or_else(|| self.password_hint(&self.absence_hint()))
                 .or_else(|| self.parameter_hint())
                 .or_else(|| self.key_hint())
                 .or_else(|| Some(self.absence_hint())),
-            FetchError::Denied {
-                cause:
-                    cause @ (Denial::Policy | Denial::PolicyOrMissing | Denial::Metadata | Denial::Key),
-                ..
-            } => {
-                let permission = self.permission_hint(*cause);
+            Cause::Denied(
+                denial
+                @ (Denial::Policy | Denial::PolicyOrMissing | Denial::Metadata | Denial::Key),
+            ) => {
+                let permission = self.permission_hint(denial);
                 general
                     .or_else(|| self.password_hint(&permission))
                     .or(Some(permission))
             }
-            FetchError::Refused(Refusal::MarkedForDeletion) => {
+            Cause::Refused(Refusal::MarkedForDeletion) => {
                 let id = self.locator().written_id();
                 let restore = format!("aws secretsmanager restore-secret --secret-id {id}");
                 Some(format!("restore it: {restore}"))
             }
-            FetchError::NoCredentials(CredentialsError {
+            Cause::NoCredentials {
                 is_unconfigured: true,
-                ..
-            })
-            | FetchError::NoRegion(_) => self.failure.profile_advice.clone().or(general),
-            FetchError::Denied { .. }
-            | FetchError::Unavailable(_)
-            | FetchError::Refused(_)
-            | FetchError::NoCredentials(_) => general,
+            }
+            | Cause::NoRegion => self.failure.profile_advice.clone().or(general),
+            Cause::Denied(Denial::Credentials(_))
+            | Cause::Outage(_)
+            | Cause::Refused(_)
+            | Cause::NoCredentials { .. } => general,
         }
     }
 

@@ -1,13 +1,14 @@
 //! The reasons why a backend returns no document.
 //!
-//! These variants decide on the exit status, on the code in `check`, on what is tried again, and on whether a cached answer may be used. Their
-//! wording is in `fetch_problem`.
+//! A [`FetchError`] is made and worded where the failure is found, and stays as it is from there to
+//! the report. Code decides on its [`Cause`] and on [`Again`], never on its text.
 
+use std::io::ErrorKind;
 use std::iter;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::outage::{Again, Outage, OutageKind, Reason};
+use super::cause::{Again, Cause, Denial, Mention, Missing, OutageKind, Refusal};
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::{Region, SecretRef, Selector, Store};
 
@@ -37,7 +38,7 @@ pub struct FetchFailure {
 impl FetchFailure {
     /// True if `--wait` tries again. Another try is only useful if every region has failed for a reason that can pass.
     pub fn is_waited_for(&self) -> bool {
-        self.errors().all(|error| error.again().is_waited_for())
+        self.errors().all(|error| error.again.is_waited_for())
     }
 
     /// Returns the errors in all regions that were tried.
@@ -52,17 +53,17 @@ impl FetchFailure {
     /// Such a name isn't found, isn't similar to another name, doesn't contain a slash, and comes without a KEY. An ARN and a name after
     /// `ssm:` are never passwords.
     pub fn hides_name(&self, reference: &SecretRef) -> bool {
-        let is_missing = match &self.error {
-            FetchError::NotFound(missing) => *missing == Missing::Secret && self.nearest.is_none(),
+        let is_missing = match self.error.cause {
+            Cause::Absent(missing) => missing == Missing::Secret && self.nearest.is_none(),
             // AWS names the ARN of a secret that exists.
-            FetchError::Denied { cause, message, .. } => {
-                matches!(cause, Denial::PolicyOrMissing | Denial::Metadata)
-                    && !message.text.contains("resource: arn:")
+            Cause::Denied(Denial::PolicyOrMissing | Denial::Metadata) => {
+                !self.error.reason().contains("resource: arn:")
             }
-            FetchError::Unavailable(_)
-            | FetchError::Refused(_)
-            | FetchError::NoCredentials(_)
-            | FetchError::NoRegion(_) => false,
+            Cause::Denied(Denial::Policy | Denial::Key | Denial::Credentials(_))
+            | Cause::Outage(_)
+            | Cause::Refused(_)
+            | Cause::NoCredentials { .. }
+            | Cause::NoRegion => false,
         };
 
         let SecretRef { locator, selector } = reference;
@@ -88,241 +89,158 @@ impl FetchFailure {
     }
 }
 
-/// The reason why there isn't a document. Only [`FetchError::NotFound`] is an absence, which a `default` can replace.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FetchError {
-    NotFound(Missing),
-    Denied {
-        /// AWS's message, on one line.
-        message: Reason,
-        cause: Denial,
-        /// The caller according to `sts:GetCallerIdentity`, if AWS's message doesn't name it.
-        identity: Option<String>,
-    },
-    /// AWS didn't send a usable answer before the deadline. A later request may succeed.
-    Unavailable(Outage),
-    /// A later request would fail in the same way.
-    Refused(Refusal),
-    /// The request can't be signed.
-    NoCredentials(CredentialsError),
-    /// No source names a region.
-    NoRegion(Again),
-}
-
-impl From<Outage> for FetchError {
-    fn from(outage: Outage) -> Self {
-        Self::Unavailable(outage)
-    }
-}
-
-impl From<Refusal> for FetchError {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
-}
-
-impl From<CredentialsError> for FetchError {
-    fn from(error: CredentialsError) -> Self {
-        Self::NoCredentials(error)
-    }
+/// The reason why there isn't a document.
+///
+/// It implements [`std::error::Error`], so that it can pass through the SDK's errors. As such, its
+/// text is [`Self::sentence`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.sentence())]
+pub struct FetchError {
+    pub cause: Cause,
+    pub again: Again,
+    pub mention: Mention,
+    /// The kind of the operating system's error, `TimedOut` if a time limit was reached, or
+    /// `NotFound` if the host's name doesn't exist. `None` if the connection itself didn't fail,
+    /// for example for an answer that violates HTTP or is too long.
+    pub io_kind: Option<ErrorKind>,
+    /// The message, without the parts that depend on the request.
+    pub problem: Box<Problem>,
 }
 
 impl FetchError {
-    /// Creates the error for a denial, before it is known who the caller is.
-    pub fn denied(message: impl Into<Reason>, cause: Denial) -> Self {
-        Self::Denied {
-            message: message.into(),
+    /// Creates a failure with a headline of its own. Everything else is as usual for the cause.
+    pub fn new(cause: Cause, text: impl Into<String>) -> Self {
+        let facts = cause.facts();
+        let problem = Problem::new(facts.status, text).code(facts.code);
+        Self {
             cause,
-            identity: None,
+            again: facts.again,
+            mention: facts.mention,
+            io_kind: None,
+            problem: Box::new(problem),
         }
     }
 
-    /// Returns the exit status of a launch that doesn't get the value.
-    pub fn status(&self) -> Status {
-        match self {
-            Self::NotFound(_) | Self::Refused(_) | Self::NoRegion(_) => Status::Configuration,
-            Self::Denied { .. } => Status::Denied,
-            Self::Unavailable(_) => Status::Temporary,
-            Self::NoCredentials(error) => error.problem.status,
-        }
+    /// Creates an outage with a headline of its own.
+    pub fn outage(kind: OutageKind, text: impl Into<String>) -> Self {
+        Self::new(Cause::Outage(kind), text)
     }
 
-    /// Returns the code for the error in the table and the JSON of `check` (docs/check.md).
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::NotFound(Missing::Secret) => "not-found",
-            Self::NotFound(Missing::Version) => "version-not-found",
-            Self::Denied { cause, .. } => match cause {
-                Denial::Policy | Denial::PolicyOrMissing | Denial::Metadata => "denied",
-                Denial::Key => "kms-denied",
-                Denial::Credentials(_) => "credentials-refused",
-            },
-            Self::Unavailable(outage) => match outage.kind {
-                OutageKind::Throttled => "throttled",
-                OutageKind::Service => "service-failure",
-                OutageKind::Timeout | OutageKind::Silent => "timeout",
-                OutageKind::Lookup
-                | OutageKind::Connection
-                | OutageKind::Handshake
-                | OutageKind::NotTls
-                | OutageKind::AgentConnection => "unreachable",
-                OutageKind::MalformedResponse => "malformed-response",
-                OutageKind::ClockSkew | OutageKind::EarlyCertificate => "clock-skew",
-            },
-            Self::Refused(refusal) => match refusal {
-                Refusal::MarkedForDeletion => "marked-for-deletion",
-                Refusal::NoValue => "no-value",
-                Refusal::Certificate { .. } | Refusal::TrustStore(_) => "certificate",
-                Refusal::Proxy { .. } => "proxy",
-                Refusal::Endpoint { .. } => "endpoint",
-                Refusal::Agent(_) => "agent",
-                Refusal::NotSent(_) | Refusal::Request(_) => "refused",
-            },
-            Self::NoCredentials(error) => error.problem.code,
-            Self::NoRegion(_) => "no-region",
-        }
+    /// Creates the outage for an answer that can't be used. `why` completes "the request got …", as
+    /// in "a response that cannot be read".
+    pub fn malformed(why: &str) -> Self {
+        Self::outage(OutageKind::MalformedResponse, format!("got {why}"))
     }
 
-    /// Returns what is tried after this error, if anything.
-    pub fn again(&self) -> Again {
-        match self {
-            Self::Unavailable(outage) => outage.again,
-            Self::NoCredentials(error) => error.again,
-            Self::NoRegion(again) => *again,
-            Self::Refused(Refusal::Endpoint { .. }) => Again::Later,
-            Self::NotFound(_) | Self::Denied { .. } | Self::Refused(_) => Again::Never,
-        }
-    }
-
-    /// True if the service itself answered that the value is absent or that access is denied. Such an answer removes the cached one. Credentials that
-    /// are missing, expired or refused, and a role that isn't assumed, say nothing about the value, so the cached answer stays.
-    pub fn withholds_value(&self) -> bool {
-        matches!(
-            self,
-            Self::NotFound(_)
-                | Self::Denied {
-                    cause: Denial::Policy | Denial::PolicyOrMissing | Denial::Key,
-                    ..
-                }
-                | Self::Refused(Refusal::MarkedForDeletion | Refusal::NoValue)
+    /// Creates the outage for a request that the deadline interrupted.
+    pub fn unanswered(host: &str) -> Self {
+        Self::outage(
+            OutageKind::Timeout,
+            format!("{host} did not answer in time"),
         )
     }
-}
 
-/// The thing that doesn't exist.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Missing {
-    Secret,
-    /// The version. A secret exists in this case, but AWS doesn't say whether a parameter does.
-    Version,
-}
+    /// Creates a refusal with a headline of its own.
+    pub fn refused(refusal: Refusal, text: impl Into<String>) -> Self {
+        Self::new(Cause::Refused(refusal), text)
+    }
 
-/// The reason why access is denied. The hint depends on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Denial {
-    /// The caller doesn't have the permission. AWS's message names the ARN of the secret, so the secret exists.
-    Policy,
-    /// The caller doesn't have the permission, and AWS's message doesn't name an ARN. The secret may not exist.
-    PolicyOrMissing,
-    /// The caller may not describe the secret or parameter, which `check --metadata` needs.
-    Metadata,
-    /// The KMS key of the secret is disabled, or the caller may not use it.
-    Key,
-    /// AWS doesn't accept the credentials, or the token of a web identity. Once their origin is
-    /// known, this becomes a [`CredentialsError`].
-    Credentials(CredentialsFault),
-}
-
-/// The reason why AWS doesn't accept credentials.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CredentialsFault {
-    Expired,
-    /// The signature wasn't made with the secret key that belongs to the access key.
-    WrongSecretKey,
-    /// AWS doesn't recognize the access key or the token, or the session token is wrong or missing.
-    Unrecognized,
-}
-
-/// An error that a later request would meet again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    MarkedForDeletion,
-    /// The response has neither SecretString nor SecretBinary, or the parameter doesn't have a Value.
-    NoValue,
-    /// The root certificates can't be read.
-    TrustStore(String),
-    /// The certificate of the server isn't trusted.
-    Certificate {
-        why: String,
-        help: Option<&'static str>,
-    },
-    /// A proxy answered with HTTP status 407.
-    Proxy {
-        /// The host and port.
-        proxy: String,
-        /// The variable that names the proxy.
-        variable: &'static str,
-        /// True if a user name and a password were sent.
-        has_password: bool,
-    },
-    /// The user has named an endpoint or a proxy that doesn't speak TLS, or a region that AWS
-    /// doesn't have. A network that is coming up can look like this, so `--wait` tries again.
-    Endpoint {
-        why: String,
-        help: String,
-    },
-    /// The Secrets Manager Agent doesn't support the request. The text completes "because the Secrets Manager Agent …".
-    Agent(&'static str),
-    /// The request can't be made, or its answer is too large.
-    NotSent(Reason),
-    /// AWS returned another error.
-    Request(Reason),
-}
-
-/// The reason why a request can't be signed: nothing provides credentials, or AWS or a role refuses them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use]
-pub struct CredentialsError {
-    /// The message. If none of the sources has credentials, the message has a note about each source.
-    pub problem: Box<Problem>,
-    pub again: Again,
-    /// True if none of the sources is configured. In that case, the advice to choose a profile applies.
-    pub is_unconfigured: bool,
-}
-
-impl CredentialsError {
-    /// Creates the error for a source that doesn't have credentials.
-    pub fn new(text: impl Into<String>, again: Again) -> Self {
+    /// Creates the failure of a source that doesn't have credentials.
+    pub fn without_credentials(text: impl Into<String>, again: Again) -> Self {
+        let is_unconfigured = false;
         Self {
-            problem: Box::new(Problem::new(Status::Denied, text).code("no-credentials")),
             again,
-            is_unconfigured: false,
+            ..Self::new(Cause::NoCredentials { is_unconfigured }, text)
         }
     }
 
-    /// Creates the error of credentials, a role or a token that is refused. `code` is the code in `check`.
-    pub fn refused(code: &'static str, text: impl Into<String>) -> Self {
-        let mut error = Self::new(text, Again::Never);
+    /// Creates the failure of credentials, a role or a token that is refused. `code` is the code in
+    /// `check`.
+    pub fn credentials_refused(code: &'static str, text: impl Into<String>) -> Self {
+        let mut error = Self::without_credentials(text, Again::Never);
         error.problem.code = code;
         error
     }
 
-    /// Sets the exit status of a temporary failure, because the source didn't answer, so that a later launch may succeed.
+    /// Sets the exit status of a temporary failure, because the source of credentials didn't
+    /// answer, so that a later launch may succeed.
+    #[must_use]
     pub fn temporary(mut self) -> Self {
         self.problem.status = Status::Temporary;
         self
     }
 
-    /// Sets AWS's message, and its detail.
-    pub fn aws_says(mut self, message: Reason) -> Self {
-        self.problem.aws_says = Some(message.text);
-        self.problem.detail = message.detail;
-        self
-    }
-
     /// Sets the remedy, and replaces an earlier one.
+    #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.problem.help = Some(help.into());
         self
+    }
+
+    /// Sets AWS's message. In most cases, the headline is the usual one for the cause.
+    #[must_use]
+    pub fn aws_says(mut self, message: impl Into<String>) -> Self {
+        self.problem.aws_says = Some(message.into());
+        self
+    }
+
+    /// Sets AWS's message, and its detail, from the failure that this one explains.
+    #[must_use]
+    pub fn explaining(mut self, other: Self) -> Self {
+        let Problem {
+            text,
+            aws_says,
+            detail,
+            ..
+        } = *other.problem;
+        self.problem.aws_says = aws_says.or(Some(text));
+        self.problem.detail = detail;
+        self
+    }
+
+    /// Puts a sentence about what failed before an outage, because the request wasn't the one for
+    /// the secret: `the role "…" could not be assumed`.
+    #[must_use]
+    pub fn with_headline(mut self, headline: &str) -> Self {
+        self.problem.text = format!("{headline}: {}", self.sentence());
+        self.problem.aws_says = None;
+        self.mention = Mention::InEntries;
+        self
+    }
+
+    /// Returns AWS's message or, without one, the headline.
+    pub fn reason(&self) -> &str {
+        let Problem { text, aws_says, .. } = &*self.problem;
+        aws_says.as_ref().unwrap_or(text)
+    }
+
+    /// Returns the reason as a sentence that can be read without the name of the secret, and
+    /// without the id of the request.
+    pub fn sentence(&self) -> String {
+        match (self.mention, &self.problem.aws_says) {
+            (Mention::InEntries, Some(_)) | (Mention::InHeadline(..), _) => {
+                self.cause.facts().sentence.replace("{}", self.reason())
+            }
+            (Mention::InEntries, None) | (Mention::Nowhere, _) => self.problem.text.clone(),
+        }
+    }
+
+    /// True if the service itself answered that the value is absent or that access is denied. Such
+    /// an answer removes the cached one. Credentials that are missing, expired or refused, and a
+    /// role that isn't assumed, say nothing about the value, so the cached answer stays.
+    pub fn withholds_value(&self) -> bool {
+        matches!(
+            self.cause,
+            Cause::Absent(_)
+                | Cause::Denied(Denial::Policy | Denial::PolicyOrMissing | Denial::Key)
+                | Cause::Refused(Refusal::MarkedForDeletion | Refusal::NoValue)
+        )
+    }
+}
+
+/// Creates the failure with the usual headline of its cause.
+impl From<Cause> for FetchError {
+    fn from(cause: Cause) -> Self {
+        Self::new(cause, cause.facts().headline)
     }
 }

@@ -1,23 +1,20 @@
 //! The answers that a backend returns, one for each locator: a document, or the reason why there isn't one.
 //!
-//! `fetch_error` has the reasons, as data on which code decides. `fetch_problem` words them, and `failed_request` adds what depends on the
-//! request, such as the hint with the corrected reference. `outage` has the failures that may be temporary.
+//! `fetch_error` has the reasons, `cause` what code decides on. `fetch_problem` and
+//! `failed_request` add what depends on the request, such as the hint with the corrected reference.
 
+mod cause;
 mod document;
 mod failed_request;
 mod fetch_error;
 mod fetch_problem;
-mod outage;
 
+pub use cause::{Again, Cause, CredentialsFault, Denial, Missing, OutageKind, Refusal};
 pub use document::{
-    CachedAnswer, Caller, DescribedSecret, Description, Document, PassedOver, Replica,
-    RotationSchedule,
+    CachedAnswer, Caller, DescribedSecret, Description, Document, Replica, RotationSchedule,
 };
 pub use failed_request::NOT_SHOWN;
-pub use fetch_error::{
-    CredentialsError, CredentialsFault, Denial, FetchError, FetchFailure, Missing, Refusal,
-};
-pub use outage::{Again, Outage, OutageKind, Reason};
+pub use fetch_error::{FetchError, FetchFailure};
 
 use std::collections::BTreeMap;
 

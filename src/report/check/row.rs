@@ -260,11 +260,11 @@ impl CheckedValues<'_> {
             age_seconds: created.map(|created| seconds_since(created, self.now)),
             regions_passed_over: passed_over
                 .iter()
-                .map(|passed| passed.region.to_string())
+                .map(|(region, _)| region.to_string())
                 .collect(),
             cached: self.cache_state(locator, document),
             status,
-            error: failure.map(|failure| failure.error.code()),
+            error: failure.map(|failure| failure.error.problem.code),
         }
     }
 

@@ -25,7 +25,7 @@ impl SecretRow {
         let (status, error) = match &secret.description {
             Ok(_) => ("ok", None),
             Err(_) if secret.is_denied() => ("not-permitted", None),
-            Err(error) => ("unknown", Some(error.code())),
+            Err(error) => ("unknown", Some(error.problem.code)),
         };
 
         let role = secret.role.as_ref().map(|role| role.arn.to_string());

@@ -34,7 +34,7 @@ use super::sources::{container, environment, profile};
 use super::web_identity::web_identity_of_variables;
 use crate::backend::aws::config::Settings;
 use crate::backend::retry::{RetryBudget, over_regions, retry_or};
-use crate::model::answer::{Again, CredentialsError, FetchError, Outage, OutageKind};
+use crate::model::answer::{Again, Cause, FetchError, OutageKind};
 use crate::model::problem::Status;
 use crate::model::reference::Region;
 
@@ -93,8 +93,9 @@ pub fn caller_variables() -> impl Iterator<Item = &'static str> {
 /// Returns the credentials of the first provider that has any. STS is asked in `regions`, one after the other.
 ///
 /// # Errors
-/// [`FetchError::NoCredentials`], with the reason why each provider doesn't have credentials, or why a configured provider failed.
-/// [`FetchError::Refused`] for an error of a certificate, a CA bundle or a proxy, which would also fail the requests for secrets.
+/// [`Cause::NoCredentials`], with the reason why each provider doesn't have credentials, or why a
+/// configured provider failed. [`Cause::Refused`] for an error of a certificate, a CA bundle or a
+/// proxy, which would also fail the requests for secrets.
 pub async fn find_credentials(
     context: &SearchContext<'_>,
     regions: &[Region],
@@ -110,27 +111,32 @@ pub async fn find_credentials(
 
     let (mut notes, mut status, mut help) = (Vec::new(), Status::Denied, None);
     for (index, provider) in providers.iter().enumerate() {
-        let error = match ask_in_regions(provider, context, regions, begun, budget).await {
+        let failure = match ask_in_regions(provider, context, regions, begun, budget).await {
             Ok(credentials) => {
                 let progress = budget.progress();
                 let origin = CredentialsOrigin::from_credentials(&credentials);
                 progress.trace(|| format!("the AWS credentials come from {origin}"));
                 return Ok(credentials);
             }
-            Err(FetchError::NoCredentials(error)) => error,
-            Err(FetchError::Unavailable(outage)) => {
-                let mut error =
-                    CredentialsError::new(outage.sentence() + &outage.reason.detail, Again::Later);
-                error.problem.help = outage.help;
+            Err(failure) => failure,
+        };
+        let error = match failure.cause {
+            Cause::NoCredentials { .. } => failure,
+            Cause::Outage(_) => {
+                let text = failure.sentence() + &failure.problem.detail;
+                let mut error = FetchError::without_credentials(text, Again::Later);
+                error.problem.help = failure.problem.help;
                 error.temporary()
             }
-            Err(error) => return Err(error),
+            Cause::Absent(_) | Cause::Denied(_) | Cause::Refused(_) | Cause::NoRegion => {
+                return Err(failure);
+            }
         };
 
         // The last provider is the instance metadata. They may be late or broken anywhere, so only
         // invalid settings there are the reason.
         if error.again == Again::Never || (error.again != Again::NextProvider && index < last) {
-            return Err(error.into());
+            return Err(error);
         }
         notes.push(error.problem.text);
         status = status.min(error.problem.status);
@@ -142,12 +148,12 @@ pub async fn find_credentials(
         // Only Fargate and Lambda never have instance metadata. There, a task or a function has its role from the start, so waiting doesn't help.
         error.again = Again::Never;
     }
-    Err(error.into())
+    Err(error)
 }
 
 /// Returns the error for the case that no provider has credentials. `notes` has the reason of each provider, `status` is temporary if the last
 /// provider may answer later, and `help` is the remedy of a provider, if any has one.
-fn no_source(mut notes: Vec<String>, status: Status, help: Option<String>) -> CredentialsError {
+fn no_source(mut notes: Vec<String>, status: Status, help: Option<String>) -> FetchError {
     let mut text = "no AWS credentials were found".to_owned();
     // Only the instance metadata may answer later, and it is the last provider.
     if status == Status::Temporary
@@ -156,8 +162,9 @@ fn no_source(mut notes: Vec<String>, status: Status, help: Option<String>) -> Cr
         text += &format!(", and {why}");
     }
 
-    let mut error = CredentialsError::new(text, Again::Later);
-    error.is_unconfigured = help.is_none();
+    let mut error = FetchError::without_credentials(text, Again::Later);
+    let is_unconfigured = help.is_none();
+    error.cause = Cause::NoCredentials { is_unconfigured };
     let general = "on your own machine, run `aws configure sso`; on AWS, give the task, pod or instance a role";
     error.problem.help = help.or(Some(general.to_owned()));
     error.problem.status = status;
@@ -179,7 +186,7 @@ async fn ask_in_regions(
 ) -> Result<Credentials, FetchError> {
     let origin = (provider.origin)(context.settings);
     let late = format!("the AWS credentials from {origin} did not arrive in time");
-    let mut last = Outage::new(OutageKind::Timeout, late);
+    let mut last = FetchError::outage(OutageKind::Timeout, late);
 
     let ask_in = async |region: &Region, budget: RetryBudget| {
         let context = SearchContext {
@@ -192,8 +199,10 @@ async fn ask_in_regions(
             checked_credentials(found, origin.clone(), endpoints)
         })
         .await;
-        if let Err(FetchError::Unavailable(outage)) = &found {
-            last = outage.clone();
+        if let Err(error) = &found
+            && let Cause::Outage(_) = error.cause
+        {
+            last = error.clone();
         }
         found
     };

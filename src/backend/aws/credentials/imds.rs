@@ -12,7 +12,7 @@ use aws_config::imds::client::error::ImdsError;
 use aws_config::imds::credentials::ImdsCredentialsProvider;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
-use aws_credential_types::provider::error::CredentialsError as SdkCredentialsError;
+use aws_credential_types::provider::error::CredentialsError;
 
 use super::provider::{
     SearchContext, not_configured, response_failure, sdk_failure, service_failure, unanswered,
@@ -21,9 +21,9 @@ use super::provider::{
 use crate::backend::aws::clients::{Clients, response_status};
 use crate::backend::aws::config::{METADATA_URL, MetadataSettings};
 use crate::backend::retry::{RetryBudget, retry};
-use crate::model::answer::{Again, CredentialsError, FetchError, Outage, OutageKind};
+use crate::model::answer::{Again, Cause, FetchError, OutageKind};
 use crate::model::reference::Region;
-use crate::net::errors::{NetFailure, error_text, find_source};
+use crate::net::errors::{error_text, find_source};
 
 /// The beginning of the message about an error.
 const UNREADABLE: &str = "the instance's credentials can't be read";
@@ -61,10 +61,10 @@ pub async fn instance(context: &SearchContext<'_>) -> Result<Credentials, FetchE
     let found = provider.profile(role).build().provide_credentials().await;
     found.map_err(|error| match &error {
         // The metadata say AssumeRoleUnauthorizedAccess.
-        SdkCredentialsError::InvalidConfiguration(_) => {
+        CredentialsError::InvalidConfiguration(_) => {
             let why = error.source().map(error_text).unwrap_or_default();
-            let refused = CredentialsError::refused("role-denied", NOT_TRUSTED);
-            refused.aws_says(why.into()).help(TRUST_EC2).into()
+            let refused = FetchError::credentials_refused("role-denied", NOT_TRUSTED);
+            refused.aws_says(why).help(TRUST_EC2)
         }
         _ => sdk_failure(UNREADABLE, &error, http_status(&error)),
     })
@@ -131,15 +131,16 @@ fn http_status(error: &(dyn Error + 'static)) -> Option<u16> {
 /// Asks for the region of the instance, again after each outage.
 ///
 /// # Errors
-/// [`FetchError::NoRegion`] if the service does not answer, as on a machine outside EC2, or if AWS_EC2_METADATA_DISABLED is set.
-/// [`FetchError::Unavailable`] if the service fails, or if there is no route to it.
+/// [`Cause::NoRegion`] if the service does not answer, as on a machine outside EC2, or if
+/// AWS_EC2_METADATA_DISABLED is set. [`Cause::Outage`] if the service fails, or if there is no
+/// route to it.
 pub async fn instance_region(
     settings: &MetadataSettings,
     clients: &Clients,
     budget: &RetryBudget,
 ) -> Result<Region, FetchError> {
     if settings.is_disabled {
-        return Err(FetchError::NoRegion(Again::Never));
+        return Err(Cause::NoRegion.into());
     }
 
     let client = metadata_client(settings, clients);
@@ -152,46 +153,56 @@ pub async fn instance_region(
     })
     .await;
 
-    found.map_err(|error| match error {
-        FetchError::Unavailable(outage) if outage.kind == OutageKind::Timeout => {
-            FetchError::NoRegion(Again::Later)
+    found.map_err(|error| match error.cause {
+        Cause::Outage(OutageKind::Timeout) => no_region_yet(),
+        Cause::Outage(_) => {
+            error.with_headline("the region can't be read from the instance metadata")
         }
-        FetchError::Unavailable(outage) => outage
-            .with_headline("the region can't be read from the instance metadata")
-            .into(),
-        error => error,
+        Cause::Absent(_)
+        | Cause::Denied(_)
+        | Cause::Refused(_)
+        | Cause::NoCredentials { .. }
+        | Cause::NoRegion => error,
     })
+}
+
+/// Returns the failure of a service that doesn't answer now, but may answer later.
+fn no_region_yet() -> FetchError {
+    FetchError {
+        again: Again::Later,
+        ..Cause::NoRegion.into()
+    }
 }
 
 /// Returns the region in an answer.
 ///
 /// # Errors
-/// An outage, if the service failed, if there is no route to it, or if the answer isn't a region. Otherwise [`FetchError::NoRegion`].
+/// An outage, if the service failed, if there is no route to it, or if the answer isn't a region.
+/// Otherwise [`Cause::NoRegion`].
 fn read_region(answer: Result<SensitiveString, ImdsError>) -> Result<Region, FetchError> {
     let error = match answer {
         Ok(text) => {
             let region = Region::parse(text.as_ref().trim());
             return region.ok_or_else(|| {
-                FetchError::Unavailable(Outage {
-                    help: Some("set AWS_REGION, or add --region".to_owned()),
-                    ..Outage::malformed("a response that is not the code of a region")
-                })
+                FetchError::malformed("a response that is not the code of a region")
+                    .help("set AWS_REGION, or add --region")
             });
         }
         Err(error) => error,
     };
 
     if is_unreachable(&error) {
-        return Err(FetchError::Unavailable(Outage {
+        return Err(FetchError {
             again: Again::Later,
-            ..Outage::new(OutageKind::Connection, error_text(&error))
-        }));
+            ..FetchError::outage(OutageKind::Connection, error_text(&error))
+        });
     }
     match http_status(&error) {
         Some(status @ (408 | 429 | 500..)) => {
-            Err(Outage::new(OutageKind::Service, format!("HTTP status {status}")).into())
+            let outage = FetchError::from(Cause::Outage(OutageKind::Service));
+            Err(outage.aws_says(format!("HTTP status {status}")))
         }
-        Some(_) | None => Err(FetchError::NoRegion(Again::Later)),
+        Some(_) | None => Err(no_region_yet()),
     }
 }
 
@@ -206,5 +217,5 @@ fn is_unreachable(error: &ImdsError) -> bool {
 
 /// Returns the kind of error that the connection failed with. Returns `None` for any other failure.
 fn failure_kind(error: &ImdsError) -> Option<ErrorKind> {
-    find_source::<NetFailure>(error)?.kind
+    find_source::<FetchError>(error)?.io_kind
 }

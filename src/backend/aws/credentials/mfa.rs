@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 
 use crate::backend::aws::config::ProfileRole;
-use crate::model::answer::{Again, CredentialsError};
+use crate::model::answer::{Again, FetchError};
 use crate::model::quoting::{escaped, one_line};
 use crate::time::Deadline;
 
@@ -25,7 +25,7 @@ impl MfaCodes {
         &mut self,
         roles: &[ProfileRole],
         deadline: &Deadline,
-    ) -> Result<(), CredentialsError> {
+    ) -> Result<(), FetchError> {
         for serial in roles.iter().filter_map(|role| role.mfa_serial.as_ref()) {
             if !self.0.contains_key(serial) {
                 let name = format!("the MFA code for {}", one_line(serial));
@@ -49,7 +49,7 @@ impl MfaCodes {
 ///
 /// # Errors
 /// When there is no terminal, or when the user ends the input.
-fn ask_for(serial: &str) -> Result<String, CredentialsError> {
+fn ask_for(serial: &str) -> Result<String, FetchError> {
     let serial = one_line(serial);
     let shown = escaped(&serial);
     let question = format!("secrets-exec: MFA code (six digits) for {shown}: ");
@@ -62,14 +62,14 @@ fn ask_for(serial: &str) -> Result<String, CredentialsError> {
             Ok(Some(_)) => {}
             Ok(None) => {
                 let why = format!("no MFA code for {serial} was typed");
-                return Err(CredentialsError::new(why, Again::Never));
+                return Err(FetchError::without_credentials(why, Again::Never));
             }
             Err(_) => {
                 let why = format!(
                     "a code from the MFA device {serial} is needed, but it can't be entered without a terminal"
                 );
                 let help = "run this in a terminal, or set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN";
-                return Err(CredentialsError::new(why, Again::Never).help(help));
+                return Err(FetchError::without_credentials(why, Again::Never).help(help));
             }
         }
     }

@@ -16,7 +16,7 @@ use std::io;
 use std::path::Path;
 
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::error::CredentialsError as SdkCredentialsError;
+use aws_credential_types::provider::error::CredentialsError;
 use http::HeaderValue;
 
 use super::mfa::MfaCodes;
@@ -24,8 +24,7 @@ use crate::backend::aws::clients::Clients;
 use crate::backend::aws::config::{RoleChain, Settings};
 use crate::backend::aws::protocol::{Api, Endpoints, classify_sdk_error};
 use crate::model::answer::{
-    Again, CredentialsError, CredentialsFault, Denial, FetchError, Outage, OutageKind, Reason,
-    Refusal,
+    Again, Cause, CredentialsFault, Denial, FetchError, OutageKind, Refusal,
 };
 use crate::model::redaction::conceal;
 use crate::model::reference::Region;
@@ -46,33 +45,27 @@ pub struct SearchContext<'a> {
 
 /// Returns the failure of a provider that is not configured, after which the next provider is asked. `why` is a sentence, as for all failures.
 pub fn not_configured(why: impl Into<String>) -> FetchError {
-    without_credentials(why, Again::NextProvider)
+    FetchError::without_credentials(why, Again::NextProvider)
 }
 
 /// Returns the failure of a provider that may be configured, but does not answer. The next provider is asked, and a later search may succeed.
 pub fn unanswered(why: impl Into<String>) -> FetchError {
-    let error = CredentialsError::new(why, Again::NextProvider);
-    error.temporary().into()
+    not_configured(why).temporary()
 }
 
 /// Returns the failure of a provider that is configured, but cannot be used. The search ends, and only `--wait` repeats it.
 pub fn unusable(why: impl Into<String>) -> FetchError {
-    without_credentials(why, Again::Later)
+    FetchError::without_credentials(why, Again::Later)
 }
 
 /// Returns the failure of a provider with invalid settings. The search ends, even with `--wait`.
 pub fn misconfigured(why: impl Into<String>) -> FetchError {
-    without_credentials(why, Again::Never)
-}
-
-/// Returns the failure of a provider. `again` says who is asked next.
-fn without_credentials(why: impl Into<String>, again: Again) -> FetchError {
-    CredentialsError::new(why, again).into()
+    FetchError::without_credentials(why, Again::Never)
 }
 
 /// Returns the failure of a service or of this machine, after which the same provider is asked again.
-pub fn service_failure(why: impl Into<Reason>) -> FetchError {
-    Outage::new(OutageKind::Connection, why).into()
+pub fn service_failure(why: impl Into<String>) -> FetchError {
+    FetchError::outage(OutageKind::Connection, why)
 }
 
 /// Returns the failure of a provider whose file cannot be read. `name` is the content of the file, such as `the service account token`.
@@ -112,37 +105,37 @@ pub fn known_remedy(reason: &str) -> Option<&'static str> {
 /// be replaced, so `--wait` tries again. The error of a certificate, of a CA bundle or of a proxy
 /// is returned unchanged, because it would fail every other request, too.
 pub fn with_headline(headline: &str, error: FetchError) -> FetchError {
-    match error {
-        FetchError::Unavailable(outage) => outage.with_headline(headline).into(),
-        FetchError::Denied { message, cause, .. } => {
-            let remedy = known_remedy(&message.text);
-            let mut error = CredentialsError::refused("role-denied", headline).aws_says(message);
-            error.problem.help = remedy.map(str::to_owned);
-            if let Denial::Credentials(_) = cause {
-                error.again = Again::Later;
+    match error.cause {
+        Cause::Outage(_) => error.with_headline(headline),
+        Cause::Denied(denial) => {
+            let remedy = known_remedy(error.reason()).map(str::to_owned);
+            let mut refused =
+                FetchError::credentials_refused("role-denied", headline).explaining(error);
+            refused.problem.help = remedy;
+            if let Denial::Credentials(_) = denial {
+                refused.again = Again::Later;
             }
-            error.into()
+            refused
         }
-        FetchError::Refused(Refusal::Request(message) | Refusal::NotSent(message)) => {
-            let error = CredentialsError::refused("role-denied", headline);
-            error.aws_says(message).into()
+        Cause::Refused(Refusal::Request | Refusal::NotSent) => {
+            FetchError::credentials_refused("role-denied", headline).explaining(error)
         }
         // `NoCredentials` already has a headline, which says that AWS refused the access keys.
-        FetchError::NoCredentials(_) | FetchError::Refused(_) => error,
-        FetchError::NotFound(_) | FetchError::NoRegion(_) => unusable(headline),
+        Cause::NoCredentials { .. } | Cause::Refused(_) => error,
+        Cause::Absent(_) | Cause::NoRegion => unusable(headline),
     }
 }
 
 /// Returns the failure of one of the SDK's providers. `headline` is a sentence, such as `the container's credentials can't be read`. `status` is the
 /// HTTP status of the response, if there was one.
-pub fn sdk_failure(headline: &str, error: &SdkCredentialsError, status: Option<u16>) -> FetchError {
+pub fn sdk_failure(headline: &str, error: &CredentialsError, status: Option<u16>) -> FetchError {
     // The outermost error only says that the provider failed.
     let why = error.source().map_or_else(|| error.to_string(), error_text);
     let text = format!("{headline}: {why}");
     let failure = match error {
-        SdkCredentialsError::CredentialsNotLoaded(_) => not_configured(text),
-        SdkCredentialsError::ProviderTimedOut(_) => service_failure(text),
-        SdkCredentialsError::InvalidConfiguration(_) => misconfigured(text),
+        CredentialsError::CredentialsNotLoaded(_) => not_configured(text),
+        CredentialsError::ProviderTimedOut(_) => service_failure(text),
+        CredentialsError::InvalidConfiguration(_) => misconfigured(text),
         error => response_failure(&text, error, status),
     };
     match known_remedy(&why) {
@@ -161,29 +154,29 @@ pub fn response_failure(
     match status {
         Some(408 | 429 | 500..) => {
             let help = "try again later, or allow more time for retries with --timeout";
-            return FetchError::Unavailable(Outage {
-                help: Some(help.to_owned()),
-                ..Outage::new(OutageKind::Connection, why)
-            });
+            return service_failure(why).help(help);
         }
         Some(_) => return unusable(why),
         None => {}
     }
 
-    match classify_sdk_error(error) {
+    let mut failure = classify_sdk_error(error);
+    match failure.cause {
         // The response may come from something else that is in front of the service.
-        FetchError::Refused(Refusal::Request(_)) => service_failure(why),
-        FetchError::Unavailable(outage) => FetchError::Unavailable(Outage {
-            reason: why.into(),
-            ..outage
-        }),
-        error => error,
+        Cause::Refused(Refusal::Request) => return service_failure(why),
+        Cause::Outage(_) => why.clone_into(&mut failure.problem.text),
+        Cause::Absent(_)
+        | Cause::Denied(_)
+        | Cause::Refused(_)
+        | Cause::NoCredentials { .. }
+        | Cause::NoRegion => {}
     }
+    failure
 }
 
 /// Adds the remedy to the failure of a provider, unless the failure already has one. An outage and any other error are returned unchanged.
 pub fn with_help(mut error: FetchError, help: impl Into<String>) -> FetchError {
-    if let FetchError::NoCredentials(error) = &mut error {
+    if let Cause::NoCredentials { .. } = error.cause {
         error.problem.help.get_or_insert_with(|| help.into());
     }
     error
@@ -322,21 +315,18 @@ pub fn explain_refused_credentials(
     error: FetchError,
     credentials: Option<&Credentials>,
 ) -> FetchError {
-    let (FetchError::Denied { message, cause, .. }, Some(credentials)) = (&error, credentials)
+    let (Cause::Denied(Denial::Credentials(fault)), Some(credentials)) = (error.cause, credentials)
     else {
-        return error;
-    };
-    let Denial::Credentials(fault) = cause else {
         return error;
     };
 
     let origin = CredentialsOrigin::from_credentials(credentials);
-    let (text, help) = fault_and_remedy(*fault, &origin, credentials);
-    let mut error = CredentialsError::refused("credentials-refused", text);
+    let (text, help) = fault_and_remedy(fault, &origin, credentials);
+    let refused = FetchError::credentials_refused("credentials-refused", text).explaining(error);
     if let CredentialsOrigin::Variables | CredentialsOrigin::Profile(_) = origin {
-        error = error.help(help);
+        return refused.help(help);
     }
-    error.aws_says(message.clone()).into()
+    refused
 }
 
 /// Returns the sentence that says what is wrong with credentials that AWS refused, and what somebody who has copied them should do. The sentence

@@ -93,17 +93,15 @@ async fn assume_profile_role(
 
 /// Returns the failure of a source that the profile names. The profile is configured, so no other provider may be asked after this failure.
 fn without_next_provider(error: FetchError, profile: &str) -> FetchError {
-    match error {
-        FetchError::NoCredentials(error) if error.again == Again::NextProvider => {
-            let why = error.problem.text;
-            let text = format!("the profile {profile:?} doesn't have credentials, because {why}");
-            if error.problem.status == Status::Temporary {
-                service_failure(text)
-            } else {
-                unusable(text)
-            }
-        }
-        error => error,
+    if error.again != Again::NextProvider {
+        return error;
+    }
+    let why = error.problem.text;
+    let text = format!("the profile {profile:?} doesn't have credentials, because {why}");
+    if error.problem.status == Status::Temporary {
+        service_failure(text)
+    } else {
+        unusable(text)
     }
 }
 
@@ -121,7 +119,7 @@ pub async fn container(context: &SearchContext<'_>) -> Result<Credentials, Fetch
     found.map_err(|error| {
         let headline = "the container's credentials can't be read";
         let mut failure = sdk_failure(headline, &error, response_status(&error));
-        if failure.again() == Again::NextProvider {
+        if failure.again == Again::NextProvider {
             let why = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI and AWS_CONTAINER_CREDENTIALS_FULL_URI are not set";
             failure = not_configured(why);
         }

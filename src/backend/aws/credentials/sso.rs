@@ -19,7 +19,7 @@ use super::provider::{self, SearchContext, unusable, with_headline, with_help};
 use crate::backend::aws::clients::HiddenFailure;
 use crate::backend::aws::config::Sso;
 use crate::backend::aws::protocol::Api;
-use crate::model::answer::{Again, CredentialsError, Denial, FetchError, Outage, Refusal};
+use crate::model::answer::{Cause, Denial, FetchError, Refusal};
 use crate::model::redaction::conceal;
 use crate::net::errors::error_text;
 
@@ -49,20 +49,18 @@ pub async fn sso_credentials(
     let operation = GetRoleCredentials::new();
     let calling =
         client.call::<_, GetRoleCredentialsOutput, GetRoleCredentialsError>(&operation, input);
-    let output = calling.await.map_err(|error| match error {
-        FetchError::Denied {
-            message,
-            cause: Denial::Credentials(_),
-            ..
-        } => expired(profile).aws_says(message).into(),
-        error => {
-            let help = format!("check sso_role_name and sso_account_id of the profile {profile:?}, or ask for access");
-            with_help(failed(error), help)
+    let output = calling.await.map_err(|error| {
+        if let Cause::Denied(Denial::Credentials(_)) = error.cause {
+            return expired(profile).explaining(error);
         }
+        let help = format!(
+            "check sso_role_name and sso_account_id of the profile {profile:?}, or ask for access"
+        );
+        with_help(failed(error), help)
     })?;
 
     let found = output.role_credentials.and_then(complete_credentials);
-    found.ok_or_else(|| failed(Outage::malformed("a response without credentials").into()))
+    found.ok_or_else(|| failed(FetchError::malformed("a response without credentials")))
 }
 
 /// Returns the stored token. If it has nearly expired, it is refreshed and stored first.
@@ -86,7 +84,7 @@ async fn valid_token(
     let token = tokens.provide_token().await.map_err(|error| {
         // The SDK's type for this error is private.
         if error_text(&error).contains("expired") {
-            return expired(profile).into();
+            return expired(profile);
         }
         let text = format!("you aren't logged in with SSO for the profile {profile:?}");
         let help = format!("log in: aws sso login --profile {profile:?}");
@@ -98,13 +96,16 @@ async fn valid_token(
         return Ok(token);
     }
     let headline = format!("the SSO session of the profile {profile:?} could not be renewed");
-    Err(match refresh_failure.get().cloned() {
-        Some(FetchError::Denied { message, .. }) => expired(profile).aws_says(message).into(),
-        Some(FetchError::Unavailable(outage)) => outage.with_headline(headline).into(),
-        Some(FetchError::Refused(Refusal::Request(_))) | None => {
-            provider::service_failure(headline)
+    let Some(failure) = refresh_failure.get().cloned() else {
+        return Err(provider::service_failure(headline));
+    };
+    Err(match failure.cause {
+        Cause::Denied(_) => expired(profile).explaining(failure),
+        Cause::Outage(_) => failure.with_headline(&headline),
+        Cause::Refused(Refusal::Request) => provider::service_failure(headline),
+        Cause::Absent(_) | Cause::Refused(_) | Cause::NoCredentials { .. } | Cause::NoRegion => {
+            failure
         }
-        Some(error) => error,
     })
 }
 
@@ -121,8 +122,8 @@ fn complete_credentials(found: RoleCredentials) -> Option<Credentials> {
 }
 
 /// Returns the error for a session that is over.
-fn expired(profile: &str) -> CredentialsError {
+fn expired(profile: &str) -> FetchError {
     let text = format!("the SSO session of the profile {profile:?} has expired");
     let help = format!("log in again: aws sso login --profile {profile:?}");
-    CredentialsError::new(text, Again::Later).help(help)
+    unusable(text).help(help)
 }

@@ -22,7 +22,7 @@ use super::provider::{
 use crate::backend::aws::config::{ProfileRole, WebIdentity};
 use crate::backend::aws::protocol::Client;
 use crate::backend::retry::{RetryBudget, retry};
-use crate::model::answer::{FetchError, Outage, Refusal};
+use crate::model::answer::{Cause, FetchError, Refusal};
 use crate::model::quoting::one_line;
 use crate::model::reference::Role;
 use crate::net::errors::host_and_port;
@@ -101,8 +101,8 @@ pub async fn assume_with_web_identity(
 /// Assumes a role with the credentials of the client, and repeats the request if it fails with an outage.
 ///
 /// # Errors
-/// [`FetchError::NoCredentials`] if STS refuses the role or the credentials of the client, and [`FetchError::Unavailable`] at the end of the budget.
-/// Errors of a certificate or a proxy stay as they are.
+/// [`Cause::NoCredentials`] if STS refuses the role or the credentials of the client, and
+/// [`Cause::Outage`] at the end of the budget. Errors of a certificate or a proxy stay as they are.
 pub async fn assume_with_retries(
     client: &Client,
     role: &Role,
@@ -130,7 +130,7 @@ fn read_credentials(
     found: Option<aws_sdk_sts::types::Credentials>,
 ) -> Result<Credentials, FetchError> {
     let Some(found) = found else {
-        return Err(Outage::malformed("a response without credentials").into());
+        return Err(FetchError::malformed("a response without credentials"));
     };
     let expires = SystemTime::try_from(found.expiration).ok();
     let (id, secret, token) = (
@@ -140,7 +140,7 @@ fn read_credentials(
     );
     let credentials = Credentials::new(id, secret, Some(token), expires, "AssumeRole");
     checked_credentials(credentials, CredentialsOrigin::Role, None)
-        .map_err(|_| Outage::malformed("a response with malformed credentials").into())
+        .map_err(|_| FetchError::malformed("a response with malformed credentials"))
 }
 
 /// Returns the headline of the message about a role that could not be assumed.
@@ -152,11 +152,16 @@ pub fn not_assumed(role: &str) -> String {
 /// unchanged.
 fn role_error(error: FetchError, role: &Role) -> FetchError {
     let headline = not_assumed(&role.arn.to_string());
-    let failed = |error| with_headline(&headline, error);
-    match error {
-        FetchError::Denied { .. } => with_help(failed(error), PERMISSION),
-        FetchError::Refused(Refusal::Request(_)) => with_help(failed(error), CHECK),
-        error => failed(error),
+    let cause = error.cause;
+    let failed = with_headline(&headline, error);
+    match cause {
+        Cause::Denied(_) => with_help(failed, PERMISSION),
+        Cause::Refused(Refusal::Request) => with_help(failed, CHECK),
+        Cause::Absent(_)
+        | Cause::Outage(_)
+        | Cause::Refused(_)
+        | Cause::NoCredentials { .. }
+        | Cause::NoRegion => failed,
     }
 }
 

@@ -14,7 +14,7 @@ use super::provider::{
 use super::sts;
 use crate::backend::aws::config::WebIdentity;
 use crate::backend::aws::protocol::Api;
-use crate::model::answer::{CredentialsFault, Denial, FetchError};
+use crate::model::answer::{Cause, CredentialsFault, Denial, FetchError};
 use crate::model::quoting::one_line;
 use crate::model::redaction::conceal;
 
@@ -81,12 +81,12 @@ fn not_exchanged(identity: &WebIdentity, claims: Option<&str>, error: FetchError
     let trust = format!(
         "check the role's trust policy and the OIDC provider in its account: this token has {claims}"
     );
-    let FetchError::Denied { message, cause, .. } = &error else {
+    let Cause::Denied(denial) = error.cause else {
         return with_headline(&sts::not_assumed(role), error);
     };
-    let headline = if *cause == Denial::Credentials(CredentialsFault::Expired) {
+    let headline = if denial == Denial::Credentials(CredentialsFault::Expired) {
         format!("the token in the file {file} has expired")
-    } else if matches!(cause, Denial::Credentials(_)) || known_remedy(&message.text).is_some() {
+    } else if matches!(denial, Denial::Credentials(_)) || known_remedy(error.reason()).is_some() {
         sts::not_assumed(role)
     } else {
         let role = one_line(role);

@@ -33,10 +33,10 @@ use tokio::time::timeout;
 
 use super::endpoints::{Api, Endpoints, find_endpoint};
 use super::errors::{ServiceError, not_sent};
-use crate::model::answer::{FetchError, OutageKind, Refusal};
+use crate::model::answer::{Cause, FetchError, OutageKind, Refusal};
 use crate::model::reference::Region;
 use crate::model::suggest::did_you_mean;
-use crate::net::errors::{BoxError, NetFailure, host_and_port};
+use crate::net::errors::{BoxError, host_and_port};
 use crate::net::http::{Bytes, HttpClient, in_memory};
 
 /// A client. It sends each request once, without retries.
@@ -118,7 +118,7 @@ impl Client {
         let answer = self.http.send(signed);
         let answered = timeout(ATTEMPT_TIMEOUT, answer).await.unwrap_or_else(|_| {
             let host = host_and_port(&self.endpoint);
-            Err(NetFailure::late(&host, ATTEMPT_TIMEOUT))
+            Err(FetchError::late(&host, ATTEMPT_TIMEOUT))
         });
         let (head, body) = match answered {
             Ok(answer) => answer,
@@ -130,8 +130,8 @@ impl Client {
         match body {
             Ok(body) => Ok(Response::from_parts(head, body)),
             // The connection broke.
-            Err(failure) if failure.kind.is_some() && status < 500 => {
-                Err(self.with_remedy(failure.into()))
+            Err(failure) if failure.io_kind.is_some() && status < 500 => {
+                Err(self.with_remedy(failure))
             }
             Err(_) => {
                 let header = |name: &str| head.headers.get(name)?.to_str().ok();
@@ -143,11 +143,11 @@ impl Client {
     /// Returns the error for a request without an answer. If the name of AWS's host doesn't exist
     /// and the region isn't known, but a similar region has a host, the region is misspelled, so no
     /// later attempt can succeed.
-    async fn unanswered(&self, failure: NetFailure) -> FetchError {
+    async fn unanswered(&self, failure: FetchError) -> FetchError {
         if let Some(setting) = self.endpoint_setting {
-            return self.with_remedy(failure.of_named_host(setting).into());
+            return self.with_remedy(failure.of_named_host(setting));
         }
-        if failure.kind == Some(ErrorKind::NotFound)
+        if failure.io_kind == Some(ErrorKind::NotFound)
             && let Some(similar) = self.region.similar_region()
             && let Ok(endpoint) = find_endpoint(&Endpoints::default(), self.api, &similar).await
             && self.http.finds_host(&endpoint).await
@@ -155,34 +155,35 @@ impl Client {
             let (region, host) = (&self.region, host_and_port(&self.endpoint));
             let why = format!("the region \"{region}\" does not exist: there is no host {host}");
             let help = did_you_mean(similar.as_str());
-            return Refusal::Endpoint { why, help }.into();
+            return FetchError::refused(Refusal::Endpoint, why).help(help);
         }
-        failure.into()
+        failure
     }
 
     /// If an endpoint that the user has configured can't be reached, or isn't one of AWS, adds the remedy, which is to correct the setting. If the error
     /// has a remedy already, it keeps that one. A TLS handshake without an answer and a wrong clock don't get this remedy, because they have remedies
     /// of their own.
-    pub fn with_remedy(&self, mut error: FetchError) -> FetchError {
-        use OutageKind::{Connection, Lookup, MalformedResponse, Silent, Timeout};
-        if let (Some(setting), FetchError::Unavailable(outage)) =
-            (self.endpoint_setting, &mut error)
-            && matches!(
-                outage.kind,
-                Connection | Lookup | MalformedResponse | Silent | Timeout
-            )
-            && outage.help.is_none()
-        {
-            let check = match outage.kind {
-                Lookup => "check this machine's DNS settings",
-                MalformedResponse => {
-                    "check that an AWS service, or a simulation of it, listens at this address"
-                }
-                _ => "check that the service at this address is running",
-            };
-            outage.help = Some(format!("{check}, or correct {setting}"));
-        }
-        error
+    pub fn with_remedy(&self, error: FetchError) -> FetchError {
+        let (Some(setting), Cause::Outage(kind)) = (self.endpoint_setting, error.cause) else {
+            return error;
+        };
+        let check = match kind {
+            OutageKind::Lookup => "check this machine's DNS settings",
+            OutageKind::MalformedResponse => {
+                "check that an AWS service, or a simulation of it, listens at this address"
+            }
+            OutageKind::Connection | OutageKind::Silent | OutageKind::Timeout => {
+                "check that the service at this address is running"
+            }
+            OutageKind::Throttled
+            | OutageKind::Service
+            | OutageKind::Handshake
+            | OutageKind::AgentConnection
+            | OutageKind::NotTls
+            | OutageKind::ClockSkew
+            | OutageKind::EarlyCertificate => return error,
+        };
+        error.outage_help(format!("{check}, or correct {setting}"))
     }
 
     /// Makes the URL of a request complete, and signs the request with AWS Signature Version 4, if there are credentials.

@@ -11,10 +11,10 @@ use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
 use http::Uri;
 
 use crate::model::answer::{
-    Again, CredentialsFault, Denial, FetchError, Missing, Outage, OutageKind, Reason, Refusal,
+    Again, Cause, CredentialsFault, Denial, FetchError, Missing, OutageKind, Refusal,
 };
 use crate::model::quoting::one_line;
-use crate::net::errors::{NetFailure, error_text, find_source};
+use crate::net::errors::{error_text, find_source};
 
 /// Words in the message of a denial that is about the KMS key.
 const ABOUT_KMS: [&str; 4] = [
@@ -63,15 +63,15 @@ impl<'a> ServiceError<'a> {
         // Some services put `Exception` at the end of a code, others don't.
         match code.strip_suffix("Exception").unwrap_or(code) {
             "InvalidRequest" if has(&["for deletion", "marked deleted"]) => {
-                Refusal::MarkedForDeletion.into()
+                Cause::Refused(Refusal::MarkedForDeletion).into()
             }
-            "ResourceNotFound" if has(&["secret value"]) => FetchError::NotFound(Missing::Version),
+            "ResourceNotFound" if has(&["secret value"]) => Cause::Absent(Missing::Version).into(),
             // The version exists, but it doesn't have this staging label.
             "InvalidRequest" | "InvalidParameter" if has(&["not associated"]) => {
-                FetchError::NotFound(Missing::Version)
+                Cause::Absent(Missing::Version).into()
             }
-            "ParameterVersionNotFound" => FetchError::NotFound(Missing::Version),
-            "ResourceNotFound" | "ParameterNotFound" => FetchError::NotFound(Missing::Secret),
+            "ParameterVersionNotFound" => Cause::Absent(Missing::Version).into(),
+            "ResourceNotFound" | "ParameterNotFound" => Cause::Absent(Missing::Secret).into(),
             "InvalidSignature" | "SignatureDoesNotMatch"
                 if has(&["signature expired", "not yet current"]) =>
             {
@@ -124,20 +124,23 @@ impl<'a> ServiceError<'a> {
             // The message says what is wrong with the request. The last code is STS's, whose
             // message says which limit of a role is exceeded.
             "InvalidParameter" | "InvalidRequest" | "Validation" | "ValidationError" => {
-                Refusal::Request(self.reason(self.message)).into()
+                self.refused_request(self.message)
             }
-            _ => Refusal::Request(self.reason(None)).into(),
+            _ => self.refused_request(None),
         }
     }
 
     /// Returns the outage for a wrong clock.
     fn skewed(&self) -> FetchError {
-        Outage::new(OutageKind::ClockSkew, self.reason(self.message)).into()
+        self.failure(Cause::Outage(OutageKind::ClockSkew), self.message)
     }
 
-    /// Returns a denial with AWS's message.
-    fn denied(&self, cause: Denial) -> FetchError {
-        FetchError::denied(self.reason(self.message), cause)
+    /// Returns a denial with AWS's message, and with the remedy if that doesn't depend on the
+    /// request.
+    fn denied(&self, denial: Denial) -> FetchError {
+        let mut failure = self.failure(Cause::Denied(denial), self.message);
+        failure.problem.help = policy_remedy(failure.reason());
+        failure
     }
 
     /// Returns an outage after which the same service is asked again.
@@ -145,8 +148,18 @@ impl<'a> ServiceError<'a> {
         let again = Again::Here {
             after: self.retry_after,
         };
-        let outage = Outage::new(kind, self.reason(None));
-        Outage { again, ..outage }.into()
+        let failure = self.failure(Cause::Outage(kind), None);
+        FetchError { again, ..failure }
+    }
+
+    /// Returns the failure for a request that AWS refuses for another reason.
+    fn refused_request(&self, message: Option<&str>) -> FetchError {
+        let mut failure = self.failure(Cause::Refused(Refusal::Request), message);
+        if failure.reason().contains("different AWS account") {
+            let help = "encrypt the secret with a customer managed KMS key, and share that key with this account, too";
+            failure = failure.help(help);
+        }
+        failure
     }
 
     /// Returns the outage for an error without a code, which does not come from AWS.
@@ -155,44 +168,67 @@ impl<'a> ServiceError<'a> {
         let url = self.location.and_then(|url| url.parse::<Uri>().ok());
         let redirect = url.and_then(|url| Some(format!("a redirect to {}", url.host()?)));
         let outage = malformed_response(self.status, redirect.as_deref().or(self.content_type));
-        Outage { again, ..outage }.into()
+        FetchError { again, ..outage }
     }
 
-    /// Returns the reason for a message: the code and `message`, or the HTTP status if there is no code. The request id is its detail. A caller
-    /// passes `None` instead of AWS's message if the message doesn't help, or could quote a value.
-    fn reason(&self, message: Option<&str>) -> Reason {
+    /// Returns a failure with the code and `message` as AWS's message, or the HTTP status if there
+    /// is no code. The request id is its detail. A caller passes `None` instead of AWS's message if
+    /// the message doesn't help, or could quote a value.
+    fn failure(&self, cause: Cause, message: Option<&str>) -> FetchError {
         let text = match (self.code, message) {
             (Some(code), Some(message)) => one_line(&format!("{code}: {message}")),
             (Some(code), None) => one_line(code),
             (None, _) => format!("HTTP status {}", self.status),
         };
-        let detail = match self.request_id {
-            Some(id) if !id.is_empty() => format!(" (request id {})", one_line(id)),
-            Some(_) | None => String::new(),
-        };
-        Reason { text, detail }
+        let mut failure = FetchError::from(cause).aws_says(text);
+        if let Some(id) = self.request_id.filter(|id| !id.is_empty()) {
+            failure.problem.detail = format!(" (request id {})", one_line(id));
+        }
+        failure
+    }
+}
+
+/// Returns the remedy for a denial that another policy than the caller's own causes. AWS's message
+/// names that policy (IAM User Guide, "Troubleshoot access denied error messages"). Returns `None`
+/// if the message names no other policy.
+fn policy_remedy(message: &str) -> Option<String> {
+    if let Some((_, policy)) = message.split_once("with an explicit deny in a") {
+        // The message continues with `n identity-based policy: arn:…` or ` service control policy`.
+        let kind = policy.trim_start_matches("n ").split(':').next()?.trim();
+        return Some(format!(
+            "an administrator has to change the {kind}: no other policy can override its explicit deny"
+        ));
+    }
+
+    let (_, policy) = message.split_once("because no ")?;
+    match policy.split_once(" allows ")? {
+        ("identity-based policy", _) => None,
+        (kind, _) => Some(format!(
+            "an administrator has to allow this in the {kind}, too"
+        )),
     }
 }
 
 /// Returns the outage for a response that does not come from AWS, or is damaged. `kind` is the type
 /// of its body, or says that it is a redirect.
-pub fn malformed_response(status: u16, kind: Option<&str>) -> Outage {
+pub fn malformed_response(status: u16, kind: Option<&str>) -> FetchError {
     let body_kind = kind.map_or(String::new(), |kind| format!(", {}", one_line(kind)));
     let what = format!("a response that is not from AWS (HTTP status {status}{body_kind})");
-    Outage::malformed(&what)
+    FetchError::malformed(&what)
 }
 
 /// Returns the failure for a request that cannot be sent, for example because the endpoint and the region make an invalid URL.
 pub fn not_sent(error: &(dyn Error + 'static)) -> FetchError {
-    Refusal::NotSent(error_text(error).into()).into()
+    FetchError::refused(Refusal::NotSent, error_text(error))
 }
 
 /// Returns the meaning of an error of one of the SDK's credential providers, if the provider got no response.
 ///
-/// The SDK does not say what kind of error it is, so this function looks for the [`NetFailure`] that our connector gave to the SDK.
+/// The SDK does not say what kind of error it is, so this function looks for the [`FetchError`]
+/// that our connector gave to the SDK.
 pub fn classify_sdk_error(error: &(dyn Error + 'static)) -> FetchError {
-    match find_source::<NetFailure>(error) {
-        Some(failure) => failure.clone().into(),
-        None => Refusal::Request(error_text(error).into()).into(),
+    match find_source::<FetchError>(error) {
+        Some(failure) => failure.clone(),
+        None => FetchError::from(Cause::Refused(Refusal::Request)).aws_says(error_text(error)),
     }
 }

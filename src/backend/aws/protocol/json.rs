@@ -66,7 +66,7 @@ pub fn read_body(response: Response<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>, Fetc
         return Err(error_response(status.as_u16(), header, response.body()));
     }
     if !is_object(response.body()) {
-        return Err(malformed_response(status.as_u16(), header("content-type")).into());
+        return Err(malformed_response(status.as_u16(), header("content-type")));
     }
     Ok(Zeroizing::new(response.into_body()))
 }
