@@ -94,22 +94,31 @@ fn destination(arguments: &ExportArguments, inherited: &Inherited) -> Result<Des
     let is_step = inherited
         .get("GITHUB_ACTIONS")
         .is_some_and(|value| value == "true");
-    match (arguments.format, output) {
-        (ExportFormat::Github | ExportFormat::GithubMasks, _) if !is_step => Err(Problem::usage(
+    match arguments.format {
+        ExportFormat::Github | ExportFormat::GithubMasks if !is_step => Err(Problem::usage(
             "secrets-exec is not running in a GitHub Actions job (GITHUB_ACTIONS is not \"true\"), so nothing would mask the printed values",
         )
         .help("use another format, such as --format dotenv --output FILE")),
-        (ExportFormat::GithubMasks, _) => Ok(Destination::Github(None)),
-        (ExportFormat::Github, Some(path)) => Ok(Destination::Github(Some((path, NamedBy::User)))),
-        (ExportFormat::Github, None) => match inherited.non_empty("GITHUB_ENV") {
-            Some(path) => Ok(Destination::Github(Some((path.into(), NamedBy::Runner)))),
-            None => Err(Problem::usage(
-                "GITHUB_ENV is not set, so secrets-exec doesn't know where to write the variables",
-            )
-            .help("name the file with --output FILE, or print only the masks with --format github-masks")),
-        },
-        (_, Some(path)) => Ok(Destination::File(path)),
-        (_, None) => Ok(Destination::Output),
+        ExportFormat::GithubMasks => Ok(Destination::Github(None)),
+        ExportFormat::Github => {
+            let by_user = output.map(|path| (path, NamedBy::User));
+            let by_runner = || Some((inherited.non_empty("GITHUB_ENV")?.into(), NamedBy::Runner));
+            match by_user.or_else(by_runner) {
+                Some(file) => Ok(Destination::Github(Some(file))),
+                None => Err(Problem::usage(
+                    "GITHUB_ENV is not set, so secrets-exec doesn't know where to write the variables",
+                )
+                .help("name the file with --output FILE, or print only the masks with --format github-masks")),
+            }
+        }
+        ExportFormat::Shell
+        | ExportFormat::Dotenv
+        | ExportFormat::Json
+        | ExportFormat::Docker
+        | ExportFormat::Kubernetes => Ok(match output {
+            Some(path) => Destination::File(path),
+            None => Destination::Output,
+        }),
     }
 }
 

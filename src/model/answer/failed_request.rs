@@ -5,7 +5,7 @@
 
 use super::cause::{Cause, Denial, Mention, Missing, Refusal};
 use super::fetch_error::FetchFailure;
-use crate::model::entry::{Origin, Subject, SubjectKind};
+use crate::model::entry::{Subject, SubjectKind};
 use crate::model::env_name::is_name;
 use crate::model::problem::{About, ReasonScope};
 use crate::model::reference::{
@@ -65,7 +65,7 @@ impl FailedRequest<'_> {
         if let Some((name, _)) = aliases.find(|(_, alias)| alias.id == id) {
             return format!("the secret that the alias \"{name}\" refers to");
         }
-        if self.subject.origin == Origin::Argument("get") {
+        if self.subject.kind == SubjectKind::GetArgument {
             return "the secret that the argument refers to".to_owned();
         }
         format!("the secret that {} refers to", self.subject.label)

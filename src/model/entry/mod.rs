@@ -52,9 +52,8 @@ impl Entry {
         };
 
         let (kind, label) = match &target {
-            Target::Env(_) | Target::File(_) | Target::Output => {
-                (SubjectKind::Entry, target.to_string())
-            }
+            Target::Env(_) | Target::File(_) => (SubjectKind::Entry, target.to_string()),
+            Target::Output => (SubjectKind::GetArgument, target.to_string()),
             Target::Credential(_) => (SubjectKind::Credential, target.to_string()),
             Target::Variables(_) => (SubjectKind::EnvFrom, "env-from".to_owned()),
         };

@@ -25,6 +25,8 @@ pub enum SubjectKind {
     Entry,
     EnvFrom,
     Credential,
+    /// The argument of `get`.
+    GetArgument,
 }
 
 /// The source of a value, as the user wrote it.
@@ -74,15 +76,15 @@ impl Subject {
     /// NAME=REFERENCE`), and for the argument of `get` the whole command, both quoted for a shell if necessary. For any other entry, it is only the
     /// reference, because a subject has neither the prefix of an `--env-from` nor the keys around a reference in a file.
     pub fn rewritten_with(&self, reference: &str) -> String {
-        match (&self.origin, self.kind) {
-            (Origin::Argument("get"), _) => format!("secrets-exec get {}", shell_quoted(reference)),
-            (Origin::Argument(option), SubjectKind::Entry) => {
-                format!(
-                    "{option} {}",
-                    shell_quoted(&format!("{}={reference}", self.label))
-                )
+        match (self.kind, &self.origin) {
+            (SubjectKind::GetArgument, _) => {
+                format!("secrets-exec get {}", shell_quoted(reference))
             }
-            (Origin::Argument(_) | Origin::Inherited | Origin::File { .. }, _) => {
+            (SubjectKind::Entry, Origin::Argument(option)) => {
+                let assignment = format!("{}={reference}", self.label);
+                format!("{option} {}", shell_quoted(&assignment))
+            }
+            (SubjectKind::Entry | SubjectKind::EnvFrom | SubjectKind::Credential, _) => {
                 reference.to_owned()
             }
         }
