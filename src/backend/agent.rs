@@ -16,8 +16,8 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::time::Instant;
 
 use super::aws::{
-    Requests, Settings, VariableReader, apply_settings, code_and_message, distribute,
-    error_response, malformed_response, read_secret,
+    Places, Requests, Settings, apply_settings, code_and_message, distribute, error_response,
+    malformed_response, read_secret,
 };
 use crate::backend::retry::{RetryBudget, retry};
 use crate::model::answer::{
@@ -62,13 +62,13 @@ impl AgentSettings {
         has_fallback: bool,
         inherited: &Inherited,
     ) -> Result<Self, Vec<Problem>> {
-        let mut reader = VariableReader::new(inherited);
+        let mut places = Places::new(inherited, None);
         let settings = Self {
             url,
-            token: reader.read_text("AWS_TOKEN"),
+            token: places.text("AWS_TOKEN"),
             has_fallback,
         };
-        unless_errors(reader.errors, settings)
+        unless_errors(places.errors, settings)
     }
 
     /// Returns the token as the value of a header, from AWS_TOKEN or from the file of the agent's installation. This may read a file.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::scope::EntryScope;
 use super::worker::apply;
 use crate::backend::agent::{Agent, AgentSettings};
-use crate::backend::aws::{Settings, read_settings};
+use crate::backend::aws::Settings;
 use crate::exec::{self, Program};
 use crate::input::cli::Inputs;
 use crate::input::declaration::{
@@ -276,7 +276,7 @@ impl BackendConfig {
                 AgentSettings::new(url.clone(), *fallback, inherited).map(Some)
             }
         };
-        let settings = report.value_of(read_settings(&options.aws, inherited));
+        let settings = report.value_of(Settings::new(&options.aws, inherited));
         match (settings, report.value_of(agent)) {
             (Some(settings), Some(agent)) => Ok(Self::Aws(Box::new(settings), agent)),
             (_, _) => Err(report),

@@ -37,7 +37,7 @@ use crate::model::options::KeyExchange;
 use crate::system::os_error;
 
 /// The root certificates that the user names, and the key exchange. If the user names any root, no other one is trusted.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct TrustSettings {
     /// The file of `--ca-bundle`, AWS_CA_BUNDLE or the profile's `ca_bundle`, in this order. If it is set, `environment` is ignored.
     pub bundle: Option<PathBuf>,

@@ -25,7 +25,7 @@ mod session;
 
 #[cfg(any(fuzzing, test))]
 pub use config::parse_ini;
-pub use config::{Purpose, Settings, VariableReader, apply_profile, apply_settings};
+pub use config::{Places, Purpose, Settings, apply_profile, apply_settings};
 pub use credentials::remove_empty_variables;
 pub use policy::{Policy, PolicyOptions, policy};
 pub use protocol::{code_and_message, error_response, malformed_response};
@@ -37,24 +37,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::model::answer::{Answers, Caller, DescribedSecret, FetchFailure};
-use crate::model::inherited::Inherited;
-use crate::model::options::AwsOptions;
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Region, Version};
 use crate::time::Deadline;
 use credentials::{MfaCodes, caller_variables};
 use session::Session;
-
-/// Merges the options with the variables that the AWS CLI reads, too. Doesn't read the configuration files.
-///
-/// # Errors
-/// One error for each variable with an invalid value.
-pub fn read_settings(
-    options: &AwsOptions,
-    inherited: &Inherited,
-) -> Result<Settings, Vec<Problem>> {
-    Settings::new(options, inherited, caller_variables())
-}
 
 /// The client of Secrets Manager and Parameter Store for one launch.
 pub struct Aws {
@@ -105,9 +92,15 @@ impl Aws {
         }
     }
 
-    /// Returns the settings from the options and the variables, without those of the profile.
-    pub fn settings(&self) -> &Settings {
-        &self.settings
+    /// Returns the key from which the name of a cached answer is made. It depends on the options
+    /// and the variables, and not on files.
+    pub fn cache_key(&self, locator: &Locator) -> String {
+        self.settings.cache_key(locator, caller_variables())
+    }
+
+    /// Returns the fallback regions in the order in which they are tried.
+    pub fn fallback_regions(&self) -> &[Region] {
+        &self.settings.options.fallback_regions
     }
 
     /// Describes each secret once, and returns the descriptions. A description whose request failed is an error in the list.

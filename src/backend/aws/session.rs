@@ -257,7 +257,9 @@ impl Session {
     /// send a request.
     pub fn caller(&self) -> Option<answer::Caller> {
         let base = self.known_caller(None).ok()?;
-        let asked = self.known_caller(self.settings.role.as_ref()).ok()?;
+        let asked = self
+            .known_caller(self.settings.options.role.as_ref())
+            .ok()?;
         let arn = asked.arn.get().cloned().flatten();
         let account = arn.as_ref().and_then(|arn| arn.split(':').nth(4));
         Some(answer::Caller {
@@ -291,7 +293,7 @@ impl Session {
     /// credentials.
     fn account(&self) -> Option<String> {
         let caller_roles = self.settings.caller_roles(self.chain.as_ref());
-        let role = self.settings.role.as_ref().map(|role| &role.arn);
+        let role = self.settings.options.role.as_ref().map(|role| &role.arn);
         if let Some(account) = role.or(caller_roles.last()).and_then(Arn::account) {
             return Some(account.to_owned());
         }

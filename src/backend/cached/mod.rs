@@ -167,7 +167,7 @@ impl Cached {
 
     /// Returns the file name of a locator's entry.
     fn name(&self, locator: &Locator) -> String {
-        entry_name(&self.aws.settings().cache_key(locator))
+        entry_name(&self.aws.cache_key(locator))
     }
 
     /// Reads the entries of these locators. Adds a notice for each entry that is damaged or can't be read. An entry from a region that
@@ -180,7 +180,7 @@ impl Cached {
         for locator in wanted {
             match read_entry(&self.directory, &self.name(locator)) {
                 Ok(Some(entry)) => {
-                    let fallback_regions = &self.aws.settings().fallback_regions;
+                    let fallback_regions = self.aws.fallback_regions();
                     let region = entry.document.region.as_ref();
                     // An answer from a fallback region is used only as long as `--fallback-region` names this region.
                     let is_named = region.is_some_and(|region| fallback_regions.contains(region));

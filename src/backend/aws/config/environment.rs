@@ -1,4 +1,4 @@
-//! The settings from the options and from AWS's variables.
+//! Reads the settings from the options, from AWS's variables and from the profile.
 //!
 //! The SDK's provider for a container's credentials reads its variables itself. They are checked here, too, because the SDK panics at some invalid
 //! values, and ignores others. Variables that only the SDK's own clients would read don't have an effect: AWS_DEFAULTS_MODE,
@@ -7,25 +7,28 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use nix::unistd::{User, getuid};
 
-use super::files::ConfigFiles;
-use super::settings::{MetadataSettings, Settings, VariableKeys};
-use super::variable_reader::{
-    BOOLEAN, COUNT, ENDPOINT, Format, METADATA_MODE, REGION, RETRY_MODE, SESSION_NAME, URL,
-    VariableReader,
+use super::files::{ConfigFiles, Profiles};
+use super::places::{
+    BOOLEAN, COUNT, ENDPOINT, Format, METADATA_MODE, Places, REGION, RETRY_MODE, SESSION_NAME,
+    TEXT, URL,
 };
+use super::role_chain::{RoleChain, role_chain};
+use super::settings::{MetadataSettings, Settings, VariableKeys};
 use crate::backend::aws::protocol::{Api, Endpoints};
 use crate::model::inherited::Inherited;
 use crate::model::options::{AwsOptions, RegionSource};
 use crate::model::problem::{Problem, Status, unless_errors};
-use crate::model::reference::Role;
+use crate::model::reference::{Region, Role};
 use crate::model::url::HttpUrl;
 use crate::net::proxy::ProxySettings;
 use crate::net::tls::TrustSettings;
+use crate::time::Progress;
 
 /// The default of AWS_METADATA_SERVICE_TIMEOUT in seconds, as in the AWS CLI.
 const METADATA_TIMEOUT: u32 = 1;
@@ -34,84 +37,125 @@ const METADATA_TIMEOUT: u32 = 1;
 const PROFILE_VARIABLES: [&str; 2] = ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"];
 
 impl Settings {
-    /// Merges the options with the variables that the AWS CLI reads, too. `caller_variables` are the names of the variables that choose the
-    /// credentials.
+    /// Merges the options with the variables that the AWS CLI reads, too. Doesn't read the
+    /// configuration files.
     ///
     /// # Errors
     /// One error for each variable with an invalid value.
-    pub fn new(
-        options: &AwsOptions,
-        inherited: &Inherited,
-        caller_variables: impl Iterator<Item = &'static str>,
-    ) -> Result<Self, Vec<Problem>> {
-        let mut reader = VariableReader::new(inherited);
-        check_sdk_variables(&mut reader);
-        // Our own retries don't have modes, so the value is only checked.
-        reader.read("AWS_RETRY_MODE", &RETRY_MODE);
-
-        let mut region = options.region.clone();
-        for name in ["AWS_REGION", "AWS_DEFAULT_REGION"] {
-            let in_variable = reader.read(name, &REGION);
-            let source = RegionSource::new(name, Status::Usage);
-            region = region.or(in_variable.map(|region| (region, source)));
-        }
+    pub fn new(options: &AwsOptions, inherited: &Inherited) -> Result<Self, Vec<Problem>> {
+        let mut places = Places::new(inherited, None);
+        check_sdk_variables(&mut places);
 
         let role = Format {
             expected: Role::EXPECTED,
             parse: |text| Role::parse(text, None),
         };
-        let web_identity_role = reader.read("AWS_ROLE_ARN", &role);
-        let settings = Self {
-            region,
-            fallback_regions: options.fallback_regions.clone(),
-            profile: options.profile.clone(),
+        let web_identity_role = places.variable("AWS_ROLE_ARN", &role);
+        let mut settings = Self {
+            options: options.clone(),
+            variables: Arc::new(inherited.clone()),
             profile_variable: PROFILE_VARIABLES
                 .into_iter()
-                .find_map(|name| Some((name, reader.read_text(name)?))),
-            role: options.role.clone(),
-            endpoints: endpoints(&mut reader, options),
-            trust: trust(&mut reader, options),
-            max_attempts: reader.read("AWS_MAX_ATTEMPTS", &COUNT),
-            app_id: reader.read_text("AWS_SDK_UA_APP_ID"),
-            proxy: proxy(&mut reader),
-            metadata: metadata(&mut reader),
-            web_identity_file: reader.read_text("AWS_WEB_IDENTITY_TOKEN_FILE"),
-            container_token_file: reader.read_text("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"),
-            web_identity_session: reader.read("AWS_ROLE_SESSION_NAME", &SESSION_NAME),
+                .find_map(|name| Some((name, places.text(name)?))),
+            proxy: proxy(&mut places),
+            web_identity_file: places.text("AWS_WEB_IDENTITY_TOKEN_FILE"),
+            container_token_file: places.text("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"),
+            web_identity_session: places.variable("AWS_ROLE_SESSION_NAME", &SESSION_NAME),
             web_identity_role: web_identity_role.map(|role| role.arn),
-            variable_keys: variable_keys(&mut reader),
-            caller_variables: caller_variables
-                .map(|name| inherited.non_empty(name).map(ToOwned::to_owned))
-                .collect(),
+            variable_keys: variable_keys(&mut places),
             config_files: config_files(inherited),
             role_remedy: role_remedy(inherited),
-            profile_advice: None,
+            ..Self::default()
         };
-        unless_errors(reader.errors, settings)
+        settings.read_shared(&mut places);
+        unless_errors(places.errors, settings)
+    }
+
+    /// Reads the settings of which the profile can have a part. An invalid value adds an error to
+    /// `places`.
+    fn read_shared(&mut self, places: &mut Places<'_>) {
+        // Our own retries don't have modes, so the value is only checked.
+        places.read("AWS_RETRY_MODE", &RETRY_MODE);
+        self.region = region(places, &self.options);
+        self.endpoints = endpoints(places, &self.options);
+        self.trust = trust(places, &self.options);
+        self.max_attempts = places.read("AWS_MAX_ATTEMPTS", &COUNT);
+        self.app_id = places.read("AWS_SDK_UA_APP_ID", &TEXT);
+        self.metadata = metadata(places);
     }
 }
 
+/// Reads AWS's configuration files, adds the profile's settings to `settings`, and returns the
+/// profile's role chain. Returns `None` if the profile doesn't have credentials, or if they aren't
+/// used.
+///
+/// # Errors
+/// The first error in the files or in the profile.
+pub fn apply_profile(
+    settings: &mut Settings,
+    progress: &Progress,
+) -> Result<Option<RoleChain>, Problem> {
+    let profiles = apply_settings(settings, progress)?;
+    match profiles.profile(settings.profile().1) {
+        Some(profile) if settings.uses_profile() => role_chain(profile),
+        Some(_) | None => Ok(None),
+    }
+}
+
+/// Reads AWS's configuration files, and adds the profile's settings to `settings`, except for its
+/// credentials. Options and variables have precedence. If no profile is chosen, adds the advice to
+/// choose one, or to rename the section of the profile. Returns all profiles.
+///
+/// # Errors
+/// The first error in the files or in these settings.
+pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Profiles, Problem> {
+    let profiles = Profiles::load(&settings.config_files, progress)?;
+    let others: Vec<&str> = profiles.names().filter(|name| *name != "default").collect();
+    let (source, name) = settings.profile();
+    let mut advice = profiles.prefix_advice(name);
+    if advice.is_none() && source.is_none() && !others.is_empty() {
+        let names = others.join(", ");
+        advice = Some(format!("set AWS_PROFILE to one of your profiles ({names})"));
+    }
+    settings.profile_advice = advice;
+
+    let (source, name) = settings.profile();
+    let Some(profile) = profiles.profile(name) else {
+        // A profile that an option or a variable names must exist. Without one, "default" is used,
+        // and it doesn't have to exist.
+        return match source {
+            Some(setting) => Err(profiles.no_profile(name, setting)),
+            None => Ok(profiles),
+        };
+    };
+
+    let variables = Arc::clone(&settings.variables);
+    let mut places = Places::new(&variables, Some(profile));
+    settings.read_shared(&mut places);
+    places.errors.into_iter().next().map_or(Ok(profiles), Err)
+}
+
 /// Checks the variables that only the SDK reads, and adds an error for each invalid one.
-fn check_sdk_variables(reader: &mut VariableReader<'_>) {
+fn check_sdk_variables(places: &mut Places<'_>) {
     // The SDK ignores or prints a value that is not UTF-8.
-    reader.read_text("AWS_CONTAINER_AUTHORIZATION_TOKEN");
-    reader.read("AWS_CONTAINER_CREDENTIALS_FULL_URI", &URL);
+    places.text("AWS_CONTAINER_AUTHORIZATION_TOKEN");
+    places.variable("AWS_CONTAINER_CREDENTIALS_FULL_URI", &URL);
     let relative = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
-    let path = reader.read_text(relative);
+    let path = places.text(relative);
     if path.is_some_and(|path| path.parse::<http::Uri>().is_err()) {
         // The path isn't shown, because in this task it is as good as a password.
         let text = format!("{relative} must be a path such as /v2/credentials");
-        reader.refuse(Problem::usage(text));
+        places.refuse(Problem::usage(text));
     }
 }
 
 /// Reads the credentials in variables. AWS_SECURITY_TOKEN is the older name of AWS_SESSION_TOKEN. As in botocore, it has precedence.
-fn variable_keys(reader: &mut VariableReader<'_>) -> VariableKeys {
+fn variable_keys(places: &mut Places<'_>) -> VariableKeys {
     // As in the SDKs, a key of only spaces is treated as unset.
     let [id, secret] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
-        .map(|name| reader.read_text(name).filter(|key| !key.trim().is_empty()));
-    let older_token = reader.read_text("AWS_SECURITY_TOKEN");
-    let token = older_token.or(reader.read_text("AWS_SESSION_TOKEN"));
+        .map(|name| places.text(name).filter(|key| !key.trim().is_empty()));
+    let older_token = places.text("AWS_SECURITY_TOKEN");
+    let token = older_token.or(places.text("AWS_SESSION_TOKEN"));
     match (id, secret) {
         (None, _) => VariableKeys::Unset,
         (Some(_), None) => VariableKeys::WithoutSecret,
@@ -144,49 +188,71 @@ fn role_remedy(inherited: &Inherited) -> Option<&'static str> {
     service.map(|(_, remedy)| *remedy)
 }
 
-/// Reads the endpoints. The variable of a service has precedence over AWS_ENDPOINT_URL.
-fn endpoints(reader: &mut VariableReader<'_>, options: &AwsOptions) -> Endpoints {
-    let mut endpoint = |name| Some((name, reader.read(name, &ENDPOINT)?));
-    let general = endpoint("AWS_ENDPOINT_URL");
+/// Reads the default region, and returns it with the option, variable or file that names it.
+fn region(places: &mut Places<'_>, options: &AwsOptions) -> Option<(Region, RegionSource)> {
+    let mut region = options.region.clone();
+    for name in ["AWS_REGION", "AWS_DEFAULT_REGION"] {
+        let in_variable = places.variable(name, &REGION);
+        let source = RegionSource::new(name, Status::Usage);
+        region = region.or(in_variable.map(|region| (region, source)));
+    }
+    let in_profile = places.setting("region", &REGION);
+    let source = RegionSource::new("the AWS profile", Status::Configuration);
+    region.or(in_profile.map(|region| (region, source)))
+}
+
+/// Reads the endpoints, each with the name of its variable or setting.
+fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
+    let in_profile = "endpoint_url in the AWS configuration file";
+    let for_all = places.variable("AWS_ENDPOINT_URL", &ENDPOINT);
+    let for_all_in_profile = places.setting("endpoint_url", &ENDPOINT);
     let mut configured = BTreeMap::new();
     for api in Api::ALL {
-        let specific = endpoint(api.endpoint_setting().0);
-        if let Some(endpoint) = specific.or_else(|| general.clone()) {
+        let (variable, service) = api.endpoint_setting();
+        let by_precedence = [
+            (variable, places.variable(variable, &ENDPOINT)),
+            ("AWS_ENDPOINT_URL", for_all.clone()),
+            (in_profile, places.service_endpoint(service)),
+            (in_profile, for_all_in_profile.clone()),
+        ];
+        let mut found = by_precedence.into_iter();
+        if let Some(endpoint) = found.find_map(|(name, url)| Some((name, url?))) {
             configured.insert(api, endpoint);
         }
     }
-    let mut boolean = |name| reader.read(name, &BOOLEAN);
     Endpoints {
-        ignored: boolean("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"),
-        use_fips: boolean("AWS_USE_FIPS_ENDPOINT"),
-        use_dual_stack: boolean("AWS_USE_DUALSTACK_ENDPOINT"),
+        ignored: places.read("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", &BOOLEAN),
+        use_fips: places.read("AWS_USE_FIPS_ENDPOINT", &BOOLEAN),
+        use_dual_stack: places.read("AWS_USE_DUALSTACK_ENDPOINT", &BOOLEAN),
         option: options.endpoint_url.clone(),
         configured,
     }
 }
 
 /// Reads the paths of the root certificates that the user names.
-fn trust(reader: &mut VariableReader<'_>, options: &AwsOptions) -> TrustSettings {
-    let ca_bundle = reader.existing_file("AWS_CA_BUNDLE");
-    let variable = |name| reader.inherited.non_empty(name).map(PathBuf::from);
+fn trust(places: &mut Places<'_>, options: &AwsOptions) -> TrustSettings {
+    places.check_file("AWS_CA_BUNDLE");
+    let in_profile = places.setting("ca_bundle", &TEXT).map(PathBuf::from);
+    let variable = |name| places.variables.non_empty(name).map(PathBuf::from);
+    let in_option = options.ca_bundle.clone();
     TrustSettings {
-        bundle: options.ca_bundle.clone().or(ca_bundle),
+        bundle: in_option.or(variable("AWS_CA_BUNDLE")).or(in_profile),
         environment: variable("SSL_CERT_FILE").or_else(|| variable("SSL_CERT_DIR")),
         key_exchange: options.key_exchange,
     }
 }
 
 /// Reads the settings of the instance metadata service.
-fn metadata(reader: &mut VariableReader<'_>) -> MetadataSettings {
-    let timeout = reader.read("AWS_METADATA_SERVICE_TIMEOUT", &COUNT);
-    let attempts = reader.read("AWS_METADATA_SERVICE_NUM_ATTEMPTS", &COUNT);
+fn metadata(places: &mut Places<'_>) -> MetadataSettings {
+    let timeout = places.variable("AWS_METADATA_SERVICE_TIMEOUT", &COUNT);
+    let attempts = places.variable("AWS_METADATA_SERVICE_NUM_ATTEMPTS", &COUNT);
     MetadataSettings {
-        endpoint: reader.read("AWS_EC2_METADATA_SERVICE_ENDPOINT", &ENDPOINT),
-        mode_endpoint: reader.read("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", &METADATA_MODE),
+        endpoint: places.read("AWS_EC2_METADATA_SERVICE_ENDPOINT", &ENDPOINT),
+        mode_endpoint: places.read("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", &METADATA_MODE),
         timeout: Duration::from_secs(timeout.unwrap_or(METADATA_TIMEOUT).into()),
         attempts: attempts.unwrap_or(1),
-        is_disabled: reader.read("AWS_EC2_METADATA_DISABLED", &BOOLEAN) == Some(true),
-        may_exist: may_have_metadata_service(reader.inherited),
+        is_disabled: places.variable("AWS_EC2_METADATA_DISABLED", &BOOLEAN) == Some(true),
+        may_exist: may_have_metadata_service(places.variables),
     }
 }
 
@@ -202,8 +268,8 @@ fn may_have_metadata_service(inherited: &Inherited) -> bool {
 ///
 /// A CGI server sets REQUEST_METHOD, and puts the header `Proxy` of a client's request into HTTP_PROXY (CVE-2016-5385, "httpoxy"). In a CGI program,
 /// only the variable in lower case is read.
-fn proxy(reader: &mut VariableReader<'_>) -> ProxySettings {
-    let is_set = |name| reader.inherited.get(name).is_some();
+fn proxy(places: &mut Places<'_>) -> ProxySettings {
+    let is_set = |name| places.variables.get(name).is_some();
     let chosen = |is_lower, lower, upper| if is_lower { lower } else { upper };
     let is_cgi = is_set("REQUEST_METHOD");
     let https_name = chosen(is_set("https_proxy"), "https_proxy", "HTTPS_PROXY");
@@ -214,11 +280,11 @@ fn proxy(reader: &mut VariableReader<'_>) -> ProxySettings {
         expected: "the URL of an HTTP proxy, such as http://proxy.example.com:3128",
         parse: parse_proxy,
     };
-    let mut named = |name| Some((name, reader.read(name, &proxy)?));
+    let mut named = |name| Some((name, places.variable(name, &proxy)?));
     ProxySettings {
         https: named(https_name),
         http: named(http_name),
-        no_proxy: reader.read_text(no_proxy_name),
+        no_proxy: places.text(no_proxy_name),
     }
 }
 

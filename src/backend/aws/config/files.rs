@@ -9,7 +9,6 @@ use std::fmt::Display;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::variable_reader::Format;
 use crate::model::problem::{Problem, Status};
 use crate::model::quoting::one_line;
 use crate::model::suggest;
@@ -64,6 +63,8 @@ impl Section {
 pub struct Profile<'a> {
     pub name: &'a str,
     section: &'a Section,
+    /// All sections, because a profile may name others.
+    pub profiles: &'a Profiles,
 }
 
 impl<'a> Profile<'a> {
@@ -72,33 +73,14 @@ impl<'a> Profile<'a> {
         self.section.setting(key)
     }
 
-    /// Returns the parsed value of a setting. Returns `None` if the profile doesn't have it.
-    ///
-    /// # Errors
-    /// When the value is invalid.
-    pub fn parse_setting<T>(
-        &self,
-        key: &'static str,
-        format: &Format<T>,
-    ) -> Result<Option<T>, Problem> {
-        self.parse_value(self.setting(key), key, format)
-    }
-
-    /// Parses a value that is in another section, to which the profile's setting `key` leads.
-    ///
-    /// # Errors
-    /// When the value is invalid.
-    pub fn parse_value<T>(
-        &self,
-        text: Option<&str>,
-        key: &'static str,
-        format: &Format<T>,
-    ) -> Result<Option<T>, Problem> {
-        let Some(text) = text else { return Ok(None) };
-        (format.parse)(text).map(Some).ok_or_else(|| {
-            let setting = format!("{key} of the AWS profile {:?}", self.name);
-            format.invalid(&setting, text)
-        })
+    /// Returns the text of a service's `endpoint_url`, which is in the `services` section that the
+    /// profile names.
+    pub fn service_endpoint(&self, service: &str) -> Option<&'a str> {
+        let services = (SERVICES, self.setting("services")?.to_owned());
+        let section = self.profiles.sections.get(&services)?;
+        let setting = (service.to_owned(), "endpoint_url".to_owned());
+        let text = section.nested.get(&setting).map(String::as_str);
+        text.filter(|text| !text.is_empty())
     }
 
     /// Returns the error for settings that contradict each other, or that need another setting. `why` is the predicate of the sentence about the
@@ -141,7 +123,11 @@ impl Profiles {
     /// Returns the profile with this name. Returns `None` if there isn't one.
     pub fn profile(&self, name: &str) -> Option<Profile<'_>> {
         let ((_, name), section) = self.sections.get_key_value(&(PROFILE, name.to_owned()))?;
-        Some(Profile { name, section })
+        Some(Profile {
+            name,
+            section,
+            profiles: self,
+        })
     }
 
     /// Returns the names of the profiles.
@@ -157,17 +143,7 @@ impl Profiles {
         self.sections.get(&(SSO_SESSION, name.to_owned()))
     }
 
-    /// Returns the `endpoint_url` of a service in the `services` section with this name. Returns `None` if the section doesn't exist or doesn't set
-    /// it.
-    pub fn service_endpoint(&self, name: &str, service: &str) -> Option<&str> {
-        let section = self.sections.get(&(SERVICES, name.to_owned()))?;
-        let setting = (service.to_owned(), "endpoint_url".to_owned());
-        let text = section.nested.get(&setting).map(String::as_str);
-        text.filter(|text| !text.is_empty())
-    }
-
-    /// Returns the advice to rename the section of a profile in the credentials file, if its name
-    /// is written as in the configuration file.
+    /// Returns the advice to rename the section of a profile in the credentials file, if its name is written as in the configuration file.
     pub fn prefix_advice(&self, name: &str) -> Option<String> {
         let profile = Some((PROFILE, name.to_owned()));
         let header = self

@@ -12,8 +12,8 @@
 
 use aws_credential_types::Credentials;
 
-use super::files::{Profile, Profiles};
-use super::variable_reader::{Format, SESSION_NAME};
+use super::files::Profile;
+use super::places::{Format, SESSION_NAME};
 use crate::model::problem::Problem;
 use crate::model::reference::Region;
 
@@ -80,10 +80,8 @@ pub struct ProfileRole {
 ///
 /// # Errors
 /// When a setting is invalid, or when the settings contradict each other, are incomplete, or lead in a loop.
-pub fn role_chain<'a>(
-    profiles: &'a Profiles,
-    mut profile: Profile<'a>,
-) -> Result<Option<RoleChain>, Problem> {
+pub fn role_chain(mut profile: Profile<'_>) -> Result<Option<RoleChain>, Problem> {
+    let profiles = profile.profiles;
     let (mut visited, mut roles) = (Vec::new(), Vec::new());
     let source = loop {
         if visited.contains(&profile.name) {
@@ -101,7 +99,7 @@ pub fn role_chain<'a>(
             break Some(RoleSource::Keys(keys));
         }
         let Some(role) = assumed_role(profile)? else {
-            break own_source(profiles, profile)?;
+            break own_source(profile)?;
         };
         roles.push(role);
 
@@ -112,7 +110,7 @@ pub fn role_chain<'a>(
                 let found = profiles.profile(next);
                 profile = found.ok_or_else(|| profiles.no_profile(next, &setting))?;
             }
-            None => break own_source(profiles, profile)?,
+            None => break own_source(profile)?,
         }
     };
 
@@ -179,7 +177,7 @@ fn source_profile(profile: Profile<'_>) -> Result<Option<&str>, Problem> {
 ///
 /// # Errors
 /// When the settings of the source are invalid or incomplete.
-fn own_source(profiles: &Profiles, profile: Profile<'_>) -> Result<Option<RoleSource>, Problem> {
+fn own_source(profile: Profile<'_>) -> Result<Option<RoleSource>, Problem> {
     let text = |key| profile.setting(key).map(str::to_owned);
     let named = Format {
         expected: "Environment, Ec2InstanceMetadata or EcsContainer",
@@ -202,7 +200,7 @@ fn own_source(profiles: &Profiles, profile: Profile<'_>) -> Result<Option<RoleSo
 
     let sso_setting = profile.setting("sso_account_id");
     if sso_setting.or(profile.setting("sso_role_name")).is_some() {
-        return sso_source(profiles, profile).map(Some);
+        return sso_source(profile).map(Some);
     }
 
     if profile.setting("login_session").is_some() {
@@ -236,9 +234,9 @@ fn named_source(text: &str) -> Option<RoleSource> {
 ///
 /// # Errors
 /// When a setting or the section is missing, or when `sso_region` isn't the code of a region.
-fn sso_source(profiles: &Profiles, profile: Profile<'_>) -> Result<RoleSource, Problem> {
+fn sso_source(profile: Profile<'_>) -> Result<RoleSource, Problem> {
     let session = profile.setting("sso_session");
-    let section = session.and_then(|name| profiles.sso_session(name));
+    let section = session.and_then(|name| profile.profiles.sso_session(name));
     if let (Some(name), None) = (session, section) {
         return Err(profile.inconsistent(format!(
             "names the sso_session {name:?}, but there is no section [sso-session {name}]"

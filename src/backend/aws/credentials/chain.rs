@@ -102,7 +102,7 @@ pub async fn find_credentials(
     budget: &RetryBudget,
 ) -> Result<Credentials, FetchError> {
     let begun = Instant::now();
-    let providers = match (&context.settings.profile, &PROVIDERS) {
+    let providers = match (&context.settings.options.profile, &PROVIDERS) {
         // `--profile` replaces the variables, which come first.
         (Some(_), [_, others @ ..]) => others,
         (None, all) => all.as_slice(),
