@@ -5,6 +5,10 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_secretsmanager::operation::describe_secret::{
+    DescribeSecret, DescribeSecretError, DescribeSecretInput, DescribeSecretOutput,
+};
+use aws_smithy_types::DateTime;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::stream;
@@ -13,16 +17,16 @@ use serde_json::{Value, json};
 
 use super::protocol::{Client, call, read_object, timestamp};
 use super::session::Session;
-use crate::backend::retry::RetryBudget;
+use crate::backend::retry::{RetryBudget, retry};
 use crate::model::answer::{
     Cause, DescribedSecret, Description, Document, FetchError, Refusal, Replica, RotationSchedule,
 };
 use crate::model::reference::{Arn, Locator, Region, SecretId, Version};
 use crate::model::secret_value::SecretValue;
 use crate::net::connections::in_flight;
+use crate::net::errors::host_and_port;
 
 const GET_SECRET_VALUE: &str = "secretsmanager.GetSecretValue";
-const DESCRIBE_SECRET: &str = "secretsmanager.DescribeSecret";
 
 /// Reads one version of a secret in the client's region.
 ///
@@ -141,89 +145,63 @@ async fn describe_secret(
     let (api, role) = (request.store.into(), request.role.as_ref());
     let client = &session.client(api, region, role).await?;
     let id = request.id.in_region(&client.region);
-    let input = json!({ "SecretId": id.to_string() });
-    let read = |body: &[u8]| {
-        let malformed = "a response that can't be read";
-        let response: DescribeSecretResponse =
-            read_object(body).ok_or_else(|| FetchError::malformed(malformed))?;
-        let arn = response.arn.as_deref().and_then(Arn::parse);
-        if !id.is_answered_by(response.name.as_deref(), arn.as_ref()) {
-            return Err(FetchError::malformed(malformed));
+    let host = host_and_port(&client.endpoint);
+    let name = format!("DescribeSecret of {id}");
+    let budget = session.budget.for_request(host, name);
+    let described = retry(&budget, async || {
+        let input = DescribeSecretInput::builder().secret_id(id.to_string());
+        let operation = DescribeSecret::new();
+        let calling =
+            client.call::<_, DescribeSecretOutput, DescribeSecretError>(&operation, input.build());
+        let output = calling.await?;
+        let arn = output.arn().and_then(Arn::parse);
+        if id.is_answered_by(output.name(), arn.as_ref()) {
+            Ok(output.into())
+        } else {
+            Err(FetchError::malformed("a response that can't be read"))
         }
-        Ok(response.into())
-    };
-    let budget = &session.budget;
-    call(client, DESCRIBE_SECRET, &id, &input, budget, read).await
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct DescribeSecretResponse {
-    name: Option<String>,
-    #[serde(rename = "ARN")]
-    arn: Option<String>,
-    kms_key_id: Option<String>,
-    rotation_enabled: Option<bool>,
-    rotation_rules: Option<RotationRules>,
-    last_rotated_date: Option<Value>,
-    next_rotation_date: Option<Value>,
-    deleted_date: Option<Value>,
-    version_ids_to_stages: Option<BTreeMap<String, Vec<String>>>,
-    replication_status: Option<Vec<ReplicationStatus>>,
-    primary_region: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct RotationRules {
-    automatically_after_days: Option<u64>,
-    schedule_expression: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct ReplicationStatus {
-    region: String,
-    status: Option<String>,
-    kms_key_id: Option<String>,
+    });
+    described.await.map_err(|error| client.with_remedy(error))
 }
 
 /// The alias of the key that Secrets Manager uses by default. AWS leaves it out of a description, but an emulator may include it.
 const DEFAULT_KEY: &str = "alias/aws/secretsmanager";
 
-impl From<DescribeSecretResponse> for Description {
-    fn from(response: DescribeSecretResponse) -> Self {
-        let time = |field: Option<Value>| field.as_ref().and_then(timestamp);
+impl From<DescribeSecretOutput> for Description {
+    fn from(output: DescribeSecretOutput) -> Self {
+        // `timestamp` leaves out times that can't be printed.
+        let time = |field: Option<DateTime>| timestamp(&field?.as_secs_f64().into());
         let key =
             |key: Option<String>| key.filter(|key| !key.is_empty() && !key.ends_with(DEFAULT_KEY));
-        let rules = response.rotation_rules.unwrap_or_default();
+        let rules = output.rotation_rules.as_ref();
+        let days = rules.and_then(|rules| u64::try_from(rules.automatically_after_days?).ok());
 
         let mut replicas = Vec::new();
-        for replica in response.replication_status.into_iter().flatten() {
+        for replica in output.replication_status.into_iter().flatten() {
             replicas.push(Replica {
-                region: replica.region,
-                status: replica.status,
+                region: replica.region.unwrap_or_default(),
+                status: replica.status.map(|status| status.as_str().to_owned()),
                 kms_key: key(replica.kms_key_id),
             });
         }
         replicas.sort_by(|one, other| one.region.cmp(&other.region));
 
         // AWS leaves out versions without labels, but moto includes them.
-        let mut versions = response.version_ids_to_stages.unwrap_or_default();
+        let mut versions = BTreeMap::from_iter(output.version_ids_to_stages.into_iter().flatten());
         versions.retain(|_, stages| !stages.is_empty());
 
         Self {
             rotation: RotationSchedule {
-                is_enabled: response.rotation_enabled == Some(true),
-                days: rules.automatically_after_days.filter(|days| *days > 0),
-                schedule: rules.schedule_expression,
-                last: time(response.last_rotated_date),
-                next: time(response.next_rotation_date),
+                is_enabled: output.rotation_enabled == Some(true),
+                days: days.filter(|days| *days > 0),
+                schedule: rules.and_then(|rules| rules.schedule_expression.clone()),
+                last: time(output.last_rotated_date),
+                next: time(output.next_rotation_date),
             },
-            kms_key: key(response.kms_key_id),
+            kms_key: key(output.kms_key_id),
             replicas,
-            primary_region: response.primary_region,
-            deleted: time(response.deleted_date),
+            primary_region: output.primary_region,
+            deleted: time(output.deleted_date),
             versions,
         }
     }

@@ -1,8 +1,10 @@
 //! The client of one AWS service, in one region and with one set of credentials. It signs a request, sends it once and reads the whole response.
 //!
-//! For STS and SSO, [`Client::call`] uses the SDK's operations to write the request and to read the response. For Secrets Manager and Parameter
-//! Store, the module `json` writes and reads them, because this is faster. We don't use the SDK's clients: each one costs half a million
-//! instructions, and each of its requests a quarter of a million, while retries, endpoints and connections are ours anyway.
+//! For STS, SSO and DescribeSecret, [`Client::call`] uses the SDK's operations to write the request
+//! and to read the response. For everything that has a value, and for Parameter Store, the module
+//! `json` does this, because it is faster and wipes the body. We don't use the SDK's clients: each
+//! one costs half a million instructions, and each of its requests a quarter of a million, while
+//! retries, endpoints and connections are ours anyway.
 //!
 //! An error never quotes the body of a response, which may contain a secret.
 
