@@ -4,22 +4,23 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use glob::Pattern;
 
 use super::env_name::{OWN_PREFIX, known_patterns, matches_any};
 
-/// The inherited variables, or the part of them that the command gets. They are kept byte for byte, and each name occurs once.
+/// The inherited variables, or the part of them that the command gets. They are kept byte for byte,
+/// and each name occurs once. A clone shares the memory.
 #[derive(Clone, Default)]
-pub struct Inherited(Vec<(OsString, OsString)>);
+pub struct Inherited(Arc<Vec<(OsString, OsString)>>);
 
 impl Inherited {
     /// Creates the list of the variables of a process. If a name occurs twice, the first value is kept, which getenv(3) would return, too.
     pub fn new(variables: impl Iterator<Item = (OsString, OsString)>) -> Self {
         let mut seen = std::collections::HashSet::new();
         let first_of_name = variables.filter(|(name, _)| seen.insert(name.clone()));
-        Self(first_of_name.collect())
+        Self(Arc::new(first_of_name.collect()))
     }
 
     /// Returns the value of a variable, or `None` if it isn't set.
@@ -44,16 +45,16 @@ impl Inherited {
     #[must_use]
     pub fn retained(&self, retention: &Retention) -> Self {
         let kept = self.0.iter().filter(|(name, _)| retention.keeps(name));
-        Self(kept.cloned().collect())
+        Self(Arc::new(kept.cloned().collect()))
     }
 
     /// Replaces the process id `parent` with `child` in LISTEN_PID and WATCHDOG_PID (sd_listen_fds(3), sd_watchdog_enabled(3)), so that the child
     /// accepts what the service manager passed to its parent. Removes LISTEN_PIDFDID and WATCHDOG_PIDFDID, the inode numbers of the parent's pidfd,
     /// which are optional.
     pub fn rename_process(&mut self, parent: i32, child: u32) {
-        self.0
-            .retain(|(name, _)| name != "LISTEN_PIDFDID" && name != "WATCHDOG_PIDFDID");
-        for (name, id) in &mut self.0 {
+        let variables = Arc::make_mut(&mut self.0);
+        variables.retain(|(name, _)| name != "LISTEN_PIDFDID" && name != "WATCHDOG_PIDFDID");
+        for (name, id) in variables {
             if (name == "LISTEN_PID" || name == "WATCHDOG_PID") && *id == *parent.to_string() {
                 *id = child.to_string().into();
             }

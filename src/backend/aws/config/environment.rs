@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
@@ -53,7 +52,7 @@ impl Settings {
         let web_identity_role = places.variable("AWS_ROLE_ARN", &role);
         let mut settings = Self {
             options: options.clone(),
-            variables: Arc::new(inherited.clone()),
+            variables: inherited.clone(),
             profile_variable: PROFILE_VARIABLES
                 .into_iter()
                 .find_map(|name| Some((name, places.text(name)?))),
@@ -129,7 +128,7 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
         };
     };
 
-    let variables = Arc::clone(&settings.variables);
+    let variables = settings.variables.clone();
     let mut places = Places::new(&variables, Some(profile));
     settings.read_shared(&mut places);
     places.errors.into_iter().next().map_or(Ok(profiles), Err)

@@ -35,8 +35,8 @@ impl<'a> Places<'a> {
     /// lower case and without `aws_`. An invalid value adds an error.
     pub fn read<T>(&mut self, variable: &'static str, format: &Format<T>) -> Option<T> {
         let in_variable = self.variable(variable, format);
-        let key = variable.trim_start_matches("AWS_").to_lowercase();
-        let in_profile = self.setting(&key, format);
+        let key = variable.strip_prefix("AWS_").unwrap_or(variable);
+        let in_profile = self.setting(&key.to_ascii_lowercase(), format);
         in_variable.or(in_profile)
     }
 

@@ -1,7 +1,6 @@
 //! The settings of a session with AWS: what the options, the variables and the profile say together.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
@@ -23,7 +22,7 @@ pub struct Settings {
     /// The options. The profile of `--profile` has precedence over credentials in variables.
     pub options: AwsOptions,
     /// All variables, so that a setting of the profile can be read together with its variable.
-    pub variables: Arc<Inherited>,
+    pub variables: Inherited,
     /// The default region, and which option, variable or file names it. If it is `None`, the instance metadata is asked.
     pub region: Option<(Region, RegionSource)>,
     /// AWS_DEFAULT_PROFILE or, without it, AWS_PROFILE, and the profile that the variable names. The order is botocore's. Credentials in
