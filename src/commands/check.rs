@@ -22,8 +22,8 @@ use crate::model::plan::{EntryId, Plan};
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::SecretId;
 use crate::report::check::{
-    CheckDepth, CheckedCommand, CheckedValues, Findings, SecretRow, by_outcome, override_note,
-    override_object, tables,
+    CheckDepth, CheckedValues, Findings, by_outcome, command_row, override_note, override_object,
+    secret_row, tables,
 };
 use crate::report::layout::objects;
 use crate::report::{self, Report, terminal};
@@ -66,7 +66,7 @@ pub fn check(
             Findings::new()
         }
     };
-    findings.command = found_command.map(|found| CheckedCommand::new(found.line, &found.program));
+    findings.command = found_command.map(|found| command_row(found.line, &found.program));
 
     let printed = if arguments.json {
         json(findings, &report)
@@ -252,7 +252,7 @@ impl Checked {
             findings.overridden.push(override_object(outcome, holder));
         }
         for secret in &self.inspection.secrets {
-            findings.secrets.push(SecretRow::new(secret, now));
+            findings.secrets.push(secret_row(secret, now));
         }
         findings
     }

@@ -1,9 +1,8 @@
 //! The findings of `check`: the document that `--json` prints as it is.
 
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use super::secret_row::SecretRow;
 use crate::exec::Program;
 use crate::model::answer::Caller;
 use crate::model::environment::CommandLine;
@@ -24,11 +23,11 @@ pub struct Findings {
     /// The identity that AWS returned, or `None` if AWS was not asked.
     pub caller: Option<Caller>,
     /// The command to look for. It is `None` without `-- COMMAND`.
-    pub command: Option<CheckedCommand>,
+    pub command: Option<TableRow>,
     pub values: Vec<Row>,
     pub overridden: Vec<Value>,
     /// The descriptions of secrets. They are empty without `--describe` and `--metadata`.
-    pub secrets: Vec<SecretRow>,
+    pub secrets: Vec<TableRow>,
     /// The messages on standard error, in the form in which `--log-format json` prints them.
     pub messages: Vec<Map<String, Value>>,
     /// True if the table has a column for the cache.
@@ -39,14 +38,14 @@ pub struct Findings {
     pub lists_literals: bool,
 }
 
-/// The command, and the file that would be executed.
+/// A row of a table about the command or about secrets.
 #[derive(Debug, Serialize)]
-pub struct CheckedCommand {
-    /// The name as the user wrote it.
-    pub name: String,
-    /// The path of the file, or `None` if there isn't one that can be executed.
-    pub file: Option<String>,
-    pub status: &'static str,
+pub struct TableRow {
+    /// The members of its JSON object.
+    #[serde(flatten)]
+    pub fields: Value,
+    #[serde(skip)]
+    pub cells: Vec<String>,
 }
 
 impl Findings {
@@ -66,19 +65,17 @@ impl Findings {
     }
 }
 
-impl CheckedCommand {
-    /// Returns the command, with the result of the search for its file.
-    pub fn new(command: &CommandLine, found: &Result<Program, Problem>) -> Self {
-        let (file, status) = match found {
-            Ok(program) => (Some(program.as_path().display().to_string()), "ok"),
-            Err(problem) if problem.status == Status::NotFound => (None, "not-found"),
-            Err(_) => (None, "not-executable"),
-        };
-        Self {
-            name: command.shown_program(),
-            file,
-            status,
-        }
+/// Returns the row of the command, with the file that would be executed.
+pub fn command_row(command: &CommandLine, found: &Result<Program, Problem>) -> TableRow {
+    let (file, status) = match found {
+        Ok(program) => (Some(program.as_path().display().to_string()), "ok"),
+        Err(problem) if problem.status == Status::NotFound => (None, "not-found"),
+        Err(_) => (None, "not-executable"),
+    };
+    let name = command.shown_program();
+    TableRow {
+        fields: json!({ "name": name, "file": file, "status": status }),
+        cells: vec![name, file.unwrap_or_default(), status.to_owned()],
     }
 }
 
@@ -124,45 +121,23 @@ pub enum RowKind {
 /// A secret or parameter that a value is made from.
 #[derive(Debug, Serialize)]
 pub struct SourceRow {
-    pub id: String,
-    pub store: &'static str,
-    /// The key that the reference selects. It is `None` for the whole value, and in a template.
-    pub key: Option<String>,
-    /// The region that answered. If no region answered, this is the region that the reference names.
-    pub region: Option<String>,
-    pub role: Option<String>,
-    pub version: Option<String>,
-    pub stages: Vec<String>,
-    pub created: Option<String>,
-    pub age_seconds: Option<u64>,
-    pub regions_passed_over: Vec<String>,
-    /// The answer in the cache. It is `None` if there isn't one.
-    pub cached: Option<CacheState>,
-    pub status: &'static str,
-    pub error: Option<&'static str>,
-}
-
-/// An entry of the cache.
-#[derive(Debug, Serialize)]
-pub struct CacheState {
-    pub age_seconds: u64,
-    /// True if the value came from the cache and not from AWS.
-    pub used: bool,
+    /// The members of its JSON object.
+    #[serde(flatten)]
+    pub fields: Value,
+    /// The secret and the key, `SECRET:KEY`, or only the secret if there isn't a key.
+    #[serde(skip)]
+    pub reference: String,
+    /// The cells of the columns VERSION, STAGES, AGE and CACHED.
+    #[serde(skip)]
+    pub cells: [String; 4],
+    /// The status or, if there is an error, its code.
+    #[serde(skip)]
+    pub state: &'static str,
 }
 
 impl Row {
     /// True for a literal about which there is nothing to say.
     pub fn is_plain_literal(&self) -> bool {
         self.kind == RowKind::Literal && self.status == "ok" && self.note.is_none()
-    }
-}
-
-impl SourceRow {
-    /// Returns the secret and the key, `SECRET:KEY`, or only the secret if there isn't a key.
-    pub fn reference(&self) -> String {
-        match &self.key {
-            Some(key) => format!("{}:{key}", self.id),
-            None => self.id.clone(),
-        }
     }
 }

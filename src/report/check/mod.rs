@@ -7,7 +7,7 @@ mod row;
 mod secret_row;
 mod table;
 
-pub use findings::{CheckedCommand, Findings};
+pub use findings::{Findings, command_row};
 pub use row::{CheckDepth, CheckedValues, by_outcome, override_note, override_object};
-pub use secret_row::SecretRow;
+pub use secret_row::secret_row;
 pub use table::tables;

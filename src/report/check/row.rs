@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
-use super::findings::{CacheState, Row, RowKind, SourceRow};
+use super::findings::{Row, RowKind, SourceRow};
 use super::secret_row::{date, seconds_since};
 use crate::model::answer::{Document, Fetched, NOT_SHOWN};
 use crate::model::claims::Holder;
@@ -20,8 +20,12 @@ use crate::model::env_name::is_name;
 use crate::model::outcome::{EntryOutcome, Fate, Outcomes};
 use crate::model::plan::EntryId;
 use crate::model::problem::Problem;
-use crate::model::reference::{Locator, SecretRef, Selector, Store, Version};
-use crate::report::record::{Record, counted};
+use crate::model::reference::{Locator, Region, SecretRef, Selector, Store, Version};
+use crate::report::record::{Record, age, counted};
+
+/// The number of characters of a version id in the table. Eight are enough to distinguish the
+/// versions of a secret.
+const ID_LENGTH: usize = 8;
 
 /// Everything that is known about the values of a plan.
 pub struct CheckedValues<'a> {
@@ -241,45 +245,66 @@ impl CheckedValues<'_> {
             (Some(document), Some(_)) => document.passed_over.as_slice(),
             (_, _) => &[],
         };
+        let id = match failure {
+            Some(failure) if failure.hides_name(reference) => NOT_SHOWN.to_owned(),
+            Some(_) | None => locator.written_id() + parameter_name.unwrap_or_default(),
+        };
+        let key = (*selector != Selector::Whole).then(|| selector.to_string());
+        let region = answered_region.or(locator.region.as_ref());
+        let role = locator.role.as_ref().map(|role| role.arn.to_string());
+        let version = versioned.and_then(|versioned| versioned.version_id.as_deref());
+        let stages = versioned.map_or(&[][..], |versioned| &versioned.stages);
+        let age_seconds = created.map(|created| seconds_since(created, self.now));
+        let passed_over = passed_over.iter().map(|(region, _)| region.as_str());
+        let cached = self.cached_answer(locator, document);
+        let error = failure.map(|failure| failure.error.problem.code);
         SourceRow {
-            id: match failure {
-                Some(failure) if failure.hides_name(reference) => NOT_SHOWN.to_owned(),
-                Some(_) | None => locator.written_id() + parameter_name.unwrap_or_default(),
+            fields: json!({
+                "id": id,
+                "store": locator.store.service(),
+                "key": key,
+                "region": region.map(Region::as_str),
+                "role": role,
+                "version": version,
+                "stages": stages,
+                "created": created.map(date),
+                "age_seconds": age_seconds,
+                "regions_passed_over": Vec::from_iter(passed_over),
+                "cached": cached.map(|(age, used)| json!({ "age_seconds": age, "used": used })),
+                "status": status,
+                "error": error,
+            }),
+            reference: match key {
+                Some(key) => format!("{id}:{key}"),
+                None => id,
             },
-            store: locator.store.service(),
-            key: (*selector != Selector::Whole).then(|| selector.to_string()),
-            region: answered_region
-                .or(locator.region.as_ref())
-                .map(ToString::to_string),
-            role: locator.role.as_ref().map(|role| role.arn.to_string()),
-            version: versioned.and_then(|versioned| versioned.version_id.clone()),
-            stages: versioned
-                .map(|versioned| versioned.stages.clone())
-                .unwrap_or_default(),
-            created: created.map(date),
-            age_seconds: created.map(|created| seconds_since(created, self.now)),
-            regions_passed_over: passed_over
-                .iter()
-                .map(|(region, _)| region.to_string())
-                .collect(),
-            cached: self.cache_state(locator, document),
-            status,
-            error: failure.map(|failure| failure.error.problem.code),
+            cells: [
+                version
+                    .unwrap_or_default()
+                    .chars()
+                    .take(ID_LENGTH)
+                    .collect(),
+                stages.join(","),
+                age_seconds.map(age).unwrap_or_default(),
+                match cached {
+                    Some((seconds, true)) => age(seconds) + ", used",
+                    Some((seconds, false)) => age(seconds),
+                    None => String::new(),
+                },
+            ],
+            state: error.unwrap_or(status),
         }
     }
 
-    /// Returns the answer in the cache: the one that the value came from, or otherwise the one that is there although AWS was asked. Returns `None`
-    /// if there isn't one.
-    fn cache_state(&self, locator: &Locator, document: Option<&Document>) -> Option<CacheState> {
+    /// Returns the age in seconds of the answer in the cache, and whether the value came from it
+    /// and not from AWS. Returns `None` if the cache doesn't have an answer.
+    fn cached_answer(&self, locator: &Locator, document: Option<&Document>) -> Option<(u64, bool)> {
         let used = document.and_then(|document| document.cached.as_ref());
         let age = match used {
             Some(cached) => cached.age,
             None => *self.cached.get(locator)?,
         };
-        Some(CacheState {
-            age_seconds: age.as_secs(),
-            used: used.is_some(),
-        })
+        Some((age.as_secs(), used.is_some()))
     }
 }
 

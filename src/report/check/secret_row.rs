@@ -2,46 +2,33 @@
 
 use std::time::SystemTime;
 
-use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::findings::TableRow;
 use crate::model::answer::{DescribedSecret, Description, Replica};
 use crate::report::record::age;
 
-/// A secret that AWS was asked to describe.
-#[derive(Debug, Serialize)]
-pub struct SecretRow {
-    /// The members of its JSON object.
-    #[serde(flatten)]
-    fields: Value,
-    /// The cells of its row in the table.
-    #[serde(skip)]
-    pub cells: Vec<String>,
-}
+/// Returns the row of a secret that AWS was asked to describe, also if it could not be described.
+pub fn secret_row(secret: &DescribedSecret, now: SystemTime) -> TableRow {
+    let (status, error) = match &secret.description {
+        Ok(_) => ("ok", None),
+        Err(_) if secret.is_denied() => ("not-permitted", None),
+        Err(error) => ("unknown", Some(error.problem.code)),
+    };
 
-impl SecretRow {
-    /// Returns the row of a secret, also if it could not be described.
-    pub fn new(secret: &DescribedSecret, now: SystemTime) -> Self {
-        let (status, error) = match &secret.description {
-            Ok(_) => ("ok", None),
-            Err(_) if secret.is_denied() => ("not-permitted", None),
-            Err(error) => ("unknown", Some(error.problem.code)),
-        };
-
-        let role = secret.role.as_ref().map(|role| role.arn.to_string());
-        let (id, region) = (secret.id.to_string(), secret.region.to_string());
-        let mut fields =
-            json!({ "id": id, "region": region, "role": role, "status": status, "error": error });
-        let mut cells = vec![id, region];
-        match &secret.description {
-            Ok(description) => {
-                add_description(&mut fields, description, now);
-                cells.extend(description_cells(description, now));
-            }
-            Err(_) => cells.extend([error.unwrap_or(status), "", "", ""].map(str::to_owned)),
+    let role = secret.role.as_ref().map(|role| role.arn.to_string());
+    let (id, region) = (secret.id.to_string(), secret.region.to_string());
+    let mut fields =
+        json!({ "id": id, "region": region, "role": role, "status": status, "error": error });
+    let mut cells = vec![id, region];
+    match &secret.description {
+        Ok(description) => {
+            add_description(&mut fields, description, now);
+            cells.extend(description_cells(description, now));
         }
-        Self { fields, cells }
+        Err(_) => cells.extend([error.unwrap_or(status), "", "", ""].map(str::to_owned)),
     }
+    TableRow { fields, cells }
 }
 
 /// Adds the members for a description to the JSON object.

@@ -1,12 +1,9 @@
 //! The tables for people. Columns are aligned; a long cell is neither wrapped nor cut off.
 
-use super::findings::{CheckedCommand, Findings, Row, RowKind, SourceRow};
+use super::findings::{Findings, Row, RowKind, SourceRow};
 use crate::model::answer::Caller;
 use crate::model::quoting::escaped;
-use crate::report::record::{age, counted};
-
-/// The number of characters of a version id in the table. Eight are enough to distinguish the versions of a secret.
-const ID_LENGTH: usize = 8;
+use crate::report::record::counted;
 
 /// The number of spaces between two columns.
 const GAP: usize = 2;
@@ -22,7 +19,7 @@ pub fn tables(findings: &Findings) -> String {
         .iter()
         .flat_map(|row| value_rows(row, findings.has_cache));
 
-    let command = findings.command.iter().map(command_row);
+    let command = findings.command.iter().map(|command| command.cells.clone());
     let secrets = findings.secrets.iter().map(|secret| secret.cells.clone());
     let secret_headings = [
         "SECRET", "REGION", "ROTATION", "LAST", "KMS KEY", "REPLICAS",
@@ -157,7 +154,7 @@ fn value_rows(row: &Row, has_cache: bool) -> Vec<Vec<String>> {
     };
     let reference = match (&row.reference, only, row.kind) {
         (Some(reference), ..) => reference.clone(),
-        (None, Some(only), _) => only.reference(),
+        (None, Some(only), _) => only.reference.clone(),
         (None, None, RowKind::Reference) => "reference".to_owned(),
         (None, None, RowKind::Template) => "template".to_owned(),
         (None, None, RowKind::Literal) => "literal".to_owned(),
@@ -171,51 +168,21 @@ fn value_rows(row: &Row, has_cache: bool) -> Vec<Vec<String>> {
 
     let line = |label: &str, reference: String, source: Option<&SourceRow>, state: &str| {
         let mut cells = vec![label.to_owned(), reference];
-        cells.extend(version_cells(source));
-        cells.extend(has_cache.then(|| cached_cell(source)));
+        let of_source = source
+            .map(|source| source.cells.clone())
+            .unwrap_or_default();
+        cells.extend(of_source.into_iter().take(if has_cache { 4 } else { 3 }));
         cells.push(state.to_owned());
         cells
     };
     let mut lines = vec![line(&row.label, reference, only, &state)];
     if only.is_none() {
         for source in &row.sources {
-            let indented = format!("  {}", source.reference());
-            let status = source.error.unwrap_or(source.status);
-            lines.push(line(" ", indented, Some(source), status));
+            let indented = format!("  {}", source.reference);
+            lines.push(line(" ", indented, Some(source), source.state));
         }
     }
     lines
-}
-
-/// Returns the cells with the version, its stages and its age.
-fn version_cells(source: Option<&SourceRow>) -> [String; 3] {
-    let Some(source) = source else {
-        return Default::default();
-    };
-    let version = source.version.as_deref().unwrap_or_default();
-    [
-        version.chars().take(ID_LENGTH).collect(),
-        source.stages.join(","),
-        source.age_seconds.map(age).unwrap_or_default(),
-    ]
-}
-
-/// Returns the cell with the age of the cached answer, followed by `, used` if the value came from it. The cell is empty without such an
-/// answer.
-fn cached_cell(source: Option<&SourceRow>) -> String {
-    let cached = source.and_then(|source| source.cached.as_ref());
-    cached.map_or_else(String::new, |cached| {
-        age(cached.age_seconds) + if cached.used { ", used" } else { "" }
-    })
-}
-
-/// Returns the only row of the table about the command.
-fn command_row(CheckedCommand { name, file, status }: &CheckedCommand) -> Vec<String> {
-    vec![
-        name.clone(),
-        file.clone().unwrap_or_default(),
-        (*status).to_owned(),
-    ]
 }
 
 /// Returns the sentence about who asked AWS, and with which credentials.
