@@ -15,7 +15,7 @@ use crate::model::outcome::FileValue;
 use crate::model::plan::EntryId;
 use crate::model::problem::Problem;
 use crate::model::secret_value::SecretValue;
-use crate::report::export::{export as export_variables, variables};
+use crate::report::export_formats::{export as export_variables, variables};
 use crate::report::github::masks;
 use crate::report::{Record, Report, terminal};
 

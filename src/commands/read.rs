@@ -17,7 +17,7 @@ use crate::backend::cached::{CacheDirectory, Cached};
 use crate::backend::local_file::LocalFile;
 use crate::exec;
 use crate::input::cli::Inputs;
-use crate::input::local_file::read_local_secrets;
+use crate::input::local_secrets::read_local_secrets;
 use crate::model::answer::{Caller, DescribedSecret, Fetched};
 use crate::model::environment::delivery_problems;
 use crate::model::inherited::Inherited;

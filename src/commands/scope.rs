@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use crate::input::declaration::Sections;
-use crate::model::credential::{Credential, parse_unit};
 use crate::model::entry::{Entry, Target};
 use crate::model::plan::Layer;
 use crate::model::problem::Problem;
 use crate::model::suggest::{self, did_you_mean};
+use crate::model::systemd_credential::{Credential, parse_unit};
 
 /// The entries that a command needs.
 #[derive(Clone, Copy)]

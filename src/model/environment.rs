@@ -9,7 +9,6 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use super::credential::MAX_LENGTH;
 use super::entry::Target;
 use super::env_name::EnvName;
 use super::inherited::Inherited;
@@ -17,6 +16,7 @@ use super::outcome::{Outcomes, Variable};
 use super::plan::EntryId;
 use super::problem::{Impact, Problem};
 use super::quoting;
+use super::systemd_credential::MAX_LENGTH;
 
 /// The words after `--`: the program and its arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,6 @@
 
 pub mod answer;
 pub mod claims;
-pub mod credential;
 pub mod entry;
 pub mod env_name;
 pub mod environment;
@@ -17,4 +16,5 @@ pub mod redaction;
 pub mod reference;
 pub mod secret_value;
 pub mod suggest;
+pub mod systemd_credential;
 pub mod url;

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::iter;
 
-use super::export::push_escaped;
+use super::export_formats::push_escaped;
 use super::record::Record;
 use super::rotation::some_of;
 use crate::model::outcome::Outcomes;

@@ -19,28 +19,28 @@
 //! - *Findings* are the results of `check`, which are printed on standard output.
 //!
 //! A [`Record`] keeps its message, entries, notes and help apart, so that no code has to take the text of a message to pieces. `layout` is the only
-//! place that decides where these parts go, and `terminal` is the only place that prints. `notices` makes warnings and notes, `provenance` the notes
+//! place that decides where these parts go, and `terminal` is the only place that prints. `warnings` makes warnings and notes, `provenance` the notes
 //! of `--verbose`, and `rotation` the records about a command that runs under `--on-rotation`.
 //!
 //! No record may contain the value of a secret.
 
 pub mod check;
-pub mod export;
+pub mod export_formats;
 pub mod github;
 pub mod layout;
-mod notices;
 mod provenance;
 mod record;
 pub mod rotation;
 pub mod terminal;
+mod warnings;
 
-pub use notices::{
+pub use provenance::{provenance_notes, secret_notes, total_note};
+pub use record::{Label, Record};
+pub use warnings::{
     bug_error, cache_warnings, disk_warnings, empty_value_warning, interruption_error,
     local_warning, outcome_warnings, overdue_problem, plain_template_warnings, trace_note,
     unexpanded_argument_warnings, unexpanded_warnings, waiting_text,
 };
-pub use provenance::{provenance_notes, secret_notes, total_note};
-pub use record::{Label, Record};
 
 use std::collections::BTreeSet;
 

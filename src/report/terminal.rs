@@ -18,7 +18,7 @@ use crate::model::inherited::Inherited;
 use crate::model::options::{LogFormat, Options};
 use crate::model::problem::Problem;
 use crate::system::os_error;
-use crate::system::terminal::{ERASE_LINE, PIPE_BUF, columns, is_writable, may_write, write_all};
+use crate::system::streams::{ERASE_LINE, PIPE_BUF, columns, is_writable, may_write, write_all};
 use crate::system::waiting::interruptibly;
 
 /// The state that all threads share.

@@ -75,4 +75,4 @@ pub fn step(
 #[cfg(test)]
 mod histories;
 #[cfg(test)]
-mod table;
+mod transitions;

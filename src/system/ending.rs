@@ -21,7 +21,7 @@ use nix::sys::signal::{SigSet, Signal, kill, killpg, raise};
 use nix::sys::termios::{SetArg, Termios, tcsetattr};
 use nix::unistd::{Pid, getpid};
 
-use super::{systemd, terminal};
+use super::{streams, systemd};
 
 /// The way in which this process ends.
 #[derive(Clone, Copy, Debug)]
@@ -117,7 +117,7 @@ pub fn kill_program() -> Option<Child> {
     }
 
     if let Some((terminal, modes)) = program.terminal
-        && terminal::is_foreground(&terminal)
+        && streams::is_foreground(&terminal)
     {
         let _ = tcsetattr(terminal, SetArg::TCSANOW, &modes);
     }

@@ -4,6 +4,6 @@ pub mod ending;
 pub mod os_error;
 pub mod paths;
 pub mod signals;
+pub mod streams;
 pub mod systemd;
-pub mod terminal;
 pub mod waiting;

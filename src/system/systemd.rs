@@ -30,12 +30,12 @@ use nix::sys::socket::{Shutdown, SockType, UnixAddr, getpeername, getsockopt, sh
 use nix::sys::stat::{FileStat, Mode, fstat};
 use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, geteuid};
 
-use crate::model::credential::{Credential, MAX_LENGTH};
 use crate::model::inherited::Inherited;
 use crate::model::problem::{Problem, Status};
+use crate::model::systemd_credential::{Credential, MAX_LENGTH};
 use crate::system::os_error::{self, errno_text};
 use crate::system::signals;
-use crate::system::terminal::write_all;
+use crate::system::streams::write_all;
 
 /// The socket of the service manager, as NOTIFY_SOCKET names it. It receives datagrams with assignments, one on each line.
 pub struct Notifier(Option<SocketAddr>);

@@ -604,6 +604,22 @@ fn no_folder_of_src_has_over_14_files_and_no_file_over_600_lines_before_its_test
     assert_none(long.map(|file| format!("{}: {} lines", file.path, file.code_lines)));
 }
 
+#[test]
+fn no_two_files_of_src_have_the_same_name() {
+    let mut paths: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    // The files in src/fuzz are named like the fuzz targets.
+    for file in sources()
+        .values()
+        .filter(|file| !file.path.starts_with("fuzz/"))
+    {
+        let name = file.path.rsplit('/').next().unwrap_or_default();
+        paths.entry(name).or_default().push(&file.path);
+    }
+    paths.remove("mod.rs");
+    let equal = paths.into_values().filter(|paths| paths.len() > 1);
+    assert_none(equal.map(|paths| paths.join(" and ")));
+}
+
 /// The folders of the repository, without those that are generated.
 const FOLDERS: [&str; 10] = [
     ".cargo",

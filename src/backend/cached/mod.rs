@@ -22,9 +22,9 @@
 //! with three parts: a line with the version of the format, a line with the checksum of the rest, and the answer as JSON. The name of the file
 //! is a hash of everything that decides on the answer, so that a launch with another role or endpoint never gets it.
 
-mod directory;
+mod cache_directory;
 
-pub use directory::CacheDirectory;
+pub use cache_directory::CacheDirectory;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

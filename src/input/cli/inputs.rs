@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use clap::ArgMatches;
 use glob::Pattern;
 
-use super::entries::{command_line_layer, parse_get_reference, take_texts};
+use super::entry_options::{command_line_layer, parse_get_reference, take_texts};
 use crate::model::env_name::{OWN_PREFIX, parse_pattern};
 use crate::model::environment::CommandLine;
 use crate::model::inherited::Inherited;

@@ -1,12 +1,12 @@
 //! Parses the command line and `SECRETS_EXEC_*` into an [`Invocation`]: what to run, with its arguments.
 //!
 //! Only this folder uses clap. `arguments` has the types, `options` and `command` declare clap's options, `subcommands` has a row for each
-//! subcommand, `inputs` and `entries` read what clap has matched, and `usage` rewrites clap's errors. No error shows an argument that may
+//! subcommand, `inputs` and `entry_options` read what clap has matched, and `usage` rewrites clap's errors. No error shows an argument that may
 //! be a secret.
 
 mod arguments;
 mod command;
-mod entries;
+mod entry_options;
 mod inputs;
 mod options;
 mod subcommands;

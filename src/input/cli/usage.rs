@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
 
-use super::entries::one_word;
+use super::entry_options::one_word;
 use super::subcommands::subcommand;
 use crate::model::env_name::is_name;
 use crate::model::options::{TypedOptions, find_option};

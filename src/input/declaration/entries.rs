@@ -9,7 +9,6 @@ use regex_lite::{Regex, RegexBuilder};
 
 use super::reader::{Fields, Item, MappingEntry, TEXT, VARIABLES_HELP};
 use crate::input::yaml::Kind;
-use crate::model::credential::{Credential, is_credential_name, parse_unit};
 use crate::model::entry::template::{Template, TemplateError};
 use crate::model::entry::{
     Case, Entry, EntrySource, FileTarget, Mode, Naming, OnMissing, Origin, Owner, Target, Transform,
@@ -17,6 +16,7 @@ use crate::model::entry::{
 use crate::model::env_name::is_name;
 use crate::model::quoting::quoted_value;
 use crate::model::reference::{Reference, VALUE_REMEDY};
+use crate::model::systemd_credential::{Credential, is_credential_name, parse_unit};
 
 /// The keys of an entry of `env`.
 const VARIABLE_KEYS: &[&str] = &[

@@ -3,16 +3,16 @@
 //! An entry is what the user has written: it names secrets by aliases and `${NAME}`, which the plan looks up later.
 //!
 //! - `target` is the variable, the file or the credential. A file has a mode and an owner.
-//! - `env_from` has the names of the variables that a JSON object sets.
+//! - `naming` has the names of the variables that a JSON object sets.
 //! - `template` is text with expressions over several secrets.
 //! - `origin` is the position at which the user has written an entry, for messages.
 
-mod env_from;
+mod naming;
 mod origin;
 mod target;
 pub mod template;
 
-pub use env_from::{Case, Naming, NamingError};
+pub use naming::{Case, Naming, NamingError};
 pub use origin::{Origin, Subject, SubjectKind, Written, shell_quoted};
 pub use target::{Account, Claim, FileTarget, Mode, Owner, Target};
 

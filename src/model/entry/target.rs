@@ -4,8 +4,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::model::credential::Credential;
 use crate::model::env_name::EnvName;
+use crate::model::systemd_credential::Credential;
 
 /// Something that an entry sets.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,8 +10,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::table::{OPTIONS, OptionId, OptionSpec, TypedOptions};
-use super::value::{AgentChoice, KeyExchange, LogFormat, OnRotation, SignalNumber};
+use super::option_table::{OPTIONS, OptionId, OptionSpec, TypedOptions};
+use super::option_value::{AgentChoice, KeyExchange, LogFormat, OnRotation, SignalNumber};
 use crate::model::inherited::{Inherited, Retention};
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::{Region, Role};

@@ -14,13 +14,13 @@ use super::findings::{Row, RowKind, SourceRow};
 use super::secret_row::{date, seconds_since};
 use crate::model::answer::{Document, Fetched, NOT_SHOWN};
 use crate::model::claims::Holder;
-use crate::model::credential::Credential;
 use crate::model::entry::{Origin, Subject, SubjectKind, Target, Written};
 use crate::model::env_name::is_name;
 use crate::model::outcome::{EntryOutcome, Fate, Outcomes};
 use crate::model::plan::EntryId;
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Region, SecretRef, Selector, Store, Version};
+use crate::model::systemd_credential::Credential;
 use crate::report::record::{Record, age, counted};
 
 /// The number of characters of a version id in the table. Eight are enough to distinguish the

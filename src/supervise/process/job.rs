@@ -16,10 +16,10 @@ use nix::sys::signal::killpg;
 use nix::sys::stat::Mode;
 use nix::unistd::{Pid, getpgid, getpgrp, getpid, setpgid, tcgetpgrp, tcsetpgrp};
 
-use super::signals::{send, stop_by};
+use super::signal_queue::{send, stop_by};
 use crate::model::options::SignalNumber;
 use crate::supervise::state::{Event, ExitStatus};
-use crate::system::terminal::is_foreground;
+use crate::system::streams::is_foreground;
 
 /// A change of a child's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,9 +2,9 @@
 
 mod gate;
 mod job;
-mod signals;
+mod signal_queue;
 
 pub use gate::{Gate, LaunchProcess, fork};
 pub use job::{Job, StateChange, adopt_orphans, next_state_change};
 pub use nix::unistd::Pid;
-pub use signals::Signals;
+pub use signal_queue::Signals;

@@ -1,5 +1,5 @@
 //! The settings of a session with AWS. They come from the options, from AWS's variables and from the profile, in this order of precedence, and
-//! they are checked before any request. `environment` reads all of them, first without the files:
+//! they are checked before any request. `variables` reads all of them, first without the files:
 //!
 //! ```text
 //! options, variables ──────────┬─▶ Settings::new ─▶ Settings, from which the names of cache entries are made
@@ -10,15 +10,15 @@
 //! The SDK reads the same variables and files, but it panics at some invalid values, and ignores others. Here, an invalid value is always an
 //! error that names the variable or the setting, and never an ignored one.
 
-mod environment;
 mod files;
 mod places;
 mod role_chain;
 mod settings;
+mod variables;
 
-pub use environment::{apply_profile, apply_settings};
 #[cfg(any(fuzzing, test))]
 pub use files::parse_ini;
 pub use places::{METADATA_URL, Places};
 pub use role_chain::{ProfileRole, RoleChain, RoleSource, Sso, WebIdentity};
 pub use settings::{MetadataSettings, Purpose, Settings, VariableKeys};
+pub use variables::{apply_profile, apply_settings};

@@ -35,7 +35,7 @@ use crate::model::answer::FetchError;
 use crate::model::quoting::one_line;
 use crate::net::errors::error_text;
 use crate::system::ending::{self, AskedProgram};
-use crate::system::{os_error, signals, terminal};
+use crate::system::{os_error, signals, streams};
 
 /// The limit for the output, in bytes. Credentials need a few kilobytes.
 const MAX_OUTPUT: usize = 64 * 1024;
@@ -257,7 +257,7 @@ fn foreground_terminal() -> Option<(File, Termios)> {
         .write(true)
         .open("/dev/tty")
         .ok()?;
-    if !terminal::is_foreground(&tty) {
+    if !streams::is_foreground(&tty) {
         return None;
     }
     let modes = tcgetattr(&tty).ok()?;

@@ -34,7 +34,7 @@ use http::{Request, Response, Uri};
 use tokio::time::timeout;
 
 use super::endpoints::{Api, Endpoints, find_endpoint};
-use super::errors::{ServiceError, not_sent};
+use super::service_error::{ServiceError, not_sent};
 use crate::model::answer::{Cause, FetchError, OutageKind, Refusal};
 use crate::model::reference::Region;
 use crate::model::suggest::did_you_mean;

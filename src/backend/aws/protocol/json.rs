@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::client::Client;
-use super::errors::{ServiceError, malformed_response, not_sent};
+use super::service_error::{ServiceError, malformed_response, not_sent};
 use crate::backend::retry::{RetryBudget, retry};
 use crate::model::answer::FetchError;
 use crate::net::errors::{BoxError, host_and_port};

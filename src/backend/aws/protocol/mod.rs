@@ -2,12 +2,12 @@
 
 mod client;
 mod endpoints;
-mod errors;
 mod json;
+mod service_error;
 
 pub use client::{ATTEMPT_TIMEOUT, Client, READ_TIMEOUT};
 pub use endpoints::{Api, Endpoints, find_endpoint, own_host, partition_of};
-pub use errors::{classify_sdk_error, malformed_response, not_sent};
 #[cfg(any(fuzzing, test))]
 pub use json::read_body;
 pub use json::{call, code_and_message, error_response, read_object, timestamp};
+pub use service_error::{classify_sdk_error, malformed_response, not_sent};

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use glob::Pattern;
 
-use super::value::{
+use super::option_value::{
     AgentChoice, Expected, KeyExchange, LogFormat, OnRotation, SignalNumber, parse_agent,
     parse_duration, parse_duration_or_zero, parse_flag, parse_key_exchange, parse_level,
     parse_log_format, parse_name_pattern, parse_on_rotation, parse_path, parse_poll_interval,
