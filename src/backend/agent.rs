@@ -182,13 +182,13 @@ impl Agent {
     }
 
     /// Returns one answer for each locator in `wanted`. The agent must support all of them. Call [`Self::read_profile`] before.
-    pub async fn fetch(&self, wanted: &BTreeSet<&Locator>) -> Answers {
+    pub async fn answers(&self, wanted: &BTreeSet<&Locator>) -> Answers {
         let mut requests = Requests::new();
         for locator in wanted.iter().copied() {
             let request = self.aws_settings.with_defaults(locator);
             requests.entry(request).or_default().push(locator);
         }
-        let answered = self.read_all(requests.keys()).await;
+        let answered = self.request_all(requests.keys()).await;
         distribute(&requests, answered)
     }
 
@@ -213,7 +213,7 @@ impl Agent {
 
     /// Finds the token, sends the requests at the same time, and returns one answer for each of them. Without a token, nothing is sent, and each
     /// answer is the error about the token.
-    async fn read_all(&self, requests: impl Iterator<Item = &Locator>) -> Answers {
+    async fn request_all(&self, requests: impl Iterator<Item = &Locator>) -> Answers {
         let progress = self.budget.progress();
         let awaited = progress.awaits("the token of the Secrets Manager Agent".to_owned());
         let found_token = match self.settings.find_token() {

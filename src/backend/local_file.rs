@@ -21,7 +21,7 @@ impl LocalFile {
 
     /// Returns one answer for each locator in `wanted`. For the first secrets that are missing, up to [`MOST_SUGGESTIONS`], the answer also has the
     /// most similar id in the file.
-    pub fn fetch(&self, wanted: &BTreeSet<&Locator>) -> Answers {
+    pub fn answers(&self, wanted: &BTreeSet<&Locator>) -> Answers {
         let mut answers: Answers = wanted
             .iter()
             .map(|locator| ((*locator).clone(), self.answer(locator)))

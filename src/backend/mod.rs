@@ -74,11 +74,11 @@ impl Backend {
         refused: &BTreeSet<Locator>,
     ) -> Result<Answers, Problem> {
         match self {
-            Self::Aws(aws) => aws.fetch(wanted, None).await,
-            Self::Cached(cached) => cached.fetch(wanted, suffices, refused).await,
-            Self::Agent(agent, None) => Ok(agent.fetch(wanted).await),
+            Self::Aws(aws) => aws.answers(wanted, None).await,
+            Self::Cached(cached) => cached.answers(wanted, suffices, refused).await,
+            Self::Agent(agent, None) => Ok(agent.answers(wanted).await),
             Self::Agent(agent, Some(aws)) => {
-                let answers = agent.fetch(wanted).await;
+                let answers = agent.answers(wanted).await;
                 let (mut answered, unanswered): (Answers, Answers) =
                     answers.into_iter().partition(|(_, answer)| match answer {
                         Ok(_) => true,
@@ -86,11 +86,11 @@ impl Backend {
                     });
                 if !unanswered.is_empty() {
                     let missing = unanswered.iter().map(|(locator, _)| locator).collect();
-                    answered.extend(aws.fetch(&missing, None).await?);
+                    answered.extend(aws.answers(&missing, None).await?);
                 }
                 Ok(answered)
             }
-            Self::Local(file) => Ok(file.fetch(wanted)),
+            Self::Local(file) => Ok(file.answers(wanted)),
         }
     }
 

@@ -158,7 +158,7 @@ fn write_file(path: PathBuf, value: SecretValue) -> Result<(), Report> {
         value: &value,
         subject: &subject,
     }]);
-    Delivery::stage(files)
+    Delivery::write_temporary(files)
         .map_err(Report::from_iter)?
         .rename_all()?
         .keep();

@@ -3,16 +3,16 @@
 //! A launch uses two threads, because reading can hang in a file or in a DNS lookup, and the deadline must not wait for that:
 //!
 //! ```text
-//!     main thread                                    worker
+//! main thread                          worker
 //!
-//!     start ──── worker::run ──────────────────────▶ read
-//!       waits for the result, for a signal             prepare       merges all inputs, and makes the plan
-//!       and for the deadline                           find_program  so that a mistyped command fails before any request
-//!                                                      read_values   sends the requests, and makes a value of each answer
-//!     become_program ◀─────────────────────────────────┘
-//!       write_files   under temporary names; also prints the warnings, and makes the environment
-//!       rename_all    the files get their names
-//!       exec          never returns
+//! start ─── worker::run ─────────────▶ read
+//!   waits for the result, a signal       prepare        merges all inputs, and makes the plan
+//!   and the deadline                     find_program   finds a mistyped command before any request
+//!                                        read_values    sends the requests, and makes the values
+//! become_program ◀───────────────────────┘
+//!   write_files   under temporary names; also prints the warnings, and makes the environment
+//!   rename_all    gives the files their names
+//!   exec          never returns
 //! ```
 //!
 //! With `--on-rotation`, `read` ends before `read_values`. Each forked launch of the rotation then takes the same steps (`commands/rotation`).
@@ -156,7 +156,7 @@ impl Launch<'_> {
             terminal::print_unless_hidden(report::disk_warnings(files.persistent_files()));
         }
 
-        let delivery = Delivery::stage(files).map_err(Report::from_iter)?;
+        let delivery = Delivery::write_temporary(files).map_err(Report::from_iter)?;
         let variables = outcomes.variables();
         let values = variables.map(|variable| (variable.name, variable.value));
         let environment =

@@ -2,7 +2,7 @@
 //! `install` copies the running program in the same way.
 //!
 //! ```text
-//! stage   create .NAME.xxxxxxxx (O_EXCL, mode 0600) ─▶ set owner and mode ─▶ write ─▶ close      Temporary
+//! write   create .NAME.xxxxxxxx (O_EXCL, mode 0600) ─▶ set owner and mode ─▶ write ─▶ close      Temporary
 //! rename  to NAME ───────────┬─ the name was free ────────────────────────────────────────────▶ New
 //!                            └─ a file was replaced ──────────────────────────────────────────▶ Permanent
 //! keep    the file stays ─────────────────────────────────────────────────────────────────────▶ Permanent
@@ -48,7 +48,7 @@ impl DiskFile {
     ///
     /// # Errors
     /// If something other than a regular file has the entry's name, or when a step fails. The temporary file is removed in that case.
-    pub fn stage(
+    pub fn write_temporary(
         entry: DirectoryEntry,
         write: impl FnOnce(&mut File) -> Result<(), Problem>,
     ) -> Result<Self, Problem> {
@@ -114,7 +114,7 @@ fn copy(path: &Path) -> Result<(), Problem> {
     let mut program = File::open("/proc/self/exe")
         .map_err(|error| call_problem("secrets-exec can't read its own binary", errno(&error)))?;
     signals::hold();
-    let mut file = DiskFile::stage(entry, |file| copy_content(file, &mut program))?;
+    let mut file = DiskFile::write_temporary(entry, |file| copy_content(file, &mut program))?;
     file.rename_into_place()?;
     file.keep();
     Ok(())
@@ -146,10 +146,10 @@ mod tests {
     use crate::deliver::testing::*;
     use crate::model::secret_value::SecretValue;
 
-    fn stage(path: &Path) -> DiskFile {
+    fn temporary(path: &Path) -> DiskFile {
         let entry = DirectoryEntry::open(path).unwrap();
         let access = Access::from_target(&on_disk(path)).unwrap();
-        DiskFile::stage(entry, |opened| {
+        DiskFile::write_temporary(entry, |opened| {
             access.write(opened, &SecretValue::new("new"))
         })
         .unwrap()
@@ -159,7 +159,7 @@ mod tests {
     fn a_file_is_not_written_into_a_directory_that_takes_the_path_of_the_open_one() {
         let directory = Directory::new();
         fs::create_dir(directory.path("a")).unwrap();
-        let mut staged = stage(&directory.path("a/file"));
+        let mut staged = temporary(&directory.path("a/file"));
         fs::rename(directory.path("a"), directory.path("b")).unwrap();
         fs::create_dir(directory.path("a")).unwrap();
         staged.rename_into_place().unwrap();
@@ -173,13 +173,13 @@ mod tests {
     fn a_file_that_another_process_creates_in_between_is_replaced_but_a_symbolic_link_is_not() {
         let directory = Directory::new();
         let path = directory.path("file");
-        let mut staged = stage(&path);
+        let mut staged = temporary(&path);
         fs::write(&path, "of another process").unwrap();
         staged.rename_into_place().unwrap();
         drop(staged);
         assert_eq!(fs::read(&path).unwrap(), b"new");
         fs::remove_file(&path).unwrap();
-        let mut staged = stage(&path);
+        let mut staged = temporary(&path);
         symlink("elsewhere", &path).unwrap();
         assert!(
             staged

@@ -5,15 +5,16 @@
 //! file under its temporary name that they could not open later. And no other user's symbolic link may redirect a file.
 //!
 //! ```text
-//! Files::open_directories   opens the directory of each file, without following links of other users    `directory`, `system/paths`
-//!      │
-//! Delivery::stage           writes each file, with its owner and mode, under a temporary name or into   `access`, `disk`, `memory`
-//!      │                    a memfd. If one file fails, the temporary files of all are removed.
-//!      │
-//! Delivery::rename_all      renames each file to its own name. If one rename fails, the files whose
-//!      │                    names were free are removed again. Files that were replaced stay replaced.
-//!      │
-//!    execve                 keeps everything. If it fails, dropping the `Delivery` removes the new files.
+//! Files::open_directories     opens the directory of each file, without following links of other
+//!      │                      users (`directory`, `system/paths`)
+//! Delivery::write_temporary   writes each file, with its owner and mode, under a temporary name or
+//!      │                      into a memfd (`access`, `disk`, `memory`). If one file fails, the
+//!      │                      temporary files of all are removed.
+//! Delivery::rename_all        renames each file to its own name. If one rename fails, the files
+//!      │                      whose names were free are removed again. Files that were replaced
+//!      │                      stay replaced.
+//!    execve                   keeps everything. If it fails, dropping the `Delivery` removes the
+//!                             new files.
 //! ```
 //!
 //! Each directory is looked up once and stays open, so a path that changes in between can't lead a file elsewhere.
@@ -23,18 +24,18 @@
 
 mod access;
 mod append;
+mod delivery;
 mod directory;
 mod disk;
 #[cfg(target_os = "linux")]
 mod memory;
-mod staging;
 #[cfg(test)]
 pub mod testing;
 #[cfg(target_os = "linux")]
 mod written;
 
 pub use append::{AppendedFile, NamedBy};
+pub use delivery::{Delivery, Files};
 pub use disk::install;
-pub use staging::{Delivery, Files};
 #[cfg(target_os = "linux")]
 pub use written::{PlacedFile, remove_files};

@@ -91,7 +91,7 @@ impl HttpClient {
     }
 
     /// Starts to open `count` connections for later requests, and returns immediately.
-    pub fn preconnect(&self, to: &Uri, count: usize) {
+    pub fn open_early(&self, to: &Uri, count: usize) {
         self.pool.preconnect(to, count, self.timeouts.connect);
     }
 

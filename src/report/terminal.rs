@@ -82,7 +82,7 @@ pub fn print_always(records: impl IntoIterator<Item = Record>) {
 
 /// Prints records to standard error like [`print_always`], but leaves out those that `--quiet` hides, and those that only `--verbose` shows.
 pub fn print_unless_hidden(records: impl IntoIterator<Item = Record>) {
-    print_text(&notice_lines(records));
+    print_text(&visible_lines(records));
 }
 
 /// Prints text to standard error as is, and erases the progress line first. Waits while the reader doesn't read, but a termination signal then ends
@@ -96,7 +96,7 @@ pub fn print_text(text: &str) {
 /// Prints a record to standard error like [`print_unless_hidden`], unless the reader is stalled. The record is then lost, because nothing must delay
 /// the end of this process, and a note must not delay a launch.
 pub fn print_unless_stalled(record: Record) {
-    print_text_unless_stalled(&notice_lines([record]));
+    print_text_unless_stalled(&visible_lines([record]));
 }
 
 /// Prints text to standard error as is, until the reader is stalled. Returns the rest of the text,
@@ -130,7 +130,7 @@ fn lines(records: impl IntoIterator<Item = Record>) -> String {
 }
 
 /// Returns the lines that [`print_unless_hidden`] prints.
-pub fn notice_lines(records: impl IntoIterator<Item = Record>) -> String {
+pub fn visible_lines(records: impl IntoIterator<Item = Record>) -> String {
     let mode = *locked(&PRINTER.mode);
     let has_details = mode.has_details || mode.format == LogFormat::Json;
     lines(records.into_iter().filter(|record| match record.label {

@@ -6,7 +6,7 @@ use nix::libc;
 use proptest::prelude::*;
 
 use super::state::{
-    Action, Delay, Event, ExitStatus, Next, Notice, Outcome, Phase, Poll, PollResult,
+    Action, Delay, Event, ExitReason, ExitStatus, Next, Notice, Phase, Poll, PollResult,
     SupervisorState,
 };
 use super::{begin, step};
@@ -46,7 +46,7 @@ struct World {
     ends: u32,
     reported_ends: u32,
     last_status: Option<ExitStatus>,
-    exit: Option<Outcome>,
+    exit: Option<ExitReason>,
     /// The number of SIGUSR1 signals that the supervisor got.
     received_usr1: u32,
     /// The number of SIGUSR1 signals that the supervisor sent to the group.
@@ -248,7 +248,7 @@ impl World {
 
         assert_eq!(self.ends, self.reported_ends, "every end is reported once");
         assert_eq!(self.exit.is_some(), self.state == SupervisorState::Exited);
-        if let Some(Outcome::Command(status)) = self.exit {
+        if let Some(ExitReason::Command(status)) = self.exit {
             assert_eq!(
                 self.last_status,
                 Some(status),
@@ -377,7 +377,7 @@ proptest! {
         // When the command ends by itself, its exit status becomes that of the supervisor.
         if world.has_command {
             world.feed(Event::Ended { status: ExitStatus::Exited(3), is_group_empty: true });
-            prop_assert_eq!(world.exit, Some(Outcome::Command(ExitStatus::Exited(3))));
+            prop_assert_eq!(world.exit, Some(ExitReason::Command(ExitStatus::Exited(3))));
         }
     }
 }

@@ -39,7 +39,7 @@ mod state;
 mod stopping;
 
 pub use state::{
-    Action, Delay, Event, ExitStatus, Notice, Outcome, PollResult, Stopping, SupervisorState,
+    Action, Delay, Event, ExitReason, ExitStatus, Notice, PollResult, Stopping, SupervisorState,
 };
 
 use crate::model::options::RotationOptions;

@@ -1,8 +1,8 @@
 //! The transitions while the command runs: polls, changes and forwarded signals.
 
 use super::state::{
-    Action, Delay, Event, ExitStatus, Next, Notice, Outcome, Phase, Poll, PollResult, RunningState,
-    Stopping, SupervisorState,
+    Action, Delay, Event, ExitReason, ExitStatus, Next, Notice, Phase, Poll, PollResult,
+    RunningState, Stopping, SupervisorState,
 };
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 
@@ -155,7 +155,7 @@ fn stop(
 fn on_end(status: ExitStatus, is_group_empty: bool, actions: &mut Vec<Action>) -> SupervisorState {
     actions.extend([Action::Report(Notice::Ended(status)), Action::CancelPoll]);
     if is_group_empty {
-        actions.push(Action::Exit(Outcome::Command(status)));
+        actions.push(Action::Exit(ExitReason::Command(status)));
         return SupervisorState::Exited;
     }
     // SIGCONT is for processes of the group that are stopped. The kernel reports a stop only to the parent of a process, so this process can't know

@@ -156,7 +156,7 @@ pub enum Action {
     /// Print a line.
     Report(Notice),
     /// Remove the files and exit. No action follows.
-    Exit(Outcome),
+    Exit(ExitReason),
 }
 
 /// The delay after which the timer elapses.
@@ -191,7 +191,7 @@ pub enum Notice {
 
 /// The reason why this process exits. The exit status depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum ExitReason {
     /// A secret changed. The status is EX_TEMPFAIL (sysexits(3)), for a service manager that starts the unit again.
     Rotated,
     /// The command has ended. Its status is also the status of this process.

@@ -1,7 +1,7 @@
 //! The transitions while the process group ends: the grace period, SIGKILL, and what comes next.
 
 use super::state::{
-    Action, Delay, Event, ExitStatus, Next, Notice, Outcome, Phase, PollResult, RunningState,
+    Action, Delay, Event, ExitReason, ExitStatus, Next, Notice, Phase, PollResult, RunningState,
     Stopping, SupervisorState,
 };
 use crate::model::options::{RotationOptions, SignalNumber};
@@ -95,7 +95,7 @@ fn kill(state: &mut Stopping, notice: Notice, actions: &mut Vec<Action>) {
 
 /// Adds the actions that start the command again or exit, and returns the state that follows. `status` is the status of the command that has ended.
 fn finish(state: Stopping, status: ExitStatus, actions: &mut Vec<Action>) -> SupervisorState {
-    let outcome = match state.next {
+    let exit_reason = match state.next {
         Next::Start => {
             let running = RunningState {
                 is_poll_requested: state.is_poll_requested,
@@ -104,9 +104,9 @@ fn finish(state: Stopping, status: ExitStatus, actions: &mut Vec<Action>) -> Sup
             actions.extend([Action::Start, running.next_poll()]);
             return SupervisorState::Running(running);
         }
-        Next::ExitRotated => Outcome::Rotated,
-        Next::ExitCancelled | Next::ExitEnded => Outcome::Command(status),
+        Next::ExitRotated => ExitReason::Rotated,
+        Next::ExitCancelled | Next::ExitEnded => ExitReason::Command(status),
     };
-    actions.push(Action::Exit(outcome));
+    actions.push(Action::Exit(exit_reason));
     SupervisorState::Exited
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use nix::libc;
 
 use super::state::{
-    Action, Delay, Event, ExitStatus, Next, Notice, Outcome, Phase, Poll, PollResult, RunningState,
-    Stopping, SupervisorState,
+    Action, Delay, Event, ExitReason, ExitStatus, Next, Notice, Phase, Poll, PollResult,
+    RunningState, Stopping, SupervisorState,
 };
 use super::step;
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
@@ -232,7 +232,7 @@ fn after_sigkill_secrets_exec_waits_for_the_command_but_not_forever_for_the_rest
         ended: Some(SEVEN),
         ..killed(Next::ExitEnded)
     });
-    let exit = [Action::Exit(Outcome::Command(SEVEN))];
+    let exit = [Action::Exit(ExitReason::Command(SEVEN))];
     check(
         OnRotation::Restart,
         &rest,

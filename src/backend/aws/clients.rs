@@ -63,9 +63,9 @@ impl Clients {
 
     /// Starts to open `count` connections for later requests to a service. Without an endpoint, this function does nothing, because the requests will
     /// report the error.
-    pub async fn preconnect(&self, api: Api, region: &Region, count: usize) {
+    pub async fn connect_early(&self, api: Api, region: &Region, count: usize) {
         if let Ok(endpoint) = find_endpoint(&self.settings.endpoints, api, region).await {
-            self.http.preconnect(&endpoint, count);
+            self.http.open_early(&endpoint, count);
         }
     }
 

@@ -21,11 +21,11 @@ use crate::net::connections::in_flight;
 /// Sends the requests, which must all have a region, and returns one answer for each. Begins to open connections, finds the credentials, and then
 /// sends many requests at the same time. Each role is assumed once. With `-vv`, also asks STS who the caller is. If there are no credentials, nothing
 /// is sent, and each answer is the error of the search.
-pub async fn read_all(session: &mut Session, requests: Vec<Locator>) -> Answers {
+pub async fn read_in_regions(session: &mut Session, requests: Vec<Locator>) -> Answers {
     let Some(first_region) = requests.first().and_then(|request| request.region.clone()) else {
         return Vec::new();
     };
-    session.preconnect(&requests).await;
+    session.open_connections(&requests).await;
     if let Err(error) = session.find_credentials(&requests).await {
         return fail_all(requests, &error);
     }

@@ -25,7 +25,7 @@ use crate::net::connections::in_flight;
 /// parameters.
 ///
 /// With `-vv`, also asks STS who the caller is.
-pub async fn read_all(
+pub async fn read_metadata(
     session: &mut Session,
     requests: Vec<Locator>,
 ) -> (Answers, Vec<DescribedSecret>) {

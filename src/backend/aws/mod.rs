@@ -71,7 +71,7 @@ impl Aws {
     ///
     /// # Errors
     /// When AWS's configuration files, the profile or a region are invalid. A failed request is an answer.
-    pub async fn fetch(
+    pub async fn answers(
         &mut self,
         wanted: &BTreeSet<&Locator>,
         limit: Option<Duration>,
@@ -79,7 +79,9 @@ impl Aws {
         let deadline = self.deadline.clone();
         let session = self.session()?;
         session.settings.check_regions(wanted)?;
-        Ok(deadline.limited(limit, read_all(session, wanted)).await)
+        Ok(deadline
+            .limited(limit, read_distinct(session, wanted))
+            .await)
     }
 
     /// Forgets every failure, so that the next fetch tries everything again. Credentials stay until they expire, because they may have needed an
@@ -145,7 +147,7 @@ impl Aws {
         session.settings.check_regions(wanted)?;
         let (requests, mut answers) = requests_for(session, wanted).await;
         let sent = requests.keys().cloned().collect();
-        let (answered, secrets) = metadata::read_all(session, sent).await;
+        let (answered, secrets) = metadata::read_metadata(session, sent).await;
         answers.extend(distribute(&requests, answered));
         add_advice(session, &mut answers);
         Ok((answers, secrets))
@@ -188,9 +190,9 @@ pub fn distribute(requests: &Requests<'_>, answered: Answers) -> Answers {
 }
 
 /// Sends the requests for the locators, and returns one answer for each locator.
-async fn read_all(session: &mut Session, wanted: &BTreeSet<&Locator>) -> Answers {
+async fn read_distinct(session: &mut Session, wanted: &BTreeSet<&Locator>) -> Answers {
     let (requests, mut answers) = requests_for(session, wanted).await;
-    let answered = failover::read_all(session, requests.keys().cloned().collect()).await;
+    let answered = failover::read_in_regions(session, requests.keys().cloned().collect()).await;
     answers.extend(distribute(&requests, answered));
     add_advice(session, &mut answers);
     answers

@@ -127,7 +127,7 @@ impl Session {
     ///
     /// This function does nothing for a request that can be sent immediately: after an earlier try of `--wait` has found credentials, and without a
     /// role if the credentials are in variables.
-    pub async fn preconnect(&self, requests: &[Locator]) {
+    pub async fn open_connections(&self, requests: &[Locator]) {
         if self.has_credentials() {
             return;
         }
@@ -143,7 +143,9 @@ impl Session {
                 Store::SecretsManager => count,
                 Store::ParameterStore => count.div_ceil(MAX_BATCH),
             };
-            let opening = self.clients.preconnect(store.into(), region, connections);
+            let opening = self
+                .clients
+                .connect_early(store.into(), region, connections);
             opening.await;
         }
     }

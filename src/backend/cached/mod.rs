@@ -106,7 +106,7 @@ impl Cached {
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
-    pub async fn fetch(
+    pub async fn answers(
         &mut self,
         wanted: &BTreeSet<&Locator>,
         suffices: &impl Fn(&Fetched) -> bool,
@@ -117,7 +117,7 @@ impl Cached {
             entry.age(begun) < limit && !refused.contains(locator)
         };
 
-        let entries = self.read_all(wanted.iter().copied());
+        let entries = self.read_entries(wanted.iter().copied());
         let (fresh, mut older): (BTreeMap<_, _>, BTreeMap<_, _>) = entries
             .into_iter()
             .partition(|(locator, entry)| is_usable(locator, entry, self.ttl));
@@ -139,7 +139,7 @@ impl Cached {
         let limit = suffices(&usable).then_some(RETRIED_FOR);
 
         let mut answers = fresh_answers(fresh);
-        for (locator, answer) in self.aws.fetch(&asked, limit).await? {
+        for (locator, answer) in self.aws.answers(&asked, limit).await? {
             let present = older.remove(&locator);
             self.store(&locator, &answer, present.as_ref(), begun);
             let substitute = present.filter(|entry| is_usable(&locator, entry, self.stale));
@@ -155,7 +155,7 @@ impl Cached {
         wanted: impl Iterator<Item = &'a Locator>,
     ) -> BTreeMap<Locator, Duration> {
         let now = boot_time();
-        let entries = self.read_all(wanted).into_iter();
+        let entries = self.read_entries(wanted).into_iter();
         let ages = entries.map(|(locator, entry)| (locator.clone(), entry.age(now)));
         ages.collect()
     }
@@ -172,7 +172,7 @@ impl Cached {
 
     /// Reads the entries of these locators. Adds a notice for each entry that is damaged or can't be read. An entry from a region that
     /// `--fallback-region` no longer names is left out without a notice.
-    fn read_all<'a>(
+    fn read_entries<'a>(
         &mut self,
         wanted: impl Iterator<Item = &'a Locator>,
     ) -> BTreeMap<&'a Locator, CacheEntry> {

@@ -178,7 +178,8 @@ impl GatedLaunch<'_> {
     /// Every file that can't be written, or the first one that can't be renamed.
     fn replace_files(&self, outcomes: &Outcomes, ready: &Message) -> Result<u8, Report> {
         let files = outcomes.files().filter(|file| file.target.path.is_some());
-        let staged = Delivery::stage(Files::open_directories(files)).map_err(Report::from_iter)?;
+        let staged =
+            Delivery::write_temporary(Files::open_directories(files)).map_err(Report::from_iter)?;
         // If the parent ends from here on, this process gets SIGTERM.
         if self.gate.await_opening(ready, SignalNumber::TERM) {
             let placed = staged.rename_all()?;
@@ -200,7 +201,7 @@ impl GatedLaunch<'_> {
 
         let latest_values = self.baseline.latest_values.as_ref();
         let not_reported_yet = latest_values.unwrap_or(command_values).changes(fingerprint);
-        let lines = terminal::notice_lines(not_reported_yet.iter().map(rotation::changed));
+        let lines = terminal::visible_lines(not_reported_yet.iter().map(rotation::changed));
 
         let mut changed = ChangedValues::default();
         for change in command_values.changes(fingerprint) {
@@ -233,7 +234,7 @@ impl Reporter for GatedLaunch<'_> {
         let command = self.launch.command.quoted_program();
         let since = self.baseline.failing_since;
         let warning = rotation::poll_failed(&command, since, &failures.errors());
-        let lines = terminal::notice_lines([warning]);
+        let lines = terminal::visible_lines([warning]);
         self.gate.send(&Message::PollFailed(lines));
         failures.exit_status()
     }

@@ -90,7 +90,7 @@ impl Notices<'_> {
     pub fn report_failed_poll(&mut self, why: &str) {
         let since = self.failing.as_ref().map(|failing| failing.since);
         let warning = rotation::poll_failed(&self.command, since, &[Record::error(why)]);
-        self.print_failed_poll(&terminal::notice_lines([warning]));
+        self.print_failed_poll(&terminal::visible_lines([warning]));
     }
 
     /// Prints the lines about a poll that failed. If several polls in a row fail, only the lines of the first one are printed, and then at
@@ -203,7 +203,7 @@ impl Notices<'_> {
 
     /// Prints the records that `--quiet` and `--verbose` allow.
     fn write(&mut self, records: impl IntoIterator<Item = Record>) {
-        let lines = terminal::notice_lines(records);
+        let lines = terminal::visible_lines(records);
         self.write_lines(&lines);
     }
 
@@ -216,7 +216,7 @@ impl Notices<'_> {
 
         if self.dropped_lines > 0 {
             let warning = rotation::lines_dropped(self.dropped_lines);
-            if self.print(&terminal::notice_lines([warning])) == 0 {
+            if self.print(&terminal::visible_lines([warning])) == 0 {
                 self.dropped_lines = 0;
             }
         }

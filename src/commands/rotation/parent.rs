@@ -17,7 +17,7 @@ use crate::model::options::RotationOptions;
 use crate::model::problem::{Problem, Status};
 use crate::report::Report;
 use crate::supervise::process::{Job, Pid, Signals, StateChange, adopt_orphans, next_state_change};
-use crate::supervise::{Action, Delay, Event, Outcome, Stopping, SupervisorState, begin, step};
+use crate::supervise::{Action, Delay, Event, ExitReason, Stopping, SupervisorState, begin, step};
 use crate::system::os_error::errno_text;
 use crate::system::systemd::Notifier;
 use crate::system::waiting::wait_for;
@@ -72,7 +72,7 @@ pub fn supervise(
         timer: Timer::default(),
         earliest_poll: Instant::now(),
         events: VecDeque::new(),
-        outcome: None,
+        exit_reason: None,
     };
     Ok(parent.run())
 }
@@ -88,7 +88,7 @@ struct Parent<'a> {
     /// The events that the state machine hasn't seen yet.
     events: VecDeque<Event>,
     /// The reason for the exit, once it is time to exit.
-    outcome: Option<Outcome>,
+    exit_reason: Option<ExitReason>,
 }
 
 impl Parent<'_> {
@@ -108,23 +108,23 @@ impl Parent<'_> {
                 state = next;
                 actions.into_iter().for_each(|action| self.perform(action));
             }
-            if let Some(outcome) = self.outcome {
-                return self.end(outcome);
+            if let Some(reason) = self.exit_reason {
+                return self.end(reason);
             }
             self.wait(&state);
         }
     }
 
     /// Removes the files of the command, and returns the exit status.
-    fn end(mut self, outcome: Outcome) -> u8 {
+    fn end(mut self, reason: ExitReason) -> u8 {
         let placed = take(&mut self.launches.placed);
         self.launches.notices.report_errors(remove_files(placed));
-        match outcome {
-            Outcome::Rotated => {
+        match reason {
+            ExitReason::Rotated => {
                 self.launches.notices.report_exit();
                 Status::Temporary as u8
             }
-            Outcome::Command(status) => status.code(),
+            ExitReason::Command(status) => status.code(),
         }
     }
 
@@ -150,7 +150,7 @@ impl Parent<'_> {
                 }
             }
             Action::Report(notice) => self.launches.notices.report(notice),
-            Action::Exit(outcome) => self.outcome = Some(outcome),
+            Action::Exit(reason) => self.exit_reason = Some(reason),
         }
     }
 
@@ -158,7 +158,7 @@ impl Parent<'_> {
     /// manager starts everything again.
     fn start(&mut self) {
         let Some(pid) = self.launches.pid_at_gate() else {
-            self.outcome = Some(Outcome::Rotated);
+            self.exit_reason = Some(ExitReason::Rotated);
             return;
         };
         self.launches.notices.pid = pid;

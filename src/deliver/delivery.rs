@@ -49,26 +49,26 @@ struct DeliveredFile {
     /// The variable that gets the path.
     env: Option<EnvName>,
     subject: Subject,
-    file: StagedFile,
+    file: TemporaryFile,
 }
 
 /// A file with its content, in memory or on a disk.
 #[derive(Debug)]
-enum StagedFile {
+enum TemporaryFile {
     #[cfg(target_os = "linux")]
     Memory(MemoryFile),
     Disk(DiskFile),
 }
 
 impl<'a> Files<'a> {
-    /// Opens the directories of the files, and checks who owns them. Keeps the errors for [`Delivery::stage`], which returns all errors together.
+    /// Opens the directories of the files, and checks who owns them. Keeps the errors for [`Delivery::write_temporary`], which returns all errors together.
     pub fn open_directories(files: impl IntoIterator<Item = FileValue<'a>>) -> Self {
         let mut pending = Vec::new();
         for file in files {
             let destination = match &file.target.path {
                 None => Ok(None),
                 Some(path) => {
-                    // If the owner of the file doesn't exist, `stage` and `undeliverable` return this error.
+                    // If the owner of the file doesn't exist, `write_temporary` and `undeliverable` return this error.
                     let access = Access::from_target(file.target).ok();
                     let owner = access.and_then(|access| access.user);
                     DirectoryEntry::open(path).and_then(|entry| {
@@ -124,12 +124,12 @@ impl Delivery {
     ///
     /// # Errors
     /// A problem for each file that can't be written. No file is left behind then.
-    pub fn stage(files: Files<'_>) -> Result<Self, Vec<Problem>> {
+    pub fn write_temporary(files: Files<'_>) -> Result<Self, Vec<Problem>> {
         let (mut staged, mut errors) = (Vec::new(), Vec::new());
         for pending in files.0 {
             let env = pending.file.target.env.clone();
             let subject = pending.file.subject.clone();
-            match StagedFile::stage(pending.file, pending.destination) {
+            match TemporaryFile::write(pending.file, pending.destination) {
                 Ok(file) => staged.push(DeliveredFile { env, subject, file }),
                 Err(problem) => errors.push(problem.for_entry(subject, Impact::Undelivered)),
             }
@@ -143,7 +143,7 @@ impl Delivery {
     pub fn placed_files(&self) -> Vec<PlacedFile> {
         let mut placed = Vec::new();
         for delivered in &self.0 {
-            if let StagedFile::Disk(file) = &delivered.file
+            if let TemporaryFile::Disk(file) = &delivered.file
                 && let Ok(Some(stat)) = file.entry.stat()
             {
                 let (path, id) = (file.entry.path.clone(), (stat.st_dev, stat.st_ino));
@@ -165,8 +165,8 @@ impl Delivery {
     pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         self.0.iter().filter_map(|delivered| match &delivered.file {
             #[cfg(target_os = "linux")]
-            StagedFile::Memory(file) => Some(file.descriptor.as_fd()),
-            StagedFile::Disk(_) => None,
+            TemporaryFile::Memory(file) => Some(file.descriptor.as_fd()),
+            TemporaryFile::Disk(_) => None,
         })
     }
 
@@ -177,7 +177,7 @@ impl Delivery {
     pub fn rename_all(self) -> Result<Self, Problem> {
         let mut delivery = self.unless_interrupted();
         for delivered in &mut delivery.0 {
-            if let StagedFile::Disk(file) = &mut delivered.file
+            if let TemporaryFile::Disk(file) = &mut delivered.file
                 && let Err(problem) = file.rename_into_place()
             {
                 return Err(problem.for_entry(delivered.subject.clone(), Impact::Undelivered));
@@ -199,20 +199,20 @@ impl Delivery {
     /// Keeps the files when the value is dropped.
     pub fn keep(mut self) {
         for delivered in &mut self.0 {
-            if let StagedFile::Disk(file) = &mut delivered.file {
+            if let TemporaryFile::Disk(file) = &mut delivered.file {
                 file.keep();
             }
         }
     }
 }
 
-impl StagedFile {
+impl TemporaryFile {
     /// Writes a file on a disk under a temporary name or, if `destination` is `None`, a file in memory. `destination` may be the error of
     /// [`Files::open_directories`], which nobody has reported yet if this function is called.
     ///
     /// # Errors
     /// When the owner doesn't exist, when the directory couldn't be opened, or when the file can't be written. No file is left behind then.
-    fn stage(
+    fn write(
         file: FileValue<'_>,
         destination: Result<Option<DirectoryEntry>, Problem>,
     ) -> Result<Self, Problem> {
@@ -224,7 +224,8 @@ impl StagedFile {
             None => Err(Problem::configuration("only Linux has files in memory")
                 .help("give the entry a `path`")),
             Some(entry) => {
-                DiskFile::stage(entry, |opened| access.write(opened, file.value)).map(Self::Disk)
+                DiskFile::write_temporary(entry, |opened| access.write(opened, file.value))
+                    .map(Self::Disk)
             }
         }
     }
