@@ -96,25 +96,26 @@ pub fn print_text(text: &str) {
 /// Prints a record to standard error like [`print_unless_hidden`], unless the reader is stalled. The record is then lost, because nothing must delay
 /// the end of this process, and a note must not delay a launch.
 pub fn print_unless_stalled(record: Record) {
-    print_text_unless_stalled(&visible_lines([record]));
+    print_text_unless_stalled(&visible_lines([record]), 0);
 }
 
-/// Prints text to standard error as is, until the reader is stalled. Returns the rest of the text,
-/// which begins with a whole line, unless a line is longer than PIPE_BUF.
+/// Prints lines to standard error as they are, until the reader is stalled. The first bytes of
+/// `text` are the rest of an earlier line. Returns the rest of a line that was cut, because it is
+/// longer than PIPE_BUF, and the lines that weren't printed.
 ///
 /// Standard error isn't made non-blocking, because the command shares it. If another process fills a pipe between poll(2) and write(2),
 /// this process has to wait for the reader.
-pub fn print_text_unless_stalled(text: &str) -> &str {
+pub fn print_text_unless_stalled(text: &str, mut rest_of_line: usize) -> (&str, &str) {
     let mut rest = text;
     while !rest.is_empty() && is_writable(io::stderr().as_fd()) {
+        let line = rest.find('\n').map_or(rest.len(), |end| end + 1);
         // A pipe that is writable has room for this many bytes.
-        let fitting = &rest[..rest.floor_char_boundary(PIPE_BUF)];
-        let end_of_lines = fitting.rfind('\n').map(|end| end + 1);
-        let (part, after) = rest.split_at(end_of_lines.unwrap_or(fitting.len()));
-        write_error(part.as_bytes());
-        rest = after;
+        let printed = rest.floor_char_boundary(PIPE_BUF.min(line));
+        write_error(&rest.as_bytes()[..printed]);
+        rest = &rest[printed..];
+        rest_of_line = line - printed;
     }
-    rest
+    rest.split_at(rest_of_line)
 }
 
 /// Returns the lines that [`print_always`] prints.

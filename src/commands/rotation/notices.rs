@@ -214,33 +214,21 @@ impl Notices<'_> {
             return true;
         }
 
+        let mut text = std::mem::take(&mut self.rest_of_line);
+        let rest_of_line = text.len();
         if self.dropped_lines > 0 {
             let warning = rotation::lines_dropped(self.dropped_lines);
-            if self.print(&terminal::visible_lines([warning])) == 0 {
-                self.dropped_lines = 0;
-            }
+            text += &terminal::visible_lines([warning]);
         }
-        self.dropped_lines += match self.dropped_lines {
-            0 => self.print(lines),
-            _ => lines.lines().count(),
-        };
-        self.dropped_lines == 0
-    }
+        text += lines;
 
-    /// Prints lines until the reader is behind, after the rest of an earlier line. Returns the
-    /// number of lines that were dropped. The rest of a line that was cut isn't dropped.
-    fn print(&mut self, lines: &str) -> usize {
-        let text = std::mem::take(&mut self.rest_of_line) + lines;
-        let rest = terminal::print_text_unless_stalled(&text);
-
-        let printed = lines.strip_suffix(rest);
-        let ends_with_line = |printed: &str| printed.is_empty() || printed.ends_with('\n');
-        let end_of_cut_line = match printed.is_some_and(ends_with_line) {
-            true => 0,
-            false => rest.find('\n').map_or(rest.len(), |end| end + 1),
-        };
-        let (rest_of_line, dropped) = rest.split_at(end_of_cut_line);
+        let (rest_of_line, dropped) = terminal::print_text_unless_stalled(&text, rest_of_line);
         self.rest_of_line = rest_of_line.to_owned();
-        dropped.lines().count()
+        if dropped.len() <= lines.len() {
+            // The warning about earlier lines was printed.
+            self.dropped_lines = 0;
+        }
+        self.dropped_lines += dropped.lines().count().min(lines.lines().count());
+        self.dropped_lines == 0
     }
 }
