@@ -14,7 +14,7 @@ use crate::model::inherited::Inherited;
 use crate::model::plan::Layer;
 use crate::model::problem::{Impact, Problem, unless_errors};
 use crate::model::reference::{
-    Aliases, Arn, Reference, ReferenceError, SecretRef, Selector, Store, Version, foreign_prefix,
+    Aliases, Arn, Reference, SecretRef, Selector, Store, foreign_prefix, split_colon, split_secret,
 };
 
 /// A sentence about a mistake in the value of a variable. It doesn't quote the value.
@@ -128,7 +128,7 @@ fn parse_variable(name: &str, value: &OsStr, globs: &[Pattern]) -> Result<Option
     let store = text.split(':').nth(2).and_then(Store::from_service);
     let is_arn = Arn::has_prefix(&text) && store.is_some();
     let source = if is_arn {
-        EntrySource::Composed(vec![Part::Reference(parse_arn(&text)?)])
+        EntrySource::Composed(vec![Part::Reference(parse_reference(&text)?)])
     } else if text.contains(OPEN) {
         EntrySource::Composed(split_value(&text)?)
     } else if matches_closely(globs, name) {
@@ -152,27 +152,20 @@ fn parse_variable(name: &str, value: &OsStr, globs: &[Pattern]) -> Result<Option
     Ok(Some(Entry::new(target, source, Origin::Inherited)))
 }
 
-/// Parses a value that is an ARN with the fields of a reference after it.
+/// Parses a reference, and converts it to its request, without aliases and variables.
 ///
 /// # Errors
-/// When the reference is malformed.
-fn parse_arn(text: &str) -> Result<SecretRef, Defect> {
+/// If the reference is malformed, or stands for all parameters below a path.
+fn parse_reference(text: &str) -> Result<SecretRef, Defect> {
     if text.contains("${") {
         return Err(defect(
             "contains \"${\", but variables are not expanded there",
         ));
     }
-    locate(&Reference::parse(text).map_err(|error| defect(&error.defect))?)
-}
-
-/// Converts a reference to its request, without aliases and variables.
-///
-/// # Errors
-/// If the reference is malformed, or stands for all parameters below a path.
-fn locate(reference: &Reference) -> Result<SecretRef, Defect> {
-    let to_defect = |error: ReferenceError| defect(&error.defect);
-    let located = reference.locate(&Aliases::default(), &Inherited::default());
-    located.map_err(to_defect)?.single().map_err(to_defect)
+    let located = Reference::parse(text)
+        .and_then(|reference| reference.locate(&Aliases::default(), &Inherited::default()))
+        .and_then(SecretRef::single);
+    located.map_err(|error| defect(&error.defect))
 }
 
 /// Returns the sentence about a malformed reference.
@@ -203,90 +196,42 @@ fn split_value(text: &str) -> Result<Vec<Part>, Defect> {
     Ok(parts)
 }
 
-/// Parses the text between `{{resolve:` and `}}`: `secretsmanager:ID:SecretString:KEY:STAGE:VERSION`, `ssm:NAME:VERSION` or
-/// `ssm-secure:NAME:VERSION`.
+/// Parses the text between `{{resolve:` and `}}`: `ssm:NAME:VERSION`, `ssm-secure:NAME:VERSION` or
+/// `secretsmanager:ID:SecretString:KEY:STAGE:VERSION`. Each field after ID or NAME may be empty, or
+/// left out at the end.
 ///
 /// # Errors
 /// When the service isn't one of the three, or the reference is malformed.
 fn parse_dynamic_reference(text: &str) -> Result<SecretRef, Defect> {
     let (service, rest) = text.split_once(':').unwrap_or((text, ""));
     match service {
-        "secretsmanager" => parse_secret(rest),
-        "ssm" | "ssm-secure" => parse_parameter(rest),
+        "secretsmanager" => {
+            let (id, after_id) = split_secret(rest);
+            let (kind, fields) = split_colon(after_id.unwrap_or_default());
+            if !matches!(kind, "" | "SecretString") {
+                return Err(
+                    "in {{resolve:secretsmanager:…}}, the field after the secret must be SecretString, as in {{resolve:secretsmanager:prod/db:SecretString:password}}"
+                        .to_owned(),
+                );
+            }
+            let (key, version) = split_colon(fields.unwrap_or_default());
+            let version = version.unwrap_or_default();
+            let mut found = parse_reference(format!("{id}::{version}").trim_end_matches(':'))?;
+            if !key.is_empty() {
+                found.selector = Selector::Key(key.to_owned());
+            }
+            Ok(found)
+        }
+        "ssm" | "ssm-secure" => {
+            let name = if Arn::has_prefix(rest) {
+                rest.to_owned()
+            } else {
+                format!("ssm:{rest}")
+            };
+            let (id, version) = split_secret(&name);
+            let version = version.unwrap_or_default();
+            parse_reference(format!("{id}:::{version}").trim_end_matches(':'))
+        }
         _ => Err("{{resolve:…}} must name secretsmanager, ssm or ssm-secure".to_owned()),
     }
-}
-
-/// Parses the text after `secretsmanager:`: `ID:SecretString:KEY:STAGE:VERSION`. Each field after ID may be empty, or left out at the end. An empty
-/// KEY means the whole secret.
-///
-/// # Errors
-/// When a field is not valid, or there are too many.
-fn parse_secret(text: &str) -> Result<SecretRef, Defect> {
-    let (id, after_id) = split_id(text, Store::SecretsManager)?;
-    let mut fields = after_id.into_iter();
-    if !matches!(fields.next().unwrap_or_default(), "" | "SecretString") {
-        return Err(
-            "in {{resolve:secretsmanager:…}}, the field after the secret must be SecretString, as in {{resolve:secretsmanager:prod/db:SecretString:password}}"
-                .to_owned(),
-        );
-    }
-
-    let mut next_field = || {
-        fields
-            .next()
-            .filter(|field| !field.is_empty())
-            .map(str::to_owned)
-    };
-    let selector = next_field().map_or(Selector::Whole, Selector::Key);
-    let version = Version::new(next_field(), next_field());
-    if fields.next().is_some() {
-        return Err(defect("has too many fields"));
-    }
-    locate(&Reference {
-        secret: id,
-        selector,
-        version: (version != Version::Current).then_some(version),
-    })
-}
-
-/// Parses `NAME:VERSION`.
-///
-/// # Errors
-/// When there are too many fields.
-fn parse_parameter(text: &str) -> Result<SecretRef, Defect> {
-    let (name, fields) = split_id(text, Store::ParameterStore)?;
-    let version = match *fields {
-        [] | [""] => None,
-        [version] => Some(Version::Id(version.to_owned())),
-        _ => return Err(defect("has too many fields")),
-    };
-    let secret = if Arn::has_prefix(&name) {
-        name
-    } else {
-        format!("ssm:{name}")
-    };
-    locate(&Reference {
-        secret,
-        selector: Selector::Whole,
-        version,
-    })
-}
-
-/// Splits the text of a reference into the id and the fields after it. An ARN contains colons itself, so its own fields are counted.
-///
-/// # Errors
-/// When an ARN is incomplete.
-fn split_id(text: &str, store: Store) -> Result<(String, Vec<&str>), Defect> {
-    let count = if Arn::has_prefix(text) {
-        store.arn_fields()
-    } else {
-        1
-    };
-    let mut fields: Vec<&str> = text.split(':').collect();
-    if fields.len() < count {
-        return Err(defect(&ReferenceError::incomplete_arn().defect));
-    }
-    let rest = fields.split_off(count);
-    Ok((fields.join(":"), rest))
 }

@@ -209,7 +209,7 @@ fn validate_secret(text: &str) -> Result<(), ReferenceError> {
 
 /// Splits off SECRET, which contains colons of its own if it is an ARN or begins with `ssm:`. Also returns the text after the colon that follows, or
 /// `None` if there isn't one.
-fn split_secret(text: &str) -> (&str, Option<&str>) {
+pub fn split_secret(text: &str) -> (&str, Option<&str>) {
     let fields = if text.starts_with("ssm:") {
         2
     } else if !Arn::has_prefix(text) {
@@ -236,7 +236,7 @@ fn colons(text: &str) -> impl Iterator<Item = usize> {
 }
 
 /// Splits text at its first colon. Also returns the text after the colon, or `None` if there isn't one.
-fn split_colon(text: &str) -> (&str, Option<&str>) {
+pub fn split_colon(text: &str) -> (&str, Option<&str>) {
     text.split_once(':')
         .map_or((text, None), |(field, rest)| (field, Some(rest)))
 }

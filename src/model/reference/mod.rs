@@ -24,7 +24,7 @@ mod secret_id;
 mod version;
 
 pub use arn::{Arn, Region, Role, Store};
-pub use grammar::{Reference, foreign_prefix};
+pub use grammar::{Reference, foreign_prefix, split_colon, split_secret};
 pub use locator::{Alias, Aliases, JsonPath, Locator, SecretRef, Selector, validate_alias_name};
 pub use placeholder::expand_path;
 pub use secret_id::{ReferenceError, SecretId, VALUE_REMEDY, is_name_character};
