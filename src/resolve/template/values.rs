@@ -280,7 +280,8 @@ pub fn undefined_error(value: &Value) -> Error {
 }
 
 /// An error of our own within MiniJinja's error. Its text is printed, so it must not contain a value.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
 pub struct OwnError {
     pub text: String,
     pub help: Option<&'static str>,
@@ -292,14 +293,6 @@ impl OwnError {
         error.source()?.downcast_ref()
     }
 }
-
-impl fmt::Display for OwnError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-impl std::error::Error for OwnError {}
 
 /// Creates MiniJinja's error with an [`OwnError`] as its cause. `text` must not contain a value.
 pub fn own_error(text: impl Into<String>, help: Option<&'static str>) -> Error {
