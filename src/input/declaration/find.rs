@@ -71,7 +71,7 @@ pub fn working_directory() -> PathBuf {
 /// If the file can't be opened, or if another user could have written it: this depends on the owner, the group and the mode of the directory
 /// and of the open file.
 fn open_trusted(name: &str) -> Result<File, Problem> {
-    let untrusted = |what, Distrust { why, remedy }| {
+    let untrusted = |what, (why, remedy): Distrust| {
         let text = format!("secrets-exec does not read {name}, because {what} {why}");
         Problem::configuration(text)
             .help(format!("{remedy}if you trust the file, name it: -f {name}"))
@@ -83,7 +83,7 @@ fn open_trusted(name: &str) -> Result<File, Problem> {
         return Err(untrusted("the working directory", why));
     }
     if fs::symlink_metadata(name).map_err(failed)?.is_symlink() {
-        return Err(untrusted("it", Distrust::new("is a symbolic link")));
+        return Err(untrusted("it", ("is a symbolic link", "")));
     }
 
     // Without O_NONBLOCK, opening a FIFO would wait for a writer.
@@ -95,29 +95,20 @@ fn open_trusted(name: &str) -> Result<File, Problem> {
     let metadata = file.metadata().map_err(failed)?;
     match distrust(&metadata) {
         _ if metadata.is_dir() => Err(failed(io::ErrorKind::IsADirectory.into())),
-        _ if !metadata.is_file() => Err(untrusted("it", Distrust::new("is not a regular file"))),
+        _ if !metadata.is_file() => Err(untrusted("it", ("is not a regular file", ""))),
         Some(why) => Err(untrusted("it", why)),
         None => Ok(file),
     }
 }
 
-/// The reason why a file isn't read.
-struct Distrust {
-    why: &'static str,
-    /// The beginning of the help. It is empty if only `-f` helps.
-    remedy: &'static str,
-}
-
-impl Distrust {
-    fn new(why: &'static str) -> Self {
-        Self { why, remedy: "" }
-    }
-}
+/// The reason why a file isn't read, and the beginning of the help, which is empty if only `-f`
+/// helps.
+type Distrust = (&'static str, &'static str);
 
 /// Returns the reason why another user could change a file, or the entries of a directory. Returns `None` if nobody else can.
 fn distrust(metadata: &Metadata) -> Option<Distrust> {
     let why = if is_foreign(metadata.uid()) {
-        return Some(Distrust::new("belongs to neither root nor this user"));
+        return Some(("belongs to neither root nor this user", ""));
     } else if metadata.mode() & 0o002 != 0 {
         "can be changed by any user"
     } else if metadata.mode() & 0o020 != 0 && !is_own_group(metadata.gid()) {
@@ -125,8 +116,7 @@ fn distrust(metadata: &Metadata) -> Option<Distrust> {
     } else {
         return None;
     };
-    let remedy = "run chmod go-w on it, or, ";
-    Some(Distrust { why, remedy })
+    Some((why, "run chmod go-w on it, or, "))
 }
 
 /// Returns true for root's group and for the user's private group, which has the same id or name as the user. Distributions with a umask of
