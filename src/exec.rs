@@ -1,7 +1,8 @@
 //! The command: its look-up in PATH as execvp(3) does it, the kernel's limits, and `execve`.
 //!
-//! The look-up comes before any request, so that a typo in the command costs no time. `execve` is the last step of a launch. Most of this file
-//! words what went wrong, because the kernel only says "no such file" or "exec format error".
+//! The look-up comes before any request, so that a typo in the command costs no time. `execve` is
+//! the last step of a launch. Most of this file words what went wrong, because the kernel only says
+//! "no such file" or "exec format error".
 
 use std::convert::Infallible;
 use std::ffi::{CString, OsStr};
@@ -39,11 +40,13 @@ impl Program {
 /// The search path if PATH is not set, as in musl's execvp(3).
 const DEFAULT_PATH: &str = "/usr/local/bin:/bin:/usr/bin";
 
-/// Finds the program of the command in `path`, the PATH that the command will have. A name with a slash is a path already, so PATH doesn't matter.
-/// The program isn't started, and only the metadata of files is read.
+/// Finds the program of the command in `path`, the PATH that the command will have. A name with a
+/// slash is a path already, so PATH doesn't matter. The program isn't started, and only the
+/// metadata of files is read.
 ///
 /// # Errors
-/// If there isn't such a file. Also if there are such files, but none of them can be executed. In this case, the error names the first one.
+/// If there isn't such a file. Also if there are such files, but none of them can be executed. In
+/// this case, the error names the first one.
 pub fn find_program(program: &OsStr, path: Option<&OsStr>) -> Result<Program, Problem> {
     let command = program.to_string_lossy();
     if program.as_bytes().contains(&b'/') {
@@ -76,7 +79,8 @@ pub fn find_program(program: &OsStr, path: Option<&OsStr>) -> Result<Program, Pr
     }
 
     match not_executable {
-        // The builtin "." is found as a directory in every part of PATH, so a message about a directory would be misleading.
+        // The builtin "." is found as a directory in every part of PATH, so a message about a
+        // directory would be misleading.
         Some(problem) if !BUILTINS.contains(&&*command) => Err(problem),
         Some(_) | None => Err(not_found_problem(&command, Some(search_path))),
     }
@@ -107,8 +111,8 @@ fn not_executable_problem(file: &Path, why: Errno) -> Problem {
     Problem::new(Status::NotExecutable, text).replace_help(has_help.then_some(help))
 }
 
-/// Returns the problem for a command that doesn't exist. `path` is the PATH in which its name was looked up, and `None` if the command is a path
-/// itself.
+/// Returns the problem for a command that doesn't exist. `path` is the PATH in which its name was
+/// looked up, and `None` if the command is a path itself.
 fn not_found_problem(command: &str, path: Option<&OsStr>) -> Problem {
     let shown = shown_program(command);
     let no_program = format!("there is no program named \"{shown}\"");
@@ -137,8 +141,8 @@ fn not_found_problem(command: &str, path: Option<&OsStr>) -> Problem {
     Problem::new(Status::NotFound, text).help(help)
 }
 
-/// Returns the problem for a command that looks like the name or the path of a program, but doesn't exist. The help names a
-/// file with this name in the working directory, if there is one.
+/// Returns the problem for a command that looks like the name or the path of a program, but doesn't
+/// exist. The help names a file with this name in the working directory, if there is one.
 fn missing_program_problem(command: &str, path: Option<&OsStr>) -> Problem {
     let text = match path {
         Some(_) => format!("the command \"{command}\" was not found in PATH"),
@@ -164,13 +168,15 @@ fn missing_program_problem(command: &str, path: Option<&OsStr>) -> Problem {
 /// Returns the path of a file that exists, isn't a directory and may be executed.
 ///
 /// # Errors
-/// EISDIR for a directory, EACCES for a file that this process may not execute, and otherwise the error of stat(2).
+/// EISDIR for a directory, EACCES for a file that this process may not execute, and otherwise the
+/// error of stat(2).
 fn examine(file: &Path) -> Result<Program, Errno> {
     let metadata = fs::metadata(file).map_err(|error| errno(&error))?;
     if metadata.is_dir() {
         return Err(Errno::EISDIR);
     }
-    // Other errors are ignored: old seccomp profiles don't allow faccessat2(2), and execve checks the permission again.
+    // Other errors are ignored: old seccomp profiles don't allow faccessat2(2), and execve checks
+    // the permission again.
     if faccessat(AT_FDCWD, file, AccessFlags::X_OK, AtFlags::AT_EACCESS) == Err(Errno::EACCES) {
         return Err(Errno::EACCES);
     }
@@ -180,8 +186,9 @@ fn examine(file: &Path) -> Result<Program, Errno> {
         .map_err(|_| Errno::EINVAL)
 }
 
-/// Replaces this process with the program, which keeps the process id, and gets the signal mask and the signal actions that this process was started
-/// with. The program also inherits `descriptors`, which lose FD_CLOEXEC for this purpose. If a termination signal arrived while signals were held
+/// Replaces this process with the program, which keeps the process id, and gets the signal mask and
+/// the signal actions that this process was started with. The program also inherits `descriptors`,
+/// which lose FD_CLOEXEC for this purpose. If a termination signal arrived while signals were held
 /// back, it ends this process instead.
 ///
 /// # Errors
@@ -201,8 +208,9 @@ pub fn exec<'a>(
     Err(exec_problem(program, errno))
 }
 
-/// Returns the problem for an execve that failed although the file exists. Reads the first line of the file, because ENOENT can also be about the
-/// interpreter on that line, or about the dynamic loader of a program.
+/// Returns the problem for an execve that failed although the file exists. Reads the first line of
+/// the file, because ENOENT can also be about the interpreter on that line, or about the dynamic
+/// loader of a program.
 fn exec_problem(program: &Program, why: Errno) -> Problem {
     let file = program.as_path().display();
     let first_line = first_line(program).unwrap_or_default();
@@ -234,8 +242,8 @@ fn exec_problem(program: &Program, why: Errno) -> Problem {
     Problem::new(Status::NotExecutable, text).help(help)
 }
 
-/// Calls execve, and returns the error if that fails. A script without a `#!` line is run by /bin/sh, as shells and glibc's execvp do it. (musl's
-/// execvp doesn't.)
+/// Calls execve, and returns the error if that fails. A script without a `#!` line is run by
+/// /bin/sh, as shells and glibc's execvp do it. (musl's execvp doesn't.)
 fn execute(program: &Program, command: &CommandLine, environment: &Environment) -> Errno {
     // The words were arguments of this process, so they can't contain a NUL.
     let arguments: Vec<CString> = command
@@ -244,7 +252,8 @@ fn execute(program: &Program, command: &CommandLine, environment: &Environment) 
         .collect();
     let Err(errno) = execve(&program.0, &arguments, &environment.0);
 
-    // The first line of a script doesn't contain a NUL, but the header of a program for another machine does.
+    // The first line of a script doesn't contain a NUL, but the header of a program for another
+    // machine does.
     if errno != Errno::ENOEXEC || !first_line(program).is_ok_and(|line| !line.contains(&0)) {
         return errno;
     }
@@ -254,7 +263,8 @@ fn execute(program: &Program, command: &CommandLine, environment: &Environment) 
     errno_of_shell
 }
 
-/// Returns the first line of a file, with its line feed. If the line is longer than a limit, returns only its beginning.
+/// Returns the first line of a file, with its line feed. If the line is longer than a limit,
+/// returns only its beginning.
 ///
 /// # Errors
 /// If the file can't be read, because the user may only execute it, for example.
@@ -266,8 +276,8 @@ fn first_line(program: &Program) -> io::Result<Vec<u8>> {
     Ok(line)
 }
 
-/// Returns Linux's limits for arguments and environment (execve(2), "Limits on size of arguments and environment"). If another system has lower
-/// limits, execve itself fails.
+/// Returns Linux's limits for arguments and environment (execve(2), "Limits on size of arguments
+/// and environment"). If another system has lower limits, execve itself fails.
 pub fn argument_limits() -> Limits {
     let page_size = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
     let page = page_size.and_then(|size| usize::try_from(size).ok());
@@ -278,8 +288,8 @@ pub fn argument_limits() -> Limits {
     limits_on_linux(page.unwrap_or(4096), stack)
 }
 
-/// Returns the limits for a page size and a soft limit of the stack, both in bytes. All strings together can have a quarter of the stack, but at
-/// least 128 KiB and at most 6 MiB.
+/// Returns the limits for a page size and a soft limit of the stack, both in bytes. All strings
+/// together can have a quarter of the stack, but at least 128 KiB and at most 6 MiB.
 fn limits_on_linux(page: usize, stack: usize) -> Limits {
     Limits {
         string: 32 * page,

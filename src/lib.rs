@@ -6,14 +6,16 @@
 //! environ ┘  files           pure         async, I/O            pure                 files         pure        never returns
 //! ```
 //!
-//! The model is the data on the arrows. Each stage is an arrow, and the commands run the stages in order. `model` and `resolve` are functions from
-//! value to value, `input` reads files, and `backend` uses the network and may run a credential process. ARCHITECTURE.md has the table that says
-//! which module may import which.
+//! The model is the data on the arrows. Each stage is an arrow, and the commands run the stages in
+//! order. `model` and `resolve` are functions from value to value, `input` reads files, and
+//! `backend` uses the network and may run a credential process. ARCHITECTURE.md has the table that
+//! says which module may import which.
 
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]
 compile_error!("secrets-exec runs on Linux and macOS");
 
-// The modules are grouped by layer: the data, the parts that several stages use, the stages, the report, and the commands.
+// The modules are grouped by layer: the data, the parts that several stages use, the stages, the
+// report, and the commands.
 mod model;
 
 mod net;
@@ -58,10 +60,12 @@ use report::{Report, terminal};
 
 /// Runs secrets-exec. The arguments come without the name of the program itself.
 ///
-/// A successful launch becomes the command. With `--on-rotation`, this process stays, and ends with the exit status of the command. Every other
-/// subcommand ends with 0, and a failure with a status of docs/reference.md (sysexits(3)).
+/// A successful launch becomes the command. With `--on-rotation`, this process stays, and ends with
+/// the exit status of the command. Every other subcommand ends with 0, and a failure with a status
+/// of docs/reference.md (sysexits(3)).
 pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString, OsString)>) -> ! {
-    // This comes first, because anything that is printed on the connection of a credential would become the credential.
+    // This comes first, because anything that is printed on the connection of a credential would
+    // become the credential.
     if let Err(status) = take_connection(&arguments) {
         finish(Ok(status));
     }
@@ -71,7 +75,8 @@ pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString
     finish(dispatch(arguments, &inherited))
 }
 
-/// Runs the launch or the subcommand that the arguments name. Returns the exit status, unless this process becomes the command.
+/// Runs the launch or the subcommand that the arguments name. Returns the exit status, unless this
+/// process becomes the command.
 fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<u8, Report> {
     let invocation = cli::parse_command_line(arguments, inherited).map_err(Report::from_iter)?;
     refuse_others(&invocation)?;

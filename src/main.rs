@@ -1,5 +1,5 @@
-//! The binary, which passes the arguments and the environment of the process to the library. No other file reads them. With musl, it also replaces
-//! the allocators.
+//! The binary, which passes the arguments and the environment of the process to the library. No
+//! other file reads them. With musl, it also replaces the allocators.
 
 /// Replaces musl's own allocator, with which a launch with many secrets takes a quarter longer.
 #[cfg(target_env = "musl")]
@@ -15,19 +15,22 @@ mod aws_lc_memory {
     use std::ffi::{c_char, c_int, c_void};
     use std::ptr;
 
-    /// The length of the header of each allocation. The header holds the length of the whole allocation. This is also the alignment of malloc(3).
+    /// The length of the header of each allocation. The header holds the length of the whole
+    /// allocation. This is also the alignment of malloc(3).
     const HEADER: usize = 16;
 
-    /// Makes aws-lc use the functions of this module. Must be called before aws-lc allocates memory for the first time. Returns false if it is too
-    /// late.
+    /// Makes aws-lc use the functions of this module. Must be called before aws-lc allocates memory
+    /// for the first time. Returns false if it is too late.
     pub fn set() -> bool {
-        // SAFETY: the functions behave as malloc(3), realloc(3) and free(3) do. There isn't another thread yet.
+        // SAFETY: the functions behave as malloc(3), realloc(3) and free(3) do. There isn't another
+        // thread yet.
         unsafe {
             aws_lc_sys::CRYPTO_set_mem_functions(Some(allocate), Some(reallocate), Some(free)) == 1
         }
     }
 
-    /// Returns the layout of an allocation with its header. Returns `None` if the allocation would be too long.
+    /// Returns the layout of an allocation with its header. Returns `None` if the allocation would
+    /// be too long.
     fn layout(length: usize) -> Option<Layout> {
         Layout::from_size_align(length, HEADER).ok()
     }
@@ -48,8 +51,9 @@ mod aws_lc_memory {
         }
     }
 
-    /// Moves an allocation to new memory of another length, as realloc(3) does, and overwrites the old memory. Returns a null pointer if there is not
-    /// enough memory. The old allocation stays in that case.
+    /// Moves an allocation to new memory of another length, as realloc(3) does, and overwrites the
+    /// old memory. Returns a null pointer if there is not enough memory. The old allocation stays
+    /// in that case.
     unsafe extern "C" fn reallocate(
         old: *mut c_void,
         size: usize,

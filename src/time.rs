@@ -1,8 +1,10 @@
 //! The deadline of a resolution, and its progress.
 //!
-//! The deadline is `--timeout` after the beginning. Everything that waits asks the deadline how much time is left. ARCHITECTURE.md, "Time", shows it
-//! together with the other limits of a launch. The progress is what the resolution waits for now, why the last attempt failed, and what is printed
-//! about that: warnings, and the events of `-vv`. The worker changes both, and the main thread reads them while it waits.
+//! The deadline is `--timeout` after the beginning. Everything that waits asks the deadline how
+//! much time is left. ARCHITECTURE.md, "Time", shows it together with the other limits of a launch.
+//! The progress is what the resolution waits for now, why the last attempt failed, and what is
+//! printed about that: warnings, and the events of `-vv`. The worker changes both, and the main
+//! thread reads them while it waits.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,9 +30,11 @@ struct Times {
     timeout: Duration,
     /// `--wait`
     wait: Option<Duration>,
-    /// The deadline itself. `None` while the user is being asked for something, because the time for an answer isn't limited.
+    /// The deadline itself. `None` while the user is being asked for something, because the time
+    /// for an answer isn't limited.
     end: Option<Instant>,
-    /// An earlier end for what runs now, set by [`Deadline::limited`]. When it is over, something else may provide the values, such as the cache.
+    /// An earlier end for what runs now, set by [`Deadline::limited`]. When it is over, something
+    /// else may provide the values, such as the cache.
     limit: Option<Instant>,
 }
 
@@ -50,10 +54,11 @@ impl Deadline {
         }
     }
 
-    /// Applies `--timeout` and `--wait`. The timeout still begins at the moment when the deadline was created. With `-vv`, `trace` prints the events
-    /// from now on.
+    /// Applies `--timeout` and `--wait`. The timeout still begins at the moment when the deadline
+    /// was created. With `-vv`, `trace` prints the events from now on.
     ///
-    /// This function is called again when the declarations have been read, because a declaration can set these options, too.
+    /// This function is called again when the declarations have been read, because a declaration
+    /// can set these options, too.
     pub fn set_options(&self, options: &Options, trace: fn(&str)) {
         let mut times = self.lock();
         times.timeout = options.timeout;
@@ -69,13 +74,14 @@ impl Deadline {
         self.lock().begun.elapsed()
     }
 
-    /// Returns the time at which the resolution ends, even if [`Self::limited`] has set an earlier end for what runs now. Returns `None` while the
-    /// user is being asked for something.
+    /// Returns the time at which the resolution ends, even if [`Self::limited`] has set an earlier
+    /// end for what runs now. Returns `None` while the user is being asked for something.
     pub fn end(&self) -> Option<Instant> {
         self.lock().end
     }
 
-    /// Returns the time that is left for what runs now. While the user is being asked for something, this is the whole timeout.
+    /// Returns the time that is left for what runs now. While the user is being asked for
+    /// something, this is the whole timeout.
     pub fn left(&self) -> Duration {
         let times = *self.lock();
         let Some(deadline) = times.end else {
@@ -85,8 +91,9 @@ impl Deadline {
         end.saturating_duration_since(Instant::now())
     }
 
-    /// Returns the longest time that the resolution can still take. As long as the time of `--wait` isn't over, another try can begin, and it has the
-    /// whole `--timeout`. Without `--wait`, this is the time until the deadline.
+    /// Returns the longest time that the resolution can still take. As long as the time of `--wait`
+    /// isn't over, another try can begin, and it has the whole `--timeout`. Without `--wait`, this
+    /// is the time until the deadline.
     pub fn longest_left(&self) -> Duration {
         let times = *self.lock();
         let wait_left = times
@@ -106,8 +113,9 @@ impl Deadline {
         times.limit = None;
     }
 
-    /// Runs a future with a time limit that may end before the deadline. The limit begins with this call, not with the first poll of the future, and
-    /// is removed when the future is ready. If `limit` is `None`, only the deadline applies.
+    /// Runs a future with a time limit that may end before the deadline. The limit begins with this
+    /// call, not with the first poll of the future, and is removed when the future is ready. If
+    /// `limit` is `None`, only the deadline applies.
     // This isn't an `async fn`, for the same reason as `RetryBudget::within`.
     pub fn limited<T>(
         &self,
@@ -118,8 +126,9 @@ impl Deadline {
         future.inspect(|_| self.lock().limit = None)
     }
 
-    /// Calls `question`, which asks the user something and waits for the answer. The deadline is extended by the time that this takes. Must not be
-    /// called within [`Self::limited`], whose limit would not be extended.
+    /// Calls `question`, which asks the user something and waits for the answer. The deadline is
+    /// extended by the time that this takes. Must not be called within [`Self::limited`], whose
+    /// limit would not be extended.
     pub fn asking<T>(&self, question: impl FnOnce() -> T) -> T {
         let left = self.left();
         self.lock().end = None;
@@ -164,7 +173,8 @@ pub const LISTED: usize = 3;
 struct ProgressState {
     /// The number of the last request or file that was awaited.
     next: u64,
-    /// The requests and files that are awaited now. The one with the lowest number has been awaited for the longest time.
+    /// The requests and files that are awaited now. The one with the lowest number has been awaited
+    /// for the longest time.
     awaited: BTreeMap<u64, String>,
     reason: Option<String>,
     requests: usize,
@@ -192,7 +202,8 @@ impl Drop for Awaited {
 }
 
 impl Progress {
-    /// Notes that `what` is awaited, until the returned value is dropped. Messages about a long wait name it.
+    /// Notes that `what` is awaited, until the returned value is dropped. Messages about a long
+    /// wait name it.
     #[must_use]
     pub fn awaits(&self, what: String) -> Awaited {
         let number = self.with_state(|state| {
@@ -245,7 +256,8 @@ impl Progress {
         self.with_state(|state| state.trace.is_some())
     }
 
-    /// Prints an event with `-vv`. Without `-vv`, `event` isn't called, so its text isn't even built.
+    /// Prints an event with `-vv`. Without `-vv`, `event` isn't called, so its text isn't even
+    /// built.
     pub fn trace(&self, event: impl FnOnce() -> String) {
         if let Some(trace) = self.with_state(|state| state.trace) {
             trace(&event());
@@ -262,7 +274,8 @@ impl Progress {
 mod tests {
     use super::*;
 
-    /// The main thread ends the process at the deadline, so it must not move: the answer of a worker that is late for a limit can still be used.
+    /// The main thread ends the process at the deadline, so it must not move: the answer of a
+    /// worker that is late for a limit can still be used.
     #[test]
     fn a_limit_shortens_the_time_that_is_left_but_not_the_deadline() {
         let (minute, second) = (Duration::from_secs(60), Duration::from_secs(1));

@@ -1,11 +1,13 @@
-//! The backend of `--agent`: the AWS Secrets Manager Agent, an HTTP service on this host that reads and caches secrets for all programs.
+//! The backend of `--agent`: the AWS Secrets Manager Agent, an HTTP service on this host that reads
+//! and caches secrets for all programs.
 //!
-//! The agent reads with credentials of its own, so a request doesn't need any. Instead, it needs a token, which protects the agent against
-//! server-side request forgery. The token is sent only to this host, or over https. It goes directly to the agent, never through a proxy.
+//! The agent reads with credentials of its own, so a request doesn't need any. Instead, it needs a
+//! token, which protects the agent against server-side request forgery. The token is sent only to
+//! this host, or over https. It goes directly to the agent, never through a proxy.
 //!
-//! The agent can do less than AWS: it reads from one region, doesn't read parameters, and assumes roles only since version 2.1.
-//! [`Agent::unsupported`] finds such requests before any is sent. After a denial by the agent, AWS is never asked instead, not even with
-//! `--agent-fallback`.
+//! The agent can do less than AWS: it reads from one region, doesn't read parameters, and assumes
+//! roles only since version 2.1. [`Agent::unsupported`] finds such requests before any is sent.
+//! After a denial by the agent, AWS is never asked instead, not even with `--agent-fallback`.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -36,7 +38,8 @@ use crate::net::proxy::ProxySettings;
 use crate::system::os_error;
 use crate::time::Deadline;
 
-/// The file with the token, which the agent's installation creates. It is read if AWS_TOKEN is not set.
+/// The file with the token, which the agent's installation creates. It is read if AWS_TOKEN is not
+/// set.
 const AGENT_TOKEN_FILE: &str = "/var/run/awssmatoken";
 
 /// The remedy for a token that is missing, or that the agent does not accept.
@@ -71,10 +74,12 @@ impl AgentSettings {
         unless_errors(places.errors, settings)
     }
 
-    /// Returns the token as the value of a header, from AWS_TOKEN or from the file of the agent's installation. This may read a file.
+    /// Returns the token as the value of a header, from AWS_TOKEN or from the file of the agent's
+    /// installation. This may read a file.
     ///
     /// # Errors
-    /// When there is no token. The message says in which variable or file it was looked for, and what is wrong there.
+    /// When there is no token. The message says in which variable or file it was looked for, and
+    /// what is wrong there.
     pub fn find_token(&self) -> Result<HeaderValue, FetchError> {
         let token = self.token.as_deref();
         let file = token.and_then(|token| token.strip_prefix("file://"));
@@ -95,7 +100,8 @@ impl AgentSettings {
     }
 }
 
-/// Reads the file with the token. Returns its text, or the predicate of a message that says why the file can't be read.
+/// Reads the file with the token. Returns its text, or the predicate of a message that says why the
+/// file can't be read.
 fn read_token(path: &str) -> Result<String, String> {
     std::fs::read_to_string(path).map_err(|error| {
         let why = os_error::file_error_text(path.as_ref(), &error);
@@ -103,7 +109,8 @@ fn read_token(path: &str) -> Result<String, String> {
     })
 }
 
-/// Returns the token as the value of a header, without the white space at its end. The value is marked as sensitive, so it's never printed.
+/// Returns the token as the value of a header, without the white space at its end. The value is
+/// marked as sensitive, so it's never printed.
 ///
 /// # Errors
 /// The predicate of a message, if there isn't a token in the text, or if a header can't have it.
@@ -127,14 +134,16 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Reads secrets through the agent.
 pub struct Agent {
     settings: AgentSettings,
-    /// AWS's settings. The agent uses only the region, the role, the number of attempts and the root certificates.
+    /// AWS's settings. The agent uses only the region, the role, the number of attempts and the
+    /// root certificates.
     aws_settings: Settings,
     budget: RetryBudget,
     http: HttpClient,
 }
 
 impl Agent {
-    /// Creates the backend. It reads AWS's configuration files, and opens connections, only when they are needed.
+    /// Creates the backend. It reads AWS's configuration files, and opens connections, only when
+    /// they are needed.
     pub fn new(settings: AgentSettings, aws_settings: Settings, deadline: Deadline) -> Self {
         // AWS is asked instead of a second attempt if there is a fallback.
         let max_attempts = if settings.has_fallback {
@@ -157,8 +166,8 @@ impl Agent {
         }
     }
 
-    /// Returns a failure for each locator that the agent can never read. Call [`Self::read_profile`] before, because the profile may set the
-    /// region.
+    /// Returns a failure for each locator that the agent can never read. Call
+    /// [`Self::read_profile`] before, because the profile may set the region.
     pub fn unsupported(&self, locators: &BTreeSet<&Locator>) -> Answers {
         let mut refused = Answers::new();
         for locator in locators {
@@ -181,7 +190,8 @@ impl Agent {
         Ok(())
     }
 
-    /// Returns one answer for each locator in `wanted`. The agent must support all of them. Call [`Self::read_profile`] before.
+    /// Returns one answer for each locator in `wanted`. The agent must support all of them. Call
+    /// [`Self::read_profile`] before.
     pub async fn answers(&self, wanted: &BTreeSet<&Locator>) -> Answers {
         let mut requests = Requests::new();
         for locator in wanted.iter().copied() {
@@ -192,8 +202,9 @@ impl Agent {
         distribute(&requests, answered)
     }
 
-    /// Returns the reason why the agent cannot read a locator, as a predicate. Returns `None` if the agent can read it. The agent reads only from its
-    /// own region, passes on no external ID, and can't read parameters.
+    /// Returns the reason why the agent cannot read a locator, as a predicate. Returns `None` if
+    /// the agent can read it. The agent reads only from its own region, passes on no external ID,
+    /// and can't read parameters.
     fn unsupported_reason(&self, locator: &Locator) -> Option<&'static str> {
         let request = self.aws_settings.with_defaults(locator);
         let has_external_id = request.role.is_some_and(|role| role.external_id.is_some());
@@ -211,8 +222,8 @@ impl Agent {
         }
     }
 
-    /// Finds the token, sends the requests at the same time, and returns one answer for each of them. Without a token, nothing is sent, and each
-    /// answer is the error about the token.
+    /// Finds the token, sends the requests at the same time, and returns one answer for each of
+    /// them. Without a token, nothing is sent, and each answer is the error about the token.
     async fn request_all(&self, requests: impl Iterator<Item = &Locator>) -> Answers {
         let progress = self.budget.progress();
         let awaited = progress.awaits("the token of the Secrets Manager Agent".to_owned());
@@ -233,8 +244,8 @@ impl Agent {
         in_flight(stream::iter(reading)).await
     }
 
-    /// Returns the error for a missing token. If nothing listens at the agent's address, that is the better reason, so it is returned instead. This
-    /// function opens a connection to find out.
+    /// Returns the error for a missing token. If nothing listens at the agent's address, that is
+    /// the better reason, so it is returned instead. This function opens a connection to find out.
     async fn without_token(&self, error: FetchError) -> FetchError {
         let connecting = self.http.connect(self.settings.url.uri());
         match self.budget.within(connecting).await {
@@ -243,7 +254,8 @@ impl Agent {
         }
     }
 
-    /// Reads one secret. With a fallback, the agent has half of the time, so that the other half is left for AWS.
+    /// Reads one secret. With a fallback, the agent has half of the time, so that the other half is
+    /// left for AWS.
     ///
     /// # Errors
     /// The failure of the last attempt. An outage says that the agent was asked.
@@ -296,8 +308,9 @@ impl Agent {
     }
 }
 
-/// Adds to an outage the headline that the agent was asked, and not AWS. If the agent couldn't be reached, the outage also gets the kind
-/// [`OutageKind::AgentConnection`], whose help is about the agent. Any other error is returned unchanged.
+/// Adds to an outage the headline that the agent was asked, and not AWS. If the agent couldn't be
+/// reached, the outage also gets the kind [`OutageKind::AgentConnection`], whose help is about the
+/// agent. Any other error is returned unchanged.
 fn with_agent_headline(mut error: FetchError) -> FetchError {
     let Cause::Outage(kind) = error.cause else {
         return error;
@@ -322,7 +335,8 @@ fn refused_request(why: String) -> FetchError {
     FetchError::from(Cause::Refused(Refusal::Request)).aws_says(why)
 }
 
-/// Parses a response. The only parts of the body that reach a message are the code and the message of an error.
+/// Parses a response. The only parts of the body that reach a message are the code and the message
+/// of an error.
 ///
 /// # Errors
 /// The meaning of AWS's error code, or of the status if there is no code.
@@ -339,7 +353,8 @@ fn read_response(status: u16, body: &[u8], request: &Locator) -> Result<Document
         && let Some(message) = message
         && message.contains(&role.arn.to_string())
     {
-        // The agent's own errors about a role contain its ARN, as does the one about too many roles. AWS's errors name the role's session instead.
+        // The agent's own errors about a role contain its ARN, as does the one about too many
+        // roles. AWS's errors name the role's session instead.
         let text = "the Secrets Manager Agent could not assume the role";
         let help = "allow sts:AssumeRole in the policy of the agent's role, and the agent's role in the trust policy of the assumed role";
         let error = FetchError::credentials_refused("role-denied", text);
@@ -359,8 +374,9 @@ fn read_response(status: u16, body: &[u8], request: &Locator) -> Result<Document
 /// Parses the response that has a secret, and adds the region if the response doesn't have it.
 ///
 /// # Errors
-/// When the response is malformed or about another secret, or when the secret is in another region. A request to the agent cannot name the region, so
-/// the agent may have found a secret with the same name elsewhere.
+/// When the response is malformed or about another secret, or when the secret is in another region.
+/// A request to the agent cannot name the region, so the agent may have found a secret with the
+/// same name elsewhere.
 fn read_document(body: &[u8], request: &Locator) -> Result<Document, FetchError> {
     let document = read_secret(body, &request.id, &request.version)?;
     let region = document.region.or_else(|| request.region.clone());
@@ -371,8 +387,8 @@ fn read_document(body: &[u8], request: &Locator) -> Result<Document, FetchError>
     Ok(Document { region, ..document })
 }
 
-/// Classifies an error response that has none of AWS's codes, and so comes from the agent itself. Agents older than version 2.1 answer a request
-/// with a role with status 400.
+/// Classifies an error response that has none of AWS's codes, and so comes from the agent itself.
+/// Agents older than version 2.1 answer a request with a role with status 400.
 fn classify_without_code(status: u16, has_role: bool) -> FetchError {
     match status {
         403 => {

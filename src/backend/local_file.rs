@@ -1,5 +1,5 @@
-//! The backend of `--local`: a file that maps secret ids to values. The file has been read before, so a fetch only looks up values.
-//! Regions and roles are ignored.
+//! The backend of `--local`: a file that maps secret ids to values. The file has been read before,
+//! so a fetch only looks up values. Regions and roles are ignored.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -14,13 +14,14 @@ use crate::model::suggest::{self, MOST_SUGGESTIONS};
 pub struct LocalFile(PathBuf, BTreeMap<String, BTreeMap<String, SecretValue>>);
 
 impl LocalFile {
-    /// Creates the backend from the path of the file, and the secrets that `input::local_file` has read.
+    /// Creates the backend from the path of the file, and the secrets that `input::local_file` has
+    /// read.
     pub fn new(path: PathBuf, secrets: BTreeMap<String, BTreeMap<String, SecretValue>>) -> Self {
         Self(path, secrets)
     }
 
-    /// Returns one answer for each locator in `wanted`. For the first secrets that are missing, up to [`MOST_SUGGESTIONS`], the answer also has the
-    /// most similar id in the file.
+    /// Returns one answer for each locator in `wanted`. For the first secrets that are missing, up
+    /// to [`MOST_SUGGESTIONS`], the answer also has the most similar id in the file.
     pub fn answers(&self, wanted: &BTreeSet<&Locator>) -> Answers {
         let mut answers: Answers = wanted
             .iter()
@@ -71,8 +72,8 @@ impl LocalFile {
         }
     }
 
-    /// Returns the id in the file that is most similar to one of `names`, beginning with the last name, which is the shortest. Returns `None` if no
-    /// id is similar.
+    /// Returns the id in the file that is most similar to one of `names`, beginning with the last
+    /// name, which is the shortest. Returns `None` if no id is similar.
     fn nearest_id(&self, names: &[String]) -> Option<Box<str>> {
         let keys = self.1.keys().map(String::as_str);
         let ids = Vec::from_iter(keys.filter(|id| SecretId::parse(id).is_ok()));
@@ -81,7 +82,8 @@ impl LocalFile {
         nearest.map(Box::from)
     }
 
-    /// Returns the current values of all parameters whose ids begin with the path. Returns `None` if there aren't any.
+    /// Returns the current values of all parameters whose ids begin with the path. Returns `None`
+    /// if there aren't any.
     fn below(&self, path: &Locator) -> Option<Document> {
         let written = path.id.name();
         let prefix = if written.starts_with('/') {
@@ -110,8 +112,9 @@ impl LocalFile {
     }
 }
 
-/// Returns the names under which the file can have a secret: its id, and for an ARN also the name in the ARN. AWS adds a hyphen and six random
-/// characters to a secret's name, and leaves out the leading slash of a parameter's name, so the forms with and without these are tried.
+/// Returns the names under which the file can have a secret: its id, and for an ARN also the name
+/// in the ARN. AWS adds a hyphen and six random characters to a secret's name, and leaves out the
+/// leading slash of a parameter's name, so the forms with and without these are tried.
 fn names(locator: &Locator) -> Vec<String> {
     let mut names = vec![locator.written_id()];
     if locator.id.arn().is_none() {

@@ -1,5 +1,6 @@
-//! Backends answer locators with documents. A locator is one request: a secret's id, version, region and role. The backends are AWS, AWS with the
-//! cache of `--cache`, the Secrets Manager Agent, and the file of `--local`.
+//! Backends answer locators with documents. A locator is one request: a secret's id, version,
+//! region and role. The backends are AWS, AWS with the cache of `--cache`, the Secrets Manager
+//! Agent, and the file of `--local`.
 //!
 //! ```text
 //! locators ──▶ Backend ──┬─▶ aws ─────────────────────────────▶ answers: a document, or the failure of the request,
@@ -8,8 +9,9 @@
 //!                        └─▶ local_file ──────────────────────▶
 //! ```
 //!
-//! A failed request is an answer, not an error, because other secrets may have been read, and the report lists everything that's missing. An
-//! answer is always about the requested secret and version: each backend checks this before it returns a document.
+//! A failed request is an answer, not an error, because other secrets may have been read, and the
+//! report lists everything that's missing. An answer is always about the requested secret and
+//! version: each backend checks this before it returns a document.
 
 pub mod agent;
 pub mod aws;
@@ -37,15 +39,17 @@ pub enum Backend {
     Aws(Box<Aws>),
     /// AWS with the cache of `--cache`.
     Cached(Box<Cached>),
-    /// The AWS Secrets Manager Agent. With `--agent-fallback`, AWS answers the locators that the agent did not answer.
+    /// The AWS Secrets Manager Agent. With `--agent-fallback`, AWS answers the locators that the
+    /// agent did not answer.
     Agent(Box<Agent>, Option<Box<Aws>>),
     /// The file of `--local`.
     Local(LocalFile),
 }
 
 impl Backend {
-    /// Returns the agent, if this backend is one, for the question which locators of `plan` it can never read. First reads AWS's configuration files,
-    /// unless `plan` has no locators, because the agent reads only from the configured region. Sends no request.
+    /// Returns the agent, if this backend is one, for the question which locators of `plan` it can
+    /// never read. First reads AWS's configuration files, unless `plan` has no locators, because
+    /// the agent reads only from the configured region. Sends no request.
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
@@ -59,14 +63,16 @@ impl Backend {
         Ok(Some(agent))
     }
 
-    /// Returns one answer for each locator in `wanted`. The backend must support all of them ([`Agent::unsupported`]). Each backend
-    /// has its own batches, limits of concurrency, retries and failover.
+    /// Returns one answer for each locator in `wanted`. The backend must support all of them
+    /// ([`Agent::unsupported`]). Each backend has its own batches, limits of concurrency, retries
+    /// and failover.
     ///
-    /// The last two parameters are for the cache. `suffices` returns true if the answers that it gets give every target its value. Cached answers for
-    /// the locators in `refused` are not used.
+    /// The last two parameters are for the cache. `suffices` returns true if the answers that it
+    /// gets give every target its value. Cached answers for the locators in `refused` are not used.
     ///
     /// # Errors
-    /// When AWS's configuration files or the profile are invalid. The failure of a request is an answer.
+    /// When AWS's configuration files or the profile are invalid. The failure of a request is an
+    /// answer.
     pub async fn fetch(
         &mut self,
         wanted: &BTreeSet<&Locator>,
@@ -94,7 +100,8 @@ impl Backend {
         }
     }
 
-    /// Returns the AWS client. Returns `None` if AWS is never asked: with `--local`, and with an agent that has no fallback.
+    /// Returns the AWS client. Returns `None` if AWS is never asked: with `--local`, and with an
+    /// agent that has no fallback.
     fn aws(&mut self) -> Option<&mut Aws> {
         match self {
             Self::Aws(aws) => Some(aws),
@@ -111,8 +118,9 @@ impl Backend {
         }
     }
 
-    /// Asks AWS to describe each secret about which Secrets Manager has answered, and returns the descriptions. A description whose request failed is
-    /// an error in the list. Returns an empty list for a local file, and for an agent without a fallback.
+    /// Asks AWS to describe each secret about which Secrets Manager has answered, and returns the
+    /// descriptions. A description whose request failed is an error in the list. Returns an empty
+    /// list for a local file, and for an agent without a fallback.
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
@@ -137,8 +145,9 @@ impl Backend {
         aws.describe_secrets(wanted).await
     }
 
-    /// Returns the identity with which AWS was asked. Returns `None` if AWS was not asked, or if the agent was asked first, because the agent has
-    /// credentials of its own. This does not send a request.
+    /// Returns the identity with which AWS was asked. Returns `None` if AWS was not asked, or if
+    /// the agent was asked first, because the agent has credentials of its own. This does not send
+    /// a request.
     pub fn caller(&mut self) -> Option<Caller> {
         if matches!(self, Self::Agent(..)) {
             None
@@ -147,8 +156,8 @@ impl Backend {
         }
     }
 
-    /// Returns the age of the cached answer for each fetched locator that has one. Without a cache, the map is empty. Reads the cache, and notes each
-    /// entry that can't be used.
+    /// Returns the age of the cached answer for each fetched locator that has one. Without a cache,
+    /// the map is empty. Reads the cache, and notes each entry that can't be used.
     pub fn cached_ages(&mut self, fetched: &Fetched) -> BTreeMap<Locator, Duration> {
         let Self::Cached(cached) = self else {
             return BTreeMap::new();
@@ -165,13 +174,14 @@ impl Backend {
     }
 }
 
-/// True if AWS's answer was about this secret and the secret may exist, so that its description may help. After any other error, the request for the
-/// description would only fail in the same way.
+/// True if AWS's answer was about this secret and the secret may exist, so that its description may
+/// help. After any other error, the request for the description would only fail in the same way.
 fn is_about_the_secret(error: &FetchError) -> bool {
     error.withholds_value() && error.cause != Cause::Absent(Missing::Secret)
 }
 
-/// True for an error from the agent after which AWS is not tried. A denial or an absence is an answer, and a wrong clock is wrong for AWS, too.
+/// True for an error from the agent after which AWS is not tried. A denial or an absence is an
+/// answer, and a wrong clock is wrong for AWS, too.
 fn is_final(error: &FetchError) -> bool {
     match error.cause {
         Cause::Outage(kind) => kind == OutageKind::ClockSkew,

@@ -1,6 +1,8 @@
-//! Retries: one request again and again, and then in one region after the other, until it succeeds or the time is over.
+//! Retries: one request again and again, and then in one region after the other, until it succeeds
+//! or the time is over.
 //!
-//! This is a request with one fallback region. Both regions share the time until the deadline of `--timeout`:
+//! This is a request with one fallback region. Both regions share the time until the deadline of
+//! `--timeout`:
 //!
 //! ```text
 //!  deadline    ├────────────────────────────────── --timeout ────────────────────────────────────┤
@@ -12,13 +14,15 @@
 //!
 //! - An attempt that fails with an outage is made again if the outage says so ([`Again`]). Every
 //!   other result ends the retries: a denial or an absence is an answer.
-//! - The pause before the next attempt has a random length between zero and a maximum that grows from pause to pause. AWS can lengthen it by
-//!   the header `x-amz-retry-after`, and the end of the budget can shorten it.
-//! - An attempt that is still in progress at the end of the budget is cancelled. The last outage before it is returned, because it says more
-//!   than that the time is over.
+//! - The pause before the next attempt has a random length between zero and a maximum that grows
+//!   from pause to pause. AWS can lengthen it by the header `x-amz-retry-after`, and the end of the
+//!   budget can shorten it.
+//! - An attempt that is still in progress at the end of the budget is cancelled. The last outage
+//!   before it is returned, because it says more than that the time is over.
 //! - AWS_MAX_ATTEMPTS limits the attempts in each region, in addition to the time.
 //!
-//! A region that fails early leaves its time to the next regions. A region never takes time from them.
+//! A region that fails early leaves its time to the next regions. A region never takes time from
+//! them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,11 +37,13 @@ use crate::time::{Deadline, Progress};
 /// With less time left than this, no further attempt starts.
 const SHORTEST_ATTEMPT: Duration = Duration::from_millis(20);
 
-/// The most by which AWS's header `x-amz-retry-after` can lengthen a pause, as in the SDKs' retries of 2026.
+/// The most by which AWS's header `x-amz-retry-after` can lengthen a pause, as in the SDKs' retries
+/// of 2026.
 const LONGEST_EXTENSION: Duration = Duration::from_secs(5);
 
-/// A pause that is longer than the rest of the budget is shortened only if at least this much time is left. The first pause is always shortened,
-/// so that even a launch with a short `--timeout` makes a second attempt.
+/// A pause that is longer than the rest of the budget is shortened only if at least this much time
+/// is left. The first pause is always shortened, so that even a launch with a short `--timeout`
+/// makes a second attempt.
 const SHORTEST_REST: Duration = Duration::from_secs(1);
 
 /// After this number of answers that are damaged or not from AWS, such as the page of a proxy or of
@@ -56,7 +62,8 @@ pub struct RetryBudget {
 }
 
 impl RetryBudget {
-    /// Returns a budget of all the time until `deadline`, with at most `max_attempts` attempts (AWS_MAX_ATTEMPTS).
+    /// Returns a budget of all the time until `deadline`, with at most `max_attempts` attempts
+    /// (AWS_MAX_ATTEMPTS).
     pub fn new(deadline: Deadline, max_attempts: Option<u32>) -> Self {
         Self {
             deadline,
@@ -66,8 +73,8 @@ impl RetryBudget {
         }
     }
 
-    /// Divides the time from `begun` to the deadline into `count` equal parts, and returns a budget that ends together with the part at `index`. Each
-    /// part allows the full number of attempts.
+    /// Divides the time from `begun` to the deadline into `count` equal parts, and returns a budget
+    /// that ends together with the part at `index`. Each part allows the full number of attempts.
     pub fn share(&self, begun: Instant, index: usize, count: usize) -> Self {
         let [number_of_part, number_of_parts] =
             [index + 1, count.max(1)].map(|number| u32::try_from(number).unwrap_or(u32::MAX));
@@ -92,8 +99,8 @@ impl RetryBudget {
         FetchError::unanswered(host)
     }
 
-    /// Prints an attempt with `-vv`. Prints nothing for a budget that isn't for a named request. `result` is `None` if the budget ended before the
-    /// attempt.
+    /// Prints an attempt with `-vv`. Prints nothing for a budget that isn't for a named request.
+    /// `result` is `None` if the budget ended before the attempt.
     fn trace<T>(&self, number: u32, begun: Instant, result: Option<&Result<T, FetchError>>) {
         let Some(request) = &self.request else {
             return;
@@ -119,7 +126,8 @@ impl RetryBudget {
     }
 
     /// Runs a future to its end. At the end of the budget, cancels it and returns `None`.
-    // This isn't an `async fn`, which would need memory for the future twice: for its argument, and for what it awaits.
+    // This isn't an `async fn`, which would need memory for the future twice: for its argument, and
+    // for what it awaits.
     pub fn within<F: Future>(&self, future: F) -> impl Future<Output = Option<F::Output>> {
         timeout_at(Instant::now() + self.left(), future).map(Result::ok)
     }
@@ -129,8 +137,9 @@ impl RetryBudget {
         self.deadline.progress()
     }
 
-    /// Sleeps until the next attempt, and returns true. Returns false without sleeping if there must not be another attempt. `attempts` have
-    /// failed so far, and `last` is the outage of the last one.
+    /// Sleeps until the next attempt, and returns true. Returns false without sleeping if there
+    /// must not be another attempt. `attempts` have failed so far, and `last` is the outage of the
+    /// last one.
     async fn pause(&self, attempts: u32, last: &FetchError) -> bool {
         let Some(pause) = self.pause_for(attempts, last, fastrand::f64) else {
             return false;
@@ -139,10 +148,12 @@ impl RetryBudget {
         true
     }
 
-    /// Returns the length of the pause before the next attempt, or `None` if there must not be another one. `random` returns numbers from 0 to 1.
+    /// Returns the length of the pause before the next attempt, or `None` if there must not be
+    /// another one. `random` returns numbers from 0 to 1.
     ///
-    /// The length has full jitter: it is anywhere between zero and the maximum, so that clients that were throttled together spread out (AWS
-    /// Architecture Blog, "Exponential Backoff And Jitter").
+    /// The length has full jitter: it is anywhere between zero and the maximum, so that clients
+    /// that were throttled together spread out (AWS Architecture Blog, "Exponential Backoff And
+    /// Jitter").
     fn pause_for(&self, attempts: u32, last: &FetchError, random: fn() -> f64) -> Option<Duration> {
         let is_last = self.max_attempts.is_some_and(|max| attempts >= max);
         let left = self.left();
@@ -163,17 +174,21 @@ impl RetryBudget {
         if attempts > 1 && left < SHORTEST_REST {
             return None;
         }
-        // The pause ends at a random moment, because a fleet that was throttled together also has its deadlines at the same time.
+        // The pause ends at a random moment, because a fleet that was throttled together also has
+        // its deadlines at the same time.
         Some(longest_that_fits.mul_f64(random()))
     }
 }
 
-/// Returns the maximum length of the pause after this number of failed attempts. It grows from pause to pause, up to a limit.
+/// Returns the maximum length of the pause after this number of failed attempts. It grows from
+/// pause to pause, up to a limit.
 ///
-/// After throttling, other clients retry, too, so the pauses quickly become long enough for a large fleet (docs/ecs.md, "Many services that start
-/// at once"). Any other outage may be over in a moment, so its pauses start and stay shorter.
+/// After throttling, other clients retry, too, so the pauses quickly become long enough for a large
+/// fleet (docs/ecs.md, "Many services that start at once"). Any other outage may be over in a
+/// moment, so its pauses start and stay shorter.
 fn longest_backoff(attempts: u32, cause: Cause) -> Duration {
-    // The first maximum, the factor by which it grows, and the limit of its growth. Both times are in milliseconds.
+    // The first maximum, the factor by which it grows, and the limit of its growth. Both times are
+    // in milliseconds.
     let (first, factor, limit) = if cause == Cause::Outage(OutageKind::Throttled) {
         (2_000, 4_u64, 30_000)
     } else {
@@ -183,11 +198,13 @@ fn longest_backoff(attempts: u32, cause: Cause) -> Duration {
     Duration::from_millis(growth.saturating_mul(first).min(limit))
 }
 
-/// Repeats `attempt` until it succeeds, until it fails with an error after which the same service isn't asked again, or until the budget ends. Each
-/// attempt of a named request is counted, and printed with `-vv`.
+/// Repeats `attempt` until it succeeds, until it fails with an error after which the same service
+/// isn't asked again, or until the budget ends. Each attempt of a named request is counted, and
+/// printed with `-vv`.
 ///
 /// # Errors
-/// The error after which the service isn't asked again, or the last outage before the end of the budget.
+/// The error after which the service isn't asked again, or the last outage before the end of the
+/// budget.
 pub async fn retry<T>(
     budget: &RetryBudget,
     attempt: impl AsyncFn() -> Result<T, FetchError>,
@@ -195,13 +212,15 @@ pub async fn retry<T>(
     retry_or(budget.unanswered(), budget, attempt).await
 }
 
-/// Does the same as [`retry`], but returns `unanswered` as the error if the budget ends during the first attempt.
+/// Does the same as [`retry`], but returns `unanswered` as the error if the budget ends during the
+/// first attempt.
 ///
-/// Both functions also give up after [`MOST_MALFORMED_ANSWERS`]. If a named request isn't answered in time, the error says how many attempts there
-/// were, and how long they took together.
+/// Both functions also give up after [`MOST_MALFORMED_ANSWERS`]. If a named request isn't answered
+/// in time, the error says how many attempts there were, and how long they took together.
 ///
 /// # Errors
-/// The error after which the service isn't asked again, the outage of the last attempt that ended, or `unanswered`.
+/// The error after which the service isn't asked again, the outage of the last attempt that ended,
+/// or `unanswered`.
 pub async fn retry_or<T>(
     unanswered: FetchError,
     budget: &RetryBudget,
@@ -247,8 +266,9 @@ pub async fn retry_or<T>(
     Err(last)
 }
 
-/// Runs `attempt` in one region after the other, until it succeeds, or fails with an error after which no other region is asked. The regions share
-/// the time from `begun` to the deadline, and each one can also use what the earlier ones have left.
+/// Runs `attempt` in one region after the other, until it succeeds, or fails with an error after
+/// which no other region is asked. The regions share the time from `begun` to the deadline, and
+/// each one can also use what the earlier ones have left.
 ///
 /// # Errors
 /// The error in the last region that was asked.
@@ -309,7 +329,8 @@ mod tests {
             (1_900..=1_980).contains(&latest.as_millis()),
             "{latest:?} of two seconds"
         );
-        // The share is a third of two seconds. Even a first pause that would be longer ends within it.
+        // The share is a third of two seconds. Even a first pause that would be longer ends within
+        // it.
         let third = || budget(2, None).share(Instant::now(), 0, 3);
         let throttled = FetchError::outage(OutageKind::Throttled, "");
         let first = third().pause_for(1, &throttled, || 1.0);
@@ -362,7 +383,8 @@ mod tests {
         assert!((left(&third) - 20.0).abs() < 1.0, "{}", left(&third));
         let all = whole.share(Instant::now(), 0, 1);
         assert!((left(&all) - 60.0).abs() < 1.0, "{}", left(&all));
-        // Thirty of ninety seconds are over. The second of three parts is then the next thirty seconds.
+        // Thirty of ninety seconds are over. The second of three parts is then the next thirty
+        // seconds.
         let begun = Instant::now().checked_sub(Duration::from_secs(30)).unwrap();
         assert!(
             (left(&whole.share(begun, 1, 3)) - 30.0).abs() < 1.0,
@@ -384,8 +406,8 @@ mod simulation {
 
     /// How many GetSecretValue requests AWS allows per second, for an account in a region.
     const QUOTA: f64 = 10_000.0;
-    /// How many requests AWS allows in a burst, after a time without requests. AWS doesn't publish this number, so we assume the requests of a
-    /// tenth of a second.
+    /// How many requests AWS allows in a burst, after a time without requests. AWS doesn't publish
+    /// this number, so we assume the requests of a tenth of a second.
     const BURST: f64 = QUOTA / 10.0;
     /// The default of `--timeout`, in seconds.
     const TIMEOUT: usize = 30;
@@ -443,7 +465,8 @@ mod simulation {
         }
     }
 
-    /// Simulates a fleet of launches that start together. The clock is simulated, too, and jumps to the next event.
+    /// Simulates a fleet of launches that start together. The clock is simulated, too, and jumps to
+    /// the next event.
     fn run_fleet(launches: u64, is_granted: impl Fn() -> bool) -> Vec<Launched> {
         fastrand::seed(launches);
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -502,7 +525,8 @@ mod simulation {
             .collect();
         println!("requests of a launch in each second: {per_second:.2?}");
         assert!(ended.iter().all(|launched| launched.time.is_none()));
-        // In the first second, each launch sends its first request. In no later second are there more requests than launches.
+        // In the first second, each launch sends its first request. In no later second are there
+        // more requests than launches.
         assert!(
             per_second[1..].iter().all(|requests| *requests < 1.1),
             "{per_second:.2?}"

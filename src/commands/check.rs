@@ -1,6 +1,8 @@
-//! `secrets-exec check`: reads every value as a launch would, and prints where each value comes from. No value is ever printed.
+//! `secrets-exec check`: reads every value as a launch would, and prints where each value comes
+//! from. No value is ever printed.
 //!
-//! The table or the JSON is printed even if there are errors, so no function here returns early because of an error.
+//! The table or the JSON is printed even if there are errors, so no function here returns early
+//! because of an error.
 
 use std::mem::ManuallyDrop;
 use std::time::{Instant, SystemTime};
@@ -96,7 +98,8 @@ struct FoundCommand<'a> {
 }
 
 impl<'a> FoundCommand<'a> {
-    /// Looks for the program in the PATH that the command will get. If the inputs are invalid, this PATH isn't known, so the inherited one is used.
+    /// Looks for the program in the PATH that the command will get. If the inputs are invalid, this
+    /// PATH isn't known, so the inherited one is used.
     fn new(line: &'a CommandLine, prepared: Option<&Prepared>, inherited: &Inherited) -> Self {
         let program = match prepared {
             Some(prepared) => prepared.find_program(line),
@@ -116,8 +119,9 @@ struct Checked {
 }
 
 impl Checked {
-    /// Resolves the plan, with the requests that the options allow. If nothing can be read at all, the report says why. Otherwise the report is
-    /// empty, and a value that can't be read is an outcome.
+    /// Resolves the plan, with the requests that the options allow. If nothing can be read at all,
+    /// the report says why. Otherwise the report is empty, and a value that can't be read is an
+    /// outcome.
     fn read(prepared: Prepared, arguments: &CheckArguments, deadline: &Deadline) -> (Self, Report) {
         let mut inspection = Inspection {
             describes: arguments.describe,
@@ -155,7 +159,8 @@ impl Checked {
         (checked, report)
     }
 
-    /// Examines the values and files. Returns the findings, and the problems with the entries. Prints the warnings and notes about them.
+    /// Examines the values and files. Returns the findings, and the problems with the entries.
+    /// Prints the warnings and notes about them.
     fn examine(&self, command: Option<&FoundCommand<'_>>) -> (Findings, Report) {
         let files = Files::open_directories(self.outcomes.files());
         let problems = self.problems(&files);
@@ -166,8 +171,9 @@ impl Checked {
             Some(command) => format!("the command {}", command.line.quoted_program()),
             None => "the command".to_owned(),
         };
-        // `check --metadata` needs permissions that a launch doesn't need. So if AWS denies one of its requests, the launch may still succeed, and the
-        // report doesn't say that the command would not be started.
+        // `check --metadata` needs permissions that a launch doesn't need. So if AWS denies one of
+        // its requests, the launch may still succeed, and the report doesn't say that the command
+        // would not be started.
         let is_denied = |problem: &Problem| problem.status == Status::Denied;
         let is_uncertain = self.depth == CheckDepth::Metadata
             && problems.iter().any(|(_, problem)| is_denied(problem));
@@ -178,8 +184,8 @@ impl Checked {
         (findings, report)
     }
 
-    /// Returns the problem if the environment is too large. The arguments of the command are included if its program was found. Returns `None` if
-    /// everything fits.
+    /// Returns the problem if the environment is too large. The arguments of the command are
+    /// included if its program was found. Returns `None` if everything fits.
     fn size_problem(&self, command: Option<&FoundCommand<'_>>) -> Option<Problem> {
         let launched = command.and_then(|FoundCommand { line, program }| {
             let program = program.as_ref().ok()?;
@@ -191,7 +197,8 @@ impl Checked {
         fits.err()
     }
 
-    /// Returns the problems with the entries, and those with files that could not be written. Nothing is written to find them.
+    /// Returns the problems with the entries, and those with files that could not be written.
+    /// Nothing is written to find them.
     fn problems(&self, files: &Files<'_>) -> Vec<(EntryId, Problem)> {
         let mut problems = self.outcomes.problems();
         problems.extend(delivery_problems(&self.outcomes, exec::argument_limits()));
@@ -201,7 +208,8 @@ impl Checked {
         problems
     }
 
-    /// Prints the warnings about files, descriptions, names and the arguments of the command and, with `--verbose`, where each value comes from.
+    /// Prints the warnings about files, descriptions, names and the arguments of the command and,
+    /// with `--verbose`, where each value comes from.
     fn print_notices(&self, files: &Files<'_>, command: Option<&FoundCommand<'_>>) {
         if self.depth != CheckDepth::Declaration {
             terminal::print_unless_hidden(report::disk_warnings(files.persistent_files()));
@@ -221,7 +229,8 @@ impl Checked {
         }
     }
 
-    /// Returns everything that the table and the JSON show, except for the command and the messages.
+    /// Returns everything that the table and the JSON show, except for the command and the
+    /// messages.
     fn findings(&self, problems: &[(EntryId, Problem)]) -> Findings {
         let now = SystemTime::now();
         let checked = CheckedValues {
@@ -257,8 +266,8 @@ impl Checked {
         findings
     }
 
-    /// Returns the environment that the command would get, to see whether it fits. The variables with the paths of files are left out, because paths
-    /// are short.
+    /// Returns the environment that the command would get, to see whether it fits. The variables
+    /// with the paths of files are left out, because paths are short.
     fn environment(&self) -> Environment {
         let variables = self.outcomes.variables();
         let values = variables.map(|variable| (variable.name, variable.value));
@@ -266,7 +275,8 @@ impl Checked {
     }
 }
 
-/// Returns the names that may be misplaced values, so that the descriptions of secrets must not show them, either.
+/// Returns the names that may be misplaced values, so that the descriptions of secrets must not
+/// show them, either.
 fn hidden_names<'a>(plan: &'a Plan, fetched: &Fetched) -> Vec<&'a SecretId> {
     let mut names = Vec::new();
     for (_, reference) in plan.references() {
@@ -279,8 +289,9 @@ fn hidden_names<'a>(plan: &'a Plan, fetched: &Fetched) -> Vec<&'a SecretId> {
     names
 }
 
-/// Asks AWS whether everything that the plan names exists, and resolves the entries that don't need a value. Puts the descriptions and the caller
-/// into `inspection`. `--agent` doesn't apply, because the agent can't describe secrets.
+/// Asks AWS whether everything that the plan names exists, and resolves the entries that don't need
+/// a value. Puts the descriptions and the caller into `inspection`. `--agent` doesn't apply,
+/// because the agent can't describe secrets.
 ///
 /// # Errors
 /// If `--local` is given, or if AWS can't be asked at all.
@@ -311,7 +322,8 @@ fn resolve_metadata(
     let (mut failures, existing): (Fetched, Fetched) =
         answers.into_iter().partition(|(_, answer)| answer.is_err());
     suggest_aliases(&mut failures, plan);
-    // A secret that exists has no value here. So `resolve` doesn't get its answer, and its entry stays unread.
+    // A secret that exists has no value here. So `resolve` doesn't get its answer, and its entry
+    // stays unread.
     let mut outcomes = resolve(plan, &failures);
     outcomes.requests = deadline.progress().requests();
     outcomes.elapsed = begun.elapsed();
@@ -320,7 +332,8 @@ fn resolve_metadata(
     Ok((outcomes, fetched))
 }
 
-/// Resolves the entries that don't read a secret, and those that the agent can never read. Sends no request, and reads no profile.
+/// Resolves the entries that don't read a secret, and those that the agent can never read. Sends no
+/// request, and reads no profile.
 fn resolve_offline(
     Prepared { backend, plan, .. }: &Prepared,
     deadline: &Deadline,

@@ -1,8 +1,10 @@
-//! `secrets-exec credential`: answers a connection of systemd's LoadCredential= with the value of the credential, or makes the unit fail.
+//! `secrets-exec credential`: answers a connection of systemd's LoadCredential= with the value of
+//! the credential, or makes the unit fail.
 //!
-//! What is written to the connection becomes the credential, and systemd treats a connection that is closed without data as an empty
-//! credential. So neither a message nor an early exit may ever end up there, whatever the arguments are. `system::systemd` refuses the
-//! connection unless a value has been sent.
+//! What is written to the connection becomes the credential, and systemd treats a connection that
+//! is closed without data as an empty credential. So neither a message nor an early exit may ever
+//! end up there, whatever the arguments are. `system::systemd` refuses the connection unless a
+//! value has been sent.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -15,10 +17,12 @@ use crate::model::problem::{Impact, Problem, Status};
 use crate::report::Report;
 use crate::system::systemd::{self, no_connection};
 
-/// If standard input is a connection of systemd's LoadCredential=, takes the connection over, even if the arguments don't ask for a credential.
-/// Otherwise the message about a mistake in the arguments would become the credential.
+/// If standard input is a connection of systemd's LoadCredential=, takes the connection over, even
+/// if the arguments don't ask for a credential. Otherwise the message about a mistake in the
+/// arguments would become the credential.
 ///
-/// Once the connection is taken over, termination signals are held, and standard output and error no longer lead to the connection.
+/// Once the connection is taken over, termination signals are held, and standard output and error
+/// no longer lead to the connection.
 ///
 /// # Errors
 /// The exit status, if the connection was refused and nothing may be printed.
@@ -27,7 +31,8 @@ pub fn take_connection(arguments: &[OsString]) -> Result<(), u8> {
     systemd::take_connection(is_expected).map_err(|_| Status::Temporary as u8)
 }
 
-/// Checks that this process runs `secrets-exec credential` if it has a connection of LoadCredential=.
+/// Checks that this process runs `secrets-exec credential` if it has a connection of
+/// LoadCredential=.
 ///
 /// # Errors
 /// If it has such a connection and runs anything else.
@@ -47,7 +52,8 @@ pub fn refuse_others(invocation: &Invocation) -> Result<(), Report> {
         .into())
 }
 
-/// Reads the credential that the client asks for, and sends its value. Waits as long as the client doesn't read the value.
+/// Reads the credential that the client asks for, and sends its value. Waits as long as the client
+/// doesn't read the value.
 ///
 /// # Errors
 /// Every reason why the value was not sent.
@@ -71,7 +77,8 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
     let (outcomes, report) = subcommand_values(inputs, scope, inherited, &consequence)?;
     report.into_result()?;
 
-    // The plan has only this entry, and a report without problems means that the entry has a value. So the `else` branch is never taken.
+    // The plan has only this entry, and a report without problems means that the entry has a value.
+    // So the `else` branch is never taken.
     let Some((credential, value)) = outcomes.values().next() else {
         return Err(Report::default());
     };

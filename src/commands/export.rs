@@ -1,6 +1,7 @@
 //! `secrets-exec export`: prints the variables that a launch would set, or writes them to a file.
 //!
-//! Either all variables are printed or written, or none: a value that is missing, or that the format can't hold, is an error.
+//! Either all variables are printed or written, or none: a value that is missing, or that the
+//! format can't hold, is an error.
 
 use std::path::PathBuf;
 
@@ -35,11 +36,13 @@ pub fn refuse_terminal(reveal: bool, remedy: &str) -> Result<(), Problem> {
 enum Destination {
     Output,
     File(PathBuf),
-    /// The masks go to standard output. The variables are appended to the file, unless only the masks are wanted.
+    /// The masks go to standard output. The variables are appended to the file, unless only the
+    /// masks are wanted.
     Github(Option<(PathBuf, NamedBy)>),
 }
 
-/// Prints the variables, or writes them to a file. Also prints the warnings about them, and a warning about each file, which only a launch writes.
+/// Prints the variables, or writes them to a file. Also prints the warnings about them, and a
+/// warning about each file, which only a launch writes.
 ///
 /// # Errors
 /// Every reason why a value can't be exported, or why standard output or the file can't be written.
@@ -82,10 +85,12 @@ pub fn export(
     }
 }
 
-/// Returns the destination of the variables. For GitHub, this is the file that GITHUB_ENV names, unless `--output` names another file.
+/// Returns the destination of the variables. For GitHub, this is the file that GITHUB_ENV names,
+/// unless `--output` names another file.
 ///
 /// # Errors
-/// If the format is for GitHub, but this process isn't a step of a GitHub job, or neither option nor variable names a file.
+/// If the format is for GitHub, but this process isn't a step of a GitHub job, or neither option
+/// nor variable names a file.
 fn destination(arguments: &ExportArguments, inherited: &Inherited) -> Result<Destination, Problem> {
     let output = arguments
         .output
@@ -139,8 +144,8 @@ fn unwritten_file_warning(file: FileValue<'_>) -> Record {
     })
 }
 
-/// Writes a file that only its owner can read, completely or not at all. If the file is on a disk, there isn't a warning about that, because a `.env`
-/// file belongs in the directory of a project.
+/// Writes a file that only its owner can read, completely or not at all. If the file is on a disk,
+/// there isn't a warning about that, because a `.env` file belongs in the directory of a project.
 ///
 /// # Errors
 /// The reason why the file can't be written.

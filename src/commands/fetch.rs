@@ -1,4 +1,5 @@
-//! Fetches every secret that a plan names, all in parallel, and then resolves every entry from the answers.
+//! Fetches every secret that a plan names, all in parallel, and then resolves every entry from the
+//! answers.
 //!
 //! ```text
 //! plan ── locators ─▶ backend.fetch ─▶ answers ─ resolve ─▶ outcomes
@@ -26,8 +27,9 @@ use crate::time::Deadline;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Fetches everything that `plan` names, and resolves the plan. With `--wait`, if credentials or the network aren't there yet, fetches what is
-/// missing again and again, until the time of `--wait` is over. A failed request isn't an error here, but an answer.
+/// Fetches everything that `plan` names, and resolves the plan. With `--wait`, if credentials or
+/// the network aren't there yet, fetches what is missing again and again, until the time of
+/// `--wait` is over. A failed request isn't an error here, but an answer.
 ///
 /// Sends no request if [`preflight`] decides about the plan.
 ///
@@ -68,7 +70,8 @@ pub async fn fetch_and_resolve(
     }
 }
 
-/// What is known about a plan before the first request. The answers are the failures of the locators that the agent can never read.
+/// What is known about a plan before the first request. The answers are the failures of the
+/// locators that the agent can never read.
 pub enum Preflight {
     /// No request is needed, or requests would be useless.
     Decided(Outcomes, Fetched),
@@ -76,12 +79,13 @@ pub enum Preflight {
     Undecided(Fetched),
 }
 
-/// Finds out what can be known about a plan without a request, so that a mistake doesn't need credentials or a network to be found. The profile of
-/// `agent` has been read, if it matters.
+/// Finds out what can be known about a plan without a request, so that a mistake doesn't need
+/// credentials or a network to be found. The profile of `agent` has been read, if it matters.
 ///
-/// A template with a filter, test or function that doesn't exist decides about the plan. Literals need neither credentials nor a profile. And if the
-/// agent can never read one of the values, requests for the others would be useless. But a value whose entry is optional or overridden isn't missed,
-/// so the plan is resolved to find out.
+/// A template with a filter, test or function that doesn't exist decides about the plan. Literals
+/// need neither credentials nor a profile. And if the agent can never read one of the values,
+/// requests for the others would be useless. But a value whose entry is optional or overridden
+/// isn't missed, so the plan is resolved to find out.
 pub fn preflight(plan: &Plan, agent: Option<&Agent>) -> Preflight {
     if let Some(outcomes) = invalid_template_outcomes(plan) {
         return Preflight::Decided(outcomes, Fetched::default());
@@ -113,15 +117,16 @@ struct Fetching<'a> {
     supported: BTreeSet<&'a Locator>,
     /// The locators that the next round requests.
     requested: BTreeSet<&'a Locator>,
-    /// The locators whose cached answers must not be used, because those answers gave a value that doesn't match the
-    /// entry's pattern.
+    /// The locators whose cached answers must not be used, because those answers gave a value that
+    /// doesn't match the entry's pattern.
     not_from_cache: BTreeSet<Locator>,
     /// The latest answer for each locator, and the failures of those that the backend can't read.
     fetched: Fetched,
 }
 
 impl<'a> Fetching<'a> {
-    /// Creates the state before the first round, which requests every locator of the plan, except those that the backend can't read.
+    /// Creates the state before the first round, which requests every locator of the plan, except
+    /// those that the backend can't read.
     fn new(plan: &'a Plan, unsupported: Fetched) -> Self {
         let mut supported = plan.locators();
         supported.retain(|locator| !unsupported.contains_key(*locator));
@@ -135,7 +140,8 @@ impl<'a> Fetching<'a> {
         }
     }
 
-    /// Sends the requests of a round, waits for the answers, and resolves the plan with all answers so far.
+    /// Sends the requests of a round, waits for the answers, and resolves the plan with all answers
+    /// so far.
     ///
     /// # Errors
     /// If AWS's configuration files or the profile are invalid.
@@ -144,10 +150,12 @@ impl<'a> Fetching<'a> {
             let outcomes = resolve(self.plan, cached);
             outcomes.missing_documents(cached).is_empty()
         };
-        // The future is large, and every future around it would contain it, so it is put on the heap.
+        // The future is large, and every future around it would contain it, so it is put on the
+        // heap.
         let fetch = Box::pin(backend.fetch(&self.requested, &suffices, &self.not_from_cache));
         self.fetched.extend(fetch.await?);
-        // An entry without an answer would have neither a value nor an error, and the command would start without it.
+        // An entry without an answer would have neither a value nor an error, and the command would
+        // start without it.
         let mut supported = self.supported.iter();
         let is_complete = supported.all(|locator| self.fetched.contains_key(*locator));
         assert!(is_complete, "the backend left a locator out");
@@ -155,7 +163,8 @@ impl<'a> Fetching<'a> {
         Ok(resolve(self.plan, &self.fetched))
     }
 
-    /// Lets the next round ask AWS for these locators, whose cached values don't match their patterns. AWS may have other values by now.
+    /// Lets the next round ask AWS for these locators, whose cached values don't match their
+    /// patterns. AWS may have other values by now.
     fn bypass_cache(&mut self, mismatched: BTreeSet<Locator>) {
         self.requested.clone_from(&self.supported);
         self.requested
@@ -171,7 +180,8 @@ impl<'a> Fetching<'a> {
         answers.filter_map(|answer| answer.as_ref().err()).collect()
     }
 
-    /// True if requests for these locators have failed, and every failure may go away. Otherwise waiting doesn't help.
+    /// True if requests for these locators have failed, and every failure may go away. Otherwise
+    /// waiting doesn't help.
     fn may_succeed_later(&self, missing: &BTreeSet<Locator>) -> bool {
         let failures = self.failures(missing);
         !failures.is_empty() && failures.iter().all(|failure| failure.is_waited_for())
@@ -194,8 +204,8 @@ impl<'a> Fetching<'a> {
         tokio::time::sleep(pause).await;
     }
 
-    /// Lets the next round request the missing locators, and also those whose answers come from the cache because AWS failed. AWS may have newer
-    /// values once it answers.
+    /// Lets the next round request the missing locators, and also those whose answers come from the
+    /// cache because AWS failed. AWS may have newer values once it answers.
     fn request_again(&mut self, missing: &BTreeSet<Locator>) {
         self.requested.clone_from(&self.supported);
         self.requested.retain(|locator| {
@@ -203,8 +213,8 @@ impl<'a> Fetching<'a> {
         });
     }
 
-    /// Returns the outcomes and the answers of the last round, because the time of `--wait` is over. The message about each failure says how long
-    /// secrets-exec has tried.
+    /// Returns the outcomes and the answers of the last round, because the time of `--wait` is
+    /// over. The message about each failure says how long secrets-exec has tried.
     fn give_up(mut self) -> (Outcomes, Fetched) {
         let waited = Duration::from_secs_f64(self.begun.elapsed().as_secs_f64().round());
         let answers = self.fetched.values_mut();

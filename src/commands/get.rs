@@ -12,7 +12,8 @@ use crate::model::inherited::Inherited;
 use crate::model::problem::Problem;
 use crate::report::{self, Report, terminal};
 
-/// Prints the value of the reference in `inputs`, and after it a newline if standard output is a terminal.
+/// Prints the value of the reference in `inputs`, and after it a newline if standard output is a
+/// terminal.
 ///
 /// # Errors
 /// Every reason why the value can't be read, or why standard output can't be written.
@@ -44,11 +45,12 @@ pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<()
     Ok(())
 }
 
-/// Returns the error for an argument that is the name of an entry instead of a secret, as in `secrets-exec get DB_PASSWORD`. Its remedy is the
-/// reference of the entry. Reads the declarations again, because only their options and aliases have been read so far.
+/// Returns the error for an argument that is the name of an entry instead of a secret, as in
+/// `secrets-exec get DB_PASSWORD`. Its remedy is the reference of the entry. Reads the declarations
+/// again, because only their options and aliases have been read so far.
 ///
-/// `failed` is the problem of the secret with this name. Returns `None` if this problem has another reason, or if no declaration has an entry
-/// with this name and a reference.
+/// `failed` is the problem of the secret with this name. Returns `None` if this problem has another
+/// reason, or if no declaration has an entry with this name and a reference.
 fn error_of_entry_name(
     argument: &Subject,
     mut files: Vec<PathBuf>,

@@ -1,6 +1,8 @@
-//! `secrets-exec -- COMMAND`: reads every value, writes the files, and replaces this process with the command.
+//! `secrets-exec -- COMMAND`: reads every value, writes the files, and replaces this process with
+//! the command.
 //!
-//! A launch uses two threads, because reading can hang in a file or in a DNS lookup, and the deadline must not wait for that:
+//! A launch uses two threads, because reading can hang in a file or in a DNS lookup, and the
+//! deadline must not wait for that:
 //!
 //! ```text
 //! main thread                          worker
@@ -15,7 +17,8 @@
 //!   exec          never returns
 //! ```
 //!
-//! With `--on-rotation`, `read` ends before `read_values`. Each forked launch of the rotation then takes the same steps (`commands/rotation`).
+//! With `--on-rotation`, `read` ends before `read_values`. Each forked launch of the rotation then
+//! takes the same steps (`commands/rotation`).
 
 use std::convert::Infallible;
 
@@ -90,11 +93,12 @@ pub struct Launch<'a> {
 }
 
 impl Launch<'_> {
-    /// Writes the files and executes the program. Sends READY=1 right before that, with `--notify-ready`.
+    /// Writes the files and executes the program. Sends READY=1 right before that, with
+    /// `--notify-ready`.
     ///
     /// # Errors
-    /// Every file that can't be written, an environment that is too large, or a program that the kernel can't execute. The files that were new have
-    /// been removed in that case.
+    /// Every file that can't be written, an environment that is too large, or a program that the
+    /// kernel can't execute. The files that were new have been removed in that case.
     pub fn become_program(
         &self,
         values: Values,
@@ -117,7 +121,8 @@ impl Launch<'_> {
     /// Reads every value, which can take until the deadline.
     ///
     /// # Errors
-    /// Every value that can't be read. In this case, the report also has every file that could not be written, so that one report has everything.
+    /// Every value that can't be read. In this case, the report also has every file that could not
+    /// be written, so that one report has everything.
     pub fn all_values(&self, pass: Pass, deadline: &Deadline) -> Result<Values, Report> {
         let consequence = format!(
             "the command {} was not started",
@@ -132,11 +137,12 @@ impl Launch<'_> {
         Ok(values)
     }
 
-    /// Writes the files under temporary names, and makes the environment. With `--verbose`, first prints where the values come from. Except in a
-    /// poll, also prints the warnings about the values.
+    /// Writes the files under temporary names, and makes the environment. With `--verbose`, first
+    /// prints where the values come from. Except in a poll, also prints the warnings about the
+    /// values.
     ///
-    /// Dropping the returned delivery removes the temporary files. It also removes the files that have been renamed already, unless they replaced
-    /// an older file.
+    /// Dropping the returned delivery removes the temporary files. It also removes the files that
+    /// have been renamed already, unless they replaced an older file.
     ///
     /// # Errors
     /// Every file that can't be written, or an environment that is too large for the kernel.

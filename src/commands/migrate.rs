@@ -1,4 +1,5 @@
-//! `secrets-exec migrate`: prints the declaration that replaces a .env file, or the values of the file as a secret.
+//! `secrets-exec migrate`: prints the declaration that replaces a .env file, or the values of the
+//! file as a secret.
 //!
 //! The values are only printed if `--values` or `--for-local` asks for them.
 
@@ -18,15 +19,17 @@ use crate::model::reference::SecretId;
 use crate::model::secret_value::SecretValue;
 use crate::report::{Record, Report, terminal};
 
-/// Prints the declaration that replaces a .env file. With `--values`, prints the JSON object that becomes the secret instead, and with
-/// `--for-local` a file for `--local`. Also prints the warnings about the .env file, unless `--quiet` or SECRETS_EXEC_QUIET is set.
+/// Prints the declaration that replaces a .env file. With `--values`, prints the JSON object that
+/// becomes the secret instead, and with `--for-local` a file for `--local`. Also prints the
+/// warnings about the .env file, unless `--quiet` or SECRETS_EXEC_QUIET is set.
 ///
-/// If existing declarations set a variable to a literal, the JSON object and the file for `--local` leave the variable out, because it doesn't
-/// need a secret.
+/// If existing declarations set a variable to a literal, the JSON object and the file for `--local`
+/// leave the variable out, because it doesn't need a secret.
 ///
 /// # Errors
-/// If values would be printed to a terminal without `--reveal`. Otherwise, every malformed line of the .env file, every mistake in the existing
-/// declarations, or the reason why standard output can't be written.
+/// If values would be printed to a terminal without `--reveal`. Otherwise, every malformed line of
+/// the .env file, every mistake in the existing declarations, or the reason why standard output
+/// can't be written.
 pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<(), Report> {
     let mut declared = BTreeSet::new();
     let prints_values = arguments.values || arguments.for_local;
@@ -37,7 +40,8 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<()
     }
 
     let file = read_env_file(arguments, &declared).map_err(Report::from_iter)?;
-    // Of the options in the table, `migrate` has only `--quiet`, so it doesn't read the other variables of secrets-exec.
+    // Of the options in the table, `migrate` has only `--quiet`, so it doesn't read the other
+    // variables of secrets-exec.
     let quiet_variable = inherited.get("SECRETS_EXEC_QUIET");
     let is_quiet = arguments.quiet || quiet_variable.is_some_and(|value| value == "1");
     if !is_quiet {
@@ -54,8 +58,8 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<()
     Ok(terminal::output_whole(printed.expose())?)
 }
 
-/// Returns the variables that existing declarations set to a literal. If `files` is empty, reads the declaration in the working directory. If there
-/// isn't one, returns no variables.
+/// Returns the variables that existing declarations set to a literal. If `files` is empty, reads
+/// the declaration in the working directory. If there isn't one, returns no variables.
 ///
 /// # Errors
 /// Every mistake in the declarations.
@@ -79,7 +83,8 @@ fn declared_literals(files: &[PathBuf]) -> Result<BTreeSet<EnvName>, Report> {
     Ok(literals)
 }
 
-/// Returns a declaration with an entry for each variable: the value of a literal, and the reference of any other variable.
+/// Returns a declaration with an entry for each variable: the value of a literal, and the reference
+/// of any other variable.
 fn declaration(secret: &SecretId, variables: &[EnvVariable]) -> SecretValue {
     let entry = |variable: &EnvVariable| match variable.is_literal {
         true => SecretValue::new([b"{ value: ", variable.json().expose(), b" }"].concat()),
@@ -94,8 +99,8 @@ fn local_file(secret: &SecretId, variables: &[EnvVariable]) -> SecretValue {
     mapping(&scalar(&secret.to_string()), in_secret, EnvVariable::json)
 }
 
-/// Returns a YAML mapping with one key, below which each variable has a line with its value. `key` and the results of `value` are YAML already.
-/// Without variables, the inner mapping is `{}`.
+/// Returns a YAML mapping with one key, below which each variable has a line with its value. `key`
+/// and the results of `value` are YAML already. Without variables, the inner mapping is `{}`.
 fn mapping<'s>(
     key: &str,
     variables: impl Iterator<Item = &'s EnvVariable>,
@@ -114,8 +119,8 @@ fn mapping<'s>(
     SecretValue::new(text)
 }
 
-/// Returns an id or a reference as a YAML scalar, which has quotes unless it begins with a letter. An id contains neither quotes nor
-/// backslashes.
+/// Returns an id or a reference as a YAML scalar, which has quotes unless it begins with a letter.
+/// An id contains neither quotes nor backslashes.
 fn scalar(id: &str) -> String {
     if id.starts_with(|c: char| c.is_ascii_alphabetic()) {
         return id.to_owned();

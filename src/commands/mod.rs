@@ -1,7 +1,8 @@
 //! The launch and the subcommands, with a file for each, and the steps that they share.
 //!
-//! A command returns a [`Report`] with everything that went wrong, and [`finish`] prints the report and ends the process. Nothing else ends the
-//! process, except after a bug, a signal or the deadline.
+//! A command returns a [`Report`] with everything that went wrong, and [`finish`] prints the report
+//! and ends the process. Nothing else ends the process, except after a bug, a signal or the
+//! deadline.
 
 pub mod check;
 pub mod credential;
@@ -28,8 +29,8 @@ use crate::model::problem::Status;
 use crate::report::{self, Report, terminal};
 use crate::system::ending::{End, end};
 
-/// Runs `secrets-exec install`: copies the running program into a directory, for images that can't be rebuilt. Termination signals are held from then
-/// on.
+/// Runs `secrets-exec install`: copies the running program into a directory, for images that can't
+/// be rebuilt. Termination signals are held from then on.
 ///
 /// # Errors
 /// The reason why the program can't be read or written. Nothing has been changed then.
@@ -37,8 +38,9 @@ pub fn install(directory: &Path) -> Result<(), Report> {
     Ok(deliver::install(directory)?)
 }
 
-/// Makes a panic on any thread end the process with status 70, before it can unwind or write a core file. The message names the line of the source,
-/// but it doesn't have the payload of the panic, which may contain a value.
+/// Makes a panic on any thread end the process with status 70, before it can unwind or write a core
+/// file. The message names the line of the source, but it doesn't have the payload of the panic,
+/// which may contain a value.
 pub fn install_panic_hook() {
     static IS_FIRST: AtomicBool = AtomicBool::new(true);
     panic::set_hook(Box::new(|panic| {
@@ -52,7 +54,8 @@ pub fn install_panic_hook() {
     }));
 }
 
-/// Ends this process with the exit status that a command has returned. If there is a report instead, prints it and ends with its status.
+/// Ends this process with the exit status that a command has returned. If there is a report
+/// instead, prints it and ends with its status.
 pub fn finish(outcome: Result<u8, Report>) -> ! {
     match outcome {
         Ok(status) => end(End::Status(status), || ()),

@@ -15,13 +15,15 @@ use crate::time::Deadline;
 /// Prints the policy as JSON, and its warnings and notes on standard error.
 ///
 /// # Errors
-/// Every error in the inputs, every reference that the agent can't read, or the reason why standard output can't be written.
+/// Every error in the inputs, every reference that the agent can't read, or the reason why standard
+/// output can't be written.
 pub fn policy(
     inputs: Inputs,
     arguments: PolicyArguments,
     inherited: &Inherited,
 ) -> Result<(), Report> {
-    // The files with the profile may be on a file system that hangs, so the worker reads them within the deadline.
+    // The files with the profile may be on a file system that hangs, so the worker reads them
+    // within the deadline.
     let policy = worker::run(inputs, inherited, |inputs, deadline| {
         let prepared = prepare(inputs, EntryScope::Everything, inherited, deadline)?;
         needed_policy(prepared, arguments, deadline)
@@ -32,11 +34,12 @@ pub fn policy(
     Ok(())
 }
 
-/// Returns the policy that allows the requests of a launch or, with `--metadata`, the requests of `check --metadata`. Reads AWS's configuration
-/// files, but sends no request.
+/// Returns the policy that allows the requests of a launch or, with `--metadata`, the requests of
+/// `check --metadata`. Reads AWS's configuration files, but sends no request.
 ///
 /// # Errors
-/// If `--local` is given, if a setting or the profile is invalid, or if the agent can't read a reference.
+/// If `--local` is given, if a setting or the profile is invalid, or if the agent can't read a
+/// reference.
 fn needed_policy(
     Prepared { plan, backend, .. }: Prepared,
     arguments: PolicyArguments,

@@ -1,7 +1,8 @@
-//! Merges everything that a user has set, from the command line, variables and declarations, into the options, the plan and the backend.
+//! Merges everything that a user has set, from the command line, variables and declarations, into
+//! the options, the plan and the backend.
 //!
-//! All of this happens on the worker, because a declaration can be on a file system that hangs. No request is sent here. Every mistake in every input
-//! ends up in one report.
+//! All of this happens on the worker, because a declaration can be on a file system that hangs. No
+//! request is sent here. Every mistake in every input ends up in one report.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -34,8 +35,9 @@ pub struct Prepared {
     pub plan: Plan,
 }
 
-/// Merges `options` with the options of the declarations, and also returns the layers of the declarations. `options` wins over every
-/// declaration, and a later declaration wins over an earlier one.
+/// Merges `options` with the options of the declarations, and also returns the layers of the
+/// declarations. `options` wins over every declaration, and a later declaration wins over an
+/// earlier one.
 fn merge_declarations(
     options: TypedOptions,
     declarations: Vec<Declaration>,
@@ -49,8 +51,9 @@ fn merge_declarations(
     (options.over(defaults), layers)
 }
 
-/// Prints `warnings`, a warning about each option that is ignored and, with `--verbose`, a note about each option that is turned off. Prints nothing
-/// with `--quiet`, which also turns off `--verbose`.
+/// Prints `warnings`, a warning about each option that is ignored and, with `--verbose`, a note
+/// about each option that is turned off. Prints nothing with `--quiet`, which also turns off
+/// `--verbose`.
 fn print_option_notices(warnings: Vec<String>, typed: TypedOptions, options: &Options) {
     if options.verbose {
         terminal::print_always(typed.turned_off.into_iter().map(Record::note));
@@ -66,8 +69,8 @@ fn unread_declaration(name: String) -> Record {
     ))
 }
 
-/// Returns the error about `--on-rotation signal=` if no new value could ever reach the running command. Returns `None` if a file with a `path` could
-/// get one, and for any other option.
+/// Returns the error about `--on-rotation signal=` if no new value could ever reach the running
+/// command. Returns `None` if a file with a `path` could get one, and for any other option.
 fn useless_signal(options: &Options, plan: &Plan) -> Option<Problem> {
     let on_rotation = options.rotation.as_ref()?.on_rotation;
     if !matches!(on_rotation, OnRotation::Signal(_)) || plan.has_path() {
@@ -88,7 +91,8 @@ fn misplaced_options() -> Problem {
     Problem::usage(text).help(help)
 }
 
-/// Returns the error for inputs without any entry. `declarations` has the names of the declarations that were read.
+/// Returns the error for inputs without any entry. `declarations` has the names of the declarations
+/// that were read.
 fn nothing_to_resolve(declarations: &[String], find_file: bool) -> Problem {
     if !declarations.is_empty() {
         let text = format!(
@@ -119,8 +123,9 @@ fn nothing_to_resolve(declarations: &[String], find_file: bool) -> Problem {
     Problem::usage(text).help(help)
 }
 
-/// Reads the declarations, merges all inputs, and makes the plan. Prints the warnings about the inputs, and applies the merged options to `deadline`
-/// and to everything that is printed from then on.
+/// Reads the declarations, merges all inputs, and makes the plan. Prints the warnings about the
+/// inputs, and applies the merged options to `deadline` and to everything that is printed from then
+/// on.
 ///
 /// # Errors
 /// Every error in the inputs. Each step goes on after an error, so that one report has all of them.
@@ -215,7 +220,8 @@ pub fn prepare(
     }
 }
 
-/// True if the command doesn't get an inherited variable as it is, because an entry sets it or an option removes it.
+/// True if the command doesn't get an inherited variable as it is, because an entry sets it or an
+/// option removes it.
 fn is_replaced(name: &OsStr, layers: &[Layer], options: &Options) -> bool {
     let entries = layers.iter().flat_map(|layer| &layer.entries);
     let mut set_names = entries.filter_map(|entry| entry.target.variable());
@@ -230,8 +236,8 @@ fn print_plan_warnings(plan: &Plan) {
 }
 
 impl Prepared {
-    /// Looks for the program of a command in the PATH that the command will get: the literal that an entry sets, or the inherited PATH. A secret
-    /// can't set PATH.
+    /// Looks for the program of a command in the PATH that the command will get: the literal that
+    /// an entry sets, or the inherited PATH. A secret can't set PATH.
     ///
     /// # Errors
     /// If the program isn't found or can't be executed.
@@ -258,7 +264,8 @@ pub enum BackendConfig {
 }
 
 impl BackendConfig {
-    /// Chooses the backend. Reads AWS's variables, unless the backend is a local file. `has_quiet_flag` hides the warning about a local file.
+    /// Chooses the backend. Reads AWS's variables, unless the backend is a local file.
+    /// `has_quiet_flag` hides the warning about a local file.
     ///
     /// # Errors
     /// An error for each variable with an invalid value.
@@ -282,7 +289,8 @@ impl BackendConfig {
             (_, _) => Err(report),
         }
     }
-    /// Creates the agent. Returns `None` for any other backend. Neither its profile nor its token has been read.
+    /// Creates the agent. Returns `None` for any other backend. Neither its profile nor its token
+    /// has been read.
     pub fn agent(&self, deadline: &Deadline) -> Option<Agent> {
         let Self::Aws(settings, Some(agent)) = self else {
             return None;

@@ -1,4 +1,5 @@
-//! Reads the values of a plan: opens the backend, lets `fetch` request every secret that the plan names, and returns an outcome for each entry.
+//! Reads the values of a plan: opens the backend, lets `fetch` request every secret that the plan
+//! names, and returns an outcome for each entry.
 //!
 //! A failure of a single value is an outcome, not an error, so that the report has all of them.
 
@@ -33,8 +34,9 @@ use crate::time::Deadline;
 pub enum Pass {
     /// The first read, for a command that hasn't been started.
     First,
-    /// A later read, for a command that runs with `--on-rotation`. A poll doesn't repeat warnings, doesn't wait (`--wait`), and doesn't use answers
-    /// from the cache. If the directory of the cache can't be used, the poll goes on without a cache.
+    /// A later read, for a command that runs with `--on-rotation`. A poll doesn't repeat warnings,
+    /// doesn't wait (`--wait`), and doesn't use answers from the cache. If the directory of the
+    /// cache can't be used, the poll goes on without a cache.
     #[cfg_attr(
         not(target_os = "linux"),
         allow(dead_code, reason = "only Linux has --on-rotation")
@@ -61,11 +63,11 @@ pub struct Values {
     pub fetched: Fetched,
 }
 
-/// Prepares the inputs and reads every value, for a subcommand that prints or sends the values itself. With `--verbose`, prints where each value
-/// comes from.
+/// Prepares the inputs and reads every value, for a subcommand that prints or sends the values
+/// itself. With `--verbose`, prints where each value comes from.
 ///
-/// The report has each value that can't be read, or that doesn't fit into an environment or a credential. Its last line begins with
-/// `consequence`.
+/// The report has each value that can't be read, or that doesn't fit into an environment or a
+/// credential. Its last line begins with `consequence`.
 ///
 /// # Errors
 /// Every error in the inputs, or the reason why nothing can be read at all.
@@ -87,9 +89,10 @@ pub fn subcommand_values(
     Ok((outcomes, report))
 }
 
-/// Reads every value, which can take until the deadline, and checks that each one can be delivered. Returns all outcomes, and a report of the values
-/// that can't be read, or that don't fit into an environment or a credential. The report is empty if every value can be used. Otherwise its last line
-/// begins with `consequence`.
+/// Reads every value, which can take until the deadline, and checks that each one can be delivered.
+/// Returns all outcomes, and a report of the values that can't be read, or that don't fit into an
+/// environment or a credential. The report is empty if every value can be used. Otherwise its last
+/// line begins with `consequence`.
 ///
 /// # Errors
 /// The reason why nothing can be read at all.
@@ -135,7 +138,8 @@ pub fn read_plan(
             inspection.cached = backend.cached_ages(&fetched);
             inspection.caller = backend.caller();
             if inspection.describes {
-                // The descriptions get a `--timeout` of their own. A secret that can't be read must not use up their time.
+                // The descriptions get a `--timeout` of their own. A secret that can't be read must
+                // not use up their time.
                 deadline.restart_after(Duration::ZERO);
                 inspection.secrets = backend.describe_secrets(&fetched).await?;
             }
@@ -156,8 +160,8 @@ pub fn read_plan(
     Ok((outcomes, fetched))
 }
 
-/// Opens the backend. Nothing drops it, because the end of the process or execve closes its connections. Reads the file of `--local`, and prints the
-/// warning about it, except in a poll.
+/// Opens the backend. Nothing drops it, because the end of the process or execve closes its
+/// connections. Reads the file of `--local`, and prints the warning about it, except in a poll.
 ///
 /// # Errors
 /// If the file of `--local` can't be read, or if the directory of `--cache` is not safe for values.
@@ -207,8 +211,8 @@ fn open_backend(
     Ok(ManuallyDrop::new(backend))
 }
 
-/// Opens the directory of `--cache`. Also returns how old a cached answer may be in this pass. Returns `None` without `--cache`, and for a poll if
-/// the directory can't be used.
+/// Opens the directory of `--cache`. Also returns how old a cached answer may be in this pass.
+/// Returns `None` without `--cache`, and for a poll if the directory can't be used.
 ///
 /// # Errors
 /// If the directory is not safe for values.

@@ -1,4 +1,5 @@
-//! Selects the entries that a command needs: those of a launch, all of them, the credential that a unit asks for, or only the argument of `get`.
+//! Selects the entries that a command needs: those of a launch, all of them, the credential that a
+//! unit asks for, or only the argument of `get`.
 
 use std::collections::BTreeSet;
 
@@ -18,12 +19,14 @@ pub enum EntryScope<'a> {
     Everything,
     /// The credential that a unit asks for.
     Credential(&'a Credential),
-    /// The entry on the command line of `get`. Of the declarations, only the options and aliases apply to this entry.
+    /// The entry on the command line of `get`. Of the declarations, only the options and aliases
+    /// apply to this entry.
     Argument,
 }
 
 impl EntryScope<'_> {
-    /// Returns the sections of declarations that are read. `get` has an entry of its own, so a mistake in another entry doesn't matter.
+    /// Returns the sections of declarations that are read. `get` has an entry of its own, so a
+    /// mistake in another entry doesn't matter.
     pub fn sections(self) -> Sections {
         match self {
             Self::Argument => Sections::OptionsAndAliases,
@@ -50,8 +53,9 @@ impl EntryScope<'_> {
     }
 }
 
-/// Removes all entries from `layers` except those for the requested credential, and names them after the unit that asks. If a declaration lists the
-/// unit by its name, the entries of patterns don't apply, whichever file they are in.
+/// Removes all entries from `layers` except those for the requested credential, and names them
+/// after the unit that asks. If a declaration lists the unit by its name, the entries of patterns
+/// don't apply, whichever file they are in.
 ///
 /// # Errors
 /// If no declaration lists the credential, or if several patterns match the unit.
@@ -115,8 +119,8 @@ fn declared_unit(layers: &[Layer], request: &Credential) -> Result<String, Probl
     }
 }
 
-/// Returns the error for a unit that isn't given the credential that it asks for. The help shows how to list the credential under `listed`, the unit
-/// or a pattern.
+/// Returns the error for a unit that isn't given the credential that it asks for. The help shows
+/// how to list the credential under `listed`, the unit or a pattern.
 fn refused_credential(Credential { unit, name }: &Credential, listed: &str, why: &str) -> Problem {
     Problem::configuration(format!(
         "\"{unit}\" was not given the credential \"{name}\", because {why}"

@@ -1,6 +1,7 @@
 //! Runs work on a second thread, the worker, while the main thread waits for the result.
 //!
-//! The worker may hang in a file or a computation, so it only does the work. The main thread reacts to everything else:
+//! The worker may hang in a file or a computation, so it only does the work. The main thread reacts
+//! to everything else:
 //!
 //! ```text
 //! main thread  ─ poll(2) ─┬─ the worker is done        → return the result
@@ -28,7 +29,8 @@ use crate::system::waiting::{WaitEvent, while_working};
 use crate::system::{os_error, signals, systemd};
 use crate::time::Deadline;
 
-/// The time that the worker has after the deadline to report what is missing. If it doesn't, a file or a computation is blocking it.
+/// The time that the worker has after the deadline to report what is missing. If it doesn't, a file
+/// or a computation is blocking it.
 const OVERTIME: Duration = Duration::from_millis(500);
 
 /// The time after which messages say what a launch is waiting for.
@@ -37,7 +39,8 @@ const QUIET_TIME: Duration = Duration::from_secs(2);
 /// The time between two messages about a long wait.
 const TICK: Duration = Duration::from_secs(1);
 
-/// The receiver of messages about the work: the service manager and standard error, or the parent process of a rotation.
+/// The receiver of messages about the work: the service manager and standard error, or the parent
+/// process of a rotation.
 pub trait Reporter {
     /// True if warnings are printed, and a terminal or a log shows what is awaited.
     fn shows_progress(&self) -> bool {
@@ -47,7 +50,8 @@ pub trait Reporter {
     /// Sends assignments to the service manager (sd_notify(3)).
     fn notify(&self, assignments: &str);
 
-    /// Prints the failures that end this process, or reports them in another way. Returns the exit status.
+    /// Prints the failures that end this process, or reports them in another way. Returns the exit
+    /// status.
     fn fail(&self, failures: &Report) -> u8 {
         failures.print()
     }
@@ -57,11 +61,13 @@ pub trait Reporter {
         terminal::print_unless_stalled(record);
     }
 
-    /// Returns the pipe or connection that ends this process when its other end closes. Returns `None` if nobody waits for the result on one.
+    /// Returns the pipe or connection that ends this process when its other end closes. Returns
+    /// `None` if nobody waits for the result on one.
     fn watched_connection(&self) -> Option<BorrowedFd<'_>>;
 }
 
-/// An ordinary process reports to the service manager and on standard error. Its other end is the connection of a credential, if there is one.
+/// An ordinary process reports to the service manager and on standard error. Its other end is the
+/// connection of a credential, if there is one.
 impl Reporter for Notifier {
     fn notify(&self, assignments: &str) {
         self.send(assignments);
@@ -72,9 +78,10 @@ impl Reporter for Notifier {
     }
 }
 
-/// Does the work of a command on a thread of its own, and waits for the result. Until `work` has read the declarations, the options of the command
-/// line and of the variables apply: `--timeout` already bounds the reading of a declaration. `prepare` resolves the options a second time, with those
-/// of the declarations.
+/// Does the work of a command on a thread of its own, and waits for the result. Until `work` has
+/// read the declarations, the options of the command line and of the variables apply: `--timeout`
+/// already bounds the reading of a declaration. `prepare` resolves the options a second time, with
+/// those of the declarations.
 ///
 /// # Errors
 /// The errors of `work`, or the reason why a thread can't be created.
@@ -83,7 +90,8 @@ pub fn run<T: Send>(
     inherited: &Inherited,
     work: impl FnOnce(Inputs, &Deadline) -> Result<T, Report> + Send,
 ) -> Result<T, Report> {
-    // The call changes the environment of the process, which is only safe as long as there isn't another thread.
+    // The call changes the environment of the process, which is only safe as long as there isn't
+    // another thread.
     remove_empty_variables(inherited);
     let (options, _) = inputs.options.resolve(inherited);
     run_with(&options, &Notifier::new(inherited), |deadline| {
@@ -91,11 +99,12 @@ pub fn run<T: Send>(
     })
 }
 
-/// Does `work` on a thread of its own, within the deadline of `options`, and waits for the result. Prints the warnings that the work has noted in the
-/// progress. Termination signals are held from here on.
+/// Does `work` on a thread of its own, within the deadline of `options`, and waits for the result.
+/// Prints the warnings that the work has noted in the progress. Termination signals are held from
+/// here on.
 ///
-/// A termination signal ends this process, and so does the end of the watched connection. If the worker doesn't react to the deadline, this process
-/// ends with status 75.
+/// A termination signal ends this process, and so does the end of the watched connection. If the
+/// worker doesn't react to the deadline, this process ends with status 75.
 ///
 /// # Errors
 /// The errors of `work`, or the reason why a thread can't be created.
@@ -131,11 +140,13 @@ pub fn run_with<T: Send>(
     result.map_err(|error| Problem::nothing_resolved(&os_error::no_thread(&error)))?
 }
 
-/// Applies the options for messages (`--log-format`, `--quiet`, `--verbose` and `-vv`) and for the deadline (`--timeout` and `--wait`) from now on.
-/// The timeout still begins at the moment when the deadline was created.
+/// Applies the options for messages (`--log-format`, `--quiet`, `--verbose` and `-vv`) and for the
+/// deadline (`--timeout` and `--wait`) from now on. The timeout still begins at the moment when the
+/// deadline was created.
 ///
-/// [`run_with`] applies the options of the command line and of the variables. `commands/prepare` calls this function again when it has read the
-/// declarations, because a declaration can set these options, too.
+/// [`run_with`] applies the options of the command line and of the variables. `commands/prepare`
+/// calls this function again when it has read the declarations, because a declaration can set these
+/// options, too.
 pub fn apply(options: &Options, deadline: &Deadline) {
     terminal::use_options(options);
     deadline.set_options(options, |event| {
@@ -143,7 +154,8 @@ pub fn apply(options: &Options, deadline: &Deadline) {
     });
 }
 
-/// Runs `action` in an async runtime on this thread, and waits for its result. No other code has a runtime.
+/// Runs `action` in an async runtime on this thread, and waits for its result. No other code has a
+/// runtime.
 ///
 /// # Errors
 /// The errors of `action`, or the reason why a runtime can't be created.
@@ -153,7 +165,8 @@ pub fn block_on<T>(action: impl Future<Output = Result<T, Report>>) -> Result<T,
         .build()
         .map_err(|error| Problem::nothing_resolved(&os_error::io_error_text(&error)))?;
     let result = runtime.block_on(action);
-    // Dropping the runtime would wait for its threads, which may be looking up a name that never resolves.
+    // Dropping the runtime would wait for its threads, which may be looking up a name that never
+    // resolves.
     runtime.shutdown_background();
     result
 }
@@ -165,8 +178,8 @@ struct Watch {
     next_message: Instant,
     /// The number of messages about a long wait that have been sent.
     messages_sent: usize,
-    /// The time at which the main thread first noticed that the deadline is over. [`OVERTIME`] starts here, because the process may have been stopped
-    /// (SIGSTOP) at the deadline itself.
+    /// The time at which the main thread first noticed that the deadline is over. [`OVERTIME`]
+    /// starts here, because the process may have been stopped (SIGSTOP) at the deadline itself.
     overdue_since: Option<Instant>,
 }
 
@@ -181,12 +194,13 @@ impl Watch {
         }
     }
 
-    /// Ends this process if the worker is overdue, and sends the message about a long wait if one is due. Returns the time until this function
-    /// must be called again.
+    /// Ends this process if the worker is overdue, and sends the message about a long wait if one
+    /// is due. Returns the time until this function must be called again.
     fn tick(&mut self, reporter: &impl Reporter) -> Duration {
         let now = Instant::now();
         let Some(deadline) = self.deadline.end() else {
-            // The user is being asked for something, such as an MFA code. The wait starts after the answer.
+            // The user is being asked for something, such as an MFA code. The wait starts after the
+            // answer.
             self.next_message = now + QUIET_TIME;
             return TICK;
         };
@@ -212,12 +226,14 @@ impl Watch {
         limit.min(self.next_message).saturating_duration_since(now)
     }
 
-    /// Shows what is awaited, and for how long at most, with the time that `--wait` adds. Shows nothing when that time is over.
+    /// Shows what is awaited, and for how long at most, with the time that `--wait` adds. Shows
+    /// nothing when that time is over.
     ///
-    /// The service manager gets the text as its status line, and extends its own time limit by the time that is left (EXTEND_TIMEOUT_USEC in
-    /// sd_notify(3)). A terminal gets the progress line. A log gets only one note about the whole wait, together with the second message, which is
-    /// sent after three seconds. The terminal and the log get nothing if `reporter` doesn't show the progress, or while a program may be asking the
-    /// user for a password.
+    /// The service manager gets the text as its status line, and extends its own time limit by the
+    /// time that is left (EXTEND_TIMEOUT_USEC in sd_notify(3)). A terminal gets the progress line.
+    /// A log gets only one note about the whole wait, together with the second message, which is
+    /// sent after three seconds. The terminal and the log get nothing if `reporter` doesn't show
+    /// the progress, or while a program may be asking the user for a password.
     fn send_messages(&self, reporter: &impl Reporter) {
         let left = self.deadline.longest_left();
         if left.is_zero() {
@@ -240,8 +256,9 @@ impl Watch {
     }
 }
 
-/// Prints that systemd has closed the connection on which it asked for a credential. Prints nothing if the connection was the gate of a forked
-/// launch, because its parent has closed the gate on purpose.
+/// Prints that systemd has closed the connection on which it asked for a credential. Prints nothing
+/// if the connection was the gate of a forked launch, because its parent has closed the gate on
+/// purpose.
 fn print_lost_client() {
     if let Some(request) = systemd::connection().and_then(|connection| connection.request().ok()) {
         let text = format!(

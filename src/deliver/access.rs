@@ -26,7 +26,8 @@ pub struct Access {
 }
 
 impl Access {
-    /// Returns the owner and mode that a declaration asks for. Looks names up in /etc/passwd and /etc/group.
+    /// Returns the owner and mode that a declaration asks for. Looks names up in /etc/passwd and
+    /// /etc/group.
     ///
     /// # Errors
     /// If a user or group of that name doesn't exist.
@@ -63,8 +64,9 @@ impl Access {
 
     /// Sets the owner and mode of an empty file that this process has created.
     ///
-    /// The order matters. If the mode came before the group, members of this process's group could open the file in between and keep the descriptor.
-    /// If the user came before the mode, changing the mode of another user's file would need CAP_FOWNER.
+    /// The order matters. If the mode came before the group, members of this process's group could
+    /// open the file in between and keep the descriptor. If the user came before the mode, changing
+    /// the mode of another user's file would need CAP_FOWNER.
     ///
     /// # Errors
     /// When this process may not give the file to the owner, or may not set the mode.
@@ -85,7 +87,8 @@ impl Access {
     }
 }
 
-/// Returns the id of a user. Looks a name up in /etc/passwd, and nowhere else: getpwnam(3) in the static binary doesn't load an NSS module.
+/// Returns the id of a user. Looks a name up in /etc/passwd, and nowhere else: getpwnam(3) in the
+/// static binary doesn't load an NSS module.
 ///
 /// # Errors
 /// If no user has the name.

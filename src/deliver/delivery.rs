@@ -1,4 +1,5 @@
-//! The steps of a delivery. First every file gets its content under a temporary name, and then each gets its own name.
+//! The steps of a delivery. First every file gets its content under a temporary name, and then each
+//! gets its own name.
 
 #![cfg_attr(
     not(target_os = "linux"),
@@ -38,8 +39,8 @@ struct Pending<'a> {
 
 /// Files with their content. A file on disk has a temporary name until [`Self::rename_all`].
 ///
-/// Dropping the value closes files in memory and removes temporary files. It also removes files that did not exist before, unless
-/// [`Self::keep`] was called.
+/// Dropping the value closes files in memory and removes temporary files. It also removes files
+/// that did not exist before, unless [`Self::keep`] was called.
 #[derive(Debug)]
 pub struct Delivery(Vec<DeliveredFile>);
 
@@ -61,14 +62,16 @@ enum TemporaryFile {
 }
 
 impl<'a> Files<'a> {
-    /// Opens the directories of the files, and checks who owns them. Keeps the errors for [`Delivery::write_temporary`], which returns all errors together.
+    /// Opens the directories of the files, and checks who owns them. Keeps the errors for
+    /// [`Delivery::write_temporary`], which returns all errors together.
     pub fn open_directories(files: impl IntoIterator<Item = FileValue<'a>>) -> Self {
         let mut pending = Vec::new();
         for file in files {
             let destination = match &file.target.path {
                 None => Ok(None),
                 Some(path) => {
-                    // If the owner of the file doesn't exist, `write_temporary` and `undeliverable` return this error.
+                    // If the owner of the file doesn't exist, `write_temporary` and `undeliverable`
+                    // return this error.
                     let access = Access::from_target(file.target).ok();
                     let owner = access.and_then(|access| access.user);
                     DirectoryEntry::open(path).and_then(|entry| {
@@ -94,8 +97,8 @@ impl<'a> Files<'a> {
             })
     }
 
-    /// Checks owners and directories without writing anything. Returns a problem for each reason why a file can't be delivered, with the id
-    /// of its outcome.
+    /// Checks owners and directories without writing anything. Returns a problem for each reason
+    /// why a file can't be delivered, with the id of its outcome.
     pub fn undeliverable(&self) -> Vec<(EntryId, Problem)> {
         let mut problems = Vec::new();
         for Pending { file, destination } in &self.0 {
@@ -137,8 +140,8 @@ impl Delivery {
         unless_errors(errors, Self(staged))
     }
 
-    /// Returns the files on disk with their inode numbers, for the process that removes them. Call this after [`Self::rename_all`]: before, the
-    /// names belong to older files.
+    /// Returns the files on disk with their inode numbers, for the process that removes them. Call
+    /// this after [`Self::rename_all`]: before, the names belong to older files.
     #[cfg(target_os = "linux")]
     pub fn placed_files(&self) -> Vec<PlacedFile> {
         let mut placed = Vec::new();
@@ -170,10 +173,12 @@ impl Delivery {
         })
     }
 
-    /// Renames the files on disk to their own names. If a held signal has come, this ends the process instead, and removes the temporary files.
+    /// Renames the files on disk to their own names. If a held signal has come, this ends the
+    /// process instead, and removes the temporary files.
     ///
     /// # Errors
-    /// When a file can't be renamed. The files that were renamed before it stay if they replaced older files, and are removed if they are new.
+    /// When a file can't be renamed. The files that were renamed before it stay if they replaced
+    /// older files, and are removed if they are new.
     pub fn rename_all(self) -> Result<Self, Problem> {
         let mut delivery = self.unless_interrupted();
         for delivered in &mut delivery.0 {
@@ -207,11 +212,13 @@ impl Delivery {
 }
 
 impl TemporaryFile {
-    /// Writes a file on a disk under a temporary name or, if `destination` is `None`, a file in memory. `destination` may be the error of
-    /// [`Files::open_directories`], which nobody has reported yet if this function is called.
+    /// Writes a file on a disk under a temporary name or, if `destination` is `None`, a file in
+    /// memory. `destination` may be the error of [`Files::open_directories`], which nobody has
+    /// reported yet if this function is called.
     ///
     /// # Errors
-    /// When the owner doesn't exist, when the directory couldn't be opened, or when the file can't be written. No file is left behind then.
+    /// When the owner doesn't exist, when the directory couldn't be opened, or when the file can't
+    /// be written. No file is left behind then.
     fn write(
         file: FileValue<'_>,
         destination: Result<Option<DirectoryEntry>, Problem>,

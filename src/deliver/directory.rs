@@ -1,5 +1,5 @@
-//! A name in an open directory. The directory is looked up component by component (`system/paths`), so that no other user's symbolic link
-//! redirects a file.
+//! A name in an open directory. The directory is looked up component by component (`system/paths`),
+//! so that no other user's symbolic link redirects a file.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -20,7 +20,8 @@ use crate::system::paths::{
 
 const CREATE: &str = "the file can't be created";
 
-/// An open directory and a name in it. All operations use the descriptor of the directory, so it doesn't matter if its path changes later.
+/// An open directory and a name in it. All operations use the descriptor of the directory, so it
+/// doesn't matter if its path changes later.
 #[derive(Debug)]
 pub struct DirectoryEntry {
     /// The path as declared.
@@ -35,8 +36,8 @@ impl DirectoryEntry {
     /// Opens the directory of `path`. A relative path begins at the working directory.
     ///
     /// # Errors
-    /// If the path doesn't end with the name of a file, the directory doesn't exist, or a symbolic link in front of the last component
-    /// belongs to another user.
+    /// If the path doesn't end with the name of a file, the directory doesn't exist, or a symbolic
+    /// link in front of the last component belongs to another user.
     pub fn open(path: &Path) -> Result<Self, Problem> {
         let (parent, name) = split(path)?;
         let directory = open_directory(parent, "mkdir -p")?;
@@ -50,8 +51,9 @@ impl DirectoryEntry {
         })
     }
 
-    /// Checks that the directory belongs to root, to the effective user or to `owner`, who is to own the file. The owner of a directory decides
-    /// who may read the files that are created in it (acl(5)), and can replace them.
+    /// Checks that the directory belongs to root, to the effective user or to `owner`, who is to
+    /// own the file. The owner of a directory decides who may read the files that are created in it
+    /// (acl(5)), and can replace them.
     ///
     /// # Errors
     /// If the directory belongs to anyone else.
@@ -74,7 +76,8 @@ impl DirectoryEntry {
         is_in_memory(self.directory.as_fd()) == Ok(false)
     }
 
-    /// Returns the result of fstatat(2) for the file with this name, or `None` if the file doesn't exist. Doesn't follow a link.
+    /// Returns the result of fstatat(2) for the file with this name, or `None` if the file doesn't
+    /// exist. Doesn't follow a link.
     ///
     /// # Errors
     /// The error of the kernel.
@@ -128,7 +131,8 @@ impl DirectoryEntry {
         create_temporary(&self.directory, &self.name).map_err(|errno| call_problem(CREATE, errno))
     }
 
-    /// Renames a temporary file to the name of the entry. An existing file of that name is replaced.
+    /// Renames a temporary file to the name of the entry. An existing file of that name is
+    /// replaced.
     ///
     /// # Errors
     /// The error of the kernel. Both files are then unchanged.
@@ -155,7 +159,8 @@ impl DirectoryEntry {
     }
 }
 
-/// Splits a path into its directory and the name of a file. Rust's `Path` would treat `a/` and `a/.` as `a`, which could be a file.
+/// Splits a path into its directory and the name of a file. Rust's `Path` would treat `a/` and
+/// `a/.` as `a`, which could be a file.
 ///
 /// # Errors
 /// If the path doesn't end with a name, or contains a NUL byte.

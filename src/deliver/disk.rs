@@ -1,5 +1,5 @@
-//! A file at a path. It is written under a temporary name in the same directory and then renamed, so that nobody sees an incomplete file.
-//! `install` copies the running program in the same way.
+//! A file at a path. It is written under a temporary name in the same directory and then renamed,
+//! so that nobody sees an incomplete file. `install` copies the running program in the same way.
 //!
 //! ```text
 //! write   create .NAME.xxxxxxxx (O_EXCL, mode 0600) ─▶ set owner and mode ─▶ write ─▶ close      Temporary
@@ -24,8 +24,8 @@ use crate::model::problem::{Impact, Problem};
 use crate::system::os_error::{call_problem, errno};
 use crate::system::signals;
 
-/// A file at a path. Dropping the value removes a temporary file. It also removes a file that did not exist before, unless [`Self::keep`]
-/// was called.
+/// A file at a path. Dropping the value removes a temporary file. It also removes a file that did
+/// not exist before, unless [`Self::keep`] was called.
 #[derive(Debug)]
 pub struct DiskFile {
     pub entry: DirectoryEntry,
@@ -47,7 +47,8 @@ impl DiskFile {
     /// Creates a temporary file, and lets `write` set its owner and mode and write its content.
     ///
     /// # Errors
-    /// If something other than a regular file has the entry's name, or when a step fails. The temporary file is removed in that case.
+    /// If something other than a regular file has the entry's name, or when a step fails. The
+    /// temporary file is removed in that case.
     pub fn write_temporary(
         entry: DirectoryEntry,
         write: impl FnOnce(&mut File) -> Result<(), Problem>,
@@ -62,10 +63,12 @@ impl DiskFile {
         Ok(staged)
     }
 
-    /// Renames the file to its own name, unless it has that name already. A file that replaces another one stays from then on.
+    /// Renames the file to its own name, unless it has that name already. A file that replaces
+    /// another one stays from then on.
     ///
     /// # Errors
-    /// If something other than a regular file has got the entry's name since then, or if the kernel refuses to rename the file.
+    /// If something other than a regular file has got the entry's name since then, or if the kernel
+    /// refuses to rename the file.
     pub fn rename_into_place(&mut self) -> Result<(), Problem> {
         if let DiskState::Temporary(temporary) = &self.state {
             let is_replacing = self.entry.is_regular_file()?;
@@ -100,7 +103,8 @@ impl Drop for DiskFile {
 /// Holds termination signals from here on, so that no incomplete copy is left behind.
 ///
 /// # Errors
-/// If the program can't be read, the directory doesn't exist, or the copy can't be written. Nothing has changed then.
+/// If the program can't be read, the directory doesn't exist, or the copy can't be written. Nothing
+/// has changed then.
 pub fn install(directory: &Path) -> Result<(), Problem> {
     let path = directory.join("secrets-exec");
     let subject = Subject::plain(path.display().to_string(), Origin::Argument("install"));
@@ -110,7 +114,8 @@ pub fn install(directory: &Path) -> Result<(), Problem> {
 /// Does the work of [`install`]. The errors don't name the file yet.
 fn copy(path: &Path) -> Result<(), Problem> {
     let entry = DirectoryEntry::open(path)?;
-    // This link works even if the program's file was renamed or removed. macOS doesn't have it, but containers run Linux.
+    // This link works even if the program's file was renamed or removed. macOS doesn't have it, but
+    // containers run Linux.
     let mut program = File::open("/proc/self/exe")
         .map_err(|error| call_problem("secrets-exec can't read its own binary", errno(&error)))?;
     signals::hold();
@@ -120,8 +125,8 @@ fn copy(path: &Path) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Sets the mode of the file, writes the program to it, and waits until it is on the disk. After a crash, the name must not lead to an incomplete
-/// file.
+/// Sets the mode of the file, writes the program to it, and waits until it is on the disk. After a
+/// crash, the name must not lead to an incomplete file.
 ///
 /// # Errors
 /// The error of the kernel.

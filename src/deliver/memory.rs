@@ -1,4 +1,5 @@
-//! Files in memory: sealed memfds, which the command inherits and opens as `/proc/self/fd/N`. No file system is involved.
+//! Files in memory: sealed memfds, which the command inherits and opens as `/proc/self/fd/N`. No
+//! file system is involved.
 
 #![allow(
     unsafe_code,
@@ -38,8 +39,9 @@ pub struct MemoryFile {
 }
 
 impl MemoryFile {
-    /// Creates a file with this content, and seals it against every change. Its offset is 0. Its descriptor has FD_CLOEXEC, which `exec` clears right
-    /// before execve(2), so that only the command inherits the descriptor.
+    /// Creates a file with this content, and seals it against every change. Its offset is 0. Its
+    /// descriptor has FD_CLOEXEC, which `exec` clears right before execve(2), so that only the
+    /// command inherits the descriptor.
     ///
     /// # Errors
     /// If the kernel or a seccomp filter doesn't allow it, or the process has too many open files.
@@ -56,7 +58,8 @@ impl MemoryFile {
         fcntl(&file, FcntlArg::F_ADD_SEALS(seals))
             .map_err(|errno| call_problem("the file can't be sealed", errno))?;
 
-        // This is for a command that reads from the inherited descriptor. Opening the path starts at 0 anyway.
+        // This is for a command that reads from the inherited descriptor. Opening the path starts
+        // at 0 anyway.
         file.rewind()
             .map_err(|error| call_problem(WRITE, errno(&error)))?;
         let descriptor = duplicate(&file)?;
@@ -67,8 +70,9 @@ impl MemoryFile {
     }
 }
 
-/// Creates an empty memfd. `executable` is MFD_EXEC or MFD_NOEXEC_SEAL, because the sysctl `vm.memfd_noexec` may require one of them. Kernels
-/// before 6.3 refuse both (EINVAL), so the second attempt is made with neither.
+/// Creates an empty memfd. `executable` is MFD_EXEC or MFD_NOEXEC_SEAL, because the sysctl
+/// `vm.memfd_noexec` may require one of them. Kernels before 6.3 refuse both (EINVAL), so the
+/// second attempt is made with neither.
 fn create_empty(executable: MFdFlags) -> Result<OwnedFd, Problem> {
     let usual = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
     let create = |flags| memfd_create(c"secrets-exec", usual | flags);

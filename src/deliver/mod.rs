@@ -1,8 +1,10 @@
 //! The delivery of files, all or none.
 //!
-//! What goes in are the files of a launch with their values. What comes out are files on disk under their own names, memfds that the
-//! command inherits, and the variables with their paths. A launch that fails must not leave a new file behind. Nobody may be able to open a
-//! file under its temporary name that they could not open later. And no other user's symbolic link may redirect a file.
+//! What goes in are the files of a launch with their values. What comes out are files on disk under
+//! their own names, memfds that the command inherits, and the variables with their paths. A launch
+//! that fails must not leave a new file behind. Nobody may be able to open a file under its
+//! temporary name that they could not open later. And no other user's symbolic link may redirect a
+//! file.
 //!
 //! ```text
 //! Files::open_directories     opens the directory of each file, without following links of other
@@ -17,10 +19,11 @@
 //!                             new files.
 //! ```
 //!
-//! Each directory is looked up once and stays open, so a path that changes in between can't lead a file elsewhere.
+//! Each directory is looked up once and stays open, so a path that changes in between can't lead a
+//! file elsewhere.
 //!
-//! `append` is for `export`, and `install` for the subcommand of that name. `written` removes the files of a command that runs under
-//! `--on-rotation`, when it has ended.
+//! `append` is for `export`, and `install` for the subcommand of that name. `written` removes the
+//! files of a command that runs under `--on-rotation`, when it has ended.
 
 mod access;
 mod append;

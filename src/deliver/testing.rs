@@ -65,7 +65,8 @@ pub fn is_root(test: &str) -> bool {
     nix::unistd::geteuid().is_root() || report_skip(test)
 }
 
-/// Reports a skipped test on standard error, past the capture of the test harness. Always returns false, for [`is_root`].
+/// Reports a skipped test on standard error, past the capture of the test harness. Always returns
+/// false, for [`is_root`].
 fn report_skip(test: &str) -> bool {
     std::io::stderr()
         .write_all(format!("SKIPPED: {test}: cannot be root here\n").as_bytes())

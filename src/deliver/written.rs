@@ -1,5 +1,6 @@
-//! The files on disk of a command that runs under `--on-rotation`. Its launch, which becomes the command, reports them to the process that
-//! stays, and that process removes them when the command has ended.
+//! The files on disk of a command that runs under `--on-rotation`. Its launch, which becomes the
+//! command, reports them to the process that stays, and that process removes them when the command
+//! has ended.
 
 use std::path::PathBuf;
 
@@ -17,7 +18,8 @@ pub struct PlacedFile {
     pub id: (u64, u64),
 }
 
-/// Removes files. A different file at one of the paths stays: a later delivery or another process has put it there.
+/// Removes files. A different file at one of the paths stays: a later delivery or another process
+/// has put it there.
 ///
 /// Returns a problem for each file that can't be removed.
 pub fn remove_files(files: Vec<PlacedFile>) -> Vec<Problem> {

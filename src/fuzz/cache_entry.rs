@@ -1,4 +1,5 @@
-//! Fuzzes the entries of the cache. An entry that can be read can also be written and read again, and an additional byte makes it invalid.
+//! Fuzzes the entries of the cache. An entry that can be read can also be written and read again,
+//! and an additional byte makes it invalid.
 
 use super::support::CANARY;
 use crate::backend::cached::{decode, encode, entry_name};

@@ -1,5 +1,5 @@
-//! Fuzzes the parser of AWS's configuration files. A file that is printed and parsed again must be equal to the first one, and every error must have
-//! a line.
+//! Fuzzes the parser of AWS's configuration files. A file that is printed and parsed again must be
+//! equal to the first one, and every error must have a line.
 
 use std::fmt::Write;
 
@@ -12,7 +12,8 @@ pub fn config_file(data: &[u8]) {
     };
     match parse_ini(text) {
         Err(line) => assert!((1..=text.lines().count()).contains(&line), "line {line}"),
-        // If a setting with nested settings is set again to a value, the nested settings stay. Such a section can't be printed.
+        // If a setting with nested settings is set again to a value, the nested settings stay. Such
+        // a section can't be printed.
         Ok(sections)
             if sections.iter().any(|(_, _, section)| {
                 let mut outer = section.nested.keys().map(|(outer, _)| outer);

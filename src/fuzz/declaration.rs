@@ -1,4 +1,5 @@
-//! Fuzzes the parser of declarations. Each error must have a line of the file, and no message may show a value.
+//! Fuzzes the parser of declarations. Each error must have a line of the file, and no message may
+//! show a value.
 
 use std::path::Path;
 

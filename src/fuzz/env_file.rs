@@ -1,4 +1,5 @@
-//! Fuzzes the parser of .env files. The JSON object must have every variable that moves into the secret, and no message may show a value.
+//! Fuzzes the parser of .env files. The JSON object must have every variable that moves into the
+//! secret, and no message may show a value.
 
 use std::collections::{BTreeMap, BTreeSet};
 

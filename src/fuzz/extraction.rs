@@ -1,4 +1,5 @@
-//! Fuzzes keys and paths. The value must be the one in the secret's JSON, and no error may show a value.
+//! Fuzzes keys and paths. The value must be the one in the secret's JSON, and no error may show a
+//! value.
 
 use std::collections::BTreeMap;
 
@@ -13,8 +14,9 @@ use crate::model::outcome::Outcomes;
 use crate::model::plan::Plan;
 use crate::model::reference::{Reference, Selector};
 
-/// Resolves a reference whose KEY, and the fields after it, are the first line of `data`. The rest of `data` is the secret. Asserts that the value
-/// is the one in the JSON of the secret, that hints lead to values, and that no error contains a value.
+/// Resolves a reference whose KEY, and the fields after it, are the first line of `data`. The rest
+/// of `data` is the secret. Asserts that the value is the one in the JSON of the secret, that hints
+/// lead to values, and that no error contains a value.
 pub fn extraction(data: &[u8]) {
     let at = data
         .iter()
@@ -48,7 +50,8 @@ pub fn extraction(data: &[u8]) {
     }
 }
 
-/// Returns the plan of a reference with this KEY, and the selector of the reference. Returns `None` if the reference is malformed.
+/// Returns the plan of a reference with this KEY, and the selector of the reference. Returns `None`
+/// if the reference is malformed.
 fn planned(key: &str) -> Option<(Plan, Selector)> {
     let reference = Reference::parse(&format!("secret:{key}")).ok()?;
     let selector = reference
@@ -105,7 +108,8 @@ fn assert_hints_lead_to_values(outcomes: &Outcomes, body: &[u8]) {
     }
 }
 
-/// Returns an argument as a shell would pass it on, without the quotes of [`Subject::rewritten_with`](crate::model::entry::Subject::rewritten_with).
+/// Returns an argument as a shell would pass it on, without the quotes of
+/// [`Subject::rewritten_with`](crate::model::entry::Subject::rewritten_with).
 fn unquoted(argument: &str) -> String {
     let within = |quote: char| argument.strip_prefix(quote)?.strip_suffix(quote);
     match (within('\''), within('"')) {
@@ -120,16 +124,17 @@ fn finds_one(outcomes: &Outcomes) -> bool {
     reasons(outcomes).iter().all(|error| error.code == "null")
 }
 
-/// Returns the JSON of the secret as serde_json writes it, so that no letter or digit is escaped and the canary can't be hidden by escapes. Returns
-/// no bytes if the secret isn't JSON.
+/// Returns the JSON of the secret as serde_json writes it, so that no letter or digit is escaped
+/// and the canary can't be hidden by escapes. Returns no bytes if the secret isn't JSON.
 fn reprinted(body: &[u8]) -> Vec<u8> {
     serde_json::from_slice::<Value>(body)
         .map(|value| value.to_string().into_bytes())
         .unwrap_or_default()
 }
 
-/// Returns variants of the secret that contain the canary. If it is JSON, there is one, with the canary in every string. Otherwise there are two:
-/// with the canary before the secret, and after it.
+/// Returns variants of the secret that contain the canary. If it is JSON, there is one, with the
+/// canary in every string. Otherwise there are two: with the canary before the secret, and after
+/// it.
 fn planted(body: &[u8]) -> Vec<Vec<u8>> {
     match serde_json::from_slice::<Value>(body) {
         Ok(mut value) => {

@@ -1,4 +1,5 @@
-//! Fuzzes references in inherited variables. The text around them must stay as it is, and no error may show it.
+//! Fuzzes references in inherited variables. The text around them must stay as it is, and no error
+//! may show it.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;

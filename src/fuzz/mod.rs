@@ -1,6 +1,8 @@
-//! The functions behind the fuzz targets in `fuzz/`. Each of them accepts any bytes, and panics if a property doesn't hold.
+//! The functions behind the fuzz targets in `fuzz/`. Each of them accepts any bytes, and panics if
+//! a property doesn't hold.
 //!
-//! They are compiled with `cfg(fuzzing)` and for the unit tests, which run each of them on its seeds in `fuzz/seeds`.
+//! They are compiled with `cfg(fuzzing)` and for the unit tests, which run each of them on its
+//! seeds in `fuzz/seeds`.
 
 mod cache_entry;
 mod config_file;
@@ -28,7 +30,8 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
-    /// Runs a target on each of its seeds, and on both halves of each seed. Most of the halves are malformed.
+    /// Runs a target on each of its seeds, and on both halves of each seed. Most of the halves are
+    /// malformed.
     fn replay(name: &str, target: fn(&[u8])) {
         let seeds = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("fuzz/seeds")

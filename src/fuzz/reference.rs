@@ -1,5 +1,5 @@
-//! Fuzzes the parser of references. A reference that is printed and parsed again must be equal to the first one, and every error in a plan that uses
-//! it must have a message.
+//! Fuzzes the parser of references. A reference that is printed and parsed again must be equal to
+//! the first one, and every error in a plan that uses it must have a message.
 
 use super::support::{message, plan};
 use crate::model::entry::EntrySource;
@@ -27,8 +27,9 @@ pub fn reference(data: &[u8]) {
     }
 }
 
-/// Looks up the reference with some variables and an alias. Checks that no placeholder is left in the id and that, since neither the reference nor
-/// the alias has a region, exactly an ARN gives the request one.
+/// Looks up the reference with some variables and an alias. Checks that no placeholder is left in
+/// the id and that, since neither the reference nor the alias has a region, exactly an ARN gives
+/// the request one.
 fn check_lookup(reference: &Reference) {
     let arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf";
     let variables = [("A", "a"), ("ARN", arn), ("R", "us-east-1"), ("EMPTY", "")];

@@ -20,7 +20,8 @@ use crate::model::reference::{Aliases, Reference};
 /// A credential that the request was sent with.
 const CREDENTIAL: &str = "cr3d3nt14l+OfTheRequest/";
 
-/// Reads `data` as a response: a line with the status, lines with headers, an empty line and the body.
+/// Reads `data` as a response: a line with the status, lines with headers, an empty line and the
+/// body.
 pub fn response(data: &[u8]) {
     let Some((status, headers, body)) = parts(data) else {
         return;
@@ -54,7 +55,8 @@ pub fn response(data: &[u8]) {
     }
 }
 
-/// Returns the problem for a variable that needs this response. Returns `None` if `id` is not a reference.
+/// Returns the problem for a variable that needs this response. Returns `None` if `id` is not a
+/// reference.
 fn problem(error: FetchError, id: &str) -> Option<Problem> {
     let aliases = Aliases::default();
     let reference = Reference::parse(id)
@@ -148,7 +150,8 @@ fn repeated(body: &[u8]) -> Vec<u8> {
     repeated.into_bytes()
 }
 
-/// Returns the body with the canary at the start of each value. If the body doesn't have a value, the canary is before the body.
+/// Returns the body with the canary at the start of each value. If the body doesn't have a value,
+/// the canary is before the body.
 fn planted(body: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(body);
     let mut planted = text.clone().into_owned();

@@ -51,8 +51,9 @@ pub fn template(data: &[u8]) {
     }
 }
 
-/// True for a template that isn't rendered. docs/reference.md excludes slices with a negative step, and a namespace that contains itself. It also
-/// says that a template can use up all memory: by repeating text, by printing lists of printed lists (quoting doubles the backslashes each time),
+/// True for a template that isn't rendered. docs/reference.md excludes slices with a negative step,
+/// and a namespace that contains itself. It also says that a template can use up all memory: by
+/// repeating text, by printing lists of printed lists (quoting doubles the backslashes each time),
 /// or by a large width. A canary in the template itself may be shown.
 fn is_excluded(text: &str) -> bool {
     let may_have_step = text.contains('[') && text.matches(':').count() > 1;

@@ -1,8 +1,9 @@
 //! Parses references in the values of inherited variables, for `--resolve-env`.
 //!
-//! A value is either an ARN with KEY, STAGE and VERSION-ID after it, or text that contains CloudFormation's dynamic references
-//! (`{{resolve:secretsmanager:…}}`). Such a reference can't use an alias or `${NAME}`, and the KEY of a dynamic reference is always a top-level key,
-//! never a JSONPath. No error quotes the value, which may have a secret next to the reference.
+//! A value is either an ARN with KEY, STAGE and VERSION-ID after it, or text that contains
+//! CloudFormation's dynamic references (`{{resolve:secretsmanager:…}}`). Such a reference can't use
+//! an alias or `${NAME}`, and the KEY of a dynamic reference is always a top-level key, never a
+//! JSONPath. No error quotes the value, which may have a secret next to the reference.
 
 use std::ffi::OsStr;
 
@@ -26,7 +27,8 @@ const OPEN: &str = "{{resolve:";
 /// The end of a dynamic reference.
 const CLOSE: &str = "}}";
 
-/// Returns an entry for each variable whose name matches one of the patterns and whose value contains a reference.
+/// Returns an entry for each variable whose name matches one of the patterns and whose value
+/// contains a reference.
 ///
 /// # Errors
 /// An error for each variable with a malformed reference, or with the syntax of another tool.
@@ -117,7 +119,8 @@ fn foreign_syntax(text: &str) -> Option<Defect> {
     ))
 }
 
-/// Returns the entry of a variable. Returns `None` if the value doesn't contain a reference, so that the command inherits the variable unchanged.
+/// Returns the entry of a variable. Returns `None` if the value doesn't contain a reference, so
+/// that the command inherits the variable unchanged.
 ///
 /// # Errors
 /// When the reference is malformed or has the syntax of another tool, or when the variable can't

@@ -1,4 +1,5 @@
-//! Reads the file of `--local`, which maps secret ids to values and replaces AWS in development and tests.
+//! Reads the file of `--local`, which maps secret ids to values and replaces AWS in development and
+//! tests.
 //!
 //! No error shows a value or a line of the file.
 
@@ -21,7 +22,8 @@ pub type LocalSecrets = BTreeMap<String, BTreeMap<String, SecretValue>>;
 /// Reads the file of `--local`, and returns its secrets.
 ///
 /// # Errors
-/// The reason why the file can't be read, every mistake in its syntax, or an error for each secret without a valid value.
+/// The reason why the file can't be read, every mistake in its syntax, or an error for each secret
+/// without a valid value.
 pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
     let error = |Position { line, column }, what: &str| {
         Problem::configuration(format!("{}:{line}:{column}: {what}", path.display()))
@@ -59,7 +61,8 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
 /// The position of a node that can't be the value of a secret, and the message about it.
 type Mismatch = (Position, &'static str);
 
-/// Returns the values of a secret by staging label: the values under `$stages` or, without that key, the only value under AWSCURRENT.
+/// Returns the values of a secret by staging label: the values under `$stages` or, without that
+/// key, the only value under AWSCURRENT.
 ///
 /// # Errors
 /// The first node that can't be a value.
@@ -82,7 +85,8 @@ fn values_by_stage(node: &Node) -> Result<BTreeMap<String, SecretValue>, Mismatc
         .collect()
 }
 
-/// Returns the key and the value of a mapping that has exactly one entry. Returns `None` for any other node.
+/// Returns the key and the value of a mapping that has exactly one entry. Returns `None` for any
+/// other node.
 fn only_key(node: &Node) -> Option<(&str, &Node)> {
     let Kind::Mapping(entries) = &node.kind else {
         return None;
@@ -93,7 +97,8 @@ fn only_key(node: &Node) -> Option<(&str, &Node)> {
     Some((&key.text, value))
 }
 
-/// Returns a value of a secret: text, the bytes that `$binary` has as base64, or a mapping as a JSON object.
+/// Returns a value of a secret: text, the bytes that `$binary` has as base64, or a mapping as a
+/// JSON object.
 ///
 /// # Errors
 /// The node that can't be a value: a list, a null, or text that isn't base64.
@@ -116,8 +121,8 @@ fn secret_value(node: &Node) -> Result<SecretValue, Mismatch> {
     ))
 }
 
-/// Converts a node to JSON. A plain scalar that is also valid JSON keeps its type, and a number keeps its spelling. Any other scalar becomes a
-/// string.
+/// Converts a node to JSON. A plain scalar that is also valid JSON keeps its type, and a number
+/// keeps its spelling. Any other scalar becomes a string.
 fn json(node: &Node) -> Value {
     match &node.kind {
         _ if node.is_null() => Value::Null,

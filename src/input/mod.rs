@@ -1,7 +1,8 @@
-//! Parses what the user writes into the model: the command line, declarations, files for `--local`, references in variables, and `.env`
-//! files for `migrate`.
+//! Parses what the user writes into the model: the command line, declarations, files for `--local`,
+//! references in variables, and `.env` files for `migrate`.
 //!
-//! Errors are collected rather than returned one by one, so that a user sees every mistake in one report. No module here sends a request.
+//! Errors are collected rather than returned one by one, so that a user sees every mistake in one
+//! report. No module here sends a request.
 
 pub mod cli;
 pub mod declaration;

@@ -1,4 +1,5 @@
-//! Opens and reads the files that the user names on the command line. Errors never show a line of a file.
+//! Opens and reads the files that the user names on the command line. Errors never show a line of a
+//! file.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
@@ -14,7 +15,8 @@ use crate::system::os_error::{read_file, unreadable};
 /// Opens a file for reading.
 ///
 /// # Errors
-/// The reason why the file can't be opened. If it doesn't exist, the help suggests a file with a similar name in the same directory.
+/// The reason why the file can't be opened. If it doesn't exist, the help suggests a file with a
+/// similar name in the same directory.
 pub fn open(path: &Path) -> Result<File, Problem> {
     File::open(path).map_err(|error| {
         let similar = match error.kind() {
@@ -25,8 +27,8 @@ pub fn open(path: &Path) -> Result<File, Problem> {
     })
 }
 
-/// Returns the path of the file in the same directory whose name is most similar. Returns `None` if no name is similar, or if the directory can't
-/// be read.
+/// Returns the path of the file in the same directory whose name is most similar. Returns `None` if
+/// no name is similar, or if the directory can't be read.
 fn similar_file(path: &Path) -> Option<String> {
     let directory = path.parent()?;
     let files = match directory.as_os_str().is_empty() {
@@ -108,7 +110,8 @@ fn encryption(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     Some((tool, command))
 }
 
-/// Returns true if the first line that is not a comment is an assignment. No YAML file begins like that.
+/// Returns true if the first line that is not a comment is an assignment. No YAML file begins like
+/// that.
 fn is_env_file(text: &str) -> bool {
     let mut lines = text.lines().map(str::trim);
     let first = lines.find(|line| !line.is_empty() && !line.starts_with('#'));

@@ -1,7 +1,9 @@
-//! The rule of precedence, which decides what sets a variable, a path or a credential if several entries name it.
+//! The rule of precedence, which decides what sets a variable, a path or a credential if several
+//! entries name it.
 //!
-//! Entries are added in the order of precedence: the latest layer comes first, and within a layer, single entries come before the objects
-//! of `env-from`. The first entry that claims a variable, a path or a credential holds it, and later ones are overridden:
+//! Entries are added in the order of precedence: the latest layer comes first, and within a layer,
+//! single entries come before the objects of `env-from`. The first entry that claims a variable, a
+//! path or a credential holds it, and later ones are overridden:
 //!
 //! ```text
 //! order of precedence                               claims                holder
@@ -12,23 +14,26 @@
 //! 5. base.yaml: env-from: [prod/app]                each key's variable   each key for itself
 //! ```
 //!
-//! The rule is applied twice. The plan knows which entries certainly set something, so it leaves out the entries that these override, and the secrets
-//! of overridden entries aren't read. The resolution applies the rule again, when it knows whether an optional entry is absent and which keys an
-//! object has.
+//! The rule is applied twice. The plan knows which entries certainly set something, so it leaves
+//! out the entries that these override, and the secrets of overridden entries aren't read. The
+//! resolution applies the rule again, when it knows whether an optional entry is absent and which
+//! keys an object has.
 
 use std::collections::{BTreeSet, HashMap};
 
 use super::entry::{Claim, Naming, Origin, Subject, Target};
 use super::env_name::EnvName;
 
-/// The entry or variable that already holds the target of another entry, so that the other entry has no effect.
+/// The entry or variable that already holds the target of another entry, so that the other entry
+/// has no effect.
 #[derive(Clone, Debug)]
 pub enum Holder {
     /// An entry with higher precedence.
     Entry(Subject),
     /// The inherited variable with this name, because of `--keep-existing`.
     Kept(String),
-    /// Several entries or inherited variables. Each variable that an `env-from` entry can set has a holder of its own.
+    /// Several entries or inherited variables. Each variable that an `env-from` entry can set has a
+    /// holder of its own.
     Several,
 }
 
@@ -41,7 +46,8 @@ pub struct Claims<'a> {
 }
 
 impl<'a> Claims<'a> {
-    /// Creates the claims of a launch in which only inherited variables are held: those that `--keep-existing` keeps.
+    /// Creates the claims of a launch in which only inherited variables are held: those that
+    /// `--keep-existing` keeps.
     pub fn new(kept_names: &'a BTreeSet<String>) -> Self {
         Self {
             kept_names,
@@ -49,18 +55,19 @@ impl<'a> Claims<'a> {
         }
     }
 
-    /// Makes an entry the holder of every variable, path and credential that its target claims. An earlier holder is replaced, so callers ask
-    /// [`Self::holder`] first.
+    /// Makes an entry the holder of every variable, path and credential that its target claims. An
+    /// earlier holder is replaced, so callers ask [`Self::holder`] first.
     pub fn add(&mut self, target: &Target, entry: &Subject) {
         for claim in target.claims() {
             self.holders.insert(claim, entry.clone());
         }
     }
 
-    /// Returns what holds a target, or a part of it. Returns `None` if an entry with this origin can set all of the target.
+    /// Returns what holds a target, or a part of it. Returns `None` if an entry with this origin
+    /// can set all of the target.
     ///
-    /// A reference in an inherited variable is resolved although `--keep-existing` keeps the variable, because the value replaces the text of the
-    /// reference itself.
+    /// A reference in an inherited variable is resolved although `--keep-existing` keeps the
+    /// variable, because the value replaces the text of the reference itself.
     pub fn holder(&self, target: &Target, origin: &Origin) -> Option<Holder> {
         for claim in target.claims() {
             if let Some(entry) = self.holders.get(&claim) {
@@ -82,8 +89,8 @@ impl<'a> Claims<'a> {
         }
     }
 
-    /// True if every variable that an object can set is held already, so that the object doesn't have to be read. False if the variables depend
-    /// on the object's keys, or if there aren't any.
+    /// True if every variable that an object can set is held already, so that the object doesn't
+    /// have to be read. False if the variables depend on the object's keys, or if there aren't any.
     pub fn hold_all(&self, naming: &Naming) -> bool {
         let Some(names) = naming.variable_names() else {
             return false;
@@ -92,7 +99,8 @@ impl<'a> Claims<'a> {
         !names.is_empty() && holders.all(|holder| holder.is_some())
     }
 
-    /// Returns an inherited variable as the holder of its own name. Returns `None` unless `--keep-existing` keeps the variable.
+    /// Returns an inherited variable as the holder of its own name. Returns `None` unless
+    /// `--keep-existing` keeps the variable.
     fn kept_variable(&self, name: &EnvName) -> Option<Holder> {
         self.kept_names
             .contains(name.as_str())

@@ -1,4 +1,5 @@
-//! Names of environment variables, and glob patterns that match them. The crate `glob` supports `*`, `?`, `[A-Z]` and `[!A-Z]`.
+//! Names of environment variables, and glob patterns that match them. The crate `glob` supports
+//! `*`, `?`, `[A-Z]` and `[!A-Z]`.
 
 use std::fmt;
 
@@ -9,7 +10,8 @@ use glob::Pattern;
 pub struct EnvName(String);
 
 impl EnvName {
-    /// Creates the name of a variable. Returns `None` if not every shell can use the text as a name.
+    /// Creates the name of a variable. Returns `None` if not every shell can use the text as a
+    /// name.
     pub fn parse(text: &str) -> Option<Self> {
         is_name(text).then(|| Self(text.to_owned()))
     }
@@ -34,8 +36,8 @@ pub fn is_name(text: &str) -> bool {
         && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
-/// Returns the name in `NAME=value`, which a shell reads as a variable for the command after it. Returns `None` for any other word. The value may be
-/// a password, so messages show only the name.
+/// Returns the name in `NAME=value`, which a shell reads as a variable for the command after it.
+/// Returns `None` for any other word. The value may be a password, so messages show only the name.
 pub fn assigned_name(word: &str) -> Option<&str> {
     let (name, _) = word.split_once('=')?;
     is_name(name).then_some(name)
@@ -44,7 +46,8 @@ pub fn assigned_name(word: &str) -> Option<&str> {
 /// The prefix of the variables that set options. The command doesn't inherit them.
 pub const OWN_PREFIX: &str = "SECRETS_EXEC_";
 
-/// Compiles a list of our own patterns, separated by spaces. An invalid pattern would be left out, but these lists don't have one.
+/// Compiles a list of our own patterns, separated by spaces. An invalid pattern would be left out,
+/// but these lists don't have one.
 pub fn known_patterns(list: &str) -> Vec<Pattern> {
     list.split_whitespace()
         .filter_map(|name| Pattern::new(name).ok())
@@ -59,8 +62,9 @@ pub fn matches_any(patterns: &[Pattern], name: &str) -> bool {
 /// Compiles a pattern that the user wrote.
 ///
 /// # Errors
-/// A description of valid patterns. An empty pattern is refused, and so is a character that is special in other kinds of patterns: such a pattern
-/// would match nothing, and `--unset '^AWS_'` would silently remove nothing.
+/// A description of valid patterns. An empty pattern is refused, and so is a character that is
+/// special in other kinds of patterns: such a pattern would match nothing, and `--unset '^AWS_'`
+/// would silently remove nothing.
 pub fn parse_pattern(text: &str) -> Result<Pattern, &'static str> {
     let is_foreign = text.is_empty() || text.contains(|c| " ,:|^$(){}<>\\".contains(c));
     let pattern = Pattern::new(text).ok().filter(|_| !is_foreign);

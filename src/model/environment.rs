@@ -1,6 +1,7 @@
 //! The command line and the environment of the command, and the kernel's limits for both.
 //!
-//! A value that the kernel would refuse is found here, before execve, so that the error can name the variable.
+//! A value that the kernel would refuse is found here, before execve, so that the error can name
+//! the variable.
 
 use std::collections::HashSet;
 use std::ffi::{CString, OsStr, OsString};
@@ -32,7 +33,8 @@ impl CommandLine {
         }
     }
 
-    /// Returns the program as written: a path if it contains a slash, and otherwise a name to look up in PATH.
+    /// Returns the program as written: a path if it contains a slash, and otherwise a name to look
+    /// up in PATH.
     pub fn program(&self) -> &OsStr {
         self.0.first().map_or(OsStr::new(""), OsString::as_os_str)
     }
@@ -56,13 +58,16 @@ impl CommandLine {
 /// The limits of execve(2) on arguments and environment, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// The limit of one argument or one `NAME=value`, with its final NUL: MAX_ARG_STRLEN, which is 32 pages.
+    /// The limit of one argument or one `NAME=value`, with its final NUL: MAX_ARG_STRLEN, which is
+    /// 32 pages.
     pub string: usize,
-    /// The limit of all strings together, with their NULs and with the pointers to them: about a quarter of RLIMIT_STACK.
+    /// The limit of all strings together, with their NULs and with the pointers to them: about a
+    /// quarter of RLIMIT_STACK.
     pub total: usize,
 }
 
-/// Returns the problem for a value that can't be in the environment, because it contains a NUL or is too long. Returns `None` if it can.
+/// Returns the problem for a value that can't be in the environment, because it contains a NUL or
+/// is too long. Returns `None` if it can.
 pub fn variable_problem(variable: Variable<'_>, limits: Limits) -> Option<Problem> {
     /// The remedy for every such value.
     const AS_FILE: &str = "deliver it as a file, with --as-file or under \"files\"";
@@ -83,8 +88,8 @@ pub fn variable_problem(variable: Variable<'_>, limits: Limits) -> Option<Proble
     Some(problem.for_entry(variable.subject.clone(), Impact::Undelivered))
 }
 
-/// Returns a problem for each variable and each credential that can't have its value, with the id of its outcome. Values that are missing anyway
-/// aren't checked.
+/// Returns a problem for each variable and each credential that can't have its value, with the id
+/// of its outcome. Values that are missing anyway aren't checked.
 pub fn delivery_problems(outcomes: &Outcomes, limits: Limits) -> Vec<(EntryId, Problem)> {
     let mut problems = Vec::new();
     for (outcome, value) in outcomes.values() {
@@ -111,10 +116,11 @@ pub fn delivery_problems(outcomes: &Outcomes, limits: Limits) -> Vec<(EntryId, P
 pub struct Environment(pub Vec<Zeroizing<CString>>);
 
 impl Environment {
-    /// Creates the environment from the inherited variables that the command keeps and from `variables`. One of `variables` replaces an inherited
-    /// variable with the same name.
+    /// Creates the environment from the inherited variables that the command keeps and from
+    /// `variables`. One of `variables` replaces an inherited variable with the same name.
     ///
-    /// The caller must have checked each of `variables` by [`variable_problem`]. A string with a NUL would be left out.
+    /// The caller must have checked each of `variables` by [`variable_problem`]. A string with a
+    /// NUL would be left out.
     pub fn new<'a>(
         retained: &Inherited,
         variables: impl Iterator<Item = (&'a EnvName, &'a [u8])>,
@@ -130,19 +136,20 @@ impl Environment {
 
         let mut strings = Vec::new();
         for (name, value) in others.chain(set) {
-            // `ok` doesn't drop anything, because none of the strings contains a NUL: the inherited variables came through execve, and the
-            // others have been checked.
+            // `ok` doesn't drop anything, because none of the strings contains a NUL: the inherited
+            // variables came through execve, and the others have been checked.
             let string = CString::new([name, value].join(&b'=')).ok();
             strings.extend(string.map(Zeroizing::new));
         }
         Self(strings)
     }
 
-    /// Checks that all strings together don't exceed the limit: the environment and, if `command` is given, the command line and the path of its
-    /// program.
+    /// Checks that all strings together don't exceed the limit: the environment and, if `command`
+    /// is given, the command line and the path of its program.
     ///
     /// # Errors
-    /// If the strings are too long together. The error names the longest variable, but not its value.
+    /// If the strings are too long together. The error names the longest variable, but not its
+    /// value.
     pub fn expect_fit(
         &self,
         command: Option<(&CommandLine, &Path)>,

@@ -1,6 +1,8 @@
-//! The environment that secrets-exec was started with, and the part of it that the command gets: `--clean-env`, `--pass` and `--unset`.
+//! The environment that secrets-exec was started with, and the part of it that the command gets:
+//! `--clean-env`, `--pass` and `--unset`.
 //!
-//! The environment is a value that the callers pass on. Nothing else reads or changes the variables of the process.
+//! The environment is a value that the callers pass on. Nothing else reads or changes the variables
+//! of the process.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -16,7 +18,8 @@ use super::env_name::{OWN_PREFIX, known_patterns, matches_any};
 pub struct Inherited(Arc<Vec<(OsString, OsString)>>);
 
 impl Inherited {
-    /// Creates the list of the variables of a process. If a name occurs twice, the first value is kept, which getenv(3) would return, too.
+    /// Creates the list of the variables of a process. If a name occurs twice, the first value is
+    /// kept, which getenv(3) would return, too.
     pub fn new(variables: impl Iterator<Item = (OsString, OsString)>) -> Self {
         let mut seen = std::collections::HashSet::new();
         let first_of_name = variables.filter(|(name, _)| seen.insert(name.clone()));
@@ -29,7 +32,8 @@ impl Inherited {
         Some(value)
     }
 
-    /// Returns the value of a variable, or `None` if it isn't set or is empty. The AWS CLI treats an empty variable as unset, too.
+    /// Returns the value of a variable, or `None` if it isn't set or is empty. The AWS CLI treats
+    /// an empty variable as unset, too.
     pub fn non_empty(&self, name: &str) -> Option<&OsStr> {
         self.get(name).filter(|value| !value.is_empty())
     }
@@ -48,9 +52,10 @@ impl Inherited {
         Self(Arc::new(kept.cloned().collect()))
     }
 
-    /// Replaces the process id `parent` with `child` in LISTEN_PID and WATCHDOG_PID (sd_listen_fds(3), sd_watchdog_enabled(3)), so that the child
-    /// accepts what the service manager passed to its parent. Removes LISTEN_PIDFDID and WATCHDOG_PIDFDID, the inode numbers of the parent's pidfd,
-    /// which are optional.
+    /// Replaces the process id `parent` with `child` in LISTEN_PID and WATCHDOG_PID
+    /// (sd_listen_fds(3), sd_watchdog_enabled(3)), so that the child accepts what the service
+    /// manager passed to its parent. Removes LISTEN_PIDFDID and WATCHDOG_PIDFDID, the inode numbers
+    /// of the parent's pidfd, which are optional.
     pub fn rename_process(&mut self, parent: i32, child: u32) {
         let variables = Arc::make_mut(&mut self.0);
         variables.retain(|(name, _)| name != "LISTEN_PIDFDID" && name != "WATCHDOG_PIDFDID");
@@ -78,7 +83,8 @@ impl fmt::Debug for Inherited {
     }
 }
 
-/// The rules that say which inherited variables the command gets. `unset` overrides `pass`, and `pass` overrides `clean`.
+/// The rules that say which inherited variables the command gets. `unset` overrides `pass`, and
+/// `pass` overrides `clean`.
 #[derive(Clone, Debug, Default)]
 pub struct Retention {
     /// `--clean-env`: removes all variables except those of `CLEAN`.
@@ -89,8 +95,9 @@ pub struct Retention {
     pub unset: Vec<Pattern>,
 }
 
-/// The variables that `--clean-env` keeps: those of the user's session, those that systemd sets for a service (systemd.exec(5)), and those
-/// that a Lambda runtime reads. Credentials aren't among them.
+/// The variables that `--clean-env` keeps: those of the user's session, those that systemd sets for
+/// a service (systemd.exec(5)), and those that a Lambda runtime reads. Credentials aren't among
+/// them.
 const CLEAN: &str = "PATH HOME USER LOGNAME SHELL TERM TZ LANG LC_* TMPDIR LISTEN_* NOTIFY_SOCKET WATCHDOG_* INVOCATION_ID \
     JOURNAL_STREAM RUNTIME_DIRECTORY STATE_DIRECTORY CACHE_DIRECTORY LOGS_DIRECTORY CONFIGURATION_DIRECTORY CREDENTIALS_DIRECTORY \
     _HANDLER AWS_EXECUTION_ENV AWS_LAMBDA_* LAMBDA_* _LAMBDA_TELEMETRY_LOG_FD";

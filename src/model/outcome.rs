@@ -1,5 +1,6 @@
-//! The outcomes of a plan: for each entry a value, an absence, a failure, or the entry that overrides it. The environment, the files, the rows of
-//! `check`, the lines of `-v`, and everything else that the program prints about values are made from selections of this list.
+//! The outcomes of a plan: for each entry a value, an absence, a failure, or the entry that
+//! overrides it. The environment, the files, the rows of `check`, the lines of `-v`, and everything
+//! else that the program prints about values are made from selections of this list.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -18,14 +19,15 @@ use super::secret_value::SecretValue;
 pub struct EntryOutcome {
     /// The id, which is unique, unlike `subject`.
     pub id: EntryId,
-    /// What the entry sets. For a key of `env-from` that has a value, this is the key's variable. For an overridden key, it is the target of the
-    /// whole `env-from` entry.
+    /// What the entry sets. For a key of `env-from` that has a value, this is the key's variable.
+    /// For an overridden key, it is the target of the whole `env-from` entry.
     pub target: Target,
     /// The name of the entry in messages.
     pub subject: Subject,
     /// The secrets that the value is made of. They are listed even if the value is missing.
     pub reads: Vec<SecretRef>,
-    /// For a parameter below a path, the part of its name after the path. `None` for any other outcome.
+    /// For a parameter below a path, the part of its name after the path. `None` for any other
+    /// outcome.
     pub parameter_name: Option<String>,
     /// The texts of secrets that the value is composed of, or that it encodes.
     pub parts: Vec<SecretValue>,
@@ -71,24 +73,26 @@ pub struct FileValue<'a> {
 
 /// The outcomes of all entries of a plan, and of each key of an object.
 ///
-/// The entries that are overridden in any case come first. The others follow in the order of precedence, and an object comes after its keys.
-/// Each variable, each path and each credential has at most one value.
+/// The entries that are overridden in any case come first. The others follow in the order of
+/// precedence, and an object comes after its keys. Each variable, each path and each credential has
+/// at most one value.
 #[derive(Debug, Default)]
 pub struct Outcomes {
     pub list: Vec<EntryOutcome>,
     /// What is likely to be a mistake in an entry although it has an outcome.
     pub warnings: Vec<(Subject, String)>,
-    /// The time for reading the secrets, with all requests, and for resolving the plan. Zero for outcomes that were made without reading, as by
-    /// `check --offline`.
+    /// The time for reading the secrets, with all requests, and for resolving the plan. Zero for
+    /// outcomes that were made without reading, as by `check --offline`.
     pub elapsed: Duration,
     /// The number of requests that were sent, with all attempts.
     pub requests: usize,
 }
 
 impl EntryOutcome {
-    /// Creates the outcome of an entry. The outcome of a key in an `env-from` object is created from the entry of the object, too.
-    /// `resolve::env_from` then gives it an id and a subject of its own, the name of a parameter below a path and, if the key has a value, its
-    /// variable as the target.
+    /// Creates the outcome of an entry. The outcome of a key in an `env-from` object is created
+    /// from the entry of the object, too. `resolve::env_from` then gives it an id and a subject of
+    /// its own, the name of a parameter below a path and, if the key has a value, its variable as
+    /// the target.
     pub fn new(entry: &Planned, fate: Fate) -> Self {
         Self {
             id: entry.id,
@@ -101,7 +105,8 @@ impl EntryOutcome {
         }
     }
 
-    /// Returns the value that was read, or the text of `default`. Returns `None` for any other fate.
+    /// Returns the value that was read, or the text of `default`. Returns `None` for any other
+    /// fate.
     pub fn value(&self) -> Option<&SecretValue> {
         match &self.fate {
             Fate::Value(value) | Fate::Default(value) => Some(value),
@@ -111,7 +116,8 @@ impl EntryOutcome {
         }
     }
 
-    /// Returns the variable that gets the value. Returns `None` if the target isn't a variable, or if there isn't a value.
+    /// Returns the variable that gets the value. Returns `None` if the target isn't a variable, or
+    /// if there isn't a value.
     pub fn variable(&self) -> Option<Variable<'_>> {
         let Target::Env(name) = &self.target else {
             return None;
@@ -123,7 +129,8 @@ impl EntryOutcome {
         })
     }
 
-    /// Returns the file that gets the value. Returns `None` if the target isn't a file, or if there isn't a value.
+    /// Returns the file that gets the value. Returns `None` if the target isn't a file, or if there
+    /// isn't a value.
     pub fn file(&self) -> Option<FileValue<'_>> {
         let Target::File(target) = &self.target else {
             return None;
@@ -141,7 +148,8 @@ impl EntryOutcome {
         matches!(self.fate, Fate::Default(_))
     }
 
-    /// Returns the references that the value was read from. There aren't any for a literal, and for the text of `default`.
+    /// Returns the references that the value was read from. There aren't any for a literal, and for
+    /// the text of `default`.
     pub fn read_from(&self) -> &[SecretRef] {
         if self.is_default() { &[] } else { &self.reads }
     }
@@ -151,7 +159,8 @@ impl EntryOutcome {
         self.remark() == Some(EMPTY)
     }
 
-    /// Returns a remark on a value that was read and may be a mistake: it is empty, or ends with a newline. Returns `None` for all others.
+    /// Returns a remark on a value that was read and may be a mistake: it is empty, or ends with a
+    /// newline. Returns `None` for all others.
     pub fn remark(&self) -> Option<&'static str> {
         let value = self.value()?;
         if self.read_from().is_empty() {
@@ -159,7 +168,8 @@ impl EntryOutcome {
         }
         match value.expose() {
             [] => Some(EMPTY),
-            // `aws secretsmanager put-secret-value --secret-string file://…` stores the newline at the end of the file, too.
+            // `aws secretsmanager put-secret-value --secret-string file://…` stores the newline at
+            // the end of the file, too.
             text @ [.., b'\n'] if !is_pem(text) => Some("ends with a newline"),
             [..] => None,
         }
@@ -168,7 +178,8 @@ impl EntryOutcome {
 
 const EMPTY: &str = "empty";
 
-/// True if the last line is the end of a PEM block (RFC 7468), such as a certificate or a key. A newline after it is normal.
+/// True if the last line is the end of a PEM block (RFC 7468), such as a certificate or a key. A
+/// newline after it is normal.
 fn is_pem(text: &[u8]) -> bool {
     let text = text.trim_ascii_end();
     let last_line = text.rsplit(|byte| *byte == b'\n').next();
@@ -176,7 +187,8 @@ fn is_pem(text: &[u8]) -> bool {
 }
 
 impl Outcomes {
-    /// Returns the outcomes of a plan for which nothing has been read. Entries that the plan already knows to be overridden are overridden here, too.
+    /// Returns the outcomes of a plan for which nothing has been read. Entries that the plan
+    /// already knows to be overridden are overridden here, too.
     pub fn unread(plan: &Plan) -> Self {
         let mut outcomes = Self::default();
         for entry in &plan.entries {
@@ -235,8 +247,8 @@ impl Outcomes {
         problems
     }
 
-    /// Returns the locators that are the reason for a missing value. They don't have a document in `fetched`, because their request failed or wasn't
-    /// sent.
+    /// Returns the locators that are the reason for a missing value. They don't have a document in
+    /// `fetched`, because their request failed or wasn't sent.
     pub fn missing_documents(&self, fetched: &Fetched) -> BTreeSet<Locator> {
         let is_missing = |fate: &Fate| matches!(fate, Fate::Failed(_) | Fate::Unread);
         let mut locators = self.locators_with(is_missing);
@@ -244,7 +256,8 @@ impl Outcomes {
         locators
     }
 
-    /// Returns the locators whose documents came from the cache and gave a value that doesn't match its pattern.
+    /// Returns the locators whose documents came from the cache and gave a value that doesn't match
+    /// its pattern.
     pub fn mismatched_in_cache(&self, fetched: &Fetched) -> BTreeSet<Locator> {
         let is_mismatched = |problem: &Problem| problem.impact == Impact::Mismatched;
         let has_mismatch = |fate: &Fate| matches!(fate, Fate::Failed(problems) if problems.iter().any(is_mismatched));

@@ -1,13 +1,14 @@
 //! A problem: an error with its message, the entries that it affects, and its remedy.
 //!
-//! A problem is worded where it is found, and nothing decides on its text. Code that has to decide on an error uses another type first, such
-//! as `FetchError`. A problem never quotes the value of a secret. `report` groups problems, and makes a record of each group.
+//! A problem is worded where it is found, and nothing decides on its text. Code that has to decide
+//! on an error uses another type first, such as `FetchError`. A problem never quotes the value of a
+//! secret. `report` groups problems, and makes a record of each group.
 
 use super::entry::Subject;
 use super::reference::{Locator, SecretRef, Store, Version};
 
-/// The exit status of a launch that fails, as in sysexits(3), or 126 and 127 as in a shell. If there are several problems, the highest status
-/// applies.
+/// The exit status of a launch that fails, as in sysexits(3), or 126 and 127 as in a shell. If
+/// there are several problems, the highest status applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Status {
@@ -32,12 +33,14 @@ pub enum Status {
 #[must_use]
 pub struct Problem {
     pub status: Status,
-    /// The code in the table and the JSON of `check`, as docs/check.md lists them. Empty if the problem can't occur there.
+    /// The code in the table and the JSON of `check`, as docs/check.md lists them. Empty if the
+    /// problem can't occur there.
     pub code: &'static str,
-    /// The headline: a sentence that says what is wrong. If the problem is [about](Self::about) a secret, that secret is the subject of the
-    /// sentence, and this is the predicate.
+    /// The headline: a sentence that says what is wrong. If the problem is [about](Self::about) a
+    /// secret, that secret is the subject of the sentence, and this is the predicate.
     pub text: String,
-    /// The variables, files or credentials that the problem affects. Empty if it affects the launch as a whole.
+    /// The variables, files or credentials that the problem affects. Empty if it affects the launch
+    /// as a whole.
     pub entries: Vec<Subject>,
     /// The secret that the problem is about.
     pub about: Option<About>,
@@ -45,8 +48,9 @@ pub struct Problem {
     pub missing_key: Option<Box<MissingKey>>,
     /// AWS's own message.
     pub aws_says: Option<String>,
-    /// The part of the message that differs from answer to answer: the id of the request, or the number of attempts. In the message, this part
-    /// follows AWS's message or, if there isn't one, the headline. A group of problems prints only the detail of the first one.
+    /// The part of the message that differs from answer to answer: the id of the request, or the
+    /// number of attempts. In the message, this part follows AWS's message or, if there isn't one,
+    /// the headline. A group of problems prints only the detail of the first one.
     pub detail: String,
     /// Further facts. Each is a line of the message.
     pub notes: Vec<String>,
@@ -54,7 +58,8 @@ pub struct Problem {
     pub help: Option<String>,
     /// The effect of the problem on the values of its entries.
     pub impact: Impact,
-    /// True if the secret, the key or the variable doesn't exist or is null. In that case, the `default` or `optional` of an entry applies.
+    /// True if the secret, the key or the variable doesn't exist or is null. In that case, the
+    /// `default` or `optional` of an entry applies.
     pub is_absence: bool,
 }
 
@@ -84,7 +89,8 @@ pub struct About {
     pub name: String,
     /// The noun for several of them: `secrets`.
     pub plural: &'static str,
-    /// The beginning of the headline before the secret, with a final space: `access to `. `None` if the headline doesn't name the secret.
+    /// The beginning of the headline before the secret, with a final space: `access to `. `None` if
+    /// the headline doesn't name the secret.
     pub before: Option<&'static str>,
     pub scope: ReasonScope,
 }
@@ -98,7 +104,8 @@ pub enum ReasonScope {
     AnySecret,
 }
 
-/// The effect of a problem on the values of its entries. The last line of a report says how many values are affected.
+/// The effect of a problem on the values of its entries. The last line of a report says how many
+/// values are affected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Impact {
     None,
@@ -152,7 +159,8 @@ impl Problem {
         Self::new(Status::Temporary, text)
     }
 
-    /// Creates the problem for a resource that the kernel doesn't provide: a thread, an event loop, a child process or random bytes.
+    /// Creates the problem for a resource that the kernel doesn't provide: a thread, an event loop,
+    /// a child process or random bytes.
     pub fn nothing_resolved(why: &str) -> Self {
         Self::temporary(format!("no value can be resolved: {why}"))
     }
@@ -181,9 +189,10 @@ impl Problem {
         self
     }
 
-    /// Returns a key that is equal for problems which a report prints as one, with the entries of all of them. These problems have different entries,
-    /// and may have different details, different missing keys, and different secrets. Returns `None` for a problem without entries, which is always
-    /// printed by itself.
+    /// Returns a key that is equal for problems which a report prints as one, with the entries of
+    /// all of them. These problems have different entries, and may have different details,
+    /// different missing keys, and different secrets. Returns `None` for a problem without entries,
+    /// which is always printed by itself.
     pub fn group_key(&self) -> Option<impl Ord + Clone + '_> {
         if self.entries.is_empty() {
             return None;
@@ -215,7 +224,8 @@ impl Problem {
         self.headline(self.about.as_ref().map_or("", |about| &about.name))
     }
 
-    /// Returns the headline with `secret` as its subject: one secret, or the number of several. Ignores `secret` if the headline doesn't name one.
+    /// Returns the headline with `secret` as its subject: one secret, or the number of several.
+    /// Ignores `secret` if the headline doesn't name one.
     pub fn headline(&self, secret: &str) -> String {
         let detail = match self.aws_says {
             Some(_) => "",
@@ -229,7 +239,8 @@ impl Problem {
 }
 
 impl About {
-    /// Creates the description of a reference's secret, for a problem that lies in the secret itself.
+    /// Creates the description of a reference's secret, for a problem that lies in the secret
+    /// itself.
     pub fn new(reference: &SecretRef) -> Self {
         let Locator { store, version, .. } = &reference.locator;
         let (plural, label) = match store {

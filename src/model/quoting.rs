@@ -1,4 +1,5 @@
-//! Makes text safe to print in messages: masks secrets in URLs, decides which text may be quoted, and escapes control characters.
+//! Makes text safe to print in messages: masks secrets in URLs, decides which text may be quoted,
+//! and escapes control characters.
 
 use std::path::Path;
 
@@ -11,7 +12,8 @@ const MAX_LINE_LENGTH: usize = 600;
 /// The maximum length of text that a message quotes although it may be a misplaced value, in bytes.
 const MAX_QUOTED_LENGTH: usize = 64;
 
-/// Returns the name of a file for messages. `-` is standard input. The name isn't escaped yet: `layout` does that for every line.
+/// Returns the name of a file for messages. `-` is standard input. The name isn't escaped yet:
+/// `layout` does that for every line.
 pub fn file_name(path: &Path) -> String {
     if path == Path::new("-") {
         "standard input".to_owned()
@@ -22,8 +24,9 @@ pub fn file_name(path: &Path) -> String {
 
 /// True if a message may quote a key, or the value of an option.
 ///
-/// Such text usually isn't a secret. But in a malformed file, the parser may take a value for a key, as in `{ password~ 'hunter2' }`, and the value
-/// of an option can be a URL with a password. So text is quoted only if it is short and consists of letters, digits, `_`, `.`, `-` and `/`.
+/// Such text usually isn't a secret. But in a malformed file, the parser may take a value for a
+/// key, as in `{ password~ 'hunter2' }`, and the value of an option can be a URL with a password.
+/// So text is quoted only if it is short and consists of letters, digits, `_`, `.`, `-` and `/`.
 pub fn is_quotable(text: &str) -> bool {
     let is_plain = text
         .bytes()
@@ -54,8 +57,8 @@ pub fn quoted_value(value: &str) -> String {
     }
 }
 
-/// Returns the message about a wrong value of an option or a variable. `expected` completes "… must be …". The message shows the value only if it may
-/// be quoted.
+/// Returns the message about a wrong value of an option or a variable. `expected` completes "… must
+/// be …". The message shows the value only if it may be quoted.
 pub fn invalid_value(name: &str, value: &str, expected: &str) -> String {
     match value {
         "" => format!("{name} must be {expected}, but its value is empty"),
@@ -80,8 +83,8 @@ pub fn one_line(text: &str) -> String {
     line
 }
 
-/// Escapes control characters, and characters that are invisible or change the direction of text. So a name, a path or a server's message can
-/// neither end a line nor disguise it.
+/// Escapes control characters, and characters that are invisible or change the direction of text.
+/// So a name, a path or a server's message can neither end a line nor disguise it.
 pub fn escaped(line: &str) -> String {
     if line.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return line.to_owned();
@@ -90,7 +93,8 @@ pub fn escaped(line: &str) -> String {
     line.chars().for_each(|c| match c {
         // These characters are harmless, but `escape_debug` would escape them.
         '\'' | '"' | '\\' => text.push(c),
-        // Letters that are rendered as nothing: some of Default_Ignorable_Code_Point, and the blank Braille pattern.
+        // Letters that are rendered as nothing: some of Default_Ignorable_Code_Point, and the blank
+        // Braille pattern.
         '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{2800}' | '\u{3164}'
         | '\u{ffa0}' => {
             text.extend(c.escape_unicode());
@@ -106,7 +110,8 @@ pub fn visible(name: &str) -> String {
     name.trim().chars().filter(is_seen).collect()
 }
 
-/// Replaces the user name and password, the query and the fragment of each URL in some text with `***`.
+/// Replaces the user name and password, the query and the fragment of each URL in some text with
+/// `***`.
 fn without_url_secrets(text: &str) -> String {
     let mut masked = String::with_capacity(text.len());
     let mut rest = text;
@@ -117,7 +122,8 @@ fn without_url_secrets(text: &str) -> String {
             .unwrap_or(url_and_rest.len());
         let (url, after_url) = url_and_rest.split_at(end);
 
-        // The password ends at the last `@`. A password that isn't percent-encoded may contain `/`, `?` and `:`.
+        // The password ends at the last `@`. A password that isn't percent-encoded may contain `/`,
+        // `?` and `:`.
         let without_login = match url.rsplit_once('@') {
             Some((_, host_and_path)) => {
                 masked.push_str("***@");

@@ -1,4 +1,5 @@
-//! The bytes of a secret. `Debug` doesn't show them, they are overwritten when they are dropped, and only `expose` returns them.
+//! The bytes of a secret. `Debug` doesn't show them, they are overwritten when they are dropped,
+//! and only `expose` returns them.
 //!
 //! `grep -rn 'expose()' src` lists every use of a value.
 
@@ -10,8 +11,9 @@ use zeroize::Zeroizing;
 
 /// Bytes that were read from a secret, or made of one.
 ///
-/// The type doesn't implement `Display`, `Clone`, `PartialEq` and `Serialize`, so that a value can't be printed or copied by accident. Overwriting
-/// shortens the time for which a value is in memory, but doesn't reach every copy: the copies in the SDK, in MiniJinja and in the kernel's
+/// The type doesn't implement `Display`, `Clone`, `PartialEq` and `Serialize`, so that a value
+/// can't be printed or copied by accident. Overwriting shortens the time for which a value is in
+/// memory, but doesn't reach every copy: the copies in the SDK, in MiniJinja and in the kernel's
 /// environment block remain.
 #[derive(Default)]
 pub struct SecretValue(Zeroizing<Vec<u8>>);
@@ -32,8 +34,9 @@ impl SecretValue {
         self.0.len()
     }
 
-    /// Serializes the value as text, or as a list of numbers if it isn't UTF-8. serde calls this function only for a field that is marked with
-    /// `#[serde(with = "SecretValue")]`, so that a value can't get into JSON by accident.
+    /// Serializes the value as text, or as a list of numbers if it isn't UTF-8. serde calls this
+    /// function only for a field that is marked with `#[serde(with = "SecretValue")]`, so that a
+    /// value can't get into JSON by accident.
     pub fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let bytes = self.expose();
         str::from_utf8(bytes).map_err(|_| bytes).serialize(to)

@@ -1,12 +1,15 @@
 //! Finds the name that is most similar to a misspelled one, for "did you mean".
 
-/// The number of misspelled names of one kind that get a suggestion. Each look-up reads all candidates, so thousands of them would take minutes.
+/// The number of misspelled names of one kind that get a suggestion. Each look-up reads all
+/// candidates, so thousands of them would take minutes.
 pub const MOST_SUGGESTIONS: usize = 20;
 
-/// Returns the most similar candidate, or `None` if none of them is similar. Case doesn't matter: `password` finds `PASSWORD`.
+/// Returns the most similar candidate, or `None` if none of them is similar. Case doesn't matter:
+/// `password` finds `PASSWORD`.
 ///
-/// Names are compared by their optimal string alignment distance. For similar names, this distance is less than the length of the shorter name, and
-/// at most a third (rounded) of the length of the longer one. If several candidates are equally close, the first one in the alphabet is returned.
+/// Names are compared by their optimal string alignment distance. For similar names, this distance
+/// is less than the length of the shorter name, and at most a third (rounded) of the length of the
+/// longer one. If several candidates are equally close, the first one in the alphabet is returned.
 pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let lower_name = name.to_lowercase();
     let length = lower_name.chars().count();
@@ -16,7 +19,8 @@ pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
         let other_length = lower.chars().count();
         let (shorter, longer) = (length.min(other_length), length.max(other_length));
         let limit = shorter.saturating_sub(1).min((longer + 1) / 3);
-        // The distance is at least the difference of the lengths, so a comparison would take time for nothing.
+        // The distance is at least the difference of the lengths, so a comparison would take time
+        // for nothing.
         if shorter == 0 || longer - shorter > limit {
             continue;
         }
@@ -33,8 +37,8 @@ pub fn did_you_mean(nearest: &str) -> String {
     format!("did you mean {nearest:?}?")
 }
 
-/// Returns the hint for a misspelled name, with what to write instead, unless that is only the name. If `write` is `None`, the hint only has the
-/// name.
+/// Returns the hint for a misspelled name, with what to write instead, unless that is only the
+/// name. If `write` is `None`, the hint only has the name.
 pub fn did_you_mean_to_write(nearest: &str, write: Option<String>) -> String {
     match write {
         Some(write) if write != nearest => format!("{} Write {write}", did_you_mean(nearest)),

@@ -1,4 +1,5 @@
-//! systemd credentials: the request of a unit, and the names of units and credentials in declarations.
+//! systemd credentials: the request of a unit, and the names of units and credentials in
+//! declarations.
 
 use std::fmt;
 
@@ -16,9 +17,10 @@ pub struct Credential {
 }
 
 impl Credential {
-    /// Parses the requested credential out of the abstract address of systemd's end of the connection: `RANDOM/unit/UNIT/CREDENTIAL`, without the
-    /// leading NUL (systemd.exec(5), LoadCredential=). Returns `None` for any other address. None of the four fields can contain a slash, or be
-    /// empty.
+    /// Parses the requested credential out of the abstract address of systemd's end of the
+    /// connection: `RANDOM/unit/UNIT/CREDENTIAL`, without the leading NUL (systemd.exec(5),
+    /// LoadCredential=). Returns `None` for any other address. None of the four fields can contain
+    /// a slash, or be empty.
     pub fn from_address(address: &[u8]) -> Option<Self> {
         let fields: Vec<&str> = std::str::from_utf8(address).ok()?.split('/').collect();
         match fields[..] {
@@ -40,15 +42,18 @@ impl fmt::Display for Credential {
 /// The types of units that start processes, so that they can load credentials.
 const UNIT_TYPES: [&str; 4] = [".service", ".socket", ".mount", ".swap"];
 
-/// Checks the name of a unit under `credentials:`. Returns its pattern, or `None` if it is an exact name rather than a pattern. The type of the unit
-/// is only checked in an exact name, because a pattern can end with `*`.
+/// Checks the name of a unit under `credentials:`. Returns its pattern, or `None` if it is an exact
+/// name rather than a pattern. The type of the unit is only checked in an exact name, because a
+/// pattern can end with `*`.
 ///
 /// # Errors
-/// A description of valid names, for a malformed pattern, and for an exact name that isn't the name of a unit that starts processes.
+/// A description of valid names, for a malformed pattern, and for an exact name that isn't the name
+/// of a unit that starts processes.
 pub fn parse_unit(text: &str) -> Result<Option<Pattern>, &'static str> {
     const EXPECTED: &str = "a unit name such as app.service or a pattern such as app@*.service";
     let is_pattern = text.contains(['*', '?', '[']);
-    // The characters of a unit's name (systemd.unit(5)). A backslash begins an escape such as \x2d, which a pattern matches literally.
+    // The characters of a unit's name (systemd.unit(5)). A backslash begins an escape such as \x2d,
+    // which a pattern matches literally.
     let legal_signs = if is_pattern {
         ":-_.\\@*?[]!"
     } else {
@@ -68,7 +73,8 @@ pub fn parse_unit(text: &str) -> Result<Option<Pattern>, &'static str> {
     }
 }
 
-/// True for a name that systemd accepts: printable ASCII without `/` and `:`, at most 255 bytes (systemd.exec(5)).
+/// True for a name that systemd accepts: printable ASCII without `/` and `:`, at most 255 bytes
+/// (systemd.exec(5)).
 pub fn is_credential_name(name: &str) -> bool {
     let is_plain = name
         .bytes()

@@ -13,7 +13,8 @@ pub struct HttpUrl {
 }
 
 impl HttpUrl {
-    /// Parses an absolute URL. Returns `None` for another scheme, for a URL without a host, and for a port that isn't a number up to 65535.
+    /// Parses an absolute URL. Returns `None` for another scheme, for a URL without a host, and for
+    /// a port that isn't a number up to 65535.
     pub fn parse(text: &str) -> Option<Self> {
         let uri: Uri = text.parse().ok()?;
         let authority = uri.authority()?;
@@ -30,7 +31,8 @@ impl HttpUrl {
         })
     }
 
-    /// Parses the URL of an endpoint. Returns `None` also for a URL with a user name, a password or a query, because they wouldn't be sent.
+    /// Parses the URL of an endpoint. Returns `None` also for a URL with a user name, a password or
+    /// a query, because they wouldn't be sent.
     pub fn parse_endpoint(text: &str) -> Option<Self> {
         let url = Self::parse(text)?;
         let has_login = url.uri.authority()?.as_str().contains('@');

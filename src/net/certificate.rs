@@ -1,7 +1,7 @@
 //! Messages about a server's certificate that is not trusted.
 //!
-//! rustls' own messages print the names of Rust types, and times in seconds since 1970. They don't name the issuer, which is what a user
-//! has to know to find the missing root certificate.
+//! rustls' own messages print the names of Rust types, and times in seconds since 1970. They don't
+//! name the issuer, which is what a user has to know to find the missing root certificate.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -9,7 +9,8 @@ use rustls::CertificateError;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use webpki::EndEntityCert;
 
-/// Returns the reason why a certificate is not trusted, as the predicate of a sentence (`expired at …`), and the remedy, if there is a typical one.
+/// Returns the reason why a certificate is not trusted, as the predicate of a sentence (`expired at
+/// …`), and the remedy, if there is a typical one.
 pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str>) {
     let shown_time =
         |time: &UnixTime| match UNIX_EPOCH.checked_add(Duration::from_secs(time.as_secs())) {
@@ -62,14 +63,15 @@ pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str
     (text, Some(help))
 }
 
-/// The error for a chain whose issuer is not a trusted root. It replaces rustls' error, which does not name the issuer.
+/// The error for a chain whose issuer is not a trusted root. It replaces rustls' error, which does
+/// not name the issuer.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct UnknownIssuer(String);
 
 impl UnknownIssuer {
-    /// Returns the error for a chain: the server's certificate (`leaf`) and the other certificates that the server sent. The message names the issuer
-    /// at which the chain ends.
+    /// Returns the error for a chain: the server's certificate (`leaf`) and the other certificates
+    /// that the server sent. The message names the issuer at which the chain ends.
     pub fn new(leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> Self {
         let last = EndEntityCert::try_from(others.last().unwrap_or(leaf)).ok();
         let issuer = last
@@ -84,7 +86,8 @@ impl UnknownIssuer {
 
 /// Returns the common name in a distinguished name (RFC 5280, section 4.1.2.4).
 ///
-/// Returns `None` if there isn't one, if it is not UTF-8, or if it has 128 bytes or more, because DER then encodes its length differently.
+/// Returns `None` if there isn't one, if it is not UTF-8, or if it has 128 bytes or more, because
+/// DER then encodes its length differently.
 fn common_name(der: &[u8]) -> Option<String> {
     let at = der
         .windows(5)

@@ -1,8 +1,9 @@
-//! HTTP/1.1 connections, direct or through a proxy. A connection carries one request at a time, and there are at most [`MAX_CONNECTIONS`]
-//! connections to a host, including idle ones.
+//! HTTP/1.1 connections, direct or through a proxy. A connection carries one request at a time, and
+//! there are at most [`MAX_CONNECTIONS`] connections to a host, including idle ones.
 //!
-//! A request waits for one of the host's permits. Then it uses an idle connection, a connection that was opened in advance, or a new one. It returns
-//! the permit and the connection when the response has been read:
+//! A request waits for one of the host's permits. Then it uses an idle connection, a connection
+//! that was opened in advance, or a new one. It returns the permit and the connection when the
+//! response has been read:
 //!
 //! ```text
 //!             ┌─ an idle connection ────────────────┐
@@ -11,10 +12,12 @@
 //!                                                          └─ fails on an old connection: once more, on a new one
 //! ```
 //!
-//! A request holds a permit while it opens and uses a connection, and connections that are idle or opened in advance count towards the same limit, so
-//! a host never has more than [`MAX_CONNECTIONS`] connections. A server may close an idle connection just as a request is written to it. That is why a
-//! request that fails on an old connection is sent once more, on a new connection, without using up an attempt. If a connection is dropped before its
-//! response has been read, it is closed, because the next request would otherwise read the rest of that response.
+//! A request holds a permit while it opens and uses a connection, and connections that are idle or
+//! opened in advance count towards the same limit, so a host never has more than
+//! [`MAX_CONNECTIONS`] connections. A server may close an idle connection just as a request is
+//! written to it. That is why a request that fails on an old connection is sent once more, on a new
+//! connection, without using up an attempt. If a connection is dropped before its response has been
+//! read, it is closed, because the next request would otherwise read the rest of that response.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, ErrorKind};
@@ -43,13 +46,15 @@ use super::proxy::{Proxy, ProxyLogin, ProxySettings, open_tunnel};
 use super::tls::{Tls, TrustSettings};
 use crate::model::answer::FetchError;
 
-/// The maximum number of connections to a host. It is also the maximum number of requests that a backend has in flight, because each request has its
-/// own connection.
+/// The maximum number of connections to a host. It is also the maximum number of requests that a
+/// backend has in flight, because each request has its own connection.
 ///
-/// The number is higher than the 20 secrets of a usual launch, which would otherwise need further round trips, and low enough not to flood a service.
+/// The number is higher than the 20 secrets of a usual launch, which would otherwise need further
+/// round trips, and low enough not to flood a service.
 pub const MAX_CONNECTIONS: usize = 32;
 
-/// Runs requests, at most [`MAX_CONNECTIONS`] at the same time, and returns their results in the order in which they end.
+/// Runs requests, at most [`MAX_CONNECTIONS`] at the same time, and returns their results in the
+/// order in which they end.
 pub async fn in_flight<F: Future>(requests: impl Stream<Item = F>) -> Vec<F::Output> {
     requests.buffer_unordered(MAX_CONNECTIONS).collect().await
 }
@@ -77,8 +82,8 @@ struct Spare {
     preconnected: VecDeque<JoinHandle<Result<Connection, FetchError>>>,
 }
 
-/// A connection whose request is in flight, and the permit for it. Dropping this value without calling [`Self::give_back`] closes the connection, and
-/// releases the permit.
+/// A connection whose request is in flight, and the permit for it. Dropping this value without
+/// calling [`Self::give_back`] closes the connection, and releases the permit.
 pub struct InUse<'a> {
     host: &'a Host,
     connection: Connection,
@@ -94,7 +99,8 @@ impl Pool {
         }
     }
 
-    /// Returns the connections to the host of a URL. The first call for a host creates an entry without connections.
+    /// Returns the connections to the host of a URL. The first call for a host creates an entry
+    /// without connections.
     pub fn host(&self, to: &Uri) -> Arc<Host> {
         let authority = to.authority().map(ToString::to_string).unwrap_or_default();
         let key = format!("{}://{authority}", to.scheme_str().unwrap_or_default());
@@ -108,9 +114,10 @@ impl Pool {
         Arc::clone(hosts.entry(key).or_insert_with(new))
     }
 
-    /// Starts to open `count` connections for later requests, and returns immediately. The number of connections stays within [`MAX_CONNECTIONS`].
-    /// `limit` is as for [`Connector::connect`]. A connection that can't be opened isn't reported: the request that would have used it opens a new
-    /// one.
+    /// Starts to open `count` connections for later requests, and returns immediately. The number
+    /// of connections stays within [`MAX_CONNECTIONS`]. `limit` is as for [`Connector::connect`]. A
+    /// connection that can't be opened isn't reported: the request that would have used it opens a
+    /// new one.
     pub fn preconnect(&self, to: &Uri, count: usize, limit: Option<Duration>) {
         let host = self.host(to);
         let mut spare = host.lock_spare();
@@ -125,12 +132,14 @@ impl Pool {
 }
 
 impl Host {
-    /// Sends a request, and returns the head of the response with its connection. First waits until fewer than [`MAX_CONNECTIONS`] requests to the
-    /// host are in flight. Uses a connection that is open already, if there is one, and opens a new one if that connection breaks. `to` is the
+    /// Sends a request, and returns the head of the response with its connection. First waits until
+    /// fewer than [`MAX_CONNECTIONS`] requests to the host are in flight. Uses a connection that is
+    /// open already, if there is one, and opens a new one if that connection breaks. `to` is the
     /// request's whole URL, and `limit` is the time limit for a new connection.
     ///
     /// # Errors
-    /// When a connection cannot be opened, or when a new one breaks before the head of the response.
+    /// When a connection cannot be opened, or when a new one breaks before the head of the
+    /// response.
     pub async fn send<'h>(
         &'h self,
         connector: &Connector,
@@ -159,8 +168,10 @@ impl Host {
         Ok((in_use, response))
     }
 
-    /// Sends a request on a connection that is already open. Returns `None` if there isn't one. Also returns `None` if the connection breaks before
-    /// the head of the response: the server may have closed it while it was idle, so the caller sends the request again, on a new connection.
+    /// Sends a request on a connection that is already open. Returns `None` if there isn't one.
+    /// Also returns `None` if the connection breaks before the head of the response: the server may
+    /// have closed it while it was idle, so the caller sends the request again, on a new
+    /// connection.
     async fn send_on_spare(
         &self,
         request: &Request<Full<Bytes>>,
@@ -170,11 +181,14 @@ impl Host {
         Some((connection, response))
     }
 
-    /// Returns a connection that was opened before and that no request uses. That is an idle connection or, if there isn't one, the oldest of those
-    /// that are being opened in advance. This function waits until that connection is open. Drops idle connections that the server has closed.
+    /// Returns a connection that was opened before and that no request uses. That is an idle
+    /// connection or, if there isn't one, the oldest of those that are being opened in advance.
+    /// This function waits until that connection is open. Drops idle connections that the server
+    /// has closed.
     ///
-    /// Returns `None` if there isn't such a connection. Also returns `None` if the connection in advance could not be opened: the caller then opens a
-    /// new one, because the host may be reachable by now, and reports its error.
+    /// Returns `None` if there isn't such a connection. Also returns `None` if the connection in
+    /// advance could not be opened: the caller then opens a new one, because the host may be
+    /// reachable by now, and reports its error.
     async fn spare_connection(&self) -> Option<Connection> {
         loop {
             // This is a statement of its own, because the lock must not be held during an await.
@@ -197,7 +211,8 @@ impl Host {
 }
 
 impl InUse<'_> {
-    /// Returns the connection to its host, so that another request can use it. The response must have been read.
+    /// Returns the connection to its host, so that another request can use it. The response must
+    /// have been read.
     pub fn give_back(self) {
         self.host.lock_spare().idle.push(self.connection);
     }
@@ -224,7 +239,8 @@ pub struct Connector {
 }
 
 impl Connector {
-    /// Creates a connector. It opens a connection, and reads the root certificates, only when they are needed.
+    /// Creates a connector. It opens a connection, and reads the root certificates, only when they
+    /// are needed.
     pub fn new(trust: &TrustSettings, proxy: &ProxySettings) -> Self {
         let dns = DnsResolver::default();
         let mut tcp = HttpConnector::new_with_resolver(dns.clone());
@@ -245,11 +261,13 @@ impl Connector {
         self.proxy.proxy(to)
     }
 
-    /// Opens a connection, up to the end of the TLS handshake, and starts a task that writes the requests to it and reads the responses. `limit`
-    /// applies to each of these steps: DNS and TCP together, the tunnel through a proxy, and TLS.
+    /// Opens a connection, up to the end of the TLS handshake, and starts a task that writes the
+    /// requests to it and reads the responses. `limit` applies to each of these steps: DNS and TCP
+    /// together, the tunnel through a proxy, and TLS.
     ///
     /// # Errors
-    /// The failure of the first step that fails. The message names the host, or the proxy if the proxy is the reason.
+    /// The failure of the first step that fails. The message names the host, or the proxy if the
+    /// proxy is the reason.
     pub async fn connect(
         &self,
         to: &Uri,
@@ -265,7 +283,8 @@ impl Connector {
         Ok(connection)
     }
 
-    /// Opens a stream of bytes to a host, with TLS for an `https` URL. Reads the root certificates for TLS if they haven't been read before.
+    /// Opens a stream of bytes to a host, with TLS for an `https` URL. Reads the root certificates
+    /// for TLS if they haven't been read before.
     ///
     /// # Errors
     /// The failure of the first step that fails.
@@ -284,7 +303,8 @@ impl Connector {
         self.open_tls(stream, to, &peer).await
     }
 
-    /// Opens a stream to a host. If there is a proxy, the stream ends at the proxy for an `http` URL, and goes through a tunnel for an `https` URL.
+    /// Opens a stream to a host. If there is a proxy, the stream ends at the proxy for an `http`
+    /// URL, and goes through a tunnel for an `https` URL.
     ///
     /// # Errors
     /// The failure of TCP, of TLS to the proxy, or of the tunnel.
@@ -292,7 +312,8 @@ impl Connector {
         let Some(proxy) = self.proxy(to) else {
             return self.open_tcp(to, &host_and_port(to)).await;
         };
-        // These futures are on the heap, because every launch would move them otherwise, and few launches have a proxy.
+        // These futures are on the heap, because every launch would move them otherwise, and few
+        // launches have a proxy.
         if to.scheme() != Some(&Scheme::HTTPS) {
             return Box::pin(self.open_to_proxy(&proxy, to)).await;
         }
@@ -307,10 +328,12 @@ impl Connector {
         Box::pin(login.attempt(&proxy, opening)).await
     }
 
-    /// Opens a stream to a proxy, with TLS if the proxy's URL is an `https` URL. `to` is the URL of the request, which the remedy names.
+    /// Opens a stream to a proxy, with TLS if the proxy's URL is an `https` URL. `to` is the URL of
+    /// the request, which the remedy names.
     ///
     /// # Errors
-    /// When the proxy can't be reached. The failure has the remedy to correct the variable, or to reach `to` without the proxy.
+    /// When the proxy can't be reached. The failure has the remedy to correct the variable, or to
+    /// reach `to` without the proxy.
     async fn open_to_proxy(
         &mut self,
         proxy: &Proxy,
@@ -331,7 +354,8 @@ impl Connector {
     /// # Errors
     /// When the name doesn't resolve, or when the host can't be reached within the limit.
     async fn open_tcp(&mut self, to: &Uri, peer: &str) -> Result<Box<dyn ByteStream>, FetchError> {
-        // hyper-util divides this timeout between the addresses of a name, so that an address that never answers leaves time for the next.
+        // hyper-util divides this timeout between the addresses of a name, so that an address that
+        // never answers leaves time for the next.
         self.tcp.set_connect_timeout(self.limit);
         match within(self.limit, self.tcp.call(to.clone())).await {
             Ok(Ok(stream)) => Ok(Box::new(stream)),
@@ -343,10 +367,12 @@ impl Connector {
         }
     }
 
-    /// Makes the TLS handshake on an open stream to the host of a URL. Messages call the host `peer`.
+    /// Makes the TLS handshake on an open stream to the host of a URL. Messages call the host
+    /// `peer`.
     ///
     /// # Errors
-    /// When the host doesn't answer within the limit or doesn't speak TLS, or when its certificate is not trusted.
+    /// When the host doesn't answer within the limit or doesn't speak TLS, or when its certificate
+    /// is not trusted.
     async fn open_tls(
         &self,
         stream: Box<dyn ByteStream>,

@@ -1,7 +1,8 @@
 //! DNS lookups, by the system's resolver (getaddrinfo(3)).
 //!
-//! getaddrinfo blocks, and it can't be cancelled, so each lookup has a thread of its own. A launch opens up to 32 connections to a host
-//! at the same time. They share one lookup, whose answer is reused for a few seconds.
+//! getaddrinfo blocks, and it can't be cancelled, so each lookup has a thread of its own. A launch
+//! opens up to 32 connections to a host at the same time. They share one lookup, whose answer is
+//! reused for a few seconds.
 
 use std::collections::HashMap;
 use std::io::{self, ErrorKind};
@@ -23,7 +24,8 @@ use crate::system::os_error;
 
 /// A resolver that calls getaddrinfo(3). Clones share their lookups.
 ///
-/// If a lookup has not returned at the deadline, its thread remains until the process ends or calls execve.
+/// If a lookup has not returned at the deadline, its thread remains until the process ends or calls
+/// execve.
 #[derive(Clone, Default)]
 pub struct DnsResolver {
     /// The lookups by host, running or finished, and when each one started.
@@ -63,7 +65,8 @@ impl DnsResolver {
         lookup.is_some_and(|(_, lookup)| lookup.peek().is_none())
     }
 
-    /// Returns the lookup of a host, and starts one unless a recent one is running or has succeeded.
+    /// Returns the lookup of a host, and starts one unless a recent one is running or has
+    /// succeeded.
     pub fn look_up(&self, host: &str) -> SharedLookup {
         let mut lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = lookups.get(host).filter(|(started, lookup)| {
@@ -81,8 +84,8 @@ impl DnsResolver {
     }
 }
 
-/// Starts a lookup on a thread of its own, and returns immediately. The returned future fails if the thread can't be started, or if the name doesn't
-/// resolve.
+/// Starts a lookup on a thread of its own, and returns immediately. The returned future fails if
+/// the thread can't be started, or if the name doesn't resolve.
 fn start_lookup(host: String) -> SharedLookup {
     let (sender, receiver) = oneshot::channel();
     let started = thread::Builder::new().spawn(move || {
@@ -114,12 +117,14 @@ impl Service<Name> for DnsResolver {
 
 /// Looks up a host. This blocks until the system's resolver answers.
 ///
-/// One of AWS's hosts is first looked up as an absolute name, with a dot at its end. Kubernetes sets `ndots:5` in /etc/resolv.conf, so a resolver
-/// would first try every AWS host name in each search domain, which takes four rounds of queries. Names in /etc/hosts don't have the dot, so a name
-/// that is listed there is not made absolute. All other hosts are looked up as the system does it, with its search domains.
+/// One of AWS's hosts is first looked up as an absolute name, with a dot at its end. Kubernetes
+/// sets `ndots:5` in /etc/resolv.conf, so a resolver would first try every AWS host name in each
+/// search domain, which takes four rounds of queries. Names in /etc/hosts don't have the dot, so a
+/// name that is listed there is not made absolute. All other hosts are looked up as the system does
+/// it, with its search domains.
 ///
-/// `localhost` is always this host, whatever a name server says (RFC 6761, section 6.3), because the tokens for the agent and for a container's
-/// endpoint are sent there.
+/// `localhost` is always this host, whatever a name server says (RFC 6761, section 6.3), because
+/// the tokens for the agent and for a container's endpoint are sent there.
 ///
 /// # Errors
 /// The error of the resolver.

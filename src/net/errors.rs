@@ -33,7 +33,8 @@ impl FetchError {
         }
     }
 
-    /// Returns the failure to open a TCP connection to the URL `to`. `peer` is what the message calls the host.
+    /// Returns the failure to open a TCP connection to the URL `to`. `peer` is what the message
+    /// calls the host.
     pub fn from_connection(error: impl Into<BoxError>, to: &Uri, peer: &str) -> Self {
         let error = error.into();
         if let Some(LookupError { why, kind }) = find_source(&*error) {
@@ -68,8 +69,9 @@ impl FetchError {
         Self::of_network(OutageKind::Connection, &why, kind)
     }
 
-    /// Returns the failure for a TLS handshake. If the error doesn't come from rustls, the connection ended or the time was over, so the server did
-    /// not answer the first message of TLS.
+    /// Returns the failure for a TLS handshake. If the error doesn't come from rustls, the
+    /// connection ended or the time was over, so the server did not answer the first message of
+    /// TLS.
     pub fn from_handshake(error: &io::Error, peer: &str) -> Self {
         let text = error_text(error);
         match find_source(error) {
@@ -126,10 +128,12 @@ impl FetchError {
         Self::of_network(OutageKind::Timeout, &why, Some(ErrorKind::TimedOut))
     }
 
-    /// Returns the failure for a certificate that is not trusted. The message calls the host `peer`.
+    /// Returns the failure for a certificate that is not trusted. The message calls the host
+    /// `peer`.
     ///
-    /// Usually this is a refusal, because a later request would get the same certificate. There is one exception: if the certificate is not valid
-    /// yet, this machine's clock is probably wrong, as at boot before NTP has set it. This is an outage, so that `--wait` asks again. Like every
+    /// Usually this is a refusal, because a later request would get the same certificate. There is
+    /// one exception: if the certificate is not valid yet, this machine's clock is probably wrong,
+    /// as at boot before NTP has set it. This is an outage, so that `--wait` asks again. Like every
     /// outage, it gets the remedy of its cause.
     fn from_certificate(reason: &rustls::CertificateError, peer: &str) -> Self {
         let (predicate, help) = reason_and_remedy(reason);
@@ -147,7 +151,8 @@ impl FetchError {
         }
     }
 
-    /// Adds the remedy to an outage, unless the outage already has one. Leaves any other failure unchanged.
+    /// Adds the remedy to an outage, unless the outage already has one. Leaves any other failure
+    /// unchanged.
     #[must_use]
     pub fn outage_help(mut self, help: impl Into<String>) -> Self {
         if let Cause::Outage(_) = self.cause {
@@ -157,8 +162,8 @@ impl FetchError {
     }
 }
 
-/// Returns the kind and the text of the operating system's error, without the name of the failed call. If there isn't such an error, returns
-/// `None` and the text of the whole error.
+/// Returns the kind and the text of the operating system's error, without the name of the failed
+/// call. If there isn't such an error, returns `None` and the text of the whole error.
 fn kind_and_text(error: &(dyn Error + 'static)) -> (Option<ErrorKind>, String) {
     match find_source::<io::Error>(error) {
         Some(io) => (Some(io.kind()), error_text(io)),
@@ -166,15 +171,15 @@ fn kind_and_text(error: &(dyn Error + 'static)) -> (Option<ErrorKind>, String) {
     }
 }
 
-/// Runs a future to its end, or cancels it at the limit and returns an error. Without a limit, the future can run forever. The limit begins with this
-/// call, not when the future is first polled.
+/// Runs a future to its end, or cancels it at the limit and returns an error. Without a limit, the
+/// future can run forever. The limit begins with this call, not when the future is first polled.
 // This isn't an `async fn`, for the same reason as `RetryBudget::within`.
 pub fn within<F: Future>(limit: Option<Duration>, future: F) -> Timeout<F> {
     timeout(limit.unwrap_or(Duration::MAX), future)
 }
 
-/// Returns the texts of an error and of its sources on one line, without those that an earlier text already contains. The body of a
-/// response is never included.
+/// Returns the texts of an error and of its sources on one line, without those that an earlier text
+/// already contains. The body of a response is never included.
 pub fn error_text(error: &(dyn Error + 'static)) -> String {
     let mut parts: Vec<String> = Vec::new();
     let mut errors = chain(error).peekable();
@@ -192,8 +197,8 @@ pub fn error_text(error: &(dyn Error + 'static)) -> String {
     one_line(&parts.join(": "))
 }
 
-/// Returns the text of one error without its sources, reworded where it would puzzle a user. The text is empty for an SDK error that only says that
-/// it has a source.
+/// Returns the text of one error without its sources, reworded where it would puzzle a user. The
+/// text is empty for an SDK error that only says that it has a source.
 fn text_without_sources(error: &(dyn Error + 'static)) -> String {
     match error.downcast_ref() {
         Some(ImdsError::ErrorResponse(response)) => {
@@ -221,8 +226,8 @@ fn text_without_sources(error: &(dyn Error + 'static)) -> String {
     }
 }
 
-/// Returns an error and its sources, the outermost first. An `io::Error` is followed by the error that it wraps, which
-/// `io::Error::source` would skip.
+/// Returns an error and its sources, the outermost first. An `io::Error` is followed by the error
+/// that it wraps, which `io::Error::source` would skip.
 fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| {
         match error.downcast_ref::<io::Error>() {
@@ -232,12 +237,14 @@ fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn 
     })
 }
 
-/// Returns the first error of type `T` in an error and its sources. Returns `None` if there isn't one.
+/// Returns the first error of type `T` in an error and its sources. Returns `None` if there isn't
+/// one.
 pub fn find_source<'e, T: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'e T> {
     chain(error).find_map(|error| error.downcast_ref())
 }
 
-/// Returns the host of a URL, and the port if the URL has one. The user name and password must not be printed, so they are left out.
+/// Returns the host of a URL, and the port if the URL has one. The user name and password must not
+/// be printed, so they are left out.
 pub fn host_and_port(url: &Uri) -> String {
     let port = url
         .port()

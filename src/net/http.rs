@@ -1,5 +1,6 @@
-//! The HTTP/1.1 client, for our own requests and for those of the SDK's credential providers. It adds time limits, a limit on the size of a
-//! response, the User-Agent header, and the password of a proxy. It does not retry, and it does not follow redirects.
+//! The HTTP/1.1 client, for our own requests and for those of the SDK's credential providers. It
+//! adds time limits, a limit on the size of a response, the User-Agent header, and the password of
+//! a proxy. It does not retry, and it does not follow redirects.
 
 use std::fmt;
 use std::sync::Arc;
@@ -31,7 +32,8 @@ use crate::model::redaction::conceal;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HttpTimeouts {
     pub connect: Option<Duration>,
-    /// The limit until the head of the response, including the time for a new connection, and then for each part of the body.
+    /// The limit until the head of the response, including the time for a new connection, and then
+    /// for each part of the body.
     pub read: Option<Duration>,
 }
 
@@ -50,7 +52,8 @@ pub type SdkAnswer = Result<HttpResponse, ConnectorError>;
 /// A function that may replace the answer to a request, whose URL is the first argument.
 type Inspect = dyn Fn(&str, SdkAnswer) -> SdkAnswer + Send + Sync;
 
-/// The limit for the body of a response, in bytes. A secret has at most 64 KiB, which JSON's escapes can make six times as long.
+/// The limit for the body of a response, in bytes. A secret has at most 64 KiB, which JSON's
+/// escapes can make six times as long.
 const MAX_BODY: usize = 1024 * 1024;
 
 /// The name and version of this program in the User-Agent header.
@@ -60,8 +63,8 @@ const PRODUCT: &str = concat!("secrets-exec/", env!("CARGO_PKG_VERSION"));
 const APP_ID: &str = concat!("secrets-exec-", env!("CARGO_PKG_VERSION"));
 
 impl HttpClient {
-    /// Creates a client. It opens its first connection when it sends a request. `app_id` is the application id in the User-Agent header, if the user
-    /// has set one.
+    /// Creates a client. It opens its first connection when it sends a request. `app_id` is the
+    /// application id in the User-Agent header, if the user has set one.
     pub fn new(connector: Connector, timeouts: HttpTimeouts, app_id: Option<&str>) -> Self {
         // As in the AWS CLI, a character that a word of this header can't have becomes a hyphen.
         let is_separator = |c: char| !(c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c));
@@ -74,8 +77,9 @@ impl HttpClient {
         }
     }
 
-    /// Returns a client for the SDK, with the SDK's timeouts and the connections of this client. `inspect` gets the URL of each request and its
-    /// answer, and returns the answer that the SDK sees.
+    /// Returns a client for the SDK, with the SDK's timeouts and the connections of this client.
+    /// `inspect` gets the URL of each request and its answer, and returns the answer that the SDK
+    /// sees.
     pub fn for_sdk(
         &self,
         inspect: impl Fn(&str, SdkAnswer) -> SdkAnswer + Send + Sync + 'static,
@@ -111,11 +115,13 @@ impl HttpClient {
         connecting.await.map(drop)
     }
 
-    /// Sends a request, and returns the head of its response together with the body. If the body ends with an error, for example because it is longer
-    /// than [`MAX_BODY`], the head is returned with this error, because the status may say enough.
+    /// Sends a request, and returns the head of its response together with the body. If the body
+    /// ends with an error, for example because it is longer than [`MAX_BODY`], the head is returned
+    /// with this error, because the status may say enough.
     ///
     /// # Errors
-    /// When there is no response, when a proxy does not accept the password, or when a part of the body is late.
+    /// When there is no response, when a proxy does not accept the password, or when a part of the
+    /// body is late.
     pub async fn send(
         &self,
         mut request: Request<Bytes>,
@@ -154,8 +160,9 @@ impl HttpClient {
         Ok((head, whole))
     }
 
-    /// Changes a request for `uri` as its receiver expects it. A server gets only the path. A proxy that forwards the request gets the whole URL, and
-    /// its password in a header. Returns this proxy, or `None` if the request goes to the server directly or through a tunnel.
+    /// Changes a request for `uri` as its receiver expects it. A server gets only the path. A proxy
+    /// that forwards the request gets the whole URL, and its password in a header. Returns this
+    /// proxy, or `None` if the request goes to the server directly or through a tunnel.
     fn address_request(&self, request: &mut Request<Bytes>, uri: &Uri) -> Option<Proxy> {
         // For a tunnel, the password of the proxy is in the request for the tunnel.
         if uri.scheme() != Some(&Scheme::HTTPS)
@@ -167,14 +174,16 @@ impl HttpClient {
             }
             return Some(proxy);
         }
-        // A server expects only the path (RFC 9112, section 3.2.1), a proxy the whole URL (section 3.2.2).
+        // A server expects only the path (RFC 9112, section 3.2.1), a proxy the whole URL (section
+        // 3.2.2).
         let written = uri.path_and_query().cloned();
         let path = written.unwrap_or_else(|| PathAndQuery::from_static("/"));
         *request.uri_mut() = path.into();
         None
     }
 
-    /// Reads the body of the response from `uri`. Returns an inner error if the body is incomplete or longer than [`MAX_BODY`].
+    /// Reads the body of the response from `uri`. Returns an inner error if the body is incomplete
+    /// or longer than [`MAX_BODY`].
     ///
     /// # Errors
     /// When a part of the body is late.
@@ -197,7 +206,8 @@ impl HttpClient {
         }
     }
 
-    /// Returns the failure for an answer from `uri` that is late. Without a limit, no answer is late.
+    /// Returns the failure for an answer from `uri` that is late. Without a limit, no answer is
+    /// late.
     fn late(&self, uri: &Uri) -> FetchError {
         let limit = self.timeouts.read.unwrap_or(Duration::MAX);
         FetchError::late(&host_and_port(uri), limit)
@@ -226,9 +236,11 @@ impl HttpConnector for SdkConnector {
     }
 }
 
-/// Sends a request for the SDK, and returns the answer as the SDK expects it. An answer whose body is incomplete is an error.
+/// Sends a request for the SDK, and returns the answer as the SDK expects it. An answer whose body
+/// is incomplete is an error.
 ///
-/// A failed exchange is a user error, because the SDK doesn't retry such an error. Our own retries count the attempts.
+/// A failed exchange is a user error, because the SDK doesn't retry such an error. Our own retries
+/// count the attempts.
 async fn send_for_sdk(client: &HttpClient, request: HttpRequest) -> SdkAnswer {
     let request = in_memory(request).map_err(ConnectorError::user)?;
     conceal_tokens(&request);
@@ -261,8 +273,9 @@ pub fn in_memory(request: HttpRequest) -> Result<Request<Bytes>, BoxError> {
     Ok(Request::from_parts(head, Bytes::copy_from_slice(body)))
 }
 
-/// Adds the Host header if it is missing, and replaces the User-Agent header, because the SDK's credential providers don't have a setting for it. A
-/// signed request can be changed in this way, because no signature covers User-Agent.
+/// Adds the Host header if it is missing, and replaces the User-Agent header, because the SDK's
+/// credential providers don't have a setting for it. A signed request can be changed in this way,
+/// because no signature covers User-Agent.
 fn add_headers(headers: &mut HeaderMap, to: &Uri, user_agent: &HeaderValue) {
     let is_https = to.scheme() == Some(&Scheme::HTTPS);
     let default_port = if is_https { 443 } else { 80 };

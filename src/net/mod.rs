@@ -5,7 +5,8 @@
 //! http ──▶ connections ──▶ dns ──▶ TCP ──▶ proxy (a tunnel, if there is a proxy) ──▶ tls ──▶ the host
 //! ```
 //!
-//! AWS's protocol, retries and credentials are not handled here. A failure names the host or the proxy, and never a password.
+//! AWS's protocol, retries and credentials are not handled here. A failure names the host or the
+//! proxy, and never a password.
 
 pub mod certificate;
 pub mod connections;

@@ -1,7 +1,9 @@
-//! HTTP proxies: which requests go through a proxy (HTTPS_PROXY, HTTP_PROXY and NO_PROXY), and the tunnel through it (CONNECT).
+//! HTTP proxies: which requests go through a proxy (HTTPS_PROXY, HTTP_PROXY and NO_PROXY), and the
+//! tunnel through it (CONNECT).
 //!
-//! A launch opens many connections at the same time, but a wrong password must reach the proxy only once: several rejected attempts can
-//! lock the user's account. So [`ProxyLogin`] lets only one connection try the password first.
+//! A launch opens many connections at the same time, but a wrong password must reach the proxy only
+//! once: several rejected attempts can lock the user's account. So [`ProxyLogin`] lets only one
+//! connection try the password first.
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,8 +24,8 @@ use crate::model::answer::{Cause, FetchError, OutageKind, Refusal};
 use crate::model::redaction::conceal;
 use crate::model::url::HttpUrl;
 
-/// The values of HTTPS_PROXY, HTTP_PROXY and NO_PROXY. The first two come with the name of the variable, which may be in lower case. As in botocore,
-/// ALL_PROXY is not read.
+/// The values of HTTPS_PROXY, HTTP_PROXY and NO_PROXY. The first two come with the name of the
+/// variable, which may be in lower case. As in botocore, ALL_PROXY is not read.
 #[derive(Clone, Debug, Default)]
 pub struct ProxySettings {
     pub http: Option<(&'static str, HttpUrl)>,
@@ -39,7 +41,8 @@ pub struct Proxy {
     pub variable: &'static str,
 }
 
-/// Writes the proxy's host and port, without its password, and its variable: `the proxy 10.0.0.1:3128 (HTTPS_PROXY)`.
+/// Writes the proxy's host and port, without its password, and its variable: `the proxy
+/// 10.0.0.1:3128 (HTTPS_PROXY)`.
 impl fmt::Display for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let host = host_and_port(self.intercept.uri());
@@ -48,12 +51,14 @@ impl fmt::Display for Proxy {
 }
 
 impl Proxy {
-    /// Returns the Proxy-Authorization header, or `None` if the proxy's URL doesn't have a user name and a password.
+    /// Returns the Proxy-Authorization header, or `None` if the proxy's URL doesn't have a user
+    /// name and a password.
     pub fn authorization(&self) -> Option<&HeaderValue> {
         self.intercept.basic_auth()
     }
 
-    /// Adds the remedy to the failure of a connection to the proxy: to correct the variable, or to reach `to` without the proxy.
+    /// Adds the remedy to the failure of a connection to the proxy: to correct the variable, or to
+    /// reach `to` without the proxy.
     pub fn with_remedy(&self, failure: FetchError, to: &Uri) -> FetchError {
         let advice = advice_without_proxy(to);
         failure.outage_help(format!("correct {}, or {advice}", self.variable))
@@ -80,8 +85,9 @@ impl Proxy {
     }
 }
 
-/// Returns the advice to reach a host without the proxy: `add .amazonaws.com to NO_PROXY`. For one of AWS's hosts, it names AWS's whole domain,
-/// because a launch sends requests to several of AWS's hosts.
+/// Returns the advice to reach a host without the proxy: `add .amazonaws.com to NO_PROXY`. For one
+/// of AWS's hosts, it names AWS's whole domain, because a launch sends requests to several of AWS's
+/// hosts.
 fn advice_without_proxy(to: &Uri) -> String {
     let host = to.host().unwrap_or_default();
     let aws_domain = AWS_DOMAINS.iter().find(|domain| host.ends_with(**domain));
@@ -101,7 +107,8 @@ impl ProxySettings {
         let port = to.port_u16().unwrap_or(if is_https { 443 } else { 80 });
         let no_proxy = self.no_proxy.as_deref().unwrap_or_default();
         let entries = no_proxy.split(',').map(str::trim);
-        // Unlike curl, Go and the AWS CLI, hyper-util ignores the port of an entry. So we leave out the entries for other ports.
+        // Unlike curl, Go and the AWS CLI, hyper-util ignores the port of an entry. So we leave out
+        // the entries for other ports.
         let without_port = |entry| match split_port(entry) {
             Some((host, entry_port)) if entry_port == port => Some(host),
             Some(_) => None,
@@ -138,7 +145,8 @@ pub fn conceal_authorization(value: &HeaderValue) {
     conceal([token].into_iter().chain(password));
 }
 
-/// Splits `host:port` or `[address]:port`. Returns `None` if there is no port, as in an IPv6 address without brackets.
+/// Splits `host:port` or `[address]:port`. Returns `None` if there is no port, as in an IPv6
+/// address without brackets.
 fn split_port(entry: &str) -> Option<(&str, u16)> {
     let (host, port) = entry.rsplit_once(':')?;
     let is_bare_address = host.contains(':') && !host.ends_with(']');
@@ -152,16 +160,18 @@ fn split_port(entry: &str) -> Option<(&str, u16)> {
 /// The limit for the head of the proxy's answer to CONNECT, in bytes.
 const MAX_HEAD: usize = 8 * 1024;
 
-/// The proxy's verdict on the user name and password: `Ok` if the proxy has accepted them, or the failure if it has refused them. `None` means that
-/// the proxy has not answered yet. Clones share the verdict.
+/// The proxy's verdict on the user name and password: `Ok` if the proxy has accepted them, or the
+/// failure if it has refused them. `None` means that the proxy has not answered yet. Clones share
+/// the verdict.
 #[derive(Clone, Default)]
 pub struct ProxyLogin(Arc<Mutex<Option<Result<(), FetchError>>>>);
 
 impl ProxyLogin {
     /// Runs `action`, which sends the user name and password to `proxy` if its URL has them.
     ///
-    /// Until the proxy has accepted the password, actions run one after the other, because several rejected attempts can lock the user's account. Then
-    /// they run at the same time. If the proxy answers with status 407 before it has accepted the password, no further action runs.
+    /// Until the proxy has accepted the password, actions run one after the other, because several
+    /// rejected attempts can lock the user's account. Then they run at the same time. If the proxy
+    /// answers with status 407 before it has accepted the password, no further action runs.
     ///
     /// # Errors
     /// The error of `action`, or the earlier [`Refusal::Proxy`].
@@ -195,11 +205,12 @@ impl ProxyLogin {
     }
 }
 
-/// Asks `proxy`, at the other end of `stream`, for a tunnel to the host of `to`. Only the status of the answer is parsed, so that even a malformed
-/// header doesn't hide status 407.
+/// Asks `proxy`, at the other end of `stream`, for a tunnel to the host of `to`. Only the status of
+/// the answer is parsed, so that even a malformed header doesn't hide status 407.
 ///
 /// # Errors
-/// [`Refusal::Proxy`] for status 407, and an outage for every other status than 200, for an answer that isn't HTTP, or if the connection breaks.
+/// [`Refusal::Proxy`] for status 407, and an outage for every other status than 200, for an answer
+/// that isn't HTTP, or if the connection breaks.
 pub async fn open_tunnel<S: Read + Write + Unpin>(
     stream: S,
     to: &Uri,
@@ -248,7 +259,8 @@ pub async fn open_tunnel<S: Read + Write + Unpin>(
     }
 }
 
-/// Returns the three digits of the status. They are empty if the answer is not HTTP. Returns `None` while the answer is too short.
+/// Returns the three digits of the status. They are empty if the answer is not HTTP. Returns `None`
+/// while the answer is too short.
 fn status_digits(head: &[u8]) -> Option<&[u8]> {
     let (version, rest) = head.split_at_checked(9)?;
     let is_http = version.starts_with(b"HTTP/1.") && version.ends_with(b" ");

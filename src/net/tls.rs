@@ -1,8 +1,9 @@
 //! The TLS client configuration, and which root certificates are trusted.
 //!
-//! If the user names root certificates (`--ca-bundle`, AWS_CA_BUNDLE, the profile's `ca_bundle`, SSL_CERT_FILE or SSL_CERT_DIR), only these are
-//! trusted. Otherwise, Mozilla's roots are tried first, because they are compiled in. Only if they do not contain the issuer of a
-//! server's chain are the system's roots read and tried, as a company's proxy needs it:
+//! If the user names root certificates (`--ca-bundle`, AWS_CA_BUNDLE, the profile's `ca_bundle`,
+//! SSL_CERT_FILE or SSL_CERT_DIR), only these are trusted. Otherwise, Mozilla's roots are tried
+//! first, because they are compiled in. Only if they do not contain the issuer of a server's chain
+//! are the system's roots read and tried, as a company's proxy needs it:
 //!
 //! ```text
 //! does the user name roots? ─ yes ─▶ verify with these roots ──────────────────────▶ trusted, or refused
@@ -12,7 +13,8 @@
 //!            └─ anything else ─────────────────────────────────────────────────────▶ trusted, or refused
 //! ```
 //!
-//! The verification itself is rustls' own. Every certificate is verified, and no option turns this off.
+//! The verification itself is rustls' own. Every certificate is verified, and no option turns this
+//! off.
 
 use std::collections::HashMap;
 use std::iter;
@@ -36,12 +38,15 @@ use crate::model::answer::{FetchError, Refusal};
 use crate::model::options::KeyExchange;
 use crate::system::os_error;
 
-/// The root certificates that the user names, and the key exchange. If the user names any root, no other one is trusted.
+/// The root certificates that the user names, and the key exchange. If the user names any root, no
+/// other one is trusted.
 #[derive(Clone, Debug, Default)]
 pub struct TrustSettings {
-    /// The file of `--ca-bundle`, AWS_CA_BUNDLE or the profile's `ca_bundle`, in this order. If it is set, `environment` is ignored.
+    /// The file of `--ca-bundle`, AWS_CA_BUNDLE or the profile's `ca_bundle`, in this order. If it
+    /// is set, `environment` is ignored.
     pub bundle: Option<PathBuf>,
-    /// The value of SSL_CERT_FILE or, without it, of SSL_CERT_DIR. It is only shown: rustls-native-certs reads both variables itself.
+    /// The value of SSL_CERT_FILE or, without it, of SSL_CERT_DIR. It is only shown:
+    /// rustls-native-certs reads both variables itself.
     pub environment: Option<PathBuf>,
     /// `--key-exchange`
     pub key_exchange: KeyExchange,
@@ -62,11 +67,13 @@ impl Tls {
         }
     }
 
-    /// Returns the configuration. The first call makes it, and reads the files with the root certificates that the user names, which blocks the
-    /// thread. Later calls return the same configuration, or the same error.
+    /// Returns the configuration. The first call makes it, and reads the files with the root
+    /// certificates that the user names, which blocks the thread. Later calls return the same
+    /// configuration, or the same error.
     ///
     /// # Errors
-    /// When the root certificates that the user names can't be read or used, or when rustls doesn't offer TLS.
+    /// When the root certificates that the user names can't be read or used, or when rustls doesn't
+    /// offer TLS.
     pub fn config(&self) -> Result<Arc<ClientConfig>, FetchError> {
         self.config
             .get_or_init(|| client_config(&self.settings))
@@ -74,10 +81,11 @@ impl Tls {
     }
 }
 
-/// Makes the configuration: TLS 1.2 and 1.3, with X25519MLKEM768 as the first group unless the key exchange is classical. Reads the root certificates
-/// that the user names.
+/// Makes the configuration: TLS 1.2 and 1.3, with X25519MLKEM768 as the first group unless the key
+/// exchange is classical. Reads the root certificates that the user names.
 ///
-/// The configuration offers only HTTP/1.1. With HTTP/2, all requests would share one connection, and wait for each other's packets.
+/// The configuration offers only HTTP/1.1. With HTTP/2, all requests would share one connection,
+/// and wait for each other's packets.
 ///
 /// # Errors
 /// The same as those of [`Tls::config`].
@@ -123,7 +131,8 @@ fn verifier(roots: RootCertStore) -> Result<Arc<WebPkiServerVerifier>, FetchErro
         .map_err(|error| unusable_roots(format!("the root certificates can't be used: {error}")))
 }
 
-/// Reads the roots that the user names. Returns `None` if the user doesn't name any. As in OpenSSL, one of several directories may be missing.
+/// Reads the roots that the user names. Returns `None` if the user doesn't name any. As in OpenSSL,
+/// one of several directories may be missing.
 ///
 /// # Errors
 /// When no root can be read.
@@ -139,7 +148,8 @@ fn named_roots(settings: &TrustSettings) -> Result<Option<RootCertStore>, FetchE
         let why = match found.errors.into_iter().next().map(|error| error.kind) {
             Some(ErrorKind::Io { inner, path }) => {
                 let (path, why) = (path.display().to_string(), os_error::io_error_text(&inner));
-                // Text of a PEM file isn't shown, because somebody may have pasted a file with a private key instead of its path.
+                // Text of a PEM file isn't shown, because somebody may have pasted a file with a
+                // private key instead of its path.
                 match path.contains('\n') || path.contains("-----") {
                     true => format!("the root certificates can't be read: {why}"),
                     false => format!("the root certificates in {path} can't be read: {why}"),
@@ -167,15 +177,18 @@ fn root_store(certificates: Vec<CertificateDer<'_>>) -> RootCertStore {
     roots
 }
 
-/// Verifies a chain with the first roots, and with the system's roots if the first do not contain its issuer.
+/// Verifies a chain with the first roots, and with the system's roots if the first do not contain
+/// its issuer.
 ///
-/// It remembers the last verified chain of each host name, because the connections of a launch all get the same chain. This saves two of the
-/// three RSA verifications of a handshake. The third one is the handshake's own signature, which is verified for each connection.
+/// It remembers the last verified chain of each host name, because the connections of a launch all
+/// get the same chain. This saves two of the three RSA verifications of a handshake. The third one
+/// is the handshake's own signature, which is verified for each connection.
 #[derive(Debug)]
 struct Verifier {
     first: Arc<dyn ServerCertVerifier>,
-    /// The verifier with the system's roots, which are read when they are first needed. The inner option is `None` if the system doesn't have any
-    /// roots, and the outer one is `None` if the user names roots.
+    /// The verifier with the system's roots, which are read when they are first needed. The inner
+    /// option is `None` if the system doesn't have any roots, and the outer one is `None` if the
+    /// user names roots.
     system: Option<OnceLock<Option<Arc<WebPkiServerVerifier>>>>,
     chains: Mutex<HashMap<ServerName<'static>, VerifiedChain>>,
 }
@@ -214,7 +227,8 @@ impl ServerCertVerifier for Verifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         let chain = || iter::once(leaf).chain(others);
-        // Connections that are opened at the same time wait here, so that only the first one to a host verifies the chain.
+        // Connections that are opened at the same time wait here, so that only the first one to a
+        // host verifies the chain.
         let mut chains = self.chains.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(VerifiedChain { certificates, time }) = chains.get(server)
             && certificates.iter().eq(chain())
@@ -287,7 +301,8 @@ mod tests {
 
     use super::*;
 
-    /// Counts the chains that it verifies, and trusts only the leaf `good`. It is never used for a whole handshake.
+    /// Counts the chains that it verifies, and trusts only the leaf `good`. It is never used for a
+    /// whole handshake.
     #[derive(Debug, Default)]
     struct CountingVerifier(AtomicUsize);
 

@@ -1,7 +1,8 @@
 //! The formats of `export`.
 //!
-//! What goes in are the variables that a launch would set. What comes out is text that the reader of the format turns into exactly the same values,
-//! or the reason why the format can't hold a value. The comment of each writer says for which reader it was written.
+//! What goes in are the variables that a launch would set. What comes out is text that the reader
+//! of the format turns into exactly the same values, or the reason why the format can't hold a
+//! value. The comment of each writer says for which reader it was written.
 
 use std::os::unix::ffi::OsStrExt;
 
@@ -11,12 +12,15 @@ use crate::model::outcome::{Outcomes, Variable};
 use crate::model::problem::{Impact, Problem, unless_errors};
 use crate::model::secret_value::SecretValue;
 
-/// The longest line that Docker, Podman and the kubelet read, without its line feed. `bufio.MaxScanTokenSize` is 64 KiB with the line feed.
+/// The longest line that Docker, Podman and the kubelet read, without its line feed.
+/// `bufio.MaxScanTokenSize` is 64 KiB with the line feed.
 const LONGEST_LINE: usize = 64 * 1024 - 1;
 
-/// Returns the variables that a launch would set, in the order of a launch: first those with a value, then those with the path of a file.
+/// Returns the variables that a launch would set, in the order of a launch: first those with a
+/// value, then those with the path of a file.
 ///
-/// Leaves out files in memory, because they end with the process that makes them, and values that no variable can hold.
+/// Leaves out files in memory, because they end with the process that makes them, and values that
+/// no variable can hold.
 pub fn variables(outcomes: &Outcomes, limits: Limits) -> Vec<Variable<'_>> {
     let mut variables = Vec::from_iter(outcomes.variables());
     variables.retain(|variable| variable_problem(*variable, limits).is_none());
@@ -32,8 +36,9 @@ pub fn variables(outcomes: &Outcomes, limits: Limits) -> Vec<Variable<'_>> {
     variables
 }
 
-/// Returns the text of the variables in a format. For `GithubMasks` it is empty: [`masks`](super::github::masks) makes the commands that hide values,
-/// for this format and for `Github`.
+/// Returns the text of the variables in a format. For `GithubMasks` it is empty:
+/// [`masks`](super::github::masks) makes the commands that hide values, for this format and for
+/// `Github`.
 ///
 /// # Errors
 /// A problem for each variable that the format can't hold.
@@ -72,7 +77,8 @@ pub fn export(
     unless_errors(errors, SecretValue::new(text))
 }
 
-/// Writes a variable as a member of a JSON object. The first member also writes the start of the object, and [`export`] writes its end.
+/// Writes a variable as a member of a JSON object. The first member also writes the start of the
+/// object, and [`export`] writes its end.
 ///
 /// # Errors
 /// When the value isn't UTF-8.
@@ -92,10 +98,12 @@ fn write_json(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem>
 const DOCKER_HELP: &str =
     "start docker with secrets-exec, as in secrets-exec [OPTIONS] -- docker run --env NAME IMAGE";
 
-/// Writes a variable for `docker run --env-file` and `podman run --env-file`: a line `NAME=value` without quotes or escapes.
+/// Writes a variable for `docker run --env-file` and `podman run --env-file`: a line `NAME=value`
+/// without quotes or escapes.
 ///
-/// Both programs read the file with Go's `bufio.Scanner` (docker/cli `pkg/kvfile`, podman `pkg/env`) and trim only the start of a line,
-/// where the name is. Docker refuses a file that isn't UTF-8.
+/// Both programs read the file with Go's `bufio.Scanner` (docker/cli `pkg/kvfile`, podman
+/// `pkg/env`) and trim only the start of a line, where the name is. Docker refuses a file that
+/// isn't UTF-8.
 ///
 /// # Errors
 /// When the value isn't UTF-8, or when the line would be broken or too long.
@@ -119,11 +127,13 @@ fn write_docker(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
     Ok(())
 }
 
-/// Writes a variable for `fileKeyRef` of a pod: `NAME='value'`, in which every character except the quote is literal, even a line feed
+/// Writes a variable for `fileKeyRef` of a pod: `NAME='value'`, in which every character except the
+/// quote is literal, even a line feed
 /// (<https://kubernetes.io/docs/tasks/inject-data-application/define-environment-variable-via-file>).
 ///
-/// The kubelet (`pkg/kubelet/util/env`) reads the file with Go's `bufio.Scanner`. It drops a carriage return at the end of a line, and rejects the
-/// whole file if one line is too long. It treats an empty value as a missing key.
+/// The kubelet (`pkg/kubelet/util/env`) reads the file with Go's `bufio.Scanner`. It drops a
+/// carriage return at the end of a line, and rejects the whole file if one line is too long. It
+/// treats an empty value as a missing key.
 ///
 /// # Errors
 /// When the value isn't UTF-8, or when the kubelet wouldn't read the same value from the file.
@@ -151,8 +161,9 @@ fn write_kubernetes(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Pr
     Err(Problem::configuration(why).help(help))
 }
 
-/// Writes a variable for the file that GITHUB_ENV names: `NAME<<DELIMITER`, the value, and the delimiter on a line of its own. The runner
-/// reads it with `SetEnvFileCommand` in `FileCommandManager`.
+/// Writes a variable for the file that GITHUB_ENV names: `NAME<<DELIMITER`, the value, and the
+/// delimiter on a line of its own. The runner reads it with `SetEnvFileCommand` in
+/// `FileCommandManager`.
 ///
 /// # Errors
 /// When the runner refuses the name, or the value isn't UTF-8.
@@ -206,9 +217,11 @@ pub fn push_escaped(text: &mut Vec<u8>, value: &[u8], escaped: u8, escape: &[u8]
     }
 }
 
-/// Writes a variable for a `.env` file that python-dotenv (with its default interpolation) and Node's dotenv both read as the same value.
+/// Writes a variable for a `.env` file that python-dotenv (with its default interpolation) and
+/// Node's dotenv both read as the same value.
 ///
-/// The two parsers disagree about the syntax, so each value gets the first of three forms that both of them read correctly:
+/// The two parsers disagree about the syntax, so each value gets the first of three forms that both
+/// of them read correctly:
 ///
 /// | form | python-dotenv (`parser.py`, from 0.21) | Node's dotenv (`main.js`, from 15) |
 /// |---|---|---|
@@ -216,7 +229,8 @@ pub fn push_escaped(text: &mut Vec<u8>, value: &[u8], escaped: u8, escape: &[u8]
 /// | `"…"` | `\` before any of `\'"abfnrtv` is an escape | `\n` and `\r` are escapes |
 /// | bare | literal, up to the end of the line, without the spaces at its ends | the same, but only up to the first `#` |
 ///
-/// Both read a carriage return in the file as a line feed, so a carriage return in a value has to be the escape `\r`.
+/// Both read a carriage return in the file as a line feed, so a carriage return in a value has to
+/// be the escape `\r`.
 ///
 /// # Errors
 /// When the value isn't UTF-8, or when the two parsers read every form of it differently.
@@ -231,8 +245,8 @@ fn write_dotenv(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
     Ok(())
 }
 
-/// Returns the quote of the first form that both parsers read correctly, in the order of the table of [`write_dotenv`]. The quote is empty for the
-/// bare form.
+/// Returns the quote of the first form that both parsers read correctly, in the order of the table
+/// of [`write_dotenv`]. The quote is empty for the bare form.
 ///
 /// # Errors
 /// When the two parsers read every form of the value differently, or when the value isn't UTF-8.
@@ -258,8 +272,8 @@ fn dotenv_quote(variable: Variable<'_>) -> Result<&'static [u8], Problem> {
     }
 }
 
-/// True if the value contains a backslash before one of the characters in `followers`, before its end (where the closing quote follows), or
-/// before a carriage return, which is written as `\r`.
+/// True if the value contains a backslash before one of the characters in `followers`, before its
+/// end (where the closing quote follows), or before a carriage return, which is written as `\r`.
 fn has_backslash_before(value: &str, followers: &str) -> bool {
     value
         .match_indices('\\')
@@ -269,8 +283,9 @@ fn has_backslash_before(value: &str, followers: &str) -> bool {
         })
 }
 
-/// True if a value survives without quotes. Such a value is one line that doesn't begin or end with a space, doesn't begin with a quote, and contains
-/// neither `#` nor a character that either reader may take for white space. (JavaScript's white space includes U+FEFF, and Python's some control
+/// True if a value survives without quotes. Such a value is one line that doesn't begin or end with
+/// a space, doesn't begin with a quote, and contains neither `#` nor a character that either reader
+/// may take for white space. (JavaScript's white space includes U+FEFF, and Python's some control
 /// characters.)
 fn is_bare(value: &str) -> bool {
     !value.is_empty()
@@ -286,13 +301,15 @@ fn needs_quotes(c: char) -> bool {
 
 /// Writes the command that sets a variable, for `eval` in sh, bash, dash, zsh and ksh.
 ///
-/// Values are in single quotes, in which every byte except `'` is literal (POSIX.1-2024, XCU 2.2.2). The quoting crates also use double
-/// quotes, adjacent quotes or bare bytes, which isn't safe everywhere. In a locale such as zh_CN.GBK, bash takes a backslash in double
-/// quotes for half of a character, so a value could run commands. With the option RC_QUOTES, zsh reads `''` as a quote. With
-/// CSH_JUNKIE_QUOTES, zsh doesn't allow a line feed in any quotes, so such a value is a syntax error there.
+/// Values are in single quotes, in which every byte except `'` is literal (POSIX.1-2024, XCU
+/// 2.2.2). The quoting crates also use double quotes, adjacent quotes or bare bytes, which isn't
+/// safe everywhere. In a locale such as zh_CN.GBK, bash takes a backslash in double quotes for half
+/// of a character, so a value could run commands. With the option RC_QUOTES, zsh reads `''` as a
+/// quote. With CSH_JUNKIE_QUOTES, zsh doesn't allow a line feed in any quotes, so such a value is a
+/// syntax error there.
 ///
-/// A shell that keeps a name such as `RANDOM` for itself refuses the assignment, ignores it, or evaluates the value as an arithmetic
-/// expression. docs/reference.md warns of such names.
+/// A shell that keeps a name such as `RANDOM` for itself refuses the assignment, ignores it, or
+/// evaluates the value as an arithmetic expression. docs/reference.md warns of such names.
 fn write_shell(variable: Variable<'_>, text: &mut Vec<u8>) {
     text.extend_from_slice(b"export ");
     text.extend_from_slice(variable.name.as_str().as_bytes());

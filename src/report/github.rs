@@ -1,5 +1,6 @@
-//! The commands that hide values in the log of a GitHub job. GitHub's runner (`ActionCommandManager` in its source) treats a line of output
-//! that starts with `::` as a command.
+//! The commands that hide values in the log of a GitHub job. GitHub's runner
+//! (`ActionCommandManager` in its source) treats a line of output that starts with `::` as a
+//! command.
 
 use std::collections::BTreeSet;
 use std::iter;
@@ -10,7 +11,8 @@ use super::rotation::some_of;
 use crate::model::outcome::Outcomes;
 use crate::model::secret_value::SecretValue;
 
-/// The length of the shortest line that is masked. A shorter mask would hide parts of unrelated words in the log.
+/// The length of the shortest line that is masked. A shorter mask would hide parts of unrelated
+/// words in the log.
 const SHORTEST_MASK: usize = 4;
 
 /// Returns an `::add-mask::` command for each line of each value that was read and of its parts,
@@ -34,7 +36,8 @@ pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
             has_short_line |= (1..SHORTEST_MASK).contains(&length);
             if length >= SHORTEST_MASK && masked.insert(line) {
                 text.extend_from_slice(b"::add-mask::");
-                // The runner decodes %0A, %0D and %25. A line contains neither a line feed nor a carriage return.
+                // The runner decodes %0A, %0D and %25. A line contains neither a line feed nor a
+                // carriage return.
                 push_escaped(&mut text, line, b'%', b"%25");
                 text.push(b'\n');
             }

@@ -1,7 +1,8 @@
-//! The layout of records: lines of text for people, and JSON objects for `--log-format json`. No other module decides where the parts of a
-//! record go.
+//! The layout of records: lines of text for people, and JSON objects for `--log-format json`. No
+//! other module decides where the parts of a record go.
 //!
-//! Everything is escaped here, so that a name from AWS or a file can't move the cursor or change the direction of writing.
+//! Everything is escaped here, so that a name from AWS or a file can't move the cursor or change
+//! the direction of writing.
 
 use std::time::SystemTime;
 
@@ -17,12 +18,13 @@ const PREFIX: &str = "secrets-exec: ";
 pub enum Screen {
     /// A file, a pipe or a log collector. Every line has the prefix, so that logs can be filtered.
     Log,
-    /// A terminal. Only the first line of a record has the prefix, and a blank line separates errors.
+    /// A terminal. Only the first line of a record has the prefix, and a blank line separates
+    /// errors.
     Terminal { has_colours: bool },
 }
 
-/// Returns the lines of records. A record begins with its headline. The lines below it are indented: the entries, the notes, AWS's message
-/// and the help.
+/// Returns the lines of records. A record begins with its headline. The lines below it are
+/// indented: the entries, the notes, AWS's message and the help.
 pub fn lines(records: &[Record], screen: Screen) -> String {
     let mut lines = String::new();
     for (at, record) in records.iter().enumerate() {
@@ -52,15 +54,16 @@ pub fn lines(records: &[Record], screen: Screen) -> String {
     lines
 }
 
-/// Returns the progress line for a terminal of this width. The text is cut off before the last column, so that the line never wraps.
+/// Returns the progress line for a terminal of this width. The text is cut off before the last
+/// column, so that the line never wraps.
 pub fn progress_line(text: &str, columns: usize, has_colours: bool) -> String {
     let room = columns.saturating_sub(PREFIX.len() + "note: ".len() + 1);
     let screen = Screen::Terminal { has_colours };
     headline(Label::Note, &format!("{text:.room$}"), screen)
 }
 
-/// Returns the first line of a record with its prefix and label, but without a line feed. With colours, the quoted names in an error are
-/// bold.
+/// Returns the first line of a record with its prefix and label, but without a line feed. With
+/// colours, the quoted names in an error are bold.
 fn headline(kind: Label, text: &str, screen: Screen) -> String {
     let text = escaped(text);
     let is_bold = screen == Screen::Terminal { has_colours: true } && kind == Label::Error;
@@ -101,8 +104,8 @@ fn label(label: Label, screen: Screen) -> String {
     }
 }
 
-/// Returns a JSON object for each record. All parts of an error are in the same object, so a log collector shows one entry for each thing
-/// to fix.
+/// Returns a JSON object for each record. All parts of an error are in the same object, so a log
+/// collector shows one entry for each thing to fix.
 pub fn objects(records: impl IntoIterator<Item = Record>) -> Vec<Map<String, Value>> {
     let now = SystemTime::now();
     let records = records.into_iter();
@@ -111,7 +114,8 @@ pub fn objects(records: impl IntoIterator<Item = Record>) -> Vec<Map<String, Val
 
 /// Returns the JSON object of a record. Fields that don't apply are left out.
 fn record_object(record: Record, now: SystemTime) -> Map<String, Value> {
-    // Log collectors filter by these levels. They know `info`, but not `note`. The level of a summary is `error`.
+    // Log collectors filter by these levels. They know `info`, but not `note`. The level of a
+    // summary is `error`.
     let level = match record.label {
         Label::Error | Label::Summary | Label::Warning => record.label.name(),
         Label::Note | Label::Help => "info",
@@ -147,7 +151,8 @@ fn record_object(record: Record, now: SystemTime) -> Map<String, Value> {
         .collect()
 }
 
-/// Escapes the texts in a JSON value. A version id or a path may contain characters that change what a terminal shows.
+/// Escapes the texts in a JSON value. A version id or a path may contain characters that change
+/// what a terminal shows.
 pub fn escaped_value(value: Value) -> Value {
     match value {
         Value::String(text) => escaped(&text).into(),

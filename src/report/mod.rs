@@ -1,7 +1,7 @@
 //! Turns problems into records, and prints them.
 //!
-//! What goes in are problems from all stages, and facts about a launch. What comes out are lines for people or JSON objects, and an exit
-//! status:
+//! What goes in are problems from all stages, and facts about a launch. What comes out are lines
+//! for people or JSON objects, and an exit status:
 //!
 //! ```text
 //! problems ── Report: grouped by reason ──▶┐          ┌─▶ lines ───┐
@@ -18,9 +18,11 @@
 //! - A *notice* is a record that isn't an error. `--quiet` hides it.
 //! - *Findings* are the results of `check`, which are printed on standard output.
 //!
-//! A [`Record`] keeps its message, entries, notes and help apart, so that no code has to take the text of a message to pieces. `layout` is the only
-//! place that decides where these parts go, and `terminal` is the only place that prints. `warnings` makes warnings and notes, `provenance` the notes
-//! of `--verbose`, and `rotation` the records about a command that runs under `--on-rotation`.
+//! A [`Record`] keeps its message, entries, notes and help apart, so that no code has to take the
+//! text of a message to pieces. `layout` is the only place that decides where these parts go, and
+//! `terminal` is the only place that prints. `warnings` makes warnings and notes, `provenance` the
+//! notes of `--verbose`, and `rotation` the records about a command that runs under
+//! `--on-rotation`.
 //!
 //! No record may contain the value of a secret.
 
@@ -79,7 +81,8 @@ impl Extend<Problem> for Report {
 }
 
 impl Report {
-    /// Creates the report about values that could not be read or delivered. `consequence` is a sentence: `the command "node" was not started`.
+    /// Creates the report about values that could not be read or delivered. `consequence` is a
+    /// sentence: `the command "node" was not started`.
     pub fn from_values(
         problems: impl IntoIterator<Item = (EntryId, Problem)>,
         consequence: impl Into<String>,
@@ -91,7 +94,8 @@ impl Report {
         }
     }
 
-    /// Returns the value of `result`. If `result` is an error, adds its problems to the report and returns `None`.
+    /// Returns the value of `result`. If `result` is an error, adds its problems to the report and
+    /// returns `None`.
     pub fn value_of<T>(&mut self, result: Result<T, Vec<Problem>>) -> Option<T> {
         result.map_err(|problems| self.extend(problems)).ok()
     }
@@ -118,10 +122,11 @@ impl Report {
         if self.is_empty() { Ok(()) } else { Err(self) }
     }
 
-    /// Prints the errors and the last line of the report, and returns the exit status. JSON objects have the status, too. Waits while the reader of
-    /// standard error doesn't read.
+    /// Prints the errors and the last line of the report, and returns the exit status. JSON objects
+    /// have the status, too. Waits while the reader of standard error doesn't read.
     ///
-    /// A termination signal ends this process even while the text of a long report is still being made.
+    /// A termination signal ends this process even while the text of a long report is still being
+    /// made.
     pub fn print(&self) -> u8 {
         let exit_status = self.exit_status();
         interruptibly(|| {
@@ -140,7 +145,8 @@ impl Report {
         records
     }
 
-    /// Returns an error for each problem. Problems with the same reason share one error, which lists all their entries.
+    /// Returns an error for each problem. Problems with the same reason share one error, which
+    /// lists all their entries.
     pub fn errors(&self) -> Vec<Record> {
         // A problem without a group gets a record of its own.
         let problems = self.problems.iter().enumerate();
@@ -154,14 +160,16 @@ impl Report {
             .collect()
     }
 
-    /// Returns the highest exit status of the problems. For an empty report, returns the status for a bug, because no command ends with one.
+    /// Returns the highest exit status of the problems. For an empty report, returns the status for
+    /// a bug, because no command ends with one.
     pub fn exit_status(&self) -> u8 {
         let status = self.problems.iter().map(|problem| problem.status).max();
         status.unwrap_or(Status::Bug) as u8
     }
 
-    /// Returns the last line of the report: the consequence, and the number of values that the command doesn't get. Returns `None` if the report
-    /// doesn't have a consequence, or if no problem concerns a value.
+    /// Returns the last line of the report: the consequence, and the number of values that the
+    /// command doesn't get. Returns `None` if the report doesn't have a consequence, or if no
+    /// problem concerns a value.
     fn summary(&self) -> Option<Record> {
         let consequence = self.consequence.as_ref()?;
         // A template that needs several missing secrets is one missing value.
@@ -197,7 +205,8 @@ fn error_record(problems: &[&Problem]) -> Option<Record> {
         for entry in &problem.entries {
             variables.push(entry.label.as_str());
             let line = entry.to_string();
-            // The line names the secret, unless the headline or the entry's reference names it already.
+            // The line names the secret, unless the headline or the entry's reference names it
+            // already.
             entries.push(match &problem.about {
                 Some(about)
                     if (secrets.len() > 1 || about.before.is_none())
@@ -231,7 +240,8 @@ fn error_record(problems: &[&Problem]) -> Option<Record> {
     })
 }
 
-/// Returns the first problem. If several keys are missing, its headline names all of them, and its help lists the keys that exist.
+/// Returns the first problem. If several keys are missing, its headline names all of them, and its
+/// help lists the keys that exist.
 fn with_all_missing_keys(first: &Problem, problems: &[&Problem]) -> Problem {
     let keys: BTreeSet<String> = problems
         .iter()

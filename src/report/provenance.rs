@@ -1,13 +1,13 @@
-//! The notes of `--verbose`: which secret gives which variables, in which version and from which region; how many values are literals; and
-//! how long everything took.
+//! The notes of `--verbose`: which secret gives which variables, in which version and from which
+//! region; how many values are literals; and how long everything took.
 
 use super::record::{Record, age, counted, grouped};
 use crate::model::answer::{Document, Fetched};
 use crate::model::outcome::{EntryOutcome, Fate, Outcomes};
 use crate::model::reference::{Locator, Store};
 
-/// Returns the notes about all values of a launch: those about secrets, about literals, and about entries that get their default or aren't set. The
-/// last one is about the whole resolution.
+/// Returns the notes about all values of a launch: those about secrets, about literals, and about
+/// entries that get their default or aren't set. The last one is about the whole resolution.
 pub fn provenance_notes(outcomes: &Outcomes, fetched: &Fetched) -> Vec<Record> {
     let mut records = secret_notes(outcomes, fetched);
     records.extend(literals_note(outcomes));
@@ -45,7 +45,8 @@ pub fn secret_notes(outcomes: &Outcomes, fetched: &Fetched) -> Vec<Record> {
         let Some(Ok(answer)) = fetched.get(locator) else {
             continue;
         };
-        // A composed value may use several keys of the same secret, and two aliases of a template may stand for the same secret.
+        // A composed value may use several keys of the same secret, and two aliases of a template
+        // may stand for the same secret.
         given.dedup_by_key(|outcome| outcome.id);
 
         let labels = Vec::from_iter(given.iter().map(|outcome| outcome.subject.label.as_str()));
@@ -64,7 +65,8 @@ pub fn secret_notes(outcomes: &Outcomes, fetched: &Fetched) -> Vec<Record> {
     records
 }
 
-/// Returns the note about values that are written in a declaration or in a variable, or `None` if there aren't any.
+/// Returns the note about values that are written in a declaration or in a variable, or `None` if
+/// there aren't any.
 fn literals_note(outcomes: &Outcomes) -> Option<Record> {
     let is_literal = |outcome: &EntryOutcome| outcome.reads.is_empty() && !outcome.is_default();
     let labels: Vec<&str> = outcomes
@@ -80,7 +82,8 @@ fn literals_note(outcomes: &Outcomes) -> Option<Record> {
     Some(note.with("variables", labels))
 }
 
-/// Returns the note about reading the secrets and resolving the plan. Returns `None` if there was nothing to read.
+/// Returns the note about reading the secrets and resolving the plan. Returns `None` if there was
+/// nothing to read.
 pub fn total_note(outcomes: &Outcomes, fetched: &Fetched) -> Option<Record> {
     if fetched.is_empty() {
         return None;
@@ -106,8 +109,8 @@ pub fn total_note(outcomes: &Outcomes, fetched: &Fetched) -> Option<Record> {
     Some(record)
 }
 
-/// Returns the description of a secret or parameter with its version and where it was read: `the secret "prod/db" (version …, stage AWSCURRENT,
-/// us-east-1)`.
+/// Returns the description of a secret or parameter with its version and where it was read: `the
+/// secret "prod/db" (version …, stage AWSCURRENT, us-east-1)`.
 fn described_source(locator: &Locator, parameter_name: Option<&str>, answer: &Document) -> String {
     let document = answer.versioned(parameter_name).unwrap_or(answer);
     let mut facts = Vec::new();

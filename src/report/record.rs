@@ -1,6 +1,7 @@
 //! A record: an error, a warning or a note with everything that belongs to it.
 //!
-//! A record is one JSON object, or one or more lines of text. The parts that only JSON has are called details.
+//! A record is one JSON object, or one or more lines of text. The parts that only JSON has are
+//! called details.
 
 use std::collections::BTreeMap;
 
@@ -23,8 +24,9 @@ pub enum Label {
 }
 
 impl Label {
-    /// Returns the word for this label. The text format begins a line with it, except for a summary. In JSON, it is the `level` of errors and
-    /// warnings, and the `event` of a record that has no other one.
+    /// Returns the word for this label. The text format begins a line with it, except for a
+    /// summary. In JSON, it is the `level` of errors and warnings, and the `event` of a record that
+    /// has no other one.
     pub fn name(self) -> &'static str {
         match self {
             Self::Error => "error",
@@ -122,13 +124,15 @@ impl Record {
     }
 }
 
-/// Returns a number and its noun, in the singular or plural: `1 value is missing` or `2 values are missing`.
+/// Returns a number and its noun, in the singular or plural: `1 value is missing` or `2 values are
+/// missing`.
 pub fn counted(count: usize, one: &str, several: &str) -> String {
     let noun = if count == 1 { one } else { several };
     format!("{count} {noun}")
 }
 
-/// Groups items by key. Groups are in the order of their first items, and the items of a group keep their order.
+/// Groups items by key. Groups are in the order of their first items, and the items of a group keep
+/// their order.
 pub fn grouped<K: Ord + Clone, T>(items: impl IntoIterator<Item = (K, T)>) -> Vec<(K, Vec<T>)> {
     let mut groups: Vec<(K, Vec<T>)> = Vec::new();
     let mut positions = BTreeMap::new();

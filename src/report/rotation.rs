@@ -11,7 +11,8 @@ pub struct Change<'a> {
     pub name: &'a str,
     /// The id as references spell it.
     pub id: &'a str,
-    /// The version that was read before. It is `None` if the secret was not read, such as the secret of an optional entry that did not exist.
+    /// The version that was read before. It is `None` if the secret was not read, such as the
+    /// secret of an optional entry that did not exist.
     pub old_version: Option<&'a str>,
     /// The version that was read now. It is `None` if the secret is not read any more.
     pub new_version: Option<&'a str>,
@@ -56,8 +57,9 @@ pub fn lines_dropped(count: usize) -> Record {
     .with("lines", count)
 }
 
-/// Returns the warning about a poll that failed: the first of `errors` with everything that belongs to it, and the number of the others.
-/// `command` is in quotes. `since` is the time of the first of several failed polls.
+/// Returns the warning about a poll that failed: the first of `errors` with everything that belongs
+/// to it, and the number of the others. `command` is in quotes. `since` is the time of the first of
+/// several failed polls.
 pub fn poll_failed(command: &str, since: Option<SystemTime>, errors: &[Record]) -> Record {
     let since_text = since.map(|since| humantime::format_rfc3339_seconds(since).to_string());
     let what = match &since_text {

@@ -2,9 +2,11 @@
 //!
 //! All functions share one [`Printer`], and every thread may call them.
 //!
-//! A reader that stalls must not keep this process from reacting to a termination signal. So while the main thread waits for a write,
-//! another thread does the writing (see [`interruptibly`]). Some lines aren't written at all if the write would block: the last line of a
-//! process that a signal ends, the lines of a process that stays for a rotation ([`print_text_unless_stalled`]), and the progress line.
+//! A reader that stalls must not keep this process from reacting to a termination signal. So while
+//! the main thread waits for a write, another thread does the writing (see [`interruptibly`]). Some
+//! lines aren't written at all if the write would block: the last line of a process that a signal
+//! ends, the lines of a process that stays for a rotation ([`print_text_unless_stalled`]), and the
+//! progress line.
 
 use std::io::{self, ErrorKind, IsTerminal};
 use std::os::fd::AsFd;
@@ -25,7 +27,8 @@ use crate::system::waiting::interruptibly;
 struct Printer {
     /// This mutex is never locked during a write.
     mode: Mutex<PrintMode>,
-    /// True while the progress line is on the terminal. This mutex is locked during every write to standard error.
+    /// True while the progress line is on the terminal. This mutex is locked during every write to
+    /// standard error.
     has_progress: Mutex<bool>,
 }
 
@@ -54,8 +57,9 @@ static PRINTER: Printer = Printer {
     has_progress: Mutex::new(false),
 };
 
-/// Applies the variables that concern messages: TERM, NO_COLOR and SECRETS_EXEC_LOG_FORMAT. An error in the arguments is printed in the
-/// format of the variable, because `--log-format` is one of the arguments.
+/// Applies the variables that concern messages: TERM, NO_COLOR and SECRETS_EXEC_LOG_FORMAT. An
+/// error in the arguments is printed in the format of the variable, because `--log-format` is one
+/// of the arguments.
 pub fn use_variables(inherited: &Inherited) {
     let is_dumb = inherited.get("TERM").is_some_and(|term| term == "dumb");
     let format = inherited.get("SECRETS_EXEC_LOG_FORMAT");
@@ -75,26 +79,30 @@ pub fn use_options(options: &Options) {
     mode.has_details = options.verbose;
 }
 
-/// Prints records to standard error, even with `--quiet`. A failed write is ignored. Waits while the reader doesn't read.
+/// Prints records to standard error, even with `--quiet`. A failed write is ignored. Waits while
+/// the reader doesn't read.
 pub fn print_always(records: impl IntoIterator<Item = Record>) {
     print_text(&lines(records));
 }
 
-/// Prints records to standard error like [`print_always`], but leaves out those that `--quiet` hides, and those that only `--verbose` shows.
+/// Prints records to standard error like [`print_always`], but leaves out those that `--quiet`
+/// hides, and those that only `--verbose` shows.
 pub fn print_unless_hidden(records: impl IntoIterator<Item = Record>) {
     print_text(&visible_lines(records));
 }
 
-/// Prints text to standard error as is, and erases the progress line first. Waits while the reader doesn't read, but a termination signal then ends
-/// this process. A failed write is ignored. An empty text leaves the progress line alone.
+/// Prints text to standard error as is, and erases the progress line first. Waits while the reader
+/// doesn't read, but a termination signal then ends this process. A failed write is ignored. An
+/// empty text leaves the progress line alone.
 pub fn print_text(text: &str) {
     if !text.is_empty() {
         interruptibly(|| write_error(text.as_bytes()));
     }
 }
 
-/// Prints a record to standard error like [`print_unless_hidden`], unless the reader is stalled. The record is then lost, because nothing must delay
-/// the end of this process, and a note must not delay a launch.
+/// Prints a record to standard error like [`print_unless_hidden`], unless the reader is stalled.
+/// The record is then lost, because nothing must delay the end of this process, and a note must not
+/// delay a launch.
 pub fn print_unless_stalled(record: Record) {
     print_text_unless_stalled(&visible_lines([record]), 0);
 }
@@ -103,8 +111,8 @@ pub fn print_unless_stalled(record: Record) {
 /// `text` are the rest of an earlier line. Returns the rest of a line that was cut, because it is
 /// longer than PIPE_BUF, and the lines that weren't printed.
 ///
-/// Standard error isn't made non-blocking, because the command shares it. If another process fills a pipe between poll(2) and write(2),
-/// this process has to wait for the reader.
+/// Standard error isn't made non-blocking, because the command shares it. If another process fills
+/// a pipe between poll(2) and write(2), this process has to wait for the reader.
 pub fn print_text_unless_stalled(text: &str, mut rest_of_line: usize) -> (&str, &str) {
     let mut rest = text;
     while !rest.is_empty() && is_writable(io::stderr().as_fd()) {
@@ -142,14 +150,15 @@ pub fn visible_lines(records: impl IntoIterator<Item = Record>) -> String {
     }))
 }
 
-/// True if standard error is a terminal that can show a progress line: the format is text, and the terminal can erase a line.
+/// True if standard error is a terminal that can show a progress line: the format is text, and the
+/// terminal can erase a line.
 pub fn has_progress_line() -> bool {
     let mode = *locked(&PRINTER.mode);
     mode.format == LogFormat::Text && mode.has_progress_line && io::stderr().is_terminal()
 }
 
-/// Shows the text on the terminal, until anything else is printed. Text that doesn't fit on one line is cut off. Shows nothing with `--quiet`, or if
-/// the write would block.
+/// Shows the text on the terminal, until anything else is printed. Text that doesn't fit on one
+/// line is cut off. Shows nothing with `--quiet`, or if the write would block.
 pub fn show_progress(text: &str) {
     let mode = *locked(&PRINTER.mode);
     if mode.has_notices && may_write(io::stderr()) {
@@ -202,7 +211,8 @@ pub fn is_output_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
-/// Prints text to standard output. The reader may close the pipe early, as `head` does, which isn't an error.
+/// Prints text to standard output. The reader may close the pipe early, as `head` does, which isn't
+/// an error.
 ///
 /// # Errors
 /// Any other reason why the text can't be written.
@@ -213,15 +223,18 @@ pub fn output(text: impl AsRef<[u8]>) -> Result<(), Problem> {
     }
 }
 
-/// Prints text to standard output that is useless unless its reader gets all of it, such as a value.
+/// Prints text to standard output that is useless unless its reader gets all of it, such as a
+/// value.
 ///
 /// # Errors
-/// The reason why the text can't be written as a whole, for example because the reader has closed the pipe.
+/// The reason why the text can't be written as a whole, for example because the reader has closed
+/// the pipe.
 pub fn output_whole(text: impl AsRef<[u8]>) -> Result<(), Problem> {
     write_output(text.as_ref()).map_err(not_written)
 }
 
-/// Writes text to standard output, and waits while the reader doesn't read. A termination signal ends this process during the write.
+/// Writes text to standard output, and waits while the reader doesn't read. A termination signal
+/// ends this process during the write.
 ///
 /// # Errors
 /// The error of the kernel.

@@ -25,8 +25,8 @@ pub fn local_warning(path: &Path) -> Record {
     ))
 }
 
-/// Returns the text about a long wait, for the log, the terminal and the service manager. The wait may last for `left`. The last error
-/// comes first, because a terminal may cut off the end.
+/// Returns the text about a long wait, for the log, the terminal and the service manager. The wait
+/// may last for `left`. The last error comes first, because a terminal may cut off the end.
 pub fn waiting_text(status: &Waiting, left: Duration) -> String {
     let left = humantime::format_duration(Duration::from_secs(left.as_secs_f64().ceil() as u64));
     let waiting = format!("waiting up to {left} for {}", names(status));
@@ -36,10 +36,11 @@ pub fn waiting_text(status: &Waiting, left: Duration) -> String {
     }
 }
 
-/// Returns the line about a termination signal that ends this process. `after` is the time since secrets-exec was started.
+/// Returns the line about a termination signal that ends this process. `after` is the time since
+/// secrets-exec was started.
 pub fn interruption_error(signal: &'static str, after: Duration, status: &Waiting) -> Record {
-    /// The limit in characters, which are at most 4,000 bytes of UTF-8. So a pipe with room for PIPE_BUF (4,096 bytes) takes the line without
-    /// blocking.
+    /// The limit in characters, which are at most 4,000 bytes of UTF-8. So a pipe with room for
+    /// PIPE_BUF (4,096 bytes) takes the line without blocking.
     const LONGEST: usize = 1_000;
     let seconds = after.as_secs_f64();
     let reason = match &status.reason {
@@ -69,7 +70,8 @@ pub fn trace_note(event: &str) -> Record {
     Record::note(event).event("trace")
 }
 
-/// Returns the problem for a worker that doesn't come back after the deadline, because a file or a computation blocks it.
+/// Returns the problem for a worker that doesn't come back after the deadline, because a file or a
+/// computation blocks it.
 pub fn overdue_problem(status: &Waiting) -> Problem {
     let awaited = if status.awaited.is_empty() {
         String::new()
@@ -96,8 +98,8 @@ pub fn disk_warnings<'a>(
     })
 }
 
-/// Returns the warnings about values that come from the cache, because requests failed. Failures with the same reason share a warning, and each
-/// value has a note.
+/// Returns the warnings about values that come from the cache, because requests failed. Failures
+/// with the same reason share a warning, and each value has a note.
 fn fallback_warnings(fetched: &Fetched) -> Vec<Record> {
     let mut replaced = Vec::new();
     for (locator, answer) in fetched {
@@ -126,8 +128,8 @@ fn fallback_warnings(fetched: &Fetched) -> Vec<Record> {
     records
 }
 
-/// Returns the warnings about the cache in `directory`: first those about values that come from it, and then those about entries that can't
-/// be used.
+/// Returns the warnings about the cache in `directory`: first those about values that come from it,
+/// and then those about entries that can't be used.
 pub fn cache_warnings(directory: &Path, notices: &[CacheNotice], fetched: &Fetched) -> Vec<Record> {
     let mut records = fallback_warnings(fetched);
     let unusable = notices
@@ -165,7 +167,8 @@ pub fn outcome_warnings(outcomes: &Outcomes) -> impl Iterator<Item = Record> {
     })
 }
 
-/// Returns a warning for each entry whose value contains a literal `${NAME}`. The name is shown only if the launch sets such a variable.
+/// Returns a warning for each entry whose value contains a literal `${NAME}`. The name is shown
+/// only if the launch sets such a variable.
 pub fn unexpanded_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     plan.unexpanded().map(|(subject, name)| {
         let (name, help) = match plan.variables.get(name) {
@@ -179,7 +182,8 @@ pub fn unexpanded_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     })
 }
 
-/// Returns a warning for each template without any Jinja. A template with `${NAME}` gets the warning about that instead.
+/// Returns a warning for each template without any Jinja. A template with `${NAME}` gets the
+/// warning about that instead.
 pub fn plain_template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     let unexpanded: Vec<&Subject> = plan.unexpanded().map(|(subject, _)| subject).collect();
     plan.value_entries().filter_map(move |(entry, source)| {
@@ -199,11 +203,13 @@ pub fn plain_template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     })
 }
 
-/// The programs that expand variables in their arguments: shells, and gettext's envsubst, whose argument lists the variables to replace.
+/// The programs that expand variables in their arguments: shells, and gettext's envsubst, whose
+/// argument lists the variables to replace.
 const EXPANDING_PROGRAMS: &str = "ash bash busybox csh dash envsubst fish ksh mksh sh tcsh zsh";
 
-/// Returns a warning for each argument of the command that consists only of a variable that this launch sets, such as `$DB_PASSWORD`. There are no
-/// warnings if the command is a shell or another program that expands variables itself.
+/// Returns a warning for each argument of the command that consists only of a variable that this
+/// launch sets, such as `$DB_PASSWORD`. There are no warnings if the command is a shell or another
+/// program that expands variables itself.
 pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) -> Vec<Record> {
     let program = Path::new(command.program()).file_name();
     let mut expanding = EXPANDING_PROGRAMS.split(' ').map(OsStr::new);
@@ -228,13 +234,15 @@ pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) 
     warnings
 }
 
-/// Returns the name in an argument such as `$NAME`, `${NAME}` or Kubernetes' `$(NAME)`, or `None` if the argument doesn't begin with `$`.
+/// Returns the name in an argument such as `$NAME`, `${NAME}` or Kubernetes' `$(NAME)`, or `None`
+/// if the argument doesn't begin with `$`.
 fn variable_in(argument: &str) -> Option<&str> {
     let name = argument.strip_prefix('$')?;
     Some(name.trim_matches(['{', '}', '(', ')']))
 }
 
-/// Returns the line about a panic: the place in the source, but not the message, which may contain a value.
+/// Returns the line about a panic: the place in the source, but not the message, which may contain
+/// a value.
 pub fn bug_error(panic: &PanicHookInfo<'_>) -> Record {
     let location = panic
         .location()

@@ -8,7 +8,8 @@ use zeroize::Zeroizing;
 
 use crate::model::secret_value::SecretValue;
 
-/// The standard alphabet of RFC 4648. The padding can be left out, because some tools don't write it.
+/// The standard alphabet of RFC 4648. The padding can be left out, because some tools don't write
+/// it.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
@@ -32,7 +33,8 @@ pub fn encode_base64(value: &SecretValue) -> SecretValue {
     SecretValue::new(STANDARD.encode(value.expose()))
 }
 
-/// Decodes base64. White space is ignored, because base64(1) breaks lines after 76 characters. Returns `None` if the value isn't base64.
+/// Decodes base64. White space is ignored, because base64(1) breaks lines after 76 characters.
+/// Returns `None` if the value isn't base64.
 pub fn decode_base64(value: &SecretValue) -> Option<SecretValue> {
     let mut text = Zeroizing::new(value.expose().to_vec());
     text.retain(|byte| !byte.is_ascii_whitespace());

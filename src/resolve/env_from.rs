@@ -1,6 +1,8 @@
-//! Makes variables from the keys of a JSON object, or from the parameters below a path, for `env-from`.
+//! Makes variables from the keys of a JSON object, or from the parameters below a path, for
+//! `env-from`.
 //!
-//! In a malformed secret, a key may be a value. So an error quotes only those keys that look like names.
+//! In a malformed secret, a key may be a value. So an error quotes only those keys that look like
+//! names.
 
 use std::collections::BTreeMap;
 
@@ -19,12 +21,12 @@ use crate::model::reference::Selector;
 use crate::model::secret_value::SecretValue;
 use crate::model::suggest::{self, did_you_mean};
 
-/// The keys of an object, or the names of the parameters below a path, each with its value. The value is `None` if the entry doesn't select the key,
-/// or if the key is null.
+/// The keys of an object, or the names of the parameters below a path, each with its value. The
+/// value is `None` if the entry doesn't select the key, or if the key is null.
 pub type Members<'a> = Vec<(&'a str, Option<SecretValue>)>;
 
-/// Returns the option, or the line of a declaration, that sets one variable to the whole value, for a help text. Returns `None` if the reference must
-/// not be shown.
+/// Returns the option, or the line of a declaration, that sets one variable to the whole value, for
+/// a help text. Returns `None` if the reference must not be shown.
 pub fn written_as_variable(subject: &Subject) -> Option<String> {
     let written = subject.reference()?;
     Some(match subject.origin {
@@ -36,7 +38,8 @@ pub fn written_as_variable(subject: &Subject) -> Option<String> {
 /// Returns the keys of a JSON object with their values.
 ///
 /// # Errors
-/// If the JSON isn't an object. The text of the error is the predicate of a sentence about the secret.
+/// If the JSON isn't an object. The text of the error is the predicate of a sentence about the
+/// secret.
 pub fn object_members<'j>(
     json: &'j Value,
     object: &ObjectSource,
@@ -77,10 +80,11 @@ pub fn path_members<'d>(document: &'d Document, object: &ObjectSource) -> Member
     members
 }
 
-/// Returns an outcome for each key that sets a variable, and every error in the object. The outcomes with a value come first.
+/// Returns an outcome for each key that sets a variable, and every error in the object. The
+/// outcomes with a value come first.
 ///
-/// If another entry sets the variable of a key already, the key is overridden. In that case, even an unsafe name isn't an error. The errors are
-/// predicates of sentences about the secret.
+/// If another entry sets the variable of a key already, the key is overridden. In that case, even
+/// an unsafe name isn't an error. The errors are predicates of sentences about the secret.
 pub fn key_outcomes(
     members: Members<'_>,
     entry: &Planned,
@@ -146,8 +150,9 @@ pub fn warnings(members: &Members<'_>, object: &ObjectSource) -> impl Iterator<I
     unknown.chain(misread)
 }
 
-/// Creates the outcome of a key. `number` is the number of the key in its object, and `name` the name of its variable. Messages call the outcome by
-/// this name or, if the key may be a value, by the number.
+/// Creates the outcome of a key. `number` is the number of the key in its object, and `name` the
+/// name of its variable. Messages call the outcome by this name or, if the key may be a value, by
+/// the number.
 fn outcome_of_key(
     entry: &Planned,
     object: &ObjectSource,
@@ -178,7 +183,8 @@ fn outcome_of_key(
     }
 }
 
-/// Returns an error for each key in `only` and `rename` that doesn't exist, and for each selected key in `only` that is null.
+/// Returns an error for each key in `only` and `rename` that doesn't exist, and for each selected
+/// key in `only` that is null.
 fn missing_key_problems(members: &Members<'_>, object: &ObjectSource) -> Vec<Problem> {
     let mut errors = Vec::new();
     for key in object.naming.only.iter().flatten() {
@@ -224,7 +230,8 @@ fn noun(object: &ObjectSource) -> &'static str {
     }
 }
 
-/// Returns the error for a key that can't set a variable and must not be quoted, because it may be a value.
+/// Returns the error for a key that can't set a variable and must not be quoted, because it may be
+/// a value.
 fn hidden_key_problem() -> Problem {
     let text =
         "has a key that can't be the name of a variable (not shown, because it may be a value)";
@@ -265,7 +272,8 @@ fn name_problem(
         .help(help)
 }
 
-/// Returns the error about two keys of an object, or two parameters below a path, that would both set the variable `name`.
+/// Returns the error about two keys of an object, or two parameters below a path, that would both
+/// set the variable `name`.
 fn clash_problem(what: &str, name: &EnvName, first: &str, second: &str) -> Problem {
     let help = "in a declaration, under \"env-from\", \"rename\" one of them, or leave it out with \"except\"";
     let text = format!(

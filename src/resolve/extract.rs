@@ -1,6 +1,8 @@
-//! Parses a document as JSON and finds one value in it: all of it, the value of a key, or the node that a JSONPath matches.
+//! Parses a document as JSON and finds one value in it: all of it, the value of a key, or the node
+//! that a JSONPath matches.
 //!
-//! The messages of the parser and of jsonpath_rust are dropped, because they quote values. Keys are quoted only if they look like names.
+//! The messages of the parser and of jsonpath_rust are dropped, because they quote values. Keys are
+//! quoted only if they look like names.
 
 use std::sync::Arc;
 
@@ -24,7 +26,8 @@ pub struct Json(Value);
 pub enum NotJson {
     Binary,
     PlainText,
-    /// The text begins with `{`, so it was meant to be JSON. The position of the error is counted from 1.
+    /// The text begins with `{`, so it was meant to be JSON. The position of the error is counted
+    /// from 1.
     Invalid {
         line: usize,
         column: usize,
@@ -37,8 +40,9 @@ impl Json {
     /// section 8.1, allows.
     ///
     /// # Errors
-    /// The first syntax error. Because of serde_json's recursion limit, more than 127 nested levels are one, too. serde_json doesn't read an object
-    /// whose first key is `$serde_json::private::Number` or `…::RawValue` as an object.
+    /// The first syntax error. Because of serde_json's recursion limit, more than 127 nested levels
+    /// are one, too. serde_json doesn't read an object whose first key is
+    /// `$serde_json::private::Number` or `…::RawValue` as an object.
     pub fn parse(bytes: &[u8]) -> Result<Self, NotJson> {
         let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
         match serde_json::from_slice(bytes) {
@@ -90,8 +94,8 @@ fn syntax_error(bytes: &[u8], error: &serde_json::Error) -> NotJson {
     }
 }
 
-/// Returns the keys of an object that a message may quote. A key whose value is null isn't among them, because in a malformed secret, such a key may
-/// be a value.
+/// Returns the keys of an object that a message may quote. A key whose value is null isn't among
+/// them, because in a malformed secret, such a key may be a value.
 pub fn quotable_keys(map: &Map<String, Value>) -> impl Iterator<Item = &str> {
     map.iter()
         .filter(|(key, value)| !value.is_null() && is_quotable(key))
@@ -123,15 +127,15 @@ pub const NULL_HELP: &str = "store a value, or give the entry a \"default\" in a
 /// A parsed document.
 pub type ParsedDocument = Result<Arc<Json>, NotJson>;
 
-/// A function that returns what the user should write to get another KEY of the same secret. An empty KEY means the whole value. The function returns
-/// `None` if the reference must not be shown.
+/// A function that returns what the user should write to get another KEY of the same secret. An
+/// empty KEY means the whole value. The function returns `None` if the reference must not be shown.
 pub type Rewrite<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Returns the part of a document that `selector` selects. `rewrite` is for the help of an error.
 ///
 /// # Errors
-/// If the document isn't JSON, isn't an object, doesn't have the key, or has several nodes that the path matches. The text of an error is the
-/// predicate of a sentence about the secret.
+/// If the document isn't JSON, isn't an object, doesn't have the key, or has several nodes that the
+/// path matches. The text of an error is the predicate of a sentence about the secret.
 pub fn find_value<'j>(
     document: &'j ParsedDocument,
     selector: &Selector,
@@ -179,7 +183,8 @@ fn whole_value_hint(rewrite: Rewrite<'_>) -> Option<String> {
 /// Returns the value of a top-level key.
 ///
 /// # Errors
-/// If the JSON isn't an object, or if it doesn't have the key, which is an absence. The help shows a similar key, or the JSONPath of a nested value.
+/// If the JSON isn't an object, or if it doesn't have the key, which is an absence. The help shows
+/// a similar key, or the JSONPath of a nested value.
 fn find_key<'j>(json: &'j Value, key: &str, rewrite: Rewrite<'_>) -> Result<&'j Value, Problem> {
     let Value::Object(map) = json else {
         let text = format!(
@@ -207,7 +212,8 @@ fn find_key<'j>(json: &'j Value, key: &str, rewrite: Rewrite<'_>) -> Result<&'j 
     })
 }
 
-/// Returns the hint for a key that was meant as a path, such as `db.host`. Returns `None` for any other key, and if the reference must not be shown.
+/// Returns the hint for a key that was meant as a path, such as `db.host`. Returns `None` for any
+/// other key, and if the reference must not be shown.
 fn nested_value_hint(json: &Value, key: &str, rewrite: Rewrite<'_>) -> Option<String> {
     if !key.contains(['.', '[']) {
         return None;
@@ -248,8 +254,9 @@ pub fn keys_hint(
     }
 }
 
-/// Returns a sentence with the first keys of an object. Keys that may be values are left out, and so are those whose value is null. `path` leads to
-/// the object, or is `None` for the object of the secret itself.
+/// Returns a sentence with the first keys of an object. Keys that may be values are left out, and
+/// so are those whose value is null. `path` leads to the object, or is `None` for the object of the
+/// secret itself.
 pub fn listed_keys(map: &Map<String, Value>, path: Option<&str>) -> String {
     let (the, of) = match path {
         None => ("its", String::new()),
@@ -271,8 +278,9 @@ pub fn listed_keys(map: &Map<String, Value>, path: Option<&str>) -> String {
 /// Returns the only node that a path matches.
 ///
 /// # Errors
-/// If the path matches no node, which is an absence, or several nodes. The error shows the paths of these nodes only if they look like names, and not
-/// the path of a null, because its key may be a value (see [`quotable_keys`]).
+/// If the path matches no node, which is an absence, or several nodes. The error shows the paths of
+/// these nodes only if they look like names, and not the path of a null, because its key may be a
+/// value (see [`quotable_keys`]).
 fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, Problem> {
     // The error of jsonpath_rust quotes the value.
     let found = js_path_process(&path.query, json).map_err(|_| {
@@ -307,7 +315,8 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, Problem>
     }
 }
 
-/// Shortens a normalized path (RFC 9535), such as `$['hosts'][0]`, to `$.hosts[0]`, which doesn't have quotes that a shell would remove.
+/// Shortens a normalized path (RFC 9535), such as `$['hosts'][0]`, to `$.hosts[0]`, which doesn't
+/// have quotes that a shell would remove.
 fn short_path(normalized: &str) -> String {
     let mut pieces = normalized.split("['");
     let mut path = pieces.next().unwrap_or_default().to_owned();
@@ -320,8 +329,9 @@ fn short_path(normalized: &str) -> String {
     path
 }
 
-/// Follows the names in a path to the first one that doesn't exist, and returns the hint about that name. Returns `None` if a segment before it isn't
-/// a name, or leads to something other than an object.
+/// Follows the names in a path to the first one that doesn't exist, and returns the hint about that
+/// name. Returns `None` if a segment before it isn't a name, or leads to something other than an
+/// object.
 fn parent_hint(mut json: &Value, path: &JsonPath) -> Option<String> {
     let mut parent = None;
     for segment in &path.query.segments {
@@ -337,8 +347,8 @@ fn parent_hint(mut json: &Value, path: &JsonPath) -> Option<String> {
     None
 }
 
-/// Returns a JSON value as the command gets it: the characters of a string, a number as it was written, `true` or `false`, and compact JSON for
-/// an object or array. Returns `None` for null.
+/// Returns a JSON value as the command gets it: the characters of a string, a number as it was
+/// written, `true` or `false`, and compact JSON for an object or array. Returns `None` for null.
 pub fn text_of(value: &Value) -> Option<SecretValue> {
     match value {
         Value::Null => None,

@@ -17,7 +17,8 @@ use crate::model::problem::{About, Impact, Problem};
 use crate::model::reference::{AWS_STAGES, Locator, SecretRef, Selector, Store};
 use crate::model::secret_value::SecretValue;
 
-/// The documents that were fetched. Each of them is parsed as JSON when an entry needs its JSON for the first time.
+/// The documents that were fetched. Each of them is parsed as JSON when an entry needs its JSON for
+/// the first time.
 pub struct ParsedAnswers<'a> {
     pub plan: &'a Plan,
     pub fetched: &'a Fetched,
@@ -41,7 +42,8 @@ impl<'a> ParsedAnswers<'a> {
     /// Resolves the value of an entry: reads it, decodes it, checks its pattern and encodes it.
     ///
     /// # Errors
-    /// Every error with its references. The list is empty if a reference hasn't been requested and nothing else is wrong.
+    /// Every error with its references. The list is empty if a reference hasn't been requested and
+    /// nothing else is wrong.
     pub fn resolve_value(
         &mut self,
         entry: &'a Planned,
@@ -85,7 +87,8 @@ impl<'a> ParsedAnswers<'a> {
     /// Returns the value that a reference selects.
     ///
     /// # Errors
-    /// The failure of the request, or the reason why the document doesn't have the value. The list is empty if there wasn't a request.
+    /// The failure of the request, or the reason why the document doesn't have the value. The list
+    /// is empty if there wasn't a request.
     fn secret_value(
         &mut self,
         reference: &'a SecretRef,
@@ -102,7 +105,8 @@ impl<'a> ParsedAnswers<'a> {
     /// Returns the part of a document that a reference selects, as the command gets it.
     ///
     /// # Errors
-    /// If there is no such part, or if it is null. The text of the error is the predicate of a sentence about the secret.
+    /// If there is no such part, or if it is null. The text of the error is the predicate of a
+    /// sentence about the secret.
     fn selected_value(
         &mut self,
         reference: &'a SecretRef,
@@ -125,7 +129,8 @@ impl<'a> ParsedAnswers<'a> {
         })
     }
 
-    /// Returns the document of a locator as JSON. The document is parsed when this is called for the first time.
+    /// Returns the document of a locator as JSON. The document is parsed when this is called for
+    /// the first time.
     pub fn parsed_document(
         &mut self,
         locator: &'a Locator,
@@ -139,7 +144,8 @@ impl<'a> ParsedAnswers<'a> {
     /// Returns the document of a reference.
     ///
     /// # Errors
-    /// The failure of the request. It is an absence only if the secret or the version doesn't exist. The list is empty if there wasn't a request.
+    /// The failure of the request. It is an absence only if the secret or the version doesn't
+    /// exist. The list is empty if there wasn't a request.
     pub fn document(
         &self,
         reference: &SecretRef,
@@ -182,7 +188,8 @@ impl<'a> ParsedAnswers<'a> {
         Ok(SecretValue::new(text.as_slice()))
     }
 
-    /// Renders a template with the secrets of its aliases, and with the inherited variables as `env`.
+    /// Renders a template with the secrets of its aliases, and with the inherited variables as
+    /// `env`.
     ///
     /// # Errors
     /// Every error with its aliases or, if there isn't one, the first error of the template.
@@ -258,7 +265,8 @@ fn decode(
     })
 }
 
-/// Checks a value against the `pattern` of its entry, after the value is decoded and before it is encoded.
+/// Checks a value against the `pattern` of its entry, after the value is decoded and before it is
+/// encoded.
 ///
 /// # Errors
 /// If the value doesn't match, or isn't text. The error has the pattern, but not the value.
@@ -285,8 +293,8 @@ fn check_pattern(
     ])
 }
 
-/// Adds the secret to a problem with a value, if the value comes from only one secret. The headline doesn't name the secret, because its subject is
-/// the value.
+/// Adds the secret to a problem with a value, if the value comes from only one secret. The headline
+/// doesn't name the secret, because its subject is the value.
 fn about_value(problem: Problem, source: &ValueSource) -> Problem {
     let ValueSource::Secret(reference) = source else {
         return problem;
@@ -301,15 +309,16 @@ fn about_value(problem: Problem, source: &ValueSource) -> Problem {
     }
 }
 
-/// Adds the entry to a problem, and the secret of `reference`. If there is a reference, the text of the problem must be the predicate of a sentence
-/// about the secret.
+/// Adds the entry to a problem, and the secret of `reference`. If there is a reference, the text of
+/// the problem must be the predicate of a sentence about the secret.
 pub fn with_entry(problem: Problem, reference: Option<&SecretRef>, subject: &Subject) -> Problem {
     let about = reference.map(About::new);
     Problem { about, ..problem }.for_entry(subject.clone(), Impact::Unread)
 }
 
-/// Returns the hint for a KEY that looks like a version: AWS itself writes `NAME:3` for version 3 of a parameter, and a stage is often written after
-/// one colon. Returns `None` for any other KEY, and if the reference must not be shown.
+/// Returns the hint for a KEY that looks like a version: AWS itself writes `NAME:3` for version 3
+/// of a parameter, and a stage is often written after one colon. Returns `None` for any other KEY,
+/// and if the reference must not be shown.
 fn version_hint(SecretRef { locator, selector }: &SecretRef, subject: &Subject) -> Option<String> {
     let key = selector.to_string();
     let (what, fields) = match locator.store {

@@ -1,5 +1,5 @@
-//! Resolves the entries of a plan in the order of precedence, so that each variable, each path and each credential is set once. The rule of
-//! precedence is in `model::claims`.
+//! Resolves the entries of a plan in the order of precedence, so that each variable, each path and
+//! each credential is set once. The rule of precedence is in `model::claims`.
 
 use std::collections::BTreeSet;
 
@@ -17,8 +17,9 @@ use crate::model::secret_value::SecretValue;
 
 /// The walk over the entries of a plan.
 ///
-/// There are three cases for an entry. If it has a value, or is absent and has a `default`, it sets its target. If it is absent and `optional`, an
-/// entry of an earlier layer can set the target. If it fails, it still overrides the entries of earlier layers, because a value that the user has
+/// There are three cases for an entry. If it has a value, or is absent and has a `default`, it sets
+/// its target. If it is absent and `optional`, an entry of an earlier layer can set the target. If
+/// it fails, it still overrides the entries of earlier layers, because a value that the user has
 /// replaced must not come back when its replacement is broken.
 struct Walk<'a> {
     answers: ParsedAnswers<'a>,
@@ -27,7 +28,8 @@ struct Walk<'a> {
     warnings: Vec<(Subject, String)>,
 }
 
-/// Resolves every variable, file and credential of a plan. If `fetched` doesn't have an answer that an entry needs, the entry is unread.
+/// Resolves every variable, file and credential of a plan. If `fetched` doesn't have an answer that
+/// an entry needs, the entry is unread.
 pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
     let mut walk = Walk {
         answers: ParsedAnswers::new(plan, fetched),
@@ -67,8 +69,9 @@ pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
     }
 }
 
-/// Removes the references that may be passwords from the outcomes, so that no message shows them. The problems of an entry say whether its reference
-/// may be one. The reference is also removed where the entry is named as the one that overrides another.
+/// Removes the references that may be passwords from the outcomes, so that no message shows them.
+/// The problems of an entry say whether its reference may be one. The reference is also removed
+/// where the entry is named as the one that overrides another.
 fn hide_references(outcomes: &mut [EntryOutcome]) {
     let mut hidden = BTreeSet::new();
     for outcome in outcomes.iter_mut() {
@@ -92,7 +95,8 @@ fn hide_references(outcomes: &mut [EntryOutcome]) {
 }
 
 impl<'a> Walk<'a> {
-    /// Resolves an entry with a single value, and adds its outcome. Unless the entry is overridden or absent, it holds its target from now on.
+    /// Resolves an entry with a single value, and adds its outcome. Unless the entry is overridden
+    /// or absent, it holds its target from now on.
     fn resolve_value(&mut self, entry: &'a Planned, source: &'a ValueSource) {
         let holder = self.claims.holder(&entry.target, &entry.subject.origin);
         let fate = match holder {
@@ -105,8 +109,9 @@ impl<'a> Walk<'a> {
         self.add(entry, fate);
     }
 
-    /// Resolves an entry that isn't overridden. If the value is absent and nothing else is wrong, `default` or `optional` applies. The entry is
-    /// unread if a request is missing and nothing else is wrong.
+    /// Resolves an entry that isn't overridden. If the value is absent and nothing else is wrong,
+    /// `default` or `optional` applies. The entry is unread if a request is missing and nothing
+    /// else is wrong.
     fn fate_of_value(&mut self, entry: &'a Planned, source: &'a ValueSource) -> Fate {
         let mut reasons = match self.answers.resolve_value(entry, source) {
             Ok(value) => return Fate::Value(value),
@@ -120,15 +125,16 @@ impl<'a> Walk<'a> {
             OnMissing::Default(text) if is_absent => Fate::Default(SecretValue::new(text.as_str())),
             OnMissing::Fail => Fate::Failed(reasons),
             OnMissing::Omit | OnMissing::Default(_) => {
-                // The entry provides for an absence, so an absence isn't reported even if another error makes the entry fail.
+                // The entry provides for an absence, so an absence isn't reported even if another
+                // error makes the entry fail.
                 reasons.retain(|reason| !reason.is_absence);
                 Fate::Failed(reasons)
             }
         }
     }
 
-    /// Resolves an object of `env-from`. Adds an outcome for each key that sets a variable, and then one for the object itself. If the object wasn't
-    /// read, only the object gets an outcome.
+    /// Resolves an object of `env-from`. Adds an outcome for each key that sets a variable, and
+    /// then one for the object itself. If the object wasn't read, only the object gets an outcome.
     fn resolve_object(&mut self, entry: &'a Planned, object: &'a ObjectSource) {
         let document = match self.answers.document(&object.reference, &entry.subject) {
             Ok(document) => document,

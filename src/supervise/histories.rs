@@ -1,4 +1,5 @@
-//! Properties of random histories: the state machine against a model of the processes and the timers.
+//! Properties of random histories: the state machine against a model of the processes and the
+//! timers.
 
 use std::time::Duration;
 
@@ -54,7 +55,8 @@ struct World {
 }
 
 impl World {
-    /// Creates the world of a first launch that waits at its gate, and carries out the first actions.
+    /// Creates the world of a first launch that waits at its gate, and carries out the first
+    /// actions.
     fn begin(rotation: RotationOptions) -> Self {
         let (state, actions) = begin();
         let mut world = Self {
@@ -80,8 +82,9 @@ impl World {
         world
     }
 
-    /// Returns the events that can happen now. An event that is in the list twice is twice as likely. `status` is the exit status with which the
-    /// command would end, or SIGKILL from 230 on. It also decides whether a launch at the gate may die.
+    /// Returns the events that can happen now. An event that is in the list twice is twice as
+    /// likely. `status` is the exit status with which the command would end, or SIGKILL from 230
+    /// on. It also decides whether a launch at the gate may die.
     fn possible_events(&self, status: u8) -> Vec<Event> {
         let mut events: Vec<Event> = SIGNALS.map(Event::Signal).to_vec();
         if self.has_command {
@@ -150,7 +153,8 @@ impl World {
         self.check();
     }
 
-    /// Carries out an action, and checks that it makes sense now. `cause` is the event that it follows from, and `None` at the beginning.
+    /// Carries out an action, and checks that it makes sense now. `cause` is the event that it
+    /// follows from, and `None` at the beginning.
     fn act(&mut self, action: Action, cause: Option<Event>) {
         assert_eq!(self.exit, None, "{action:?} after the exit");
         match action {
@@ -197,8 +201,9 @@ impl World {
         }
     }
 
-    /// Counts a signal that the state machine sends to the group: SIGUSR1, which it may only forward, and each SIGTERM that it doesn't forward.
-    /// Checks that the group still has a process.
+    /// Counts a signal that the state machine sends to the group: SIGUSR1, which it may only
+    /// forward, and each SIGTERM that it doesn't forward. Checks that the group still has a
+    /// process.
     fn signal(&mut self, signal: SignalNumber, cause: Option<Event>) {
         let is_empty = !self.has_command && !self.has_rest;
         assert!(!is_empty, "{signal:?} to an empty group");
@@ -207,7 +212,8 @@ impl World {
         self.added_terms += u32::from(is_added);
     }
 
-    /// Sets the timer. Checks that a poll which has been requested isn't delayed, and that only a request brings a poll forward.
+    /// Sets the timer. Checks that a poll which has been requested isn't delayed, and that only a
+    /// request brings a poll forward.
     fn arm(&mut self, delay: Delay) {
         if delay == Delay::RequestedPoll {
             assert!(
@@ -227,7 +233,8 @@ impl World {
     /// Checks the invariants between events.
     fn check(&self) {
         assert!(self.added_terms <= 1, "a second SIGTERM of our own");
-        // A signal that is pending twice is delivered once, and after SIGKILL nobody is left to receive one.
+        // A signal that is pending twice is delivered once, and after SIGKILL nobody is left to
+        // receive one.
         assert!(
             self.forwarded_usr1 <= self.received_usr1,
             "a doubled signal"
@@ -270,8 +277,8 @@ impl World {
         }
     }
 
-    /// True if the timer fits the state: while there isn't a poll, it is set for the next one, and while the group ends, for the next step against
-    /// its processes.
+    /// True if the timer fits the state: while there isn't a poll, it is set for the next one, and
+    /// while the group ends, for the next step against its processes.
     fn has_expected_timer(&self) -> bool {
         match &self.state {
             SupervisorState::Running(running) => match running.poll {
@@ -363,8 +370,10 @@ proptest! {
         if world.exit.is_some() {
             return Ok(());
         }
-        // If the values stay changed, the command gets them after at most four polls: `--splay` delays a change until another poll, and after a
-        // SIGTERM, the supervisor ignores one change ([`RunningState::has_term`]), so both polls are repeated. Each poll needs two events here.
+        // If the values stay changed, the command gets them after at most four polls: `--splay`
+        // delays a change until another poll, and after a SIGTERM, the supervisor ignores one
+        // change ([`RunningState::has_term`]), so both polls are repeated. Each poll needs two
+        // events here.
         for _ in 0..10 {
             match world.child {
                 Child::Polls => world.feed(Event::Polled(PollResult::Changed)),

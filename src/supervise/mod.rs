@@ -1,11 +1,13 @@
-//! Supervision of the command with `--on-rotation`: a state machine that restarts, signals or stops the command when a secret changes, and
-//! (in `process`) the functions that carry out what it orders.
+//! Supervision of the command with `--on-rotation`: a state machine that restarts, signals or stops
+//! the command when a secret changes, and (in `process`) the functions that carry out what it
+//! orders.
 //!
-//! Each poll is a forked child: a launch that resolves the values and then waits at a gate, before delivery and execve. If the gate is
-//! opened for a start, the child becomes the command.
+//! Each poll is a forked child: a launch that resolves the values and then waits at a gate, before
+//! delivery and execve. If the gate is opened for a start, the child becomes the command.
 //!
-//! [`step`] is a function from a state and an event to the next state and a list of actions. It doesn't know the time, the secrets or the processes.
-//! The caller (`commands/rotation/parent`) turns what happens into events, and carries out the actions in their order.
+//! [`step`] is a function from a state and an event to the next state and a list of actions. It
+//! doesn't know the time, the secrets or the processes. The caller (`commands/rotation/parent`)
+//! turns what happens into events, and carries out the actions in their order.
 //!
 //! These are the states:
 //!
@@ -29,8 +31,8 @@
 //!                                       └─ a change, restart or exit ─────▶ Stopping
 //! ```
 //!
-//! If a TERM comes in the grace period of a rotation, it cancels the start, or the exit with status 75. This process then exits with the status of
-//! the command.
+//! If a TERM comes in the grace period of a rotation, it cancels the start, or the exit with status
+//! 75. This process then exits with the status of the command.
 
 #[cfg(target_os = "linux")]
 pub mod process;
@@ -45,7 +47,8 @@ pub use state::{
 use crate::model::options::RotationOptions;
 use state::RunningState;
 
-/// Returns the first state and the first actions. The launch of the command is already waiting at its gate, so it is started right away.
+/// Returns the first state and the first actions. The launch of the command is already waiting at
+/// its gate, so it is started right away.
 pub fn begin() -> (SupervisorState, Vec<Action>) {
     (
         SupervisorState::Running(RunningState::default()),
@@ -55,7 +58,8 @@ pub fn begin() -> (SupervisorState, Vec<Action>) {
 
 /// Returns the state after an event, and the actions to carry out now, in this order.
 ///
-/// An event that doesn't mean anything in a state changes nothing. For example, the result of a poll can come while the poll is being cancelled.
+/// An event that doesn't mean anything in a state changes nothing. For example, the result of a
+/// poll can come while the poll is being cancelled.
 pub fn step(
     rotation: &RotationOptions,
     state: SupervisorState,

@@ -16,7 +16,8 @@ pub fn step(
     match (event, state.poll) {
         (Event::Signal(signal), poll) if rotation.poll_signal == Some(signal) => {
             state.is_poll_requested = true;
-            // Otherwise a launch is under way. When it is over, `RunningState::next_poll` sets the timer for the requested poll.
+            // Otherwise a launch is under way. When it is over, `RunningState::next_poll` sets the
+            // timer for the requested poll.
             if matches!(poll, Poll::Idle | Poll::Splayed) {
                 actions.push(Action::Arm(Delay::RequestedPoll));
             }
@@ -63,8 +64,10 @@ pub fn step(
     SupervisorState::Running(state)
 }
 
-/// Adds the action that sends a signal to the command's process group. If job control has stopped the command, also adds the action that continues
-/// it, because the command couldn't handle the signal otherwise. Nobody else would continue it: the shell only sees this process, which isn't stopped.
+/// Adds the action that sends a signal to the command's process group. If job control has stopped
+/// the command, also adds the action that continues it, because the command couldn't handle the
+/// signal otherwise. Nobody else would continue it: the shell only sees this process, which isn't
+/// stopped.
 ///
 /// Notes in `state` that a SIGTERM was forwarded. A SIGCONT ends the suspension.
 fn forward(state: &mut RunningState, signal: SignalNumber, actions: &mut Vec<Action>) {
@@ -84,8 +87,9 @@ fn schedule_poll(state: &mut RunningState, actions: &mut Vec<Action>) {
     actions.push(state.next_poll());
 }
 
-/// Acts on the result of a poll. A change takes effect now, with two exceptions: with `--splay`, it takes effect at a later poll, and after a
-/// SIGTERM, the command isn't stopped for this change. `is_delayed` is true for the poll after a splay, whose change isn't delayed again.
+/// Acts on the result of a poll. A change takes effect now, with two exceptions: with `--splay`, it
+/// takes effect at a later poll, and after a SIGTERM, the command isn't stopped for this change.
+/// `is_delayed` is true for the poll after a splay, whose change isn't delayed again.
 fn on_poll(
     rotation: &RotationOptions,
     mut state: RunningState,
@@ -115,8 +119,8 @@ fn on_poll(
         actions.push(Action::Deliver);
     } else if state.has_term {
         state.has_term = false;
-        // The command may be about to end. Stopping it would cut its end short, and a restart would undo it. If the command ignores
-        // SIGTERM, the next poll finds the change again.
+        // The command may be about to end. Stopping it would cut its end short, and a restart would
+        // undo it. If the command ignores SIGTERM, the next poll finds the change again.
         actions.push(Action::CancelPoll);
         schedule_poll(&mut state, actions);
     } else {
@@ -125,8 +129,9 @@ fn on_poll(
     SupervisorState::Running(state)
 }
 
-/// Adds the actions that stop the command because of a change, and returns the state in which the supervisor waits for the end of the command. With
-/// `restart`, the launch with the new values waits at its gate until the command has ended. With `exit`, that launch is ended.
+/// Adds the actions that stop the command because of a change, and returns the state in which the
+/// supervisor waits for the end of the command. With `restart`, the launch with the new values
+/// waits at its gate until the command has ended. With `exit`, that launch is ended.
 fn stop(
     rotation: &RotationOptions,
     state: RunningState,
@@ -151,15 +156,16 @@ fn stop(
     })
 }
 
-/// Ends the supervision of a command that ended by itself. If processes of its group are left, they are asked to end first.
+/// Ends the supervision of a command that ended by itself. If processes of its group are left, they
+/// are asked to end first.
 fn on_end(status: ExitStatus, is_group_empty: bool, actions: &mut Vec<Action>) -> SupervisorState {
     actions.extend([Action::Report(Notice::Ended(status)), Action::CancelPoll]);
     if is_group_empty {
         actions.push(Action::Exit(ExitReason::Command(status)));
         return SupervisorState::Exited;
     }
-    // SIGCONT is for processes of the group that are stopped. The kernel reports a stop only to the parent of a process, so this process can't know
-    // which ones are stopped.
+    // SIGCONT is for processes of the group that are stopped. The kernel reports a stop only to the
+    // parent of a process, so this process can't know which ones are stopped.
     actions.extend([SignalNumber::TERM, SignalNumber::CONT].map(Action::Signal));
     actions.push(Action::Arm(Delay::Grace));
     SupervisorState::Stopping(Stopping {

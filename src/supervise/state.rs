@@ -2,8 +2,8 @@
 
 use crate::model::options::SignalNumber;
 
-/// The state of the supervisor. The command exists in `Running`, and in `Stopping` until its end. Processes of its group can outlive it, but only in
-/// `Stopping`.
+/// The state of the supervisor. The command exists in `Running`, and in `Stopping` until its end.
+/// Processes of its group can outlive it, but only in `Stopping`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SupervisorState {
     Running(RunningState),
@@ -18,22 +18,25 @@ pub struct RunningState {
     pub poll: Poll,
     /// The number of failed polls in a row.
     pub failures: u32,
-    /// True if a poll was requested since the last poll began. That last poll may have read the secret before it changed.
+    /// True if a poll was requested since the last poll began. That last poll may have read the
+    /// secret before it changed.
     pub is_poll_requested: bool,
     /// True while job control has stopped the command.
     pub is_suspended: bool,
-    /// True if a SIGTERM was forwarded, so that the command may be about to end. Set to false when a change is ignored for this reason.
+    /// True if a SIGTERM was forwarded, so that the command may be about to end. Set to false when
+    /// a change is ignored for this reason.
     pub has_term: bool,
 }
 
-/// The forked launch that reads the values again. As long as there isn't one, the timer is set for the next launch.
+/// The forked launch that reads the values again. As long as there isn't one, the timer is set for
+/// the next launch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Poll {
     /// There isn't a launch.
     #[default]
     Idle,
-    /// There isn't a launch. The last poll found a change. The next poll comes after `--splay` or on request, and a change that it finds takes
-    /// effect.
+    /// There isn't a launch. The last poll found a change. The next poll comes after `--splay` or
+    /// on request, and a change that it finds takes effect.
     Splayed,
     /// The launch is resolving the values.
     Polling {
@@ -51,7 +54,8 @@ pub struct Stopping {
     pub ended: Option<ExitStatus>,
     pub phase: Phase,
     pub next: Next,
-    /// Like [`RunningState::is_poll_requested`]. The poll comes after the start of the next command.
+    /// Like [`RunningState::is_poll_requested`]. The poll comes after the start of the next
+    /// command.
     pub is_poll_requested: bool,
 }
 
@@ -71,7 +75,8 @@ pub enum Next {
     Start,
     /// Exit because a secret changed.
     ExitRotated,
-    /// Exit with the command's status, because SIGTERM came in the grace period of a rotation. Another SIGTERM kills the group.
+    /// Exit with the command's status, because SIGTERM came in the grace period of a rotation.
+    /// Another SIGTERM kills the group.
     ExitCancelled,
     /// Exit with the command's status, because the command ended by itself.
     ExitEnded,
@@ -93,8 +98,9 @@ impl RunningState {
 /// Something that has happened to this process, to one of its children or to the timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The command has ended and was reaped. A launch whose gate was opened is the command, so this event also comes if such a launch can't rename
-    /// the files or execute the command. Its status is 78, 126 or 127 then.
+    /// The command has ended and was reaped. A launch whose gate was opened is the command, so this
+    /// event also comes if such a launch can't rename the files or execute the command. Its status
+    /// is 78, 126 or 127 then.
     Ended {
         status: ExitStatus,
         /// True if no process of the command's group is left.
@@ -108,7 +114,8 @@ pub enum Event {
     Continued,
     /// This process got a signal, which is to be forwarded or requests a poll.
     Signal(SignalNumber),
-    /// The result of a poll. If the launch that waits at the gate dies, that is [`PollResult::Failed`].
+    /// The result of a poll. If the launch that waits at the gate dies, that is
+    /// [`PollResult::Failed`].
     Polled(PollResult),
     /// The launch has replaced the files.
     Delivered,
@@ -139,15 +146,16 @@ pub enum PollResult {
 pub enum Action {
     /// Open the gate of the launch that waits there. From then on, that launch is the command.
     Start,
-    /// Open the gate of the launch that waits there. It replaces the files and ends. [`Event::Delivered`] or [`Event::NotDelivered`]
-    /// follows.
+    /// Open the gate of the launch that waits there. It replaces the files and ends.
+    /// [`Event::Delivered`] or [`Event::NotDelivered`] follows.
     Deliver,
     /// Fork a launch that polls. [`Event::Polled`] follows, unless the poll is cancelled.
     StartPoll,
     /// End the launch that is polling, waiting at the gate or replacing files, if there is one.
     CancelPoll,
-    /// Send a signal to the command's process group, which is never empty when this action is returned. If the signal is SIGCONT and secrets-exec's
-    /// own group is in the foreground of the terminal, the command's group takes its place there first.
+    /// Send a signal to the command's process group, which is never empty when this action is
+    /// returned. If the signal is SIGCONT and secrets-exec's own group is in the foreground of the
+    /// terminal, the command's group takes its place there first.
     Signal(SignalNumber),
     /// Take the terminal back, and stop this process with the signal that stopped the command.
     Suspend(SignalNumber),
@@ -167,7 +175,8 @@ pub enum Delay {
         /// The number of polls in a row that failed.
         failures: u32,
     },
-    /// The next poll was requested. It comes when a second has passed since the last poll or the start.
+    /// The next poll was requested. It comes when a second has passed since the last poll or the
+    /// start.
     RequestedPoll,
     /// A random part of `--splay`, between a change and the poll that is acted on.
     Splay,
@@ -176,7 +185,8 @@ pub enum Delay {
     Kill,
 }
 
-/// A line for the user. The lines about changes and failed polls aren't among these, because the child that polls makes them.
+/// A line for the user. The lines about changes and failed polls aren't among these, because the
+/// child that polls makes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice {
     PollRecovered,
@@ -192,14 +202,16 @@ pub enum Notice {
 /// The reason why this process exits. The exit status depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExitReason {
-    /// A secret changed. The status is EX_TEMPFAIL (sysexits(3)), for a service manager that starts the unit again.
+    /// A secret changed. The status is EX_TEMPFAIL (sysexits(3)), for a service manager that starts
+    /// the unit again.
     Rotated,
     /// The command has ended. Its status is also the status of this process.
     Command(ExitStatus),
 }
 
 impl ExitStatus {
-    /// Returns the exit status as a shell does. For the end by a signal, this is 128 plus the number of the signal.
+    /// Returns the exit status as a shell does. For the end by a signal, this is 128 plus the
+    /// number of the signal.
     pub fn code(self) -> u8 {
         match self {
             Self::Exited(code) => code,

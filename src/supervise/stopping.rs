@@ -6,7 +6,8 @@ use super::state::{
 };
 use crate::model::options::{RotationOptions, SignalNumber};
 
-/// Returns the state after an event while the process group ends, and adds the actions to carry out.
+/// Returns the state after an event while the process group ends, and adds the actions to carry
+/// out.
 pub fn step(
     rotation: &RotationOptions,
     mut state: Stopping,
@@ -31,7 +32,8 @@ pub fn step(
         (Event::Elapsed, _) if state.phase == Phase::Grace => {
             kill(&mut state, Notice::GraceOver, actions)
         }
-        // A process in an uninterruptible wait doesn't delay the next step, unless it is the command, which has to be reaped.
+        // A process in an uninterruptible wait doesn't delay the next step, unless it is the
+        // command, which has to be reaped.
         (Event::Elapsed, None) => actions.push(Action::Arm(Delay::Kill)),
         (Event::Elapsed, Some(status)) => return finish(state, status, actions),
         (Event::Signal(signal), _) if rotation.poll_signal == Some(signal) => {
@@ -58,10 +60,12 @@ pub fn step(
     SupervisorState::Stopping(state)
 }
 
-/// Cancels the step that was to follow a rotation. If that step is cancelled already, kills the group.
+/// Cancels the step that was to follow a rotation. If that step is cancelled already, kills the
+/// group.
 ///
-/// The group has already got the stop signal, so the first SIGTERM is not forwarded, because many programs end immediately on a second signal. If the
-/// command has ended by itself, SIGTERM is forwarded like any other signal.
+/// The group has already got the stop signal, so the first SIGTERM is not forwarded, because many
+/// programs end immediately on a second signal. If the command has ended by itself, SIGTERM is
+/// forwarded like any other signal.
 fn terminate(state: &mut Stopping, actions: &mut Vec<Action>) {
     match (state.next, state.phase) {
         (Next::Start | Next::ExitRotated, Phase::Grace | Phase::Killed) => {
@@ -76,14 +80,16 @@ fn terminate(state: &mut Stopping, actions: &mut Vec<Action>) {
     }
 }
 
-/// Adds the action that sends a signal to the process group. Does nothing after SIGKILL, because no process is left that could handle the signal.
+/// Adds the action that sends a signal to the process group. Does nothing after SIGKILL, because no
+/// process is left that could handle the signal.
 fn forward(state: &Stopping, signal: SignalNumber, actions: &mut Vec<Action>) {
     if state.phase != Phase::Killed {
         actions.push(Action::Signal(signal));
     }
 }
 
-/// Adds the actions that kill the process group, print why, and set the timer for the time after SIGKILL. The phase becomes [`Phase::Killed`].
+/// Adds the actions that kill the process group, print why, and set the timer for the time after
+/// SIGKILL. The phase becomes [`Phase::Killed`].
 fn kill(state: &mut Stopping, notice: Notice, actions: &mut Vec<Action>) {
     state.phase = Phase::Killed;
     actions.extend([
@@ -93,7 +99,8 @@ fn kill(state: &mut Stopping, notice: Notice, actions: &mut Vec<Action>) {
     ]);
 }
 
-/// Adds the actions that start the command again or exit, and returns the state that follows. `status` is the status of the command that has ended.
+/// Adds the actions that start the command again or exit, and returns the state that follows.
+/// `status` is the status of the command that has ended.
 fn finish(state: Stopping, status: ExitStatus, actions: &mut Vec<Action>) -> SupervisorState {
     let exit_reason = match state.next {
         Next::Start => {

@@ -1,14 +1,15 @@
 //! The end of this process.
 //!
-//! Everything that ends the process calls [`end`]: a signal, the deadline, a panic on any thread, an invalid command line, or a command
-//! that has done its work. The order of its steps matters, because the reader of the last line may stall:
+//! Everything that ends the process calls [`end`]: a signal, the deadline, a panic on any thread,
+//! an invalid command line, or a command that has done its work. The order of its steps matters,
+//! because the reader of the last line may stall:
 //!
 //! ```text
 //! kill the program that is asked for credentials ─▶ refuse systemd's connection ─▶ print the last line ─▶ end by the signal or the status
 //! ```
 //!
-//! The program is in a static variable, like systemd's connection (`systemd`) and the inherited signals (`signals`), because a panic can't
-//! reach anything else.
+//! The program is in a static variable, like systemd's connection (`systemd`) and the inherited
+//! signals (`signals`), because a panic can't reach anything else.
 
 #![allow(unsafe_code, reason = "_exit")]
 
@@ -27,26 +28,31 @@ use super::{streams, systemd};
 #[derive(Clone, Copy, Debug)]
 pub enum End {
     Status(u8),
-    /// By a termination signal. PID 1 exits with 128 + n instead, because the kernel discards the signal.
+    /// By a termination signal. PID 1 exits with 128 + n instead, because the kernel discards the
+    /// signal.
     Signal(Signal),
 }
 
 /// A program that is asked for credentials (`credential_process`).
 pub struct AskedProgram {
-    /// `None` from before fork(2) until execve(2) is known to have succeeded. The program may already be running.
+    /// `None` from before fork(2) until execve(2) is known to have succeeded. The program may
+    /// already be running.
     pub child: Option<Child>,
-    /// The terminal on which the program may ask for a password, and its modes before the program was started.
+    /// The terminal on which the program may ask for a password, and its modes before the program
+    /// was started.
     pub terminal: Option<(File, Termios)>,
 }
 
-/// The program that is asked for credentials, until [`kill_program`] takes it. Only the holder of the lock may reap it, so that nobody
-/// kills another process that has been given the same id.
+/// The program that is asked for credentials, until [`kill_program`] takes it. Only the holder of
+/// the lock may reap it, so that nobody kills another process that has been given the same id.
 static PROGRAM: Mutex<Option<AskedProgram>> = Mutex::new(None);
 
-/// Ends this process immediately, whatever other threads are doing. Before it calls `print`, it kills the program that is asked for
-/// credentials, and refuses systemd's connection unless the value was sent.
+/// Ends this process immediately, whatever other threads are doing. Before it calls `print`, it
+/// kills the program that is asked for credentials, and refuses systemd's connection unless the
+/// value was sent.
 ///
-/// If a signal comes while `print` waits for a reader, this function is called again, which is safe at any point.
+/// If a signal comes while `print` waits for a reader, this function is called again, which is safe
+/// at any point.
 pub fn end<T>(how: End, print: impl FnOnce() -> T) -> ! {
     kill_program();
     if let Some(connection) = systemd::connection() {
@@ -71,8 +77,9 @@ pub fn end<T>(how: End, print: impl FnOnce() -> T) -> ! {
     unsafe { libc::_exit(status) }
 }
 
-/// Locks the variable that holds the program that is asked for credentials, and returns the guard. Before you start such a program, put it there, so
-/// that [`kill_program`] finds it even if this process ends at that moment.
+/// Locks the variable that holds the program that is asked for credentials, and returns the guard.
+/// Before you start such a program, put it there, so that [`kill_program`] finds it even if this
+/// process ends at that moment.
 pub fn locked_program() -> MutexGuard<'static, Option<AskedProgram>> {
     PROGRAM.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -89,7 +96,8 @@ pub fn asks_on_terminal() -> bool {
 /// the program may have changed to ask for a password. From the background, the change would stop
 /// this process (SIGTTOU).
 ///
-/// Returns the program, so that the caller can wait for its end. Returns `None` if there isn't a program, or if it is just being started.
+/// Returns the program, so that the caller can wait for its end. Returns `None` if there isn't a
+/// program, or if it is just being started.
 pub fn kill_program() -> Option<Child> {
     let mut program = locked_program().take()?;
     let is_running = match &mut program.child {
@@ -103,8 +111,9 @@ pub fn kill_program() -> Option<Child> {
             // This process, which comes first, has no other child than the program.
             None => descendants(getpid()).split_off(1),
         };
-        // If a descendant has just ended, the kernel may have given its number to another process, which is then killed instead. A pidfd is
-        // opened by number as well, so it wouldn't close this gap.
+        // If a descendant has just ended, the kernel may have given its number to another process,
+        // which is then killed instead. A pidfd is opened by number as well, so it wouldn't close
+        // this gap.
         for process in processes {
             let _ = kill(process, Signal::SIGKILL);
         }
@@ -124,8 +133,8 @@ pub fn kill_program() -> Option<Child> {
     program.child
 }
 
-/// Returns a process, followed by its descendants on Linux. `sh` runs most commands as a child, which would otherwise go on reading from the
-/// terminal.
+/// Returns a process, followed by its descendants on Linux. `sh` runs most commands as a child,
+/// which would otherwise go on reading from the terminal.
 fn descendants(process: Pid) -> Vec<Pid> {
     let mut found = vec![process];
     let Ok(tasks) = fs::read_dir(format!("/proc/{process}/task")) else {

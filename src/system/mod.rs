@@ -1,4 +1,5 @@
-//! Kernel interfaces that several stages use: signals, paths, terminals, systemd's sockets, waiting in poll(2), and the end of the process.
+//! Kernel interfaces that several stages use: signals, paths, terminals, systemd's sockets, waiting
+//! in poll(2), and the end of the process.
 
 pub mod ending;
 pub mod os_error;

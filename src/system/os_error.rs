@@ -16,7 +16,8 @@ pub fn errno(error: &io::Error) -> Errno {
     error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }
 
-/// Returns the text about an errno, in lower case. For EMFILE, the remedy follows, because any system call that opens a file can fail with it.
+/// Returns the text about an errno, in lower case. For EMFILE, the remedy follows, because any
+/// system call that opens a file can fail with it.
 ///
 /// The text comes from a table in nix, because glibc and musl have different texts in strerror(3).
 pub fn errno_text(errno: Errno) -> String {
@@ -27,7 +28,8 @@ pub fn errno_text(errno: Errno) -> String {
     text
 }
 
-/// Returns the problem of a system call that failed. `what` is the beginning of the message, such as `the file cannot be written`.
+/// Returns the problem of a system call that failed. `what` is the beginning of the message, such
+/// as `the file cannot be written`.
 pub fn call_problem(what: &str, errno: Errno) -> Problem {
     Problem::configuration(format!("{what}: {}", errno_text(errno)))
 }
@@ -60,8 +62,9 @@ pub fn directory_remedy(path: &Path) -> Option<&'static str> {
     )
 }
 
-/// Returns the text about an error with a file. If access was denied, the text includes the user of this process, and the owner and mode of the file.
-/// If the file is an empty directory, the text includes the remedy.
+/// Returns the text about an error with a file. If access was denied, the text includes the user of
+/// this process, and the owner and mode of the file. If the file is an empty directory, the text
+/// includes the remedy.
 pub fn file_error_text(path: &Path, error: &io::Error) -> String {
     let text = io_error_text(error);
     match path.metadata() {
@@ -97,7 +100,8 @@ pub fn read_file(
     Ok(bytes)
 }
 
-/// Returns the text about an I/O error's errno, or the error's own text if it doesn't come from a system call.
+/// Returns the text about an I/O error's errno, or the error's own text if it doesn't come from a
+/// system call.
 pub fn io_error_text(error: &io::Error) -> String {
     let Some(code) = error.raw_os_error() else {
         return error.to_string();

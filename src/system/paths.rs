@@ -1,9 +1,11 @@
-//! Opens the directory that a path leads to, so that no other user's symbolic link can lead it elsewhere. Creates and removes files
-//! in an open directory, and recognizes file systems in memory.
+//! Opens the directory that a path leads to, so that no other user's symbolic link can lead it
+//! elsewhere. Creates and removes files in an open directory, and recognizes file systems in
+//! memory.
 //!
-//! Another user may own a directory on the way, such as /tmp, and could put a link there that leads a secret into a place of their choice.
-//! So a link is only followed if root or the effective user owns it. openat2(2) doesn't have such a rule, so each component is opened
-//! separately, relative to the directory that was reached before:
+//! Another user may own a directory on the way, such as /tmp, and could put a link there that leads
+//! a secret into a place of their choice. So a link is only followed if root or the effective user
+//! owns it. openat2(2) doesn't have such a rule, so each component is opened separately, relative
+//! to the directory that was reached before:
 //!
 //! ```text
 //! /run/app/link/keys        link → ../other (owned by root or by us: followed, otherwise refused)
@@ -45,8 +47,8 @@ use crate::model::problem::Problem;
 /// The number of symbolic links that the kernel follows in one path (path_resolution(7)).
 const MAX_SYMLINKS: usize = 40;
 
-/// Flags for opening a component of a path: O_PATH or O_SEARCH, because creating a file in a directory doesn't require permission to read
-/// it.
+/// Flags for opening a component of a path: O_PATH or O_SEARCH, because creating a file in a
+/// directory doesn't require permission to read it.
 #[cfg(target_os = "linux")]
 const COMPONENT: OFlag = OFlag::O_PATH.union(OFlag::O_CLOEXEC);
 #[cfg(target_os = "macos")]
@@ -73,8 +75,8 @@ impl From<Errno> for WalkError {
     }
 }
 
-/// Opens the directory that `path` leads to. A relative path begins at the working directory. A symbolic link is only followed if root or
-/// the effective user owns it.
+/// Opens the directory that `path` leads to. A relative path begins at the working directory. A
+/// symbolic link is only followed if root or the effective user owns it.
 ///
 /// If the directory doesn't exist, the help suggests `command`, which creates it.
 ///
@@ -170,7 +172,8 @@ impl PathWalk {
     /// Follows a symbolic link. The components of its target come before the remaining ones.
     ///
     /// # Errors
-    /// When the component isn't a link or belongs to another user, or when there have been too many links.
+    /// When the component isn't a link or belongs to another user, or when there have been too many
+    /// links.
     fn follow(&mut self, component: &OsStr) -> Result<(), WalkError> {
         let Some(link) = read_link(self.reached.as_fd(), component)? else {
             return Err(Errno::ENOTDIR.into());
@@ -217,8 +220,8 @@ fn is_absolute(path: &OsStr) -> bool {
     path.as_bytes().starts_with(b"/")
 }
 
-/// Returns the components of a path in reverse order. `..` stays a component: like the kernel, we open it relative to the directory that
-/// has been reached by then.
+/// Returns the components of a path in reverse order. `..` stays a component: like the kernel, we
+/// open it relative to the directory that has been reached by then.
 fn reversed(path: &OsStr) -> Vec<OsString> {
     let components = path.as_bytes().split(|byte| *byte == b'/').rev();
     let named = components.filter(|component| !matches!(*component, b"" | b"."));
@@ -227,15 +230,17 @@ fn reversed(path: &OsStr) -> Vec<OsString> {
         .collect()
 }
 
-/// Creates an empty file with mode 0600, less the umask, under a temporary name in an open directory, for writing. Returns the file and its name,
-/// which is `.START.xxxxxxxx` with a random end.
+/// Creates an empty file with mode 0600, less the umask, under a temporary name in an open
+/// directory, for writing. Returns the file and its name, which is `.START.xxxxxxxx` with a random
+/// end.
 ///
 /// # Errors
 /// The error of openat(2).
 pub fn create_temporary(directory: &OwnedFd, start: &OsStr) -> Result<(File, OsString), Errno> {
     let flags =
         OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    // A name has at most 255 bytes (NAME_MAX), so a longer start is cut off, which leaves room for the dots and the random end.
+    // A name has at most 255 bytes (NAME_MAX), so a longer start is cut off, which leaves room for
+    // the dots and the random end.
     let shortened: Vec<u8> = start.as_bytes().iter().take(200).copied().collect();
     let mode = Mode::S_IRUSR | Mode::S_IWUSR;
     loop {
@@ -272,8 +277,8 @@ struct SymbolicLink {
     /// The link's user id.
     owner: u32,
     target: OsString,
-    /// True for a magic link (/proc/PID/cwd, /proc/PID/root or /proc/PID/fd/N; see proc(5)). Only the kernel can follow one, because its
-    /// text need not be a path. macOS doesn't have them.
+    /// True for a magic link (/proc/PID/cwd, /proc/PID/root or /proc/PID/fd/N; see proc(5)). Only
+    /// the kernel can follow one, because its text need not be a path. macOS doesn't have them.
     is_magic: bool,
 }
 
@@ -312,8 +317,9 @@ fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<Option<SymbolicL
 
 /// Reads a symbolic link. Returns `None` if the name belongs to anything else.
 ///
-/// macOS doesn't have O_PATH, so the owner is read first. Only a user who may write to the directory can exchange the link between the two
-/// calls, and such a user could exchange everything in the directory anyway.
+/// macOS doesn't have O_PATH, so the owner is read first. Only a user who may write to the
+/// directory can exchange the link between the two calls, and such a user could exchange everything
+/// in the directory anyway.
 #[cfg(target_os = "macos")]
 fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<Option<SymbolicLink>, Errno> {
     let stat = fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW)?;

@@ -1,6 +1,7 @@
 //! The mask and the actions of signals. The command gets them as this process inherited them.
 //!
-//! Three things must not happen: a signal is lost, a signal ends this process before it has cleaned up, or the command inherits our settings.
+//! Three things must not happen: a signal is lost, a signal ends this process before it has cleaned
+//! up, or the command inherits our settings.
 //!
 //! ```text
 //! before main   note the action of SIGPIPE, which Rust's runtime ignores; clear the dumpable flag
@@ -16,8 +17,8 @@
 //!   execve      the command starts
 //! ```
 //!
-//! We call a signal *held* if [`hold`] has blocked it: the signal doesn't end this process before the main thread has seen it. On systems
-//! other than Linux, signals keep their default action.
+//! We call a signal *held* if [`hold`] has blocked it: the signal doesn't end this process before
+//! the main thread has seen it. On systems other than Linux, signals keep their default action.
 
 #![allow(
     unsafe_code,
@@ -34,7 +35,8 @@ use nix::libc;
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::getpid;
 
-/// The signals that a terminal, a service manager or a user sends to end a process. Their default action is also to end the process.
+/// The signals that a terminal, a service manager or a user sends to end a process. Their default
+/// action is also to end the process.
 pub const TERMINATION: [Signal; 4] = [
     Signal::SIGQUIT,
     Signal::SIGHUP,
@@ -50,28 +52,31 @@ static INHERITED: OnceLock<InheritedSignals> = OnceLock::new();
 
 /// An initializer that runs before `main`.
 #[used]
-// SAFETY: this section is an array of pointers to C functions, which the C runtime calls once before `main`.
+// SAFETY: this section is an array of pointers to C functions, which the C runtime calls once
+// before `main`.
 #[cfg_attr(target_os = "linux", unsafe(link_section = ".init_array"))]
 #[cfg_attr(target_os = "macos", unsafe(link_section = "__DATA,__mod_init_func"))]
 static BEFORE_MAIN: extern "C" fn() = before_main;
 
-/// Notes the inherited action of SIGPIPE, because Rust's runtime ignores SIGPIPE right before `main`. Also clears the dumpable flag
-/// (PR_SET_DUMPABLE), so that there won't be a core file, and no other process of the user can read the memory.
+/// Notes the inherited action of SIGPIPE, because Rust's runtime ignores SIGPIPE right before
+/// `main`. Also clears the dumpable flag (PR_SET_DUMPABLE), so that there won't be a core file, and
+/// no other process of the user can read the memory.
 ///
-/// This has to happen early, because a process that opens /proc/PID/mem before it keeps its access. `execve` sets the flag again. macOS
-/// doesn't have a flag that `execve` would reset.
+/// This has to happen early, because a process that opens /proc/PID/mem before it keeps its access.
+/// `execve` sets the flag again. macOS doesn't have a flag that `execve` would reset.
 extern "C" fn before_main() {
     SIGPIPE_WAS_DEFAULT.store(has_action(libc::SIGPIPE, libc::SIG_DFL), Ordering::Relaxed);
     #[cfg(target_os = "linux")]
     let _ = nix::sys::prctl::set_dumpable(false);
 }
 
-/// Holds the termination signals: blocks those that would end this process, until [`restore`]. The main thread has to call this before it
-/// starts another thread.
+/// Holds the termination signals: blocks those that would end this process, until [`restore`]. The
+/// main thread has to call this before it starts another thread.
 ///
-/// Also blocks SIGTTOU, so that a line on a terminal (`stty tostop`) doesn't stop a background job, and SIGXFSZ, so that a write beyond the
-/// limit for file sizes fails instead of ending the process. Ignores SIGPIPE. SIGCHLD gets its default action, and so do the signals for
-/// which [`restore`] has installed a handler.
+/// Also blocks SIGTTOU, so that a line on a terminal (`stty tostop`) doesn't stop a background job,
+/// and SIGXFSZ, so that a write beyond the limit for file sizes fails instead of ending the
+/// process. Ignores SIGPIPE. SIGCHLD gets its default action, and so do the signals for which
+/// [`restore`] has installed a handler.
 pub fn hold() {
     let inherited = INHERITED.get_or_init(InheritedSignals::current);
     if inherited.ignores_children {
@@ -87,11 +92,11 @@ pub fn hold() {
     inherited.set_actions_of_pid_1(libc::SIG_DFL);
 }
 
-/// Restores the inherited mask and actions, which execve(2) passes on. A held signal that is pending ends the process here. [`hold`] can be
-/// called again afterwards.
+/// Restores the inherited mask and actions, which execve(2) passes on. A held signal that is
+/// pending ends the process here. [`hold`] can be called again afterwards.
 ///
-/// In PID 1, the watched signals first get a handler, which execve(2) resets. Without it, the kernel would drop a signal that comes before
-/// execve(2).
+/// In PID 1, the watched signals first get a handler, which execve(2) resets. Without it, the
+/// kernel would drop a signal that comes before execve(2).
 ///
 /// This function is async-signal-safe, because a child calls it between fork and execve.
 pub fn restore() {
@@ -119,8 +124,8 @@ pub fn held_signal() -> Option<Signal> {
     watched.find(|signal| pending.contains(*signal))
 }
 
-/// Returns a descriptor that is readable while a held signal is pending (signalfd(2)). It is only polled, never read. Returns `None` if no
-/// signals are held.
+/// Returns a descriptor that is readable while a held signal is pending (signalfd(2)). It is only
+/// polled, never read. Returns `None` if no signals are held.
 ///
 /// # Errors
 /// If there is no free descriptor.
@@ -138,15 +143,17 @@ pub fn descriptor() -> Result<Option<OwnedFd>, Errno> {
 /// The state of signals when this process started. The command gets the same.
 struct InheritedSignals {
     mask: SigSet,
-    /// The termination signals that were neither ignored nor blocked. Ignored ones must not be blocked (`nohup`), because the kernel queues
-    /// a blocked signal even if it is ignored.
+    /// The termination signals that were neither ignored nor blocked. Ignored ones must not be
+    /// blocked (`nohup`), because the kernel queues a blocked signal even if it is ignored.
     watched: SigSet,
-    /// True if SIGCHLD was ignored. The kernel then reaps children by itself, and their status is lost.
+    /// True if SIGCHLD was ignored. The kernel then reaps children by itself, and their status is
+    /// lost.
     ignores_children: bool,
 }
 
 impl InheritedSignals {
-    /// Returns the signal state of this process now: the signals that are blocked, the termination signals to watch, and whether SIGCHLD is ignored.
+    /// Returns the signal state of this process now: the signals that are blocked, the termination
+    /// signals to watch, and whether SIGCHLD is ignored.
     fn current() -> Self {
         let mask = SigSet::thread_get_mask().unwrap_or_else(|_| SigSet::empty());
         let is_watched = |signal: &Signal| {
@@ -183,7 +190,8 @@ pub fn pending() -> SigSet {
 
 /// True if a signal, given by its number, has this action (SIG_DFL or SIG_IGN).
 pub fn has_action(signal: libc::c_int, action: libc::sighandler_t) -> bool {
-    // SAFETY: all-zero is a valid `sigaction`. Because the new action is null, the call only writes the current one to it.
+    // SAFETY: all-zero is a valid `sigaction`. Because the new action is null, the call only writes
+    // the current one to it.
     unsafe {
         let mut present: libc::sigaction = mem::zeroed();
         libc::sigaction(signal, ptr::null(), &raw mut present);

@@ -1,4 +1,5 @@
-//! Terminals and pipes: the width of a terminal, its foreground job, and whether a write would block.
+//! Terminals and pipes: the width of a terminal, its foreground job, and whether a write would
+//! block.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -13,8 +14,8 @@ pub const PIPE_BUF: usize = nix::libc::PIPE_BUF;
 /// Moves to the start of the line, and erases the line.
 pub const ERASE_LINE: &str = "\r\x1b[K";
 
-/// Writes all bytes, and waits while the reader doesn't read, even if the pipe is non-blocking. (A command that shares the pipe may have set
-/// O_NONBLOCK.)
+/// Writes all bytes, and waits while the reader doesn't read, even if the pipe is non-blocking. (A
+/// command that shares the pipe may have set O_NONBLOCK.)
 ///
 /// # Errors
 /// The error of the kernel.
@@ -55,7 +56,8 @@ pub fn is_writable(descriptor: BorrowedFd<'_>) -> bool {
     wait_writable(descriptor, PollTimeout::ZERO)
 }
 
-/// Waits until a write would not block, for at most `limit`. Returns false if the time is over, or a signal came.
+/// Waits until a write would not block, for at most `limit`. Returns false if the time is over, or
+/// a signal came.
 fn wait_writable(descriptor: BorrowedFd<'_>, limit: PollTimeout) -> bool {
     let mut files = [PollFd::new(descriptor, PollFlags::POLLOUT)];
     let ready = poll(&mut files, limit) == Ok(1);

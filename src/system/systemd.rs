@@ -1,15 +1,17 @@
-//! systemd's sockets: the one that NOTIFY_SOCKET names (sd_notify(3)), and the connection of `LoadCredential=` (systemd.exec(5)).
+//! systemd's sockets: the one that NOTIFY_SOCKET names (sd_notify(3)), and the connection of
+//! `LoadCredential=` (systemd.exec(5)).
 //!
-//! What must not happen is an empty credential. systemd treats a connection that is closed without data as an empty credential, and starts
-//! the unit. It refuses more than 1 MiB. So a connection always ends in one of two ways, even if a signal ends this process (see `ending`):
+//! What must not happen is an empty credential. systemd treats a connection that is closed without
+//! data as an empty credential, and starts the unit. It refuses more than 1 MiB. So a connection
+//! always ends in one of two ways, even if a signal ends this process (see `ending`):
 //!
 //! ```text
 //! answer   the whole value, then the end of the stream
 //! refuse   padding of more than 1 MiB, possibly after a part of the value: systemd refuses all of it, and the unit fails
 //! ```
 //!
-//! If the client doesn't read, we wait until it hangs up. If we ended the stream before, the client would take what it has for the
-//! credential.
+//! If the client doesn't read, we wait until it hangs up. If we ended the stream before, the client
+//! would take what it has for the credential.
 //!
 //! Other systems don't have systemd, so there is never a connection.
 
@@ -37,11 +39,13 @@ use crate::system::os_error::{self, errno_text};
 use crate::system::signals;
 use crate::system::streams::write_all;
 
-/// The socket of the service manager, as NOTIFY_SOCKET names it. It receives datagrams with assignments, one on each line.
+/// The socket of the service manager, as NOTIFY_SOCKET names it. It receives datagrams with
+/// assignments, one on each line.
 pub struct Notifier(Option<SocketAddr>);
 
 impl Notifier {
-    /// Finds the socket that NOTIFY_SOCKET names. Ignores the variable unless it is a path, or `@` followed by an abstract name (unix(7)).
+    /// Finds the socket that NOTIFY_SOCKET names. Ignores the variable unless it is a path, or `@`
+    /// followed by an abstract name (unix(7)).
     pub fn new(inherited: &Inherited) -> Self {
         Self(inherited.non_empty("NOTIFY_SOCKET").and_then(address))
     }
@@ -83,12 +87,14 @@ const SETUP: &str = "let systemd start it: a socket unit with Accept=yes does, w
 
 static PADDING: [u8; 4_096] = [0; 4_096];
 
-/// Takes the connection of systemd's `LoadCredential=` from standard input, if standard input is one. If the subcommand `credential`
-/// expects a connection, any stream connection is taken, and [`CredentialConnection::request`] reports what is wrong with its address.
+/// Takes the connection of systemd's `LoadCredential=` from standard input, if standard input is
+/// one. If the subcommand `credential` expects a connection, any stream connection is taken, and
+/// [`CredentialConnection::request`] reports what is wrong with its address.
 ///
-/// Termination signals are held from then on, so that the connection is refused before a signal ends this process. Standard output and
-/// error are redirected if they are the connection, too, which is systemd's default. Otherwise everything printed would become the
-/// credential. So this has to be called before anything is printed.
+/// Termination signals are held from then on, so that the connection is refused before a signal
+/// ends this process. Standard output and error are redirected if they are the connection, too,
+/// which is systemd's default. Otherwise everything printed would become the credential. So this
+/// has to be called before anything is printed.
 ///
 /// # Errors
 /// If a descriptor can't be replaced. The connection is refused, and nothing may be printed.
@@ -107,8 +113,8 @@ pub fn take_connection(is_expected: bool) -> Result<(), Errno> {
     Ok(())
 }
 
-/// True if standard input is a connection whose address is that of `LoadCredential=`. If a connection is expected, the address doesn't
-/// matter.
+/// True if standard input is a connection whose address is that of `LoadCredential=`. If a
+/// connection is expected, the address doesn't matter.
 fn is_connection(input: BorrowedFd<'_>, is_expected: bool) -> bool {
     cfg!(target_os = "linux")
         && getsockopt(&input, sockopt::SockType) == Ok(SockType::Stream)
@@ -125,7 +131,8 @@ impl CredentialConnection {
     /// Returns the unit and the credential that the client's address names.
     ///
     /// # Errors
-    /// If the client is neither root nor the effective user, or its address doesn't name a credential.
+    /// If the client is neither root nor the effective user, or its address doesn't name a
+    /// credential.
     pub fn request(&self) -> Result<Credential, Problem> {
         #[cfg(target_os = "linux")]
         let user = getsockopt(&self.socket, sockopt::PeerCredentials)
@@ -162,7 +169,8 @@ impl CredentialConnection {
 
     /// Makes the client fail, unless it has the whole value.
     ///
-    /// Several threads may send a refusal at the same time. Each of them is enough, even after a part of the value.
+    /// Several threads may send a refusal at the same time. Each of them is enough, even after a
+    /// part of the value.
     pub fn refuse(&self) {
         if !self.is_answered.load(Ordering::SeqCst) {
             refuse(self.as_fd());
@@ -177,7 +185,8 @@ impl AsFd for CredentialConnection {
     }
 }
 
-/// Returns the credential that an address names, or `None` if it isn't an address of `LoadCredential=`.
+/// Returns the credential that an address names, or `None` if it isn't an address of
+/// `LoadCredential=`.
 #[cfg(target_os = "linux")]
 fn requested_by(address: &UnixAddr) -> Option<Credential> {
     Credential::from_address(address.as_abstract().unwrap_or_default())
@@ -200,8 +209,8 @@ pub fn no_connection() -> Problem {
     }
 }
 
-/// Replaces standard input with /dev/null, and standard output and error if they are the same socket. Standard error then goes to journald, if it is
-/// running. Returns a copy of the socket.
+/// Replaces standard input with /dev/null, and standard output and error if they are the same
+/// socket. Standard error then goes to journald, if it is running. Returns a copy of the socket.
 fn redirect(input: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     let id = |stat: FileStat| (stat.st_dev, stat.st_ino);
     let socket_id = Ok(fstat(input).map(id)?);
@@ -222,10 +231,12 @@ fn redirect(input: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     Ok(socket)
 }
 
-/// Connects to systemd-journald for lines of text, as systemd does for `StandardError=journal`. Returns `None` without journald.
+/// Connects to systemd-journald for lines of text, as systemd does for `StandardError=journal`.
+/// Returns `None` without journald.
 ///
-/// The header has the identifier, the unit (which journald finds out by itself), the priority, and whether to parse priorities and to
-/// forward the lines to syslog, to the kernel's log and to the console.
+/// The header has the identifier, the unit (which journald finds out by itself), the priority, and
+/// whether to parse priorities and to forward the lines to syslog, to the kernel's log and to the
+/// console.
 fn journal() -> Option<UnixStream> {
     let mut journal = UnixStream::connect("/run/systemd/journal/stdout").ok()?;
     journal.write_all(b"secrets-exec\n\n6\n0\n0\n0\n0\n").ok()?;
@@ -251,7 +262,8 @@ fn refuse(connection: BorrowedFd<'_>) {
     let _ = shutdown(connection.as_raw_fd(), Shutdown::Write);
 }
 
-/// Sends bytes, and waits for as long as the client doesn't read them. SIGPIPE is ignored ([`signals::hold`]).
+/// Sends bytes, and waits for as long as the client doesn't read them. SIGPIPE is ignored
+/// ([`signals::hold`]).
 ///
 /// # Errors
 /// When the client closes the connection, or the kernel doesn't send the bytes.

@@ -1,7 +1,8 @@
 //! Waiting in poll(2): for descriptors, and by the main thread while a worker works.
 //!
-//! Everything that may take long has a thread of its own, such as a request, a file on a network, or a write whose reader stalls. So the
-//! main thread can react to a termination signal immediately.
+//! Everything that may take long has a thread of its own, such as a request, a file on a network,
+//! or a write whose reader stalls. So the main thread can react to a termination signal
+//! immediately.
 //!
 //! ```text
 //! main thread   while_working ──▶ poll(2): the worker's pipe, held signals, the other end, a time limit ──▶ react ──▶ …
@@ -19,8 +20,9 @@ use nix::sys::signal::Signal;
 use super::ending::{End, end};
 use super::signals;
 
-/// The size of the worker's stack in bytes. Only the part that the worker uses takes memory. MiniJinja recurses for each operator: a
-/// template of 16 KiB takes 6 MB, and 15 MB in a build without optimization.
+/// The size of the worker's stack in bytes. Only the part that the worker uses takes memory.
+/// MiniJinja recurses for each operator: a template of 16 KiB takes 6 MB, and 15 MB in a build
+/// without optimization.
 const STACK: usize = 32 * 1024 * 1024;
 
 /// Something that the main thread reacts to while it waits.
@@ -33,8 +35,9 @@ pub enum WaitEvent {
     OtherEndClosed,
 }
 
-/// Does `work` on a thread of its own, and returns its result. The main thread waits, and calls `react` for each event. For [`WaitEvent::Sleep`],
-/// `react` returns the longest time to sleep. For other events, it may end this process, and its result is ignored. `connection` is this process's
+/// Does `work` on a thread of its own, and returns its result. The main thread waits, and calls
+/// `react` for each event. For [`WaitEvent::Sleep`], `react` returns the longest time to sleep. For
+/// other events, it may end this process, and its result is ignored. `connection` is this process's
 /// end of a pipe or connection. [`WaitEvent::OtherEndClosed`] comes when the other end closes.
 ///
 /// # Errors
@@ -80,12 +83,14 @@ pub fn while_working<T: Send>(
     })
 }
 
-/// Does `work`, such as a write whose reader may stall, and waits until it is done. If the main thread calls this, a held signal ends the process
-/// during the work. If another thread calls it, the main thread is waiting for signals anyway.
+/// Does `work`, such as a write whose reader may stall, and waits until it is done. If the main
+/// thread calls this, a held signal ends the process during the work. If another thread calls it,
+/// the main thread is waiting for signals anyway.
 pub fn interruptibly<T: Send>(work: impl Fn() -> T + Sync) -> T {
     // std gives this name to the first thread of the process.
     let is_main_thread = thread::current().name() == Some("main");
-    // Without held signals, the kernel ends the process. On another thread, the main thread reacts to them.
+    // Without held signals, the kernel ends the process. On another thread, the main thread reacts
+    // to them.
     if !signals::are_held() || !is_main_thread {
         return work();
     }
@@ -114,8 +119,8 @@ fn sleep(files: &mut [PollFd<'_>], limit: Option<Duration>) {
     let _ = poll(files, limit.map_or(PollTimeout::NONE, timeout));
 }
 
-/// Converts a duration for poll(2), rounded up to milliseconds so that the time is over when poll(2) returns. The longest timeout is about
-/// 24 days.
+/// Converts a duration for poll(2), rounded up to milliseconds so that the time is over when
+/// poll(2) returns. The longest timeout is about 24 days.
 fn timeout(limit: Duration) -> PollTimeout {
     let milliseconds = limit.as_micros().div_ceil(1000);
     PollTimeout::try_from(milliseconds).unwrap_or(PollTimeout::MAX)

@@ -1,5 +1,5 @@
-//! Checks what docs/containers.md promises, with podman and with Docker's engine. The image comes from
-//! `packaging/image`. It contains only the static binary, and its user isn't root.
+//! Checks what docs/containers.md promises, with podman and with Docker's engine. The image comes
+//! from `packaging/image`. It contains only the static binary, and its user isn't root.
 
 use std::fs::{self, File};
 use std::process::{Child, Command, Stdio};
@@ -20,8 +20,8 @@ const IMAGE: &str = "localhost/alone";
 enum Then {
     /// Nothing: the container ends by itself.
     Ends,
-    /// The engine runs this command once the script has made `/shared/ready` or, if the secret hangs, once it has been
-    /// requested.
+    /// The engine runs this command once the script has made `/shared/ready` or, if the secret
+    /// hangs, once it has been requested.
     Gets(&'static [&'static str]),
     /// Ctrl-C is typed once the terminal shows this text.
     CtrlC(&'static str),
@@ -30,15 +30,15 @@ use Then::{CtrlC, Ends, Gets};
 
 const STOP: Then = Gets(&["stop", "-t=60"]);
 
-/// If TERM doesn't arrive, the script is killed at the end of the grace period, and the status is 137. With
-/// `--on-rotation`, TERM also ends `sleep`, which the shell reports.
+/// If TERM doesn't arrive, the script is killed at the end of the grace period, and the status is
+/// 137. With `--on-rotation`, TERM also ends `sleep`, which the shell reports.
 const HANDLER: &str = "trap 'echo stopped $PPID; exit 7' TERM; touch /shared/ready; while :; do sleep 0.1; done 2>/dev/null";
 const NO_HANDLER: &str = "touch /shared/ready; exec sleep 1000";
 const INTERRUPTED: &str =
     "trap 'echo interrupted; exit 7' INT; echo ready; while :; do sleep 0.1; done";
 
-/// Prints the parent's process id and the value. Then it stores another value, unless the value is already
-/// `w-v-4c7a1e`.
+/// Prints the parent's process id and the value. Then it stores another value, unless the value is
+/// already `w-v-4c7a1e`.
 const ROTATES: &str =
     "echo $PPID $A; [ $A = v-4c7a1e ] || exit 7; sed s/v-/w-v-/ /shared/local.json >/shared/new
 mv /shared/new /shared/local.json; touch /shared/ready; exec sleep 1000";
@@ -58,9 +58,10 @@ stat -c '%u %a' app.env; cat app.env";
 const LOCAL: &str = "--env=SECRETS_EXEC_LOCAL=/shared/local.json";
 const ROTATING: &str = "-q --on-rotation restart --poll-interval 1h --poll-signal USR2 -e A=x:k";
 
-/// One promise as a sentence; the options of the engine, those of secrets-exec, and the shell script to run; what
-/// happens to the container; and the expected status, output, and a part of the messages. The secret `x` is served over
-/// TLS, and the container has the bundle that trusts the server. A request for the secret `hangs` is never answered.
+/// One promise as a sentence; the options of the engine, those of secrets-exec, and the shell
+/// script to run; what happens to the container; and the expected status, output, and a part of the
+/// messages. The secret `x` is served over TLS, and the container has the bundle that trusts the
+/// server. A request for the secret `hangs` is never answered.
 type Promise = (
     &'static str,
     &'static str,
@@ -225,7 +226,8 @@ fn a_container_of_docker_behaves_as_docs_containers_md_promises() {
     }
 }
 
-/// Docker's daemon with its own storage, into which the image has been loaded. The daemon ends when this is dropped.
+/// Docker's daemon with its own storage, into which the image has been loaded. The daemon ends when
+/// this is dropped.
 struct Docker {
     daemon: Child,
     /// The directory of the daemon's socket and storage.
@@ -233,7 +235,8 @@ struct Docker {
 }
 
 impl Docker {
-    /// Starts the daemon. If it cannot start here, reports the calling test as skipped and returns `None`.
+    /// Starts the daemon. If it cannot start here, reports the calling test as skipped and returns
+    /// `None`.
     fn start() -> Option<Self> {
         if !podman::works() || !can(&["dockerd", "--version"], "Docker's engine") {
             return None;

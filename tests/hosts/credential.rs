@@ -4,8 +4,8 @@ use super::systemd::{Systemd, lines_with_aws};
 use crate::support::aws::{Aws, served};
 use crate::support::sandbox::ACCESS_SECRET;
 
-/// Runs a service with a dynamic user and a credential of this name and content, and asserts that the service gets the
-/// value.
+/// Runs a service with a dynamic user and a credential of this name and content, and asserts that
+/// the service gets the value.
 fn assert_credential_is_used(aws: &Aws, name: &'static str, content: &str, lines: &str) {
     let Some(systemd) = Systemd::shared() else {
         return;

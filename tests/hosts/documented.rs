@@ -5,8 +5,8 @@ use super::systemd::{LOCAL, Systemd, Unit, lines_with_aws};
 use crate::support::aws::{INSTANCE_KEY, served};
 use crate::support::sandbox::{ACCESS_SECRET, repository_file};
 
-/// An unchanged unit of the examples, with a program that prints the output of `command` and then keeps running. A
-/// drop-in adds `lines`.
+/// An unchanged unit of the examples, with a program that prints the output of `command` and then
+/// keeps running. A drop-in adds `lines`.
 fn documented_unit(
     systemd: &'static Systemd,
     name: &'static str,

@@ -9,8 +9,8 @@ use crate::support::aws::two_served;
 use crate::support::sandbox::repository_file;
 use crate::support::*;
 
-/// Installs the units of the example under another name, because tests run at the same time. A drop-in of the service
-/// adds `lines`.
+/// Installs the units of the example under another name, because tests run at the same time. A
+/// drop-in of the service adds `lines`.
 fn socket(systemd: &Systemd, name: &str, declaration: &str, lines: &str) {
     install(systemd, name, declaration, lines);
     systemd
@@ -60,7 +60,8 @@ fn unit_that_loads(
     )
 }
 
-/// Starts a unit, and asserts that systemd didn't run its command because the credential was missing.
+/// Starts a unit, and asserts that systemd didn't run its command because the credential was
+/// missing.
 fn assert_fails_without_credential(systemd: &Systemd, unit: &Unit, name: &str) {
     systemd
         .shell(&format!("systemctl start {name} || true"))
@@ -68,16 +69,17 @@ fn assert_fails_without_credential(systemd: &Systemd, unit: &Unit, name: &str) {
     assert_failed_for_credential(unit);
 }
 
-/// Waits until the unit has failed, and asserts that systemd didn't run its command because of a credential (status
-/// 243).
+/// Waits until the unit has failed, and asserts that systemd didn't run its command because of a
+/// credential (status 243).
 fn assert_failed_for_credential(unit: &Unit) {
     unit.await_that("ActiveState", "failed");
     assert_eq!(unit.property("ExecMainStatus"), "243");
     assert_eq!(unit.printed(), "");
 }
 
-/// All messages of the journal. A process can end before journald finds out which unit it belongs to, so a search by
-/// unit would miss messages. The messages of a test contain the name of its unit.
+/// All messages of the journal. A process can end before journald finds out which unit it belongs
+/// to, so a search by unit would miss messages. The messages of a test contain the name of its
+/// unit.
 fn journal(systemd: &Systemd) -> String {
     systemd.ask("journalctl --sync; journalctl --output=cat")
 }
@@ -197,7 +199,8 @@ fn a_unit_with_loadcredential_waits_until_aws_answers() {
     await_that("it has the value", || unit.printed() == "tok=v-4c7a1e\n");
 }
 
-/// A socket and a service with only the lines that they need. Standard output and standard error are the connection.
+/// A socket and a service with only the lines that they need. Standard output and standard error
+/// are the connection.
 fn plain_socket(systemd: &Systemd, name: &str) {
     systemd.write(
         &format!("/etc/{name}.yaml"),
@@ -242,7 +245,8 @@ fn with_systemds_default_streams_messages_go_to_the_journal_and_not_into_the_cre
     );
 }
 
-/// Starts a unit that waits for its credential `tok`, and returns once the secret has been requested.
+/// Starts a unit that waits for its credential `tok`, and returns once the secret has been
+/// requested.
 fn unit_that_waits(systemd: &'static Systemd, name: &'static str, aws: &Aws) -> Unit {
     socket_of(systemd, name, &lines_with_aws_and_keys(aws));
     let unit = unit_that_loads(systemd, name, name, &["tok"]).enqueue();
@@ -293,7 +297,8 @@ fn a_unit_gets_its_whole_credential_or_fails_if_sigstop_stops_systemds_process_w
             )
             .enqueue();
         aws.await_calls(1);
-        // These are children of systemd. One of them reads from the connection before the program is executed.
+        // These are children of systemd. One of them reads from the connection before the program
+        // is executed.
         systemd
             .shell(&format!("systemctl kill --signal=STOP {name}"))
             .launched();
@@ -313,7 +318,8 @@ fn a_unit_gets_its_whole_credential_or_fails_if_sigstop_stops_systemds_process_w
 #[test]
 #[ignore = "by make test-hosts"]
 fn a_unit_that_waits_for_its_credential_gets_the_value_even_if_systemd_is_reexecuted() {
-    // The other tests are connected to the shared systemd, which must not be re-executed under them.
+    // The other tests are connected to the shared systemd, which must not be re-executed under
+    // them.
     let Some(systemd) = Systemd::own("again", |_| ()) else {
         return;
     };
@@ -325,16 +331,16 @@ fn a_unit_that_waits_for_its_credential_gets_the_value_even_if_systemd_is_reexec
     await_that("it has the value", || unit.printed() == "tok=v-4c7a1e\n");
 }
 
-/// A template of units that load `tok` at boot. The file of each unit holds the credential that it got, even if that is
-/// empty.
+/// A template of units that load `tok` at boot. The file of each unit holds the credential that it
+/// got, even if that is empty.
 const FLEET: &str = "[Unit]\nAfter=secrets-fleet.socket\n[Service]\nType=oneshot\nRemainAfterExit=yes\n\
     LoadCredential=tok:/run/secrets-fleet.sock\nExecStart=/bin/sh -c 'cat %d/tok >/run/fleet.%i'\n[Install]\nWantedBy=multi-user.target\n";
 
 #[test]
 #[ignore = "by make test-hosts"]
 fn seventy_units_get_their_credentials_at_boot_once_the_network_is_online() {
-    // This is more than the 64 connections that systemd allows at the same time by default. With more than 200 in two
-    // seconds the socket would fail.
+    // This is more than the 64 connections that systemd allows at the same time by default. With
+    // more than 200 in two seconds the socket would fail.
     assert!(
         repository_file("examples/systemd/secrets-exec.socket")
             .contains("\nTriggerLimitIntervalSec=0\n")

@@ -1,4 +1,5 @@
-//! Two containers in one network, as with Compose: the program runs in one, and finds moto in the other by its name.
+//! Two containers in one network, as with Compose: the program runs in one, and finds moto in the
+//! other by its name.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -9,8 +10,9 @@ use crate::peers::interpreter;
 use crate::support::outcome::Status;
 use crate::support::skip::skipped;
 
-/// A podman network, which is removed when this is dropped. There is only one at a time, because podman's name server
-/// serves all networks and can lose its names when another network is added or removed.
+/// A podman network, which is removed when this is dropped. There is only one at a time, because
+/// podman's name server serves all networks and can lose its names when another network is added or
+/// removed.
 struct Network {
     name: String,
     _turn: MutexGuard<'static, ()>,
@@ -19,7 +21,8 @@ struct Network {
 static TURN: Mutex<()> = Mutex::new(());
 
 impl Network {
-    /// Makes a network. If no container starts in it here, reports the calling test as skipped and returns `None`.
+    /// Makes a network. If no container starts in it here, reports the calling test as skipped and
+    /// returns `None`.
     fn new(name: &str) -> Option<Self> {
         if !podman::works() {
             return None;

@@ -1,5 +1,5 @@
-//! The packages of `make dist`. `tests/dist/run` builds them in two different directories, and is the only one that
-//! runs these tests.
+//! The packages of `make dist`. `tests/dist/run` builds them in two different directories, and is
+//! the only one that runs these tests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -309,7 +309,8 @@ fn the_lines_that_docs_ci_md_shows_install_the_binary() {
             .take_while(|line| line.starts_with("    "))
             .collect::<Vec<_>>()
             .join("\n");
-        // A stand-in for `gh` that copies the archive instead of downloading it, because there is no account here.
+        // A stand-in for `gh` that copies the archive instead of downloading it, because there is
+        // no account here.
         let gh = "case $1 in release) cp /dist/*-\"$(uname -m)\"-unknown-linux-musl.tar.gz . ;; esac; echo \"$*\" >>/asked";
         let script = format!(
             "cd /root; gh() {{ {gh}; }}; sudo() {{ \"$@\"; }}\n{lines}\nsecrets-exec --version; grep -c OWNER /asked"
@@ -518,7 +519,8 @@ fn no_binary_contains_a_path_of_the_machine_that_built_it() {
     }
 }
 
-/// The folders directly below the folder `above` that paths in a binary mention, such as `NAME-VERSION` of a crate.
+/// The folders directly below the folder `above` that paths in a binary mention, such as
+/// `NAME-VERSION` of a crate.
 fn folders_in(binary: &str, above: &str) -> BTreeSet<String> {
     let is_of_name = |c: char| c.is_ascii_alphanumeric() || "-_.+".contains(c);
     let names = binary
@@ -591,7 +593,8 @@ fn read(sbom: &str) -> Value {
     serde_json::from_slice(&fs::read(dist().join(sbom)).unwrap()).unwrap()
 }
 
-/// The components of an SBOM as `name version`, each with its SHA-256 checksum if the SBOM gives one.
+/// The components of an SBOM as `name version`, each with its SHA-256 checksum if the SBOM gives
+/// one.
 fn components(sbom: &str) -> Vec<(String, Option<String>)> {
     let components = read(sbom)["components"].as_array().unwrap().clone();
     let component = |component: Value| {
@@ -681,7 +684,8 @@ fn the_licence_notices_have_every_component_of_the_sbom() {
             checksum.is_some() && notices.matches(name.as_str()).count() < 2
         });
         assert!(missing.is_empty(), "{}: {missing:?}", archive.name);
-        // In this order: musl, the standard library, the sources within aws-lc, and those within granit-parser.
+        // In this order: musl, the standard library, the sources within aws-lc, and those within
+        // granit-parser.
         for text in [
             "Rich Felker",
             "The standard library of Rust",

@@ -56,7 +56,8 @@ impl Drop for Image {
     }
 }
 
-/// Builds the page's Dockerfile on an image of these tests. Its `node` is a script that prints its environment.
+/// Builds the page's Dockerfile on an image of these tests. Its `node` is a script that prints its
+/// environment.
 fn documented_image() -> Image {
     let page = page();
     let dockerfile = page.blocks("dockerfile")[0];

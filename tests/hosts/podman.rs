@@ -1,5 +1,5 @@
-//! [`Container`] builds and runs one container: its image, options, environment and command. podman or another
-//! [`Engine`] runs it, and it is removed when it has ended.
+//! [`Container`] builds and runs one container: its image, options, environment and command. podman
+//! or another [`Engine`] runs it, and it is removed when it has ended.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -38,7 +38,8 @@ pub(super) fn secrets_of_examples() -> String {
     secrets
 }
 
-/// Returns whether `prepare` has made all images on this machine. If not, reports the calling test as skipped.
+/// Returns whether `prepare` has made all images on this machine. If not, reports the calling test
+/// as skipped.
 pub(super) fn works() -> bool {
     let works = env::var_os("SECRETS_EXEC_HOSTS")
         .is_some_and(|hosts| Path::new(&hosts).join("ready").exists());

@@ -1,5 +1,5 @@
-//! The pods of `examples/kubernetes`, run by `podman kube play`. They read from a local file, or get the variables by
-//! which EKS gives a pod its role.
+//! The pods of `examples/kubernetes`, run by `podman kube play`. They read from a local file, or
+//! get the variables by which EKS gives a pod its role.
 
 use std::fs;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -24,8 +24,8 @@ impl Pod {
         Self::from_example("examples/kubernetes/app.yaml")
     }
 
-    /// The example whose init container installs the program. The image of the application is Debian's, without the
-    /// program.
+    /// The example whose init container installs the program. The image of the application is
+    /// Debian's, without the program.
     fn unchanged_image() -> Option<Self> {
         let pod = Self::from_example("examples/kubernetes/unchanged-image.yaml")?;
         let pod = pod.replaced("image: localhost/host ", "image: localhost/debian ");
@@ -35,7 +35,8 @@ impl Pod {
         ))
     }
 
-    /// Makes a pod of an example, with an image of these tests and with a command that prints its environment.
+    /// Makes a pod of an example, with an image of these tests and with a command that prints its
+    /// environment.
     fn from_example(example: &str) -> Option<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         if !podman::works() {
@@ -114,7 +115,8 @@ impl Pod {
             .env("SECRETS_EXEC_LOCAL", "/shared/local.yaml")
     }
 
-    /// Shares the network of this machine, and points the AWS clients at the fake. There are no credentials.
+    /// Shares the network of this machine, and points the AWS clients at the fake. There are no
+    /// credentials.
     fn aws(mut self, aws: &Aws) -> Self {
         self.network = "host";
         self.env("AWS_ENDPOINT_URL", &aws.endpoint())

@@ -1,5 +1,5 @@
-//! `Restart=on-failure` with the `RestartPreventExitStatus=` of docs/systemd.md: systemd restarts a service after a
-//! temporary failure, and doesn't after a permanent one.
+//! `Restart=on-failure` with the `RestartPreventExitStatus=` of docs/systemd.md: systemd restarts a
+//! service after a temporary failure, and doesn't after a permanent one.
 
 use super::podman::await_that;
 use super::systemd::{LOCAL, Systemd, Unit, lines_with_aws, lines_with_aws_and_keys};
@@ -100,8 +100,8 @@ fn systemd_restarts_a_unit_that_ends_with_75_until_the_outage_is_over() {
     await_that("the third start has the value", || {
         unit.printed() == "v-4c7a1e"
     });
-    // NRestarts can't be compared here: a restart that happens during a reload of systemd is counted twice, and other
-    // tests reload systemd.
+    // NRestarts can't be compared here: a restart that happens during a reload of systemd is
+    // counted twice, and other tests reload systemd.
     assert_eq!(
         (unit.property("ActiveState").as_str(), aws.reads().len()),
         ("active", 3),

@@ -1,5 +1,5 @@
-//! `--on-rotation` under systemd, with the lines of docs/rotation.md: the command's readiness and watchdog messages, a
-//! restart by systemd, and stopping the service.
+//! `--on-rotation` under systemd, with the lines of docs/rotation.md: the command's readiness and
+//! watchdog messages, a restart by systemd, and stopping the service.
 
 use serde_json::json;
 
@@ -53,7 +53,8 @@ fn rotate(systemd: &Systemd, name: &str, value: &str) {
 #[ignore = "by make test-hosts"]
 fn a_restart_for_a_new_value_keeps_the_units_main_process_readiness_and_watchdog() {
     let command = "/usr/bin/python3 /usr/local/bin/service.py watched";
-    // Because of `Restart=no`, the unit would end if nothing fed the watchdog, or if the new command failed to start.
+    // Because of `Restart=no`, the unit would end if nothing fed the watchdog, or if the new
+    // command failed to start.
     let lines = "Restart=no\nWatchdogSec=2s\n";
     let Some((systemd, unit)) = rotating_unit("rotating-notify", "restart", lines, command) else {
         return;
@@ -85,8 +86,8 @@ fn systemd_starts_a_unit_with_on_rotation_exit_again_with_the_new_value() {
         unit.printed() == "one-4c7a1e,two-4c7a1e,"
     });
     unit.await_that("ActiveState", "active");
-    // The number can be higher than one, because a restart during a reload of systemd is counted twice, and other tests
-    // reload systemd.
+    // The number can be higher than one, because a restart during a reload of systemd is counted
+    // twice, and other tests reload systemd.
     assert_ne!(unit.property("NRestarts"), "0", "{}", unit.journal());
     assert_eq!(unit.printed(), "one-4c7a1e,two-4c7a1e,");
     unit.stop();

@@ -1,5 +1,5 @@
-//! [`Systemd::shared`] is a systemd that has booted in a container, and [`Systemd::own`] is another one for a single
-//! test. [`Systemd::unit`] adds a service.
+//! [`Systemd::shared`] is a systemd that has booted in a container, and [`Systemd::own`] is another
+//! one for a single test. [`Systemd::unit`] adds a service.
 
 use std::ffi::OsString;
 use std::sync::OnceLock;
@@ -28,20 +28,22 @@ pub(super) fn lines_with_aws_and_keys(aws: &Aws) -> String {
     format!("{}Environment={keys}\n", lines_with_aws(aws))
 }
 
-/// The PID 1 of a container that shares the network of this machine. `tests/hosts/run` removes the container.
+/// The PID 1 of a container that shares the network of this machine. `tests/hosts/run` removes the
+/// container.
 pub(super) struct Systemd {
     name: String,
 }
 
 impl Systemd {
-    /// The systemd that all tests share. The first test boots it. If it doesn't boot here, reports the calling test as
-    /// skipped and returns `None`.
+    /// The systemd that all tests share. The first test boots it. If it doesn't boot here, reports
+    /// the calling test as skipped and returns `None`.
     pub(super) fn shared() -> Option<&'static Self> {
         static SHARED: OnceLock<Result<Systemd, String>> = OnceLock::new();
         if !podman::works() {
             return None;
         }
-        // Registers the secret's value to be watched for in every test, not only in the one that boots systemd.
+        // Registers the secret's value to be watched for in every test, not only in the one that
+        // boots systemd.
         podman::secret();
         match SHARED.get_or_init(|| Self::boot("shared", |_| ())) {
             Ok(systemd) => Some(systemd),
@@ -49,7 +51,8 @@ impl Systemd {
         }
     }
 
-    /// A systemd for one test, which can install files before it boots. It is removed together with the shared one.
+    /// A systemd for one test, which can install files before it boots. It is removed together with
+    /// the shared one.
     pub(super) fn own(name: &str, install: impl FnOnce(&Self)) -> Option<&'static Self> {
         if !podman::works() {
             return None;
@@ -78,7 +81,8 @@ impl Systemd {
             &name,
         ];
         line.extend(confinement);
-        // A child process of systemd mounts credentials. Services see them only if mounts propagate.
+        // A child process of systemd mounts credentials. Services see them only if mounts
+        // propagate.
         let script = "until test -e /etc/installed; do sleep 0.05; done; mount --make-rshared / && exec /sbin/init";
         line.extend(["localhost/host", "sh", "-c", script]);
         let systemd = Self { name: name.clone() };
@@ -125,7 +129,8 @@ impl Systemd {
         podman::feed(line.map(OsString::from), content).launched();
     }
 
-    /// A service with these lines. Its output goes into a file, and the number of its starts isn't limited.
+    /// A service with these lines. Its output goes into a file, and the number of its starts isn't
+    /// limited.
     pub(super) fn unit(&'static self, name: &'static str, lines: &str) -> Unit {
         let text = format!(
             "[Unit]\nStartLimitIntervalSec=0\n\

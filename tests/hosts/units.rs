@@ -1,5 +1,5 @@
-//! secrets-exec as the prefix of an `ExecStart=`: the command is the main process, and communicates with systemd as if
-//! systemd had started it directly.
+//! secrets-exec as the prefix of an `ExecStart=`: the command is the main process, and communicates
+//! with systemd as if systemd had started it directly.
 
 use super::podman::await_that;
 use super::systemd::{LOCAL, Systemd, lines_with_aws_and_keys};

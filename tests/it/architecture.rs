@@ -1,8 +1,8 @@
-//! Checks the structure of `src/` by reading its tokens: the table of layers in ARCHITECTURE.md, imports in circles,
-//! and the sizes of files and folders.
+//! Checks the structure of `src/` by reading its tokens: the table of layers in ARCHITECTURE.md,
+//! imports in circles, and the sizes of files and folders.
 //!
-//! A path is an import of the module that it names. If that module only re-exports the item, the re-export isn't
-//! followed any further.
+//! A path is an import of the module that it names. If that module only re-exports the item, the
+//! re-export isn't followed any further.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -45,8 +45,8 @@ const HARMLESS: [&str; 5] = [
     "tokio::net::unix::pipe",
 ];
 
-/// The path of a module from the root of its crate, such as `["model", "reference"]`. The root of the binary is
-/// `["main"]`.
+/// The path of a module from the root of its crate, such as `["model", "reference"]`. The root of
+/// the binary is `["main"]`.
 type Module = Vec<String>;
 
 /// A source file without its tests.
@@ -154,8 +154,8 @@ fn is_test(brackets: Option<&TokenTree>) -> bool {
     text == "[test]" || text.starts_with("[cfg(test)") || text.starts_with("[cfg(all(test,")
 }
 
-/// The module of a file: `model/reference.rs` and `model/reference/mod.rs` are `["model", "reference"]`, and `lib.rs`
-/// is the root.
+/// The module of a file: `model/reference.rs` and `model/reference/mod.rs` are `["model",
+/// "reference"]`, and `lib.rs` is the root.
 fn module_path(path: &str) -> Module {
     let stem = path.strip_suffix(".rs").unwrap().trim_end_matches("/mod");
     if stem == "lib" {
@@ -273,7 +273,8 @@ fn child(module: &[String], name: &str) -> Module {
     [module, &[name.to_owned()]].concat()
 }
 
-/// The module that a path begins in, and the rest of the path. `None` if the path begins in another crate.
+/// The module that a path begins in, and the rest of the path. `None` if the path begins in another
+/// crate.
 fn start<'p>(from: &File, path: &'p [String]) -> Option<(Module, &'p [String])> {
     let ups = path
         .iter()
@@ -439,8 +440,8 @@ fn a_layer_uses_files_network_or_environment_only_as_architecture_md_allows() {
 /// The edges of a graph, each with a place that makes it.
 type Graph = BTreeMap<(String, String), String>;
 
-/// The edges between any two nodes that import each other. If there aren't any, the edges on longer circles and between
-/// those.
+/// The edges between any two nodes that import each other. If there aren't any, the edges on longer
+/// circles and between those.
 fn circles(mut graph: Graph) -> Vec<String> {
     if graph
         .keys()
@@ -521,7 +522,8 @@ fn no_two_types_in_src_have_the_same_name() {
     assert!(shared.is_empty(), "{shared:?}");
 }
 
-/// The helpers of `tests/it/support` that every folder uses. Their names must be unique in all of `tests`.
+/// The helpers of `tests/it/support` that every folder uses. Their names must be unique in all of
+/// `tests`.
 const SHARED_HELPERS: [&str; 3] = ["launch", "sandbox", "served"];
 
 #[test]
@@ -561,8 +563,8 @@ fn every_rust_file_of_tests_is_compiled_into_the_test_binary() {
         .iter()
         .flat_map(|folder| files(folder, "rs"))
         .filter(|file| *file != main);
-    // A file `folder/name.rs` or `folder/name/mod.rs` must be named as a module by a file next to `folder`, by one in
-    // it, or by the binary.
+    // A file `folder/name.rs` or `folder/name/mod.rs` must be named as a module by a file next to
+    // `folder`, by one in it, or by the binary.
     let left_out = modules.filter(|file| {
         let path = if file.ends_with("mod.rs") {
             file.parent().unwrap()
@@ -634,8 +636,9 @@ const FOLDERS: [&str; 10] = [
     "tests",
 ];
 
-/// Returns the paths in backticks, such as `src/backend/retry.rs` or `commands/worker`. Placeholders and paths outside the repository, such as
-/// `fuzz/seeds/TARGET` and `/proc`, are left out.
+/// Returns the paths in backticks, such as `src/backend/retry.rs` or `commands/worker`.
+/// Placeholders and paths outside the repository, such as `fuzz/seeds/TARGET` and `/proc`, are left
+/// out.
 fn named_paths(text: &str) -> impl Iterator<Item = &str> {
     let is_path = |word: &&str| {
         let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_./-".contains(c);

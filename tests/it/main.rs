@@ -1,4 +1,5 @@
-//! The black-box tests: every fact of the contract that a user can observe, tested on the real binary.
+//! The black-box tests: every fact of the contract that a user can observe, tested on the real
+//! binary.
 
 #![allow(
     clippy::expect_used,

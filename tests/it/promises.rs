@@ -1,5 +1,5 @@
-//! Promises of the contract that don't belong to a single topic: where options are read from, the order of events at
-//! the end of a launch, and the program's own limits.
+//! Promises of the contract that don't belong to a single topic: where options are read from, the
+//! order of events at the end of a launch, and the program's own limits.
 
 use std::fs;
 use std::time::Duration;
@@ -16,7 +16,8 @@ fn every_option_that_a_declaration_can_set_can_also_be_set_as_a_secrets_exec_var
         .unwrap();
     assert!(options.len() > 25, "{options:?}");
     for name in options.keys() {
-        // No option accepts this text, and it doesn't name anything. The error says where the text is.
+        // No option accepts this text, and it doesn't name anything. The error says where the text
+        // is.
         let value = "[ ?";
         let launch = || Sandbox::new().region("us-east-1").keys().case(name);
         let variable = format!("SECRETS_EXEC_{}", name.to_uppercase().replace('-', "_"));
@@ -80,8 +81,9 @@ fn during_an_outage_a_launch_waits_at_most_five_seconds_for_aws_before_it_uses_a
         .says(["so the cache is used\n"]);
 }
 
-/// The server's certificate claims an issuer that browsers trust, but its key is of another kind. If the program has
-/// this issuer's root, it finds the signature bad. If it doesn't, it finds the issuer unknown.
+/// The server's certificate claims an issuer that browsers trust, but its key is of another kind.
+/// If the program has this issuer's root, it finds the signature bad. If it doesn't, it finds the
+/// issuer unknown.
 #[test]
 fn root_certificates_that_browsers_trust_are_trusted_even_on_a_system_without_root_certificates() {
     let hidden = [

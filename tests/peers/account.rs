@@ -20,8 +20,8 @@ use crate::support::*;
 /// The options that confirm moto's account.
 const CONFIRMED: [&str; 3] = ["--yes", "--account", "123456789012"];
 
-/// An account in which policies are checked. Every test has its own, because a run removes the objects that other runs
-/// left.
+/// An account in which policies are checked. Every test has its own, because a run removes the
+/// objects that other runs left.
 struct Account {
     python: PathBuf,
     moto: Moto,
@@ -30,8 +30,8 @@ struct Account {
 }
 
 impl Account {
-    /// Starts a moto that checks policies, with an administrator. If moto isn't installed, reports the calling test as
-    /// skipped and returns `None`.
+    /// Starts a moto that checks policies, with an administrator. If moto isn't installed, reports
+    /// the calling test as skipped and returns `None`.
     fn start() -> Option<Self> {
         let (python, moto) = (interpreter()?, Moto::start()?);
         let administrator = user(&moto, "administrator");
@@ -157,8 +157,8 @@ fn make_test_aws_leaves_nothing_in_the_account_after_ctrl_c_and_cleans_up_after_
     let Some(account) = Account::start() else {
         return;
     };
-    // The number of lines to read before the signal is sent: a few while everything is being created, and more among
-    // the cases.
+    // The number of lines to read before the signal is sent: a few while everything is being
+    // created, and more among the cases.
     for (signal, lines) in [
         (Signal::SIGINT, 3),
         (Signal::SIGTERM, 20),

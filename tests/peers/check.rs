@@ -1,4 +1,5 @@
-//! `check` of secrets that boto3 has created: versions, rotation, KMS key and replicas, as boto3 describes them.
+//! `check` of secrets that boto3 has created: versions, rotation, KMS key and replicas, as boto3
+//! describes them.
 
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! Users of a moto that checks every signature and every permission.
 //!
-//! moto denies a request without an error code. AWS never does that, so secrets-exec takes moto's denial for the answer
-//! of a proxy.
+//! moto denies a request without an error code. AWS never does that, so secrets-exec takes moto's
+//! denial for the answer of a proxy.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

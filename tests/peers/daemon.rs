@@ -17,8 +17,8 @@ use crate::support::skip;
 /// A PATH with the directories in which servers are installed.
 const PATH: &str = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin";
 
-/// A shell script that stops the server when standard input ends. Only the process of the tests holds the other end of
-/// that pipe, so the server ends with the tests even if they are killed.
+/// A shell script that stops the server when standard input ends. Only the process of the tests
+/// holds the other end of that pipe, so the server ends with the tests even if they are killed.
 const KEEPER: &str = r#"folder=$1; shift; "$@" & server=$!; cat; exec 2>/dev/null; kill $server; (sleep 5; kill -9 $server) & wait $server; kill $!; rm -rf "$folder""#;
 
 /// The longest time to wait until a server listens. Only a test that fails waits so long.
@@ -48,10 +48,12 @@ pub(super) fn is_installed(server: &str) -> bool {
     )
 }
 
-/// A port of 127.0.0.1 that no other test gets until this is dropped, not even in another run of the tests.
+/// A port of 127.0.0.1 that no other test gets until this is dropped, not even in another run of
+/// the tests.
 pub(super) struct Port {
     pub(super) number: u16,
-    /// The abstract socket that reserves the port: only one process can have a socket with this name.
+    /// The abstract socket that reserves the port: only one process can have a socket with this
+    /// name.
     _reservation: UnixDatagram,
 }
 
@@ -69,10 +71,11 @@ impl Port {
     }
 }
 
-/// Reserves ports. The kernel doesn't choose any of them for other listeners or connections of the tests, because they
-/// are below its range (`net.ipv4.ip_local_port_range`, from 32768).
+/// Reserves ports. The kernel doesn't choose any of them for other listeners or connections of the
+/// tests, because they are below its range (`net.ipv4.ip_local_port_range`, from 32768).
 pub(super) fn reserve_ports(count: usize) -> Vec<Port> {
-    // The first candidate is random, so that two runs of the tests at the same time seldom try the same ports.
+    // The first candidate is random, so that two runs of the tests at the same time seldom try the
+    // same ports.
     static NEXT: LazyLock<AtomicU64> =
         LazyLock::new(|| AtomicU64::new(RandomState::new().build_hasher().finish()));
     let candidates = std::iter::repeat_with(|| {
@@ -83,8 +86,8 @@ pub(super) fn reserve_ports(count: usize) -> Vec<Port> {
 }
 
 impl Daemon {
-    /// Starts the command that `command` makes from the folder and from `ports` ports, and waits until it listens on all
-    /// of them.
+    /// Starts the command that `command` makes from the folder and from `ports` ports, and waits
+    /// until it listens on all of them.
     ///
     /// # Panics
     /// If the server doesn't start. Its standard error is that of the test.
@@ -115,8 +118,8 @@ impl Daemon {
         daemon
     }
 
-    /// Waits until the server listens on all of its ports. It can't be another server that listens there, because the
-    /// ports are reserved.
+    /// Waits until the server listens on all of its ports. It can't be another server that listens
+    /// there, because the ports are reserved.
     fn await_listening(&self) {
         let end = Instant::now() + LIMIT;
         for port in &self.ports {

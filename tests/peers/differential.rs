@@ -1,5 +1,5 @@
-//! References read what boto3 has stored: texts and bytes, with names and paths of every form, in every partition and
-//! in two accounts. `tests/aws/cases` has the rows for versions and labels.
+//! References read what boto3 has stored: texts and bytes, with names and paths of every form, in
+//! every partition and in two accounts. `tests/aws/cases` has the rows for versions and labels.
 
 use serde_json::json;
 
@@ -9,7 +9,8 @@ use crate::support::sandbox::CANARY;
 /// A role in another account than that of the tests' keys.
 const READER: &str = "arn:aws:iam::222222222222:role/reader";
 
-/// A text with characters that boto3 escapes in JSON, and that other tools trim, unescape or parse a second time.
+/// A text with characters that boto3 escapes in JSON, and that other tools trim, unescape or parse
+/// a second time.
 const TEXT: &str = " \"quoted\" \\n $HOME `id` {{x}} <&> пароль 🔑 e\u{301}\u{feff} \t\r\n";
 
 #[test]

@@ -1,4 +1,5 @@
-//! AWS's own endpoints, compared with the rules of botocore: in each partition, with and without FIPS and dual stack.
+//! AWS's own endpoints, compared with the rules of botocore: in each partition, with and without
+//! FIPS and dual stack.
 
 use std::collections::BTreeSet;
 
@@ -24,8 +25,8 @@ const REGIONS: [&str; 13] = [
     "xx-west-1",
 ];
 
-/// The name of the service in botocore, the beginning of its host name, and the arguments of a launch that calls it in
-/// each region.
+/// The name of the service in botocore, the beginning of its host name, and the arguments of a
+/// launch that calls it in each region.
 const SERVICES: [(&str, &str, &[&str]); 3] = [
     ("secretsmanager", "secretsmanager", &["-e", "A=x"]),
     ("ssm", "ssm", &["-e", "A=ssm:/x"]),
@@ -41,7 +42,8 @@ const SERVICES: [(&str, &str, &[&str]); 3] = [
     ),
 ];
 
-/// A launch whose connections are all closed by the proxy, which secrets-exec treats as an outage of the region.
+/// A launch whose connections are all closed by the proxy, which secrets-exec treats as an outage
+/// of the region.
 fn refused_launch(proxy: &Proxy, fips: bool, dual: bool) -> Sandbox {
     let sandbox = Sandbox::new()
         .env("AWS_ACCESS_KEY_ID", "AKIA")
@@ -90,7 +92,8 @@ fn requests_are_sent_to_the_endpoint_that_botocore_chooses() {
                 "{case}"
             );
         }
-        // The region of the SSO portal is in the profile. The name of the token's file is the SHA-1 of the URL.
+        // The region of the SSO portal is in the profile. The name of the token's file is the SHA-1
+        // of the URL.
         for region in ["eu-central-1", "us-gov-west-1", "cn-north-1"] {
             let proxy = Proxy::before(NOWHERE);
             let config = format!(

@@ -1,6 +1,7 @@
-//! The output of `export`, read by the programs that it is meant for: shells that `eval` it, podman's `--env-file`,
-//! python-dotenv with its default interpolation, and Node's dotenv. Each program must read every value unchanged, or
-//! `export` must have refused that value for that format.
+//! The output of `export`, read by the programs that it is meant for: shells that `eval` it,
+//! podman's `--env-file`, python-dotenv with its default interpolation, and Node's dotenv. Each
+//! program must read every value unchanged, or `export` must have refused that value for that
+//! format.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -79,8 +80,8 @@ fn bytes() -> Variables {
         .collect()
 }
 
-/// All texts of up to three characters, from a set of characters that have a meaning for some reader; and longer texts
-/// from a fixed sequence.
+/// All texts of up to three characters, from a set of characters that have a meaning for some
+/// reader; and longer texts from a fixed sequence.
 fn combinations() -> Variables {
     const SYMBOLS: [&str; 16] = [
         "'", "\"", "`", "\\", "$", "{", "}", "#", "=", " ", "\t", "\n", "\r", "n", "a", "\u{a0}",
@@ -121,7 +122,8 @@ fn exporting(variables: &Variables, format: &str) -> Sandbox {
     let mut secrets = serde_json::Map::new();
     let mut declaration = "env:\n".to_owned();
     for (name, value) in variables {
-        // Line feeds are added to a short value, so that it is long enough for the tests to search all output for it.
+        // Line feeds are added to a short value, so that it is long enough for the tests to search
+        // all output for it.
         let base64 = format!("{:\n<8}", BASE64_STANDARD.encode(value));
         secrets.insert(
             name.to_lowercase(),
@@ -140,11 +142,11 @@ fn exporting(variables: &Variables, format: &str) -> Sandbox {
         .bare()
 }
 
-/// Exports the variables that a format can hold, and returns them with the output. `export` must refuse the others and
-/// name them.
+/// Exports the variables that a format can hold, and returns them with the output. `export` must
+/// refuse the others and name them.
 fn export_what_fits(mut variables: Variables, format: &str) -> (Outcome, Variables) {
     let run = exporting(&variables, format).run();
-    // The name in a line `  for NAME (FILE:LINE, REF)`.
+    // The name in a line ` for NAME (FILE:LINE, REF)`.
     let name = |line: &str| Some(line.split_once("  for ")?.1.split_once(" (")?.0.to_owned());
     let refused: BTreeSet<String> = run.stderr().lines().filter_map(name).collect();
     if !refused.is_empty() {
@@ -187,8 +189,8 @@ fn environment(printed: &[u8]) -> Variables {
     entries.collect()
 }
 
-/// Runs a script with these arguments in a shell, which is given as a command line. Returns the environment that the
-/// script prints with `env -0`. The shell must not print a message.
+/// Runs a script with these arguments in a shell, which is given as a command line. Returns the
+/// environment that the script prints with `env -0`. The shell must not print a message.
 fn evaluated(shell: &str, script: &str, arguments: &[&str], sandbox: &Sandbox) -> Variables {
     let words: Vec<&str> = shell.split(' ').chain(["-c", script, "shell"]).collect();
     let mut command = Command::new(words[0]);
@@ -258,7 +260,8 @@ fn a_shell_reads_the_same_values_from_an_export_for_kubernetes() {
     }
 }
 
-/// A program that reads the file `.env`, and prints `NAME=value` and a NUL for each of its variables.
+/// A program that reads the file `.env`, and prints `NAME=value` and a NUL for each of its
+/// variables.
 const PYTHON_DOTENV: &str = "\
 import dotenv, sys
 for name, value in dotenv.dotenv_values('.env').items():
@@ -426,8 +429,8 @@ fn an_export_refuses_only_values_that_its_format_cannot_hold() {
     }
 }
 
-/// Parses a file of GITHUB_ENV by the rules of the runner's `SetEnvFileCommand` on Linux: lines end with a line feed,
-/// and a value ends before the line that is equal to its delimiter.
+/// Parses a file of GITHUB_ENV by the rules of the runner's `SetEnvFileCommand` on Linux: lines end
+/// with a line feed, and a value ends before the line that is equal to its delimiter.
 fn github_variables(file: &[u8]) -> Variables {
     let mut variables = Variables::new();
     let mut lines = file
@@ -454,8 +457,8 @@ fn github_variables(file: &[u8]) -> Variables {
     variables
 }
 
-/// The texts that the runner hides after this output. The runner's `ActionCommandManager` reads each line that starts
-/// with `::add-mask::`, and decodes it.
+/// The texts that the runner hides after this output. The runner's `ActionCommandManager` reads
+/// each line that starts with `::add-mask::`, and decodes it.
 fn masked_texts(output: &[u8]) -> BTreeSet<String> {
     let lines = output
         .strip_suffix(b"\n")

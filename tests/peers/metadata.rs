@@ -1,5 +1,5 @@
-//! `check --metadata`, which doesn't read values, for secrets and parameters that boto3 has created; and the policy
-//! that it needs.
+//! `check --metadata`, which doesn't read values, for secrets and parameters that boto3 has
+//! created; and the policy that it needs.
 
 use serde_json::json;
 

@@ -1,5 +1,6 @@
-//! What `migrate` prints, compared with python-dotenv without interpolation. Both the values that boto3 reads back and
-//! the environment of a program that is launched with the declaration must be the same, byte for byte.
+//! What `migrate` prints, compared with python-dotenv without interpolation. Both the values that
+//! boto3 reads back and the environment of a program that is launched with the declaration must be
+//! the same, byte for byte.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -199,7 +200,8 @@ console.log(JSON.stringify([require('util').parseEnv(text), require('dotenv').pa
     };
     let mut expected = Vec::new();
     for (name, value) in &files["file"].values {
-        // migrate does not name these two: other readers support neither names in quotes nor a tab after `export`.
+        // migrate does not name these two: other readers support neither names in quotes nor a tab
+        // after `export`.
         if !["IN_QUOTES", "TABBED"].contains(&name.as_str())
             && readers.iter().any(|read| read.get(name) != Some(value))
         {
@@ -229,8 +231,8 @@ console.log(JSON.stringify([require('util').parseEnv(text), require('dotenv').pa
     );
 }
 
-/// The pieces of generated files, separated by bars: those of the grammar, and characters that only Python or only Rust
-/// treats as a space.
+/// The pieces of generated files, separated by bars: those of the grammar, and characters that only
+/// Python or only Rust treats as a space.
 const PIECES: &str = concat!(
     "K0=|K1=|K2 = |export K3=|K4|'K5'=|\"|\"|'|'|\\|\\n|\\\"|\\'|\\\\|\\x|#| #|\t# | |\t|\n|\n|\n|\r\n|",
     "\r|a|b c|=|$K0|${K1}|export |export|\u{a0}|\u{1c}|\u{1f}|\u{85}|\u{2028}|\u{feff}|\u{b}|\u{c}|",

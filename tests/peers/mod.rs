@@ -1,12 +1,14 @@
-//! Tests against third-party software: boto3 creates and reads secrets, and moto serves them over HTTP.
+//! Tests against third-party software: boto3 creates and reads secrets, and moto serves them over
+//! HTTP.
 //!
-//! `make test` installs both into `.venv`, in the versions of `requirements.txt`. `SECRETS_EXEC_VENV` names another
-//! venv. Without a venv these tests are skipped. Those with nginx or tinyproxy are also skipped if these servers aren't
-//! installed. npm packages judge the policies; `package.json` lists them, and they are in `.node` or in the folder that
+//! `make test` installs both into `.venv`, in the versions of `requirements.txt`.
+//! `SECRETS_EXEC_VENV` names another venv. Without a venv these tests are skipped. Those with nginx
+//! or tinyproxy are also skipped if these servers aren't installed. npm packages judge the
+//! policies; `package.json` lists them, and they are in `.node` or in the folder that
 //! `SECRETS_EXEC_NODE` names.
 //!
-//! Some answers of moto differ from those of AWS (denials, throttling). The tests that need them use the fake AWS of
-//! `tests/it/support` instead.
+//! Some answers of moto differ from those of AWS (denials, throttling). The tests that need them
+//! use the fake AWS of `tests/it/support` instead.
 
 mod daemon;
 mod moto;

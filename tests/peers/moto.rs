@@ -1,4 +1,5 @@
-//! [`Moto::shared`] is the moto server that all tests of this process share. Its methods store secrets through boto3.
+//! [`Moto::shared`] is the moto server that all tests of this process share. Its methods store
+//! secrets through boto3.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -29,8 +30,8 @@ pub(super) struct Moto {
 pub(super) struct Credentials(BTreeMap<String, String>);
 
 impl Moto {
-    /// The server that all tests share. Each test uses other names of secrets. If moto isn't installed, reports the
-    /// calling test as skipped and returns `None`.
+    /// The server that all tests share. Each test uses other names of secrets. If moto isn't
+    /// installed, reports the calling test as skipped and returns `None`.
     pub(super) fn shared() -> Option<&'static Self> {
         static SHARED: Shared<Moto> = Shared::new();
         SHARED.get(Self::start)
@@ -64,8 +65,8 @@ impl Moto {
         text_of(&made["ARN"])
     }
 
-    /// Stores another version with `put_secret_value`, and returns its version id. Without `stages`, the version
-    /// becomes AWSCURRENT.
+    /// Stores another version with `put_secret_value`, and returns its version id. Without
+    /// `stages`, the version becomes AWSCURRENT.
     pub(super) fn put(&self, name: &str, text: &str, stages: &[&str]) -> String {
         let mut parameters = json!({ "SecretId": name, "SecretString": text });
         if !stages.is_empty() {
@@ -178,9 +179,9 @@ impl Credentials {
     }
 }
 
-/// Makes a shell in a directory, with the AWS CLI and the program, which both send their requests to this moto. The
-/// returned function runs a script, asserts that it succeeds, and returns what it prints. If the CLI isn't installed,
-/// reports that `what` is skipped and returns `None`.
+/// Makes a shell in a directory, with the AWS CLI and the program, which both send their requests
+/// to this moto. The returned function runs a script, asserts that it succeeds, and returns what it
+/// prints. If the CLI isn't installed, reports that `what` is skipped and returns `None`.
 pub(super) fn shell<'m>(
     moto: &'m Moto,
     directory: &'m Path,

@@ -30,8 +30,8 @@ pub(super) struct Site {
 }
 
 impl Site {
-    /// The site that all tests share, with the secret `tls/x`. If nginx, openssl or moto isn't installed, reports the
-    /// calling test as skipped and returns `None`.
+    /// The site that all tests share, with the secret `tls/x`. If nginx, openssl or moto isn't
+    /// installed, reports the calling test as skipped and returns `None`.
     pub(super) fn shared() -> Option<&'static Self> {
         static SHARED: Shared<Site> = Shared::new();
         SHARED.get(Self::start)
@@ -60,8 +60,8 @@ impl Site {
             ]
             .concat()
         });
-        // The secret is created only after the server has started. If the server can't start, the next test tries
-        // again, and must not find a secret.
+        // The secret is created only after the server has started. If the server can't start, the
+        // next test tries again, and must not find a secret.
         moto.secret("tls/x", &json!({ "k": CANARY }).to_string());
         Some(Self { daemon })
     }

@@ -6,8 +6,9 @@ use std::process::Command;
 
 use crate::support::skip::{can, skipped};
 
-/// The folder of `node_modules` that has this package: `.node`, or the folder that `SECRETS_EXEC_NODE` names. If the
-/// package or node isn't installed, reports that `what` is skipped and returns `None`.
+/// The folder of `node_modules` that has this package: `.node`, or the folder that
+/// `SECRETS_EXEC_NODE` names. If the package or node isn't installed, reports that `what` is
+/// skipped and returns `None`.
 pub fn node_folder(package: &str, what: &str) -> Option<PathBuf> {
     let folder = env::var_os("SECRETS_EXEC_NODE").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join(".node"),
@@ -23,8 +24,8 @@ pub fn node_folder(package: &str, what: &str) -> Option<PathBuf> {
     None
 }
 
-/// The Node of the npm packages. It can parse `.env` files, which needs version 20.12 (Debian 12 has 18). On other
-/// systems than Linux, the machine's own Node.
+/// The Node of the npm packages. It can parse `.env` files, which needs version 20.12 (Debian 12
+/// has 18). On other systems than Linux, the machine's own Node.
 pub fn node(folder: &Path) -> Command {
     let machine = if cfg!(target_arch = "aarch64") {
         "arm64"

@@ -1,5 +1,5 @@
-//! `pattern` with values that boto3 stores. A placeholder is refused until the right value is stored, also if it comes
-//! from the cache or during a rotation.
+//! `pattern` with values that boto3 stores. A placeholder is refused until the right value is
+//! stored, also if it comes from the cache or during a rotation.
 
 use std::fs;
 
@@ -13,7 +13,8 @@ use crate::support::sandbox::Sandbox;
 
 const PLACEHOLDER: &str = "CHANGE_ME_4c7a1e";
 
-/// The reference names AWSCURRENT because, after a change, moto answers a request without a stage from another record.
+/// The reference names AWSCURRENT because, after a change, moto answers a request without a stage
+/// from another record.
 fn with_pattern(moto: &Moto, secret: &str) -> Sandbox {
     let entry = format!("{{ from: \"{secret}::AWSCURRENT\", pattern: \"^sk_live_\" }}");
     moto.sandbox()

@@ -1,6 +1,7 @@
-//! Third-party tools judge the policies that `policy` prints. A simulator of IAM (npm's `@cloud-copilot/iam-simulate`)
-//! must allow every request that the same launch has sent. If a statement or a resource is removed, it must deny at
-//! least one of them, and it must deny other requests. A linter (PyPI's `parliament`) must not find anything.
+//! Third-party tools judge the policies that `policy` prints. A simulator of IAM (npm's
+//! `@cloud-copilot/iam-simulate`) must allow every request that the same launch has sent. If a
+//! statement or a resource is removed, it must deny at least one of them, and it must deny other
+//! requests. A linter (PyPI's `parliament`) must not find anything.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -80,8 +81,8 @@ impl Request {
         })
     }
 
-    /// Requests that no launch of a test sends: for other names, for a key through another service, and in another
-    /// region.
+    /// Requests that no launch of a test sends: for other names, for a key through another service,
+    /// and in another region.
     fn strangers(&self, any_region: bool) -> Vec<Self> {
         let with_resource = |resource: String| Self {
             resource,
@@ -130,7 +131,8 @@ fn partition_and_suffix(region: &str) -> (&'static str, &'static str) {
     }
 }
 
-/// What AWS authorizes for a call. The secrets of the fake don't have random ids: the ARN of each ends in `-AbCdEf`.
+/// What AWS authorizes for a call. The secrets of the fake don't have random ids: the ARN of each
+/// ends in `-AbCdEf`.
 fn requests(call: &Call, keys: &[String]) -> Vec<Request> {
     if call.operation() == "AssumeRole" {
         return vec![Request::new(
@@ -216,8 +218,8 @@ fn requests(call: &Call, keys: &[String]) -> Vec<Request> {
     }
 }
 
-/// A launch whose policies are judged. If it has several regions, the first one is down. If `AWS_REGION=` is empty, its
-/// region is that of the instance.
+/// A launch whose policies are judged. If it has several regions, the first one is down. If
+/// `AWS_REGION=` is empty, its region is that of the instance.
 struct Launch {
     sentence: &'static str,
     /// The ids of the secrets and parameters that the fake has.
@@ -240,7 +242,8 @@ const PLAIN: Launch = Launch {
     key_regions: "us-east-1",
 };
 
-// The two roles are in different accounts, because a call shows only the account of the role that has sent it.
+// The two roles are in different accounts, because a call shows only the account of the role that
+// has sent it.
 const LAUNCHES: [Launch; 12] = [
     Launch {
         sentence: "names of secrets with a key",
@@ -420,7 +423,8 @@ fn printed_policy(launch: &Launch, aws: &Aws, role: Option<&str>) -> Value {
     run.launched().document()
 }
 
-/// What AWS authorizes for the calls of a launch, by the role that has sent them. `None` is the caller.
+/// What AWS authorizes for the calls of a launch, by the role that has sent them. `None` is the
+/// caller.
 fn sent(calls: &[Call], keys: &[String]) -> BTreeMap<Option<String>, Vec<Request>> {
     let assumed = calls.iter().filter(|call| call.operation() == "AssumeRole");
     let roles: Vec<String> = assumed.map(|call| call.form()["RoleArn"].clone()).collect();
@@ -457,8 +461,8 @@ fn a_policy_allows_exactly_the_requests_of_its_launch() {
     });
 }
 
-/// Asserts that parliament finds nothing in these policies. If parliament isn't installed, reports the calling test as
-/// skipped.
+/// Asserts that parliament finds nothing in these policies. If parliament isn't installed, reports
+/// the calling test as skipped.
 fn assert_no_findings(policies: &[Value]) {
     let Some(python) = super::interpreter() else {
         return;
@@ -478,8 +482,8 @@ fn assert_no_findings(policies: &[Value]) {
     }
 }
 
-/// Asserts that a policy allows what was sent and nothing else, and that every part of it is necessary. If the
-/// simulator isn't installed, reports the calling test as skipped.
+/// Asserts that a policy allows what was sent and nothing else, and that every part of it is
+/// necessary. If the simulator isn't installed, reports the calling test as skipped.
 fn assert_least_privilege(policy: &Value, sent: &[Request], any_region: bool) {
     let Some(node) = node_folder("@cloud-copilot/iam-simulate", "policies in a simulator") else {
         return;
@@ -517,8 +521,8 @@ fn assert_least_privilege(policy: &Value, sent: &[Request], any_region: bool) {
     }
 }
 
-/// Returns each part of a policy together with the policy without it. A part is a statement, or one of several
-/// resources of a statement.
+/// Returns each part of a policy together with the policy without it. A part is a statement, or one
+/// of several resources of a statement.
 fn cuts(policy: &Value) -> Vec<(Value, Value)> {
     let mut cuts = Vec::new();
     for (index, statement) in policy["Statement"].as_array().unwrap().iter().enumerate() {
@@ -542,8 +546,8 @@ fn cuts(policy: &Value) -> Vec<(Value, Value)> {
                 .iter()
                 .all(|statement| statement["Resource"] != json!([]))
     };
-    // The name in a reference can end with a hyphen and six characters, like an ARN, so the policy needs both readings
-    // of it.
+    // The name in a reference can end with a hyphen and six characters, like an ARN, so the policy
+    // needs both readings of it.
     let is_spare = |what: &Value| {
         what.as_str().is_some_and(|arn| {
             arn.ends_with("-AbCdEf-??????") || arn.ends_with(":secret:db-legacy")

@@ -1,4 +1,5 @@
-//! [`Postgres`] is a PostgreSQL server. AWS's rotation strategies change the passwords of its users.
+//! [`Postgres`] is a PostgreSQL server. AWS's rotation strategies change the passwords of its
+//! users.
 
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
@@ -10,8 +11,8 @@ use crate::support::skip;
 /// The folder of PostgreSQL's programs in Debian, whose name contains the version.
 const PROGRAMS: &str = "/usr/lib/postgresql/*/bin";
 
-/// Starts a server in the folder `$1` on the port `$2`. PostgreSQL refuses to run as root, so an unprivileged user runs
-/// it. Logins over TCP need a password.
+/// Starts a server in the folder `$1` on the port `$2`. PostgreSQL refuses to run as root, so an
+/// unprivileged user runs it. Logins over TCP need a password.
 const SERVER: &str = r#"
 programs=$(echo $0); export PATH=$programs:$PATH
 as=; [ "$(id -u)" = 0 ] && { chown nobody "$1"; as='setpriv --reuid nobody --clear-groups'; }
@@ -26,7 +27,8 @@ pub(super) struct Postgres {
 }
 
 impl Postgres {
-    /// Starts a server. If PostgreSQL isn't installed, reports the calling test as skipped and returns `None`.
+    /// Starts a server. If PostgreSQL isn't installed, reports the calling test as skipped and
+    /// returns `None`.
     pub(super) fn start() -> Option<Self> {
         let found = glob::glob(PROGRAMS).expect("a pattern").flatten().next();
         let Some(programs) = found else {

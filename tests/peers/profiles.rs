@@ -1,5 +1,5 @@
-//! Configuration files, compared with botocore: for the same text, both must read the same region, key and token, or
-//! both must report an error.
+//! Configuration files, compared with botocore: for the same text, both must read the same region,
+//! key and token, or both must report an error.
 
 use serde_json::{Value, json};
 
@@ -7,8 +7,8 @@ use super::python::{Python, interpreter};
 use crate::support::aws::served;
 use crate::support::sandbox::{ACCESS_SECRET, Sandbox};
 
-/// The text of the configuration file, the text of the credentials file, and the profile. KEYS and OTHERS are replaced
-/// by two keys each, and INDENTED by two keys after spaces.
+/// The text of the configuration file, the text of the credentials file, and the profile. KEYS and
+/// OTHERS are replaced by two keys each, and INDENTED by two keys after spaces.
 const FILES: &[(&str, &str, &str)] = &[
     ("[default]\nregion = aa-1\nKEYS\n", "", "default"),
     ("[default]\nregion: aa-1\nKEYS\n", "", "default"),

@@ -1,4 +1,5 @@
-//! [`Python`] runs a script of this folder in the venv of `make test`, and exchanges lines of JSON with it.
+//! [`Python`] runs a script of this folder in the venv of `make test`, and exchanges lines of JSON
+//! with it.
 
 use std::env;
 use std::io::{BufRead, BufReader, Write};
@@ -7,7 +8,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use crate::support::skip::skipped;
 
-/// A running script. It ends when its standard input ends, and so with this process, even if that is killed.
+/// A running script. It ends when its standard input ends, and so with this process, even if that
+/// is killed.
 pub(super) struct Python {
     child: Child,
     stdin: ChildStdin,
@@ -70,7 +72,8 @@ impl Drop for Python {
     }
 }
 
-/// The interpreter of the venv. If there isn't one, reports the calling test as skipped and returns `None`.
+/// The interpreter of the venv. If there isn't one, reports the calling test as skipped and returns
+/// `None`.
 pub fn interpreter() -> Option<PathBuf> {
     let venv = env::var_os("SECRETS_EXEC_VENV").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv"),

@@ -27,7 +27,8 @@ pub(super) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// Waits until a file has at least `count` lines that begin with `prefix`, and returns the last of them.
+/// Waits until a file has at least `count` lines that begin with `prefix`, and returns the last of
+/// them.
 fn line(file: &Path, prefix: &str, count: usize) -> String {
     let mut last = String::new();
     until(
@@ -50,15 +51,15 @@ fn lines(file: &Path, prefix: &str) -> usize {
 
 /// A sandbox whose program polls when it gets SIGUSR2.
 ///
-/// A reference to a secret whose labels move must name AWSCURRENT, because moto answers a request without a stage from
-/// another record.
+/// A reference to a secret whose labels move must name AWSCURRENT, because moto answers a request
+/// without a stage from another record.
 fn polling(moto: &Moto, on_rotation: &str) -> Sandbox {
     moto.sandbox()
         .args(["--on-rotation", on_rotation, "--poll-signal", "USR2"])
 }
 
-/// A PostgreSQL with a hundred jobs, a worker for the jobs, which runs under secrets-exec, and AWS's rotation of the
-/// worker's password.
+/// A PostgreSQL with a hundred jobs, a worker for the jobs, which runs under secrets-exec, and
+/// AWS's rotation of the worker's password.
 struct Rotated {
     server: Postgres,
     rotator: Python,
@@ -68,8 +69,8 @@ struct Rotated {
 }
 
 impl Rotated {
-    /// Starts the database and the worker. Returns `None`, after reporting the test as skipped, if something isn't
-    /// installed.
+    /// Starts the database and the worker. Returns `None`, after reporting the test as skipped, if
+    /// something isn't installed.
     fn start(strategy: &'static str) -> Option<(Self, Running)> {
         let (moto, interpreter) = (Moto::shared()?, interpreter()?);
         let server = Postgres::start()?;
@@ -113,8 +114,8 @@ impl Rotated {
         ))
     }
 
-    /// Waits until the worker has finished `jobs` jobs, rotates in the steps that Secrets Manager requires, and then
-    /// lets the worker continue.
+    /// Waits until the worker has finished `jobs` jobs, rotates in the steps that Secrets Manager
+    /// requires, and then lets the worker continue.
     fn rotate(&mut self, jobs: usize) {
         line(&self.sandbox.path("log"), "job", jobs);
         for step in ["createSecret", "setSecret", "testSecret", "finishSecret"] {
@@ -125,8 +126,8 @@ impl Rotated {
     }
 }
 
-/// Rotates the password twice, and asserts that the worker is restarted each time and does all its jobs. Returns how often
-/// PostgreSQL refused the worker, or `None` if something isn't installed.
+/// Rotates the password twice, and asserts that the worker is restarted each time and does all its
+/// jobs. Returns how often PostgreSQL refused the worker, or `None` if something isn't installed.
 fn refusals_during_two_rotations(strategy: &'static str, users: [&str; 2]) -> Option<usize> {
     let (mut rotated, running) = Rotated::start(strategy)?;
     let log = rotated.sandbox.path("log");

@@ -16,8 +16,8 @@ impl<T> Shared<T> {
         }
     }
 
-    /// Returns the fixture. If it doesn't exist yet, `make` makes it. A failure isn't remembered, so every test that
-    /// needs the fixture is reported as skipped.
+    /// Returns the fixture. If it doesn't exist yet, `make` makes it. A failure isn't remembered,
+    /// so every test that needs the fixture is reported as skipped.
     pub fn get(&self, make: impl FnOnce() -> Option<T>) -> Option<&T> {
         let making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
         if self.made.get().is_none() {

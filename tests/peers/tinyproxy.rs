@@ -1,4 +1,5 @@
-//! [`Tinyproxy`] is a company's proxy: it forwards, tunnels, asks for a password or refuses, and logs its requests.
+//! [`Tinyproxy`] is a company's proxy: it forwards, tunnels, asks for a password or refuses, and
+//! logs its requests.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,8 +13,8 @@ pub(super) struct Tinyproxy {
 }
 
 impl Tinyproxy {
-    /// Starts a tinyproxy with these lines of configuration. If it isn't installed, reports the calling test as skipped
-    /// and returns `None`.
+    /// Starts a tinyproxy with these lines of configuration. If it isn't installed, reports the
+    /// calling test as skipped and returns `None`.
     pub(super) fn start(directives: &str) -> Option<Self> {
         if !is_installed("tinyproxy") {
             return None;

@@ -94,8 +94,8 @@ fn a_certificate_that_is_not_valid_fails_the_launch_immediately_with_its_host_an
             "is not valid before 2048-01-01T00:00:00Z (this machine's clock says 20",
         ),
         ("alone", 78, unsigned),
-        // The first is signed by another authority, and the chain of the second doesn't have its intermediate
-        // certificate.
+        // The first is signed by another authority, and the chain of the second doesn't have its
+        // intermediate certificate.
         ("foreign", 78, unsigned),
         ("below", 78, unsigned),
     ] {

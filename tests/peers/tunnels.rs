@@ -10,8 +10,8 @@ use crate::support::*;
 const CONFIGURED: &str = "BasicAuth user cAnArY-7f3a9c51";
 const IN_URL: &str = "user:cAnArY%2D7f3a9c51";
 
-/// A launch that reads `tls/x` over TLS through the proxy. It has two attempts, because a proxy's refusal may be
-/// temporary.
+/// A launch that reads `tls/x` over TLS through the proxy. It has two attempts, because a proxy's
+/// refusal may be temporary.
 fn tunnelled(site: &Site, proxy: &str) -> Sandbox {
     let sandbox =
         Site::sandbox(&site.url("good", "TLSv1.3")).env("AWS_CA_BUNDLE", site.file("root.pem"));

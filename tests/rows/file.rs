@@ -23,12 +23,13 @@ pub struct Row {
 enum Above {
     Nothing,
     Fixture(String),
-    /// A row with its table. The first line of the table has names, and each other line has a cell for each name.
+    /// A row with its table. The first line of the table has names, and each other line has a cell
+    /// for each name.
     Row(Row, Vec<Vec<String>>),
 }
 
-/// Returns the words that a file defines, and its rows. If a row has a table, the row is returned once for each line of
-/// the table.
+/// Returns the words that a file defines, and its rows. If a row has a table, the row is returned
+/// once for each line of the table.
 ///
 /// # Errors
 /// The number of a line, and what is wrong with the line.
@@ -100,7 +101,8 @@ pub fn read(text: &str) -> Result<(Vec<Column>, Vec<Row>), String> {
     Ok((words, rows))
 }
 
-/// Parses a column that is written as `NAME: VALUE`, or as `NAME:` with the lines of its value below.
+/// Parses a column that is written as `NAME: VALUE`, or as `NAME:` with the lines of its value
+/// below.
 fn column(text: &str) -> Option<Column> {
     let (name, value) = text
         .split_once(": ")
@@ -154,7 +156,8 @@ fn finished(above: Above, fixtures: &HashMap<String, Vec<Column>>) -> Result<Vec
     rows.collect()
 }
 
-/// Adds the columns of the fixtures that a row names, and moves the launch and what is seen into their fields.
+/// Adds the columns of the fixtures that a row names, and moves the launch and what is seen into
+/// their fields.
 fn complete(mut row: Row, fixtures: &HashMap<String, Vec<Column>>) -> Result<Row, String> {
     let number = row.number;
     for name in take(&mut row.own, "given")

@@ -1,5 +1,5 @@
-//! `rows!("FILE")` makes a test of each row of a file. CONTRIBUTING.md explains what a row looks like, and
-//! `tests/it/support/rows.rs` launches it.
+//! `rows!("FILE")` makes a test of each row of a file. CONTRIBUTING.md explains what a row looks
+//! like, and `tests/it/support/rows.rs` launches it.
 
 mod file;
 

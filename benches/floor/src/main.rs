@@ -1,8 +1,11 @@
-//! The floor: `floor NAME=SECRET:KEY… -- COMMAND ARG…` reads each secret, takes one key of each and becomes the command.
+//! The floor: `floor NAME=SECRET:KEY… -- COMMAND ARG…` reads each secret, takes one key of each and
+//! becomes the command.
 //!
-//! This is a minimal client for one account, one region and static credentials: aws-sigv4 signs, hyper speaks HTTP/1.1, and rustls with aws-lc speaks
-//! TLS. The client opens one connection for each secret, at most 32, all at the same time, and reuses them for further secrets. It doesn't support
-//! profiles, roles, retries, timeouts, proxies or declarations, and its error messages aren't useful.
+//! This is a minimal client for one account, one region and static credentials: aws-sigv4 signs,
+//! hyper speaks HTTP/1.1, and rustls with aws-lc speaks TLS. The client opens one connection for
+//! each secret, at most 32, all at the same time, and reuses them for further secrets. It doesn't
+//! support profiles, roles, retries, timeouts, proxies or declarations, and its error messages
+//! aren't useful.
 
 use std::collections::HashMap;
 use std::env;
@@ -76,8 +79,8 @@ fn main() -> Result<()> {
 }
 
 impl Aws {
-    /// Creates a client from AWS_REGION, the credentials in AWS's variables, and the root certificates in AWS_CA_BUNDLE. Looks up the host, and waits
-    /// for the answer.
+    /// Creates a client from AWS_REGION, the credentials in AWS's variables, and the root
+    /// certificates in AWS_CA_BUNDLE. Looks up the host, and waits for the answer.
     fn from_environment() -> Result<Self> {
         let region = env::var("AWS_REGION")?;
         let host = format!("secretsmanager.{region}.amazonaws.com");
@@ -112,7 +115,8 @@ impl Aws {
         })
     }
 
-    /// Reads entries from the queue over one connection until the queue is empty. Returns their names and values.
+    /// Reads entries from the queue over one connection until the queue is empty. Returns their
+    /// names and values.
     async fn read_from(&self, queue: &Mutex<Vec<String>>) -> Result<Vec<(String, String)>> {
         let tcp = TcpStream::connect(self.address).await?;
         tcp.set_nodelay(true)?;
@@ -133,7 +137,8 @@ impl Aws {
         }
     }
 
-    /// Reads the secret of an entry `NAME=SECRET:KEY`. Returns the name, and the value of the key as text.
+    /// Reads the secret of an entry `NAME=SECRET:KEY`. Returns the name, and the value of the key
+    /// as text.
     async fn read(&self, sender: &mut Sender, entry: &str) -> Result<(String, String)> {
         let (name, reference) = entry.split_once('=').ok_or("no reference")?;
         let (secret, key) = reference.rsplit_once(':').ok_or("no key")?;

@@ -1,7 +1,9 @@
-//! The clients of AWS's services, and the configurations of the SDK's credential providers. All of them share the same connections.
+//! The clients of AWS's services, and the configurations of the SDK's credential providers. All of
+//! them share the same connections.
 //!
-//! The SDK's errors often hide the HTTP status or the failure of a request, although we decide by it. So each answer to the SDK passes through one of
-//! our functions first, which notes what the SDK would hide.
+//! The SDK's errors often hide the HTTP status or the failure of a request, although we decide by
+//! it. So each answer to the SDK passes through one of our functions first, which notes what the
+//! SDK would hide.
 
 use std::cell::OnceCell;
 use std::error::Error;
@@ -34,7 +36,8 @@ use crate::net::proxy::ProxySettings;
 pub struct Clients {
     settings: Rc<Settings>,
     http: HttpClient,
-    /// The client of the instance metadata, which is shared because its token is good for both the region and the credentials.
+    /// The client of the instance metadata, which is shared because its token is good for both the
+    /// region and the credentials.
     pub metadata: OnceCell<imds::Client>,
     /// A client that never uses a proxy, for link-local endpoints.
     direct: HttpClient,
@@ -61,8 +64,8 @@ impl Clients {
         }
     }
 
-    /// Starts to open `count` connections for later requests to a service. Without an endpoint, this function does nothing, because the requests will
-    /// report the error.
+    /// Starts to open `count` connections for later requests to a service. Without an endpoint,
+    /// this function does nothing, because the requests will report the error.
     pub async fn connect_early(&self, api: Api, region: &Region, count: usize) {
         if let Ok(endpoint) = find_endpoint(&self.settings.endpoints, api, region).await {
             self.http.open_early(&endpoint, count);
@@ -71,8 +74,9 @@ impl Clients {
 
     /// Returns the configuration of the SDK's credential providers that have link-local endpoints.
     ///
-    /// `is_hidden` gets the URL and the status of each response, and returns true if the SDK's error would hide the status. Such a response
-    /// becomes an error from which [`response_status`] gets the status.
+    /// `is_hidden` gets the URL and the status of each response, and returns true if the SDK's
+    /// error would hide the status. Such a response becomes an error from which [`response_status`]
+    /// gets the status.
     pub fn link_local(&self, is_hidden: fn(&str, u16) -> bool) -> ProviderConfig {
         let http = self.direct.for_sdk(move |url, answer| {
             let response = answer?;
@@ -91,8 +95,8 @@ impl Clients {
             .with_timeout_config(timeouts())
     }
 
-    /// Returns the configuration of the SDK's provider of SSO tokens. The provider hides a failed refresh of a token, so the first failure of a
-    /// request is put into `noted_failure`.
+    /// Returns the configuration of the SDK's provider of SSO tokens. The provider hides a failed
+    /// refresh of a token, so the first failure of a request is put into `noted_failure`.
     pub fn sso_oidc_config(&self, noted_failure: &HiddenFailure) -> SdkConfig {
         let noted_failure = Arc::clone(noted_failure);
         let http = self.http.for_sdk(move |_, answer| {
@@ -173,12 +177,14 @@ fn stated_reason(body: &[u8]) -> String {
     }
 }
 
-/// Returns the status of a response that [`Clients::link_local`] has hidden from the SDK. Returns `None` for any other error.
+/// Returns the status of a response that [`Clients::link_local`] has hidden from the SDK. Returns
+/// `None` for any other error.
 pub fn response_status(error: &(dyn Error + 'static)) -> Option<u16> {
     find_source(error).map(|HiddenAnswer(status, _)| *status)
 }
 
-/// Returns the version of the SDK's behaviour. It is pinned, so that an update of the SDK doesn't change the behaviour by itself.
+/// Returns the version of the SDK's behaviour. It is pinned, so that an update of the SDK doesn't
+/// change the behaviour by itself.
 fn behavior() -> BehaviorVersion {
     BehaviorVersion::v2026_01_12()
 }

@@ -1,7 +1,9 @@
-//! Failover: each request is sent in its own region and, after an outage there, in the fallback regions, one after the other.
+//! Failover: each request is sent in its own region and, after an outage there, in the fallback
+//! regions, one after the other.
 //!
-//! A denial or an absence is an answer, so no other region is asked after it. If every region fails, the message is about the secret's own
-//! region: what a fallback region says is only about the replica there.
+//! A denial or an absence is an answer, so no other region is asked after it. If every region
+//! fails, the message is about the secret's own region: what a fallback region says is only about
+//! the replica there.
 
 use std::collections::BTreeMap;
 
@@ -18,9 +20,10 @@ use crate::model::answer::{Answers, Cause, Denial, Document, FetchError, FetchFa
 use crate::model::reference::{Locator, Region, Role, Store};
 use crate::net::connections::in_flight;
 
-/// Sends the requests, which must all have a region, and returns one answer for each. Begins to open connections, finds the credentials, and then
-/// sends many requests at the same time. Each role is assumed once. With `-vv`, also asks STS who the caller is. If there are no credentials, nothing
-/// is sent, and each answer is the error of the search.
+/// Sends the requests, which must all have a region, and returns one answer for each. Begins to
+/// open connections, finds the credentials, and then sends many requests at the same time. Each
+/// role is assumed once. With `-vv`, also asks STS who the caller is. If there are no credentials,
+/// nothing is sent, and each answer is the error of the search.
 pub async fn read_in_regions(session: &mut Session, requests: Vec<Locator>) -> Answers {
     let Some(first_region) = requests.first().and_then(|request| request.region.clone()) else {
         return Vec::new();
@@ -31,8 +34,9 @@ pub async fn read_in_regions(session: &mut Session, requests: Vec<Locator>) -> A
     }
     let (session, begun) = (&*session, Instant::now());
 
-    // Each role is assumed separately, so that a slow STS only holds up the requests with that role. If a role can't be assumed, [`read_batch`] gets
-    // the same error again, and it becomes the answer.
+    // Each role is assumed separately, so that a slow STS only holds up the requests with that
+    // role. If a role can't be assumed, [`read_batch`] gets the same error again, and it becomes
+    // the answer.
     let ready = FuturesUnordered::new();
     for (role, batches) in batches(requests) {
         ready.push(async move {
@@ -56,7 +60,8 @@ fn fail_all(requests: Vec<Locator>, error: &FetchError) -> Answers {
     answers
 }
 
-/// Groups requests by their role. Within a role, each secret is a batch of its own, and the parameters of a region are divided into batches.
+/// Groups requests by their role. Within a role, each secret is a batch of its own, and the
+/// parameters of a region are divided into batches.
 fn batches(requests: Vec<Locator>) -> BTreeMap<Option<Role>, Vec<Vec<Locator>>> {
     let mut batches: BTreeMap<_, Vec<Vec<Locator>>> = BTreeMap::new();
     let mut parameters: BTreeMap<_, Vec<Locator>> = BTreeMap::new();
@@ -77,11 +82,12 @@ fn batches(requests: Vec<Locator>) -> BTreeMap<Option<Role>, Vec<Vec<Locator>>> 
     batches
 }
 
-/// Sends the requests of a batch, which all have the same store, region and role. Requests that fail with an outage are sent again in the fallback
-/// regions, one after the other. Returns one answer for each request.
+/// Sends the requests of a batch, which all have the same store, region and role. Requests that
+/// fail with an outage are sent again in the fallback regions, one after the other. Returns one
+/// answer for each request.
 ///
-/// `begun` is the moment when the first of all batches began. The regions share the time from that moment to the deadline, so that a later batch
-/// doesn't get a longer share.
+/// `begun` is the moment when the first of all batches began. The regions share the time from that
+/// moment to the deadline, so that a later batch doesn't get a longer share.
 async fn read_batch(session: &Session, requests: Vec<Locator>, begun: Instant) -> Answers {
     // Every request has a region by now, so only an empty batch ends here.
     let Some(Locator {
@@ -93,7 +99,8 @@ async fn read_batch(session: &Session, requests: Vec<Locator>, begun: Instant) -
     else {
         return Vec::new();
     };
-    // Until these values are dropped at the end of this function, a message about a long wait names the requests.
+    // Until these values are dropped at the end of this function, a message about a long wait names
+    // the requests.
     let progress = session.budget.progress();
     let awaits = |request: &Locator| progress.awaits(request.to_string());
     let _awaited = Vec::from_iter(requests.iter().map(awaits));
@@ -115,7 +122,8 @@ async fn read_batch(session: &Session, requests: Vec<Locator>, begun: Instant) -
         let is_last = regions.last() == Some(region);
         batch.read_in(region, is_last, &budget).await
     };
-    // In the last region, `read_in` answers all remaining requests with their failures. So the error of `over_regions` is already among the answers.
+    // In the last region, `read_in` answers all remaining requests with their failures. So the
+    // error of `over_regions` is already among the answers.
     let _ = over_regions(&session.budget, begun, &regions, read_in).await;
     batch.answers
 }
@@ -131,8 +139,8 @@ struct Batch<'a> {
 }
 
 impl Batch<'_> {
-    /// Sends the unanswered requests in a region, and adds their answers. A request that fails with an outage stays unanswered, unless this is the
-    /// last region.
+    /// Sends the unanswered requests in a region, and adds their answers. A request that fails with
+    /// an outage stays unanswered, unless this is the last region.
     ///
     /// # Errors
     /// The outage of a request that stays unanswered, so that the next region is asked.
@@ -182,7 +190,8 @@ impl Batch<'_> {
         let client = clients.client(store.into(), region, Some(self.credentials));
         match (&client.await, store) {
             (Err(error), _) => requests.iter().map(|_| Err(error.clone())).collect(),
-            // This future is on the heap, because there is one future of this function for each secret, and each would otherwise include this one.
+            // This future is on the heap, because there is one future of this function for each
+            // secret, and each would otherwise include this one.
             (Ok(client), Store::ParameterStore) => {
                 Box::pin(parameter_store::read_batch(client, requests, budget)).await
             }
@@ -194,8 +203,9 @@ impl Batch<'_> {
     }
 }
 
-/// Adds the caller's identity to a denial whose message does not name the caller. This may send a request to STS. If AWS refused the credentials, the
-/// error says which ones these are and where they come from. Any other error is returned unchanged.
+/// Adds the caller's identity to a denial whose message does not name the caller. This may send a
+/// request to STS. If AWS refused the credentials, the error says which ones these are and where
+/// they come from. Any other error is returned unchanged.
 async fn with_identity(
     session: &Session,
     request: &Locator,
@@ -215,8 +225,9 @@ async fn with_identity(
     explain_refused_credentials(error, credentials)
 }
 
-/// Returns the failure of a request whose last region was `region`. If other regions were tried before, the main error is the outage in the first of
-/// them, which is the secret's own region. A denial or an absence in a fallback region does not prove anything about the secret.
+/// Returns the failure of a request whose last region was `region`. If other regions were tried
+/// before, the main error is the outage in the first of them, which is the secret's own region. A
+/// denial or an absence in a fallback region does not prove anything about the secret.
 fn failure(
     passed_over: Vec<(Region, FetchError)>,
     region: &Region,

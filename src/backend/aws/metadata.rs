@@ -1,5 +1,5 @@
-//! The requests of `check --metadata`. They never read a value. DescribeSecret returns the versions of a secret, and DescribeParameters says
-//! whether parameters exist.
+//! The requests of `check --metadata`. They never read a value. DescribeSecret returns the versions
+//! of a secret, and DescribeParameters says whether parameters exist.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,8 +20,9 @@ use crate::model::reference::{Locator, Store, Version};
 use crate::model::secret_value::SecretValue;
 use crate::net::connections::in_flight;
 
-/// Asks AWS to describe the secrets and parameters of the requests, which must all have a region. Returns the answers, whose documents have no
-/// values, and the descriptions of the secrets. There is no answer for a secret or parameter that can't be described, such as one of AWS's own
+/// Asks AWS to describe the secrets and parameters of the requests, which must all have a region.
+/// Returns the answers, whose documents have no values, and the descriptions of the secrets. There
+/// is no answer for a secret or parameter that can't be described, such as one of AWS's own
 /// parameters.
 ///
 /// With `-vv`, also asks STS who the caller is.
@@ -79,7 +80,8 @@ fn secret_answers(requests: Vec<Locator>, described: &[DescribedSecret]) -> Answ
     answers
 }
 
-/// Says in the answers where credentials come from that AWS refused. A denial is about describing here, so its help must name that permission.
+/// Says in the answers where credentials come from that AWS refused. A denial is about describing
+/// here, so its help must name that permission.
 async fn explain_denials(session: &Session, answers: &mut Answers) {
     for (request, answer) in answers {
         let Err(failure) = answer else { continue };
@@ -93,8 +95,9 @@ async fn explain_denials(session: &Session, answers: &mut Answers) {
     }
 }
 
-/// Returns the answer for a version of a secret that has been described. Returns `None` for a version id that is not in the description, because a
-/// launch might read it: DescribeSecret lists only the versions with a staging label.
+/// Returns the answer for a version of a secret that has been described. Returns `None` for a
+/// version id that is not in the description, because a launch might read it: DescribeSecret lists
+/// only the versions with a staging label.
 fn answer_from_description(secret: &DescribedSecret, version: &Version) -> Option<Answer> {
     let region = Some(secret.region.clone());
     let fail = |error| Some(Err(FetchFailure::new(region.clone(), error)));
@@ -118,7 +121,8 @@ fn answer_from_description(secret: &DescribedSecret, version: &Version) -> Optio
     }
 }
 
-/// True if DescribeParameters can find the parameter. It finds neither AWS's own parameters nor those of another account, which an ARN may name.
+/// True if DescribeParameters can find the parameter. It finds neither AWS's own parameters nor
+/// those of another account, which an ARN may name.
 pub fn is_described(request: &Locator) -> bool {
     request.id.arn().is_none() && !base_name(request.id.name()).starts_with("aws/")
 }
@@ -145,8 +149,9 @@ struct ParameterMetadata {
     last_modified_date: Option<Value>,
 }
 
-/// Returns the answers for parameters and paths. Up to fifty parameters are one request, and each path is a request of its own. There is no answer
-/// for parameters that DescribeParameters cannot find ([`is_described`]).
+/// Returns the answers for parameters and paths. Up to fifty parameters are one request, and each
+/// path is a request of its own. There is no answer for parameters that DescribeParameters cannot
+/// find ([`is_described`]).
 async fn describe_all_parameters(session: &Session, mut requests: Vec<Locator>) -> Answers {
     requests.retain(is_described);
     let mut groups: BTreeMap<_, Vec<Locator>> = BTreeMap::new();
@@ -167,8 +172,9 @@ async fn describe_all_parameters(session: &Session, mut requests: Vec<Locator>) 
     answers.into_iter().flatten().collect()
 }
 
-/// Returns an answer for each parameter or path in a batch. `described` has the descriptions of the parameters in the batch that exist or, if the
-/// batch is a path, of parameters below that path. It may also be the error of the request, which is then the answer for the whole batch.
+/// Returns an answer for each parameter or path in a batch. `described` has the descriptions of the
+/// parameters in the batch that exist or, if the batch is a path, of parameters below that path. It
+/// may also be the error of the request, which is then the answer for the whole batch.
 fn answers_from_descriptions(
     batch: Vec<Locator>,
     described: &Result<Vec<ParameterMetadata>, FetchError>,
@@ -186,8 +192,8 @@ fn answers_from_descriptions(
     answers
 }
 
-/// Returns a document without a value for a parameter or a path. Returns `None` if there is no description of the parameter, or of any parameter
-/// below the path.
+/// Returns a document without a value for a parameter or a path. Returns `None` if there is no
+/// description of the parameter, or of any parameter below the path.
 fn document_without_value(request: &Locator, described: &[ParameterMetadata]) -> Option<Document> {
     let name = base_name(request.id.name());
     let found = described
@@ -195,7 +201,8 @@ fn document_without_value(request: &Locator, described: &[ParameterMetadata]) ->
         .find(|parameter| request.is_path() || base_name(&parameter.name) == name)?;
     let mut document = Document::new(SecretValue::default());
     document.region.clone_from(&request.region);
-    // A description is about the newest version, so it doesn't apply to a path or to another version.
+    // A description is about the newest version, so it doesn't apply to a path or to another
+    // version.
     if !request.is_path() && request.version == Version::Current {
         document.version_id = found.version.map(|version| version.to_string());
         document.created = found.last_modified_date.as_ref().and_then(timestamp);
@@ -203,8 +210,9 @@ fn document_without_value(request: &Locator, described: &[ParameterMetadata]) ->
     Some(document)
 }
 
-/// Returns the descriptions of the parameters in a batch that exist. If the batch is a path, returns the descriptions on the first page that has any,
-/// because one parameter is enough to know that the path exists.
+/// Returns the descriptions of the parameters in a batch that exist. If the batch is a path,
+/// returns the descriptions on the first page that has any, because one parameter is enough to know
+/// that the path exists.
 ///
 /// # Errors
 /// The failure of the first request that fails, or the error of the role that couldn't be assumed.

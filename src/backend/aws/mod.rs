@@ -1,4 +1,5 @@
-//! The backend that reads from AWS. Each distinct request is sent once, in its region and with its role, and many are sent at the same time.
+//! The backend that reads from AWS. Each distinct request is sent once, in its region and with its
+//! role, and many are sent at the same time.
 //!
 //! ```text
 //! locators ─▶ requests_for ─▶ requests ─▶ failover ─┬─▶ secrets_manager ─┬─▶ answers ─▶ distribute ─▶ one answer
@@ -7,8 +8,9 @@
 //!             the role        one once
 //! ```
 //!
-//! `config` reads AWS's variables and configuration files. `credentials` finds the credentials, and `session` keeps these, the assumed roles and
-//! the region for all requests of a launch. `protocol` signs and sends a request, and knows what AWS's errors mean.
+//! `config` reads AWS's variables and configuration files. `credentials` finds the credentials, and
+//! `session` keeps these, the assumed roles and the region for all requests of a launch. `protocol`
+//! signs and sends a request, and knows what AWS's errors mean.
 
 mod clients;
 mod config;
@@ -65,12 +67,15 @@ impl Aws {
         }
     }
 
-    /// Returns one answer for each locator in `wanted`. The first call reads AWS's configuration files, and may ask the user for an MFA code.
+    /// Returns one answer for each locator in `wanted`. The first call reads AWS's configuration
+    /// files, and may ask the user for an MFA code.
     ///
-    /// `limit` is a time limit for the requests, in addition to the deadline. The time that the user takes to answer is not included.
+    /// `limit` is a time limit for the requests, in addition to the deadline. The time that the
+    /// user takes to answer is not included.
     ///
     /// # Errors
-    /// When AWS's configuration files, the profile or a region are invalid. A failed request is an answer.
+    /// When AWS's configuration files, the profile or a region are invalid. A failed request is an
+    /// answer.
     pub async fn answers(
         &mut self,
         wanted: &BTreeSet<&Locator>,
@@ -84,8 +89,8 @@ impl Aws {
             .await)
     }
 
-    /// Forgets every failure, so that the next fetch tries everything again. Credentials stay until they expire, because they may have needed an
-    /// MFA code, which can be used only once.
+    /// Forgets every failure, so that the next fetch tries everything again. Credentials stay until
+    /// they expire, because they may have needed an MFA code, which can be used only once.
     pub fn forget_failures(&mut self) {
         match &mut self.session {
             Some(session) if session.has_credentials() => session.forget_failures(),
@@ -105,10 +110,11 @@ impl Aws {
         &self.settings.options.fallback_regions
     }
 
-    /// Describes each secret once, and returns the descriptions. A description whose request failed is an error in the list.
+    /// Describes each secret once, and returns the descriptions. A description whose request failed
+    /// is an error in the list.
     ///
-    /// `wanted` has the region that each secret was read from. For a secret without this region, the region of its locator or the default region is
-    /// asked.
+    /// `wanted` has the region that each secret was read from. For a secret without this region,
+    /// the region of its locator or the default region is asked.
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
@@ -135,7 +141,8 @@ impl Aws {
         Ok(secrets_manager::describe_all(session, requests).await)
     }
 
-    /// Returns answers without values for the locators in `wanted`, and the descriptions of the secrets. No request reads a value.
+    /// Returns answers without values for the locators in `wanted`, and the descriptions of the
+    /// secrets. No request reads a value.
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
@@ -153,7 +160,8 @@ impl Aws {
         Ok((answers, secrets))
     }
 
-    /// Returns the session. The first call opens it: it reads AWS's configuration files, and may ask the user for an MFA code.
+    /// Returns the session. The first call opens it: it reads AWS's configuration files, and may
+    /// ask the user for an MFA code.
     ///
     /// # Errors
     /// The same as those of [`Session::open`].
@@ -168,14 +176,16 @@ impl Aws {
         })
     }
 
-    /// Returns the identity with which AWS was asked. Returns `None` without credentials. This does not send a request.
+    /// Returns the identity with which AWS was asked. Returns `None` without credentials. This does
+    /// not send a request.
     pub fn caller(&self) -> Option<Caller> {
         self.session.as_ref()?.caller()
     }
 }
 
-/// The distinct requests, each with the locators that it answers. A request is a locator with a region. A locator that names the default region and
-/// a locator without a region become one request.
+/// The distinct requests, each with the locators that it answers. A request is a locator with a
+/// region. A locator that names the default region and a locator without a region become one
+/// request.
 pub type Requests<'a> = BTreeMap<Locator, Vec<&'a Locator>>;
 
 /// Gives each locator a copy of its request's answer.
@@ -198,7 +208,8 @@ async fn read_distinct(session: &mut Session, wanted: &BTreeSet<&Locator>) -> An
     answers
 }
 
-/// Returns the distinct requests, and a failure for each locator whose region is unknown. This may ask the instance metadata for the region.
+/// Returns the distinct requests, and a failure for each locator whose region is unknown. This may
+/// ask the instance metadata for the region.
 async fn requests_for<'a>(
     session: &mut Session,
     wanted: &BTreeSet<&'a Locator>,
@@ -216,7 +227,8 @@ async fn requests_for<'a>(
     (requests, answers)
 }
 
-/// Adds to each failure where the default region and the account come from, and the advice to choose a profile.
+/// Adds to each failure where the default region and the account come from, and the advice to
+/// choose a profile.
 fn add_advice(session: &Session, answers: &mut Answers) {
     for (locator, answer) in answers {
         if let Err(failure) = answer {

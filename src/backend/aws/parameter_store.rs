@@ -1,8 +1,9 @@
-//! SSM Parameter Store. GetParameters reads up to ten parameters in one request, and GetParametersByPath reads all parameters below a path, page
-//! by page. Both decrypt the values.
+//! SSM Parameter Store. GetParameters reads up to ten parameters in one request, and
+//! GetParametersByPath reads all parameters below a path, page by page. Both decrypt the values.
 //!
-//! An answer may spell a name differently from the request: with or without the leading slash, or as an ARN. Each parameter of an
-//! answer is checked against its request before its value is used: the name, the account, the region and the version.
+//! An answer may spell a name differently from the request: with or without the leading slash, or
+//! as an ARN. Each parameter of an answer is checked against its request before its value is used:
+//! the name, the account, the region and the version.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,10 +22,11 @@ const GET_BY_PATH: &str = "AmazonSSM.GetParametersByPath";
 /// The maximum number of parameters in a GetParameters request.
 pub const MAX_BATCH: usize = 10;
 
-/// Divides requests with the same region and role into batches. A batch has up to ten parameters, or one path.
+/// Divides requests with the same region and role into batches. A batch has up to ten parameters,
+/// or one path.
 ///
-/// A batch does not contain two versions of a parameter, because both have the same name in the answer. The second version becomes a batch of its
-/// own.
+/// A batch does not contain two versions of a parameter, because both have the same name in the
+/// answer. The second version becomes a batch of its own.
 pub fn batches(requests: Vec<Locator>) -> Vec<Vec<Locator>> {
     let mut seen = BTreeSet::new();
     let (mut shared, mut alone) = (Vec::new(), Vec::new());
@@ -39,10 +41,12 @@ pub fn batches(requests: Vec<Locator>) -> Vec<Vec<Locator>> {
     batches.map(<[Locator]>::to_vec).collect()
 }
 
-/// Reads a batch of parameters or a path in the client's region. Returns one result for each request, in the same order.
+/// Reads a batch of parameters or a path in the client's region. Returns one result for each
+/// request, in the same order.
 ///
-/// AWS denies a whole batch if it denies one of the parameters, and it rejects a whole batch for one invalid name. An emulator may also answer
-/// that one of them does not exist. The parameters of such a batch are then requested one by one, so that each gets its own result. They are not
+/// AWS denies a whole batch if it denies one of the parameters, and it rejects a whole batch for
+/// one invalid name. An emulator may also answer that one of them does not exist. The parameters of
+/// such a batch are then requested one by one, so that each gets its own result. They are not
 /// requested at the same time, so that the limit on all requests in flight is kept.
 pub async fn read_batch(
     client: &Client,
@@ -102,14 +106,16 @@ struct Page {
     next_token: Option<String>,
 }
 
-/// The parameters of a page, each with the part of its name that follows the path, and the token for the next page, which the last page doesn't have.
+/// The parameters of a page, each with the part of its name that follows the path, and the token
+/// for the next page, which the last page doesn't have.
 type PageContents = (Vec<(String, Document)>, Option<String>);
 
-/// Reads every parameter below the path of `request` in the client's region, page by page, and returns one document that has all of them. A page may
-/// be empty although more pages follow.
+/// Reads every parameter below the path of `request` in the client's region, page by page, and
+/// returns one document that has all of them. A page may be empty although more pages follow.
 ///
 /// # Errors
-/// When a page cannot be read, when there are no parameters below the path, or when there are too many.
+/// When a page cannot be read, when there are no parameters below the path, or when there are too
+/// many.
 async fn read_path(
     client: &Client,
     request: &Locator,
@@ -144,10 +150,12 @@ async fn read_path(
     })
 }
 
-/// Requests one page of the parameters below the path of `request`: the page for `token` or, without a token, the first page.
+/// Requests one page of the parameters below the path of `request`: the page for `token` or,
+/// without a token, the first page.
 ///
 /// # Errors
-/// The error that AWS's response stands for, the error of [`parse_page`], or the last outage when the budget ends.
+/// The error that AWS's response stands for, the error of [`parse_page`], or the last outage when
+/// the budget ends.
 async fn request_page(
     client: &Client,
     request: &Locator,
@@ -164,12 +172,14 @@ async fn request_page(
     call(client, GET_BY_PATH, path, &input, budget, read).await
 }
 
-/// Parses the body of a response to a request for the parameters below a path. Returns the parameters of this page, each with the part of its name
-/// that follows the path, and the token for the next page.
+/// Parses the body of a response to a request for the parameters below a path. Returns the
+/// parameters of this page, each with the part of its name that follows the path, and the token for
+/// the next page.
 ///
 /// # Errors
-/// [`OutageKind::MalformedResponse`](crate::model::answer::OutageKind) for a body in another form, or with a parameter of another path, region or
-/// account. A refusal for a parameter without a value.
+/// [`OutageKind::MalformedResponse`](crate::model::answer::OutageKind) for a body in another form,
+/// or with a parameter of another path, region or account. A refusal for a parameter without a
+/// value.
 pub fn parse_page(
     body: &[u8],
     request: &Locator,
@@ -191,8 +201,8 @@ pub fn parse_page(
     Ok((parameters, next_token))
 }
 
-/// Returns the path as the request names it. AWS authorizes a path exactly as it is written, and most policies name `parameter/PATH/*`, so the path
-/// from an ARN gets a slash at its beginning.
+/// Returns the path as the request names it. AWS authorizes a path exactly as it is written, and
+/// most policies name `parameter/PATH/*`, so the path from an ARN gets a slash at its beginning.
 fn requested_path(id: &SecretId) -> String {
     match id {
         SecretId::Name(name) => name.clone(),
@@ -222,11 +232,12 @@ struct Parameter {
     last_modified_date: Option<Value>,
 }
 
-/// Parses the body of a response to a request for parameters. Returns one result for each of `requests`, in the same order.
+/// Parses the body of a response to a request for parameters. Returns one result for each of
+/// `requests`, in the same order.
 ///
 /// # Errors
-/// [`OutageKind::MalformedResponse`](crate::model::answer::OutageKind) for a body in another form, or for one that leaves out any of the requested
-/// parameters.
+/// [`OutageKind::MalformedResponse`](crate::model::answer::OutageKind) for a body in another form,
+/// or for one that leaves out any of the requested parameters.
 pub fn read_parameters(
     body: &[u8],
     requests: &[Locator],
@@ -273,7 +284,8 @@ impl GetParametersResponse {
 }
 
 impl Parameter {
-    /// False if the request has an ARN and the parameter has an ARN with another partition, region or account.
+    /// False if the request has an ARN and the parameter has an ARN with another partition, region
+    /// or account.
     fn agrees_with_arn(&self, requested: &SecretId, region: &Region) -> bool {
         let SecretId::Arn(requested) = requested.in_region(region) else {
             return true;
@@ -282,8 +294,9 @@ impl Parameter {
         arns.all(|arn| arn.resource_next_to(&requested).is_some())
     }
 
-    /// Returns the part of the parameter's name that follows `path`. Returns `None` if the parameter isn't below this path, or is of another region
-    /// or account, and if its name and its ARN differ.
+    /// Returns the part of the parameter's name that follows `path`. Returns `None` if the
+    /// parameter isn't below this path, or is of another region or account, and if its name and its
+    /// ARN differ.
     fn name_below(&self, path: &SecretId, region: &Region) -> Option<String> {
         if !self.agrees_with_arn(path, region) {
             return None;
@@ -332,7 +345,8 @@ impl Parameter {
             && requested.is_none_or(|number| number.parse().is_ok_and(is_own))
     }
 
-    /// Converts the parameter into a document. A response doesn't have the labels of a parameter, so the document gets the requested label.
+    /// Converts the parameter into a document. A response doesn't have the labels of a parameter,
+    /// so the document gets the requested label.
     ///
     /// # Errors
     /// [`Refusal::NoValue`], if the response leaves out the value.
@@ -348,7 +362,8 @@ impl Parameter {
     }
 }
 
-/// Returns the part of a parameter's name that is the same in all spellings: without the beginning of an ARN, and without leading slashes.
+/// Returns the part of a parameter's name that is the same in all spellings: without the beginning
+/// of an ARN, and without leading slashes.
 pub fn base_name(name: &str) -> &str {
     let name = if Arn::has_prefix(name) {
         name.split_once(":parameter/")
@@ -359,7 +374,8 @@ pub fn base_name(name: &str) -> &str {
     name.trim_start_matches('/')
 }
 
-/// Returns the name of the secret that Parameter Store reads for a parameter. Returns `None` for every other parameter.
+/// Returns the name of the secret that Parameter Store reads for a parameter. Returns `None` for
+/// every other parameter.
 ///
 /// <https://docs.aws.amazon.com/systems-manager/latest/userguide/integration-ps-secretsmanager.html>
 pub fn referenced_secret(name: &str) -> Option<&str> {
@@ -368,7 +384,8 @@ pub fn referenced_secret(name: &str) -> Option<&str> {
         .filter(|secret| !secret.is_empty())
 }
 
-/// Returns the name for GetParameters: `NAME`, `NAME:LABEL` or `NAME:VERSION`, with an ARN if the reference has one.
+/// Returns the name for GetParameters: `NAME`, `NAME:LABEL` or `NAME:VERSION`, with an ARN if the
+/// reference has one.
 fn requested_name(request: &Locator, region: &Region) -> String {
     let id = request.id.in_region(region);
     match version_selector(request) {

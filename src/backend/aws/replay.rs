@@ -17,7 +17,8 @@ pub struct RecordedResponse<'a> {
     pub body: &'a [u8],
 }
 
-/// Parses the response to a request for the secret, parameter or path `id`. Returns `None` if the status or the id is invalid.
+/// Parses the response to a request for the secret, parameter or path `id`. Returns `None` if the
+/// status or the id is invalid.
 pub fn replay(recorded: &RecordedResponse<'_>, id: &str) -> Option<Result<Document, FetchError>> {
     let mut builder = Response::builder().status(recorded.status);
     for (name, value) in &recorded.headers {

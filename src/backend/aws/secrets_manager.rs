@@ -1,7 +1,8 @@
-//! AWS Secrets Manager. GetSecretValue reads a secret, and DescribeSecret describes one for `check --describe` and `check --metadata`.
+//! AWS Secrets Manager. GetSecretValue reads a secret, and DescribeSecret describes one for `check
+//! --describe` and `check --metadata`.
 //!
-//! We don't use BatchGetSecretValue. It needs another permission, it can't read a given version, it is limited to 100 requests per second, and
-//! it fails as a whole if one secret is denied.
+//! We don't use BatchGetSecretValue. It needs another permission, it can't read a given version, it
+//! is limited to 100 requests per second, and it fails as a whole if one secret is denied.
 
 use std::collections::BTreeMap;
 
@@ -72,8 +73,9 @@ struct GetSecretValueResponse {
 /// Parses the body of a response to a request for a version of `id`.
 ///
 /// # Errors
-/// [`OutageKind::MalformedResponse`](crate::model::answer::OutageKind) for a body in another form, or about another secret or version. A refusal
-/// for a secret without a value. No error quotes the body.
+/// [`OutageKind::MalformedResponse`](crate::model::answer::OutageKind) for a body in another form,
+/// or about another secret or version. A refusal for a secret without a value. No error quotes the
+/// body.
 pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> Result<Document, FetchError> {
     let response: GetSecretValueResponse =
         read_object(body).ok_or_else(|| FetchError::malformed("a response that can't be read"))?;
@@ -108,8 +110,9 @@ pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> Result<Docu
     })
 }
 
-/// Describes the secret of each request, many at the same time, and returns the descriptions in a fixed order. The version of a request doesn't
-/// matter. A request without a region is skipped. If no credentials were found, each description fails with the error of the search.
+/// Describes the secret of each request, many at the same time, and returns the descriptions in a
+/// fixed order. The version of a request doesn't matter. A request without a region is skipped. If
+/// no credentials were found, each description fails with the error of the search.
 pub async fn describe_all(session: &Session, requests: Vec<Locator>) -> Vec<DescribedSecret> {
     let with_region = requests
         .into_iter()
@@ -133,10 +136,12 @@ pub async fn describe_all(session: &Session, requests: Vec<Locator>) -> Vec<Desc
     descriptions
 }
 
-/// Describes a secret in a region. Asks again after each outage, until the budget of the session ends. May assume a role first.
+/// Describes a secret in a region. Asks again after each outage, until the budget of the session
+/// ends. May assume a role first.
 ///
 /// # Errors
-/// The error that AWS's response stands for, the last outage, or the error of the role that couldn't be assumed.
+/// The error that AWS's response stands for, the last outage, or the error of the role that
+/// couldn't be assumed.
 async fn describe_secret(
     session: &Session,
     request: &Locator,
@@ -164,7 +169,8 @@ async fn describe_secret(
     described.await.map_err(|error| client.with_remedy(error))
 }
 
-/// The alias of the key that Secrets Manager uses by default. AWS leaves it out of a description, but an emulator may include it.
+/// The alias of the key that Secrets Manager uses by default. AWS leaves it out of a description,
+/// but an emulator may include it.
 const DEFAULT_KEY: &str = "alias/aws/secretsmanager";
 
 impl From<DescribeSecretOutput> for Description {

@@ -1,7 +1,9 @@
-//! The state that all requests to AWS share: the default region, the base credentials, the assumed roles and the clients.
+//! The state that all requests to AWS share: the default region, the base credentials, the assumed
+//! roles and the clients.
 //!
-//! The base credentials are those of the caller. A role is assumed with the base credentials, never with those of another role. If a role can't
-//! be assumed, its secrets fail. They are never read with the base credentials instead.
+//! The base credentials are those of the caller. A role is assumed with the base credentials, never
+//! with those of another role. If a role can't be assumed, its secrets fail. They are never read
+//! with the base credentials instead.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -25,28 +27,33 @@ use crate::model::problem::Problem;
 use crate::model::reference::{Arn, Locator, Region, Role, Store};
 use crate::time::Deadline;
 
-/// A session with AWS. The region, the credentials and each role are looked up when they are first needed, and then reused.
+/// A session with AWS. The region, the credentials and each role are looked up when they are first
+/// needed, and then reused.
 pub struct Session {
     pub settings: Rc<Settings>,
     pub clients: Clients,
     pub budget: RetryBudget,
     purpose: Purpose,
     chain: Option<RoleChain>,
-    /// The region that the instance metadata has, or the error. It is `None` before the instance metadata was asked.
+    /// The region that the instance metadata has, or the error. It is `None` before the instance
+    /// metadata was asked.
     region: Option<Result<Region, FetchError>>,
     mfa_codes: MfaCodes,
     /// The regions in which STS is asked for a role, one after the other.
     sts_regions: Vec<Region>,
-    /// The base credentials under `None`, and the credentials of each role under the role. A cell is empty until the role has been assumed.
+    /// The base credentials under `None`, and the credentials of each role under the role. A cell
+    /// is empty until the role has been assumed.
     callers: BTreeMap<Option<Role>, OnceCell<Result<CallerIdentity, FetchError>>>,
 }
 
 impl Session {
-    /// Reads AWS's configuration files. Asks the user for the MFA codes that the profile needs, unless `codes` already has them, and adds these to
-    /// `codes`. Waits for the user without a time limit. If the user doesn't type a code, every request fails for lack of credentials.
+    /// Reads AWS's configuration files. Asks the user for the MFA codes that the profile needs,
+    /// unless `codes` already has them, and adds these to `codes`. Waits for the user without a
+    /// time limit. If the user doesn't type a code, every request fails for lack of credentials.
     ///
     /// # Errors
-    /// When the configuration files or the profile are invalid, or when an unattended launch would need an MFA code.
+    /// When the configuration files or the profile are invalid, or when an unattended launch would
+    /// need an MFA code.
     pub fn open(
         mut settings: Settings,
         purpose: Purpose,
@@ -70,8 +77,8 @@ impl Session {
 
         let mut callers = BTreeMap::new();
         if let Err(error) = codes.ask_for_missing(roles, &deadline) {
-            // Store the error where the base credentials belong. Then secrets-exec doesn't look for credentials, and every request fails with this
-            // error.
+            // Store the error where the base credentials belong. Then secrets-exec doesn't look for
+            // credentials, and every request fails with this error.
             callers.insert(None, OnceCell::new_with(Some(Err(error))));
         }
 
@@ -94,7 +101,8 @@ impl Session {
         self.callers.get(&None).is_some_and(is_usable)
     }
 
-    /// Forgets the region, credentials and roles whose search failed, and credentials that have expired, so that they are looked up again.
+    /// Forgets the region, credentials and roles whose search failed, and credentials that have
+    /// expired, so that they are looked up again.
     pub fn forget_failures(&mut self) {
         if matches!(self.region, Some(Err(_))) {
             self.region = None;
@@ -102,8 +110,9 @@ impl Session {
         self.callers.retain(|_, caller| is_usable(caller));
     }
 
-    /// Returns the request for a locator: the locator with the default region and role, unless the locator has its own. The first call without a
-    /// configured region asks the instance metadata for the region.
+    /// Returns the request for a locator: the locator with the default region and role, unless the
+    /// locator has its own. The first call without a configured region asks the instance metadata
+    /// for the region.
     ///
     /// # Errors
     /// When there is no region.
@@ -123,10 +132,11 @@ impl Session {
         })
     }
 
-    /// Starts to open connections for the requests that have to wait for credentials, so that both happen at the same time.
+    /// Starts to open connections for the requests that have to wait for credentials, so that both
+    /// happen at the same time.
     ///
-    /// This function does nothing for a request that can be sent immediately: after an earlier try of `--wait` has found credentials, and without a
-    /// role if the credentials are in variables.
+    /// This function does nothing for a request that can be sent immediately: after an earlier try
+    /// of `--wait` has found credentials, and without a role if the credentials are in variables.
     pub async fn open_connections(&self, requests: &[Locator]) {
         if self.has_credentials() {
             return;
@@ -150,10 +160,11 @@ impl Session {
         }
     }
 
-    /// Finds the base credentials, unless they have been found already. Prepares the roles of `requests`, which [`Self::credentials`] then assumes.
+    /// Finds the base credentials, unless they have been found already. Prepares the roles of
+    /// `requests`, which [`Self::credentials`] then assumes.
     ///
-    /// STS is asked in the configured region or else in the region of the first request, and then in the fallback regions. If neither of the two has
-    /// a region, this function does nothing.
+    /// STS is asked in the configured region or else in the region of the first request, and then
+    /// in the fallback regions. If neither of the two has a region, this function does nothing.
     ///
     /// # Errors
     /// When no provider has credentials.
@@ -191,7 +202,8 @@ impl Session {
     /// Assumes a role with the base credentials, in one region after the other.
     ///
     /// # Errors
-    /// When there are no base credentials, when STS refuses the role, or the outage in the last region.
+    /// When there are no base credentials, when STS refuses the role, or the outage in the last
+    /// region.
     async fn assume(&self, role: &Role) -> Result<CallerIdentity, FetchError> {
         let name = format!("the role {}", role.arn);
         let _awaited = self.budget.progress().awaits(name);
@@ -204,24 +216,27 @@ impl Session {
         over_regions(&self.budget, Instant::now(), &self.sts_regions, assume_in).await
     }
 
-    /// Returns the credentials of a role or, without a role, the base credentials. The first call for a role assumes it.
+    /// Returns the credentials of a role or, without a role, the base credentials. The first call
+    /// for a role assumes it.
     ///
     /// # Errors
     /// When the base credentials were not found, or when the role cannot be assumed.
     pub async fn credentials(&self, role: Option<&Role>) -> Result<&Credentials, FetchError> {
         if let (Some(role), Some(caller)) = (role, self.callers.get(&role.cloned())) {
-            // This future is on the heap, because there is one future of this function for each secret, and each would otherwise include this one.
+            // This future is on the heap, because there is one future of this function for each
+            // secret, and each would otherwise include this one.
             Box::pin(caller.get_or_init(|| self.assume(role))).await;
         }
         self.known_caller(role).map(|caller| &caller.credentials)
     }
 
-    /// Returns the credentials that were found for a role, with their ARN if it is known. Without a role, returns the base credentials. This does not
-    /// send a request.
+    /// Returns the credentials that were found for a role, with their ARN if it is known. Without a
+    /// role, returns the base credentials. This does not send a request.
     ///
     /// # Errors
-    /// The error of the search for the base credentials, or of assuming the role. Before [`Self::find_credentials`], an error that no message shows:
-    /// functions that run so early only check that nothing is known yet.
+    /// The error of the search for the base credentials, or of assuming the role. Before
+    /// [`Self::find_credentials`], an error that no message shows: functions that run so early only
+    /// check that nothing is known yet.
     fn known_caller(&self, role: Option<&Role>) -> Result<&CallerIdentity, FetchError> {
         match self.callers.get(&role.cloned()).and_then(OnceCell::get) {
             Some(caller) => caller.as_ref().map_err(Clone::clone),
@@ -229,8 +244,9 @@ impl Session {
         }
     }
 
-    /// Asks STS who the caller is, with the base credentials and with each role, and prints the answers with `-vv`. Does this only once, and only
-    /// with `-vv` and for `check`. May assume the roles.
+    /// Asks STS who the caller is, with the base credentials and with each role, and prints the
+    /// answers with `-vv`. Does this only once, and only with `-vv` and for `check`. May assume the
+    /// roles.
     pub async fn trace_identities(&self, region: &Region) {
         let progress = self.budget.progress();
         let is_needed = progress.is_traced() || self.purpose.asks_identity;
@@ -255,8 +271,8 @@ impl Session {
         }
     }
 
-    /// Returns the identity of the role in the settings or, without one, of the base credentials. Returns `None` without credentials. This does not
-    /// send a request.
+    /// Returns the identity of the role in the settings or, without one, of the base credentials.
+    /// Returns `None` without credentials. This does not send a request.
     pub fn caller(&self) -> Option<answer::Caller> {
         let base = self.known_caller(None).ok()?;
         let asked = self
@@ -271,11 +287,13 @@ impl Session {
         })
     }
 
-    /// Returns where the default region and the account come from, for a help that advises the user to check them: `the region (from AWS_REGION) and
-    /// the account (123456789012)`. This does not send a request.
+    /// Returns where the default region and the account come from, for a help that advises the user
+    /// to check them: `the region (from AWS_REGION) and the account (123456789012)`. This does not
+    /// send a request.
     ///
-    /// Returns `None` if the reference names a region or a role, because these defaults don't apply to it then. Also returns `None` if the account
-    /// isn't known, because no credentials were found.
+    /// Returns `None` if the reference names a region or a role, because these defaults don't apply
+    /// to it then. Also returns `None` if the account isn't known, because no credentials were
+    /// found.
     pub fn default_region_and_account(&self, locator: &Locator) -> Option<String> {
         if locator.region.is_some() || locator.role.is_some() {
             return None;
@@ -290,8 +308,9 @@ impl Session {
         ))
     }
 
-    /// Returns the account in which secrets are read: that of `--role-arn` or, without it, that of the role which was assumed last to get the base
-    /// credentials. Other credentials don't name their account, so this returns where they come from instead. Returns `None` if there are no
+    /// Returns the account in which secrets are read: that of `--role-arn` or, without it, that of
+    /// the role which was assumed last to get the base credentials. Other credentials don't name
+    /// their account, so this returns where they come from instead. Returns `None` if there are no
     /// credentials.
     fn account(&self) -> Option<String> {
         let caller_roles = self.settings.caller_roles(self.chain.as_ref());
@@ -304,10 +323,12 @@ impl Session {
         Some(format!("the one that {origin} belongs to"))
     }
 
-    /// Returns a client of a service with the credentials of a role or, without a role, with the base credentials. This may assume the role.
+    /// Returns a client of a service with the credentials of a role or, without a role, with the
+    /// base credentials. This may assume the role.
     ///
     /// # Errors
-    /// When there are no such credentials, or when AWS doesn't have an endpoint for the service in this region.
+    /// When there are no such credentials, or when AWS doesn't have an endpoint for the service in
+    /// this region.
     pub async fn client(
         &self,
         api: Api,
@@ -318,8 +339,9 @@ impl Session {
         self.clients.client(api, region, Some(credentials)).await
     }
 
-    /// Returns the ARN of the caller with a role or, without a role, with the base credentials. The first call asks STS, and may assume the role.
-    /// Returns `None` if there are no credentials, or if STS doesn't answer in time.
+    /// Returns the ARN of the caller with a role or, without a role, with the base credentials. The
+    /// first call asks STS, and may assume the role. Returns `None` if there are no credentials, or
+    /// if STS doesn't answer in time.
     pub async fn identity(&self, role: Option<&Role>, region: &Region) -> Option<String> {
         self.credentials(role).await.ok()?;
         let caller = self.known_caller(role).ok()?;

@@ -1,7 +1,8 @@
-//! The directory of the cache. It must belong to this user, be closed to everyone else, and be in memory.
+//! The directory of the cache. It must belong to this user, be closed to everyone else, and be in
+//! memory.
 //!
-//! The directory is opened and checked once. All files are then reached through its descriptor, so nobody can replace the checked directory
-//! by another one in between.
+//! The directory is opened and checked once. All files are then reached through its descriptor, so
+//! nobody can replace the checked directory by another one in between.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -64,7 +65,8 @@ impl CacheDirectory {
     /// Reads a file. Returns `None` if it does not exist.
     ///
     /// # Errors
-    /// The predicate of a message about a file that cannot be read, or that isn't a private regular file of this user.
+    /// The predicate of a message about a file that cannot be read, or that isn't a private regular
+    /// file of this user.
     pub fn read(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
         let unreadable = |why| format!("could not be read ({})", errno_text(why));
         // Without O_NONBLOCK, opening a pipe would wait for a writer.
@@ -127,8 +129,8 @@ impl CacheDirectory {
 const USE_TMPFS: &str =
     "use a directory in memory, and create it first: install -d -m 700 /dev/shm/secrets-exec";
 
-/// Returns the reasons why values must not be stored in a directory, or nothing if they may. A directory on a disk has only this reason, because
-/// correcting its owner or mode wouldn't help.
+/// Returns the reasons why values must not be stored in a directory, or nothing if they may. A
+/// directory on a disk has only this reason, because correcting its owner or mode wouldn't help.
 ///
 /// # Errors
 /// When the directory cannot be examined.
@@ -148,7 +150,8 @@ fn problems(path: &Path, directory: &OwnedFd) -> Result<Vec<Problem>, Errno> {
     let mut problems = Vec::new();
     // An ACL that gives access to other users appears in the permissions of the group.
     let has_others = mode.intersects(OTHERS);
-    // The sticky bit marks a directory that several users share, such as /dev/shm. After a chown or chmod, nobody else could use it any more.
+    // The sticky bit marks a directory that several users share, such as /dev/shm. After a chown or
+    // chmod, nobody else could use it any more.
     let is_shared = has_others && mode.contains(Mode::S_ISVTX);
     if uid != wanted && !is_shared {
         problems.push(problem(

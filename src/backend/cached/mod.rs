@@ -13,14 +13,18 @@
 //!                    │             │   absent       the entry goes     │
 //! ```
 //!
-//! - Every good answer of AWS replaces the entry. AWS's own answer that a secret is denied or absent removes it. Missing or expired
-//!   credentials don't remove anything, because they say nothing about the secret.
-//! - If the entries would be enough for every value of the launch, AWS has only [`RETRIED_FOR`] to answer.
+//! - Every good answer of AWS replaces the entry. AWS's own answer that a secret is denied or
+//!   absent removes it. Missing or expired credentials don't remove anything, because they say
+//!   nothing about the secret.
+//! - If the entries would be enough for every value of the launch, AWS has only [`RETRIED_FOR`] to
+//!   answer.
 //! - A damaged entry is ignored with a warning. It never fails a launch, and it is never used.
 //!
-//! An answer is stored as AWS gave it, before a key is taken from it, so that a declaration can change without a new request. An entry is a file
-//! with three parts: a line with the version of the format, a line with the checksum of the rest, and the answer as JSON. The name of the file
-//! is a hash of everything that decides on the answer, so that a launch with another role or endpoint never gets it.
+//! An answer is stored as AWS gave it, before a key is taken from it, so that a declaration can
+//! change without a new request. An entry is a file with three parts: a line with the version of
+//! the format, a line with the checksum of the rest, and the answer as JSON. The name of the file
+//! is a hash of everything that decides on the answer, so that a launch with another role or
+//! endpoint never gets it.
 
 mod cache_directory;
 
@@ -98,11 +102,12 @@ impl Cached {
         &mut self.aws
     }
 
-    /// Returns one answer for each locator in `wanted`, from an entry or from AWS. Stores each good answer, and removes the entry of a secret that
-    /// AWS denies or doesn't have.
+    /// Returns one answer for each locator in `wanted`, from an entry or from AWS. Stores each good
+    /// answer, and removes the entry of a secret that AWS denies or doesn't have.
     ///
-    /// `suffices` returns true if the answers that it gets give every target its value. The entries of the locators in `refused` are kept, but not
-    /// used, because a value in them did not match its pattern.
+    /// `suffices` returns true if the answers that it gets give every target its value. The entries
+    /// of the locators in `refused` are kept, but not used, because a value in them did not match
+    /// its pattern.
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
@@ -148,8 +153,8 @@ impl Cached {
         Ok(answers)
     }
 
-    /// Reads the entries of the locators in `wanted`, and returns the age of each one that can be read. Adds a notice for each entry that can't be
-    /// used. This does not ask AWS.
+    /// Reads the entries of the locators in `wanted`, and returns the age of each one that can be
+    /// read. Adds a notice for each entry that can't be used. This does not ask AWS.
     pub fn ages<'a>(
         &mut self,
         wanted: impl Iterator<Item = &'a Locator>,
@@ -170,8 +175,9 @@ impl Cached {
         entry_name(&self.aws.cache_key(locator))
     }
 
-    /// Reads the entries of these locators. Adds a notice for each entry that is damaged or can't be read. An entry from a region that
-    /// `--fallback-region` no longer names is left out without a notice.
+    /// Reads the entries of these locators. Adds a notice for each entry that is damaged or can't
+    /// be read. An entry from a region that `--fallback-region` no longer names is left out without
+    /// a notice.
     fn read_entries<'a>(
         &mut self,
         wanted: impl Iterator<Item = &'a Locator>,
@@ -182,7 +188,8 @@ impl Cached {
                 Ok(Some(entry)) => {
                     let fallback_regions = self.aws.fallback_regions();
                     let region = entry.document.region.as_ref();
-                    // An answer from a fallback region is used only as long as `--fallback-region` names this region.
+                    // An answer from a fallback region is used only as long as `--fallback-region`
+                    // names this region.
                     let is_named = region.is_some_and(|region| fallback_regions.contains(region));
                     if !entry.is_replica || is_named {
                         entries.insert(locator, entry);
@@ -195,11 +202,12 @@ impl Cached {
         entries
     }
 
-    /// Stores a good answer, and removes the entry of a secret that is denied or absent. `entry` is the present entry, and `begun` is the time from
-    /// the boot to the fetch. Adds a notice if the entry can't be stored or removed.
+    /// Stores a good answer, and removes the entry of a secret that is denied or absent. `entry` is
+    /// the present entry, and `begun` is the time from the boot to the fetch. Adds a notice if the
+    /// entry can't be stored or removed.
     ///
-    /// An entry that cannot be replaced is removed. Otherwise, launches would continue to use a password that has been rotated until the end of
-    /// `--cache-ttl`.
+    /// An entry that cannot be replaced is removed. Otherwise, launches would continue to use a
+    /// password that has been rotated until the end of `--cache-ttl`.
     fn store(
         &mut self,
         locator: &Locator,
@@ -248,8 +256,8 @@ fn fresh_answers(entries: BTreeMap<&Locator, CacheEntry>) -> Answers {
         .collect()
 }
 
-/// Returns AWS's answer or, if AWS has an outage in every region, the answer of the stale entry `substitute`. If there isn't such an entry, a note in
-/// the failure says so.
+/// Returns AWS's answer or, if AWS has an outage in every region, the answer of the stale entry
+/// `substitute`. If there isn't such an entry, a note in the failure says so.
 fn answer_or_substitute(answer: Answer, substitute: Option<CacheEntry>) -> Answer {
     match (answer, substitute) {
         (Err(failure), Some(entry)) if is_outage_everywhere(&failure) => {
@@ -267,7 +275,8 @@ fn answer_or_substitute(answer: Answer, substitute: Option<CacheEntry>) -> Answe
 /// Reads an entry. Returns `None` if it does not exist.
 ///
 /// # Errors
-/// The predicate of a message about an entry that cannot be used. The message never quotes the entry.
+/// The predicate of a message about an entry that cannot be used. The message never quotes the
+/// entry.
 fn read_entry(directory: &CacheDirectory, name: &str) -> Result<Option<CacheEntry>, String> {
     let Some(bytes) = directory.read(name)? else {
         return Ok(None);
@@ -286,7 +295,8 @@ impl CacheEntry {
         now.saturating_sub(self.fetched)
     }
 
-    /// Returns the document with its age. `replaces` is AWS's failure that the entry replaces. It is `None` for a fresh entry.
+    /// Returns the document with its age. `replaces` is AWS's failure that the entry replaces. It
+    /// is `None` for a fresh entry.
     fn answer(self, replaces: Option<FetchFailure>) -> Document {
         let age = self.age(boot_time());
         Document {
@@ -296,15 +306,17 @@ impl CacheEntry {
     }
 }
 
-/// Returns the file name of an entry: a hash of the text that [`Settings::cache_key`](super::aws::Settings::cache_key) returns.
+/// Returns the file name of an entry: a hash of the text that
+/// [`Settings::cache_key`](super::aws::Settings::cache_key) returns.
 pub fn entry_name(text: &str) -> String {
     checksum(text.as_bytes())
 }
 
-/// Returns the bytes of an entry, in a buffer that is wiped when it is dropped. Returns `None` for a document that JSON cannot express.
+/// Returns the bytes of an entry, in a buffer that is wiped when it is dropped. Returns `None` for
+/// a document that JSON cannot express.
 ///
-/// `fetched` is the time from the boot to the fetch. The JSON also has the entry's own name, so that [`decode`] refuses an entry that was copied to
-/// another name.
+/// `fetched` is the time from the boot to the fetch. The JSON also has the entry's own name, so
+/// that [`decode`] refuses an entry that was copied to another name.
 pub fn encode(name: &str, document: &Document, fetched: Duration) -> Option<Zeroizing<Vec<u8>>> {
     let is_replica = !document.passed_over.is_empty();
     let parts = (name, fetched, is_replica, document);
@@ -318,8 +330,8 @@ pub fn encode(name: &str, document: &Document, fetched: Duration) -> Option<Zero
 /// Parses the bytes of the entry with this name.
 ///
 /// # Errors
-/// When the bytes are not an entry, or when they are the entry with another name. The error is the predicate of a message, and does not quote the
-/// bytes.
+/// When the bytes are not an entry, or when they are the entry with another name. The error is the
+/// predicate of a message, and does not quote the bytes.
 pub fn decode(name: &str, bytes: &[u8]) -> Result<CacheEntry, &'static str> {
     let rest = bytes.strip_prefix(MAGIC).ok_or(DAMAGED)?;
     let (expected, json) = rest.split_at_checked(CHECKSUM).ok_or(DAMAGED)?;
@@ -327,7 +339,8 @@ pub fn decode(name: &str, bytes: &[u8]) -> Result<CacheEntry, &'static str> {
         return Err(DAMAGED);
     }
 
-    // The entry contains its own name. So if someone copies it to another name, it isn't used for another request.
+    // The entry contains its own name. So if someone copies it to another name, it isn't used for
+    // another request.
     let entry: (String, Duration, bool, Document) =
         serde_json::from_slice(json).map_err(|_| DAMAGED)?;
     let (own_name, fetched, is_replica, document) = entry;
@@ -349,8 +362,8 @@ fn checksum(bytes: &[u8]) -> String {
         .collect()
 }
 
-/// Returns the time since the boot. Setting the clock does not change it, and on Linux it includes the time that the machine slept. The time is zero
-/// on a system without such a clock.
+/// Returns the time since the boot. Setting the clock does not change it, and on Linux it includes
+/// the time that the machine slept. The time is zero on a system without such a clock.
 fn boot_time() -> Duration {
     #[cfg(target_os = "linux")]
     let clock = ClockId::CLOCK_BOOTTIME;
@@ -359,15 +372,17 @@ fn boot_time() -> Duration {
     clock_gettime(clock).map(Duration::from).unwrap_or_default()
 }
 
-/// True if AWS failed in every region in a way that may be temporary. Only then may a stale entry be used.
+/// True if AWS failed in every region in a way that may be temporary. Only then may a stale entry
+/// be used.
 fn is_outage_everywhere(failure: &FetchFailure) -> bool {
     let mut errors = failure.errors();
     errors.all(|error| error.problem.status == Status::Temporary)
 }
 
-/// True if the cached entry must be removed. That is so if the secret's own region says that the value is denied or absent. If a fallback region says
-/// so, that is only about the replica there, so the entry is removed only if it was read from that region. `entry` is `None` if there isn't a usable
-/// entry.
+/// True if the cached entry must be removed. That is so if the secret's own region says that the
+/// value is denied or absent. If a fallback region says so, that is only about the replica there,
+/// so the entry is removed only if it was read from that region. `entry` is `None` if there isn't a
+/// usable entry.
 fn must_remove_entry(failure: &FetchFailure, entry: Option<&CacheEntry>) -> bool {
     let entry_region = entry.and_then(|entry| entry.document.region.as_ref());
     let mut elsewhere = failure.elsewhere.iter();

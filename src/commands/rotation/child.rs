@@ -1,5 +1,6 @@
-//! The forked launch. It resolves the values, compares them with those of the command, and waits at the gate. It must not send a value to its parent,
-//! only hashes, version ids, paths and finished lines.
+//! The forked launch. It resolves the values, compares them with those of the command, and waits at
+//! the gate. It must not send a value to its parent, only hashes, version ids, paths and finished
+//! lines.
 
 use std::collections::BTreeSet;
 use std::hash::RandomState;
@@ -23,16 +24,20 @@ use crate::time::Deadline;
 /// A message from a launch to its parent.
 #[derive(Serialize, Deserialize)]
 pub enum Message {
-    /// Assignments for the service manager, which only listens to the main process of a unit. That is the parent.
+    /// Assignments for the service manager, which only listens to the main process of a unit. That
+    /// is the parent.
     Notify(String),
-    /// The launch has resolved every value, and waits at the gate. A poll without a change sends this, too, and then ends.
+    /// The launch has resolved every value, and waits at the gate. A poll without a change sends
+    /// this, too, and then ends.
     Ready(Ready),
     /// The launch has renamed its files. The message has the files on a disk.
     Placed(Vec<PlacedFile>),
-    /// The launch could not deliver the files or execute the command. It prints the errors itself, so the message doesn't have them.
+    /// The launch could not deliver the files or execute the command. It prints the errors itself,
+    /// so the message doesn't have them.
     Failed,
-    /// The finished lines about a poll that failed. The parent prints them, for two reasons: a reader that has stalled must not block the launch, and
-    /// if several polls in a row fail, only the first one and then at most one in an hour is printed.
+    /// The finished lines about a poll that failed. The parent prints them, for two reasons: a
+    /// reader that has stalled must not block the launch, and if several polls in a row fail, only
+    /// the first one and then at most one in an hour is printed.
     PollFailed(String),
 }
 
@@ -40,9 +45,11 @@ pub enum Message {
 #[derive(Serialize, Deserialize)]
 pub struct Ready {
     pub fingerprint: Fingerprint,
-    /// The values that differ from those of the command. `None` for the first launch, and if no value differs.
+    /// The values that differ from those of the command. `None` for the first launch, and if no
+    /// value differs.
     pub changed: Option<ChangedValues>,
-    /// The lines about changes that no earlier launch has found. The parent prints them, so that a stalled reader doesn't block the launch.
+    /// The lines about changes that no earlier launch has found. The parent prints them, so that a
+    /// stalled reader doesn't block the launch.
     pub lines: String,
 }
 
@@ -55,23 +62,24 @@ pub struct ChangedValues {
     pub secrets: BTreeSet<String>,
 }
 
-/// The fingerprints of what earlier launches have read. A launch compares its own values with them. Each forked launch gets a copy.
+/// The fingerprints of what earlier launches have read. A launch compares its own values with them.
+/// Each forked launch gets a copy.
 #[derive(Default)]
 pub struct Baseline {
     /// The random key of the hashes. The process that stays draws it once.
     pub key: RandomState,
     /// The values that the command has. `None` before the first start.
     pub command_values: Option<Fingerprint>,
-    /// The values of the latest launch that has reached its gate. `None` once the command has these values, and if the launch has ended before its
-    /// gate was opened.
+    /// The values of the latest launch that has reached its gate. `None` once the command has these
+    /// values, and if the launch has ended before its gate was opened.
     pub latest_values: Option<Fingerprint>,
     /// The time of the first of several polls that have failed. `None` if the last poll succeeded.
     pub failing_since: Option<SystemTime>,
 }
 
 impl Baseline {
-    /// Notes that the command has the latest values: it has just been started with them, or a poll has found equal values. Even equal values may have
-    /// new versions.
+    /// Notes that the command has the latest values: it has just been started with them, or a poll
+    /// has found equal values. Even equal values may have new versions.
     pub fn adopt(&mut self) {
         self.command_values = self.latest_values.take().or(self.command_values.take());
     }
@@ -86,8 +94,9 @@ struct GatedLaunch<'a> {
     pass: Pass,
 }
 
-/// Runs the launch in the forked process. Returns the exit status, unless this process becomes the command. A poll leaves the process group of the
-/// parent first, so that it doesn't get the terminal's signals.
+/// Runs the launch in the forked process. Returns the exit status, unless this process becomes the
+/// command. A poll leaves the process group of the parent first, so that it doesn't get the
+/// terminal's signals.
 pub fn run(
     launch: &mut Launch<'_>,
     gate: Gate,
@@ -114,8 +123,9 @@ pub fn run(
 }
 
 impl GatedLaunch<'_> {
-    /// Reads the values, reports them to the parent, and goes on if they have changed. The values are read and the files are written before the gate,
-    /// while the old command is still running. Returns the exit status, which is 0 if nothing has changed.
+    /// Reads the values, reports them to the parent, and goes on if they have changed. The values
+    /// are read and the files are written before the gate, while the old command is still running.
+    /// Returns the exit status, which is 0 if nothing has changed.
     ///
     /// # Errors
     /// Every value that can't be read, and every file that can't be written.
@@ -146,12 +156,14 @@ impl GatedLaunch<'_> {
         }
     }
 
-    /// Waits at the gate, and becomes the command. Otherwise returns the exit status: 0 if the gate is closed, or the status of the error if the
-    /// files can't be renamed or the command can't be executed. Such an error is printed here, even in a poll, because this process is the command as
-    /// soon as the gate opens.
+    /// Waits at the gate, and becomes the command. Otherwise returns the exit status: 0 if the gate
+    /// is closed, or the status of the error if the files can't be renamed or the command can't be
+    /// executed. Such an error is printed here, even in a poll, because this process is the command
+    /// as soon as the gate opens.
     ///
     /// # Errors
-    /// Every failure before the gate: files that can't be written, an environment that is too large, or a program that has been removed.
+    /// Every failure before the gate: files that can't be written, an environment that is too
+    /// large, or a program that has been removed.
     fn start(&self, values: Values, ready: &Message) -> Result<u8, Report> {
         let (delivery, environment) = self.launch.write_files(self.pass, values)?;
         // The program may have been removed since the last start.
@@ -171,8 +183,9 @@ impl GatedLaunch<'_> {
         Ok(report.print())
     }
 
-    /// Writes the files that have a path under temporary names, and sends `ready` to the parent. If the parent then opens the gate, renames the files
-    /// and sends their paths. If the gate is closed, the temporary files are removed. Returns 0, the exit status in both cases.
+    /// Writes the files that have a path under temporary names, and sends `ready` to the parent. If
+    /// the parent then opens the gate, renames the files and sends their paths. If the gate is
+    /// closed, the temporary files are removed. Returns 0, the exit status in both cases.
     ///
     /// # Errors
     /// Every file that can't be written, or the first one that can't be renamed.
@@ -190,10 +203,12 @@ impl GatedLaunch<'_> {
         Ok(0)
     }
 
-    /// Compares the values with those of the command, and with those that the latest launch has found.
+    /// Compares the values with those of the command, and with those that the latest launch has
+    /// found.
     ///
-    /// Returns the values that the command doesn't have, and the lines about changes that no earlier launch has found. The first is `None` if no
-    /// value differs, and for the first launch, which has nothing to compare with.
+    /// Returns the values that the command doesn't have, and the lines about changes that no
+    /// earlier launch has found. The first is `None` if no value differs, and for the first launch,
+    /// which has nothing to compare with.
     fn compare(&self, fingerprint: &Fingerprint) -> (Option<ChangedValues>, String) {
         let Some(command_values) = &self.baseline.command_values else {
             return (None, String::new());
@@ -239,7 +254,8 @@ impl Reporter for GatedLaunch<'_> {
         failures.exit_status()
     }
 
-    /// Prints the record of the first launch. For a poll, nothing is printed, because a poll also gets this signal when the whole service is stopped.
+    /// Prints the record of the first launch. For a poll, nothing is printed, because a poll also
+    /// gets this signal when the whole service is stopped.
     fn interrupted(&self, record: Record) {
         if self.pass == Pass::First {
             terminal::print_unless_stalled(record);

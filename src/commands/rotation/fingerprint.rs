@@ -1,7 +1,8 @@
 //! Fingerprints of values: the versions that were read, and a keyed hash instead of each value.
 //!
-//! The process that stays keeps hashes instead of values, so that no core file and no swapped page of it contains a value. The random key of the
-//! hashes is in the same memory, so anyone who can read both can confirm a guess at a short value.
+//! The process that stays keeps hashes instead of values, so that no core file and no swapped page
+//! of it contains a value. The random key of the hashes is in the same memory, so anyone who can
+//! read both can confirm a guess at a short value.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
@@ -42,13 +43,15 @@ struct Secret {
     /// The id, as references spell it.
     id: String,
     version_id: Option<String>,
-    /// The hash of the whole document. The version id isn't enough, because some stores give every value the same one.
+    /// The hash of the whole document. The version id isn't enough, because some stores give every
+    /// value the same one.
     content: u64,
 }
 
 impl Fingerprint {
-    /// Returns the fingerprint of the values that can change in the command. With `signal=NAME`, these are the files with a path: a running
-    /// program doesn't see another value of a variable or of a file in memory.
+    /// Returns the fingerprint of the values that can change in the command. With `signal=NAME`,
+    /// these are the files with a path: a running program doesn't see another value of a variable
+    /// or of a file in memory.
     pub fn new(
         hash_key: &RandomState,
         on_rotation: OnRotation,
@@ -61,10 +64,11 @@ impl Fingerprint {
         }
     }
 
-    /// Returns the secrets that differ in `later`, ordered by name, each with the labels of the values that differ.
+    /// Returns the secrets that differ in `later`, ordered by name, each with the labels of the
+    /// values that differ.
     ///
-    /// A secret has only changed if its content differs and a value that was read from it differs, too. A new version may have the
-    /// same values.
+    /// A secret has only changed if its content differs and a value that was read from it differs,
+    /// too. A new version may have the same values.
     pub fn changes<'a>(&'a self, later: &'a Self) -> Vec<Change<'a>> {
         let mut labels_of: BTreeMap<&u64, BTreeSet<&String>> = BTreeMap::new();
         let targets: BTreeSet<&u64> = self.values.keys().chain(later.values.keys()).collect();
@@ -100,14 +104,15 @@ impl Fingerprint {
         changes
     }
 
-    /// Returns the hash of a secret's content. Returns `None` if the launch didn't read this secret.
+    /// Returns the hash of a secret's content. Returns `None` if the launch didn't read this
+    /// secret.
     fn content(&self, key: &u64) -> Option<u64> {
         self.secrets.get(key).map(|secret| secret.content)
     }
 }
 
-/// Returns the values that can change in the command, as [`Fingerprint::new`] explains, with their hashes. The key of each is a hash of what the
-/// value sets.
+/// Returns the values that can change in the command, as [`Fingerprint::new`] explains, with their
+/// hashes. The key of each is a hash of what the value sets.
 fn hashed_values(
     hash_key: &RandomState,
     on_rotation: OnRotation,
@@ -132,8 +137,9 @@ fn hashed_values(
     values
 }
 
-/// Returns the secrets that were read, and each parameter below a path that was read, with a hash of its content. The key of each is a
-/// [`secret_key`]. Secrets whose request failed aren't included.
+/// Returns the secrets that were read, and each parameter below a path that was read, with a hash
+/// of its content. The key of each is a [`secret_key`]. Secrets whose request failed aren't
+/// included.
 fn read_secrets(hash_key: &RandomState, fetched: &Fetched) -> BTreeMap<u64, Secret> {
     let mut secrets = BTreeMap::new();
     for (locator, answer) in fetched {

@@ -1,5 +1,5 @@
-//! The launches of one command. At most one exists at a time. Each is forked with a copy of the baseline, and its messages become events for the
-//! state machine.
+//! The launches of one command. At most one exists at a time. Each is forked with a copy of the
+//! baseline, and its messages become events for the state machine.
 
 use std::mem::replace;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -19,7 +19,8 @@ use crate::system::os_error::io_error_text;
 use crate::system::signals;
 use crate::system::waiting::wait_for;
 
-/// The time in which a launch is expected to end: after its deadline, after a termination signal, and once its gate is open.
+/// The time in which a launch is expected to end: after its deadline, after a termination signal,
+/// and once its gate is open.
 const TIME_TO_END: Duration = Duration::from_secs(5);
 
 /// The launch that is under way, and what is known from earlier ones.
@@ -28,7 +29,8 @@ pub struct Launches<'a> {
     /// The lines about this command. Most of them are about a launch.
     pub notices: Notices<'a>,
     baseline: Baseline,
-    /// The launch that is under way. `None` before the first one, and once a launch has executed the command or has ended.
+    /// The launch that is under way. `None` before the first one, and once a launch has executed
+    /// the command or has ended.
     forked: Option<ForkedLaunch>,
     /// The files on disk of the command, which are removed at its end.
     pub placed: Vec<PlacedFile>,
@@ -49,7 +51,8 @@ enum LaunchPhase {
     AtGate,
     /// The gate is open, and the launch renames the files.
     Open,
-    /// The files have their names. The end of the pipe follows, because the command is executed, or because only files had to be replaced.
+    /// The files have their names. The end of the pipe follows, because the command is executed, or
+    /// because only files had to be replaced.
     Placed,
     /// The launch couldn't rename its files or execute the command.
     Failed,
@@ -79,16 +82,17 @@ impl<'a> Launches<'a> {
         }
     }
 
-    /// Returns a descriptor that is readable while there is a message from the launch. Returns `None` without a launch, and after the end of its
-    /// pipe.
+    /// Returns a descriptor that is readable while there is a message from the launch. Returns
+    /// `None` without a launch, and after the end of its pipe.
     pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.forked.as_ref()?.process.descriptor()
     }
 
-    /// Forks the first launch, and waits until it is at its gate or has ended. Returns `None` if the launch is at its gate, and otherwise its exit
-    /// status.
+    /// Forks the first launch, and waits until it is at its gate or has ended. Returns `None` if
+    /// the launch is at its gate, and otherwise its exit status.
     ///
-    /// A termination signal ends the launch, which reports what it was waiting for, and then this process.
+    /// A termination signal ends the launch, which reports what it was waiting for, and then this
+    /// process.
     ///
     /// # Errors
     /// If the launch can't be started, or is killed.
@@ -124,11 +128,13 @@ impl<'a> Launches<'a> {
         Ok(None)
     }
 
-    /// Starts a poll, unless the last launch is still on its way to becoming the command. Returns `None` if a launch was forked, which sends its
-    /// result later. Otherwise returns the result. If the launch can't be forked, also prints why.
+    /// Starts a poll, unless the last launch is still on its way to becoming the command. Returns
+    /// `None` if a launch was forked, which sends its result later. Otherwise returns the result.
+    /// If the launch can't be forked, also prints why.
     pub fn start_poll(&mut self) -> Option<Event> {
         if self.forked.is_some() {
-            // A launch is still on its way to becoming the command. It has only just read the values, so there is nothing newer to find.
+            // A launch is still on its way to becoming the command. It has only just read the
+            // values, so there is nothing newer to find.
             return Some(Event::Polled(PollResult::Unchanged));
         }
         self.baseline.failing_since = self.notices.failing.as_ref().map(|failing| failing.since);
@@ -166,8 +172,10 @@ impl<'a> Launches<'a> {
         Ok(())
     }
 
-    /// Receives the messages of the launch that have arrived, and acts on them: passes notifications on, prints lines, removes files that the new
-    /// launch doesn't have any more, and forgets a launch that has ended. Returns the event that follows, if there is one. Doesn't wait.
+    /// Receives the messages of the launch that have arrived, and acts on them: passes
+    /// notifications on, prints lines, removes files that the new launch doesn't have any more, and
+    /// forgets a launch that has ended. Returns the event that follows, if there is one. Doesn't
+    /// wait.
     pub fn receive(&mut self) -> Option<Event> {
         let mut event = None;
         let messages = self.forked.as_mut()?.process.receive();
@@ -210,8 +218,9 @@ impl<'a> Launches<'a> {
         )
     }
 
-    /// Notes that the launch has reached its gate, and prints the lines about what has changed. If its values are those of the command, the launch is
-    /// ended. Returns the result of the poll, or `None` for the first launch.
+    /// Notes that the launch has reached its gate, and prints the lines about what has changed. If
+    /// its values are those of the command, the launch is ended. Returns the result of the poll, or
+    /// `None` for the first launch.
     fn note_ready(&mut self, ready: Ready) -> Option<Event> {
         self.set_phase(LaunchPhase::AtGate);
         self.baseline.latest_values = Some(ready.fingerprint);
@@ -262,8 +271,9 @@ impl<'a> Launches<'a> {
         }
     }
 
-    /// Notes that the command has the values of a launch that has succeeded, and prints the line about the end of the launch. Returns the event that
-    /// follows if the launch was only meant to replace files.
+    /// Notes that the command has the values of a launch that has succeeded, and prints the line
+    /// about the end of the launch. Returns the event that follows if the launch was only meant to
+    /// replace files.
     fn note_end(&mut self, end: &LaunchEnd) -> Option<Event> {
         if let LaunchEnd::NotDelivered = end {
             return Some(Event::NotDelivered);
@@ -284,11 +294,14 @@ impl<'a> Launches<'a> {
         None
     }
 
-    /// Acts on the end of a child that was reaped. Returns the event that follows if the child was the launch, and `None` for any other child.
+    /// Acts on the end of a child that was reaped. Returns the event that follows if the child was
+    /// the launch, and `None` for any other child.
     ///
-    /// Receives the last messages of the launch first, because they may say how the launch has ended: its values are unchanged or, with
-    /// `signal=NAME`, it has replaced the files or failed to. In these cases, the event follows from the messages. Otherwise the launch has ended
-    /// before its gate was opened, so the poll has failed, even if the launch had reported a change.
+    /// Receives the last messages of the launch first, because they may say how the launch has
+    /// ended: its values are unchanged or, with `signal=NAME`, it has replaced the files or failed
+    /// to. In these cases, the event follows from the messages. Otherwise the launch has ended
+    /// before its gate was opened, so the poll has failed, even if the launch had reported a
+    /// change.
     pub fn event_of_end(&mut self, child: Pid, status: ExitStatus) -> Option<Event> {
         if self.forked.as_ref()?.process.pid != child {
             return None;
@@ -301,11 +314,13 @@ impl<'a> Launches<'a> {
         Some(Event::Polled(PollResult::Failed))
     }
 
-    /// Forgets a launch that has ended before its gate was opened, and the values that it has read. Prints why the launch has ended, with two
-    /// exceptions: if it exited, it has printed the reason itself, and SIGTERM or SIGINT stops the whole service.
+    /// Forgets a launch that has ended before its gate was opened, and the values that it has read.
+    /// Prints why the launch has ended, with two exceptions: if it exited, it has printed the
+    /// reason itself, and SIGTERM or SIGINT stops the whole service.
     fn give_up_poll(&mut self, status: ExitStatus) {
         self.forked = None;
-        // The command doesn't get these values. If the next poll reads them again, that poll has to print the lines about the change again.
+        // The command doesn't get these values. If the next poll reads them again, that poll has to
+        // print the lines about the change again.
         self.baseline.latest_values = None;
         let why = match status {
             ExitStatus::Exited(_) | ExitStatus::Killed(SignalNumber::TERM | SignalNumber::INT) => {
@@ -317,20 +332,22 @@ impl<'a> Launches<'a> {
         self.notices.report_failed_poll(&why);
     }
 
-    /// Ends the launch, if there is one. Waits for a launch that is replacing files, for at most [`TIME_TO_END`], so that it doesn't leave a
-    /// temporary file behind.
+    /// Ends the launch, if there is one. Waits for a launch that is replacing files, for at most
+    /// [`TIME_TO_END`], so that it doesn't leave a temporary file behind.
     pub fn end_launch(&mut self) {
         if self.is_open() {
             self.await_end();
         }
-        // Dropping the process closes the gate, which ends a launch that is still waiting or resolving.
+        // Dropping the process closes the gate, which ends a launch that is still waiting or
+        // resolving.
         self.forked = None;
     }
 
     /// Waits until the launch has ended, for at most [`TIME_TO_END`], and acts on its messages.
     ///
-    /// A launch that a file system holds up doesn't end in this time. It has got a signal, or gets one at the end of this process (PR_SET_PDEATHSIG),
-    /// and removes its temporary files as soon as the system call returns.
+    /// A launch that a file system holds up doesn't end in this time. It has got a signal, or gets
+    /// one at the end of this process (PR_SET_PDEATHSIG), and removes its temporary files as soon
+    /// as the system call returns.
     fn await_end(&mut self) {
         let end = Instant::now() + TIME_TO_END;
         while let Some(descriptor) = self.descriptor()

@@ -1,7 +1,7 @@
 //! The lines about polls, and about starts and ends of the command.
 //!
-//! In text, there is one note for each restart, signal or exit, and every warning. The other notes are shown only with `--verbose`. JSON has all of
-//! them.
+//! In text, there is one note for each restart, signal or exit, and every warning. The other notes
+//! are shown only with `--verbose`. JSON has all of them.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -35,8 +35,8 @@ pub struct Notices<'a> {
     pub pid: Pid,
     /// The values that have changed last.
     pub changed: ChangedValues,
-    /// The service manager. A restart isn't reported to it with `RELOADING=1`, because the unit would then stay in the state "reloading" until
-    /// `READY=1` is sent.
+    /// The service manager. A restart isn't reported to it with `RELOADING=1`, because the unit
+    /// would then stay in the state "reloading" until `READY=1` is sent.
     pub service_manager: Notifier,
     /// The last polls, if they have failed.
     pub failing: Option<FailingPolls>,
@@ -48,7 +48,8 @@ pub struct Notices<'a> {
 }
 
 impl Notices<'_> {
-    /// Prints that the command was started. With `--notify-ready`, also sends READY=1 to the service manager.
+    /// Prints that the command was started. With `--notify-ready`, also sends READY=1 to the
+    /// service manager.
     pub fn report_start(&mut self) {
         if self.options.notify_ready {
             self.service_manager.send("READY=1");
@@ -64,7 +65,8 @@ impl Notices<'_> {
         self.write([record.with("pid", self.pid.as_raw())]);
     }
 
-    /// Prints that the command was stopped and can't be started again. The launch has printed the errors.
+    /// Prints that the command was stopped and can't be started again. The launch has printed the
+    /// errors.
     pub fn report_failed_restart(&mut self) {
         let then = ", but can't be started again";
         let record = self.consequence("not_restarted", "was stopped", then);
@@ -78,7 +80,8 @@ impl Notices<'_> {
         self.write([record.with("signal", signal.to_string())]);
     }
 
-    /// Prints that the command was stopped because values changed, and that secrets-exec exits, with which status.
+    /// Prints that the command was stopped because values changed, and that secrets-exec exits,
+    /// with which status.
     pub fn report_exit(&mut self) {
         let status = Status::Temporary as u8;
         let then = format!("; secrets-exec exits with status {status}");
@@ -93,8 +96,8 @@ impl Notices<'_> {
         self.print_failed_poll(&terminal::visible_lines([warning]));
     }
 
-    /// Prints the lines about a poll that failed. If several polls in a row fail, only the lines of the first one are printed, and then at
-    /// most one more set of lines in an hour.
+    /// Prints the lines about a poll that failed. If several polls in a row fail, only the lines of
+    /// the first one are printed, and then at most one more set of lines in an hour.
     pub fn print_failed_poll(&mut self, lines: &str) {
         let failing = self.failing.get_or_insert_with(|| FailingPolls {
             since: SystemTime::now(),
@@ -155,10 +158,12 @@ impl Notices<'_> {
         self.write([note.with("seconds", seconds)]);
     }
 
-    /// Returns the record about the end of the command. It is normally a note. It is a warning if the command was killed by the signal of
-    /// `--on-rotation signal=`, because the command then doesn't handle that signal.
+    /// Returns the record about the end of the command. It is normally a note. It is a warning if
+    /// the command was killed by the signal of `--on-rotation signal=`, because the command then
+    /// doesn't handle that signal.
     ///
-    /// SIGTERM is an exception: a SIGTERM that this process gets is passed on to the command, so the command has probably just been asked to end.
+    /// SIGTERM is an exception: a SIGTERM that this process gets is passed on to the command, so
+    /// the command has probably just been asked to end.
     fn end_record(&self, status: ExitStatus) -> Record {
         let command = &self.command;
         let (how, signal) = match status {
@@ -182,7 +187,8 @@ impl Notices<'_> {
         }
     }
 
-    /// Returns the note about what has happened to the command because values have changed. `then` is the end of the sentence.
+    /// Returns the note about what has happened to the command because values have changed. `then`
+    /// is the end of the sentence.
     fn consequence(&self, event: &'static str, what: &str, then: &str) -> Record {
         let [labels, secrets] = [&self.changed.labels, &self.changed.secrets]
             .map(|names| Vec::from_iter(names.clone()));
@@ -207,8 +213,9 @@ impl Notices<'_> {
         self.write_lines(&lines);
     }
 
-    /// Writes lines without waiting for their reader. Returns false if the lines were dropped, because the reader is behind. The next lines that are
-    /// written begin with a warning about the number of dropped lines.
+    /// Writes lines without waiting for their reader. Returns false if the lines were dropped,
+    /// because the reader is behind. The next lines that are written begin with a warning about the
+    /// number of dropped lines.
     pub fn write_lines(&mut self, lines: &str) -> bool {
         if lines.is_empty() {
             return true;

@@ -1,6 +1,8 @@
-//! The process that stays. This process feeds the state machine with events, and carries out the actions that the state machine orders.
+//! The process that stays. This process feeds the state machine with events, and carries out the
+//! actions that the state machine orders.
 //!
-//! The process that stays waits in poll(2) for signals, for messages from a launch, and for the timer. Nothing else wakes it up.
+//! The process that stays waits in poll(2) for signals, for messages from a launch, and for the
+//! timer. Nothing else wakes it up.
 
 use std::collections::VecDeque;
 use std::mem::take;
@@ -22,12 +24,13 @@ use crate::system::os_error::errno_text;
 use crate::system::systemd::Notifier;
 use crate::system::waiting::wait_for;
 
-/// The time between two checks whether processes of the group are left after the end of the command. If the parents of these processes are in another
-/// group, their end doesn't raise a signal here.
+/// The time between two checks whether processes of the group are left after the end of the
+/// command. If the parents of these processes are in another group, their end doesn't raise a
+/// signal here.
 const GROUP_INTERVAL: Duration = Duration::from_millis(50);
 
-/// The shortest time between two polls, and between a start and a poll. Without this pause, the signal for a change could reach a command that hasn't
-/// installed its handler yet, and end it.
+/// The shortest time between two polls, and between a start and a poll. Without this pause, the
+/// signal for a change could reach a command that hasn't installed its handler yet, and end it.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// The largest fraction by which a pause between polls is randomly shortened or lengthened.
@@ -39,7 +42,8 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(30 * 60);
 /// Runs the command until it has ended, and returns the exit status.
 ///
 /// # Errors
-/// If the first launch can't be started or is killed, or if the kernel doesn't provide a descriptor for signals.
+/// If the first launch can't be started or is killed, or if the kernel doesn't provide a descriptor
+/// for signals.
 pub fn supervise(
     rotation: &RotationOptions,
     launch: Launch<'_>,
@@ -92,7 +96,8 @@ struct Parent<'a> {
 }
 
 impl Parent<'_> {
-    /// Opens the gate of the first launch, and supervises the command. Returns the exit status once the command has ended.
+    /// Opens the gate of the first launch, and supervises the command. Returns the exit status once
+    /// the command has ended.
     fn run(mut self) -> u8 {
         let rotation = *self.launches.notices.rotation;
         let (mut state, actions) = begin();
@@ -154,8 +159,8 @@ impl Parent<'_> {
         }
     }
 
-    /// Turns the launch at the gate into the command. If the launch was killed while it was waiting, this process exits, so that a service
-    /// manager starts everything again.
+    /// Turns the launch at the gate into the command. If the launch was killed while it was
+    /// waiting, this process exits, so that a service manager starts everything again.
     fn start(&mut self) {
         let Some(pid) = self.launches.pid_at_gate() else {
             self.exit_reason = Some(ExitReason::Rotated);
@@ -167,7 +172,8 @@ impl Parent<'_> {
         self.launches.open_gate();
     }
 
-    /// Sleeps until something happens, or until the timer elapses, and queues the events for the state machine.
+    /// Sleeps until something happens, or until the timer elapses, and queues the events for the
+    /// state machine.
     fn wait(&mut self, state: &SupervisorState) {
         // The command has ended, but processes of its group had not.
         let has_remains = matches!(
@@ -190,8 +196,8 @@ impl Parent<'_> {
         }
     }
 
-    /// Reaps all children that have ended, adopted orphans included, and queues the events. If the command has changed its state several times, only
-    /// the last state matters. Doesn't wait.
+    /// Reaps all children that have ended, adopted orphans included, and queues the events. If the
+    /// command has changed its state several times, only the last state matters. Doesn't wait.
     fn reap(&mut self) {
         let mut command = None;
         while let Some((pid, change)) = next_state_change() {
@@ -214,8 +220,8 @@ impl Parent<'_> {
 pub struct Timer(Option<Instant>);
 
 impl Timer {
-    /// Sets the timer, which replaces an earlier delay, and returns the length of the new one. A delay before a poll doesn't end before
-    /// `earliest_poll`.
+    /// Sets the timer, which replaces an earlier delay, and returns the length of the new one. A
+    /// delay before a poll doesn't end before `earliest_poll`.
     pub fn arm(
         &mut self,
         delay: Delay,
@@ -244,7 +250,8 @@ impl Timer {
     }
 }
 
-/// Returns the length of a delay. The delay before a poll is at least `until_poll`. `random` is at least 0 and less than 1.
+/// Returns the length of a delay. The delay before a poll is at least `until_poll`. `random` is at
+/// least 0 and less than 1.
 fn delay_length(
     delay: Delay,
     options: &RotationOptions,
@@ -253,7 +260,8 @@ fn delay_length(
 ) -> Duration {
     match delay {
         Delay::RequestedPoll => until_poll,
-        // A random moment of the interval spreads the polls of a fleet that was started at the same time.
+        // A random moment of the interval spreads the polls of a fleet that was started at the same
+        // time.
         Delay::FirstPoll => options.poll_interval.mul_f64(random).max(until_poll),
         Delay::NextPoll { failures } => next_poll(options.poll_interval, failures, random),
         Delay::Splay => options.splay.mul_f64(random).max(until_poll),
@@ -262,8 +270,9 @@ fn delay_length(
     }
 }
 
-/// Returns the pause before the next poll. It doubles with each failed poll in a row, up to [`LONGEST_BACKOFF`] or the interval, whichever is longer.
-/// `random` makes it up to a tenth shorter or longer.
+/// Returns the pause before the next poll. It doubles with each failed poll in a row, up to
+/// [`LONGEST_BACKOFF`] or the interval, whichever is longer. `random` makes it up to a tenth
+/// shorter or longer.
 fn next_poll(interval: Duration, failures: u32, random: f64) -> Duration {
     let longest = LONGEST_BACKOFF.max(interval);
     let doubled = interval.saturating_mul(2_u32.saturating_pow(failures));

@@ -1,4 +1,5 @@
-//! The launch and the subcommands that a command line can ask for, with their arguments. [`Inputs`] has the arguments that several of them share.
+//! The launch and the subcommands that a command line can ask for, with their arguments. [`Inputs`]
+//! has the arguments that several of them share.
 //!
 //! The comments of fields that clap derives an option from are the option's `--help`.
 
@@ -43,10 +44,12 @@ pub struct CheckArguments {
     /// Check only the declaration, without requests, credentials or a region
     #[arg(long, conflicts_with_all = ["describe", "metadata"])]
     pub offline: bool,
-    /// Don't read any values: only check that the secrets and parameters exist (needs secretsmanager:DescribeSecret and ssm:DescribeParameters)
+    /// Don't read any values: only check that the secrets and parameters exist (needs
+    /// secretsmanager:DescribeSecret and ssm:DescribeParameters)
     #[arg(long)]
     pub metadata: bool,
-    /// Also show the rotation, KMS key and replicas of each secret (needs secretsmanager:DescribeSecret)
+    /// Also show the rotation, KMS key and replicas of each secret (needs
+    /// secretsmanager:DescribeSecret)
     #[arg(long)]
     pub describe: bool,
 }
@@ -54,7 +57,8 @@ pub struct CheckArguments {
 /// The arguments of `get`.
 #[derive(Args, Debug)]
 pub struct GetArguments {
-    /// The value to print, as SECRET[:KEY[:STAGE[:VERSION-ID]]]; SECRET is a name, an ARN, ssm:NAME or an alias
+    /// The value to print, as SECRET[:KEY[:STAGE[:VERSION-ID]]]; SECRET is a name, an ARN, ssm:NAME
+    /// or an alias
     #[arg(value_name = "REF")]
     pub reference: String,
     /// Print the value even if the output is a terminal, followed by a newline
@@ -70,8 +74,8 @@ pub struct PolicyArguments {
         help = "The account of the secrets that aren't given as ARNs [default: any account, or the role's account if --for-role is given]"
     )]
     pub account: Option<String>,
-    /// Print the policy that this role needs, instead of the one that the caller needs; the role must be set with --role-arn, in the profile or in
-    /// the declaration
+    /// Print the policy that this role needs, instead of the one that the caller needs; the role
+    /// must be set with --role-arn, in the profile or in the declaration
     #[arg(long, value_name = "ARN", value_parser = parse_role)]
     pub for_role: Option<Role>,
     /// Also allow kms:Decrypt with the customer managed key that encrypts the secrets (repeatable)
@@ -112,7 +116,8 @@ pub enum ExportFormat {
     Docker,
     /// A file for fileKeyRef in Kubernetes
     Kubernetes,
-    /// Commands that mask values in the log of a GitHub Actions job, and variables for its later steps
+    /// Commands that mask values in the log of a GitHub Actions job, and variables for its later
+    /// steps
     Github,
     /// Only the commands that mask values in the log of a GitHub Actions job
     GithubMasks,
@@ -133,8 +138,8 @@ pub struct MigrateArguments {
     /// Don't move variables whose names match GLOB (repeatable, or separated by commas)
     #[arg(long, value_name = "GLOB", value_delimiter = ',', value_parser = parse_listed_pattern)]
     pub except: Vec<Pattern>,
-    /// Put variables whose names match GLOB into the declaration as literals: use this only for values that aren't secret (repeatable, or separated
-    /// by commas)
+    /// Put variables whose names match GLOB into the declaration as literals: use this only for
+    /// values that aren't secret (repeatable, or separated by commas)
     #[arg(long, value_name = "GLOB", value_delimiter = ',', value_parser = parse_listed_pattern)]
     pub literal: Vec<Pattern>,
     #[arg(short = 'f', long = "file", value_name = "DECLARATION", value_hint = ValueHint::FilePath)]
@@ -185,8 +190,8 @@ fn parse_role(text: &str) -> Result<Role, &'static str> {
     Role::parse(text, None).ok_or(Role::EXPECTED)
 }
 
-/// Parses the ARN of a KMS key. The ARN of an alias is not accepted, because a policy can't name a key by its alias. Otherwise returns the expected
-/// value, for the message.
+/// Parses the ARN of a KMS key. The ARN of an alias is not accepted, because a policy can't name a
+/// key by its alias. Otherwise returns the expected value, for the message.
 fn parse_key(text: &str) -> Result<Arn, &'static str> {
     let is_key = |arn: &Arn| arn.service() == "kms" && arn.resource().starts_with("key/");
     Arn::parse(text).filter(is_key).ok_or(
@@ -194,13 +199,14 @@ fn parse_key(text: &str) -> Result<Arn, &'static str> {
     )
 }
 
-/// Parses an item of a list with commas. Spaces around the item are ignored. Otherwise returns the expected value, for the message.
+/// Parses an item of a list with commas. Spaces around the item are ignored. Otherwise returns the
+/// expected value, for the message.
 fn parse_listed_pattern(text: &str) -> Result<Pattern, &'static str> {
     parse_pattern(text.trim())
 }
 
-/// Parses the name or ARN of a secret. A reference to one of its keys must be possible, so neither an alias nor a parameter is accepted. Otherwise
-/// returns the expected value, for the message.
+/// Parses the name or ARN of a secret. A reference to one of its keys must be possible, so neither
+/// an alias nor a parameter is accepted. Otherwise returns the expected value, for the message.
 fn parse_secret(text: &str) -> Result<SecretId, &'static str> {
     let is_referable =
         Reference::parse(&format!("{text}:KEY")).is_ok_and(|reference| reference.secret == text);

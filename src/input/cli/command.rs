@@ -1,4 +1,5 @@
-//! Declares the command line for clap, and makes the completions and the man page from the same declaration.
+//! Declares the command line for clap, and makes the completions and the man page from the same
+//! declaration.
 
 use std::io;
 
@@ -35,7 +36,8 @@ pub fn with_program() -> Command {
     command().arg(program("The command to start").hide(true))
 }
 
-/// Returns the command line without the command after `--`. With this argument, zsh would not complete our own options.
+/// Returns the command line without the command after `--`. With this argument, zsh would not
+/// complete our own options.
 fn command() -> Command {
     let output = OPTIONS.last().map(|option| option.heading);
     let version = Arg::new("version")
@@ -65,13 +67,15 @@ fn command() -> Command {
 pub fn completion_script(shell: Shell) -> String {
     let mut script = Vec::new();
     generate(shell, &mut command(), "secrets-exec", &mut script);
-    // This corrects a mistake of clap_complete 4.6: in the bash script for a program with a hyphen in its name, the state after a subcommand has one
-    // name where it is set, and another name where its options are listed. Without the correction, bash would not complete the options of
+    // This corrects a mistake of clap_complete 4.6: in the bash script for a program with a hyphen
+    // in its name, the state after a subcommand has one name where it is set, and another name
+    // where its options are listed. Without the correction, bash would not complete the options of
     // subcommands.
     String::from_utf8_lossy(&script).replace("secrets__subcmd__exec", "secrets__exec")
 }
 
-/// Returns the man page: the sections of a launch, a section for each subcommand with its own options, and the sections written by hand.
+/// Returns the man page: the sections of a launch, a section for each subcommand with its own
+/// options, and the sections written by hand.
 pub fn man_page() -> String {
     let mut page = Vec::new();
     // Writing to memory doesn't fail.
@@ -110,7 +114,8 @@ fn write_generated_sections(page: &mut Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes the part of the man page about a subcommand: its usage, its purpose, and the options that only it has.
+/// Writes the part of the man page about a subcommand: its usage, its purpose, and the options that
+/// only it has.
 ///
 /// # Errors
 /// See [`write_generated_sections`].
@@ -134,7 +139,8 @@ fn write_subcommand(subcommand: &Command, page: &mut Vec<u8>) -> io::Result<()> 
     let without_launch_options = Command::new("").disable_help_flag(true).args(arguments);
     let mut section = Vec::new();
     Man::new(without_launch_options).render_options_section(&mut section)?;
-    // The options belong to the subcommand's part of the page, so the heading of a section is removed.
+    // The options belong to the subcommand's part of the page, so the heading of a section is
+    // removed.
     let options = String::from_utf8_lossy(&section).replace(".SH OPTIONS\n", "");
     page.extend(options.into_bytes());
     Ok(())

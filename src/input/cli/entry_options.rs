@@ -1,7 +1,7 @@
 //! Parses `--env`, `--as-file` and `--env-from` into the entries of the command line.
 //!
-//! No error quotes the text of an entry. A user who is used to `docker run -e` writes a password there, and the message would end up in a
-//! log.
+//! No error quotes the text of an entry. A user who is used to `docker run -e` writes a password
+//! there, and the message would end up in a log.
 
 use std::collections::BTreeSet;
 
@@ -13,8 +13,9 @@ use crate::model::plan::Layer;
 use crate::model::problem::{Impact, Problem};
 use crate::model::reference::{Reference, ReferenceError};
 
-/// Takes the entries of the command line out of `matches`. Returns the entries that could be parsed, and an error for each of the others. If two
-/// entries set the same variable, the second one is an error.
+/// Takes the entries of the command line out of `matches`. Returns the entries that could be
+/// parsed, and an error for each of the others. If two entries set the same variable, the second
+/// one is an error.
 pub fn command_line_layer(matches: &mut ArgMatches) -> (Layer, Vec<Problem>) {
     let mut names = BTreeSet::new();
     let (mut layer, mut errors) = (Layer::default(), Vec::new());
@@ -53,16 +54,19 @@ pub fn take_texts(matches: &mut ArgMatches, option: &str) -> Vec<String> {
     matches.remove_many(option).into_iter().flatten().collect()
 }
 
-/// Parses the REF of `get` into an entry whose value is only printed. The error doesn't show the REF.
+/// Parses the REF of `get` into an entry whose value is only printed. The error doesn't show the
+/// REF.
 pub fn parse_get_reference(text: &str) -> Result<Entry, Problem> {
     let source = EntrySource::Reference(Reference::parse(text).map_err(malformed)?);
     Ok(Entry::new(Target::Output, source, Origin::Argument("get")))
 }
 
-/// Parses the `NAME=REF` of `--env` or `--as-file`. `shown_option` is the option's name for [`split_assignment`].
+/// Parses the `NAME=REF` of `--env` or `--as-file`. `shown_option` is the option's name for
+/// [`split_assignment`].
 ///
 /// # Errors
-/// If the text is not of this form, if REF is not a reference, or if NAME is PATH, which can't come from a secret.
+/// If the text is not of this form, if REF is not a reference, or if NAME is PATH, which can't come
+/// from a secret.
 fn parse_entry(option: &'static str, shown_option: &str, text: &str) -> Result<Entry, Problem> {
     let (name, reference_text) = split_assignment(option, shown_option, text)?;
     let subject = Subject::plain(name.to_string(), Origin::Argument(option));
@@ -89,12 +93,13 @@ fn parse_entry(option: &'static str, shown_option: &str, text: &str) -> Result<E
     Ok(Entry::new(target, source, Origin::Argument(option)))
 }
 
-/// Splits `NAME=REF` into the name and the text of the reference. Only the first `=` separates the two, because the name of a secret may contain
-/// more.
+/// Splits `NAME=REF` into the name and the text of the reference. Only the first `=` separates the
+/// two, because the name of a secret may contain more.
 ///
 /// # Errors
-/// If the assignment has quotes around it, sets several variables, has no `=`, or doesn't begin with a valid name. Because the name isn't known yet,
-/// the error calls the option `shown_option`: `--env`, or `--env number 2` if there are several.
+/// If the assignment has quotes around it, sets several variables, has no `=`, or doesn't begin
+/// with a valid name. Because the name isn't known yet, the error calls the option `shown_option`:
+/// `--env`, or `--env number 2` if there are several.
 fn split_assignment<'t>(
     option: &str,
     shown_option: &str,
@@ -119,7 +124,8 @@ fn split_assignment<'t>(
         let text = format!("the value of {shown_option} has no \"=\" after the name of a variable");
         return Err(Problem::usage(text).help(format!("{example}, without spaces around \"=\"")));
     };
-    // clap reads the argument "-e NAME=REF", which a list such as CMD of an image may have, as `-e` with the value " NAME=REF".
+    // clap reads the argument "-e NAME=REF", which a list such as CMD of an image may have, as `-e`
+    // with the value " NAME=REF".
     if option == "--env" && name.starts_with(' ') {
         return Err(one_word("-e"));
     }
@@ -140,7 +146,8 @@ fn split_assignment<'t>(
 
 /// Parses the `[PREFIX=]REF` of `--env-from`.
 ///
-/// The text before the first `=` is a prefix only if it is empty or a legal name, because the name of a secret may contain `=`, too.
+/// The text before the first `=` is a prefix only if it is empty or a legal name, because the name
+/// of a secret may contain `=`, too.
 ///
 /// # Errors
 /// When the reference is malformed. The message doesn't show the text.

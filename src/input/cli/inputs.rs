@@ -1,8 +1,8 @@
-//! Reads what a launch and most subcommands have in common: the entries and options of the command line, and the options that
-//! `SECRETS_EXEC_*` sets.
+//! Reads what a launch and most subcommands have in common: the entries and options of the command
+//! line, and the options that `SECRETS_EXEC_*` sets.
 //!
-//! Nothing here reads a file. An invalid value doesn't end the reading: every error goes into [`Inputs::errors`], and is reported together
-//! with the errors of the declarations.
+//! Nothing here reads a file. An invalid value doesn't end the reading: every error goes into
+//! [`Inputs::errors`], and is reported together with the errors of the declarations.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -34,35 +34,44 @@ const ENTRY_OPTIONS: [&str; 7] = [
     "--resolve-env",
 ];
 
-/// The warning about an argument of the command that has one of CloudFormation's dynamic references.
+/// The warning about an argument of the command that has one of CloudFormation's dynamic
+/// references.
 const UNRESOLVED_WARNING: &str = "an argument of the command contains {{resolve:…}}, which secrets-exec passes on unchanged, because `ps` \
                           shows arguments. Set a variable with --env instead, and let the command read it";
 
 /// The entries and options of the command line and of `SECRETS_EXEC_*`.
 #[derive(Debug, Default)]
 pub struct Inputs {
-    /// True for a launch, and for `check`, which checks a launch. For the other subcommands, the options of `--on-rotation` mean nothing.
+    /// True for a launch, and for `check`, which checks a launch. For the other subcommands, the
+    /// options of `--on-rotation` mean nothing.
     pub is_for_launch: bool,
-    /// The options of the command line, and those of `SECRETS_EXEC_*` that the command line doesn't set.
+    /// The options of the command line, and those of `SECRETS_EXEC_*` that the command line doesn't
+    /// set.
     pub options: TypedOptions,
-    /// True if the command line has `-q`. Only the flag hides the warning of `--local`. SECRETS_EXEC_QUIET doesn't.
+    /// True if the command line has `-q`. Only the flag hides the warning of `--local`.
+    /// SECRETS_EXEC_QUIET doesn't.
     pub has_quiet_flag: bool,
     /// The entries of the command line.
     pub layer: Layer,
-    /// The declarations that are named, in their order. A later declaration overrides an earlier one.
+    /// The declarations that are named, in their order. A later declaration overrides an earlier
+    /// one.
     pub files: Vec<PathBuf>,
     /// True if secrets-exec should look for a declaration in the working directory.
     pub find_file: bool,
-    /// True if `-f` replaces the declaration in the working directory, so that a note about this is due. With `--no-file` or
-    /// `SECRETS_EXEC_FILE`, the replacement is on purpose, so this is false.
+    /// True if `-f` replaces the declaration in the working directory, so that a note about this is
+    /// due. With `--no-file` or `SECRETS_EXEC_FILE`, the replacement is on purpose, so this is
+    /// false.
     pub replaces_file: bool,
-    /// The patterns of `--resolve-env`: references are also resolved in inherited variables with a matching name.
+    /// The patterns of `--resolve-env`: references are also resolved in inherited variables with a
+    /// matching name.
     pub resolve_env: Vec<Pattern>,
-    /// True if a word of the command is one of [`ENTRY_OPTIONS`], which probably belongs before `--`.
+    /// True if a word of the command is one of [`ENTRY_OPTIONS`], which probably belongs before
+    /// `--`.
     pub has_misplaced_option: bool,
     /// The errors of the command line and of `SECRETS_EXEC_*`.
     pub errors: Vec<Problem>,
-    /// Warnings about arguments that look like references, and about variables whose names look like misspelled options.
+    /// Warnings about arguments that look like references, and about variables whose names look
+    /// like misspelled options.
     pub warnings: Vec<String>,
 }
 
@@ -94,14 +103,15 @@ impl Inputs {
         inputs
     }
 
-    /// Reads what all inputs have in common: the options, and which declarations to read. A subcommand whose entries are all in declarations
-    /// needs nothing else.
+    /// Reads what all inputs have in common: the options, and which declarations to read. A
+    /// subcommand whose entries are all in declarations needs nothing else.
     pub fn for_declarations(matches: &mut ArgMatches, inherited: &Inherited) -> Self {
         let (mut errors, mut warnings) = (Vec::new(), Vec::new());
         let flags = take_options(matches, &mut errors);
         let has_quiet_flag = flags.quiet == Some(true);
         let variables = options_from_variables(inherited, &mut errors, &mut warnings);
-        // A flag may exclude an option of the variables. This isn't an error, because the flag turns that option off.
+        // A flag may exclude an option of the variables. This isn't an error, because the flag
+        // turns that option off.
         for (option, other, why) in flags.exclusions().chain(variables.exclusions()) {
             errors.push(Problem::usage(format!(
                 "--{option} and --{other} can't be used together, because {why}"
@@ -140,8 +150,9 @@ impl Inputs {
 
     /// Takes the command after `--` out of `matches`. Returns `None` if there isn't a command.
     ///
-    /// Sets [`has_misplaced_option`](Self::has_misplaced_option) if an argument is an option that belongs before `--`. Adds a warning for each
-    /// argument with one of CloudFormation's dynamic references (`{{resolve:ssm:…}}`).
+    /// Sets [`has_misplaced_option`](Self::has_misplaced_option) if an argument is an option that
+    /// belongs before `--`. Adds a warning for each argument with one of CloudFormation's dynamic
+    /// references (`{{resolve:ssm:…}}`).
     pub fn take_command(&mut self, matches: &mut ArgMatches) -> Option<CommandLine> {
         let words = matches.remove_many("command");
         let command = CommandLine::new(words.map(Iterator::collect).unwrap_or_default())?;
@@ -158,7 +169,8 @@ impl Inputs {
     }
 }
 
-/// Returns the declarations that `-f` names or, without `-f`, the declarations that `SECRETS_EXEC_FILE` names.
+/// Returns the declarations that `-f` names or, without `-f`, the declarations that
+/// `SECRETS_EXEC_FILE` names.
 pub fn named_declarations(from_flag: Vec<PathBuf>, inherited: &Inherited) -> Vec<PathBuf> {
     match inherited.non_empty(FILE) {
         Some(names) if from_flag.is_empty() => names
@@ -170,9 +182,11 @@ pub fn named_declarations(from_flag: Vec<PathBuf>, inherited: &Inherited) -> Vec
     }
 }
 
-/// Takes the options of the table out of `matches`. Adds an error for each value that its option doesn't accept.
+/// Takes the options of the table out of `matches`. Adds an error for each value that its option
+/// doesn't accept.
 ///
-/// An option without a value is set to the text that its variable would have: `1`, or `2` for `-vv`.
+/// An option without a value is set to the text that its variable would have: `1`, or `2` for
+/// `-vv`.
 fn take_options(matches: &mut ArgMatches, errors: &mut Vec<Problem>) -> TypedOptions {
     let mut options = TypedOptions::default();
     for option in OPTIONS {
@@ -191,7 +205,8 @@ fn take_options(matches: &mut ArgMatches, errors: &mut Vec<Problem>) -> TypedOpt
     options
 }
 
-/// Sets an option to `values`, which came from the flag or variable `name`. Adds an error for each value that the option doesn't accept.
+/// Sets an option to `values`, which came from the flag or variable `name`. Adds an error for each
+/// value that the option doesn't accept.
 fn set_option(
     options: &mut TypedOptions,
     option: &OptionSpec,
@@ -208,8 +223,9 @@ fn set_option(
 
 /// Reads the options of the table from `SECRETS_EXEC_*`. An empty variable is treated as unset.
 ///
-/// Adds an error for each value that its option doesn't accept, and a warning for each name that looks like a misspelled option. Other
-/// names are ignored, because Kubernetes sets names such as `SECRETS_EXEC_PORT` for a service called secrets-exec.
+/// Adds an error for each value that its option doesn't accept, and a warning for each name that
+/// looks like a misspelled option. Other names are ignored, because Kubernetes sets names such as
+/// `SECRETS_EXEC_PORT` for a service called secrets-exec.
 fn options_from_variables(
     inherited: &Inherited,
     errors: &mut Vec<Problem>,
@@ -237,7 +253,8 @@ fn options_from_variables(
     options
 }
 
-/// Returns the warning about a variable whose name is one edit away from the name of one of ours. Returns `None` for any other name.
+/// Returns the warning about a variable whose name is one edit away from the name of one of ours.
+/// Returns `None` for any other name.
 fn misspelling_warning(name: &str) -> Option<String> {
     let mut variables = OPTIONS
         .iter()

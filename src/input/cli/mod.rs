@@ -1,8 +1,10 @@
-//! Parses the command line and `SECRETS_EXEC_*` into an [`Invocation`]: what to run, with its arguments.
+//! Parses the command line and `SECRETS_EXEC_*` into an [`Invocation`]: what to run, with its
+//! arguments.
 //!
-//! Only this folder uses clap. `arguments` has the types, `options` and `command` declare clap's options, `subcommands` has a row for each
-//! subcommand, `inputs` and `entry_options` read what clap has matched, and `usage` rewrites clap's errors. No error shows an argument that may
-//! be a secret.
+//! Only this folder uses clap. `arguments` has the types, `options` and `command` declare clap's
+//! options, `subcommands` has a row for each subcommand, `inputs` and `entry_options` read what
+//! clap has matched, and `usage` rewrites clap's errors. No error shows an argument that may be a
+//! secret.
 
 mod arguments;
 mod command;
@@ -30,12 +32,13 @@ use command::with_program;
 use options::with_variables;
 use subcommands::subcommand;
 
-/// Parses the arguments, without the program's own name, and `SECRETS_EXEC_*`. The text of `--help` and `--version` is a result, not an error, and so
-/// is the usage, if there aren't any arguments.
+/// Parses the arguments, without the program's own name, and `SECRETS_EXEC_*`. The text of `--help`
+/// and `--version` is a result, not an error, and so is the usage, if there aren't any arguments.
 ///
 /// # Errors
-/// The first error that clap finds. If a launch doesn't have a command, every error of its inputs. All other errors are in
-/// [`Inputs::errors`], so that they are reported together with the errors of the declarations.
+/// The first error that clap finds. If a launch doesn't have a command, every error of its inputs.
+/// All other errors are in [`Inputs::errors`], so that they are reported together with the errors
+/// of the declarations.
 pub fn parse_command_line(
     arguments: Vec<OsString>,
     inherited: &Inherited,
@@ -75,8 +78,8 @@ pub fn parse_command_line(
     invocation.map_err(|error| vec![usage::problem(error, &arguments, command)])
 }
 
-/// Returns the arguments for clap, which only has the options: `help` becomes `--help`, `help check` becomes `check --help`, and `version`
-/// becomes `--version`.
+/// Returns the arguments for clap, which only has the options: `help` becomes `--help`, `help
+/// check` becomes `check --help`, and `version` becomes `--version`.
 fn as_options(arguments: &[OsString]) -> Vec<OsString> {
     match arguments {
         [help] if help == "help" => vec!["--help".into()],
@@ -89,8 +92,9 @@ fn as_options(arguments: &[OsString]) -> Vec<OsString> {
 /// Returns the launch of the command after `--`.
 ///
 /// # Errors
-/// If there isn't a command, returns every error of the inputs, followed by the missing command. If an argument contains ` -- `, the command is
-/// probably inside this argument, so only that error is returned.
+/// If there isn't a command, returns every error of the inputs, followed by the missing command. If
+/// an argument contains ` -- `, the command is probably inside this argument, so only that error is
+/// returned.
 fn launch_invocation(
     matches: &mut ArgMatches,
     arguments: &[OsString],

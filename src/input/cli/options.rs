@@ -16,7 +16,8 @@ fn is_common(option: &str) -> bool {
     COMMON.split(' ').any(|name| option == name)
 }
 
-/// Returns the option that prints the help. clap's own option would appear under a heading of its own.
+/// Returns the option that prints the help. clap's own option would appear under a heading of its
+/// own.
 pub fn help(text: &'static str) -> Arg {
     Arg::new("help")
         .short('h')
@@ -54,8 +55,9 @@ pub fn with_declarations(command: Command) -> Command {
         .args(OPTIONS.iter().map(argument))
 }
 
-/// Hides options in the help of a subcommand. Neither `-h` nor `--help` shows an option that doesn't have an effect there, and `-h` only shows the
-/// most common of those that a launch has, too.
+/// Hides options in the help of a subcommand. Neither `-h` nor `--help` shows an option that
+/// doesn't have an effect there, and `-h` only shows the most common of those that a launch has,
+/// too.
 pub fn with_short_help(command: Command) -> Command {
     let name = command.get_name().to_owned();
     command
@@ -73,7 +75,8 @@ pub fn with_short_help(command: Command) -> Command {
 const REQUESTS: &str =
     "endpoint-url ca-bundle key-exchange timeout wait local cache cache-ttl cache-stale";
 
-/// Returns true if an option of a launch, which is under this heading in the help, has an effect in a subcommand.
+/// Returns true if an option of a launch, which is under this heading in the help, has an effect in
+/// a subcommand.
 fn has_effect(subcommand: &str, heading: &str, option: &str) -> bool {
     match subcommand {
         _ if heading == "Rotation" || option == "notify-ready" => false,
@@ -83,8 +86,8 @@ fn has_effect(subcommand: &str, heading: &str, option: &str) -> bool {
     }
 }
 
-/// Adds the variable of each option to the long help. Making these texts takes 7 % of the instructions of a launch, so they are only made for a
-/// command line that prints help.
+/// Adds the variable of each option to the long help. Making these texts takes 7 % of the
+/// instructions of a launch, so they are only made for a command line that prints help.
 pub fn with_variables(command: Command) -> Command {
     command.mut_args(|arg| match find_option(arg.get_id().as_str()) {
         Some(option) => arg.long_help(format!("{}\n[env: {}]", option.help, option.variable())),

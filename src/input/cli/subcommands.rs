@@ -1,4 +1,5 @@
-//! The subcommands, a row for each: its texts in `--help` and the man page, its arguments, and the function that makes an [`Invocation`] from them.
+//! The subcommands, a row for each: its texts in `--help` and the man page, its arguments, and the
+//! function that makes an [`Invocation`] from them.
 
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
@@ -20,24 +21,27 @@ const EXAMPLES: &str = "Examples:\n";
 /// The name of the subcommand that answers systemd on standard input.
 pub const CREDENTIAL: &str = "credential";
 
-/// The texts of a subcommand for `--help`, and the functions that add its arguments and interpret them.
+/// The texts of a subcommand for `--help`, and the functions that add its arguments and interpret
+/// them.
 pub struct Subcommand {
     pub name: &'static str,
     about: &'static str,
     usage: &'static str,
-    /// The rest of `--help` and of the man page: a paragraph that follows `about`, or nothing, and the examples, which come last.
+    /// The rest of `--help` and of the man page: a paragraph that follows `about`, or nothing, and
+    /// the examples, which come last.
     help: &'static str,
     /// The arguments of a line that works, for the help of an error.
     pub example: &'static str,
     /// Adds the arguments of the subcommand to clap's command.
     arguments: fn(Command) -> Command,
-    /// Makes the invocation from the arguments that clap has matched. Fails if clap did not match what the subcommand requires.
+    /// Makes the invocation from the arguments that clap has matched. Fails if clap did not match
+    /// what the subcommand requires.
     pub invocation: fn(&mut ArgMatches, &Inherited) -> Result<Invocation, clap::Error>,
 }
 
 impl Subcommand {
-    /// Returns clap's command. The command only has a name and a purpose until the command line names it, so that a launch doesn't build the
-    /// arguments of every subcommand.
+    /// Returns clap's command. The command only has a name and a purpose until the command line
+    /// names it, so that a launch doesn't build the arguments of every subcommand.
     pub fn command(&self) -> Command {
         Command::new(self.name)
             .about(self.about)

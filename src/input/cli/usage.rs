@@ -1,7 +1,8 @@
 //! Turns clap's errors into problems.
 //!
-//! clap's own message is good enough for rare mistakes. The frequent ones get a message with the reason, and a help with what to write instead.
-//! An argument that doesn't begin with a hyphen may be a secret, as in `-e PASSWORD hunter2`, so no message shows one. The only exceptions are the
+//! clap's own message is good enough for rare mistakes. The frequent ones get a message with the
+//! reason, and a help with what to write instead. An argument that doesn't begin with a hyphen may
+//! be a secret, as in `-e PASSWORD hunter2`, so no message shows one. The only exceptions are the
 //! words in [`REPLACEMENTS`], the names of subcommands, and the name of a variable after `-e`.
 
 use std::error::Error;
@@ -83,7 +84,8 @@ pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command)
     }
 }
 
-/// Returns the problem for a rare mistake, which has the first paragraph of clap's own message, on one line. A value in it is hidden.
+/// Returns the problem for a rare mistake, which has the first paragraph of clap's own message, on
+/// one line. A value in it is hidden.
 fn rare_problem(mut error: clap::Error) -> Problem {
     let hidden = ContextValue::String("…".to_owned());
     error.insert(ContextKind::InvalidValue, hidden);
@@ -93,7 +95,8 @@ fn rare_problem(mut error: clap::Error) -> Problem {
     Problem::usage(Vec::from_iter(words).join(" "))
 }
 
-/// Returns the words that clap has added to an error, such as the option that the error is about. They are empty if clap hasn't added any.
+/// Returns the words that clap has added to an error, such as the option that the error is about.
+/// They are empty if clap hasn't added any.
 fn context(error: &clap::Error, kind: ContextKind) -> String {
     match error.get(kind) {
         Some(ContextValue::String(text)) => text.clone(),
@@ -145,21 +148,24 @@ impl Line<'_> {
         self.subcommand.unwrap_or(self.launch)
     }
 
-    /// Returns clap's argument with this long form, or the positional argument with this name. Returns `None` if there isn't one.
+    /// Returns clap's argument with this long form, or the positional argument with this name.
+    /// Returns `None` if there isn't one.
     fn argument(&self, name: &str) -> Option<&Arg> {
         let id = name.trim_matches('-').to_lowercase();
         let mut arguments = self.command().get_arguments();
         arguments.find(|argument| argument.get_id().as_str() == id)
     }
 
-    /// Returns the list of the values that an argument accepts. Returns `None` if they aren't a fixed list.
+    /// Returns the list of the values that an argument accepts. Returns `None` if they aren't a
+    /// fixed list.
     fn possible_values(&self, name: &str) -> Option<String> {
         let values = self.argument(name)?.get_possible_values();
         let names = Vec::from_iter(values.iter().map(|value| value.get_name().to_owned()));
         (!names.is_empty()).then(|| names.join(", "))
     }
 
-    /// Returns the problem for a required argument that is missing, such as `--format <FORMAT>` or `<REF>`.
+    /// Returns the problem for a required argument that is missing, such as `--format <FORMAT>` or
+    /// `<REF>`.
     fn missing_argument(&self, argument: &str) -> Problem {
         let name = argument_name(argument);
         let text = match self.possible_values(name) {
@@ -176,7 +182,8 @@ impl Line<'_> {
         Problem::usage(text).help(self.example())
     }
 
-    /// Returns the problem for an option that is missing its value. `argument` includes the name of the value, as in `--region <REGION>`.
+    /// Returns the problem for an option that is missing its value. `argument` includes the name of
+    /// the value, as in `--region <REGION>`.
     fn missing_value(&self, argument: &str) -> Problem {
         let name = argument_name(argument);
         let option = find_option(name.trim_start_matches('-'));
@@ -191,11 +198,12 @@ impl Line<'_> {
         Problem::usage(format!("{name} needs a value")).help(help)
     }
 
-    /// Returns the problem for a value that an argument doesn't accept. `expected` is the value that the argument's parser expects. It is `None` if
-    /// there is a fixed list of values.
+    /// Returns the problem for a value that an argument doesn't accept. `expected` is the value
+    /// that the argument's parser expects. It is `None` if there is a fixed list of values.
     fn wrong_value(&self, argument: &str, value: &str, expected: Option<String>) -> Problem {
         let name = argument_name(argument);
-        // A word that isn't an option may be a secret. Its name, such as SHELL, would read like a variable.
+        // A word that isn't an option may be a secret. Its name, such as SHELL, would read like a
+        // variable.
         let own_name = format!("the argument of {}", self.name());
         let (name_in_message, shown) = match name.starts_with('-') {
             true => (name, value),
@@ -209,7 +217,8 @@ impl Line<'_> {
         Problem::usage(invalid_value(name_in_message, shown, &expected)).help(self.example())
     }
 
-    /// Returns the first word like `-env`, which clap reads as `-e nv`. Returns `None` if there isn't one before `--`.
+    /// Returns the first word like `-env`, which clap reads as `-e nv`. Returns `None` if there
+    /// isn't one before `--`.
     fn option_with_one_hyphen(&self) -> Option<&str> {
         let mut options = self.words.iter().take_while(|word| **word != "--");
         options
@@ -217,7 +226,8 @@ impl Line<'_> {
             .copied()
     }
 
-    /// Returns the problem for an option that doesn't exist here, or for an existing one that is in one word with its value, as in `"--env A=b"`.
+    /// Returns the problem for an option that doesn't exist here, or for an existing one that is in
+    /// one word with its value, as in `"--env A=b"`.
     fn unknown_option(&self, word: &str) -> Problem {
         let option = word.split(' ').next().unwrap_or_default();
         if has_option(self.command(), option) {
@@ -269,12 +279,14 @@ impl Line<'_> {
         }
     }
 
-    /// Returns the problem for a word where a launch expects an option. `number` is its position, from 1. `unexpected` is the problem if no special
-    /// case applies. It is `None` if there isn't a `--`, because a message about the missing `--` is better then.
+    /// Returns the problem for a word where a launch expects an option. `number` is its position,
+    /// from 1. `unexpected` is the problem if no special case applies. It is `None` if there isn't
+    /// a `--`, because a message about the missing `--` is better then.
     fn misplaced_word(&self, word: &str, number: usize, unexpected: Option<Problem>) -> Problem {
         let subcommands = Vec::from_iter(self.launch.get_subcommands().map(Command::get_name));
 
-        // `--env A=b check`: clap would have recognized a subcommand in the first place, so the first word is an option.
+        // `--env A=b check`: clap would have recognized a subcommand in the first place, so the
+        // first word is an option.
         if subcommands.contains(&word) {
             let option = self.words[0].split('=').next().unwrap_or_default();
             let text = format!("\"{word}\" must come before the options");
@@ -326,8 +338,8 @@ impl Line<'_> {
         }
     }
 
-    /// Returns the problem for the second word in `-e PASSWORD prod/db:password`, where a space was written instead of "=". Returns `None` for any
-    /// other word.
+    /// Returns the problem for the second word in `-e PASSWORD prod/db:password`, where a space was
+    /// written instead of "=". Returns `None` for any other word.
     fn split_entry_problem(&self, word: &str) -> Option<Problem> {
         for words in self.words.windows(3) {
             if let [option @ ("-e" | "--env" | "--as-file"), name, other] = words
@@ -349,7 +361,8 @@ fn has_option(command: &Command, option: &str) -> bool {
     long.is_some() && command.get_arguments().any(|arg| arg.get_long() == long)
 }
 
-/// Returns the words to write instead of an option or a word that people know from another tool. Returns `None` for any other word.
+/// Returns the words to write instead of an option or a word that people know from another tool.
+/// Returns `None` for any other word.
 fn replacement(word: &str) -> Option<&'static str> {
     let mut replacements = REPLACEMENTS.iter();
     let (_, replacement) =

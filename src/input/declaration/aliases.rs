@@ -7,11 +7,13 @@ use crate::model::reference::{
     Alias, Aliases, Region, Role, SecretId, Version, validate_alias_name,
 };
 
-/// The help if `secrets` isn't a mapping. The usual reason is a list of variables, which an ECS task definition has under this key.
+/// The help if `secrets` isn't a mapping. The usual reason is a list of variables, which an ECS
+/// task definition has under this key.
 const ALIASES_HELP: &str = "\"secrets\" only gives short names to secrets. Write variables under \"env\", as in env: { DB_HOST: \"prod/db:host\" }";
 
-/// Reads the section `secrets`, and adds each mistake to the file's list. An alias is left out only if its id is missing or has a mistake. An alias
-/// with any other mistake stays, even one with an invalid name, so that the entries that use it don't get an error as well.
+/// Reads the section `secrets`, and adds each mistake to the file's list. An alias is left out only
+/// if its id is missing or has a mistake. An alias with any other mistake stays, even one with an
+/// invalid name, so that the entries that use it don't get an error as well.
 pub fn aliases(section: &Item<'_>) -> Aliases {
     let mut aliases = Aliases::default();
     for MappingEntry { name, key, value } in section.expect_entries(Some(ALIASES_HELP)) {
@@ -26,8 +28,9 @@ pub fn aliases(section: &Item<'_>) -> Aliases {
     aliases
 }
 
-/// Reads an alias, which is the id of a secret, or a mapping with the key `id`. Returns `None` if the id is missing or has a mistake. Any other
-/// mistake only changes the alias: it then doesn't have the wrong part.
+/// Reads an alias, which is the id of a secret, or a mapping with the key `id`. Returns `None` if
+/// the id is missing or has a mistake. Any other mistake only changes the alias: it then doesn't
+/// have the wrong part.
 fn alias(item: &Item<'_>) -> Option<Alias> {
     let Kind::Mapping(_) = item.node.kind else {
         return Some(Alias {
@@ -60,7 +63,8 @@ fn alias(item: &Item<'_>) -> Option<Alias> {
         && let Some(defect) = defect(&id, &version)
     {
         version_item.refuse_sentence(defect, None);
-        // The alias gets a valid version, so that the mistake isn't reported again for each entry that uses the alias.
+        // The alias gets a valid version, so that the mistake isn't reported again for each entry
+        // that uses the alias.
         version = Version::Current;
     }
 
@@ -72,15 +76,16 @@ fn alias(item: &Item<'_>) -> Option<Alias> {
     })
 }
 
-/// Returns the sentence about a version that the alias can't have, or `None` if the version is valid. An id with `${NAME}` is only checked where the
-/// alias is used.
+/// Returns the sentence about a version that the alias can't have, or `None` if the version is
+/// valid. An id with `${NAME}` is only checked where the alias is used.
 fn defect(id: &str, version: &Version) -> Option<String> {
     let (store, _) = SecretId::parse(id).ok()?;
     let why = version.validate(store).err()?;
     Some(format!("{id:?} {why}"))
 }
 
-/// Reads the id of an alias. A key or a version is a mistake, because they belong where the alias is used. Returns `None` after a mistake.
+/// Reads the id of an alias. A key or a version is a mistake, because they belong where the alias
+/// is used. Returns `None` after a mistake.
 fn id(item: &Item<'_>) -> Option<String> {
     let text = item.expect_text("the name or ARN of a secret")?;
     let reference = parse_reference(item, text)?;
@@ -95,7 +100,8 @@ fn id(item: &Item<'_>) -> Option<String> {
     id
 }
 
-/// Reads a staging label or a version id. Returns `None` if the value is not one, and adds this mistake.
+/// Reads a staging label or a version id. Returns `None` if the value is not one, and adds this
+/// mistake.
 fn label(item: Item<'_>) -> Option<String> {
     item.expect_parsed("a staging label or version id without spaces", |text| {
         let is_legal =
@@ -104,7 +110,8 @@ fn label(item: Item<'_>) -> Option<String> {
     })
 }
 
-/// Reads `role-arn` and `external-id`. Returns `None` without a role. An external id without a role is a mistake.
+/// Reads `role-arn` and `external-id`. Returns `None` without a role. An external id without a role
+/// is a mistake.
 fn role(fields: &mut Fields<'_>) -> Option<Role> {
     let (arn, external_id) = (fields.take("role-arn"), fields.take("external-id"));
     let Some(arn) = arn else {

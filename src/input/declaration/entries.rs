@@ -1,6 +1,8 @@
-//! Reads the entries of a declaration: the sections `env`, `files` and `credentials`, whose entries share most keys, and `env-from`.
+//! Reads the entries of a declaration: the sections `env`, `files` and `credentials`, whose entries
+//! share most keys, and `env-from`.
 //!
-//! An entry with a mistake is left out of the result. The mistake itself goes to the file's list, so nothing is resolved then.
+//! An entry with a mistake is left out of the result. The mistake itself goes to the file's list,
+//! so nothing is resolved then.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
@@ -38,8 +40,8 @@ const SOURCES: [&str; 3] = ["from", "value", "template"];
 const PATH_FROM_SECRET: &str =
     "can only be set with \"value\", because it decides which command runs";
 
-/// Reads the section `env`. PATH only accepts a plain value, because the command is looked up before any secret is read. Leaves out entries with a
-/// mistake.
+/// Reads the section `env`. PATH only accepts a plain value, because the command is looked up
+/// before any secret is read. Leaves out entries with a mistake.
 pub fn variables(item: &Item<'_>) -> Vec<Entry> {
     let mut entries = Vec::new();
     for MappingEntry { name, key, value } in item.expect_entries(Some(VARIABLES_HELP)) {
@@ -64,8 +66,8 @@ pub fn variables(item: &Item<'_>) -> Vec<Entry> {
 const FILES: &str =
     "a list whose items begin with a hyphen (- { from: \"prod/tls:key\", path: /run/app/tls.key })";
 
-/// Reads the section `files`, and returns its entries after `entries`, which are the entries of `env`. Adds a mistake for each variable and path that
-/// two entries set.
+/// Reads the section `files`, and returns its entries after `entries`, which are the entries of
+/// `env`. Adds a mistake for each variable and path that two entries set.
 pub fn with_files(section: &Item<'_>, mut entries: Vec<Entry>) -> Vec<Entry> {
     let mut claimed: HashSet<_> = entries
         .iter()
@@ -140,8 +142,9 @@ fn file_path(path: &Item<'_>) -> Option<PathBuf> {
     })
 }
 
-/// Reads the section `credentials`, which lists the values that systemd units load with `LoadCredential=`. Returns the names and patterns of
-/// all units, and the entries. A unit without entries is in the list, too, because it doesn't get the credentials of a pattern.
+/// Reads the section `credentials`, which lists the values that systemd units load with
+/// `LoadCredential=`. Returns the names and patterns of all units, and the entries. A unit without
+/// entries is in the list, too, because it doesn't get the credentials of a pattern.
 pub fn credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
     let (mut units, mut entries) = (Vec::new(), Vec::new());
     let units_help = "for example: app.service: { token: prod/api:token }";
@@ -178,7 +181,8 @@ pub fn env_from(item: &Item<'_>) -> Vec<Entry> {
     items.iter().filter_map(env_from_entry).collect()
 }
 
-/// Reads an entry of `env-from`: a reference, or a mapping with `from`. Returns `None` for an entry whose reference has a mistake.
+/// Reads an entry of `env-from`: a reference, or a mapping with `from`. Returns `None` for an entry
+/// whose reference has a mistake.
 fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
     const EXPECTED: &str = "a reference such as prod/stripe";
     let origin = item.origin();
@@ -191,7 +195,8 @@ fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
     let from = fields
         .take_required("from", "the reference to a JSON object")
         .and_then(|from| reference(&from, EXPECTED, None));
-    // The prefix and a key together name a variable. So the prefix must be empty, or the beginning of a valid name.
+    // The prefix and a key together name a variable. So the prefix must be empty, or the beginning
+    // of a valid name.
     let prefix = fields
         .take("prefix")
         .and_then(|prefix| match prefix.expect_text(TEXT)? {
@@ -221,8 +226,9 @@ fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
     Some(Entry::for_object(from?, naming, origin))
 }
 
-/// Reads the mapping `rename`, which maps keys of the object to the names of their variables, without the prefix. Skips an item, and adds a mistake,
-/// if the name isn't text, or if `prefix` and the name together aren't a valid name for a variable.
+/// Reads the mapping `rename`, which maps keys of the object to the names of their variables,
+/// without the prefix. Skips an item, and adds a mistake, if the name isn't text, or if `prefix`
+/// and the name together aren't a valid name for a variable.
 fn renames(item: &Item<'_>, prefix: &str) -> BTreeMap<String, String> {
     let mut names = BTreeMap::new();
     for entry in item.expect_entries(Some("for example: api_key: KEY")) {
@@ -239,7 +245,8 @@ fn renames(item: &Item<'_>, prefix: &str) -> BTreeMap<String, String> {
 /// What messages call a reference.
 const REFERENCE: &str = "a reference such as prod/db:password";
 
-/// Reads an entry: a reference, or a mapping with these keys. Returns `None` for an entry with a mistake, or without a target.
+/// Reads an entry: a reference, or a mapping with these keys. Returns `None` for an entry with a
+/// mistake, or without a target.
 fn entry(
     item: &Item<'_>,
     keys: &'static [&'static str],
@@ -266,8 +273,8 @@ fn entry(
     Some(Entry::new(target?, source, origin))
 }
 
-/// Reads an entry from the keys of its mapping that have not been taken out yet. Returns `None` for an entry with a mistake in its value, or without
-/// a target.
+/// Reads an entry from the keys of its mapping that have not been taken out yet. Returns `None` for
+/// an entry with a mistake in its value, or without a target.
 fn mapping(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Option<Entry> {
     let source = source(&mut fields);
     let mut is_base64 = |name| {
@@ -291,8 +298,9 @@ fn mapping(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Op
     })
 }
 
-/// Reads the key that gives an entry its value. Returns `None` if the value has a mistake, or if there isn't exactly one such key. Without such a
-/// key, this is only a mistake if the mapping doesn't have an unknown key, which may be a misspelling of it and has been reported.
+/// Reads the key that gives an entry its value. Returns `None` if the value has a mistake, or if
+/// there isn't exactly one such key. Without such a key, this is only a mistake if the mapping
+/// doesn't have an unknown key, which may be a misspelling of it and has been reported.
 fn source(fields: &mut Fields<'_>) -> Option<EntrySource> {
     match (
         fields.take("from"),
@@ -314,7 +322,8 @@ fn source(fields: &mut Fields<'_>) -> Option<EntrySource> {
     }
 }
 
-/// Reads `default` and `optional`, which exclude each other. Adds a mistake for a default that doesn't match the entry's pattern.
+/// Reads `default` and `optional`, which exclude each other. Adds a mistake for a default that
+/// doesn't match the entry's pattern.
 fn on_missing(fields: &mut Fields<'_>, pattern: Option<&Regex>) -> OnMissing {
     let default = fields.take("default").and_then(|default| {
         let text = default.expect_text(TEXT)?;
@@ -340,8 +349,9 @@ fn on_missing(fields: &mut Fields<'_>, pattern: Option<&Regex>) -> OnMissing {
     }
 }
 
-/// Reads a reference. A number or a boolean is a mistake, because it is most likely meant as plain text, and `help` is about it. Messages call the
-/// allowed value `expected`. Returns `None` after a mistake.
+/// Reads a reference. A number or a boolean is a mistake, because it is most likely meant as plain
+/// text, and `help` is about it. Messages call the allowed value `expected`. Returns `None` after a
+/// mistake.
 fn reference(item: &Item<'_>, expected: &str, help: Option<String>) -> Option<Reference> {
     let text = item.expect_text(expected)?;
     if item.node.boolean().is_none() && !item.node.is_number() {
@@ -388,7 +398,8 @@ fn regular_expression(item: &Item<'_>) -> Option<Regex> {
     pattern.ok()
 }
 
-/// Reads the text of `template`, and parses it. Returns `None` if the text isn't a template, and adds this mistake.
+/// Reads the text of `template`, and parses it. Returns `None` if the text isn't a template, and
+/// adds this mistake.
 fn template(item: &Item<'_>) -> Option<Template> {
     match Template::parse(item.expect_text(TEXT)?) {
         Ok(template) => Some(template),

@@ -1,7 +1,8 @@
 //! Finds the declaration in the working directory, which is read although nobody named it.
 //!
-//! Its author chooses which secrets are read with this user's credentials, and which variables the command gets. So the declaration is only read if
-//! nobody but root and this user can write it: a file that someone left in /tmp must not be read.
+//! Its author chooses which secrets are read with this user's credentials, and which variables the
+//! command gets. So the declaration is only read if nobody but root and this user can write it: a
+//! file that someone left in /tmp must not be read.
 
 use std::fs::{File, Metadata};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -18,11 +19,12 @@ use crate::system::paths::is_foreign;
 /// The names under which a declaration is found.
 const DEFAULT_NAMES: &[&str] = &["secrets-exec.yaml", "secrets-exec.yml", "secrets-exec.json"];
 
-/// Opens the declaration in the working directory, and returns its name and the open file. Returns `None` if there isn't one, or if this
-/// process may not enter the working directory.
+/// Opens the declaration in the working directory, and returns its name and the open file. Returns
+/// `None` if there isn't one, or if this process may not enter the working directory.
 ///
 /// # Errors
-/// If there are several declarations, or if the only one can't be read or could have been written by another user.
+/// If there are several declarations, or if the only one can't be read or could have been written
+/// by another user.
 pub fn open_default_declaration() -> Result<Option<(&'static Path, File)>, Problem> {
     let mut found = Vec::new();
     for name in DEFAULT_NAMES {
@@ -51,8 +53,9 @@ pub fn open_default_declaration() -> Result<Option<(&'static Path, File)>, Probl
     open_trusted(name).map(|file| Some((Path::new(name), file)))
 }
 
-/// Returns the name of the declaration in the working directory that would be read if the user hadn't named `files`. Returns `None` if there
-/// isn't one, if `files` has the same file, or if the declaration can't be read.
+/// Returns the name of the declaration in the working directory that would be read if the user
+/// hadn't named `files`. Returns `None` if there isn't one, if `files` has the same file, or if the
+/// declaration can't be read.
 pub fn replaced_declaration(files: &[PathBuf]) -> Option<String> {
     let (name, _) = open_default_declaration().ok()??;
     let found = name.canonicalize().ok()?;
@@ -68,8 +71,8 @@ pub fn working_directory() -> PathBuf {
 /// Opens a file in the working directory without following a symbolic link.
 ///
 /// # Errors
-/// If the file can't be opened, or if another user could have written it: this depends on the owner, the group and the mode of the directory
-/// and of the open file.
+/// If the file can't be opened, or if another user could have written it: this depends on the
+/// owner, the group and the mode of the directory and of the open file.
 fn open_trusted(name: &str) -> Result<File, Problem> {
     let untrusted = |what, (why, remedy): Distrust| {
         let text = format!("secrets-exec does not read {name}, because {what} {why}");
@@ -105,7 +108,8 @@ fn open_trusted(name: &str) -> Result<File, Problem> {
 /// helps.
 type Distrust = (&'static str, &'static str);
 
-/// Returns the reason why another user could change a file, or the entries of a directory. Returns `None` if nobody else can.
+/// Returns the reason why another user could change a file, or the entries of a directory. Returns
+/// `None` if nobody else can.
 fn distrust(metadata: &Metadata) -> Option<Distrust> {
     let why = if is_foreign(metadata.uid()) {
         return Some(("belongs to neither root nor this user", ""));
@@ -119,8 +123,8 @@ fn distrust(metadata: &Metadata) -> Option<Distrust> {
     Some((why, "run chmod go-w on it, or, "))
 }
 
-/// Returns true for root's group and for the user's private group, which has the same id or name as the user. Distributions with a umask of
-/// 002 create such a group for each user.
+/// Returns true for root's group and for the user's private group, which has the same id or name as
+/// the user. Distributions with a umask of 002 create such a group for each user.
 fn is_own_group(group: u32) -> bool {
     let user = geteuid();
     if group == 0 || group == user.as_raw() {

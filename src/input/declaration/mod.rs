@@ -1,8 +1,10 @@
-//! Reads declaration files. Each file becomes a [`Layer`] of entries and aliases, and options that apply where no flag or variable sets them.
+//! Reads declaration files. Each file becomes a [`Layer`] of entries and aliases, and options that
+//! apply where no flag or variable sets them.
 //!
-//! `find` looks for the declaration in the working directory, `reader` and `source` give typed values and collect mistakes, `aliases` reads
-//! the section `secrets`, and `entries` reads the sections `env`, `env-from`, `files` and `credentials`. Every mistake in every file is
-//! reported. No mistake shows a line of a file, because the line may hold a secret.
+//! `find` looks for the declaration in the working directory, `reader` and `source` give typed
+//! values and collect mistakes, `aliases` reads the section `secrets`, and `entries` reads the
+//! sections `env`, `env-from`, `files` and `credentials`. Every mistake in every file is reported.
+//! No mistake shows a line of a file, because the line may hold a secret.
 
 mod aliases;
 mod entries;
@@ -37,7 +39,8 @@ pub enum Sections {
 
 /// Reads `files` and, with `finds_file`, the declaration in the working directory.
 ///
-/// Returns the declarations that could be read, and every error in the order of the files and lines.
+/// Returns the declarations that could be read, and every error in the order of the files and
+/// lines.
 pub fn load_declarations(
     files: &[PathBuf],
     finds_file: bool,
@@ -65,7 +68,8 @@ pub fn load_declarations(
     (declarations, errors)
 }
 
-/// Returns the path and the text of the declaration in the working directory. Returns `None` if there isn't one.
+/// Returns the path and the text of the declaration in the working directory. Returns `None` if
+/// there isn't one.
 ///
 /// # Errors
 /// If the declaration can't be read, or if another user could have written it.
@@ -146,7 +150,8 @@ pub fn parse_declaration(
     (declaration, source.problems())
 }
 
-/// Reads the sections of a declaration from its tree. An ECS task definition is a mistake, and gives an empty declaration.
+/// Reads the sections of a declaration from its tree. An ECS task definition is a mistake, and
+/// gives an empty declaration.
 fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> Declaration {
     let item = Item {
         source,
@@ -172,7 +177,8 @@ fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> Declarat
         ..Layer::default()
     };
     if sections == Sections::All {
-        // If `env` is empty because its variables are not indented, these have been reported as unknown keys.
+        // If `env` is empty because its variables are not indented, these have been reported as
+        // unknown keys.
         if let Some(item) = fields.take("env")
             && !(fields.has_unknown && item.node.is_null())
         {
@@ -197,8 +203,9 @@ fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> Declarat
     }
 }
 
-/// Reads the section `defaults`, and notes the position of each option. Adds a mistake for each option that a declaration can't set, for each value
-/// that an option doesn't accept, and for options that exclude each other.
+/// Reads the section `defaults`, and notes the position of each option. Adds a mistake for each
+/// option that a declaration can't set, for each value that an option doesn't accept, and for
+/// options that exclude each other.
 fn defaults(item: &Item<'_>) -> TypedOptions {
     let mut options = TypedOptions::default();
     for MappingEntry { name, key, value } in
@@ -241,8 +248,9 @@ fn set_option(options: &mut TypedOptions, spec: &OptionSpec, value: &Item<'_>) {
     }
 }
 
-/// Returns the texts that the option's parser gets for a value in a declaration: one for each item of a list, `1` for `true`, `0` for `false`, and
-/// otherwise the text itself. Returns `None` if the value has the wrong type, and adds this mistake.
+/// Returns the texts that the option's parser gets for a value in a declaration: one for each item
+/// of a list, `1` for `true`, `0` for `false`, and otherwise the text itself. Returns `None` if the
+/// value has the wrong type, and adds this mistake.
 fn option_texts(takes: Takes, value: &Item<'_>) -> Option<Vec<String>> {
     let text = match takes {
         Takes::Texts(_) if value.node.scalar_text().is_none() => return value.expect_texts(),

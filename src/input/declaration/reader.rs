@@ -1,8 +1,9 @@
 //! Reads typed values from a declaration's syntax tree.
 //!
-//! An [`Item`] is a node that can name itself in messages. Each of its `expect_…` methods returns `None`, or no entries, if the node has another
-//! type, and then adds the mistake to the [`SourceFile`]. So a reader can go on after a mistake, and the user sees all of them in one report. No
-//! mistake shows text that may be a secret.
+//! An [`Item`] is a node that can name itself in messages. Each of its `expect_…` methods returns
+//! `None`, or no entries, if the node has another type, and then adds the mistake to the
+//! [`SourceFile`]. So a reader can go on after a mistake, and the user sees all of them in one
+//! report. No mistake shows text that may be a secret.
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -38,7 +39,8 @@ pub struct MappingEntry<'a> {
     pub value: Item<'a>,
 }
 
-/// The entries of a mapping whose possible keys are known. A reader takes them out one after the other.
+/// The entries of a mapping whose possible keys are known. A reader takes them out one after the
+/// other.
 pub struct Fields<'a> {
     pub item: Item<'a>,
     entries: Vec<MappingEntry<'a>>,
@@ -51,7 +53,8 @@ pub struct Fields<'a> {
 /// What messages call a whole declaration.
 pub const FILE: &str = "this file";
 
-/// The type of a text value, as messages about a value of another type call it: `must be text, not a list`.
+/// The type of a text value, as messages about a value of another type call it: `must be text, not
+/// a list`.
 pub const TEXT: &str = "text";
 
 /// The help for variables that are not the entries of `env`.
@@ -97,7 +100,8 @@ impl<'a> Item<'a> {
         });
     }
 
-    /// Adds the mistake that the text is not `expected`. The text is only shown if it can't be a secret.
+    /// Adds the mistake that the text is not `expected`. The text is only shown if it can't be a
+    /// secret.
     pub fn refuse_value(&self, text: &str, expected: &str) {
         let found = match is_quotable(text) {
             true => format!(", not {text:?}"),
@@ -106,7 +110,8 @@ impl<'a> Item<'a> {
         self.refuse(format!("must be {expected}{found}"));
     }
 
-    /// Adds the mistake that the node doesn't have the type `expected`. Without a `help`, only an empty node gets one.
+    /// Adds the mistake that the node doesn't have the type `expected`. Without a `help`, only an
+    /// empty node gets one.
     pub fn refuse_type(&self, expected: &str, help: Option<&str>) {
         let help = help.map(str::to_owned);
         if !self.node.is_null() {
@@ -138,8 +143,9 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Returns the entries of a mapping in the order of the file. If the node is not a mapping, adds this mistake with `help`, and returns no
-    /// entries. If it is text such as `NAME:value`, the mistake is the missing space instead.
+    /// Returns the entries of a mapping in the order of the file. If the node is not a mapping,
+    /// adds this mistake with `help`, and returns no entries. If it is text such as `NAME:value`,
+    /// the mistake is the missing space instead.
     pub fn expect_entries(&self, help: Option<&str>) -> Vec<MappingEntry<'a>> {
         let Kind::Mapping(nodes) = &self.node.kind else {
             let text = self.node.scalar_text();
@@ -177,7 +183,8 @@ impl<'a> Item<'a> {
         entries
     }
 
-    /// Returns the entries of a mapping whose possible keys are `known`. Adds a mistake for each other key.
+    /// Returns the entries of a mapping whose possible keys are `known`. Adds a mistake for each
+    /// other key.
     pub fn expect_fields(&self, known: &'static [&'static str]) -> Fields<'a> {
         let (entries, unknown): (Vec<_>, Vec<_>) = self
             .expect_entries(None)
@@ -232,7 +239,8 @@ impl<'a> Item<'a> {
         item.refuse_with(format!("has an unknown key {key:?}"), Some(help));
     }
 
-    /// Returns the characters of a scalar. If the node is not a scalar, adds the mistake that it is not `expected`, and returns `None`.
+    /// Returns the characters of a scalar. If the node is not a scalar, adds the mistake that it is
+    /// not `expected`, and returns `None`.
     pub fn expect_text(&self, expected: &str) -> Option<&'a str> {
         self.node
             .scalar_text()
@@ -240,8 +248,8 @@ impl<'a> Item<'a> {
             .ok()
     }
 
-    /// Returns the value that `parse` makes of a scalar. If `parse` returns `None`, adds the mistake that the text is not `expected`, and returns
-    /// `None`.
+    /// Returns the value that `parse` makes of a scalar. If `parse` returns `None`, adds the
+    /// mistake that the text is not `expected`, and returns `None`.
     pub fn expect_parsed<T>(
         &self,
         expected: &str,
@@ -253,7 +261,8 @@ impl<'a> Item<'a> {
             .ok()
     }
 
-    /// Returns the items of a list. If the node is not a list, adds the mistake that it is not `expected`, and returns `None`.
+    /// Returns the items of a list. If the node is not a list, adds the mistake that it is not
+    /// `expected`, and returns `None`.
     pub fn expect_list(&self, expected: &str) -> Option<Vec<Self>> {
         let Kind::List(nodes) = &self.node.kind else {
             self.refuse_type(expected, None);
@@ -267,7 +276,8 @@ impl<'a> Item<'a> {
         Some(items.collect())
     }
 
-    /// Returns the items of a list of strings. Returns `None` if the node is not a list, or if one of its items is not text, and adds this mistake.
+    /// Returns the items of a list of strings. Returns `None` if the node is not a list, or if one
+    /// of its items is not text, and adds this mistake.
     pub fn expect_texts(&self) -> Option<Vec<String>> {
         let items = self.expect_list("a list of strings")?;
         items
@@ -276,7 +286,8 @@ impl<'a> Item<'a> {
             .collect()
     }
 
-    /// Returns the value of a boolean. If the node is not a boolean, adds this mistake, and returns `None`.
+    /// Returns the value of a boolean. If the node is not a boolean, adds this mistake, and returns
+    /// `None`.
     pub fn expect_boolean(&self) -> Option<bool> {
         self.node
             .boolean()
@@ -284,7 +295,8 @@ impl<'a> Item<'a> {
             .ok()
     }
 
-    /// Returns the variable with this name, which is the node or its key. If no variable can have the name, adds this mistake, and returns `None`.
+    /// Returns the variable with this name, which is the node or its key. If no variable can have
+    /// the name, adds this mistake, and returns `None`.
     pub fn expect_variable(&self, name: &str) -> Option<EnvName> {
         let variable = EnvName::parse(name);
         if variable.is_none() {
@@ -298,8 +310,8 @@ impl<'a> Item<'a> {
 impl<'a> Fields<'a> {
     /// Takes out the value of a key. Returns `None` if the mapping doesn't have the key.
     ///
-    /// Messages call the value of a top-level key by the key (`"defaults"`). They call any other value by the key and the entry or section that it
-    /// belongs to (`"mode" of DB_HOST`).
+    /// Messages call the value of a top-level key by the key (`"defaults"`). They call any other
+    /// value by the key and the entry or section that it belongs to (`"mode" of DB_HOST`).
     pub fn take(&mut self, name: &'static str) -> Option<Item<'a>> {
         let at = self.entries.iter().position(|member| member.name == name)?;
         let value = self.entries.swap_remove(at).value;
@@ -312,8 +324,8 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// Takes out the value of a key that the mapping must have. `expected` describes the value. If the key is missing, adds this mistake, and returns
-    /// `None`.
+    /// Takes out the value of a key that the mapping must have. `expected` describes the value. If
+    /// the key is missing, adds this mistake, and returns `None`.
     pub fn take_required(&mut self, name: &'static str, expected: &str) -> Option<Item<'a>> {
         let value = self.take(name);
         // An unknown key may be a misspelling of this one, and has already been reported.
@@ -323,8 +335,8 @@ impl<'a> Fields<'a> {
         value
     }
 
-    /// Takes out the text of a key, and returns the value that `parse` makes of it. Returns `None` if the key is missing. If the text is not
-    /// `expected`, adds this mistake, and returns `None`.
+    /// Takes out the text of a key, and returns the value that `parse` makes of it. Returns `None`
+    /// if the key is missing. If the text is not `expected`, adds this mistake, and returns `None`.
     pub fn take_parsed<T>(
         &mut self,
         name: &'static str,

@@ -21,7 +21,8 @@ pub struct SourceFile {
 /// A mistake in a declaration.
 pub struct Mistake {
     pub position: Position,
-    /// The entry, section or key that the mistake is about. It is empty for a mistake in the syntax.
+    /// The entry, section or key that the mistake is about. It is empty for a mistake in the
+    /// syntax.
     pub subject: String,
     /// The rest of the headline, which follows the subject without a space.
     pub text: String,
@@ -29,8 +30,8 @@ pub struct Mistake {
 }
 
 impl SourceFile {
-    /// Returns the mistakes as problems, in the order of their lines. If several entries have the same mistake, only the first one gives a
-    /// problem, and a note lists the others.
+    /// Returns the mistakes as problems, in the order of their lines. If several entries have the
+    /// same mistake, only the first one gives a problem, and a note lists the others.
     pub fn problems(self) -> Vec<Problem> {
         let mut mistakes = self.mistakes.take();
         mistakes.sort_by_key(|mistake| mistake.position);

@@ -1,4 +1,5 @@
-//! Reads the .env file of `migrate`. Its variables become the JSON object of a secret, or literals of a declaration.
+//! Reads the .env file of `migrate`. Its variables become the JSON object of a secret, or literals
+//! of a declaration.
 //!
 //! `python_dotenv` has the syntax. Neither an error nor a warning shows a value.
 
@@ -29,7 +30,8 @@ pub struct EnvFile {
     pub variables: Vec<EnvVariable>,
     /// The JSON object of the variables that become a secret.
     pub secret_json: SecretValue,
-    /// Warnings, which quote no value. A suggested template has only names of variables from the value.
+    /// Warnings, which quote no value. A suggested template has only names of variables from the
+    /// value.
     pub warnings: Vec<String>,
 }
 
@@ -55,7 +57,8 @@ impl EnvVariable {
     /// Returns the value as a JSON string, which is also valid YAML.
     pub fn json(&self) -> SecretValue {
         let mut text = Vec::new();
-        // The file is UTF-8, so `from_utf8_lossy` doesn't change anything, and writing to memory doesn't fail.
+        // The file is UTF-8, so `from_utf8_lossy` doesn't change anything, and writing to memory
+        // doesn't fail.
         let _ = serde_json::to_writer(&mut text, &String::from_utf8_lossy(self.value.expose()));
         SecretValue::new(text)
     }
@@ -66,7 +69,8 @@ fn error(position: &str, what: impl Display) -> Problem {
     Problem::configuration(format!("{position}: {what}"))
 }
 
-/// Reads the variables that `arguments` select from the file. The variables in `declared` are literals, as if `--literal` named them.
+/// Reads the variables that `arguments` select from the file. The variables in `declared` are
+/// literals, as if `--literal` named them.
 ///
 /// # Errors
 /// The reason why the file can't be read, or an error for each line that is malformed.
@@ -148,8 +152,9 @@ pub fn parse_env_file(
     })
 }
 
-/// Returns the warnings about values with a dollar sign, which other readers of .env files expand. If the declaration is printed, these warnings
-/// suggest templates. The other outputs don't have templates.
+/// Returns the warnings about values with a dollar sign, which other readers of .env files expand.
+/// If the declaration is printed, these warnings suggest templates. The other outputs don't have
+/// templates.
 fn expansion_warnings(variables: &[EnvVariable], arguments: &MigrateArguments) -> Vec<String> {
     let prints_declaration = !arguments.values && !arguments.for_local;
     let (mut warnings, mut others) = (Vec::new(), Vec::new());
@@ -192,8 +197,8 @@ struct Selection {
     left_out: Vec<String>,
 }
 
-/// Selects the variables that move: those that `--only` and `--except` allow, except those that must not come from a secret. If several lines set a
-/// variable, the last one wins.
+/// Selects the variables that move: those that `--only` and `--except` allow, except those that
+/// must not come from a secret. If several lines set a variable, the last one wins.
 fn select_variables(
     file: &str,
     statements: Vec<Statement>,
@@ -217,8 +222,8 @@ fn select_variables(
 }
 
 impl Selection {
-    /// Adds the variable that a statement sets, instead of an earlier one with this name. If the variable doesn't move, notes why, unless `--only` or
-    /// `--except` is the reason.
+    /// Adds the variable that a statement sets, instead of an earlier one with this name. If the
+    /// variable doesn't move, notes why, unless `--only` or `--except` is the reason.
     fn add(
         &mut self,
         statement: Statement,
@@ -267,7 +272,8 @@ impl Selection {
     }
 }
 
-/// Returns a warning for each pattern of `--only`, `--except` and `--literal` that matches no name in the file.
+/// Returns a warning for each pattern of `--only`, `--except` and `--literal` that matches no name
+/// in the file.
 fn unmatched_patterns(
     file: &str,
     statements: &[Statement],
@@ -305,8 +311,9 @@ fn illegal_name(position: &str) -> Problem {
     error(position, what).help(help)
 }
 
-/// Returns a template with the variables of the secret that a value refers to as `${NAME}`, in the order of the value. Returns `None` if there aren't
-/// any. A variable that is a literal or refers to itself isn't in the template.
+/// Returns a template with the variables of the secret that a value refers to as `${NAME}`, in the
+/// order of the value. Returns `None` if there aren't any. A variable that is a literal or refers
+/// to itself isn't in the template.
 ///
 /// Everything else in the value may be secret, so the template has `…` instead.
 fn template(variable: &EnvVariable, variables: &[EnvVariable]) -> Option<String> {
@@ -326,8 +333,9 @@ fn template(variable: &EnvVariable, variables: &[EnvVariable]) -> Option<String>
     (!template.is_empty()).then(|| template.replace("……", "…"))
 }
 
-/// Returns true for a variable that must not come from a secret: a launch needs `AWS_*` to read the secret, looks the command up in PATH
-/// before that, and reads its own options from `SECRETS_EXEC_*`.
+/// Returns true for a variable that must not come from a secret: a launch needs `AWS_*` to read the
+/// secret, looks the command up in PATH before that, and reads its own options from
+/// `SECRETS_EXEC_*`.
 fn is_left_out(name: &EnvName) -> bool {
     let name = name.as_str();
     name == "PATH" || name.starts_with("AWS_") || name.starts_with(OWN_PREFIX)

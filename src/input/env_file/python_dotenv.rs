@@ -1,7 +1,8 @@
 //! Parses a .env file in the same way as python-dotenv 1.2 with interpolation turned off.
 //!
-//! The grammar is the one in that package's `parser.py`, and a test compares the two parsers. Crates such as dotenvy can't be used, because they
-//! expand `$`, and read escapes and comments differently.
+//! The grammar is the one in that package's `parser.py`, and a test compares the two parsers.
+//! Crates such as dotenvy can't be used, because they expand `$`, and read escapes and comments
+//! differently.
 
 use crate::model::secret_value::SecretValue;
 
@@ -10,13 +11,15 @@ use crate::model::secret_value::SecretValue;
 pub struct Statement {
     /// The line on which the statement begins. Lines are counted from 1.
     pub line: usize,
-    /// The name and its value. It is `None` for a malformed statement, which python-dotenv skips with a warning. The other fields then mean nothing,
-    /// except `line`.
+    /// The name and its value. It is `None` for a malformed statement, which python-dotenv skips
+    /// with a warning. The other fields then mean nothing, except `line`.
     pub binding: Option<DotenvBinding>,
-    /// True if Node.js (`--env-file`) or npm's dotenv reads another value. They only support the escape `\n` (dotenv also `\r`), treat backticks
-    /// as quotes, and end a value without quotes at `#`.
+    /// True if Node.js (`--env-file`) or npm's dotenv reads another value. They only support the
+    /// escape `\n` (dotenv also `\r`), treat backticks as quotes, and end a value without quotes at
+    /// `#`.
     pub differs_in_node: bool,
-    /// True if the value isn't in quotes, and its line ends with a backslash. systemd and shells append the next line to such a value.
+    /// True if the value isn't in quotes, and its line ends with a backslash. systemd and shells
+    /// append the next line to such a value.
     pub continues_elsewhere: bool,
 }
 
@@ -68,14 +71,16 @@ struct DotenvReader<'t> {
     rest: &'t str,
     /// The line of the position, counted from 1.
     line: usize,
-    /// True if the statement that is being read has a value for which [`Statement::differs_in_node`] is true.
+    /// True if the statement that is being read has a value for which
+    /// [`Statement::differs_in_node`] is true.
     differs_in_node: bool,
     /// See [`Statement::continues_elsewhere`].
     continues_elsewhere: bool,
 }
 
 impl<'t> DotenvReader<'t> {
-    /// Reads a name with its value, and the rest of its line. Returns `None` for a comment, and at the end of the text.
+    /// Reads a name with its value, and the rest of its line. Returns `None` for a comment, and at
+    /// the end of the text.
     ///
     /// # Errors
     /// If the statement is malformed. The position is then somewhere within it.
@@ -99,7 +104,8 @@ impl<'t> DotenvReader<'t> {
         Ok(name.map(|name| (name, value)))
     }
 
-    /// Skips the word `export` and the spaces after it. Does nothing if the position isn't at this word, or if no space follows it.
+    /// Skips the word `export` and the spaces after it. Does nothing if the position isn't at this
+    /// word, or if no space follows it.
     fn skip_export(&mut self) {
         if let Some(rest) = self.rest.strip_prefix("export")
             && rest.starts_with(is_blank)
@@ -108,7 +114,8 @@ impl<'t> DotenvReader<'t> {
         }
     }
 
-    /// Reads a name. Returns `None` at a comment. A name in quotes can have any character except the quote.
+    /// Reads a name. Returns `None` at a comment. A name in quotes can have any character except
+    /// the quote.
     ///
     /// # Errors
     /// When there isn't a name, or when its quote is never closed.
@@ -136,7 +143,8 @@ impl<'t> DotenvReader<'t> {
     fn read_value(&mut self) -> Result<String, Malformed> {
         let before = self.rest.len();
         self.skip(is_blank);
-        // After a space, `#` begins a comment. Right after the equals sign, it belongs to the value.
+        // After a space, `#` begins a comment. Right after the equals sign, it belongs to the
+        // value.
         let has_blank = self.rest.len() < before;
         match self.rest.chars().next() {
             None | Some('\n') => Ok(String::new()),
@@ -146,8 +154,8 @@ impl<'t> DotenvReader<'t> {
         }
     }
 
-    /// Reads a value in quotes, which can have several lines. An unknown escape stays as it is. Notes whether Node reads another value. Returns
-    /// `None` if the quote is never closed.
+    /// Reads a value in quotes, which can have several lines. An unknown escape stays as it is.
+    /// Notes whether Node reads another value. Returns `None` if the quote is never closed.
     fn read_quoted(&mut self, quote: char) -> Option<String> {
         let mut value = String::new();
         let mut chars = self.rest.strip_prefix(quote)?.chars();
@@ -171,8 +179,8 @@ impl<'t> DotenvReader<'t> {
         Some(value)
     }
 
-    /// Reads a value without quotes: the rest of the line, except a comment after a space and the spaces at the end. Notes whether Node, or systemd
-    /// and shells, read another value.
+    /// Reads a value without quotes: the rest of the line, except a comment after a space and the
+    /// spaces at the end. Notes whether Node, or systemd and shells, read another value.
     fn read_unquoted(&mut self) -> String {
         let (line, rest) = self.rest.split_at(end_of(self.rest, |c| c == '\n'));
         self.advance(rest);
@@ -219,12 +227,14 @@ impl<'t> DotenvReader<'t> {
     }
 }
 
-/// Returns the position of the first character for which `is_end` returns true, or the length of the text.
+/// Returns the position of the first character for which `is_end` returns true, or the length of
+/// the text.
 fn end_of(text: &str, is_end: impl Fn(char) -> bool) -> usize {
     text.find(is_end).unwrap_or(text.len())
 }
 
-/// Returns the character that a backslash and `c` stand for within these quotes. Returns `None` for an unknown escape.
+/// Returns the character that a backslash and `c` stand for within these quotes. Returns `None` for
+/// an unknown escape.
 fn unescaped(c: char, quote: char) -> Option<char> {
     match (c, quote) {
         ('\\' | '\'', _) => Some(c),
@@ -240,7 +250,8 @@ fn unescaped(c: char, quote: char) -> Option<char> {
     }
 }
 
-/// Returns true for a character that `\s` matches in Python: Unicode whitespace, and the four ASCII separators U+001C to U+001F.
+/// Returns true for a character that `\s` matches in Python: Unicode whitespace, and the four ASCII
+/// separators U+001C to U+001F.
 fn is_space(c: char) -> bool {
     c.is_whitespace() || ('\x1c'..='\x1f').contains(&c)
 }

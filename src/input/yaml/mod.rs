@@ -1,8 +1,8 @@
-//! Parses YAML into a syntax tree, in which each node has its position and each scalar is as it was written. JSON is valid YAML, so it is
-//! parsed in the same way.
+//! Parses YAML into a syntax tree, in which each node has its position and each scalar is as it was
+//! written. JSON is valid YAML, so it is parsed in the same way.
 //!
-//! serde would stop at the first error. With a tree, the readers of declarations can report all errors together, with their lines.
-//! `syntax_error` has the errors of the syntax itself.
+//! serde would stop at the first error. With a tree, the readers of declarations can report all
+//! errors together, with their lines. `syntax_error` has the errors of the syntax itself.
 
 mod syntax_error;
 
@@ -53,7 +53,8 @@ impl Node {
         (!self.is_null()).then_some(text)
     }
 
-    /// Returns the value of a plain scalar that is a boolean in the core schema (YAML 1.2.2, section 10.3.2). Returns `None` for any other node.
+    /// Returns the value of a plain scalar that is a boolean in the core schema (YAML 1.2.2,
+    /// section 10.3.2). Returns `None` for any other node.
     pub fn boolean(&self) -> Option<bool> {
         let Kind::Plain(text) = &self.kind else {
             return None;
@@ -70,7 +71,8 @@ impl Node {
         matches!(&self.kind, Kind::Plain(text) if serde_json::from_str::<serde_json::Number>(text).is_ok())
     }
 
-    /// Returns the value of a key. Returns `None` if this is not a mapping, or if it doesn't have the key.
+    /// Returns the value of a key. Returns `None` if this is not a mapping, or if it doesn't have
+    /// the key.
     pub fn value_of(&self, name: &str) -> Option<&Self> {
         let Kind::Mapping(entries) = &self.kind else {
             return None;
@@ -81,20 +83,21 @@ impl Node {
             .map(|(_, value)| value)
     }
 
-    /// Returns true for a plain scalar that is null in the core schema (YAML 1.2.2, section 10.3.2).
+    /// Returns true for a plain scalar that is null in the core schema (YAML 1.2.2, section
+    /// 10.3.2).
     pub fn is_null(&self) -> bool {
         matches!(&self.kind, Kind::Plain(text) if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
     }
 
-    /// Returns true for an ECS task definition, either as `aws ecs register-task-definition` reads it or as
-    /// `aws ecs describe-task-definition` prints it.
+    /// Returns true for an ECS task definition, either as `aws ecs register-task-definition` reads
+    /// it or as `aws ecs describe-task-definition` prints it.
     pub fn is_task_definition(&self) -> bool {
         let definition = self.value_of("taskDefinition").unwrap_or(self);
         definition.value_of("containerDefinitions").is_some()
     }
 
-    /// Returns the name of the node's type for messages. A number or a boolean without quotes is `a string`, because its meaning depends on the
-    /// reader.
+    /// Returns the name of the node's type for messages. A number or a boolean without quotes is `a
+    /// string`, because its meaning depends on the reader.
     pub fn type_name(&self) -> &'static str {
         match &self.kind {
             Kind::Text(_) | Kind::Plain(_) => "a string",
@@ -104,17 +107,19 @@ impl Node {
     }
 }
 
-/// The maximum number of nodes that are copied for anchors and aliases. It stops a small file that expands to a huge tree ("billion
-/// laughs").
+/// The maximum number of nodes that are copied for anchors and aliases. It stops a small file that
+/// expands to a huge tree ("billion laughs").
 const MAX_COPIED_NODES: usize = 100_000;
 
-/// The maximum depth of nested lists and mappings. The recursion of the builder must not overflow the stack.
+/// The maximum depth of nested lists and mappings. The recursion of the builder must not overflow
+/// the stack.
 const MAX_DEPTH: usize = 64;
 
-/// Parses a whole file, with or without a byte order mark. If the file is empty, or a null, the tree is an empty mapping.
+/// Parses a whole file, with or without a byte order mark. If the file is empty, or a null, the
+/// tree is an empty mapping.
 ///
-/// After a syntax error, there isn't a tree, and the error is the only one. If a mapping has a key twice, the tree has the first of them,
-/// and each further one is an error.
+/// After a syntax error, there isn't a tree, and the error is the only one. If a mapping has a key
+/// twice, the tree has the first of them, and each further one is an error.
 pub fn parse_yaml(text: &str) -> (Option<Node>, Vec<SyntaxError>) {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut builder = YamlBuilder {
@@ -183,7 +188,8 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
         }
     }
 
-    /// Reads the node that starts with `event`, with everything below it. If it has an anchor, a copy is kept for the aliases of the anchor.
+    /// Reads the node that starts with `event`, with everything below it. If it has an anchor, a
+    /// copy is kept for the aliases of the anchor.
     ///
     /// # Errors
     /// The first error within the node, or an error if the node is nested too deeply.
@@ -251,7 +257,8 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
     /// Reads the entries of a mapping until its end. If a key is there twice, the first one wins.
     ///
     /// # Errors
-    /// The first error within the mapping. A key that is there twice isn't one: it is added to the duplicates.
+    /// The first error within the mapping. A key that is there twice isn't one: it is added to the
+    /// duplicates.
     fn mapping(&mut self, depth: usize) -> Result<Kind, SyntaxError> {
         let (mut entries, mut lines) = (Vec::new(), BTreeMap::new());
         loop {
@@ -314,7 +321,8 @@ fn copy(node: &Node, copied_nodes: &mut usize, position: Position) -> Result<Nod
 /// Returns the number of nodes in a tree.
 fn size(node: &Node) -> usize {
     match &node.kind {
-        // Each 64 bytes of a string are treated as a node, so that the number of aliases of a long string is limited, too.
+        // Each 64 bytes of a string are treated as a node, so that the number of aliases of a long
+        // string is limited, too.
         Kind::Text(text) | Kind::Plain(text) => 1 + text.len() / 64,
         Kind::List(items) => 1 + items.iter().map(size).sum::<usize>(),
         Kind::Mapping(entries) => 1 + entries.iter().map(|(_, node)| size(node)).sum::<usize>(),

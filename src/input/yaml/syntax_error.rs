@@ -1,5 +1,6 @@
-//! The errors of YAML's syntax. The parser's message for a frequent mistake, such as a colon in a value, would only make sense to someone
-//! who knows the grammar of YAML. So these mistakes have messages and remedies of our own.
+//! The errors of YAML's syntax. The parser's message for a frequent mistake, such as a colon in a
+//! value, would only make sense to someone who knows the grammar of YAML. So these mistakes have
+//! messages and remedies of our own.
 //!
 //! A line of the file may contain a secret, so a message shows at most one character of it.
 
@@ -51,7 +52,8 @@ pub fn position(line: usize, column: usize) -> Position {
 
 pub const QUOTES: &str = "put the whole value in quotes";
 
-/// Converts the parser's error in `text`. The error gets our own message and a remedy if its cause is one of the frequent mistakes.
+/// Converts the parser's error in `text`. The error gets our own message and a remedy if its cause
+/// is one of the frequent mistakes.
 pub fn parser_error(scan: &ScanError, text: &str) -> SyntaxError {
     let marker = scan.marker();
     let position = position(marker.line(), marker.col());
@@ -126,8 +128,8 @@ pub fn parser_error(scan: &ScanError, text: &str) -> SyntaxError {
     error(position, message).help(help)
 }
 
-/// Returns the error for a line where the parser expected a name: the colon of this name, or of the one above, is missing, or the indentation is
-/// wrong.
+/// Returns the error for a line where the parser expected a name: the colon of this name, or of the
+/// one above, is missing, or the indentation is wrong.
 fn name_error(position: Position, line: &str, lines_above: &[&str]) -> SyntaxError {
     let above = lines_above.iter().rfind(|line| !line.trim().is_empty());
     let (here, there) = (column(line), above.map_or(1, |line| column(line)));
@@ -147,8 +149,8 @@ fn name_error(position: Position, line: &str, lines_above: &[&str]) -> SyntaxErr
     error(position, message).help("indent all entries of a section by the same number of spaces")
 }
 
-/// Returns the error for a tab in the indentation. The parser may notice the tab in an earlier line, so this names the first line from there on that
-/// is indented with one.
+/// Returns the error for a tab in the indentation. The parser may notice the tab in an earlier
+/// line, so this names the first line from there on that is indented with one.
 fn tab_error(noticed_line: usize, text: &str) -> SyntaxError {
     let mut from_here = (noticed_line..).zip(text.lines().skip(noticed_line - 1));
     let is_tabbed = |line: &str| line.trim_start_matches(' ').starts_with('\t');
@@ -161,7 +163,8 @@ fn tab_error(noticed_line: usize, text: &str) -> SyntaxError {
     .help("indent all lines with spaces")
 }
 
-/// Returns the column in which the content of a line starts. The hyphen of an item is not part of it.
+/// Returns the column in which the content of a line starts. The hyphen of an item is not part of
+/// it.
 fn column(line: &str) -> usize {
     1 + line.len() - line.trim_start_matches([' ', '-']).len()
 }

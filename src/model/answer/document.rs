@@ -1,5 +1,5 @@
-//! AWS's answers about a secret: a document, which has the value of one version, and a description, which has the facts that DescribeSecret
-//! returns.
+//! AWS's answers about a secret: a document, which has the value of one version, and a description,
+//! which has the facts that DescribeSecret returns.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,18 +32,19 @@ pub struct Document {
     /// The facts about the cached answer. `None` if AWS answered.
     #[serde(skip)]
     pub cached: Option<CachedAnswer>,
-    /// For a path, the parameters below it, each with the part of its name after the path. The document of a path has an empty body. Empty for a
-    /// secret or a single parameter.
+    /// For a path, the parameters below it, each with the part of its name after the path. The
+    /// document of a path has an empty body. Empty for a secret or a single parameter.
     pub parameters: Vec<(String, Document)>,
 }
 
 impl Document {
-    /// Returns the document that has the version of a value: the version id, the labels, and the time of creation. For a value that comes from a
-    /// path, this is the document of its parameter. `parameter_name` is the part of that parameter's name after the path. For any other value,
+    /// Returns the document that has the version of a value: the version id, the labels, and the
+    /// time of creation. For a value that comes from a path, this is the document of its parameter.
+    /// `parameter_name` is the part of that parameter's name after the path. For any other value,
     /// it is `None`, and the version is in this document itself.
     ///
-    /// Returns `None` if there isn't such a parameter. Also returns `None` for a path as a whole, because each of its parameters has a version of
-    /// its own.
+    /// Returns `None` if there isn't such a parameter. Also returns `None` for a path as a whole,
+    /// because each of its parameters has a version of its own.
     pub fn versioned(&self, parameter_name: Option<&str>) -> Option<&Self> {
         let Some(name) = parameter_name else {
             return self.parameters.is_empty().then_some(self);
@@ -66,12 +67,13 @@ impl Document {
 pub struct CachedAnswer {
     /// The time since AWS gave the answer.
     pub age: Duration,
-    /// The failure of the request that this answer replaces. `None` if the answer is younger than `--cache-ttl`, so that it is used without a
-    /// request.
+    /// The failure of the request that this answer replaces. `None` if the answer is younger than
+    /// `--cache-ttl`, so that it is used without a request.
     pub replaces: Option<FetchFailure>,
 }
 
-/// The identity that AWS recognizes the credentials as, and the provider that they came from. `check --json` prints it as it is.
+/// The identity that AWS recognizes the credentials as, and the provider that they came from.
+/// `check --json` prints it as it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Caller {
     /// The account in the ARN. `None` without an ARN.
@@ -146,7 +148,8 @@ pub struct RotationSchedule {
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl RotationSchedule {
-    /// Returns the number of days from one rotation to the next. Returns `None` for a `cron` schedule, for a rate in hours, and without a schedule.
+    /// Returns the number of days from one rotation to the next. Returns `None` for a `cron`
+    /// schedule, for a rate in hours, and without a schedule.
     pub fn every_days(&self) -> Option<u64> {
         if self.days.is_some() {
             return self.days;
@@ -158,15 +161,16 @@ impl RotationSchedule {
 
     /// True if the rotation is enabled and should have happened before `now`.
     ///
-    /// If a rotation fails, AWS leaves NextRotationDate in the past. If an answer doesn't have NextRotationDate, the date is computed from the
-    /// schedule.
+    /// If a rotation fails, AWS leaves NextRotationDate in the past. If an answer doesn't have
+    /// NextRotationDate, the date is computed from the schedule.
     pub fn is_overdue(&self, now: SystemTime) -> bool {
         let due = self.next.or_else(|| self.due());
         self.is_enabled && due.is_some_and(|due| due < now)
     }
 
-    /// Returns the latest time of the next rotation. AWS may rotate at any time of the day that the schedule gives, so that day is added. Returns
-    /// `None` if the secret was never rotated, or if its schedule isn't given in days.
+    /// Returns the latest time of the next rotation. AWS may rotate at any time of the day that the
+    /// schedule gives, so that day is added. Returns `None` if the secret was never rotated, or if
+    /// its schedule isn't given in days.
     fn due(&self) -> Option<SystemTime> {
         let days = u32::try_from(self.every_days()?.checked_add(1)?).ok()?;
         self.last?.checked_add(DAY.checked_mul(days)?)

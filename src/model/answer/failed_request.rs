@@ -1,7 +1,9 @@
-//! Words the parts of a message that depend on the request that failed: the secret, what is absent, and the most specific hint.
+//! Words the parts of a message that depend on the request that failed: the secret, what is absent,
+//! and the most specific hint.
 //!
-//! What goes in is a failure and the reference that was requested. What comes out is text that shows the user what to write instead, in the user's
-//! own words. It must not contain a name that may be a password: [`FetchFailure::hides_name`] decides that.
+//! What goes in is a failure and the reference that was requested. What comes out is text that
+//! shows the user what to write instead, in the user's own words. It must not contain a name that
+//! may be a password: [`FetchFailure::hides_name`] decides that.
 
 use super::cause::{Cause, Denial, Mention, Missing, Refusal};
 use super::fetch_error::FetchFailure;
@@ -32,10 +34,12 @@ impl FailedRequest<'_> {
         &self.reference.locator
     }
 
-    /// Returns the secret as the message describes it. Returns `None` if the failure has nothing to do with a particular secret.
+    /// Returns the secret as the message describes it. Returns `None` if the failure has nothing to
+    /// do with a particular secret.
     ///
-    /// If `before` in the result is `None`, the headline is about something else, such as a host, and only the lines about the entries name the
-    /// secret. If the secret's name must not be shown, `name` says where the secret is referred to, and `id` is [`NOT_SHOWN`].
+    /// If `before` in the result is `None`, the headline is about something else, such as a host,
+    /// and only the lines about the entries name the secret. If the secret's name must not be
+    /// shown, `name` says where the secret is referred to, and `id` is [`NOT_SHOWN`].
     pub fn about(&self) -> Option<About> {
         let (before, scope) = match self.failure.error.mention {
             Mention::Nowhere => return None,
@@ -47,7 +51,8 @@ impl FailedRequest<'_> {
             scope,
             ..About::new(self.reference)
         };
-        // `About::new` has put the version into the name, but this headline names it later, as in `has no version with the stage "x"`.
+        // `About::new` has put the version into the name, but this headline names it later, as in
+        // `has no version with the stage "x"`.
         if let Cause::Absent(_) = self.failure.error.cause {
             about.name = self.locator().noun();
         }
@@ -59,7 +64,8 @@ impl FailedRequest<'_> {
         Some(about)
     }
 
-    /// Describes the secret with this id without its name: by the alias for it, by the argument of `get`, or else by the entry that refers to it.
+    /// Describes the secret with this id without its name: by the alias for it, by the argument of
+    /// `get`, or else by the entry that refers to it.
     fn description_without_name(&self, id: &str) -> String {
         let mut aliases = self.aliases.iter();
         if let Some((name, _)) = aliases.find(|(_, alias)| alias.id == id) {
@@ -71,7 +77,8 @@ impl FailedRequest<'_> {
         format!("the secret that {} refers to", self.subject.label)
     }
 
-    /// Returns the part of the headline that follows the name of a secret, a parameter or a path that doesn't exist, or has no such version.
+    /// Returns the part of the headline that follows the name of a secret, a parameter or a path
+    /// that doesn't exist, or has no such version.
     pub fn absence(&self, missing: Missing) -> String {
         let scope = match (&self.failure.local_file, &self.failure.region) {
             (Some(file), _) => format!(" in {}", file.display()),
@@ -86,7 +93,8 @@ impl FailedRequest<'_> {
             let predicate = Cause::Absent(missing).facts().headline;
             return format!("{predicate}{scope}");
         };
-        // For a parameter, AWS doesn't say whether the parameter or only the version is missing, and for a secret, some emulators don't say it.
+        // For a parameter, AWS doesn't say whether the parameter or only the version is missing,
+        // and for a secret, some emulators don't say it.
         if missing == Missing::Version && self.locator().store == Store::SecretsManager
             || self.failure.local_file.is_some()
         {
@@ -96,8 +104,8 @@ impl FailedRequest<'_> {
         }
     }
 
-    /// Returns what the secret or parameter doesn't have, for the end of a sentence: `no version with the stage "AWSPREVIOUS"`. Returns `None` if
-    /// the current version was requested.
+    /// Returns what the secret or parameter doesn't have, for the end of a sentence: `no version
+    /// with the stage "AWSPREVIOUS"`. Returns `None` if the current version was requested.
     fn absent_version(&self) -> Option<String> {
         let label = match self.locator().store {
             Store::SecretsManager => "stage",
@@ -161,8 +169,9 @@ impl FailedRequest<'_> {
         }
     }
 
-    /// Returns the hint for a secret or parameter that doesn't exist, if nothing more specific applies: check the name, the region and the account.
-    /// For a `--local` file, this is the line to add to the file.
+    /// Returns the hint for a secret or parameter that doesn't exist, if nothing more specific
+    /// applies: check the name, the region and the account. For a `--local` file, this is the line
+    /// to add to the file.
     fn absence_hint(&self) -> String {
         if let Some(file) = &self.failure.local_file {
             let id = self.locator().written_id();
@@ -199,8 +208,8 @@ impl FailedRequest<'_> {
         format!("check {name}, {region_and_account}")
     }
 
-    /// Returns the hint for a staging label that is a typo of one of AWS's labels. Returns `None` for any other label, and for a parameter, whose
-    /// labels the user chooses.
+    /// Returns the hint for a staging label that is a typo of one of AWS's labels. Returns `None`
+    /// for any other label, and for a parameter, whose labels the user chooses.
     fn stage_hint(&self) -> Option<String> {
         if self.locator().store != Store::SecretsManager {
             return None;
@@ -214,8 +223,10 @@ impl FailedRequest<'_> {
         Some(did_you_mean_to_write(similar, write))
     }
 
-    /// Returns the hint for a name that is similar to `nearest`, which exists. Usually the reference is misspelled, so the hint corrects it. If the
-    /// reference has `ssm:`, but the similar key of the `--local` file doesn't, the key is the mistake, so the hint corrects the file.
+    /// Returns the hint for a name that is similar to `nearest`, which exists. Usually the
+    /// reference is misspelled, so the hint corrects it. If the reference has `ssm:`, but the
+    /// similar key of the `--local` file doesn't, the key is the mistake, so the hint corrects the
+    /// file.
     fn nearest_hint(&self, nearest: &str) -> String {
         let id = self.locator().written_id();
         if let Some(file) = &self.failure.local_file
@@ -228,16 +239,16 @@ impl FailedRequest<'_> {
         did_you_mean_to_write(nearest, self.with_id(nearest))
     }
 
-    /// Returns what to write for the entry with another id of a secret. Returns `None` if the reference isn't shown, or begins with an alias instead
-    /// of the id.
+    /// Returns what to write for the entry with another id of a secret. Returns `None` if the
+    /// reference isn't shown, or begins with an alias instead of the id.
     fn with_id(&self, id: &str) -> Option<String> {
         let written = self.subject.reference()?;
         let rest = written.strip_prefix(&self.locator().written_id())?;
         Some(self.subject.rewritten_with(&format!("{id}{rest}")))
     }
 
-    /// Returns the hint for a name that may be a password: where a password and a plain value belong and, in case it is a name, `advice`. Returns
-    /// `None` if the name can't be a password.
+    /// Returns the hint for a name that may be a password: where a password and a plain value
+    /// belong and, in case it is a name, `advice`. Returns `None` if the name can't be a password.
     fn password_hint(&self, advice: &str) -> Option<String> {
         if !self.hides_name {
             return None;
@@ -245,7 +256,8 @@ impl FailedRequest<'_> {
         Some(format!("{VALUE_REMEDY}; if it is a name, {advice}"))
     }
 
-    /// Returns the hint for the name of a parameter that isn't written as one. Returns `None` for any other name, and for a `--local` file.
+    /// Returns the hint for the name of a parameter that isn't written as one. Returns `None` for
+    /// any other name, and for a `--local` file.
     ///
     /// | written | the mistake | the hint |
     /// |---|---|---|
@@ -274,9 +286,10 @@ impl FailedRequest<'_> {
         }
     }
 
-    /// Returns the hint that shows how to write a key, if a secret's name seems to end with one, or if a staging label seems to be one. Also returns
-    /// the hint for a version number or a version id instead of a staging label. Returns `None` for any other reference, and if the reference isn't
-    /// shown.
+    /// Returns the hint that shows how to write a key, if a secret's name seems to end with one, or
+    /// if a staging label seems to be one. Also returns the hint for a version number or a version
+    /// id instead of a staging label. Returns `None` for any other reference, and if the reference
+    /// isn't shown.
     fn key_hint(&self) -> Option<String> {
         let SecretRef { locator, selector } = self.reference;
         if locator.store != Store::SecretsManager || self.subject.kind == SubjectKind::EnvFrom {
@@ -323,7 +336,8 @@ impl FailedRequest<'_> {
 
     /// Returns the hint for a version that doesn't exist.
     ///
-    /// The hint may show the id, because the id can't be a password: a secret with this name exists, and a password isn't written after `ssm:`.
+    /// The hint may show the id, because the id can't be a password: a secret with this name
+    /// exists, and a password isn't written after `ssm:`.
     fn version_hint(&self) -> String {
         if self.failure.local_file.is_some() {
             return "add the version under \"$stages\" in the --local file".to_owned();
@@ -345,8 +359,8 @@ impl FailedRequest<'_> {
         }
     }
 
-    /// Returns the hint about the permission that the caller needs for the request. If AWS may also deny it because the secret doesn't exist, the
-    /// hint says so first.
+    /// Returns the hint about the permission that the caller needs for the request. If AWS may also
+    /// deny it because the secret doesn't exist, the hint says so first.
     fn permission_hint(&self, cause: Denial) -> String {
         let store = self.locator().store;
         let action = match (store, cause) {

@@ -26,17 +26,20 @@ pub struct FetchFailure {
     pub waited: Option<Duration>,
     /// Further facts. Each is a line of the message.
     pub notes: Vec<String>,
-    /// The sources of the region and of the account, if the reference doesn't name them: `the region (from AWS_REGION) and the account`.
+    /// The sources of the region and of the account, if the reference doesn't name them: `the
+    /// region (from AWS_REGION) and the account`.
     pub default_region_and_account: Option<String>,
-    /// The advice to choose a profile, if the files have profiles and none is chosen. It is the remedy for a missing region or missing credentials
-    /// on a developer's machine.
+    /// The advice to choose a profile, if the files have profiles and none is chosen. It is the
+    /// remedy for a missing region or missing credentials on a developer's machine.
     pub profile_advice: Option<String>,
-    /// If the secret doesn't exist, the most similar id in the local file, or otherwise the most similar alias.
+    /// If the secret doesn't exist, the most similar id in the local file, or otherwise the most
+    /// similar alias.
     pub nearest: Option<Box<str>>,
 }
 
 impl FetchFailure {
-    /// True if `--wait` tries again. Another try is only useful if every region has failed for a reason that can pass.
+    /// True if `--wait` tries again. Another try is only useful if every region has failed for a
+    /// reason that can pass.
     pub fn is_waited_for(&self) -> bool {
         self.errors().all(|error| error.again.is_waited_for())
     }
@@ -47,11 +50,11 @@ impl FetchFailure {
         iter::once(&self.error).chain(elsewhere)
     }
 
-    /// True if the name of the secret may be a password that was written instead of a reference, as in `--env DB_PASSWORD=hunter2`. No message
-    /// may show it.
+    /// True if the name of the secret may be a password that was written instead of a reference, as
+    /// in `--env DB_PASSWORD=hunter2`. No message may show it.
     ///
-    /// Such a name isn't found, isn't similar to another name, doesn't contain a slash, and comes without a KEY. An ARN and a name after
-    /// `ssm:` are never passwords.
+    /// Such a name isn't found, isn't similar to another name, doesn't contain a slash, and comes
+    /// without a KEY. An ARN and a name after `ssm:` are never passwords.
     pub fn hides_name(&self, reference: &SecretRef) -> bool {
         let is_missing = match self.error.cause {
             Cause::Absent(missing) => missing == Missing::Secret && self.nearest.is_none(),

@@ -12,8 +12,9 @@ use crate::model::problem::{Impact, Problem, Status};
 use crate::model::reference::{Aliases, SecretRef};
 
 impl FetchFailure {
-    /// Returns the problem for an entry whose request has failed. If the name of the secret may be a password, no part of the problem shows it. After
-    /// `--wait`, the failure is temporary, whatever it is.
+    /// Returns the problem for an entry whose request has failed. If the name of the secret may be
+    /// a password, no part of the problem shows it. After `--wait`, the failure is temporary,
+    /// whatever it is.
     pub fn problem(&self, reference: &SecretRef, subject: &Subject, aliases: &Aliases) -> Problem {
         let request = FailedRequest {
             failure: self,
@@ -55,7 +56,8 @@ impl FetchFailure {
         problem.for_entry(shown_subject, Impact::Unread)
     }
 
-    /// Returns the notes about the errors in the fallback regions. There aren't any if only one region was tried.
+    /// Returns the notes about the errors in the fallback regions. There aren't any if only one
+    /// region was tried.
     fn region_notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if let (Some(region), [_, ..]) = (&self.region, self.elsewhere.as_slice()) {

@@ -1,4 +1,5 @@
-//! The answers that a backend returns, one for each locator: a document, or the reason why there isn't one.
+//! The answers that a backend returns, one for each locator: a document, or the reason why there
+//! isn't one.
 //!
 //! `fetch_error` has the reasons, `cause` what code decides on. `fetch_problem` and
 //! `failed_request` add what depends on the request, such as the hint with the corrected reference.

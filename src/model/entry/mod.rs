@@ -1,6 +1,8 @@
-//! Entries: the variables, files and credentials that the user wants, each with the source of its value.
+//! Entries: the variables, files and credentials that the user wants, each with the source of its
+//! value.
 //!
-//! An entry is what the user has written: it names secrets by aliases and `${NAME}`, which the plan looks up later.
+//! An entry is what the user has written: it names secrets by aliases and `${NAME}`, which the plan
+//! looks up later.
 //!
 //! - `target` is the variable, the file or the credential. A file has a mode and an owner.
 //! - `naming` has the names of the variables that a JSON object sets.
@@ -27,7 +29,8 @@ pub struct Entry {
     pub target: Target,
     pub source: EntrySource,
     pub transform: Transform,
-    /// `pattern`: a regular expression that must match the value, after it is decoded and before it is encoded, and the text of `default`.
+    /// `pattern`: a regular expression that must match the value, after it is decoded and before it
+    /// is encoded, and the text of `default`.
     pub pattern: Option<Regex>,
     pub on_missing: OnMissing,
     /// The name of the entry in messages.
@@ -41,7 +44,8 @@ impl Entry {
         Self::new(target, EntrySource::Object(reference, naming), origin)
     }
 
-    /// Creates an entry whose value must exist, and isn't decoded, encoded or checked against a pattern.
+    /// Creates an entry whose value must exist, and isn't decoded, encoded or checked against a
+    /// pattern.
     pub fn new(target: Target, source: EntrySource, origin: Origin) -> Self {
         let written = match &source {
             EntrySource::Reference(reference) | EntrySource::Object(reference, _) => {
@@ -80,7 +84,8 @@ impl Entry {
 pub enum EntrySource {
     Reference(Reference),
     Literal(String),
-    /// Text with references, from an inherited variable. These references can't use aliases and `${NAME}`.
+    /// Text with references, from an inherited variable. These references can't use aliases and
+    /// `${NAME}`.
     Composed(Vec<Part>),
     Template(Template),
     /// A JSON object, or all parameters below a path. Each key or parameter sets a variable.
@@ -103,12 +108,14 @@ pub struct Transform {
     pub encode: bool,
 }
 
-/// The reaction to a secret, a version or a key that doesn't exist. A denial or an outage is never an absence.
+/// The reaction to a secret, a version or a key that doesn't exist. A denial or an outage is never
+/// an absence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OnMissing {
     /// This is an error, and the command isn't started.
     Fail,
-    /// `optional: true`: the entry is treated as if it weren't there, so an entry of an earlier layer applies.
+    /// `optional: true`: the entry is treated as if it weren't there, so an entry of an earlier
+    /// layer applies.
     Omit,
     /// `default`: this text is the value. It isn't decoded or encoded.
     Default(String),

@@ -1,4 +1,5 @@
-//! The names of the variables that `env-from` makes of the keys of a JSON object, and the names that it refuses.
+//! The names of the variables that `env-from` makes of the keys of a JSON object, and the names
+//! that it refuses.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -38,8 +39,8 @@ pub enum NamingError {
     Unsafe(EnvName),
 }
 
-/// The names that `env-from` refuses, in upper or lower case. Anyone who can write a secret chooses its keys, and must not be able to change how
-/// programs start.
+/// The names that `env-from` refuses, in upper or lower case. Anyone who can write a secret chooses
+/// its keys, and must not be able to change how programs start.
 const UNSAFE_NAMES: &str = "\
     PATH HOME SHELL IFS ENV BASH_ENV SHELLOPTS BASHOPTS PS0 PS1 PS2 PS4 PROMPT_COMMAND LD_* DYLD_* GCONV_PATH GLIBC_TUNABLES MALLOC_* \
     LISTEN_* NODE_OPTIONS NODE_EXTRA_CA_CERTS NODE_PATH PYTHON* PERL5* RUBYLIB RUBYOPT CLASSPATH JAVA_TOOL_OPTIONS _JAVA_OPTIONS \
@@ -58,8 +59,9 @@ impl Naming {
         self.only.as_deref().is_none_or(listed) && !listed(&self.except)
     }
 
-    /// Returns the name of the variable that a key sets: the prefix, and after it the new name from `rename` or, without a new name, the key with `_`
-    /// for each character that a variable can't have.
+    /// Returns the name of the variable that a key sets: the prefix, and after it the new name from
+    /// `rename` or, without a new name, the key with `_` for each character that a variable can't
+    /// have.
     ///
     /// # Errors
     /// If the name is illegal or unsafe.
@@ -83,8 +85,9 @@ impl Naming {
         Ok(name)
     }
 
-    /// Returns the names of all variables that the object can set, if they are known before the object is read. Returns `None` if they aren't,
-    /// because there is no `only`. Also returns `None` if one of the names is illegal or unsafe.
+    /// Returns the names of all variables that the object can set, if they are known before the
+    /// object is read. Returns `None` if they aren't, because there is no `only`. Also returns
+    /// `None` if one of the names is illegal or unsafe.
     pub fn variable_names(&self) -> Option<Vec<EnvName>> {
         let selected = self.only.as_ref()?.iter().filter(|key| self.selects(key));
         selected.map(|key| self.variable_name(key).ok()).collect()

@@ -1,4 +1,5 @@
-//! The name of an entry in messages: its label, its reference, and its position on the command line, in a file or in the environment.
+//! The name of an entry in messages: its label, its reference, and its position on the command
+//! line, in a file or in the environment.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -13,8 +14,8 @@ pub struct Subject {
     pub label: String,
     pub origin: Origin,
     pub kind: SubjectKind,
-    /// The source of the value, as the user wrote it. `None` for a literal, and for references in an inherited variable, whose text may hold a
-    /// password.
+    /// The source of the value, as the user wrote it. `None` for a literal, and for references in
+    /// an inherited variable, whose text may hold a password.
     pub written: Option<Written>,
 }
 
@@ -64,7 +65,8 @@ impl Subject {
         matches!(self.written, Some(Written::Hidden(_)))
     }
 
-    /// Returns the reference as written. Returns `None` for an entry without a reference, and for a reference that isn't shown.
+    /// Returns the reference as written. Returns `None` for an entry without a reference, and for a
+    /// reference that isn't shown.
     pub fn reference(&self) -> Option<&str> {
         let Some(Written::Reference(reference)) = &self.written else {
             return None;
@@ -72,9 +74,11 @@ impl Subject {
         Some(reference)
     }
 
-    /// Returns what to write so that this entry has another reference. For `--env` and `--as-file`, this is the whole option (`--env
-    /// NAME=REFERENCE`), and for the argument of `get` the whole command, both quoted for a shell if necessary. For any other entry, it is only the
-    /// reference, because a subject has neither the prefix of an `--env-from` nor the keys around a reference in a file.
+    /// Returns what to write so that this entry has another reference. For `--env` and `--as-file`,
+    /// this is the whole option (`--env NAME=REFERENCE`), and for the argument of `get` the whole
+    /// command, both quoted for a shell if necessary. For any other entry, it is only the
+    /// reference, because a subject has neither the prefix of an `--env-from` nor the keys around a
+    /// reference in a file.
     pub fn rewritten_with(&self, reference: &str) -> String {
         match (self.kind, &self.origin) {
             (SubjectKind::GetArgument, _) => {
@@ -90,9 +94,10 @@ impl Subject {
         }
     }
 
-    /// Returns what to write for this entry with `new` instead of the fields `old`, which come after the secret. If `new` is empty, the fields are
-    /// left out, and so is the colon before them, unless other fields follow. Returns `None` if the reference isn't shown, or doesn't have these
-    /// fields.
+    /// Returns what to write for this entry with `new` instead of the fields `old`, which come
+    /// after the secret. If `new` is empty, the fields are left out, and so is the colon before
+    /// them, unless other fields follow. Returns `None` if the reference isn't shown, or doesn't
+    /// have these fields.
     pub fn rewritten_with_field(&self, old: &str, new: &str) -> Option<String> {
         let written = self.reference()?;
         let old_fields = format!(":{old}");
@@ -101,7 +106,8 @@ impl Subject {
             if new.is_empty() && after.is_empty() {
                 return Some(self.rewritten_with(before));
             }
-            // The match must end where a field ends. Otherwise, it ends in the middle of a longer field.
+            // The match must end where a field ends. Otherwise, it ends in the middle of a longer
+            // field.
             if after.is_empty() || after.starts_with(':') {
                 return Some(self.rewritten_with(&format!("{before}:{new}{after}")));
             }

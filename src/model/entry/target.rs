@@ -1,5 +1,5 @@
-//! The target of an entry: a variable, a file (and the variable that gets its path), the variables of `env-from`, a credential of a systemd unit, or
-//! the output of `get`.
+//! The target of an entry: a variable, a file (and the variable that gets its path), the variables
+//! of `env-from`, a credential of a systemd unit, or the output of `get`.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -42,7 +42,8 @@ impl Mode {
     /// Only the owner can read and write the file.
     pub const PRIVATE_WRITABLE: Self = Self(0o600);
 
-    /// Parses a mode such as `0400` or `400`: three or four octal digits, up to 0777. Returns `None` for any other text.
+    /// Parses a mode such as `0400` or `400`: three or four octal digits, up to 0777. Returns
+    /// `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         let is_octal = text.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
         if !is_octal || !(3..=4).contains(&text.len()) {
@@ -87,7 +88,8 @@ impl Owner {
 }
 
 impl Account {
-    /// Parses a name, or a number. Returns `None` for any other text, and for 4294967295, which chown(2) reads as "unchanged".
+    /// Parses a name, or a number. Returns `None` for any other text, and for 4294967295, which
+    /// chown(2) reads as "unchanged".
     fn parse(text: &str) -> Option<Self> {
         let is_printable = text
             .bytes()
@@ -106,8 +108,8 @@ impl Account {
 
 /// A variable, a path or a credential that an entry sets.
 ///
-/// Two entries of one layer must not have the same claim. If entries of different layers have the same claim, the entry of the later layer overrides
-/// the other one.
+/// Two entries of one layer must not have the same claim. If entries of different layers have the
+/// same claim, the entry of the later layer overrides the other one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Claim {
     Variable(EnvName),
@@ -116,8 +118,8 @@ pub enum Claim {
 }
 
 impl Target {
-    /// Returns the variables, paths and credentials that an entry with this target sets. The variables of `env-from` aren't among them: each key
-    /// claims its variable when it is known.
+    /// Returns the variables, paths and credentials that an entry with this target sets. The
+    /// variables of `env-from` aren't among them: each key claims its variable when it is known.
     pub fn claims(&self) -> Vec<Claim> {
         match self {
             Self::Env(name) => vec![Claim::Variable(name.clone())],
@@ -138,7 +140,8 @@ impl Target {
         self.claims().iter().any(|claim| claims.contains(claim))
     }
 
-    /// Returns the variable that gets the value, or the path of the file. Returns `None` for any other target, and for a file without a variable.
+    /// Returns the variable that gets the value, or the path of the file. Returns `None` for any
+    /// other target, and for a file without a variable.
     pub fn variable(&self) -> Option<&EnvName> {
         match self {
             Self::Env(name) => Some(name),
@@ -148,7 +151,8 @@ impl Target {
     }
 }
 
-/// Writes the label of messages: the variable, the path of a file without a variable, the unit and the credential, or `PREFIX*`.
+/// Writes the label of messages: the variable, the path of a file without a variable, the unit and
+/// the credential, or `PREFIX*`.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,8 +1,10 @@
-//! A template: text with Jinja expressions over several secrets, `postgres://{{ db.user }}@{{ db.host }}`.
+//! A template: text with Jinja expressions over several secrets, `postgres://{{ db.user }}@{{
+//! db.host }}`.
 //!
-//! What goes in is the text. What comes out is a template without syntax errors, and the names that it uses, which the plan looks up as
-//! aliases so that their secrets are read. `resolve::template` renders it later. A syntax error may quote the template, since the template is
-//! a part of the declaration, but never a value.
+//! What goes in is the text. What comes out is a template without syntax errors, and the names that
+//! it uses, which the plan looks up as aliases so that their secrets are read. `resolve::template`
+//! renders it later. A syntax error may quote the template, since the template is a part of the
+//! declaration, but never a value.
 
 use std::collections::BTreeSet;
 
@@ -14,15 +16,18 @@ use crate::model::reference::is_name_character;
 /// The name of the inherited variables in a template, as in `{{ env.DB_HOST }}`.
 pub const ENV: &str = "env";
 
-/// The maximum length of a template, in bytes. MiniJinja parses nested operators recursively, without a limit of its own.
+/// The maximum length of a template, in bytes. MiniJinja parses nested operators recursively,
+/// without a limit of its own.
 const LONGEST: usize = 16 * 1024;
 
 /// A template without syntax errors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     pub text: String,
-    /// The names that must be aliases. MiniJinja's `undeclared_variables` returns them, and also [`ENV`] and MiniJinja's own functions, which are
-    /// removed. It misses a name that is only used in a slice (`db.host[:3]`), and returns a name that is only assigned in the branches of an `if`.
+    /// The names that must be aliases. MiniJinja's `undeclared_variables` returns them, and also
+    /// [`ENV`] and MiniJinja's own functions, which are removed. It misses a name that is only used
+    /// in a slice (`db.host[:3]`), and returns a name that is only assigned in the branches of an
+    /// `if`.
     pub names: BTreeSet<String>,
     /// The same names, and [`ENV`], each with the keys that follow it after dots (`db.host`).
     pub lookups: BTreeSet<String>,
@@ -66,8 +71,8 @@ impl Template {
         })
     }
 
-    /// True if the text of the template contains this key as a word. An error may quote only such a key: any other one was computed, and may be a
-    /// value.
+    /// True if the text of the template contains this key as a word. An error may quote only such a
+    /// key: any other one was computed, and may be a value.
     pub fn has_key(&self, key: &str) -> bool {
         let is_whole = |at: usize| {
             !self.text[..at].ends_with(is_in_word)
@@ -77,8 +82,9 @@ impl Template {
     }
 }
 
-/// Returns the message about a syntax error. That is MiniJinja's own, or one of ours for what people write most often: braces that aren't closed, and
-/// names that begin with a dot or `$`, as in other template languages.
+/// Returns the message about a syntax error. That is MiniJinja's own, or one of ours for what
+/// people write most often: braces that aren't closed, and names that begin with a dot or `$`, as
+/// in other template languages.
 fn syntax_error(error: &minijinja::Error, template: &str) -> TemplateError {
     let detail = match error.detail() {
         Some(detail) => detail.replace(['\n', '\r'], " "),
@@ -102,9 +108,10 @@ fn syntax_error(error: &minijinja::Error, template: &str) -> TemplateError {
     }
 }
 
-/// Returns the error of the first expression that begins with a dot or `$`, or whose braces aren't closed. Returns `None` if there isn't one. The
-/// braces only matter if MiniJinja has found an expression that isn't closed (`is_unclosed`). The help corrects an expression that is only a key and
-/// its filters.
+/// Returns the error of the first expression that begins with a dot or `$`, or whose braces aren't
+/// closed. Returns `None` if there isn't one. The braces only matter if MiniJinja has found an
+/// expression that isn't closed (`is_unclosed`). The help corrects an expression that is only a key
+/// and its filters.
 fn wrong_expression_error(template: &str, is_unclosed: bool) -> Option<TemplateError> {
     for rest in template.split("{{").skip(1) {
         let (expression, after) = rest.split_once('}').unwrap_or((rest, ""));
@@ -130,7 +137,8 @@ fn wrong_expression_error(template: &str, is_unclosed: bool) -> Option<TemplateE
     None
 }
 
-/// Returns the expressions of a template without their filters: `db.password` of `{{ db.password | urlencode }}`.
+/// Returns the expressions of a template without their filters: `db.password` of `{{ db.password |
+/// urlencode }}`.
 pub fn expressions(template: &str) -> impl Iterator<Item = &str> {
     template.split("{{").skip(1).map(|rest| {
         let end = rest.find(['|', '}']).unwrap_or(rest.len());
@@ -138,8 +146,10 @@ pub fn expressions(template: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Returns the error of a reference or a name that Jinja reads as a calculation, such as `prod/db:password` or `db.pass-word`. Returns `None` for
-/// any other expression. A real calculation looks the same (`a-b`), so callers only ask about an expression that is wrong for another reason.
+/// Returns the error of a reference or a name that Jinja reads as a calculation, such as
+/// `prod/db:password` or `db.pass-word`. Returns `None` for any other expression. A real
+/// calculation looks the same (`a-b`), so callers only ask about an expression that is wrong for
+/// another reason.
 pub fn calculation_error(expression: &str) -> Option<TemplateError> {
     let is_legal = |c| c == ':' || is_name_character(c);
     if !expression.starts_with(char::is_alphabetic) || !expression.chars().all(is_legal) {
@@ -169,8 +179,8 @@ pub fn calculation_error(expression: &str) -> Option<TemplateError> {
     })
 }
 
-/// Returns the position of an error as the subject of a sentence: `line 3 of the template`. If the template has only one line, or the line isn't
-/// known, the subject is `the template`.
+/// Returns the position of an error as the subject of a sentence: `line 3 of the template`. If the
+/// template has only one line, or the line isn't known, the subject is `the template`.
 pub fn position_text(template: &str, line: Option<usize>) -> String {
     match line {
         Some(line) if template.trim_end().contains('\n') => format!("line {line} of the template"),
@@ -183,7 +193,8 @@ fn is_in_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// Creates a MiniJinja environment that keeps the last newline of a template, and doesn't have the function `debug`, which would print values.
+/// Creates a MiniJinja environment that keeps the last newline of a template, and doesn't have the
+/// function `debug`, which would print values.
 pub fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
     // `build` fails only for illegal delimiters, and these are Jinja's own.

@@ -1,4 +1,5 @@
-//! The table of options, with one row for each, in the order of `--help`. The command line, `SECRETS_EXEC_*` and `defaults:` all follow from it.
+//! The table of options, with one row for each, in the order of `--help`. The command line,
+//! `SECRETS_EXEC_*` and `defaults:` all follow from it.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -26,7 +27,8 @@ pub struct OptionSpec {
     pub name: &'static str,
     pub short: Option<char>,
     pub takes: Takes,
-    /// Parses a value and puts it into its field. For [`Takes::Texts`], adds it to the list in the field.
+    /// Parses a value and puts it into its field. For [`Takes::Texts`], adds it to the list in the
+    /// field.
     pub set: fn(&mut TypedOptions, &OsStr) -> Result<(), Expected>,
     /// The description in `--help`.
     pub help: &'static str,
@@ -39,18 +41,22 @@ pub struct OptionSpec {
 pub enum Takes {
     /// One piece of text.
     Text(&'static str),
-    /// No value: the option is a flag. A variable sets it to `1` or `0`, and a declaration to `true` or `false`.
+    /// No value: the option is a flag. A variable sets it to `1` or `0`, and a declaration to
+    /// `true` or `false`.
     Nothing,
-    /// No value, but the option can be repeated. A variable sets it to `0`, `1` or `2`, and a declaration also to `true` or `false`.
+    /// No value, but the option can be repeated. A variable sets it to `0`, `1` or `2`, and a
+    /// declaration also to `true` or `false`.
     Level,
-    /// One value for each use of the option. In a variable, commas separate the values. A declaration has a list, or one value.
+    /// One value for each use of the option. In a variable, commas separate the values. A
+    /// declaration has a list, or one value.
     Texts(&'static str),
     /// No value or, after an equals sign, one value.
     Optional(&'static str),
 }
 
 impl OptionSpec {
-    /// Returns the variable that sets the option: `SECRETS_EXEC_` and the long name in upper case, with underscores instead of hyphens.
+    /// Returns the variable that sets the option: `SECRETS_EXEC_` and the long name in upper case,
+    /// with underscores instead of hyphens.
     pub fn variable(&self) -> String {
         format!("{OWN_PREFIX}{}", self.name.to_uppercase().replace('-', "_"))
     }
@@ -92,21 +98,24 @@ macro_rules! options {
             }
         }
 
-        /// The options that one place sets: the command line, the variables `SECRETS_EXEC_*`, or one declaration. Options that it doesn't set are
-        /// `None`.
+        /// The options that one place sets: the command line, the variables `SECRETS_EXEC_*`, or
+        /// one declaration. Options that it doesn't set are `None`.
         #[derive(Clone, Debug, Default)]
         pub struct TypedOptions {
             $($(#[doc = $help] pub $field: Option<$type>,)*)*
-            /// The position of each option that a declaration sets, such as `app.yaml:3:5`. Options of other places aren't in the map.
+            /// The position of each option that a declaration sets, such as `app.yaml:3:5`. Options
+            /// of other places aren't in the map.
             pub positions: BTreeMap<OptionId, String>,
             /// A line for each option that a place with higher precedence has turned off.
             pub turned_off: Vec<String>,
-            /// A warning for each option that is ignored, because the option that it belongs to has been set in a place with higher precedence.
+            /// A warning for each option that is ignored, because the option that it belongs to has
+            /// been set in a place with higher precedence.
             pub ignored: Vec<String>,
         }
 
         impl TypedOptions {
-            /// Adds the options of `lower`, a place with lower precedence, except those that these options set or exclude.
+            /// Adds the options of `lower`, a place with lower precedence, except those that these
+            /// options set or exclude.
             #[must_use]
             pub fn over(mut self, mut lower: Self) -> Self {
                 lower.turn_off_below(&self);

@@ -1,4 +1,5 @@
-//! The values of options, and a parser for each kind of value. If a parser refuses a value, its error says what it expects instead.
+//! The values of options, and a parser for each kind of value. If a parser refuses a value, its
+//! error says what it expects instead.
 
 use std::ffi::OsStr;
 use std::fmt::{self, Display, Formatter};
@@ -46,22 +47,26 @@ pub enum LogFormat {
 /// The value of `--key-exchange`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KeyExchange {
-    /// X25519MLKEM768, and after it the classical groups. The first message is longer than one packet.
+    /// X25519MLKEM768, and after it the classical groups. The first message is longer than one
+    /// packet.
     #[default]
     Hybrid,
     /// Only the classical groups.
     Classical,
 }
 
-/// A signal, by its number on Linux (signal(7); Alpha, SPARC, MIPS and PA-RISC have other numbers). Real-time signals don't have names here.
+/// A signal, by its number on Linux (signal(7); Alpha, SPARC, MIPS and PA-RISC have other numbers).
+/// Real-time signals don't have names here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SignalNumber(pub i32);
 
-/// The condition under which a signal that reaches this process is passed on to the process group of the command.
+/// The condition under which a signal that reaches this process is passed on to the process group
+/// of the command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Forwarding {
     Always,
-    /// Only if a process has sent the signal (`si_code` is 0 or less, see sigaction(2)). Otherwise, the kernel reports a fault of this process.
+    /// Only if a process has sent the signal (`si_code` is 0 or less, see sigaction(2)). Otherwise,
+    /// the kernel reports a fault of this process.
     IfSent,
     /// The signal is only for this process, or can't be handled (SIGKILL, SIGSTOP).
     Never,
@@ -83,7 +88,8 @@ impl SignalNumber {
     pub const TTIN: Self = Self(21);
     pub const TTOU: Self = Self(22);
 
-    /// Parses the name of a signal that a command can handle: `HUP` or `SIGHUP`, in upper or lower case.
+    /// Parses the name of a signal that a command can handle: `HUP` or `SIGHUP`, in upper or lower
+    /// case.
     ///
     /// # Errors
     /// If the signal doesn't exist, is never passed on, or reports a fault of the program.
@@ -110,7 +116,8 @@ impl SignalNumber {
     }
 }
 
-/// Writes the name, such as `SIGTERM`. A real-time signal doesn't have a name here, and is written as `signal 34`.
+/// Writes the name, such as `SIGTERM`. A real-time signal doesn't have a name here, and is written
+/// as `signal 34`.
 impl Display for SignalNumber {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match Signal::try_from(self.0) {
@@ -162,8 +169,9 @@ pub fn parse_level(value: &OsStr) -> Result<u8, Expected> {
     parse_choice(value, &[("0", 0), ("1", 1), ("2", 2)], "0, 1 or 2")
 }
 
-/// Parses the value of `--agent`: `0`, `1` or a URL. The token of the agent is sent to this URL, and secrets come back from it. They must not cross
-/// the network in plain text, so an agent on another host needs https.
+/// Parses the value of `--agent`: `0`, `1` or a URL. The token of the agent is sent to this URL,
+/// and secrets come back from it. They must not cross the network in plain text, so an agent on
+/// another host needs https.
 pub fn parse_agent(value: &OsStr) -> Result<AgentChoice, Expected> {
     match value.to_str() {
         Some("0") => Ok(AgentChoice::Off),
@@ -182,7 +190,8 @@ pub fn parse_name_pattern(value: &OsStr) -> Result<Pattern, Expected> {
     parse_pattern(utf8(value)?)
 }
 
-/// Parses the code of a region, which doesn't have to be one of AWS's, because an emulator can have others.
+/// Parses the code of a region, which doesn't have to be one of AWS's, because an emulator can have
+/// others.
 pub fn parse_region(value: &OsStr) -> Result<Region, Expected> {
     Region::parse(utf8(value)?).ok_or(Region::EXPECTED)
 }
@@ -192,7 +201,8 @@ pub fn parse_role(value: &OsStr) -> Result<Role, Expected> {
     Role::parse(utf8(value)?, None).ok_or(Role::EXPECTED)
 }
 
-/// Parses the URL of an endpoint, with the scheme `http` or `https`. A user name, a password or a query is refused, because it wouldn't be sent.
+/// Parses the URL of an endpoint, with the scheme `http` or `https`. A user name, a password or a
+/// query is refused, because it wouldn't be sent.
 pub fn parse_url(value: &OsStr) -> Result<HttpUrl, Expected> {
     HttpUrl::parse_endpoint(utf8(value)?)
         .ok_or("a URL that begins with http:// or https://, without a user name, password or query")
@@ -218,7 +228,8 @@ pub fn parse_duration(value: &OsStr) -> Result<Duration, Expected> {
     }
 }
 
-/// Parses the value of `--poll-interval`, which is at least ten seconds. Shorter intervals would cost money, and reach AWS's quotas.
+/// Parses the value of `--poll-interval`, which is at least ten seconds. Shorter intervals would
+/// cost money, and reach AWS's quotas.
 pub fn parse_poll_interval(value: &OsStr) -> Result<Duration, Expected> {
     let interval = parse_duration(value)?;
     if interval >= Duration::from_secs(10) {
@@ -247,7 +258,8 @@ pub fn parse_signal(value: &OsStr) -> Result<SignalNumber, Expected> {
     SignalNumber::parse(utf8(value)?)
 }
 
-/// Parses the value of `--poll-signal`. TERM, INT and CONT are refused, because the command needs them.
+/// Parses the value of `--poll-signal`. TERM, INT and CONT are refused, because the command needs
+/// them.
 pub fn parse_poll_signal(value: &OsStr) -> Result<SignalNumber, Expected> {
     match parse_signal(value)? {
         SignalNumber::TERM | SignalNumber::INT | SignalNumber::CONT => {

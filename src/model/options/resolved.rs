@@ -1,11 +1,13 @@
 //! Merges the options of all places, fills in their defaults, and checks them for conflicts.
 //!
-//! A place is a flag, a variable, a declaration, or the built-in default. If one place sets two options that exclude each other, that is an error. If
-//! different places set them, the one with higher precedence turns the other one off, so that the same declaration can be used on a laptop with
-//! `--local`.
+//! A place is a flag, a variable, a declaration, or the built-in default. If one place sets two
+//! options that exclude each other, that is an error. If different places set them, the one with
+//! higher precedence turns the other one off, so that the same declaration can be used on a laptop
+//! with `--local`.
 //!
-//! Some options only make sense together with another one, such as an external id with its role. Two of them, `--external-id` and `--pass`, are
-//! ignored if the other option comes from a place with higher precedence.
+//! Some options only make sense together with another one, such as an external id with its role.
+//! Two of them, `--external-id` and `--pass`, are ignored if the other option comes from a place
+//! with higher precedence.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -85,7 +87,8 @@ pub struct RegionSource {
 }
 
 impl RegionSource {
-    /// Creates the source with this name in messages, and this exit status for a region that doesn't exist.
+    /// Creates the source with this name in messages, and this exit status for a region that
+    /// doesn't exist.
     pub const fn new(name: &'static str, status: Status) -> Self {
         Self { name, status }
     }
@@ -118,8 +121,9 @@ pub struct RotationOptions {
 }
 
 impl TypedOptions {
-    /// Returns the options with their defaults, and an error for each option that needs another option, or Linux, and doesn't have it. The options
-    /// are usable even if there are errors, so that the errors can be printed in the chosen format.
+    /// Returns the options with their defaults, and an error for each option that needs another
+    /// option, or Linux, and doesn't have it. The options are usable even if there are errors, so
+    /// that the errors can be printed in the chosen format.
     pub fn resolve(&self, inherited: &Inherited) -> (Options, Vec<Problem>) {
         // `--quiet` hides all notes, and the lines of `--verbose` are notes.
         let quiet = self.quiet == Some(true);
@@ -155,9 +159,11 @@ impl TypedOptions {
         }
     }
 
-    /// Returns the options about AWS. AWS's variables and profiles can still set an option that is `None` here.
+    /// Returns the options about AWS. AWS's variables and profiles can still set an option that is
+    /// `None` here.
     fn aws(&self) -> AwsOptions {
-        // A variable such as SECRETS_EXEC_REGION is named like its flag, because only declarations have positions.
+        // A variable such as SECRETS_EXEC_REGION is named like its flag, because only declarations
+        // have positions.
         let region_source = if self.positions.contains_key(&OptionId::Region) {
             RegionSource::new("the declaration", Status::Configuration)
         } else {
@@ -186,7 +192,8 @@ impl TypedOptions {
         })
     }
 
-    /// Returns the options of `--on-rotation` with their defaults. Returns `None` without `--on-rotation`.
+    /// Returns the options of `--on-rotation` with their defaults. Returns `None` without
+    /// `--on-rotation`.
     fn rotation(&self) -> Option<RotationOptions> {
         Some(RotationOptions {
             on_rotation: self.on_rotation?,
@@ -207,7 +214,8 @@ fn default_timeout(inherited: &Inherited) -> Duration {
     }
 }
 
-/// Options that only make sense together with another option. The second option of each pair is that other option.
+/// Options that only make sense together with another option. The second option of each pair is
+/// that other option.
 const NEEDS: [(OptionId, OptionId); 9] = [
     (OptionId::ExternalId, OptionId::RoleArn),
     (OptionId::AgentFallback, OptionId::Agent),
@@ -239,8 +247,8 @@ const EXCLUSIONS: [(OptionId, OptionId, &str); 4] = [
 /// The reason why `--cache` can't be used with another source of values.
 const CACHED: &str = "the cache only keeps answers that come from AWS directly";
 
-/// Options that only apply together with the second option from the same place: a place with lower precedence must not pass on more variables, and
-/// its external id may belong to another role.
+/// Options that only apply together with the second option from the same place: a place with lower
+/// precedence must not pass on more variables, and its external id may belong to another role.
 const COMPANIONS: [(OptionId, OptionId); 2] = [
     (OptionId::Pass, OptionId::CleanEnv),
     (OptionId::ExternalId, OptionId::RoleArn),
@@ -268,8 +276,9 @@ impl TypedOptions {
             .filter(|(option, other, _)| self.is_on(*option) && self.is_on(*other))
     }
 
-    /// Turns off the options that can't apply below `higher`, a place with higher precedence, and with each of them the options that need it. Notes
-    /// each one in `turned_off`, which `--verbose` prints, or in `ignored`, which is printed as a warning.
+    /// Turns off the options that can't apply below `higher`, a place with higher precedence, and
+    /// with each of them the options that need it. Notes each one in `turned_off`, which
+    /// `--verbose` prints, or in `ignored`, which is printed as a warning.
     pub(super) fn turn_off_below(&mut self, higher: &Self) {
         for (option, loss) in self.losses(higher) {
             // Another option may have turned it off, too.
@@ -300,7 +309,8 @@ impl TypedOptions {
         }
     }
 
-    /// Returns the options of this place that can't apply below `higher`, with the reasons. An option that isn't set may be among them.
+    /// Returns the options of this place that can't apply below `higher`, with the reasons. An
+    /// option that isn't set may be among them.
     fn losses(&self, higher: &Self) -> Vec<(OptionId, Loss)> {
         let mut losses = Vec::new();
         for (option, other, why) in EXCLUSIONS {
@@ -324,8 +334,9 @@ impl TypedOptions {
         losses
     }
 
-    /// True if the option is set, and isn't a switch that is set to `0` or `false`. Only the switches that the tables above and `turn_off_below` use
-    /// are treated in this way. Any other switch is on if it is set at all.
+    /// True if the option is set, and isn't a switch that is set to `0` or `false`. Only the
+    /// switches that the tables above and `turn_off_below` use are treated in this way. Any other
+    /// switch is on if it is set at all.
     fn is_on(&self, option: OptionId) -> bool {
         let switches = [
             (
@@ -338,11 +349,12 @@ impl TypedOptions {
         self.sets(option) && !switches.contains(&(option, true))
     }
 
-    /// Returns an error for each option that is set although the option that it needs isn't. On a system other than Linux, also returns an error
-    /// for each option that needs Linux.
+    /// Returns an error for each option that is set although the option that it needs isn't. On a
+    /// system other than Linux, also returns an error for each option that needs Linux.
     ///
-    /// The second kind of error is only for flags. [`Self::turn_off_below`] has already turned off such an option in a variable or a declaration, so
-    /// that the same declaration can be used on a Mac.
+    /// The second kind of error is only for flags. [`Self::turn_off_below`] has already turned off
+    /// such an option in a variable or a declaration, so that the same declaration can be used on a
+    /// Mac.
     fn unmet_requirements(&self) -> Vec<Problem> {
         let mut unmet = Vec::new();
         for (option, needed) in NEEDS {

@@ -1,4 +1,5 @@
-//! Looks up the references of entries: aliases, and `${NAME}`. Errors are collected, so that all of them are in one report.
+//! Looks up the references of entries: aliases, and `${NAME}`. Errors are collected, so that all of
+//! them are in one report.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +16,8 @@ use crate::model::suggest::{self, MOST_SUGGESTIONS, did_you_mean};
 pub enum PlannedSource {
     Value(ValueSource),
     Object(ObjectSource),
-    /// The entry has no effect, because an entry of a later layer sets the target. Its references haven't been looked up.
+    /// The entry has no effect, because an entry of a later layer sets the target. Its references
+    /// haven't been looked up.
     Overridden(Holder),
 }
 
@@ -94,7 +96,8 @@ impl Lookup<'_> {
         }
     }
 
-    /// Looks up the references of a source. Returns `None` if one of them can't be looked up, and adds the error.
+    /// Looks up the references of a source. Returns `None` if one of them can't be looked up, and
+    /// adds the error.
     pub fn planned_source(
         &mut self,
         source: EntrySource,
@@ -105,15 +108,16 @@ impl Lookup<'_> {
             EntrySource::Reference(reference) => {
                 ValueSource::Secret(self.locate(&reference, subject)?)
             }
-            // The references in an inherited variable are ARNs or `{{resolve:…}}`, which can't use an alias. `input/env_references` has looked
-            // them up.
+            // The references in an inherited variable are ARNs or `{{resolve:…}}`, which can't use
+            // an alias. `input/env_references` has looked them up.
             EntrySource::Composed(parts) => ValueSource::Composed(parts),
             EntrySource::Template(template) => {
                 let inputs = self.template_inputs(&template, subject)?;
                 ValueSource::Template { template, inputs }
             }
             EntrySource::Object(reference, naming) => {
-                // [`Self::locate`] refuses a path, but an object may be one: the path then stands for all parameters below it.
+                // [`Self::locate`] refuses a path, but an object may be one: the path then stands
+                // for all parameters below it.
                 let located = reference.locate(self.aliases, self.inherited);
                 let reference = located.map_err(|error| self.refuse(subject, error)).ok()?;
                 return Some(PlannedSource::Object(ObjectSource { reference, naming }));
@@ -122,14 +126,16 @@ impl Lookup<'_> {
         Some(PlannedSource::Value(value))
     }
 
-    /// Looks up a reference to one secret or parameter. Returns `None` if that fails, and adds the error.
+    /// Looks up a reference to one secret or parameter. Returns `None` if that fails, and adds the
+    /// error.
     fn locate(&mut self, reference: &Reference, subject: &Subject) -> Option<SecretRef> {
         let located = reference.locate(self.aliases, self.inherited);
         let single = located.and_then(SecretRef::single);
         single.map_err(|error| self.refuse(subject, error)).ok()
     }
 
-    /// Adds an error. A reference on the command line may be a misplaced value, so the error doesn't show it.
+    /// Adds an error. A reference on the command line may be a misplaced value, so the error
+    /// doesn't show it.
     fn refuse(&mut self, subject: &Subject, error: ReferenceError) {
         let message = error.message();
         let (problem, subject) = match subject.origin {
@@ -142,7 +148,8 @@ impl Lookup<'_> {
         self.errors.push(problem.for_entry(subject, Impact::None));
     }
 
-    /// Looks up the aliases that a template uses. Returns `None` if a name isn't an alias, and adds an error for each such name.
+    /// Looks up the aliases that a template uses. Returns `None` if a name isn't an alias, and adds
+    /// an error for each such name.
     fn template_inputs(
         &mut self,
         template: &Template,
@@ -172,7 +179,8 @@ impl Lookup<'_> {
         (inputs.len() == template.names.len()).then_some(inputs)
     }
 
-    /// Returns the error of an expression that Jinja doesn't read in the way it was meant. A part of it is a name that isn't an alias.
+    /// Returns the error of an expression that Jinja doesn't read in the way it was meant. A part
+    /// of it is a name that isn't an alias.
     fn misread_expression(&self, template: &Template) -> Option<TemplateError> {
         let is_unknown =
             |name: &str| template.names.contains(name) && !self.aliases.contains_key(name);
@@ -210,8 +218,9 @@ impl Lookup<'_> {
     }
 }
 
-/// Returns what to write in a template instead of a variable that this launch sets. If the variable's secret is an alias, or has a slash, this is the
-/// expression for its reference, as in the error about a reference in a template.
+/// Returns what to write in a template instead of a variable that this launch sets. If the
+/// variable's secret is an alias, or has a slash, this is the expression for its reference, as in
+/// the error about a reference in a template.
 pub fn variable_help(variable: &Subject, aliases: &Aliases) -> String {
     let Some(reference) = variable.reference() else {
         return format!("write the text of {} into the template", variable.label);

@@ -1,7 +1,9 @@
-//! The plan of a launch: the layers merged into one list of entries, with every reference looked up.
+//! The plan of a launch: the layers merged into one list of entries, with every reference looked
+//! up.
 //!
-//! What goes in is what the user has written, and the inherited variables. What comes out says which secrets to request, and in which order the
-//! entries are resolved. Nothing is read and nothing is requested here.
+//! What goes in is what the user has written, and the inherited variables. What comes out says
+//! which secrets to request, and in which order the entries are resolved. Nothing is read and
+//! nothing is requested here.
 //!
 //! ```text
 //! layers, the earliest first                    plan, in the order of precedence
@@ -19,10 +21,13 @@
 //!   --env LEVEL=prod/app:level         ─┘
 //! ```
 //!
-//! - An alias such as `db` applies to its own layer and to all later ones, so the layers are looked up with different aliases.
-//! - An entry is overridden here only if an entry of a later layer certainly sets its target. An optional entry may turn out to be absent, and
-//!   the keys of an object aren't known, so what they could override stays in the plan. `resolve` decides about that.
-//! - Every mistake is reported: if one reference can't be looked up, the others are looked up nevertheless.
+//! - An alias such as `db` applies to its own layer and to all later ones, so the layers are looked
+//!   up with different aliases.
+//! - An entry is overridden here only if an entry of a later layer certainly sets its target. An
+//!   optional entry may turn out to be absent, and the keys of an object aren't known, so what they
+//!   could override stays in the plan. `resolve` decides about that.
+//! - Every mistake is reported: if one reference can't be looked up, the others are looked up
+//!   nevertheless.
 
 mod lookup;
 
@@ -40,32 +45,36 @@ use crate::model::problem::{Problem, unless_errors};
 use crate::model::reference::{Aliases, Locator, SecretRef};
 use lookup::Lookup;
 
-/// The entries of one declaration, of the inherited variables, or of the command line, as they are written.
+/// The entries of one declaration, of the inherited variables, or of the command line, as they are
+/// written.
 #[derive(Debug, Default)]
 pub struct Layer {
     /// Aliases for this layer and all later ones.
     pub aliases: Aliases,
-    /// The entries. No two of them set the same variable, path or credential. The objects of `env-from` come last, because every other entry of
-    /// the layer overrides their keys.
+    /// The entries. No two of them set the same variable, path or credential. The objects of
+    /// `env-from` come last, because every other entry of the layer overrides their keys.
     pub entries: Vec<Entry>,
-    /// The names and patterns of units under `credentials:`. They also include a unit without credentials, because such a unit doesn't get the
-    /// credentials of a pattern, either.
+    /// The names and patterns of units under `credentials:`. They also include a unit without
+    /// credentials, because such a unit doesn't get the credentials of a pattern, either.
     pub units: Vec<String>,
 }
 
 /// The variables and files to set, and the secrets to request for them.
 #[derive(Debug)]
 pub struct Plan {
-    /// The entries in the order of precedence: those of the latest layer come first. Within a layer, the values come first, then the objects of
-    /// `env-from`, and then the overridden entries.
+    /// The entries in the order of precedence: those of the latest layer come first. Within a
+    /// layer, the values come first, then the objects of `env-from`, and then the overridden
+    /// entries.
     pub entries: Vec<Planned>,
     /// The aliases of all layers, for suggestions.
     pub aliases: Aliases,
-    /// The names of the inherited variables that `--keep-existing` keeps. Entries for them are overridden.
+    /// The names of the inherited variables that `--keep-existing` keeps. Entries for them are
+    /// overridden.
     pub kept_names: BTreeSet<String>,
     /// The inherited variables, for templates.
     pub inherited: Inherited,
-    /// The variables that the entries of all layers set, for the help of a template that uses one of them.
+    /// The variables that the entries of all layers set, for the help of a template that uses one
+    /// of them.
     pub variables: BTreeMap<String, Subject>,
 }
 
@@ -82,7 +91,8 @@ pub struct Planned {
     pub on_missing: OnMissing,
 }
 
-/// Identifies an entry of a plan. The name of an entry in messages isn't enough: two entries can be on one line, or in a file that is given twice.
+/// Identifies an entry of a plan. The name of an entry in messages isn't enough: two entries can be
+/// on one line, or in a file that is given twice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EntryId {
     /// The number of the layer. The latest layer has the number 0.
@@ -94,16 +104,19 @@ pub struct EntryId {
 }
 
 impl EntryId {
-    /// True if both are the same entry, or keys of the same object, or an object and one of its keys.
+    /// True if both are the same entry, or keys of the same object, or an object and one of its
+    /// keys.
     pub fn is_same_entry(self, other: Self) -> bool {
         (self.layer, self.number) == (other.layer, other.number)
     }
 }
 
 impl Plan {
-    /// Merges the layers and looks up the references of the entries that apply. The earliest layer comes first.
+    /// Merges the layers and looks up the references of the entries that apply. The earliest layer
+    /// comes first.
     ///
-    /// With `--keep-existing`, `existing` has the variables that the command inherits. A variable that isn't empty overrides the entries for it.
+    /// With `--keep-existing`, `existing` has the variables that the command inherits. A variable
+    /// that isn't empty overrides the entries for it.
     ///
     /// # Errors
     /// An error for each reference that can't be looked up.
@@ -150,15 +163,17 @@ impl Plan {
         unless_errors(errors, plan)
     }
 
-    /// Returns the locators to request: everything that an entry reads, unless the plan knows that the entry is overridden. An optional entry, or a
-    /// key of an object, may turn out to override other entries. These are read needlessly, but at the same time as the others.
+    /// Returns the locators to request: everything that an entry reads, unless the plan knows that
+    /// the entry is overridden. An optional entry, or a key of an object, may turn out to override
+    /// other entries. These are read needlessly, but at the same time as the others.
     pub fn locators(&self) -> BTreeSet<&Locator> {
         self.references()
             .map(|(_, reference)| &reference.locator)
             .collect()
     }
 
-    /// Returns the entries that can set a single value, in the order of precedence. Objects of `env-from` and overridden entries aren't among them.
+    /// Returns the entries that can set a single value, in the order of precedence. Objects of
+    /// `env-from` and overridden entries aren't among them.
     pub fn value_entries(&self) -> impl Iterator<Item = (&Planned, &ValueSource)> {
         self.entries.iter().filter_map(|entry| match &entry.source {
             PlannedSource::Value(source) => Some((entry, source)),
@@ -166,7 +181,8 @@ impl Plan {
         })
     }
 
-    /// Returns every reference that is requested, with its entry. The references of single values come first, and then the objects of `env-from`.
+    /// Returns every reference that is requested, with its entry. The references of single values
+    /// come first, and then the objects of `env-from`.
     pub fn references(&self) -> impl Iterator<Item = (&Planned, &SecretRef)> {
         let is_object = |entry: &&Planned| matches!(entry.source, PlannedSource::Object(_));
         let values = self.entries.iter().filter(move |entry| !is_object(entry));
@@ -179,7 +195,8 @@ impl Plan {
         })
     }
 
-    /// Returns the entries with `${NAME}` in a literal or a template, and the first NAME of each. `${NAME}` is only expanded in references.
+    /// Returns the entries with `${NAME}` in a literal or a template, and the first NAME of each.
+    /// `${NAME}` is only expanded in references.
     pub fn unexpanded(&self) -> impl Iterator<Item = (&Subject, &str)> {
         self.value_entries().filter_map(|(entry, source)| {
             let text = match source {
@@ -204,8 +221,8 @@ impl Plan {
             .any(|(entry, _)| matches!(&entry.target, Target::File(file) if file.path.is_some()))
     }
 
-    /// Returns the text of a variable that is set to a literal. Returns `None` if no entry sets the variable, or if its value comes from a secret or
-    /// a template.
+    /// Returns the text of a variable that is set to a literal. Returns `None` if no entry sets the
+    /// variable, or if its value comes from a secret or a template.
     pub fn literal(&self, name: &str) -> Option<&str> {
         let (_, source) = self.value_entries().find(|(entry, _)| {
             entry
@@ -220,8 +237,9 @@ impl Plan {
     }
 }
 
-/// Returns the entries of a layer, and adds what they certainly set to `claims`, so that the entries of earlier layers are overridden. If a reference
-/// can't be looked up, its entry is left out, and the error is added to those of `lookup`.
+/// Returns the entries of a layer, and adds what they certainly set to `claims`, so that the
+/// entries of earlier layers are overridden. If a reference can't be looked up, its entry is left
+/// out, and the error is added to those of `lookup`.
 fn planned(
     layer_number: usize,
     layer: Layer,

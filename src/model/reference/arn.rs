@@ -1,5 +1,5 @@
-//! Amazon Resource Names, `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`, and their parts: regions, roles, and the two services that
-//! store values.
+//! Amazon Resource Names, `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`, and their parts:
+//! regions, roles, and the two services that store values.
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>
 
@@ -14,12 +14,14 @@ use crate::model::suggest::{did_you_mean, nearest};
 pub struct Arn(String);
 
 impl Arn {
-    /// Parses an ARN. Returns `None` for text that doesn't begin with `arn:` or doesn't have six fields. The content of the fields isn't checked.
+    /// Parses an ARN. Returns `None` for text that doesn't begin with `arn:` or doesn't have six
+    /// fields. The content of the fields isn't checked.
     pub fn parse(text: &str) -> Option<Self> {
         (Self::has_prefix(text) && text.splitn(6, ':').count() == 6).then(|| Self(text.to_owned()))
     }
 
-    /// Creates an ARN from its fields, which can be patterns of an IAM policy. Only the last field may contain colons.
+    /// Creates an ARN from its fields, which can be patterns of an IAM policy. Only the last field
+    /// may contain colons.
     pub fn new(
         partition: &str,
         service: &str,
@@ -67,7 +69,8 @@ impl Arn {
         Region::parse(self.field(3))
     }
 
-    /// Returns the account, or `None` if the field doesn't have 12 digits. The ARNs of AWS's public parameters have an empty field.
+    /// Returns the account, or `None` if the field doesn't have 12 digits. The ARNs of AWS's public
+    /// parameters have an empty field.
     pub fn account(&self) -> Option<&str> {
         let account = self.field(4);
         (account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit()))
@@ -92,8 +95,9 @@ impl Arn {
         )
     }
 
-    /// Returns the resource if both ARNs have the same partition, region and account, and otherwise `None`. The services may differ, because a secret
-    /// that is read through Parameter Store keeps its own ARN.
+    /// Returns the resource if both ARNs have the same partition, region and account, and otherwise
+    /// `None`. The services may differ, because a secret that is read through Parameter Store keeps
+    /// its own ARN.
     pub fn resource_next_to(&self, other: &Self) -> Option<&str> {
         [1, 3, 4]
             .into_iter()
@@ -128,8 +132,8 @@ impl Region {
     /// A description of valid regions. It completes the message "… must be …".
     pub const EXPECTED: &str = "a region code such as us-east-1";
 
-    /// Parses a region's code: any lower-case label of a host name (RFC 1123, section 2.1). A list of regions would exclude new ones. Returns
-    /// `None` for any other text.
+    /// Parses a region's code: any lower-case label of a host name (RFC 1123, section 2.1). A list
+    /// of regions would exclude new ones. Returns `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         let is_label = text
             .bytes()
@@ -143,8 +147,8 @@ impl Region {
         &self.0
     }
 
-    /// Returns AREA of the form AREA-DIRECTION-NUMBER, which all of AWS's codes have. Returns `None` for another form, such as an emulator's name
-    /// or an availability zone.
+    /// Returns AREA of the form AREA-DIRECTION-NUMBER, which all of AWS's codes have. Returns
+    /// `None` for another form, such as an emulator's name or an availability zone.
     pub fn area(&self) -> Option<&str> {
         let (rest, number) = self.0.rsplit_once('-')?;
         let (area, direction) = rest.rsplit_once('-')?;
@@ -161,8 +165,9 @@ impl Region {
         (similar != self.0).then(|| Self(similar.to_owned()))
     }
 
-    /// Returns the remedy for a code that no region of AWS has: one with `fips`, an availability zone, or any other code that doesn't have the form
-    /// of AWS's codes. Returns `None` if the code has that form.
+    /// Returns the remedy for a code that no region of AWS has: one with `fips`, an availability
+    /// zone, or any other code that doesn't have the form of AWS's codes. Returns `None` if the
+    /// code has that form.
     ///
     /// An availability zone is recognized by its beginning, which is a region: `us-east-1a`.
     pub fn form_remedy(&self) -> Option<String> {
@@ -203,8 +208,9 @@ impl Role {
     /// A description of valid roles. It completes the message "… must be …".
     pub const EXPECTED: &str = "the ARN of a role such as arn:aws:iam::123456789012:role/Reader";
 
-    /// Parses `arn:PARTITION:iam::ACCOUNT:role/NAME`, with or without a path before the name. Returns `None` for any other text. An asterisk isn't
-    /// accepted, because it would be a wildcard in a policy.
+    /// Parses `arn:PARTITION:iam::ACCOUNT:role/NAME`, with or without a path before the name.
+    /// Returns `None` for any other text. An asterisk isn't accepted, because it would be a
+    /// wildcard in a policy.
     pub fn parse(text: &str, external_id: Option<String>) -> Option<Self> {
         let arn = Arn::parse(text)?;
         let name = arn.resource().strip_prefix("role/")?;
@@ -243,7 +249,8 @@ impl Store {
         }
     }
 
-    /// Returns the number of fields, separated by colons, that an ARN of the store has. The resource of a secret has two.
+    /// Returns the number of fields, separated by colons, that an ARN of the store has. The
+    /// resource of a secret has two.
     pub fn arn_fields(self) -> usize {
         match self {
             Self::SecretsManager => 7,

@@ -1,7 +1,8 @@
 //! Parses references, `SECRET[:KEY[:STAGE[:VERSION-ID]]]`, prints them, and looks SECRET up.
 //!
-//! CodeBuild and `valueFrom` in ECS have the same format. Colons separate the fields. Three kinds of colons don't: the colons in an ARN (an ARN has 7
-//! fields for a secret, and 6 for a parameter), in `${NAME:-default}`, and in the brackets of a JSONPath.
+//! CodeBuild and `valueFrom` in ECS have the same format. Colons separate the fields. Three kinds
+//! of colons don't: the colons in an ARN (an ARN has 7 fields for a secret, and 6 for a parameter),
+//! in `${NAME:-default}`, and in the brackets of a JSONPath.
 
 use std::fmt;
 
@@ -18,7 +19,8 @@ use crate::model::inherited::Inherited;
 /// The printed form of a reference parses to the same reference again.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reference {
-    /// The SECRET field: a name, an ARN, an alias, or `ssm:` and a name. `${NAME}` hasn't been expanded.
+    /// The SECRET field: a name, an ARN, an alias, or `ssm:` and a name. `${NAME}` hasn't been
+    /// expanded.
     pub secret: String,
     pub selector: Selector,
     /// STAGE and VERSION-ID. `None` without both, so that the version of an alias applies.
@@ -104,12 +106,14 @@ impl Reference {
         (self.selector == Selector::Whole && self.version.is_none()).then_some(&self.secret)
     }
 
-    /// Returns the request for this reference, and what it selects from the response. SECRET is an alias or an id. An alias also has a version,
-    /// which the reference can replace, a role, and a region, which applies unless the id is an ARN. `${NAME}` is expanded in the id, and also in
+    /// Returns the request for this reference, and what it selects from the response. SECRET is an
+    /// alias or an id. An alias also has a version, which the reference can replace, a role, and a
+    /// region, which applies unless the id is an ARN. `${NAME}` is expanded in the id, and also in
     /// the id that an alias stands for.
     ///
     /// # Errors
-    /// If a variable isn't set or can't be used, the id is malformed, a path has a key or a version, or the version is one that AWS can't have.
+    /// If a variable isn't set or can't be used, the id is malformed, a path has a key or a
+    /// version, or the version is one that AWS can't have.
     pub fn locate(
         &self,
         aliases: &Aliases,
@@ -155,10 +159,12 @@ impl fmt::Display for Reference {
     }
 }
 
-/// Expands `${NAME}` in an id, and parses the result. The value of a variable isn't split into fields.
+/// Expands `${NAME}` in an id, and parses the result. The value of a variable isn't split into
+/// fields.
 ///
 /// # Errors
-/// If a variable can't be used, or if the result isn't an id. The error names the variables, but doesn't show their values.
+/// If a variable can't be used, or if the result isn't an id. The error names the variables, but
+/// doesn't show their values.
 fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, ReferenceError> {
     let pieces = split_pieces(text)?;
     let expanded = expand(&pieces, inherited)?;
@@ -188,7 +194,8 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, ReferenceErro
     })
 }
 
-/// Checks a SECRET before variables are known. If it has placeholders, only the characters around them are checked.
+/// Checks a SECRET before variables are known. If it has placeholders, only the characters around
+/// them are checked.
 ///
 /// # Errors
 /// If a placeholder or the id is malformed.
@@ -207,8 +214,8 @@ fn validate_secret(text: &str) -> Result<(), ReferenceError> {
     }
 }
 
-/// Splits off SECRET, which contains colons of its own if it is an ARN or begins with `ssm:`. Also returns the text after the colon that follows, or
-/// `None` if there isn't one.
+/// Splits off SECRET, which contains colons of its own if it is an ARN or begins with `ssm:`. Also
+/// returns the text after the colon that follows, or `None` if there isn't one.
 pub fn split_secret(text: &str) -> (&str, Option<&str>) {
     let fields = if text.starts_with("ssm:") {
         2
@@ -225,7 +232,8 @@ pub fn split_secret(text: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Returns the positions of the colons that aren't within `${…}`, where a colon belongs to the default.
+/// Returns the positions of the colons that aren't within `${…}`, where a colon belongs to the
+/// default.
 fn colons(text: &str) -> impl Iterator<Item = usize> {
     let mut is_in_placeholder = false;
     let outside = text.char_indices().filter(move |&(at, c)| {
@@ -235,14 +243,16 @@ fn colons(text: &str) -> impl Iterator<Item = usize> {
     outside.map(|(at, _)| at)
 }
 
-/// Splits text at its first colon. Also returns the text after the colon, or `None` if there isn't one.
+/// Splits text at its first colon. Also returns the text after the colon, or `None` if there isn't
+/// one.
 pub fn split_colon(text: &str) -> (&str, Option<&str>) {
     text.split_once(':')
         .map_or((text, None), |(field, rest)| (field, Some(rest)))
 }
 
-/// Splits off KEY. A JSONPath may contain colons in its brackets, so it ends at the first colon before which the path is complete. Any other KEY ends
-/// at the first colon. Also returns the text after the colon that follows, or `None` if there isn't one.
+/// Splits off KEY. A JSONPath may contain colons in its brackets, so it ends at the first colon
+/// before which the path is complete. Any other KEY ends at the first colon. Also returns the text
+/// after the colon that follows, or `None` if there isn't one.
 fn split_key(text: &str) -> (&str, Option<&str>) {
     for (at, _) in text.match_indices(':') {
         if JsonPath::parse(&text[..at]).is_some() {
@@ -302,8 +312,9 @@ pub fn foreign_prefix(text: &str) -> Option<(&'static str, &'static str)> {
     prefixes.find(|(prefix, _)| text.starts_with(prefix))
 }
 
-/// Returns the error for a reference with the prefix of another tool. Its help shows the reference without the prefix, if that is a reference.
-/// Returns `None` for a reference without such a prefix.
+/// Returns the error for a reference with the prefix of another tool. Its help shows the reference
+/// without the prefix, if that is a reference. Returns `None` for a reference without such a
+/// prefix.
 fn foreign_syntax_error(text: &str) -> Option<ReferenceError> {
     let (prefix, replacement) = foreign_prefix(text)?;
     let error = ReferenceError::new(format!(
@@ -312,7 +323,8 @@ fn foreign_syntax_error(text: &str) -> Option<ReferenceError> {
 
     // Some tools write secretsmanager://prod/db.
     let rest = text[prefix.len()..].trim_start_matches("//");
-    // CloudFormation writes {{resolve:secretsmanager:prod/db:SecretString:password}}. Its second field is always SecretString.
+    // CloudFormation writes {{resolve:secretsmanager:prod/db:SecretString:password}}. Its second
+    // field is always SecretString.
     let fields = rest.trim_end_matches("}}").replace(":SecretString", "");
     let reference = format!("{replacement}{fields}");
     Some(match Reference::parse(&reference) {

@@ -1,5 +1,6 @@
-//! A reference that has been looked up. It consists of a locator, which is one request (a secret or parameter, its version, its region and the role
-//! that reads it), and a selector, which says what KEY takes from the answer. An alias, from `secrets:` in a declaration, is a short name for a
+//! A reference that has been looked up. It consists of a locator, which is one request (a secret or
+//! parameter, its version, its region and the role that reads it), and a selector, which says what
+//! KEY takes from the answer. An alias, from `secrets:` in a declaration, is a short name for a
 //! locator.
 
 use std::collections::BTreeMap;
@@ -19,14 +20,16 @@ use crate::model::env_name::is_name;
 pub struct Locator {
     pub store: Store,
     pub id: SecretId,
-    /// The region. `None` for the default one. If an alias has a region and its id is an ARN, the region of the ARN applies.
+    /// The region. `None` for the default one. If an alias has a region and its id is an ARN, the
+    /// region of the ARN applies.
     pub region: Option<Region>,
     /// The role that reads the secret. `None` for the default one.
     pub role: Option<Role>,
     pub version: Version,
 }
 
-/// Writes the name of a request in progress lines and traces: `secret prod/db in us-east-1`, `parameters below /prod/`.
+/// Writes the name of a request in progress lines and traces: `secret prod/db in us-east-1`,
+/// `parameters below /prod/`.
 impl fmt::Display for Locator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_path() {
@@ -50,7 +53,8 @@ impl Locator {
         }
     }
 
-    /// Returns the secret or parameter as the subject of a sentence: `the secret "prod/db"`, `the path "/prod/"`.
+    /// Returns the secret or parameter as the subject of a sentence: `the secret "prod/db"`, `the
+    /// path "/prod/"`.
     pub fn noun(&self) -> String {
         let what = if self.is_path() {
             "path".to_owned()
@@ -60,8 +64,8 @@ impl Locator {
         format!("the {what} \"{}\"", self.id)
     }
 
-    /// Returns a parameter below a path as the subject of a sentence. `parameter_name` is the part of its name after the path. If it is `None`,
-    /// returns [`Self::noun`].
+    /// Returns a parameter below a path as the subject of a sentence. `parameter_name` is the part
+    /// of its name after the path. If it is `None`, returns [`Self::noun`].
     pub fn noun_of(&self, parameter_name: Option<&str>) -> String {
         match parameter_name {
             Some(rest) => format!("the parameter \"{}{rest}\"", self.id),
@@ -75,7 +79,8 @@ impl Locator {
     }
 }
 
-/// A reference that has been looked up: the request, and the part of the answer that becomes the value.
+/// A reference that has been looked up: the request, and the part of the answer that becomes the
+/// value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SecretRef {
     pub locator: Locator,
@@ -83,7 +88,8 @@ pub struct SecretRef {
 }
 
 impl SecretRef {
-    /// Checks that a path begins with a slash and doesn't have a KEY, LABEL or VERSION. A reference to a secret or to one parameter isn't checked.
+    /// Checks that a path begins with a slash and doesn't have a KEY, LABEL or VERSION. A reference
+    /// to a secret or to one parameter isn't checked.
     ///
     /// # Errors
     /// The defect, as a predicate of a sentence about the reference.
@@ -145,14 +151,16 @@ pub struct JsonPath {
     pub query: JpQuery,
 }
 
-/// The maximum number of steps for parsing a path. Only a path with some ten nested functions needs more, and the parser could be busy with such a
-/// path for minutes.
+/// The maximum number of steps for parsing a path. Only a path with some ten nested functions needs
+/// more, and the parser could be busy with such a path for minutes.
 const MAX_STEPS: Option<NonZeroUsize> = NonZeroUsize::new(1_000_000);
 
 impl JsonPath {
-    /// Parses a JSONPath, which begins with `$`. Returns `None` for any other text, and for a path that takes more than [`MAX_STEPS`] steps.
+    /// Parses a JSONPath, which begins with `$`. Returns `None` for any other text, and for a path
+    /// that takes more than [`MAX_STEPS`] steps.
     ///
-    /// Sets the limit of the crate `pest` for the whole process. Only the parser of JSONPaths uses that crate.
+    /// Sets the limit of the crate `pest` for the whole process. Only the parser of JSONPaths uses
+    /// that crate.
     pub fn parse(text: &str) -> Option<Self> {
         if !text.starts_with('$') {
             return None;
@@ -169,8 +177,9 @@ impl JsonPath {
 /// The secret that an alias stands for and, if they are given, its version, region and role.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Alias {
-    /// The id of a secret, a parameter or a path, as a reference would have it: a name, an ARN, or `ssm:` and a name. `${NAME}` in it hasn't been
-    /// expanded. An alias can't stand for another alias.
+    /// The id of a secret, a parameter or a path, as a reference would have it: a name, an ARN, or
+    /// `ssm:` and a name. `${NAME}` in it hasn't been expanded. An alias can't stand for another
+    /// alias.
     pub id: String,
     /// The version. It applies unless the reference names another one.
     pub version: Version,
@@ -182,7 +191,8 @@ pub struct Alias {
 /// Aliases by name. An alias overrides a secret of the same name.
 pub type Aliases = BTreeMap<String, Alias>;
 
-/// Words that can't be the name of an alias: prefixes of references, `env`, Jinja's keywords, and the names that MiniJinja defines.
+/// Words that can't be the name of an alias: prefixes of references, `env`, Jinja's keywords, and
+/// the names that MiniJinja defines.
 const RESERVED: &str = "\
     arn ssm env and as autoescape block break call caller continue dict do elif else endautoescape endblock endcall endfilter endfor \
     endif endmacro endraw endset endwith extends false False filter for from if import in include is loop macro namespace none None \

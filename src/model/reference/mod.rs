@@ -1,7 +1,9 @@
-//! References as users write them, `SECRET[:KEY[:STAGE[:VERSION-ID]]]`, and the requests that they stand for.
+//! References as users write them, `SECRET[:KEY[:STAGE[:VERSION-ID]]]`, and the requests that they
+//! stand for.
 //!
-//! What goes in is text. [`Reference`] is the text split into fields. With the aliases and the inherited variables, it becomes a
-//! [`SecretRef`], which has a [`Locator`] (one request) and a [`Selector`] (one value in the answer):
+//! What goes in is text. [`Reference`] is the text split into fields. With the aliases and the
+//! inherited variables, it becomes a [`SecretRef`], which has a [`Locator`] (one request) and a
+//! [`Selector`] (one value in the answer):
 //!
 //! ```text
 //! "db:password:AWSPREVIOUS"                               the text
@@ -13,8 +15,9 @@
 //! request prod/db, AWSPREVIOUS │ take the key password    a SecretRef: Locator │ Selector
 //! ```
 //!
-//! The text may be a password that was written instead of a reference, and a variable may have a secret value. So an error never quotes more
-//! of the text than a single character, unless the rest of it shows that it is a reference, and nothing of a variable.
+//! The text may be a password that was written instead of a reference, and a variable may have a
+//! secret value. So an error never quotes more of the text than a single character, unless the rest
+//! of it shows that it is a reference, and nothing of a variable.
 
 mod arn;
 mod grammar;

@@ -69,11 +69,13 @@ const COLON: &str = "contains a colon, so it can't be part of a secret's name";
 
 /// Replaces each placeholder in SECRET with the value of its variable, or with its default.
 ///
-/// If SECRET consists of nothing but a variable, the value may be an ARN. Any other value must not contain a colon, so that it can't select another
-/// account, region or service. A value must never begin with `ssm:`, so that it can't select a parameter.
+/// If SECRET consists of nothing but a variable, the value may be an ARN. Any other value must not
+/// contain a colon, so that it can't select another account, region or service. A value must never
+/// begin with `ssm:`, so that it can't select a parameter.
 ///
 /// # Errors
-/// If a variable isn't set and doesn't have a default, isn't UTF-8, or has a value that isn't allowed.
+/// If a variable isn't set and doesn't have a default, isn't UTF-8, or has a value that isn't
+/// allowed.
 pub fn expand(pieces: &[Piece<'_>], inherited: &Inherited) -> Result<String, ReferenceError> {
     let mut expanded = String::new();
     for piece in pieces {
@@ -93,7 +95,8 @@ pub fn expand(pieces: &[Piece<'_>], inherited: &Inherited) -> Result<String, Ref
             let help = format!("remove \"ssm:\" from the value, and write ssm:${{{name}}}");
             return Err(wrong_value(name, "begins with \"ssm:\"").help(help));
         }
-        // Only an ARN may contain a colon. With `DB=prod/db:host`, the key would be part of the name.
+        // Only an ARN may contain a colon. With `DB=prod/db:host`, the key would be part of the
+        // name.
         if value.contains(':') && !value.starts_with("arn:") {
             let help = format!(
                 "keep only the name in {name}, and write the key after it: ${{{name}}}:KEY"
@@ -105,7 +108,8 @@ pub fn expand(pieces: &[Piece<'_>], inherited: &Inherited) -> Result<String, Ref
     Ok(expanded)
 }
 
-/// Returns the value of a variable, or the default. As in a shell, the default after `:-` also replaces an empty value.
+/// Returns the value of a variable, or the default. As in a shell, the default after `:-` also
+/// replaces an empty value.
 ///
 /// # Errors
 /// If the variable isn't set and there isn't a default, or if the value isn't UTF-8.

@@ -4,7 +4,8 @@ use std::fmt;
 
 use super::arn::{Arn, Region, Store};
 
-/// The name or the ARN of a secret or parameter. The name of a parameter doesn't begin with `ssm:`, because the locator has the store.
+/// The name or the ARN of a secret or parameter. The name of a parameter doesn't begin with `ssm:`,
+/// because the locator has the store.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SecretId {
     Name(String),
@@ -17,8 +18,8 @@ pub enum SecretId {
 pub struct ReferenceError {
     /// The predicate of a sentence about the reference: `is an incomplete ARN`.
     ///
-    /// The predicate quotes nothing but the names of variables, because the text may be a password instead of a reference. It never quotes the value
-    /// of a variable.
+    /// The predicate quotes nothing but the names of variables, because the text may be a password
+    /// instead of a reference. It never quotes the value of a variable.
     pub defect: String,
     pub help: Option<String>,
 }
@@ -72,7 +73,8 @@ impl ReferenceError {
 }
 
 impl SecretId {
-    /// Parses the name of a secret, `ssm:` and the name of a parameter, or an ARN of either. Returns the store, too.
+    /// Parses the name of a secret, `ssm:` and the name of a parameter, or an ARN of either.
+    /// Returns the store, too.
     ///
     /// # Errors
     /// If the name is empty, too long or illegal, or the ARN is malformed.
@@ -126,7 +128,8 @@ impl SecretId {
         }
     }
 
-    /// Returns the name within an account and region. For an ARN, this is its resource without `secret:` or `parameter/`.
+    /// Returns the name within an account and region. For an ARN, this is its resource without
+    /// `secret:` or `parameter/`.
     pub fn name(&self) -> &str {
         match self {
             Self::Name(name) => name,
@@ -140,13 +143,14 @@ impl SecretId {
         }
     }
 
-    /// True for a path, which means all parameters below it. A path ends with a slash, and the name of a parameter never does.
+    /// True for a path, which means all parameters below it. A path ends with a slash, and the name
+    /// of a parameter never does.
     pub fn is_path(&self, store: Store) -> bool {
         store == Store::ParameterStore && self.name().ends_with('/')
     }
 
-    /// True for an ARN that ends with a hyphen and six characters, as a complete ARN of a secret does. The ARN may still be incomplete, because the
-    /// name of a secret can end in the same way.
+    /// True for an ARN that ends with a hyphen and six characters, as a complete ARN of a secret
+    /// does. The ARN may still be incomplete, because the name of a secret can end in the same way.
     pub fn may_be_complete(&self) -> bool {
         let ending = self.name().rfind('-').map(|at| &self.name()[at..]);
         self.arn().is_some() && ending.is_some_and(is_random_ending)
@@ -155,7 +159,8 @@ impl SecretId {
     /// True if an answer with this name and ARN is for this id, and not for another secret. If the
     /// answer has both, both must be right. An answer to a request with an ARN must have an ARN.
     ///
-    /// A request may have an ARN without the hyphen and the six random characters at its end. AWS accepts that.
+    /// A request may have an ARN without the hyphen and the six random characters at its end. AWS
+    /// accepts that.
     pub fn is_answered_by(&self, name: Option<&str>, arn: Option<&Arn>) -> bool {
         let Some(arn) = arn else {
             return self.arn().is_none() && name == Some(self.name());
@@ -194,7 +199,8 @@ fn is_random_ending(text: &str) -> bool {
     })
 }
 
-/// True for the characters of names: those that CreateSecret allows, and `!`, which only AWS's own services use (`rds!cluster-…`).
+/// True for the characters of names: those that CreateSecret allows, and `!`, which only AWS's own
+/// services use (`rds!cluster-…`).
 pub fn is_name_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || "/_+=.@!-".contains(c)
 }
@@ -224,7 +230,8 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), ReferenceError> {
     let arn = Arn::parse(text).ok_or_else(ReferenceError::incomplete_arn)?;
     let name = arn.resource().strip_prefix(prefix).unwrap_or_default();
     let fields = text.split(':').count();
-    // If the account is missing, for example, the fields after it move, and the resource has another prefix.
+    // If the account is missing, for example, the fields after it move, and the resource has
+    // another prefix.
     let is_complete =
         fields >= store.arn_fields() && arn.has_partition() && arn.account().is_some();
     if name.is_empty() && arn.account().is_some() && !prefix.starts_with(arn.resource()) {
@@ -253,8 +260,9 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), ReferenceError> {
     Err(ReferenceError::new(defect))
 }
 
-/// The most characters that a parameter's name can have. AWS allows 1011 characters for the whole ARN, and the shortest beginning,
-/// `arn:aws:ssm:us-east-1:123456789012:parameter`, takes 44 of them before the name's first slash.
+/// The most characters that a parameter's name can have. AWS allows 1011 characters for the whole
+/// ARN, and the shortest beginning, `arn:aws:ssm:us-east-1:123456789012:parameter`, takes 44 of
+/// them before the name's first slash.
 ///
 /// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html>
 const LONGEST_PARAMETER_NAME: usize = 1011 - 44;

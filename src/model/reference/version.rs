@@ -1,11 +1,13 @@
-//! The versions of secrets (staging labels and version ids) and of parameters (labels and version numbers), and AWS's rules for them.
+//! The versions of secrets (staging labels and version ids) and of parameters (labels and version
+//! numbers), and AWS's rules for them.
 
 use super::arn::Store;
 
 /// The version of a secret or parameter to request.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Version {
-    /// The version of a secret with the staging label AWSCURRENT, or the newest version of a parameter.
+    /// The version of a secret with the staging label AWSCURRENT, or the newest version of a
+    /// parameter.
     Current,
     Stage(String),
     Id(String),
@@ -22,7 +24,8 @@ pub const AWSCURRENT: &str = "AWSCURRENT";
 /// The staging labels that AWS sets.
 pub const AWS_STAGES: [&str; 3] = [AWSCURRENT, "AWSPENDING", "AWSPREVIOUS"];
 
-/// The maximum length of a staging label, in characters (`SecretVersionStageType` in the API reference).
+/// The maximum length of a staging label, in characters (`SecretVersionStageType` in the API
+/// reference).
 const MAX_STAGE_LENGTH: usize = 256;
 
 /// The length of a version id, in characters (`SecretVersionIdType` in the API reference).
@@ -32,7 +35,8 @@ impl Version {
     /// Checks a version that the user has written against AWS's rules for the store.
     ///
     /// # Errors
-    /// The reason why a secret or parameter can't have such a version, as a predicate of a sentence about the reference.
+    /// The reason why a secret or parameter can't have such a version, as a predicate of a sentence
+    /// about the reference.
     pub fn validate(&self, store: Store) -> Result<(), &'static str> {
         let (stage, id) = (self.stage(), self.id());
         match store {
@@ -58,7 +62,8 @@ impl Version {
         }
     }
 
-    /// Creates a version from STAGE and VERSION-ID. If neither is given, the result is the current version.
+    /// Creates a version from STAGE and VERSION-ID. If neither is given, the result is the current
+    /// version.
     pub fn new(stage: Option<String>, id: Option<String>) -> Self {
         match (stage, id) {
             (None, None) => Self::Current,
@@ -69,7 +74,8 @@ impl Version {
         }
     }
 
-    /// Returns the staging label to request. Returns `None` if only a version id is given, because it is requested without a label.
+    /// Returns the staging label to request. Returns `None` if only a version id is given, because
+    /// it is requested without a label.
     pub fn stage(&self) -> Option<&str> {
         match self {
             Self::Current => Some(AWSCURRENT),
@@ -78,7 +84,8 @@ impl Version {
         }
     }
 
-    /// Returns the label of a parameter to request. Returns `None` for any other version. Without a label and a version, AWS returns the newest one.
+    /// Returns the label of a parameter to request. Returns `None` for any other version. Without a
+    /// label and a version, AWS returns the newest one.
     pub fn label(&self) -> Option<&str> {
         let Self::Stage(label) = self else {
             return None;
@@ -86,7 +93,8 @@ impl Version {
         Some(label)
     }
 
-    /// True if an answer with this version id and these staging labels is for this version. The answer may leave out its id or its labels.
+    /// True if an answer with this version id and these staging labels is for this version. The
+    /// answer may leave out its id or its labels.
     pub fn is_answered_by(&self, id: Option<&str>, stages: &[String]) -> bool {
         let has_id = self
             .id()
@@ -97,7 +105,8 @@ impl Version {
         has_id && has_stage
     }
 
-    /// Returns the version id to request, or the number of a parameter's version. Returns `None` if the version is named only by a label.
+    /// Returns the version id to request, or the number of a parameter's version. Returns `None` if
+    /// the version is named only by a label.
     pub fn id(&self) -> Option<&str> {
         let (Self::Id(id) | Self::Both { id, .. }) = self else {
             return None;
@@ -106,7 +115,8 @@ impl Version {
     }
 }
 
-/// Checks the number of a parameter's version: a positive number that fits into a signed integer of 64 bits, in which AWS stores it.
+/// Checks the number of a parameter's version: a positive number that fits into a signed integer of
+/// 64 bits, in which AWS stores it.
 ///
 /// # Errors
 /// The predicate of a sentence about a reference with any other number.

@@ -57,7 +57,8 @@ impl Findings {
         }
     }
 
-    /// Returns the document as indented JSON, with a line feed at its end. Characters that change what a terminal shows are escaped.
+    /// Returns the document as indented JSON, with a line feed at its end. Characters that change
+    /// what a terminal shows are escaped.
     pub fn json(&self) -> String {
         // These types can always be serialized.
         let document = serde_json::to_value(self).unwrap_or_default();
@@ -82,17 +83,20 @@ pub fn command_row(command: &CommandLine, found: &Result<Program, Problem>) -> T
 /// A variable, a file or a credential.
 #[derive(Debug, Default, Serialize)]
 pub struct Row {
-    /// The variable, the path of the file, or the unit and the credential. If the keys of an object are unknown, it is a pattern for its
-    /// variables.
+    /// The variable, the path of the file, or the unit and the credential. If the keys of an object
+    /// are unknown, it is a pattern for its variables.
     pub label: String,
-    /// The variable that the entry sets. It is `None` for a credential, for a file without a variable, and for keys that are unknown or not shown.
+    /// The variable that the entry sets. It is `None` for a credential, for a file without a
+    /// variable, and for keys that are unknown or not shown.
     pub variable: Option<String>,
-    /// The file that the entry writes. It is `None` for a variable that holds the value itself, and for a credential.
+    /// The file that the entry writes. It is `None` for a variable that holds the value itself, and
+    /// for a credential.
     pub file: Option<Value>,
     pub credential: Option<Value>,
     pub origin: String,
     pub kind: RowKind,
-    /// The reference as written, or `None` for a template, a literal, and a name that may be a misplaced value.
+    /// The reference as written, or `None` for a template, a literal, and a name that may be a
+    /// misplaced value.
     pub reference: Option<String>,
     pub status: &'static str,
     pub error: Option<&'static str>,

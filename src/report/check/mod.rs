@@ -1,6 +1,8 @@
-//! The output of `check`: one document, which `--json` prints as it is and which `table` turns into tables for people.
+//! The output of `check`: one document, which `--json` prints as it is and which `table` turns into
+//! tables for people.
 //!
-//! docs/check.md describes the fields, and the statuses and codes that both forms show. The document never contains a value.
+//! docs/check.md describes the fields, and the statuses and codes that both forms show. The
+//! document never contains a value.
 
 mod findings;
 mod row;

@@ -1,7 +1,9 @@
-//! The rows of the table. A row shows a variable, a file or a credential, where its value comes from, and its status.
+//! The rows of the table. A row shows a variable, a file or a credential, where its value comes
+//! from, and its status.
 //!
-//! What goes in are the outcomes of a plan, the answers, and the problems that were found later. No row contains a value. An overridden entry rarely
-//! gets a row: the JSON has a list of its own for these entries, and `--verbose` a note for each.
+//! What goes in are the outcomes of a plan, the answers, and the problems that were found later. No
+//! row contains a value. An overridden entry rarely gets a row: the JSON has a list of its own for
+//! these entries, and `--verbose` a note for each.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
@@ -72,8 +74,8 @@ fn kind(subject: &Subject) -> RowKind {
 }
 
 impl Row {
-    /// Returns a row with the facts that its entry has, but without sources. If the label is the name of a variable, it is the variable of
-    /// the row.
+    /// Returns a row with the facts that its entry has, but without sources. If the label is the
+    /// name of a variable, it is the variable of the row.
     fn new(label: String, subject: &Subject, status: &'static str) -> Self {
         let line = if let Origin::File { line, .. } = subject.origin {
             line
@@ -94,8 +96,8 @@ impl Row {
 }
 
 impl CheckedValues<'_> {
-    /// Returns the rows, beginning with those of the earliest layer. Within a layer they are in the order of their lines, because `env:`,
-    /// `env-from:` and `files:` may come in any order.
+    /// Returns the rows, beginning with those of the earliest layer. Within a layer they are in the
+    /// order of their lines, because `env:`, `env-from:` and `files:` may come in any order.
     pub fn rows(&self) -> Vec<Row> {
         let mut rows: Vec<(EntryId, Row)> = Vec::new();
         for outcome in &self.outcomes.list {
@@ -114,8 +116,9 @@ impl CheckedValues<'_> {
         rows.into_iter().map(|(_, row)| row).collect()
     }
 
-    /// Returns the row of an outcome, or `None` if it doesn't get one: an entry that another one overrides (unless both are keys of
-    /// objects), and an absent optional entry whose target already has a row.
+    /// Returns the row of an outcome, or `None` if it doesn't get one: an entry that another one
+    /// overrides (unless both are keys of objects), and an absent optional entry whose target
+    /// already has a row.
     fn row(&self, outcome: &EntryOutcome) -> Option<Row> {
         let status = match &outcome.fate {
             Fate::Overridden(holder) => return overridden_row(&outcome.subject, holder),
@@ -167,7 +170,8 @@ impl CheckedValues<'_> {
         row
     }
 
-    /// True for an absent entry if another entry sets its target, or if a later layer has an absent entry with the same target.
+    /// True for an absent entry if another entry sets its target, or if a later layer has an absent
+    /// entry with the same target.
     fn is_superseded(&self, absent: &EntryOutcome) -> bool {
         self.outcomes.list.iter().any(|other| {
             let comes_first = match other.fate {
@@ -195,7 +199,8 @@ impl CheckedValues<'_> {
         }
     }
 
-    /// Returns the remark on a parameter's version or label that --metadata can't check, or `None` if there isn't one.
+    /// Returns the remark on a parameter's version or label that --metadata can't check, or `None`
+    /// if there isn't one.
     fn unchecked_remark(&self, outcome: &EntryOutcome) -> Option<&'static str> {
         let is_unchecked = outcome.reads.iter().any(|read| {
             let Locator { store, version, .. } = &read.locator;
@@ -204,8 +209,8 @@ impl CheckedValues<'_> {
         (self.depth == CheckDepth::Metadata && is_unchecked).then_some("version not checked")
     }
 
-    /// Returns the row as failed, with the messages of the outcome's problems, and the code of the first one. Returns the row unchanged if the
-    /// outcome doesn't have any problems.
+    /// Returns the row as failed, with the messages of the outcome's problems, and the code of the
+    /// first one. Returns the row unchanged if the outcome doesn't have any problems.
     fn with_problems(&self, row: Row, id: EntryId) -> Row {
         let problems = self.problems.get(&id).map(Vec::as_slice);
         let Some(problems @ [first, ..]) = problems else {
@@ -220,7 +225,8 @@ impl CheckedValues<'_> {
         }
     }
 
-    /// Returns the row about the answer for a reference, and about its entry in the cache. `parameter_name` selects a parameter below a path.
+    /// Returns the row about the answer for a reference, and about its entry in the cache.
+    /// `parameter_name` selects a parameter below a path.
     fn source_row(&self, reference: &SecretRef, parameter_name: Option<&str>) -> SourceRow {
         let SecretRef { locator, selector } = reference;
         let (status, document, failure) = match self.fetched.get(locator) {
@@ -238,7 +244,8 @@ impl CheckedValues<'_> {
             (None, None) => None,
         };
 
-        // A path as a whole doesn't have a version, so its row shows neither a version nor the regions that were passed over.
+        // A path as a whole doesn't have a version, so its row shows neither a version nor the
+        // regions that were passed over.
         let versioned = document.and_then(|document| document.versioned(parameter_name));
         let created = versioned.and_then(|versioned| versioned.created);
         let passed_over = match (document, versioned) {
@@ -308,8 +315,9 @@ impl CheckedValues<'_> {
     }
 }
 
-/// Returns the remark on a variable that gets a whole JSON object, because the KEY may be missing from its reference. Returns `None` for a key of
-/// `env-from`, and for a template, which may be written as JSON on purpose.
+/// Returns the remark on a variable that gets a whole JSON object, because the KEY may be missing
+/// from its reference. Returns `None` for a key of `env-from`, and for a template, which may be
+/// written as JSON on purpose.
 fn whole_object_remark(outcome: &EntryOutcome) -> Option<String> {
     let Target::Env(_) = outcome.target else {
         return None;
@@ -327,8 +335,8 @@ fn whole_object_remark(outcome: &EntryOutcome) -> Option<String> {
     ))
 }
 
-/// Returns the row of a variable that `--keep-existing` keeps, or of a key of `env-from` that a later `env-from` object overrides. Returns `None`
-/// for every other overridden entry.
+/// Returns the row of a variable that `--keep-existing` keeps, or of a key of `env-from` that a
+/// later `env-from` object overrides. Returns `None` for every other overridden entry.
 fn overridden_row(subject: &Subject, holder: &Holder) -> Option<Row> {
     match holder {
         Holder::Kept(name) => Some(Row::new(name.clone(), subject, "kept")),
@@ -371,7 +379,8 @@ pub fn override_note(outcome: &EntryOutcome, holder: &Holder) -> Record {
     })
 }
 
-/// Returns the name in the first column: `NAME`, `NAME=/path`, `NAME=memfd`, `/path`, `PREFIX*` or `UNIT/CREDENTIAL`.
+/// Returns the name in the first column: `NAME`, `NAME=/path`, `NAME=memfd`, `/path`, `PREFIX*` or
+/// `UNIT/CREDENTIAL`.
 fn label(target: &Target) -> String {
     match target {
         Target::File(file) => match (&file.env, &file.path) {

@@ -8,7 +8,8 @@ use crate::report::record::counted;
 /// The number of spaces between two columns.
 const GAP: usize = 2;
 
-/// Returns the tables and the sentences below them, separated by blank lines. The text is empty if there is nothing to show.
+/// Returns the tables and the sentences below them, separated by blank lines. The text is empty if
+/// there is nothing to show.
 pub fn tables(findings: &Findings) -> String {
     let is_listed = |row: &&Row| findings.lists_literals || !row.is_plain_literal();
     let listed: Vec<&Row> = findings.values.iter().filter(is_listed).collect();
@@ -39,7 +40,8 @@ pub fn tables(findings: &Findings) -> String {
     parts.join("\n")
 }
 
-/// Returns the sentence about literals that the table leaves out. The text is empty if there aren't any.
+/// Returns the sentence about literals that the table leaves out. The text is empty if there aren't
+/// any.
 fn literals_sentence(count: usize) -> String {
     if count == 0 {
         return String::new();
@@ -104,8 +106,8 @@ fn status_sentences(rows: &[&Row]) -> String {
     lines
 }
 
-/// Returns the lines of a table, or an empty text without rows. Each row has a cell for each heading. Cells are escaped, and an empty cell is
-/// shown as `-`.
+/// Returns the lines of a table, or an empty text without rows. Each row has a cell for each
+/// heading. Cells are escaped, and an empty cell is shown as `-`.
 fn aligned_table(headings: &[&str], rows: Vec<Vec<String>>) -> String {
     if rows.is_empty() {
         return String::new();
@@ -146,7 +148,8 @@ fn shown_cell(cell: &str) -> String {
     }
 }
 
-/// Returns the row of an entry. A template, or an entry with several secrets, gets an indented row for each secret below it.
+/// Returns the row of an entry. A template, or an entry with several secrets, gets an indented row
+/// for each secret below it.
 fn value_rows(row: &Row, has_cache: bool) -> Vec<Vec<String>> {
     let only = match row.sources.as_slice() {
         [only] if row.kind != RowKind::Template => Some(only),

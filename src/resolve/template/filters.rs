@@ -1,5 +1,6 @@
-//! The filters that MiniJinja doesn't have, or has only with features that aren't enabled, and stricter versions of its filters and tests: those that
-//! would hide an undefined value, report it with a misleading error, or panic.
+//! The filters that MiniJinja doesn't have, or has only with features that aren't enabled, and
+//! stricter versions of its filters and tests: those that would hide an undefined value, report it
+//! with a misleading error, or panic.
 
 use std::sync::Arc;
 
@@ -53,8 +54,9 @@ macro_rules! builtins {
     ($($filter:ident)*) => { [$((stringify!($filter), Value::from_function(filters::$filter))),*] };
 }
 
-/// Replaces those filters of MiniJinja that treat an undefined input as an empty value, or fail with a misleading error if they get one. In a strict
-/// template, an undefined input is an error that says so. `format` also gets an error instead of a panic.
+/// Replaces those filters of MiniJinja that treat an undefined input as an empty value, or fail
+/// with a misleading error if they get one. In a strict template, an undefined input is an error
+/// that says so. `format` also gets an error instead of a panic.
 fn add_strict_filters(environment: &mut Environment<'_>) {
     let builtins = builtins![
         abs batch chain dictsort escape first format groupby indent items join last lines list max min pprint reverse

@@ -1,7 +1,7 @@
 //! Renders a template with the secrets of its aliases.
 //!
-//! What goes in is a template and a secret for each alias. What comes out is text, or a problem. docs/reference.md, "Composed values", defines how
-//! values print. MiniJinja runs the template:
+//! What goes in is a template and a secret for each alias. What comes out is text, or a problem.
+//! docs/reference.md, "Composed values", defines how values print. MiniJinja runs the template:
 //!
 //! ```text
 //! template   postgres://{{ db.user }}:{{ db.password | urlencode }}@{{ env.DB_HOST }}
@@ -21,11 +21,12 @@
 //!   that fails, and [`is_caused_by_a_miss`] renders the template again with marked values. The
 //!   message names the last look-up that failed. A look-up in something that isn't an object is an
 //!   error of its own.
-//! - **What may be printed?** MiniJinja's errors quote values. So only the kind of an error, its line, and the names of unknown filters, functions,
-//!   methods and tests leave this module. A key that the template computes isn't quoted, either, because it may be a value.
+//! - **What may be printed?** MiniJinja's errors quote values. So only the kind of an error, its
+//!   line, and the names of unknown filters, functions, methods and tests leave this module. A key
+//!   that the template computes isn't quoted, either, because it may be a value.
 //!
-//! Anyone who can write a secret can make a launch fail, but can't keep it busy forever: the number of instructions is limited, and `--timeout`
-//! limits the time.
+//! Anyone who can write a secret can make a launch fail, but can't keep it busy forever: the number
+//! of instructions is limited, and `--timeout` limits the time.
 
 mod filters;
 mod values;
@@ -74,13 +75,14 @@ pub enum Input {
 pub struct RenderError {
     /// The alias that the problem is about. `None` if the problem isn't about a particular secret.
     pub alias: Option<String>,
-    /// The problem, without the entry. If there is an alias, the text of the problem is the predicate of a sentence about its secret.
+    /// The problem, without the entry. If there is an alias, the text of the problem is the
+    /// predicate of a sentence about its secret.
     pub problem: Problem,
 }
 
 impl Input {
-    /// Creates the input from a document: an object if the document is one, and text otherwise. Returns `None` if the document is neither a JSON
-    /// object nor UTF-8.
+    /// Creates the input from a document: an object if the document is one, and text otherwise.
+    /// Returns `None` if the document is neither a JSON object nor UTF-8.
     pub fn new(parsed: &ParsedDocument, document: &Document) -> Option<Self> {
         match parsed {
             Ok(json) if json.value().is_object() => Some(Self::Object(json.clone())),
@@ -91,7 +93,8 @@ impl Input {
         }
     }
 
-    /// Creates the input `env` from the inherited variables. A variable that isn't UTF-8 is left out.
+    /// Creates the input `env` from the inherited variables. A variable that isn't UTF-8 is left
+    /// out.
     pub fn variables(inherited: &Inherited) -> Self {
         let texts = inherited
             .iter()
@@ -99,8 +102,8 @@ impl Input {
         Self::Object(Arc::new(Json::from_texts(texts)))
     }
 
-    /// Returns the value that a template sees under the name `alias`. While the template runs, each look-up of a missing key in the value is noted in
-    /// `misses`, together with the alias.
+    /// Returns the value that a template sees under the name `alias`. While the template runs, each
+    /// look-up of a missing key in the value is noted in `misses`, together with the alias.
     ///
     /// MiniJinja gets a copy of text, and nothing overwrites this copy when it is dropped.
     fn template_value(&self, alias: &str, misses: &Arc<Misses>) -> Value {
@@ -111,11 +114,13 @@ impl Input {
     }
 }
 
-/// Renders a template. `inputs` has the secret of each alias that the template uses, and `plan` is for the help of an error.
+/// Renders a template. `inputs` has the secret of each alias that the template uses, and `plan` is
+/// for the help of an error.
 ///
 /// # Errors
-/// The first missing key, or another failure of the template. A look-up of a key in a secret that is plain text is an error even if the template has
-/// a `default` for the key, because that would hide a malformed secret.
+/// The first missing key, or another failure of the template. A look-up of a key in a secret that
+/// is plain text is an error even if the template has a `default` for the key, because that would
+/// hide a malformed secret.
 pub fn render(
     template: &Template,
     inputs: &BTreeMap<String, Input>,
@@ -174,9 +179,10 @@ pub fn looked_up_texts(template: &Template, inputs: &BTreeMap<String, Input>) ->
     texts
 }
 
-/// Renders a template with placeholders instead of secrets, to find a filter, test or function that doesn't exist. Returns the error about that name.
-/// Returns `None` for any other error, because the placeholders may have caused it, and if the source isn't a template. A part of the template that
-/// isn't reached isn't checked.
+/// Renders a template with placeholders instead of secrets, to find a filter, test or function that
+/// doesn't exist. Returns the error about that name. Returns `None` for any other error, because
+/// the placeholders may have caused it, and if the source isn't a template. A part of the template
+/// that isn't reached isn't checked.
 pub fn find_unknown_name(source: &ValueSource, subject: &Subject) -> Option<Problem> {
     let ValueSource::Template { template, inputs } = source else {
         return None;
@@ -207,7 +213,8 @@ fn render_with(
     environment.set_fuel(Some(FUEL));
 
     environment.set_formatter(|output, _, value| {
-        // Strict mode prints only one kind of undefined value without an error: that of the missing `else` in `{{ x if y }}`.
+        // Strict mode prints only one kind of undefined value without an error: that of the missing
+        // `else` in `{{ x if y }}`.
         if value.is_undefined() {
             return Ok(());
         }
@@ -265,7 +272,8 @@ fn is_caused_by_a_miss(
     names_the_mark && misses.take() == lookups
 }
 
-/// Returns MiniJinja's error as a problem. Its text may quote a value, so only the text of an [`OwnError`] and unknown names are kept.
+/// Returns MiniJinja's error as a problem. Its text may quote a value, so only the text of an
+/// [`OwnError`] and unknown names are kept.
 fn template_error(error: &Error, template: &Template) -> Problem {
     let own_error = OwnError::cause_of(error);
     let names_the_unknown = matches!(
@@ -309,8 +317,8 @@ fn is_undefined_error(error: &Error) -> bool {
     error.kind() == ErrorKind::UndefinedError || error.detail().is_some_and(says_undefined)
 }
 
-/// Returns the error for a key that doesn't exist or is null, or for a variable of `env` that isn't set. The error is an absence, and quotes only
-/// keys that the text of the template contains.
+/// Returns the error for a key that doesn't exist or is null, or for a variable of `env` that isn't
+/// set. The error is an absence, and quotes only keys that the text of the template contains.
 fn absence_error(
     FailedLookup { alias, path }: FailedLookup,
     template: &Template,
@@ -363,8 +371,9 @@ fn absence_error(
     RenderError { alias, problem }
 }
 
-/// Returns the error for `env.NAME` if NAME isn't inherited. If an entry of the plan sets NAME, the message says that `env` has only the inherited
-/// variables. Otherwise, `nearest` is an inherited variable with a similar name, if there is one.
+/// Returns the error for `env.NAME` if NAME isn't inherited. If an entry of the plan sets NAME, the
+/// message says that `env` has only the inherited variables. Otherwise, `nearest` is an inherited
+/// variable with a similar name, if there is one.
 fn unset_variable(name: &str, nearest: Option<&str>, plan: &Plan) -> Problem {
     let Some(subject) = plan.variables.get(name) else {
         let text = format!("the template uses env.{name}, but the variable {name} is not set");
@@ -385,7 +394,8 @@ fn unset_variable(name: &str, nearest: Option<&str>, plan: &Plan) -> Problem {
     Problem::absence("key-not-found", text).help(help)
 }
 
-/// Returns an error for each look-up of a key, such as `name` in `db.host.name`, in a value that is neither an object nor null.
+/// Returns an error for each look-up of a key, such as `name` in `db.host.name`, in a value that is
+/// neither an object nor null.
 fn lookups_in_non_objects(
     template: &Template,
     inputs: &BTreeMap<String, Input>,
@@ -452,7 +462,8 @@ mod tests {
         "+", "-", "*", "/", "//", "%", "**", "~", "==", "<", "in", "and",
     ];
 
-    /// Templates that apply every filter, test, operator and lookup to `a`, with `b` as its argument.
+    /// Templates that apply every filter, test, operator and lookup to `a`, with `b` as its
+    /// argument.
     fn applications(a: &str, b: &str) -> Vec<String> {
         let filters = FILTERS.split_whitespace().flat_map(|filter| {
             let calls = [

@@ -1,5 +1,5 @@
-//! Lets MiniJinja read a secret, and prints values: text without any change, and anything else as compact JSON. docs/reference.md, "Composed values",
-//! defines the format.
+//! Lets MiniJinja read a secret, and prints values: text without any change, and anything else as
+//! compact JSON. docs/reference.md, "Composed values", defines the format.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -19,13 +19,15 @@ use crate::resolve::extract::Json;
 const UNREAD_NAME_HELP: &str =
     "to use part of a value, give that part a name first: {% set x = db.host %}{{ x[:3] }}";
 
-/// The maximum nesting of a value that is printed: the value itself and 127 lists and maps around it. This is also serde_json's limit.
+/// The maximum nesting of a value that is printed: the value itself and 127 lists and maps around
+/// it. This is also serde_json's limit.
 const DEEPEST: usize = 128;
 
 /// The names that a template can use: its aliases, `env`, and MiniJinja's functions.
 ///
-/// Looking up any other name is an error. If the name were only undefined, Jinja's `default` would replace it, although it may be an alias that
-/// `undeclared_variables` missed, and whose secret was therefore not read.
+/// Looking up any other name is an error. If the name were only undefined, Jinja's `default` would
+/// replace it, although it may be an alias that `undeclared_variables` missed, and whose secret was
+/// therefore not read.
 #[derive(Debug)]
 pub struct Names(pub BTreeMap<String, Value>);
 
@@ -86,8 +88,8 @@ pub struct SecretObject {
 }
 
 impl SecretObject {
-    /// Returns the value of a whole secret or, without an alias, of text that `fromjson` has parsed. Failed look-ups in it are noted in
-    /// `misses`.
+    /// Returns the value of a whole secret or, without an alias, of text that `fromjson` has
+    /// parsed. Failed look-ups in it are noted in `misses`.
     pub fn root(alias: Option<&str>, secret: Arc<Json>, misses: &Arc<Misses>) -> Value {
         let alias = alias.map(str::to_owned);
         let root = Self {
@@ -106,7 +108,8 @@ impl SecretObject {
         value_at(self.secret.value(), &self.path).unwrap_or(&JsonValue::Null)
     }
 
-    /// Returns `json`, which is at `path`, as MiniJinja's value. Returns `None` for null, which Jinja sees as undefined.
+    /// Returns `json`, which is at `path`, as MiniJinja's value. Returns `None` for null, which
+    /// Jinja sees as undefined.
     fn value(&self, json: &JsonValue, path: Vec<String>) -> Option<Value> {
         Some(match json {
             JsonValue::Null => return None,
@@ -156,14 +159,16 @@ impl Object for SecretObject {
     }
 }
 
-/// Writes compact JSON, because MiniJinja prints the items of its own lists by `Debug`. Nothing else prints a value by `Debug`.
+/// Writes compact JSON, because MiniJinja prints the items of its own lists by `Debug`. Nothing
+/// else prints a value by `Debug`.
 impl fmt::Debug for SecretObject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.json())
     }
 }
 
-/// A placeholder for a secret that hasn't been read, and for each of its keys: a list with one empty string.
+/// A placeholder for a secret that hasn't been read, and for each of its keys: a list with one
+/// empty string.
 #[derive(Debug)]
 pub struct UnreadSecret;
 
@@ -189,7 +194,8 @@ pub fn value_at<'j>(json: &'j JsonValue, path: &[impl AsRef<str>]) -> Option<&'j
     })
 }
 
-/// Returns a number, if MiniJinja prints it as it is written in the secret. Otherwise returns its digits as text (`1.10`, `-0`, `1e+400`).
+/// Returns a number, if MiniJinja prints it as it is written in the secret. Otherwise returns its
+/// digits as text (`1.10`, `-0`, `1e+400`).
 fn number(literal: &str) -> Value {
     let parsed = literal
         .parse::<i64>()
@@ -202,7 +208,8 @@ fn number(literal: &str) -> Value {
     }
 }
 
-/// Returns the text of a value: the characters of a string, a number as it was written, `true` or `false`, and compact JSON for anything else.
+/// Returns the text of a value: the characters of a string, a number as it was written, `true` or
+/// `false`, and compact JSON for anything else.
 ///
 /// # Errors
 /// `UndefinedError` for an undefined value and for `none`, and the errors of [`compact_json`].
@@ -214,10 +221,12 @@ pub fn printed_text(value: &Value) -> Result<Cow<'_, str>, Error> {
     }
 }
 
-/// Returns a value as compact JSON. The objects and arrays of a secret keep the order of their keys, and their numbers as they were written.
+/// Returns a value as compact JSON. The objects and arrays of a secret keep the order of their
+/// keys, and their numbers as they were written.
 ///
 /// # Errors
-/// `UndefinedError` for an undefined item, and an [`OwnError`] for a function and for a value that is nested too deeply.
+/// `UndefinedError` for an undefined item, and an [`OwnError`] for a function and for a value that
+/// is nested too deeply.
 pub fn compact_json(value: &Value) -> Result<String, Error> {
     let mut text = String::new();
     write_json(&mut text, value, DEEPEST)?;
@@ -227,7 +236,8 @@ pub fn compact_json(value: &Value) -> Result<String, Error> {
 /// Appends a value as compact JSON to `out`.
 ///
 /// # Errors
-/// The errors of [`compact_json`]. A value that is nested more than `depth` levels deep is one of them.
+/// The errors of [`compact_json`]. A value that is nested more than `depth` levels deep is one of
+/// them.
 fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error> {
     let Some(depth_of_items) = depth.checked_sub(1) else {
         return Err(own_error("a value is nested too deeply", None));
@@ -279,7 +289,8 @@ pub fn undefined_error(value: &Value) -> Error {
     error.unwrap_or_else(|| ErrorKind::UndefinedError.into())
 }
 
-/// An error of our own within MiniJinja's error. Its text is printed, so it must not contain a value.
+/// An error of our own within MiniJinja's error. Its text is printed, so it must not contain a
+/// value.
 #[derive(Debug, thiserror::Error)]
 #[error("{text}")]
 pub struct OwnError {
@@ -288,7 +299,8 @@ pub struct OwnError {
 }
 
 impl OwnError {
-    /// Returns our own error that caused MiniJinja's error. Returns `None` if MiniJinja's error has another cause.
+    /// Returns our own error that caused MiniJinja's error. Returns `None` if MiniJinja's error has
+    /// another cause.
     pub fn cause_of(error: &Error) -> Option<&Self> {
         error.source()?.downcast_ref()
     }

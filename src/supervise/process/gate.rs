@@ -1,5 +1,5 @@
-//! The gate of a forked launch. Once its values are resolved, the launch waits there until its parent opens the gate. If the parent closes
-//! the gate or ends, so does the launch.
+//! The gate of a forked launch. Once its values are resolved, the launch waits there until its
+//! parent opens the gate. If the parent closes the gate or ends, so does the launch.
 //!
 //! Two pipes connect parent and launch:
 //!
@@ -12,8 +12,9 @@
 //!                           ◀─ end of file ───                    the launch has executed the command, or has ended
 //! ```
 //!
-//! Both pipes have FD_CLOEXEC, so execve(2) closes the launch's ends. Two things must not happen: that a launch outlives its parent while it waits,
-//! or that it becomes the command although the gate wasn't opened.
+//! Both pipes have FD_CLOEXEC, so execve(2) closes the launch's ends. Two things must not happen:
+//! that a launch outlives its parent while it waits, or that it becomes the command although the
+//! gate wasn't opened.
 
 #![allow(
     unsafe_code,
@@ -53,14 +54,17 @@ pub struct Gate {
     pub parent: Pid,
 }
 
-/// Forks a process that calls `run`, and exits with the status that `run` returns. The caller must have only one thread.
+/// Forks a process that calls `run`, and exits with the status that `run` returns. The caller must
+/// have only one thread.
 ///
-/// If the launch isn't at the gate within `limit`, SIGALRM ends it, for example because it writes to a file system that hangs.
+/// If the launch isn't at the gate within `limit`, SIGALRM ends it, for example because it writes
+/// to a file system that hangs.
 ///
 /// # Errors
 /// If the kernel can't make a process or the pipes.
 pub fn fork(limit: Duration, run: impl FnOnce(Gate) -> u8) -> io::Result<LaunchProcess> {
-    // The launch waits until a byte comes through the first pipe. It sends its messages through the second one.
+    // The launch waits until a byte comes through the first pipe. It sends its messages through the
+    // second one.
     let (opening, gate) = pipe()?;
     let (messages, sender) = pipe()?;
     fcntl(&messages, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
@@ -94,8 +98,9 @@ impl LaunchProcess {
         let _ = self.gate.write_all(&[1]);
     }
 
-    /// Sends a termination signal to the launch, and continues it if it is stopped. A launch at its gate doesn't look for signals, so the gate is
-    /// opened: the launch then finds the signal pending, and ends before it executes the command. Doesn't wait for the end.
+    /// Sends a termination signal to the launch, and continues it if it is stopped. A launch at its
+    /// gate doesn't look for signals, so the gate is opened: the launch then finds the signal
+    /// pending, and ends before it executes the command. Doesn't wait for the end.
     pub fn terminate(&mut self, signal: Signal) {
         for signal in [signal, Signal::SIGCONT] {
             let _ = kill(self.pid, signal);
@@ -107,20 +112,23 @@ impl LaunchProcess {
     pub fn wait(&self) -> ExitStatus {
         match state_change(self.pid.as_raw(), 0) {
             Some((_, StateChange::Ended(status))) => status,
-            // waitpid(2) was called without options, so it reports no other state, and nobody else reaps this child.
+            // waitpid(2) was called without options, so it reports no other state, and nobody else
+            // reaps this child.
             Some((_, StateChange::Suspended(_) | StateChange::Continued)) | None => {
                 ExitStatus::Killed(SignalNumber::KILL)
             }
         }
     }
 
-    /// Returns a descriptor that is readable while there is a message, or at the end of the pipe. Returns `None` once [`Self::receive`] has read the
-    /// end: the launch has executed the command, or is about to be reaped.
+    /// Returns a descriptor that is readable while there is a message, or at the end of the pipe.
+    /// Returns `None` once [`Self::receive`] has read the end: the launch has executed the command,
+    /// or is about to be reaped.
     pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.messages.as_ref().map(AsFd::as_fd)
     }
 
-    /// Returns the messages that have arrived completely. Doesn't wait. Closes the pipe after its end.
+    /// Returns the messages that have arrived completely. Doesn't wait. Closes the pipe after its
+    /// end.
     pub fn receive<M: DeserializeOwned>(&mut self) -> Vec<M> {
         if let Some(messages) = &mut self.messages {
             // Bytes that come before an error are received as well.
@@ -140,7 +148,8 @@ impl LaunchProcess {
 }
 
 impl Gate {
-    /// Sends a message as one line of JSON. Waits while the pipe is full. Does nothing if the parent has ended.
+    /// Sends a message as one line of JSON. Waits while the pipe is full. Does nothing if the
+    /// parent has ended.
     pub fn send(&self, message: &impl Serialize) {
         if let Ok(mut line) = serde_json::to_vec(message) {
             line.push(b'\n');
@@ -148,11 +157,11 @@ impl Gate {
         }
     }
 
-    /// Sends `ready`, and waits until the parent opens the gate, for as long as that takes. Returns false if the parent closes the gate or has ended.
-    /// The time limit of [`fork`] ends here.
+    /// Sends `ready`, and waits until the parent opens the gate, for as long as that takes. Returns
+    /// false if the parent closes the gate or has ended. The time limit of [`fork`] ends here.
     ///
-    /// From then on, this process gets `death_signal` when the parent ends, unless it executes a program with a set-uid bit or capabilities
-    /// (prctl(2)).
+    /// From then on, this process gets `death_signal` when the parent ends, unless it executes a
+    /// program with a set-uid bit or capabilities (prctl(2)).
     pub fn await_opening(&self, ready: &impl Serialize, death_signal: SignalNumber) -> bool {
         alarm::cancel();
         self.send(ready);
@@ -175,8 +184,8 @@ impl Gate {
         self.opening.as_fd()
     }
 
-    /// Moves this process into a group of its own, which isn't the foreground job of the terminal, because the terminal's signals are for the
-    /// command.
+    /// Moves this process into a group of its own, which isn't the foreground job of the terminal,
+    /// because the terminal's signals are for the command.
     pub fn leave_group(&self) {
         let _ = setpgid(Pid::from_raw(0), Pid::from_raw(0));
     }

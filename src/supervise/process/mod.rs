@@ -1,4 +1,5 @@
-//! The process side of supervision: the gate of a forked launch, the command's process group and the terminal, and signals.
+//! The process side of supervision: the gate of a forked launch, the command's process group and
+//! the terminal, and signals.
 
 mod gate;
 mod job;

@@ -1,5 +1,5 @@
-//! `--agent`: the headers of a request, an agent that runs as another user, and deadlines. `agent.rows` has all other
-//! tests.
+//! `--agent`: the headers of a request, an agent that runs as another user, and deadlines.
+//! `agent.rows` has all other tests.
 
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
-//! What each answer other than a value means: one table for a launch, its fallback regions, the cache, the agent and
-//! `--agent-fallback`. `identity.rows` has the answers of the services that issue credentials.
+//! What each answer other than a value means: one table for a launch, its fallback regions, the
+//! cache, the agent and `--agent-fallback`. `identity.rows` has the answers of the services that
+//! issue credentials.
 
 use crate::support::*;
 
@@ -8,14 +9,16 @@ const READ: &str = "GetSecretValue";
 /// What follows from an answer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Meaning {
-    /// The request is sent again. After the allowed attempts, the next region is asked, and the cache can provide the
-    /// value. The status is 75.
+    /// The request is sent again. After the allowed attempts, the next region is asked, and the
+    /// cache can provide the value. The status is 75.
     MayPass,
     /// There is one request in each region, and the cache can provide the value. The status is 75.
     OncePerRegion,
-    /// There is only one request, in one region, and the cache can provide the value. The status is 75.
+    /// There is only one request, in one region, and the cache can provide the value. The status is
+    /// 75.
     WrongClock,
-    /// There is only one request, in one region, and this is the status. A cached answer isn't used, but it is kept.
+    /// There is only one request, in one region, and this is the status. A cached answer isn't
+    /// used, but it is kept.
     Refused(i32),
     /// Like [`Meaning::Refused`], but the cached answer is removed.
     Forgotten(i32),
@@ -98,8 +101,8 @@ fn answers() -> Vec<(Fault, Meaning, &'static str)> {
             OncePerRegion,
             "not from AWS (HTTP status 403, text/xml)",
         ),
-        // The server asks for a longer pause than the launch has time for. AWS's own header extends a pause by at most
-        // five seconds.
+        // The server asks for a longer pause than the launch has time for. AWS's own header extends
+        // a pause by at most five seconds.
         (fault::retry_after(u64::MAX), MayPass, "503"),
         (fault::retry_after(YEAR), MayPass, "503"),
         (fault::amz_retry_after(u64::MAX), MayPass, "503"),
@@ -119,7 +122,8 @@ fn answers() -> Vec<(Fault, Meaning, &'static str)> {
             Forgotten(78),
             "the secret \"x\" has no value",
         ),
-        // The message of this answer contains the canary, which the sandbox looks for in the output.
+        // The message of this answer contains the canary, which the sandbox looks for in the
+        // output.
         (fault::unknown_code(), Refused(78), "BrandNewException"),
         (
             fault::denied("x"),
@@ -234,7 +238,8 @@ fn a_cached_answer_is_used_after_each_kind_of_outage_and_removed_if_the_secret_i
 /// Each answer of the agent: those of Secrets Manager, which it forwards, and its own.
 fn answers_of_the_agent() -> Vec<(Fault, Meaning, &'static str)> {
     let mut answers = answers();
-    // A proxy is never in front of the agent, so even a refusal without an error code comes from the agent.
+    // A proxy is never in front of the agent, so even a refusal without an error code comes from
+    // the agent.
     answers.retain(|(_, meaning, said)| *meaning != OncePerRegion && !said.contains("302"));
     answers.extend([
         (own(504, "TimeoutError"), MayPass, "TimeoutError"),

@@ -1,5 +1,6 @@
-//! The time that a launch spends on services that issue credentials (STS, a container's endpoint, the metadata of an
-//! instance), and roles that are assumed at the same time. `identity.rows` has the meaning of each of their answers.
+//! The time that a launch spends on services that issue credentials (STS, a container's endpoint,
+//! the metadata of an instance), and roles that are assumed at the same time. `identity.rows` has
+//! the meaning of each of their answers.
 
 use std::time::Duration;
 
@@ -24,8 +25,8 @@ fn a_launch_waits_as_long_as_sts_asks_and_tries_less_often_if_sts_throttles() {
         .run()
         .launched_silently();
     assert_eq!(aws.calls_of(WEB_IDENTITY).len(), 2);
-    // The pauses are random: up to 2 and 8 seconds after throttling, and up to 100, 200 and 400 ms after another
-    // outage.
+    // The pauses are random: up to 2 and 8 seconds after throttling, and up to 100, 200 and 400 ms
+    // after another outage.
     let requests = |fault: Fault| {
         let aws = served().fails(WEB_IDENTITY, fault);
         side_by_side(0..4, |_| {
@@ -108,8 +109,8 @@ fn four_roles_are_assumed_at_the_same_time() {
         declaration += &format!("  s{number}: {{ id: x, role-arn: \"{ROLE}{number}\" }}\n");
     }
     declaration += "env:\n  A: s0:k\n  B: s1:k\n  C: s2:k\n  D: s3:k\n";
-    // STS answers only after every role has been requested. The launch has a single attempt, so no request is counted
-    // twice.
+    // STS answers only after every role has been requested. The launch has a single attempt, so no
+    // request is counted twice.
     let sandbox = Sandbox::new()
         .aws(&aws)
         .declaration(&declaration)

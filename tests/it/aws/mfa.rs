@@ -1,5 +1,5 @@
-//! `mfa_serial` of a profile: secrets-exec asks for the code on the terminal, only once, and then restores the
-//! terminal's modes. `profiles.rows` has launches that don't ask.
+//! `mfa_serial` of a profile: secrets-exec asks for the code on the terminal, only once, and then
+//! restores the terminal's modes. `profiles.rows` has launches that don't ask.
 
 use nix::sys::signal::Signal;
 
@@ -73,8 +73,8 @@ fn the_user_types_an_mfa_code_only_once_for_all_attempts_and_roles() {
     let (stopped, typed_again) = ("QUESTION[stopped][v-4c7a1e][status 0]\n", "\\x1a|123456\\n");
     let echoed = "QUESTION123456\n[v-4c7a1e][status 0]\n";
     let continued = "[stopped]QUESTION[v-4c7a1e][status 0]\n";
-    // The service, options, a wrapper, the text to wait for before each typed text, everything that the terminal shows,
-    // and the number of AssumeRole calls.
+    // The service, options, a wrapper, the text to wait for before each typed text, everything that
+    // the terminal shows, and the number of AssumeRole calls.
     for (case, aws, options, wrapper, (shown, typed), expected, calls) in [
         (
             "for two secrets",

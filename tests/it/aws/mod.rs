@@ -1,4 +1,5 @@
-//! AWS and the agent: credentials, roles, regions, parameters, settings, connections, and what each failure means.
+//! AWS and the agent: credentials, roles, regions, parameters, settings, connections, and what each
+//! failure means.
 
 mod agent;
 mod connection;

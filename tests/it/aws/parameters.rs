@@ -1,4 +1,5 @@
-//! SSM parameters: labels, ten names in one request, and the pages of a path. `parameters.rows` has all other tests.
+//! SSM parameters: labels, ten names in one request, and the pages of a path. `parameters.rows` has
+//! all other tests.
 
 use serde_json::Value;
 

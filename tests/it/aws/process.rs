@@ -1,5 +1,5 @@
-//! `credential_process` of a profile: its use of the terminal, and its end when the launch ends early. `process.rows`
-//! has its output.
+//! `credential_process` of a profile: its use of the terminal, and its end when the launch ends
+//! early. `process.rows` has its output.
 
 use std::fs;
 use std::path::Path;
@@ -214,8 +214,8 @@ fn a_credential_process_works_if_sigchld_is_ignored_and_the_command_inherits_thi
 const ASKING: &str =
     "printf 'code? ' >/dev/tty; read code </dev/tty; printf \"<$code>\" >/dev/tty; cat answer.json";
 
-/// Runs on a terminal, with this `credential_process`, and types `typed` once the terminal shows `shown`. Returns
-/// `None` if this machine doesn't have terminals.
+/// Runs on a terminal, with this `credential_process`, and types `typed` once the terminal shows
+/// `shown`. Returns `None` if this machine doesn't have terminals.
 fn at_a_terminal(
     script: &str,
     shown: &str,
@@ -262,8 +262,8 @@ fn ctrl_c_ends_the_credential_process_and_the_launch_and_restores_the_terminal_m
         };
         let run = sandbox.run();
         run.launched();
-        // The terminal echoes "^C" after it has sent the signal. By then the launch may already have printed its line
-        // and restored the modes.
+        // The terminal echoes "^C" after it has sent the signal. By then the launch may already
+        // have printed its line and restored the modes.
         let text = run.stdout().replacen("^C", "", 1);
         let begin = format!("{shown}secrets-exec: error: SIGINT ended secrets-exec after ");
         assert!(

@@ -1,4 +1,5 @@
-//! Retries of requests to Secrets Manager, and the time that they take. `retries.rows` has the reports about failures.
+//! Retries of requests to Secrets Manager, and the time that they take. `retries.rows` has the
+//! reports about failures.
 
 use std::time::Duration;
 
@@ -10,7 +11,8 @@ const READ: &str = "GetSecretValue";
 
 #[test]
 fn a_launch_does_not_try_again_before_the_time_in_x_amz_retry_after() {
-    // Without the header, the pauses would be at most 100, 200 and 400 ms long, so there would be more requests.
+    // Without the header, the pauses would be at most 100, 200 and 400 ms long, so there would be
+    // more requests.
     let outage = Duration::from_millis(1000);
     let aws = served().fails_for(READ, outage, fault::amz_retry_after(1500));
     sandbox(&aws)
@@ -67,9 +69,9 @@ fn a_throttled_launch_does_not_end_with_a_burst_of_requests() {
     side_by_side(0..6, |_| {
         sandbox(&aws).timeout("3s").run().refused(75);
     });
-    // If a pause is longer than the time that is left, it ends at a random moment of that time, as long as a second is
-    // left. That results in three to four requests for each launch. Pauses of at most half of the time that is left
-    // would result in eight or more.
+    // If a pause is longer than the time that is left, it ends at a random moment of that time, as
+    // long as a second is left. That results in three to four requests for each launch. Pauses of
+    // at most half of the time that is left would result in eight or more.
     let requests = aws.reads().len();
     assert!((6..=36).contains(&requests), "{requests} requests");
 }

@@ -1,4 +1,5 @@
-//! Values that could be URLs, which are never printed. `settings.rows` has all other tests of settings.
+//! Values that could be URLs, which are never printed. `settings.rows` has all other tests of
+//! settings.
 
 use crate::support::*;
 

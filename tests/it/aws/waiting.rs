@@ -1,5 +1,5 @@
-//! `--wait`: files and networks that come late. `waiting.rows` has late answers, and failures for which it doesn't
-//! wait.
+//! `--wait`: files and networks that come late. `waiting.rows` has late answers, and failures for
+//! which it doesn't wait.
 
 use std::thread;
 use std::time::Duration;
@@ -87,7 +87,8 @@ fn with_wait_a_secret_that_has_been_read_is_not_requested_again_while_the_launch
  {
     let y = "arn:aws:secretsmanager:us-east-1:123456789012:secret:y-AbCdEf";
     let aws = served().secret(y, Secret::text("w-4c7a1e"));
-    // Only the secret without an ARN needs the region, which the launch gets from the instance metadata.
+    // Only the secret without an ARN needs the region, which the launch gets from the instance
+    // metadata.
     let metadata = Relay::start("127.0.0.1", NOWHERE);
     let sandbox = sandbox(&aws)
         .on_instance(&aws)

@@ -1,5 +1,5 @@
-//! `check` and `export` with `--cache`: which answers are cached, how old they are, and which values came from the
-//! cache.
+//! `check` and `export` with `--cache`: which answers are cached, how old they are, and which
+//! values came from the cache.
 
 use serde_json::{Value, json};
 

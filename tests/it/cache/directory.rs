@@ -9,7 +9,8 @@ use crate::support::*;
 /// The user `nobody`.
 const NOBODY: u32 = 65534;
 
-/// Asserts that this directory is refused with 78 before any request, and returns the outcome of the launch.
+/// Asserts that this directory is refused with 78 before any request, and returns the outcome of
+/// the launch.
 fn assert_refused(path: impl AsRef<std::ffi::OsStr>, facts: &[&str]) -> Outcome {
     let aws = served();
     let run = sandbox(&aws).arg("--cache").arg(path).run();
@@ -111,8 +112,8 @@ fn a_symbolic_link_to_the_cache_directory_is_followed_unless_it_belongs_to_anoth
     }
 }
 
-/// A launch with its own file system of this kind as `/mnt`. Before the launch, the script `between` runs. Returns
-/// `None` if this machine doesn't allow that.
+/// A launch with its own file system of this kind as `/mnt`. Before the launch, the script
+/// `between` runs. Returns `None` if this machine doesn't allow that.
 fn mounted(sandbox: Sandbox, kind: &str, between: &str) -> Option<Sandbox> {
     let trial = [
         "unshare",

@@ -1,5 +1,5 @@
-//! Cache entries that are damaged, have another format or belong to another user. They aren't used, but cause a warning
-//! and are replaced.
+//! Cache entries that are damaged, have another format or belong to another user. They aren't used,
+//! but cause a warning and are replaced.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
@@ -9,8 +9,8 @@ use crate::support::*;
 
 const TTL: [&str; 2] = ["--cache-ttl", "1h"];
 
-/// Asserts that an entry isn't used after `change` has been applied to it, whether AWS answers or not, and that the
-/// next good answer replaces it.
+/// Asserts that an entry isn't used after `change` has been applied to it, whether AWS answers or
+/// not, and that the next good answer replaces it.
 fn assert_not_used(case: &str, change: impl Fn(&Path), said: &str) {
     let (aws, cache) = (served(), CacheDirectory::new());
     let launch = cache.with(sandbox(&aws).attempts(1).case(case), &TTL);

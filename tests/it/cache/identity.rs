@@ -1,4 +1,5 @@
-//! Which launches share a cached answer: one with another identity, endpoint, region or version never gets it.
+//! Which launches share a cached answer: one with another identity, endpoint, region or version
+//! never gets it.
 
 use crate::support::*;
 

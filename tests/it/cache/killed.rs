@@ -13,8 +13,8 @@ fn long_secret(letter: &str) -> Secret {
     Secret::text(&format!(r#"{{"k":"{}"}}"#, value(letter)))
 }
 
-/// Runs, and returns the trace of the system calls on the directory. Only the worker thread makes such calls, so they
-/// are the same in every run.
+/// Runs, and returns the trace of the system calls on the directory. Only the worker thread makes
+/// such calls, so they are the same in every run.
 fn traced(sandbox: Sandbox, cache: &CacheDirectory, inject: &[&str]) -> Option<(Outcome, String)> {
     let calls = ["-f", "-P", cache.path().to_str().unwrap()];
     let strace = skip::traced(

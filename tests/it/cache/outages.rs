@@ -1,5 +1,5 @@
-//! AWS is unavailable, in every possible way, or it answers that a value is denied or absent. The cache provides the
-//! value in the first case, and never in the second one.
+//! AWS is unavailable, in every possible way, or it answers that a value is denied or absent. The
+//! cache provides the value in the first case, and never in the second one.
 
 use crate::support::network::SILENT;
 use crate::support::*;
@@ -102,7 +102,8 @@ fn a_cached_answer_is_used_after_a_broken_tls_handshake_but_not_if_the_certifica
 #[test]
 fn a_secret_that_is_not_cached_is_tried_until_the_timeout_even_if_another_secret_comes_from_the_cache()
  {
-    // Retries for the cached secret stop after five seconds. The secret that isn't cached answers later than that.
+    // Retries for the cached secret stop after five seconds. The secret that isn't cached answers
+    // later than that.
     let aws = served().secret("y", good_secret());
     let cache = CacheDirectory::new();
     launch_with_filled_cache(&cache, sandbox(&aws), &[]);

@@ -1,5 +1,5 @@
-//! `check` and `policy`: they show the values, secrets and permissions that a launch needs, and never print a value.
-//! [`console`] runs the pages.
+//! `check` and `policy`: they show the values, secrets and permissions that a launch needs, and
+//! never print a value. [`console`] runs the pages.
 
 use std::time::SystemTime;
 
@@ -24,7 +24,8 @@ const WITHOUT_REQUESTS: [&str; 2] = ["offline", "policy"];
 
 const KEY: &str = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 
-/// Asserts that each command of a page prints what the page shows, and that some pages don't cause requests.
+/// Asserts that each command of a page prints what the page shows, and that some pages don't cause
+/// requests.
 fn prints_what_it_says(page: &str) {
     let aws = catalogue();
     let sandbox = Sandbox::new()
@@ -40,8 +41,8 @@ fn prints_what_it_says(page: &str) {
     }
 }
 
-/// A secret with an older version that no longer has a label. moto lists such a version in DescribeSecret's answer,
-/// while AWS leaves it out.
+/// A secret with an older version that no longer has a label. moto lists such a version in
+/// DescribeSecret's answer, while AWS leaves it out.
 fn with_unlabelled_version() -> Secret {
     let mut secret = Secret::text(CANARY).previous(Secret::text(CANARY));
     secret.versions[1].stages.clear();

@@ -1,5 +1,5 @@
-//! `check` doesn't wait long for STS, and `check --offline` doesn't open a socket. `requests.rows` has the requests of
-//! `check`.
+//! `check` doesn't wait long for STS, and `check --offline` doesn't open a socket. `requests.rows`
+//! has the requests of `check`.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! The environment of the command: variables that are inherited, removed, kept and added, byte for byte, and its size.
-//! `environment.rows` has the effect of each option on it.
+//! The environment of the command: variables that are inherited, removed, kept and added, byte for
+//! byte, and its size. `environment.rows` has the effect of each option on it.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;

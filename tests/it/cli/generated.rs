@@ -1,5 +1,5 @@
-//! The man page, the completions and docs/reference.md: the programs that read them accept them, and they list the same
-//! things as `--help`.
+//! The man page, the completions and docs/reference.md: the programs that read them accept them,
+//! and they list the same things as `--help`.
 
 use std::collections::BTreeSet;
 
@@ -218,7 +218,8 @@ fn the_example_of_a_whole_declaration_in_docs_reference_md_is_valid() {
         .says_nothing_of("expected");
 }
 
-/// Prints the completions of the last argument. The arguments before it are the words of the line, as bash splits it.
+/// Prints the completions of the last argument. The arguments before it are the words of the line,
+/// as bash splits it.
 const BASH: &str = r#"
 source "$1" || exit
 shift

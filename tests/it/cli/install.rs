@@ -1,5 +1,5 @@
-//! `install` by a user without privileges; `make install`; and the files that `cargo publish` would publish.
-//! `export/install.console` has more tests of `install`.
+//! `install` by a user without privileges; `make install`; and the files that `cargo publish` would
+//! publish. `export/install.console` has more tests of `install`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -45,8 +45,8 @@ fn install_works_for_any_user_if_the_directory_is_writable_and_the_program_is_re
     assert_eq!(of_another.names_in("there"), ["other"]);
     let sandbox = sandbox();
     let copy = sandbox.path("unreadable");
-    // Another process makes the copy. If this one had a descriptor open for writing, a child could inherit it, and
-    // execve(2) would fail with ETXTBSY.
+    // Another process makes the copy. If this one had a descriptor open for writing, a child could
+    // inherit it, and execve(2) would fail with ETXTBSY.
     assert!(
         Command::new("cp")
             .arg(program())

@@ -7,7 +7,8 @@ use crate::support::*;
 
 ::rows::rows!("tests/it/cli/launch.rows");
 
-/// The fake with `count` secrets `s0`, `s1`, …, and a run with a variable `V0`, `V1`, … for each of them.
+/// The fake with `count` secrets `s0`, `s1`, …, and a run with a variable `V0`, `V1`, … for each of
+/// them.
 fn many(aws: Aws, count: usize) -> (Aws, Sandbox) {
     let aws = (0..count).fold(aws, |aws, n| {
         aws.secret(&format!("s{n}"), Secret::text(r#"{"k":"v-4c7a1e"}"#))
@@ -126,8 +127,8 @@ fn connections_to_secrets_manager_are_opened_while_a_role_is_assumed() {
         .args(["--role-arn", role, "--timeout", "5s"])
         .run()
         .refused(75);
-    // Here, STS has the same address as Secrets Manager, so it uses one of the connections that were opened for the
-    // secrets.
+    // Here, STS has the same address as Secrets Manager, so it uses one of the connections that
+    // were opened for the secrets.
     assert_eq!((aws.connections(), aws.reads().len()), (3, 0));
 }
 

@@ -1,4 +1,5 @@
-//! The command line, the launch and its environment, the subcommands, and the reports about everything that is wrong.
+//! The command line, the launch and its environment, the subcommands, and the reports about
+//! everything that is wrong.
 
 mod arguments {
     rows::rows!("tests/it/cli/arguments.rows");

@@ -1,11 +1,12 @@
-//! Reports: each failure has its variable, file and line, secret, key and region. One run reports all failures in the
-//! order of the files, and the worst one decides the exit status.
+//! Reports: each failure has its variable, file and line, secret, key and region. One run reports
+//! all failures in the order of the files, and the worst one decides the exit status.
 
 use crate::support::*;
 
 ::rows::rows!("tests/it/cli/report.rows");
 
-/// A launch with this declaration, which may request only the secrets and, at most once, the identity of the caller.
+/// A launch with this declaration, which may request only the secrets and, at most once, the
+/// identity of the caller.
 fn report(declaration: &str) -> Outcome {
     let aws = Aws::start()
         .secret(

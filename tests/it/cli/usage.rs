@@ -1,4 +1,5 @@
-//! Usage errors, which end with status 64 and a reason before anything is read or started; and the help.
+//! Usage errors, which end with status 64 and a reason before anything is read or started; and the
+//! help.
 
 use crate::support::*;
 

@@ -1,5 +1,5 @@
-//! The declaration in the working directory: secrets-exec reads it only if nobody except root and the user can create
-//! or change it.
+//! The declaration in the working directory: secrets-exec reads it only if nobody except root and
+//! the user can create or change it.
 
 use std::fs;
 use std::os::unix::fs::{chown, symlink};

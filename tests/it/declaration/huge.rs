@@ -1,7 +1,8 @@
-//! Declarations with thousands of lines, up to 1 MiB, the maximum size of a file. Reading one, and reporting a mistake in
-//! each of its lines, takes seconds.
+//! Declarations with thousands of lines, up to 1 MiB, the maximum size of a file. Reading one, and
+//! reporting a mistake in each of its lines, takes seconds.
 //!
-//! A limit of CPU time would end a launch that compares every line with every other one, because that takes minutes.
+//! A limit of CPU time would end a launch that compares every line with every other one, because
+//! that takes minutes.
 
 use crate::support::*;
 

@@ -1,5 +1,5 @@
-//! Declarations: what they may contain, which mistakes are refused with their place, and the JSON schema, which must
-//! agree.
+//! Declarations: what they may contain, which mistakes are refused with their place, and the JSON
+//! schema, which must agree.
 
 mod accepted;
 mod empty {

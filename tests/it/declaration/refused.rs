@@ -1,11 +1,11 @@
-//! Declarations that are refused: the error names the line, the column and the reason, and nothing is requested or
-//! started.
+//! Declarations that are refused: the error names the line, the column and the reason, and nothing
+//! is requested or started.
 
 use crate::support::*;
 
-/// Each row has a reason, and the declarations that are refused for it. A `^` marks the place that the error names.
-/// Without a `^`, the error names only the line. If a declaration contains `…`, each of the texts after it in that line
-/// is inserted there.
+/// Each row has a reason, and the declarations that are refused for it. A `^` marks the place that
+/// the error names. Without a `^`, the error names only the line. If a declaration contains `…`,
+/// each of the texts after it in that line is inserted there.
 ///
 /// The schema refuses these declarations, too. Every new rule for declarations gets a row.
 const REFUSED: &str = r##"
@@ -125,8 +125,8 @@ is not a credential's name | credentials: {a.service: {^…: x}} | "" | . | .. |
 a.service/k has an unknown key | credentials: {a.service: {k: {from: "x:k", ^…}}} | value: v | optional: true | encode: base64
 "##;
 
-/// Declarations that only the program can refuse, because the schema can't express the rule. The form is that of
-/// [`REFUSED`].
+/// Declarations that only the program can refuse, because the schema can't express the rule. The
+/// form is that of [`REFUSED`].
 const REFUSED_BY_THE_PROGRAM: &str = r##"
 the file /run/x is set twice in this declaration | files:\n  - {value: x, path: /run/x}\n  - ^{value: y, path: /run/x}
 the variable F is set twice in this declaration | env: {F: {value: x}}\nfiles: [^{value: y, env: F}]

@@ -1,5 +1,5 @@
-//! Checks that `secrets-exec.schema.json`, which is edited by hand, and the program accept the same declarations, and
-//! that both refuse those of the table in `refused`. Every new rule gets a row.
+//! Checks that `secrets-exec.schema.json`, which is edited by hand, and the program accept the same
+//! declarations, and that both refuse those of the table in `refused`. Every new rule gets a row.
 
 use std::collections::BTreeSet;
 use std::io::Write;

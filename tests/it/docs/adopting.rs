@@ -1,5 +1,5 @@
-//! docs/adopting.md: its metric filters match the lines that a launch logs. `tests/peers/adopting.rs` creates the
-//! filters in moto.
+//! docs/adopting.md: its metric filters match the lines that a launch logs.
+//! `tests/peers/adopting.rs` creates the filters in moto.
 
 use serde_json::Value;
 
@@ -22,7 +22,8 @@ pub fn metric_filters(page: &Page) -> Vec<(String, String)> {
         .collect()
 }
 
-/// True if a line of JSON matches a CloudWatch pattern, such as `{ ($.event = "error") && ($.status != 75) }`.
+/// True if a line of JSON matches a CloudWatch pattern, such as `{ ($.event = "error") && ($.status
+/// != 75) }`.
 fn matches(pattern: &str, line: &Value) -> bool {
     let conditions = pattern.trim_matches(['{', '}', ' ']).split(" && ");
     conditions

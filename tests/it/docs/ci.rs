@@ -14,7 +14,8 @@ fn repository() -> Sandbox {
     sandbox.executable("deploy", format!("#!/bin/sh\necho \"$A {inherited}\"\n"))
 }
 
-/// Makes the repository writable for everyone, as GitLab's runner does. From there, a declaration is only read if `-f` names it.
+/// Makes the repository writable for everyone, as GitLab's runner does. From there, a declaration
+/// is only read if `-f` names it.
 pub const SHARED_CHECKOUT: &str = "set -e\nchmod a+w . secrets-exec.yaml\n";
 
 /// The commands of those workflows, of GitHub and of GitLab, that contain this text.

@@ -18,7 +18,8 @@ fn launches(page: &str) -> Vec<String> {
     paragraphs.filter(launch).map(str::to_owned).collect()
 }
 
-/// Runs a command of a page with the secrets of a local file. `node` and `app` are programs that print their names.
+/// Runs a command of a page with the secrets of a local file. `node` and `app` are programs that
+/// print their names.
 fn run(command: &str) -> String {
     let secrets = format!(
         r#"{{
@@ -75,8 +76,8 @@ fn the_export_of_docs_reference_md_sets_the_variable_in_a_shell() {
     );
 }
 
-/// Each line of a help or a page in which a shell uses the output of `get` or `export`, together with the line after
-/// it.
+/// Each line of a help or a page in which a shell uses the output of `get` or `export`, together
+/// with the line after it.
 fn substitutions(text: &str) -> Vec<String> {
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
     let commands = ["$(secrets-exec get ", "$(secrets-exec export "];

@@ -1,4 +1,5 @@
-//! docs/ecs.md: its task definitions give the program the same variables before and after the change.
+//! docs/ecs.md: its task definitions give the program the same variables before and after the
+//! change.
 
 use serde_json::{Value, json};
 
@@ -54,7 +55,8 @@ fn the_changed_ecs_task_definition_of_docs_containers_md_starts_the_program_with
     assert_starts_with_variables(container);
 }
 
-/// Asserts that the entry point of a container launches its command with the variables that ECS would set.
+/// Asserts that the entry point of a container launches its command with the variables that ECS
+/// would set.
 fn assert_starts_with_variables(container: &Value) {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let entry_point: Vec<String> = container["entryPoint"]

@@ -1,5 +1,5 @@
-//! docs/lambda.md: the wrapper of `examples/lambda` starts AWS's runtime for Python (PyPI's `awslambdaric`), which gets
-//! its invocations from a fake of Lambda's Runtime API.
+//! docs/lambda.md: the wrapper of `examples/lambda` starts AWS's runtime for Python (PyPI's
+//! `awslambdaric`), which gets its invocations from a fake of Lambda's Runtime API.
 
 use std::path::{Path, PathBuf};
 
@@ -18,7 +18,8 @@ fn docs_lambda_md_shows_the_same_script_as_the_example() {
     );
 }
 
-/// The code of the function. It answers with its environment, and ends the runtime after the last event.
+/// The code of the function. It answers with its environment, and ends the runtime after the last
+/// event.
 const FUNCTION: &str = "\
 import os
 
@@ -58,7 +59,8 @@ fn documented_secrets() -> Aws {
         .secret("prod/api-token", Secret::text("token-4c7a1e"))
 }
 
-/// The wrapper in an environment like Lambda's, with the runtime as its arguments, for [`Sandbox::control`].
+/// The wrapper in an environment like Lambda's, with the runtime as its arguments, for
+/// [`Sandbox::control`].
 fn function(api: &Aws, aws: &Aws, python: PathBuf) -> Sandbox {
     let wrapper = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/lambda/secrets-wrapper");
     let sandbox =

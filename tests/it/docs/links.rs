@@ -1,6 +1,6 @@
-//! Links from the pages of `docs/` and of the root, such as README: every linked file exists, and so does every
-//! heading. The same is true on the site that `make book` builds. `packaging/book` prepares its pages, and mdBook
-//! only turns `.md` into `.html`.
+//! Links from the pages of `docs/` and of the root, such as README: every linked file exists, and
+//! so does every heading. The same is true on the site that `make book` builds. `packaging/book`
+//! prepares its pages, and mdBook only turns `.md` into `.html`.
 
 use std::collections::HashSet;
 use std::fs;
@@ -73,7 +73,8 @@ impl Pages {
             .collect()
     }
 
-    /// Asserts that the file to which a link of a page leads exists, and that the file has the heading.
+    /// Asserts that the file to which a link of a page leads exists, and that the file has the
+    /// heading.
     fn assert_has(&self, path: &str, link: &Link, page: &str) {
         assert!(self.exists(path), "{page}: {path}");
         if let Some(heading) = &link.heading {

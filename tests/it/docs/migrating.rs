@@ -1,4 +1,5 @@
-//! docs/migrating.md: its declarations resolve, and its script and its declaration set the same variables.
+//! docs/migrating.md: its declarations resolve, and its script and its declaration set the same
+//! variables.
 
 use serde_json::Value;
 

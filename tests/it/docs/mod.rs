@@ -1,5 +1,6 @@
-//! The pages of `docs/`: their commands run, and print what the pages show. The HCL and the TypeScript of
-//! docs/terraform.md aren't tested, and `tests/peers/tutorial.rs` follows the tutorial with the AWS CLI and moto.
+//! The pages of `docs/`: their commands run, and print what the pages show. The HCL and the
+//! TypeScript of docs/terraform.md aren't tested, and `tests/peers/tutorial.rs` follows the
+//! tutorial with the AWS CLI and moto.
 
 use std::fs;
 use std::path::Path;

@@ -2,8 +2,8 @@
 //!
 //! - A block whose first line is `# NAME` is the file NAME, if the name has a dot.
 //! - In a `console` block, each command comes after `$ `, and what it prints comes below it.
-//! - A `console` block with the line `# needs AWS credentials` doesn't run. Neither does a block of docker, which `tests/hosts`
-//!   runs.
+//! - A `console` block with the line `# needs AWS credentials` doesn't run. Neither does a block of
+//!   docker, which `tests/hosts` runs.
 
 use std::fs;
 
@@ -125,8 +125,8 @@ impl Page {
         self.with_secrets(&repository_file("examples/secrets.local.yaml"))
     }
 
-    /// Runs the `console` blocks in one directory, each in its own shell, and asserts that they print what the page
-    /// shows.
+    /// Runs the `console` blocks in one directory, each in its own shell, and asserts that they
+    /// print what the page shows.
     pub fn runs(&self, sandbox: Sandbox) -> Sandbox {
         let (foreign, own): (Vec<_>, Vec<_>) = self
             .consoles()
@@ -163,7 +163,8 @@ impl Page {
         sandbox
     }
 
-    /// Asserts that a command which needs AWS is either one of AWS's tools, or a valid command line of the program.
+    /// Asserts that a command which needs AWS is either one of AWS's tools, or a valid command line
+    /// of the program.
     fn could_run(&self, command: &str) {
         let name = command.split(' ').next().unwrap();
         if name != "secrets-exec" {
@@ -204,8 +205,8 @@ fn in_a_shell(console: &Console) -> String {
     format!("(\n{commands}) 2>&1\nprintf '\\001'\n")
 }
 
-/// Asserts that the commands have written `policy.json`, and that this policy allows reading the secrets of these
-/// names.
+/// Asserts that the commands have written `policy.json`, and that this policy allows reading the
+/// secrets of these names.
 pub fn wrote_policy(sandbox: &Sandbox, names: &[&str]) {
     let policy: Value =
         serde_json::from_str(&fs::read_to_string(sandbox.path("policy.json")).unwrap()).unwrap();

@@ -1,4 +1,5 @@
-//! The pictures of README and `docs/`, which `packaging/pictures.py` draws: they show what the program prints and what the pages say.
+//! The pictures of README and `docs/`, which `packaging/pictures.py` draws: they show what the
+//! program prints and what the pages say.
 
 use std::collections::BTreeSet;
 use std::fs;

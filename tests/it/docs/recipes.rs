@@ -3,7 +3,8 @@
 use super::page::Page;
 use crate::support::*;
 
-/// Runs commands with the scripts of the page and with a declaration. `kubectl` and `aws` are programs that print their arguments.
+/// Runs commands with the scripts of the page and with a declaration. `kubectl` and `aws` are
+/// programs that print their arguments.
 fn redeployment(declaration: &str, commands: &str) -> Option<Outcome> {
     skip::can(&["jq", "--version"], "the script of docs/recipes.md").then(|| {
         let aws = Aws::start().secret("prod/db", Secret::text(CANARY));

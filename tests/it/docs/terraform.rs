@@ -1,4 +1,5 @@
-//! docs/terraform.md: the policy that Terraform reads is the one that the jobs of docs/ci.md compare.
+//! docs/terraform.md: the policy that Terraform reads is the one that the jobs of docs/ci.md
+//! compare.
 
 use super::ci;
 use super::page::Page;

@@ -1,11 +1,11 @@
-//! docs/troubleshooting.md: the messages that it explains are those of the pages of mistakes, under the exit status of
-//! their section.
+//! docs/troubleshooting.md: the messages that it explains are those of the pages of mistakes, under
+//! the exit status of their section.
 
 use super::page::Page;
 use crate::support::console::{outputs, pages_in};
 
-/// Messages that can't be on a page of mistakes: about a rotation, TLS, DNS, a network that drops packets, a proxy, a
-/// pattern, which would need a value, and a system without files in memory.
+/// Messages that can't be on a page of mistakes: about a rotation, TLS, DNS, a network that drops
+/// packets, a proxy, a pattern, which would need a value, and a system without files in memory.
 const OTHERS: [&str; 9] = [
     "the region … does not exist: …",
     "… was stopped, because … changed (…); secrets-exec exits with status …",

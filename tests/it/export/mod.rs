@@ -1,5 +1,5 @@
-//! `export`, `migrate` and `install`: what they print. [`console`] runs the pages. The tests here need a terminal, a
-//! pipe, or something else that a page can't have.
+//! `export`, `migrate` and `install`: what they print. [`console`] runs the pages. The tests here
+//! need a terminal, a pipe, or something else that a page can't have.
 
 use std::fs;
 use std::os::unix::fs::{chown, symlink};
@@ -40,8 +40,8 @@ fn catalogue() -> Aws {
         .secret("prod/line", Secret::text(&"v".repeat(65_535 - 4)))
 }
 
-/// A run that exports the variables of the declaration from a local file. Because of `-q`, it doesn't print a note
-/// about that file.
+/// A run that exports the variables of the declaration from a local file. Because of `-q`, it
+/// doesn't print a note about that file.
 fn exports(secrets: &str, declaration: &str, format: &str) -> Sandbox {
     let sandbox = Sandbox::new()
         .arg("export")

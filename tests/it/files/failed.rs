@@ -1,5 +1,5 @@
-//! Files at a `path` when something fails: the error names file and line, nothing is changed before the first rename,
-//! and no new file is left after it.
+//! Files at a `path` when something fails: the error names file and line, nothing is changed before
+//! the first rename, and no new file is left after it.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
@@ -7,8 +7,8 @@ use std::os::unix::fs::{MetadataExt, symlink};
 use super::{tls_secret, with_file};
 use crate::support::*;
 
-/// A launch with three files, on lines 2 to 4. The file `out/one` already exists. The path `second` is `out/two` in
-/// most tests.
+/// A launch with three files, on lines 2 to 4. The file `out/one` already exists. The path `second`
+/// is `out/two` in most tests.
 fn three_files(aws: &Aws, second: &str) -> Sandbox {
     let sandbox = Sandbox::new()
         .aws(aws)
@@ -30,8 +30,8 @@ fn replaces_one_file(sandbox: &Sandbox, status: Status) -> String {
     leaves_one_file(sandbox, status, "key-4c7a1e\n", 0o400)
 }
 
-/// Runs, and asserts that the command wasn't started and that `out/one` is the only file, with this content and mode.
-/// Returns standard error.
+/// Runs, and asserts that the command wasn't started and that `out/one` is the only file, with this
+/// content and mode. Returns standard error.
 fn leaves_one_file(sandbox: &Sandbox, status: Status, content: &str, mode: u32) -> String {
     let file = sandbox.path("out/one");
     let outcome = sandbox.run();

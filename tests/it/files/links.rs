@@ -1,4 +1,5 @@
-//! Files at a `path` that goes through symbolic links. Only links of root and of the effective user are followed.
+//! Files at a `path` that goes through symbolic links. Only links of root and of the effective user
+//! are followed.
 
 use std::fs;
 use std::os::unix::fs::{chown, lchown, symlink};

@@ -1,4 +1,5 @@
-//! Files in memory. `memory.rows` has most tests, and `refused.rs` has those of systems that refuse such files.
+//! Files in memory. `memory.rows` has most tests, and `refused.rs` has those of systems that refuse
+//! such files.
 
 use std::collections::BTreeSet;
 use std::fs;

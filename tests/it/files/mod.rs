@@ -18,8 +18,8 @@ fn tls_secret() -> Aws {
     )
 }
 
-/// A launch with a directory `out`, and with a file in it on line 2 of the declaration. `-q` hides the warning about
-/// files on disk.
+/// A launch with a directory `out`, and with a file in it on line 2 of the declaration. `-q` hides
+/// the warning about files on disk.
 fn with_file(aws: &Aws, settings: &str) -> Sandbox {
     let sandbox = Sandbox::new().aws(aws).args(["-q", "-f", "app.yaml"]);
     fs::create_dir(sandbox.path("out")).unwrap();

@@ -1,4 +1,5 @@
-//! Files at a `path` after a launch. `path.rows` has what the command itself sees, and `failed.rs` has failures.
+//! Files at a `path` after a launch. `path.rows` has what the command itself sees, and `failed.rs`
+//! has failures.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;

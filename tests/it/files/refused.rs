@@ -1,10 +1,11 @@
-//! Files in memory on systems that refuse them (seccomp, an old kernel). The error says how to do without
-//! them, and flags that an old kernel doesn't know are left out.
+//! Files in memory on systems that refuse them (seccomp, an old kernel). The error says how to do
+//! without them, and flags that an old kernel doesn't know are left out.
 
 use super::tls_secret;
 use crate::support::*;
 
-/// Installs a seccomp filter that lets memfd_create fail with EPERM, as container runtimes do, and execs its arguments.
+/// Installs a seccomp filter that lets memfd_create fail with EPERM, as container runtimes do, and
+/// execs its arguments.
 const SECCOMP: &str = "
 import ctypes, os, platform, struct, sys
 number = {'x86_64': 319, 'aarch64': 279}[platform.machine()]

@@ -1,9 +1,10 @@
-//! Mistakes that operators and developers make, each with everything that it prints. Each paragraph of a page is one
-//! mistake, and [`console`] runs the pages.
+//! Mistakes that operators and developers make, each with everything that it prints. Each paragraph
+//! of a page is one mistake, and [`console`] runs the pages.
 //!
-//! AWS is a fake with the secrets of [`catalogue`]. The environment has the endpoint of the fake, us-east-1 and keys,
-//! which `unset` and `env -u` can remove. There is no instance metadata. Every value of a secret ends with `-4c7a1e`,
-//! in the catalogue and in the local files of a page, and no command may print it.
+//! AWS is a fake with the secrets of [`catalogue`]. The environment has the endpoint of the fake,
+//! us-east-1 and keys, which `unset` and `env -u` can remove. There is no instance metadata. Every
+//! value of a secret ends with `-4c7a1e`, in the catalogue and in the local files of a page, and no
+//! command may print it.
 
 use crate::support::*;
 
@@ -31,8 +32,8 @@ const WITHOUT_REQUESTS: [&str; 2] = ["arguments", "declaration"];
 /// The end of every value that a page or [`catalogue`] has.
 const VALUE: &str = "4c7a1e";
 
-/// Asserts that each command of a page prints what the page shows, that no value is among that, and that some pages
-/// don't cause requests.
+/// Asserts that each command of a page prints what the page shows, that no value is among that, and
+/// that some pages don't cause requests.
 fn prints_what_it_says(page: &str) {
     let aws = catalogue();
     console::assert_printed(page, Sandbox::new().aws(&aws), aws.address().port());

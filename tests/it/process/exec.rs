@@ -1,5 +1,5 @@
-//! The exec of the command: the process stays the same, and the command has its own exit status, and its arguments and
-//! environment byte for byte.
+//! The exec of the command: the process stays the same, and the command has its own exit status,
+//! and its arguments and environment byte for byte.
 
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::{self, File};
@@ -64,8 +64,8 @@ fn arguments_reach_the_command_byte_for_byte() {
     run.launched_silently().printed(wanted);
 }
 
-/// Runs `cat /proc/self/environ` with entries that `std::process::Command` can't make (duplicates, entries without
-/// `=`). The program adds `A`, whose value is the canary.
+/// Runs `cat /proc/self/environ` with entries that `std::process::Command` can't make (duplicates,
+/// entries without `=`). The program adds `A`, whose value is the canary.
 fn run_with(entries: &[&[u8]]) -> Outcome {
     let secrets = format!(r#"{{"x":"{CANARY}"}}"#);
     watch::local_file(&secrets);

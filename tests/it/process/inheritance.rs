@@ -1,4 +1,5 @@
-//! What the command inherits: the same signals, descriptors, limits and session that it would have without the program.
+//! What the command inherits: the same signals, descriptors, limits and session that it would have
+//! without the program.
 
 use crate::support::*;
 
@@ -21,7 +22,8 @@ fn status_lines(pattern: &str) -> [String; 4] {
     ["grep", "-E", &pattern, "/proc/self/status"].map(str::to_owned)
 }
 
-/// The standard signals in a mask of /proc/self/status. The C library reserves some of the other signals.
+/// The standard signals in a mask of /proc/self/status. The C library reserves some of the other
+/// signals.
 fn standard_signals(status: &str, name: &str) -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix(name));
     u64::from_str_radix(line.unwrap().trim_start_matches(':').trim(), 16).unwrap() & 0x7fff_ffff
@@ -91,7 +93,8 @@ fn the_command_has_the_same_descriptors_limits_privileges_and_directory_as_witho
 fn the_command_has_the_same_parent_process_group_session_and_terminal_and_no_child() {
     let aws = served();
     let sandbox = sandbox(&aws).command(["cat", "/proc/self/stat", "/proc/thread-self/children"]);
-    // The fields are state, parent, process group, session, terminal, and the terminal's foreground group.
+    // The fields are state, parent, process group, session, terminal, and the terminal's foreground
+    // group.
     let [with, without] = [sandbox.run(), sandbox.control()].map(|run| {
         let stat = run.launched().stdout();
         let (_, fields) = stat.rsplit_once(") ").unwrap();

@@ -1,5 +1,6 @@
-//! A signal that arrives while the program reads secrets. The program immediately dies of the signal, doesn't start
-//! anything, and prints one line with the signal, the time, what it was waiting for, and the last error.
+//! A signal that arrives while the program reads secrets. The program immediately dies of the
+//! signal, doesn't start anything, and prints one line with the signal, the time, what it was
+//! waiting for, and the last error.
 
 use std::fs::File;
 use std::os::unix::process::ExitStatusExt;
@@ -31,7 +32,8 @@ fn assert_one_line(run: &Outcome, signal: &str, awaited: &str) {
     );
 }
 
-/// Launches that wait: the service, the launch, the number of requests before it waits, and what it then waits for.
+/// Launches that wait: the service, the launch, the number of requests before it waits, and what it
+/// then waits for.
 fn waiting_launches() -> Vec<(Aws, Sandbox, usize, &'static str)> {
     let nine = (0..9).fold(Aws::start(), |aws, n| {
         aws.secret(&format!("x{n}"), Secret::failing(Fault::Hang))
@@ -184,8 +186,8 @@ fn child_of(process: Pid) -> Pid {
     Pid::from_raw(children.split_whitespace().last().unwrap().parse().unwrap())
 }
 
-/// Asserts that TERM ends a launch whose standard error is a full pipe that nobody reads, some time after its first
-/// request.
+/// Asserts that TERM ends a launch whose standard error is a full pipe that nobody reads, some time
+/// after its first request.
 fn assert_term_ends_launch(
     aws: &Aws,
     time: Duration,
@@ -251,7 +253,8 @@ fn a_signal_ends_a_launch_even_if_nobody_reads_its_standard_error() {
             &["-e", "A=x:absent"],
             namespace,
         );
-        // TERM arrives while the worker prints its trace, and while the main thread prints that the time is over.
+        // TERM arrives while the worker prints its trace, and while the main thread prints that the
+        // time is over.
         let options = ["-vv", "--timeout", "1s", "-e", "A=x:k"];
         assert_term_ends_launch(&hanging(), Duration::from_millis(2500), &options, namespace);
     }

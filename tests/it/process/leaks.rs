@@ -1,4 +1,5 @@
-//! Secrets don't leak into a core dump, /proc, standard error (at any verbosity), files, or the command line.
+//! Secrets don't leak into a core dump, /proc, standard error (at any verbosity), files, or the
+//! command line.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -34,8 +35,8 @@ fn a_launch_that_a_signal_kills_leaves_no_core_dump() {
     let control = dumping(&aws);
     control.control().ended(Status::Signal(6));
     if cores(&control) == 0 {
-        // The kernel passes core dumps to a program such as systemd-coredump. The next test checks that a launch can't
-        // be dumped.
+        // The kernel passes core dumps to a program such as systemd-coredump. The next test checks
+        // that a launch can't be dumped.
         return;
     }
     for signal in [Signal::SIGQUIT, Signal::SIGABRT, Signal::SIGFPE] {
@@ -63,7 +64,8 @@ fn other_processes_of_the_user_cannot_read_the_memory_of_a_launch() {
         .through(nobody);
     let sandbox = sandbox.script("head -c 1 /proc/$$/environ | wc -c; stat -c %u /proc/$$/stat");
     let running = sandbox.spawn_copy();
-    // Opening the pipe for writing returns when the launch opens it for reading, which is before it has any value.
+    // Opening the pipe for writing returns when the launch opens it for reading, which is before it
+    // has any value.
     let mut writer = File::options().write(true).open(pipe).unwrap();
     // If the kernel could dump the process, these files would belong to the user.
     assert_eq!(fs::metadata(running.proc("stat")).unwrap().uid(), 0);

@@ -1,4 +1,5 @@
-//! Resource limits that are too low for a launch (getrlimit(2)): the error names the limit, and how to raise it.
+//! Resource limits that are too low for a launch (getrlimit(2)): the error names the limit, and how
+//! to raise it.
 
 use crate::support::*;
 

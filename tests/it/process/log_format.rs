@@ -1,4 +1,5 @@
-//! `--log-format json`: each line on standard error is one JSON object, whatever prints it and however early.
+//! `--log-format json`: each line on standard error is one JSON object, whatever prints it and
+//! however early.
 
 use std::time::{Duration, SystemTime};
 

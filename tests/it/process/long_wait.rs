@@ -1,4 +1,5 @@
-//! Launches that wait for AWS for longer than two seconds: the progress line on a terminal, and the messages to systemd (sd_notify(3)).
+//! Launches that wait for AWS for longer than two seconds: the progress line on a terminal, and the
+//! messages to systemd (sd_notify(3)).
 
 use std::fs;
 use std::os::linux::net::SocketAddrExt;
@@ -9,7 +10,8 @@ use nix::sys::signal::Signal;
 use crate::support::terminal::{erased, left, on_a_terminal};
 use crate::support::*;
 
-/// An AWS that holds its answer for the secret `x`, whose key `k` is `v-4c7a1e`, until [`Aws::release`].
+/// An AWS that holds its answer for the secret `x`, whose key `k` is `v-4c7a1e`, until
+/// [`Aws::release`].
 fn aws_that_holds_its_answer_for_x() -> Aws {
     Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#).held())
 }
@@ -19,9 +21,9 @@ fn aws_with_x() -> Aws {
     Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#))
 }
 
-/// Runs a launch until it has reported its wait, which it does after the progress line has been shown. Then lets AWS
-/// answer, and runs the launch to its end. Returns the outcome and the service manager's message about the wait.
-/// Asserts that the manager's status is empty at the end.
+/// Runs a launch until it has reported its wait, which it does after the progress line has been
+/// shown. Then lets AWS answer, and runs the launch to its end. Returns the outcome and the service
+/// manager's message about the wait. Asserts that the manager's status is empty at the end.
 fn runs_with_a_late_answer(aws: &Aws, launch: Sandbox) -> (Outcome, String) {
     let (manager, launch) = Manager::for_launch(launch);
     let running = launch.spawn();

@@ -1,4 +1,5 @@
-//! The process: exec, signals, inheritance, limits, streams, and what is printed while secrets are read.
+//! The process: exec, signals, inheritance, limits, streams, and what is printed while secrets are
+//! read.
 
 mod exec;
 mod inheritance;

@@ -1,12 +1,12 @@
-//! Linux 3.17, the oldest kernel that README mentions. All later system calls fail with ENOSYS, and madvise(2) rejects
-//! later kinds of advice.
+//! Linux 3.17, the oldest kernel that README mentions. All later system calls fail with ENOSYS, and
+//! madvise(2) rejects later kinds of advice.
 
 use crate::rotation::{Rotating, first_version, rotating};
 use crate::support::identity::with_credential_process;
 use crate::support::*;
 
-/// The calls that came after Linux 3.17, in the order in which they came. strace ignores those that it doesn't
-/// recognize.
+/// The calls that came after Linux 3.17, in the order in which they came. strace ignores those that
+/// it doesn't recognize.
 const LATER: &str = "?bpf,?execveat,?userfaultfd,?membarrier,?mlock2,?copy_file_range,?preadv2,?pwritev2,?pkey_mprotect,?pkey_alloc,\
     ?pkey_free,?statx,?io_pgetevents,?rseq,?pidfd_send_signal,?io_uring_setup,?io_uring_enter,?io_uring_register,?open_tree,\
     ?move_mount,?fsopen,?fsconfig,?fsmount,?fspick,?pidfd_open,?clone3,?openat2,?pidfd_getfd,?faccessat2,?close_range,\
@@ -15,8 +15,8 @@ const LATER: &str = "?bpf,?execveat,?userfaultfd,?membarrier,?mlock2,?copy_file_
     ?futex_wait,?futex_requeue,?statmount,?listmount,?lsm_get_self_attr,?lsm_set_self_attr,?lsm_list_modules,?mseal,?setxattrat,\
     ?getxattrat,?listxattrat,?removexattrat,?open_tree_attr,?file_getattr,?file_setattr";
 
-/// The wrapper that makes the calls fail. strace runs as a separate process, so that the test is still the parent of
-/// the run.
+/// The wrapper that makes the calls fail. strace runs as a separate process, so that the test is
+/// still the parent of the run.
 fn old_kernel() -> Option<Vec<String>> {
     let strace = ["strace", "-D", "-f", "--seccomp-bpf", "-o"];
     let (trace, inject) = (

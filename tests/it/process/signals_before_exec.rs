@@ -1,4 +1,5 @@
-//! A signal, or a failure, at a system call right before execve: no signal is lost, and no temporary file is left.
+//! A signal, or a failure, at a system call right before execve: no signal is lost, and no
+//! temporary file is left.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -36,8 +37,8 @@ fn calls_from_the_result(sandbox: Sandbox) -> Option<Vec<Call>> {
     Some(calls.split_off(wait))
 }
 
-/// All calls of the main thread before the execve of the command, except those that join a worker thread, because that
-/// has often ended already.
+/// All calls of the main thread before the execve of the command, except those that join a worker
+/// thread, because that has often ended already.
 fn calls(sandbox: Sandbox) -> Option<Vec<Call>> {
     let sandbox = sandbox.through(skip::traced(&[], "signals right before execve")?);
     sandbox.run().launched_silently();
@@ -45,7 +46,8 @@ fn calls(sandbox: Sandbox) -> Option<Vec<Call>> {
     Some(calls_in(&trace))
 }
 
-/// The calls before the execve of the command in a trace of the main thread, except those that join a worker thread.
+/// The calls before the execve of the command in a trace of the main thread, except those that join
+/// a worker thread.
 fn calls_in(trace: &str) -> Vec<Call> {
     let mut numbers = BTreeMap::new();
     let mut calls: Vec<Call> = Vec::new();
@@ -70,7 +72,8 @@ fn calls_in(trace: &str) -> Vec<Call> {
     panic!("no launch in\n{trace}");
 }
 
-/// Runs, sends SIGTERM at a system call, and asserts that the run died of the signal without starting the command.
+/// Runs, sends SIGTERM at a system call, and asserts that the run died of the signal without
+/// starting the command.
 fn interrupted_at(call: &Call, sandbox: Sandbox) -> Sandbox {
     let inject = format!("inject={}:signal=SIGTERM:when={}", call.name, call.number);
     let sandbox = sandbox.through(["strace", "-o", "trace", "-e", &inject]);
@@ -94,8 +97,8 @@ fn sigterm_right_before_the_command_starts_still_ends_the_launch() {
     }
 }
 
-/// Before the last look for a signal, a new file is removed, while a file that replaced another one stays. After that
-/// look, both stay (docs/security.md).
+/// Before the last look for a signal, a new file is removed, while a file that replaced another one
+/// stays. After that look, both stay (docs/security.md).
 #[test]
 fn sigterm_right_before_the_command_starts_leaves_no_temporary_file() {
     let declaration =
@@ -134,8 +137,8 @@ fn sigterm_right_before_the_command_starts_leaves_no_temporary_file() {
     }
 }
 
-/// The kernel ignores a signal to PID 1 that is neither blocked nor handled. A container would then be killed only
-/// after its grace period.
+/// The kernel ignores a signal to PID 1 that is neither blocked nor handled. A container would then
+/// be killed only after its grace period.
 #[test]
 fn sigterm_right_before_the_command_starts_also_ends_pid_1() {
     let Some(namespace) = skip::pid_1() else {

@@ -1,4 +1,5 @@
-//! Configuration files that can't be read to the end, as on a file system that hangs: the launch ends at its deadline.
+//! Configuration files that can't be read to the end, as on a file system that hangs: the launch
+//! ends at its deadline.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Standard streams that are closed, full or broken: no panic, the right exit status, and the right descriptors.
+//! Standard streams that are closed, full or broken: no panic, the right exit status, and the right
+//! descriptors.
 
 use crate::support::*;
 
@@ -34,8 +35,8 @@ fn a_closed_standard_stream_is_dev_null_in_the_command_and_never_another_file() 
 #[test]
 fn each_subcommand_ends_with_a_documented_status_if_nobody_reads_its_output() {
     let local = "--local local.json -e A=x";
-    // Sometimes a person needs only the beginning of a page (`| head`). Half a value or half a declaration, however, is
-    // useless.
+    // Sometimes a person needs only the beginning of a page (`| head`). Half a value or half a
+    // declaration, however, is useless.
     for (line, status) in [
         ("--help", 0),
         ("-h", 0),

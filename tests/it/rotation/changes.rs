@@ -1,5 +1,5 @@
-//! What makes a rotation restart the command, and what doesn't. Each test ends with a change, so that an earlier
-//! restart would be in the record.
+//! What makes a rotation restart the command, and what doesn't. Each test ends with a change, so
+//! that an earlier restart would be in the record.
 
 use super::*;
 
@@ -67,7 +67,8 @@ fn a_poll_request_ends_the_splay_and_restarts_the_command_with_the_newest_values
     record::await_fact("the end of the launch", || {
         run.children() == [run.command(0)]
     });
-    // The values become the old ones again, so there isn't a change any more. The next change has its own splay.
+    // The values become the old ones again, so there isn't a change any more. The next change has
+    // its own splay.
     run.rotate(&aws, "v1", "one-4c7a1e");
     run.rotate(&aws, "v3", "three-4c7a1e");
     // A request for a poll ends the splay.

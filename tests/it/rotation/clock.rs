@@ -1,4 +1,5 @@
-//! A clock that is set, and a machine that sleeps. Polls follow CLOCK_MONOTONIC, which isn't affected by either.
+//! A clock that is set, and a machine that sleeps. Polls follow CLOCK_MONOTONIC, which isn't
+//! affected by either.
 
 use std::fs;
 use std::process::Command;
@@ -8,8 +9,8 @@ use nix::sys::signal::Signal;
 use super::*;
 use crate::support::record::SIGNALS;
 
-/// A library that adds seconds to a clock. It reads their number from the file `clock-N` of the working directory,
-/// where N is the number of the clock.
+/// A library that adds seconds to a clock. It reads their number from the file `clock-N` of the
+/// working directory, where N is the number of the clock.
 const CLOCKS: &str = r#"
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -46,8 +47,8 @@ fn wake(run: &Rotating, count: usize) {
     run.await_rest();
 }
 
-/// A launch with clocks that can be set. It uses the program that cargo built, because a static program doesn't load
-/// libraries. Returns `None` if that isn't possible here.
+/// A launch with clocks that can be set. It uses the program that cargo built, because a static
+/// program doesn't load libraries. Returns `None` if that isn't possible here.
 fn with_clocks(sandbox: Sandbox) -> Option<Sandbox> {
     if cfg!(target_feature = "crt-static") {
         skip::skipped("clocks that are set: cargo makes a static program here");

@@ -1,5 +1,5 @@
-//! Files with a path: they are replaced before a restart or before the signal of `signal=NAME`. At the end they are
-//! removed, unless another process has replaced them.
+//! Files with a path: they are replaced before a restart or before the signal of `signal=NAME`. At
+//! the end they are removed, unless another process has replaced them.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -22,7 +22,8 @@ files:
   - { from: \"y:k\", path: optional, optional: true }
 ";
 
-/// A service with the secrets `x` and `z`, each in its first version. The optional secret `y` doesn't exist yet.
+/// A service with the secrets `x` and `z`, each in its first version. The optional secret `y`
+/// doesn't exist yet.
 fn two_versioned() -> Aws {
     first_version().secret("z", secret("u1", "one-4c7a1e"))
 }
@@ -188,7 +189,8 @@ fn with_on_rotation_signal_the_file_has_its_new_value_when_the_command_gets_the_
         run.rotate(&aws, version, value);
         assert_eq!(run.await_lines(at + 2)[at + 1], ["hup", value]);
     }
-    // A process that has the old file open can still read all of it, although the file doesn't have a name any more.
+    // A process that has the old file open can still read all of it, although the file doesn't have
+    // a name any more.
     assert_eq!(std::io::read_to_string(&open).unwrap(), "one-4c7a1e");
     assert_eq!(open.metadata().unwrap().nlink(), 0);
     assert_ne!(
@@ -217,8 +219,8 @@ fn if_the_rotation_signal_ends_the_command_a_warning_says_so_and_suggests_a_reme
     ]);
 }
 
-/// A run in which a system call takes a minute. `call` may restrict that to the second call of a process. Returns
-/// `None` if strace isn't installed.
+/// A run in which a system call takes a minute. `call` may restrict that to the second call of a
+/// process. Returns `None` if strace isn't installed.
 fn with_slow_call(aws: &Aws, mode: &str, call: &str) -> Option<Sandbox> {
     let inject = format!("inject={call}:delay_enter=60000000");
     let strace = ["strace", "-D", "-f", "-o", "/dev/null", "-e", &inject];
@@ -228,8 +230,8 @@ fn with_slow_call(aws: &Aws, mode: &str, call: &str) -> Option<Sandbox> {
     )
 }
 
-/// Waits for the end of secrets-exec, lets its launch process return from the system call, and asserts that this
-/// process has then ended, too.
+/// Waits for the end of secrets-exec, lets its launch process return from the system call, and
+/// asserts that this process has then ended, too.
 fn assert_launch_ends(launch: &str, run: Rotating, status: Status) {
     record::await_end(&run.running.pid().to_string());
     let process = fs::read_to_string(format!("/proc/{launch}/status")).unwrap();

@@ -1,5 +1,5 @@
-//! Stopping a command whose secret has changed: the stop signal, the grace period, SIGKILL, and signals that arrive
-//! during that time.
+//! Stopping a command whose secret has changed: the stop signal, the grace period, SIGKILL, and
+//! signals that arrive during that time.
 
 use std::fs;
 
@@ -9,7 +9,8 @@ use nix::unistd::Pid;
 
 use super::*;
 
-/// A run of a command that records its signals, and that only the last real-time signal ends, with status 3.
+/// A run of a command that records its signals, and that only the last real-time signal ends, with
+/// status 3.
 fn stubborn(aws: &Aws, mode: &str) -> Sandbox {
     rotating(aws, mode)
         .args(["--grace", "1h"])

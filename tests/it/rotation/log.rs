@@ -199,12 +199,14 @@ fn two_changes_during_a_splay_are_each_logged_once_and_cause_one_restart() {
     );
 }
 
-/// Replaces standard error with one that nobody reads, and then becomes the run. Its argument is one of these:
+/// Replaces standard error with one that nobody reads, and then becomes the run. Its argument is
+/// one of these:
 ///
 /// - `pipe`: a full pipe.
 /// - `foreign pipe`: a full pipe that another user made, so that it can't be opened again.
-/// - `drained pipe`: a full pipe whose writers don't block, as Node.js may leave it. Once the command is ready, the
-///   pipe is emptied. At the end, the file `log` has everything that was written after that.
+/// - `drained pipe`: a full pipe whose writers don't block, as Node.js may leave it. Once the
+///   command is ready, the pipe is emptied. At the end, the file `log` has everything that was
+///   written after that.
 /// - `small pipe`: an empty pipe of 16 KiB. Once the file `drain` exists, everything is read from
 ///   the pipe. At the end, the file `whole log` has it.
 /// - `terminal`: a terminal that is stopped, as by Ctrl-S.
@@ -269,7 +271,8 @@ os.dup2(descriptor, 2)
 os.execvp(sys.argv[2], sys.argv[2:])
 ";
 
-/// Lets root open only what root's own permissions allow, so that it can't open another user's pipe.
+/// Lets root open only what root's own permissions allow, so that it can't open another user's
+/// pipe.
 const WITHOUT_OVERRIDE: [&str; 3] = [
     "setpriv",
     "--bounding-set=-dac_override,-dac_read_search",

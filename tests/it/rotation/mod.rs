@@ -1,5 +1,5 @@
-//! `--on-rotation`: the command is restarted, signalled or stopped when a secret has changed. Most runs poll only when
-//! they get SIGUSR2, and their command records its starts.
+//! `--on-rotation`: the command is restarted, signalled or stopped when a secret has changed. Most
+//! runs poll only when they get SIGUSR2, and their command records its starts.
 
 mod changes;
 mod clock;
@@ -46,13 +46,14 @@ pub fn rotating(aws: &Aws, mode: &str) -> Sandbox {
     polled_on_request(sandbox(aws), mode).script(SLEEPER)
 }
 
-/// A run with the key `k` of the secret `x` in `A`. Its first poll comes after half an hour or later.
+/// A run with the key `k` of the secret `x` in `A`. Its first poll comes after half an hour or
+/// later.
 pub fn restarting(aws: &Aws) -> Sandbox {
     sandbox(aws).args(["--on-rotation", "restart", "--poll-interval", "1h"])
 }
 
-/// Adds `--on-rotation` with this mode. Polls happen when the run gets SIGUSR2, and otherwise after half an hour or
-/// later.
+/// Adds `--on-rotation` with this mode. Polls happen when the run gets SIGUSR2, and otherwise after
+/// half an hour or later.
 pub fn polled_on_request(sandbox: Sandbox, mode: &str) -> Sandbox {
     sandbox.args([
         "--on-rotation",
@@ -83,8 +84,8 @@ impl Rotating {
         self.running.signal(Signal::SIGUSR2);
     }
 
-    /// Requests a poll, and waits until its launch has ended or waits at the gate. A poll begins at least a second
-    /// after the last one.
+    /// Requests a poll, and waits until its launch has ended or waits at the gate. A poll begins at
+    /// least a second after the last one.
     pub fn poll(&self, aws: &Aws) {
         let before = aws.calls().len();
         self.request();
@@ -92,8 +93,8 @@ impl Rotating {
         self.await_rest();
     }
 
-    /// Waits until this process and its children have one thread each, and all of them sleep. A launch that reads
-    /// secrets has two threads.
+    /// Waits until this process and its children have one thread each, and all of them sleep. A
+    /// launch that reads secrets has two threads.
     pub fn await_rest(&self) {
         // This process comes last, because a message of a launch wakes it up.
         let processes = || {
@@ -104,7 +105,8 @@ impl Rotating {
         record::await_fact("rest", || processes().all(|process| sleeps_alone(&process)));
     }
 
-    /// The process ids of the children: the command, and perhaps a launch that reads secrets or waits at the gate.
+    /// The process ids of the children: the command, and perhaps a launch that reads secrets or
+    /// waits at the gate.
     pub fn children(&self) -> Vec<String> {
         let children = self
             .running
@@ -145,8 +147,8 @@ impl Rotating {
         self.sandbox.path(name).exists()
     }
 
-    /// Ends a run of [`record::SIGNALS`]. Asserts the signals that the command got, and its starts, which appear as
-    /// `ready`.
+    /// Ends a run of [`record::SIGNALS`]. Asserts the signals that the command got, and its starts,
+    /// which appear as `ready`.
     pub fn end_and_assert_record(self, expected: &[&str]) -> Outcome {
         self.running.send(record::END);
         let outcome = self.running.wait();

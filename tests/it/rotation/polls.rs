@@ -13,7 +13,8 @@ fn with_a_poll_interval_a_changed_secret_restarts_the_command_even_if_nobody_req
     let aws = first_version();
     let sandbox = sandbox(&aws).args(["--on-rotation", "restart", "--poll-interval", "10s"]);
     let run = Rotating::start(sandbox.script(SLEEPER));
-    // Waits for the request of the launch, and for that of the first poll. The next poll finds the change.
+    // Waits for the request of the launch, and for that of the first poll. The next poll finds the
+    // change.
     aws.await_calls(2);
     aws.rotate("x", secret("v2", "two-4c7a1e"));
     assert_eq!(run.values(2), ["one-4c7a1e", "two-4c7a1e"]);

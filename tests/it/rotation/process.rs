@@ -51,7 +51,8 @@ fn with_on_rotation_the_command_has_the_same_file_descriptors_as_without_secrets
 
 #[test]
 fn with_on_rotation_a_launch_fails_with_75_if_no_process_can_be_started_for_the_command() {
-    // glibc starts a process with clone(2), and the static binary with fork(2), which doesn't exist on every machine.
+    // glibc starts a process with clone(2), and the static binary with fork(2), which doesn't exist
+    // on every machine.
     let failing = [
         "strace",
         "-o",

@@ -50,8 +50,8 @@ fn with_on_rotation_exit_a_change_stops_the_command_and_its_processes_with_75() 
 #[test]
 fn the_old_command_keeps_running_if_a_new_value_has_a_nul_or_is_too_long() {
     let aws = first_version();
-    // Ten times 120,000 bytes are more than a quarter of 4 MiB, while each value is below the limit for a single
-    // string.
+    // Ten times 120,000 bytes are more than a quarter of 4 MiB, while each value is below the limit
+    // for a single string.
     let names = ["B", "C", "D", "E", "F", "G", "H", "I", "J"];
     let sandbox = names
         .iter()
@@ -110,7 +110,8 @@ fn ten_restarts_leak_no_file_descriptor_thread_or_process() {
             first = targets(&ours).len();
         }
     }
-    // The command may already run before secrets-exec has closed the descriptors that it needed for the start.
+    // The command may already run before secrets-exec has closed the descriptors that it needed for
+    // the start.
     record::await_fact("no more descriptors", || targets(&ours).len() <= first);
     record::await_fact("the command alone", || run.children() == [run.command(10)]);
     assert_eq!((in_memory(&ours), in_memory(&run.command(10))), (0, 1));

@@ -7,7 +7,8 @@ use nix::unistd::Pid;
 use super::*;
 use crate::support::record::END;
 
-/// Sends signals one after another, because pending signals would arrive in the order of their numbers.
+/// Sends signals one after another, because pending signals would arrive in the order of their
+/// numbers.
 fn send_each(sandbox: &Sandbox, process: Pid, signals: &[i32]) {
     for number in signals {
         let count = record::lines(sandbox).len();

@@ -15,8 +15,9 @@ const COUNTS: &str = "\
 trap 'count=$((count+1))' INT; trap 'echo $count; exit 0' USR1; echo ready
 while [ -z \"$count\" ]; do sleep 0.01; done; sleep 0.2; kill -USR1 $$; sleep 60";
 
-/// Waits for a single process. In a loop of many short ones, Ctrl-Z could stop a process between vfork(2) and execve(2),
-/// and the shell, which waits in vfork(2), couldn't stop before that process continues.
+/// Waits for a single process. In a loop of many short ones, Ctrl-Z could stop a process between
+/// vfork(2) and execve(2), and the shell, which waits in vfork(2), couldn't stop before that
+/// process continues.
 const CONTINUES: &str = "trap 'kill $!; echo continued; exit 0' CONT; sleep 60 & echo ready; wait";
 
 const SLEEPS: &str = "echo ready; exec sleep 60";

@@ -1,5 +1,5 @@
-//! A fake of AWS that records every request: Secrets Manager, Parameter Store, STS, and the credentials of containers
-//! and instances.
+//! A fake of AWS that records every request: Secrets Manager, Parameter Store, STS, and the
+//! credentials of containers and instances.
 
 pub mod fault;
 pub mod http;
@@ -28,7 +28,8 @@ pub use service::{
 
 use crate::support::tls::Acceptor;
 
-/// The longest time to wait for something that a test expects. Only a test that fails waits so long.
+/// The longest time to wait for something that a test expects. Only a test that fails waits so
+/// long.
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// A fake that serves the secret `x`, whose key `k` is `v`.
@@ -70,7 +71,8 @@ impl Aws {
         })
     }
 
-    /// Starts a server. `greet` gets each connection, and returns `None` if the client doesn't complete the handshake.
+    /// Starts a server. `greet` gets each connection, and returns `None` if the client doesn't
+    /// complete the handshake.
     fn listen<S: Read + Write>(
         scheme: &'static str,
         greet: impl Fn(TcpStream, &Journal) -> Option<S> + Send + Sync + 'static,
@@ -117,8 +119,8 @@ impl Aws {
         self
     }
 
-    /// Holds every response until `requests` requests have been in flight at the same time, and for another 100 ms, so
-    /// that further requests would be counted as well.
+    /// Holds every response until `requests` requests have been in flight at the same time, and for
+    /// another 100 ms, so that further requests would be counted as well.
     pub fn gathers(self, requests: usize) -> Self {
         self.shared.service().gathers = requests;
         self
@@ -196,8 +198,8 @@ const READS: &str = "AssumeRole AssumeRoleWithWebIdentity DescribeParameters Des
     GetParametersByPath GetSecretValue";
 
 impl Drop for Aws {
-    /// Asserts that the program has only read. A request without an operation, such as one for instance metadata, is
-    /// listed by its path.
+    /// Asserts that the program has only read. A request without an operation, such as one for
+    /// instance metadata, is listed by its path.
     fn drop(&mut self) {
         if !thread::panicking() {
             let asked = self.calls().iter().map(Call::operation).find(|asked| {

@@ -18,7 +18,8 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, bind, connec
 /// The end of the connection that the program gets.
 pub struct Connection {
     socket: OwnedFd,
-    /// True if the connection is also standard output and standard error, which is systemd's default.
+    /// True if the connection is also standard output and standard error, which is systemd's
+    /// default.
     is_all: bool,
 }
 
@@ -29,7 +30,8 @@ pub struct Client(UnixStream);
 pub const MAX_LENGTH: usize = 1024 * 1024;
 
 impl Connection {
-    /// Makes the connection the standard input of a command, and perhaps also its standard output and standard error.
+    /// Makes the connection the standard input of a command, and perhaps also its standard output
+    /// and standard error.
     pub fn prepare(self, command: &mut Command) {
         if self.is_all {
             command.stdout(Stdio::from(self.socket.try_clone().unwrap()));
@@ -55,7 +57,8 @@ impl Connection {
     }
 }
 
-/// Connects as systemd does to load a credential of a unit. Returns systemd's end and the program's end.
+/// Connects as systemd does to load a credential of a unit. Returns systemd's end and the program's
+/// end.
 pub fn load(unit: &str, name: &str) -> (Client, Connection) {
     connect_as(Some(&format!("7346d6d71a{}/unit/{unit}/{name}", unique())))
 }
@@ -65,8 +68,8 @@ pub fn load_as(user: u32, unit: &'static str, name: &'static str) -> (Client, Co
     as_user(user, move || load(unit, name))
 }
 
-/// Runs `action` as another user, on a thread that ends with it. The thread has the name of the test, so that the
-/// values that it serves are watched for.
+/// Runs `action` as another user, on a thread that ends with it. The thread has the name of the
+/// test, so that the values that it serves are watched for.
 pub fn as_user<T: Send + 'static>(user: u32, action: impl FnOnce() -> T + Send + 'static) -> T {
     let act = move || {
         // SAFETY: the raw system call only changes the user of this thread, which ends below.
@@ -79,8 +82,8 @@ pub fn as_user<T: Send + 'static>(user: u32, action: impl FnOnce() -> T + Send +
     acting.join().unwrap()
 }
 
-/// Connects from an address, which gets a unique number as its prefix, or from no address. Only some addresses name a
-/// unit and a credential.
+/// Connects from an address, which gets a unique number as its prefix, or from no address. Only
+/// some addresses name a unit and a credential.
 pub fn connect_from(address: Option<&str>) -> (Client, Connection) {
     connect_as(
         address
@@ -153,7 +156,8 @@ impl Client {
         received
     }
 
-    /// Asserts that the credential was refused: the stream is longer than a credential may be, and has only zeros.
+    /// Asserts that the credential was refused: the stream is longer than a credential may be, and
+    /// has only zeros.
     pub fn assert_refused(&mut self) {
         let received = self.read();
         assert!(received.len() > MAX_LENGTH, "{} bytes", received.len());

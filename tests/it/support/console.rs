@@ -13,14 +13,15 @@
 //! [78]
 //! ```
 //!
-//! - Every paragraph is a separate shell in `/home/dev/app`, an empty directory. `app` is a program that does nothing.
-//! - Standard output and standard error appear in the order in which they come, without blank lines. Below them comes
-//!   the exit status in brackets, unless it is 0.
-//! - A directory of the test is written as `/home/dev`, the port of the fake as `PORT`, the time that attempts took as
-//!   `TIME`, and the age of whatever the fake has given a date as `Ny`.
+//! - Every paragraph is a separate shell in `/home/dev/app`, an empty directory. `app` is a program
+//!   that does nothing.
+//! - Standard output and standard error appear in the order in which they come, without blank
+//!   lines. Below them comes the exit status in brackets, unless it is 0.
+//! - A directory of the test is written as `/home/dev`, the port of the fake as `PORT`, the time
+//!   that attempts took as `TIME`, and the age of whatever the fake has given a date as `Ny`.
 //!
-//! `UPDATE=1 cargo test --test it PAGE` writes what the commands print into the page. Then read the diff. If CI is set,
-//! the page is compared and never written.
+//! `UPDATE=1 cargo test --test it PAGE` writes what the commands print into the page. Then read the
+//! diff. If CI is set, the page is compared and never written.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -35,9 +36,9 @@ const SEPARATOR: char = '\u{1}';
 const CREATED: u64 = 1_523_477_145;
 const YEAR: u64 = 365 * 24 * 60 * 60;
 
-/// Makes a test for each page in the folder of this module. The test has the name that comes after the name of the page,
-/// and is in a module with the name of the page. It calls the function `$test` with the path of the page. Another test
-/// asserts that every page has a test.
+/// Makes a test for each page in the folder of this module. The test has the name that comes after
+/// the name of the page, and is in a module with the name of the page. It calls the function
+/// `$test` with the path of the page. Another test asserts that every page has a test.
 macro_rules! pages {
     ($folder:literal, $test:ident: $($page:ident: $name:ident)*) => {
         $(
@@ -89,8 +90,8 @@ pub fn outputs(page: impl AsRef<Path>) -> impl Iterator<Item = String> {
         .map(|(_, output)| output)
 }
 
-/// Asserts that each command of a page prints what the page shows. The shells get the environment of the sandbox, which
-/// may have an endpoint on a port of this machine.
+/// Asserts that each command of a page prints what the page shows. The shells get the environment
+/// of the sandbox, which may have an endpoint on a port of this machine.
 pub fn assert_printed(page: &str, sandbox: Sandbox, port: u16) {
     let shown = paragraphs(page);
     let printed = printed(&shown, sandbox, port);
@@ -153,8 +154,8 @@ fn printed(paragraphs: &[Console], sandbox: Sandbox, port: u16) -> Vec<Console> 
     printed
 }
 
-/// A script that runs each command in the shell of its paragraph, and prints its exit status between two
-/// [`SEPARATOR`]s.
+/// A script that runs each command in the shell of its paragraph, and prints its exit status
+/// between two [`SEPARATOR`]s.
 fn in_shells(paragraphs: &[Console]) -> String {
     let mut lines = "umask 022\nprintf '#!/bin/sh\\n' >bin/app && chmod +x bin/app\n".to_owned();
     for (number, paragraph) in paragraphs.iter().enumerate() {
@@ -168,8 +169,8 @@ fn in_shells(paragraphs: &[Console]) -> String {
     lines
 }
 
-/// Replaces the time in `(after 1 attempt in 1.0s: …)` and in the last line of `-v`, and the age of whatever the fake
-/// has given a date.
+/// Replaces the time in `(after 1 attempt in 1.0s: …)` and in the last line of `-v`, and the age of
+/// whatever the fake has given a date.
 fn without_time(mut output: String) -> String {
     for (before, after) in [
         (" attempt in ", ")"),
@@ -188,8 +189,9 @@ fn without_time(mut output: String) -> String {
     )
 }
 
-/// Returns the lines that both outputs have at the beginning, and then the lines in which they differ: those of the page
-/// after `-`, and those that are printed now after `+`. The lines that both have at the end are left out.
+/// Returns the lines that both outputs have at the beginning, and then the lines in which they
+/// differ: those of the page after `-`, and those that are printed now after `+`. The lines that
+/// both have at the end are left out.
 fn difference(shown: &str, printed: &str) -> String {
     let (mut shown, mut printed): (Vec<_>, Vec<_>) =
         (shown.lines().collect(), printed.lines().collect());
@@ -217,7 +219,8 @@ pub struct Console {
 }
 
 impl Console {
-    /// Reads a block. A command continues after a `\`, and on lines that begin with `>`, as a shell shows them.
+    /// Reads a block. A command continues after a `\`, and on lines that begin with `>`, as a shell
+    /// shows them.
     pub fn parse(block: &str) -> Self {
         let (mut prose, mut commands) = (String::new(), Vec::<(String, String)>::new());
         for line in block.lines() {
@@ -258,8 +261,8 @@ impl Console {
     }
 }
 
-/// A script for [`Sandbox::prepared_by`](super::sandbox::Sandbox::prepared_by). In it, `secrets-exec` is the program
-/// under test, even if another program has this name.
+/// A script for [`Sandbox::prepared_by`](super::sandbox::Sandbox::prepared_by). In it,
+/// `secrets-exec` is the program under test, even if another program has this name.
 pub fn script(commands: &str) -> String {
     format!("mkdir -p bin && ln -sf \"$1\" bin/secrets-exec && PATH=$PWD/bin:$PATH\n{commands}")
 }

@@ -1,17 +1,21 @@
-//! Runs that must end when their `--timeout` or `--wait` is over. Other tests don't fail because of elapsed time.
+//! Runs that must end when their `--timeout` or `--wait` is over. Other tests don't fail because of
+//! elapsed time.
 
 use std::time::{Duration, Instant};
 
 use super::outcome::Outcome;
 use super::sandbox::Sandbox;
 
-/// How much longer than its limit a run may take on an idle machine. The program itself promises half of that.
+/// How much longer than its limit a run may take on an idle machine. The program itself promises
+/// half of that.
 const SLACK: Duration = Duration::from_secs(1);
 
-/// A run may also take as long as this number of starts of the program, which are slower on a busy machine, too.
+/// A run may also take as long as this number of starts of the program, which are slower on a busy
+/// machine, too.
 const STARTS: u32 = 10;
 
-/// A run may end a little earlier, because clocks are coarse and the last attempt may no longer fit.
+/// A run may end a little earlier, because clocks are coarse and the last attempt may no longer
+/// fit.
 const EARLY: Duration = Duration::from_millis(100);
 
 /// Runs with this `--timeout`, and asserts that the run ended no later.
@@ -35,7 +39,8 @@ pub fn waits_for(wait: Duration, sandbox: Sandbox) -> Outcome {
     )
 }
 
-/// Runs, and asserts that the run took a time between these limits. A busy machine gets some more time.
+/// Runs, and asserts that the run took a time between these limits. A busy machine gets some more
+/// time.
 fn ends_between(earliest: Duration, latest: Duration, sandbox: &Sandbox) -> Outcome {
     let version = Sandbox::new().arg("--version").bare();
     let (_, before) = timed(&version);

@@ -1,4 +1,5 @@
-//! Temporary directories, which are removed when they are dropped. Those for `--cache` are private and in memory.
+//! Temporary directories, which are removed when they are dropped. Those for `--cache` are private
+//! and in memory.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -43,7 +44,8 @@ pub fn names_in(directory: &Path) -> Vec<String> {
     names
 }
 
-/// Makes a named pipe (mkfifo(3)). A process that opens it hangs until another process opens the other end.
+/// Makes a named pipe (mkfifo(3)). A process that opens it hangs until another process opens the
+/// other end.
 pub fn named_pipe(path: &Path) {
     mkfifo(path, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
 }
@@ -73,8 +75,8 @@ impl CacheDirectory {
         directory
     }
 
-    /// A directory for launches that run at another time, by [`later`]. If that isn't possible here, reports the
-    /// calling test as skipped and returns `None`.
+    /// A directory for launches that run at another time, by [`later`]. If that isn't possible
+    /// here, reports the calling test as skipped and returns `None`.
     pub fn for_later() -> Option<Self> {
         can_be_later().then(Self::new)
     }
@@ -88,8 +90,8 @@ impl CacheDirectory {
         fs::set_permissions(&self.0, fs::Permissions::from_mode(mode)).unwrap();
     }
 
-    /// Adds `--cache` with this directory, and more options. The name of a cache entry depends on HOME, so sandboxes
-    /// without AWS files in their home directory get the same HOME.
+    /// Adds `--cache` with this directory, and more options. The name of a cache entry depends on
+    /// HOME, so sandboxes without AWS files in their home directory get the same HOME.
     pub fn with(&self, sandbox: Sandbox, options: &[&str]) -> Sandbox {
         let has_files = sandbox.home().join(".aws").exists();
         let sandbox = if has_files {
@@ -121,7 +123,8 @@ pub fn can_be_later() -> bool {
     )
 }
 
-/// Lets a launch run this number of seconds later, on the clock that counts from boot. A negative number is earlier.
+/// Lets a launch run this number of seconds later, on the clock that counts from boot. A negative
+/// number is earlier.
 pub fn later(sandbox: Sandbox, seconds: i64) -> Sandbox {
     sandbox.through(["unshare", "--time", "--boottime", &seconds.to_string()])
 }

@@ -1,5 +1,5 @@
-//! AWS settings: launches without keys, and with the credentials of an environment, a profile, a container, an instance
-//! or a web identity.
+//! AWS settings: launches without keys, and with the credentials of an environment, a profile, a
+//! container, an instance or a web identity.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -88,7 +88,8 @@ impl Sandbox {
         self.home_file(".aws/config", text)
     }
 
-    /// Sets the variable that ECS and EKS set, so that the fake provides the container's credentials.
+    /// Sets the variable that ECS and EKS set, so that the fake provides the container's
+    /// credentials.
     pub fn in_container(self, aws: &Aws) -> Self {
         self.env(
             "AWS_CONTAINER_CREDENTIALS_FULL_URI",
@@ -105,8 +106,8 @@ impl Sandbox {
             .env("AWS_METADATA_SERVICE_TIMEOUT", "10")
     }
 
-    /// Writes the token `token-of-the-test` into the file `token`, and sets the variables of a web identity for
-    /// [`ROLE`].
+    /// Writes the token `token-of-the-test` into the file `token`, and sets the variables of a web
+    /// identity for [`ROLE`].
     pub fn web_identity(self) -> Self {
         let sandbox = self
             .file("token", "token-of-the-test")

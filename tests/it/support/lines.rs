@@ -7,8 +7,8 @@ use crate::support::sandbox::repository_file;
 pub const PREFIX: &str = "secrets-exec: ";
 
 impl Outcome {
-    /// The lines of `--log-format json`. Asserts that no line has a member that docs/logs.md doesn't list for its
-    /// event.
+    /// The lines of `--log-format json`. Asserts that no line has a member that docs/logs.md
+    /// doesn't list for its event.
     #[track_caller]
     pub fn events(&self) -> Vec<serde_json::Value> {
         let page = repository_file("docs/logs.md");
@@ -34,8 +34,9 @@ impl Outcome {
     }
 }
 
-/// True for a line in either format of `--log-format`. In text it begins with the program's name. Then comes a label,
-/// which may be coloured; an indented label, entry or message of AWS; or the summary of several errors.
+/// True for a line in either format of `--log-format`. In text it begins with the program's name.
+/// Then comes a label, which may be coloured; an indented label, entry or message of AWS; or the
+/// summary of several errors.
 pub fn is_message(line: &str) -> bool {
     if line.starts_with('{') {
         return is_event(line);

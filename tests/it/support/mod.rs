@@ -1,9 +1,10 @@
-//! The sandbox, the fakes and the assertions of the tests. `use crate::support::*` brings what most tests need. In
-//! reading order:
+//! The sandbox, the fakes and the assertions of the tests. `use crate::support::*` brings what most
+//! tests need. In reading order:
 //!
-//! - [`sandbox`]: the builder of one run (arguments, environment, files, standard input), isolated from this machine.
-//! - [`running`]: a run that has started. A test can signal it, look at it in `/proc`, and wait for its end under a
-//!   hard limit.
+//! - [`sandbox`]: the builder of one run (arguments, environment, files, standard input), isolated
+//!   from this machine.
+//! - [`running`]: a run that has started. A test can signal it, look at it in `/proc`, and wait for
+//!   its end under a hard limit.
 //! - [`outcome`]: the status and output of a run, and the assertions on them.
 //! - [`scene`]: what a failed assertion shows of a run.
 //! - [`lines`]: the program's lines on standard error.
@@ -14,11 +15,13 @@
 //! - [`console`]: the commands of a page, and what they print.
 //! - [`wire`]: a server that follows a script of bytes, pauses and cuts, for faults below HTTP.
 //! - [`tls`]: a certificate authority, and the server's side of a handshake.
-//! - [`network`]: a network namespace with a silent link, and runs with other files in `/etc`; a relay, and a proxy.
+//! - [`network`]: a network namespace with a silent link, and runs with other files in `/etc`; a
+//!   relay, and a proxy.
 //! - [`terminal`]: runs on a terminal, which shows what they print and on which a test can type.
-//! - [`record`]: commands that report to a file what happens to them while they run; and a service manager, to which a
-//!   run reports its state.
-//! - [`directory`]: temporary directories, which are removed when they are dropped, and those for `--cache`.
+//! - [`record`]: commands that report to a file what happens to them while they run; and a service
+//!   manager, to which a run reports its state.
+//! - [`directory`]: temporary directories, which are removed when they are dropped, and those for
+//!   `--cache`.
 //! - [`rows`]: the launches of a file of rows; also runs the rows of a table at the same time.
 //! - [`skip`]: reports of tests that this machine cannot run.
 //! - [`watch`]: the values that a test serves, which no output may show.

@@ -1,5 +1,5 @@
-//! Network namespaces, in which a test sets up its own links, routes and filters without disturbing other tests; a
-//! relay, and a proxy.
+//! Network namespaces, in which a test sets up its own links, routes and filters without disturbing
+//! other tests; a relay, and a proxy.
 
 #![allow(unsafe_code, reason = "unshare(2) has no safe call here")]
 
@@ -15,7 +15,8 @@ use crate::support::sandbox::Sandbox;
 use crate::support::wire::{Step, Wire, with_head};
 use crate::support::{skip, watch};
 
-/// Loopback, and a link `near` whose other end drops every packet. 192.0.2.9 and 2001:db8::9 are on that side.
+/// Loopback, and a link `near` whose other end drops every packet. 192.0.2.9 and 2001:db8::9 are on
+/// that side.
 const LINKS: &str = "\
     export PATH=\"$PATH:/usr/sbin:/sbin\" && set -e
     ip link set lo up
@@ -32,8 +33,8 @@ pub const SILENT: &str = "192.0.2.9";
 /// An IPv6 address to which all packets are lost.
 pub const SILENT_V6: &str = "2001:db8::9";
 
-/// Runs a test, its servers and its launches in a network namespace with [`LINKS`]. If no namespace can be made here,
-/// reports the test as skipped.
+/// Runs a test, its servers and its launches in a network namespace with [`LINKS`]. If no namespace
+/// can be made here, reports the test as skipped.
 pub fn alone(test: impl FnOnce() + Send) {
     if !skip::can(
         &["unshare", "--net", "sh", "-c", LINKS],
@@ -63,7 +64,8 @@ pub fn sh(line: &str) {
     assert!(can_sh(line), "{line}");
 }
 
-/// Returns whether a shell command succeeds in the namespace of this thread. Not every kernel has every filter.
+/// Returns whether a shell command succeeds in the namespace of this thread. Not every kernel has
+/// every filter.
 pub fn can_sh(line: &str) -> bool {
     let line = format!("PATH=\"$PATH:/usr/sbin:/sbin\"; {line}");
     Command::new("/bin/sh")
@@ -88,7 +90,8 @@ pub fn with_files(sandbox: Sandbox, files: &[(&str, &str)]) -> Sandbox {
     sandbox.through(["unshare", "--mount", "/bin/sh", "-c", &line, "sh"])
 }
 
-/// Returns whether a file of `/etc` can be replaced for one process. If not, reports the test as skipped.
+/// Returns whether a file of `/etc` can be replaced for one process. If not, reports the test as
+/// skipped.
 pub fn can_replace(name: &str) -> bool {
     let line = format!("mount --bind /dev/null /etc/{name}");
     skip::can(
@@ -100,7 +103,8 @@ pub fn can_replace(name: &str) -> bool {
 /// An address on which nothing listens. A relay that leads there closes its connections.
 pub const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
 
-/// An address that can lead to one server after another, so that the server at an endpoint can be replaced.
+/// An address that can lead to one server after another, so that the server at an endpoint can be
+/// replaced.
 pub struct Relay {
     wire: Wire,
     target: Arc<Mutex<SocketAddr>>,

@@ -69,8 +69,8 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Asserts that the run didn't hang, panic, print a secret, or print a line without the prefix `secrets-exec: ` and
-    /// a label.
+    /// Asserts that the run didn't hang, panic, print a secret, or print a line without the prefix
+    /// `secrets-exec: ` and a label.
     #[track_caller]
     pub fn keeps_to(&self, expectations: &Expectations) {
         assert_ne!(self.status, Status::TimedOut, "too slow: {self}");
@@ -122,7 +122,8 @@ impl Outcome {
         self.ended(Status::Exit(0))
     }
 
-    /// Asserts that nothing is on standard error, except perhaps the note about a wait of more than three seconds.
+    /// Asserts that nothing is on standard error, except perhaps the note about a wait of more than
+    /// three seconds.
     #[track_caller]
     pub fn warned_of_nothing(&self) -> &Self {
         let is_note = |line: &str| {
@@ -132,14 +133,15 @@ impl Outcome {
         self
     }
 
-    /// Asserts that the command ran, that it ended with status 0, and that nothing is on standard error. On a busy
-    /// machine there may be the note about a long wait.
+    /// Asserts that the command ran, that it ended with status 0, and that nothing is on standard
+    /// error. On a busy machine there may be the note about a long wait.
     #[track_caller]
     pub fn launched_silently(&self) -> &Self {
         self.warned_of_nothing().launched()
     }
 
-    /// Asserts this exit status, that standard error names a reason, and that the command was not started.
+    /// Asserts this exit status, that standard error names a reason, and that the command was not
+    /// started.
     #[track_caller]
     pub fn refused(&self, status: i32) -> &Self {
         assert!(self.stdout.is_empty(), "the command has started: {self}");

@@ -1,5 +1,6 @@
-//! Programs that write to the file `record` in the working directory what happens to them, because the output of a run
-//! is known only at its end; and a service manager, which gets what a run sends to NOTIFY_SOCKET (sd_notify(3)).
+//! Programs that write to the file `record` in the working directory what happens to them, because
+//! the output of a run is known only at its end; and a service manager, which gets what a run sends
+//! to NOTIFY_SOCKET (sd_notify(3)).
 
 use std::fs;
 use std::os::unix::net::UnixDatagram;
@@ -13,7 +14,8 @@ use super::watch;
 /// The longest time to wait for an event that must come, even on a busy machine.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Records `ready` with its process id, and then each signal. The last real-time signal ends it with status 3.
+/// Records `ready` with its process id, and then each signal. The last real-time signal ends it
+/// with status 3.
 pub const SIGNALS: [&str; 3] = [
     "python3",
     "-c",

@@ -1,4 +1,5 @@
-//! The launch of a row. CONTRIBUTING.md explains what a row looks like, and `tests/rows` reads the files.
+//! The launch of a row. CONTRIBUTING.md explains what a row looks like, and `tests/rows` reads the
+//! files.
 
 mod fixture;
 mod seen;
@@ -40,7 +41,8 @@ pub struct Row {
     pub name: &'static str,
     pub launch: &'static str,
     pub seen: &'static str,
-    /// The words that the file defines, in the order of the file. A word can use the words above it.
+    /// The words that the file defines, in the order of the file. A word can use the words above
+    /// it.
     pub words: &'static [(&'static str, &'static str)],
     /// The columns of the fixtures that the row names.
     pub given: &'static [(&'static str, &'static str)],
@@ -80,7 +82,8 @@ impl Launch {
             .fold(aws, |aws, (name, value)| serve(self, aws, name, value))
     }
 
-    /// Runs the launch. With the column `unit`, its standard input is the connection of systemd for a credential.
+    /// Runs the launch. With the column `unit`, its standard input is the connection of systemd for
+    /// a credential.
     fn run(&self, sandbox: &Sandbox) -> Outcome {
         match self.column("unit") {
             Some(unit) => loaded_credential(self, unit, sandbox),
@@ -98,8 +101,8 @@ impl Launch {
 }
 
 impl Row {
-    /// The launch of the column `earlier`, which has only the columns that are given; and the launch of the row itself,
-    /// whose own columns replace those.
+    /// The launch of the column `earlier`, which has only the columns that are given; and the
+    /// launch of the row itself, whose own columns replace those.
     fn launches(&self, aws: &Aws) -> (Option<Launch>, Launch) {
         let has_cache = self.texts().any(|text| text.contains("$memory_directory"));
         let cache = has_cache.then(CacheDirectory::new);
@@ -150,7 +153,8 @@ impl Row {
         [self.launch, self.seen].into_iter().chain(values)
     }
 
-    /// The row as a failure shows it. The files aren't included, because the scene of a failure already has them.
+    /// The row as a failure shows it. The files aren't included, because the scene of a failure
+    /// already has them.
     fn case(&self, launch: &Launch) -> String {
         let is_file = |name: &str| {
             ["file", "executable", "home", "template"].contains(&name.split(' ').next().unwrap())

@@ -1,5 +1,5 @@
-//! A run that has started: its signals, its files in `/proc`, and its outcome, for which a test waits under a hard
-//! limit.
+//! A run that has started: its signals, its files in `/proc`, and its outcome, for which a test
+//! waits under a hard limit.
 
 #![allow(
     unsafe_code,
@@ -33,7 +33,8 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts a command in its own process group, with this standard input. It is killed at the limit.
+    /// Starts a command in its own process group, with this standard input. It is killed at the
+    /// limit.
     pub fn start(
         mut command: Command,
         stdin: Option<Vec<u8>>,
@@ -93,7 +94,8 @@ impl Running {
         outcome
     }
 
-    /// Waits for the end, at most until the limit, and asserts what must be true of every run ([`Outcome::keeps_to`]).
+    /// Waits for the end, at most until the limit, and asserts what must be true of every run
+    /// ([`Outcome::keeps_to`]).
     #[track_caller]
     pub fn wait(mut self) -> Outcome {
         let status = self.ended.recv_timeout(self.limit);
@@ -139,7 +141,8 @@ pub fn send(process: Pid, number: i32) {
     assert_eq!(status, 0, "signal {number}");
 }
 
-/// Resets every signal to its default action, which nohup or a shell's `&` may have changed for the test harness.
+/// Resets every signal to its default action, which nohup or a shell's `&` may have changed for the
+/// test harness.
 fn default_signals(command: &mut Command) {
     let reset = || {
         for number in

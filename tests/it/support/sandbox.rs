@@ -1,5 +1,5 @@
-//! The builder of one run of `secrets-exec`: arguments, environment, files and standard input, isolated from this
-//! machine's own environment and home directory.
+//! The builder of one run of `secrets-exec`: arguments, environment, files and standard input,
+//! isolated from this machine's own environment and home directory.
 
 mod files;
 mod start;
@@ -19,13 +19,15 @@ use crate::support::connection::Connection;
 use crate::support::directory::Directory;
 use crate::support::outcome::Expectations;
 
-/// A string that is part of every credential, and of the secrets that a fault shows. A run that prints it fails its test.
+/// A string that is part of every credential, and of the secrets that a fault shows. A run that
+/// prints it fails its test.
 pub const CANARY: &str = "cAnArY-7f3a9c51";
 
 /// The secret access key of the sandbox, which contains the canary.
 pub const ACCESS_SECRET: &str = "cAnArY-7f3a9c51/access";
 
-/// The binary under test: `SECRETS_EXEC_BINARY` if that is set, and otherwise the one that cargo has built.
+/// The binary under test: `SECRETS_EXEC_BINARY` if that is set, and otherwise the one that cargo
+/// has built.
 pub fn program() -> PathBuf {
     std::env::var_os("SECRETS_EXEC_BINARY")
         .map_or_else(|| env!("CARGO_BIN_EXE_secrets-exec").into(), PathBuf::from)
@@ -181,8 +183,8 @@ impl Sandbox {
         self
     }
 
-    /// Starts the next run with a connection as its standard input, and perhaps also as its output and error. The test
-    /// doesn't keep a copy of the connection's end.
+    /// Starts the next run with a connection as its standard input, and perhaps also as its output
+    /// and error. The test doesn't keep a copy of the connection's end.
     pub fn connected(&self, connection: Connection) -> &Self {
         self.connection.set(Some(connection));
         self

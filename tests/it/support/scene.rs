@@ -1,4 +1,5 @@
-//! The scene of a run, which a failed assertion shows: its command line, working directory, environment and files.
+//! The scene of a run, which a failed assertion shows: its command line, working directory,
+//! environment and files.
 
 use std::ffi::OsString;
 use std::fmt::{self, Display, Formatter};

@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 
 use super::watch;
 
-/// Reports the calling test as skipped: on standard error, even if the test harness captures output, and in
-/// target/skipped.txt, which `make test` prints.
+/// Reports the calling test as skipped: on standard error, even if the test harness captures
+/// output, and in target/skipped.txt, which `make test` prints.
 ///
 /// # Panics
 /// If CI is set, because everything can be installed there.
@@ -28,8 +28,8 @@ pub fn skipped(reason: &str) {
     }
 }
 
-/// The wrapper that makes a run PID 1 of a namespace. If that doesn't work here, reports the calling test as skipped
-/// and returns `None`.
+/// The wrapper that makes a run PID 1 of a namespace. If that doesn't work here, reports the
+/// calling test as skipped and returns `None`.
 pub fn pid_1() -> Option<[&'static str; 5]> {
     wrapper(
         ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"],
@@ -52,8 +52,9 @@ pub fn can(command: &[&str], skips: &str) -> bool {
     possible
 }
 
-/// The wrapper that makes a run the user nobody, for [`Sandbox::spawn_copy`](super::sandbox::Sandbox::spawn_copy). If
-/// that isn't possible here, reports the calling test as skipped and returns `None`.
+/// The wrapper that makes a run the user nobody, for
+/// [`Sandbox::spawn_copy`](super::sandbox::Sandbox::spawn_copy). If that isn't possible here,
+/// reports the calling test as skipped and returns `None`.
 pub fn as_nobody() -> Option<[&'static str; 4]> {
     wrapper(
         [
@@ -66,13 +67,14 @@ pub fn as_nobody() -> Option<[&'static str; 4]> {
     )
 }
 
-/// The wrapper, if a command runs behind it here. If not, reports the calling test as skipped and returns `None`.
+/// The wrapper, if a command runs behind it here. If not, reports the calling test as skipped and
+/// returns `None`.
 pub fn wrapper<'w, const N: usize>(wrapper: [&'w str; N], skips: &str) -> Option<[&'w str; N]> {
     can(&[&wrapper[..], &["true"]].concat(), skips).then_some(wrapper)
 }
 
-/// The wrapper that traces a run with these options of strace into the file `trace`. If strace doesn't work here,
-/// reports the calling test as skipped and returns `None`.
+/// The wrapper that traces a run with these options of strace into the file `trace`. If strace
+/// doesn't work here, reports the calling test as skipped and returns `None`.
 pub fn traced<'o>(options: &[&'o str], skips: &str) -> Option<Vec<&'o str>> {
     wrapper(["strace", "-o", "/dev/null"], skips)?;
     Some([&["strace", "-o", "trace"], options].concat())

@@ -1,12 +1,13 @@
-//! Runs on a terminal: as the only job of an interactive shell, as the leader of its session, or with a terminal as
-//! just one of the three streams.
+//! Runs on a terminal: as the only job of an interactive shell, as the leader of its session, or
+//! with a terminal as just one of the three streams.
 
 use super::outcome::Outcome;
 use super::sandbox::Sandbox;
 use super::skip;
 
-/// A Python script that runs a job on a terminal without echo. It types something as soon as the terminal shows a given
-/// text, and finally prints everything that was shown. Its first argument is one of these:
+/// A Python script that runs a job on a terminal without echo. It types something as soon as the
+/// terminal shows a given text, and finally prints everything that was shown. Its first argument is
+/// one of these:
 ///
 /// - `shell`: an interactive shell, whose job stops and is continued in the foreground;
 /// - `session`: the job leads the session of the terminal, as in a container;
@@ -93,9 +94,10 @@ pub fn session<'a>(shown: &'a str, typed: &'a str) -> [&'a str; 6] {
     ["python3", "-c", SCRIPT, "session", shown, typed]
 }
 
-/// A run as the only job of an interactive shell on a terminal. `typed` is typed as soon as the terminal shows `shown`.
-/// Both can have several parts, separated by bars. `wrapper` starts the program, which doesn't use colours. If this
-/// machine can't make a terminal, reports the calling test as skipped and returns `None`.
+/// A run as the only job of an interactive shell on a terminal. `typed` is typed as soon as the
+/// terminal shows `shown`. Both can have several parts, separated by bars. `wrapper` starts the
+/// program, which doesn't use colours. If this machine can't make a terminal, reports the calling
+/// test as skipped and returns `None`.
 pub fn at_a_terminal(
     sandbox: Sandbox,
     wrapper: &[&str],
@@ -126,8 +128,8 @@ fn through(
     )
 }
 
-/// The wrapper that gives a run a terminal with this number of columns as its standard error. What the terminal shows
-/// becomes the standard error of the run.
+/// The wrapper that gives a run a terminal with this number of columns as its standard error. What
+/// the terminal shows becomes the standard error of the run.
 pub fn terminal(columns: u16) -> [String; 6] {
     ["python3", "-c", SCRIPT, &format!("2x{columns}"), "", ""].map(str::to_owned)
 }

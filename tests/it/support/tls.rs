@@ -31,12 +31,14 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// Makes an authority. If openssl isn't installed, reports the test as skipped and returns `None`.
+    /// Makes an authority. If openssl isn't installed, reports the test as skipped and returns
+    /// `None`.
     pub fn new() -> Option<Self> {
         Self::named("a test's own authority")
     }
 
-    /// Makes an authority with this name. If openssl isn't installed, reports the test as skipped and returns `None`.
+    /// Makes an authority with this name. If openssl isn't installed, reports the test as skipped
+    /// and returns `None`.
     pub fn named(name: &str) -> Option<Self> {
         if !skip::can(&["openssl", "version"], "a test over TLS") {
             return None;
@@ -81,8 +83,8 @@ impl Authority {
         Acceptor::speaking(provider, &self.path("leaf.pem"), &self.path("leaf.key"))
     }
 
-    /// A server that signs its first handshake with the key of its certificate, and all later handshakes with another
-    /// key, as a forger would.
+    /// A server that signs its first handshake with the key of its certificate, and all later
+    /// handshakes with another key, as a forger would.
     pub fn forging_acceptor(&self, version: &'static SupportedProtocolVersion) -> Acceptor {
         drop(self.acceptor());
         let chain: Vec<_> = CertificateDer::pem_file_iter(self.path("leaf.pem"))
@@ -194,8 +196,8 @@ impl Acceptor {
         }
     }
 
-    /// Reads the ClientHello and passes its ALPN protocols to `offered`. Returns `None` if the client closes the
-    /// connection.
+    /// Reads the ClientHello and passes its ALPN protocols to `offered`. Returns `None` if the
+    /// client closes the connection.
     pub fn accept(
         &self,
         mut stream: TcpStream,

@@ -1,7 +1,9 @@
-//! The values that no output may show: every string in the secrets, parameters and local files that a test serves.
+//! The values that no output may show: every string in the secrets, parameters and local files that
+//! a test serves.
 //!
-//! A value is watched for from the moment when it is made, in all runs of its test, both unchanged and in the encodings
-//! of [`encoded`]. Numbers, booleans and the keys of objects aren't watched for.
+//! A value is watched for from the moment when it is made, in all runs of its test, both unchanged
+//! and in the encodings of [`encoded`]. Numbers, booleans and the keys of objects aren't watched
+//! for.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
@@ -53,7 +55,8 @@ pub fn binary(bytes: &[u8]) {
 
 /// Watches for the strings of a local file.
 pub fn local_file(text: &str) {
-    // The lists and mappings that are open. For a mapping, the element says whether its next node is a value.
+    // The lists and mappings that are open. For a mapping, the element says whether its next node
+    // is a value.
     let mut open: Vec<Option<bool>> = Vec::new();
     for (event, _) in Parser::new_from_str(text).map_while(Result::ok) {
         let is_node = matches!(
@@ -123,8 +126,8 @@ fn add(text: &str) {
     }
 }
 
-/// The texts that a value can appear as: unchanged, as base64, percent-encoding, quotes of a shell, JSON and Rust's
-/// `Debug` write it, and each of its longer lines.
+/// The texts that a value can appear as: unchanged, as base64, percent-encoding, quotes of a shell,
+/// JSON and Rust's `Debug` write it, and each of its longer lines.
 fn encoded(value: &str) -> impl Iterator<Item = String> {
     let percent = |byte: u8| match byte {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
@@ -165,7 +168,8 @@ pub fn found(test: &str, output: &str) -> Option<String> {
         .unwrap_or_else(PoisonError::into_inner)
         .get(test)?
         .clone();
-    // If there are many values, the search is faster when it first drops those whose beginning isn't in the output.
+    // If there are many values, the search is faster when it first drops those whose beginning
+    // isn't in the output.
     let parts: Option<HashSet<&[u8]>> =
         (watched.len() > 1000).then(|| output.as_bytes().windows(SHORTEST).collect());
     let may_be = |value: &str| {
@@ -178,8 +182,8 @@ pub fn found(test: &str, output: &str) -> Option<String> {
         .find(|value| may_be(value) && output.contains(value))
 }
 
-/// The first file below a directory that contains a watched value, and that value. Programs, and files for which
-/// `is_own` is true, aren't searched.
+/// The first file below a directory that contains a watched value, and that value. Programs, and
+/// files for which `is_own` is true, aren't searched.
 pub fn leaked(
     test: &str,
     directory: &Path,

@@ -1,4 +1,5 @@
-//! A server that follows a script of bytes, pauses and cuts, for faults that no HTTP library would send.
+//! A server that follows a script of bytes, pauses and cuts, for faults that no HTTP library would
+//! send.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -23,11 +24,13 @@ type Answer = dyn Fn(&str) -> Vec<u8> + Send + Sync;
 pub enum Step {
     /// Reads one request with its body.
     Request,
-    /// Reads the head of a request and leaves its body unread, so that closing the connection resets it.
+    /// Reads the head of a request and leaves its body unread, so that closing the connection
+    /// resets it.
     Head,
     /// Reads once, whatever comes.
     Greeting,
-    /// Copies in both directions between the client and the server at this address, until one side ends.
+    /// Copies in both directions between the client and the server at this address, until one side
+    /// ends.
     Join(Arc<Mutex<SocketAddr>>),
     Send(Vec<u8>),
     /// Reads one request with its body, and sends the response that this function makes of both.
@@ -49,7 +52,8 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// Starts a server that plays the n-th script on the n-th connection, and the last script on all later connections.
+    /// Starts a server that plays the n-th script on the n-th connection, and the last script on
+    /// all later connections.
     pub fn plain(scripts: Vec<Script>) -> Self {
         Self::start("127.0.0.1", None, scripts)
     }
@@ -59,7 +63,8 @@ impl Wire {
         Self::start("127.0.0.1", Some(acceptor), scripts)
     }
 
-    /// Starts a server at an IP address of this machine, which plays the n-th script on the n-th connection.
+    /// Starts a server at an IP address of this machine, which plays the n-th script on the n-th
+    /// connection.
     pub fn start(ip: &str, acceptor: Option<Acceptor>, scripts: Vec<Script>) -> Self {
         let listener = TcpListener::bind((ip, 0)).unwrap();
         let (connections, heads) = (
@@ -77,7 +82,8 @@ impl Wire {
                 let number = connections.fetch_add(1, Ordering::SeqCst);
                 let script = scripts[number.min(scripts.len() - 1)].clone();
                 let (acceptor, heads) = (Arc::clone(&acceptor), Arc::clone(&heads));
-                // An error means that the client closed the connection early, which some scripts provoke.
+                // An error means that the client closed the connection early, which some scripts
+                // provoke.
                 thread::spawn(move || {
                     drop(play(
                         stream.unwrap(),
@@ -212,7 +218,8 @@ fn head(stream: &mut impl Read) -> io::Result<Vec<u8>> {
     Ok(head)
 }
 
-/// Copies from one connection to the other until the first one ends, and then shuts down the second one.
+/// Copies from one connection to the other until the first one ends, and then shuts down the second
+/// one.
 fn copy(mut from: TcpStream, mut to: TcpStream, end: Shutdown) {
     let _ = io::copy(&mut from, &mut to);
     let _ = to.shutdown(end);

@@ -1,5 +1,5 @@
-//! `credential`: one connection of systemd's LoadCredential= gets the value that a declaration lists for the unit, or
-//! is refused.
+//! `credential`: one connection of systemd's LoadCredential= gets the value that a declaration
+//! lists for the unit, or is refused.
 
 use std::thread;
 use std::time::Duration;
@@ -51,7 +51,8 @@ fn assert_refused(sandbox: Sandbox, unit: &str, name: &str, status: i32) -> Outc
     assert_refused_on(sandbox, client, connection, status)
 }
 
-/// Runs with this connection, and asserts that the credential is refused and that the run ends with this status.
+/// Runs with this connection, and asserts that the credential is refused and that the run ends with
+/// this status.
 fn assert_refused_on(
     sandbox: Sandbox,
     mut client: Client,

@@ -1,5 +1,5 @@
-//! All names that `env-from` refuses because they make programs run code. `env_from.rows` has all other tests of
-//! `env-from`.
+//! All names that `env-from` refuses because they make programs run code. `env_from.rows` has all
+//! other tests of `env-from`.
 
 use crate::support::*;
 

@@ -1,4 +1,5 @@
-//! Values that a later layer may override while they are being read. `layers.rows` has all other tests of layers.
+//! Values that a later layer may override while they are being read. `layers.rows` has all other
+//! tests of layers.
 
 use crate::support::*;
 

@@ -1,4 +1,5 @@
-//! `--local FILE`: expressions that don't end, and suggestions among many names. `local.rows` has all other tests.
+//! `--local FILE`: expressions that don't end, and suggestions among many names. `local.rows` has
+//! all other tests.
 
 use std::time::Duration;
 

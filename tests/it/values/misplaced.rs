@@ -1,5 +1,5 @@
-//! A value that was written instead of a reference, as in `-e DB_PASSWORD=hunter2`. AWS receives it as a name, and no
-//! report shows it.
+//! A value that was written instead of a reference, as in `-e DB_PASSWORD=hunter2`. AWS receives it
+//! as a name, and no report shows it.
 
 use crate::support::*;
 

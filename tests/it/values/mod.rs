@@ -1,4 +1,5 @@
-//! The value of a variable: references, templates, objects, absences, and the sources that name them.
+//! The value of a variable: references, templates, objects, absences, and the sources that name
+//! them.
 
 mod absence {
     rows::rows!("tests/it/values/absence.rows");

@@ -1,4 +1,5 @@
-//! References whose names or labels have the maximum length or are too long; and inherited variables that aren't text.
+//! References whose names or labels have the maximum length or are too long; and inherited
+//! variables that aren't text.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;

@@ -1,12 +1,12 @@
-//! Templates that can't be rendered. The settings `default` and `optional` apply to a missing key, secret or variable,
-//! but not to a mistake. No error shows a value.
+//! Templates that can't be rendered. The settings `default` and `optional` apply to a missing key,
+//! secret or variable, but not to a mistake. No error shows a value.
 
 use std::collections::BTreeMap;
 
 use crate::support::*;
 
-/// An AWS, and the aliases that the declaration of a launch has for its secrets. The alias `db` means the secret
-/// `prod/db`.
+/// An AWS, and the aliases that the declaration of a launch has for its secrets. The alias `db`
+/// means the secret `prod/db`.
 struct Secrets {
     aws: Aws,
     aliases: Vec<&'static str>,
@@ -37,8 +37,8 @@ impl Secrets {
         self
     }
 
-    /// Launches the templates as the variables `V0`, `V1` and so on. The settings, such as `, optional: true`, are added to each entry. The
-    /// entry of `V0` is on line 3 of the declaration.
+    /// Launches the templates as the variables `V0`, `V1` and so on. The settings, such as `,
+    /// optional: true`, are added to each entry. The entry of `V0` is on line 3 of the declaration.
     fn launch<T: AsRef<str>>(&self, templates: &[T], settings: &str) -> Outcome {
         let aliases = self.aliases.iter();
         let aliases: Vec<String> = aliases
@@ -55,7 +55,8 @@ impl Secrets {
             .run()
     }
 
-    /// Asserts for each template that the launch is refused with 78, and that the error has the text next to the template.
+    /// Asserts for each template that the launch is refused with 78, and that the error has the
+    /// text next to the template.
     fn assert_refused<T: AsRef<str>>(&self, settings: &str, rows: &[(T, &str)]) {
         let templates: Vec<&str> = rows.iter().map(|(template, _)| template.as_ref()).collect();
         let run = self.launch(&templates, settings);
@@ -72,16 +73,16 @@ impl Secrets {
         }
     }
 
-    /// Asserts for each template that it is a mistake: the launch is refused with 78, with the text next to the
-    /// template, and neither a default nor `optional` changes that.
+    /// Asserts for each template that it is a mistake: the launch is refused with 78, with the text
+    /// next to the template, and neither a default nor `optional` changes that.
     fn assert_mistakes<T: AsRef<str>>(&self, rows: &[(T, &str)]) {
         for settings in ["", ", default: d", ", optional: true"] {
             self.assert_refused(settings, rows);
         }
     }
 
-    /// Asserts for each template that something is absent: the launch is refused with 78, with the text next to the
-    /// template, unless the entry has a default or `optional`.
+    /// Asserts for each template that something is absent: the launch is refused with 78, with the
+    /// text next to the template, unless the entry has a default or `optional`.
     fn assert_absent<T: AsRef<str>>(&self, rows: &[(T, &str)]) {
         self.assert_refused("", rows);
         let templates: Vec<&str> = rows.iter().map(|(template, _)| template.as_ref()).collect();
@@ -103,7 +104,8 @@ fn reasons(run: &Outcome) -> BTreeMap<String, String> {
     let (mut error, mut variables) = (String::new(), Vec::new());
     for line in stderr.lines() {
         if line.starts_with("secrets-exec: error: ") {
-            // An error in the declaration has the place and the variable first, and no line with the variable.
+            // An error in the declaration has the place and the variable first, and no line with
+            // the variable.
             let first = line.split(": ").nth(3).unwrap_or_default();
             (error, variables) = (String::new(), vec![first.to_owned()]);
         } else if let Some(entry) = line.strip_prefix("secrets-exec:   for ") {
@@ -484,7 +486,8 @@ env:
     assert!(!run.stdout().contains(CANARY), "{run}");
 }
 
-/// The longest template that secrets-exec accepts, in bytes. MiniJinja recurses for each operator, filter and key of a template.
+/// The longest template that secrets-exec accepts, in bytes. MiniJinja recurses for each operator,
+/// filter and key of a template.
 const LONGEST: usize = 16_384;
 
 /// A template of this length: a number, after as many minus signs as possible.
@@ -594,8 +597,8 @@ fn the_error_about_a_nul_byte_in_a_template_names_the_variable_and_suggests_base
     run.refused(78).says(["V0", "base64"]);
 }
 
-/// If an error contains a string of a secret, the sandbox fails the launch. A test next to the code checks each filter,
-/// test and operator.
+/// If an error contains a string of a secret, the sandbox fails the launch. A test next to the code
+/// checks each filter, test and operator.
 #[test]
 fn the_error_about_a_template_that_cannot_be_rendered_never_shows_a_value() {
     let secrets = Secrets::none().with("plain", "plain-4c7a1e").with(

@@ -1,7 +1,9 @@
-//! `link RTT_MS COMMAND ARG…` runs COMMAND in its own network namespace, at 10.200.0.2. Each packet between it and this
-//! namespace (10.200.0.1) takes half of RTT_MS, in both directions. It replaces `tc netem`, which not every kernel has.
+//! `link RTT_MS COMMAND ARG…` runs COMMAND in its own network namespace, at 10.200.0.2. Each packet
+//! between it and this namespace (10.200.0.1) takes half of RTT_MS, in both directions. It replaces
+//! `tc netem`, which not every kernel has.
 //!
-//! It needs CAP_NET_ADMIN in the current namespace, and /dev/net/tun. The link exists until the command ends.
+//! It needs CAP_NET_ADMIN in the current namespace, and /dev/net/tun. The link exists until the
+//! command ends.
 
 use std::collections::VecDeque;
 use std::error::Error;
@@ -42,7 +44,8 @@ fn main() -> Result<(), Box<dyn Error>> {
                 .unwrap_or(1),
         )
     });
-    // SAFETY: both calls take plain integers. They reduce late wake-ups, which would add to the delay. The kernel may refuse them.
+    // SAFETY: both calls take plain integers. They reduce late wake-ups, which would add to the
+    // delay. The kernel may refuse them.
     unsafe {
         libc::prctl(libc::PR_SET_TIMERSLACK, 1);
         libc::setpriority(libc::PRIO_PROCESS, 0, -15);
@@ -57,7 +60,8 @@ fn tun(address: [u8; 4]) -> io::Result<File> {
         .write(true)
         .custom_flags(libc::O_NONBLOCK)
         .open("/dev/net/tun")?;
-    // SAFETY: an `ifreq` of zeros is valid. Each call reads and writes only the `ifreq`, in the field that is set for it.
+    // SAFETY: an `ifreq` of zeros is valid. Each call reads and writes only the `ifreq`, in the
+    // field that is set for it.
     unsafe {
         let mut request: libc::ifreq = std::mem::zeroed();
         for (place, byte) in request.ifr_name.iter_mut().zip(*b"bench0") {
@@ -101,7 +105,8 @@ fn check(result: libc::c_int) -> io::Result<libc::c_int> {
     }
 }
 
-/// Writes each packet to the other side after the delay. Never returns: the process exits when the command ends.
+/// Writes each packet to the other side after the delay. Never returns: the process exits when the
+/// command ends.
 fn carry(mut sides: [File; 2], delay: Duration) -> Result<(), Box<dyn Error>> {
     let mut queues: [VecDeque<(Instant, Vec<u8>)>; 2] = Default::default();
     let mut buffer = vec![0; 65536];

@@ -1,7 +1,9 @@
-//! `server ADDRESS CERTIFICATE KEY DELAY_MS` answers GetSecretValue like Secrets Manager, over TLS, after a delay, and counts what it gets.
+//! `server ADDRESS CERTIFICATE KEY DELAY_MS` answers GetSecretValue like Secrets Manager, over TLS,
+//! after a delay, and counts what it gets.
 //!
-//! Every secret exists. It is a JSON object whose `password` is `value-of-` and the secret's id. The secret `texts/N` has only the key `S_N`,
-//! with the value of `bench/N`. For each line of standard input, the server prints the counts as a line of JSON. The line `reset` sets them to
+//! Every secret exists. It is a JSON object whose `password` is `value-of-` and the secret's id.
+//! The secret `texts/N` has only the key `S_N`, with the value of `bench/N`. For each line of
+//! standard input, the server prints the counts as a line of JSON. The line `reset` sets them to
 //! zero first. The server exits at the end of standard input.
 
 use std::error::Error;
@@ -103,8 +105,8 @@ fn serve(
 /// The head and the body of a request.
 type Request = (String, Vec<u8>);
 
-/// Reads one request, and waits for all of it. The bytes after the request stay in `received`. Returns `None` if the client has closed the
-/// connection.
+/// Reads one request, and waits for all of it. The bytes after the request stay in `received`.
+/// Returns `None` if the client has closed the connection.
 fn receive(
     stream: &mut (impl Read + Write),
     received: &mut Vec<u8>,

@@ -1,8 +1,9 @@
 //! AWS's configuration files (`~/.aws/config` and `~/.aws/credentials`), and their profiles.
 //!
-//! The format is that of botocore, which reads the files with Python's `configparser`. A file that doesn't exist or can't be reached is treated as
-//! empty, as in the AWS CLI. A file that can't be read or parsed is always an error, because the credentials could otherwise be
-//! those of another identity. A message shows the number of a line, and never the line itself.
+//! The format is that of botocore, which reads the files with Python's `configparser`. A file that
+//! doesn't exist or can't be reached is treated as empty, as in the AWS CLI. A file that can't be
+//! read or parsed is always an error, because the credentials could otherwise be those of another
+//! identity. A message shows the number of a line, and never the line itself.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -15,7 +16,8 @@ use crate::model::suggest;
 use crate::system::os_error;
 use crate::time::Progress;
 
-/// The paths of AWS's configuration files. A path is `None` if neither its variable nor HOME is set. The files don't have to exist.
+/// The paths of AWS's configuration files. A path is `None` if neither its variable nor HOME is
+/// set. The files don't have to exist.
 #[derive(Clone, Debug, Default)]
 pub struct ConfigFiles {
     pub config: Option<PathBuf>,
@@ -23,7 +25,8 @@ pub struct ConfigFiles {
 }
 
 impl ConfigFiles {
-    /// Returns the end of the sentence `there is no profile …`: `in PATH or PATH`, or the reason why there is no path.
+    /// Returns the end of the sentence `there is no profile …`: `in PATH or PATH`, or the reason
+    /// why there is no path.
     pub fn location(&self) -> String {
         let paths = [&self.config, &self.credentials].into_iter().flatten();
         let paths: Vec<_> = paths.map(|path| path.display().to_string()).collect();
@@ -83,8 +86,8 @@ impl<'a> Profile<'a> {
         text.filter(|text| !text.is_empty())
     }
 
-    /// Returns the error for settings that contradict each other, or that need another setting. `why` is the predicate of the sentence about the
-    /// profile.
+    /// Returns the error for settings that contradict each other, or that need another setting.
+    /// `why` is the predicate of the sentence about the profile.
     pub fn inconsistent(&self, why: impl Display) -> Problem {
         let text = format!("the AWS profile {:?} {why}", self.name);
         Problem::new(Status::Denied, text)
@@ -94,9 +97,11 @@ impl<'a> Profile<'a> {
 /// The sections of both files. A setting in the credentials file has precedence.
 #[derive(Default)]
 pub struct Profiles {
-    /// The sections by their kind, which is the first word of the name in the configuration file, and by the rest of the name.
+    /// The sections by their kind, which is the first word of the name in the configuration file,
+    /// and by the rest of the name.
     sections: BTreeMap<(&'static str, String), Section>,
-    /// The names of sections in the configuration file that don't begin with `profile` or another kind.
+    /// The names of sections in the configuration file that don't begin with `profile` or another
+    /// kind.
     bare_sections: Vec<String>,
 }
 
@@ -105,7 +110,8 @@ const SSO_SESSION: &str = "sso-session";
 const SERVICES: &str = "services";
 
 impl Profiles {
-    /// Reads the files. Warns about a `[default]` section that is ignored, because there is also a `[profile default]`.
+    /// Reads the files. Warns about a `[default]` section that is ignored, because there is also a
+    /// `[profile default]`.
     ///
     /// # Errors
     /// When a file cannot be read or parsed.
@@ -143,7 +149,8 @@ impl Profiles {
         self.sections.get(&(SSO_SESSION, name.to_owned()))
     }
 
-    /// Returns the advice to rename the section of a profile in the credentials file, if its name is written as in the configuration file.
+    /// Returns the advice to rename the section of a profile in the credentials file, if its name
+    /// is written as in the configuration file.
     pub fn prefix_advice(&self, name: &str) -> Option<String> {
         let profile = Some((PROFILE, name.to_owned()));
         let header = self
@@ -153,7 +160,8 @@ impl Profiles {
         Some(advice)
     }
 
-    /// Returns the error for a profile that does not exist. `setting` is the option, the variable or the setting that names the profile.
+    /// Returns the error for a profile that does not exist. `setting` is the option, the variable
+    /// or the setting that names the profile.
     pub fn no_profile(&self, name: &str, setting: &str) -> Problem {
         let text = format!("the AWS profile {name:?} ({setting}) does not exist");
         if let Some(advice) = self.prefix_advice(name) {
@@ -173,8 +181,9 @@ impl Profiles {
         Problem::usage(text).help(help)
     }
 
-    /// Adds the sections of a file. `kind` returns the kind and the name of a section, or `None` for a section of an unknown kind, which is skipped.
-    /// Warns about a `[default]` section that is ignored. A file that doesn't exist adds nothing.
+    /// Adds the sections of a file. `kind` returns the kind and the name of a section, or `None`
+    /// for a section of an unknown kind, which is skipped. Warns about a `[default]` section that
+    /// is ignored. A file that doesn't exist adds nothing.
     ///
     /// # Errors
     /// When the file cannot be read or parsed.
@@ -192,7 +201,8 @@ impl Profiles {
             Problem::usage(one_line(&format!("{file}:{line}: {UNREADABLE_LINE}")))
         })?;
 
-        // As in AWS's SDKs, `[profile default]` replaces `[default]` as a whole, so that the keys of one never assume the role of the other.
+        // As in AWS's SDKs, `[profile default]` replaces `[default]` as a whole, so that the keys
+        // of one never assume the role of the other.
         let default = Some((PROFILE, "default".to_owned()));
         let prefixed = sections
             .iter()
@@ -247,8 +257,8 @@ fn read_existing(path: &Path, progress: &Progress) -> Result<Option<String>, Pro
     text.map(Some)
 }
 
-/// Returns the kind and the name of a section in the configuration file, whose header is `header`. Returns `None` for an unknown kind. A name with
-/// spaces must be in quotes.
+/// Returns the kind and the name of a section in the configuration file, whose header is `header`.
+/// Returns `None` for an unknown kind. A name with spaces must be in quotes.
 fn section_of_config(header: &str) -> Option<(&'static str, String)> {
     if header == "default" {
         return Some((PROFILE, header.to_owned()));
@@ -272,7 +282,8 @@ fn section_of_config(header: &str) -> Option<(&'static str, String)> {
 /// The message about a line that cannot be parsed.
 const UNREADABLE_LINE: &str = "this line must be a section, such as [profile dev], or a setting in a section, such as region = us-east-1";
 
-/// The sections in the order of a file. Each one has the number of its first line, its name, and its settings.
+/// The sections in the order of a file. Each one has the number of its first line, its name, and
+/// its settings.
 type IniSections<'a> = Vec<(usize, &'a str, Section)>;
 
 /// Parses a file in the format of botocore, which is that of Python's `configparser`.
@@ -281,7 +292,8 @@ type IniSections<'a> = Vec<(usize, &'a str, Section)>;
 /// The number of the first line that is neither a section nor a setting in a section.
 pub fn parse_ini(text: &str) -> Result<IniSections<'_>, usize> {
     let mut sections = IniSections::new();
-    // The name of the last setting, and the indentation of the last section or setting. A line that is indented further continues that setting.
+    // The name of the last setting, and the indentation of the last section or setting. A line that
+    // is indented further continues that setting.
     let (mut last_name, mut indent) = (None::<String>, 0);
     // Some editors on Windows put a byte order mark at the beginning of a file.
     let text = text.trim_start_matches('\u{feff}');
@@ -319,8 +331,8 @@ pub fn parse_ini(text: &str) -> Result<IniSections<'_>, usize> {
     Ok(sections)
 }
 
-/// Adds an indented line to the setting `name`. If the setting has a value, the line continues the value. Otherwise the line must be a setting below
-/// it, and this returns `None` if it isn't one.
+/// Adds an indented line to the setting `name`. If the setting has a value, the line continues the
+/// value. Otherwise the line must be a setting below it, and this returns `None` if it isn't one.
 fn continue_setting(section: &mut Section, name: &str, content: &str) -> Option<()> {
     let earlier = section.settings.get_mut(name);
     match earlier.filter(|value| !value.is_empty()) {

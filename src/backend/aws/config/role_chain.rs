@@ -1,4 +1,5 @@
-//! The role chain of a profile: where its first credentials come from, and which roles are then assumed, one after the other.
+//! The role chain of a profile: where its first credentials come from, and which roles are then
+//! assumed, one after the other.
 //!
 //! ```text
 //! [profile app]                    [profile base]                    source: the keys of "base"
@@ -7,8 +8,10 @@
 //!                                  aws_access_key_id = …                    then ROLE_1 with those of ROLE_2
 //! ```
 //!
-//! The rules are the same as in the SDK (`profile/credentials/repr.rs` of aws-config). We don't leave this to the SDK, because it sends neither
-//! `duration_seconds` nor the code of an MFA device, and because it gives our standard input to a `credential_process`. Nothing here makes a request.
+//! The rules are the same as in the SDK (`profile/credentials/repr.rs` of aws-config). We don't
+//! leave this to the SDK, because it sends neither `duration_seconds` nor the code of an MFA
+//! device, and because it gives our standard input to a `credential_process`. Nothing here makes a
+//! request.
 
 use aws_credential_types::Credentials;
 
@@ -53,14 +56,16 @@ pub struct WebIdentity {
     pub session_name: Option<String>,
 }
 
-/// A role of SSO (IAM Identity Center). A portal returns the credentials of the role for the user's cached token.
+/// A role of SSO (IAM Identity Center). A portal returns the credentials of the role for the user's
+/// cached token.
 #[derive(Clone, Debug)]
 pub struct Sso {
     pub account: String,
     pub role: String,
     pub region: Region,
     pub start_url: String,
-    /// The name of the `sso-session` section, or the start URL without one. The name of the file with the token is a hash of it.
+    /// The name of the `sso-session` section, or the start URL without one. The name of the file
+    /// with the token is a hash of it.
     pub session: String,
 }
 
@@ -76,10 +81,12 @@ pub struct ProfileRole {
     pub mfa_serial: Option<String>,
 }
 
-/// Returns the role chain of a profile. Returns `None` if the profile doesn't say how to get credentials.
+/// Returns the role chain of a profile. Returns `None` if the profile doesn't say how to get
+/// credentials.
 ///
 /// # Errors
-/// When a setting is invalid, or when the settings contradict each other, are incomplete, or lead in a loop.
+/// When a setting is invalid, or when the settings contradict each other, are incomplete, or lead
+/// in a loop.
 pub fn role_chain(mut profile: Profile<'_>) -> Result<Option<RoleChain>, Problem> {
     let profiles = profile.profiles;
     let (mut visited, mut roles) = (Vec::new(), Vec::new());
@@ -126,8 +133,8 @@ pub fn role_chain(mut profile: Profile<'_>) -> Result<Option<RoleChain>, Problem
     }
 }
 
-/// Returns the role that a profile assumes with other credentials. Returns `None` if it doesn't assume one. The role of a web identity isn't
-/// returned, because it is a part of the source.
+/// Returns the role that a profile assumes with other credentials. Returns `None` if it doesn't
+/// assume one. The role of a web identity isn't returned, because it is a part of the source.
 ///
 /// # Errors
 /// When `duration_seconds` or `role_session_name` is invalid.
@@ -157,7 +164,8 @@ fn assumed_role(profile: Profile<'_>) -> Result<Option<ProfileRole>, Problem> {
     }))
 }
 
-/// Returns the profile whose credentials assume this profile's role. Returns `None` if `credential_source` says where to get them.
+/// Returns the profile whose credentials assume this profile's role. Returns `None` if
+/// `credential_source` says where to get them.
 ///
 /// # Errors
 /// When the profile has both settings, or neither.
@@ -173,7 +181,8 @@ fn source_profile(profile: Profile<'_>) -> Result<Option<&str>, Problem> {
     }
 }
 
-/// Returns the source of credentials that a profile itself has. Returns `None` if it doesn't have one.
+/// Returns the source of credentials that a profile itself has. Returns `None` if it doesn't have
+/// one.
 ///
 /// # Errors
 /// When the settings of the source are invalid or incomplete.
@@ -229,8 +238,8 @@ fn named_source(text: &str) -> Option<RoleSource> {
     }
 }
 
-/// Returns the settings of SSO. Each one is in the profile, or in the `sso-session` section that the profile names. If both have a setting, the
-/// profile's applies.
+/// Returns the settings of SSO. Each one is in the profile, or in the `sso-session` section that
+/// the profile names. If both have a setting, the profile's applies.
 ///
 /// # Errors
 /// When a setting or the section is missing, or when `sso_region` isn't the code of a region.
@@ -259,8 +268,9 @@ fn sso_source(profile: Profile<'_>) -> Result<RoleSource, Problem> {
     }))
 }
 
-/// Returns the access key and its secret key in a profile. Returns `None` if one of them is missing. `aws_security_token` is the older name of
-/// `aws_session_token`. As in botocore, it has precedence.
+/// Returns the access key and its secret key in a profile. Returns `None` if one of them is
+/// missing. `aws_security_token` is the older name of `aws_session_token`. As in botocore, it has
+/// precedence.
 fn complete_keys(profile: Profile<'_>) -> Option<Credentials> {
     let text = |key| profile.setting(key).map(str::to_owned);
     let (id, secret) = (text("aws_access_key_id")?, text("aws_secret_access_key")?);

@@ -1,4 +1,5 @@
-//! The settings of a session with AWS: what the options, the variables and the profile say together.
+//! The settings of a session with AWS: what the options, the variables and the profile say
+//! together.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -16,22 +17,25 @@ use crate::model::url::HttpUrl;
 use crate::net::proxy::ProxySettings;
 use crate::net::tls::TrustSettings;
 
-/// The settings of a session. An option has precedence over a variable, and a variable over the profile.
+/// The settings of a session. An option has precedence over a variable, and a variable over the
+/// profile.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// The options. The profile of `--profile` has precedence over credentials in variables.
     pub options: AwsOptions,
     /// All variables, so that a setting of the profile can be read together with its variable.
     pub variables: Inherited,
-    /// The default region, and which option, variable or file names it. If it is `None`, the instance metadata is asked.
+    /// The default region, and which option, variable or file names it. If it is `None`, the
+    /// instance metadata is asked.
     pub region: Option<(Region, RegionSource)>,
-    /// AWS_DEFAULT_PROFILE or, without it, AWS_PROFILE, and the profile that the variable names. The order is botocore's. Credentials in
-    /// variables have precedence over this profile.
+    /// AWS_DEFAULT_PROFILE or, without it, AWS_PROFILE, and the profile that the variable names.
+    /// The order is botocore's. Credentials in variables have precedence over this profile.
     pub profile_variable: Option<(&'static str, String)>,
     pub endpoints: Endpoints,
     pub trust: TrustSettings,
     pub max_attempts: Option<u32>,
-    /// The name of the user's application for AWS, from AWS_SDK_UA_APP_ID or the profile's `sdk_ua_app_id`.
+    /// The name of the user's application for AWS, from AWS_SDK_UA_APP_ID or the profile's
+    /// `sdk_ua_app_id`.
     pub app_id: Option<String>,
     pub proxy: ProxySettings,
     pub metadata: MetadataSettings,
@@ -45,7 +49,8 @@ pub struct Settings {
     pub web_identity_session: Option<String>,
     pub variable_keys: VariableKeys,
     pub config_files: ConfigFiles,
-    /// The remedy for missing credentials on ECS, Kubernetes or Lambda. It is `None` everywhere else.
+    /// The remedy for missing credentials on ECS, Kubernetes or Lambda. It is `None` everywhere
+    /// else.
     pub role_remedy: Option<&'static str>,
     /// The advice to choose a profile, if the files have profiles and none is chosen, or to rename
     /// the section of the profile.
@@ -55,13 +60,15 @@ pub struct Settings {
 /// The two facts about a run that change its requests.
 #[derive(Clone, Copy)]
 pub struct Purpose {
-    /// True with `--on-rotation`, because nobody may be there to type an MFA code when a poll needs one.
+    /// True with `--on-rotation`, because nobody may be there to type an MFA code when a poll needs
+    /// one.
     pub is_unattended: bool,
     /// True with `check`, which prints who the caller is.
     pub asks_identity: bool,
 }
 
-/// The credentials in variables. As in botocore, AWS_SECRET_ACCESS_KEY is ignored without AWS_ACCESS_KEY_ID.
+/// The credentials in variables. As in botocore, AWS_SECRET_ACCESS_KEY is ignored without
+/// AWS_ACCESS_KEY_ID.
 #[derive(Clone, Debug, Default)]
 pub enum VariableKeys {
     #[default]
@@ -76,7 +83,8 @@ pub enum VariableKeys {
 pub struct MetadataSettings {
     /// AWS_EC2_METADATA_SERVICE_ENDPOINT, or the profile's `ec2_metadata_service_endpoint`.
     pub endpoint: Option<HttpUrl>,
-    /// The URL for AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE, or for the profile's mode. It is used if there is no `endpoint`.
+    /// The URL for AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE, or for the profile's mode. It is used if
+    /// there is no `endpoint`.
     pub mode_endpoint: Option<&'static str>,
     /// AWS_METADATA_SERVICE_TIMEOUT, which limits an attempt, including the time for a connection.
     pub timeout: Duration,
@@ -84,8 +92,8 @@ pub struct MetadataSettings {
     pub attempts: u32,
     /// AWS_EC2_METADATA_DISABLED
     pub is_disabled: bool,
-    /// False on Fargate and in Lambda, which don't have this service. Everywhere else, it may not answer yet, because the network is still coming up
-    /// at boot.
+    /// False on Fargate and in Lambda, which don't have this service. Everywhere else, it may not
+    /// answer yet, because the network is still coming up at boot.
     pub may_exist: bool,
 }
 
@@ -100,7 +108,8 @@ impl Settings {
         self.region.as_ref().map(|(region, _)| region)
     }
 
-    /// Returns the locator with the default region and role, unless the locator has its own. Locators that are then equal become one request.
+    /// Returns the locator with the default region and role, unless the locator has its own.
+    /// Locators that are then equal become one request.
     pub fn with_defaults(&self, locator: &Locator) -> Locator {
         let region = locator.region.as_ref().or(self.region());
         let role = locator.role.as_ref().or(self.options.role.as_ref());
@@ -139,7 +148,8 @@ impl Settings {
 
     /// Checks the codes of the regions for requests to AWS's own endpoints.
     ///
-    /// AWS doesn't have a host for a mistyped region. Without this check, a launch would look up the name of that host until the deadline.
+    /// AWS doesn't have a host for a mistyped region. Without this check, a launch would look up
+    /// the name of that host until the deadline.
     ///
     /// # Errors
     /// The first region whose code doesn't have the form of AWS's region codes.
@@ -172,8 +182,8 @@ impl Settings {
         self.options.profile.is_some() || matches!(self.variable_keys, VariableKeys::Unset)
     }
 
-    /// Returns the option or variable that chooses the profile, and the profile's name. The first is `None` if nothing chooses a profile, so that the
-    /// profile "default" is used.
+    /// Returns the option or variable that chooses the profile, and the profile's name. The first
+    /// is `None` if nothing chooses a profile, so that the profile "default" is used.
     pub fn profile(&self) -> (Option<&'static str>, &str) {
         match (&self.options.profile, &self.profile_variable) {
             (Some(name), _) => (Some("--profile"), name),
@@ -182,8 +192,9 @@ impl Settings {
         }
     }
 
-    /// Returns the ARNs of the roles that are assumed to get the caller's credentials, in this order: the role of a web identity, and the roles
-    /// of the profile's `chain`. An invalid ARN is skipped, because STS will refuse it.
+    /// Returns the ARNs of the roles that are assumed to get the caller's credentials, in this
+    /// order: the role of a web identity, and the roles of the profile's `chain`. An invalid ARN is
+    /// skipped, because STS will refuse it.
     pub fn caller_roles(&self, chain: Option<&RoleChain>) -> Vec<Arn> {
         let mut roles = Vec::new();
         if let Some(chain) = chain {

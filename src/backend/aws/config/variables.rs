@@ -1,7 +1,8 @@
 //! Reads the settings from the options, from AWS's variables and from the profile.
 //!
-//! The SDK's provider for a container's credentials reads its variables itself. They are checked here, too, because the SDK panics at some invalid
-//! values, and ignores others. Variables that only the SDK's own clients would read don't have an effect: AWS_DEFAULTS_MODE,
+//! The SDK's provider for a container's credentials reads its variables itself. They are checked
+//! here, too, because the SDK panics at some invalid values, and ignores others. Variables that
+//! only the SDK's own clients would read don't have an effect: AWS_DEFAULTS_MODE,
 //! AWS_STS_REGIONAL_ENDPOINTS and AWS_RETRY_MODE. The last one is at least checked.
 
 use std::collections::BTreeMap;
@@ -148,7 +149,8 @@ fn check_sdk_variables(places: &mut Places<'_>) {
     }
 }
 
-/// Reads the credentials in variables. AWS_SECURITY_TOKEN is the older name of AWS_SESSION_TOKEN. As in botocore, it has precedence.
+/// Reads the credentials in variables. AWS_SECURITY_TOKEN is the older name of AWS_SESSION_TOKEN.
+/// As in botocore, it has precedence.
 fn variable_keys(places: &mut Places<'_>) -> VariableKeys {
     // As in the SDKs, a key of only spaces is treated as unset.
     let [id, secret] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
@@ -164,7 +166,8 @@ fn variable_keys(places: &mut Places<'_>) -> VariableKeys {
     }
 }
 
-/// Variables that show which service runs this process, and how this service gives a role to its processes.
+/// Variables that show which service runs this process, and how this service gives a role to its
+/// processes.
 const ROLE_REMEDIES: [(&str, &str); 3] = [
     (
         "ECS_CONTAINER_METADATA_URI_V4",
@@ -180,7 +183,8 @@ const ROLE_REMEDIES: [(&str, &str); 3] = [
     ),
 ];
 
-/// Returns the remedy for missing credentials in an ECS task, a Kubernetes pod or a Lambda function. Returns `None` elsewhere.
+/// Returns the remedy for missing credentials in an ECS task, a Kubernetes pod or a Lambda
+/// function. Returns `None` elsewhere.
 fn role_remedy(inherited: &Inherited) -> Option<&'static str> {
     let mut services = ROLE_REMEDIES.iter();
     let service = services.find(|(variable, _)| inherited.non_empty(variable).is_some());
@@ -255,7 +259,8 @@ fn metadata(places: &mut Places<'_>) -> MetadataSettings {
     }
 }
 
-/// False in an ECS task on Fargate and in a Lambda function, which never have an instance metadata service.
+/// False in an ECS task on Fargate and in a Lambda function, which never have an instance metadata
+/// service.
 fn may_have_metadata_service(inherited: &Inherited) -> bool {
     let environment = inherited.non_empty("AWS_EXECUTION_ENV");
     let is_fargate = environment == Some(OsStr::new("AWS_ECS_FARGATE"));
@@ -263,10 +268,12 @@ fn may_have_metadata_service(inherited: &Inherited) -> bool {
     !is_fargate && !is_lambda
 }
 
-/// Reads the proxies. As in the AWS CLI, a variable in lower case has precedence, even if it is empty, and ALL_PROXY is not read.
+/// Reads the proxies. As in the AWS CLI, a variable in lower case has precedence, even if it is
+/// empty, and ALL_PROXY is not read.
 ///
-/// A CGI server sets REQUEST_METHOD, and puts the header `Proxy` of a client's request into HTTP_PROXY (CVE-2016-5385, "httpoxy"). In a CGI program,
-/// only the variable in lower case is read.
+/// A CGI server sets REQUEST_METHOD, and puts the header `Proxy` of a client's request into
+/// HTTP_PROXY (CVE-2016-5385, "httpoxy"). In a CGI program, only the variable in lower case is
+/// read.
 fn proxy(places: &mut Places<'_>) -> ProxySettings {
     let is_set = |name| places.variables.get(name).is_some();
     let chosen = |is_lower, lower, upper| if is_lower { lower } else { upper };
@@ -287,7 +294,8 @@ fn proxy(places: &mut Places<'_>) -> ProxySettings {
     }
 }
 
-/// Parses the URL of a proxy, or a host and a port without `http://`. Returns `None` for SOCKS, which is not supported.
+/// Parses the URL of a proxy, or a host and a port without `http://`. Returns `None` for SOCKS,
+/// which is not supported.
 fn parse_proxy(text: &str) -> Option<HttpUrl> {
     let with_scheme = if text.contains("://") {
         text.to_owned()

@@ -1,4 +1,5 @@
-//! The chain of credential providers: where credentials are looked for, in which order, and what a failure means.
+//! The chain of credential providers: where credentials are looked for, in which order, and what a
+//! failure means.
 //!
 //! The providers are asked in the same order as by every AWS tool:
 //!
@@ -16,11 +17,12 @@
 //! no credentials: status 77, or 75 if the instance metadata may answer later
 //! ```
 //!
-//! A provider that fails in a way that may be temporary is asked again, as any service, within its region's share of the time. If it needs STS, it is
-//! then asked with STS in the fallback regions. With `--wait`, the whole search is repeated.
+//! A provider that fails in a way that may be temporary is asked again, as any service, within its
+//! region's share of the time. If it needs STS, it is then asked with STS in the fallback regions.
+//! With `--wait`, the whole search is repeated.
 //!
-//! The search must never return the credentials of another identity than the configured one. So a provider with an incomplete
-//! configuration is an error, not a reason to ask the next provider.
+//! The search must never return the credentials of another identity than the configured one. So a
+//! provider with an incomplete configuration is an error, not a reason to ask the next provider.
 
 use std::future::ready;
 
@@ -42,10 +44,12 @@ use crate::model::reference::Region;
 struct Provider {
     /// Returns the origin of its credentials, for messages.
     origin: fn(&Settings) -> CredentialsOrigin,
-    /// Asks the provider once. The future is boxed, because the future for the instance metadata contains a whole client of the SDK.
+    /// Asks the provider once. The future is boxed, because the future for the instance metadata
+    /// contains a whole client of the SDK.
     ask: for<'a> fn(&'a SearchContext<'a>) -> LocalBoxFuture<'a, Result<Credentials, FetchError>>,
-    /// The variables that choose which credentials the provider returns. The name of a cached answer depends on them. The variables that name the
-    /// profile are not included, nor are names and tokens of sessions, which are different at each start.
+    /// The variables that choose which credentials the provider returns. The name of a cached
+    /// answer depends on them. The variables that name the profile are not included, nor are names
+    /// and tokens of sessions, which are different at each start.
     variables: &'static [&'static str],
 }
 
@@ -90,7 +94,8 @@ pub fn caller_variables() -> impl Iterator<Item = &'static str> {
         .copied()
 }
 
-/// Returns the credentials of the first provider that has any. STS is asked in `regions`, one after the other.
+/// Returns the credentials of the first provider that has any. STS is asked in `regions`, one after
+/// the other.
 ///
 /// # Errors
 /// [`Cause::NoCredentials`], with the reason why each provider doesn't have credentials, or why a
@@ -145,14 +150,16 @@ pub async fn find_credentials(
 
     let mut error = no_source(notes, status, help);
     if !context.settings.metadata.may_exist {
-        // Only Fargate and Lambda never have instance metadata. There, a task or a function has its role from the start, so waiting doesn't help.
+        // Only Fargate and Lambda never have instance metadata. There, a task or a function has its
+        // role from the start, so waiting doesn't help.
         error.again = Again::Never;
     }
     Err(error)
 }
 
-/// Returns the error for the case that no provider has credentials. `notes` has the reason of each provider, `status` is temporary if the last
-/// provider may answer later, and `help` is the remedy of a provider, if any has one.
+/// Returns the error for the case that no provider has credentials. `notes` has the reason of each
+/// provider, `status` is temporary if the last provider may answer later, and `help` is the remedy
+/// of a provider, if any has one.
 fn no_source(mut notes: Vec<String>, status: Status, help: Option<String>) -> FetchError {
     let mut text = "no AWS credentials were found".to_owned();
     // Only the instance metadata may answer later, and it is the last provider.
@@ -172,8 +179,8 @@ fn no_source(mut notes: Vec<String>, status: Status, help: Option<String>) -> Fe
     error
 }
 
-/// Asks a provider, again after each outage, with STS in one region after the other. If the time ends, returns the last outage, because it says more
-/// than that the time is over.
+/// Asks a provider, again after each outage, with STS in one region after the other. If the time
+/// ends, returns the last outage, because it says more than that the time is over.
 ///
 /// # Errors
 /// The provider's error after which it isn't asked again, or the last outage.

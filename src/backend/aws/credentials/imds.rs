@@ -1,7 +1,9 @@
-//! The instance metadata service (IMDS), which has the credentials of the instance's role, and the instance's region.
+//! The instance metadata service (IMDS), which has the credentials of the instance's role, and the
+//! instance's region.
 //!
-//! A machine outside EC2 doesn't have this service. There, the connection is refused, or nobody answers. At boot, an instance may not have a
-//! network yet, which looks the same. So silence means "not configured" for now, but with `--wait` the service is asked again.
+//! A machine outside EC2 doesn't have this service. There, the connection is refused, or nobody
+//! answers. At boot, an instance may not have a network yet, which looks the same. So silence means
+//! "not configured" for now, but with `--wait` the service is asked again.
 
 use std::error::Error;
 use std::io::ErrorKind;
@@ -32,11 +34,13 @@ const UNREADABLE: &str = "the instance's credentials can't be read";
 const NOT_TRUSTED: &str = "EC2 may not assume the instance's role";
 const TRUST_EC2: &str = "allow ec2.amazonaws.com to use sts:AssumeRole in the role's trust policy";
 
-/// Gets the credentials of the instance's role: asks for the name of the role, checks it, and then lets the SDK's provider do the rest. By itself,
-/// that provider would panic at a name that cannot be a part of a path.
+/// Gets the credentials of the instance's role: asks for the name of the role, checks it, and then
+/// lets the SDK's provider do the rest. By itself, that provider would panic at a name that cannot
+/// be a part of a path.
 ///
 /// # Errors
-/// A failure as in the table of `provider`. If this machine isn't an instance, or the instance doesn't have a role, the next provider is asked.
+/// A failure as in the table of `provider`. If this machine isn't an instance, or the instance
+/// doesn't have a role, the next provider is asked.
 pub async fn instance(context: &SearchContext<'_>) -> Result<Credentials, FetchError> {
     let settings = &context.settings.metadata;
     // The SDK would check AWS_EC2_METADATA_DISABLED only after its request for a token.
@@ -70,8 +74,9 @@ pub async fn instance(context: &SearchContext<'_>) -> Result<Credentials, FetchE
     })
 }
 
-/// Returns the failure of the request for the name of the instance's role. A refused connection means that this machine is not an instance.
-/// Silence or a missing route can also mean that the network is not up yet, except on Fargate and in Lambda.
+/// Returns the failure of the request for the name of the instance's role. A refused connection
+/// means that this machine is not an instance. Silence or a missing route can also mean that the
+/// network is not up yet, except on Fargate and in Lambda.
 fn no_role(error: &ImdsError, settings: &MetadataSettings) -> FetchError {
     let (why, status) = (error_text(error), http_status(error));
     match error {
@@ -92,12 +97,12 @@ fn no_role(error: &ImdsError, settings: &MetadataSettings) -> FetchError {
     }
 }
 
-/// Returns the client of the instance metadata service. The first call makes the client, and later calls return the same one, so that its token is
-/// requested once.
+/// Returns the client of the instance metadata service. The first call makes the client, and later
+/// calls return the same one, so that its token is requested once.
 fn metadata_client(settings: &MetadataSettings, clients: &Clients) -> imds::Client {
     let new = || {
-        // The endpoint is always set. Otherwise the SDK would read the configuration files itself, by its own rules. The URL has been checked, so
-        // the default of the builder is never used.
+        // The endpoint is always set. Otherwise the SDK would read the configuration files itself,
+        // by its own rules. The URL has been checked, so the default of the builder is never used.
         let url = match &settings.endpoint {
             Some(endpoint) => endpoint.as_str(),
             None => settings.mode_endpoint.unwrap_or(METADATA_URL),
@@ -119,8 +124,9 @@ fn hides_token_status(uri: &str, status: u16) -> bool {
     uri.ends_with("/latest/api/token") && matches!(status, 403 | 500..)
 }
 
-/// Returns the HTTP status in an error of the SDK: the one of a response that was hidden from the SDK ([`hides_token_status`]), or the one in the
-/// SDK's own error. Returns `None` if there was no response, or if the error doesn't have its status.
+/// Returns the HTTP status in an error of the SDK: the one of a response that was hidden from the
+/// SDK ([`hides_token_status`]), or the one in the SDK's own error. Returns `None` if there was no
+/// response, or if the error doesn't have its status.
 fn http_status(error: &(dyn Error + 'static)) -> Option<u16> {
     response_status(error).or_else(|| match find_source(error)? {
         ImdsError::ErrorResponse(response) => Some(response.response().status().as_u16()),
@@ -206,8 +212,8 @@ fn read_region(answer: Result<SensitiveString, ImdsError>) -> Result<Region, Fet
     }
 }
 
-/// True if there is no route to the service. Then the network may not be up yet. A host without the service usually refuses the connection, or stays
-/// silent.
+/// True if there is no route to the service. Then the network may not be up yet. A host without the
+/// service usually refuses the connection, or stays silent.
 fn is_unreachable(error: &ImdsError) -> bool {
     matches!(
         failure_kind(error),

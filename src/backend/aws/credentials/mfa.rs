@@ -1,5 +1,5 @@
-//! The codes of MFA devices, which a profile's roles may require. The user types them on the terminal. The deadline is extended by the time that this
-//! takes.
+//! The codes of MFA devices, which a profile's roles may require. The user types them on the
+//! terminal. The deadline is extended by the time that this takes.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -10,14 +10,16 @@ use crate::model::answer::{Again, FetchError};
 use crate::model::quoting::{escaped, one_line};
 use crate::time::Deadline;
 
-/// The codes that were typed, by the serial number of the device. Each device's code is asked for once in a launch.
+/// The codes that were typed, by the serial number of the device. Each device's code is asked for
+/// once in a launch.
 #[derive(Clone, Default)]
 pub struct MfaCodes(BTreeMap<String, String>);
 
 impl MfaCodes {
-    /// Asks the user for the code of each MFA device that `roles` require, and stores the codes. Doesn't ask again for a device whose code was already
-    /// typed, for an earlier role or in an earlier try of `--wait`. That try may have failed before it sent the code to STS, so the code may still be
-    /// good. Waits for the user without a time limit.
+    /// Asks the user for the code of each MFA device that `roles` require, and stores the codes.
+    /// Doesn't ask again for a device whose code was already typed, for an earlier role or in an
+    /// earlier try of `--wait`. That try may have failed before it sent the code to STS, so the
+    /// code may still be good. Waits for the user without a time limit.
     ///
     /// # Errors
     /// When there is no terminal, or when the user ends the input.
@@ -37,7 +39,8 @@ impl MfaCodes {
         Ok(())
     }
 
-    /// Returns the serial number of a role's device and the code. Returns `None` if the role doesn't require one.
+    /// Returns the serial number of a role's device and the code. Returns `None` if the role
+    /// doesn't require one.
     pub fn code_for<'a>(&'a self, role: &'a ProfileRole) -> Option<(&'a str, &'a str)> {
         self.0
             .get_key_value(role.mfa_serial.as_ref()?)
@@ -75,14 +78,15 @@ fn ask_for(serial: &str) -> Result<String, FetchError> {
     }
 }
 
-/// Prints a question on the terminal, and returns the line that is typed. Returns `None` at the end of the input (Ctrl-D). The code is echoed,
-/// because it can be used only once.
+/// Prints a question on the terminal, and returns the line that is typed. Returns `None` at the end
+/// of the input (Ctrl-D). The code is echoed, because it can be used only once.
 ///
 /// # Errors
 /// When there is no terminal, or when it can't be read or written.
 fn ask(question: &str) -> io::Result<Option<String>> {
     let mut terminal = File::options().read(true).write(true).open("/dev/tty")?;
-    // Even an empty read stops a background job (SIGTTIN). It returns when the job is in the foreground, where the user can see the question.
+    // Even an empty read stops a background job (SIGTTIN). It returns when the job is in the
+    // foreground, where the user can see the question.
     let _ = terminal.read(&mut [])?;
     terminal.write_all(question.as_bytes())?;
     let mut line = String::new();

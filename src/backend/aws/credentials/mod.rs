@@ -1,7 +1,9 @@
-//! The search for credentials. `chain` asks the providers one after the other, and each provider has a file of its own. `sts` assumes roles.
+//! The search for credentials. `chain` asks the providers one after the other, and each provider
+//! has a file of its own. `sts` assumes roles.
 //!
-//! For SSO tokens, containers and the instance metadata, we use the SDK's providers, because AWS changes these protocols. Everything that they would
-//! panic at or ignore is checked before they are asked.
+//! For SSO tokens, containers and the instance metadata, we use the SDK's providers, because AWS
+//! changes these protocols. Everything that they would panic at or ignore is checked before they
+//! are asked.
 
 mod chain;
 mod imds;

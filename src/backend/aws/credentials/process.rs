@@ -1,10 +1,13 @@
-//! The provider that runs a program, which prints credentials as JSON. The program is the `credential_process` of a profile, or the AWS CLI for a
-//! profile of `aws login`. The program is killed if the launch ends first (`system::ending`).
+//! The provider that runs a program, which prints credentials as JSON. The program is the
+//! `credential_process` of a profile, or the AWS CLI for a profile of `aws login`. The program is
+//! killed if the launch ends first (`system::ending`).
 //!
-//! If this process is in the terminal's foreground job, the program belongs to the job, too. So it can ask a question on the terminal, and Ctrl-C and
-//! Ctrl-Z reach both. Otherwise the program gets a session of its own, which doesn't have a terminal.
+//! If this process is in the terminal's foreground job, the program belongs to the job, too. So it
+//! can ask a question on the terminal, and Ctrl-C and Ctrl-Z reach both. Otherwise the program gets
+//! a session of its own, which doesn't have a terminal.
 //!
-//! The program's output contains a secret key, so no message quotes the output, and its buffer is wiped.
+//! The program's output contains a secret key, so no message quotes the output, and its buffer is
+//! wiped.
 //!
 //! <https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html>
 
@@ -48,11 +51,12 @@ const TICK: Duration = Duration::from_millis(1);
 /// next ones would print the same message.
 static HAS_FAILED: AtomicBool = AtomicBool::new(false);
 
-/// Runs the `credential_process` of a profile in a shell, and returns the credentials that it prints. No message quotes the command, because its
-/// arguments may be secret.
+/// Runs the `credential_process` of a profile in a shell, and returns the credentials that it
+/// prints. No message quotes the command, because its arguments may be secret.
 ///
 /// # Errors
-/// When the program can't be started, fails, or prints something other than valid credentials that have not expired.
+/// When the program can't be started, fails, or prints something other than valid credentials that
+/// have not expired.
 pub async fn process_credentials(command: &str, profile: &str) -> Result<Credentials, FetchError> {
     let mut shell = Command::new("sh");
     shell.args(["-c", command]);
@@ -60,10 +64,12 @@ pub async fn process_credentials(command: &str, profile: &str) -> Result<Credent
     printed_credentials(shell, &name).await
 }
 
-/// Asks the AWS CLI for the credentials of a profile of `aws login`. The AWS CLI renews the session itself.
+/// Asks the AWS CLI for the credentials of a profile of `aws login`. The AWS CLI renews the session
+/// itself.
 ///
 /// # Errors
-/// When the AWS CLI can't be started, fails, or prints something other than valid credentials. The remedy is to log in again.
+/// When the AWS CLI can't be started, fails, or prints something other than valid credentials. The
+/// remedy is to log in again.
 pub async fn login_credentials(profile: &str) -> Result<Credentials, FetchError> {
     let mut cli = Command::new("aws");
     cli.args(["configure", "export-credentials", "--profile", profile]);
@@ -79,7 +85,8 @@ pub async fn login_credentials(profile: &str) -> Result<Credentials, FetchError>
 /// Runs a command, and returns the credentials that it prints. `name` is the command in messages.
 ///
 /// # Errors
-/// When the program can't be started, fails, or prints something other than valid credentials that have not expired.
+/// When the program can't be started, fails, or prints something other than valid credentials that
+/// have not expired.
 async fn printed_credentials(command: Command, name: &str) -> Result<Credentials, FetchError> {
     let mut program = CredentialProcess::start(command).map_err(|error| {
         let why = os_error::io_error_text(&error);
@@ -110,8 +117,8 @@ async fn printed_credentials(command: Command, name: &str) -> Result<Credentials
 const EXAMPLE: &str = "print {\"Version\": 1, \"AccessKeyId\": \"…\", \"SecretAccessKey\": \"…\", \"SessionToken\": \"…\", \
      \"Expiration\": \"2030-01-31T12:00:00Z\"}";
 
-/// The JSON object that a `credential_process` prints. `expiration` is a time such as `2030-01-31T12:00:00Z`, and `None` if the credentials don't
-/// expire.
+/// The JSON object that a `credential_process` prints. `expiration` is a time such as
+/// `2030-01-31T12:00:00Z`, and `None` if the credentials don't expire.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct ProcessOutput {
@@ -122,8 +129,8 @@ struct ProcessOutput {
     expiration: Option<String>,
 }
 
-/// Returns the credentials in the program's output, and the text of their expiration, which is empty without one. Returns `None` if the output
-/// is in another form.
+/// Returns the credentials in the program's output, and the text of their expiration, which is
+/// empty without one. Returns `None` if the output is in another form.
 ///
 /// The text is for messages, which show the expiration as the program wrote it.
 fn parse_output(output: &[u8]) -> Option<(Credentials, String)> {
@@ -145,7 +152,8 @@ fn parse_output(output: &[u8]) -> Option<(Credentials, String)> {
     Some((credentials, output.expiration.unwrap_or_default()))
 }
 
-/// Parses a time in the form of RFC 3339. As in botocore, its offset from UTC may be without a colon. Returns `None` for any other text.
+/// Parses a time in the form of RFC 3339. As in botocore, its offset from UTC may be without a
+/// colon. Returns `None` for any other text.
 fn parse_time(text: &str) -> Option<SystemTime> {
     let parse = |text: &str| DateTime::from_str(text, Format::DateTimeWithOffset).ok();
     let moment = parse(text).or_else(|| {
@@ -155,7 +163,8 @@ fn parse_time(text: &str) -> Option<SystemTime> {
     SystemTime::try_from(moment?).ok()
 }
 
-/// A program that has been started, with its standard output. Dropping it kills the program, unless it has ended, and reaps it.
+/// A program that has been started, with its standard output. Dropping it kills the program, unless
+/// it has ended, and reaps it.
 struct CredentialProcess(Option<OwnedFd>);
 
 impl CredentialProcess {
@@ -164,8 +173,8 @@ impl CredentialProcess {
     /// standard error is the one of this process. If an earlier program has failed and a user can't
     /// be asked, it is /dev/null.
     ///
-    /// If this process is in the foreground of a terminal, the program may ask for a password there. Otherwise the program gets a session of its own,
-    /// without a terminal.
+    /// If this process is in the foreground of a terminal, the program may ask for a password
+    /// there. Otherwise the program gets a session of its own, without a terminal.
     fn start(mut command: Command) -> io::Result<Self> {
         let terminal = foreground_terminal();
         let (has_own_session, parent) = (terminal.is_none(), getpid());
@@ -176,7 +185,8 @@ impl CredentialProcess {
         // SAFETY: `prepare` only makes system calls that are async-signal-safe.
         unsafe { command.pre_exec(move || prepare(parent, has_own_session)) };
 
-        // This is stored before the program exists, so that a thread that ends this process during `spawn` kills the program, too.
+        // This is stored before the program exists, so that a thread that ends this process during
+        // `spawn` kills the program, too.
         *ending::locked_program() = Some(AskedProgram {
             child: None,
             terminal,
@@ -192,7 +202,8 @@ impl CredentialProcess {
             }
         };
         let stdout = child.stdout.take().map(OwnedFd::from);
-        // If `asked` is `None`, another thread has already killed the program and is ending this process.
+        // If `asked` is `None`, another thread has already killed the program and is ending this
+        // process.
         if let Some(program) = asked.as_mut() {
             program.child = Some(child);
         }
@@ -209,7 +220,8 @@ impl CredentialProcess {
     async fn output(&mut self) -> Result<Zeroizing<Vec<u8>>, String> {
         let failed =
             |error: io::Error| format!("can't be read or waited for: {}", error_text(&error));
-        // If the program is gone, another thread has killed it and is ending this process, so this loop never ends.
+        // If the program is gone, another thread has killed it and is ending this process, so this
+        // loop never ends.
         let try_wait = || {
             ending::locked_program()
                 .as_mut()
@@ -249,8 +261,8 @@ impl Drop for CredentialProcess {
     }
 }
 
-/// Returns the terminal and its modes, which are restored if the program is killed at its password prompt. Returns `None` if this process doesn't have
-/// a terminal, or isn't in its foreground.
+/// Returns the terminal and its modes, which are restored if the program is killed at its password
+/// prompt. Returns `None` if this process doesn't have a terminal, or isn't in its foreground.
 fn foreground_terminal() -> Option<(File, Termios)> {
     let tty = File::options()
         .read(true)
@@ -264,8 +276,9 @@ fn foreground_terminal() -> Option<(File, Termios)> {
     Some((tty, modes))
 }
 
-/// Prepares the child process, between fork and execve, for the program. The child gets the signals as this process inherited them. On Linux, it is
-/// killed when `parent`, which is this process, ends. With `has_own_session`, it gets a session of its own, so that it has no terminal.
+/// Prepares the child process, between fork and execve, for the program. The child gets the signals
+/// as this process inherited them. On Linux, it is killed when `parent`, which is this process,
+/// ends. With `has_own_session`, it gets a session of its own, so that it has no terminal.
 ///
 /// # Errors
 /// The error of a system call, or ESRCH if `parent` has already ended.
@@ -277,7 +290,8 @@ fn prepare(parent: Pid, has_own_session: bool) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     {
         nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
-        // The parent may have ended before this call. A parent with the id 0 is in another PID namespace.
+        // The parent may have ended before this call. A parent with the id 0 is in another PID
+        // namespace.
         if ![parent, Pid::from_raw(0)].contains(&Pid::parent()) {
             return Err(nix::errno::Errno::ESRCH.into());
         }

@@ -1,4 +1,5 @@
-//! What the credential providers have in common: the clients and settings that they use, their failures, and the origin of credentials.
+//! What the credential providers have in common: the clients and settings that they use, their
+//! failures, and the origin of credentials.
 //!
 //! A failure says what the search does next. Each function below stands for one of these cases:
 //!
@@ -38,22 +39,26 @@ pub struct SearchContext<'a> {
     pub clients: &'a Clients,
     /// The region in which STS is asked.
     pub region: &'a Region,
-    /// The way in which the profile gets its credentials. It is `None` if the profile doesn't have any, or isn't used.
+    /// The way in which the profile gets its credentials. It is `None` if the profile doesn't have
+    /// any, or isn't used.
     pub chain: Option<&'a RoleChain>,
     pub mfa_codes: &'a MfaCodes,
 }
 
-/// Returns the failure of a provider that is not configured, after which the next provider is asked. `why` is a sentence, as for all failures.
+/// Returns the failure of a provider that is not configured, after which the next provider is
+/// asked. `why` is a sentence, as for all failures.
 pub fn not_configured(why: impl Into<String>) -> FetchError {
     FetchError::without_credentials(why, Again::NextProvider)
 }
 
-/// Returns the failure of a provider that may be configured, but does not answer. The next provider is asked, and a later search may succeed.
+/// Returns the failure of a provider that may be configured, but does not answer. The next provider
+/// is asked, and a later search may succeed.
 pub fn unanswered(why: impl Into<String>) -> FetchError {
     not_configured(why).temporary()
 }
 
-/// Returns the failure of a provider that is configured, but cannot be used. The search ends, and only `--wait` repeats it.
+/// Returns the failure of a provider that is configured, but cannot be used. The search ends, and
+/// only `--wait` repeats it.
 pub fn unusable(why: impl Into<String>) -> FetchError {
     FetchError::without_credentials(why, Again::Later)
 }
@@ -63,12 +68,14 @@ pub fn misconfigured(why: impl Into<String>) -> FetchError {
     FetchError::without_credentials(why, Again::Never)
 }
 
-/// Returns the failure of a service or of this machine, after which the same provider is asked again.
+/// Returns the failure of a service or of this machine, after which the same provider is asked
+/// again.
 pub fn service_failure(why: impl Into<String>) -> FetchError {
     FetchError::outage(OutageKind::Connection, why)
 }
 
-/// Returns the failure of a provider whose file cannot be read. `name` is the content of the file, such as `the service account token`.
+/// Returns the failure of a provider whose file cannot be read. `name` is the content of the file,
+/// such as `the service account token`.
 pub fn unreadable(name: &str, path: &Path, error: &io::Error) -> FetchError {
     let (file, why) = (path.display(), os_error::file_error_text(path, error));
     unusable(format!("{name} can't be read from {file}: {why}"))
@@ -99,7 +106,8 @@ pub fn known_remedy(reason: &str) -> Option<&'static str> {
     known.map(|(_, remedy)| *remedy)
 }
 
-/// Returns the failure of a provider whose request failed with `error`. `headline` is a sentence, such as `the role "…" could not be assumed`.
+/// Returns the failure of a provider whose request failed with `error`. `headline` is a sentence,
+/// such as `the role "…" could not be assumed`.
 ///
 /// A denial is final, and has a remedy if its cause is known. But a token that isn't accepted may
 /// be replaced, so `--wait` tries again. The error of a certificate, of a CA bundle or of a proxy
@@ -126,8 +134,9 @@ pub fn with_headline(headline: &str, error: FetchError) -> FetchError {
     }
 }
 
-/// Returns the failure of one of the SDK's providers. `headline` is a sentence, such as `the container's credentials can't be read`. `status` is the
-/// HTTP status of the response, if there was one.
+/// Returns the failure of one of the SDK's providers. `headline` is a sentence, such as `the
+/// container's credentials can't be read`. `status` is the HTTP status of the response, if there
+/// was one.
 pub fn sdk_failure(headline: &str, error: &CredentialsError, status: Option<u16>) -> FetchError {
     // The outermost error only says that the provider failed.
     let why = error.source().map_or_else(|| error.to_string(), error_text);
@@ -144,8 +153,8 @@ pub fn sdk_failure(headline: &str, error: &CredentialsError, status: Option<u16>
     }
 }
 
-/// Returns the failure of a provider whose request the SDK sent. `why` is the whole message, and `status` is the HTTP status of the response, if
-/// there was one.
+/// Returns the failure of a provider whose request the SDK sent. `why` is the whole message, and
+/// `status` is the HTTP status of the response, if there was one.
 pub fn response_failure(
     why: &str,
     error: &(dyn Error + 'static),
@@ -174,7 +183,8 @@ pub fn response_failure(
     failure
 }
 
-/// Adds the remedy to the failure of a provider, unless the failure already has one. An outage and any other error are returned unchanged.
+/// Adds the remedy to the failure of a provider, unless the failure already has one. An outage and
+/// any other error are returned unchanged.
 pub fn with_help(mut error: FetchError, help: impl Into<String>) -> FetchError {
     if let Cause::NoCredentials { .. } = error.cause {
         error.problem.help.get_or_insert_with(|| help.into());
@@ -201,7 +211,8 @@ impl CredentialsOrigin {
         credentials.get_property().cloned().unwrap_or(Self::Role)
     }
 
-    /// Returns the name of a part of the credentials for a message: the variable, or the name of the setting in a profile and the origin.
+    /// Returns the name of a part of the credentials for a message: the variable, or the name of
+    /// the setting in a profile and the origin.
     fn name_of(&self, variable: &str) -> String {
         match self {
             Self::Variables => variable.to_owned(),
@@ -294,7 +305,8 @@ pub fn checked_credentials(
     }
 }
 
-/// Returns what is wrong with a part of the credentials, as a predicate. Returns `None` if it can be used.
+/// Returns what is wrong with a part of the credentials, as a predicate. Returns `None` if it can
+/// be used.
 fn credential_defect(text: &str) -> Option<&'static str> {
     if text.is_empty() {
         Some("is empty")
@@ -307,10 +319,11 @@ fn credential_defect(text: &str) -> Option<&'static str> {
     }
 }
 
-/// Replaces the error for credentials that AWS refused by one that says where they come from, and shows the last characters of their access key. Any
-/// other error is returned unchanged.
+/// Replaces the error for credentials that AWS refused by one that says where they come from, and
+/// shows the last characters of their access key. Any other error is returned unchanged.
 ///
-/// The new error has a remedy only for credentials that somebody has copied into a variable or a profile.
+/// The new error has a remedy only for credentials that somebody has copied into a variable or a
+/// profile.
 pub fn explain_refused_credentials(
     error: FetchError,
     credentials: Option<&Credentials>,
@@ -329,8 +342,9 @@ pub fn explain_refused_credentials(
     refused
 }
 
-/// Returns the sentence that says what is wrong with credentials that AWS refused, and what somebody who has copied them should do. The sentence
-/// shows the last characters of the access key, unless it may be the secret key.
+/// Returns the sentence that says what is wrong with credentials that AWS refused, and what
+/// somebody who has copied them should do. The sentence shows the last characters of the access
+/// key, unless it may be the secret key.
 fn fault_and_remedy(
     fault: CredentialsFault,
     origin: &CredentialsOrigin,

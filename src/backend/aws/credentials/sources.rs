@@ -1,4 +1,5 @@
-//! The providers for variables, for a profile with its roles, and for a container. The other providers have files of their own.
+//! The providers for variables, for a profile with its roles, and for a container. The other
+//! providers have files of their own.
 
 use std::path::Path;
 
@@ -24,11 +25,12 @@ use crate::model::problem::Status;
 
 /// Returns the credentials in AWS_ACCESS_KEY_ID and the variables that belong to it.
 ///
-/// We don't use the SDK's provider, because it does not read AWS_SECURITY_TOKEN, and because it accepts SECRET_ACCESS_KEY, which AWS does not
-/// document.
+/// We don't use the SDK's provider, because it does not read AWS_SECURITY_TOKEN, and because it
+/// accepts SECRET_ACCESS_KEY, which AWS does not document.
 ///
 /// # Errors
-/// When AWS_ACCESS_KEY_ID is not set, so that the next provider is asked, or when only AWS_SECRET_ACCESS_KEY is missing, so that the search ends.
+/// When AWS_ACCESS_KEY_ID is not set, so that the next provider is asked, or when only
+/// AWS_SECRET_ACCESS_KEY is missing, so that the search ends.
 pub fn environment(keys: &VariableKeys) -> Result<Credentials, FetchError> {
     match keys {
         VariableKeys::Unset => Err(not_configured("AWS_ACCESS_KEY_ID is not set")),
@@ -41,11 +43,13 @@ pub fn environment(keys: &VariableKeys) -> Result<Credentials, FetchError> {
     }
 }
 
-/// Gets the credentials of the profile: the credentials of its source or, if it has roles, those of the last role. The roles are assumed one after
-/// the other, and the first one with the credentials of the source. May run a program, read files, and send requests.
+/// Gets the credentials of the profile: the credentials of its source or, if it has roles, those of
+/// the last role. The roles are assumed one after the other, and the first one with the credentials
+/// of the source. May run a program, read files, and send requests.
 ///
 /// # Errors
-/// When the profile doesn't have credentials, so that the next provider is asked. When its source or one of its roles fails, the search ends.
+/// When the profile doesn't have credentials, so that the next provider is asked. When its source
+/// or one of its roles fails, the search ends.
 pub async fn profile(context: &SearchContext<'_>) -> Result<Credentials, FetchError> {
     let settings = context.settings;
     let Some(chain) = context.chain else {
@@ -79,7 +83,8 @@ pub async fn profile(context: &SearchContext<'_>) -> Result<Credentials, FetchEr
 /// Assumes a role of the profile, in one attempt.
 ///
 /// # Errors
-/// The same as those of [`sts::assume_once`], or an error if AWS doesn't have an endpoint for STS in the region.
+/// The same as those of [`sts::assume_once`], or an error if AWS doesn't have an endpoint for STS
+/// in the region.
 async fn assume_profile_role(
     role: &ProfileRole,
     credentials: Credentials,
@@ -91,7 +96,8 @@ async fn assume_profile_role(
     Ok(assumed.credentials)
 }
 
-/// Returns the failure of a source that the profile names. The profile is configured, so no other provider may be asked after this failure.
+/// Returns the failure of a source that the profile names. The profile is configured, so no other
+/// provider may be asked after this failure.
 fn without_next_provider(error: FetchError, profile: &str) -> FetchError {
     if error.again != Again::NextProvider {
         return error;
@@ -105,8 +111,8 @@ fn without_next_provider(error: FetchError, profile: &str) -> FetchError {
     }
 }
 
-/// Gets the credentials of the container (ECS, or EKS Pod Identity) by the SDK's provider. First reads the file with the token itself, because the
-/// SDK's error would not name the file.
+/// Gets the credentials of the container (ECS, or EKS Pod Identity) by the SDK's provider. First
+/// reads the file with the token itself, because the SDK's error would not name the file.
 pub async fn container(context: &SearchContext<'_>) -> Result<Credentials, FetchError> {
     if let Some(file) = &context.settings.container_token_file {
         let token = "the container's authorization token";
@@ -130,9 +136,11 @@ pub async fn container(context: &SearchContext<'_>) -> Result<Credentials, Fetch
     })
 }
 
-/// Removes the empty variables of a container from the environment of this process, from which the SDK's provider reads them.
+/// Removes the empty variables of a container from the environment of this process, from which the
+/// SDK's provider reads them.
 ///
-/// As in the AWS CLI, an empty variable is treated as unset. The SDK would use its value. The command still gets the empty variables.
+/// As in the AWS CLI, an empty variable is treated as unset. The SDK would use its value. The
+/// command still gets the empty variables.
 pub fn remove_empty_variables(inherited: &Inherited) {
     for name in [
         "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",

@@ -1,8 +1,9 @@
-//! The credentials of SSO (IAM Identity Center). A portal exchanges the token that `aws sso login` has stored for the credentials of a role.
+//! The credentials of SSO (IAM Identity Center). A portal exchanges the token that `aws sso login`
+//! has stored for the credentials of a role.
 //!
-//! The SDK's provider reads the token, and refreshes it if it has nearly expired. If a refresh fails, that provider hides the failure and
-//! returns the old token, so we note the failure before (`HiddenFailure`). Only if AWS says that the session is over is the user asked to log in
-//! again.
+//! The SDK's provider reads the token, and refreshes it if it has nearly expired. If a refresh
+//! fails, that provider hides the failure and returns the old token, so we note the failure before
+//! (`HiddenFailure`). Only if AWS says that the session is over is the user asked to log in again.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -23,10 +24,12 @@ use crate::model::answer::{Cause, Denial, FetchError, Refusal};
 use crate::model::redaction::conceal;
 use crate::net::errors::error_text;
 
-/// Gets the credentials of a role from the SSO portal, with the stored token. If the token has nearly expired, it is refreshed and stored first.
+/// Gets the credentials of a role from the SSO portal, with the stored token. If the token has
+/// nearly expired, it is refreshed and stored first.
 ///
 /// # Errors
-/// When the user isn't logged in or the session has expired, with the command to log in. When the portal refuses the role, or fails.
+/// When the user isn't logged in or the session has expired, with the command to log in. When the
+/// portal refuses the role, or fails.
 pub async fn sso_credentials(
     sso: &Sso,
     profile: &str,
@@ -91,7 +94,8 @@ async fn valid_token(
         with_help(unusable(text), help)
     })?;
 
-    // After a failed refresh, the SDK returns the old token, which may still be valid for some minutes.
+    // After a failed refresh, the SDK returns the old token, which may still be valid for some
+    // minutes.
     if token.expiration().is_none_or(|end| end > SystemTime::now()) {
         return Ok(token);
     }
@@ -109,7 +113,8 @@ async fn valid_token(
     })
 }
 
-/// Returns the credentials in an answer of the portal. Returns `None` if a part is missing or the expiration isn't a valid time.
+/// Returns the credentials in an answer of the portal. Returns `None` if a part is missing or the
+/// expiration isn't a valid time.
 fn complete_credentials(found: RoleCredentials) -> Option<Credentials> {
     let since_epoch = Duration::from_millis(u64::try_from(found.expiration).ok()?);
     Some(Credentials::new(

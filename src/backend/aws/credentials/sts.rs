@@ -1,4 +1,5 @@
-//! STS: AssumeRole and AssumeRoleWithWebIdentity return the credentials of a role, and GetCallerIdentity says who the caller is.
+//! STS: AssumeRole and AssumeRoleWithWebIdentity return the credentials of a role, and
+//! GetCallerIdentity says who the caller is.
 
 use std::time::{Duration, SystemTime};
 
@@ -30,7 +31,8 @@ use crate::net::errors::host_and_port;
 /// Credentials, and the ARN of the identity that they belong to.
 pub struct CallerIdentity {
     pub credentials: Credentials,
-    /// The ARN. The cell is empty until AWS has been asked. It contains `None` if AWS didn't answer.
+    /// The ARN. The cell is empty until AWS has been asked. It contains `None` if AWS didn't
+    /// answer.
     pub arn: OnceCell<Option<String>>,
 }
 
@@ -43,15 +45,18 @@ const PERMISSION: &str = "allow sts:AssumeRole on this role in the caller's own 
 /// The remedy for a role that STS doesn't accept.
 const CHECK: &str = "check the ARN of the role, and its external ID";
 
-/// The time limit for GetCallerIdentity, so that it doesn't delay the message about a denial for long.
+/// The time limit for GetCallerIdentity, so that it doesn't delay the message about a denial for
+/// long.
 const IDENTITY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Assumes a role with the credentials of the client, in one attempt. Returns the role's credentials and the ARN of the session, which comes with the
-/// same answer. `mfa` is the serial number of an MFA device and its code.
+/// Assumes a role with the credentials of the client, in one attempt. Returns the role's
+/// credentials and the ARN of the session, which comes with the same answer. `mfa` is the serial
+/// number of an MFA device and its code.
 ///
 /// # Errors
-/// AWS's refusal. If AWS refuses the credentials of the client, the error says which ones these are and where they come from. If AWS doesn't answer,
-/// or if its answer doesn't have valid credentials, the error is an outage.
+/// AWS's refusal. If AWS refuses the credentials of the client, the error says which ones these are
+/// and where they come from. If AWS doesn't answer, or if its answer doesn't have valid
+/// credentials, the error is an outage.
 pub async fn assume_once(
     client: &Client,
     role: &ProfileRole,
@@ -75,11 +80,12 @@ pub async fn assume_once(
     Ok(CallerIdentity { credentials, arn })
 }
 
-/// Returns the credentials of a web identity's role, in one attempt. `client` doesn't have credentials, so the request isn't signed. STS trusts the
-/// token of the identity instead.
+/// Returns the credentials of a web identity's role, in one attempt. `client` doesn't have
+/// credentials, so the request isn't signed. STS trusts the token of the identity instead.
 ///
 /// # Errors
-/// AWS's refusal. If AWS doesn't answer, or if its answer doesn't have valid credentials, the error is an outage.
+/// AWS's refusal. If AWS doesn't answer, or if its answer doesn't have valid credentials, the error
+/// is an outage.
 pub async fn assume_with_web_identity(
     client: &Client,
     identity: &WebIdentity,
@@ -98,7 +104,8 @@ pub async fn assume_with_web_identity(
     read_credentials(calling.await?.credentials)
 }
 
-/// Assumes a role with the credentials of the client, and repeats the request if it fails with an outage.
+/// Assumes a role with the credentials of the client, and repeats the request if it fails with an
+/// outage.
 ///
 /// # Errors
 /// [`Cause::NoCredentials`] if STS refuses the role or the credentials of the client, and
@@ -148,8 +155,8 @@ pub fn not_assumed(role: &str) -> String {
     format!("the role \"{}\" could not be assumed", one_line(role))
 }
 
-/// Adds to an error which role could not be assumed, and the remedy. Errors about the base credentials, a certificate or a proxy are returned
-/// unchanged.
+/// Adds to an error which role could not be assumed, and the remedy. Errors about the base
+/// credentials, a certificate or a proxy are returned unchanged.
 fn role_error(error: FetchError, role: &Role) -> FetchError {
     let headline = not_assumed(&role.arn.to_string());
     let cause = error.cause;
@@ -165,8 +172,8 @@ fn role_error(error: FetchError, role: &Role) -> FetchError {
     }
 }
 
-/// Asks STS for the ARN of the client's credentials, in one attempt. Returns `None` if STS refuses the request, or doesn't answer in time.
-/// GetCallerIdentity doesn't need any permission.
+/// Asks STS for the ARN of the client's credentials, in one attempt. Returns `None` if STS refuses
+/// the request, or doesn't answer in time. GetCallerIdentity doesn't need any permission.
 pub async fn identity(client: &Client, budget: &RetryBudget) -> Option<String> {
     let input = GetCallerIdentityInput::builder().build();
     let operation = GetCallerIdentity::new();

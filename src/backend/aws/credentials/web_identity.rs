@@ -1,4 +1,5 @@
-//! The credentials of a web identity (IRSA). STS exchanges the token of a Kubernetes service account for the credentials of a role that trusts it.
+//! The credentials of a web identity (IRSA). STS exchanges the token of a Kubernetes service
+//! account for the credentials of a role that trusts it.
 
 use std::path::Path;
 
@@ -18,7 +19,8 @@ use crate::model::answer::{Cause, CredentialsFault, Denial, FetchError};
 use crate::model::quoting::one_line;
 use crate::model::redaction::conceal;
 
-/// The remedy for a missing role. Somebody must have set the other variable by hand, because EKS sets both.
+/// The remedy for a missing role. Somebody must have set the other variable by hand, because EKS
+/// sets both.
 const NO_ROLE: &str = "set AWS_ROLE_ARN to the ARN of the role that trusts this token. On EKS, don't set either variable: EKS sets both if the \
      service account has the annotation eks.amazonaws.com/role-arn";
 
@@ -26,11 +28,12 @@ const NO_ROLE: &str = "set AWS_ROLE_ARN to the ARN of the role that trusts this 
 const NO_TOKEN: &str = "check the path of the token file. On EKS, don't set it: EKS mounts the file if the service account has the annotation \
      eks.amazonaws.com/role-arn";
 
-/// Exchanges the token in the file AWS_WEB_IDENTITY_TOKEN_FILE for the credentials of the role AWS_ROLE_ARN. Reads the file, and sends a request to
-/// STS.
+/// Exchanges the token in the file AWS_WEB_IDENTITY_TOKEN_FILE for the credentials of the role
+/// AWS_ROLE_ARN. Reads the file, and sends a request to STS.
 ///
 /// # Errors
-/// When AWS_WEB_IDENTITY_TOKEN_FILE is not set, so that the next provider is asked. When AWS_ROLE_ARN is missing, or the exchange fails.
+/// When AWS_WEB_IDENTITY_TOKEN_FILE is not set, so that the next provider is asked. When
+/// AWS_ROLE_ARN is missing, or the exchange fails.
 pub async fn web_identity_of_variables(
     context: &SearchContext<'_>,
 ) -> Result<Credentials, FetchError> {
@@ -50,7 +53,8 @@ pub async fn web_identity_of_variables(
     web_identity(&identity, context).await
 }
 
-/// Exchanges the token of a web identity for the credentials of its role. Reads the file with the token, and sends a request to STS.
+/// Exchanges the token of a web identity for the credentials of its role. Reads the file with the
+/// token, and sends a request to STS.
 ///
 /// # Errors
 /// When the file can't be read, or when STS refuses the token or doesn't answer.
@@ -95,8 +99,8 @@ fn not_exchanged(identity: &WebIdentity, claims: Option<&str>, error: FetchError
     with_help(with_headline(&headline, error), trust)
 }
 
-/// Returns the claims of a token that a trust policy can compare: issuer, subject and audience. They aren't secret. Returns `None` if the token
-/// isn't a JWT with these claims.
+/// Returns the claims of a token that a trust policy can compare: issuer, subject and audience.
+/// They aren't secret. Returns `None` if the token isn't a JWT with these claims.
 fn claims(token: &str) -> Option<String> {
     let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     let claims: Value = serde_json::from_slice(&payload).ok()?;

@@ -1,8 +1,9 @@
-//! The least-privilege IAM policy of a launch. It is derived from the requests that the launch would make. No request is
-//! sent for it.
+//! The least-privilege IAM policy of a launch. It is derived from the requests that the launch
+//! would make. No request is sent for it.
 //!
-//! A launch works with exactly this policy, and fails without any one of its unconditional statements. The order of statements and resources
-//! is fixed, so that a policy can be compared with an earlier one.
+//! A launch works with exactly this policy, and fails without any one of its unconditional
+//! statements. The order of statements and resources is fixed, so that a policy can be compared
+//! with an earlier one.
 
 mod statements;
 
@@ -17,7 +18,8 @@ use statements::{IamAction, Permissions, Statements};
 /// The options of `policy`.
 #[derive(Debug)]
 pub struct PolicyOptions {
-    /// True with `--agent`. The AWS Secrets Manager Agent then makes the requests, and it also calls DescribeSecret, to find new versions.
+    /// True with `--agent`. The AWS Secrets Manager Agent then makes the requests, and it also
+    /// calls DescribeSecret, to find new versions.
     pub is_for_agent: bool,
     /// The account for secrets that are named without one. `None` stands for any account.
     pub account: Option<String>,
@@ -38,8 +40,8 @@ pub struct Policy {
     pub notes: Vec<String>,
 }
 
-/// Returns the policy of the caller, or of the role that `options` name. `settings` must include the profile's settings, and `chain` is the profile's
-/// role chain.
+/// Returns the policy of the caller, or of the role that `options` name. `settings` must include
+/// the profile's settings, and `chain` is the profile's role chain.
 ///
 /// # Errors
 /// When the launch does not assume the role that `options` name.
@@ -68,7 +70,8 @@ pub fn policy(
 struct PolicyRole<'a> {
     /// The role that `--for-role` names. It is `None` for the caller.
     named: Option<&'a Arn>,
-    /// True if this is the caller, who makes the requests without a role. `--for-role` may name the caller's own role.
+    /// True if this is the caller, who makes the requests without a role. `--for-role` may name the
+    /// caller's own role.
     is_caller: bool,
     /// The roles that this identity assumes.
     assumed: BTreeSet<Arn>,
@@ -77,8 +80,8 @@ struct PolicyRole<'a> {
 impl<'a> PolicyRole<'a> {
     /// Returns the identity whose policy is printed: the role of `--for-role`, or the caller.
     ///
-    /// `chain` has the roles that a web identity or a profile assumes, one after the other, to get the credentials of the launch. The last one is the
-    /// role of the caller.
+    /// `chain` has the roles that a web identity or a profile assumes, one after the other, to get
+    /// the credentials of the launch. The last one is the role of the caller.
     ///
     /// # Errors
     /// When the launch does not assume the role that `options` name.
@@ -114,7 +117,8 @@ impl<'a> PolicyRole<'a> {
         })
     }
 
-    /// True if the identity makes the request, because the request needs the identity's credentials.
+    /// True if the identity makes the request, because the request needs the identity's
+    /// credentials.
     fn reads(&self, request: &Locator) -> bool {
         match &request.role {
             Some(role) => self.named == Some(&role.arn),
@@ -123,7 +127,8 @@ impl<'a> PolicyRole<'a> {
     }
 }
 
-/// Returns the error for a role that the launch does not assume. `roles` are the roles that it assumes.
+/// Returns the error for a role that the launch does not assume. `roles` are the roles that it
+/// assumes.
 fn unknown_role<'a>(role: &Arn, roles: impl Iterator<Item = &'a Arn>) -> Problem {
     let names: BTreeSet<String> = roles.map(Arn::to_string).collect();
     let what = if names.is_empty() {
@@ -136,7 +141,8 @@ fn unknown_role<'a>(role: &Arn, roles: impl Iterator<Item = &'a Arn>) -> Problem
     Problem::usage(text).help(help)
 }
 
-/// Returns the statements that allow the requests in `read`, and those that allow `role` to assume further roles.
+/// Returns the statements that allow the requests in `read`, and those that allow `role` to assume
+/// further roles.
 fn statements(
     settings: &Settings,
     role: &PolicyRole<'_>,
@@ -173,7 +179,8 @@ fn statements(
     statements
 }
 
-/// True if the policy has to allow this request: always for a launch, and with `--metadata` only if `check --metadata` sends it.
+/// True if the policy has to allow this request: always for a launch, and with `--metadata` only if
+/// `check --metadata` sends it.
 fn is_sent(request: &Locator, options: &PolicyOptions) -> bool {
     !options.metadata || request.store == Store::SecretsManager || is_described(request)
 }

@@ -1,4 +1,5 @@
-//! The statements of a policy. There is one for each action, in a fixed order, and its resources are sorted.
+//! The statements of a policy. There is one for each action, in a fixed order, and its resources
+//! are sorted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,7 +27,8 @@ pub enum IamAction {
 }
 
 impl IamAction {
-    /// Returns the id of the statement, which may have only letters and digits, and the name of the action.
+    /// Returns the id of the statement, which may have only letters and digits, and the name of the
+    /// action.
     fn names(self) -> (&'static str, &'static str) {
         match self {
             Self::GetSecretValue => ("ReadSecrets", "secretsmanager:GetSecretValue"),
@@ -42,7 +44,8 @@ impl IamAction {
 /// The kinds of requests that a policy allows.
 #[derive(Clone, Copy)]
 pub struct Permissions {
-    /// False for `check --metadata`, which lists parameters instead. AWS can allow this only for all parameters together.
+    /// False for `check --metadata`, which lists parameters instead. AWS can allow this only for
+    /// all parameters together.
     pub reads_values: bool,
     /// True if secrets are described.
     pub describes_secrets: bool,
@@ -74,7 +77,8 @@ impl ResourceScope<'_> {
 }
 
 impl Statements {
-    /// Creates an empty list of statements. `account` is the account for resources that are named without one. `None` stands for any account.
+    /// Creates an empty list of statements. `account` is the account for resources that are named
+    /// without one. `None` stands for any account.
     pub fn new(account: Option<&str>, permissions: Permissions) -> Self {
         let account = account.unwrap_or(ANY).to_owned();
         Self {
@@ -90,10 +94,11 @@ impl Statements {
         self.resources.entry(action).or_default().insert(resource);
     }
 
-    /// Allows reading a locator in a region, or in any region. AWS can't limit a permission to one version. Also notes which service decrypts the
-    /// value, for the statement about KMS keys.
+    /// Allows reading a locator in a region, or in any region. AWS can't limit a permission to one
+    /// version. Also notes which service decrypts the value, for the statement about KMS keys.
     ///
-    /// If values aren't read, a parameter only needs DescribeParameters, which AWS can't limit to a parameter.
+    /// If values aren't read, a parameter only needs DescribeParameters, which AWS can't limit to a
+    /// parameter.
     pub fn add_reading(&mut self, locator: &Locator, region: Option<&Region>) {
         let (arn, account) = (locator.id.arn(), self.account.clone());
         let partition = region.map_or("aws", partition_of);
@@ -112,20 +117,22 @@ impl Statements {
             (Store::ParameterStore, true) => self.add_path(locator, &scope),
         }
 
-        // For a parameter such as /aws/reference/secretsmanager/prod/db, Secrets Manager decrypts the value.
+        // For a parameter such as /aws/reference/secretsmanager/prod/db, Secrets Manager decrypts
+        // the value.
         let decrypting = match referenced_secret(locator.id.name()) {
             Some(_) => Store::SecretsManager,
             None => locator.store,
         };
-        // Public parameters aren't encrypted. A secret that is only described is noted, too, which has no effect: without `--kms-key`, which
-        // `--metadata` excludes, the policy doesn't have a statement for decryption.
+        // Public parameters aren't encrypted. A secret that is only described is noted, too, which
+        // has no effect: without `--kms-key`, which `--metadata` excludes, the policy doesn't have
+        // a statement for decryption.
         if !is_public(locator) {
             self.decrypting.insert((decrypting, region.cloned()));
         }
     }
 
-    /// Allows reading or describing a secret, or both. AWS authorizes its complete ARN, which has six random characters at its end, however a request
-    /// names the secret.
+    /// Allows reading or describing a secret, or both. AWS authorizes its complete ARN, which has
+    /// six random characters at its end, however a request names the secret.
     fn add_secret(&mut self, locator: &Locator, scope: &ResourceScope<'_>) {
         let name = locator.id.name();
         let mut names = vec![format!("{name}-??????")];
@@ -145,10 +152,12 @@ impl Statements {
 
     /// Allows reading a parameter.
     ///
-    /// A name such as `/aws/reference/secretsmanager/prod/db` makes Parameter Store read a secret with the caller's own permissions, so reading this
-    /// secret is allowed, too. A public parameter (`/aws/service/…`) belongs to AWS, and its ARN doesn't have an account.
+    /// A name such as `/aws/reference/secretsmanager/prod/db` makes Parameter Store read a secret
+    /// with the caller's own permissions, so reading this secret is allowed, too. A public
+    /// parameter (`/aws/service/…`) belongs to AWS, and its ARN doesn't have an account.
     fn add_parameter(&mut self, locator: &Locator, scope: &ResourceScope<'_>) {
-        // The ARN of `/prod/db` ends with `:parameter/prod/db`, and the ARN of `db` ends with `:parameter/db`.
+        // The ARN of `/prod/db` ends with `:parameter/prod/db`, and the ARN of `db` ends with
+        // `:parameter/db`.
         let name = base_name(locator.id.name());
         let account = if is_public(locator) {
             ANY
@@ -167,7 +176,8 @@ impl Statements {
         }
     }
 
-    /// Allows reading a path. AWS authorizes the path as the request writes it, with or without the slash at its end.
+    /// Allows reading a path. AWS authorizes the path as the request writes it, with or without the
+    /// slash at its end.
     fn add_path(&mut self, locator: &Locator, scope: &ResourceScope<'_>) {
         let path = base_name(locator.id.name());
         for name in [path.trim_end_matches('/').to_owned(), format!("{path}*")] {
@@ -176,8 +186,8 @@ impl Statements {
         }
     }
 
-    /// Returns the policy. The policy also allows using each of the KMS keys in `keys`, through the services that read values in the region of the
-    /// key.
+    /// Returns the policy. The policy also allows using each of the KMS keys in `keys`, through the
+    /// services that read values in the region of the key.
     pub fn policy(&self, keys: &[Arn]) -> Value {
         let allowing = self.resources.iter().map(|(action, resources)| {
             let (sid, action) = action.names();
@@ -187,7 +197,8 @@ impl Statements {
         json!({ "Version": LANGUAGE, "Statement": statements })
     }
 
-    /// Returns the statement for the KMS keys. Returns `None` if no service decrypts in the regions of the keys.
+    /// Returns the statement for the KMS keys. Returns `None` if no service decrypts in the regions
+    /// of the keys.
     ///
     /// <https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service>
     fn decryption(&self, keys: &[Arn]) -> Option<Value> {
@@ -210,8 +221,9 @@ impl Statements {
     }
 }
 
-/// True for one of AWS's public parameters, such as the id of an image. Public parameters are not encrypted. A reference can't have
-/// the ARN of a public parameter, because that ARN has no account.
+/// True for one of AWS's public parameters, such as the id of an image. Public parameters are not
+/// encrypted. A reference can't have the ARN of a public parameter, because that ARN has no
+/// account.
 fn is_public(locator: &Locator) -> bool {
     locator.store == Store::ParameterStore
         && locator.id.arn().is_none()

@@ -1,4 +1,5 @@
-//! The client of one AWS service, in one region and with one set of credentials. It signs a request, sends it once and reads the whole response.
+//! The client of one AWS service, in one region and with one set of credentials. It signs a
+//! request, sends it once and reads the whole response.
 //!
 //! For STS, SSO and DescribeSecret, [`Client::call`] uses the SDK's operations to write the request
 //! and to read the response. For everything that has a value, and for Parameter Store, the module
@@ -57,11 +58,13 @@ pub struct Client {
 /// The time limit for an attempt, from the request to the end of the response.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The time limit for each part of a response. An attempt loses this much time with a server that accepts the connection and never answers.
+/// The time limit for each part of a response. An attempt loses this much time with a server that
+/// accepts the connection and never answers.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Client {
-    /// Calls one of the SDK's operations once. `I`, `O` and `E` are the types of its input, output and error.
+    /// Calls one of the SDK's operations once. `I`, `O` and `E` are the types of its input, output
+    /// and error.
     ///
     /// # Errors
     /// The error that AWS's response stands for, or the failure of the request.
@@ -113,8 +116,8 @@ impl Client {
     /// Signs a request, sends it and reads the whole response. AWS's errors are responses, too.
     ///
     /// # Errors
-    /// When the response did not arrive, or not as a whole. If the head of an incomplete response has status 500 or more, or if the body is not
-    /// valid, the error is the meaning of the status.
+    /// When the response did not arrive, or not as a whole. If the head of an incomplete response
+    /// has status 500 or more, or if the body is not valid, the error is the meaning of the status.
     pub async fn send(&self, request: Request<Bytes>) -> Result<Response<Vec<u8>>, FetchError> {
         let signed = self.signed(request).map_err(|error| not_sent(&*error))?;
         let answer = self.http.send(signed);
@@ -162,9 +165,10 @@ impl Client {
         failure
     }
 
-    /// If an endpoint that the user has configured can't be reached, or isn't one of AWS, adds the remedy, which is to correct the setting. If the error
-    /// has a remedy already, it keeps that one. A TLS handshake without an answer and a wrong clock don't get this remedy, because they have remedies
-    /// of their own.
+    /// If an endpoint that the user has configured can't be reached, or isn't one of AWS, adds the
+    /// remedy, which is to correct the setting. If the error has a remedy already, it keeps that
+    /// one. A TLS handshake without an answer and a wrong clock don't get this remedy, because they
+    /// have remedies of their own.
     pub fn with_remedy(&self, error: FetchError) -> FetchError {
         let (Some(setting), Cause::Outage(kind)) = (self.endpoint_setting, error.cause) else {
             return error;
@@ -188,7 +192,8 @@ impl Client {
         error.outage_help(format!("{check}, or correct {setting}"))
     }
 
-    /// Makes the URL of a request complete, and signs the request with AWS Signature Version 4, if there are credentials.
+    /// Makes the URL of a request complete, and signs the request with AWS Signature Version 4, if
+    /// there are credentials.
     ///
     /// # Errors
     /// When the URL or a header would be invalid.

@@ -1,7 +1,9 @@
-//! Endpoints: those that the user configures, and AWS's own for each service and region, also with FIPS and dual stack.
+//! Endpoints: those that the user configures, and AWS's own for each service and region, also with
+//! FIPS and dual stack.
 //!
-//! In the commercial partition, the host follows a pattern, so nearly every launch gets its endpoint from that pattern. For everything else we
-//! use the SDK's rules. They parse a table of all partitions, which costs half a million instructions, and they don't return the name of a
+//! In the commercial partition, the host follows a pattern, so nearly every launch gets its
+//! endpoint from that pattern. For everything else we use the SDK's rules. They parse a table of
+//! all partitions, which costs half a million instructions, and they don't return the name of a
 //! partition.
 
 use std::collections::BTreeMap;
@@ -43,7 +45,8 @@ impl Api {
         }
     }
 
-    /// Returns the variable that sets the service's endpoint, and the service's name in a `services` section of the configuration file.
+    /// Returns the variable that sets the service's endpoint, and the service's name in a
+    /// `services` section of the configuration file.
     pub fn endpoint_setting(self) -> (&'static str, &'static str) {
         match self {
             Self::Store(Store::SecretsManager) => {
@@ -66,8 +69,8 @@ impl From<Store> for Api {
 /// The endpoints that the user configures, and which of AWS's own endpoints to use.
 #[derive(Clone, Debug, Default)]
 pub struct Endpoints {
-    /// True if the endpoints in variables and in the profile are ignored. This is the value of AWS_IGNORE_CONFIGURED_ENDPOINT_URLS or, without it, of
-    /// the profile's setting.
+    /// True if the endpoints in variables and in the profile are ignored. This is the value of
+    /// AWS_IGNORE_CONFIGURED_ENDPOINT_URLS or, without it, of the profile's setting.
     pub ignored: Option<bool>,
     /// `--endpoint-url`, which is the endpoint of Secrets Manager. It is never ignored.
     pub option: Option<HttpUrl>,
@@ -80,13 +83,14 @@ pub struct Endpoints {
 }
 
 impl Endpoints {
-    /// Returns the endpoint that the user configures for a service. Returns `None` if AWS's own endpoint is used.
+    /// Returns the endpoint that the user configures for a service. Returns `None` if AWS's own
+    /// endpoint is used.
     pub fn configured(&self, api: Api) -> Option<&HttpUrl> {
         self.setting(api).map(|(_, url)| url)
     }
 
-    /// Returns the endpoint that the user configures for a service, and the option, variable or setting that has it. Returns `None` if AWS's own
-    /// endpoint is used.
+    /// Returns the endpoint that the user configures for a service, and the option, variable or
+    /// setting that has it. Returns `None` if AWS's own endpoint is used.
     pub fn setting(&self, api: Api) -> Option<(&'static str, &HttpUrl)> {
         match &self.option {
             Some(url) if api == Api::Store(Store::SecretsManager) => Some(("--endpoint-url", url)),
@@ -98,8 +102,9 @@ impl Endpoints {
         }
     }
 
-    /// Returns a part of the key for a cached answer. If requests to this store or to STS go to other endpoints, this part is different. It includes
-    /// STS, because STS gives the credentials of the role that reads from the store.
+    /// Returns a part of the key for a cached answer. If requests to this store or to STS go to
+    /// other endpoints, this part is different. It includes STS, because STS gives the credentials
+    /// of the role that reads from the store.
     pub fn cache_key(&self, store: Store) -> String {
         let configured =
             [store.into(), Api::Sts].map(|api| self.configured(api).map(HttpUrl::as_str));
@@ -111,7 +116,8 @@ impl Endpoints {
 /// Returns the endpoint of a service in a region.
 ///
 /// # Errors
-/// When AWS doesn't have such an endpoint in the region, or when the user configures both FIPS and an endpoint.
+/// When AWS doesn't have such an endpoint in the region, or when the user configures both FIPS and
+/// an endpoint.
 pub async fn find_endpoint(
     endpoints: &Endpoints,
     api: Api,
@@ -132,7 +138,8 @@ pub async fn find_endpoint(
     }
 }
 
-/// Returns AWS's own host for a service in a region. Returns `None` if AWS doesn't have such a host.
+/// Returns AWS's own host for a service in a region. Returns `None` if AWS doesn't have such a
+/// host.
 pub fn own_host(api: Api, region: &Region) -> Option<String> {
     // The rules never wait, so the future is ready immediately.
     let endpoint = find_endpoint(&Endpoints::default(), api, region)
@@ -141,7 +148,8 @@ pub fn own_host(api: Api, region: &Region) -> Option<String> {
     endpoint.host().map(str::to_owned)
 }
 
-/// Finds an endpoint by the SDK's rules. Parameter Store and SSO have the same rules as STS, except for the name of the service.
+/// Finds an endpoint by the SDK's rules. Parameter Store and SSO have the same rules as STS, except
+/// for the name of the service.
 ///
 /// # Errors
 /// When the rules don't have such an endpoint.
@@ -176,7 +184,8 @@ async fn resolve_by_rules(
 /// The first parts of the region codes in the commercial partition.
 const AREAS: [&str; 9] = ["af", "ap", "ca", "eu", "il", "me", "mx", "sa", "us"];
 
-/// The other partitions: the part of a region's code before its direction and number, and the name of the partition in ARNs.
+/// The other partitions: the part of a region's code before its direction and number, and the name
+/// of the partition in ARNs.
 const OTHERS: [(&str, &str); 7] = [
     ("cn", "aws-cn"),
     ("us-gov", "aws-us-gov"),
@@ -187,14 +196,15 @@ const OTHERS: [(&str, &str); 7] = [
     ("eusc-de", "aws-eusc"),
 ];
 
-/// Returns the host of a service in a region of the commercial partition. Returns `None` for any other region.
+/// Returns the host of a service in a region of the commercial partition. Returns `None` for any
+/// other region.
 fn commercial_host(service: &str, region: &Region) -> Option<String> {
     let is_commercial = region.area().is_some_and(|area| AREAS.contains(&area));
     is_commercial.then(|| format!("{service}.{region}.amazonaws.com"))
 }
 
-/// Returns the name of a region's partition in ARNs. A code that doesn't have the form of AWS's codes, such as an emulator's, is
-/// treated as commercial.
+/// Returns the name of a region's partition in ARNs. A code that doesn't have the form of AWS's
+/// codes, such as an emulator's, is treated as commercial.
 pub fn partition_of(region: &Region) -> &'static str {
     let area = region.area();
     OTHERS

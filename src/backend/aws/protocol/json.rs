@@ -1,4 +1,5 @@
-//! AWS's JSON 1.1 protocol: the request for an operation, the code and the message of an error, and the times in a response.
+//! AWS's JSON 1.1 protocol: the request for an operation, the code and the message of an error, and
+//! the times in a response.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -19,13 +20,15 @@ use crate::net::http::Bytes;
 /// The first second of the year 10000, which RFC 3339 cannot express.
 const END: f64 = 253_402_300_800.0;
 
-/// Sends a request for an operation, and returns what `parse` makes of the response's body. The request is repeated after an outage that may pass, as
-/// long as the budget lasts.
+/// Sends a request for an operation, and returns what `parse` makes of the response's body. The
+/// request is repeated after an outage that may pass, as long as the budget lasts.
 ///
-/// `target` is the name of the service and of the operation, as in `secretsmanager.GetSecretValue`. `about` is the subject of the request, for `-vv`.
+/// `target` is the name of the service and of the operation, as in `secretsmanager.GetSecretValue`.
+/// `about` is the subject of the request, for `-vv`.
 ///
 /// # Errors
-/// The error that AWS's response stands for, the error of `parse`, or the last outage when there are no more attempts.
+/// The error that AWS's response stands for, the error of `parse`, or the last outage when there
+/// are no more attempts.
 pub async fn call<T>(
     client: &Client,
     target: &'static str,
@@ -55,7 +58,8 @@ fn request(target: &'static str, input: &Value) -> Result<Request<Bytes>, BoxErr
     Ok(request.body(serde_json::to_vec(input)?.into())?)
 }
 
-/// Returns the body of a successful response, which is a JSON object. The buffer is wiped when it is dropped.
+/// Returns the body of a successful response, which is a JSON object. The buffer is wiped when it
+/// is dropped.
 ///
 /// # Errors
 /// The meaning of an error response, or an outage if the response does not come from AWS.
@@ -71,8 +75,8 @@ pub fn read_body(response: Response<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>, Fetc
     Ok(Zeroizing::new(response.into_body()))
 }
 
-/// Returns the failure that an error response stands for. The code in the header `x-amzn-errortype` has precedence over the one in the body. `header`
-/// returns the value of the header with a name.
+/// Returns the failure that an error response stands for. The code in the header `x-amzn-errortype`
+/// has precedence over the one in the body. `header` returns the value of the header with a name.
 pub fn error_response<'a>(
     status: u16,
     header: impl Fn(&str) -> Option<&'a str>,
@@ -89,7 +93,8 @@ pub fn error_response<'a>(
     .classify()
 }
 
-/// Parses a body that is a JSON object. Returns `None` for anything else. By itself, serde would also accept an array for a struct.
+/// Parses a body that is a JSON object. Returns `None` for anything else. By itself, serde would
+/// also accept an array for a struct.
 ///
 /// serde's error is dropped, because it quotes the body.
 pub fn read_object<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
@@ -119,8 +124,9 @@ fn bare_code(code: &str) -> &str {
     without_url.rsplit('#').next().unwrap_or(without_url)
 }
 
-/// Parses the seconds since 1970, which are a number or, from the Secrets Manager Agent, text. Returns `None` for anything else. An invalid time
-/// isn't an error, because no value depends on it.
+/// Parses the seconds since 1970, which are a number or, from the Secrets Manager Agent, text.
+/// Returns `None` for anything else. An invalid time isn't an error, because no value depends on
+/// it.
 pub fn timestamp(field: &Value) -> Option<SystemTime> {
     let seconds = match field {
         Value::Number(number) => number.as_f64()?,

@@ -1,4 +1,5 @@
-//! The protocol of AWS's services: where to send a request, how to sign it, AWS's JSON format, and the meaning of its errors.
+//! The protocol of AWS's services: where to send a request, how to sign it, AWS's JSON format, and
+//! the meaning of its errors.
 
 mod client;
 mod endpoints;

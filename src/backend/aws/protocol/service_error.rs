@@ -1,8 +1,9 @@
-//! The meaning of AWS's errors. An error is an absence, a denial, a wrong clock, an outage, or a request that AWS refuses. The error's code decides,
-//! and for a few codes the message. Without a known code, the HTTP status decides.
+//! The meaning of AWS's errors. An error is an absence, a denial, a wrong clock, an outage, or a
+//! request that AWS refuses. The error's code decides, and for a few codes the message. Without a
+//! known code, the HTTP status decides.
 //!
-//! The meaning decides what happens next: only an absence lets a `default` apply, and only an outage is retried. Nothing that comes from
-//! a proxy must look like an absence or a denial.
+//! The meaning decides what happens next: only an absence lets a `default` apply, and only an
+//! outage is retried. Nothing that comes from a proxy must look like an absence or a denial.
 
 use std::error::Error;
 use std::time::Duration;
@@ -40,9 +41,11 @@ pub struct ServiceError<'a> {
 }
 
 impl<'a> ServiceError<'a> {
-    /// Returns an error without a code and a message. `header` returns one of the headers of the response.
+    /// Returns an error without a code and a message. `header` returns one of the headers of the
+    /// response.
     pub fn new(status: u16, header: impl Fn(&str) -> Option<&'a str>) -> Self {
-        // A plain Retry-After header comes from a proxy or a load balancer. It is ignored, as in the SDKs.
+        // A plain Retry-After header comes from a proxy or a load balancer. It is ignored, as in
+        // the SDKs.
         let milliseconds = header("x-amz-retry-after").and_then(|text| text.trim().parse().ok());
         Self {
             status,
@@ -55,7 +58,8 @@ impl<'a> ServiceError<'a> {
         }
     }
 
-    /// Returns the meaning of the error, by its code, or by the HTTP status if the code is missing or unknown.
+    /// Returns the meaning of the error, by its code, or by the HTTP status if the code is missing
+    /// or unknown.
     pub fn classify(&self) -> FetchError {
         let code = self.code.unwrap_or_default();
         let message = self.message.unwrap_or_default().to_ascii_lowercase();
@@ -107,7 +111,8 @@ impl<'a> ServiceError<'a> {
             | "InvalidIdentityToken" => {
                 self.denied(Denial::Credentials(CredentialsFault::Unrecognized))
             }
-            // IDPCommunicationError means that STS cannot reach the identity provider of a web identity.
+            // IDPCommunicationError means that STS cannot reach the identity provider of a web
+            // identity.
             "IDPCommunicationError" | "RequestTimeout" => self.outage(OutageKind::Service),
             // SSO answers SlowDown if it throttles the refresh of a token.
             "KMSThrottling" | "SlowDown" => self.outage(OutageKind::Throttled),
@@ -115,7 +120,8 @@ impl<'a> ServiceError<'a> {
                 self.outage(OutageKind::Throttled)
             }
             _ if self.status == 408 || self.status >= 500 => self.outage(OutageKind::Service),
-            // Every error from AWS has a code. So a proxy has answered, by its policy, and the answer would not change.
+            // Every error from AWS has a code. So a proxy has answered, by its policy, and the
+            // answer would not change.
             "" if matches!(self.status, 401 | 403) => self.not_from_aws(Again::NextRegion),
             "" => self.not_from_aws(Again::Here {
                 after: self.retry_after,
@@ -217,12 +223,14 @@ pub fn malformed_response(status: u16, kind: Option<&str>) -> FetchError {
     FetchError::malformed(&what)
 }
 
-/// Returns the failure for a request that cannot be sent, for example because the endpoint and the region make an invalid URL.
+/// Returns the failure for a request that cannot be sent, for example because the endpoint and the
+/// region make an invalid URL.
 pub fn not_sent(error: &(dyn Error + 'static)) -> FetchError {
     FetchError::refused(Refusal::NotSent, error_text(error))
 }
 
-/// Returns the meaning of an error of one of the SDK's credential providers, if the provider got no response.
+/// Returns the meaning of an error of one of the SDK's credential providers, if the provider got no
+/// response.
 ///
 /// The SDK does not say what kind of error it is, so this function looks for the [`FetchError`]
 /// that our connector gave to the SDK.

@@ -1,5 +1,5 @@
-//! Networks that drop or reject packets, come up late, or don't exist; and name servers that are silent, refuse, fail
-//! or recover.
+//! Networks that drop or reject packets, come up late, or don't exist; and name servers that are
+//! silent, refuse, fail or recover.
 
 use std::net::UdpSocket;
 use std::sync::{Arc, Mutex};
@@ -113,7 +113,8 @@ fn a_launch_that_begins_before_the_network_is_up_still_gets_its_value() {
         sh("ip link set lo down");
         let sandbox = at_host("127.0.0.1", &aws).timeout("10s");
         let running = sandbox.spawn();
-        // The test can't see whether the launch is waiting already. If it isn't, the test passes, too.
+        // The test can't see whether the launch is waiting already. If it isn't, the test passes,
+        // too.
         thread::sleep(Duration::from_millis(700));
         sh("ip link set lo up");
         running.wait().launched_silently().has("A", "v-4c7a1e");
@@ -123,7 +124,8 @@ fn a_launch_that_begins_before_the_network_is_up_still_gets_its_value() {
 #[test]
 fn a_launch_ends_at_its_timeout_if_instance_metadata_drops_all_packets() {
     alone(|| {
-        // Outside of EC2, the real address of IMDS is like this in a network that drops packets to unknown addresses.
+        // Outside of EC2, the real address of IMDS is like this in a network that drops packets to
+        // unknown addresses.
         sh(&format!("ip route add 169.254.169.254 via {SILENT}"));
         let aws = served();
         let sandbox = || keyless(&aws).env_remove("AWS_EC2_METADATA_DISABLED");
@@ -155,7 +157,8 @@ fn credentials_of_an_instance_or_a_container_are_not_requested_through_the_proxy
                 CONTAINER_KEY,
             ),
         ] {
-            // Port 1 refuses connections. Because of NO_PROXY, the secret itself isn't requested through it.
+            // Port 1 refuses connections. Because of NO_PROXY, the secret itself isn't requested
+            // through it.
             let proxied = ["HTTP_PROXY", "HTTPS_PROXY"].iter();
             let sandbox = proxied.fold(keyless(&aws), |sandbox, name| {
                 sandbox.env(name, "http://127.0.0.1:1")
@@ -178,7 +181,8 @@ fn credentials_of_eks_pod_identity_over_ipv6_are_not_requested_through_the_proxy
         sh("ip -6 addr add fd00:ec2::23/128 dev lo nodad");
         let aws = served();
         let agent = Relay::start("fd00:ec2::23", aws.address());
-        // Port 1 refuses connections. Because of NO_PROXY, the secret itself isn't requested through it.
+        // Port 1 refuses connections. Because of NO_PROXY, the secret itself isn't requested
+        // through it.
         let sandbox = keyless(&aws)
             .env(
                 "AWS_CONTAINER_CREDENTIALS_FULL_URI",
@@ -206,8 +210,8 @@ fn a_host_is_reached_at_another_address_if_some_of_its_addresses_drop_packets() 
             hosts += &format!("2001:db8:1::{number} two.test\n");
         }
         let sandbox = with_files(at_host("two.test", &aws), &[("hosts", &hosts)]);
-        // The connect timeout (3.1 s) is divided among the addresses. If IPv4 came last, it would be tried only after
-        // 2.8 s.
+        // The connect timeout (3.1 s) is divided among the addresses. If IPv4 came last, it would
+        // be tried only after 2.8 s.
         sandbox
             .timeout("2s")
             .run()
@@ -233,7 +237,8 @@ fn a_launch_ends_at_its_timeout_if_large_packets_are_lost_and_names_the_reason_i
     alone(|| {
         let aws = served();
         let port = aws.address().port();
-        // The answer is lost, as behind a tunnel that drops large packets while a firewall filters its ICMP messages.
+        // The answer is lost, as behind a tunnel that drops large packets while a firewall filters
+        // its ICMP messages.
         if !replace_rules(&format!(
             "add rule ip t out tcp sport {port} ip length > 300 drop"
         )) {
@@ -258,8 +263,8 @@ fn a_launch_ends_at_its_timeout_if_large_packets_are_lost_and_names_the_reason_i
     });
 }
 
-/// Redirects packets to another address (DNAT), as a load balancer does. Returns whether nft can do that; if not,
-/// reports the test as skipped.
+/// Redirects packets to another address (DNAT), as a load balancer does. Returns whether nft can do
+/// that; if not, reports the test as skipped.
 fn redirect(from: &str, to: &str) -> bool {
     let chain = "add table ip n; flush table ip n; add chain ip n out { type nat hook output priority -100; }";
     can_nft(&format!(
@@ -267,7 +272,8 @@ fn redirect(from: &str, to: &str) -> bool {
     ))
 }
 
-/// Replaces all rules of nftables with this one. Returns whether nft can do that; if not, reports the test as skipped.
+/// Replaces all rules of nftables with this one. Returns whether nft can do that; if not, reports
+/// the test as skipped.
 fn replace_rules(rule: &str) -> bool {
     let chain = "add table ip t; flush table ip t; add chain ip t out { type filter hook output priority 0; }";
     can_nft(&format!("nft '{chain}; {rule}'"))
@@ -333,7 +339,8 @@ fn resolver_without_ipv6(
                 Reply::Loopback => {
                     answer[2..4].copy_from_slice(&[0x81, 0x80]);
                     answer[7] = 1;
-                    // The name in the question, type A, class IN, a TTL of 60 seconds, and four bytes of address.
+                    // The name in the question, type A, class IN, a TTL of 60 seconds, and four
+                    // bytes of address.
                     answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 127, 0, 0, 1]);
                 }
             }
@@ -352,8 +359,8 @@ fn launch_with_name_server(server: &str, aws: &Aws) -> Sandbox {
     )
 }
 
-/// Runs a test in its own network namespace, if /etc/resolv.conf can be replaced here. Otherwise reports the test as
-/// skipped.
+/// Runs a test in its own network namespace, if /etc/resolv.conf can be replaced here. Otherwise
+/// reports the test as skipped.
 fn with_names(test: impl FnOnce() + Send) {
     if can_replace("resolv.conf") {
         alone(test);
@@ -375,8 +382,8 @@ fn a_launch_ends_at_its_timeout_and_names_the_host_that_dns_does_not_resolve() {
                 "127.0.0.1"
             });
             let aws = served();
-            // Three lookups may take a second each: of both kinds of addresses, and of each kind. musl
-            // waits for another answer after SERVFAIL and REFUSED.
+            // Three lookups may take a second each: of both kinds of addresses, and of each kind.
+            // musl waits for another answer after SERVFAIL and REFUSED.
             let timeout = match code {
                 Some(0 | 3) => TIMEOUT,
                 Some(_) | None => Duration::from_secs(4),
@@ -541,7 +548,8 @@ fn localhost_and_the_names_in_the_hosts_file_are_resolved_without_a_name_server(
 #[test]
 fn a_launch_opens_one_connection_for_each_request_but_not_more_than_32() {
     for (count, connections) in [(1, 1), (20, 20), (32, 32), (40, 32), (100, 32), (200, 32)] {
-        // First the server answers immediately, and then only after all requests that may be in flight have arrived.
+        // First the server answers immediately, and then only after all requests that may be in
+        // flight have arrived.
         for gathered in [0, connections] {
             let mut aws = Aws::start().gathers(gathered);
             let mut sandbox = Sandbox::new();
@@ -553,7 +561,8 @@ fn a_launch_opens_one_connection_for_each_request_but_not_more_than_32() {
                 sandbox = sandbox.aws(&aws).command(["true"]);
                 sandbox.run().launched_silently();
                 let opened = aws.connections();
-                // On a busy machine an answer can come too late. Its request is then sent again on another connection.
+                // On a busy machine an answer can come too late. Its request is then sent again on
+                // another connection.
                 let repeated = aws.calls().len() - run * count;
                 let least = if gathered == 0 { 0 } else { run * connections };
                 assert!(

@@ -1,5 +1,5 @@
-//! TLS: the root certificates (those that the user names, or else Mozilla's and then the system's), the key exchange,
-//! and the host names of the services.
+//! TLS: the root certificates (those that the user names, or else Mozilla's and then the system's),
+//! the key exchange, and the host names of the services.
 
 use std::fs;
 
@@ -158,8 +158,8 @@ fn a_certificate_in_a_comment_of_a_ca_bundle_is_not_trusted() {
     assert!(aws.calls().is_empty());
 }
 
-/// A run on a system in which the shell script `prepare` has filled /etc/ssl, an empty directory. Returns `None` if
-/// this machine doesn't allow that.
+/// A run on a system in which the shell script `prepare` has filled /etc/ssl, an empty directory.
+/// Returns `None` if this machine doesn't allow that.
 fn with_system_bundle(sandbox: Sandbox, prepare: &str) -> Option<Sandbox> {
     let script =
         format!("mount -t tmpfs none /etc/ssl && mkdir /etc/ssl/certs && {prepare} && exec \"$@\"");
@@ -207,7 +207,8 @@ fn the_systems_root_certificates_are_trusted_unless_a_ca_bundle_is_named() {
     none.run().launched();
 }
 
-/// Runs, and returns the files of root certificates that the run opened. Returns `None` if strace can't tell.
+/// Runs, and returns the files of root certificates that the run opened. Returns `None` if strace
+/// can't tell.
 fn opened_roots(sandbox: Sandbox) -> Option<Vec<String>> {
     let sandbox = sandbox.through(skip::traced(
         &["-f", "-e", "trace=openat,open"],
@@ -215,8 +216,8 @@ fn opened_roots(sandbox: Sandbox) -> Option<Vec<String>> {
     )?);
     sandbox.run();
     let trace = fs::read_to_string(sandbox.path("trace")).unwrap();
-    // Without CAP_SYS_PTRACE, strace can't read the memory of a process that isn't dumpable, so it prints addresses
-    // instead of names.
+    // Without CAP_SYS_PTRACE, strace can't read the memory of a process that isn't dumpable, so it
+    // prints addresses instead of names.
     if trace.lines().any(|line| line.contains("(AT_FDCWD, 0x")) {
         skip::skipped(
             "the files that are opened: strace may not read the names of a process that is not dumpable",
@@ -248,8 +249,8 @@ fn no_file_of_root_certificates_is_opened_before_it_is_needed_to_verify_a_server
         return;
     };
     assert!(found.is_empty(), "for plain HTTP: {found:?}");
-    // Tests don't have a certificate chain that ends at a compiled-in root. A server that closes the connection after the
-    // ClientHello doesn't need one.
+    // Tests don't have a certificate chain that ends at a compiled-in root. A server that closes
+    // the connection after the ClientHello doesn't need one.
     let silent = Wire::plain(vec![vec![Step::Greeting]]);
     let endpoint = format!("https://localhost:{}", silent.port());
     let aws =

@@ -1,8 +1,9 @@
-//! Answers that are malformed HTTP or broken TLS, on a first and on a second use of a connection: they are retried, and never used as a
-//! value.
+//! Answers that are malformed HTTP or broken TLS, on a first and on a second use of a connection:
+//! they are retried, and never used as a value.
 //!
-//! Each test starts a server that follows a script on each connection: the first script on the first connection, and the last one on all
-//! later connections. Secrets Manager is this server. A wrong answer has the value `wrong-4c7a1e`, and a right one has `v-4c7a1e`.
+//! Each test starts a server that follows a script on each connection: the first script on the
+//! first connection, and the last one on all later connections. Secrets Manager is this server. A
+//! wrong answer has the value `wrong-4c7a1e`, and a right one has `v-4c7a1e`.
 
 use std::time::Duration;
 
@@ -10,7 +11,8 @@ use crate::support::network::Proxy;
 use crate::support::wire::{answer, body as secret_json, with_head};
 use crate::support::*;
 
-/// How long a server waits before it closes a connection, so that the client can read what was sent.
+/// How long a server waits before it closes a connection, so that the client can read what was
+/// sent.
 const A_MOMENT: Duration = Duration::from_millis(50);
 
 /// A launch whose Secrets Manager is this server.
@@ -41,13 +43,15 @@ fn without_and_with_tls(case: &str, scripts: &[Script], test: impl Fn(&Wire, San
     test(&server, launch.case(format!("{case}, within TLS")));
 }
 
-/// The script of a server that reads a request and sends these bytes. The connection stays open for another request.
+/// The script of a server that reads a request and sends these bytes. The connection stays open for
+/// another request.
 fn reads_and_sends(bytes: impl Into<Vec<u8>>) -> Script {
     vec![Step::Request, Step::Send(bytes.into())]
 }
 
-/// The script of a server that reads a request and sends an answer with `connection: close` after the status line. The
-/// next attempt then needs another connection, so a launch makes as many connections as attempts.
+/// The script of a server that reads a request and sends an answer with `connection: close` after
+/// the status line. The next attempt then needs another connection, so a launch makes as many
+/// connections as attempts.
 fn reads_and_sends_last(head: &[&str], body: impl AsRef<[u8]>) -> Script {
     let (status_line, headers) = head.split_at(1);
     let head = [status_line, &["connection: close"], headers].concat();
@@ -284,8 +288,8 @@ fn a_value_is_read_at_the_second_attempt_if_the_first_answer_stops_half_way() {
     assert_eq!(server.connections(), 2);
 }
 
-/// The steps of a server that reads only the header of a request, sends a part of an answer, and resets the connection.
-/// The system resets a connection that is closed while it has unread bytes.
+/// The steps of a server that reads only the header of a request, sends a part of an answer, and
+/// resets the connection. The system resets a connection that is closed while it has unread bytes.
 fn resets_within_the_answer() -> Script {
     vec![
         Step::Head,
@@ -322,7 +326,8 @@ fn the_error_names_an_https_endpoint_that_does_not_speak_tls_and_hints_at_the_li
     let Some(authority) = Authority::new() else {
         return;
     };
-    // A firewall that looks for the server's name in the first packet does not find it there with a post-quantum key exchange.
+    // A firewall that looks for the server's name in the first packet does not find it there with a
+    // post-quantum key exchange.
     let firewall = "--key-exchange classical";
     let plain_http = "write http:// instead of https:// in AWS_ENDPOINT_URL";
     let bad_request = answer("HTTP/1.1 400 Bad Request", "this is not TLS");
@@ -555,10 +560,12 @@ fn role_credentials() -> Vec<u8> {
     answer("HTTP/1.1 200 OK", credentials)
 }
 
-/// The server is STS, too, so a launch with a role uses the connection twice: first for the role, then for the secret.
+/// The server is STS, too, so a launch with a role uses the connection twice: first for the role,
+/// then for the secret.
 #[test]
 fn a_secret_is_read_even_if_the_server_closes_the_connection_on_which_the_role_was_assumed() {
-    // What the server does on the first connection after its answer with the role, and how many connections the launch makes.
+    // What the server does on the first connection after its answer with the role, and how many
+    // connections the launch makes.
     for (case, then, connections) in [
         ("it gives the secret", gives_secret("v-4c7a1e"), 1),
         (
@@ -593,7 +600,8 @@ fn a_secret_is_read_even_if_the_server_closes_the_connection_on_which_the_role_w
     }
 }
 
-/// Again, the server is STS, too. The second answer is in one write with the first, so that it has arrived when the second request is sent.
+/// Again, the server is STS, too. The second answer is in one write with the first, so that it has
+/// arrived when the second request is sent.
 #[test]
 fn an_answer_that_arrives_before_its_request_is_never_used_as_a_value() {
     let too_early = answer("HTTP/1.1 200 OK", secret_json("wrong-4c7a1e"));

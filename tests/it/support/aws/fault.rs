@@ -275,7 +275,8 @@ pub fn sts(status: u16, code: &str, message: &str) -> Fault {
     Fault::Exactly(Response::new(status, "text/xml", body))
 }
 
-/// The response of SSO to the refresh of a token whose session has ended. Only a header has the code.
+/// The response of SSO to the refresh of a token whose session has ended. Only a header has the
+/// code.
 pub fn ended_session() -> Fault {
     let code = "InvalidGrantException:http://internal.amazon.com/coral/com.amazonaws.sso.oidc/";
     let body = r#"{"error":"invalid_grant","error_description":"Invalid refresh token provided"}"#;

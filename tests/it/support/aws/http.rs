@@ -1,5 +1,5 @@
-//! The part of HTTP/1.1 that the AWS SDK uses: requests and responses with a Content-Length, and persistent
-//! connections.
+//! The part of HTTP/1.1 that the AWS SDK uses: requests and responses with a Content-Length, and
+//! persistent connections.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};

@@ -78,8 +78,8 @@ impl Call {
         self.scope(0)
     }
 
-    /// The account of the signer. For an assumed role, that is the account of the role, which the fake writes into the
-    /// session token.
+    /// The account of the signer. For an assumed role, that is the account of the role, which the
+    /// fake writes into the session token.
     pub fn account(&self) -> String {
         let role = self
             .header("x-amz-security-token")
@@ -172,8 +172,8 @@ impl Journal {
         self.record().in_flight -= 1;
     }
 
-    /// Waits until `count` requests have been in flight at the same time, and for another 100 ms, so that further
-    /// requests would be counted as well.
+    /// Waits until `count` requests have been in flight at the same time, and for another 100 ms,
+    /// so that further requests would be counted as well.
     pub fn gather(&self, count: usize) {
         if count > 0 {
             self.wait_until(|record| record.most_in_flight >= count);
@@ -229,7 +229,8 @@ impl Journal {
         self.record().most_in_flight
     }
 
-    /// Waits until a condition is true. Returns false if it isn't true at the limit, or if the server stops first.
+    /// Waits until a condition is true. Returns false if it isn't true at the limit, or if the
+    /// server stops first.
     fn wait_until(&self, reached: impl Fn(&Record) -> bool) -> bool {
         let pending = |record: &mut Record| !reached(record) && !record.stopped;
         let waited = self

@@ -1,5 +1,5 @@
-//! Parameter Store in the fake: GetParameters with versions and labels, absent names, and denials of whole batches; and
-//! GetParametersByPath with pages.
+//! Parameter Store in the fake: GetParameters with versions and labels, absent names, and denials
+//! of whole batches; and GetParametersByPath with pages.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -44,8 +44,8 @@ impl Parameters {
         self.versions.insert(name.to_owned(), versions.to_vec());
     }
 
-    /// The version that `NAME`, `NAME:LABEL` or `NAME:VERSION` selects, and its number. The first version has the
-    /// number one.
+    /// The version that `NAME`, `NAME:LABEL` or `NAME:VERSION` selects, and its number. The first
+    /// version has the number one.
     pub fn find(&self, name: &str, selector: Option<&str>) -> Option<(usize, &Version)> {
         let versions = self.versions.get(name)?;
         let at = match selector {
@@ -64,7 +64,8 @@ impl Parameters {
     }
 }
 
-/// Answers a GetParameters request. If a parameter was requested by its ARN, the response has its plain name, as in AWS.
+/// Answers a GetParameters request. If a parameter was requested by its ARN, the response has its
+/// plain name, as in AWS.
 pub fn answer(parameters: &Parameters, call: &Call) -> Response {
     let names = call.names();
     assert!(names.len() <= 10, "AWS takes ten names: {names:?}");
@@ -90,7 +91,8 @@ pub fn answer(parameters: &Parameters, call: &Call) -> Response {
     )
 }
 
-/// Answers a GetParametersByPath request. The token of a page is the last name of the page before it.
+/// Answers a GetParametersByPath request. The token of a page is the last name of the page before
+/// it.
 pub fn below(parameters: &Parameters, call: &Call) -> Response {
     let body = call.body();
     let path = body["Path"].as_str().expect("a Path");

@@ -1,5 +1,5 @@
-//! A secret of the fake: its versions, the faults that come before them, and the responses of GetSecretValue,
-//! DescribeSecret and the agent.
+//! A secret of the fake: its versions, the faults that come before them, and the responses of
+//! GetSecretValue, DescribeSecret and the agent.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -233,7 +233,8 @@ pub fn of_agent(service: &Service, call: &Call) -> Answer {
 }
 
 impl Aws {
-    /// Adds these members to the response of DescribeSecret, which also has the secret's name and ARN.
+    /// Adds these members to the response of DescribeSecret, which also has the secret's name and
+    /// ARN.
     pub fn describes(self, id: &str, members: Value) -> Self {
         self.shared
             .service()
@@ -252,7 +253,8 @@ impl Aws {
     }
 }
 
-/// Answers a DescribeSecret request. By default, a secret has neither rotation nor a KMS key nor replicas.
+/// Answers a DescribeSecret request. By default, a secret has neither rotation nor a KMS key nor
+/// replicas.
 pub fn describe(service: &Service, call: &Call) -> Answer {
     let id = call.secret_id();
     let Some(secret) = service.secrets.get(&id) else {

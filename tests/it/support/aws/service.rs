@@ -1,6 +1,6 @@
-//! The responses of the fake, which chooses the operation, and answers for STS and for the credentials of containers and
-//! instances. If `tests/aws/run --record` has kept an error of AWS, the fake sends that error instead of the one that is
-//! written in this folder.
+//! The responses of the fake, which chooses the operation, and answers for STS and for the
+//! credentials of containers and instances. If `tests/aws/run --record` has kept an error of AWS,
+//! the fake sends that error instead of the one that is written in this folder.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -62,7 +62,8 @@ pub enum Answer {
 }
 
 impl Service {
-    /// Chooses the response to a request. Outages of a region come first, and then the failures of an operation.
+    /// Chooses the response to a request. Outages of a region come first, and then the failures of
+    /// an operation.
     pub fn answer(&mut self, call: &Call) -> Answer {
         let operation = call.operation();
         if let Some(fault) = call
@@ -165,7 +166,8 @@ fn credentials(access_key: &str, expiration: &str) -> Response {
     Response::new(200, "application/json", body.to_string())
 }
 
-/// The SSO portal's response to GetRoleCredentials. For any token other than [`SSO_TOKEN`], its status is 401.
+/// The SSO portal's response to GetRoleCredentials. For any token other than [`SSO_TOKEN`], its
+/// status is 401.
 fn portal(call: &Call) -> Response {
     let (status, body) = if call.header("x-amz-sso_bearer_token") == Some(SSO_TOKEN) {
         let expiration = 4_102_444_800_000_u64;

@@ -1,5 +1,5 @@
-//! Failures of an operation or a path of the fake, which affect its first responses, all responses, or all responses for
-//! some time; and changes during a run.
+//! Failures of an operation or a path of the fake, which affect its first responses, all responses,
+//! or all responses for some time; and changes during a run.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,8 @@ pub struct Trouble {
     /// The number of responses that still have to fail.
     left: usize,
     time: Duration,
-    /// When the first request came. `time` begins there, so that a launch that starts late meets the fault, too.
+    /// When the first request came. `time` begins there, so that a launch that starts late meets
+    /// the fault, too.
     began: Option<Instant>,
 }
 
@@ -41,7 +42,8 @@ impl Trouble {
 }
 
 impl Aws {
-    /// Denies a parameter, and every batch that names it. A path is denied if it is written as in the request.
+    /// Denies a parameter, and every batch that names it. A path is denied if it is written as in
+    /// the request.
     pub fn denies_parameter(self, name: &str) -> Self {
         self.shared
             .service()

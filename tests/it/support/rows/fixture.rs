@@ -2,36 +2,40 @@
 //!
 //! What AWS has, and how it fails:
 //!
-//! - `secret ID`: the value of a secret, as text, `base64 TEXT`, `empty`, or `fails FAULT`. `previous ID` is its value for
-//!   AWSPREVIOUS.
+//! - `secret ID`: the value of a secret, as text, `base64 TEXT`, `empty`, or `fails FAULT`.
+//!   `previous ID` is its value for AWSPREVIOUS.
 //! - `parameter NAME`: the versions of a parameter (`old and new`), or `fails denied`.
-//! - `fails OPERATION` or `fails PATH`: `FAULT` for each request, `2 times FAULT`, or `for 1500ms FAULT`.
+//! - `fails OPERATION` or `fails PATH`: `FAULT` for each request, `2 times FAULT`, or `for 1500ms
+//!   FAULT`.
 //! - `down REGION`: `FAULT` for all requests in a region.
-//! - A FAULT is `denied`, `denied REASON`, `unavailable`, `throttled`, `deleted`, `absent`, `expired`, `another stage`,
-//!   `hangs`, `closes`, `endless`, `page`, or a response that is written out, such as `403 blocked`.
+//! - A FAULT is `denied`, `denied REASON`, `unavailable`, `throttled`, `deleted`, `absent`,
+//!   `expired`, `another stage`, `hangs`, `closes`, `endless`, `page`, or a response that is
+//!   written out, such as `403 blocked`.
 //!
 //! Where the launch runs:
 //!
-//! - `credentials`: `none`, `container`, `instance` or `web identity`. Without this column, the variables of the
-//!   environment hold keys.
+//! - `credentials`: `none`, `container`, `instance` or `web identity`. Without this column, the
+//!   variables of the environment hold keys.
 //! - `without`: the variables that are not set, with spaces between them, such as AWS_REGION.
-//! - `file`: the declaration. `file NAME`, `home NAME` and `executable NAME`: a file in the working directory, in the home
-//!   directory, or a program in the working directory.
+//! - `file`: the declaration. `file NAME`, `home NAME` and `executable NAME`: a file in the working
+//!   directory, in the home directory, or a program in the working directory.
 //! - `template`: the declaration of a variable `A` with this template. `aliases`: its aliases.
-//! - `stdin`: what standard input has. `through`: a command that starts the launch. `unit`: the `UNIT/NAME` of a
-//!   credential that systemd requests.
-//! - `earlier`: a launch that comes first, with the fixtures that the row is given, but without the row's own columns.
-//!   `later`: the seconds between the two launches.
+//! - `stdin`: what standard input has. `through`: a command that starts the launch. `unit`: the
+//!   `UNIT/NAME` of a credential that systemd requests.
+//! - `earlier`: a launch that comes first, with the fixtures that the row is given, but without the
+//!   row's own columns. `later`: the seconds between the two launches.
 //! - `$memory_directory` is a directory in memory, for `--cache`.
 //!
 //! What else is expected:
 //!
-//! - `says`: parts of standard error. `never`: texts that are neither on standard error nor in the table of `check`.
-//!   `lines`: the number of lines on standard error. `warnings`: the number of warnings among them.
-//! - `requests`: all requests in any order, with `and` between them; `nothing`; or `any number`. A request is a reference
-//!   without its key, an operation, or the path of a GET. After it come `@` and the region unless that is us-east-1, `by`
-//!   and the access key unless that is the environment's, and `with` and the session token. Without this column, no
-//!   request may be made twice, and none may be made if the exit status is 64.
+//! - `says`: parts of standard error. `never`: texts that are neither on standard error nor in the
+//!   table of `check`. `lines`: the number of lines on standard error. `warnings`: the number of
+//!   warnings among them.
+//! - `requests`: all requests in any order, with `and` between them; `nothing`; or `any number`. A
+//!   request is a reference without its key, an operation, or the path of a GET. After it come `@`
+//!   and the region unless that is us-east-1, `by` and the access key unless that is the
+//!   environment's, and `with` and the session token. Without this column, no request may be made
+//!   twice, and none may be made if the exit status is 64.
 //! - `entries`: the number of files in `$memory_directory`.
 
 use std::time::Duration;
@@ -194,8 +198,8 @@ fn templated(launch: &Launch, template: &str) -> String {
     format!("secrets: {{ {aliases} }}\nenv: {{ A: {{ template: {template} }} }}\n")
 }
 
-/// Splits a line into words like a shell. Text in `'…'` is literal. In `"…"` and outside of quotes, `\` makes the next
-/// character literal.
+/// Splits a line into words like a shell. Text in `'…'` is literal. In `"…"` and outside of quotes,
+/// `\` makes the next character literal.
 fn split(line: &str) -> Vec<String> {
     let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
     let mut characters = line.chars();

@@ -10,8 +10,8 @@ use crate::support::identity::KEY;
 use crate::support::outcome::Outcome;
 use crate::support::sandbox::{CANARY, Sandbox};
 
-/// Runs with a connection of systemd for a credential `UNIT/NAME`, and asserts what systemd gets. With `everywhere`,
-/// the connection is also standard output and standard error.
+/// Runs with a connection of systemd for a credential `UNIT/NAME`, and asserts what systemd gets.
+/// With `everywhere`, the connection is also standard output and standard error.
 pub fn loaded_credential(launch: &Launch, unit: &str, sandbox: &Sandbox) -> Outcome {
     let (address, everywhere) = unit.split_once(' ').unwrap_or((unit, ""));
     let (unit, name) = address.split_once('/').expect("UNIT/NAME");
@@ -34,8 +34,8 @@ pub fn loaded_credential(launch: &Launch, unit: &str, sandbox: &Sandbox) -> Outc
     running.wait()
 }
 
-/// Asserts the whole environment of the command: the variables that the row says are seen, and everything that the
-/// launch has inherited, except for those of `no NAME`.
+/// Asserts the whole environment of the command: the variables that the row says are seen, and
+/// everything that the launch has inherited, except for those of `no NAME`.
 #[track_caller]
 pub fn assert_environment(
     run: &Outcome,
@@ -77,8 +77,9 @@ pub fn assert_environment(
     assert_eq!(entries.len(), seen.len(), "an entry is there twice: {run}");
 }
 
-/// Asserts that the requests are those of the column `requests`. If the row doesn't have the column, no request may be
-/// made twice; and if the exit status is 64, there must not be any request.
+/// Asserts that the requests are those of the column `requests`. If the row doesn't have the
+/// column, no request may be made twice; and if the exit status is 64, there must not be any
+/// request.
 #[track_caller]
 pub fn assert_requests(run: &Outcome, launch: &Launch, calls: &[Call]) {
     if launch.column("requests") == Some("any number") {
@@ -105,9 +106,9 @@ pub fn assert_requests(run: &Outcome, launch: &Launch, calls: &[Call]) {
     );
 }
 
-/// A request in the form of a row: a reference without its key, or an operation; then `@` and its region, unless that
-/// is us-east-1; its access key, unless that is the environment's; and `with` and the session token that the row has
-/// set.
+/// A request in the form of a row: a reference without its key, or an operation; then `@` and its
+/// region, unless that is us-east-1; its access key, unless that is the environment's; and `with`
+/// and the session token that the row has set.
 fn request(call: &Call) -> String {
     let operation = call.operation();
     let mut text = match &*operation {
@@ -144,8 +145,8 @@ fn request(call: &Call) -> String {
     text
 }
 
-/// A request for a role, with the optional fields that it has. The name of the session appears only if it isn't the
-/// program's default.
+/// A request for a role, with the optional fields that it has. The name of the session appears only
+/// if it isn't the program's default.
 fn assumption(operation: &str, form: &BTreeMap<String, String>) -> String {
     let fields = [
         "ExternalId",

@@ -23,8 +23,8 @@ impl Sandbox {
         self.spawn().wait()
     }
 
-    /// Runs, and asserts that the launch is refused with this status and a message with these texts, before any request
-    /// to the fake.
+    /// Runs, and asserts that the launch is refused with this status and a message with these
+    /// texts, before any request to the fake.
     #[track_caller]
     pub fn refused(&self, aws: &Aws, status: i32, words: &[&str]) -> Outcome {
         let run = self.run();
@@ -53,8 +53,8 @@ impl Sandbox {
         self.start(&self.line(None)).wait()
     }
 
-    /// The command line: the wrapper, the program and its options, and the command. Without a program, only the
-    /// wrapper and the command.
+    /// The command line: the wrapper, the program and its options, and the command. Without a
+    /// program, only the wrapper and the command.
     fn line(&self, program: Option<&OsStr>) -> Vec<OsString> {
         let mut line = self.wrapper.clone();
         if let Some(program) = program {
@@ -130,9 +130,9 @@ impl Drop for Sandbox {
     }
 }
 
-/// Copies an executable file in a child process. If this process had a file descriptor that is open for writing,
-/// another test could fork at that moment, its child would inherit the descriptor, and execve(2) would fail with
-/// ETXTBSY.
+/// Copies an executable file in a child process. If this process had a file descriptor that is open
+/// for writing, another test could fork at that moment, its child would inherit the descriptor, and
+/// execve(2) would fail with ETXTBSY.
 pub fn copy_elsewhere(from: &Path, to: &Path) {
     assert!(
         Command::new("cp")
