@@ -622,6 +622,29 @@ fn no_two_files_of_src_have_the_same_name() {
     assert_none(equal.map(|paths| paths.join(" and ")));
 }
 
+#[test]
+fn no_comment_of_the_rust_code_has_over_100_columns() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folders = ["benches", "fuzz", "src", "tests"].map(|folder| root.join(folder));
+    // Pictures, tables and addresses can't be wrapped.
+    let is_wide = |line: &str| {
+        ["  ", "─", " | ", "://"]
+            .iter()
+            .any(|part| line.contains(part))
+    };
+    let mut long = Vec::new();
+    for file in folders.iter().flat_map(|folder| files(folder, "rs")) {
+        let text = fs::read_to_string(&file).unwrap();
+        for (number, line) in (1..).zip(text.lines()) {
+            let comment = line.trim_start().strip_prefix("//").unwrap_or_default();
+            if line.chars().count() > 100 && !comment.is_empty() && !is_wide(comment) {
+                long.push(format!("{}:{number}", file.display()));
+            }
+        }
+    }
+    assert_none(long);
+}
+
 /// The folders of the repository, without those that are generated.
 const FOLDERS: [&str; 10] = [
     ".cargo",
