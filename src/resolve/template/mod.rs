@@ -318,9 +318,14 @@ fn is_undefined_error(error: &Error) -> bool {
 }
 
 /// Returns the error for a key that doesn't exist or is null, or for a variable of `env` that isn't
-/// set. The error is an absence, and quotes only keys that the text of the template contains.
+/// set. The error is an absence, unless an index is past the end of a list. It quotes only keys that
+/// the text of the template contains.
 fn absence_error(
-    FailedLookup { alias, path }: FailedLookup,
+    FailedLookup {
+        alias,
+        path,
+        is_past_end,
+    }: FailedLookup,
     template: &Template,
     inputs: &BTreeMap<String, Input>,
     plan: &Plan,
@@ -338,6 +343,7 @@ fn absence_error(
         Some(_) => "",
     };
     let mut problem = Problem::absence("key-not-found", format!("{subject}{predicate}"));
+    problem.is_absence = !is_past_end;
     let (Some(name), Some((key, parents))) = (&alias, path.split_last()) else {
         return RenderError { alias, problem };
     };

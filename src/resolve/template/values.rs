@@ -75,6 +75,9 @@ pub struct FailedLookup {
     pub alias: Option<String>,
     /// The keys and indexes from the root of the secret to the key.
     pub path: Vec<String>,
+    /// True for an index past the end of a list, which is a mistake in the template, not an absent
+    /// key.
+    pub is_past_end: bool,
 }
 
 /// An object or array within a secret. If the path is empty, this is the secret itself.
@@ -141,8 +144,11 @@ impl Object for SecretObject {
         let path = self.path.iter().chain([&name]).cloned().collect::<Vec<_>>();
         let value = value_at(self.json(), &[&name]).and_then(|json| self.value(json, path.clone()));
         value.or_else(|| {
-            let alias = self.alias.clone();
-            self.misses.note(FailedLookup { alias, path })
+            self.misses.note(FailedLookup {
+                alias: self.alias.clone(),
+                path,
+                is_past_end: self.json().is_array() && value_at(self.json(), &[&name]).is_none(),
+            })
         })
     }
 
