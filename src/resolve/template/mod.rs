@@ -318,8 +318,8 @@ fn is_undefined_error(error: &Error) -> bool {
 }
 
 /// Returns the error for a key that doesn't exist or is null, or for a variable of `env` that isn't
-/// set. The error is an absence, unless an index is past the end of a list. It quotes only keys that
-/// the text of the template contains.
+/// set. The error is an absence, unless an index is past the end of a list. It quotes only keys
+/// that the text of the template contains.
 fn absence_error(
     FailedLookup {
         alias,
