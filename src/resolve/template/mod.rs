@@ -18,9 +18,9 @@
 //! - **Is a key missing?** MiniJinja reports that a value is undefined, but not where the value
 //!   comes from: a missing key of a secret makes the entry absent, so that its `default` applies,
 //!   but an index past the end of a list is a mistake. So a [`SecretObject`] notes each look-up
-//!   that fails, and [`is_caused_by_a_miss`] renders the template again with marked values. The
-//!   message names the last look-up that failed. A look-up in something that isn't an object is an
-//!   error of its own.
+//!   that fails, and [`cause`] renders the template again with a marked value for one of them. The
+//!   message names the look-up whose value made the rendering fail. A look-up in something that
+//!   isn't an object is an error of its own.
 //! - **What may be printed?** MiniJinja's errors quote values. So only the kind of an error, its
 //!   line, and the names of unknown filters, functions, methods and tests leave this module. A key
 //!   that the template computes isn't quoted, either, because it may be a value.
@@ -55,9 +55,12 @@ use values::{FailedLookup, Misses, Names, OwnError, SecretObject, UnreadSecret, 
 /// The maximum number of MiniJinja instructions that a template runs.
 const FUEL: u64 = 1_000_000;
 
-/// The beginning of a template that is rendered again. It makes an undefined value, which each
+/// The beginning of a template that is rendered again. It makes an undefined value, which one
 /// look-up of a missing key then returns.
 const MARK: &str = "{{ {}['a key of a secret'] | secrets_exec_marks_misses }}";
+
+/// The maximum number of failed look-ups that are tried as the cause of an error.
+const MOST_TRIES: usize = 100;
 
 /// How MiniJinja names the value of [`MARK`] in an error that this value has caused.
 const MARKED: &str = "`(...)['a key of a secret']` is undefined";
@@ -134,18 +137,20 @@ pub fn render(
         return Err(error);
     }
 
-    let (result, misses) = render_with_inputs(&template.text, inputs);
+    let (result, misses) = render_with_inputs(&template.text, inputs, None);
     result
         .map(SecretValue::new)
         .map_err(|error| render_error(&error, template, inputs, plan, &misses))
 }
 
 /// Renders the text of a template with its secrets. Also returns the look-ups that have failed.
+/// The failed look-up with the number `marked` returns the value that [`MARK`] makes.
 fn render_with_inputs(
     text: &str,
     inputs: &BTreeMap<String, Input>,
+    marked: Option<usize>,
 ) -> (Result<String, Error>, Arc<Misses>) {
-    let misses = Arc::new(Misses::default());
+    let misses = Arc::new(Misses::new(marked));
     let values = inputs
         .iter()
         .map(|(alias, input)| (alias.clone(), input.template_value(alias, &misses)))
@@ -241,11 +246,8 @@ fn render_error(
         if let Some(error) = lookups_in_non_objects(template, inputs).next() {
             return error;
         }
-        let mut lookups = misses.take();
-        if is_caused_by_a_miss(&lookups, template, inputs)
-            && let Some(last) = lookups.pop()
-        {
-            return absence_error(last, template, inputs, plan);
+        if let Some(lookup) = cause(misses.take(), template, inputs) {
+            return absence_error(lookup, template, inputs, plan);
         }
     }
     RenderError {
@@ -254,22 +256,29 @@ fn render_error(
     }
 }
 
-/// True if one of these look-ups, which have failed, gave the undefined value that the rendering
-/// failed at.
+/// Returns the one of these failed look-ups that gave the undefined value that the rendering failed
+/// at. Returns `None` if that value comes from elsewhere.
 ///
-/// This renders the template again, with a marked value as the result of each failed look-up, so
-/// that MiniJinja's error names the mark if it is used. The mark is undefined, too, so this
-/// rendering does the same, except after `'key' in db`, which the mark makes true. Then other
-/// look-ups fail, and nothing is absent.
-fn is_caused_by_a_miss(
-    lookups: &[FailedLookup],
+/// For each look-up, this renders the template again with a marked value as its result, so that
+/// MiniJinja's error names the mark if this value is the cause. The mark is undefined, too, so this
+/// rendering does the same, except after `'key' in db`, which the mark makes true. But then nothing
+/// uses the mark.
+fn cause(
+    lookups: Vec<FailedLookup>,
     template: &Template,
     inputs: &BTreeMap<String, Input>,
-) -> bool {
-    let (result, misses) = render_with_inputs(&format!("{MARK}{}", template.text), inputs);
-    let names_the_mark =
-        result.is_err_and(|error| error.detail().is_some_and(|text| text.contains(MARKED)));
-    names_the_mark && misses.take() == lookups
+) -> Option<FailedLookup> {
+    let text = format!("{MARK}{}", template.text);
+    // The last look-up is the most likely one.
+    for (number, lookup) in lookups.into_iter().enumerate().rev().take(MOST_TRIES) {
+        let (result, _) = render_with_inputs(&text, inputs, Some(number));
+        let names_the_mark =
+            result.is_err_and(|error| error.detail().is_some_and(|text| text.contains(MARKED)));
+        if names_the_mark {
+            return Some(lookup);
+        }
+    }
+    None
 }
 
 /// Returns MiniJinja's error as a problem. Its text may quote a value, so only the text of an

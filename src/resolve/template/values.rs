@@ -47,11 +47,21 @@ impl Object for Names {
 #[derive(Default)]
 pub struct Misses {
     lookups: Mutex<Vec<FailedLookup>>,
-    /// The undefined value that is the result of these look-ups. Without it, MiniJinja makes one.
+    /// The undefined value that is the result of the look-up with the number `marked`. MiniJinja
+    /// makes the result of any other look-up.
     pub mark: OnceLock<Value>,
+    marked: Option<usize>,
 }
 
 impl Misses {
+    /// Creates an empty list. The look-up with the number `marked` will return the mark.
+    pub fn new(marked: Option<usize>) -> Self {
+        Self {
+            marked,
+            ..Self::default()
+        }
+    }
+
     /// Returns the look-ups in their order, and forgets them.
     pub fn take(&self) -> Vec<FailedLookup> {
         mem::take(&mut *self.lookups())
@@ -59,8 +69,10 @@ impl Misses {
 
     /// Notes a look-up, and returns its result for MiniJinja.
     fn note(&self, lookup: FailedLookup) -> Option<Value> {
-        self.lookups().push(lookup);
-        self.mark.get().cloned()
+        let mut lookups = self.lookups();
+        let is_marked = self.marked == Some(lookups.len());
+        lookups.push(lookup);
+        self.mark.get().filter(|_| is_marked).cloned()
     }
 
     fn lookups(&self) -> MutexGuard<'_, Vec<FailedLookup>> {

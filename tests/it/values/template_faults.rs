@@ -332,6 +332,14 @@ fn a_mistake_in_a_template_is_not_hidden_by_a_key_that_may_be_missing() {
             "{{ (db.hosts | split(','))[7] | default('x') }}{{ db['nope'] | urlencode }}",
             "has no key \"nope\"",
         ),
+        (
+            "{% if 'other' in db %}{{ db.other }}{% else %}{{ db.nope }}{% endif %}",
+            "has no key \"nope\"",
+        ),
+        (
+            "{% set late = db.nope %}{{ db.opt | default('x') }}{{ late }}",
+            "has no key \"nope\"",
+        ),
     ]);
 }
 
