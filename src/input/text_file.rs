@@ -65,11 +65,7 @@ pub fn read_yaml(path: &Path, source: impl Read, kind: FileKind) -> Result<Strin
     let file = file_name(path);
     let bytes = read_file(&file, source, mebibytes)?;
     let shown = path.to_str().filter(|path| *path != "-");
-    if let Some((tool, command)) = encryption(&bytes) {
-        let problem = Problem::configuration(format!("{file} is encrypted with {tool}"));
-        let argument = shell_quoted(shown.unwrap_or("FILE"));
-        return Err(problem.help(format!("write {option} <({command} {argument})")));
-    }
+    refuse_encrypted(&bytes, &file, &format!("{option} "), shown)?;
     let text = String::from_utf8(bytes)
         .map_err(|_| Problem::configuration(format!("{file} is not UTF-8 text")))?;
     if !is_env_file(&text) {
@@ -85,14 +81,38 @@ pub fn read_yaml(path: &Path, source: impl Read, kind: FileKind) -> Result<Strin
     )))
 }
 
-/// What encrypted values contain, their tool, and the start of the command that decrypts a file.
-const ENCRYPTED_VALUES: [(&str, &str, &str); 2] = [
-    ("ENC[AES256_GCM,", "sops", "sops decrypt"),
-    ("$ANSIBLE_VAULT;", "ansible-vault", "ansible-vault view"),
+/// Checks that a file isn't encrypted. `option` is the option that names the file, with a space
+/// after it, and `path` is the path of the file, unless it is standard input.
+///
+/// # Errors
+/// When the file, or a value in it, is encrypted. The help shows how to decrypt the file.
+pub fn refuse_encrypted(
+    bytes: &[u8],
+    file: &str,
+    option: &str,
+    path: Option<&str>,
+) -> Result<(), Problem> {
+    let Some((tool, command)) = encryption(bytes) else {
+        return Ok(());
+    };
+    let problem = Problem::configuration(format!("{file} is encrypted with {tool}"));
+    let argument = shell_quoted(path.unwrap_or("FILE"));
+    Err(problem.help(match command {
+        Some(command) => format!("write {option}<({command} {argument})"),
+        None => format!("{tool} can't print this file: encrypt it as a whole, not each value"),
+    }))
+}
+
+/// What encrypted values contain, their tool, and the start of the command that decrypts a file
+/// with such values, if there is one.
+const ENCRYPTED_VALUES: [(&str, &str, Option<&str>); 2] = [
+    ("ENC[AES256_GCM,", "sops", Some("sops decrypt")),
+    ("$ANSIBLE_VAULT;", "ansible-vault", None),
 ];
 
-/// What encrypted files begin with. The other columns are those of [`ENCRYPTED_VALUES`].
-const ENCRYPTED_FILES: [(&str, &str, &str); 4] = [
+/// What encrypted files begin with, their tool, and the start of the command that decrypts them.
+const ENCRYPTED_FILES: [(&str, &str, &str); 5] = [
+    ("$ANSIBLE_VAULT;", "ansible-vault", "ansible-vault view"),
     ("age-encryption.org/", "age", "age --decrypt -i KEY"),
     ("-----BEGIN AGE ", "age", "age --decrypt -i KEY"),
     ("-----BEGIN PGP MESSAGE", "PGP", "gpg --decrypt"),
@@ -100,14 +120,21 @@ const ENCRYPTED_FILES: [(&str, &str, &str); 4] = [
 ];
 
 /// Returns the tool that has encrypted a file or values in it, and the command that decrypts the
-/// file, without its path. Returns `None` for any other file.
-fn encryption(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
+/// file, without its path, if there is one. Returns `None` for any other file.
+fn encryption(bytes: &[u8]) -> Option<(&'static str, Option<&'static str>)> {
+    // RFC 9580, section 4.2: the first packet has a session key. UTF-8 doesn't begin like that.
+    if matches!(bytes, [0x84 | 0x85 | 0x8c, ..]) {
+        return Some(("PGP", Some("gpg --decrypt")));
+    }
     let text = String::from_utf8_lossy(bytes);
-    let start = text.trim_start();
+    let start = text.trim_start_matches('\u{feff}').trim_start();
+    for (beginning, tool, command) in ENCRYPTED_FILES {
+        if start.starts_with(beginning) {
+            return Some((tool, Some(command)));
+        }
+    }
     let in_values = ENCRYPTED_VALUES.iter().find(|row| text.contains(row.0));
-    let in_file = || ENCRYPTED_FILES.iter().find(|row| start.starts_with(row.0));
-    let (_, tool, command) = in_values.or_else(in_file)?;
-    Some((tool, command))
+    in_values.map(|(_, tool, command)| (*tool, *command))
 }
 
 /// Returns true if the first line that is not a comment is an assignment. No YAML file begins like
