@@ -144,10 +144,11 @@ fn not_found_problem(command: &str, path: Option<&OsStr>) -> Problem {
 /// Returns the problem for a command that looks like the name or the path of a program, but doesn't
 /// exist. The help names a file with this name in the working directory, if there is one.
 fn missing_program_problem(command: &str, path: Option<&OsStr>) -> Problem {
+    let shown = shown_program(command);
     let text = match path {
-        Some(_) => format!("the command \"{command}\" was not found in PATH"),
+        Some(_) => format!("the command \"{shown}\" was not found in PATH"),
         None if command == "/bin/sh" => "this image has no /bin/sh".to_owned(),
-        None => format!("the file \"{command}\" does not exist"),
+        None => format!("the file \"{shown}\" does not exist"),
     };
     let mut problem = Problem::new(Status::NotFound, text);
     if let Some(path) = path {
@@ -215,6 +216,16 @@ fn exec_problem(program: &Program, why: Errno) -> Problem {
     let file = program.as_path().display();
     let first_line = first_line(program).unwrap_or_default();
     let interpreter = first_line.strip_prefix(b"#!").map(String::from_utf8_lossy);
+    if why == Errno::EACCES
+        && let Some(name) = interpreter
+            .as_ref()
+            .and_then(|line| line.split_whitespace().next())
+        && let Err(errno) = examine(Path::new(name))
+    {
+        let note = format!("it is the interpreter of \"{file}\"");
+        return not_executable_problem(Path::new(name), errno).note(note);
+    }
+
     let (text, help) = match (why, interpreter) {
         (Errno::ENOENT, Some(line)) if line.ends_with("\r\n") => (
             format!("\"{file}\" can't be executed, because it has Windows line endings (CRLF)"),

@@ -3,7 +3,6 @@
 
 use std::path::Path;
 
-use super::env_name::assigned_name;
 use super::redaction::without_credentials;
 
 /// The maximum length of a line from a server or a library, in characters.
@@ -35,16 +34,16 @@ pub fn is_quotable(text: &str) -> bool {
 }
 
 /// Returns the program of a command for messages and tables. If someone wrote a whole command line
-/// instead, its arguments may be a password, so this is only its first word: `psql …`, or `NAME=…`
-/// for a variable.
+/// instead, its arguments may be a password, so this is only its first word: `psql …`. The same
+/// goes for an option (`--password=…`), a variable (`NAME=…`) and the password in a URL.
 pub fn shown_program(program: &str) -> String {
     let is_end = |c: char| c.is_whitespace() || "|&;<>('\"`".contains(c);
-    if let Some(name) = assigned_name(program) {
-        format!("{name}=…")
-    } else if let Some((first, _)) = program.split_once(is_end) {
-        format!("{first} …")
-    } else {
-        program.to_owned()
+    let masked = without_url_secrets(program);
+    let first_word = masked.split(is_end).next().unwrap_or_default();
+    match first_word.split_once('=') {
+        Some((name, _)) => format!("{name}=…"),
+        None if first_word == masked => masked,
+        None => format!("{first_word} …"),
     }
 }
 
