@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::extract::{json_type, text_of};
+use super::extract::{json_type, text_of, twin_hint};
 use crate::model::answer::Document;
 use crate::model::claims::Claims;
 use crate::model::entry::{NamingError, Origin, Subject, Target, shell_quoted};
@@ -142,7 +142,8 @@ pub fn warnings(members: &Members<'_>, object: &ObjectSource) -> impl Iterator<I
         unknown.map(move |key| format!("\"except\" lists {key:?}, but there is no such {what}"));
     let misread = members.iter().filter_map(move |(key, value)| {
         let (seen, name) = (visible(key), naming.variable_name(key).ok()?);
-        let is_misread = value.is_some() && seen != *key && is_quotable(&seen);
+        let is_renamed = naming.rename.contains_key(*key);
+        let is_misread = value.is_some() && seen != *key && is_quotable(&seen) && !is_renamed;
         is_misread.then(|| {
             format!("the {what} {key:?} has a space or an invisible character, so it sets {name}")
         })
@@ -215,10 +216,11 @@ fn missing_key_problem(
 ) -> Problem {
     let what = noun(object);
     let names = members.iter().map(|(name, _)| *name);
+    let twin = twin_hint(names.clone(), key);
     let nearest = suggest::nearest(key, names.filter(|name| is_quotable(name)));
     Problem::configuration(format!("has no {what} {key:?}, but \"{list}\" lists it"))
         .code("key-not-found")
-        .replace_help(nearest.map(did_you_mean))
+        .replace_help(twin.or_else(|| nearest.map(did_you_mean)))
 }
 
 /// Returns what the members are called in messages: keys or, below a path, parameters.

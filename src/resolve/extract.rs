@@ -243,15 +243,22 @@ pub fn keys_hint(
     key: &str,
     rewrite: Rewrite<'_>,
 ) -> String {
-    let seen = visible(key);
-    let is_twin = |other: &&String| !is_quotable(other) && visible(other) == seen;
-    if let Some(twin) = map.keys().find(is_twin) {
-        return format!("its key {twin:?} differs by a space or an invisible character");
+    if let Some(hint) = twin_hint(map.keys().map(String::as_str), key) {
+        return hint;
     }
     match suggest::nearest(key, quotable_keys(map)) {
         Some(nearest) => did_you_mean_to_write(nearest, rewrite(nearest)),
         None => listed_keys(map, path),
     }
+}
+
+/// Returns the hint for a key that looks the same as `key`. Returns `None` if there isn't one.
+pub fn twin_hint<'k>(mut keys: impl Iterator<Item = &'k str>, key: &str) -> Option<String> {
+    let seen = visible(key);
+    let twin = keys.find(|other| !is_quotable(other) && visible(other) == seen)?;
+    Some(format!(
+        "its key {twin:?} differs by a space or an invisible character"
+    ))
 }
 
 /// Returns a sentence with the first keys of an object. Keys that may be values are left out, and
