@@ -18,7 +18,7 @@ pub enum Piece<'a> {
 /// Splits SECRET or a path into text and placeholders.
 ///
 /// # Errors
-/// If `${` isn't followed by the name of a variable and `}`.
+/// If `${` isn't followed by the name of a variable and `}`, or is in a default.
 pub fn split_pieces(text: &str) -> Result<Vec<Piece<'_>>, ReferenceError> {
     let malformed = || {
         ReferenceError::new("has a ${ that isn't followed by a variable's name and a closing }")
@@ -33,7 +33,7 @@ pub fn split_pieces(text: &str) -> Result<Vec<Piece<'_>>, ReferenceError> {
             Some((name, default)) => (name, Some(default)),
             None => (variable, None),
         };
-        if !is_name(name) {
+        if !is_name(name) || default.is_some_and(|default| default.contains("${")) {
             return Err(malformed());
         }
         if !before.is_empty() {
