@@ -143,8 +143,8 @@ pub fn render(
         .map_err(|error| render_error(&error, template, inputs, plan, &misses))
 }
 
-/// Renders the text of a template with its secrets. Also returns the look-ups that have failed.
-/// The failed look-up with the number `marked` returns the value that [`MARK`] makes.
+/// Renders the text of a template with its secrets. Also returns the look-ups that have failed. The
+/// failed look-up with the number `marked` returns the value that [`MARK`] makes.
 fn render_with_inputs(
     text: &str,
     inputs: &BTreeMap<String, Input>,
