@@ -5,7 +5,7 @@
 //! reused for a few seconds.
 
 use std::collections::HashMap;
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -47,13 +47,14 @@ pub struct LookupError {
     pub kind: Option<ErrorKind>,
 }
 
-impl From<io::Error> for LookupError {
-    fn from(error: io::Error) -> Self {
-        let text = os_error::io_error_text(&error);
+impl From<dns_lookup::LookupError> for LookupError {
+    fn from(error: dns_lookup::LookupError) -> Self {
+        let is_unknown_name = matches!(error.kind(), LookupErrorKind::NoName);
+        let text = os_error::io_error_text(&error.into());
         // dns-lookup writes this before the text of gai_strerror(3).
-        let why = text.strip_prefix("failed to lookup address information: ");
-        let why = why.unwrap_or(&text).to_owned();
-        Self { why, kind: None }
+        let why = text.replace("failed to lookup address information: ", "");
+        let kind = is_unknown_name.then_some(ErrorKind::NotFound);
+        Self { why, kind }
     }
 }
 
@@ -93,9 +94,9 @@ fn start_lookup(host: String) -> SharedLookup {
         let _ = sender.send(resolve(&host));
     });
     let lookup = async move {
-        started.map_err(|error| io::Error::other(os_error::no_thread(&error)))?;
-        let received = receiver.await;
-        received.unwrap_or_else(|_| Err(io::Error::from(ErrorKind::Interrupted).into()))
+        let failed = |why| LookupError { why, kind: None };
+        started.map_err(|error| failed(os_error::no_thread(&error)))?;
+        receiver.await.map_err(|error| failed(error.to_string()))?
     };
     lookup.boxed().shared()
 }
@@ -161,17 +162,9 @@ fn addresses_of(name: &str) -> Result<Vec<SocketAddr>, LookupError> {
         let found = getaddrinfo(Some(name), None, Some(hints))?;
         Ok(found.flatten().map(|found| found.sockaddr).collect())
     };
-    let error: dns_lookup::LookupError = match ask(ANY_FAMILY) {
-        Ok(found) => return Ok(found),
-        Err(error) => error,
-    };
-    let found = ask(AddrFamily::Inet.into()).or_else(|_| ask(AddrFamily::Inet6.into()));
-    found.map_err(|_| {
-        let is_unknown_name = matches!(error.kind(), LookupErrorKind::NoName);
-        LookupError {
-            kind: is_unknown_name.then_some(ErrorKind::NotFound),
-            ..io::Error::from(error).into()
-        }
+    ask(ANY_FAMILY).or_else(|error: LookupError| {
+        let found = ask(AddrFamily::Inet.into()).or_else(|_| ask(AddrFamily::Inet6.into()));
+        found.map_err(|_| error)
     })
 }
 
