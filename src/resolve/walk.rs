@@ -24,8 +24,7 @@ use crate::model::secret_value::SecretValue;
 struct Walk<'a> {
     answers: ParsedAnswers<'a>,
     claims: Claims<'a>,
-    outcomes: Vec<EntryOutcome>,
-    warnings: Vec<(Subject, String)>,
+    outcomes: Outcomes,
 }
 
 /// Resolves every variable, file and credential of a plan. If `fetched` doesn't have an answer that
@@ -34,8 +33,7 @@ pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
     let mut walk = Walk {
         answers: ParsedAnswers::new(plan, fetched),
         claims: Claims::new(&plan.kept_names),
-        outcomes: Vec::new(),
-        warnings: Vec::new(),
+        outcomes: Outcomes::default(),
     };
 
     for entry in &plan.entries {
@@ -61,12 +59,8 @@ pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
         }
     }
 
-    hide_references(&mut walk.outcomes);
-    Outcomes {
-        list: walk.outcomes,
-        warnings: walk.warnings,
-        ..Outcomes::default()
-    }
+    hide_references(&mut walk.outcomes.list);
+    walk.outcomes
 }
 
 /// Removes the references that may be passwords from the outcomes, so that no message shows them.
@@ -145,7 +139,8 @@ impl<'a> Walk<'a> {
         let (keys, errors) = match members(&mut self.answers, object, document, &entry.subject) {
             Ok(members) => {
                 let warnings = env_from::warnings(&members, object);
-                self.warnings
+                self.outcomes
+                    .warnings
                     .extend(warnings.map(|text| (entry.subject.clone(), text)));
                 env_from::key_outcomes(members, entry, object, &self.claims)
             }
@@ -154,7 +149,7 @@ impl<'a> Walk<'a> {
         let count = keys.len();
         for key in keys {
             self.claims.add(&key.target, &key.subject);
-            self.outcomes.push(key);
+            self.outcomes.list.push(key);
         }
         if errors.is_empty() {
             return self.add(entry, Fate::Keys(count));
@@ -169,7 +164,7 @@ impl<'a> Walk<'a> {
 
     /// Adds the outcome of an entry.
     fn add(&mut self, entry: &Planned, fate: Fate) {
-        self.outcomes.push(EntryOutcome {
+        self.outcomes.list.push(EntryOutcome {
             parts: std::mem::take(&mut self.answers.parts),
             ..EntryOutcome::new(entry, fate)
         });
