@@ -70,7 +70,7 @@ pub async fn fetch_and_resolve(
     }
 }
 
-/// What is known about a plan before the first request. The answers are the failures of the
+/// The knowledge about a plan before the first request. The answers are the failures of the
 /// locators that the agent can never read.
 pub enum Preflight {
     /// No request is needed, or requests would be useless.

@@ -15,7 +15,7 @@ use crate::model::secret_value::SecretValue;
 use crate::system::os_error;
 use crate::system::paths::is_foreign;
 
-/// Who has named the file.
+/// The one who has named the file, which decides whose files are trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NamedBy {
     /// `--output`: neither the file nor its directory may belong to another user.

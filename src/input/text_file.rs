@@ -103,14 +103,14 @@ pub fn refuse_encrypted(
     }))
 }
 
-/// What encrypted values contain, their tool, and the start of the command that decrypts a file
+/// The marks of encrypted values, their tool, and the start of the command that decrypts a file
 /// with such values, if there is one.
 const ENCRYPTED_VALUES: [(&str, &str, Option<&str>); 2] = [
     ("ENC[AES256_GCM,", "sops", Some("sops decrypt")),
     ("$ANSIBLE_VAULT;", "ansible-vault", None),
 ];
 
-/// What encrypted files begin with, their tool, and the start of the command that decrypts them.
+/// The beginnings of encrypted files, their tool, and the start of the command that decrypts them.
 const ENCRYPTED_FILES: [(&str, &str, &str); 5] = [
     ("$ANSIBLE_VAULT;", "ansible-vault", "ansible-vault view"),
     ("age-encryption.org/", "age", "age --decrypt -i KEY"),

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crate::model::problem::{ReasonScope, Status};
 
-/// The reason why there isn't a document, as far as code decides on it. Only [`Cause::Absent`] is
-/// an absence, which a `default` can replace.
+/// The reason why there isn't a document. Code decides by it, and messages have the details. Only
+/// [`Cause::Absent`] is an absence, which a `default` can replace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     Absent(Missing),
@@ -167,7 +167,7 @@ pub enum Mention {
     InHeadline(&'static str, ReasonScope),
 }
 
-/// What a cause means for code and messages, unless a failure says otherwise.
+/// The consequences of a cause for code and messages, unless a failure says otherwise.
 pub struct CauseFacts {
     /// The code in the table and the JSON of `check` (docs/check.md).
     pub code: &'static str,
