@@ -1,13 +1,223 @@
-//! The statements of a policy. There is one for each action, in a fixed order, and its resources
-//! are sorted.
+//! The least-privilege IAM policy of a launch. It is derived from the requests that the launch
+//! would make. No request is sent for it.
+//!
+//! A launch works with exactly this policy, and fails without any one of its unconditional
+//! statements. There is one statement for each action. The order of statements and resources is
+//! fixed, so that a policy can be compared with an earlier one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::backend::aws::parameter_store::{base_name, referenced_secret};
-use crate::backend::aws::protocol::{own_host, partition_of};
-use crate::model::reference::{Arn, Locator, Region, Store};
+use super::config::{RoleChain, Settings};
+use super::metadata::is_described;
+use super::parameter_store::{base_name, referenced_secret};
+use super::protocol::{own_host, partition_of};
+use crate::model::problem::Problem;
+use crate::model::reference::{Arn, Locator, Region, Role, Store};
+
+/// The options of `policy`.
+#[derive(Debug)]
+pub struct PolicyOptions {
+    /// True with `--agent`. The AWS Secrets Manager Agent then makes the requests, and it also
+    /// calls DescribeSecret, to find new versions.
+    pub is_for_agent: bool,
+    /// The account for secrets that are named without one. `None` stands for any account.
+    pub account: Option<String>,
+    /// The role whose policy is printed. It is `None` for the policy of the caller.
+    pub for_role: Option<Role>,
+    pub kms_keys: Vec<Arn>,
+    /// True if the policy also allows the requests of `check --describe`.
+    pub describe: bool,
+    /// True if the policy allows only the requests of `check --metadata`.
+    pub metadata: bool,
+}
+
+/// A policy, and the warnings and notes for the person who attaches it.
+pub struct Policy {
+    /// The policy as JSON, with a line feed at its end.
+    pub text: String,
+    pub warnings: Vec<String>,
+    pub notes: Vec<String>,
+}
+
+/// Returns the policy of the caller, or of the role that `options` name. `settings` must include
+/// the profile's settings, and `chain` is the profile's role chain.
+///
+/// # Errors
+/// When the launch does not assume the role that `options` name.
+pub fn policy(
+    settings: &Settings,
+    chain: Option<&RoleChain>,
+    locators: &BTreeSet<&Locator>,
+    options: &PolicyOptions,
+) -> Result<Policy, Problem> {
+    let with_defaults = |locator: &&Locator| settings.with_defaults(locator);
+    let requests = BTreeSet::from_iter(locators.iter().map(with_defaults));
+    let role = PolicyRole::for_options(settings.caller_roles(chain), &requests, options)?;
+    let readable = requests.iter().filter(|request| role.reads(request));
+    let read: Vec<&Locator> = readable.collect();
+
+    let statements = statements(settings, &role, &read, options);
+    let policy = statements.policy(&options.kms_keys);
+    Ok(Policy {
+        text: format!("{policy:#}\n"),
+        warnings: warnings(&read, options),
+        notes: notes(&role, &read, options),
+    })
+}
+
+/// The identity whose policy is printed.
+struct PolicyRole<'a> {
+    /// The role that `--for-role` names. It is `None` for the caller.
+    named: Option<&'a Arn>,
+    /// True if this is the caller, who makes the requests without a role. `--for-role` may name the
+    /// caller's own role.
+    is_caller: bool,
+    /// The roles that this identity assumes.
+    assumed: BTreeSet<Arn>,
+}
+
+impl<'a> PolicyRole<'a> {
+    /// Returns the identity whose policy is printed: the role of `--for-role`, or the caller.
+    ///
+    /// `chain` has the roles that a web identity or a profile assumes, one after the other, to get
+    /// the credentials of the launch. The last one is the role of the caller.
+    ///
+    /// # Errors
+    /// When the launch does not assume the role that `options` name.
+    fn for_options(
+        chain: Vec<Arn>,
+        requests: &BTreeSet<Locator>,
+        options: &'a PolicyOptions,
+    ) -> Result<Self, Problem> {
+        let roles = requests.iter().filter_map(|request| request.role.as_ref());
+        let requested: BTreeSet<Arn> = roles.map(|role| role.arn.clone()).collect();
+        let named = options.for_role.as_ref().map(|role| &role.arn);
+        if let Some(role) = named
+            && !requested.contains(role)
+            && !chain.contains(role)
+        {
+            return Err(unknown_role(role, requested.iter().chain(&chain)));
+        }
+
+        let is_caller = named.is_none() || chain.last() == named;
+        let mut assumed = BTreeSet::new();
+        for step in chain.windows(2) {
+            if named == Some(&step[0]) {
+                assumed.insert(step[1].clone());
+            }
+        }
+        if is_caller {
+            assumed.extend(requested);
+        }
+        Ok(Self {
+            named,
+            is_caller,
+            assumed,
+        })
+    }
+
+    /// True if the identity makes the request, because the request needs the identity's
+    /// credentials.
+    fn reads(&self, request: &Locator) -> bool {
+        match &request.role {
+            Some(role) => self.named == Some(&role.arn),
+            None => self.is_caller,
+        }
+    }
+}
+
+/// Returns the error for a role that the launch does not assume. `roles` are the roles that it
+/// assumes.
+fn unknown_role<'a>(role: &Arn, roles: impl Iterator<Item = &'a Arn>) -> Problem {
+    let names: BTreeSet<String> = roles.map(Arn::to_string).collect();
+    let what = if names.is_empty() {
+        "to read with this role, add --role-arn".to_owned()
+    } else {
+        format!("the launch assumes {}", Vec::from_iter(names).join(", "))
+    };
+    let text = format!("the launch doesn't assume the role {role} that --for-role names");
+    let help = format!("{what}; to print the policy of the caller, leave out --for-role");
+    Problem::usage(text).help(help)
+}
+
+/// Returns the statements that allow the requests in `read`, and those that allow `role` to assume
+/// further roles.
+fn statements(
+    settings: &Settings,
+    role: &PolicyRole<'_>,
+    read: &[&Locator],
+    options: &PolicyOptions,
+) -> Statements {
+    // A secret without an account is in the account of the role that reads it.
+    let named_account = role.named.and_then(Arn::account);
+    let account = named_account.or(options.account.as_deref());
+    let permissions = Permissions {
+        reads_values: !options.metadata,
+        describes_secrets: options.describe || options.is_for_agent || options.metadata,
+    };
+
+    let mut statements = Statements::new(account, permissions);
+    for request in read.iter().filter(|request| is_sent(request, options)) {
+        let Some(region) = &request.region else {
+            // A statement for any region includes the fallback regions.
+            statements.add_reading(request, None);
+            continue;
+        };
+        let mut regions = settings.regions(region);
+        if options.metadata {
+            // Only a launch asks the fallback regions.
+            regions.truncate(1);
+        }
+        for region in &regions {
+            statements.add_reading(request, Some(region));
+        }
+    }
+    for assumed in &role.assumed {
+        statements.add(IamAction::AssumeRole, assumed.clone());
+    }
+    statements
+}
+
+/// True if the policy has to allow this request: always for a launch, and with `--metadata` only if
+/// `check --metadata` sends it.
+fn is_sent(request: &Locator, options: &PolicyOptions) -> bool {
+    !options.metadata || request.store == Store::SecretsManager || is_described(request)
+}
+
+/// Returns the warnings about the policy for `requests`.
+fn warnings(requests: &[&Locator], options: &PolicyOptions) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let allows_any_region = requests
+        .iter()
+        .any(|request| request.region.is_none() && is_sent(request, options));
+    if allows_any_region {
+        let text = "the policy allows every region (`*`), because no region is set; to restrict it, set --region or AWS_REGION";
+        warnings.push(text.to_owned());
+    }
+    if options.is_for_agent {
+        let text = "with --agent, the Secrets Manager Agent sends the requests, so its role needs this policy (with --agent-fallback, so does the caller)";
+        warnings.push(text.to_owned());
+    }
+    warnings
+}
+
+/// Returns the notes about a policy.
+fn notes(role: &PolicyRole<'_>, read: &[&Locator], options: &PolicyOptions) -> Vec<String> {
+    let mut notes = Vec::new();
+    if role.named.is_none() {
+        for assumed in &role.assumed {
+            notes.push(format!(
+                "the role {assumed} needs a policy of its own, which --for-role {assumed} prints"
+            ));
+        }
+    }
+    if options.kms_keys.is_empty() && !options.metadata && !read.is_empty() {
+        notes.push("if a secret is encrypted with a customer managed key, add --kms-key ARN to allow kms:Decrypt".to_owned());
+    }
+    notes
+}
 
 /// The version of the policy language.
 const LANGUAGE: &str = "2012-10-17";
@@ -17,7 +227,7 @@ const ANY: &str = "*";
 
 /// The actions, in the order of the statements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum IamAction {
+enum IamAction {
     GetSecretValue,
     DescribeSecret,
     GetParameters,
@@ -43,16 +253,16 @@ impl IamAction {
 
 /// The kinds of requests that a policy allows.
 #[derive(Clone, Copy)]
-pub struct Permissions {
+struct Permissions {
     /// False for `check --metadata`, which lists parameters instead. AWS can allow this only for
     /// all parameters together.
-    pub reads_values: bool,
+    reads_values: bool,
     /// True if secrets are described.
-    pub describes_secrets: bool,
+    describes_secrets: bool,
 }
 
 /// The resources of each action.
-pub struct Statements {
+struct Statements {
     /// The account for resources that are named without one.
     account: String,
     permissions: Permissions,
@@ -79,7 +289,7 @@ impl ResourceScope<'_> {
 impl Statements {
     /// Creates an empty list of statements. `account` is the account for resources that are named
     /// without one. `None` stands for any account.
-    pub fn new(account: Option<&str>, permissions: Permissions) -> Self {
+    fn new(account: Option<&str>, permissions: Permissions) -> Self {
         let account = account.unwrap_or(ANY).to_owned();
         Self {
             account,
@@ -90,7 +300,7 @@ impl Statements {
     }
 
     /// Allows an action on a resource.
-    pub fn add(&mut self, action: IamAction, resource: Arn) {
+    fn add(&mut self, action: IamAction, resource: Arn) {
         self.resources.entry(action).or_default().insert(resource);
     }
 
@@ -99,7 +309,7 @@ impl Statements {
     ///
     /// If values aren't read, a parameter only needs DescribeParameters, which AWS can't limit to a
     /// parameter.
-    pub fn add_reading(&mut self, locator: &Locator, region: Option<&Region>) {
+    fn add_reading(&mut self, locator: &Locator, region: Option<&Region>) {
         let (arn, account) = (locator.id.arn(), self.account.clone());
         let partition = region.map_or("aws", partition_of);
         let scope = ResourceScope {
@@ -188,7 +398,7 @@ impl Statements {
 
     /// Returns the policy. The policy also allows using each of the KMS keys in `keys`, through the
     /// services that read values in the region of the key.
-    pub fn policy(&self, keys: &[Arn]) -> Value {
+    fn policy(&self, keys: &[Arn]) -> Value {
         let allowing = self.resources.iter().map(|(action, resources)| {
             let (sid, action) = action.names();
             statement(sid, action, resources.iter().map(Arn::as_str).collect())
