@@ -1,15 +1,24 @@
-//! The places of AWS's settings, which are the variables and the profile, and the formats of their
-//! values.
+//! The places of AWS's settings: the variables, and a profile in AWS's configuration files
+//! (`~/.aws/config` and `~/.aws/credentials`).
+//!
+//! The format of the files is that of botocore, which reads them with Python's `configparser`. A
+//! file that doesn't exist or can't be reached is treated as empty, as in the AWS CLI. A file that
+//! can't be read or parsed is always an error, because the credentials could otherwise be those of
+//! a different identity. A message shows the number of a line, and never the line itself.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
-use super::files::Profile;
 use crate::model::inherited::Inherited;
-use crate::model::problem::Problem;
-use crate::model::quoting::{invalid_value, is_quotable};
+use crate::model::problem::{Problem, Status};
+use crate::model::quoting::{invalid_value, is_quotable, one_line};
 use crate::model::reference::Region;
+use crate::model::suggest;
 use crate::model::url::HttpUrl;
 use crate::system::os_error;
+use crate::time::Progress;
 
 /// The variables, and the profile as soon as the configuration files have been read. A variable has
 /// precedence over the profile, but both are checked. As in the AWS CLI, an empty variable or
@@ -95,33 +104,6 @@ impl<'a> Places<'a> {
         if !self.errors.contains(&error) {
             self.errors.push(error);
         }
-    }
-}
-
-impl Profile<'_> {
-    /// Returns the parsed value of a setting.
-    ///
-    /// # Errors
-    /// When the value is invalid.
-    pub fn parse_setting<T>(&self, key: &str, format: &Format<T>) -> Result<Option<T>, Problem> {
-        self.parse_value(self.setting(key), key, format)
-    }
-
-    /// Parses a value that is in another section, to which the profile's setting `key` leads.
-    ///
-    /// # Errors
-    /// When the value is invalid.
-    pub fn parse_value<T>(
-        &self,
-        text: Option<&str>,
-        key: &str,
-        format: &Format<T>,
-    ) -> Result<Option<T>, Problem> {
-        let Some(text) = text else { return Ok(None) };
-        (format.parse)(text).map(Some).ok_or_else(|| {
-            let setting = format!("{key} of the AWS profile {:?}", self.name);
-            format.invalid(&setting, text)
-        })
     }
 }
 
@@ -212,4 +194,368 @@ fn choice<T: Copy>(text: &str, choices: &[(&str, T)]) -> Option<T> {
     let mut choices = choices.iter();
     let chosen = choices.find(|(word, _)| word.eq_ignore_ascii_case(text));
     chosen.map(|(_, meaning)| *meaning)
+}
+
+/// The paths of AWS's configuration files. A path is `None` if neither its variable nor HOME is
+/// set. The files don't have to exist.
+#[derive(Clone, Debug, Default)]
+pub struct ConfigFiles {
+    pub config: Option<PathBuf>,
+    pub credentials: Option<PathBuf>,
+}
+
+impl ConfigFiles {
+    /// Returns the end of the sentence `there is no profile …`: `in PATH or PATH`, or the reason
+    /// why there is no path.
+    pub fn location(&self) -> String {
+        let paths = [&self.config, &self.credentials].into_iter().flatten();
+        let paths: Vec<_> = paths.map(|path| path.display().to_string()).collect();
+        if paths.is_empty() {
+            "because HOME is not set".to_owned()
+        } else {
+            one_line(&format!("in {}", paths.join(" or ")))
+        }
+    }
+}
+
+/// The settings of a section. Their names are in lower case.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Section {
+    pub settings: BTreeMap<String, String>,
+    /// The indented settings below a setting without a value, such as `s3 =`, by the names of both.
+    pub nested: BTreeMap<(String, String), String>,
+}
+
+impl Section {
+    /// Returns the text of a setting. Returns `None` if it isn't set, or if it is empty, as
+    /// `aws_session_token =` is in some files.
+    pub fn setting(&self, key: &str) -> Option<&str> {
+        let text = self.settings.get(key).map(String::as_str);
+        text.filter(|text| !text.is_empty())
+    }
+
+    /// Adds the settings of another section. They replace settings with the same name.
+    fn extend(&mut self, other: Self) {
+        self.settings.extend(other.settings);
+        self.nested.extend(other.nested);
+    }
+}
+
+/// A profile in the configuration files.
+#[derive(Clone, Copy)]
+pub struct Profile<'a> {
+    pub name: &'a str,
+    section: &'a Section,
+    /// All sections, because a profile may name others.
+    pub profiles: &'a Profiles,
+}
+
+impl<'a> Profile<'a> {
+    /// Returns the text of a setting. Returns `None` if it isn't set.
+    pub fn setting(&self, key: &str) -> Option<&'a str> {
+        self.section.setting(key)
+    }
+
+    /// Returns the text of a service's `endpoint_url`, which is in the `services` section that the
+    /// profile names.
+    pub fn service_endpoint(&self, service: &str) -> Option<&'a str> {
+        let services = (SERVICES, self.setting("services")?.to_owned());
+        let section = self.profiles.sections.get(&services)?;
+        let setting = (service.to_owned(), "endpoint_url".to_owned());
+        let text = section.nested.get(&setting).map(String::as_str);
+        text.filter(|text| !text.is_empty())
+    }
+
+    /// Returns the parsed value of a setting.
+    ///
+    /// # Errors
+    /// When the value is invalid.
+    pub fn parse_setting<T>(&self, key: &str, format: &Format<T>) -> Result<Option<T>, Problem> {
+        self.parse_value(self.setting(key), key, format)
+    }
+
+    /// Parses a value that is in another section, to which the profile's setting `key` leads.
+    ///
+    /// # Errors
+    /// When the value is invalid.
+    pub fn parse_value<T>(
+        &self,
+        text: Option<&str>,
+        key: &str,
+        format: &Format<T>,
+    ) -> Result<Option<T>, Problem> {
+        let Some(text) = text else { return Ok(None) };
+        (format.parse)(text).map(Some).ok_or_else(|| {
+            let setting = format!("{key} of the AWS profile {:?}", self.name);
+            format.invalid(&setting, text)
+        })
+    }
+
+    /// Returns the error for settings that contradict each other, or that need another setting.
+    /// `why` is the predicate of the sentence about the profile.
+    pub fn inconsistent(&self, why: impl Display) -> Problem {
+        let text = format!("the AWS profile {:?} {why}", self.name);
+        Problem::new(Status::Denied, text)
+    }
+}
+
+/// The sections of both files. A setting in the credentials file has precedence.
+#[derive(Default)]
+pub struct Profiles {
+    /// The sections by their kind, which is the first word of the name in the configuration file,
+    /// and by the rest of the name.
+    sections: BTreeMap<(&'static str, String), Section>,
+    /// The names of sections in the configuration file that don't begin with `profile` or another
+    /// kind.
+    bare_sections: Vec<String>,
+}
+
+const PROFILE: &str = "profile";
+const SSO_SESSION: &str = "sso-session";
+const SERVICES: &str = "services";
+
+impl Profiles {
+    /// Reads the files. Warns about a `[default]` section that is ignored, because there is also a
+    /// `[profile default]`.
+    ///
+    /// # Errors
+    /// When a file cannot be read or parsed.
+    pub fn load(files: &ConfigFiles, progress: &Progress) -> Result<Self, Problem> {
+        let mut profiles = Self::default();
+        if let Some(path) = &files.config {
+            profiles.read_file(path, progress, section_of_config)?;
+        }
+        if let Some(path) = &files.credentials {
+            profiles.read_file(path, progress, |name| Some((PROFILE, name.to_owned())))?;
+        }
+        Ok(profiles)
+    }
+
+    /// Returns the profile with this name. Returns `None` if there isn't one.
+    pub fn profile(&self, name: &str) -> Option<Profile<'_>> {
+        let ((_, name), section) = self.sections.get_key_value(&(PROFILE, name.to_owned()))?;
+        Some(Profile {
+            name,
+            section,
+            profiles: self,
+        })
+    }
+
+    /// Returns the names of the profiles.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.sections
+            .keys()
+            .filter(|(kind, _)| *kind == PROFILE)
+            .map(|(_, name)| name.as_str())
+    }
+
+    /// Returns the `sso-session` section with this name. Returns `None` if there isn't one.
+    pub fn sso_session(&self, name: &str) -> Option<&Section> {
+        self.sections.get(&(SSO_SESSION, name.to_owned()))
+    }
+
+    /// Returns the advice to rename the section of a profile in the credentials file, if its name
+    /// is written as in the configuration file.
+    pub fn prefix_advice(&self, name: &str) -> Option<String> {
+        let profile = Some((PROFILE, name.to_owned()));
+        let header = self
+            .names()
+            .find(|header| *header != name && section_of_config(header) == profile)?;
+        let advice = format!("in the AWS credentials file, write [{name}] instead of [{header}]");
+        Some(advice)
+    }
+
+    /// Returns the error for a profile that does not exist. `setting` is the option, the variable
+    /// or the setting that names the profile.
+    pub fn no_profile(&self, name: &str, setting: &str) -> Problem {
+        let text = format!("the AWS profile {name:?} ({setting}) does not exist");
+        if let Some(advice) = self.prefix_advice(name) {
+            return Problem::usage(text).help(advice);
+        }
+        let names: Vec<&str> = self.names().collect();
+        let help = match suggest::nearest(name, names.iter().copied()) {
+            _ if self.bare_sections.iter().any(|section| section == name) => {
+                format!("in the AWS configuration file, write [profile {name}] instead of [{name}]")
+            }
+            Some(nearest) => format!("did you mean {nearest:?}?"),
+            None if names.is_empty() => {
+                "no profiles were found: check HOME and AWS_CONFIG_FILE".to_owned()
+            }
+            None => format!("choose an existing profile: {}", names.join(", ")),
+        };
+        Problem::usage(text).help(help)
+    }
+
+    /// Adds the sections of a file. `kind` returns the kind and the name of a section, or `None`
+    /// for a section of an unknown kind, which is skipped. Warns about a `[default]` section that
+    /// is ignored. A file that doesn't exist adds nothing.
+    ///
+    /// # Errors
+    /// When the file cannot be read or parsed.
+    fn read_file(
+        &mut self,
+        path: &Path,
+        progress: &Progress,
+        kind: impl Fn(&str) -> Option<(&'static str, String)>,
+    ) -> Result<(), Problem> {
+        let Some(text) = read_existing(path, progress)? else {
+            return Ok(());
+        };
+        let file = path.display();
+        let sections = parse_ini(&text).map_err(|line| {
+            Problem::usage(one_line(&format!("{file}:{line}: {UNREADABLE_LINE}")))
+        })?;
+
+        // As in AWS's SDKs, `[profile default]` replaces `[default]` as a whole, so that the keys
+        // of one never assume the role of the other.
+        let default = Some((PROFILE, "default".to_owned()));
+        let prefixed = sections
+            .iter()
+            .find(|(_, name, _)| *name != "default" && kind(name) == default)
+            .map(|(line, _, _)| *line);
+
+        for (line, name, section) in sections {
+            if let ("default", Some(prefixed)) = (name, prefixed) {
+                progress.warn(format!(
+                    "{file}: [profile default] (line {prefixed}) replaces [default] (line {line}). The AWS CLI uses whichever comes later, \
+                     so keep only one of them"
+                ));
+                continue;
+            }
+            match kind(name) {
+                Some(key) => self.sections.entry(key).or_default().extend(section),
+                None => self.bare_sections.push(name.to_owned()),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns the text of a file. Returns `None` if there isn't one, or, with a warning, if `path` is
+/// a directory. As in the AWS CLI, a file that can't be reached, as in another user's HOME, is
+/// treated as missing.
+///
+/// # Errors
+/// When there is a file, but it can't be read.
+fn read_existing(path: &Path, progress: &Progress) -> Result<Option<String>, Problem> {
+    let unreadable = |error| {
+        let (file, why) = (path.display(), os_error::file_error_text(path, &error));
+        one_line(&format!(
+            "the AWS configuration file {file} can't be read: {why}"
+        ))
+    };
+    let is_absent = match path.metadata() {
+        Ok(metadata) if metadata.is_dir() => {
+            progress.warn(unreadable(ErrorKind::IsADirectory.into()));
+            true
+        }
+        Ok(_) => false,
+        Err(error) => matches!(
+            error.kind(),
+            ErrorKind::NotFound | ErrorKind::PermissionDenied | ErrorKind::NotADirectory
+        ),
+    };
+    if is_absent {
+        return Ok(None);
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| Problem::usage(unreadable(error)));
+    text.map(Some)
+}
+
+/// Returns the kind and the name of a section in the configuration file, whose header is `header`.
+/// Returns `None` for an unknown kind. A name with spaces must be in quotes.
+fn section_of_config(header: &str) -> Option<(&'static str, String)> {
+    if header == "default" {
+        return Some((PROFILE, header.to_owned()));
+    }
+    let (prefix, rest) = header.split_once(char::is_whitespace)?;
+    let kind = [PROFILE, SSO_SESSION, SERVICES]
+        .into_iter()
+        .find(|kind| *kind == prefix)?;
+
+    let name = rest.trim();
+    let quoted = ['"', '\'']
+        .into_iter()
+        .find_map(|quote| name.strip_prefix(quote)?.strip_suffix(quote));
+    match quoted {
+        Some(quoted) => Some((kind, quoted.to_owned())),
+        None if name.contains(|c: char| c.is_whitespace() || c == '"' || c == '\'') => None,
+        None => Some((kind, name.to_owned())),
+    }
+}
+
+/// The message about a line that cannot be parsed.
+const UNREADABLE_LINE: &str = "this line must be a section, such as [profile dev], or a setting in a section, such as region = us-east-1";
+
+/// The sections in the order of a file. Each one has the number of its first line, its name, and
+/// its settings.
+type IniSections<'a> = Vec<(usize, &'a str, Section)>;
+
+/// Parses a file in the format of botocore, which is that of Python's `configparser`.
+///
+/// # Errors
+/// The number of the first line that is neither a section nor a setting in a section.
+pub fn parse_ini(text: &str) -> Result<IniSections<'_>, usize> {
+    let mut sections = IniSections::new();
+    // The name of the last setting, and the indentation of the last section or setting. A line that
+    // is indented further continues that setting.
+    let (mut last_name, mut indent) = (None::<String>, 0);
+    // Some editors on Windows put a byte order mark at the beginning of a file.
+    let text = text.trim_start_matches('\u{feff}');
+    for (index, line) in text.lines().enumerate() {
+        let number = index + 1;
+        let content = line.trim();
+        if content.is_empty() || content.starts_with(['#', ';']) {
+            continue;
+        }
+
+        let line_indent = line.chars().take_while(|c| c.is_whitespace()).count();
+        if line_indent > indent
+            && let Some(name) = &last_name
+            && let Some((_, _, section)) = sections.last_mut()
+        {
+            continue_setting(section, name, content).ok_or(number)?;
+            continue;
+        }
+        indent = line_indent;
+
+        if let Some(header) = content.strip_prefix('[') {
+            let (name, _) = header.rsplit_once(']').ok_or(number)?;
+            sections.push((number, name.trim(), Section::default()));
+            last_name = None;
+            continue;
+        }
+
+        let (_, _, section) = sections.last_mut().ok_or(number)?;
+        let (name, value) = split_setting(content, &['=', ':']).ok_or(number)?;
+        section
+            .settings
+            .insert(name.to_lowercase(), value.to_owned());
+        last_name = Some(name.to_lowercase());
+    }
+    Ok(sections)
+}
+
+/// Adds an indented line to the setting `name`. If the setting has a value, the line continues the
+/// value. Otherwise the line must be a setting below it, and this returns `None` if it isn't one.
+fn continue_setting(section: &mut Section, name: &str, content: &str) -> Option<()> {
+    let earlier = section.settings.get_mut(name);
+    match earlier.filter(|value| !value.is_empty()) {
+        Some(value) => {
+            value.push('\n');
+            value.push_str(content);
+        }
+        None => {
+            let (below, value) = split_setting(content, &['='])?;
+            let key = (name.to_owned(), below.to_owned());
+            section.nested.insert(key, value.to_owned());
+        }
+    }
+    Some(())
+}
+
+/// Splits `NAME = VALUE` at the first separator. Returns `None` without a separator or a name.
+fn split_setting<'a>(content: &'a str, separators: &[char]) -> Option<(&'a str, &'a str)> {
+    let (name, value) = content.split_once(separators)?;
+    Some((name.trim(), value.trim())).filter(|(name, _)| !name.is_empty())
 }

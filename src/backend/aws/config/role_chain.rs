@@ -15,8 +15,7 @@
 
 use aws_credential_types::Credentials;
 
-use super::files::Profile;
-use super::places::{Format, SESSION_NAME};
+use super::places::{Format, Profile, SESSION_NAME};
 use crate::model::problem::Problem;
 use crate::model::reference::Region;
 

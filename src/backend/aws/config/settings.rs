@@ -1,21 +1,33 @@
 //! The settings of a session with AWS: what the options, the variables and the profile say
-//! together.
+//! together, and how they are read.
+//!
+//! The SDK's provider for a container's credentials reads its variables itself. They are checked
+//! here, too, because the SDK panics at some invalid values, and ignores others. Variables that
+//! only the SDK's own clients would read don't have an effect: AWS_DEFAULTS_MODE,
+//! AWS_STS_REGIONAL_ENDPOINTS and AWS_RETRY_MODE. The last one is at least checked.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
+use nix::unistd::{User, getuid};
 
-use super::files::ConfigFiles;
-use super::role_chain::{RoleChain, RoleSource};
-use crate::backend::aws::protocol::Endpoints;
+use super::places::{
+    BOOLEAN, COUNT, ConfigFiles, ENDPOINT, Format, METADATA_MODE, Places, Profiles, REGION,
+    RETRY_MODE, SESSION_NAME, TEXT, URL,
+};
+use super::role_chain::{RoleChain, RoleSource, role_chain};
+use crate::backend::aws::protocol::{Api, Endpoints};
 use crate::model::inherited::Inherited;
 use crate::model::options::{AwsOptions, RegionSource};
-use crate::model::problem::{Problem, Status};
-use crate::model::reference::{Arn, Locator, Region};
+use crate::model::problem::{Problem, Status, unless_errors};
+use crate::model::reference::{Arn, Locator, Region, Role};
 use crate::model::url::HttpUrl;
 use crate::net::proxy::ProxySettings;
 use crate::net::tls::TrustSettings;
+use crate::time::Progress;
 
 /// The settings of a session. An option has precedence over a variable, and a variable over the
 /// profile.
@@ -97,7 +109,60 @@ pub struct MetadataSettings {
     pub may_exist: bool,
 }
 
+/// The default of AWS_METADATA_SERVICE_TIMEOUT in seconds, as in the AWS CLI.
+const METADATA_TIMEOUT: u32 = 1;
+
+/// The variables that name the profile.
+const PROFILE_VARIABLES: [&str; 2] = ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"];
+
 impl Settings {
+    /// Merges the options with the variables that the AWS CLI reads, too. Doesn't read the
+    /// configuration files.
+    ///
+    /// # Errors
+    /// One error for each variable with an invalid value.
+    pub fn new(options: &AwsOptions, inherited: &Inherited) -> Result<Self, Vec<Problem>> {
+        let mut places = Places::new(inherited, None);
+        check_sdk_variables(&mut places);
+
+        let role = Format {
+            expected: Role::EXPECTED,
+            parse: |text| Role::parse(text, None),
+        };
+        let web_identity_role = places.variable("AWS_ROLE_ARN", &role);
+        let mut settings = Self {
+            options: options.clone(),
+            variables: inherited.clone(),
+            profile_variable: PROFILE_VARIABLES
+                .into_iter()
+                .find_map(|name| Some((name, places.text(name)?))),
+            proxy: proxy(&mut places),
+            web_identity_file: places.text("AWS_WEB_IDENTITY_TOKEN_FILE"),
+            container_token_file: places.text("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"),
+            web_identity_session: places.variable("AWS_ROLE_SESSION_NAME", &SESSION_NAME),
+            web_identity_role: web_identity_role.map(|role| role.arn),
+            variable_keys: variable_keys(&mut places),
+            config_files: config_files(inherited),
+            role_remedy: role_remedy(inherited),
+            ..Self::default()
+        };
+        settings.read_shared(&mut places);
+        unless_errors(places.errors, settings)
+    }
+
+    /// Reads the settings of which the profile can have a part. An invalid value adds an error to
+    /// `places`.
+    fn read_shared(&mut self, places: &mut Places<'_>) {
+        // Our own retries don't have modes, so the value is only checked.
+        places.read("AWS_RETRY_MODE", &RETRY_MODE);
+        self.region = region(places, &self.options);
+        self.endpoints = endpoints(places, &self.options);
+        self.trust = trust(places, &self.options);
+        self.max_attempts = places.read("AWS_MAX_ATTEMPTS", &COUNT);
+        self.app_id = places.read("AWS_SDK_UA_APP_ID", &TEXT);
+        self.metadata = metadata(places);
+    }
+
     /// True if the credentials are in variables, so that they are known without a request.
     pub fn has_static_keys(&self) -> bool {
         matches!(self.variable_keys, VariableKeys::Complete(_)) && self.options.profile.is_none()
@@ -206,5 +271,246 @@ impl Settings {
             roles.extend(self.web_identity_role.clone());
         }
         roles
+    }
+}
+
+/// Reads AWS's configuration files, adds the profile's settings to `settings`, and returns the
+/// profile's role chain. Returns `None` if the profile doesn't have credentials, or if they aren't
+/// used.
+///
+/// # Errors
+/// The first error in the files or in the profile.
+pub fn apply_profile(
+    settings: &mut Settings,
+    progress: &Progress,
+) -> Result<Option<RoleChain>, Problem> {
+    let profiles = apply_settings(settings, progress)?;
+    match profiles.profile(settings.profile().1) {
+        Some(profile) if settings.uses_profile() => role_chain(profile),
+        Some(_) | None => Ok(None),
+    }
+}
+
+/// Reads AWS's configuration files, and adds the profile's settings to `settings`, except for its
+/// credentials. Options and variables have precedence. If no profile is chosen, adds the advice to
+/// choose one, or to rename the section of the profile. Returns all profiles.
+///
+/// # Errors
+/// The first error in the files or in these settings.
+pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Profiles, Problem> {
+    let profiles = Profiles::load(&settings.config_files, progress)?;
+    let others: Vec<&str> = profiles.names().filter(|name| *name != "default").collect();
+    let (source, name) = settings.profile();
+    let mut advice = profiles.prefix_advice(name);
+    if advice.is_none() && source.is_none() && !others.is_empty() {
+        let names = others.join(", ");
+        advice = Some(format!("set AWS_PROFILE to one of your profiles ({names})"));
+    }
+    settings.profile_advice = advice;
+
+    let (source, name) = settings.profile();
+    let Some(profile) = profiles.profile(name) else {
+        // A profile that an option or a variable names must exist. Without one, "default" is used,
+        // and it doesn't have to exist.
+        return match source {
+            Some(setting) => Err(profiles.no_profile(name, setting)),
+            None => Ok(profiles),
+        };
+    };
+
+    let variables = settings.variables.clone();
+    let mut places = Places::new(&variables, Some(profile));
+    settings.read_shared(&mut places);
+    places.errors.into_iter().next().map_or(Ok(profiles), Err)
+}
+
+/// Checks the variables that only the SDK reads, and adds an error for each invalid one.
+fn check_sdk_variables(places: &mut Places<'_>) {
+    // The SDK ignores or prints a value that is not UTF-8.
+    places.text("AWS_CONTAINER_AUTHORIZATION_TOKEN");
+    places.variable("AWS_CONTAINER_CREDENTIALS_FULL_URI", &URL);
+    let relative = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
+    let path = places.text(relative);
+    if path.is_some_and(|path| path.parse::<http::Uri>().is_err()) {
+        // The path isn't shown, because in this task it is as good as a password.
+        let text = format!("{relative} must be a path such as /v2/credentials");
+        places.refuse(Problem::usage(text));
+    }
+}
+
+/// Reads the credentials in variables. AWS_SECURITY_TOKEN is the older name of AWS_SESSION_TOKEN.
+/// As in botocore, it has precedence.
+fn variable_keys(places: &mut Places<'_>) -> VariableKeys {
+    // As in the SDKs, a key of only spaces is treated as unset.
+    let [id, secret] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
+        .map(|name| places.text(name).filter(|key| !key.trim().is_empty()));
+    let older_token = places.text("AWS_SECURITY_TOKEN");
+    let token = older_token.or(places.text("AWS_SESSION_TOKEN"));
+    match (id, secret) {
+        (None, _) => VariableKeys::Unset,
+        (Some(_), None) => VariableKeys::WithoutSecret,
+        (Some(id), Some(secret)) => {
+            VariableKeys::Complete(Credentials::new(id, secret, token, None, "environment"))
+        }
+    }
+}
+
+/// Variables that show which service runs this process, and how this service gives a role to its
+/// processes.
+const ROLE_REMEDIES: [(&str, &str); 3] = [
+    (
+        "ECS_CONTAINER_METADATA_URI_V4",
+        "set taskRoleArn in the task definition (executionRoleArn is used only to start the task)",
+    ),
+    (
+        "KUBERNETES_SERVICE_HOST",
+        "give the pod's service account a role, by an EKS Pod Identity association or the annotation eks.amazonaws.com/role-arn",
+    ),
+    (
+        "AWS_LAMBDA_RUNTIME_API",
+        "don't unset AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, which Lambda sets for the function's role",
+    ),
+];
+
+/// Returns the remedy for missing credentials in an ECS task, a Kubernetes pod or a Lambda
+/// function. Returns `None` elsewhere.
+fn role_remedy(inherited: &Inherited) -> Option<&'static str> {
+    let mut services = ROLE_REMEDIES.iter();
+    let service = services.find(|(variable, _)| inherited.non_empty(variable).is_some());
+    service.map(|(_, remedy)| *remedy)
+}
+
+/// Reads the default region, and returns it with the option, variable or file that names it.
+fn region(places: &mut Places<'_>, options: &AwsOptions) -> Option<(Region, RegionSource)> {
+    let mut region = options.region.clone();
+    for name in ["AWS_REGION", "AWS_DEFAULT_REGION"] {
+        let in_variable = places.variable(name, &REGION);
+        let source = RegionSource::new(name, Status::Usage);
+        region = region.or(in_variable.map(|region| (region, source)));
+    }
+    let in_profile = places.setting("region", &REGION);
+    let source = RegionSource::new("the AWS profile", Status::Configuration);
+    region.or(in_profile.map(|region| (region, source)))
+}
+
+/// Reads the endpoints, each with the name of its variable or setting.
+fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
+    let in_profile = "endpoint_url in the AWS configuration file";
+    let for_all = places.variable("AWS_ENDPOINT_URL", &ENDPOINT);
+    let for_all_in_profile = places.setting("endpoint_url", &ENDPOINT);
+    let mut configured = BTreeMap::new();
+    for api in Api::ALL {
+        let (variable, service) = api.endpoint_setting();
+        let by_precedence = [
+            (variable, places.variable(variable, &ENDPOINT)),
+            ("AWS_ENDPOINT_URL", for_all.clone()),
+            (in_profile, places.service_endpoint(service)),
+            (in_profile, for_all_in_profile.clone()),
+        ];
+        let mut found = by_precedence.into_iter();
+        if let Some(endpoint) = found.find_map(|(name, url)| Some((name, url?))) {
+            configured.insert(api, endpoint);
+        }
+    }
+    Endpoints {
+        ignored: places.read("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", &BOOLEAN),
+        use_fips: places.read("AWS_USE_FIPS_ENDPOINT", &BOOLEAN),
+        use_dual_stack: places.read("AWS_USE_DUALSTACK_ENDPOINT", &BOOLEAN),
+        option: options.endpoint_url.clone(),
+        configured,
+    }
+}
+
+/// Reads the paths of the root certificates that the user names.
+fn trust(places: &mut Places<'_>, options: &AwsOptions) -> TrustSettings {
+    places.check_file("AWS_CA_BUNDLE");
+    let in_profile = places.setting("ca_bundle", &TEXT).map(PathBuf::from);
+    let variable = |name| places.variables.non_empty(name).map(PathBuf::from);
+    let in_option = options.ca_bundle.clone();
+    TrustSettings {
+        bundle: in_option.or(variable("AWS_CA_BUNDLE")).or(in_profile),
+        environment: variable("SSL_CERT_FILE").or_else(|| variable("SSL_CERT_DIR")),
+        key_exchange: options.key_exchange,
+    }
+}
+
+/// Reads the settings of the instance metadata service.
+fn metadata(places: &mut Places<'_>) -> MetadataSettings {
+    let timeout = places.variable("AWS_METADATA_SERVICE_TIMEOUT", &COUNT);
+    let attempts = places.variable("AWS_METADATA_SERVICE_NUM_ATTEMPTS", &COUNT);
+    MetadataSettings {
+        endpoint: places.read("AWS_EC2_METADATA_SERVICE_ENDPOINT", &ENDPOINT),
+        mode_endpoint: places.read("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", &METADATA_MODE),
+        timeout: Duration::from_secs(timeout.unwrap_or(METADATA_TIMEOUT).into()),
+        attempts: attempts.unwrap_or(1),
+        is_disabled: places.variable("AWS_EC2_METADATA_DISABLED", &BOOLEAN) == Some(true),
+        may_exist: may_have_metadata_service(places.variables),
+    }
+}
+
+/// False in an ECS task on Fargate and in a Lambda function, which never have an instance metadata
+/// service.
+fn may_have_metadata_service(inherited: &Inherited) -> bool {
+    let environment = inherited.non_empty("AWS_EXECUTION_ENV");
+    let is_fargate = environment == Some(OsStr::new("AWS_ECS_FARGATE"));
+    let is_lambda = inherited.non_empty("AWS_LAMBDA_RUNTIME_API").is_some();
+    !is_fargate && !is_lambda
+}
+
+/// Reads the proxies. As in the AWS CLI, a variable in lower case has precedence, even if it is
+/// empty, and ALL_PROXY is not read.
+///
+/// A CGI server sets REQUEST_METHOD, and puts the header `Proxy` of a client's request into
+/// HTTP_PROXY (CVE-2016-5385, "httpoxy"). In a CGI program, only the variable in lower case is
+/// read.
+fn proxy(places: &mut Places<'_>) -> ProxySettings {
+    let is_set = |name| places.variables.get(name).is_some();
+    let chosen = |is_lower, lower, upper| if is_lower { lower } else { upper };
+    let is_cgi = is_set("REQUEST_METHOD");
+    let https_name = chosen(is_set("https_proxy"), "https_proxy", "HTTPS_PROXY");
+    let http_name = chosen(is_set("http_proxy") || is_cgi, "http_proxy", "HTTP_PROXY");
+    let no_proxy_name = chosen(is_set("no_proxy"), "no_proxy", "NO_PROXY");
+
+    let proxy = Format {
+        expected: "the URL of an HTTP proxy, such as http://proxy.example.com:3128",
+        parse: parse_proxy,
+    };
+    let mut named = |name| Some((name, places.variable(name, &proxy)?));
+    ProxySettings {
+        https: named(https_name),
+        http: named(http_name),
+        no_proxy: places.text(no_proxy_name),
+    }
+}
+
+/// Parses the URL of a proxy, or a host and a port without `http://`. Returns `None` for SOCKS,
+/// which is not supported.
+fn parse_proxy(text: &str) -> Option<HttpUrl> {
+    let with_scheme = if text.contains("://") {
+        text.to_owned()
+    } else {
+        format!("http://{text}")
+    };
+    HttpUrl::parse(&with_scheme)
+}
+
+/// Returns the paths of AWS's configuration files. A tilde at the beginning of a path stands for
+/// the home directory. Without HOME, this is the one in /etc/passwd, as in botocore. If the user
+/// isn't listed there either, a file has a path only if a variable names it.
+fn config_files(inherited: &Inherited) -> ConfigFiles {
+    let in_variable = inherited.non_empty("HOME").map(PathBuf::from);
+    let home = in_variable.or_else(|| Some(User::from_uid(getuid()).ok()??.dir));
+    let file = |variable, name| {
+        let Some(path) = inherited.non_empty(variable).map(Path::new) else {
+            return Some(home.as_ref()?.join(".aws").join(name));
+        };
+        match (&home, path.strip_prefix("~")) {
+            (Some(home), Ok(rest)) => Some(home.join(rest)),
+            (_, _) => Some(path.to_owned()),
+        }
+    };
+    ConfigFiles {
+        config: file("AWS_CONFIG_FILE", "config"),
+        credentials: file("AWS_SHARED_CREDENTIALS_FILE", "credentials"),
     }
 }
