@@ -42,7 +42,7 @@ use crate::model::answer::{Answers, Caller, DescribedSecret, FetchFailure};
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Region, Version};
 use crate::time::Deadline;
-use credentials::{MfaCodes, caller_variables};
+use credentials::caller_variables;
 use session::Session;
 
 /// The client of Secrets Manager and Parameter Store for one launch.
@@ -52,7 +52,8 @@ pub struct Aws {
     deadline: Deadline,
     /// The region, credentials and roles. It is `None` before the first fetch.
     session: Option<Session>,
-    mfa_codes: MfaCodes,
+    /// The codes that the user has typed, by the serial number of the MFA device.
+    mfa_codes: BTreeMap<String, String>,
 }
 
 impl Aws {
@@ -63,7 +64,7 @@ impl Aws {
             purpose,
             deadline,
             session: None,
-            mfa_codes: MfaCodes::default(),
+            mfa_codes: BTreeMap::new(),
         }
     }
 

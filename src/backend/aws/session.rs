@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use super::clients::Clients;
 use super::config::{Purpose, RoleChain, Settings, apply_profile};
 use super::credentials::{
-    CallerIdentity, CredentialsOrigin, MfaCodes, SearchContext, assume_with_retries,
+    CallerIdentity, CredentialsOrigin, SearchContext, ask_for_missing_codes, assume_with_retries,
     find_credentials, identity, instance_region, misconfigured,
 };
 use super::parameter_store::MAX_BATCH;
@@ -38,7 +38,7 @@ pub struct Session {
     /// The region that the instance metadata has, or the error. It is `None` before the instance
     /// metadata was asked.
     region: Option<Result<Region, FetchError>>,
-    mfa_codes: MfaCodes,
+    mfa_codes: BTreeMap<String, String>,
     /// The regions in which STS is asked for a role, one after the other.
     sts_regions: Vec<Region>,
     /// The base credentials under `None`, and the credentials of each role under the role. A cell
@@ -58,7 +58,7 @@ impl Session {
         mut settings: Settings,
         purpose: Purpose,
         deadline: Deadline,
-        codes: &mut MfaCodes,
+        codes: &mut BTreeMap<String, String>,
     ) -> Result<Self, Problem> {
         let progress = deadline.progress();
         let awaited = progress.awaits("the AWS configuration files".to_owned());
@@ -76,7 +76,7 @@ impl Session {
         }
 
         let mut callers = BTreeMap::new();
-        if let Err(error) = codes.ask_for_missing(roles, &deadline) {
+        if let Err(error) = ask_for_missing_codes(codes, roles, &deadline) {
             // Store the error where the base credentials belong. Then secrets-exec doesn't look for
             // credentials, and every request fails with this error.
             callers.insert(None, OnceCell::new_with(Some(Err(error))));

@@ -33,7 +33,7 @@ use tokio::time::Instant;
 use super::imds::instance;
 use super::provider::{CredentialsOrigin, SearchContext, checked_credentials};
 use super::sources::{container, environment, profile};
-use super::web_identity::web_identity_of_variables;
+use super::sts::web_identity_of_variables;
 use crate::backend::aws::config::Settings;
 use crate::backend::retry::{RetryBudget, over_regions, retry_or};
 use crate::model::answer::{Again, Cause, FetchError, OutageKind};

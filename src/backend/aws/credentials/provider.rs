@@ -11,6 +11,7 @@
 //! | [`misconfigured`] | its settings are invalid | ends, even with `--wait` |
 //! | [`service_failure`] | a service or this machine failed | asks the same provider again |
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 use std::io;
@@ -20,7 +21,6 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use http::HeaderValue;
 
-use super::mfa::MfaCodes;
 use crate::backend::aws::clients::Clients;
 use crate::backend::aws::config::{RoleChain, Settings};
 use crate::backend::aws::protocol::{Api, Endpoints, classify_sdk_error};
@@ -42,7 +42,8 @@ pub struct SearchContext<'a> {
     /// The way in which the profile gets its credentials. It is `None` if the profile doesn't have
     /// any, or isn't used.
     pub chain: Option<&'a RoleChain>,
-    pub mfa_codes: &'a MfaCodes,
+    /// The codes that the user has typed, by the serial number of the MFA device.
+    pub mfa_codes: &'a BTreeMap<String, String>,
 }
 
 /// Returns the failure of a provider that is not configured, after which the next provider is

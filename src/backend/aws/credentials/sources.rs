@@ -15,7 +15,6 @@ use super::provider::{
 };
 use super::sso::sso_credentials;
 use super::sts;
-use super::web_identity::web_identity;
 use crate::backend::aws::clients::response_status;
 use crate::backend::aws::config::{ProfileRole, RoleSource, VariableKeys};
 use crate::backend::aws::protocol::Api;
@@ -65,7 +64,7 @@ pub async fn profile(context: &SearchContext<'_>) -> Result<Credentials, FetchEr
         RoleSource::Environment => environment(&settings.variable_keys),
         RoleSource::Container => container(context).await,
         RoleSource::Instance => instance(context).await,
-        RoleSource::WebIdentity(identity) => web_identity(identity, context).await,
+        RoleSource::WebIdentity(identity) => sts::web_identity(identity, context).await,
         RoleSource::Sso(sso) => sso_credentials(sso, &chain.profile, context).await,
     };
     let of_source = found.map_err(|error| without_next_provider(error, &chain.profile))?;
@@ -92,7 +91,7 @@ async fn assume_profile_role(
 ) -> Result<Credentials, FetchError> {
     let (clients, region) = (context.clients, context.region);
     let client = clients.client(Api::Sts, region, Some(&credentials)).await?;
-    let assumed = sts::assume_once(&client, role, context.mfa_codes.code_for(role)).await?;
+    let assumed = sts::assume_once(&client, role, context.mfa_codes).await?;
     Ok(assumed.credentials)
 }
 

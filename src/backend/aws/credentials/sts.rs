@@ -1,6 +1,14 @@
-//! STS: AssumeRole and AssumeRoleWithWebIdentity return the credentials of a role, and
-//! GetCallerIdentity says who the caller is.
+//! STS. AssumeRole returns the credentials of a role, and AssumeRoleWithWebIdentity those of a web
+//! identity's role (IRSA): STS exchanges the token of a Kubernetes service account for the
+//! credentials of a role that trusts it. GetCallerIdentity says who the caller is.
+//!
+//! A profile's role may require the code of an MFA device. The user types it on the terminal, and
+//! the deadline is extended by the time that this takes.
 
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
@@ -14,19 +22,25 @@ use aws_sdk_sts::operation::assume_role_with_web_identity::{
 use aws_sdk_sts::operation::get_caller_identity::{
     GetCallerIdentity, GetCallerIdentityError, GetCallerIdentityInput, GetCallerIdentityOutput,
 };
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use super::provider::{
-    CredentialsOrigin, checked_credentials, explain_refused_credentials, with_headline, with_help,
+    CredentialsOrigin, SearchContext, checked_credentials, explain_refused_credentials,
+    known_remedy, misconfigured, not_configured, unreadable, with_headline, with_help,
 };
 use crate::backend::aws::config::{ProfileRole, WebIdentity};
-use crate::backend::aws::protocol::Client;
+use crate::backend::aws::protocol::{Api, Client};
 use crate::backend::retry::{RetryBudget, retry};
-use crate::model::answer::{Cause, FetchError, Refusal};
-use crate::model::quoting::one_line;
+use crate::model::answer::{Cause, CredentialsFault, Denial, FetchError, Refusal};
+use crate::model::quoting::{escaped, one_line};
+use crate::model::redaction::conceal;
 use crate::model::reference::Role;
 use crate::net::errors::host_and_port;
+use crate::time::Deadline;
 
 /// Credentials, and the ARN of the identity that they belong to.
 pub struct CallerIdentity {
@@ -50,8 +64,8 @@ const CHECK: &str = "check the ARN of the role, and its external ID";
 const IDENTITY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Assumes a role with the credentials of the client, in one attempt. Returns the role's
-/// credentials and the ARN of the session, which comes with the same answer. `mfa` is the serial
-/// number of an MFA device and its code.
+/// credentials and the ARN of the session, which comes with the same answer. `mfa_codes` has the codes
+/// that the user has typed, by the serial number of the MFA device.
 ///
 /// # Errors
 /// AWS's refusal. If AWS refuses the credentials of the client, the error says which ones these are
@@ -60,15 +74,17 @@ const IDENTITY_TIMEOUT: Duration = Duration::from_secs(2);
 pub async fn assume_once(
     client: &Client,
     role: &ProfileRole,
-    mfa: Option<(&str, &str)>,
+    mfa_codes: &BTreeMap<String, String>,
 ) -> Result<CallerIdentity, FetchError> {
+    let serial = role.mfa_serial.as_ref();
+    let code = serial.and_then(|serial| mfa_codes.get(serial));
     let input = AssumeRoleInput::builder()
         .role_arn(&role.arn)
         .role_session_name(role.session_name.as_deref().unwrap_or(SESSION_NAME))
         .set_external_id(role.external_id.clone())
         .set_duration_seconds(role.duration)
-        .set_serial_number(mfa.map(|(serial, _)| serial.to_owned()))
-        .set_token_code(mfa.map(|(_, code)| code.to_owned()));
+        .set_serial_number(role.mfa_serial.clone())
+        .set_token_code(code.cloned());
     let operation = AssumeRole::new();
     let calling = client.call::<_, AssumeRoleOutput, AssumeRoleError>(&operation, input.build());
     let called = calling.await;
@@ -86,7 +102,7 @@ pub async fn assume_once(
 /// # Errors
 /// AWS's refusal. If AWS doesn't answer, or if its answer doesn't have valid credentials, the error
 /// is an outage.
-pub async fn assume_with_web_identity(
+async fn assume_with_web_identity(
     client: &Client,
     identity: &WebIdentity,
     token: String,
@@ -125,7 +141,9 @@ pub async fn assume_with_retries(
         duration: None,
         mfa_serial: None,
     };
-    let assumed = retry(&budget, async || assume_once(client, &request, None).await);
+    let assumed = retry(&budget, async || {
+        assume_once(client, &request, &BTreeMap::new()).await
+    });
     assumed.await.map_err(|error| role_error(error, role))
 }
 
@@ -181,4 +199,166 @@ pub async fn identity(client: &Client, budget: &RetryBudget) -> Option<String> {
         client.call::<_, GetCallerIdentityOutput, GetCallerIdentityError>(&operation, input);
     let answered = budget.within(timeout(IDENTITY_TIMEOUT, calling)).await?;
     answered.ok()?.ok()?.arn.map(|arn| one_line(&arn))
+}
+
+/// The remedy for a missing role. Somebody must have set the other variable by hand, because EKS
+/// sets both.
+const NO_ROLE: &str = "set AWS_ROLE_ARN to the ARN of the role that trusts this token. On EKS, don't set either variable: EKS sets both if the \
+     service account has the annotation eks.amazonaws.com/role-arn";
+
+/// The remedy for a token file that can't be read.
+const NO_TOKEN: &str = "check the path of the token file. On EKS, don't set it: EKS mounts the file if the service account has the annotation \
+     eks.amazonaws.com/role-arn";
+
+/// Exchanges the token in the file AWS_WEB_IDENTITY_TOKEN_FILE for the credentials of the role
+/// AWS_ROLE_ARN. Reads the file, and sends a request to STS.
+///
+/// # Errors
+/// When AWS_WEB_IDENTITY_TOKEN_FILE is not set, so that the next provider is asked. When
+/// AWS_ROLE_ARN is missing, or the exchange fails.
+pub async fn web_identity_of_variables(
+    context: &SearchContext<'_>,
+) -> Result<Credentials, FetchError> {
+    let settings = context.settings;
+    let Some(file) = settings.web_identity_file.clone() else {
+        return Err(not_configured("AWS_WEB_IDENTITY_TOKEN_FILE is not set"));
+    };
+    let Some(role) = &settings.web_identity_role else {
+        let why = "AWS_WEB_IDENTITY_TOKEN_FILE is set, but AWS_ROLE_ARN is not";
+        return Err(with_help(misconfigured(why), NO_ROLE));
+    };
+    let identity = WebIdentity {
+        role: role.to_string(),
+        file,
+        session_name: settings.web_identity_session.clone(),
+    };
+    web_identity(&identity, context).await
+}
+
+/// Exchanges the token of a web identity for the credentials of its role. Reads the file with the
+/// token, and sends a request to STS.
+///
+/// # Errors
+/// When the file can't be read, or when STS refuses the token or doesn't answer.
+pub async fn web_identity(
+    identity: &WebIdentity,
+    context: &SearchContext<'_>,
+) -> Result<Credentials, FetchError> {
+    let token = std::fs::read_to_string(&identity.file).map_err(|error| {
+        let path = Path::new(&identity.file);
+        with_help(
+            unreadable("the service account token", path, &error),
+            NO_TOKEN,
+        )
+    })?;
+    conceal([token.trim()]);
+    let claims = claims(&token);
+    let failed = |error| not_exchanged(identity, claims.as_deref(), error);
+    let client = context.clients.client(Api::Sts, context.region, None).await;
+    let exchanged = assume_with_web_identity(&client.map_err(failed)?, identity, token).await;
+    exchanged.map_err(failed)
+}
+
+/// Returns the failure of such an exchange. If the role doesn't trust the token, the help shows the
+/// claims of the token, because the role has to trust exactly these claims.
+fn not_exchanged(identity: &WebIdentity, claims: Option<&str>, error: FetchError) -> FetchError {
+    let WebIdentity { role, file, .. } = identity;
+    let claims = claims.unwrap_or("no readable issuer, subject or audience");
+    let trust = format!(
+        "check the role's trust policy and the OIDC provider in its account: this token has {claims}"
+    );
+    let Cause::Denied(denial) = error.cause else {
+        return with_headline(&not_assumed(role), error);
+    };
+    let headline = if denial == Denial::Credentials(CredentialsFault::Expired) {
+        format!("the token in the file {file} has expired")
+    } else if matches!(denial, Denial::Credentials(_)) || known_remedy(error.reason()).is_some() {
+        not_assumed(role)
+    } else {
+        let role = one_line(role);
+        format!("the role \"{role}\" does not trust the token in the file {file}")
+    };
+    with_help(with_headline(&headline, error), trust)
+}
+
+/// Returns the claims of a token that a trust policy can compare: issuer, subject and audience.
+/// They aren't secret. Returns `None` if the token isn't a JWT with these claims.
+fn claims(token: &str) -> Option<String> {
+    let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+    let claims: Value = serde_json::from_slice(&payload).ok()?;
+    let (issuer, subject, audience) = (claims.get("iss")?, claims.get("sub")?, claims.get("aud")?);
+    let text = format!("the issuer {issuer}, the subject {subject} and the audience {audience}");
+    Some(one_line(&text))
+}
+
+/// Asks the user for the code of each MFA device that `roles` require, and adds the codes to `codes`
+/// under the serial number of the device. Doesn't ask again for a device whose code was already
+/// typed, for an earlier role or in an earlier try of `--wait`. That try may have failed before it
+/// sent the code to STS, so the code may still be good. Waits for the user without a time limit.
+///
+/// # Errors
+/// When there is no terminal, or when the user ends the input.
+pub fn ask_for_missing_codes(
+    codes: &mut BTreeMap<String, String>,
+    roles: &[ProfileRole],
+    deadline: &Deadline,
+) -> Result<(), FetchError> {
+    for serial in roles.iter().filter_map(|role| role.mfa_serial.as_ref()) {
+        if !codes.contains_key(serial) {
+            let name = format!("the MFA code for {}", one_line(serial));
+            let _awaited = deadline.progress().awaits(name);
+            let code = deadline.asking(|| mfa_code(serial))?;
+            codes.insert(serial.clone(), code);
+        }
+    }
+    Ok(())
+}
+
+/// Asks for the code of a device until six digits are typed.
+///
+/// # Errors
+/// When there is no terminal, or when the user ends the input.
+fn mfa_code(serial: &str) -> Result<String, FetchError> {
+    let serial = one_line(serial);
+    let shown = escaped(&serial);
+    let question = format!("secrets-exec: MFA code (six digits) for {shown}: ");
+    loop {
+        match ask(&question) {
+            Ok(Some(code)) if code.len() == 6 && code.bytes().all(|byte| byte.is_ascii_digit()) => {
+                return Ok(code);
+            }
+            // STS would not accept the code, so the user is asked again.
+            Ok(Some(_)) => {}
+            Ok(None) => {
+                let why = format!("no MFA code for {serial} was typed");
+                return Err(misconfigured(why));
+            }
+            Err(_) => {
+                let why = format!(
+                    "a code from the MFA device {serial} is needed, but it can't be entered without a terminal"
+                );
+                let help = "run this in a terminal, or set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN";
+                return Err(misconfigured(why).help(help));
+            }
+        }
+    }
+}
+
+/// Prints a question on the terminal, and returns the line that is typed. Returns `None` at the end
+/// of the input (Ctrl-D). The code is echoed, because it can be used only once.
+///
+/// # Errors
+/// When there is no terminal, or when it can't be read or written.
+fn ask(question: &str) -> io::Result<Option<String>> {
+    let mut terminal = File::options().read(true).write(true).open("/dev/tty")?;
+    // Even an empty read stops a background job (SIGTTIN). It returns when the job is in the
+    // foreground, where the user can see the question.
+    let _ = terminal.read(&mut [])?;
+    terminal.write_all(question.as_bytes())?;
+    let mut line = String::new();
+    let length = BufReader::new(terminal).read_line(&mut line)?;
+    if length == 0 {
+        return Ok(None);
+    }
+    Ok(Some(line.trim().to_owned()))
 }
