@@ -20,10 +20,8 @@ use aws_credential_types::Credentials;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 
 use super::config::Settings;
-use super::protocol::{
-    ATTEMPT_TIMEOUT, Api, Client, READ_TIMEOUT, classify_sdk_error, error_response, find_endpoint,
-    not_sent,
-};
+use super::responses::{classify_sdk_error, error_response, not_sent};
+use super::service_client::{ATTEMPT_TIMEOUT, Api, Client, READ_TIMEOUT, find_endpoint};
 use crate::model::answer::FetchError;
 use crate::model::quoting::one_line;
 use crate::model::reference::Region;

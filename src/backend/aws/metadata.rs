@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::credentials::explain_refused_credentials;
 use super::parameter_store::base_name;
-use super::protocol::{call, read_object, timestamp};
+use super::responses::{read_object, timestamp};
 use super::secrets_manager::describe_all;
 use super::session::Session;
 use crate::model::answer::{
@@ -255,8 +255,9 @@ async fn describe_parameters(
     let mut found = Vec::new();
     loop {
         let budget = &session.budget;
-        let page: MetadataPage =
-            call(client, DESCRIBE_PARAMETERS, &about, &input, budget, read).await?;
+        let page: MetadataPage = client
+            .call_json(DESCRIBE_PARAMETERS, &about, &input, budget, read)
+            .await?;
         found.extend(page.parameters);
         // A page may be empty although more pages follow.
         match page.next_token {

@@ -9,8 +9,8 @@
 //! ```
 //!
 //! `config` reads AWS's variables and configuration files. `credentials` finds the credentials, and
-//! `session` keeps these, the assumed roles and the region for all requests of a launch. `protocol`
-//! signs and sends a request, and knows what AWS's errors mean.
+//! `session` keeps these, the assumed roles and the region for all requests of a launch. `service_client`
+//! signs and sends a request, and `responses` says what AWS's errors mean.
 
 mod clients;
 mod config;
@@ -19,10 +19,11 @@ mod failover;
 mod metadata;
 mod parameter_store;
 mod policy;
-mod protocol;
 #[cfg(any(fuzzing, test))]
 mod replay;
+mod responses;
 mod secrets_manager;
+mod service_client;
 mod session;
 
 #[cfg(any(fuzzing, test))]
@@ -30,9 +31,9 @@ pub use config::parse_ini;
 pub use config::{Places, Purpose, Settings, apply_profile, apply_settings};
 pub use credentials::remove_empty_variables;
 pub use policy::{Policy, PolicyOptions, policy};
-pub use protocol::{code_and_message, error_response, malformed_response};
 #[cfg(any(fuzzing, test))]
 pub use replay::{RecordedResponse, replay};
+pub use responses::{code_and_message, error_response, malformed_response};
 pub use secrets_manager::read_secret;
 
 use std::collections::{BTreeMap, BTreeSet};

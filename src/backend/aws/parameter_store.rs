@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::protocol::{Client, call, read_object, timestamp};
+use super::responses::{read_object, timestamp};
+use super::service_client::Client;
 use crate::backend::retry::RetryBudget;
 use crate::model::answer::{Cause, Document, FetchError, Missing, Refusal};
 use crate::model::reference::{Arn, Locator, Region, SecretId, Version};
@@ -89,7 +90,9 @@ async fn read_together(
     let input = json!({ "Names": names, "WithDecryption": true });
     let ids = Vec::from_iter(requests.iter().map(|request| request.id.to_string()));
     let read = |body: &[u8]| read_parameters(body, requests, &client.region);
-    call(client, GET_PARAMETERS, ids.join(", "), &input, budget, read).await
+    client
+        .call_json(GET_PARAMETERS, ids.join(", "), &input, budget, read)
+        .await
 }
 
 /// The maximum number of parameters on a page of GetParametersByPath.
@@ -169,7 +172,9 @@ async fn request_page(
         input["NextToken"] = token.into();
     }
     let read = |body: &[u8]| parse_page(body, request, &client.region);
-    call(client, GET_BY_PATH, path, &input, budget, read).await
+    client
+        .call_json(GET_BY_PATH, path, &input, budget, read)
+        .await
 }
 
 /// Parses the body of a response to a request for the parameters below a path. Returns the

@@ -3,7 +3,7 @@
 use http::Response;
 
 use super::parameter_store::{parse_page, read_parameters};
-use super::protocol::read_body;
+use super::responses::read_body;
 use super::secrets_manager::read_secret;
 use crate::model::answer::{Cause, Document, FetchError, Missing};
 use crate::model::reference::{Locator, Region, SecretId, Store, Version};

@@ -16,7 +16,8 @@ use futures_util::stream;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::protocol::{Client, call, read_object, timestamp};
+use super::responses::{read_object, timestamp};
+use super::service_client::Client;
 use super::session::Session;
 use crate::backend::retry::{RetryBudget, retry};
 use crate::model::answer::{
@@ -48,7 +49,9 @@ pub async fn get_secret(
         input["VersionId"] = version.into();
     }
     let read = |body: &[u8]| read_secret(body, &id, &request.version);
-    let document = call(client, GET_SECRET_VALUE, &id, &input, budget, read).await?;
+    let document = client
+        .call_json(GET_SECRET_VALUE, &id, &input, budget, read)
+        .await?;
     Ok(Document {
         region: Some(client.region.clone()),
         ..document

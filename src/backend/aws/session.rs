@@ -20,7 +20,7 @@ use super::credentials::{
     find_credentials, identity, instance_region, misconfigured,
 };
 use super::parameter_store::MAX_BATCH;
-use super::protocol::{Api, Client};
+use super::service_client::{Api, Client};
 use crate::backend::retry::{RetryBudget, over_regions};
 use crate::model::answer::{self, FetchError};
 use crate::model::problem::Problem;

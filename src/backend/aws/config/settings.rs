@@ -19,7 +19,7 @@ use super::places::{
     RETRY_MODE, SESSION_NAME, TEXT, URL,
 };
 use super::role_chain::{RoleChain, RoleSource, role_chain};
-use crate::backend::aws::protocol::{Api, Endpoints};
+use crate::backend::aws::service_client::{Api, Endpoints};
 use crate::model::inherited::Inherited;
 use crate::model::options::{AwsOptions, RegionSource};
 use crate::model::problem::{Problem, Status, unless_errors};

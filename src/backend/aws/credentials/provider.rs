@@ -23,7 +23,8 @@ use http::HeaderValue;
 
 use crate::backend::aws::clients::Clients;
 use crate::backend::aws::config::{RoleChain, Settings};
-use crate::backend::aws::protocol::{Api, Endpoints, classify_sdk_error};
+use crate::backend::aws::responses::classify_sdk_error;
+use crate::backend::aws::service_client::{Api, Endpoints};
 use crate::model::answer::{
     Again, Cause, CredentialsFault, Denial, FetchError, OutageKind, Refusal,
 };

@@ -17,7 +17,7 @@ use super::sso::sso_credentials;
 use super::sts;
 use crate::backend::aws::clients::response_status;
 use crate::backend::aws::config::{ProfileRole, RoleSource, VariableKeys};
-use crate::backend::aws::protocol::Api;
+use crate::backend::aws::service_client::Api;
 use crate::model::answer::{Again, FetchError};
 use crate::model::inherited::Inherited;
 use crate::model::problem::Status;

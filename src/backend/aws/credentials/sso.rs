@@ -19,7 +19,7 @@ use aws_sdk_sso::types::RoleCredentials;
 use super::provider::{self, SearchContext, unusable, with_headline, with_help};
 use crate::backend::aws::clients::HiddenFailure;
 use crate::backend::aws::config::Sso;
-use crate::backend::aws::protocol::Api;
+use crate::backend::aws::service_client::Api;
 use crate::model::answer::{Cause, Denial, FetchError, Refusal};
 use crate::model::redaction::conceal;
 use crate::net::errors::error_text;

@@ -33,7 +33,7 @@ use super::provider::{
     known_remedy, misconfigured, not_configured, unreadable, with_headline, with_help,
 };
 use crate::backend::aws::config::{ProfileRole, WebIdentity};
-use crate::backend::aws::protocol::{Api, Client};
+use crate::backend::aws::service_client::{Api, Client};
 use crate::backend::retry::{RetryBudget, retry};
 use crate::model::answer::{Cause, CredentialsFault, Denial, FetchError, Refusal};
 use crate::model::quoting::{escaped, one_line};

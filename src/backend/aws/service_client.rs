@@ -1,0 +1,521 @@
+//! The client of one AWS service, in one region and with one set of credentials. It signs a
+//! request, sends it to the service's endpoint once, and reads the whole response.
+//!
+//! For STS, SSO and DescribeSecret, [`Client::call`] uses the SDK's operations to write the request
+//! and to read the response. For everything that has a value, and for Parameter Store,
+//! [`Client::call_json`] does this, because it is faster and wipes the body. We don't use the SDK's
+//! clients: each one costs half a million instructions, and each of its requests a quarter of a
+//! million, while retries, endpoints and connections are ours anyway.
+//!
+//! An error never quotes the body of a response, which may contain a secret.
+//!
+//! An endpoint is one that the user configures, or AWS's own, also with FIPS and dual stack. In the
+//! commercial partition, the host follows a pattern, so nearly every launch gets its endpoint from
+//! that pattern. For everything else we use the SDK's rules. They parse a table of all partitions,
+//! which costs half a million instructions, and they don't return the name of a partition.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt;
+use std::io::ErrorKind;
+use std::time::{Duration, SystemTime};
+
+use aws_credential_types::Credentials;
+use aws_sigv4::http_request::{
+    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningParams,
+    SigningSettings, sign,
+};
+use aws_sigv4::sign::v4;
+use aws_smithy_runtime_api::client::identity::Identity;
+use aws_smithy_runtime_api::client::interceptors::context::Input;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::runtime_plugin::RuntimePlugin;
+use aws_smithy_runtime_api::client::ser_de::{
+    DeserializeResponse, SerializeRequest, SharedRequestSerializer, SharedResponseDeserializer,
+};
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::config_bag::{ConfigBag, FrozenLayer, Layer};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_smithy_types::error::operation::BuildError;
+use futures_util::FutureExt;
+use http::header::CONTENT_TYPE;
+use http::{Request, Response, Uri};
+use serde_json::Value;
+use tokio::time::timeout;
+
+use super::responses::{ServiceError, not_sent, read_body};
+use crate::backend::retry::{RetryBudget, retry};
+use crate::model::answer::{Cause, FetchError, OutageKind, Refusal};
+use crate::model::reference::{Region, Store};
+use crate::model::suggest::did_you_mean;
+use crate::model::url::HttpUrl;
+use crate::net::errors::{BoxError, host_and_port};
+use crate::net::http::{Bytes, HttpClient, in_memory};
+
+/// A client. It sends each request once, without retries.
+#[derive(Clone)]
+pub struct Client {
+    pub api: Api,
+    pub endpoint: Uri,
+    /// The option, variable or setting that has the endpoint. It is `None` for AWS's own endpoint.
+    pub endpoint_setting: Option<&'static str>,
+    pub region: Region,
+    /// The credentials that sign a request. If they are `None`, requests are not signed.
+    pub credentials: Option<Credentials>,
+    pub http: HttpClient,
+}
+
+/// The time limit for an attempt, from the request to the end of the response.
+pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The time limit for each part of a response. An attempt loses this much time with a server that
+/// accepts the connection and never answers.
+pub const READ_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl Client {
+    /// Calls one of the SDK's operations once. `I`, `O` and `E` are the types of its input, output
+    /// and error.
+    ///
+    /// # Errors
+    /// The error that AWS's response stands for, or the failure of the request.
+    pub async fn call<I, O, E>(
+        &self,
+        operation: &impl RuntimePlugin,
+        input: Result<I, BuildError>,
+    ) -> Result<O, FetchError>
+    where
+        I: fmt::Debug + Send + Sync + 'static,
+        O: fmt::Debug + Send + Sync + 'static,
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        let mut settings = ConfigBag::base();
+        let parts = operation
+            .config()
+            .unwrap_or_else(|| Layer::new("an operation without configuration").freeze());
+        let (request, deserializer) =
+            serialized(&parts, input, &mut settings).map_err(|error| not_sent(&*error))?;
+
+        let received = self.send(request).await?.map(SdkBody::from);
+        let response = HttpResponse::try_from(received).map_err(|error| not_sent(&error))?;
+        let header = |name: &str| response.headers().get(name);
+        let by_status = ServiceError::new(response.status().as_u16(), header);
+
+        let mut service_error = None;
+        match deserializer.deserialize_nonstreaming_with_config(&response, &settings) {
+            Ok(output) => {
+                if let Ok(output) = output.downcast() {
+                    return Ok(output);
+                }
+            }
+            // The rest of the error is dropped, because it may quote the response.
+            Err(failed) => {
+                let _ =
+                    failed.map_operation_error(|error| service_error = error.downcast::<E>().ok());
+            }
+        }
+
+        let meta = service_error.as_ref().map(|error| error.meta());
+        let error = ServiceError {
+            code: meta.and_then(|meta| meta.code()),
+            message: meta.and_then(|meta| meta.message()),
+            ..by_status
+        };
+        Err(error.classify())
+    }
+
+    /// Sends a request for an operation, and returns what `parse` makes of the response's body. The
+    /// request is repeated after an outage that may pass, as long as the budget lasts.
+    ///
+    /// `target` is the name of the service and of the operation, as in `secretsmanager.GetSecretValue`.
+    /// `about` is the subject of the request, for `-vv`.
+    ///
+    /// # Errors
+    /// The error that AWS's response stands for, the error of `parse`, or the last outage when there
+    /// are no more attempts.
+    pub async fn call_json<T>(
+        &self,
+        target: &'static str,
+        about: impl fmt::Display,
+        input: &Value,
+        budget: &RetryBudget,
+        parse: impl Fn(&[u8]) -> Result<T, FetchError>,
+    ) -> Result<T, FetchError> {
+        let operation = target.rsplit('.').next().unwrap_or(target);
+        let host = host_and_port(&self.endpoint);
+        let budget = budget.for_request(host, format!("{operation} of {about}"));
+        let called = retry(&budget, async || {
+            let request = json_request(target, input).map_err(|error| not_sent(&*error))?;
+            parse(&read_body(self.send(request).await?)?)
+        });
+        called.await.map_err(|error| self.with_remedy(error))
+    }
+
+    /// Signs a request, sends it and reads the whole response. AWS's errors are responses, too.
+    ///
+    /// # Errors
+    /// When the response did not arrive, or not as a whole. If the head of an incomplete response
+    /// has status 500 or more, or if the body is not valid, the error is the meaning of the status.
+    pub async fn send(&self, request: Request<Bytes>) -> Result<Response<Vec<u8>>, FetchError> {
+        let signed = self.signed(request).map_err(|error| not_sent(&*error))?;
+        let answer = self.http.send(signed);
+        let answered = timeout(ATTEMPT_TIMEOUT, answer).await.unwrap_or_else(|_| {
+            let host = host_and_port(&self.endpoint);
+            Err(FetchError::late(&host, ATTEMPT_TIMEOUT))
+        });
+        let (head, body) = match answered {
+            Ok(answer) => answer,
+            // This future is on the heap, because few requests fail.
+            Err(failure) => return Err(Box::pin(self.unanswered(failure)).await),
+        };
+
+        let status = head.status.as_u16();
+        match body {
+            Ok(body) => Ok(Response::from_parts(head, body)),
+            // The connection broke.
+            Err(failure) if failure.io_kind.is_some() && status < 500 => {
+                Err(self.with_remedy(failure))
+            }
+            Err(_) => {
+                let header = |name: &str| head.headers.get(name)?.to_str().ok();
+                Err(ServiceError::new(status, header).classify())
+            }
+        }
+    }
+
+    /// Returns the error for a request without an answer. If the name of AWS's host doesn't exist
+    /// and the region isn't known, but a similar region has a host, the region is misspelled, so no
+    /// later attempt can succeed.
+    async fn unanswered(&self, failure: FetchError) -> FetchError {
+        if let Some(setting) = self.endpoint_setting {
+            return self.with_remedy(failure.of_named_host(setting));
+        }
+        if failure.io_kind == Some(ErrorKind::NotFound)
+            && let Some(similar) = self.region.similar_region()
+            && let Ok(endpoint) = find_endpoint(&Endpoints::default(), self.api, &similar).await
+            && self.http.finds_host(&endpoint).await
+        {
+            let (region, host) = (&self.region, host_and_port(&self.endpoint));
+            let why = format!("the region \"{region}\" does not exist: there is no host {host}");
+            let help = did_you_mean(similar.as_str());
+            return FetchError::refused(Refusal::Endpoint, why).help(help);
+        }
+        failure
+    }
+
+    /// If an endpoint that the user has configured can't be reached, or isn't one of AWS, adds the
+    /// remedy, which is to correct the setting. If the error has a remedy already, it keeps that
+    /// one. A TLS handshake without an answer and a wrong clock don't get this remedy, because they
+    /// have remedies of their own.
+    pub fn with_remedy(&self, error: FetchError) -> FetchError {
+        let (Some(setting), Cause::Outage(kind)) = (self.endpoint_setting, error.cause) else {
+            return error;
+        };
+        let check = match kind {
+            OutageKind::Lookup => "check this machine's DNS settings",
+            OutageKind::MalformedResponse => {
+                "check that an AWS service, or a simulation of it, listens at this address"
+            }
+            OutageKind::Connection | OutageKind::Silent | OutageKind::Timeout => {
+                "check that the service at this address is running"
+            }
+            OutageKind::Throttled
+            | OutageKind::Service
+            | OutageKind::Handshake
+            | OutageKind::AgentConnection
+            | OutageKind::NotTls
+            | OutageKind::ClockSkew
+            | OutageKind::EarlyCertificate => return error,
+        };
+        error.outage_help(format!("{check}, or correct {setting}"))
+    }
+
+    /// Makes the URL of a request complete, and signs the request with AWS Signature Version 4, if
+    /// there are credentials.
+    ///
+    /// # Errors
+    /// When the URL or a header would be invalid.
+    fn signed(&self, mut request: Request<Bytes>) -> Result<Request<Bytes>, BoxError> {
+        let scheme = self.endpoint.scheme_str().unwrap_or_default();
+        let authority = self.endpoint.authority().map_or("", |name| name.as_str());
+        let base = self.endpoint.path().trim_end_matches('/');
+        let url = format!("{scheme}://{authority}{base}{}", request.uri());
+        *request.uri_mut() = url.parse()?;
+        let Some(credentials) = &self.credentials else {
+            return Ok(request);
+        };
+
+        let mut settings = SigningSettings::default();
+        settings.percent_encoding_mode = PercentEncodingMode::Double;
+        settings.payload_checksum_kind = PayloadChecksumKind::NoHeader;
+        let identity = Identity::from(credentials.clone());
+        let parameters = v4::SigningParams::builder()
+            .identity(&identity)
+            .region(self.region.as_str())
+            .name(self.api.name())
+            .time(SystemTime::now())
+            .settings(settings)
+            .build()?;
+
+        let all_headers = request.headers().iter();
+        let headers =
+            all_headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+        let (method, body) = (request.method().as_str(), request.body());
+        let signable = SignableRequest::new(method, url, headers, SignableBody::Bytes(body))?;
+        let (signed, _) = sign(signable, &SigningParams::V4(parameters))?.into_parts();
+        signed.apply_to_request_http1x(&mut request);
+        Ok(request)
+    }
+}
+
+/// Returns the request of an operation, and the deserializer for its response.
+///
+/// # Errors
+/// When the input is incomplete, or can't be written as a request.
+fn serialized<'p, I: fmt::Debug + Send + Sync + 'static>(
+    parts: &'p FrozenLayer,
+    input: Result<I, BuildError>,
+    settings: &mut ConfigBag,
+) -> Result<(Request<Bytes>, &'p SharedResponseDeserializer), BoxError> {
+    let (Some(serializer), Some(deserializer)) = (
+        parts.load::<SharedRequestSerializer>(),
+        parts.load::<SharedResponseDeserializer>(),
+    ) else {
+        return Err("an operation without serialization".into());
+    };
+    let request = serializer.serialize_input(Input::erase(input?), settings)?;
+    Ok((in_memory(request)?, deserializer))
+}
+
+/// Returns the request for an operation of AWS's JSON 1.1 protocol, without a host and without a signature.
+///
+/// # Errors
+/// When the input can't be written as JSON.
+fn json_request(target: &'static str, input: &Value) -> Result<Request<Bytes>, BoxError> {
+    let request = Request::post("/")
+        .header(CONTENT_TYPE, "application/x-amz-json-1.1")
+        .header("x-amz-target", target);
+    Ok(request.body(serde_json::to_vec(input)?.into())?)
+}
+
+/// A service of AWS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Api {
+    Store(Store),
+    Sts,
+    /// The portal of IAM Identity Center, which gives the credentials of a role.
+    Sso,
+    /// The service that refreshes SSO tokens.
+    SsoOidc,
+}
+
+impl Api {
+    pub const ALL: [Self; 5] = [
+        Self::Store(Store::SecretsManager),
+        Self::Store(Store::ParameterStore),
+        Self::Sts,
+        Self::Sso,
+        Self::SsoOidc,
+    ];
+
+    /// Returns the name of the service in host names and in signatures.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Store(store) => store.service(),
+            Self::Sts => "sts",
+            Self::Sso => "portal.sso",
+            Self::SsoOidc => "oidc",
+        }
+    }
+
+    /// Returns the variable that sets the service's endpoint, and the service's name in a
+    /// `services` section of the configuration file.
+    pub fn endpoint_setting(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Store(Store::SecretsManager) => {
+                ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "secrets_manager")
+            }
+            Self::Store(Store::ParameterStore) => ("AWS_ENDPOINT_URL_SSM", "ssm"),
+            Self::Sts => ("AWS_ENDPOINT_URL_STS", "sts"),
+            Self::Sso => ("AWS_ENDPOINT_URL_SSO", "sso"),
+            Self::SsoOidc => ("AWS_ENDPOINT_URL_SSO_OIDC", "sso_oidc"),
+        }
+    }
+}
+
+impl From<Store> for Api {
+    fn from(store: Store) -> Self {
+        Self::Store(store)
+    }
+}
+
+/// The endpoints that the user configures, and which of AWS's own endpoints to use.
+#[derive(Clone, Debug, Default)]
+pub struct Endpoints {
+    /// True if the endpoints in variables and in the profile are ignored. This is the value of
+    /// AWS_IGNORE_CONFIGURED_ENDPOINT_URLS or, without it, of the profile's setting.
+    pub ignored: Option<bool>,
+    /// `--endpoint-url`, which is the endpoint of Secrets Manager. It is never ignored.
+    pub option: Option<HttpUrl>,
+    /// The endpoints in variables or in the profile, each with the name of its variable or setting.
+    pub configured: BTreeMap<Api, (&'static str, HttpUrl)>,
+    /// The value of AWS_USE_FIPS_ENDPOINT or, without it, of the profile's setting.
+    pub use_fips: Option<bool>,
+    /// The value of AWS_USE_DUALSTACK_ENDPOINT or, without it, of the profile's setting.
+    pub use_dual_stack: Option<bool>,
+}
+
+impl Endpoints {
+    /// Returns the endpoint that the user configures for a service. Returns `None` if AWS's own
+    /// endpoint is used.
+    pub fn configured(&self, api: Api) -> Option<&HttpUrl> {
+        self.setting(api).map(|(_, url)| url)
+    }
+
+    /// Returns the endpoint that the user configures for a service, and the option, variable or
+    /// setting that has it. Returns `None` if AWS's own endpoint is used.
+    pub fn setting(&self, api: Api) -> Option<(&'static str, &HttpUrl)> {
+        match &self.option {
+            Some(url) if api == Api::Store(Store::SecretsManager) => Some(("--endpoint-url", url)),
+            _ if self.ignored == Some(true) => None,
+            _ => self
+                .configured
+                .get(&api)
+                .map(|(setting, url)| (*setting, url)),
+        }
+    }
+
+    /// Returns a part of the key for a cached answer. If requests to this store or to STS go to
+    /// other endpoints, this part is different. It includes STS, because STS gives the credentials
+    /// of the role that reads from the store.
+    pub fn cache_key(&self, store: Store) -> String {
+        let configured =
+            [store.into(), Api::Sts].map(|api| self.configured(api).map(HttpUrl::as_str));
+        let variants = [self.use_fips, self.use_dual_stack].map(|flag| flag == Some(true));
+        format!("{:?}", (configured, variants))
+    }
+}
+
+/// Returns the endpoint of a service in a region.
+///
+/// # Errors
+/// When AWS doesn't have such an endpoint in the region, or when the user configures both FIPS and
+/// an endpoint.
+pub async fn find_endpoint(
+    endpoints: &Endpoints,
+    api: Api,
+    region: &Region,
+) -> Result<Uri, BoxError> {
+    let is_special = endpoints.use_fips == Some(true) || endpoints.use_dual_stack == Some(true);
+    let configured = endpoints.configured(api);
+    match (configured, commercial_host(api.name(), region)) {
+        (Some(url), _) if !is_special => Ok(url.uri().clone()),
+        (None, Some(host)) if !is_special => Ok(Uri::builder()
+            .scheme("https")
+            .authority(host)
+            .path_and_query("/")
+            .build()?),
+        _ => Ok(resolve_by_rules(endpoints, api, region, configured)
+            .await?
+            .parse()?),
+    }
+}
+
+/// Returns AWS's own host for a service in a region. Returns `None` if AWS doesn't have such a
+/// host.
+pub fn own_host(api: Api, region: &Region) -> Option<String> {
+    // The rules never wait, so the future is ready immediately.
+    let endpoint = find_endpoint(&Endpoints::default(), api, region)
+        .now_or_never()?
+        .ok()?;
+    endpoint.host().map(str::to_owned)
+}
+
+/// Finds an endpoint by the SDK's rules. Parameter Store and SSO have the same rules as STS, except
+/// for the name of the service.
+///
+/// # Errors
+/// When the rules don't have such an endpoint.
+async fn resolve_by_rules(
+    endpoints: &Endpoints,
+    api: Api,
+    region: &Region,
+    configured: Option<&HttpUrl>,
+) -> Result<String, BoxError> {
+    /// Returns the endpoint by the rules in the crate of a service.
+    macro_rules! by_rules {
+        ($sdk:ident) => {{
+            use $sdk::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
+            let parameters = Params::builder()
+                .region(region.as_str())
+                .set_endpoint(configured.map(HttpUrl::to_string))
+                .set_use_fips(endpoints.use_fips)
+                .set_use_dual_stack(endpoints.use_dual_stack);
+            DefaultResolver::new()
+                .resolve_endpoint(&parameters.build()?)
+                .await?
+        }};
+    }
+    if api == Api::Store(Store::SecretsManager) {
+        return Ok(by_rules!(aws_sdk_secretsmanager).url().to_owned());
+    }
+    Ok(by_rules!(aws_sdk_sts)
+        .url()
+        .replacen("https://sts", &format!("https://{}", api.name()), 1))
+}
+
+/// The first parts of the region codes in the commercial partition.
+const AREAS: [&str; 9] = ["af", "ap", "ca", "eu", "il", "me", "mx", "sa", "us"];
+
+/// The other partitions: the part of a region's code before its direction and number, and the name
+/// of the partition in ARNs.
+const OTHERS: [(&str, &str); 7] = [
+    ("cn", "aws-cn"),
+    ("us-gov", "aws-us-gov"),
+    ("us-iso", "aws-iso"),
+    ("us-isob", "aws-iso-b"),
+    ("eu-isoe", "aws-iso-e"),
+    ("us-isof", "aws-iso-f"),
+    ("eusc-de", "aws-eusc"),
+];
+
+/// Returns the host of a service in a region of the commercial partition. Returns `None` for any
+/// other region.
+fn commercial_host(service: &str, region: &Region) -> Option<String> {
+    let is_commercial = region.area().is_some_and(|area| AREAS.contains(&area));
+    is_commercial.then(|| format!("{service}.{region}.amazonaws.com"))
+}
+
+/// Returns the name of a region's partition in ARNs. A code that doesn't have the form of AWS's
+/// codes, such as an emulator's, is treated as commercial.
+pub fn partition_of(region: &Region) -> &'static str {
+    let area = region.area();
+    OTHERS
+        .iter()
+        .find(|(other, _)| Some(*other) == area)
+        .map_or("aws", |(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_code_of_a_region_has_its_partition() {
+        for (code, name) in [
+            ("us-east-1", "aws"),
+            ("ap-southeast-5", "aws"),
+            ("us-gov-1", "aws"),
+            ("cn-northwest-1", "aws-cn"),
+            ("us-gov-west-1", "aws-us-gov"),
+            ("us-iso-east-1", "aws-iso"),
+            ("us-isob-west-1", "aws-iso-b"),
+            ("eu-isoe-west-1", "aws-iso-e"),
+            ("us-isof-south-1", "aws-iso-f"),
+            ("eusc-de-east-1", "aws-eusc"),
+            ("local", "aws"),
+            ("eu-west-1a", "aws"),
+        ] {
+            assert_eq!(partition_of(&Region::parse(code).unwrap()), name, "{code}");
+        }
+    }
+}
