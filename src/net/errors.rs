@@ -12,16 +12,36 @@ use std::time::Duration;
 use aws_config::imds::client::error::ImdsError;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::result::ConnectorError;
+use dns_lookup::LookupErrorKind;
 use http::Uri;
 use tokio::time::{Timeout, timeout};
 
-use super::certificate::reason_and_remedy;
-use super::dns::LookupError;
+use super::tls::reason_and_remedy;
 use crate::model::answer::{Cause, FetchError, OutageKind, Refusal};
 use crate::model::quoting::one_line;
 use crate::system::os_error;
 
 pub type BoxError = Box<dyn Error + Send + Sync>;
+
+/// The reason why a name does not resolve.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{why}")]
+pub struct LookupError {
+    pub why: String,
+    /// `NotFound` if there is no such name (NXDOMAIN).
+    pub kind: Option<ErrorKind>,
+}
+
+impl From<dns_lookup::LookupError> for LookupError {
+    fn from(error: dns_lookup::LookupError) -> Self {
+        let is_unknown_name = matches!(error.kind(), LookupErrorKind::NoName);
+        let text = os_error::io_error_text(&error.into());
+        // dns-lookup writes this before the text of gai_strerror(3).
+        let why = text.replace("failed to lookup address information: ", "");
+        let kind = is_unknown_name.then_some(ErrorKind::NotFound);
+        Self { why, kind }
+    }
+}
 
 impl FetchError {
     /// Returns an outage of the network. `why` is a sentence that names the host or the proxy.

@@ -1,9 +1,31 @@
 //! The HTTP/1.1 client, for our own requests and for those of the SDK's credential providers. It
 //! adds time limits, a limit on the size of a response, the User-Agent header, and the password of
 //! a proxy. It does not retry, and it does not follow redirects.
+//!
+//! A connection carries one request at a time, and there are at most [`MAX_CONNECTIONS`]
+//! connections to a host, including idle ones.
+//!
+//! A request waits for one of the host's permits. Then it uses an idle connection, a connection
+//! that was opened in advance, or a new one. It returns the permit and the connection when the
+//! response has been read:
+//!
+//! ```text
+//!             ┌─ an idle connection ────────────────┐
+//! request ────┼─ a connection opened in advance ────┼──▶ send ──▶ read the response ──▶ give_back ──▶ idle again
+//! and permit  └─ a new connection ──────────────────┘      │
+//!                                                          └─ fails on an old connection: once more, on a new one
+//! ```
+//!
+//! A request holds a permit while it opens and uses a connection, and connections that are idle or
+//! opened in advance count towards the same limit, so a host never has more than
+//! [`MAX_CONNECTIONS`] connections. A server may close an idle connection just as a request is
+//! written to it. That is why a request that fails on an old connection is sent once more, on a new
+//! connection, without using up an attempt. If a connection is dropped before its response has been
+//! read, it is closed, because the next request would otherwise read the rest of that response.
 
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{
@@ -13,6 +35,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use futures_util::FutureExt;
+use futures_util::stream::{Stream, StreamExt};
 use http::header::{HOST, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
 use http::response::Parts;
 use http::uri::{PathAndQuery, Scheme};
@@ -21,12 +44,186 @@ use http_body_util::{BodyExt, Full, Limited};
 pub use hyper::body::Bytes;
 use hyper::body::Incoming;
 use serde_json::{Map, Value};
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::task::JoinHandle;
 
-use super::connections::{Connector, Pool};
+use super::connector::{Connection, Connector};
 use super::errors::{BoxError, host_and_port, within};
 use super::proxy::{Proxy, conceal_authorization};
 use crate::model::answer::FetchError;
 use crate::model::redaction::conceal;
+
+/// The maximum number of connections to a host. It is also the maximum number of requests that a
+/// backend has in flight, because each request has its own connection.
+///
+/// The number is higher than the 20 secrets of a usual launch, which would otherwise need further
+/// round trips, and low enough not to flood a service.
+pub const MAX_CONNECTIONS: usize = 32;
+
+/// Runs requests, at most [`MAX_CONNECTIONS`] at the same time, and returns their results in the
+/// order in which they end.
+pub async fn in_flight<F: Future>(requests: impl Stream<Item = F>) -> Vec<F::Output> {
+    requests.buffer_unordered(MAX_CONNECTIONS).collect().await
+}
+
+/// The connections of all hosts. Clones share them.
+#[derive(Clone)]
+struct Pool {
+    connector: Connector,
+    /// The connections by the scheme and authority of a URL.
+    hosts: Arc<Mutex<HashMap<String, Arc<Host>>>>,
+}
+
+/// The connections to one host.
+struct Host {
+    /// One permit for each request that may be in flight.
+    permits: Semaphore,
+    spare: Mutex<Spare>,
+}
+
+/// Connections that no request uses.
+#[derive(Default)]
+struct Spare {
+    idle: Vec<Connection>,
+    /// Connections that are being opened in advance, the oldest first.
+    preconnected: VecDeque<JoinHandle<Result<Connection, FetchError>>>,
+}
+
+/// A connection whose request is in flight, and the permit for it. Dropping this value without
+/// calling [`Self::give_back`] closes the connection, and releases the permit.
+struct InUse<'a> {
+    host: &'a Host,
+    connection: Connection,
+    _permit: SemaphorePermit<'a>,
+}
+
+impl Pool {
+    /// Returns a pool without connections.
+    fn new(connector: Connector) -> Self {
+        Self {
+            connector,
+            hosts: Arc::default(),
+        }
+    }
+
+    /// Returns the connections to the host of a URL. The first call for a host creates an entry
+    /// without connections.
+    fn host(&self, to: &Uri) -> Arc<Host> {
+        let authority = to.authority().map(ToString::to_string).unwrap_or_default();
+        let key = format!("{}://{authority}", to.scheme_str().unwrap_or_default());
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || {
+            Arc::new(Host {
+                permits: Semaphore::new(MAX_CONNECTIONS),
+                spare: Mutex::default(),
+            })
+        };
+        Arc::clone(hosts.entry(key).or_insert_with(new))
+    }
+
+    /// Starts to open `count` connections for later requests, and returns immediately. The number
+    /// of connections stays within [`MAX_CONNECTIONS`]. `limit` is as for [`Connector::connect`]. A
+    /// connection that can't be opened isn't reported: the request that would have used it opens a
+    /// new one.
+    fn preconnect(&self, to: &Uri, count: usize, limit: Option<Duration>) {
+        let host = self.host(to);
+        let mut spare = host.lock_spare();
+        let open = spare.idle.len() + spare.preconnected.len() + MAX_CONNECTIONS
+            - host.permits.available_permits();
+        for _ in 0..count.min(MAX_CONNECTIONS.saturating_sub(open)) {
+            let (connector, to) = (self.connector.clone(), to.clone());
+            let connecting = async move { connector.connect(&to, limit).await };
+            spare.preconnected.push_back(tokio::spawn(connecting));
+        }
+    }
+}
+
+impl Host {
+    /// Sends a request, and returns the head of the response with its connection. First waits until
+    /// fewer than [`MAX_CONNECTIONS`] requests to the host are in flight. Uses a connection that is
+    /// open already, if there is one, and opens a new one if that connection breaks. `to` is the
+    /// request's whole URL, and `limit` is the time limit for a new connection.
+    ///
+    /// # Errors
+    /// When a connection cannot be opened, or when a new one breaks before the head of the
+    /// response.
+    async fn send<'h>(
+        &'h self,
+        connector: &Connector,
+        to: &Uri,
+        limit: Option<Duration>,
+        request: Request<Full<Bytes>>,
+    ) -> Result<(InUse<'h>, Response<Incoming>), FetchError> {
+        let host = host_and_port(to);
+        let permit = self.permits.acquire().await;
+        let _permit = permit.map_err(|error| FetchError::from_exchange(error, &host))?;
+
+        let (connection, response) = match self.send_on_spare(&request).await {
+            Some(answered) => answered,
+            None => {
+                let mut connection = connector.connect(to, limit).await?;
+                let sent = connection.send_request(request).await;
+                let response = sent.map_err(|error| FetchError::from_exchange(error, &host))?;
+                (connection, response)
+            }
+        };
+        let in_use = InUse {
+            host: self,
+            connection,
+            _permit,
+        };
+        Ok((in_use, response))
+    }
+
+    /// Sends a request on a connection that is already open. Returns `None` if there isn't one.
+    /// Also returns `None` if the connection breaks before the head of the response: the server may
+    /// have closed it while it was idle, so the caller sends the request again, on a new
+    /// connection.
+    async fn send_on_spare(
+        &self,
+        request: &Request<Full<Bytes>>,
+    ) -> Option<(Connection, Response<Incoming>)> {
+        let mut connection = self.spare_connection().await?;
+        let response = connection.send_request(request.clone()).await.ok()?;
+        Some((connection, response))
+    }
+
+    /// Returns a connection that was opened before and that no request uses. That is an idle
+    /// connection or, if there isn't one, the oldest of those that are being opened in advance.
+    /// This function waits until that connection is open. Drops idle connections that the server
+    /// has closed.
+    ///
+    /// Returns `None` if there isn't such a connection. Also returns `None` if the connection in
+    /// advance could not be opened: the caller then opens a new one, because the host may be
+    /// reachable by now, and reports its error.
+    async fn spare_connection(&self) -> Option<Connection> {
+        loop {
+            // This is a statement of its own, because the lock must not be held during an await.
+            let idle = self.lock_spare().idle.pop();
+            let Some(mut connection) = idle else { break };
+            if connection.ready().await.is_ok() {
+                return Some(connection);
+            }
+        }
+
+        let opening = self.lock_spare().preconnected.pop_front()?;
+        let opened = opening.await.ok()?;
+        opened.ok()
+    }
+
+    /// Locks the connections that no request uses.
+    fn lock_spare(&self) -> MutexGuard<'_, Spare> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl InUse<'_> {
+    /// Returns the connection to its host, so that another request can use it. The response must
+    /// have been read.
+    fn give_back(self) {
+        self.host.lock_spare().idle.push(self.connection);
+    }
+}
 
 /// The time limits of a request.
 #[derive(Clone, Copy, Debug, Default)]

@@ -2,15 +2,13 @@
 //! response or a [`FetchError`](crate::model::answer::FetchError) comes out:
 //!
 //! ```text
-//! http ──▶ connections ──▶ dns ──▶ TCP ──▶ proxy (a tunnel, if there is a proxy) ──▶ tls ──▶ the host
+//! http ──▶ connector ──▶ DNS ──▶ TCP ──▶ proxy (a tunnel, if there is a proxy) ──▶ tls ──▶ the host
 //! ```
 //!
 //! AWS's protocol, retries and credentials are not handled here. A failure names the host or the
 //! proxy, and never a password.
 
-pub mod certificate;
-pub mod connections;
-pub mod dns;
+pub mod connector;
 pub mod errors;
 pub mod http;
 pub mod proxy;

@@ -18,7 +18,6 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Mutex;
 
-use super::dns::AWS_DOMAINS;
 use super::errors::host_and_port;
 use crate::model::answer::{Cause, FetchError, OutageKind, Refusal};
 use crate::model::redaction::conceal;
@@ -84,6 +83,15 @@ impl Proxy {
         FetchError::refused(Refusal::Proxy, text).help(help)
     }
 }
+
+/// The domains of AWS's public endpoints.
+pub const AWS_DOMAINS: [&str; 5] = [
+    ".amazonaws.com",
+    ".amazonaws.com.cn",
+    ".amazonaws.eu",
+    ".api.aws",
+    ".api.amazonwebservices.com.cn",
+];
 
 /// Returns the advice to reach a host without the proxy: `add .amazonaws.com to NO_PROXY`. For one
 /// of AWS's hosts, it names AWS's whole domain, because a launch sends requests to several of AWS's

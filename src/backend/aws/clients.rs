@@ -25,7 +25,7 @@ use super::service_client::{ATTEMPT_TIMEOUT, Api, Client, READ_TIMEOUT, find_end
 use crate::model::answer::FetchError;
 use crate::model::quoting::one_line;
 use crate::model::reference::Region;
-use crate::net::connections::Connector;
+use crate::net::connector::Connector;
 use crate::net::errors::find_source;
 use crate::net::http::{HttpClient, HttpTimeouts, SdkAnswer};
 use crate::net::proxy::ProxySettings;

@@ -18,7 +18,7 @@ use super::{parameter_store, secrets_manager};
 use crate::backend::retry::{RetryBudget, over_regions};
 use crate::model::answer::{Answers, Cause, Denial, Document, FetchError, FetchFailure};
 use crate::model::reference::{Locator, Region, Role, Store};
-use crate::net::connections::in_flight;
+use crate::net::http::in_flight;
 
 /// Sends the requests, which must all have a region, and returns one answer for each. Begins to
 /// open connections, finds the credentials, and then sends many requests at the same time. Each

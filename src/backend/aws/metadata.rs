@@ -18,7 +18,7 @@ use crate::model::answer::{
 };
 use crate::model::reference::{Locator, Store, Version};
 use crate::model::secret_value::SecretValue;
-use crate::net::connections::in_flight;
+use crate::net::http::in_flight;
 
 /// Asks AWS to describe the secrets and parameters of the requests, which must all have a region.
 /// Returns the answers, whose documents have no values, and the descriptions of the secrets. There

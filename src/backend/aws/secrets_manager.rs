@@ -25,8 +25,8 @@ use crate::model::answer::{
 };
 use crate::model::reference::{Arn, Locator, Region, SecretId, Version};
 use crate::model::secret_value::SecretValue;
-use crate::net::connections::in_flight;
 use crate::net::errors::host_and_port;
+use crate::net::http::in_flight;
 
 const GET_SECRET_VALUE: &str = "secretsmanager.GetSecretValue";
 
