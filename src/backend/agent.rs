@@ -193,7 +193,7 @@ impl Agent {
     /// Returns one answer for each locator in `wanted`. The agent must support all of them. Call
     /// [`Self::read_profile`] before.
     pub async fn answers(&self, wanted: &BTreeSet<&Locator>) -> Answers {
-        let mut requests = Requests::new();
+        let mut requests = Requests::<Locator>::new();
         for locator in wanted.iter().copied() {
             let request = self.aws_settings.with_defaults(locator);
             requests.entry(request).or_default().push(locator);

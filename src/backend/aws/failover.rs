@@ -13,61 +13,92 @@ use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 
 use super::credentials::explain_refused_credentials;
-use super::session::Session;
+use super::parameter_store::MAX_BATCH;
+use super::session::{Request, RequestAnswers, Session};
 use super::{parameter_store, secrets_manager};
 use crate::backend::retry::{RetryBudget, over_regions};
-use crate::model::answer::{Answers, Cause, Denial, Document, FetchError, FetchFailure};
-use crate::model::reference::{Locator, Region, Role, Store};
+use crate::model::answer::{Cause, Denial, Document, FetchError, FetchFailure};
+use crate::model::reference::{Region, Role, Store};
 use crate::net::http::in_flight;
 
-/// Sends the requests, which must all have a region, and returns one answer for each. Begins to
-/// open connections, finds the credentials, and then sends many requests at the same time. Each
-/// role is assumed once. With `-vv`, also asks STS who the caller is. If there are no credentials,
-/// nothing is sent, and each answer is the error of the search.
-pub async fn read_in_regions(session: &mut Session, requests: Vec<Locator>) -> Answers {
-    let Some(first_region) = requests.first().and_then(|request| request.region.clone()) else {
-        return Vec::new();
+/// Sends the requests, and returns one answer for each. Begins to open connections, finds the
+/// credentials, and then sends many requests at the same time. Each role is assumed once. With
+/// `-vv`, also asks STS who the caller is. If there are no credentials, nothing is sent, and each
+/// answer is the error of the search.
+pub async fn read_in_regions(session: &mut Session, requests: Vec<Request>) -> RequestAnswers {
+    let Some(first_region) = requests.first().map(|request| request.region.clone()) else {
+        return RequestAnswers::new();
     };
-    session.open_connections(&requests).await;
+    open_connections(session, &requests).await;
     if let Err(error) = session.find_credentials(&requests).await {
         return fail_all(requests, &error);
     }
     let (session, begun) = (&*session, Instant::now());
 
     // Each role is assumed separately, so that a slow STS only holds up the requests with that
-    // role. If a role can't be assumed, [`read_batch`] gets the same error again, and it becomes
-    // the answer.
+    // role.
     let ready = FuturesUnordered::new();
     for (role, batches) in batches(requests) {
         ready.push(async move {
-            let _ = session.credentials(role.as_ref()).await;
-            stream::iter(batches)
+            let credentials = session.credentials(role.as_ref()).await;
+            stream::iter(batches).map(move |batch| (batch, credentials.clone()))
         });
     }
-    let ready_batches = ready.flatten();
-    let reading = ready_batches.map(|batch| read_batch(session, batch, begun));
+    let reading = ready
+        .flatten()
+        .map(async |(requests, credentials)| match credentials {
+            Ok(credentials) => read_batch(session, credentials, requests, begun).await,
+            Err(error) => fail_all(requests, &error),
+        });
     let (answers, ()) = join(in_flight(reading), session.trace_identities(&first_region)).await;
     answers.into_iter().flatten().collect()
 }
 
+/// Starts to open connections for the requests that have to wait for credentials, so that both
+/// happen at the same time.
+///
+/// This function does nothing for a request that can be sent immediately: after an earlier try of
+/// `--wait` has found credentials, and without a role if the credentials are in variables.
+async fn open_connections(session: &Session, requests: &[Request]) {
+    if session.has_credentials() {
+        return;
+    }
+    let mut counts: BTreeMap<(Store, &Region), usize> = BTreeMap::new();
+    for Request { locator, region } in requests {
+        if locator.role.is_some() || !session.settings.has_static_keys() {
+            *counts.entry((locator.store, region)).or_default() += 1;
+        }
+    }
+    for ((store, region), count) in counts {
+        let connections = match store {
+            Store::SecretsManager => count,
+            Store::ParameterStore => count.div_ceil(MAX_BATCH),
+        };
+        let clients = &session.clients;
+        clients
+            .connect_early(store.into(), region, connections)
+            .await;
+    }
+}
+
 /// Returns the same error for each request.
-fn fail_all(requests: Vec<Locator>, error: &FetchError) -> Answers {
-    let mut answers = Answers::new();
+fn fail_all(requests: Vec<Request>, error: &FetchError) -> RequestAnswers {
+    let mut answers = RequestAnswers::new();
     for request in requests {
-        let failure = FetchFailure::new(request.region.clone(), error.clone());
+        let failure = FetchFailure::new(Some(request.region.clone()), error.clone());
         answers.push((request, Err(failure)));
     }
     answers
 }
 
 /// Groups requests by their role. Within a role, each secret is a batch of its own, and the
-/// parameters of a region are divided into batches.
-fn batches(requests: Vec<Locator>) -> BTreeMap<Option<Role>, Vec<Vec<Locator>>> {
-    let mut batches: BTreeMap<_, Vec<Vec<Locator>>> = BTreeMap::new();
-    let mut parameters: BTreeMap<_, Vec<Locator>> = BTreeMap::new();
+/// parameters of a region are divided into batches. No batch is empty.
+fn batches(requests: Vec<Request>) -> BTreeMap<Option<Role>, Vec<Vec<Request>>> {
+    let mut batches: BTreeMap<_, Vec<Vec<Request>>> = BTreeMap::new();
+    let mut parameters: BTreeMap<_, Vec<Request>> = BTreeMap::new();
     for request in requests {
-        let role = request.role.clone();
-        match request.store {
+        let role = request.locator.role.clone();
+        match request.locator.store {
             Store::SecretsManager => batches.entry(role).or_default().push(vec![request]),
             Store::ParameterStore => {
                 let key = (request.region.clone(), role);
@@ -88,26 +119,21 @@ fn batches(requests: Vec<Locator>) -> BTreeMap<Option<Role>, Vec<Vec<Locator>>> 
 ///
 /// `begun` is the moment when the first of all batches began. The regions share the time from that
 /// moment to the deadline, so that a later batch doesn't get a longer share.
-async fn read_batch(session: &Session, requests: Vec<Locator>, begun: Instant) -> Answers {
-    // Every request has a region by now, so only an empty batch ends here.
-    let Some(Locator {
-        store,
-        region: Some(own_region),
-        role,
-        ..
-    }) = requests.first().cloned()
-    else {
-        return Vec::new();
+async fn read_batch(
+    session: &Session,
+    credentials: &Credentials,
+    requests: Vec<Request>,
+    begun: Instant,
+) -> RequestAnswers {
+    let Some(Request { locator, region }) = requests.first() else {
+        return RequestAnswers::new();
     };
+    let (store, regions) = (locator.store, session.settings.regions(region));
     // Until these values are dropped at the end of this function, a message about a long wait names
     // the requests.
     let progress = session.budget.progress();
-    let awaits = |request: &Locator| progress.awaits(request.to_string());
+    let awaits = |request: &Request| progress.awaits(request.locator.to_string());
     let _awaited = Vec::from_iter(requests.iter().map(awaits));
-    let credentials = match session.credentials(role.as_ref()).await {
-        Ok(credentials) => credentials,
-        Err(error) => return fail_all(requests, &error),
-    };
 
     let unanswered = requests.into_iter().map(|sent| (sent, Vec::new()));
     let mut batch = Batch {
@@ -115,9 +141,8 @@ async fn read_batch(session: &Session, requests: Vec<Locator>, begun: Instant) -
         store,
         credentials,
         unanswered: unanswered.collect(),
-        answers: Answers::new(),
+        answers: RequestAnswers::new(),
     };
-    let regions = session.settings.regions(&own_region);
     let read_in = async |region: &Region, budget: RetryBudget| {
         let is_last = regions.last() == Some(region);
         batch.read_in(region, is_last, &budget).await
@@ -134,8 +159,8 @@ struct Batch<'a> {
     store: Store,
     credentials: &'a Credentials,
     /// The requests that don't have an answer yet, each with its outages so far.
-    unanswered: Vec<(Locator, Vec<(Region, FetchError)>)>,
-    answers: Answers,
+    unanswered: Vec<(Request, Vec<(Region, FetchError)>)>,
+    answers: RequestAnswers,
 }
 
 impl Batch<'_> {
@@ -169,8 +194,7 @@ impl Batch<'_> {
                 }
                 Err(error) => {
                     // This future is on the heap for the same reason as in `send`.
-                    let explained =
-                        Box::pin(with_identity(self.session, &request, region, error)).await;
+                    let explained = Box::pin(self.explained(&request, region, error)).await;
                     Err(failure(passed_over, region, explained))
                 }
             };
@@ -183,7 +207,7 @@ impl Batch<'_> {
     async fn send(
         &self,
         region: &Region,
-        requests: &[Locator],
+        requests: &[Request],
         budget: &RetryBudget,
     ) -> Vec<Result<Document, FetchError>> {
         let (clients, store) = (&self.session.clients, self.store);
@@ -201,28 +225,28 @@ impl Batch<'_> {
             }
         }
     }
-}
 
-/// Adds the caller's identity to a denial whose message does not name the caller. This may send a
-/// request to STS. If AWS refused the credentials, the error says which ones these are and where
-/// they come from. Any other error is returned unchanged.
-async fn with_identity(
-    session: &Session,
-    request: &Locator,
-    region: &Region,
-    mut error: FetchError,
-) -> FetchError {
-    if let Cause::Denied(Denial::Policy | Denial::PolicyOrMissing | Denial::Key) = error.cause
-        && !error.reason().contains("User: ")
-    {
-        if let Some(identity) = session.identity(request.role.as_ref(), region).await {
-            let note = format!("the caller is {identity}");
-            error.problem.notes.push(note);
+    /// Adds the caller's identity to a denial whose message does not name the caller. This may send
+    /// a request to STS. If AWS refused the credentials, the error says which ones these are and
+    /// where they come from. Any other error is returned unchanged.
+    async fn explained(
+        &self,
+        request: &Request,
+        region: &Region,
+        mut error: FetchError,
+    ) -> FetchError {
+        if let Cause::Denied(Denial::Policy | Denial::PolicyOrMissing | Denial::Key) = error.cause
+            && !error.reason().contains("User: ")
+        {
+            let role = request.locator.role.as_ref();
+            if let Some(identity) = self.session.identity(role, region).await {
+                let note = format!("the caller is {identity}");
+                error.problem.notes.push(note);
+            }
+            return error;
         }
-        return error;
+        explain_refused_credentials(error, Some(self.credentials))
     }
-    let credentials = session.credentials(request.role.as_ref()).await.ok();
-    explain_refused_credentials(error, credentials)
 }
 
 /// Returns the failure of a request whose last region was `region`. If other regions were tried

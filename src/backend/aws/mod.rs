@@ -16,7 +16,6 @@ mod clients;
 mod config;
 mod credentials;
 mod failover;
-mod metadata;
 mod parameter_store;
 mod policy;
 #[cfg(any(fuzzing, test))]
@@ -39,12 +38,14 @@ pub use secrets_manager::read_secret;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::model::answer::{Answers, Caller, DescribedSecret, FetchFailure};
+use futures_util::future::join3;
+
+use crate::model::answer::{Answer, Answers, Caller, Cause, Denial, DescribedSecret, FetchFailure};
 use crate::model::problem::Problem;
-use crate::model::reference::{Locator, Region, Version};
+use crate::model::reference::{Locator, Region, Store, Version};
 use crate::time::Deadline;
-use credentials::caller_variables;
-use session::Session;
+use credentials::{caller_variables, explain_refused_credentials};
+use session::{Request, RequestAnswers, Session};
 
 /// The client of Secrets Manager and Parameter Store for one launch.
 pub struct Aws {
@@ -129,11 +130,12 @@ impl Aws {
         for (locator, region) in wanted {
             // A secret without any region was not read either, and the report already says why.
             if let Ok(request) = session.request_for(locator).await {
-                distinct.insert(Locator {
-                    region: region.or(request.region),
-                    version: Version::Current,
-                    ..request
-                });
+                let version = Version::Current;
+                let locator = Locator {
+                    version,
+                    ..request.locator
+                };
+                distinct.insert(Request::new(locator, region.unwrap_or(request.region)));
             }
         }
 
@@ -144,7 +146,10 @@ impl Aws {
     }
 
     /// Returns answers without values for the locators in `wanted`, and the descriptions of the
-    /// secrets. No request reads a value.
+    /// secrets. No request reads a value. There is no answer for a secret or parameter that can't be
+    /// described, such as one of AWS's own parameters.
+    ///
+    /// For `check`, also asks STS who the caller is.
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
@@ -155,11 +160,37 @@ impl Aws {
         let session = self.session()?;
         session.settings.check_regions(wanted)?;
         let (requests, mut answers) = requests_for(session, wanted).await;
-        let sent = requests.keys().cloned().collect();
-        let (answered, secrets) = metadata::read_metadata(session, sent).await;
+        let sent = Vec::from_iter(requests.keys().cloned());
+        // If this fails, each request fails with the same error.
+        let _ = session.find_credentials(&sent).await;
+        let session = &*session;
+        let identities = async {
+            if let Some(request) = sent.first() {
+                session.trace_identities(&request.region).await;
+            }
+        };
+
+        let (secrets, parameters): (Vec<_>, Vec<_>) = (sent.iter().cloned())
+            .partition(|request| request.locator.store == Store::SecretsManager);
+        // One description has all versions of a secret.
+        let version = || Version::Current;
+        let distinct = BTreeSet::from_iter(secrets.iter().cloned().map(|mut request| {
+            request.locator.version = version();
+            request
+        }));
+        let (described, parameter_answers, ()) = join3(
+            secrets_manager::describe_all(session, Vec::from_iter(distinct)),
+            parameter_store::describe_all_parameters(session, parameters),
+            identities,
+        )
+        .await;
+
+        let mut answered = secrets_manager::answers_from_descriptions(secrets, &described);
+        answered.extend(parameter_answers);
+        explain_denials(session, &mut answered).await;
         answers.extend(distribute(&requests, answered));
         add_advice(session, &mut answers);
-        Ok((answers, secrets))
+        Ok((answers, described))
     }
 
     /// Returns the session. The first call opens it: it reads AWS's configuration files, and may
@@ -185,13 +216,30 @@ impl Aws {
     }
 }
 
-/// The distinct requests, each with the locators that it answers. A request is a locator with a
-/// region. A locator that names the default region and a locator without a region become one
-/// request.
-pub type Requests<'a> = BTreeMap<Locator, Vec<&'a Locator>>;
+/// Says in the answers where credentials come from that AWS refused. A denial is about describing
+/// here, so its help must name that permission.
+async fn explain_denials(session: &Session, answers: &mut RequestAnswers) {
+    for (request, answer) in answers {
+        let Err(failure) = answer else { continue };
+        let credentials = session
+            .credentials(request.locator.role.as_ref())
+            .await
+            .ok();
+        failure.error = explain_refused_credentials(failure.error.clone(), credentials);
+        if let Cause::Denied(denial @ (Denial::Policy | Denial::PolicyOrMissing)) =
+            &mut failure.error.cause
+        {
+            *denial = Denial::Metadata;
+        }
+    }
+}
+
+/// The distinct requests, each with the locators that it answers. A locator that names the default
+/// region and a locator without a region become one request.
+pub type Requests<'a, R> = BTreeMap<R, Vec<&'a Locator>>;
 
 /// Gives each locator a copy of its request's answer.
-pub fn distribute(requests: &Requests<'_>, answered: Answers) -> Answers {
+pub fn distribute<R: Ord>(requests: &Requests<'_, R>, answered: Vec<(R, Answer)>) -> Answers {
     let mut answers = Vec::new();
     for (request, answer) in answered {
         for locator in requests.get(&request).into_iter().flatten() {
@@ -215,7 +263,7 @@ async fn read_distinct(session: &mut Session, wanted: &BTreeSet<&Locator>) -> An
 async fn requests_for<'a>(
     session: &mut Session,
     wanted: &BTreeSet<&'a Locator>,
-) -> (Requests<'a>, Answers) {
+) -> (Requests<'a, Request>, Answers) {
     let (mut requests, mut answers) = (Requests::new(), Vec::new());
     for locator in wanted.iter().copied() {
         match session.request_for(locator).await {

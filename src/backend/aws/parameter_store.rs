@@ -1,5 +1,6 @@
 //! SSM Parameter Store. GetParameters reads up to ten parameters in one request, and
 //! GetParametersByPath reads all parameters below a path, page by page. Both decrypt the values.
+//! For `check --metadata`, DescribeParameters says whether parameters exist.
 //!
 //! An answer may spell a name differently from the request: with or without the leading slash, or
 //! as an ARN. Each parameter of an answer is checked against its request before its value is used:
@@ -7,15 +8,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::stream;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::responses::{read_object, timestamp};
 use super::service_client::Client;
+use super::session::{Request, RequestAnswers, Session};
 use crate::backend::retry::RetryBudget;
-use crate::model::answer::{Cause, Document, FetchError, Missing, Refusal};
-use crate::model::reference::{Arn, Locator, Region, SecretId, Version};
+use crate::model::answer::{Cause, Document, FetchError, FetchFailure, Missing, Refusal};
+use crate::model::reference::{Arn, Locator, Region, Role, SecretId, Store, Version};
 use crate::model::secret_value::SecretValue;
+use crate::net::http::in_flight;
 
 const GET_PARAMETERS: &str = "AmazonSSM.GetParameters";
 const GET_BY_PATH: &str = "AmazonSSM.GetParametersByPath";
@@ -28,18 +32,19 @@ pub const MAX_BATCH: usize = 10;
 ///
 /// A batch does not contain two versions of a parameter, because both have the same name in the
 /// answer. The second version becomes a batch of its own.
-pub fn batches(requests: Vec<Locator>) -> Vec<Vec<Locator>> {
+pub fn batches(requests: Vec<Request>) -> Vec<Vec<Request>> {
     let mut seen = BTreeSet::new();
     let (mut shared, mut alone) = (Vec::new(), Vec::new());
     for request in requests {
-        if request.is_path() || !seen.insert(base_name(request.id.name()).to_owned()) {
+        let locator = &request.locator;
+        if locator.is_path() || !seen.insert(base_name(locator.id.name()).to_owned()) {
             alone.push(request);
         } else {
             shared.push(request);
         }
     }
     let batches = shared.chunks(MAX_BATCH).chain(alone.chunks(1));
-    batches.map(<[Locator]>::to_vec).collect()
+    batches.map(<[Request]>::to_vec).collect()
 }
 
 /// Reads a batch of parameters or a path in the client's region. Returns one result for each
@@ -51,13 +56,13 @@ pub fn batches(requests: Vec<Locator>) -> Vec<Vec<Locator>> {
 /// requested at the same time, so that the limit on all requests in flight is kept.
 pub async fn read_batch(
     client: &Client,
-    batch: &[Locator],
+    batch: &[Request],
     budget: &RetryBudget,
 ) -> Vec<Result<Document, FetchError>> {
-    if let [path] = batch
-        && path.is_path()
+    if let [Request { locator, .. }] = batch
+        && locator.is_path()
     {
-        return vec![read_path(client, path, budget).await];
+        return vec![read_path(client, locator, budget).await];
     }
     match read_together(client, batch, budget).await {
         Err(FetchError {
@@ -82,13 +87,17 @@ pub async fn read_batch(
 /// When the whole request fails.
 async fn read_together(
     client: &Client,
-    requests: &[Locator],
+    requests: &[Request],
     budget: &RetryBudget,
 ) -> Result<Vec<Result<Document, FetchError>>, FetchError> {
-    let name = |request| requested_name(request, &client.region);
+    let name = |request: &Request| requested_name(&request.locator, &client.region);
     let names = Vec::from_iter(requests.iter().map(name));
     let input = json!({ "Names": names, "WithDecryption": true });
-    let ids = Vec::from_iter(requests.iter().map(|request| request.id.to_string()));
+    let ids = Vec::from_iter(
+        requests
+            .iter()
+            .map(|request| request.locator.id.to_string()),
+    );
     let read = |body: &[u8]| read_parameters(body, requests, &client.region);
     client
         .call_json(GET_PARAMETERS, ids.join(", "), &input, budget, read)
@@ -245,12 +254,12 @@ struct Parameter {
 /// or for one that leaves out any of the requested parameters.
 pub fn read_parameters(
     body: &[u8],
-    requests: &[Locator],
+    requests: &[Request],
     region: &Region,
 ) -> Result<Vec<Result<Document, FetchError>>, FetchError> {
     let incomplete = || FetchError::malformed("a response that does not contain all parameters");
     let mut response: GetParametersResponse = read_object(body).ok_or_else(incomplete)?;
-    let take = |request| response.take(request, region);
+    let take = |request: &Request| response.take(&request.locator, region);
     let results = requests.iter().map(take);
     results.collect::<Option<_>>().ok_or_else(incomplete)
 }
@@ -402,4 +411,150 @@ fn requested_name(request: &Locator, region: &Region) -> String {
 /// Returns the label or the version number in a request. Returns `None` for the newest version.
 fn version_selector(request: &Locator) -> Option<&str> {
     request.version.label().or(request.version.id())
+}
+
+/// True if DescribeParameters can find the parameter. It finds neither AWS's own parameters nor
+/// those of another account, which an ARN may name.
+pub fn is_described(request: &Locator) -> bool {
+    request.id.arn().is_none() && !base_name(request.id.name()).starts_with("aws/")
+}
+
+/// The service and the operation, as in the header `x-amz-target`.
+const DESCRIBE_PARAMETERS: &str = "AmazonSSM.DescribeParameters";
+
+/// The maximum number of names in a filter, and of parameters on a page.
+const MOST: usize = 50;
+
+/// A response of DescribeParameters.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct MetadataPage {
+    parameters: Vec<ParameterMetadata>,
+    next_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ParameterMetadata {
+    name: String,
+    version: Option<i64>,
+    last_modified_date: Option<Value>,
+}
+
+/// Returns the answers for parameters and paths. Up to fifty parameters are one request, and each
+/// path is a request of its own. There is no answer for parameters that DescribeParameters cannot
+/// find ([`is_described`]).
+pub async fn describe_all_parameters(
+    session: &Session,
+    mut requests: Vec<Request>,
+) -> RequestAnswers {
+    requests.retain(|request| is_described(&request.locator));
+    let mut groups: BTreeMap<_, Vec<Request>> = BTreeMap::new();
+    for request in requests {
+        let locator = &request.locator;
+        let path = locator.is_path().then(|| locator.id.clone());
+        let key = (request.region.clone(), locator.role.clone(), path);
+        groups.entry(key).or_default().push(request);
+    }
+    let mut describing = Vec::new();
+    for ((region, role, path), group) in &groups {
+        for batch in group.chunks(MOST) {
+            describing.push(async move {
+                let place = (region, role.as_ref());
+                let described = describe_parameters(session, place, path.as_ref(), batch).await;
+                answers_from_descriptions(batch, &described)
+            });
+        }
+    }
+    let answers = in_flight(stream::iter(describing)).await;
+    answers.into_iter().flatten().collect()
+}
+
+/// Returns an answer for each parameter or path in a batch. `described` has the descriptions of the
+/// parameters in the batch that exist or, if the batch is a path, of parameters below that path. It
+/// may also be the error of the request, which is then the answer for the whole batch.
+fn answers_from_descriptions(
+    batch: &[Request],
+    described: &Result<Vec<ParameterMetadata>, FetchError>,
+) -> RequestAnswers {
+    let mut answers = RequestAnswers::new();
+    for request in batch {
+        let found = match described {
+            Ok(described) => document_without_value(request, described)
+                .ok_or_else(|| Cause::Absent(Missing::Secret).into()),
+            Err(error) => Err(error.clone()),
+        };
+        let answer = found.map_err(|error| FetchFailure::new(Some(request.region.clone()), error));
+        answers.push((request.clone(), answer));
+    }
+    answers
+}
+
+/// Returns a document without a value for a parameter or a path. Returns `None` if there is no
+/// description of the parameter, or of any parameter below the path.
+fn document_without_value(request: &Request, described: &[ParameterMetadata]) -> Option<Document> {
+    let Request { locator, region } = request;
+    let name = base_name(locator.id.name());
+    let found = described
+        .iter()
+        .find(|parameter| locator.is_path() || base_name(&parameter.name) == name)?;
+    let mut document = Document::new(SecretValue::default());
+    document.region = Some(region.clone());
+    // A description is about the newest version, so it doesn't apply to a path or to another
+    // version.
+    if !locator.is_path() && locator.version == Version::Current {
+        document.version_id = found.version.map(|version| version.to_string());
+        document.created = found.last_modified_date.as_ref().and_then(timestamp);
+    }
+    Some(document)
+}
+
+/// Returns the descriptions of the parameters in a batch that exist. If the batch is the path
+/// `path`, returns the descriptions on the first page that has any, because one parameter is enough
+/// to know that the path exists. The requests are sent in a region and with a role.
+///
+/// # Errors
+/// The failure of the first request that fails, or the error of the role that couldn't be assumed.
+async fn describe_parameters(
+    session: &Session,
+    (region, role): (&Region, Option<&Role>),
+    path: Option<&SecretId>,
+    batch: &[Request],
+) -> Result<Vec<ParameterMetadata>, FetchError> {
+    let progress = session.budget.progress();
+    let awaits = |request: &Request| progress.awaits(request.locator.to_string());
+    let _awaited = Vec::from_iter(batch.iter().map(awaits));
+    let api = Store::ParameterStore.into();
+    let client = &session.client(api, region, role).await?;
+
+    let names: Vec<_> = batch
+        .iter()
+        .map(|request| request.locator.id.name())
+        .collect();
+    let filter = match path.map(|path| path.name().trim_end_matches('/')) {
+        Some("") => json!({ "Key": "Path", "Option": "Recursive", "Values": ["/"] }),
+        Some(path) => json!({ "Key": "Path", "Option": "Recursive", "Values": [path] }),
+        None => json!({ "Key": "Name", "Option": "Equals", "Values": names }),
+    };
+    let mut input = json!({ "ParameterFilters": [filter], "MaxResults": MOST });
+    let read = |body: &[u8]| {
+        read_object(body).ok_or_else(|| FetchError::malformed("a response that can't be read"))
+    };
+    let about = names.join(", ");
+
+    let mut found = Vec::new();
+    loop {
+        let budget = &session.budget;
+        let page: MetadataPage = client
+            .call_json(DESCRIBE_PARAMETERS, &about, &input, budget, read)
+            .await?;
+        found.extend(page.parameters);
+        // A page may be empty although more pages follow.
+        match page.next_token {
+            Some(token) if !token.is_empty() && found.len() < batch.len() => {
+                input["NextToken"] = token.into();
+            }
+            Some(_) | None => return Ok(found),
+        }
+    }
 }

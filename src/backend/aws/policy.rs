@@ -10,8 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::config::{RoleChain, Settings};
-use super::metadata::is_described;
-use super::parameter_store::{base_name, referenced_secret};
+use super::parameter_store::{base_name, is_described, referenced_secret};
 use super::service_client::{own_host, partition_of};
 use crate::model::problem::Problem;
 use crate::model::reference::{Arn, Locator, Region, Role, Store};

@@ -5,6 +5,7 @@ use http::Response;
 use super::parameter_store::{parse_page, read_parameters};
 use super::responses::read_body;
 use super::secrets_manager::read_secret;
+use super::session::Request;
 use crate::model::answer::{Cause, Document, FetchError, Missing};
 use crate::model::reference::{Locator, Region, SecretId, Store, Version};
 use crate::model::secret_value::SecretValue;
@@ -32,18 +33,20 @@ pub fn replay(recorded: &RecordedResponse<'_>, id: &str) -> Option<Result<Docume
     let response = builder.body(recorded.body.to_vec()).ok()?;
 
     let ((store, id), region) = (SecretId::parse(id).ok()?, Region::parse("us-east-1")?);
-    let request = Locator {
-        region: Some(region.clone()),
+    let locator = Locator {
+        region: None,
         role: None,
         store,
         id,
         version: Version::Current,
     };
+    let request = Request::new(locator, region.clone());
+    let locator = &request.locator;
 
     let document = read_body(response).and_then(|body| match store {
-        Store::SecretsManager => read_secret(&body, &request.id, &request.version),
-        Store::ParameterStore if request.is_path() => {
-            let (parameters, _) = parse_page(&body, &request, &region)?;
+        Store::SecretsManager => read_secret(&body, &locator.id, &locator.version),
+        Store::ParameterStore if locator.is_path() => {
+            let (parameters, _) = parse_page(&body, locator, &region)?;
             if parameters.is_empty() {
                 return Err(Cause::Absent(Missing::Secret).into());
             }

@@ -18,12 +18,13 @@ use serde_json::{Value, json};
 
 use super::responses::{read_object, timestamp};
 use super::service_client::Client;
-use super::session::Session;
+use super::session::{Request, RequestAnswers, Session};
 use crate::backend::retry::{RetryBudget, retry};
 use crate::model::answer::{
-    Cause, DescribedSecret, Description, Document, FetchError, Refusal, Replica, RotationSchedule,
+    Answer, Cause, DescribedSecret, Description, Document, FetchError, FetchFailure, Missing,
+    Refusal, Replica, RotationSchedule,
 };
-use crate::model::reference::{Arn, Locator, Region, SecretId, Version};
+use crate::model::reference::{Arn, SecretId, Version};
 use crate::model::secret_value::SecretValue;
 use crate::net::errors::host_and_port;
 use crate::net::http::in_flight;
@@ -37,18 +38,18 @@ const GET_SECRET_VALUE: &str = "secretsmanager.GetSecretValue";
 /// error that AWS's response stands for.
 pub async fn get_secret(
     client: &Client,
-    request: &Locator,
+    Request { locator, .. }: &Request,
     budget: &RetryBudget,
 ) -> Result<Document, FetchError> {
-    let id = request.id.in_region(&client.region);
+    let id = locator.id.in_region(&client.region);
     let mut input = json!({ "SecretId": id.to_string() });
-    if let Some(stage) = request.version.stage() {
+    if let Some(stage) = locator.version.stage() {
         input["VersionStage"] = stage.into();
     }
-    if let Some(version) = request.version.id() {
+    if let Some(version) = locator.version.id() {
         input["VersionId"] = version.into();
     }
-    let read = |body: &[u8]| read_secret(body, &id, &request.version);
+    let read = |body: &[u8]| read_secret(body, &id, &locator.version);
     let document = client
         .call_json(GET_SECRET_VALUE, &id, &input, budget, read)
         .await?;
@@ -114,20 +115,17 @@ pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> Result<Docu
 }
 
 /// Describes the secret of each request, many at the same time, and returns the descriptions in a
-/// fixed order. The version of a request doesn't matter. A request without a region is skipped. If
-/// no credentials were found, each description fails with the error of the search.
-pub async fn describe_all(session: &Session, requests: Vec<Locator>) -> Vec<DescribedSecret> {
-    let with_region = requests
-        .into_iter()
-        .filter_map(|request| Some((request.region.clone()?, request)));
-    let describing = with_region.map(async |(region, request)| {
-        let name = format!("the description of {request}");
+/// fixed order. The version of a request doesn't matter. If no credentials were found, each
+/// description fails with the error of the search.
+pub async fn describe_all(session: &Session, requests: Vec<Request>) -> Vec<DescribedSecret> {
+    let describing = requests.into_iter().map(async |request| {
+        let name = format!("the description of {}", request.locator);
         let _awaited = session.budget.progress().awaits(name);
-        let description = describe_secret(session, &request, &region).await;
+        let description = describe_secret(session, &request).await;
         DescribedSecret {
-            id: request.id,
-            region,
-            role: request.role,
+            id: request.locator.id,
+            region: request.region,
+            role: request.locator.role,
             description,
         }
     });
@@ -147,12 +145,11 @@ pub async fn describe_all(session: &Session, requests: Vec<Locator>) -> Vec<Desc
 /// couldn't be assumed.
 async fn describe_secret(
     session: &Session,
-    request: &Locator,
-    region: &Region,
+    Request { locator, region }: &Request,
 ) -> Result<Description, FetchError> {
-    let (api, role) = (request.store.into(), request.role.as_ref());
+    let (api, role) = (locator.store.into(), locator.role.as_ref());
     let client = &session.client(api, region, role).await?;
-    let id = request.id.in_region(&client.region);
+    let id = locator.id.in_region(region);
     let host = host_and_port(&client.endpoint);
     let name = format!("DescribeSecret of {id}");
     let budget = session.budget.for_request(host, name);
@@ -213,5 +210,52 @@ impl From<DescribeSecretOutput> for Description {
             deleted: time(output.deleted_date),
             versions,
         }
+    }
+}
+
+/// Returns the answers for requests for secrets that have been described.
+pub fn answers_from_descriptions(
+    requests: Vec<Request>,
+    described: &[DescribedSecret],
+) -> RequestAnswers {
+    let mut answers = RequestAnswers::new();
+    for request in requests {
+        let is_about = |secret: &&DescribedSecret| {
+            let locator = &request.locator;
+            (&secret.id, &secret.region, &secret.role)
+                == (&locator.id, &request.region, &locator.role)
+        };
+        if let Some(secret) = described.iter().find(is_about)
+            && let Some(answer) = answer_from_description(secret, &request.locator.version)
+        {
+            answers.push((request, answer));
+        }
+    }
+    answers
+}
+
+/// Returns the answer for a version of a secret that has been described. Returns `None` for a
+/// version id that is not in the description, because a launch might read it: DescribeSecret lists
+/// only the versions with a staging label.
+fn answer_from_description(secret: &DescribedSecret, version: &Version) -> Option<Answer> {
+    let region = Some(secret.region.clone());
+    let fail = |error| Some(Err(FetchFailure::new(region.clone(), error)));
+    let description = match &secret.description {
+        Ok(description) => description,
+        Err(error) => return fail(error.clone()),
+    };
+    if description.deleted.is_some() {
+        return fail(Cause::Refused(Refusal::MarkedForDeletion).into());
+    }
+    let mut versions = description.versions.iter();
+    match versions.find(|(id, stages)| version.is_answered_by(Some(id), stages)) {
+        Some((id, stages)) => Some(Ok(Document {
+            version_id: Some(id.clone()),
+            stages: stages.clone(),
+            region,
+            ..Document::new(SecretValue::default())
+        })),
+        None if matches!(version, Version::Id(_)) => None,
+        None => fail(Cause::Absent(Missing::Version).into()),
     }
 }

@@ -19,13 +19,34 @@ use super::credentials::{
     CallerIdentity, CredentialsOrigin, SearchContext, ask_for_missing_codes, assume_with_retries,
     find_credentials, identity, instance_region, misconfigured,
 };
-use super::parameter_store::MAX_BATCH;
 use super::service_client::{Api, Client};
 use crate::backend::retry::{RetryBudget, over_regions};
-use crate::model::answer::{self, FetchError};
+use crate::model::answer::{Answer, Caller, FetchError};
 use crate::model::problem::Problem;
-use crate::model::reference::{Arn, Locator, Region, Role, Store};
+use crate::model::reference::{Arn, Locator, Region, Role};
 use crate::time::Deadline;
+
+/// A request to AWS.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Request {
+    /// The locator with its region. Its role is the one that reads the secret.
+    pub locator: Locator,
+    pub region: Region,
+}
+
+impl Request {
+    /// Adds the region to a locator.
+    pub fn new(locator: Locator, region: Region) -> Self {
+        let locator = Locator {
+            region: Some(region.clone()),
+            ..locator
+        };
+        Self { locator, region }
+    }
+}
+
+/// The answers to requests, in any order.
+pub type RequestAnswers = Vec<(Request, Answer)>;
 
 /// A session with AWS. The region, the credentials and each role are looked up when they are first
 /// needed, and then reused.
@@ -116,48 +137,21 @@ impl Session {
     ///
     /// # Errors
     /// When there is no region.
-    pub async fn request_for(&mut self, locator: &Locator) -> Result<Locator, FetchError> {
-        let request = self.settings.with_defaults(locator);
-        if request.region.is_some() {
-            return Ok(request);
+    pub async fn request_for(&mut self, locator: &Locator) -> Result<Request, FetchError> {
+        let locator = self.settings.with_defaults(locator);
+        if let Some(region) = locator.region.clone() {
+            return Ok(Request { locator, region });
         }
-        if self.region.is_none() {
-            let _awaited = self.budget.progress().awaits("the AWS region".to_owned());
-            self.region =
-                Some(instance_region(&self.settings.metadata, &self.clients, &self.budget).await);
-        }
-        Ok(Locator {
-            region: self.region.clone().transpose()?,
-            ..request
-        })
-    }
-
-    /// Starts to open connections for the requests that have to wait for credentials, so that both
-    /// happen at the same time.
-    ///
-    /// This function does nothing for a request that can be sent immediately: after an earlier try
-    /// of `--wait` has found credentials, and without a role if the credentials are in variables.
-    pub async fn open_connections(&self, requests: &[Locator]) {
-        if self.has_credentials() {
-            return;
-        }
-        let mut counts: BTreeMap<(Store, &Region), usize> = BTreeMap::new();
-        for request in requests {
-            let waits = request.role.is_some() || !self.settings.has_static_keys();
-            if waits && let Some(region) = &request.region {
-                *counts.entry((request.store, region)).or_default() += 1;
+        let found = match &self.region {
+            Some(found) => found,
+            None => {
+                let _awaited = self.budget.progress().awaits("the AWS region".to_owned());
+                let metadata = &self.settings.metadata;
+                let found = instance_region(metadata, &self.clients, &self.budget).await;
+                self.region.insert(found)
             }
-        }
-        for ((store, region), count) in counts {
-            let connections = match store {
-                Store::SecretsManager => count,
-                Store::ParameterStore => count.div_ceil(MAX_BATCH),
-            };
-            let opening = self
-                .clients
-                .connect_early(store.into(), region, connections);
-            opening.await;
-        }
+        };
+        Ok(Request::new(locator, found.clone()?))
     }
 
     /// Finds the base credentials, unless they have been found already. Prepares the roles of
@@ -168,14 +162,17 @@ impl Session {
     ///
     /// # Errors
     /// When no provider has credentials.
-    pub async fn find_credentials(&mut self, requests: &[Locator]) -> Result<(), FetchError> {
-        let first = requests.iter().find_map(|request| request.region.as_ref());
+    pub async fn find_credentials(&mut self, requests: &[Request]) -> Result<(), FetchError> {
+        let first = requests.first().map(|request| &request.region);
         let Some(region) = self.settings.region().or(first) else {
             return Ok(());
         };
 
         let regions = self.settings.regions(region);
-        for role in requests.iter().filter_map(|request| request.role.clone()) {
+        for role in requests
+            .iter()
+            .filter_map(|request| request.locator.role.clone())
+        {
             self.callers.entry(Some(role)).or_default();
         }
 
@@ -273,14 +270,14 @@ impl Session {
 
     /// Returns the identity of the role in the settings or, without one, of the base credentials.
     /// Returns `None` without credentials. This does not send a request.
-    pub fn caller(&self) -> Option<answer::Caller> {
+    pub fn caller(&self) -> Option<Caller> {
         let base = self.known_caller(None).ok()?;
         let asked = self
             .known_caller(self.settings.options.role.as_ref())
             .ok()?;
         let arn = asked.arn.get().cloned().flatten();
         let account = arn.as_ref().and_then(|arn| arn.split(':').nth(4));
-        Some(answer::Caller {
+        Some(Caller {
             account: account.map(str::to_owned),
             arn,
             credentials: CredentialsOrigin::from_credentials(&base.credentials).name(),
