@@ -250,7 +250,7 @@ impl Agent {
         let connecting = self.http.connect(self.settings.url.uri());
         match self.budget.within(connecting).await {
             Some(Err(failure)) => with_agent_headline(failure.of_named_host("--agent")),
-            Some(Ok(())) | None => error,
+            Some(Ok(_)) | None => error,
         }
     }
 

@@ -66,14 +66,6 @@ pub async fn in_flight<F: Future>(requests: impl Stream<Item = F>) -> Vec<F::Out
     requests.buffer_unordered(MAX_CONNECTIONS).collect().await
 }
 
-/// The connections of all hosts. Clones share them.
-#[derive(Clone)]
-struct Pool {
-    connector: Connector,
-    /// The connections by the scheme and authority of a URL.
-    hosts: Arc<Mutex<HashMap<String, Arc<Host>>>>,
-}
-
 /// The connections to one host.
 struct Host {
     /// One permit for each request that may be in flight.
@@ -97,84 +89,7 @@ struct InUse<'a> {
     _permit: SemaphorePermit<'a>,
 }
 
-impl Pool {
-    /// Returns a pool without connections.
-    fn new(connector: Connector) -> Self {
-        Self {
-            connector,
-            hosts: Arc::default(),
-        }
-    }
-
-    /// Returns the connections to the host of a URL. The first call for a host creates an entry
-    /// without connections.
-    fn host(&self, to: &Uri) -> Arc<Host> {
-        let authority = to.authority().map(ToString::to_string).unwrap_or_default();
-        let key = format!("{}://{authority}", to.scheme_str().unwrap_or_default());
-        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || {
-            Arc::new(Host {
-                permits: Semaphore::new(MAX_CONNECTIONS),
-                spare: Mutex::default(),
-            })
-        };
-        Arc::clone(hosts.entry(key).or_insert_with(new))
-    }
-
-    /// Starts to open `count` connections for later requests, and returns immediately. The number
-    /// of connections stays within [`MAX_CONNECTIONS`]. `limit` is as for [`Connector::connect`]. A
-    /// connection that can't be opened isn't reported: the request that would have used it opens a
-    /// new one.
-    fn preconnect(&self, to: &Uri, count: usize, limit: Option<Duration>) {
-        let host = self.host(to);
-        let mut spare = host.lock_spare();
-        let open = spare.idle.len() + spare.preconnected.len() + MAX_CONNECTIONS
-            - host.permits.available_permits();
-        for _ in 0..count.min(MAX_CONNECTIONS.saturating_sub(open)) {
-            let (connector, to) = (self.connector.clone(), to.clone());
-            let connecting = async move { connector.connect(&to, limit).await };
-            spare.preconnected.push_back(tokio::spawn(connecting));
-        }
-    }
-}
-
 impl Host {
-    /// Sends a request, and returns the head of the response with its connection. First waits until
-    /// fewer than [`MAX_CONNECTIONS`] requests to the host are in flight. Uses a connection that is
-    /// open already, if there is one, and opens a new one if that connection breaks. `to` is the
-    /// request's whole URL, and `limit` is the time limit for a new connection.
-    ///
-    /// # Errors
-    /// When a connection cannot be opened, or when a new one breaks before the head of the
-    /// response.
-    async fn send<'h>(
-        &'h self,
-        connector: &Connector,
-        to: &Uri,
-        limit: Option<Duration>,
-        request: Request<Full<Bytes>>,
-    ) -> Result<(InUse<'h>, Response<Incoming>), FetchError> {
-        let host = host_and_port(to);
-        let permit = self.permits.acquire().await;
-        let _permit = permit.map_err(|error| FetchError::from_exchange(error, &host))?;
-
-        let (connection, response) = match self.send_on_spare(&request).await {
-            Some(answered) => answered,
-            None => {
-                let mut connection = connector.connect(to, limit).await?;
-                let sent = connection.send_request(request).await;
-                let response = sent.map_err(|error| FetchError::from_exchange(error, &host))?;
-                (connection, response)
-            }
-        };
-        let in_use = InUse {
-            host: self,
-            connection,
-            _permit,
-        };
-        Ok((in_use, response))
-    }
-
     /// Sends a request on a connection that is already open. Returns `None` if there isn't one.
     /// Also returns `None` if the connection breaks before the head of the response: the server may
     /// have closed it while it was idle, so the caller sends the request again, on a new
@@ -237,7 +152,9 @@ pub struct HttpTimeouts {
 /// An HTTP client. Clones share the connections.
 #[derive(Clone)]
 pub struct HttpClient {
-    pool: Pool,
+    connector: Connector,
+    /// The connections by the scheme and authority of a URL.
+    hosts: Arc<Mutex<HashMap<String, Arc<Host>>>>,
     timeouts: HttpTimeouts,
     /// The part of the User-Agent header that identifies this program, which CloudTrail records.
     user_agent: HeaderValue,
@@ -268,7 +185,8 @@ impl HttpClient {
         let app_id = app_id.unwrap_or(APP_ID).replace(is_separator, "-");
         let user_agent = HeaderValue::try_from(format!("{PRODUCT} app/{app_id}"));
         Self {
-            pool: Pool::new(connector),
+            connector,
+            hosts: Arc::default(),
             timeouts,
             user_agent: user_agent.unwrap_or(HeaderValue::from_static(PRODUCT)),
         }
@@ -291,25 +209,49 @@ impl HttpClient {
         })
     }
 
-    /// Starts to open `count` connections for later requests, and returns immediately.
-    pub fn open_early(&self, to: &Uri, count: usize) {
-        self.pool.preconnect(to, count, self.timeouts.connect);
+    /// Returns the connections to the host of a URL. The first call for a host creates an entry
+    /// without connections.
+    fn host(&self, to: &Uri) -> Arc<Host> {
+        let authority = to.authority().map(ToString::to_string).unwrap_or_default();
+        let key = format!("{}://{authority}", to.scheme_str().unwrap_or_default());
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || {
+            Arc::new(Host {
+                permits: Semaphore::new(MAX_CONNECTIONS),
+                spare: Mutex::default(),
+            })
+        };
+        Arc::clone(hosts.entry(key).or_insert_with(new))
+    }
+
+    /// Starts to open `count` connections for later requests, and returns immediately. The number
+    /// of connections stays within [`MAX_CONNECTIONS`]. A connection that can't be opened isn't
+    /// reported: the request that would have used it opens a new one.
+    pub fn preconnect(&self, to: &Uri, count: usize) {
+        let host = self.host(to);
+        let mut spare = host.lock_spare();
+        let open = spare.idle.len() + spare.preconnected.len() + MAX_CONNECTIONS
+            - host.permits.available_permits();
+        for _ in 0..count.min(MAX_CONNECTIONS.saturating_sub(open)) {
+            let (client, to) = (self.clone(), to.clone());
+            let connecting = async move { client.connect(&to).await };
+            spare.preconnected.push_back(tokio::spawn(connecting));
+        }
     }
 
     /// True if the name of a URL's host resolves. False if a request to it would go through a
     /// proxy.
     pub async fn finds_host(&self, of: &Uri) -> bool {
-        let (connector, host) = (&self.pool.connector, of.host().unwrap_or_default());
-        connector.proxy(of).is_none() && connector.dns.look_up(host).await.is_ok()
+        let host = of.host().unwrap_or_default();
+        self.connector.proxy(of).is_none() && self.connector.dns.look_up(host).await.is_ok()
     }
 
-    /// Opens a connection and closes it, to find out whether a server is there.
+    /// Opens a connection, which is closed when it is dropped.
     ///
     /// # Errors
     /// When the connection cannot be opened.
-    pub async fn connect(&self, to: &Uri) -> Result<(), FetchError> {
-        let connecting = self.pool.connector.connect(to, self.timeouts.connect);
-        connecting.await.map(drop)
+    pub async fn connect(&self, to: &Uri) -> Result<Connection, FetchError> {
+        self.connector.connect(to, self.timeouts.connect).await
     }
 
     /// Sends a request, and returns the head of its response together with the body. If the body
@@ -327,9 +269,8 @@ impl HttpClient {
         let proxy = self.address_request(&mut request, &uri);
         add_headers(request.headers_mut(), &uri, &self.user_agent);
 
-        let host = self.pool.host(&uri);
-        let (connector, limit) = (&self.pool.connector, self.timeouts.connect);
-        let sending = host.send(connector, &uri, limit, request.map(Full::new));
+        let host = self.host(&uri);
+        let sending = self.exchange(&host, &uri, request.map(Full::new));
         let answer = within(self.timeouts.read, sending)
             .map(|sent| sent.unwrap_or_else(|_| Err(self.late(&uri))));
         let answered = match proxy {
@@ -343,7 +284,7 @@ impl HttpClient {
                     }
                     Ok((in_use, response))
                 };
-                Box::pin(connector.login.attempt(&proxy, accepted)).await
+                Box::pin(self.connector.login.attempt(&proxy, accepted)).await
             }
         };
 
@@ -357,13 +298,47 @@ impl HttpClient {
         Ok((head, whole))
     }
 
+    /// Sends a request, and returns the head of the response with its connection. First waits until
+    /// fewer than [`MAX_CONNECTIONS`] requests to the host are in flight. Uses a connection that is
+    /// open already, if there is one, and opens a new one if that connection breaks. `to` is the
+    /// request's whole URL.
+    ///
+    /// # Errors
+    /// When a connection cannot be opened, or when a new one breaks before the head of the
+    /// response.
+    async fn exchange<'h>(
+        &self,
+        host: &'h Host,
+        to: &Uri,
+        request: Request<Full<Bytes>>,
+    ) -> Result<(InUse<'h>, Response<Incoming>), FetchError> {
+        let broken = |error: BoxError| FetchError::from_exchange(error, &host_and_port(to));
+        let permit = host.permits.acquire().await;
+        let _permit = permit.map_err(|error| broken(error.into()))?;
+
+        let (connection, response) = match host.send_on_spare(&request).await {
+            Some(answered) => answered,
+            None => {
+                let mut connection = self.connect(to).await?;
+                let sent = connection.send_request(request).await;
+                (connection, sent.map_err(|error| broken(error.into()))?)
+            }
+        };
+        let in_use = InUse {
+            host,
+            connection,
+            _permit,
+        };
+        Ok((in_use, response))
+    }
+
     /// Changes a request for `uri` as its receiver expects it. A server gets only the path. A proxy
     /// that forwards the request gets the whole URL, and its password in a header. Returns this
     /// proxy, or `None` if the request goes to the server directly or through a tunnel.
     fn address_request(&self, request: &mut Request<Bytes>, uri: &Uri) -> Option<Proxy> {
         // For a tunnel, the password of the proxy is in the request for the tunnel.
         if uri.scheme() != Some(&Scheme::HTTPS)
-            && let Some(proxy) = self.pool.connector.proxy(uri)
+            && let Some(proxy) = self.connector.proxy(uri)
         {
             if let Some(authorization) = proxy.authorization() {
                 let headers = request.headers_mut();

@@ -66,7 +66,7 @@ impl Clients {
     /// this function does nothing, because the requests will report the error.
     pub async fn connect_early(&self, api: Api, region: &Region, count: usize) {
         if let Ok(endpoint) = find_endpoint(&self.settings.endpoints, api, region).await {
-            self.http.open_early(&endpoint, count);
+            self.http.preconnect(&endpoint, count);
         }
     }
 

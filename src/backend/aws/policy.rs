@@ -143,21 +143,22 @@ fn unknown_role<'a>(role: &Arn, roles: impl Iterator<Item = &'a Arn>) -> Problem
 
 /// Returns the statements that allow the requests in `read`, and those that allow `role` to assume
 /// further roles.
-fn statements(
+fn statements<'a>(
     settings: &Settings,
-    role: &PolicyRole<'_>,
+    role: &PolicyRole<'a>,
     read: &[&Locator],
-    options: &PolicyOptions,
-) -> Statements {
+    options: &'a PolicyOptions,
+) -> Statements<'a> {
     // A secret without an account is in the account of the role that reads it.
     let named_account = role.named.and_then(Arn::account);
     let account = named_account.or(options.account.as_deref());
-    let permissions = Permissions {
+    let mut statements = Statements {
+        account: account.unwrap_or(ANY),
         reads_values: !options.metadata,
         describes_secrets: options.describe || options.is_for_agent || options.metadata,
+        resources: BTreeMap::new(),
+        decrypting: BTreeSet::new(),
     };
-
-    let mut statements = Statements::new(account, permissions);
     for request in read.iter().filter(|request| is_sent(request, options)) {
         let Some(region) = &request.region else {
             // A statement for any region includes the fallback regions.
@@ -250,21 +251,15 @@ impl IamAction {
     }
 }
 
-/// The kinds of requests that a policy allows.
-#[derive(Clone, Copy)]
-struct Permissions {
+/// The resources of each action.
+struct Statements<'a> {
+    /// The account for resources that are named without one.
+    account: &'a str,
     /// False for `check --metadata`, which lists parameters instead. AWS can allow this only for
     /// all parameters together.
     reads_values: bool,
     /// True if secrets are described.
     describes_secrets: bool,
-}
-
-/// The resources of each action.
-struct Statements {
-    /// The account for resources that are named without one.
-    account: String,
-    permissions: Permissions,
     resources: BTreeMap<IamAction, BTreeSet<Arn>>,
     /// The services that decrypt values, and their regions. `None` stands for any region.
     decrypting: BTreeSet<(Store, Option<Region>)>,
@@ -285,19 +280,7 @@ impl ResourceScope<'_> {
     }
 }
 
-impl Statements {
-    /// Creates an empty list of statements. `account` is the account for resources that are named
-    /// without one. `None` stands for any account.
-    fn new(account: Option<&str>, permissions: Permissions) -> Self {
-        let account = account.unwrap_or(ANY).to_owned();
-        Self {
-            account,
-            permissions,
-            resources: BTreeMap::new(),
-            decrypting: BTreeSet::new(),
-        }
-    }
-
+impl Statements<'_> {
     /// Allows an action on a resource.
     fn add(&mut self, action: IamAction, resource: Arn) {
         self.resources.entry(action).or_default().insert(resource);
@@ -309,16 +292,16 @@ impl Statements {
     /// If values aren't read, a parameter only needs DescribeParameters, which AWS can't limit to a
     /// parameter.
     fn add_reading(&mut self, locator: &Locator, region: Option<&Region>) {
-        let (arn, account) = (locator.id.arn(), self.account.clone());
+        let arn = locator.id.arn();
         let partition = region.map_or("aws", partition_of);
         let scope = ResourceScope {
             partition: arn.map_or(partition, Arn::partition),
             region: region.map_or(ANY, Region::as_str),
-            account: arn.and_then(Arn::account).unwrap_or(&account),
+            account: arn.and_then(Arn::account).unwrap_or(self.account),
         };
         match (locator.store, locator.is_path()) {
             (Store::SecretsManager, _) => self.add_secret(locator, &scope),
-            (Store::ParameterStore, _) if !self.permissions.reads_values => {
+            (Store::ParameterStore, _) if !self.reads_values => {
                 self.add(IamAction::DescribeParameters, Arn::any());
                 return;
             }
@@ -350,10 +333,10 @@ impl Statements {
         }
         for name in names {
             let arn = scope.arn(Store::SecretsManager, &format!("secret:{name}"));
-            if self.permissions.describes_secrets {
+            if self.describes_secrets {
                 self.add(IamAction::DescribeSecret, arn.clone());
             }
-            if self.permissions.reads_values {
+            if self.reads_values {
                 self.add(IamAction::GetSecretValue, arn);
             }
         }
