@@ -189,12 +189,10 @@ impl<'a> ServiceError<'a> {
             | "InvalidClientTokenId"
             | "MissingAuthenticationToken"
             | "OptInRequired"
-            | "UnrecognizedClient" => {
-                self.denied(Denial::Credentials(CredentialsFault::Unrecognized))
-            }
+            | "UnrecognizedClient"
             // The token of SSO has expired, or its session is over. Or STS doesn't accept the token
             // of a web identity, and its message says why.
-            "Unauthorized"
+            | "Unauthorized"
             | "UnauthorizedClient"
             | "InvalidClient"
             | "InvalidGrant"

@@ -190,10 +190,10 @@ pub const METADATA_MODE: Format<&str> = Format {
 
 /// Returns the value that belongs to a word, in upper or lower case. Returns `None` for any other
 /// word.
-fn choice<T: Copy>(text: &str, choices: &[(&str, T)]) -> Option<T> {
+pub fn choice<T: Clone>(text: &str, choices: &[(&str, T)]) -> Option<T> {
     let mut choices = choices.iter();
     let chosen = choices.find(|(word, _)| word.eq_ignore_ascii_case(text));
-    chosen.map(|(_, meaning)| *meaning)
+    chosen.map(|(_, meaning)| meaning.clone())
 }
 
 /// The paths of AWS's configuration files. A path is `None` if neither its variable nor HOME is

@@ -15,7 +15,7 @@
 
 use aws_credential_types::Credentials;
 
-use super::places::{Format, Profile, SESSION_NAME};
+use super::places::{Format, Profile, SESSION_NAME, choice};
 use crate::model::problem::Problem;
 use crate::model::reference::Region;
 
@@ -189,7 +189,14 @@ fn own_source(profile: Profile<'_>) -> Result<Option<RoleSource>, Problem> {
     let text = |key| profile.setting(key).map(str::to_owned);
     let named = Format {
         expected: "Environment, Ec2InstanceMetadata or EcsContainer",
-        parse: named_source,
+        parse: |text| {
+            let sources = [
+                ("Environment", RoleSource::Environment),
+                ("EcsContainer", RoleSource::Container),
+                ("Ec2InstanceMetadata", RoleSource::Instance),
+            ];
+            choice(text, &sources)
+        },
     };
     if let Some(source) = profile.parse_setting("credential_source", &named)? {
         return Ok(Some(source));
@@ -224,16 +231,6 @@ fn own_source(profile: Profile<'_>) -> Result<Option<RoleSource>, Problem> {
         }
         // As in variables, a secret key without an access key is ignored.
         keys => Ok(keys.map(RoleSource::Keys)),
-    }
-}
-
-/// Parses a `credential_source`, ignoring case. Returns `None` if there is no such source.
-fn named_source(text: &str) -> Option<RoleSource> {
-    match text.to_ascii_lowercase().as_str() {
-        "environment" => Some(RoleSource::Environment),
-        "ecscontainer" => Some(RoleSource::Container),
-        "ec2instancemetadata" => Some(RoleSource::Instance),
-        _ => None,
     }
 }
 

@@ -159,16 +159,14 @@ pub async fn instance_region(
     })
     .await;
 
-    found.map_err(|error| match error.cause {
-        Cause::Outage(OutageKind::Timeout) => no_region_yet(),
-        Cause::Outage(_) => {
-            error.with_headline("the region can't be read from the instance metadata")
+    found.map_err(|error| {
+        let Cause::Outage(kind) = error.cause else {
+            return error;
+        };
+        if kind == OutageKind::Timeout {
+            return no_region_yet();
         }
-        Cause::Absent(_)
-        | Cause::Denied(_)
-        | Cause::Refused(_)
-        | Cause::NoCredentials { .. }
-        | Cause::NoRegion => error,
+        error.with_headline("the region can't be read from the instance metadata")
     })
 }
 

@@ -172,15 +172,12 @@ pub fn response_failure(
     }
 
     let mut failure = classify_sdk_error(error);
-    match failure.cause {
-        // The response may come from something else that is in front of the service.
-        Cause::Refused(Refusal::Request) => return service_failure(why),
-        Cause::Outage(_) => why.clone_into(&mut failure.problem.text),
-        Cause::Absent(_)
-        | Cause::Denied(_)
-        | Cause::Refused(_)
-        | Cause::NoCredentials { .. }
-        | Cause::NoRegion => {}
+    // The response may come from something else that is in front of the service.
+    if failure.cause == Cause::Refused(Refusal::Request) {
+        return service_failure(why);
+    }
+    if let Cause::Outage(_) = failure.cause {
+        why.clone_into(&mut failure.problem.text);
     }
     failure
 }

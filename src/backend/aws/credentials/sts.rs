@@ -176,18 +176,15 @@ pub fn not_assumed(role: &str) -> String {
 /// Adds to an error which role could not be assumed, and the remedy. Errors about the base
 /// credentials, a certificate or a proxy are returned unchanged.
 fn role_error(error: FetchError, role: &Role) -> FetchError {
-    let headline = not_assumed(&role.arn.to_string());
     let cause = error.cause;
-    let failed = with_headline(&headline, error);
-    match cause {
-        Cause::Denied(_) => with_help(failed, PERMISSION),
-        Cause::Refused(Refusal::Request) => with_help(failed, CHECK),
-        Cause::Absent(_)
-        | Cause::Outage(_)
-        | Cause::Refused(_)
-        | Cause::NoCredentials { .. }
-        | Cause::NoRegion => failed,
+    let failed = with_headline(&not_assumed(&role.arn.to_string()), error);
+    if let Cause::Denied(_) = cause {
+        return with_help(failed, PERMISSION);
     }
+    if cause == Cause::Refused(Refusal::Request) {
+        return with_help(failed, CHECK);
+    }
+    failed
 }
 
 /// Asks STS for the ARN of the client's credentials, in one attempt. Returns `None` if STS refuses
