@@ -169,14 +169,12 @@ impl Agent {
     /// Returns a failure for each locator that the agent can never read. Call
     /// [`Self::read_profile`] before, because the profile may set the region.
     pub fn unsupported(&self, locators: &BTreeSet<&Locator>) -> Answers {
-        let mut refused = Answers::new();
-        for locator in locators {
-            if let Some(why) = self.unsupported_reason(locator) {
-                let failure = FetchFailure::new(locator.region.clone(), unsupported(why));
-                refused.push(((*locator).clone(), Err(failure)));
-            }
-        }
-        refused
+        let refuse = |locator: &&Locator| {
+            let error = unsupported(self.unsupported_reason(locator)?);
+            let failure = FetchFailure::new(locator.region.clone(), error);
+            Some(((*locator).clone(), Err(failure)))
+        };
+        locators.iter().filter_map(refuse).collect()
     }
 
     /// Adds the profile's settings. This reads AWS's configuration files.

@@ -81,13 +81,15 @@ const RETRIED_FOR: Duration = Duration::from_secs(5);
 
 /// AWS, and its cached answers.
 pub struct Cached {
-    aws: Aws,
+    /// The AWS client, also for requests that are never cached.
+    pub aws: Aws,
     directory: CacheDirectory,
     /// `--cache-ttl`
     ttl: Duration,
     /// `--cache-stale`
     stale: Duration,
-    notices: Vec<CacheNotice>,
+    /// The notices that nobody has taken yet.
+    pub notices: Vec<CacheNotice>,
 }
 
 impl Cached {
@@ -100,11 +102,6 @@ impl Cached {
             stale: options.stale,
             notices: Vec::new(),
         }
-    }
-
-    /// Returns the AWS client, for requests that are never cached.
-    pub fn aws(&mut self) -> &mut Aws {
-        &mut self.aws
     }
 
     /// Returns one answer for each locator in `wanted`, from an entry or from AWS. Stores each good
@@ -168,11 +165,6 @@ impl Cached {
         let entries = self.read_entries(wanted).into_iter();
         let ages = entries.map(|(locator, entry)| (locator.clone(), entry.age(now)));
         ages.collect()
-    }
-
-    /// Returns the notices since the last call, and clears them.
-    pub fn take_notices(&mut self) -> Vec<CacheNotice> {
-        std::mem::take(&mut self.notices)
     }
 
     /// Returns the file name of a locator's entry.

@@ -105,7 +105,7 @@ impl Backend {
     fn aws(&mut self) -> Option<&mut Aws> {
         match self {
             Self::Aws(aws) => Some(aws),
-            Self::Cached(cached) => Some(cached.aws()),
+            Self::Cached(cached) => Some(&mut cached.aws),
             Self::Agent(_, aws) => aws.as_deref_mut(),
             Self::Local(_) => None,
         }
@@ -170,7 +170,7 @@ impl Backend {
         let Self::Cached(cached) = self else {
             return Vec::new();
         };
-        cached.take_notices()
+        std::mem::take(&mut cached.notices)
     }
 }
 

@@ -137,19 +137,9 @@ impl RetryBudget {
         self.deadline.progress()
     }
 
-    /// Sleeps until the next attempt, and returns true. Returns false without sleeping if there
-    /// must not be another attempt. `attempts` have failed so far, and `last` is the outage of the
-    /// last one.
-    async fn pause(&self, attempts: u32, last: &FetchError) -> bool {
-        let Some(pause) = self.pause_for(attempts, last, fastrand::f64) else {
-            return false;
-        };
-        tokio::time::sleep(pause).await;
-        true
-    }
-
-    /// Returns the length of the pause before the next attempt, or `None` if there must not be
-    /// another one. `random` returns numbers from 0 to 1.
+    /// The length of the pause before the next attempt, or `None` if there must not be another one.
+    /// `attempts` have failed so far, and `last` is the outage of the last one. `random` returns
+    /// numbers from 0 to 1.
     ///
     /// The length has full jitter: it is anywhere between zero and the maximum, so that clients
     /// that were throttled together spread out (AWS Architecture Blog, "Exponential Backoff And
@@ -247,9 +237,13 @@ pub async fn retry_or<T>(
         if let Cause::Outage(OutageKind::MalformedResponse | OutageKind::NotTls) = last.cause {
             malformed_answers += 1;
         }
-        if malformed_answers >= MOST_MALFORMED_ANSWERS || !budget.pause(attempts, &last).await {
+        if malformed_answers >= MOST_MALFORMED_ANSWERS {
             break;
         }
+        let Some(pause) = budget.pause_for(attempts, &last, fastrand::f64) else {
+            break;
+        };
+        tokio::time::sleep(pause).await;
     }
 
     // Every other outage says what went wrong, and its detail may have the request id.

@@ -83,12 +83,11 @@ async fn open_connections(session: &Session, requests: &[Request]) {
 
 /// Returns the same error for each request.
 fn fail_all(requests: Vec<Request>, error: &FetchError) -> RequestAnswers {
-    let mut answers = RequestAnswers::new();
-    for request in requests {
+    let fail = |request: Request| {
         let failure = FetchFailure::new(Some(request.region.clone()), error.clone());
-        answers.push((request, Err(failure)));
-    }
-    answers
+        (request, Err(failure))
+    };
+    requests.into_iter().map(fail).collect()
 }
 
 /// Groups requests by their role. Within a role, each secret is a batch of its own, and the

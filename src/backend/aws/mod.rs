@@ -173,11 +173,11 @@ impl Aws {
         let (secrets, parameters): (Vec<_>, Vec<_>) = (sent.iter().cloned())
             .partition(|request| request.locator.store == Store::SecretsManager);
         // One description has all versions of a secret.
-        let version = || Version::Current;
-        let distinct = BTreeSet::from_iter(secrets.iter().cloned().map(|mut request| {
-            request.locator.version = version();
+        let without_versions = secrets.iter().cloned().map(|mut request: Request| {
+            request.locator.version = Version::Current;
             request
-        }));
+        });
+        let distinct = BTreeSet::from_iter(without_versions);
         let (described, parameter_answers, ()) = join3(
             secrets_manager::describe_all(session, Vec::from_iter(distinct)),
             parameter_store::describe_all_parameters(session, parameters),
@@ -189,8 +189,7 @@ impl Aws {
         answered.extend(parameter_answers);
         explain_denials(session, &mut answered).await;
         answers.extend(distribute(&requests, answered));
-        add_advice(session, &mut answers);
-        Ok((answers, described))
+        Ok((with_advice(session, answers), described))
     }
 
     /// Returns the session. The first call opens it: it reads AWS's configuration files, and may
@@ -254,8 +253,7 @@ async fn read_distinct(session: &mut Session, wanted: &BTreeSet<&Locator>) -> An
     let (requests, mut answers) = requests_for(session, wanted).await;
     let answered = failover::read_in_regions(session, requests.keys().cloned().collect()).await;
     answers.extend(distribute(&requests, answered));
-    add_advice(session, &mut answers);
-    answers
+    with_advice(session, answers)
 }
 
 /// Returns the distinct requests, and a failure for each locator whose region is unknown. This may
@@ -279,12 +277,12 @@ async fn requests_for<'a>(
 
 /// Adds to each failure where the default region and the account come from, and the advice to
 /// choose a profile.
-fn add_advice(session: &Session, answers: &mut Answers) {
-    for (locator, answer) in answers {
+fn with_advice(session: &Session, mut answers: Answers) -> Answers {
+    for (locator, answer) in &mut answers {
         if let Err(failure) = answer {
             failure.default_region_and_account = session.default_region_and_account(locator);
-            let advice = &session.settings.profile_advice;
-            failure.profile_advice.clone_from(advice);
+            failure.profile_advice = session.settings.profile_advice.clone();
         }
     }
+    answers
 }

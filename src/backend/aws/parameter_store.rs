@@ -133,22 +133,23 @@ async fn read_path(
     request: &Locator,
     budget: &RetryBudget,
 ) -> Result<Document, FetchError> {
+    let path = &requested_path(&request.id);
+    let mut input =
+        json!({ "Path": path, "Recursive": true, "WithDecryption": true, "MaxResults": MAX_PAGE });
+    let read = |body: &[u8]| parse_page(body, request, &client.region);
+
     let mut found = BTreeMap::new();
-    let mut token: Option<String> = None;
     loop {
-        let (parameters, next_token) =
-            request_page(client, request, token.as_deref(), budget).await?;
+        let called = client.call_json(GET_BY_PATH, path, &input, budget, read);
+        let (parameters, next_token) = called.await?;
         found.extend(parameters);
         if found.len() > MAX_BELOW_PATH {
-            let path = requested_path(&request.id);
             let why =
                 format!("the path {path:?} has more than 10,000 parameters: use a longer path");
             return Err(FetchError::refused(Refusal::NotSent, why));
         }
-        if next_token.is_none() {
-            break;
-        }
-        token = next_token;
+        let Some(token) = next_token else { break };
+        input["NextToken"] = token.into();
     }
 
     if found.is_empty() {
@@ -160,30 +161,6 @@ async fn read_path(
         parameters: found.into_iter().collect(),
         ..Document::new(SecretValue::new(""))
     })
-}
-
-/// Requests one page of the parameters below the path of `request`: the page for `token` or,
-/// without a token, the first page.
-///
-/// # Errors
-/// The error that AWS's response stands for, the error of [`parse_page`], or the last outage when
-/// the budget ends.
-async fn request_page(
-    client: &Client,
-    request: &Locator,
-    token: Option<&str>,
-    budget: &RetryBudget,
-) -> Result<PageContents, FetchError> {
-    let path = requested_path(&request.id);
-    let mut input =
-        json!({ "Path": path, "Recursive": true, "WithDecryption": true, "MaxResults": MAX_PAGE });
-    if let Some(token) = token {
-        input["NextToken"] = token.into();
-    }
-    let read = |body: &[u8]| parse_page(body, request, &client.region);
-    client
-        .call_json(GET_BY_PATH, path, &input, budget, read)
-        .await
 }
 
 /// Parses the body of a response to a request for the parameters below a path. Returns the
@@ -270,7 +247,11 @@ impl GetParametersResponse {
     /// nothing about the parameter.
     fn take(&mut self, request: &Locator, region: &Region) -> Option<Result<Document, FetchError>> {
         let parameters = self.parameters.get_or_insert_default();
-        let is_requested = |parameter: &Parameter| parameter.is_requested(request, region);
+        let is_requested = |parameter: &Parameter| {
+            parameter.is_named(&request.id)
+                && parameter.agrees_with_arn(&request.id, region)
+                && parameter.has_version(request)
+        };
         if let Some(at) = parameters.iter().position(is_requested) {
             let parameter = parameters.swap_remove(at);
             return Some(parameter.into_document(&request.version, region));
@@ -324,13 +305,6 @@ impl Parameter {
     /// Returns the name and the ARN, without what the response leaves out.
     fn names(&self) -> impl Iterator<Item = &String> {
         [&self.name, &self.arn].into_iter().flatten()
-    }
-
-    /// True if a request is about this parameter and about this version of it.
-    fn is_requested(&self, request: &Locator, region: &Region) -> bool {
-        self.is_named(&request.id)
-            && self.agrees_with_arn(&request.id, region)
-            && self.has_version(request)
     }
 
     /// True if the parameter's name and ARN name the parameter `id`, in any spelling. The response
