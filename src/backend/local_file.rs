@@ -23,13 +23,10 @@ impl LocalFile {
     /// Returns one answer for each locator in `wanted`. For the first secrets that are missing, up
     /// to [`MOST_SUGGESTIONS`], the answer also has the most similar id in the file.
     pub fn answers(&self, wanted: &BTreeSet<&Locator>) -> Answers {
-        let mut answers: Answers = wanted
-            .iter()
-            .map(|locator| ((*locator).clone(), self.answer(locator)))
-            .collect();
-        let mut suggestions = 0;
-        for (locator, answer) in &mut answers {
-            if let Err(failure) = answer
+        let (mut answers, mut suggestions) = (Answers::new(), 0);
+        for locator in wanted.iter().copied() {
+            let mut answer = self.answer(locator);
+            if let Err(failure) = &mut answer
                 && failure.error.cause == Cause::Absent(Missing::Secret)
                 && !locator.is_path()
                 && suggestions < MOST_SUGGESTIONS
@@ -37,6 +34,7 @@ impl LocalFile {
                 suggestions += 1;
                 failure.nearest = self.nearest_id(&names(locator));
             }
+            answers.push((locator.clone(), answer));
         }
         answers
     }

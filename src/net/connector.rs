@@ -1,5 +1,5 @@
-//! Opens connections, direct or through a proxy: looks up the host, connects to it with TCP, asks the
-//! proxy for a tunnel, and makes the TLS handshake.
+//! Opens connections, direct or through a proxy: looks up the host, connects to it with TCP, asks
+//! the proxy for a tunnel, and makes the TLS handshake.
 //!
 //! Names are looked up by the system's resolver (getaddrinfo(3)), which blocks and can't be
 //! cancelled, so each lookup has a thread of its own. A launch opens up to 32 connections to a host

@@ -9,15 +9,15 @@
 //! ```
 //!
 //! `config` reads AWS's variables and configuration files. `credentials` finds the credentials, and
-//! `session` keeps these, the assumed roles and the region for all requests of a launch. `service_client`
-//! signs and sends a request, and `responses` says what AWS's errors mean.
+//! `session` keeps these, the assumed roles and the region for all requests of a launch.
+//! `service_client` signs and sends a request, and `responses` says what AWS's errors mean.
 
 mod clients;
 mod config;
 mod credentials;
 mod failover;
+mod iam_policy;
 mod parameter_store;
-mod policy;
 #[cfg(any(fuzzing, test))]
 mod replay;
 mod responses;
@@ -29,7 +29,7 @@ mod session;
 pub use config::parse_ini;
 pub use config::{Places, Purpose, Settings, apply_profile, apply_settings};
 pub use credentials::remove_empty_variables;
-pub use policy::{Policy, PolicyOptions, policy};
+pub use iam_policy::{Policy, PolicyOptions, policy};
 #[cfg(any(fuzzing, test))]
 pub use replay::{RecordedResponse, replay};
 pub use responses::{code_and_message, error_response, malformed_response};
@@ -146,8 +146,8 @@ impl Aws {
     }
 
     /// Returns answers without values for the locators in `wanted`, and the descriptions of the
-    /// secrets. No request reads a value. There is no answer for a secret or parameter that can't be
-    /// described, such as one of AWS's own parameters.
+    /// secrets. No request reads a value. There is no answer for a secret or parameter that can't
+    /// be described, such as one of AWS's own parameters.
     ///
     /// For `check`, also asks STS who the caller is.
     ///

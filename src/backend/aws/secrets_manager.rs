@@ -156,9 +156,8 @@ async fn describe_secret(
     let described = retry(&budget, async || {
         let input = DescribeSecretInput::builder().secret_id(id.to_string());
         let operation = DescribeSecret::new();
-        let calling =
-            client.call::<_, DescribeSecretOutput, DescribeSecretError>(&operation, input.build());
-        let output = calling.await?;
+        let calling = client.call(&operation, input.build(), DescribeSecretError::meta);
+        let output: DescribeSecretOutput = calling.await?;
         let arn = output.arn().and_then(Arn::parse);
         if id.is_answered_by(output.name(), arn.as_ref()) {
             Ok(output.into())

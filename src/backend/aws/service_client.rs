@@ -35,7 +35,7 @@ use aws_smithy_runtime_api::client::ser_de::{
 };
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::{ConfigBag, FrozenLayer, Layer};
-use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_smithy_types::error::ErrorMetadata;
 use aws_smithy_types::error::operation::BuildError;
 use futures_util::FutureExt;
 use http::header::CONTENT_TYPE;
@@ -73,8 +73,8 @@ pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 pub const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Client {
-    /// Calls one of the SDK's operations once. `I`, `O` and `E` are the types of its input, output
-    /// and error.
+    /// Calls one of the SDK's operations once. `metadata` is the function of the operation's error
+    /// that returns its code and message.
     ///
     /// # Errors
     /// The error that AWS's response stands for, or the failure of the request.
@@ -82,11 +82,12 @@ impl Client {
         &self,
         operation: &impl RuntimePlugin,
         input: Result<I, BuildError>,
+        metadata: fn(&E) -> &ErrorMetadata,
     ) -> Result<O, FetchError>
     where
         I: fmt::Debug + Send + Sync + 'static,
         O: fmt::Debug + Send + Sync + 'static,
-        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+        E: Error + Send + Sync + 'static,
     {
         let mut settings = ConfigBag::base();
         let parts = operation
@@ -114,10 +115,10 @@ impl Client {
             }
         }
 
-        let meta = service_error.as_ref().map(|error| error.meta());
+        let meta = service_error.as_ref().map(metadata);
         let error = ServiceError {
-            code: meta.and_then(|meta| meta.code()),
-            message: meta.and_then(|meta| meta.message()),
+            code: meta.and_then(ErrorMetadata::code),
+            message: meta.and_then(ErrorMetadata::message),
             ..by_status
         };
         Err(error.classify())
@@ -126,12 +127,13 @@ impl Client {
     /// Sends a request for an operation, and returns what `parse` makes of the response's body. The
     /// request is repeated after an outage that may pass, as long as the budget lasts.
     ///
-    /// `target` is the name of the service and of the operation, as in `secretsmanager.GetSecretValue`.
+    /// `target` is the name of the service and of the operation, as in
+    /// `secretsmanager.GetSecretValue`.
     /// `about` is the subject of the request, for `-vv`.
     ///
     /// # Errors
-    /// The error that AWS's response stands for, the error of `parse`, or the last outage when there
-    /// are no more attempts.
+    /// The error that AWS's response stands for, the error of `parse`, or the last outage when
+    /// there are no more attempts.
     pub async fn call_json<T>(
         &self,
         target: &'static str,
@@ -286,7 +288,8 @@ fn serialized<'p, I: fmt::Debug + Send + Sync + 'static>(
     Ok((in_memory(request)?, deserializer))
 }
 
-/// Returns the request for an operation of AWS's JSON 1.1 protocol, without a host and without a signature.
+/// Returns the request for an operation of AWS's JSON 1.1 protocol, without a host and without a
+/// signature.
 ///
 /// # Errors
 /// When the input can't be written as JSON.

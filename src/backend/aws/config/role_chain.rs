@@ -69,7 +69,7 @@ pub struct Sso {
 }
 
 /// A role that a profile assumes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ProfileRole {
     pub arn: String,
     pub external_id: Option<String>,

@@ -16,7 +16,7 @@ use super::provider::{
 use super::sso::sso_credentials;
 use super::sts;
 use crate::backend::aws::clients::response_status;
-use crate::backend::aws::config::{ProfileRole, RoleSource, VariableKeys};
+use crate::backend::aws::config::{RoleSource, VariableKeys};
 use crate::backend::aws::service_client::Api;
 use crate::model::answer::{Again, FetchError};
 use crate::model::inherited::Inherited;
@@ -72,27 +72,14 @@ pub async fn profile(context: &SearchContext<'_>) -> Result<Credentials, FetchEr
     let mut credentials = checked_credentials(of_source, origin, Some(&settings.endpoints))?;
 
     for role in &chain.roles {
-        let assumed = assume_profile_role(role, credentials, context).await;
-        credentials =
-            assumed.map_err(|error| with_headline(&sts::not_assumed(&role.arn), error))?;
+        let failed = |error| with_headline(&sts::not_assumed(&role.arn), error);
+        let (clients, region) = (context.clients, context.region);
+        let client = clients.client(Api::Sts, region, Some(&credentials)).await;
+        let client = client.map_err(failed)?;
+        let assumed = sts::assume_once(&client, role, context.mfa_codes).await;
+        credentials = assumed.map_err(failed)?.credentials;
     }
     Ok(credentials)
-}
-
-/// Assumes a role of the profile, in one attempt.
-///
-/// # Errors
-/// The same as those of [`sts::assume_once`], or an error if AWS doesn't have an endpoint for STS
-/// in the region.
-async fn assume_profile_role(
-    role: &ProfileRole,
-    credentials: Credentials,
-    context: &SearchContext<'_>,
-) -> Result<Credentials, FetchError> {
-    let (clients, region) = (context.clients, context.region);
-    let client = clients.client(Api::Sts, region, Some(&credentials)).await?;
-    let assumed = sts::assume_once(&client, role, context.mfa_codes).await?;
-    Ok(assumed.credentials)
 }
 
 /// Returns the failure of a source that the profile names. The profile is configured, so no other

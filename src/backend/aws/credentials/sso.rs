@@ -50,9 +50,8 @@ pub async fn sso_credentials(
         .role_name(&sso.role)
         .build();
     let operation = GetRoleCredentials::new();
-    let calling =
-        client.call::<_, GetRoleCredentialsOutput, GetRoleCredentialsError>(&operation, input);
-    let output = calling.await.map_err(|error| {
+    let calling = client.call(&operation, input, GetRoleCredentialsError::meta);
+    let output: GetRoleCredentialsOutput = calling.await.map_err(|error| {
         if let Cause::Denied(Denial::Credentials(_)) = error.cause {
             return expired(profile).explaining(error);
         }

@@ -64,8 +64,8 @@ const CHECK: &str = "check the ARN of the role, and its external ID";
 const IDENTITY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Assumes a role with the credentials of the client, in one attempt. Returns the role's
-/// credentials and the ARN of the session, which comes with the same answer. `mfa_codes` has the codes
-/// that the user has typed, by the serial number of the MFA device.
+/// credentials and the ARN of the session, which comes with the same answer. `mfa_codes` has the
+/// codes that the user has typed, by the serial number of the MFA device.
 ///
 /// # Errors
 /// AWS's refusal. If AWS refuses the credentials of the client, the error says which ones these are
@@ -86,10 +86,10 @@ pub async fn assume_once(
         .set_serial_number(role.mfa_serial.clone())
         .set_token_code(code.cloned());
     let operation = AssumeRole::new();
-    let calling = client.call::<_, AssumeRoleOutput, AssumeRoleError>(&operation, input.build());
-    let called = calling.await;
-    let output =
-        called.map_err(|error| explain_refused_credentials(error, client.credentials.as_ref()))?;
+    let called = client.call(&operation, input.build(), AssumeRoleError::meta);
+    let output: AssumeRoleOutput = called
+        .await
+        .map_err(|error| explain_refused_credentials(error, client.credentials.as_ref()))?;
     let user = output.assumed_role_user.map(|user| one_line(&user.arn));
     let arn = OnceCell::new_with(user.map(Some));
     let credentials = read_credentials(output.credentials)?;
@@ -113,11 +113,9 @@ async fn assume_with_web_identity(
         .web_identity_token(token)
         .build();
     let operation = AssumeRoleWithWebIdentity::new();
-    let calling = client
-        .call::<_, AssumeRoleWithWebIdentityOutput, AssumeRoleWithWebIdentityError>(
-            &operation, input,
-        );
-    read_credentials(calling.await?.credentials)
+    let called = client.call(&operation, input, AssumeRoleWithWebIdentityError::meta);
+    let output: AssumeRoleWithWebIdentityOutput = called.await?;
+    read_credentials(output.credentials)
 }
 
 /// Assumes a role with the credentials of the client, and repeats the request if it fails with an
@@ -137,9 +135,7 @@ pub async fn assume_with_retries(
     let request = ProfileRole {
         arn,
         external_id,
-        session_name: None,
-        duration: None,
-        mfa_serial: None,
+        ..ProfileRole::default()
     };
     let assumed = retry(&budget, async || {
         assume_once(client, &request, &BTreeMap::new()).await
@@ -192,10 +188,10 @@ fn role_error(error: FetchError, role: &Role) -> FetchError {
 pub async fn identity(client: &Client, budget: &RetryBudget) -> Option<String> {
     let input = GetCallerIdentityInput::builder().build();
     let operation = GetCallerIdentity::new();
-    let calling =
-        client.call::<_, GetCallerIdentityOutput, GetCallerIdentityError>(&operation, input);
+    let calling = client.call(&operation, input, GetCallerIdentityError::meta);
     let answered = budget.within(timeout(IDENTITY_TIMEOUT, calling)).await?;
-    answered.ok()?.ok()?.arn.map(|arn| one_line(&arn))
+    let output: GetCallerIdentityOutput = answered.ok()?.ok()?;
+    output.arn.map(|arn| one_line(&arn))
 }
 
 /// The remedy for a missing role. Somebody must have set the other variable by hand, because EKS
@@ -288,10 +284,11 @@ fn claims(token: &str) -> Option<String> {
     Some(one_line(&text))
 }
 
-/// Asks the user for the code of each MFA device that `roles` require, and adds the codes to `codes`
-/// under the serial number of the device. Doesn't ask again for a device whose code was already
-/// typed, for an earlier role or in an earlier try of `--wait`. That try may have failed before it
-/// sent the code to STS, so the code may still be good. Waits for the user without a time limit.
+/// Asks the user for the code of each MFA device that `roles` require, and adds the codes to
+/// `codes` under the serial number of the device. Doesn't ask again for a device whose code was
+/// already typed, for an earlier role or in an earlier try of `--wait`. That try may have failed
+/// before it sent the code to STS, so the code may still be good. Waits for the user without a time
+/// limit.
 ///
 /// # Errors
 /// When there is no terminal, or when the user ends the input.
