@@ -12,6 +12,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aws_config::imds;
+use aws_config::imds::client::error::ImdsError;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
@@ -73,7 +74,7 @@ impl Clients {
     /// Returns the configuration of the SDK's credential providers that have link-local endpoints.
     ///
     /// `is_hidden` gets the URL and the status of each response, and returns true if the SDK's
-    /// error would hide the status. Such a response becomes an error from which [`response_status`]
+    /// error would hide the status. Such a response becomes an error from which [`http_status`]
     /// gets the status.
     pub fn link_local(&self, is_hidden: fn(&str, u16) -> bool) -> ProviderConfig {
         let http = self.direct.for_sdk(move |url, answer| {
@@ -108,8 +109,8 @@ impl Clients {
         let mut config = SdkConfig::builder()
             .http_client(http)
             .behavior_version(behavior())
-            .use_fips(endpoints.use_fips.unwrap_or_default())
-            .use_dual_stack(endpoints.use_dual_stack.unwrap_or_default())
+            .use_fips(endpoints.use_fips)
+            .use_dual_stack(endpoints.use_dual_stack)
             // `RetryBudget` counts the attempts.
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts());
@@ -175,10 +176,17 @@ fn stated_reason(body: &[u8]) -> String {
     }
 }
 
-/// Returns the status of a response that [`Clients::link_local`] has hidden from the SDK. Returns
-/// `None` for any other error.
-pub fn response_status(error: &(dyn Error + 'static)) -> Option<u16> {
-    find_source(error).map(|HiddenAnswer(status, _)| *status)
+/// Returns the HTTP status in an error of the SDK: that of a response that [`Clients::link_local`]
+/// has hidden, or the one in the error itself. Returns `None` if there was no response, or if the
+/// error doesn't have its status.
+pub fn http_status(error: &(dyn Error + 'static)) -> Option<u16> {
+    if let Some(HiddenAnswer(status, _)) = find_source(error) {
+        return Some(*status);
+    }
+    match find_source(error)? {
+        ImdsError::ErrorResponse(response) => Some(response.response().status().as_u16()),
+        _ => None,
+    }
 }
 
 /// Returns the version of the SDK's behaviour. It is pinned, so that an update of the SDK doesn't

@@ -356,15 +356,15 @@ impl From<Store> for Api {
 pub struct Endpoints {
     /// True if the endpoints in variables and in the profile are ignored. This is the value of
     /// AWS_IGNORE_CONFIGURED_ENDPOINT_URLS or, without it, of the profile's setting.
-    pub ignored: Option<bool>,
+    pub ignored: bool,
     /// `--endpoint-url`, which is the endpoint of Secrets Manager. It is never ignored.
     pub option: Option<HttpUrl>,
     /// The endpoints in variables or in the profile, each with the name of its variable or setting.
     pub configured: BTreeMap<Api, (&'static str, HttpUrl)>,
     /// The value of AWS_USE_FIPS_ENDPOINT or, without it, of the profile's setting.
-    pub use_fips: Option<bool>,
+    pub use_fips: bool,
     /// The value of AWS_USE_DUALSTACK_ENDPOINT or, without it, of the profile's setting.
-    pub use_dual_stack: Option<bool>,
+    pub use_dual_stack: bool,
 }
 
 impl Endpoints {
@@ -379,7 +379,7 @@ impl Endpoints {
     pub fn setting(&self, api: Api) -> Option<(&'static str, &HttpUrl)> {
         match &self.option {
             Some(url) if api == Api::Store(Store::SecretsManager) => Some(("--endpoint-url", url)),
-            _ if self.ignored == Some(true) => None,
+            _ if self.ignored => None,
             _ => self
                 .configured
                 .get(&api)
@@ -393,7 +393,7 @@ impl Endpoints {
     pub fn cache_key(&self, store: Store) -> String {
         let configured =
             [store.into(), Api::Sts].map(|api| self.configured(api).map(HttpUrl::as_str));
-        let variants = [self.use_fips, self.use_dual_stack].map(|flag| flag == Some(true));
+        let variants = [self.use_fips, self.use_dual_stack];
         format!("{:?}", (configured, variants))
     }
 }
@@ -408,7 +408,7 @@ pub async fn find_endpoint(
     api: Api,
     region: &Region,
 ) -> Result<Uri, BoxError> {
-    let is_special = endpoints.use_fips == Some(true) || endpoints.use_dual_stack == Some(true);
+    let is_special = endpoints.use_fips || endpoints.use_dual_stack;
     let configured = endpoints.configured(api);
     match (configured, commercial_host(api.name(), region)) {
         (Some(url), _) if !is_special => Ok(url.uri().clone()),
@@ -451,8 +451,8 @@ async fn resolve_by_rules(
             let parameters = Params::builder()
                 .region(region.as_str())
                 .set_endpoint(configured.map(HttpUrl::to_string))
-                .set_use_fips(endpoints.use_fips)
-                .set_use_dual_stack(endpoints.use_dual_stack);
+                .use_fips(endpoints.use_fips)
+                .use_dual_stack(endpoints.use_dual_stack);
             DefaultResolver::new()
                 .resolve_endpoint(&parameters.build()?)
                 .await?

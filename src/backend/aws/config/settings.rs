@@ -412,10 +412,11 @@ fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
             configured.insert(api, endpoint);
         }
     }
+    let mut is_true = |variable| places.read(variable, &BOOLEAN).unwrap_or_default();
     Endpoints {
-        ignored: places.read("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", &BOOLEAN),
-        use_fips: places.read("AWS_USE_FIPS_ENDPOINT", &BOOLEAN),
-        use_dual_stack: places.read("AWS_USE_DUALSTACK_ENDPOINT", &BOOLEAN),
+        ignored: is_true("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"),
+        use_fips: is_true("AWS_USE_FIPS_ENDPOINT"),
+        use_dual_stack: is_true("AWS_USE_DUALSTACK_ENDPOINT"),
         option: options.endpoint_url.clone(),
         configured,
     }

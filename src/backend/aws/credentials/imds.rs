@@ -20,7 +20,7 @@ use super::provider::{
     SearchContext, not_configured, response_failure, sdk_failure, service_failure, unanswered,
     with_help,
 };
-use crate::backend::aws::clients::{Clients, response_status};
+use crate::backend::aws::clients::{Clients, http_status};
 use crate::backend::aws::config::{METADATA_URL, MetadataSettings};
 use crate::backend::retry::{RetryBudget, retry};
 use crate::model::answer::{Again, Cause, FetchError, OutageKind};
@@ -70,7 +70,7 @@ pub async fn instance(context: &SearchContext<'_>) -> Result<Credentials, FetchE
             let refused = FetchError::credentials_refused("role-denied", NOT_TRUSTED);
             refused.aws_says(why).help(TRUST_EC2)
         }
-        _ => sdk_failure(UNREADABLE, &error, http_status(&error)),
+        _ => sdk_failure(UNREADABLE, &error),
     })
 }
 
@@ -93,7 +93,7 @@ fn no_role(error: &ImdsError, settings: &MetadataSettings) -> FetchError {
                 not_configured(why)
             }
         }
-        _ => response_failure(&format!("{UNREADABLE}: {why}"), error, status),
+        _ => response_failure(&format!("{UNREADABLE}: {why}"), error),
     }
 }
 
@@ -122,16 +122,6 @@ fn metadata_client(settings: &MetadataSettings, clients: &Clients) -> imds::Clie
 /// True for an answer to the request for a token whose status the SDK's error would hide.
 fn hides_token_status(uri: &str, status: u16) -> bool {
     uri.ends_with("/latest/api/token") && matches!(status, 403 | 500..)
-}
-
-/// Returns the HTTP status in an error of the SDK: the one of a response that was hidden from the
-/// SDK ([`hides_token_status`]), or the one in the SDK's own error. Returns `None` if there was no
-/// response, or if the error doesn't have its status.
-fn http_status(error: &(dyn Error + 'static)) -> Option<u16> {
-    response_status(error).or_else(|| match find_source(error)? {
-        ImdsError::ErrorResponse(response) => Some(response.response().status().as_u16()),
-        _ => None,
-    })
 }
 
 /// Asks for the region of the instance, again after each outage.

@@ -21,7 +21,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use http::HeaderValue;
 
-use crate::backend::aws::clients::Clients;
+use crate::backend::aws::clients::{Clients, http_status};
 use crate::backend::aws::config::{RoleChain, Settings};
 use crate::backend::aws::responses::classify_sdk_error;
 use crate::backend::aws::service_client::{Api, Endpoints};
@@ -137,9 +137,8 @@ pub fn with_headline(headline: &str, error: FetchError) -> FetchError {
 }
 
 /// Returns the failure of one of the SDK's providers. `headline` is a sentence, such as `the
-/// container's credentials can't be read`. `status` is the HTTP status of the response, if there
-/// was one.
-pub fn sdk_failure(headline: &str, error: &CredentialsError, status: Option<u16>) -> FetchError {
+/// container's credentials can't be read`.
+pub fn sdk_failure(headline: &str, error: &CredentialsError) -> FetchError {
     // The outermost error only says that the provider failed.
     let why = error.source().map_or_else(|| error.to_string(), error_text);
     let text = format!("{headline}: {why}");
@@ -147,7 +146,7 @@ pub fn sdk_failure(headline: &str, error: &CredentialsError, status: Option<u16>
         CredentialsError::CredentialsNotLoaded(_) => not_configured(text),
         CredentialsError::ProviderTimedOut(_) => service_failure(text),
         CredentialsError::InvalidConfiguration(_) => misconfigured(text),
-        error => response_failure(&text, error, status),
+        error => response_failure(&text, error),
     };
     match known_remedy(&why) {
         Some(remedy) => with_help(failure, remedy),
@@ -155,14 +154,9 @@ pub fn sdk_failure(headline: &str, error: &CredentialsError, status: Option<u16>
     }
 }
 
-/// Returns the failure of a provider whose request the SDK sent. `why` is the whole message, and
-/// `status` is the HTTP status of the response, if there was one.
-pub fn response_failure(
-    why: &str,
-    error: &(dyn Error + 'static),
-    status: Option<u16>,
-) -> FetchError {
-    match status {
+/// Returns the failure of a provider whose request the SDK sent. `why` is the whole message.
+pub fn response_failure(why: &str, error: &(dyn Error + 'static)) -> FetchError {
+    match http_status(error) {
         Some(408 | 429 | 500..) => {
             let help = "try again later, or allow more time for retries with --timeout";
             return service_failure(why).help(help);

@@ -15,7 +15,6 @@ use super::provider::{
 };
 use super::sso::sso_credentials;
 use super::sts;
-use crate::backend::aws::clients::response_status;
 use crate::backend::aws::config::{RoleSource, VariableKeys};
 use crate::backend::aws::service_client::Api;
 use crate::model::answer::{Again, FetchError};
@@ -110,7 +109,7 @@ pub async fn container(context: &SearchContext<'_>) -> Result<Credentials, Fetch
     let found = provider.provide_credentials().await;
     found.map_err(|error| {
         let headline = "the container's credentials can't be read";
-        let mut failure = sdk_failure(headline, &error, response_status(&error));
+        let mut failure = sdk_failure(headline, &error);
         if failure.again == Again::NextProvider {
             let why = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI and AWS_CONTAINER_CREDENTIALS_FULL_URI are not set";
             failure = not_configured(why);
