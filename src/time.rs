@@ -74,8 +74,8 @@ impl Deadline {
         self.lock().begun.elapsed()
     }
 
-    /// Returns the time at which the resolution ends, even if [`Self::limited`] has set an earlier
-    /// end for what runs now. Returns `None` while the user is being asked for something.
+    /// The time at which the resolution ends, even if [`Self::limited`] has set an earlier end for
+    /// what runs now. There is no end while the user is being asked for something.
     pub fn end(&self) -> Option<Instant> {
         self.lock().end
     }

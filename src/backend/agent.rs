@@ -200,9 +200,9 @@ impl Agent {
         distribute(&requests, answered)
     }
 
-    /// Returns the reason why the agent cannot read a locator, as a predicate. Returns `None` if
-    /// the agent can read it. The agent reads only from its own region, passes on no external ID,
-    /// and can't read parameters.
+    /// The reason why the agent can't read a locator, as the rest of a sentence about the agent, or
+    /// `None` for a locator that it supports. The agent reads only from its own region, doesn't
+    /// pass on an external ID, and can't read parameters.
     fn unsupported_reason(&self, locator: &Locator) -> Option<&'static str> {
         let request = self.aws_settings.with_defaults(locator);
         let has_external_id = request.role.is_some_and(|role| role.external_id.is_some());

@@ -309,8 +309,8 @@ pub fn entry_name(text: &str) -> String {
     checksum(text.as_bytes())
 }
 
-/// Returns the bytes of an entry, in a buffer that is wiped when it is dropped. Returns `None` for
-/// a document that JSON cannot express.
+/// Makes the bytes of an entry, in a buffer that is wiped when it is dropped. `None` stands for a
+/// document that JSON can't express.
 ///
 /// `fetched` is the time from the boot to the fetch. The JSON also has the entry's own name, so
 /// that [`decode`] refuses an entry that was copied to another name.

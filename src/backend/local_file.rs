@@ -70,8 +70,8 @@ impl LocalFile {
         }
     }
 
-    /// Returns the id in the file that is most similar to one of `names`, beginning with the last
-    /// name, which is the shortest. Returns `None` if no id is similar.
+    /// Finds the id in the file that is most similar to one of `names`, beginning with the last
+    /// name, which is the shortest.
     fn nearest_id(&self, names: &[String]) -> Option<Box<str>> {
         let keys = self.1.keys().map(String::as_str);
         let ids = Vec::from_iter(keys.filter(|id| SecretId::parse(id).is_ok()));
@@ -80,8 +80,7 @@ impl LocalFile {
         nearest.map(Box::from)
     }
 
-    /// Returns the current values of all parameters whose ids begin with the path. Returns `None`
-    /// if there aren't any.
+    /// The current values of all parameters whose ids begin with the path, if there are any.
     fn below(&self, path: &Locator) -> Option<Document> {
         let written = path.id.name();
         let prefix = if written.starts_with('/') {

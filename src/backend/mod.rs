@@ -100,8 +100,8 @@ impl Backend {
         }
     }
 
-    /// Returns the AWS client. Returns `None` if AWS is never asked: with `--local`, and with an
-    /// agent that has no fallback.
+    /// The AWS client. AWS is never asked with `--local`, nor with an agent that doesn't have a
+    /// fallback.
     fn aws(&mut self) -> Option<&mut Aws> {
         match self {
             Self::Aws(aws) => Some(aws),
@@ -145,9 +145,8 @@ impl Backend {
         aws.describe_secrets(wanted).await
     }
 
-    /// Returns the identity with which AWS was asked. Returns `None` if AWS was not asked, or if
-    /// the agent was asked first, because the agent has credentials of its own. This does not send
-    /// a request.
+    /// The identity with which AWS was asked. It isn't known if the agent was asked first, because
+    /// the agent has credentials of its own. This does not send a request.
     pub fn caller(&mut self) -> Option<Caller> {
         if matches!(self, Self::Agent(..)) {
             None

@@ -257,8 +257,7 @@ fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn 
     })
 }
 
-/// Returns the first error of type `T` in an error and its sources. Returns `None` if there isn't
-/// one.
+/// Finds the first error of type `T` in an error and its sources.
 pub fn find_source<'e, T: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'e T> {
     chain(error).find_map(|error| error.downcast_ref())
 }

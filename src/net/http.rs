@@ -103,14 +103,13 @@ impl Host {
         Some((connection, response))
     }
 
-    /// Returns a connection that was opened before and that no request uses. That is an idle
+    /// Takes a connection that was opened before and that no request uses. That is an idle
     /// connection or, if there isn't one, the oldest of those that are being opened in advance.
     /// This function waits until that connection is open. Drops idle connections that the server
     /// has closed.
     ///
-    /// Returns `None` if there isn't such a connection. Also returns `None` if the connection in
-    /// advance could not be opened: the caller then opens a new one, because the host may be
-    /// reachable by now, and reports its error.
+    /// If the connection in advance could not be opened, this returns `None`, too: the caller opens
+    /// a new one, because the host may be reachable by now, and reports its error.
     async fn spare_connection(&self) -> Option<Connection> {
         loop {
             // This is a statement of its own, because the lock must not be held during an await.

@@ -373,10 +373,10 @@ impl UnknownIssuer {
     }
 }
 
-/// Returns the common name in a distinguished name (RFC 5280, section 4.1.2.4).
+/// Finds the common name in a distinguished name (RFC 5280, section 4.1.2.4).
 ///
-/// Returns `None` if there isn't one, if it is not UTF-8, or if it has 128 bytes or more, because
-/// DER then encodes its length differently.
+/// A name that is not UTF-8 is not found, nor is one of 128 bytes or more, whose length DER encodes
+/// differently.
 fn common_name(der: &[u8]) -> Option<String> {
     let at = der
         .windows(5)

@@ -146,7 +146,7 @@ impl Clients {
 /// The failure of a request that the SDK made, and that its result hides.
 pub type HiddenFailure = Arc<OnceLock<FetchError>>;
 
-/// Returns the failure that an answer means. Returns `None` if the request has succeeded.
+/// The failure that an answer stands for, unless the request has succeeded.
 fn answer_failure(answer: &SdkAnswer) -> Option<FetchError> {
     match answer {
         Ok(response) if response.status().is_success() => None,
@@ -176,9 +176,9 @@ fn stated_reason(body: &[u8]) -> String {
     }
 }
 
-/// Returns the HTTP status in an error of the SDK: that of a response that [`Clients::link_local`]
-/// has hidden, or the one in the error itself. Returns `None` if there was no response, or if the
-/// error doesn't have its status.
+/// The HTTP status in an error of the SDK: that of a response that [`Clients::link_local`] has
+/// hidden, or the one in the error itself. It is `None` if there was no response, or if the error
+/// doesn't say which status it had.
 pub fn http_status(error: &(dyn Error + 'static)) -> Option<u16> {
     if let Some(HiddenAnswer(status, _)) = find_source(error) {
         return Some(*status);

@@ -389,8 +389,8 @@ impl Statements<'_> {
         json!({ "Version": LANGUAGE, "Statement": statements })
     }
 
-    /// Returns the statement for the KMS keys. Returns `None` if no service decrypts in the regions
-    /// of the keys.
+    /// The statement for the KMS keys. It isn't needed if no service decrypts in the regions of the
+    /// keys.
     ///
     /// <https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service>
     fn decryption(&self, keys: &[Arn]) -> Option<Value> {

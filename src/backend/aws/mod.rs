@@ -208,8 +208,7 @@ impl Aws {
         })
     }
 
-    /// Returns the identity with which AWS was asked. Returns `None` without credentials. This does
-    /// not send a request.
+    /// The identity with which AWS was asked, as far as it is known. This does not send a request.
     pub fn caller(&self) -> Option<Caller> {
         self.session.as_ref()?.caller()
     }

@@ -289,8 +289,8 @@ impl Parameter {
         arns.all(|arn| arn.resource_next_to(&requested).is_some())
     }
 
-    /// Returns the part of the parameter's name that follows `path`. Returns `None` if the
-    /// parameter isn't below this path, or is of another region or account, and if its name and its
+    /// The part of the parameter's name that follows `path`. It is `None` if the parameter isn't
+    /// below this path or belongs to a different region or account, and also if its name and its
     /// ARN differ.
     fn name_below(&self, path: &SecretId, region: &Region) -> Option<String> {
         if !self.agrees_with_arn(path, region) {
@@ -362,8 +362,8 @@ pub fn base_name(name: &str) -> &str {
     name.trim_start_matches('/')
 }
 
-/// Returns the name of the secret that Parameter Store reads for a parameter. Returns `None` for
-/// every other parameter.
+/// The name of the secret that Parameter Store reads for a parameter. Only parameters below
+/// `/aws/reference/secretsmanager/` have one.
 ///
 /// <https://docs.aws.amazon.com/systems-manager/latest/userguide/integration-ps-secretsmanager.html>
 pub fn referenced_secret(name: &str) -> Option<&str> {
@@ -382,7 +382,7 @@ fn requested_name(request: &Locator, region: &Region) -> String {
     }
 }
 
-/// Returns the label or the version number in a request. Returns `None` for the newest version.
+/// The label or the version number in a request, unless it is for the newest version.
 fn version_selector(request: &Locator) -> Option<&str> {
     request.version.label().or(request.version.id())
 }
@@ -464,8 +464,8 @@ fn answers_from_descriptions(
     answers
 }
 
-/// Returns a document without a value for a parameter or a path. Returns `None` if there is no
-/// description of the parameter, or of any parameter below the path.
+/// Makes a document without a value for a parameter or a path, if the parameter, or any parameter
+/// below the path, has been described.
 fn document_without_value(request: &Request, described: &[ParameterMetadata]) -> Option<Document> {
     let Request { locator, region } = request;
     let name = base_name(locator.id.name());

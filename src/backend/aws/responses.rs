@@ -282,9 +282,8 @@ impl<'a> ServiceError<'a> {
     }
 }
 
-/// Returns the remedy for a denial that another policy than the caller's own causes. AWS's message
-/// names that policy (IAM User Guide, "Troubleshoot access denied error messages"). Returns `None`
-/// if the message names no other policy.
+/// The remedy for a denial by a policy other than the caller's own. AWS's message names that policy
+/// (IAM User Guide, "Troubleshoot access denied error messages").
 fn policy_remedy(message: &str) -> Option<String> {
     if let Some((_, policy)) = message.split_once("with an explicit deny in a") {
         // The message continues with `n identity-based policy: arn:…` or ` service control policy`.

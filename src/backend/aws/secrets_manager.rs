@@ -233,9 +233,9 @@ pub fn answers_from_descriptions(
     answers
 }
 
-/// Returns the answer for a version of a secret that has been described. Returns `None` for a
-/// version id that is not in the description, because a launch might read it: DescribeSecret lists
-/// only the versions with a staging label.
+/// The answer for a version of a secret that has been described. There is no answer for a version
+/// id that is not in the description, because a launch might read it: DescribeSecret lists only the
+/// versions with a staging label.
 fn answer_from_description(secret: &DescribedSecret, version: &Version) -> Option<Answer> {
     let region = Some(secret.region.clone());
     let fail = |error| Some(Err(FetchFailure::new(region.clone(), error)));

@@ -368,14 +368,14 @@ pub struct Endpoints {
 }
 
 impl Endpoints {
-    /// Returns the endpoint that the user configures for a service. Returns `None` if AWS's own
-    /// endpoint is used.
+    /// The endpoint that the user configures for a service. Without one, AWS's own endpoint is
+    /// used.
     pub fn configured(&self, api: Api) -> Option<&HttpUrl> {
         self.setting(api).map(|(_, url)| url)
     }
 
-    /// Returns the endpoint that the user configures for a service, and the option, variable or
-    /// setting that has it. Returns `None` if AWS's own endpoint is used.
+    /// The endpoint that the user configures for a service, after the option, variable or setting
+    /// that has it.
     pub fn setting(&self, api: Api) -> Option<(&'static str, &HttpUrl)> {
         match &self.option {
             Some(url) if api == Api::Store(Store::SecretsManager) => Some(("--endpoint-url", url)),
@@ -423,8 +423,7 @@ pub async fn find_endpoint(
     }
 }
 
-/// Returns AWS's own host for a service in a region. Returns `None` if AWS doesn't have such a
-/// host.
+/// AWS's own host for a service in a region, if there is one.
 pub fn own_host(api: Api, region: &Region) -> Option<String> {
     // The rules never wait, so the future is ready immediately.
     let endpoint = find_endpoint(&Endpoints::default(), api, region)
@@ -481,8 +480,7 @@ const OTHERS: [(&str, &str); 7] = [
     ("eusc-de", "aws-eusc"),
 ];
 
-/// Returns the host of a service in a region of the commercial partition. Returns `None` for any
-/// other region.
+/// The host of a service, if the region is in the commercial partition.
 fn commercial_host(service: &str, region: &Region) -> Option<String> {
     let is_commercial = region.area().is_some_and(|area| AREAS.contains(&area));
     is_commercial.then(|| format!("{service}.{region}.amazonaws.com"))

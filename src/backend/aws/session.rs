@@ -268,8 +268,8 @@ impl Session {
         }
     }
 
-    /// Returns the identity of the role in the settings or, without one, of the base credentials.
-    /// Returns `None` without credentials. This does not send a request.
+    /// The identity of the role in the settings or, without one, of the base credentials, if these
+    /// were found. This does not send a request.
     pub fn caller(&self) -> Option<Caller> {
         let base = self.known_caller(None).ok()?;
         let asked = self
@@ -284,13 +284,12 @@ impl Session {
         })
     }
 
-    /// Returns where the default region and the account come from, for a help that advises the user
-    /// to check them: `the region (from AWS_REGION) and the account (123456789012)`. This does not
-    /// send a request.
+    /// Says where the default region and the account come from, for a `help` line that advises the
+    /// user to check them: `the region (from AWS_REGION) and the account (123456789012)`. This does
+    /// not send a request.
     ///
-    /// Returns `None` if the reference names a region or a role, because these defaults don't apply
-    /// to it then. Also returns `None` if the account isn't known, because no credentials were
-    /// found.
+    /// These defaults don't apply (`None`) to a reference that names a region or a role. The
+    /// account isn't known (also `None`) if no credentials were found.
     pub fn default_region_and_account(&self, locator: &Locator) -> Option<String> {
         if locator.region.is_some() || locator.role.is_some() {
             return None;
@@ -305,10 +304,10 @@ impl Session {
         ))
     }
 
-    /// Returns the account in which secrets are read: that of `--role-arn` or, without it, that of
-    /// the role which was assumed last to get the base credentials. Other credentials don't name
-    /// their account, so this returns where they come from instead. Returns `None` if there are no
-    /// credentials.
+    /// The account in which secrets are read: that of `--role-arn` or, without it, that of the role
+    /// which was assumed last to get the base credentials. Other credentials don't name their
+    /// account, so this says where they come from instead. Without credentials, there is no
+    /// account.
     fn account(&self) -> Option<String> {
         let caller_roles = self.settings.caller_roles(self.chain.as_ref());
         let role = self.settings.options.role.as_ref().map(|role| &role.arn);
@@ -336,9 +335,9 @@ impl Session {
         self.clients.client(api, region, Some(credentials)).await
     }
 
-    /// Returns the ARN of the caller with a role or, without a role, with the base credentials. The
-    /// first call asks STS, and may assume the role. Returns `None` if there are no credentials, or
-    /// if STS doesn't answer in time.
+    /// The ARN of the caller with a role or, without a role, with the base credentials. The first
+    /// call asks STS, and may assume the role. The ARN stays unknown if there are no credentials,
+    /// or if STS doesn't answer in time.
     pub async fn identity(&self, role: Option<&Role>, region: &Region) -> Option<String> {
         self.credentials(role).await.ok()?;
         let caller = self.known_caller(role).ok()?;

@@ -111,7 +111,7 @@ impl<'a> Places<'a> {
 pub struct Format<T> {
     /// The expected value, for the message "… must be …".
     pub expected: &'static str,
-    /// Returns the parsed value. Returns `None` if the value is invalid.
+    /// Parses a value. `None` stands for an invalid one.
     pub parse: fn(&str) -> Option<T>,
 }
 
@@ -188,8 +188,7 @@ pub const METADATA_MODE: Format<&str> = Format {
     parse: |text| choice(text, &[("ipv4", METADATA_URL), ("ipv6", METADATA_URL_IPV6)]),
 };
 
-/// Returns the value that belongs to a word, in upper or lower case. Returns `None` for any other
-/// word.
+/// Looks a word up in a table, in upper or lower case.
 pub fn choice<T: Clone>(text: &str, choices: &[(&str, T)]) -> Option<T> {
     let mut choices = choices.iter();
     let chosen = choices.find(|(word, _)| word.eq_ignore_ascii_case(text));
@@ -227,8 +226,8 @@ pub struct Section {
 }
 
 impl Section {
-    /// Returns the text of a setting. Returns `None` if it isn't set, or if it is empty, as
-    /// `aws_session_token =` is in some files.
+    /// The text of a setting. An empty one, as `aws_session_token =` is in some files, is treated
+    /// as unset.
     pub fn setting(&self, key: &str) -> Option<&str> {
         let text = self.settings.get(key).map(String::as_str);
         text.filter(|text| !text.is_empty())
@@ -251,7 +250,7 @@ pub struct Profile<'a> {
 }
 
 impl<'a> Profile<'a> {
-    /// Returns the text of a setting. Returns `None` if it isn't set.
+    /// The text of a setting in the profile's own section.
     pub fn setting(&self, key: &str) -> Option<&'a str> {
         self.section.setting(key)
     }
@@ -331,7 +330,7 @@ impl Profiles {
         Ok(profiles)
     }
 
-    /// Returns the profile with this name. Returns `None` if there isn't one.
+    /// Finds a profile by its name, in either file.
     pub fn profile(&self, name: &str) -> Option<Profile<'_>> {
         let ((_, name), section) = self.sections.get_key_value(&(PROFILE, name.to_owned()))?;
         Some(Profile {
@@ -349,7 +348,7 @@ impl Profiles {
             .map(|(_, name)| name.as_str())
     }
 
-    /// Returns the `sso-session` section with this name. Returns `None` if there isn't one.
+    /// Finds an `sso-session` section by its name.
     pub fn sso_session(&self, name: &str) -> Option<&Section> {
         self.sections.get(&(SSO_SESSION, name.to_owned()))
     }
@@ -431,9 +430,9 @@ impl Profiles {
     }
 }
 
-/// Returns the text of a file. Returns `None` if there isn't one, or, with a warning, if `path` is
-/// a directory. As in the AWS CLI, a file that can't be reached, as in another user's HOME, is
-/// treated as missing.
+/// Reads a file that doesn't have to exist. Warns about a directory at `path`, and treats it as a
+/// missing file. As in the AWS CLI, a file that can't be reached, as in the HOME of a different
+/// user, is treated as missing, too.
 ///
 /// # Errors
 /// When there is a file, but it can't be read.
@@ -462,8 +461,8 @@ fn read_existing(path: &Path, progress: &Progress) -> Result<Option<String>, Pro
     text.map(Some)
 }
 
-/// Returns the kind and the name of a section in the configuration file, whose header is `header`.
-/// Returns `None` for an unknown kind. A name with spaces must be in quotes.
+/// Splits the header of a section in the configuration file into the kind of the section and its
+/// name. `None` stands for an unknown kind. A name with spaces must be in quotes.
 fn section_of_config(header: &str) -> Option<(&'static str, String)> {
     if header == "default" {
         return Some((PROFILE, header.to_owned()));

@@ -80,8 +80,8 @@ pub struct ProfileRole {
     pub mfa_serial: Option<String>,
 }
 
-/// Returns the role chain of a profile. Returns `None` if the profile doesn't say how to get
-/// credentials.
+/// Follows a profile and its source profiles to the first credentials. A profile that doesn't say
+/// how to get credentials doesn't have a role chain.
 ///
 /// # Errors
 /// When a setting is invalid, or when the settings contradict each other, are incomplete, or lead
@@ -132,8 +132,8 @@ pub fn role_chain(mut profile: Profile<'_>) -> Result<Option<RoleChain>, Problem
     }
 }
 
-/// Returns the role that a profile assumes with other credentials. Returns `None` if it doesn't
-/// assume one. The role of a web identity isn't returned, because it is a part of the source.
+/// The role that a profile assumes with other credentials. The role of a web identity isn't one of
+/// these: it is a part of the source.
 ///
 /// # Errors
 /// When `duration_seconds` or `role_session_name` is invalid.
@@ -163,7 +163,7 @@ fn assumed_role(profile: Profile<'_>) -> Result<Option<ProfileRole>, Problem> {
     }))
 }
 
-/// Returns the profile whose credentials assume this profile's role. Returns `None` if
+/// The name of the profile whose credentials assume this profile's role. It is `None` if
 /// `credential_source` says where to get them.
 ///
 /// # Errors
@@ -180,8 +180,8 @@ fn source_profile(profile: Profile<'_>) -> Result<Option<&str>, Problem> {
     }
 }
 
-/// Returns the source of credentials that a profile itself has. Returns `None` if it doesn't have
-/// one.
+/// The source of credentials that a profile itself has, without those that it gets by other
+/// profiles.
 ///
 /// # Errors
 /// When the settings of the source are invalid or incomplete.
@@ -264,9 +264,8 @@ fn sso_source(profile: Profile<'_>) -> Result<RoleSource, Problem> {
     }))
 }
 
-/// Returns the access key and its secret key in a profile. Returns `None` if one of them is
-/// missing. `aws_security_token` is the older name of `aws_session_token`. As in botocore, it has
-/// precedence.
+/// The access key and the secret key in a profile, if it has both. `aws_security_token` is the
+/// older name of `aws_session_token`. As in botocore, it has precedence.
 fn complete_keys(profile: Profile<'_>) -> Option<Credentials> {
     let text = |key| profile.setting(key).map(str::to_owned);
     let (id, secret) = (text("aws_access_key_id")?, text("aws_secret_access_key")?);

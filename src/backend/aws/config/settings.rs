@@ -168,7 +168,7 @@ impl Settings {
         matches!(self.variable_keys, VariableKeys::Complete(_)) && self.options.profile.is_none()
     }
 
-    /// Returns the default region. Returns `None` if the instance metadata has to be asked.
+    /// The default region. Without one, the instance metadata has to be asked.
     pub fn region(&self) -> Option<&Region> {
         self.region.as_ref().map(|(region, _)| region)
     }
@@ -372,8 +372,8 @@ const ROLE_REMEDIES: [(&str, &str); 3] = [
     ),
 ];
 
-/// Returns the remedy for missing credentials in an ECS task, a Kubernetes pod or a Lambda
-/// function. Returns `None` elsewhere.
+/// The remedy for missing credentials, if this is an ECS task, a Kubernetes pod or a Lambda
+/// function.
 fn role_remedy(inherited: &Inherited) -> Option<&'static str> {
     let mut services = ROLE_REMEDIES.iter();
     let service = services.find(|(variable, _)| inherited.non_empty(variable).is_some());

@@ -209,7 +209,7 @@ fn is_unreachable(error: &ImdsError) -> bool {
     )
 }
 
-/// Returns the kind of error that the connection failed with. Returns `None` for any other failure.
+/// The kind of error that the connection failed with, if it was the connection that failed.
 fn failure_kind(error: &ImdsError) -> Option<ErrorKind> {
     find_source::<FetchError>(error)?.io_kind
 }

@@ -129,8 +129,8 @@ struct ProcessOutput {
     expiration: Option<String>,
 }
 
-/// Returns the credentials in the program's output, and the text of their expiration, which is
-/// empty without one. Returns `None` if the output is in another form.
+/// Parses the credentials in the program's output, and also returns the text of their expiration,
+/// which is empty without one. `None` stands for output in a different form.
 ///
 /// The text is for messages, which show the expiration as the program wrote it.
 fn parse_output(output: &[u8]) -> Option<(Credentials, String)> {
@@ -261,8 +261,8 @@ impl Drop for CredentialProcess {
     }
 }
 
-/// Returns the terminal and its modes, which are restored if the program is killed at its password
-/// prompt. Returns `None` if this process doesn't have a terminal, or isn't in its foreground.
+/// Opens the terminal, if this process is in its foreground. Also returns the modes of the
+/// terminal, which are restored if the program is killed at its password prompt.
 fn foreground_terminal() -> Option<(File, Termios)> {
     let tty = File::options()
         .read(true)

@@ -100,8 +100,8 @@ const REMEDIES: [(&str, &str); 7] = [
     ("CredentialsV2Request", "start the task again"),
 ];
 
-/// Returns the remedy that follows from AWS's reason for not giving credentials. Returns `None` for
-/// any other reason.
+/// The remedy that follows from AWS's reason for not giving credentials, if it is one of the known
+/// reasons.
 pub fn known_remedy(reason: &str) -> Option<&'static str> {
     let mut remedies = REMEDIES.iter();
     let known = remedies.find(|(part, _)| reason.contains(part));
@@ -243,8 +243,7 @@ impl fmt::Display for CredentialsOrigin {
 /// The remedy for swapped keys.
 const SWAPPED_REMEDY: &str = "swap the two: an access key id begins with AKIA or ASIA";
 
-/// Returns the sentence about an access key id and a secret access key that look swapped. Returns
-/// `None` for all others.
+/// The sentence about an access key id and a secret access key, if they look swapped.
 fn swapped_keys(credentials: &Credentials) -> Option<String> {
     let (id, secret) = (credentials.access_key_id(), credentials.secret_access_key());
     // AWS's secret access keys have 40 characters, which can begin in any way.
@@ -298,8 +297,7 @@ pub fn checked_credentials(
     }
 }
 
-/// Returns what is wrong with a part of the credentials, as a predicate. Returns `None` if it can
-/// be used.
+/// What is wrong with a part of the credentials, as a predicate, or `None` if it can be used.
 fn credential_defect(text: &str) -> Option<&'static str> {
     if text.is_empty() {
         Some("is empty")

@@ -112,8 +112,8 @@ async fn valid_token(
     })
 }
 
-/// Returns the credentials in an answer of the portal. Returns `None` if a part is missing or the
-/// expiration isn't a valid time.
+/// Converts the credentials in an answer of the portal. They are unusable (`None`) if a part is
+/// missing, or if the expiration isn't a valid time.
 fn complete_credentials(found: RoleCredentials) -> Option<Credentials> {
     let since_epoch = Duration::from_millis(u64::try_from(found.expiration).ok()?);
     Some(Credentials::new(

@@ -274,8 +274,8 @@ fn not_exchanged(identity: &WebIdentity, claims: Option<&str>, error: FetchError
     with_help(with_headline(&headline, error), trust)
 }
 
-/// Returns the claims of a token that a trust policy can compare: issuer, subject and audience.
-/// They aren't secret. Returns `None` if the token isn't a JWT with these claims.
+/// The claims of a token that a trust policy can compare: issuer, subject and audience. They aren't
+/// secret. A token that isn't a JWT doesn't have them.
 fn claims(token: &str) -> Option<String> {
     let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     let claims: Value = serde_json::from_slice(&payload).ok()?;
