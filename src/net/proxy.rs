@@ -267,8 +267,8 @@ pub async fn open_tunnel<S: Read + Write + Unpin>(
     }
 }
 
-/// The three digits of the status, or nothing if the answer is not HTTP. `None` means that the
-/// answer is too short so far.
+/// The three digits of the status. They are empty if the answer is not HTTP, and `None` as long as
+/// it is too short.
 fn status_digits(head: &[u8]) -> Option<&[u8]> {
     let (version, rest) = head.split_at_checked(9)?;
     let is_http = version.starts_with(b"HTTP/1.") && version.ends_with(b" ");

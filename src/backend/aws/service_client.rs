@@ -34,7 +34,7 @@ use aws_smithy_runtime_api::client::ser_de::{
     DeserializeResponse, SerializeRequest, SharedRequestSerializer, SharedResponseDeserializer,
 };
 use aws_smithy_types::body::SdkBody;
-use aws_smithy_types::config_bag::{ConfigBag, FrozenLayer, Layer};
+use aws_smithy_types::config_bag::{ConfigBag, Layer};
 use aws_smithy_types::error::ErrorMetadata;
 use aws_smithy_types::error::operation::BuildError;
 use futures_util::FutureExt;
@@ -93,8 +93,18 @@ impl Client {
         let parts = operation
             .config()
             .unwrap_or_else(|| Layer::new("an operation without configuration").freeze());
-        let (request, deserializer) =
-            serialized(&parts, input, &mut settings).map_err(|error| not_sent(&*error))?;
+        let (Some(serializer), Some(deserializer)) = (
+            parts.load::<SharedRequestSerializer>(),
+            parts.load::<SharedResponseDeserializer>(),
+        ) else {
+            let why = "an operation without serialization";
+            return Err(FetchError::refused(Refusal::NotSent, why));
+        };
+        let request = input
+            .map_err(BoxError::from)
+            .and_then(|input| serializer.serialize_input(Input::erase(input), &mut settings))
+            .and_then(in_memory)
+            .map_err(|error| not_sent(&*error))?;
 
         let received = self.send(request).await?.map(SdkBody::from);
         let response = HttpResponse::try_from(received).map_err(|error| not_sent(&error))?;
@@ -267,25 +277,6 @@ impl Client {
         signed.apply_to_request_http1x(&mut request);
         Ok(request)
     }
-}
-
-/// Returns the request of an operation, and the deserializer for its response.
-///
-/// # Errors
-/// When the input is incomplete, or can't be written as a request.
-fn serialized<'p, I: fmt::Debug + Send + Sync + 'static>(
-    parts: &'p FrozenLayer,
-    input: Result<I, BuildError>,
-    settings: &mut ConfigBag,
-) -> Result<(Request<Bytes>, &'p SharedResponseDeserializer), BoxError> {
-    let (Some(serializer), Some(deserializer)) = (
-        parts.load::<SharedRequestSerializer>(),
-        parts.load::<SharedResponseDeserializer>(),
-    ) else {
-        return Err("an operation without serialization".into());
-    };
-    let request = serializer.serialize_input(Input::erase(input?), settings)?;
-    Ok((in_memory(request)?, deserializer))
 }
 
 /// Returns the request for an operation of AWS's JSON 1.1 protocol, without a host and without a

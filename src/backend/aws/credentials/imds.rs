@@ -18,7 +18,6 @@ use aws_credential_types::provider::error::CredentialsError;
 
 use super::provider::{
     SearchContext, not_configured, response_failure, sdk_failure, service_failure, unanswered,
-    with_help,
 };
 use crate::backend::aws::clients::{Clients, http_status};
 use crate::backend::aws::config::{METADATA_URL, MetadataSettings};
@@ -80,10 +79,10 @@ pub async fn instance(context: &SearchContext<'_>) -> Result<Credentials, FetchE
 fn no_role(error: &ImdsError, settings: &MetadataSettings) -> FetchError {
     let (why, status) = (error_text(error), http_status(error));
     match error {
-        ImdsError::ErrorResponse(_) if status == Some(404) => with_help(
-            not_configured("this EC2 instance does not have a role"),
-            "attach an IAM role to this instance",
-        ),
+        ImdsError::ErrorResponse(_) if status == Some(404) => {
+            let why = "this EC2 instance does not have a role";
+            not_configured(why).help("attach an IAM role to this instance")
+        }
         ImdsError::FailedToLoadToken(token) if token.is_dispatch_failure() && status.is_none() => {
             let is_silent = failure_kind(error) == Some(ErrorKind::TimedOut);
             let why = format!("the instance metadata service did not answer: {why}");

@@ -91,7 +91,7 @@ async fn printed_credentials(command: Command, name: &str) -> Result<Credentials
     let mut program = CredentialProcess::start(command).map_err(|error| {
         let why = os_error::io_error_text(&error);
         let text = format!("{name} can't be started: {why}");
-        with_help(unusable(text), "install it, or add its directory to PATH")
+        unusable(text).help("install it, or add its directory to PATH")
     })?;
 
     let failed = |why: String| {
@@ -101,7 +101,7 @@ async fn printed_credentials(command: Command, name: &str) -> Result<Credentials
     let output = program.output().await.map_err(failed)?;
     let Some((credentials, expiration)) = parse_output(&output) else {
         let error = failed("did not print the JSON that AWS defines for credentials".to_owned());
-        return Err(with_help(error, EXAMPLE));
+        return Err(error.help(EXAMPLE));
     };
     let expiry = credentials.expiry();
     if expiry.is_some_and(|end| end <= SystemTime::now()) {

@@ -282,7 +282,7 @@ pub fn checked_credentials(
         if let Some(defect) = text.and_then(credential_defect) {
             let why = format!("{} {defect}", origin.name_of(variable));
             let help = "copy it again, without quotes or line breaks";
-            return Err(with_help(unusable(why), help));
+            return Err(unusable(why).help(help));
         }
     }
     credentials.set_property(origin);
@@ -290,9 +290,7 @@ pub fn checked_credentials(
     let is_own =
         |endpoints: &Endpoints| Api::ALL.iter().all(|api| endpoints.setting(*api).is_none());
     match swapped_keys(&credentials) {
-        Some(why) if endpoints.is_some_and(is_own) => {
-            Err(with_help(misconfigured(why), SWAPPED_REMEDY))
-        }
+        Some(why) if endpoints.is_some_and(is_own) => Err(misconfigured(why).help(SWAPPED_REMEDY)),
         Some(_) | None => Ok(credentials),
     }
 }

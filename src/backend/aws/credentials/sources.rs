@@ -35,7 +35,7 @@ pub fn environment(keys: &VariableKeys) -> Result<Credentials, FetchError> {
         VariableKeys::WithoutSecret => {
             let why = "AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not";
             let help = "set AWS_SECRET_ACCESS_KEY, too, or unset AWS_ACCESS_KEY_ID to use a profile or a role";
-            Err(with_help(misconfigured(why), help))
+            Err(misconfigured(why).help(help))
         }
         VariableKeys::Complete(credentials) => Ok(credentials.clone()),
     }

@@ -90,7 +90,7 @@ async fn valid_token(
         }
         let text = format!("you aren't logged in with SSO for the profile {profile:?}");
         let help = format!("log in: aws sso login --profile {profile:?}");
-        with_help(unusable(text), help)
+        unusable(text).help(help)
     })?;
 
     // After a failed refresh, the SDK returns the old token, which may still be valid for some

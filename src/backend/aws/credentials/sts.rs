@@ -218,7 +218,7 @@ pub async fn web_identity_of_variables(
     };
     let Some(role) = &settings.web_identity_role else {
         let why = "AWS_WEB_IDENTITY_TOKEN_FILE is set, but AWS_ROLE_ARN is not";
-        return Err(with_help(misconfigured(why), NO_ROLE));
+        return Err(misconfigured(why).help(NO_ROLE));
     };
     let identity = WebIdentity {
         role: role.to_string(),
@@ -239,10 +239,7 @@ pub async fn web_identity(
 ) -> Result<Credentials, FetchError> {
     let token = std::fs::read_to_string(&identity.file).map_err(|error| {
         let path = Path::new(&identity.file);
-        with_help(
-            unreadable("the service account token", path, &error),
-            NO_TOKEN,
-        )
+        unreadable("the service account token", path, &error).help(NO_TOKEN)
     })?;
     conceal([token.trim()]);
     let claims = claims(&token);
