@@ -372,9 +372,9 @@ fn read_response(status: u16, body: &[u8], request: &Locator) -> Result<Document
 /// Parses the response that has a secret, and adds the region if the response doesn't have it.
 ///
 /// # Errors
-/// When the response is malformed or about another secret, or when the secret is in another region.
-/// A request to the agent cannot name the region, so the agent may have found a secret with the
-/// same name elsewhere.
+/// When the response is malformed or about a different secret, or when the secret is in a different
+/// region. A request to the agent cannot name the region, so the agent may have found a secret with
+/// the same name elsewhere.
 fn read_document(body: &[u8], request: &Locator) -> Result<Document, FetchError> {
     let document = read_secret(body, &request.id, &request.version)?;
     let region = document.region.or_else(|| request.region.clone());

@@ -23,7 +23,7 @@
 //! An answer is stored as AWS gave it, before a key is taken from it, so that a declaration can
 //! change without a new request. An entry is a file with three parts: a line with the version of
 //! the format, a line with the checksum of the rest, and the answer as JSON. The name of the file
-//! is a hash of everything that decides on the answer, so that a launch with another role or
+//! is a hash of everything that decides on the answer, so that a launch with a different role or
 //! endpoint never gets it.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -327,8 +327,8 @@ pub fn encode(name: &str, document: &Document, fetched: Duration) -> Option<Zero
 /// Parses the bytes of the entry with this name.
 ///
 /// # Errors
-/// When the bytes are not an entry, or when they are the entry with another name. The error is the
-/// predicate of a message, and does not quote the bytes.
+/// When the bytes are not an entry, or when they are the entry with a different name. The error is
+/// the predicate of a message, and does not quote the bytes.
 pub fn decode(name: &str, bytes: &[u8]) -> Result<CacheEntry, &'static str> {
     let rest = bytes.strip_prefix(MAGIC).ok_or(DAMAGED)?;
     let (expected, json) = rest.split_at_checked(CHECKSUM).ok_or(DAMAGED)?;

@@ -11,13 +11,16 @@ use crate::model::suggest::{self, MOST_SUGGESTIONS};
 
 /// The path of the file, and the secrets by their ids. Each secret has its values by staging label.
 #[derive(Debug)]
-pub struct LocalFile(PathBuf, BTreeMap<String, BTreeMap<String, SecretValue>>);
+pub struct LocalFile {
+    path: PathBuf,
+    secrets: BTreeMap<String, BTreeMap<String, SecretValue>>,
+}
 
 impl LocalFile {
     /// Creates the backend from the path of the file, and the secrets that `input::local_file` has
     /// read.
     pub fn new(path: PathBuf, secrets: BTreeMap<String, BTreeMap<String, SecretValue>>) -> Self {
-        Self(path, secrets)
+        Self { path, secrets }
     }
 
     /// Returns one answer for each locator in `wanted`. For the first secrets that are missing, up
@@ -45,7 +48,10 @@ impl LocalFile {
             let found = self.below(locator);
             return found.ok_or_else(|| self.not_found(Missing::Secret));
         }
-        let Some(stages) = names(locator).iter().find_map(|name| self.1.get(name)) else {
+        let Some(stages) = names(locator)
+            .iter()
+            .find_map(|name| self.secrets.get(name))
+        else {
             return Err(self.not_found(Missing::Secret));
         };
         let found = match (locator.version.id(), locator.version.stage()) {
@@ -65,7 +71,7 @@ impl LocalFile {
     /// Returns the failure for a secret or a version that the file doesn't have.
     fn not_found(&self, missing: Missing) -> FetchFailure {
         FetchFailure {
-            local_file: Some(self.0.clone()),
+            local_file: Some(self.path.clone()),
             ..FetchFailure::new(None, Cause::Absent(missing).into())
         }
     }
@@ -73,7 +79,7 @@ impl LocalFile {
     /// Finds the id in the file that is most similar to one of `names`, beginning with the last
     /// name, which is the shortest.
     fn nearest_id(&self, names: &[String]) -> Option<Box<str>> {
-        let keys = self.1.keys().map(String::as_str);
+        let keys = self.secrets.keys().map(String::as_str);
         let ids = Vec::from_iter(keys.filter(|id| SecretId::parse(id).is_ok()));
         let mut last_first = names.iter().rev();
         let nearest = last_first.find_map(|name| suggest::nearest(name, ids.iter().copied()));
@@ -90,7 +96,7 @@ impl LocalFile {
         };
 
         let mut parameters = Vec::new();
-        for (id, stages) in &self.1 {
+        for (id, stages) in &self.secrets {
             if let Some(name) = id.strip_prefix(&prefix)
                 && !name.is_empty()
                 && let Some(value) = stages.get(AWSCURRENT)

@@ -44,12 +44,9 @@ pub async fn read_in_regions(session: &mut Session, requests: Vec<Request>) -> R
             stream::iter(batches).map(move |batch| (batch, credentials.clone()))
         });
     }
-    let reading = ready
-        .flatten()
-        .map(async |(requests, credentials)| match credentials {
-            Ok(credentials) => read_batch(session, credentials, requests, begun).await,
-            Err(error) => fail_all(requests, &error),
-        });
+    let ready_batches = ready.flatten();
+    let reading = ready_batches
+        .map(|(requests, credentials)| read_batch(session, credentials, requests, begun));
     let (answers, ()) = join(in_flight(reading), session.trace_identities(&first_region)).await;
     answers.into_iter().flatten().collect()
 }
@@ -114,16 +111,20 @@ fn batches(requests: Vec<Request>) -> BTreeMap<Option<Role>, Vec<Vec<Request>>> 
 
 /// Sends the requests of a batch, which all have the same store, region and role. Requests that
 /// fail with an outage are sent again in the fallback regions, one after the other. Returns one
-/// answer for each request.
+/// answer for each request. If `credentials` is an error, this error is each answer.
 ///
 /// `begun` is the moment when the first of all batches began. The regions share the time from that
 /// moment to the deadline, so that a later batch doesn't get a longer share.
 async fn read_batch(
     session: &Session,
-    credentials: &Credentials,
+    credentials: Result<&Credentials, FetchError>,
     requests: Vec<Request>,
     begun: Instant,
 ) -> RequestAnswers {
+    let credentials = match credentials {
+        Ok(credentials) => credentials,
+        Err(error) => return fail_all(requests, &error),
+    };
     let Some(Request { locator, region }) = requests.first() else {
         return RequestAnswers::new();
     };

@@ -168,9 +168,9 @@ async fn read_path(
 /// the next page.
 ///
 /// # Errors
-/// [`OutageKind::MalformedResponse`](crate::model::answer::OutageKind) for a body in another form,
-/// or with a parameter of another path, region or account. A refusal for a parameter without a
-/// value.
+/// [`OutageKind::MalformedResponse`](crate::model::answer::OutageKind) for a body in a different
+/// form, or with a parameter of a different path, region or account. A refusal for a parameter
+/// without a value.
 pub fn parse_page(
     body: &[u8],
     request: &Locator,
@@ -227,8 +227,8 @@ struct Parameter {
 /// `requests`, in the same order.
 ///
 /// # Errors
-/// [`OutageKind::MalformedResponse`](crate::model::answer::OutageKind) for a body in another form,
-/// or for one that leaves out any of the requested parameters.
+/// [`OutageKind::MalformedResponse`](crate::model::answer::OutageKind) for a body in a different
+/// form, or for one that leaves out any of the requested parameters.
 pub fn read_parameters(
     body: &[u8],
     requests: &[Request],
@@ -279,8 +279,8 @@ impl GetParametersResponse {
 }
 
 impl Parameter {
-    /// False if the request has an ARN and the parameter has an ARN with another partition, region
-    /// or account.
+    /// False if the request has an ARN and the parameter has an ARN with a different partition,
+    /// region or account.
     fn agrees_with_arn(&self, requested: &SecretId, region: &Region) -> bool {
         let SecretId::Arn(requested) = requested.in_region(region) else {
             return true;
@@ -323,8 +323,8 @@ impl Parameter {
         self.names().next().is_some() && self.names().all(is_named)
     }
 
-    /// True unless the response has another label or version number than the request. A version
-    /// number must be in the response.
+    /// True unless the label or the version number of the response differs from the requested one.
+    /// A version number must be in the response.
     fn has_version(&self, request: &Locator) -> bool {
         let selector = version_selector(request).map(|selector| format!(":{selector}"));
         let is_own = |number: i64| self.version == Some(number);
@@ -474,8 +474,8 @@ fn document_without_value(request: &Request, described: &[ParameterMetadata]) ->
         .find(|parameter| locator.is_path() || base_name(&parameter.name) == name)?;
     let mut document = Document::new(SecretValue::default());
     document.region = Some(region.clone());
-    // A description is about the newest version, so it doesn't apply to a path or to another
-    // version.
+    // A description is about the newest version, so it doesn't apply to a path, nor to
+    // a version that the request names.
     if !locator.is_path() && locator.version == Version::Current {
         document.version_id = found.version.map(|version| version.to_string());
         document.created = found.last_modified_date.as_ref().and_then(timestamp);

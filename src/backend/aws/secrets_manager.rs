@@ -1,8 +1,9 @@
 //! AWS Secrets Manager. GetSecretValue reads a secret, and DescribeSecret describes one for `check
 //! --describe` and `check --metadata`.
 //!
-//! We don't use BatchGetSecretValue. It needs another permission, it can't read a given version, it
-//! is limited to 100 requests per second, and it fails as a whole if one secret is denied.
+//! We don't use BatchGetSecretValue. It needs a permission of its own, it can't read a given
+//! version, it is limited to 100 requests per second, and it fails as a whole if one secret is
+//! denied.
 
 use std::collections::BTreeMap;
 
@@ -77,9 +78,9 @@ struct GetSecretValueResponse {
 /// Parses the body of a response to a request for a version of `id`.
 ///
 /// # Errors
-/// [`OutageKind::MalformedResponse`](crate::model::answer::OutageKind) for a body in another form,
-/// or about another secret or version. A refusal for a secret without a value. No error quotes the
-/// body.
+/// [`OutageKind::MalformedResponse`](crate::model::answer::OutageKind) for a body in a different
+/// form, or about a different secret or version. A refusal for a secret without a value. No error
+/// quotes the body.
 pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> Result<Document, FetchError> {
     let response: GetSecretValueResponse =
         read_object(body).ok_or_else(|| FetchError::malformed("a response that can't be read"))?;

@@ -150,8 +150,8 @@ impl Settings {
         unless_errors(places.errors, settings)
     }
 
-    /// Reads the settings of which the profile can have a part. An invalid value adds an error to
-    /// `places`.
+    /// Reads the settings that can be in variables and in the profile. An invalid value adds an
+    /// error to `places`.
     fn read_shared(&mut self, places: &mut Places<'_>) {
         // Our own retries don't have modes, so the value is only checked.
         places.read("AWS_RETRY_MODE", &RETRY_MODE);

@@ -21,7 +21,7 @@
 //! region's share of the time. If it needs STS, it is then asked with STS in the fallback regions.
 //! With `--wait`, the whole search is repeated.
 //!
-//! The search must never return the credentials of another identity than the configured one. So a
+//! The search must never return the credentials of an identity other than the configured one. So a
 //! provider with an incomplete configuration is an error, not a reason to ask the next provider.
 
 use std::future::ready;

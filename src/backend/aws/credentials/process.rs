@@ -113,7 +113,7 @@ async fn printed_credentials(command: Command, name: &str) -> Result<Credentials
     Ok(credentials)
 }
 
-/// The remedy for output in another form.
+/// The remedy for output in a different form.
 const EXAMPLE: &str = "print {\"Version\": 1, \"AccessKeyId\": \"…\", \"SecretAccessKey\": \"…\", \"SessionToken\": \"…\", \
      \"Expiration\": \"2030-01-31T12:00:00Z\"}";
 
