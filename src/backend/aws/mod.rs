@@ -87,9 +87,14 @@ impl Aws {
         let deadline = self.deadline.clone();
         let session = self.session()?;
         session.settings.check_regions(wanted)?;
-        Ok(deadline
-            .limited(limit, read_distinct(session, wanted))
-            .await)
+        let reading = async {
+            let (requests, mut answers) = requests_for(session, wanted).await;
+            let sent = requests.keys().cloned().collect();
+            let answered = failover::read_in_regions(session, sent).await;
+            answers.extend(distribute(&requests, answered));
+            with_advice(session, answers)
+        };
+        Ok(deadline.limited(limit, reading).await)
     }
 
     /// Forgets every failure, so that the next fetch tries everything again. Credentials stay until
@@ -245,14 +250,6 @@ pub fn distribute<R: Ord>(requests: &Requests<'_, R>, answered: Vec<(R, Answer)>
         }
     }
     answers
-}
-
-/// Sends the requests for the locators, and returns one answer for each locator.
-async fn read_distinct(session: &mut Session, wanted: &BTreeSet<&Locator>) -> Answers {
-    let (requests, mut answers) = requests_for(session, wanted).await;
-    let answered = failover::read_in_regions(session, requests.keys().cloned().collect()).await;
-    answers.extend(distribute(&requests, answered));
-    with_advice(session, answers)
 }
 
 /// Returns the distinct requests, and a failure for each locator whose region is unknown. This may

@@ -127,7 +127,7 @@ impl Settings {
 
         let role = Format {
             expected: Role::EXPECTED,
-            parse: |text| Role::parse(text, None),
+            parse: |text| Role::parse(text, None).map(|role| role.arn),
         };
         let web_identity_role = places.variable("AWS_ROLE_ARN", &role);
         let mut settings = Self {
@@ -140,7 +140,7 @@ impl Settings {
             web_identity_file: places.text("AWS_WEB_IDENTITY_TOKEN_FILE"),
             container_token_file: places.text("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"),
             web_identity_session: places.variable("AWS_ROLE_SESSION_NAME", &SESSION_NAME),
-            web_identity_role: web_identity_role.map(|role| role.arn),
+            web_identity_role,
             variable_keys: variable_keys(&mut places),
             config_files: config_files(inherited),
             role_remedy: role_remedy(inherited),

@@ -1,5 +1,5 @@
-//! The providers for variables, for a profile with its roles, and for a container. The other
-//! providers have files of their own.
+//! The providers for variables, for a profile with its roles, and for a container. The provider for
+//! a web identity is in `sts`, and the other providers have files of their own.
 
 use std::path::Path;
 
