@@ -80,7 +80,7 @@ impl AgentSettings {
     /// # Errors
     /// When there is no token. The message says in which variable or file it was looked for, and
     /// what is wrong there.
-    pub fn find_token(&self) -> Result<HeaderValue, FetchError> {
+    fn find_token(&self) -> Result<HeaderValue, FetchError> {
         let token = self.token.as_deref();
         let file = token.and_then(|token| token.strip_prefix("file://"));
         let (source, found) = match (&self.token, file) {

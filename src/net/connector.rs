@@ -230,7 +230,7 @@ const MAX_AGE: Duration = Duration::from_secs(5);
 
 impl DnsResolver {
     /// True if a lookup of this host has been started and has not returned yet.
-    pub fn is_looking_up(&self, host: &str) -> bool {
+    fn is_looking_up(&self, host: &str) -> bool {
         let lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
         let lookup = lookups.get(host);
         lookup.is_some_and(|(_, lookup)| lookup.peek().is_none())

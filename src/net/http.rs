@@ -58,7 +58,7 @@ use crate::model::redaction::conceal;
 ///
 /// The number is higher than the 20 secrets of a usual launch, which would otherwise need further
 /// round trips, and low enough not to flood a service.
-pub const MAX_CONNECTIONS: usize = 32;
+const MAX_CONNECTIONS: usize = 32;
 
 /// Runs requests, at most [`MAX_CONNECTIONS`] at the same time, and returns their results in the
 /// order in which they end.

@@ -257,7 +257,7 @@ impl<'a> Profile<'a> {
 
     /// Returns the text of a service's `endpoint_url`, which is in the `services` section that the
     /// profile names.
-    pub fn service_endpoint(&self, service: &str) -> Option<&'a str> {
+    fn service_endpoint(&self, service: &str) -> Option<&'a str> {
         let services = (SERVICES, self.setting("services")?.to_owned());
         let section = self.profiles.sections.get(&services)?;
         let setting = (service.to_owned(), "endpoint_url".to_owned());
@@ -277,7 +277,7 @@ impl<'a> Profile<'a> {
     ///
     /// # Errors
     /// When the value is invalid.
-    pub fn parse_value<T>(
+    fn parse_value<T>(
         &self,
         text: Option<&str>,
         key: &str,

@@ -243,7 +243,7 @@ impl Settings {
     }
 
     /// True unless credentials in variables have precedence over the profile.
-    pub fn uses_profile(&self) -> bool {
+    fn uses_profile(&self) -> bool {
         self.options.profile.is_some() || matches!(self.variable_keys, VariableKeys::Unset)
     }
 
