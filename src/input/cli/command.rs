@@ -1,16 +1,21 @@
-//! Declares the command line for clap, and makes the completions and the man page from the same
-//! declaration.
+//! Declares the command line for clap: the options that a launch and most subcommands share, and a
+//! row for each subcommand. The completions and the man page are made from the same declaration.
 
 use std::io;
 
-use clap::{Arg, ArgAction, Command};
+use clap::builder::ValueParser;
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, ValueHint};
 use clap_complete::{Shell, generate};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
 
-use super::options::{help, program, with_inputs, with_variables};
-use super::subcommands::{SUBCOMMANDS, Subcommand};
-use crate::model::options::OPTIONS;
+use super::arguments::{
+    CheckArguments, CompletionsArguments, ExportArguments, GetArguments, InstallArguments,
+    Invocation, MigrateArguments, PolicyArguments,
+};
+use super::inputs::{Inputs, named_declarations};
+use crate::model::inherited::Inherited;
+use crate::model::options::{OPTIONS, OptionSpec, Takes, find_option};
 
 /// The sections of the man page that are written by hand.
 const MAN_SECTIONS: &str = include_str!("man.roff");
@@ -144,4 +149,358 @@ fn write_subcommand(subcommand: &Command, page: &mut Vec<u8>) -> io::Result<()> 
     let options = String::from_utf8_lossy(&section).replace(".SH OPTIONS\n", "");
     page.extend(options.into_bytes());
     Ok(())
+}
+
+const SCHEMA: &str = include_str!("../../../secrets-exec.schema.json");
+
+/// The heading of the examples in the texts of `help/`.
+const EXAMPLES: &str = "Examples:\n";
+
+/// The name of the subcommand that answers systemd on standard input.
+pub const CREDENTIAL: &str = "credential";
+
+/// The texts of a subcommand for `--help`, and the functions that add its arguments and interpret
+/// them.
+pub struct Subcommand {
+    name: &'static str,
+    about: &'static str,
+    usage: &'static str,
+    /// The rest of `--help` and of the man page: a paragraph that follows `about`, or nothing, and
+    /// the examples, which come last.
+    help: &'static str,
+    /// The arguments of a line that works, for the help of an error.
+    pub example: &'static str,
+    /// Adds the arguments of the subcommand to clap's command.
+    arguments: fn(Command) -> Command,
+    /// Makes the invocation from the arguments that clap has matched. Fails if clap did not match
+    /// what the subcommand requires.
+    pub invocation: fn(&mut ArgMatches, &Inherited) -> Result<Invocation, clap::Error>,
+}
+
+impl Subcommand {
+    /// Returns clap's command. The command only has a name and a purpose until the command line
+    /// names it, so that a launch doesn't build the arguments of every subcommand.
+    fn command(&self) -> Command {
+        Command::new(self.name)
+            .about(self.about)
+            .defer(with_arguments)
+    }
+}
+
+/// Returns the subcommand with this name. Returns `None` if there isn't one.
+pub fn subcommand(name: &str) -> Option<&'static Subcommand> {
+    SUBCOMMANDS
+        .iter()
+        .find(|subcommand| subcommand.name == name)
+}
+
+/// Adds the arguments of a subcommand, and its texts in `--help`.
+fn with_arguments(command: Command) -> Command {
+    let Some(subcommand) = subcommand(command.get_name()) else {
+        return command;
+    };
+    let help_text = subcommand.help.trim_end();
+    let (details, examples) = help_text.split_at(help_text.find(EXAMPLES).unwrap_or_default());
+    let long_about = [subcommand.about, details].join("\n\n");
+    // `arguments` may replace the text after `-h`.
+    let command = command.after_help(examples);
+    with_variables((subcommand.arguments)(command))
+        .arg(help("Print help"))
+        .about(subcommand.about)
+        .long_about(long_about.trim_end().to_owned())
+        .override_usage(subcommand.usage)
+        .after_long_help(examples)
+}
+
+/// The subcommands in the order of `--help`. The subcommands for systemd and containers come last.
+static SUBCOMMANDS: [Subcommand; 10] = [
+    Subcommand {
+        name: "check",
+        example: "--env DB_PASSWORD=prod/db:password",
+        about: "Check every variable and file, and print a table without values",
+        usage: "secrets-exec check [OPTIONS] [-- COMMAND]",
+        help: include_str!("help/check.txt"),
+        arguments: |command| {
+            with_short_help(with_inputs(CheckArguments::augment_args(command)))
+                .arg(program("Also check that this command can be found"))
+        },
+        invocation: |matches, inherited| {
+            let mut inputs = Box::new(Inputs::for_launch(matches, inherited));
+            let command = inputs.take_command(matches);
+            let arguments = CheckArguments::from_arg_matches(matches)?;
+            Ok(Invocation::Check(inputs, command, arguments))
+        },
+    },
+    Subcommand {
+        name: "get",
+        example: "prod/db:password",
+        about: "Print one value",
+        usage: "secrets-exec get [OPTIONS] REF",
+        help: include_str!("help/get.txt"),
+        arguments: |command| {
+            with_short_help(with_declarations(GetArguments::augment_args(command)))
+        },
+        invocation: |matches, inherited| {
+            let arguments = GetArguments::from_arg_matches(matches)?;
+            let inputs = Inputs::for_reference(&arguments.reference, matches, inherited);
+            Ok(Invocation::Get(Box::new(inputs), arguments))
+        },
+    },
+    Subcommand {
+        name: "policy",
+        example: "--env DB_PASSWORD=prod/db:password",
+        about: "Print the IAM policy that secrets-exec needs",
+        usage: "secrets-exec policy [OPTIONS]",
+        help: include_str!("help/policy.txt"),
+        arguments: |command| with_short_help(with_inputs(PolicyArguments::augment_args(command))),
+        invocation: |matches, inherited| {
+            let inputs = Box::new(Inputs::for_entries(matches, inherited));
+            let arguments = PolicyArguments::from_arg_matches(matches)?;
+            Ok(Invocation::Policy(inputs, arguments))
+        },
+    },
+    Subcommand {
+        name: "export",
+        example: "--format shell --env DB_PASSWORD=prod/db:password",
+        about: "Print the resolved variables",
+        usage: "secrets-exec export [OPTIONS] --format FORMAT",
+        help: include_str!("help/export.txt"),
+        arguments: |command| with_short_help(with_inputs(ExportArguments::augment_args(command))),
+        invocation: |matches, inherited| {
+            let inputs = Box::new(Inputs::for_entries(matches, inherited));
+            let arguments = ExportArguments::from_arg_matches(matches)?;
+            Ok(Invocation::Export(inputs, arguments))
+        },
+    },
+    Subcommand {
+        name: "migrate",
+        example: ".env --secret prod/app",
+        about: "Print the declaration or secret that replaces a .env file",
+        usage: "secrets-exec migrate FILE --secret ID [OPTIONS]",
+        help: include_str!("help/migrate.txt"),
+        arguments: MigrateArguments::augment_args,
+        invocation: |matches, inherited| {
+            let mut arguments = MigrateArguments::from_arg_matches(matches)?;
+            arguments.declarations = named_declarations(arguments.declarations, inherited);
+            Ok(Invocation::Migrate(Box::new(arguments)))
+        },
+    },
+    Subcommand {
+        name: "completions",
+        example: "bash",
+        about: "Print shell completions",
+        usage: "secrets-exec completions SHELL",
+        help: include_str!("help/completions.txt"),
+        arguments: CompletionsArguments::augment_args,
+        invocation: |matches, _| {
+            let arguments = CompletionsArguments::from_arg_matches(matches)?;
+            Ok(Invocation::Completions(arguments))
+        },
+    },
+    Subcommand {
+        name: "man",
+        example: ">secrets-exec.1",
+        about: "Print the man page",
+        usage: "secrets-exec man",
+        help: include_str!("help/man.txt"),
+        arguments: |command| command,
+        invocation: |_, _| Ok(Invocation::Man),
+    },
+    Subcommand {
+        name: "schema",
+        example: ">secrets-exec.schema.json",
+        about: "Print the JSON Schema for declarations",
+        usage: "secrets-exec schema",
+        help: include_str!("help/schema.txt"),
+        arguments: |command| command,
+        invocation: |_, _| Ok(Invocation::Print(SCHEMA.to_owned())),
+    },
+    Subcommand {
+        name: CREDENTIAL,
+        example: "-f /etc/secrets-exec.yaml",
+        about: "Provide credentials for systemd's LoadCredential=",
+        usage: "secrets-exec credential [OPTIONS]",
+        help: include_str!("help/credential.txt"),
+        arguments: |command| with_short_help(with_declarations(command)),
+        invocation: |matches, inherited| {
+            let inputs = Inputs::for_declarations(matches, inherited);
+            Ok(Invocation::Credential(Box::new(inputs)))
+        },
+    },
+    Subcommand {
+        name: "install",
+        example: "/shared",
+        about: "Copy this program into a directory",
+        usage: "secrets-exec install DIR",
+        help: include_str!("help/install.txt"),
+        arguments: InstallArguments::augment_args,
+        invocation: |matches, _| {
+            let arguments = InstallArguments::from_arg_matches(matches)?;
+            Ok(Invocation::Install(arguments))
+        },
+    },
+];
+
+/// The heading of the options that say what to resolve.
+const ENTRIES: &str = "What to resolve";
+
+/// The options that `-h` describes. `--help` describes all of them.
+const COMMON: &str = "env env-from as-file file region timeout local on-rotation verbose quiet";
+
+/// Returns true if `-h` describes the option.
+fn is_common(option: &str) -> bool {
+    COMMON.split(' ').any(|name| option == name)
+}
+
+/// Returns the option that prints the help. clap's own option would appear under a heading of its
+/// own.
+fn help(text: &'static str) -> Arg {
+    Arg::new("help")
+        .short('h')
+        .long("help")
+        .action(ArgAction::Help)
+        .help(text)
+}
+
+/// Adds the options that say what to resolve, and the options of the table.
+fn with_inputs(command: Command) -> Command {
+    with_declarations(command.args(entries()))
+}
+
+/// Adds the options that name declarations, and the options of the table.
+fn with_declarations(command: Command) -> Command {
+    let file = entry("file", "FILE")
+        .short('f')
+        .value_parser(ValueParser::path_buf())
+        .value_hint(ValueHint::FilePath)
+        .help("Read a declaration (YAML or JSON; - for stdin)")
+        .long_help(
+            "Read a declaration in YAML or JSON instead of secrets-exec.yaml, .yml or .json in the working directory; - is \
+             standard input (repeatable)\n[env: SECRETS_EXEC_FILE]",
+        );
+    let no_file = Arg::new("no-file")
+        .long("no-file")
+        .action(ArgAction::SetTrue)
+        .hide_short_help(true)
+        .help("Ignore secrets-exec.yaml, .yml or .json in the working directory")
+        .help_heading(ENTRIES);
+    // If an option is given twice, the last one wins, as in most programs.
+    command
+        .args_override_self(true)
+        .args([file, no_file])
+        .args(OPTIONS.iter().map(argument))
+}
+
+/// Hides options in the help of a subcommand. Neither `-h` nor `--help` shows an option that
+/// doesn't have an effect there, and `-h` only shows the most common of those that a launch has,
+/// too.
+fn with_short_help(command: Command) -> Command {
+    let name = command.get_name().to_owned();
+    command
+        .after_help("--help prints all options and examples.")
+        .mut_args(|arg| {
+            let option = arg.get_id().as_str();
+            let heading = arg.get_help_heading().unwrap_or_default();
+            let is_shown = heading.is_empty() || is_common(option);
+            let is_hidden = !has_effect(&name, heading, option);
+            arg.hide_short_help(!is_shown).hide(is_hidden)
+        })
+}
+
+/// The options that only matter for a request. `policy` doesn't send one.
+const REQUESTS: &str =
+    "endpoint-url ca-bundle key-exchange timeout wait local cache cache-ttl cache-stale";
+
+/// Returns true if an option of a launch, which is under this heading in the help, has an effect in
+/// a subcommand.
+fn has_effect(subcommand: &str, heading: &str, option: &str) -> bool {
+    match subcommand {
+        _ if heading == "Rotation" || option == "notify-ready" => false,
+        "get" | "credential" => heading != "What the command gets",
+        "policy" => !REQUESTS.split(' ').any(|name| option == name),
+        _ => true,
+    }
+}
+
+/// Adds the variable of each option to the long help. Making these texts takes 7 % of the
+/// instructions of a launch, so they are only made for a command line that prints help.
+pub fn with_variables(command: Command) -> Command {
+    command.mut_args(|arg| match find_option(arg.get_id().as_str()) {
+        Some(option) => arg.long_help(format!("{}\n[env: {}]", option.help, option.variable())),
+        None => arg,
+    })
+}
+
+/// Returns the argument for the command after `--`.
+fn program(help: &'static str) -> Arg {
+    let words = Arg::new("command")
+        .value_name("COMMAND")
+        .last(true)
+        .num_args(0..)
+        .help(help);
+    words
+        .value_parser(ValueParser::os_string())
+        .value_hint(ValueHint::CommandName)
+}
+
+/// Returns a repeatable option that says what to resolve.
+fn entry(name: &'static str, value: &'static str) -> Arg {
+    Arg::new(name)
+        .long(name)
+        .value_name(value)
+        .action(ArgAction::Append)
+        .help_heading(ENTRIES)
+}
+
+/// Returns the options that say what to resolve.
+fn entries() -> [Arg; 4] {
+    [
+        entry("env", "NAME=REF").short('e')
+            .help("Set NAME to the value of REF (SECRET[:KEY])")
+            .long_help(
+                "Set NAME to the value of REF, which is SECRET[:KEY[:STAGE[:VERSION-ID]]], as in DB_PASSWORD=prod/db:password. \
+                 SECRET is a secret's name or ARN, or ssm: followed by a parameter's name (repeatable)",
+            ),
+        entry("env-from", "[PREFIX=]REF")
+            .help("Set a variable for each key of a JSON object")
+            .long_help("Set a variable for each top-level key of a JSON object, or for each parameter below ssm:/path/ (repeatable)"),
+        entry("as-file", "NAME=REF")
+            .help("Set NAME to the path of a file with the value")
+            .long_help("Write the value of REF to a file in memory, and set NAME to the path of the file (repeatable)"),
+        entry("resolve-env", "GLOB")
+            .hide_short_help(true)
+            .help("Also resolve ARNs and {{resolve:...}} in the inherited variables whose names match GLOB (repeatable)"),
+    ]
+}
+
+/// Returns clap's argument for an option of the table.
+fn argument(option: &'static OptionSpec) -> Arg {
+    let arg = Arg::new(option.name).long(option.name).short(option.short);
+    let arg = arg
+        .help(option.help)
+        .help_heading(option.heading)
+        .hide_short_help(!is_common(option.name));
+    match option.takes {
+        Takes::Text(name) => with_text(arg, name),
+        Takes::Nothing => arg.action(ArgAction::SetTrue),
+        Takes::Level => arg.action(ArgAction::Count),
+        Takes::Texts(name) => with_text(arg, name).action(ArgAction::Append),
+        // Without `require_equals`, clap would read the next word as the text.
+        Takes::Optional(name) => with_text(arg, name)
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("1"),
+    }
+}
+
+/// Makes an argument accept text, which the help calls `name`.
+fn with_text(arg: Arg, name: &'static str) -> Arg {
+    let hint = match name {
+        "FILE" => ValueHint::FilePath,
+        "DIR" => ValueHint::DirPath,
+        _ => ValueHint::Other,
+    };
+    arg.value_name(name)
+        .value_parser(ValueParser::os_string())
+        .value_hint(hint)
 }

@@ -1,25 +1,20 @@
 //! Parses the command line and `SECRETS_EXEC_*` into an [`Invocation`]: what to run, with its
 //! arguments.
 //!
-//! Only this folder uses clap. `arguments` has the types, `options` and `command` declare clap's
-//! options, `subcommands` has a row for each subcommand, `inputs` and `entry_options` read what
-//! clap has matched, and `usage` rewrites clap's errors. No error shows an argument that may be a
-//! secret.
+//! Only this folder uses clap. `arguments` has the types, `command` declares the options and the
+//! subcommands, `inputs` reads what clap has matched, and `usage` rewrites clap's errors. No error
+//! shows an argument that may be a secret.
 
 mod arguments;
 mod command;
-mod entry_options;
 mod inputs;
-mod options;
-mod subcommands;
 mod usage;
 
 pub use arguments::{
     CheckArguments, ExportArguments, ExportFormat, Invocation, MigrateArguments, PolicyArguments,
 };
-pub use command::{completion_script, man_page};
+pub use command::{CREDENTIAL, completion_script, man_page};
 pub use inputs::Inputs;
-pub use subcommands::CREDENTIAL;
 
 use std::ffi::OsString;
 
@@ -28,9 +23,7 @@ use clap::error::ErrorKind;
 
 use crate::model::inherited::Inherited;
 use crate::model::problem::Problem;
-use command::with_program;
-use options::with_variables;
-use subcommands::subcommand;
+use command::{subcommand, with_program, with_variables};
 
 /// Parses the arguments, without the program's own name, and `SECRETS_EXEC_*`. The text of `--help`
 /// and `--version` is a result, not an error, and so is the usage, if there aren't any arguments.

@@ -11,8 +11,8 @@ use std::ffi::OsString;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
 
-use super::entry_options::one_word;
-use super::subcommands::subcommand;
+use super::command::subcommand;
+use super::inputs::one_word;
 use crate::model::env_name::is_name;
 use crate::model::options::{TypedOptions, find_option};
 use crate::model::problem::Problem;

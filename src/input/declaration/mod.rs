@@ -1,16 +1,13 @@
 //! Reads declaration files. Each file becomes a [`Layer`] of entries and aliases, and options that
 //! apply where no flag or variable sets them.
 //!
-//! `find` looks for the declaration in the working directory, `reader` and `source` give typed
-//! values and collect mistakes, `aliases` reads the section `secrets`, and `entries` reads the
-//! sections `env`, `env-from`, `files` and `credentials`. Every mistake in every file is reported.
-//! No mistake shows a line of a file, because the line may hold a secret.
+//! `find` looks for the declaration in the working directory, `reader` gives typed values and
+//! collects mistakes, and `sections` reads all sections except `defaults`. Every mistake in every
+//! file is reported. No mistake shows a line of a file, because the line may hold a secret.
 
-mod aliases;
-mod entries;
 mod find;
 mod reader;
-mod source;
+mod sections;
 
 pub use find::{replaced_declaration, working_directory};
 
@@ -24,10 +21,8 @@ use crate::input::yaml::{Node, TASK_DEFINITION_HELP, parse_yaml};
 use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions, find_option};
 use crate::model::plan::Layer;
 use crate::model::problem::Problem;
-use aliases::aliases;
 use find::open_default_declaration;
-use reader::{FILE, Item, MappingEntry, TEXT};
-use source::{Mistake, SourceFile};
+use reader::{FILE, Item, MappingEntry, Mistake, SourceFile, TEXT};
 
 /// The sections of a declaration that are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,7 +166,7 @@ fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> Declarat
 
     let mut fields = item.expect_fields(KEYS);
     let options = fields.take("defaults").map(|item| defaults(&item));
-    let aliases = fields.take("secrets").map(|item| aliases(&item));
+    let aliases = fields.take("secrets").map(|item| sections::aliases(&item));
     let mut layer = Layer {
         aliases: aliases.unwrap_or_default(),
         ..Layer::default()
@@ -182,17 +177,19 @@ fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> Declarat
         if let Some(item) = fields.take("env")
             && !(fields.has_unknown && item.node.is_null())
         {
-            layer.entries.extend(entries::variables(&item));
+            layer.entries.extend(sections::variables(&item));
         }
         if let Some(item) = fields.take("files") {
-            layer.entries = entries::with_files(&item, layer.entries);
+            layer.entries = sections::with_files(&item, layer.entries);
         }
         if let Some(item) = fields.take("credentials") {
-            let (units, credentials) = entries::credentials(&item);
+            let (units, credentials) = sections::credentials(&item);
             layer.units = units;
             layer.entries.extend(credentials);
         }
-        let objects = fields.take("env-from").map(|item| entries::env_from(&item));
+        let objects = fields
+            .take("env-from")
+            .map(|item| sections::env_from(&item));
         layer.entries.extend(objects.unwrap_or_default());
     }
 

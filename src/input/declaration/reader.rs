@@ -1,19 +1,23 @@
-//! Reads typed values from a declaration's syntax tree.
+//! Reads typed values from a declaration's syntax tree, and collects the mistakes in it.
 //!
 //! An [`Item`] is a node that can name itself in messages. Each of its `expect_…` methods returns
 //! `None`, or no entries, if the node has another type, and then adds the mistake to the
-//! [`SourceFile`]. So a reader can go on after a mistake, and the user sees all of them in one
-//! report. No mistake shows text that may be a secret.
+//! [`SourceFile`], which turns all mistakes into problems at the end. So a reader can go on after a
+//! mistake, and the user sees all of them in one report. No mistake shows text that may be a
+//! secret.
 
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::fmt::Display;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::source::{Mistake, SourceFile};
 use crate::input::yaml::{Key, Kind, Node, Position};
 use crate::model::entry::Origin;
 use crate::model::env_name::{EnvName, is_name};
 use crate::model::options::{OptionSpec, find_option};
-use crate::model::quoting::is_quotable;
+use crate::model::problem::Problem;
+use crate::model::quoting::{file_name, is_quotable};
 use crate::model::suggest::{self, did_you_mean};
 
 /// A node of the tree, and its name in messages.
@@ -344,5 +348,61 @@ impl<'a> Fields<'a> {
         parse: impl FnOnce(&'a str) -> Option<T>,
     ) -> Option<T> {
         self.take(name)?.expect_parsed(expected, parse)
+    }
+}
+
+/// A declaration file, and the mistakes that have been found in it so far.
+pub struct SourceFile {
+    /// The path as the user wrote it. The path `-` is standard input.
+    pub path: Arc<PathBuf>,
+    pub mistakes: RefCell<Vec<Mistake>>,
+    /// The memory that the compiled patterns may still take, in bytes.
+    pub pattern_memory: Cell<usize>,
+}
+
+/// A mistake in a declaration.
+pub struct Mistake {
+    pub position: Position,
+    /// The entry, section or key that the mistake is about. It is empty for a mistake in the
+    /// syntax.
+    pub subject: String,
+    /// The rest of the headline, which follows the subject without a space.
+    pub text: String,
+    pub help: Option<String>,
+}
+
+impl SourceFile {
+    /// Returns the mistakes as problems, in the order of their lines. If several entries have the
+    /// same mistake, only the first one gives a problem, and a note lists the others.
+    pub fn problems(self) -> Vec<Problem> {
+        let mut mistakes = self.mistakes.take();
+        mistakes.sort_by_key(|mistake| mistake.position);
+
+        let mut problems: Vec<Problem> = Vec::new();
+        let mut first_of = HashMap::new();
+        for mistake in mistakes {
+            if !mistake.subject.is_empty()
+                && let Some(&first) = first_of.get(&mistake.text)
+            {
+                let other = format!("{} (line {})", mistake.subject, mistake.position.line);
+                let problem: &mut Problem = &mut problems[first];
+                match problem.notes.last_mut() {
+                    Some(note) => *note += &format!(", {other}"),
+                    None => problem.notes.push(format!("the same applies to {other}")),
+                }
+                continue;
+            }
+
+            let position = self.position_text(mistake.position);
+            let headline = format!("{position}: {}{}", mistake.subject, mistake.text);
+            first_of.insert(mistake.text, problems.len());
+            problems.push(Problem::configuration(headline).replace_help(mistake.help));
+        }
+        problems
+    }
+
+    /// Returns a position as `FILE:LINE:COLUMN`.
+    pub fn position_text(&self, Position { line, column }: Position) -> String {
+        format!("{}:{line}:{column}", file_name(&self.path))
     }
 }
