@@ -7,10 +7,8 @@
 use std::mem::ManuallyDrop;
 use std::time::{Instant, SystemTime};
 
-use super::fetch::{Preflight, preflight};
-use super::prepare::{BackendConfig, Prepared, prepare};
-use super::read::{Inspection, Pass, read_plan};
-use super::scope::EntryScope;
+use super::prepare::{BackendConfig, EntryScope, Prepared, prepare};
+use super::read::{Inspection, Pass, Preflight, preflight, read_plan};
 use super::worker::{self, block_on};
 use crate::backend::aws::{Aws, Purpose};
 use crate::deliver::Files;
@@ -23,11 +21,11 @@ use crate::model::outcome::Outcomes;
 use crate::model::plan::{EntryId, Plan};
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::SecretId;
-use crate::report::check::{
-    CheckDepth, CheckedValues, Findings, by_outcome, command_row, override_note, override_object,
-    secret_row, tables,
+use crate::report::check_findings::{Findings, command_row, tables};
+use crate::report::check_rows::{
+    CheckDepth, CheckedValues, by_outcome, override_note, override_object, secret_row,
 };
-use crate::report::layout::objects;
+use crate::report::record::objects;
 use crate::report::{self, Report, terminal};
 use crate::resolve::{invalid_template_outcomes, resolve, suggest_aliases};
 use crate::time::Deadline;

@@ -9,8 +9,8 @@
 use std::ffi::OsString;
 use std::path::Path;
 
+use super::prepare::EntryScope;
 use super::read::subcommand_values;
-use super::scope::EntryScope;
 use crate::input::cli::{CREDENTIAL, Inputs, Invocation};
 use crate::model::inherited::Inherited;
 use crate::model::problem::{Impact, Problem, Status};

@@ -5,8 +5,8 @@
 
 use std::path::PathBuf;
 
+use super::prepare::EntryScope;
 use super::read::subcommand_values;
-use super::scope::EntryScope;
 use crate::deliver::{AppendedFile, Delivery, Files, NamedBy};
 use crate::exec;
 use crate::input::cli::{ExportArguments, ExportFormat, Inputs};
@@ -16,8 +16,7 @@ use crate::model::outcome::FileValue;
 use crate::model::plan::EntryId;
 use crate::model::problem::Problem;
 use crate::model::secret_value::SecretValue;
-use crate::report::export_formats::{export as export_variables, variables};
-use crate::report::github::masks;
+use crate::report::export_formats::{export as export_variables, masks, variables};
 use crate::report::{Record, Report, terminal};
 
 /// Checks that values may be printed on standard output.

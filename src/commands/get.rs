@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::export::refuse_terminal;
+use super::prepare::EntryScope;
 use super::read::subcommand_values;
-use super::scope::EntryScope;
 use crate::input::cli::Inputs;
 use crate::input::declaration::{Sections, load_declarations};
 use crate::model::entry::Subject;

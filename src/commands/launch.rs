@@ -22,9 +22,8 @@
 
 use std::convert::Infallible;
 
-use super::prepare::{Prepared, prepare};
+use super::prepare::{EntryScope, Prepared, prepare};
 use super::read::{Pass, Values, read_values};
-use super::scope::EntryScope;
 use super::worker;
 use crate::deliver::{Delivery, Files};
 use crate::exec::{self, Program};

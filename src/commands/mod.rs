@@ -7,7 +7,6 @@
 pub mod check;
 pub mod credential;
 pub mod export;
-mod fetch;
 pub mod get;
 pub mod launch;
 pub mod migrate;
@@ -16,7 +15,6 @@ mod prepare;
 mod read;
 #[cfg(target_os = "linux")]
 pub mod rotation;
-mod scope;
 mod worker;
 
 use std::panic;

@@ -1,8 +1,7 @@
 //! `secrets-exec policy`: prints the IAM policy that a launch needs, without sending a request.
 
-use super::fetch::{Preflight, preflight};
-use super::prepare::{BackendConfig, Prepared, prepare};
-use super::scope::EntryScope;
+use super::prepare::{BackendConfig, EntryScope, Prepared, prepare};
+use super::read::{Preflight, preflight};
 use super::worker;
 use crate::backend::agent::Agent;
 use crate::backend::aws::{self, Policy, PolicyOptions, apply_profile, apply_settings};

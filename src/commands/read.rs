@@ -1,15 +1,21 @@
-//! Reads the values of a plan: opens the backend, lets `fetch` request every secret that the plan
-//! names, and returns an outcome for each entry.
+//! Reads the values of a plan: opens the backend, requests every secret that the plan names, all in
+//! parallel, and then resolves every entry from the answers.
 //!
-//! A failure of a single value is an outcome, not an error, so that the report has all of them.
+//! ```text
+//! plan ── locators ─▶ backend.fetch ─▶ answers ─ resolve ─▶ outcomes
+//!                        ▲                          │
+//!                        ├─ a cached value doesn't match its pattern: ask AWS for these answers
+//!                        └─ --wait, and every failure may go away: pause, and ask for what is missing
+//! ```
+//!
+//! One way through this picture is a *round*. Most launches need only one. A failure of a single
+//! value is an outcome, not an error, so that the report has all of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem::ManuallyDrop;
 use std::time::{Duration, Instant};
 
-use super::fetch::fetch_and_resolve;
-use super::prepare::{BackendConfig, Prepared, prepare};
-use super::scope::EntryScope;
+use super::prepare::{BackendConfig, EntryScope, Prepared, prepare};
 use super::worker::{self, block_on};
 use crate::backend::Backend;
 use crate::backend::agent::Agent;
@@ -19,14 +25,16 @@ use crate::backend::local_file::LocalFile;
 use crate::exec;
 use crate::input::cli::Inputs;
 use crate::input::local_secrets::read_local_secrets;
-use crate::model::answer::{Caller, DescribedSecret, Fetched};
+use crate::model::answer::{Answer, Caller, DescribedSecret, FetchFailure, Fetched};
 use crate::model::environment::delivery_problems;
 use crate::model::inherited::Inherited;
 use crate::model::options::{CacheOptions, Options};
 use crate::model::outcome::Outcomes;
+use crate::model::plan::Plan;
 use crate::model::problem::Problem;
 use crate::model::reference::Locator;
 use crate::report::{self, Report, terminal};
+use crate::resolve::{invalid_template_outcomes, resolve, suggest_aliases};
 use crate::time::Deadline;
 
 /// The occasion on which the values are read.
@@ -236,4 +244,215 @@ fn open_cache(
         }
         (Err(_), Pass::Poll) => Ok(None),
     }
+}
+
+/// The limits of the first pauses between two rounds with `--wait`, and of all pauses.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Fetches everything that `plan` names, and resolves the plan. With `--wait`, if credentials or
+/// the network aren't there yet, fetches what is missing again and again, until the time of
+/// `--wait` is over. A failed request isn't an error here, but an answer.
+///
+/// Sends no request if [`preflight`] decides about the plan.
+///
+/// # Errors
+/// If AWS's configuration files or the profile are invalid.
+async fn fetch_and_resolve(
+    backend: &mut Backend,
+    plan: &Plan,
+    wait: Option<Duration>,
+    deadline: &Deadline,
+) -> Result<(Outcomes, Fetched), Problem> {
+    let unsupported = match preflight(plan, backend.prepared_agent(plan)?) {
+        Preflight::Decided(outcomes, unsupported) => return Ok((outcomes, unsupported)),
+        Preflight::Undecided(unsupported) => unsupported,
+    };
+
+    let mut fetching = Fetching::new(plan, unsupported);
+    loop {
+        let outcomes = fetching.next_round(backend).await?;
+
+        let mismatched = outcomes.mismatched_in_cache(&fetching.fetched);
+        if !mismatched.is_empty() {
+            fetching.bypass_cache(mismatched);
+            continue;
+        }
+
+        let missing = outcomes.missing_documents(&fetching.fetched);
+        let limit = match wait {
+            Some(limit) if fetching.may_succeed_later(&missing) => limit,
+            Some(_) | None => return Ok((outcomes, fetching.fetched)),
+        };
+        let Some(left) = limit.checked_sub(fetching.begun.elapsed()) else {
+            return Ok(fetching.give_up());
+        };
+        fetching.pause(&missing, left, deadline).await;
+        backend.forget_failures();
+        fetching.request_again(&missing);
+    }
+}
+
+/// The knowledge about a plan before the first request. The answers are the failures of the
+/// locators that the agent can never read.
+pub enum Preflight {
+    /// No request is needed, or requests would be useless.
+    Decided(Outcomes, Fetched),
+    /// Requests decide about the other locators.
+    Undecided(Fetched),
+}
+
+/// Finds out what can be known about a plan without a request, so that a mistake doesn't need
+/// credentials or a network to be found. The profile of `agent` has been read, if it matters.
+///
+/// A template with a filter, test or function that doesn't exist decides about the plan. Literals
+/// need neither credentials nor a profile. And if the agent can never read one of the values,
+/// requests for the others would be useless. But a value whose entry is optional or overridden
+/// isn't missed, so the plan is resolved to find out.
+pub fn preflight(plan: &Plan, agent: Option<&Agent>) -> Preflight {
+    if let Some(outcomes) = invalid_template_outcomes(plan) {
+        return Preflight::Decided(outcomes, Fetched::default());
+    }
+
+    let locators = plan.locators();
+    let answers = agent.map(|agent| agent.unsupported(&locators));
+    let unsupported = Fetched::from_iter(answers.unwrap_or_default());
+    let is_unsupported = |locator: &Locator| unsupported.contains_key(locator);
+    let needs_requests = !locators.iter().all(|locator| is_unsupported(locator));
+    if needs_requests && unsupported.is_empty() {
+        return Preflight::Undecided(unsupported);
+    }
+
+    let outcomes = resolve(plan, &unsupported);
+    let missing = outcomes.missing_documents(&unsupported);
+    let requests_are_useless = missing.iter().any(is_unsupported);
+    if needs_requests && !requests_are_useless {
+        return Preflight::Undecided(unsupported);
+    }
+    Preflight::Decided(outcomes, unsupported)
+}
+
+/// The answers for a plan, from one round to the next.
+struct Fetching<'a> {
+    plan: &'a Plan,
+    begun: Instant,
+    /// The locators that the backend can read.
+    supported: BTreeSet<&'a Locator>,
+    /// The locators that the next round requests.
+    requested: BTreeSet<&'a Locator>,
+    /// The locators whose cached answers must not be used, because those answers gave a value that
+    /// doesn't match the entry's pattern.
+    not_from_cache: BTreeSet<Locator>,
+    /// The latest answer for each locator, and the failures of those that the backend can't read.
+    fetched: Fetched,
+}
+
+impl<'a> Fetching<'a> {
+    /// Creates the state before the first round, which requests every locator of the plan, except
+    /// those that the backend can't read.
+    fn new(plan: &'a Plan, unsupported: Fetched) -> Self {
+        let mut supported = plan.locators();
+        supported.retain(|locator| !unsupported.contains_key(*locator));
+        Self {
+            plan,
+            begun: Instant::now(),
+            requested: supported.clone(),
+            supported,
+            not_from_cache: BTreeSet::new(),
+            fetched: unsupported,
+        }
+    }
+
+    /// Sends the requests of a round, waits for the answers, and resolves the plan with all answers
+    /// so far.
+    ///
+    /// # Errors
+    /// If AWS's configuration files or the profile are invalid.
+    async fn next_round(&mut self, backend: &mut Backend) -> Result<Outcomes, Problem> {
+        let suffices = |cached: &Fetched| {
+            let outcomes = resolve(self.plan, cached);
+            outcomes.missing_documents(cached).is_empty()
+        };
+        // The future is large, and every future around it would contain it, so it is put on the
+        // heap.
+        let fetch = Box::pin(backend.fetch(&self.requested, &suffices, &self.not_from_cache));
+        self.fetched.extend(fetch.await?);
+        // An entry without an answer would have neither a value nor an error, and the command would
+        // start without it.
+        let mut supported = self.supported.iter();
+        let is_complete = supported.all(|locator| self.fetched.contains_key(*locator));
+        assert!(is_complete, "the backend left a locator out");
+        suggest_aliases(&mut self.fetched, self.plan);
+        Ok(resolve(self.plan, &self.fetched))
+    }
+
+    /// Lets the next round ask AWS for these locators, whose cached values don't match their
+    /// patterns. AWS may have other values by now.
+    fn bypass_cache(&mut self, mismatched: BTreeSet<Locator>) {
+        self.requested.clone_from(&self.supported);
+        self.requested
+            .retain(|locator| mismatched.contains(*locator));
+        self.not_from_cache.extend(mismatched);
+    }
+
+    /// Returns the failures of the requests for these locators.
+    fn failures(&self, missing: &BTreeSet<Locator>) -> Vec<&FetchFailure> {
+        let answers = missing
+            .iter()
+            .filter_map(|locator| self.fetched.get(locator));
+        answers.filter_map(|answer| answer.as_ref().err()).collect()
+    }
+
+    /// True if requests for these locators have failed, and every failure may go away. Otherwise
+    /// waiting doesn't help.
+    fn may_succeed_later(&self, missing: &BTreeSet<Locator>) -> bool {
+        let failures = self.failures(missing);
+        !failures.is_empty() && failures.iter().all(|failure| failure.is_waited_for())
+    }
+
+    /// Pauses before the next round, for at most `left`. The pause has a random length between half
+    /// of its limit and the whole limit, which grows with the time that has passed. In the
+    /// meantime, messages show why requests have failed. The deadline begins again.
+    async fn pause(&self, missing: &BTreeSet<Locator>, left: Duration, deadline: &Deadline) {
+        let progress = deadline.progress();
+        let _awaited = progress.awaits("the next try (--wait)".to_owned());
+        for failure in self.failures(missing) {
+            progress.note_reason(failure.error.sentence());
+        }
+        let longest = self.begun.elapsed().clamp(FIRST_PAUSE, LONGEST_PAUSE);
+        let pause = left.min(longest.mul_f64((1.0 + fastrand::f64()) / 2.0));
+        // The pause doesn't use up the time of the next round. And without more time, the main
+        // thread would end the process during the pause.
+        deadline.restart_after(pause);
+        tokio::time::sleep(pause).await;
+    }
+
+    /// Lets the next round request the missing locators, and also those whose answers come from the
+    /// cache because AWS failed. AWS may have newer values once it answers.
+    fn request_again(&mut self, missing: &BTreeSet<Locator>) {
+        self.requested.clone_from(&self.supported);
+        self.requested.retain(|locator| {
+            missing.contains(*locator) || self.fetched.get(*locator).is_some_and(is_stale)
+        });
+    }
+
+    /// Returns the outcomes and the answers of the last round, because the time of `--wait` is
+    /// over. The message about each failure says how long secrets-exec has tried.
+    fn give_up(mut self) -> (Outcomes, Fetched) {
+        let waited = Duration::from_secs_f64(self.begun.elapsed().as_secs_f64().round());
+        let answers = self.fetched.values_mut();
+        for failure in answers.filter_map(|answer| answer.as_mut().err()) {
+            failure.waited = Some(waited);
+        }
+        (resolve(self.plan, &self.fetched), self.fetched)
+    }
+}
+
+/// True for a cached answer that was only used because AWS failed.
+fn is_stale(answer: &Answer) -> bool {
+    let cached = answer
+        .as_ref()
+        .ok()
+        .and_then(|document| document.cached.as_ref());
+    cached.is_some_and(|cached| cached.replaces.is_some())
 }

@@ -9,7 +9,7 @@ use crate::model::plan::{Layer, Plan};
 use crate::model::problem::Problem;
 use crate::model::secret_value::SecretValue;
 use crate::report::Report;
-use crate::report::layout::{Screen, lines};
+use crate::report::record::{Screen, lines};
 use crate::resolve::resolve;
 
 /// Text that only occurs in values. An error with this text shows a value.

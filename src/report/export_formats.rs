@@ -1,11 +1,14 @@
-//! The formats of `export`.
+//! The formats of `export`, and the commands that hide values in the log of a GitHub job.
 //!
 //! What goes in are the variables that a launch would set. What comes out is text that the reader
 //! of the format turns into exactly the same values, or the reason why the format can't hold a
 //! value. The comment of each writer says for which reader it was written.
 
+use std::collections::BTreeSet;
+use std::iter;
 use std::os::unix::ffi::OsStrExt;
 
+use super::record::{Record, some_of};
 use crate::input::cli::ExportFormat;
 use crate::model::environment::{Limits, variable_problem};
 use crate::model::outcome::{Outcomes, Variable};
@@ -37,7 +40,7 @@ pub fn variables(outcomes: &Outcomes, limits: Limits) -> Vec<Variable<'_>> {
 }
 
 /// Returns the text of the variables in a format. For `GithubMasks` it is empty:
-/// [`masks`](super::github::masks) makes the commands that hide values, for this format and for
+/// [`masks`] makes the commands that hide values, for this format and for
 /// `Github`.
 ///
 /// # Errors
@@ -207,7 +210,7 @@ fn unfit(why: &str) -> Problem {
 }
 
 /// Adds a value to the text, with each occurrence of the byte `escaped` replaced by `escape`.
-pub fn push_escaped(text: &mut Vec<u8>, value: &[u8], escaped: u8, escape: &[u8]) {
+fn push_escaped(text: &mut Vec<u8>, value: &[u8], escaped: u8, escape: &[u8]) {
     for byte in value {
         text.extend_from_slice(if *byte == escaped {
             escape
@@ -316,4 +319,49 @@ fn write_shell(variable: Variable<'_>, text: &mut Vec<u8>) {
     text.extend_from_slice(b"='");
     push_escaped(text, variable.value, b'\'', br"'\''");
     text.extend_from_slice(b"'\n");
+}
+
+/// The length of the shortest line that is masked. A shorter mask would hide parts of unrelated
+/// words in the log.
+const SHORTEST_MASK: usize = 4;
+
+/// Returns an `::add-mask::` command for each line of each value that was read and of its parts,
+/// and a warning if lines are too short to be masked. A line is also masked without the spaces at
+/// its ends. A line that occurs several times is masked once. Literals aren't masked, because a
+/// word such as `info` would disappear from every log.
+pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
+    let mut masked = BTreeSet::new();
+    let mut unmasked = Vec::new();
+    let mut text = Vec::new();
+    for (outcome, value) in outcomes.values() {
+        if outcome.read_from().is_empty() {
+            continue;
+        }
+
+        let mut has_short_line = false;
+        let texts = iter::once(value).chain(&outcome.parts);
+        let lines = texts.flat_map(|text| text.expose().split(|byte| b"\n\r".contains(byte)));
+        for line in lines.flat_map(|line| [line, line.trim_ascii()]) {
+            let length = String::from_utf8_lossy(line).trim().chars().count();
+            has_short_line |= (1..SHORTEST_MASK).contains(&length);
+            if length >= SHORTEST_MASK && masked.insert(line) {
+                text.extend_from_slice(b"::add-mask::");
+                // The runner decodes %0A, %0D and %25. A line contains neither a line feed nor a
+                // carriage return.
+                push_escaped(&mut text, line, b'%', b"%25");
+                text.push(b'\n');
+            }
+        }
+        if has_short_line {
+            unmasked.push(outcome.subject.label.clone());
+        }
+    }
+
+    let warning = (!unmasked.is_empty()).then(|| {
+        Record::warning(format!(
+            "lines of fewer than {SHORTEST_MASK} characters are not masked in the log: {}",
+            some_of(&unmasked)
+        ))
+    });
+    (SecretValue::new(text), warning)
 }

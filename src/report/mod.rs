@@ -6,8 +6,8 @@
 //! ```text
 //! problems ── Report: grouped by reason ──▶┐          ┌─▶ lines ───┐
 //!                                          ├─▶ Record ┤            ├─▶ standard error
-//! facts ───── notices, provenance, … ─────▶┘          └─▶ objects ─┘
-//!                                              `layout`              `terminal`
+//! facts ───── warnings, notes, … ─────────▶┘          └─▶ objects ─┘
+//!                                              `record`              `terminal`
 //! ```
 //!
 //! These words have a fixed meaning:
@@ -19,29 +19,25 @@
 //! - *Findings* are the results of `check`, which are printed on standard output.
 //!
 //! A [`Record`] keeps its message, entries, notes and help apart, so that no code has to take the
-//! text of a message to pieces. `layout` is the only place that decides where these parts go, and
-//! `terminal` is the only place that prints. `warnings` makes warnings and notes, `provenance` the
-//! notes of `--verbose`, and `rotation` the records about a command that runs under
-//! `--on-rotation`.
+//! text of a message to pieces. `record` is the only place that decides where these parts go, and
+//! `terminal` is the only place that prints. `warnings` makes warnings and notes, and
+//! `commands/rotation/notices` the records about a command that runs under `--on-rotation`.
 //!
 //! No record may contain the value of a secret.
 
-pub mod check;
+pub mod check_findings;
+pub mod check_rows;
 pub mod export_formats;
-pub mod github;
-pub mod layout;
-mod provenance;
-mod record;
-pub mod rotation;
+pub mod record;
 pub mod terminal;
 mod warnings;
 
-pub use provenance::{provenance_notes, secret_notes, total_note};
 pub use record::{Label, Record};
 pub use warnings::{
     bug_error, cache_warnings, disk_warnings, empty_value_warning, interruption_error,
-    local_warning, outcome_warnings, overdue_problem, plain_template_warnings, trace_note,
-    unexpanded_argument_warnings, unexpanded_warnings, waiting_text,
+    local_warning, outcome_warnings, overdue_problem, plain_template_warnings, provenance_notes,
+    secret_notes, total_note, trace_note, unexpanded_argument_warnings, unexpanded_warnings,
+    waiting_text,
 };
 
 use std::collections::BTreeSet;

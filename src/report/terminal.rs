@@ -14,8 +14,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
-use super::layout::{self, Screen};
-use super::record::{Label, Record};
+use super::record::{self, Label, Record, Screen};
 use crate::model::inherited::Inherited;
 use crate::model::options::{LogFormat, Options};
 use crate::model::problem::Problem;
@@ -130,8 +129,8 @@ pub fn print_text_unless_stalled(text: &str, mut rest_of_line: usize) -> (&str, 
 fn lines(records: impl IntoIterator<Item = Record>) -> String {
     let mode = *locked(&PRINTER.mode);
     match mode.format {
-        LogFormat::Text => layout::lines(&Vec::from_iter(records), mode.screen()),
-        LogFormat::Json => layout::objects(records)
+        LogFormat::Text => record::lines(&Vec::from_iter(records), mode.screen()),
+        LogFormat::Json => record::objects(records)
             .into_iter()
             .map(|object| format!("{}\n", Value::Object(object)))
             .collect(),
@@ -165,7 +164,7 @@ pub fn show_progress(text: &str) {
         let mut has_progress = locked(&PRINTER.has_progress);
         write_over(
             &mut has_progress,
-            layout::progress_line(text, columns(io::stderr()), mode.has_colours).as_bytes(),
+            record::progress_line(text, columns(io::stderr()), mode.has_colours).as_bytes(),
         );
         *has_progress = true;
     }

@@ -2,14 +2,14 @@
 //! the gate. It must not send a value to its parent, only hashes, version ids, paths and finished
 //! lines.
 
-use std::collections::BTreeSet;
 use std::hash::RandomState;
 use std::os::fd::BorrowedFd;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use super::fingerprint::Fingerprint;
+use super::fingerprint::{ChangedValues, Fingerprint};
+use super::notices::{changed, poll_failed};
 use crate::commands::launch::Launch;
 use crate::commands::read::{Pass, Values};
 use crate::commands::worker::{self, Reporter};
@@ -17,7 +17,7 @@ use crate::deliver::{Delivery, Files, PlacedFile};
 use crate::exec;
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 use crate::model::outcome::Outcomes;
-use crate::report::{Record, Report, rotation, terminal};
+use crate::report::{Record, Report, terminal};
 use crate::supervise::process::Gate;
 use crate::time::Deadline;
 
@@ -51,15 +51,6 @@ pub struct Ready {
     /// The lines about changes that no earlier launch has found. The parent prints them, so that a
     /// stalled reader doesn't block the launch.
     pub lines: String,
-}
-
-/// The values that have changed.
-#[derive(Default, Serialize, Deserialize)]
-pub struct ChangedValues {
-    /// The labels of variables and files.
-    pub labels: BTreeSet<String>,
-    /// The secrets and parameters from which they are read, as messages name them.
-    pub secrets: BTreeSet<String>,
 }
 
 /// The fingerprints of what earlier launches have read. A launch compares its own values with them.
@@ -216,7 +207,7 @@ impl GatedLaunch<'_> {
 
         let latest_values = self.baseline.latest_values.as_ref();
         let not_reported_yet = latest_values.unwrap_or(command_values).changes(fingerprint);
-        let lines = terminal::visible_lines(not_reported_yet.iter().map(rotation::changed));
+        let lines = terminal::visible_lines(not_reported_yet.iter().map(changed));
 
         let mut changed = ChangedValues::default();
         for change in command_values.changes(fingerprint) {
@@ -248,7 +239,7 @@ impl Reporter for GatedLaunch<'_> {
         }
         let command = self.launch.command.quoted_program();
         let since = self.baseline.failing_since;
-        let warning = rotation::poll_failed(&command, since, &failures.errors());
+        let warning = poll_failed(&command, since, &failures.errors());
         let lines = terminal::visible_lines([warning]);
         self.gate.send(&Message::PollFailed(lines));
         failures.exit_status()

@@ -14,7 +14,6 @@ use crate::model::entry::Target;
 use crate::model::options::OnRotation;
 use crate::model::outcome::Outcomes;
 use crate::model::reference::{Locator, SecretRef};
-use crate::report::rotation::Change;
 
 /// The values of one launch.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +45,31 @@ struct Secret {
     /// The hash of the whole document. The version id isn't enough, because some stores give every
     /// value the same one.
     content: u64,
+}
+
+/// A secret that has changed, and the variables and files whose values differ because of it.
+#[derive(Clone, Debug)]
+pub struct Change<'a> {
+    /// The name of the secret in messages, for example `the secret "prod/db"`.
+    pub name: &'a str,
+    /// The id as references spell it.
+    pub id: &'a str,
+    /// The version that was read before. It is `None` if the secret was not read, such as the
+    /// secret of an optional entry that did not exist.
+    pub old_version: Option<&'a str>,
+    /// The version that was read now. It is `None` if the secret is not read any more.
+    pub new_version: Option<&'a str>,
+    /// The labels of the variables and files.
+    pub names: Vec<String>,
+}
+
+/// The values that have changed.
+#[derive(Default, Serialize, Deserialize)]
+pub struct ChangedValues {
+    /// The labels of variables and files.
+    pub labels: BTreeSet<String>,
+    /// The secrets and parameters from which they are read, as messages name them.
+    pub secrets: BTreeSet<String>,
 }
 
 impl Fingerprint {

@@ -5,10 +5,10 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use super::child::ChangedValues;
+use super::fingerprint::{Change, ChangedValues};
 use crate::model::options::{OnRotation, Options, RotationOptions, SignalNumber};
 use crate::model::problem::{Problem, Status};
-use crate::report::rotation;
+use crate::report::record::{counted, some_of};
 use crate::report::{Label, Record, Report, terminal};
 use crate::supervise::process::Pid;
 use crate::supervise::{ExitStatus, Notice};
@@ -92,7 +92,7 @@ impl Notices<'_> {
     /// Prints why the process of a poll has ended too early.
     pub fn report_failed_poll(&mut self, why: &str) {
         let since = self.failing.as_ref().map(|failing| failing.since);
-        let warning = rotation::poll_failed(&self.command, since, &[Record::error(why)]);
+        let warning = poll_failed(&self.command, since, &[Record::error(why)]);
         self.print_failed_poll(&terminal::visible_lines([warning]));
     }
 
@@ -194,8 +194,8 @@ impl Notices<'_> {
             .map(|names| Vec::from_iter(names.clone()));
         let mut text = format!("{} {what}", self.command);
         if !labels.is_empty() {
-            let some_labels = rotation::some_of(&labels);
-            let some_secrets = rotation::some_of(&secrets);
+            let some_labels = some_of(&labels);
+            let some_secrets = some_of(&secrets);
             text += &format!(", because {some_labels} changed ({some_secrets})");
         }
         let note = Record::note(text + then).event(event);
@@ -224,7 +224,7 @@ impl Notices<'_> {
         let mut text = std::mem::take(&mut self.rest_of_line);
         let rest_of_line = text.len();
         if self.dropped_lines > 0 {
-            let warning = rotation::lines_dropped(self.dropped_lines);
+            let warning = lines_dropped(self.dropped_lines);
             text += &terminal::visible_lines([warning]);
         }
         text += lines;
@@ -237,5 +237,97 @@ impl Notices<'_> {
         }
         self.dropped_lines += dropped.lines().count().min(lines.lines().count());
         self.dropped_lines == 0
+    }
+}
+
+/// Returns the note about a secret that has changed.
+pub fn changed(change: &Change<'_>) -> Record {
+    let versions = match (change.old_version, change.new_version) {
+        (Some(old), Some(new)) if old == new => format!("has a new value in version {new}"),
+        (Some(old), Some(new)) => format!("changed from version {old} to version {new}"),
+        (None, Some(new)) => format!("exists now, with version {new}"),
+        (Some(old), None) => format!("no longer exists; its version was {old}"),
+        (None, None) => "changed".to_owned(),
+    };
+
+    let names_text = if change.names.is_empty() {
+        String::new()
+    } else {
+        format!(", which changes {}", some_of(&change.names))
+    };
+    Record::note(format!("{} {versions}{names_text}", change.name))
+        .event("changed")
+        .with("secret", change.id)
+        .with_some("old_version", change.old_version)
+        .with_some("new_version", change.new_version)
+        .with("variables", change.names.clone())
+        .detail()
+}
+
+/// Returns the warning that lines of the log were dropped, because nobody read them.
+pub fn lines_dropped(count: usize) -> Record {
+    let lines = counted(count, "line was", "lines were");
+    Record::warning(format!(
+        "{lines} dropped here, because nobody was reading standard error"
+    ))
+    .event("lines_dropped")
+    .with("lines", count)
+}
+
+/// Returns the warning about a poll that failed: the first of `errors` with everything that belongs
+/// to it, and the number of the others. `command` is in quotes. `since` is the time of the first of
+/// several failed polls.
+pub fn poll_failed(command: &str, since: Option<SystemTime>, errors: &[Record]) -> Record {
+    let since_text = since.map(|since| humantime::format_rfc3339_seconds(since).to_string());
+    let what = match &since_text {
+        Some(since) => format!("polls have failed since {since}"),
+        None => "a poll failed".to_owned(),
+    };
+
+    // A failed poll has at least one error.
+    let first = errors.first().cloned().unwrap_or(Record::error(""));
+    let mut message = format!("{what}, so {command} keeps its values: {}", first.message);
+    if errors.len() > 1 {
+        let others = errors.len() - 1;
+        message += &format!(" (and {others} more; `secrets-exec check` shows them all)");
+    }
+
+    let details = match errors {
+        [only] => only.details.clone(),
+        _ => vec![(
+            "errors",
+            errors.iter().map(|error| error.message.as_str()).collect(),
+        )],
+    };
+    Record {
+        label: Label::Warning,
+        event: "poll_failed",
+        message,
+        details,
+        ..first
+    }
+    .with_some("since", since_text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_poll_prints_its_first_error_as_text_and_all_of_them_as_json() {
+        let errors = [("one", "help"), ("two", "other"), ("three", "help")];
+        let errors = errors.map(|(message, help)| Record::error(message).with_help(help));
+        let warning = poll_failed("node", None, &errors);
+        assert_eq!(warning.help.as_deref(), Some("help"));
+        assert!(
+            warning
+                .message
+                .ends_with(": one (and 2 more; `secrets-exec check` shows them all)"),
+            "{warning:?}"
+        );
+        assert_eq!(
+            warning.details,
+            [("errors", vec!["one", "two", "three"].into())]
+        );
     }
 }

@@ -9,7 +9,7 @@ use std::mem::take;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use super::child::ChangedValues;
+use super::fingerprint::ChangedValues;
 use super::launches::Launches;
 use super::notices::Notices;
 use crate::commands::launch::Launch;
