@@ -1,9 +1,10 @@
 //! Reads the .env file of `migrate`. Its variables become the JSON object of a secret, or literals
-//! of a declaration.
+//! of a declaration. Neither an error nor a warning shows a value.
 //!
-//! `python_dotenv` has the syntax. Neither an error nor a warning shows a value.
-
-mod python_dotenv;
+//! The file is parsed in the same way as python-dotenv 1.2 with interpolation turned off. The
+//! grammar is the one in that package's `parser.py`, and a test compares the two parsers. Crates
+//! such as dotenvy can't be used, because they expand `$`, and read escapes and comments
+//! differently.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -18,7 +19,6 @@ use crate::model::env_name::{EnvName, OWN_PREFIX, matches_any};
 use crate::model::problem::Problem;
 use crate::model::secret_value::SecretValue;
 use crate::system::os_error::unreadable;
-use python_dotenv::{Statement, statements};
 
 /// The most bytes that a secret can have. A longer file is not read.
 const MOST_BYTES: usize = 65_536;
@@ -124,9 +124,26 @@ pub fn parse_env_file(
 ) -> Result<EnvFile, Vec<Problem>> {
     // Python's universal newlines treat all of these as the end of a line.
     let lines = Zeroizing::new(text.replace("\r\n", "\n").replace('\r', "\n"));
-    let selected = select_variables(file, statements(&lines), arguments, declared);
-    let (variables, mut warnings) = (selected.variables, selected.warnings);
-    let mut errors = selected.errors;
+    let statements = statements(&lines);
+    let mut selection = Selection {
+        warnings: unmatched_patterns(file, &statements, arguments),
+        ..Selection::default()
+    };
+    for statement in statements {
+        let position = format!("{file}:{}", statement.line);
+        selection.add(statement, position, arguments, declared);
+    }
+    let Selection {
+        variables,
+        mut warnings,
+        mut errors,
+        left_out,
+    } = selection;
+    warnings.extend(warning_about(
+        "migrate leaves out",
+        &left_out,
+        ", because a launch needs AWS_*, PATH and SECRETS_EXEC_* before it reads the secret",
+    ));
 
     let secret_json = secret_json(&variables);
     if variables.is_empty() && errors.is_empty() {
@@ -199,33 +216,10 @@ struct Selection {
     left_out: Vec<String>,
 }
 
-/// Selects the variables that move: those that `--only` and `--except` allow, except those that
-/// must not come from a secret. If several lines set a variable, the last one wins.
-fn select_variables(
-    file: &str,
-    statements: Vec<Statement>,
-    arguments: &MigrateArguments,
-    declared: &BTreeSet<EnvName>,
-) -> Selection {
-    let mut selection = Selection {
-        warnings: unmatched_patterns(file, &statements, arguments),
-        ..Selection::default()
-    };
-    for statement in statements {
-        let position = format!("{file}:{}", statement.line);
-        selection.add(statement, position, arguments, declared);
-    }
-    selection.warnings.extend(warning_about(
-        "migrate leaves out",
-        &selection.left_out,
-        ", because a launch needs AWS_*, PATH and SECRETS_EXEC_* before it reads the secret",
-    ));
-    selection
-}
-
 impl Selection {
-    /// Adds the variable that a statement sets, instead of an earlier one with this name. If the
-    /// variable doesn't move, notes why, unless `--only` or `--except` is the reason.
+    /// Adds the variable that a statement sets, instead of an earlier one with this name, if
+    /// `--only` and `--except` allow the variable, and it may come from a secret. If the variable
+    /// doesn't move, notes why, unless `--only` or `--except` is the reason.
     fn add(
         &mut self,
         statement: Statement,
@@ -234,7 +228,11 @@ impl Selection {
         declared: &BTreeSet<EnvName>,
     ) {
         let (written_name, value) = match statement.binding {
-            None => return self.errors.push(malformed_line(&position)),
+            None => {
+                let what = "this line is not NAME=VALUE, or its quotes don't match";
+                let help = "write NAME=VALUE, or # before a comment; if a value contains quotes or line breaks, put the whole value in quotes, and write nothing after the closing quote";
+                return self.errors.push(error(&position, what).help(help));
+            }
             Some((name, _)) if !is_selected(&name, arguments) => return,
             Some((name, None)) => {
                 // python-dotenv also forgets an earlier value.
@@ -246,13 +244,16 @@ impl Selection {
             Some((name, Some(value))) => (name, value),
         };
         let Some(name) = EnvName::parse(&written_name) else {
-            return self.errors.push(illegal_name(&position));
+            let what =
+                "a name can only have letters, digits and \"_\", and can't begin with a digit";
+            let help = "correct the name, or leave it out with --except";
+            return self.errors.push(error(&position, what).help(help));
         };
         if is_left_out(&name) {
             return self.left_out.push(format!("{name} ({position})"));
         }
 
-        if statement.continues_elsewhere {
+        if statement.elsewhere.next_line_is_appended {
             self.warnings.push(format!(
                 "{position}: this line ends with a backslash, so systemd and shells append the next line to the value; secrets-exec doesn't"
             ));
@@ -263,7 +264,7 @@ impl Selection {
             name,
             value,
             position,
-            differs_in_node: statement.differs_in_node,
+            differs_in_node: statement.elsewhere.node_differs,
         });
     }
 
@@ -297,20 +298,6 @@ fn unmatched_patterns(
 /// True if `--only` and `--except` select the variable.
 fn is_selected(name: &str, MigrateArguments { only, except, .. }: &MigrateArguments) -> bool {
     (only.is_empty() || matches_any(only, name)) && !matches_any(except, name)
-}
-
-/// Returns the error for a line that python-dotenv can't parse.
-fn malformed_line(position: &str) -> Problem {
-    let what = "this line is not NAME=VALUE, or its quotes don't match";
-    let help = "write NAME=VALUE, or # before a comment; if a value contains quotes or line breaks, put the whole value in quotes, and write nothing after the closing quote";
-    error(position, what).help(help)
-}
-
-/// Returns the error for a name that isn't an [`EnvName`].
-fn illegal_name(position: &str) -> Problem {
-    let what = "a name can only have letters, digits and \"_\", and can't begin with a digit";
-    let help = "correct the name, or leave it out with --except";
-    error(position, what).help(help)
 }
 
 /// Returns a template with the variables of the secret that a value refers to as `${NAME}`, in the
@@ -356,4 +343,259 @@ fn secret_json(variables: &[EnvVariable]) -> SecretValue {
     // Writing to memory doesn't fail.
     let _ = serde_json::Serializer::new(&mut text).collect_map(members);
     SecretValue::new(text)
+}
+
+/// A statement of a .env file.
+#[derive(Debug)]
+struct Statement {
+    /// The line on which the statement begins. Lines are counted from 1.
+    line: usize,
+    /// The name, which can be any text, and its value, which is `None` for a name without `=`. It
+    /// is `None` for a malformed statement, which python-dotenv skips with a warning.
+    binding: Option<(String, Option<SecretValue>)>,
+    elsewhere: OtherReaders,
+}
+
+/// What other readers make of the value of a well-formed statement.
+#[derive(Clone, Copy, Debug, Default)]
+struct OtherReaders {
+    /// True if Node.js (`--env-file`) or npm's dotenv reads another value. They only support the
+    /// escape `\n` (dotenv also `\r`), treat backticks as quotes, and end a value without quotes at
+    /// `#`.
+    node_differs: bool,
+    /// True if the value isn't in quotes, and its line ends with a backslash. systemd and shells
+    /// append the next line to such a value.
+    next_line_is_appended: bool,
+}
+
+/// Returns the statements in the order of the file. In `text`, every line ends with a line feed.
+fn statements(text: &str) -> Vec<Statement> {
+    let rest = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut reader = DotenvReader {
+        rest,
+        line: 1,
+        elsewhere: OtherReaders::default(),
+    };
+
+    let mut statements = Vec::new();
+    while !reader.rest.is_empty() {
+        reader.skip(is_space);
+        let line = reader.line;
+        reader.elsewhere = OtherReaders::default();
+
+        let binding = match reader.statement() {
+            Ok(Some((name, value))) => Some((name, value.map(SecretValue::new))),
+            Ok(None) => continue,
+            Err(Malformed) => {
+                reader.skip(|c| c != '\n');
+                reader.take('\n');
+                None
+            }
+        };
+        statements.push(Statement {
+            line,
+            binding,
+            elsewhere: reader.elsewhere,
+        });
+    }
+    statements
+}
+
+/// The error of a malformed statement.
+struct Malformed;
+
+/// A position in the text, from which the parser reads.
+struct DotenvReader<'t> {
+    /// The text that has not been read yet.
+    rest: &'t str,
+    /// The line of the position, counted from 1.
+    line: usize,
+    /// What other readers make of the value that has been read last.
+    elsewhere: OtherReaders,
+}
+
+impl<'t> DotenvReader<'t> {
+    /// Reads a name with its value, and the rest of its line. Returns `None` for a comment, and at
+    /// the end of the text.
+    ///
+    /// # Errors
+    /// If the statement is malformed. The position is then somewhere within it.
+    fn statement(&mut self) -> Result<Option<(String, Option<String>)>, Malformed> {
+        if self.rest.is_empty() {
+            return Ok(None);
+        }
+        if let Some(rest) = self.rest.strip_prefix("export")
+            && rest.starts_with(is_blank)
+        {
+            self.advance(rest.trim_start_matches(is_blank));
+        }
+        let name = self.read_name()?;
+        self.skip(is_blank);
+        let value = if self.take('=') {
+            Some(self.read_value()?)
+        } else {
+            None
+        };
+        self.skip(is_blank);
+        if self.rest.starts_with('#') {
+            self.skip(|c| c != '\n');
+        }
+        if !self.rest.is_empty() && !self.take('\n') {
+            return Err(Malformed);
+        }
+        Ok(name.map(|name| (name, value)))
+    }
+
+    /// Reads a name. Returns `None` at a comment. A name in quotes can have any character except
+    /// the quote.
+    ///
+    /// # Errors
+    /// When there isn't a name, or when its quote is never closed.
+    fn read_name(&mut self) -> Result<Option<String>, Malformed> {
+        if self.rest.starts_with('#') {
+            return Ok(None);
+        }
+        let (name, rest) = match self.rest.strip_prefix('\'') {
+            Some(quoted) => quoted.split_once('\'').ok_or(Malformed)?,
+            None => self
+                .rest
+                .split_at(end_of(self.rest, |c| c == '=' || c == '#' || is_space(c))),
+        };
+        if name.is_empty() {
+            return Err(Malformed);
+        }
+        self.advance(rest);
+        Ok(Some(name.to_owned()))
+    }
+
+    /// Reads the value after `=`.
+    ///
+    /// # Errors
+    /// When the quote of the value is never closed.
+    fn read_value(&mut self) -> Result<String, Malformed> {
+        let before = self.rest.len();
+        self.skip(is_blank);
+        // After a space, `#` begins a comment. Right after the equals sign, it belongs to the
+        // value.
+        let has_blank = self.rest.len() < before;
+        match self.rest.chars().next() {
+            None | Some('\n') => Ok(String::new()),
+            Some('#') if has_blank => Ok(String::new()),
+            Some(quote @ ('\'' | '"')) => self.read_quoted(quote).ok_or(Malformed),
+            Some(_) => Ok(self.read_unquoted()),
+        }
+    }
+
+    /// Reads a value in quotes, which can have several lines. An unknown escape stays as it is.
+    /// Notes whether Node reads another value. Returns `None` if the quote is never closed.
+    fn read_quoted(&mut self, quote: char) -> Option<String> {
+        let mut value = String::new();
+        let mut chars = self.rest.strip_prefix(quote)?.chars();
+        loop {
+            match chars.next()? {
+                '\\' => {
+                    let escaped = chars.next()?;
+                    match unescaped(escaped, quote) {
+                        Some(c) => {
+                            self.elsewhere.node_differs |= escaped != 'n';
+                            value.push(c);
+                        }
+                        None => value.extend(['\\', escaped]),
+                    }
+                }
+                c if c == quote => break,
+                c => value.push(c),
+            }
+        }
+        self.advance(chars.as_str());
+        Some(value)
+    }
+
+    /// Reads a value without quotes: the rest of the line, except a comment after a space and the
+    /// spaces at the end. Notes whether Node, or systemd and shells, read another value.
+    fn read_unquoted(&mut self) -> String {
+        let (line, rest) = self.rest.split_at(end_of(self.rest, |c| c == '\n'));
+        self.advance(rest);
+
+        let comment = line
+            .match_indices('#')
+            .find(|(at, _)| line[..*at].ends_with(is_space));
+        let end = comment.map_or(line.len(), |(at, _)| at);
+        let value = line[..end].trim_end_matches(is_space);
+
+        let is_in_backticks = value
+            .strip_prefix('`')
+            .is_some_and(|rest| rest.contains('`'));
+        self.elsewhere.node_differs = is_in_backticks || value.contains('#');
+        self.elsewhere.next_line_is_appended = line.ends_with('\\');
+        value.to_owned()
+    }
+
+    /// Skips all characters for which `is_skipped` returns true.
+    fn skip(&mut self, is_skipped: impl Fn(char) -> bool) {
+        self.advance(self.rest.trim_start_matches(is_skipped));
+    }
+
+    /// Skips the character `c`. Returns false if the next character is another one.
+    fn take(&mut self, c: char) -> bool {
+        let rest = self.rest.strip_prefix(c);
+        self.advance(rest.unwrap_or(self.rest));
+        rest.is_some()
+    }
+
+    /// Moves the position to the start of `rest`, which must be a suffix of the unread text.
+    fn advance(&mut self, rest: &'t str) {
+        let passed = &self.rest[..self.rest.len() - rest.len()];
+        self.line += passed.bytes().filter(|byte| *byte == b'\n').count();
+        self.rest = rest;
+    }
+}
+
+/// Returns the position of the first character for which `is_end` returns true, or the length of
+/// the text.
+fn end_of(text: &str, is_end: impl Fn(char) -> bool) -> usize {
+    text.find(is_end).unwrap_or(text.len())
+}
+
+/// Returns the character that a backslash and `c` stand for within these quotes. Returns `None` for
+/// an unknown escape.
+fn unescaped(c: char, quote: char) -> Option<char> {
+    match (c, quote) {
+        ('\\' | '\'', _) => Some(c),
+        ('"', '"') => Some('"'),
+        ('a', '"') => Some('\x07'),
+        ('b', '"') => Some('\x08'),
+        ('f', '"') => Some('\x0c'),
+        ('n', '"') => Some('\n'),
+        ('r', '"') => Some('\r'),
+        ('t', '"') => Some('\t'),
+        ('v', '"') => Some('\x0b'),
+        (_, _) => None,
+    }
+}
+
+/// Returns true for a character that `\s` matches in Python: Unicode whitespace, and the four ASCII
+/// separators U+001C to U+001F.
+fn is_space(c: char) -> bool {
+    c.is_whitespace() || ('\x1c'..='\x1f').contains(&c)
+}
+
+/// Returns true for a space that doesn't end a line.
+fn is_blank(c: char) -> bool {
+    is_space(c) && c != '\n' && c != '\r'
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_parser_panic_and_no_line_is_beyond_the_last(text in "(?s)[ab=#'\"\\\\\\n \u{a0}\u{1c}\u{feff}$.]{0,40}") {
+            let last = 1 + text.matches('\n').count();
+            prop_assert!(statements(&text).iter().all(|statement| statement.line <= last));
+        }
+    }
 }
