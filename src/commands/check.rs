@@ -7,8 +7,8 @@
 use std::mem::ManuallyDrop;
 use std::time::{Instant, SystemTime};
 
-use super::prepare::{BackendConfig, EntryScope, Prepared, prepare};
-use super::read::{Inspection, Pass, Preflight, preflight, read_plan};
+use super::prepare::{Asker, BackendConfig, Prepared, prepare};
+use super::read::{Inspection, Pass, Preflight, Values, preflight, read_plan};
 use super::worker::{self, block_on};
 use crate::backend::aws::{Aws, Purpose};
 use crate::deliver::Files;
@@ -41,7 +41,7 @@ pub fn check(
     inherited: &Inherited,
 ) -> Result<(), Report> {
     let read = worker::run(inputs, inherited, |inputs, deadline| {
-        let prepared = prepare(inputs, EntryScope::Everything, inherited, deadline)?;
+        let prepared = prepare(inputs, Asker::Check, inherited, deadline)?;
         Ok(Checked::read(prepared, &arguments, deadline))
     });
     let prepared = read.as_ref().ok().map(|(checked, _)| &checked.prepared);
@@ -111,8 +111,7 @@ impl<'a> FoundCommand<'a> {
 struct Checked {
     prepared: Prepared,
     depth: CheckDepth,
-    outcomes: Outcomes,
-    fetched: Fetched,
+    values: Values,
     inspection: Inspection,
 }
 
@@ -137,21 +136,24 @@ impl Checked {
                 read_plan(&prepared, Pass::First, deadline, Some(&mut inspection))
             }
         };
-        let (outcomes, fetched, report) = match read {
-            Ok((outcomes, fetched)) => (outcomes, fetched, Report::default()),
-            Err(report) => (Outcomes::unread(&prepared.plan), Fetched::default(), report),
+        let (values, report) = match read {
+            Ok(values) => (values, Report::default()),
+            Err(report) => {
+                let outcomes = Outcomes::unread(&prepared.plan);
+                let fetched = Fetched::default();
+                (Values { outcomes, fetched }, report)
+            }
         };
 
         // The description of a secret must not show a name that may be a misplaced value.
-        for hidden in hidden_names(&prepared.plan, &fetched) {
+        for hidden in hidden_names(&prepared.plan, &values.fetched) {
             inspection.secrets.retain(|secret| secret.id != *hidden);
         }
 
         let checked = Self {
             prepared,
             depth,
-            outcomes,
-            fetched,
+            values,
             inspection,
         };
         (checked, report)
@@ -160,7 +162,7 @@ impl Checked {
     /// Examines the values and files. Returns the findings, and the problems with the entries.
     /// Prints the warnings and notes about them.
     fn examine(&self, command: Option<&FoundCommand<'_>>) -> (Findings, Report) {
-        let files = Files::open_directories(self.outcomes.files());
+        let files = Files::open_directories(self.values.outcomes.files());
         let problems = self.problems(&files);
         self.print_notices(&files, command);
         let findings = self.findings(&problems);
@@ -198,8 +200,11 @@ impl Checked {
     /// Returns the problems with the entries, and those with files that could not be written.
     /// Nothing is written to find them.
     fn problems(&self, files: &Files<'_>) -> Vec<(EntryId, Problem)> {
-        let mut problems = self.outcomes.problems();
-        problems.extend(delivery_problems(&self.outcomes, exec::argument_limits()));
+        let mut problems = self.values.outcomes.problems();
+        problems.extend(delivery_problems(
+            &self.values.outcomes,
+            exec::argument_limits(),
+        ));
         if self.depth != CheckDepth::Declaration {
             problems.extend(files.undeliverable());
         }
@@ -214,15 +219,22 @@ impl Checked {
         }
         if self.prepared.options.verbose {
             // The table has the values that don't come from a secret.
-            terminal::print_always(report::secret_notes(&self.outcomes, &self.fetched));
-            let overridden = self.outcomes.overridden();
+            terminal::print_always(report::secret_notes(
+                &self.values.outcomes,
+                &self.values.fetched,
+            ));
+            let overridden = self.values.outcomes.overridden();
             terminal::print_always(
                 overridden.map(|(outcome, holder)| override_note(outcome, holder)),
             );
-            terminal::print_always(report::total_note(&self.outcomes, &self.fetched));
+            terminal::print_always(report::total_note(
+                &self.values.outcomes,
+                &self.values.fetched,
+            ));
         }
         if let Some(command) = command {
-            let warnings = report::unexpanded_argument_warnings(&self.outcomes, command.line);
+            let warnings =
+                report::unexpanded_argument_warnings(&self.values.outcomes, command.line);
             terminal::print_unless_hidden(warnings);
         }
     }
@@ -232,8 +244,8 @@ impl Checked {
     fn findings(&self, problems: &[(EntryId, Problem)]) -> Findings {
         let now = SystemTime::now();
         let checked = CheckedValues {
-            outcomes: &self.outcomes,
-            fetched: &self.fetched,
+            outcomes: &self.values.outcomes,
+            fetched: &self.values.fetched,
             cached: &self.inspection.cached,
             problems: by_outcome(problems),
             now,
@@ -255,7 +267,7 @@ impl Checked {
         findings.lists_literals = self.prepared.options.verbose;
         findings.caller = self.inspection.caller.clone();
         findings.values = checked.rows();
-        for (outcome, holder) in self.outcomes.overridden() {
+        for (outcome, holder) in self.values.outcomes.overridden() {
             findings.overridden.push(override_object(outcome, holder));
         }
         for secret in &self.inspection.secrets {
@@ -267,7 +279,7 @@ impl Checked {
     /// Returns the environment that the command would get, to see whether it fits. The variables
     /// with the paths of files are left out, because paths are short.
     fn environment(&self) -> Environment {
-        let variables = self.outcomes.variables();
+        let variables = self.values.outcomes.variables();
         let values = variables.map(|variable| (variable.name, variable.value));
         Environment::new(&self.prepared.retained, values)
     }
@@ -297,13 +309,14 @@ fn resolve_metadata(
     Prepared { backend, plan, .. }: &Prepared,
     inspection: &mut Inspection,
     deadline: &Deadline,
-) -> Result<(Outcomes, Fetched), Report> {
+) -> Result<Values, Report> {
     let BackendConfig::Aws(settings, _) = backend else {
         let text = "check --metadata can't be used with --local, because a local file has values but no metadata";
         return Err(Problem::usage(text).into());
     };
     if let Some(outcomes) = invalid_template_outcomes(plan) {
-        return Ok((outcomes, Fetched::default()));
+        let fetched = Fetched::default();
+        return Ok(Values { outcomes, fetched });
     }
 
     let begun = Instant::now();
@@ -327,19 +340,17 @@ fn resolve_metadata(
     outcomes.elapsed = begun.elapsed();
     let mut fetched = failures;
     fetched.extend(existing);
-    Ok((outcomes, fetched))
+    Ok(Values { outcomes, fetched })
 }
 
 /// Resolves the entries that don't read a secret, and those that the agent can never read. Sends no
 /// request, and reads no profile.
-fn resolve_offline(
-    Prepared { backend, plan, .. }: &Prepared,
-    deadline: &Deadline,
-) -> (Outcomes, Fetched) {
+fn resolve_offline(Prepared { backend, plan, .. }: &Prepared, deadline: &Deadline) -> Values {
     let _awaited = deadline.progress().awaits("the templates".to_owned());
     let agent = backend.agent(deadline);
-    match preflight(plan, agent.as_ref()) {
+    let (outcomes, fetched) = match preflight(plan, agent.as_ref()) {
         Preflight::Decided(outcomes, unsupported) => (outcomes, unsupported),
         Preflight::Undecided(unsupported) => (resolve(plan, &unsupported), unsupported),
-    }
+    };
+    Values { outcomes, fetched }
 }

@@ -9,7 +9,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use super::prepare::EntryScope;
+use super::prepare::Asker;
 use super::read::subcommand_values;
 use crate::input::cli::{CREDENTIAL, Inputs, Invocation};
 use crate::model::inherited::Inherited;
@@ -73,13 +73,13 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
         "\"{}\" did not get the credential \"{}\"",
         request.unit, request.name
     );
-    let scope = EntryScope::Credential(&request);
-    let (outcomes, report) = subcommand_values(inputs, scope, inherited, &consequence)?;
+    let asker = Asker::Credential(&request);
+    let (values, report) = subcommand_values(inputs, asker, inherited, &consequence)?;
     report.into_result()?;
 
     // The plan has only this entry, and a report without problems means that the entry has a value.
     // So the `else` branch is never taken.
-    let Some((credential, value)) = outcomes.values().next() else {
+    let Some((credential, value)) = values.outcomes.values().next() else {
         return Err(Report::default());
     };
     let sent = connection.answer(value.expose());

@@ -5,8 +5,8 @@
 
 use std::path::PathBuf;
 
-use super::prepare::EntryScope;
-use super::read::subcommand_values;
+use super::prepare::Asker;
+use super::read::{Values, subcommand_values};
 use crate::deliver::{AppendedFile, Delivery, Files, NamedBy};
 use crate::exec;
 use crate::input::cli::{ExportArguments, ExportFormat, Inputs};
@@ -60,8 +60,8 @@ pub fn export(
     let destination = found.map_err(|problem| inputs.errors.push(problem)).ok();
 
     let consequence = "nothing was exported";
-    let (outcomes, mut report) =
-        subcommand_values(inputs, EntryScope::Launch, inherited, consequence)?;
+    let (Values { outcomes, .. }, mut report) =
+        subcommand_values(inputs, Asker::Export, inherited, consequence)?;
     let variables = variables(&outcomes, exec::argument_limits());
     let exported = report.value_of(export_variables(&variables, arguments.format));
     let (Some(text), Some(destination), true) = (exported, destination, report.is_empty()) else {

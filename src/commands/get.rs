@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use super::export::refuse_terminal;
-use super::prepare::EntryScope;
+use super::prepare::Asker;
 use super::read::subcommand_values;
 use crate::input::cli::Inputs;
 use crate::input::declaration::{Sections, load_declarations};
+use crate::model::answer::{Answer, Cause, Denial, Missing};
 use crate::model::entry::Subject;
 use crate::model::inherited::Inherited;
 use crate::model::problem::Problem;
@@ -26,17 +27,17 @@ pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<()
     let argument = first_entry.map(|entry| entry.subject.clone());
     let (files, finds_file) = (inputs.files.clone(), inputs.find_file);
     let consequence = "nothing was printed";
-    let (outcomes, report) =
-        subcommand_values(inputs, EntryScope::Argument, inherited, consequence)?;
+    let (values, report) = subcommand_values(inputs, Asker::Get, inherited, consequence)?;
     if let (Some(argument), [failed]) = (argument, report.problems())
+        && values.fetched.values().any(is_unknown_secret)
         && let Some(problem) = error_of_entry_name(&argument, files, finds_file, failed)
     {
         return Err(problem.into());
     }
     report.into_result()?;
 
-    terminal::print_unless_hidden(report::empty_value_warning(&outcomes));
-    for (_, value) in outcomes.values() {
+    terminal::print_unless_hidden(report::empty_value_warning(&values.outcomes));
+    for (_, value) in values.outcomes.values() {
         terminal::output_whole(value.expose())?;
     }
     if terminal::is_output_terminal() {
@@ -45,21 +46,30 @@ pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<()
     Ok(())
 }
 
+/// True if the secret doesn't exist, or may not exist, because AWS has denied the request.
+fn is_unknown_secret(answer: &Answer) -> bool {
+    let cause = answer.as_ref().err().map(|failure| failure.error.cause);
+    matches!(
+        cause,
+        Some(
+            Cause::Absent(Missing::Secret)
+                | Cause::Denied(Denial::Policy | Denial::PolicyOrMissing | Denial::Metadata)
+        )
+    )
+}
+
 /// Returns the error for an argument that is the name of an entry instead of a secret, as in
 /// `secrets-exec get DB_PASSWORD`. Its remedy is the reference of the entry. Reads the declarations
 /// again, because only their options and aliases have been read so far.
 ///
-/// `failed` is the problem of the secret with this name. Returns `None` if this problem has another
-/// reason, or if no declaration has an entry with this name and a reference.
+/// `failed` is the problem of the secret with this name. Returns `None` if no declaration has an
+/// entry with this name and a reference.
 fn error_of_entry_name(
     argument: &Subject,
     mut files: Vec<PathBuf>,
     finds_file: bool,
     failed: &Problem,
 ) -> Option<Problem> {
-    if !matches!(failed.code, "not-found" | "denied") {
-        return None;
-    }
     // A pipe can be read only once.
     files.retain(|path| path.is_file());
 

@@ -22,7 +22,7 @@
 
 use std::convert::Infallible;
 
-use super::prepare::{EntryScope, Prepared, prepare};
+use super::prepare::{Asker, Prepared, prepare};
 use super::read::{Pass, Values, read_values};
 use super::worker;
 use crate::deliver::{Delivery, Files};
@@ -69,7 +69,7 @@ fn read<'a>(
     inherited: &Inherited,
     deadline: &Deadline,
 ) -> Result<Start<'a>, Report> {
-    let prepared = prepare(inputs, EntryScope::Launch, inherited, deadline)?;
+    let prepared = prepare(inputs, Asker::Launch, inherited, deadline)?;
     let program = prepared.find_program(command)?;
     let launch = Launch {
         prepared,

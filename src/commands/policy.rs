@@ -1,6 +1,6 @@
 //! `secrets-exec policy`: prints the IAM policy that a launch needs, without sending a request.
 
-use super::prepare::{BackendConfig, EntryScope, Prepared, prepare};
+use super::prepare::{Asker, BackendConfig, Prepared, prepare};
 use super::read::{Preflight, preflight};
 use super::worker;
 use crate::backend::agent::Agent;
@@ -24,7 +24,7 @@ pub fn policy(
     // The files with the profile may be on a file system that hangs, so the worker reads them
     // within the deadline.
     let policy = worker::run(inputs, inherited, |inputs, deadline| {
-        let prepared = prepare(inputs, EntryScope::Everything, inherited, deadline)?;
+        let prepared = prepare(inputs, Asker::Policy, inherited, deadline)?;
         needed_policy(prepared, arguments, deadline)
     })?;
     terminal::output(&policy.text)?;

@@ -134,7 +134,7 @@ fn nothing_to_resolve(declarations: &[String], find_file: bool) -> Problem {
 /// Every error in the inputs. Each step goes on after an error, so that one report has all of them.
 pub fn prepare(
     inputs: Inputs,
-    scope: EntryScope<'_>,
+    asker: Asker<'_>,
     inherited: &Inherited,
     deadline: &Deadline,
 ) -> Result<Prepared, Report> {
@@ -144,7 +144,7 @@ pub fn prepare(
     } = inputs;
     let mut report = Report::from_iter(inputs.errors);
 
-    let (declarations, errors) = load_declarations(&files, find_file, scope.sections());
+    let (declarations, errors) = load_declarations(&files, find_file, asker.sections());
     report.extend(errors);
     let names = Vec::from_iter(
         declarations
@@ -158,8 +158,7 @@ pub fn prepare(
 
     let (mut options, unmet_requirements) = typed.resolve(inherited);
     report.extend(unmet_requirements);
-    // Only a launch has a command that can be restarted.
-    if !inputs.is_for_launch {
+    if !asker.has_rotation() {
         options.rotation = None;
     }
     apply(&options, deadline);
@@ -179,14 +178,13 @@ pub fn prepare(
     print_option_notices(warnings, typed, &options);
 
     // Other errors may be the reason why a credential isn't declared, or why there isn't an entry.
-    let narrowed = scope.narrow(&mut layers);
+    let narrowed = asker.narrow(&mut layers);
     if report.is_empty() {
         report.extend(narrowed.err());
     }
     // An image for general use has `--resolve-env '*'`, although not every task has references in
     // its variables. `check` reports that it has nothing to check.
-    let is_check = inputs.is_for_launch && matches!(scope, EntryScope::Everything);
-    let may_be_empty = !inputs.resolve_env.is_empty() && !is_check;
+    let may_be_empty = !inputs.resolve_env.is_empty() && !matches!(asker, Asker::Check);
     let is_empty = layers.iter().all(|layer| layer.entries.is_empty());
     if report.is_empty() && is_empty && !may_be_empty {
         let mut problem = match inputs.has_misplaced_option {
@@ -306,28 +304,40 @@ impl BackendConfig {
     }
 }
 
-/// The entries that a command needs.
+/// The command that asks for values. It decides which entries and options matter.
 #[derive(Clone, Copy)]
-pub enum EntryScope<'a> {
-    /// The variables and files, which a launch passes to its command.
+pub enum Asker<'a> {
+    /// A launch passes variables and files to its command.
     Launch,
-    /// Variables, files and all credentials.
-    Everything,
-    /// The credential that a unit asks for.
-    Credential(&'a Credential),
-    /// The entry on the command line of `get`. Of the declarations, only the options and aliases
+    /// `check` checks a launch and all credentials.
+    Check,
+    /// `policy` is for a launch and all credentials.
+    Policy,
+    /// `export` has the variables of a launch.
+    Export,
+    /// `get` has only the entry of its argument. Of the declarations, only the options and aliases
     /// apply to this entry.
-    Argument,
+    Get,
+    /// `credential` has only the entry that a unit asks for.
+    Credential(&'a Credential),
 }
 
-impl EntryScope<'_> {
+impl Asker<'_> {
     /// Returns the sections of declarations that are read. `get` has an entry of its own, so a
     /// mistake in another entry doesn't matter.
     fn sections(self) -> Sections {
         match self {
-            Self::Argument => Sections::OptionsAndAliases,
-            Self::Launch | Self::Everything | Self::Credential(_) => Sections::All,
+            Self::Get => Sections::OptionsAndAliases,
+            Self::Launch | Self::Check | Self::Policy | Self::Export | Self::Credential(_) => {
+                Sections::All
+            }
         }
+    }
+
+    /// True if `--on-rotation` applies. Only a launch has a command that can be restarted, and
+    /// `check` checks a launch.
+    fn has_rotation(self) -> bool {
+        matches!(self, Self::Launch | Self::Check)
     }
 
     /// Removes the entries from `layers` that the command doesn't need.
@@ -336,14 +346,14 @@ impl EntryScope<'_> {
     /// If the credential is not declared, or if several patterns match its unit.
     fn narrow(self, layers: &mut [Layer]) -> Result<(), Problem> {
         match self {
-            Self::Launch => {
+            Self::Launch | Self::Export => {
                 let is_credential = |entry: &Entry| matches!(entry.target, Target::Credential(_));
                 for layer in layers {
                     layer.entries.retain(|entry| !is_credential(entry));
                 }
                 Ok(())
             }
-            Self::Everything | Self::Argument => Ok(()),
+            Self::Check | Self::Policy | Self::Get => Ok(()),
             Self::Credential(request) => keep_credential(layers, request),
         }
     }

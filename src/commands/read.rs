@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::mem::ManuallyDrop;
 use std::time::{Duration, Instant};
 
-use super::prepare::{BackendConfig, EntryScope, Prepared, prepare};
+use super::prepare::{Asker, BackendConfig, Prepared, prepare};
 use super::worker::{self, block_on};
 use crate::backend::Backend;
 use crate::backend::agent::Agent;
@@ -81,20 +81,19 @@ pub struct Values {
 /// Every error in the inputs, or the reason why nothing can be read at all.
 pub fn subcommand_values(
     inputs: Inputs,
-    scope: EntryScope<'_>,
+    asker: Asker<'_>,
     inherited: &Inherited,
     consequence: &str,
-) -> Result<(Outcomes, Report), Report> {
+) -> Result<(Values, Report), Report> {
     let (options, values, report) = worker::run(inputs, inherited, |inputs, deadline| {
-        let prepared = prepare(inputs, scope, inherited, deadline)?;
+        let prepared = prepare(inputs, asker, inherited, deadline)?;
         let (values, report) = read_values(&prepared, Pass::First, deadline, consequence)?;
         Ok((prepared.options, values, report))
     })?;
-    let Values { outcomes, fetched } = values;
     if options.verbose && report.is_empty() {
-        terminal::print_always(report::provenance_notes(&outcomes, &fetched));
+        terminal::print_always(report::provenance_notes(&values.outcomes, &values.fetched));
     }
-    Ok((outcomes, report))
+    Ok((values, report))
 }
 
 /// Reads every value, which can take until the deadline, and checks that each one can be delivered.
@@ -110,11 +109,10 @@ pub fn read_values(
     deadline: &Deadline,
     consequence: &str,
 ) -> Result<(Values, Report), Report> {
-    let (outcomes, fetched) = read_plan(prepared, pass, deadline, None)?;
-    let mut problems = outcomes.problems();
-    problems.extend(delivery_problems(&outcomes, exec::argument_limits()));
-    let report = Report::from_values(problems, consequence);
-    Ok((Values { outcomes, fetched }, report))
+    let values = read_plan(prepared, pass, deadline, None)?;
+    let mut problems = values.outcomes.problems();
+    problems.extend(delivery_problems(&values.outcomes, exec::argument_limits()));
+    Ok((values, Report::from_values(problems, consequence)))
 }
 
 /// Reads the values of a plan within the deadline, and returns the outcomes and every answer.
@@ -128,7 +126,7 @@ pub fn read_plan(
     pass: Pass,
     deadline: &Deadline,
     inspection: Option<&mut Inspection>,
-) -> Result<(Outcomes, Fetched), Report> {
+) -> Result<Values, Report> {
     let begun = Instant::now();
     let options = &prepared.options;
     let mut backend = open_backend(prepared, pass, inspection.is_some(), deadline)?;
@@ -165,7 +163,7 @@ pub fn read_plan(
     if pass == Pass::First {
         terminal::print_unless_hidden(report::outcome_warnings(&outcomes));
     }
-    Ok((outcomes, fetched))
+    Ok(Values { outcomes, fetched })
 }
 
 /// Opens the backend. Nothing drops it, because the end of the process or execve closes its

@@ -225,7 +225,7 @@ static SUBCOMMANDS: [Subcommand; 10] = [
                 .arg(program("Also check that this command can be found"))
         },
         invocation: |matches, inherited| {
-            let mut inputs = Box::new(Inputs::for_launch(matches, inherited));
+            let mut inputs = Box::new(Inputs::for_entries(matches, inherited));
             let command = inputs.take_command(matches);
             let arguments = CheckArguments::from_arg_matches(matches)?;
             Ok(Invocation::Check(inputs, command, arguments))

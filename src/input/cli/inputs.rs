@@ -46,9 +46,6 @@ const UNRESOLVED_WARNING: &str = "an argument of the command contains {{resolve:
 /// The entries and options of the command line and of `SECRETS_EXEC_*`.
 #[derive(Debug, Default)]
 pub struct Inputs {
-    /// True for a launch, and for `check`, which checks a launch. For the other subcommands, the
-    /// options of `--on-rotation` mean nothing.
-    pub is_for_launch: bool,
     /// The options of the command line, and those of `SECRETS_EXEC_*` that the command line doesn't
     /// set.
     pub options: TypedOptions,
@@ -80,15 +77,8 @@ pub struct Inputs {
 }
 
 impl Inputs {
-    /// Reads the inputs of a launch, or of a subcommand that checks one.
-    pub fn for_launch(matches: &mut ArgMatches, inherited: &Inherited) -> Self {
-        Self {
-            is_for_launch: true,
-            ..Self::for_entries(matches, inherited)
-        }
-    }
-
-    /// Reads the inputs of a subcommand that has entries on the command line and in declarations.
+    /// Reads the inputs of a launch, or of a subcommand that has entries on the command line and
+    /// in declarations.
     pub fn for_entries(matches: &mut ArgMatches, inherited: &Inherited) -> Self {
         let mut inputs = Self::for_declarations(matches, inherited);
         let (layer, errors) = command_line_layer(matches);

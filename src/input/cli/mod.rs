@@ -93,7 +93,7 @@ fn launch_invocation(
     arguments: &[OsString],
     inherited: &Inherited,
 ) -> Result<Invocation, Vec<Problem>> {
-    let mut inputs = Box::new(Inputs::for_launch(matches, inherited));
+    let mut inputs = Box::new(Inputs::for_entries(matches, inherited));
     if let Some(command) = inputs.take_command(matches) {
         return Ok(Invocation::Launch(inputs, command));
     }
