@@ -15,7 +15,7 @@ use super::arguments::{
 };
 use super::inputs::{Inputs, named_declarations};
 use crate::model::inherited::Inherited;
-use crate::model::options::{OPTIONS, OptionSpec, Takes, find_option};
+use crate::model::options::{OPTIONS, OptionId, OptionSpec, Takes, find_option};
 
 /// The sections of the man page that are written by hand.
 const MAN_SECTIONS: &str = include_str!("man.roff");
@@ -221,7 +221,8 @@ static SUBCOMMANDS: [Subcommand; 10] = [
         usage: "secrets-exec check [OPTIONS] [-- COMMAND]",
         help: include_str!("help/check.txt"),
         arguments: |command| {
-            with_short_help(with_inputs(CheckArguments::augment_args(command)))
+            let command = with_inputs(CheckArguments::augment_args(command));
+            with_short_help(command, Ignored::Rotation)
                 .arg(program("Also check that this command can be found"))
         },
         invocation: |matches, inherited| {
@@ -238,7 +239,8 @@ static SUBCOMMANDS: [Subcommand; 10] = [
         usage: "secrets-exec get [OPTIONS] REF",
         help: include_str!("help/get.txt"),
         arguments: |command| {
-            with_short_help(with_declarations(GetArguments::augment_args(command)))
+            let command = with_declarations(GetArguments::augment_args(command));
+            with_short_help(command, Ignored::Variables)
         },
         invocation: |matches, inherited| {
             let arguments = GetArguments::from_arg_matches(matches)?;
@@ -252,7 +254,10 @@ static SUBCOMMANDS: [Subcommand; 10] = [
         about: "Print the IAM policy that secrets-exec needs",
         usage: "secrets-exec policy [OPTIONS]",
         help: include_str!("help/policy.txt"),
-        arguments: |command| with_short_help(with_inputs(PolicyArguments::augment_args(command))),
+        arguments: |command| {
+            let command = with_inputs(PolicyArguments::augment_args(command));
+            with_short_help(command, Ignored::Requests)
+        },
         invocation: |matches, inherited| {
             let inputs = Box::new(Inputs::for_entries(matches, inherited));
             let arguments = PolicyArguments::from_arg_matches(matches)?;
@@ -265,7 +270,10 @@ static SUBCOMMANDS: [Subcommand; 10] = [
         about: "Print the resolved variables",
         usage: "secrets-exec export [OPTIONS] --format FORMAT",
         help: include_str!("help/export.txt"),
-        arguments: |command| with_short_help(with_inputs(ExportArguments::augment_args(command))),
+        arguments: |command| {
+            let command = with_inputs(ExportArguments::augment_args(command));
+            with_short_help(command, Ignored::Rotation)
+        },
         invocation: |matches, inherited| {
             let inputs = Box::new(Inputs::for_entries(matches, inherited));
             let arguments = ExportArguments::from_arg_matches(matches)?;
@@ -321,7 +329,7 @@ static SUBCOMMANDS: [Subcommand; 10] = [
         about: "Provide credentials for systemd's LoadCredential=",
         usage: "secrets-exec credential [OPTIONS]",
         help: include_str!("help/credential.txt"),
-        arguments: |command| with_short_help(with_declarations(command)),
+        arguments: |command| with_short_help(with_declarations(command), Ignored::Variables),
         invocation: |matches, inherited| {
             let inputs = Inputs::for_declarations(matches, inherited);
             Ok(Invocation::Credential(Box::new(inputs)))
@@ -391,35 +399,65 @@ fn with_declarations(command: Command) -> Command {
         .args(OPTIONS.iter().map(argument))
 }
 
-/// Hides options in the help of a subcommand. Neither `-h` nor `--help` shows an option that
-/// doesn't have an effect there, and `-h` only shows the most common of those that a launch has,
-/// too.
-fn with_short_help(command: Command) -> Command {
-    let name = command.get_name().to_owned();
+/// The options of the table that a subcommand accepts, but ignores.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ignored {
+    /// Only the options about a running command.
+    Rotation,
+    /// Those, and the options about the variables that a command gets.
+    Variables,
+    /// Those about a running command, and those about requests.
+    Requests,
+}
+
+impl Ignored {
+    /// True if the subcommand ignores this option.
+    fn contains(self, option: OptionId) -> bool {
+        match option {
+            OptionId::OnRotation
+            | OptionId::PollInterval
+            | OptionId::Splay
+            | OptionId::StopSignal
+            | OptionId::Grace
+            | OptionId::PollSignal
+            | OptionId::NotifyReady => true,
+            OptionId::KeepExisting | OptionId::CleanEnv | OptionId::Pass | OptionId::Unset => {
+                self == Self::Variables
+            }
+            OptionId::EndpointUrl
+            | OptionId::CaBundle
+            | OptionId::KeyExchange
+            | OptionId::Timeout
+            | OptionId::Wait
+            | OptionId::Local
+            | OptionId::Cache
+            | OptionId::CacheTtl
+            | OptionId::CacheStale => self == Self::Requests,
+            OptionId::Region
+            | OptionId::FallbackRegion
+            | OptionId::Profile
+            | OptionId::RoleArn
+            | OptionId::ExternalId
+            | OptionId::Agent
+            | OptionId::AgentFallback
+            | OptionId::Verbose
+            | OptionId::Quiet
+            | OptionId::LogFormat => false,
+        }
+    }
+}
+
+/// Hides options in the help of a subcommand. Neither `-h` nor `--help` shows an option that the
+/// subcommand ignores, and `-h` only shows the most common of those that a launch has, too.
+fn with_short_help(command: Command, ignored: Ignored) -> Command {
     command
         .after_help("--help prints all options and examples.")
         .mut_args(|arg| {
-            let option = arg.get_id().as_str();
-            let heading = arg.get_help_heading().unwrap_or_default();
-            let is_shown = heading.is_empty() || is_common(option);
-            let is_hidden = !has_effect(&name, heading, option);
+            let name = arg.get_id().as_str();
+            let is_shown = arg.get_help_heading().is_none() || is_common(name);
+            let is_hidden = find_option(name).is_some_and(|option| ignored.contains(option.id));
             arg.hide_short_help(!is_shown).hide(is_hidden)
         })
-}
-
-/// The options that only matter for a request. `policy` doesn't send one.
-const REQUESTS: &str =
-    "endpoint-url ca-bundle key-exchange timeout wait local cache cache-ttl cache-stale";
-
-/// Returns true if an option of a launch, which is under this heading in the help, has an effect in
-/// a subcommand.
-fn has_effect(subcommand: &str, heading: &str, option: &str) -> bool {
-    match subcommand {
-        _ if heading == "Rotation" || option == "notify-ready" => false,
-        "get" | "credential" => heading != "What the command gets",
-        "policy" => !REQUESTS.split(' ').any(|name| option == name),
-        _ => true,
-    }
 }
 
 /// Adds the variable of each option to the long help. Making these texts takes 7 % of the

@@ -265,35 +265,66 @@ fn invalid(name: &str, value: &OsStr, expected: &str) -> Problem {
     Problem::usage(invalid_value(name, &value.to_string_lossy(), expected))
 }
 
+/// An option whose value is `NAME=REF`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum AssignmentOption {
+    Env,
+    AsFile,
+}
+
+impl AssignmentOption {
+    /// Returns the name in messages.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Env => "--env",
+            Self::AsFile => "--as-file",
+        }
+    }
+
+    /// Returns what an entry sets if the option names this variable.
+    fn target(self, name: EnvName) -> Target {
+        match self {
+            Self::Env => Target::Env(name),
+            Self::AsFile => Target::File(FileTarget {
+                path: None,
+                env: Some(name),
+                mode: Mode::PRIVATE,
+                owner: None,
+            }),
+        }
+    }
+}
+
 /// Takes the entries of the command line out of `matches`. Returns the entries that could be
 /// parsed, and an error for each of the others. If two entries set the same variable, the second
 /// one is an error.
 fn command_line_layer(matches: &mut ArgMatches) -> (Layer, Vec<Problem>) {
     let mut names = BTreeSet::new();
-    let (mut layer, mut errors) = (Layer::default(), Vec::new());
-    for option in ["--env", "--as-file"] {
-        let texts = take_texts(matches, option.trim_start_matches('-'));
+    let mut parsed = Vec::new();
+    for option in [AssignmentOption::Env, AssignmentOption::AsFile] {
+        let texts = take_texts(matches, option.name().trim_start_matches('-'));
         for (number, text) in (1..).zip(&texts) {
-            let shown_option = if texts.len() == 1 {
-                option.to_owned()
-            } else {
-                format!("{option} number {number}")
+            let shown_option = match texts.len() {
+                1 => option.name().to_owned(),
+                _ => format!("{} number {number}", option.name()),
             };
-            match parse_entry(option, &shown_option, text) {
+            parsed.push(match parse_entry(option, &shown_option, text) {
                 Ok(entry) if !names.insert(entry.target.to_string()) => {
                     let name = entry.target;
                     let headline = format!("the command line sets the variable {name} twice");
                     let help = format!("keep only one option for {name}");
-                    errors.push(Problem::usage(headline).help(help));
+                    Err(Problem::usage(headline).help(help))
                 }
-                Ok(entry) => layer.entries.push(entry),
-                Err(error) => errors.push(error),
-            }
+                result => result,
+            });
         }
     }
+    let objects = take_texts(matches, "env-from");
+    parsed.extend(objects.iter().map(|text| parse_env_from(text)));
 
-    for text in take_texts(matches, "env-from") {
-        match parse_env_from(&text) {
+    let (mut layer, mut errors) = (Layer::default(), Vec::new());
+    for result in parsed {
+        match result {
             Ok(entry) => layer.entries.push(entry),
             Err(error) => errors.push(error),
         }
@@ -319,9 +350,10 @@ fn parse_get_reference(text: &str) -> Result<Entry, Problem> {
 /// # Errors
 /// If the text is not of this form, if REF is not a reference, or if NAME is PATH, which can't come
 /// from a secret.
-fn parse_entry(option: &'static str, shown_option: &str, text: &str) -> Result<Entry, Problem> {
+fn parse_entry(option: AssignmentOption, shown_option: &str, text: &str) -> Result<Entry, Problem> {
     let (name, reference_text) = split_assignment(option, shown_option, text)?;
-    let subject = Subject::plain(name.to_string(), Origin::Argument(option));
+    let origin = Origin::Argument(option.name());
+    let subject = Subject::plain(name.to_string(), origin.clone());
     if name.as_str() == "PATH" {
         let headline = "PATH can't come from a secret, because it decides which program runs";
         let help = "set PATH in a declaration: env: { PATH: { value: /usr/bin } }";
@@ -331,18 +363,8 @@ fn parse_entry(option: &'static str, shown_option: &str, text: &str) -> Result<E
     }
     let reference = Reference::parse(reference_text)
         .map_err(|error| malformed(error).for_entry(subject, Impact::None))?;
-
-    let target = match option {
-        "--env" => Target::Env(name),
-        _ => Target::File(FileTarget {
-            path: None,
-            env: Some(name),
-            mode: Mode::PRIVATE,
-            owner: None,
-        }),
-    };
     let source = EntrySource::Reference(reference);
-    Ok(Entry::new(target, source, Origin::Argument(option)))
+    Ok(Entry::new(option.target(name), source, origin))
 }
 
 /// Splits `NAME=REF` into the name and the text of the reference. Only the first `=` separates the
@@ -353,11 +375,12 @@ fn parse_entry(option: &'static str, shown_option: &str, text: &str) -> Result<E
 /// with a valid name. Because the name isn't known yet, the error calls the option `shown_option`:
 /// `--env`, or `--env number 2` if there are several.
 fn split_assignment<'t>(
-    option: &str,
+    option: AssignmentOption,
     shown_option: &str,
     assignment: &'t str,
 ) -> Result<(EnvName, &'t str), Problem> {
-    let example = format!("write, for example, {option} DB_PASSWORD=prod/db:password");
+    let option_name = option.name();
+    let example = format!("write, for example, {option_name} DB_PASSWORD=prod/db:password");
     if assignment.starts_with(['\'', '"', '‘', '“']) {
         let text = format!("the value of {shown_option} begins with a quote: remove the quotes");
         return Err(Problem::usage(text));
@@ -367,9 +390,10 @@ fn split_assignment<'t>(
     let words = assignment.split([' ', ',']);
     if words.filter_map(assigned_name).count() > 1 {
         let help = format!(
-            "write {option} before each of them, as in {option} A=prod/db:a {option} B=prod/db:b"
+            "write {option_name} before each of them, as in {option_name} A=prod/db:a {option_name} B=prod/db:b"
         );
-        return Err(Problem::usage(format!("one {option} can't set several variables")).help(help));
+        let text = format!("one {option_name} can't set several variables");
+        return Err(Problem::usage(text).help(help));
     }
 
     let Some((name, reference)) = assignment.split_once('=') else {
@@ -378,7 +402,7 @@ fn split_assignment<'t>(
     };
     // clap reads the argument "-e NAME=REF", which a list such as CMD of an image may have, as `-e`
     // with the value " NAME=REF".
-    if option == "--env" && name.starts_with(' ') {
+    if option == AssignmentOption::Env && name.starts_with(' ') {
         return Err(one_word("-e"));
     }
     let Some(parsed_name) = EnvName::parse(name) else {

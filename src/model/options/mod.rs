@@ -9,7 +9,7 @@ mod option_table;
 mod option_value;
 mod resolved;
 
-pub use option_table::{OPTIONS, OptionSpec, Takes, TypedOptions, find_option};
+pub use option_table::{OPTIONS, OptionId, OptionSpec, Takes, TypedOptions, find_option};
 pub use option_value::{Forwarding, KeyExchange, LogFormat, OnRotation, SignalNumber};
 pub use resolved::{
     AwsOptions, CacheOptions, Options, RegionSource, RotationOptions, SourceOption,
