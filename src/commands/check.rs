@@ -23,7 +23,7 @@ use crate::model::problem::{Problem, Status};
 use crate::model::reference::SecretId;
 use crate::report::check_findings::{Findings, command_row, tables};
 use crate::report::check_rows::{
-    CheckDepth, CheckedValues, by_outcome, override_note, override_object, secret_row,
+    CheckDepth, CheckedValues, override_note, override_object, secret_row,
 };
 use crate::report::record::objects;
 use crate::report::{self, Report, terminal};
@@ -247,15 +247,13 @@ impl Checked {
             outcomes: &self.values.outcomes,
             fetched: &self.values.fetched,
             cached: &self.inspection.cached,
-            problems: by_outcome(problems),
+            problems,
             now,
             depth: self.depth,
         };
         let reads_values = self.depth == CheckDepth::Values;
 
-        let mut findings = Findings::new();
-        findings.values_read = reads_values;
-        findings.source = match (self.depth, &self.prepared.backend) {
+        let source = match (self.depth, &self.prepared.backend) {
             (CheckDepth::Declaration, _) => None,
             (CheckDepth::Metadata, _) | (CheckDepth::Values, BackendConfig::Aws(_, None)) => {
                 Some("aws")
@@ -263,17 +261,21 @@ impl Checked {
             (CheckDepth::Values, BackendConfig::Aws(_, Some(_))) => Some("agent"),
             (CheckDepth::Values, BackendConfig::Local { .. }) => Some("local"),
         };
-        findings.has_cache = reads_values && self.prepared.options.cache.is_some();
-        findings.lists_literals = self.prepared.options.verbose;
-        findings.caller = self.inspection.caller.clone();
-        findings.values = checked.rows();
-        for (outcome, holder) in self.values.outcomes.overridden() {
-            findings.overridden.push(override_object(outcome, holder));
+        let overridden = self.values.outcomes.overridden();
+        let secrets = self.inspection.secrets.iter();
+        Findings {
+            values_read: reads_values,
+            source,
+            has_cache: reads_values && self.prepared.options.cache.is_some(),
+            lists_literals: self.prepared.options.verbose,
+            caller: self.inspection.caller.clone(),
+            values: checked.rows(),
+            overridden: overridden
+                .map(|(outcome, holder)| override_object(outcome, holder))
+                .collect(),
+            secrets: secrets.map(|secret| secret_row(secret, now)).collect(),
+            ..Findings::new()
         }
-        for secret in &self.inspection.secrets {
-            findings.secrets.push(secret_row(secret, now));
-        }
-        findings
     }
 
     /// Returns the environment that the command would get, to see whether it fits. The variables

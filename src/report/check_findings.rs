@@ -17,7 +17,7 @@ use crate::model::quoting::escaped;
 /// Everything that `check` has found. If a field gets another name or meaning, increase `format`.
 #[derive(Debug, Default, Serialize)]
 pub struct Findings {
-    format: u32,
+    pub format: u32,
     /// True if the command would be started.
     pub ok: bool,
     pub exit_status: u8,

@@ -34,20 +34,11 @@ pub struct CheckedValues<'a> {
     pub fetched: &'a Fetched,
     /// The ages of the answers in the cache.
     pub cached: &'a BTreeMap<Locator, Duration>,
-    /// The problems of each outcome that has any.
-    pub problems: BTreeMap<EntryId, Vec<&'a Problem>>,
+    /// The problems, each with its outcome.
+    pub problems: &'a [(EntryId, Problem)],
     /// The time that ages are relative to.
     pub now: SystemTime,
     pub depth: CheckDepth,
-}
-
-/// Groups problems by their outcomes.
-pub fn by_outcome(problems: &[(EntryId, Problem)]) -> BTreeMap<EntryId, Vec<&Problem>> {
-    let mut by_outcome: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for (id, problem) in problems {
-        by_outcome.entry(*id).or_default().push(problem);
-    }
-    by_outcome
 }
 
 /// The kind of requests that a check makes.
@@ -211,8 +202,9 @@ impl CheckedValues<'_> {
     /// Returns the row as failed, with the messages of the outcome's problems, and the code of the
     /// first one. Returns the row unchanged if the outcome doesn't have any problems.
     fn with_problems(&self, row: Row, id: EntryId) -> Row {
-        let problems = self.problems.get(&id).map(Vec::as_slice);
-        let Some(problems @ [first, ..]) = problems else {
+        let of_outcome = self.problems.iter().filter(|(other, _)| *other == id);
+        let problems: Vec<&Problem> = of_outcome.map(|(_, problem)| problem).collect();
+        let Some(first) = problems.first() else {
             return row;
         };
         let headlines = problems.iter().map(|problem| problem.full_headline());

@@ -58,18 +58,6 @@ enum LaunchPhase {
     Failed,
 }
 
-/// The end of a launch whose gate was opened.
-enum LaunchEnd {
-    /// The launch has replaced the files of the running command (`signal=NAME`).
-    Delivered(SignalNumber),
-    /// The launch could not replace the files.
-    NotDelivered,
-    /// The launch has become the command.
-    Executed,
-    /// The launch could not become the command.
-    NotExecuted,
-}
-
 impl<'a> Launches<'a> {
     /// Creates the launches of a command that hasn't been started.
     pub fn new(launch: Launch<'a>, notices: Notices<'a>) -> Self {
@@ -198,8 +186,7 @@ impl<'a> Launches<'a> {
             return event;
         }
         let phase = self.forked.take()?.phase;
-        let end = self.end_of_delivery(phase == LaunchPhase::Placed);
-        self.note_end(&end)
+        self.note_end(phase == LaunchPhase::Placed)
     }
 
     /// Sets the phase of the launch. Does nothing without a launch.
@@ -256,40 +243,30 @@ impl<'a> Launches<'a> {
         }
     }
 
-    /// Returns what has become of a launch whose gate was opened, and whose pipe has ended.
-    fn end_of_delivery(&self, has_placed: bool) -> LaunchEnd {
+    /// Acts on the end of a launch whose gate was opened: prints the line about it and, if the
+    /// launch has succeeded, notes that the command has its values. `has_placed` is true if the
+    /// files have their names, and nothing has failed since. Returns the event that follows if the
+    /// launch was only meant to replace files.
+    fn note_end(&mut self, has_placed: bool) -> Option<Event> {
         let is_first = self.baseline.command_values.is_none();
         match (self.notices.rotation.on_rotation, has_placed) {
-            (OnRotation::Signal(signal), true) if !is_first => LaunchEnd::Delivered(signal),
-            (OnRotation::Signal(_), false) if !is_first => LaunchEnd::NotDelivered,
-            (OnRotation::Signal(_) | OnRotation::Restart | OnRotation::Exit, true) => {
-                LaunchEnd::Executed
-            }
-            (OnRotation::Signal(_) | OnRotation::Restart | OnRotation::Exit, false) => {
-                LaunchEnd::NotExecuted
-            }
-        }
-    }
-
-    /// Notes that the command has the values of a launch that has succeeded, and prints the line
-    /// about the end of the launch. Returns the event that follows if the launch was only meant to
-    /// replace files.
-    fn note_end(&mut self, end: &LaunchEnd) -> Option<Event> {
-        if let LaunchEnd::NotDelivered = end {
-            return Some(Event::NotDelivered);
-        }
-        let is_first = self.baseline.command_values.is_none();
-        self.baseline.adopt();
-        match end {
-            LaunchEnd::Delivered(signal) => {
-                self.notices.report_signal(*signal);
+            (OnRotation::Signal(_), false) if !is_first => return Some(Event::NotDelivered),
+            (OnRotation::Signal(signal), true) if !is_first => {
+                self.baseline.adopt();
+                self.notices.report_signal(signal);
                 return Some(Event::Delivered);
             }
-            LaunchEnd::Executed if is_first => self.notices.report_start(),
-            LaunchEnd::Executed => self.notices.report_restart(),
-            LaunchEnd::NotExecuted if !is_first => self.notices.report_failed_restart(),
+            (OnRotation::Signal(_) | OnRotation::Restart | OnRotation::Exit, _) => {}
+        }
+
+        // The launch was meant to become the command.
+        self.baseline.adopt();
+        match (is_first, has_placed) {
+            (true, true) => self.notices.report_start(),
+            (false, true) => self.notices.report_restart(),
+            (false, false) => self.notices.report_failed_restart(),
             // The first launch has printed the error itself.
-            LaunchEnd::NotExecuted | LaunchEnd::NotDelivered => {}
+            (true, false) => {}
         }
         None
     }

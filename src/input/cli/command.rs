@@ -212,6 +212,14 @@ fn with_arguments(command: Command) -> Command {
         .after_long_help(examples)
 }
 
+/// Returns the arguments of a subcommand that clap has matched.
+///
+/// # Errors
+/// If clap did not match what the subcommand requires.
+fn parsed<T: FromArgMatches>(matches: &ArgMatches) -> Result<T, clap::Error> {
+    T::from_arg_matches(matches)
+}
+
 /// The subcommands in the order of `--help`. The subcommands for systemd and containers come last.
 static SUBCOMMANDS: [Subcommand; 10] = [
     Subcommand {
@@ -228,8 +236,7 @@ static SUBCOMMANDS: [Subcommand; 10] = [
         invocation: |matches, inherited| {
             let mut inputs = Box::new(Inputs::for_entries(matches, inherited));
             let command = inputs.take_command(matches);
-            let arguments = CheckArguments::from_arg_matches(matches)?;
-            Ok(Invocation::Check(inputs, command, arguments))
+            Ok(Invocation::Check(inputs, command, parsed(matches)?))
         },
     },
     Subcommand {
@@ -243,7 +250,7 @@ static SUBCOMMANDS: [Subcommand; 10] = [
             with_short_help(command, Ignored::Variables)
         },
         invocation: |matches, inherited| {
-            let arguments = GetArguments::from_arg_matches(matches)?;
+            let arguments: GetArguments = parsed(matches)?;
             let inputs = Inputs::for_reference(&arguments.reference, matches, inherited);
             Ok(Invocation::Get(Box::new(inputs), arguments))
         },
@@ -260,8 +267,7 @@ static SUBCOMMANDS: [Subcommand; 10] = [
         },
         invocation: |matches, inherited| {
             let inputs = Box::new(Inputs::for_entries(matches, inherited));
-            let arguments = PolicyArguments::from_arg_matches(matches)?;
-            Ok(Invocation::Policy(inputs, arguments))
+            Ok(Invocation::Policy(inputs, parsed(matches)?))
         },
     },
     Subcommand {
@@ -276,8 +282,7 @@ static SUBCOMMANDS: [Subcommand; 10] = [
         },
         invocation: |matches, inherited| {
             let inputs = Box::new(Inputs::for_entries(matches, inherited));
-            let arguments = ExportArguments::from_arg_matches(matches)?;
-            Ok(Invocation::Export(inputs, arguments))
+            Ok(Invocation::Export(inputs, parsed(matches)?))
         },
     },
     Subcommand {
@@ -288,7 +293,7 @@ static SUBCOMMANDS: [Subcommand; 10] = [
         help: include_str!("help/migrate.txt"),
         arguments: MigrateArguments::augment_args,
         invocation: |matches, inherited| {
-            let mut arguments = MigrateArguments::from_arg_matches(matches)?;
+            let mut arguments: MigrateArguments = parsed(matches)?;
             arguments.declarations = named_declarations(arguments.declarations, inherited);
             Ok(Invocation::Migrate(Box::new(arguments)))
         },
@@ -300,10 +305,7 @@ static SUBCOMMANDS: [Subcommand; 10] = [
         usage: "secrets-exec completions SHELL",
         help: include_str!("help/completions.txt"),
         arguments: CompletionsArguments::augment_args,
-        invocation: |matches, _| {
-            let arguments = CompletionsArguments::from_arg_matches(matches)?;
-            Ok(Invocation::Completions(arguments))
-        },
+        invocation: |matches, _| Ok(Invocation::Completions(parsed(matches)?)),
     },
     Subcommand {
         name: "man",
@@ -342,10 +344,7 @@ static SUBCOMMANDS: [Subcommand; 10] = [
         usage: "secrets-exec install DIR",
         help: include_str!("help/install.txt"),
         arguments: InstallArguments::augment_args,
-        invocation: |matches, _| {
-            let arguments = InstallArguments::from_arg_matches(matches)?;
-            Ok(Invocation::Install(arguments))
-        },
+        invocation: |matches, _| Ok(Invocation::Install(parsed(matches)?)),
     },
 ];
 
