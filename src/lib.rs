@@ -78,7 +78,7 @@ pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString
 /// Runs the launch or the subcommand that the arguments name. Returns the exit status, unless this
 /// process becomes the command.
 fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<u8, Report> {
-    let invocation = cli::parse_command_line(arguments, inherited).map_err(Report::from_iter)?;
+    let invocation = cli::parse_command_line(arguments, inherited)?;
     refuse_others(&invocation)?;
 
     let done = match invocation {

@@ -162,9 +162,6 @@ fn write_file(path: PathBuf, value: SecretValue) -> Result<(), Report> {
         value: &value,
         subject: &subject,
     }]);
-    Delivery::write_temporary(files)
-        .map_err(Report::from_iter)?
-        .rename_all()?
-        .keep();
+    Delivery::write_temporary(files)?.rename_all()?.keep();
     Ok(())
 }

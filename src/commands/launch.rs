@@ -161,7 +161,7 @@ impl Launch<'_> {
             terminal::print_unless_hidden(report::disk_warnings(files.persistent_files()));
         }
 
-        let delivery = Delivery::write_temporary(files).map_err(Report::from_iter)?;
+        let delivery = Delivery::write_temporary(files)?;
         let variables = outcomes.variables();
         let values = variables.map(|variable| (variable.name, variable.value));
         let environment =

@@ -39,7 +39,7 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<()
         declared = declared_literals(&arguments.declarations)?;
     }
 
-    let file = read_env_file(arguments, &declared).map_err(Report::from_iter)?;
+    let file = read_env_file(arguments, &declared)?;
     // Of the options in the table, `migrate` has only `--quiet`, so it doesn't read the other
     // variables of secrets-exec.
     let quiet_variable = inherited.get("SECRETS_EXEC_QUIET");

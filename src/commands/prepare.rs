@@ -65,13 +65,6 @@ fn print_option_notices(warnings: Vec<String>, typed: TypedOptions, options: &Op
     terminal::print_unless_hidden(warnings.map(Record::warning));
 }
 
-/// Returns the note about the declaration in the working directory that `-f` replaces.
-fn unread_declaration(name: String) -> Record {
-    Record::note(format!(
-        "./{name} is not read, because -f is given; to read both, add -f {name}"
-    ))
-}
-
 /// Returns the error about `--on-rotation signal=` if no new value could ever reach the running
 /// command. Returns `None` if a file with a `path` could get one, and for any other option.
 fn useless_signal(options: &Options, plan: &Plan) -> Option<Problem> {
@@ -85,18 +78,19 @@ fn useless_signal(options: &Options, plan: &Plan) -> Option<Problem> {
     Some(Problem::usage(text).help(remedy))
 }
 
-/// Returns the error for inputs without any entry, if the options for entries come after `--`.
-fn misplaced_options() -> Problem {
-    let text =
-        "there is nothing to read: the options come after `--`, so they belong to the command";
-    let help =
-        "write the options before `--`: secrets-exec --env DB_PASSWORD=prod/db:password -- COMMAND";
-    Problem::usage(text).help(help)
-}
-
 /// Returns the error for inputs without any entry. `declarations` has the names of the declarations
-/// that were read.
-fn nothing_to_resolve(declarations: &[String], find_file: bool) -> Problem {
+/// that were read. `has_misplaced_option` is true if the options for entries come after `--`.
+fn nothing_to_resolve(
+    declarations: &[String],
+    find_file: bool,
+    has_misplaced_option: bool,
+) -> Problem {
+    if has_misplaced_option {
+        let text =
+            "there is nothing to read: the options come after `--`, so they belong to the command";
+        let help = "write the options before `--`: secrets-exec --env DB_PASSWORD=prod/db:password -- COMMAND";
+        return Problem::usage(text).help(help);
+    }
     if !declarations.is_empty() {
         let text = format!(
             "there is nothing to read: there is no --env, and no entry in {}",
@@ -163,7 +157,12 @@ pub fn prepare(
     }
     apply(&options, deadline);
     if inputs.replaces_file {
-        terminal::print_unless_hidden(replaced_declaration(&files).map(unread_declaration));
+        let note = replaced_declaration(&files).map(|name| {
+            Record::note(format!(
+                "./{name} is not read, because -f is given; to read both, add -f {name}"
+            ))
+        });
+        terminal::print_unless_hidden(note);
     }
     let mut warnings = inputs.warnings;
     // A pattern that is an error would be missing here.
@@ -187,10 +186,7 @@ pub fn prepare(
     let may_be_empty = !inputs.resolve_env.is_empty() && !matches!(asker, Asker::Check);
     let is_empty = layers.iter().all(|layer| layer.entries.is_empty());
     if report.is_empty() && is_empty && !may_be_empty {
-        let mut problem = match inputs.has_misplaced_option {
-            true => misplaced_options(),
-            false => nothing_to_resolve(&names, find_file),
-        };
+        let mut problem = nothing_to_resolve(&names, find_file, inputs.has_misplaced_option);
         if !inputs.resolve_env.is_empty() {
             problem = problem.note("no variable that --resolve-env matches has a reference");
         }
@@ -209,7 +205,9 @@ pub fn prepare(
 
     match (backend, plan) {
         (Some(backend), Some(plan)) if report.is_empty() => {
-            print_plan_warnings(&plan);
+            // Texts and templates that are probably not what their author meant.
+            terminal::print_unless_hidden(report::unexpanded_warnings(&plan));
+            terminal::print_unless_hidden(report::plain_template_warnings(&plan));
             Ok(Prepared {
                 options,
                 retained,
@@ -228,12 +226,6 @@ fn is_replaced(name: &OsStr, layers: &[Layer], options: &Options) -> bool {
     let mut set_names = entries.filter_map(|entry| entry.target.variable());
     let is_set = !options.keep_existing && set_names.any(|set| *name == *set.as_str());
     is_set || !options.retention.keeps(name)
-}
-
-/// Prints the warnings about texts and templates that are probably not what their author meant.
-fn print_plan_warnings(plan: &Plan) {
-    terminal::print_unless_hidden(report::unexpanded_warnings(plan));
-    terminal::print_unless_hidden(report::plain_template_warnings(plan));
 }
 
 impl Prepared {

@@ -189,7 +189,7 @@ fn open_backend(
     let backend = match config.clone() {
         BackendConfig::Aws(settings, None) => {
             let aws = Aws::new(*settings, purpose, deadline.clone());
-            match open_cache(options, pass).map_err(Report::from_iter)? {
+            match open_cache(options, pass)? {
                 None => Backend::Aws(Box::new(aws)),
                 Some((directory, cache)) => {
                     Backend::Cached(Box::new(Cached::new(aws, directory, &cache)))
@@ -207,7 +207,7 @@ fn open_backend(
             let _awaited = deadline
                 .progress()
                 .awaits(format!("the file {} (--local)", path.display()));
-            let secrets = read_local_secrets(&path).map_err(Report::from_iter)?;
+            let secrets = read_local_secrets(&path)?;
             if is_announced && pass == Pass::First {
                 terminal::print_always([report::local_warning(&path)]);
             }

@@ -115,7 +115,12 @@ pub fn run_with<T: Send>(
 ) -> Result<T, Report> {
     let deadline = Deadline::new(options.timeout);
     apply(options, &deadline);
-    let mut watch = Watch::new(deadline.clone());
+    let mut watch = Watch {
+        deadline: deadline.clone(),
+        next_message: Instant::now() + QUIET_TIME,
+        messages_sent: 0,
+        overdue_since: None,
+    };
     signals::hold();
 
     let react = |event| match event {
@@ -184,16 +189,6 @@ struct Watch {
 }
 
 impl Watch {
-    /// Creates the watch over work that begins now.
-    fn new(deadline: Deadline) -> Self {
-        Self {
-            deadline,
-            next_message: Instant::now() + QUIET_TIME,
-            messages_sent: 0,
-            overdue_since: None,
-        }
-    }
-
     /// Ends this process if the worker is overdue, and sends the message about a long wait if one
     /// is due. Returns the time until this function must be called again.
     fn tick(&mut self, reporter: &impl Reporter) -> Duration {

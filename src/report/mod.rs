@@ -70,6 +70,12 @@ impl From<Problem> for Report {
     }
 }
 
+impl From<Vec<Problem>> for Report {
+    fn from(problems: Vec<Problem>) -> Self {
+        Self::from_iter(problems)
+    }
+}
+
 impl Extend<Problem> for Report {
     fn extend<T: IntoIterator<Item = Problem>>(&mut self, problems: T) {
         self.problems.extend(problems);

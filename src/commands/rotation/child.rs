@@ -182,8 +182,7 @@ impl GatedLaunch<'_> {
     /// Every file that can't be written, or the first one that can't be renamed.
     fn replace_files(&self, outcomes: &Outcomes, ready: &Message) -> Result<u8, Report> {
         let files = outcomes.files().filter(|file| file.target.path.is_some());
-        let staged =
-            Delivery::write_temporary(Files::open_directories(files)).map_err(Report::from_iter)?;
+        let staged = Delivery::write_temporary(Files::open_directories(files))?;
         // If the parent ends from here on, this process gets SIGTERM.
         if self.gate.await_opening(ready, SignalNumber::TERM) {
             let placed = staged.rename_all()?;

@@ -483,13 +483,9 @@ fn reference(item: &Item<'_>, expected: &str, help: Option<String>) -> Option<Re
 
 /// Parses a reference. Returns `None` if the text isn't one, and adds this mistake.
 fn parse_reference(item: &Item<'_>, text: &str) -> Option<Reference> {
-    match Reference::parse(text) {
-        Ok(reference) => Some(reference),
-        Err(error) => {
-            item.refuse_sentence(error.message(), error.help);
-            None
-        }
-    }
+    Reference::parse(text)
+        .map_err(|error| item.refuse_sentence(error.message(), error.help))
+        .ok()
 }
 
 /// Reads the regular expression of `pattern`. Returns `None` if the text isn't one, or if it
@@ -518,11 +514,7 @@ fn regular_expression(item: &Item<'_>) -> Option<Regex> {
 /// Reads the text of `template`, and parses it. Returns `None` if the text isn't a template, and
 /// adds this mistake.
 fn template(item: &Item<'_>) -> Option<Template> {
-    match Template::parse(item.expect_text(TEXT)?) {
-        Ok(template) => Some(template),
-        Err(TemplateError { text, help }) => {
-            item.refuse_sentence(text, help);
-            None
-        }
-    }
+    Template::parse(item.expect_text(TEXT)?)
+        .map_err(|TemplateError { text, help }| item.refuse_sentence(text, help))
+        .ok()
 }
