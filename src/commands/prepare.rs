@@ -54,17 +54,6 @@ fn merge_declarations(
     (options.over(defaults), layers)
 }
 
-/// Prints `warnings`, a warning about each option that is ignored and, with `--verbose`, a note
-/// about each option that is turned off. Prints nothing with `--quiet`, which also turns off
-/// `--verbose`.
-fn print_option_notices(warnings: Vec<String>, typed: TypedOptions, options: &Options) {
-    if options.verbose {
-        terminal::print_always(typed.turned_off.into_iter().map(Record::note));
-    }
-    let warnings = warnings.into_iter().chain(typed.ignored);
-    terminal::print_unless_hidden(warnings.map(Record::warning));
-}
-
 /// Returns the error about `--on-rotation signal=` if no new value could ever reach the running
 /// command. Returns `None` if a file with a `path` could get one, and for any other option.
 fn useless_signal(options: &Options, plan: &Plan) -> Option<Problem> {
@@ -152,7 +141,8 @@ pub fn prepare(
 
     let (mut options, unmet_requirements) = typed.resolve(inherited);
     report.extend(unmet_requirements);
-    if !asker.has_rotation() {
+    // Only a launch has a command that can be restarted, and `check` checks a launch.
+    if !matches!(asker, Asker::Launch | Asker::Check) {
         options.rotation = None;
     }
     apply(&options, deadline);
@@ -174,7 +164,11 @@ pub fn prepare(
             is_replaced,
         ));
     }
-    print_option_notices(warnings, typed, &options);
+    if options.verbose {
+        terminal::print_always(typed.turned_off.into_iter().map(Record::note));
+    }
+    warnings.extend(typed.ignored);
+    terminal::print_unless_hidden(warnings.into_iter().map(Record::warning));
 
     // Other errors may be the reason why a credential isn't declared, or why there isn't an entry.
     let narrowed = asker.narrow(&mut layers);
@@ -324,12 +318,6 @@ impl Asker<'_> {
                 Sections::All
             }
         }
-    }
-
-    /// True if `--on-rotation` applies. Only a launch has a command that can be restarted, and
-    /// `check` checks a launch.
-    fn has_rotation(self) -> bool {
-        matches!(self, Self::Launch | Self::Check)
     }
 
     /// Removes the entries from `layers` that the command doesn't need.

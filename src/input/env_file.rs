@@ -249,7 +249,12 @@ impl Selection {
             let help = "correct the name, or leave it out with --except";
             return self.errors.push(error(&position, what).help(help));
         };
-        if is_left_out(&name) {
+        // A launch needs `AWS_*` to read the secret, looks the command up in PATH before that, and
+        // reads its own options from `SECRETS_EXEC_*`.
+        if name.as_str() == "PATH"
+            || written_name.starts_with("AWS_")
+            || written_name.starts_with(OWN_PREFIX)
+        {
             return self.left_out.push(format!("{name} ({position})"));
         }
 
@@ -320,14 +325,6 @@ fn template(variable: &EnvVariable, variables: &[EnvVariable]) -> Option<String>
     parts.sort();
     let template: String = parts.into_iter().map(|(_, part)| part).collect();
     (!template.is_empty()).then(|| template.replace("……", "…"))
-}
-
-/// Returns true for a variable that must not come from a secret: a launch needs `AWS_*` to read the
-/// secret, looks the command up in PATH before that, and reads its own options from
-/// `SECRETS_EXEC_*`.
-fn is_left_out(name: &EnvName) -> bool {
-    let name = name.as_str();
-    name == "PATH" || name.starts_with("AWS_") || name.starts_with(OWN_PREFIX)
 }
 
 /// Returns the JSON object of the variables that become a secret, in the order of the file.

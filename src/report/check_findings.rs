@@ -172,7 +172,13 @@ pub fn tables(findings: &Findings) -> String {
         "SECRET", "REGION", "ROTATION", "LAST", "KMS KEY", "REPLICAS",
     ];
 
-    let mut sentences = literals_sentence(findings.values.len() - listed.len());
+    let mut sentences = String::new();
+    let unlisted = findings.values.len() - listed.len();
+    if unlisted > 0 {
+        let one = "literal is not listed (-v lists it)";
+        let several = "literals are not listed (-v lists them)";
+        sentences = counted(unlisted, one, several) + ".\n";
+    }
     sentences += &status_sentences(&listed);
     sentences.extend(findings.caller.iter().map(caller_sentence));
 
@@ -184,20 +190,6 @@ pub fn tables(findings: &Findings) -> String {
     ];
     parts.retain(|part| !part.is_empty());
     parts.join("\n")
-}
-
-/// Returns the sentence about literals that the table leaves out. The text is empty if there aren't
-/// any.
-fn literals_sentence(count: usize) -> String {
-    if count == 0 {
-        return String::new();
-    }
-    let literals = counted(
-        count,
-        "literal is not listed (-v lists it)",
-        "literals are not listed (-v lists them)",
-    );
-    format!("{literals}.\n")
 }
 
 /// The meaning of each status other than `ok`.
@@ -261,7 +253,11 @@ fn aligned_table(headings: &[&str], rows: Vec<Vec<String>>) -> String {
     let heading_cells = headings.iter().map(|heading| (*heading).to_owned());
     let mut lines: Vec<Vec<String>> = vec![heading_cells.collect()];
     for row in rows {
-        lines.push(row.iter().map(|cell| shown_cell(cell)).collect());
+        let shown = row.iter().map(|cell| match cell.as_str() {
+            "" => "-".to_owned(),
+            text => escaped(text),
+        });
+        lines.push(shown.collect());
     }
 
     let mut widths = vec![0; headings.len()];
@@ -283,15 +279,6 @@ fn aligned_table(headings: &[&str], rows: Vec<Vec<String>>) -> String {
         text += "\n";
     }
     text
-}
-
-/// Returns the text of a cell, with its control characters escaped. An empty cell becomes `-`.
-fn shown_cell(cell: &str) -> String {
-    if cell.is_empty() {
-        "-".to_owned()
-    } else {
-        escaped(cell)
-    }
 }
 
 /// Returns the row of an entry. A template, or an entry with several secrets, gets an indented row

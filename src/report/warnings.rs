@@ -227,20 +227,16 @@ pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) 
     };
     let mut warnings = Vec::new();
     for argument in command.arguments().skip(1).filter_map(OsStr::to_str) {
-        if variable_in(argument).is_some_and(is_set) {
+        // `$NAME`, `${NAME}` or Kubernetes' `$(NAME)`
+        let reference = argument.strip_prefix('$');
+        let variable = reference.map(|name| name.trim_matches(['{', '}', '(', ')']));
+        if variable.is_some_and(is_set) {
             warnings.push(Record::warning(format!(
                 "the argument \"{argument}\" is passed on literally, because no shell expands it: use sh -c '…'"
             )));
         }
     }
     warnings
-}
-
-/// Returns the name in an argument such as `$NAME`, `${NAME}` or Kubernetes' `$(NAME)`, or `None`
-/// if the argument doesn't begin with `$`.
-fn variable_in(argument: &str) -> Option<&str> {
-    let name = argument.strip_prefix('$')?;
-    Some(name.trim_matches(['{', '}', '(', ')']))
 }
 
 /// Returns the line about a panic: the place in the source, but not the message, which may contain

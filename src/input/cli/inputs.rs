@@ -132,11 +132,16 @@ impl Inputs {
         }
     }
 
-    /// Reads the inputs of `get`. Their only entry is `reference`.
+    /// Reads the inputs of `get`. Their only entry is `reference`, whose value is only printed. An
+    /// error doesn't show `reference`.
     pub fn for_reference(reference: &str, matches: &mut ArgMatches, inherited: &Inherited) -> Self {
         let mut inputs = Self::for_declarations(matches, inherited);
-        match parse_get_reference(reference) {
-            Ok(entry) => inputs.layer.entries.push(entry),
+        match Reference::parse(reference).map_err(malformed) {
+            Ok(reference) => {
+                let source = EntrySource::Reference(reference);
+                let entry = Entry::new(Target::Output, source, Origin::Argument("get"));
+                inputs.layer.entries.push(entry);
+            }
             Err(error) => inputs.errors.push(error),
         }
         inputs
@@ -335,13 +340,6 @@ fn command_line_layer(matches: &mut ArgMatches) -> (Layer, Vec<Problem>) {
 /// Takes the values of a repeatable option out of `matches`.
 fn take_texts(matches: &mut ArgMatches, option: &str) -> Vec<String> {
     matches.remove_many(option).into_iter().flatten().collect()
-}
-
-/// Parses the REF of `get` into an entry whose value is only printed. The error doesn't show the
-/// REF.
-fn parse_get_reference(text: &str) -> Result<Entry, Problem> {
-    let source = EntrySource::Reference(Reference::parse(text).map_err(malformed)?);
-    Ok(Entry::new(Target::Output, source, Origin::Argument("get")))
 }
 
 /// Parses the `NAME=REF` of `--env` or `--as-file`. `shown_option` is the option's name for

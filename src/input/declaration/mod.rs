@@ -46,7 +46,11 @@ pub fn load_declarations(
         .map(|path| read_named_declaration(path).map(|text| (path.as_path(), text)))
         .collect();
     if finds_file {
-        found.extend(read_default_declaration().transpose());
+        let opened = open_default_declaration().transpose();
+        found.extend(opened.map(|opened| {
+            let (path, file) = opened?;
+            Ok((path, read_yaml(path, file, FileKind::Declaration)?))
+        }));
     }
 
     let (mut declarations, mut errors) = (Vec::new(), Vec::new());
@@ -61,18 +65,6 @@ pub fn load_declarations(
         }
     }
     (declarations, errors)
-}
-
-/// Returns the path and the text of the declaration in the working directory. Returns `None` if
-/// there isn't one.
-///
-/// # Errors
-/// If the declaration can't be read, or if another user could have written it.
-fn read_default_declaration() -> Result<Option<(&'static Path, String)>, Problem> {
-    let Some((path, file)) = open_default_declaration()? else {
-        return Ok(None);
-    };
-    Ok(Some((path, read_yaml(path, file, FileKind::Declaration)?)))
 }
 
 /// Returns the text of a declaration that the user names.
@@ -249,6 +241,7 @@ fn set_option(options: &mut TypedOptions, spec: &OptionSpec, value: &Item<'_>) {
 /// of a list, `1` for `true`, `0` for `false`, and otherwise the text itself. Returns `None` if the
 /// value has the wrong type, and adds this mistake.
 fn option_texts(takes: Takes, value: &Item<'_>) -> Option<Vec<String>> {
+    let flag_text = |is_set| if is_set { "1" } else { "0" };
     let text = match takes {
         Takes::Texts(_) if value.node.scalar_text().is_none() => return value.expect_texts(),
         Takes::Text(_) | Takes::Texts(_) => value.expect_text(TEXT)?,
@@ -259,9 +252,4 @@ fn option_texts(takes: Takes, value: &Item<'_>) -> Option<Vec<String>> {
         },
     };
     Some(vec![text.to_owned()])
-}
-
-/// Returns the text that sets a flag in a variable, or that turns it off.
-fn flag_text(is_set: bool) -> &'static str {
-    if is_set { "1" } else { "0" }
 }
