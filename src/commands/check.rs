@@ -214,27 +214,18 @@ impl Checked {
     /// Prints the warnings about files, descriptions, names and the arguments of the command and,
     /// with `--verbose`, where each value comes from.
     fn print_notices(&self, files: &Files<'_>, command: Option<&FoundCommand<'_>>) {
+        let Values { outcomes, fetched } = &self.values;
         if self.depth != CheckDepth::Declaration {
             terminal::print_unless_hidden(report::disk_warnings(files.persistent_files()));
         }
         if self.prepared.options.verbose {
             // The table has the values that don't come from a secret.
-            terminal::print_always(report::secret_notes(
-                &self.values.outcomes,
-                &self.values.fetched,
-            ));
-            let overridden = self.values.outcomes.overridden();
-            terminal::print_always(
-                overridden.map(|(outcome, holder)| override_note(outcome, holder)),
-            );
-            terminal::print_always(report::total_note(
-                &self.values.outcomes,
-                &self.values.fetched,
-            ));
+            terminal::print_always(report::secret_notes(outcomes, fetched));
+            terminal::print_always(outcomes.overridden().map(override_note));
+            terminal::print_always(report::total_note(outcomes, fetched));
         }
         if let Some(command) = command {
-            let warnings =
-                report::unexpanded_argument_warnings(&self.values.outcomes, command.line);
+            let warnings = report::unexpanded_argument_warnings(outcomes, command.line);
             terminal::print_unless_hidden(warnings);
         }
     }
@@ -270,9 +261,7 @@ impl Checked {
             lists_literals: self.prepared.options.verbose,
             caller: self.inspection.caller.clone(),
             values: checked.rows(),
-            overridden: overridden
-                .map(|(outcome, holder)| override_object(outcome, holder))
-                .collect(),
+            overridden: overridden.map(override_object).collect(),
             secrets: secrets.map(|secret| secret_row(secret, now)).collect(),
             ..Findings::new()
         }

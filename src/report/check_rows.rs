@@ -341,7 +341,7 @@ fn overridden_row(subject: &Subject, holder: &Holder) -> Option<Row> {
 }
 
 /// Returns an item of `overridden` in `check --json`.
-pub fn override_object(outcome: &EntryOutcome, holder: &Holder) -> Value {
+pub fn override_object((outcome, holder): (&EntryOutcome, &Holder)) -> Value {
     let mut object = subject_object(&outcome.subject);
     (object["reason"], object["by"]) = match holder {
         Holder::Entry(other) => ("entry".into(), subject_object(other)),
@@ -357,7 +357,7 @@ fn subject_object(subject: &Subject) -> Value {
 }
 
 /// Returns the note of `--verbose` about an entry that is overridden.
-pub fn override_note(outcome: &EntryOutcome, holder: &Holder) -> Record {
+pub fn override_note((outcome, holder): (&EntryOutcome, &Holder)) -> Record {
     let subject = &outcome.subject;
     Record::note(match holder {
         Holder::Entry(other) => format!("{subject} is overridden by {other}"),

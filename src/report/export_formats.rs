@@ -72,8 +72,8 @@ pub fn export(
     }
 
     if format == ExportFormat::Json {
-        let end: &[u8] = if text.is_empty() { b"{}\n" } else { b"\n}\n" };
-        text.extend_from_slice(end);
+        let end = if text.is_empty() { "{}\n" } else { "\n}\n" };
+        push(&mut text, &[end]);
     }
 
     // This value is wiped when it is dropped, also if there is an error.
@@ -88,11 +88,10 @@ pub fn export(
 fn write_json(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
     // JSON text must be UTF-8 (RFC 8259, 8.1).
     let value = utf8(variable, "JSON")?;
-    let start: &[u8] = if text.is_empty() { b"{\n  " } else { b",\n  " };
-    text.extend_from_slice(start);
+    push(text, &[if text.is_empty() { "{\n  " } else { ",\n  " }]);
     // Writing to memory does not fail.
     let _ = serde_json::to_writer(&mut *text, variable.name.as_str());
-    text.extend_from_slice(b": ");
+    push(text, &[": "]);
     let _ = serde_json::to_writer(text, value);
     Ok(())
 }
@@ -124,9 +123,7 @@ fn write_docker(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
         ))
         .help(DOCKER_HELP));
     }
-    for part in [variable.name.as_str(), "=", value, "\n"] {
-        text.extend_from_slice(part.as_bytes());
-    }
+    push(text, &[variable.name.as_str(), "=", value, "\n"]);
     Ok(())
 }
 
@@ -143,9 +140,7 @@ fn write_docker(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
 fn write_kubernetes(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
     let value = utf8(variable, "a file for `fileKeyRef`")?;
     let start = text.len();
-    for part in [variable.name.as_str(), "='", value, "'\n"] {
-        text.extend_from_slice(part.as_bytes());
-    }
+    push(text, &[variable.name.as_str(), "='", value, "'\n"]);
     let mut lines = text[start..].split(|byte| *byte == b'\n');
 
     let why = if value.contains('\'') {
@@ -184,9 +179,10 @@ fn write_github(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
     while delimiter.is_empty() || value.contains(&delimiter) {
         delimiter = format!("secrets-exec-{:032x}", fastrand::u128(..));
     }
-    for part in [name, "<<", &delimiter, "\n", value, "\n", &delimiter, "\n"] {
-        text.extend_from_slice(part.as_bytes());
-    }
+    push(
+        text,
+        &[name, "<<", &delimiter, "\n", value, "\n", &delimiter, "\n"],
+    );
     Ok(())
 }
 
@@ -207,6 +203,13 @@ fn utf8<'a>(variable: Variable<'a>, format: &str) -> Result<&'a str, Problem> {
 fn unfit(why: &str) -> Problem {
     Problem::configuration(why)
         .help("let secrets-exec start the program, or use --format shell or json")
+}
+
+/// Adds parts to the text. They aren't joined first, so that there isn't another copy of a value.
+fn push(text: &mut Vec<u8>, parts: &[&str]) {
+    for part in parts {
+        text.extend_from_slice(part.as_bytes());
+    }
 }
 
 /// Adds a value to the text, with each occurrence of the byte `escaped` replaced by `escape`.
@@ -239,12 +242,9 @@ fn push_escaped(text: &mut Vec<u8>, value: &[u8], escaped: u8, escape: &[u8]) {
 /// When the value isn't UTF-8, or when the two parsers read every form of it differently.
 fn write_dotenv(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
     let quote = dotenv_quote(variable)?;
-    text.extend_from_slice(variable.name.as_str().as_bytes());
-    text.push(b'=');
-    text.extend_from_slice(quote);
+    push(text, &[variable.name.as_str(), "=", quote]);
     push_escaped(text, variable.value, b'\r', br"\r");
-    text.extend_from_slice(quote);
-    text.push(b'\n');
+    push(text, &[quote, "\n"]);
     Ok(())
 }
 
@@ -253,7 +253,7 @@ fn write_dotenv(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
 ///
 /// # Errors
 /// When the two parsers read every form of the value differently, or when the value isn't UTF-8.
-fn dotenv_quote(variable: Variable<'_>) -> Result<&'static [u8], Problem> {
+fn dotenv_quote(variable: Variable<'_>) -> Result<&'static str, Problem> {
     let value = utf8(variable, "a .env file")?;
     if value.contains("${") {
         return Err(unfit(
@@ -263,11 +263,11 @@ fn dotenv_quote(variable: Variable<'_>) -> Result<&'static [u8], Problem> {
 
     // In single quotes, a carriage return can't be written as `\r`.
     if !value.contains(['\'', '\r']) && !has_backslash_before(value, r"\'") {
-        Ok(b"'")
+        Ok("'")
     } else if !value.contains('"') && !has_backslash_before(value, r#"\'"abfnrtv"#) {
-        Ok(b"\"")
+        Ok("\"")
     } else if is_bare(value) {
-        Ok(b"")
+        Ok("")
     } else {
         Err(unfit(
             "the value contains quotes, backslashes or spaces that python-dotenv and Node's dotenv read differently",
@@ -314,11 +314,9 @@ fn needs_quotes(c: char) -> bool {
 /// A shell that keeps a name such as `RANDOM` for itself refuses the assignment, ignores it, or
 /// evaluates the value as an arithmetic expression. docs/reference.md warns of such names.
 fn write_shell(variable: Variable<'_>, text: &mut Vec<u8>) {
-    text.extend_from_slice(b"export ");
-    text.extend_from_slice(variable.name.as_str().as_bytes());
-    text.extend_from_slice(b"='");
+    push(text, &["export ", variable.name.as_str(), "='"]);
     push_escaped(text, variable.value, b'\'', br"'\''");
-    text.extend_from_slice(b"'\n");
+    push(text, &["'\n"]);
 }
 
 /// The length of the shortest line that is masked. A shorter mask would hide parts of unrelated
