@@ -185,7 +185,7 @@ impl Checked {
     }
 
     /// Returns the problem if the environment is too large. The arguments of the command are
-    /// included if its program was found. Returns `None` if everything fits.
+    /// included if its program was found.
     fn size_problem(&self, command: Option<&FoundCommand<'_>>) -> Option<Problem> {
         let launched = command.and_then(|FoundCommand { line, program }| {
             let program = program.as_ref().ok()?;

@@ -55,7 +55,7 @@ fn merge_declarations(
 }
 
 /// Returns the error about `--on-rotation signal=` if no new value could ever reach the running
-/// command. Returns `None` if a file with a `path` could get one, and for any other option.
+/// command, because the plan doesn't have a file with a `path`.
 fn useless_signal(options: &Options, plan: &Plan) -> Option<Problem> {
     let on_rotation = options.rotation.as_ref()?.on_rotation;
     if !matches!(on_rotation, OnRotation::Signal(_)) || plan.has_path() {
@@ -276,8 +276,7 @@ impl BackendConfig {
             (_, _) => Err(report),
         }
     }
-    /// Creates the agent. Returns `None` for any other backend. Neither its profile nor its token
-    /// has been read.
+    /// Creates the agent, if it is the backend. Neither its profile nor its token has been read.
     pub fn agent(&self, deadline: &Deadline) -> Option<Agent> {
         let Self::Aws(settings, Some(agent)) = self else {
             return None;

@@ -217,8 +217,8 @@ fn open_backend(
     Ok(ManuallyDrop::new(backend))
 }
 
-/// Opens the directory of `--cache`. Also returns how old a cached answer may be in this pass.
-/// Returns `None` without `--cache`, and for a poll if the directory can't be used.
+/// Opens the directory of `--cache`, and says how old a cached answer may be in this pass. The
+/// result is `None` without `--cache`, and for a poll if the directory can't be used.
 ///
 /// # Errors
 /// If the directory is not safe for values.

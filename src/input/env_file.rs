@@ -198,7 +198,7 @@ fn expansion_warnings(variables: &[EnvVariable], arguments: &MigrateArguments) -
     warnings
 }
 
-/// Returns a warning that lists variables. Returns `None` if there aren't any.
+/// Returns a warning that lists variables, if there are any.
 fn warning_about(before: &str, names: &[String], after: &str) -> Option<String> {
     (!names.is_empty()).then(|| format!("{before} {}{after}", names.join(", ")))
 }
@@ -305,9 +305,9 @@ fn is_selected(name: &str, MigrateArguments { only, except, .. }: &MigrateArgume
     (only.is_empty() || matches_any(only, name)) && !matches_any(except, name)
 }
 
-/// Returns a template with the variables of the secret that a value refers to as `${NAME}`, in the
-/// order of the value. Returns `None` if there aren't any. A variable that is a literal or refers
-/// to itself isn't in the template.
+/// Suggests a template for a value that refers to other variables of the secret as `${NAME}`, which
+/// the template has in the order of the value. The result is `None` if the value refers only to
+/// literals, to itself, or to nothing.
 ///
 /// Everything else in the value may be secret, so the template has `…` instead.
 fn template(variable: &EnvVariable, variables: &[EnvVariable]) -> Option<String> {
@@ -412,8 +412,8 @@ struct DotenvReader<'t> {
 }
 
 impl<'t> DotenvReader<'t> {
-    /// Reads a name with its value, and the rest of its line. Returns `None` for a comment, and at
-    /// the end of the text.
+    /// Reads a name with its value, and the rest of its line. A comment and the end of the text are
+    /// `None`.
     ///
     /// # Errors
     /// If the statement is malformed. The position is then somewhere within it.
@@ -443,8 +443,8 @@ impl<'t> DotenvReader<'t> {
         Ok(name.map(|name| (name, value)))
     }
 
-    /// Reads a name. Returns `None` at a comment. A name in quotes can have any character except
-    /// the quote.
+    /// Reads a name, or notices that a comment begins here (`None`). A name in quotes can have any
+    /// character except the quote.
     ///
     /// # Errors
     /// When there isn't a name, or when its quote is never closed.
@@ -484,7 +484,7 @@ impl<'t> DotenvReader<'t> {
     }
 
     /// Reads a value in quotes, which can have several lines. An unknown escape stays as it is.
-    /// Notes whether Node reads another value. Returns `None` if the quote is never closed.
+    /// Notes whether Node reads another value. `None` means that the quote is never closed.
     fn read_quoted(&mut self, quote: char) -> Option<String> {
         let mut value = String::new();
         let mut chars = self.rest.strip_prefix(quote)?.chars();
@@ -554,8 +554,8 @@ fn end_of(text: &str, is_end: impl Fn(char) -> bool) -> usize {
     text.find(is_end).unwrap_or(text.len())
 }
 
-/// Returns the character that a backslash and `c` stand for within these quotes. Returns `None` for
-/// an unknown escape.
+/// Returns the character that a backslash and `c` stand for within these quotes, if this is an
+/// escape.
 fn unescaped(c: char, quote: char) -> Option<char> {
     match (c, quote) {
         ('\\' | '\'', _) => Some(c),

@@ -105,8 +105,7 @@ fn matches_closely(patterns: &[Pattern], name: &str) -> bool {
     matching.any(|pattern| pattern.as_str() != "*")
 }
 
-/// Returns the mistake in a value that begins as references of another tool do. Returns `None` for
-/// any other value.
+/// Returns the mistake if a value begins as references of another tool do.
 fn foreign_syntax(text: &str) -> Option<Defect> {
     let (prefix, replacement) = foreign_prefix(text)?;
     let service = if replacement.is_empty() {
@@ -119,8 +118,8 @@ fn foreign_syntax(text: &str) -> Option<Defect> {
     ))
 }
 
-/// Returns the entry of a variable. Returns `None` if the value doesn't contain a reference, so
-/// that the command inherits the variable unchanged.
+/// Makes the entry of a variable whose value contains a reference. The command inherits any other
+/// variable unchanged (`None`).
 ///
 /// # Errors
 /// When the reference is malformed or has the syntax of another tool, or when the variable can't

@@ -85,8 +85,7 @@ fn values_by_stage(node: &Node) -> Result<BTreeMap<String, SecretValue>, Mismatc
         .collect()
 }
 
-/// Returns the key and the value of a mapping that has exactly one entry. Returns `None` for any
-/// other node.
+/// Returns the key and the value of a node, if it is a mapping with exactly one entry.
 fn only_key(node: &Node) -> Option<(&str, &Node)> {
     let Kind::Mapping(entries) = &node.kind else {
         return None;

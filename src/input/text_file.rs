@@ -27,8 +27,8 @@ pub fn open(path: &Path) -> Result<File, Problem> {
     })
 }
 
-/// Returns the path of the file in the same directory whose name is most similar. Returns `None` if
-/// no name is similar, or if the directory can't be read.
+/// Finds the file in the same directory whose name is most similar, and returns its path, unless no
+/// name is similar or the directory can't be read.
 fn similar_file(path: &Path) -> Option<String> {
     let directory = path.parent()?;
     let files = match directory.as_os_str().is_empty() {
@@ -119,8 +119,8 @@ const ENCRYPTED_FILES: [(&str, &str, &str); 5] = [
     ("\0GITCRYPT\0", "git-crypt", "git-crypt unlock && cat"),
 ];
 
-/// Returns the tool that has encrypted a file or values in it, and the command that decrypts the
-/// file, without its path, if there is one. Returns `None` for any other file.
+/// Recognizes an encrypted file, or encrypted values in it. Returns the tool and, if the tool can
+/// decrypt the file, the command for that, without the path of the file.
 fn encryption(bytes: &[u8]) -> Option<(&'static str, Option<&'static str>)> {
     // RFC 9580, section 4.2: the first packet has a session key. UTF-8 doesn't begin like that.
     if matches!(bytes, [0x84 | 0x85 | 0x8c, ..]) {

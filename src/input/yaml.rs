@@ -46,7 +46,7 @@ pub struct Key {
 }
 
 impl Node {
-    /// Returns the characters of a scalar. Returns `None` for a null, a list and a mapping.
+    /// Returns the characters of a scalar. A null isn't a scalar here.
     pub fn scalar_text(&self) -> Option<&str> {
         let (Kind::Text(text) | Kind::Plain(text)) = &self.kind else {
             return None;
@@ -54,8 +54,8 @@ impl Node {
         (!self.is_null()).then_some(text)
     }
 
-    /// Returns the value of a plain scalar that is a boolean in the core schema (YAML 1.2.2,
-    /// section 10.3.2). Returns `None` for any other node.
+    /// Returns the value of a boolean: a plain scalar that is one in the core schema (YAML 1.2.2,
+    /// section 10.3.2).
     pub fn boolean(&self) -> Option<bool> {
         let Kind::Plain(text) = &self.kind else {
             return None;
@@ -72,8 +72,7 @@ impl Node {
         matches!(&self.kind, Kind::Plain(text) if serde_json::from_str::<serde_json::Number>(text).is_ok())
     }
 
-    /// Returns the value of a key. Returns `None` if this is not a mapping, or if it doesn't have
-    /// the key.
+    /// Looks up a key of a mapping, and returns its value.
     pub fn value_of(&self, name: &str) -> Option<&Self> {
         let Kind::Mapping(entries) = &self.kind else {
             return None;

@@ -294,8 +294,8 @@ impl CheckedValues<'_> {
         }
     }
 
-    /// Returns the age in seconds of the answer in the cache, and whether the value came from it
-    /// and not from AWS. Returns `None` if the cache doesn't have an answer.
+    /// Returns the age in seconds of the answer in the cache, if there is one, and whether the
+    /// value came from it and not from AWS.
     fn cached_answer(&self, locator: &Locator, document: Option<&Document>) -> Option<(u64, bool)> {
         let used = document.and_then(|document| document.cached.as_ref());
         let age = match used {
@@ -306,9 +306,9 @@ impl CheckedValues<'_> {
     }
 }
 
-/// Returns the remark on a variable that gets a whole JSON object, because the KEY may be missing
-/// from its reference. Returns `None` for a key of `env-from`, and for a template, which may be
-/// written as JSON on purpose.
+/// Remarks that a variable gets a whole JSON object, because the KEY may be missing from its
+/// reference. A key of `env-from` doesn't get this remark, and neither does a template, which may
+/// be written as JSON on purpose.
 fn whole_object_remark(outcome: &EntryOutcome) -> Option<String> {
     let Target::Env(_) = outcome.target else {
         return None;
@@ -326,8 +326,8 @@ fn whole_object_remark(outcome: &EntryOutcome) -> Option<String> {
     ))
 }
 
-/// Returns the row of a variable that `--keep-existing` keeps, or of a key of `env-from` that a
-/// later `env-from` object overrides. Returns `None` for every other overridden entry.
+/// Returns the row of an overridden entry. Only two kinds have one: a variable that
+/// `--keep-existing` keeps, and a key of `env-from` that a later `env-from` object overrides.
 fn overridden_row(subject: &Subject, holder: &Holder) -> Option<Row> {
     match holder {
         Holder::Kept(name) => Some(Row::new(name.clone(), subject, "kept")),

@@ -170,8 +170,8 @@ impl Report {
     }
 
     /// Returns the last line of the report: the consequence, and the number of values that the
-    /// command doesn't get. Returns `None` if the report doesn't have a consequence, or if no
-    /// problem concerns a value.
+    /// command doesn't get. A report without a consequence, or without a problem about a value,
+    /// doesn't have this line.
     fn summary(&self) -> Option<Record> {
         let consequence = self.consequence.as_ref()?;
         // A template that needs several missing secrets is one missing value.
@@ -192,7 +192,7 @@ impl Report {
     }
 }
 
-/// Returns the record about problems with the same reason. Returns `None` if there aren't any.
+/// Returns the record about problems with the same reason. It is `None` only for an empty list.
 fn error_record(problems: &[&Problem]) -> Option<Record> {
     // Except for the entries, the record has the text of the first problem.
     let common = with_all_missing_keys(problems.first()?, problems);

@@ -329,8 +329,8 @@ fn literals_note(outcomes: &Outcomes) -> Option<Record> {
     Some(note.with("variables", labels))
 }
 
-/// Returns the note about reading the secrets and resolving the plan. Returns `None` if there was
-/// nothing to read.
+/// Returns the note about reading the secrets and resolving the plan, if there was anything to
+/// read.
 pub fn total_note(outcomes: &Outcomes, fetched: &Fetched) -> Option<Record> {
     if fetched.is_empty() {
         return None;

@@ -128,8 +128,7 @@ impl Fingerprint {
         changes
     }
 
-    /// Returns the hash of a secret's content. Returns `None` if the launch didn't read this
-    /// secret.
+    /// Returns the hash of a secret's content, if the launch has read this secret.
     fn content(&self, key: &u64) -> Option<u64> {
         self.secrets.get(key).map(|secret| secret.content)
     }

@@ -76,8 +76,8 @@ impl<'a> Launches<'a> {
         self.forked.as_ref()?.process.descriptor()
     }
 
-    /// Forks the first launch, and waits until it is at its gate or has ended. Returns `None` if
-    /// the launch is at its gate, and otherwise its exit status.
+    /// Forks the first launch, and waits until it is at its gate (`None`) or has ended (its exit
+    /// status).
     ///
     /// A termination signal ends the launch, which reports what it was waiting for, and then this
     /// process.

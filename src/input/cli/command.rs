@@ -187,7 +187,7 @@ impl Subcommand {
     }
 }
 
-/// Returns the subcommand with this name. Returns `None` if there isn't one.
+/// Looks up the row of a subcommand by its name.
 pub fn subcommand(name: &str) -> Option<&'static Subcommand> {
     SUBCOMMANDS
         .iter()

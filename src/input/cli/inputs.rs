@@ -147,7 +147,7 @@ impl Inputs {
         inputs
     }
 
-    /// Takes the command after `--` out of `matches`. Returns `None` if there isn't a command.
+    /// Takes the command after `--` out of `matches`, if there is one.
     ///
     /// Sets [`has_misplaced_option`](Self::has_misplaced_option) if an argument is an option that
     /// belongs before `--`. Adds a warning for each argument with one of CloudFormation's dynamic
@@ -252,8 +252,7 @@ fn options_from_variables(
     options
 }
 
-/// Returns the warning about a variable whose name is one edit away from the name of one of ours.
-/// Returns `None` for any other name.
+/// Warns about a variable whose name is one edit away from the name of one of ours.
 fn misspelling_warning(name: &str) -> Option<String> {
     let mut variables = OPTIONS
         .iter()

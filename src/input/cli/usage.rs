@@ -148,16 +148,14 @@ impl Line<'_> {
         self.subcommand.unwrap_or(self.launch)
     }
 
-    /// Returns clap's argument with this long form, or the positional argument with this name.
-    /// Returns `None` if there isn't one.
+    /// Looks up clap's argument by its long form or, for a positional argument, by its name.
     fn argument(&self, name: &str) -> Option<&Arg> {
         let id = name.trim_matches('-').to_lowercase();
         let mut arguments = self.command().get_arguments();
         arguments.find(|argument| argument.get_id().as_str() == id)
     }
 
-    /// Returns the list of the values that an argument accepts. Returns `None` if they aren't a
-    /// fixed list.
+    /// Lists the values that an argument accepts, if they are a fixed list.
     fn possible_values(&self, name: &str) -> Option<String> {
         let values = self.argument(name)?.get_possible_values();
         let names = Vec::from_iter(values.iter().map(|value| value.get_name().to_owned()));
@@ -217,8 +215,7 @@ impl Line<'_> {
         Problem::usage(invalid_value(name_in_message, shown, &expected)).help(self.example())
     }
 
-    /// Returns the first word like `-env`, which clap reads as `-e nv`. Returns `None` if there
-    /// isn't one before `--`.
+    /// Returns the first word before `--` that is like `-env`, which clap reads as `-e nv`.
     fn option_with_one_hyphen(&self) -> Option<&str> {
         let mut options = self.words.iter().take_while(|word| **word != "--");
         options
@@ -338,8 +335,8 @@ impl Line<'_> {
         }
     }
 
-    /// Returns the problem for the second word in `-e PASSWORD prod/db:password`, where a space was
-    /// written instead of "=". Returns `None` for any other word.
+    /// Words the mistake in `-e PASSWORD prod/db:password`, where a space was written instead of
+    /// "=". `word` is the second word. For any other word, there isn't a problem of this kind.
     fn split_entry_problem(&self, word: &str) -> Option<Problem> {
         for words in self.words.windows(3) {
             if let [option @ ("-e" | "--env" | "--as-file"), name, other] = words
@@ -361,8 +358,7 @@ fn has_option(command: &Command, option: &str) -> bool {
     long.is_some() && command.get_arguments().any(|arg| arg.get_long() == long)
 }
 
-/// Returns the words to write instead of an option or a word that people know from another tool.
-/// Returns `None` for any other word.
+/// Returns what to write instead of an option or a word that people know from another tool.
 fn replacement(word: &str) -> Option<&'static str> {
     let mut replacements = REPLACEMENTS.iter();
     let (_, replacement) =

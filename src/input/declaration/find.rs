@@ -53,9 +53,9 @@ pub fn open_default_declaration() -> Result<Option<(&'static Path, File)>, Probl
     open_trusted(name).map(|file| Some((Path::new(name), file)))
 }
 
-/// Returns the name of the declaration in the working directory that would be read if the user
-/// hadn't named `files`. Returns `None` if there isn't one, if `files` has the same file, or if the
-/// declaration can't be read.
+/// Returns the name of the declaration in the working directory that isn't read, because the user
+/// has named `files`. It is `None` if there isn't such a declaration, if it can't be read, or if it
+/// is one of `files`.
 pub fn replaced_declaration(files: &[PathBuf]) -> Option<String> {
     let (name, _) = open_default_declaration().ok()??;
     let found = name.canonicalize().ok()?;

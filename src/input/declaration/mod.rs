@@ -237,9 +237,9 @@ fn set_option(options: &mut TypedOptions, spec: &OptionSpec, value: &Item<'_>) {
     }
 }
 
-/// Returns the texts that the option's parser gets for a value in a declaration: one for each item
-/// of a list, `1` for `true`, `0` for `false`, and otherwise the text itself. Returns `None` if the
-/// value has the wrong type, and adds this mistake.
+/// Converts a value in a declaration to the texts that the option's parser gets: one for each item
+/// of a list, `1` for `true`, `0` for `false`, and otherwise the text itself. Adds a mistake, and
+/// returns `None`, if the value has the wrong type.
 fn option_texts(takes: Takes, value: &Item<'_>) -> Option<Vec<String>> {
     let flag_text = |is_set| if is_set { "1" } else { "0" };
     let text = match takes {

@@ -280,8 +280,8 @@ impl<'a> Item<'a> {
         Some(items.collect())
     }
 
-    /// Returns the items of a list of strings. Returns `None` if the node is not a list, or if one
-    /// of its items is not text, and adds this mistake.
+    /// Returns the items of a list of strings. Adds a mistake, and returns `None`, if the node is
+    /// not a list or an item is not text.
     pub fn expect_texts(&self) -> Option<Vec<String>> {
         let items = self.expect_list("a list of strings")?;
         items
@@ -312,7 +312,7 @@ impl<'a> Item<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Takes out the value of a key. Returns `None` if the mapping doesn't have the key.
+    /// Takes out the value of a key, if the mapping has the key.
     ///
     /// Messages call the value of a top-level key by the key (`"defaults"`). They call any other
     /// value by the key and the entry or section that it belongs to (`"mode" of DB_HOST`).
@@ -339,8 +339,8 @@ impl<'a> Fields<'a> {
         value
     }
 
-    /// Takes out the text of a key, and returns the value that `parse` makes of it. Returns `None`
-    /// if the key is missing. If the text is not `expected`, adds this mistake, and returns `None`.
+    /// Takes out the text of a key, if the mapping has the key, and returns the value that `parse`
+    /// makes of it. If the text is not `expected`, adds this mistake, and returns `None`.
     pub fn take_parsed<T>(
         &mut self,
         name: &'static str,

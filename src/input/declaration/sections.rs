@@ -43,9 +43,8 @@ pub fn aliases(section: &Item<'_>) -> Aliases {
     aliases
 }
 
-/// Reads an alias, which is the id of a secret, or a mapping with the key `id`. Returns `None` if
-/// the id is missing or has a mistake. Any other mistake only changes the alias: it then doesn't
-/// have the wrong part.
+/// Reads an alias, which is the id of a secret, or a mapping with the key `id`. Without a valid id,
+/// there isn't an alias. With any other mistake, the alias doesn't have the wrong part.
 fn alias(item: &Item<'_>) -> Option<Alias> {
     let Kind::Mapping(_) = item.node.kind else {
         return Some(Alias {
@@ -100,7 +99,7 @@ fn defect(id: &str, version: &Version) -> Option<String> {
 }
 
 /// Reads the id of an alias. A key or a version is a mistake, because they belong where the alias
-/// is used. Returns `None` after a mistake.
+/// is used. The result is `None` after a mistake.
 fn id(item: &Item<'_>) -> Option<String> {
     let text = item.expect_text("the name or ARN of a secret")?;
     let reference = parse_reference(item, text)?;
@@ -115,8 +114,7 @@ fn id(item: &Item<'_>) -> Option<String> {
     id
 }
 
-/// Reads a staging label or a version id. Returns `None` if the value is not one, and adds this
-/// mistake.
+/// Reads a staging label or a version id, or adds the mistake that the value is neither.
 fn label(item: Item<'_>) -> Option<String> {
     item.expect_parsed("a staging label or version id without spaces", |text| {
         let is_legal =
@@ -125,8 +123,8 @@ fn label(item: Item<'_>) -> Option<String> {
     })
 }
 
-/// Reads `role-arn` and `external-id`. Returns `None` without a role. An external id without a role
-/// is a mistake.
+/// Reads `role-arn` and `external-id`, which are both optional. An external id without a role is a
+/// mistake.
 fn role(fields: &mut Fields<'_>) -> Option<Role> {
     let (arn, external_id) = (fields.take("role-arn"), fields.take("external-id"));
     let Some(arn) = arn else {
@@ -204,7 +202,8 @@ pub fn with_files(section: &Item<'_>, mut entries: Vec<Entry>) -> Vec<Entry> {
     entries
 }
 
-/// Reads an entry of `files`. Returns `None` if it isn't a mapping, or has a mistake in its value.
+/// Reads an entry of `files`. An entry that isn't a mapping, or has a mistake in its value, is left
+/// out (`None`).
 fn file(item: &Item<'_>) -> Option<Entry> {
     let Kind::Mapping(_) = item.node.kind else {
         let help = "for example: - { from: \"prod/tls:key\", env: TLS_KEY_FILE }";
@@ -298,8 +297,8 @@ pub fn env_from(item: &Item<'_>) -> Vec<Entry> {
     items.iter().filter_map(env_from_entry).collect()
 }
 
-/// Reads an entry of `env-from`: a reference, or a mapping with `from`. Returns `None` for an entry
-/// whose reference has a mistake.
+/// Reads an entry of `env-from`: a reference, or a mapping with `from`. The entry is left out
+/// (`None`) if its reference has a mistake.
 fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
     const EXPECTED: &str = "a reference such as prod/stripe";
     let origin = item.origin();
@@ -362,8 +361,8 @@ fn renames(item: &Item<'_>, prefix: &str) -> BTreeMap<String, String> {
 /// What messages call a reference.
 const REFERENCE: &str = "a reference such as prod/db:password";
 
-/// Reads an entry: a reference, or a mapping with these keys. Returns `None` for an entry with a
-/// mistake, or without a target.
+/// Reads an entry: a reference, or a mapping with these keys. The entry is left out (`None`) if it
+/// has a mistake, or if its target had one.
 fn entry(
     item: &Item<'_>,
     keys: &'static [&'static str],
@@ -390,8 +389,8 @@ fn entry(
     Some(Entry::new(target?, source, origin))
 }
 
-/// Reads an entry from the keys of its mapping that have not been taken out yet. Returns `None` for
-/// an entry with a mistake in its value, or without a target.
+/// Reads an entry from the keys of its mapping that have not been taken out yet. The entry is left
+/// out (`None`) if its value has a mistake, or if its target had one.
 fn mapping(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Option<Entry> {
     let source = source(&mut fields);
     let mut is_base64 = |name| {
@@ -415,9 +414,9 @@ fn mapping(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Op
     })
 }
 
-/// Reads the key that gives an entry its value. Returns `None` if the value has a mistake, or if
-/// there isn't exactly one such key. Without such a key, this is only a mistake if the mapping
-/// doesn't have an unknown key, which may be a misspelling of it and has been reported.
+/// Reads the key that gives an entry its value. It is a mistake if there are several such keys, or
+/// none, unless the mapping has an unknown key: that may be a misspelling of the missing one, and
+/// has been reported. After a mistake, the entry doesn't have a source (`None`).
 fn source(fields: &mut Fields<'_>) -> Option<EntrySource> {
     match (
         fields.take("from"),
@@ -467,8 +466,8 @@ fn on_missing(fields: &mut Fields<'_>, pattern: Option<&Regex>) -> OnMissing {
 }
 
 /// Reads a reference. A number or a boolean is a mistake, because it is most likely meant as plain
-/// text, and `help` is about it. Messages call the allowed value `expected`. Returns `None` after a
-/// mistake.
+/// text, and `help` is about it. Messages call the allowed value `expected`. The result is `None`
+/// after a mistake.
 fn reference(item: &Item<'_>, expected: &str, help: Option<String>) -> Option<Reference> {
     let text = item.expect_text(expected)?;
     if item.node.boolean().is_none() && !item.node.is_number() {
@@ -481,16 +480,16 @@ fn reference(item: &Item<'_>, expected: &str, help: Option<String>) -> Option<Re
     None
 }
 
-/// Parses a reference. Returns `None` if the text isn't one, and adds this mistake.
+/// Parses a reference, or adds the mistake in it.
 fn parse_reference(item: &Item<'_>, text: &str) -> Option<Reference> {
     Reference::parse(text)
         .map_err(|error| item.refuse_sentence(error.message(), error.help))
         .ok()
 }
 
-/// Reads the regular expression of `pattern`. Returns `None` if the text isn't one, or if it
-/// doesn't fit into the memory that the other patterns have left, and adds this mistake. Its
-/// message is one of regex-lite's fixed texts, so the message doesn't show the expression.
+/// Reads the regular expression of `pattern`. Adds a mistake, and returns `None`, if the text isn't
+/// one, or if it doesn't fit into the memory that the other patterns have left. The message is one
+/// of regex-lite's fixed texts, so it doesn't show the expression.
 ///
 /// regex-lite doesn't return the size of an expression, so the size limit is doubled until the
 /// expression fits.
@@ -511,8 +510,7 @@ fn regular_expression(item: &Item<'_>) -> Option<Regex> {
     pattern.ok()
 }
 
-/// Reads the text of `template`, and parses it. Returns `None` if the text isn't a template, and
-/// adds this mistake.
+/// Reads the text of `template` and parses it, or adds the mistake in it.
 fn template(item: &Item<'_>) -> Option<Template> {
     Template::parse(item.expect_text(TEXT)?)
         .map_err(|TemplateError { text, help }| item.refuse_sentence(text, help))
