@@ -80,11 +80,9 @@ pub fn check(
 /// Returns the findings as JSON, with the messages of the report.
 fn json(mut findings: Findings, report: &Report) -> String {
     findings.ok = report.is_empty();
-    findings.exit_status = if report.is_empty() {
-        0
-    } else {
-        report.exit_status()
-    };
+    if !report.is_empty() {
+        findings.exit_status = report.exit_status();
+    }
     findings.messages = objects(report.records());
     findings.json()
 }

@@ -14,6 +14,7 @@ use super::read::subcommand_values;
 use crate::input::cli::{CREDENTIAL, Inputs, Invocation};
 use crate::model::inherited::Inherited;
 use crate::model::problem::{Impact, Problem, Status};
+use crate::model::systemd_credential::Credential;
 use crate::report::Report;
 use crate::system::systemd::{self, no_connection};
 
@@ -69,10 +70,8 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
         Err(problem) => return Err(inputs.errors.into_iter().chain([problem]).collect()),
     };
 
-    let consequence = format!(
-        "\"{}\" did not get the credential \"{}\"",
-        request.unit, request.name
-    );
+    let Credential { unit, name } = &request;
+    let consequence = format!("\"{unit}\" did not get the credential \"{name}\"");
     let asker = Asker::Credential(&request);
     let (values, report) = subcommand_values(inputs, asker, inherited, &consequence)?;
     report.into_result()?;

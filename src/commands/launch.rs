@@ -123,10 +123,8 @@ impl Launch<'_> {
     /// Every value that can't be read. In this case, the report also has every file that could not
     /// be written, so that one report has everything.
     pub fn all_values(&self, pass: Pass, deadline: &Deadline) -> Result<Values, Report> {
-        let consequence = format!(
-            "the command {} was not started",
-            self.command.quoted_program()
-        );
+        let name = self.command.quoted_program();
+        let consequence = format!("the command {name} was not started");
         let (values, mut report) = read_values(&self.prepared, pass, deadline, &consequence)?;
         if !report.is_empty() {
             let undeliverable = Files::open_directories(values.outcomes.files()).undeliverable();

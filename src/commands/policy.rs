@@ -49,11 +49,7 @@ fn needed_policy(
         return Err(Problem::usage(text).into());
     };
     // `check --metadata` asks AWS directly.
-    let agent = if arguments.metadata {
-        None
-    } else {
-        configured_agent
-    };
+    let agent = configured_agent.filter(|_| !arguments.metadata);
     let options = PolicyOptions {
         is_for_agent: agent.is_some(),
         account: arguments.account,

@@ -81,10 +81,8 @@ fn nothing_to_resolve(
         return Problem::usage(text).help(help);
     }
     if !declarations.is_empty() {
-        let text = format!(
-            "there is nothing to read: there is no --env, and no entry in {}",
-            declarations.join(" or ")
-        );
+        let names = declarations.join(" or ");
+        let text = format!("there is nothing to read: there is no --env, and no entry in {names}");
         return Problem::configuration(text).help(
             "add an entry, as in env: { DB_PASSWORD: prod/db:password } (--help shows all options)",
         );
@@ -129,11 +127,8 @@ pub fn prepare(
 
     let (declarations, errors) = load_declarations(&files, find_file, asker.sections());
     report.extend(errors);
-    let names = Vec::from_iter(
-        declarations
-            .iter()
-            .map(|declaration| file_name(&declaration.path)),
-    );
+    let paths = declarations.iter().map(|declaration| &declaration.path);
+    let names = Vec::from_iter(paths.map(|path| file_name(path)));
 
     let (typed, mut layers) = merge_declarations(inputs.options, declarations);
     layers.extend(report.value_of(inherited_layer(inherited, &inputs.resolve_env)));
@@ -158,11 +153,8 @@ pub fn prepare(
     // A pattern that is an error would be missing here.
     if !inputs.resolve_env.is_empty() && report.is_empty() {
         let is_replaced = |name: &OsStr| is_replaced(name, &layers, &options);
-        warnings.extend(unresolved_warnings(
-            inherited,
-            &inputs.resolve_env,
-            is_replaced,
-        ));
+        let patterns = &inputs.resolve_env;
+        warnings.extend(unresolved_warnings(inherited, patterns, is_replaced));
     }
     if options.verbose {
         terminal::print_always(typed.turned_off.into_iter().map(Record::note));
@@ -192,10 +184,9 @@ pub fn prepare(
     let retained = inherited.retained(&options.retention);
     let existing = options.keep_existing.then_some(&retained);
     let plan = report.value_of(Plan::new(layers, inherited, existing));
-    report.extend(
-        plan.as_ref()
-            .and_then(|plan| useless_signal(&options, plan)),
-    );
+    if let Some(plan) = &plan {
+        report.extend(useless_signal(&options, plan));
+    }
 
     match (backend, plan) {
         (Some(backend), Some(plan)) if report.is_empty() => {
@@ -229,11 +220,8 @@ impl Prepared {
     /// # Errors
     /// If the program isn't found or can't be executed.
     pub fn find_program(&self, command: &CommandLine) -> Result<Program, Problem> {
-        let path = self
-            .plan
-            .literal("PATH")
-            .map(AsRef::as_ref)
-            .or_else(|| self.retained.get("PATH"));
+        let declared = self.plan.literal("PATH").map(AsRef::as_ref);
+        let path = declared.or_else(|| self.retained.get("PATH"));
         exec::find_program(command.program(), path)
     }
 }
@@ -391,10 +379,8 @@ fn declared_unit(layers: &[Layer], request: &Credential) -> Result<String, Probl
             Err(refused_credential(request, &request.unit, why).replace_help(nearest))
         }
         patterns => {
-            let why = format!(
-                "several patterns under `credentials:` match it ({})",
-                patterns.join(", ")
-            );
+            let listed = patterns.join(", ");
+            let why = format!("several patterns under `credentials:` match it ({listed})");
             let help = format!(
                 "list {} under its own name, or change the patterns so that only one matches",
                 request.unit

@@ -77,10 +77,8 @@ impl Node {
         let Kind::Mapping(entries) = &self.kind else {
             return None;
         };
-        entries
-            .iter()
-            .find(|(key, _)| key.text == name)
-            .map(|(_, value)| value)
+        let (_, value) = entries.iter().find(|(key, _)| key.text == name)?;
+        Some(value)
     }
 
     /// Returns true for a plain scalar that is null in the core schema (YAML 1.2.2, section

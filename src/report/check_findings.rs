@@ -302,12 +302,11 @@ fn value_rows(row: &Row, has_cache: bool) -> Vec<Vec<String>> {
         (status, None) => status.to_owned(),
     };
 
+    let columns = if has_cache { 4 } else { 3 };
     let line = |label: &str, reference: String, source: Option<&SourceRow>, state: &str| {
         let mut cells = vec![label.to_owned(), reference];
-        let of_source = source
-            .map(|source| source.cells.clone())
-            .unwrap_or_default();
-        cells.extend(of_source.into_iter().take(if has_cache { 4 } else { 3 }));
+        let of_source = source.map(|source| source.cells.clone());
+        cells.extend(of_source.unwrap_or_default().into_iter().take(columns));
         cells.push(state.to_owned());
         cells
     };

@@ -67,10 +67,9 @@ impl Row {
     /// Returns a row with the facts that its entry has, but without sources. If the label is the
     /// name of a variable, it is the variable of the row.
     fn new(label: String, subject: &Subject, status: &'static str) -> Self {
-        let line = if let Origin::File { line, .. } = subject.origin {
-            line
-        } else {
-            0
+        let line = match subject.origin {
+            Origin::File { line, .. } => line,
+            Origin::Argument(_) | Origin::Inherited => 0,
         };
         Self {
             variable: is_name(&label).then(|| label.clone()),
@@ -220,19 +219,13 @@ impl CheckedValues<'_> {
     /// `parameter_name` selects a parameter below a path.
     fn source_row(&self, reference: &SecretRef, parameter_name: Option<&str>) -> SourceRow {
         let SecretRef { locator, selector } = reference;
-        let (status, document, failure) = match self.fetched.get(locator) {
-            Some(Ok(document)) => ("ok", Some(document), None),
-            Some(Err(failure)) => ("failed", None, Some(failure)),
-            None => (
-                self.unread_status(std::slice::from_ref(reference)),
-                None,
-                None,
-            ),
-        };
-        let answered_region = match (document, failure) {
-            (Some(document), _) => document.region.as_ref(),
-            (None, Some(failure)) => failure.region.as_ref(),
-            (None, None) => None,
+        let answer = self.fetched.get(locator);
+        let document = answer.and_then(|answer| answer.as_ref().ok());
+        let failure = answer.and_then(|answer| answer.as_ref().err());
+        let status = match answer {
+            Some(Ok(_)) => "ok",
+            Some(Err(_)) => "failed",
+            None => self.unread_status(std::slice::from_ref(reference)),
         };
 
         // A path as a whole doesn't have a version, so its row shows neither a version nor the
@@ -248,13 +241,18 @@ impl CheckedValues<'_> {
             Some(_) | None => locator.written_id() + parameter_name.unwrap_or_default(),
         };
         let key = (*selector != Selector::Whole).then(|| selector.to_string());
-        let region = answered_region.or(locator.region.as_ref());
+        let answered_region = document.and_then(|document| document.region.as_ref());
+        let failed_region = failure.and_then(|failure| failure.region.as_ref());
+        let region = answered_region
+            .or(failed_region)
+            .or(locator.region.as_ref());
         let role = locator.role.as_ref().map(|role| role.arn.to_string());
         let version = versioned.and_then(|versioned| versioned.version_id.as_deref());
         let stages = versioned.map_or(&[][..], |versioned| &versioned.stages);
         let age_seconds = created.map(|created| seconds_since(created, self.now));
         let passed_over = passed_over.iter().map(|(region, _)| region.as_str());
         let cached = self.cached_answer(locator, document);
+        let short_version = version.unwrap_or_default().chars().take(ID_LENGTH);
         let error = failure.map(|failure| failure.error.problem.code);
         SourceRow {
             fields: json!({
@@ -277,11 +275,7 @@ impl CheckedValues<'_> {
                 None => id,
             },
             cells: [
-                version
-                    .unwrap_or_default()
-                    .chars()
-                    .take(ID_LENGTH)
-                    .collect(),
+                short_version.collect(),
                 stages.join(","),
                 age_seconds.map(age).unwrap_or_default(),
                 match cached {

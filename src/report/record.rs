@@ -294,11 +294,9 @@ fn record_object(record: Record, now: SystemTime) -> Map<String, Value> {
         Label::Note | Label::Help => "info",
     };
 
+    let time = humantime::format_rfc3339_millis(now).to_string();
     let mut members: Vec<(&str, Value)> = vec![
-        (
-            "time",
-            humantime::format_rfc3339_millis(now).to_string().into(),
-        ),
+        ("time", time.into()),
         // The command writes to the same stream.
         ("logger", "secrets-exec".into()),
         ("level", level.into()),

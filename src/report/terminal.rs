@@ -190,12 +190,10 @@ fn write_over(has_progress: &mut bool, text: &[u8]) {
 impl PrintMode {
     /// Returns the kind of file that standard error is.
     fn screen(self) -> Screen {
-        if io::stderr().is_terminal() {
-            Screen::Terminal {
-                has_colours: self.has_colours,
-            }
-        } else {
-            Screen::Log
+        let Self { has_colours, .. } = self;
+        match io::stderr().is_terminal() {
+            true => Screen::Terminal { has_colours },
+            false => Screen::Log,
         }
     }
 }

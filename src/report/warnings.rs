@@ -75,10 +75,9 @@ pub fn trace_note(event: &str) -> Record {
 /// Returns the problem for a worker that doesn't come back after the deadline, because a file or a
 /// computation blocks it.
 pub fn overdue_problem(status: &Waiting) -> Problem {
-    let awaited = if status.awaited.is_empty() {
-        String::new()
-    } else {
-        format!(" while waiting for {}", names(status))
+    let awaited = match status.awaited.is_empty() {
+        true => String::new(),
+        false => format!(" while waiting for {}", names(status)),
     };
     let error = format!(
         "timed out{awaited}: a file can't be read, or a template or JSONPath takes too long"
@@ -119,15 +118,11 @@ fn fallback_warnings(fetched: &Fetched) -> Vec<Record> {
         }
     }
 
-    let mut records = Vec::new();
-    for (reason, notes) in grouped(replaced) {
-        let text = format!("{reason}, so the cache is used");
-        records.push(Record {
-            notes,
-            ..Record::warning(text)
-        });
-    }
-    records
+    let warnings = grouped(replaced).into_iter().map(|(reason, notes)| Record {
+        notes,
+        ..Record::warning(format!("{reason}, so the cache is used"))
+    });
+    warnings.collect()
 }
 
 /// Returns the warnings about the cache in `directory`: first those about values that come from it,
@@ -137,13 +132,13 @@ pub fn cache_warnings(directory: &Path, notices: &[CacheNotice], fetched: &Fetch
     let unusable = notices
         .iter()
         .map(|notice| (&notice.what, notice.locator.noun()));
-    for (what, entries) in grouped(unusable) {
-        let text = format!("a cached value in \"{}\" {what}", directory.display());
-        records.push(Record {
-            entries,
-            ..Record::warning(text)
-        });
-    }
+    records.extend(grouped(unusable).into_iter().map(|(what, entries)| Record {
+        entries,
+        ..Record::warning(format!(
+            "a cached value in \"{}\" {what}",
+            directory.display()
+        ))
+    }));
     records
 }
 
@@ -242,10 +237,10 @@ pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) 
 /// Returns the line about a panic: the place in the source, but not the message, which may contain
 /// a value.
 pub fn bug_error(panic: &PanicHookInfo<'_>) -> Record {
-    let location = panic
-        .location()
-        .map(|location| format!(" at {}:{}", location.file(), location.line()))
-        .unwrap_or_default();
+    let location = match panic.location() {
+        Some(location) => format!(" at {}:{}", location.file(), location.line()),
+        None => String::new(),
+    };
     let version = env!("CARGO_PKG_VERSION");
     Record::error(format!(
         "this is a bug in secrets-exec {version}{location}; please report it"

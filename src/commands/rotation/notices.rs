@@ -69,9 +69,9 @@ impl Notices<'_> {
     /// errors.
     pub fn report_failed_restart(&mut self) {
         let then = ", but can't be started again";
-        let record = self.consequence("not_restarted", "was stopped", then);
-        let label = Label::Warning;
-        self.write([Record { label, ..record }]);
+        let mut record = self.consequence("not_restarted", "was stopped", then);
+        record.label = Label::Warning;
+        self.write([record]);
     }
 
     /// Prints that the command got a signal, and why.
@@ -250,10 +250,9 @@ pub fn changed(change: &Change<'_>) -> Record {
         (None, None) => "changed".to_owned(),
     };
 
-    let names_text = if change.names.is_empty() {
-        String::new()
-    } else {
-        format!(", which changes {}", some_of(&change.names))
+    let names_text = match change.names.as_slice() {
+        [] => String::new(),
+        names => format!(", which changes {}", some_of(names)),
     };
     Record::note(format!("{} {versions}{names_text}", change.name))
         .event("changed")

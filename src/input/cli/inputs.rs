@@ -28,15 +28,7 @@ use crate::model::reference::{Reference, ReferenceError};
 const FILE: &str = "SECRETS_EXEC_FILE";
 
 /// The options that name what to resolve. After `--`, they are a mistake.
-const ENTRY_OPTIONS: [&str; 7] = [
-    "-e",
-    "--env",
-    "--env-from",
-    "--as-file",
-    "-f",
-    "--file",
-    "--resolve-env",
-];
+const ENTRY_OPTIONS: &str = "-e --env --env-from --as-file -f --file --resolve-env";
 
 /// The warning about an argument of the command that has one of CloudFormation's dynamic
 /// references.
@@ -158,7 +150,7 @@ impl Inputs {
 
         for argument in command.arguments().map(OsStr::to_string_lossy) {
             let option = argument.split('=').next().unwrap_or_default();
-            self.has_misplaced_option |= ENTRY_OPTIONS.contains(&option);
+            self.has_misplaced_option |= ENTRY_OPTIONS.split(' ').any(|other| other == option);
             // After `resolve:`, a reference has secretsmanager, ssm or ssm-secure.
             if argument.contains("{{resolve:s") {
                 self.warnings.push(UNRESOLVED_WARNING.to_owned());
@@ -254,10 +246,8 @@ fn options_from_variables(
 
 /// Warns about a variable whose name is one edit away from the name of one of ours.
 fn misspelling_warning(name: &str) -> Option<String> {
-    let mut variables = OPTIONS
-        .iter()
-        .map(OptionSpec::variable)
-        .chain([FILE.to_owned()]);
+    let of_options = OPTIONS.iter().map(OptionSpec::variable);
+    let mut variables = of_options.chain([FILE.to_owned()]);
     let similar = variables.find(|variable| strsim::osa_distance(name, variable) == 1)?;
     Some(format!(
         "secrets-exec ignores {name}, which is not one of its variables. Did you mean {similar}?"

@@ -49,12 +49,8 @@ pub fn parse_command_line(
     let words = std::iter::once("secrets-exec".into()).chain(arguments_for_clap);
     let mut matches = match command.try_get_matches_from_mut(words) {
         Ok(matches) => matches,
-        Err(error)
-            if matches!(
-                error.kind(),
-                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
-            ) =>
-        {
+        // Only the help and the version aren't errors (exit code 0).
+        Err(error) if error.exit_code() == 0 => {
             return Ok(Invocation::Print(error.render().to_string()));
         }
         Err(error) => return Err(vec![usage::problem(error, &arguments, command)]),

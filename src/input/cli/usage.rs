@@ -132,13 +132,11 @@ impl Line<'_> {
 
     /// Returns the help for an error that doesn't have a more specific one: a line that works.
     fn example(&self) -> String {
-        let example = self
+        let row = self
             .subcommand
-            .and_then(|command| subcommand(command.get_name()))
-            .map_or(
-                "--env DB_PASSWORD=prod/db:password -- node app.js",
-                |subcommand| subcommand.example,
-            );
+            .and_then(|command| subcommand(command.get_name()));
+        let of_launch = "--env DB_PASSWORD=prod/db:password -- node app.js";
+        let example = row.map_or(of_launch, |row| row.example);
         let name = self.name();
         format!("write, for example, {name} {example} ({name} --help explains all options)")
     }

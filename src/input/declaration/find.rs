@@ -5,6 +5,7 @@
 //! file that someone left in /tmp must not be read.
 
 use std::fs::{File, Metadata};
+use std::io::ErrorKind::{IsADirectory, NotFound, PermissionDenied};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -29,11 +30,7 @@ pub fn open_default_declaration() -> Result<Option<(&'static Path, File)>, Probl
     let mut found = Vec::new();
     for name in DEFAULT_NAMES {
         match Path::new(name).symlink_metadata() {
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied
-                ) => {}
+            Err(error) if [NotFound, PermissionDenied].contains(&error.kind()) => {}
             Err(error) => return Err(unreadable(name, &error)),
             Ok(_) => found.push(*name),
         }
@@ -97,7 +94,7 @@ fn open_trusted(name: &str) -> Result<File, Problem> {
         .map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     match distrust(&metadata) {
-        _ if metadata.is_dir() => Err(failed(io::ErrorKind::IsADirectory.into())),
+        _ if metadata.is_dir() => Err(failed(IsADirectory.into())),
         _ if !metadata.is_file() => Err(untrusted("it", ("is not a regular file", ""))),
         Some(why) => Err(untrusted("it", why)),
         None => Ok(file),
