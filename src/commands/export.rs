@@ -95,9 +95,8 @@ fn destination(arguments: &ExportArguments, inherited: &Inherited) -> Result<Des
         .output
         .clone()
         .filter(|path| path.as_os_str() != "-");
-    let is_step = inherited
-        .get("GITHUB_ACTIONS")
-        .is_some_and(|value| value == "true");
+    let in_github = inherited.get("GITHUB_ACTIONS");
+    let is_step = in_github.is_some_and(|value| value == "true");
     match arguments.format {
         ExportFormat::Github | ExportFormat::GithubMasks if !is_step => Err(Problem::usage(
             "secrets-exec is not running in a GitHub Actions job (GITHUB_ACTIONS is not \"true\"), so nothing would mask the printed values",

@@ -95,10 +95,8 @@ fn nothing_to_resolve(
             .help(example);
     }
     let directory = working_directory();
-    let text = format!(
-        "{nothing} no secrets-exec.yaml, .yml or .json in {}",
-        directory.display()
-    );
+    let shown = directory.display();
+    let text = format!("{nothing} no secrets-exec.yaml, .yml or .json in {shown}");
     let help = if directory == Path::new("/") {
         "name the declaration with -f FILE, or set the working directory (WorkingDirectory= in a systemd unit, WORKDIR in a Dockerfile)"
     } else {
@@ -358,11 +356,8 @@ fn keep_credential(layers: &mut [Layer], request: &Credential) -> Result<(), Pro
 /// # Errors
 /// If no declaration lists the unit, or if several patterns match it.
 fn declared_unit(layers: &[Layer], request: &Credential) -> Result<String, Problem> {
-    let units: BTreeSet<&str> = layers
-        .iter()
-        .flat_map(|layer| &layer.units)
-        .map(String::as_str)
-        .collect();
+    let listed = layers.iter().flat_map(|layer| &layer.units);
+    let units: BTreeSet<&str> = listed.map(String::as_str).collect();
     if units.contains(request.unit.as_str()) {
         return Ok(request.unit.clone());
     }
@@ -381,9 +376,9 @@ fn declared_unit(layers: &[Layer], request: &Credential) -> Result<String, Probl
         patterns => {
             let listed = patterns.join(", ");
             let why = format!("several patterns under `credentials:` match it ({listed})");
+            let unit = &request.unit;
             let help = format!(
-                "list {} under its own name, or change the patterns so that only one matches",
-                request.unit
+                "list {unit} under its own name, or change the patterns so that only one matches"
             );
             Err(refused_credential(request, &request.unit, &why).help(help))
         }

@@ -200,14 +200,12 @@ impl Watch {
             return TICK;
         };
 
-        self.overdue_since = if now < deadline {
-            None
-        } else {
-            self.overdue_since.or(Some(now))
+        self.overdue_since = match now < deadline {
+            true => None,
+            false => self.overdue_since.or(Some(now)),
         };
-        let limit = self
-            .overdue_since
-            .map_or(deadline, |since| since + OVERTIME);
+        let end_of_overtime = self.overdue_since.map(|since| since + OVERTIME);
+        let limit = end_of_overtime.unwrap_or(deadline);
         if limit <= now {
             let report = Report::from(report::overdue_problem(&self.deadline.progress().waiting()));
             end(End::Status(report.exit_status()), || reporter.fail(&report));
@@ -244,10 +242,8 @@ impl Watch {
                 terminal::print_unless_stalled(Record::note(&text).event("waiting"));
             }
         }
-        reporter.notify(&format!(
-            "STATUS={text}\nEXTEND_TIMEOUT_USEC={}",
-            left.as_micros()
-        ));
+        let left = left.as_micros();
+        reporter.notify(&format!("STATUS={text}\nEXTEND_TIMEOUT_USEC={left}"));
     }
 }
 

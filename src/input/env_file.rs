@@ -105,11 +105,8 @@ pub fn read_env_file(
 
 /// Returns the error for a file or an object that is larger than a secret can be.
 fn too_large(file: &str) -> Problem {
-    error(
-        file,
-        format!("the text is larger than {MOST_BYTES} bytes, the limit for a secret"),
-    )
-    .help("split the file")
+    let what = format!("the text is larger than {MOST_BYTES} bytes, the limit for a secret");
+    error(file, what).help("split the file")
 }
 
 /// Parses the text of the file, as [`read_env_file`] describes it.
@@ -290,9 +287,7 @@ fn unmatched_patterns(
     let named = arguments.only.iter().chain(&arguments.except);
     let mut warnings = Vec::new();
     for pattern in named.chain(&arguments.literal) {
-        let mut bindings = statements
-            .iter()
-            .filter_map(|statement| statement.binding.as_ref());
+        let mut bindings = statements.iter().flat_map(|statement| &statement.binding);
         if !bindings.any(|(name, _)| pattern.matches(name)) {
             warnings.push(format!("no name in {file} matches {pattern}"));
         }
@@ -330,11 +325,9 @@ fn template(variable: &EnvVariable, variables: &[EnvVariable]) -> Option<String>
 /// Returns the JSON object of the variables that become a secret, in the order of the file.
 fn secret_json(variables: &[EnvVariable]) -> SecretValue {
     let in_secret = variables.iter().filter(|variable| !variable.is_literal);
-    let members = in_secret.map(|variable| {
-        (
-            variable.name.as_str(),
-            String::from_utf8_lossy(variable.value.expose()),
-        )
+    let members = in_secret.map(|EnvVariable { name, value, .. }| {
+        let text = String::from_utf8_lossy(value.expose());
+        (name.as_str(), text)
     });
     let mut text = Vec::new();
     // Writing to memory doesn't fail.
@@ -520,9 +513,8 @@ impl<'t> DotenvReader<'t> {
         let end = comment.map_or(line.len(), |(at, _)| at);
         let value = line[..end].trim_end_matches(is_space);
 
-        let is_in_backticks = value
-            .strip_prefix('`')
-            .is_some_and(|rest| rest.contains('`'));
+        let after_backtick = value.strip_prefix('`');
+        let is_in_backticks = after_backtick.is_some_and(|rest| rest.contains('`'));
         self.elsewhere.node_differs = is_in_backticks || value.contains('#');
         self.elsewhere.next_line_is_appended = line.ends_with('\\');
         value.to_owned()

@@ -72,13 +72,12 @@ pub fn read_yaml(path: &Path, source: impl Read, kind: FileKind) -> Result<Strin
         return Ok(text);
     }
 
-    let problem = Problem::configuration(format!(
-        "{file} begins with NAME=VALUE like a .env file, but must be YAML or JSON"
-    ));
-    Err(problem.help(format!(
-        "to turn it into YAML, run secrets-exec migrate {} --secret prod/app{migrate_option}",
-        shown.unwrap_or(".env")
-    )))
+    let text = format!("{file} begins with NAME=VALUE like a .env file, but must be YAML or JSON");
+    let migrated = shown.unwrap_or(".env");
+    let help = format!(
+        "to turn it into YAML, run secrets-exec migrate {migrated} --secret prod/app{migrate_option}"
+    );
+    Err(Problem::configuration(text).help(help))
 }
 
 /// Checks that a file isn't encrypted. `option` is the option that names the file, with a space

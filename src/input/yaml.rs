@@ -475,11 +475,8 @@ fn tab_error(noticed_line: usize, text: &str) -> SyntaxError {
     let is_tabbed = |line: &str| line.trim_start_matches(' ').starts_with('\t');
     let tabbed = from_here.find(|(_, line)| is_tabbed(line));
     let line = tabbed.map_or(noticed_line, |(number, _)| number);
-    error(
-        Position { line, column: 1 },
-        "this line is indented with a tab, which YAML doesn't allow",
-    )
-    .help("indent all lines with spaces")
+    let message = "this line is indented with a tab, which YAML doesn't allow";
+    error(Position { line, column: 1 }, message).help("indent all lines with spaces")
 }
 
 /// Returns the column in which the content of a line starts. The hyphen of an item is not part of

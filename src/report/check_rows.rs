@@ -90,9 +90,8 @@ impl CheckedValues<'_> {
     pub fn rows(&self) -> Vec<Row> {
         let mut rows: Vec<(EntryId, Row)> = Vec::new();
         for outcome in &self.outcomes.list {
-            let has_key_row = rows
-                .last()
-                .is_some_and(|(last, _)| last.is_same_entry(outcome.id));
+            let last_row = rows.last();
+            let has_key_row = last_row.is_some_and(|(last, _)| last.is_same_entry(outcome.id));
             // An object with rows for its keys doesn't need a row of its own.
             if has_key_row && matches!(outcome.fate, Fate::Keys(_)) {
                 continue;
@@ -314,10 +313,8 @@ fn whole_object_remark(outcome: &EntryOutcome) -> Option<String> {
     }
     let object: HashMap<String, IgnoredAny> =
         serde_json::from_slice(outcome.value()?.expose()).ok()?;
-    Some(format!(
-        "a JSON object with {}",
-        counted(object.len(), "key", "keys")
-    ))
+    let keys = counted(object.len(), "key", "keys");
+    Some(format!("a JSON object with {keys}"))
 }
 
 /// Returns the row of an overridden entry. Only two kinds have one: a variable that

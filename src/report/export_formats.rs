@@ -179,10 +179,8 @@ fn write_github(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
     while delimiter.is_empty() || value.contains(&delimiter) {
         delimiter = format!("secrets-exec-{:032x}", fastrand::u128(..));
     }
-    push(
-        text,
-        &[name, "<<", &delimiter, "\n", value, "\n", &delimiter, "\n"],
-    );
+    push(text, &[name, "<<", &delimiter, "\n"]);
+    push(text, &[value, "\n", &delimiter, "\n"]);
     Ok(())
 }
 

@@ -241,8 +241,6 @@ fn write_output(text: &[u8]) -> io::Result<()> {
 
 /// Returns the problem of a failed write to standard output.
 fn not_written(error: io::Error) -> Problem {
-    Problem::configuration(format!(
-        "writing to standard output failed: {}",
-        os_error::io_error_text(&error)
-    ))
+    let why = os_error::io_error_text(&error);
+    Problem::configuration(format!("writing to standard output failed: {why}"))
 }

@@ -21,9 +21,9 @@ use crate::time::Waiting;
 
 /// Returns the warning that `--local` is in use.
 pub fn local_warning(path: &Path) -> Record {
+    let path = path.display();
     Record::warning(format!(
-        "secrets are read from {}, not from AWS (--local)",
-        path.display()
+        "secrets are read from {path}, not from AWS (--local)"
     ))
 }
 
@@ -129,25 +129,21 @@ fn fallback_warnings(fetched: &Fetched) -> Vec<Record> {
 /// and then those about entries that can't be used.
 pub fn cache_warnings(directory: &Path, notices: &[CacheNotice], fetched: &Fetched) -> Vec<Record> {
     let mut records = fallback_warnings(fetched);
+    let directory = directory.display();
     let unusable = notices
         .iter()
         .map(|notice| (&notice.what, notice.locator.noun()));
     records.extend(grouped(unusable).into_iter().map(|(what, entries)| Record {
         entries,
-        ..Record::warning(format!(
-            "a cached value in \"{}\" {what}",
-            directory.display()
-        ))
+        ..Record::warning(format!("a cached value in \"{directory}\" {what}"))
     }));
     records
 }
 
 /// Returns the warning about values that were read and are empty, or `None` if there aren't any.
 pub fn empty_value_warning(outcomes: &Outcomes) -> Option<Record> {
-    let empty = outcomes
-        .list
-        .iter()
-        .filter(|outcome| outcome.is_read_empty());
+    let all = outcomes.list.iter();
+    let empty = all.filter(|outcome| outcome.is_read_empty());
     let subjects: Vec<String> = empty.map(|outcome| outcome.subject.to_string()).collect();
     if subjects.is_empty() {
         return None;
@@ -294,15 +290,12 @@ pub fn secret_notes(outcomes: &Outcomes, fetched: &Fetched) -> Vec<Record> {
         let labels = Vec::from_iter(given.iter().map(|outcome| outcome.subject.label.as_str()));
         let source = described_source(locator, parameter_name, answer);
         // A parameter below a path has a version of its own.
-        let version = &answer
-            .versioned(parameter_name)
-            .unwrap_or(answer)
-            .version_id;
+        let versioned = answer.versioned(parameter_name).unwrap_or(answer);
         let secret = locator.written_id() + parameter_name.unwrap_or_default();
         let text = format!("{source} gives {}", labels.join(", "));
         let note = Record::note(text).event("resolved");
         let note = note.with("variables", labels).with("secret", secret);
-        records.push(note.with_some("version", version.clone()));
+        records.push(note.with_some("version", versioned.version_id.clone()));
     }
     records
 }

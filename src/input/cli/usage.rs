@@ -45,15 +45,11 @@ const REPLACEMENTS: [(&str, &str); 9] = [
 pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command) -> Problem {
     // clap builds a subcommand only when the command line names it.
     command.build();
-    let words: Vec<String> = arguments
-        .iter()
-        .map(|word| word.to_string_lossy().into_owned())
-        .collect();
+    let words = Vec::from_iter(arguments.iter().map(|word| word.to_string_lossy()));
+    let first_word = words.first();
     let line = Line {
-        words: words.iter().map(String::as_str).collect(),
-        subcommand: words
-            .first()
-            .and_then(|first| command.find_subcommand(first)),
+        words: words.iter().map(AsRef::as_ref).collect(),
+        subcommand: first_word.and_then(|first| command.find_subcommand(first.as_ref())),
         launch: &command,
     };
 
@@ -169,11 +165,7 @@ impl Line<'_> {
                 format!("{name} is missing: it must be one of {values}")
             }
             None if name.starts_with('-') => format!("{name} is missing"),
-            Some(_) | None => format!(
-                "{} needs an argument: {}",
-                self.name(),
-                argument.trim_matches(['<', '>'])
-            ),
+            Some(_) | None => format!("{} needs an argument: {name}", self.name()),
         };
         Problem::usage(text).help(self.example())
     }

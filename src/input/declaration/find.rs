@@ -41,10 +41,8 @@ pub fn open_default_declaration() -> Result<Option<(&'static Path, File)>, Probl
     };
     if !found.is_empty() {
         found.push(name);
-        let text = format!(
-            "the working directory has several declarations: {}",
-            found.join(" and ")
-        );
+        let names = found.join(" and ");
+        let text = format!("the working directory has several declarations: {names}");
         return Err(Problem::configuration(text).help(format!("choose one, as in -f {name}")));
     }
     open_trusted(name).map(|file| Some((Path::new(name), file)))

@@ -77,11 +77,10 @@ fn read_named_declaration(path: &Path) -> Result<String, Problem> {
     }
     let extension = path.extension();
     if extension.is_some_and(|extension| extension == "toml") {
-        let problem = Problem::configuration(format!(
-            "{} is a TOML file, but a declaration is YAML or JSON",
-            path.display()
-        ));
-        return Err(problem.help("write it as YAML, as in: env: { DB_PASSWORD: prod/db:password }"));
+        let name = path.display();
+        let text = format!("{name} is a TOML file, but a declaration is YAML or JSON");
+        let help = "write it as YAML, as in: env: { DB_PASSWORD: prod/db:password }";
+        return Err(Problem::configuration(text).help(help));
     }
     read_yaml(path, text_file::open(path)?, FileKind::Declaration)
 }
@@ -149,10 +148,8 @@ fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> Declarat
         key: "",
     };
     if node.is_task_definition() {
-        item.refuse_with(
-            "is an ECS task definition, not a declaration",
-            Some(TASK_DEFINITION_HELP.to_owned()),
-        );
+        let help = Some(TASK_DEFINITION_HELP.to_owned());
+        item.refuse_with("is an ECS task definition, not a declaration", help);
         return Declaration::default();
     }
 

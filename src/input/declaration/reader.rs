@@ -122,16 +122,12 @@ impl<'a> Item<'a> {
             let text = format!("must be {expected}, not {}", self.node.type_name());
             return self.refuse_with(text, help);
         }
-        match expected {
-            TEXT => self.refuse_with(
-                "is empty",
-                Some("write \"\" if the value should be empty".to_owned()),
-            ),
-            _ => self.refuse_with(
-                "is empty (commented out, or not indented?)",
-                help.or_else(|| Some(format!("write {expected}"))),
-            ),
+        if expected == TEXT {
+            let help = "write \"\" if the value should be empty";
+            return self.refuse_with("is empty", Some(help.to_owned()));
         }
+        let help = help.or_else(|| Some(format!("write {expected}")));
+        self.refuse_with("is empty (commented out, or not indented?)", help);
     }
 
     /// Returns the position of the node as `FILE:LINE:COLUMN`.
@@ -154,10 +150,11 @@ impl<'a> Item<'a> {
         let Kind::Mapping(nodes) = &self.node.kind else {
             let text = self.node.scalar_text();
             match text.and_then(|text| text.split_once(':')) {
-                Some((name, _)) if is_name(name) => self.refuse_sentence(
-                    format!("a space is missing after \"{name}:\""),
-                    Some(format!("write it as in {name}: prod/db:password")),
-                ),
+                Some((name, _)) if is_name(name) => {
+                    let help = format!("write it as in {name}: prod/db:password");
+                    let text = format!("a space is missing after \"{name}:\"");
+                    self.refuse_sentence(text, Some(help));
+                }
                 Some(_) | None => self.refuse_type("a mapping of names and values", help),
             }
             return Vec::new();

@@ -105,11 +105,8 @@ fn id(item: &Item<'_>) -> Option<String> {
     let reference = parse_reference(item, text)?;
     let id = reference.bare().map(str::to_owned);
     if id.is_none() {
-        let help = "write the key or version where you use the alias, as in db:password";
-        item.refuse_with(
-            "must be a secret without a key or a version",
-            Some(help.to_owned()),
-        );
+        let help = "write the key or version where you use the alias, as in db:password".to_owned();
+        item.refuse_with("must be a secret without a key or a version", Some(help));
     }
     id
 }
@@ -184,10 +181,8 @@ const FILES: &str =
 /// Reads the section `files`, and returns its entries after `entries`, which are the entries of
 /// `env`. Adds a mistake for each variable and path that two entries set.
 pub fn with_files(section: &Item<'_>, mut entries: Vec<Entry>) -> Vec<Entry> {
-    let mut claimed: HashSet<_> = entries
-        .iter()
-        .flat_map(|entry| entry.target.claims())
-        .collect();
+    let claims = entries.iter().flat_map(|entry| entry.target.claims());
+    let mut claimed: HashSet<_> = claims.collect();
     for item in section.expect_list(FILES).unwrap_or_default() {
         let Some(entry) = file(&item.named("an entry of \"files\"")) else {
             continue;
@@ -246,10 +241,8 @@ fn file_path(path: &Item<'_>) -> Option<PathBuf> {
     let (start, rest) = text.split_once('/').unwrap_or_default();
     let variable = start.strip_prefix('$').filter(|name| is_name(name));
     if let Some(name) = variable.or((start == "~").then_some("HOME")) {
-        path.refuse_with(
-            format!("starts with {start:?}, which only a shell expands"),
-            Some(format!("write ${{{name}}}/{rest}")),
-        );
+        let text = format!("starts with {start:?}, which only a shell expands");
+        path.refuse_with(text, Some(format!("write ${{{name}}}/{rest}")));
         return None;
     }
     path.expect_parsed("the path of a file", |text| {
@@ -291,10 +284,8 @@ pub fn credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
 
 /// Reads the section `env-from`, which lists JSON objects whose keys become variables.
 pub fn env_from(item: &Item<'_>) -> Vec<Entry> {
-    let items = item
-        .expect_list("a list of references, as in [prod/stripe]")
-        .unwrap_or_default();
-    items.iter().filter_map(env_from_entry).collect()
+    let items = item.expect_list("a list of references, as in [prod/stripe]");
+    items.iter().flatten().filter_map(env_from_entry).collect()
 }
 
 /// Reads an entry of `env-from`: a reference, or a mapping with `from`. The entry is left out
@@ -324,8 +315,7 @@ fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
     let only = fields.take("only").and_then(|only| only.expect_texts());
     let except = fields
         .take("except")
-        .and_then(|except| except.expect_texts())
-        .unwrap_or_default();
+        .and_then(|except| except.expect_texts());
     let rename = fields.take("rename").map(|item| renames(&item, &prefix));
     let case = fields.take_parsed("case", "upper or keep", |text| match text {
         "upper" => Some(Case::Upper),
@@ -335,7 +325,7 @@ fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
     let naming = Naming {
         prefix,
         only,
-        except,
+        except: except.unwrap_or_default(),
         rename: rename.unwrap_or_default(),
         case: case.unwrap_or_default(),
     };
@@ -402,9 +392,8 @@ fn mapping(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Op
         decode: is_base64("decode"),
         encode: is_base64("encode"),
     };
-    let pattern = fields
-        .take("pattern")
-        .and_then(|pattern| regular_expression(&pattern));
+    let pattern_item = fields.take("pattern");
+    let pattern = pattern_item.and_then(|item| regular_expression(&item));
     let on_missing = on_missing(&mut fields, pattern.as_ref());
     Some(Entry {
         transform,
@@ -473,10 +462,8 @@ fn reference(item: &Item<'_>, expected: &str, help: Option<String>) -> Option<Re
     if item.node.boolean().is_none() && !item.node.is_number() {
         return parse_reference(item, text);
     }
-    item.refuse_with(
-        "must be a reference to a secret, but is a plain value",
-        help,
-    );
+    let text = "must be a reference to a secret, but is a plain value";
+    item.refuse_with(text, help);
     None
 }
 
