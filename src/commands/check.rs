@@ -182,16 +182,18 @@ impl Checked {
         (findings, report)
     }
 
-    /// Returns the problem if the environment is too large. The arguments of the command are
-    /// included if its program was found.
+    /// Returns the problem if the environment that the command would get is too large. The
+    /// arguments of the command are included if its program was found. The variables with the
+    /// paths of files are left out, because paths are short.
     fn size_problem(&self, command: Option<&FoundCommand<'_>>) -> Option<Problem> {
         let launched = command.and_then(|FoundCommand { line, program }| {
             let program = program.as_ref().ok()?;
             Some((*line, program.as_path()))
         });
-        let fits = self
-            .environment()
-            .expect_fit(launched, exec::argument_limits());
+        let variables = self.values.outcomes.variables();
+        let values = variables.map(|variable| (variable.name, variable.value));
+        let environment = Environment::new(&self.prepared.retained, values);
+        let fits = environment.expect_fit(launched, exec::argument_limits());
         fits.err()
     }
 
@@ -263,14 +265,6 @@ impl Checked {
             secrets: secrets.map(|secret| secret_row(secret, now)).collect(),
             ..Findings::new()
         }
-    }
-
-    /// Returns the environment that the command would get, to see whether it fits. The variables
-    /// with the paths of files are left out, because paths are short.
-    fn environment(&self) -> Environment {
-        let variables = self.values.outcomes.variables();
-        let values = variables.map(|variable| (variable.name, variable.value));
-        Environment::new(&self.prepared.retained, values)
     }
 }
 

@@ -91,10 +91,8 @@ pub fn export(
 /// If the format is for GitHub, but this process isn't a step of a GitHub job, or neither option
 /// nor variable names a file.
 fn destination(arguments: &ExportArguments, inherited: &Inherited) -> Result<Destination, Problem> {
-    let output = arguments
-        .output
-        .clone()
-        .filter(|path| path.as_os_str() != "-");
+    let named = arguments.output.clone();
+    let output = named.filter(|path| path.as_os_str() != "-");
     let in_github = inherited.get("GITHUB_ACTIONS");
     let is_step = in_github.is_some_and(|value| value == "true");
     match arguments.format {

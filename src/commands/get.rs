@@ -74,10 +74,8 @@ fn error_of_entry_name(
     files.retain(|path| path.is_file());
 
     let (declarations, _) = load_declarations(&files, finds_file, Sections::All);
-    let mut entries = declarations
-        .iter()
-        .rev()
-        .flat_map(|declaration| &declaration.layer.entries);
+    let latest_first = declarations.iter().rev();
+    let mut entries = latest_first.flat_map(|declaration| &declaration.layer.entries);
     let entry = entries.find(|entry| Some(&*entry.subject.label) == argument.reference())?;
 
     let Subject { label, origin, .. } = &entry.subject;

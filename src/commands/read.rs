@@ -395,9 +395,8 @@ impl<'a> Fetching<'a> {
 
     /// Returns the failures of the requests for these locators.
     fn failures(&self, missing: &BTreeSet<Locator>) -> Vec<&FetchFailure> {
-        let answers = missing
-            .iter()
-            .filter_map(|locator| self.fetched.get(locator));
+        let missing = missing.iter();
+        let answers = missing.filter_map(|locator| self.fetched.get(locator));
         answers.filter_map(|answer| answer.as_ref().err()).collect()
     }
 
@@ -448,9 +447,7 @@ impl<'a> Fetching<'a> {
 
 /// True for a cached answer that was only used because AWS failed.
 fn is_stale(answer: &Answer) -> bool {
-    let cached = answer
-        .as_ref()
-        .ok()
-        .and_then(|document| document.cached.as_ref());
+    let document = answer.as_ref().ok();
+    let cached = document.and_then(|document| document.cached.as_ref());
     cached.is_some_and(|cached| cached.replaces.is_some())
 }

@@ -507,9 +507,8 @@ impl<'t> DotenvReader<'t> {
         let (line, rest) = self.rest.split_at(end_of(self.rest, |c| c == '\n'));
         self.advance(rest);
 
-        let comment = line
-            .match_indices('#')
-            .find(|(at, _)| line[..*at].ends_with(is_space));
+        let mut hashes = line.match_indices('#');
+        let comment = hashes.find(|(at, _)| line[..*at].ends_with(is_space));
         let end = comment.map_or(line.len(), |(at, _)| at);
         let value = line[..end].trim_end_matches(is_space);
 

@@ -108,10 +108,9 @@ fn matches_closely(patterns: &[Pattern], name: &str) -> bool {
 /// Returns the mistake if a value begins as references of another tool do.
 fn foreign_syntax(text: &str) -> Option<Defect> {
     let (prefix, replacement) = foreign_prefix(text)?;
-    let service = if replacement.is_empty() {
-        "secretsmanager:"
-    } else {
-        replacement
+    let service = match replacement {
+        "" => "secretsmanager:",
+        service => service,
     };
     Some(format!(
         "the value begins with \"{prefix}\", the syntax of another tool: write {OPEN}{service}NAME{CLOSE}"

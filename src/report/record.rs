@@ -240,12 +240,11 @@ pub fn progress_line(text: &str, columns: usize, has_colours: bool) -> String {
 fn headline(kind: Label, text: &str, screen: Screen) -> String {
     let text = escaped(text);
     let is_bold = screen == Screen::Terminal { has_colours: true } && kind == Label::Error;
-    let text = if is_bold {
-        with_bold_names(&text)
-    } else {
-        text
+    let shown = match is_bold {
+        true => with_bold_names(&text),
+        false => text,
     };
-    format!("{PREFIX}{}{text}", label(kind, screen))
+    format!("{PREFIX}{}{shown}", label(kind, screen))
 }
 
 /// Makes the text between quotes bold, with the escape sequences of a terminal.

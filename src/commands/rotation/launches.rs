@@ -143,10 +143,9 @@ impl<'a> Launches<'a> {
         let (baseline, rotation) = (&self.baseline, self.notices.rotation);
         let options = &self.launch.prepared.options;
         // A poll doesn't wait (`--wait`), because the next one comes anyway.
-        let wait = if baseline.command_values.is_none() {
-            options.wait.unwrap_or_default()
-        } else {
-            Duration::ZERO
+        let wait = match baseline.command_values {
+            None => options.wait.unwrap_or_default(),
+            Some(_) => Duration::ZERO,
         };
         let limit = options.timeout + wait + TIME_TO_END;
 

@@ -130,10 +130,8 @@ pub fn parse_declaration(
     });
     source.mistakes.borrow_mut().extend(syntax_errors);
 
-    let declaration = node
-        .map(|node| declaration(&source, &node, sections))
-        .unwrap_or_default();
-    (declaration, source.problems())
+    let declaration = node.map(|node| declaration(&source, &node, sections));
+    (declaration.unwrap_or_default(), source.problems())
 }
 
 /// Reads the sections of a declaration from its tree. An ECS task definition is a mistake, and
@@ -203,11 +201,9 @@ fn defaults(item: &Item<'_>) -> TypedOptions {
                 set_option(&mut options, spec, &value.named(format!("{name:?}")));
             }
             None if !matches!(name, "file" | "no-file" | "resolve-env") => {
-                let legal = OPTIONS
-                    .iter()
-                    .filter(|option| option.in_declaration())
-                    .map(|option| option.name);
-                item.refuse_unknown(name, key.position, &legal.collect::<Vec<_>>());
+                let legal = OPTIONS.iter().filter(|option| option.in_declaration());
+                let names = Vec::from_iter(legal.map(|option| option.name));
+                item.refuse_unknown(name, key.position, &names);
             }
             // `--local`, and the options that aren't in the table.
             Some(_) | None => {
