@@ -12,7 +12,7 @@ const MAX_LINE_LENGTH: usize = 600;
 const MAX_QUOTED_LENGTH: usize = 64;
 
 /// Returns the name of a file for messages. `-` is standard input. The name isn't escaped yet:
-/// `layout` does that for every line.
+/// `report` does that for every line.
 pub fn file_name(path: &Path) -> String {
     if path == Path::new("-") {
         "standard input".to_owned()
