@@ -12,7 +12,7 @@ use std::path::Path;
 use super::read::subcommand_values;
 use super::scope::EntryScope;
 use crate::input::cli::{CREDENTIAL, Inputs, Invocation};
-use crate::model::inherited::Inherited;
+use crate::model::env_variables::Inherited;
 use crate::model::problem::{Impact, Problem, Status};
 use crate::report::Report;
 use crate::system::systemd::{self, no_connection};

@@ -17,8 +17,8 @@ use crate::input::declaration::{
     Declaration, load_declarations, replaced_declaration, working_directory,
 };
 use crate::input::env_references::{inherited_layer, unresolved_warnings};
+use crate::model::env_variables::Inherited;
 use crate::model::environment::CommandLine;
-use crate::model::inherited::Inherited;
 use crate::model::options::{OnRotation, Options, SourceOption, TypedOptions};
 use crate::model::plan::{Layer, Plan};
 use crate::model::problem::Problem;

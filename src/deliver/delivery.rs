@@ -18,7 +18,7 @@ use super::disk::DiskFile;
 #[cfg(target_os = "linux")]
 use super::{memory::MemoryFile, written::PlacedFile};
 use crate::model::entry::{Origin, Subject};
-use crate::model::env_name::EnvName;
+use crate::model::env_variables::EnvName;
 use crate::model::outcome::FileValue;
 use crate::model::plan::EntryId;
 use crate::model::problem::{Impact, Problem, unless_errors};

@@ -8,7 +8,7 @@ use glob::Pattern;
 
 use super::support::{CANARY, assert_quotes_no_value, plan, resolve_one};
 use crate::input::env_references::inherited_layer;
-use crate::model::inherited::Inherited;
+use crate::model::env_variables::Inherited;
 use crate::model::plan::Layer;
 use crate::model::problem::Problem;
 

@@ -3,7 +3,7 @@
 
 use super::support::{message, plan};
 use crate::model::entry::EntrySource;
-use crate::model::inherited::Inherited;
+use crate::model::env_variables::Inherited;
 use crate::model::reference::{Alias, Aliases, Reference, Version};
 
 /// Parses `data` as a reference, and makes a plan with it.

@@ -12,7 +12,7 @@ use super::support::{CANARY, assert_hold_no_value};
 use crate::backend::aws::{RecordedResponse, replay};
 use crate::model::answer::{Document, FetchError, FetchFailure};
 use crate::model::entry::{Origin, Subject};
-use crate::model::inherited::Inherited;
+use crate::model::env_variables::Inherited;
 use crate::model::problem::Problem;
 use crate::model::redaction::conceal;
 use crate::model::reference::{Aliases, Reference};

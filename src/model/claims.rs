@@ -22,7 +22,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::entry::{Claim, Naming, Origin, Subject, Target};
-use super::env_name::EnvName;
+use super::env_variables::EnvName;
 
 /// The entry or variable that already holds the target of another entry, so that the other entry
 /// has no effect.

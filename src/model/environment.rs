@@ -11,8 +11,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use super::entry::Target;
-use super::env_name::EnvName;
-use super::inherited::Inherited;
+use super::env_variables::{EnvName, Inherited};
 use super::outcome::{Outcomes, Variable};
 use super::plan::EntryId;
 use super::problem::{Impact, Problem};

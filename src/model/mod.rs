@@ -5,9 +5,8 @@
 pub mod answer;
 pub mod claims;
 pub mod entry;
-pub mod env_name;
+pub mod env_variables;
 pub mod environment;
-pub mod inherited;
 pub mod options;
 pub mod outcome;
 pub mod plan;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::answer::Fetched;
 use super::claims::Holder;
 use super::entry::{FileTarget, Subject, Target};
-use super::env_name::EnvName;
+use super::env_variables::EnvName;
 use super::plan::{EntryId, Plan, Planned, PlannedSource};
 use super::problem::{Impact, Problem};
 use super::reference::{Locator, SecretRef};

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use super::layout::{self, Screen};
 use super::record::{Label, Record};
-use crate::model::inherited::Inherited;
+use crate::model::env_variables::Inherited;
 use crate::model::options::{LogFormat, Options};
 use crate::model::problem::Problem;
 use crate::system::os_error;

@@ -10,7 +10,7 @@ use super::rotation::some_of;
 use crate::backend::cached::CacheNotice;
 use crate::model::answer::Fetched;
 use crate::model::entry::{Origin, Subject};
-use crate::model::env_name::EnvName;
+use crate::model::env_variables::EnvName;
 use crate::model::environment::CommandLine;
 use crate::model::outcome::{Fate, Outcomes};
 use crate::model::plan::{Plan, ValueSource, variable_help};

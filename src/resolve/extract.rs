@@ -11,7 +11,7 @@ use jsonpath_rust::query::js_path_process;
 use serde_json::{Map, Value};
 use zeroize::Zeroize;
 
-use crate::model::env_name::is_name;
+use crate::model::env_variables::is_name;
 use crate::model::problem::{MissingKey, Problem};
 use crate::model::quoting::{is_quotable, visible};
 use crate::model::reference::{JsonPath, Selector};

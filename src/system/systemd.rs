@@ -32,7 +32,7 @@ use nix::sys::socket::{Shutdown, SockType, UnixAddr, getpeername, getsockopt, sh
 use nix::sys::stat::{FileStat, Mode, fstat};
 use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, geteuid};
 
-use crate::model::inherited::Inherited;
+use crate::model::env_variables::Inherited;
 use crate::model::problem::{Problem, Status};
 use crate::model::systemd_credential::{Credential, MAX_LENGTH};
 use crate::system::os_error::{self, errno_text};

@@ -14,7 +14,7 @@ use super::launches::Launches;
 use super::notices::Notices;
 use crate::commands::launch::Launch;
 use crate::deliver::remove_files;
-use crate::model::inherited::Inherited;
+use crate::model::env_variables::Inherited;
 use crate::model::options::RotationOptions;
 use crate::model::problem::{Problem, Status};
 use crate::report::Report;

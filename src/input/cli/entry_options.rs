@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use clap::ArgMatches;
 
 use crate::model::entry::{Entry, EntrySource, FileTarget, Mode, Naming, Origin, Subject, Target};
-use crate::model::env_name::{EnvName, assigned_name, is_name};
+use crate::model::env_variables::{EnvName, assigned_name, is_name};
 use crate::model::plan::Layer;
 use crate::model::problem::{Impact, Problem};
 use crate::model::reference::{Reference, ReferenceError};

@@ -12,9 +12,8 @@ use clap::ArgMatches;
 use glob::Pattern;
 
 use super::entry_options::{command_line_layer, parse_get_reference, take_texts};
-use crate::model::env_name::{OWN_PREFIX, parse_pattern};
+use crate::model::env_variables::{Inherited, OWN_PREFIX, parse_pattern};
 use crate::model::environment::CommandLine;
-use crate::model::inherited::Inherited;
 use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions};
 use crate::model::plan::Layer;
 use crate::model::problem::Problem;

@@ -11,7 +11,7 @@ use super::inputs::{Inputs, named_declarations};
 use super::options::{
     help, program, with_declarations, with_inputs, with_short_help, with_variables,
 };
-use crate::model::inherited::Inherited;
+use crate::model::env_variables::Inherited;
 
 const SCHEMA: &str = include_str!("../../../secrets-exec.schema.json");
 

@@ -15,7 +15,7 @@ use crate::model::entry::template::{Template, TemplateError};
 use crate::model::entry::{
     Case, Entry, EntrySource, FileTarget, Mode, Naming, OnMissing, Origin, Owner, Target, Transform,
 };
-use crate::model::env_name::is_name;
+use crate::model::env_variables::is_name;
 use crate::model::quoting::quoted_value;
 use crate::model::reference::{Reference, VALUE_REMEDY};
 use crate::model::systemd_credential::{Credential, is_credential_name, parse_unit};

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::source::{Mistake, SourceFile};
 use crate::input::yaml::{Key, Kind, Node, Position};
 use crate::model::entry::Origin;
-use crate::model::env_name::{EnvName, is_name};
+use crate::model::env_variables::{EnvName, is_name};
 use crate::model::options::{OptionSpec, find_option};
 use crate::model::quoting::is_quotable;
 use crate::model::suggest::{self, did_you_mean};

@@ -6,7 +6,7 @@
 
 use granit_parser::{ErrorKind, ScanError};
 
-use crate::model::env_name::is_name;
+use crate::model::env_variables::is_name;
 
 /// A position in a file. Lines, and columns in characters, are counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use glob::Pattern;
 
-use crate::model::env_name::{EnvName, known_patterns, matches_any};
+use crate::model::env_variables::{EnvName, known_patterns, matches_any};
 
 /// The selection of keys, and the rules for the names of their variables.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::model::env_name::EnvName;
+use crate::model::env_variables::EnvName;
 use crate::model::systemd_credential::Credential;
 
 /// Something that an entry sets.

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use super::option_table::{OPTIONS, OptionId, OptionSpec, TypedOptions};
 use super::option_value::{AgentChoice, KeyExchange, LogFormat, OnRotation, SignalNumber};
-use crate::model::inherited::{Inherited, Retention};
+use crate::model::env_variables::{Inherited, Retention};
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::{Region, Role};
 use crate::model::url::HttpUrl;

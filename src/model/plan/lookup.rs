@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::model::claims::Holder;
 use crate::model::entry::template::{Template, TemplateError, calculation_error, expressions};
 use crate::model::entry::{EntrySource, Naming, Origin, Part, Subject, Target};
-use crate::model::inherited::Inherited;
+use crate::model::env_variables::Inherited;
 use crate::model::problem::{Impact, Problem};
 use crate::model::reference::{Aliases, Reference, ReferenceError, SecretRef, expand_path};
 use crate::model::suggest::{self, MOST_SUGGESTIONS, did_you_mean};

@@ -39,8 +39,7 @@ use regex_lite::Regex;
 
 use crate::model::claims::{Claims, Holder};
 use crate::model::entry::{Entry, EntrySource, OnMissing, Subject, Target, Transform};
-use crate::model::env_name::is_name;
-use crate::model::inherited::Inherited;
+use crate::model::env_variables::{Inherited, is_name};
 use crate::model::problem::{Problem, unless_errors};
 use crate::model::reference::{Aliases, Locator, SecretRef};
 use lookup::Lookup;

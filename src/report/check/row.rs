@@ -17,7 +17,7 @@ use super::secret_row::{date, seconds_since};
 use crate::model::answer::{Document, Fetched, NOT_SHOWN};
 use crate::model::claims::Holder;
 use crate::model::entry::{Origin, Subject, SubjectKind, Target, Written};
-use crate::model::env_name::is_name;
+use crate::model::env_variables::is_name;
 use crate::model::outcome::{EntryOutcome, Fate, Outcomes};
 use crate::model::plan::EntryId;
 use crate::model::problem::Problem;

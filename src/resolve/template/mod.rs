@@ -42,7 +42,7 @@ use zeroize::Zeroizing;
 use crate::model::answer::Document;
 use crate::model::entry::Subject;
 use crate::model::entry::template::{self, Template};
-use crate::model::inherited::Inherited;
+use crate::model::env_variables::Inherited;
 use crate::model::plan::{Plan, ValueSource, variable_help};
 use crate::model::problem::{Impact, MissingKey, Problem};
 use crate::model::secret_value::SecretValue;

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::files::Profile;
-use crate::model::inherited::Inherited;
+use crate::model::env_variables::Inherited;
 use crate::model::problem::Problem;
 use crate::model::quoting::{invalid_value, is_quotable};
 use crate::model::reference::Region;

@@ -9,7 +9,7 @@ use aws_credential_types::Credentials;
 use super::files::ConfigFiles;
 use super::role_chain::{RoleChain, RoleSource};
 use crate::backend::aws::protocol::Endpoints;
-use crate::model::inherited::Inherited;
+use crate::model::env_variables::Inherited;
 use crate::model::options::{AwsOptions, RegionSource};
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::{Arn, Locator, Region};

@@ -21,7 +21,7 @@ use super::places::{
 use super::role_chain::{RoleChain, role_chain};
 use super::settings::{MetadataSettings, Settings, VariableKeys};
 use crate::backend::aws::protocol::{Api, Endpoints};
-use crate::model::inherited::Inherited;
+use crate::model::env_variables::Inherited;
 use crate::model::options::{AwsOptions, RegionSource};
 use crate::model::problem::{Problem, Status, unless_errors};
 use crate::model::reference::{Region, Role};

@@ -20,7 +20,7 @@ use crate::backend::aws::clients::response_status;
 use crate::backend::aws::config::{ProfileRole, RoleSource, VariableKeys};
 use crate::backend::aws::protocol::Api;
 use crate::model::answer::{Again, FetchError};
-use crate::model::inherited::Inherited;
+use crate::model::env_variables::Inherited;
 use crate::model::problem::Status;
 
 /// Returns the credentials in AWS_ACCESS_KEY_ID and the variables that belong to it.
