@@ -4,11 +4,10 @@
 use std::collections::BTreeSet;
 
 use crate::input::declaration::Sections;
-use crate::model::entry::{Entry, Target};
+use crate::model::entry::{Entry, SystemdCredential, Target, parse_unit};
 use crate::model::plan::Layer;
 use crate::model::problem::Problem;
 use crate::model::suggest::{self, did_you_mean};
-use crate::model::systemd_credential::{Credential, parse_unit};
 
 /// The entries that a command needs.
 #[derive(Clone, Copy)]
@@ -18,7 +17,7 @@ pub enum EntryScope<'a> {
     /// Variables, files and all credentials.
     Everything,
     /// The credential that a unit asks for.
-    Credential(&'a Credential),
+    Credential(&'a SystemdCredential),
     /// The entry on the command line of `get`. Of the declarations, only the options and aliases
     /// apply to this entry.
     Argument,
@@ -59,7 +58,7 @@ impl EntryScope<'_> {
 ///
 /// # Errors
 /// If no declaration lists the credential, or if several patterns match the unit.
-fn keep_credential(layers: &mut [Layer], request: &Credential) -> Result<(), Problem> {
+fn keep_credential(layers: &mut [Layer], request: &SystemdCredential) -> Result<(), Problem> {
     let unit = declared_unit(layers, request)?;
     for layer in &mut *layers {
         layer.entries.retain_mut(|entry| {
@@ -84,7 +83,7 @@ fn keep_credential(layers: &mut [Layer], request: &Credential) -> Result<(), Pro
 ///
 /// # Errors
 /// If no declaration lists the unit, or if several patterns match it.
-fn declared_unit(layers: &[Layer], request: &Credential) -> Result<String, Problem> {
+fn declared_unit(layers: &[Layer], request: &SystemdCredential) -> Result<String, Problem> {
     let units: BTreeSet<&str> = layers
         .iter()
         .flat_map(|layer| &layer.units)
@@ -121,7 +120,11 @@ fn declared_unit(layers: &[Layer], request: &Credential) -> Result<String, Probl
 
 /// Returns the error for a unit that isn't given the credential that it asks for. The help shows
 /// how to list the credential under `listed`, the unit or a pattern.
-fn refused_credential(Credential { unit, name }: &Credential, listed: &str, why: &str) -> Problem {
+fn refused_credential(
+    SystemdCredential { unit, name }: &SystemdCredential,
+    listed: &str,
+    why: &str,
+) -> Problem {
     Problem::configuration(format!(
         "\"{unit}\" was not given the credential \"{name}\", because {why}"
     ))

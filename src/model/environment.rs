@@ -10,13 +10,12 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use super::entry::Target;
+use super::entry::{MAX_CREDENTIAL_LENGTH, Target};
 use super::env_variables::{EnvName, Inherited};
 use super::outcome::{Outcomes, Variable};
 use super::plan::EntryId;
 use super::problem::{Impact, Problem};
 use super::quoting;
-use super::systemd_credential::MAX_LENGTH;
 
 /// The words after `--`: the program and its arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,9 +92,9 @@ pub fn delivery_problems(outcomes: &Outcomes, limits: Limits) -> Vec<(EntryId, P
     let mut problems = Vec::new();
     for (outcome, value) in outcomes.values() {
         let problem = match &outcome.target {
-            Target::Credential(_) if value.len() > MAX_LENGTH => {
+            Target::Credential(_) if value.len() > MAX_CREDENTIAL_LENGTH => {
                 let text = format!(
-                    "the value is {} bytes long, but a credential can have at most {MAX_LENGTH}",
+                    "the value is {} bytes long, but a credential can have at most {MAX_CREDENTIAL_LENGTH}",
                     value.len()
                 );
                 let too_long = Problem::configuration(text).code("too-long");

@@ -3,7 +3,6 @@
 //! values.
 
 pub mod answer;
-pub mod claims;
 pub mod entry;
 pub mod env_variables;
 pub mod environment;
@@ -16,5 +15,4 @@ pub mod redaction;
 pub mod reference;
 pub mod secret_value;
 pub mod suggest;
-pub mod systemd_credential;
 pub mod url;

@@ -6,8 +6,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::answer::Fetched;
-use super::claims::Holder;
-use super::entry::{FileTarget, Subject, Target};
+use super::entry::{FileTarget, Holder, Subject, Target};
 use super::env_variables::EnvName;
 use super::plan::{EntryId, Plan, Planned, PlannedSource};
 use super::problem::{Impact, Problem};

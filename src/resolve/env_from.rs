@@ -10,8 +10,7 @@ use serde_json::Value;
 
 use super::extract::{json_type, text_of, twin_hint};
 use crate::model::answer::Document;
-use crate::model::claims::Claims;
-use crate::model::entry::{NamingError, Origin, Subject, Target, shell_quoted};
+use crate::model::entry::{Claims, NamingError, Origin, Subject, Target, shell_quoted};
 use crate::model::env_variables::EnvName;
 use crate::model::outcome::{EntryOutcome, Fate};
 use crate::model::plan::{EntryId, ObjectSource, Planned};

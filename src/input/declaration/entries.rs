@@ -13,12 +13,12 @@ use super::reader::{Fields, Item, MappingEntry, TEXT, VARIABLES_HELP};
 use crate::input::yaml::Kind;
 use crate::model::entry::template::{Template, TemplateError};
 use crate::model::entry::{
-    Case, Entry, EntrySource, FileTarget, Mode, Naming, OnMissing, Origin, Owner, Target, Transform,
+    Case, Entry, EntrySource, FileTarget, Mode, Naming, OnMissing, Origin, Owner,
+    SystemdCredential, Target, Transform, is_credential_name, parse_unit,
 };
 use crate::model::env_variables::is_name;
 use crate::model::quoting::quoted_value;
 use crate::model::reference::{Reference, VALUE_REMEDY};
-use crate::model::systemd_credential::{Credential, is_credential_name, parse_unit};
 
 /// The keys of an entry of `env`.
 const VARIABLE_KEYS: &[&str] = &[
@@ -161,7 +161,7 @@ pub fn credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
                 let text = "is not a credential's name, which has printable ASCII characters without \"/\" and \":\"";
                 key.refuse_sentence(format!("{} {text}", quoted_value(name)), None);
             }
-            let target = Target::Credential(Credential {
+            let target = Target::Credential(SystemdCredential {
                 unit: unit.name.to_owned(),
                 name: name.to_owned(),
             });

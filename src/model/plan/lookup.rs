@@ -3,9 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::claims::Holder;
 use crate::model::entry::template::{Template, TemplateError, calculation_error, expressions};
-use crate::model::entry::{EntrySource, Naming, Origin, Part, Subject, Target};
+use crate::model::entry::{EntrySource, Holder, Naming, Origin, Part, Subject, Target};
 use crate::model::env_variables::Inherited;
 use crate::model::problem::{Impact, Problem};
 use crate::model::reference::{Aliases, Reference, ReferenceError, SecretRef, expand_path};

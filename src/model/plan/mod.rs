@@ -37,8 +37,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use regex_lite::Regex;
 
-use crate::model::claims::{Claims, Holder};
-use crate::model::entry::{Entry, EntrySource, OnMissing, Subject, Target, Transform};
+use crate::model::entry::{
+    Claims, Entry, EntrySource, Holder, OnMissing, Subject, Target, Transform,
+};
 use crate::model::env_variables::{Inherited, is_name};
 use crate::model::problem::{Problem, unless_errors};
 use crate::model::reference::{Aliases, Locator, SecretRef};
@@ -249,7 +250,11 @@ fn planned(
     for mut entry in layer.entries {
         lookup.expand_path(&mut entry.target, &entry.subject);
         let holder = match &entry.source {
-            EntrySource::Object(_, naming) => claims.hold_all(naming).then_some(Holder::Several),
+            // Without `only`, the variables depend on the object's keys.
+            EntrySource::Object(_, naming) => {
+                let names = naming.variable_names().unwrap_or_default();
+                claims.hold_all(&names).then_some(Holder::Several)
+            }
             EntrySource::Reference(_)
             | EntrySource::Literal(_)
             | EntrySource::Composed(_)

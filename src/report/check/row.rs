@@ -15,14 +15,14 @@ use serde_json::{Value, json};
 use super::findings::{Row, RowKind, SourceRow};
 use super::secret_row::{date, seconds_since};
 use crate::model::answer::{Document, Fetched, NOT_SHOWN};
-use crate::model::claims::Holder;
-use crate::model::entry::{Origin, Subject, SubjectKind, Target, Written};
+use crate::model::entry::{
+    Holder, Origin, Subject, SubjectKind, SystemdCredential, Target, Written,
+};
 use crate::model::env_variables::is_name;
 use crate::model::outcome::{EntryOutcome, Fate, Outcomes};
 use crate::model::plan::EntryId;
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Region, SecretRef, Selector, Store, Version};
-use crate::model::systemd_credential::Credential;
 use crate::report::record::{Record, age, counted};
 
 /// The number of characters of a version id in the table. Eight are enough to distinguish the
@@ -155,7 +155,7 @@ impl CheckedValues<'_> {
                 let path = file.path.as_ref().map(|path| path.display().to_string());
                 row.file = Some(json!({ "path": path }));
             }
-            Target::Credential(Credential { unit, name }) => {
+            Target::Credential(SystemdCredential { unit, name }) => {
                 row.credential = Some(json!({ "unit": unit, "name": name }));
             }
         }
