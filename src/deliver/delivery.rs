@@ -16,7 +16,7 @@ use super::access::Access;
 use super::directory::DirectoryEntry;
 use super::disk::DiskFile;
 #[cfg(target_os = "linux")]
-use super::{memory::MemoryFile, written::PlacedFile};
+use super::{disk::PlacedFile, memory::MemoryFile};
 use crate::model::entry::{Origin, Subject};
 use crate::model::env_variables::EnvName;
 use crate::model::outcome::FileValue;

@@ -73,7 +73,7 @@ pub struct FileValue<'a> {
 /// The outcomes of all entries of a plan, and of each key of an object.
 ///
 /// The entries that are overridden in any case come first. The others follow in the order of
-/// precedence, and an object comes after its keys. Each variable, each path and each credential has
+/// precedence, and an object comes after its keys. Each variable, each path and each systemd credential has
 /// at most one value.
 #[derive(Debug, Default)]
 pub struct Outcomes {
@@ -217,7 +217,7 @@ impl Outcomes {
         self.list.iter().filter_map(EntryOutcome::file)
     }
 
-    /// True if there is a value for the variable, the path or the credential of `target`.
+    /// True if there is a value for the variable, the path or the systemd credential of `target`.
     pub fn sets(&self, target: &Target) -> bool {
         self.values()
             .any(|(outcome, _)| outcome.target.overlaps(target))

@@ -10,7 +10,6 @@
 //! - `extract` takes a key or a path from JSON, and `env_from` takes all keys of an object.
 //! - `template` renders templates.
 
-mod encoding;
 mod env_from;
 mod extract;
 mod template;

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use regex_lite::Regex;
 use zeroize::Zeroizing;
 
-use super::encoding;
 use super::extract::{Json, NULL_HELP, ParsedDocument, find_value, text_of};
 use super::template::{Input, looked_up_texts, render};
 use crate::model::answer::{Cause, Document, Fetched};
@@ -15,7 +14,7 @@ use crate::model::entry::{Part, Subject};
 use crate::model::plan::{Plan, Planned, ValueSource};
 use crate::model::problem::{About, Impact, Problem};
 use crate::model::reference::{AWS_STAGES, Locator, SecretRef, Selector, Store};
-use crate::model::secret_value::SecretValue;
+use crate::model::secret_value::{SecretValue, percent_encode};
 
 /// The documents that were fetched. Each of them is parsed as JSON when an entry needs its JSON for
 /// the first time.
@@ -69,7 +68,7 @@ impl<'a> ParsedAnswers<'a> {
         if !entry.transform.encode {
             return Ok(decoded);
         }
-        let encoded = encoding::encode_base64(&decoded);
+        let encoded = decoded.base64_encoded();
         self.add_part(decoded);
         Ok(encoded)
     }
@@ -79,7 +78,7 @@ impl<'a> ParsedAnswers<'a> {
     fn add_part(&mut self, part: SecretValue) {
         let text = String::from_utf8_lossy(part.expose());
         if text.chars().count() >= 8 && text.parse::<f64>().is_err() {
-            let encoded = SecretValue::new(encoding::percent_encode(&text));
+            let encoded = SecretValue::new(percent_encode(&text));
             self.parts.extend([encoded, part]);
         }
     }
@@ -256,7 +255,7 @@ fn decode(
     value: &SecretValue,
     subject: &Subject,
 ) -> Result<SecretValue, Vec<Problem>> {
-    encoding::decode_base64(value).ok_or_else(|| {
+    value.base64_decoded().ok_or_else(|| {
         let text = "the value is not base64, which \"decode\" expects";
         let problem = Problem::configuration(text)
             .code("not-base64")

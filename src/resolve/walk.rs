@@ -1,5 +1,5 @@
 //! Resolves the entries of a plan in the order of precedence, so that each variable, each path and
-//! each credential is set once. The rule of precedence is in `model::claims`.
+//! each systemd credential is set once. The rule of precedence is `model::entry::Claims`.
 
 use std::collections::BTreeSet;
 
@@ -26,7 +26,7 @@ struct Walk<'a> {
     outcomes: Outcomes,
 }
 
-/// Resolves every variable, file and credential of a plan. If `fetched` doesn't have an answer that
+/// Resolves every variable, file and systemd credential of a plan. If `fetched` doesn't have an answer that
 /// an entry needs, the entry is unread.
 pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
     let mut walk = Walk {

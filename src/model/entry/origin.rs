@@ -10,7 +10,7 @@ use crate::model::quoting::file_name;
 /// An entry as messages name it: `DB_HOST (app.yaml:3, db:host)`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Subject {
-    /// The variable, the path of the file, or the credential.
+    /// The variable, the path of the file, or the systemd credential.
     pub label: String,
     pub origin: Origin,
     pub kind: SubjectKind,

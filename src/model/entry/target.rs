@@ -110,7 +110,7 @@ impl Account {
     }
 }
 
-/// A variable, a path or a credential that an entry sets.
+/// A variable, a path or a systemd credential that an entry sets.
 ///
 /// Two entries of one layer must not have the same claim. If entries of different layers have the
 /// same claim, the entry of the later layer overrides the other one.
@@ -122,7 +122,7 @@ pub enum Claim {
 }
 
 impl Target {
-    /// Returns the variables, paths and credentials that an entry with this target sets. The
+    /// Returns the variables, paths and systemd credentials that an entry with this target sets. The
     /// variables of `env-from` aren't among them: each key claims its variable when it is known.
     pub fn claims(&self) -> Vec<Claim> {
         match self {
@@ -138,7 +138,7 @@ impl Target {
         }
     }
 
-    /// True if both targets set the same variable, path or credential.
+    /// True if both targets set the same variable, path or systemd credential.
     pub fn overlaps(&self, other: &Self) -> bool {
         let claims = other.claims();
         self.claims().iter().any(|claim| claims.contains(claim))
