@@ -8,10 +8,8 @@ use std::time::{Duration, Instant, SystemTime};
 use super::child::ChangedValues;
 use crate::model::options::{OnRotation, Options, RotationOptions, SignalNumber};
 use crate::model::problem::{Problem, Status};
-use crate::report::rotation;
-use crate::report::{Label, Record, Report, terminal};
-use crate::supervise::process::Pid;
-use crate::supervise::{ExitStatus, Notice};
+use crate::report::{Label, Record, Report, rotation, terminal};
+use crate::supervise::{ExitStatus, Notice, Pid};
 use crate::system::systemd::Notifier;
 
 /// The time between two warnings about polls that fail.

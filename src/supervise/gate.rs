@@ -33,8 +33,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::job::{StateChange, state_change};
+use super::state::ExitStatus;
 use crate::model::options::SignalNumber;
-use crate::supervise::state::ExitStatus;
 use crate::system::ending::{End, end};
 
 /// The parent's side of a forked launch. Dropping the value closes the gate.
