@@ -1,6 +1,6 @@
 //! Environment variables: their names, glob patterns that match names, and the variables that
-//! secrets-exec was started with. `--clean-env`, `--pass` and `--unset` choose the part of them that
-//! the command gets.
+//! secrets-exec was started with. `--clean-env`, `--pass` and `--unset` choose the part of them
+//! that the command gets.
 //!
 //! The environment is a value that the callers pass on. Nothing else reads or changes the variables
 //! of the process. The patterns are those of the crate `glob`: `*`, `?`, `[A-Z]` and `[!A-Z]`.

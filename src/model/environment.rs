@@ -86,8 +86,8 @@ pub fn variable_problem(variable: Variable<'_>, limits: Limits) -> Option<Proble
     Some(problem.for_entry(variable.subject.clone(), Impact::Undelivered))
 }
 
-/// Returns a problem for each variable and each systemd credential that can't have its value, with the id
-/// of its outcome. Values that are missing anyway aren't checked.
+/// Returns a problem for each variable and each systemd credential that can't have its value, with
+/// the id of its outcome. Values that are missing anyway aren't checked.
 pub fn delivery_problems(outcomes: &Outcomes, limits: Limits) -> Vec<(EntryId, Problem)> {
     let mut problems = Vec::new();
     for (outcome, value) in outcomes.values() {

@@ -39,8 +39,8 @@ pub struct Problem {
     /// The headline: a sentence that says what is wrong. If the problem is [about](Self::about) a
     /// secret, that secret is the subject of the sentence, and this is the predicate.
     pub text: String,
-    /// The variables, files or systemd credentials that the problem affects. Empty if it affects the launch
-    /// as a whole.
+    /// The variables, files or systemd credentials that the problem affects. Empty if it affects
+    /// the launch as a whole.
     pub entries: Vec<Subject>,
     /// The secret that the problem is about.
     pub about: Option<About>,

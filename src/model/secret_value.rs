@@ -43,8 +43,8 @@ impl SecretValue {
         Self::new(STANDARD.encode(self.expose()))
     }
 
-    /// Returns the bytes that the value encodes as base64, or `None` if it isn't base64. White space
-    /// is ignored, because base64(1) breaks lines after 76 characters.
+    /// Returns the bytes that the value encodes as base64, or `None` if it isn't base64. White
+    /// space is ignored, because base64(1) breaks lines after 76 characters.
     pub fn base64_decoded(&self) -> Option<Self> {
         let mut text = self.0.clone();
         text.retain(|byte| !byte.is_ascii_whitespace());

@@ -26,8 +26,8 @@ struct Walk<'a> {
     outcomes: Outcomes,
 }
 
-/// Resolves every variable, file and systemd credential of a plan. If `fetched` doesn't have an answer that
-/// an entry needs, the entry is unread.
+/// Resolves every variable, file and systemd credential of a plan. If `fetched` doesn't have an
+/// answer that an entry needs, the entry is unread.
 pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
     let mut walk = Walk {
         answers: ParsedAnswers::new(plan, fetched),

@@ -122,8 +122,9 @@ pub enum Claim {
 }
 
 impl Target {
-    /// Returns the variables, paths and systemd credentials that an entry with this target sets. The
-    /// variables of `env-from` aren't among them: each key claims its variable when it is known.
+    /// Returns the variables, paths and systemd credentials that an entry with this target sets.
+    /// The variables of `env-from` aren't among them: each key claims its variable when it is
+    /// known.
     pub fn claims(&self) -> Vec<Claim> {
         match self {
             Self::Env(name) => vec![Claim::Variable(name.clone())],
@@ -295,8 +296,8 @@ pub enum Holder {
 ///
 /// The rule is applied twice. The plan knows which entries certainly set something, so it leaves
 /// out the entries that these override, and the secrets of overridden entries aren't read. The
-/// resolution applies the rule again, when it is known whether an optional entry is absent and which
-/// keys an object has.
+/// resolution applies the rule again, when it is known whether an optional entry is absent and
+/// which keys an object has.
 pub struct Claims<'a> {
     kept_names: &'a BTreeSet<String>,
     holders: HashMap<Claim, Subject>,
