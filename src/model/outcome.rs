@@ -30,12 +30,12 @@ pub struct EntryOutcome {
     pub parameter_name: Option<String>,
     /// The texts of secrets that the value is composed of, or that it encodes.
     pub parts: Vec<SecretValue>,
-    pub fate: Fate,
+    pub result: Outcome,
 }
 
 /// The result of resolving an entry.
 #[derive(Debug)]
-pub enum Fate {
+pub enum Outcome {
     Value(SecretValue),
     /// The value is the text of `default`.
     Default(SecretValue),
@@ -92,7 +92,7 @@ impl EntryOutcome {
     /// from the entry of the object, too. `resolve::env_from` then gives it an id and a subject of
     /// its own, the name of a parameter below a path and, if the key has a value, its variable as
     /// the target.
-    pub fn new(entry: &Planned, fate: Fate) -> Self {
+    pub fn new(entry: &Planned, result: Outcome) -> Self {
         Self {
             id: entry.id,
             target: entry.target.clone(),
@@ -100,18 +100,20 @@ impl EntryOutcome {
             reads: entry.source.references().into_iter().cloned().collect(),
             parameter_name: None,
             parts: Vec::new(),
-            fate,
+            result,
         }
     }
 
     /// Returns the value that was read, or the text of `default`. Returns `None` for any other
-    /// fate.
+    /// result.
     pub fn value(&self) -> Option<&SecretValue> {
-        match &self.fate {
-            Fate::Value(value) | Fate::Default(value) => Some(value),
-            Fate::Absent | Fate::Keys(_) | Fate::Overridden(_) | Fate::Unread | Fate::Failed(_) => {
-                None
-            }
+        match &self.result {
+            Outcome::Value(value) | Outcome::Default(value) => Some(value),
+            Outcome::Absent
+            | Outcome::Keys(_)
+            | Outcome::Overridden(_)
+            | Outcome::Unread
+            | Outcome::Failed(_) => None,
         }
     }
 
@@ -144,7 +146,7 @@ impl EntryOutcome {
 
     /// True if the value is the text of `default`.
     pub fn is_default(&self) -> bool {
-        matches!(self.fate, Fate::Default(_))
+        matches!(self.result, Outcome::Default(_))
     }
 
     /// Returns the references that the value was read from. There aren't any for a literal, and for
@@ -191,11 +193,11 @@ impl Outcomes {
     pub fn unread(plan: &Plan) -> Self {
         let mut outcomes = Self::default();
         for entry in &plan.entries {
-            let fate = match &entry.source {
-                PlannedSource::Value(_) | PlannedSource::Object(_) => Fate::Unread,
-                PlannedSource::Overridden(holder) => Fate::Overridden(holder.clone()),
+            let result = match &entry.source {
+                PlannedSource::Value(_) | PlannedSource::Object(_) => Outcome::Unread,
+                PlannedSource::Overridden(holder) => Outcome::Overridden(holder.clone()),
             };
-            outcomes.list.push(EntryOutcome::new(entry, fate));
+            outcomes.list.push(EntryOutcome::new(entry, result));
         }
         outcomes
     }
@@ -226,7 +228,7 @@ impl Outcomes {
     /// Returns the outcomes of overridden entries, each with what overrides it.
     pub fn overridden(&self) -> impl Iterator<Item = (&EntryOutcome, &Holder)> {
         self.list.iter().filter_map(|outcome| {
-            let Fate::Overridden(holder) = &outcome.fate else {
+            let Outcome::Overridden(holder) = &outcome.result else {
                 return None;
             };
             Some((outcome, holder))
@@ -237,7 +239,7 @@ impl Outcomes {
     pub fn problems(&self) -> Vec<(EntryId, Problem)> {
         let mut problems = Vec::new();
         for outcome in &self.list {
-            if let Fate::Failed(reasons) = &outcome.fate {
+            if let Outcome::Failed(reasons) = &outcome.result {
                 for reason in reasons {
                     problems.push((outcome.id, reason.clone()));
                 }
@@ -249,7 +251,7 @@ impl Outcomes {
     /// Returns the locators that are the reason for a missing value. They don't have a document in
     /// `fetched`, because their request failed or wasn't sent.
     pub fn missing_documents(&self, fetched: &Fetched) -> BTreeSet<Locator> {
-        let is_missing = |fate: &Fate| matches!(fate, Fate::Failed(_) | Fate::Unread);
+        let is_missing = |result: &Outcome| matches!(result, Outcome::Failed(_) | Outcome::Unread);
         let mut locators = self.locators_with(is_missing);
         locators.retain(|locator| !matches!(fetched.get(locator), Some(Ok(_))));
         locators
@@ -259,17 +261,17 @@ impl Outcomes {
     /// its pattern.
     pub fn mismatched_in_cache(&self, fetched: &Fetched) -> BTreeSet<Locator> {
         let is_mismatched = |problem: &Problem| problem.impact == Impact::Mismatched;
-        let has_mismatch = |fate: &Fate| matches!(fate, Fate::Failed(problems) if problems.iter().any(is_mismatched));
+        let has_mismatch = |result: &Outcome| matches!(result, Outcome::Failed(problems) if problems.iter().any(is_mismatched));
         let is_cached = |locator: &Locator| matches!(fetched.get(locator), Some(Ok(document)) if document.cached.is_some());
         let mut locators = self.locators_with(has_mismatch);
         locators.retain(is_cached);
         locators
     }
 
-    /// Returns the locators that are read by the outcomes with a matching fate.
-    fn locators_with(&self, is_matching: impl Fn(&Fate) -> bool) -> BTreeSet<Locator> {
+    /// Returns the locators that are read by the outcomes with a matching result.
+    fn locators_with(&self, is_matching: impl Fn(&Outcome) -> bool) -> BTreeSet<Locator> {
         let outcomes = self.list.iter();
-        let matching = outcomes.filter(|outcome| is_matching(&outcome.fate));
+        let matching = outcomes.filter(|outcome| is_matching(&outcome.result));
         let reads = matching.flat_map(|outcome| &outcome.reads);
         reads.map(|read| read.locator.clone()).collect()
     }

@@ -3,7 +3,7 @@
 
 use super::record::{Record, age, counted, grouped};
 use crate::model::answer::{Document, Fetched};
-use crate::model::outcome::{EntryOutcome, Fate, Outcomes};
+use crate::model::outcome::{EntryOutcome, Outcome, Outcomes};
 use crate::model::reference::{Locator, Store};
 
 /// Returns the notes about all values of a launch: those about secrets, about literals, and about
@@ -20,7 +20,7 @@ pub fn provenance_notes(outcomes: &Outcomes, fetched: &Fetched) -> Vec<Record> {
                 format!("{subject} gets its default, because the secret or key does not exist");
             let note = Record::note(text).event("resolved");
             records.push(note.with("variables", label));
-        } else if matches!(outcome.fate, Fate::Absent) && !outcomes.sets(&outcome.target) {
+        } else if matches!(outcome.result, Outcome::Absent) && !outcomes.sets(&outcome.target) {
             let text = format!(
                 "{subject} is not set, because it is optional and the secret or key does not exist"
             );

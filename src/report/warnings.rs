@@ -12,7 +12,7 @@ use crate::model::answer::Fetched;
 use crate::model::entry::{Origin, Subject};
 use crate::model::env_variables::EnvName;
 use crate::model::environment::CommandLine;
-use crate::model::outcome::{Fate, Outcomes};
+use crate::model::outcome::{Outcome, Outcomes};
 use crate::model::plan::{Plan, ValueSource, variable_help};
 use crate::model::problem::Problem;
 use crate::time::Waiting;
@@ -220,7 +220,8 @@ pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) 
     let is_set = |name: &str| {
         outcomes.list.iter().any(|outcome| {
             let variable = outcome.target.variable().map(EnvName::as_str);
-            variable == Some(name) && !matches!(outcome.fate, Fate::Absent | Fate::Overridden(_))
+            variable == Some(name)
+                && !matches!(outcome.result, Outcome::Absent | Outcome::Overridden(_))
         })
     };
     let mut warnings = Vec::new();

@@ -20,14 +20,13 @@ use std::collections::BTreeSet;
 
 use crate::model::answer::{Cause, Document, Fetched, Missing};
 use crate::model::entry::{Claims, Holder, OnMissing, Subject};
-use crate::model::outcome::{EntryOutcome, Fate, Outcomes};
+use crate::model::outcome::{EntryOutcome, Outcome, Outcomes};
 use crate::model::plan::{ObjectSource, Plan, Planned, PlannedSource, ValueSource};
-use crate::model::problem::Problem;
 use crate::model::reference::Selector;
 use crate::model::secret_value::SecretValue;
 use crate::model::suggest::{self, MOST_SUGGESTIONS};
 use env_from::Members;
-use extract::find_value;
+use extract::{Unresolved, find_value};
 use template::find_unknown_name;
 use value::{ParsedAnswers, with_entry};
 
@@ -54,7 +53,7 @@ pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
 
     for entry in &plan.entries {
         if let PlannedSource::Overridden(holder) = &entry.source {
-            walk.add(entry, Fate::Overridden(holder.clone()));
+            walk.add(entry, Outcome::Overridden(holder.clone()));
         }
     }
 
@@ -85,7 +84,7 @@ pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
 fn hide_references(outcomes: &mut [EntryOutcome]) {
     let mut hidden = BTreeSet::new();
     for outcome in outcomes.iter_mut() {
-        let Fate::Failed(problems) = &outcome.fate else {
+        let Outcome::Failed(problems) = &outcome.result else {
             continue;
         };
         let mut entries = problems.iter().flat_map(|problem| &problem.entries);
@@ -96,7 +95,7 @@ fn hide_references(outcomes: &mut [EntryOutcome]) {
     }
 
     for outcome in outcomes {
-        if let Fate::Overridden(Holder::Entry(other)) = &mut outcome.fate
+        if let Outcome::Overridden(Holder::Entry(other)) = &mut outcome.result
             && hidden.contains(&other.without_reference())
         {
             *other = other.without_reference();
@@ -109,37 +108,42 @@ impl<'a> Walk<'a> {
     /// or absent, it holds its target from now on.
     fn resolve_value(&mut self, entry: &'a Planned, source: &'a ValueSource) {
         let holder = self.claims.holder(&entry.target, &entry.subject.origin);
-        let fate = match holder {
-            Some(holder) => Fate::Overridden(holder),
-            None => self.fate_of_value(entry, source),
+        let result = match holder {
+            Some(holder) => Outcome::Overridden(holder),
+            None => self.result_of_value(entry, source),
         };
-        if !matches!(fate, Fate::Absent | Fate::Overridden(_)) {
+        if !matches!(result, Outcome::Absent | Outcome::Overridden(_)) {
             self.claims.add(&entry.target, &entry.subject);
         }
-        self.add(entry, fate);
+        self.add(entry, result);
     }
 
     /// Resolves an entry that isn't overridden. If the value is absent and nothing else is wrong,
     /// `default` or `optional` applies. The entry is unread if a request is missing and nothing
     /// else is wrong.
-    fn fate_of_value(&mut self, entry: &'a Planned, source: &'a ValueSource) -> Fate {
-        let mut reasons = match self.answers.resolve_value(entry, source) {
-            Ok(value) => return Fate::Value(value),
-            Err(reasons) if reasons.is_empty() => return Fate::Unread,
+    fn result_of_value(&mut self, entry: &'a Planned, source: &'a ValueSource) -> Outcome {
+        let reasons = match self.answers.resolve_value(entry, source) {
+            Ok(value) => return Outcome::Value(value),
             Err(reasons) => reasons,
         };
 
-        let is_absent = reasons.iter().all(|reason| reason.is_absence);
-        match &entry.on_missing {
-            OnMissing::Omit if is_absent => Fate::Absent,
-            OnMissing::Default(text) if is_absent => Fate::Default(SecretValue::new(text.as_str())),
-            OnMissing::Fail => Fate::Failed(reasons),
-            OnMissing::Omit | OnMissing::Default(_) => {
-                // The entry provides for an absence, so an absence isn't reported even if another
+        let (mut has_absence, mut problems) = (false, Vec::new());
+        for reason in reasons {
+            match reason {
+                Unresolved::Unread => {}
+                // If the entry provides for an absence, the absence isn't reported even if another
                 // error makes the entry fail.
-                reasons.retain(|reason| !reason.is_absence);
-                Fate::Failed(reasons)
+                Unresolved::Absent(_) if entry.on_missing != OnMissing::Fail => has_absence = true,
+                Unresolved::Absent(problem) | Unresolved::Failed(problem) => problems.push(problem),
             }
+        }
+        match &entry.on_missing {
+            _ if !problems.is_empty() => Outcome::Failed(problems),
+            OnMissing::Omit if has_absence => Outcome::Absent,
+            OnMissing::Default(text) if has_absence => {
+                Outcome::Default(SecretValue::new(text.as_str()))
+            }
+            OnMissing::Fail | OnMissing::Omit | OnMissing::Default(_) => Outcome::Unread,
         }
     }
 
@@ -148,8 +152,11 @@ impl<'a> Walk<'a> {
     fn resolve_object(&mut self, entry: &'a Planned, object: &'a ObjectSource) {
         let document = match self.answers.document(&object.reference, &entry.subject) {
             Ok(document) => document,
-            Err(reasons) if reasons.is_empty() => return self.add(entry, Fate::Unread),
-            Err(reasons) => return self.add(entry, Fate::Failed(reasons)),
+            Err(reason) => {
+                let problem = reason.into_problem();
+                let failed = problem.map(|problem| Outcome::Failed(vec![problem]));
+                return self.add(entry, failed.unwrap_or(Outcome::Unread));
+            }
         };
 
         let (keys, errors) = match members(&mut self.answers, object, document, &entry.subject) {
@@ -160,7 +167,7 @@ impl<'a> Walk<'a> {
                     .extend(warnings.map(|text| (entry.subject.clone(), text)));
                 env_from::key_outcomes(members, entry, object, &self.claims)
             }
-            Err(error) => (Vec::new(), vec![error]),
+            Err(error) => (Vec::new(), error.into_problem().into_iter().collect()),
         };
         let count = keys.len();
         for key in keys {
@@ -168,21 +175,21 @@ impl<'a> Walk<'a> {
             self.outcomes.list.push(key);
         }
         if errors.is_empty() {
-            return self.add(entry, Fate::Keys(count));
+            return self.add(entry, Outcome::Keys(count));
         }
 
         let mut named = Vec::new();
         for error in errors {
             named.push(with_entry(error, Some(&object.reference), &entry.subject));
         }
-        self.add(entry, Fate::Failed(named));
+        self.add(entry, Outcome::Failed(named));
     }
 
     /// Adds the outcome of an entry.
-    fn add(&mut self, entry: &Planned, fate: Fate) {
+    fn add(&mut self, entry: &Planned, result: Outcome) {
         self.outcomes.list.push(EntryOutcome {
             parts: std::mem::take(&mut self.answers.parts),
-            ..EntryOutcome::new(entry, fate)
+            ..EntryOutcome::new(entry, result)
         });
     }
 }
@@ -196,7 +203,7 @@ fn members<'m, 'a>(
     object: &'a ObjectSource,
     document: &'m Document,
     subject: &Subject,
-) -> Result<Members<'m>, Problem> {
+) -> Result<Members<'m>, Unresolved> {
     let reference = &object.reference;
     if reference.locator.is_path() {
         return Ok(env_from::path_members(document, object));
@@ -208,7 +215,7 @@ fn members<'m, 'a>(
         Selector::Key(_) | Selector::Path(_) => None,
     };
     let value = find_value(parsed, &reference.selector, &rewrite)?;
-    env_from::object_members(value, object, subject)
+    Ok(env_from::object_members(value, object, subject)?)
 }
 
 /// Looks for templates with a filter, test or function that doesn't exist, before any secret is
@@ -221,7 +228,7 @@ pub fn invalid_template_outcomes(plan: &Plan) -> Option<Outcomes> {
         if let PlannedSource::Value(source) = &entry.source
             && let Some(problem) = find_unknown_name(source, &entry.subject)
         {
-            outcome.fate = Fate::Failed(vec![problem]);
+            outcome.result = Outcome::Failed(vec![problem]);
         }
     }
     (!outcomes.problems().is_empty()).then_some(outcomes)

@@ -48,7 +48,7 @@ use crate::model::problem::{Impact, MissingKey, Problem};
 use crate::model::secret_value::SecretValue;
 use crate::model::suggest::{self, did_you_mean_to_write};
 use crate::resolve::extract::{
-    Json, NULL_HELP, ParsedDocument, keys_hint, listed_keys, quotable_keys,
+    Json, NULL_HELP, ParsedDocument, Unresolved, keys_hint, listed_keys, quotable_keys,
 };
 use values::{FailedLookup, Misses, Names, OwnError, SecretObject, UnreadSecret, value_at};
 
@@ -78,9 +78,9 @@ pub enum Input {
 pub struct RenderError {
     /// The alias that the problem is about. `None` if the problem isn't about a particular secret.
     pub alias: Option<String>,
-    /// The problem, without the entry. If there is an alias, the text of the problem is the
-    /// predicate of a sentence about its secret.
-    pub problem: Problem,
+    /// The reason, whose problem doesn't have the entry yet. If there is an alias, the text of the
+    /// problem is the predicate of a sentence about its secret.
+    pub reason: Unresolved,
 }
 
 impl Input {
@@ -252,7 +252,7 @@ fn render_error(
     }
     RenderError {
         alias: None,
-        problem: template_error(error, template),
+        reason: template_error(error, template).into(),
     }
 }
 
@@ -351,13 +351,9 @@ fn absence_error(
         // The secret is added later, as the subject of the sentence.
         Some(_) => "",
     };
-    let mut problem = Problem::absence("key-not-found", format!("{subject}{predicate}"));
-    problem.is_absence = !is_past_end;
-    let (Some(name), Some((key, parents))) = (&alias, path.split_last()) else {
-        return RenderError { alias, problem };
-    };
-
+    let mut problem = Problem::configuration(format!("{subject}{predicate}")).code("key-not-found");
     if is_quotable
+        && let (Some(name), Some((key, parents))) = (&alias, path.split_last())
         && let Some(Input::Object(secret)) = inputs.get(name)
         && let Some(map) = value_at(secret.value(), parents).and_then(|parent| parent.as_object())
     {
@@ -383,30 +379,38 @@ fn absence_error(
             }
         }
     }
-    RenderError { alias, problem }
+    let reason = match is_past_end {
+        true => Unresolved::Failed(problem),
+        false => Unresolved::Absent(problem),
+    };
+    RenderError { alias, reason }
 }
 
 /// Returns the error for `env.NAME` if NAME isn't inherited. If an entry of the plan sets NAME, the
 /// message says that `env` has only the inherited variables. Otherwise, `nearest` is an inherited
 /// variable with a similar name, if there is one.
 fn unset_variable(name: &str, nearest: Option<&str>, plan: &Plan) -> Problem {
-    let Some(subject) = plan.variables.get(name) else {
-        let text = format!("the template uses env.{name}, but the variable {name} is not set");
-        let help = match nearest {
-            Some(nearest) => {
-                did_you_mean_to_write(nearest, Some(format!("{{{{ env.{nearest} }}}}")))
-            }
-            None => format!("set {name}, or give the entry a \"default\""),
-        };
-        return Problem::absence("key-not-found", text).help(help);
+    let not_set = format!("the template uses env.{name}, but the variable {name} is not set");
+    let (text, help) = match (plan.variables.get(name), nearest) {
+        (Some(subject), _) => (
+            format!(
+                "env.{name} refers to the environment that secrets-exec was started with, where {name} is not set, not to {name} in {}",
+                subject.origin
+            ),
+            variable_help(subject, &plan.aliases),
+        ),
+        (None, Some(nearest)) => {
+            let write = format!("{{{{ env.{nearest} }}}}");
+            (not_set, did_you_mean_to_write(nearest, Some(write)))
+        }
+        (None, None) => (
+            not_set,
+            format!("set {name}, or give the entry a \"default\""),
+        ),
     };
-
-    let text = format!(
-        "env.{name} refers to the environment that secrets-exec was started with, where {name} is not set, not to {name} in {}",
-        subject.origin
-    );
-    let help = variable_help(subject, &plan.aliases);
-    Problem::absence("key-not-found", text).help(help)
+    Problem::configuration(text)
+        .code("key-not-found")
+        .help(help)
 }
 
 /// Returns an error for each look-up of a key, such as `name` in `db.host.name`, in a value that is
@@ -440,7 +444,7 @@ fn lookups_in_non_objects(
         let problem = Problem::configuration(text).code("not-an-object");
         Some(RenderError {
             alias: Some(alias.to_owned()),
-            problem: problem.help(help),
+            reason: problem.help(help).into(),
         })
     })
 }
