@@ -167,7 +167,7 @@ fn parse_reference(text: &str) -> Result<SecretRef, Defect> {
     let located = Reference::parse(text)
         .and_then(|reference| reference.locate(&Aliases::default(), &Inherited::default()))
         .and_then(SecretRef::single);
-    located.map_err(|error| defect(&error.defect))
+    located.map_err(|error| defect(&error.text))
 }
 
 /// Returns the sentence about a malformed reference.

@@ -33,15 +33,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use regex_lite::Regex;
 
-use crate::model::entry::template::{Template, TemplateError, calculation_error, expressions};
+use crate::model::entry::template::{Template, calculation_error, expressions};
 use crate::model::entry::{
     Claims, Entry, EntrySource, Holder, Naming, OnMissing, Origin, Part, Subject, Target, Transform,
 };
 use crate::model::env_variables::{Inherited, is_name};
 use crate::model::problem::{Impact, Problem, unless_errors};
-use crate::model::reference::{
-    Aliases, Locator, Reference, ReferenceError, SecretRef, expand_path,
-};
+use crate::model::reference::{Aliases, Fault, Locator, Reference, SecretRef, expand_path};
 use crate::model::suggest::{self, MOST_SUGGESTIONS, did_you_mean};
 
 /// The entries of one declaration, of the inherited variables, or of the command line, as they are
@@ -368,8 +366,8 @@ impl Lookup<'_> {
         let Some(path) = &mut file.path else { return };
         match expand_path(&path.to_string_lossy(), self.inherited) {
             Ok(expanded) => *path = expanded.into(),
-            Err(ReferenceError { defect, help }) => {
-                let problem = Problem::configuration(format!("the path {defect}"));
+            Err(Fault { text, help }) => {
+                let problem = Problem::configuration(format!("the path {text}"));
                 let problem = problem.replace_help(help);
                 self.errors
                     .push(problem.for_entry(subject.clone(), Impact::None));
@@ -413,8 +411,8 @@ impl Lookup<'_> {
 
     /// Adds an error. A reference on the command line may be a misplaced value, so the error
     /// doesn't show it.
-    fn refuse(&mut self, subject: &Subject, error: ReferenceError) {
-        let message = error.message();
+    fn refuse(&mut self, subject: &Subject, error: Fault) {
+        let message = error.reference_sentence();
         let (problem, subject) = match subject.origin {
             Origin::Argument(_) => (Problem::usage(message), subject.without_reference()),
             Origin::File { .. } | Origin::Inherited => {
@@ -432,7 +430,7 @@ impl Lookup<'_> {
         template: &Template,
         subject: &Subject,
     ) -> Option<BTreeMap<String, SecretRef>> {
-        if let Some(TemplateError { text, help }) = self.misread_expression(template) {
+        if let Some(Fault { text, help }) = self.misread_expression(template) {
             let problem = Problem::configuration(text).replace_help(help);
             self.errors
                 .push(problem.for_entry(subject.clone(), Impact::None));
@@ -458,7 +456,7 @@ impl Lookup<'_> {
 
     /// Returns the error of an expression that Jinja doesn't read in the way it was meant. A part
     /// of it is a name that isn't an alias.
-    fn misread_expression(&self, template: &Template) -> Option<TemplateError> {
+    fn misread_expression(&self, template: &Template) -> Option<Fault> {
         let is_unknown =
             |name: &str| template.names.contains(name) && !self.aliases.contains_key(name);
         expressions(&template.text)
@@ -504,7 +502,7 @@ pub fn variable_help(variable: &Subject, aliases: &Aliases) -> String {
     };
     let secret = reference.split(':').next().unwrap_or_default();
     if (aliases.contains_key(secret) || secret.contains('/'))
-        && let Some(TemplateError {
+        && let Some(Fault {
             help: Some(help), ..
         }) = calculation_error(reference)
     {

@@ -11,7 +11,7 @@ use crate::model::entry::{Entry, EntrySource, FileTarget, Mode, Naming, Origin, 
 use crate::model::env_variables::{EnvName, assigned_name, is_name};
 use crate::model::plan::Layer;
 use crate::model::problem::{Impact, Problem};
-use crate::model::reference::{Reference, ReferenceError};
+use crate::model::reference::{Fault, Reference};
 
 /// Takes the entries of the command line out of `matches`. Returns the entries that could be
 /// parsed, and an error for each of the others. If two entries set the same variable, the second
@@ -169,8 +169,8 @@ fn parse_env_from(text: &str) -> Result<Entry, Problem> {
 }
 
 /// Returns the problem for text that is not a reference. The message doesn't show the text.
-fn malformed(error: ReferenceError) -> Problem {
-    Problem::usage(error.message()).replace_help(error.help)
+fn malformed(error: Fault) -> Problem {
+    Problem::usage(error.reference_sentence()).replace_help(error.help)
 }
 
 /// Returns the problem for an option that is in one argument with its value.

@@ -11,7 +11,7 @@ use regex_lite::{Regex, RegexBuilder};
 
 use super::reader::{Fields, Item, MappingEntry, TEXT, VARIABLES_HELP};
 use crate::input::yaml::Kind;
-use crate::model::entry::template::{Template, TemplateError};
+use crate::model::entry::template::Template;
 use crate::model::entry::{
     Case, Entry, EntrySource, FileTarget, Mode, Naming, OnMissing, Origin, Owner,
     SystemdCredential, Target, Transform, is_credential_name, parse_unit,
@@ -369,7 +369,7 @@ pub fn parse_reference(item: &Item<'_>, text: &str) -> Option<Reference> {
     match Reference::parse(text) {
         Ok(reference) => Some(reference),
         Err(error) => {
-            item.refuse_sentence(error.message(), error.help);
+            item.refuse_sentence(error.reference_sentence(), error.help);
             None
         }
     }
@@ -403,8 +403,8 @@ fn regular_expression(item: &Item<'_>) -> Option<Regex> {
 fn template(item: &Item<'_>) -> Option<Template> {
     match Template::parse(item.expect_text(TEXT)?) {
         Ok(template) => Some(template),
-        Err(TemplateError { text, help }) => {
-            item.refuse_sentence(text, help);
+        Err(fault) => {
+            item.refuse_sentence(fault.text, fault.help);
             None
         }
     }

@@ -10,7 +10,7 @@ use std::fmt;
 
 use super::arn::{Arn, Store};
 use super::locator::{Aliases, JsonPath, Locator, SecretRef, Selector, Version};
-use super::secret_id::{ReferenceError, SecretId, VALUE_REMEDY, is_name_character};
+use super::secret_id::{Fault, SecretId, VALUE_REMEDY, is_name_character};
 use crate::model::env_variables::{Inherited, is_name};
 
 /// A reference as it was written, split into fields. SECRET hasn't been looked up.
@@ -59,7 +59,7 @@ impl Reference {
     ///
     /// # Errors
     /// If the text can't be a reference, whatever the aliases and variables are.
-    pub fn parse(text: &str) -> Result<Self, ReferenceError> {
+    pub fn parse(text: &str) -> Result<Self, Fault> {
         if let Some(error) = foreign_syntax_error(text) {
             return Err(error);
         }
@@ -75,22 +75,20 @@ impl Reference {
         let without_path = text.replacen(path, "", 1);
         if without_path.contains("{{") {
             let help = "for a template, write { template: \"…\" } in a declaration; to use an environment variable in a reference, write ${STAGE}/db:password";
-            return Err(ReferenceError::new("contains \"{{\", as a template does").help(help));
+            return Err(Fault::new("contains \"{{\", as a template does").help(help));
         }
         if without_path.contains("://") {
             let defect = "is a URL or a connection string, not the name of a secret";
-            return Err(ReferenceError::new(defect).help(URL_REMEDY));
+            return Err(Fault::new(defect).help(URL_REMEDY));
         }
         validate_secret(secret)?;
         if [stage, version].concat().contains("${") || key.contains("${") && !is_path {
             let help = "write ${…} only in the name of the secret, as in ${STAGE}/db:password";
             let defect = "has ${…} after the name of the secret, where variables aren't expanded";
-            return Err(ReferenceError::new(defect).help(help));
+            return Err(Fault::new(defect).help(help));
         }
         if after_version.is_some() {
-            return Err(
-                ReferenceError::new("has too many parts separated by colons").help(PARTS_HELP),
-            );
+            return Err(Fault::new("has too many parts separated by colons").help(PARTS_HELP));
         }
 
         Ok(Self {
@@ -113,11 +111,7 @@ impl Reference {
     /// # Errors
     /// If a variable isn't set or can't be used, the id is malformed, a path has a key or a
     /// version, or the version is one that AWS can't have.
-    pub fn locate(
-        &self,
-        aliases: &Aliases,
-        inherited: &Inherited,
-    ) -> Result<SecretRef, ReferenceError> {
+    pub fn locate(&self, aliases: &Aliases, inherited: &Inherited) -> Result<SecretRef, Fault> {
         let alias = aliases.get(&self.secret);
         let id = alias.map_or(&self.secret, |alias| &alias.id);
         let mut locator = locate_id(id, inherited)?;
@@ -133,7 +127,7 @@ impl Reference {
             locator,
             selector: self.selector.clone(),
         };
-        found.validate_path().map_err(ReferenceError::new)?;
+        found.validate_path().map_err(Fault::new)?;
 
         let Locator { store, version, .. } = &found.locator;
         let help = match store {
@@ -142,7 +136,7 @@ impl Reference {
         };
         version
             .validate(*store)
-            .map_err(|defect| ReferenceError::new(defect).help(help))?;
+            .map_err(|defect| Fault::new(defect).help(help))?;
         Ok(found)
     }
 }
@@ -164,7 +158,7 @@ impl fmt::Display for Reference {
 /// # Errors
 /// If a variable can't be used, or if the result isn't an id. The error names the variables, but
 /// doesn't show their values.
-fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, ReferenceError> {
+fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
     let pieces = split_pieces(text)?;
     let expanded = expand(&pieces, inherited)?;
     let mut names = Vec::new();
@@ -176,9 +170,9 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, ReferenceErro
 
     let (store, id) = match SecretId::parse(&expanded) {
         Err(error) if !names.is_empty() => {
-            return Err(ReferenceError::new(format!(
+            return Err(Fault::new(format!(
                 "{} (after expanding {})",
-                error.defect,
+                error.text,
                 names.join(" and ")
             )));
         }
@@ -198,13 +192,13 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, ReferenceErro
 ///
 /// # Errors
 /// If a placeholder or the id is malformed.
-fn validate_secret(text: &str) -> Result<(), ReferenceError> {
+fn validate_secret(text: &str) -> Result<(), Fault> {
     let pieces = split_pieces(text)?;
     for piece in &pieces {
         let Piece::Text(text) = piece else { continue };
         let mut characters = text.chars();
         if let Some(illegal) = characters.find(|c| *c != ':' && !is_name_character(*c)) {
-            return Err(ReferenceError::illegal_character(illegal));
+            return Err(Fault::illegal_character(illegal));
         }
     }
     match &pieces[..] {
@@ -268,11 +262,11 @@ fn split_key(text: &str) -> (&str, Option<&str>) {
 ///
 /// # Errors
 /// If one of them contains white space or a control character.
-fn parse_version(stage: &str, id: &str) -> Result<Option<Version>, ReferenceError> {
+fn parse_version(stage: &str, id: &str) -> Result<Option<Version>, Fault> {
     let mut characters = stage.chars().chain(id.chars());
     if characters.any(|c| c.is_whitespace() || c.is_control()) {
         let defect = "has a space or a control character in its stage or version id";
-        return Err(ReferenceError::new(defect).help(VALUE_REMEDY));
+        return Err(Fault::new(defect).help(VALUE_REMEDY));
     }
     let non_empty = |field: &str| (!field.is_empty()).then(|| field.to_owned());
     Ok(match (non_empty(stage), non_empty(id)) {
@@ -285,7 +279,7 @@ fn parse_version(stage: &str, id: &str) -> Result<Option<Version>, ReferenceErro
 ///
 /// # Errors
 /// If the text begins with `$`, but isn't a JSONPath.
-fn parse_selector(key: &str) -> Result<Selector, ReferenceError> {
+fn parse_selector(key: &str) -> Result<Selector, Fault> {
     if key.is_empty() {
         return Ok(Selector::Whole);
     }
@@ -300,7 +294,7 @@ fn parse_selector(key: &str) -> Result<Selector, ReferenceError> {
             }
             _ => "a JSONPath looks like $.hosts[0]; a name with a hyphen, for example, needs brackets and quotes: $[\"my-key\"]".to_owned(),
         };
-        ReferenceError::new("has a key that begins with $, but isn't a valid JSONPath").help(help)
+        Fault::new("has a key that begins with $, but isn't a valid JSONPath").help(help)
     })
 }
 
@@ -314,9 +308,9 @@ pub fn foreign_prefix(text: &str) -> Option<(&'static str, &'static str)> {
 /// Returns the error for a reference with the prefix of another tool. Its help shows the reference
 /// without the prefix, if that is a reference. Returns `None` for a reference without such a
 /// prefix.
-fn foreign_syntax_error(text: &str) -> Option<ReferenceError> {
+fn foreign_syntax_error(text: &str) -> Option<Fault> {
     let (prefix, replacement) = foreign_prefix(text)?;
-    let error = ReferenceError::new(format!(
+    let error = Fault::new(format!(
         "begins with \"{prefix}\", which is the syntax of another tool"
     ));
 
@@ -346,9 +340,9 @@ enum Piece<'a> {
 ///
 /// # Errors
 /// If `${` isn't followed by the name of a variable and `}`, or is in a default.
-fn split_pieces(text: &str) -> Result<Vec<Piece<'_>>, ReferenceError> {
+fn split_pieces(text: &str) -> Result<Vec<Piece<'_>>, Fault> {
     let malformed = || {
-        ReferenceError::new("has a ${ that isn't followed by a variable's name and a closing }")
+        Fault::new("has a ${ that isn't followed by a variable's name and a closing }")
             .help("write ${NAME} or ${NAME:-default}")
     };
 
@@ -380,7 +374,7 @@ fn split_pieces(text: &str) -> Result<Vec<Piece<'_>>, ReferenceError> {
 /// # Errors
 /// If a placeholder is malformed, or if its variable isn't set and doesn't have a default, or isn't
 /// UTF-8.
-pub fn expand_path(path: &str, inherited: &Inherited) -> Result<String, ReferenceError> {
+pub fn expand_path(path: &str, inherited: &Inherited) -> Result<String, Fault> {
     let mut expanded = String::new();
     for piece in split_pieces(path)? {
         expanded += match piece {
@@ -403,7 +397,7 @@ const COLON: &str = "contains a colon, so it can't be part of a secret's name";
 /// # Errors
 /// If a variable isn't set and doesn't have a default, isn't UTF-8, or has a value that isn't
 /// allowed.
-fn expand(pieces: &[Piece<'_>], inherited: &Inherited) -> Result<String, ReferenceError> {
+fn expand(pieces: &[Piece<'_>], inherited: &Inherited) -> Result<String, Fault> {
     let mut expanded = String::new();
     for piece in pieces {
         let (name, default) = match piece {
@@ -444,7 +438,7 @@ fn variable_value<'a>(
     name: &str,
     default: Option<&'a str>,
     inherited: &'a Inherited,
-) -> Result<&'a str, ReferenceError> {
+) -> Result<&'a str, Fault> {
     let value = inherited
         .get(name)
         .filter(|value| default.is_none() || !value.is_empty());
@@ -456,12 +450,12 @@ fn variable_value<'a>(
         (None, None) => {
             let help = format!("set {name}, or write a default value: ${{{name}:-default}}");
             let defect = format!("needs the variable {name}, which is not set");
-            Err(ReferenceError::new(defect).help(help))
+            Err(Fault::new(defect).help(help))
         }
     }
 }
 
 /// Returns the error for a variable with a wrong value. `defect` must not quote the value.
-fn wrong_value(name: &str, defect: &str) -> ReferenceError {
-    ReferenceError::new(format!("uses the variable {name}, whose value {defect}"))
+fn wrong_value(name: &str, defect: &str) -> Fault {
+    Fault::new(format!("uses the variable {name}, whose value {defect}"))
 }

@@ -14,7 +14,7 @@ use jsonpath_rust::parser::model::JpQuery;
 use jsonpath_rust::parser::parse_json_path;
 
 use super::arn::{Region, Role, Store};
-use super::secret_id::{ReferenceError, SecretId};
+use super::secret_id::{Fault, SecretId};
 use crate::model::env_variables::is_name;
 
 /// A version of a secret or parameter. References with the same locator need only one request.
@@ -114,14 +114,14 @@ impl SecretRef {
     ///
     /// # Errors
     /// If it is a path.
-    pub fn single(self) -> Result<Self, ReferenceError> {
+    pub fn single(self) -> Result<Self, Fault> {
         if !self.locator.is_path() {
             return Ok(self);
         }
         let defect = "ends with a slash, so it stands for all parameters below that path";
         let help = "remove the slash at the end to read one parameter; to set a variable for each parameter below the path, write --env-from ssm:/prod/app/, \
                     or env-from: [\"ssm:/prod/app/\"] in a declaration";
-        Err(ReferenceError::new(defect).help(help))
+        Err(Fault::new(defect).help(help))
     }
 }
 
