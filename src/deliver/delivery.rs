@@ -126,7 +126,7 @@ impl Delivery {
     /// Writes every file. A file on a disk gets a temporary name.
     ///
     /// # Errors
-    /// A problem for each file that can't be written. No file is left behind then.
+    /// A problem for each file that can't be written. In that case, no file is left behind.
     pub fn write_temporary(files: Files<'_>) -> Result<Self, Vec<Problem>> {
         let (mut staged, mut errors) = (Vec::new(), Vec::new());
         for pending in files.0 {
@@ -218,7 +218,7 @@ impl TemporaryFile {
     ///
     /// # Errors
     /// When the owner doesn't exist, when the directory couldn't be opened, or when the file can't
-    /// be written. No file is left behind then.
+    /// be written. In that case, no file is left behind.
     fn write(
         file: FileValue<'_>,
         destination: Result<Option<DirectoryEntry>, Problem>,

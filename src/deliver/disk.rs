@@ -110,8 +110,8 @@ impl Drop for DiskFile {
 /// Holds termination signals from here on, so that no incomplete copy is left behind.
 ///
 /// # Errors
-/// If the program can't be read, the directory doesn't exist, or the copy can't be written. Nothing
-/// has changed then.
+/// If the program can't be read, the directory doesn't exist, or the copy can't be written. In that
+/// case, nothing has changed.
 pub fn install(directory: &Path) -> Result<(), Problem> {
     let path = directory.join("secrets-exec");
     let subject = Subject::plain(path.display().to_string(), Origin::Argument("install"));
@@ -236,7 +236,7 @@ impl AppendedFile {
     /// Appends text to the file, after a line feed if the file doesn't end with one.
     ///
     /// # Errors
-    /// The error of the kernel. The file has its old length then.
+    /// The error of the kernel. In that case, the file has its old length.
     pub fn append(self, text: &SecretValue) -> Result<(), Problem> {
         let Self(mut file, entry) = self;
         let mut append = || {

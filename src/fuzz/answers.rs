@@ -56,7 +56,7 @@ pub fn response(data: &[u8]) {
     }
 }
 
-/// Returns the problem for a variable that needs this response. Returns `None` if `id` is not a
+/// Returns the problem for a variable that needs this response, or `None` if `id` is not a
 /// reference.
 fn problem(error: FetchError, id: &str) -> Option<Problem> {
     let aliases = Aliases::default();

@@ -108,8 +108,8 @@ pub fn extraction(data: &[u8]) {
     }
 }
 
-/// Returns the plan of a reference with this KEY, and the selector of the reference. Returns `None`
-/// if the reference is malformed.
+/// Returns the plan of a reference with this KEY, and the selector of the reference. The result is
+/// `None` if the reference is malformed.
 fn plan_of_key(key: &str) -> Option<(Plan, Selector)> {
     let reference = Reference::parse(&format!("secret:{key}")).ok()?;
     let selector = reference
@@ -153,7 +153,7 @@ fn assert_is_written(body: &[u8], key: &str, found: Option<&[u8]>) {
     }
 }
 
-/// Asserts that the JSONPath in a help matches a value.
+/// Asserts that the JSONPath in a hint matches a value.
 fn assert_hints_lead_to_values(outcomes: &Outcomes, body: &[u8]) {
     for help in reasons(outcomes).into_iter().filter_map(|error| error.help) {
         let Some(quoted) = help.strip_prefix("for the nested value, write --env ") else {

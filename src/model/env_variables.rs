@@ -43,7 +43,8 @@ pub fn is_name(text: &str) -> bool {
 }
 
 /// Returns the name in `NAME=value`, which a shell reads as a variable for the command after it.
-/// Returns `None` for any other word. The value may be a password, so messages show only the name.
+/// The result is `None` for any other word. The value may be a password, so messages show only the
+/// name.
 pub fn assigned_name(word: &str) -> Option<&str> {
     let (name, _) = word.split_once('=')?;
     is_name(name).then_some(name)

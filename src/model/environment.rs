@@ -65,7 +65,7 @@ pub struct Limits {
 }
 
 /// Returns the problem for a value that can't be in the environment, because it contains a NUL or
-/// is too long. Returns `None` if it can.
+/// is too long. The result is `None` if the value can be there.
 pub fn variable_problem(variable: Variable<'_>, limits: Limits) -> Option<Problem> {
     /// The remedy for every such value.
     const AS_FILE: &str = "deliver it as a file, with --as-file or under \"files\"";

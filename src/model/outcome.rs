@@ -13,7 +13,7 @@ use super::problem::{Impact, Problem};
 use super::reference::{Locator, SecretRef};
 use super::secret_value::SecretValue;
 
-/// The outcome of an entry, or of a key of an `env-from` entry.
+/// An entry, or a key of an `env-from` entry, and its outcome.
 #[derive(Debug)]
 pub struct EntryOutcome {
     /// The id, which is unique, unlike `subject`.
@@ -33,7 +33,7 @@ pub struct EntryOutcome {
     pub result: Outcome,
 }
 
-/// The result of resolving an entry.
+/// What became of an entry.
 #[derive(Debug)]
 pub enum Outcome {
     Value(SecretValue),
@@ -104,8 +104,8 @@ impl EntryOutcome {
         }
     }
 
-    /// Returns the value that was read, or the text of `default`. Returns `None` for any other
-    /// result.
+    /// Returns the value that was read, or the text of `default`. The result is `None` for any
+    /// other outcome.
     pub fn value(&self) -> Option<&SecretValue> {
         match &self.result {
             Outcome::Value(value) | Outcome::Default(value) => Some(value),
@@ -117,8 +117,8 @@ impl EntryOutcome {
         }
     }
 
-    /// Returns the variable that gets the value. Returns `None` if the target isn't a variable, or
-    /// if there isn't a value.
+    /// Returns the variable that gets the value, or `None` if the target isn't a variable, or if
+    /// there isn't a value.
     pub fn variable(&self) -> Option<Variable<'_>> {
         let Target::Env(name) = &self.target else {
             return None;
@@ -130,7 +130,7 @@ impl EntryOutcome {
         })
     }
 
-    /// Returns the file that gets the value. Returns `None` if the target isn't a file, or if there
+    /// Returns the file that gets the value, or `None` if the target isn't a file, or if there
     /// isn't a value.
     pub fn file(&self) -> Option<FileValue<'_>> {
         let Target::File(target) = &self.target else {
@@ -161,7 +161,7 @@ impl EntryOutcome {
     }
 
     /// Returns a remark on a value that was read and may be a mistake: it is empty, or ends with a
-    /// newline. Returns `None` for all others.
+    /// newline. The result is `None` for all others.
     pub fn remark(&self) -> Option<&'static str> {
         let value = self.value()?;
         if self.read_from().is_empty() {

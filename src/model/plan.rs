@@ -218,7 +218,7 @@ impl Plan {
             .any(|(entry, _)| matches!(&entry.target, Target::File(file) if file.path.is_some()))
     }
 
-    /// Returns the text of a variable that is set to a literal. Returns `None` if no entry sets the
+    /// Returns the text of a variable that is set to a literal, or `None` if no entry sets the
     /// variable, or if its value comes from a secret or a template.
     pub fn literal(&self, name: &str) -> Option<&str> {
         let (_, source) = self.value_entries().find(|(entry, _)| {

@@ -25,7 +25,7 @@ use crate::model::suggest::{self, did_you_mean};
 pub type Members<'a> = Vec<(&'a str, Option<SecretValue>)>;
 
 /// Returns the option, or the line of a declaration, that sets one variable to the whole value, for
-/// a help text. Returns `None` if the reference must not be shown.
+/// a help text. The result is `None` if the reference must not be shown.
 pub fn written_as_variable(subject: &Subject) -> Option<String> {
     let written = subject.reference()?;
     Some(match subject.origin {

@@ -212,7 +212,7 @@ fn not_json(error: NotJson, selector: &Selector, rewrite: Rewrite<'_>) -> Proble
         .replace_help(help)
 }
 
-/// Returns the hint to leave out the KEY. Returns `None` if the reference must not be shown.
+/// Returns the hint to leave out the KEY, or `None` if the reference must not be shown.
 fn whole_value_hint(rewrite: Rewrite<'_>) -> Option<String> {
     rewrite("").map(|write| format!("for the whole value, write {write}"))
 }
@@ -249,8 +249,8 @@ fn find_key<'j>(json: &'j Value, key: &str, rewrite: Rewrite<'_>) -> Result<&'j 
     Err(Unresolved::Absent(problem))
 }
 
-/// Returns the hint for a key that was meant as a path, such as `db.host`. Returns `None` for any
-/// other key, and if the reference must not be shown.
+/// Returns the hint for a key that was meant as a path, such as `db.host`. The result is `None` for
+/// any other key, and if the reference must not be shown.
 fn nested_value_hint(json: &Value, key: &str, rewrite: Rewrite<'_>) -> Option<String> {
     if !key.contains(['.', '[']) {
         return None;
@@ -289,7 +289,7 @@ pub fn keys_hint(
     }
 }
 
-/// Returns the hint for a key that looks the same as `key`. Returns `None` if there isn't one.
+/// Returns the hint for a key that looks the same as `key`, or `None` if there isn't one.
 pub fn twin_hint<'k>(mut keys: impl Iterator<Item = &'k str>, key: &str) -> Option<String> {
     let seen = visible(key);
     let twin = keys.find(|other| !is_quotable(other) && visible(other) == seen)?;
@@ -394,7 +394,8 @@ fn parent_hint(mut json: &Value, path: &JsonPath) -> Option<String> {
 }
 
 /// Returns a JSON value as the command gets it: the characters of a string, a number as it was
-/// written, `true` or `false`, and compact JSON for an object or array. Returns `None` for null.
+/// written, `true` or `false`, and compact JSON for an object or array. The result is `None` for
+/// null.
 pub fn text_of(value: &Value) -> Option<SecretValue> {
     match value {
         Value::Null => None,

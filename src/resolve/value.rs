@@ -199,7 +199,8 @@ impl<'a> ParsedAnswers<'a> {
     /// `env`.
     ///
     /// # Errors
-    /// Every reason why a secret is missing or, if there isn't one, the first error of the template.
+    /// Every reason why a secret is missing or, if there isn't one, the first error of the
+    /// template.
     fn rendered_template(
         &mut self,
         template: &Template,
@@ -332,8 +333,8 @@ pub fn with_entry(problem: Problem, reference: Option<&SecretRef>, subject: &Sub
 }
 
 /// Returns the hint for a KEY that looks like a version: AWS itself writes `NAME:3` for version 3
-/// of a parameter, and a stage is often written after one colon. Returns `None` for any other KEY,
-/// and if the reference must not be shown.
+/// of a parameter, and a stage is often written after one colon. The result is `None` for any other
+/// KEY, and if the reference must not be shown.
 fn version_hint(SecretRef { locator, selector }: &SecretRef, subject: &Subject) -> Option<String> {
     let key = selector.to_string();
     let (what, fields) = match locator.store {

@@ -121,8 +121,8 @@ impl LaunchProcess {
     }
 
     /// Returns a descriptor that is readable while there is a message, or at the end of the pipe.
-    /// Returns `None` once [`Self::receive`] has read the end: the launch has executed the command,
-    /// or is about to be reaped.
+    /// The result is `None` once [`Self::receive`] has read the end: the launch has executed the
+    /// command, or is about to be reaped.
     pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.messages.as_ref().map(AsFd::as_fd)
     }

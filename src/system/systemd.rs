@@ -122,7 +122,7 @@ fn is_connection(input: BorrowedFd<'_>, is_expected: bool) -> bool {
             .is_ok_and(|address| is_expected || requested_by(&address).is_some())
 }
 
-/// Returns the connection that [`take_connection`] has found. Returns `None` if there isn't one.
+/// Returns the connection that [`take_connection`] has found, or `None` if there isn't one.
 pub fn connection() -> Option<&'static CredentialConnection> {
     CONNECTION.get()
 }
@@ -159,7 +159,7 @@ impl CredentialConnection {
     /// Sends the whole value, and ends the stream.
     ///
     /// # Errors
-    /// If the value was not sent completely. The connection has to be refused then.
+    /// If the value was not sent completely. In that case, the connection has to be refused.
     pub fn answer(&self, value: &[u8]) -> Result<(), Problem> {
         send_all(self.as_fd(), value)?;
         self.is_answered.store(true, Ordering::SeqCst);

@@ -97,8 +97,8 @@ impl FailedRequest<'_> {
         &self.reference.locator
     }
 
-    /// Returns the secret as the message describes it. Returns `None` if the failure has nothing to
-    /// do with a particular secret.
+    /// Returns the secret as the message describes it, or `None` if the failure has nothing to do
+    /// with a particular secret.
     ///
     /// If `before` in the result is `None`, the headline is about something else, such as a host,
     /// and only the lines about the entries name the secret. If the secret's name must not be
@@ -168,7 +168,7 @@ impl FailedRequest<'_> {
     }
 
     /// Returns what the secret or parameter doesn't have, for the end of a sentence: `no version
-    /// with the stage "AWSPREVIOUS"`. Returns `None` if the current version was requested.
+    /// with the stage "AWSPREVIOUS"`. The result is `None` if the current version was requested.
     fn absent_version(&self) -> Option<String> {
         let label = match self.locator().store {
             Store::SecretsManager => "stage",
@@ -271,8 +271,8 @@ impl FailedRequest<'_> {
         format!("check {name}, {region_and_account}")
     }
 
-    /// Returns the hint for a staging label that is a typo of one of AWS's labels. Returns `None`
-    /// for any other label, and for a parameter, whose labels the user chooses.
+    /// Returns the hint for a staging label that is a typo of one of AWS's labels, or `None` for
+    /// any other label, and for a parameter, whose labels the user chooses.
     fn stage_hint(&self) -> Option<String> {
         if self.locator().store != Store::SecretsManager {
             return None;
@@ -302,8 +302,8 @@ impl FailedRequest<'_> {
         did_you_mean_to_write(nearest, self.with_id(nearest))
     }
 
-    /// Returns what to write for the entry with another id of a secret. Returns `None` if the
-    /// reference isn't shown, or begins with an alias instead of the id.
+    /// Returns what to write for the entry with another id of a secret, or `None` if the reference
+    /// isn't shown, or begins with an alias instead of the id.
     fn with_id(&self, id: &str) -> Option<String> {
         let written = self.subject.reference()?;
         let rest = written.strip_prefix(&self.locator().written_id())?;
@@ -311,7 +311,8 @@ impl FailedRequest<'_> {
     }
 
     /// Returns the hint for a name that may be a password: where a password and a plain value
-    /// belong and, in case it is a name, `advice`. Returns `None` if the name can't be a password.
+    /// belong and, in case it is a name, `advice`. The result is `None` if the name can't be a
+    /// password.
     fn password_hint(&self, advice: &str) -> Option<String> {
         if !self.hides_name {
             return None;
@@ -319,8 +320,8 @@ impl FailedRequest<'_> {
         Some(format!("{VALUE_REMEDY}; if it is a name, {advice}"))
     }
 
-    /// Returns the hint for the name of a parameter that isn't written as one. Returns `None` for
-    /// any other name, and for a `--local` file.
+    /// Returns the hint for the name of a parameter that isn't written as one, or `None` for any
+    /// other name, and for a `--local` file.
     ///
     /// | written | the mistake | the hint |
     /// |---|---|---|

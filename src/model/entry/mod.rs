@@ -205,8 +205,8 @@ impl Naming {
     }
 
     /// Returns the names of all variables that the object can set, if they are known before the
-    /// object is read. Returns `None` if they aren't, because there is no `only`. Also returns
-    /// `None` if one of the names is illegal or unsafe.
+    /// object is read. The result is `None` if they aren't, because there is no `only`. Also
+    /// returns `None` if one of the names is illegal or unsafe.
     pub fn variable_names(&self) -> Option<Vec<EnvName>> {
         let selected = self.only.as_ref()?.iter().filter(|key| self.selects(key));
         selected.map(|key| self.variable_name(key).ok()).collect()

@@ -145,8 +145,8 @@ impl Target {
         self.claims().iter().any(|claim| claims.contains(claim))
     }
 
-    /// Returns the variable that gets the value, or the path of the file. Returns `None` for any
-    /// other target, and for a file without a variable.
+    /// Returns the variable that gets the value, or the path of the file. The result is `None` for
+    /// any other target, and for a file without a variable.
     pub fn variable(&self) -> Option<&EnvName> {
         match self {
             Self::Env(name) => Some(name),
@@ -321,8 +321,8 @@ impl<'a> Claims<'a> {
         }
     }
 
-    /// Returns what holds a target, or a part of it. Returns `None` if an entry with this origin
-    /// can set all of the target.
+    /// Returns what holds a target, or a part of it. The result is `None` if an entry with this
+    /// origin can set all of the target.
     ///
     /// A reference in an inherited variable is resolved although `--keep-existing` keeps the
     /// variable, because the value replaces the text of the reference itself.
@@ -339,7 +339,7 @@ impl<'a> Claims<'a> {
         self.kept_variable(target.variable()?)
     }
 
-    /// Returns the holder of a variable. Returns `None` if nothing holds it.
+    /// Returns the holder of a variable, or `None` if nothing holds it.
     pub fn variable_holder(&self, name: &EnvName) -> Option<Holder> {
         match self.holders.get(&Claim::Variable(name.clone())) {
             Some(entry) => Some(Holder::Entry(entry.clone())),
@@ -354,7 +354,7 @@ impl<'a> Claims<'a> {
         !names.is_empty() && holders.all(|holder| holder.is_some())
     }
 
-    /// Returns an inherited variable as the holder of its own name. Returns `None` unless
+    /// Returns an inherited variable as the holder of its own name, or `None` unless
     /// `--keep-existing` keeps the variable.
     fn kept_variable(&self, name: &EnvName) -> Option<Holder> {
         self.kept_names

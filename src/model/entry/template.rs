@@ -102,9 +102,9 @@ fn syntax_error(error: &minijinja::Error, template: &str) -> Fault {
 }
 
 /// Returns the error of the first expression that begins with a dot or `$`, or whose braces aren't
-/// closed. Returns `None` if there isn't one. The braces only matter if MiniJinja has found an
-/// expression that isn't closed (`is_unclosed`). The help corrects an expression that is only a key
-/// and its filters.
+/// closed. The result is `None` if there isn't one. The braces only matter if MiniJinja has found
+/// an expression that isn't closed (`is_unclosed`). The help corrects an expression that is only a
+/// key and its filters.
 fn wrong_expression_error(template: &str, is_unclosed: bool) -> Option<Fault> {
     for rest in template.split("{{").skip(1) {
         let (expression, after) = rest.split_once('}').unwrap_or((rest, ""));
@@ -140,7 +140,7 @@ pub fn expressions(template: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Returns the error of a reference or a name that Jinja reads as a calculation, such as
-/// `prod/db:password` or `db.pass-word`. Returns `None` for any other expression. A real
+/// `prod/db:password` or `db.pass-word`. The result is `None` for any other expression. A real
 /// calculation looks the same (`a-b`), so callers only ask about an expression that is wrong for
 /// another reason.
 pub fn calculation_error(expression: &str) -> Option<Fault> {

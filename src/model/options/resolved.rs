@@ -183,7 +183,7 @@ impl TypedOptions {
         }
     }
 
-    /// Returns the options of `--cache` with their defaults. Returns `None` without `--cache`.
+    /// Returns the options of `--cache` with their defaults, or `None` without `--cache`.
     fn cache(&self) -> Option<CacheOptions> {
         Some(CacheOptions {
             directory: self.cache.clone()?,
@@ -192,7 +192,7 @@ impl TypedOptions {
         })
     }
 
-    /// Returns the options of `--on-rotation` with their defaults. Returns `None` without
+    /// Returns the options of `--on-rotation` with their defaults, or `None` without
     /// `--on-rotation`.
     fn rotation(&self) -> Option<RotationOptions> {
         Some(RotationOptions {

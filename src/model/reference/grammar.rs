@@ -298,8 +298,8 @@ fn parse_selector(key: &str) -> Result<Selector, Fault> {
     })
 }
 
-/// Returns the prefix of another tool with which the text begins, and what to write instead.
-/// Returns `None` for any other text.
+/// Returns the prefix of another tool with which the text begins, and what to write instead. The
+/// result is `None` for any other text.
 pub fn foreign_prefix(text: &str) -> Option<(&'static str, &'static str)> {
     let mut prefixes = FOREIGN_PREFIXES.into_iter();
     prefixes.find(|(prefix, _)| text.starts_with(prefix))

@@ -288,8 +288,8 @@ impl Version {
         }
     }
 
-    /// Returns the staging label to request. Returns `None` if only a version id is given, because
-    /// it is requested without a label.
+    /// Returns the staging label to request, or `None` if only a version id is given, because it is
+    /// requested without a label.
     pub fn stage(&self) -> Option<&str> {
         match self {
             Self::Current => Some(AWSCURRENT),
@@ -298,7 +298,7 @@ impl Version {
         }
     }
 
-    /// Returns the label of a parameter to request. Returns `None` for any other version. Without a
+    /// Returns the label of a parameter to request, or `None` for any other version. Without a
     /// label and a version, AWS returns the newest one.
     pub fn label(&self) -> Option<&str> {
         let Self::Stage(label) = self else {
@@ -319,8 +319,8 @@ impl Version {
         has_id && has_stage
     }
 
-    /// Returns the version id to request, or the number of a parameter's version. Returns `None` if
-    /// the version is named only by a label.
+    /// Returns the version id to request, or the number of a parameter's version. The result is
+    /// `None` if the version is named only by a label.
     pub fn id(&self) -> Option<&str> {
         let (Self::Id(id) | Self::Both { id, .. }) = self else {
             return None;

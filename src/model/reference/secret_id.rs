@@ -14,7 +14,7 @@ pub enum SecretId {
 }
 
 /// What is wrong with a text that the user wrote, such as a reference or a template. The caller
-/// knows where the text is.
+/// adds its position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// For a template, a whole sentence. For a reference, the predicate of a sentence about it: `is

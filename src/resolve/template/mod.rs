@@ -257,7 +257,7 @@ fn render_error(
 }
 
 /// Returns the one of these failed look-ups that gave the undefined value that the rendering failed
-/// at. Returns `None` if that value comes from elsewhere.
+/// at, or `None` if that value comes from elsewhere.
 ///
 /// For each look-up, this renders the template again with a marked value as its result, so that
 /// MiniJinja's error names the mark if this value is the cause. The mark is undefined, too, so this
