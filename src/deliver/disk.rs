@@ -16,7 +16,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::{Mode, fchmod};
@@ -152,7 +152,7 @@ fn copy_content(file: &mut File, program: &mut File) -> Result<(), Problem> {
 #[cfg(target_os = "linux")]
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub struct PlacedFile {
-    pub path: PathBuf,
+    pub path: std::path::PathBuf,
     /// The device and the inode number, which another file at the path doesn't have.
     pub id: (u64, u64),
 }

@@ -368,9 +368,7 @@ impl Lookup<'_> {
             Ok(expanded) => *path = expanded.into(),
             Err(Fault { text, help }) => {
                 let problem = Problem::configuration(format!("the path {text}"));
-                let problem = problem.replace_help(help);
-                self.errors
-                    .push(problem.for_entry(subject.clone(), Impact::None));
+                self.add_error(problem.replace_help(help), subject);
             }
         }
     }
@@ -414,13 +412,16 @@ impl Lookup<'_> {
     fn refuse(&mut self, subject: &Subject, error: Fault) {
         let message = error.reference_sentence();
         let (problem, subject) = match subject.origin {
-            Origin::Argument(_) => (Problem::usage(message), subject.without_reference()),
-            Origin::File { .. } | Origin::Inherited => {
-                (Problem::configuration(message), subject.clone())
-            }
+            Origin::Argument(_) => (Problem::usage(message), &subject.without_reference()),
+            Origin::File { .. } | Origin::Inherited => (Problem::configuration(message), subject),
         };
-        let problem = problem.replace_help(error.help);
-        self.errors.push(problem.for_entry(subject, Impact::None));
+        self.add_error(problem.replace_help(error.help), subject);
+    }
+
+    /// Adds the error of an entry.
+    fn add_error(&mut self, problem: Problem, subject: &Subject) {
+        self.errors
+            .push(problem.for_entry(subject.clone(), Impact::None));
     }
 
     /// Looks up the aliases that a template uses. Returns `None` if a name isn't an alias, and adds
@@ -431,9 +432,7 @@ impl Lookup<'_> {
         subject: &Subject,
     ) -> Option<BTreeMap<String, SecretRef>> {
         if let Some(Fault { text, help }) = self.misread_expression(template) {
-            let problem = Problem::configuration(text).replace_help(help);
-            self.errors
-                .push(problem.for_entry(subject.clone(), Impact::None));
+            self.add_error(Problem::configuration(text).replace_help(help), subject);
             return None;
         }
 
@@ -445,9 +444,7 @@ impl Lookup<'_> {
                     inputs.extend(found.map(|found| (name.clone(), found)));
                 }
                 (None, _) | (_, Err(_)) => {
-                    let error = self.unknown_name(name, template);
-                    self.errors
-                        .push(error.for_entry(subject.clone(), Impact::None));
+                    self.add_error(self.unknown_name(name, template), subject);
                 }
             }
         }

@@ -247,7 +247,7 @@ fn render_error(
             return error;
         }
         if let Some(lookup) = cause(misses.take(), template, inputs) {
-            return absence_error(lookup, template, inputs, plan);
+            return lookup_error(lookup, template, inputs, plan);
         }
     }
     RenderError {
@@ -326,64 +326,82 @@ fn is_undefined_error(error: &Error) -> bool {
     error.kind() == ErrorKind::UndefinedError || error.detail().is_some_and(says_undefined)
 }
 
-/// Returns the error for a key that doesn't exist or is null, or for a variable of `env` that isn't
-/// set. The error is an absence, unless an index is past the end of a list. It quotes only keys
-/// that the text of the template contains.
-fn absence_error(
-    FailedLookup {
-        alias,
-        path,
-        is_past_end,
-    }: FailedLookup,
+/// Returns the error for a failed look-up. The error is an absence, unless an index is past the end
+/// of a list.
+fn lookup_error(
+    lookup: FailedLookup,
     template: &Template,
     inputs: &BTreeMap<String, Input>,
     plan: &Plan,
 ) -> RenderError {
-    // A key that isn't in the text of the template may be a value.
-    let is_quotable = path.iter().all(|key| template.has_key(key));
+    let problem = lookup_problem(&lookup, template, inputs, plan);
+    RenderError {
+        alias: lookup.alias,
+        reason: match lookup.is_past_end {
+            true => Unresolved::Failed(problem),
+            false => Unresolved::Absent(problem),
+        },
+    }
+}
+
+/// Returns the problem for a key that doesn't exist or is null, or for a variable of `env` that
+/// isn't set. The problem quotes only keys that the text of the template contains, because any
+/// other key may be a value.
+fn lookup_problem(
+    lookup: &FailedLookup,
+    template: &Template,
+    inputs: &BTreeMap<String, Input>,
+    plan: &Plan,
+) -> Problem {
+    let problem = |text: String| Problem::configuration(text).code("key-not-found");
+    let is_quotable = lookup.path.iter().all(|key| template.has_key(key));
+    let path = lookup.path.join(".");
     let predicate = match is_quotable {
-        true => format!("has no key {:?}", path.join(".")),
+        true => format!("has no key {path:?}"),
         false => "does not have a key that the template looks up".to_owned(),
     };
-    let subject = match alias.as_deref() {
-        None => "the result of \"fromjson\" ",
-        Some(template::ENV) => "the environment ",
-        // The secret is added later, as the subject of the sentence.
-        Some(_) => "",
+
+    let parent_object = || {
+        let name = lookup.alias.as_ref()?;
+        let (key, parents) = lookup.path.split_last()?;
+        let Input::Object(secret) = inputs.get(name)? else {
+            return None;
+        };
+        let map = value_at(secret.value(), parents)?.as_object()?;
+        Some((name, key, parents, map))
     };
-    let mut problem = Problem::configuration(format!("{subject}{predicate}")).code("key-not-found");
-    if is_quotable
-        && let (Some(name), Some((key, parents))) = (&alias, path.split_last())
-        && let Some(Input::Object(secret)) = inputs.get(name)
-        && let Some(map) = value_at(secret.value(), parents).and_then(|parent| parent.as_object())
-    {
-        if name == template::ENV {
-            problem = unset_variable(key, suggest::nearest(key, quotable_keys(map)), plan);
-        } else if map.contains_key(key) {
-            problem.text = format!("has the key {:?}, but its value is null", path.join("."));
-            problem.help = Some(NULL_HELP.to_owned());
-        } else {
-            let path_of_parent = (!parents.is_empty()).then(|| parents.join("."));
-            let parent = match &path_of_parent {
-                Some(path) => format!("{name}.{path}"),
-                None => name.clone(),
-            };
-            let rewrite = |other: &str| Some(format!("{{{{ {parent}.{other} }}}}"));
-            problem.help = Some(keys_hint(map, path_of_parent.as_deref(), key, &rewrite));
-            // A report merges all missing top-level keys of a secret into one error.
-            if parents.is_empty() {
-                problem.missing_key = Some(Box::new(MissingKey {
-                    key: key.clone(),
-                    existing_keys: listed_keys(map, None),
-                }));
-            }
-        }
+    let Some((name, key, parents, map)) = parent_object().filter(|_| is_quotable) else {
+        let subject = match lookup.alias.as_deref() {
+            None => "the result of \"fromjson\" ",
+            Some(template::ENV) => "the environment ",
+            // The secret is added later, as the subject of the sentence.
+            Some(_) => "",
+        };
+        return problem(format!("{subject}{predicate}"));
+    };
+
+    if name == template::ENV {
+        return unset_variable(key, suggest::nearest(key, quotable_keys(map)), plan);
     }
-    let reason = match is_past_end {
-        true => Unresolved::Failed(problem),
-        false => Unresolved::Absent(problem),
+    if map.contains_key(key) {
+        return problem(format!("has the key {path:?}, but its value is null")).help(NULL_HELP);
+    }
+    let path_of_parent = (!parents.is_empty()).then(|| parents.join("."));
+    let parent = match &path_of_parent {
+        Some(path) => format!("{name}.{path}"),
+        None => name.clone(),
     };
-    RenderError { alias, reason }
+    let rewrite = |other: &str| Some(format!("{{{{ {parent}.{other} }}}}"));
+    let hint = keys_hint(map, path_of_parent.as_deref(), key, &rewrite);
+    let mut missing = problem(predicate).help(hint);
+    // A report merges all missing top-level keys of a secret into one error.
+    if parents.is_empty() {
+        missing.missing_key = Some(Box::new(MissingKey {
+            key: key.clone(),
+            existing_keys: listed_keys(map, None),
+        }));
+    }
+    missing
 }
 
 /// Returns the error for `env.NAME` if NAME isn't inherited. If an entry of the plan sets NAME, the
