@@ -19,7 +19,7 @@ use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{AccessFlags, SysconfVar, execve, faccessat, sysconf};
 
-use crate::model::env_name::assigned_name;
+use crate::model::env_variables::assigned_name;
 use crate::model::environment::{CommandLine, Environment, Limits};
 use crate::model::problem::{Problem, Status};
 use crate::model::quoting::shown_program;

@@ -54,7 +54,7 @@ use commands::policy::policy;
 use commands::rotation::supervise;
 use commands::{finish, install, install_panic_hook};
 use input::cli::{self, Invocation, completion_script, man_page};
-use model::inherited::Inherited;
+use model::env_variables::Inherited;
 use model::problem::Status;
 use report::{Report, terminal};
 

@@ -25,7 +25,7 @@ use crate::backend::retry::{RetryBudget, retry};
 use crate::model::answer::{
     Again, Answers, Cause, Denial, Document, FetchError, FetchFailure, OutageKind, Refusal,
 };
-use crate::model::inherited::Inherited;
+use crate::model::env_variables::Inherited;
 use crate::model::problem::{Problem, unless_errors};
 use crate::model::quoting::one_line;
 use crate::model::redaction::conceal;

@@ -12,9 +12,9 @@ use std::path::Path;
 use super::prepare::Asker;
 use super::read::subcommand_values;
 use crate::input::cli::{CREDENTIAL, Inputs, Invocation};
-use crate::model::inherited::Inherited;
+use crate::model::entry::SystemdCredential;
+use crate::model::env_variables::Inherited;
 use crate::model::problem::{Impact, Problem, Status};
-use crate::model::systemd_credential::Credential;
 use crate::report::Report;
 use crate::system::systemd::{self, no_connection};
 
@@ -70,7 +70,7 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
         Err(problem) => return Err(inputs.errors.into_iter().chain([problem]).collect()),
     };
 
-    let Credential { unit, name } = &request;
+    let SystemdCredential { unit, name } = &request;
     let consequence = format!("\"{unit}\" did not get the credential \"{name}\"");
     let asker = Asker::Credential(&request);
     let (values, report) = subcommand_values(inputs, asker, inherited, &consequence)?;

@@ -11,7 +11,7 @@ use crate::deliver::{AppendedFile, Delivery, Files, NamedBy};
 use crate::exec;
 use crate::input::cli::{ExportArguments, ExportFormat, Inputs};
 use crate::model::entry::{FileTarget, Mode, Origin, Subject};
-use crate::model::inherited::Inherited;
+use crate::model::env_variables::Inherited;
 use crate::model::outcome::FileValue;
 use crate::model::plan::EntryId;
 use crate::model::problem::Problem;

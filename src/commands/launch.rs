@@ -28,8 +28,8 @@ use super::worker;
 use crate::deliver::{Delivery, Files};
 use crate::exec::{self, Program};
 use crate::input::cli::Inputs;
+use crate::model::env_variables::Inherited;
 use crate::model::environment::{CommandLine, Environment};
-use crate::model::inherited::Inherited;
 #[cfg(target_os = "linux")]
 use crate::model::options::RotationOptions;
 use crate::report::{self, Report, terminal};

@@ -17,15 +17,14 @@ use crate::input::declaration::{
     Declaration, Sections, load_declarations, replaced_declaration, working_directory,
 };
 use crate::input::env_references::{inherited_layer, unresolved_warnings};
-use crate::model::entry::{Entry, Target};
+use crate::model::entry::{Entry, SystemdCredential, Target, parse_unit};
+use crate::model::env_variables::Inherited;
 use crate::model::environment::CommandLine;
-use crate::model::inherited::Inherited;
 use crate::model::options::{OnRotation, Options, SourceOption, TypedOptions};
 use crate::model::plan::{Layer, Plan};
 use crate::model::problem::Problem;
 use crate::model::quoting::file_name;
 use crate::model::suggest::{self, did_you_mean};
-use crate::model::systemd_credential::{Credential, parse_unit};
 use crate::report::{self, Record, Report, terminal};
 use crate::time::Deadline;
 
@@ -290,7 +289,7 @@ pub enum Asker<'a> {
     /// apply to this entry.
     Get,
     /// `credential` has only the entry that a unit asks for.
-    Credential(&'a Credential),
+    Credential(&'a SystemdCredential),
 }
 
 impl Asker<'_> {
@@ -330,7 +329,7 @@ impl Asker<'_> {
 ///
 /// # Errors
 /// If no declaration lists the credential, or if several patterns match the unit.
-fn keep_credential(layers: &mut [Layer], request: &Credential) -> Result<(), Problem> {
+fn keep_credential(layers: &mut [Layer], request: &SystemdCredential) -> Result<(), Problem> {
     let unit = declared_unit(layers, request)?;
     for layer in &mut *layers {
         layer.entries.retain_mut(|entry| {
@@ -355,7 +354,7 @@ fn keep_credential(layers: &mut [Layer], request: &Credential) -> Result<(), Pro
 ///
 /// # Errors
 /// If no declaration lists the unit, or if several patterns match it.
-fn declared_unit(layers: &[Layer], request: &Credential) -> Result<String, Problem> {
+fn declared_unit(layers: &[Layer], request: &SystemdCredential) -> Result<String, Problem> {
     let listed = layers.iter().flat_map(|layer| &layer.units);
     let units: BTreeSet<&str> = listed.map(String::as_str).collect();
     if units.contains(request.unit.as_str()) {
@@ -387,7 +386,11 @@ fn declared_unit(layers: &[Layer], request: &Credential) -> Result<String, Probl
 
 /// Returns the error for a unit that isn't given the credential that it asks for. The help shows
 /// how to list the credential under `listed`, the unit or a pattern.
-fn refused_credential(Credential { unit, name }: &Credential, listed: &str, why: &str) -> Problem {
+fn refused_credential(
+    SystemdCredential { unit, name }: &SystemdCredential,
+    listed: &str,
+    why: &str,
+) -> Problem {
     Problem::configuration(format!(
         "\"{unit}\" was not given the credential \"{name}\", because {why}"
     ))

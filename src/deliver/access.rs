@@ -3,11 +3,10 @@
 use std::fs::File;
 use std::io::Write;
 
+use nix::errno::Errno;
 use nix::libc::mode_t;
 use nix::sys::stat::{Mode, fchmod};
 use nix::unistd::{Gid, Group, Uid, User, fchown};
-
-use nix::errno::Errno;
 
 use crate::model::entry::{Account, FileTarget};
 use crate::model::problem::Problem;
@@ -35,9 +34,13 @@ impl Access {
         let owner = target.owner.as_ref();
         let user = owner.and_then(|owner| owner.user.as_ref());
         let group = owner.and_then(|owner| owner.group.as_ref());
+        // In the static binary, getpwnam(3) and getgrnam(3) don't load an NSS module, so they look
+        // nowhere else.
+        let find_user = |name: &str| User::from_name(name).ok()?.map(|user| user.uid);
+        let find_group = |name: &str| Group::from_name(name).ok()?.map(|group| group.gid);
         Ok(Self {
-            user: user.map(user_id).transpose()?,
-            group: group.map(group_id).transpose()?,
+            user: account_id(user, Uid::from_raw, find_user, "user", "/etc/passwd")?,
+            group: account_id(group, Gid::from_raw, find_group, "group", "/etc/group")?,
             mode: Mode::from_bits_truncate(target.mode.bits() as mode_t),
         })
     }
@@ -87,37 +90,26 @@ impl Access {
     }
 }
 
-/// Returns the id of a user. Looks a name up in /etc/passwd, and nowhere else: getpwnam(3) in the
-/// static binary doesn't load an NSS module.
+/// Returns the id of a user or group: the number itself, or the id that `find` returns for a name.
+/// Returns `None` without an account.
 ///
 /// # Errors
-/// If no user has the name.
-fn user_id(account: &Account) -> Result<Uid, Problem> {
-    match account {
-        Account::Number(number) => Ok(Uid::from_raw(*number)),
-        Account::Name(name) => match User::from_name(name) {
-            Ok(Some(user)) => Ok(user.uid),
-            Ok(None) | Err(_) => Err(unknown_account(name, "user", "/etc/passwd")),
-        },
+/// If no user or group of this `kind` has the name in `file`.
+fn account_id<I>(
+    account: Option<&Account>,
+    from_number: fn(u32) -> I,
+    find: impl Fn(&str) -> Option<I>,
+    kind: &str,
+    file: &str,
+) -> Result<Option<I>, Problem> {
+    let name = match account {
+        None => return Ok(None),
+        Some(Account::Number(number)) => return Ok(Some(from_number(*number))),
+        Some(Account::Name(name)) => name,
+    };
+    match find(name) {
+        Some(id) => Ok(Some(id)),
+        None => Err(Problem::configuration(format!("there is no {kind} {name:?} in {file}"))
+            .help(format!("create the {kind} in this image or on this host, or write a number, as in owner: \"1000:1000\""))),
     }
-}
-
-/// Returns the id of a group. Looks a name up in /etc/group.
-///
-/// # Errors
-/// If no group has the name.
-fn group_id(account: &Account) -> Result<Gid, Problem> {
-    match account {
-        Account::Number(number) => Ok(Gid::from_raw(*number)),
-        Account::Name(name) => match Group::from_name(name) {
-            Ok(Some(group)) => Ok(group.gid),
-            Ok(None) | Err(_) => Err(unknown_account(name, "group", "/etc/group")),
-        },
-    }
-}
-
-/// Returns the error for a user or group that doesn't exist.
-fn unknown_account(name: &str, kind: &str, file: &str) -> Problem {
-    Problem::configuration(format!("there is no {kind} {name:?} in {file}"))
-        .help(format!("create the {kind} in this image or on this host, or write a number, as in owner: \"1000:1000\""))
 }

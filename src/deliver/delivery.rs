@@ -16,9 +16,9 @@ use super::access::Access;
 use super::directory::DirectoryEntry;
 use super::disk::DiskFile;
 #[cfg(target_os = "linux")]
-use super::{memory::MemoryFile, written::PlacedFile};
+use super::{disk::PlacedFile, memory::MemoryFile};
 use crate::model::entry::{Origin, Subject};
-use crate::model::env_name::EnvName;
+use crate::model::env_variables::EnvName;
 use crate::model::outcome::FileValue;
 use crate::model::plan::EntryId;
 use crate::model::problem::{Impact, Problem, unless_errors};
@@ -126,7 +126,7 @@ impl Delivery {
     /// Writes every file. A file on a disk gets a temporary name.
     ///
     /// # Errors
-    /// A problem for each file that can't be written. No file is left behind then.
+    /// A problem for each file that can't be written. In that case, no file is left behind.
     pub fn write_temporary(files: Files<'_>) -> Result<Self, Vec<Problem>> {
         let (mut staged, mut errors) = (Vec::new(), Vec::new());
         for pending in files.0 {
@@ -218,7 +218,7 @@ impl TemporaryFile {
     ///
     /// # Errors
     /// When the owner doesn't exist, when the directory couldn't be opened, or when the file can't
-    /// be written. No file is left behind then.
+    /// be written. In that case, no file is left behind.
     fn write(
         file: FileValue<'_>,
         destination: Result<Option<DirectoryEntry>, Problem>,

@@ -1,5 +1,8 @@
-//! A file at a path. It is written under a temporary name in the same directory and then renamed,
-//! so that nobody sees an incomplete file. `install` copies the running program in the same way.
+//! Files at a path: those that a launch delivers and removes again, the copy that `install` makes
+//! of the running program, and the file to which `export` appends.
+//!
+//! A delivered file is written under a temporary name in the same directory and then renamed, so
+//! that nobody sees an incomplete file. `install` writes the program in the same way:
 //!
 //! ```text
 //! write   create .NAME.xxxxxxxx (O_EXCL, mode 0600) ─▶ set owner and mode ─▶ write ─▶ close      Temporary
@@ -11,9 +14,11 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::{Mode, fchmod};
 use nix::unistd::close;
 
@@ -21,7 +26,9 @@ use super::access::WRITE;
 use super::directory::DirectoryEntry;
 use crate::model::entry::{Origin, Subject};
 use crate::model::problem::{Impact, Problem};
-use crate::system::os_error::{call_problem, errno};
+use crate::model::secret_value::SecretValue;
+use crate::system::os_error::{self, call_problem, errno};
+use crate::system::paths::is_foreign;
 use crate::system::signals;
 
 /// A file at a path. Dropping the value removes a temporary file. It also removes a file that did
@@ -103,8 +110,8 @@ impl Drop for DiskFile {
 /// Holds termination signals from here on, so that no incomplete copy is left behind.
 ///
 /// # Errors
-/// If the program can't be read, the directory doesn't exist, or the copy can't be written. Nothing
-/// has changed then.
+/// If the program can't be read, the directory doesn't exist, or the copy can't be written. In that
+/// case, nothing has changed.
 pub fn install(directory: &Path) -> Result<(), Problem> {
     let path = directory.join("secrets-exec");
     let subject = Subject::plain(path.display().to_string(), Origin::Argument("install"));
@@ -138,6 +145,118 @@ fn copy_content(file: &mut File, program: &mut File) -> Result<(), Problem> {
     io::copy(program, file).map_err(|error| call_problem(WRITE, errno(&error)))?;
     file.sync_all()
         .map_err(|error| call_problem(WRITE, errno(&error)))
+}
+
+/// A delivered file of a command that runs under `--on-rotation`, as the launch reports it to the
+/// process that stays. That process removes the file when the command has ended.
+#[cfg(target_os = "linux")]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+pub struct PlacedFile {
+    pub path: std::path::PathBuf,
+    /// The device and the inode number, which another file at the path doesn't have.
+    pub id: (u64, u64),
+}
+
+/// Removes files. A different file at one of the paths stays: a later delivery or another process
+/// has put it there.
+///
+/// Returns a problem for each file that can't be removed.
+#[cfg(target_os = "linux")]
+pub fn remove_files(files: Vec<PlacedFile>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for file in files {
+        if let Err(problem) = remove(&file) {
+            let path = file.path.display().to_string();
+            let subject = Subject::plain(path, Origin::Argument("--on-rotation"));
+            problems.push(problem.for_entry(subject, Impact::None));
+        }
+    }
+    problems
+}
+
+/// Removes a file, unless it is gone or another file has its path.
+///
+/// # Errors
+/// When the file can't be examined or removed.
+#[cfg(target_os = "linux")]
+fn remove(file: &PlacedFile) -> Result<(), Problem> {
+    let Ok(entry) = DirectoryEntry::open(&file.path) else {
+        // Its directory is gone.
+        return Ok(());
+    };
+    match entry.stat()? {
+        Some(found) if (found.st_dev, found.st_ino) == file.id => entry.remove(&entry.name),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// The one who has named the file, which decides whose files are trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NamedBy {
+    /// `--output`: neither the file nor its directory may belong to another user.
+    User,
+    /// GITHUB_ENV: in the container of a job, the runner's file belongs to another user.
+    Runner,
+}
+
+/// A regular file that is open for appending. Other programs write to it, too, as to the file that
+/// GITHUB_ENV names. The variables are appended all together or not at all.
+pub struct AppendedFile(File, DirectoryEntry);
+
+impl AppendedFile {
+    /// Opens a file, and creates it with mode 0600 if it doesn't exist. Doesn't wait for the other
+    /// end of a pipe.
+    ///
+    /// # Errors
+    /// If the path is a link, leads through another user's link, or isn't a regular file, if the
+    /// file belongs to a user whose files aren't written, or if the kernel refuses to open it.
+    pub fn open(path: &Path, named_by: NamedBy) -> Result<Self, Problem> {
+        let entry = DirectoryEntry::open(path)?;
+        entry.is_regular_file()?;
+        if named_by == NamedBy::User {
+            entry.expect_trusted_owner(None)?;
+            if let Some(file) = entry.stat()?
+                && is_foreign(file.st_uid)
+            {
+                let (path, owner) = (path.display(), file.st_uid);
+                let text = format!("\"{path}\" belongs to user {owner}, who could read the values");
+                return Err(Problem::configuration(text).help("name a file of your own"));
+            }
+        }
+
+        let access = OFlag::O_RDWR | OFlag::O_APPEND | OFlag::O_CREAT;
+        let flags = access | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        let mode = Mode::S_IRUSR | Mode::S_IWUSR;
+        match openat(&entry.directory, entry.name.as_os_str(), flags, mode) {
+            Ok(file) => Ok(Self(file.into(), entry)),
+            Err(errno) => Err(not_appended(&errno.into(), &entry)),
+        }
+    }
+
+    /// Appends text to the file, after a line feed if the file doesn't end with one.
+    ///
+    /// # Errors
+    /// The error of the kernel. In that case, the file has its old length.
+    pub fn append(self, text: &SecretValue) -> Result<(), Problem> {
+        let Self(mut file, entry) = self;
+        let mut append = || {
+            let length = file.metadata()?.len();
+            // An empty file doesn't need a line feed.
+            let mut last = *b"\n";
+            file.read_at(&mut last, length.saturating_sub(1))?;
+            let start: &[u8] = if last == *b"\n" { b"" } else { b"\n" };
+            let lines = SecretValue::new([start, text.expose()].concat());
+            let written = file.write_all(lines.expose());
+            written.inspect_err(|_| drop(file.set_len(length)))
+        };
+        append().map_err(|error| not_appended(&error, &entry))
+    }
+}
+
+/// Returns the problem for a file that can't be opened or written.
+fn not_appended(error: &io::Error, entry: &DirectoryEntry) -> Problem {
+    let (path, why) = (entry.path.display(), os_error::io_error_text(error));
+    Problem::configuration(format!("the file {path} can't be written: {why}"))
 }
 
 #[cfg(test)]

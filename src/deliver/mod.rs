@@ -22,11 +22,10 @@
 //! Each directory is looked up once and stays open, so a path that changes in between can't lead a
 //! file elsewhere.
 //!
-//! `append` is for `export`, and `install` for the subcommand of that name. `written` removes the
-//! files of a command that runs under `--on-rotation`, when it has ended.
+//! `disk` also has what other commands do with files: `export` appends to one, `install` writes the
+//! program, and `--on-rotation` removes the files when the command has ended.
 
 mod access;
-mod append;
 mod delivery;
 mod directory;
 mod disk;
@@ -34,11 +33,8 @@ mod disk;
 mod memory;
 #[cfg(test)]
 pub mod testing;
-#[cfg(target_os = "linux")]
-mod written;
 
-pub use append::{AppendedFile, NamedBy};
 pub use delivery::{Delivery, Files};
-pub use disk::install;
+pub use disk::{AppendedFile, NamedBy, install};
 #[cfg(target_os = "linux")]
-pub use written::{PlacedFile, remove_files};
+pub use disk::{PlacedFile, remove_files};

@@ -4,26 +4,14 @@
 //! They are compiled with `cfg(fuzzing)` and for the unit tests, which run each of them on its
 //! seeds in `fuzz/seeds`.
 
-mod cache_entry;
-mod config_file;
-mod declaration;
-mod env_file;
-mod extraction;
-mod inherited;
-mod reference;
-mod response;
+mod answers;
+mod input_files;
+mod references;
 mod support;
-mod template;
 
-pub use cache_entry::cache_entry;
-pub use config_file::config_file;
-pub use declaration::declaration;
-pub use env_file::env_file;
-pub use extraction::extraction;
-pub use inherited::inherited;
-pub use reference::reference;
-pub use response::response;
-pub use template::template;
+pub use answers::{cache_entry, response};
+pub use input_files::{config_file, declaration, env_file, inherited};
+pub use references::{extraction, reference, template};
 
 #[cfg(test)]
 mod tests {

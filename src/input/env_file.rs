@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::input::cli::MigrateArguments;
 use crate::input::text_file;
-use crate::model::env_name::{EnvName, OWN_PREFIX, matches_any};
+use crate::model::env_variables::{EnvName, OWN_PREFIX, matches_any};
 use crate::model::problem::Problem;
 use crate::model::secret_value::SecretValue;
 use crate::system::os_error::unreadable;

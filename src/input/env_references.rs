@@ -10,8 +10,7 @@ use std::ffi::OsStr;
 use glob::Pattern;
 
 use crate::model::entry::{Entry, EntrySource, Origin, Part, Subject, Target};
-use crate::model::env_name::{EnvName, OWN_PREFIX, matches_any};
-use crate::model::inherited::Inherited;
+use crate::model::env_variables::{EnvName, Inherited, OWN_PREFIX, matches_any};
 use crate::model::plan::Layer;
 use crate::model::problem::{Impact, Problem, unless_errors};
 use crate::model::reference::{
@@ -166,7 +165,7 @@ fn parse_reference(text: &str) -> Result<SecretRef, Defect> {
     let located = Reference::parse(text)
         .and_then(|reference| reference.locate(&Aliases::default(), &Inherited::default()))
         .and_then(SecretRef::single);
-    located.map_err(|error| defect(&error.defect))
+    located.map_err(|error| defect(&error.text))
 }
 
 /// Returns the sentence about a malformed reference.

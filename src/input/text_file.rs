@@ -6,7 +6,7 @@ use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use crate::model::entry::shell_quoted;
-use crate::model::env_name::is_name;
+use crate::model::env_variables::is_name;
 use crate::model::problem::Problem;
 use crate::model::quoting::file_name;
 use crate::model::suggest::{self, did_you_mean};

@@ -10,14 +10,12 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use super::entry::Target;
-use super::env_name::EnvName;
-use super::inherited::Inherited;
+use super::entry::{MAX_CREDENTIAL_LENGTH, Target};
+use super::env_variables::{EnvName, Inherited};
 use super::outcome::{Outcomes, Variable};
 use super::plan::EntryId;
 use super::problem::{Impact, Problem};
 use super::quoting;
-use super::systemd_credential::MAX_LENGTH;
 
 /// The words after `--`: the program and its arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +65,7 @@ pub struct Limits {
 }
 
 /// Returns the problem for a value that can't be in the environment, because it contains a NUL or
-/// is too long. Returns `None` if it can.
+/// is too long. The result is `None` if the value can be there.
 pub fn variable_problem(variable: Variable<'_>, limits: Limits) -> Option<Problem> {
     /// The remedy for every such value.
     const AS_FILE: &str = "deliver it as a file, with --as-file or under \"files\"";
@@ -88,15 +86,15 @@ pub fn variable_problem(variable: Variable<'_>, limits: Limits) -> Option<Proble
     Some(problem.for_entry(variable.subject.clone(), Impact::Undelivered))
 }
 
-/// Returns a problem for each variable and each credential that can't have its value, with the id
-/// of its outcome. Values that are missing anyway aren't checked.
+/// Returns a problem for each variable and each systemd credential that can't have its value, with
+/// the id of its outcome. Values that are missing anyway aren't checked.
 pub fn delivery_problems(outcomes: &Outcomes, limits: Limits) -> Vec<(EntryId, Problem)> {
     let mut problems = Vec::new();
     for (outcome, value) in outcomes.values() {
         let problem = match &outcome.target {
-            Target::Credential(_) if value.len() > MAX_LENGTH => {
+            Target::Credential(_) if value.len() > MAX_CREDENTIAL_LENGTH => {
                 let text = format!(
-                    "the value is {} bytes long, but a credential can have at most {MAX_LENGTH}",
+                    "the value is {} bytes long, but a credential can have at most {MAX_CREDENTIAL_LENGTH}",
                     value.len()
                 );
                 let too_long = Problem::configuration(text).code("too-long");

@@ -3,11 +3,9 @@
 //! values.
 
 pub mod answer;
-pub mod claims;
 pub mod entry;
-pub mod env_name;
+pub mod env_variables;
 pub mod environment;
-pub mod inherited;
 pub mod options;
 pub mod outcome;
 pub mod plan;
@@ -17,5 +15,4 @@ pub mod redaction;
 pub mod reference;
 pub mod secret_value;
 pub mod suggest;
-pub mod systemd_credential;
 pub mod url;

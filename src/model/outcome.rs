@@ -6,15 +6,14 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::answer::Fetched;
-use super::claims::Holder;
-use super::entry::{FileTarget, Subject, Target};
-use super::env_name::EnvName;
+use super::entry::{FileTarget, Holder, Subject, Target};
+use super::env_variables::EnvName;
 use super::plan::{EntryId, Plan, Planned, PlannedSource};
 use super::problem::{Impact, Problem};
 use super::reference::{Locator, SecretRef};
 use super::secret_value::SecretValue;
 
-/// The outcome of an entry, or of a key of an `env-from` entry.
+/// An entry, or a key of an `env-from` entry, and its outcome.
 #[derive(Debug)]
 pub struct EntryOutcome {
     /// The id, which is unique, unlike `subject`.
@@ -31,12 +30,12 @@ pub struct EntryOutcome {
     pub parameter_name: Option<String>,
     /// The texts of secrets that the value is composed of, or that it encodes.
     pub parts: Vec<SecretValue>,
-    pub fate: Fate,
+    pub result: Outcome,
 }
 
-/// The result of resolving an entry.
+/// What became of an entry.
 #[derive(Debug)]
-pub enum Fate {
+pub enum Outcome {
     Value(SecretValue),
     /// The value is the text of `default`.
     Default(SecretValue),
@@ -74,8 +73,8 @@ pub struct FileValue<'a> {
 /// The outcomes of all entries of a plan, and of each key of an object.
 ///
 /// The entries that are overridden in any case come first. The others follow in the order of
-/// precedence, and an object comes after its keys. Each variable, each path and each credential has
-/// at most one value.
+/// precedence, and an object comes after its keys. Each variable, each path and each systemd
+/// credential has at most one value.
 #[derive(Debug, Default)]
 pub struct Outcomes {
     pub list: Vec<EntryOutcome>,
@@ -93,7 +92,7 @@ impl EntryOutcome {
     /// from the entry of the object, too. `resolve::env_from` then gives it an id and a subject of
     /// its own, the name of a parameter below a path and, if the key has a value, its variable as
     /// the target.
-    pub fn new(entry: &Planned, fate: Fate) -> Self {
+    pub fn new(entry: &Planned, result: Outcome) -> Self {
         Self {
             id: entry.id,
             target: entry.target.clone(),
@@ -101,23 +100,25 @@ impl EntryOutcome {
             reads: entry.source.references().into_iter().cloned().collect(),
             parameter_name: None,
             parts: Vec::new(),
-            fate,
+            result,
         }
     }
 
-    /// Returns the value that was read, or the text of `default`. Returns `None` for any other
-    /// fate.
+    /// Returns the value that was read, or the text of `default`. The result is `None` for any
+    /// other outcome.
     pub fn value(&self) -> Option<&SecretValue> {
-        match &self.fate {
-            Fate::Value(value) | Fate::Default(value) => Some(value),
-            Fate::Absent | Fate::Keys(_) | Fate::Overridden(_) | Fate::Unread | Fate::Failed(_) => {
-                None
-            }
+        match &self.result {
+            Outcome::Value(value) | Outcome::Default(value) => Some(value),
+            Outcome::Absent
+            | Outcome::Keys(_)
+            | Outcome::Overridden(_)
+            | Outcome::Unread
+            | Outcome::Failed(_) => None,
         }
     }
 
-    /// Returns the variable that gets the value. Returns `None` if the target isn't a variable, or
-    /// if there isn't a value.
+    /// Returns the variable that gets the value, or `None` if the target isn't a variable, or if
+    /// there isn't a value.
     pub fn variable(&self) -> Option<Variable<'_>> {
         let Target::Env(name) = &self.target else {
             return None;
@@ -129,7 +130,7 @@ impl EntryOutcome {
         })
     }
 
-    /// Returns the file that gets the value. Returns `None` if the target isn't a file, or if there
+    /// Returns the file that gets the value, or `None` if the target isn't a file, or if there
     /// isn't a value.
     pub fn file(&self) -> Option<FileValue<'_>> {
         let Target::File(target) = &self.target else {
@@ -145,7 +146,7 @@ impl EntryOutcome {
 
     /// True if the value is the text of `default`.
     pub fn is_default(&self) -> bool {
-        matches!(self.fate, Fate::Default(_))
+        matches!(self.result, Outcome::Default(_))
     }
 
     /// Returns the references that the value was read from. There aren't any for a literal, and for
@@ -160,7 +161,7 @@ impl EntryOutcome {
     }
 
     /// Returns a remark on a value that was read and may be a mistake: it is empty, or ends with a
-    /// newline. Returns `None` for all others.
+    /// newline. The result is `None` for all others.
     pub fn remark(&self) -> Option<&'static str> {
         let value = self.value()?;
         if self.read_from().is_empty() {
@@ -192,11 +193,11 @@ impl Outcomes {
     pub fn unread(plan: &Plan) -> Self {
         let mut outcomes = Self::default();
         for entry in &plan.entries {
-            let fate = match &entry.source {
-                PlannedSource::Value(_) | PlannedSource::Object(_) => Fate::Unread,
-                PlannedSource::Overridden(holder) => Fate::Overridden(holder.clone()),
+            let result = match &entry.source {
+                PlannedSource::Value(_) | PlannedSource::Object(_) => Outcome::Unread,
+                PlannedSource::Overridden(holder) => Outcome::Overridden(holder.clone()),
             };
-            outcomes.list.push(EntryOutcome::new(entry, fate));
+            outcomes.list.push(EntryOutcome::new(entry, result));
         }
         outcomes
     }
@@ -218,7 +219,7 @@ impl Outcomes {
         self.list.iter().filter_map(EntryOutcome::file)
     }
 
-    /// True if there is a value for the variable, the path or the credential of `target`.
+    /// True if there is a value for the variable, the path or the systemd credential of `target`.
     pub fn sets(&self, target: &Target) -> bool {
         self.values()
             .any(|(outcome, _)| outcome.target.overlaps(target))
@@ -227,7 +228,7 @@ impl Outcomes {
     /// Returns the outcomes of overridden entries, each with what overrides it.
     pub fn overridden(&self) -> impl Iterator<Item = (&EntryOutcome, &Holder)> {
         self.list.iter().filter_map(|outcome| {
-            let Fate::Overridden(holder) = &outcome.fate else {
+            let Outcome::Overridden(holder) = &outcome.result else {
                 return None;
             };
             Some((outcome, holder))
@@ -238,7 +239,7 @@ impl Outcomes {
     pub fn problems(&self) -> Vec<(EntryId, Problem)> {
         let mut problems = Vec::new();
         for outcome in &self.list {
-            if let Fate::Failed(reasons) = &outcome.fate {
+            if let Outcome::Failed(reasons) = &outcome.result {
                 for reason in reasons {
                     problems.push((outcome.id, reason.clone()));
                 }
@@ -250,7 +251,7 @@ impl Outcomes {
     /// Returns the locators that are the reason for a missing value. They don't have a document in
     /// `fetched`, because their request failed or wasn't sent.
     pub fn missing_documents(&self, fetched: &Fetched) -> BTreeSet<Locator> {
-        let is_missing = |fate: &Fate| matches!(fate, Fate::Failed(_) | Fate::Unread);
+        let is_missing = |result: &Outcome| matches!(result, Outcome::Failed(_) | Outcome::Unread);
         let mut locators = self.locators_with(is_missing);
         locators.retain(|locator| !matches!(fetched.get(locator), Some(Ok(_))));
         locators
@@ -260,17 +261,17 @@ impl Outcomes {
     /// its pattern.
     pub fn mismatched_in_cache(&self, fetched: &Fetched) -> BTreeSet<Locator> {
         let is_mismatched = |problem: &Problem| problem.impact == Impact::Mismatched;
-        let has_mismatch = |fate: &Fate| matches!(fate, Fate::Failed(problems) if problems.iter().any(is_mismatched));
+        let has_mismatch = |result: &Outcome| matches!(result, Outcome::Failed(problems) if problems.iter().any(is_mismatched));
         let is_cached = |locator: &Locator| matches!(fetched.get(locator), Some(Ok(document)) if document.cached.is_some());
         let mut locators = self.locators_with(has_mismatch);
         locators.retain(is_cached);
         locators
     }
 
-    /// Returns the locators that are read by the outcomes with a matching fate.
-    fn locators_with(&self, is_matching: impl Fn(&Fate) -> bool) -> BTreeSet<Locator> {
+    /// Returns the locators that are read by the outcomes with a matching result.
+    fn locators_with(&self, is_matching: impl Fn(&Outcome) -> bool) -> BTreeSet<Locator> {
         let outcomes = self.list.iter();
-        let matching = outcomes.filter(|outcome| is_matching(&outcome.fate));
+        let matching = outcomes.filter(|outcome| is_matching(&outcome.result));
         let reads = matching.flat_map(|outcome| &outcome.reads);
         reads.map(|read| read.locator.clone()).collect()
     }

@@ -39,8 +39,8 @@ pub struct Problem {
     /// The headline: a sentence that says what is wrong. If the problem is [about](Self::about) a
     /// secret, that secret is the subject of the sentence, and this is the predicate.
     pub text: String,
-    /// The variables, files or credentials that the problem affects. Empty if it affects the launch
-    /// as a whole.
+    /// The variables, files or systemd credentials that the problem affects. Empty if it affects
+    /// the launch as a whole.
     pub entries: Vec<Subject>,
     /// The secret that the problem is about.
     pub about: Option<About>,
@@ -58,9 +58,6 @@ pub struct Problem {
     pub help: Option<String>,
     /// The effect of the problem on the values of its entries.
     pub impact: Impact,
-    /// True if the secret, the key or the variable doesn't exist or is null. In that case, the
-    /// `default` or `optional` of an entry applies.
-    pub is_absence: bool,
 }
 
 /// Returns `value`, or all errors together if there are any.
@@ -132,7 +129,6 @@ impl Problem {
             notes: Vec::new(),
             help: None,
             impact: Impact::None,
-            is_absence: false,
         }
     }
 
@@ -144,14 +140,6 @@ impl Problem {
     /// Creates the problem for a mistake in a file, a secret or a value.
     pub fn configuration(text: impl Into<String>) -> Self {
         Self::new(Status::Configuration, text)
-    }
-
-    /// Creates the problem for a secret, a key or a variable that doesn't exist.
-    pub fn absence(code: &'static str, text: impl Into<String>) -> Self {
-        Self {
-            is_absence: true,
-            ..Self::configuration(text).code(code)
-        }
     }
 
     /// Creates the problem for a failure that can pass by itself.

@@ -1,11 +1,15 @@
-//! The bytes of a secret. `Debug` doesn't show them, they are overwritten when they are dropped,
-//! and only `expose` returns them.
+//! The bytes of a secret, and their encodings. `Debug` doesn't show the bytes, they are overwritten
+//! when they are dropped, and only `expose` returns them.
 //!
 //! `grep -rn 'expose()' src` lists every use of a value.
 
 use std::fmt;
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
@@ -34,6 +38,19 @@ impl SecretValue {
         self.0.len()
     }
 
+    /// Returns the value as base64, with padding.
+    pub fn base64_encoded(&self) -> Self {
+        Self::new(STANDARD.encode(self.expose()))
+    }
+
+    /// Returns the bytes that the value encodes as base64, or `None` if it isn't base64. White
+    /// space is ignored, because base64(1) breaks lines after 76 characters.
+    pub fn base64_decoded(&self) -> Option<Self> {
+        let mut text = self.0.clone();
+        text.retain(|byte| !byte.is_ascii_whitespace());
+        LENIENT.decode(&*text).ok().map(Self::new)
+    }
+
     /// Serializes the value as text, or as a list of numbers if it isn't UTF-8. serde calls this
     /// function only for a field that is marked with `#[serde(with = "SecretValue")]`, so that a
     /// value can't get into JSON by accident.
@@ -50,6 +67,26 @@ impl SecretValue {
         };
         Ok(Arc::new(Self::new(bytes)))
     }
+}
+
+/// The standard alphabet of RFC 4648. The padding can be left out, because some tools don't write
+/// it.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// All characters except the unreserved ones (RFC 3986, section 2.3), so that the result can be in
+/// any part of a URL.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// Encodes text for a URL.
+pub fn percent_encode(text: &str) -> String {
+    utf8_percent_encode(text, RESERVED).to_string()
 }
 
 impl fmt::Debug for SecretValue {

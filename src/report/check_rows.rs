@@ -15,14 +15,15 @@ use serde_json::{Value, json};
 use super::check_findings::{Row, RowKind, SourceRow, TableRow};
 use super::record::{Record, age, counted};
 use crate::model::answer::{DescribedSecret, Description, Document, Fetched, NOT_SHOWN, Replica};
-use crate::model::claims::Holder;
-use crate::model::entry::{Origin, Subject, SubjectKind, Target, Written};
-use crate::model::env_name::is_name;
-use crate::model::outcome::{EntryOutcome, Fate, Outcomes};
+
+use crate::model::entry::{
+    Holder, Origin, Subject, SubjectKind, SystemdCredential, Target, Written,
+};
+use crate::model::env_variables::is_name;
+use crate::model::outcome::{EntryOutcome, Outcome, Outcomes};
 use crate::model::plan::EntryId;
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Region, SecretRef, Selector, Store, Version};
-use crate::model::systemd_credential::Credential;
 
 /// The number of characters of a version id in the table. Eight are enough to distinguish the
 /// versions of a secret.
@@ -93,7 +94,7 @@ impl CheckedValues<'_> {
             let last_row = rows.last();
             let has_key_row = last_row.is_some_and(|(last, _)| last.is_same_entry(outcome.id));
             // An object with rows for its keys doesn't need a row of its own.
-            if has_key_row && matches!(outcome.fate, Fate::Keys(_)) {
+            if has_key_row && matches!(outcome.result, Outcome::Keys(_)) {
                 continue;
             }
             if let Some(row) = self.row(outcome) {
@@ -108,16 +109,16 @@ impl CheckedValues<'_> {
     /// overrides (unless both are keys of objects), and an absent optional entry whose target
     /// already has a row.
     fn row(&self, outcome: &EntryOutcome) -> Option<Row> {
-        let status = match &outcome.fate {
-            Fate::Overridden(holder) => return overridden_row(&outcome.subject, holder),
-            Fate::Absent if self.is_superseded(outcome) => return None,
-            Fate::Absent => "unset",
-            Fate::Default(_) => "default",
-            Fate::Value(_) => "ok",
-            Fate::Keys(0) => "empty",
-            Fate::Keys(_) => "overridden",
-            Fate::Unread => self.unread_status(&outcome.reads),
-            Fate::Failed(_) => "failed",
+        let status = match &outcome.result {
+            Outcome::Overridden(holder) => return overridden_row(&outcome.subject, holder),
+            Outcome::Absent if self.is_superseded(outcome) => return None,
+            Outcome::Absent => "unset",
+            Outcome::Default(_) => "default",
+            Outcome::Value(_) => "ok",
+            Outcome::Keys(0) => "empty",
+            Outcome::Keys(_) => "overridden",
+            Outcome::Unread => self.unread_status(&outcome.reads),
+            Outcome::Failed(_) => "failed",
         };
         Some(self.with_problems(self.row_of_status(outcome, status), outcome.id))
     }
@@ -143,7 +144,7 @@ impl CheckedValues<'_> {
                 let path = file.path.as_ref().map(|path| path.display().to_string());
                 row.file = Some(json!({ "path": path }));
             }
-            Target::Credential(Credential { unit, name }) => {
+            Target::Credential(SystemdCredential { unit, name }) => {
                 row.credential = Some(json!({ "unit": unit, "name": name }));
             }
         }
@@ -162,10 +163,13 @@ impl CheckedValues<'_> {
     /// entry with the same target.
     fn is_superseded(&self, absent: &EntryOutcome) -> bool {
         self.outcomes.list.iter().any(|other| {
-            let comes_first = match other.fate {
-                Fate::Value(_) | Fate::Default(_) => true,
-                Fate::Absent => other.id < absent.id,
-                Fate::Keys(_) | Fate::Overridden(_) | Fate::Unread | Fate::Failed(_) => false,
+            let comes_first = match other.result {
+                Outcome::Value(_) | Outcome::Default(_) => true,
+                Outcome::Absent => other.id < absent.id,
+                Outcome::Keys(_)
+                | Outcome::Overridden(_)
+                | Outcome::Unread
+                | Outcome::Failed(_) => false,
             };
             comes_first && other.target.overlaps(&absent.target)
         })

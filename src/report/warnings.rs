@@ -11,9 +11,9 @@ use super::record::{Record, age, counted, grouped, some_of};
 use crate::backend::cached::CacheNotice;
 use crate::model::answer::{Document, Fetched};
 use crate::model::entry::{Origin, Subject};
-use crate::model::env_name::EnvName;
+use crate::model::env_variables::EnvName;
 use crate::model::environment::CommandLine;
-use crate::model::outcome::{EntryOutcome, Fate, Outcomes};
+use crate::model::outcome::{EntryOutcome, Outcome, Outcomes};
 use crate::model::plan::{Plan, ValueSource, variable_help};
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Store};
@@ -213,7 +213,8 @@ pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) 
     let is_set = |name: &str| {
         outcomes.list.iter().any(|outcome| {
             let variable = outcome.target.variable().map(EnvName::as_str);
-            variable == Some(name) && !matches!(outcome.fate, Fate::Absent | Fate::Overridden(_))
+            variable == Some(name)
+                && !matches!(outcome.result, Outcome::Absent | Outcome::Overridden(_))
         })
     };
     let mut warnings = Vec::new();
@@ -258,7 +259,7 @@ pub fn provenance_notes(outcomes: &Outcomes, fetched: &Fetched) -> Vec<Record> {
                 format!("{subject} gets its default, because the secret or key does not exist");
             let note = Record::note(text).event("resolved");
             records.push(note.with("variables", label));
-        } else if matches!(outcome.fate, Fate::Absent) && !outcomes.sets(&outcome.target) {
+        } else if matches!(outcome.result, Outcome::Absent) && !outcomes.sets(&outcome.target) {
             let text = format!(
                 "{subject} is not set, because it is optional and the secret or key does not exist"
             );

@@ -10,10 +10,9 @@ use serde_json::Value;
 
 use super::extract::{json_type, text_of, twin_hint};
 use crate::model::answer::Document;
-use crate::model::claims::Claims;
-use crate::model::entry::{NamingError, Origin, Subject, Target, shell_quoted};
-use crate::model::env_name::EnvName;
-use crate::model::outcome::{EntryOutcome, Fate};
+use crate::model::entry::{Claims, NamingError, Origin, Subject, Target, shell_quoted};
+use crate::model::env_variables::EnvName;
+use crate::model::outcome::{EntryOutcome, Outcome};
 use crate::model::plan::{EntryId, ObjectSource, Planned};
 use crate::model::problem::Problem;
 use crate::model::quoting::{is_quotable, visible};
@@ -26,7 +25,7 @@ use crate::model::suggest::{self, did_you_mean};
 pub type Members<'a> = Vec<(&'a str, Option<SecretValue>)>;
 
 /// Returns the option, or the line of a declaration, that sets one variable to the whole value, for
-/// a help text. Returns `None` if the reference must not be shown.
+/// a help text. The result is `None` if the reference must not be shown.
 pub fn written_as_variable(subject: &Subject) -> Option<String> {
     let written = subject.reference()?;
     Some(match subject.origin {
@@ -101,8 +100,8 @@ pub fn key_outcomes(
         if let Ok(name) | Err(NamingError::Unsafe(name)) = &named
             && let Some(holder) = claims.variable_holder(name)
         {
-            let fate = Fate::Overridden(holder);
-            outcomes.push(outcome_of_key(entry, object, number, key, name, fate));
+            let result = Outcome::Overridden(holder);
+            outcomes.push(outcome_of_key(entry, object, number, key, name, result));
             continue;
         }
 
@@ -114,10 +113,10 @@ pub fn key_outcomes(
         let may_be_shown = is_quotable(key) && earlier_key.is_none_or(is_quotable);
         match (named, earlier_key) {
             (Ok(name), None) => {
-                let fate = Fate::Value(value);
+                let result = Outcome::Value(value);
                 outcomes.push(EntryOutcome {
                     target: Target::Env(name.clone()),
-                    ..outcome_of_key(entry, object, number, key, &name, fate)
+                    ..outcome_of_key(entry, object, number, key, &name, result)
                 });
             }
             (Ok(_) | Err(_), _) if !may_be_shown => errors.push(hidden_key_problem()),
@@ -128,7 +127,7 @@ pub fn key_outcomes(
         }
     }
 
-    outcomes.sort_by_key(|outcome| matches!(outcome.fate, Fate::Overridden(_)));
+    outcomes.sort_by_key(|outcome| matches!(outcome.result, Outcome::Overridden(_)));
     (outcomes, errors)
 }
 
@@ -160,7 +159,7 @@ fn outcome_of_key(
     number: usize,
     key: &str,
     name: &EnvName,
-    fate: Fate,
+    result: Outcome,
 ) -> EntryOutcome {
     let label = if is_quotable(key) {
         name.to_string()
@@ -180,7 +179,7 @@ fn outcome_of_key(
         id,
         subject,
         parameter_name: is_path.then(|| key.to_owned()),
-        ..EntryOutcome::new(entry, fate)
+        ..EntryOutcome::new(entry, result)
     }
 }
 

@@ -11,7 +11,7 @@ use jsonpath_rust::query::js_path_process;
 use serde_json::{Map, Value};
 use zeroize::Zeroize;
 
-use crate::model::env_name::is_name;
+use crate::model::env_variables::is_name;
 use crate::model::problem::{MissingKey, Problem};
 use crate::model::quoting::{is_quotable, visible};
 use crate::model::reference::{JsonPath, Selector};
@@ -118,6 +118,43 @@ fn wipe(value: &mut Value) {
     }
 }
 
+/// The reason why one of the secrets that an entry reads doesn't give a value.
+#[derive(Debug)]
+pub enum Unresolved {
+    /// The secret hasn't been requested.
+    Unread,
+    /// The secret, the version, the key or the variable doesn't exist or is null, so that the
+    /// `default` or `optional` of the entry applies.
+    Absent(Problem),
+    Failed(Problem),
+}
+
+impl From<Problem> for Unresolved {
+    fn from(problem: Problem) -> Self {
+        Self::Failed(problem)
+    }
+}
+
+impl Unresolved {
+    /// Returns the same reason with another wording of its problem.
+    #[must_use]
+    pub fn reworded(self, reword: impl FnOnce(Problem) -> Problem) -> Self {
+        match self {
+            Self::Unread => Self::Unread,
+            Self::Absent(problem) => Self::Absent(reword(problem)),
+            Self::Failed(problem) => Self::Failed(reword(problem)),
+        }
+    }
+
+    /// Returns the problem, or `None` if the secret hasn't been requested.
+    pub fn into_problem(self) -> Option<Problem> {
+        match self {
+            Self::Unread => None,
+            Self::Absent(problem) | Self::Failed(problem) => Some(problem),
+        }
+    }
+}
+
 /// The number of paths or keys that an error lists at most.
 const LISTED: usize = 8;
 
@@ -140,10 +177,10 @@ pub fn find_value<'j>(
     document: &'j ParsedDocument,
     selector: &Selector,
     rewrite: Rewrite<'_>,
-) -> Result<&'j Value, Problem> {
+) -> Result<&'j Value, Unresolved> {
     let json = match document {
         Ok(json) => json.value(),
-        Err(error) => return Err(not_json(*error, selector, rewrite)),
+        Err(error) => return Err(not_json(*error, selector, rewrite).into()),
     };
     match selector {
         Selector::Whole => Ok(json),
@@ -175,7 +212,7 @@ fn not_json(error: NotJson, selector: &Selector, rewrite: Rewrite<'_>) -> Proble
         .replace_help(help)
 }
 
-/// Returns the hint to leave out the KEY. Returns `None` if the reference must not be shown.
+/// Returns the hint to leave out the KEY, or `None` if the reference must not be shown.
 fn whole_value_hint(rewrite: Rewrite<'_>) -> Option<String> {
     rewrite("").map(|write| format!("for the whole value, write {write}"))
 }
@@ -185,15 +222,14 @@ fn whole_value_hint(rewrite: Rewrite<'_>) -> Option<String> {
 /// # Errors
 /// If the JSON isn't an object, or if it doesn't have the key, which is an absence. The help shows
 /// a similar key, or the JSONPath of a nested value.
-fn find_key<'j>(json: &'j Value, key: &str, rewrite: Rewrite<'_>) -> Result<&'j Value, Problem> {
+fn find_key<'j>(json: &'j Value, key: &str, rewrite: Rewrite<'_>) -> Result<&'j Value, Unresolved> {
     let Value::Object(map) = json else {
         let text = format!(
             "is {}, not an object, so it has no key {key:?}",
             json_type(json)
         );
-        return Err(Problem::configuration(text)
-            .code("not-an-object")
-            .replace_help(whole_value_hint(rewrite)));
+        let problem = Problem::configuration(text).code("not-an-object");
+        return Err(problem.replace_help(whole_value_hint(rewrite)).into());
     };
     if let Some(value) = map.get(key) {
         return Ok(value);
@@ -203,17 +239,18 @@ fn find_key<'j>(json: &'j Value, key: &str, rewrite: Rewrite<'_>) -> Result<&'j 
     let plain = key.trim_start_matches('.');
     let help = nested_value_hint(json, plain, rewrite);
     let help = help.unwrap_or_else(|| keys_hint(map, None, plain, rewrite));
-    Err(Problem {
-        missing_key: Some(Box::new(MissingKey {
-            key: key.to_owned(),
-            existing_keys: listed_keys(map, None),
-        })),
-        ..Problem::absence("key-not-found", format!("has no key {key:?}")).help(help)
-    })
+    let mut problem = Problem::configuration(format!("has no key {key:?}"))
+        .code("key-not-found")
+        .help(help);
+    problem.missing_key = Some(Box::new(MissingKey {
+        key: key.to_owned(),
+        existing_keys: listed_keys(map, None),
+    }));
+    Err(Unresolved::Absent(problem))
 }
 
-/// Returns the hint for a key that was meant as a path, such as `db.host`. Returns `None` for any
-/// other key, and if the reference must not be shown.
+/// Returns the hint for a key that was meant as a path, such as `db.host`. The result is `None` for
+/// any other key, and if the reference must not be shown.
 fn nested_value_hint(json: &Value, key: &str, rewrite: Rewrite<'_>) -> Option<String> {
     if !key.contains(['.', '[']) {
         return None;
@@ -252,7 +289,7 @@ pub fn keys_hint(
     }
 }
 
-/// Returns the hint for a key that looks the same as `key`. Returns `None` if there isn't one.
+/// Returns the hint for a key that looks the same as `key`, or `None` if there isn't one.
 pub fn twin_hint<'k>(mut keys: impl Iterator<Item = &'k str>, key: &str) -> Option<String> {
     let seen = visible(key);
     let twin = keys.find(|other| !is_quotable(other) && visible(other) == seen)?;
@@ -288,7 +325,7 @@ pub fn listed_keys(map: &Map<String, Value>, path: Option<&str>) -> String {
 /// If the path matches no node, which is an absence, or several nodes. The error shows the paths of
 /// these nodes only if they look like names, and not the path of a null, because its key may be a
 /// value (see [`quotable_keys`]).
-fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, Problem> {
+fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, Unresolved> {
     // The error of jsonpath_rust quotes the value.
     let found = js_path_process(&path.query, json).map_err(|_| {
         let text = format!("does not work with the JSONPath {}", path.text);
@@ -296,8 +333,10 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, Problem>
     })?;
     match found.as_slice() {
         [] => {
-            let absent = Problem::absence("key-not-found", format!("has nothing at {}", path.text));
-            Err(absent.replace_help(parent_hint(json, path)))
+            let text = format!("has nothing at {}", path.text);
+            let problem = Problem::configuration(text).code("key-not-found");
+            let hint = parent_hint(json, path);
+            Err(Unresolved::Absent(problem.replace_help(hint)))
         }
         [one] => Ok(one.val),
         several => {
@@ -317,7 +356,7 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, Problem>
             let text = format!("has {total} values at {} instead of one", path.text);
             let help = format!("write the path of one of them: {}", shown_paths.join(", "));
             let problem = Problem::configuration(text).code("several-matches");
-            Err(problem.help(help))
+            Err(problem.help(help).into())
         }
     }
 }
@@ -355,7 +394,8 @@ fn parent_hint(mut json: &Value, path: &JsonPath) -> Option<String> {
 }
 
 /// Returns a JSON value as the command gets it: the characters of a string, a number as it was
-/// written, `true` or `false`, and compact JSON for an object or array. Returns `None` for null.
+/// written, `true` or `false`, and compact JSON for an object or array. The result is `None` for
+/// null.
 pub fn text_of(value: &Value) -> Option<SecretValue> {
     match value {
         Value::Null => None,

@@ -4,27 +4,219 @@
 //! one report has every error. No request is sent here, and an error never contains the value of a
 //! secret.
 //!
-//! - `walk` goes through the entries in the order of precedence. If the target of an entry is set
-//!   already, the entry is overridden, and neither its value nor its failure matters.
+//! - [`resolve`] goes through the entries in the order of precedence, so that each variable, each
+//!   path and each systemd credential is set once (`model::entry::Claims`). If the target of an
+//!   entry is set already, the entry is overridden, and neither its value nor its failure matters.
 //! - `value` resolves one entry: a secret, a literal, text with references, or a template.
 //! - `extract` takes a key or a path from JSON, and `env_from` takes all keys of an object.
 //! - `template` renders templates.
 
-mod encoding;
 mod env_from;
 mod extract;
 mod template;
 mod value;
-mod walk;
 
-pub use walk::resolve;
+use std::collections::BTreeSet;
 
-use crate::model::answer::{Cause, Fetched, Missing};
-use crate::model::outcome::{Fate, Outcomes};
-use crate::model::plan::{Plan, PlannedSource};
+use crate::model::answer::{Cause, Document, Fetched, Missing};
+use crate::model::entry::{Claims, Holder, OnMissing, Subject};
+use crate::model::outcome::{EntryOutcome, Outcome, Outcomes};
+use crate::model::plan::{ObjectSource, Plan, Planned, PlannedSource, ValueSource};
+use crate::model::reference::Selector;
+use crate::model::secret_value::SecretValue;
 use crate::model::suggest::{self, MOST_SUGGESTIONS};
-
+use env_from::Members;
+use extract::{Unresolved, find_value};
 use template::find_unknown_name;
+use value::{ParsedAnswers, with_entry};
+
+/// The walk over the entries of a plan.
+///
+/// There are three cases for an entry. If it has a value, or is absent and has a `default`, it sets
+/// its target. If it is absent and `optional`, an entry of an earlier layer can set the target. If
+/// it fails, it still overrides the entries of earlier layers, because a value that the user has
+/// replaced must not come back when its replacement is broken.
+struct Walk<'a> {
+    answers: ParsedAnswers<'a>,
+    claims: Claims<'a>,
+    outcomes: Outcomes,
+}
+
+/// Resolves every variable, file and systemd credential of a plan. If `fetched` doesn't have an
+/// answer that an entry needs, the entry is unread.
+pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
+    let mut walk = Walk {
+        answers: ParsedAnswers::new(plan, fetched),
+        claims: Claims::new(&plan.kept_names),
+        outcomes: Outcomes::default(),
+    };
+
+    for entry in &plan.entries {
+        if let PlannedSource::Overridden(holder) = &entry.source {
+            walk.add(entry, Outcome::Overridden(holder.clone()));
+        }
+    }
+
+    for layer in plan
+        .entries
+        .chunk_by(|one, next| one.id.layer == next.id.layer)
+    {
+        for entry in layer {
+            if let PlannedSource::Value(source) = &entry.source {
+                walk.resolve_value(entry, source);
+            }
+        }
+        // If two objects set the same variable, the later one wins.
+        for entry in layer.iter().rev() {
+            if let PlannedSource::Object(object) = &entry.source {
+                walk.resolve_object(entry, object);
+            }
+        }
+    }
+
+    hide_references(&mut walk.outcomes.list);
+    walk.outcomes
+}
+
+/// Removes the references that may be passwords from the outcomes, so that no message shows them.
+/// The problems of an entry say whether its reference may be one. The reference is also removed
+/// where the entry is named as the one that overrides another.
+fn hide_references(outcomes: &mut [EntryOutcome]) {
+    let mut hidden = BTreeSet::new();
+    for outcome in outcomes.iter_mut() {
+        let Outcome::Failed(problems) = &outcome.result else {
+            continue;
+        };
+        let mut entries = problems.iter().flat_map(|problem| &problem.entries);
+        if entries.any(Subject::hides_reference) {
+            outcome.subject = outcome.subject.without_reference();
+            hidden.insert(outcome.subject.clone());
+        }
+    }
+
+    for outcome in outcomes {
+        if let Outcome::Overridden(Holder::Entry(other)) = &mut outcome.result
+            && hidden.contains(&other.without_reference())
+        {
+            *other = other.without_reference();
+        }
+    }
+}
+
+impl<'a> Walk<'a> {
+    /// Resolves an entry with a single value, and adds its outcome. Unless the entry is overridden
+    /// or absent, it holds its target from now on.
+    fn resolve_value(&mut self, entry: &'a Planned, source: &'a ValueSource) {
+        let holder = self.claims.holder(&entry.target, &entry.subject.origin);
+        let result = match holder {
+            Some(holder) => Outcome::Overridden(holder),
+            None => self.result_of_value(entry, source),
+        };
+        if !matches!(result, Outcome::Absent | Outcome::Overridden(_)) {
+            self.claims.add(&entry.target, &entry.subject);
+        }
+        self.add(entry, result);
+    }
+
+    /// Resolves an entry that isn't overridden. If the value is absent and nothing else is wrong,
+    /// `default` or `optional` applies. The entry is unread if a request is missing and nothing
+    /// else is wrong.
+    fn result_of_value(&mut self, entry: &'a Planned, source: &'a ValueSource) -> Outcome {
+        let reasons = match self.answers.resolve_value(entry, source) {
+            Ok(value) => return Outcome::Value(value),
+            Err(reasons) => reasons,
+        };
+
+        let (mut has_absence, mut problems) = (false, Vec::new());
+        for reason in reasons {
+            match reason {
+                Unresolved::Unread => {}
+                // If the entry provides for an absence, the absence isn't reported even if another
+                // error makes the entry fail.
+                Unresolved::Absent(_) if entry.on_missing != OnMissing::Fail => has_absence = true,
+                Unresolved::Absent(problem) | Unresolved::Failed(problem) => problems.push(problem),
+            }
+        }
+        match &entry.on_missing {
+            _ if !problems.is_empty() => Outcome::Failed(problems),
+            OnMissing::Omit if has_absence => Outcome::Absent,
+            OnMissing::Default(text) if has_absence => {
+                Outcome::Default(SecretValue::new(text.as_str()))
+            }
+            OnMissing::Fail | OnMissing::Omit | OnMissing::Default(_) => Outcome::Unread,
+        }
+    }
+
+    /// Resolves an object of `env-from`. Adds an outcome for each key that sets a variable, and
+    /// then one for the object itself. If the object wasn't read, only the object gets an outcome.
+    fn resolve_object(&mut self, entry: &'a Planned, object: &'a ObjectSource) {
+        let document = match self.answers.document(&object.reference, &entry.subject) {
+            Ok(document) => document,
+            Err(reason) => {
+                let problem = reason.into_problem();
+                let failed = problem.map(|problem| Outcome::Failed(vec![problem]));
+                return self.add(entry, failed.unwrap_or(Outcome::Unread));
+            }
+        };
+
+        let (keys, errors) = match members(&mut self.answers, object, document, &entry.subject) {
+            Ok(members) => {
+                let warnings = env_from::warnings(&members, object);
+                self.outcomes
+                    .warnings
+                    .extend(warnings.map(|text| (entry.subject.clone(), text)));
+                env_from::key_outcomes(members, entry, object, &self.claims)
+            }
+            Err(error) => (Vec::new(), error.into_problem().into_iter().collect()),
+        };
+        let count = keys.len();
+        for key in keys {
+            self.claims.add(&key.target, &key.subject);
+            self.outcomes.list.push(key);
+        }
+        if errors.is_empty() {
+            return self.add(entry, Outcome::Keys(count));
+        }
+
+        let mut named = Vec::new();
+        for error in errors {
+            named.push(with_entry(error, Some(&object.reference), &entry.subject));
+        }
+        self.add(entry, Outcome::Failed(named));
+    }
+
+    /// Adds the outcome of an entry.
+    fn add(&mut self, entry: &Planned, result: Outcome) {
+        self.outcomes.list.push(EntryOutcome {
+            parts: std::mem::take(&mut self.answers.parts),
+            ..EntryOutcome::new(entry, result)
+        });
+    }
+}
+
+/// Returns the keys of an object, or the parameters below a path.
+///
+/// # Errors
+/// If the document isn't JSON, or doesn't have an object where the reference says.
+fn members<'m, 'a>(
+    answers: &'m mut ParsedAnswers<'a>,
+    object: &'a ObjectSource,
+    document: &'m Document,
+    subject: &Subject,
+) -> Result<Members<'m>, Unresolved> {
+    let reference = &object.reference;
+    if reference.locator.is_path() {
+        return Ok(env_from::path_members(document, object));
+    }
+    let parsed = answers.parsed_document(&reference.locator, document);
+    let rewrite = |key: &str| match &reference.selector {
+        Selector::Whole => env_from::written_as_variable(subject),
+        selector if !key.is_empty() => subject.rewritten_with_field(&selector.to_string(), key),
+        Selector::Key(_) | Selector::Path(_) => None,
+    };
+    let value = find_value(parsed, &reference.selector, &rewrite)?;
+    Ok(env_from::object_members(value, object, subject)?)
+}
 
 /// Looks for templates with a filter, test or function that doesn't exist, before any secret is
 /// read. To find such a name, each template is rendered with placeholders. Returns outcomes in
@@ -36,7 +228,7 @@ pub fn invalid_template_outcomes(plan: &Plan) -> Option<Outcomes> {
         if let PlannedSource::Value(source) = &entry.source
             && let Some(problem) = find_unknown_name(source, &entry.subject)
         {
-            outcome.fate = Fate::Failed(vec![problem]);
+            outcome.result = Outcome::Failed(vec![problem]);
         }
     }
     (!outcomes.problems().is_empty()).then_some(outcomes)

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use regex_lite::Regex;
 use zeroize::Zeroizing;
 
-use super::encoding;
-use super::extract::{Json, NULL_HELP, ParsedDocument, find_value, text_of};
+use super::extract::{Json, NULL_HELP, ParsedDocument, Unresolved, find_value, text_of};
 use super::template::{Input, looked_up_texts, render};
 use crate::model::answer::{Cause, Document, Fetched};
 use crate::model::entry::template::{ENV, Template};
@@ -15,7 +14,7 @@ use crate::model::entry::{Part, Subject};
 use crate::model::plan::{Plan, Planned, ValueSource};
 use crate::model::problem::{About, Impact, Problem};
 use crate::model::reference::{AWS_STAGES, Locator, SecretRef, Selector, Store};
-use crate::model::secret_value::SecretValue;
+use crate::model::secret_value::{SecretValue, percent_encode};
 
 /// The documents that were fetched. Each of them is parsed as JSON when an entry needs its JSON for
 /// the first time.
@@ -42,17 +41,18 @@ impl<'a> ParsedAnswers<'a> {
     /// Resolves the value of an entry: reads it, decodes it, checks its pattern and encodes it.
     ///
     /// # Errors
-    /// Every error with its references. The list is empty if a reference hasn't been requested and
-    /// nothing else is wrong.
+    /// Every reason why the value is missing.
     pub fn resolve_value(
         &mut self,
         entry: &'a Planned,
         source: &'a ValueSource,
-    ) -> Result<SecretValue, Vec<Problem>> {
+    ) -> Result<SecretValue, Vec<Unresolved>> {
         let subject = &entry.subject;
         let read = match source {
             ValueSource::Literal(text) => SecretValue::new(text.as_str()),
-            ValueSource::Secret(reference) => self.secret_value(reference, subject)?,
+            ValueSource::Secret(reference) => {
+                self.secret_value(reference, subject).map_err(only)?
+            }
             ValueSource::Composed(parts) => self.composed_value(parts, subject)?,
             ValueSource::Template { template, inputs } => {
                 self.rendered_template(template, inputs, subject)?
@@ -61,15 +61,15 @@ impl<'a> ParsedAnswers<'a> {
 
         let decoded = match entry.transform.decode {
             false => read,
-            true => decode(source, &read, subject)?,
+            true => decode(source, &read, subject).map_err(only)?,
         };
         if let Some(pattern) = &entry.pattern {
-            check_pattern(pattern, source, &decoded, subject)?;
+            check_pattern(pattern, source, &decoded, subject).map_err(only)?;
         }
         if !entry.transform.encode {
             return Ok(decoded);
         }
-        let encoded = encoding::encode_base64(&decoded);
+        let encoded = decoded.base64_encoded();
         self.add_part(decoded);
         Ok(encoded)
     }
@@ -79,7 +79,7 @@ impl<'a> ParsedAnswers<'a> {
     fn add_part(&mut self, part: SecretValue) {
         let text = String::from_utf8_lossy(part.expose());
         if text.chars().count() >= 8 && text.parse::<f64>().is_err() {
-            let encoded = SecretValue::new(encoding::percent_encode(&text));
+            let encoded = SecretValue::new(percent_encode(&text));
             self.parts.extend([encoded, part]);
         }
     }
@@ -87,19 +87,20 @@ impl<'a> ParsedAnswers<'a> {
     /// Returns the value that a reference selects.
     ///
     /// # Errors
-    /// The failure of the request, or the reason why the document doesn't have the value. The list
-    /// is empty if there wasn't a request.
+    /// The failure of the request, or the reason why the document doesn't have the value.
     fn secret_value(
         &mut self,
         reference: &'a SecretRef,
         subject: &Subject,
-    ) -> Result<SecretValue, Vec<Problem>> {
+    ) -> Result<SecretValue, Unresolved> {
         let document = self.document(reference, subject)?;
-        self.selected_value(reference, document, subject)
-            .map_err(|why| {
-                let problem = with_entry(why, Some(reference), subject);
-                vec![problem.replace_help(version_hint(reference, subject))]
+        let selected = self.selected_value(reference, document, subject);
+        selected.map_err(|why| {
+            why.reworded(|problem| {
+                let problem = with_entry(problem, Some(reference), subject);
+                problem.replace_help(version_hint(reference, subject))
             })
+        })
     }
 
     /// Returns the part of a document that a reference selects, as the command gets it.
@@ -112,7 +113,7 @@ impl<'a> ParsedAnswers<'a> {
         reference: &'a SecretRef,
         document: &Document,
         subject: &Subject,
-    ) -> Result<SecretValue, Problem> {
+    ) -> Result<SecretValue, Unresolved> {
         let selector = &reference.selector;
         if *selector == Selector::Whole {
             return Ok(SecretValue::new(document.body.expose()));
@@ -125,7 +126,7 @@ impl<'a> ParsedAnswers<'a> {
                 Selector::Whole | Selector::Path(_) => format!("has only null at {selector}"),
                 Selector::Key(key) => format!("has the key {key:?}, but its value is null"),
             };
-            Problem::absence("null", text).help(NULL_HELP)
+            Unresolved::Absent(Problem::configuration(text).code("null").help(NULL_HELP))
         })
     }
 
@@ -145,31 +146,37 @@ impl<'a> ParsedAnswers<'a> {
     ///
     /// # Errors
     /// The failure of the request. It is an absence only if the secret or the version doesn't
-    /// exist. The list is empty if there wasn't a request.
+    /// exist.
     pub fn document(
         &self,
         reference: &SecretRef,
         subject: &Subject,
-    ) -> Result<&'a Document, Vec<Problem>> {
-        match self.fetched.get(&reference.locator) {
-            Some(Ok(document)) => Ok(document),
-            Some(Err(failure)) => Err(vec![Problem {
-                is_absence: matches!(failure.error.cause, Cause::Absent(_)),
-                ..failure.problem(reference, subject, &self.plan.aliases)
-            }]),
-            None => Err(Vec::new()),
+    ) -> Result<&'a Document, Unresolved> {
+        let failure = match self.fetched.get(&reference.locator) {
+            None => return Err(Unresolved::Unread),
+            Some(Ok(document)) => return Ok(document),
+            Some(Err(failure)) => failure,
+        };
+        let problem = failure.problem(reference, subject, &self.plan.aliases);
+        match failure.error.cause {
+            Cause::Absent(_) => Err(Unresolved::Absent(problem)),
+            Cause::Denied(_)
+            | Cause::Outage(_)
+            | Cause::Refused(_)
+            | Cause::NoCredentials { .. }
+            | Cause::NoRegion => Err(Unresolved::Failed(problem)),
         }
     }
 
     /// Returns a value that consists of text and of the values of references.
     ///
     /// # Errors
-    /// Every error with its references.
+    /// Every reason why the value of a reference is missing.
     fn composed_value(
         &mut self,
         parts: &'a [Part],
         subject: &Subject,
-    ) -> Result<SecretValue, Vec<Problem>> {
+    ) -> Result<SecretValue, Vec<Unresolved>> {
         let mut values = Vec::new();
         for part in parts {
             values.push(match part {
@@ -192,13 +199,14 @@ impl<'a> ParsedAnswers<'a> {
     /// `env`.
     ///
     /// # Errors
-    /// Every error with its aliases or, if there isn't one, the first error of the template.
+    /// Every reason why a secret is missing or, if there isn't one, the first error of the
+    /// template.
     fn rendered_template(
         &mut self,
         template: &Template,
         aliases: &'a BTreeMap<String, SecretRef>,
         subject: &Subject,
-    ) -> Result<SecretValue, Vec<Problem>> {
+    ) -> Result<SecretValue, Vec<Unresolved>> {
         let mut results = Vec::new();
         for (alias, reference) in aliases {
             let result = self.template_input(alias, reference, subject);
@@ -212,7 +220,8 @@ impl<'a> ParsedAnswers<'a> {
         inputs.insert(ENV.to_owned(), Input::variables(&self.plan.inherited));
         render(template, &inputs, self.plan).map_err(|error| {
             let reference = error.alias.and_then(|alias| aliases.get(&alias));
-            vec![with_entry(error.problem, reference, subject)]
+            let named = |problem| with_entry(problem, reference, subject);
+            vec![error.reason.reworded(named)]
         })
     }
 
@@ -225,26 +234,35 @@ impl<'a> ParsedAnswers<'a> {
         alias: &str,
         reference: &'a SecretRef,
         subject: &Subject,
-    ) -> Result<Input, Vec<Problem>> {
+    ) -> Result<Input, Unresolved> {
         let document = self.document(reference, subject)?;
         Input::new(self.parsed_document(&reference.locator, document), document).ok_or_else(|| {
             let text = format!("is binary, so the template can't use {alias}");
             let why = Problem::configuration(text).code("not-text");
-            vec![with_entry(why, Some(reference), subject)]
+            with_entry(why, Some(reference), subject).into()
         })
     }
 }
 
-/// Returns all values, or the errors of all results that are errors.
-fn values_or_errors<T>(results: Vec<Result<T, Vec<Problem>>>) -> Result<Vec<T>, Vec<Problem>> {
-    if results.iter().all(Result::is_ok) {
-        return results.into_iter().collect();
+/// Returns the list with only this reason.
+fn only(reason: impl Into<Unresolved>) -> Vec<Unresolved> {
+    vec![reason.into()]
+}
+
+/// Returns all values, or all errors if there are any.
+fn values_or_errors<T, E>(results: Vec<Result<T, E>>) -> Result<Vec<T>, Vec<E>> {
+    let (mut values, mut errors) = (Vec::new(), Vec::new());
+    for result in results {
+        match result {
+            Ok(value) => values.push(value),
+            Err(error) => errors.push(error),
+        }
     }
-    Err(results
-        .into_iter()
-        .filter_map(Result::err)
-        .flatten()
-        .collect())
+    if errors.is_empty() {
+        Ok(values)
+    } else {
+        Err(errors)
+    }
 }
 
 /// Decodes a value from base64, for `decode`.
@@ -255,13 +273,13 @@ fn decode(
     source: &ValueSource,
     value: &SecretValue,
     subject: &Subject,
-) -> Result<SecretValue, Vec<Problem>> {
-    encoding::decode_base64(value).ok_or_else(|| {
+) -> Result<SecretValue, Problem> {
+    value.base64_decoded().ok_or_else(|| {
         let text = "the value is not base64, which \"decode\" expects";
         let problem = Problem::configuration(text)
             .code("not-base64")
             .help("remove \"decode\", or store the value as base64");
-        vec![about_value(problem, source).for_entry(subject.clone(), Impact::Unread)]
+        about_value(problem, source).for_entry(subject.clone(), Impact::Unread)
     })
 }
 
@@ -275,7 +293,7 @@ fn check_pattern(
     source: &ValueSource,
     value: &SecretValue,
     subject: &Subject,
-) -> Result<(), Vec<Problem>> {
+) -> Result<(), Problem> {
     let help = match str::from_utf8(value.expose()) {
         Ok(text) if pattern.is_match(text) => return Ok(()),
         Ok(text) if pattern.is_match(text.trim_end()) => {
@@ -288,9 +306,7 @@ fn check_pattern(
     let problem = Problem::configuration(text)
         .code("does-not-match")
         .help(help);
-    Err(vec![
-        about_value(problem, source).for_entry(subject.clone(), Impact::Mismatched),
-    ])
+    Err(about_value(problem, source).for_entry(subject.clone(), Impact::Mismatched))
 }
 
 /// Adds the secret to a problem with a value, if the value comes from only one secret. The headline
@@ -317,8 +333,8 @@ pub fn with_entry(problem: Problem, reference: Option<&SecretRef>, subject: &Sub
 }
 
 /// Returns the hint for a KEY that looks like a version: AWS itself writes `NAME:3` for version 3
-/// of a parameter, and a stage is often written after one colon. Returns `None` for any other KEY,
-/// and if the reference must not be shown.
+/// of a parameter, and a stage is often written after one colon. The result is `None` for any other
+/// KEY, and if the reference must not be shown.
 fn version_hint(SecretRef { locator, selector }: &SecretRef, subject: &Subject) -> Option<String> {
     let key = selector.to_string();
     let (what, fields) = match locator.store {

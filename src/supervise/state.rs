@@ -99,8 +99,8 @@ impl RunningState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
     /// The command has ended and was reaped. A launch whose gate was opened is the command, so this
-    /// event also comes if such a launch can't rename the files or execute the command. Its status
-    /// is 78, 126 or 127 then.
+    /// event also comes if such a launch can't rename the files or execute the command. In that
+    /// case, its status is 78, 126 or 127.
     Ended {
         status: ExitStatus,
         /// True if no process of the command's group is left.

@@ -96,8 +96,8 @@ pub fn asks_on_terminal() -> bool {
 /// the program may have changed to ask for a password. From the background, the change would stop
 /// this process (SIGTTOU).
 ///
-/// Returns the program, so that the caller can wait for its end. Returns `None` if there isn't a
-/// program, or if it is just being started.
+/// Returns the program, so that the caller can wait for its end. The result is `None` if there
+/// isn't a program, or if it is just being started.
 pub fn kill_program() -> Option<Child> {
     let mut program = locked_program().take()?;
     let is_running = match &mut program.child {

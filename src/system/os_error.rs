@@ -54,7 +54,7 @@ pub fn unreadable(file: impl Display, error: &io::Error) -> Problem {
 }
 
 /// Returns the remedy for an empty directory where a file is expected, which Docker has probably
-/// created. Returns `None` for any other path.
+/// created. The result is `None` for any other path.
 pub fn directory_remedy(path: &Path) -> Option<&'static str> {
     let is_empty = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
     is_empty.then_some(

@@ -117,7 +117,8 @@ pub fn are_held() -> bool {
     cfg!(target_os = "linux") && INHERITED.get().is_some()
 }
 
-/// Returns a held signal that is pending, and leaves it pending. Returns `None` if there isn't one.
+/// Returns a held signal that is pending, and leaves it pending. The result is `None` if there
+/// isn't one.
 pub fn held_signal() -> Option<Signal> {
     let pending = pending();
     let mut watched = INHERITED.get()?.watched.iter();

@@ -32,9 +32,9 @@ use nix::sys::socket::{Shutdown, SockType, UnixAddr, getpeername, getsockopt, sh
 use nix::sys::stat::{FileStat, Mode, fstat};
 use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, geteuid};
 
-use crate::model::inherited::Inherited;
+use crate::model::entry::{MAX_CREDENTIAL_LENGTH, SystemdCredential};
+use crate::model::env_variables::Inherited;
 use crate::model::problem::{Problem, Status};
-use crate::model::systemd_credential::{Credential, MAX_LENGTH};
 use crate::system::os_error::{self, errno_text};
 use crate::system::signals;
 use crate::system::streams::write_all;
@@ -80,7 +80,7 @@ pub struct CredentialConnection {
 static CONNECTION: OnceLock<CredentialConnection> = OnceLock::new();
 
 /// The length of a refusal: one byte more than a credential may have.
-const REFUSAL_LENGTH: usize = MAX_LENGTH + 1;
+const REFUSAL_LENGTH: usize = MAX_CREDENTIAL_LENGTH + 1;
 
 /// The help about how systemd makes a connection.
 const SETUP: &str = "let systemd start it: a socket unit with Accept=yes does, when a unit with LoadCredential=NAME:SOCKET connects (systemd.exec(5))";
@@ -122,7 +122,7 @@ fn is_connection(input: BorrowedFd<'_>, is_expected: bool) -> bool {
             .is_ok_and(|address| is_expected || requested_by(&address).is_some())
 }
 
-/// Returns the connection that [`take_connection`] has found. Returns `None` if there isn't one.
+/// Returns the connection that [`take_connection`] has found, or `None` if there isn't one.
 pub fn connection() -> Option<&'static CredentialConnection> {
     CONNECTION.get()
 }
@@ -133,7 +133,7 @@ impl CredentialConnection {
     /// # Errors
     /// If the client is neither root nor the effective user, or its address doesn't name a
     /// credential.
-    pub fn request(&self) -> Result<Credential, Problem> {
+    pub fn request(&self) -> Result<SystemdCredential, Problem> {
         #[cfg(target_os = "linux")]
         let user = getsockopt(&self.socket, sockopt::PeerCredentials)
             .map_err(|_| no_connection())?
@@ -159,7 +159,7 @@ impl CredentialConnection {
     /// Sends the whole value, and ends the stream.
     ///
     /// # Errors
-    /// If the value was not sent completely. The connection has to be refused then.
+    /// If the value was not sent completely. In that case, the connection has to be refused.
     pub fn answer(&self, value: &[u8]) -> Result<(), Problem> {
         send_all(self.as_fd(), value)?;
         self.is_answered.store(true, Ordering::SeqCst);
@@ -188,12 +188,12 @@ impl AsFd for CredentialConnection {
 /// Returns the credential that an address names, or `None` if it isn't an address of
 /// `LoadCredential=`.
 #[cfg(target_os = "linux")]
-fn requested_by(address: &UnixAddr) -> Option<Credential> {
-    Credential::from_address(address.as_abstract().unwrap_or_default())
+fn requested_by(address: &UnixAddr) -> Option<SystemdCredential> {
+    SystemdCredential::from_address(address.as_abstract().unwrap_or_default())
 }
 
 #[cfg(not(target_os = "linux"))]
-fn requested_by(_: &UnixAddr) -> Option<Credential> {
+fn requested_by(_: &UnixAddr) -> Option<SystemdCredential> {
     None
 }
 

@@ -41,7 +41,8 @@ pub enum WaitEvent {
 /// end of a pipe or connection. [`WaitEvent::OtherEndClosed`] comes when the other end closes.
 ///
 /// # Errors
-/// If the kernel doesn't provide a thread or a descriptor. The work has not been done then.
+/// If the kernel doesn't provide a thread or a descriptor. In that case, the work has not been
+/// done.
 pub fn while_working<T: Send>(
     work: impl FnOnce() -> T + Send,
     connection: Option<BorrowedFd<'_>>,

@@ -609,11 +609,7 @@ fn no_folder_of_src_has_over_14_files_and_no_file_over_600_lines_before_its_test
 #[test]
 fn no_two_files_of_src_have_the_same_name() {
     let mut paths: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    // The files in src/fuzz are named like the fuzz targets.
-    for file in sources()
-        .values()
-        .filter(|file| !file.path.starts_with("fuzz/"))
-    {
+    for file in sources().values() {
         let name = file.path.rsplit('/').next().unwrap_or_default();
         paths.entry(name).or_default().push(&file.path);
     }

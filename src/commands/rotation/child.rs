@@ -18,7 +18,7 @@ use crate::exec;
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 use crate::model::outcome::Outcomes;
 use crate::report::{Record, Report, terminal};
-use crate::supervise::process::Gate;
+use crate::supervise::Gate;
 use crate::time::Deadline;
 
 /// A message from a launch to its parent.

@@ -10,7 +10,7 @@ use crate::model::options::{OnRotation, Options, RotationOptions, SignalNumber};
 use crate::model::problem::{Problem, Status};
 use crate::report::record::{counted, some_of};
 use crate::report::{Label, Record, Report, terminal};
-use crate::supervise::process::Pid;
+use crate::supervise::Pid;
 use crate::supervise::{ExitStatus, Notice};
 use crate::system::systemd::Notifier;
 

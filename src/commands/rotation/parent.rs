@@ -14,12 +14,14 @@ use super::launches::Launches;
 use super::notices::Notices;
 use crate::commands::launch::Launch;
 use crate::deliver::remove_files;
-use crate::model::inherited::Inherited;
+use crate::model::env_variables::Inherited;
 use crate::model::options::RotationOptions;
 use crate::model::problem::{Problem, Status};
 use crate::report::Report;
-use crate::supervise::process::{Job, Pid, Signals, StateChange, adopt_orphans, next_state_change};
-use crate::supervise::{Action, Delay, Event, ExitReason, Stopping, SupervisorState, begin, step};
+use crate::supervise::{
+    Action, Delay, Event, ExitReason, Job, Pid, Signals, StateChange, Stopping, SupervisorState,
+    adopt_orphans, begin, next_state_change, step,
+};
 use crate::system::os_error::errno_text;
 use crate::system::systemd::Notifier;
 use crate::system::waiting::wait_for;

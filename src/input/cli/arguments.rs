@@ -11,7 +11,7 @@ use clap_complete::Shell;
 use glob::Pattern;
 
 use super::inputs::Inputs;
-use crate::model::env_name::parse_pattern;
+use crate::model::env_variables::parse_pattern;
 use crate::model::environment::CommandLine;
 use crate::model::reference::{Arn, Reference, Role, SecretId, Store};
 

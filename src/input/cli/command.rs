@@ -14,7 +14,7 @@ use super::arguments::{
     Invocation, MigrateArguments, PolicyArguments,
 };
 use super::inputs::{Inputs, named_declarations};
-use crate::model::inherited::Inherited;
+use crate::model::env_variables::Inherited;
 use crate::model::options::{OPTIONS, OptionId, OptionSpec, Takes, find_option};
 
 /// The sections of the man page that are written by hand.

@@ -15,14 +15,14 @@ use clap::ArgMatches;
 use glob::Pattern;
 
 use crate::model::entry::{Entry, EntrySource, FileTarget, Mode, Naming, Origin, Subject, Target};
-use crate::model::env_name::{EnvName, OWN_PREFIX, assigned_name, is_name, parse_pattern};
+use crate::model::env_variables::Inherited;
+use crate::model::env_variables::{EnvName, OWN_PREFIX, assigned_name, is_name, parse_pattern};
 use crate::model::environment::CommandLine;
-use crate::model::inherited::Inherited;
 use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions};
 use crate::model::plan::Layer;
 use crate::model::problem::{Impact, Problem};
 use crate::model::quoting::invalid_value;
-use crate::model::reference::{Reference, ReferenceError};
+use crate::model::reference::{Fault, Reference};
 
 /// The variable that lists the declarations, separated by commas, if there is no `-f`.
 const FILE: &str = "SECRETS_EXEC_FILE";
@@ -432,8 +432,8 @@ fn parse_env_from(text: &str) -> Result<Entry, Problem> {
 }
 
 /// Returns the problem for text that is not a reference. The message doesn't show the text.
-fn malformed(error: ReferenceError) -> Problem {
-    Problem::usage(error.message()).replace_help(error.help)
+fn malformed(error: Fault) -> Problem {
+    Problem::usage(error.reference_sentence()).replace_help(error.help)
 }
 
 /// Returns the problem for an option that is in one argument with its value.

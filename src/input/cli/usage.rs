@@ -13,7 +13,7 @@ use clap::{Arg, Command};
 
 use super::command::subcommand;
 use super::inputs::one_word;
-use crate::model::env_name::is_name;
+use crate::model::env_variables::is_name;
 use crate::model::options::{TypedOptions, find_option};
 use crate::model::problem::Problem;
 use crate::model::quoting::invalid_value;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use crate::input::yaml::{Key, Kind, Node, Position};
 use crate::model::entry::Origin;
-use crate::model::env_name::{EnvName, is_name};
+use crate::model::env_variables::{EnvName, is_name};
 use crate::model::options::{OptionSpec, find_option};
 use crate::model::problem::Problem;
 use crate::model::quoting::{file_name, is_quotable};

@@ -11,16 +11,16 @@ use regex_lite::{Regex, RegexBuilder};
 
 use super::reader::{Fields, Item, MappingEntry, TEXT, VARIABLES_HELP};
 use crate::input::yaml::Kind;
-use crate::model::entry::template::{Template, TemplateError};
+use crate::model::entry::template::Template;
 use crate::model::entry::{
-    Case, Entry, EntrySource, FileTarget, Mode, Naming, OnMissing, Origin, Owner, Target, Transform,
+    Case, Entry, EntrySource, FileTarget, Mode, Naming, OnMissing, Origin, Owner,
+    SystemdCredential, Target, Transform, is_credential_name, parse_unit,
 };
-use crate::model::env_name::is_name;
+use crate::model::env_variables::is_name;
 use crate::model::quoting::quoted_value;
 use crate::model::reference::{
     Alias, Aliases, Reference, Region, Role, SecretId, VALUE_REMEDY, Version, validate_alias_name,
 };
-use crate::model::systemd_credential::{Credential, is_credential_name, parse_unit};
 
 /// The help if `secrets` isn't a mapping. The usual reason is a list of variables, which an ECS
 /// task definition has under this key.
@@ -270,7 +270,7 @@ pub fn credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
                 let text = "is not a credential's name, which has printable ASCII characters without \"/\" and \":\"";
                 key.refuse_sentence(format!("{} {text}", quoted_value(name)), None);
             }
-            let target = Target::Credential(Credential {
+            let target = Target::Credential(SystemdCredential {
                 unit: unit.name.to_owned(),
                 name: name.to_owned(),
             });
@@ -470,7 +470,7 @@ fn reference(item: &Item<'_>, expected: &str, help: Option<String>) -> Option<Re
 /// Parses a reference, or adds the mistake in it.
 fn parse_reference(item: &Item<'_>, text: &str) -> Option<Reference> {
     Reference::parse(text)
-        .map_err(|error| item.refuse_sentence(error.message(), error.help))
+        .map_err(|error| item.refuse_sentence(error.reference_sentence(), error.help))
         .ok()
 }
 
@@ -500,6 +500,6 @@ fn regular_expression(item: &Item<'_>) -> Option<Regex> {
 /// Reads the text of `template` and parses it, or adds the mistake in it.
 fn template(item: &Item<'_>) -> Option<Template> {
     Template::parse(item.expect_text(TEXT)?)
-        .map_err(|TemplateError { text, help }| item.refuse_sentence(text, help))
+        .map_err(|fault| item.refuse_sentence(fault.text, fault.help))
         .ok()
 }

@@ -148,8 +148,8 @@ pub struct RotationSchedule {
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl RotationSchedule {
-    /// Returns the number of days from one rotation to the next. Returns `None` for a `cron`
-    /// schedule, for a rate in hours, and without a schedule.
+    /// Returns the number of days from one rotation to the next, or `None` for a `cron` schedule,
+    /// for a rate in hours, and without a schedule.
     pub fn every_days(&self) -> Option<u64> {
         if self.days.is_some() {
             return self.days;

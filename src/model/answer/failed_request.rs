@@ -1,15 +1,16 @@
-//! Words the parts of a message that depend on the request that failed: the secret, what is absent,
-//! and the most specific hint.
+//! Words a failed request as a [`Problem`]: the secret, what is absent, and the most specific hint.
 //!
-//! What goes in is a failure and the reference that was requested. What comes out is text that
-//! shows the user what to write instead, in the user's own words. It must not contain a name that
-//! may be a password: [`FetchFailure::hides_name`] decides that.
+//! What goes in is a failure, whose [`FetchError`](super::FetchError) has the headline and AWS's
+//! message, and the reference that was requested. The hint shows the user what to write instead, in
+//! the user's own words. No part of the problem may show a name that may be a password:
+//! [`FetchFailure::hides_name`] decides that. AWS's message may quote such a name, so the name is
+//! removed from the message.
 
 use super::cause::{Cause, Denial, Mention, Missing, Refusal};
 use super::fetch_error::FetchFailure;
 use crate::model::entry::{Subject, SubjectKind};
-use crate::model::env_name::is_name;
-use crate::model::problem::{About, ReasonScope};
+use crate::model::env_variables::is_name;
+use crate::model::problem::{About, Impact, Problem, ReasonScope, Status};
 use crate::model::reference::{
     AWS_STAGES, Aliases, Locator, SecretId, SecretRef, Selector, Store, VALUE_REMEDY, Version,
 };
@@ -18,14 +19,76 @@ use crate::model::suggest::{did_you_mean_to_write, nearest};
 /// Replaces the name of a secret that may be a password.
 pub const NOT_SHOWN: &str = "not shown";
 
+impl FetchFailure {
+    /// Returns the problem for an entry whose request has failed. If the name of the secret may be
+    /// a password, no part of the problem shows it. After `--wait`, the failure is temporary,
+    /// whatever it is.
+    pub fn problem(&self, reference: &SecretRef, subject: &Subject, aliases: &Aliases) -> Problem {
+        let request = FailedRequest {
+            failure: self,
+            reference,
+            subject,
+            aliases,
+            hides_name: self.hides_name(reference),
+        };
+        let mut problem = (*self.error.problem).clone();
+        if let Cause::Absent(missing) = self.error.cause {
+            problem.text = request.absence(missing);
+        }
+        problem.help = request.hint();
+        problem.about = request.about();
+
+        let mut shown_subject = subject.clone();
+        if request.hides_name {
+            shown_subject = subject.without_reference();
+            // A denial of AWS's quotes the name.
+            let name = reference.locator.written_id();
+            problem.aws_says = problem.aws_says.map(|text| text.replace(&name, "…"));
+        }
+        if request.hides_name && self.local_file.is_none() {
+            let note = "the name is not shown, because it may be a password. secrets-exec has already sent it to AWS as the name of a secret, so if it is a password, change it";
+            problem.notes.push(note.to_owned());
+        }
+
+        problem.notes = [self.region_notes(), problem.notes, self.notes.clone()].concat();
+        if let Some(role) = &reference.locator.role {
+            problem = problem.note(format!("the secret is read with the role {}", role.arn));
+        }
+        if let Some(waited) = self.waited {
+            let waited = humantime::format_duration(waited);
+            problem = problem.note(format!(
+                "secrets-exec kept trying for {waited}, because of --wait"
+            ));
+            problem.status = Status::Temporary;
+        }
+        problem.for_entry(shown_subject, Impact::Unread)
+    }
+
+    /// Returns the notes about the errors in the fallback regions. There aren't any if only one
+    /// region was tried.
+    fn region_notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if let (Some(region), [_, ..]) = (&self.region, self.elsewhere.as_slice()) {
+            notes.push(format!("this is the error in the region {region}"));
+        }
+        for (region, error) in &self.elsewhere {
+            notes.push(format!(
+                "in the fallback region {region}, {}",
+                error.sentence()
+            ));
+        }
+        notes
+    }
+}
+
 /// The request that failed, and the entry that needs its answer.
-pub struct FailedRequest<'a> {
-    pub failure: &'a FetchFailure,
-    pub reference: &'a SecretRef,
-    pub subject: &'a Subject,
-    pub aliases: &'a Aliases,
+struct FailedRequest<'a> {
+    failure: &'a FetchFailure,
+    reference: &'a SecretRef,
+    subject: &'a Subject,
+    aliases: &'a Aliases,
     /// True if the name [may be a password](FetchFailure::hides_name).
-    pub hides_name: bool,
+    hides_name: bool,
 }
 
 impl FailedRequest<'_> {
@@ -34,13 +97,13 @@ impl FailedRequest<'_> {
         &self.reference.locator
     }
 
-    /// Returns the secret as the message describes it. Returns `None` if the failure has nothing to
-    /// do with a particular secret.
+    /// Returns the secret as the message describes it, or `None` if the failure has nothing to do
+    /// with a particular secret.
     ///
     /// If `before` in the result is `None`, the headline is about something else, such as a host,
     /// and only the lines about the entries name the secret. If the secret's name must not be
     /// shown, `name` says where the secret is referred to, and `id` is [`NOT_SHOWN`].
-    pub fn about(&self) -> Option<About> {
+    fn about(&self) -> Option<About> {
         let (before, scope) = match self.failure.error.mention {
             Mention::Nowhere => return None,
             Mention::InEntries => (None, ReasonScope::AnySecret),
@@ -79,7 +142,7 @@ impl FailedRequest<'_> {
 
     /// Returns the part of the headline that follows the name of a secret, a parameter or a path
     /// that doesn't exist, or has no such version.
-    pub fn absence(&self, missing: Missing) -> String {
+    fn absence(&self, missing: Missing) -> String {
         let scope = match (&self.failure.local_file, &self.failure.region) {
             (Some(file), _) => format!(" in {}", file.display()),
             (None, Some(region)) => format!(" in {region}"),
@@ -105,7 +168,7 @@ impl FailedRequest<'_> {
     }
 
     /// Returns what the secret or parameter doesn't have, for the end of a sentence: `no version
-    /// with the stage "AWSPREVIOUS"`. Returns `None` if the current version was requested.
+    /// with the stage "AWSPREVIOUS"`. The result is `None` if the current version was requested.
     fn absent_version(&self) -> Option<String> {
         let label = match self.locator().store {
             Store::SecretsManager => "stage",
@@ -123,7 +186,7 @@ impl FailedRequest<'_> {
 
     /// Returns the most specific hint that applies: one that depends on the request, the one of the
     /// failure, or that of every failure with this cause.
-    pub fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<String> {
         let nearest = self.failure.nearest.as_deref();
         let cause = self.failure.error.cause;
         let general = match (&self.failure.error.problem.help, cause.facts().remedy) {
@@ -208,8 +271,8 @@ impl FailedRequest<'_> {
         format!("check {name}, {region_and_account}")
     }
 
-    /// Returns the hint for a staging label that is a typo of one of AWS's labels. Returns `None`
-    /// for any other label, and for a parameter, whose labels the user chooses.
+    /// Returns the hint for a staging label that is a typo of one of AWS's labels, or `None` for
+    /// any other label, and for a parameter, whose labels the user chooses.
     fn stage_hint(&self) -> Option<String> {
         if self.locator().store != Store::SecretsManager {
             return None;
@@ -239,8 +302,8 @@ impl FailedRequest<'_> {
         did_you_mean_to_write(nearest, self.with_id(nearest))
     }
 
-    /// Returns what to write for the entry with another id of a secret. Returns `None` if the
-    /// reference isn't shown, or begins with an alias instead of the id.
+    /// Returns what to write for the entry with another id of a secret, or `None` if the reference
+    /// isn't shown, or begins with an alias instead of the id.
     fn with_id(&self, id: &str) -> Option<String> {
         let written = self.subject.reference()?;
         let rest = written.strip_prefix(&self.locator().written_id())?;
@@ -248,7 +311,8 @@ impl FailedRequest<'_> {
     }
 
     /// Returns the hint for a name that may be a password: where a password and a plain value
-    /// belong and, in case it is a name, `advice`. Returns `None` if the name can't be a password.
+    /// belong and, in case it is a name, `advice`. The result is `None` if the name can't be a
+    /// password.
     fn password_hint(&self, advice: &str) -> Option<String> {
         if !self.hides_name {
             return None;
@@ -256,8 +320,8 @@ impl FailedRequest<'_> {
         Some(format!("{VALUE_REMEDY}; if it is a name, {advice}"))
     }
 
-    /// Returns the hint for the name of a parameter that isn't written as one. Returns `None` for
-    /// any other name, and for a `--local` file.
+    /// Returns the hint for the name of a parameter that isn't written as one, or `None` for any
+    /// other name, and for a `--local` file.
     ///
     /// | written | the mistake | the hint |
     /// |---|---|---|

@@ -1,14 +1,13 @@
 //! The answers that a backend returns, one for each locator: a document, or the reason why there
 //! isn't one.
 //!
-//! `fetch_error` has the reasons, `cause` what code decides on. `fetch_problem` and
-//! `failed_request` add what depends on the request, such as the hint with the corrected reference.
+//! `fetch_error` has the reasons, and `cause` what code decides on. `failed_request` makes the
+//! problem, and adds what depends on the request, such as the hint with the corrected reference.
 
 mod cause;
 mod document;
 mod failed_request;
 mod fetch_error;
-mod fetch_problem;
 
 pub use cause::{Again, Cause, CredentialsFault, Denial, Missing, OutageKind, Refusal};
 pub use document::{

@@ -10,7 +10,7 @@ use crate::model::quoting::file_name;
 /// An entry as messages name it: `DB_HOST (app.yaml:3, db:host)`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Subject {
-    /// The variable, the path of the file, or the credential.
+    /// The variable, the path of the file, or the systemd credential.
     pub label: String,
     pub origin: Origin,
     pub kind: SubjectKind,
@@ -65,7 +65,7 @@ impl Subject {
         matches!(self.written, Some(Written::Hidden(_)))
     }
 
-    /// Returns the reference as written. Returns `None` for an entry without a reference, and for a
+    /// Returns the reference as written, or `None` for an entry without a reference, and for a
     /// reference that isn't shown.
     pub fn reference(&self) -> Option<&str> {
         let Some(Written::Reference(reference)) = &self.written else {
@@ -96,8 +96,8 @@ impl Subject {
 
     /// Returns what to write for this entry with `new` instead of the fields `old`, which come
     /// after the secret. If `new` is empty, the fields are left out, and so is the colon before
-    /// them, unless other fields follow. Returns `None` if the reference isn't shown, or doesn't
-    /// have these fields.
+    /// them, unless other fields follow. The result is `None` if the reference isn't shown, or
+    /// doesn't have these fields.
     pub fn rewritten_with_field(&self, old: &str, new: &str) -> Option<String> {
         let written = self.reference()?;
         let old_fields = format!(":{old}");

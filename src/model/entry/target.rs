@@ -1,11 +1,15 @@
 //! The target of an entry: a variable, a file (and the variable that gets its path), the variables
-//! of `env-from`, a credential of a systemd unit, or the output of `get`.
+//! of `env-from`, a systemd credential, or the output of `get`. If several entries set the same
+//! variable, file or systemd credential, [`Claims`] decides which of them wins.
 
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::model::env_name::EnvName;
-use crate::model::systemd_credential::Credential;
+use glob::Pattern;
+
+use super::origin::{Origin, Subject};
+use crate::model::env_variables::EnvName;
 
 /// Something that an entry sets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +18,7 @@ pub enum Target {
     File(FileTarget),
     /// The variables that the keys of an object set. The text is the beginning of their names.
     Variables(String),
-    Credential(Credential),
+    Credential(SystemdCredential),
     /// Standard output, for `get`.
     Output,
 }
@@ -106,7 +110,7 @@ impl Account {
     }
 }
 
-/// A variable, a path or a credential that an entry sets.
+/// A variable, a path or a systemd credential that an entry sets.
 ///
 /// Two entries of one layer must not have the same claim. If entries of different layers have the
 /// same claim, the entry of the later layer overrides the other one.
@@ -114,12 +118,13 @@ impl Account {
 pub enum Claim {
     Variable(EnvName),
     Path(PathBuf),
-    Credential(Credential),
+    Credential(SystemdCredential),
 }
 
 impl Target {
-    /// Returns the variables, paths and credentials that an entry with this target sets. The
-    /// variables of `env-from` aren't among them: each key claims its variable when it is known.
+    /// Returns the variables, paths and systemd credentials that an entry with this target sets.
+    /// The variables of `env-from` aren't among them: each key claims its variable when it is
+    /// known.
     pub fn claims(&self) -> Vec<Claim> {
         match self {
             Self::Env(name) => vec![Claim::Variable(name.clone())],
@@ -134,14 +139,14 @@ impl Target {
         }
     }
 
-    /// True if both targets set the same variable, path or credential.
+    /// True if both targets set the same variable, path or systemd credential.
     pub fn overlaps(&self, other: &Self) -> bool {
         let claims = other.claims();
         self.claims().iter().any(|claim| claims.contains(claim))
     }
 
-    /// Returns the variable that gets the value, or the path of the file. Returns `None` for any
-    /// other target, and for a file without a variable.
+    /// Returns the variable that gets the value, or the path of the file. The result is `None` for
+    /// any other target, and for a file without a variable.
     pub fn variable(&self) -> Option<&EnvName> {
         match self {
             Self::Env(name) => Some(name),
@@ -174,10 +179,187 @@ impl fmt::Display for Claim {
         match self {
             Self::Variable(name) => write!(f, "the variable {name}"),
             Self::Path(path) => write!(f, "the file {}", path.display()),
-            Self::Credential(Credential { unit, name }) => {
+            Self::Credential(SystemdCredential { unit, name }) => {
                 write!(f, "the credential {name} of {unit}")
             }
         }
+    }
+}
+
+/// The longest credential that systemd accepts, in bytes (systemd.exec(5)).
+pub const MAX_CREDENTIAL_LENGTH: usize = 1024 * 1024;
+
+/// A credential of a unit: as the unit requests it, or as a declaration lists it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SystemdCredential {
+    /// The name of the unit. In a declaration, it can be a pattern.
+    pub unit: String,
+    pub name: String,
+}
+
+impl SystemdCredential {
+    /// Parses the requested credential out of the abstract address of systemd's end of the
+    /// connection: `RANDOM/unit/UNIT/CREDENTIAL`, without the leading NUL (systemd.exec(5),
+    /// LoadCredential=). Returns `None` for any other address. None of the four fields can contain
+    /// a slash, or be empty.
+    pub fn from_address(address: &[u8]) -> Option<Self> {
+        let fields: Vec<&str> = std::str::from_utf8(address).ok()?.split('/').collect();
+        match fields[..] {
+            [random, "unit", unit, name] if ![random, unit, name].contains(&"") => Some(Self {
+                unit: unit.to_owned(),
+                name: name.to_owned(),
+            }),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for SystemdCredential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.unit, self.name)
+    }
+}
+
+/// The types of units that start processes, so that they can load credentials.
+const UNIT_TYPES: [&str; 4] = [".service", ".socket", ".mount", ".swap"];
+
+/// Checks the name of a unit under `credentials:`. Returns its pattern, or `None` if it is an exact
+/// name rather than a pattern. The type of the unit is only checked in an exact name, because a
+/// pattern can end with `*`.
+///
+/// # Errors
+/// A description of valid names, for a malformed pattern, and for an exact name that isn't the name
+/// of a unit that starts processes.
+pub fn parse_unit(text: &str) -> Result<Option<Pattern>, &'static str> {
+    const EXPECTED: &str = "a unit name such as app.service or a pattern such as app@*.service";
+    let is_pattern = text.contains(['*', '?', '[']);
+    // The characters of a unit's name (systemd.unit(5)). A backslash begins an escape such as \x2d,
+    // which a pattern matches literally.
+    let legal_signs = if is_pattern {
+        ":-_.\\@*?[]!"
+    } else {
+        ":-_.\\@"
+    };
+    let is_legal = |c: char| c.is_ascii_alphanumeric() || legal_signs.contains(c);
+    if text.is_empty() || !text.chars().all(is_legal) {
+        return Err(EXPECTED);
+    }
+
+    if is_pattern {
+        Pattern::new(text).map(Some).map_err(|_| EXPECTED)
+    } else if UNIT_TYPES.iter().any(|suffix| text.ends_with(suffix)) {
+        Ok(None)
+    } else {
+        Err(EXPECTED)
+    }
+}
+
+/// True for a name that systemd accepts: printable ASCII without `/` and `:`, at most 255 bytes
+/// (systemd.exec(5)).
+pub fn is_credential_name(name: &str) -> bool {
+    let is_plain = name
+        .bytes()
+        .all(|byte| matches!(byte, b' '..=b'~') && byte != b'/' && byte != b':');
+    (1..=255).contains(&name.len()) && is_plain && name != "." && name != ".."
+}
+
+/// The entry or variable that already holds the target of another entry, so that the other entry
+/// has no effect.
+#[derive(Clone, Debug)]
+pub enum Holder {
+    /// An entry with higher precedence.
+    Entry(Subject),
+    /// The inherited variable with this name, because of `--keep-existing`.
+    Kept(String),
+    /// Several entries or inherited variables. Each variable that an `env-from` entry can set has a
+    /// holder of its own.
+    Several,
+}
+
+/// The variables, paths and systemd credentials that are held so far. This is the only rule of
+/// precedence: it decides what sets a variable, a path or a systemd credential if several entries
+/// name it.
+///
+/// Entries are added in the order of precedence: the latest layer comes first, and within a layer,
+/// single entries come before the objects of `env-from`. The first entry with a claim holds it, and
+/// later ones are overridden. The variables that `--keep-existing` keeps are held from the
+/// beginning.
+///
+/// ```text
+/// order of precedence                               claims                holder
+/// 1. --env DB_HOST=prod/db:host                     DB_HOST               this entry
+/// 2. secrets-exec.yaml: DB_HOST: old/db:host        DB_HOST               already held by 1: overridden
+/// 3. secrets-exec.yaml: TOKEN: {…, optional: true}  TOKEN, unless absent  this entry, if its secret exists
+/// 4. base.yaml: TOKEN: { value: none }              TOKEN                 this entry, if 3 is absent
+/// 5. base.yaml: env-from: [prod/app]                each key's variable   each key for itself
+/// ```
+///
+/// The rule is applied twice. The plan knows which entries certainly set something, so it leaves
+/// out the entries that these override, and the secrets of overridden entries aren't read. The
+/// resolution applies the rule again, when it is known whether an optional entry is absent and
+/// which keys an object has.
+pub struct Claims<'a> {
+    kept_names: &'a BTreeSet<String>,
+    holders: HashMap<Claim, Subject>,
+}
+
+impl<'a> Claims<'a> {
+    /// Creates the claims of a launch in which only inherited variables are held: those that
+    /// `--keep-existing` keeps.
+    pub fn new(kept_names: &'a BTreeSet<String>) -> Self {
+        Self {
+            kept_names,
+            holders: HashMap::new(),
+        }
+    }
+
+    /// Makes an entry the holder of every variable, path and credential that its target claims. An
+    /// earlier holder is replaced, so callers ask [`Self::holder`] first.
+    pub fn add(&mut self, target: &Target, entry: &Subject) {
+        for claim in target.claims() {
+            self.holders.insert(claim, entry.clone());
+        }
+    }
+
+    /// Returns what holds a target, or a part of it. The result is `None` if an entry with this
+    /// origin can set all of the target.
+    ///
+    /// A reference in an inherited variable is resolved although `--keep-existing` keeps the
+    /// variable, because the value replaces the text of the reference itself.
+    pub fn holder(&self, target: &Target, origin: &Origin) -> Option<Holder> {
+        for claim in target.claims() {
+            if let Some(entry) = self.holders.get(&claim) {
+                return Some(Holder::Entry(entry.clone()));
+            }
+        }
+
+        if *origin == Origin::Inherited {
+            return None;
+        }
+        self.kept_variable(target.variable()?)
+    }
+
+    /// Returns the holder of a variable, or `None` if nothing holds it.
+    pub fn variable_holder(&self, name: &EnvName) -> Option<Holder> {
+        match self.holders.get(&Claim::Variable(name.clone())) {
+            Some(entry) => Some(Holder::Entry(entry.clone())),
+            None => self.kept_variable(name),
+        }
+    }
+
+    /// True if all these variables of an object are held already, so that the object doesn't have
+    /// to be read. False if there aren't any.
+    pub fn hold_all(&self, names: &[EnvName]) -> bool {
+        let mut holders = names.iter().map(|name| self.variable_holder(name));
+        !names.is_empty() && holders.all(|holder| holder.is_some())
+    }
+
+    /// Returns an inherited variable as the holder of its own name, or `None` unless
+    /// `--keep-existing` keeps the variable.
+    fn kept_variable(&self, name: &EnvName) -> Option<Holder> {
+        self.kept_names
+            .contains(name.as_str())
+            .then(|| Holder::Kept(name.to_string()))
     }
 }
 
@@ -211,5 +393,25 @@ mod tests {
         );
         // chown(2) reads -1, which is the same number, as "unchanged".
         assert_eq!(Owner::parse("4294967295"), None);
+    }
+
+    #[test]
+    fn a_pattern_under_credentials_matches_the_names_of_units() {
+        for (pattern, unit) in [
+            ("app@*.service", "app@1.service"),
+            ("**", "a.service"),
+            ("a\\x2d?.service", "a\\x2db.service"),
+            ("[!a]*", "b.mount"),
+        ] {
+            assert!(
+                parse_unit(pattern).unwrap().unwrap().matches(unit),
+                "{pattern}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_credential_can_have_a_name_of_255_bytes_but_not_of_256() {
+        assert!(is_credential_name(&"x".repeat(255)) && !is_credential_name(&"x".repeat(256)));
     }
 }

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use minijinja::Environment;
 use minijinja::syntax::SyntaxConfig;
 
-use crate::model::reference::is_name_character;
+use crate::model::reference::{Fault, is_name_character};
 
 /// The name of the inherited variables in a template, as in `{{ env.DB_HOST }}`.
 pub const ENV: &str = "env";
@@ -33,25 +33,18 @@ pub struct Template {
     pub lookups: BTreeSet<String>,
 }
 
-/// A syntax error in a template. Its text is one line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TemplateError {
-    pub text: String,
-    pub help: Option<String>,
-}
-
 impl Template {
     /// Parses a template, and finds the names that it uses. Nothing is rendered.
     ///
     /// # Errors
-    /// The first syntax error, or a message about a template that is too long.
-    pub fn parse(text: &str) -> Result<Self, TemplateError> {
+    /// The first syntax error, as one line, or a message about a template that is too long.
+    pub fn parse(text: &str) -> Result<Self, Fault> {
         if text.len() > LONGEST {
             let text = format!(
                 "the template has {} bytes, but at most {LONGEST} are allowed",
                 text.len()
             );
-            return Err(TemplateError { text, help: None });
+            return Err(Fault::new(text));
         }
 
         let environment = environment();
@@ -85,7 +78,7 @@ impl Template {
 /// Returns the message about a syntax error. That is MiniJinja's own, or one of ours for what
 /// people write most often: braces that aren't closed, and names that begin with a dot or `$`, as
 /// in other template languages.
-fn syntax_error(error: &minijinja::Error, template: &str) -> TemplateError {
+fn syntax_error(error: &minijinja::Error, template: &str) -> Fault {
     let detail = match error.detail() {
         Some(detail) => detail.replace(['\n', '\r'], " "),
         None => error.kind().to_string(),
@@ -99,7 +92,7 @@ fn syntax_error(error: &minijinja::Error, template: &str) -> TemplateError {
     }
 
     let is_block = detail == "unexpected end of input, expected end of block";
-    TemplateError {
+    Fault {
         text: format!(
             "{} has a syntax error: {detail}",
             position_text(template, error.line())
@@ -109,10 +102,10 @@ fn syntax_error(error: &minijinja::Error, template: &str) -> TemplateError {
 }
 
 /// Returns the error of the first expression that begins with a dot or `$`, or whose braces aren't
-/// closed. Returns `None` if there isn't one. The braces only matter if MiniJinja has found an
-/// expression that isn't closed (`is_unclosed`). The help corrects an expression that is only a key
-/// and its filters.
-fn wrong_expression_error(template: &str, is_unclosed: bool) -> Option<TemplateError> {
+/// closed. The result is `None` if there isn't one. The braces only matter if MiniJinja has found
+/// an expression that isn't closed (`is_unclosed`). The help corrects an expression that is only a
+/// key and its filters.
+fn wrong_expression_error(template: &str, is_unclosed: bool) -> Option<Fault> {
     for rest in template.split("{{").skip(1) {
         let (expression, after) = rest.split_once('}').unwrap_or((rest, ""));
         let start = expression.trim_start_matches(['-', ' ']);
@@ -129,7 +122,7 @@ fn wrong_expression_error(template: &str, is_unclosed: bool) -> Option<TemplateE
         let corrected = expression.trim_matches(['-', ' ', '.', '$']);
         let is_word = |word: &str| word.trim().chars().all(|c| is_in_word(c) || c == '.');
         let is_plain = !corrected.is_empty() && corrected.split('|').all(is_word);
-        return Some(TemplateError {
+        return Some(Fault {
             text: format!("in the template, {text}"),
             help: is_plain.then(|| format!("write {{{{ {corrected} }}}}")),
         });
@@ -147,10 +140,10 @@ pub fn expressions(template: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Returns the error of a reference or a name that Jinja reads as a calculation, such as
-/// `prod/db:password` or `db.pass-word`. Returns `None` for any other expression. A real
+/// `prod/db:password` or `db.pass-word`. The result is `None` for any other expression. A real
 /// calculation looks the same (`a-b`), so callers only ask about an expression that is wrong for
 /// another reason.
-pub fn calculation_error(expression: &str) -> Option<TemplateError> {
+pub fn calculation_error(expression: &str) -> Option<Fault> {
     let is_legal = |c| c == ':' || is_name_character(c);
     if !expression.starts_with(char::is_alphabetic) || !expression.chars().all(is_legal) {
         return None;
@@ -171,12 +164,10 @@ pub fn calculation_error(expression: &str) -> Option<TemplateError> {
         help =
             format!("give the secret a short name, secrets: {{ {alias}: {secret} }}, and {help}");
     }
-    Some(TemplateError {
-        text: format!(
-            "in the template, the {operator:?} in {expression:?} is an operator, not a part of a name"
-        ),
-        help: Some(help),
-    })
+    let text = format!(
+        "in the template, the {operator:?} in {expression:?} is an operator, not a part of a name"
+    );
+    Some(Fault::new(text).help(help))
 }
 
 /// Returns the position of an error as the subject of a sentence: `line 3 of the template`. If the

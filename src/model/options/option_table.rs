@@ -15,7 +15,7 @@ use super::option_value::{
     parse_log_format, parse_name_pattern, parse_on_rotation, parse_path, parse_poll_interval,
     parse_poll_signal, parse_region, parse_role, parse_signal, parse_text, parse_url,
 };
-use crate::model::env_name::OWN_PREFIX;
+use crate::model::env_variables::OWN_PREFIX;
 use crate::model::reference::{Region, Role};
 use crate::model::url::HttpUrl;
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use glob::Pattern;
 use nix::sys::signal::Signal;
 
-use crate::model::env_name::parse_pattern;
+use crate::model::env_variables::parse_pattern;
 use crate::model::reference::{Region, Role};
 use crate::model::url::HttpUrl;
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use super::option_table::{OPTIONS, OptionId, OptionSpec, TypedOptions};
 use super::option_value::{AgentChoice, KeyExchange, LogFormat, OnRotation, SignalNumber};
-use crate::model::inherited::{Inherited, Retention};
+use crate::model::env_variables::{Inherited, Retention};
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::{Region, Role};
 use crate::model::url::HttpUrl;
@@ -183,7 +183,7 @@ impl TypedOptions {
         }
     }
 
-    /// Returns the options of `--cache` with their defaults. Returns `None` without `--cache`.
+    /// Returns the options of `--cache` with their defaults, or `None` without `--cache`.
     fn cache(&self) -> Option<CacheOptions> {
         Some(CacheOptions {
             directory: self.cache.clone()?,
@@ -192,7 +192,7 @@ impl TypedOptions {
         })
     }
 
-    /// Returns the options of `--on-rotation` with their defaults. Returns `None` without
+    /// Returns the options of `--on-rotation` with their defaults, or `None` without
     /// `--on-rotation`.
     fn rotation(&self) -> Option<RotationOptions> {
         Some(RotationOptions {

@@ -147,7 +147,7 @@ impl Region {
         &self.0
     }
 
-    /// Returns AREA of the form AREA-DIRECTION-NUMBER, which all of AWS's codes have. Returns
+    /// Returns AREA of the form AREA-DIRECTION-NUMBER, which all of AWS's codes have. The result is
     /// `None` for another form, such as an emulator's name or an availability zone.
     pub fn area(&self) -> Option<&str> {
         let (rest, number) = self.0.rsplit_once('-')?;
@@ -158,16 +158,16 @@ impl Region {
             .then_some(area)
     }
 
-    /// Returns the known region with the most similar code. Returns `None` if this region is known,
-    /// or if no code is similar.
+    /// Returns the known region with the most similar code, or `None` if this region is known, or
+    /// if no code is similar.
     pub fn similar_region(&self) -> Option<Self> {
         let similar = nearest(&self.0, KNOWN.split(' '))?;
         (similar != self.0).then(|| Self(similar.to_owned()))
     }
 
     /// Returns the remedy for a code that no region of AWS has: one with `fips`, an availability
-    /// zone, or any other code that doesn't have the form of AWS's codes. Returns `None` if the
-    /// code has that form.
+    /// zone, or any other code that doesn't have the form of AWS's codes. The result is `None` if
+    /// the code has that form.
     ///
     /// An availability zone is recognized by its beginning, which is a region: `us-east-1a`.
     pub fn form_remedy(&self) -> Option<String> {

@@ -1,4 +1,6 @@
-//! Parses references, `SECRET[:KEY[:STAGE[:VERSION-ID]]]`, prints them, and looks SECRET up.
+//! Parses references, `SECRET[:KEY[:STAGE[:VERSION-ID]]]`, prints them, and looks SECRET up. Also
+//! replaces the placeholders in SECRET and in the path of a file, `${NAME}` and `${NAME:-default}`,
+//! by inherited variables.
 //!
 //! CodeBuild and `valueFrom` in ECS have the same format. Colons separate the fields. Three kinds
 //! of colons don't: the colons in an ARN (an ARN has 7 fields for a secret, and 6 for a parameter),
@@ -7,12 +9,9 @@
 use std::fmt;
 
 use super::arn::{Arn, Store};
-use super::locator::{Aliases, JsonPath, Locator, SecretRef, Selector};
-use super::placeholder::{Piece, expand, split_pieces};
-use super::secret_id::{ReferenceError, SecretId, VALUE_REMEDY, is_name_character};
-use super::version::Version;
-use crate::model::env_name::is_name;
-use crate::model::inherited::Inherited;
+use super::locator::{Aliases, JsonPath, Locator, SecretRef, Selector, Version};
+use super::secret_id::{Fault, SecretId, VALUE_REMEDY, is_name_character};
+use crate::model::env_variables::{Inherited, is_name};
 
 /// A reference as it was written, split into fields. SECRET hasn't been looked up.
 ///
@@ -60,7 +59,7 @@ impl Reference {
     ///
     /// # Errors
     /// If the text can't be a reference, whatever the aliases and variables are.
-    pub fn parse(text: &str) -> Result<Self, ReferenceError> {
+    pub fn parse(text: &str) -> Result<Self, Fault> {
         if let Some(error) = foreign_syntax_error(text) {
             return Err(error);
         }
@@ -76,22 +75,20 @@ impl Reference {
         let without_path = text.replacen(path, "", 1);
         if without_path.contains("{{") {
             let help = "for a template, write { template: \"…\" } in a declaration; to use an environment variable in a reference, write ${STAGE}/db:password";
-            return Err(ReferenceError::new("contains \"{{\", as a template does").help(help));
+            return Err(Fault::new("contains \"{{\", as a template does").help(help));
         }
         if without_path.contains("://") {
             let defect = "is a URL or a connection string, not the name of a secret";
-            return Err(ReferenceError::new(defect).help(URL_REMEDY));
+            return Err(Fault::new(defect).help(URL_REMEDY));
         }
         validate_secret(secret)?;
         if [stage, version].concat().contains("${") || key.contains("${") && !is_path {
             let help = "write ${…} only in the name of the secret, as in ${STAGE}/db:password";
             let defect = "has ${…} after the name of the secret, where variables aren't expanded";
-            return Err(ReferenceError::new(defect).help(help));
+            return Err(Fault::new(defect).help(help));
         }
         if after_version.is_some() {
-            return Err(
-                ReferenceError::new("has too many parts separated by colons").help(PARTS_HELP),
-            );
+            return Err(Fault::new("has too many parts separated by colons").help(PARTS_HELP));
         }
 
         Ok(Self {
@@ -114,11 +111,7 @@ impl Reference {
     /// # Errors
     /// If a variable isn't set or can't be used, the id is malformed, a path has a key or a
     /// version, or the version is one that AWS can't have.
-    pub fn locate(
-        &self,
-        aliases: &Aliases,
-        inherited: &Inherited,
-    ) -> Result<SecretRef, ReferenceError> {
+    pub fn locate(&self, aliases: &Aliases, inherited: &Inherited) -> Result<SecretRef, Fault> {
         let alias = aliases.get(&self.secret);
         let id = alias.map_or(&self.secret, |alias| &alias.id);
         let mut locator = locate_id(id, inherited)?;
@@ -134,7 +127,7 @@ impl Reference {
             locator,
             selector: self.selector.clone(),
         };
-        found.validate_path().map_err(ReferenceError::new)?;
+        found.validate_path().map_err(Fault::new)?;
 
         let Locator { store, version, .. } = &found.locator;
         let help = match store {
@@ -143,7 +136,7 @@ impl Reference {
         };
         version
             .validate(*store)
-            .map_err(|defect| ReferenceError::new(defect).help(help))?;
+            .map_err(|defect| Fault::new(defect).help(help))?;
         Ok(found)
     }
 }
@@ -165,7 +158,7 @@ impl fmt::Display for Reference {
 /// # Errors
 /// If a variable can't be used, or if the result isn't an id. The error names the variables, but
 /// doesn't show their values.
-fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, ReferenceError> {
+fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
     let pieces = split_pieces(text)?;
     let expanded = expand(&pieces, inherited)?;
     let mut names = Vec::new();
@@ -177,9 +170,9 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, ReferenceErro
 
     let (store, id) = match SecretId::parse(&expanded) {
         Err(error) if !names.is_empty() => {
-            return Err(ReferenceError::new(format!(
+            return Err(Fault::new(format!(
                 "{} (after expanding {})",
-                error.defect,
+                error.text,
                 names.join(" and ")
             )));
         }
@@ -199,13 +192,13 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, ReferenceErro
 ///
 /// # Errors
 /// If a placeholder or the id is malformed.
-fn validate_secret(text: &str) -> Result<(), ReferenceError> {
+fn validate_secret(text: &str) -> Result<(), Fault> {
     let pieces = split_pieces(text)?;
     for piece in &pieces {
         let Piece::Text(text) = piece else { continue };
         let mut characters = text.chars();
         if let Some(illegal) = characters.find(|c| *c != ':' && !is_name_character(*c)) {
-            return Err(ReferenceError::illegal_character(illegal));
+            return Err(Fault::illegal_character(illegal));
         }
     }
     match &pieces[..] {
@@ -269,11 +262,11 @@ fn split_key(text: &str) -> (&str, Option<&str>) {
 ///
 /// # Errors
 /// If one of them contains white space or a control character.
-fn parse_version(stage: &str, id: &str) -> Result<Option<Version>, ReferenceError> {
+fn parse_version(stage: &str, id: &str) -> Result<Option<Version>, Fault> {
     let mut characters = stage.chars().chain(id.chars());
     if characters.any(|c| c.is_whitespace() || c.is_control()) {
         let defect = "has a space or a control character in its stage or version id";
-        return Err(ReferenceError::new(defect).help(VALUE_REMEDY));
+        return Err(Fault::new(defect).help(VALUE_REMEDY));
     }
     let non_empty = |field: &str| (!field.is_empty()).then(|| field.to_owned());
     Ok(match (non_empty(stage), non_empty(id)) {
@@ -286,7 +279,7 @@ fn parse_version(stage: &str, id: &str) -> Result<Option<Version>, ReferenceErro
 ///
 /// # Errors
 /// If the text begins with `$`, but isn't a JSONPath.
-fn parse_selector(key: &str) -> Result<Selector, ReferenceError> {
+fn parse_selector(key: &str) -> Result<Selector, Fault> {
     if key.is_empty() {
         return Ok(Selector::Whole);
     }
@@ -301,12 +294,12 @@ fn parse_selector(key: &str) -> Result<Selector, ReferenceError> {
             }
             _ => "a JSONPath looks like $.hosts[0]; a name with a hyphen, for example, needs brackets and quotes: $[\"my-key\"]".to_owned(),
         };
-        ReferenceError::new("has a key that begins with $, but isn't a valid JSONPath").help(help)
+        Fault::new("has a key that begins with $, but isn't a valid JSONPath").help(help)
     })
 }
 
-/// Returns the prefix of another tool with which the text begins, and what to write instead.
-/// Returns `None` for any other text.
+/// Returns the prefix of another tool with which the text begins, and what to write instead. The
+/// result is `None` for any other text.
 pub fn foreign_prefix(text: &str) -> Option<(&'static str, &'static str)> {
     let mut prefixes = FOREIGN_PREFIXES.into_iter();
     prefixes.find(|(prefix, _)| text.starts_with(prefix))
@@ -315,9 +308,9 @@ pub fn foreign_prefix(text: &str) -> Option<(&'static str, &'static str)> {
 /// Returns the error for a reference with the prefix of another tool. Its help shows the reference
 /// without the prefix, if that is a reference. Returns `None` for a reference without such a
 /// prefix.
-fn foreign_syntax_error(text: &str) -> Option<ReferenceError> {
+fn foreign_syntax_error(text: &str) -> Option<Fault> {
     let (prefix, replacement) = foreign_prefix(text)?;
-    let error = ReferenceError::new(format!(
+    let error = Fault::new(format!(
         "begins with \"{prefix}\", which is the syntax of another tool"
     ));
 
@@ -331,4 +324,138 @@ fn foreign_syntax_error(text: &str) -> Option<ReferenceError> {
         Ok(_) => error.help(format!("write {reference}")),
         Err(_) => error,
     })
+}
+
+/// A part of SECRET, or of a path.
+enum Piece<'a> {
+    Text(&'a str),
+    /// `${NAME}` or `${NAME:-default}`
+    Variable {
+        name: &'a str,
+        default: Option<&'a str>,
+    },
+}
+
+/// Splits SECRET or a path into text and placeholders.
+///
+/// # Errors
+/// If `${` isn't followed by the name of a variable and `}`, or is in a default.
+fn split_pieces(text: &str) -> Result<Vec<Piece<'_>>, Fault> {
+    let malformed = || {
+        Fault::new("has a ${ that isn't followed by a variable's name and a closing }")
+            .help("write ${NAME} or ${NAME:-default}")
+    };
+
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        let (variable, after) = after.split_once('}').ok_or_else(malformed)?;
+        let (name, default) = match variable.split_once(":-") {
+            Some((name, default)) => (name, Some(default)),
+            None => (variable, None),
+        };
+        if !is_name(name) || default.is_some_and(|default| default.contains("${")) {
+            return Err(malformed());
+        }
+        if !before.is_empty() {
+            pieces.push(Piece::Text(before));
+        }
+        pieces.push(Piece::Variable { name, default });
+        rest = after;
+    }
+    if !rest.is_empty() {
+        pieces.push(Piece::Text(rest));
+    }
+    Ok(pieces)
+}
+
+/// Replaces each placeholder in the path of a file.
+///
+/// # Errors
+/// If a placeholder is malformed, or if its variable isn't set and doesn't have a default, or isn't
+/// UTF-8.
+pub fn expand_path(path: &str, inherited: &Inherited) -> Result<String, Fault> {
+    let mut expanded = String::new();
+    for piece in split_pieces(path)? {
+        expanded += match piece {
+            Piece::Text(text) => text,
+            Piece::Variable { name, default } => variable_value(name, default, inherited)?,
+        };
+    }
+    Ok(expanded)
+}
+
+/// What is wrong with the value of a variable that can't be part of a secret's name.
+const COLON: &str = "contains a colon, so it can't be part of a secret's name";
+
+/// Replaces each placeholder in SECRET with the value of its variable, or with its default.
+///
+/// If SECRET consists of nothing but a variable, the value may be an ARN. Any other value must not
+/// contain a colon, so that it can't select another account, region or service. A value must never
+/// begin with `ssm:`, so that it can't select a parameter.
+///
+/// # Errors
+/// If a variable isn't set and doesn't have a default, isn't UTF-8, or has a value that isn't
+/// allowed.
+fn expand(pieces: &[Piece<'_>], inherited: &Inherited) -> Result<String, Fault> {
+    let mut expanded = String::new();
+    for piece in pieces {
+        let (name, default) = match piece {
+            Piece::Text(text) => {
+                expanded.push_str(text);
+                continue;
+            }
+            Piece::Variable { name, default } => (name, default),
+        };
+
+        let value = variable_value(name, *default, inherited)?;
+        if pieces.len() > 1 && value.contains(':') {
+            return Err(wrong_value(name, COLON));
+        }
+        if value.starts_with("ssm:") {
+            let help = format!("remove \"ssm:\" from the value, and write ssm:${{{name}}}");
+            return Err(wrong_value(name, "begins with \"ssm:\"").help(help));
+        }
+        // Only an ARN may contain a colon. With `DB=prod/db:host`, the key would be part of the
+        // name.
+        if value.contains(':') && !value.starts_with("arn:") {
+            let help = format!(
+                "keep only the name in {name}, and write the key after it: ${{{name}}}:KEY"
+            );
+            return Err(wrong_value(name, COLON).help(help));
+        }
+        expanded.push_str(value);
+    }
+    Ok(expanded)
+}
+
+/// Returns the value of a variable, or the default. As in a shell, the default after `:-` also
+/// replaces an empty value.
+///
+/// # Errors
+/// If the variable isn't set and there isn't a default, or if the value isn't UTF-8.
+fn variable_value<'a>(
+    name: &str,
+    default: Option<&'a str>,
+    inherited: &'a Inherited,
+) -> Result<&'a str, Fault> {
+    let value = inherited
+        .get(name)
+        .filter(|value| default.is_none() || !value.is_empty());
+    match (value, default) {
+        (Some(value), _) => value
+            .to_str()
+            .ok_or_else(|| wrong_value(name, "is not UTF-8")),
+        (None, Some(default)) => Ok(default),
+        (None, None) => {
+            let help = format!("set {name}, or write a default value: ${{{name}:-default}}");
+            let defect = format!("needs the variable {name}, which is not set");
+            Err(Fault::new(defect).help(help))
+        }
+    }
+}
+
+/// Returns the error for a variable with a wrong value. `defect` must not quote the value.
+fn wrong_value(name: &str, defect: &str) -> Fault {
+    Fault::new(format!("uses the variable {name}, whose value {defect}"))
 }

@@ -22,13 +22,12 @@
 mod arn;
 mod grammar;
 mod locator;
-mod placeholder;
 mod secret_id;
-mod version;
 
 pub use arn::{Arn, Region, Role, Store};
-pub use grammar::{Reference, foreign_prefix, split_colon, split_secret};
-pub use locator::{Alias, Aliases, JsonPath, Locator, SecretRef, Selector, validate_alias_name};
-pub use placeholder::expand_path;
-pub use secret_id::{ReferenceError, SecretId, VALUE_REMEDY, is_name_character};
-pub use version::{AWS_STAGES, AWSCURRENT, Version};
+pub use grammar::{Reference, expand_path, foreign_prefix, split_colon, split_secret};
+pub use locator::{
+    AWS_STAGES, AWSCURRENT, Alias, Aliases, JsonPath, Locator, SecretRef, Selector, Version,
+    validate_alias_name,
+};
+pub use secret_id::{Fault, SecretId, VALUE_REMEDY, is_name_character};

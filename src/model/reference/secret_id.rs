@@ -13,22 +13,24 @@ pub enum SecretId {
     Arn(Arn),
 }
 
-/// The reason why some text is not a reference, or refers to nothing.
+/// What is wrong with a text that the user wrote, such as a reference or a template. The caller
+/// adds its position.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReferenceError {
-    /// The predicate of a sentence about the reference: `is an incomplete ARN`.
+pub struct Fault {
+    /// For a template, a whole sentence. For a reference, the predicate of a sentence about it: `is
+    /// an incomplete ARN`.
     ///
     /// The predicate quotes nothing but the names of variables, because the text may be a password
     /// instead of a reference. It never quotes the value of a variable.
-    pub defect: String,
+    pub text: String,
     pub help: Option<String>,
 }
 
-impl ReferenceError {
-    /// Creates an error without a remedy.
-    pub fn new(defect: impl Into<String>) -> Self {
+impl Fault {
+    /// Creates a fault without a remedy.
+    pub fn new(text: impl Into<String>) -> Self {
         Self {
-            defect: defect.into(),
+            text: text.into(),
             help: None,
         }
     }
@@ -40,9 +42,9 @@ impl ReferenceError {
         self
     }
 
-    /// Returns the message: a sentence about the reference.
-    pub fn message(&self) -> String {
-        format!("the reference {}", self.defect)
+    /// Returns the text as a sentence about a reference.
+    pub fn reference_sentence(&self) -> String {
+        format!("the reference {}", self.text)
     }
 
     /// Creates the error for a character that AWS doesn't allow in any name.
@@ -78,7 +80,7 @@ impl SecretId {
     ///
     /// # Errors
     /// If the name is empty, too long or illegal, or the ARN is malformed.
-    pub fn parse(text: &str) -> Result<(Store, Self), ReferenceError> {
+    pub fn parse(text: &str) -> Result<(Store, Self), Fault> {
         if Arn::has_prefix(text) {
             return parse_arn(text).map(|(store, arn)| (store, Self::Arn(arn)));
         }
@@ -89,10 +91,10 @@ impl SecretId {
         };
         if name.is_empty() {
             let help = "write the name of a secret, as in prod/db:password. If the name comes from a shell variable, the variable isn't set";
-            return Err(ReferenceError::new("doesn't name a secret").help(help));
+            return Err(Fault::new("doesn't name a secret").help(help));
         }
         if !name.chars().all(is_name_character) {
-            return Err(ReferenceError::new(ILLEGAL_CHARACTER));
+            return Err(Fault::new(ILLEGAL_CHARACTER));
         }
         let longest = match store {
             Store::SecretsManager => 512,
@@ -101,10 +103,10 @@ impl SecretId {
         if name.len() > longest {
             let defect =
                 format!("has a name of more than {longest} characters, which no {store} can have");
-            return Err(ReferenceError::new(defect));
+            return Err(Fault::new(defect));
         }
         if store == Store::ParameterStore && name.contains("//") {
-            return Err(ReferenceError::new(TWO_SLASHES));
+            return Err(Fault::new(TWO_SLASHES));
         }
         Ok((store, Self::Name(name.to_owned())))
     }
@@ -209,10 +211,10 @@ pub fn is_name_character(c: char) -> bool {
 ///
 /// # Errors
 /// If the ARN is incomplete or malformed, or is the ARN of something else.
-fn parse_arn(text: &str) -> Result<(Store, Arn), ReferenceError> {
+fn parse_arn(text: &str) -> Result<(Store, Arn), Fault> {
     let service = text.split(':').nth(2).unwrap_or_default();
     if service.is_empty() {
-        return Err(ReferenceError::incomplete_arn());
+        return Err(Fault::incomplete_arn());
     }
     let Some(store) = Store::from_service(service) else {
         let defect = match service {
@@ -220,14 +222,14 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), ReferenceError> {
             _ => "is the ARN of something other than a secret or parameter",
         };
         let help = "write the name or the ARN of the secret itself, as in prod/db:password";
-        return Err(ReferenceError::new(defect).help(help));
+        return Err(Fault::new(defect).help(help));
     };
 
     let prefix = match store {
         Store::SecretsManager => "secret:",
         Store::ParameterStore => "parameter/",
     };
-    let arn = Arn::parse(text).ok_or_else(ReferenceError::incomplete_arn)?;
+    let arn = Arn::parse(text).ok_or_else(Fault::incomplete_arn)?;
     let name = arn.resource().strip_prefix(prefix).unwrap_or_default();
     let fields = text.split(':').count();
     // If the account is missing, for example, the fields after it move, and the resource has
@@ -239,10 +241,10 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), ReferenceError> {
         let defect = format!("is an ARN that doesn't have {prefix:?} before the name");
         let bare_name = resource.trim_start_matches('/');
         let help = format!("write {before}{prefix}{bare_name}");
-        return Err(ReferenceError::new(defect).help(help));
+        return Err(Fault::new(defect).help(help));
     }
     if name.is_empty() || !is_complete {
-        return Err(ReferenceError::incomplete_arn());
+        return Err(Fault::incomplete_arn());
     }
 
     let has_region = arn.region().is_some_and(|region| region.area().is_some());
@@ -257,7 +259,7 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), ReferenceError> {
     } else {
         return Ok((store, arn));
     };
-    Err(ReferenceError::new(defect))
+    Err(Fault::new(defect))
 }
 
 /// The most characters that a parameter's name can have. AWS allows 1011 characters for the whole

@@ -9,8 +9,7 @@ use minijinja::{Environment, Error, State, Value, filters};
 use regex_lite::Regex;
 
 use super::values::{self, Misses, SecretObject, own_error};
-use crate::model::secret_value::SecretValue;
-use crate::resolve::encoding;
+use crate::model::secret_value::{SecretValue, percent_encode};
 use crate::resolve::extract::Json;
 
 /// Adds our filters and tests to an environment. `fromjson` notes failed look-ups in `misses`.
@@ -23,13 +22,13 @@ pub fn add(environment: &mut Environment<'_>, misses: &Arc<Misses>) {
 /// Adds the filters that MiniJinja doesn't have, or has only with features that aren't enabled.
 fn add_filters(environment: &mut Environment<'_>, misses: &Arc<Misses>) {
     environment.add_filter("urlencode", |value: &Value| {
-        Ok(encoding::percent_encode(&values::printed_text(value)?))
+        Ok(percent_encode(&values::printed_text(value)?))
     });
     environment.add_filter("b64encode", |value: &Value| {
-        text_value(&encoding::encode_base64(&bytes_of(value)?))
+        text_value(&bytes_of(value)?.base64_encoded())
     });
     environment.add_filter("b64decode", |value: &Value| {
-        let decoded = encoding::decode_base64(&bytes_of(value)?);
+        let decoded = bytes_of(value)?.base64_decoded();
         text_value(
             &decoded.ok_or_else(|| own_error("the value for \"b64decode\" is not base64", None))?,
         )

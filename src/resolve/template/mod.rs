@@ -42,13 +42,13 @@ use zeroize::Zeroizing;
 use crate::model::answer::Document;
 use crate::model::entry::Subject;
 use crate::model::entry::template::{self, Template};
-use crate::model::inherited::Inherited;
+use crate::model::env_variables::Inherited;
 use crate::model::plan::{Plan, ValueSource, variable_help};
 use crate::model::problem::{Impact, MissingKey, Problem};
 use crate::model::secret_value::SecretValue;
 use crate::model::suggest::{self, did_you_mean_to_write};
 use crate::resolve::extract::{
-    Json, NULL_HELP, ParsedDocument, keys_hint, listed_keys, quotable_keys,
+    Json, NULL_HELP, ParsedDocument, Unresolved, keys_hint, listed_keys, quotable_keys,
 };
 use values::{FailedLookup, Misses, Names, OwnError, SecretObject, UnreadSecret, value_at};
 
@@ -78,9 +78,9 @@ pub enum Input {
 pub struct RenderError {
     /// The alias that the problem is about. `None` if the problem isn't about a particular secret.
     pub alias: Option<String>,
-    /// The problem, without the entry. If there is an alias, the text of the problem is the
-    /// predicate of a sentence about its secret.
-    pub problem: Problem,
+    /// The reason, whose problem doesn't have the entry yet. If there is an alias, the text of the
+    /// problem is the predicate of a sentence about its secret.
+    pub reason: Unresolved,
 }
 
 impl Input {
@@ -247,17 +247,17 @@ fn render_error(
             return error;
         }
         if let Some(lookup) = cause(misses.take(), template, inputs) {
-            return absence_error(lookup, template, inputs, plan);
+            return lookup_error(lookup, template, inputs, plan);
         }
     }
     RenderError {
         alias: None,
-        problem: template_error(error, template),
+        reason: template_error(error, template).into(),
     }
 }
 
 /// Returns the one of these failed look-ups that gave the undefined value that the rendering failed
-/// at. Returns `None` if that value comes from elsewhere.
+/// at, or `None` if that value comes from elsewhere.
 ///
 /// For each look-up, this renders the template again with a marked value as its result, so that
 /// MiniJinja's error names the mark if this value is the cause. The mark is undefined, too, so this
@@ -326,87 +326,109 @@ fn is_undefined_error(error: &Error) -> bool {
     error.kind() == ErrorKind::UndefinedError || error.detail().is_some_and(says_undefined)
 }
 
-/// Returns the error for a key that doesn't exist or is null, or for a variable of `env` that isn't
-/// set. The error is an absence, unless an index is past the end of a list. It quotes only keys
-/// that the text of the template contains.
-fn absence_error(
-    FailedLookup {
-        alias,
-        path,
-        is_past_end,
-    }: FailedLookup,
+/// Returns the error for a failed look-up. The error is an absence, unless an index is past the end
+/// of a list.
+fn lookup_error(
+    lookup: FailedLookup,
     template: &Template,
     inputs: &BTreeMap<String, Input>,
     plan: &Plan,
 ) -> RenderError {
-    // A key that isn't in the text of the template may be a value.
-    let is_quotable = path.iter().all(|key| template.has_key(key));
+    let problem = lookup_problem(&lookup, template, inputs, plan);
+    RenderError {
+        alias: lookup.alias,
+        reason: match lookup.is_past_end {
+            true => Unresolved::Failed(problem),
+            false => Unresolved::Absent(problem),
+        },
+    }
+}
+
+/// Returns the problem for a key that doesn't exist or is null, or for a variable of `env` that
+/// isn't set. The problem quotes only keys that the text of the template contains, because any
+/// other key may be a value.
+fn lookup_problem(
+    lookup: &FailedLookup,
+    template: &Template,
+    inputs: &BTreeMap<String, Input>,
+    plan: &Plan,
+) -> Problem {
+    let problem = |text: String| Problem::configuration(text).code("key-not-found");
+    let is_quotable = lookup.path.iter().all(|key| template.has_key(key));
+    let path = lookup.path.join(".");
     let predicate = match is_quotable {
-        true => format!("has no key {:?}", path.join(".")),
+        true => format!("has no key {path:?}"),
         false => "does not have a key that the template looks up".to_owned(),
     };
-    let subject = match alias.as_deref() {
-        None => "the result of \"fromjson\" ",
-        Some(template::ENV) => "the environment ",
-        // The secret is added later, as the subject of the sentence.
-        Some(_) => "",
+
+    let parent_object = || {
+        let name = lookup.alias.as_ref()?;
+        let (key, parents) = lookup.path.split_last()?;
+        let Input::Object(secret) = inputs.get(name)? else {
+            return None;
+        };
+        let map = value_at(secret.value(), parents)?.as_object()?;
+        Some((name, key, parents, map))
     };
-    let mut problem = Problem::absence("key-not-found", format!("{subject}{predicate}"));
-    problem.is_absence = !is_past_end;
-    let (Some(name), Some((key, parents))) = (&alias, path.split_last()) else {
-        return RenderError { alias, problem };
+    let Some((name, key, parents, map)) = parent_object().filter(|_| is_quotable) else {
+        let subject = match lookup.alias.as_deref() {
+            None => "the result of \"fromjson\" ",
+            Some(template::ENV) => "the environment ",
+            // The secret is added later, as the subject of the sentence.
+            Some(_) => "",
+        };
+        return problem(format!("{subject}{predicate}"));
     };
 
-    if is_quotable
-        && let Some(Input::Object(secret)) = inputs.get(name)
-        && let Some(map) = value_at(secret.value(), parents).and_then(|parent| parent.as_object())
-    {
-        if name == template::ENV {
-            problem = unset_variable(key, suggest::nearest(key, quotable_keys(map)), plan);
-        } else if map.contains_key(key) {
-            problem.text = format!("has the key {:?}, but its value is null", path.join("."));
-            problem.help = Some(NULL_HELP.to_owned());
-        } else {
-            let path_of_parent = (!parents.is_empty()).then(|| parents.join("."));
-            let parent = match &path_of_parent {
-                Some(path) => format!("{name}.{path}"),
-                None => name.clone(),
-            };
-            let rewrite = |other: &str| Some(format!("{{{{ {parent}.{other} }}}}"));
-            problem.help = Some(keys_hint(map, path_of_parent.as_deref(), key, &rewrite));
-            // A report merges all missing top-level keys of a secret into one error.
-            if parents.is_empty() {
-                problem.missing_key = Some(Box::new(MissingKey {
-                    key: key.clone(),
-                    existing_keys: listed_keys(map, None),
-                }));
-            }
-        }
+    if name == template::ENV {
+        return unset_variable(key, suggest::nearest(key, quotable_keys(map)), plan);
     }
-    RenderError { alias, problem }
+    if map.contains_key(key) {
+        return problem(format!("has the key {path:?}, but its value is null")).help(NULL_HELP);
+    }
+    let path_of_parent = (!parents.is_empty()).then(|| parents.join("."));
+    let parent = match &path_of_parent {
+        Some(path) => format!("{name}.{path}"),
+        None => name.clone(),
+    };
+    let rewrite = |other: &str| Some(format!("{{{{ {parent}.{other} }}}}"));
+    let hint = keys_hint(map, path_of_parent.as_deref(), key, &rewrite);
+    let mut missing = problem(predicate).help(hint);
+    // A report merges all missing top-level keys of a secret into one error.
+    if parents.is_empty() {
+        missing.missing_key = Some(Box::new(MissingKey {
+            key: key.clone(),
+            existing_keys: listed_keys(map, None),
+        }));
+    }
+    missing
 }
 
 /// Returns the error for `env.NAME` if NAME isn't inherited. If an entry of the plan sets NAME, the
 /// message says that `env` has only the inherited variables. Otherwise, `nearest` is an inherited
 /// variable with a similar name, if there is one.
 fn unset_variable(name: &str, nearest: Option<&str>, plan: &Plan) -> Problem {
-    let Some(subject) = plan.variables.get(name) else {
-        let text = format!("the template uses env.{name}, but the variable {name} is not set");
-        let help = match nearest {
-            Some(nearest) => {
-                did_you_mean_to_write(nearest, Some(format!("{{{{ env.{nearest} }}}}")))
-            }
-            None => format!("set {name}, or give the entry a \"default\""),
-        };
-        return Problem::absence("key-not-found", text).help(help);
+    let not_set = format!("the template uses env.{name}, but the variable {name} is not set");
+    let (text, help) = match (plan.variables.get(name), nearest) {
+        (Some(subject), _) => (
+            format!(
+                "env.{name} refers to the environment that secrets-exec was started with, where {name} is not set, not to {name} in {}",
+                subject.origin
+            ),
+            variable_help(subject, &plan.aliases),
+        ),
+        (None, Some(nearest)) => {
+            let write = format!("{{{{ env.{nearest} }}}}");
+            (not_set, did_you_mean_to_write(nearest, Some(write)))
+        }
+        (None, None) => (
+            not_set,
+            format!("set {name}, or give the entry a \"default\""),
+        ),
     };
-
-    let text = format!(
-        "env.{name} refers to the environment that secrets-exec was started with, where {name} is not set, not to {name} in {}",
-        subject.origin
-    );
-    let help = variable_help(subject, &plan.aliases);
-    Problem::absence("key-not-found", text).help(help)
+    Problem::configuration(text)
+        .code("key-not-found")
+        .help(help)
 }
 
 /// Returns an error for each look-up of a key, such as `name` in `db.host.name`, in a value that is
@@ -440,7 +462,7 @@ fn lookups_in_non_objects(
         let problem = Problem::configuration(text).code("not-an-object");
         Some(RenderError {
             alias: Some(alias.to_owned()),
-            problem: problem.help(help),
+            reason: problem.help(help).into(),
         })
     })
 }

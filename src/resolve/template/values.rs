@@ -123,8 +123,8 @@ impl SecretObject {
         value_at(self.secret.value(), &self.path).unwrap_or(&JsonValue::Null)
     }
 
-    /// Returns `json`, which is at `path`, as MiniJinja's value. Returns `None` for null, which
-    /// Jinja sees as undefined.
+    /// Returns `json`, which is at `path`, as MiniJinja's value. The result is `None` for null,
+    /// which Jinja sees as undefined.
     fn value(&self, json: &JsonValue, path: Vec<String>) -> Option<Value> {
         Some(match json {
             JsonValue::Null => return None,
@@ -204,7 +204,7 @@ impl Object for UnreadSecret {
     }
 }
 
-/// Returns the value at a path of keys and indexes. Returns `None` if it doesn't exist.
+/// Returns the value at a path of keys and indexes, or `None` if it doesn't exist.
 pub fn value_at<'j>(json: &'j JsonValue, path: &[impl AsRef<str>]) -> Option<&'j JsonValue> {
     path.iter().try_fold(json, |json, key| match json {
         JsonValue::Array(items) => items.get(key.as_ref().parse::<usize>().ok()?),
@@ -317,7 +317,7 @@ pub struct OwnError {
 }
 
 impl OwnError {
-    /// Returns our own error that caused MiniJinja's error. Returns `None` if MiniJinja's error has
+    /// Returns our own error that caused MiniJinja's error, or `None` if MiniJinja's error has
     /// another cause.
     pub fn cause_of(error: &Error) -> Option<&Self> {
         error.source()?.downcast_ref()

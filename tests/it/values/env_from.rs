@@ -5,7 +5,7 @@ use crate::support::*;
 
 ::rows::rows!("tests/it/values/env_from.rows");
 
-/// The refused names, and a match for each pattern of `src/model/entry/naming.rs`.
+/// The refused names, and a match for each pattern of `src/model/entry/mod.rs`.
 const REFUSED: &str = "PATH HOME SHELL IFS ENV BASH_ENV SHELLOPTS BASHOPTS PS0 PS1 PS2 PS4 PROMPT_COMMAND LD_PRELOAD LD_LIBRARY_PATH \
     LD_AUDIT DYLD_INSERT_LIBRARIES GCONV_PATH GLIBC_TUNABLES MALLOC_CHECK_ LISTEN_FDS NODE_OPTIONS \
     NODE_EXTRA_CA_CERTS NODE_PATH PYTHONPATH PYTHONSTARTUP PERL5OPT PERL5LIB RUBYLIB RUBYOPT CLASSPATH \

@@ -11,7 +11,7 @@ use std::fmt::Display;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::model::inherited::Inherited;
+use crate::model::env_variables::Inherited;
 use crate::model::problem::{Problem, Status};
 use crate::model::quoting::{invalid_value, is_quotable, one_line};
 use crate::model::reference::Region;

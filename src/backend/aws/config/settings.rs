@@ -20,7 +20,7 @@ use super::places::{
 };
 use super::role_chain::{RoleChain, RoleSource, role_chain};
 use crate::backend::aws::service_client::{Api, Endpoints};
-use crate::model::inherited::Inherited;
+use crate::model::env_variables::Inherited;
 use crate::model::options::{AwsOptions, RegionSource};
 use crate::model::problem::{Problem, Status, unless_errors};
 use crate::model::reference::{Arn, Locator, Region, Role};

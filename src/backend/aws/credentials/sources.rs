@@ -18,7 +18,7 @@ use super::sts;
 use crate::backend::aws::config::{RoleSource, VariableKeys};
 use crate::backend::aws::service_client::Api;
 use crate::model::answer::{Again, FetchError};
-use crate::model::inherited::Inherited;
+use crate::model::env_variables::Inherited;
 use crate::model::problem::Status;
 
 /// Returns the credentials in AWS_ACCESS_KEY_ID and the variables that belong to it.

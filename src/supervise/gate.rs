@@ -33,8 +33,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::job::{StateChange, state_change};
+use super::state::ExitStatus;
 use crate::model::options::SignalNumber;
-use crate::supervise::state::ExitStatus;
 use crate::system::ending::{End, end};
 
 /// The parent's side of a forked launch. Dropping the value closes the gate.
@@ -121,8 +121,8 @@ impl LaunchProcess {
     }
 
     /// Returns a descriptor that is readable while there is a message, or at the end of the pipe.
-    /// Returns `None` once [`Self::receive`] has read the end: the launch has executed the command,
-    /// or is about to be reaped.
+    /// The result is `None` once [`Self::receive`] has read the end: the launch has executed the
+    /// command, or is about to be reaped.
     pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.messages.as_ref().map(AsFd::as_fd)
     }

@@ -1,5 +1,4 @@
-//! Fuzzes AWS's responses. Only a success with a secret or parameter may give a value, and no error
-//! may show a value, or a credential of the request that AWS repeats.
+//! Fuzzes AWS's responses, and the entries of the cache.
 
 use std::collections::HashMap;
 
@@ -10,9 +9,10 @@ use serde_json::value::RawValue;
 
 use super::support::{CANARY, assert_hold_no_value};
 use crate::backend::aws::{RecordedResponse, replay};
+use crate::backend::cached::{decode, encode, entry_name};
 use crate::model::answer::{Document, FetchError, FetchFailure};
 use crate::model::entry::{Origin, Subject};
-use crate::model::inherited::Inherited;
+use crate::model::env_variables::Inherited;
 use crate::model::problem::Problem;
 use crate::model::redaction::conceal;
 use crate::model::reference::{Aliases, Reference};
@@ -21,7 +21,8 @@ use crate::model::reference::{Aliases, Reference};
 const CREDENTIAL: &str = "cr3d3nt14l+OfTheRequest/";
 
 /// Reads `data` as a response: a line with the status, lines with headers, an empty line and the
-/// body.
+/// body. Asserts that only a success with a secret or parameter gives a value, and that no error
+/// shows a value, or a credential of the request that AWS repeats.
 pub fn response(data: &[u8]) {
     let Some((status, headers, body)) = parts(data) else {
         return;
@@ -30,7 +31,7 @@ pub fn response(data: &[u8]) {
         return;
     }
     conceal([CREDENTIAL]);
-    for body in [body.to_vec(), planted(body), repeated(body)] {
+    for body in [body.to_vec(), with_canary(body), repeated(body)] {
         let recorded = RecordedResponse {
             status,
             headers: headers.clone(),
@@ -55,7 +56,7 @@ pub fn response(data: &[u8]) {
     }
 }
 
-/// Returns the problem for a variable that needs this response. Returns `None` if `id` is not a
+/// Returns the problem for a variable that needs this response, or `None` if `id` is not a
 /// reference.
 fn problem(error: FetchError, id: &str) -> Option<Problem> {
     let aliases = Aliases::default();
@@ -101,7 +102,7 @@ fn assert_is_in_response(status: u16, body: &[u8], document: &Document) {
         (200..300).contains(&status),
         "a value from status {status}: {text}"
     );
-    let values = values(body);
+    let values = values_in(body);
     let is_of_response =
         |document: &Document| values.iter().any(|value| value == document.body.expose());
     if document.parameters.is_empty() {
@@ -126,7 +127,7 @@ fn field<'a, T: Deserialize<'a>>(object: &Object<'a>, name: &str) -> Option<T> {
 }
 
 /// Returns the value of the secret and the values of the parameters that a response has.
-fn values(body: &[u8]) -> Vec<Vec<u8>> {
+fn values_in(body: &[u8]) -> Vec<Vec<u8>> {
     let text = String::from_utf8_lossy(body);
     let response: Object<'_> = serde_json::from_str(&text).unwrap_or_default();
     let parameters: Vec<Object<'_>> = field(&response, "Parameters").unwrap_or_default();
@@ -152,7 +153,7 @@ fn repeated(body: &[u8]) -> Vec<u8> {
 
 /// Returns the body with the canary at the start of each value. If the body doesn't have a value,
 /// the canary is before the body.
-fn planted(body: &[u8]) -> Vec<u8> {
+fn with_canary(body: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(body);
     let mut planted = text.clone().into_owned();
     for key in ["SecretString", "SecretBinary", "Value"] {
@@ -163,4 +164,57 @@ fn planted(body: &[u8]) -> Vec<u8> {
     } else {
         planted.into_bytes()
     }
+}
+
+/// Reads `data` as the JSON of an entry of the cache, after its checksum. Asserts that an entry
+/// that can be read can also be written and read again, and that an additional byte makes it
+/// invalid.
+pub fn cache_entry(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    // The function for the name of an entry also gives the checksum.
+    let entry = [
+        b"secrets-exec cache 1\n",
+        entry_name(text).as_bytes(),
+        b"\n",
+        data,
+    ]
+    .concat();
+    let Ok(read) = decode("name", &entry) else {
+        return;
+    };
+
+    let debugged = format!("{read:?}");
+    assert!(
+        text.contains(CANARY) || !debugged.contains(CANARY),
+        "{debugged}"
+    );
+
+    let written = encode("name", &read.document, read.fetched).map(|bytes| decode("name", &bytes));
+    let again = written.and_then(Result::ok);
+    assert!(
+        again.is_some(),
+        "{debugged} can't be written, or read again"
+    );
+    let Some(again) = again else { return };
+    assert_eq!(
+        (again.fetched, document_values(&again.document)),
+        (read.fetched, document_values(&read.document))
+    );
+
+    let damaged = [&entry, CANARY.as_bytes()].concat();
+    assert!(decode("name", &damaged).is_err() && decode("other", &entry).is_err());
+}
+
+/// Returns the value of a document, and the values of its parameters with their names.
+fn document_values(document: &Document) -> Vec<(&str, &[u8])> {
+    let own = std::iter::once(("", document.body.expose()));
+    own.chain(
+        document
+            .parameters
+            .iter()
+            .map(|(name, parameter)| (name.as_str(), parameter.body.expose())),
+    )
+    .collect()
 }

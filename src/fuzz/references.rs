@@ -1,5 +1,4 @@
-//! Fuzzes keys and paths. The value must be the one in the secret's JSON, and no error may show a
-//! value.
+//! Fuzzes references, their keys and paths, and templates.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +6,71 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::support::{
-    CANARY, assert_hold_no_value, layer, plan, reasons, resolve_all, resolve_one,
+    CANARY, SECRET, assert_hold_no_value, assert_quotes_no_value, layer, message, plan, reasons,
+    resolve_all, resolve_one,
 };
 use crate::model::entry::EntrySource;
+use crate::model::entry::template::Template;
+use crate::model::env_variables::Inherited;
 use crate::model::outcome::Outcomes;
 use crate::model::plan::Plan;
-use crate::model::reference::{Reference, Selector};
+use crate::model::reference::{Alias, Aliases, Reference, Selector, Version, validate_alias_name};
+use crate::resolve::invalid_template_outcomes;
+
+/// Parses `data` as a reference, and makes a plan with it. Asserts that a reference that is printed
+/// and parsed again is equal to the first one, and that every error in the plan has a message.
+pub fn reference(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let Ok(reference) = Reference::parse(text) else {
+        return;
+    };
+    let printed = reference.to_string();
+    assert_eq!(
+        Reference::parse(&printed),
+        Ok(reference.clone()),
+        "{printed:?} is read as something else"
+    );
+    check_lookup(&reference);
+    let planned = layer(EntrySource::Reference(reference)).map(plan);
+    for error in planned.and_then(Result::err).into_iter().flatten() {
+        assert!(!message(&error).is_empty());
+    }
+}
+
+/// Looks up the reference with some variables and an alias. Checks that no placeholder is left in
+/// the id and that, since neither the reference nor the alias has a region, exactly an ARN gives
+/// the request one.
+fn check_lookup(reference: &Reference) {
+    let arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf";
+    let variables = [("A", "a"), ("ARN", arn), ("R", "us-east-1"), ("EMPTY", "")];
+    let inherited = Inherited::new(
+        variables
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into())),
+    );
+    let mut aliases = Aliases::default();
+    let version = Version::Stage("AWSPREVIOUS".to_owned());
+    aliases.insert(
+        "db".to_owned(),
+        Alias {
+            id: "${ARN}".to_owned(),
+            version,
+            region: None,
+            role: None,
+        },
+    );
+    if let Ok(found) = reference.locate(&aliases, &inherited) {
+        let id = found.locator.id.to_string();
+        assert!(!id.contains("${"), "{id:?} was not expanded");
+        assert_eq!(
+            id.starts_with("arn:"),
+            found.locator.region.is_some(),
+            "the region of {id:?}"
+        );
+    }
+}
 
 /// Resolves a reference whose KEY, and the fields after it, are the first line of `data`. The rest
 /// of `data` is the secret. Asserts that the value is the one in the JSON of the secret, that hints
@@ -26,7 +84,7 @@ pub fn extraction(data: &[u8]) {
     let Ok(key) = std::str::from_utf8(key) else {
         return;
     };
-    let Some((plan, selector)) = planned(key) else {
+    let Some((plan, selector)) = plan_of_key(key) else {
         return;
     };
 
@@ -45,14 +103,14 @@ pub fn extraction(data: &[u8]) {
     if has_canary {
         return;
     }
-    for with_canary in planted(body) {
+    for with_canary in with_canaries(body) {
         assert_hold_no_value(reasons(&resolve_all(&plan, &with_canary)));
     }
 }
 
-/// Returns the plan of a reference with this KEY, and the selector of the reference. Returns `None`
-/// if the reference is malformed.
-fn planned(key: &str) -> Option<(Plan, Selector)> {
+/// Returns the plan of a reference with this KEY, and the selector of the reference. The result is
+/// `None` if the reference is malformed.
+fn plan_of_key(key: &str) -> Option<(Plan, Selector)> {
     let reference = Reference::parse(&format!("secret:{key}")).ok()?;
     let selector = reference
         .locate(&Default::default(), &Default::default())
@@ -95,14 +153,14 @@ fn assert_is_written(body: &[u8], key: &str, found: Option<&[u8]>) {
     }
 }
 
-/// Asserts that the JSONPath in a help matches a value.
+/// Asserts that the JSONPath in a hint matches a value.
 fn assert_hints_lead_to_values(outcomes: &Outcomes, body: &[u8]) {
     for help in reasons(outcomes).into_iter().filter_map(|error| error.help) {
         let Some(quoted) = help.strip_prefix("for the nested value, write --env ") else {
             continue;
         };
         let argument = unquoted(quoted);
-        let planned = argument.strip_prefix("A=secret:").and_then(planned);
+        let planned = argument.strip_prefix("A=secret:").and_then(plan_of_key);
         let leads = planned.is_some_and(|(plan, _)| finds_one(&resolve_all(&plan, body)));
         assert!(leads, "{argument:?} is a hint, but matches nothing");
     }
@@ -135,7 +193,7 @@ fn reprinted(body: &[u8]) -> Vec<u8> {
 /// Returns variants of the secret that contain the canary. If it is JSON, there is one, with the
 /// canary in every string. Otherwise there are two: with the canary before the secret, and after
 /// it.
-fn planted(body: &[u8]) -> Vec<Vec<u8>> {
+fn with_canaries(body: &[u8]) -> Vec<Vec<u8>> {
     match serde_json::from_slice::<Value>(body) {
         Ok(mut value) => {
             plant(&mut value);
@@ -156,4 +214,65 @@ fn plant(value: &mut Value) {
         Value::Object(map) => map.values_mut().for_each(plant),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
+}
+
+/// Renders `data` as a template in which every name is an alias of the same secret. Rendering must
+/// end, and no error may show a value.
+pub fn template(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    // A syntax error may show the template itself.
+    let Ok(template) = Template::parse(text) else {
+        return;
+    };
+    if is_excluded(text) {
+        return;
+    }
+
+    let names = template.names.clone();
+    let Some(mut layer) = layer(EntrySource::Template(template)) else {
+        return;
+    };
+    for name in names
+        .into_iter()
+        .filter(|name| validate_alias_name(name).is_ok())
+    {
+        let alias = Alias {
+            id: "secret".to_owned(),
+            version: Version::Current,
+            region: None,
+            role: None,
+        };
+        layer.aliases.insert(name, alias);
+    }
+
+    match plan(layer) {
+        Err(errors) => errors
+            .into_iter()
+            .for_each(|error| assert_quotes_no_value(&error)),
+        Ok(plan) => {
+            invalid_template_outcomes(&plan);
+            for body in [SECRET, CANARY] {
+                assert_hold_no_value(reasons(&resolve_all(&plan, body.as_bytes())));
+            }
+        }
+    }
+}
+
+/// True for a template that isn't rendered. docs/reference.md excludes slices with a negative step,
+/// and a namespace that contains itself. It also says that a template can use up all memory: by
+/// repeating text, by printing lists of printed lists (quoting doubles the backslashes each time),
+/// or by a large width. A canary in the template itself may be shown.
+fn is_excluded(text: &str) -> bool {
+    let may_have_step = text.contains('[') && text.matches(':').count() > 1;
+    let has_large_number = text
+        .split(|c: char| !c.is_ascii_digit())
+        .any(|digits| digits.len() > 4);
+    let repeats_again = text.matches("join").count() + text.matches("replace").count() > 1;
+    let has_many_filters = text.matches('|').count() > 12;
+    let has_excluded_part = ["*", "namespace", CANARY]
+        .iter()
+        .any(|part| text.contains(part));
+    may_have_step || has_large_number || repeats_again || has_many_filters || has_excluded_part
 }

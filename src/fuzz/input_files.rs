@@ -1,0 +1,211 @@
+//! Fuzzes the files that people write, and references in inherited variables.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::fmt::Write;
+use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
+
+use glob::Pattern;
+
+use super::support::{
+    CANARY, SECRET, assert_hold_no_value, assert_quotes_no_value, message, plan, reasons,
+    resolve_all, resolve_one,
+};
+use crate::backend::aws::parse_ini;
+use crate::input::cli::MigrateArguments;
+use crate::input::declaration::{Sections, parse_declaration};
+use crate::input::env_file::parse_env_file;
+use crate::input::env_references::inherited_layer;
+use crate::model::env_variables::Inherited;
+use crate::model::plan::Layer;
+use crate::model::problem::Problem;
+use crate::model::reference::SecretId;
+
+/// Parses `data` as a declaration, and resolves it with the same value for each secret. Asserts
+/// that each error has a line of the file, and that no message shows a value.
+pub fn declaration(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let (declaration, errors) = parse_declaration(Path::new("a.yaml"), text, Sections::All);
+    // In YAML, a carriage return also ends a line.
+    let lines = text.split(['\n', '\r']).count();
+    for error in errors {
+        let position = error
+            .text
+            .strip_prefix("a.yaml:")
+            .and_then(|rest| rest.split_once(':'));
+        let line = position.and_then(|(line, _)| line.parse().ok());
+        assert!(
+            line.is_some_and(|line| (1..=lines + 1).contains(&line)),
+            "line {line:?} of {lines}: {error:?}"
+        );
+        assert!(!message(&error).is_empty());
+    }
+
+    // A canary in the input may be the name of a key, which an error may show.
+    if text.contains(CANARY) {
+        return;
+    }
+    match plan(declaration.layer) {
+        Err(errors) => errors
+            .into_iter()
+            .for_each(|error| assert_quotes_no_value(&error)),
+        Ok(plan) => {
+            assert_hold_no_value(reasons(&resolve_all(&plan, SECRET.as_bytes())));
+        }
+    }
+}
+
+/// Parses `data` as one of AWS's configuration files. Asserts that a file that is printed and
+/// parsed again is equal to the first one, and that every error has a line.
+pub fn config_file(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    match parse_ini(text) {
+        Err(line) => assert!((1..=text.lines().count()).contains(&line), "line {line}"),
+        // If a setting with nested settings is set again to a value, the nested settings stay. Such
+        // a section can't be printed.
+        Ok(sections)
+            if sections.iter().any(|(_, _, section)| {
+                let mut outer = section.nested.keys().map(|(outer, _)| outer);
+                outer.any(|outer| {
+                    section
+                        .setting(outer)
+                        .is_some_and(|value| !value.is_empty())
+                })
+            }) => {}
+        Ok(sections) => {
+            let mut printed = String::new();
+            for (_, name, section) in &sections {
+                let _ = writeln!(printed, "[{name}]");
+                for (key, value) in &section.settings {
+                    let _ = writeln!(printed, "{key} = {}", value.replace('\n', "\n "));
+                    // Nested settings are indented, and so are the further lines of a value.
+                    let below = section.nested.iter().filter(|((outer, _), _)| outer == key);
+                    for ((_, name), value) in below {
+                        let _ = writeln!(printed, " {name} = {}", value.replace('\n', "\n "));
+                    }
+                }
+            }
+
+            let without_line = |(_, name, section)| (name, section);
+            let parsed_again = parse_ini(&printed).unwrap_or_default().into_iter();
+            let sections_again = parsed_again.map(without_line);
+            assert!(
+                sections_again.eq(sections.into_iter().map(without_line)),
+                "{printed}"
+            );
+        }
+    }
+}
+
+/// Parses `data` as a .env file, after putting the canary at the start of each value. Asserts that
+/// the JSON object has every variable that moves into the secret, and that no message shows a
+/// value.
+pub fn env_file(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    if text.contains(CANARY) {
+        return;
+    }
+
+    let arguments = MigrateArguments {
+        file: "a.env".into(),
+        secret: SecretId::Name("id".to_owned()),
+        only: Vec::new(),
+        except: Vec::new(),
+        literal: Vec::new(),
+        declarations: Vec::new(),
+        values: false,
+        for_local: false,
+        reveal: false,
+        quiet: false,
+    };
+
+    match parse_env_file(
+        "a.env",
+        &text.replace('=', &format!("={CANARY}")),
+        &arguments,
+        &BTreeSet::new(),
+    ) {
+        Err(errors) => assert_hold_no_value(errors),
+        Ok(file) => {
+            assert!(
+                file.warnings.iter().all(|notice| !notice.contains(CANARY)),
+                "{:?}",
+                file.warnings
+            );
+            let object: Result<BTreeMap<String, String>, _> =
+                serde_json::from_slice(file.secret_json.expose());
+            let moved = file.variables.iter().map(|variable| {
+                (
+                    variable.name.as_str().to_owned(),
+                    String::from_utf8_lossy(variable.value.expose()).into_owned(),
+                )
+            });
+            assert_eq!(object.ok(), Some(moved.collect()));
+        }
+    }
+}
+
+/// Parses `data` as the value of a variable, also with the canary before or after it. Asserts that
+/// the text around the references stays as it is, and that no error shows it.
+pub fn inherited(data: &[u8]) {
+    // A variable can't contain a NUL, and the canary must only be where this function puts it.
+    if data.contains(&0) || String::from_utf8_lossy(data).contains(CANARY) {
+        return;
+    }
+    for value in [
+        data.to_vec(),
+        [CANARY.as_bytes(), data].concat(),
+        [data, CANARY.as_bytes()].concat(),
+    ] {
+        match layer_of(&value) {
+            Err(errors) => errors
+                .into_iter()
+                .for_each(|error| assert_quotes_no_value(&error)),
+            Ok(layer) if layer.entries.is_empty() => {}
+            Ok(layer) => assert_keeps_text(&value, layer),
+        }
+    }
+}
+
+/// Returns the entry that the variable A with this value gives.
+fn layer_of(value: &[u8]) -> Result<Layer, Vec<Problem>> {
+    let variables = [(OsString::from("A"), OsString::from_vec(value.to_vec()))];
+    inherited_layer(
+        &Inherited::new(variables.into_iter()),
+        &[Pattern::default(), any_name()],
+    )
+}
+
+/// Returns the pattern that matches every name.
+fn any_name() -> Pattern {
+    Pattern::new("*").unwrap_or_default()
+}
+
+/// Asserts that only the text around the references is left if every secret is empty.
+fn assert_keeps_text(value: &[u8], layer: Layer) {
+    let Ok(plan) = plan(layer) else { return };
+    let Some(made) = resolve_one(&plan, b"") else {
+        return;
+    };
+    let text = String::from_utf8_lossy(value);
+    let mut pieces = text.split("{{resolve:");
+    let before = pieces.next().unwrap_or_default();
+    // If the value doesn't have a dynamic reference, all of it is an ARN.
+    let first = if text.contains("{{resolve:") {
+        before
+    } else {
+        ""
+    };
+    let around = pieces
+        .filter_map(|piece| piece.split_once("}}"))
+        .map(|(_, after)| after);
+    let expected: String = std::iter::once(first).chain(around).collect();
+    assert_eq!(String::from_utf8_lossy(&made), expected, "of {text:?}");
+}
