@@ -1,0 +1,217 @@
+//! Decides whether a message may show a word that the user wrote where a name belongs.
+//!
+//! Such a word may be a password: `--env DB_PASSWORD=hunter2` asks AWS for the secret "hunter2". So
+//! a message shows it only if it reads like a name, as `prod/db` and `MyDatabaseSecret` do. The
+//! function is about the form of a text. Its callers know when the form doesn't matter: if the text
+//! is an alias or the name of a variable, or if AWS has answered that the secret exists.
+//!
+//! A passphrase of plain words, such as `correct-horse-battery-staple`, reads like a name, too.
+
+use std::sync::LazyLock;
+
+use regex_lite::Regex;
+
+/// The services of AWS that create secrets of their own, as in `rds!cluster-1a96bebc`.
+///
+/// <https://docs.aws.amazon.com/secretsmanager/latest/userguide/service-linked-secrets.html>
+const SERVICES: [&str; 11] = [
+    "appflow",
+    "databrew",
+    "datasync",
+    "directconnect",
+    "ecs-sc",
+    "events",
+    "marketplace-deployment",
+    "opsworks-cm",
+    "rds",
+    "redshift",
+    "sqlworkbench",
+];
+
+/// The form of a name, in regular expressions.
+struct Forms {
+    /// The code of a region, such as `us-east-1`. It may be a part of a longer name.
+    region: Regex,
+    /// Words of two to fifteen letters that are run together, and up to four digits: `db2`, `PROD`,
+    /// `appDatabase`, `DBSecret`, `prod2024`.
+    words: Regex,
+    /// The one part of a name that needn't be a word: `2024`, `k8s`, `X509`.
+    code: Regex,
+}
+
+static FORMS: LazyLock<Option<Forms>> = LazyLock::new(|| {
+    let acronym = "[A-Z]{2,15}";
+    let capitalized = format!("(?:{acronym})?[A-Z][a-z]{{1,14}}");
+    let words = format!("^(?:[a-z]{{2,15}})?(?:{capitalized})*(?:{acronym})?[0-9]{{0,4}}$");
+    Some(Forms {
+        region: Regex::new(r"\b[a-z]{2,4}(?:-[a-z]+){1,2}-[0-9]\b").ok()?,
+        words: Regex::new(&words).ok()?,
+        code: Regex::new("^(?:[0-9]+|[a-z0-9]{1,5}|[A-Z0-9]{1,5})$").ok()?,
+    })
+});
+
+/// True if a message may show a text that the user wrote where the name of a secret, or a whole
+/// reference, belongs, although nobody knows whether it is one.
+pub fn reads_like_a_name(text: &str) -> bool {
+    let is_of_service = |(service, _): (&str, &str)| SERVICES.contains(&service);
+    if text.starts_with("arn:") || text.split_once('!').is_some_and(is_of_service) {
+        return true;
+    }
+    let Some(forms) = &*FORMS else { return false };
+
+    let name = text.strip_prefix("ssm:").unwrap_or(text);
+    let has_digit = name.contains(|c: char| c.is_ascii_digit());
+    let has_capital = name.contains(|c: char| c.is_ascii_uppercase());
+    if !name.contains('/') && has_capital && has_digit {
+        return false;
+    }
+
+    let name = forms.region.replace_all(name, "region");
+    let parts = name.split(['/', '-', '_', '.', ':']);
+    let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
+    let has_letter = |part: &str| part.contains(|c: char| c.is_ascii_alphabetic());
+    let (words, others): (Vec<&str>, Vec<&str>) = parts
+        .into_iter()
+        .partition(|part| has_letter(part) && forms.words.is_match(part));
+    match (&words[..], &others[..]) {
+        ([_], []) => !has_digit,
+        ([_, ..], []) => true,
+        (_, [other]) => words.iter().any(|word| is_long(word)) && forms.code.is_match(other),
+        (_, [_, _, ..]) | ([], []) => false,
+    }
+}
+
+/// True if a part of a name has three letters in a row.
+fn is_long(part: &str) -> bool {
+    let mut runs = part.split(|c: char| !c.is_ascii_alphabetic());
+    runs.any(|run| run.len() >= 3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Names of secrets and parameters, and references, as public repositories have them.
+    const NAMES: &str = "
+prod/db prod/db:password prod/web:api_key ssm:/prod/app/token ssm:/app/prod/DB_PASSWORD wordpress
+my-app-secret MyDatabaseSecret appDatabase DBSecret github_token GithubToken DATADOG_API_KEY
+rds!db-3f1c2a77-0b52-4d7f-9b7e-0c2a5b1d9e10 rds!cluster-1a96bebc-86c1-4982-9f9f-7d6a651d2464
+events!connection/prod/0f3c redshift!prod-cluster-admin prod/rds/postgres/master
+staging/k8s/api eks/x509/ca neo4j/prod prod2024/db db/prod2 redis-auth-token dev.mysql.password
+slack/webhook stripe/live/secret-key app.prod.env docker-hub-credentials myapp/prod/us-east-1/db
+us-east-1/app eu-west-1/app/db/password ap-southeast-2/orders jenkins-ssh-key mysql-root-password
+MyTestDatabaseSecret tutorials/MyFirstTutorialSecret terraform/aurora/admin oauth/client_secret
+prod/auth0/client sendgrid/api_key twilio.auth.token service/account/123456789012 backend-env
+test-secret frontend/prod.env prod/v2/app appsettings.Production ConnectionStrings
+AmazonMQ-broker prod/s3/keys elastic/apm-token argocd/repo-creds k8s-cluster-admin docdb-creds
+prod/Database web01/cert ecs/payments/prod/database_url lambda-secrets/stripe DB_CREDENTIALS
+/ecs/prod/DATABASE_URL ssm:/config/orders-service/prod/jwt.secret ssm:db-password billing-service
+prod/billing/postgres:username:AWSPREVIOUS prod/app::AWSPENDING airflow/connections/postgres_default
+airflow/variables/api_token kafka/msk/AmazonMSK_orders AmazonMSK_producer openai-api-key
+weather/api-key google/oauth/client-id rails_master_key SecretKeyBase django/SECRET_KEY
+laravel/.env node-app/production nextauth.secret cloudflare/dns01/token letsencrypt/account
+grafana/admin-password prometheus/basic-auth vault/unseal/prod nexus/ci artifactory-token
+pypi/upload npm-publish-token sonarqube/token codecov/orders gitlab-runner/registration
+bitbucket-app-password datadog/api-key:API_KEY newrelic_license sentry-dsn prod/sftp/partner-a
+db1 prod/OAuth2/secret app/2024-06-01/key OrdersStack-DBSecret-8sXk2LmQ0pZr";
+
+    /// Passwords and keys of the kinds that generators and services make.
+    const PASSWORDS: &str = r##"
+tY]gj)mU/h$Bel31iEl+ h-pC??/h./YgCf,rL1s*p.N,{xn/.@yV +i-h>A#{)2O7
+UMFx}Fk.M(#R5K<jp%1vRt!1f_j,.OR| ;#/6ilI8}_ih}N[.{5KX c7Tv=o#hBKqFYY#kv5Z+
+r3+J~1T{WDtkwtD^Db!: HKas1)V=-Oq|%>]` 6{,YYZYn9@Zh iA4uoR;gna-t)mU= jA=Wt@GS<U8p
+!799NksnRH9| &cA(Us|*d(M[l}H& vTC)*$Q@C=yEZDz&#Tdd 8Hy|<S5SUkCnD8zRA9>= 9]S[k^pXz9w3
+lY7Zkuvqdt:7]s=;8^St cb]n(r3yBdGBL$E: H*1qhT6^/&1$q)t(%c4x tws8>p,hP{&(
+n,hFyJfm$5,di4P=$<%z|J5%)9$F}&H, 5r1pY4Oj_E2jB_Mp [^UsGr7CmY!u_Cu~
+%ZR1zTOlUcR+64~cXQ&>L%ioDnkHIfxI 2`HZt)%.#}PlJh|x jIc@lHk<CiHp6bR+1I>qf(~EouHgxzN?
+(AL5$`wIScGebc$+y%8F n^]3^#*Y$N|BDRz~@rZSgqbj?G3uhk_W ;F|Lf6xuI5aHUQ+PFeNB
+xaQWk8J$]zF$alHlsZ:f bttOofL9H2WjQ5TY4MyW UFjsUNPjc01T5GOBUSZG 6HWGK10Zb0RLZ5TR
+PofbciOx9gy1CJdObOIRpFqaDZeV7G5I QHeVVEqZe2qpUWno PDF2yeE6RsXcNOPmeMjvqPVStNKiaEdF
+RgSnRFsTHsDDDXh5Jmtf bsDe0G9Cryn687neLfjV q8xiM0OGr4hTxoF54Fzbka8FRCztUjAw
+uh1vauWv1zh87mTa5Vsq xezyex1rdrgdsjpr 16umx1bz99nfd02i s5d9ik40vstqqzpt 49zhkken659o2v21
+ryFlwRlOEVHzc0X0AWIRh+JUqBlIFXZ53Ncqe28/ ajY75FnCttn6kfaqDeMqG3omjMyXHCabM6JOF8EF
+d0Nhcy+1kGD2VD+eR1UYzaLiA+zNyD7CHLn+xC/1 hsYgBds1ghxY5OokvQyx7eNWVQ4vnakJkS1pAWTN
+3lg8zV5yPU8d0FZfWe7ihGyiRUIQfHOJMaidDn87 XG3+q+xbMtEPO6UkzYuF0ie9Pu2njHkAm1+5wDr1
+6EpLLJIVGHz4FxFEtKyPiYGFDm7ena8D5VfLDpgy yjVw5HanSBeVRsfAGeAbP0VxNjAe+9i0mYtluYI0
+AKIAST2DTW22BXMZZNA3 AKIAK3HFZX5KIADJZFXK AKIAJWSKKEGY7MTIC6UD AKIAYFKOZM6LNCZKYWHJ
+AKIAPMCCUHY5T2TP3YX4 AKIA4LBA75P45L6ZGEIW ghp_BxfZCGGQccOif7UuXUGfdWG5yP8Yib2eNUS0
+gho_hmi4Fs9Z6YkRYU7oe1wNWqku5Nr50DjqG96E
+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
+glpat-cojsNOBAGx5diFoNPcbd xoxx-095418583694-923597220327-geOj3QYrzZq9adP0J5wMPLCM
+sk_demo_7HUFpk5acdIbzlpkd6XgaNJQ rk_test_8mjAmHMPGPPA0NlGtetOd4UY
+AIza9aW37k5wCnHDepQHgI3HLBkbvHEzuPyXQEW
+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
+dop_v1_2c376631129f34369aad80b891baf90d0d3bf16295d06910bf3f5fb85967f532
+npm_FYSJYgOuwgz7z54VfB4PbxntqB5IGky4Oo8D hvs.iIMWSWMPcwLuHj31CQJVukDC
+key-874ae7689447ab57a683536c4499d863 AC386ce10cd79e048c07dd7753eda83d7c
+eyJhbGciOiJIUzI1NiJ9.TTOkq2BEDbN2AHRQ73l5PuXay1F6gcqInkTY88mH.wg2KDInTEGbOY1xHvAV8DnRlzGW7hUNwOdqryzdaeA6
++57poLywwLJmNMWsNt0kWoVdhpRVXOFDEV34G1YRdDk= 1wTRvbi0hWaRV5/w5nQe9E977obCS7T4
+sd+F/nZGLs10Xfr1xqtXZA== OHhGNozbHipcwBkh72Xu7eW/z8adGaMROSNAz4qFY8w=
+j8caeAwsZ6T0w+KPKRuAuA== yDOM0BrOv/a1hXElGtdmWg==
+nXXVd7HyAv+wBFpL+AOIwt9FW4zVrUymWOIKIEsIpMc= HKXQWsyUmcg8fMXZbwf/OlPudUT5eEa0lkRLYEfS/K8=
+uL+e+6ouFW2UDsetH3iWL+IaSHtjn7AA e38e85cc467dfd478168a45b1c2cb63efcef86a7
+6c860052f8cac37a42aa237c28bcb16d d02b26a3142fde15ac8dc5a893aea2e52e51c85c 2100c1ed71769c4d
+31ac9b0ec2e7d415193ff1d38aec8890 1fbeb6c8cb104ff1df5df1231789d887
+03ed16a226cb1b95bf1cd6033a0645a8 2724b235001ba7f3 a3906e12-eec7-4ca7-9f8c-014b9bbd0140
+bd08b39b-baaf-4c19-83bb-1794df1e8a24 0223abda-f9ec-4f3b-a9a4-872f58f6bbc6
+cfa2b373-1f8f-4058-ae3c-eec88d811527 NZ8KF-9TM5N-7F2H9-HQ0OI-459D4
+3J5P5-K8AKU-35S3X-10ELX-BBCVG 645JC-N0IVG-XV479-NS1V1-Q9DSS Correct7horse-Battery#staple
+velvet.tractor9!mango orbit+canyon+42+Siren"##;
+
+    #[test]
+    fn nearly_all_names_of_secrets_are_shown() {
+        assert_eq!(NAMES.split_whitespace().count(), 100);
+        let mut names = NAMES.split_whitespace();
+        let hidden: Vec<_> = names
+            .by_ref()
+            .filter(|name| !reads_like_a_name(name))
+            .collect();
+        assert_eq!(
+            hidden,
+            [
+                "db1",
+                "prod/OAuth2/secret",
+                "app/2024-06-01/key",
+                "OrdersStack-DBSecret-8sXk2LmQ0pZr"
+            ]
+        );
+    }
+
+    #[test]
+    fn no_generated_password_is_shown() {
+        assert_eq!(PASSWORDS.split_whitespace().count(), 100);
+        for password in PASSWORDS.split_whitespace() {
+            assert!(!reads_like_a_name(password), "{password}");
+        }
+    }
+
+    #[test]
+    fn a_password_that_people_choose_is_hidden_unless_it_consists_of_plain_words() {
+        for password in [
+            "Admin@123",
+            "Welcome1!",
+            "letmein!",
+            "hunter2",
+            "ssm:hunter2",
+            "Summer2024",
+            "P@ssw0rd",
+            "Passw0rd-2024",
+            "qwerty123",
+            "84720193",
+            "+4915112345678",
+            "abcdefghijklmnop",
+            "abcd efgh ijkl mnop",
+            "A1B2C-D3E4F-G5H6I-J7K8L-M9N0P",
+            "550e8400-e29b-41d4-a716-446655440000",
+            "user:hunter2!",
+            "postgres://app:secret@db/app",
+            "",
+            "---",
+        ] {
+            assert!(!reads_like_a_name(password), "{password}");
+        }
+        for passphrase in ["dragon", "iloveyou", "correct-horse-battery-staple"] {
+            assert!(reads_like_a_name(passphrase), "{passphrase}");
+        }
+    }
+}
