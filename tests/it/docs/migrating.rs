@@ -21,7 +21,6 @@ case "$*" in
 *prod/db*) echo '{"host":"db.example.com","password":"p@ss/word"}' ;;
 *api-token*) echo TOKEN ;;
 *prod/tls*) echo 'key material' ;;
-*get-caller-identity*) ;;
 *) exit 1 ;;
 esac
 "#;
