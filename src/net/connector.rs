@@ -1,8 +1,8 @@
-//! Opens connections, direct or through a proxy: looks up the host, connects to it with TCP, asks
-//! the proxy for a tunnel, and makes the TLS handshake.
+//! Opens connections, directly or through a proxy: looks up the host, connects to it with TCP, asks
+//! the proxy for a tunnel, and performs the TLS handshake.
 //!
 //! Names are looked up by the system's resolver (getaddrinfo(3)), which blocks and can't be
-//! cancelled, so each lookup has a thread of its own. A launch opens up to 32 connections to a host
+//! cancelled, so each lookup runs on its own thread. A launch opens up to 32 connections to a host
 //! at the same time. They share one lookup, whose answer is reused for a few seconds.
 
 use std::collections::HashMap;
@@ -42,7 +42,7 @@ trait ByteStream: Read + Write + Send + Unpin {}
 
 impl<T: Read + Write + Send + Unpin> ByteStream for T {}
 
-/// An open connection, for one request after the other.
+/// An open connection, which carries one request at a time.
 pub type Connection = SendRequest<Full<Bytes>>;
 
 /// Opens connections. Clones share the root certificates and the DNS answers.
@@ -58,8 +58,8 @@ pub struct Connector {
 }
 
 impl Connector {
-    /// Creates a connector. It opens a connection, and reads the root certificates, only when they
-    /// are needed.
+    /// Creates a connector. It opens connections and reads the root certificates only when they are
+    /// needed.
     pub fn new(trust: &TrustSettings, proxy: &ProxySettings) -> Self {
         let dns = DnsResolver::default();
         let mut tcp = HttpConnector::new_with_resolver(dns.clone());
@@ -80,13 +80,13 @@ impl Connector {
         self.proxy.proxy(to)
     }
 
-    /// Opens a connection, up to the end of the TLS handshake, and starts a task that writes the
-    /// requests to it and reads the responses. `limit` applies to each of these steps: DNS and TCP
-    /// together, the tunnel through a proxy, and TLS.
+    /// Opens a connection, including the TLS handshake, and starts a task that writes requests to
+    /// it and reads the responses. `limit` applies to each of these steps: DNS and TCP together,
+    /// the tunnel through a proxy, and TLS.
     ///
     /// # Errors
     /// The failure of the first step that fails. The message names the host, or the proxy if the
-    /// proxy is the reason.
+    /// proxy caused the failure.
     pub async fn connect(
         &self,
         to: &Uri,
@@ -123,7 +123,7 @@ impl Connector {
     }
 
     /// Opens a stream to a host. If there is a proxy, the stream ends at the proxy for an `http`
-    /// URL, and goes through a tunnel for an `https` URL.
+    /// URL and goes through a tunnel for an `https` URL.
     ///
     /// # Errors
     /// The failure of TCP, of TLS to the proxy, or of the tunnel.
@@ -131,8 +131,8 @@ impl Connector {
         let Some(proxy) = self.proxy(to) else {
             return self.open_tcp(to, &host_and_port(to)).await;
         };
-        // These futures are on the heap, because every launch would move them otherwise, and few
-        // launches have a proxy.
+        // Boxed, so that the many launches without a proxy don't reserve and move memory for these
+        // futures.
         if to.scheme() != Some(&Scheme::HTTPS) {
             return Box::pin(self.open_to_proxy(&proxy, to)).await;
         }
@@ -148,11 +148,11 @@ impl Connector {
     }
 
     /// Opens a stream to a proxy, with TLS if the proxy's URL is an `https` URL. `to` is the URL of
-    /// the request, which the remedy names.
+    /// the request, for the remedy.
     ///
     /// # Errors
-    /// When the proxy can't be reached. The failure has the remedy to correct the variable, or to
-    /// reach `to` without the proxy.
+    /// When the proxy can't be reached, or when the TLS handshake with it fails. If it can't be
+    /// reached, the help says to correct the variable or to reach `to` without the proxy.
     async fn open_to_proxy(
         &mut self,
         proxy: &Proxy,
@@ -168,13 +168,13 @@ impl Connector {
         opened.map_err(|failure| failure.of_named_host(proxy.variable))
     }
 
-    /// Looks up the host of a URL, and opens a TCP connection to it. Messages call the host `peer`.
+    /// Looks up a URL's host and opens a TCP connection to it. Messages call the host `peer`.
     ///
     /// # Errors
     /// When the name doesn't resolve, or when the host can't be reached within the limit.
     async fn open_tcp(&mut self, to: &Uri, peer: &str) -> Result<Box<dyn ByteStream>, FetchError> {
-        // hyper-util divides this timeout between the addresses of a name, so that an address that
-        // never answers leaves time for the next.
+        // hyper-util divides this timeout among the addresses of a name, so that an address that
+        // never answers leaves time for the next one.
         self.tcp.set_connect_timeout(self.limit);
         match within(self.limit, self.tcp.call(to.clone())).await {
             Ok(Ok(stream)) => Ok(Box::new(stream)),
@@ -186,12 +186,12 @@ impl Connector {
         }
     }
 
-    /// Makes the TLS handshake on an open stream to the host of a URL. Messages call the host
+    /// Performs the TLS handshake with a URL's host on an open stream. Messages call the host
     /// `peer`.
     ///
     /// # Errors
-    /// When the host doesn't answer within the limit or doesn't speak TLS, or when its certificate
-    /// is not trusted.
+    /// When the root certificates can't be read, when the host doesn't answer within the limit or
+    /// doesn't speak TLS, or when its certificate isn't trusted.
     async fn open_tls(
         &self,
         stream: Box<dyn ByteStream>,
@@ -218,14 +218,14 @@ impl Connector {
 /// execve.
 #[derive(Clone, Default)]
 pub struct DnsResolver {
-    /// The lookups by host, running or finished, and when each one started.
+    /// The latest lookup of each host, running or finished, and when it started.
     lookups: Arc<Mutex<HashMap<String, (Instant, SharedLookup)>>>,
 }
 
 /// A lookup that all connections to a host share.
 type SharedLookup = Shared<BoxFuture<'static, Result<Vec<SocketAddr>, LookupError>>>;
 
-/// The time for which an answer is reused.
+/// How long an answer is reused.
 const MAX_AGE: Duration = Duration::from_secs(5);
 
 impl DnsResolver {
@@ -236,7 +236,7 @@ impl DnsResolver {
         lookup.is_some_and(|(_, lookup)| lookup.peek().is_none())
     }
 
-    /// Returns the lookup of a host, and starts one unless a recent one is running or has
+    /// Returns the lookup of a host. Starts a new one unless a recent one is running or has
     /// succeeded.
     pub fn look_up(&self, host: &str) -> SharedLookup {
         let mut lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
@@ -255,12 +255,12 @@ impl DnsResolver {
     }
 }
 
-/// Starts a lookup on a thread of its own, and returns immediately. The returned future fails if
-/// the thread can't be started, or if the name doesn't resolve.
+/// Starts a lookup on its own thread and returns immediately. The returned future fails if the
+/// thread can't be started, or if the name doesn't resolve.
 fn start_lookup(host: String) -> SharedLookup {
     let (sender, receiver) = oneshot::channel();
     let started = thread::Builder::new().spawn(move || {
-        // The receiver is gone once the deadline has passed, so nobody needs the answer any more.
+        // Sending fails once the deadline has passed. By then, nobody needs the answer any more.
         let _ = sender.send(resolve(&host));
     });
     let lookup = async move {
@@ -288,10 +288,10 @@ impl Service<Name> for DnsResolver {
 
 /// Looks up a host. This blocks until the system's resolver answers.
 ///
-/// One of AWS's hosts is first looked up as an absolute name, with a dot at its end. Kubernetes
-/// sets `ndots:5` in /etc/resolv.conf, so a resolver would first try every AWS host name in each
-/// search domain, which takes four rounds of queries. Names in /etc/hosts don't have the dot, so a
-/// name that is listed there is not made absolute. All other hosts are looked up as the system does
+/// An AWS host is first looked up as an absolute name, with a dot at its end. Kubernetes sets
+/// `ndots:5` in /etc/resolv.conf, so a resolver would first try every AWS host name in each search
+/// domain, which takes four rounds of queries. Names in /etc/hosts don't have the dot, so a name
+/// that is listed there is not made absolute. All other hosts are looked up the way the system does
 /// it, with its search domains.
 ///
 /// `localhost` is always this host, whatever a name server says (RFC 6761, section 6.3), because
@@ -316,12 +316,12 @@ fn resolve(host: &str) -> Result<Vec<SocketAddr>, LookupError> {
 
 /// Returns the IPv4 and IPv6 addresses of a name.
 ///
-/// Some name servers answer the question for IPv6 addresses (AAAA) with an error, or not at all.
-/// musl then drops the IPv4 addresses, too. So if the usual question fails, each kind of address is
-/// asked for separately.
+/// Some name servers answer the query for IPv6 addresses (AAAA) with an error, or not at all. In
+/// that case, musl drops the IPv4 addresses, too. So if the query for both fails, each kind of
+/// address is queried separately.
 ///
 /// # Errors
-/// The error for the usual question, if there isn't an address of either kind.
+/// The error of the query for both, if there isn't an address of either kind.
 fn addresses_of(name: &str) -> Result<Vec<SocketAddr>, LookupError> {
     let ask = |family| {
         let hints = AddrInfoHints {
@@ -338,7 +338,7 @@ fn addresses_of(name: &str) -> Result<Vec<SocketAddr>, LookupError> {
     })
 }
 
-/// AF_UNSPEC, which asks for both kinds of addresses.
+/// AF_UNSPEC, which asks for both IPv4 and IPv6 addresses.
 const ANY_FAMILY: i32 = 0;
 
 /// True if /etc/hosts lists the host. False if that file can't be read.

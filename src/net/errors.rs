@@ -1,4 +1,4 @@
-//! The failure of a request that got no response, and the texts of errors from libraries.
+//! Failures of requests that didn't get a response, and the texts of errors from libraries.
 //!
 //! Errors of TCP, TLS and HTTP become a [`FetchError`] where they occur, as a sentence that names
 //! the host or the proxy. No message contains the body of a response, or the user name and password
@@ -44,8 +44,8 @@ impl From<dns_lookup::LookupError> for LookupError {
 }
 
 impl FetchError {
-    /// Returns an outage of the network. `why` is a sentence that names the host or the proxy.
-    /// `io_kind` is the kind of the operating system's error.
+    /// Returns a network outage. `why` is a sentence that names the host or the proxy. `io_kind` is
+    /// the kind of the operating system's error.
     pub fn of_network(outage: OutageKind, why: &str, io_kind: Option<ErrorKind>) -> Self {
         Self {
             io_kind,
@@ -69,7 +69,7 @@ impl FetchError {
         Self::of_network(OutageKind::Connection, &why, kind)
     }
 
-    /// Returns the failure for an open connection that broke, or that did not carry valid HTTP.
+    /// Returns the failure for an open connection that broke or did not carry valid HTTP.
     pub fn from_exchange(error: impl Into<BoxError>, host: &str) -> Self {
         let error = error.into();
         let (mut kind, text) = kind_and_text(&*error);
@@ -89,9 +89,8 @@ impl FetchError {
         Self::of_network(OutageKind::Connection, &why, kind)
     }
 
-    /// Returns the failure for a TLS handshake. If the error doesn't come from rustls, the
-    /// connection ended or the time was over, so the server did not answer the first message of
-    /// TLS.
+    /// Returns the failure for a TLS handshake. An error that doesn't come from rustls means that
+    /// the connection ended or the time was up, so the server did not answer the first TLS message.
     pub fn from_handshake(error: &io::Error, peer: &str) -> Self {
         let text = error_text(error);
         match find_source(error) {
@@ -113,9 +112,9 @@ impl FetchError {
         }
     }
 
-    /// Returns the failure of a host that the user has named in `setting`. If the host doesn't
-    /// speak TLS, no later attempt can succeed, so the failure becomes a refusal. Any other failure
-    /// is returned unchanged.
+    /// Adapts the failure to a host that the user has named in `setting`. If the host doesn't speak
+    /// TLS, no later attempt can succeed, so the failure becomes a refusal. Any other failure is
+    /// returned unchanged.
     #[must_use]
     pub fn of_named_host(self, setting: &str) -> Self {
         if self.cause != Cause::Outage(OutageKind::NotTls) {
@@ -153,8 +152,8 @@ impl FetchError {
     ///
     /// Usually this is a refusal, because a later request would get the same certificate. There is
     /// one exception: if the certificate is not valid yet, this machine's clock is probably wrong,
-    /// as at boot before NTP has set it. This is an outage, so that `--wait` asks again. Like every
-    /// outage, it gets the remedy of its cause.
+    /// for example at boot, before NTP has set it. That is an outage, so that `--wait` tries again.
+    /// As for every outage, the remedy comes from the cause.
     fn from_certificate(reason: &rustls::CertificateError, peer: &str) -> Self {
         let (predicate, help) = reason_and_remedy(reason);
         let why = format!("the certificate of {peer} {}", one_line(&predicate));
@@ -198,8 +197,8 @@ pub fn within<F: Future>(limit: Option<Duration>, future: F) -> Timeout<F> {
     timeout(limit.unwrap_or(Duration::MAX), future)
 }
 
-/// Returns the texts of an error and of its sources on one line, without those that an earlier text
-/// already contains. The body of a response is never included.
+/// Returns the texts of an error and its sources on one line, leaving out those that an earlier
+/// text already contains. The body of a response is never included.
 pub fn error_text(error: &(dyn Error + 'static)) -> String {
     let mut parts: Vec<String> = Vec::new();
     let mut errors = chain(error).peekable();
@@ -246,8 +245,8 @@ fn text_without_sources(error: &(dyn Error + 'static)) -> String {
     }
 }
 
-/// Returns an error and its sources, the outermost first. An `io::Error` is followed by the error
-/// that it wraps, which `io::Error::source` would skip.
+/// Returns an error and its sources, starting with the outermost. An `io::Error` is followed by the
+/// error that it wraps, which `io::Error::source` would skip.
 fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| {
         match error.downcast_ref::<io::Error>() {

@@ -1,6 +1,6 @@
 //! The HTTP/1.1 client, for our own requests and for those of the SDK's credential providers. It
-//! adds time limits, a limit on the size of a response, the User-Agent header, and the password of
-//! a proxy. It does not retry, and it does not follow redirects.
+//! adds time limits, a limit on the size of a response, the User-Agent header, and the proxy's
+//! password. It neither retries nor follows redirects.
 //!
 //! A connection carries one request at a time, and there are at most [`MAX_CONNECTIONS`]
 //! connections to a host, including idle ones.
@@ -56,12 +56,12 @@ use crate::model::redaction::conceal;
 /// The maximum number of connections to a host. It is also the maximum number of requests that a
 /// backend has in flight, because each request has its own connection.
 ///
-/// The number is higher than the 20 secrets of a usual launch, which would otherwise need further
+/// The number is higher than the 20 secrets of a typical launch, which would otherwise need more
 /// round trips, and low enough not to flood a service.
 const MAX_CONNECTIONS: usize = 32;
 
 /// Runs requests, at most [`MAX_CONNECTIONS`] at the same time, and returns their results in the
-/// order in which they end.
+/// order in which they finish.
 pub async fn in_flight<F: Future>(requests: impl Stream<Item = F>) -> Vec<F::Output> {
     requests.buffer_unordered(MAX_CONNECTIONS).collect().await
 }
@@ -73,7 +73,7 @@ struct Host {
     spare: Mutex<Spare>,
 }
 
-/// Connections that no request uses.
+/// Connections that no request is using.
 #[derive(Default)]
 struct Spare {
     idle: Vec<Connection>,
@@ -82,7 +82,7 @@ struct Spare {
 }
 
 /// A connection whose request is in flight, and the permit for it. Dropping this value without
-/// calling [`Self::give_back`] closes the connection, and releases the permit.
+/// calling [`Self::give_back`] closes the connection and releases the permit.
 struct InUse<'a> {
     host: &'a Host,
     connection: Connection,
@@ -91,28 +91,28 @@ struct InUse<'a> {
 
 impl Host {
     /// Sends a request on a connection that is already open. Returns `None` if there isn't one.
-    /// Also returns `None` if the connection breaks before the head of the response: the server may
-    /// have closed it while it was idle, so the caller sends the request again, on a new
+    /// Also returns `None` if the connection breaks before the head of the response arrives: the
+    /// server may have closed it while it was idle, so the caller sends the request again on a new
     /// connection.
     async fn send_on_spare(
         &self,
         request: &Request<Full<Bytes>>,
     ) -> Option<(Connection, Response<Incoming>)> {
-        let mut connection = self.spare_connection().await?;
+        let mut connection = self.take_spare_connection().await?;
         let response = connection.send_request(request.clone()).await.ok()?;
         Some((connection, response))
     }
 
-    /// Takes a connection that was opened before and that no request uses. That is an idle
-    /// connection or, if there isn't one, the oldest of those that are being opened in advance.
-    /// This function waits until that connection is open. Drops idle connections that the server
-    /// has closed.
+    /// Takes a connection that no request is using: an idle one or, if there isn't one, the oldest
+    /// of those that are being opened in advance. In the second case, waits until it is open. Drops
+    /// idle connections that the server has closed.
     ///
-    /// If the connection in advance could not be opened, this returns `None`, too: the caller opens
-    /// a new one, because the host may be reachable by now, and reports its error.
-    async fn spare_connection(&self) -> Option<Connection> {
+    /// Also returns `None` if the connection could not be opened in advance. The host may be
+    /// reachable by now, so the caller opens a new one. If that fails, too, the caller reports the
+    /// new error.
+    async fn take_spare_connection(&self) -> Option<Connection> {
         loop {
-            // This is a statement of its own, because the lock must not be held during an await.
+            // This is a separate statement, because the lock must not be held during an await.
             let idle = self.lock_spare().idle.pop();
             let Some(mut connection) = idle else { break };
             if connection.ready().await.is_ok() {
@@ -125,7 +125,7 @@ impl Host {
         opened.ok()
     }
 
-    /// Locks the connections that no request uses.
+    /// Locks the connections that no request is using.
     fn lock_spare(&self) -> MutexGuard<'_, Spare> {
         self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -143,8 +143,8 @@ impl InUse<'_> {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HttpTimeouts {
     pub connect: Option<Duration>,
-    /// The limit until the head of the response, including the time for a new connection, and then
-    /// for each part of the body.
+    /// The limit for the head of the response, including the time to open a new connection, and
+    /// then again for each part of the body.
     pub read: Option<Duration>,
 }
 
@@ -152,7 +152,7 @@ pub struct HttpTimeouts {
 #[derive(Clone)]
 pub struct HttpClient {
     connector: Connector,
-    /// The connections by the scheme and authority of a URL.
+    /// The connections to each host. The key is the scheme and authority of a URL.
     hosts: Arc<Mutex<HashMap<String, Arc<Host>>>>,
     timeouts: HttpTimeouts,
     /// The part of the User-Agent header that identifies this program, which CloudTrail records.
@@ -179,7 +179,8 @@ impl HttpClient {
     /// Creates a client. It opens its first connection when it sends a request. `app_id` is the
     /// application id in the User-Agent header, if the user has set one.
     pub fn new(connector: Connector, timeouts: HttpTimeouts, app_id: Option<&str>) -> Self {
-        // As in the AWS CLI, a character that a word of this header can't have becomes a hyphen.
+        // As in the AWS CLI, a character that isn't allowed here becomes a hyphen, so the header is
+        // always valid.
         let is_separator = |c: char| !(c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c));
         let app_id = app_id.unwrap_or(APP_ID).replace(is_separator, "-");
         let user_agent = HeaderValue::try_from(format!("{PRODUCT} app/{app_id}"));
@@ -223,8 +224,8 @@ impl HttpClient {
         Arc::clone(hosts.entry(key).or_insert_with(new))
     }
 
-    /// Starts to open `count` connections for later requests, and returns immediately. The number
-    /// of connections stays within [`MAX_CONNECTIONS`]. A connection that can't be opened isn't
+    /// Starts opening `count` connections for later requests and returns immediately. The number of
+    /// connections stays within [`MAX_CONNECTIONS`]. A connection that can't be opened isn't
     /// reported: the request that would have used it opens a new one.
     pub fn preconnect(&self, to: &Uri, count: usize) {
         let host = self.host(to);
@@ -238,14 +239,14 @@ impl HttpClient {
         }
     }
 
-    /// True if the name of a URL's host resolves. False if a request to it would go through a
-    /// proxy.
-    pub async fn finds_host(&self, of: &Uri) -> bool {
-        let host = of.host().unwrap_or_default();
-        self.connector.proxy(of).is_none() && self.connector.dns.look_up(host).await.is_ok()
+    /// Looks up a URL's host and returns true if its name resolves. Returns false without a lookup
+    /// if requests to the host go through a proxy.
+    pub async fn finds_host(&self, url: &Uri) -> bool {
+        let host = url.host().unwrap_or_default();
+        self.connector.proxy(url).is_none() && self.connector.dns.look_up(host).await.is_ok()
     }
 
-    /// Opens a connection, which is closed when it is dropped.
+    /// Opens a connection. Dropping the connection closes it.
     ///
     /// # Errors
     /// When the connection cannot be opened.
@@ -253,12 +254,12 @@ impl HttpClient {
         self.connector.connect(to, self.timeouts.connect).await
     }
 
-    /// Sends a request, and returns the head of its response together with the body. If the body
+    /// Sends a request and returns the head of its response together with the body. If the body
     /// ends with an error, for example because it is longer than [`MAX_BODY`], the head is returned
-    /// with this error, because the status may say enough.
+    /// with that error, because the status may say enough.
     ///
     /// # Errors
-    /// When there is no response, when a proxy does not accept the password, or when a part of the
+    /// When no response arrives, when a proxy does not accept the password, or when a part of the
     /// body is late.
     pub async fn send(
         &self,
@@ -274,7 +275,7 @@ impl HttpClient {
             .map(|sent| sent.unwrap_or_else(|_| Err(self.late(&uri))));
         let answered = match proxy {
             None => answer.await,
-            // This future is on the heap, because few requests have a proxy.
+            // Boxed, so that the many requests without a proxy don't reserve space for this future.
             Some(proxy) => {
                 let accepted = async {
                     let (in_use, response) = answer.await?;
@@ -297,10 +298,10 @@ impl HttpClient {
         Ok((head, whole))
     }
 
-    /// Sends a request, and returns the head of the response with its connection. First waits until
+    /// Sends a request and returns the head of the response with its connection. First waits until
     /// fewer than [`MAX_CONNECTIONS`] requests to the host are in flight. Uses a connection that is
-    /// open already, if there is one, and opens a new one if that connection breaks. `to` is the
-    /// request's whole URL.
+    /// already open. If there isn't one, or if it breaks, opens a new one. `to` is the request's
+    /// whole URL.
     ///
     /// # Errors
     /// When a connection cannot be opened, or when a new one breaks before the head of the
@@ -331,11 +332,12 @@ impl HttpClient {
         Ok((in_use, response))
     }
 
-    /// Changes a request for `uri` as its receiver expects it. A server gets only the path. A proxy
-    /// that forwards the request gets the whole URL, and its password in a header. Returns this
-    /// proxy, or `None` if the request goes to the server directly or through a tunnel.
+    /// Sets the target of a request for `uri` to what the receiver expects. A server gets only the
+    /// path. A proxy that forwards the request gets the whole URL, and its password in a header.
+    /// Returns this proxy, or `None` if the request goes to the server directly or through a
+    /// tunnel.
     fn address_request(&self, request: &mut Request<Bytes>, uri: &Uri) -> Option<Proxy> {
-        // For a tunnel, the password of the proxy is in the request for the tunnel.
+        // With a tunnel, the request that opens the tunnel has the proxy's password.
         if uri.scheme() != Some(&Scheme::HTTPS)
             && let Some(proxy) = self.connector.proxy(uri)
         {
@@ -345,8 +347,8 @@ impl HttpClient {
             }
             return Some(proxy);
         }
-        // A server expects only the path (RFC 9112, section 3.2.1), a proxy the whole URL (section
-        // 3.2.2).
+        // A server expects only the path (RFC 9112, section 3.2.1), while a proxy expects the whole
+        // URL (section 3.2.2).
         let written = uri.path_and_query().cloned();
         let path = written.unwrap_or_else(|| PathAndQuery::from_static("/"));
         *request.uri_mut() = path.into();
@@ -377,8 +379,7 @@ impl HttpClient {
         }
     }
 
-    /// Returns the failure for an answer from `uri` that is late. Without a limit, no answer is
-    /// late.
+    /// Returns the failure for a late answer from `uri`. Without a limit, no answer is ever late.
     fn late(&self, uri: &Uri) -> FetchError {
         let limit = self.timeouts.read.unwrap_or(Duration::MAX);
         FetchError::late(&host_and_port(uri), limit)
@@ -407,11 +408,11 @@ impl HttpConnector for SdkConnector {
     }
 }
 
-/// Sends a request for the SDK, and returns the answer as the SDK expects it. An answer whose body
-/// is incomplete is an error.
+/// Sends a request for the SDK and returns the answer in the form that the SDK expects. An answer
+/// whose body is incomplete is an error.
 ///
-/// A failed exchange is a user error, because the SDK doesn't retry such an error. Our own retries
-/// count the attempts.
+/// A failed exchange becomes a user error, because the SDK doesn't retry those. Only our own
+/// retries repeat a request and count the attempts.
 async fn send_for_sdk(client: &HttpClient, request: HttpRequest) -> SdkAnswer {
     let request = in_memory(request).map_err(ConnectorError::user)?;
     conceal_tokens(&request);
@@ -422,8 +423,8 @@ async fn send_for_sdk(client: &HttpClient, request: HttpRequest) -> SdkAnswer {
     HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
 }
 
-/// Conceals the tokens in a request of the SDK: those of a container, of the instance metadata, and
-/// of an SSO session.
+/// Conceals the tokens in an SDK request: those for a container's endpoint, for the instance
+/// metadata service and for an SSO session.
 fn conceal_tokens(request: &Request<Bytes>) {
     for name in ["authorization", "x-aws-ec2-metadata-token"] {
         let header = request.headers().get(name);
@@ -434,10 +435,11 @@ fn conceal_tokens(request: &Request<Bytes>) {
     conceal(fields.filter_map(|name| body.get(name)?.as_str()));
 }
 
-/// Converts a request of the SDK.
+/// Converts an SDK request to one whose body is in memory.
 ///
 /// # Errors
-/// When its body is a stream. None of the SDK's requests that we use has such a body.
+/// When the request is invalid, or when its body is a stream. None of the SDK requests that we use
+/// has such a body.
 pub fn in_memory(request: HttpRequest) -> Result<Request<Bytes>, BoxError> {
     let (head, body) = request.try_into_http1x()?.into_parts();
     let body = body.bytes().ok_or("a request whose body is a stream")?;
@@ -445,8 +447,8 @@ pub fn in_memory(request: HttpRequest) -> Result<Request<Bytes>, BoxError> {
 }
 
 /// Adds the Host header if it is missing, and replaces the User-Agent header, because the SDK's
-/// credential providers don't have a setting for it. A signed request can be changed in this way,
-/// because no signature covers User-Agent.
+/// credential providers don't have a setting for it. This also works for a signed request, because
+/// no signature covers User-Agent.
 fn add_headers(headers: &mut HeaderMap, to: &Uri, user_agent: &HeaderValue) {
     let is_https = to.scheme() == Some(&Scheme::HTTPS);
     let default_port = if is_https { 443 } else { 80 };

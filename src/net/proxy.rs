@@ -23,8 +23,8 @@ use crate::model::answer::{Cause, FetchError, OutageKind, Refusal};
 use crate::model::redaction::conceal;
 use crate::model::url::HttpUrl;
 
-/// The values of HTTPS_PROXY, HTTP_PROXY and NO_PROXY. The first two come with the name of the
-/// variable, which may be in lower case. As in botocore, ALL_PROXY is not read.
+/// The values of HTTPS_PROXY, HTTP_PROXY and NO_PROXY. Each of the first two includes the name of
+/// its variable, which can be in lower case. Like botocore, we don't read ALL_PROXY.
 #[derive(Clone, Debug, Default)]
 pub struct ProxySettings {
     pub http: Option<(&'static str, HttpUrl)>,
@@ -50,14 +50,14 @@ impl fmt::Display for Proxy {
 }
 
 impl Proxy {
-    /// Returns the Proxy-Authorization header, or `None` if the proxy's URL doesn't have a user
-    /// name and a password.
+    /// Returns the value of the Proxy-Authorization header, or `None` if the proxy's URL doesn't
+    /// have a user name and a password.
     pub fn authorization(&self) -> Option<&HeaderValue> {
         self.intercept.basic_auth()
     }
 
-    /// Adds the remedy to the failure of a connection to the proxy: to correct the variable, or to
-    /// reach `to` without the proxy.
+    /// Adds the remedy to an outage on the way to the proxy: correct the variable, or reach `to`
+    /// without the proxy.
     pub fn with_remedy(&self, failure: FetchError, to: &Uri) -> FetchError {
         let advice = advice_without_proxy(to);
         failure.outage_help(format!("correct {}, or {advice}", self.variable))
@@ -103,7 +103,8 @@ fn advice_without_proxy(to: &Uri) -> String {
 }
 
 impl ProxySettings {
-    /// Returns the proxy for a request, or `None` for a direct connection.
+    /// Returns the proxy for a request, or `None` for a direct connection. Conceals the proxy's
+    /// password.
     pub fn proxy(&self, to: &Uri) -> Option<Proxy> {
         let is_https = to.scheme() == Some(&Scheme::HTTPS);
         let (variable, proxy) = if is_https {
@@ -123,7 +124,7 @@ impl ProxySettings {
             None => Some(entry),
         };
         let hosts = Vec::from_iter(entries.filter_map(without_port));
-        // curl and the AWS CLI also apply `*` to IP addresses, and hyper-util does not.
+        // curl and the AWS CLI also apply `*` to IP addresses, but hyper-util doesn't.
         if hosts.contains(&"*") {
             return None;
         }
@@ -153,8 +154,8 @@ pub fn conceal_authorization(value: &HeaderValue) {
     conceal([token].into_iter().chain(password));
 }
 
-/// Splits `host:port` or `[address]:port`. Returns `None` if there is no port, as in an IPv6
-/// address without brackets.
+/// Splits `host:port` or `[address]:port`. Returns `None` if there isn't a valid port, as in an
+/// IPv6 address without brackets.
 fn split_port(entry: &str) -> Option<(&str, u16)> {
     let (host, port) = entry.rsplit_once(':')?;
     let is_bare_address = host.contains(':') && !host.ends_with(']');
@@ -217,7 +218,7 @@ impl ProxyLogin {
 /// the answer is parsed, so that even a malformed header doesn't hide status 407.
 ///
 /// # Errors
-/// [`Refusal::Proxy`] for status 407, and an outage for every other status than 200, for an answer
+/// [`Refusal::Proxy`] for status 407, and an outage for any other status except 200, for an answer
 /// that isn't HTTP, or if the connection breaks.
 pub async fn open_tunnel<S: Read + Write + Unpin>(
     stream: S,
@@ -267,8 +268,8 @@ pub async fn open_tunnel<S: Read + Write + Unpin>(
     }
 }
 
-/// The three digits of the status. They are empty if the answer is not HTTP, and `None` as long as
-/// it is too short.
+/// Returns the three digits of the status. Returns an empty slice if the answer isn't HTTP, and
+/// `None` while it is still too short.
 fn status_digits(head: &[u8]) -> Option<&[u8]> {
     let (version, rest) = head.split_at_checked(9)?;
     let is_http = version.starts_with(b"HTTP/1.") && version.ends_with(b" ");

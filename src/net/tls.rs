@@ -4,7 +4,7 @@
 //! If the user names root certificates (`--ca-bundle`, AWS_CA_BUNDLE, the profile's `ca_bundle`,
 //! SSL_CERT_FILE or SSL_CERT_DIR), only these are trusted. Otherwise, Mozilla's roots are tried
 //! first, because they are compiled in. Only if they do not contain the issuer of a server's chain
-//! are the system's roots read and tried, as a company's proxy needs it:
+//! are the system's roots read and tried, which is what a company's proxy needs:
 //!
 //! ```text
 //! does the user name roots? ─ yes ─▶ verify with these roots ──────────────────────▶ trusted, or refused
@@ -14,9 +14,9 @@
 //!            └─ anything else ─────────────────────────────────────────────────────▶ trusted, or refused
 //! ```
 //!
-//! The verification itself is rustls' own. Every certificate is verified, and no option turns this
+//! rustls itself does the verification. Every certificate is verified, and no option turns this
 //! off. The messages are ours: rustls' own messages print the names of Rust types, and times in
-//! seconds since 1970. They don't name the issuer, which is what a user has to know to find the
+//! seconds since 1970. They also don't name the issuer, which a user needs in order to find the
 //! missing root certificate.
 
 use std::collections::HashMap;
@@ -41,28 +41,28 @@ use crate::model::answer::{FetchError, Refusal};
 use crate::model::options::KeyExchange;
 use crate::system::os_error;
 
-/// The root certificates that the user names, and the key exchange. If the user names any root, no
-/// other one is trusted.
+/// The root certificates that the user names, and the key exchange. If the user names any roots, no
+/// others are trusted.
 #[derive(Clone, Debug, Default)]
 pub struct TrustSettings {
-    /// The file of `--ca-bundle`, AWS_CA_BUNDLE or the profile's `ca_bundle`, in this order. If it
-    /// is set, `environment` is ignored.
+    /// The file that `--ca-bundle`, AWS_CA_BUNDLE or the profile's `ca_bundle` names, in this order
+    /// of precedence. If it is set, `environment` is ignored.
     pub bundle: Option<PathBuf>,
-    /// The value of SSL_CERT_FILE or, without it, of SSL_CERT_DIR. It is only shown:
+    /// The value of SSL_CERT_FILE or, if that isn't set, of SSL_CERT_DIR. It is only shown:
     /// rustls-native-certs reads both variables itself.
     pub environment: Option<PathBuf>,
     /// `--key-exchange`
     pub key_exchange: KeyExchange,
 }
 
-/// The TLS client configuration, which is made when a connection first needs it.
+/// The TLS client configuration, which is created when a connection first needs it.
 pub struct Tls {
     settings: TrustSettings,
     config: OnceLock<Result<Arc<ClientConfig>, FetchError>>,
 }
 
 impl Tls {
-    /// Keeps the settings. Nothing is read before the first call of [`Self::config`].
+    /// Stores the settings. Nothing is read before the first call to [`Self::config`].
     pub fn new(settings: TrustSettings) -> Self {
         Self {
             settings,
@@ -70,9 +70,9 @@ impl Tls {
         }
     }
 
-    /// Returns the configuration. The first call makes it, and reads the files with the root
-    /// certificates that the user names, which blocks the thread. Later calls return the same
-    /// configuration, or the same error.
+    /// Returns the configuration. The first call creates it, and blocks the thread while it reads
+    /// the root certificates that the user names. Later calls return the same configuration or the
+    /// same error.
     ///
     /// # Errors
     /// When the root certificates that the user names can't be read or used, or when rustls doesn't
@@ -84,14 +84,14 @@ impl Tls {
     }
 }
 
-/// Makes the configuration: TLS 1.2 and 1.3, with X25519MLKEM768 as the first group unless the key
-/// exchange is classical. Reads the root certificates that the user names.
+/// Creates the configuration: TLS 1.2 and 1.3, with X25519MLKEM768 as the first group unless the
+/// key exchange is classical. Reads the root certificates that the user names.
 ///
-/// The configuration offers only HTTP/1.1. With HTTP/2, all requests would share one connection,
-/// and wait for each other's packets.
+/// The configuration offers only HTTP/1.1. With HTTP/2, all requests would share one connection and
+/// wait for each other's packets.
 ///
 /// # Errors
-/// The same as those of [`Tls::config`].
+/// The same as for [`Tls::config`].
 fn client_config(settings: &TrustSettings) -> Result<Arc<ClientConfig>, FetchError> {
     let verifier = match named_roots(settings)? {
         Some(named) => Verifier::new(verifier(named)?, None),
@@ -119,12 +119,12 @@ fn client_config(settings: &TrustSettings) -> Result<Arc<ClientConfig>, FetchErr
     Ok(Arc::new(config))
 }
 
-/// Returns the cryptography of aws-lc.
+/// Returns the cryptography provider that uses aws-lc.
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
-/// Returns rustls' verifier over these roots.
+/// Returns a rustls verifier that trusts these roots.
 ///
 /// # Errors
 /// When the store is empty.
@@ -135,7 +135,7 @@ fn verifier(roots: RootCertStore) -> Result<Arc<WebPkiServerVerifier>, FetchErro
 }
 
 /// Reads the roots that the user names. Returns `None` if the user doesn't name any. As in OpenSSL,
-/// one of several directories may be missing.
+/// it isn't an error if one of several directories is missing.
 ///
 /// # Errors
 /// When no root can be read.
@@ -168,20 +168,20 @@ fn named_roots(settings: &TrustSettings) -> Result<Option<RootCertStore>, FetchE
     Ok(Some(roots))
 }
 
-/// Returns the failure of root certificates, or of TLS as a whole, that can't be used.
+/// Returns the failure for root certificates that can't be used, or for TLS as a whole.
 fn unusable_roots(why: String) -> FetchError {
     FetchError::refused(Refusal::TrustStore, why)
 }
 
-/// Returns a store with the certificates that can be parsed, and skips the others.
+/// Returns a store with the certificates that can be parsed. Skips the others.
 fn root_store(certificates: Vec<CertificateDer<'_>>) -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(certificates);
     roots
 }
 
-/// Verifies a chain with the first roots, and with the system's roots if the first do not contain
-/// its issuer.
+/// Verifies a chain with the first roots, and with the system's roots if the first ones do not
+/// contain its issuer.
 ///
 /// It remembers the last verified chain of each host name, because the connections of a launch all
 /// get the same chain. This saves two of the three RSA verifications of a handshake. The third one
@@ -210,10 +210,10 @@ impl Verifier {
     }
 }
 
-/// The time for which a verified chain is remembered.
+/// How long a verified chain is remembered.
 const CHAIN_AGE: Duration = Duration::from_secs(60);
 
-/// A chain that was verified for a host name, and when.
+/// A chain that was verified for a host name, and the time of the verification.
 #[derive(Debug)]
 struct VerifiedChain {
     certificates: Vec<CertificateDer<'static>>,
@@ -292,7 +292,7 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// True if the roots do not contain the chain's issuer.
+/// True if the verification failed because the roots do not contain the chain's issuer.
 fn is_unknown_issuer(verified: &Result<ServerCertVerified, rustls::Error>) -> bool {
     let unknown_issuer = rustls::Error::from(CertificateError::UnknownIssuer);
     verified.as_ref().err() == Some(&unknown_issuer)
@@ -317,14 +317,14 @@ pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str
         CertificateError::NotValidYetContext { time, not_before } => {
             let (begin, now) = (shown_time(not_before), shown_time(time));
             let text = format!("is not valid before {begin} (this machine's clock says {now})");
-            // This certificate is an outage, and its cause has the remedy for it.
+            // This failure is an outage, and the remedy comes from its cause.
             return (text, None);
         }
         CertificateError::NotValidForNameContext {
             expected,
             presented,
         } => {
-            // rustls gives a name as `DnsName("example.com")`.
+            // rustls gives a name as `DnsName("example.com")`. Any other text is shown as it is.
             let names: Vec<_> = presented
                 .iter()
                 .map(|name| name.split('"').nth(1).unwrap_or(name))
@@ -362,6 +362,7 @@ impl UnknownIssuer {
     /// Returns the error for a chain: the server's certificate (`leaf`) and the other certificates
     /// that the server sent. The message names the issuer at which the chain ends.
     fn new(leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> Self {
+        // A chain can consist of the leaf only.
         let last = EndEntityCert::try_from(others.last().unwrap_or(leaf)).ok();
         let issuer = last
             .as_ref()
@@ -375,13 +376,14 @@ impl UnknownIssuer {
 
 /// Finds the common name in a distinguished name (RFC 5280, section 4.1.2.4).
 ///
-/// A name that is not UTF-8 is not found, nor is one of 128 bytes or more, whose length DER encodes
-/// differently.
+/// A name that isn't UTF-8 isn't found. Nor is a name of 128 bytes or more, because DER encodes its
+/// length differently.
 fn common_name(der: &[u8]) -> Option<String> {
     let at = der
         .windows(5)
         .position(|bytes| bytes == [6, 3, 0x55, 4, 3])?;
-    // One byte with the type of the string and one with its length come before the text.
+    // These five bytes identify a common name (2.5.4.3). A byte with the string's type, a byte with
+    // its length, and the text follow.
     let length = *der.get(at + 6).filter(|length| **length < 128)?;
     String::from_utf8(der.get(at + 7..at + 7 + usize::from(length))?.to_vec()).ok()
 }
