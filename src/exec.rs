@@ -1,8 +1,8 @@
-//! The command: its look-up in PATH as execvp(3) does it, the kernel's limits, and `execve`.
+//! The command: how it is found in PATH (as execvp(3) does it), the kernel's limits, and `execve`.
 //!
-//! The look-up comes before any request, so that a typo in the command costs no time. `execve` is
-//! the last step of a launch. Most of this file words what went wrong, because the kernel only says
-//! "no such file" or "exec format error".
+//! The look-up happens before any request, so that a typo in the command costs no time. `execve` is
+//! the last step of a launch. Most of this file explains what went wrong, because the kernel only
+//! says "no such file" or "exec format error".
 
 use std::convert::Infallible;
 use std::ffi::{CString, OsStr};
@@ -26,7 +26,7 @@ use crate::model::quoting::shown_program;
 use crate::system::os_error::{errno, errno_text};
 use crate::system::signals;
 
-/// The path of a file that this process may execute.
+/// The path of a file that this process is allowed to execute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program(pub CString);
 
@@ -40,18 +40,18 @@ impl Program {
 /// The search path if PATH is not set, as in musl's execvp(3).
 const DEFAULT_PATH: &str = "/usr/local/bin:/bin:/usr/bin";
 
-/// Finds the program of the command in `path`, the PATH that the command will have. A name with a
-/// slash is a path already, so PATH doesn't matter. The program isn't started, and only the
-/// metadata of files is read.
+/// Finds the command's program in `path_variable`, the PATH that the command will have. `None`
+/// means that PATH isn't set. A name with a slash is already a path, so PATH doesn't matter. The
+/// program isn't started, and only the metadata of files is read.
 ///
 /// # Errors
-/// If there isn't such a file. Also if there are such files, but none of them can be executed. In
-/// this case, the error names the first one.
-pub fn find_program(program: &OsStr, path: Option<&OsStr>) -> Result<Program, Problem> {
+/// If the name is empty, if there isn't such a file, or if none of the files with this name can be
+/// executed. In the last case, the error names the first one.
+pub fn find_program(program: &OsStr, path_variable: Option<&OsStr>) -> Result<Program, Problem> {
     let command = program.to_string_lossy();
     if program.as_bytes().contains(&b'/') {
         let file = Path::new(program);
-        return examine(file).map_err(|errno| match errno {
+        return executable_at(file).map_err(|errno| match errno {
             Errno::ENOENT => not_found_problem(&command, None),
             errno => not_executable_problem(file, errno),
         });
@@ -63,13 +63,13 @@ pub fn find_program(program: &OsStr, path: Option<&OsStr>) -> Result<Program, Pr
         );
     }
 
-    let search_path = path.unwrap_or(OsStr::new(DEFAULT_PATH));
+    let search_path = path_variable.unwrap_or(OsStr::new(DEFAULT_PATH));
     let mut not_executable = None;
     for part in search_path.as_bytes().split(|byte| *byte == b':') {
         // An empty part of PATH means the working directory.
         let directory = if part.is_empty() { b"." } else { part };
         let file = Path::new(OsStr::from_bytes(directory)).join(program);
-        match examine(&file) {
+        match executable_at(&file) {
             Ok(found) => return Ok(found),
             Err(errno @ (Errno::EACCES | Errno::EISDIR)) if not_executable.is_none() => {
                 not_executable = Some(not_executable_problem(&file, errno));
@@ -89,7 +89,8 @@ pub fn find_program(program: &OsStr, path: Option<&OsStr>) -> Result<Program, Pr
 /// Commands that exist only in a shell.
 const BUILTINS: [&str; 7] = [".", "cd", "eval", "exec", "export", "source", "ulimit"];
 
-/// Returns the problem for a file that exists, but can't be executed.
+/// Returns the problem for a file that exists but can't be executed. If access was denied (EACCES),
+/// the help has a command with the path, unless messages hide a part of it.
 fn not_executable_problem(file: &Path, why: Errno) -> Problem {
     #[cfg(target_os = "linux")]
     let is_noexec = statvfs(file).is_ok_and(|system| system.flags().contains(FsFlags::ST_NOEXEC));
@@ -111,9 +112,9 @@ fn not_executable_problem(file: &Path, why: Errno) -> Problem {
     Problem::new(Status::NotExecutable, text).replace_help(has_help.then_some(help))
 }
 
-/// Returns the problem for a command that doesn't exist. `path` is the PATH in which its name was
-/// looked up, and `None` if the command is a path itself.
-fn not_found_problem(command: &str, path: Option<&OsStr>) -> Problem {
+/// Returns the problem for a command that doesn't exist. `search_path` is the PATH in which its
+/// name was looked up. `None` means that the command is a path, so PATH wasn't searched.
+fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
     let shown = shown_program(command);
     let no_program = format!("there is no program named \"{shown}\"");
     let is_command_line =
@@ -136,42 +137,43 @@ fn not_found_problem(command: &str, path: Option<&OsStr>) -> Problem {
             ),
         )
     } else {
-        return missing_program_problem(command, path);
+        return missing_program_problem(command, search_path);
     };
     Problem::new(Status::NotFound, text).help(help)
 }
 
-/// Returns the problem for a command that looks like the name or the path of a program, but doesn't
-/// exist. The help names a file with this name in the working directory, if there is one.
-fn missing_program_problem(command: &str, path: Option<&OsStr>) -> Problem {
+/// Returns the problem for a command that looks like the name or path of a program but doesn't
+/// exist. As in [`not_found_problem`], `search_path` is `None` if the command is a path. The help
+/// names a file with this name in the working directory, if there is one.
+fn missing_program_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
     let shown = shown_program(command);
-    let text = match path {
+    let text = match search_path {
         Some(_) => format!("the command \"{shown}\" was not found in PATH"),
         None if command == "/bin/sh" => "this image has no /bin/sh".to_owned(),
         None => format!("the file \"{shown}\" does not exist"),
     };
     let mut problem = Problem::new(Status::NotFound, text);
-    if let Some(path) = path {
-        problem = problem.note(format!("PATH is {}", path.to_string_lossy()));
+    if let Some(search_path) = search_path {
+        problem = problem.note(format!("PATH is {}", search_path.to_string_lossy()));
     }
 
     if command == "/bin/sh" {
         problem.help("start the program without a shell, as in CMD [\"node\", \"app.js\"]")
-    } else if path.is_some() && Path::new(command).is_file() {
+    } else if search_path.is_some() && Path::new(command).is_file() {
         problem.help(format!("for the file in this directory, write ./{command}"))
-    } else if path.is_some() {
+    } else if search_path.is_some() {
         problem.help("install the program here or in the image, or write its full path")
     } else {
         problem
     }
 }
 
-/// Returns the path of a file that exists, isn't a directory and may be executed.
+/// Returns the path of a file that exists, isn't a directory and can be executed.
 ///
 /// # Errors
-/// EISDIR for a directory, EACCES for a file that this process may not execute, and otherwise the
-/// error of stat(2).
-fn examine(file: &Path) -> Result<Program, Errno> {
+/// EISDIR for a directory, EACCES for a file that this process isn't allowed to execute, and
+/// otherwise the error of stat(2).
+fn executable_at(file: &Path) -> Result<Program, Errno> {
     let metadata = fs::metadata(file).map_err(|error| errno(&error))?;
     if metadata.is_dir() {
         return Err(Errno::EISDIR);
@@ -187,13 +189,13 @@ fn examine(file: &Path) -> Result<Program, Errno> {
         .map_err(|_| Errno::EINVAL)
 }
 
-/// Replaces this process with the program, which keeps the process id, and gets the signal mask and
-/// the signal actions that this process was started with. The program also inherits `descriptors`,
-/// which lose FD_CLOEXEC for this purpose. If a termination signal arrived while signals were held
-/// back, it ends this process instead.
+/// Replaces this process with the program. The program keeps the process id, and gets the signal
+/// mask and the signal actions that this process was started with. The program also inherits
+/// `descriptors`, which lose FD_CLOEXEC for this purpose. If a termination signal arrived while
+/// signals were held back, it ends this process instead.
 ///
 /// # Errors
-/// If execve fails. In that case, the process continues, and holds signals back again.
+/// If execve fails. In that case, the process continues and holds signals back again.
 pub fn exec<'a>(
     program: &Program,
     command: &CommandLine,
@@ -220,7 +222,7 @@ fn exec_problem(program: &Program, why: Errno) -> Problem {
         && let Some(name) = interpreter
             .as_ref()
             .and_then(|line| line.split_whitespace().next())
-        && let Err(errno) = examine(Path::new(name))
+        && let Err(errno) = executable_at(Path::new(name))
     {
         let note = format!("it is the interpreter of \"{file}\"");
         return not_executable_problem(Path::new(name), errno).note(note);
@@ -253,8 +255,8 @@ fn exec_problem(program: &Program, why: Errno) -> Problem {
     Problem::new(Status::NotExecutable, text).help(help)
 }
 
-/// Calls execve, and returns the error if that fails. A script without a `#!` line is run by
-/// /bin/sh, as shells and glibc's execvp do it. (musl's execvp doesn't.)
+/// Calls execve and returns the error if that fails. Runs a script without a `#!` line with
+/// /bin/sh, as shells and glibc's execvp do. (musl's execvp doesn't.)
 fn execute(program: &Program, command: &CommandLine, environment: &Environment) -> Errno {
     // The words were arguments of this process, so they can't contain a NUL.
     let arguments: Vec<CString> = command
@@ -274,11 +276,11 @@ fn execute(program: &Program, command: &CommandLine, environment: &Environment) 
     errno_of_shell
 }
 
-/// Returns the first line of a file, with its line feed. If the line is longer than a limit,
-/// returns only its beginning.
+/// Returns the first line of a file, with its line feed. If the line is longer than 1 MiB, returns
+/// only its beginning.
 ///
 /// # Errors
-/// If the file can't be read, because the user may only execute it, for example.
+/// If the file can't be read, for example because the user is only allowed to execute it.
 fn first_line(program: &Program) -> io::Result<Vec<u8>> {
     /// The maximum length of the line, so that a large program isn't read to its end.
     const LONGEST: u64 = 1024 * 1024;
@@ -288,7 +290,8 @@ fn first_line(program: &Program) -> io::Result<Vec<u8>> {
 }
 
 /// Returns Linux's limits for arguments and environment (execve(2), "Limits on size of arguments
-/// and environment"). If another system has lower limits, execve itself fails.
+/// and environment"). If another system has lower limits, execve itself fails. If a value can't be
+/// read, this function assumes pages of 4 KiB and an unlimited stack.
 pub fn argument_limits() -> Limits {
     let page_size = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
     let page = page_size.and_then(|size| usize::try_from(size).ok());
@@ -299,8 +302,9 @@ pub fn argument_limits() -> Limits {
     limits_on_linux(page.unwrap_or(4096), stack)
 }
 
-/// Returns the limits for a page size and a soft limit of the stack, both in bytes. All strings
-/// together can have a quarter of the stack, but at least 128 KiB and at most 6 MiB.
+/// Returns the limits for a page size and a soft limit of the stack, both in bytes. One string can
+/// take up 32 pages. All strings together can take up a quarter of the stack, but at least 128 KiB
+/// and at most 6 MiB.
 fn limits_on_linux(page: usize, stack: usize) -> Limits {
     Limits {
         string: 32 * page,

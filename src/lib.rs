@@ -58,11 +58,11 @@ use model::env_variables::Inherited;
 use model::problem::Status;
 use report::{Report, terminal};
 
-/// Runs secrets-exec. The arguments come without the name of the program itself.
+/// Runs secrets-exec. `arguments` doesn't include the name of the program itself.
 ///
-/// A successful launch becomes the command. With `--on-rotation`, this process stays, and ends with
-/// the exit status of the command. Every other subcommand ends with 0, and a failure with a status
-/// of docs/reference.md (sysexits(3)).
+/// A successful launch becomes the command. With `--on-rotation`, this process stays and ends with
+/// the command's exit status. Every subcommand that succeeds ends with 0. A failure ends with one
+/// of the exit codes in docs/reference.md (sysexits(3)).
 pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString, OsString)>) -> ! {
     // This comes first, because anything that is printed on the connection of a credential would
     // become the credential.

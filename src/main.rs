@@ -1,12 +1,12 @@
 //! The binary, which passes the arguments and the environment of the process to the library. No
 //! other file reads them. With musl, it also replaces the allocators.
 
-/// Replaces musl's own allocator, with which a launch with many secrets takes a quarter longer.
+/// Replaces musl's own allocator, which makes a launch with many secrets take a quarter longer.
 #[cfg(target_env = "musl")]
 #[global_allocator]
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
-/// Lets aws-lc use the same allocator, because musl's own maps and unmaps pages all the time.
+/// Lets aws-lc use the same allocator, because musl's allocator maps and unmaps pages all the time.
 #[cfg(target_env = "musl")]
 mod aws_lc_memory {
     #![allow(unsafe_code, reason = "an allocator for C")]
@@ -20,7 +20,7 @@ mod aws_lc_memory {
     const HEADER: usize = 16;
 
     /// Makes aws-lc use the functions of this module. Must be called before aws-lc allocates memory
-    /// for the first time. Returns false if it is too late.
+    /// for the first time. Returns false if aws-lc has done so already.
     pub fn set() -> bool {
         // SAFETY: the functions behave as malloc(3), realloc(3) and free(3) do. There isn't another
         // thread yet.
@@ -51,9 +51,9 @@ mod aws_lc_memory {
         }
     }
 
-    /// Moves an allocation to new memory of another length, as realloc(3) does, and overwrites the
-    /// old memory. Returns a null pointer if there is not enough memory. The old allocation stays
-    /// in that case.
+    /// Moves an allocation to new memory of a different length, as realloc(3) does, and overwrites
+    /// the old memory. If there is not enough memory, returns a null pointer and keeps the old
+    /// allocation.
     unsafe extern "C" fn reallocate(
         old: *mut c_void,
         size: usize,

@@ -33,8 +33,8 @@ struct Times {
     /// The deadline itself. `None` while the user is being asked for something, because the time
     /// for an answer isn't limited.
     end: Option<Instant>,
-    /// An earlier end for what runs now, set by [`Deadline::limited`]. When it is over, something
-    /// else may provide the values, such as the cache.
+    /// An earlier end for what runs now, set by [`Deadline::limited`]. Once it has passed,
+    /// something else may provide the values, such as the cache.
     limit: Option<Instant>,
 }
 
@@ -74,8 +74,8 @@ impl Deadline {
         self.lock().begun.elapsed()
     }
 
-    /// The time at which the resolution ends, even if [`Self::limited`] has set an earlier end for
-    /// what runs now. There is no end while the user is being asked for something.
+    /// Returns the time at which the resolution ends, even if [`Self::limited`] has set an earlier
+    /// end for what runs now. Returns `None` while the user is being asked for something.
     pub fn end(&self) -> Option<Instant> {
         self.lock().end
     }
@@ -92,8 +92,8 @@ impl Deadline {
     }
 
     /// Returns the longest time that the resolution can still take. As long as the time of `--wait`
-    /// isn't over, another try can begin, and it has the whole `--timeout`. Without `--wait`, this
-    /// is the time until the deadline.
+    /// isn't up, another try can begin, and that try has the whole `--timeout`. Without `--wait`,
+    /// this is the time until the deadline.
     pub fn longest_left(&self) -> Duration {
         let times = *self.lock();
         let wait_left = times
@@ -172,7 +172,7 @@ pub const LISTED: usize = 3;
 #[derive(Debug, Default)]
 struct ProgressState {
     /// The number of the last request or file that was awaited.
-    next: u64,
+    last_number: u64,
     /// The requests and files that are awaited now. The one with the lowest number has been awaited
     /// for the longest time.
     awaited: BTreeMap<u64, String>,
@@ -207,9 +207,9 @@ impl Progress {
     #[must_use]
     pub fn awaits(&self, what: String) -> Awaited {
         let number = self.with_state(|state| {
-            state.next += 1;
-            state.awaited.insert(state.next, what);
-            state.next
+            state.last_number += 1;
+            state.awaited.insert(state.last_number, what);
+            state.last_number
         });
         Awaited {
             number,
@@ -227,7 +227,7 @@ impl Progress {
         self.with_state(|state| state.requests += 1);
     }
 
-    /// Returns the number of attempts so far, of all requests together.
+    /// Returns the number of attempts so far, for all requests together.
     pub fn requests(&self) -> usize {
         self.with_state(|state| state.requests)
     }
@@ -264,7 +264,7 @@ impl Progress {
         }
     }
 
-    /// Locks the state, and changes or reads it.
+    /// Locks the state and reads or changes it.
     fn with_state<T>(&self, change: impl FnOnce(&mut ProgressState) -> T) -> T {
         change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! The program is in a static variable, like systemd's connection (`systemd`) and the inherited
-//! signals (`signals`), because a panic can't reach anything else.
+//! signals (`signals`), because the panic hook can't reach anything else.
 
 #![allow(unsafe_code, reason = "_exit")]
 
@@ -51,8 +51,8 @@ static PROGRAM: Mutex<Option<AskedProgram>> = Mutex::new(None);
 /// kills the program that is asked for credentials, and refuses systemd's connection unless the
 /// value was sent.
 ///
-/// If a signal comes while `print` waits for a reader, this function is called again, which is safe
-/// at any point.
+/// If a signal arrives while `print` waits for a reader, this function is called again, which is
+/// safe at any point.
 pub fn end<T>(how: End, print: impl FnOnce() -> T) -> ! {
     kill_program();
     if let Some(connection) = systemd::connection() {
@@ -60,13 +60,14 @@ pub fn end<T>(how: End, print: impl FnOnce() -> T) -> ! {
     }
 
     print();
-    // While `print` waited for its reader, another thread may have started the first program.
+    // Another thread may have started a program while `print` waited for its reader.
     kill_program();
 
     let status = match how {
         End::Status(status) => status.into(),
         End::Signal(signal) => {
             if getpid().as_raw() != 1 {
+                // A held signal is blocked, so it ends the process when it is unblocked.
                 let _ = raise(signal);
                 let _ = SigSet::from_iter([signal]).thread_unblock();
             }
@@ -77,9 +78,9 @@ pub fn end<T>(how: End, print: impl FnOnce() -> T) -> ! {
     unsafe { libc::_exit(status) }
 }
 
-/// Locks the variable that holds the program that is asked for credentials, and returns the guard.
-/// Before you start such a program, put it there, so that [`kill_program`] finds it even if this
-/// process ends at that moment.
+/// Locks the variable for the program that is asked for credentials, and returns the guard. Before
+/// you start such a program, put it there, so that [`kill_program`] finds it even if this process
+/// ends at that moment.
 pub fn locked_program() -> MutexGuard<'static, Option<AskedProgram>> {
     PROGRAM.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -96,7 +97,7 @@ pub fn asks_on_terminal() -> bool {
 /// the program may have changed to ask for a password. From the background, the change would stop
 /// this process (SIGTTOU).
 ///
-/// Returns the program, so that the caller can wait for its end. The result is `None` if there
+/// Returns the program, so that the caller can wait for it to end. The result is `None` if there
 /// isn't a program, or if it is just being started.
 pub fn kill_program() -> Option<Child> {
     let mut program = locked_program().take()?;
@@ -108,7 +109,7 @@ pub fn kill_program() -> Option<Child> {
     if is_running {
         let processes = match &program.child {
             Some(child) => descendants(Pid::from_raw(child.id().cast_signed())),
-            // This process, which comes first, has no other child than the program.
+            // This process, the first in the list, has only one child: the program.
             None => descendants(getpid()).split_off(1),
         };
         // If a descendant has just ended, the kernel may have given its number to another process,
@@ -133,8 +134,8 @@ pub fn kill_program() -> Option<Child> {
     program.child
 }
 
-/// Returns a process, followed by its descendants on Linux. `sh` runs most commands as a child,
-/// which would otherwise go on reading from the terminal.
+/// Returns a process and, on Linux, its descendants. `sh` runs most commands as a child, which
+/// would otherwise keep reading from the terminal.
 fn descendants(process: Pid) -> Vec<Pid> {
     let mut found = vec![process];
     let Ok(tasks) = fs::read_dir(format!("/proc/{process}/task")) else {

@@ -1,4 +1,4 @@
-//! Texts about errors of system calls. They are the same with every C library.
+//! Texts for errors of system calls. They are the same with every C library.
 
 use std::fmt::Display;
 use std::fs;
@@ -16,8 +16,8 @@ pub fn errno(error: &io::Error) -> Errno {
     error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }
 
-/// Returns the text about an errno, in lower case. For EMFILE, the remedy follows, because any
-/// system call that opens a file can fail with it.
+/// Returns the text for an errno, in lower case. The text for EMFILE includes the remedy, because
+/// any system call that opens a file can fail with it.
 ///
 /// The text comes from a table in nix, because glibc and musl have different texts in strerror(3).
 pub fn errno_text(errno: Errno) -> String {
@@ -28,13 +28,13 @@ pub fn errno_text(errno: Errno) -> String {
     text
 }
 
-/// Returns the problem of a system call that failed. `what` is the beginning of the message, such
+/// Returns the problem for a system call that failed. `what` is the beginning of the message, such
 /// as `the file cannot be written`.
 pub fn call_problem(what: &str, errno: Errno) -> Problem {
     Problem::configuration(format!("{what}: {}", errno_text(errno)))
 }
 
-/// Returns the message about a thread that could not be started.
+/// Returns the message for a thread that could not be started.
 pub fn no_thread(error: &io::Error) -> String {
     format!("no thread can be started ({})", io_error_text(error))
 }
@@ -53,8 +53,8 @@ pub fn unreadable(file: impl Display, error: &io::Error) -> Problem {
     problem.replace_help(directory_remedy(Path::new(&file)))
 }
 
-/// Returns the remedy for an empty directory where a file is expected, which Docker has probably
-/// created. The result is `None` for any other path.
+/// Returns the remedy if the path of a file is an empty directory, which Docker has probably
+/// created. Returns `None` for any other path.
 pub fn directory_remedy(path: &Path) -> Option<&'static str> {
     let is_empty = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
     is_empty.then_some(
@@ -62,8 +62,8 @@ pub fn directory_remedy(path: &Path) -> Option<&'static str> {
     )
 }
 
-/// Returns the text about an error with a file. If access was denied, the text includes the user of
-/// this process, and the owner and mode of the file. If the file is an empty directory, the text
+/// Returns the text for a file's error. If access was denied, the text includes the user of this
+/// process, and the owner and mode of the file. If the file is an empty directory, the text
 /// includes the remedy.
 pub fn file_error_text(path: &Path, error: &io::Error) -> String {
     let text = io_error_text(error);
@@ -84,7 +84,7 @@ pub fn file_error_text(path: &Path, error: &io::Error) -> String {
 /// Reads a whole file. `name` is for messages.
 ///
 /// # Errors
-/// If the file can't be read, or is larger than `mebibytes`.
+/// If the file can't be read or is larger than `mebibytes`.
 pub fn read_file(
     name: impl Display,
     file: impl Read,
@@ -100,7 +100,7 @@ pub fn read_file(
     Ok(bytes)
 }
 
-/// Returns the text about an I/O error's errno, or the error's own text if it doesn't come from a
+/// Returns the text for an I/O error's errno, or the error's own text if it doesn't come from a
 /// system call.
 pub fn io_error_text(error: &io::Error) -> String {
     let Some(code) = error.raw_os_error() else {

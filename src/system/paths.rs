@@ -47,8 +47,8 @@ use crate::model::problem::Problem;
 /// The number of symbolic links that the kernel follows in one path (path_resolution(7)).
 const MAX_SYMLINKS: usize = 40;
 
-/// Flags for opening a component of a path: O_PATH or O_SEARCH, because creating a file in a
-/// directory doesn't require permission to read it.
+/// Flags for opening a component of a path: O_PATH, or O_SEARCH on macOS. Otherwise, opening a
+/// directory would require permission to read it, which creating a file in it doesn't.
 #[cfg(target_os = "linux")]
 const COMPONENT: OFlag = OFlag::O_PATH.union(OFlag::O_CLOEXEC);
 #[cfg(target_os = "macos")]
@@ -78,12 +78,12 @@ impl From<Errno> for WalkError {
 /// Opens the directory that `path` leads to. A relative path begins at the working directory. A
 /// symbolic link is only followed if root or the effective user owns it.
 ///
-/// If the directory doesn't exist, the help suggests `command`, which creates it.
+/// If the directory doesn't exist, the help suggests creating it with `command`.
 ///
 /// # Errors
 /// If the directory doesn't exist or can't be opened, or a link belongs to another user.
 pub fn open_directory(path: &OsStr, command: &str) -> Result<OwnedFd, Problem> {
-    // The components don't have the slash at the end, so messages don't show it.
+    // The components leave out a slash at the end, so messages don't show it.
     let shown: PathBuf = Path::new(path).components().collect();
     let opened = PathWalk::begin(path).and_then(PathWalk::finish);
     opened.map_err(|error| match error {
@@ -141,7 +141,7 @@ impl PathWalk {
         })
     }
 
-    /// Opens the remaining components, and returns the last directory.
+    /// Opens the remaining components and returns the last directory.
     ///
     /// # Errors
     /// When a component can't be opened, or is another user's link.
@@ -169,11 +169,11 @@ impl PathWalk {
         }
     }
 
-    /// Follows a symbolic link. The components of its target come before the remaining ones.
+    /// Follows a symbolic link: puts the components of its target in front of the remaining ones.
     ///
     /// # Errors
-    /// When the component isn't a link or belongs to another user, or when there have been too many
-    /// links.
+    /// When the component isn't a link or belongs to another user, when there have been too many
+    /// links, or when a directory can't be opened.
     fn follow(&mut self, component: &OsStr) -> Result<(), WalkError> {
         let Some(link) = read_link(self.reached.as_fd(), component)? else {
             return Err(Errno::ENOTDIR.into());
@@ -193,7 +193,7 @@ impl PathWalk {
         if !is_absolute(&target) {
             self.rest.extend(reversed(&target));
         } else if link.is_magic {
-            // Only the kernel can follow this link.
+            // Only the kernel can follow this link. Without O_NOFOLLOW, it does.
             self.reached = self.open(component, OFlag::O_DIRECTORY)?;
             self.path = target.into();
         } else {
@@ -231,8 +231,7 @@ fn reversed(path: &OsStr) -> Vec<OsString> {
 }
 
 /// Creates an empty file with mode 0600, less the umask, under a temporary name in an open
-/// directory, for writing. Returns the file and its name, which is `.START.xxxxxxxx` with a random
-/// end.
+/// directory, for writing. Returns the file and its name, `.START.xxxxxxxx`, whose end is random.
 ///
 /// # Errors
 /// The error of openat(2).
@@ -278,7 +277,7 @@ struct SymbolicLink {
     owner: u32,
     target: OsString,
     /// True for a magic link (/proc/PID/cwd, /proc/PID/root or /proc/PID/fd/N; see proc(5)). Only
-    /// the kernel can follow one, because its text need not be a path. macOS doesn't have them.
+    /// the kernel can follow one, because its text isn't always a path. macOS doesn't have them.
     is_magic: bool,
 }
 
@@ -296,8 +295,12 @@ pub fn is_in_memory(file: BorrowedFd<'_>) -> Result<bool, Errno> {
 }
 
 /// Reads a symbolic link. Returns `None` if the name belongs to anything else.
+///
+/// # Errors
+/// The error of the kernel, for example because the name doesn't exist.
 #[cfg(target_os = "linux")]
 fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<Option<SymbolicLink>, Errno> {
+    // With O_PATH, O_NOFOLLOW opens the link itself.
     let flags = COMPONENT | OFlag::O_NOFOLLOW;
     let link = openat(directory, name, flags, Mode::empty())?;
     let stat = fstat(&link)?;
@@ -306,6 +309,7 @@ fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<Option<SymbolicL
     }
     // Reading the open link makes sure that owner and target belong to the same inode.
     let target = readlinkat(&link, "")?;
+    // A magic link is an absolute link in procfs.
     let is_magic = target.as_bytes().starts_with(b"/")
         && fstatfs(&link).is_ok_and(|system| system.filesystem_type() == PROC_SUPER_MAGIC);
     Ok(Some(SymbolicLink {
@@ -317,9 +321,12 @@ fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<Option<SymbolicL
 
 /// Reads a symbolic link. Returns `None` if the name belongs to anything else.
 ///
-/// macOS doesn't have O_PATH, so the owner is read first. Only a user who may write to the
-/// directory can exchange the link between the two calls, and such a user could exchange everything
-/// in the directory anyway.
+/// macOS doesn't have O_PATH, so the owner is read first. Only a user with write access to the
+/// directory can replace the link between the two calls, and that user could replace everything in
+/// the directory anyway.
+///
+/// # Errors
+/// The error of the kernel, for example because the name doesn't exist.
 #[cfg(target_os = "macos")]
 fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<Option<SymbolicLink>, Errno> {
     let stat = fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW)?;

@@ -1,4 +1,4 @@
-//! The mask and the actions of signals. The command gets them as this process inherited them.
+//! The signal mask and the signal actions. The command gets both as this process inherited them.
 //!
 //! Three things must not happen: a signal is lost, a signal ends this process before it has cleaned
 //! up, or the command inherits our settings.
@@ -59,10 +59,10 @@ static INHERITED: OnceLock<InheritedSignals> = OnceLock::new();
 static BEFORE_MAIN: extern "C" fn() = before_main;
 
 /// Notes the inherited action of SIGPIPE, because Rust's runtime ignores SIGPIPE right before
-/// `main`. Also clears the dumpable flag (PR_SET_DUMPABLE), so that there won't be a core file, and
+/// `main`. Also clears the dumpable flag (PR_SET_DUMPABLE), so that there won't be a core file and
 /// no other process of the user can read the memory.
 ///
-/// This has to happen early, because a process that opens /proc/PID/mem before it keeps its access.
+/// This has to happen early: a process that has already opened /proc/PID/mem keeps its access.
 /// `execve` sets the flag again. macOS doesn't have a flag that `execve` would reset.
 extern "C" fn before_main() {
     SIGPIPE_WAS_DEFAULT.store(has_action(libc::SIGPIPE, libc::SIG_DFL), Ordering::Relaxed);
@@ -73,8 +73,8 @@ extern "C" fn before_main() {
 /// Holds the termination signals: blocks those that would end this process, until [`restore`]. The
 /// main thread has to call this before it starts another thread.
 ///
-/// Also blocks SIGTTOU, so that a line on a terminal (`stty tostop`) doesn't stop a background job,
-/// and SIGXFSZ, so that a write beyond the limit for file sizes fails instead of ending the
+/// Also blocks SIGTTOU, so that printing to a terminal (`stty tostop`) doesn't stop a background
+/// job, and SIGXFSZ, so that a write beyond the file size limit fails instead of ending the
 /// process. Ignores SIGPIPE. SIGCHLD gets its default action, and so do the signals for which
 /// [`restore`] has installed a handler.
 pub fn hold() {
@@ -96,7 +96,7 @@ pub fn hold() {
 /// pending ends the process here. [`hold`] can be called again afterwards.
 ///
 /// In PID 1, the watched signals first get a handler, which execve(2) resets. Without it, the
-/// kernel would drop a signal that comes before execve(2).
+/// kernel would drop a signal that arrives before execve(2).
 ///
 /// This function is async-signal-safe, because a child calls it between fork and execve.
 pub fn restore() {
@@ -112,13 +112,12 @@ pub fn restore() {
     }
 }
 
-/// True once termination signals are held, which is only done on Linux.
+/// True once termination signals are held. Always false on systems other than Linux.
 pub fn are_held() -> bool {
     cfg!(target_os = "linux") && INHERITED.get().is_some()
 }
 
-/// Returns a held signal that is pending, and leaves it pending. The result is `None` if there
-/// isn't one.
+/// Returns a held signal that is pending, or `None` if there isn't one. The signal stays pending.
 pub fn held_signal() -> Option<Signal> {
     let pending = pending();
     let mut watched = INHERITED.get()?.watched.iter();
@@ -129,7 +128,7 @@ pub fn held_signal() -> Option<Signal> {
 /// polled, never read. Returns `None` if no signals are held.
 ///
 /// # Errors
-/// If there is no free descriptor.
+/// If this process has no free descriptor.
 pub fn descriptor() -> Result<Option<OwnedFd>, Errno> {
     #[cfg(target_os = "linux")]
     if let Some(InheritedSignals { watched, .. }) = INHERITED.get() {
@@ -141,7 +140,7 @@ pub fn descriptor() -> Result<Option<OwnedFd>, Errno> {
     Ok(None)
 }
 
-/// The state of signals when this process started. The command gets the same.
+/// The state of signals when this process started. The command starts with the same state.
 struct InheritedSignals {
     mask: SigSet,
     /// The termination signals that were neither ignored nor blocked. Ignored ones must not be
@@ -156,6 +155,7 @@ impl InheritedSignals {
     /// Returns the signal state of this process now: the signals that are blocked, the termination
     /// signals to watch, and whether SIGCHLD is ignored.
     fn current() -> Self {
+        // Reading the mask can't fail (pthread_sigmask(3)).
         let mask = SigSet::thread_get_mask().unwrap_or_else(|_| SigSet::empty());
         let is_watched = |signal: &Signal| {
             cfg!(target_os = "linux")

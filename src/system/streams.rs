@@ -8,14 +8,14 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::{getpgrp, tcgetpgrp, write};
 
-/// The number of bytes that a writable pipe takes without blocking (pipe(7)).
+/// The number of bytes that a writable pipe accepts without blocking (pipe(7)).
 pub const PIPE_BUF: usize = nix::libc::PIPE_BUF;
 
-/// Moves to the start of the line, and erases the line.
+/// The control characters that move to the start of the line and erase it.
 pub const ERASE_LINE: &str = "\r\x1b[K";
 
-/// Writes all bytes, and waits while the reader doesn't read, even if the pipe is non-blocking. (A
-/// command that shares the pipe may have set O_NONBLOCK.)
+/// Writes all bytes, waiting as long as the reader doesn't read, even if the pipe is non-blocking.
+/// (A command that shares the pipe may have set O_NONBLOCK.)
 ///
 /// # Errors
 /// The error of the kernel.
@@ -25,7 +25,7 @@ pub fn write_all(stream: BorrowedFd<'_>, mut text: &[u8]) -> io::Result<()> {
             Ok(length) => text = text.get(length..).unwrap_or_default(),
             Err(Errno::EINTR) => {}
             Err(Errno::EAGAIN) => {
-                wait_writable(stream, PollTimeout::NONE);
+                wait_until_writable(stream, PollTimeout::NONE);
             }
             Err(errno) => return Err(errno.into()),
         }
@@ -43,7 +43,7 @@ pub fn is_foreground(terminal: impl AsFd) -> bool {
     tcgetpgrp(terminal) == Ok(getpgrp())
 }
 
-/// True unless the terminal belongs to another job, or is stopped (Ctrl-S).
+/// True unless the terminal belongs to another job or is stopped (Ctrl-S).
 pub fn may_write(terminal: impl AsFd) -> bool {
     let terminal = terminal.as_fd();
     // ENOTTY: it isn't the controlling terminal, so it doesn't have jobs.
@@ -53,12 +53,12 @@ pub fn may_write(terminal: impl AsFd) -> bool {
 
 /// True if a write of up to [`PIPE_BUF`] bytes to the descriptor would not block.
 pub fn is_writable(descriptor: BorrowedFd<'_>) -> bool {
-    wait_writable(descriptor, PollTimeout::ZERO)
+    wait_until_writable(descriptor, PollTimeout::ZERO)
 }
 
-/// Waits until a write would not block, for at most `limit`. Returns false if the time is over, or
-/// a signal came.
-fn wait_writable(descriptor: BorrowedFd<'_>, limit: PollTimeout) -> bool {
+/// Waits until a write would not block, for at most `limit`. Returns false if the time is up or a
+/// signal arrives.
+fn wait_until_writable(descriptor: BorrowedFd<'_>, limit: PollTimeout) -> bool {
     let mut files = [PollFd::new(descriptor, PollFlags::POLLOUT)];
     let ready = poll(&mut files, limit) == Ok(1);
     let events = files[0].revents().unwrap_or(PollFlags::empty());

@@ -2,7 +2,7 @@
 //! `LoadCredential=` (systemd.exec(5)).
 //!
 //! What must not happen is an empty credential. systemd treats a connection that is closed without
-//! data as an empty credential, and starts the unit. It refuses more than 1 MiB. So a connection
+//! data as an empty credential and starts the unit. It refuses more than 1 MiB. So a connection
 //! always ends in one of two ways, even if a signal ends this process (see `ending`):
 //!
 //! ```text
@@ -10,10 +10,10 @@
 //! refuse   padding of more than 1 MiB, possibly after a part of the value: systemd refuses all of it, and the unit fails
 //! ```
 //!
-//! If the client doesn't read, we wait until it hangs up. If we ended the stream before, the client
-//! would take what it has for the credential.
+//! If the client doesn't read, we wait until it hangs up. If we ended the stream earlier, the
+//! client would use what it has received as the credential.
 //!
-//! Other systems don't have systemd, so there is never a connection.
+//! Only Linux has systemd, so other systems never have a connection.
 
 use std::ffi::OsStr;
 use std::io::{self, Write};
@@ -39,13 +39,13 @@ use crate::system::os_error::{self, errno_text};
 use crate::system::signals;
 use crate::system::streams::write_all;
 
-/// The socket of the service manager, as NOTIFY_SOCKET names it. It receives datagrams with
-/// assignments, one on each line.
+/// The service manager's socket, which NOTIFY_SOCKET names. It receives datagrams with assignments,
+/// one on each line.
 pub struct Notifier(Option<SocketAddr>);
 
 impl Notifier {
-    /// Finds the socket that NOTIFY_SOCKET names. Ignores the variable unless it is a path, or `@`
-    /// followed by an abstract name (unix(7)).
+    /// Finds the socket that NOTIFY_SOCKET names. Ignores the variable unless it is an absolute
+    /// path, or `@` followed by an abstract name (unix(7)).
     pub fn new(inherited: &Inherited) -> Self {
         Self(inherited.non_empty("NOTIFY_SOCKET").and_then(address))
     }
@@ -59,7 +59,7 @@ impl Notifier {
     }
 }
 
-/// Returns the address for a value of NOTIFY_SOCKET, or `None` if it isn't one.
+/// Returns the address for a value of NOTIFY_SOCKET, or `None` if the value isn't an address.
 fn address(name: &OsStr) -> Option<SocketAddr> {
     match name.as_bytes() {
         #[cfg(target_os = "linux")]
@@ -69,7 +69,7 @@ fn address(name: &OsStr) -> Option<SocketAddr> {
     }
 }
 
-/// The connection of `LoadCredential=`. The descriptor has FD_CLOEXEC, and is never closed.
+/// The connection of `LoadCredential=`. The descriptor has FD_CLOEXEC and is never closed.
 pub struct CredentialConnection {
     socket: OwnedFd,
     /// True once the whole value was sent.
@@ -82,7 +82,7 @@ static CONNECTION: OnceLock<CredentialConnection> = OnceLock::new();
 /// The length of a refusal: one byte more than a credential may have.
 const REFUSAL_LENGTH: usize = MAX_CREDENTIAL_LENGTH + 1;
 
-/// The help about how systemd makes a connection.
+/// The help that says how systemd makes a connection.
 const SETUP: &str = "let systemd start it: a socket unit with Accept=yes does, when a unit with LoadCredential=NAME:SOCKET connects (systemd.exec(5))";
 
 static PADDING: [u8; 4_096] = [0; 4_096];
@@ -92,12 +92,13 @@ static PADDING: [u8; 4_096] = [0; 4_096];
 /// [`CredentialConnection::request`] reports what is wrong with its address.
 ///
 /// Termination signals are held from then on, so that the connection is refused before a signal
-/// ends this process. Standard output and error are redirected if they are the connection, too,
-/// which is systemd's default. Otherwise everything printed would become the credential. So this
-/// has to be called before anything is printed.
+/// ends this process. If standard output and error are the same connection, which is systemd's
+/// default, they are redirected, because everything printed there would become the credential. So
+/// this function has to be called before anything is printed.
 ///
 /// # Errors
-/// If a descriptor can't be replaced. The connection is refused, and nothing may be printed.
+/// If a descriptor can't be replaced. The connection is refused, and the caller must not print
+/// anything.
 pub fn take_connection(is_expected: bool) -> Result<(), Errno> {
     let input = io::stdin();
     if !is_connection(input.as_fd(), is_expected) {
@@ -119,7 +120,7 @@ fn is_connection(input: BorrowedFd<'_>, is_expected: bool) -> bool {
     cfg!(target_os = "linux")
         && getsockopt(&input, sockopt::SockType) == Ok(SockType::Stream)
         && getpeername::<UnixAddr>(input.as_raw_fd())
-            .is_ok_and(|address| is_expected || requested_by(&address).is_some())
+            .is_ok_and(|address| is_expected || credential_named_by(&address).is_some())
 }
 
 /// Returns the connection that [`take_connection`] has found, or `None` if there isn't one.
@@ -131,8 +132,8 @@ impl CredentialConnection {
     /// Returns the unit and the credential that the client's address names.
     ///
     /// # Errors
-    /// If the client is neither root nor the effective user, or its address doesn't name a
-    /// credential.
+    /// If the client can't be identified, is neither root nor the effective user, or has an address
+    /// that doesn't name a credential.
     pub fn request(&self) -> Result<SystemdCredential, Problem> {
         #[cfg(target_os = "linux")]
         let user = getsockopt(&self.socket, sockopt::PeerCredentials)
@@ -149,14 +150,14 @@ impl CredentialConnection {
             );
             return Err(Problem::new(Status::Denied, text));
         }
-        requested_by(&address).ok_or_else(|| {
+        credential_named_by(&address).ok_or_else(|| {
             let text =
                 "standard input is a connection, but not one of LoadCredential=: its address does not name a unit and a credential";
             Problem::usage(text).help(SETUP)
         })
     }
 
-    /// Sends the whole value, and ends the stream.
+    /// Sends the whole value and ends the stream.
     ///
     /// # Errors
     /// If the value was not sent completely. In that case, the connection has to be refused.
@@ -169,7 +170,7 @@ impl CredentialConnection {
 
     /// Makes the client fail, unless it has the whole value.
     ///
-    /// Several threads may send a refusal at the same time. Each of them is enough, even after a
+    /// Several threads can send a refusal at the same time. One refusal is enough, even after a
     /// part of the value.
     pub fn refuse(&self) {
         if !self.is_answered.load(Ordering::SeqCst) {
@@ -178,22 +179,22 @@ impl CredentialConnection {
     }
 }
 
-/// Reports POLLHUP when the client hangs up.
+/// The descriptor reports POLLHUP when the client hangs up.
 impl AsFd for CredentialConnection {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
 }
 
-/// Returns the credential that an address names, or `None` if it isn't an address of
-/// `LoadCredential=`.
+/// Returns the credential that an address names, or `None` if it isn't a `LoadCredential=` address.
 #[cfg(target_os = "linux")]
-fn requested_by(address: &UnixAddr) -> Option<SystemdCredential> {
+fn credential_named_by(address: &UnixAddr) -> Option<SystemdCredential> {
     SystemdCredential::from_address(address.as_abstract().unwrap_or_default())
 }
 
+/// Returns `None`, because only Linux has abstract addresses.
 #[cfg(not(target_os = "linux"))]
-fn requested_by(_: &UnixAddr) -> Option<SystemdCredential> {
+fn credential_named_by(_: &UnixAddr) -> Option<SystemdCredential> {
     None
 }
 
@@ -232,7 +233,7 @@ fn redirect(input: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
 }
 
 /// Connects to systemd-journald for lines of text, as systemd does for `StandardError=journal`.
-/// Returns `None` without journald.
+/// Returns `None` if journald isn't running.
 ///
 /// The header has the identifier, the unit (which journald finds out by itself), the priority, and
 /// whether to parse priorities and to forward the lines to syslog, to the kernel's log and to the
@@ -249,10 +250,11 @@ fn not_sent(errno: Errno) -> Problem {
     Problem::temporary(format!("the value can't be sent: {}", errno_text(errno)))
 }
 
-/// Sends the padding of a refusal, and ends the stream.
+/// Sends the padding of a refusal and ends the stream.
 fn refuse(connection: BorrowedFd<'_>) {
     let mut left = REFUSAL_LENGTH;
     while left > 0 {
+        // The last part is shorter.
         let part = PADDING.get(..left).unwrap_or(&PADDING);
         if send_all(connection, part).is_err() {
             return;
@@ -262,7 +264,7 @@ fn refuse(connection: BorrowedFd<'_>) {
     let _ = shutdown(connection.as_raw_fd(), Shutdown::Write);
 }
 
-/// Sends bytes, and waits for as long as the client doesn't read them. SIGPIPE is ignored
+/// Sends bytes, waiting as long as the client doesn't read them. SIGPIPE is ignored
 /// ([`signals::hold`]).
 ///
 /// # Errors

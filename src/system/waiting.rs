@@ -1,4 +1,4 @@
-//! Waiting in poll(2): for descriptors, and by the main thread while a worker works.
+//! Waits in poll(2): for descriptors, and in the main thread while a worker works.
 //!
 //! Everything that may take long has a thread of its own, such as a request, a file on a network,
 //! or a write whose reader stalls. So the main thread can react to a termination signal
@@ -20,8 +20,8 @@ use nix::sys::signal::Signal;
 use super::ending::{End, end};
 use super::signals;
 
-/// The size of the worker's stack in bytes. Only the part that the worker uses takes memory.
-/// MiniJinja recurses for each operator: a template of 16 KiB takes 6 MB, and 15 MB in a build
+/// The size of the worker's stack in bytes. Only the part that the worker uses takes up memory.
+/// MiniJinja recurses for each operator: a template of 16 KiB needs 6 MB, and 15 MB in a build
 /// without optimization.
 const STACK: usize = 32 * 1024 * 1024;
 
@@ -29,16 +29,16 @@ const STACK: usize = 32 * 1024 * 1024;
 pub enum WaitEvent {
     /// The main thread is about to sleep.
     Sleep,
-    /// A held signal has come. It stays pending.
+    /// A held signal has arrived. It stays pending.
     Signal(Signal),
     /// The other end of the pipe or connection was closed.
     OtherEndClosed,
 }
 
-/// Does `work` on a thread of its own, and returns its result. The main thread waits, and calls
-/// `react` for each event. For [`WaitEvent::Sleep`], `react` returns the longest time to sleep. For
-/// other events, it may end this process, and its result is ignored. `connection` is this process's
-/// end of a pipe or connection. [`WaitEvent::OtherEndClosed`] comes when the other end closes.
+/// Does `work` on its own thread and returns its result. The main thread waits and calls `react`
+/// for each event. For [`WaitEvent::Sleep`], `react` returns the longest time to sleep. For other
+/// events, it may end this process, and its result is ignored. `connection` is this process's end
+/// of a pipe or connection. When the other end closes, `react` gets [`WaitEvent::OtherEndClosed`].
 ///
 /// # Errors
 /// If the kernel doesn't provide a thread or a descriptor. In that case, the work has not been
@@ -65,7 +65,7 @@ pub fn while_working<T: Send>(
             let mut files = vec![PollFd::new(done.as_fd(), PollFlags::POLLIN)];
             let watched = held_signals.iter().map(AsFd::as_fd);
             files.extend(watched.map(|file| PollFd::new(file, PollFlags::POLLIN)));
-            // poll(2) reports POLLHUP in any case.
+            // No event is requested here: poll(2) always reports POLLHUP.
             files.extend(connection.map(|file| PollFd::new(file, PollFlags::empty())));
             sleep(&mut files, limit);
 
@@ -90,8 +90,8 @@ pub fn while_working<T: Send>(
 pub fn interruptibly<T: Send>(work: impl Fn() -> T + Sync) -> T {
     // std gives this name to the first thread of the process.
     let is_main_thread = thread::current().name() == Some("main");
-    // Without held signals, the kernel ends the process. On another thread, the main thread reacts
-    // to them.
+    // If no signals are held, the kernel ends the process. On another thread, the main thread
+    // reacts to them.
     if !signals::are_held() || !is_main_thread {
         return work();
     }
@@ -103,7 +103,7 @@ pub fn interruptibly<T: Send>(work: impl Fn() -> T + Sync) -> T {
     done.unwrap_or_else(|_| work())
 }
 
-/// Sleeps until one of the descriptors is readable or at its end, or the time is over.
+/// Sleeps until one of the descriptors is readable or at its end, or until the time is up.
 pub fn wait_for<'a>(
     descriptors: impl IntoIterator<Item = BorrowedFd<'a>>,
     limit: Option<Duration>,
@@ -120,8 +120,8 @@ fn sleep(files: &mut [PollFd<'_>], limit: Option<Duration>) {
     let _ = poll(files, limit.map_or(PollTimeout::NONE, timeout));
 }
 
-/// Converts a duration for poll(2), rounded up to milliseconds so that the time is over when
-/// poll(2) returns. The longest timeout is about 24 days.
+/// Converts a duration for poll(2), rounded up to milliseconds so that the time is up when poll(2)
+/// returns. The longest timeout is about 24 days.
 fn timeout(limit: Duration) -> PollTimeout {
     let milliseconds = limit.as_micros().div_ceil(1000);
     PollTimeout::try_from(milliseconds).unwrap_or(PollTimeout::MAX)
