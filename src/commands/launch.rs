@@ -36,7 +36,7 @@ use crate::report::{self, Report, terminal};
 use crate::system::systemd::Notifier;
 use crate::time::Deadline;
 
-/// A launch whose inputs are known to be right.
+/// A launch whose inputs are valid and whose program has been found.
 pub enum Start<'a> {
     /// This process becomes the program with these values.
     Now(Launch<'a>, Values),
@@ -59,7 +59,8 @@ pub fn start<'a>(
     })
 }
 
-/// Does the part of a launch that runs on the worker.
+/// Does the part of a launch that runs on the worker: everything up to and including the values.
+/// With `--on-rotation`, leaves the values to the forked launches.
 ///
 /// # Errors
 /// Every mistake in the inputs, a command that isn't found, or every value that can't be read.
@@ -92,12 +93,13 @@ pub struct Launch<'a> {
 }
 
 impl Launch<'_> {
-    /// Writes the files and executes the program. Sends READY=1 right before that, with
-    /// `--notify-ready`.
+    /// Writes the files and executes the program. With `--notify-ready`, sends READY=1 right before
+    /// `execve`.
     ///
     /// # Errors
-    /// Every file that can't be written, an environment that is too large, or a program that the
-    /// kernel can't execute. The files that were new have been removed in that case.
+    /// Every file that can't be written, the first one that can't be renamed, an environment that
+    /// is too large, or a program that can't be executed. In these cases, the new files have been
+    /// removed.
     pub fn become_program(
         &self,
         values: Values,
@@ -120,8 +122,8 @@ impl Launch<'_> {
     /// Reads every value, which can take until the deadline.
     ///
     /// # Errors
-    /// Every value that can't be read. In this case, the report also has every file that could not
-    /// be written, so that one report has everything.
+    /// Every value that can't be read. In that case, the report also has every file that could not
+    /// be written, so that it is complete.
     pub fn all_values(&self, pass: Pass, deadline: &Deadline) -> Result<Values, Report> {
         let name = self.command.quoted_program();
         let consequence = format!("the command {name} was not started");
@@ -134,12 +136,12 @@ impl Launch<'_> {
         Ok(values)
     }
 
-    /// Writes the files under temporary names, and makes the environment. With `--verbose`, first
-    /// prints where the values come from. Except in a poll, also prints the warnings about the
-    /// values.
+    /// Writes the files under temporary names and returns them together with the environment. With
+    /// `--verbose`, first prints where the values come from. Except in a poll, also prints the
+    /// warnings about the values.
     ///
     /// Dropping the returned delivery removes the temporary files. It also removes the files that
-    /// have been renamed already, unless they replaced an older file.
+    /// have already been renamed, unless they replaced an older file.
     ///
     /// # Errors
     /// Every file that can't be written, or an environment that is too large for the kernel.

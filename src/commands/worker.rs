@@ -1,6 +1,6 @@
 //! Runs work on a second thread, the worker, while the main thread waits for the result.
 //!
-//! The worker may hang in a file or a computation, so it only does the work. The main thread reacts
+//! The worker can hang in a file or a computation, so it only does the work. The main thread reacts
 //! to everything else:
 //!
 //! ```text
@@ -56,18 +56,18 @@ pub trait Reporter {
         failures.print()
     }
 
-    /// Prints the error of a termination signal that ends this process.
+    /// Prints the error for a termination signal that ends this process.
     fn interrupted(&self, record: Record) {
         terminal::print_unless_stalled(record);
     }
 
-    /// Returns the pipe or connection that ends this process when its other end closes. Returns
-    /// `None` if nobody waits for the result on one.
+    /// Returns the pipe or connection on which somebody waits for the result, or `None` if there
+    /// isn't one. When its other end closes, this process ends.
     fn watched_connection(&self) -> Option<BorrowedFd<'_>>;
 }
 
-/// An ordinary process reports to the service manager and on standard error. Its other end is the
-/// connection of a credential, if there is one.
+/// An ordinary process reports to the service manager and on standard error. It watches the
+/// connection on which systemd asks for a credential, if there is one.
 impl Reporter for Notifier {
     fn notify(&self, assignments: &str) {
         self.send(assignments);
@@ -78,10 +78,10 @@ impl Reporter for Notifier {
     }
 }
 
-/// Does the work of a command on a thread of its own, and waits for the result. Until `work` has
-/// read the declarations, the options of the command line and of the variables apply: `--timeout`
-/// already bounds the reading of a declaration. `prepare` resolves the options a second time, with
-/// those of the declarations.
+/// Does the work of a subcommand on its own thread and waits for the result. Until `work` has read
+/// the declarations, the options from the command line and from variables apply: `--timeout`
+/// already limits the time for reading a declaration. `prepare` resolves the options again, with
+/// those in the declarations.
 ///
 /// # Errors
 /// The errors of `work`, or the reason why a thread can't be created.
@@ -90,7 +90,7 @@ pub fn run<T: Send>(
     inherited: &Inherited,
     work: impl FnOnce(Inputs, &Deadline) -> Result<T, Report> + Send,
 ) -> Result<T, Report> {
-    // The call changes the environment of the process, which is only safe as long as there isn't
+    // This changes the environment of the process, which is only safe as long as there isn't
     // another thread.
     remove_empty_variables(inherited);
     let (options, _) = inputs.options.resolve(inherited);
@@ -99,7 +99,7 @@ pub fn run<T: Send>(
     })
 }
 
-/// Does `work` on a thread of its own, within the deadline of `options`, and waits for the result.
+/// Does `work` on its own thread, within the deadline of `options`, and waits for the result.
 /// Prints the warnings that the work has noted in the progress. Termination signals are held from
 /// here on.
 ///
@@ -149,7 +149,7 @@ pub fn run_with<T: Send>(
 /// deadline (`--timeout` and `--wait`) from now on. The timeout still begins at the moment when the
 /// deadline was created.
 ///
-/// [`run_with`] applies the options of the command line and of the variables. `commands/prepare`
+/// [`run_with`] applies the options from the command line and from variables. `commands/prepare`
 /// calls this function again when it has read the declarations, because a declaration can set these
 /// options, too.
 pub fn apply(options: &Options, deadline: &Deadline) {
@@ -159,7 +159,7 @@ pub fn apply(options: &Options, deadline: &Deadline) {
     });
 }
 
-/// Runs `action` in an async runtime on this thread, and waits for its result. No other code has a
+/// Runs `action` in an async runtime on this thread and waits for its result. No other code has a
 /// runtime.
 ///
 /// # Errors
@@ -183,7 +183,7 @@ struct Watch {
     next_message: Instant,
     /// The number of messages about a long wait that have been sent.
     messages_sent: usize,
-    /// The time at which the main thread first noticed that the deadline is over. [`OVERTIME`]
+    /// The time at which the main thread first noticed that the deadline had passed. [`OVERTIME`]
     /// starts here, because the process may have been stopped (SIGSTOP) at the deadline itself.
     overdue_since: Option<Instant>,
 }
@@ -194,7 +194,7 @@ impl Watch {
     fn tick(&mut self, reporter: &impl Reporter) -> Duration {
         let now = Instant::now();
         let Some(deadline) = self.deadline.end() else {
-            // The user is being asked for something, such as an MFA code. The wait starts after the
+            // The user is being asked for something, such as an MFA code. The wait begins after the
             // answer.
             self.next_message = now + QUIET_TIME;
             return TICK;
@@ -219,8 +219,8 @@ impl Watch {
         limit.min(self.next_message).saturating_duration_since(now)
     }
 
-    /// Shows what is awaited, and for how long at most, with the time that `--wait` adds. Shows
-    /// nothing when that time is over.
+    /// Shows what is awaited, and for how long at most, including the time that `--wait` adds.
+    /// Shows nothing once that time is up.
     ///
     /// The service manager gets the text as its status line, and extends its own time limit by the
     /// time that is left (EXTEND_TIMEOUT_USEC in sd_notify(3)). A terminal gets the progress line.
@@ -248,8 +248,7 @@ impl Watch {
 }
 
 /// Prints that systemd has closed the connection on which it asked for a credential. Prints nothing
-/// if the connection was the gate of a forked launch, because its parent has closed the gate on
-/// purpose.
+/// for the gate of a forked launch, because the parent closes it on purpose.
 fn print_lost_client() {
     if let Some(request) = systemd::connection().and_then(|connection| connection.request().ok()) {
         let text = format!(

@@ -29,7 +29,7 @@ impl Access {
     /// /etc/group.
     ///
     /// # Errors
-    /// If a user or group of that name doesn't exist.
+    /// If a user or group with that name doesn't exist.
     pub fn from_target(target: &FileTarget) -> Result<Self, Problem> {
         let owner = target.owner.as_ref();
         let user = owner.and_then(|owner| owner.user.as_ref());
@@ -45,7 +45,7 @@ impl Access {
         })
     }
 
-    /// True if anyone may execute the file.
+    /// True if the mode allows anyone to execute the file.
     #[cfg_attr(
         target_os = "macos",
         allow(dead_code, reason = "files in memory need Linux")
@@ -55,7 +55,7 @@ impl Access {
             .intersects(Mode::S_IXUSR | Mode::S_IXGRP | Mode::S_IXOTH)
     }
 
-    /// Sets the owner and mode of an empty file, and then writes its content.
+    /// Sets the owner and mode of an empty file and then writes its content.
     ///
     /// # Errors
     /// If the owner or the mode can't be set, or if the content can't be written.
@@ -72,7 +72,7 @@ impl Access {
     /// the mode of another user's file would need CAP_FOWNER.
     ///
     /// # Errors
-    /// When this process may not give the file to the owner, or may not set the mode.
+    /// When this process isn't allowed to give the file to the owner or to set the mode.
     fn apply(&self, file: &File) -> Result<(), Problem> {
         let no_owner = |errno: Errno| {
             call_problem("the owner of the file can't be set", errno)
@@ -91,7 +91,7 @@ impl Access {
 }
 
 /// Returns the id of a user or group: the number itself, or the id that `find` returns for a name.
-/// Returns `None` without an account.
+/// Returns `None` if `account` is `None`.
 ///
 /// # Errors
 /// If no user or group of this `kind` has the name in `file`.

@@ -1,5 +1,5 @@
-//! A name in an open directory. The directory is looked up component by component (`system/paths`),
-//! so that no other user's symbolic link redirects a file.
+//! A name in an open directory. The directory is opened component by component (`system/paths`), so
+//! that no other user's symbolic link can redirect a file.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -36,8 +36,8 @@ impl DirectoryEntry {
     /// Opens the directory of `path`. A relative path begins at the working directory.
     ///
     /// # Errors
-    /// If the path doesn't end with the name of a file, the directory doesn't exist, or a symbolic
-    /// link in front of the last component belongs to another user.
+    /// If the path contains a NUL byte or doesn't end with the name of a file, if the directory
+    /// can't be opened, or if a symbolic link before the last component belongs to another user.
     pub fn open(path: &Path) -> Result<Self, Problem> {
         let (parent, name) = split(path)?;
         let directory = open_directory(parent, "mkdir -p")?;
@@ -52,7 +52,7 @@ impl DirectoryEntry {
     }
 
     /// Checks that the directory belongs to root, to the effective user or to `owner`, who is to
-    /// own the file. The owner of a directory decides who may read the files that are created in it
+    /// own the file. The owner of a directory decides who can read the files that are created in it
     /// (acl(5)), and can replace them.
     ///
     /// # Errors
@@ -113,10 +113,10 @@ impl DirectoryEntry {
         Err(problem)
     }
 
-    /// Checks that this process may create a file in the directory, without creating one.
+    /// Checks that this process is allowed to create a file in the directory, without creating one.
     ///
     /// # Errors
-    /// If this process may not write to the directory or enter it.
+    /// If this process isn't allowed to write to the directory or to enter it.
     pub fn expect_writable(&self) -> Result<(), Problem> {
         let access = AccessFlags::W_OK | AccessFlags::X_OK;
         faccessat(&self.directory, ".", access, AtFlags::AT_EACCESS)
@@ -131,8 +131,8 @@ impl DirectoryEntry {
         create_temporary(&self.directory, &self.name).map_err(|errno| call_problem(CREATE, errno))
     }
 
-    /// Renames a temporary file to the name of the entry. An existing file of that name is
-    /// replaced.
+    /// Renames a temporary file to the name of the entry, replacing an existing file with that
+    /// name.
     ///
     /// # Errors
     /// The error of the kernel. Both files are then unchanged.

@@ -1,5 +1,5 @@
-//! Files at a path: those that a launch delivers and removes again, the copy that `install` makes
-//! of the running program, and the file to which `export` appends.
+//! Files at a path: those that a launch delivers and removes again, the copy of the running program
+//! that `install` makes, and the file to which `export` appends.
 //!
 //! A delivered file is written under a temporary name in the same directory and then renamed, so
 //! that nobody sees an incomplete file. `install` writes the program in the same way:
@@ -46,16 +46,16 @@ enum DiskState {
     Temporary(OsString),
     /// The file has its own name, which was free.
     New,
-    /// The file has its own name, and stays.
+    /// The file has its own name and stays.
     Permanent,
 }
 
 impl DiskFile {
-    /// Creates a temporary file, and lets `write` set its owner and mode and write its content.
+    /// Creates a temporary file. `write` sets its owner and mode and writes its content.
     ///
     /// # Errors
-    /// If something other than a regular file has the entry's name, or when a step fails. The
-    /// temporary file is removed in that case.
+    /// If something other than a regular file has the entry's name, or if a step fails. In that
+    /// case, the temporary file is removed.
     pub fn write_temporary(
         entry: DirectoryEntry,
         write: impl FnOnce(&mut File) -> Result<(), Problem>,
@@ -70,12 +70,12 @@ impl DiskFile {
         Ok(staged)
     }
 
-    /// Renames the file to its own name, unless it has that name already. A file that replaces
-    /// another one stays from then on.
+    /// Renames the file to its own name, unless it already has that name. From then on, a file that
+    /// has replaced another one is kept.
     ///
     /// # Errors
-    /// If something other than a regular file has got the entry's name since then, or if the kernel
-    /// refuses to rename the file.
+    /// If something other than a regular file has the entry's name by now, or if the kernel refuses
+    /// to rename the file.
     pub fn rename_into_place(&mut self) -> Result<(), Problem> {
         if let DiskState::Temporary(temporary) = &self.state {
             let is_replacing = self.entry.is_regular_file()?;
@@ -138,7 +138,7 @@ fn copy(path: &Path) -> Result<(), Problem> {
 /// # Errors
 /// The error of the kernel.
 fn copy_content(file: &mut File, program: &mut File) -> Result<(), Problem> {
-    // Unlike the mode at creation, this one isn't limited by the umask.
+    // Unlike the mode when a file is created, this one isn't limited by the umask.
     let mode = Mode::from_bits_truncate(0o755);
     fchmod(&*file, mode)
         .map_err(|errno| call_problem("the mode of the file can't be set", errno))?;
@@ -153,12 +153,12 @@ fn copy_content(file: &mut File, program: &mut File) -> Result<(), Problem> {
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub struct PlacedFile {
     pub path: std::path::PathBuf,
-    /// The device and the inode number, which another file at the path doesn't have.
+    /// The device and the inode number, which differ for another file at the same path.
     pub id: (u64, u64),
 }
 
-/// Removes files. A different file at one of the paths stays: a later delivery or another process
-/// has put it there.
+/// Removes files. If there is a different file at one of the paths, it stays: a later delivery or
+/// another process has put it there.
 ///
 /// Returns a problem for each file that can't be removed.
 #[cfg(target_os = "linux")]
@@ -174,7 +174,7 @@ pub fn remove_files(files: Vec<PlacedFile>) -> Vec<Problem> {
     problems
 }
 
-/// Removes a file, unless it is gone or another file has its path.
+/// Removes a file, unless it is gone or there is a different file at its path.
 ///
 /// # Errors
 /// When the file can't be examined or removed.
@@ -190,26 +190,27 @@ fn remove(file: &PlacedFile) -> Result<(), Problem> {
     }
 }
 
-/// The one who has named the file, which decides whose files are trusted.
+/// Who has named the file. This decides whose files are trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NamedBy {
-    /// `--output`: neither the file nor its directory may belong to another user.
+    /// `--output`: neither the file nor its directory is allowed to belong to another user.
     User,
-    /// GITHUB_ENV: in the container of a job, the runner's file belongs to another user.
+    /// GITHUB_ENV: in a job's container, the runner's file belongs to another user.
     Runner,
 }
 
-/// A regular file that is open for appending. Other programs write to it, too, as to the file that
-/// GITHUB_ENV names. The variables are appended all together or not at all.
+/// A regular file that is open for appending. Other programs may write to it, too, for example if
+/// GITHUB_ENV names it. The variables are appended all together or not at all.
 pub struct AppendedFile(File, DirectoryEntry);
 
 impl AppendedFile {
-    /// Opens a file, and creates it with mode 0600 if it doesn't exist. Doesn't wait for the other
-    /// end of a pipe.
+    /// Opens a file and creates it with mode 0600 if it doesn't exist. Doesn't wait for the other
+    /// end of a pipe (O_NONBLOCK).
     ///
     /// # Errors
     /// If the path is a link, leads through another user's link, or isn't a regular file, if the
-    /// file belongs to a user whose files aren't written, or if the kernel refuses to open it.
+    /// file or its directory belongs to a user who isn't trusted, or if the kernel refuses to open
+    /// it.
     pub fn open(path: &Path, named_by: NamedBy) -> Result<Self, Problem> {
         let entry = DirectoryEntry::open(path)?;
         entry.is_regular_file()?;

@@ -1,10 +1,9 @@
 //! The delivery of files, all or none.
 //!
-//! What goes in are the files of a launch with their values. What comes out are files on disk under
-//! their own names, memfds that the command inherits, and the variables with their paths. A launch
-//! that fails must not leave a new file behind. Nobody may be able to open a file under its
-//! temporary name that they could not open later. And no other user's symbolic link may redirect a
-//! file.
+//! The input is the files of a launch with their values. The result is files on disk under their
+//! own names, memfds that the command inherits, and the variables with their paths. A launch that
+//! fails must not leave a new file behind. Nobody may be able to open a file under its temporary
+//! name that they could not open later. And no other user's symbolic link may redirect a file.
 //!
 //! ```text
 //! Files::open_directories     opens the directory of each file, without following links of other

@@ -1,5 +1,5 @@
 //! The gate of a forked launch. Once its values are resolved, the launch waits there until its
-//! parent opens the gate. If the parent closes the gate or ends, so does the launch.
+//! parent opens the gate. If the parent closes the gate or ends, the launch ends, too.
 //!
 //! Two pipes connect parent and launch:
 //!
@@ -54,17 +54,17 @@ pub struct Gate {
     pub parent: Pid,
 }
 
-/// Forks a process that calls `run`, and exits with the status that `run` returns. The caller must
-/// have only one thread.
+/// Forks a process that calls `run` and exits with the status that `run` returns. The calling
+/// process must have only one thread.
 ///
-/// If the launch isn't at the gate within `limit`, SIGALRM ends it, for example because it writes
-/// to a file system that hangs.
+/// SIGALRM ends a launch that doesn't reach the gate within `limit`, for example because it is
+/// writing to a file system that hangs.
 ///
 /// # Errors
-/// If the kernel can't make a process or the pipes.
+/// If the kernel can't create the process or the pipes.
 pub fn fork(limit: Duration, run: impl FnOnce(Gate) -> u8) -> io::Result<LaunchProcess> {
-    // The launch waits until a byte comes through the first pipe. It sends its messages through the
-    // second one.
+    // The launch waits until a byte arrives through the first pipe. It sends its messages through
+    // the second one.
     let (opening, gate) = pipe()?;
     let (messages, sender) = pipe()?;
     fcntl(&messages, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
@@ -79,8 +79,9 @@ pub fn fork(limit: Duration, run: impl FnOnce(Gate) -> u8) -> io::Result<LaunchP
             received: Vec::new(),
         }),
         ForkResult::Child => {
-            // Otherwise the parent's ends would stay open after the end of the parent.
+            // Otherwise the parent's ends would stay open after the parent has ended.
             drop((gate, messages));
+            // With 0 seconds, alarm(2) would not set an alarm.
             alarm::set(u32::try_from(limit.as_secs()).unwrap_or(u32::MAX).max(1));
             let status = run(Gate {
                 opening,
@@ -98,9 +99,9 @@ impl LaunchProcess {
         let _ = self.gate.write_all(&[1]);
     }
 
-    /// Sends a termination signal to the launch, and continues it if it is stopped. A launch at its
+    /// Sends a termination signal to the launch and continues it if it is stopped. A launch at its
     /// gate doesn't look for signals, so the gate is opened: the launch then finds the signal
-    /// pending, and ends before it executes the command. Doesn't wait for the end.
+    /// pending and ends before it executes the command. Doesn't wait for the launch to end.
     pub fn terminate(&mut self, signal: Signal) {
         for signal in [signal, Signal::SIGCONT] {
             let _ = kill(self.pid, signal);
@@ -108,7 +109,7 @@ impl LaunchProcess {
         self.open_gate();
     }
 
-    /// Waits for the end of the launch, and reaps it.
+    /// Waits for the launch to end, reaps it and returns its status.
     pub fn wait(&self) -> ExitStatus {
         match state_change(self.pid.as_raw(), 0) {
             Some((_, StateChange::Ended(status))) => status,
@@ -127,11 +128,10 @@ impl LaunchProcess {
         self.messages.as_ref().map(AsFd::as_fd)
     }
 
-    /// Returns the messages that have arrived completely. Doesn't wait. Closes the pipe after its
-    /// end.
+    /// Returns the messages that have arrived completely. Doesn't wait. Closes the pipe at its end.
     pub fn receive<M: DeserializeOwned>(&mut self) -> Vec<M> {
         if let Some(messages) = &mut self.messages {
-            // Bytes that come before an error are received as well.
+            // The bytes that were read before an error are also in `received`.
             let read = messages.read_to_end(&mut self.received);
             if !read.is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
                 self.messages = None;
@@ -140,7 +140,7 @@ impl LaunchProcess {
 
         let mut parsed = serde_json::Deserializer::from_slice(&self.received).into_iter();
         let complete = parsed.by_ref().map_while(Result::ok).collect();
-        // The beginning of a further message stays.
+        // The beginning of a message that hasn't arrived completely stays.
         let length = parsed.byte_offset();
         self.received.drain(..length);
         complete
@@ -157,7 +157,7 @@ impl Gate {
         }
     }
 
-    /// Sends `ready`, and waits until the parent opens the gate, for as long as that takes. Returns
+    /// Sends `ready` and waits until the parent opens the gate, for as long as that takes. Returns
     /// false if the parent closes the gate or has ended. The time limit of [`fork`] ends here.
     ///
     /// From then on, this process gets `death_signal` when the parent ends, unless it executes a
@@ -184,8 +184,8 @@ impl Gate {
         self.opening.as_fd()
     }
 
-    /// Moves this process into a group of its own, which isn't the foreground job of the terminal,
-    /// because the terminal's signals are for the command.
+    /// Moves this process into a process group of its own, which isn't the foreground job, because
+    /// the terminal's signals are for the command.
     pub fn leave_group(&self) {
         let _ = setpgid(Pid::from_raw(0), Pid::from_raw(0));
     }

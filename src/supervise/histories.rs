@@ -22,7 +22,7 @@ const USR1: SignalNumber = SignalNumber(libc::SIGUSR1);
 const POLL: SignalNumber = SignalNumber(libc::SIGUSR2);
 const SIGNALS: [SignalNumber; 4] = [SignalNumber::TERM, SignalNumber::CONT, USR1, POLL];
 
-/// The launch that is a child besides the command, and its phase.
+/// The phase of the launch that is a child besides the command, if there is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Child {
     None,
@@ -83,8 +83,8 @@ impl World {
     }
 
     /// Returns the events that can happen now. An event that is in the list twice is twice as
-    /// likely. `status` is the exit status with which the command would end, or SIGKILL from 230
-    /// on. It also decides whether a launch at the gate may die.
+    /// likely. `status` is the exit status with which the command would end. From 230 on, it stands
+    /// for SIGKILL. It also decides whether a launch at the gate may die.
     fn possible_events(&self, status: u8) -> Vec<Event> {
         let mut events: Vec<Event> = SIGNALS.map(Event::Signal).to_vec();
         if self.has_command {
@@ -95,7 +95,7 @@ impl World {
                 ExitStatus::Exited(status)
             };
             events.extend([Event::Suspended(USR1), Event::Continued]);
-            // A command seldom ends by itself, so that histories have restarts.
+            // A command rarely ends by itself, so that histories have restarts.
             let ends = is_killed || !self.is_running();
             events.extend(ends.then_some(Event::Ended {
                 status,
@@ -107,7 +107,7 @@ impl World {
         match self.child {
             Child::None => {}
             Child::Polls => events.extend(RESULTS.map(Event::Polled)),
-            // It seldom dies at the gate.
+            // It rarely dies at the gate.
             Child::Waits => events.extend(
                 status
                     .is_multiple_of(4)
@@ -153,7 +153,7 @@ impl World {
         self.check();
     }
 
-    /// Carries out an action, and checks that it makes sense now. `cause` is the event that it
+    /// Carries out an action and checks that it makes sense now. `cause` is the event that it
     /// follows from, and `None` at the beginning.
     fn act(&mut self, action: Action, cause: Option<Event>) {
         assert_eq!(self.exit, None, "{action:?} after the exit");
@@ -309,7 +309,7 @@ impl World {
         }
     }
 
-    /// True if the command runs, and wasn't asked to end.
+    /// True if the command runs and wasn't asked to end.
     fn is_running(&self) -> bool {
         matches!(self.state, SupervisorState::Running(_))
     }
@@ -358,7 +358,7 @@ proptest! {
     ) {
         let mut world = World::begin(rotation);
         for (choice, status, has_rest) in choices {
-            // A command makes and ends processes of its group at any time.
+            // A command can create and end processes in its group at any time.
             if world.has_command {
                 world.has_rest = has_rest;
             }

@@ -1,7 +1,7 @@
 //! The command's process group, which may become the foreground job of the terminal on standard
 //! output, the states of children, and the signals that reach this process.
 //!
-//! This process blocks all signals, and reads them from a descriptor (signalfd(2)). The kernel
+//! This process blocks all signals and reads them from a descriptor (signalfd(2)). The kernel
 //! queues blocked signals even for PID 1, and even if their default action is to ignore them. A
 //! fault of this process ends it nevertheless: for a blocked SIGSEGV, SIGBUS, SIGFPE or SIGILL, the
 //! kernel forces the default action. Without a blocked SIGTTOU, the kernel would stop this process
@@ -31,7 +31,7 @@ use crate::system::streams::is_foreground;
 /// A change of a child's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StateChange {
-    /// The child has ended, and was reaped.
+    /// The child has ended and has been reaped.
     Ended(ExitStatus),
     /// This signal has stopped the child.
     Suspended(SignalNumber),
@@ -83,20 +83,20 @@ pub fn state_change(target: i32, options: i32) -> Option<(Pid, StateChange)> {
 #[derive(Default)]
 pub struct Job {
     /// The process id of the leader. `None` once no process of the group is left, because the
-    /// kernel may then use the id again.
+    /// kernel may then reuse the id.
     group: Option<Pid>,
-    /// True once the leader was reaped. The kernel may use its id again as soon as the group is
+    /// True once the leader has been reaped. The kernel may reuse its id as soon as the group is
     /// empty.
     is_reaped: bool,
 }
 
 impl Job {
-    /// Makes a child the leader of a new process group. The child is about to become the command.
-    /// If this process is part of the foreground job of the terminal on standard output, the new
-    /// group becomes the foreground job instead.
+    /// Makes a child, which is about to become the command, the leader of a new process group. If
+    /// this process is part of the foreground job of the terminal on standard output, the new group
+    /// replaces that job.
     pub fn start_group(&mut self, leader: Pid) {
-        // The parent moves the child before the child goes on, so that a signal to the group is
-        // never lost.
+        // The parent does this before the child continues, so that a signal to the group is never
+        // lost.
         let _ = setpgid(leader, leader);
         self.group = Some(leader);
         self.is_reaped = false;
@@ -117,17 +117,17 @@ impl Job {
         }
     }
 
-    /// True if this child is the command, and hasn't been reaped yet.
+    /// True if this child is the command and hasn't been reaped yet.
     pub fn is_led_by(&self, child: Pid) -> bool {
         self.group == Some(child) && !self.is_reaped
     }
 
-    /// Returns the event for a change of the command's state. If the command has ended, also takes
-    /// the terminal back.
+    /// Notes a change in the command's state and returns the event for it. If the command has
+    /// ended, also takes the terminal back.
     ///
     /// Before the end of the command is passed to this function, all other children must have been
     /// reaped, because a zombie would count as a process of the group.
-    pub fn event(&mut self, change: StateChange) -> Event {
+    pub fn note_change(&mut self, change: StateChange) -> Event {
         match change {
             StateChange::Ended(status) => {
                 self.is_reaped = true;
@@ -143,7 +143,7 @@ impl Job {
     }
 
     /// True if no process of the group is left, not even a zombie. In that case, the group is
-    /// forgotten, because the kernel may use its id again.
+    /// forgotten, because the kernel may reuse its id.
     pub fn forget_empty_group(&mut self) -> bool {
         let has_members = |group: &Pid| killpg(*group, None) != Err(Errno::ESRCH);
         self.group = self.group.filter(has_members);
@@ -162,8 +162,8 @@ impl Job {
     }
 
     /// Makes this process's group the foreground job again, if the command's group is the
-    /// foreground job. Otherwise, the foreground job may be a shell that has stopped this process,
-    /// and keeps the terminal.
+    /// foreground job. Otherwise, the foreground job may be a shell that has stopped this process.
+    /// The shell keeps the terminal.
     fn take_terminal(&self) {
         let terminal = io::stdout();
         if self.group.is_some() && tcgetpgrp(&terminal).ok() == self.group {
@@ -172,12 +172,12 @@ impl Job {
     }
 
     /// Stops this process, too, after `signal` has stopped the command, and returns when SIGCONT
-    /// has come. Takes the terminal back first, so that the shell can use it.
+    /// has arrived. Takes the terminal back first, so that the shell can use it.
     ///
-    /// PID 1 and a process in an orphaned group can't be stopped. In that case, this returns at
-    /// once, and continues the command, because no shell would. The command stays stopped in two
-    /// cases: after SIGTTIN and SIGTTOU, because it would only stop again at the terminal, and
-    /// after SIGSTOP, because someone has stopped the command itself on purpose.
+    /// PID 1 and a process in an orphaned group can't be stopped. In that case, this function
+    /// continues the command, because no shell would, and returns immediately. The command stays
+    /// stopped in two cases: after SIGTTIN and SIGTTOU, because it would only stop again at the
+    /// terminal, and after SIGSTOP, because someone has stopped the command itself on purpose.
     pub fn suspend(&self, signal: SignalNumber) {
         self.take_terminal();
         // A user sends SIGSTOP to a single process, while the terminal sends the other stop signals
@@ -203,7 +203,7 @@ pub struct Signals(SignalFd);
 
 impl Signals {
     /// Blocks all signals except those that are ignored, which stay ignored (nohup(1)). From then
-    /// on, signals that come can be read from the returned value.
+    /// on, incoming signals can be read from the returned value.
     ///
     /// # Errors
     /// If there is no free descriptor. In that case, no signal was blocked.
@@ -220,10 +220,10 @@ impl Signals {
         Ok(Self(descriptor))
     }
 
-    /// Reads pending signals up to the first one that is to be forwarded, and returns that one.
-    /// Drops the signals before it: those that are only for this process, such as SIGCHLD, and
-    /// those that this process has raised itself. Returns `None` if no other signal is pending, or
-    /// if the descriptor can't be read. Doesn't wait.
+    /// Reads pending signals up to the first one that is to be forwarded, and returns it. Drops the
+    /// signals before it: those that are only for this process, such as SIGCHLD, and those that
+    /// this process has raised itself. Returns `None` if no other signal is pending, or if the
+    /// descriptor can't be read. Doesn't wait.
     pub fn next_to_forward(&mut self) -> Option<SignalNumber> {
         loop {
             let received = self.0.read_signal().ok()??;
@@ -257,7 +257,7 @@ impl AsFd for Signals {
     }
 }
 
-/// Stops this process with a signal, and returns when SIGCONT has continued it. SIGCONT stays
+/// Stops this process with a signal and returns when SIGCONT has continued it. SIGCONT stays
 /// pending. SIGTSTP is sent instead of SIGSTOP. With `is_job`, the whole process group is stopped,
 /// as when the terminal stops a job, because a shell only treats a job as stopped if all its
 /// processes are.
@@ -288,7 +288,7 @@ fn stop_by(signal: SignalNumber, is_job: bool) -> bool {
     pending().contains(Signal::SIGCONT)
 }
 
-/// Calls kill(2), and ignores an error. A negative target is a process group, and 0 is the group of
+/// Calls kill(2) and ignores an error. A negative target is a process group, and 0 is the group of
 /// this process. Unlike nix, this function supports real-time signals.
 fn send(target: i32, signal: SignalNumber) {
     // SAFETY: kill(2) doesn't access memory.

@@ -7,7 +7,7 @@
 //!
 //! [`step`] is a function from a state and an event to the next state and a list of actions. It
 //! doesn't know the time, the secrets or the processes. The caller (`commands/rotation/parent`)
-//! turns what happens into events, and carries out the actions in their order.
+//! turns what happens into events and carries out the actions in order.
 //!
 //! These are the states:
 //!
@@ -31,8 +31,8 @@
 //!                                       └─ a change, restart or exit ─────▶ Stopping
 //! ```
 //!
-//! If a TERM comes in the grace period of a rotation, it cancels the start, or the exit with status
-//! 75. This process then exits with the status of the command.
+//! If a TERM arrives during the grace period of a rotation, it cancels the start, or the exit with
+//! status 75. This process then exits with the status of the command.
 
 #[cfg(target_os = "linux")]
 mod gate;
@@ -64,8 +64,8 @@ pub fn begin() -> (SupervisorState, Vec<Action>) {
 
 /// Returns the state after an event, and the actions to carry out now, in this order.
 ///
-/// An event that doesn't mean anything in a state changes nothing. For example, the result of a
-/// poll can come while the poll is being cancelled.
+/// An event that doesn't mean anything in the current state is ignored. For example, a poll's
+/// result can arrive while the poll is being cancelled.
 pub fn step(
     rotation: &RotationOptions,
     state: SupervisorState,
@@ -159,7 +159,8 @@ fn forward(state: &mut RunningState, signal: SignalNumber, actions: &mut Vec<Act
     state.has_term |= signal == SignalNumber::TERM;
 }
 
-/// Orders the next poll. Until it begins, there isn't a launch.
+/// Adds the action that sets the timer for the next poll. Until that poll begins, there isn't a
+/// launch.
 fn schedule_poll(state: &mut RunningState, actions: &mut Vec<Action>) {
     state.poll = Poll::Idle;
     actions.push(state.next_poll());
@@ -308,11 +309,11 @@ fn step_while_stopping(
     SupervisorState::Stopping(state)
 }
 
-/// Cancels the step that was to follow a rotation. If that step is cancelled already, kills the
-/// group.
+/// Cancels the step that was to follow a rotation. If that step has already been cancelled, kills
+/// the group.
 ///
-/// The group has already got the stop signal, so the first SIGTERM is not forwarded, because many
-/// programs end immediately on a second signal. If the command has ended by itself, SIGTERM is
+/// The group has already received the stop signal, so the first SIGTERM is not forwarded, because
+/// many programs end immediately on a second signal. If the command has ended by itself, SIGTERM is
 /// forwarded like any other signal.
 fn terminate(state: &mut Stopping, actions: &mut Vec<Action>) {
     match (state.next, state.phase) {
@@ -347,8 +348,8 @@ fn kill(state: &mut Stopping, notice: Notice, actions: &mut Vec<Action>) {
     ]);
 }
 
-/// Adds the actions that start the command again or exit, and returns the state that follows.
-/// `status` is the status of the command that has ended.
+/// Adds the actions that start the command again or exit, and returns the next state. `status` is
+/// the status of the command that has ended.
 fn finish(state: Stopping, status: ExitStatus, actions: &mut Vec<Action>) -> SupervisorState {
     let exit_reason = match state.next {
         Next::Start => {

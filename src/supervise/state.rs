@@ -35,7 +35,7 @@ pub enum Poll {
     /// There isn't a launch.
     #[default]
     Idle,
-    /// There isn't a launch. The last poll found a change. The next poll comes after `--splay` or
+    /// There isn't a launch. The last poll found a change. The next poll begins after `--splay` or
     /// on request, and a change that it finds takes effect.
     Splayed,
     /// The launch is resolving the values.
@@ -54,8 +54,8 @@ pub struct Stopping {
     pub ended: Option<ExitStatus>,
     pub phase: Phase,
     pub next: Next,
-    /// Like [`RunningState::is_poll_requested`]. The poll comes after the start of the next
-    /// command.
+    /// Like [`RunningState::is_poll_requested`]. The poll begins after the next command has
+    /// started.
     pub is_poll_requested: bool,
 }
 
@@ -75,8 +75,8 @@ pub enum Next {
     Start,
     /// Exit because a secret changed.
     ExitRotated,
-    /// Exit with the command's status, because SIGTERM came in the grace period of a rotation.
-    /// Another SIGTERM kills the group.
+    /// Exit with the command's status, because SIGTERM arrived during the grace period of a
+    /// rotation. Another SIGTERM kills the group.
     ExitCancelled,
     /// Exit with the command's status, because the command ended by itself.
     ExitEnded,
@@ -98,9 +98,9 @@ impl RunningState {
 /// Something that has happened to this process, to one of its children or to the timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The command has ended and was reaped. A launch whose gate was opened is the command, so this
-    /// event also comes if such a launch can't rename the files or execute the command. In that
-    /// case, its status is 78, 126 or 127.
+    /// The command has ended and has been reaped. A launch whose gate was opened is the command, so
+    /// this event also occurs if such a launch can't rename the files or execute the command. In
+    /// that case, its status is 78, 126 or 127.
     Ended {
         status: ExitStatus,
         /// True if no process of the command's group is left.
@@ -112,9 +112,9 @@ pub enum Event {
     Suspended(SignalNumber),
     /// Job control has continued the command.
     Continued,
-    /// This process got a signal, which is to be forwarded or requests a poll.
+    /// This process got a signal that is to be forwarded or that requests a poll.
     Signal(SignalNumber),
-    /// The result of a poll. If the launch that waits at the gate dies, that is
+    /// The result of a poll. If the launch that waits at the gate dies, the result is
     /// [`PollResult::Failed`].
     Polled(PollResult),
     /// The launch has replaced the files.
@@ -155,7 +155,7 @@ pub enum Action {
     CancelPoll,
     /// Send a signal to the command's process group, which is never empty when this action is
     /// returned. If the signal is SIGCONT and secrets-exec's own group is in the foreground of the
-    /// terminal, the command's group takes its place there first.
+    /// terminal, the command's group replaces it there first.
     Signal(SignalNumber),
     /// Take the terminal back, and stop this process with the signal that stopped the command.
     Suspend(SignalNumber),
@@ -175,18 +175,18 @@ pub enum Delay {
         /// The number of polls in a row that failed.
         failures: u32,
     },
-    /// The next poll was requested. It comes when a second has passed since the last poll or the
+    /// The next poll was requested. It begins once a second has passed since the last poll or the
     /// start.
     RequestedPoll,
     /// A random part of `--splay`, between a change and the poll that is acted on.
     Splay,
     Grace,
-    /// The time in which processes disappear after SIGKILL.
+    /// The time that processes get to disappear after SIGKILL.
     Kill,
 }
 
 /// A line for the user. The lines about changes and failed polls aren't among these, because the
-/// child that polls makes them.
+/// child that polls writes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice {
     PollRecovered,
@@ -195,7 +195,7 @@ pub enum Notice {
     Cancelled,
     /// The group is killed, because the time of `--grace` is over.
     GraceOver,
-    /// The group is killed, because a second SIGTERM came.
+    /// The group is killed, because a second SIGTERM arrived.
     SecondTerm,
 }
 
@@ -210,8 +210,8 @@ pub enum ExitReason {
 }
 
 impl ExitStatus {
-    /// Returns the exit status as a shell does. For the end by a signal, this is 128 plus the
-    /// number of the signal.
+    /// Returns the exit status as a shell reports it. If a signal ended the process, this is 128
+    /// plus the signal's number.
     pub fn code(self) -> u8 {
         match self {
             Self::Exited(code) => code,

@@ -1,5 +1,5 @@
-//! The forked launch. It resolves the values, compares them with those of the command, and waits at
-//! the gate. It must not send a value to its parent, only hashes, version ids, paths and finished
+//! The forked launch. It resolves the values, compares them with the command's values, and waits at
+//! the gate. It must not send values to its parent, only hashes, version ids, paths and finished
 //! lines.
 
 use std::hash::RandomState;
@@ -27,10 +27,10 @@ pub enum Message {
     /// Assignments for the service manager, which only listens to the main process of a unit. That
     /// is the parent.
     Notify(String),
-    /// The launch has resolved every value, and waits at the gate. A poll without a change sends
-    /// this, too, and then ends.
+    /// The launch has resolved every value and waits at the gate. A poll without a change also
+    /// sends this message before it ends.
     Ready(Ready),
-    /// The launch has renamed its files. The message has the files on a disk.
+    /// The launch has renamed its files. The message lists the files on disk.
     Placed(Vec<PlacedFile>),
     /// The launch could not deliver the files or execute the command. It prints the errors itself,
     /// so the message doesn't have them.
@@ -41,7 +41,7 @@ pub enum Message {
     PollFailed(String),
 }
 
-/// The report of a launch that has resolved its values.
+/// What a launch tells its parent once its values are resolved.
 #[derive(Serialize, Deserialize)]
 pub struct Ready {
     pub fingerprint: Fingerprint,
@@ -53,24 +53,25 @@ pub struct Ready {
     pub lines: String,
 }
 
-/// The fingerprints of what earlier launches have read. A launch compares its own values with them.
-/// Each forked launch gets a copy.
+/// The fingerprints of what earlier launches have read. Each forked launch gets a copy, with which
+/// it compares its own values.
 #[derive(Default)]
 pub struct Baseline {
-    /// The random key of the hashes. The process that stays draws it once.
+    /// The random key for the hashes. The process that stays chooses it once.
     pub key: RandomState,
     /// The values that the command has. `None` before the first start.
     pub command_values: Option<Fingerprint>,
     /// The values of the latest launch that has reached its gate. `None` once the command has these
-    /// values, and if the launch has ended before its gate was opened.
+    /// values, or if the launch ended before its gate was opened.
     pub latest_values: Option<Fingerprint>,
-    /// The time of the first of several polls that have failed. `None` if the last poll succeeded.
+    /// When the polls began to fail. `None` if the last poll succeeded.
     pub failing_since: Option<SystemTime>,
 }
 
 impl Baseline {
     /// Notes that the command has the latest values: it has just been started with them, or a poll
-    /// has found equal values. Even equal values may have new versions.
+    /// has found equal values, which can have new versions. If there are no latest values, keeps
+    /// the old ones.
     pub fn adopt(&mut self) {
         self.command_values = self.latest_values.take().or(self.command_values.take());
     }
@@ -114,7 +115,7 @@ pub fn run(
 }
 
 impl GatedLaunch<'_> {
-    /// Reads the values, reports them to the parent, and goes on if they have changed. The values
+    /// Reads the values, reports them to the parent, and continues if they have changed. The values
     /// are read and the files are written before the gate, while the old command is still running.
     /// Returns the exit status, which is 0 if nothing has changed.
     ///
@@ -147,10 +148,10 @@ impl GatedLaunch<'_> {
         }
     }
 
-    /// Waits at the gate, and becomes the command. Otherwise returns the exit status: 0 if the gate
-    /// is closed, or the status of the error if the files can't be renamed or the command can't be
-    /// executed. Such an error is printed here, even in a poll, because this process is the command
-    /// as soon as the gate opens.
+    /// Writes the files, waits at the gate and becomes the command. Otherwise returns the exit
+    /// status: 0 if the gate is closed, or the status of the error if the files can't be renamed or
+    /// the command can't be executed. Such an error is printed here, even in a poll, because this
+    /// process is the command as soon as the gate opens.
     ///
     /// # Errors
     /// Every failure before the gate: files that can't be written, an environment that is too
@@ -174,8 +175,8 @@ impl GatedLaunch<'_> {
         Ok(report.print())
     }
 
-    /// Writes the files that have a path under temporary names, and sends `ready` to the parent. If
-    /// the parent then opens the gate, renames the files and sends their paths. If the gate is
+    /// Writes the files that have a path, under temporary names, and sends `ready` to the parent.
+    /// If the parent then opens the gate, renames the files and sends their paths. If the gate is
     /// closed, the temporary files are removed. Returns 0, the exit status in both cases.
     ///
     /// # Errors
@@ -183,7 +184,7 @@ impl GatedLaunch<'_> {
     fn replace_files(&self, outcomes: &Outcomes, ready: &Message) -> Result<u8, Report> {
         let files = outcomes.files().filter(|file| file.target.path.is_some());
         let staged = Delivery::write_temporary(Files::open_directories(files))?;
-        // If the parent ends from here on, this process gets SIGTERM.
+        // From here on, this process gets SIGTERM if the parent ends.
         if self.gate.await_opening(ready, SignalNumber::TERM) {
             let placed = staged.rename_all()?;
             self.gate.send(&Message::Placed(placed.placed_files()));
@@ -193,18 +194,19 @@ impl GatedLaunch<'_> {
         Ok(0)
     }
 
-    /// Compares the values with those of the command, and with those that the latest launch has
+    /// Compares the values with the command's values and with those that the latest launch has
     /// found.
     ///
     /// Returns the values that the command doesn't have, and the lines about changes that no
-    /// earlier launch has found. The first is `None` if no value differs, and for the first launch,
-    /// which has nothing to compare with.
+    /// earlier launch has found. Instead of the values, returns `None` if none of them differs, and
+    /// for the first launch, which has nothing to compare with.
     fn compare(&self, fingerprint: &Fingerprint) -> (Option<ChangedValues>, String) {
         let Some(command_values) = &self.baseline.command_values else {
             return (None, String::new());
         };
 
         let latest_values = self.baseline.latest_values.as_ref();
+        // If nothing newer was read, the command has the latest values.
         let not_reported_yet = latest_values.unwrap_or(command_values).changes(fingerprint);
         let lines = terminal::visible_lines(not_reported_yet.iter().map(changed));
 
@@ -231,7 +233,7 @@ impl Reporter for GatedLaunch<'_> {
         }
     }
 
-    /// Prints the report of the first launch. For a poll, sends one warning to the parent instead.
+    /// For the first launch, prints the report. For a poll, only sends one warning to the parent.
     fn fail(&self, failures: &Report) -> u8 {
         if self.pass == Pass::First {
             return failures.print();
@@ -244,7 +246,7 @@ impl Reporter for GatedLaunch<'_> {
         failures.exit_status()
     }
 
-    /// Prints the record of the first launch. For a poll, nothing is printed, because a poll also
+    /// For the first launch, prints the record. For a poll, prints nothing, because a poll also
     /// gets this signal when the whole service is stopped.
     fn interrupted(&self, record: Record) {
         if self.pass == Pass::First {

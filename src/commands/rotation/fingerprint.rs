@@ -1,8 +1,8 @@
 //! Fingerprints of values: the versions that were read, and a keyed hash instead of each value.
 //!
-//! The process that stays keeps hashes instead of values, so that no core file and no swapped page
-//! of it contains a value. The random key of the hashes is in the same memory, so anyone who can
-//! read both can confirm a guess at a short value.
+//! The process that stays keeps hashes instead of values, so that none of its core files and
+//! swapped pages contains a value. The random key of the hashes is in the same memory, so anyone
+//! who can read both can confirm a guess at a short value.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
@@ -30,7 +30,7 @@ struct Value {
     /// The name in messages.
     label: String,
     hash: u64,
-    /// The keys, in `secrets`, of the secrets that it was read from.
+    /// The keys (in `secrets`) of the secrets that it was read from.
     read_from: Vec<u64>,
 }
 
@@ -54,10 +54,10 @@ pub struct Change<'a> {
     pub name: &'a str,
     /// The id as references spell it.
     pub id: &'a str,
-    /// The version that was read before. It is `None` if the secret was not read, such as the
-    /// secret of an optional entry that did not exist.
+    /// The version that was read before. It is `None` if the secret was not read, for example
+    /// because it is optional and did not exist.
     pub old_version: Option<&'a str>,
-    /// The version that was read now. It is `None` if the secret is not read any more.
+    /// The version that was read now. It is `None` if the secret is no longer read.
     pub new_version: Option<&'a str>,
     /// The labels of the variables and files.
     pub names: Vec<String>,
@@ -68,14 +68,14 @@ pub struct Change<'a> {
 pub struct ChangedValues {
     /// The labels of variables and files.
     pub labels: BTreeSet<String>,
-    /// The secrets and parameters from which they are read, as messages name them.
+    /// The names, in messages, of the secrets and parameters from which they are read.
     pub secrets: BTreeSet<String>,
 }
 
 impl Fingerprint {
-    /// Returns the fingerprint of the values that can change in the command. With `signal=NAME`,
-    /// these are the files with a path: a running program doesn't see another value of a variable
-    /// or of a file in memory.
+    /// Returns the fingerprint of the values that can change while the command runs. With
+    /// `signal=NAME`, these are the files with a path: a running program doesn't see a new value of
+    /// a variable or of a file in memory.
     pub fn new(
         hash_key: &RandomState,
         on_rotation: OnRotation,
@@ -134,8 +134,8 @@ impl Fingerprint {
     }
 }
 
-/// Returns the values that can change in the command, as [`Fingerprint::new`] explains, with their
-/// hashes. The key of each is a hash of what the value sets.
+/// Returns the hash of each value that can change while the command runs (see
+/// [`Fingerprint::new`]). The map's key is a hash of what the value sets.
 fn hashed_values(
     hash_key: &RandomState,
     on_rotation: OnRotation,
@@ -149,7 +149,7 @@ fn hashed_values(
         }
 
         let name = outcome.parameter_name.as_deref();
-        let key = |reference: &SecretRef| secret_key(hash_key, &reference.locator, name);
+        let key = |reference: &SecretRef| hash_of_request(hash_key, &reference.locator, name);
         let value = Value {
             label: outcome.subject.label.clone(),
             hash: hash_key.hash_one(value.expose()),
@@ -161,7 +161,7 @@ fn hashed_values(
 }
 
 /// Returns the secrets that were read, and each parameter below a path that was read, with a hash
-/// of its content. The key of each is a [`secret_key`]. Secrets whose request failed aren't
+/// of its content. The map's key is a [`hash_of_request`]. Secrets whose request failed aren't
 /// included.
 fn read_secrets(hash_key: &RandomState, fetched: &Fetched) -> BTreeMap<u64, Secret> {
     let mut secrets = BTreeMap::new();
@@ -175,7 +175,7 @@ fn read_secrets(hash_key: &RandomState, fetched: &Fetched) -> BTreeMap<u64, Secr
                 version_id: document.version_id.clone(),
                 content: hash_key.hash_one(document.body.expose()),
             };
-            secrets.insert(secret_key(hash_key, locator, parameter_name), secret);
+            secrets.insert(hash_of_request(hash_key, locator, parameter_name), secret);
         };
         if locator.is_path() {
             for (name, parameter) in &document.parameters {
@@ -188,7 +188,7 @@ fn read_secrets(hash_key: &RandomState, fetched: &Fetched) -> BTreeMap<u64, Secr
     secrets
 }
 
-/// Returns the key under which a secret, or one parameter below a path, is in `secrets`.
-fn secret_key(hash_key: &RandomState, locator: &Locator, parameter_name: Option<&str>) -> u64 {
+/// Returns the key of [`Fingerprint::secrets`] for a secret, or for one parameter below a path.
+fn hash_of_request(hash_key: &RandomState, locator: &Locator, parameter_name: Option<&str>) -> u64 {
     hash_key.hash_one((locator, parameter_name))
 }

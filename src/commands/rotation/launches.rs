@@ -1,4 +1,4 @@
-//! The launches of one command. At most one exists at a time. Each is forked with a copy of the
+//! The launches of one command. There is at most one at any time. Each is forked with a copy of the
 //! baseline, and its messages become events for the state machine.
 
 use std::mem::replace;
@@ -22,7 +22,7 @@ use crate::system::waiting::wait_for;
 /// and once its gate is open.
 const TIME_TO_END: Duration = Duration::from_secs(5);
 
-/// The launch that is under way, and what is known from earlier ones.
+/// The launch that is under way, and what earlier ones have found.
 pub struct Launches<'a> {
     launch: Launch<'a>,
     /// The lines about this command. Most of them are about a launch.
@@ -31,11 +31,11 @@ pub struct Launches<'a> {
     /// The launch that is under way. `None` before the first one, and once a launch has executed
     /// the command or has ended.
     forked: Option<ForkedLaunch>,
-    /// The files on disk of the command, which are removed at its end.
+    /// The command's files on disk, which are removed when it ends.
     pub placed: Vec<PlacedFile>,
 }
 
-/// A forked launch and how far it has got.
+/// A forked launch, and how far it has come.
 struct ForkedLaunch {
     process: LaunchProcess,
     phase: LaunchPhase,
@@ -44,21 +44,21 @@ struct ForkedLaunch {
 /// The phase of a launch.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum LaunchPhase {
-    /// The launch reads the values, and writes the files under temporary names.
+    /// The launch reads the values and writes the files under temporary names.
     Resolving,
     /// Values and files are complete, and the launch waits for one byte.
     AtGate,
-    /// The gate is open, and the launch renames the files.
+    /// The gate is open, and the launch is renaming the files.
     Open,
-    /// The files have their names. The end of the pipe follows, because the command is executed, or
-    /// because only files had to be replaced.
+    /// The files have their own names. The launch closes the pipe next, because it executes the
+    /// command, or because it only had to replace files.
     Placed,
     /// The launch couldn't rename its files or execute the command.
     Failed,
 }
 
 impl<'a> Launches<'a> {
-    /// Creates the launches of a command that hasn't been started.
+    /// Creates the value for a command that hasn't been started. No launch is forked yet.
     pub fn new(launch: Launch<'a>, notices: Notices<'a>) -> Self {
         Self {
             launch,
@@ -70,19 +70,19 @@ impl<'a> Launches<'a> {
     }
 
     /// Returns a descriptor that is readable while there is a message from the launch. Returns
-    /// `None` without a launch, and after the end of its pipe.
+    /// `None` if there isn't a launch, and after the end of its pipe.
     pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.forked.as_ref()?.process.descriptor()
     }
 
-    /// Forks the first launch, and waits until it is at its gate (`None`) or has ended (its exit
-    /// status).
+    /// Forks the first launch and waits for it. Returns `None` once it is at its gate, or its exit
+    /// status if it has ended.
     ///
-    /// A termination signal ends the launch, which reports what it was waiting for, and then this
-    /// process.
+    /// A termination signal first ends the launch, which reports what it was waiting for, and then
+    /// this process.
     ///
     /// # Errors
-    /// If the launch can't be started, or is killed.
+    /// If the launch can't be started or is killed.
     pub fn await_first(&mut self) -> Result<Option<u8>, Report> {
         self.fork_launch()
             .map_err(|why| Problem::nothing_resolved(&why))?;
@@ -116,12 +116,12 @@ impl<'a> Launches<'a> {
     }
 
     /// Starts a poll, unless the last launch is still on its way to becoming the command. Returns
-    /// `None` if a launch was forked, which sends its result later. Otherwise returns the result.
-    /// If the launch can't be forked, also prints why.
+    /// `None` if a launch was forked: its result arrives later. Otherwise returns the result. If
+    /// the launch can't be forked, also prints why.
     pub fn start_poll(&mut self) -> Option<Event> {
         if self.forked.is_some() {
             // A launch is still on its way to becoming the command. It has only just read the
-            // values, so there is nothing newer to find.
+            // values, so a poll wouldn't find anything newer.
             return Some(Event::Polled(PollResult::Unchanged));
         }
         self.baseline.failing_since = self.notices.failing.as_ref().map(|failing| failing.since);
@@ -137,11 +137,11 @@ impl<'a> Launches<'a> {
     /// Forks a launch. SIGALRM ends it if it isn't at its gate a few seconds after its deadline.
     ///
     /// # Errors
-    /// The message about why there isn't a process.
+    /// The message that says why there isn't a process.
     fn fork_launch(&mut self) -> Result<(), String> {
         let (baseline, rotation) = (&self.baseline, self.notices.rotation);
         let options = &self.launch.prepared.options;
-        // A poll doesn't wait (`--wait`), because the next one comes anyway.
+        // `--wait` doesn't apply to a poll, because the next one follows anyway.
         let wait = match baseline.command_values {
             None => options.wait.unwrap_or_default(),
             Some(_) => Duration::ZERO,
@@ -159,9 +159,8 @@ impl<'a> Launches<'a> {
     }
 
     /// Receives the messages of the launch that have arrived, and acts on them: passes
-    /// notifications on, prints lines, removes files that the new launch doesn't have any more, and
-    /// forgets a launch that has ended. Returns the event that follows, if there is one. Doesn't
-    /// wait.
+    /// notifications on, prints lines, removes files that the new launch no longer has, and forgets
+    /// a launch that has ended. Returns the event that follows, if there is one. Doesn't wait.
     pub fn receive(&mut self) -> Option<Event> {
         let mut event = None;
         let messages = self.forked.as_mut()?.process.receive();
@@ -179,7 +178,7 @@ impl<'a> Launches<'a> {
             }
         }
 
-        // The end of a launch whose gate is closed is noticed when it is reaped (`event_of_end`).
+        // The end of a launch whose gate is closed is noticed when it is reaped (`note_reaped`).
         if self.descriptor().is_some() || !self.is_open() {
             return event;
         }
@@ -203,15 +202,15 @@ impl<'a> Launches<'a> {
         )
     }
 
-    /// Notes that the launch has reached its gate, and prints the lines about what has changed. If
-    /// its values are those of the command, the launch is ended. Returns the result of the poll, or
+    /// Notes that the launch has reached its gate. Prints the lines about what has changed. If its
+    /// values are those of the command, the launch is ended. Returns the result of the poll, or
     /// `None` for the first launch.
     fn note_ready(&mut self, ready: Ready) -> Option<Event> {
         self.set_phase(LaunchPhase::AtGate);
         self.baseline.latest_values = Some(ready.fingerprint);
         self.notices.failing = None;
         self.notices.write_lines(&ready.lines);
-        // This is `None` for the first launch, which has nothing to compare its values with.
+        // This is `None` for the first launch, which isn't a poll, so no event follows.
         self.baseline.command_values.as_ref()?;
 
         match ready.changed {
@@ -227,7 +226,7 @@ impl<'a> Launches<'a> {
         }
     }
 
-    /// Returns the process id of the launch at the gate, or `None` if no launch is waiting there.
+    /// Returns the process id of the launch that waits at the gate, or `None` if there isn't one.
     pub fn pid_at_gate(&self) -> Option<Pid> {
         let forked = self.forked.as_ref()?;
         (forked.phase == LaunchPhase::AtGate).then_some(forked.process.pid)
@@ -243,8 +242,8 @@ impl<'a> Launches<'a> {
 
     /// Acts on the end of a launch whose gate was opened: prints the line about it and, if the
     /// launch has succeeded, notes that the command has its values. `has_placed` is true if the
-    /// files have their names, and nothing has failed since. Returns the event that follows if the
-    /// launch was only meant to replace files.
+    /// files have their own names and nothing has failed since. Returns the event that follows if
+    /// the launch was only meant to replace files.
     fn note_end(&mut self, has_placed: bool) -> Option<Event> {
         let is_first = self.baseline.command_values.is_none();
         match (self.notices.rotation.on_rotation, has_placed) {
@@ -272,12 +271,11 @@ impl<'a> Launches<'a> {
     /// Acts on the end of a child that was reaped. Returns the event that follows if the child was
     /// the launch, and `None` for any other child.
     ///
-    /// Receives the last messages of the launch first, because they may say how the launch has
-    /// ended: its values are unchanged or, with `signal=NAME`, it has replaced the files or failed
-    /// to. In these cases, the event follows from the messages. Otherwise the launch has ended
-    /// before its gate was opened, so the poll has failed, even if the launch had reported a
-    /// change.
-    pub fn event_of_end(&mut self, child: Pid, status: ExitStatus) -> Option<Event> {
+    /// First receives the launch's last messages, because they may say how it ended: its values are
+    /// unchanged or, with `signal=NAME`, it has replaced the files or failed to. In these cases,
+    /// the messages decide the event. Otherwise the launch ended before its gate was opened, so the
+    /// poll has failed, even if the launch had reported a change.
+    pub fn note_reaped(&mut self, child: Pid, status: ExitStatus) -> Option<Event> {
         if self.forked.as_ref()?.process.pid != child {
             return None;
         }
@@ -290,8 +288,8 @@ impl<'a> Launches<'a> {
     }
 
     /// Forgets a launch that has ended before its gate was opened, and the values that it has read.
-    /// Prints why the launch has ended, with two exceptions: if it exited, it has printed the
-    /// reason itself, and SIGTERM or SIGINT stops the whole service.
+    /// Prints why the launch has ended, with two exceptions: a launch that exits has reported the
+    /// reason itself, and SIGTERM or SIGINT is meant to stop the whole service.
     fn give_up_poll(&mut self, status: ExitStatus) {
         self.forked = None;
         // The command doesn't get these values. If the next poll reads them again, that poll has to
@@ -320,9 +318,9 @@ impl<'a> Launches<'a> {
 
     /// Waits until the launch has ended, for at most [`TIME_TO_END`], and acts on its messages.
     ///
-    /// A launch that a file system holds up doesn't end in this time. It has got a signal, or gets
-    /// one at the end of this process (PR_SET_PDEATHSIG), and removes its temporary files as soon
-    /// as the system call returns.
+    /// A launch that a file system holds up doesn't end in this time. It has already received a
+    /// signal, or gets one when this process ends (PR_SET_PDEATHSIG), and removes its temporary
+    /// files as soon as the system call returns.
     fn await_end(&mut self) {
         let end = Instant::now() + TIME_TO_END;
         while let Some(descriptor) = self.descriptor()

@@ -3,12 +3,13 @@
 //!
 //! The files of this folder:
 //!
-//! - `parent` is the process that stays. It has one thread, and keeps no value, no credentials and
-//!   no connection. It turns what happens into events for the state machine in `supervise`, and
-//!   carries out the actions that it orders.
-//! - `child` is a launch in a forked process. The first start and each poll are such a launch,
-//!   which waits at the gate once its values are resolved.
-//! - `launches` is the parent's view of the launches: which one is running, and how far it has got.
+//! - `parent` is the process that stays. It has one thread and keeps no values, credentials or
+//!   connections. It turns what happens into events for the state machine in `supervise`, and
+//!   carries out the actions that the state machine orders.
+//! - `child` is a launch in a forked process. The first start and each poll are launches of this
+//!   kind. A launch waits at the gate once its values are resolved.
+//! - `launches` is the parent's view of the launches: which one is running, and how far it has
+//!   come.
 //! - `fingerprint` compares the values of two launches without keeping them.
 //! - `notices` prints the lines about all of this.
 //!
@@ -36,12 +37,12 @@
 //!
 //! With `signal=NAME`, the gate is opened while the command runs. The launch ends after `Placed`,
 //! and the command gets the signal. With `exit`, the gate is closed before the command gets the
-//! stop signal. The first start works in the same way as a restart, but there isn't a command yet,
-//! and the gate is opened immediately.
+//! stop signal. The first start works like a restart, but there isn't a command yet, so the gate is
+//! opened immediately.
 //!
-//! A signal to the parent is passed on to the command in every phase. A launch has a process group
-//! of its own. From the gate on, this group is the command's: between the gate and execve, the
-//! launch holds a SIGTERM, and ends by it before or after it renames the files, or at execve.
+//! A signal to the parent is passed on to the command in every phase. A launch has its own process
+//! group, which becomes the command's group when the gate opens. Between the gate and execve, the
+//! launch holds a SIGTERM, which ends it before or after it renames the files, or at execve.
 
 mod child;
 mod fingerprint;

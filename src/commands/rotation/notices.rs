@@ -1,7 +1,7 @@
-//! The lines about polls, and about starts and ends of the command.
+//! The lines about polls, and about when the command starts and ends.
 //!
-//! In text, there is one note for each restart, signal or exit, and every warning. The other notes
-//! are shown only with `--verbose`. JSON has all of them.
+//! The text output has one note for each restart, signal or exit, and all warnings. The other notes
+//! are shown only with `--verbose`. JSON has all notes.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -25,25 +25,25 @@ pub struct FailingPolls {
     warned: Option<Instant>,
 }
 
-/// Prints the lines of the process that stays, and has the facts that they contain.
+/// Prints the lines of the process that stays. Keeps the facts that the lines contain.
 pub struct Notices<'a> {
     pub rotation: &'a RotationOptions,
     pub options: Options,
-    /// The program of the command as it was written, in quotes.
+    /// The command's program as the user wrote it, in quotes.
     pub command: String,
     /// The process id of the command.
     pub pid: Pid,
-    /// The values that have changed last.
+    /// The values in the most recent change.
     pub changed: ChangedValues,
-    /// The service manager. A restart isn't reported to it with `RELOADING=1`, because the unit
-    /// would then stay in the state "reloading" until `READY=1` is sent.
+    /// The service manager. A restart isn't reported to it with `RELOADING=1`, because that would
+    /// keep the unit in the state "reloading" until `READY=1` is sent.
     pub service_manager: Notifier,
     /// The last polls, if they have failed.
     pub failing: Option<FailingPolls>,
     /// The number of lines that were dropped since the last line was written.
     pub dropped_lines: usize,
-    /// The rest of a line whose beginning was written, because it is longer than what a pipe is
-    /// sure to have room for.
+    /// The rest of a line that was written only in part, because it is longer than the space that a
+    /// pipe is sure to have.
     pub rest_of_line: String,
 }
 
@@ -80,8 +80,8 @@ impl Notices<'_> {
         self.write([record.with("signal", signal.to_string())]);
     }
 
-    /// Prints that the command was stopped because values changed, and that secrets-exec exits,
-    /// with which status.
+    /// Prints that the command was stopped because values changed, and with which status
+    /// secrets-exec exits.
     pub fn report_exit(&mut self) {
         let status = Status::Temporary as u8;
         let then = format!("; secrets-exec exits with status {status}");
@@ -89,7 +89,7 @@ impl Notices<'_> {
         self.write([record.with("status", status)]);
     }
 
-    /// Prints why the process of a poll has ended too early.
+    /// Prints why the process of a poll could not be started or ended too early.
     pub fn report_failed_poll(&mut self, why: &str) {
         let since = self.failing.as_ref().map(|failing| failing.since);
         let warning = poll_failed(&self.command, since, &[Record::error(why)]);
@@ -159,11 +159,11 @@ impl Notices<'_> {
     }
 
     /// Returns the record about the end of the command. It is normally a note. It is a warning if
-    /// the command was killed by the signal of `--on-rotation signal=`, because the command then
-    /// doesn't handle that signal.
+    /// the signal of `--on-rotation signal=` killed the command, because that means that the
+    /// command doesn't handle the signal.
     ///
-    /// SIGTERM is an exception: a SIGTERM that this process gets is passed on to the command, so
-    /// the command has probably just been asked to end.
+    /// SIGTERM is an exception: this process passes a SIGTERM on to the command, so the command has
+    /// probably just been asked to end.
     fn end_record(&self, status: ExitStatus) -> Record {
         let command = &self.command;
         let (how, signal) = match status {
@@ -187,8 +187,8 @@ impl Notices<'_> {
         }
     }
 
-    /// Returns the note about what has happened to the command because values have changed. `then`
-    /// is the end of the sentence.
+    /// Returns the note about what has happened to the command because values have changed. `what`
+    /// is the predicate of the note, and `then` is its end.
     fn consequence(&self, event: &'static str, what: &str, then: &str) -> Record {
         let [labels, secrets] = [&self.changed.labels, &self.changed.secrets]
             .map(|names| Vec::from_iter(names.clone()));
@@ -213,9 +213,9 @@ impl Notices<'_> {
         self.write_lines(&lines);
     }
 
-    /// Writes lines without waiting for their reader. Returns false if the lines were dropped,
-    /// because the reader is behind. The next lines that are written begin with a warning about the
-    /// number of dropped lines.
+    /// Writes lines without waiting for their reader. Returns false if lines were dropped, because
+    /// the reader is behind. The next lines that are written begin with a warning about the number
+    /// of dropped lines.
     pub fn write_lines(&mut self, lines: &str) -> bool {
         if lines.is_empty() {
             return true;
@@ -273,9 +273,9 @@ pub fn lines_dropped(count: usize) -> Record {
     .with("lines", count)
 }
 
-/// Returns the warning about a poll that failed: the first of `errors` with everything that belongs
-/// to it, and the number of the others. `command` is in quotes. `since` is the time of the first of
-/// several failed polls.
+/// Returns the warning about a poll that failed: the first of `errors` with its details, and the
+/// number of the others. `command` is in quotes. `since` is when the polls began to fail, if
+/// earlier ones have failed, too.
 pub fn poll_failed(command: &str, since: Option<SystemTime>, errors: &[Record]) -> Record {
     let since_text = since.map(|since| humantime::format_rfc3339_seconds(since).to_string());
     let what = match &since_text {

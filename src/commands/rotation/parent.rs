@@ -1,5 +1,5 @@
-//! The process that stays. This process feeds the state machine with events, and carries out the
-//! actions that the state machine orders.
+//! The process that stays. It feeds events to the state machine and carries out the actions that
+//! the state machine orders.
 //!
 //! The process that stays waits in poll(2) for signals, for messages from a launch, and for the
 //! timer. Nothing else wakes it up.
@@ -27,12 +27,12 @@ use crate::system::systemd::Notifier;
 use crate::system::waiting::wait_for;
 
 /// The time between two checks whether processes of the group are left after the end of the
-/// command. If the parents of these processes are in another group, their end doesn't raise a
-/// signal here.
+/// command. If the parents of these processes are in another group, their end isn't reported here.
 const GROUP_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The shortest time between two polls, and between a start and a poll. Without this pause, the
-/// signal for a change could reach a command that hasn't installed its handler yet, and end it.
+/// signal for a change could reach a command that hasn't installed its handler yet. The signal
+/// would end that command.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// The largest fraction by which a pause between polls is randomly shortened or lengthened.
@@ -41,7 +41,7 @@ const JITTER: f64 = 0.1;
 /// The longest pause after failed polls, unless `--poll-interval` is longer.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30 * 60);
 
-/// Runs the command until it has ended, and returns the exit status.
+/// Runs the command until it has ended, and returns the exit status of this process.
 ///
 /// # Errors
 /// If the first launch can't be started or is killed, or if the kernel doesn't provide a descriptor
@@ -98,18 +98,18 @@ struct Parent<'a> {
 }
 
 impl Parent<'_> {
-    /// Opens the gate of the first launch, and supervises the command. Returns the exit status once
+    /// Opens the gate of the first launch and supervises the command. Returns the exit status once
     /// the command has ended.
     fn run(mut self) -> u8 {
         let rotation = *self.launches.notices.rotation;
         let (mut state, actions) = begin();
         actions.into_iter().for_each(|action| self.perform(action));
         loop {
-            // The timer comes last, because another event may set it again.
+            // The timer is checked last, because another event may set it again.
             while let Some(event) = self
                 .events
                 .pop_front()
-                .or_else(|| self.timer.has_elapsed().then_some(Event::Elapsed))
+                .or_else(|| self.timer.take_elapsed().then_some(Event::Elapsed))
             {
                 let (next, actions) = step(&rotation, state, event);
                 state = next;
@@ -122,7 +122,8 @@ impl Parent<'_> {
         }
     }
 
-    /// Removes the files of the command, and returns the exit status.
+    /// Removes the command's files and returns the exit status. If a change is the reason, prints
+    /// it.
     fn end(mut self, reason: ExitReason) -> u8 {
         let placed = take(&mut self.launches.placed);
         self.launches.notices.report_errors(remove_files(placed));
@@ -174,10 +175,10 @@ impl Parent<'_> {
         self.launches.open_gate();
     }
 
-    /// Sleeps until something happens, or until the timer elapses, and queues the events for the
-    /// state machine.
+    /// Sleeps until something happens or the timer elapses, and queues the events for the state
+    /// machine.
     fn wait(&mut self, state: &SupervisorState) {
-        // The command has ended, but processes of its group had not.
+        // The command has ended, but processes in its group may still be running.
         let has_remains = matches!(
             state,
             SupervisorState::Stopping(Stopping { ended: Some(_), .. })
@@ -199,20 +200,20 @@ impl Parent<'_> {
     }
 
     /// Reaps all children that have ended, adopted orphans included, and queues the events. If the
-    /// command has changed its state several times, only the last state matters. Doesn't wait.
+    /// command's state has changed several times, only the last change matters. Doesn't wait.
     fn reap(&mut self) {
         let mut command = None;
         while let Some((pid, change)) = next_state_change() {
             if self.job.is_led_by(pid) {
                 command = Some(change);
             } else if let StateChange::Ended(status) = change {
-                self.events.extend(self.launches.event_of_end(pid, status));
+                self.events.extend(self.launches.note_reaped(pid, status));
             }
         }
         if let Some(change) = command {
             // The command sent these messages while it was still a launch.
             self.events.extend(self.launches.receive());
-            self.events.push_back(self.job.event(change));
+            self.events.push_back(self.job.note_change(change));
         }
     }
 }
@@ -222,8 +223,8 @@ impl Parent<'_> {
 pub struct Timer(Option<Instant>);
 
 impl Timer {
-    /// Sets the timer, which replaces an earlier delay, and returns the length of the new one. A
-    /// delay before a poll doesn't end before `earliest_poll`.
+    /// Sets the timer, replacing an earlier delay, and returns the length of the new one. A delay
+    /// before a poll ends at `earliest_poll` or later.
     pub fn arm(
         &mut self,
         delay: Delay,
@@ -236,8 +237,9 @@ impl Timer {
         length
     }
 
-    /// True if the time is over. In that case, the timer is unset, so this is true only once.
-    pub fn has_elapsed(&mut self) -> bool {
+    /// Returns true if the time is up. In that case, also unsets the timer, so this is true only
+    /// once.
+    pub fn take_elapsed(&mut self) -> bool {
         let has_elapsed = self.0.is_some_and(|end| end <= Instant::now());
         if has_elapsed {
             self.0 = None;
@@ -262,7 +264,7 @@ fn delay_length(
 ) -> Duration {
     match delay {
         Delay::RequestedPoll => until_poll,
-        // A random moment of the interval spreads the polls of a fleet that was started at the same
+        // A random moment in the interval spreads the polls of a fleet that was started at the same
         // time.
         Delay::FirstPoll => options.poll_interval.mul_f64(random).max(until_poll),
         Delay::NextPoll { failures } => next_poll(options.poll_interval, failures, random),
@@ -324,7 +326,7 @@ mod tests {
     #[test]
     fn a_timer_that_is_set_again_elapses_only_once_and_only_after_the_new_delay() {
         let mut timer = Timer::default();
-        assert!(!timer.has_elapsed());
+        assert!(!timer.take_elapsed());
         let options = RotationOptions {
             grace: Duration::ZERO,
             ..options()
@@ -335,9 +337,9 @@ mod tests {
         ] {
             timer.arm(delay, &options, Instant::now());
             assert_eq!(timer.left() == Some(Duration::ZERO), elapses);
-            assert_eq!(timer.has_elapsed(), elapses);
+            assert_eq!(timer.take_elapsed(), elapses);
         }
-        assert_eq!((timer.has_elapsed(), timer.left()), (false, None));
+        assert_eq!((timer.take_elapsed(), timer.left()), (false, None));
     }
 
     #[test]
