@@ -1,13 +1,13 @@
 //! The backend of `--agent`: the AWS Secrets Manager Agent, an HTTP service on this host that reads
 //! and caches secrets for all programs.
 //!
-//! The agent reads with credentials of its own, so a request doesn't need any. Instead, it needs a
+//! The agent has its own credentials, so a request doesn't need any. Instead, a request needs a
 //! token, which protects the agent against server-side request forgery. The token is sent only to
 //! this host, or over https. It goes directly to the agent, never through a proxy.
 //!
 //! The agent can do less than AWS: it reads from one region, doesn't read parameters, and assumes
-//! roles only since version 2.1. [`Agent::unsupported`] finds such requests before any is sent.
-//! After a denial by the agent, AWS is never asked instead, not even with `--agent-fallback`.
+//! roles only since version 2.1. [`Agent::unsupported`] finds unsupported requests before anything
+//! is sent. If the agent denies a request, AWS is never asked, not even with `--agent-fallback`.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -42,14 +42,14 @@ use crate::time::Deadline;
 /// set.
 const AGENT_TOKEN_FILE: &str = "/var/run/awssmatoken";
 
-/// The remedy for a token that is missing, or that the agent does not accept.
+/// The remedy for a token that is missing or that the agent does not accept.
 const TOKEN_REMEDY: &str = "set AWS_TOKEN to the token that the agent uses, or to its file: AWS_TOKEN=file:///path/to/token";
 
 /// The URL of the agent, and where its token comes from.
 #[derive(Clone, Debug)]
 pub struct AgentSettings {
     pub url: HttpUrl,
-    /// The value of AWS_TOKEN: a token, or `file://` and the path of a file with one.
+    /// The value of AWS_TOKEN: a token, or `file://` and the path of a file that has one.
     token: Option<String>,
     /// True with `--agent-fallback`.
     pub has_fallback: bool,
@@ -74,12 +74,12 @@ impl AgentSettings {
         unless_errors(places.errors, settings)
     }
 
-    /// Returns the token as the value of a header, from AWS_TOKEN or from the file of the agent's
-    /// installation. This may read a file.
+    /// Returns the token as the value of a header, from AWS_TOKEN or from the file that the agent's
+    /// installation creates. This may read a file.
     ///
     /// # Errors
-    /// When there is no token. The message says in which variable or file it was looked for, and
-    /// what is wrong there.
+    /// When there isn't a valid token. The message names the variable or file and says what is
+    /// wrong there.
     fn find_token(&self) -> Result<HeaderValue, FetchError> {
         let token = self.token.as_deref();
         let file = token.and_then(|token| token.strip_prefix("file://"));
@@ -109,11 +109,11 @@ fn read_token(path: &str) -> Result<String, String> {
     })
 }
 
-/// Returns the token as the value of a header, without the white space at its end. The value is
-/// marked as sensitive, so it's never printed.
+/// Returns the token as the value of a header, without trailing white space. The value is marked as
+/// sensitive, and messages conceal it, so it's never printed.
 ///
 /// # Errors
-/// The predicate of a message, if there isn't a token in the text, or if a header can't have it.
+/// The predicate of a message, if the text is empty or isn't allowed in a header.
 fn token_header(token: String) -> Result<HeaderValue, String> {
     conceal([token.trim_end()]);
     match HeaderValue::try_from(token.trim_end()) {
@@ -142,10 +142,10 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Creates the backend. It reads AWS's configuration files, and opens connections, only when
-    /// they are needed.
+    /// Creates the backend. It reads AWS's configuration files and opens connections only when they
+    /// are needed.
     pub fn new(settings: AgentSettings, aws_settings: Settings, deadline: Deadline) -> Self {
-        // AWS is asked instead of a second attempt if there is a fallback.
+        // With a fallback, AWS is asked instead of making a second attempt.
         let max_attempts = if settings.has_fallback {
             Some(1)
         } else {
@@ -167,7 +167,7 @@ impl Agent {
     }
 
     /// Returns a failure for each locator that the agent can never read. Call
-    /// [`Self::read_profile`] before, because the profile may set the region.
+    /// [`Self::read_profile`] first, because the profile may set the region.
     pub fn unsupported(&self, locators: &BTreeSet<&Locator>) -> Answers {
         let refuse = |locator: &&Locator| {
             let error = unsupported(self.unsupported_reason(locator)?);
@@ -189,7 +189,7 @@ impl Agent {
     }
 
     /// Returns one answer for each locator in `wanted`. The agent must support all of them. Call
-    /// [`Self::read_profile`] before.
+    /// [`Self::read_profile`] first.
     pub async fn answers(&self, wanted: &BTreeSet<&Locator>) -> Answers {
         let mut requests = Requests::<Locator>::new();
         for locator in wanted.iter().copied() {
@@ -200,9 +200,9 @@ impl Agent {
         distribute(&requests, answered)
     }
 
-    /// The reason why the agent can't read a locator, as the rest of a sentence about the agent, or
-    /// `None` for a locator that it supports. The agent reads only from its own region, doesn't
-    /// pass on an external ID, and can't read parameters.
+    /// Returns why the agent can't read a locator, as the rest of a sentence about the agent, or
+    /// `None` for a locator that the agent supports. The agent reads only from its own region,
+    /// doesn't pass on an external ID, and can't read parameters.
     fn unsupported_reason(&self, locator: &Locator) -> Option<&'static str> {
         let request = self.aws_settings.with_defaults(locator);
         let has_external_id = request.role.is_some_and(|role| role.external_id.is_some());
@@ -221,7 +221,7 @@ impl Agent {
     }
 
     /// Finds the token, sends the requests at the same time, and returns one answer for each of
-    /// them. Without a token, nothing is sent, and each answer is the error about the token.
+    /// them. If there is no token, nothing is sent, and each answer is the error about the token.
     async fn request_all(&self, requests: impl Iterator<Item = &Locator>) -> Answers {
         let progress = self.budget.progress();
         let awaited = progress.awaits("the token of the Secrets Manager Agent".to_owned());
@@ -242,8 +242,8 @@ impl Agent {
         in_flight(stream::iter(reading)).await
     }
 
-    /// Returns the error for a missing token. If nothing listens at the agent's address, that is
-    /// the better reason, so it is returned instead. This function opens a connection to find out.
+    /// Returns the error for a missing token. Opens a connection to find out whether anything
+    /// listens at the agent's address. If not, that is the better reason, so its error is returned.
     async fn without_token(&self, error: FetchError) -> FetchError {
         let connecting = self.http.connect(self.settings.url.uri());
         match self.budget.within(connecting).await {
@@ -252,8 +252,8 @@ impl Agent {
         }
     }
 
-    /// Reads one secret. With a fallback, the agent has half of the time, so that the other half is
-    /// left for AWS.
+    /// Reads one secret. With a fallback, the agent gets half of the time, so that the other half
+    /// is left for AWS.
     ///
     /// # Errors
     /// The failure of the last attempt. An outage says that the agent was asked.
@@ -270,10 +270,10 @@ impl Agent {
             .map_err(with_agent_headline)
     }
 
-    /// Sends the request for a secret once, and reads the response.
+    /// Sends the request for a secret once and reads the response.
     ///
     /// # Errors
-    /// When there is no complete response, or the error that the response means.
+    /// When there is no complete response, or when the response is an error.
     async fn send(&self, request: &Locator, token: &HeaderValue) -> Result<Document, FetchError> {
         let http_request = Request::get(self.url(request))
             .header(TOKEN_HEADER, token)
@@ -286,7 +286,7 @@ impl Agent {
         read_response(status, &body, request)
     }
 
-    /// Returns the URL of the request for a locator.
+    /// Returns the URL that requests a locator from the agent.
     fn url(&self, request: &Locator) -> String {
         let escaped = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
         let base = self.settings.url.as_str().trim_end_matches('/');
@@ -306,9 +306,9 @@ impl Agent {
     }
 }
 
-/// Adds to an outage the headline that the agent was asked, and not AWS. If the agent couldn't be
-/// reached, the outage also gets the kind [`OutageKind::AgentConnection`], whose help is about the
-/// agent. Any other error is returned unchanged.
+/// Adds a headline to an outage, which says that the agent was asked and not AWS. If the agent
+/// couldn't be reached, the outage also gets the kind [`OutageKind::AgentConnection`], whose help
+/// is about the agent. Any other error is returned unchanged.
 fn with_agent_headline(mut error: FetchError) -> FetchError {
     let Cause::Outage(kind) = error.cause else {
         return error;
@@ -328,13 +328,13 @@ fn unsupported(why: &str) -> FetchError {
     FetchError::refused(Refusal::Agent, text)
 }
 
-/// Returns the failure of a request that something other than AWS refuses.
+/// Returns the failure for a request that can't be sent, or that something other than AWS refuses.
 fn refused_request(why: String) -> FetchError {
     FetchError::from(Cause::Refused(Refusal::Request)).aws_says(why)
 }
 
-/// Parses a response. The only parts of the body that reach a message are the code and the message
-/// of an error.
+/// Parses a response. Messages quote only the code and the message of an error, never another part
+/// of the body.
 ///
 /// # Errors
 /// The meaning of AWS's error code, or of the status if there is no code.
@@ -343,6 +343,7 @@ fn read_response(status: u16, body: &[u8], request: &Locator) -> Result<Document
         return read_document(body, request);
     }
 
+    // A body that isn't a JSON object is treated as an empty one.
     let object = serde_json::from_slice(body).unwrap_or_default();
     let (Some(code), message) = code_and_message(&object) else {
         return Err(classify_without_code(status, request.role.is_some()));
@@ -351,8 +352,8 @@ fn read_response(status: u16, body: &[u8], request: &Locator) -> Result<Document
         && let Some(message) = message
         && message.contains(&role.arn.to_string())
     {
-        // The agent's own errors about a role contain its ARN, as does the one about too many
-        // roles. AWS's errors name the role's session instead.
+        // The agent's own errors about a role contain the role's ARN, and so does its error about
+        // too many roles. AWS's errors name the role's session.
         let text = "the Secrets Manager Agent could not assume the role";
         let help = "allow sts:AssumeRole in the policy of the agent's role, and the agent's role in the trust policy of the assumed role";
         let error = FetchError::credentials_refused("role-denied", text);
@@ -362,18 +363,19 @@ fn read_response(status: u16, body: &[u8], request: &Locator) -> Result<Document
 
     let error = error_response(status, |_| None, body);
     if status == 403 && error.again.is_here() {
-        // A 403 is a denial, whatever its code is, so neither the agent nor AWS is asked again.
+        // A 403 is a denial, whatever code it has, so neither the agent nor AWS is asked again.
         let denied = FetchError::from(Cause::Denied(Denial::PolicyOrMissing));
         return Err(denied.explaining(error));
     }
     Err(error)
 }
 
-/// Parses the response that has a secret, and adds the region if the response doesn't have it.
+/// Parses a response that has a secret, and adds the requested region if the response doesn't have
+/// one.
 ///
 /// # Errors
 /// When the response is malformed or about a different secret, or when the secret is in a different
-/// region. A request to the agent cannot name the region, so the agent may have found a secret with
+/// region. A request to the agent cannot name a region, so the agent may have found a secret with
 /// the same name elsewhere.
 fn read_document(body: &[u8], request: &Locator) -> Result<Document, FetchError> {
     let document = read_secret(body, &request.id, &request.version)?;
@@ -385,8 +387,8 @@ fn read_document(body: &[u8], request: &Locator) -> Result<Document, FetchError>
     Ok(Document { region, ..document })
 }
 
-/// Classifies an error response that has none of AWS's codes, and so comes from the agent itself.
-/// Agents older than version 2.1 answer a request with a role with status 400.
+/// Classifies an error response without one of AWS's codes, which comes from the agent itself.
+/// Agents older than version 2.1 answer with status 400 if a request names a role.
 fn classify_without_code(status: u16, has_role: bool) -> FetchError {
     match status {
         403 => {

@@ -13,17 +13,17 @@
 //!                    │             │   absent       the entry goes     │
 //! ```
 //!
-//! - Every good answer of AWS replaces the entry. AWS's own answer that a secret is denied or
-//!   absent removes it. Missing or expired credentials don't remove anything, because they say
-//!   nothing about the secret.
-//! - If the entries would be enough for every value of the launch, AWS has only [`RETRIED_FOR`] to
+//! - Every good answer from AWS replaces the entry. AWS's own answer that a secret is denied or
+//!   absent removes it. Missing or expired credentials don't remove anything, because they don't
+//!   say anything about the secret.
+//! - If the entries would be enough for every value of the launch, AWS only has [`RETRIED_FOR`] to
 //!   answer.
 //! - A damaged entry is ignored with a warning. It never fails a launch, and it is never used.
 //!
 //! An answer is stored as AWS gave it, before a key is taken from it, so that a declaration can
-//! change without a new request. An entry is a file with three parts: a line with the version of
-//! the format, a line with the checksum of the rest, and the answer as JSON. The name of the file
-//! is a hash of everything that decides on the answer, so that a launch with a different role or
+//! change without a new request. An entry is a file with three parts: a line with the format's
+//! version, a line with the checksum of the rest, and the answer as JSON. The name of the file is a
+//! hash of everything that the answer depends on, so that a launch with a different role or
 //! endpoint never gets it.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -76,19 +76,19 @@ pub struct CacheEntry {
     pub is_replica: bool,
 }
 
-/// The time for which AWS is asked if the cache could give every value.
+/// How long AWS is asked if the cache could provide every value.
 const RETRIED_FOR: Duration = Duration::from_secs(5);
 
 /// AWS, and its cached answers.
 pub struct Cached {
-    /// The AWS client, also for requests that are never cached.
+    /// The AWS client, which also sends requests whose answers are never cached.
     pub aws: Aws,
     directory: CacheDirectory,
     /// `--cache-ttl`
     ttl: Duration,
     /// `--cache-stale`
     stale: Duration,
-    /// The notices that nobody has taken yet.
+    /// The notices that haven't been taken yet.
     pub notices: Vec<CacheNotice>,
 }
 
@@ -105,14 +105,14 @@ impl Cached {
     }
 
     /// Returns one answer for each locator in `wanted`, from an entry or from AWS. Stores each good
-    /// answer, and removes the entry of a secret that AWS denies or doesn't have.
+    /// answer and removes the entry of a secret that AWS denies or doesn't have.
     ///
-    /// `suffices` returns true if the answers that it gets give every target its value. The entries
-    /// of the locators in `refused` are kept, but not used, because a value in them did not match
-    /// its pattern.
+    /// `suffices` returns true if the answers that it gets provide a value for every target. The
+    /// entries of the locators in `refused` are kept but not used, because a value in them did not
+    /// match its pattern.
     ///
     /// # Errors
-    /// When AWS's configuration files or the profile are invalid.
+    /// When AWS's configuration files, the profile or a region are invalid.
     pub async fn answers(
         &mut self,
         wanted: &BTreeSet<&Locator>,
@@ -134,7 +134,8 @@ impl Cached {
             return Ok(fresh_answers(fresh));
         }
 
-        // If the cache could give every value of the launch, AWS has only a short time to answer.
+        // If the cache could provide every value of the launch, AWS only has a short time to
+        // answer.
         let stale = older
             .iter()
             .filter(|(locator, entry)| is_usable(locator, entry, self.stale));
@@ -156,7 +157,7 @@ impl Cached {
     }
 
     /// Reads the entries of the locators in `wanted`, and returns the age of each one that can be
-    /// read. Adds a notice for each entry that can't be used. This does not ask AWS.
+    /// read. Adds a notice for each damaged or unreadable one. Doesn't ask AWS.
     pub fn ages<'a>(
         &mut self,
         wanted: impl Iterator<Item = &'a Locator>,
@@ -186,7 +187,7 @@ impl Cached {
                     let fallback_regions = self.aws.fallback_regions();
                     let region = entry.document.region.as_ref();
                     // An answer from a fallback region is used only as long as `--fallback-region`
-                    // names this region.
+                    // names that region.
                     let is_named = region.is_some_and(|region| fallback_regions.contains(region));
                     if !entry.is_replica || is_named {
                         entries.insert(locator, entry);
@@ -199,12 +200,12 @@ impl Cached {
         entries
     }
 
-    /// Stores a good answer, and removes the entry of a secret that is denied or absent. `entry` is
-    /// the present entry, and `begun` is the time from the boot to the fetch. Adds a notice if the
+    /// Stores a good answer and removes the entry of a secret that is denied or absent. `entry` is
+    /// the existing entry, and `begun` is the time from the boot to the fetch. Adds a notice if the
     /// entry can't be stored or removed.
     ///
-    /// An entry that cannot be replaced is removed. Otherwise, launches would continue to use a
-    /// password that has been rotated until the end of `--cache-ttl`.
+    /// An entry that cannot be replaced is removed. Otherwise, launches would keep using a password
+    /// that has been rotated, until the end of `--cache-ttl`.
     fn store(
         &mut self,
         locator: &Locator,
@@ -245,7 +246,7 @@ impl Cached {
     }
 }
 
-/// Returns the answers that the fresh entries have.
+/// Returns the answers in the fresh entries.
 fn fresh_answers(entries: BTreeMap<&Locator, CacheEntry>) -> Answers {
     entries
         .into_iter()
@@ -272,8 +273,7 @@ fn answer_or_substitute(answer: Answer, substitute: Option<CacheEntry>) -> Answe
 /// Reads an entry. Returns `None` if it does not exist.
 ///
 /// # Errors
-/// The predicate of a message about an entry that cannot be used. The message never quotes the
-/// entry.
+/// The predicate of a message about an entry that can't be used. It never quotes the entry.
 fn read_entry(directory: &CacheDirectory, name: &str) -> Result<Option<CacheEntry>, String> {
     let Some(bytes) = directory.read(name)? else {
         return Ok(None);
@@ -292,8 +292,8 @@ impl CacheEntry {
         now.saturating_sub(self.fetched)
     }
 
-    /// Returns the document with its age. `replaces` is AWS's failure that the entry replaces. It
-    /// is `None` for a fresh entry.
+    /// Returns the document with its age. `replaces` is AWS's failure, which a stale entry
+    /// replaces. It is `None` for a fresh entry.
     fn answer(self, replaces: Option<FetchFailure>) -> Document {
         let age = self.age(boot_time());
         Document {
@@ -309,11 +309,11 @@ pub fn entry_name(text: &str) -> String {
     checksum(text.as_bytes())
 }
 
-/// Makes the bytes of an entry, in a buffer that is wiped when it is dropped. `None` stands for a
-/// document that JSON can't express.
+/// Returns the bytes of an entry, in a buffer that is wiped when it is dropped. Returns `None` for
+/// a document that JSON can't express.
 ///
 /// `fetched` is the time from the boot to the fetch. The JSON also has the entry's own name, so
-/// that [`decode`] refuses an entry that was copied to another name.
+/// that [`decode`] refuses an entry that was copied to a different name.
 pub fn encode(name: &str, document: &Document, fetched: Duration) -> Option<Zeroizing<Vec<u8>>> {
     let is_replica = !document.passed_over.is_empty();
     let parts = (name, fetched, is_replica, document);
@@ -328,7 +328,7 @@ pub fn encode(name: &str, document: &Document, fetched: Duration) -> Option<Zero
 ///
 /// # Errors
 /// When the bytes are not an entry, or when they are the entry with a different name. The error is
-/// the predicate of a message, and does not quote the bytes.
+/// the predicate of a message and does not quote the bytes.
 pub fn decode(name: &str, bytes: &[u8]) -> Result<CacheEntry, &'static str> {
     let rest = bytes.strip_prefix(MAGIC).ok_or(DAMAGED)?;
     let (expected, json) = rest.split_at_checked(CHECKSUM).ok_or(DAMAGED)?;
@@ -336,8 +336,8 @@ pub fn decode(name: &str, bytes: &[u8]) -> Result<CacheEntry, &'static str> {
         return Err(DAMAGED);
     }
 
-    // The entry contains its own name. So if someone copies it to another name, it isn't used for
-    // another request.
+    // The entry contains its own name. So if someone copies it to a different name, it isn't used
+    // for a different request.
     let entry: (String, Duration, bool, Document) =
         serde_json::from_slice(json).map_err(|_| DAMAGED)?;
     let (own_name, fetched, is_replica, document) = entry;
@@ -360,7 +360,7 @@ fn checksum(bytes: &[u8]) -> String {
 }
 
 /// Returns the time since the boot. Setting the clock does not change it, and on Linux it includes
-/// the time that the machine slept. The time is zero on a system without such a clock.
+/// the time that the machine was asleep. If there is no such clock, the time is zero.
 fn boot_time() -> Duration {
     #[cfg(target_os = "linux")]
     let clock = ClockId::CLOCK_BOOTTIME;
@@ -376,10 +376,10 @@ fn is_outage_everywhere(failure: &FetchFailure) -> bool {
     errors.all(|error| error.problem.status == Status::Temporary)
 }
 
-/// True if the cached entry must be removed. That is so if the secret's own region says that the
-/// value is denied or absent. If a fallback region says so, that is only about the replica there,
-/// so the entry is removed only if it was read from that region. `entry` is `None` if there isn't a
-/// usable entry.
+/// True if the cached entry must be removed, because the secret's own region says that the value is
+/// denied or absent. If a fallback region says this, it only means the replica there, so the entry
+/// is removed only if it was read from that region. `entry` is `None` if there isn't a usable
+/// entry.
 fn must_remove_entry(failure: &FetchFailure, entry: Option<&CacheEntry>) -> bool {
     let entry_region = entry.and_then(|entry| entry.document.region.as_ref());
     let mut elsewhere = failure.elsewhere.iter();
@@ -390,8 +390,8 @@ fn must_remove_entry(failure: &FetchFailure, entry: Option<&CacheEntry>) -> bool
 /// The directory of the cache, which is open and has been checked: it belongs to this user, is
 /// closed to everyone else, and is in memory.
 ///
-/// All files are reached through its descriptor, so nobody can replace the checked directory by a
-/// different one in between.
+/// All files are accessed through its descriptor, so nobody can replace the checked directory with
+/// a different one in between.
 #[derive(Debug)]
 pub struct CacheDirectory {
     descriptor: OwnedFd,
@@ -437,11 +437,11 @@ impl CacheDirectory {
     /// Reads a file. Returns `None` if it does not exist.
     ///
     /// # Errors
-    /// The predicate of a message about a file that cannot be read, or that isn't a private regular
-    /// file of this user.
+    /// The predicate of a message about a file that can't be read, that is too large, or that isn't
+    /// a private regular file of this user.
     fn read(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
         let unreadable = |why| format!("could not be read ({})", errno_text(why));
-        // Without O_NONBLOCK, opening a pipe would wait for a writer.
+        // Without O_NONBLOCK, opening a pipe would wait for its writer.
         let flags = OFlag::O_RDONLY
             | OFlag::O_NOFOLLOW
             | OFlag::O_NONBLOCK
@@ -491,7 +491,7 @@ impl CacheDirectory {
     /// Removes a file, if it exists.
     ///
     /// # Errors
-    /// The errors of unlinkat(2).
+    /// The error of unlinkat(2).
     fn remove(&self, name: &str) -> Result<(), Errno> {
         remove_file(&self.descriptor, name.as_ref())
     }
@@ -501,8 +501,9 @@ impl CacheDirectory {
 const USE_TMPFS: &str =
     "use a directory in memory, and create it first: install -d -m 700 /dev/shm/secrets-exec";
 
-/// Returns the reasons why values must not be stored in a directory, or nothing if they may. A
-/// directory on a disk has only this reason, because correcting its owner or mode wouldn't help.
+/// Returns every reason why values must not be stored in a directory. The list is empty if they can
+/// be. For a directory on a disk, that is the only reason, because correcting its owner or mode
+/// wouldn't help.
 ///
 /// # Errors
 /// When the directory cannot be examined.

@@ -1,4 +1,4 @@
-//! The backend of `--local`: a file that maps secret ids to values. The file has been read before,
+//! The backend of `--local`: a file that maps secret ids to values. The file has already been read,
 //! so a fetch only looks up values. Regions and roles are ignored.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,7 +9,8 @@ use crate::model::reference::{AWSCURRENT, Locator, SecretId, Store};
 use crate::model::secret_value::SecretValue;
 use crate::model::suggest::{self, MOST_SUGGESTIONS};
 
-/// The path of the file, and the secrets by their ids. Each secret has its values by staging label.
+/// The path of the file, and the secrets in it. The keys are a secret's id and, inside, a staging
+/// label.
 #[derive(Debug)]
 pub struct LocalFile {
     path: PathBuf,
@@ -23,8 +24,8 @@ impl LocalFile {
         Self { path, secrets }
     }
 
-    /// Returns one answer for each locator in `wanted`. For the first secrets that are missing, up
-    /// to [`MOST_SUGGESTIONS`], the answer also has the most similar id in the file.
+    /// Returns one answer for each locator in `wanted`. If secrets are missing, the answers for the
+    /// first [`MOST_SUGGESTIONS`] also have the most similar id in the file.
     pub fn answers(&self, wanted: &BTreeSet<&Locator>) -> Answers {
         let (mut answers, mut suggestions) = (Answers::new(), 0);
         for locator in wanted.iter().copied() {
@@ -42,7 +43,7 @@ impl LocalFile {
         answers
     }
 
-    /// Returns the document of a locator, or the failure that says what the file doesn't have.
+    /// Returns the document for a locator, or the failure that says what the file doesn't have.
     fn answer(&self, locator: &Locator) -> Result<Document, FetchFailure> {
         if locator.is_path() {
             let found = self.below(locator);
@@ -76,8 +77,8 @@ impl LocalFile {
         }
     }
 
-    /// Finds the id in the file that is most similar to one of `names`, beginning with the last
-    /// name, which is the shortest.
+    /// Finds the id in the file that is most similar to one of `names`. Tries the last name first,
+    /// because it is the shortest.
     fn nearest_id(&self, names: &[String]) -> Option<Box<str>> {
         let keys = self.secrets.keys().map(String::as_str);
         let ids = Vec::from_iter(keys.filter(|id| SecretId::parse(id).is_ok()));
@@ -86,7 +87,8 @@ impl LocalFile {
         nearest.map(Box::from)
     }
 
-    /// The current values of all parameters whose ids begin with the path, if there are any.
+    /// Returns the current values of all parameters whose ids begin with the path, or `None` if
+    /// there aren't any.
     fn below(&self, path: &Locator) -> Option<Document> {
         let written = path.id.name();
         let prefix = if written.starts_with('/') {
@@ -115,8 +117,8 @@ impl LocalFile {
     }
 }
 
-/// Returns the names under which the file can have a secret: its id, and for an ARN also the name
-/// in the ARN. AWS adds a hyphen and six random characters to a secret's name, and leaves out the
+/// Returns the names that a secret can have in the file: its id, and for an ARN also the name in
+/// the ARN. AWS adds a hyphen and six random characters to a secret's name, and leaves out the
 /// leading slash of a parameter's name, so the forms with and without these are tried.
 fn names(locator: &Locator) -> Vec<String> {
     let mut names = vec![locator.written_id()];

@@ -1,4 +1,4 @@
-//! Backends answer locators with documents. A locator is one request: a secret's id, version,
+//! Backends return a document for each locator. A locator is one request: a secret's id, version,
 //! region and role. The backends are AWS, AWS with the cache of `--cache`, the Secrets Manager
 //! Agent, and the file of `--local`.
 //!
@@ -47,9 +47,9 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// Returns the agent, if this backend is one, for the question which locators of `plan` it can
-    /// never read. First reads AWS's configuration files, unless `plan` has no locators, because
-    /// the agent reads only from the configured region. Sends no request.
+    /// If this backend is an agent, returns it, so that the caller can ask which locators in `plan`
+    /// it can never read. If `plan` has locators, first reads AWS's configuration files, because
+    /// the agent reads only from the configured region. Doesn't send a request.
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
@@ -64,14 +64,15 @@ impl Backend {
     }
 
     /// Returns one answer for each locator in `wanted`. The backend must support all of them
-    /// ([`Agent::unsupported`]). Each backend has its own batches, limits of concurrency, retries
-    /// and failover.
+    /// ([`Agent::unsupported`]). Each backend has its own batches, concurrency limits, retries and
+    /// failover.
     ///
     /// The last two parameters are for the cache. `suffices` returns true if the answers that it
-    /// gets give every target its value. Cached answers for the locators in `refused` are not used.
+    /// gets provide a value for every target. Cached answers for the locators in `refused` are not
+    /// used.
     ///
     /// # Errors
-    /// When AWS's configuration files or the profile are invalid. The failure of a request is an
+    /// When AWS's configuration files, the profile or a region are invalid. A failed request is an
     /// answer.
     pub async fn fetch(
         &mut self,
@@ -100,8 +101,8 @@ impl Backend {
         }
     }
 
-    /// The AWS client. AWS is never asked with `--local`, nor with an agent that doesn't have a
-    /// fallback.
+    /// Returns the AWS client, or `None` if AWS is never asked: with `--local`, and with an agent
+    /// that doesn't have a fallback.
     fn aws(&mut self) -> Option<&mut Aws> {
         match self {
             Self::Aws(aws) => Some(aws),
@@ -118,9 +119,9 @@ impl Backend {
         }
     }
 
-    /// Asks AWS to describe each secret about which Secrets Manager has answered, and returns the
-    /// descriptions. A description whose request failed is an error in the list. Returns an empty
-    /// list for a local file, and for an agent without a fallback.
+    /// Asks AWS to describe each secret that exists or may exist, as Secrets Manager's answer
+    /// shows, and returns the descriptions. A description whose request failed is an error in the
+    /// list. Returns an empty list for a local file, and for an agent without a fallback.
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
@@ -145,8 +146,8 @@ impl Backend {
         aws.describe_secrets(wanted).await
     }
 
-    /// The identity with which AWS was asked. It isn't known if the agent was asked first, because
-    /// the agent has credentials of its own. This does not send a request.
+    /// Returns the identity with which AWS was asked. It isn't known if the agent was asked first,
+    /// because the agent has its own credentials. Doesn't send a request.
     pub fn caller(&mut self) -> Option<Caller> {
         if matches!(self, Self::Agent(..)) {
             None
@@ -156,7 +157,7 @@ impl Backend {
     }
 
     /// Returns the age of the cached answer for each fetched locator that has one. Without a cache,
-    /// the map is empty. Reads the cache, and notes each entry that can't be used.
+    /// the map is empty. Reads the cache and notes each entry that can't be used.
     pub fn cached_ages(&mut self, fetched: &Fetched) -> BTreeMap<Locator, Duration> {
         let Self::Cached(cached) = self else {
             return BTreeMap::new();
@@ -164,7 +165,7 @@ impl Backend {
         cached.ages(fetched.keys())
     }
 
-    /// Returns the cache's notices since the last call, and clears them.
+    /// Returns the cache's notices since the last call and clears them.
     pub fn take_cache_notices(&mut self) -> Vec<CacheNotice> {
         let Self::Cached(cached) = self else {
             return Vec::new();
@@ -173,14 +174,14 @@ impl Backend {
     }
 }
 
-/// True if AWS's answer was about this secret and the secret may exist, so that its description may
+/// True if AWS's answer was about this secret and the secret may exist, so that its description can
 /// help. After any other error, the request for the description would only fail in the same way.
 fn is_about_the_secret(error: &FetchError) -> bool {
     error.withholds_value() && error.cause != Cause::Absent(Missing::Secret)
 }
 
-/// True for an error from the agent after which AWS is not tried. A denial or an absence is an
-/// answer, and a wrong clock is wrong for AWS, too.
+/// True for an error from the agent after which AWS isn't tried. A denial or an absence is an
+/// answer, and if the clock is wrong, AWS would fail, too.
 fn is_final(error: &FetchError) -> bool {
     match error.cause {
         Cause::Outage(kind) => kind == OutageKind::ClockSkew,

@@ -1,5 +1,5 @@
-//! Retries: one request again and again, and then in one region after the other, until it succeeds
-//! or the time is over.
+//! Retries: sends one request again and again, in one region after the other, until it succeeds or
+//! the time is up.
 //!
 //! This is a request with one fallback region. Both regions share the time until the deadline of
 //! `--timeout`:
@@ -15,14 +15,14 @@
 //! - An attempt that fails with an outage is made again if the outage says so ([`Again`]). Every
 //!   other result ends the retries: a denial or an absence is an answer.
 //! - The pause before the next attempt has a random length between zero and a maximum that grows
-//!   from pause to pause. AWS can lengthen it by the header `x-amz-retry-after`, and the end of the
-//!   budget can shorten it.
+//!   from pause to pause. AWS can lengthen it with the header `x-amz-retry-after`, and the end of
+//!   the budget can shorten it.
 //! - An attempt that is still in progress at the end of the budget is cancelled. The last outage
-//!   before it is returned, because it says more than that the time is over.
+//!   before that is returned, because it says more than that the time is up.
 //! - AWS_MAX_ATTEMPTS limits the attempts in each region, in addition to the time.
 //!
-//! A region that fails early leaves its time to the next regions. A region never takes time from
-//! them.
+//! A region that fails early leaves its remaining time to the next regions. A region never uses
+//! their time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,11 +34,11 @@ use crate::model::answer::{Again, Cause, FetchError, OutageKind};
 use crate::model::reference::Region;
 use crate::time::{Deadline, Progress};
 
-/// With less time left than this, no further attempt starts.
+/// If less time than this is left, no further attempt starts.
 const SHORTEST_ATTEMPT: Duration = Duration::from_millis(20);
 
-/// The most by which AWS's header `x-amz-retry-after` can lengthen a pause, as in the SDKs' retries
-/// of 2026.
+/// The maximum by which AWS's header `x-amz-retry-after` can lengthen a pause, as in the SDKs'
+/// retries of 2026.
 const LONGEST_EXTENSION: Duration = Duration::from_secs(5);
 
 /// A pause that is longer than the rest of the budget is shortened only if at least this much time
@@ -46,8 +46,8 @@ const LONGEST_EXTENSION: Duration = Duration::from_secs(5);
 /// makes a second attempt.
 const SHORTEST_REST: Duration = Duration::from_secs(1);
 
-/// After this number of answers that are damaged or not from AWS, such as the page of a proxy or of
-/// a captive portal, no further attempt is made. Such answers rarely change.
+/// After this number of answers that are damaged or not from AWS, such as a page from a proxy or a
+/// captive portal, no further attempt is made. Such answers rarely change.
 const MOST_MALFORMED_ANSWERS: u32 = 3;
 
 /// The time and the number of attempts that one request has.
@@ -55,14 +55,15 @@ const MOST_MALFORMED_ANSWERS: u32 = 3;
 pub struct RetryBudget {
     deadline: Deadline,
     max_attempts: Option<u32>,
-    /// The end of the region's share of the time. It is `None` if the request has all the time.
+    /// The end of the region's share of the time. It is `None` if the request can use all of the
+    /// time.
     share_end: Option<Instant>,
-    /// The host and the name of the request, for `-vv` and for the error at the deadline.
+    /// The host and name of the request, for `-vv` and for the error at the deadline.
     request: Option<Arc<(String, String)>>,
 }
 
 impl RetryBudget {
-    /// Returns a budget of all the time until `deadline`, with at most `max_attempts` attempts
+    /// Returns a budget with all of the time until `deadline` and at most `max_attempts` attempts
     /// (AWS_MAX_ATTEMPTS).
     pub fn new(deadline: Deadline, max_attempts: Option<u32>) -> Self {
         Self {
@@ -74,7 +75,7 @@ impl RetryBudget {
     }
 
     /// Divides the time from `begun` to the deadline into `count` equal parts, and returns a budget
-    /// that ends together with the part at `index`. Each part allows the full number of attempts.
+    /// that ends when the part at `index` ends. Each part allows the full number of attempts.
     pub fn share(&self, begun: Instant, index: usize, count: usize) -> Self {
         let [number_of_part, number_of_parts] =
             [index + 1, count.max(1)].map(|number| u32::try_from(number).unwrap_or(u32::MAX));
@@ -85,7 +86,8 @@ impl RetryBudget {
         }
     }
 
-    /// Returns the same budget for a named request to a host, which is then counted and traced.
+    /// Returns the same budget for a named request to a host. The attempts of such a request are
+    /// counted and traced.
     pub fn for_request(&self, host: String, name: String) -> Self {
         Self {
             request: Some(Arc::new((host, name))),
@@ -100,7 +102,7 @@ impl RetryBudget {
     }
 
     /// Prints an attempt with `-vv`. Prints nothing for a budget that isn't for a named request.
-    /// `result` is `None` if the budget ended before the attempt.
+    /// `result` is `None` if the budget ended during the attempt.
     fn trace<T>(&self, number: u32, begun: Instant, result: Option<&Result<T, FetchError>>) {
         let Some(request) = &self.request else {
             return;
@@ -126,8 +128,8 @@ impl RetryBudget {
     }
 
     /// Runs a future to its end. At the end of the budget, cancels it and returns `None`.
-    // This isn't an `async fn`, which would need memory for the future twice: for its argument, and
-    // for what it awaits.
+    // This isn't an `async fn`, because that would need the memory for the future twice: for the
+    // argument, and for what is awaited.
     pub fn within<F: Future>(&self, future: F) -> impl Future<Output = Option<F::Output>> {
         timeout_at(Instant::now() + self.left(), future).map(Result::ok)
     }
@@ -137,9 +139,9 @@ impl RetryBudget {
         self.deadline.progress()
     }
 
-    /// The length of the pause before the next attempt, or `None` if there must not be another one.
-    /// `attempts` have failed so far, and `last` is the outage of the last one. `random` returns
-    /// numbers from 0 to 1.
+    /// Returns the length of the pause before the next attempt, or `None` if there must not be
+    /// another attempt. `attempts` have failed so far, and `last` is the outage of the last one.
+    /// `random` returns numbers from 0 to 1.
     ///
     /// The length has full jitter: it is anywhere between zero and the maximum, so that clients
     /// that were throttled together spread out (AWS Architecture Blog, "Exponential Backoff And
@@ -174,11 +176,11 @@ impl RetryBudget {
 /// pause to pause, up to a limit.
 ///
 /// After throttling, other clients retry, too, so the pauses quickly become long enough for a large
-/// fleet (docs/ecs.md, "Many services that start at once"). Any other outage may be over in a
-/// moment, so its pauses start and stay shorter.
+/// fleet (docs/ecs.md, "Many services that start at once"). Other outages may be over in a moment,
+/// so their pauses start and stay shorter.
 fn longest_backoff(attempts: u32, cause: Cause) -> Duration {
-    // The first maximum, the factor by which it grows, and the limit of its growth. Both times are
-    // in milliseconds.
+    // The first maximum, the factor by which it grows, and the largest maximum. Both times are in
+    // milliseconds.
     let (first, factor, limit) = if cause == Cause::Outage(OutageKind::Throttled) {
         (2_000, 4_u64, 30_000)
     } else {
@@ -189,8 +191,8 @@ fn longest_backoff(attempts: u32, cause: Cause) -> Duration {
 }
 
 /// Repeats `attempt` until it succeeds, until it fails with an error after which the same service
-/// isn't asked again, or until the budget ends. Each attempt of a named request is counted, and
-/// printed with `-vv`.
+/// isn't asked again, or until the budget ends. Each attempt of a named request is counted and,
+/// with `-vv`, printed.
 ///
 /// # Errors
 /// The error after which the service isn't asked again, or the last outage before the end of the
@@ -206,7 +208,7 @@ pub async fn retry<T>(
 /// first attempt.
 ///
 /// Both functions also give up after [`MOST_MALFORMED_ANSWERS`]. If a named request isn't answered
-/// in time, the error says how many attempts there were, and how long they took together.
+/// in time, the error says how many attempts were made, and how long they took together.
 ///
 /// # Errors
 /// The error after which the service isn't asked again, the outage of the last attempt that ended,
@@ -246,7 +248,7 @@ pub async fn retry_or<T>(
         tokio::time::sleep(pause).await;
     }
 
-    // Every other outage says what went wrong, and its detail may have the request id.
+    // Any other outage already says what went wrong, and its detail may have the request id.
     if let Cause::Outage(OutageKind::Timeout | OutageKind::Silent) = last.cause
         && budget.request.is_some()
     {
@@ -260,9 +262,9 @@ pub async fn retry_or<T>(
     Err(last)
 }
 
-/// Runs `attempt` in one region after the other, until it succeeds, or fails with an error after
+/// Runs `attempt` in one region after the other, until it succeeds or fails with an error after
 /// which no other region is asked. The regions share the time from `begun` to the deadline, and
-/// each one can also use what the earlier ones have left.
+/// each region can also use the time that earlier ones have left.
 ///
 /// # Errors
 /// The error in the last region that was asked.

@@ -1,9 +1,9 @@
 //! The clients of AWS's services, and the configurations of the SDK's credential providers. All of
 //! them share the same connections.
 //!
-//! The SDK's errors often hide the HTTP status or the failure of a request, although we decide by
-//! it. So each answer to the SDK passes through one of our functions first, which notes what the
-//! SDK would hide.
+//! The SDK's errors often hide the HTTP status or the failure of a request, although our decisions
+//! depend on them. So each answer to the SDK first passes through one of our functions, which notes
+//! what the SDK would hide.
 
 use std::cell::OnceCell;
 use std::error::Error;
@@ -31,11 +31,11 @@ use crate::net::errors::find_source;
 use crate::net::http::{HttpClient, HttpTimeouts, SdkAnswer};
 use crate::net::proxy::ProxySettings;
 
-/// Makes the clients for one launch.
+/// Creates the clients for one launch.
 pub struct Clients {
     settings: Rc<Settings>,
     http: HttpClient,
-    /// The client of the instance metadata, which is shared because its token is good for both the
+    /// The client of the instance metadata, which is shared because its token is valid for both the
     /// region and the credentials.
     pub metadata: OnceCell<imds::Client>,
     /// A client that never uses a proxy, for link-local endpoints.
@@ -63,8 +63,8 @@ impl Clients {
         }
     }
 
-    /// Starts to open `count` connections for later requests to a service. Without an endpoint,
-    /// this function does nothing, because the requests will report the error.
+    /// Starts opening `count` connections for later requests to a service. Does nothing if there is
+    /// no endpoint, because the requests will report that error.
     pub async fn connect_early(&self, api: Api, region: &Region, count: usize) {
         if let Ok(endpoint) = find_endpoint(&self.settings.endpoints, api, region).await {
             self.http.preconnect(&endpoint, count);
@@ -74,8 +74,8 @@ impl Clients {
     /// Returns the configuration of the SDK's credential providers that have link-local endpoints.
     ///
     /// `is_hidden` gets the URL and the status of each response, and returns true if the SDK's
-    /// error would hide the status. Such a response becomes an error from which [`http_status`]
-    /// gets the status.
+    /// error would hide the status. Such a response becomes an error whose status [`http_status`]
+    /// returns.
     pub fn link_local(&self, is_hidden: fn(&str, u16) -> bool) -> ProviderConfig {
         let http = self.direct.for_sdk(move |url, answer| {
             let response = answer?;
@@ -94,7 +94,7 @@ impl Clients {
             .with_timeout_config(timeouts())
     }
 
-    /// Returns the configuration of the SDK's provider of SSO tokens. The provider hides a failed
+    /// Returns the configuration of the SDK's provider for SSO tokens. The provider hides a failed
     /// refresh of a token, so the first failure of a request is put into `noted_failure`.
     pub fn sso_oidc_config(&self, noted_failure: &HiddenFailure) -> SdkConfig {
         let noted_failure = Arc::clone(noted_failure);
@@ -120,7 +120,8 @@ impl Clients {
         config.build()
     }
 
-    /// Returns a client of a service. Without credentials, it does not sign its requests.
+    /// Returns a client of a service. If `credentials` is `None`, the client does not sign its
+    /// requests.
     ///
     /// # Errors
     /// When there is no endpoint, for example because the user has set both FIPS and an endpoint.
@@ -143,10 +144,10 @@ impl Clients {
     }
 }
 
-/// The failure of a request that the SDK made, and that its result hides.
+/// The failure of a request that the SDK made. The SDK's result hides it.
 pub type HiddenFailure = Arc<OnceLock<FetchError>>;
 
-/// The failure that an answer stands for, unless the request has succeeded.
+/// Returns the failure that an answer stands for, or `None` if the request has succeeded.
 fn answer_failure(answer: &SdkAnswer) -> Option<FetchError> {
     match answer {
         Ok(response) if response.status().is_success() => None,
@@ -159,14 +160,14 @@ fn answer_failure(answer: &SdkAnswer) -> Option<FetchError> {
     }
 }
 
-/// The HTTP status of a response that the SDK does not get to see, and the reason in its body,
-/// after a colon.
+/// The HTTP status of a response that the SDK doesn't get, and the reason in its body, after a
+/// colon.
 #[derive(Debug, thiserror::Error)]
 #[error("the credentials endpoint answered with HTTP status {0}{1}")]
 struct HiddenAnswer(u16, String);
 
-/// Returns the reason in the body of an error, after a colon: the `message` of a JSON object, or
-/// any other text that isn't a page. Returns an empty text if there is none.
+/// Returns the reason in the body of an error, after a colon: the `message` in a JSON object, or
+/// any other text that isn't a web page. Otherwise returns an empty text.
 fn stated_reason(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let json: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
@@ -176,9 +177,9 @@ fn stated_reason(body: &[u8]) -> String {
     }
 }
 
-/// The HTTP status in an error of the SDK: that of a response that [`Clients::link_local`] has
-/// hidden, or the one in the error itself. It is `None` if there was no response, or if the error
-/// doesn't say which status it had.
+/// Returns the HTTP status in an error from the SDK: that of a response that
+/// [`Clients::link_local`] has hidden, or the one in the error itself. Returns `None` if there was
+/// no response, or if the error doesn't have its status.
 pub fn http_status(error: &(dyn Error + 'static)) -> Option<u16> {
     if let Some(HiddenAnswer(status, _)) = find_source(error) {
         return Some(*status);
@@ -189,8 +190,8 @@ pub fn http_status(error: &(dyn Error + 'static)) -> Option<u16> {
     }
 }
 
-/// Returns the version of the SDK's behaviour. It is pinned, so that an update of the SDK doesn't
-/// change the behaviour by itself.
+/// Returns the version of the SDK's behaviour. The version is pinned, so that updating the SDK
+/// doesn't also change its behaviour.
 fn behavior() -> BehaviorVersion {
     BehaviorVersion::v2026_01_12()
 }

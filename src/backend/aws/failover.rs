@@ -21,7 +21,7 @@ use crate::model::answer::{Cause, Denial, Document, FetchError, FetchFailure};
 use crate::model::reference::{Region, Role, Store};
 use crate::net::http::in_flight;
 
-/// Sends the requests, and returns one answer for each. Begins to open connections, finds the
+/// Sends the requests and returns one answer for each. Starts opening connections, finds the
 /// credentials, and then sends many requests at the same time. Each role is assumed once. With
 /// `-vv`, also asks STS who the caller is. If there are no credentials, nothing is sent, and each
 /// answer is the error of the search.
@@ -35,8 +35,7 @@ pub async fn read_in_regions(session: &mut Session, requests: Vec<Request>) -> R
     }
     let (session, begun) = (&*session, Instant::now());
 
-    // Each role is assumed separately, so that a slow STS only holds up the requests with that
-    // role.
+    // Each role is assumed separately, so that a slow STS only delays the requests with that role.
     let ready = FuturesUnordered::new();
     for (role, batches) in batches(requests) {
         ready.push(async move {
@@ -51,11 +50,11 @@ pub async fn read_in_regions(session: &mut Session, requests: Vec<Request>) -> R
     answers.into_iter().flatten().collect()
 }
 
-/// Starts to open connections for the requests that have to wait for credentials, so that both
+/// Starts opening connections for the requests that have to wait for credentials, so that both
 /// happen at the same time.
 ///
-/// This function does nothing for a request that can be sent immediately: after an earlier try of
-/// `--wait` has found credentials, and without a role if the credentials are in variables.
+/// Does nothing for a request that can be sent immediately: if an earlier try of `--wait` has found
+/// credentials, or if the credentials are in variables and the request doesn't have a role.
 async fn open_connections(session: &Session, requests: &[Request]) {
     if session.has_credentials() {
         return;
@@ -111,10 +110,10 @@ fn batches(requests: Vec<Request>) -> BTreeMap<Option<Role>, Vec<Vec<Request>>> 
 
 /// Sends the requests of a batch, which all have the same store, region and role. Requests that
 /// fail with an outage are sent again in the fallback regions, one after the other. Returns one
-/// answer for each request. If `credentials` is an error, this error is each answer.
+/// answer for each request. If `credentials` is an error, every answer is that error.
 ///
 /// `begun` is the moment when the first of all batches began. The regions share the time from that
-/// moment to the deadline, so that a later batch doesn't get a longer share.
+/// moment to the deadline, so that later batches don't get longer shares.
 async fn read_batch(
     session: &Session,
     credentials: Result<&Credentials, FetchError>,
@@ -129,8 +128,8 @@ async fn read_batch(
         return RequestAnswers::new();
     };
     let (store, regions) = (locator.store, session.settings.regions(region));
-    // Until these values are dropped at the end of this function, a message about a long wait names
-    // the requests.
+    // These values are dropped at the end of this function. Until then, a message about a long wait
+    // names the requests.
     let progress = session.budget.progress();
     let awaits = |request: &Request| progress.awaits(request.locator.to_string());
     let _awaited = Vec::from_iter(requests.iter().map(awaits));
@@ -148,7 +147,7 @@ async fn read_batch(
         batch.read_in(region, is_last, &budget).await
     };
     // In the last region, `read_in` answers all remaining requests with their failures. So the
-    // error of `over_regions` is already among the answers.
+    // answers already include the error of `over_regions`.
     let _ = over_regions(&session.budget, begun, &regions, read_in).await;
     batch.answers
 }
@@ -164,7 +163,7 @@ struct Batch<'a> {
 }
 
 impl Batch<'_> {
-    /// Sends the unanswered requests in a region, and adds their answers. A request that fails with
+    /// Sends the unanswered requests in a region and adds their answers. A request that fails with
     /// an outage stays unanswered, unless this is the last region.
     ///
     /// # Errors
@@ -193,7 +192,7 @@ impl Batch<'_> {
                     continue;
                 }
                 Err(error) => {
-                    // This future is on the heap for the same reason as in `send`.
+                    // Boxed for the same reason as in `send`.
                     let explained = Box::pin(self.explained(&request, region, error)).await;
                     Err(failure(passed_over, region, explained))
                 }
@@ -214,8 +213,8 @@ impl Batch<'_> {
         let client = clients.client(store.into(), region, Some(self.credentials));
         match (&client.await, store) {
             (Err(error), _) => requests.iter().map(|_| Err(error.clone())).collect(),
-            // This future is on the heap, because there is one future of this function for each
-            // secret, and each would otherwise include this one.
+            // Boxed, because this function has one future for each secret, and each of them would
+            // otherwise reserve space for this future.
             (Ok(client), Store::ParameterStore) => {
                 Box::pin(parameter_store::read_batch(client, requests, budget)).await
             }
@@ -226,9 +225,9 @@ impl Batch<'_> {
         }
     }
 
-    /// Adds the caller's identity to a denial whose message does not name the caller. This may send
-    /// a request to STS. If AWS refused the credentials, the error says which ones these are and
-    /// where they come from. Any other error is returned unchanged.
+    /// Adds the caller's identity to a denial whose message does not name the caller, which may
+    /// send a request to STS. If AWS refused the credentials, the error says which ones and where
+    /// they come from. Any other error is returned unchanged.
     async fn explained(
         &self,
         request: &Request,
@@ -250,8 +249,8 @@ impl Batch<'_> {
 }
 
 /// Returns the failure of a request whose last region was `region`. If other regions were tried
-/// before, the main error is the outage in the first of them, which is the secret's own region. A
-/// denial or an absence in a fallback region does not prove anything about the secret.
+/// before, the main error is the outage in the first one, the secret's own region. A denial or an
+/// absence in a fallback region does not prove anything about the secret.
 fn failure(
     passed_over: Vec<(Region, FetchError)>,
     region: &Region,

@@ -1,9 +1,9 @@
-//! The least-privilege IAM policy of a launch. It is derived from the requests that the launch
-//! would make. No request is sent for it.
+//! The least-privilege IAM policy for a launch. It is derived from the requests that the launch
+//! would make, without sending any.
 //!
-//! A launch works with exactly this policy, and fails without any one of its unconditional
-//! statements. There is one statement for each action. The order of statements and resources is
-//! fixed, so that a policy can be compared with an earlier one.
+//! A launch works with exactly this policy, and fails if any of its unconditional statements is
+//! missing. There is one statement for each action. The order of statements and resources is fixed,
+//! so that a policy can be compared with an earlier one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +21,7 @@ pub struct PolicyOptions {
     /// True with `--agent`. The AWS Secrets Manager Agent then makes the requests, and it also
     /// calls DescribeSecret, to find new versions.
     pub is_for_agent: bool,
-    /// The account for secrets that are named without one. `None` stands for any account.
+    /// The account of secrets whose names don't include one. `None` stands for any account.
     pub account: Option<String>,
     /// The role whose policy is printed. It is `None` for the policy of the caller.
     pub for_role: Option<Role>,
@@ -40,11 +40,11 @@ pub struct Policy {
     pub notes: Vec<String>,
 }
 
-/// Returns the policy of the caller, or of the role that `options` name. `settings` must include
+/// Returns the policy for the caller, or for the role that `options` names. `settings` must include
 /// the profile's settings, and `chain` is the profile's role chain.
 ///
 /// # Errors
-/// When the launch does not assume the role that `options` name.
+/// When the launch does not assume the role that `options` names.
 pub fn policy(
     settings: &Settings,
     chain: Option<&RoleChain>,
@@ -54,8 +54,7 @@ pub fn policy(
     let with_defaults = |locator: &&Locator| settings.with_defaults(locator);
     let requests = BTreeSet::from_iter(locators.iter().map(with_defaults));
     let role = PolicyRole::for_options(settings.caller_roles(chain), &requests, options)?;
-    let readable = requests.iter().filter(|request| role.reads(request));
-    let read: Vec<&Locator> = readable.collect();
+    let read = Vec::from_iter(requests.iter().filter(|request| role.reads(request)));
 
     let statements = statements(settings, &role, &read, options);
     let policy = statements.policy(&options.kms_keys);
@@ -70,8 +69,8 @@ pub fn policy(
 struct PolicyRole<'a> {
     /// The role that `--for-role` names. It is `None` for the caller.
     named: Option<&'a Arn>,
-    /// True if this is the caller, who makes the requests without a role. `--for-role` may name the
-    /// caller's own role.
+    /// True if this is the caller, which makes the requests without a role. `--for-role` may name
+    /// the caller's own role.
     is_caller: bool,
     /// The roles that this identity assumes.
     assumed: BTreeSet<Arn>,
@@ -84,7 +83,7 @@ impl<'a> PolicyRole<'a> {
     /// the credentials of the launch. The last one is the role of the caller.
     ///
     /// # Errors
-    /// When the launch does not assume the role that `options` name.
+    /// When the launch does not assume the role that `options` names.
     fn for_options(
         chain: Vec<Arn>,
         requests: &BTreeSet<Locator>,
@@ -117,7 +116,7 @@ impl<'a> PolicyRole<'a> {
         })
     }
 
-    /// True if the identity makes the request, because the request needs the identity's
+    /// True if the identity makes this request, that is, if the request needs the identity's
     /// credentials.
     fn reads(&self, request: &Locator) -> bool {
         match &request.role {
@@ -127,7 +126,7 @@ impl<'a> PolicyRole<'a> {
     }
 }
 
-/// Returns the error for a role that the launch does not assume. `roles` are the roles that it
+/// Returns the error for a `role` that the launch does not assume. `roles` are those that it
 /// assumes.
 fn unknown_role<'a>(role: &Arn, roles: impl Iterator<Item = &'a Arn>) -> Problem {
     let names: BTreeSet<String> = roles.map(Arn::to_string).collect();
@@ -180,8 +179,8 @@ fn statements<'a>(
     statements
 }
 
-/// True if the policy has to allow this request: always for a launch, and with `--metadata` only if
-/// `check --metadata` sends it.
+/// True if the policy has to allow this request. That is always true for a launch. With
+/// `--metadata`, it is true only if `check --metadata` sends the request.
 fn is_sent(request: &Locator, options: &PolicyOptions) -> bool {
     !options.metadata || request.store == Store::SecretsManager || is_described(request)
 }
@@ -222,7 +221,7 @@ fn notes(role: &PolicyRole<'_>, read: &[&Locator], options: &PolicyOptions) -> V
 /// The version of the policy language.
 const LANGUAGE: &str = "2012-10-17";
 
-/// The wildcard for a region or an account. It also matches an empty one.
+/// The wildcard for a region or an account. It also matches an empty field.
 const ANY: &str = "*";
 
 /// The actions, in the order of the statements.
@@ -237,8 +236,8 @@ enum IamAction {
 }
 
 impl IamAction {
-    /// Returns the id of the statement, which may have only letters and digits, and the name of the
-    /// action.
+    /// Returns the id of the statement, in which AWS allows only letters and digits, and the name
+    /// of the action.
     fn names(self) -> (&'static str, &'static str) {
         match self {
             Self::GetSecretValue => ("ReadSecrets", "secretsmanager:GetSecretValue"),
@@ -253,10 +252,10 @@ impl IamAction {
 
 /// The resources of each action.
 struct Statements<'a> {
-    /// The account for resources that are named without one.
+    /// The account for resources whose names don't include one.
     account: &'a str,
-    /// False for `check --metadata`, which lists parameters instead. AWS can allow this only for
-    /// all parameters together.
+    /// False for `check --metadata`, which only lists parameters. AWS can allow this only for all
+    /// parameters together.
     reads_values: bool,
     /// True if secrets are described.
     describes_secrets: bool,
@@ -286,11 +285,12 @@ impl Statements<'_> {
         self.resources.entry(action).or_default().insert(resource);
     }
 
-    /// Allows reading a locator in a region, or in any region. AWS can't limit a permission to one
-    /// version. Also notes which service decrypts the value, for the statement about KMS keys.
+    /// Adds the permission to read what a locator names, in one region or in any. AWS can't limit a
+    /// permission to one version. Also notes which service decrypts the value, for the statement
+    /// about KMS keys.
     ///
-    /// If values aren't read, a parameter only needs DescribeParameters, which AWS can't limit to a
-    /// parameter.
+    /// If values aren't read, a parameter only needs DescribeParameters, which AWS can't limit to
+    /// one parameter.
     fn add_reading(&mut self, locator: &Locator, region: Option<&Region>) {
         let arn = locator.id.arn();
         let partition = region.map_or("aws", partition_of);
@@ -315,16 +315,16 @@ impl Statements<'_> {
             Some(_) => Store::SecretsManager,
             None => locator.store,
         };
-        // Public parameters aren't encrypted. A secret that is only described is noted, too, which
-        // has no effect: without `--kms-key`, which `--metadata` excludes, the policy doesn't have
-        // a statement for decryption.
+        // Public parameters aren't encrypted. Noting a secret that is only described has no effect:
+        // `--metadata` excludes `--kms-key`, and without that option, the policy doesn't have a
+        // statement for decryption.
         if !is_public(locator) {
             self.decrypting.insert((decrypting, region.cloned()));
         }
     }
 
-    /// Allows reading or describing a secret, or both. AWS authorizes its complete ARN, which has
-    /// six random characters at its end, however a request names the secret.
+    /// Allows reading or describing a secret, or both. However a request names the secret, AWS
+    /// authorizes its complete ARN, which has six random characters at its end.
     fn add_secret(&mut self, locator: &Locator, scope: &ResourceScope<'_>) {
         let name = locator.id.name();
         let mut names = vec![format!("{name}-??????")];
@@ -345,7 +345,7 @@ impl Statements<'_> {
     /// Allows reading a parameter.
     ///
     /// A name such as `/aws/reference/secretsmanager/prod/db` makes Parameter Store read a secret
-    /// with the caller's own permissions, so reading this secret is allowed, too. A public
+    /// with the caller's own permissions, so reading that secret is allowed, too. A public
     /// parameter (`/aws/service/…`) belongs to AWS, and its ARN doesn't have an account.
     fn add_parameter(&mut self, locator: &Locator, scope: &ResourceScope<'_>) {
         // The ARN of `/prod/db` ends with `:parameter/prod/db`, and the ARN of `db` ends with
@@ -368,8 +368,8 @@ impl Statements<'_> {
         }
     }
 
-    /// Allows reading a path. AWS authorizes the path as the request writes it, with or without the
-    /// slash at its end.
+    /// Allows reading a path. AWS authorizes the path as it appears in the request, with or without
+    /// the slash at its end.
     fn add_path(&mut self, locator: &Locator, scope: &ResourceScope<'_>) {
         let path = base_name(locator.id.name());
         for name in [path.trim_end_matches('/').to_owned(), format!("{path}*")] {
@@ -378,8 +378,8 @@ impl Statements<'_> {
         }
     }
 
-    /// Returns the policy. The policy also allows using each of the KMS keys in `keys`, through the
-    /// services that read values in the region of the key.
+    /// Returns the policy. It also allows using the KMS keys in `keys`, through the services that
+    /// read values in the regions of these keys.
     fn policy(&self, keys: &[Arn]) -> Value {
         let allowing = self.resources.iter().map(|(action, resources)| {
             let (sid, action) = action.names();
@@ -389,8 +389,8 @@ impl Statements<'_> {
         json!({ "Version": LANGUAGE, "Statement": statements })
     }
 
-    /// The statement for the KMS keys. It isn't needed if no service decrypts in the regions of the
-    /// keys.
+    /// Returns the statement for the KMS keys, or `None` if no service decrypts values in the
+    /// regions of the keys.
     ///
     /// <https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service>
     fn decryption(&self, keys: &[Arn]) -> Option<Value> {

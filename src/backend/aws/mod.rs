@@ -9,8 +9,8 @@
 //! ```
 //!
 //! `config` reads AWS's variables and configuration files. `credentials` finds the credentials, and
-//! `session` keeps these, the assumed roles and the region for all requests of a launch.
-//! `service_client` signs and sends a request, and `responses` says what AWS's errors mean.
+//! `session` keeps them, together with the assumed roles and the region, for all requests of a
+//! launch. `service_client` signs and sends a request, and `responses` says what AWS's errors mean.
 
 mod clients;
 mod config;
@@ -54,12 +54,12 @@ pub struct Aws {
     deadline: Deadline,
     /// The region, credentials and roles. It is `None` before the first fetch.
     session: Option<Session>,
-    /// The codes that the user has typed, by the serial number of the MFA device.
+    /// The codes that the user has typed. The key is the serial number of the MFA device.
     mfa_codes: BTreeMap<String, String>,
 }
 
 impl Aws {
-    /// Creates a client. It opens its first file or connection when something is fetched.
+    /// Creates a client. It doesn't open a file or a connection before something is fetched.
     pub fn new(settings: Settings, purpose: Purpose, deadline: Deadline) -> Self {
         Self {
             settings,
@@ -73,8 +73,8 @@ impl Aws {
     /// Returns one answer for each locator in `wanted`. The first call reads AWS's configuration
     /// files, and may ask the user for an MFA code.
     ///
-    /// `limit` is a time limit for the requests, in addition to the deadline. The time that the
-    /// user takes to answer is not included.
+    /// `limit` is a time limit for the requests, in addition to the deadline. The time in which the
+    /// user types a code is not included.
     ///
     /// # Errors
     /// When AWS's configuration files, the profile or a region are invalid. A failed request is an
@@ -97,8 +97,8 @@ impl Aws {
         Ok(deadline.limited(limit, reading).await)
     }
 
-    /// Forgets every failure, so that the next fetch tries everything again. Credentials stay until
-    /// they expire, because they may have needed an MFA code, which can be used only once.
+    /// Forgets every failure, so that the next fetch tries everything again. Keeps credentials
+    /// until they expire, because they may have needed an MFA code, which can be used only once.
     pub fn forget_failures(&mut self) {
         match &mut self.session {
             Some(session) if session.has_credentials() => session.forget_failures(),
@@ -108,7 +108,7 @@ impl Aws {
     }
 
     /// Returns the key from which the name of a cached answer is made. It depends on the options
-    /// and the variables, and not on files.
+    /// and the variables, but not on files.
     pub fn cache_key(&self, locator: &Locator) -> String {
         self.settings.cache_key(locator, caller_variables())
     }
@@ -118,11 +118,11 @@ impl Aws {
         &self.settings.options.fallback_regions
     }
 
-    /// Describes each secret once, and returns the descriptions. A description whose request failed
+    /// Describes each secret once and returns the descriptions. A description whose request failed
     /// is an error in the list.
     ///
-    /// `wanted` has the region that each secret was read from. For a secret without this region,
-    /// the region of its locator or the default region is asked.
+    /// `wanted` has the region that each secret was read from. If that is `None`, the region in its
+    /// locator or the default region is asked.
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
@@ -133,7 +133,8 @@ impl Aws {
         let session = self.session()?;
         let mut distinct = BTreeSet::new();
         for (locator, region) in wanted {
-            // A secret without any region was not read either, and the report already says why.
+            // If there is no region, the secret wasn't read either, and the report already says
+            // why.
             if let Ok(request) = session.request_for(locator).await {
                 let version = Version::Current;
                 let locator = Locator {
@@ -157,7 +158,7 @@ impl Aws {
     /// For `check`, also asks STS who the caller is.
     ///
     /// # Errors
-    /// When AWS's configuration files or the profile are invalid.
+    /// When AWS's configuration files, the profile or a region are invalid.
     pub async fn metadata(
         &mut self,
         wanted: &BTreeSet<&Locator>,
@@ -201,7 +202,7 @@ impl Aws {
     /// ask the user for an MFA code.
     ///
     /// # Errors
-    /// The same as those of [`Session::open`].
+    /// The same as for [`Session::open`].
     fn session(&mut self) -> Result<&mut Session, Problem> {
         Ok(match &mut self.session {
             Some(session) => session,
@@ -213,14 +214,14 @@ impl Aws {
         })
     }
 
-    /// The identity with which AWS was asked, as far as it is known. This does not send a request.
+    /// Returns the identity with which AWS was asked, if it is known. Doesn't send a request.
     pub fn caller(&self) -> Option<Caller> {
         self.session.as_ref()?.caller()
     }
 }
 
-/// Says in the answers where credentials come from that AWS refused. A denial is about describing
-/// here, so its help must name that permission.
+/// If AWS refused the credentials, adds to the answers where they come from. Here, a denial is
+/// about describing, so its help must name that permission.
 async fn explain_denials(session: &Session, answers: &mut RequestAnswers) {
     for (request, answer) in answers {
         let Err(failure) = answer else { continue };
@@ -238,7 +239,7 @@ async fn explain_denials(session: &Session, answers: &mut RequestAnswers) {
 }
 
 /// The distinct requests, each with the locators that it answers. A locator that names the default
-/// region and a locator without a region become one request.
+/// region and a locator without a region become the same request.
 pub type Requests<'a, R> = BTreeMap<R, Vec<&'a Locator>>;
 
 /// Gives each locator a copy of its request's answer.
@@ -252,8 +253,8 @@ pub fn distribute<R: Ord>(requests: &Requests<'_, R>, answered: Vec<(R, Answer)>
     answers
 }
 
-/// Returns the distinct requests, and a failure for each locator whose region is unknown. This may
-/// ask the instance metadata for the region.
+/// Returns the distinct requests, and a failure for each locator whose region is unknown. May ask
+/// the instance metadata for the region.
 async fn requests_for<'a>(
     session: &mut Session,
     wanted: &BTreeSet<&'a Locator>,
@@ -271,8 +272,8 @@ async fn requests_for<'a>(
     (requests, answers)
 }
 
-/// Adds to each failure where the default region and the account come from, and the advice to
-/// choose a profile.
+/// Adds to each failure where the default region and account come from, and the advice to choose a
+/// profile.
 fn with_advice(session: &Session, mut answers: Answers) -> Answers {
     for (locator, answer) in &mut answers {
         if let Err(failure) = answer {

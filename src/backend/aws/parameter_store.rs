@@ -3,8 +3,8 @@
 //! For `check --metadata`, DescribeParameters says whether parameters exist.
 //!
 //! An answer may spell a name differently from the request: with or without the leading slash, or
-//! as an ARN. Each parameter of an answer is checked against its request before its value is used:
-//! the name, the account, the region and the version.
+//! as an ARN. Before the value of a parameter is used, its name, account, region and version are
+//! checked against the request.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,8 +27,8 @@ const GET_BY_PATH: &str = "AmazonSSM.GetParametersByPath";
 /// The maximum number of parameters in a GetParameters request.
 pub const MAX_BATCH: usize = 10;
 
-/// Divides requests with the same region and role into batches. A batch has up to ten parameters,
-/// or one path.
+/// Divides requests with the same region and role into batches. A batch has up to ten parameters or
+/// one path.
 ///
 /// A batch does not contain two versions of a parameter, because both have the same name in the
 /// answer. The second version becomes a batch of its own.
@@ -51,9 +51,9 @@ pub fn batches(requests: Vec<Request>) -> Vec<Vec<Request>> {
 /// request, in the same order.
 ///
 /// AWS denies a whole batch if it denies one of the parameters, and it rejects a whole batch for
-/// one invalid name. An emulator may also answer that one of them does not exist. The parameters of
-/// such a batch are then requested one by one, so that each gets its own result. They are not
-/// requested at the same time, so that the limit on all requests in flight is kept.
+/// one invalid name. An emulator may also answer that one of them does not exist. In these cases,
+/// the parameters are requested one by one, so that each gets its own result. They are not
+/// requested at the same time, in order to keep the limit on requests in flight.
 pub async fn read_batch(
     client: &Client,
     batch: &[Request],
@@ -118,8 +118,8 @@ struct Page {
     next_token: Option<String>,
 }
 
-/// The parameters of a page, each with the part of its name that follows the path, and the token
-/// for the next page, which the last page doesn't have.
+/// The parameters on a page, each with the part of its name that follows the path, and the token
+/// for the next page. The last page doesn't have a token.
 type PageContents = (Vec<(String, Document)>, Option<String>);
 
 /// Reads every parameter below the path of `request` in the client's region, page by page, and
@@ -164,12 +164,12 @@ async fn read_path(
 }
 
 /// Parses the body of a response to a request for the parameters below a path. Returns the
-/// parameters of this page, each with the part of its name that follows the path, and the token for
+/// parameters on this page, each with the part of its name that follows the path, and the token for
 /// the next page.
 ///
 /// # Errors
 /// [`OutageKind::MalformedResponse`](crate::model::answer::OutageKind) for a body in a different
-/// form, or with a parameter of a different path, region or account. A refusal for a parameter
+/// form, or with a parameter from a different path, region or account. A refusal for a parameter
 /// without a value.
 pub fn parse_page(
     body: &[u8],
@@ -193,7 +193,7 @@ pub fn parse_page(
 }
 
 /// Returns the path as the request names it. AWS authorizes a path exactly as it is written, and
-/// most policies name `parameter/PATH/*`, so the path from an ARN gets a slash at its beginning.
+/// most policies name `parameter/PATH/*`, so a path from an ARN gets a leading slash.
 fn requested_path(id: &SecretId) -> String {
     match id {
         SecretId::Name(name) => name.clone(),
@@ -228,7 +228,7 @@ struct Parameter {
 ///
 /// # Errors
 /// [`OutageKind::MalformedResponse`](crate::model::answer::OutageKind) for a body in a different
-/// form, or for one that leaves out any of the requested parameters.
+/// form, or for a body that leaves out a requested parameter.
 pub fn read_parameters(
     body: &[u8],
     requests: &[Request],
@@ -242,9 +242,9 @@ pub fn read_parameters(
 }
 
 impl GetParametersResponse {
-    /// Removes the requested parameter from the response, and returns its document. Returns
-    /// [`Cause::Absent`] if the response lists the name as invalid, and `None` if the response says
-    /// nothing about the parameter.
+    /// Removes the requested parameter from the response and returns its document. Returns
+    /// [`Cause::Absent`] if the response lists the name as invalid, and `None` if the response
+    /// doesn't mention the parameter.
     fn take(&mut self, request: &Locator, region: &Region) -> Option<Result<Document, FetchError>> {
         let parameters = self.parameters.get_or_insert_default();
         let is_requested = |parameter: &Parameter| {
@@ -279,7 +279,7 @@ impl GetParametersResponse {
 }
 
 impl Parameter {
-    /// False if the request has an ARN and the parameter has an ARN with a different partition,
+    /// False if both the request and the parameter have an ARN, and these differ in the partition,
     /// region or account.
     fn agrees_with_arn(&self, requested: &SecretId, region: &Region) -> bool {
         let SecretId::Arn(requested) = requested.in_region(region) else {
@@ -289,9 +289,9 @@ impl Parameter {
         arns.all(|arn| arn.resource_next_to(&requested).is_some())
     }
 
-    /// The part of the parameter's name that follows `path`. It is `None` if the parameter isn't
-    /// below this path or belongs to a different region or account, and also if its name and its
-    /// ARN differ.
+    /// Returns the part of the parameter's name that follows `path`. Returns `None` if the
+    /// parameter isn't below this path or belongs to a different region or account, or if its name
+    /// and its ARN differ.
     fn name_below(&self, path: &SecretId, region: &Region) -> Option<String> {
         if !self.agrees_with_arn(path, region) {
             return None;
@@ -302,7 +302,7 @@ impl Parameter {
         (!below.is_empty() && names.all(|other| other == name)).then(|| below.to_owned())
     }
 
-    /// Returns the name and the ARN, without what the response leaves out.
+    /// Returns the name and the ARN, unless the response leaves them out.
     fn names(&self) -> impl Iterator<Item = &String> {
         [&self.name, &self.arn].into_iter().flatten()
     }
@@ -314,7 +314,8 @@ impl Parameter {
         let secret = referenced_secret(id.name()).map(|secret| SecretId::Name(secret.to_owned()));
         let is_named = |name: &String| {
             let name = base_name(name);
-            // This is an ARN only if it is that of the secret.
+            // If this is an ARN, it is the secret's: `base_name` has cut off the beginning of a
+            // parameter's ARN.
             let arn = Arn::parse(name);
             let own_name = arn.is_none().then_some(name);
             let is_of = |secret: &SecretId| secret.is_answered_by(own_name, arn.as_ref());
@@ -323,8 +324,8 @@ impl Parameter {
         self.names().next().is_some() && self.names().all(is_named)
     }
 
-    /// True unless the label or the version number of the response differs from the requested one.
-    /// A version number must be in the response.
+    /// True unless the label or the version number in the response differs from the requested one.
+    /// If a version number was requested, the response must have it.
     fn has_version(&self, request: &Locator) -> bool {
         let selector = version_selector(request).map(|selector| format!(":{selector}"));
         let is_own = |number: i64| self.version == Some(number);
@@ -351,7 +352,7 @@ impl Parameter {
 }
 
 /// Returns the part of a parameter's name that is the same in all spellings: without the beginning
-/// of an ARN, and without leading slashes.
+/// of an ARN and without leading slashes.
 pub fn base_name(name: &str) -> &str {
     let name = if Arn::has_prefix(name) {
         name.split_once(":parameter/")
@@ -362,8 +363,8 @@ pub fn base_name(name: &str) -> &str {
     name.trim_start_matches('/')
 }
 
-/// The name of the secret that Parameter Store reads for a parameter. Only parameters below
-/// `/aws/reference/secretsmanager/` have one.
+/// Returns the name of the secret that Parameter Store reads for a parameter below
+/// `/aws/reference/secretsmanager/`. Returns `None` for any other parameter.
 ///
 /// <https://docs.aws.amazon.com/systems-manager/latest/userguide/integration-ps-secretsmanager.html>
 pub fn referenced_secret(name: &str) -> Option<&str> {
@@ -382,7 +383,7 @@ fn requested_name(request: &Locator, region: &Region) -> String {
     }
 }
 
-/// The label or the version number in a request, unless it is for the newest version.
+/// Returns the label or the version number in a request, or `None` for the newest version.
 fn version_selector(request: &Locator) -> Option<&str> {
     request.version.label().or(request.version.id())
 }
@@ -415,9 +416,9 @@ struct ParameterMetadata {
     last_modified_date: Option<Value>,
 }
 
-/// Returns the answers for parameters and paths. Up to fifty parameters are one request, and each
-/// path is a request of its own. There is no answer for parameters that DescribeParameters cannot
-/// find ([`is_described`]).
+/// Returns the answers for parameters and paths. Up to fifty parameters share a request, and each
+/// path has its own. Leaves out the parameters that DescribeParameters can't find
+/// ([`is_described`]).
 pub async fn describe_all_parameters(
     session: &Session,
     mut requests: Vec<Request>,
@@ -446,7 +447,8 @@ pub async fn describe_all_parameters(
 
 /// Returns an answer for each parameter or path in a batch. `described` has the descriptions of the
 /// parameters in the batch that exist or, if the batch is a path, of parameters below that path. It
-/// may also be the error of the request, which is then the answer for the whole batch.
+/// may also be the error of the request. In that case, this error is the answer for the whole
+/// batch.
 fn answers_from_descriptions(
     batch: &[Request],
     described: &Result<Vec<ParameterMetadata>, FetchError>,
@@ -464,8 +466,8 @@ fn answers_from_descriptions(
     answers
 }
 
-/// Makes a document without a value for a parameter or a path, if the parameter, or any parameter
-/// below the path, has been described.
+/// Returns a document without a value for a parameter or a path. Returns `None` unless the
+/// parameter, or any parameter below the path, has been described.
 fn document_without_value(request: &Request, described: &[ParameterMetadata]) -> Option<Document> {
     let Request { locator, region } = request;
     let name = base_name(locator.id.name());
@@ -474,8 +476,8 @@ fn document_without_value(request: &Request, described: &[ParameterMetadata]) ->
         .find(|parameter| locator.is_path() || base_name(&parameter.name) == name)?;
     let mut document = Document::new(SecretValue::default());
     document.region = Some(region.clone());
-    // A description is about the newest version, so it doesn't apply to a path, nor to
-    // a version that the request names.
+    // A description is about the newest version, so it doesn't apply to a path or to a version that
+    // the request names.
     if !locator.is_path() && locator.version == Version::Current {
         document.version_id = found.version.map(|version| version.to_string());
         document.created = found.last_modified_date.as_ref().and_then(timestamp);
@@ -483,9 +485,9 @@ fn document_without_value(request: &Request, described: &[ParameterMetadata]) ->
     Some(document)
 }
 
-/// Returns the descriptions of the parameters in a batch that exist. If the batch is the path
+/// Returns the descriptions of those parameters in a batch that exist. If the batch is the path
 /// `path`, returns the descriptions on the first page that has any, because one parameter is enough
-/// to know that the path exists. The requests are sent in a region and with a role.
+/// to know that the path exists. The requests are sent in `region` and with `role`.
 ///
 /// # Errors
 /// The failure of the first request that fails, or the error of the role that couldn't be assumed.

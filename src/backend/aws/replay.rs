@@ -1,4 +1,4 @@
-//! Parses a recorded response as if AWS had sent it, for the fuzz targets.
+//! Parses a recorded response as if AWS had just sent it, for the fuzz targets.
 
 use http::Response;
 

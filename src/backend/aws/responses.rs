@@ -1,8 +1,8 @@
 //! The responses of AWS's services: their JSON, and the meaning of their errors.
 //!
 //! An error is an absence, a denial, a wrong clock, an outage, or a request that AWS refuses. The
-//! error's code decides, and for a few codes the message. Without a known code, the HTTP status
-//! decides.
+//! error's code decides and, for a few codes, the message. If there is no known code, the HTTP
+//! status decides.
 //!
 //! The meaning decides what happens next: only an absence lets a `default` apply, and only an
 //! outage is retried. Nothing that comes from a proxy must look like an absence or a denial.
@@ -43,7 +43,7 @@ pub fn read_body(response: Response<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>, Fetc
 }
 
 /// Returns the failure that an error response stands for. The code in the header `x-amzn-errortype`
-/// has precedence over the one in the body. `header` returns the value of the header with a name.
+/// has precedence over the one in the body. `header` returns the value of a header, by its name.
 pub fn error_response<'a>(
     status: u16,
     header: impl Fn(&str) -> Option<&'a str>,
@@ -71,12 +71,12 @@ pub fn read_object<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
     serde_json::from_slice(body).ok()
 }
 
-/// True if the body begins like a JSON object.
+/// True if the body begins with `{`, like a JSON object.
 fn is_object(body: &[u8]) -> bool {
     body.trim_ascii_start().starts_with(b"{")
 }
 
-/// Returns the code and the message of an error. The services spell both keys differently.
+/// Returns the code and the message of an error. Services spell the keys of both in different ways.
 pub fn code_and_message(error: &Map<String, Value>) -> (Option<&str>, Option<&str>) {
     let text = |keys: &[&str]| keys.iter().find_map(|key| error.get(*key)?.as_str());
     (
@@ -107,7 +107,7 @@ pub fn timestamp(field: &Value) -> Option<SystemTime> {
     SystemTime::UNIX_EPOCH.checked_add(elapsed)
 }
 
-/// Words in the message of a denial that is about the KMS key.
+/// Parts of the message that show that a denial is about the KMS key.
 const ABOUT_KMS: [&str; 4] = [
     "kms:",
     "access to kms",
@@ -115,7 +115,7 @@ const ABOUT_KMS: [&str; 4] = [
     "customer master key",
 ];
 
-/// An error response of one of AWS's services.
+/// An error response from one of AWS's services.
 #[derive(Clone, Copy, Debug)]
 pub struct ServiceError<'a> {
     /// The HTTP status.
@@ -131,10 +131,10 @@ pub struct ServiceError<'a> {
 }
 
 impl<'a> ServiceError<'a> {
-    /// Returns an error without a code and a message. `header` returns one of the headers of the
-    /// response.
+    /// Returns an error without a code and a message. `header` returns the value of a header, by
+    /// its name.
     pub fn new(status: u16, header: impl Fn(&str) -> Option<&'a str>) -> Self {
-        // A plain Retry-After header comes from a proxy or a load balancer. It is ignored, as in
+        // A plain Retry-After header comes from a proxy or a load balancer, so it is ignored, as in
         // the SDKs.
         let milliseconds = header("x-amz-retry-after").and_then(|text| text.trim().parse().ok());
         Self {
@@ -148,13 +148,13 @@ impl<'a> ServiceError<'a> {
         }
     }
 
-    /// Returns the meaning of the error, by its code, or by the HTTP status if the code is missing
-    /// or unknown.
+    /// Returns the meaning of the error. It depends on the code and, if the code is missing or
+    /// unknown, on the HTTP status.
     pub fn classify(&self) -> FetchError {
         let code = self.code.unwrap_or_default();
         let message = self.message.unwrap_or_default().to_ascii_lowercase();
         let has = |parts: &[&str]| parts.iter().any(|part| message.contains(part));
-        // Some services put `Exception` at the end of a code, others don't.
+        // Some services put `Exception` at the end of a code, while others don't.
         match code.strip_suffix("Exception").unwrap_or(code) {
             "InvalidRequest" if has(&["for deletion", "marked deleted"]) => {
                 Cause::Refused(Refusal::MarkedForDeletion).into()
@@ -190,8 +190,8 @@ impl<'a> ServiceError<'a> {
             | "MissingAuthenticationToken"
             | "OptInRequired"
             | "UnrecognizedClient"
-            // The token of SSO has expired, or its session is over. Or STS doesn't accept the token
-            // of a web identity, and its message says why.
+            // The SSO token has expired, or the session is over. Or STS doesn't accept the token of
+            // a web identity. In that case, the message says why.
             | "Unauthorized"
             | "UnauthorizedClient"
             | "InvalidClient"
@@ -208,15 +208,15 @@ impl<'a> ServiceError<'a> {
                 self.outage(OutageKind::Throttled)
             }
             _ if self.status == 408 || self.status >= 500 => self.outage(OutageKind::Service),
-            // Every error from AWS has a code. So a proxy has answered, by its policy, and the
-            // answer would not change.
+            // Every error from AWS has a code. So a proxy has refused the request because of its
+            // policy, and would do so again.
             "" if matches!(self.status, 401 | 403) => self.not_from_aws(Again::NextRegion),
             "" => self.not_from_aws(Again::Here {
                 after: self.retry_after,
             }),
             _ if matches!(self.status, 401 | 403) => self.denied(Denial::PolicyOrMissing),
-            // The message says what is wrong with the request. The last code is STS's, whose
-            // message says which limit of a role is exceeded.
+            // The message says what is wrong with the request. The last code comes from STS, and
+            // its message says which limit of a role is exceeded.
             "InvalidParameter" | "InvalidRequest" | "Validation" | "ValidationError" => {
                 self.refused_request(self.message)
             }
@@ -229,8 +229,8 @@ impl<'a> ServiceError<'a> {
         self.failure(Cause::Outage(OutageKind::ClockSkew), self.message)
     }
 
-    /// Returns a denial with AWS's message, and with the remedy if that doesn't depend on the
-    /// request.
+    /// Returns a denial with AWS's message and, if it doesn't depend on the request, with the
+    /// remedy.
     fn denied(&self, denial: Denial) -> FetchError {
         let mut failure = self.failure(Cause::Denied(denial), self.message);
         failure.problem.help = policy_remedy(failure.reason());
@@ -246,7 +246,7 @@ impl<'a> ServiceError<'a> {
         FetchError { again, ..failure }
     }
 
-    /// Returns the failure for a request that AWS refuses for another reason.
+    /// Returns the failure for a request that AWS refuses for any other reason.
     fn refused_request(&self, message: Option<&str>) -> FetchError {
         let mut failure = self.failure(Cause::Refused(Refusal::Request), message);
         if failure.reason().contains("different AWS account") {
@@ -258,16 +258,16 @@ impl<'a> ServiceError<'a> {
 
     /// Returns the outage for an error without a code, which does not come from AWS.
     fn not_from_aws(&self, again: Again) -> FetchError {
-        // Only the host, because the rest of the URL may have a token.
+        // Only the host is shown, because the rest of the URL may have a token.
         let url = self.location.and_then(|url| url.parse::<Uri>().ok());
         let redirect = url.and_then(|url| Some(format!("a redirect to {}", url.host()?)));
         let outage = malformed_response(self.status, redirect.as_deref().or(self.content_type));
         FetchError { again, ..outage }
     }
 
-    /// Returns a failure with the code and `message` as AWS's message, or the HTTP status if there
-    /// is no code. The request id is its detail. A caller passes `None` instead of AWS's message if
-    /// the message doesn't help, or could quote a value.
+    /// Returns a failure that quotes the code and `message`, or the HTTP status if there is no
+    /// code. The request id is its detail. A caller passes `None` instead of AWS's message if the
+    /// message doesn't help or could quote a value.
     fn failure(&self, cause: Cause, message: Option<&str>) -> FetchError {
         let text = match (self.code, message) {
             (Some(code), Some(message)) => one_line(&format!("{code}: {message}")),
@@ -282,8 +282,8 @@ impl<'a> ServiceError<'a> {
     }
 }
 
-/// The remedy for a denial by a policy other than the caller's own. AWS's message names that policy
-/// (IAM User Guide, "Troubleshoot access denied error messages").
+/// Returns the remedy for a denial by a policy other than the caller's own. AWS's message names
+/// that policy (IAM User Guide, "Troubleshoot access denied error messages").
 fn policy_remedy(message: &str) -> Option<String> {
     if let Some((_, policy)) = message.split_once("with an explicit deny in a") {
         // The message continues with `n identity-based policy: arn:…` or ` service control policy`.
@@ -302,7 +302,7 @@ fn policy_remedy(message: &str) -> Option<String> {
     }
 }
 
-/// Returns the outage for a response that does not come from AWS, or is damaged. `kind` is the type
+/// Returns the outage for a response that does not come from AWS or is damaged. `kind` is the type
 /// of its body, or says that it is a redirect.
 pub fn malformed_response(status: u16, kind: Option<&str>) -> FetchError {
     let body_kind = kind.map_or(String::new(), |kind| format!(", {}", one_line(kind)));
@@ -316,8 +316,8 @@ pub fn not_sent(error: &(dyn Error + 'static)) -> FetchError {
     FetchError::refused(Refusal::NotSent, error_text(error))
 }
 
-/// Returns the meaning of an error of one of the SDK's credential providers, if the provider got no
-/// response.
+/// Returns the meaning of an error from one of the SDK's credential providers, if the provider
+/// didn't get a response.
 ///
 /// The SDK does not say what kind of error it is, so this function looks for the [`FetchError`]
 /// that our connector gave to the SDK.

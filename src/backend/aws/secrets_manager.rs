@@ -1,9 +1,8 @@
 //! AWS Secrets Manager. GetSecretValue reads a secret, and DescribeSecret describes one for `check
 //! --describe` and `check --metadata`.
 //!
-//! We don't use BatchGetSecretValue. It needs a permission of its own, it can't read a given
-//! version, it is limited to 100 requests per second, and it fails as a whole if one secret is
-//! denied.
+//! We don't use BatchGetSecretValue. It needs its own permission, it can't read a given version, it
+//! is limited to 100 requests per second, and if one secret is denied, the whole request fails.
 
 use std::collections::BTreeMap;
 
@@ -116,7 +115,7 @@ pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> Result<Docu
 }
 
 /// Describes the secret of each request, many at the same time, and returns the descriptions in a
-/// fixed order. The version of a request doesn't matter. If no credentials were found, each
+/// fixed order. The version in a request doesn't matter. If no credentials were found, each
 /// description fails with the error of the search.
 pub async fn describe_all(session: &Session, requests: Vec<Request>) -> Vec<DescribedSecret> {
     let describing = requests.into_iter().map(async |request| {
@@ -131,15 +130,15 @@ pub async fn describe_all(session: &Session, requests: Vec<Request>) -> Vec<Desc
         }
     });
     let mut descriptions = in_flight(stream::iter(describing)).await;
-    // The requests end in any order.
+    // The requests can finish in any order.
     descriptions.sort_by(|one, other| {
         (&one.id, &one.region, &one.role).cmp(&(&other.id, &other.region, &other.role))
     });
     descriptions
 }
 
-/// Describes a secret in a region. Asks again after each outage, until the budget of the session
-/// ends. May assume a role first.
+/// Describes a secret in a region. Asks again after each outage, until the session's budget ends.
+/// May assume a role first.
 ///
 /// # Errors
 /// The error that AWS's response stands for, the last outage, or the error of the role that
@@ -169,8 +168,8 @@ async fn describe_secret(
     described.await.map_err(|error| client.with_remedy(error))
 }
 
-/// The alias of the key that Secrets Manager uses by default. AWS leaves it out of a description,
-/// but an emulator may include it.
+/// The alias of the key that Secrets Manager uses by default. AWS omits it from a description, but
+/// an emulator may include it.
 const DEFAULT_KEY: &str = "alias/aws/secretsmanager";
 
 impl From<DescribeSecretOutput> for Description {
@@ -234,9 +233,9 @@ pub fn answers_from_descriptions(
     answers
 }
 
-/// The answer for a version of a secret that has been described. There is no answer for a version
-/// id that is not in the description, because a launch might read it: DescribeSecret lists only the
-/// versions with a staging label.
+/// Returns the answer for a version of a secret that has been described. Returns `None` for a
+/// version id that isn't in the description, because a launch might be able to read it:
+/// DescribeSecret lists only the versions that have a staging label.
 fn answer_from_description(secret: &DescribedSecret, version: &Version) -> Option<Answer> {
     let region = Some(secret.region.clone());
     let fail = |error| Some(Err(FetchFailure::new(region.clone(), error)));

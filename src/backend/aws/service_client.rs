@@ -2,17 +2,18 @@
 //! request, sends it to the service's endpoint once, and reads the whole response.
 //!
 //! For STS, SSO and DescribeSecret, [`Client::call`] uses the SDK's operations to write the request
-//! and to read the response. For everything that has a value, and for Parameter Store,
+//! and to read the response. For every response with a value, and for Parameter Store,
 //! [`Client::call_json`] does this, because it is faster and wipes the body. We don't use the SDK's
-//! clients: each one costs half a million instructions, and each of its requests a quarter of a
-//! million, while retries, endpoints and connections are ours anyway.
+//! clients: each one costs half a million instructions, and each of its requests costs a quarter of
+//! a million, while retries, endpoints and connections are ours anyway.
 //!
 //! An error never quotes the body of a response, which may contain a secret.
 //!
-//! An endpoint is one that the user configures, or AWS's own, also with FIPS and dual stack. In the
-//! commercial partition, the host follows a pattern, so nearly every launch gets its endpoint from
-//! that pattern. For everything else we use the SDK's rules. They parse a table of all partitions,
-//! which costs half a million instructions, and they don't return the name of a partition.
+//! An endpoint is one that the user configures, or AWS's own, with or without FIPS and dual stack.
+//! In the commercial partition, the host follows a pattern, and nearly every launch gets its
+//! endpoint from that pattern. For everything else we use the SDK's rules. They parse a table of
+//! all partitions, which costs half a million instructions, and they don't return the name of a
+//! partition.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -57,7 +58,8 @@ use crate::net::http::{Bytes, HttpClient, in_memory};
 pub struct Client {
     pub api: Api,
     pub endpoint: Uri,
-    /// The option, variable or setting that has the endpoint. It is `None` for AWS's own endpoint.
+    /// The option, variable or setting that names the endpoint. It is `None` for AWS's own
+    /// endpoint.
     pub endpoint_setting: Option<&'static str>,
     pub region: Region,
     /// The credentials that sign a request. If they are `None`, requests are not signed.
@@ -68,8 +70,8 @@ pub struct Client {
 /// The time limit for an attempt, from the request to the end of the response.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The time limit for each part of a response. An attempt loses this much time with a server that
-/// accepts the connection and never answers.
+/// The time limit for each part of a response. If a server accepts the connection and never
+/// answers, an attempt loses this much time.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Client {
@@ -77,7 +79,8 @@ impl Client {
     /// that returns its code and message.
     ///
     /// # Errors
-    /// The error that AWS's response stands for, or the failure of the request.
+    /// The error that AWS's response stands for, the failure of the request, or
+    /// [`Refusal::NotSent`].
     pub async fn call<I, O, E>(
         &self,
         operation: &impl RuntimePlugin,
@@ -134,12 +137,11 @@ impl Client {
         Err(error.classify())
     }
 
-    /// Sends a request for an operation, and returns what `parse` makes of the response's body. The
-    /// request is repeated after an outage that may pass, as long as the budget lasts.
+    /// Sends a request for an operation and returns the result of `parse` for the response's body.
+    /// After an outage that may pass, the request is repeated, as long as the budget lasts.
     ///
-    /// `target` is the name of the service and of the operation, as in
-    /// `secretsmanager.GetSecretValue`.
-    /// `about` is the subject of the request, for `-vv`.
+    /// `target` is the name of the service and the operation, as in
+    /// `secretsmanager.GetSecretValue`. `about` is the subject of the request, for `-vv`.
     ///
     /// # Errors
     /// The error that AWS's response stands for, the error of `parse`, or the last outage when
@@ -165,8 +167,9 @@ impl Client {
     /// Signs a request, sends it and reads the whole response. AWS's errors are responses, too.
     ///
     /// # Errors
-    /// When the response did not arrive, or not as a whole. If the head of an incomplete response
-    /// has status 500 or more, or if the body is not valid, the error is the meaning of the status.
+    /// When the request is invalid, or when the response did not arrive completely. If the head of
+    /// an incomplete response has status 500 or more, or if the body is not valid, the error is the
+    /// meaning of the status.
     pub async fn send(&self, request: Request<Bytes>) -> Result<Response<Vec<u8>>, FetchError> {
         let signed = self.signed(request).map_err(|error| not_sent(&*error))?;
         let answer = self.http.send(signed);
@@ -176,7 +179,7 @@ impl Client {
         });
         let (head, body) = match answered {
             Ok(answer) => answer,
-            // This future is on the heap, because few requests fail.
+            // Boxed, so that the many requests that succeed don't reserve space for this future.
             Err(failure) => return Err(Box::pin(self.unanswered(failure)).await),
         };
 
@@ -194,9 +197,9 @@ impl Client {
         }
     }
 
-    /// Returns the error for a request without an answer. If the name of AWS's host doesn't exist
-    /// and the region isn't known, but a similar region has a host, the region is misspelled, so no
-    /// later attempt can succeed.
+    /// Returns the error for a request without an answer. May look up a host: if the name of AWS's
+    /// host doesn't exist and the region isn't known, but a similar region has a host, the region
+    /// is misspelled, so no later attempt can succeed.
     async fn unanswered(&self, failure: FetchError) -> FetchError {
         if let Some(setting) = self.endpoint_setting {
             return self.with_remedy(failure.of_named_host(setting));
@@ -214,10 +217,10 @@ impl Client {
         failure
     }
 
-    /// If an endpoint that the user has configured can't be reached, or isn't one of AWS, adds the
-    /// remedy, which is to correct the setting. If the error has a remedy already, it keeps that
+    /// If an endpoint that the user has configured can't be reached or isn't one of AWS's, adds the
+    /// remedy, which is to correct the setting. If the error already has a remedy, it keeps that
     /// one. A TLS handshake without an answer and a wrong clock don't get this remedy, because they
-    /// have remedies of their own.
+    /// have their own.
     pub fn with_remedy(&self, error: FetchError) -> FetchError {
         let (Some(setting), Cause::Outage(kind)) = (self.endpoint_setting, error.cause) else {
             return error;
@@ -241,8 +244,8 @@ impl Client {
         error.outage_help(format!("{check}, or correct {setting}"))
     }
 
-    /// Makes the URL of a request complete, and signs the request with AWS Signature Version 4, if
-    /// there are credentials.
+    /// Completes the URL of a request and, if there are credentials, signs the request with AWS
+    /// Signature Version 4.
     ///
     /// # Errors
     /// When the URL or a header would be invalid.
@@ -257,6 +260,8 @@ impl Client {
         };
 
         let mut settings = SigningSettings::default();
+        // Every service except S3 expects a path that is encoded twice. Only S3 needs the checksum
+        // in a header.
         settings.percent_encoding_mode = PercentEncodingMode::Double;
         settings.payload_checksum_kind = PayloadChecksumKind::NoHeader;
         let identity = Identity::from(credentials.clone());
@@ -279,7 +284,7 @@ impl Client {
     }
 }
 
-/// Returns the request for an operation of AWS's JSON 1.1 protocol, without a host and without a
+/// Returns the request for an operation in AWS's JSON 1.1 protocol, without a host and without a
 /// signature.
 ///
 /// # Errors
@@ -291,12 +296,12 @@ fn json_request(target: &'static str, input: &Value) -> Result<Request<Bytes>, B
     Ok(request.body(serde_json::to_vec(input)?.into())?)
 }
 
-/// A service of AWS.
+/// One of AWS's services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Api {
     Store(Store),
     Sts,
-    /// The portal of IAM Identity Center, which gives the credentials of a role.
+    /// The portal of IAM Identity Center, which returns the credentials of a role.
     Sso,
     /// The service that refreshes SSO tokens.
     SsoOidc,
@@ -346,27 +351,27 @@ impl From<Store> for Api {
 #[derive(Clone, Debug, Default)]
 pub struct Endpoints {
     /// True if the endpoints in variables and in the profile are ignored. This is the value of
-    /// AWS_IGNORE_CONFIGURED_ENDPOINT_URLS or, without it, of the profile's setting.
+    /// AWS_IGNORE_CONFIGURED_ENDPOINT_URLS or, if that isn't set, of the profile's setting.
     pub ignored: bool,
     /// `--endpoint-url`, which is the endpoint of Secrets Manager. It is never ignored.
     pub option: Option<HttpUrl>,
     /// The endpoints in variables or in the profile, each with the name of its variable or setting.
     pub configured: BTreeMap<Api, (&'static str, HttpUrl)>,
-    /// The value of AWS_USE_FIPS_ENDPOINT or, without it, of the profile's setting.
+    /// The value of AWS_USE_FIPS_ENDPOINT or, if that isn't set, of the profile's setting.
     pub use_fips: bool,
-    /// The value of AWS_USE_DUALSTACK_ENDPOINT or, without it, of the profile's setting.
+    /// The value of AWS_USE_DUALSTACK_ENDPOINT or, if that isn't set, of the profile's setting.
     pub use_dual_stack: bool,
 }
 
 impl Endpoints {
-    /// The endpoint that the user configures for a service. Without one, AWS's own endpoint is
+    /// Returns the endpoint that the user configures for a service. If it is `None`, AWS's own is
     /// used.
     pub fn configured(&self, api: Api) -> Option<&HttpUrl> {
         self.setting(api).map(|(_, url)| url)
     }
 
-    /// The endpoint that the user configures for a service, after the option, variable or setting
-    /// that has it.
+    /// Returns the endpoint that the user configures for a service, and the option, variable or
+    /// setting that names it.
     pub fn setting(&self, api: Api) -> Option<(&'static str, &HttpUrl)> {
         match &self.option {
             Some(url) if api == Api::Store(Store::SecretsManager) => Some(("--endpoint-url", url)),
@@ -379,8 +384,8 @@ impl Endpoints {
     }
 
     /// Returns a part of the key for a cached answer. If requests to this store or to STS go to
-    /// other endpoints, this part is different. It includes STS, because STS gives the credentials
-    /// of the role that reads from the store.
+    /// different endpoints, this part is different, too. STS is included, because it provides the
+    /// credentials of the role that reads from the store.
     pub fn cache_key(&self, store: Store) -> String {
         let configured =
             [store.into(), Api::Sts].map(|api| self.configured(api).map(HttpUrl::as_str));
@@ -414,7 +419,7 @@ pub async fn find_endpoint(
     }
 }
 
-/// AWS's own host for a service in a region, if there is one.
+/// Returns AWS's own host for a service in a region, if there is one.
 pub fn own_host(api: Api, region: &Region) -> Option<String> {
     // The rules never wait, so the future is ready immediately.
     let endpoint = find_endpoint(&Endpoints::default(), api, region)
@@ -423,8 +428,8 @@ pub fn own_host(api: Api, region: &Region) -> Option<String> {
     endpoint.host().map(str::to_owned)
 }
 
-/// Finds an endpoint by the SDK's rules. Parameter Store and SSO have the same rules as STS, except
-/// for the name of the service.
+/// Finds an endpoint with the SDK's rules. Parameter Store and SSO have the same rules as STS,
+/// except for the name of the service.
 ///
 /// # Errors
 /// When the rules don't have such an endpoint.
@@ -434,7 +439,7 @@ async fn resolve_by_rules(
     region: &Region,
     configured: Option<&HttpUrl>,
 ) -> Result<String, BoxError> {
-    /// Returns the endpoint by the rules in the crate of a service.
+    /// Returns the endpoint that the rules in a service's crate give.
     macro_rules! by_rules {
         ($sdk:ident) => {{
             use $sdk::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
@@ -471,7 +476,7 @@ const OTHERS: [(&str, &str); 7] = [
     ("eusc-de", "aws-eusc"),
 ];
 
-/// The host of a service, if the region is in the commercial partition.
+/// Returns the host of a service, or `None` if the region isn't in the commercial partition.
 fn commercial_host(service: &str, region: &Region) -> Option<String> {
     let is_commercial = region.area().is_some_and(|area| AREAS.contains(&area));
     is_commercial.then(|| format!("{service}.{region}.amazonaws.com"))

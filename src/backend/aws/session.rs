@@ -1,9 +1,9 @@
 //! The state that all requests to AWS share: the default region, the base credentials, the assumed
 //! roles and the clients.
 //!
-//! The base credentials are those of the caller. A role is assumed with the base credentials, never
-//! with those of another role. If a role can't be assumed, its secrets fail. They are never read
-//! with the base credentials instead.
+//! The base credentials are the caller's. A role is assumed with the base credentials, never with
+//! those of another role. If a role can't be assumed, its secrets fail. They are never read with
+//! the base credentials.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -29,7 +29,7 @@ use crate::time::Deadline;
 /// A request to AWS.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Request {
-    /// The locator with its region. Its role is the one that reads the secret.
+    /// The locator with its region. Its role is the role that reads the secret.
     pub locator: Locator,
     pub region: Region,
 }
@@ -56,21 +56,21 @@ pub struct Session {
     pub budget: RetryBudget,
     purpose: Purpose,
     chain: Option<RoleChain>,
-    /// The region that the instance metadata has, or the error. It is `None` before the instance
-    /// metadata was asked.
+    /// The region from the instance metadata, or the error. It is `None` until the instance
+    /// metadata has been asked.
     region: Option<Result<Region, FetchError>>,
     mfa_codes: BTreeMap<String, String>,
     /// The regions in which STS is asked for a role, one after the other.
     sts_regions: Vec<Region>,
-    /// The base credentials under `None`, and the credentials of each role under the role. A cell
-    /// is empty until the role has been assumed.
+    /// The base credentials (with the key `None`) and the credentials of each role. A cell is empty
+    /// until its role has been assumed.
     callers: BTreeMap<Option<Role>, OnceCell<Result<CallerIdentity, FetchError>>>,
 }
 
 impl Session {
-    /// Reads AWS's configuration files. Asks the user for the MFA codes that the profile needs,
-    /// unless `codes` already has them, and adds these to `codes`. Waits for the user without a
-    /// time limit. If the user doesn't type a code, every request fails for lack of credentials.
+    /// Reads AWS's configuration files. Asks the user for the MFA codes that the profile needs and
+    /// that `codes` doesn't have yet, and adds them to `codes`. Waits for the user without a time
+    /// limit. If the user doesn't type a code, every request fails for lack of credentials.
     ///
     /// # Errors
     /// When the configuration files or the profile are invalid, or when an unattended launch would
@@ -98,8 +98,8 @@ impl Session {
 
         let mut callers = BTreeMap::new();
         if let Err(error) = ask_for_missing_codes(codes, roles, &deadline) {
-            // Store the error where the base credentials belong. Then secrets-exec doesn't look for
-            // credentials, and every request fails with this error.
+            // The error is stored where the base credentials belong. So secrets-exec doesn't look
+            // for credentials, and every request fails with this error.
             callers.insert(None, OnceCell::new_with(Some(Err(error))));
         }
 
@@ -117,7 +117,7 @@ impl Session {
         })
     }
 
-    /// True if the base credentials were found, and have not expired.
+    /// True if the base credentials were found and have not expired.
     pub fn has_credentials(&self) -> bool {
         self.callers.get(&None).is_some_and(is_usable)
     }
@@ -132,8 +132,8 @@ impl Session {
     }
 
     /// Returns the request for a locator: the locator with the default region and role, unless the
-    /// locator has its own. The first call without a configured region asks the instance metadata
-    /// for the region.
+    /// locator has its own. If no region is configured, the first call asks the instance metadata
+    /// for it.
     ///
     /// # Errors
     /// When there is no region.
@@ -154,11 +154,12 @@ impl Session {
         Ok(Request::new(locator, found.clone()?))
     }
 
-    /// Finds the base credentials, unless they have been found already. Prepares the roles of
-    /// `requests`, which [`Self::credentials`] then assumes.
+    /// Finds the base credentials, unless they have already been found. Prepares the roles of
+    /// `requests`, which [`Self::credentials`] assumes later.
     ///
-    /// STS is asked in the configured region or else in the region of the first request, and then
-    /// in the fallback regions. If neither of the two has a region, this function does nothing.
+    /// STS is asked in the configured region or, if there isn't one, in the region of the first
+    /// request, and then in the fallback regions. If there aren't any requests either, does
+    /// nothing.
     ///
     /// # Errors
     /// When no provider has credentials.
@@ -199,8 +200,8 @@ impl Session {
     /// Assumes a role with the base credentials, in one region after the other.
     ///
     /// # Errors
-    /// When there are no base credentials, when STS refuses the role, or the outage in the last
-    /// region.
+    /// When there are no base credentials, when STS refuses the role, or when the last region has
+    /// an outage.
     async fn assume(&self, role: &Role) -> Result<CallerIdentity, FetchError> {
         let name = format!("the role {}", role.arn);
         let _awaited = self.budget.progress().awaits(name);
@@ -220,20 +221,20 @@ impl Session {
     /// When the base credentials were not found, or when the role cannot be assumed.
     pub async fn credentials(&self, role: Option<&Role>) -> Result<&Credentials, FetchError> {
         if let (Some(role), Some(caller)) = (role, self.callers.get(&role.cloned())) {
-            // This future is on the heap, because there is one future of this function for each
-            // secret, and each would otherwise include this one.
+            // Boxed, because this function has one future for each secret, and each of them would
+            // otherwise reserve space for this future.
             Box::pin(caller.get_or_init(|| self.assume(role))).await;
         }
         self.known_caller(role).map(|caller| &caller.credentials)
     }
 
-    /// Returns the credentials that were found for a role, with their ARN if it is known. Without a
-    /// role, returns the base credentials. This does not send a request.
+    /// Returns the credentials that were found for a role or, without a role, the base credentials,
+    /// with their ARN if it is known. Doesn't send a request.
     ///
     /// # Errors
     /// The error of the search for the base credentials, or of assuming the role. Before
-    /// [`Self::find_credentials`], an error that no message shows: functions that run so early only
-    /// check that nothing is known yet.
+    /// [`Self::find_credentials`], an error that no message shows: functions that run that early
+    /// only check that nothing is known yet.
     fn known_caller(&self, role: Option<&Role>) -> Result<&CallerIdentity, FetchError> {
         match self.callers.get(&role.cloned()).and_then(OnceCell::get) {
             Some(caller) => caller.as_ref().map_err(Clone::clone),
@@ -242,7 +243,7 @@ impl Session {
     }
 
     /// Asks STS who the caller is, with the base credentials and with each role, and prints the
-    /// answers with `-vv`. Does this only once, and only with `-vv` and for `check`. May assume the
+    /// answers with `-vv`. Only does this once, and only with `-vv` or for `check`. May assume the
     /// roles.
     pub async fn trace_identities(&self, region: &Region) {
         let progress = self.budget.progress();
@@ -268,8 +269,8 @@ impl Session {
         }
     }
 
-    /// The identity of the role in the settings or, without one, of the base credentials, if these
-    /// were found. This does not send a request.
+    /// Returns the identity of the role in the settings or, without one, of the base credentials,
+    /// if they were found. Doesn't send a request.
     pub fn caller(&self) -> Option<Caller> {
         let base = self.known_caller(None).ok()?;
         let asked = self
@@ -285,11 +286,12 @@ impl Session {
     }
 
     /// Says where the default region and the account come from, for a `help` line that advises the
-    /// user to check them: `the region (from AWS_REGION) and the account (123456789012)`. This does
-    /// not send a request.
+    /// user to check them: `the region (from AWS_REGION) and the account (123456789012)`. Doesn't
+    /// send a request.
     ///
-    /// These defaults don't apply (`None`) to a reference that names a region or a role. The
-    /// account isn't known (also `None`) if no credentials were found.
+    /// Returns `None` for a reference that names a region or a role, because these defaults don't
+    /// apply to it. Also returns `None` if no credentials were found, because the account isn't
+    /// known.
     pub fn default_region_and_account(&self, locator: &Locator) -> Option<String> {
         if locator.region.is_some() || locator.role.is_some() {
             return None;
@@ -304,10 +306,9 @@ impl Session {
         ))
     }
 
-    /// The account in which secrets are read: that of `--role-arn` or, without it, that of the role
-    /// which was assumed last to get the base credentials. Other credentials don't name their
-    /// account, so this says where they come from instead. Without credentials, there is no
-    /// account.
+    /// Returns the account in which secrets are read: that of `--role-arn` or, without it, that of
+    /// the last role in the chain to the base credentials. Other credentials don't name their
+    /// account, so the text says where they come from. Returns `None` if there are no credentials.
     fn account(&self) -> Option<String> {
         let caller_roles = self.settings.caller_roles(self.chain.as_ref());
         let role = self.settings.options.role.as_ref().map(|role| &role.arn);
@@ -320,7 +321,7 @@ impl Session {
     }
 
     /// Returns a client of a service with the credentials of a role or, without a role, with the
-    /// base credentials. This may assume the role.
+    /// base credentials. May assume the role.
     ///
     /// # Errors
     /// When there are no such credentials, or when AWS doesn't have an endpoint for the service in
@@ -335,9 +336,9 @@ impl Session {
         self.clients.client(api, region, Some(credentials)).await
     }
 
-    /// The ARN of the caller with a role or, without a role, with the base credentials. The first
-    /// call asks STS, and may assume the role. The ARN stays unknown if there are no credentials,
-    /// or if STS doesn't answer in time.
+    /// Returns the ARN of the caller with a role or, without a role, with the base credentials. The
+    /// first call asks STS and may assume the role. The result stays `None` if there are no
+    /// credentials or if STS doesn't answer in time.
     pub async fn identity(&self, role: Option<&Role>, region: &Region) -> Option<String> {
         self.credentials(role).await.ok()?;
         let caller = self.known_caller(role).ok()?;
@@ -349,7 +350,7 @@ impl Session {
     }
 }
 
-/// True if the credentials were found, and have not expired.
+/// True if the credentials were found and have not expired.
 fn is_usable(caller: &OnceCell<Result<CallerIdentity, FetchError>>) -> bool {
     let Some(Ok(caller)) = caller.get() else {
         return false;

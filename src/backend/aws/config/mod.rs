@@ -1,6 +1,6 @@
 //! The settings of a session with AWS. They come from the options, from AWS's variables and from
 //! the profile, in this order of precedence, and they are checked before any request. `settings`
-//! reads all of them, first without the files:
+//! reads them twice, first without the files:
 //!
 //! ```text
 //! options, variables ──────────┬─▶ Settings::new ─▶ Settings, from which the names of cache entries are made
@@ -8,9 +8,9 @@
 //! configuration files ─ places ┘                    and the RoleChain: how the profile gets its credentials
 //! ```
 //!
-//! The SDK reads the same variables and files, but it panics at some invalid values, and ignores
-//! others. Here, an invalid value is always an error that names the variable or the setting, and
-//! never an ignored one.
+//! The SDK reads the same variables and files, but it panics at some invalid values and ignores
+//! others. Here, an invalid value is never ignored. It is always an error that names the variable
+//! or the setting.
 
 mod places;
 mod role_chain;

@@ -3,8 +3,8 @@
 //!
 //! The format of the files is that of botocore, which reads them with Python's `configparser`. A
 //! file that doesn't exist or can't be reached is treated as empty, as in the AWS CLI. A file that
-//! can't be read or parsed is always an error, because the credentials could otherwise be those of
-//! a different identity. A message shows the number of a line, and never the line itself.
+//! can't be read or parsed is always an error, because otherwise the credentials of a different
+//! identity could be used. A message shows the number of a line, but never the line itself.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -20,7 +20,7 @@ use crate::model::url::HttpUrl;
 use crate::system::os_error;
 use crate::time::Progress;
 
-/// The variables, and the profile as soon as the configuration files have been read. A variable has
+/// The variables, and the profile once the configuration files have been read. A variable has
 /// precedence over the profile, but both are checked. As in the AWS CLI, an empty variable or
 /// setting is treated as unset.
 pub struct Places<'a> {
@@ -31,7 +31,7 @@ pub struct Places<'a> {
 }
 
 impl<'a> Places<'a> {
-    /// Returns the places before anything was read from them.
+    /// Returns the places. Nothing is read yet.
     pub fn new(variables: &'a Inherited, profile: Option<Profile<'a>>) -> Self {
         Self {
             variables,
@@ -40,8 +40,8 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// Returns the value of a variable or else of the profile's setting, which has the same name in
-    /// lower case and without `aws_`. An invalid value adds an error.
+    /// Returns the value of a variable or, if it isn't set, of the profile's setting, which has the
+    /// same name in lower case and without `aws_`. An invalid value adds an error.
     pub fn read<T>(&mut self, variable: &'static str, format: &Format<T>) -> Option<T> {
         let in_variable = self.variable(variable, format);
         let key = variable.strip_prefix("AWS_").unwrap_or(variable);
@@ -81,7 +81,7 @@ impl<'a> Places<'a> {
     }
 
     /// Adds an error if a variable has the path of a file that can't be reached. With a profile,
-    /// this does nothing, because the variables were read once before.
+    /// does nothing, because the variables have already been checked.
     pub fn check_file(&mut self, name: &'static str) {
         let path = self.variables.non_empty(name).map(Path::new);
         if self.profile.is_none()
@@ -99,7 +99,7 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// Adds an error, unless the same one has been added before, because a variable was read twice.
+    /// Adds an error, unless the same one has already been added: a variable may be read twice.
     pub fn refuse(&mut self, error: Problem) {
         if !self.errors.contains(&error) {
             self.errors.push(error);
@@ -188,7 +188,7 @@ pub const METADATA_MODE: Format<&str> = Format {
     parse: |text| choice(text, &[("ipv4", METADATA_URL), ("ipv6", METADATA_URL_IPV6)]),
 };
 
-/// Looks a word up in a table, in upper or lower case.
+/// Looks up a word, in upper or lower case, in a table. Returns `None` for any other word.
 pub fn choice<T: Clone>(text: &str, choices: &[(&str, T)]) -> Option<T> {
     let mut choices = choices.iter();
     let chosen = choices.find(|(word, _)| word.eq_ignore_ascii_case(text));
@@ -221,13 +221,14 @@ impl ConfigFiles {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Section {
     pub settings: BTreeMap<String, String>,
-    /// The indented settings below a setting without a value, such as `s3 =`, by the names of both.
+    /// The indented settings below a setting without a value, such as `s3 =`. The key has both
+    /// names.
     pub nested: BTreeMap<(String, String), String>,
 }
 
 impl Section {
-    /// The text of a setting. An empty one, as `aws_session_token =` is in some files, is treated
-    /// as unset.
+    /// Returns the text of a setting. An empty one, such as `aws_session_token =` in some files, is
+    /// treated as unset.
     pub fn setting(&self, key: &str) -> Option<&str> {
         let text = self.settings.get(key).map(String::as_str);
         text.filter(|text| !text.is_empty())
@@ -250,7 +251,7 @@ pub struct Profile<'a> {
 }
 
 impl<'a> Profile<'a> {
-    /// The text of a setting in the profile's own section.
+    /// Returns the text of a setting in the profile's own section.
     pub fn setting(&self, key: &str) -> Option<&'a str> {
         self.section.setting(key)
     }
@@ -273,7 +274,7 @@ impl<'a> Profile<'a> {
         self.parse_value(self.setting(key), key, format)
     }
 
-    /// Parses a value that is in another section, to which the profile's setting `key` leads.
+    /// Parses a value. It may be in another section, which the profile's setting `key` names.
     ///
     /// # Errors
     /// When the value is invalid.
@@ -290,7 +291,7 @@ impl<'a> Profile<'a> {
         })
     }
 
-    /// Returns the error for settings that contradict each other, or that need another setting.
+    /// Returns the error for settings that contradict each other or that need another setting.
     /// `why` is the predicate of the sentence about the profile.
     pub fn inconsistent(&self, why: impl Display) -> Problem {
         let text = format!("the AWS profile {:?} {why}", self.name);
@@ -301,8 +302,8 @@ impl<'a> Profile<'a> {
 /// The sections of both files. A setting in the credentials file has precedence.
 #[derive(Default)]
 pub struct Profiles {
-    /// The sections by their kind, which is the first word of the name in the configuration file,
-    /// and by the rest of the name.
+    /// The sections. The key is the section's kind, which is the first word of the name in the
+    /// configuration file, and the rest of the name.
     sections: BTreeMap<(&'static str, String), Section>,
     /// The names of sections in the configuration file that don't begin with `profile` or another
     /// kind.
@@ -353,8 +354,8 @@ impl Profiles {
         self.sections.get(&(SSO_SESSION, name.to_owned()))
     }
 
-    /// Returns the advice to rename the section of a profile in the credentials file, if its name
-    /// is written as in the configuration file.
+    /// Returns the advice to rename a profile's section in the credentials file, if its name has
+    /// the form that belongs in the configuration file.
     pub fn prefix_advice(&self, name: &str) -> Option<String> {
         let profile = Some((PROFILE, name.to_owned()));
         let header = self
@@ -405,8 +406,8 @@ impl Profiles {
             Problem::usage(one_line(&format!("{file}:{line}: {UNREADABLE_LINE}")))
         })?;
 
-        // As in AWS's SDKs, `[profile default]` replaces `[default]` as a whole, so that the keys
-        // of one never assume the role of the other.
+        // As in AWS's SDKs, `[profile default]` replaces the whole of `[default]`, so that the keys
+        // in one never assume the role in the other.
         let default = Some((PROFILE, "default".to_owned()));
         let prefixed = sections
             .iter()
@@ -430,9 +431,9 @@ impl Profiles {
     }
 }
 
-/// Reads a file that doesn't have to exist. Warns about a directory at `path`, and treats it as a
-/// missing file. As in the AWS CLI, a file that can't be reached, as in the HOME of a different
-/// user, is treated as missing, too.
+/// Reads a file, or returns `None` if it doesn't exist. Warns about a directory at `path` and
+/// treats it as a missing file. As in the AWS CLI, a file that can't be reached, for example in the
+/// HOME of a different user, is also treated as missing.
 ///
 /// # Errors
 /// When there is a file, but it can't be read.
@@ -461,8 +462,8 @@ fn read_existing(path: &Path, progress: &Progress) -> Result<Option<String>, Pro
     text.map(Some)
 }
 
-/// Splits the header of a section in the configuration file into the kind of the section and its
-/// name. `None` stands for an unknown kind. A name with spaces must be in quotes.
+/// Splits the header of a section in the configuration file into the section's kind and its name.
+/// Returns `None` for an unknown kind. A name with spaces must be in quotes.
 fn section_of_config(header: &str) -> Option<(&'static str, String)> {
     if header == "default" {
         return Some((PROFILE, header.to_owned()));
@@ -486,8 +487,8 @@ fn section_of_config(header: &str) -> Option<(&'static str, String)> {
 /// The message about a line that cannot be parsed.
 const UNREADABLE_LINE: &str = "this line must be a section, such as [profile dev], or a setting in a section, such as region = us-east-1";
 
-/// The sections in the order of a file. Each one has the number of its first line, its name, and
-/// its settings.
+/// The sections in the order in which they appear in a file. Each has the number of its first line,
+/// its name, and its settings.
 type IniSections<'a> = Vec<(usize, &'a str, Section)>;
 
 /// Parses a file in the format of botocore, which is that of Python's `configparser`.
@@ -536,7 +537,7 @@ pub fn parse_ini(text: &str) -> Result<IniSections<'_>, usize> {
 }
 
 /// Adds an indented line to the setting `name`. If the setting has a value, the line continues the
-/// value. Otherwise the line must be a setting below it, and this returns `None` if it isn't one.
+/// value. Otherwise the line must be a setting below it. Returns `None` if it isn't one.
 fn continue_setting(section: &mut Section, name: &str, content: &str) -> Option<()> {
     let earlier = section.settings.get_mut(name);
     match earlier.filter(|value| !value.is_empty()) {
@@ -553,7 +554,8 @@ fn continue_setting(section: &mut Section, name: &str, content: &str) -> Option<
     Some(())
 }
 
-/// Splits `NAME = VALUE` at the first separator. Returns `None` without a separator or a name.
+/// Splits `NAME = VALUE` at the first separator. Returns `None` if there is no separator or no
+/// name.
 fn split_setting<'a>(content: &'a str, separators: &[char]) -> Option<(&'a str, &'a str)> {
     let (name, value) = content.split_once(separators)?;
     Some((name.trim(), value.trim())).filter(|(name, _)| !name.is_empty())

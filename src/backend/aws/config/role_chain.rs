@@ -1,5 +1,5 @@
-//! The role chain of a profile: where its first credentials come from, and which roles are then
-//! assumed, one after the other.
+//! A profile's role chain: where its first credentials come from, and which roles are assumed with
+//! them, one after the other.
 //!
 //! ```text
 //! [profile app]                    [profile base]                    source: the keys of "base"
@@ -9,8 +9,8 @@
 //! ```
 //!
 //! The rules are the same as in the SDK (`profile/credentials/repr.rs` of aws-config). We don't
-//! leave this to the SDK, because it sends neither `duration_seconds` nor the code of an MFA
-//! device, and because it gives our standard input to a `credential_process`. Nothing here makes a
+//! leave this to the SDK, because it sends neither `duration_seconds` nor the code from an MFA
+//! device, and because it passes our standard input to a `credential_process`. Nothing here sends a
 //! request.
 
 use aws_credential_types::Credentials;
@@ -19,7 +19,7 @@ use super::places::{Format, Profile, SESSION_NAME, choice};
 use crate::model::problem::Problem;
 use crate::model::reference::Region;
 
-/// The way in which a profile gets its credentials.
+/// How a profile gets its credentials.
 #[derive(Clone, Debug)]
 pub struct RoleChain {
     pub source: RoleSource,
@@ -55,16 +55,16 @@ pub struct WebIdentity {
     pub session_name: Option<String>,
 }
 
-/// A role of SSO (IAM Identity Center). A portal returns the credentials of the role for the user's
-/// cached token.
+/// An SSO role (IAM Identity Center). A portal returns the role's credentials in exchange for the
+/// user's cached token.
 #[derive(Clone, Debug)]
 pub struct Sso {
     pub account: String,
     pub role: String,
     pub region: Region,
     pub start_url: String,
-    /// The name of the `sso-session` section, or the start URL without one. The name of the file
-    /// with the token is a hash of it.
+    /// The name of the `sso-session` section or, without one, the start URL. The name of the file
+    /// with the token is a hash of this text.
     pub session: String,
 }
 
@@ -74,18 +74,18 @@ pub struct ProfileRole {
     pub arn: String,
     pub external_id: Option<String>,
     pub session_name: Option<String>,
-    /// The time for which the credentials are valid, in seconds. It is `None` for AWS's default.
+    /// How long the credentials are valid, in seconds. `None` stands for AWS's default.
     pub duration: Option<i32>,
     /// The serial number of the MFA device whose code the role requires.
     pub mfa_serial: Option<String>,
 }
 
-/// Follows a profile and its source profiles to the first credentials. A profile that doesn't say
-/// how to get credentials doesn't have a role chain.
+/// Follows a profile and its source profiles to the first credentials. Returns `None` if the
+/// profile doesn't say how to get credentials.
 ///
 /// # Errors
-/// When a setting is invalid, or when the settings contradict each other, are incomplete, or lead
-/// in a loop.
+/// When a setting is invalid, or when the settings contradict each other, are incomplete, name a
+/// profile that doesn't exist, or lead in a loop.
 pub fn role_chain(mut profile: Profile<'_>) -> Result<Option<RoleChain>, Problem> {
     let profiles = profile.profiles;
     let (mut visited, mut roles) = (Vec::new(), Vec::new());
@@ -109,7 +109,7 @@ pub fn role_chain(mut profile: Profile<'_>) -> Result<Option<RoleChain>, Problem
         };
         roles.push(role);
 
-        // A profile that names itself as its source has the credentials of the source itself.
+        // A profile that names itself as its source has the source's credentials itself.
         match source_profile(profile)?.filter(|next| *next != profile.name) {
             Some(next) => {
                 let setting = format!("source_profile of {:?}", profile.name);
@@ -132,8 +132,8 @@ pub fn role_chain(mut profile: Profile<'_>) -> Result<Option<RoleChain>, Problem
     }
 }
 
-/// The role that a profile assumes with other credentials. The role of a web identity isn't one of
-/// these: it is a part of the source.
+/// Returns the role that a profile assumes with other credentials, if there is one. A web
+/// identity's role isn't one of these: it is a part of the source.
 ///
 /// # Errors
 /// When `duration_seconds` or `role_session_name` is invalid.
@@ -163,7 +163,7 @@ fn assumed_role(profile: Profile<'_>) -> Result<Option<ProfileRole>, Problem> {
     }))
 }
 
-/// The name of the profile whose credentials assume this profile's role. It is `None` if
+/// Returns the name of the profile whose credentials assume this profile's role. Returns `None` if
 /// `credential_source` says where to get them.
 ///
 /// # Errors
@@ -180,8 +180,7 @@ fn source_profile(profile: Profile<'_>) -> Result<Option<&str>, Problem> {
     }
 }
 
-/// The source of credentials that a profile itself has, without those that it gets by other
-/// profiles.
+/// Returns the source of credentials that is in the profile itself, not in another profile.
 ///
 /// # Errors
 /// When the settings of the source are invalid or incomplete.
@@ -234,11 +233,11 @@ fn own_source(profile: Profile<'_>) -> Result<Option<RoleSource>, Problem> {
     }
 }
 
-/// Returns the settings of SSO. Each one is in the profile, or in the `sso-session` section that
-/// the profile names. If both have a setting, the profile's applies.
+/// Returns the SSO settings. Each one is in the profile or in the `sso-session` section that the
+/// profile names. If both have a setting, the profile's applies.
 ///
 /// # Errors
-/// When a setting or the section is missing, or when `sso_region` isn't the code of a region.
+/// When a setting or the section is missing, or when `sso_region` isn't a region's code.
 fn sso_source(profile: Profile<'_>) -> Result<RoleSource, Problem> {
     let session = profile.setting("sso_session");
     let section = session.and_then(|name| profile.profiles.sso_session(name));
@@ -260,12 +259,13 @@ fn sso_source(profile: Profile<'_>) -> Result<RoleSource, Problem> {
         role: setting("sso_role_name")?.to_owned(),
         region,
         start_url: start_url.to_owned(),
+        // AWS names the token's cache file by the session or, without one, by the start URL.
         session: session.unwrap_or(start_url).to_owned(),
     }))
 }
 
-/// The access key and the secret key in a profile, if it has both. `aws_security_token` is the
-/// older name of `aws_session_token`. As in botocore, it has precedence.
+/// Returns the access key and the secret key in a profile, if it has both. `aws_security_token` is
+/// the older name of `aws_session_token`. As in botocore, it has precedence.
 fn complete_keys(profile: Profile<'_>) -> Option<Credentials> {
     let text = |key| profile.setting(key).map(str::to_owned);
     let (id, secret) = (text("aws_access_key_id")?, text("aws_secret_access_key")?);

@@ -1,10 +1,10 @@
-//! The settings of a session with AWS: what the options, the variables and the profile say
-//! together, and how they are read.
+//! The settings of a session with AWS: the result of the options, the variables and the profile,
+//! and how they are read.
 //!
-//! The SDK's provider for a container's credentials reads its variables itself. They are checked
-//! here, too, because the SDK panics at some invalid values, and ignores others. Variables that
+//! The SDK's provider for a container's credentials reads its variables itself. They are also
+//! checked here, because the SDK panics at some invalid values and ignores others. Variables that
 //! only the SDK's own clients would read don't have an effect: AWS_DEFAULTS_MODE,
-//! AWS_STS_REGIONAL_ENDPOINTS and AWS_RETRY_MODE. The last one is at least checked.
+//! AWS_STS_REGIONAL_ENDPOINTS and AWS_RETRY_MODE. Only the last one is checked.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -33,21 +33,23 @@ use crate::time::Progress;
 /// profile.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// The options. The profile of `--profile` has precedence over credentials in variables.
+    /// The options. The profile that `--profile` names has precedence over credentials in
+    /// variables.
     pub options: AwsOptions,
-    /// All variables, so that a setting of the profile can be read together with its variable.
+    /// All variables, so that a setting in the profile can be read together with its variable.
     pub variables: Inherited,
     /// The default region, and which option, variable or file names it. If it is `None`, the
     /// instance metadata is asked.
     pub region: Option<(Region, RegionSource)>,
-    /// AWS_DEFAULT_PROFILE or, without it, AWS_PROFILE, and the profile that the variable names.
-    /// The order is botocore's. Credentials in variables have precedence over this profile.
+    /// AWS_DEFAULT_PROFILE or, if that isn't set, AWS_PROFILE, and the profile that the variable
+    /// names. The order is the same as in botocore. Credentials in variables have precedence over
+    /// this profile.
     pub profile_variable: Option<(&'static str, String)>,
     pub endpoints: Endpoints,
     pub trust: TrustSettings,
     pub max_attempts: Option<u32>,
-    /// The name of the user's application for AWS, from AWS_SDK_UA_APP_ID or the profile's
-    /// `sdk_ua_app_id`.
+    /// The name that the user gives the application in requests to AWS, from AWS_SDK_UA_APP_ID or
+    /// the profile's `sdk_ua_app_id`.
     pub app_id: Option<String>,
     pub proxy: ProxySettings,
     pub metadata: MetadataSettings,
@@ -65,15 +67,15 @@ pub struct Settings {
     /// else.
     pub role_remedy: Option<&'static str>,
     /// The advice to choose a profile, if the files have profiles and none is chosen, or to rename
-    /// the section of the profile.
+    /// the profile's section.
     pub profile_advice: Option<String>,
 }
 
-/// The two facts about a run that change its requests.
+/// Two facts about a run that change its requests.
 #[derive(Clone, Copy)]
 pub struct Purpose {
-    /// True with `--on-rotation`, because nobody may be there to type an MFA code when a poll needs
-    /// one.
+    /// True with `--on-rotation`, because there might be nobody to type an MFA code when a poll
+    /// needs one.
     pub is_unattended: bool,
     /// True with `check`, which prints who the caller is.
     pub asks_identity: bool,
@@ -95,7 +97,7 @@ pub enum VariableKeys {
 pub struct MetadataSettings {
     /// AWS_EC2_METADATA_SERVICE_ENDPOINT, or the profile's `ec2_metadata_service_endpoint`.
     pub endpoint: Option<HttpUrl>,
-    /// The URL for AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE, or for the profile's mode. It is used if
+    /// The URL for AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE or for the profile's mode. It is used if
     /// there is no `endpoint`.
     pub mode_endpoint: Option<&'static str>,
     /// AWS_METADATA_SERVICE_TIMEOUT, which limits an attempt, including the time for a connection.
@@ -104,8 +106,8 @@ pub struct MetadataSettings {
     pub attempts: u32,
     /// AWS_EC2_METADATA_DISABLED
     pub is_disabled: bool,
-    /// False on Fargate and in Lambda, which don't have this service. Everywhere else, it may not
-    /// answer yet, because the network is still coming up at boot.
+    /// False on Fargate and in Lambda, which don't have this service. True everywhere else, even if
+    /// the service doesn't answer yet: at boot, the network may still be coming up.
     pub may_exist: bool,
 }
 
@@ -116,7 +118,7 @@ const METADATA_TIMEOUT: u32 = 1;
 const PROFILE_VARIABLES: [&str; 2] = ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"];
 
 impl Settings {
-    /// Merges the options with the variables that the AWS CLI reads, too. Doesn't read the
+    /// Merges the options with the variables that the AWS CLI also reads. Doesn't read the
     /// configuration files.
     ///
     /// # Errors
@@ -150,7 +152,7 @@ impl Settings {
         unless_errors(places.errors, settings)
     }
 
-    /// Reads the settings that can be in variables and in the profile. An invalid value adds an
+    /// Reads the settings that can be in variables or in the profile. An invalid value adds an
     /// error to `places`.
     fn read_shared(&mut self, places: &mut Places<'_>) {
         // Our own retries don't have modes, so the value is only checked.
@@ -168,13 +170,13 @@ impl Settings {
         matches!(self.variable_keys, VariableKeys::Complete(_)) && self.options.profile.is_none()
     }
 
-    /// The default region. Without one, the instance metadata has to be asked.
+    /// Returns the default region. If it is `None`, the instance metadata has to be asked.
     pub fn region(&self) -> Option<&Region> {
         self.region.as_ref().map(|(region, _)| region)
     }
 
     /// Returns the locator with the default region and role, unless the locator has its own.
-    /// Locators that are then equal become one request.
+    /// Locators that are equal afterwards become one request.
     pub fn with_defaults(&self, locator: &Locator) -> Locator {
         let region = locator.region.as_ref().or(self.region());
         let role = locator.role.as_ref().or(self.options.role.as_ref());
@@ -185,10 +187,10 @@ impl Settings {
         }
     }
 
-    /// Returns the key from which the name of a cached answer is made. If two requests may have
-    /// different answers, their keys are different, because a key has what is read, where it is
-    /// read, and which options and variables choose the caller. `caller_variables` are the names of
-    /// these variables. The key is hashed, and never printed, because it contains an access key id.
+    /// Returns the key from which the name of a cached answer is made. If two requests can have
+    /// different answers, their keys differ, because a key says what is read, where it is read, and
+    /// which options and variables choose the caller. `caller_variables` are the names of these
+    /// variables. The key is only hashed and never printed, because it contains an access key id.
     pub fn cache_key(
         &self,
         locator: &Locator,
@@ -211,10 +213,10 @@ impl Settings {
         regions
     }
 
-    /// Checks the codes of the regions for requests to AWS's own endpoints.
+    /// Checks the region codes in requests to AWS's own endpoints.
     ///
-    /// AWS doesn't have a host for a mistyped region. Without this check, a launch would look up
-    /// the name of that host until the deadline.
+    /// AWS doesn't have a host for a mistyped region. Without this check, a launch would keep
+    /// looking up that host until the deadline.
     ///
     /// # Errors
     /// The first region whose code doesn't have the form of AWS's region codes.
@@ -247,8 +249,8 @@ impl Settings {
         self.options.profile.is_some() || matches!(self.variable_keys, VariableKeys::Unset)
     }
 
-    /// Returns the option or variable that chooses the profile, and the profile's name. The first
-    /// is `None` if nothing chooses a profile, so that the profile "default" is used.
+    /// Returns the option or variable that chooses the profile (`None` if nothing does), and the
+    /// profile's name. The default name is "default".
     pub fn profile(&self) -> (Option<&'static str>, &str) {
         match (&self.options.profile, &self.profile_variable) {
             (Some(name), _) => (Some("--profile"), name),
@@ -258,7 +260,7 @@ impl Settings {
     }
 
     /// Returns the ARNs of the roles that are assumed to get the caller's credentials, in this
-    /// order: the role of a web identity, and the roles of the profile's `chain`. An invalid ARN is
+    /// order: the web identity's role, and the roles in the profile's `chain`. An invalid ARN is
     /// skipped, because STS will refuse it.
     pub fn caller_roles(&self, chain: Option<&RoleChain>) -> Vec<Arn> {
         let mut roles = Vec::new();
@@ -275,7 +277,7 @@ impl Settings {
 }
 
 /// Reads AWS's configuration files, adds the profile's settings to `settings`, and returns the
-/// profile's role chain. Returns `None` if the profile doesn't have credentials, or if they aren't
+/// profile's role chain. Returns `None` if the profile doesn't have credentials or if they aren't
 /// used.
 ///
 /// # Errors
@@ -292,8 +294,8 @@ pub fn apply_profile(
 }
 
 /// Reads AWS's configuration files, and adds the profile's settings to `settings`, except for its
-/// credentials. Options and variables have precedence. If no profile is chosen, adds the advice to
-/// choose one, or to rename the section of the profile. Returns all profiles.
+/// credentials. Options and variables have precedence. Also adds the advice to choose a profile, or
+/// to rename the profile's section, if that helps. Returns all profiles.
 ///
 /// # Errors
 /// The first error in the files or in these settings.
@@ -310,8 +312,8 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
 
     let (source, name) = settings.profile();
     let Some(profile) = profiles.profile(name) else {
-        // A profile that an option or a variable names must exist. Without one, "default" is used,
-        // and it doesn't have to exist.
+        // A profile that an option or a variable names must exist. If they don't name one,
+        // "default" is used, which doesn't have to exist.
         return match source {
             Some(setting) => Err(profiles.no_profile(name, setting)),
             None => Ok(profiles),
@@ -324,7 +326,7 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
     places.errors.into_iter().next().map_or(Ok(profiles), Err)
 }
 
-/// Checks the variables that only the SDK reads, and adds an error for each invalid one.
+/// Checks the variables that only the SDK reads. Adds an error for each invalid one.
 fn check_sdk_variables(places: &mut Places<'_>) {
     // The SDK ignores or prints a value that is not UTF-8.
     places.text("AWS_CONTAINER_AUTHORIZATION_TOKEN");
@@ -332,7 +334,7 @@ fn check_sdk_variables(places: &mut Places<'_>) {
     let relative = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
     let path = places.text(relative);
     if path.is_some_and(|path| path.parse::<http::Uri>().is_err()) {
-        // The path isn't shown, because in this task it is as good as a password.
+        // The path isn't shown, because inside this task it works like a password.
         let text = format!("{relative} must be a path such as /v2/credentials");
         places.refuse(Problem::usage(text));
     }
@@ -341,7 +343,7 @@ fn check_sdk_variables(places: &mut Places<'_>) {
 /// Reads the credentials in variables. AWS_SECURITY_TOKEN is the older name of AWS_SESSION_TOKEN.
 /// As in botocore, it has precedence.
 fn variable_keys(places: &mut Places<'_>) -> VariableKeys {
-    // As in the SDKs, a key of only spaces is treated as unset.
+    // As in the SDKs, a key that only has spaces is treated as unset.
     let [id, secret] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
         .map(|name| places.text(name).filter(|key| !key.trim().is_empty()));
     let older_token = places.text("AWS_SECURITY_TOKEN");
@@ -355,8 +357,8 @@ fn variable_keys(places: &mut Places<'_>) -> VariableKeys {
     }
 }
 
-/// Variables that show which service runs this process, and how this service gives a role to its
-/// processes.
+/// Variables that show which service runs this process, and the remedy: how that service gives its
+/// processes a role.
 const ROLE_REMEDIES: [(&str, &str); 3] = [
     (
         "ECS_CONTAINER_METADATA_URI_V4",
@@ -372,7 +374,7 @@ const ROLE_REMEDIES: [(&str, &str); 3] = [
     ),
 ];
 
-/// The remedy for missing credentials, if this is an ECS task, a Kubernetes pod or a Lambda
+/// Returns the remedy for missing credentials if this is an ECS task, a Kubernetes pod or a Lambda
 /// function.
 fn role_remedy(inherited: &Inherited) -> Option<&'static str> {
     let mut services = ROLE_REMEDIES.iter();
@@ -380,7 +382,7 @@ fn role_remedy(inherited: &Inherited) -> Option<&'static str> {
     service.map(|(_, remedy)| *remedy)
 }
 
-/// Reads the default region, and returns it with the option, variable or file that names it.
+/// Reads the default region. Returns it together with the option, variable or file that names it.
 fn region(places: &mut Places<'_>, options: &AwsOptions) -> Option<(Region, RegionSource)> {
     let mut region = options.region.clone();
     for name in ["AWS_REGION", "AWS_DEFAULT_REGION"] {
@@ -461,7 +463,7 @@ fn may_have_metadata_service(inherited: &Inherited) -> bool {
 /// Reads the proxies. As in the AWS CLI, a variable in lower case has precedence, even if it is
 /// empty, and ALL_PROXY is not read.
 ///
-/// A CGI server sets REQUEST_METHOD, and puts the header `Proxy` of a client's request into
+/// A CGI server sets REQUEST_METHOD and puts the header `Proxy` from a client's request into
 /// HTTP_PROXY (CVE-2016-5385, "httpoxy"). In a CGI program, only the variable in lower case is
 /// read.
 fn proxy(places: &mut Places<'_>) -> ProxySettings {
@@ -485,7 +487,7 @@ fn proxy(places: &mut Places<'_>) -> ProxySettings {
 }
 
 /// Parses the URL of a proxy, or a host and a port without `http://`. Returns `None` for SOCKS,
-/// which is not supported.
+/// which isn't supported, and for anything else that isn't valid.
 fn parse_proxy(text: &str) -> Option<HttpUrl> {
     let with_scheme = if text.contains("://") {
         text.to_owned()
@@ -496,8 +498,8 @@ fn parse_proxy(text: &str) -> Option<HttpUrl> {
 }
 
 /// Returns the paths of AWS's configuration files. A tilde at the beginning of a path stands for
-/// the home directory. Without HOME, this is the one in /etc/passwd, as in botocore. If the user
-/// isn't listed there either, a file has a path only if a variable names it.
+/// the home directory. If HOME isn't set, that is the one in /etc/passwd, as in botocore. If the
+/// user isn't listed there either, a file only has a path if a variable names it.
 fn config_files(inherited: &Inherited) -> ConfigFiles {
     let in_variable = inherited.non_empty("HOME").map(PathBuf::from);
     let home = in_variable.or_else(|| Some(User::from_uid(getuid()).ok()??.dir));

@@ -1,8 +1,8 @@
-//! The instance metadata service (IMDS), which has the credentials of the instance's role, and the
+//! The instance metadata service (IMDS), which has the credentials of the instance's role and the
 //! instance's region.
 //!
 //! A machine outside EC2 doesn't have this service. There, the connection is refused, or nobody
-//! answers. At boot, an instance may not have a network yet, which looks the same. So silence means
+//! answers. An instance that doesn't have a network yet, at boot, looks the same. So silence means
 //! "not configured" for now, but with `--wait` the service is asked again.
 
 use std::error::Error;
@@ -33,16 +33,16 @@ const UNREADABLE: &str = "the instance's credentials can't be read";
 const NOT_TRUSTED: &str = "EC2 may not assume the instance's role";
 const TRUST_EC2: &str = "allow ec2.amazonaws.com to use sts:AssumeRole in the role's trust policy";
 
-/// Gets the credentials of the instance's role: asks for the name of the role, checks it, and then
-/// lets the SDK's provider do the rest. By itself, that provider would panic at a name that cannot
-/// be a part of a path.
+/// Gets the credentials of the instance's role: asks for the role's name, checks it, and then lets
+/// the SDK's provider do the rest. By itself, that provider would panic at a name that isn't
+/// allowed in a path.
 ///
 /// # Errors
-/// A failure as in the table of `provider`. If this machine isn't an instance, or the instance
+/// One of the failures in `provider`'s table. If this machine isn't an instance, or if the instance
 /// doesn't have a role, the next provider is asked.
 pub async fn instance(context: &SearchContext<'_>) -> Result<Credentials, FetchError> {
     let settings = &context.settings.metadata;
-    // The SDK would check AWS_EC2_METADATA_DISABLED only after its request for a token.
+    // The SDK would only check AWS_EC2_METADATA_DISABLED after its request for a token.
     if settings.is_disabled {
         return Err(not_configured("AWS_EC2_METADATA_DISABLED is true"));
     }
@@ -63,7 +63,7 @@ pub async fn instance(context: &SearchContext<'_>) -> Result<Credentials, FetchE
         .imds_client(client);
     let found = provider.profile(role).build().provide_credentials().await;
     found.map_err(|error| match &error {
-        // The metadata say AssumeRoleUnauthorizedAccess.
+        // The metadata service reports AssumeRoleUnauthorizedAccess.
         CredentialsError::InvalidConfiguration(_) => {
             let why = error.source().map(error_text).unwrap_or_default();
             let refused = FetchError::credentials_refused("role-denied", NOT_TRUSTED);
@@ -96,12 +96,12 @@ fn no_role(error: &ImdsError, settings: &MetadataSettings) -> FetchError {
     }
 }
 
-/// Returns the client of the instance metadata service. The first call makes the client, and later
-/// calls return the same one, so that its token is requested once.
+/// Returns the client of the instance metadata service. The first call creates it, and later calls
+/// return the same one, so that its token is requested only once.
 fn metadata_client(settings: &MetadataSettings, clients: &Clients) -> imds::Client {
     let new = || {
         // The endpoint is always set. Otherwise the SDK would read the configuration files itself,
-        // by its own rules. The URL has been checked, so the default of the builder is never used.
+        // by its own rules. The URL has been checked, so `unwrap_or_default` never applies.
         let url = match &settings.endpoint {
             Some(endpoint) => endpoint.as_str(),
             None => settings.mode_endpoint.unwrap_or(METADATA_URL),
@@ -123,7 +123,7 @@ fn hides_token_status(uri: &str, status: u16) -> bool {
     uri.ends_with("/latest/api/token") && matches!(status, 403 | 500..)
 }
 
-/// Asks for the region of the instance, again after each outage.
+/// Asks for the instance's region and asks again after each outage.
 ///
 /// # Errors
 /// [`Cause::NoRegion`] if the service does not answer, as on a machine outside EC2, or if
@@ -159,7 +159,7 @@ pub async fn instance_region(
     })
 }
 
-/// Returns the failure of a service that doesn't answer now, but may answer later.
+/// Returns the failure for a service that doesn't answer now but may answer later.
 fn no_region_yet() -> FetchError {
     FetchError {
         again: Again::Later,
@@ -167,7 +167,7 @@ fn no_region_yet() -> FetchError {
     }
 }
 
-/// Returns the region in an answer.
+/// Returns the region that an answer contains.
 ///
 /// # Errors
 /// An outage, if the service failed, if there is no route to it, or if the answer isn't a region.
@@ -199,8 +199,8 @@ fn read_region(answer: Result<SensitiveString, ImdsError>) -> Result<Region, Fet
     }
 }
 
-/// True if there is no route to the service. Then the network may not be up yet. A host without the
-/// service usually refuses the connection, or stays silent.
+/// True if there is no route to the service, which can mean that the network isn't up yet. A host
+/// without the service usually refuses the connection or stays silent.
 fn is_unreachable(error: &ImdsError) -> bool {
     matches!(
         failure_kind(error),
@@ -208,7 +208,7 @@ fn is_unreachable(error: &ImdsError) -> bool {
     )
 }
 
-/// The kind of error that the connection failed with, if it was the connection that failed.
+/// Returns the kind of the operating system's error, if the connection failed with one.
 fn failure_kind(error: &ImdsError) -> Option<ErrorKind> {
     find_source::<FetchError>(error)?.io_kind
 }

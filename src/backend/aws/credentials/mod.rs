@@ -1,9 +1,9 @@
-//! The search for credentials. `chain` asks the providers one after the other. `sts` assumes
-//! roles, and asks the user for the MFA codes that they need.
+//! The search for credentials. `chain` asks the providers one after the other. `sts` assumes roles
+//! and asks the user for the MFA codes that they need.
 //!
 //! For SSO tokens, containers and the instance metadata, we use the SDK's providers, because AWS
-//! changes these protocols. Everything that they would panic at or ignore is checked before they
-//! are asked.
+//! changes these protocols. Everything at which they would panic, or which they would ignore, is
+//! checked before they are asked.
 
 mod chain;
 mod imds;

@@ -1,10 +1,10 @@
 //! The provider that runs a program, which prints credentials as JSON. The program is the
-//! `credential_process` of a profile, or the AWS CLI for a profile of `aws login`. The program is
-//! killed if the launch ends first (`system::ending`).
+//! `credential_process` of a profile or, for a profile of `aws login`, the AWS CLI. It is killed if
+//! the launch ends first (`system::ending`).
 //!
 //! If this process is in the terminal's foreground job, the program belongs to the job, too. So it
 //! can ask a question on the terminal, and Ctrl-C and Ctrl-Z reach both. Otherwise the program gets
-//! a session of its own, which doesn't have a terminal.
+//! its own session, which doesn't have a terminal.
 //!
 //! The program's output contains a secret key, so no message quotes the output, and its buffer is
 //! wiped.
@@ -43,15 +43,15 @@ use crate::system::{os_error, signals, streams};
 /// The limit for the output, in bytes. Credentials need a few kilobytes.
 const MAX_OUTPUT: usize = 64 * 1024;
 
-/// The interval at which we check whether a program that has closed its output has ended. While its
-/// output is open, the interval is longer.
+/// How often we check whether a program that has closed its output has ended. While its output is
+/// open, we check less often.
 const TICK: Duration = Duration::from_millis(1);
 
-/// True once a program has failed. With `--wait`, programs are started again and again, and the
-/// next ones would print the same message.
+/// True once a program has failed. With `--wait`, programs are started again and again, and later
+/// ones would print the same message.
 static HAS_FAILED: AtomicBool = AtomicBool::new(false);
 
-/// Runs the `credential_process` of a profile in a shell, and returns the credentials that it
+/// Runs the `credential_process` of a profile in a shell and returns the credentials that it
 /// prints. No message quotes the command, because its arguments may be secret.
 ///
 /// # Errors
@@ -68,8 +68,8 @@ pub async fn process_credentials(command: &str, profile: &str) -> Result<Credent
 /// itself.
 ///
 /// # Errors
-/// When the AWS CLI can't be started, fails, or prints something other than valid credentials. The
-/// remedy is to log in again.
+/// When the AWS CLI can't be started, fails, or prints something other than valid credentials that
+/// have not expired. The remedy is to log in again.
 pub async fn login_credentials(profile: &str) -> Result<Credentials, FetchError> {
     let mut cli = Command::new("aws");
     cli.args(["configure", "export-credentials", "--profile", profile]);
@@ -82,7 +82,7 @@ pub async fn login_credentials(profile: &str) -> Result<Credentials, FetchError>
     printed.map_err(|error| with_help(error, help))
 }
 
-/// Runs a command, and returns the credentials that it prints. `name` is the command in messages.
+/// Runs a command and returns the credentials that it prints. Messages call the command `name`.
 ///
 /// # Errors
 /// When the program can't be started, fails, or prints something other than valid credentials that
@@ -108,7 +108,7 @@ async fn printed_credentials(command: Command, name: &str) -> Result<Credentials
         let end = one_line(&expiration);
         return Err(failed(format!("printed credentials that expired at {end}")));
     }
-    // What the program leaves behind after it has succeeded stays, for example an agent.
+    // What the program leaves behind after it has succeeded, for example an agent, isn't killed.
     ending::locked_program().take();
     Ok(credentials)
 }
@@ -129,8 +129,8 @@ struct ProcessOutput {
     expiration: Option<String>,
 }
 
-/// Parses the credentials in the program's output, and also returns the text of their expiration,
-/// which is empty without one. `None` stands for output in a different form.
+/// Parses the credentials in the program's output. Also returns the text of their expiration, which
+/// is empty if they don't expire. Returns `None` for output in a different form.
 ///
 /// The text is for messages, which show the expiration as the program wrote it.
 fn parse_output(output: &[u8]) -> Option<(Credentials, String)> {
@@ -152,8 +152,8 @@ fn parse_output(output: &[u8]) -> Option<(Credentials, String)> {
     Some((credentials, output.expiration.unwrap_or_default()))
 }
 
-/// Parses a time in the form of RFC 3339. As in botocore, its offset from UTC may be without a
-/// colon. Returns `None` for any other text.
+/// Parses a time in the form of RFC 3339. As in botocore, the colon in its offset from UTC is
+/// optional. Returns `None` for any other text.
 fn parse_time(text: &str) -> Option<SystemTime> {
     let parse = |text: &str| DateTime::from_str(text, Format::DateTimeWithOffset).ok();
     let moment = parse(text).or_else(|| {
@@ -163,18 +163,21 @@ fn parse_time(text: &str) -> Option<SystemTime> {
     SystemTime::try_from(moment?).ok()
 }
 
-/// A program that has been started, with its standard output. Dropping it kills the program, unless
-/// it has ended, and reaps it.
+/// A program that has been started, with its standard output. Dropping this value kills the
+/// program, unless it has ended, and reaps it.
 struct CredentialProcess(Option<OwnedFd>);
 
 impl CredentialProcess {
-    /// Starts a program, and stores it where [`ending::kill_program`] finds it. Its standard input
-    /// is /dev/null, because that of this process belongs to the command of the launch. Its
-    /// standard error is the one of this process. If an earlier program has failed and a user can't
-    /// be asked, it is /dev/null.
+    /// Starts a program and stores it where [`ending::kill_program`] finds it. Its standard input
+    /// is /dev/null, because this process's standard input belongs to the command that is launched.
+    /// It shares this process's standard error. If an earlier program has failed and the user can't
+    /// be asked, its standard error is /dev/null.
     ///
     /// If this process is in the foreground of a terminal, the program may ask for a password
-    /// there. Otherwise the program gets a session of its own, without a terminal.
+    /// there. Otherwise the program gets its own session, without a terminal.
+    ///
+    /// # Errors
+    /// The error of the kernel, if the program can't be started.
     fn start(mut command: Command) -> io::Result<Self> {
         let terminal = foreground_terminal();
         let (has_own_session, parent) = (terminal.is_none(), getpid());
@@ -211,12 +214,12 @@ impl CredentialProcess {
     }
 
     /// Waits until the program has ended and has closed its output, and returns the output. A child
-    /// that the program has left behind may keep the output open. So this also returns once the
-    /// program has ended and its output is complete. Waits without a time limit: the caller's
-    /// deadline drops the program, which kills it.
+    /// that the program has left behind may keep the output open, so this function also returns
+    /// once the program has ended and its output is complete. Waits without a time limit: at the
+    /// deadline, the caller drops the program, which kills it.
     ///
     /// # Errors
-    /// The predicate of a message about a program that failed, or that printed too much.
+    /// The predicate of a message about a program that failed or printed too much.
     async fn output(&mut self) -> Result<Zeroizing<Vec<u8>>, String> {
         let failed =
             |error: io::Error| format!("can't be read or waited for: {}", error_text(&error));
@@ -231,8 +234,8 @@ impl CredentialProcess {
 
         let reader = |pipe| pipe::Receiver::from_owned_fd(pipe).map_err(failed);
         let mut pipe = self.0.take().map(reader).transpose()?;
-        // The memory is allocated once, because a vector that grows leaves copies behind, which are
-        // not wiped.
+        // The memory is allocated once, because a vector that grows leaves behind copies that
+        // aren't wiped.
         let mut output = Zeroizing::new(Vec::with_capacity(MAX_OUTPUT));
         while output.len() < MAX_OUTPUT {
             match try_wait().map_err(failed)? {
@@ -261,8 +264,8 @@ impl Drop for CredentialProcess {
     }
 }
 
-/// Opens the terminal, if this process is in its foreground. Also returns the modes of the
-/// terminal, which are restored if the program is killed at its password prompt.
+/// Opens the terminal if this process is in its foreground. Also returns the terminal's modes,
+/// which are restored if the program is killed at its password prompt.
 fn foreground_terminal() -> Option<(File, Termios)> {
     let tty = File::options()
         .read(true)
@@ -276,9 +279,9 @@ fn foreground_terminal() -> Option<(File, Termios)> {
     Some((tty, modes))
 }
 
-/// Prepares the child process, between fork and execve, for the program. The child gets the signals
-/// as this process inherited them. On Linux, it is killed when `parent`, which is this process,
-/// ends. With `has_own_session`, it gets a session of its own, so that it has no terminal.
+/// Prepares the child process for the program, between fork and execve. The child gets the signals
+/// as this process inherited them. On Linux, it is killed when `parent`, the process that has
+/// forked it, ends. With `has_own_session`, it gets its own session, which doesn't have a terminal.
 ///
 /// # Errors
 /// The error of a system call, or ESRCH if `parent` has already ended.
@@ -290,7 +293,7 @@ fn prepare(parent: Pid, has_own_session: bool) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     {
         nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
-        // The parent may have ended before this call. A parent with the id 0 is in another PID
+        // The parent may have ended before this call. A parent with the id 0 is in a different PID
         // namespace.
         if ![parent, Pid::from_raw(0)].contains(&Pid::parent()) {
             return Err(nix::errno::Errno::ESRCH.into());

@@ -40,10 +40,10 @@ pub struct SearchContext<'a> {
     pub clients: &'a Clients,
     /// The region in which STS is asked.
     pub region: &'a Region,
-    /// The way in which the profile gets its credentials. It is `None` if the profile doesn't have
-    /// any, or isn't used.
+    /// How the profile gets its credentials. It is `None` if the profile doesn't have any or isn't
+    /// used.
     pub chain: Option<&'a RoleChain>,
-    /// The codes that the user has typed, by the serial number of the MFA device.
+    /// The codes that the user has typed. The key is the serial number of the MFA device.
     pub mfa_codes: &'a BTreeMap<String, String>,
 }
 
@@ -53,13 +53,13 @@ pub fn not_configured(why: impl Into<String>) -> FetchError {
     FetchError::without_credentials(why, Again::NextProvider)
 }
 
-/// Returns the failure of a provider that may be configured, but does not answer. The next provider
+/// Returns the failure of a provider that may be configured but doesn't answer. The next provider
 /// is asked, and a later search may succeed.
 pub fn unanswered(why: impl Into<String>) -> FetchError {
     not_configured(why).temporary()
 }
 
-/// Returns the failure of a provider that is configured, but cannot be used. The search ends, and
+/// Returns the failure of a provider that is configured but can't be used. The search ends, and
 /// only `--wait` repeats it.
 pub fn unusable(why: impl Into<String>) -> FetchError {
     FetchError::without_credentials(why, Again::Later)
@@ -76,7 +76,7 @@ pub fn service_failure(why: impl Into<String>) -> FetchError {
     FetchError::outage(OutageKind::Connection, why)
 }
 
-/// Returns the failure of a provider whose file cannot be read. `name` is the content of the file,
+/// Returns the failure of a provider whose file can't be read. `name` says what the file contains,
 /// such as `the service account token`.
 pub fn unreadable(name: &str, path: &Path, error: &io::Error) -> FetchError {
     let (file, why) = (path.display(), os_error::file_error_text(path, error));
@@ -86,7 +86,7 @@ pub fn unreadable(name: &str, path: &Path, error: &io::Error) -> FetchError {
 /// The remedy for a role that doesn't trust EKS Pod Identity.
 const TRUST_EKS: &str = "allow pods.eks.amazonaws.com to use sts:AssumeRole and sts:TagSession in the role's trust policy";
 
-/// Parts of AWS's reasons for not giving credentials, and what the user should do.
+/// Parts of AWS's reasons for refusing credentials, and what the user should do.
 const REMEDIES: [(&str, &str); 7] = [
     // STS
     ("sts:TagSession", "allow sts:TagSession on this role, too"),
@@ -100,8 +100,7 @@ const REMEDIES: [(&str, &str); 7] = [
     ("CredentialsV2Request", "start the task again"),
 ];
 
-/// The remedy that follows from AWS's reason for not giving credentials, if it is one of the known
-/// reasons.
+/// Returns the remedy for AWS's reason for refusing credentials, if the reason is a known one.
 pub fn known_remedy(reason: &str) -> Option<&'static str> {
     let mut remedies = REMEDIES.iter();
     let known = remedies.find(|(part, _)| reason.contains(part));
@@ -111,9 +110,9 @@ pub fn known_remedy(reason: &str) -> Option<&'static str> {
 /// Returns the failure of a provider whose request failed with `error`. `headline` is a sentence,
 /// such as `the role "…" could not be assumed`.
 ///
-/// A denial is final, and has a remedy if its cause is known. But a token that isn't accepted may
-/// be replaced, so `--wait` tries again. The error of a certificate, of a CA bundle or of a proxy
-/// is returned unchanged, because it would fail every other request, too.
+/// A denial is final and has a remedy if its cause is known. But a token that isn't accepted may be
+/// replaced, so `--wait` tries again. An error about a certificate, a CA bundle or a proxy is
+/// returned unchanged, because every other request would fail with it, too.
 pub fn with_headline(headline: &str, error: FetchError) -> FetchError {
     match error.cause {
         Cause::Outage(_) => error.with_headline(headline),
@@ -154,7 +153,7 @@ pub fn sdk_failure(headline: &str, error: &CredentialsError) -> FetchError {
     }
 }
 
-/// Returns the failure of a provider whose request the SDK sent. `why` is the whole message.
+/// Returns the failure of a provider whose request was sent by the SDK. `why` is the whole message.
 pub fn response_failure(why: &str, error: &(dyn Error + 'static)) -> FetchError {
     match http_status(error) {
         Some(408 | 429 | 500..) => {
@@ -166,7 +165,7 @@ pub fn response_failure(why: &str, error: &(dyn Error + 'static)) -> FetchError 
     }
 
     let mut failure = classify_sdk_error(error);
-    // The response may come from something else that is in front of the service.
+    // The response may come from something in front of the service, such as a proxy.
     if failure.cause == Cause::Refused(Refusal::Request) {
         return service_failure(why);
     }
@@ -176,8 +175,8 @@ pub fn response_failure(why: &str, error: &(dyn Error + 'static)) -> FetchError 
     failure
 }
 
-/// Adds the remedy to the failure of a provider, unless the failure already has one. An outage and
-/// any other error are returned unchanged.
+/// Adds the remedy to a provider's failure ([`Cause::NoCredentials`]), unless it already has one.
+/// Any other error, such as an outage, is returned unchanged.
 pub fn with_help(mut error: FetchError, help: impl Into<String>) -> FetchError {
     if let Cause::NoCredentials { .. } = error.cause {
         error.problem.help.get_or_insert_with(|| help.into());
@@ -194,7 +193,7 @@ pub enum CredentialsOrigin {
     WebIdentity,
     Container,
     Instance,
-    /// A role that a secret names, and that was assumed with the base credentials.
+    /// A role that a secret names. It was assumed with the base credentials.
     Role,
 }
 
@@ -213,7 +212,7 @@ impl CredentialsOrigin {
         }
     }
 
-    /// Returns the word in the JSON of `check`.
+    /// Returns the word for the origin in the JSON of `check`.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Variables => "environment",
@@ -243,10 +242,11 @@ impl fmt::Display for CredentialsOrigin {
 /// The remedy for swapped keys.
 const SWAPPED_REMEDY: &str = "swap the two: an access key id begins with AKIA or ASIA";
 
-/// The sentence about an access key id and a secret access key, if they look swapped.
+/// Returns the sentence about an access key id and a secret access key that look swapped, or `None`
+/// if they don't.
 fn swapped_keys(credentials: &Credentials) -> Option<String> {
     let (id, secret) = (credentials.access_key_id(), credentials.secret_access_key());
-    // AWS's secret access keys have 40 characters, which can begin in any way.
+    // AWS's secret access keys have 40 characters and can begin with any of them.
     let is_secret = id.len() == 40 || id.contains(['/', '+']);
     let is_id = secret.len() != 40 && (secret.starts_with("AKIA") || secret.starts_with("ASIA"));
     let names = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
@@ -258,10 +258,10 @@ fn swapped_keys(credentials: &Credentials) -> Option<String> {
 /// is `None` for credentials that come from STS.
 ///
 /// # Errors
-/// When a part is empty, or isn't valid in a header, because signing would panic at a line break.
-/// When a part has a quote, because somebody has then copied the quotes along with the key. When
-/// the two keys look swapped, unless an endpoint is configured, because a simulation of AWS accepts
-/// any keys.
+/// When a part is empty or isn't valid in a header, because signing would panic at a line break.
+/// When a part has a quote, because this means that somebody has copied the quotes along with the
+/// key. When the two keys look swapped, unless an endpoint is configured, because a simulation of
+/// AWS accepts any keys.
 pub fn checked_credentials(
     mut credentials: Credentials,
     origin: CredentialsOrigin,
@@ -295,7 +295,8 @@ pub fn checked_credentials(
     }
 }
 
-/// What is wrong with a part of the credentials, as a predicate, or `None` if it can be used.
+/// Returns what is wrong with a part of the credentials, as a predicate, or `None` if it can be
+/// used.
 fn credential_defect(text: &str) -> Option<&'static str> {
     if text.is_empty() {
         Some("is empty")
@@ -308,7 +309,7 @@ fn credential_defect(text: &str) -> Option<&'static str> {
     }
 }
 
-/// Replaces the error for credentials that AWS refused by one that says where they come from, and
+/// Replaces the error for credentials that AWS refused with one that says where they come from and
 /// shows the last characters of their access key. Any other error is returned unchanged.
 ///
 /// The new error has a remedy only for credentials that somebody has copied into a variable or a

@@ -21,7 +21,7 @@ use crate::model::answer::{Again, FetchError};
 use crate::model::env_variables::Inherited;
 use crate::model::problem::Status;
 
-/// Returns the credentials in AWS_ACCESS_KEY_ID and the variables that belong to it.
+/// Returns the credentials from AWS_ACCESS_KEY_ID and the variables that belong to it.
 ///
 /// We don't use the SDK's provider, because it does not read AWS_SECURITY_TOKEN, and because it
 /// accepts SECRET_ACCESS_KEY, which AWS does not document.
@@ -42,12 +42,12 @@ pub fn environment(keys: &VariableKeys) -> Result<Credentials, FetchError> {
 }
 
 /// Gets the credentials of the profile: the credentials of its source or, if it has roles, those of
-/// the last role. The roles are assumed one after the other, and the first one with the credentials
-/// of the source. May run a program, read files, and send requests.
+/// the last role. The roles are assumed one after the other, starting with the source's
+/// credentials. May run a program, read files and send requests.
 ///
 /// # Errors
-/// When the profile doesn't have credentials, so that the next provider is asked. When its source
-/// or one of its roles fails, the search ends.
+/// When the profile doesn't have credentials. In that case, the next provider is asked. When its
+/// source or one of its roles fails. In that case, the search ends.
 pub async fn profile(context: &SearchContext<'_>) -> Result<Credentials, FetchError> {
     let settings = context.settings;
     let Some(chain) = context.chain else {
@@ -82,7 +82,7 @@ pub async fn profile(context: &SearchContext<'_>) -> Result<Credentials, FetchEr
 }
 
 /// Returns the failure of a source that the profile names. The profile is configured, so no other
-/// provider may be asked after this failure.
+/// provider must be asked after this failure.
 fn without_next_provider(error: FetchError, profile: &str) -> FetchError {
     if error.again != Again::NextProvider {
         return error;
@@ -96,8 +96,12 @@ fn without_next_provider(error: FetchError, profile: &str) -> FetchError {
     }
 }
 
-/// Gets the credentials of the container (ECS, or EKS Pod Identity) by the SDK's provider. First
-/// reads the file with the token itself, because the SDK's error would not name the file.
+/// Gets the container's credentials (ECS or EKS Pod Identity) with the SDK's provider. First reads
+/// the file with the token, because the SDK's error would not name the file.
+///
+/// # Errors
+/// When the file or the credentials can't be read. Without the variables of a container, the next
+/// provider is asked.
 pub async fn container(context: &SearchContext<'_>) -> Result<Credentials, FetchError> {
     if let Some(file) = &context.settings.container_token_file {
         let token = "the container's authorization token";
@@ -121,8 +125,8 @@ pub async fn container(context: &SearchContext<'_>) -> Result<Credentials, Fetch
     })
 }
 
-/// Removes the empty variables of a container from the environment of this process, from which the
-/// SDK's provider reads them.
+/// Removes a container's empty variables from the environment of this process, because the SDK's
+/// provider reads them there.
 ///
 /// As in the AWS CLI, an empty variable is treated as unset. The SDK would use its value. The
 /// command still gets the empty variables.

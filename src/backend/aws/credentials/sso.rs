@@ -1,9 +1,10 @@
 //! The credentials of SSO (IAM Identity Center). A portal exchanges the token that `aws sso login`
 //! has stored for the credentials of a role.
 //!
-//! The SDK's provider reads the token, and refreshes it if it has nearly expired. If a refresh
-//! fails, that provider hides the failure and returns the old token, so we note the failure before
-//! (`HiddenFailure`). Only if AWS says that the session is over is the user asked to log in again.
+//! The SDK's provider reads the token and refreshes it if it has nearly expired. If a refresh
+//! fails, that provider hides the failure and returns the old token, so we note the failure
+//! ourselves (`HiddenFailure`). The user is asked to log in again only if AWS says that the session
+//! is over.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -24,12 +25,12 @@ use crate::model::answer::{Cause, Denial, FetchError, Refusal};
 use crate::model::redaction::conceal;
 use crate::net::errors::error_text;
 
-/// Gets the credentials of a role from the SSO portal, with the stored token. If the token has
-/// nearly expired, it is refreshed and stored first.
+/// Gets a role's credentials from the SSO portal, with the stored token. If the token has nearly
+/// expired, it is first refreshed and stored.
 ///
 /// # Errors
-/// When the user isn't logged in or the session has expired, with the command to log in. When the
-/// portal refuses the role, or fails.
+/// When the user isn't logged in or the session has expired: the help is the command to log in.
+/// When the token can't be refreshed, or when the portal refuses the role or fails.
 pub async fn sso_credentials(
     sso: &Sso,
     profile: &str,
@@ -65,7 +66,7 @@ pub async fn sso_credentials(
     found.ok_or_else(|| failed(FetchError::malformed("a response without credentials")))
 }
 
-/// Returns the stored token. If it has nearly expired, it is refreshed and stored first.
+/// Returns the stored token. If it has nearly expired, it is first refreshed and stored.
 ///
 /// # Errors
 /// When the user isn't logged in, or when the token has expired and can't be refreshed.
@@ -112,8 +113,8 @@ async fn valid_token(
     })
 }
 
-/// Converts the credentials in an answer of the portal. They are unusable (`None`) if a part is
-/// missing, or if the expiration isn't a valid time.
+/// Converts the credentials in an answer from the portal. Returns `None` if a part is missing or if
+/// the expiration isn't a valid time.
 fn complete_credentials(found: RoleCredentials) -> Option<Credentials> {
     let since_epoch = Duration::from_millis(u64::try_from(found.expiration).ok()?);
     Some(Credentials::new(
