@@ -21,6 +21,7 @@ use nix::unistd::{AccessFlags, SysconfVar, execve, faccessat, sysconf};
 
 use crate::model::env_variables::assigned_name;
 use crate::model::environment::{CommandLine, Environment, Limits};
+use crate::model::overlooked::overlooked;
 use crate::model::problem::{Problem, Status};
 use crate::model::quoting::shown_program;
 use crate::system::os_error::{errno, errno_text};
@@ -49,18 +50,18 @@ const DEFAULT_PATH: &str = "/usr/local/bin:/bin:/usr/bin";
 /// executed. In the last case, the error names the first one.
 pub fn find_program(program: &OsStr, path_variable: Option<&OsStr>) -> Result<Program, Problem> {
     let command = program.to_string_lossy();
+    if let Some(found) = overlooked(&command) {
+        return Err(Problem {
+            status: Status::NotFound,
+            ..Problem::overlooked("the command", found)
+        });
+    }
     if program.as_bytes().contains(&b'/') {
         let file = Path::new(program);
         return executable_at(file).map_err(|errno| match errno {
             Errno::ENOENT => not_found_problem(&command, None),
             errno => not_executable_problem(file, errno),
         });
-    }
-    if program.is_empty() {
-        return Err(
-            Problem::new(Status::NotFound, "the command after `--` is empty")
-                .help("if it comes from a variable such as \"$COMMAND\", set that variable"),
-        );
     }
 
     let search_path = path_variable.unwrap_or(OsStr::new(DEFAULT_PATH));

@@ -89,8 +89,7 @@ pub fn read_env_file(
     if bytes.len() > MOST_BYTES {
         return Err(vec![too_large(&name)]);
     }
-    text_file::refuse_encrypted(&bytes, &name, "", path.to_str())
-        .map_err(|problem| vec![problem])?;
+    text_file::refuse_encoded(&bytes, &name, "", path.to_str()).map_err(|problem| vec![problem])?;
 
     match std::str::from_utf8(&bytes) {
         Ok(text) => parse_env_file(&name, text, arguments, declared),

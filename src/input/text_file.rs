@@ -7,6 +7,7 @@ use std::path::Path;
 
 use crate::model::entry::shell_quoted;
 use crate::model::env_variables::is_name;
+use crate::model::overlooked::is_utf16;
 use crate::model::problem::Problem;
 use crate::model::quoting::file_name;
 use crate::model::suggest::{self, did_you_mean};
@@ -65,7 +66,7 @@ pub fn read_yaml(path: &Path, source: impl Read, kind: FileKind) -> Result<Strin
     let file = file_name(path);
     let bytes = read_file(&file, source, mebibytes)?;
     let shown = path.to_str().filter(|path| *path != "-");
-    refuse_encrypted(&bytes, &file, &format!("{option} "), shown)?;
+    refuse_encoded(&bytes, &file, &format!("{option} "), shown)?;
     let text = String::from_utf8(bytes)
         .map_err(|_| Problem::configuration(format!("{file} is not UTF-8 text")))?;
     if !is_env_file(&text) {
@@ -80,19 +81,25 @@ pub fn read_yaml(path: &Path, source: impl Read, kind: FileKind) -> Result<Strin
     Err(Problem::configuration(text).help(help))
 }
 
-/// Checks that a file isn't encrypted. `option` is the option that names the file, with a space
+/// Checks that a file is neither encrypted nor in UTF-16. `option` is the option that names the file, with a space
 /// after it, and `path` is the path of the file, unless it is standard input.
 ///
 /// # Errors
-/// When the file, or a value in it, is encrypted. The help shows how to decrypt the file.
-pub fn refuse_encrypted(
+/// When the file, or a value in it, is encrypted, or the file is in UTF-16. The help shows how to
+/// decrypt the file.
+pub fn refuse_encoded(
     bytes: &[u8],
     file: &str,
     option: &str,
     path: Option<&str>,
 ) -> Result<(), Problem> {
     let Some((tool, command)) = encryption(bytes) else {
-        return Ok(());
+        return match is_utf16(bytes) {
+            true => {
+                Err(Problem::configuration(format!("{file} is UTF-16")).help("save it as UTF-8"))
+            }
+            false => Ok(()),
+        };
     };
     let problem = Problem::configuration(format!("{file} is encrypted with {tool}"));
     let argument = shell_quoted(path.unwrap_or("FILE"));

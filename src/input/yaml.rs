@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span};
 
 use crate::model::env_variables::is_name;
+use crate::model::overlooked::{is_unseen, name};
 
 /// The help for a file that is a [task definition](Node::is_task_definition).
 pub const TASK_DEFINITION_HELP: &str = "a jq command turns it into a declaration: see \"Write a declaration from your task definition\" in docs/ecs.md";
@@ -381,6 +382,9 @@ fn parser_error(scan: &ScanError, text: &str) -> SyntaxError {
     let before: String = line.chars().take(position.column - 1).collect();
     let after = &line[before.len()..];
     let is_after_value = before.contains(": ");
+    if let Some(unseen) = unseen_error(position.line, text) {
+        return unseen;
+    }
 
     let (message, help) = match scan.kind() {
         ErrorKind::TabInBlockIndentation
@@ -466,6 +470,33 @@ fn name_error(position: Position, line: &str, lines_above: &[&str]) -> SyntaxErr
         "this line starts at column {here}, but the line above it starts at column {there}"
     );
     error(position, message).help("indent all entries of a section by the same number of spaces")
+}
+
+/// Returns the error for a character that people take for a space, in the indentation or after the
+/// colon of a line: the line of an error, or the line above it. Returns `None` if there isn't one.
+fn unseen_error(line: usize, text: &str) -> Option<SyntaxError> {
+    for (number, line) in (1..)
+        .zip(text.lines())
+        .take(line)
+        .skip(line.saturating_sub(2))
+    {
+        let (key, value) = line.split_once(':').unwrap_or((line, ""));
+        for (part, verb, end) in [
+            (key, "is indented with", ""),
+            (value, "has", " after its colon"),
+        ] {
+            let mut gap = part.chars().take_while(|c| is_unseen(*c));
+            if let Some(unseen) = gap.find(|c| !matches!(c, ' ' | '\t')) {
+                let message = format!("this line {verb} a {}{end}", name(unseen));
+                let position = Position {
+                    line: number,
+                    column: 1,
+                };
+                return Some(error(position, message).help("use ordinary spaces"));
+            }
+        }
+    }
+    None
 }
 
 /// Returns the error for a tab in the indentation. The parser may notice the tab in an earlier

@@ -5,7 +5,7 @@
 //! anything else judges them. Otherwise, a message would show two names that look equal, and say
 //! that they are different. Values aren't looked at, and neither are the arguments of the command.
 
-use super::quoting::escaped;
+use super::quoting::is_visible;
 
 /// What is wrong with a text although it looks right.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,58 +24,159 @@ impl Overlooked {
     }
 }
 
-/// Returns the first thing in a text that people overlook. If a text may be empty, the caller has
-/// to check that before.
+/// Returns the first thing in a text that people overlook. If an empty text has a meaning, the
+/// caller has to check that before.
 pub fn overlooked(text: &str) -> Option<Overlooked> {
     let (Some(first), Some(last)) = (text.chars().next(), text.chars().next_back()) else {
         let help = "if it comes from a variable in quotes, that variable isn't set";
         return Overlooked::new("is empty", help);
     };
     if text.trim().is_empty() {
-        let predicate = format!("is only a {}", name(last));
-        let help = "remove what follows the backslash at the end of the line before";
-        return Overlooked::new(predicate, help);
+        let name = name(last);
+        return Overlooked::new(format!("is only a {name}"), format!("remove the {name}"));
     }
     if last == '\r' {
-        let help =
-            "convert the file with Windows line endings in which it is: sed -i 's/\\r$//' FILE";
-        return Overlooked::new("ends with a carriage return", help);
+        let predicate = "ends with a carriage return (a Windows line ending)";
+        let help = "convert the file that it comes from: sed -i 's/\\r$//' FILE";
+        return Overlooked::new(predicate, help);
     }
-    if is_unseen(first) {
-        let name = name(first);
-        let help = format!("remove the {name} at the beginning");
-        return Overlooked::new(format!("begins with a {name}"), help);
-    }
-    if is_unseen(last) {
-        let name = name(last);
-        let help = format!("remove the {name} at the end");
-        return Overlooked::new(format!("ends with a {name}"), help);
+    for (character, verb, end) in [(first, "begins", "beginning"), (last, "ends", "end")] {
+        if is_unseen(character) {
+            let name = name(character);
+            let help = format!("remove the {name} at the {end}");
+            return Overlooked::new(format!("{verb} with a {name}"), help);
+        }
     }
     if text.contains(['“', '”', '„', '‘', '’', '‚']) {
-        return Overlooked::new("has curly quotes", "remove the curly quotes");
+        return Overlooked::new("contains curly quotes", "remove the curly quotes");
     }
     let unseen = text.chars().find(|c| *c != ' ' && is_unseen(*c))?;
+    let name = name(unseen);
     let help = match unseen {
-        '\u{a0}' => "use ordinary spaces".to_owned(),
-        c => format!("remove the {}", name(c)),
+        NO_BREAK_SPACE => "use ordinary spaces".to_owned(),
+        _ => format!("remove the {name}"),
     };
-    Overlooked::new(format!("has a {}", name(unseen)), help)
+    Overlooked::new(format!("contains a {name}"), help)
 }
 
+/// True for text in UTF-16, which some editors on Windows write. Text in UTF-8 doesn't have zeros.
+pub fn is_utf16(bytes: &[u8]) -> bool {
+    matches!(
+        bytes,
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, 1..=255, ..] | [1..=255, 0, ..]
+    )
+}
+
+const NO_BREAK_SPACE: char = '\u{a0}';
+
 /// True for a space, and for a character that a terminal or an editor doesn't show.
-fn is_unseen(c: char) -> bool {
-    c.is_whitespace() || escaped(&c.to_string()) != c.to_string()
+pub fn is_unseen(c: char) -> bool {
+    c.is_whitespace() || !is_visible(c)
 }
 
 /// Returns the name of a character that isn't seen.
-fn name(c: char) -> String {
+pub fn name(c: char) -> String {
     match c {
         ' ' => "space".to_owned(),
         '\t' => "tab".to_owned(),
         '\n' => "line break".to_owned(),
         '\r' => "carriage return".to_owned(),
-        '\u{a0}' => "no-break space".to_owned(),
+        NO_BREAK_SPACE => "no-break space".to_owned(),
         '\u{feff}' => "byte order mark".to_owned(),
         c => format!("hidden character (U+{:04X})", c as u32),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_people_do_not_see_is_named_with_its_place_and_its_remedy() {
+        for (text, predicate, help) in [
+            ("", "is empty", "that variable isn't set"),
+            (" ", "is only a space", "remove the space"),
+            ("\r", "is only a carriage return", "remove"),
+            ("\u{a0}\u{a0}", "is only a no-break space", "remove"),
+            (
+                "us-east-1\r",
+                "ends with a carriage return",
+                "sed -i 's/\\r$//' FILE",
+            ),
+            ("true\r\n", "ends with a line break", "at the end"),
+            (
+                "us-east-1 ",
+                "ends with a space",
+                "remove the space at the end",
+            ),
+            ("key\t", "ends with a tab", "remove the tab"),
+            (" prod/db", "begins with a space", "at the beginning"),
+            ("\u{a0}prod/db", "begins with a no-break space", "remove"),
+            ("\u{feff}prod/db", "begins with a byte order mark", "remove"),
+            (
+                "\u{3000}prod/db",
+                "begins with a hidden character (U+3000)",
+                "remove",
+            ),
+            (
+                "“prod/db”",
+                "contains curly quotes",
+                "remove the curly quotes",
+            ),
+            (
+                "prod/db:it’s",
+                "contains curly quotes",
+                "remove the curly quotes",
+            ),
+            (
+                "a\u{a0}b",
+                "contains a no-break space",
+                "use ordinary spaces",
+            ),
+            (
+                "prod\u{200b}/db",
+                "contains a hidden character (U+200B)",
+                "remove",
+            ),
+            ("a\u{1b}b", "contains a hidden character (U+001B)", "remove"),
+            (
+                "a\rb",
+                "contains a carriage return",
+                "remove the carriage return",
+            ),
+        ] {
+            let found = overlooked(text).unwrap();
+            assert!(
+                found.predicate.starts_with(predicate),
+                "{text:?}: {found:?}"
+            );
+            assert!(found.help.contains(help), "{text:?}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_text_without_anything_hidden_is_left_to_other_checks() {
+        for text in [
+            "a", "prod/db", "a b", "\"a\"", "'a'", "*", "größe", "日本", "🔑", "\\",
+        ] {
+            assert_eq!(overlooked(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn utf_16_is_recognized_with_and_without_a_byte_order_mark() {
+        for bytes in [&b"\xff\xfee\0"[..], b"\xfe\xff\0e", b"e\0n\0v\0", b"\0e\0n"] {
+            assert!(is_utf16(bytes), "{bytes:?}");
+        }
+        for bytes in [
+            &b""[..],
+            b"e",
+            b"env: {}",
+            b"\xef\xbb\xbfenv",
+            b"\0",
+            b"\0\0",
+        ] {
+            assert!(!is_utf16(bytes), "{bytes:?}");
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! secret. `report` groups problems, and makes a record of each group.
 
 use super::entry::Subject;
+use super::overlooked::Overlooked;
 use super::reference::{Locator, SecretRef, Store, Version};
 
 /// The exit status of a launch that fails, as in sysexits(3), or 126 and 127 as in a shell. If
@@ -135,6 +136,12 @@ impl Problem {
     /// Creates the problem for a mistake on the command line or in a variable.
     pub fn usage(text: impl Into<String>) -> Self {
         Self::new(Status::Usage, text)
+    }
+
+    /// Creates the problem for an argument or a variable, `place`, with something in it that people
+    /// don't see.
+    pub fn overlooked(place: &str, found: Overlooked) -> Self {
+        Self::usage(format!("{place} {}", found.predicate)).help(found.help)
     }
 
     /// Creates the problem for a mistake in a file, a secret or a value.

@@ -103,10 +103,14 @@ pub fn escaped(line: &str) -> String {
     text
 }
 
+/// True for a character that is printed as it is, because people see it.
+pub fn is_visible(c: char) -> bool {
+    matches!(c, ' '..='~') || escaped(&c.to_string()) == c.to_string()
+}
+
 /// Returns what people see of a name: without spaces at its ends, and without invisible characters.
 pub fn visible(name: &str) -> String {
-    let is_seen = |c: &char| escaped(&c.to_string()) == c.to_string();
-    name.trim().chars().filter(is_seen).collect()
+    name.trim().chars().filter(|c| is_visible(*c)).collect()
 }
 
 /// Replaces the user name and password, the query and the fragment of each URL in some text with

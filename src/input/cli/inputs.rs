@@ -19,6 +19,7 @@ use crate::model::env_variables::Inherited;
 use crate::model::env_variables::{EnvName, OWN_PREFIX, assigned_name, is_name, parse_pattern};
 use crate::model::environment::CommandLine;
 use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions};
+use crate::model::overlooked::overlooked;
 use crate::model::plan::Layer;
 use crate::model::problem::{Impact, Problem};
 use crate::model::quoting::invalid_value;
@@ -206,7 +207,9 @@ fn set_option(
     errors: &mut Vec<Problem>,
 ) {
     for value in values {
-        if let Err(expected) = (option.set)(options, value) {
+        if let Some(found) = overlooked(&value.to_string_lossy()) {
+            errors.push(Problem::overlooked(name, found));
+        } else if let Err(expected) = (option.set)(options, value) {
             errors.push(invalid(name, value, expected));
         }
     }
@@ -368,7 +371,7 @@ fn split_assignment<'t>(
 ) -> Result<(EnvName, &'t str), Problem> {
     let option_name = option.name();
     let example = format!("write, for example, {option_name} DB_PASSWORD=prod/db:password");
-    if assignment.starts_with(['\'', '"', '‘', '“']) {
+    if assignment.starts_with(['\'', '"']) {
         let text = format!("the value of {shown_option} begins with a quote: remove the quotes");
         return Err(Problem::usage(text));
     }

@@ -29,7 +29,8 @@ use command::{subcommand, with_program, with_variables};
 /// and `--version` is a result, not an error, and so is the usage, if there aren't any arguments.
 ///
 /// # Errors
-/// The first error that clap finds. If a launch doesn't have a command, every error of its inputs.
+/// Every argument with something that people don't see in it, and otherwise the first error that
+/// clap finds. If a launch doesn't have a command, every error of its inputs.
 /// All other errors are in [`Inputs::errors`], so that they are reported together with the errors
 /// of the declarations.
 pub fn parse_command_line(
@@ -39,6 +40,10 @@ pub fn parse_command_line(
     let mut command = with_program();
     if arguments.is_empty() {
         return Ok(Invocation::Usage(command.render_help().to_string()));
+    }
+    let overlooked = usage::overlooked_problems(&arguments);
+    if !overlooked.is_empty() {
+        return Err(overlooked);
     }
 
     let arguments_for_clap = as_options(&arguments);

@@ -13,8 +13,9 @@ use clap::{Arg, Command};
 
 use super::command::subcommand;
 use super::inputs::one_word;
-use crate::model::env_variables::is_name;
+use crate::model::env_variables::{assigned_name, is_name};
 use crate::model::options::{TypedOptions, find_option};
+use crate::model::overlooked::overlooked;
 use crate::model::problem::Problem;
 use crate::model::quoting::invalid_value;
 use crate::model::suggest::nearest;
@@ -79,6 +80,33 @@ pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command)
         _ => rare_problem(error),
     }
 }
+
+/// Returns a problem for each of our own arguments, before `--`, that has something in it which
+/// people don't see. An entry `NAME=REF` is left to its parser, which names the part of REF.
+pub fn overlooked_problems(arguments: &[OsString]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let own = arguments.iter().take_while(|argument| *argument != "--");
+    for (number, argument) in (1..).zip(own) {
+        let argument = argument.to_string_lossy();
+        let (place, text) = match argument.split_once('=') {
+            Some((option, value)) if option.starts_with("--") => {
+                (format!("the value of {option}"), value)
+            }
+            Some(_) | None => (format!("argument {number}"), &*argument),
+        };
+        if assigned_name(text).is_none()
+            && let Some(found) = overlooked(text)
+        {
+            let is_blank = !text.is_empty() && text.trim().is_empty();
+            let help = is_blank.then_some(BACKSLASH);
+            problems.push(Problem::overlooked(&place, found).replace_help(help));
+        }
+    }
+    problems
+}
+
+/// The remedy for an argument that is only a space or a carriage return.
+const BACKSLASH: &str = "remove what follows the backslash at the end of the line before";
 
 /// Returns the problem for a rare mistake, which has the first paragraph of clap's own message, on
 /// one line. A value in it is hidden.

@@ -224,7 +224,9 @@ fn defaults(item: &Item<'_>) -> TypedOptions {
 /// Sets an option, or adds a mistake for each text that the option doesn't accept.
 fn set_option(options: &mut TypedOptions, spec: &OptionSpec, value: &Item<'_>) {
     for text in option_texts(spec.takes, value).unwrap_or_default() {
-        if let Err(expected) = (spec.set)(options, text.as_ref()) {
+        if !value.refuses_overlooked(&text)
+            && let Err(expected) = (spec.set)(options, text.as_ref())
+        {
             value.refuse_value(&text, expected);
         }
     }

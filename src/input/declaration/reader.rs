@@ -16,6 +16,7 @@ use crate::input::yaml::{Key, Kind, Node, Position};
 use crate::model::entry::Origin;
 use crate::model::env_variables::{EnvName, is_name};
 use crate::model::options::{OptionSpec, find_option};
+use crate::model::overlooked::{Overlooked, is_unseen, name, overlooked};
 use crate::model::problem::Problem;
 use crate::model::quoting::{file_name, is_quotable};
 use crate::model::suggest::{self, did_you_mean};
@@ -56,6 +57,9 @@ pub struct Fields<'a> {
 
 /// What messages call a whole declaration.
 pub const FILE: &str = "this file";
+
+/// What messages call the line of a mistake.
+const THIS_LINE: &str = "this line";
 
 /// The type of a text value, as messages about a value of another type call it: `must be text, not
 /// a list`.
@@ -107,6 +111,9 @@ impl<'a> Item<'a> {
     /// Adds the mistake that the text is not `expected`. The text is only shown if it can't be a
     /// secret.
     pub fn refuse_value(&self, text: &str, expected: &str) {
+        if self.refuses_overlooked(text) {
+            return;
+        }
         let found = match is_quotable(text) {
             true => format!(", not {text:?}"),
             false => String::new(),
@@ -210,6 +217,9 @@ impl<'a> Item<'a> {
             position,
             ..self.clone()
         };
+        if item.refuses_overlooked_key(key) {
+            return;
+        }
         let not_shown = "has an unknown key, which is not shown because it may be a value";
         if !is_quotable(key) {
             return item.refuse(not_shown);
@@ -238,6 +248,32 @@ impl<'a> Item<'a> {
             }
         };
         item.refuse_with(format!("has an unknown key {key:?}"), Some(help));
+    }
+
+    /// Adds a mistake if a text has something in it that people don't see, and returns true then.
+    /// An empty text isn't such a mistake.
+    pub fn refuses_overlooked(&self, text: &str) -> bool {
+        let found = overlooked(text).filter(|_| !text.is_empty());
+        let is_refused = found.is_some();
+        if let Some(Overlooked { predicate, help }) = found {
+            self.refuse_with(predicate, Some(help));
+        }
+        is_refused
+    }
+
+    /// Does the same for a key at the position of this item. In the first column, a character that
+    /// isn't seen is there instead of a space.
+    pub fn refuses_overlooked_key(&self, key: &str) -> bool {
+        let first = key.chars().next().filter(|c| is_unseen(*c));
+        match first.filter(|_| self.position.column == 1) {
+            Some(first) => {
+                let text = format!(" is indented with a {}", name(first));
+                let help = "use ordinary spaces".to_owned();
+                self.add(THIS_LINE.to_owned(), text, Some(help));
+                true
+            }
+            None => self.named("this key").refuses_overlooked(key),
+        }
     }
 
     /// Returns the characters of a scalar. If the node is not a scalar, adds the mistake that it is
@@ -300,7 +336,7 @@ impl<'a> Item<'a> {
     /// the name, adds this mistake, and returns `None`.
     pub fn expect_variable(&self, name: &str) -> Option<EnvName> {
         let variable = EnvName::parse(name);
-        if variable.is_none() {
+        if variable.is_none() && !self.refuses_overlooked_key(name) {
             let text = " is not a valid name for a variable: use only letters, digits and \"_\", and no digit at the start";
             self.add(format!("{name:?}"), text.to_owned(), None);
         }
@@ -381,7 +417,11 @@ impl SourceFile {
             if !mistake.subject.is_empty()
                 && let Some(&first) = first_of.get(&mistake.text)
             {
-                let other = format!("{} (line {})", mistake.subject, mistake.position.line);
+                let line = mistake.position.line;
+                let other = match mistake.subject.as_str() {
+                    THIS_LINE => format!("line {line}"),
+                    subject => format!("{subject} (line {line})"),
+                };
                 let problem: &mut Problem = &mut problems[first];
                 match problem.notes.last_mut() {
                     Some(note) => *note += &format!(", {other}"),

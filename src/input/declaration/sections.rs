@@ -32,7 +32,9 @@ const ALIASES_HELP: &str = "\"secrets\" only gives short names to secrets. Write
 pub fn aliases(section: &Item<'_>) -> Aliases {
     let mut aliases = Aliases::default();
     for MappingEntry { name, key, value } in section.expect_entries(Some(ALIASES_HELP)) {
-        if let Err(why) = validate_alias_name(name) {
+        if !key.refuses_overlooked_key(name)
+            && let Err(why) = validate_alias_name(name)
+        {
             key.refuse_sentence(why, None);
         }
         let named_value = value.named(format!("the alias {name:?}"));

@@ -12,6 +12,7 @@ use super::arn::{Arn, Store};
 use super::locator::{Aliases, JsonPath, Locator, SecretRef, Selector, Version};
 use super::secret_id::{Fault, SecretId, VALUE_REMEDY, is_name_character};
 use crate::model::env_variables::{Inherited, is_name};
+use crate::model::overlooked::{Overlooked, overlooked};
 
 /// A reference as it was written, split into fields. SECRET hasn't been looked up.
 ///
@@ -72,6 +73,8 @@ impl Reference {
         let is_path = JsonPath::parse(key).is_some();
         // The brackets of a JSONPath can contain anything.
         let path = if is_path { key } else { "" };
+        let plain_key = if is_path { "" } else { key };
+        check_seen(&[secret, plain_key, stage, version])?;
         let without_path = text.replacen(path, "", 1);
         if without_path.contains("{{") {
             let help = "for a template, write { template: \"…\" } in a declaration; to use an environment variable in a reference, write ${STAGE}/db:password";
@@ -258,14 +261,29 @@ fn split_key(text: &str) -> (&str, Option<&str>) {
     split_colon(text)
 }
 
+/// Checks that the fields of a reference don't contain anything that people don't see. An empty
+/// field has a meaning of its own.
+///
+/// # Errors
+/// The first such field.
+fn check_seen(fields: &[&str; 4]) -> Result<(), Fault> {
+    for (name, text) in ["name", "key", "stage", "version id"].iter().zip(fields) {
+        if !text.is_empty()
+            && let Some(Overlooked { predicate, help }) = overlooked(text)
+        {
+            return Err(Fault::new(format!("has a {name} that {predicate}")).help(help));
+        }
+    }
+    Ok(())
+}
+
 /// Parses STAGE and VERSION-ID. Returns `None` if both are empty.
 ///
 /// # Errors
-/// If one of them contains white space or a control character.
+/// If one of them contains a space.
 fn parse_version(stage: &str, id: &str) -> Result<Option<Version>, Fault> {
-    let mut characters = stage.chars().chain(id.chars());
-    if characters.any(|c| c.is_whitespace() || c.is_control()) {
-        let defect = "has a space or a control character in its stage or version id";
+    if stage.contains(' ') || id.contains(' ') {
+        let defect = "has a space in its stage or version id";
         return Err(Fault::new(defect).help(VALUE_REMEDY));
     }
     let non_empty = |field: &str| (!field.is_empty()).then(|| field.to_owned());
@@ -443,9 +461,17 @@ fn variable_value<'a>(
         .get(name)
         .filter(|value| default.is_none() || !value.is_empty());
     match (value, default) {
-        (Some(value), _) => value
-            .to_str()
-            .ok_or_else(|| wrong_value(name, "is not UTF-8")),
+        (Some(value), _) => {
+            let text = value
+                .to_str()
+                .ok_or_else(|| wrong_value(name, "is not UTF-8"))?;
+            match overlooked(text) {
+                Some(found) if !text.is_empty() => {
+                    Err(wrong_value(name, &found.predicate).help(found.help))
+                }
+                Some(_) | None => Ok(text),
+            }
+        }
         (None, Some(default)) => Ok(default),
         (None, None) => {
             let help = format!("set {name}, or write a default value: ${{{name}:-default}}");

@@ -12,6 +12,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::model::env_variables::Inherited;
+use crate::model::overlooked::overlooked;
 use crate::model::problem::{Problem, Status};
 use crate::model::quoting::{invalid_value, is_quotable, one_line};
 use crate::model::reference::Region;
@@ -52,6 +53,9 @@ impl<'a> Places<'a> {
     /// Returns the value of a variable. An invalid value adds an error.
     pub fn variable<T>(&mut self, name: &'static str, format: &Format<T>) -> Option<T> {
         let value = self.variables.non_empty(name)?;
+        if !self.is_seen(name) {
+            return None;
+        }
         let parsed = value.to_str().and_then(format.parse);
         if parsed.is_none() {
             let error = format.invalid(name, &value.to_string_lossy());
@@ -80,11 +84,23 @@ impl<'a> Places<'a> {
         parsed.map_err(|error| self.refuse(error)).ok()?
     }
 
+    /// Returns true unless a variable has something in it that people don't see, and adds an error
+    /// if it has. An empty variable is treated as unset.
+    pub fn is_seen(&mut self, name: &'static str) -> bool {
+        let value = self.variables.non_empty(name);
+        let Some(found) = value.and_then(|value| overlooked(&value.to_string_lossy())) else {
+            return true;
+        };
+        self.refuse(Problem::overlooked(name, found));
+        false
+    }
+
     /// Adds an error if a variable has the path of a file that can't be reached. With a profile,
     /// does nothing, because the variables have already been checked.
     pub fn check_file(&mut self, name: &'static str) {
         let path = self.variables.non_empty(name).map(Path::new);
         if self.profile.is_none()
+            && self.is_seen(name)
             && let Some(path) = path
             && let Err(error) = path.metadata()
         {
@@ -285,10 +301,13 @@ impl<'a> Profile<'a> {
         format: &Format<T>,
     ) -> Result<Option<T>, Problem> {
         let Some(text) = text else { return Ok(None) };
-        (format.parse)(text).map(Some).ok_or_else(|| {
-            let setting = format!("{key} of the AWS profile {:?}", self.name);
-            format.invalid(&setting, text)
-        })
+        let setting = format!("{key} of the AWS profile {:?}", self.name);
+        if let Some(found) = overlooked(text) {
+            return Err(Problem::overlooked(&setting, found));
+        }
+        (format.parse)(text)
+            .map(Some)
+            .ok_or_else(|| format.invalid(&setting, text))
     }
 
     /// Returns the error for settings that contradict each other or that need another setting.

@@ -125,6 +125,8 @@ impl Settings {
     /// One error for each variable with an invalid value.
     pub fn new(options: &AwsOptions, inherited: &Inherited) -> Result<Self, Vec<Problem>> {
         let mut places = Places::new(inherited, None);
+        places.is_seen("AWS_CONFIG_FILE");
+        places.is_seen("AWS_SHARED_CREDENTIALS_FILE");
         check_sdk_variables(&mut places);
 
         let role = Format {
@@ -343,9 +345,8 @@ fn check_sdk_variables(places: &mut Places<'_>) {
 /// Reads the credentials in variables. AWS_SECURITY_TOKEN is the older name of AWS_SESSION_TOKEN.
 /// As in botocore, it has precedence.
 fn variable_keys(places: &mut Places<'_>) -> VariableKeys {
-    // As in the SDKs, a key that only has spaces is treated as unset.
-    let [id, secret] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
-        .map(|name| places.text(name).filter(|key| !key.trim().is_empty()));
+    let id = places.text("AWS_ACCESS_KEY_ID");
+    let secret = places.text("AWS_SECRET_ACCESS_KEY");
     let older_token = places.text("AWS_SECURITY_TOKEN");
     let token = older_token.or(places.text("AWS_SESSION_TOKEN"));
     match (id, secret) {

@@ -28,6 +28,7 @@ use crate::backend::aws::service_client::{Api, Endpoints};
 use crate::model::answer::{
     Again, Cause, CredentialsFault, Denial, FetchError, OutageKind, Refusal,
 };
+use crate::model::overlooked::overlooked;
 use crate::model::redaction::conceal;
 use crate::model::reference::Region;
 use crate::net::errors::error_text;
@@ -281,8 +282,7 @@ pub fn checked_credentials(
     for (variable, text) in parts {
         if let Some(defect) = text.and_then(credential_defect) {
             let why = format!("{} {defect}", origin.name_of(variable));
-            let help = "copy it again, without quotes or line breaks";
-            return Err(unusable(why).help(help));
+            return Err(unusable(why).help("copy it again, without quotes or line breaks"));
         }
     }
     credentials.set_property(origin);
@@ -295,18 +295,14 @@ pub fn checked_credentials(
     }
 }
 
-/// Returns what is wrong with a part of the credentials, as a predicate, or `None` if it can be
-/// used.
-fn credential_defect(text: &str) -> Option<&'static str> {
-    if text.is_empty() {
-        Some("is empty")
-    } else if text.contains(['"', '\'']) {
-        Some("contains a quote")
-    } else if HeaderValue::from_str(text).is_err() {
-        Some("contains a line break or another character that isn't allowed")
-    } else {
-        None
+/// What is wrong with a part of the credentials, as a predicate, or `None` if it can be used.
+fn credential_defect(text: &str) -> Option<String> {
+    if text.contains(['"', '\'']) {
+        return Some("contains a quote".to_owned());
     }
+    let is_illegal = HeaderValue::from_str(text).is_err();
+    let illegal = is_illegal.then(|| "contains a character that isn't allowed".to_owned());
+    overlooked(text).map(|found| found.predicate).or(illegal)
 }
 
 /// Replaces the error for credentials that AWS refused with one that says where they come from and
