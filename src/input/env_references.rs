@@ -11,10 +11,11 @@ use glob::Pattern;
 
 use crate::model::entry::{Entry, EntrySource, Origin, Part, Subject, Target};
 use crate::model::env_variables::{EnvName, Inherited, OWN_PREFIX, matches_any};
+use crate::model::foreign;
 use crate::model::plan::Layer;
 use crate::model::problem::{Impact, Problem, unless_errors};
 use crate::model::reference::{
-    Aliases, Arn, Reference, SecretRef, Selector, Store, foreign_prefix, split_colon, split_secret,
+    Aliases, Arn, Reference, SecretRef, Selector, Store, split_colon, split_secret,
 };
 
 /// A sentence about a mistake in the value of a variable. It doesn't quote the value.
@@ -106,13 +107,13 @@ fn matches_closely(patterns: &[Pattern], name: &str) -> bool {
 
 /// Returns the mistake if a value begins as references of another tool do.
 fn foreign_syntax(text: &str) -> Option<Defect> {
-    let (prefix, replacement) = foreign_prefix(text)?;
-    let service = match replacement {
-        "" => "secretsmanager:",
-        service => service,
+    let (prefix, ours) = foreign::prefix(text)?;
+    let remedy = match ours {
+        "" => String::new(),
+        service => format!(": write {OPEN}{service}NAME{CLOSE}"),
     };
     Some(format!(
-        "the value begins with \"{prefix}\", the syntax of another tool: write {OPEN}{service}NAME{CLOSE}"
+        "the value begins with \"{prefix}\", the syntax of another tool{remedy}"
     ))
 }
 

@@ -93,13 +93,12 @@ pub fn refuse_encoded(
     option: &str,
     path: Option<&str>,
 ) -> Result<(), Problem> {
+    if is_utf16(bytes) {
+        let problem = Problem::configuration(format!("{file} is UTF-16"));
+        return Err(problem.help("save it as UTF-8"));
+    }
     let Some((tool, command)) = encryption(bytes) else {
-        return match is_utf16(bytes) {
-            true => {
-                Err(Problem::configuration(format!("{file} is UTF-16")).help("save it as UTF-8"))
-            }
-            false => Ok(()),
-        };
+        return Ok(());
     };
     let problem = Problem::configuration(format!("{file} is encrypted with {tool}"));
     let argument = shell_quoted(path.unwrap_or("FILE"));

@@ -14,7 +14,8 @@ use std::collections::BTreeMap;
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span};
 
 use crate::model::env_variables::is_name;
-use crate::model::overlooked::{is_unseen, name};
+use crate::model::foreign;
+use crate::model::overlooked::overlooked_in_line;
 
 /// The help for a file that is a [task definition](Node::is_task_definition).
 pub const TASK_DEFINITION_HELP: &str = "a jq command turns it into a declaration: see \"Write a declaration from your task definition\" in docs/ecs.md";
@@ -215,10 +216,8 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
             Event::Scalar(text, _, anchor, None) => (Kind::Text(text.into_owned()), anchor),
             Event::SequenceStart(_, anchor, None) => (self.list(depth)?, anchor),
             Event::MappingStart(_, anchor, None) => (self.mapping(depth)?, anchor),
-            Event::Scalar(..) | Event::SequenceStart(..) | Event::MappingStart(..) => {
-                let text =
-                    "a value that starts with \"!\" needs quotes, because YAML reads it as a tag";
-                return Err(error(position, text).help(QUOTES));
+            event @ (Event::Scalar(..) | Event::SequenceStart(..) | Event::MappingStart(..)) => {
+                return Err(tag_error(position, &event));
             }
             Event::Alias(id) => {
                 let Some(node) = self.anchors.get(&id) else {
@@ -284,6 +283,18 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
     }
 }
 
+/// Returns the error for a value with a tag, which may be the tag of another tool.
+fn tag_error(position: Position, event: &Event<'_>) -> SyntaxError {
+    if let Event::Scalar(value, _, _, Some(tag)) = event
+        && let Some(remedy) = foreign::tag_remedy(tag.suffix(), value)
+    {
+        let text = format!("\"!{}\" is the syntax of another tool", tag.suffix());
+        return error(position, text).help(remedy);
+    }
+    let text = "a value that starts with \"!\" needs quotes, because YAML reads it as a tag";
+    error(position, text).help(QUOTES)
+}
+
 /// Returns a node as the key of a mapping.
 ///
 /// # Errors
@@ -342,13 +353,13 @@ pub struct SyntaxError {
     /// The message, without the position.
     pub message: String,
     /// The remedy.
-    pub help: Option<&'static str>,
+    pub help: Option<String>,
 }
 
 impl SyntaxError {
     /// Adds the remedy.
-    pub fn help(mut self, help: &'static str) -> Self {
-        self.help = Some(help);
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
         self
     }
 }
@@ -382,16 +393,19 @@ fn parser_error(scan: &ScanError, text: &str) -> SyntaxError {
     let before: String = line.chars().take(position.column - 1).collect();
     let after = &line[before.len()..];
     let is_after_value = before.contains(": ");
-    if let Some(unseen) = unseen_error(position.line, text) {
-        return unseen;
+    // The parser may notice a tab in an earlier line, and any other character in the next one.
+    let near = (1..)
+        .zip(text.lines())
+        .skip(position.line.saturating_sub(2));
+    for (line, content) in near.take(4) {
+        if let Some(found) = overlooked_in_line(content) {
+            let position = Position { line, column: 1 };
+            let message = format!("this line {}", found.predicate);
+            return error(position, message).help(found.help);
+        }
     }
 
     let (message, help) = match scan.kind() {
-        ErrorKind::TabInBlockIndentation
-        | ErrorKind::TabNotAllowed
-        | ErrorKind::TabInIndentation
-        | ErrorKind::TabAtBlockScalarStart
-        | ErrorKind::TabInPlainScalar => return tab_error(position.line, text),
         // `@home`
         ErrorKind::UnexpectedCharacter { .. }
         | ErrorKind::UnknownAnchor
@@ -470,44 +484,6 @@ fn name_error(position: Position, line: &str, lines_above: &[&str]) -> SyntaxErr
         "this line starts at column {here}, but the line above it starts at column {there}"
     );
     error(position, message).help("indent all entries of a section by the same number of spaces")
-}
-
-/// Returns the error for a character that people take for a space, in the indentation or after the
-/// colon of a line: the line of an error, or the line above it. Returns `None` if there isn't one.
-fn unseen_error(line: usize, text: &str) -> Option<SyntaxError> {
-    for (number, line) in (1..)
-        .zip(text.lines())
-        .take(line)
-        .skip(line.saturating_sub(2))
-    {
-        let (key, value) = line.split_once(':').unwrap_or((line, ""));
-        for (part, verb, end) in [
-            (key, "is indented with", ""),
-            (value, "has", " after its colon"),
-        ] {
-            let mut gap = part.chars().take_while(|c| is_unseen(*c));
-            if let Some(unseen) = gap.find(|c| !matches!(c, ' ' | '\t')) {
-                let message = format!("this line {verb} a {}{end}", name(unseen));
-                let position = Position {
-                    line: number,
-                    column: 1,
-                };
-                return Some(error(position, message).help("use ordinary spaces"));
-            }
-        }
-    }
-    None
-}
-
-/// Returns the error for a tab in the indentation. The parser may notice the tab in an earlier
-/// line, so this names the first line from there on that is indented with one.
-fn tab_error(noticed_line: usize, text: &str) -> SyntaxError {
-    let mut from_here = (noticed_line..).zip(text.lines().skip(noticed_line - 1));
-    let is_tabbed = |line: &str| line.trim_start_matches(' ').starts_with('\t');
-    let tabbed = from_here.find(|(_, line)| is_tabbed(line));
-    let line = tabbed.map_or(noticed_line, |(number, _)| number);
-    let message = "this line is indented with a tab, which YAML doesn't allow";
-    error(Position { line, column: 1 }, message).help("indent all lines with spaces")
 }
 
 /// Returns the column in which the content of a line starts. The hyphen of an item is not part of

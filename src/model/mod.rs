@@ -6,6 +6,7 @@ pub mod answer;
 pub mod entry;
 pub mod env_variables;
 pub mod environment;
+pub mod foreign;
 pub mod options;
 pub mod outcome;
 pub mod overlooked;

@@ -59,23 +59,76 @@ pub fn overlooked(text: &str) -> Option<Overlooked> {
     Overlooked::new(format!("contains a {name}"), help)
 }
 
+/// The same for a text that may be empty.
+pub fn overlooked_unless_empty(text: &str) -> Option<Overlooked> {
+    overlooked(text).filter(|_| !text.is_empty())
+}
+
+/// The same for an argument. If it is only a space or a carriage return, that comes from the line
+/// before, in a script.
+pub fn overlooked_in_argument(text: &str) -> Option<Overlooked> {
+    let found = overlooked(text)?;
+    if text.is_empty() || !text.trim().is_empty() {
+        return Some(found);
+    }
+    let help = "remove what follows the backslash at the end of the line before";
+    Overlooked::new(found.predicate, help)
+}
+
+/// The same for the fields of a reference: SECRET, KEY, STAGE and VERSION-ID, which may be empty.
+pub fn overlooked_in_fields(fields: [&str; 4]) -> Option<Overlooked> {
+    let names = ["name", "key", "stage", "version id"];
+    names.into_iter().zip(fields).find_map(|(name, text)| {
+        let Overlooked { predicate, help } = overlooked_unless_empty(text)?;
+        Overlooked::new(format!("has a {name} that {predicate}"), help)
+    })
+}
+
+/// Returns the character of a line of YAML that people take for a space: in its indentation, or
+/// after the colon of a name. A tab matters only in the indentation.
+pub fn overlooked_in_line(line: &str) -> Option<Overlooked> {
+    if line.trim().is_empty() {
+        return None;
+    }
+    let (key, value) = line.split_once(':').unwrap_or((line, ""));
+    let mut indentation = key.chars().take_while(|c| is_unseen(*c));
+    let mut gap = value.chars().take_while(|c| is_unseen(*c));
+    let predicate = match indentation.find(|c| *c != ' ') {
+        Some(unseen) => format!("is indented with a {}", name(unseen)),
+        None => {
+            let unseen = gap.find(|c| !matches!(c, ' ' | '\t'))?;
+            format!("has a {} after its colon", name(unseen))
+        }
+    };
+    Overlooked::new(predicate, "use ordinary spaces")
+}
+
+/// The same for a key of a declaration in this column, with the subject of the sentence. In the first
+/// column, a key begins with what people take for its indentation.
+pub fn overlooked_in_key(key: &str, column: usize) -> Option<(&'static str, Overlooked)> {
+    match overlooked_in_line(key).filter(|_| column == 1) {
+        Some(found) => Some(("this line", found)),
+        None => Some(("this key", overlooked_unless_empty(key)?)),
+    }
+}
+
 /// True for text in UTF-16, which some editors on Windows write. Text in UTF-8 doesn't have zeros.
 pub fn is_utf16(bytes: &[u8]) -> bool {
     matches!(
         bytes,
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, 1..=255, ..] | [1..=255, 0, ..]
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, _, 0, ..] | [_, 0, _, 0, ..]
     )
 }
 
 const NO_BREAK_SPACE: char = '\u{a0}';
 
 /// True for a space, and for a character that a terminal or an editor doesn't show.
-pub fn is_unseen(c: char) -> bool {
+fn is_unseen(c: char) -> bool {
     c.is_whitespace() || !is_visible(c)
 }
 
 /// Returns the name of a character that isn't seen.
-pub fn name(c: char) -> String {
+fn name(c: char) -> String {
     match c {
         ' ' => "space".to_owned(),
         '\t' => "tab".to_owned(),
@@ -155,6 +208,34 @@ mod tests {
     }
 
     #[test]
+    fn in_a_line_of_yaml_only_the_spaces_around_the_name_matter() {
+        for (line, predicate) in [
+            ("\u{a0}\u{a0}A: b", "is indented with a no-break space"),
+            (" \u{a0}A: b", "is indented with a no-break space"),
+            ("\tA: b", "is indented with a tab"),
+            ("A:\u{a0}b", "has a no-break space after its colon"),
+        ] {
+            assert_eq!(
+                overlooked_in_line(line).unwrap().predicate,
+                predicate,
+                "{line:?}"
+            );
+        }
+        for line in [
+            "",
+            "  ",
+            "\t",
+            "  A: b",
+            "A:\tb",
+            "A: b\u{a0}",
+            "A: “b”",
+            "- a",
+        ] {
+            assert_eq!(overlooked_in_line(line), None, "{line:?}");
+        }
+    }
+
+    #[test]
     fn a_text_without_anything_hidden_is_left_to_other_checks() {
         for text in [
             "a", "prod/db", "a b", "\"a\"", "'a'", "*", "größe", "日本", "🔑", "\\",
@@ -173,8 +254,7 @@ mod tests {
             b"e",
             b"env: {}",
             b"\xef\xbb\xbfenv",
-            b"\0",
-            b"\0\0",
+            b"\0GITCRYPT\0",
         ] {
             assert!(!is_utf16(bytes), "{bytes:?}");
         }

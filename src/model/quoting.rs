@@ -60,7 +60,6 @@ pub fn quoted_value(value: &str) -> String {
 /// be …". The message shows the value only if it may be quoted.
 pub fn invalid_value(name: &str, value: &str, expected: &str) -> String {
     match value {
-        "" => format!("{name} must be {expected}, but its value is empty"),
         value if value.starts_with(['"', '\'']) => {
             format!("the value of {name} includes quotes: remove them")
         }

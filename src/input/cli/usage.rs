@@ -3,7 +3,7 @@
 //! clap's own message is good enough for rare mistakes. The frequent ones get a message with the
 //! reason, and a help with what to write instead. An argument that doesn't begin with a hyphen may
 //! be a secret, as in `-e PASSWORD hunter2`, so no message shows one. The only exceptions are the
-//! words in [`REPLACEMENTS`], the names of subcommands, and the name of a variable after `-e`.
+//! words of other tools, the names of subcommands, and the name of a variable after `-e`.
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -14,33 +14,12 @@ use clap::{Arg, Command};
 use super::command::subcommand;
 use super::inputs::one_word;
 use crate::model::env_variables::{assigned_name, is_name};
+use crate::model::foreign::replacement;
 use crate::model::options::{TypedOptions, find_option};
-use crate::model::overlooked::overlooked;
+use crate::model::overlooked::overlooked_in_argument;
 use crate::model::problem::Problem;
 use crate::model::quoting::invalid_value;
 use crate::model::suggest::nearest;
-
-/// Words and options that people know from other tools, and their replacements.
-const REPLACEMENTS: [(&str, &str); 9] = [
-    (
-        "exec inject launch run start",
-        "secrets-exec [OPTIONS] -- COMMAND",
-    ),
-    ("fetch print read show", "secrets-exec get prod/db:password"),
-    ("diff info list ls status --dry-run", "secrets-exec check"),
-    ("env", "secrets-exec export --format shell"),
-    (
-        "--environment --key --password --query --secret --secret-id --secrets",
-        "--env DB_PASSWORD=prod/db:password",
-    ),
-    ("--prefix", "--env-from APP_=prod/app"),
-    (
-        "--env-file",
-        "secrets-exec migrate FILE --secret prod/app, which turns a .env file into a declaration",
-    ),
-    ("--config", "-f secrets-exec.yaml"),
-    ("--poll --watch", "--on-rotation restart"),
-];
 
 /// Turns clap's error about these arguments into a problem.
 pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command) -> Problem {
@@ -87,26 +66,13 @@ pub fn overlooked_problems(arguments: &[OsString]) -> Vec<Problem> {
     let mut problems = Vec::new();
     let own = arguments.iter().take_while(|argument| *argument != "--");
     for (number, argument) in (1..).zip(own) {
-        let argument = argument.to_string_lossy();
-        let (place, text) = match argument.split_once('=') {
-            Some((option, value)) if option.starts_with("--") => {
-                (format!("the value of {option}"), value)
-            }
-            Some(_) | None => (format!("argument {number}"), &*argument),
-        };
-        if assigned_name(text).is_none()
-            && let Some(found) = overlooked(text)
-        {
-            let is_blank = !text.is_empty() && text.trim().is_empty();
-            let help = is_blank.then_some(BACKSLASH);
-            problems.push(Problem::overlooked(&place, found).replace_help(help));
-        }
+        let text = argument.to_string_lossy();
+        let found = overlooked_in_argument(&text).filter(|_| assigned_name(&text).is_none());
+        problems
+            .extend(found.map(|found| Problem::overlooked(&format!("argument {number}"), found)));
     }
     problems
 }
-
-/// The remedy for an argument that is only a space or a carriage return.
-const BACKSLASH: &str = "remove what follows the backslash at the end of the line before";
 
 /// Returns the problem for a rare mistake, which has the first paragraph of clap's own message, on
 /// one line. A value in it is hidden.
@@ -374,12 +340,4 @@ impl Line<'_> {
 fn has_option(command: &Command, option: &str) -> bool {
     let long = option.strip_prefix("--");
     long.is_some() && command.get_arguments().any(|arg| arg.get_long() == long)
-}
-
-/// Returns what to write instead of an option or a word that people know from another tool.
-fn replacement(word: &str) -> Option<&'static str> {
-    let mut replacements = REPLACEMENTS.iter();
-    let (_, replacement) =
-        replacements.find(|(words, _)| words.split(' ').any(|other| other == word))?;
-    Some(replacement)
 }

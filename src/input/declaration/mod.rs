@@ -126,7 +126,7 @@ pub fn parse_declaration(
         position: error.position,
         subject: String::new(),
         text: error.message,
-        help: error.help.map(str::to_owned),
+        help: error.help,
     });
     source.mistakes.borrow_mut().extend(syntax_errors);
 

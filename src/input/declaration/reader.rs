@@ -15,8 +15,9 @@ use std::sync::Arc;
 use crate::input::yaml::{Key, Kind, Node, Position};
 use crate::model::entry::Origin;
 use crate::model::env_variables::{EnvName, is_name};
+use crate::model::foreign::own_key;
 use crate::model::options::{OptionSpec, find_option};
-use crate::model::overlooked::{Overlooked, is_unseen, name, overlooked};
+use crate::model::overlooked::{overlooked_in_key, overlooked_unless_empty};
 use crate::model::problem::Problem;
 use crate::model::quoting::{file_name, is_quotable};
 use crate::model::suggest::{self, did_you_mean};
@@ -57,9 +58,6 @@ pub struct Fields<'a> {
 
 /// What messages call a whole declaration.
 pub const FILE: &str = "this file";
-
-/// What messages call the line of a mistake.
-const THIS_LINE: &str = "this line";
 
 /// The type of a text value, as messages about a value of another type call it: `must be text, not
 /// a list`.
@@ -233,16 +231,16 @@ impl<'a> Item<'a> {
         }
 
         let is_option = find_option(key).is_some_and(OptionSpec::in_declaration);
-        let help = match nearest {
-            Some(nearest) => did_you_mean(nearest),
-            None if key == "key" && known.contains(&"from") => {
+        let help = match (own_key(key, known), nearest) {
+            (Some(ours), _) => format!("write {ours:?} instead"),
+            (None, Some(nearest)) => did_you_mean(nearest),
+            (None, None) if key == "key" && known.contains(&"from") => {
                 "write the key of the secret after a colon, as in from: prod/db:password".to_owned()
             }
-            None if self.is_whole_file && key.starts_with("env") => did_you_mean("env"),
-            None if self.is_whole_file && is_option => {
+            (None, None) if self.is_whole_file && is_option => {
                 format!("write it under \"defaults\", as in defaults: {{ {key}: … }}")
             }
-            None => {
+            (None, None) => {
                 let possible = format!("the possible keys are {}", known.join(", "));
                 return item.refuse_with(not_shown, Some(possible));
             }
@@ -253,27 +251,21 @@ impl<'a> Item<'a> {
     /// Adds a mistake if a text has something in it that people don't see, and returns true then.
     /// An empty text isn't such a mistake.
     pub fn refuses_overlooked(&self, text: &str) -> bool {
-        let found = overlooked(text).filter(|_| !text.is_empty());
-        let is_refused = found.is_some();
-        if let Some(Overlooked { predicate, help }) = found {
-            self.refuse_with(predicate, Some(help));
-        }
-        is_refused
+        let Some(found) = overlooked_unless_empty(text) else {
+            return false;
+        };
+        self.refuse_with(found.predicate, Some(found.help));
+        true
     }
 
-    /// Does the same for a key at the position of this item. In the first column, a character that
-    /// isn't seen is there instead of a space.
+    /// Does the same for a key at the position of this item.
     pub fn refuses_overlooked_key(&self, key: &str) -> bool {
-        let first = key.chars().next().filter(|c| is_unseen(*c));
-        match first.filter(|_| self.position.column == 1) {
-            Some(first) => {
-                let text = format!(" is indented with a {}", name(first));
-                let help = "use ordinary spaces".to_owned();
-                self.add(THIS_LINE.to_owned(), text, Some(help));
-                true
-            }
-            None => self.named("this key").refuses_overlooked(key),
-        }
+        let Some((subject, found)) = overlooked_in_key(key, self.position.column) else {
+            return false;
+        };
+        self.named(subject)
+            .refuse_with(found.predicate, Some(found.help));
+        true
     }
 
     /// Returns the characters of a scalar. If the node is not a scalar, adds the mistake that it is
@@ -417,11 +409,7 @@ impl SourceFile {
             if !mistake.subject.is_empty()
                 && let Some(&first) = first_of.get(&mistake.text)
             {
-                let line = mistake.position.line;
-                let other = match mistake.subject.as_str() {
-                    THIS_LINE => format!("line {line}"),
-                    subject => format!("{subject} (line {line})"),
-                };
+                let other = format!("{} (line {})", mistake.subject, mistake.position.line);
                 let problem: &mut Problem = &mut problems[first];
                 match problem.notes.last_mut() {
                     Some(note) => *note += &format!(", {other}"),

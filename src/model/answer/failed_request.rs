@@ -374,7 +374,9 @@ impl FailedRequest<'_> {
                 ))
             }
             // `prod/db:password:3`
-            (Selector::Key(_), Some(label)) if label.parse::<u64>().is_ok() => {
+            (Selector::Key(_), Some(label))
+                if label.trim_start_matches('v').parse::<u64>().is_ok() =>
+            {
                 let write = self.subject.rewritten_with_field(label, "AWSPREVIOUS")?;
                 Some(format!(
                     "a secret has stages instead of version numbers: for the value before the last change, write {write}"
@@ -388,11 +390,25 @@ impl FailedRequest<'_> {
                 ))
             }
             // `prod/db:tls:key`
-            (Selector::Key(key), Some(label)) if !label.starts_with("AWS") => {
+            (Selector::Key(key), Some(label))
+                if !label.starts_with("AWS") && is_name(key) && is_name(label) =>
+            {
                 let fields = format!("{key}:{label}");
                 let path = format!("$.{key}.{label}");
                 let write = self.subject.rewritten_with_field(&fields, &path)?;
                 Some(format!("for the nested key, write {write}"))
+            }
+            // `prod/tls:key:/run/tls.key`
+            (Selector::Key(_), Some(path)) if path.starts_with('/') => {
+                let fields = self.subject.reference()?.strip_suffix(path)?;
+                let from = fields.trim_end_matches(':');
+                Some(format!(
+                    "for a path, write files: [{{ from: \"{from}\", path: {path} }}] in a declaration"
+                ))
+            }
+            (Selector::Key(_), Some(label)) if !label.starts_with("AWS") => {
+                let write = self.subject.rewritten_with_field(label, "AWSPREVIOUS")?;
+                Some(format!("the third field is a staging label, as in {write}"))
             }
             (..) => None,
         }

@@ -12,7 +12,9 @@ use super::arn::{Arn, Store};
 use super::locator::{Aliases, JsonPath, Locator, SecretRef, Selector, Version};
 use super::secret_id::{Fault, SecretId, VALUE_REMEDY, is_name_character};
 use crate::model::env_variables::{Inherited, is_name};
-use crate::model::overlooked::{Overlooked, overlooked};
+use crate::model::foreign;
+use crate::model::overlooked::{overlooked_in_fields, overlooked_unless_empty};
+use crate::model::shown::reads_like_a_name;
 
 /// A reference as it was written, split into fields. SECRET hasn't been looked up.
 ///
@@ -40,31 +42,12 @@ const PARAMETER_VERSION_HELP: &str =
 /// The remedy for a URL, which may contain a password.
 const URL_REMEDY: &str = "if it contains a password, store the whole URL in a secret, or compose it with { template: \"…\" } in a declaration; if nothing in it is secret, write { value: … }";
 
-/// Prefixes that other tools put before the name of a secret, and what to write instead.
-const FOREIGN_PREFIXES: [(&str, &str); 11] = [
-    ("secretsmanager:", ""),
-    ("aws:secretsmanager:", ""),
-    ("aws-sm://", ""),
-    ("sm://", ""),
-    ("{aws-sm}", ""),
-    ("{aws-ssm}", "ssm:"),
-    ("ssm:///", "ssm:/"),
-    ("ssm://", "ssm:/"),
-    ("{{resolve:secretsmanager:", ""),
-    ("{{resolve:ssm:", "ssm:"),
-    ("{{resolve:ssm-secure:", "ssm:"),
-];
-
 impl Reference {
     /// Parses a reference.
     ///
     /// # Errors
     /// If the text can't be a reference, whatever the aliases and variables are.
     pub fn parse(text: &str) -> Result<Self, Fault> {
-        if let Some(error) = foreign_syntax_error(text) {
-            return Err(error);
-        }
-
         let (secret, after_secret) = split_secret(text);
         let (key, after_key) = after_secret.map_or(("", None), split_key);
         let (stage, after_stage) = after_key.map_or(("", None), split_colon);
@@ -74,7 +57,13 @@ impl Reference {
         // The brackets of a JSONPath can contain anything.
         let path = if is_path { key } else { "" };
         let plain_key = if is_path { "" } else { key };
-        check_seen(&[secret, plain_key, stage, version])?;
+        if let Some(found) = overlooked_in_fields([secret, plain_key, stage, version]) {
+            return Err(Fault::new(found.predicate).help(found.help));
+        }
+        if let Some(error) = foreign_syntax_error(text) {
+            return Err(error);
+        }
+
         let without_path = text.replacen(path, "", 1);
         if without_path.contains("{{") {
             let help = "for a template, write { template: \"…\" } in a declaration; to use an environment variable in a reference, write ${STAGE}/db:password";
@@ -261,22 +250,6 @@ fn split_key(text: &str) -> (&str, Option<&str>) {
     split_colon(text)
 }
 
-/// Checks that the fields of a reference don't contain anything that people don't see. An empty
-/// field has a meaning of its own.
-///
-/// # Errors
-/// The first such field.
-fn check_seen(fields: &[&str; 4]) -> Result<(), Fault> {
-    for (name, text) in ["name", "key", "stage", "version id"].iter().zip(fields) {
-        if !text.is_empty()
-            && let Some(Overlooked { predicate, help }) = overlooked(text)
-        {
-            return Err(Fault::new(format!("has a {name} that {predicate}")).help(help));
-        }
-    }
-    Ok(())
-}
-
 /// Parses STAGE and VERSION-ID. Returns `None` if both are empty.
 ///
 /// # Errors
@@ -316,32 +289,16 @@ fn parse_selector(key: &str) -> Result<Selector, Fault> {
     })
 }
 
-/// Returns the prefix of another tool with which the text begins, and what to write instead. The
-/// result is `None` for any other text.
-pub fn foreign_prefix(text: &str) -> Option<(&'static str, &'static str)> {
-    let mut prefixes = FOREIGN_PREFIXES.into_iter();
-    prefixes.find(|(prefix, _)| text.starts_with(prefix))
-}
-
-/// Returns the error for a reference with the prefix of another tool. Its help shows the reference
-/// without the prefix, if that is a reference. Returns `None` for a reference without such a
-/// prefix.
+/// Returns the error for a reference in the syntax of another tool. Its help shows our reference,
+/// if it reads like one. Returns `None` for any other text.
 fn foreign_syntax_error(text: &str) -> Option<Fault> {
-    let (prefix, replacement) = foreign_prefix(text)?;
-    let error = Fault::new(format!(
-        "begins with \"{prefix}\", which is the syntax of another tool"
-    ));
-
-    // Some tools write secretsmanager://prod/db.
-    let rest = text[prefix.len()..].trim_start_matches("//");
-    // CloudFormation writes {{resolve:secretsmanager:prod/db:SecretString:password}}. Its second
-    // field is always SecretString.
-    let fields = rest.trim_end_matches("}}").replace(":SecretString", "");
-    let reference = format!("{replacement}{fields}");
-    Some(match Reference::parse(&reference) {
-        Ok(_) => error.help(format!("write {reference}")),
-        Err(_) => error,
-    })
+    let (predicate, reference) = foreign::reference(text)?;
+    let is_shown = reads_like_a_name(&reference) && Reference::parse(&reference).is_ok();
+    let help = match is_shown {
+        true => format!("write {reference}"),
+        false => "write the name of a secret, as in prod/db:password".to_owned(),
+    };
+    Some(Fault::new(predicate).help(help))
 }
 
 /// A part of SECRET, or of a path.
@@ -465,11 +422,9 @@ fn variable_value<'a>(
             let text = value
                 .to_str()
                 .ok_or_else(|| wrong_value(name, "is not UTF-8"))?;
-            match overlooked(text) {
-                Some(found) if !text.is_empty() => {
-                    Err(wrong_value(name, &found.predicate).help(found.help))
-                }
-                Some(_) | None => Ok(text),
+            match overlooked_unless_empty(text) {
+                Some(found) => Err(wrong_value(name, &found.predicate).help(found.help)),
+                None => Ok(text),
             }
         }
         (None, Some(default)) => Ok(default),

@@ -25,7 +25,7 @@ mod locator;
 mod secret_id;
 
 pub use arn::{Arn, Region, Role, Store};
-pub use grammar::{Reference, expand_path, foreign_prefix, split_colon, split_secret};
+pub use grammar::{Reference, expand_path, split_colon, split_secret};
 pub use locator::{
     AWS_STAGES, AWSCURRENT, Alias, Aliases, JsonPath, Locator, SecretRef, Selector, Version,
     validate_alias_name,

@@ -53,7 +53,8 @@ impl<'a> Places<'a> {
     /// Returns the value of a variable. An invalid value adds an error.
     pub fn variable<T>(&mut self, name: &'static str, format: &Format<T>) -> Option<T> {
         let value = self.variables.non_empty(name)?;
-        if !self.is_seen(name) {
+        if let Some(found) = overlooked(&value.to_string_lossy()) {
+            self.refuse(Problem::overlooked(name, found));
             return None;
         }
         let parsed = value.to_str().and_then(format.parse);
@@ -84,23 +85,11 @@ impl<'a> Places<'a> {
         parsed.map_err(|error| self.refuse(error)).ok()?
     }
 
-    /// Returns true unless a variable has something in it that people don't see, and adds an error
-    /// if it has. An empty variable is treated as unset.
-    pub fn is_seen(&mut self, name: &'static str) -> bool {
-        let value = self.variables.non_empty(name);
-        let Some(found) = value.and_then(|value| overlooked(&value.to_string_lossy())) else {
-            return true;
-        };
-        self.refuse(Problem::overlooked(name, found));
-        false
-    }
-
     /// Adds an error if a variable has the path of a file that can't be reached. With a profile,
     /// does nothing, because the variables have already been checked.
     pub fn check_file(&mut self, name: &'static str) {
-        let path = self.variables.non_empty(name).map(Path::new);
+        let path = self.text(name).map(PathBuf::from);
         if self.profile.is_none()
-            && self.is_seen(name)
             && let Some(path) = path
             && let Err(error) = path.metadata()
         {

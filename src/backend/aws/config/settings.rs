@@ -125,8 +125,8 @@ impl Settings {
     /// One error for each variable with an invalid value.
     pub fn new(options: &AwsOptions, inherited: &Inherited) -> Result<Self, Vec<Problem>> {
         let mut places = Places::new(inherited, None);
-        places.is_seen("AWS_CONFIG_FILE");
-        places.is_seen("AWS_SHARED_CREDENTIALS_FILE");
+        places.text("AWS_CONFIG_FILE");
+        places.text("AWS_SHARED_CREDENTIALS_FILE");
         check_sdk_variables(&mut places);
 
         let role = Format {
