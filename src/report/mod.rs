@@ -203,8 +203,13 @@ fn error_record(problems: &[&Problem]) -> Option<Record> {
 
     let mut variables = Vec::new();
     let mut entries = Vec::new();
+    let mut last_entry = None;
     for problem in problems {
         for entry in &problem.entries {
+            // A template that looks up several missing keys is one entry.
+            if last_entry.replace(entry) == Some(entry) {
+                continue;
+            }
             variables.push(entry.label.as_str());
             let line = entry.to_string();
             // The line names the secret, unless the headline or the entry's reference names it
