@@ -126,6 +126,7 @@ pub fn parse_declaration(
         position: error.position,
         subject: String::new(),
         text: error.message,
+        note: None,
         help: error.help.map(str::to_owned),
     });
     source.mistakes.borrow_mut().extend(syntax_errors);
@@ -164,7 +165,8 @@ fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> Declarat
         if let Some(item) = fields.take("env")
             && !(fields.has_unknown && item.node.is_null())
         {
-            layer.entries.extend(sections::variables(&item));
+            let variables = sections::variables(&item, &layer.aliases);
+            layer.entries.extend(variables);
         }
         if let Some(item) = fields.take("files") {
             layer.entries = sections::with_files(&item, layer.entries);

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use regex_lite::{Regex, RegexBuilder};
 
 use super::reader::{Fields, Item, MappingEntry, TEXT, VARIABLES_HELP};
-use crate::input::yaml::Kind;
+use crate::input::yaml::{Kind, Node};
 use crate::model::entry::template::Template;
 use crate::model::entry::{
     Case, Entry, EntrySource, FileTarget, Mode, Naming, OnMissing, Origin, Owner,
@@ -152,12 +152,23 @@ const SOURCES: [&str; 3] = ["from", "value", "template"];
 const PATH_FROM_SECRET: &str =
     "can only be set with \"value\", because it decides which command runs";
 
-/// Reads the section `env`. PATH only accepts a plain value, because the command is looked up
-/// before any secret is read. Leaves out entries with a mistake.
-pub fn variables(item: &Item<'_>) -> Vec<Entry> {
+/// Reads the section `env`. `aliases` has those of the same file. PATH only accepts a plain value,
+/// because the command is looked up before any secret is read. Leaves out entries with a mistake.
+pub fn variables(item: &Item<'_>, aliases: &Aliases) -> Vec<Entry> {
+    let members = item.expect_entries(Some(VARIABLES_HELP));
+    let words = members
+        .iter()
+        .filter(|member| is_word(member.value.node, aliases));
+    let words = words.map(|word| format!("{} (line {})", word.name, word.value.position.line));
+    let words = Vec::from_iter(words).join(", ");
+
     let mut entries = Vec::new();
-    for MappingEntry { name, key, value } in item.expect_entries(Some(VARIABLES_HELP)) {
+    for MappingEntry { name, key, value } in members {
         let target = key.expect_variable(name).map(Target::Env);
+        if is_plain_value(value.node) {
+            refuse_plain_value(&value, &words);
+            continue;
+        }
         let Some(entry) = entry(&value, VARIABLE_KEYS, target, key.origin()) else {
             continue;
         };
@@ -172,6 +183,35 @@ pub fn variables(item: &Item<'_>) -> Vec<Entry> {
         }
     }
     entries
+}
+
+/// True for a word that is neither a path nor an alias. It is the name of a secret or, more often,
+/// plain text such as `info`.
+fn is_word(node: &Node, aliases: &Aliases) -> bool {
+    let text = node.scalar_text().filter(|_| !is_plain_value(node));
+    let reference = text.and_then(|text| Reference::parse(text).ok());
+    let word = reference.as_ref().and_then(Reference::bare);
+    word.is_some_and(|word| !word.contains(['/', ':', '$', '!']) && !aliases.contains_key(word))
+}
+
+/// The mistake that a value is a number or a boolean.
+const PLAIN_VALUE: &str = "is plain text, not a reference";
+
+/// True for a number or a boolean, which can't be a reference.
+fn is_plain_value(node: &Node) -> bool {
+    node.boolean().is_some() || node.is_number()
+}
+
+/// Adds the mistake that a variable is a number or a boolean. `words` lists the variables that are
+/// probably plain text, too.
+fn refuse_plain_value(value: &Item<'_>, words: &str) {
+    let help = match value.node.scalar_text() {
+        Some(text) if text.len() <= 5 => format!("write {}: {{ value: {text} }}", value.subject),
+        // A number that is longer than a port may be a password.
+        Some(_) | None => VALUE_REMEDY.to_owned(),
+    };
+    let note = (!words.is_empty()).then(|| format!("the same probably applies to {words}"));
+    value.refuse_with_note(PLAIN_VALUE, note, Some(help));
 }
 
 /// The form of the section `files`, for messages.
@@ -294,14 +334,14 @@ fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
     const EXPECTED: &str = "a reference such as prod/stripe";
     let origin = item.origin();
     let Kind::Mapping(_) = item.node.kind else {
-        let object = reference(item, EXPECTED, None)?;
+        let object = reference(item, EXPECTED)?;
         return Some(Entry::for_object(object, Naming::default(), origin));
     };
 
     let mut fields = item.expect_fields(&["from", "prefix", "only", "except", "rename", "case"]);
     let from = fields
         .take_required("from", "the reference to a JSON object")
-        .and_then(|from| reference(&from, EXPECTED, None));
+        .and_then(|from| reference(&from, EXPECTED));
     // The prefix and a key together name a variable. So the prefix must be empty, or the beginning
     // of a valid name.
     let prefix = fields
@@ -363,19 +403,12 @@ fn entry(
         return mapping(item.expect_fields(keys), target, origin);
     }
 
-    let (expected, help) = if keys.contains(&"value") {
-        let text = item.node.scalar_text();
-        let help = text.map(|text| match text.len() {
-            ..=5 => format!("write {}: {{ value: \"{text}\" }}", item.subject),
-            // A number that is longer than a port may be a password.
-            _ => VALUE_REMEDY.to_owned(),
-        });
-        let expected = "a reference such as prod/db:password, or { value: … } for plain text";
-        (expected, help)
+    let expected = if keys.contains(&"value") {
+        "a reference such as prod/db:password, or { value: … } for plain text"
     } else {
-        (REFERENCE, None)
+        REFERENCE
     };
-    let source = EntrySource::Reference(reference(item, expected, help)?);
+    let source = EntrySource::Reference(reference(item, expected)?);
     Some(Entry::new(target?, source, origin))
 }
 
@@ -412,7 +445,7 @@ fn source(fields: &mut Fields<'_>) -> Option<EntrySource> {
         fields.take("value"),
         fields.take("template"),
     ) {
-        (Some(from), None, None) => reference(&from, REFERENCE, None).map(EntrySource::Reference),
+        (Some(from), None, None) => reference(&from, REFERENCE).map(EntrySource::Reference),
         (None, Some(value), None) => value
             .expect_text(TEXT)
             .map(|text| EntrySource::Literal(text.to_owned())),
@@ -455,16 +488,14 @@ fn on_missing(fields: &mut Fields<'_>, pattern: Option<&Regex>) -> OnMissing {
 }
 
 /// Reads a reference. A number or a boolean is a mistake, because it is most likely meant as plain
-/// text, and `help` is about it. Messages call the allowed value `expected`. The result is `None`
-/// after a mistake.
-fn reference(item: &Item<'_>, expected: &str, help: Option<String>) -> Option<Reference> {
+/// text. Messages call the allowed value `expected`. The result is `None` after a mistake.
+fn reference(item: &Item<'_>, expected: &str) -> Option<Reference> {
     let text = item.expect_text(expected)?;
-    if item.node.boolean().is_none() && !item.node.is_number() {
-        return parse_reference(item, text);
+    if is_plain_value(item.node) {
+        item.refuse(PLAIN_VALUE);
+        return None;
     }
-    let text = "must be a reference to a secret, but is a plain value";
-    item.refuse_with(text, help);
-    None
+    parse_reference(item, text)
 }
 
 /// Parses a reference, or adds the mistake in it.
