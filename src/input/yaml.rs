@@ -12,8 +12,10 @@
 use std::collections::BTreeMap;
 
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span};
+use regex_lite::Regex;
 
 use crate::model::env_variables::is_name;
+use crate::model::reference::Fault;
 
 /// The help for a file that is a [task definition](Node::is_task_definition).
 pub const TASK_DEFINITION_HELP: &str = "a jq command turns it into a declaration: see \"Write a declaration from your task definition\" in docs/ecs.md";
@@ -262,7 +264,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
         loop {
             let key = match self.next_event()? {
                 (Event::MappingEnd, _) => return Ok(Kind::Mapping(entries)),
-                (event, position) => key(self.node(event, position, depth + 1)?)?,
+                (event, position) => key(self.node(event, position, depth + 1)?, self.text)?,
             };
             let (event, position) = self.next_event()?;
             let value = self.node(event, position, depth + 1)?;
@@ -283,11 +285,11 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
     }
 }
 
-/// Returns a node as the key of a mapping.
+/// Returns a node of the file `text` as the key of a mapping.
 ///
 /// # Errors
 /// If the node isn't text, or is a merge key.
-fn key(Node { position, kind }: Node) -> Result<Key, SyntaxError> {
+fn key(Node { position, kind }: Node, text: &str) -> Result<Key, SyntaxError> {
     match kind {
         Kind::Plain(text) if text == "<<" => Err(error(
             position,
@@ -295,12 +297,33 @@ fn key(Node { position, kind }: Node) -> Result<Key, SyntaxError> {
         )),
         Kind::Text(text) | Kind::Plain(text) => Ok(Key { position, text }),
         // YAML reads `{{ db.user }}` as a mapping whose key is a mapping.
-        Kind::Mapping(_) => Err(
-            error(position, "a value that starts with \"{{\" needs quotes")
-                .help("write { template: \"{{ … }}\" }"),
-        ),
+        Kind::Mapping(_) => {
+            let line = text.lines().nth(position.line - 1).unwrap_or_default();
+            Err(unquoted_template_error(position, line))
+        }
         Kind::List(_) => Err(error(position, "a key must be text, not a list")),
     }
+}
+
+/// Returns the error for a template without quotes in this line. The help shows the template, unless
+/// it has text that may be a password next to its expressions.
+fn unquoted_template_error(position: Position, line: &str) -> SyntaxError {
+    if let Some(Fault { text, help }) = Fault::unrendered(line) {
+        let help = help.unwrap_or_default();
+        return error(position, format!("the value {text}")).help(help);
+    }
+    // The key and, if it may be shown, the template.
+    let form = r"(\w+): *(?:((?:[-:/@?&=,;.+ ]*\{\{[\w .|]+\}\})+)[ ,}]*$|\{\{)";
+    let found = Regex::new(form).ok().and_then(|form| form.captures(line));
+    let part = |number| found.as_ref()?.get(number).map(|part| part.as_str());
+
+    let template = format!("template: \"{}\"", part(2).unwrap_or("{{ … }}"));
+    let help = match part(1) {
+        Some("from" | "template" | "value") => format!("write {template}"),
+        Some(name) => format!("write {name}: {{ {template} }}"),
+        None => format!("write {{ {template} }}"),
+    };
+    error(position, "a value that starts with \"{{\" needs quotes").help(help)
 }
 
 /// Copies a node, and adds the number of its nodes to `copied_nodes`.
@@ -341,13 +364,13 @@ pub struct SyntaxError {
     /// The message, without the position.
     pub message: String,
     /// The remedy.
-    pub help: Option<&'static str>,
+    pub help: Option<String>,
 }
 
 impl SyntaxError {
     /// Adds the remedy.
-    pub fn help(mut self, help: &'static str) -> Self {
-        self.help = Some(help);
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
         self
     }
 }
@@ -381,6 +404,9 @@ fn parser_error(scan: &ScanError, text: &str) -> SyntaxError {
     let before: String = line.chars().take(position.column - 1).collect();
     let after = &line[before.len()..];
     let is_after_value = before.contains(": ");
+    if let Some(conflict) = conflict_error(text) {
+        return conflict;
+    }
 
     let (message, help) = match scan.kind() {
         ErrorKind::TabInBlockIndentation
@@ -466,6 +492,20 @@ fn name_error(position: Position, line: &str, lines_above: &[&str]) -> SyntaxErr
         "this line starts at column {here}, but the line above it starts at column {there}"
     );
     error(position, message).help("indent all entries of a section by the same number of spaces")
+}
+
+/// Returns the error for the first line that Git has written into the file because a merge had a
+/// conflict, or `None` if there isn't one.
+fn conflict_error(text: &str) -> Option<SyntaxError> {
+    let is_marker = |line: &str| {
+        let mut markers = ["<<<<<<<", "=======", ">>>>>>>"].into_iter();
+        let rest = markers.find_map(|marker| line.strip_prefix(marker));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+    };
+    let (line, _) = (1..).zip(text.lines()).find(|(_, line)| is_marker(line))?;
+    let message = "this line is a marker of a merge conflict";
+    let help = "resolve the conflict, and remove its markers";
+    Some(error(Position { line, column: 1 }, message).help(help))
 }
 
 /// Returns the error for a tab in the indentation. The parser may notice the tab in an earlier

@@ -431,6 +431,12 @@ impl Lookup<'_> {
         template: &Template,
         subject: &Subject,
     ) -> Option<BTreeMap<String, SecretRef>> {
+        // The name of an alias with a hyphen is a mistake in the declaration, which has been
+        // reported.
+        let mut secrets = expressions(&template.text).filter_map(|text| text.split('.').next());
+        if secrets.any(|name| !is_name(name) && self.aliases.contains_key(name)) {
+            return None;
+        }
         if let Some(Fault { text, help }) = self.misread_expression(template) {
             self.add_error(Problem::configuration(text).replace_help(help), subject);
             return None;
@@ -458,7 +464,7 @@ impl Lookup<'_> {
             |name: &str| template.names.contains(name) && !self.aliases.contains_key(name);
         expressions(&template.text)
             .filter(|expression| expression.split(['.', '/', '-']).any(is_unknown))
-            .find_map(calculation_error)
+            .find_map(|expression| calculation_error(expression, self.aliases))
     }
 
     /// Returns the error for a name in a template that isn't an alias.
@@ -501,7 +507,7 @@ pub fn variable_help(variable: &Subject, aliases: &Aliases) -> String {
     if (aliases.contains_key(secret) || secret.contains('/'))
         && let Some(Fault {
             help: Some(help), ..
-        }) = calculation_error(reference)
+        }) = calculation_error(reference, aliases)
     {
         return help;
     }

@@ -243,7 +243,8 @@ impl Line<'_> {
         let unexpected = Problem::usage(format!(
             "unexpected argument {number} (not shown, because it may be a secret)"
         ));
-        let has_separator = self.words.contains(&"--");
+        let has_separator =
+            self.words.contains(&"--") && !self.has_separator_of_command(word, number);
         let name = self.name();
 
         match self.subcommand.map(Command::get_name) {
@@ -318,11 +319,34 @@ impl Line<'_> {
                 Problem::usage("argument 1 is neither a subcommand nor an option")
                     .help("if it is the command, write secrets-exec [OPTIONS] -- COMMAND")
             }
-            None => Problem::usage(format!(
-                "`--` is missing before the command (argument {number} is not an option)"
-            ))
-            .help("write secrets-exec [OPTIONS] -- COMMAND"),
+            None => {
+                let help = match self.words.contains(&"--") {
+                    true => "write another `--` before the command",
+                    false => "write secrets-exec [OPTIONS] -- COMMAND",
+                };
+                Problem::usage(format!(
+                    "`--` is missing before the command (argument {number} is not an option)"
+                ))
+                .help(help)
+            }
         }
+    }
+
+    /// True if the only `--` belongs to a command that begins with `word`, as in `npm run start --
+    /// --port 80`: the command has several words, or an option follows `--`. `number` is the
+    /// position of `word`, from 1.
+    fn has_separator_of_command(&self, word: &str, number: usize) -> bool {
+        let is_plain = |word: &&&str| {
+            let is_in_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/".contains(&byte);
+            word.starts_with(|c: char| c.is_ascii_alphanumeric()) && word.bytes().all(is_in_name)
+        };
+        let mut after_separator = self.words.iter().skip_while(|word| **word != "--").skip(1);
+        let next = self.words.get(number).filter(is_plain);
+        is_plain(&&word)
+            && (next.is_some()
+                || after_separator
+                    .next()
+                    .is_some_and(|word| word.starts_with('-')))
     }
 
     /// Words the mistake in `-e PASSWORD prod/db:password`, where a space was written instead of

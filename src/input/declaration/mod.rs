@@ -127,7 +127,7 @@ pub fn parse_declaration(
         subject: String::new(),
         text: error.message,
         note: None,
-        help: error.help.map(str::to_owned),
+        help: error.help,
     });
     source.mistakes.borrow_mut().extend(syntax_errors);
 

@@ -33,22 +33,25 @@ pub fn aliases(section: &Item<'_>) -> Aliases {
     let mut aliases = Aliases::default();
     for MappingEntry { name, key, value } in section.expect_entries(Some(ALIASES_HELP)) {
         if let Err(why) = validate_alias_name(name) {
-            key.refuse_sentence(why, None);
+            let legal = name.replace(['-', '.'], "_");
+            let help = validate_alias_name(&legal).is_ok();
+            let help = help.then(|| format!("write {legal}, here and where you use the alias"));
+            key.refuse_sentence(why, help);
         }
         let named_value = value.named(format!("the alias {name:?}"));
-        if let Some(alias) = alias(&named_value) {
+        if let Some(alias) = alias(&named_value, name) {
             aliases.insert(name.to_owned(), alias);
         }
     }
     aliases
 }
 
-/// Reads an alias, which is the id of a secret, or a mapping with the key `id`. Without a valid id,
-/// there isn't an alias. With any other mistake, the alias doesn't have the wrong part.
-fn alias(item: &Item<'_>) -> Option<Alias> {
+/// Reads the alias `name`, which is the id of a secret, or a mapping with the key `id`. Without a
+/// valid id, there isn't an alias. With any other mistake, the alias doesn't have the wrong part.
+fn alias(item: &Item<'_>, name: &str) -> Option<Alias> {
     let Kind::Mapping(_) = item.node.kind else {
         return Some(Alias {
-            id: id(item)?,
+            id: id(item, name)?,
             version: Version::Current,
             region: None,
             role: None,
@@ -64,7 +67,7 @@ fn alias(item: &Item<'_>) -> Option<Alias> {
     ]);
     let valid_id = fields
         .take_required("id", "the name or ARN of the secret")
-        .and_then(|item| id(&item));
+        .and_then(|item| id(&item, name));
     let (stage, version_id) = (fields.take("stage"), fields.take("version-id"));
     let version_item = stage.clone().or_else(|| version_id.clone());
     let mut version = Version::new(stage.and_then(label), version_id.and_then(label));
@@ -98,14 +101,19 @@ fn defect(id: &str, version: &Version) -> Option<String> {
     Some(format!("{id:?} {why}"))
 }
 
-/// Reads the id of an alias. A key or a version is a mistake, because they belong where the alias
-/// is used. The result is `None` after a mistake.
-fn id(item: &Item<'_>) -> Option<String> {
+/// Reads the id of the alias `name`. A key or a version is a mistake, because they belong where the
+/// alias is used. The result is `None` after a mistake.
+fn id(item: &Item<'_>, name: &str) -> Option<String> {
     let text = item.expect_text("the name or ARN of a secret")?;
     let reference = parse_reference(item, text)?;
     let id = reference.bare().map(str::to_owned);
     if id.is_none() {
-        let help = "write the key or version where you use the alias, as in db:password".to_owned();
+        let help = match name == name.to_uppercase() {
+            true => format!("write the variable {name} below \"env:\", not below \"secrets:\""),
+            false => {
+                format!("write the key or version where you use the alias, as in {name}:password")
+            }
+        };
         item.refuse_with("must be a secret without a key or a version", Some(help));
     }
     id
