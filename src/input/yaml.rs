@@ -498,14 +498,13 @@ fn name_error(position: Position, line: &str, lines_above: &[&str]) -> SyntaxErr
 /// conflict, or `None` if there isn't one.
 fn conflict_error(text: &str) -> Option<SyntaxError> {
     let is_marker = |line: &str| {
-        let mut markers = ["<<<<<<<", "=======", ">>>>>>>"].into_iter();
-        let rest = markers.find_map(|marker| line.strip_prefix(marker));
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+        let word = line.split(' ').next().unwrap_or_default();
+        ["<<<<<<<", "=======", ">>>>>>>"].contains(&word)
     };
-    let (line, _) = (1..).zip(text.lines()).find(|(_, line)| is_marker(line))?;
+    let above = text.lines().position(is_marker)?;
     let message = "this line is a marker of a merge conflict";
-    let help = "resolve the conflict, and remove its markers";
-    Some(error(Position { line, column: 1 }, message).help(help))
+    let error = error(position(above + 1, 0), message);
+    Some(error.help("resolve the conflict, and remove its markers"))
 }
 
 /// Returns the error for a tab in the indentation. The parser may notice the tab in an earlier

@@ -431,12 +431,6 @@ impl Lookup<'_> {
         template: &Template,
         subject: &Subject,
     ) -> Option<BTreeMap<String, SecretRef>> {
-        // The name of an alias with a hyphen is a mistake in the declaration, which has been
-        // reported.
-        let mut secrets = expressions(&template.text).filter_map(|text| text.split('.').next());
-        if secrets.any(|name| !is_name(name) && self.aliases.contains_key(name)) {
-            return None;
-        }
         if let Some(Fault { text, help }) = self.misread_expression(template) {
             self.add_error(Problem::configuration(text).replace_help(help), subject);
             return None;

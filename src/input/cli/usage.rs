@@ -333,20 +333,16 @@ impl Line<'_> {
     }
 
     /// True if the only `--` belongs to a command that begins with `word`, as in `npm run start --
-    /// --port 80`: the command has several words, or an option follows `--`. `number` is the
-    /// position of `word`, from 1.
+    /// --port 80`. `number` is the position of `word`, from 1.
     fn has_separator_of_command(&self, word: &str, number: usize) -> bool {
-        let is_plain = |word: &&&str| {
-            let is_in_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/".contains(&byte);
-            word.starts_with(|c: char| c.is_ascii_alphanumeric()) && word.bytes().all(is_in_name)
-        };
-        let mut after_separator = self.words.iter().skip_while(|word| **word != "--").skip(1);
-        let next = self.words.get(number).filter(is_plain);
-        is_plain(&&word)
-            && (next.is_some()
-                || after_separator
-                    .next()
-                    .is_some_and(|word| word.starts_with('-')))
+        let is_name = |word: &str| word.starts_with(|c: char| c.is_ascii_alphanumeric());
+        let mut next = self.words.iter().skip(number);
+        is_name(word)
+            && match (next.next(), next.next()) {
+                (Some(&"--"), Some(after)) => after.starts_with('-'),
+                (Some(next), _) => is_name(next),
+                (None, _) => false,
+            }
     }
 
     /// Words the mistake in `-e PASSWORD prod/db:password`, where a space was written instead of

@@ -126,7 +126,6 @@ pub fn parse_declaration(
         position: error.position,
         subject: String::new(),
         text: error.message,
-        note: None,
         help: error.help,
     });
     source.mistakes.borrow_mut().extend(syntax_errors);

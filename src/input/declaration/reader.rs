@@ -82,35 +82,24 @@ impl<'a> Item<'a> {
 
     /// Adds a mistake with a remedy.
     pub fn refuse_with(&self, predicate: impl Display, help: Option<String>) {
-        self.refuse_with_note(predicate, None, help);
-    }
-
-    /// Adds a mistake with a further fact and a remedy.
-    pub fn refuse_with_note(
-        &self,
-        predicate: impl Display,
-        note: Option<String>,
-        help: Option<String>,
-    ) {
         let subject = match self.key {
             "" => self.subject.clone(),
             key => format!("{key:?} of {}", self.subject),
         };
-        self.add(subject, format!(" {predicate}"), note, help);
+        self.add(subject, format!(" {predicate}"), help);
     }
 
     /// Adds a mistake whose message is a whole sentence.
     pub fn refuse_sentence(&self, sentence: impl Display, help: Option<String>) {
-        self.add(self.subject.clone(), format!(": {sentence}"), None, help);
+        self.add(self.subject.clone(), format!(": {sentence}"), help);
     }
 
     /// Adds a mistake at the position of the node. `text` follows `subject` without a space.
-    fn add(&self, subject: String, text: String, note: Option<String>, help: Option<String>) {
+    fn add(&self, subject: String, text: String, help: Option<String>) {
         self.source.mistakes.borrow_mut().push(Mistake {
             position: self.position,
             subject,
             text,
-            note,
             help,
         });
     }
@@ -313,7 +302,7 @@ impl<'a> Item<'a> {
         let variable = EnvName::parse(name);
         if variable.is_none() {
             let text = " is not a valid name for a variable: use only letters, digits and \"_\", and no digit at the start";
-            self.add(format!("{name:?}"), text.to_owned(), None, None);
+            self.add(format!("{name:?}"), text.to_owned(), None);
         }
         variable
     }
@@ -376,9 +365,6 @@ pub struct Mistake {
     pub subject: String,
     /// The rest of the headline, which follows the subject without a space.
     pub text: String,
-    /// A further fact. If several entries have the same mistake, only the note and the help of the
-    /// first one are shown.
-    pub note: Option<String>,
     pub help: Option<String>,
 }
 
@@ -390,7 +376,6 @@ impl SourceFile {
         mistakes.sort_by_key(|mistake| mistake.position);
 
         let mut problems: Vec<Problem> = Vec::new();
-        let mut further_notes = Vec::new();
         let mut first_of = HashMap::new();
         for mistake in mistakes {
             if !mistake.subject.is_empty()
@@ -409,10 +394,6 @@ impl SourceFile {
             let headline = format!("{position}: {}{}", mistake.subject, mistake.text);
             first_of.insert(mistake.text, problems.len());
             problems.push(Problem::configuration(headline).replace_help(mistake.help));
-            further_notes.push(mistake.note);
-        }
-        for (problem, note) in problems.iter_mut().zip(further_notes) {
-            problem.notes.extend(note);
         }
         problems
     }

@@ -164,11 +164,8 @@ const PATH_FROM_SECRET: &str =
 /// because the command is looked up before any secret is read. Leaves out entries with a mistake.
 pub fn variables(item: &Item<'_>, aliases: &Aliases) -> Vec<Entry> {
     let members = item.expect_entries(Some(VARIABLES_HELP));
-    let words = members
-        .iter()
-        .filter(|member| is_word(member.value.node, aliases));
-    let words = words.map(|word| format!("{} (line {})", word.name, word.value.position.line));
-    let words = Vec::from_iter(words).join(", ");
+    let is_word = |member: &&MappingEntry<'_>| is_word(member.value.node, aliases);
+    let words = Vec::from_iter(members.iter().filter(is_word).map(|word| word.name));
 
     let mut entries = Vec::new();
     for MappingEntry { name, key, value } in members {
@@ -212,14 +209,16 @@ fn is_plain_value(node: &Node) -> bool {
 
 /// Adds the mistake that a variable is a number or a boolean. `words` lists the variables that are
 /// probably plain text, too.
-fn refuse_plain_value(value: &Item<'_>, words: &str) {
-    let help = match value.node.scalar_text() {
+fn refuse_plain_value(value: &Item<'_>, words: &[&str]) {
+    let mut help = match value.node.scalar_text() {
         Some(text) if text.len() <= 5 => format!("write {}: {{ value: {text} }}", value.subject),
         // A number that is longer than a port may be a password.
         Some(_) | None => VALUE_REMEDY.to_owned(),
     };
-    let note = (!words.is_empty()).then(|| format!("the same probably applies to {words}"));
-    value.refuse_with_note(PLAIN_VALUE, note, Some(help));
+    if !words.is_empty() {
+        help += &format!(", and probably the same for {}", words.join(", "));
+    }
+    value.refuse_with(PLAIN_VALUE, Some(help));
 }
 
 /// The form of the section `files`, for messages.

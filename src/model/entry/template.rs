@@ -168,8 +168,9 @@ pub fn calculation_error(expression: &str, aliases: &Aliases) -> Option<Fault> {
     };
     let mut help = format!("write {{{{ {name} }}}}");
     let known = aliases.get(&alias);
+    // An alias can't have a hyphen.
     let is_known = known.is_some_and(|known| known.id == secret || !secret.contains('/'));
-    if alias != secret && !is_known {
+    if alias != secret && !is_known && !aliases.contains_key(secret) {
         help =
             format!("give the secret a short name, secrets: {{ {alias}: {secret} }}, and {help}");
     }

@@ -49,7 +49,8 @@ use crate::model::problem::{Impact, MissingKey, Problem};
 use crate::model::secret_value::SecretValue;
 use crate::model::suggest::{self, did_you_mean_to_write};
 use crate::resolve::extract::{
-    Json, NULL_HELP, ParsedDocument, Unresolved, keys_hint, listed_keys, quotable_keys,
+    Json, NULL_HELP, ParsedDocument, Unresolved, encoded_twice_hint, keys_hint, listed_keys,
+    quotable_keys,
 };
 use values::{FailedLookup, Misses, Names, OwnError, SecretObject, UnreadSecret, value_at};
 
@@ -480,11 +481,16 @@ fn lookups_in_non_objects(
             }
             None => format!("is not a JSON object, but the template uses {lookup}"),
         };
-        let help = format!("write {{{{ {parent} }}}} for the whole value");
+        let parsed = match inputs.get(alias) {
+            Some(Input::Text(text)) => Json::parse(text.as_bytes()).ok(),
+            Some(Input::Object(_)) | None => None,
+        };
+        let help = parsed.and_then(|json| encoded_twice_hint(json.value()));
+        let whole = format!("write {{{{ {parent} }}}} for the whole value");
         let problem = Problem::configuration(text).code("not-an-object");
         Some(RenderError {
             alias: Some(alias.to_owned()),
-            reason: problem.help(help).into(),
+            reason: problem.help(help.unwrap_or(whole)).into(),
         })
     })
 }
