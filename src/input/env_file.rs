@@ -18,6 +18,7 @@ use crate::input::text_file;
 use crate::model::env_variables::{EnvName, OWN_PREFIX, matches_any};
 use crate::model::problem::Problem;
 use crate::model::secret_value::SecretValue;
+use crate::model::suggest::{did_you_mean, nearest};
 use crate::system::os_error::unreadable;
 
 /// The most bytes that a secret can have. A longer file is not read.
@@ -121,8 +122,10 @@ pub fn parse_env_file(
     // Python's universal newlines treat all of these as the end of a line.
     let lines = Zeroizing::new(text.replace("\r\n", "\n").replace('\r', "\n"));
     let statements = statements(&lines);
+    let bindings = statements.iter().flat_map(|statement| &statement.binding);
+    let names = Vec::from_iter(bindings.map(|(name, _)| name.clone()));
     let mut selection = Selection {
-        warnings: unmatched_patterns(file, &statements, arguments),
+        warnings: unmatched_patterns(file, &names, arguments),
         ..Selection::default()
     };
     for statement in statements {
@@ -143,8 +146,19 @@ pub fn parse_env_file(
 
     let secret_json = secret_json(&variables);
     if variables.is_empty() && errors.is_empty() {
-        let help = "migrate never moves AWS_*, SECRETS_EXEC_* and PATH, and --only and --except select the others";
-        errors.push(error(file, "this file doesn't have any variables to move").help(help));
+        let mut only = arguments.only.iter();
+        let unmatched = only.find(|pattern| !names.iter().any(|name| pattern.matches(name)));
+        errors.push(match unmatched {
+            Some(pattern) => {
+                let similar = nearest(pattern.as_str(), names.iter().map(String::as_str));
+                Problem::configuration(format!("no name in {file} matches {pattern}"))
+                    .replace_help(similar.map(did_you_mean))
+            }
+            None => {
+                let help = "migrate never moves AWS_*, SECRETS_EXEC_* and PATH, and --only and --except select the others";
+                error(file, "this file doesn't have any variables to move").help(help)
+            }
+        });
     }
     if secret_json.len() > MOST_BYTES {
         errors.push(too_large(file));
@@ -178,11 +192,20 @@ fn expansion_warnings(variables: &[EnvVariable], arguments: &MigrateArguments) -
             continue;
         }
         let name = variable.name_and_position();
+        let value = String::from_utf8_lossy(variable.value.expose());
+        let mut literals = variables.iter().filter(|other| other.is_literal);
+        let literal = literals.find(|other| value.contains(&format!("${{{}}}", other.name)));
+        if let Some(EnvVariable { name: literal, .. }) = literal {
+            warnings.push(format!(
+                "secrets-exec doesn't expand ${{{literal}}} in the value of {name}: write the text of {literal} instead"
+            ));
+        }
         match template(variable, variables) {
             Some(template) if prints_declaration => warnings.push(format!(
                 "secrets-exec doesn't expand ${{NAME}} in the value of {name}: write {}: {{ template: \"{template}\" }}, with secrets: {{ app: {} }}",
                 variable.name, arguments.secret
             )),
+            Some(_) | None if literal.is_some() => {}
             Some(_) | None => others.push(name),
         }
     }
@@ -278,16 +301,11 @@ impl Selection {
 
 /// Returns a warning for each pattern of `--only`, `--except` and `--literal` that matches no name
 /// in the file.
-fn unmatched_patterns(
-    file: &str,
-    statements: &[Statement],
-    arguments: &MigrateArguments,
-) -> Vec<String> {
+fn unmatched_patterns(file: &str, names: &[String], arguments: &MigrateArguments) -> Vec<String> {
     let named = arguments.only.iter().chain(&arguments.except);
     let mut warnings = Vec::new();
     for pattern in named.chain(&arguments.literal) {
-        let mut bindings = statements.iter().flat_map(|statement| &statement.binding);
-        if !bindings.any(|(name, _)| pattern.matches(name)) {
+        if !names.iter().any(|name| pattern.matches(name)) {
             warnings.push(format!("no name in {file} matches {pattern}"));
         }
     }

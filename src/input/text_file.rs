@@ -6,7 +6,7 @@ use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use crate::model::entry::shell_quoted;
-use crate::model::env_variables::is_name;
+use crate::model::env_variables::env_file_name;
 use crate::model::overlooked::is_utf16;
 use crate::model::problem::Problem;
 use crate::model::quoting::file_name;
@@ -69,7 +69,7 @@ pub fn read_yaml(path: &Path, source: impl Read, kind: FileKind) -> Result<Strin
     refuse_encoded(&bytes, &file, &format!("{option} "), shown)?;
     let text = String::from_utf8(bytes)
         .map_err(|_| Problem::configuration(format!("{file} is not UTF-8 text")))?;
-    if !is_env_file(&text) {
+    if env_file_name(&text).is_none() {
         return Ok(text);
     }
 
@@ -140,13 +140,4 @@ fn encryption(bytes: &[u8]) -> Option<(&'static str, Option<&'static str>)> {
     }
     let in_values = ENCRYPTED_VALUES.iter().find(|row| text.contains(row.0));
     in_values.map(|(_, tool, command)| (*tool, *command))
-}
-
-/// Returns true if the first line that is not a comment is an assignment. No YAML file begins like
-/// that.
-fn is_env_file(text: &str) -> bool {
-    let mut lines = text.lines().map(str::trim);
-    let first = lines.find(|line| !line.is_empty() && !line.starts_with('#'));
-    let assigned = first.and_then(|line| line.split_once('='));
-    assigned.is_some_and(|(name, _)| is_name(name.trim_start_matches("export ").trim()))
 }

@@ -12,10 +12,12 @@
 use std::collections::BTreeMap;
 
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span};
+use regex_lite::Regex;
 
 use crate::model::env_variables::is_name;
 use crate::model::foreign;
 use crate::model::overlooked::overlooked_in_line;
+use crate::model::reference::Fault;
 
 /// The help for a file that is a [task definition](Node::is_task_definition).
 pub const TASK_DEFINITION_HELP: &str = "a jq command turns it into a declaration: see \"Write a declaration from your task definition\" in docs/ecs.md";
@@ -262,7 +264,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
         loop {
             let key = match self.next_event()? {
                 (Event::MappingEnd, _) => return Ok(Kind::Mapping(entries)),
-                (event, position) => key(self.node(event, position, depth + 1)?)?,
+                (event, position) => key(self.node(event, position, depth + 1)?, self.text)?,
             };
             let (event, position) = self.next_event()?;
             let value = self.node(event, position, depth + 1)?;
@@ -295,11 +297,11 @@ fn tag_error(position: Position, event: &Event<'_>) -> SyntaxError {
     error(position, text).help(QUOTES)
 }
 
-/// Returns a node as the key of a mapping.
+/// Returns a node of the file `text` as the key of a mapping.
 ///
 /// # Errors
 /// If the node isn't text, or is a merge key.
-fn key(Node { position, kind }: Node) -> Result<Key, SyntaxError> {
+fn key(Node { position, kind }: Node, text: &str) -> Result<Key, SyntaxError> {
     match kind {
         Kind::Plain(text) if text == "<<" => Err(error(
             position,
@@ -307,12 +309,33 @@ fn key(Node { position, kind }: Node) -> Result<Key, SyntaxError> {
         )),
         Kind::Text(text) | Kind::Plain(text) => Ok(Key { position, text }),
         // YAML reads `{{ db.user }}` as a mapping whose key is a mapping.
-        Kind::Mapping(_) => Err(
-            error(position, "a value that starts with \"{{\" needs quotes")
-                .help("write { template: \"{{ … }}\" }"),
-        ),
+        Kind::Mapping(_) => {
+            let line = text.lines().nth(position.line - 1).unwrap_or_default();
+            Err(unquoted_template_error(position, line))
+        }
         Kind::List(_) => Err(error(position, "a key must be text, not a list")),
     }
+}
+
+/// Returns the error for a template without quotes in this line. The help shows the template, unless
+/// it has text that may be a password next to its expressions.
+fn unquoted_template_error(position: Position, line: &str) -> SyntaxError {
+    if let Some(Fault { text, help }) = Fault::unrendered(line) {
+        let help = help.unwrap_or_default();
+        return error(position, format!("the value {text}")).help(help);
+    }
+    // The key and, if it may be shown, the template.
+    let form = r"(\w+): *(?:((?:[-:/@?&=,;.+ ]*\{\{[\w .|]+\}\})+)[ ,}]*$|\{\{)";
+    let found = Regex::new(form).ok().and_then(|form| form.captures(line));
+    let part = |number| found.as_ref()?.get(number).map(|part| part.as_str());
+
+    let template = format!("template: \"{}\"", part(2).unwrap_or("{{ … }}"));
+    let help = match part(1) {
+        Some("from" | "template" | "value") => format!("write {template}"),
+        Some(name) => format!("write {name}: {{ {template} }}"),
+        None => format!("write {{ {template} }}"),
+    };
+    error(position, "a value that starts with \"{{\" needs quotes").help(help)
 }
 
 /// Copies a node, and adds the number of its nodes to `copied_nodes`.
@@ -393,6 +416,9 @@ fn parser_error(scan: &ScanError, text: &str) -> SyntaxError {
     let before: String = line.chars().take(position.column - 1).collect();
     let after = &line[before.len()..];
     let is_after_value = before.contains(": ");
+    if let Some(conflict) = conflict_error(text) {
+        return conflict;
+    }
     // The parser may notice a tab in an earlier line, and any other character in the next one.
     let near = (1..)
         .zip(text.lines())
@@ -484,6 +510,19 @@ fn name_error(position: Position, line: &str, lines_above: &[&str]) -> SyntaxErr
         "this line starts at column {here}, but the line above it starts at column {there}"
     );
     error(position, message).help("indent all entries of a section by the same number of spaces")
+}
+
+/// Returns the error for the first line that Git has written into the file because a merge had a
+/// conflict, or `None` if there isn't one.
+fn conflict_error(text: &str) -> Option<SyntaxError> {
+    let is_marker = |line: &str| {
+        let word = line.split(' ').next().unwrap_or_default();
+        ["<<<<<<<", "=======", ">>>>>>>"].contains(&word)
+    };
+    let above = text.lines().position(is_marker)?;
+    let message = "this line is a marker of a merge conflict";
+    let error = error(position(above + 1, 0), message);
+    Some(error.help("resolve the conflict, and remove its markers"))
 }
 
 /// Returns the column in which the content of a line starts. The hyphen of an item is not part of

@@ -50,6 +50,14 @@ pub fn assigned_name(word: &str) -> Option<&str> {
     is_name(name).then_some(name)
 }
 
+/// Returns the first name of a .env file, whose first line that isn't a comment is NAME=VALUE. The
+/// result is `None` for any other text. No YAML file begins like that.
+pub fn env_file_name(text: &str) -> Option<&str> {
+    let mut lines = text.lines().map(str::trim);
+    let first = lines.find(|line| !line.is_empty() && !line.starts_with('#'))?;
+    assigned_name(first.trim_start_matches("export ").trim_start())
+}
+
 /// The prefix of the variables that set options. The command doesn't inherit them.
 pub const OWN_PREFIX: &str = "SECRETS_EXEC_";
 

@@ -458,7 +458,7 @@ impl Lookup<'_> {
             |name: &str| template.names.contains(name) && !self.aliases.contains_key(name);
         expressions(&template.text)
             .filter(|expression| expression.split(['.', '/', '-']).any(is_unknown))
-            .find_map(calculation_error)
+            .find_map(|expression| calculation_error(expression, self.aliases))
     }
 
     /// Returns the error for a name in a template that isn't an alias.
@@ -501,7 +501,7 @@ pub fn variable_help(variable: &Subject, aliases: &Aliases) -> String {
     if (aliases.contains_key(secret) || secret.contains('/'))
         && let Some(Fault {
             help: Some(help), ..
-        }) = calculation_error(reference)
+        }) = calculation_error(reference, aliases)
     {
         return help;
     }

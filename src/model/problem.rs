@@ -57,6 +57,9 @@ pub struct Problem {
     pub notes: Vec<String>,
     /// The remedy.
     pub help: Option<String>,
+    /// True if the help shows what to write for the entry itself. A group of problems prints only
+    /// the help of the first one.
+    pub has_help_of_entry: bool,
     /// The effect of the problem on the values of its entries.
     pub impact: Impact,
 }
@@ -91,6 +94,9 @@ pub struct About {
     /// the headline doesn't name the secret.
     pub before: Option<&'static str>,
     pub scope: ReasonScope,
+    /// The text of the problem if it is about several secrets: `don't exist in us-east-1`. `None`
+    /// if that is the same text.
+    pub text_of_several: Option<String>,
 }
 
 /// The secrets that can have a problem for the same reason.
@@ -129,6 +135,7 @@ impl Problem {
             detail: String::new(),
             notes: Vec::new(),
             help: None,
+            has_help_of_entry: false,
             impact: Impact::None,
         }
     }
@@ -186,22 +193,24 @@ impl Problem {
 
     /// Returns a key that is equal for problems which a report prints as one, with the entries of
     /// all of them. These problems have different entries, and may have different details,
-    /// different missing keys, and different secrets. Returns `None` for a problem without entries,
+    /// different missing keys, different secrets, and helps about their own entries. Returns `None` for a problem without entries,
     /// which is always printed by itself.
     pub fn group_key(&self) -> Option<impl Ord + Clone + '_> {
         if self.entries.is_empty() {
             return None;
         }
 
-        // If the reason lies outside the secret, one record names all secrets.
+        // If the reason lies outside the secret, one record names all secrets. A headline doesn't
+        // call parameters secrets.
         let secret = self.about.as_ref().map(|about| match about.scope {
-            ReasonScope::OneSecret => Some(&about.name),
-            ReasonScope::AnySecret => None,
+            ReasonScope::OneSecret => Some(about.name.as_str()),
+            ReasonScope::AnySecret => about.before.map(|_| about.plural),
         });
         // The text and the help name the key, so they differ between missing keys.
         let message = match &self.missing_key {
             Some(_) => None,
-            None => Some((&self.text, &self.help)),
+            None if self.has_help_of_entry => Some((&self.text, None)),
+            None => Some((&self.text, self.help.as_ref())),
         };
         let facts = (&self.aws_says, &self.notes);
         Some((secret, self.status, self.code, message, facts, self.impact))
@@ -219,9 +228,16 @@ impl Problem {
         self.headline(self.about.as_ref().map_or("", |about| &about.name))
     }
 
+    /// Returns the headline of problems with the same reason that are about several secrets.
+    pub fn headline_of_several(&self, count: usize, about: &About) -> String {
+        let mut problem = self.clone();
+        problem.text = about.text_of_several.clone().unwrap_or(problem.text);
+        problem.headline(&format!("{count} {}", about.plural))
+    }
+
     /// Returns the headline with `secret` as its subject: one secret, or the number of several.
     /// Ignores `secret` if the headline doesn't name one.
-    pub fn headline(&self, secret: &str) -> String {
+    fn headline(&self, secret: &str) -> String {
         let detail = match self.aws_says {
             Some(_) => "",
             None => &self.detail,
@@ -254,6 +270,7 @@ impl About {
             plural,
             before: Some(""),
             scope: ReasonScope::OneSecret,
+            text_of_several: None,
         }
     }
 }

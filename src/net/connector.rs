@@ -165,7 +165,7 @@ impl Connector {
             return Ok(stream);
         }
         let opened = self.open_tls(stream, uri, &name).await;
-        opened.map_err(|failure| failure.of_named_host(proxy.variable))
+        opened.map_err(|failure| proxy.with_plain_remedy(failure))
     }
 
     /// Looks up a URL's host and opens a TCP connection to it. Messages call the host `peer`.

@@ -42,6 +42,7 @@ pub use warnings::{
 
 use std::collections::BTreeSet;
 
+use crate::model::answer::NOT_SHOWN;
 use crate::model::plan::EntryId;
 use crate::model::problem::{Impact, Problem, Status};
 use crate::system::waiting::interruptibly;
@@ -203,28 +204,34 @@ fn error_record(problems: &[&Problem]) -> Option<Record> {
 
     let mut variables = Vec::new();
     let mut entries = Vec::new();
+    let mut last_entry = None;
     for problem in problems {
         for entry in &problem.entries {
-            variables.push(entry.label.as_str());
-            let line = entry.to_string();
+            let mut line = entry.to_string();
             // The line names the secret, unless the headline or the entry's reference names it
-            // already.
-            entries.push(match &problem.about {
-                Some(about)
-                    if (secrets.len() > 1 || about.before.is_none())
-                        && !line.contains(&about.id) =>
-                {
-                    format!("{line}: {}", about.name)
-                }
-                Some(_) | None => line,
-            });
+            // already, or the name must not be shown.
+            if let Some(about) = &problem.about
+                && (secrets.len() > 1 || about.before.is_none())
+                && about.id != NOT_SHOWN
+                && !line.contains(&about.id)
+            {
+                line += &format!(": {}", about.name);
+            }
+
+            // A template may look up several missing keys, and its secrets may be missing, too.
+            let is_new_entry = last_entry.replace(entry) != Some(entry);
+            if is_new_entry {
+                variables.push(entry.label.as_str());
+            }
+            if is_new_entry || entries.last() != Some(&line) {
+                entries.push(line);
+            }
         }
     }
 
     let (headline, secret) = match &common.about {
         Some(about) if secrets.len() > 1 => {
-            let count = format!("{} {}", secrets.len(), about.plural);
-            (common.headline(&count), None)
+            (common.headline_of_several(secrets.len(), about), None)
         }
         Some(about) => (common.full_headline(), Some(about.id.as_str())),
         None => (common.full_headline(), None),

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::extract::{json_type, text_of, twin_hint};
+use super::extract::{encoded_twice_hint, json_type, text_of, twin_hint};
 use crate::model::answer::Document;
 use crate::model::entry::{Claims, NamingError, Origin, Subject, Target, shell_quoted};
 use crate::model::env_variables::EnvName;
@@ -16,7 +16,7 @@ use crate::model::outcome::{EntryOutcome, Outcome};
 use crate::model::plan::{EntryId, ObjectSource, Planned};
 use crate::model::problem::Problem;
 use crate::model::quoting::{is_quotable, visible};
-use crate::model::reference::Selector;
+use crate::model::reference::{Selector, split_secret};
 use crate::model::secret_value::SecretValue;
 use crate::model::suggest::{self, did_you_mean};
 
@@ -52,7 +52,8 @@ pub fn object_members<'j>(
         };
         let text = format!("{what}, not an object, so it doesn't have keys to set variables from");
         let write = written_as_variable(subject);
-        let help = write.map(|write| format!("for the whole value, write {write}"));
+        let help = encoded_twice_hint(json)
+            .or_else(|| write.map(|write| format!("for the whole value, write {write}")));
         return Err(Problem::configuration(text)
             .code("not-an-object")
             .replace_help(help));
@@ -242,7 +243,8 @@ fn hidden_key_problem() -> Problem {
         .help(help)
 }
 
-/// Returns the error for a key with an illegal or unsafe name.
+/// Returns the error for a key with an illegal or unsafe name. The help renames or names only this
+/// key, because a prefix would change the names of all variables.
 fn name_problem(
     key: &str,
     error: &NamingError,
@@ -250,27 +252,53 @@ fn name_problem(
     subject: &Subject,
 ) -> Problem {
     let what = noun(object);
-    let text = match error {
-        NamingError::Illegal(name) => format!(
-            "has the {what} {key:?}, but {name:?} can't be the name of a variable ([A-Za-z_][A-Za-z0-9_]*)"
-        ),
-        NamingError::Unsafe(name) => format!(
-            "has the {what} {key:?}, but setting {name} is not safe, because it changes how programs start"
-        ),
+    let is_argument = matches!(subject.origin, Origin::Argument(_));
+    let start = if is_argument {
+        "in a declaration, "
+    } else {
+        ""
     };
-    // The option can only have a prefix.
-    let help = match (&subject.origin, subject.reference()) {
-        (Origin::Argument(option), Some(written)) => {
-            let argument = shell_quoted(&format!("APP_={written}"));
-            format!("add a prefix: write {option} {argument}")
-        }
-        (Origin::Argument(_) | Origin::Inherited | Origin::File { .. }, _) => {
-            "\"rename\" it, leave it out with \"except\", or add a \"prefix\"".to_owned()
-        }
+    let (text, help) = match error {
+        NamingError::Illegal(name) => (
+            format!(
+                "has the {what} {key:?}, but {name:?} can't be the name of a variable ([A-Za-z_][A-Za-z0-9_]*)"
+            ),
+            format!(
+                "{start}add rename: {{ {key:?}: _{name} }} or except: [{key:?}] to this \"env-from\""
+            ),
+        ),
+        NamingError::Unsafe(name) => (
+            format!(
+                "has the {what} {key:?}, but setting {name} isn't safe, because it can change what programs run or where they connect"
+            ),
+            match reference_to_key(key, object, subject) {
+                // PATH can't come from a secret.
+                Some(reference) if name.as_str() != "PATH" && is_argument => {
+                    let argument = shell_quoted(&format!("{name}={reference}"));
+                    format!("if you want it, add --env {argument}")
+                }
+                Some(reference) if name.as_str() != "PATH" => {
+                    format!("if you want it, add {name}: {reference} under \"env\"")
+                }
+                Some(_) | None => format!("{start}add except: [{key:?}] to this \"env-from\""),
+            },
+        ),
     };
     Problem::configuration(text)
         .code("variable-name")
         .help(help)
+}
+
+/// Returns the reference to one key of an object, or to one parameter below a path. The result is
+/// `None` if the object is a part of a secret, or if the reference must not be shown.
+fn reference_to_key(key: &str, object: &ObjectSource, subject: &Subject) -> Option<String> {
+    let written = subject.reference()?;
+    if object.reference.locator.is_path() {
+        return Some(format!("{}{key}", written.trim_end_matches('*')));
+    }
+    let (secret, version) = split_secret(written);
+    let is_whole = object.reference.selector == Selector::Whole;
+    is_whole.then(|| format!("{secret}:{key}{}", version.unwrap_or_default()))
 }
 
 /// Returns the error about two keys of an object, or two parameters below a path, that would both

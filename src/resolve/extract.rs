@@ -11,7 +11,7 @@ use jsonpath_rust::query::js_path_process;
 use serde_json::{Map, Value};
 use zeroize::Zeroize;
 
-use crate::model::env_variables::is_name;
+use crate::model::env_variables::{env_file_name, is_name};
 use crate::model::problem::{MissingKey, Problem};
 use crate::model::quoting::{is_quotable, visible};
 use crate::model::reference::{JsonPath, Selector};
@@ -25,6 +25,8 @@ pub struct Json(Value);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotJson {
     Binary,
+    /// Text that begins with NAME=VALUE.
+    EnvFile,
     PlainText,
     /// The text begins with `{`, so it was meant to be JSON. The position of the error is counted
     /// from 1.
@@ -50,8 +52,14 @@ impl Json {
             Err(error) if bytes.trim_ascii_start().starts_with(b"{") => {
                 Err(syntax_error(bytes, &error))
             }
-            Err(_) if str::from_utf8(bytes).is_err() => Err(NotJson::Binary),
-            Err(_) => Err(NotJson::PlainText),
+            Err(_) => match str::from_utf8(bytes) {
+                // A password or Base64 may contain an equals sign, too.
+                Ok(text) if env_file_name(text).is_some_and(|name| name == name.to_uppercase()) => {
+                    Err(NotJson::EnvFile)
+                }
+                Ok(_) => Err(NotJson::PlainText),
+                Err(_) => Err(NotJson::Binary),
+            },
         }
     }
 
@@ -198,6 +206,13 @@ fn not_json(error: NotJson, selector: &Selector, rewrite: Rewrite<'_>) -> Proble
     };
     let (what, help) = match error {
         NotJson::Binary => ("is binary, not JSON".to_owned(), whole_value_hint(rewrite)),
+        NotJson::EnvFile => (
+            "is the text of a .env file, not JSON".to_owned(),
+            Some(
+                "store what `secrets-exec migrate .env --secret prod/app --values` prints"
+                    .to_owned(),
+            ),
+        ),
         NotJson::PlainText => (
             "is plain text, not JSON".to_owned(),
             whole_value_hint(rewrite),
@@ -217,6 +232,13 @@ fn whole_value_hint(rewrite: Rewrite<'_>) -> Option<String> {
     rewrite("").map(|write| format!("for the whole value, write {write}"))
 }
 
+/// Returns the hint for a string that contains a JSON object, or `None` for any other value.
+pub fn encoded_twice_hint(json: &Value) -> Option<String> {
+    let parsed = Json::parse(json.as_str()?.as_bytes()).ok()?;
+    let help = "the string contains JSON, so it was encoded twice: store the object itself";
+    parsed.value().is_object().then(|| help.to_owned())
+}
+
 /// Returns the value of a top-level key.
 ///
 /// # Errors
@@ -229,7 +251,8 @@ fn find_key<'j>(json: &'j Value, key: &str, rewrite: Rewrite<'_>) -> Result<&'j 
             json_type(json)
         );
         let problem = Problem::configuration(text).code("not-an-object");
-        return Err(problem.replace_help(whole_value_hint(rewrite)).into());
+        let help = encoded_twice_hint(json).or_else(|| whole_value_hint(rewrite));
+        return Err(problem.replace_help(help).into());
     };
     if let Some(value) = map.get(key) {
         return Ok(value);

@@ -199,8 +199,7 @@ impl<'a> ParsedAnswers<'a> {
     /// `env`.
     ///
     /// # Errors
-    /// Every reason why a secret is missing or, if there isn't one, the first error of the
-    /// template.
+    /// Every reason why a secret is missing or, if there isn't one, the errors of the template.
     fn rendered_template(
         &mut self,
         template: &Template,
@@ -218,10 +217,13 @@ impl<'a> ParsedAnswers<'a> {
             self.add_part(text);
         }
         inputs.insert(ENV.to_owned(), Input::variables(&self.plan.inherited));
-        render(template, &inputs, self.plan).map_err(|error| {
-            let reference = error.alias.and_then(|alias| aliases.get(&alias));
-            let named = |problem| with_entry(problem, reference, subject);
-            vec![error.reason.reworded(named)]
+        render(template, &inputs, self.plan).map_err(|errors| {
+            let errors = errors.into_iter().map(|error| {
+                let reference = error.alias.and_then(|alias| aliases.get(&alias));
+                let named = |problem| with_entry(problem, reference, subject);
+                error.reason.reworded(named)
+            });
+            errors.collect()
         })
     }
 

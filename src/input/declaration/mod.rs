@@ -164,7 +164,8 @@ fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> Declarat
         if let Some(item) = fields.take("env")
             && !(fields.has_unknown && item.node.is_null())
         {
-            layer.entries.extend(sections::variables(&item));
+            let variables = sections::variables(&item, &layer.aliases);
+            layer.entries.extend(variables);
         }
         if let Some(item) = fields.take("files") {
             layer.entries = sections::with_files(&item, layer.entries);

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use regex_lite::{Regex, RegexBuilder};
 
 use super::reader::{Fields, Item, MappingEntry, TEXT, VARIABLES_HELP};
-use crate::input::yaml::Kind;
+use crate::input::yaml::{Kind, Node};
 use crate::model::entry::template::Template;
 use crate::model::entry::{
     Case, Entry, EntrySource, FileTarget, Mode, Naming, OnMissing, Origin, Owner,
@@ -35,22 +35,25 @@ pub fn aliases(section: &Item<'_>) -> Aliases {
         if !key.refuses_overlooked_key(name)
             && let Err(why) = validate_alias_name(name)
         {
-            key.refuse_sentence(why, None);
+            let legal = name.replace(['-', '.'], "_");
+            let help = validate_alias_name(&legal).is_ok();
+            let help = help.then(|| format!("write {legal}, here and where you use the alias"));
+            key.refuse_sentence(why, help);
         }
         let named_value = value.named(format!("the alias {name:?}"));
-        if let Some(alias) = alias(&named_value) {
+        if let Some(alias) = alias(&named_value, name) {
             aliases.insert(name.to_owned(), alias);
         }
     }
     aliases
 }
 
-/// Reads an alias, which is the id of a secret, or a mapping with the key `id`. Without a valid id,
-/// there isn't an alias. With any other mistake, the alias doesn't have the wrong part.
-fn alias(item: &Item<'_>) -> Option<Alias> {
+/// Reads the alias `name`, which is the id of a secret, or a mapping with the key `id`. Without a
+/// valid id, there isn't an alias. With any other mistake, the alias doesn't have the wrong part.
+fn alias(item: &Item<'_>, name: &str) -> Option<Alias> {
     let Kind::Mapping(_) = item.node.kind else {
         return Some(Alias {
-            id: id(item)?,
+            id: id(item, name)?,
             version: Version::Current,
             region: None,
             role: None,
@@ -66,7 +69,7 @@ fn alias(item: &Item<'_>) -> Option<Alias> {
     ]);
     let valid_id = fields
         .take_required("id", "the name or ARN of the secret")
-        .and_then(|item| id(&item));
+        .and_then(|item| id(&item, name));
     let (stage, version_id) = (fields.take("stage"), fields.take("version-id"));
     let version_item = stage.clone().or_else(|| version_id.clone());
     let mut version = Version::new(stage.and_then(label), version_id.and_then(label));
@@ -100,14 +103,19 @@ fn defect(id: &str, version: &Version) -> Option<String> {
     Some(format!("{id:?} {why}"))
 }
 
-/// Reads the id of an alias. A key or a version is a mistake, because they belong where the alias
-/// is used. The result is `None` after a mistake.
-fn id(item: &Item<'_>) -> Option<String> {
+/// Reads the id of the alias `name`. A key or a version is a mistake, because they belong where the
+/// alias is used. The result is `None` after a mistake.
+fn id(item: &Item<'_>, name: &str) -> Option<String> {
     let text = item.expect_text("the name or ARN of a secret")?;
     let reference = parse_reference(item, text)?;
     let id = reference.bare().map(str::to_owned);
     if id.is_none() {
-        let help = "write the key or version where you use the alias, as in db:password".to_owned();
+        let help = match name == name.to_uppercase() {
+            true => format!("write the variable {name} below \"env:\", not below \"secrets:\""),
+            false => {
+                format!("write the key or version where you use the alias, as in {name}:password")
+            }
+        };
         item.refuse_with("must be a secret without a key or a version", Some(help));
     }
     id
@@ -154,12 +162,20 @@ const SOURCES: [&str; 3] = ["from", "value", "template"];
 const PATH_FROM_SECRET: &str =
     "can only be set with \"value\", because it decides which command runs";
 
-/// Reads the section `env`. PATH only accepts a plain value, because the command is looked up
-/// before any secret is read. Leaves out entries with a mistake.
-pub fn variables(item: &Item<'_>) -> Vec<Entry> {
+/// Reads the section `env`. `aliases` has those of the same file. PATH only accepts a plain value,
+/// because the command is looked up before any secret is read. Leaves out entries with a mistake.
+pub fn variables(item: &Item<'_>, aliases: &Aliases) -> Vec<Entry> {
+    let members = item.expect_entries(Some(VARIABLES_HELP));
+    let is_word = |member: &&MappingEntry<'_>| is_word(member.value.node, aliases);
+    let words = Vec::from_iter(members.iter().filter(is_word).map(|word| word.name));
+
     let mut entries = Vec::new();
-    for MappingEntry { name, key, value } in item.expect_entries(Some(VARIABLES_HELP)) {
+    for MappingEntry { name, key, value } in members {
         let target = key.expect_variable(name).map(Target::Env);
+        if is_plain_value(value.node) {
+            refuse_plain_value(&value, &words);
+            continue;
+        }
         let Some(entry) = entry(&value, VARIABLE_KEYS, target, key.origin()) else {
             continue;
         };
@@ -174,6 +190,37 @@ pub fn variables(item: &Item<'_>) -> Vec<Entry> {
         }
     }
     entries
+}
+
+/// True for a word that is neither a path nor an alias. It is the name of a secret or, more often,
+/// plain text such as `info`.
+fn is_word(node: &Node, aliases: &Aliases) -> bool {
+    let text = node.scalar_text().filter(|_| !is_plain_value(node));
+    let reference = text.and_then(|text| Reference::parse(text).ok());
+    let word = reference.as_ref().and_then(Reference::bare);
+    word.is_some_and(|word| !word.contains(['/', ':', '$', '!']) && !aliases.contains_key(word))
+}
+
+/// The mistake that a value is a number or a boolean.
+const PLAIN_VALUE: &str = "is plain text, not a reference";
+
+/// True for a number or a boolean, which can't be a reference.
+fn is_plain_value(node: &Node) -> bool {
+    node.boolean().is_some() || node.is_number()
+}
+
+/// Adds the mistake that a variable is a number or a boolean. `words` lists the variables that are
+/// probably plain text, too.
+fn refuse_plain_value(value: &Item<'_>, words: &[&str]) {
+    let mut help = match value.node.scalar_text() {
+        Some(text) if text.len() <= 5 => format!("write {}: {{ value: {text} }}", value.subject),
+        // A number that is longer than a port may be a password.
+        Some(_) | None => VALUE_REMEDY.to_owned(),
+    };
+    if !words.is_empty() {
+        help += &format!(", and probably the same for {}", words.join(", "));
+    }
+    value.refuse_with(PLAIN_VALUE, Some(help));
 }
 
 /// The form of the section `files`, for messages.
@@ -296,14 +343,14 @@ fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
     const EXPECTED: &str = "a reference such as prod/stripe";
     let origin = item.origin();
     let Kind::Mapping(_) = item.node.kind else {
-        let object = reference(item, EXPECTED, None)?;
+        let object = reference(item, EXPECTED)?;
         return Some(Entry::for_object(object, Naming::default(), origin));
     };
 
     let mut fields = item.expect_fields(&["from", "prefix", "only", "except", "rename", "case"]);
     let from = fields
         .take_required("from", "the reference to a JSON object")
-        .and_then(|from| reference(&from, EXPECTED, None));
+        .and_then(|from| reference(&from, EXPECTED));
     // The prefix and a key together name a variable. So the prefix must be empty, or the beginning
     // of a valid name.
     let prefix = fields
@@ -365,19 +412,12 @@ fn entry(
         return mapping(item.expect_fields(keys), target, origin);
     }
 
-    let (expected, help) = if keys.contains(&"value") {
-        let text = item.node.scalar_text();
-        let help = text.map(|text| match text.len() {
-            ..=5 => format!("write {}: {{ value: \"{text}\" }}", item.subject),
-            // A number that is longer than a port may be a password.
-            _ => VALUE_REMEDY.to_owned(),
-        });
-        let expected = "a reference such as prod/db:password, or { value: … } for plain text";
-        (expected, help)
+    let expected = if keys.contains(&"value") {
+        "a reference such as prod/db:password, or { value: … } for plain text"
     } else {
-        (REFERENCE, None)
+        REFERENCE
     };
-    let source = EntrySource::Reference(reference(item, expected, help)?);
+    let source = EntrySource::Reference(reference(item, expected)?);
     Some(Entry::new(target?, source, origin))
 }
 
@@ -414,7 +454,7 @@ fn source(fields: &mut Fields<'_>) -> Option<EntrySource> {
         fields.take("value"),
         fields.take("template"),
     ) {
-        (Some(from), None, None) => reference(&from, REFERENCE, None).map(EntrySource::Reference),
+        (Some(from), None, None) => reference(&from, REFERENCE).map(EntrySource::Reference),
         (None, Some(value), None) => value
             .expect_text(TEXT)
             .map(|text| EntrySource::Literal(text.to_owned())),
@@ -457,16 +497,14 @@ fn on_missing(fields: &mut Fields<'_>, pattern: Option<&Regex>) -> OnMissing {
 }
 
 /// Reads a reference. A number or a boolean is a mistake, because it is most likely meant as plain
-/// text, and `help` is about it. Messages call the allowed value `expected`. The result is `None`
-/// after a mistake.
-fn reference(item: &Item<'_>, expected: &str, help: Option<String>) -> Option<Reference> {
+/// text. Messages call the allowed value `expected`. The result is `None` after a mistake.
+fn reference(item: &Item<'_>, expected: &str) -> Option<Reference> {
     let text = item.expect_text(expected)?;
-    if item.node.boolean().is_none() && !item.node.is_number() {
-        return parse_reference(item, text);
+    if is_plain_value(item.node) {
+        item.refuse(PLAIN_VALUE);
+        return None;
     }
-    let text = "must be a reference to a secret, but is a plain value";
-    item.refuse_with(text, help);
-    None
+    parse_reference(item, text)
 }
 
 /// Parses a reference, or adds the mistake in it.

@@ -8,12 +8,13 @@
 
 use super::cause::{Cause, Denial, Mention, Missing, Refusal};
 use super::fetch_error::FetchFailure;
-use crate::model::entry::{Subject, SubjectKind};
+use crate::model::entry::{Origin, Subject, SubjectKind};
 use crate::model::env_variables::is_name;
 use crate::model::problem::{About, Impact, Problem, ReasonScope, Status};
 use crate::model::reference::{
     AWS_STAGES, Aliases, Locator, SecretId, SecretRef, Selector, Store, VALUE_REMEDY, Version,
 };
+use crate::model::shown::reads_like_a_name;
 use crate::model::suggest::{did_you_mean_to_write, nearest};
 
 /// Replaces the name of a secret that may be a password.
@@ -36,6 +37,7 @@ impl FetchFailure {
             problem.text = request.absence(missing);
         }
         problem.help = request.hint();
+        problem.has_help_of_entry = request.literal_hint() == problem.help;
         problem.about = request.about();
 
         let mut shown_subject = subject.clone();
@@ -119,6 +121,14 @@ impl FailedRequest<'_> {
         if let Cause::Absent(_) = self.failure.error.cause {
             about.name = self.locator().noun();
         }
+        // The reason may be the region or the account, or that all of them are plain text.
+        if self.failure.error.cause == Cause::Absent(Missing::Secret)
+            && self.absent_version().is_none()
+            && !self.locator().is_path()
+        {
+            about.scope = ReasonScope::AnySecret;
+            about.text_of_several = Some(format!("don't exist{}", self.scope()));
+        }
 
         if self.hides_name {
             about.name = self.description_without_name(&about.id);
@@ -143,11 +153,7 @@ impl FailedRequest<'_> {
     /// Returns the part of the headline that follows the name of a secret, a parameter or a path
     /// that doesn't exist, or has no such version.
     fn absence(&self, missing: Missing) -> String {
-        let scope = match (&self.failure.local_file, &self.failure.region) {
-            (Some(file), _) => format!(" in {}", file.display()),
-            (None, Some(region)) => format!(" in {region}"),
-            (None, None) => String::new(),
-        };
+        let scope = self.scope();
         if self.locator().is_path() {
             return format!("has no parameters{scope}");
         }
@@ -164,6 +170,16 @@ impl FailedRequest<'_> {
             format!("has {version}{scope}")
         } else {
             format!("does not exist{scope}, or has {version}")
+        }
+    }
+
+    /// Returns the place in which the secret was looked for, for the end of a sentence: ` in
+    /// us-east-1`.
+    fn scope(&self) -> String {
+        match (&self.failure.local_file, &self.failure.region) {
+            (Some(file), _) => format!(" in {}", file.display()),
+            (None, Some(region)) => format!(" in {region}"),
+            (None, None) => String::new(),
         }
     }
 
@@ -203,6 +219,7 @@ impl FailedRequest<'_> {
             Cause::Absent(Missing::Secret) => self
                 .stage_hint()
                 .or_else(|| nearest.map(|nearest| self.nearest_hint(nearest)))
+                .or_else(|| self.literal_hint())
                 .or_else(|| self.password_hint(&self.absence_hint()))
                 .or_else(|| self.parameter_hint())
                 .or_else(|| self.key_hint())
@@ -308,6 +325,17 @@ impl FailedRequest<'_> {
         let written = self.subject.reference()?;
         let rest = written.strip_prefix(&self.locator().written_id())?;
         Some(self.subject.rewritten_with(&format!("{id}{rest}")))
+    }
+
+    /// Returns the hint for a variable of a declaration whose whole reference is a word, such as
+    /// `LOG_LEVEL: info`, because the word is more often plain text than the name of a secret. The
+    /// result is `None` for any other entry, and for a word that may be a password.
+    fn literal_hint(&self) -> Option<String> {
+        let (id, label) = (self.locator().written_id(), &self.subject.label);
+        let is_word = self.subject.reference() == Some(&id) && !id.contains(['/', ':', '!']);
+        let is_of_file = matches!(self.subject.origin, Origin::File { .. }) && is_name(label);
+        (is_word && is_of_file && reads_like_a_name(&id))
+            .then(|| format!("for plain text, write {label}: {{ value: {id} }}"))
     }
 
     /// Returns the hint for a name that may be a password: where a password and a plain value

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use minijinja::Environment;
 use minijinja::syntax::SyntaxConfig;
 
-use crate::model::reference::{Fault, is_name_character};
+use crate::model::reference::{Aliases, Fault, is_name_character};
 
 /// The name of the inherited variables in a template, as in `{{ env.DB_HOST }}`.
 pub const ENV: &str = "env";
@@ -83,7 +83,13 @@ fn syntax_error(error: &minijinja::Error, template: &str) -> Fault {
         Some(detail) => detail.replace(['\n', '\r'], " "),
         None => error.kind().to_string(),
     };
-    if let Some(calculation) = expressions(template).find_map(calculation_error) {
+    if let Some(Fault { text, help }) = Fault::unrendered(template) {
+        let text = format!("the template {text}");
+        return Fault { text, help };
+    }
+    if let Some(calculation) =
+        expressions(template).find_map(|text| calculation_error(text, &Aliases::default()))
+    {
         return calculation;
     }
     let is_unclosed = detail.ends_with("expected end of variable block");
@@ -140,10 +146,11 @@ pub fn expressions(template: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Returns the error of a reference or a name that Jinja reads as a calculation, such as
-/// `prod/db:password` or `db.pass-word`. The result is `None` for any other expression. A real
+/// `prod/db:password` or `db.pass-word`. If the alias that the help suggests is among `aliases`, the
+/// help doesn't declare it again. The result is `None` for any other expression. A real
 /// calculation looks the same (`a-b`), so callers only ask about an expression that is wrong for
 /// another reason.
-pub fn calculation_error(expression: &str) -> Option<Fault> {
+pub fn calculation_error(expression: &str, aliases: &Aliases) -> Option<Fault> {
     let is_legal = |c| c == ':' || is_name_character(c);
     if !expression.starts_with(char::is_alphabetic) || !expression.chars().all(is_legal) {
         return None;
@@ -160,7 +167,10 @@ pub fn calculation_error(expression: &str) -> Option<Fault> {
         key => format!("{alias}.{key}"),
     };
     let mut help = format!("write {{{{ {name} }}}}");
-    if alias != secret {
+    let known = aliases.get(&alias);
+    // An alias can't have a hyphen.
+    let is_known = known.is_some_and(|known| known.id == secret || !secret.contains('/'));
+    if alias != secret && !is_known && !aliases.contains_key(secret) {
         help =
             format!("give the secret a short name, secrets: {{ {alias}: {secret} }}, and {help}");
     }

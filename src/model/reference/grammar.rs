@@ -65,9 +65,8 @@ impl Reference {
         }
 
         let without_path = text.replacen(path, "", 1);
-        if without_path.contains("{{") {
-            let help = "for a template, write { template: \"…\" } in a declaration; to use an environment variable in a reference, write ${STAGE}/db:password";
-            return Err(Fault::new("contains \"{{\", as a template does").help(help));
+        if let Some((_, expression)) = without_path.split_once("{{") {
+            return Err(braces_error(text, expression));
         }
         if without_path.contains("://") {
             let defect = "is a URL or a connection string, not the name of a secret";
@@ -142,6 +141,21 @@ impl fmt::Display for Reference {
         // Empty fields at the end aren't printed. None of the fields ends with a colon itself.
         f.write_str(format!("{secret}:{selector}:{stage}:{id}").trim_end_matches(':'))
     }
+}
+
+/// Returns the error for a reference with `{{`. `expression` is the text after it.
+fn braces_error(text: &str, expression: &str) -> Fault {
+    if let Some(unrendered) = Fault::unrendered(text) {
+        return unrendered;
+    }
+    let name = expression.split("}}").next().unwrap_or_default().trim();
+    let name = name.strip_prefix("env.").unwrap_or(name);
+    if is_name(name) && name == name.to_uppercase() {
+        let defect = format!("has {{{{ {name} }}}}, but a variable is written as ${{{name}}}");
+        return Fault::new(defect).help(format!("write ${{{name}}}"));
+    }
+    let help = "in a declaration, write { template: \"…\" }";
+    Fault::new("contains \"{{\", as a template does").help(help)
 }
 
 /// Expands `${NAME}` in an id, and parses the result. The value of a variable isn't split into

@@ -68,6 +68,18 @@ impl Fault {
         Self::new(defect).help(help)
     }
 
+    /// Returns the error for text with an expression of a Helm template, or `None` for any other
+    /// text.
+    pub fn unrendered(text: &str) -> Option<Self> {
+        let objects = [".Values.", ".Release.", ".Chart."];
+        let is_unrendered = text.contains("{{") && objects.iter().any(|name| text.contains(name));
+        is_unrendered.then(|| {
+            Self::new("is a Helm template that hasn't been rendered").help(
+                "in the chart, use {{ tpl (.Files.Get \"secrets-exec.yaml\") . }} to render the file",
+            )
+        })
+    }
+
     /// Creates the error for text that begins like an ARN, but doesn't have all parts of one.
     pub fn incomplete_arn() -> Self {
         Self::new("is an incomplete ARN").help("copy the whole ARN, as in arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/db-AbCdEf")

@@ -18,9 +18,10 @@
 //! - **Is a key missing?** MiniJinja reports that a value is undefined, but not where the value
 //!   comes from: a missing key of a secret makes the entry absent, so that its `default` applies,
 //!   but an index past the end of a list is a mistake. So a [`SecretObject`] notes each look-up
-//!   that fails, and [`cause`] renders the template again with a marked value for one of them. The
-//!   message names the look-up whose value made the rendering fail. A look-up in something that
-//!   isn't an object is an error of its own.
+//!   that fails, and [`cause`] renders the template again with a marked value for one of them, to
+//!   find the look-up whose value made the rendering fail. With an empty text for this look-up,
+//!   the next rendering finds the next missing key. A look-up in something that isn't an object is
+//!   an error of its own.
 //! - **What may be printed?** MiniJinja's errors quote values. So only the kind of an error, its
 //!   line, and the names of unknown filters, functions, methods and tests leave this module. A key
 //!   that the template computes isn't quoted, either, because it may be a value.
@@ -48,7 +49,8 @@ use crate::model::problem::{Impact, MissingKey, Problem};
 use crate::model::secret_value::SecretValue;
 use crate::model::suggest::{self, did_you_mean_to_write};
 use crate::resolve::extract::{
-    Json, NULL_HELP, ParsedDocument, Unresolved, keys_hint, listed_keys, quotable_keys,
+    Json, NULL_HELP, ParsedDocument, Unresolved, encoded_twice_hint, keys_hint, listed_keys,
+    quotable_keys,
 };
 use values::{FailedLookup, Misses, Names, OwnError, SecretObject, UnreadSecret, value_at};
 
@@ -58,6 +60,9 @@ const FUEL: u64 = 1_000_000;
 /// The beginning of a template that is rendered again. It makes an undefined value, which one
 /// look-up of a missing key then returns.
 const MARK: &str = "{{ {}['a key of a secret'] | secrets_exec_marks_misses }}";
+
+/// The maximum number of missing keys that are reported for a template.
+const MOST_MISSING_KEYS: usize = 8;
 
 /// The maximum number of failed look-ups that are tried as the cause of an error.
 const MOST_TRIES: usize = 100;
@@ -121,36 +126,55 @@ impl Input {
 /// for the help of an error.
 ///
 /// # Errors
-/// The first missing key, or another failure of the template. A look-up of a key in a secret that
-/// is plain text is an error even if the template has a `default` for the key, because that would
-/// hide a malformed secret.
+/// Every missing key, or another failure of the template. A look-up of a key in a secret that is
+/// plain text is an error even if the template has a `default` for the key, because that would hide
+/// a malformed secret.
 pub fn render(
     template: &Template,
     inputs: &BTreeMap<String, Input>,
     plan: &Plan,
-) -> Result<SecretValue, RenderError> {
+) -> Result<SecretValue, Vec<RenderError>> {
     let is_about_text = |error: &RenderError| {
         let input = error.alias.as_ref().and_then(|alias| inputs.get(alias));
         matches!(input, Some(Input::Text(_)))
     };
     if let Some(error) = lookups_in_non_objects(template, inputs).find(is_about_text) {
-        return Err(error);
+        return Err(vec![error]);
     }
 
-    let (result, misses) = render_with_inputs(&template.text, inputs, None);
-    result
-        .map(SecretValue::new)
-        .map_err(|error| render_error(&error, template, inputs, plan, &misses))
+    // After an error at a missing key, the template is rendered again with an empty text for this
+    // key, so that the rendering comes to the next one.
+    let mut missing = Vec::new();
+    while missing.len() < MOST_MISSING_KEYS {
+        let (result, misses) = render_with_inputs(&template.text, inputs, None, &missing);
+        let error = match result.map(SecretValue::new) {
+            Ok(value) if missing.is_empty() => return Ok(value),
+            Ok(_) => break,
+            Err(error) => error,
+        };
+        match cause(&error, misses.take(), template, inputs, &missing) {
+            Some(lookup) => missing.push(lookup),
+            None if missing.is_empty() => return Err(vec![render_error(&error, template, inputs)]),
+            // The empty text may be the reason for this error.
+            None => break,
+        }
+    }
+    let errors = missing.into_iter();
+    Err(errors
+        .map(|lookup| lookup_error(lookup, template, inputs, plan))
+        .collect())
 }
 
 /// Renders the text of a template with its secrets. Also returns the look-ups that have failed. The
-/// failed look-up with the number `marked` returns the value that [`MARK`] makes.
+/// failed look-up with the number `marked` returns the value that [`MARK`] makes, and those in
+/// `missing` an empty text.
 fn render_with_inputs(
     text: &str,
     inputs: &BTreeMap<String, Input>,
     marked: Option<usize>,
+    missing: &[FailedLookup],
 ) -> (Result<String, Error>, Arc<Misses>) {
-    let misses = Arc::new(Misses::new(marked));
+    let misses = Arc::new(Misses::new(marked, missing));
     let values = inputs
         .iter()
         .map(|(alias, input)| (alias.clone(), input.template_value(alias, &misses)))
@@ -232,23 +256,17 @@ fn render_with(
     environment.render_str(text, Value::from_object(Names(names)))
 }
 
-/// Returns MiniJinja's error as one of ours, which doesn't quote a value.
-///
-/// The error is an absence only if a look-up of a key that doesn't exist has caused it.
+/// Returns MiniJinja's error that doesn't come from a missing key as one of ours, which doesn't
+/// quote a value.
 fn render_error(
     error: &Error,
     template: &Template,
     inputs: &BTreeMap<String, Input>,
-    plan: &Plan,
-    misses: &Misses,
 ) -> RenderError {
-    if is_undefined_error(error) {
-        if let Some(error) = lookups_in_non_objects(template, inputs).next() {
-            return error;
-        }
-        if let Some(lookup) = cause(misses.take(), template, inputs) {
-            return lookup_error(lookup, template, inputs, plan);
-        }
+    if is_undefined_error(error)
+        && let Some(error) = lookups_in_non_objects(template, inputs).next()
+    {
+        return error;
     }
     RenderError {
         alias: None,
@@ -257,21 +275,26 @@ fn render_error(
 }
 
 /// Returns the one of these failed look-ups that gave the undefined value that the rendering failed
-/// at, or `None` if that value comes from elsewhere.
+/// at, or `None` if the error has another cause. `missing` has the look-ups that are known already.
 ///
 /// For each look-up, this renders the template again with a marked value as its result, so that
 /// MiniJinja's error names the mark if this value is the cause. The mark is undefined, too, so this
 /// rendering does the same, except after `'key' in db`, which the mark makes true. But then nothing
 /// uses the mark.
 fn cause(
+    error: &Error,
     lookups: Vec<FailedLookup>,
     template: &Template,
     inputs: &BTreeMap<String, Input>,
+    missing: &[FailedLookup],
 ) -> Option<FailedLookup> {
+    if !is_undefined_error(error) || lookups_in_non_objects(template, inputs).next().is_some() {
+        return None;
+    }
     let text = format!("{MARK}{}", template.text);
     // The last look-up is the most likely one.
     for (number, lookup) in lookups.into_iter().enumerate().rev().take(MOST_TRIES) {
-        let (result, _) = render_with_inputs(&text, inputs, Some(number));
+        let (result, _) = render_with_inputs(&text, inputs, Some(number), missing);
         let names_the_mark =
             result.is_err_and(|error| error.detail().is_some_and(|text| text.contains(MARKED)));
         if names_the_mark {
@@ -458,11 +481,16 @@ fn lookups_in_non_objects(
             }
             None => format!("is not a JSON object, but the template uses {lookup}"),
         };
-        let help = format!("write {{{{ {parent} }}}} for the whole value");
+        let parsed = match inputs.get(alias) {
+            Some(Input::Text(text)) => Json::parse(text.as_bytes()).ok(),
+            Some(Input::Object(_)) | None => None,
+        };
+        let help = parsed.and_then(|json| encoded_twice_hint(json.value()));
+        let whole = format!("write {{{{ {parent} }}}} for the whole value");
         let problem = Problem::configuration(text).code("not-an-object");
         Some(RenderError {
             alias: Some(alias.to_owned()),
-            reason: problem.help(help).into(),
+            reason: problem.help(help.unwrap_or(whole)).into(),
         })
     })
 }
@@ -478,7 +506,7 @@ mod tests {
     fn render(
         template: &Template,
         inputs: &BTreeMap<String, Input>,
-    ) -> Result<SecretValue, RenderError> {
+    ) -> Result<SecretValue, Vec<RenderError>> {
         let inherited = Inherited::default();
         let plan = Plan::new(Vec::new(), &inherited, None).unwrap();
         super::render(template, inputs, &plan)

@@ -51,13 +51,17 @@ pub struct Misses {
     /// makes the result of any other look-up.
     pub mark: OnceLock<Value>,
     marked: Option<usize>,
+    /// The look-ups whose result is an empty text. They aren't noted.
+    missing: Vec<FailedLookup>,
 }
 
 impl Misses {
-    /// Creates an empty list. The look-up with the number `marked` will return the mark.
-    pub fn new(marked: Option<usize>) -> Self {
+    /// Creates an empty list. The look-up with the number `marked` will return the mark, and those
+    /// in `missing` an empty text.
+    pub fn new(marked: Option<usize>, missing: &[FailedLookup]) -> Self {
         Self {
             marked,
+            missing: missing.to_vec(),
             ..Self::default()
         }
     }
@@ -67,8 +71,11 @@ impl Misses {
         mem::take(&mut *self.lookups())
     }
 
-    /// Notes a look-up, and returns its result for MiniJinja.
+    /// Notes a look-up, unless it is a missing one that is known, and returns its result for MiniJinja.
     fn note(&self, lookup: FailedLookup) -> Option<Value> {
+        if self.missing.contains(&lookup) {
+            return Some(Value::from(""));
+        }
         let mut lookups = self.lookups();
         let is_marked = self.marked == Some(lookups.len());
         lookups.push(lookup);
@@ -81,7 +88,7 @@ impl Misses {
 }
 
 /// A look-up of a key that doesn't exist or is null.
-#[derive(PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct FailedLookup {
     /// The alias of the secret. `None` for a value that `fromjson` has parsed.
     pub alias: Option<String>,

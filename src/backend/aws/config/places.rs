@@ -349,8 +349,14 @@ impl Profiles {
         })
     }
 
-    /// Returns the names of the profiles.
+    /// Returns the names of the profiles, without those of [`Self::prefix_advice`].
     pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.headers()
+            .filter(|header| prefixed_profile(header).is_none())
+    }
+
+    /// Returns the names of all profiles.
+    fn headers(&self) -> impl Iterator<Item = &str> {
         self.sections
             .keys()
             .filter(|(kind, _)| *kind == PROFILE)
@@ -362,14 +368,15 @@ impl Profiles {
         self.sections.get(&(SSO_SESSION, name.to_owned()))
     }
 
-    /// Returns the advice to rename a profile's section in the credentials file, if its name has
-    /// the form that belongs in the configuration file.
+    /// Returns the advice to rename the section of a profile in the credentials file, if its name
+    /// is written as in the configuration file. If there aren't any other profiles, this is the
+    /// advice for any `name`.
     pub fn prefix_advice(&self, name: &str) -> Option<String> {
-        let profile = Some((PROFILE, name.to_owned()));
-        let header = self
-            .names()
-            .find(|header| *header != name && section_of_config(header) == profile)?;
-        let advice = format!("in the AWS credentials file, write [{name}] instead of [{header}]");
+        let (header, meant) = self.headers().find_map(|header| {
+            let meant = prefixed_profile(header)?;
+            (meant == name || self.names().next().is_none()).then_some((header, meant))
+        })?;
+        let advice = format!("in the AWS credentials file, write [{meant}] instead of [{header}]");
         Some(advice)
     }
 
@@ -490,6 +497,13 @@ fn section_of_config(header: &str) -> Option<(&'static str, String)> {
         None if name.contains(|c: char| c.is_whitespace() || c == '"' || c == '\'') => None,
         None => Some((kind, name.to_owned())),
     }
+}
+
+/// Returns the profile of a header that is written as in the configuration file: `dev` of `profile
+/// dev`.
+fn prefixed_profile(header: &str) -> Option<String> {
+    let (kind, name) = section_of_config(header).filter(|(_, name)| name != header)?;
+    (kind == PROFILE).then_some(name)
 }
 
 /// The message about a line that cannot be parsed.

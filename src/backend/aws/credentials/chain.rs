@@ -172,8 +172,15 @@ fn no_source(mut notes: Vec<String>, status: Status, help: Option<String>) -> Fe
     let mut error = FetchError::without_credentials(text, Again::Later);
     let is_unconfigured = help.is_none();
     error.cause = Cause::NoCredentials { is_unconfigured };
-    let general = "on your own machine, run `aws configure sso`; on AWS, give the task, pod or instance a role";
-    error.problem.help = help.or(Some(general.to_owned()));
+    // Where the metadata service answers, an instance without a role is a different failure. Its
+    // answer doesn't reach a container on an instance whose hop limit is 1.
+    let on_aws = if status == Status::Temporary {
+        "in a container on EC2, set the hop limit of the instance's metadata options to 2"
+    } else {
+        "on AWS, give the task, pod or instance a role"
+    };
+    let general = format!("on your own machine, run `aws configure sso`; {on_aws}");
+    error.problem.help = help.or(Some(general));
     error.problem.status = status;
     error.problem.notes = notes;
     error
