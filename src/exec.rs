@@ -274,6 +274,11 @@ fn execute(program: &Program, command: &CommandLine, environment: &Environment) 
     errno_of_shell
 }
 
+/// True for a script, which an interpreter runs. False for a file that can't be read.
+pub fn is_script(program: &Program) -> bool {
+    first_line(program).is_ok_and(|line| line.starts_with(b"#!"))
+}
+
 /// Returns the first line of a file, with its line feed. If the line is longer than a limit,
 /// returns only its beginning.
 ///
