@@ -196,19 +196,15 @@ pub fn plain_template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     })
 }
 
-/// The names of shells.
-const SHELLS: &str = "ash bash busybox csh dash fish ksh mksh sh tcsh zsh";
+/// The programs that expand variables in their arguments: shells, and gettext's envsubst, whose
+/// argument lists the variables to replace.
+const EXPANDING_PROGRAMS: &str = "ash bash busybox csh dash envsubst fish ksh mksh sh tcsh zsh";
 
-/// The name of the command's program, without a directory.
-fn program_name(command: &CommandLine) -> &str {
-    let name = Path::new(command.program()).file_name();
-    name.and_then(OsStr::to_str).unwrap_or_default()
-}
-
-/// True if the command is a shell.
+/// True if the command is one of [`EXPANDING_PROGRAMS`].
 fn is_shell(command: &CommandLine) -> bool {
-    let mut shells = SHELLS.split(' ');
-    shells.any(|name| name == program_name(command))
+    let program = Path::new(command.program()).file_name();
+    let mut expanding = EXPANDING_PROGRAMS.split(' ').map(OsStr::new);
+    expanding.any(|name| program == Some(name))
 }
 
 /// True if an entry sets its target, as far as is known without reading it.
@@ -245,8 +241,7 @@ pub fn read_once_warning(
 /// launch sets, such as `$DB_PASSWORD`. There are no warnings if the command is a shell or another
 /// program that expands variables itself.
 pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) -> Vec<Record> {
-    // gettext's envsubst has an argument that lists the variables to replace.
-    if is_shell(command) || program_name(command) == "envsubst" {
+    if is_shell(command) {
         return Vec::new();
     }
 

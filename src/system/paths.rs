@@ -39,7 +39,7 @@ use nix::sys::stat::{Mode, SFlag};
 use nix::sys::statfs::fstatfs;
 #[cfg(target_os = "linux")]
 use nix::sys::statfs::{FsType, PROC_SUPER_MAGIC, TMPFS_MAGIC};
-use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
+use nix::unistd::{Gid, Group, UnlinkatFlags, User, geteuid, unlinkat};
 
 use super::os_error::call_problem;
 use crate::model::problem::Problem;
@@ -270,6 +270,19 @@ pub fn remove_file(directory: &OwnedFd, name: &OsStr) -> Result<(), Errno> {
 /// True if this owner is neither root nor the effective user.
 pub fn is_foreign(owner: u32) -> bool {
     owner != 0 && owner != geteuid().as_raw()
+}
+
+/// Returns true for root's group and for the user's private group, which has the same id or name as
+/// the user. Distributions with a umask of 002 create such a group for each user.
+pub fn is_own_group(group: u32) -> bool {
+    let user = geteuid();
+    if group == 0 || group == user.as_raw() {
+        return true;
+    }
+    match (User::from_uid(user), Group::from_gid(Gid::from_raw(group))) {
+        (Ok(Some(user)), Ok(Some(group))) => user.name == group.name,
+        (_, _) => false,
+    }
 }
 
 /// A symbolic link.

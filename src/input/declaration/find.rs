@@ -11,11 +11,10 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
-use nix::unistd::{Gid, Group, User, geteuid};
 
 use crate::model::problem::Problem;
 use crate::system::os_error::unreadable;
-use crate::system::paths::is_foreign;
+use crate::system::paths::{is_foreign, is_own_group};
 
 /// The names under which a declaration is found.
 const DEFAULT_NAMES: &[&str] = &["secrets-exec.yaml", "secrets-exec.yml", "secrets-exec.json"];
@@ -116,17 +115,4 @@ fn distrust(metadata: &Metadata) -> Option<Distrust> {
         return None;
     };
     Some((why, "run chmod go-w on it, or, "))
-}
-
-/// Returns true for root's group and for the user's private group, which has the same id or name as
-/// the user. Distributions with a umask of 002 create such a group for each user.
-fn is_own_group(group: u32) -> bool {
-    let user = geteuid();
-    if group == 0 || group == user.as_raw() {
-        return true;
-    }
-    match (User::from_uid(user), Group::from_gid(Gid::from_raw(group))) {
-        (Ok(Some(user)), Ok(Some(group))) => user.name == group.name,
-        (_, _) => false,
-    }
 }

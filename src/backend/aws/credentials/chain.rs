@@ -36,7 +36,7 @@ use super::sources::{container, environment, profile};
 use super::sts::web_identity_of_variables;
 use crate::backend::aws::config::Settings;
 use crate::backend::retry::{RetryBudget, over_regions, retry_or};
-use crate::model::answer::{Again, Cause, FetchError, OutageKind};
+use crate::model::answer::{Again, Cause, FetchError, OutageKind, Unsigned};
 use crate::model::problem::Status;
 use crate::model::reference::Region;
 
@@ -170,8 +170,9 @@ fn no_source(mut notes: Vec<String>, status: Status, help: Option<String>) -> Fe
     }
 
     let mut error = FetchError::without_credentials(text, Again::Later);
-    let is_unconfigured = help.is_none();
-    error.cause = Cause::NoCredentials { is_unconfigured };
+    if help.is_none() {
+        error.cause = Cause::NoCredentials(Unsigned::Unconfigured);
+    }
     let general = "on your own machine, run `aws configure sso`; on AWS, give the task, pod or instance a role";
     error.problem.help = help.or(Some(general.to_owned()));
     error.problem.status = status;
