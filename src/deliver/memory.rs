@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
-use nix::unistd::{geteuid, pipe2};
+use nix::unistd::pipe2;
 
 use super::access::{Access, WRITE};
 use crate::model::problem::Problem;
@@ -119,10 +119,7 @@ fn reserve(pipe: &File, length: usize) -> Result<(), Problem> {
         && let Ok(most) = system_limit.trim().parse::<usize>()
         && length <= most
     {
-        let text = format!(
-            "a pipe for {length} bytes can't be made, because the user {} has too many pipes",
-            geteuid()
-        );
+        let text = format!("the user has too many pipes for one of {length} bytes");
         let help = "as root, raise the limit: sysctl fs.pipe-user-pages-soft=65536";
         return Err(Problem::temporary(text).help(help));
     }

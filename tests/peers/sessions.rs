@@ -1,4 +1,5 @@
-//! The sessions of roles that botocore, and so the AWS CLI, stores after it has asked for an MFA code.
+//! The sessions of roles that botocore, and so the AWS CLI, stores after it has asked for an MFA
+//! code.
 
 use std::path::Path;
 use std::process::Command;

@@ -68,9 +68,10 @@ pub struct Session {
 }
 
 impl Session {
-    /// Reads AWS's configuration files, and a session that the AWS CLI has stored for a role that
-    /// requires an MFA code. Asks the user for the codes that are still needed, unless `codes`
-    /// already has them, and adds these to `codes`. Waits for the user without a time limit. If the user doesn't type a code, every request fails for lack of credentials.
+    /// Reads AWS's configuration files and, if a role needs an MFA code, the session that the AWS
+    /// CLI may have stored. Asks the user for the codes that are still needed, unless `codes`
+    /// already has them, and adds these to `codes`. Waits for the user without a time limit. If the
+    /// user doesn't type a code, every request fails for lack of credentials.
     ///
     /// # Errors
     /// When the configuration files or the profile are invalid, or when an unattended launch would

@@ -4,9 +4,9 @@
 //! command gets. So the declaration is only read if nobody but root and this user can write it: a
 //! file that someone left in /tmp must not be read.
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::ErrorKind::{IsADirectory, NotFound, PermissionDenied};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -14,7 +14,7 @@ use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 
 use crate::model::problem::Problem;
 use crate::system::os_error::unreadable;
-use crate::system::paths::{is_foreign, is_own_group};
+use crate::system::paths::{Distrust, distrust};
 
 /// The names under which a declaration is found.
 const DEFAULT_NAMES: &[&str] = &["secrets-exec.yaml", "secrets-exec.yml", "secrets-exec.json"];
@@ -96,23 +96,4 @@ fn open_trusted(name: &str) -> Result<File, Problem> {
         Some(why) => Err(untrusted("it", why)),
         None => Ok(file),
     }
-}
-
-/// The reason why a file isn't read, and the beginning of the help, which is empty if only `-f`
-/// helps.
-type Distrust = (&'static str, &'static str);
-
-/// Returns the reason why another user could change a file, or the entries of a directory. Returns
-/// `None` if nobody else can.
-fn distrust(metadata: &Metadata) -> Option<Distrust> {
-    let why = if is_foreign(metadata.uid()) {
-        return Some(("belongs to neither root nor this user", ""));
-    } else if metadata.mode() & 0o002 != 0 {
-        "can be changed by any user"
-    } else if metadata.mode() & 0o020 != 0 && !is_own_group(metadata.gid()) {
-        "can be changed by its group"
-    } else {
-        return None;
-    };
-    Some((why, "run chmod go-w on it, or, "))
 }

@@ -234,11 +234,7 @@ fn file(item: &Item<'_>) -> Option<Entry> {
     if let Some(once) = fields.take("once") {
         target.once = once.expect_boolean() == Some(true);
         if target.once && target.path.is_some() {
-            let help = "leave out \"path\": the variable of \"env\" gets the path of a pipe";
-            once.refuse_with(
-                "can't be used with \"path\", because a file on a disk can be read again",
-                Some(help.to_owned()),
-            );
+            once.refuse("can't be used with \"path\", because such a file can be read again");
         }
     }
     mapping(fields, Some(Target::File(target)), item.origin())

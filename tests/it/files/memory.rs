@@ -227,7 +227,7 @@ os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))";
         .through(wrapper);
     let run = sandbox.spawn_copy().wait();
     run.refused(75).says([
-        "a pipe for 60000 bytes can't be made, because the user 65534 has too many pipes",
+        "the user has too many pipes for one of 60000 bytes",
         "help: as root, raise the limit: sysctl fs.pipe-user-pages-soft=65536",
     ]);
 }

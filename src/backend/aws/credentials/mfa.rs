@@ -6,16 +6,15 @@
 //! this takes.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
 use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
-use nix::unistd::geteuid;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha1::{Digest, Sha1};
 
 use super::process::parse_time;
@@ -23,7 +22,7 @@ use super::provider::misconfigured;
 use crate::backend::aws::config::{ProfileRole, RoleChain, RoleSource};
 use crate::model::answer::FetchError;
 use crate::model::quoting::{escaped, one_line};
-use crate::system::paths::is_own_group;
+use crate::system::paths::distrust;
 use crate::time::{Deadline, Progress};
 
 /// The size limit for a file with a session, in bytes. A token is much smaller.
@@ -40,14 +39,13 @@ pub fn with_stored_session(
     directory: &Path,
     progress: &Progress,
 ) -> RoleChain {
-    let mut roles = chain.roles.iter().enumerate().rev();
-    let found = roles.find_map(|(index, role)| {
-        let keys = stored_keys(role, directory, progress)?;
-        Some((index, RoleSource::StoredSession(role.arn.clone(), keys)))
-    });
-    if let Some((index, source)) = found {
-        chain.source = source;
-        chain.roles.drain(..=index);
+    for index in (0..chain.roles.len()).rev() {
+        let role = &chain.roles[index];
+        if let Some(keys) = stored_keys(role, directory, progress) {
+            chain.source = RoleSource::StoredSession(role.arn.clone(), keys);
+            chain.roles.drain(..=index);
+            break;
+        }
     }
     chain
 }
@@ -64,8 +62,10 @@ fn stored_keys(role: &ProfileRole, directory: &Path, progress: &Progress) -> Opt
     let (file, parent) = (opened.ok()?, fs::symlink_metadata(directory).ok()?);
     let metadata = file.metadata().ok()?;
     let shown = one_line(&path.display().to_string());
-    if !(parent.is_dir() && metadata.is_file() && is_own(&parent) && is_own(&metadata)) {
-        progress.note(format!("{shown} isn't used, because others may write it"));
+    if let Some((why, _)) = distrust(&parent).or_else(|| distrust(&metadata)) {
+        progress.note(format!(
+            "{shown} isn't used, because it or its directory {why}"
+        ));
         return None;
     }
 
@@ -79,54 +79,37 @@ fn stored_keys(role: &ProfileRole, directory: &Path, progress: &Progress) -> Opt
     }
     progress.note(format!("the session of {} in {shown} is used", role.arn));
     let (id, secret) = (text("AccessKeyId")?, text("SecretAccessKey")?);
-    let token = text("SessionToken").map(str::to_owned);
-    Some(Credentials::new(
-        id,
-        secret,
-        token,
-        Some(expires),
-        "AssumeRole",
-    ))
-}
-
-/// True for a file or directory of the effective user that nobody else may write.
-fn is_own(metadata: &Metadata) -> bool {
-    let (mode, group) = (metadata.mode(), metadata.gid());
-    metadata.uid() == geteuid().as_raw()
-        && mode & 0o002 == 0
-        && (mode & 0o020 == 0 || is_own_group(group))
+    let token = text("SessionToken")?.to_owned();
+    let keys = Credentials::new(id, secret, Some(token), Some(expires), "AssumeRole");
+    Some(keys)
 }
 
 /// Returns the name under which botocore stores the session of a role
 /// (`AssumeRoleCredentialFetcher`): the hash of the arguments of AssumeRole, sorted and laid out as
 /// by Python's json.dumps. A name of the session that botocore itself has chosen isn't among them.
 fn cache_key(role: &ProfileRole) -> String {
-    let text = |text: &Option<String>| text.as_deref().map(Value::from);
-    let arguments = [
-        ("DurationSeconds", role.duration.map(Value::from)),
-        ("ExternalId", text(&role.external_id)),
-        ("RoleArn", Some(Value::from(&*role.arn))),
-        ("RoleSessionName", text(&role.session_name)),
-        ("SerialNumber", text(&role.mfa_serial)),
-    ];
-    let members = arguments
-        .into_iter()
-        .filter_map(|(name, value)| Some(format!("\"{name}\": {}", value?)));
-    let json = format!("{{{}}}", Vec::from_iter(members).join(", "));
-    format!("{:x}", Sha1::digest(json))
+    let arguments = json!({
+        "DurationSeconds": role.duration,
+        "ExternalId": role.external_id,
+        "RoleArn": role.arn,
+        "RoleSessionName": role.session_name,
+        "SerialNumber": role.mfa_serial,
+    });
+    let all = arguments.as_object().into_iter().flatten();
+    let given = all.filter(|(_, value)| !value.is_null());
+    let members = Vec::from_iter(given.map(|(name, value)| format!("\"{name}\": {value}")));
+    format!("{:x}", Sha1::digest(format!("{{{}}}", members.join(", "))))
 }
 
 /// True if the ARN of an assumed role's user belongs to this role. The path of a role isn't a part
 /// of the former.
 fn is_session_of(user: &str, role: &str) -> bool {
-    let fields: Vec<&str> = role.splitn(6, ':').collect();
-    let [_, partition, _, _, account, resource] = fields[..] else {
+    let fields: Vec<&str> = role.split([':', '/']).collect();
+    let [_, partition, _, _, account, .., name] = fields[..] else {
         return false;
     };
-    let (_, name) = resource.rsplit_once('/').unwrap_or_default();
-    user.starts_with(&format!(
-        "arn:{partition}:sts::{account}:assumed-role/{name}/"
-    ))
+    let start = format!("arn:{partition}:sts::{account}:assumed-role/{name}/");
+    user.starts_with(&start)
 }
 
 /// Asks the user for the code of each MFA device that `roles` require, and adds the codes to
@@ -178,7 +161,7 @@ fn mfa_code(serial: &str, profile: &str) -> Result<String, FetchError> {
                     "a code from the MFA device {serial} is needed, but it can't be entered without a terminal"
                 );
                 let help = format!(
-                    "enter the code in a terminal first: aws sts get-caller-identity --profile {profile}"
+                    "enter the code in a terminal first: aws sts get-caller-identity --profile {profile:?}"
                 );
                 return Err(misconfigured(why).help(help));
             }
