@@ -277,8 +277,13 @@ fn execute(program: &Program, command: &CommandLine, environment: &Environment) 
     errno_of_shell
 }
 
-/// Returns the first line of a file, with its line feed. If the line is longer than 1 MiB, returns
-/// only its beginning.
+/// True for a script, which an interpreter runs. False for a file that can't be read.
+pub fn is_script(program: &Program) -> bool {
+    first_line(program).is_ok_and(|line| line.starts_with(b"#!"))
+}
+
+/// Returns the first line of a file, with its line feed. If the line is longer than a limit,
+/// returns only its beginning.
 ///
 /// # Errors
 /// If the file can't be read, for example because the user is only allowed to execute it.

@@ -179,6 +179,7 @@ struct ProgressState {
     reason: Option<String>,
     requests: usize,
     warnings: BTreeSet<String>,
+    notes: BTreeSet<String>,
     /// The function that prints events; `None` without `-vv`.
     trace: Option<fn(&str)>,
 }
@@ -240,6 +241,16 @@ impl Progress {
     /// Returns the warnings so far.
     pub fn warnings(&self) -> BTreeSet<String> {
         self.with_state(|state| state.warnings.clone())
+    }
+
+    /// Adds a note, which is printed once with `-v`, at the end of the resolution.
+    pub fn note(&self, text: String) {
+        self.with_state(|state| state.notes.insert(text));
+    }
+
+    /// Returns the notes so far.
+    pub fn notes(&self) -> BTreeSet<String> {
+        self.with_state(|state| state.notes.clone())
     }
 
     /// Returns what the resolution waits for now.

@@ -227,6 +227,9 @@ impl Checked {
         if let Some(command) = command {
             let warnings = report::unexpanded_argument_warnings(outcomes, command.line);
             terminal::print_unless_hidden(warnings);
+            let is_script = command.program.as_ref().is_ok_and(exec::is_script);
+            let remark = report::read_once_warning(outcomes, command.line, is_script);
+            terminal::print_unless_hidden(remark);
         }
     }
 

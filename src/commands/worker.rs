@@ -141,6 +141,8 @@ pub fn run_with<T: Send>(
     if reporter.shows_progress() {
         let warnings = deadline.progress().warnings().into_iter();
         terminal::print_unless_hidden(warnings.map(Record::warning));
+        let notes = deadline.progress().notes().into_iter();
+        terminal::print_unless_hidden(notes.map(|text| report::trace_note(&text).detail()));
     }
     result.map_err(|error| Problem::nothing_resolved(&os_error::no_thread(&error)))?
 }

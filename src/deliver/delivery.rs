@@ -226,6 +226,8 @@ impl TemporaryFile {
         let access = Access::from_target(file.target)?;
         match destination? {
             #[cfg(target_os = "linux")]
+            None if file.target.once => MemoryFile::pipe(&access, file.value).map(Self::Memory),
+            #[cfg(target_os = "linux")]
             None => MemoryFile::create(&access, file.value).map(Self::Memory),
             #[cfg(not(target_os = "linux"))]
             None => Err(Problem::configuration("only Linux has files in memory")

@@ -1,19 +1,21 @@
-//! Files in memory: sealed memfds, which the command inherits and opens as `/proc/self/fd/N`. No
-//! file system is involved.
+//! Files in memory, which the command inherits and opens as `/proc/self/fd/N`. No file system is
+//! involved. Most of them are sealed memfds. A file that can be read only once is a pipe, because
+//! the kernel removes from a pipe what has been read.
 
 #![allow(
     unsafe_code,
     reason = "std owns a descriptor that fcntl returned only by an unsafe call"
 )]
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Seek;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::path::PathBuf;
 
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, SealFlag, fcntl};
+use nix::fcntl::{FcntlArg, OFlag, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::unistd::pipe2;
 
 use super::access::{Access, WRITE};
 use crate::model::problem::Problem;
@@ -29,7 +31,8 @@ const NOEXEC_SEAL: MFdFlags = MFdFlags::from_bits_retain(0x8);
 /// MFD_EXEC of Linux 6.3.
 const EXEC: MFdFlags = MFdFlags::from_bits_retain(0x10);
 
-/// A memfd. The kernel frees it when its last descriptor is closed.
+/// A memfd, or the end of a pipe for reading. The kernel frees it when its last descriptor is
+/// closed.
 #[derive(Debug)]
 pub struct MemoryFile {
     /// The path under which the command can open it: `/proc/self/fd/N`.
@@ -62,12 +65,66 @@ impl MemoryFile {
         // at 0 anyway.
         file.rewind()
             .map_err(|error| call_problem(WRITE, errno(&error)))?;
-        let descriptor = duplicate(&file)?;
+        Self::inherited(&file)
+    }
+
+    /// Creates a pipe that contains all of this content, and closes its end for writing. So the
+    /// first reader gets the content, and every later one an empty text: a read neither waits nor
+    /// fails. Unlike a FIFO, such a pipe can be opened under its path in /proc (fs/pipe.c).
+    ///
+    /// # Errors
+    /// If the pipe can't hold the content, or the process has too many open files.
+    pub fn pipe(access: &Access, content: &SecretValue) -> Result<Self, Problem> {
+        let (reader, writer) = pipe2(OFlag::O_CLOEXEC)
+            .map_err(|errno| call_problem("the pipe can't be created", errno))?;
+        let mut writer = File::from(writer);
+        // Nobody reads yet, so a write would wait forever for room.
+        reserve(&writer, content.expose().len())?;
+        access.write(&mut writer, content)?;
+        drop(writer);
+        Self::inherited(&reader)
+    }
+
+    /// Returns the file with a descriptor that the command can inherit.
+    ///
+    /// # Errors
+    /// When the process has too many open files.
+    fn inherited(file: impl AsFd) -> Result<Self, Problem> {
+        let descriptor = duplicate(file)?;
         Ok(Self {
             path: format!("/proc/self/fd/{}", descriptor.as_raw_fd()).into(),
             descriptor,
         })
     }
+}
+
+/// Makes sure that a pipe has room for so many bytes. A new pipe has 64 KiB, or 8 KiB if the user
+/// has too many pipes (pipe(7), "Pipe capacity").
+///
+/// # Errors
+/// If the kernel doesn't allow a larger pipe. The problem is temporary if only the number of pipes
+/// is the reason.
+fn reserve(pipe: &File, length: usize) -> Result<(), Problem> {
+    let wanted = i32::try_from(length).unwrap_or(i32::MAX);
+    if fcntl(pipe, FcntlArg::F_GETPIPE_SZ).is_ok_and(|size| size >= wanted) {
+        return Ok(());
+    }
+    let Err(errno) = fcntl(pipe, FcntlArg::F_SETPIPE_SZ(wanted)) else {
+        return Ok(());
+    };
+
+    // The kernel has the same error for both limits.
+    let system_limit = fs::read_to_string("/proc/sys/fs/pipe-max-size").unwrap_or_default();
+    if errno == Errno::EPERM
+        && let Ok(most) = system_limit.trim().parse::<usize>()
+        && length <= most
+    {
+        let text = format!("the user has too many pipes for one of {length} bytes");
+        let help = "as root, raise the limit: sysctl fs.pipe-user-pages-soft=65536";
+        return Err(Problem::temporary(text).help(help));
+    }
+    let what = format!("the value has {length} bytes, which don't fit into a pipe");
+    Err(call_problem(&what, errno).help("leave out `once`"))
 }
 
 /// Creates an empty memfd. `executable` is MFD_EXEC or MFD_NOEXEC_SEAL, because the sysctl

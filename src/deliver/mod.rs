@@ -1,15 +1,15 @@
 //! The delivery of files, all or none.
 //!
 //! The input is the files of a launch with their values. The result is files on disk under their
-//! own names, memfds that the command inherits, and the variables with their paths. A launch that
-//! fails must not leave a new file behind. Nobody may be able to open a file under its temporary
-//! name that they could not open later. And no other user's symbolic link may redirect a file.
+//! own names, files in memory that the command inherits, and the variables with their paths. A launch that fails must not leave a new file behind. Nobody may be able to open a file under
+//! its temporary name that they could not open later. And no other user's symbolic link may
+//! redirect a file.
 //!
 //! ```text
 //! Files::open_directories     opens the directory of each file, without following links of other
 //!      │                      users (`directory`, `system/paths`)
 //! Delivery::write_temporary   writes each file, with its owner and mode, under a temporary name or
-//!      │                      into a memfd (`access`, `disk`, `memory`). If one file fails, the
+//!      │                      into a file in memory (`access`, `disk`, `memory`). If one file fails, the
 //!      │                      temporary files of all are removed.
 //! Delivery::rename_all        renames each file to its own name. If one rename fails, the files
 //!      │                      whose names were free are removed again. Files that were replaced

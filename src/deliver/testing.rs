@@ -54,6 +54,7 @@ pub fn names(directory: &Path) -> Vec<String> {
 pub fn on_disk(path: impl Into<PathBuf>) -> FileTarget {
     FileTarget {
         path: Some(path.into()),
+        once: false,
         env: None,
         mode: Mode::PRIVATE,
         owner: None,

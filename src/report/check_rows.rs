@@ -365,12 +365,13 @@ pub fn override_note((outcome, holder): (&EntryOutcome, &Holder)) -> Record {
     })
 }
 
-/// Returns the name in the first column: `NAME`, `NAME=/path`, `NAME=memfd`, `/path`, `PREFIX*` or
-/// `UNIT/CREDENTIAL`.
+/// Returns the name in the first column: `NAME`, `NAME=/path`, `NAME=memfd`, `NAME=pipe`, `/path`,
+/// `PREFIX*` or `UNIT/CREDENTIAL`.
 fn label(target: &Target) -> String {
     match target {
         Target::File(file) => match (&file.env, &file.path) {
             (Some(name), Some(path)) => format!("{name}={}", path.display()),
+            (Some(name), None) if file.once => format!("{name}=pipe"),
             (Some(name), None) => format!("{name}=memfd"),
             (None, _) => target.to_string(),
         },

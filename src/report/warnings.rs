@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::record::{Record, age, counted, grouped, some_of};
 use crate::backend::cached::CacheNotice;
 use crate::model::answer::{Document, Fetched};
-use crate::model::entry::{Origin, Subject};
+use crate::model::entry::{Origin, Subject, Target};
 use crate::model::env_variables::EnvName;
 use crate::model::environment::CommandLine;
 use crate::model::outcome::{EntryOutcome, Outcome, Outcomes};
@@ -200,21 +200,55 @@ pub fn plain_template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
 /// argument lists the variables to replace.
 const EXPANDING_PROGRAMS: &str = "ash bash busybox csh dash envsubst fish ksh mksh sh tcsh zsh";
 
+/// True if the command is one of [`EXPANDING_PROGRAMS`].
+fn is_shell(command: &CommandLine) -> bool {
+    let program = Path::new(command.program()).file_name();
+    let mut expanding = EXPANDING_PROGRAMS.split(' ').map(OsStr::new);
+    expanding.any(|name| program == Some(name))
+}
+
+/// True if an entry sets its target, as far as is known without reading it.
+fn is_set(outcome: &EntryOutcome) -> bool {
+    !matches!(outcome.result, Outcome::Absent | Outcome::Overridden(_))
+}
+
+/// Returns the files that can be read only once, as messages name them.
+fn read_once(outcomes: &Outcomes) -> Vec<String> {
+    let is_pipe = |target: &Target| matches!(target, Target::File(file) if file.once);
+    let set = outcomes.list.iter().filter(|outcome| is_set(outcome));
+    let pipes = set.filter(|outcome| is_pipe(&outcome.target));
+    pipes.map(|outcome| outcome.subject.to_string()).collect()
+}
+
+/// Returns the remark of `check` on files that can be read only once, if the command may start
+/// several programs: if it is a shell, or a script (`is_script`). The result is `None` otherwise.
+pub fn read_once_warning(
+    outcomes: &Outcomes,
+    command: &CommandLine,
+    is_script: bool,
+) -> Option<Record> {
+    let files = read_once(outcomes);
+    if files.is_empty() || !(is_script || is_shell(command)) {
+        return None;
+    }
+    let (files, program) = (some_of(&files), command.quoted_program());
+    Some(Record::warning(format!(
+        "{files} can be read only once, either by {program} or by one program that it starts"
+    )))
+}
+
 /// Returns a warning for each argument of the command that consists only of a variable that this
 /// launch sets, such as `$DB_PASSWORD`. There are no warnings if the command is a shell or another
 /// program that expands variables itself.
 pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) -> Vec<Record> {
-    let program = Path::new(command.program()).file_name();
-    let mut expanding = EXPANDING_PROGRAMS.split(' ').map(OsStr::new);
-    if expanding.any(|name| program == Some(name)) {
+    if is_shell(command) {
         return Vec::new();
     }
 
     let is_set = |name: &str| {
         outcomes.list.iter().any(|outcome| {
             let variable = outcome.target.variable().map(EnvName::as_str);
-            variable == Some(name)
-                && !matches!(outcome.result, Outcome::Absent | Outcome::Overridden(_))
+            variable == Some(name) && is_set(outcome)
         })
     };
     let mut warnings = Vec::new();
@@ -250,6 +284,10 @@ pub fn bug_error(panic: &PanicHookInfo<'_>) -> Record {
 pub fn provenance_notes(outcomes: &Outcomes, fetched: &Fetched) -> Vec<Record> {
     let mut records = secret_notes(outcomes, fetched);
     records.extend(literals_note(outcomes));
+    if let pipes @ [_, ..] = &read_once(outcomes)[..] {
+        let text = format!("{} can be read only once", some_of(pipes));
+        records.push(Record::note(text).event("resolved"));
+    }
 
     for outcome in &outcomes.list {
         let subject = &outcome.subject;

@@ -20,9 +20,10 @@
 //! ```
 
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -39,7 +40,7 @@ use nix::sys::stat::{Mode, SFlag};
 use nix::sys::statfs::fstatfs;
 #[cfg(target_os = "linux")]
 use nix::sys::statfs::{FsType, PROC_SUPER_MAGIC, TMPFS_MAGIC};
-use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
+use nix::unistd::{Gid, Group, UnlinkatFlags, User, geteuid, unlinkat};
 
 use super::os_error::call_problem;
 use crate::model::problem::Problem;
@@ -269,6 +270,38 @@ pub fn remove_file(directory: &OwnedFd, name: &OsStr) -> Result<(), Errno> {
 /// True if this owner is neither root nor the effective user.
 pub fn is_foreign(owner: u32) -> bool {
     owner != 0 && owner != geteuid().as_raw()
+}
+
+/// The reason why a file isn't read, as the predicate of a sentence, and the beginning of the help,
+/// which is empty if changing the mode doesn't help.
+pub type Distrust = (&'static str, &'static str);
+
+/// Returns the reason why another user could change a file, or the entries of a directory. Returns
+/// `None` if nobody else can.
+pub fn distrust(metadata: &Metadata) -> Option<Distrust> {
+    let why = if is_foreign(metadata.uid()) {
+        return Some(("belongs to neither root nor this user", ""));
+    } else if metadata.mode() & 0o002 != 0 {
+        "can be changed by any user"
+    } else if metadata.mode() & 0o020 != 0 && !is_own_group(metadata.gid()) {
+        "can be changed by its group"
+    } else {
+        return None;
+    };
+    Some((why, "run chmod go-w on it, or, "))
+}
+
+/// Returns true for root's group and for the user's private group, which has the same id or name as
+/// the user. Distributions with a umask of 002 create such a group for each user.
+fn is_own_group(group: u32) -> bool {
+    let user = geteuid();
+    if group == 0 || group == user.as_raw() {
+        return true;
+    }
+    match (User::from_uid(user), Group::from_gid(Gid::from_raw(group))) {
+        (Ok(Some(user)), Ok(Some(group))) => user.name == group.name,
+        (_, _) => false,
+    }
 }
 
 /// A symbolic link.

@@ -34,6 +34,7 @@ mod pattern;
 mod policies;
 mod profiles;
 mod rotation;
+mod sessions;
 mod tls;
 mod tunnels;
 mod tutorial;

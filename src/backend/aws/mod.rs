@@ -94,7 +94,23 @@ impl Aws {
             answers.extend(distribute(&requests, answered));
             with_advice(session, answers)
         };
-        Ok(deadline.limited(limit, reading).await)
+        let answers = deadline.limited(limit, reading).await;
+        if self.forget_refused_session(&answers) {
+            return Box::pin(self.answers(wanted, limit)).await;
+        }
+        Ok(answers)
+    }
+
+    /// Closes the session if AWS has refused a session that the AWS CLI has stored, and returns
+    /// true. The next session doesn't use stored ones, so it asks for an MFA code.
+    fn forget_refused_session(&mut self, answers: &Answers) -> bool {
+        let is_refused = |session: &mut Session| session.is_stored_and_refused(answers);
+        let is_refused = self.session.as_mut().is_some_and(is_refused);
+        if is_refused {
+            self.settings.config_files.sessions = None;
+            self.session = None;
+        }
+        is_refused
     }
 
     /// Forgets every failure, so that the next fetch tries everything again. Keeps credentials
@@ -195,7 +211,11 @@ impl Aws {
         answered.extend(parameter_answers);
         explain_denials(session, &mut answered).await;
         answers.extend(distribute(&requests, answered));
-        Ok((with_advice(session, answers), described))
+        let answers = with_advice(session, answers);
+        if self.forget_refused_session(&answers) {
+            return Box::pin(self.metadata(wanted)).await;
+        }
+        Ok((answers, described))
     }
 
     /// Returns the session. The first call opens it: it reads AWS's configuration files, and may

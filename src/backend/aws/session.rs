@@ -14,14 +14,14 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use super::clients::Clients;
-use super::config::{Purpose, RoleChain, Settings, apply_profile};
+use super::config::{Purpose, RoleChain, RoleSource, Settings, apply_profile};
 use super::credentials::{
     CallerIdentity, CredentialsOrigin, SearchContext, ask_for_missing_codes, assume_with_retries,
-    find_credentials, identity, instance_region, misconfigured,
+    find_credentials, identity, instance_region, misconfigured, with_stored_session,
 };
 use super::service_client::{Api, Client};
 use crate::backend::retry::{RetryBudget, over_regions};
-use crate::model::answer::{Answer, Caller, FetchError};
+use crate::model::answer::{Answer, Answers, Caller, Cause, FetchError, Unsigned};
 use crate::model::problem::Problem;
 use crate::model::reference::{Arn, Locator, Region, Role};
 use crate::time::Deadline;
@@ -68,9 +68,10 @@ pub struct Session {
 }
 
 impl Session {
-    /// Reads AWS's configuration files. Asks the user for the MFA codes that the profile needs and
-    /// that `codes` doesn't have yet, and adds them to `codes`. Waits for the user without a time
-    /// limit. If the user doesn't type a code, every request fails for lack of credentials.
+    /// Reads AWS's configuration files and, if a role needs an MFA code, the session that the AWS
+    /// CLI may have stored. Asks the user for the codes that are still needed, unless `codes`
+    /// already has them, and adds these to `codes`. Waits for the user without a time limit. If the
+    /// user doesn't type a code, every request fails for lack of credentials.
     ///
     /// # Errors
     /// When the configuration files or the profile are invalid, or when an unattended launch would
@@ -83,7 +84,10 @@ impl Session {
     ) -> Result<Self, Problem> {
         let progress = deadline.progress();
         let awaited = progress.awaits("the AWS configuration files".to_owned());
-        let chain = apply_profile(&mut settings, progress)?;
+        let mut chain = apply_profile(&mut settings, progress)?;
+        if let Some(directory) = &settings.config_files.sessions {
+            chain = chain.map(|chain| with_stored_session(chain, directory, progress));
+        }
         drop(awaited);
 
         let roles = chain.as_ref().map_or(&[][..], |chain| &chain.roles);
@@ -97,9 +101,10 @@ impl Session {
         }
 
         let mut callers = BTreeMap::new();
-        if let Err(error) = ask_for_missing_codes(codes, roles, &deadline) {
-            // The error is stored where the base credentials belong. So secrets-exec doesn't look
-            // for credentials, and every request fails with this error.
+        let profile = settings.profile().1;
+        if let Err(error) = ask_for_missing_codes(codes, roles, profile, &deadline) {
+            // Store the error where the base credentials belong. Then secrets-exec doesn't look for
+            // credentials, and every request fails with this error.
             callers.insert(None, OnceCell::new_with(Some(Err(error))));
         }
 
@@ -115,6 +120,17 @@ impl Session {
             sts_regions: Vec::new(),
             callers,
         })
+    }
+
+    /// True if the credentials are those of a stored session, and AWS has refused them in one of
+    /// the answers.
+    pub fn is_stored_and_refused(&self, answers: &Answers) -> bool {
+        let source = self.chain.as_ref().map(|chain| &chain.source);
+        let is_refused = |(_, answer): &(Locator, Answer)| {
+            let cause = answer.as_ref().err().map(|failure| failure.error.cause);
+            cause == Some(Cause::NoCredentials(Unsigned::Refused))
+        };
+        matches!(source, Some(RoleSource::StoredSession(..))) && answers.iter().any(is_refused)
     }
 
     /// True if the base credentials were found and have not expired.

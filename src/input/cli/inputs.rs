@@ -284,6 +284,7 @@ impl AssignmentOption {
             Self::Env => Target::Env(name),
             Self::AsFile => Target::File(FileTarget {
                 path: None,
+                once: false,
                 env: Some(name),
                 mode: Mode::PRIVATE,
                 owner: None,

@@ -4,18 +4,17 @@
 //! command gets. So the declaration is only read if nobody but root and this user can write it: a
 //! file that someone left in /tmp must not be read.
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::ErrorKind::{IsADirectory, NotFound, PermissionDenied};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
-use nix::unistd::{Gid, Group, User, geteuid};
 
 use crate::model::problem::Problem;
 use crate::system::os_error::unreadable;
-use crate::system::paths::is_foreign;
+use crate::system::paths::{Distrust, distrust};
 
 /// The names under which a declaration is found.
 const DEFAULT_NAMES: &[&str] = &["secrets-exec.yaml", "secrets-exec.yml", "secrets-exec.json"];
@@ -96,37 +95,5 @@ fn open_trusted(name: &str) -> Result<File, Problem> {
         _ if !metadata.is_file() => Err(untrusted("it", ("is not a regular file", ""))),
         Some(why) => Err(untrusted("it", why)),
         None => Ok(file),
-    }
-}
-
-/// The reason why a file isn't read, and the beginning of the help, which is empty if only `-f`
-/// helps.
-type Distrust = (&'static str, &'static str);
-
-/// Returns the reason why another user could change a file, or the entries of a directory. Returns
-/// `None` if nobody else can.
-fn distrust(metadata: &Metadata) -> Option<Distrust> {
-    let why = if is_foreign(metadata.uid()) {
-        return Some(("belongs to neither root nor this user", ""));
-    } else if metadata.mode() & 0o002 != 0 {
-        "can be changed by any user"
-    } else if metadata.mode() & 0o020 != 0 && !is_own_group(metadata.gid()) {
-        "can be changed by its group"
-    } else {
-        return None;
-    };
-    Some((why, "run chmod go-w on it, or, "))
-}
-
-/// Returns true for root's group and for the user's private group, which has the same id or name as
-/// the user. Distributions with a umask of 002 create such a group for each user.
-fn is_own_group(group: u32) -> bool {
-    let user = geteuid();
-    if group == 0 || group == user.as_raw() {
-        return true;
-    }
-    match (User::from_uid(user), Group::from_gid(Gid::from_raw(group))) {
-        (Ok(Some(user)), Ok(Some(group))) => user.name == group.name,
-        (_, _) => false,
     }
 }

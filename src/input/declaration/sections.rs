@@ -150,7 +150,7 @@ const VARIABLE_KEYS: &[&str] = &[
 /// The keys of an entry of `files`.
 const FILE_KEYS: &[&str] = &[
     "from", "value", "template", "encode", "decode", "default", "optional", "pattern", "path",
-    "env", "mode", "owner",
+    "env", "mode", "owner", "once",
 ];
 
 /// The keys of an entry of `credentials`.
@@ -262,6 +262,7 @@ fn file(item: &Item<'_>) -> Option<Entry> {
     }
     let mut target = FileTarget {
         path: path.and_then(|path| file_path(&path)),
+        once: false,
         env: env.and_then(|env| match env.expect_text("the name of a variable")? {
             "PATH" => {
                 item.named("PATH").refuse(PATH_FROM_SECRET);
@@ -279,6 +280,12 @@ fn file(item: &Item<'_>) -> Option<Entry> {
     let mode = fields.take_parsed("mode", "a mode in octal, like \"0400\"", Mode::parse);
     target.mode = mode.unwrap_or(Mode::PRIVATE);
     target.owner = fields.take_parsed("owner", "USER, USER:GROUP or :GROUP", Owner::parse);
+    if let Some(once) = fields.take("once") {
+        target.once = once.expect_boolean() == Some(true);
+        if target.once && target.path.is_some() {
+            once.refuse("can't be used with \"path\", because such a file can be read again");
+        }
+    }
     mapping(fields, Some(Target::File(target)), item.origin())
 }
 

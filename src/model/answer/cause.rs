@@ -18,11 +18,7 @@ pub enum Cause {
     /// A later request would fail in the same way.
     Refused(Refusal),
     /// The request can't be signed: nothing provides credentials, or AWS or a role refuses them.
-    NoCredentials {
-        /// True if none of the sources is configured. In that case, the advice to choose a profile
-        /// applies.
-        is_unconfigured: bool,
-    },
+    NoCredentials(Unsigned),
     /// No source names a region.
     NoRegion,
 }
@@ -51,6 +47,17 @@ pub enum Denial {
     /// AWS doesn't accept the credentials, or the token of a web identity. Once their origin is
     /// known, this becomes [`Cause::NoCredentials`].
     Credentials(CredentialsFault),
+}
+
+/// The reason why a request can't be signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unsigned {
+    /// None of the sources is configured, so the advice to choose a profile applies.
+    Unconfigured,
+    /// AWS doesn't accept the credentials.
+    Refused,
+    /// A source is configured and doesn't have credentials, or a role can't be assumed.
+    Failed,
 }
 
 /// The reason why AWS doesn't accept credentials.

@@ -6,7 +6,7 @@
 //! [`FetchFailure::hides_name`] decides that. AWS's message may quote such a name, so the name is
 //! removed from the message.
 
-use super::cause::{Cause, Denial, Mention, Missing, Refusal};
+use super::cause::{Cause, Denial, Mention, Missing, Refusal, Unsigned};
 use super::fetch_error::FetchFailure;
 use crate::model::entry::{Origin, Subject, SubjectKind};
 use crate::model::env_variables::is_name;
@@ -238,14 +238,13 @@ impl FailedRequest<'_> {
                 let restore = format!("aws secretsmanager restore-secret --secret-id {id}");
                 Some(format!("restore it: {restore}"))
             }
-            Cause::NoCredentials {
-                is_unconfigured: true,
+            Cause::NoCredentials(Unsigned::Unconfigured) | Cause::NoRegion => {
+                self.failure.profile_advice.clone().or(general)
             }
-            | Cause::NoRegion => self.failure.profile_advice.clone().or(general),
             Cause::Denied(Denial::Credentials(_))
             | Cause::Outage(_)
             | Cause::Refused(_)
-            | Cause::NoCredentials { .. } => general,
+            | Cause::NoCredentials(Unsigned::Refused | Unsigned::Failed) => general,
         }
     }
 

@@ -8,7 +8,7 @@ use std::iter;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::cause::{Again, Cause, Denial, Mention, Missing, OutageKind, Refusal};
+use super::cause::{Again, Cause, Denial, Mention, Missing, OutageKind, Refusal, Unsigned};
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::{Region, SecretRef, Selector, Store};
 
@@ -150,10 +150,9 @@ impl FetchError {
 
     /// Creates the failure of a source that doesn't have credentials.
     pub fn without_credentials(text: impl Into<String>, again: Again) -> Self {
-        let is_unconfigured = false;
         Self {
             again,
-            ..Self::new(Cause::NoCredentials { is_unconfigured }, text)
+            ..Self::new(Cause::NoCredentials(Unsigned::Failed), text)
         }
     }
 

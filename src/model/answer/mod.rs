@@ -9,7 +9,7 @@ mod document;
 mod failed_request;
 mod fetch_error;
 
-pub use cause::{Again, Cause, CredentialsFault, Denial, Missing, OutageKind, Refusal};
+pub use cause::{Again, Cause, CredentialsFault, Denial, Missing, OutageKind, Refusal, Unsigned};
 pub use document::{
     CachedAnswer, Caller, DescribedSecret, Description, Document, Replica, RotationSchedule,
 };

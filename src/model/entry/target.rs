@@ -26,8 +26,10 @@ pub enum Target {
 /// A file that holds a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileTarget {
-    /// `None` for a file in memory, a memfd. A process opens it as `/proc/self/fd/N`.
+    /// `None` for a file in memory, a memfd or a pipe. A process opens it as `/proc/self/fd/N`.
     pub path: Option<PathBuf>,
+    /// True for a pipe, which can be read only once. A file with a path never is one.
+    pub once: bool,
     /// The variable that gets the path.
     pub env: Option<EnvName>,
     pub mode: Mode,

@@ -217,3 +217,66 @@ fn control_characters_in_an_mfa_serial_number_are_escaped_on_the_terminal() {
         "secrets-exec: MFA code (six digits) for mfa/\\u{202e}jane: [v-4c7a1e][status 0]\n",
     );
 }
+
+/// The file with the session of the role `one`, and the session. `peers/sessions.rs` compares the
+/// names of such files with botocore's.
+fn stored_session() -> (String, String) {
+    let name = "1fef384f72c41b06ffc82f611224e683250a0539";
+    let session = serde_json::json!({
+        "Credentials": {
+            "AccessKeyId": "ASIASTORED",
+            "SecretAccessKey": "secret-4c7a1e",
+            "SessionToken": "token-4c7a1e",
+            "Expiration": "2099-01-01T00:00:00UTC",
+        },
+        "AssumedRoleUser": { "Arn": "arn:aws:sts::210987654321:assumed-role/one/s" },
+    });
+    (format!(".aws/cli/cache/{name}.json"), session.to_string())
+}
+
+#[test]
+fn a_user_with_a_stored_session_is_asked_for_a_code_only_if_aws_refuses_the_session() {
+    let (name, session) = stored_session();
+    let refusing = || served().fails_first("GetSecretValue", 1, fault::expired_token());
+    for (aws, shown, expected, keys) in [
+        (
+            served(),
+            "",
+            "[v-4c7a1e][status 0]\n".to_owned(),
+            &["ASIASTORED"][..],
+        ),
+        (
+            refusing(),
+            ": ",
+            format!("{}[v-4c7a1e][status 0]\n", question()),
+            &["ASIASTORED", ROLE_KEY],
+        ),
+    ] {
+        let sandbox = with_device(&aws).home_file(&name, &session);
+        let Some(sandbox) = at_a_terminal(sandbox, &[], shown, "123456\\n") else {
+            return;
+        };
+        let run = sandbox.run();
+        run.launched().printed(expected);
+        let reads: Vec<_> = aws.reads().iter().map(Call::access_key).collect();
+        assert_eq!(reads, keys, "{run}");
+    }
+}
+
+#[test]
+fn a_launch_whose_roles_do_not_need_a_code_does_not_look_for_stored_sessions() {
+    let Some(tracing) = skip::traced(&["-f", "-e", "trace=file"], "the files that are opened")
+    else {
+        return;
+    };
+    let (name, session) = stored_session();
+    let config = role("one", "base").replace("mfa_serial", "# mfa_serial") + &base();
+    let aws = served();
+    let sandbox = with_device(&aws).config(&config);
+    let sandbox = sandbox.home_file(&name, &session).command(["true"]);
+    let sandbox = sandbox.through(tracing);
+    sandbox.run().launched();
+    let trace = std::fs::read_to_string(sandbox.path("trace")).unwrap();
+    assert!(trace.contains(".aws/config"), "{trace}");
+    assert!(!trace.contains(".aws/cli"), "{trace}");
+}

@@ -120,9 +120,12 @@ must be the path of a file | files: [{from: "x:k", path: ^""}]
 did you mean "mode"? | files: [{from: "x:k", path: /run/k, ^mod: "0400"}]
 must be a mode in octal, like "0400" | files: [{from: "x:k", env: K, mode: ^…}] | rw | "0888" | "u+r" | "10000" | "1777" | "+400" | ""
 must be USER, USER:GROUP or :GROUP | files: [{from: "x:k", env: K, owner: ^…}] | "a:b:c" | ":" | "a:" | "a b" | ""
+"once" of K can't be used with "path", because such a file can be read again | files: [{from: "x:k", env: K, path: /run/k, once: ^true}]
+must be true or false | files: [{from: "x:k", env: K, once: ^1}]
+did you mean "once"? | files: [{from: "x:k", env: K, ^onec: true}]
 is not a unit name such as app.service | credentials: {^…: {k: x}} | app | app.timer | a b.service | "{a,b}*.service" | a/b.service | ""
 is not a credential's name | credentials: {a.service: {^…: x}} | "" | . | .. | a/b | "a:b" | ä | "a\x01"
-a.service/k has an unknown key | credentials: {a.service: {k: {from: "x:k", ^…}}} | value: v | optional: true | encode: base64
+a.service/k has an unknown key | credentials: {a.service: {k: {from: "x:k", ^…}}} | value: v | optional: true | encode: base64 | once: true
 "##;
 
 /// Declarations that only the program can refuse, because the schema can't express the rule. The

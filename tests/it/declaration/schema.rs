@@ -56,6 +56,7 @@ env: {A: {from: "x:k", pattern: "^sk_live_"}, B: {value: 5, pattern: 5}, C: {tem
 env-from: [x, {from: x}, "ssm:/prod/", {from: "ssm:/prod/", prefix: P_, only: [parameter]}]
 env-from: [{from: x, prefix: x_, only: [k], rename: {k: "1"}, case: upper}, {from: x, prefix: "", except: [password], case: keep}]
 files: [{from: "x:k", env: A}, {value: 5, path: /run/k}, {from: x, path: /run/l, env: B, mode: "0440", owner: "1000"}, {value: "", env: C, mode: "400"}]
+files: [{from: x, env: A, once: true, mode: "0440", owner: "1000"}, {from: x, env: B, path: /run/b, once: false}]
 files: [{from: x, decode: base64, encode: base64, env: A, default: d}, {from: x, optional: true, env: B}, {template: "k\n", path: "${DIR:-/run}/c"}]
 credentials: {app.service: {}, "app@*.service": {db-password: "x:k", "a.b_c 1": "ssm:/p"}, "*": {k: x}}
 credentials: {"a\\x2db.socket": {k: {from: "x:k"}}, "[!a]?.mount": {k: {from: x, decode: base64}}, a.swap: {k: {template: t, default: 5}}}

@@ -179,3 +179,55 @@ fn files_in_memory_do_not_change_which_signals_the_command_ignores_and_blocks() 
             .printed(&sandbox.control().stdout);
     }
 }
+
+#[test]
+fn a_file_that_can_be_read_once_holds_a_mebibyte_but_not_more_than_the_system_allows() {
+    let Some(nobody) = skip::as_nobody() else {
+        return;
+    };
+    let of_length = |length: usize| {
+        let declaration = "files: [{ from: x, env: F, once: true }]";
+        let values = serde_json::json!({ "x": "v".repeat(length) }).to_string();
+        Sandbox::new()
+            .file("secrets-exec.yaml", declaration)
+            .file("values.json", values)
+            .args(["-q", "--local", "values.json"])
+            .command(["wc", "-c", "/proc/self/fd/100"])
+            .through(nobody)
+    };
+    let fits = of_length(1 << 20).spawn_copy().wait();
+    fits.launched().printed("1048576 /proc/self/fd/100\n");
+    let larger = of_length((1 << 20) + 1).spawn_copy().wait();
+    larger.refused(78).says([
+        "the value has 1048577 bytes, which don't fit into a pipe: operation not permitted",
+        "for F",
+        "help: leave out `once`",
+    ]);
+}
+
+#[test]
+fn if_the_user_has_too_many_pipes_a_launch_with_a_large_file_to_read_once_can_be_repeated() {
+    let Some(nobody) = skip::as_nobody() else {
+        return;
+    };
+    // The soft limit of pipe(7), `pipe-user-pages-soft`, is 16,384 pages: a thousand new pipes.
+    let hoard = "import os, sys, resource
+resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
+pipes = [os.pipe() for _ in range(1100)]
+child = os.fork()
+if child == 0: os.execv(sys.argv[1], sys.argv[1:])
+os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))";
+    let aws = Aws::start().secret("x", Secret::text(&"value-4c7a1e".repeat(5_000)));
+    let declaration = "files: [{ from: x, env: F, once: true }]";
+    let wrapper = [&nobody[..], &["python3", "-c", hoard]].concat();
+    let sandbox = Sandbox::new()
+        .aws(&aws)
+        .file("secrets-exec.yaml", declaration)
+        .command(["true"])
+        .through(wrapper);
+    let run = sandbox.spawn_copy().wait();
+    run.refused(75).says([
+        "the user has too many pipes for one of 60000 bytes",
+        "help: as root, raise the limit: sysctl fs.pipe-user-pages-soft=65536",
+    ]);
+}

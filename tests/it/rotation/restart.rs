@@ -118,3 +118,25 @@ fn ten_restarts_leak_no_file_descriptor_thread_or_process() {
     assert_eq!(fs::read_dir(run.running.proc("task")).unwrap().count(), 1);
     run.end();
 }
+
+#[test]
+fn each_start_gets_a_pipe_of_its_own_with_the_new_value_that_can_be_read_once() {
+    let aws = first_version();
+    let sandbox = rotating(&aws, "restart")
+        .file(
+            "once.yaml",
+            "files: [{ from: \"x:k\", env: F, once: true }]",
+        )
+        .args(["-f", "once.yaml"])
+        .script("echo start $(cat $F) $$ $F [$(cat $F)] >> record; exec sleep 1000");
+    let run = Rotating::start(sandbox);
+    for at in 1..=2 {
+        let value = format!("value-4c7a1e-{at}");
+        aws.rotate("x", secret(["v1", "v2"][at % 2], &value));
+        run.request();
+        let line = &run.await_lines(at + 1)[at];
+        assert_eq!(line[1], value);
+        assert_eq!(line[3..], ["/proc/self/fd/100", "[]"]);
+    }
+    run.end();
+}

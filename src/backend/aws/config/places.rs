@@ -206,6 +206,9 @@ pub fn choice<T: Clone>(text: &str, choices: &[(&str, T)]) -> Option<T> {
 pub struct ConfigFiles {
     pub config: Option<PathBuf>,
     pub credentials: Option<PathBuf>,
+    /// The directory in which the AWS CLI stores the sessions of roles. `None` if they must not be
+    /// used.
+    pub sessions: Option<PathBuf>,
 }
 
 impl ConfigFiles {

@@ -45,6 +45,8 @@ pub enum RoleSource {
     Login,
     WebIdentity(WebIdentity),
     Sso(Sso),
+    /// The ARN of a role, and the credentials of its session, which the AWS CLI has stored.
+    StoredSession(String, Credentials),
 }
 
 /// A role that is assumed with the token in a file.

@@ -18,7 +18,7 @@ use super::places::{
     BOOLEAN, COUNT, ConfigFiles, ENDPOINT, Format, METADATA_MODE, Places, Profiles, REGION,
     RETRY_MODE, SESSION_NAME, TEXT, URL,
 };
-use super::role_chain::{RoleChain, RoleSource, role_chain};
+use super::role_chain::{RoleChain, RoleSource, WebIdentity, role_chain};
 use crate::backend::aws::service_client::{Api, Endpoints};
 use crate::model::env_variables::Inherited;
 use crate::model::options::{AwsOptions, RegionSource};
@@ -267,8 +267,10 @@ impl Settings {
     pub fn caller_roles(&self, chain: Option<&RoleChain>) -> Vec<Arn> {
         let mut roles = Vec::new();
         if let Some(chain) = chain {
-            if let RoleSource::WebIdentity(identity) = &chain.source {
-                roles.extend(Arn::parse(&identity.role));
+            if let RoleSource::WebIdentity(WebIdentity { role, .. })
+            | RoleSource::StoredSession(role, _) = &chain.source
+            {
+                roles.extend(Arn::parse(role));
             }
             roles.extend(chain.roles.iter().filter_map(|role| Arn::parse(&role.arn)));
         } else if self.uses_profile() && self.web_identity_file.is_some() {
@@ -516,5 +518,6 @@ fn config_files(inherited: &Inherited) -> ConfigFiles {
     ConfigFiles {
         config: file("AWS_CONFIG_FILE", "config"),
         credentials: file("AWS_SHARED_CREDENTIALS_FILE", "credentials"),
+        sessions: home.map(|home| home.join(".aws/cli/cache")),
     }
 }

@@ -36,7 +36,7 @@ use super::sources::{container, environment, profile};
 use super::sts::web_identity_of_variables;
 use crate::backend::aws::config::Settings;
 use crate::backend::retry::{RetryBudget, over_regions, retry_or};
-use crate::model::answer::{Again, Cause, FetchError, OutageKind};
+use crate::model::answer::{Again, Cause, FetchError, OutageKind, Unsigned};
 use crate::model::problem::Status;
 use crate::model::reference::Region;
 
@@ -170,8 +170,9 @@ fn no_source(mut notes: Vec<String>, status: Status, help: Option<String>) -> Fe
     }
 
     let mut error = FetchError::without_credentials(text, Again::Later);
-    let is_unconfigured = help.is_none();
-    error.cause = Cause::NoCredentials { is_unconfigured };
+    if help.is_none() {
+        error.cause = Cause::NoCredentials(Unsigned::Unconfigured);
+    }
     // Where the metadata service answers, an instance without a role is a different failure. Its
     // answer doesn't reach a container on an instance whose hop limit is 1.
     let on_aws = if status == Status::Temporary {

@@ -154,7 +154,7 @@ fn parse_output(output: &[u8]) -> Option<(Credentials, String)> {
 
 /// Parses a time in the form of RFC 3339. As in botocore, the colon in its offset from UTC is
 /// optional. Returns `None` for any other text.
-fn parse_time(text: &str) -> Option<SystemTime> {
+pub fn parse_time(text: &str) -> Option<SystemTime> {
     let parse = |text: &str| DateTime::from_str(text, Format::DateTimeWithOffset).ok();
     let moment = parse(text).or_else(|| {
         let (hours, minutes) = text.split_at_checked(text.len().checked_sub(2)?)?;

@@ -57,7 +57,9 @@ pub async fn profile(context: &SearchContext<'_>) -> Result<Credentials, FetchEr
     };
 
     let found = match &chain.source {
-        RoleSource::Keys(credentials) => Ok(credentials.clone()),
+        RoleSource::Keys(credentials) | RoleSource::StoredSession(_, credentials) => {
+            Ok(credentials.clone())
+        }
         RoleSource::Process(command) => process_credentials(command, &chain.profile).await,
         RoleSource::Login => login_credentials(&chain.profile).await,
         RoleSource::Environment => environment(&settings.variable_keys),

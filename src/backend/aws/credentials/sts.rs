@@ -1,13 +1,8 @@
 //! STS. AssumeRole returns the credentials of a role, and AssumeRoleWithWebIdentity those of a web
 //! identity's role (IRSA): STS exchanges the token of a Kubernetes service account for the
 //! credentials of a role that trusts it. GetCallerIdentity says who the caller is.
-//!
-//! A profile's role may require the code of an MFA device. The user types it on the terminal, and
-//! the deadline is extended by the time that this takes.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -36,11 +31,10 @@ use crate::backend::aws::config::{ProfileRole, WebIdentity};
 use crate::backend::aws::service_client::{Api, Client};
 use crate::backend::retry::{RetryBudget, retry};
 use crate::model::answer::{Cause, CredentialsFault, Denial, FetchError, Refusal};
-use crate::model::quoting::{escaped, one_line};
+use crate::model::quoting::one_line;
 use crate::model::redaction::conceal;
 use crate::model::reference::Role;
 use crate::net::errors::host_and_port;
-use crate::time::Deadline;
 
 /// Credentials, and the ARN of the identity that they belong to.
 pub struct CallerIdentity {
@@ -279,77 +273,4 @@ fn claims(token: &str) -> Option<String> {
     let (issuer, subject, audience) = (claims.get("iss")?, claims.get("sub")?, claims.get("aud")?);
     let text = format!("the issuer {issuer}, the subject {subject} and the audience {audience}");
     Some(one_line(&text))
-}
-
-/// Asks the user for the code of each MFA device that `roles` require, and adds the codes to
-/// `codes` under the serial number of the device. Doesn't ask again for a device whose code was
-/// already typed, for an earlier role or in an earlier try of `--wait`. That try may have failed
-/// before it sent the code to STS, so the code may still be good. Waits for the user without a time
-/// limit.
-///
-/// # Errors
-/// When there is no terminal, or when the user ends the input.
-pub fn ask_for_missing_codes(
-    codes: &mut BTreeMap<String, String>,
-    roles: &[ProfileRole],
-    deadline: &Deadline,
-) -> Result<(), FetchError> {
-    for serial in roles.iter().filter_map(|role| role.mfa_serial.as_ref()) {
-        if !codes.contains_key(serial) {
-            let name = format!("the MFA code for {}", one_line(serial));
-            let _awaited = deadline.progress().awaits(name);
-            let code = deadline.asking(|| mfa_code(serial))?;
-            codes.insert(serial.clone(), code);
-        }
-    }
-    Ok(())
-}
-
-/// Asks for the code of a device until six digits are typed.
-///
-/// # Errors
-/// When there is no terminal, or when the user ends the input.
-fn mfa_code(serial: &str) -> Result<String, FetchError> {
-    let serial = one_line(serial);
-    let shown = escaped(&serial);
-    let question = format!("secrets-exec: MFA code (six digits) for {shown}: ");
-    loop {
-        match ask(&question) {
-            Ok(Some(code)) if code.len() == 6 && code.bytes().all(|byte| byte.is_ascii_digit()) => {
-                return Ok(code);
-            }
-            // STS would not accept the code, so the user is asked again.
-            Ok(Some(_)) => {}
-            Ok(None) => {
-                let why = format!("no MFA code for {serial} was typed");
-                return Err(misconfigured(why));
-            }
-            Err(_) => {
-                let why = format!(
-                    "a code from the MFA device {serial} is needed, but it can't be entered without a terminal"
-                );
-                let help = "run this in a terminal, or set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN";
-                return Err(misconfigured(why).help(help));
-            }
-        }
-    }
-}
-
-/// Prints a question on the terminal, and returns the line that is typed. Returns `None` at the end
-/// of the input (Ctrl-D). The code is echoed, because it can be used only once.
-///
-/// # Errors
-/// When there is no terminal, or when it can't be read or written.
-fn ask(question: &str) -> io::Result<Option<String>> {
-    let mut terminal = File::options().read(true).write(true).open("/dev/tty")?;
-    // Even an empty read stops a background job (SIGTTIN). It returns when the job is in the
-    // foreground, where the user can see the question.
-    let _ = terminal.read(&mut [])?;
-    terminal.write_all(question.as_bytes())?;
-    let mut line = String::new();
-    let length = BufReader::new(terminal).read_line(&mut line)?;
-    if length == 0 {
-        return Ok(None);
-    }
-    Ok(Some(line.trim().to_owned()))
 }

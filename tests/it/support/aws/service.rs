@@ -126,12 +126,14 @@ impl Service {
                 ),
             );
         }
-        let account = call.form()["RoleArn"].split(':').nth(4).unwrap().to_owned();
+        let (role, session) = (&call.form()["RoleArn"], &call.form()["RoleSessionName"]);
+        let account = role.split(':').nth(4).unwrap();
+        let name = role.rsplit('/').next().unwrap();
         xml(
             200,
             format!(
                 "<{action}Response xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><{action}Result>\
-                 <AssumedRoleUser><AssumedRoleId>AROA:s</AssumedRoleId><Arn>arn:aws:sts::123456789012:assumed-role/r/s</Arn>\
+                 <AssumedRoleUser><AssumedRoleId>AROA:s</AssumedRoleId><Arn>arn:aws:sts::{account}:assumed-role/{name}/{session}</Arn>\
                  </AssumedRoleUser><Credentials><AccessKeyId>{ROLE_KEY}</AccessKeyId>\
                  <SecretAccessKey>{ACCESS_SECRET}</SecretAccessKey><SessionToken>{ACCESS_SECRET}/{account}</SessionToken>\
                  <Expiration>{}</Expiration></Credentials></{action}Result>\
