@@ -99,17 +99,17 @@ fn not_executable_problem(file: &Path, why: Errno) -> Problem {
     let is_noexec = false;
 
     let path = file.to_string_lossy();
-    let file = shown_program(&path);
-    let mut text = format!("\"{file}\" can't be executed: {}", errno_text(why));
+    let shown = shown_program(&path);
+    let mut text = format!("\"{shown}\" can't be executed: {}", errno_text(why));
     let mut help =
-        format!("make it executable: chmod +x {file}; in a Dockerfile: COPY --chmod=755");
+        format!("make it executable: chmod +x {shown}; in a Dockerfile: COPY --chmod=755");
     if why == Errno::EISDIR {
-        text = format!("\"{file}\" is a directory, not a program");
+        text = format!("\"{shown}\" is a directory, not a program");
     } else if is_noexec && why == Errno::EACCES {
-        text = format!("\"{file}\" can't be executed: its file system is mounted with noexec");
+        text = format!("\"{shown}\" can't be executed: its file system is mounted with noexec");
         help = "mount the file system with exec, as in docker run --tmpfs /tmp:exec".to_owned();
     }
-    let has_help = why == Errno::EACCES && file == path;
+    let has_help = why == Errno::EACCES && shown == path;
     Problem::new(Status::NotExecutable, text).replace_help(has_help.then_some(help))
 }
 
@@ -192,11 +192,11 @@ fn executable_at(file: &Path) -> Result<Program, Errno> {
 
 /// Replaces this process with the program. The program keeps the process id, and gets the signal
 /// mask and the signal actions that this process was started with. The program also inherits
-/// `descriptors`, which lose FD_CLOEXEC for this purpose. If a termination signal arrived while
-/// signals were held back, it ends this process instead.
+/// `descriptors`, which lose FD_CLOEXEC for this purpose. A termination signal that arrived while
+/// signals were held ends this process before that.
 ///
 /// # Errors
-/// If execve fails. In that case, the process continues and holds signals back again.
+/// If execve fails. In that case, the process continues and holds signals again.
 pub fn exec<'a>(
     program: &Program,
     command: &CommandLine,
@@ -266,7 +266,7 @@ fn execute(program: &Program, command: &CommandLine, environment: &Environment) 
         .collect();
     let Err(errno) = execve(&program.0, &arguments, &environment.0);
 
-    // The first line of a script doesn't contain a NUL, but the header of a program for another
+    // The first line of a script doesn't contain a NUL, but the header of a program for a different
     // machine does.
     if errno != Errno::ENOEXEC || !first_line(program).is_ok_and(|line| !line.contains(&0)) {
         return errno;

@@ -64,8 +64,8 @@ use report::{Report, terminal};
 /// the command's exit status. Every subcommand that succeeds ends with 0. A failure ends with one
 /// of the exit codes in docs/reference.md (sysexits(3)).
 pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString, OsString)>) -> ! {
-    // This comes first, because anything that is printed on the connection of a credential would
-    // become the credential.
+    // This has to be first: if systemd asks for a credential, anything printed earlier would become
+    // that credential.
     if let Err(status) = take_connection(&arguments) {
         finish(Ok(status));
     }

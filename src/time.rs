@@ -142,7 +142,7 @@ impl Deadline {
         &self.progress
     }
 
-    /// Locks the times. A panic of another thread ends the process, so a poisoned lock can be used.
+    /// Locks the times. A panic on another thread ends the process, so a poisoned lock can be used.
     fn lock(&self) -> MutexGuard<'_, Times> {
         self.times.lock().unwrap_or_else(PoisonError::into_inner)
     }

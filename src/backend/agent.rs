@@ -333,7 +333,7 @@ fn refused_request(why: String) -> FetchError {
     FetchError::from(Cause::Refused(Refusal::Request)).aws_says(why)
 }
 
-/// Parses a response. Messages quote only the code and the message of an error, never another part
+/// Parses a response. Messages quote only the code and the message of an error, and no other part
 /// of the body.
 ///
 /// # Errors

@@ -60,7 +60,7 @@ pub struct CacheNotice {
 /// The first line of every entry, with the version of the format.
 const MAGIC: &[u8] = b"secrets-exec cache 1\n";
 /// The length of the line with the checksum, in bytes.
-const CHECKSUM: usize = 65;
+const CHECKSUM_LENGTH: usize = 65;
 
 /// The predicate of the notice about an entry that can't be decoded.
 const DAMAGED: &str =
@@ -331,7 +331,7 @@ pub fn encode(name: &str, document: &Document, fetched: Duration) -> Option<Zero
 /// the predicate of a message and does not quote the bytes.
 pub fn decode(name: &str, bytes: &[u8]) -> Result<CacheEntry, &'static str> {
     let rest = bytes.strip_prefix(MAGIC).ok_or(DAMAGED)?;
-    let (expected, json) = rest.split_at_checked(CHECKSUM).ok_or(DAMAGED)?;
+    let (expected, json) = rest.split_at_checked(CHECKSUM_LENGTH).ok_or(DAMAGED)?;
     if expected.strip_suffix(b"\n") != Some(checksum(json).as_bytes()) {
         return Err(DAMAGED);
     }

@@ -46,7 +46,7 @@ impl LocalFile {
     /// Returns the document for a locator, or the failure that says what the file doesn't have.
     fn answer(&self, locator: &Locator) -> Result<Document, FetchFailure> {
         if locator.is_path() {
-            let found = self.below(locator);
+            let found = self.parameters_below(locator);
             return found.ok_or_else(|| self.not_found(Missing::Secret));
         }
         let Some(stages) = names(locator)
@@ -89,7 +89,7 @@ impl LocalFile {
 
     /// Returns the current values of all parameters whose ids begin with the path, or `None` if
     /// there aren't any.
-    fn below(&self, path: &Locator) -> Option<Document> {
+    fn parameters_below(&self, path: &Locator) -> Option<Document> {
         let written = path.id.name();
         let prefix = if written.starts_with('/') {
             format!("ssm:{written}")

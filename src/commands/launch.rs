@@ -17,8 +17,8 @@
 //!   exec          never returns
 //! ```
 //!
-//! With `--on-rotation`, `read` ends before `read_values`. Each forked launch of the rotation then
-//! takes the same steps (`commands/rotation`).
+//! With `--on-rotation`, `read` ends before `read_values`. The forked launches of the rotation take
+//! the remaining steps (`commands/rotation`).
 
 use std::convert::Infallible;
 

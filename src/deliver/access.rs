@@ -34,8 +34,8 @@ impl Access {
         let owner = target.owner.as_ref();
         let user = owner.and_then(|owner| owner.user.as_ref());
         let group = owner.and_then(|owner| owner.group.as_ref());
-        // In the static binary, getpwnam(3) and getgrnam(3) don't load an NSS module, so they look
-        // nowhere else.
+        // In the static binary, getpwnam(3) and getgrnam(3) don't load an NSS module, so they don't
+        // look anywhere else.
         let find_user = |name: &str| User::from_name(name).ok()?.map(|user| user.uid);
         let find_group = |name: &str| Group::from_name(name).ok()?.map(|group| group.gid);
         Ok(Self {
@@ -67,9 +67,9 @@ impl Access {
 
     /// Sets the owner and mode of an empty file that this process has created.
     ///
-    /// The order matters. If the mode came before the group, members of this process's group could
-    /// open the file in between and keep the descriptor. If the user came before the mode, changing
-    /// the mode of another user's file would need CAP_FOWNER.
+    /// The order matters. If the mode were set before the group, members of this process's group
+    /// could open the file in between and keep the descriptor. If the user were set before the
+    /// mode, changing the mode of that user's file would need CAP_FOWNER.
     ///
     /// # Errors
     /// When this process isn't allowed to give the file to the owner or to set the mode.

@@ -18,6 +18,7 @@ use crate::system::paths::{
     create_temporary, is_foreign, is_in_memory, open_directory, remove_file,
 };
 
+/// The beginning of the error about a file that can't be created.
 const CREATE: &str = "the file can't be created";
 
 /// An open directory and a name in it. All operations use the descriptor of the directory, so it

@@ -50,7 +50,7 @@ pub fn names(directory: &Path) -> Vec<String> {
     names
 }
 
-/// Returns the target of a file with this path, without an owner of its own.
+/// Returns the target of a file with this path, without an owner.
 pub fn on_disk(path: impl Into<PathBuf>) -> FileTarget {
     FileTarget {
         path: Some(path.into()),

@@ -211,7 +211,7 @@ impl Verifier {
 }
 
 /// How long a verified chain is remembered.
-const CHAIN_AGE: Duration = Duration::from_secs(60);
+const MAX_CHAIN_AGE: Duration = Duration::from_secs(60);
 
 /// A chain that was verified for a host name, and the time of the verification.
 #[derive(Debug)]
@@ -236,7 +236,7 @@ impl ServerCertVerifier for Verifier {
         if let Some(VerifiedChain { certificates, time }) = chains.get(server)
             && certificates.iter().eq(chain())
             && let Some(age) = now.as_secs().checked_sub(time.as_secs())
-            && age < CHAIN_AGE.as_secs()
+            && age < MAX_CHAIN_AGE.as_secs()
         {
             return Ok(ServerCertVerified::assertion());
         }

@@ -120,7 +120,7 @@ impl World {
         events
     }
 
-    /// Lets an event happen, gives it to the state machine, and carries out the actions.
+    /// Lets an event happen, passes it to the state machine, and carries out the actions.
     fn feed(&mut self, event: Event) {
         match event {
             Event::Ended { status, .. } => {

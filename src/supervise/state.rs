@@ -121,7 +121,7 @@ pub enum Event {
     Delivered,
     /// The launch could not replace the files.
     NotDelivered,
-    /// The delay of the last [`Action::Arm`] is over.
+    /// The delay of the last [`Action::Arm`] has passed.
     Elapsed,
 }
 
@@ -193,7 +193,7 @@ pub enum Notice {
     Ended(ExitStatus),
     /// A SIGTERM has cancelled the restart, or the exit after a change.
     Cancelled,
-    /// The group is killed, because the time of `--grace` is over.
+    /// The group is killed, because the time of `--grace` is up.
     GraceOver,
     /// The group is killed, because a second SIGTERM arrived.
     SecondTerm,

@@ -112,9 +112,9 @@ pub fn kill_program() -> Option<Child> {
             // This process, the first in the list, has only one child: the program.
             None => descendants(getpid()).split_off(1),
         };
-        // If a descendant has just ended, the kernel may have given its number to another process,
-        // which is then killed instead. A pidfd is opened by number as well, so it wouldn't close
-        // this gap.
+        // If a descendant has just ended, the kernel may have given its number to another process.
+        // In that case, the wrong process is killed. A pidfd is opened by number as well, so it
+        // wouldn't close this gap.
         for process in processes {
             let _ = kill(process, Signal::SIGKILL);
         }

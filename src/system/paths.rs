@@ -51,9 +51,9 @@ const MAX_SYMLINKS: usize = 40;
 /// Flags for opening a component of a path: O_PATH, or O_SEARCH on macOS. Otherwise, opening a
 /// directory would require permission to read it, which creating a file in it doesn't.
 #[cfg(target_os = "linux")]
-const COMPONENT: OFlag = OFlag::O_PATH.union(OFlag::O_CLOEXEC);
+const COMPONENT_FLAGS: OFlag = OFlag::O_PATH.union(OFlag::O_CLOEXEC);
 #[cfg(target_os = "macos")]
-const COMPONENT: OFlag = OFlag::from_bits_retain(libc::O_SEARCH).union(OFlag::O_CLOEXEC);
+const COMPONENT_FLAGS: OFlag = OFlag::from_bits_retain(libc::O_SEARCH).union(OFlag::O_CLOEXEC);
 
 /// The magic number of ramfs in linux/magic.h, which nix doesn't define.
 #[cfg(target_os = "linux")]
@@ -207,14 +207,19 @@ impl PathWalk {
 
     /// Opens a component relative to the directory reached so far.
     fn open(&self, component: &OsStr, flags: OFlag) -> Result<OwnedFd, Errno> {
-        openat(&self.reached, component, COMPONENT | flags, Mode::empty())
+        openat(
+            &self.reached,
+            component,
+            COMPONENT_FLAGS | flags,
+            Mode::empty(),
+        )
     }
 }
 
 /// Opens the root directory for an absolute path, and the working directory for a relative one.
 fn start(path: &OsStr) -> Result<OwnedFd, Errno> {
     let base = if is_absolute(path) { "/" } else { "." };
-    open(base, COMPONENT | OFlag::O_DIRECTORY, Mode::empty())
+    open(base, COMPONENT_FLAGS | OFlag::O_DIRECTORY, Mode::empty())
 }
 
 fn is_absolute(path: &OsStr) -> bool {
@@ -334,7 +339,7 @@ pub fn is_in_memory(file: BorrowedFd<'_>) -> Result<bool, Errno> {
 #[cfg(target_os = "linux")]
 fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<Option<SymbolicLink>, Errno> {
     // With O_PATH, O_NOFOLLOW opens the link itself.
-    let flags = COMPONENT | OFlag::O_NOFOLLOW;
+    let flags = COMPONENT_FLAGS | OFlag::O_NOFOLLOW;
     let link = openat(directory, name, flags, Mode::empty())?;
     let stat = fstat(&link)?;
     if SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT != SFlag::S_IFLNK {

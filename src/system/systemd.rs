@@ -83,7 +83,7 @@ static CONNECTION: OnceLock<CredentialConnection> = OnceLock::new();
 const REFUSAL_LENGTH: usize = MAX_CREDENTIAL_LENGTH + 1;
 
 /// The help that says how systemd makes a connection.
-const SETUP: &str = "let systemd start it: a socket unit with Accept=yes does, when a unit with LoadCredential=NAME:SOCKET connects (systemd.exec(5))";
+const SETUP_HELP: &str = "let systemd start it: a socket unit with Accept=yes does, when a unit with LoadCredential=NAME:SOCKET connects (systemd.exec(5))";
 
 static PADDING: [u8; 4_096] = [0; 4_096];
 
@@ -153,7 +153,7 @@ impl CredentialConnection {
         credential_named_by(&address).ok_or_else(|| {
             let text =
                 "standard input is a connection, but not one of LoadCredential=: its address does not name a unit and a credential";
-            Problem::usage(text).help(SETUP)
+            Problem::usage(text).help(SETUP_HELP)
         })
     }
 
@@ -205,7 +205,7 @@ pub fn no_connection() -> Problem {
         Ok(true) => Problem::usage("standard input is a listening socket, not a connection")
             .help("write Accept=yes in the socket unit, and name its service as a template: secrets-exec@.service"),
         Ok(false) | Err(_) => {
-            Problem::usage("standard input is not a connection of systemd's LoadCredential=").help(SETUP)
+            Problem::usage("standard input is not a connection of systemd's LoadCredential=").help(SETUP_HELP)
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Waits in poll(2): for descriptors, and in the main thread while a worker works.
 //!
-//! Everything that may take long has a thread of its own, such as a request, a file on a network,
-//! or a write whose reader stalls. So the main thread can react to a termination signal
+//! Everything that may take a long time, such as a request, a file on a network, or a write whose
+//! reader stalls, runs on its own thread. So the main thread can react to a termination signal
 //! immediately.
 //!
 //! ```text
@@ -23,7 +23,7 @@ use super::signals;
 /// The size of the worker's stack in bytes. Only the part that the worker uses takes up memory.
 /// MiniJinja recurses for each operator: a template of 16 KiB needs 6 MB, and 15 MB in a build
 /// without optimization.
-const STACK: usize = 32 * 1024 * 1024;
+const STACK_SIZE: usize = 32 * 1024 * 1024;
 
 /// Something that the main thread reacts to while it waits.
 pub enum WaitEvent {
@@ -57,7 +57,7 @@ pub fn while_working<T: Send>(
             drop(not_done);
             result
         };
-        let builder = thread::Builder::new().stack_size(STACK);
+        let builder = thread::Builder::new().stack_size(STACK_SIZE);
         let worker = builder.spawn_scoped(scope, work_to_end)?;
 
         loop {

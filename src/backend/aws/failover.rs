@@ -102,8 +102,8 @@ fn batches(requests: Vec<Request>) -> BTreeMap<Option<Role>, Vec<Vec<Request>>> 
         }
     }
     for ((_, role), requests) in parameters {
-        let of_role = batches.entry(role).or_default();
-        of_role.extend(parameter_store::batches(requests));
+        let role_batches = batches.entry(role).or_default();
+        role_batches.extend(parameter_store::batches(requests));
     }
     batches
 }

@@ -18,7 +18,7 @@ use crate::model::reference::{Arn, Locator, Region, Role, Store};
 /// The options of `policy`.
 #[derive(Debug)]
 pub struct PolicyOptions {
-    /// True with `--agent`. The AWS Secrets Manager Agent then makes the requests, and it also
+    /// True with `--agent`. In that case, the AWS Secrets Manager Agent sends the requests. It also
     /// calls DescribeSecret, to find new versions.
     pub is_for_agent: bool,
     /// The account of secrets whose names don't include one. `None` stands for any account.

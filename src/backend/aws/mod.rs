@@ -240,8 +240,8 @@ impl Aws {
     }
 }
 
-/// If AWS refused the credentials, adds to the answers where they come from. Here, a denial is
-/// about describing, so its help must name that permission.
+/// If AWS refused the credentials, adds to the answers where they come from. Here, a denial means
+/// that describing isn't allowed, so its help must name that permission.
 async fn explain_denials(session: &Session, answers: &mut RequestAnswers) {
     for (request, answer) in answers {
         let Err(failure) = answer else { continue };

@@ -34,16 +34,16 @@ pub const MAX_BATCH: usize = 10;
 /// answer. The second version becomes a batch of its own.
 pub fn batches(requests: Vec<Request>) -> Vec<Vec<Request>> {
     let mut seen = BTreeSet::new();
-    let (mut shared, mut alone) = (Vec::new(), Vec::new());
+    let (mut shared, mut single) = (Vec::new(), Vec::new());
     for request in requests {
         let locator = &request.locator;
         if locator.is_path() || !seen.insert(base_name(locator.id.name()).to_owned()) {
-            alone.push(request);
+            single.push(request);
         } else {
             shared.push(request);
         }
     }
-    let batches = shared.chunks(MAX_BATCH).chain(alone.chunks(1));
+    let batches = shared.chunks(MAX_BATCH).chain(single.chunks(1));
     batches.map(<[Request]>::to_vec).collect()
 }
 
@@ -398,7 +398,7 @@ pub fn is_described(request: &Locator) -> bool {
 const DESCRIBE_PARAMETERS: &str = "AmazonSSM.DescribeParameters";
 
 /// The maximum number of names in a filter, and of parameters on a page.
-const MOST: usize = 50;
+const MAX_DESCRIBED: usize = 50;
 
 /// A response of DescribeParameters.
 #[derive(Deserialize)]
@@ -433,7 +433,7 @@ pub async fn describe_all_parameters(
     }
     let mut describing = Vec::new();
     for ((region, role, path), group) in &groups {
-        for batch in group.chunks(MOST) {
+        for batch in group.chunks(MAX_DESCRIBED) {
             describing.push(async move {
                 let place = (region, role.as_ref());
                 let described = describe_parameters(session, place, path.as_ref(), batch).await;
@@ -512,7 +512,7 @@ async fn describe_parameters(
         Some(path) => json!({ "Key": "Path", "Option": "Recursive", "Values": [path] }),
         None => json!({ "Key": "Name", "Option": "Equals", "Values": names }),
     };
-    let mut input = json!({ "ParameterFilters": [filter], "MaxResults": MOST });
+    let mut input = json!({ "ParameterFilters": [filter], "MaxResults": MAX_DESCRIBED });
     let read = |body: &[u8]| {
         read_object(body).ok_or_else(|| FetchError::malformed("a response that can't be read"))
     };

@@ -23,7 +23,7 @@ use crate::model::quoting::one_line;
 use crate::net::errors::{error_text, find_source};
 
 /// The first second of the year 10000, which RFC 3339 cannot express.
-const END: f64 = 253_402_300_800.0;
+const YEAR_10000: f64 = 253_402_300_800.0;
 
 /// Returns the body of a successful response, which is a JSON object. The buffer is wiped when it
 /// is dropped.
@@ -100,7 +100,7 @@ pub fn timestamp(field: &Value) -> Option<SystemTime> {
         Value::String(text) => text.parse().ok()?,
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
     };
-    if seconds >= END {
+    if seconds >= YEAR_10000 {
         return None;
     }
     let elapsed = Duration::try_from_secs_f64(seconds).ok()?;

@@ -439,7 +439,7 @@ async fn resolve_by_rules(
     region: &Region,
     configured: Option<&HttpUrl>,
 ) -> Result<String, BoxError> {
-    /// Returns the endpoint that the rules in a service's crate give.
+    /// Returns the endpoint according to the rules in a service's crate.
     macro_rules! by_rules {
         ($sdk:ident) => {{
             use $sdk::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use super::fingerprint::{ChangedValues, Fingerprint};
-use super::notices::{changed, poll_failed};
+use super::notices::{change_note, failed_poll_warning};
 use crate::commands::launch::Launch;
 use crate::commands::read::{Pass, Values};
 use crate::commands::worker::{self, Reporter};
@@ -208,7 +208,7 @@ impl GatedLaunch<'_> {
         let latest_values = self.baseline.latest_values.as_ref();
         // If nothing newer was read, the command has the latest values.
         let not_reported_yet = latest_values.unwrap_or(command_values).changes(fingerprint);
-        let lines = terminal::visible_lines(not_reported_yet.iter().map(changed));
+        let lines = terminal::visible_lines(not_reported_yet.iter().map(change_note));
 
         let mut changed = ChangedValues::default();
         for change in command_values.changes(fingerprint) {
@@ -240,7 +240,7 @@ impl Reporter for GatedLaunch<'_> {
         }
         let command = self.launch.command.quoted_program();
         let since = self.baseline.failing_since;
-        let warning = poll_failed(&command, since, &failures.errors());
+        let warning = failed_poll_warning(&command, since, &failures.errors());
         let lines = terminal::visible_lines([warning]);
         self.gate.send(&Message::PollFailed(lines));
         failures.exit_status()

@@ -92,7 +92,7 @@ impl Notices<'_> {
     /// Prints why the process of a poll could not be started or ended too early.
     pub fn report_failed_poll(&mut self, why: &str) {
         let since = self.failing.as_ref().map(|failing| failing.since);
-        let warning = poll_failed(&self.command, since, &[Record::error(why)]);
+        let warning = failed_poll_warning(&self.command, since, &[Record::error(why)]);
         self.print_failed_poll(&terminal::visible_lines([warning]));
     }
 
@@ -222,14 +222,14 @@ impl Notices<'_> {
         }
 
         let mut text = std::mem::take(&mut self.rest_of_line);
-        let rest_of_line = text.len();
+        let rest_length = text.len();
         if self.dropped_lines > 0 {
-            let warning = lines_dropped(self.dropped_lines);
+            let warning = dropped_lines_warning(self.dropped_lines);
             text += &terminal::visible_lines([warning]);
         }
         text += lines;
 
-        let (rest_of_line, dropped) = terminal::print_text_unless_stalled(&text, rest_of_line);
+        let (rest_of_line, dropped) = terminal::print_text_unless_stalled(&text, rest_length);
         self.rest_of_line = rest_of_line.to_owned();
         if dropped.len() <= lines.len() {
             // The warning about earlier lines was printed.
@@ -241,7 +241,7 @@ impl Notices<'_> {
 }
 
 /// Returns the note about a secret that has changed.
-pub fn changed(change: &Change<'_>) -> Record {
+pub fn change_note(change: &Change<'_>) -> Record {
     let versions = match (change.old_version, change.new_version) {
         (Some(old), Some(new)) if old == new => format!("has a new value in version {new}"),
         (Some(old), Some(new)) => format!("changed from version {old} to version {new}"),
@@ -264,7 +264,7 @@ pub fn changed(change: &Change<'_>) -> Record {
 }
 
 /// Returns the warning that lines of the log were dropped, because nobody read them.
-pub fn lines_dropped(count: usize) -> Record {
+pub fn dropped_lines_warning(count: usize) -> Record {
     let lines = counted(count, "line was", "lines were");
     Record::warning(format!(
         "{lines} dropped here, because nobody was reading standard error"
@@ -276,7 +276,7 @@ pub fn lines_dropped(count: usize) -> Record {
 /// Returns the warning about a poll that failed: the first of `errors` with its details, and the
 /// number of the others. `command` is in quotes. `since` is when the polls began to fail, if
 /// earlier ones have failed, too.
-pub fn poll_failed(command: &str, since: Option<SystemTime>, errors: &[Record]) -> Record {
+pub fn failed_poll_warning(command: &str, since: Option<SystemTime>, errors: &[Record]) -> Record {
     let since_text = since.map(|since| humantime::format_rfc3339_seconds(since).to_string());
     let what = match &since_text {
         Some(since) => format!("polls have failed since {since}"),
@@ -316,7 +316,7 @@ mod tests {
     fn a_failed_poll_prints_its_first_error_as_text_and_all_of_them_as_json() {
         let errors = [("one", "help"), ("two", "other"), ("three", "help")];
         let errors = errors.map(|(message, help)| Record::error(message).with_help(help));
-        let warning = poll_failed("node", None, &errors);
+        let warning = failed_poll_warning("node", None, &errors);
         assert_eq!(warning.help.as_deref(), Some("help"));
         assert!(
             warning

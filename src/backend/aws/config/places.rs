@@ -116,7 +116,7 @@ impl<'a> Places<'a> {
 pub struct Format<T> {
     /// The expected value, for the message "… must be …".
     pub expected: &'static str,
-    /// Parses a value. `None` stands for an invalid one.
+    /// Parses a value. Returns `None` if the value is invalid.
     pub parse: fn(&str) -> Option<T>,
 }
 
@@ -334,7 +334,7 @@ impl Profiles {
     pub fn load(files: &ConfigFiles, progress: &Progress) -> Result<Self, Problem> {
         let mut profiles = Self::default();
         if let Some(path) = &files.config {
-            profiles.read_file(path, progress, section_of_config)?;
+            profiles.read_file(path, progress, split_header)?;
         }
         if let Some(path) = &files.credentials {
             profiles.read_file(path, progress, |name| Some((PROFILE, name.to_owned())))?;
@@ -482,7 +482,7 @@ fn read_existing(path: &Path, progress: &Progress) -> Result<Option<String>, Pro
 
 /// Splits the header of a section in the configuration file into the section's kind and its name.
 /// Returns `None` for an unknown kind. A name with spaces must be in quotes.
-fn section_of_config(header: &str) -> Option<(&'static str, String)> {
+fn split_header(header: &str) -> Option<(&'static str, String)> {
     if header == "default" {
         return Some((PROFILE, header.to_owned()));
     }

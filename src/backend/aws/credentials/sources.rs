@@ -68,9 +68,10 @@ pub async fn profile(context: &SearchContext<'_>) -> Result<Credentials, FetchEr
         RoleSource::WebIdentity(identity) => sts::web_identity(identity, context).await,
         RoleSource::Sso(sso) => sso_credentials(sso, &chain.profile, context).await,
     };
-    let of_source = found.map_err(|error| without_next_provider(error, &chain.profile))?;
+    let source_credentials = found.map_err(|error| without_next_provider(error, &chain.profile))?;
     let origin = CredentialsOrigin::Profile(chain.profile.clone());
-    let mut credentials = checked_credentials(of_source, origin, Some(&settings.endpoints))?;
+    let mut credentials =
+        checked_credentials(source_credentials, origin, Some(&settings.endpoints))?;
 
     for role in &chain.roles {
         let failed = |error| with_headline(&sts::not_assumed(&role.arn), error);
