@@ -192,8 +192,8 @@ fn executable_at(file: &Path) -> Result<Program, Errno> {
 
 /// Replaces this process with the program. The program keeps the process id, and gets the signal
 /// mask and the signal actions that this process was started with. The program also inherits
-/// `descriptors`, which lose FD_CLOEXEC for this purpose. A termination signal that arrived while
-/// signals were held ends this process before that.
+/// `descriptors`, which lose FD_CLOEXEC for this purpose. If a termination signal arrived while
+/// signals were held, it ends this process before execve.
 ///
 /// # Errors
 /// If execve fails. In that case, the process continues and holds signals again.

@@ -24,8 +24,8 @@ impl LocalFile {
         Self { path, secrets }
     }
 
-    /// Returns one answer for each locator in `wanted`. If secrets are missing, the answers for the
-    /// first [`MOST_SUGGESTIONS`] also have the most similar id in the file.
+    /// Returns one answer for each locator in `wanted`. For the first missing secrets (up to
+    /// [`MOST_SUGGESTIONS`]), the answer also has the most similar id in the file.
     pub fn answers(&self, wanted: &BTreeSet<&Locator>) -> Answers {
         let (mut answers, mut suggestions) = (Answers::new(), 0);
         for locator in wanted.iter().copied() {

@@ -119,8 +119,8 @@ impl Backend {
         }
     }
 
-    /// Asks AWS to describe each secret that exists or may exist, as Secrets Manager's answer
-    /// shows, and returns the descriptions. A description whose request failed is an error in the
+    /// Asks AWS to describe each secret that exists or may exist, judging by Secrets Manager's
+    /// answer. Returns the descriptions. A description whose request failed is an error in the
     /// list. Returns an empty list for a local file, and for an agent without a fallback.
     ///
     /// # Errors

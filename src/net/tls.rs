@@ -168,7 +168,7 @@ fn named_roots(settings: &TrustSettings) -> Result<Option<RootCertStore>, FetchE
     Ok(Some(roots))
 }
 
-/// Returns the failure for root certificates that can't be used, or for TLS as a whole.
+/// Returns the failure for root certificates that can't be used, or if TLS isn't available at all.
 fn unusable_roots(why: String) -> FetchError {
     FetchError::refused(Refusal::TrustStore, why)
 }

@@ -39,8 +39,8 @@ pub enum StateChange {
 }
 
 /// Makes this process the parent of each descendant whose own parent ends (PR_SET_CHILD_SUBREAPER),
-/// so that this process can reap it. Until it is reaped, a zombie is a process of the command's
-/// group, and the group isn't empty.
+/// so that this process can reap it. Until a zombie is reaped, it counts as a process of the
+/// command's group, so the group isn't empty.
 ///
 /// Does nothing in PID 1, which adopts orphans anyway. The command doesn't inherit the setting
 /// (prctl(2)), so this process also adopts the orphans of the command.
@@ -125,8 +125,8 @@ impl Job {
     /// Notes a change in the command's state and returns the event for it. If the command has
     /// ended, also takes the terminal back.
     ///
-    /// Before the end of the command is passed to this function, all other children must have been
-    /// reaped, because a zombie would count as a process of the group.
+    /// All other children must have been reaped before the end of the command is passed to this
+    /// function, because a zombie would count as a process of the group.
     pub fn note_change(&mut self, change: StateChange) -> Event {
         match change {
             StateChange::Ended(status) => {

@@ -84,7 +84,7 @@ pub fn step(
     (next, actions)
 }
 
-/// Returns the state after an event while the command runs, and adds the actions to carry out.
+/// Returns the state after an event while the command runs, and adds the actions that follow.
 fn step_while_running(
     rotation: &RotationOptions,
     mut state: RunningState,
@@ -255,8 +255,7 @@ fn on_end(status: ExitStatus, is_group_empty: bool, actions: &mut Vec<Action>) -
     })
 }
 
-/// Returns the state after an event while the process group ends, and adds the actions to carry
-/// out.
+/// Returns the state after an event while the process group ends, and adds the actions that follow.
 fn step_while_stopping(
     rotation: &RotationOptions,
     mut state: Stopping,

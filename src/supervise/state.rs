@@ -62,7 +62,7 @@ pub struct Stopping {
 /// The stage that the end of the process group has reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// The group got a signal that asks it to end, and has the time of `--grace`.
+    /// The group got a signal that asks it to end, and has the time of `--grace` to do so.
     Grace,
     /// The group got SIGKILL.
     Killed,

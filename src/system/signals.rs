@@ -98,7 +98,8 @@ pub fn hold() {
 /// In PID 1, the watched signals first get a handler, which execve(2) resets. Without it, the
 /// kernel would drop a signal that arrives before execve(2).
 ///
-/// This function is async-signal-safe, because a child calls it between fork and execve.
+/// This function only makes async-signal-safe calls, because a child runs it between fork and
+/// execve.
 pub fn restore() {
     if SIGPIPE_WAS_DEFAULT.load(Ordering::Relaxed) {
         set_action(Signal::SIGPIPE, libc::SIG_DFL);

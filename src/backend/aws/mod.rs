@@ -73,8 +73,8 @@ impl Aws {
     /// Returns one answer for each locator in `wanted`. The first call reads AWS's configuration
     /// files, and may ask the user for an MFA code.
     ///
-    /// `limit` is a time limit for the requests, in addition to the deadline. The time in which the
-    /// user types a code is not included.
+    /// `limit` is a time limit for the requests, in addition to the deadline. The time that the
+    /// user takes to type a code is not included.
     ///
     /// # Errors
     /// When AWS's configuration files, the profile or a region are invalid. A failed request is an

@@ -260,8 +260,8 @@ impl Client {
         };
 
         let mut settings = SigningSettings::default();
-        // Every service except S3 expects a path that is encoded twice. Only S3 needs the checksum
-        // in a header.
+        // Unlike S3, these services expect a path that is encoded twice, and no header with the
+        // checksum.
         settings.percent_encoding_mode = PercentEncodingMode::Double;
         settings.payload_checksum_kind = PayloadChecksumKind::NoHeader;
         let identity = Identity::from(credentials.clone());

@@ -301,9 +301,9 @@ impl Session {
         })
     }
 
-    /// Says where the default region and the account come from, for a `help` line that advises the
-    /// user to check them: `the region (from AWS_REGION) and the account (123456789012)`. Doesn't
-    /// send a request.
+    /// Returns a text that says where the default region and the account come from, for a `help`
+    /// line that advises the user to check them: `the region (from AWS_REGION) and the account
+    /// (123456789012)`. Doesn't send a request.
     ///
     /// Returns `None` for a reference that names a region or a role, because these defaults don't
     /// apply to it. Also returns `None` if no credentials were found, because the account isn't

@@ -42,8 +42,8 @@ pub struct Notices<'a> {
     pub failing: Option<FailingPolls>,
     /// The number of lines that were dropped since the last line was written.
     pub dropped_lines: usize,
-    /// The rest of a line that was written only in part, because it is longer than the space that a
-    /// pipe is sure to have.
+    /// The rest of a line that was only written in part, because a pipe isn't sure to have room for
+    /// all of it.
     pub rest_of_line: String,
 }
 

@@ -505,7 +505,7 @@ fn split_header(header: &str) -> Option<(&'static str, String)> {
 /// Returns the profile of a header that is written as in the configuration file: `dev` of `profile
 /// dev`.
 fn prefixed_profile(header: &str) -> Option<String> {
-    let (kind, name) = section_of_config(header).filter(|(_, name)| name != header)?;
+    let (kind, name) = split_header(header).filter(|(_, name)| name != header)?;
     (kind == PROFILE).then_some(name)
 }
 
@@ -516,7 +516,7 @@ const UNREADABLE_LINE: &str = "this line must be a section, such as [profile dev
 /// its name, and its settings.
 type IniSections<'a> = Vec<(usize, &'a str, Section)>;
 
-/// Parses a file in the format of botocore, which is that of Python's `configparser`.
+/// Parses a file in botocore's format, which is that of Python's `configparser`.
 ///
 /// # Errors
 /// The number of the first line that is neither a section nor a setting in a section.

@@ -126,7 +126,7 @@ fn hides_token_status(uri: &str, status: u16) -> bool {
 /// Asks for the instance's region and asks again after each outage.
 ///
 /// # Errors
-/// [`Cause::NoRegion`] if the service does not answer, as on a machine outside EC2, or if
+/// [`Cause::NoRegion`] if the service does not answer, for example outside EC2, or if
 /// AWS_EC2_METADATA_DISABLED is set. [`Cause::Outage`] if the service fails, or if there is no
 /// route to it.
 pub async fn instance_region(
