@@ -81,8 +81,8 @@ pub fn read_yaml(path: &Path, source: impl Read, kind: FileKind) -> Result<Strin
     Err(Problem::configuration(text).help(help))
 }
 
-/// Checks that a file is neither encrypted nor in UTF-16. `option` is the option that names the file, with a space
-/// after it, and `path` is the path of the file, unless it is standard input.
+/// Checks that a file is neither encrypted nor in UTF-16. `option` is the option that names the
+/// file, with a space after it, and `path` is the path of the file, unless it is standard input.
 ///
 /// # Errors
 /// When the file, or a value in it, is encrypted, or the file is in UTF-16. The help shows how to

@@ -30,13 +30,16 @@ environment vars = env";
 const TAGS: &str = "file ref secret str sub var = ";
 
 /// The beginnings of references, and those of the text in CloudFormation's `{{resolve:…}}`. If the
-/// translation is empty, the secret isn't in AWS. Its name has a slash, because `vault:token` may be
-/// the key of a secret "vault".
+/// translation is empty, the secret isn't in AWS. Its name has a slash, because `vault:token` may
+/// be the key of a secret "vault".
 const PREFIXES: &str = "\
 {{resolve:secretsmanager: aws:secretsmanager: secretsmanager: aws-sm: awssm: sm:// {aws-sm} ref+awssecrets: = secretsmanager:
 ssm:// ssm-secure:// aws-ssm:// awsssm:// parameter:/ ref+awsssm: = ssm:/
 {{resolve:ssm: {{resolve:ssm-secure: ssm-secure: aws-ssm: awsssm: {aws-ssm} = ssm:
 op:// vault: = ";
+
+/// The hosts of AWS's console, in all partitions.
+const CONSOLES: [&str; 2] = ["console.aws.amazon.com/", "console.amazonaws"];
 
 /// Returns the words of a table, each with its translation.
 fn rows(table: &'static str) -> impl Iterator<Item = (&'static str, &'static str)> {
@@ -56,8 +59,8 @@ pub fn own_key(key: &str, known: &[&str]) -> Option<&'static str> {
     Some(ours)
 }
 
-/// Returns the remedy for a value with a YAML tag, such as `!var` or `!var:file`. `tag` doesn't have
-/// the exclamation mark. Without a value, the tag may be a password that begins with one.
+/// Returns the remedy for a value with a YAML tag, such as `!var` or `!var:file`. `tag` doesn't
+/// have the exclamation mark. Without a value, the tag may be a password that begins with one.
 pub fn tag_remedy(tag: &str, value: &str) -> Option<String> {
     let word = tag.split(':').next().unwrap_or_default().to_lowercase();
     rows(TAGS).find(|(other, _)| *other == word && !value.is_empty())?;
@@ -79,7 +82,7 @@ pub fn prefix(text: &str) -> Option<(&'static str, &'static str)> {
 /// Returns what is wrong with a reference in the syntax of another tool, as a predicate, and our
 /// reference, which is empty if there isn't one.
 pub fn reference(text: &str) -> Option<(String, String)> {
-    if text.contains("://") && text.contains("console.a") {
+    if text.contains("://") && CONSOLES.iter().any(|host| text.contains(host)) {
         let name = text
             .split(['?', '&'])
             .find_map(|field| field.strip_prefix("name="));
@@ -148,6 +151,7 @@ mod tests {
             "prod/db",
             "sm:key",
             "op:x",
+            "postgres://console.acme.com/app",
         ] {
             assert_eq!(reference(text), None, "{text}");
         }

@@ -103,8 +103,8 @@ pub fn overlooked_in_line(line: &str) -> Option<Overlooked> {
     Overlooked::new(predicate, "use ordinary spaces")
 }
 
-/// The same for a key of a declaration in this column, with the subject of the sentence. In the first
-/// column, a key begins with what people take for its indentation.
+/// The same for a key of a declaration in this column, with the subject of the sentence. In the
+/// first column, a key begins with what people take for its indentation.
 pub fn overlooked_in_key(key: &str, column: usize) -> Option<(&'static str, Overlooked)> {
     match overlooked_in_line(key).filter(|_| column == 1) {
         Some(found) => Some(("this line", found)),

@@ -55,8 +55,7 @@ impl Reference {
 
         let is_path = JsonPath::parse(key).is_some();
         // The brackets of a JSONPath can contain anything.
-        let path = if is_path { key } else { "" };
-        let plain_key = if is_path { "" } else { key };
+        let (path, plain_key) = if is_path { (key, "") } else { ("", key) };
         if let Some(found) = overlooked_in_fields([secret, plain_key, stage, version]) {
             return Err(Fault::new(found.predicate).help(found.help));
         }

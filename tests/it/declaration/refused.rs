@@ -66,7 +66,7 @@ must be a staging label or version id without spaces | secrets: {db: {id: x, sta
 "external-id" of the alias "db" works only together with "role-arn" | secrets: {db: {id: x, external-id: ^id}}
 doesn't name a secret | env-from: [^""] | secrets: {db: ^…} | "" | "ssm:" | env: {A: ^…} | "" | ":k" | "ssm:"
 has a space in the name of the secret, which AWS doesn't allow | secrets: {db: ^no spaces} | env: {A: ^…} | "no spaces:k" | "${STAGE}/d b:host"
-which AWS doesn't allow | env: {A: ^"…"} | a#b | a*b | a,b | ä | a\x0ab
+which AWS doesn't allow | env: {A: ^"…"} | a#b | a*b | a,b | ä
 a variable needs braces, as in ${STAGE}/db:password | env: {A: ^$x}
 has a ${ that isn't followed by a variable's name and a closing } | secrets: {db: ^…} | "${STAGE" | "${1}/db" | "${}/db"
 only IAM policies allow wildcards | env: {A: ^"arn:aws:secretsmanager:us-east-1:123456789012:secret:…"} | x-?????? | x*
@@ -84,7 +84,20 @@ is an incomplete ARN | env: {A: ^"arn::secretsmanager:us-east-1:123456789012:sec
 is a URL or a connection string | env: {A: ^…} | https://api.internal/v1 | "postgres://prod/db:k" | "jdbc:postgresql://h/db" | "x:k://v"
 has ${…} after the name of the secret | env: {A: ^"x:…"} | ${KEY} | k:${STAGE:-s} | k::${ID}
 has too many parts separated by colons | env: {A: ^"x:k:s:v:more"} | env: {A: {from: ^"x:k:s:v:more"}}
-has a space or a control character in its stage or version id | env: {A: ^"x:k:a b"}
+has a space in its stage or version id | env: {A: ^"x:k:a b"}
+has a name that contains a line break | env: {A: ^"a\x0ab"}
+has a name that contains curly quotes | env: {A: ^“x:k”}
+has a name that begins with a space | env: {A: ^" x:k"}
+has a key that ends with a carriage return | env: {A: ^"x:k\r"}
+has a key that ends with a space | env: {A: ^"x:k "} | env: {A: {from: ^"x:k :AWSPREVIOUS"}}
+has a key that contains a no-break space | env: {A: ^"x:k\u00a0k"}
+"region" ends with a space | defaults: {region: ^"us-east-1 "}
+"timeout" begins with a space | defaults: {timeout: ^" 2 weeks"}
+the alias "db": the reference has a name that ends with a space | secrets: {db: {id: ^"x "}}
+this key ends with a space | env: {^"A ": "x:k"} | env: {A: {^"from ": "x:k"}} | secrets: {^"db ": x}
+write "from" instead | env: {A: {^…: "x:k"}} | valueFrom | secretRef | secret | name
+write "id" instead | secrets: {db: {^name: x}}
+write "except" instead | env-from: [{from: x, ^exclude: [a]}]
 has a version id that isn't 32 to 64 characters long | secrets: {db: {id: x, version-id: ^v-1}}
     | env: {A: "x:k:…"} | :1234567890123456789012345678901 | S:12345678901234567890123456789012345678901234567890123456789012345
 has a version that is not a positive number | secrets: {db: {id: "ssm:/x", version-id: ^"0"}}

@@ -125,6 +125,7 @@ impl Settings {
     /// One error for each variable with an invalid value.
     pub fn new(options: &AwsOptions, inherited: &Inherited) -> Result<Self, Vec<Problem>> {
         let mut places = Places::new(inherited, None);
+        // A file that doesn't exist isn't an error, so a mistake in its path would go unnoticed.
         places.text("AWS_CONFIG_FILE");
         places.text("AWS_SHARED_CREDENTIALS_FILE");
         check_sdk_variables(&mut places);
