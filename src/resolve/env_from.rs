@@ -10,13 +10,15 @@ use serde_json::Value;
 
 use super::extract::{json_type, text_of, twin_hint};
 use crate::model::answer::Document;
-use crate::model::entry::{Claims, NamingError, Origin, Subject, Target, shell_quoted};
+use crate::model::entry::{
+    Claims, NamingError, Origin, Subject, Target, expect_safe_value, shell_quoted,
+};
 use crate::model::env_variables::EnvName;
 use crate::model::outcome::{EntryOutcome, Outcome};
 use crate::model::plan::{EntryId, ObjectSource, Planned};
 use crate::model::problem::Problem;
 use crate::model::quoting::{is_quotable, visible};
-use crate::model::reference::Selector;
+use crate::model::reference::{Reference, SecretRef, Selector, below_path};
 use crate::model::secret_value::SecretValue;
 use crate::model::suggest::{self, did_you_mean};
 
@@ -24,14 +26,20 @@ use crate::model::suggest::{self, did_you_mean};
 /// value is `None` if the entry doesn't select the key, or if the key is null.
 pub type Members<'a> = Vec<(&'a str, Option<SecretValue>)>;
 
-/// Returns the option, or the line of a declaration, that sets one variable to the whole value, for
-/// a help text. The result is `None` if the reference must not be shown.
-pub fn written_as_variable(subject: &Subject) -> Option<String> {
-    let written = subject.reference()?;
-    Some(match subject.origin {
-        Origin::Argument(_) => format!("--env NAME={written}"),
-        Origin::Inherited | Origin::File { .. } => format!("NAME: {written} under \"env\""),
-    })
+/// Returns the option, or the line of a declaration, that sets one variable, for a help text.
+fn written_as_variable(name: &str, reference: &str, subject: &Subject) -> String {
+    match subject.origin {
+        Origin::Argument(_) => {
+            format!("--env {}", shell_quoted(&format!("{name}={reference}")))
+        }
+        Origin::Inherited | Origin::File { .. } => format!("{name}: {reference} under \"env\""),
+    }
+}
+
+/// Returns what [`written_as_variable`] returns for the whole value. The result is `None` if the
+/// reference must not be shown.
+pub fn whole_value_as_variable(subject: &Subject) -> Option<String> {
+    Some(written_as_variable("NAME", subject.reference()?, subject))
 }
 
 /// Returns the keys of a JSON object with their values.
@@ -51,7 +59,7 @@ pub fn object_members<'j>(
             Selector::Key(_) | Selector::Path(_) => format!("has {kind} at \"{selector}\""),
         };
         let text = format!("{what}, not an object, so it doesn't have keys to set variables from");
-        let write = written_as_variable(subject);
+        let write = whole_value_as_variable(subject);
         let help = write.map(|write| format!("for the whole value, write {write}"));
         return Err(Problem::configuration(text)
             .code("not-an-object")
@@ -96,8 +104,9 @@ pub fn key_outcomes(
     for (number, (key, value)) in (1..).zip(members) {
         let Some(value) = value else { continue };
 
-        let named = object.naming.variable_name(key);
-        if let Ok(name) | Err(NamingError::Unsafe(name)) = &named
+        let safe_with = |name| expect_safe_value(name, value.expose());
+        let named = object.naming.variable_name(key).and_then(safe_with);
+        if let Ok(name) | Err(NamingError::Unsafe { name, .. }) = &named
             && let Some(holder) = claims.variable_holder(name)
         {
             let result = Outcome::Overridden(holder);
@@ -250,16 +259,28 @@ fn name_problem(
     subject: &Subject,
 ) -> Problem {
     let what = noun(object);
-    let text = match error {
-        NamingError::Illegal(name) => format!(
-            "has the {what} {key:?}, but {name:?} can't be the name of a variable ([A-Za-z_][A-Za-z0-9_]*)"
-        ),
-        NamingError::Unsafe(name) => format!(
-            "has the {what} {key:?}, but setting {name} is not safe, because it changes how programs start"
-        ),
+    let (text, help) = match error {
+        NamingError::Illegal(name) => {
+            let text = format!(
+                "has the {what} {key:?}, but {name:?} can't be the name of a variable ([A-Za-z_][A-Za-z0-9_]*)"
+            );
+            (text, Some(renaming_help(subject)))
+        }
+        NamingError::Unsafe { name, effect } => {
+            let text =
+                format!("has the {what} {key:?}, but env-from doesn't set {name}, which {effect}");
+            (text, explicit_entry_help(key, name, object, subject))
+        }
     };
+    Problem::configuration(text)
+        .code("variable-name")
+        .replace_help(help)
+}
+
+/// Returns the help for a key whose name a variable can't have.
+fn renaming_help(subject: &Subject) -> String {
     // The option can only have a prefix.
-    let help = match (&subject.origin, subject.reference()) {
+    match (&subject.origin, subject.reference()) {
         (Origin::Argument(option), Some(written)) => {
             let argument = shell_quoted(&format!("APP_={written}"));
             format!("add a prefix: write {option} {argument}")
@@ -267,10 +288,38 @@ fn name_problem(
         (Origin::Argument(_) | Origin::Inherited | Origin::File { .. }, _) => {
             "\"rename\" it, leave it out with \"except\", or add a \"prefix\"".to_owned()
         }
+    }
+}
+
+/// Returns the help for a key whose name `env-from` refuses: the entry that sets the variable. The
+/// result is `None` if the reference must not be shown, or if no reference can be written for the
+/// key.
+fn explicit_entry_help(
+    key: &str,
+    name: &EnvName,
+    object: &ObjectSource,
+    subject: &Subject,
+) -> Option<String> {
+    if name.as_str() == "PATH" {
+        return Some("leave it out with \"except\" in an entry under \"env-from\"".to_owned());
+    }
+    let SecretRef { locator, selector } = &object.reference;
+    let written = subject.reference()?;
+    let reference = match selector {
+        _ if locator.is_path() => below_path(written, key),
+        Selector::Whole => {
+            let selector = Selector::Key(key.to_owned());
+            let reference = Reference::parse(written).ok()?;
+            Reference {
+                selector,
+                ..reference
+            }
+            .to_string()
+        }
+        Selector::Key(_) | Selector::Path(_) => return None,
     };
-    Problem::configuration(text)
-        .code("variable-name")
-        .help(help)
+    let write = written_as_variable(name.as_str(), &reference, subject);
+    Some(format!("to set it anyway, write {write}"))
 }
 
 /// Returns the error about two keys of an object, or two parameters below a path, that would both
