@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::model::answer::{Answers, Cause, Document, FetchFailure, Missing};
-use crate::model::reference::{AWSCURRENT, Locator, SecretId, Store};
+use crate::model::reference::{AWSCURRENT, Locator, ParameterPath, SecretId, Store};
 use crate::model::secret_value::SecretValue;
 use crate::model::suggest::{self, MOST_SUGGESTIONS};
 
@@ -45,8 +45,8 @@ impl LocalFile {
 
     /// Returns the document for a locator, or the failure that says what the file doesn't have.
     fn answer(&self, locator: &Locator) -> Result<Document, FetchFailure> {
-        if locator.is_path() {
-            let found = self.parameters_below(locator);
+        if let Some(path) = locator.path() {
+            let found = self.parameters_below(path);
             return found.ok_or_else(|| self.not_found(Missing::Secret));
         }
         let Some(stages) = names(locator)
@@ -87,20 +87,14 @@ impl LocalFile {
         nearest.map(Box::from)
     }
 
-    /// Returns the current values of all parameters whose ids begin with the path, or `None` if
-    /// there aren't any.
-    fn parameters_below(&self, path: &Locator) -> Option<Document> {
-        let written = path.id.name();
-        let prefix = if written.starts_with('/') {
-            format!("ssm:{written}")
-        } else {
-            format!("ssm:/{written}")
-        };
+    /// The current values of the parameters that the path stands for, if there are any.
+    fn parameters_below(&self, path: ParameterPath<'_>) -> Option<Document> {
+        let prefix = format!("ssm:/{}", path.name.trim_start_matches('/'));
 
         let mut parameters = Vec::new();
         for (id, stages) in &self.secrets {
             if let Some(name) = id.strip_prefix(&prefix)
-                && !name.is_empty()
+                && path.includes(name)
                 && let Some(value) = stages.get(AWSCURRENT)
             {
                 let document = Document::new(SecretValue::new(value.expose()));

@@ -190,6 +190,9 @@ pub fn prepare(
             // Texts and templates that are probably not what their author meant.
             terminal::print_unless_hidden(report::unexpanded_warnings(&plan));
             terminal::print_unless_hidden(report::plain_template_warnings(&plan));
+            if !matches!(asker, Asker::Check) {
+                terminal::print_unless_hidden(report::empty_variable_notes(&plan));
+            }
             Ok(Prepared {
                 options,
                 retained,

@@ -156,7 +156,7 @@ fn parse_variable(name: &str, value: &OsStr, globs: &[Pattern]) -> Result<Option
 /// Parses a reference, and converts it to its request, without aliases and variables.
 ///
 /// # Errors
-/// If the reference is malformed, or stands for all parameters below a path.
+/// If the reference is malformed, or stands for the parameters below a path.
 fn parse_reference(text: &str) -> Result<SecretRef, Defect> {
     if text.contains("${") {
         return Err(defect(

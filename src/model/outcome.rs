@@ -155,13 +155,19 @@ impl EntryOutcome {
         if self.is_default() { &[] } else { &self.reads }
     }
 
+    /// Returns the empty variable that should name a secret, if the value is absent because of it.
+    pub fn empty_variable(&self) -> Option<&str> {
+        let mut reads = self.reads.iter();
+        reads.find_map(|read| read.locator.empty_variable())
+    }
+
     /// True if an empty value was read. An empty value is legal, but often a mistake.
     pub fn is_read_empty(&self) -> bool {
         self.remark() == Some(EMPTY)
     }
 
-    /// Returns a remark on a value that was read and may be a mistake: it is empty, or ends with a
-    /// newline. The result is `None` for all others.
+    /// Returns a remark on a value that was read and may be a mistake: it is empty, ends with a
+    /// newline, or is an OpenSSH key without one. The result is `None` for all others.
     pub fn remark(&self) -> Option<&'static str> {
         let value = self.value()?;
         if self.read_from().is_empty() {
@@ -172,6 +178,10 @@ impl EntryOutcome {
             // `aws secretsmanager put-secret-value --secret-string file://…` stores the newline at
             // the end of the file, too.
             text @ [.., b'\n'] if !is_pem(text) => Some("ends with a newline"),
+            // ssh doesn't find the end of such a key.
+            text if text.ends_with(b"-----END OPENSSH PRIVATE KEY-----") => {
+                Some("an OpenSSH key without its final newline")
+            }
             [..] => None,
         }
     }

@@ -178,12 +178,15 @@ impl Plan {
         })
     }
 
-    /// Returns every reference that is requested, with its entry. The references of single values
+    /// Returns every reference that is requested, with its entry. An entry is absent without a
+    /// request if one of its secrets doesn't have a name. The references of single values
     /// come first, and then the objects of `env-from`.
     pub fn references(&self) -> impl Iterator<Item = (&Planned, &SecretRef)> {
         let is_object = |entry: &&Planned| matches!(entry.source, PlannedSource::Object(_));
-        let values = self.entries.iter().filter(move |entry| !is_object(entry));
-        let objects = self.entries.iter().filter(is_object);
+        let is_named = |entry: &&Planned| entry.source.empty_variable().is_none();
+        let named = self.entries.iter().filter(is_named);
+        let values = named.clone().filter(move |entry| !is_object(entry));
+        let objects = named.filter(is_object);
         values.chain(objects).flat_map(|entry| {
             let references = entry.source.references();
             references
@@ -266,6 +269,15 @@ fn planned(
             Some(holder) => Some(PlannedSource::Overridden(holder)),
             None => lookup.planned_source(entry.source, &entry.subject),
         };
+        if entry.on_missing == OnMissing::Fail
+            && let Some(name) = source.as_ref().and_then(PlannedSource::empty_variable)
+        {
+            let help = format!(
+                "set {name}, or write \"optional: true\" in a declaration, to start without the secret"
+            );
+            let fault = Fault::new(format!("uses the variable {name}, which is empty"));
+            lookup.refuse(&entry.subject, fault.help(help));
+        }
         if let Some(source) = source {
             planned.push(Planned {
                 id: EntryId::default(),
@@ -315,6 +327,13 @@ impl PlannedSource {
             Self::Object(object) => vec![&object.reference],
             Self::Overridden(_) => Vec::new(),
         }
+    }
+
+    /// Returns the empty variable that should name one of the secrets, or `None` if every secret
+    /// has a name. With such a variable, the entry is absent.
+    pub fn empty_variable(&self) -> Option<&str> {
+        let mut references = self.references().into_iter();
+        references.find_map(|reference| reference.locator.empty_variable())
     }
 }
 

@@ -196,11 +196,11 @@ pub fn tables(findings: &Findings) -> String {
 const MEANINGS: [(&str, &str); 9] = [
     (
         "default",
-        "the secret or key does not exist, so the entry's default is used.",
+        "the secret or key does not exist, or its name is empty, so the entry's default is used.",
     ),
     (
         "unset",
-        "the secret or key does not exist, and the entry is optional.",
+        "the secret or key does not exist, or its name is empty, and the entry is optional.",
     ),
     ("empty", "the object is empty, so it sets nothing."),
     (

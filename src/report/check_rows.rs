@@ -23,7 +23,7 @@ use crate::model::env_variables::is_name;
 use crate::model::outcome::{EntryOutcome, Outcome, Outcomes};
 use crate::model::plan::EntryId;
 use crate::model::problem::Problem;
-use crate::model::reference::{Locator, Region, SecretRef, Selector, Store, Version};
+use crate::model::reference::{Locator, Region, SecretRef, Selector, Store, Version, below_path};
 
 /// The number of characters of a version id in the table. Eight are enough to distinguish the
 /// versions of a secret.
@@ -137,7 +137,10 @@ impl CheckedValues<'_> {
         };
 
         let remark = outcome.remark().or(self.unchecked_remark(outcome));
-        row.note = whole_object_remark(outcome).or(remark.map(str::to_owned));
+        let empty = outcome.empty_variable();
+        row.note = whole_object_remark(outcome)
+            .or(remark.map(str::to_owned))
+            .or(empty.map(|name| format!("{name} is empty")));
         match target {
             Target::Env(_) | Target::Variables(_) | Target::Output => {}
             Target::File(file) => {
@@ -151,7 +154,7 @@ impl CheckedValues<'_> {
 
         let parameter_name = outcome.parameter_name.as_deref();
         if let (Some(written), Some(name)) = (&mut row.reference, parameter_name) {
-            *written += name;
+            *written = below_path(written, name);
         }
         for reference in &outcome.reads {
             row.sources.push(self.source_row(reference, parameter_name));
@@ -241,7 +244,7 @@ impl CheckedValues<'_> {
         };
         let id = match failure {
             Some(failure) if failure.hides_name(reference) => NOT_SHOWN.to_owned(),
-            Some(_) | None => locator.written_id() + parameter_name.unwrap_or_default(),
+            Some(_) | None => locator.written_id_of(parameter_name),
         };
         let key = (*selector != Selector::Whole).then(|| selector.to_string());
         let answered_region = document.and_then(|document| document.region.as_ref());

@@ -10,11 +10,11 @@ use std::time::Duration;
 use super::record::{Record, age, counted, grouped, some_of};
 use crate::backend::cached::CacheNotice;
 use crate::model::answer::{Document, Fetched};
-use crate::model::entry::{Origin, Subject, Target};
+use crate::model::entry::{OnMissing, Origin, Subject, Target};
 use crate::model::env_variables::EnvName;
 use crate::model::environment::CommandLine;
 use crate::model::outcome::{EntryOutcome, Outcome, Outcomes};
-use crate::model::plan::{Plan, ValueSource, variable_help};
+use crate::model::plan::{Plan, Planned, ValueSource, variable_help};
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Store};
 use crate::time::Waiting;
@@ -175,6 +175,25 @@ pub fn unexpanded_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     })
 }
 
+/// Returns a note for each empty variable that should name a secret, with the number of entries
+/// that are absent because of it. An entry isn't counted if another one has the same target.
+pub fn empty_variable_notes(plan: &Plan) -> impl Iterator<Item = Record> {
+    let absent = plan.entries.iter().filter_map(|entry| {
+        let name = entry.source.empty_variable()?;
+        let mut others = plan.entries.iter().filter(|other| other.id != entry.id);
+        let is_replaced = others.any(|other| other.target.overlaps(&entry.target));
+        (entry.on_missing == OnMissing::Omit && !is_replaced).then_some((name, entry))
+    });
+    grouped(absent).into_iter().map(|(name, entries)| {
+        let is_variable = |entry: &&Planned| matches!(entry.target, Target::Env(_));
+        let consequence = match entries.iter().all(is_variable) {
+            true => counted(entries.len(), "variable is absent", "variables are absent"),
+            false => counted(entries.len(), "entry is absent", "entries are absent"),
+        };
+        Record::note(format!("{name} is empty: {consequence}"))
+    })
+}
+
 /// Returns a warning for each template without any Jinja. A template with `${NAME}` gets the
 /// warning about that instead.
 pub fn plain_template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
@@ -292,15 +311,16 @@ pub fn provenance_notes(outcomes: &Outcomes, fetched: &Fetched) -> Vec<Record> {
     for outcome in &outcomes.list {
         let subject = &outcome.subject;
         let label = vec![subject.label.as_str()];
+        let reason = match outcome.empty_variable() {
+            Some(name) => format!("{name} is empty"),
+            None => "the secret or key does not exist".to_owned(),
+        };
         if outcome.is_default() {
-            let text =
-                format!("{subject} gets its default, because the secret or key does not exist");
+            let text = format!("{subject} gets its default, because {reason}");
             let note = Record::note(text).event("resolved");
             records.push(note.with("variables", label));
         } else if matches!(outcome.result, Outcome::Absent) && !outcomes.sets(&outcome.target) {
-            let text = format!(
-                "{subject} is not set, because it is optional and the secret or key does not exist"
-            );
+            let text = format!("{subject} is not set, because it is optional and {reason}");
             records.push(Record::note(text).event("omitted").with("variables", label));
         }
     }
@@ -330,7 +350,7 @@ pub fn secret_notes(outcomes: &Outcomes, fetched: &Fetched) -> Vec<Record> {
         let source = described_source(locator, parameter_name, answer);
         // A parameter below a path has a version of its own.
         let versioned = answer.versioned(parameter_name).unwrap_or(answer);
-        let secret = locator.written_id() + parameter_name.unwrap_or_default();
+        let secret = locator.written_id_of(parameter_name);
         let text = format!("{source} gives {}", labels.join(", "));
         let note = Record::note(text).event("resolved");
         let note = note.with("variables", labels).with("secret", secret);

@@ -10,13 +10,15 @@ use serde_json::Value;
 
 use super::extract::{encoded_twice_hint, json_type, text_of, twin_hint};
 use crate::model::answer::Document;
-use crate::model::entry::{Claims, NamingError, Origin, Subject, Target, shell_quoted};
+use crate::model::entry::{
+    Claims, NamingError, Origin, Subject, Target, expect_safe_value, shell_quoted,
+};
 use crate::model::env_variables::EnvName;
 use crate::model::outcome::{EntryOutcome, Outcome};
 use crate::model::plan::{EntryId, ObjectSource, Planned};
 use crate::model::problem::Problem;
 use crate::model::quoting::{is_quotable, visible};
-use crate::model::reference::{Selector, split_secret};
+use crate::model::reference::{Selector, below_path, split_secret};
 use crate::model::secret_value::SecretValue;
 use crate::model::suggest::{self, did_you_mean};
 
@@ -24,14 +26,20 @@ use crate::model::suggest::{self, did_you_mean};
 /// value is `None` if the entry doesn't select the key, or if the key is null.
 pub type Members<'a> = Vec<(&'a str, Option<SecretValue>)>;
 
-/// Returns the option, or the line of a declaration, that sets one variable to the whole value, for
-/// a help text. The result is `None` if the reference must not be shown.
-pub fn written_as_variable(subject: &Subject) -> Option<String> {
-    let written = subject.reference()?;
-    Some(match subject.origin {
-        Origin::Argument(_) => format!("--env NAME={written}"),
-        Origin::Inherited | Origin::File { .. } => format!("NAME: {written} under \"env\""),
-    })
+/// Returns the option, or the line of a declaration, that sets one variable, for a help text.
+fn written_as_variable(name: &str, reference: &str, subject: &Subject) -> String {
+    match subject.origin {
+        Origin::Argument(_) => {
+            format!("--env {}", shell_quoted(&format!("{name}={reference}")))
+        }
+        Origin::Inherited | Origin::File { .. } => format!("{name}: {reference} under \"env\""),
+    }
+}
+
+/// Returns what [`written_as_variable`] returns for the whole value. The result is `None` if the
+/// reference must not be shown.
+pub fn whole_value_as_variable(subject: &Subject) -> Option<String> {
+    Some(written_as_variable("NAME", subject.reference()?, subject))
 }
 
 /// Returns the keys of a JSON object with their values.
@@ -51,7 +59,7 @@ pub fn object_members<'j>(
             Selector::Key(_) | Selector::Path(_) => format!("has {kind} at \"{selector}\""),
         };
         let text = format!("{what}, not an object, so it doesn't have keys to set variables from");
-        let write = written_as_variable(subject);
+        let write = whole_value_as_variable(subject);
         let help = encoded_twice_hint(json)
             .or_else(|| write.map(|write| format!("for the whole value, write {write}")));
         return Err(Problem::configuration(text)
@@ -97,8 +105,9 @@ pub fn key_outcomes(
     for (number, (key, value)) in (1..).zip(members) {
         let Some(value) = value else { continue };
 
-        let named = object.naming.variable_name(key);
-        if let Ok(name) | Err(NamingError::Unsafe(name)) = &named
+        let safe_with = |name| expect_safe_value(name, value.expose());
+        let named = object.naming.variable_name(key).and_then(safe_with);
+        if let Ok(name) | Err(NamingError::Unsafe { name, .. }) = &named
             && let Some(holder) = claims.variable_holder(name)
         {
             let result = Outcome::Overridden(holder);
@@ -252,41 +261,46 @@ fn name_problem(
     subject: &Subject,
 ) -> Problem {
     let what = noun(object);
-    let is_argument = matches!(subject.origin, Origin::Argument(_));
-    let start = if is_argument {
-        "in a declaration, "
-    } else {
-        ""
-    };
     let (text, help) = match error {
-        NamingError::Illegal(name) => (
-            format!(
+        NamingError::Illegal(name) => {
+            let text = format!(
                 "has the {what} {key:?}, but {name:?} can't be the name of a variable ([A-Za-z_][A-Za-z0-9_]*)"
-            ),
-            format!(
+            );
+            let start = match subject.origin {
+                Origin::Argument(_) => "in a declaration, ",
+                Origin::Inherited | Origin::File { .. } => "",
+            };
+            let help = format!(
                 "{start}add rename: {{ {key:?}: _{name} }} or except: [{key:?}] to this \"env-from\""
-            ),
-        ),
-        NamingError::Unsafe(name) => (
-            format!(
-                "has the {what} {key:?}, but setting {name} isn't safe, because it can change what programs run or where they connect"
-            ),
-            match reference_to_key(key, object, subject) {
-                // PATH can't come from a secret.
-                Some(reference) if name.as_str() != "PATH" && is_argument => {
-                    let argument = shell_quoted(&format!("{name}={reference}"));
-                    format!("if you want it, add --env {argument}")
-                }
-                Some(reference) if name.as_str() != "PATH" => {
-                    format!("if you want it, add {name}: {reference} under \"env\"")
-                }
-                Some(_) | None => format!("{start}add except: [{key:?}] to this \"env-from\""),
-            },
-        ),
+            );
+            (text, Some(help))
+        }
+        NamingError::Unsafe { name, effect } => {
+            let text =
+                format!("has the {what} {key:?}, but env-from doesn't set {name}, which {effect}");
+            (text, explicit_entry_help(key, name, object, subject))
+        }
     };
     Problem::configuration(text)
         .code("variable-name")
-        .help(help)
+        .replace_help(help)
+}
+
+/// Returns the help for a key whose name `env-from` refuses: the entry that sets the variable. The
+/// result is `None` if the reference must not be shown, or if no reference can be written for the
+/// key.
+fn explicit_entry_help(
+    key: &str,
+    name: &EnvName,
+    object: &ObjectSource,
+    subject: &Subject,
+) -> Option<String> {
+    if name.as_str() == "PATH" {
+        return Some("leave it out with \"except\" in an entry under \"env-from\"".to_owned());
+    }
+    let reference = reference_to_key(key, object, subject)?;
+    let write = written_as_variable(name.as_str(), &reference, subject);
+    Some(format!("to set it anyway, write {write}"))
 }
 
 /// Returns the reference to one key of an object, or to one parameter below a path. The result is
@@ -294,7 +308,7 @@ fn name_problem(
 fn reference_to_key(key: &str, object: &ObjectSource, subject: &Subject) -> Option<String> {
     let written = subject.reference()?;
     if object.reference.locator.is_path() {
-        return Some(format!("{}{key}", written.trim_end_matches('*')));
+        return Some(below_path(written, key));
     }
     let (secret, version) = split_secret(written);
     let is_whole = object.reference.selector == Selector::Whole;

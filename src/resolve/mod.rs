@@ -110,7 +110,10 @@ impl<'a> Walk<'a> {
         let holder = self.claims.holder(&entry.target, &entry.subject.origin);
         let result = match holder {
             Some(holder) => Outcome::Overridden(holder),
-            None => self.result_of_value(entry, source),
+            None => match self.answers.resolve_value(entry, source) {
+                Ok(value) => Outcome::Value(value),
+                Err(reasons) => outcome_without_value(entry, reasons),
+            },
         };
         if !matches!(result, Outcome::Absent | Outcome::Overridden(_)) {
             self.claims.add(&entry.target, &entry.subject);
@@ -118,45 +121,12 @@ impl<'a> Walk<'a> {
         self.add(entry, result);
     }
 
-    /// Resolves an entry that isn't overridden. If the value is absent and nothing else is wrong,
-    /// `default` or `optional` applies. The entry is unread if a request is missing and nothing
-    /// else is wrong.
-    fn result_of_value(&mut self, entry: &'a Planned, source: &'a ValueSource) -> Outcome {
-        let reasons = match self.answers.resolve_value(entry, source) {
-            Ok(value) => return Outcome::Value(value),
-            Err(reasons) => reasons,
-        };
-
-        let (mut has_absence, mut problems) = (false, Vec::new());
-        for reason in reasons {
-            match reason {
-                Unresolved::Unread => {}
-                // If the entry provides for an absence, the absence isn't reported even if another
-                // error makes the entry fail.
-                Unresolved::Absent(_) if entry.on_missing != OnMissing::Fail => has_absence = true,
-                Unresolved::Absent(problem) | Unresolved::Failed(problem) => problems.push(problem),
-            }
-        }
-        match &entry.on_missing {
-            _ if !problems.is_empty() => Outcome::Failed(problems),
-            OnMissing::Omit if has_absence => Outcome::Absent,
-            OnMissing::Default(text) if has_absence => {
-                Outcome::Default(SecretValue::new(text.as_str()))
-            }
-            OnMissing::Fail | OnMissing::Omit | OnMissing::Default(_) => Outcome::Unread,
-        }
-    }
-
     /// Resolves an object of `env-from`. Adds an outcome for each key that sets a variable, and
     /// then one for the object itself. If the object wasn't read, only the object gets an outcome.
     fn resolve_object(&mut self, entry: &'a Planned, object: &'a ObjectSource) {
         let document = match self.answers.document(&object.reference, &entry.subject) {
             Ok(document) => document,
-            Err(reason) => {
-                let problem = reason.into_problem();
-                let failed = problem.map(|problem| Outcome::Failed(vec![problem]));
-                return self.add(entry, failed.unwrap_or(Outcome::Unread));
-            }
+            Err(reason) => return self.add(entry, outcome_without_value(entry, vec![reason])),
         };
 
         let (keys, errors) = match members(&mut self.answers, object, document, &entry.subject) {
@@ -166,6 +136,9 @@ impl<'a> Walk<'a> {
                     .warnings
                     .extend(warnings.map(|text| (entry.subject.clone(), text)));
                 env_from::key_outcomes(members, entry, object, &self.claims)
+            }
+            Err(Unresolved::Absent(_)) if entry.on_missing == OnMissing::Omit => {
+                return self.add(entry, Outcome::Absent);
             }
             Err(error) => (Vec::new(), error.into_problem().into_iter().collect()),
         };
@@ -194,6 +167,30 @@ impl<'a> Walk<'a> {
     }
 }
 
+/// Returns the outcome of an entry without a value. If the value is absent and nothing else is
+/// wrong, `default` or `optional` applies. The entry is unread if a request is missing and nothing
+/// else is wrong.
+fn outcome_without_value(entry: &Planned, reasons: Vec<Unresolved>) -> Outcome {
+    let (mut has_absence, mut problems) = (false, Vec::new());
+    for reason in reasons {
+        match reason {
+            Unresolved::Unread => {}
+            // If the entry provides for an absence, the absence isn't reported even if another
+            // error makes the entry fail.
+            Unresolved::Absent(_) if entry.on_missing != OnMissing::Fail => has_absence = true,
+            Unresolved::Absent(problem) | Unresolved::Failed(problem) => problems.push(problem),
+        }
+    }
+    match &entry.on_missing {
+        _ if !problems.is_empty() => Outcome::Failed(problems),
+        OnMissing::Omit if has_absence => Outcome::Absent,
+        OnMissing::Default(text) if has_absence => {
+            Outcome::Default(SecretValue::new(text.as_str()))
+        }
+        OnMissing::Fail | OnMissing::Omit | OnMissing::Default(_) => Outcome::Unread,
+    }
+}
+
 /// Returns the keys of an object, or the parameters below a path.
 ///
 /// # Errors
@@ -210,7 +207,7 @@ fn members<'m, 'a>(
     }
     let parsed = answers.parsed_document(&reference.locator, document);
     let rewrite = |key: &str| match &reference.selector {
-        Selector::Whole => env_from::written_as_variable(subject),
+        Selector::Whole => env_from::whole_value_as_variable(subject),
         selector if !key.is_empty() => subject.rewritten_with_field(&selector.to_string(), key),
         Selector::Key(_) | Selector::Path(_) => None,
     };

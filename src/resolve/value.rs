@@ -146,12 +146,16 @@ impl<'a> ParsedAnswers<'a> {
     ///
     /// # Errors
     /// The failure of the request. It is an absence only if the secret or the version doesn't
-    /// exist.
+    /// exist, or if the secret doesn't have a name.
     pub fn document(
         &self,
         reference: &SecretRef,
         subject: &Subject,
     ) -> Result<&'a Document, Unresolved> {
+        if let Some(name) = reference.locator.empty_variable() {
+            let problem = Problem::configuration(format!("the variable {name} is empty"));
+            return Err(Unresolved::Absent(problem));
+        }
         let failure = match self.fetched.get(&reference.locator) {
             None => return Err(Unresolved::Unread),
             Some(Ok(document)) => return Ok(document),

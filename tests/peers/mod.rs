@@ -27,6 +27,7 @@ mod checked;
 mod delivered;
 mod differential;
 mod endpoints;
+mod env_from;
 mod exports;
 mod metadata;
 mod migrated;

@@ -13,7 +13,7 @@ use super::config::{RoleChain, Settings};
 use super::parameter_store::{base_name, is_described, referenced_secret};
 use super::service_client::{own_host, partition_of};
 use crate::model::problem::Problem;
-use crate::model::reference::{Arn, Locator, Region, Role, Store};
+use crate::model::reference::{Arn, Locator, ParameterPath, Region, Role, Store};
 
 /// The options of `policy`.
 #[derive(Debug)]
@@ -299,14 +299,14 @@ impl Statements<'_> {
             region: region.map_or(ANY, Region::as_str),
             account: arn.and_then(Arn::account).unwrap_or(self.account),
         };
-        match (locator.store, locator.is_path()) {
+        match (locator.store, locator.path()) {
             (Store::SecretsManager, _) => self.add_secret(locator, &scope),
             (Store::ParameterStore, _) if !self.reads_values => {
                 self.add(IamAction::DescribeParameters, Arn::any());
                 return;
             }
-            (Store::ParameterStore, false) => self.add_parameter(locator, &scope),
-            (Store::ParameterStore, true) => self.add_path(locator, &scope),
+            (Store::ParameterStore, None) => self.add_parameter(locator, &scope),
+            (Store::ParameterStore, Some(path)) => self.add_path(path, &scope),
         }
 
         // For a parameter such as /aws/reference/secretsmanager/prod/db, Secrets Manager decrypts
@@ -369,9 +369,9 @@ impl Statements<'_> {
     }
 
     /// Allows reading a path. AWS authorizes the path as it appears in the request, with or without
-    /// the slash at its end.
-    fn add_path(&mut self, locator: &Locator, scope: &ResourceScope<'_>) {
-        let path = base_name(locator.id.name());
+    /// the slash at its end. The depth makes no difference.
+    fn add_path(&mut self, path: ParameterPath<'_>, scope: &ResourceScope<'_>) {
+        let path = base_name(path.name);
         for name in [path.trim_end_matches('/').to_owned(), format!("{path}*")] {
             let arn = scope.arn(Store::ParameterStore, &format!("parameter/{name}"));
             self.add(IamAction::GetParametersByPath, arn);

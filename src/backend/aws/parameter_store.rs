@@ -17,7 +17,9 @@ use super::service_client::Client;
 use super::session::{Request, RequestAnswers, Session};
 use crate::backend::retry::RetryBudget;
 use crate::model::answer::{Cause, Document, FetchError, FetchFailure, Missing, Refusal};
-use crate::model::reference::{Arn, Locator, Region, Role, SecretId, Store, Version};
+use crate::model::reference::{
+    Arn, Locator, ParameterPath, Region, Role, SecretId, Store, Version,
+};
 use crate::model::secret_value::SecretValue;
 use crate::net::http::in_flight;
 
@@ -60,9 +62,9 @@ pub async fn read_batch(
     budget: &RetryBudget,
 ) -> Vec<Result<Document, FetchError>> {
     if let [Request { locator, .. }] = batch
-        && locator.is_path()
+        && let Some(path) = locator.path()
     {
-        return vec![read_path(client, locator, budget).await];
+        return vec![read_path(client, locator, path, budget).await];
     }
     match read_together(client, batch, budget).await {
         Err(FetchError {
@@ -122,8 +124,9 @@ struct Page {
 /// for the next page. The last page doesn't have a token.
 type PageContents = (Vec<(String, Document)>, Option<String>);
 
-/// Reads every parameter below the path of `request` in the client's region, page by page, and
-/// returns one document that has all of them. A page may be empty although more pages follow.
+/// Reads the parameters that `path`, the path of `request`, stands for, in the client's region and
+/// page by page. Returns one document that has all of them. A page may be empty although more pages
+/// follow.
 ///
 /// # Errors
 /// When a page cannot be read, when there are no parameters below the path, or when there are too
@@ -131,11 +134,11 @@ type PageContents = (Vec<(String, Document)>, Option<String>);
 async fn read_path(
     client: &Client,
     request: &Locator,
+    path: ParameterPath<'_>,
     budget: &RetryBudget,
 ) -> Result<Document, FetchError> {
-    let path = &requested_path(&request.id);
-    let mut input =
-        json!({ "Path": path, "Recursive": true, "WithDecryption": true, "MaxResults": MAX_PAGE });
+    let (path, is_recursive) = (&requested_path(path), path.is_recursive);
+    let mut input = json!({ "Path": path, "Recursive": is_recursive, "WithDecryption": true, "MaxResults": MAX_PAGE });
     let read = |body: &[u8]| parse_page(body, request, &client.region);
 
     let mut found = BTreeMap::new();
@@ -181,7 +184,7 @@ pub fn parse_page(
 
     let mut parameters = Vec::new();
     for parameter in page.parameters {
-        let Some(name) = parameter.name_below(&request.id, region) else {
+        let Some(name) = parameter.name_below(request, region) else {
             let what = "a response with a parameter of another path, region or account";
             return Err(FetchError::malformed(what));
         };
@@ -193,12 +196,9 @@ pub fn parse_page(
 }
 
 /// Returns the path as the request names it. AWS authorizes a path exactly as it is written, and
-/// most policies name `parameter/PATH/*`, so a path from an ARN gets a leading slash.
-fn requested_path(id: &SecretId) -> String {
-    match id {
-        SecretId::Name(name) => name.clone(),
-        SecretId::Arn(_) => format!("/{}", id.name()),
-    }
+/// most policies name `parameter/PATH/*`, so the path from an ARN gets a slash at its beginning.
+fn requested_path(path: ParameterPath<'_>) -> String {
+    format!("/{}", base_name(path.name))
 }
 
 /// A response of GetParameters.
@@ -289,17 +289,18 @@ impl Parameter {
         arns.all(|arn| arn.resource_next_to(&requested).is_some())
     }
 
-    /// Returns the part of the parameter's name that follows `path`. Returns `None` if the
-    /// parameter isn't below this path or belongs to a different region or account, or if its name
-    /// and its ARN differ.
-    fn name_below(&self, path: &SecretId, region: &Region) -> Option<String> {
-        if !self.agrees_with_arn(path, region) {
+    /// The part of the parameter's name that follows the path of `request`. It is `None` if the
+    /// path doesn't stand for the parameter, or if the parameter belongs to a different region or
+    /// account, and also if its name and its ARN differ.
+    fn name_below(&self, request: &Locator, region: &Region) -> Option<String> {
+        if !self.agrees_with_arn(&request.id, region) {
             return None;
         }
+        let path = request.path()?;
         let mut names = self.names().map(|name| base_name(name));
         let name = names.next()?;
-        let below = name.strip_prefix(base_name(&requested_path(path)))?;
-        (!below.is_empty() && names.all(|other| other == name)).then(|| below.to_owned())
+        let below = name.strip_prefix(base_name(path.name))?;
+        (path.includes(below) && names.all(|other| other == name)).then(|| below.to_owned())
     }
 
     /// Returns the name and the ARN, unless the response leaves them out.
@@ -507,9 +508,15 @@ async fn describe_parameters(
         .iter()
         .map(|request| request.locator.id.name())
         .collect();
-    let filter = match path.map(|path| path.name().trim_end_matches('/')) {
-        Some("") => json!({ "Key": "Path", "Option": "Recursive", "Values": ["/"] }),
-        Some(path) => json!({ "Key": "Path", "Option": "Recursive", "Values": [path] }),
+    let filter = match path.and_then(|path| path.path(Store::ParameterStore)) {
+        Some(ParameterPath { name, is_recursive }) => {
+            let option = match is_recursive {
+                true => "Recursive",
+                false => "OneLevel",
+            };
+            let shorter = name.strip_suffix('/').filter(|path| !path.is_empty());
+            json!({ "Key": "Path", "Option": option, "Values": [shorter.unwrap_or(name)] })
+        }
         None => json!({ "Key": "Name", "Option": "Equals", "Values": names }),
     };
     let mut input = json!({ "ParameterFilters": [filter], "MaxResults": MAX_DESCRIBED });

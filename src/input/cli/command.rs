@@ -500,7 +500,7 @@ fn entries() -> [Arg; 4] {
             ),
         entry("env-from", "[PREFIX=]REF")
             .help("Set a variable for each key of a JSON object")
-            .long_help("Set a variable for each top-level key of a JSON object, or for each parameter below ssm:/path/ (repeatable)"),
+            .long_help("Set a variable for each top-level key of a JSON object, for each parameter below ssm:/path/, or for each one directly below ssm:/path/* (repeatable)"),
         entry("as-file", "NAME=REF")
             .help("Set NAME to the path of a file with the value")
             .long_help("Write the value of REF to a file in memory, and set NAME to the path of the file (repeatable)"),

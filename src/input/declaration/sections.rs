@@ -354,7 +354,9 @@ fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
         return Some(Entry::for_object(object, Naming::default(), origin));
     };
 
-    let mut fields = item.expect_fields(&["from", "prefix", "only", "except", "rename", "case"]);
+    let mut fields = item.expect_fields(&[
+        "from", "prefix", "only", "except", "rename", "case", "optional",
+    ]);
     let from = fields
         .take_required("from", "the reference to a JSON object")
         .and_then(|from| reference(&from, EXPECTED));
@@ -385,7 +387,11 @@ fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
         rename: rename.unwrap_or_default(),
         case: case.unwrap_or_default(),
     };
-    Some(Entry::for_object(from?, naming, origin))
+    let on_missing = optional_entry(fields.take("optional"));
+    Some(Entry {
+        on_missing,
+        ..Entry::for_object(from?, naming, origin)
+    })
 }
 
 /// Reads the mapping `rename`, which maps keys of the object to the names of their variables,
@@ -495,11 +501,15 @@ fn on_missing(fields: &mut Fields<'_>, pattern: Option<&Regex>) -> OnMissing {
             OnMissing::Fail
         }
         (Some(text), None) => OnMissing::Default(text),
-        (None, Some(optional)) => match optional.expect_boolean() {
-            Some(true) => OnMissing::Omit,
-            Some(false) | None => OnMissing::Fail,
-        },
-        (None, None) => OnMissing::Fail,
+        (None, optional) => optional_entry(optional),
+    }
+}
+
+/// Reads `optional`.
+fn optional_entry(optional: Option<Item<'_>>) -> OnMissing {
+    match optional.and_then(|item| item.expect_boolean()) {
+        Some(true) => OnMissing::Omit,
+        Some(false) | None => OnMissing::Fail,
     }
 }
 

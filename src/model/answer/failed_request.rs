@@ -13,6 +13,7 @@ use crate::model::env_variables::is_name;
 use crate::model::problem::{About, Impact, Problem, ReasonScope, Status};
 use crate::model::reference::{
     AWS_STAGES, Aliases, Locator, SecretId, SecretRef, Selector, Store, VALUE_REMEDY, Version,
+    below_path,
 };
 use crate::model::shown::reads_like_a_name;
 use crate::model::suggest::{did_you_mean_to_write, nearest};
@@ -256,7 +257,7 @@ impl FailedRequest<'_> {
             let id = self.locator().written_id();
             let line = match &self.reference.selector {
                 _ if self.hides_name => "NAME: …".to_owned(),
-                _ if self.locator().is_path() => format!("{id}NAME: …"),
+                _ if self.locator().is_path() => format!("{}: …", below_path(&id, "NAME")),
                 Selector::Key(key) => format!("{id}: {{ {key}: … }}"),
                 Selector::Whole | Selector::Path(_) => format!("{id}: …"),
             };

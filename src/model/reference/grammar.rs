@@ -158,7 +158,7 @@ fn braces_error(text: &str, expression: &str) -> Fault {
 }
 
 /// Expands `${NAME}` in an id, and parses the result. The value of a variable isn't split into
-/// fields.
+/// fields. If the id consists of only a variable, the variable may be empty.
 ///
 /// # Errors
 /// If a variable can't be used, or if the result isn't an id. The error names the variables, but
@@ -174,6 +174,10 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
     }
 
     let (store, id) = match SecretId::parse(&expanded) {
+        // Another text, such as `prod/${APP:-}`, is never empty.
+        Err(_) if expanded.is_empty() && names.len() == 1 => {
+            (Store::SecretsManager, SecretId::Empty(names.concat()))
+        }
         Err(error) if !names.is_empty() => {
             return Err(Fault::new(format!(
                 "{} (after expanding {})",
@@ -199,9 +203,15 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
 /// If a placeholder or the id is malformed.
 fn validate_secret(text: &str) -> Result<(), Fault> {
     let pieces = split_pieces(text)?;
+    let may_be_path = text.starts_with("ssm:") || text.contains(":parameter/");
     for piece in &pieces {
         let Piece::Text(text) = piece else { continue };
-        let mut characters = text.chars();
+        // The end of a path is checked together with its beginning, which may be a variable.
+        let without_end = match text.strip_suffix('*') {
+            Some(path) if may_be_path && (path.is_empty() || path.ends_with('/')) => path,
+            Some(_) | None => text,
+        };
+        let mut characters = without_end.chars();
         if let Some(illegal) = characters.find(|c| *c != ':' && !is_name_character(*c)) {
             return Err(Fault::illegal_character(illegal));
         }

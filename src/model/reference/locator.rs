@@ -14,7 +14,7 @@ use jsonpath_rust::parser::model::JpQuery;
 use jsonpath_rust::parser::parse_json_path;
 
 use super::arn::{Region, Role, Store};
-use super::secret_id::{Fault, SecretId};
+use super::secret_id::{Fault, ParameterPath, SecretId};
 use crate::model::env_variables::is_name;
 
 /// A version of a secret or parameter. References with the same locator need only one request.
@@ -55,6 +55,17 @@ impl Locator {
         }
     }
 
+    /// Returns the id of a parameter below a path, as a reference to this parameter has it.
+    /// `parameter_name` is the part of its name after the path. If it is `None`, returns
+    /// [`Self::written_id`].
+    pub fn written_id_of(&self, parameter_name: Option<&str>) -> String {
+        let id = self.written_id();
+        match parameter_name {
+            Some(rest) => below_path(&id, rest),
+            None => id,
+        }
+    }
+
     /// Returns the secret or parameter as the subject of a sentence: `the secret "prod/db"`, `the
     /// path "/prod/"`.
     pub fn noun(&self) -> String {
@@ -70,15 +81,37 @@ impl Locator {
     /// of its name after the path. If it is `None`, returns [`Self::noun`].
     pub fn noun_of(&self, parameter_name: Option<&str>) -> String {
         match parameter_name {
-            Some(rest) => format!("the parameter \"{}{rest}\"", self.id),
+            Some(rest) => format!(
+                "the parameter \"{}\"",
+                below_path(&self.id.to_string(), rest)
+            ),
             None => self.noun(),
         }
     }
 
-    /// True for a path, which means all parameters below it.
-    pub fn is_path(&self) -> bool {
-        self.id.is_path(self.store)
+    /// Returns a path, or `None` for a secret or a parameter.
+    pub fn path(&self) -> Option<ParameterPath<'_>> {
+        self.id.path(self.store)
     }
+
+    /// Returns the variable that should name the secret, if that variable is empty.
+    pub fn empty_variable(&self) -> Option<&str> {
+        let SecretId::Empty(name) = &self.id else {
+            return None;
+        };
+        Some(name)
+    }
+
+    /// True for a path, which stands for the parameters below it.
+    pub fn is_path(&self) -> bool {
+        self.path().is_some()
+    }
+}
+
+/// Returns the id or the reference of a parameter below a path. `path` is written with a slash or
+/// `/*` at its end, and `rest` is the part of the parameter's name after the path.
+pub fn below_path(path: &str, rest: &str) -> String {
+    format!("{}{rest}", path.trim_end_matches('*'))
 }
 
 /// A reference that has been looked up: the request, and the part of the answer that becomes the
@@ -103,7 +136,7 @@ impl SecretRef {
             Err("is a path, which must begin with a slash, as in ssm:/prod/app/")
         } else if self.selector != Selector::Whole || *version != Version::Current {
             Err(
-                "has a key, a label or a version after a path, which stands for all parameters below it",
+                "has a key, a label or a version after a path, which stands for the parameters below it",
             )
         } else {
             Ok(())
@@ -115,12 +148,16 @@ impl SecretRef {
     /// # Errors
     /// If it is a path.
     pub fn single(self) -> Result<Self, Fault> {
-        if !self.locator.is_path() {
+        let Some(path) = self.locator.path() else {
             return Ok(self);
-        }
-        let defect = "ends with a slash, so it stands for all parameters below that path";
-        let help = "remove the slash at the end to read one parameter; to set a variable for each parameter below the path, write --env-from ssm:/prod/app/, \
-                    or env-from: [\"ssm:/prod/app/\"] in a declaration";
+        };
+        let ending = if path.is_recursive { "slash" } else { "\"/*\"" };
+        let defect =
+            format!("ends with a {ending}, so it stands for the parameters below that path");
+        let help = format!(
+            "remove the {ending} at the end to read one parameter; to set a variable for each parameter below the path, write --env-from ssm:/prod/app/, \
+             or env-from: [\"ssm:/prod/app/\"] in a declaration"
+        );
         Err(Fault::new(defect).help(help))
     }
 }

@@ -28,6 +28,6 @@ pub use arn::{Arn, Region, Role, Store};
 pub use grammar::{Reference, expand_path, split_colon, split_secret};
 pub use locator::{
     AWS_STAGES, AWSCURRENT, Alias, Aliases, JsonPath, Locator, SecretRef, Selector, Version,
-    validate_alias_name,
+    below_path, validate_alias_name,
 };
-pub use secret_id::{Fault, SecretId, VALUE_REMEDY, is_name_character};
+pub use secret_id::{Fault, ParameterPath, SecretId, VALUE_REMEDY, is_name_character};

@@ -9,8 +9,28 @@ use super::arn::{Arn, Region, Store};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SecretId {
     Name(String),
+    /// The variable that should name the secret, but is empty. Such a secret is never requested.
+    Empty(String),
     /// The ARN of a secret may be written without the six random characters at its end.
     Arn(Arn),
+}
+
+/// A path, which stands for the parameters below it.
+#[derive(Clone, Copy, Debug)]
+pub struct ParameterPath<'a> {
+    /// The name with the slash at its end. The name of a path from an ARN doesn't begin with a
+    /// slash.
+    pub name: &'a str,
+    /// False for `/path/*`, which stands only for the parameters directly below the path.
+    pub is_recursive: bool,
+}
+
+impl ParameterPath<'_> {
+    /// True if the path stands for a parameter below it. `rest` is the part of the parameter's name
+    /// that follows the path.
+    pub fn includes(&self, rest: &str) -> bool {
+        !rest.is_empty() && (self.is_recursive || !rest.contains('/'))
+    }
 }
 
 /// What is wrong with a text that the user wrote, such as a reference or a template. The caller
@@ -62,7 +82,9 @@ impl Fault {
             }
             '#' => "write a colon before the key, as in prod/db:password",
             '"' | '\'' => "remove the quotes, which are part of the reference",
-            '*' | '?' => "only IAM policies allow wildcards: write the secret's full name",
+            '*' | '?' => {
+                "write the full name; only a path may end with a wildcard, as in ssm:/prod/app/*"
+            }
             _ => VALUE_REMEDY,
         };
         Self::new(defect).help(help)
@@ -105,7 +127,7 @@ impl SecretId {
             let help = "write the name of a secret, as in prod/db:password. If the name comes from a shell variable, the variable isn't set";
             return Err(Fault::new("doesn't name a secret").help(help));
         }
-        if !name.chars().all(is_name_character) {
+        if !is_legal_name(store, name) {
             return Err(Fault::new(ILLEGAL_CHARACTER));
         }
         let longest = match store {
@@ -137,7 +159,7 @@ impl SecretId {
     /// Returns the id of the replica in another region: the ARN with that region, or the same name.
     pub fn in_region(&self, region: &Region) -> Self {
         match self {
-            Self::Name(_) => self.clone(),
+            Self::Name(_) | Self::Empty(_) => self.clone(),
             Self::Arn(arn) => Self::Arn(arn.in_region(region)),
         }
     }
@@ -147,6 +169,7 @@ impl SecretId {
     pub fn name(&self) -> &str {
         match self {
             Self::Name(name) => name,
+            Self::Empty(_) => "",
             Self::Arn(arn) => {
                 let resource = arn.resource();
                 resource
@@ -157,10 +180,15 @@ impl SecretId {
         }
     }
 
-    /// True for a path, which means all parameters below it. A path ends with a slash, and the name
-    /// of a parameter never does.
-    pub fn is_path(&self, store: Store) -> bool {
-        store == Store::ParameterStore && self.name().ends_with('/')
+    /// Returns a path, or `None` for a secret or a parameter. A path is written with a slash at its
+    /// end, or with `/*`. The name of a parameter never ends like that.
+    pub fn path(&self, store: Store) -> Option<ParameterPath<'_>> {
+        let name = self.name().trim_end_matches('*');
+        let is_path = store == Store::ParameterStore && name.ends_with('/');
+        is_path.then_some(ParameterPath {
+            name,
+            is_recursive: name == self.name(),
+        })
     }
 
     /// True for an ARN that ends with a hyphen and six characters, as a complete ARN of a secret
@@ -180,7 +208,7 @@ impl SecretId {
             return self.arn().is_none() && name == Some(self.name());
         };
         let resource = match self {
-            Self::Name(_) => Some(arn.resource()),
+            Self::Name(_) | Self::Empty(_) => Some(arn.resource()),
             Self::Arn(requested) => arn.resource_next_to(requested),
         };
         let Some(answered) = resource.and_then(|resource| resource.strip_prefix("secret:")) else {
@@ -201,6 +229,7 @@ impl fmt::Display for SecretId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Name(name) => f.write_str(name),
+            Self::Empty(variable) => write!(f, "${{{variable}}}"),
             Self::Arn(arn) => write!(f, "{arn}"),
         }
     }
@@ -217,6 +246,15 @@ fn is_random_ending(text: &str) -> bool {
 /// services use (`rds!cluster-…`).
 pub fn is_name_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || "/_+=.@!-".contains(c)
+}
+
+/// True if the name only has characters that AWS allows. A path may end with `/*`.
+fn is_legal_name(store: Store, name: &str) -> bool {
+    let path = match store {
+        Store::SecretsManager => None,
+        Store::ParameterStore => name.strip_suffix("/*"),
+    };
+    path.unwrap_or(name).chars().all(is_name_character)
 }
 
 /// Parses the ARN of a secret or parameter. Returns the store, too.
@@ -264,7 +302,7 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), Fault> {
         "has a key, a stage or a version id after the ARN, which can't come from a variable"
     } else if !has_region {
         "is an ARN whose fourth field is not a region code such as us-east-1"
-    } else if !name.chars().all(is_name_character) {
+    } else if !is_legal_name(store, name) {
         ILLEGAL_CHARACTER
     } else if store == Store::ParameterStore && arn.resource().contains("//") {
         TWO_SLASHES

@@ -171,10 +171,15 @@ impl Object for SecretObject {
         })
     }
 
+    /// A loop skips keys whose value is null, as `env-from` does.
     fn enumerate(self: &Arc<Self>) -> Enumerator {
         match self.json() {
             JsonValue::Array(items) => Enumerator::Seq(items.len()),
-            JsonValue::Object(map) => Enumerator::Values(map.keys().map(Value::from).collect()),
+            JsonValue::Object(map) => {
+                let is_set = |(_, value): &(&String, &JsonValue)| !value.is_null();
+                let keys = map.iter().filter(is_set).map(|(key, _)| Value::from(key));
+                Enumerator::Values(keys.collect())
+            }
             _ => Enumerator::Empty,
         }
     }

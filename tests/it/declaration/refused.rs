@@ -69,7 +69,7 @@ has a space in the name of the secret, which AWS doesn't allow | secrets: {db: ^
 which AWS doesn't allow | env: {A: ^"…"} | a#b | a*b | a,b | ä
 a variable needs braces, as in ${STAGE}/db:password | env: {A: ^$x}
 has a ${ that isn't followed by a variable's name and a closing } | secrets: {db: ^…} | "${STAGE" | "${1}/db" | "${}/db"
-only IAM policies allow wildcards | env: {A: ^"arn:aws:secretsmanager:us-east-1:123456789012:secret:…"} | x-?????? | x*
+only a path may end with a wildcard | env: {A: ^"arn:aws:secretsmanager:us-east-1:123456789012:secret:…"} | x-?????? | x*
 is the ARN of something other than a secret or parameter | secrets: {db: ^"arn:aws:s3:::bucket"}
 is the ARN of a KMS key | env: {A: ^"arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"}
 is an incomplete ARN | env: {A: ^"arn:…"} |  | aws | aws:secretsmanager | aws:secretsmanager:us-east-1
@@ -128,6 +128,9 @@ needs "from", the reference to a JSON object | env-from: [^{prefix: X_}]
 did you mean "prefix"? | env-from: [{from: x, ^prefx: X_}]
 must be a list of strings, not a string | env-from: [{from: x, …}] | only: ^k | except: ^password
 must be upper or keep, not "lower" | env-from: [{from: x, case: ^lower}]
+must be true or false | env-from: [{from: x, optional: ^1}]
+has an unknown key | env-from: [{from: x, ^default: d}]
+has the character "*" | env-from: [^"…"] | x/* | ssm:/app* | ssm:/app/*/b
 an entry of "files" needs "path" or "env" (or both) | files: [^{from: "x:k"}]
 must be the path of a file | files: [{from: "x:k", path: ^""}]
 did you mean "mode"? | files: [{from: "x:k", path: /run/k, ^mod: "0400"}]

@@ -53,6 +53,8 @@ env: {A: {from: "x:k", encode: base64}, B: {value: "dGV4dA==", decode: base64, e
 env: {A: {from: "x:k", pattern: "^sk_live_"}, B: {value: 5, pattern: 5}, C: {template: t, pattern: "(?i)^T$", default: t}}
 {"files": [{"from": "x", "env": "A", "pattern": "."}], "credentials": {"a.service": {"k": {"from": "x", "pattern": ".", "default": "d"}}}}
 {"secrets": {"s": "x"}, "env": {"A": {"template": "{{ s.k }}:{{ s.p | urlencode }}", "default": "d", "encode": "base64"}}, "env-from": ["s"]}
+env-from: ["ssm:/prod/*", "ssm:${P:-/prod/}*", {from: "arn:aws:ssm:us-east-1:123456789012:parameter/prod/*", optional: true}, {from: "${P:-x}", optional: false}]
+{"secrets": {"s": "ssm:/prod/*"}, "env-from": ["s"]}
 env-from: [x, {from: x}, "ssm:/prod/", {from: "ssm:/prod/", prefix: P_, only: [parameter]}]
 env-from: [{from: x, prefix: x_, only: [k], rename: {k: "1"}, case: upper}, {from: x, prefix: "", except: [password], case: keep}]
 files: [{from: "x:k", env: A}, {value: 5, path: /run/k}, {from: x, path: /run/l, env: B, mode: "0440", owner: "1000"}, {value: "", env: C, mode: "400"}]

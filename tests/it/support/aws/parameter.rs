@@ -97,7 +97,8 @@ pub fn below(parameters: &Parameters, call: &Call) -> Response {
     let body = call.body();
     let path = body["Path"].as_str().expect("a Path");
     assert!(path.starts_with('/'), "AWS takes absolute paths: {path}");
-    assert!(body["Recursive"] == true && body["WithDecryption"] == true);
+    assert!(body["WithDecryption"] == true);
+    let is_recursive = body["Recursive"].as_bool().expect("AWS takes a boolean");
     let size = body["MaxResults"]
         .as_u64()
         .filter(|size| (1..=10).contains(size))
@@ -112,7 +113,10 @@ pub fn below(parameters: &Parameters, call: &Call) -> Response {
         .versions
         .range((Bound::Excluded(last), Bound::Unbounded))
         .map(|(name, _)| name);
-    let mut names = rest.take_while(|name| name.starts_with(&prefix)).peekable();
+    let mut names = rest
+        .take_while(|name| name.starts_with(&prefix))
+        .filter(|name| is_recursive || !name[prefix.len()..].contains('/'))
+        .peekable();
     let page: Vec<&String> = names
         .by_ref()
         .take(usize::try_from(size).unwrap())

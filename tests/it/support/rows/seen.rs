@@ -122,7 +122,11 @@ fn request(call: &Call) -> String {
             ),
         },
         "GetParameters" => format!("ssm:{}", call.names().join(",")),
-        "GetParametersByPath" => format!("ssm:{}", call.body()["Path"].as_str().expect("a Path")),
+        "GetParametersByPath" => {
+            let body = call.body();
+            let end = if body["Recursive"] == true { "" } else { "*" };
+            format!("ssm:{}{end}", body["Path"].as_str().expect("a Path"))
+        }
         "AssumeRole" | "AssumeRoleWithWebIdentity" => assumption(&operation, &call.form()),
         _ if operation.starts_with('/') => call.path().to_owned(),
         _ => operation,

@@ -1,0 +1,81 @@
+//! `env-from` compared with boto3 and botocore: the parameters directly below a path, and the
+//! variables that AWS's tools read.
+
+use serde_json::{Value, json};
+
+use super::moto::Moto;
+use super::python::{Python, interpreter};
+use crate::support::outcome::Status;
+use crate::support::sandbox::{CANARY, Sandbox};
+
+#[test]
+fn a_path_with_a_wildcard_reads_the_same_parameters_as_boto3_without_recursion() {
+    let Some(moto) = Moto::shared() else { return };
+    for name in ["/levels/a", "/levels/b", "/levels/c/d", "/levels/c/e/f"] {
+        moto.parameter(name, "SecureString", CANARY);
+    }
+    let names_below = |recursive: bool| {
+        let parameters = json!({ "Path": "/levels", "Recursive": recursive });
+        let answer = moto.call(&json!({ "service": "ssm", "operation": "get_parameters_by_path", "parameters": parameters }));
+        let names = answer["Parameters"].as_array().unwrap().iter();
+        let rest =
+            names.map(|found| found["Name"].as_str().unwrap()["/levels/".len()..].to_owned());
+        let mut variables = Vec::from_iter(rest.map(|rest| rest.to_uppercase().replace('/', "_")));
+        variables.sort();
+        variables
+    };
+    for (path, recursive) in [("ssm:/levels/*", false), ("ssm:/levels/", true)] {
+        let sandbox = moto.sandbox().args(["check", "--json", "--env-from", path]);
+        let run = sandbox.bare().run();
+        run.ended(Status::Exit(0));
+        let document = run.document();
+        let rows = document["values"].as_array().unwrap().iter();
+        let mut seen = Vec::from_iter(rows.map(|row| row["variable"].as_str().unwrap().to_owned()));
+        seen.sort();
+        assert_eq!(names_below(recursive), seen, "{path}: {run}");
+    }
+}
+
+#[test]
+fn check_metadata_finds_only_paths_with_parameters_directly_below_them() {
+    let Some(moto) = Moto::shared() else { return };
+    moto.parameter("/described/direct/a", "SecureString", CANARY);
+    moto.parameter("/described/deep/er/a", "SecureString", CANARY);
+    let declaration = "env-from: [\"ssm:/described/direct/*\", \"ssm:/described/deep/*\", ssm:/described/deep/]\n";
+    let sandbox = moto.sandbox().declaration(declaration);
+    let run = sandbox.args(["check", "--metadata", "--json"]).bare().run();
+    run.ended(Status::Exit(78));
+    let document = run.document();
+    let rows = document["values"].as_array().unwrap().iter();
+    let errors: Vec<&Value> = rows.map(|row| &row["error"]).collect();
+    assert_eq!(
+        errors,
+        [&Value::Null, &json!("not-found"), &Value::Null],
+        "{run}"
+    );
+}
+
+#[test]
+fn env_from_refuses_every_variable_of_botocore_except_the_region() {
+    let Some(interpreter) = interpreter() else {
+        return;
+    };
+    let names: Vec<String> =
+        serde_json::from_str(&Python::start(&interpreter, "variables.py", &[]).read_line())
+            .unwrap();
+    assert!(names.iter().any(|name| name == "AWS_PROFILE"), "{names:?}");
+    for name in names {
+        let refused = !matches!(&*name, "AWS_REGION" | "AWS_DEFAULT_REGION");
+        let run = Sandbox::new()
+            .local(&format!(r#"{{"prod/app": {{"{name}": "{CANARY}"}}}}"#))
+            .args(["--env-from", "prod/app"])
+            .run();
+        let status = if refused { 78 } else { 0 };
+        run.ended(Status::Exit(status));
+        assert_eq!(
+            run.stderr().contains("a setting of AWS's SDKs and CLI"),
+            refused,
+            "{run}"
+        );
+    }
+}
