@@ -104,13 +104,13 @@ impl Aws {
     /// Closes the session if AWS has refused a session that the AWS CLI has stored, and returns
     /// true. The next session doesn't use stored ones, so it asks for an MFA code.
     fn forget_refused_session(&mut self, answers: &Answers) -> bool {
-        let is_refused = |session: &mut Session| session.is_stored_and_refused(answers);
-        let is_refused = self.session.as_mut().is_some_and(is_refused);
-        if is_refused {
-            self.settings.config_files.sessions = None;
-            self.session = None;
+        let session = self.session.as_ref();
+        if !session.is_some_and(|session| session.is_stored_and_refused(answers)) {
+            return false;
         }
-        is_refused
+        self.settings.config_files.sessions = None;
+        self.session = None;
+        true
     }
 
     /// Forgets every failure, so that the next fetch tries everything again. Keeps credentials

@@ -1,5 +1,5 @@
 //! The search for credentials. `chain` asks the providers one after the other. `sts` assumes
-//! roles, and `mfa` asks the user for the MFA codes that they need.
+//! roles, and asks the user for the MFA codes that they need.
 //!
 //! For SSO tokens, containers and the instance metadata, we use the SDK's providers, because AWS
 //! changes these protocols. Everything at which they would panic, or which they would ignore, is
@@ -7,7 +7,6 @@
 
 mod chain;
 mod imds;
-mod mfa;
 mod process;
 mod provider;
 mod sources;
@@ -16,7 +15,8 @@ mod sts;
 
 pub use chain::{caller_variables, find_credentials};
 pub use imds::instance_region;
-pub use mfa::{ask_for_missing_codes, with_stored_session};
 pub use provider::{CredentialsOrigin, SearchContext, explain_refused_credentials, misconfigured};
 pub use sources::remove_empty_variables;
-pub use sts::{CallerIdentity, assume_with_retries, identity};
+pub use sts::{
+    CallerIdentity, ask_for_missing_codes, assume_with_retries, identity, with_stored_session,
+};
