@@ -1,5 +1,6 @@
 //! The syntax of other tools: words of a command line, keys and tags of a declaration, the
-//! beginnings of references, and addresses in AWS's console. Each of them has a translation.
+//! beginnings of references, and addresses in AWS's console. A line of a table has the words of
+//! other tools, ` = `, and what to write instead.
 
 use percent_encoding::percent_decode_str;
 

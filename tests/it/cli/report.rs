@@ -77,10 +77,10 @@ fn control_characters_in_messages_are_escaped_and_other_characters_are_not() {
     for c in
         "\u{7}\u{9b}\u{61c}\u{200b}\u{200d}\u{202e}\u{2060}\u{2066}\u{feff}\u{1160}\u{2800}\u{3164}\u{e0041}".chars()
     {
-        let run = Sandbox::new().args(["-f", &format!("a{c}b.yaml")]).run();
+        let run = Sandbox::new().env("SECRETS_EXEC_FILE", format!("a{c}b.yaml")).run();
         let code = u32::from(c);
         run.refused(78).says([format!("a\\u{{{code:x}}}b.yaml").as_str()]).says_nothing_of(&c.to_string());
-        let run = Sandbox::new().args(["--log-format", "json", "-f", &format!("a{c}b.yaml")]).run();
+        let run = Sandbox::new().env("SECRETS_EXEC_FILE", format!("a{c}b.yaml")).args(["--log-format", "json"]).run();
         assert!(run.events()[0]["message"].as_str().unwrap().contains(&format!("a\\u{{{code:x}}}b.yaml")), "{run}");
     }
     let name = r#"café "x" 'y' \z 日本.yaml"#;
