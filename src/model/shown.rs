@@ -7,6 +7,8 @@
 //!
 //! A passphrase of plain words, such as `correct-horse-battery-staple`, reads like a name, too.
 
+use std::cmp::Ordering;
+use std::hash::{Hash, Hasher};
 use std::sync::LazyLock;
 
 use regex_lite::Regex;
@@ -66,7 +68,11 @@ pub fn reads_like_a_name(text: &str) -> bool {
         return false;
     }
 
-    let name = forms.region.replace_all(name, "region");
+    // Searching for a region takes longer than everything else.
+    let name = match has_digit && name.contains('-') {
+        true => forms.region.replace_all(name, "region"),
+        false => name.into(),
+    };
     let parts = name.split(['/', '-', '_', '.', ':']);
     let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
     let has_letter = |part: &str| part.contains(|c: char| c.is_ascii_alphabetic());
@@ -85,6 +91,38 @@ pub fn reads_like_a_name(text: &str) -> bool {
 fn is_long(part: &str) -> bool {
     let mut runs = part.split(|c: char| !c.is_ascii_alphabetic());
     runs.any(|run| run.len() >= 3)
+}
+
+/// What messages say instead of the id, the version and the KEY, if these may be a password: `of
+/// DB_PASSWORD`. It is empty if messages may show the id.
+///
+/// Two locators that differ only in this are the same request, so all values of this type are
+/// equal.
+#[derive(Clone, Debug, Default)]
+pub struct StandIn(pub Option<Box<str>>);
+
+impl PartialEq for StandIn {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for StandIn {}
+
+impl PartialOrd for StandIn {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for StandIn {
+    fn cmp(&self, _: &Self) -> Ordering {
+        Ordering::Equal
+    }
+}
+
+impl Hash for StandIn {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
 }
 
 #[cfg(test)]

@@ -156,10 +156,18 @@ impl Report {
             Some(key) => ((Some(key), 0), problem),
             None => ((None, at), problem),
         });
-        grouped(keyed)
+        let groups = grouped(keyed);
+        let is_noted = |problem: &&Problem| problem.has_sent_hidden_name;
+        let noted = groups
             .iter()
-            .filter_map(|(_, problems)| error_record(problems))
-            .collect()
+            .position(|(_, group)| group.iter().any(is_noted));
+        let records = groups.iter().enumerate().filter_map(|(at, (_, problems))| {
+            let mut record = error_record(problems)?;
+            let note = (noted == Some(at)).then(|| SENT_NOTE.to_owned());
+            record.notes.extend(note);
+            Some(record)
+        });
+        records.collect()
     }
 
     /// Returns the highest exit status of the problems. For an empty report, returns the status for
@@ -192,6 +200,9 @@ impl Report {
     }
 }
 
+/// The note about names that are not shown. A report has it once.
+const SENT_NOTE: &str = "a name isn't shown, because it may be a password. secrets-exec has already sent it to AWS, so if it is a password, change it";
+
 /// Returns the record about problems with the same reason. It is `None` only for an empty list.
 fn error_record(problems: &[&Problem]) -> Option<Record> {
     // Except for the entries, the record has the text of the first problem.
@@ -212,7 +223,7 @@ fn error_record(problems: &[&Problem]) -> Option<Record> {
             entries.push(match &problem.about {
                 Some(about)
                     if (secrets.len() > 1 || about.before.is_none())
-                        && !line.contains(&about.id) =>
+                        && about.id.as_ref().is_some_and(|id| !line.contains(id)) =>
                 {
                     format!("{line}: {}", about.name)
                 }
@@ -226,7 +237,7 @@ fn error_record(problems: &[&Problem]) -> Option<Record> {
             let count = format!("{} {}", secrets.len(), about.plural);
             (common.headline(&count), None)
         }
-        Some(about) => (common.full_headline(), Some(about.id.as_str())),
+        Some(about) => (common.full_headline(), about.id.as_deref()),
         None => (common.full_headline(), None),
     };
     let record = Record::error(headline)
@@ -238,6 +249,7 @@ fn error_record(problems: &[&Problem]) -> Option<Record> {
         aws_says: aws_says.map(|text| format!("{text}{}", common.detail)),
         notes: common.notes,
         help: common.help,
+        is_abridged: common.is_general,
         ..record
     })
 }
@@ -288,7 +300,7 @@ mod tests {
                 .unwrap()
                 .locate(&Aliases::default(), &Default::default());
             let failure = FetchFailure::new(Region::parse("us-east-1"), error);
-            failure.problem(&reference.unwrap(), &subject, &Aliases::default())
+            failure.problem(&reference.unwrap(), &subject)
         };
         let rendered = |failures: &[(&str, &str)]| {
             let report: Report = failures.iter().copied().map(failed).collect();

@@ -9,9 +9,12 @@
 use std::fmt;
 
 use super::arn::{Arn, Store};
-use super::locator::{Aliases, JsonPath, Locator, SecretRef, Selector, Version};
+use super::locator::{
+    Aliases, JsonPath, KNOWN, Locator, SecretRef, Selector, Version, may_be_shown,
+};
 use super::secret_id::{Fault, SecretId, VALUE_REMEDY, is_name_character};
 use crate::model::env_variables::{Inherited, is_name};
+use crate::model::shown::{StandIn, reads_like_a_name};
 
 /// A reference as it was written, split into fields. SECRET hasn't been looked up.
 ///
@@ -103,6 +106,23 @@ impl Reference {
         (self.selector == Selector::Whole && self.version.is_none()).then_some(&self.secret)
     }
 
+    /// True if messages may show the reference as it was written: SECRET is an alias, or everything
+    /// reads like a name. A placeholder does, because its variable is only named.
+    pub fn may_be_shown(&self, aliases: &Aliases) -> bool {
+        let mut secret = String::new();
+        if aliases.contains_key(&self.secret) {
+            secret.push_str(KNOWN);
+        } else {
+            for piece in split_pieces(&self.secret).unwrap_or_default() {
+                secret += match piece {
+                    Piece::Text(text) => text,
+                    Piece::Variable { default, .. } => default.unwrap_or(KNOWN),
+                };
+            }
+        }
+        may_be_shown(&secret, &self.selector, self.version.as_ref())
+    }
+
     /// Returns the request for this reference, and what it selects from the response. SECRET is an
     /// alias or an id. An alias also has a version, which the reference can replace, a role, and a
     /// region, which applies unless the id is an ARN. `${NAME}` is expanded in the id, and also in
@@ -184,6 +204,7 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
         id,
         role: None,
         version: Version::Current,
+        stand_in: StandIn::default(),
     })
 }
 
@@ -288,7 +309,7 @@ fn parse_selector(key: &str) -> Result<Selector, Fault> {
     }
     JsonPath::parse(key).map(Selector::Path).ok_or_else(|| {
         let help = match key.trim_start_matches('$') {
-            name if is_name(name) => format!("write $.{name}"),
+            name if is_name(name) && reads_like_a_name(name) => format!("write $.{name}"),
             path if key == format!("$${path}") => {
                 format!("write ${path} (only systemd and Compose files need \"$$\")")
             }
@@ -321,8 +342,10 @@ fn foreign_syntax_error(text: &str) -> Option<Fault> {
     let fields = rest.trim_end_matches("}}").replace(":SecretString", "");
     let reference = format!("{replacement}{fields}");
     Some(match Reference::parse(&reference) {
-        Ok(_) => error.help(format!("write {reference}")),
-        Err(_) => error,
+        Ok(parsed) if parsed.may_be_shown(&Aliases::default()) => {
+            error.help(format!("write {reference}"))
+        }
+        Ok(_) | Err(_) => error,
     })
 }
 
