@@ -18,9 +18,8 @@ use crate::model::answer::Fetched;
 use crate::model::env_variables::Inherited;
 use crate::model::environment::{CommandLine, Environment, delivery_problems};
 use crate::model::outcome::Outcomes;
-use crate::model::plan::{EntryId, Plan};
+use crate::model::plan::EntryId;
 use crate::model::problem::{Problem, Status};
-use crate::model::reference::SecretId;
 use crate::report::check_findings::{Findings, command_row, tables};
 use crate::report::check_rows::{
     CheckDepth, CheckedValues, override_note, override_object, secret_row,
@@ -143,10 +142,9 @@ impl Checked {
             }
         };
 
-        // The description of a secret must not show a name that may be a misplaced value.
-        for hidden in hidden_names(&prepared.plan, &values.fetched) {
-            inspection.secrets.retain(|secret| secret.id != *hidden);
-        }
+        // The description of a secret must not show a name that may be a password.
+        let secrets = &mut inspection.secrets;
+        secrets.retain(|secret| secret.description.is_ok() || !secret.locator.is_hidden());
 
         let checked = Self {
             prepared,
@@ -269,20 +267,6 @@ impl Checked {
             ..Findings::new()
         }
     }
-}
-
-/// Returns the names that may be misplaced values, so that the descriptions of secrets must not
-/// show them, either.
-fn hidden_names<'a>(plan: &'a Plan, fetched: &Fetched) -> Vec<&'a SecretId> {
-    let mut names = Vec::new();
-    for (_, reference) in plan.references() {
-        if let Some(Err(failure)) = fetched.get(&reference.locator)
-            && failure.hides_name(reference)
-        {
-            names.push(&reference.locator.id);
-        }
-    }
-    names
 }
 
 /// Asks AWS whether everything that the plan names exists, and resolves the entries that don't need

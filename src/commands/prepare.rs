@@ -24,6 +24,7 @@ use crate::model::options::{OnRotation, Options, SourceOption, TypedOptions};
 use crate::model::plan::{Layer, Plan};
 use crate::model::problem::Problem;
 use crate::model::quoting::file_name;
+use crate::model::redaction::conceal_names;
 use crate::model::suggest::{self, did_you_mean};
 use crate::report::{self, Record, Report, terminal};
 use crate::time::Deadline;
@@ -187,6 +188,9 @@ pub fn prepare(
 
     match (backend, plan) {
         (Some(backend), Some(plan)) if report.is_empty() => {
+            let locators = plan.locators();
+            let hidden = locators.iter().filter(|locator| locator.is_hidden());
+            conceal_names(hidden.map(|locator| locator.id.name()));
             // Texts and templates that are probably not what their author meant.
             terminal::print_unless_hidden(report::unexpanded_warnings(&plan));
             terminal::print_unless_hidden(report::plain_template_warnings(&plan));

@@ -64,7 +64,7 @@ fn problem(error: FetchError, id: &str) -> Option<Problem> {
         .and_then(|reference| reference.locate(&aliases, &Inherited::default()))
         .ok()?;
     let subject = Subject::plain("NAME".to_owned(), Origin::Inherited);
-    Some(FetchFailure::new(None, error).problem(&reference, &subject, &aliases))
+    Some(FetchFailure::new(None, error).problem(&reference, &subject))
 }
 
 /// The status, the headers and the body of a response.

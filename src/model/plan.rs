@@ -125,12 +125,14 @@ impl Plan {
         let mut aliases = Aliases::default();
         let mut with_aliases = Vec::new();
         let mut variables = BTreeMap::new();
-        for layer in layers {
-            for entry in &layer.entries {
+        for mut layer in layers {
+            aliases.extend(layer.aliases.clone());
+            for entry in &mut layer.entries {
+                let source = &entry.source;
+                entry.subject.reveal_if(|| source.may_be_shown(&aliases));
                 let variable = entry.target.variable();
                 variables.extend(variable.map(|name| (name.to_string(), entry.subject.clone())));
             }
-            aliases.extend(layer.aliases.clone());
             with_aliases.push((aliases.clone(), layer));
         }
 
@@ -402,7 +404,13 @@ impl Lookup<'_> {
             }
             // The references in an inherited variable are ARNs or `{{resolve:…}}`, which can't use
             // an alias. `input/env_references` has looked them up.
-            EntrySource::Composed(parts) => ValueSource::Composed(parts),
+            EntrySource::Composed(parts) => {
+                let judged = parts.into_iter().map(|part| match part {
+                    Part::Reference(found) => Part::Reference(found.judged(subject.as_owner())),
+                    Part::Text(text) => Part::Text(text),
+                });
+                ValueSource::Composed(judged.collect())
+            }
             EntrySource::Template(template) => {
                 let inputs = self.template_inputs(&template, subject)?;
                 ValueSource::Template { template, inputs }
@@ -410,7 +418,7 @@ impl Lookup<'_> {
             EntrySource::Object(reference, naming) => {
                 // [`Self::locate`] refuses a path, but an object may be one: the path then stands
                 // for all parameters below it.
-                let located = reference.locate(self.aliases, self.inherited);
+                let located = self.located(&reference, subject);
                 let reference = located.map_err(|error| self.refuse(subject, error)).ok()?;
                 return Some(PlannedSource::Object(ObjectSource { reference, naming }));
             }
@@ -421,18 +429,35 @@ impl Lookup<'_> {
     /// Looks up a reference to one secret or parameter. Returns `None` if that fails, and adds the
     /// error.
     fn locate(&mut self, reference: &Reference, subject: &Subject) -> Option<SecretRef> {
-        let located = reference.locate(self.aliases, self.inherited);
+        let located = self.located(reference, subject);
         let single = located.and_then(SecretRef::single);
         single.map_err(|error| self.refuse(subject, error)).ok()
     }
 
-    /// Adds an error. A reference on the command line may be a misplaced value, so the error
-    /// doesn't show it.
+    /// Looks up a reference to a secret, a parameter or a path, and decides whether messages may
+    /// show what it stands for. This is decided apart from the reference itself, which may consist
+    /// of an alias or a variable.
+    ///
+    /// # Errors
+    /// See [`Reference::locate`].
+    fn located(&self, reference: &Reference, subject: &Subject) -> Result<SecretRef, Fault> {
+        let found = reference.locate(self.aliases, self.inherited)?;
+        if subject.reference().is_some() && found.locator.written_id() == reference.secret {
+            return Ok(found);
+        }
+        let owner = match self.aliases.contains_key(&reference.secret) {
+            true => format!("the alias \"{}\"", reference.secret),
+            false => subject.as_owner(),
+        };
+        Ok(found.judged(owner))
+    }
+
+    /// Adds an error.
     fn refuse(&mut self, subject: &Subject, error: Fault) {
         let message = error.reference_sentence();
-        let (problem, subject) = match subject.origin {
-            Origin::Argument(_) => (Problem::usage(message), &subject.without_reference()),
-            Origin::File { .. } | Origin::Inherited => (Problem::configuration(message), subject),
+        let problem = match subject.origin {
+            Origin::Argument(_) => Problem::usage(message),
+            Origin::File { .. } | Origin::Inherited => Problem::configuration(message),
         };
         self.add_error(problem.replace_help(error.help), subject);
     }

@@ -6,7 +6,7 @@
 
 use super::entry::Subject;
 use super::overlooked::Overlooked;
-use super::reference::{Locator, SecretRef, Store, Version};
+use super::reference::{Locator, Store, Version};
 
 /// The exit status of a launch that fails, as in sysexits(3), or 126 and 127 as in a shell. If
 /// there are several problems, the highest status applies.
@@ -62,6 +62,10 @@ pub struct Problem {
     pub has_help_of_entry: bool,
     /// The effect of the problem on the values of its entries.
     pub impact: Impact,
+    /// True if the reason has nothing to do with the entries, so that text lists only some of them.
+    pub is_general: bool,
+    /// True if AWS has got a name that the problem doesn't show, because it may be a password.
+    pub has_sent_hidden_name: bool,
 }
 
 /// Returns `value`, or all errors together if there are any.
@@ -84,8 +88,8 @@ pub struct MissingKey {
 /// The secret or parameter that a problem is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct About {
-    /// The id as a reference spells it.
-    pub id: String,
+    /// The id as a reference spells it. `None` if messages may not show it.
+    pub id: Option<String>,
     /// The secret as the subject of the headline: `the secret "prod/db" (stage AWSPREVIOUS)`.
     pub name: String,
     /// The noun for several of them: `secrets`.
@@ -137,6 +141,8 @@ impl Problem {
             help: None,
             has_help_of_entry: false,
             impact: Impact::None,
+            is_general: false,
+            has_sent_hidden_name: false,
         }
     }
 
@@ -250,23 +256,24 @@ impl Problem {
 }
 
 impl About {
-    /// Creates the description of a reference's secret, for a problem that lies in the secret
+    /// Creates the description of a secret, for a problem that lies in the secret
     /// itself.
-    pub fn new(reference: &SecretRef) -> Self {
-        let Locator { store, version, .. } = &reference.locator;
+    pub fn new(locator: &Locator) -> Self {
+        let Locator { store, version, .. } = locator;
         let (plural, label) = match store {
             Store::SecretsManager => ("secrets", "stage"),
             Store::ParameterStore => ("parameters", "label"),
         };
         let version = match version {
             Version::Current => String::new(),
+            _ if locator.is_hidden() => String::new(),
             Version::Stage(stage) => format!(" ({label} {stage})"),
             Version::Id(id) => format!(" (version {id})"),
             Version::Both { stage, id } => format!(" ({label} {stage}, version {id})"),
         };
         Self {
-            id: reference.locator.written_id(),
-            name: reference.locator.noun() + &version,
+            id: locator.shown_id(),
+            name: locator.noun() + &version,
             plural,
             before: Some(""),
             scope: ReasonScope::OneSecret,

@@ -1,4 +1,5 @@
-//! Removes the credentials, tokens and passwords that this process uses from the texts of servers.
+//! Removes the credentials, tokens and passwords that this process uses from the texts of servers,
+//! and the names of secrets that may be passwords.
 //!
 //! A server may quote the request that it refuses: AWS repeats an access key id that it can't
 //! parse, and a proxy or a simulation of AWS may repeat every header. So each credential is passed
@@ -34,10 +35,18 @@ const MIN_LETTERS: usize = 4;
 const SKIPPED: &str = r"%(25)*[[:xdigit:]]{2}|\\+u00[[:xdigit:]]{2}|&(amp;)*#?\w{2,4};|\W|_";
 static REGEX: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(SKIPPED).ok());
 
-/// Adds credentials, tokens or passwords to those that no text of a server shows.
+/// Adds credentials, tokens or passwords to those that no text of a server shows. Skips short ones,
+/// see [`MIN_LENGTH`].
 pub fn conceal<'t>(credentials: impl IntoIterator<Item = &'t str>) {
+    let credentials = credentials.into_iter();
+    conceal_names(credentials.filter(|credential| credential.len() >= MIN_LENGTH));
+}
+
+/// Adds names of secrets that messages may not show, because they may be passwords. A short one is
+/// only found where it is a whole word.
+pub fn conceal_names<'t>(names: impl IntoIterator<Item = &'t str>) {
     let mut concealed = CONCEALED.lock().unwrap_or_else(PoisonError::into_inner);
-    concealed.extend(credentials.into_iter().map(str::to_owned));
+    concealed.extend(names.into_iter().map(str::to_owned));
 }
 
 /// Returns the text of a server with `…` instead of each credential. The text may have a credential
@@ -47,10 +56,19 @@ pub fn without_credentials(text: &str) -> String {
     let mut is_hidden = vec![false; text.len()];
     let concealed = CONCEALED.lock().unwrap_or_else(PoisonError::into_inner);
     // No form of a credential is shorter than the credential.
-    let lengths = MIN_LENGTH..=text.len();
+    let lengths = 1..=text.len();
     for credential in concealed.iter().filter(|one| lengths.contains(&one.len())) {
+        let is_short = credential.len() < MIN_LENGTH;
         for (at, found) in text.match_indices(credential) {
-            is_hidden[at..at + found.len()].fill(true);
+            let (before, after) = (&text[..at], &text[at + found.len()..]);
+            let is_part =
+                before.ends_with(char::is_alphanumeric) || after.starts_with(char::is_alphanumeric);
+            if !(is_short && is_part) {
+                is_hidden[at..at + found.len()].fill(true);
+            }
+        }
+        if is_short {
+            continue;
         }
         for form in forms(credential) {
             for (at, found) in letters.match_indices(&form) {

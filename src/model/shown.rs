@@ -7,9 +7,8 @@
 //!
 //! A passphrase of plain words, such as `correct-horse-battery-staple`, reads like a name, too.
 
-use std::sync::LazyLock;
-
-use regex_lite::Regex;
+use std::cmp::Ordering;
+use std::hash::{Hash, Hasher};
 
 /// The services of AWS that create secrets of their own, as in `rds!cluster-1a96bebc`.
 ///
@@ -28,27 +27,8 @@ const SERVICES: [&str; 11] = [
     "sqlworkbench",
 ];
 
-/// The form of a name, in regular expressions.
-struct Forms {
-    /// The code of a region, such as `us-east-1`. It may be a part of a longer name.
-    region: Regex,
-    /// Words of two to fifteen letters that are run together, and up to four digits: `db2`, `PROD`,
-    /// `appDatabase`, `DBSecret`, `prod2024`.
-    words: Regex,
-    /// The one part of a name that needn't be a word: `2024`, `k8s`, `X509`.
-    code: Regex,
-}
-
-static FORMS: LazyLock<Option<Forms>> = LazyLock::new(|| {
-    let acronym = "[A-Z]{2,15}";
-    let capitalized = format!("(?:{acronym})?[A-Z][a-z]{{1,14}}");
-    let words = format!("^(?:[a-z]{{2,15}})?(?:{capitalized})*(?:{acronym})?[0-9]{{0,4}}$");
-    Some(Forms {
-        region: Regex::new(r"\b[a-z]{2,4}(?:-[a-z]+){1,2}-[0-9]\b").ok()?,
-        words: Regex::new(&words).ok()?,
-        code: Regex::new("^(?:[0-9]+|[a-z0-9]{1,5}|[A-Z0-9]{1,5})$").ok()?,
-    })
-});
+/// The characters between the parts of a name.
+const SEPARATORS: &str = "/-_.:";
 
 /// True if a message may show a text that the user wrote where the name of a secret, or a whole
 /// reference, belongs, although nobody knows whether it is one.
@@ -57,7 +37,6 @@ pub fn reads_like_a_name(text: &str) -> bool {
     if text.starts_with("arn:") || text.split_once('!').is_some_and(is_of_service) {
         return true;
     }
-    let Some(forms) = &*FORMS else { return false };
 
     let name = text.strip_prefix("ssm:").unwrap_or(text);
     let has_digit = name.contains(|c: char| c.is_ascii_digit());
@@ -66,25 +45,120 @@ pub fn reads_like_a_name(text: &str) -> bool {
         return false;
     }
 
-    let name = forms.region.replace_all(name, "region");
-    let parts = name.split(['/', '-', '_', '.', ':']);
-    let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
-    let has_letter = |part: &str| part.contains(|c: char| c.is_ascii_alphabetic());
-    let (words, others): (Vec<&str>, Vec<&str>) = parts
-        .into_iter()
-        .partition(|part| has_letter(part) && forms.words.is_match(part));
+    if !name
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || SEPARATORS.contains(char::from(byte)))
+    {
+        return false;
+    }
+    let mut parts: Vec<&str> = name.split(|c| SEPARATORS.contains(c)).collect();
+    if let Some(number) = number_of_region(&parts) {
+        parts.remove(number);
+    }
+    parts.retain(|part| !part.is_empty());
+    let (words, others): (Vec<&str>, Vec<&str>) =
+        parts.into_iter().partition(|part| consists_of_words(part));
     match (&words[..], &others[..]) {
         ([_], []) => !has_digit,
         ([_, ..], []) => true,
-        (_, [other]) => words.iter().any(|word| is_long(word)) && forms.code.is_match(other),
+        (_, [other]) => words.iter().any(|word| is_long(word)) && is_code(other),
         (_, [_, _, ..]) | ([], []) => false,
     }
+}
+
+/// Returns the index of the number at the end of a region's code, as in `us-east-1`, among the parts
+/// of a name.
+fn number_of_region(parts: &[&str]) -> Option<usize> {
+    let is_small = |part: &str| part.bytes().all(|byte| byte.is_ascii_lowercase());
+    let mut triples = parts.windows(3);
+    let area = triples.position(|triple| {
+        let [area, direction, number] = [triple[0], triple[1], triple[2]];
+        let has_letters = is_small(area) && is_small(direction);
+        has_letters && (2..=4).contains(&area.len()) && direction.len() >= 4 && is_digit(number)
+    })?;
+    Some(area + 2)
+}
+
+/// True for one digit.
+fn is_digit(part: &str) -> bool {
+    part.len() == 1 && part.as_bytes()[0].is_ascii_digit()
+}
+
+/// True for words of two to fifteen letters that are run together, with at most four digits at the
+/// end: `db2`, `PROD`, `appDatabase`, `DBSecret`, `prod2024`.
+fn consists_of_words(part: &str) -> bool {
+    let letters = part.trim_end_matches(|c: char| c.is_ascii_digit());
+    let is_word = |length: usize| (2..=15).contains(&length);
+    let mut rest = letters.as_bytes();
+    while !rest.is_empty() {
+        let capitals = rest
+            .iter()
+            .take_while(|byte| byte.is_ascii_uppercase())
+            .count();
+        let after = &rest[capitals..];
+        let smalls = after
+            .iter()
+            .take_while(|byte| byte.is_ascii_lowercase())
+            .count();
+        // The last of several capitals begins the next word: `DBSecret` is `DB` and `Secret`.
+        let acronym = capitals - usize::from(smalls > 0 && capitals > 0);
+        let word = capitals - acronym + smalls;
+        if [acronym, word] == [0, 0] || [acronym, word].iter().any(|&n| n > 0 && !is_word(n)) {
+            return false;
+        }
+        rest = &after[smalls..];
+    }
+    !letters.is_empty() && part.len() - letters.len() <= 4
+}
+
+/// True for the one part of a name that needn't be a word: a number, or up to five letters of one
+/// case and digits, such as `k8s` and `X509`.
+fn is_code(part: &str) -> bool {
+    let has_only = |is_legal: fn(&u8) -> bool| {
+        part.bytes()
+            .all(|byte| byte.is_ascii_digit() || is_legal(&byte))
+    };
+    let is_short = part.len() <= 5;
+    has_only(|_| false)
+        || is_short && (has_only(u8::is_ascii_lowercase) || has_only(u8::is_ascii_uppercase))
 }
 
 /// True if a part of a name has three letters in a row.
 fn is_long(part: &str) -> bool {
     let mut runs = part.split(|c: char| !c.is_ascii_alphabetic());
     runs.any(|run| run.len() >= 3)
+}
+
+/// What messages say instead of the id, the version and the KEY, if these may be a password: `of
+/// DB_PASSWORD`. It is empty if messages may show the id.
+///
+/// Two locators that differ only in this are the same request, so all values of this type are
+/// equal.
+#[derive(Clone, Debug, Default)]
+pub struct StandIn(pub Option<Box<str>>);
+
+impl PartialEq for StandIn {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for StandIn {}
+
+impl PartialOrd for StandIn {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for StandIn {
+    fn cmp(&self, _: &Self) -> Ordering {
+        Ordering::Equal
+    }
+}
+
+impl Hash for StandIn {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
 }
 
 #[cfg(test)]

@@ -151,6 +151,9 @@ impl Row {
     }
 }
 
+/// The cell for a reference or a name that may be a password.
+pub const NOT_SHOWN: &str = "not shown";
+
 /// The number of spaces between two columns.
 const GAP: usize = 2;
 
@@ -291,7 +294,7 @@ fn value_rows(row: &Row, has_cache: bool) -> Vec<Vec<String>> {
     let reference = match (&row.reference, only, row.kind) {
         (Some(reference), ..) => reference.clone(),
         (None, Some(only), _) => only.reference.clone(),
-        (None, None, RowKind::Reference) => "reference".to_owned(),
+        (None, None, RowKind::Reference) => NOT_SHOWN.to_owned(),
         (None, None, RowKind::Template) => "template".to_owned(),
         (None, None, RowKind::Literal) => "literal".to_owned(),
         (None, None, RowKind::EnvFrom) => "env-from".to_owned(),

@@ -12,10 +12,9 @@ use std::time::{Duration, SystemTime};
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
-use super::check_findings::{Row, RowKind, SourceRow, TableRow};
+use super::check_findings::{NOT_SHOWN, Row, RowKind, SourceRow, TableRow};
 use super::record::{Record, age, counted};
-use crate::model::answer::{DescribedSecret, Description, Document, Fetched, NOT_SHOWN, Replica};
-
+use crate::model::answer::{DescribedSecret, Description, Document, Fetched, Replica};
 use crate::model::entry::{
     Holder, Origin, Subject, SubjectKind, SystemdCredential, Target, Written,
 };
@@ -242,11 +241,11 @@ impl CheckedValues<'_> {
             (Some(document), Some(_)) => document.passed_over.as_slice(),
             (_, _) => &[],
         };
-        let id = match failure {
-            Some(failure) if failure.hides_name(reference) => NOT_SHOWN.to_owned(),
-            Some(_) | None => locator.written_id_of(parameter_name),
+        let id = match locator.is_hidden() {
+            true => NOT_SHOWN.to_owned(),
+            false => locator.written_id_of(parameter_name),
         };
-        let key = (*selector != Selector::Whole).then(|| selector.to_string());
+        let key = selector.shown().filter(|_| !locator.is_hidden());
         let answered_region = document.and_then(|document| document.region.as_ref());
         let failed_region = failure.and_then(|failure| failure.region.as_ref());
         let region = answered_region
@@ -392,8 +391,9 @@ pub fn secret_row(secret: &DescribedSecret, now: SystemTime) -> TableRow {
         Err(error) => ("unknown", Some(error.problem.code)),
     };
 
-    let role = secret.role.as_ref().map(|role| role.arn.to_string());
-    let (id, region) = (secret.id.to_string(), secret.region.to_string());
+    let DescribedSecret { locator, .. } = secret;
+    let role = locator.role.as_ref().map(|role| role.arn.to_string());
+    let (id, region) = (locator.id.to_string(), secret.region.to_string());
     let mut fields =
         json!({ "id": id, "region": region, "role": role, "status": status, "error": error });
     let mut cells = vec![id, region];

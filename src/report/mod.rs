@@ -42,7 +42,6 @@ pub use warnings::{
 
 use std::collections::BTreeSet;
 
-use crate::model::answer::NOT_SHOWN;
 use crate::model::plan::EntryId;
 use crate::model::problem::{Impact, Problem, Status};
 use crate::system::waiting::interruptibly;
@@ -157,10 +156,18 @@ impl Report {
             Some(key) => ((Some(key), 0), problem),
             None => ((None, at), problem),
         });
-        grouped(keyed)
+        let groups = grouped(keyed);
+        let is_noted = |problem: &&Problem| problem.has_sent_hidden_name;
+        let noted = groups
             .iter()
-            .filter_map(|(_, problems)| error_record(problems))
-            .collect()
+            .position(|(_, group)| group.iter().any(is_noted));
+        let records = groups.iter().enumerate().filter_map(|(at, (_, problems))| {
+            let mut record = error_record(problems)?;
+            let note = (noted == Some(at)).then(|| SENT_NOTE.to_owned());
+            record.notes.extend(note);
+            Some(record)
+        });
+        records.collect()
     }
 
     /// Returns the highest exit status of the problems. For an empty report, returns the status for
@@ -193,6 +200,9 @@ impl Report {
     }
 }
 
+/// The note about names that are not shown. A report has it once.
+const SENT_NOTE: &str = "a name isn't shown, because it may be a password. secrets-exec has already sent it to AWS, so if it is a password, change it";
+
 /// Returns the record about problems with the same reason. It is `None` only for an empty list.
 fn error_record(problems: &[&Problem]) -> Option<Record> {
     // Except for the entries, the record has the text of the first problem.
@@ -209,11 +219,10 @@ fn error_record(problems: &[&Problem]) -> Option<Record> {
         for entry in &problem.entries {
             let mut line = entry.to_string();
             // The line names the secret, unless the headline or the entry's reference names it
-            // already, or the name must not be shown.
+            // already.
             if let Some(about) = &problem.about
                 && (secrets.len() > 1 || about.before.is_none())
-                && about.id != NOT_SHOWN
-                && !line.contains(&about.id)
+                && about.id.as_ref().is_some_and(|id| !line.contains(id))
             {
                 line += &format!(": {}", about.name);
             }
@@ -233,7 +242,7 @@ fn error_record(problems: &[&Problem]) -> Option<Record> {
         Some(about) if secrets.len() > 1 => {
             (common.headline_of_several(secrets.len(), about), None)
         }
-        Some(about) => (common.full_headline(), Some(about.id.as_str())),
+        Some(about) => (common.full_headline(), about.id.as_deref()),
         None => (common.full_headline(), None),
     };
     let record = Record::error(headline)
@@ -245,6 +254,7 @@ fn error_record(problems: &[&Problem]) -> Option<Record> {
         aws_says: aws_says.map(|text| format!("{text}{}", common.detail)),
         notes: common.notes,
         help: common.help,
+        is_abridged: common.is_general,
         ..record
     })
 }
@@ -295,7 +305,7 @@ mod tests {
                 .unwrap()
                 .locate(&Aliases::default(), &Default::default());
             let failure = FetchFailure::new(Region::parse("us-east-1"), error);
-            failure.problem(&reference.unwrap(), &subject, &Aliases::default())
+            failure.problem(&reference.unwrap(), &subject)
         };
         let rendered = |failures: &[(&str, &str)]| {
             let report: Report = failures.iter().copied().map(failed).collect();

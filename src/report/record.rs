@@ -56,6 +56,8 @@ pub struct Record {
     pub details: Vec<(&'static str, Value)>,
     /// The variables, files or credentials that the record is about.
     pub entries: Vec<String>,
+    /// True if text lists only the first entries.
+    pub is_abridged: bool,
     pub notes: Vec<String>,
     /// AWS's own message.
     pub aws_says: Option<String>,
@@ -89,6 +91,7 @@ impl Record {
             event: label.name(),
             details: Vec::new(),
             entries: Vec::new(),
+            is_abridged: false,
             notes: Vec::new(),
             aws_says: None,
             help: None,
@@ -211,8 +214,15 @@ pub fn lines(records: &[Record], screen: Screen) -> String {
         let mut add = |start: &str, text: &str| {
             lines += &format!("{prefix}  {start}{}\n", escaped(text));
         };
-        for entry in &record.entries {
+        let listed = match record.is_abridged {
+            true => record.entries.len().min(MOST_NAMES),
+            false => record.entries.len(),
+        };
+        for entry in &record.entries[..listed] {
             add("for ", entry);
+        }
+        if listed < record.entries.len() {
+            add("and ", &format!("{} more", record.entries.len() - listed));
         }
         for note in &record.notes {
             add(&label(Label::Note, screen), note);

@@ -112,7 +112,7 @@ fn fallback_warnings(fetched: &Fetched) -> Vec<Record> {
                 Some(id) => format!(" (version {id})"),
                 None => String::new(),
             };
-            let (name, age) = (locator.noun(), age(cached.age.as_secs()));
+            let (name, age) = (locator.revealed().noun(), age(cached.age.as_secs()));
             let note = format!("the cached value of {name} is {age} old{version}");
             replaced.push((failure.error.sentence(), note));
         }
@@ -130,9 +130,13 @@ fn fallback_warnings(fetched: &Fetched) -> Vec<Record> {
 pub fn cache_warnings(directory: &Path, notices: &[CacheNotice], fetched: &Fetched) -> Vec<Record> {
     let mut records = fallback_warnings(fetched);
     let directory = directory.display();
-    let unusable = notices
-        .iter()
-        .map(|notice| (&notice.what, notice.locator.noun()));
+    let unusable = notices.iter().map(|CacheNotice { what, locator }| {
+        let noun = match fetched.get(locator) {
+            Some(Ok(_)) => locator.revealed().noun(),
+            Some(Err(_)) | None => locator.noun(),
+        };
+        (what, noun)
+    });
     records.extend(grouped(unusable).into_iter().map(|(what, entries)| Record {
         entries,
         ..Record::warning(format!("a cached value in \"{directory}\" {what}"))
@@ -350,10 +354,10 @@ pub fn secret_notes(outcomes: &Outcomes, fetched: &Fetched) -> Vec<Record> {
         let source = described_source(locator, parameter_name, answer);
         // A parameter below a path has a version of its own.
         let versioned = answer.versioned(parameter_name).unwrap_or(answer);
-        let secret = locator.written_id_of(parameter_name);
+        let secret = (!locator.is_hidden()).then(|| locator.written_id_of(parameter_name));
         let text = format!("{source} gives {}", labels.join(", "));
         let note = Record::note(text).event("resolved");
-        let note = note.with("variables", labels).with("secret", secret);
+        let note = note.with("variables", labels).with_some("secret", secret);
         records.push(note.with_some("version", versioned.version_id.clone()));
     }
     records

@@ -176,6 +176,14 @@ pub type ParsedDocument = Result<Arc<Json>, NotJson>;
 /// empty KEY means the whole value. The function returns `None` if the reference must not be shown.
 pub type Rewrite<'a> = &'a dyn Fn(&str) -> Option<String>;
 
+/// Returns the KEY of a secret that exists, for messages: `key "password"`.
+fn quoted_key(selector: &Selector) -> String {
+    match selector.shown() {
+        Some(key) => format!("key {key:?}"),
+        None => "such key".to_owned(),
+    }
+}
+
 /// Returns the part of a document that `selector` selects. `rewrite` is for the help of an error.
 ///
 /// # Errors
@@ -192,7 +200,7 @@ pub fn find_value<'j>(
     };
     match selector {
         Selector::Whole => Ok(json),
-        Selector::Key(key) => find_key(json, key, rewrite),
+        Selector::Key(key) => find_key(json, key, selector, rewrite),
         Selector::Path(path) => find_node(json, path),
     }
 }
@@ -201,7 +209,7 @@ pub fn find_value<'j>(
 fn not_json(error: NotJson, selector: &Selector, rewrite: Rewrite<'_>) -> Problem {
     let consequence = match selector {
         Selector::Whole => "it has no keys".to_owned(),
-        Selector::Key(_) => format!("it has no key {:?}", selector.to_string()),
+        Selector::Key(_) => format!("it has no {}", quoted_key(selector)),
         Selector::Path(path) => format!("it has nothing at {}", path.text),
     };
     let (what, help) = match error {
@@ -239,16 +247,22 @@ pub fn encoded_twice_hint(json: &Value) -> Option<String> {
     parsed.value().is_object().then(|| help.to_owned())
 }
 
-/// Returns the value of a top-level key.
+/// Returns the value of a top-level key, which is the KEY of `selector`.
 ///
 /// # Errors
 /// If the JSON isn't an object, or if it doesn't have the key, which is an absence. The help shows
 /// a similar key, or the JSONPath of a nested value.
-fn find_key<'j>(json: &'j Value, key: &str, rewrite: Rewrite<'_>) -> Result<&'j Value, Unresolved> {
+fn find_key<'j>(
+    json: &'j Value,
+    key: &str,
+    selector: &Selector,
+    rewrite: Rewrite<'_>,
+) -> Result<&'j Value, Unresolved> {
     let Value::Object(map) = json else {
         let text = format!(
-            "is {}, not an object, so it has no key {key:?}",
-            json_type(json)
+            "is {}, not an object, so it has no {}",
+            json_type(json),
+            quoted_key(selector)
         );
         let problem = Problem::configuration(text).code("not-an-object");
         let help = encoded_twice_hint(json).or_else(|| whole_value_hint(rewrite));
@@ -262,7 +276,7 @@ fn find_key<'j>(json: &'j Value, key: &str, rewrite: Rewrite<'_>) -> Result<&'j 
     let plain = key.trim_start_matches('.');
     let help = nested_value_hint(json, plain, rewrite);
     let help = help.unwrap_or_else(|| keys_hint(map, None, plain, rewrite));
-    let mut problem = Problem::configuration(format!("has no key {key:?}"))
+    let mut problem = Problem::configuration(format!("has no {}", quoted_key(selector)))
         .code("key-not-found")
         .help(help);
     problem.missing_key = Some(Box::new(MissingKey {

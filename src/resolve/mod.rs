@@ -16,10 +16,8 @@ mod extract;
 mod template;
 mod value;
 
-use std::collections::BTreeSet;
-
-use crate::model::answer::{Cause, Document, Fetched, Missing};
-use crate::model::entry::{Claims, Holder, OnMissing, Subject};
+use crate::model::answer::{Answer, Cause, Document, Fetched, Missing};
+use crate::model::entry::{Claims, OnMissing, Subject};
 use crate::model::outcome::{EntryOutcome, Outcome, Outcomes};
 use crate::model::plan::{ObjectSource, Plan, Planned, PlannedSource, ValueSource};
 use crate::model::reference::Selector;
@@ -74,31 +72,22 @@ pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
         }
     }
 
-    hide_references(&mut walk.outcomes.list);
+    for outcome in &mut walk.outcomes.list {
+        reveal_existing(outcome, fetched);
+    }
     walk.outcomes
 }
 
-/// Removes the references that may be passwords from the outcomes, so that no message shows them.
-/// The problems of an entry say whether its reference may be one. The reference is also removed
-/// where the entry is named as the one that overrides another.
-fn hide_references(outcomes: &mut [EntryOutcome]) {
-    let mut hidden = BTreeSet::new();
-    for outcome in outcomes.iter_mut() {
-        let Outcome::Failed(problems) = &outcome.result else {
-            continue;
+/// Lets messages about an outcome show the names of the secrets that exist.
+fn reveal_existing(outcome: &mut EntryOutcome, fetched: &Fetched) {
+    for reference in &mut outcome.reads {
+        let exists = |answer: &Answer| match answer {
+            Ok(_) => true,
+            Err(failure) => failure.proves_existence(reference.locator.store),
         };
-        let mut entries = problems.iter().flat_map(|problem| &problem.entries);
-        if entries.any(Subject::hides_reference) {
-            outcome.subject = outcome.subject.without_reference();
-            hidden.insert(outcome.subject.clone());
-        }
-    }
-
-    for outcome in outcomes {
-        if let Outcome::Overridden(Holder::Entry(other)) = &mut outcome.result
-            && hidden.contains(&other.without_reference())
-        {
-            *other = other.without_reference();
+        if fetched.get(&reference.locator).is_some_and(exists) {
+            outcome.subject = outcome.subject.revealed_by(reference);
+            reference.locator = reference.locator.revealed();
         }
     }
 }
@@ -129,12 +118,13 @@ impl<'a> Walk<'a> {
             Err(reason) => return self.add(entry, outcome_without_value(entry, vec![reason])),
         };
 
-        let (keys, errors) = match members(&mut self.answers, object, document, &entry.subject) {
+        let subject = &entry.subject.revealed_by(&object.reference);
+        let (keys, errors) = match members(&mut self.answers, object, document, subject) {
             Ok(members) => {
                 let warnings = env_from::warnings(&members, object);
                 self.outcomes
                     .warnings
-                    .extend(warnings.map(|text| (entry.subject.clone(), text)));
+                    .extend(warnings.map(|text| (subject.clone(), text)));
                 env_from::key_outcomes(members, entry, object, &self.claims)
             }
             Err(Unresolved::Absent(_)) if entry.on_missing == OnMissing::Omit => {
@@ -153,7 +143,7 @@ impl<'a> Walk<'a> {
 
         let mut named = Vec::new();
         for error in errors {
-            named.push(with_entry(error, Some(&object.reference), &entry.subject));
+            named.push(with_entry(error, Some(&object.reference), subject));
         }
         self.add(entry, Outcome::Failed(named));
     }

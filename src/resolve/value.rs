@@ -94,6 +94,7 @@ impl<'a> ParsedAnswers<'a> {
         subject: &Subject,
     ) -> Result<SecretValue, Unresolved> {
         let document = self.document(reference, subject)?;
+        let subject = &subject.revealed_by(reference);
         let selected = self.selected_value(reference, document, subject);
         selected.map_err(|why| {
             why.reworded(|problem| {
@@ -124,7 +125,11 @@ impl<'a> ParsedAnswers<'a> {
         text_of(find_value(parsed, selector, &rewrite)?).ok_or_else(|| {
             let text = match selector {
                 Selector::Whole | Selector::Path(_) => format!("has only null at {selector}"),
-                Selector::Key(key) => format!("has the key {key:?}, but its value is null"),
+                Selector::Key(_) => {
+                    let key = selector.shown().map(|key| format!(" {key:?}"));
+                    let key = key.unwrap_or_default();
+                    format!("has the key{key}, but its value is null")
+                }
             };
             Unresolved::Absent(Problem::configuration(text).code("null").help(NULL_HELP))
         })
@@ -161,7 +166,7 @@ impl<'a> ParsedAnswers<'a> {
             Some(Ok(document)) => return Ok(document),
             Some(Err(failure)) => failure,
         };
-        let problem = failure.problem(reference, subject, &self.plan.aliases);
+        let problem = failure.problem(reference, subject);
         match failure.error.cause {
             Cause::Absent(_) => Err(Unresolved::Absent(problem)),
             Cause::Denied(_)
@@ -285,7 +290,7 @@ fn decode(
         let problem = Problem::configuration(text)
             .code("not-base64")
             .help("remove \"decode\", or store the value as base64");
-        about_value(problem, source).for_entry(subject.clone(), Impact::Unread)
+        about_value(problem, source, subject, Impact::Unread)
     })
 }
 
@@ -312,29 +317,35 @@ fn check_pattern(
     let problem = Problem::configuration(text)
         .code("does-not-match")
         .help(help);
-    Err(about_value(problem, source).for_entry(subject.clone(), Impact::Mismatched))
+    Err(about_value(problem, source, subject, Impact::Mismatched))
 }
 
-/// Adds the secret to a problem with a value, if the value comes from only one secret. The headline
-/// doesn't name the secret, because its subject is the value.
-fn about_value(problem: Problem, source: &ValueSource) -> Problem {
+/// Adds the entry to a problem with a value, and the secret, if the value comes from only one. The
+/// headline doesn't name the secret, because its subject is the value.
+fn about_value(
+    problem: Problem,
+    source: &ValueSource,
+    subject: &Subject,
+    impact: Impact,
+) -> Problem {
     let ValueSource::Secret(reference) = source else {
-        return problem;
+        return problem.for_entry(subject.clone(), impact);
     };
     let about = About {
         before: None,
-        ..About::new(reference)
+        ..About::new(&reference.locator.revealed())
     };
-    Problem {
+    let problem = Problem {
         about: Some(about),
         ..problem
-    }
+    };
+    problem.for_entry(subject.revealed_by(reference), impact)
 }
 
 /// Adds the entry to a problem, and the secret of `reference`. If there is a reference, the text of
 /// the problem must be the predicate of a sentence about the secret.
 pub fn with_entry(problem: Problem, reference: Option<&SecretRef>, subject: &Subject) -> Problem {
-    let about = reference.map(About::new);
+    let about = reference.map(|reference| About::new(&reference.locator.revealed()));
     Problem { about, ..problem }.for_entry(subject.clone(), Impact::Unread)
 }
 

@@ -98,7 +98,7 @@ async fn read_together(
     let ids = Vec::from_iter(
         requests
             .iter()
-            .map(|request| request.locator.id.to_string()),
+            .map(|request| request.locator.named(&request.locator.id)),
     );
     let read = |body: &[u8]| read_parameters(body, requests, &client.region);
     client
@@ -143,7 +143,8 @@ async fn read_path(
 
     let mut found = BTreeMap::new();
     loop {
-        let called = client.call_json(GET_BY_PATH, path, &input, budget, read);
+        let about = request.named(path);
+        let called = client.call_json(GET_BY_PATH, about, &input, budget, read);
         let (parameters, next_token) = called.await?;
         found.extend(parameters);
         if found.len() > MAX_BELOW_PATH {
@@ -523,7 +524,11 @@ async fn describe_parameters(
     let read = |body: &[u8]| {
         read_object(body).ok_or_else(|| FetchError::malformed("a response that can't be read"))
     };
-    let about = names.join(", ");
+    let about = batch.iter().map(|request| {
+        let locator = &request.locator;
+        locator.named(locator.id.name())
+    });
+    let about = Vec::from_iter(about).join(", ");
 
     let mut found = Vec::new();
     loop {

@@ -39,6 +39,7 @@ pub fn replay(recorded: &RecordedResponse<'_>, id: &str) -> Option<Result<Docume
         store,
         id,
         version: Version::Current,
+        stand_in: Default::default(),
     };
     let request = Request::new(locator, region.clone());
     let locator = &request.locator;

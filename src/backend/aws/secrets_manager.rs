@@ -51,7 +51,7 @@ pub async fn get_secret(
     }
     let read = |body: &[u8]| read_secret(body, &id, &locator.version);
     let document = client
-        .call_json(GET_SECRET_VALUE, &id, &input, budget, read)
+        .call_json(GET_SECRET_VALUE, locator.named(&id), &input, budget, read)
         .await?;
     Ok(Document {
         region: Some(client.region.clone()),
@@ -123,17 +123,15 @@ pub async fn describe_all(session: &Session, requests: Vec<Request>) -> Vec<Desc
         let _awaited = session.budget.progress().awaits(name);
         let description = describe_secret(session, &request).await;
         DescribedSecret {
-            id: request.locator.id,
+            locator: request.locator,
             region: request.region,
-            role: request.locator.role,
             description,
         }
     });
     let mut descriptions = in_flight(stream::iter(describing)).await;
     // The requests can finish in any order.
-    descriptions.sort_by(|one, other| {
-        (&one.id, &one.region, &one.role).cmp(&(&other.id, &other.region, &other.role))
-    });
+    descriptions
+        .sort_by(|one, other| (&one.locator, &one.region).cmp(&(&other.locator, &other.region)));
     descriptions
 }
 
@@ -151,7 +149,7 @@ async fn describe_secret(
     let client = &session.client(api, region, role).await?;
     let id = locator.id.in_region(region);
     let host = host_and_port(&client.endpoint);
-    let name = format!("DescribeSecret of {id}");
+    let name = format!("DescribeSecret of {}", locator.named(&id));
     let budget = session.budget.for_request(host, name);
     let described = retry(&budget, async || {
         let input = DescribeSecretInput::builder().secret_id(id.to_string());
@@ -221,7 +219,7 @@ pub fn answers_from_descriptions(
     for request in requests {
         let is_about = |secret: &&DescribedSecret| {
             let locator = &request.locator;
-            (&secret.id, &secret.region, &secret.role)
+            (&secret.locator.id, &secret.region, &secret.locator.role)
                 == (&locator.id, &request.region, &locator.role)
         };
         if let Some(secret) = described.iter().find(is_about)

@@ -170,7 +170,7 @@ fn read_secrets(hash_key: &RandomState, fetched: &Fetched) -> BTreeMap<u64, Secr
 
         let mut add = |parameter_name: Option<&str>, document: &Document| {
             let secret = Secret {
-                name: locator.noun_of(parameter_name),
+                name: locator.revealed().noun_of(parameter_name),
                 id: locator.written_id_of(parameter_name),
                 version_id: document.version_id.clone(),
                 content: hash_key.hash_one(document.body.expose()),

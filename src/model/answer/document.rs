@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cause::{Cause, Denial};
 use super::fetch_error::{FetchError, FetchFailure};
-use crate::model::reference::{Region, Role, SecretId};
+use crate::model::reference::{Locator, Region};
 use crate::model::secret_value::SecretValue;
 
 /// One version of a secret or parameter. The cache writes it to a file; nothing else serializes it.
@@ -87,9 +87,9 @@ pub struct Caller {
 /// The result of a DescribeSecret request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DescribedSecret {
-    pub id: SecretId,
+    /// The secret, whose version doesn't matter.
+    pub locator: Locator,
     pub region: Region,
-    pub role: Option<Role>,
     pub description: Result<Description, FetchError>,
 }
 

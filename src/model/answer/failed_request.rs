@@ -2,9 +2,8 @@
 //!
 //! What goes in is a failure, whose [`FetchError`](super::FetchError) has the headline and AWS's
 //! message, and the reference that was requested. The hint shows the user what to write instead, in
-//! the user's own words. No part of the problem may show a name that may be a password:
-//! [`FetchFailure::hides_name`] decides that. AWS's message may quote such a name, so the name is
-//! removed from the message.
+//! the user's own words. No part of the problem may show a name that may be a password: the locator
+//! and the subject know whether theirs may be.
 
 use super::cause::{Cause, Denial, Mention, Missing, Refusal, Unsigned};
 use super::fetch_error::FetchFailure;
@@ -12,26 +11,23 @@ use crate::model::entry::{Origin, Subject, SubjectKind};
 use crate::model::env_variables::is_name;
 use crate::model::problem::{About, Impact, Problem, ReasonScope, Status};
 use crate::model::reference::{
-    AWS_STAGES, Aliases, Locator, SecretId, SecretRef, Selector, Store, VALUE_REMEDY, Version,
-    below_path,
+    AWS_STAGES, Locator, SecretId, SecretRef, Selector, Store, Version, below_path,
 };
-use crate::model::shown::reads_like_a_name;
-use crate::model::suggest::{did_you_mean_to_write, nearest};
-
-/// Replaces the name of a secret that may be a password.
-pub const NOT_SHOWN: &str = "not shown";
+use crate::model::suggest::{did_you_mean, did_you_mean_to_write, nearest};
 
 impl FetchFailure {
-    /// Returns the problem for an entry whose request has failed. If the name of the secret may be
-    /// a password, no part of the problem shows it. After `--wait`, the failure is temporary,
-    /// whatever it is.
-    pub fn problem(&self, reference: &SecretRef, subject: &Subject, aliases: &Aliases) -> Problem {
+    /// Returns the problem for an entry whose request has failed. After `--wait`, the failure is
+    /// temporary, whatever it is.
+    pub fn problem(&self, reference: &SecretRef, subject: &Subject) -> Problem {
+        let (mut reference, mut subject) = (reference.clone(), subject.clone());
+        if self.proves_existence(reference.locator.store) {
+            subject = subject.revealed_by(&reference);
+            reference.locator = reference.locator.revealed();
+        }
         let request = FailedRequest {
             failure: self,
-            reference,
-            subject,
-            aliases,
-            hides_name: self.hides_name(reference),
+            reference: &reference,
+            subject: &subject,
         };
         let mut problem = (*self.error.problem).clone();
         if let Cause::Absent(missing) = self.error.cause {
@@ -40,18 +36,11 @@ impl FetchFailure {
         problem.help = request.hint();
         problem.has_help_of_entry = request.literal_hint() == problem.help;
         problem.about = request.about();
-
-        let mut shown_subject = subject.clone();
-        if request.hides_name {
-            shown_subject = subject.without_reference();
-            // A denial of AWS's quotes the name.
-            let name = reference.locator.written_id();
-            problem.aws_says = problem.aws_says.map(|text| text.replace(&name, "…"));
-        }
-        if request.hides_name && self.local_file.is_none() {
-            let note = "the name is not shown, because it may be a password. secrets-exec has already sent it to AWS as the name of a secret, so if it is a password, change it";
-            problem.notes.push(note.to_owned());
-        }
+        problem.is_general = match self.error.mention {
+            Mention::Nowhere | Mention::InEntries => true,
+            Mention::InHeadline(..) => false,
+        };
+        problem.has_sent_hidden_name = reference.locator.is_hidden() && self.was_answered();
 
         problem.notes = [self.region_notes(), problem.notes, self.notes.clone()].concat();
         if let Some(role) = &reference.locator.role {
@@ -64,7 +53,7 @@ impl FetchFailure {
             ));
             problem.status = Status::Temporary;
         }
-        problem.for_entry(shown_subject, Impact::Unread)
+        problem.for_entry(subject, Impact::Unread)
     }
 
     /// Returns the notes about the errors in the fallback regions. There aren't any if only one
@@ -89,9 +78,6 @@ struct FailedRequest<'a> {
     failure: &'a FetchFailure,
     reference: &'a SecretRef,
     subject: &'a Subject,
-    aliases: &'a Aliases,
-    /// True if the name [may be a password](FetchFailure::hides_name).
-    hides_name: bool,
 }
 
 impl FailedRequest<'_> {
@@ -104,8 +90,7 @@ impl FailedRequest<'_> {
     /// with a particular secret.
     ///
     /// If `before` in the result is `None`, the headline is about something else, such as a host,
-    /// and only the lines about the entries name the secret. If the secret's name must not be
-    /// shown, `name` says where the secret is referred to, and `id` is [`NOT_SHOWN`].
+    /// and only the lines about the entries name the secret.
     fn about(&self) -> Option<About> {
         let (before, scope) = match self.failure.error.mention {
             Mention::Nowhere => return None,
@@ -115,7 +100,7 @@ impl FailedRequest<'_> {
         let mut about = About {
             before,
             scope,
-            ..About::new(self.reference)
+            ..About::new(self.locator())
         };
         // `About::new` has put the version into the name, but this headline names it later, as in
         // `has no version with the stage "x"`.
@@ -130,25 +115,7 @@ impl FailedRequest<'_> {
             about.scope = ReasonScope::AnySecret;
             about.text_of_several = Some(format!("don't exist{}", self.scope()));
         }
-
-        if self.hides_name {
-            about.name = self.description_without_name(&about.id);
-            about.id = NOT_SHOWN.to_owned();
-        }
         Some(about)
-    }
-
-    /// Describes the secret with this id without its name: by the alias for it, by the argument of
-    /// `get`, or else by the entry that refers to it.
-    fn description_without_name(&self, id: &str) -> String {
-        let mut aliases = self.aliases.iter();
-        if let Some((name, _)) = aliases.find(|(_, alias)| alias.id == id) {
-            return format!("the secret that the alias \"{name}\" refers to");
-        }
-        if self.subject.kind == SubjectKind::GetArgument {
-            return "the secret that the argument refers to".to_owned();
-        }
-        format!("the secret that {} refers to", self.subject.label)
     }
 
     /// Returns the part of the headline that follows the name of a secret, a parameter or a path
@@ -193,6 +160,7 @@ impl FailedRequest<'_> {
         };
         match &self.locator().version {
             Version::Current => None,
+            _ if self.locator().is_hidden() => Some("no such version".to_owned()),
             Version::Stage(stage) => Some(format!("no version with the {label} {stage:?}")),
             Version::Id(id) => Some(format!("no version {id}")),
             Version::Both { stage, id } => {
@@ -212,6 +180,9 @@ impl FailedRequest<'_> {
             (Some(own), _) => Some(own.clone()),
         };
         match cause {
+            Cause::Absent(_) if self.locator().is_hidden() => nearest
+                .map(did_you_mean)
+                .or_else(|| Some(self.absence_hint())),
             Cause::Absent(_) if self.locator().is_path() => Some(self.absence_hint()),
             Cause::Absent(Missing::Version) => self
                 .stage_hint()
@@ -221,19 +192,13 @@ impl FailedRequest<'_> {
                 .stage_hint()
                 .or_else(|| nearest.map(|nearest| self.nearest_hint(nearest)))
                 .or_else(|| self.literal_hint())
-                .or_else(|| self.password_hint(&self.absence_hint()))
                 .or_else(|| self.parameter_hint())
                 .or_else(|| self.key_hint())
                 .or_else(|| Some(self.absence_hint())),
             Cause::Denied(
                 denial
                 @ (Denial::Policy | Denial::PolicyOrMissing | Denial::Metadata | Denial::Key),
-            ) => {
-                let permission = self.permission_hint(denial);
-                general
-                    .or_else(|| self.password_hint(&permission))
-                    .or(Some(permission))
-            }
+            ) => general.or_else(|| Some(self.permission_hint(denial))),
             Cause::Refused(Refusal::MarkedForDeletion) => {
                 let id = self.locator().written_id();
                 let restore = format!("aws secretsmanager restore-secret --secret-id {id}");
@@ -254,12 +219,14 @@ impl FailedRequest<'_> {
     /// to add to the file.
     fn absence_hint(&self) -> String {
         if let Some(file) = &self.failure.local_file {
-            let id = self.locator().written_id();
-            let line = match &self.reference.selector {
-                _ if self.hides_name => "NAME: …".to_owned(),
-                _ if self.locator().is_path() => format!("{}: …", below_path(&id, "NAME")),
-                Selector::Key(key) => format!("{id}: {{ {key}: … }}"),
-                Selector::Whole | Selector::Path(_) => format!("{id}: …"),
+            let (id, selector) = (self.locator().shown_id(), &self.reference.selector);
+            let line = match (id, selector.shown()) {
+                (None, _) => "NAME: …".to_owned(),
+                (Some(id), _) if self.locator().is_path() => {
+                    format!("{}: …", below_path(&id, "NAME"))
+                }
+                (Some(id), Some(key)) if !key.starts_with('$') => format!("{id}: {{ {key}: … }}"),
+                (Some(id), _) => format!("{id}: …"),
             };
             return format!("add it to {}, as in {line}", file.display());
         }
@@ -274,9 +241,19 @@ impl FailedRequest<'_> {
             return "check the ARN".to_owned();
         }
 
+        if locator.is_hidden() {
+            let literal = match self.subject.kind {
+                SubjectKind::GetArgument => "",
+                SubjectKind::Entry | SubjectKind::EnvFrom | SubjectKind::Credential => {
+                    ", or write { value: … } in a declaration"
+                }
+            };
+            return format!(
+                "store a password in a secret and write the name of that secret{literal}"
+            );
+        }
         let name = match locator.is_path() {
             true => "the path",
-            false if self.hides_name => "it",
             // The reference has the name itself, not an alias that stands for it.
             false if is_name(&locator.written_id()) && self.with_id("").is_some() => {
                 "the name (if it is meant as an alias, declare it, as in secrets: { db: prod/db })"
@@ -331,21 +308,10 @@ impl FailedRequest<'_> {
     /// `LOG_LEVEL: info`, because the word is more often plain text than the name of a secret. The
     /// result is `None` for any other entry, and for a word that may be a password.
     fn literal_hint(&self) -> Option<String> {
-        let (id, label) = (self.locator().written_id(), &self.subject.label);
+        let (id, label) = (self.locator().shown_id()?, &self.subject.label);
         let is_word = self.subject.reference() == Some(&id) && !id.contains(['/', ':', '!']);
         let is_of_file = matches!(self.subject.origin, Origin::File { .. }) && is_name(label);
-        (is_word && is_of_file && reads_like_a_name(&id))
-            .then(|| format!("for plain text, write {label}: {{ value: {id} }}"))
-    }
-
-    /// Returns the hint for a name that may be a password: where a password and a plain value
-    /// belong and, in case it is a name, `advice`. The result is `None` if the name can't be a
-    /// password.
-    fn password_hint(&self, advice: &str) -> Option<String> {
-        if !self.hides_name {
-            return None;
-        }
-        Some(format!("{VALUE_REMEDY}; if it is a name, {advice}"))
+        (is_word && is_of_file).then(|| format!("for plain text, write {label}: {{ value: {id} }}"))
     }
 
     /// Returns the hint for the name of a parameter that isn't written as one, or `None` for any

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::cause::{Again, Cause, Denial, Mention, Missing, OutageKind, Refusal, Unsigned};
 use crate::model::problem::{Problem, Status};
-use crate::model::reference::{Region, SecretRef, Selector, Store};
+use crate::model::reference::{Region, Store};
 
 /// A failed request, and the regions that it was sent to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,30 +50,42 @@ impl FetchFailure {
         iter::once(&self.error).chain(elsewhere)
     }
 
-    /// True if the name of the secret may be a password that was written instead of a reference, as
-    /// in `--env DB_PASSWORD=hunter2`. No message may show it.
-    ///
-    /// Such a name isn't found, isn't similar to another name, doesn't contain a slash, and comes
-    /// without a KEY. An ARN and a name after `ssm:` are never passwords.
-    pub fn hides_name(&self, reference: &SecretRef) -> bool {
-        let is_missing = match self.error.cause {
-            Cause::Absent(missing) => missing == Missing::Secret && self.nearest.is_none(),
-            // AWS names the ARN of a secret that exists.
-            Cause::Denied(Denial::PolicyOrMissing | Denial::Metadata) => {
-                !self.error.reason().contains("resource: arn:")
-            }
-            Cause::Denied(Denial::Policy | Denial::Key | Denial::Credentials(_))
+    /// True if the failure proves that the secret exists, so that its name isn't a password. The
+    /// denial of a parameter doesn't prove anything, because it always has an ARN.
+    pub fn proves_existence(&self, store: Store) -> bool {
+        let cause = self.error.cause;
+        let of_secret = match cause {
+            Cause::Absent(Missing::Version) | Cause::Denied(Denial::Policy) => true,
+            Cause::Denied(Denial::Metadata) => self.error.reason().contains("resource: arn:"),
+            Cause::Absent(Missing::Secret)
+            | Cause::Denied(_)
             | Cause::Outage(_)
             | Cause::Refused(_)
             | Cause::NoCredentials { .. }
             | Cause::NoRegion => false,
         };
+        let of_any = matches!(
+            cause,
+            Cause::Denied(Denial::Key)
+                | Cause::Refused(Refusal::MarkedForDeletion | Refusal::NoValue)
+        );
+        of_any || of_secret && (store == Store::SecretsManager || self.local_file.is_some())
+    }
 
-        let SecretRef { locator, selector } = reference;
-        let is_plain_name = locator.store == Store::SecretsManager
-            && locator.id.arn().is_none()
-            && !locator.id.name().contains('/');
-        is_missing && is_plain_name && *selector == Selector::Whole
+    /// True if AWS has answered the request, so that it has the name of the secret.
+    pub fn was_answered(&self) -> bool {
+        let has_answer = |error: &FetchError| match error.cause {
+            Cause::Refused(Refusal::Agent) => false,
+            Cause::NoCredentials { .. } => error.problem.code == CREDENTIALS_REFUSED,
+            Cause::Absent(_)
+            | Cause::Denied(_)
+            | Cause::Outage(_)
+            | Cause::Refused(_)
+            | Cause::NoRegion => {
+                matches!(error.mention, Mention::InHeadline(..)) || error.problem.aws_says.is_some()
+            }
+        };
+        self.local_file.is_none() && self.errors().any(has_answer)
     }
 
     /// Creates the failure of a request to `region`, which is `None` if the request wasn't sent.
@@ -91,6 +103,9 @@ impl FetchFailure {
         }
     }
 }
+
+/// The code of credentials that AWS has refused in its answer to the request itself.
+pub const CREDENTIALS_REFUSED: &str = "credentials-refused";
 
 /// The reason why there isn't a document.
 ///

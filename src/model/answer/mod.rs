@@ -13,8 +13,7 @@ pub use cause::{Again, Cause, CredentialsFault, Denial, Missing, OutageKind, Ref
 pub use document::{
     CachedAnswer, Caller, DescribedSecret, Description, Document, Replica, RotationSchedule,
 };
-pub use failed_request::NOT_SHOWN;
-pub use fetch_error::{FetchError, FetchFailure};
+pub use fetch_error::{CREDENTIALS_REFUSED, FetchError, FetchFailure};
 
 use std::collections::BTreeMap;
 

@@ -24,7 +24,7 @@ pub use target::{
 
 use regex_lite::Regex;
 
-use crate::model::reference::{Reference, SecretRef};
+use crate::model::reference::{Aliases, Reference, SecretRef};
 use template::Template;
 
 /// A target and the source of its value, as the user wrote them.
@@ -51,12 +51,10 @@ impl Entry {
     /// Creates an entry whose value must exist, and isn't decoded, encoded or checked against a
     /// pattern.
     pub fn new(target: Target, source: EntrySource, origin: Origin) -> Self {
-        let written = match &source {
-            EntrySource::Reference(reference) | EntrySource::Object(reference, _) => {
-                Some(Written::Reference(reference.to_string()))
-            }
-            EntrySource::Template(_) => Some(Written::Template),
-            EntrySource::Literal(_) | EntrySource::Composed(_) => None,
+        let written = match (source.reference(), &source) {
+            (Some(reference), _) => Some(Written::Hidden(reference.to_string())),
+            (None, EntrySource::Template(_)) => Some(Written::Template),
+            (None, _) => None,
         };
 
         let (kind, label) = match &target {
@@ -65,12 +63,13 @@ impl Entry {
             Target::Credential(_) => (SubjectKind::Credential, target.to_string()),
             Target::Variables(_) => (SubjectKind::EnvFrom, "env-from".to_owned()),
         };
-        let subject = Subject {
+        let mut subject = Subject {
             label,
             origin,
             kind,
             written,
         };
+        subject.reveal_if(|| source.may_be_shown(&Aliases::default()));
 
         Self {
             target,
@@ -94,6 +93,22 @@ pub enum EntrySource {
     Template(Template),
     /// A JSON object, or all parameters below a path. Each key or parameter sets a variable.
     Object(Reference, Naming),
+}
+
+impl EntrySource {
+    /// Returns the only reference of this source, as it was written. `None` for other sources.
+    fn reference(&self) -> Option<&Reference> {
+        match self {
+            Self::Reference(reference) | Self::Object(reference, _) => Some(reference),
+            Self::Literal(_) | Self::Composed(_) | Self::Template(_) => None,
+        }
+    }
+
+    /// True if messages [may show](Reference::may_be_shown) the only reference of this source.
+    pub fn may_be_shown(&self, aliases: &Aliases) -> bool {
+        let reference = self.reference();
+        reference.is_some_and(|reference| reference.may_be_shown(aliases))
+    }
 }
 
 /// A piece of a value that consists of text and references.

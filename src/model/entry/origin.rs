@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::model::quoting::file_name;
+use crate::model::reference::SecretRef;
 
 /// An entry as messages name it: `DB_HOST (app.yaml:3, db:host)`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,19 +51,32 @@ impl Subject {
         }
     }
 
-    /// Returns the same subject with a reference that isn't shown.
-    #[must_use]
-    pub fn without_reference(&self) -> Self {
-        let mut subject = self.clone();
-        if let Some(Written::Reference(reference)) = subject.written {
-            subject.written = Some(Written::Hidden(reference));
+    /// Lets messages show the reference if it is known not to be a password.
+    pub fn reveal_if(&mut self, is_known: impl FnOnce() -> bool) {
+        if let Some(Written::Hidden(reference)) = &self.written
+            && is_known()
+        {
+            self.written = Some(Written::Reference(reference.clone()));
         }
+    }
+
+    /// Returns the subject for messages about the secret of `reference`, which exists.
+    #[must_use]
+    pub fn revealed_by(&self, reference: &SecretRef) -> Self {
+        let mut subject = self.clone();
+        subject.reveal_if(|| reference.may_be_revealed());
         subject
     }
 
-    /// True if the reference isn't shown, because it may be a password.
-    pub fn hides_reference(&self) -> bool {
-        matches!(self.written, Some(Written::Hidden(_)))
+    /// Returns what messages name instead of a secret whose name they may not show: `DB_PASSWORD`.
+    pub fn as_owner(&self) -> String {
+        match (self.kind, &self.origin) {
+            (SubjectKind::GetArgument, _) => "the argument".to_owned(),
+            (SubjectKind::EnvFrom, Origin::Argument(option)) => (*option).to_owned(),
+            (SubjectKind::Entry | SubjectKind::EnvFrom | SubjectKind::Credential, _) => {
+                self.label.clone()
+            }
+        }
     }
 
     /// Returns the reference as written, or `None` for an entry without a reference, and for a

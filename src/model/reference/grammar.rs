@@ -9,12 +9,14 @@
 use std::fmt;
 
 use super::arn::{Arn, Store};
-use super::locator::{Aliases, JsonPath, Locator, SecretRef, Selector, Version};
+use super::locator::{
+    Aliases, JsonPath, KNOWN, Locator, SecretRef, Selector, Version, may_be_shown,
+};
 use super::secret_id::{Fault, SecretId, VALUE_REMEDY, is_name_character};
 use crate::model::env_variables::{Inherited, is_name};
 use crate::model::foreign;
 use crate::model::overlooked::{overlooked_in_fields, overlooked_unless_empty};
-use crate::model::shown::reads_like_a_name;
+use crate::model::shown::{StandIn, reads_like_a_name};
 
 /// A reference as it was written, split into fields. SECRET hasn't been looked up.
 ///
@@ -91,6 +93,23 @@ impl Reference {
     /// Returns the SECRET field if the reference consists of nothing else, and otherwise `None`.
     pub fn bare(&self) -> Option<&str> {
         (self.selector == Selector::Whole && self.version.is_none()).then_some(&self.secret)
+    }
+
+    /// True if messages may show the reference as it was written: SECRET is an alias, or everything
+    /// reads like a name. A placeholder does, because its variable is only named.
+    pub fn may_be_shown(&self, aliases: &Aliases) -> bool {
+        let mut secret = String::new();
+        if aliases.contains_key(&self.secret) {
+            secret.push_str(KNOWN);
+        } else {
+            for piece in split_pieces(&self.secret).unwrap_or_default() {
+                secret += match piece {
+                    Piece::Text(text) => text,
+                    Piece::Variable { default, .. } => default.unwrap_or(KNOWN),
+                };
+            }
+        }
+        may_be_shown(&secret, &self.selector, self.version.as_ref())
     }
 
     /// Returns the request for this reference, and what it selects from the response. SECRET is an
@@ -193,6 +212,7 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
         id,
         role: None,
         version: Version::Current,
+        stand_in: StandIn::default(),
     })
 }
 
@@ -302,7 +322,7 @@ fn parse_selector(key: &str) -> Result<Selector, Fault> {
     }
     JsonPath::parse(key).map(Selector::Path).ok_or_else(|| {
         let help = match key.trim_start_matches('$') {
-            name if is_name(name) => format!("write $.{name}"),
+            name if is_name(name) && reads_like_a_name(name) => format!("write $.{name}"),
             path if key == format!("$${path}") => {
                 format!("write ${path} (only systemd and Compose files need \"$$\")")
             }
@@ -316,7 +336,8 @@ fn parse_selector(key: &str) -> Result<Selector, Fault> {
 /// if it reads like one. Returns `None` for any other text.
 fn foreign_syntax_error(text: &str) -> Option<Fault> {
     let (predicate, reference) = foreign::reference(text)?;
-    let is_shown = reads_like_a_name(&reference) && Reference::parse(&reference).is_ok();
+    let parsed = Reference::parse(&reference);
+    let is_shown = parsed.is_ok_and(|parsed| parsed.may_be_shown(&Aliases::default()));
     let help = match is_shown {
         true => format!("write {reference}"),
         false => "write the name of a secret, as in prod/db:password".to_owned(),

@@ -16,6 +16,7 @@ use jsonpath_rust::parser::parse_json_path;
 use super::arn::{Region, Role, Store};
 use super::secret_id::{Fault, ParameterPath, SecretId};
 use crate::model::env_variables::is_name;
+use crate::model::shown::{StandIn, reads_like_a_name};
 
 /// A version of a secret or parameter. References with the same locator need only one request.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,16 +29,17 @@ pub struct Locator {
     /// The role that reads the secret. `None` for the default one.
     pub role: Option<Role>,
     pub version: Version,
+    pub stand_in: StandIn,
 }
 
 /// Writes the name of a request in progress lines and traces: `secret prod/db in us-east-1`,
-/// `parameters below /prod/`.
+/// `parameters below /prod/`, `the secret of DB_PASSWORD`.
 impl fmt::Display for Locator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_path() {
-            write!(f, "parameters below {}", self.id)?;
-        } else {
-            write!(f, "{} {}", self.store, self.id)?;
+        match &self.stand_in.0 {
+            Some(owner) => write!(f, "the {} of {owner}", self.kind())?,
+            None if self.is_path() => write!(f, "parameters below {}", self.id)?,
+            None => write!(f, "{} {}", self.store, self.id)?,
         }
         match &self.region {
             Some(region) => write!(f, " in {region}"),
@@ -66,26 +68,63 @@ impl Locator {
         }
     }
 
+    /// True if messages may not show the id and the version.
+    pub fn is_hidden(&self) -> bool {
+        self.stand_in.0.is_some()
+    }
+
+    /// Returns `id`, which is the id of this locator in some region, for a trace. If messages may
+    /// not show it, returns what they say instead.
+    pub fn named(&self, id: impl fmt::Display) -> String {
+        match self.is_hidden() {
+            true => self.to_string(),
+            false => id.to_string(),
+        }
+    }
+
+    /// Returns the id as it is written in a reference, or `None` if messages may not show it.
+    pub fn shown_id(&self) -> Option<String> {
+        (!self.is_hidden()).then(|| self.written_id())
+    }
+
+    /// Returns the same locator for messages about a secret that exists, which may show its id.
+    #[must_use]
+    pub fn revealed(&self) -> Self {
+        Self {
+            stand_in: StandIn::default(),
+            ..self.clone()
+        }
+    }
+
     /// Returns the secret or parameter as the subject of a sentence: `the secret "prod/db"`, `the
-    /// path "/prod/"`.
+    /// path "/prod/"`, `the secret that DB_PASSWORD refers to`.
     pub fn noun(&self) -> String {
-        let what = if self.is_path() {
-            "path".to_owned()
-        } else {
-            self.store.to_string()
-        };
-        format!("the {what} \"{}\"", self.id)
+        let kind = self.kind();
+        match &self.stand_in.0 {
+            Some(owner) => format!("the {kind} that {owner} refers to"),
+            None => format!("the {kind} \"{}\"", self.id),
+        }
+    }
+
+    /// Returns the noun for what is requested.
+    fn kind(&self) -> String {
+        match self.is_path() {
+            true => "path".to_owned(),
+            false => self.store.to_string(),
+        }
     }
 
     /// Returns a parameter below a path as the subject of a sentence. `parameter_name` is the part
     /// of its name after the path. If it is `None`, returns [`Self::noun`].
     pub fn noun_of(&self, parameter_name: Option<&str>) -> String {
         match parameter_name {
-            Some(rest) => format!(
-                "the parameter \"{}\"",
-                below_path(&self.id.to_string(), rest)
-            ),
-            None => self.noun(),
+            Some(rest) if !self.is_hidden() => {
+                format!(
+                    "the parameter \"{}\"",
+                    below_path(&self.id.to_string(), rest)
+                )
+            }
+            Some(_) | None => self.noun(),
         }
     }
 
@@ -123,6 +162,25 @@ pub struct SecretRef {
 }
 
 impl SecretRef {
+    /// Decides by its form whether messages may show this reference. `owner` is what they name
+    /// instead, such as `DB_PASSWORD`.
+    #[must_use]
+    pub fn judged(mut self, owner: String) -> Self {
+        self.locator.stand_in = StandIn((!self.reads_like_a_name()).then(|| owner.into()));
+        self
+    }
+
+    /// True if the reference as a whole reads like a name.
+    pub fn reads_like_a_name(&self) -> bool {
+        let id = self.locator.written_id();
+        may_be_shown(&id, &self.selector, Some(&self.locator.version))
+    }
+
+    /// True if messages may show the whole reference once it is known that the secret exists.
+    pub fn may_be_revealed(&self) -> bool {
+        self.selector == Selector::Whole || self.selector.shown().is_some()
+    }
+
     /// Checks that a path begins with a slash and doesn't have a KEY, LABEL or VERSION. A reference
     /// to a secret or to one parameter isn't checked.
     ///
@@ -162,6 +220,24 @@ impl SecretRef {
     }
 }
 
+/// A name instead of an alias, of a variable, or of a secret that exists, for [`may_be_shown`].
+pub const KNOWN: &str = "known";
+
+/// True if messages may show a reference with these fields, because it reads like a name. A
+/// JSONPath, AWS's staging labels and version ids don't matter, because they have grammars of their
+/// own.
+pub fn may_be_shown(secret: &str, selector: &Selector, version: Option<&Version>) -> bool {
+    let key = match selector {
+        Selector::Key(key) => Some(key.as_str()),
+        Selector::Whole | Selector::Path(_) => None,
+    };
+    let stage = version.and_then(Version::stage);
+    let id = version.and_then(Version::id);
+    let own_stage = stage.filter(|stage| !AWS_STAGES.contains(stage));
+    let fields = [Some(secret), key, own_stage].into_iter().flatten();
+    id.is_none_or(has_form_of_version_id) && reads_like_a_name(&Vec::from_iter(fields).join(":"))
+}
+
 /// The part of a secret that becomes the value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Selector {
@@ -171,6 +247,20 @@ pub enum Selector {
     Key(String),
     /// The one node that an RFC 9535 path matches.
     Path(JsonPath),
+}
+
+impl Selector {
+    /// Returns the KEY for messages about a secret that exists. They may show an identifier, a
+    /// JSONPath, and what reads like a name. The result is `None` for any other KEY, and without
+    /// one.
+    pub fn shown(&self) -> Option<&str> {
+        match self {
+            Self::Whole => None,
+            Self::Key(key) if is_name(key) => Some(key),
+            Self::Key(key) => may_be_shown(KNOWN, self, None).then_some(key),
+            Self::Path(path) => Some(&path.text),
+        }
+    }
 }
 
 impl fmt::Display for Selector {
@@ -281,6 +371,13 @@ const MAX_STAGE_LENGTH: usize = 256;
 
 /// The length of a version id, in characters (`SecretVersionIdType` in the API reference).
 const ID_LENGTHS: std::ops::RangeInclusive<usize> = 32..=64;
+
+/// True for the number of a parameter's version, and for text that may be a version id.
+fn has_form_of_version_id(text: &str) -> bool {
+    let is_id_character = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    text.bytes().all(|byte| byte.is_ascii_digit())
+        || ID_LENGTHS.contains(&text.len()) && text.bytes().all(is_id_character)
+}
 
 impl Version {
     /// Checks a version that the user has written against AWS's rules for the store.

@@ -49,7 +49,7 @@ fn ten_thousand_missing_secrets_are_reported_within_seconds_even_with_ten_thousa
         &["--local", "local.json"],
     );
     run.ended(Status::Exit(78)).says([
-        "the secret \"u00000\" does not exist",
+        "the secret that V0 refers to does not exist",
         "because 10000 values are missing",
     ]);
 }

@@ -227,7 +227,7 @@ fn rows(table: &'static str) -> Vec<Refused> {
                 }
                 None => Refused {
                     declaration,
-                    place: "(row.yaml:1, ".to_owned(),
+                    place: "(row.yaml:1".to_owned(),
                     reason,
                 },
             });

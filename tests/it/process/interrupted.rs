@@ -38,8 +38,7 @@ fn waiting_launches() -> Vec<(Aws, Sandbox, usize, &'static str)> {
     let nine = (0..9).fold(Aws::start(), |aws, n| {
         aws.secret(&format!("x{n}"), Secret::failing(Fault::Hang))
     });
-    let first_three =
-        "secret x0 in us-east-1, secret x1 in us-east-1, secret x2 in us-east-1 and 6 more";
+    let first_three = "the secret of A0 in us-east-1, the secret of A1 in us-east-1, the secret of A2 in us-east-1 and 6 more";
     let row = |aws: Aws, launch: fn(&Aws) -> Sandbox, calls: usize, awaited| {
         let sandbox = launch(&aws).script("touch started").case(awaited);
         (aws, sandbox, calls, awaited)
@@ -60,21 +59,21 @@ fn waiting_launches() -> Vec<(Aws, Sandbox, usize, &'static str)> {
             hanging(),
             |aws| sandbox(aws).arg("-q"),
             1,
-            "secret x in us-east-1",
+            "the secret of A in us-east-1",
         ),
         row(
             hanging(),
             |aws| sandbox(aws).args(["--on-rotation", "restart"]),
             1,
-            "secret x in us-east-1",
+            "the secret of A in us-east-1",
         ),
-        row(hanging(), files, 1, "secret x in us-east-1"),
+        row(hanging(), files, 1, "the secret of ./written in us-east-1"),
         // AssumeRole has already been answered.
         row(
             hanging(),
             |aws| sandbox(aws).args(["--role-arn", ROLE]),
             2,
-            "secret x in us-east-1",
+            "the secret of A in us-east-1",
         ),
         row(nine, all_nine, 9, first_three),
         row(

@@ -56,7 +56,7 @@ fn a_terminal_shows_which_secret_is_awaited_and_no_longer_shows_it_when_the_comm
     run.launched();
     let is_progress = |line: &String| {
         line.starts_with("secrets-exec: note: waiting up to ")
-            && line.contains("s for secret x")
+            && line.contains("s for the secret of A")
             && line.len() < 80
     };
     assert!(erased(&run).iter().any(is_progress), "{run}");
@@ -173,7 +173,10 @@ fn systemd_shows_which_secret_is_awaited_and_extends_its_timeout_until_the_deadl
     let (run, message) = runs_with_a_late_answer(&aws, launch.args(["--timeout", "25s"]));
 
     run.launched();
-    assert!(message.contains("secret x in us-east-1"), "{message}");
+    assert!(
+        message.contains("the secret of A in us-east-1"),
+        "{message}"
+    );
     // The launch reports its wait after two seconds, so at most 23 of the 25 are left.
     let seconds = seconds_of_extension(&message);
     assert!((1.0..=23.0).contains(&seconds), "{message}");

@@ -34,7 +34,7 @@ fn a_launch_ends_at_its_timeout_and_names_the_configuration_file_that_cannot_be_
         (
             plain().endpoint("https://localhost:1"),
             "AWS_CA_BUNDLE",
-            "secret x in us-east-1",
+            "the secret of A in us-east-1",
         ),
     ] {
         let pipe = sandbox.path("pipe").display().to_string();

@@ -227,7 +227,7 @@ fn with_on_rotation_systemd_shows_what_a_slow_start_is_waiting_for() {
     let waiting = manager.next();
     assert!(
         waiting.starts_with("STATUS=waiting up to ")
-            && waiting.contains(" for secret x ")
+            && waiting.contains(" for the secret of A ")
             && waiting.contains("\nEXTEND_TIMEOUT_USEC="),
         "{waiting}"
     );

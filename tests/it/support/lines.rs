@@ -55,6 +55,7 @@ pub fn is_message(line: &str) -> bool {
         "  note:",
         "  help:",
         "  for ",
+        "  and ",
         "  AWS says: ",
     ];
     let is_summary = text.contains(", because ") && text.contains(" value");

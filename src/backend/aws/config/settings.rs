@@ -200,6 +200,8 @@ impl Settings {
         caller_variables: impl Iterator<Item = &'static str>,
     ) -> String {
         let request = self.with_defaults(locator);
+        let (id, version) = (&request.id, &request.version);
+        let request = (request.store, id, &request.region, &request.role, version);
         let endpoints = self.endpoints.cache_key(locator.store);
         let variables = Vec::from_iter(caller_variables.map(|name| self.variables.non_empty(name)));
         format!("{:?}", (request, endpoints, self.profile(), variables))

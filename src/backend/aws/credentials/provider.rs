@@ -26,7 +26,8 @@ use crate::backend::aws::config::{RoleChain, Settings};
 use crate::backend::aws::responses::classify_sdk_error;
 use crate::backend::aws::service_client::{Api, Endpoints};
 use crate::model::answer::{
-    Again, Cause, CredentialsFault, Denial, FetchError, OutageKind, Refusal, Unsigned,
+    Again, CREDENTIALS_REFUSED, Cause, CredentialsFault, Denial, FetchError, OutageKind, Refusal,
+    Unsigned,
 };
 use crate::model::overlooked::overlooked;
 use crate::model::redaction::conceal;
@@ -321,8 +322,7 @@ pub fn explain_refused_credentials(
 
     let origin = CredentialsOrigin::from_credentials(credentials);
     let (text, help) = fault_and_remedy(fault, &origin, credentials);
-    let mut refused =
-        FetchError::credentials_refused("credentials-refused", text).explaining(error);
+    let mut refused = FetchError::credentials_refused(CREDENTIALS_REFUSED, text).explaining(error);
     refused.cause = Cause::NoCredentials(Unsigned::Refused);
     if let CredentialsOrigin::Variables | CredentialsOrigin::Profile(_) = origin {
         return refused.help(help);

@@ -72,7 +72,7 @@ fn a_launch_through_a_broken_proxy_fails_with_75_and_names_the_proxy_and_the_ser
         let proxy = Wire::plain(vec![script]);
         let run = launch_through(&proxy).attempts(2).case(case).run();
         let named = format!("the proxy 127.0.0.1:{} (HTTPS_PROXY)", proxy.port());
-        run.refused(75).says(["A (", "x:k", &named]);
+        run.refused(75).says(["A (", &named]);
         if let Ok(status) = case.split(' ').next().unwrap().parse::<u16>() {
             let host = "secretsmanager.us-east-1.amazonaws.com:443";
             run.says([&*format!(
@@ -94,7 +94,7 @@ fn a_launch_ends_at_its_timeout_if_a_proxy_or_its_tunnel_does_not_answer() {
         let proxy = Wire::plain(vec![[vec![Step::Request], last].concat()]);
         ends_within(Duration::from_millis(400), launch_through(&proxy))
             .refused(75)
-            .says(["A (", "x:k", "did not answer in time"]);
+            .says(["A (", "did not answer in time"]);
     }
 }
 
@@ -111,7 +111,7 @@ fn a_launch_fails_with_78_after_one_request_if_a_proxy_rejects_the_password() {
     many(launch_through(&proxy))
         .run()
         .refused(78)
-        .says(["A59", &named, said]);
+        .says(["and 56 more", &named, said]);
     assert_eq!(proxy.connections(), 1);
     let url = format!("http://user:{CANARY}@127.0.0.1:{}", proxy.port());
     let forwarded = many(
@@ -119,7 +119,7 @@ fn a_launch_fails_with_78_after_one_request_if_a_proxy_rejects_the_password() {
             .endpoint("http://example.com")
             .env("HTTP_PROXY", url),
     );
-    forwarded.run().refused(78).says(["A59", said]);
+    forwarded.run().refused(78).says(["and 56 more", said]);
     assert_eq!(proxy.connections(), 2);
     launch_through(&proxy)
         .args(["-vv", "--fallback-region", "eu-west-1"])

@@ -166,7 +166,7 @@ fn a_launch_fails_with_75_if_the_http_answer_to_each_attempt_is_malformed() {
     for (case, malformed) in malformed_responses() {
         without_and_with_tls(case, &[malformed], |server, launch| {
             let run = launch.resolve("A=x:k").attempts(2).run();
-            run.refused(75).says(["A (", "x:k"]);
+            run.refused(75).says(["A ("]);
             assert_eq!(server.connections(), 2, "{run}");
         });
     }
@@ -267,8 +267,7 @@ fn a_launch_fails_with_75_at_its_timeout_if_an_http_answer_does_not_end() {
     ] {
         without_and_with_tls(case, &[script], |_, launch| {
             let run = ends_within(Duration::from_millis(400), launch.resolve("A=x:k"));
-            run.refused(75)
-                .says(["A (", "x:k", "did not answer in time"]);
+            run.refused(75).says(["A (", "did not answer in time"]);
         });
     }
 }
@@ -318,7 +317,7 @@ fn a_launch_fails_with_75_if_each_connection_is_reset_within_the_answer() {
     let server = Wire::plain(vec![resets_within_the_answer()]);
     let run = launch_with(&server).resolve("A=x:k").attempts(2).run();
     run.refused(75)
-        .says(["A (", "x:k", "the connection to localhost:", " broke: "]);
+        .says(["A (", "the connection to localhost:", " broke: "]);
 }
 
 #[test]
@@ -377,7 +376,7 @@ fn the_error_names_an_https_endpoint_that_does_not_speak_tls_and_hints_at_the_li
             (75, 2)
         };
         let address = format!("localhost:{}", server.port());
-        run.refused(status).says(["A (", "x:k", &address]);
+        run.refused(status).says(["A (", &address]);
         for text in [firewall, plain_http] {
             let is_expected = hint == Some(text);
             assert_eq!(run.stderr().contains(text), is_expected, "{text}: {run}");
@@ -482,8 +481,7 @@ fn a_launch_fails_with_75_at_its_timeout_if_a_tls_handshake_does_not_end() {
         let server = Wire::plain(vec![script]);
         let launch = launch_with_tls(&authority, &server).case(case);
         let run = ends_within(Duration::from_millis(400), launch.resolve("A=x:k"));
-        run.refused(75)
-            .says(["A (", "x:k", "did not answer in time"]);
+        run.refused(75).says(["A (", "did not answer in time"]);
     }
 }
 
