@@ -16,7 +16,7 @@ use crate::model::outcome::{EntryOutcome, Outcome};
 use crate::model::plan::{EntryId, ObjectSource, Planned};
 use crate::model::problem::Problem;
 use crate::model::quoting::{is_quotable, visible};
-use crate::model::reference::{Selector, split_secret};
+use crate::model::reference::{SecretRef, Selector, split_secret};
 use crate::model::secret_value::SecretValue;
 use crate::model::suggest::{self, did_you_mean};
 
@@ -292,13 +292,13 @@ fn name_problem(
 /// Returns the reference to one key of an object, or to one parameter below a path. The result is
 /// `None` if the object is a part of a secret, or if the reference must not be shown.
 fn reference_to_key(key: &str, object: &ObjectSource, subject: &Subject) -> Option<String> {
-    let written = subject.reference()?;
-    if object.reference.locator.is_path() {
-        return Some(format!("{}{key}", written.trim_end_matches('*')));
+    let SecretRef { locator, selector } = &object.reference;
+    let (secret, version) = split_secret(subject.reference()?);
+    if locator.is_path() {
+        return Some(format!("{}{key}", secret.trim_end_matches('*')));
     }
-    let (secret, version) = split_secret(written);
-    let is_whole = object.reference.selector == Selector::Whole;
-    is_whole.then(|| format!("{secret}:{key}{}", version.unwrap_or_default()))
+    let version = version.unwrap_or_default();
+    (*selector == Selector::Whole).then(|| format!("{secret}:{key}{version}"))
 }
 
 /// Returns the error about two keys of an object, or two parameters below a path, that would both

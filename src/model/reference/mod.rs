@@ -30,4 +30,4 @@ pub use locator::{
     AWS_STAGES, AWSCURRENT, Alias, Aliases, JsonPath, Locator, SecretRef, Selector, Version,
     validate_alias_name,
 };
-pub use secret_id::{Fault, SecretId, VALUE_REMEDY, is_name_character};
+pub use secret_id::{Fault, SecretId, VALUE_REMEDY, is_bare_word, is_name_character};

@@ -219,6 +219,12 @@ pub fn is_name_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || "/_+=.@!-".contains(c)
 }
 
+/// True for one word, such as `info` or `0.0.0.0`. It may be the name of a secret, but most names
+/// have a slash or a hyphen, so it is more often plain text.
+pub fn is_bare_word(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_alphanumeric() || c == '.')
+}
+
 /// Parses the ARN of a secret or parameter. Returns the store, too.
 ///
 /// # Errors
