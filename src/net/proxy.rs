@@ -63,7 +63,8 @@ impl Proxy {
         failure.outage_help(format!("correct {}, or {advice}", self.variable))
     }
 
-    /// Adds the remedy to a failed TLS handshake with the proxy: hardly any proxy speaks TLS itself.
+    /// Adds the remedy to a failed TLS handshake with the proxy, because hardly any proxy speaks
+    /// TLS itself.
     pub fn with_plain_remedy(&self, failure: FetchError) -> FetchError {
         use OutageKind::{Connection, Handshake, NotTls};
         let Cause::Outage(NotTls | Handshake | Connection) = failure.cause else {

@@ -253,19 +253,17 @@ fn name_problem(
 ) -> Problem {
     let what = noun(object);
     let is_argument = matches!(subject.origin, Origin::Argument(_));
-    let start = if is_argument {
-        "in a declaration, "
-    } else {
-        ""
+    let written = subject.reference().unwrap_or("…");
+    let item = |setting: &str| match is_argument {
+        true => format!("in a declaration, write env-from: [{{ from: {written:?}, {setting} }}]"),
+        false => format!("write {{ from: {written:?}, {setting} }} under \"env-from\""),
     };
     let (text, help) = match error {
         NamingError::Illegal(name) => (
             format!(
                 "has the {what} {key:?}, but {name:?} can't be the name of a variable ([A-Za-z_][A-Za-z0-9_]*)"
             ),
-            format!(
-                "{start}add rename: {{ {key:?}: _{name} }} or except: [{key:?}] to this \"env-from\""
-            ),
+            item(&format!("rename: {{ {key:?}: _{name} }}")) + &format!(", or except: [{key:?}]"),
         ),
         NamingError::Unsafe(name) => (
             format!(
@@ -280,7 +278,7 @@ fn name_problem(
                 Some(reference) if name.as_str() != "PATH" => {
                     format!("if you want it, add {name}: {reference} under \"env\"")
                 }
-                Some(_) | None => format!("{start}add except: [{key:?}] to this \"env-from\""),
+                Some(_) | None => item(&format!("except: [{key:?}]")),
             },
         ),
     };

@@ -41,8 +41,8 @@ fn env_from_refuses_every_variable_that_makes_programs_run_code() {
         run.refused(78).says([
             "secrets-exec.yaml:1",
             "prod/app",
-            "is not safe",
-            "leave it out with \"except\"",
+            "isn't safe",
+            "if you want it, add",
         ]);
         run.says(keys.iter().map(String::as_str));
     }
