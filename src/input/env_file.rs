@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::io::Read;
 
+use glob::Pattern;
 use serde::Serializer;
 use zeroize::Zeroizing;
 
@@ -18,7 +19,6 @@ use crate::input::text_file;
 use crate::model::env_variables::{EnvName, OWN_PREFIX, matches_any};
 use crate::model::problem::Problem;
 use crate::model::secret_value::SecretValue;
-use crate::model::suggest::{did_you_mean, nearest};
 use crate::system::os_error::unreadable;
 
 /// The most bytes that a secret can have. A longer file is not read.
@@ -122,10 +122,12 @@ pub fn parse_env_file(
     // Python's universal newlines treat all of these as the end of a line.
     let lines = Zeroizing::new(text.replace("\r\n", "\n").replace('\r', "\n"));
     let statements = statements(&lines);
-    let bindings = statements.iter().flat_map(|statement| &statement.binding);
-    let names = Vec::from_iter(bindings.map(|(name, _)| name.clone()));
+    let unmatched_only = unmatched_patterns(file, &statements, arguments.only.iter());
+    let others = arguments.except.iter().chain(&arguments.literal);
+    let mut warnings = unmatched_only.clone();
+    warnings.extend(unmatched_patterns(file, &statements, others));
     let mut selection = Selection {
-        warnings: unmatched_patterns(file, &names, arguments),
+        warnings,
         ..Selection::default()
     };
     for statement in statements {
@@ -146,14 +148,8 @@ pub fn parse_env_file(
 
     let secret_json = secret_json(&variables);
     if variables.is_empty() && errors.is_empty() {
-        let mut only = arguments.only.iter();
-        let unmatched = only.find(|pattern| !names.iter().any(|name| pattern.matches(name)));
-        errors.push(match unmatched {
-            Some(pattern) => {
-                let similar = nearest(pattern.as_str(), names.iter().map(String::as_str));
-                Problem::configuration(format!("no name in {file} matches {pattern}"))
-                    .replace_help(similar.map(did_you_mean))
-            }
+        errors.push(match unmatched_only.into_iter().next() {
+            Some(text) => Problem::configuration(text),
             None => {
                 let help = "migrate never moves AWS_*, SECRETS_EXEC_* and PATH, and --only and --except select the others";
                 error(file, "this file doesn't have any variables to move").help(help)
@@ -299,17 +295,20 @@ impl Selection {
     }
 }
 
-/// Returns a warning for each pattern of `--only`, `--except` and `--literal` that matches no name
-/// in the file.
-fn unmatched_patterns(file: &str, names: &[String], arguments: &MigrateArguments) -> Vec<String> {
-    let named = arguments.only.iter().chain(&arguments.except);
-    let mut warnings = Vec::new();
-    for pattern in named.chain(&arguments.literal) {
-        if !names.iter().any(|name| pattern.matches(name)) {
-            warnings.push(format!("no name in {file} matches {pattern}"));
-        }
-    }
-    warnings
+/// Returns a sentence for each of these patterns that matches no name in the file.
+fn unmatched_patterns<'p>(
+    file: &str,
+    statements: &[Statement],
+    patterns: impl Iterator<Item = &'p Pattern>,
+) -> Vec<String> {
+    let is_unmatched = |pattern: &&Pattern| {
+        let mut bindings = statements.iter().flat_map(|statement| &statement.binding);
+        !bindings.any(|(name, _)| pattern.matches(name))
+    };
+    let unmatched = patterns.filter(is_unmatched);
+    unmatched
+        .map(|pattern| format!("no name in {file} matches {pattern}"))
+        .collect()
 }
 
 /// True if `--only` and `--except` select the variable.

@@ -317,8 +317,8 @@ fn key(Node { position, kind }: Node, text: &str) -> Result<Key, SyntaxError> {
     }
 }
 
-/// Returns the error for a template without quotes in this line. The help shows the template, unless
-/// it has text that may be a password next to its expressions.
+/// Returns the error for a template without quotes in this line. The help shows the template,
+/// unless it has text that may be a password next to its expressions.
 fn unquoted_template_error(position: Position, line: &str) -> SyntaxError {
     if let Some(Fault { text, help }) = Fault::unrendered(line) {
         let help = help.unwrap_or_default();

@@ -98,9 +98,6 @@ pub struct About {
     /// the headline doesn't name the secret.
     pub before: Option<&'static str>,
     pub scope: ReasonScope,
-    /// The text of the problem if it is about several secrets: `don't exist in us-east-1`. `None`
-    /// if that is the same text.
-    pub text_of_several: Option<String>,
 }
 
 /// The secrets that can have a problem for the same reason.
@@ -199,8 +196,8 @@ impl Problem {
 
     /// Returns a key that is equal for problems which a report prints as one, with the entries of
     /// all of them. These problems have different entries, and may have different details,
-    /// different missing keys, different secrets, and helps about their own entries. Returns `None` for a problem without entries,
-    /// which is always printed by itself.
+    /// different missing keys, different secrets, and helps about their own entries. Returns `None`
+    /// for a problem without entries, which is always printed by itself.
     pub fn group_key(&self) -> Option<impl Ord + Clone + '_> {
         if self.entries.is_empty() {
             return None;
@@ -234,11 +231,14 @@ impl Problem {
         self.headline(self.about.as_ref().map_or("", |about| &about.name))
     }
 
-    /// Returns the headline of problems with the same reason that are about several secrets.
-    pub fn headline_of_several(&self, count: usize, about: &About) -> String {
+    /// Returns the headline of problems with the same reason that are about several secrets. The
+    /// only verb that differs in the plural is "does".
+    pub fn headline_of_several(&self, secrets: &str) -> String {
         let mut problem = self.clone();
-        problem.text = about.text_of_several.clone().unwrap_or(problem.text);
-        problem.headline(&format!("{count} {}", about.plural))
+        if let Some(rest) = self.text.strip_prefix("does") {
+            problem.text = format!("do{rest}");
+        }
+        problem.headline(secrets)
     }
 
     /// Returns the headline with `secret` as its subject: one secret, or the number of several.
@@ -277,7 +277,6 @@ impl About {
             plural,
             before: Some(""),
             scope: ReasonScope::OneSecret,
-            text_of_several: None,
         }
     }
 }

@@ -63,20 +63,17 @@ impl Proxy {
         failure.outage_help(format!("correct {}, or {advice}", self.variable))
     }
 
-    /// Adds the remedy to a failed TLS handshake with the proxy: hardly any proxy speaks TLS itself.
-    pub fn with_plain_remedy(&self, mut failure: FetchError) -> FetchError {
-        let (variable, host) = (self.variable, host_and_port(self.intercept.uri()));
-        let login = match self.authorization() {
-            Some(_) => "USER:PASSWORD@",
-            None => "",
+    /// Adds the remedy to a failed TLS handshake with the proxy, because hardly any proxy speaks
+    /// TLS itself.
+    pub fn with_plain_remedy(&self, failure: FetchError) -> FetchError {
+        use OutageKind::{Connection, Handshake, NotTls};
+        let Cause::Outage(NotTls | Handshake | Connection) = failure.cause else {
+            return failure;
         };
-        if let Cause::Outage(OutageKind::NotTls | OutageKind::Handshake | OutageKind::Connection) =
-            failure.cause
-        {
-            failure = failure.of_named_host(variable);
-            failure.problem.help = Some(format!("write {variable}=http://{login}{host}"));
-        }
-        failure
+        let (variable, host) = (self.variable, host_and_port(self.intercept.uri()));
+        let login = self.authorization().map_or("", |_| "USER:PASSWORD@");
+        let help = format!("write {variable}=http://{login}{host}");
+        failure.of_named_host(variable).help(help)
     }
 
     /// Returns the failure for HTTP status 407 (Proxy Authentication Required).

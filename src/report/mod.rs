@@ -240,7 +240,8 @@ fn error_record(problems: &[&Problem]) -> Option<Record> {
 
     let (headline, secret) = match &common.about {
         Some(about) if secrets.len() > 1 => {
-            (common.headline_of_several(secrets.len(), about), None)
+            let secrets = format!("{} {}", secrets.len(), about.plural);
+            (common.headline_of_several(&secrets), None)
         }
         Some(about) => (common.full_headline(), about.id.as_deref()),
         None => (common.full_headline(), None),

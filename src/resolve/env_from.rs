@@ -18,7 +18,7 @@ use crate::model::outcome::{EntryOutcome, Outcome};
 use crate::model::plan::{EntryId, ObjectSource, Planned};
 use crate::model::problem::Problem;
 use crate::model::quoting::{is_quotable, visible};
-use crate::model::reference::{Selector, below_path, split_secret};
+use crate::model::reference::{SecretRef, Selector, below_path, split_secret};
 use crate::model::secret_value::SecretValue;
 use crate::model::suggest::{self, did_you_mean};
 
@@ -261,24 +261,36 @@ fn name_problem(
     subject: &Subject,
 ) -> Problem {
     let what = noun(object);
+    let is_argument = matches!(subject.origin, Origin::Argument(_));
+    let written = subject.reference().unwrap_or("…");
+    let item = |setting: &str| match is_argument {
+        true => format!("in a declaration, write env-from: [{{ from: {written:?}, {setting} }}]"),
+        false => format!("write {{ from: {written:?}, {setting} }} under \"env-from\""),
+    };
     let (text, help) = match error {
         NamingError::Illegal(name) => {
             let text = format!(
                 "has the {what} {key:?}, but {name:?} can't be the name of a variable ([A-Za-z_][A-Za-z0-9_]*)"
             );
-            let start = match subject.origin {
-                Origin::Argument(_) => "in a declaration, ",
-                Origin::Inherited | Origin::File { .. } => "",
-            };
-            let help = format!(
-                "{start}add rename: {{ {key:?}: _{name} }} or except: [{key:?}] to this \"env-from\""
-            );
-            (text, Some(help))
+            let renamed = item(&format!("rename: {{ {key:?}: _{name} }}"));
+            (text, Some(renamed + &format!(", or except: [{key:?}]")))
         }
         NamingError::Unsafe { name, effect } => {
             let text =
                 format!("has the {what} {key:?}, but env-from doesn't set {name}, which {effect}");
-            (text, explicit_entry_help(key, name, object, subject))
+            // PATH can't come from a secret.
+            let reference = match name.as_str() {
+                "PATH" => None,
+                _ => reference_to_key(key, object, subject),
+            };
+            let help = match reference {
+                Some(reference) => {
+                    let write = written_as_variable(name.as_str(), &reference, subject);
+                    format!("to set it anyway, write {write}")
+                }
+                None => item(&format!("except: [{key:?}]")),
+            };
+            (text, Some(help))
         }
     };
     Problem::configuration(text)
@@ -286,33 +298,16 @@ fn name_problem(
         .replace_help(help)
 }
 
-/// Returns the help for a key whose name `env-from` refuses: the entry that sets the variable. The
-/// result is `None` if the reference must not be shown, or if no reference can be written for the
-/// key.
-fn explicit_entry_help(
-    key: &str,
-    name: &EnvName,
-    object: &ObjectSource,
-    subject: &Subject,
-) -> Option<String> {
-    if name.as_str() == "PATH" {
-        return Some("leave it out with \"except\" in an entry under \"env-from\"".to_owned());
-    }
-    let reference = reference_to_key(key, object, subject)?;
-    let write = written_as_variable(name.as_str(), &reference, subject);
-    Some(format!("to set it anyway, write {write}"))
-}
-
 /// Returns the reference to one key of an object, or to one parameter below a path. The result is
 /// `None` if the object is a part of a secret, or if the reference must not be shown.
 fn reference_to_key(key: &str, object: &ObjectSource, subject: &Subject) -> Option<String> {
-    let written = subject.reference()?;
-    if object.reference.locator.is_path() {
-        return Some(below_path(written, key));
+    let SecretRef { locator, selector } = &object.reference;
+    let (secret, version) = split_secret(subject.reference()?);
+    if locator.is_path() {
+        return Some(below_path(secret, key));
     }
-    let (secret, version) = split_secret(written);
-    let is_whole = object.reference.selector == Selector::Whole;
-    is_whole.then(|| format!("{secret}:{key}{}", version.unwrap_or_default()))
+    let version = version.unwrap_or_default();
+    (*selector == Selector::Whole).then(|| format!("{secret}:{key}{version}"))
 }
 
 /// Returns the error about two keys of an object, or two parameters below a path, that would both

@@ -237,8 +237,11 @@ impl Line<'_> {
         let unexpected = Problem::usage(format!(
             "unexpected argument {number} (not shown, because it may be a secret)"
         ));
-        let has_separator =
-            self.words.contains(&"--") && !self.has_separator_of_command(word, number);
+        // The `--` in `npm run start -- --port 80` belongs to the command.
+        let next = self.words.get(number).copied().unwrap_or_default();
+        let is_word = |word: &str| word.starts_with(|c: char| c.is_ascii_alphanumeric());
+        let is_command = is_word(word) && is_word(next);
+        let has_separator = self.words.contains(&"--") && !is_command;
         let name = self.name();
 
         match self.subcommand.map(Command::get_name) {
@@ -314,29 +317,15 @@ impl Line<'_> {
                     .help("if it is the command, write secrets-exec [OPTIONS] -- COMMAND")
             }
             None => {
-                let help = match self.words.contains(&"--") {
+                let text = format!(
+                    "`--` is missing before the command (argument {number} is not an option)"
+                );
+                Problem::usage(text).help(match self.words.contains(&"--") {
                     true => "write another `--` before the command",
                     false => "write secrets-exec [OPTIONS] -- COMMAND",
-                };
-                Problem::usage(format!(
-                    "`--` is missing before the command (argument {number} is not an option)"
-                ))
-                .help(help)
+                })
             }
         }
-    }
-
-    /// True if the only `--` belongs to a command that begins with `word`, as in `npm run start --
-    /// --port 80`. `number` is the position of `word`, from 1.
-    fn has_separator_of_command(&self, word: &str, number: usize) -> bool {
-        let is_name = |word: &str| word.starts_with(|c: char| c.is_ascii_alphanumeric());
-        let mut next = self.words.iter().skip(number);
-        is_name(word)
-            && match (next.next(), next.next()) {
-                (Some(&"--"), Some(after)) => after.starts_with('-'),
-                (Some(next), _) => is_name(next),
-                (None, _) => false,
-            }
     }
 
     /// Words the mistake in `-e PASSWORD prod/db:password`, where a space was written instead of

@@ -19,7 +19,8 @@ use crate::model::entry::{
 use crate::model::env_variables::is_name;
 use crate::model::quoting::quoted_value;
 use crate::model::reference::{
-    Alias, Aliases, Reference, Region, Role, SecretId, VALUE_REMEDY, Version, validate_alias_name,
+    Alias, Aliases, Reference, Region, Role, SecretId, VALUE_REMEDY, Version, is_bare_word,
+    validate_alias_name,
 };
 
 /// The help if `secrets` isn't a mapping. The usual reason is a list of variables, which an ECS
@@ -110,12 +111,11 @@ fn id(item: &Item<'_>, name: &str) -> Option<String> {
     let reference = parse_reference(item, text)?;
     let id = reference.bare().map(str::to_owned);
     if id.is_none() {
-        let help = match name == name.to_uppercase() {
-            true => format!("write the variable {name} below \"env:\", not below \"secrets:\""),
-            false => {
-                format!("write the key or version where you use the alias, as in {name}:password")
-            }
-        };
+        let mut help =
+            format!("write the key or version where you use the alias, as in {name}:password");
+        if name == name.to_uppercase() {
+            help = format!("write the variable {name} below \"env:\", not below \"secrets:\"");
+        }
         item.refuse_with("must be a secret without a key or a version", Some(help));
     }
     id
@@ -166,7 +166,12 @@ const PATH_FROM_SECRET: &str =
 /// because the command is looked up before any secret is read. Leaves out entries with a mistake.
 pub fn variables(item: &Item<'_>, aliases: &Aliases) -> Vec<Entry> {
     let members = item.expect_entries(Some(VARIABLES_HELP));
-    let is_word = |member: &&MappingEntry<'_>| is_word(member.value.node, aliases);
+    // Words that are probably plain text, too.
+    let is_word = |member: &&MappingEntry<'_>| {
+        let text = member.value.node.scalar_text();
+        let is_literal = |text| is_bare_word(text) && !aliases.contains_key(text);
+        text.is_some_and(is_literal) && !is_plain_value(member.value.node)
+    };
     let words = Vec::from_iter(members.iter().filter(is_word).map(|word| word.name));
 
     let mut entries = Vec::new();
@@ -190,15 +195,6 @@ pub fn variables(item: &Item<'_>, aliases: &Aliases) -> Vec<Entry> {
         }
     }
     entries
-}
-
-/// True for a word that is neither a path nor an alias. It is the name of a secret or, more often,
-/// plain text such as `info`.
-fn is_word(node: &Node, aliases: &Aliases) -> bool {
-    let text = node.scalar_text().filter(|_| !is_plain_value(node));
-    let reference = text.and_then(|text| Reference::parse(text).ok());
-    let word = reference.as_ref().and_then(Reference::bare);
-    word.is_some_and(|word| !word.contains(['/', ':', '$', '!']) && !aliases.contains_key(word))
 }
 
 /// The mistake that a value is a number or a boolean.

@@ -11,7 +11,7 @@ use crate::model::entry::{Origin, Subject, SubjectKind};
 use crate::model::env_variables::is_name;
 use crate::model::problem::{About, Impact, Problem, ReasonScope, Status};
 use crate::model::reference::{
-    AWS_STAGES, Locator, SecretId, SecretRef, Selector, Store, Version, below_path,
+    AWS_STAGES, Locator, SecretId, SecretRef, Selector, Store, Version, below_path, is_bare_word,
 };
 use crate::model::suggest::{did_you_mean, did_you_mean_to_write, nearest};
 
@@ -108,12 +108,9 @@ impl FailedRequest<'_> {
             about.name = self.locator().noun();
         }
         // The reason may be the region or the account, or that all of them are plain text.
-        if self.failure.error.cause == Cause::Absent(Missing::Secret)
-            && self.absent_version().is_none()
-            && !self.locator().is_path()
-        {
+        let is_without_version = self.absent_version().is_none() && !self.locator().is_path();
+        if self.failure.error.cause == Cause::Absent(Missing::Secret) && is_without_version {
             about.scope = ReasonScope::AnySecret;
-            about.text_of_several = Some(format!("don't exist{}", self.scope()));
         }
         Some(about)
     }
@@ -121,7 +118,11 @@ impl FailedRequest<'_> {
     /// Returns the part of the headline that follows the name of a secret, a parameter or a path
     /// that doesn't exist, or has no such version.
     fn absence(&self, missing: Missing) -> String {
-        let scope = self.scope();
+        let scope = match (&self.failure.local_file, &self.failure.region) {
+            (Some(file), _) => format!(" in {}", file.display()),
+            (None, Some(region)) => format!(" in {region}"),
+            (None, None) => String::new(),
+        };
         if self.locator().is_path() {
             return format!("has no parameters{scope}");
         }
@@ -138,16 +139,6 @@ impl FailedRequest<'_> {
             format!("has {version}{scope}")
         } else {
             format!("does not exist{scope}, or has {version}")
-        }
-    }
-
-    /// Returns the place in which the secret was looked for, for the end of a sentence: ` in
-    /// us-east-1`.
-    fn scope(&self) -> String {
-        match (&self.failure.local_file, &self.failure.region) {
-            (Some(file), _) => format!(" in {}", file.display()),
-            (None, Some(region)) => format!(" in {region}"),
-            (None, None) => String::new(),
         }
     }
 
@@ -304,12 +295,12 @@ impl FailedRequest<'_> {
         Some(self.subject.rewritten_with(&format!("{id}{rest}")))
     }
 
-    /// Returns the hint for a variable of a declaration whose whole reference is a word, such as
+    /// Returns the hint for a variable of a declaration whose whole reference is one word, such as
     /// `LOG_LEVEL: info`, because the word is more often plain text than the name of a secret. The
     /// result is `None` for any other entry, and for a word that may be a password.
     fn literal_hint(&self) -> Option<String> {
         let (id, label) = (self.locator().shown_id()?, &self.subject.label);
-        let is_word = self.subject.reference() == Some(&id) && !id.contains(['/', ':', '!']);
+        let is_word = self.subject.reference() == Some(&id) && is_bare_word(&id);
         let is_of_file = matches!(self.subject.origin, Origin::File { .. }) && is_name(label);
         (is_word && is_of_file).then(|| format!("for plain text, write {label}: {{ value: {id} }}"))
     }

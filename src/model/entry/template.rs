@@ -146,10 +146,9 @@ pub fn expressions(template: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Returns the error of a reference or a name that Jinja reads as a calculation, such as
-/// `prod/db:password` or `db.pass-word`. If the alias that the help suggests is among `aliases`, the
-/// help doesn't declare it again. The result is `None` for any other expression. A real
-/// calculation looks the same (`a-b`), so callers only ask about an expression that is wrong for
-/// another reason.
+/// `prod/db:password` or `db.pass-word`. The help declares an alias, unless `aliases` has it
+/// already. The result is `None` for any other expression. A real calculation looks the same
+/// (`a-b`), so callers only ask about an expression that is wrong for another reason.
 pub fn calculation_error(expression: &str, aliases: &Aliases) -> Option<Fault> {
     let is_legal = |c| c == ':' || is_name_character(c);
     if !expression.starts_with(char::is_alphabetic) || !expression.chars().all(is_legal) {

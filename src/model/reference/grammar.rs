@@ -66,8 +66,10 @@ impl Reference {
         }
 
         let without_path = text.replacen(path, "", 1);
-        if let Some((_, expression)) = without_path.split_once("{{") {
-            return Err(braces_error(text, expression));
+        if without_path.contains("{{") {
+            let help = "in a declaration, write { template: \"…\" }";
+            let template = Fault::new("contains \"{{\", as a template does").help(help);
+            return Err(Fault::unrendered(text).unwrap_or(template));
         }
         if without_path.contains("://") {
             let defect = "is a URL or a connection string, not the name of a secret";
@@ -159,21 +161,6 @@ impl fmt::Display for Reference {
         // Empty fields at the end aren't printed. None of the fields ends with a colon itself.
         f.write_str(format!("{secret}:{selector}:{stage}:{id}").trim_end_matches(':'))
     }
-}
-
-/// Returns the error for a reference with `{{`. `expression` is the text after it.
-fn braces_error(text: &str, expression: &str) -> Fault {
-    if let Some(unrendered) = Fault::unrendered(text) {
-        return unrendered;
-    }
-    let name = expression.split("}}").next().unwrap_or_default().trim();
-    let name = name.strip_prefix("env.").unwrap_or(name);
-    if is_name(name) && name == name.to_uppercase() {
-        let defect = format!("has {{{{ {name} }}}}, but a variable is written as ${{{name}}}");
-        return Fault::new(defect).help(format!("write ${{{name}}}"));
-    }
-    let help = "in a declaration, write { template: \"…\" }";
-    Fault::new("contains \"{{\", as a template does").help(help)
 }
 
 /// Expands `${NAME}` in an id, and parses the result. The value of a variable isn't split into

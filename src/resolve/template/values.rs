@@ -71,7 +71,7 @@ impl Misses {
         mem::take(&mut *self.lookups())
     }
 
-    /// Notes a look-up, unless it is a missing one that is known, and returns its result for MiniJinja.
+    /// Notes a look-up, unless it is one of the missing ones, and returns its result for MiniJinja.
     fn note(&self, lookup: FailedLookup) -> Option<Value> {
         if self.missing.contains(&lookup) {
             return Some(Value::from(""));

@@ -352,14 +352,8 @@ impl Profiles {
         })
     }
 
-    /// Returns the names of the profiles, without those of [`Self::prefix_advice`].
+    /// Returns the names of the profiles.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.headers()
-            .filter(|header| prefixed_profile(header).is_none())
-    }
-
-    /// Returns the names of all profiles.
-    fn headers(&self) -> impl Iterator<Item = &str> {
         self.sections
             .keys()
             .filter(|(kind, _)| *kind == PROFILE)
@@ -375,10 +369,14 @@ impl Profiles {
     /// is written as in the configuration file. If there aren't any other profiles, this is the
     /// advice for any `name`.
     pub fn prefix_advice(&self, name: &str) -> Option<String> {
-        let (header, meant) = self.headers().find_map(|header| {
-            let meant = prefixed_profile(header)?;
-            (meant == name || self.names().next().is_none()).then_some((header, meant))
-        })?;
+        let meant = |header: &str| {
+            split_header(header).filter(|(kind, meant)| *kind == PROFILE && meant != header)
+        };
+        let has_others = self.names().any(|header| meant(header).is_none());
+        let mut prefixed = self
+            .names()
+            .filter_map(|header| Some((header, meant(header)?.1)));
+        let (header, meant) = prefixed.find(|(_, meant)| meant == name || !has_others)?;
         let advice = format!("in the AWS credentials file, write [{meant}] instead of [{header}]");
         Some(advice)
     }
@@ -500,13 +498,6 @@ fn split_header(header: &str) -> Option<(&'static str, String)> {
         None if name.contains(|c: char| c.is_whitespace() || c == '"' || c == '\'') => None,
         None => Some((kind, name.to_owned())),
     }
-}
-
-/// Returns the profile of a header that is written as in the configuration file: `dev` of `profile
-/// dev`.
-fn prefixed_profile(header: &str) -> Option<String> {
-    let (kind, name) = split_header(header).filter(|(_, name)| name != header)?;
-    (kind == PROFILE).then_some(name)
 }
 
 /// The message about a line that cannot be parsed.

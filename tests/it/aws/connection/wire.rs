@@ -415,13 +415,19 @@ fn a_proxy_that_does_not_speak_tls_ends_the_launch_at_once_and_with_wait_it_is_a
     let server = not_tls();
     launch(&server).run().refused(78).says([
         "(HTTPS_PROXY) does not speak TLS",
-        "write http:// instead of https:// in HTTPS_PROXY",
+        &format!("write HTTPS_PROXY=http://localhost:{}", server.port()),
     ]);
     assert_eq!(server.connections(), 1);
 
     let server = not_tls();
     launch(&server).args(["--wait", "1s"]).run().refused(75);
     assert!(server.connections() > 1);
+
+    // Many proxies close the connection without an answer.
+    let server = Wire::plain(vec![vec![Step::Greeting]]);
+    let plain_url = format!("write HTTPS_PROXY=http://localhost:{}", server.port());
+    let launched = launch(&server).env("AWS_MAX_ATTEMPTS", "1").run();
+    launched.refused(75).says([plain_url.as_str()]);
 }
 
 #[test]
