@@ -122,7 +122,7 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
         command.contains(|c: char| c.is_whitespace() || "$|&;<>`*('\"".contains(c));
     let (text, help) = if let Some(name) = assigned_name(command) {
         (
-            format!("\"{shown}\" is not a program: only a shell sets variables before a command"),
+            format!("\"{shown}\" isn't a program: only a shell sets variables before a command"),
             format!("write env before it: -- env {name}=… COMMAND"),
         )
     } else if BUILTINS.contains(&command) {
@@ -149,9 +149,9 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
 fn missing_program_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
     let shown = shown_program(command);
     let text = match search_path {
-        Some(_) => format!("the command \"{shown}\" was not found in PATH"),
+        Some(_) => format!("the command \"{shown}\" wasn't found in PATH"),
         None if command == "/bin/sh" => "this image has no /bin/sh".to_owned(),
-        None => format!("the file \"{shown}\" does not exist"),
+        None => format!("the file \"{shown}\" doesn't exist"),
     };
     let mut problem = Problem::new(Status::NotFound, text);
     if let Some(search_path) = search_path {
@@ -237,12 +237,12 @@ fn exec_problem(program: &Program, why: Errno) -> Problem {
         (Errno::ENOENT, Some(line)) => {
             let name = line.split_whitespace().next().unwrap_or_default();
             (
-                format!("\"{file}\" can't be executed: its interpreter {name} does not exist"),
+                format!("\"{file}\" can't be executed: its interpreter {name} doesn't exist"),
                 "install the interpreter, or correct the first line of the script".to_owned(),
             )
         }
         (Errno::ENOENT, None) => (
-            format!("\"{file}\" can't be executed: its dynamic loader does not exist here"),
+            format!("\"{file}\" can't be executed: its dynamic loader doesn't exist here"),
             "build it for the C library of this image (glibc or musl), or link it statically"
                 .to_owned(),
         ),

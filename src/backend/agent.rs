@@ -87,7 +87,7 @@ impl AgentSettings {
             (Some(_), Some(file)) => (format!("{file} (AWS_TOKEN)"), read_token(file)),
             (Some(token), None) => ("AWS_TOKEN".to_owned(), Ok(token.clone())),
             (None, _) => (
-                format!("AWS_TOKEN is not set, and {AGENT_TOKEN_FILE}"),
+                format!("AWS_TOKEN isn't set, and {AGENT_TOKEN_FILE}"),
                 read_token(AGENT_TOKEN_FILE),
             ),
         };
@@ -121,7 +121,7 @@ fn token_header(token: String) -> Result<HeaderValue, String> {
             value.set_sensitive(true);
             Ok(value)
         }
-        Ok(_) | Err(_) => Err("does not contain a token".to_owned()),
+        Ok(_) | Err(_) => Err("doesn't contain a token".to_owned()),
     }
 }
 
@@ -318,7 +318,7 @@ fn with_agent_headline(mut error: FetchError) -> FetchError {
         error.problem.code = error.cause.facts().code;
         return error.with_headline("the Secrets Manager Agent can't be reached");
     }
-    error.with_headline("the Secrets Manager Agent did not answer with the secret")
+    error.with_headline("the Secrets Manager Agent didn't answer with the secret")
 }
 
 /// Returns the failure of a request that the agent doesn't support. `why` is the rest of a sentence
@@ -354,7 +354,7 @@ fn read_response(status: u16, body: &[u8], request: &Locator) -> Result<Document
     {
         // The agent's own errors about a role contain the role's ARN, and so does its error about
         // too many roles. AWS's errors name the role's session.
-        let text = "the Secrets Manager Agent could not assume the role";
+        let text = "the Secrets Manager Agent couldn't assume the role";
         let help = "allow sts:AssumeRole in the policy of the agent's role, and the agent's role in the trust policy of the assumed role";
         let error = FetchError::credentials_refused("role-denied", text);
         let reason = one_line(&format!("{code}: {message}"));
@@ -381,7 +381,7 @@ fn read_document(body: &[u8], request: &Locator) -> Result<Document, FetchError>
     let document = read_secret(body, &request.id, &request.version)?;
     let region = document.region.or_else(|| request.region.clone());
     if request.region.is_some() && region != request.region {
-        let why = "reads only from its own region, which is not the region of this launch";
+        let why = "reads only from its own region, which isn't the region of this launch";
         return Err(unsupported(why));
     }
     Ok(Document { region, ..document })
@@ -392,7 +392,7 @@ fn read_document(body: &[u8], request: &Locator) -> Result<Document, FetchError>
 fn classify_without_code(status: u16, has_role: bool) -> FetchError {
     match status {
         403 => {
-            let text = "the Secrets Manager Agent does not accept the token";
+            let text = "the Secrets Manager Agent doesn't accept the token";
             FetchError::credentials_refused("token-refused", text).help(TOKEN_REMEDY)
         }
         429 | 500.. => error_response(status, |_| None, &[]),

@@ -53,7 +53,7 @@ use crate::system::paths::{create_temporary, is_in_memory, open_directory, remov
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CacheNotice {
     pub locator: Locator,
-    /// The predicate of a sentence about the entry, such as `could not be stored`.
+    /// The predicate of a sentence about the entry, such as `couldn't be stored`.
     pub what: String,
 }
 
@@ -64,7 +64,7 @@ const CHECKSUM_LENGTH: usize = 65;
 
 /// The predicate of the notice about an entry that can't be decoded.
 const DAMAGED: &str =
-    "could not be used, because it is damaged or comes from another version of secrets-exec";
+    "couldn't be used, because it is damaged or comes from another version of secrets-exec";
 
 /// An answer from AWS, and when AWS was asked for it.
 #[derive(Debug)]
@@ -223,11 +223,11 @@ impl Cached {
                 if replaced.is_err() {
                     let _ = directory.remove(&name);
                 }
-                (replaced, "could not be stored")
+                (replaced, "couldn't be stored")
             }
             Err(failure) if must_remove_entry(failure, entry) => (
                 directory.remove(&name),
-                "that AWS no longer gives could not be removed",
+                "that AWS no longer gives couldn't be removed",
             ),
             Err(_) => return,
         };
@@ -405,7 +405,7 @@ const OTHERS: Mode = Mode::S_IRWXG.union(Mode::S_IRWXO);
 
 /// The predicate of the notice about a file that another user could have written.
 const NOT_OURS: &str =
-    "could not be used, because its file does not belong to this user or does not have mode 0600";
+    "couldn't be used, because its file doesn't belong to this user or doesn't have mode 0600";
 
 /// The size limit for reading a file, in bytes. All parameters below a path together are smaller.
 const MAX_SIZE: i64 = 256 * 1024 * 1024;
@@ -440,7 +440,7 @@ impl CacheDirectory {
     /// The predicate of a message about a file that can't be read, that is too large, or that isn't
     /// a private regular file of this user.
     fn read(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
-        let unreadable = |why| format!("could not be read ({})", errno_text(why));
+        let unreadable = |why| format!("couldn't be read ({})", errno_text(why));
         // Without O_NONBLOCK, opening a pipe would wait for its writer.
         let flags = OFlag::O_RDONLY
             | OFlag::O_NOFOLLOW
@@ -462,7 +462,7 @@ impl CacheDirectory {
             return Err(NOT_OURS.to_owned());
         }
         if stat.st_size > MAX_SIZE {
-            return Err("could not be used, because it is too large".to_owned());
+            return Err("couldn't be used, because it is too large".to_owned());
         }
 
         let mut bytes = Zeroizing::new(Vec::new());

@@ -175,7 +175,7 @@ impl Checked {
             && problems.iter().any(|(_, problem)| is_denied(problem));
         let report = match is_uncertain {
             true => problems.into_iter().map(|(_, problem)| problem).collect(),
-            false => Report::from_values(problems, format!("{name} would not be started")),
+            false => Report::from_values(problems, format!("{name} wouldn't be started")),
         };
         (findings, report)
     }

@@ -97,7 +97,7 @@ fn destination(arguments: &ExportArguments, inherited: &Inherited) -> Result<Des
     let is_step = in_github.is_some_and(|value| value == "true");
     match arguments.format {
         ExportFormat::Github | ExportFormat::GithubMasks if !is_step => Err(Problem::usage(
-            "secrets-exec is not running in a GitHub Actions job (GITHUB_ACTIONS is not \"true\"), so nothing would mask the printed values",
+            "secrets-exec isn't running in a GitHub Actions job (GITHUB_ACTIONS isn't \"true\"), so nothing would mask the printed values",
         )
         .help("use another format, such as --format dotenv --output FILE")),
         ExportFormat::GithubMasks => Ok(Destination::Github(None)),
@@ -107,7 +107,7 @@ fn destination(arguments: &ExportArguments, inherited: &Inherited) -> Result<Des
             match by_user.or_else(by_runner) {
                 Some(file) => Ok(Destination::Github(Some(file))),
                 None => Err(Problem::usage(
-                    "GITHUB_ENV is not set, so secrets-exec doesn't know where to write the variables",
+                    "GITHUB_ENV isn't set, so secrets-exec doesn't know where to write the variables",
                 )
                 .help("name the file with --output FILE, or print only the masks with --format github-masks")),
             }
@@ -129,7 +129,7 @@ fn unwritten_file_warning(file: FileValue<'_>) -> Record {
     Record::warning(match &file.target.path {
         Some(path) => {
             format!(
-                "export does not write the file {} ({}), which is written when secrets-exec starts a command",
+                "export doesn't write the file {} ({}), which is written when secrets-exec starts a command",
                 path.display(),
                 subject.origin
             )

@@ -142,7 +142,7 @@ pub fn prepare(
     if inputs.replaces_file {
         let note = replaced_declaration(&files).map(|name| {
             Record::note(format!(
-                "./{name} is not read, because -f is given; to read both, add -f {name}"
+                "./{name} isn't read, because -f is given; to read both, add -f {name}"
             ))
         });
         terminal::print_unless_hidden(note);
@@ -399,7 +399,7 @@ fn refused_credential(
     why: &str,
 ) -> Problem {
     Problem::configuration(format!(
-        "\"{unit}\" was not given the credential \"{name}\", because {why}"
+        "\"{unit}\" wasn't given the credential \"{name}\", because {why}"
     ))
     .help(format!(
         "add it to the declaration, as in credentials: {{ {listed}: {{ {name}: prod/api:token }} }}"

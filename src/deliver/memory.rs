@@ -141,7 +141,7 @@ fn create_empty(executable: MFdFlags) -> Result<OwnedFd, Problem> {
         Errno::EPERM | Errno::ENOSYS | Errno::EACCES => {
             let why = errno_text(errno);
             Problem::configuration(format!(
-                "files in memory are not allowed here, perhaps by a seccomp profile ({why})"
+                "files in memory aren't allowed here, perhaps by a seccomp profile ({why})"
             ))
             .help("give the entry a `path` on tmpfs, for example under /run")
         }

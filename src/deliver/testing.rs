@@ -70,7 +70,7 @@ pub fn is_root(test: &str) -> bool {
 /// false, for [`is_root`].
 fn report_skip(test: &str) -> bool {
     std::io::stderr()
-        .write_all(format!("SKIPPED: {test}: cannot be root here\n").as_bytes())
+        .write_all(format!("SKIPPED: {test}: can't be root here\n").as_bytes())
         .unwrap();
     false
 }

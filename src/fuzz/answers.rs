@@ -43,7 +43,7 @@ pub fn response(data: &[u8]) {
                 Some(Ok(document)) => assert_is_in_response(status, &body, &document),
                 Some(Err(error)) => {
                     let problem = problem(error, id);
-                    assert!(problem.is_some(), "{id} is not a reference");
+                    assert!(problem.is_some(), "{id} isn't a reference");
                     let shown = format!("{problem:?}");
                     assert!(
                         !shown.contains(CREDENTIAL),

@@ -63,7 +63,7 @@ fn check_lookup(reference: &Reference) {
     );
     if let Ok(found) = reference.locate(&aliases, &inherited) {
         let id = found.locator.id.to_string();
-        assert!(!id.contains("${"), "{id:?} was not expanded");
+        assert!(!id.contains("${"), "{id:?} wasn't expanded");
         assert_eq!(
             id.starts_with("arn:"),
             found.locator.region.is_some(),
@@ -126,7 +126,7 @@ fn plan_of_key(key: &str) -> Option<(Plan, Selector)> {
 fn assert_is_written(body: &[u8], key: &str, found: Option<&[u8]>) {
     let values: BTreeMap<String, &RawValue> = serde_json::from_slice(body).unwrap_or_default();
     let (Some(written), Some(bytes)) = (values.get(key).map(|raw| raw.get()), found) else {
-        assert!(found.is_none(), "a value for {key:?}, which is not there");
+        assert!(found.is_none(), "a value for {key:?}, which isn't there");
         return;
     };
 

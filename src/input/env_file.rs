@@ -98,7 +98,7 @@ pub fn read_env_file(
             let valid = &bytes[..utf8.valid_up_to()];
             let line = 1 + valid.iter().filter(|byte| **byte == b'\n').count();
             let position = format!("{name}:{line}");
-            Err(vec![error(&position, "the line is not UTF-8")])
+            Err(vec![error(&position, "the line isn't UTF-8")])
         }
     }
 }
@@ -244,7 +244,7 @@ impl Selection {
     ) {
         let (written_name, value) = match statement.binding {
             None => {
-                let what = "this line is not NAME=VALUE, or its quotes don't match";
+                let what = "this line isn't NAME=VALUE, or its quotes don't match";
                 let help = "write NAME=VALUE, or # before a comment; if a value contains quotes or line breaks, put the whole value in quotes, and write nothing after the closing quote";
                 return self.errors.push(error(&position, what).help(help));
             }

@@ -139,7 +139,7 @@ fn parse_variable(name: &str, value: &OsStr, globs: &[Pattern]) -> Result<Option
     };
 
     if value.to_str().is_none() {
-        return Err("the value has a reference, but is not UTF-8".to_owned());
+        return Err("the value has a reference, but isn't UTF-8".to_owned());
     }
     if name == "PATH" {
         return Err(
@@ -147,7 +147,7 @@ fn parse_variable(name: &str, value: &OsStr, globs: &[Pattern]) -> Result<Option
         );
     }
     // Without this error, the command would get the reference itself as the value.
-    let illegal = "the value has a reference, but the name of the variable is not valid: \
+    let illegal = "the value has a reference, but the name of the variable isn't valid: \
                    use letters, digits and \"_\", and no digit at the start";
     let target = Target::Env(EnvName::parse(name).ok_or(illegal)?);
     Ok(Some(Entry::new(target, source, Origin::Inherited)))
@@ -160,7 +160,7 @@ fn parse_variable(name: &str, value: &OsStr, globs: &[Pattern]) -> Result<Option
 fn parse_reference(text: &str) -> Result<SecretRef, Defect> {
     if text.contains("${") {
         return Err(defect(
-            "contains \"${\", but variables are not expanded there",
+            "contains \"${\", but variables aren't expanded there",
         ));
     }
     let located = Reference::parse(text)
@@ -184,7 +184,7 @@ fn split_value(text: &str) -> Result<Vec<Part>, Defect> {
     while let Some((before, after)) = rest.split_once(OPEN) {
         let (reference, after) = after
             .split_once(CLOSE)
-            .ok_or("in the value, \"{{resolve:\" is not closed by \"}}\"")?;
+            .ok_or("in the value, \"{{resolve:\" isn't closed by \"}}\"")?;
         if !before.is_empty() {
             parts.push(Part::Text(before.to_owned()));
         }

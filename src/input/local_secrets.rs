@@ -109,7 +109,7 @@ fn secret_value(node: &Node) -> Result<SecretValue, Mismatch> {
         let decoded = text.and_then(|text| STANDARD.decode(text).ok());
         return decoded
             .map(SecretValue::new)
-            .ok_or((bytes.position, "the value of $binary is not valid base64"));
+            .ok_or((bytes.position, "the value of $binary isn't valid base64"));
     }
     if let Kind::Mapping(_) = &node.kind {
         return Ok(SecretValue::new(json(node).to_string()));

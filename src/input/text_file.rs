@@ -68,7 +68,7 @@ pub fn read_yaml(path: &Path, source: impl Read, kind: FileKind) -> Result<Strin
     let shown = path.to_str().filter(|path| *path != "-");
     refuse_encoded(&bytes, &file, &format!("{option} "), shown)?;
     let text = String::from_utf8(bytes)
-        .map_err(|_| Problem::configuration(format!("{file} is not UTF-8 text")))?;
+        .map_err(|_| Problem::configuration(format!("{file} isn't UTF-8 text")))?;
     if env_file_name(&text).is_none() {
         return Ok(text);
     }

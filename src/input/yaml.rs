@@ -303,10 +303,9 @@ fn tag_error(position: Position, event: &Event<'_>) -> SyntaxError {
 /// If the node isn't text, or is a merge key.
 fn key(Node { position, kind }: Node, text: &str) -> Result<Key, SyntaxError> {
     match kind {
-        Kind::Plain(text) if text == "<<" => Err(error(
-            position,
-            "YAML merge keys (\"<<\") are not supported",
-        )),
+        Kind::Plain(text) if text == "<<" => {
+            Err(error(position, "YAML merge keys (\"<<\") aren't supported"))
+        }
         Kind::Text(text) | Kind::Plain(text) => Ok(Key { position, text }),
         // YAML reads `{{ db.user }}` as a mapping whose key is a mapping.
         Kind::Mapping(_) => {
@@ -469,12 +468,12 @@ fn parser_error(scan: &ScanError, text: &str) -> SyntaxError {
             "put the whole value in quotes; inside { … }, write a comma before the next name",
         ),
         ErrorKind::InvalidQuotedScalarIndent => (
-            "a quote that begins above this line is not closed",
+            "a quote that begins above this line isn't closed",
             "close the quote, or, if the value has several lines, indent all of them",
         ),
         // `"^\d+$"`
         ErrorKind::UnknownQuotedScalarEscape => (
-            "in double quotes, a backslash begins an escape such as \"\\n\", and this one does not exist",
+            "in double quotes, a backslash begins an escape such as \"\\n\", and this one doesn't exist",
             "write two backslashes instead of one or, in YAML, put the value in single quotes",
         ),
         ErrorKind::MappingValueNotAllowed
@@ -503,7 +502,7 @@ fn name_error(position: Position, line: &str, lines_above: &[&str]) -> SyntaxErr
     }
     if here == there {
         let message =
-            "the name on this line, or on the line above, is not followed by a colon and a space";
+            "the name on this line, or on the line above, isn't followed by a colon and a space";
         return error(position, message).help("write it as in DB_PASSWORD: prod/db:password");
     }
     let message = format!(

@@ -39,18 +39,19 @@ pub fn reads_like_a_name(text: &str) -> bool {
     }
 
     let name = text.strip_prefix("ssm:").unwrap_or(text);
+    let name = name.strip_suffix("/*").unwrap_or(name);
     let has_digit = name.contains(|c: char| c.is_ascii_digit());
     let has_capital = name.contains(|c: char| c.is_ascii_uppercase());
     if !name.contains('/') && has_capital && has_digit {
         return false;
     }
-
     if !name
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || SEPARATORS.contains(char::from(byte)))
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || SEPARATORS.contains(c))
     {
         return false;
     }
+
     let mut parts: Vec<&str> = name.split(|c| SEPARATORS.contains(c)).collect();
     if let Some(number) = number_of_region(&parts) {
         parts.remove(number);
@@ -74,14 +75,10 @@ fn number_of_region(parts: &[&str]) -> Option<usize> {
     let area = triples.position(|triple| {
         let [area, direction, number] = [triple[0], triple[1], triple[2]];
         let has_letters = is_small(area) && is_small(direction);
-        has_letters && (2..=4).contains(&area.len()) && direction.len() >= 4 && is_digit(number)
+        let is_number = number.len() == 1 && number.parse::<u8>().is_ok();
+        has_letters && (2..=4).contains(&area.len()) && direction.len() >= 4 && is_number
     })?;
     Some(area + 2)
-}
-
-/// True for one digit.
-fn is_digit(part: &str) -> bool {
-    part.len() == 1 && part.as_bytes()[0].is_ascii_digit()
 }
 
 /// True for words of two to fifteen letters that are run together, with at most four digits at the

@@ -96,7 +96,7 @@ impl FetchError {
         match find_source(error) {
             Some(rustls::Error::InvalidCertificate(reason)) => Self::from_certificate(reason, peer),
             Some(rustls::Error::InvalidMessage(_)) => {
-                let why = format!("{peer} does not speak TLS");
+                let why = format!("{peer} doesn't speak TLS");
                 Self::of_network(OutageKind::NotTls, &why, Some(error.kind()))
             }
             Some(_) => {
@@ -106,7 +106,7 @@ impl FetchError {
                 failure.help(help)
             }
             None => {
-                let why = format!("{peer} did not answer the first message of TLS: {text}");
+                let why = format!("{peer} didn't answer the first message of TLS: {text}");
                 Self::of_network(OutageKind::Handshake, &why, Some(error.kind()))
             }
         }
@@ -126,7 +126,7 @@ impl FetchError {
 
     /// Returns the failure for a host whose name does not resolve.
     pub fn unresolved(peer: &str, why: &str, kind: Option<ErrorKind>) -> Self {
-        let text = format!("{peer} can't be reached, because its name does not resolve ({why})");
+        let text = format!("{peer} can't be reached, because its name doesn't resolve ({why})");
         Self::of_network(OutageKind::Lookup, &text, kind)
     }
 
@@ -134,8 +134,8 @@ impl FetchError {
     pub fn silent(to: &Uri, peer: &str) -> Self {
         let host = to.host().unwrap_or_default().trim_matches(['[', ']']);
         let why = match host.parse::<IpAddr>() {
-            Ok(_) => format!("{peer} does not answer"),
-            Err(_) => format!("{peer} does not answer, although its name resolves"),
+            Ok(_) => format!("{peer} doesn't answer"),
+            Err(_) => format!("{peer} doesn't answer, although its name resolves"),
         };
         Self::of_network(OutageKind::Silent, &why, Some(ErrorKind::TimedOut))
     }
@@ -143,7 +143,7 @@ impl FetchError {
     /// Returns the failure for an answer that did not arrive within the limit.
     pub fn late(host: &str, limit: Duration) -> Self {
         let limit = humantime::format_duration(limit);
-        let why = format!("{host} did not answer within {limit}");
+        let why = format!("{host} didn't answer within {limit}");
         Self::of_network(OutageKind::Timeout, &why, Some(ErrorKind::TimedOut))
     }
 

@@ -262,13 +262,13 @@ pub async fn open_tunnel<S: Read + Write + Unpin>(
             // The head isn't complete yet.
             Some(b"200") | None if count > 0 && head.len() < MAX_HEAD => {}
             Some(b"200" | b"") | None => {
-                let why = format!("{proxy} sent an incomplete answer, or is not an HTTP proxy");
+                let why = format!("{proxy} sent an incomplete answer, or isn't an HTTP proxy");
                 let failure = FetchError::of_network(OutageKind::Connection, &why, None);
                 return Err(proxy.with_remedy(failure, to));
             }
             Some(status) => {
                 let shown = status.escape_ascii();
-                let why = format!("{proxy} does not connect to {host} (HTTP status {shown})");
+                let why = format!("{proxy} doesn't connect to {host} (HTTP status {shown})");
                 let remedy = match status.starts_with(b"5") {
                     true => "check the proxy's own connection and its DNS".to_owned(),
                     false => format!("have the proxy allow {host}"),

@@ -108,7 +108,7 @@ fn client_config(settings: &TrustSettings) -> Result<Arc<ClientConfig>, FetchErr
     }
     let builder = ClientConfig::builder_with_provider(Arc::new(offered))
         .with_safe_default_protocol_versions()
-        .map_err(|error| unusable_roots(format!("TLS is not available: {error}")))?;
+        .map_err(|error| unusable_roots(format!("TLS isn't available: {error}")))?;
     let mut config = builder
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
@@ -160,7 +160,7 @@ fn named_roots(settings: &TrustSettings) -> Result<Option<RootCertStore>, FetchE
             }
             Some(_) | None => {
                 let path = named.display();
-                format!("{path} does not contain a root certificate (PEM) that can be used")
+                format!("{path} doesn't contain a root certificate (PEM) that can be used")
             }
         };
         return Err(unusable_roots(why));
@@ -316,7 +316,7 @@ pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str
         }
         CertificateError::NotValidYetContext { time, not_before } => {
             let (begin, now) = (shown_time(not_before), shown_time(time));
-            let text = format!("is not valid before {begin} (this machine's clock says {now})");
+            let text = format!("isn't valid before {begin} (this machine's clock says {now})");
             // This failure is an outage, and the remedy comes from its cause.
             return (text, None);
         }
@@ -340,13 +340,13 @@ pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str
                 (issuer.to_string(), help)
             } else if let Some(webpki::Error::CaUsedAsEndEntity) = other.0.downcast_ref() {
                 let text =
-                    "is one for a certificate authority (CA:TRUE), which is not valid for a server";
+                    "is one for a certificate authority (CA:TRUE), which isn't valid for a server";
                 (text.to_owned(), "issue a certificate for the server")
             } else {
-                return (format!("is not trusted: {why}"), None);
+                return (format!("isn't trusted: {why}"), None);
             }
         }
-        _ => return (format!("is not trusted: {why}"), None),
+        _ => return (format!("isn't trusted: {why}"), None),
     };
 
     (text, Some(help))
@@ -369,7 +369,7 @@ impl UnknownIssuer {
             .and_then(|certificate| common_name(certificate.issuer()))
             .map_or("without a name".to_owned(), |name| format!("{name:?}"));
         Self(format!(
-            "is not trusted, because its chain ends at the issuer {issuer}, which is not a trusted root"
+            "isn't trusted, because its chain ends at the issuer {issuer}, which isn't a trusted root"
         ))
     }
 }

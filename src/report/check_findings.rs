@@ -178,8 +178,8 @@ pub fn tables(findings: &Findings) -> String {
     let mut sentences = String::new();
     let unlisted = findings.values.len() - listed.len();
     if unlisted > 0 {
-        let one = "literal is not listed (-v lists it)";
-        let several = "literals are not listed (-v lists them)";
+        let one = "literal isn't listed (-v lists it)";
+        let several = "literals aren't listed (-v lists them)";
         sentences = counted(unlisted, one, several) + ".\n";
     }
     sentences += &status_sentences(&listed);
@@ -199,11 +199,11 @@ pub fn tables(findings: &Findings) -> String {
 const MEANINGS: [(&str, &str); 9] = [
     (
         "default",
-        "the secret or key does not exist, or its name is empty, so the entry's default is used.",
+        "the secret or key doesn't exist, or its name is empty, so the entry's default is used.",
     ),
     (
         "unset",
-        "the secret or key does not exist, or its name is empty, and the entry is optional.",
+        "the secret or key doesn't exist, or its name is empty, and the entry is optional.",
     ),
     ("empty", "the object is empty, so it sets nothing."),
     (
@@ -214,13 +214,10 @@ const MEANINGS: [(&str, &str); 9] = [
         "kept",
         "the variable was already set, so --keep-existing left it alone.",
     ),
-    (
-        "unread",
-        "the value was not requested, because of an error.",
-    ),
+    ("unread", "the value wasn't requested, because of an error."),
     (
         "not-read",
-        "the secret exists. Its keys, JSON and templates were not checked, because --metadata reads no values.",
+        "the secret exists. Its keys, JSON and templates weren't checked, because --metadata reads no values.",
     ),
     (
         "not-checked",
@@ -332,7 +329,7 @@ fn caller_sentence(caller: &Caller) -> String {
             "The caller is {name} in account {account}, using credentials from the {credentials}."
         ),
         (Some(_) | None, _) => format!(
-            "The caller is unknown, because STS did not answer. The credentials come from the {credentials}."
+            "The caller is unknown, because STS didn't answer. The credentials come from the {credentials}."
         ),
     };
     escaped(&sentence) + "\n"

@@ -359,11 +359,11 @@ pub fn override_note((outcome, holder): (&EntryOutcome, &Holder)) -> Record {
     Record::note(match holder {
         Holder::Entry(other) => format!("{subject} is overridden by {other}"),
         Holder::Kept(name) => {
-            format!("{subject} is not read, because {name} is already set (--keep-existing)")
+            format!("{subject} isn't read, because {name} is already set (--keep-existing)")
         }
-        Holder::Several => format!(
-            "{subject} is not read, because all of its variables get their values elsewhere"
-        ),
+        Holder::Several => {
+            format!("{subject} isn't read, because all of its variables get their values elsewhere")
+        }
     })
 }
 

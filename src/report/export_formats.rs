@@ -355,7 +355,7 @@ pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
 
     let warning = (!unmasked.is_empty()).then(|| {
         Record::warning(format!(
-            "lines of fewer than {SHORTEST_MASK} characters are not masked in the log: {}",
+            "lines of fewer than {SHORTEST_MASK} characters aren't masked in the log: {}",
             some_of(&unmasked)
         ))
     });

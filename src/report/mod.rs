@@ -273,7 +273,7 @@ fn with_all_missing_keys(first: &Problem, problems: &[&Problem]) -> Problem {
         && keys.len() > 1
     {
         let listed_keys = Vec::from_iter(keys).join(", ");
-        problem.text = format!("does not have the keys {listed_keys}");
+        problem.text = format!("doesn't have the keys {listed_keys}");
         problem.help = Some(missing.existing_keys.clone());
     }
     problem

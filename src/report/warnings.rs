@@ -317,14 +317,14 @@ pub fn provenance_notes(outcomes: &Outcomes, fetched: &Fetched) -> Vec<Record> {
         let label = vec![subject.label.as_str()];
         let reason = match outcome.empty_variable() {
             Some(name) => format!("{name} is empty"),
-            None => "the secret or key does not exist".to_owned(),
+            None => "the secret or key doesn't exist".to_owned(),
         };
         if outcome.is_default() {
             let text = format!("{subject} gets its default, because {reason}");
             let note = Record::note(text).event("resolved");
             records.push(note.with("variables", label));
         } else if matches!(outcome.result, Outcome::Absent) && !outcomes.sets(&outcome.target) {
-            let text = format!("{subject} is not set, because it is optional and {reason}");
+            let text = format!("{subject} isn't set, because it is optional and {reason}");
             records.push(Record::note(text).event("omitted").with("variables", label));
         }
     }

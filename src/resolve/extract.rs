@@ -226,7 +226,7 @@ fn not_json(error: NotJson, selector: &Selector, rewrite: Rewrite<'_>) -> Proble
             whole_value_hint(rewrite),
         ),
         NotJson::Invalid { line, column, what } => (
-            format!("is not valid JSON (line {line}, column {column}{what})"),
+            format!("isn't valid JSON (line {line}, column {column}{what})"),
             Some("correct the JSON in the secret".to_owned()),
         ),
     };
@@ -346,7 +346,7 @@ pub fn listed_keys(map: &Map<String, Value>, path: Option<&str>) -> String {
     let keys: Vec<String> = quotable_keys(map).map(|key| format!("{key:?}")).collect();
     match keys.as_slice() {
         [] if map.is_empty() => "the object is empty".to_owned(),
-        [] => format!("{the} keys{of} are not shown, because they could be values"),
+        [] => format!("{the} keys{of} aren't shown, because they could be values"),
         [only] if map.len() == 1 => format!("{the} only key{of} is {only}"),
         keys if keys.len() > LISTED => {
             format!("{the} keys{of} are {}, …", keys[..LISTED].join(", "))
@@ -365,7 +365,7 @@ pub fn listed_keys(map: &Map<String, Value>, path: Option<&str>) -> String {
 fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, Unresolved> {
     // The error of jsonpath_rust quotes the value.
     let found = js_path_process(&path.query, json).map_err(|_| {
-        let text = format!("does not work with the JSONPath {}", path.text);
+        let text = format!("doesn't work with the JSONPath {}", path.text);
         Problem::configuration(text).code("path")
     })?;
     match found.as_slice() {

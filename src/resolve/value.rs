@@ -286,7 +286,7 @@ fn decode(
     subject: &Subject,
 ) -> Result<SecretValue, Problem> {
     value.base64_decoded().ok_or_else(|| {
-        let text = "the value is not base64, which \"decode\" expects";
+        let text = "the value isn't base64, which \"decode\" expects";
         let problem = Problem::configuration(text)
             .code("not-base64")
             .help("remove \"decode\", or store the value as base64");
@@ -313,7 +313,7 @@ fn check_pattern(
         Ok(_) => "store the right value, or correct the pattern",
         Err(_) => "remove \"pattern\", because the value is binary, and only text can match",
     };
-    let text = format!("the value does not match the pattern \"{pattern}\"");
+    let text = format!("the value doesn't match the pattern \"{pattern}\"");
     let problem = Problem::configuration(text)
         .code("does-not-match")
         .help(help);

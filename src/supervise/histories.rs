@@ -221,7 +221,7 @@ impl World {
                 "a poll is only brought forward for a request"
             );
         } else if is_before_a_poll(delay) {
-            assert!(!self.is_poll_requested, "a requested poll is not delayed");
+            assert!(!self.is_poll_requested, "a requested poll isn't delayed");
             assert!(
                 !self.armed.is_some_and(is_before_a_poll),
                 "only a request replaces the timer of a poll"

@@ -29,7 +29,7 @@ pub fn errno_text(errno: Errno) -> String {
 }
 
 /// Returns the problem for a system call that failed. `what` is the beginning of the message, such
-/// as `the file cannot be written`.
+/// as `the file can't be written`.
 pub fn call_problem(what: &str, errno: Errno) -> Problem {
     Problem::configuration(format!("{what}: {}", errno_text(errno)))
 }
@@ -43,7 +43,7 @@ pub fn no_thread(error: &io::Error) -> String {
 pub fn unreadable(file: impl Display, error: &io::Error) -> Problem {
     let file = file.to_string();
     let problem = Problem::configuration(match error.kind() {
-        io::ErrorKind::NotFound => format!("the file \"{file}\" does not exist"),
+        io::ErrorKind::NotFound => format!("the file \"{file}\" doesn't exist"),
         io::ErrorKind::IsADirectory => format!("\"{file}\" is a directory, not a file"),
         _ => {
             let why = file_error_text(Path::new(&file), error);
@@ -58,7 +58,7 @@ pub fn unreadable(file: impl Display, error: &io::Error) -> Problem {
 pub fn directory_remedy(path: &Path) -> Option<&'static str> {
     let is_empty = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
     is_empty.then_some(
-        "create the file on the host first: Docker mounts an empty directory if the file does not exist there",
+        "create the file on the host first: Docker mounts an empty directory if the file doesn't exist there",
     )
 }
 

@@ -102,11 +102,11 @@ pub fn open_directory(path: &OsStr, command: &str) -> Result<OwnedFd, Problem> {
                     Err(_) => String::new(),
                 };
                 let shown = shown.display();
-                Problem::configuration(format!("the directory \"{shown}\" does not exist"))
+                Problem::configuration(format!("the directory \"{shown}\" doesn't exist"))
                     .help(format!("create it first: {command} {shown}{in_unit}"))
             }
             WalkError::Failed(Errno::ENOTDIR) => {
-                Problem::configuration(format!("\"{}\" is not a directory", shown.display()))
+                Problem::configuration(format!("\"{}\" isn't a directory", shown.display()))
             }
             WalkError::Failed(errno) => {
                 let what = format!("the directory \"{}\" can't be opened", shown.display());

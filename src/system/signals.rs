@@ -22,7 +22,7 @@
 
 #![allow(
     unsafe_code,
-    reason = "an initializer before `main`, the query of dispositions, which nix does not offer, and a signal handler"
+    reason = "an initializer before `main`, the query of dispositions, which nix doesn't offer, and a signal handler"
 )]
 
 use std::os::fd::OwnedFd;

@@ -152,7 +152,7 @@ impl CredentialConnection {
         }
         credential_named_by(&address).ok_or_else(|| {
             let text =
-                "standard input is a connection, but not one of LoadCredential=: its address does not name a unit and a credential";
+                "standard input is a connection, but not one of LoadCredential=: its address doesn't name a unit and a credential";
             Problem::usage(text).help(SETUP_HELP)
         })
     }
@@ -205,7 +205,7 @@ pub fn no_connection() -> Problem {
         Ok(true) => Problem::usage("standard input is a listening socket, not a connection")
             .help("write Accept=yes in the socket unit, and name its service as a template: secrets-exec@.service"),
         Ok(false) | Err(_) => {
-            Problem::usage("standard input is not a connection of systemd's LoadCredential=").help(SETUP_HELP)
+            Problem::usage("standard input isn't a connection of systemd's LoadCredential=").help(SETUP_HELP)
         }
     }
 }

@@ -39,7 +39,7 @@ fn the_image_of_dockerfile_example_exits_with_127_without_a_shell_and_77_without
             .words(["sh", "-c", "echo"])
             .run()
             .refused(127)
-            .says(["the command \"sh\" was not found in PATH"]);
+            .says(["the command \"sh\" wasn't found in PATH"]);
         let run = Container::from_image("localhost/example")
             .env("AWS_REGION", "us-east-1")
             .run();

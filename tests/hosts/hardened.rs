@@ -83,7 +83,7 @@ fn a_unit_that_forbids_memfd_create_fails_with_78_and_its_journal_names_the_file
     assert_eq!(unit.property("ExecMainStatus"), "78");
     let journal = unit.journal();
     let messages = [
-        "secrets-exec: error: files in memory are not allowed here",
+        "secrets-exec: error: files in memory aren't allowed here",
         "secrets-exec:   for F (--as-file, x:k)",
     ];
     assert!(

@@ -161,7 +161,7 @@ fn a_unit_whose_credential_cannot_be_read_fails_immediately_and_the_journal_name
             "unlisted",
             LOCAL,
             &["tok", "other"][..],
-            "\"unlisted.service\" was not given the credential \"other\"",
+            "\"unlisted.service\" wasn't given the credential \"other\"",
         ),
         (
             "denied",

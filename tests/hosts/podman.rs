@@ -44,7 +44,7 @@ pub(super) fn works() -> bool {
     let works = env::var_os("SECRETS_EXEC_HOSTS")
         .is_some_and(|hosts| Path::new(&hosts).join("ready").exists());
     if !works {
-        skipped("tests/hosts/prepare has not made the images");
+        skipped("tests/hosts/prepare hasn't made the images");
     }
     works
 }

@@ -55,13 +55,13 @@ fn systemd_does_not_restart_a_unit_after_the_permanent_failures_64_70_77_78_126_
             "status-126",
             LOCAL,
             "secrets-exec -e A=x:k -- /etc/passwd",
-            "a command that cannot be executed",
+            "a command that can't be executed",
         ),
         (
             "status-127",
             LOCAL,
             "secrets-exec -e A=x:k -- /no/such",
-            "a command that is not there",
+            "a command that isn't there",
         ),
     ] {
         let Some(unit) = restarted_unit(name, lines, command) else {

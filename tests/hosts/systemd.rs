@@ -152,7 +152,7 @@ impl Systemd {
 
 /// Reports the calling test as skipped, and returns `None`.
 fn not_booted(state: &str) -> Option<&'static Systemd> {
-    skipped(&format!("systemd does not boot in a container: {state}"));
+    skipped(&format!("systemd doesn't boot in a container: {state}"));
     None
 }
 
@@ -169,7 +169,7 @@ impl Unit {
             "systemctl start {0} || systemctl status --lines=20 {0}",
             self.name
         ));
-        assert!(run.stdout.is_empty(), "it did not start: {run}");
+        assert!(run.stdout.is_empty(), "it didn't start: {run}");
         self
     }
 

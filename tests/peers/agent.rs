@@ -98,7 +98,7 @@ fn a_launch_gets_its_values_from_the_real_agent_and_fails_with_a_wrong_token() {
         .has("A", "new-4c7a1e");
     let run = launch().resolve("G=agent/nothing").run();
     run.refused(78)
-        .says(["G (", "secret agent/nothing", "does not exist"]);
+        .says(["G (", "secret agent/nothing", "doesn't exist"]);
     let run = launch().env("AWS_TOKEN", "cAnArY-7f3a9c51-other").run();
     run.refused(77).says(["A (", "token"]);
     let url = format!("--agent=http://127.0.0.1:{}", agent.ports[0]);

@@ -293,7 +293,7 @@ fn migrate_reads_generated_dotenv_files_in_the_same_way_as_python_dotenv() {
         if !illegal.is_empty() {
             let stderr = run.refused(78).stderr();
             let unread = stderr.lines().filter_map(|line| {
-                line.strip_suffix(": this line is not NAME=VALUE, or its quotes don't match")
+                line.strip_suffix(": this line isn't NAME=VALUE, or its quotes don't match")
             });
             let lines: Vec<usize> = unread
                 .map(|line| line.rsplit(':').next().unwrap().parse().unwrap())

@@ -18,7 +18,7 @@ pub fn node_folder(package: &str, what: &str) -> Option<PathBuf> {
         return can(&["node", "--version"], what).then_some(folder);
     }
     skipped(&format!(
-        "the packages of npm are not in {}: `make test` installs them",
+        "the packages of npm aren't in {}: `make test` installs them",
         folder.display()
     ));
     None

@@ -31,7 +31,7 @@ fn once_boto3_has_replaced_a_placeholder_with_the_right_value_the_next_launch_ge
     launch()
         .run()
         .refused(78)
-        .says(["the value does not match the pattern \"^sk_live_\""]);
+        .says(["the value doesn't match the pattern \"^sk_live_\""]);
 
     moto.put("pattern/launch", "sk_live_4c7a1e", &[]);
     let started = launch().script("echo \"$API_KEY\"").prints_values().run();
@@ -53,7 +53,7 @@ fn the_command_keeps_its_value_if_boto3_stores_a_placeholder_during_a_rotation()
     // The sandbox asserts that this file doesn't contain a value.
     let log = || fs::read_to_string(sandbox.path("log")).unwrap();
     until("a failed poll", || log().contains("a poll failed"));
-    let reason = "does not match the pattern \"^sk_live_\"";
+    let reason = "doesn't match the pattern \"^sk_live_\"";
     assert!(log().contains(reason), "{}", log());
 
     moto.put("pattern/rotation", "sk_live_4c7a1e_2", &[]);

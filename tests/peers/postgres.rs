@@ -32,7 +32,7 @@ impl Postgres {
     pub(super) fn start() -> Option<Self> {
         let found = glob::glob(PROGRAMS).expect("a pattern").flatten().next();
         let Some(programs) = found else {
-            skip::skipped("PostgreSQL is not installed");
+            skip::skipped("PostgreSQL isn't installed");
             return None;
         };
         let daemon = Daemon::start(1, |directory, ports| {

@@ -84,7 +84,7 @@ pub fn interpreter() -> Option<PathBuf> {
         return Some(python);
     }
     skipped(&format!(
-        "moto and boto3 are not in {}: `make test` installs them",
+        "moto and boto3 aren't in {}: `make test` installs them",
         venv.display()
     ));
     None

@@ -75,7 +75,7 @@ fn ssl_cert_dir_can_list_folders_and_the_error_names_a_folder_without_certificat
 #[test]
 fn a_certificate_that_is_not_valid_fails_the_launch_immediately_with_its_host_and_reason() {
     let Some(site) = Site::shared() else { return };
-    let unsigned = "is not trusted, because its chain ends at the issuer \"";
+    let unsigned = "isn't trusted, because its chain ends at the issuer \"";
     for (certificate, status, reason) in [
         (
             "elsewhere",
@@ -91,7 +91,7 @@ fn a_certificate_that_is_not_valid_fails_the_launch_immediately_with_its_host_an
         (
             "early",
             75,
-            "is not valid before 2048-01-01T00:00:00Z (this machine's clock says 20",
+            "isn't valid before 2048-01-01T00:00:00Z (this machine's clock says 20",
         ),
         ("alone", 78, unsigned),
         // The first is signed by another authority, and the chain of the second doesn't have its

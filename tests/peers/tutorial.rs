@@ -42,7 +42,7 @@ fn the_steps_of_the_tutorial_lead_to_a_launch_with_a_new_password() {
         for line in shown.lines().map(stable) {
             assert!(
                 lines.any(|printed| printed == line),
-                "{command} did not print {line:?}: {printed}"
+                "{command} didn't print {line:?}: {printed}"
             );
         }
     }

@@ -166,12 +166,12 @@ fn complete(mut row: Row, fixtures: &HashMap<String, Vec<Column>>) -> Result<Row
     {
         let fixture = fixtures
             .get(name)
-            .ok_or_else(|| format!("{number}: {name:?} is not given above"))?;
+            .ok_or_else(|| format!("{number}: {name:?} isn't given above"))?;
         row.given.extend(fixture.iter().cloned());
     }
     row.launch =
         take(&mut row.own, "launch").ok_or_else(|| format!("{number}: a row without a launch"))?;
     row.seen = take(&mut row.own, "seen")
-        .ok_or_else(|| format!("{number}: a row that does not say what is seen"))?;
+        .ok_or_else(|| format!("{number}: a row that doesn't say what is seen"))?;
     Ok(row)
 }

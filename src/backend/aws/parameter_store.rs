@@ -181,7 +181,7 @@ pub fn parse_page(
     region: &Region,
 ) -> Result<PageContents, FetchError> {
     let page: Page = read_object(body)
-        .ok_or_else(|| FetchError::malformed("a response that is not a list of parameters"))?;
+        .ok_or_else(|| FetchError::malformed("a response that isn't a list of parameters"))?;
 
     let mut parameters = Vec::new();
     for parameter in page.parameters {
@@ -235,7 +235,7 @@ pub fn read_parameters(
     requests: &[Request],
     region: &Region,
 ) -> Result<Vec<Result<Document, FetchError>>, FetchError> {
-    let incomplete = || FetchError::malformed("a response that does not contain all parameters");
+    let incomplete = || FetchError::malformed("a response that doesn't contain all parameters");
     let mut response: GetParametersResponse = read_object(body).ok_or_else(incomplete)?;
     let take = |request: &Request| response.take(&request.locator, region);
     let results = requests.iter().map(take);

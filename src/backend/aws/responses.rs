@@ -306,7 +306,7 @@ fn policy_remedy(message: &str) -> Option<String> {
 /// of its body, or says that it is a redirect.
 pub fn malformed_response(status: u16, kind: Option<&str>) -> FetchError {
     let body_kind = kind.map_or(String::new(), |kind| format!(", {}", one_line(kind)));
-    let what = format!("a response that is not from AWS (HTTP status {status}{body_kind})");
+    let what = format!("a response that isn't from AWS (HTTP status {status}{body_kind})");
     FetchError::malformed(&what)
 }
 

@@ -88,7 +88,7 @@ pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> Result<Docu
     let is_requested = id.is_answered_by(response.name.as_deref(), arn.as_ref())
         && version.is_answered_by(response.version_id.as_deref(), &stages);
     if !is_requested {
-        let what = "a response that is not about this secret or version";
+        let what = "a response that isn't about this secret or version";
         return Err(FetchError::malformed(what));
     }
 
@@ -98,7 +98,7 @@ pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> Result<Docu
             let bytes = STANDARD.decode(base64);
             bytes
                 .map(SecretValue::new)
-                .map_err(|_| FetchError::malformed("a response whose SecretBinary is not base64"))?
+                .map_err(|_| FetchError::malformed("a response whose SecretBinary isn't base64"))?
         }
         (None, None) => return Err(Cause::Refused(Refusal::NoValue).into()),
     };

@@ -210,7 +210,7 @@ impl Client {
             && self.http.finds_host(&endpoint).await
         {
             let (region, host) = (&self.region, host_and_port(&self.endpoint));
-            let why = format!("the region \"{region}\" does not exist: there is no host {host}");
+            let why = format!("the region \"{region}\" doesn't exist: there is no host {host}");
             let help = did_you_mean(similar.as_str());
             return FetchError::refused(Refusal::Endpoint, why).help(help);
         }

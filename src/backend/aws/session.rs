@@ -254,7 +254,7 @@ impl Session {
     fn known_caller(&self, role: Option<&Role>) -> Result<&CallerIdentity, FetchError> {
         match self.callers.get(&role.cloned()).and_then(OnceCell::get) {
             Some(caller) => caller.as_ref().map_err(Clone::clone),
-            None => Err(misconfigured("these credentials were not requested")),
+            None => Err(misconfigured("these credentials weren't requested")),
         }
     }
 
@@ -279,7 +279,7 @@ impl Session {
                 };
                 match &arn {
                     Some(arn) => format!("AWS says that {who} is {arn}"),
-                    None => format!("AWS did not say who {who} is"),
+                    None => format!("AWS didn't say who {who} is"),
                 }
             });
         }

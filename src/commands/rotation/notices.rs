@@ -128,7 +128,7 @@ impl Notices<'_> {
             Notice::PollRecovered => Record::note("polls succeed again").event("poll_recovered"),
             Notice::Ended(status) => self.end_record(status),
             Notice::Cancelled => {
-                let text = format!("SIGTERM arrived, so {command} is not restarted");
+                let text = format!("SIGTERM arrived, so {command} isn't restarted");
                 let note = Record::note(text).event("cancelled").detail();
                 note.with("signal", SignalNumber::TERM.to_string())
             }
@@ -137,7 +137,7 @@ impl Notices<'_> {
                 killed(Record::warning(text))
             }
             Notice::GraceOver => {
-                let text = format!("{group} did not end within {grace} (--grace), so it is killed");
+                let text = format!("{group} didn't end within {grace} (--grace), so it is killed");
                 killed(Record::warning(text))
             }
         };

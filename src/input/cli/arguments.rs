@@ -190,7 +190,7 @@ fn parse_role(text: &str) -> Result<Role, &'static str> {
     Role::parse(text, None).ok_or(Role::EXPECTED)
 }
 
-/// Parses the ARN of a KMS key. The ARN of an alias is not accepted, because a policy can't name a
+/// Parses the ARN of a KMS key. The ARN of an alias isn't accepted, because a policy can't name a
 /// key by its alias. Otherwise returns the expected value, for the message.
 fn parse_key(text: &str) -> Result<Arn, &'static str> {
     let is_key = |arn: &Arn| arn.service() == "kms" && arn.resource().starts_with("key/");

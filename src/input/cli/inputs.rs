@@ -253,7 +253,7 @@ fn misspelling_warning(name: &str) -> Option<String> {
     let mut variables = of_options.chain([FILE.to_owned()]);
     let similar = variables.find(|variable| strsim::osa_distance(name, variable) == 1)?;
     Some(format!(
-        "secrets-exec ignores {name}, which is not one of its variables. Did you mean {similar}?"
+        "secrets-exec ignores {name}, which isn't one of its variables. Did you mean {similar}?"
     ))
 }
 

@@ -257,7 +257,7 @@ impl Line<'_> {
                     .help("write a colon before a key, as in secrets-exec get prod/db:password")
             }
             Some("policy" | "export") if has_separator => {
-                Problem::usage(format!("{name} does not start a command"))
+                Problem::usage(format!("{name} doesn't start a command"))
                     .help("leave out `--` and the command after it")
             }
             Some(_) => unexpected.help(self.example()),
@@ -290,7 +290,7 @@ impl Line<'_> {
         if (number == 1 || self.words[0] == "help")
             && let Some(name) = nearest(word, subcommands.into_iter())
         {
-            return Problem::usage(format!("argument {number} is not a subcommand"))
+            return Problem::usage(format!("argument {number} isn't a subcommand"))
                 .help(format!("did you mean \"secrets-exec {name}\"?"));
         }
 
@@ -309,7 +309,7 @@ impl Line<'_> {
                 unexpected.help("only options and their values may come before `--`")
             }
             None if self.words[0] == "help" => {
-                Problem::usage(format!("argument {number} is not a subcommand"))
+                Problem::usage(format!("argument {number} isn't a subcommand"))
                     .help("secrets-exec --help lists the subcommands")
             }
             None if number == 1 => {
@@ -318,7 +318,7 @@ impl Line<'_> {
             }
             None => {
                 let text = format!(
-                    "`--` is missing before the command (argument {number} is not an option)"
+                    "`--` is missing before the command (argument {number} isn't an option)"
                 );
                 Problem::usage(text).help(match self.words.contains(&"--") {
                     true => "write another `--` before the command",

@@ -69,7 +69,7 @@ pub fn working_directory() -> PathBuf {
 /// owner, the group and the mode of the directory and of the open file.
 fn open_trusted(name: &str) -> Result<File, Problem> {
     let untrusted = |what, (why, remedy): Distrust| {
-        let text = format!("secrets-exec does not read {name}, because {what} {why}");
+        let text = format!("secrets-exec doesn't read {name}, because {what} {why}");
         Problem::configuration(text)
             .help(format!("{remedy}if you trust the file, name it: -f {name}"))
     };
@@ -92,7 +92,7 @@ fn open_trusted(name: &str) -> Result<File, Problem> {
     let metadata = file.metadata().map_err(failed)?;
     match distrust(&metadata) {
         _ if metadata.is_dir() => Err(failed(IsADirectory.into())),
-        _ if !metadata.is_file() => Err(untrusted("it", ("is not a regular file", ""))),
+        _ if !metadata.is_file() => Err(untrusted("it", ("isn't a regular file", ""))),
         Some(why) => Err(untrusted("it", why)),
         None => Ok(file),
     }

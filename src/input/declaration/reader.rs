@@ -218,7 +218,7 @@ impl<'a> Item<'a> {
         if item.refuses_overlooked_key(key) {
             return;
         }
-        let not_shown = "has an unknown key, which is not shown because it may be a value";
+        let not_shown = "has an unknown key, which isn't shown because it may be a value";
         if !is_quotable(key) {
             return item.refuse(not_shown);
         }
@@ -227,7 +227,7 @@ impl<'a> Item<'a> {
         let is_in_capitals = is_name(key) && key == key.to_uppercase();
         if self.is_whole_file && nearest.is_none() && is_in_capitals {
             let variable = item.named(key);
-            return variable.refuse_with("is not under \"env\"", Some(VARIABLES_HELP.to_owned()));
+            return variable.refuse_with("isn't under \"env\"", Some(VARIABLES_HELP.to_owned()));
         }
 
         let is_option = find_option(key).is_some_and(OptionSpec::in_declaration);
@@ -329,7 +329,7 @@ impl<'a> Item<'a> {
     pub fn expect_variable(&self, name: &str) -> Option<EnvName> {
         let variable = EnvName::parse(name);
         if variable.is_none() && !self.refuses_overlooked_key(name) {
-            let text = " is not a valid name for a variable: use only letters, digits and \"_\", and no digit at the start";
+            let text = " isn't a valid name for a variable: use only letters, digits and \"_\", and no digit at the start";
             self.add(format!("{name:?}"), text.to_owned(), None);
         }
         variable

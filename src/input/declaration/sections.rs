@@ -311,7 +311,7 @@ pub fn credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
     let units_help = "for example: app.service: { token: prod/api:token }";
     for unit in item.expect_entries(Some(units_help)) {
         if let Err(expected) = parse_unit(unit.name) {
-            let text = format!("{} is not {expected}", quoted_value(unit.name));
+            let text = format!("{} isn't {expected}", quoted_value(unit.name));
             unit.key.refuse_sentence(text, None);
         }
         units.push(unit.name.to_owned());
@@ -319,7 +319,7 @@ pub fn credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
         let help = "for example: token: prod/api:token";
         for MappingEntry { name, key, value } in unit.value.expect_entries(Some(help)) {
             if !is_credential_name(name) {
-                let text = "is not a credential's name, which has printable ASCII characters without \"/\" and \":\"";
+                let text = "isn't a credential's name, which has printable ASCII characters without \"/\" and \":\"";
                 key.refuse_sentence(format!("{} {text}", quoted_value(name)), None);
             }
             let target = Target::Credential(SystemdCredential {
@@ -486,7 +486,7 @@ fn on_missing(fields: &mut Fields<'_>, pattern: Option<&Regex>) -> OnMissing {
         if let Some(pattern) = pattern
             && !pattern.is_match(text)
         {
-            default.refuse(format!("does not match the pattern \"{pattern}\""));
+            default.refuse(format!("doesn't match the pattern \"{pattern}\""));
         }
         Some(text.to_owned())
     });
@@ -545,7 +545,7 @@ fn regular_expression(item: &Item<'_>) -> Option<Regex> {
     }
     match &pattern {
         Ok(_) => item.source.pattern_memory.set(left - limit),
-        Err(why) => item.refuse(format!("is not a valid regular expression: {why}")),
+        Err(why) => item.refuse(format!("isn't a valid regular expression: {why}")),
     }
     pattern.ok()
 }

@@ -258,7 +258,7 @@ impl Cause {
         match self {
             Self::Absent(Missing::Secret) => CauseFacts {
                 code: "not-found",
-                headline: "does not exist",
+                headline: "doesn't exist",
                 sentence: "it {}",
                 ..OF_SECRET
             },
@@ -290,7 +290,7 @@ impl Cause {
             // credentials.
             Self::Denied(Denial::Credentials(_)) => CauseFacts {
                 code: "credentials-refused",
-                remedy: "renew the AWS credentials of the Secrets Manager Agent, which AWS does not accept",
+                remedy: "renew the AWS credentials of the Secrets Manager Agent, which AWS doesn't accept",
                 ..DENIED
             },
 
@@ -334,7 +334,7 @@ impl Cause {
                 ..UNREACHABLE
             },
             Self::Outage(OutageKind::Handshake) => CauseFacts {
-                remedy: "if a firewall or proxy in between does not accept large first messages, pass --key-exchange classical (docs/troubleshooting.md)",
+                remedy: "if a firewall or proxy in between doesn't accept large first messages, pass --key-exchange classical (docs/troubleshooting.md)",
                 ..UNREACHABLE
             },
             Self::Outage(OutageKind::AgentConnection) => CauseFacts {

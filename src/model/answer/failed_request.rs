@@ -138,7 +138,7 @@ impl FailedRequest<'_> {
         {
             format!("has {version}{scope}")
         } else {
-            format!("does not exist{scope}, or has {version}")
+            format!("doesn't exist{scope}, or has {version}")
         }
     }
 
@@ -456,7 +456,7 @@ impl FailedRequest<'_> {
         // AWS names the ARN of a secret that exists.
         if store == Store::SecretsManager && cause == Denial::PolicyOrMissing {
             return format!(
-                "check the name, because AWS also denies access to a secret that does not exist; if it exists, {allow}"
+                "check the name, because AWS also denies access to a secret that doesn't exist; if it exists, {allow}"
             );
         }
         allow

@@ -152,10 +152,7 @@ impl FetchError {
 
     /// Creates the outage for a request that the deadline interrupted.
     pub fn unanswered(host: &str) -> Self {
-        Self::outage(
-            OutageKind::Timeout,
-            format!("{host} did not answer in time"),
-        )
+        Self::outage(OutageKind::Timeout, format!("{host} didn't answer in time"))
     }
 
     /// Creates a refusal with a headline of its own.
@@ -216,7 +213,7 @@ impl FetchError {
     }
 
     /// Puts a sentence about what failed before an outage, because the request wasn't the one for
-    /// the secret: `the role "…" could not be assumed`.
+    /// the secret: `the role "…" couldn't be assumed`.
     #[must_use]
     pub fn with_headline(mut self, headline: &str) -> Self {
         self.problem.text = format!("{headline}: {}", self.sentence());

@@ -107,7 +107,10 @@ impl Reference {
             for piece in split_pieces(&self.secret).unwrap_or_default() {
                 secret += match piece {
                     Piece::Text(text) => text,
-                    Piece::Variable { default, .. } => default.unwrap_or(KNOWN),
+                    Piece::Variable { default, .. } => match default {
+                        Some("") | None => KNOWN,
+                        Some(default) => default,
+                    },
                 };
             }
         }
@@ -452,7 +455,7 @@ fn variable_value<'a>(
         (Some(value), _) => {
             let text = value
                 .to_str()
-                .ok_or_else(|| wrong_value(name, "is not UTF-8"))?;
+                .ok_or_else(|| wrong_value(name, "isn't UTF-8"))?;
             match overlooked_unless_empty(text) {
                 Some(found) => Err(wrong_value(name, &found.predicate).help(found.help)),
                 None => Ok(text),
@@ -461,7 +464,7 @@ fn variable_value<'a>(
         (None, Some(default)) => Ok(default),
         (None, None) => {
             let help = format!("set {name}, or write a default value: ${{{name}:-default}}");
-            let defect = format!("needs the variable {name}, which is not set");
+            let defect = format!("needs the variable {name}, which isn't set");
             Err(Fault::new(defect).help(help))
         }
     }

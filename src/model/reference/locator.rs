@@ -172,7 +172,10 @@ impl SecretRef {
 
     /// True if the reference as a whole reads like a name.
     pub fn reads_like_a_name(&self) -> bool {
-        let id = self.locator.written_id();
+        let id = match &self.locator.id {
+            SecretId::Empty(_) => KNOWN.to_owned(),
+            SecretId::Name(_) | SecretId::Arn(_) => self.locator.written_id(),
+        };
         may_be_shown(&id, &self.selector, Some(&self.locator.version))
     }
 
@@ -471,6 +474,6 @@ impl Version {
 fn validate_number(text: &str) -> Result<(), &'static str> {
     match text.parse::<i64>() {
         Ok(1..) if text.bytes().all(|byte| byte.is_ascii_digit()) => Ok(()),
-        Ok(_) | Err(_) => Err("has a version that is not a positive number"),
+        Ok(_) | Err(_) => Err("has a version that isn't a positive number"),
     }
 }

@@ -307,7 +307,7 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), Fault> {
     let defect = if fields > store.arn_fields() {
         "has a key, a stage or a version id after the ARN, which can't come from a variable"
     } else if !has_region {
-        "is an ARN whose fourth field is not a region code such as us-east-1"
+        "is an ARN whose fourth field isn't a region code such as us-east-1"
     } else if !is_legal_name(store, name) {
         ILLEGAL_CHARACTER
     } else if store == Store::ParameterStore && arn.resource().contains("//") {

@@ -30,14 +30,14 @@ fn add_filters(environment: &mut Environment<'_>, misses: &Arc<Misses>) {
     environment.add_filter("b64decode", |value: &Value| {
         let decoded = bytes_of(value)?.base64_decoded();
         text_value(
-            &decoded.ok_or_else(|| own_error("the value for \"b64decode\" is not base64", None))?,
+            &decoded.ok_or_else(|| own_error("the value for \"b64decode\" isn't base64", None))?,
         )
     });
     environment.add_filter("tojson", values::compact_json);
     let noted = misses.clone();
     environment.add_filter("fromjson", move |value: &Value| {
         let json = Json::parse(values::printed_text(value)?.as_bytes())
-            .map_err(|_| own_error("the value for \"fromjson\" is not JSON", None))?;
+            .map_err(|_| own_error("the value for \"fromjson\" isn't JSON", None))?;
         Ok(SecretObject::root(None, Arc::new(json), &noted))
     });
     // This one is only for `super::MARK`.
@@ -78,7 +78,7 @@ fn add_strict_filters(environment: &mut Environment<'_>) {
                     {
                         return Err(values::undefined_error(&item));
                     } else if name == "format" && input.as_str().is_some_and(has_non_ascii_name) {
-                        return Err(own_error("a name in %(name)s is not ASCII", None));
+                        return Err(own_error("a name in %(name)s isn't ASCII", None));
                     } else if given
                         .get(1)
                         .is_some_and(|count| is_too_large(name, input, count))
@@ -141,6 +141,6 @@ fn bytes_of(value: &Value) -> Result<SecretValue, Error> {
 /// If the bytes aren't UTF-8. Only decoded bytes can be something else.
 fn text_value(coded: &SecretValue) -> Result<Value, Error> {
     let text = std::str::from_utf8(coded.expose())
-        .map_err(|_| own_error("the result of \"b64decode\" is not UTF-8", None))?;
+        .map_err(|_| own_error("the result of \"b64decode\" isn't UTF-8", None))?;
     Ok(Value::from(text))
 }

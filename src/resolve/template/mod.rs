@@ -381,7 +381,7 @@ fn lookup_problem(
     let path = lookup.path.join(".");
     let predicate = match is_quotable {
         true => format!("has no key {path:?}"),
-        false => "does not have a key that the template looks up".to_owned(),
+        false => "doesn't have a key that the template looks up".to_owned(),
     };
 
     let parent_object = || {
@@ -431,11 +431,11 @@ fn lookup_problem(
 /// message says that `env` has only the inherited variables. Otherwise, `nearest` is an inherited
 /// variable with a similar name, if there is one.
 fn unset_variable(name: &str, nearest: Option<&str>, plan: &Plan) -> Problem {
-    let not_set = format!("the template uses env.{name}, but the variable {name} is not set");
+    let not_set = format!("the template uses env.{name}, but the variable {name} isn't set");
     let (text, help) = match (plan.variables.get(name), nearest) {
         (Some(subject), _) => (
             format!(
-                "env.{name} refers to the environment that secrets-exec was started with, where {name} is not set, not to {name} in {}",
+                "env.{name} refers to the environment that secrets-exec was started with, where {name} isn't set, not to {name} in {}",
                 subject.origin
             ),
             variable_help(subject, &plan.aliases),
@@ -477,9 +477,9 @@ fn lookups_in_non_objects(
                 format!("the variable {name} is text, but the template uses {lookup}")
             }
             Some((_, key)) => {
-                format!("does not have a JSON object at {key:?}, but the template uses {lookup}")
+                format!("doesn't have a JSON object at {key:?}, but the template uses {lookup}")
             }
-            None => format!("is not a JSON object, but the template uses {lookup}"),
+            None => format!("isn't a JSON object, but the template uses {lookup}"),
         };
         let parsed = match inputs.get(alias) {
             Some(Input::Text(text)) => Json::parse(text.as_bytes()).ok(),

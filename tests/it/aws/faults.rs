@@ -73,7 +73,7 @@ fn answers() -> Vec<(Fault, Meaning, &'static str)> {
         (
             fault::empty_object(),
             MayPass,
-            "a response that is not about this secret",
+            "a response that isn't about this secret",
         ),
         (
             fault::page(),

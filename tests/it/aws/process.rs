@@ -37,7 +37,7 @@ fn a_credential_process_and_its_children_end_at_the_deadline_of_the_launch() {
     let sandbox = with_credential_process(&aws, HANGING).timeout("1s");
     sandbox.run().refused(75).says([
         "A (",
-        "the AWS credentials from the profile \"default\" did not arrive in time",
+        "the AWS credentials from the profile \"default\" didn't arrive in time",
     ]);
     await_all_ended(&processes(&sandbox));
 }
@@ -52,7 +52,7 @@ fn a_child_that_a_credential_process_leaves_behind_does_not_delay_the_deadline_w
     let sandbox = with_credential_process(&aws, LEAVING).timeout("1s");
     sandbox.run().refused(75).says([
         "A (",
-        "the AWS credentials from the profile \"default\" did not arrive in time",
+        "the AWS credentials from the profile \"default\" didn't arrive in time",
     ]);
     await_all_ended(&processes(&sandbox));
 }

@@ -137,7 +137,7 @@ fn a_launch_that_aws_throttles_or_never_answers_fails_at_its_timeout_and_says_wh
     let aws = served().fails(READ, Fault::Hang);
     ends_within(Duration::from_secs(1), sandbox(&aws))
         .refused(75)
-        .says(["A (", "did not answer in time (1 attempt in 1.0s)"]);
+        .says(["A (", "didn't answer in time (1 attempt in 1.0s)"]);
     let variable = sandbox(&aws).env("SECRETS_EXEC_TIMEOUT", "1s");
     keeps_to(Duration::from_secs(1), &variable).refused(75);
     let declaration = Sandbox::new()

@@ -144,13 +144,13 @@ fn the_command_starts_with_a_warning_if_the_cache_directory_is_full() {
             "tmpfs -o size=4k",
             "head -c 4096 /dev/zero >/mnt/full",
             "1\n",
-            "could not be stored (no space left",
+            "couldn't be stored (no space left",
         ),
         (
             "tmpfs -o nr_inodes=2",
             "touch /mnt/full",
             "1\n",
-            "could not be stored",
+            "couldn't be stored",
         ),
     ] {
         let Some(sandbox) = mounted(sandbox(&aws), kind, between) else {
@@ -191,7 +191,7 @@ fn a_read_only_cache_directory_is_used_and_not_changed() {
         .run()
         .launched()
         .has("A", "v-4c7a1e")
-        .says(["could not be stored (read-only"]);
+        .says(["couldn't be stored (read-only"]);
     let aws = aws.fails("GetSecretValue", fault::unavailable());
     sandbox
         .run()
@@ -199,7 +199,7 @@ fn a_read_only_cache_directory_is_used_and_not_changed() {
         .has("A", "v-4c7a1e")
         .says(["ServiceUnavailable", "the secret \"x\""]);
     let aws = aws.fails("GetSecretValue", fault::denied("x"));
-    let said = "that AWS no longer gives could not be removed (read-only";
+    let said = "that AWS no longer gives couldn't be removed (read-only";
     sandbox.run().refused(77).says([said]);
     let calls = aws.calls().len();
     sandbox

@@ -83,24 +83,24 @@ fn if_a_cache_entry_is_damaged_or_not_a_private_file_the_value_is_requested_agai
             "comes from another version of secrets-exec",
         ),
         (
-            "a link, which is not followed",
+            "a link, which isn't followed",
             &link,
-            "does not belong to this user or does not have mode 0600",
+            "doesn't belong to this user or doesn't have mode 0600",
         ),
         (
             "a pipe without a writer",
             &|entry| replace(entry, named_pipe),
-            "does not belong to this user or does not have mode 0600",
+            "doesn't belong to this user or doesn't have mode 0600",
         ),
         (
             "a socket",
             &|entry| replace(entry, socket),
-            "does not belong to this user or does not have mode 0600",
+            "doesn't belong to this user or doesn't have mode 0600",
         ),
         (
             "others may read it",
             &|entry| fs::set_permissions(entry, fs::Permissions::from_mode(0o644)).unwrap(),
-            "does not have mode 0600",
+            "doesn't have mode 0600",
         ),
         ("of any size", &sparse, "too large"),
     ];
@@ -115,7 +115,7 @@ fn if_a_cache_entry_is_damaged_or_not_a_private_file_the_value_is_requested_agai
         assert_not_used(
             "of another user",
             |entry| chown(entry, Some(65534), None).unwrap(),
-            "does not belong to this user",
+            "doesn't belong to this user",
         );
     }
 }
@@ -132,11 +132,11 @@ fn a_cache_entry_that_is_cut_short_or_has_a_flipped_bit_is_not_used_even_in_an_o
         launch
             .run()
             .refused(75)
-            .says(["could not be used, because it is damaged"]);
+            .says(["couldn't be used, because it is damaged"]);
         let mut flipped = whole.clone();
         flipped[at] ^= 1 << (at % 8);
         fs::write(cache.entry(), &flipped).unwrap();
-        launch.run().refused(75).says(["could not be used"]);
+        launch.run().refused(75).says(["couldn't be used"]);
     }
 }
 
@@ -168,8 +168,8 @@ fn a_launch_warns_if_its_cache_entry_is_a_directory_and_never_removes_other_file
     launch.run().launched_silently();
     replace(&cache.entry(), |entry| fs::create_dir(entry).unwrap());
     launch.run().launched().has("A", "v-4c7a1e").says([
-        "does not belong to this user or does not have mode 0600",
-        "could not be stored (is a directory",
+        "doesn't belong to this user or doesn't have mode 0600",
+        "couldn't be stored (is a directory",
     ]);
     fs::write(cache.path().join("note"), "mine").unwrap();
     launch.run().launched();
@@ -194,6 +194,6 @@ fn if_the_time_of_a_cache_entry_is_in_the_future_the_value_is_requested_again_wi
         .run()
         .launched()
         .has("A", "v-4c7a1e")
-        .says(["could not be used, because it is damaged"]);
+        .says(["couldn't be used, because it is damaged"]);
     launch.run().launched_silently();
 }

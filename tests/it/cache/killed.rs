@@ -89,7 +89,7 @@ fn a_cached_answer_that_cannot_be_replaced_is_removed_with_a_warning() {
             return;
         };
         let run = cache.with(sandbox(&aws), &[]).through(failing).run();
-        run.launched().says(["could not be stored (i/o error)"]);
+        run.launched().says(["couldn't be stored (i/o error)"]);
         assert!(cache.names().is_empty(), "{call}: {:?}", cache.names());
     }
 }

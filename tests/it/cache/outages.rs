@@ -89,7 +89,7 @@ fn a_cached_answer_is_used_after_a_broken_tls_handshake_but_not_if_the_certifica
     let greeting = Step::Send(b"SSH-2.0-x\r\n".to_vec());
     let other_protocol = Wire::plain(vec![vec![Step::Greeting, greeting]]);
     relay.leads_to(([127, 0, 0, 1], other_protocol.port()).into());
-    launch.run().refused(78).says(["does not speak TLS"]);
+    launch.run().refused(78).says(["doesn't speak TLS"]);
     let impostor = Aws::start_tls(other.acceptor()).secret("x", good_secret());
     relay.leads_to(impostor.address());
     launch.run().refused(78).says(["certificate"]);

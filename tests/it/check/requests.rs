@@ -17,7 +17,7 @@ fn check_succeeds_with_an_unknown_caller_if_sts_does_not_answer_within_two_secon
             &check(&aws).resolve("A=x:k").timeout("1h"),
         );
         run.ended(Status::Exit(0));
-        let sentence = "The caller is unknown, because STS did not answer. The credentials come from the environment.";
+        let sentence = "The caller is unknown, because STS didn't answer. The credentials come from the environment.";
         assert!(run.stdout().contains(sentence), "{run}");
     }
 }

@@ -141,7 +141,7 @@ fn a_declaration_that_the_group_with_the_user_s_name_can_write_is_read() {
         .filter_map(|(name, id)| Some((id, group_of(&name)?)));
     let Some((user, group)) = users.into_iter().find(|(user, group)| user != group) else {
         return skip::skipped(
-            "a private group whose id differs from that of its user: this system does not have one",
+            "a private group whose id differs from that of its user: this system doesn't have one",
         );
     };
     let Some(run) = run_as(user, group) else {

@@ -49,7 +49,7 @@ fn ten_thousand_missing_secrets_are_reported_within_seconds_even_with_ten_thousa
         &["--local", "local.json"],
     );
     run.ended(Status::Exit(78)).says([
-        "the secret that V0 refers to does not exist",
+        "the secret that V0 refers to doesn't exist",
         "because 10000 values are missing",
     ]);
 }
@@ -91,7 +91,7 @@ fn thousands_of_patterns_that_would_take_gigabytes_of_memory_are_refused() {
         .bare()
         .run();
     run.refused(78)
-        .says(["is not a valid regular expression: compiled regex exceeded size limit"]);
+        .says(["isn't a valid regular expression: compiled regex exceeded size limit"]);
 }
 
 #[test]

@@ -21,7 +21,7 @@ must be a list whose items begin with a hyphen | files: ^{from: "x:k", env: K_FI
 this file has an unknown key "secretz" | ^secretz: {}
 did you mean "secrets"? | ^secretz: {}
 write it under "defaults", as in defaults: { region: … } | ^region: us-east-1
-A is not under "env" | ^A: "x:k"
+A isn't under "env" | ^A: "x:k"
 can't be set in a declaration | defaults: {^…} | local: secrets.yaml | file: x.yaml | no-file: true
 "defaults" has an unknown key | defaults: {^env: "A=x:k"}
 did you mean "role-arn"? | defaults: {^role_arn: "arn:aws:iam::123456789012:role/Reader"}
@@ -74,7 +74,7 @@ is the ARN of something other than a secret or parameter | secrets: {db: ^"arn:a
 is the ARN of a KMS key | env: {A: ^"arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"}
 is an incomplete ARN | env: {A: ^"arn:…"} |  | aws | aws:secretsmanager | aws:secretsmanager:us-east-1
     | env: {A: ^"arn:aws:secretsmanager:us-east-1:…"} | 123456789012 | 123456789012:secret | 123456789012:secret: | secret:x-AbCdEf:k
-is an ARN whose fourth field is not a region code such as us-east-1 | env: {A: ^"arn:aws:secretsmanager:…:123456789012:secret:x-AbCdEf"} |  | us-east-1.evil.example
+is an ARN whose fourth field isn't a region code such as us-east-1 | env: {A: ^"arn:aws:secretsmanager:…:123456789012:secret:x-AbCdEf"} |  | us-east-1.evil.example
     | env: {A: ^"arn:aws:secretsmanager:…:123456789012:secret:x-AbCdEf"} | a/b | a@b
 which AWS doesn't allow | env: {A: ^"arn:aws:secretsmanager:…:123456789012:secret:x-AbCdEf"} | a#b | us-east-1?
 has a space in the name of the secret | env: {A: ^"arn:aws:secretsmanager:a b:123456789012:secret:x-AbCdEf"}
@@ -100,9 +100,9 @@ write "id" instead | secrets: {db: {^name: x}}
 write "except" instead | env-from: [{from: x, ^exclude: [a]}]
 has a version id that isn't 32 to 64 characters long | secrets: {db: {id: x, version-id: ^v-1}}
     | env: {A: "x:k:…"} | :1234567890123456789012345678901 | S:12345678901234567890123456789012345678901234567890123456789012345
-has a version that is not a positive number | secrets: {db: {id: "ssm:/x", version-id: ^"0"}}
+has a version that isn't a positive number | secrets: {db: {id: "ssm:/x", version-id: ^"0"}}
     | env: {A: "ssm:/p:k::…"} | 0 | -1 | +1 | 1.5 | latest
-is not a valid name for a variable: use only letters, digits and "_" | env: {^…: "x:k"} | 1A | A-B | "" | Ä | "A B" | "A=B"
+isn't a valid name for a variable: use only letters, digits and "_" | env: {^…: "x:k"} | 1A | A-B | "" | Ä | "A B" | "A=B"
     | env-from: [{from: x, prefix: ^…}] | X- | 1X | "A B" | é
     | env-from: [{from: x, rename: {k: ^…}}] | "" | A-B
     | files: [{from: "x:k", env: ^1K}]
@@ -139,8 +139,8 @@ must be USER, USER:GROUP or :GROUP | files: [{from: "x:k", env: K, owner: ^…}]
 "once" of K can't be used with "path", because such a file can be read again | files: [{from: "x:k", env: K, path: /run/k, once: ^true}]
 must be true or false | files: [{from: "x:k", env: K, once: ^1}]
 did you mean "once"? | files: [{from: "x:k", env: K, ^onec: true}]
-is not a unit name such as app.service | credentials: {^…: {k: x}} | app | app.timer | a b.service | "{a,b}*.service" | a/b.service | ""
-is not a credential's name | credentials: {a.service: {^…: x}} | "" | . | .. | a/b | "a:b" | ä | "a\x01"
+isn't a unit name such as app.service | credentials: {^…: {k: x}} | app | app.timer | a b.service | "{a,b}*.service" | a/b.service | ""
+isn't a credential's name | credentials: {a.service: {^…: x}} | "" | . | .. | a/b | "a:b" | ä | "a\x01"
 a.service/k has an unknown key | credentials: {a.service: {k: {from: "x:k", ^…}}} | value: v | optional: true | encode: base64 | once: true
 "##;
 
@@ -155,10 +155,10 @@ begins with $, but isn't a valid JSONPath | env: {A: ^"x:$…"} | . | [ | .a[ | 
 must be at least 10s | defaults: {on-rotation: restart, poll-interval: ^9999ms}
 must be a URL that begins with http:// or https:// | defaults: {endpoint-url: ^"…"} | http://127.0.0.1:99999 | http://h:
 must be a pattern for names | defaults: {unset: ^['X', '…']} |  | [ | X** | [[:upper:]]* | ^A | A,B | A|B | {A,B} | [^A] | A B
-is not a unit name such as app.service | credentials: {^"[": {k: x}}
+isn't a unit name such as app.service | credentials: {^"[": {k: x}}
 which is the syntax of another tool | env: {A: ^"…"} | aws-sm://prod/db:k | secretsmanager:prod/db:k | aws:secretsmanager:prod/db:k | ssm://app/db
 has a version id that isn't 32 to 64 characters long | env: {A: "x:k::1"}
-has a version that is not a positive number | env: {A: "ssm:/p:k::9223372036854775808"}
+has a version that isn't a positive number | env: {A: "ssm:/p:k::9223372036854775808"}
 has a label that begins with a digit | env: {A: "ssm:/p:k:…"} | 1st | 3
     | secrets: {db: {id: "ssm:/p", stage: ^1}}
 has two slashes in a row | env-from: [^"ssm:/app/…"] | / | //db/
@@ -174,11 +174,11 @@ the template has a syntax error: unexpected end of string | env: {A: {template: 
 the template has a syntax error: unexpected | env: {A: {template: ^"{% for %}"}}
 the template has a syntax error: unknown statement | env: {A: {template: ^"{% … %}"}} | endfor | include '/etc/passwd' | import 'x' as y
     | env: {A: {template: ^"{% … %}"}} | from 'x' import y | extends 'x' | block x
-is not a valid regular expression: found open group without closing ')' | env: {A: {from: "x:k", pattern: ^"("}}
+isn't a valid regular expression: found open group without closing ')' | env: {A: {from: "x:k", pattern: ^"("}}
     | files: [{from: "x:k", env: K, pattern: ^"("}] | credentials: {a.service: {k: {from: "x:k", pattern: ^"("}}}
-is not a valid regular expression: look-around is not supported | env: {A: {from: "x:k", pattern: ^"…"}} | (?!x) | (?<=x)
-is not a valid regular expression: compiled regex exceeded size limit | env: {A: {from: "x:k", pattern: ^"a{999}{999}{999}"}}
-does not match the pattern "a" | env: {A: {from: "x:k", pattern: a, default: ^b}}
+isn't a valid regular expression: look-around is not supported | env: {A: {from: "x:k", pattern: ^"…"}} | (?!x) | (?<=x)
+isn't a valid regular expression: compiled regex exceeded size limit | env: {A: {from: "x:k", pattern: ^"a{999}{999}{999}"}}
+doesn't match the pattern "a" | env: {A: {from: "x:k", pattern: a, default: ^b}}
 must be the path of a file | files: [{from: "x:k", path: ^…}] | /run/app/ | /run/app/.. | .
 starts with "~", which only a shell expands | files: [{from: "x:k", path: ^~/k}]
 starts with "$HOME", which only a shell expands | files: [{from: "x:k", path: ^$HOME/k}]

@@ -7,15 +7,15 @@ use crate::support::console::{outputs, pages_in};
 /// Messages that can't be on a page of mistakes: about a rotation, TLS, DNS, a network that drops
 /// packets, a proxy, a pattern, which would need a value, and a system without files in memory.
 const OTHERS: [&str; 9] = [
-    "the region … does not exist: …",
+    "the region … doesn't exist: …",
     "… was stopped, because … changed (…); secrets-exec exits with status …",
-    "the certificate of … is not trusted, …",
-    "… can't be reached, because its name does not resolve …",
+    "the certificate of … isn't trusted, …",
+    "… can't be reached, because its name doesn't resolve …",
     "the proxy … requires a user name and a password (…)",
-    "the value does not match the pattern …",
-    "… does not answer, although its name resolves …",
-    "… did not answer the first message of TLS …",
-    "files in memory are not allowed here, perhaps by a seccomp profile (…)",
+    "the value doesn't match the pattern …",
+    "… doesn't answer, although its name resolves …",
+    "… didn't answer the first message of TLS …",
+    "files in memory aren't allowed here, perhaps by a seccomp profile (…)",
 ];
 
 /// The sections of the page, and their statuses.

@@ -74,7 +74,7 @@ fn a_launch_that_fails_before_all_files_are_ready_neither_changes_nor_adds_a_fil
     };
     let all: [(&str, Sandbox, i32); 9] = [
         (
-            "a command that is not found",
+            "a command that isn't found",
             three_files(&aws, "out/two").command(["no-such-command"]),
             127,
         ),

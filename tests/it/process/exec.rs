@@ -98,7 +98,7 @@ fn run_with(entries: &[&[u8]]) -> Outcome {
     let attributes = PosixSpawnAttr::init().unwrap();
     let pid = posix_spawn(wrapper, &actions, &attributes, &arguments, &entries).unwrap();
     let WaitStatus::Exited(_, code) = waitpid(pid, None).unwrap() else {
-        panic!("it did not exit");
+        panic!("it didn't exit");
     };
     let [stdout, stderr] = files.map(|path| fs::read(path).unwrap());
     let outcome = Outcome {
@@ -141,7 +141,7 @@ fn a_dynamic_binary_built_on_debian_12_runs_with_the_older_glibc_of_amazon_linux
         .arg(program())
         .output();
     let Ok(table) = table else {
-        return skipped("libraries: readelf is not installed");
+        return skipped("libraries: readelf isn't installed");
     };
     let table = String::from_utf8(table.stdout).unwrap();
     assert!(table.contains("ynamic section"), "{table}");

@@ -9,7 +9,7 @@ fn the_command_is_restarted_for_a_new_value_but_not_for_a_new_version_with_the_s
         (
             &[("v1", "one")][..],
             &["one", "last"][..],
-            "the same version is not a change",
+            "the same version isn't a change",
         ),
         (
             &[("v1", "two")],
@@ -19,7 +19,7 @@ fn the_command_is_restarted_for_a_new_value_but_not_for_a_new_version_with_the_s
         (
             &[("v2", "one"), ("v3", "one")],
             &["one", "last"],
-            "new versions with the same value are not a change",
+            "new versions with the same value aren't a change",
         ),
         (
             &[("v2", "two"), ("v1", "one")],

@@ -139,7 +139,7 @@ fn a_command_whose_program_file_is_gone_is_not_stopped_for_new_values() {
     fs::remove_file(run.sandbox.path("app")).unwrap();
     run.rotate(&aws, "v2", "two-4c7a1e");
     run.end()
-        .says(["a poll failed, so \"./app\" keeps its values: the file \"./app\" does not exist"]);
+        .says(["a poll failed, so \"./app\" keeps its values: the file \"./app\" doesn't exist"]);
 }
 
 #[test]
@@ -226,7 +226,7 @@ fn with_slow_call(aws: &Aws, mode: &str, call: &str) -> Option<Sandbox> {
     let strace = ["strace", "-D", "-f", "-o", "/dev/null", "-e", &inject];
     Some(
         run_of_reader(aws, mode)
-            .through(skip::wrapper(strace, "a system call that does not return")?),
+            .through(skip::wrapper(strace, "a system call that doesn't return")?),
     )
 }
 

@@ -88,7 +88,7 @@ fn processes_of_the_old_command_that_do_not_end_in_the_grace_period_are_killed_b
         run.request();
         let outcome = run.running.wait();
         outcome.ended(Status::Exit(1)).says([
-            "warning: the process group of \"/bin/sh\" did not end within 100ms (--grace), so it is killed",
+            "warning: the process group of \"/bin/sh\" didn't end within 100ms (--grace), so it is killed",
         ]);
     }
 }

@@ -47,7 +47,7 @@ fn other_processes_of_the_user_cannot_read_the_memory_of_secrets_exec_during_rot
 #[test]
 fn the_process_that_stays_during_rotation_has_neither_values_nor_credentials_in_memory() {
     if !nix::unistd::geteuid().is_root() {
-        return skip::skipped("reading the memory of a process that is not dumpable needs root");
+        return skip::skipped("reading the memory of a process that isn't dumpable needs root");
     }
     let value = |number: usize| format!("value-{number}-{}", "qjxkz".repeat(5));
     let aws = Aws::start().secret("x", secret("v0", &value(0)));

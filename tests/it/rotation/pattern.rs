@@ -29,7 +29,7 @@ fn the_command_is_not_restarted_for_a_new_value_that_does_not_match_its_pattern(
         // The sandbox asserts that no value is printed.
         outcome.says([
             "a poll failed",
-            "the value does not match the pattern \"^[a-z]\"",
+            "the value doesn't match the pattern \"^[a-z]\"",
             "polls succeed again",
         ]);
     }
@@ -40,5 +40,5 @@ fn with_on_rotation_the_command_is_not_started_with_a_value_that_does_not_match_
     let aws = Aws::start().secret("x", secret("v1", "1-4c7a1e"));
     let run = rotating_with_pattern(&aws, "restart").script("true").run();
     run.refused(78)
-        .says(["the value does not match the pattern \"^[a-z]\""]);
+        .says(["the value doesn't match the pattern \"^[a-z]\""]);
 }

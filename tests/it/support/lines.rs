@@ -25,7 +25,7 @@ impl Outcome {
                     ["time", "logger", "level", "event", "message"].contains(&member.as_str());
                 assert!(
                     is_general || documented.contains(&format!("`{member}`")),
-                    "{member} is not documented: {self}"
+                    "{member} isn't documented: {self}"
                 );
             }
             event

@@ -163,7 +163,7 @@ impl Outcome {
     #[track_caller]
     pub fn says<'a>(&self, facts: impl IntoIterator<Item = &'a str>) -> &Self {
         for fact in facts {
-            assert!(self.stderr().contains(fact), "{fact:?} is not said: {self}");
+            assert!(self.stderr().contains(fact), "{fact:?} isn't said: {self}");
         }
         self
     }

@@ -291,7 +291,7 @@ fn assert_refused(run: &Outcome, launch: &Launch, status: i32, parts: &str) {
     for part in parts.split(ELLIPSIS) {
         assert!(
             seen.contains(&part.replace('⏎', "\n")),
-            "{part:?} is not said: {run}"
+            "{part:?} isn't said: {run}"
         );
     }
 }

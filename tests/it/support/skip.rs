@@ -47,7 +47,7 @@ pub fn can(command: &[&str], skips: &str) -> bool {
         .status();
     let possible = status.is_ok_and(|status| status.success());
     if !possible {
-        skipped(&format!("{skips}: {command:?} does not work here"));
+        skipped(&format!("{skips}: {command:?} doesn't work here"));
     }
     possible
 }

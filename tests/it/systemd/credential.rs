@@ -232,8 +232,7 @@ fn a_client_gets_no_credential_if_its_socket_address_does_not_have_the_form_that
     ];
     for address in wrong.map(Some).into_iter().chain([None]) {
         let (client, connection) = connect_from(address);
-        assert_refused_on(run_with_aws(&aws), client, connection, 64)
-            .says(["does not name a unit"]);
+        assert_refused_on(run_with_aws(&aws), client, connection, 64).says(["doesn't name a unit"]);
     }
     assert_eq!(aws.calls().len(), 0);
 }

@@ -44,7 +44,7 @@ fn json_with_20000_nested_levels_fails_the_launch_without_a_crash() {
     );
     read(Secret::text(&deep), "x:canary")
         .refused(78)
-        .says(["V (", "the secret \"x\" is not valid JSON"]);
+        .says(["V (", "the secret \"x\" isn't valid JSON"]);
 }
 
 #[test]

@@ -148,7 +148,7 @@ fn if_a_template_uses_a_mistyped_key_the_error_suggests_a_key_with_a_similar_nam
 #[test]
 fn if_templates_use_two_missing_keys_of_a_secret_one_error_lists_both_and_the_keys_that_exist() {
     let secrets = Secrets::none().with("db", r#"{"user":"app-4c7a1e","port":5432}"#);
-    let message = "the secret \"prod/db\" does not have the keys \"prt\", \"usr\"";
+    let message = "the secret \"prod/db\" doesn't have the keys \"prt\", \"usr\"";
     secrets.assert_absent(&[("{{ db.usr }}", message), ("{{ db.prt }}", message)]);
     let help = "its keys are \"user\", \"port\"";
     secrets.assert_absent(&[("{{ db.usr }}", help), ("{{ db.prt }}", help)]);
@@ -164,11 +164,11 @@ fn a_null_that_a_template_uses_is_reported_like_a_missing_key() {
         ),
         (
             "{{ db.mixed | join(',') }}",
-            "does not have a key that the template looks up",
+            "doesn't have a key that the template looks up",
         ),
         (
             "{% for x in db.mixed %}{{ x }}{% endfor %}",
-            "does not have a key that the template looks up",
+            "doesn't have a key that the template looks up",
         ),
     ]);
 }
@@ -239,7 +239,7 @@ fn a_missing_secret_of_a_template_is_reported_even_if_the_template_would_not_pri
     let secrets = Secrets::none()
         .with("db", r#"{"host":"db.internal"}"#)
         .with_missing("gone");
-    let message = "the secret \"prod/gone\" does not exist in us-east-1";
+    let message = "the secret \"prod/gone\" doesn't exist in us-east-1";
     secrets.assert_absent(&[
         ("{{ db.host }}{{ gone }}", message),
         ("{{ gone.key }}", message),
@@ -249,7 +249,7 @@ fn a_missing_secret_of_a_template_is_reported_even_if_the_template_would_not_pri
 
 #[test]
 fn an_unset_variable_that_a_template_uses_is_reported() {
-    let message = "the template uses env.SECRETS_NOPE, but the variable SECRETS_NOPE is not set";
+    let message = "the template uses env.SECRETS_NOPE, but the variable SECRETS_NOPE isn't set";
     Secrets::none().assert_absent(&[
         ("{{ env.SECRETS_NOPE }}", message),
         ("x{{ env['SECRETS_NOPE'] | urlencode }}", message),
@@ -266,7 +266,7 @@ fn a_missing_key_whose_name_a_template_computes_is_not_shown() {
             "db",
             r#"{"password":"pass-4c7a1e","port":5432,"hosts":["host-4c7a1e"],"inner-4c7a1e":{}}"#,
         );
-    let message = "the secret \"prod/db\" does not have a key that the template looks up";
+    let message = "the secret \"prod/db\" doesn't have a key that the template looks up";
     secrets.assert_absent(&[
         ("{{ db[db.password] }}", message),
         ("{{ db[plain] }}", message),
@@ -274,7 +274,7 @@ fn a_missing_key_whose_name_a_template_computes_is_not_shown() {
         ("{{ db[sel['in' ~ 'ner']].zz }}", message),
         (
             "{{ env[db.password] }}",
-            "the environment does not have a key that the template looks up",
+            "the environment doesn't have a key that the template looks up",
         ),
     ]);
     // MiniJinja doesn't say which item an attribute is missing in, so the entry isn't absent.
@@ -353,25 +353,25 @@ fn a_template_that_uses_a_key_of_a_value_that_is_not_an_object_is_refused_even_w
             "db",
             r#"{"host":"db.internal","version":1.10,"hosts":["host-4c7a1e"]}"#,
         );
-    let not_an_object = "is not a JSON object, but the template uses plain.host";
+    let not_an_object = "isn't a JSON object, but the template uses plain.host";
     secrets.assert_mistakes(&[
         ("{{ plain.host | default('x') }}", not_an_object),
         ("{{ plain.host if plain is mapping }}", not_an_object),
         (
             "{{ list.host }}",
-            "is not a JSON object, but the template uses list.host",
+            "isn't a JSON object, but the template uses list.host",
         ),
         (
             "{{ broken.host | default('x') }}",
-            "is not a JSON object, but the template uses broken.host",
+            "isn't a JSON object, but the template uses broken.host",
         ),
         (
             "{{ db.version.x }}",
-            "does not have a JSON object at \"version\", but the template uses db.version.x",
+            "doesn't have a JSON object at \"version\", but the template uses db.version.x",
         ),
         (
             "{{ db.hosts.name }}",
-            "does not have a JSON object at \"hosts\", but the template uses db.hosts.name",
+            "doesn't have a JSON object at \"hosts\", but the template uses db.hosts.name",
         ),
         (
             "{{ plain['host'] }}{{ plain[db.host] }}",
@@ -437,7 +437,7 @@ fn a_template_with_an_operation_that_its_value_does_not_allow_is_refused_even_wi
         ),
         (
             "{{ db.binary | b64decode }}",
-            "the result of \"b64decode\" is not UTF-8",
+            "the result of \"b64decode\" isn't UTF-8",
         ),
         (
             "{{ db.hosts | map(db.password) }}",
@@ -493,7 +493,7 @@ env:
         .run();
     run.ended(Status::Exit(78)).says([
         "secrets-exec.yaml:3",
-        "the template uses env.PASWORD, but the variable PASWORD is not set",
+        "the template uses env.PASWORD, but the variable PASWORD isn't set",
         "\"PASSWORD\"",
     ]);
     assert!(!run.stdout().contains(CANARY), "{run}");
@@ -541,7 +541,7 @@ fn check_offline_accepts_a_template_of_16_kib() {
 #[test]
 fn an_unset_variable_with_thousands_of_keys_after_it_in_a_template_is_reported_without_a_crash() {
     let keys = ".a".repeat((LONGEST - "{{ env }}".len()) / 2);
-    Secrets::none().assert_absent(&[(format!("{{{{ env{keys} }}}}"), "the variable a is not set")]);
+    Secrets::none().assert_absent(&[(format!("{{{{ env{keys} }}}}"), "the variable a isn't set")]);
 }
 
 #[test]

@@ -218,7 +218,7 @@ impl ConfigFiles {
         let paths = [&self.config, &self.credentials].into_iter().flatten();
         let paths: Vec<_> = paths.map(|path| path.display().to_string()).collect();
         if paths.is_empty() {
-            "because HOME is not set".to_owned()
+            "because HOME isn't set".to_owned()
         } else {
             one_line(&format!("in {}", paths.join(" or ")))
         }
@@ -384,7 +384,7 @@ impl Profiles {
     /// Returns the error for a profile that does not exist. `setting` is the option, the variable
     /// or the setting that names the profile.
     pub fn no_profile(&self, name: &str, setting: &str) -> Problem {
-        let text = format!("the AWS profile {name:?} ({setting}) does not exist");
+        let text = format!("the AWS profile {name:?} ({setting}) doesn't exist");
         if let Some(advice) = self.prefix_advice(name) {
             return Problem::usage(text).help(advice);
         }

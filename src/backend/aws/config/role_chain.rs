@@ -255,7 +255,7 @@ fn sso_source(profile: Profile<'_>) -> Result<RoleSource, Problem> {
     };
     let start_url = setting("sso_start_url")?;
     let region = Region::parse(setting("sso_region")?)
-        .ok_or_else(|| profile.inconsistent("has an sso_region that is not a region code"))?;
+        .ok_or_else(|| profile.inconsistent("has an sso_region that isn't a region code"))?;
     Ok(RoleSource::Sso(Sso {
         account: setting("sso_account_id")?.to_owned(),
         role: setting("sso_role_name")?.to_owned(),

@@ -200,7 +200,7 @@ async fn ask_in_regions(
     budget: &RetryBudget,
 ) -> Result<Credentials, FetchError> {
     let origin = (provider.origin)(context.settings);
-    let late = format!("the AWS credentials from {origin} did not arrive in time");
+    let late = format!("the AWS credentials from {origin} didn't arrive in time");
     let mut last = FetchError::outage(OutageKind::Timeout, late);
 
     let ask_in = async |region: &Region, budget: RetryBudget| {

@@ -80,12 +80,12 @@ fn no_role(error: &ImdsError, settings: &MetadataSettings) -> FetchError {
     let (why, status) = (error_text(error), http_status(error));
     match error {
         ImdsError::ErrorResponse(_) if status == Some(404) => {
-            let why = "this EC2 instance does not have a role";
+            let why = "this EC2 instance doesn't have a role";
             not_configured(why).help("attach an IAM role to this instance")
         }
         ImdsError::FailedToLoadToken(token) if token.is_dispatch_failure() && status.is_none() => {
             let is_silent = failure_kind(error) == Some(ErrorKind::TimedOut);
-            let why = format!("the instance metadata service did not answer: {why}");
+            let why = format!("the instance metadata service didn't answer: {why}");
             if (is_silent || is_unreachable(error)) && settings.may_exist {
                 unanswered(why)
             } else {
@@ -177,7 +177,7 @@ fn read_region(answer: Result<SensitiveString, ImdsError>) -> Result<Region, Fet
         Ok(text) => {
             let region = Region::parse(text.as_ref().trim());
             return region.ok_or_else(|| {
-                FetchError::malformed("a response that is not the code of a region")
+                FetchError::malformed("a response that isn't the code of a region")
                     .help("set AWS_REGION, or add --region")
             });
         }

@@ -110,7 +110,7 @@ pub fn known_remedy(reason: &str) -> Option<&'static str> {
 }
 
 /// Returns the failure of a provider whose request failed with `error`. `headline` is a sentence,
-/// such as `the role "…" could not be assumed`.
+/// such as `the role "…" couldn't be assumed`.
 ///
 /// A denial is final and has a remedy if its cause is known. But a token that isn't accepted may be
 /// replaced, so `--wait` tries again. An error about a certificate, a CA bundle or a proxy is
@@ -351,7 +351,7 @@ fn fault_and_remedy(
         ),
         CredentialsFault::WrongSecretKey => {
             let secret = origin.name_of("AWS_SECRET_ACCESS_KEY");
-            let text = format!("{secret} does not match the {key}");
+            let text = format!("{secret} doesn't match the {key}");
             (text, "copy both keys again, without spaces")
         }
         CredentialsFault::Unrecognized
@@ -364,7 +364,7 @@ fn fault_and_remedy(
             )
         }
         CredentialsFault::Unrecognized => (
-            format!("AWS does not accept the {key} from {origin}"),
+            format!("AWS doesn't accept the {key} from {origin}"),
             "check that the access key is complete and still exists. A permanent key (AKIA…) must not have a session token, and a temporary key \
              needs its own. The China and GovCloud regions need their own access keys",
         ),

@@ -31,9 +31,9 @@ use crate::model::problem::Status;
 /// AWS_SECRET_ACCESS_KEY is missing, so that the search ends.
 pub fn environment(keys: &VariableKeys) -> Result<Credentials, FetchError> {
     match keys {
-        VariableKeys::Unset => Err(not_configured("AWS_ACCESS_KEY_ID is not set")),
+        VariableKeys::Unset => Err(not_configured("AWS_ACCESS_KEY_ID isn't set")),
         VariableKeys::WithoutSecret => {
-            let why = "AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not";
+            let why = "AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY isn't";
             let help = "set AWS_SECRET_ACCESS_KEY, too, or unset AWS_ACCESS_KEY_ID to use a profile or a role";
             Err(misconfigured(why).help(help))
         }
@@ -118,7 +118,7 @@ pub async fn container(context: &SearchContext<'_>) -> Result<Credentials, Fetch
         let headline = "the container's credentials can't be read";
         let mut failure = sdk_failure(headline, &error);
         if failure.again == Again::NextProvider {
-            let why = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI and AWS_CONTAINER_CREDENTIALS_FULL_URI are not set";
+            let why = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI and AWS_CONTAINER_CREDENTIALS_FULL_URI aren't set";
             failure = not_configured(why);
         }
         match context.settings.role_remedy {

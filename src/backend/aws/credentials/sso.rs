@@ -99,7 +99,7 @@ async fn valid_token(
     if token.expiration().is_none_or(|end| end > SystemTime::now()) {
         return Ok(token);
     }
-    let headline = format!("the SSO session of the profile {profile:?} could not be renewed");
+    let headline = format!("the SSO session of the profile {profile:?} couldn't be renewed");
     let Some(failure) = refresh_failure.get().cloned() else {
         return Err(provider::service_failure(headline));
     };

@@ -173,7 +173,7 @@ fn read_credentials(
 
 /// Returns the headline of the message about a role that could not be assumed.
 pub fn not_assumed(role: &str) -> String {
-    format!("the role \"{}\" could not be assumed", one_line(role))
+    format!("the role \"{}\" couldn't be assumed", one_line(role))
 }
 
 /// Adds to an error which role could not be assumed, and the remedy. Errors about the base
@@ -221,10 +221,10 @@ pub async fn web_identity_of_variables(
 ) -> Result<Credentials, FetchError> {
     let settings = context.settings;
     let Some(file) = settings.web_identity_file.clone() else {
-        return Err(not_configured("AWS_WEB_IDENTITY_TOKEN_FILE is not set"));
+        return Err(not_configured("AWS_WEB_IDENTITY_TOKEN_FILE isn't set"));
     };
     let Some(role) = &settings.web_identity_role else {
-        let why = "AWS_WEB_IDENTITY_TOKEN_FILE is set, but AWS_ROLE_ARN is not";
+        let why = "AWS_WEB_IDENTITY_TOKEN_FILE is set, but AWS_ROLE_ARN isn't";
         return Err(misconfigured(why).help(NO_ROLE));
     };
     let identity = WebIdentity {
@@ -273,7 +273,7 @@ fn not_exchanged(identity: &WebIdentity, claims: Option<&str>, error: FetchError
         not_assumed(role)
     } else {
         let role = one_line(role);
-        format!("the role \"{role}\" does not trust the token in the file {file}")
+        format!("the role \"{role}\" doesn't trust the token in the file {file}")
     };
     with_help(with_headline(&headline, error), trust)
 }

@@ -76,7 +76,7 @@ fn a_launch_through_a_broken_proxy_fails_with_75_and_names_the_proxy_and_the_ser
         if let Ok(status) = case.split(' ').next().unwrap().parse::<u16>() {
             let host = "secretsmanager.us-east-1.amazonaws.com:443";
             run.says([&*format!(
-                "does not connect to {host} (HTTP status {status})"
+                "doesn't connect to {host} (HTTP status {status})"
             )]);
         }
         assert_eq!(proxy.connections(), 2, "{run}");
@@ -94,7 +94,7 @@ fn a_launch_ends_at_its_timeout_if_a_proxy_or_its_tunnel_does_not_answer() {
         let proxy = Wire::plain(vec![[vec![Step::Request], last].concat()]);
         ends_within(Duration::from_millis(400), launch_through(&proxy))
             .refused(75)
-            .says(["A (", "did not answer in time"]);
+            .says(["A (", "didn't answer in time"]);
     }
 }
 

@@ -25,13 +25,13 @@ fn a_launch_ends_at_its_timeout_and_names_the_address_that_drops_all_packets() {
         let aws = served();
         let run = ends_within(TIMEOUT, at_host(SILENT, &aws));
         run.refused(75)
-            .says(["A (", "did not answer in time", "correct AWS_ENDPOINT_URL"]);
+            .says(["A (", "didn't answer in time", "correct AWS_ENDPOINT_URL"]);
         // Longer than the connect timeout.
         let run = at_host(SILENT, &aws).attempts(1).timeout("20s").run();
         run.refused(75).says([
             "A (",
             &format!(
-                "{SILENT}:{} does not answer (1 attempt",
+                "{SILENT}:{} doesn't answer (1 attempt",
                 aws.address().port()
             ),
         ]);
@@ -88,12 +88,10 @@ fn a_launch_without_any_network_fails_with_75_after_its_attempts_or_at_its_timeo
         "secretsmanager.us-eest-1.amazonaws.com can't be reached",
         "check the region",
     ]);
-    real_name
-        .refused(75)
-        .says([
-            "A (",
-            "secretsmanager.us-east-1.amazonaws.com can't be reached, because its name does not resolve",
-        ]);
+    real_name.refused(75).says([
+        "A (",
+        "secretsmanager.us-east-1.amazonaws.com can't be reached, because its name doesn't resolve",
+    ]);
     let waiting = ends_within(TIMEOUT, at_host("192.0.2.1", &aws).through(nothing));
     waiting
         .refused(75)
@@ -241,7 +239,7 @@ fn a_launch_ends_at_its_timeout_if_large_packets_are_lost_and_names_the_reason_i
         }
         ends_within(TIMEOUT, at_host("127.0.0.1", &aws))
             .refused(75)
-            .says(["A (", "did not answer in time"]);
+            .says(["A (", "didn't answer in time"]);
         assert!(!aws.reads().is_empty());
         // The reset comes during the TCP handshake, and then after the request.
         for what in ["tcp flags & (syn | ack) == syn", "ip length > 300"] {
@@ -278,7 +276,7 @@ fn replace_rules(rule: &str) -> bool {
 fn can_nft(line: &str) -> bool {
     let can = can_sh(line);
     if !can {
-        skip::skipped("packets that are dropped or redirected: nft does not work here");
+        skip::skipped("packets that are dropped or redirected: nft doesn't work here");
     }
     can
 }
@@ -385,7 +383,7 @@ fn a_launch_ends_at_its_timeout_and_names_the_host_that_dns_does_not_resolve() {
             };
             let run = ends_within(timeout, launch_with_name_server(server, &aws).case(case));
             run.refused(75)
-                .says(["A (", "secrets.example", "its name does not resolve"]);
+                .says(["A (", "secrets.example", "its name doesn't resolve"]);
             assert!(aws.calls().is_empty());
         });
     }
@@ -447,7 +445,7 @@ fn a_misspelled_region_ends_the_launch_at_once_with_the_similar_region_if_only_t
         let aws = served();
         let run = launch(&aws).args(["-vv"]).run();
         run.refused(78).says([
-            "the region \"us-esat-1\" does not exist: there is no host secretsmanager.us-esat-1.amazonaws.com",
+            "the region \"us-esat-1\" doesn't exist: there is no host secretsmanager.us-esat-1.amazonaws.com",
             "did you mean \"us-east-1\"?",
         ]);
         assert!(!run.stderr().contains("attempt 2"), "{run}");
@@ -459,7 +457,7 @@ fn a_misspelled_region_ends_the_launch_at_once_with_the_similar_region_if_only_t
     with_names(|| {
         resolver(|_| Reply::Code(3));
         let run = launch(&served()).attempts(2).run();
-        run.refused(75).says(["its name does not resolve"]);
+        run.refused(75).says(["its name doesn't resolve"]);
     });
 }
 

@@ -39,7 +39,7 @@ fn a_ca_bundle_from_an_option_a_variable_or_a_profile_is_trusted_and_the_option_
         ),
         ("the profile", sandbox(&aws).config(&config)),
         (
-            "the profile, since an empty variable is not set",
+            "the profile, since an empty variable isn't set",
             sandbox(&aws).config(&config).env("AWS_CA_BUNDLE", ""),
         ),
     ] {
@@ -187,7 +187,7 @@ fn the_systems_root_certificates_are_trusted_unless_a_ca_bundle_is_named() {
         .arg("--ca-bundle")
         .arg(other.bundle());
     let said =
-        "its chain ends at the issuer \"a test's own authority\", which is not a trusted root";
+        "its chain ends at the issuer \"a test's own authority\", which isn't a trusted root";
     named
         .run()
         .refused(78)
@@ -220,7 +220,7 @@ fn opened_roots(sandbox: Sandbox) -> Option<Vec<String>> {
     // prints addresses instead of names.
     if trace.lines().any(|line| line.contains("(AT_FDCWD, 0x")) {
         skip::skipped(
-            "the files that are opened: strace may not read the names of a process that is not dumpable",
+            "the files that are opened: strace may not read the names of a process that isn't dumpable",
         );
         return None;
     }

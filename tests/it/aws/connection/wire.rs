@@ -267,7 +267,7 @@ fn a_launch_fails_with_75_at_its_timeout_if_an_http_answer_does_not_end() {
     ] {
         without_and_with_tls(case, &[script], |_, launch| {
             let run = ends_within(Duration::from_millis(400), launch.resolve("A=x:k"));
-            run.refused(75).says(["A (", "did not answer in time"]);
+            run.refused(75).says(["A (", "didn't answer in time"]);
         });
     }
 }
@@ -414,7 +414,7 @@ fn a_proxy_that_does_not_speak_tls_ends_the_launch_at_once_and_with_wait_it_is_a
     };
     let server = not_tls();
     launch(&server).run().refused(78).says([
-        "(HTTPS_PROXY) does not speak TLS",
+        "(HTTPS_PROXY) doesn't speak TLS",
         &format!("write HTTPS_PROXY=http://localhost:{}", server.port()),
     ]);
     assert_eq!(server.connections(), 1);
@@ -457,7 +457,7 @@ fn a_captive_portal_in_front_of_aws_is_asked_three_times_and_the_launch_may_be_r
         .run();
     run.refused(75).says([
         "secretsmanager.us-east-1.amazonaws.com through the proxy",
-        "does not speak TLS",
+        "doesn't speak TLS",
         "captive portal",
     ]);
     assert_eq!(server.connections(), 3, "{run}");
@@ -487,7 +487,7 @@ fn a_launch_fails_with_75_at_its_timeout_if_a_tls_handshake_does_not_end() {
         let server = Wire::plain(vec![script]);
         let launch = launch_with_tls(&authority, &server).case(case);
         let run = ends_within(Duration::from_millis(400), launch.resolve("A=x:k"));
-        run.refused(75).says(["A (", "did not answer in time"]);
+        run.refused(75).says(["A (", "didn't answer in time"]);
     }
 }
 

@@ -71,7 +71,7 @@ pub fn serve(launch: &Launch, aws: Aws, name: &str, value: &str) -> Aws {
             match status.parse() {
                 Ok(status) => fault::plain(status, text),
                 Err(_) if status == "denied" => fault::denied_by(text),
-                Err(_) => panic!("{answer} is not a fault"),
+                Err(_) => panic!("{answer} isn't a fault"),
             }
         }
     };
@@ -127,7 +127,7 @@ pub fn prepare(launch: &Launch, aws: &Aws, has_cache: bool) -> Sandbox {
         "container" => sandbox.in_container(aws),
         "instance" => sandbox.on_instance(aws),
         "web identity" => sandbox.web_identity(),
-        keys => panic!("{keys:?} are not credentials"),
+        keys => panic!("{keys:?} aren't credentials"),
     };
     if has_cache
         && launch
@@ -155,7 +155,7 @@ pub fn prepare(launch: &Launch, aws: &Aws, has_cache: bool) -> Sandbox {
                 _,
             ) => sandbox,
             ("earlier" | "lines" | "warnings" | "entries", "") => sandbox,
-            _ => panic!("{name:?} is not a column"),
+            _ => panic!("{name:?} isn't a column"),
         };
     }
     let line = match &*launch.line {
