@@ -70,7 +70,7 @@ pub fn check(
     let printed = if arguments.json {
         json(findings, &report)
     } else {
-        tables(&findings)
+        tables(&findings, terminal::table_screen())
     };
     report.extend(terminal::output(&printed).err());
     report.into_result()

@@ -14,7 +14,8 @@ use crate::backend::aws::Settings;
 use crate::exec::{self, Program};
 use crate::input::cli::Inputs;
 use crate::input::declaration::{
-    Declaration, Sections, load_declarations, replaced_declaration, working_directory,
+    Declaration, Sections, declaration_beside, load_declarations, replaced_declaration,
+    working_directory,
 };
 use crate::input::env_references::{inherited_layer, unresolved_warnings};
 use crate::model::entry::{Entry, SystemdCredential, Target, parse_unit};
@@ -97,12 +98,14 @@ fn nothing_to_resolve(
     let directory = working_directory();
     let shown = directory.display();
     let text = format!("{nothing} no secrets-exec.yaml, .yml or .json in {shown}");
-    let help = if directory == Path::new("/") {
+    let general = if directory == Path::new("/") {
         "name the declaration with -f FILE, or set the working directory (WorkingDirectory= in a systemd unit, WORKDIR in a Dockerfile)"
     } else {
         example
     };
-    Problem::usage(text).help(help)
+    Problem::usage(text)
+        .help(general)
+        .replace_help(declaration_beside())
 }
 
 /// Reads the declarations, merges all inputs, and makes the plan. Prints the warnings about the

@@ -13,6 +13,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::ManuallyDrop;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::prepare::{Asker, BackendConfig, Prepared, prepare};
@@ -24,6 +25,7 @@ use crate::backend::cached::{CacheDirectory, Cached};
 use crate::backend::local_file::LocalFile;
 use crate::exec;
 use crate::input::cli::Inputs;
+use crate::input::find_local_file;
 use crate::input::local_secrets::read_local_secrets;
 use crate::model::answer::{Answer, Caller, DescribedSecret, FetchFailure, Fetched};
 use crate::model::env_variables::Inherited;
@@ -381,6 +383,7 @@ impl<'a> Fetching<'a> {
         let is_complete = supported.all(|locator| self.fetched.contains_key(*locator));
         assert!(is_complete, "the backend left a locator out");
         suggest_aliases(&mut self.fetched, self.plan);
+        suggest_local_file(&mut self.fetched, self.plan);
         Ok(resolve(self.plan, &self.fetched))
     }
 
@@ -442,6 +445,30 @@ impl<'a> Fetching<'a> {
             failure.waited = Some(waited);
         }
         (resolve(self.plan, &self.fetched), self.fetched)
+    }
+}
+
+/// Adds the advice to use a file for `--local` to each failure for lack of a region or of
+/// credentials, if there is such a file next to the declaration.
+fn suggest_local_file(fetched: &mut Fetched, plan: &Plan) {
+    let failures = fetched
+        .values_mut()
+        .filter_map(|answer| answer.as_mut().err());
+    let mut unconfigured = failures
+        .filter(|failure| failure.error.cause.is_unconfigured())
+        .peekable();
+    if unconfigured.peek().is_none() {
+        return;
+    }
+    let mut declarations = plan
+        .entries
+        .iter()
+        .filter_map(|entry| entry.subject.origin.file());
+    let directory = declarations.find_map(Path::parent).unwrap_or(Path::new(""));
+    if let Some(file) = find_local_file(directory) {
+        for failure in unconfigured {
+            failure.profile_advice = Some(format!("use the local file: --local {file}"));
+        }
     }
 }
 

@@ -22,13 +22,18 @@ pub type LocalSecrets = BTreeMap<String, BTreeMap<String, SecretValue>>;
 /// Reads the file of `--local`, and returns its secrets.
 ///
 /// # Errors
-/// The reason why the file can't be read, every mistake in its syntax, or an error for each secret
-/// without a valid value.
+/// The reason why the file can't be read, with another file if there is one. Otherwise, every
+/// mistake in its syntax, or an error for each secret without a valid value.
 pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
     let error = |Position { line, column }, what: &str| {
         Problem::configuration(format!("{}:{line}:{column}: {what}", path.display()))
     };
+    let directory = path.parent().unwrap_or(path);
     let text = text_file::open(path)
+        .map_err(|problem| match text_file::find_local_file(directory) {
+            Some(other) if problem.help.is_none() => problem.help(format!("write --local {other}")),
+            Some(_) | None => problem,
+        })
         .and_then(|file| read_yaml(path, file, FileKind::LocalSecrets))
         .map_err(|problem| vec![problem])?;
 

@@ -30,19 +30,34 @@ pub fn open(path: &Path) -> Result<File, Problem> {
 
 /// Finds the file in the same directory whose name is most similar, and returns its path, unless no
 /// name is similar or the directory can't be read.
-fn similar_file(path: &Path) -> Option<String> {
+pub fn similar_file(path: &Path) -> Option<String> {
     let directory = path.parent()?;
-    let files = match directory.as_os_str().is_empty() {
-        true => fs::read_dir("."),
-        false => fs::read_dir(directory),
-    };
-    let names: Vec<String> = files
-        .ok()?
-        .filter_map(|file| file.ok()?.file_name().into_string().ok())
-        .collect();
+    let names = names_in(directory);
     let name = path.file_name()?.to_str()?;
     let nearest = suggest::nearest(name, names.iter().map(String::as_str))?;
     Some(directory.join(nearest).to_str()?.to_owned())
+}
+
+/// Finds a file for `--local` in a directory, by the usual end of its name.
+pub fn find_local_file(directory: &Path) -> Option<String> {
+    let names = names_in(directory);
+    let name = names.iter().find(|name| name.ends_with(".local.yaml"))?;
+    Some(directory.join(name).to_str()?.to_owned())
+}
+
+/// Returns the names of the files in a directory, sorted. The list is empty if the directory can't
+/// be read.
+fn names_in(directory: &Path) -> Vec<String> {
+    let directory = match directory.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => directory,
+    };
+    let files = fs::read_dir(directory).into_iter().flatten();
+    let mut names: Vec<String> = files
+        .filter_map(|file| file.ok()?.file_name().into_string().ok())
+        .collect();
+    names.sort_unstable();
+    names
 }
 
 /// The kind of a YAML or JSON file.

@@ -32,6 +32,18 @@ pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
     near.into_iter().min().map(|(_, candidate)| candidate)
 }
 
+/// Returns a candidate that becomes the name if one letter is changed, added or removed, or if two
+/// letters are swapped. Names with other digits are different on purpose: `prod/web1`, `prod/web2`.
+pub fn one_letter_away<'a>(
+    name: &str,
+    mut candidates: impl Iterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let digits = |text: &str| text.replace(|c: char| !c.is_ascii_digit(), "");
+    candidates.find(|candidate| {
+        strsim::osa_distance(name, candidate) == 1 && digits(name) == digits(candidate)
+    })
+}
+
 /// Returns the hint for a misspelled name.
 pub fn did_you_mean(nearest: &str) -> String {
     format!("did you mean {nearest:?}?")

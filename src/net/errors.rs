@@ -124,9 +124,13 @@ impl FetchError {
         Self::refused(Refusal::Endpoint, self.problem.text).help(help)
     }
 
-    /// Returns the failure for a host whose name does not resolve.
+    /// Returns the failure for a host whose name does not resolve. `why` isn't shown if it only
+    /// says that there is no such name.
     pub fn unresolved(peer: &str, why: &str, kind: Option<ErrorKind>) -> Self {
-        let text = format!("{peer} can't be reached, because its name doesn't resolve ({why})");
+        let mut text = format!("{peer} can't be reached, because its name doesn't resolve");
+        if kind != Some(ErrorKind::NotFound) {
+            text += &format!(" ({why})");
+        }
         Self::of_network(OutageKind::Lookup, &text, kind)
     }
 

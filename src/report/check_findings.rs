@@ -1,5 +1,6 @@
 //! The output of `check`: one document, which `--json` prints as it is, and which [`tables`] turns
-//! into tables for people. Columns are aligned; a long cell is neither wrapped nor cut off.
+//! into tables for people. Columns are aligned; a long cell is neither wrapped nor cut off, but a
+//! narrow terminal doesn't show all columns.
 //!
 //! docs/check.md describes the fields, and the statuses and codes that both forms show. The
 //! document never contains a value.
@@ -7,7 +8,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::record::{counted, escaped_value};
+use super::record::{counted, escaped_value, red};
 use crate::exec::Program;
 use crate::model::answer::Caller;
 use crate::model::environment::CommandLine;
@@ -157,9 +158,26 @@ pub const NOT_SHOWN: &str = "not shown";
 /// The number of spaces between two columns.
 const GAP: usize = 2;
 
+/// The columns that a terminal which is too narrow doesn't show, in this order.
+const LEAST_IMPORTANT: [&str; 3] = ["STAGES", "AGE", "VERSION"];
+
+/// A terminal that shows the tables.
+#[derive(Clone, Copy)]
+pub struct TableScreen {
+    pub columns: usize,
+    pub has_colours: bool,
+}
+
+/// A row of a table, with a cell for each heading.
+struct TableLine {
+    cells: Vec<String>,
+    /// True if the last cell is the status of a failure.
+    is_failed: bool,
+}
+
 /// Returns the tables and the sentences below them, separated by blank lines. The text is empty if
-/// there is nothing to show.
-pub fn tables(findings: &Findings) -> String {
+/// there is nothing to show. `screen` is `None` if standard output isn't a terminal.
+pub fn tables(findings: &Findings, screen: Option<TableScreen>) -> String {
     let is_listed = |row: &&Row| findings.lists_literals || !row.is_plain_literal();
     let listed: Vec<&Row> = findings.values.iter().filter(is_listed).collect();
     let mut headings = vec!["VARIABLE", "REFERENCE", "VERSION", "STAGES", "AGE"];
@@ -169,8 +187,14 @@ pub fn tables(findings: &Findings) -> String {
         .iter()
         .flat_map(|row| value_rows(row, findings.has_cache));
 
-    let command = findings.command.iter().map(|command| command.cells.clone());
-    let secrets = findings.secrets.iter().map(|secret| secret.cells.clone());
+    let command = findings.command.iter().map(|command| TableLine {
+        cells: command.cells.clone(),
+        is_failed: command.fields["status"] != "ok",
+    });
+    let secrets = findings.secrets.iter().map(|secret| TableLine {
+        cells: secret.cells.clone(),
+        is_failed: false,
+    });
     let secret_headings = [
         "SECRET", "REGION", "ROTATION", "LAST", "KMS KEY", "REPLICAS",
     ];
@@ -186,9 +210,9 @@ pub fn tables(findings: &Findings) -> String {
     sentences.extend(findings.caller.iter().map(caller_sentence));
 
     let mut parts = vec![
-        aligned_table(&headings, values.collect()),
-        aligned_table(&["COMMAND", "FILE", "STATUS"], command.collect()),
-        aligned_table(&secret_headings, secrets.collect()),
+        aligned_table(&headings, values.collect(), screen),
+        aligned_table(&["COMMAND", "FILE", "STATUS"], command.collect(), screen),
+        aligned_table(&secret_headings, secrets.collect(), screen),
         sentences,
     ];
     parts.retain(|part| !part.is_empty());
@@ -244,38 +268,60 @@ fn status_sentences(rows: &[&Row]) -> String {
     lines
 }
 
-/// Returns the lines of a table, or an empty text without rows. Each row has a cell for each
-/// heading. Cells are escaped, and an empty cell is shown as `-`.
-fn aligned_table(headings: &[&str], rows: Vec<Vec<String>>) -> String {
+/// Returns the lines of a table, or an empty text without rows. Cells are escaped, and an empty
+/// cell is shown as `-`. On a terminal, the status of a failure is red, and the least important
+/// columns are left out until the table fits.
+fn aligned_table(headings: &[&str], rows: Vec<TableLine>, screen: Option<TableScreen>) -> String {
     if rows.is_empty() {
         return String::new();
     }
     let heading_cells = headings.iter().map(|heading| (*heading).to_owned());
-    let mut lines: Vec<Vec<String>> = vec![heading_cells.collect()];
-    for row in rows {
-        let shown = row.iter().map(|cell| match cell.as_str() {
+    let mut lines = vec![TableLine {
+        cells: heading_cells.collect(),
+        is_failed: false,
+    }];
+    for TableLine { cells, is_failed } in rows {
+        let shown = cells.iter().map(|cell| match cell.as_str() {
             "" => "-".to_owned(),
             text => escaped(text),
         });
-        lines.push(shown.collect());
+        let cells = shown.collect();
+        lines.push(TableLine { cells, is_failed });
     }
 
     let mut widths = vec![0; headings.len()];
     for line in &lines {
-        for (width, cell) in widths.iter_mut().zip(line) {
+        for (width, cell) in widths.iter_mut().zip(&line.cells) {
             *width = cell.chars().count().max(*width);
         }
     }
-
-    let mut text = String::new();
-    for line in lines {
-        let mut cells = String::new();
-        for (cell, width) in line.iter().zip(&widths) {
-            cells += cell;
-            // `format!` limits a width to 16 bits.
-            cells += &" ".repeat(width + GAP - cell.chars().count());
+    let least = screen.map_or(&[][..], |_| &LEAST_IMPORTANT);
+    for heading in least {
+        let width: usize = widths.iter().map(|width| width + GAP).sum();
+        let fits = screen.is_none_or(|screen| width <= screen.columns + GAP);
+        let column = lines[0].cells.iter().position(|cell| cell == heading);
+        if let (false, Some(column)) = (fits, column) {
+            widths.remove(column);
+            for line in &mut lines {
+                line.cells.remove(column);
+            }
         }
-        text += cells.trim_end();
+    }
+
+    let has_colours = screen.is_some_and(|screen| screen.has_colours);
+    let mut text = String::new();
+    for TableLine { cells, is_failed } in lines {
+        let mut shown = String::new();
+        for (at, (cell, width)) in cells.iter().zip(&widths).enumerate() {
+            let is_red = has_colours && is_failed && at + 1 == cells.len();
+            shown += &match is_red {
+                true => red(cell),
+                false => cell.clone(),
+            };
+            // `format!` limits a width to 16 bits.
+            shown += &" ".repeat(width + GAP - cell.chars().count());
+        }
+        text += shown.trim_end();
         text += "\n";
     }
     text
@@ -283,7 +329,7 @@ fn aligned_table(headings: &[&str], rows: Vec<Vec<String>>) -> String {
 
 /// Returns the row of an entry. A template, or an entry with several secrets, gets an indented row
 /// for each secret below it.
-fn value_rows(row: &Row, has_cache: bool) -> Vec<Vec<String>> {
+fn value_rows(row: &Row, has_cache: bool) -> Vec<TableLine> {
     let only = match row.sources.as_slice() {
         [only] if row.kind != RowKind::Template => Some(only),
         _ => None,
@@ -303,18 +349,26 @@ fn value_rows(row: &Row, has_cache: bool) -> Vec<Vec<String>> {
     };
 
     let columns = if has_cache { 4 } else { 3 };
-    let line = |label: &str, reference: String, source: Option<&SourceRow>, state: &str| {
-        let mut cells = vec![label.to_owned(), reference];
-        let of_source = source.map(|source| source.cells.clone());
-        cells.extend(of_source.unwrap_or_default().into_iter().take(columns));
-        cells.push(state.to_owned());
-        cells
-    };
-    let mut lines = vec![line(&row.label, reference, only, &state)];
+    let line =
+        |label: &str, reference: String, source: Option<&SourceRow>, state: &str, is_failed| {
+            let mut cells = vec![label.to_owned(), reference];
+            let of_source = source.map(|source| source.cells.clone());
+            cells.extend(of_source.unwrap_or_default().into_iter().take(columns));
+            cells.push(state.to_owned());
+            TableLine { cells, is_failed }
+        };
+    let mut lines = vec![line(
+        &row.label,
+        reference,
+        only,
+        &state,
+        row.error.is_some(),
+    )];
     if only.is_none() {
         for source in &row.sources {
             let indented = format!("  {}", source.reference);
-            lines.push(line(" ", indented, Some(source), source.state));
+            let is_failed = source.fields["error"].is_string();
+            lines.push(line(" ", indented, Some(source), source.state, is_failed));
         }
     }
     lines

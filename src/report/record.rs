@@ -200,7 +200,8 @@ pub enum Screen {
 }
 
 /// Returns the lines of records. A record begins with its headline. The lines below it are
-/// indented: the entries, the notes, AWS's message and the help.
+/// indented: the entries, the notes, AWS's message, and the help unless an earlier record has the
+/// same one.
 pub fn lines(records: &[Record], screen: Screen) -> String {
     let mut lines = String::new();
     for (at, record) in records.iter().enumerate() {
@@ -230,7 +231,8 @@ pub fn lines(records: &[Record], screen: Screen) -> String {
         if let Some(text) = &record.aws_says {
             add("AWS says: ", text);
         }
-        if let Some(help) = &record.help {
+        let is_new = |help: &&String| !records[..at].iter().any(|r| r.help.as_ref() == Some(*help));
+        if let Some(help) = record.help.as_ref().filter(is_new) {
             add(&label(Label::Help, screen), help);
         }
     }
@@ -272,6 +274,11 @@ fn with_bold_names(text: &str) -> String {
         }
     }
     bold
+}
+
+/// Makes a text red, with the escape sequences of a terminal.
+pub fn red(text: &str) -> String {
+    format!("\x1b[{}m{text}\x1b[0m", Label::Error as u8)
 }
 
 /// Returns a label, followed by a space. The last line of a report doesn't have one.

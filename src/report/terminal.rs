@@ -14,6 +14,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
+use super::check_findings::TableScreen;
 use super::record::{self, Label, Record, Screen};
 use crate::model::env_variables::Inherited;
 use crate::model::options::{LogFormat, Options};
@@ -201,6 +202,15 @@ impl PrintMode {
 /// Locks a mutex, even if a thread has panicked while it held the lock.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Returns how tables are shown on standard output, or `None` if it isn't a terminal.
+pub fn table_screen() -> Option<TableScreen> {
+    let has_colours = locked(&PRINTER.mode).has_colours;
+    is_output_terminal().then(|| TableScreen {
+        columns: columns(io::stdout()),
+        has_colours,
+    })
 }
 
 /// True if standard output is a terminal.

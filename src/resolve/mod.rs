@@ -221,9 +221,12 @@ pub fn invalid_template_outcomes(plan: &Plan) -> Option<Outcomes> {
     (!outcomes.problems().is_empty()).then_some(outcomes)
 }
 
-/// Adds a suggestion to the failure of each secret that doesn't exist: the most similar alias.
-/// Keeps a suggestion of the backend. Only the first failures get one ([`MOST_SUGGESTIONS`]).
+/// Adds a suggestion to the failure of each secret that doesn't exist: the most similar alias, or
+/// another secret of the plan that exists and whose name differs by one letter. Keeps a suggestion
+/// of the backend. Only the first failures get one ([`MOST_SUGGESTIONS`]).
 pub fn suggest_aliases(fetched: &mut Fetched, plan: &Plan) {
+    let existing = fetched.iter().filter(|(_, answer)| answer.is_ok());
+    let existing: Vec<String> = existing.map(|(locator, _)| locator.written_id()).collect();
     let absences = fetched.iter_mut().filter_map(|(locator, answer)| {
         let failure = answer.as_mut().err()?;
         let is_absent = failure.error.cause == Cause::Absent(Missing::Secret);
@@ -233,6 +236,8 @@ pub fn suggest_aliases(fetched: &mut Fetched, plan: &Plan) {
     for (id, nearest) in absences.take(MOST_SUGGESTIONS) {
         // An alias of the same name doesn't apply to this entry.
         let aliases = plan.aliases.keys().filter(|alias| **alias != id);
-        *nearest = suggest::nearest(&id, aliases.map(String::as_str)).map(Box::from);
+        *nearest = suggest::nearest(&id, aliases.map(String::as_str))
+            .or_else(|| suggest::one_letter_away(&id, existing.iter().map(String::as_str)))
+            .map(Box::from);
     }
 }

@@ -34,6 +34,7 @@ mod migrated;
 mod pattern;
 mod policies;
 mod profiles;
+mod remedies;
 mod rotation;
 mod sessions;
 mod tls;

@@ -292,13 +292,14 @@ async fn requests_for<'a>(
     (requests, answers)
 }
 
-/// Adds to each failure where the default region and account come from, and the advice to choose a
-/// profile.
+/// Adds to each failure where the default region and account come from, the advice to choose a
+/// profile, and the chosen profile.
 fn with_advice(session: &Session, mut answers: Answers) -> Answers {
     for (locator, answer) in &mut answers {
         if let Err(failure) = answer {
             failure.default_region_and_account = session.default_region_and_account(locator);
             failure.profile_advice = session.settings.profile_advice.clone();
+            failure.profile = session.settings.options.profile.clone();
         }
     }
     answers

@@ -26,6 +26,9 @@ or files, and then becomes COMMAND: the process id stays the same, and no other 
 reports everything that is missing, and doesn't start COMMAND. With --on-rotation, it stays as COMMAND's parent and acts when a secret \
 changes.";
 
+/// The width of `--help` in columns, on every terminal.
+const WIDTH: usize = 80;
+
 const USAGE: &str = "\
 secrets-exec [OPTIONS] -- COMMAND [ARG]...
        secrets-exec <SUBCOMMAND> [OPTIONS]";
@@ -57,6 +60,7 @@ fn command() -> Command {
         .override_usage(USAGE)
         .after_help(END)
         .after_long_help(LONG_END.trim_end())
+        .term_width(WIDTH)
         .args_conflicts_with_subcommands(true)
         .disable_help_subcommand(true)
         .disable_help_flag(true)

@@ -210,7 +210,13 @@ fn set_option(
         if let Some(found) = overlooked(&value.to_string_lossy()) {
             errors.push(Problem::overlooked(name, found));
         } else if let Err(expected) = (option.set)(options, value) {
-            errors.push(invalid(name, value, expected));
+            // Only the value of a duration is a number with a unit.
+            let with_unit = format!("{}s", value.to_string_lossy());
+            let set = |text: &str| (option.set)(&mut TypedOptions::default(), text.as_ref());
+            let is_number = with_unit.starts_with(|c: char| c.is_ascii_digit());
+            let is_accepted = is_number && set(&with_unit).is_ok();
+            let help = is_accepted.then(|| format!("write {with_unit}"));
+            errors.push(invalid(name, value, expected).replace_help(help));
         }
     }
 }

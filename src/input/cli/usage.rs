@@ -215,8 +215,12 @@ impl Line<'_> {
             return one_word(option);
         }
 
-        let options = self.command().get_arguments().filter_map(Arg::get_long);
-        let similar = nearest(option.trim_start_matches('-'), options);
+        let name = option.trim_start_matches('-');
+        let options = || self.command().get_arguments().filter_map(Arg::get_long);
+        // `--interval` is a part of `--poll-interval`. A short word, such as `--env`, is a part of
+        // options with other meanings.
+        let is_part = |long: &&str| name.len() > 4 && long.split('-').any(|part| part == name);
+        let similar = nearest(name, options()).or_else(|| options().find(is_part));
         let help = match (self.subcommand, replacement(option), similar) {
             (None, Some(replacement), _) => format!("use {replacement}"),
             (_, _, Some(similar)) => format!("did you mean --{similar}?"),
@@ -246,11 +250,10 @@ impl Line<'_> {
 
         match self.subcommand.map(Command::get_name) {
             None => self.misplaced_word(word, number, has_separator.then_some(unexpected)),
-            Some(_) if word.ends_with(".yaml") || word.ends_with(".yml") => {
-                unexpected.help(format!(
-                    "write -f before the name of a declaration, as in {name} -f secrets-exec.yaml"
-                ))
-            }
+            Some(_) if word.ends_with(".yaml") || word.ends_with(".yml") => Problem::usage(
+                format!("argument {number} is a file, which needs -f before it"),
+            )
+            .help(format!("write, for example, {name} -f secrets-exec.yaml")),
             Some("get") => {
                 let text = "secrets-exec get accepts only one argument, which is a reference";
                 Problem::usage(text)

@@ -12,6 +12,7 @@ use std::{fs, io};
 
 use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 
+use crate::input::text_file::similar_file;
 use crate::model::problem::Problem;
 use crate::system::os_error::unreadable;
 use crate::system::paths::{Distrust, distrust};
@@ -55,6 +56,29 @@ pub fn replaced_declaration(files: &[PathBuf]) -> Option<String> {
     let found = name.canonicalize().ok()?;
     let is_found = |file: &PathBuf| file.canonicalize().is_ok_and(|file| file == found);
     (!files.iter().any(is_found)).then(|| name.display().to_string())
+}
+
+/// Returns what to write if the working directory doesn't have a declaration: the one in a
+/// directory above it, a file with a similar name, or the command that turns a .env file into one.
+pub fn declaration_beside() -> Option<String> {
+    let above = Path::new(".").canonicalize().ok()?;
+    for (depth, directory) in above.ancestors().enumerate().skip(1) {
+        if let Some(name) = DEFAULT_NAMES
+            .iter()
+            .find(|name| directory.join(name).exists())
+        {
+            return Some(format!("write -f {}{name}", "../".repeat(depth)));
+        }
+    }
+    let mut similar = DEFAULT_NAMES
+        .iter()
+        .map(|name| similar_file(Path::new(name)));
+    if let Some(file) = similar.find_map(|file| file) {
+        return Some(format!("write -f {file}"));
+    }
+    let migrate = "secrets-exec migrate .env --secret prod/app >secrets-exec.yaml";
+    let has_env_file = Path::new(".env").is_file();
+    has_env_file.then(|| format!("turn .env into a declaration: {migrate}"))
 }
 
 /// Returns the working directory, or an empty path if it can't be found out.

@@ -9,7 +9,7 @@ mod find;
 mod reader;
 mod sections;
 
-pub use find::{replaced_declaration, working_directory};
+pub use find::{declaration_beside, replaced_declaration, working_directory};
 
 use std::cell::{Cell, RefCell};
 use std::io;

@@ -253,6 +253,14 @@ const RETRY: &str = "try again later, or allow more time for retries with --time
 const PORTAL: &str = "check for a proxy or captive portal between this machine and AWS";
 
 impl Cause {
+    /// True if this machine isn't set up for AWS, as far as secrets-exec can see.
+    pub fn is_unconfigured(self) -> bool {
+        matches!(
+            self,
+            Self::NoRegion | Self::NoCredentials(Unsigned::Unconfigured)
+        )
+    }
+
     /// Returns what this cause means.
     pub fn facts(self) -> CauseFacts {
         match self {

@@ -7,7 +7,7 @@
 
 use super::cause::{Cause, Denial, Mention, Missing, Refusal, Unsigned};
 use super::fetch_error::FetchFailure;
-use crate::model::entry::{Origin, Subject, SubjectKind};
+use crate::model::entry::{Origin, Subject, SubjectKind, shell_quoted};
 use crate::model::env_variables::is_name;
 use crate::model::problem::{About, Impact, Problem, ReasonScope, Status};
 use crate::model::reference::{
@@ -191,8 +191,7 @@ impl FailedRequest<'_> {
                 @ (Denial::Policy | Denial::PolicyOrMissing | Denial::Metadata | Denial::Key),
             ) => general.or_else(|| Some(self.permission_hint(denial))),
             Cause::Refused(Refusal::MarkedForDeletion) => {
-                let id = self.locator().written_id();
-                let restore = format!("aws secretsmanager restore-secret --secret-id {id}");
+                let restore = self.aws_command("secretsmanager restore-secret");
                 Some(format!("restore it: {restore}"))
             }
             Cause::NoCredentials(Unsigned::Unconfigured) | Cause::NoRegion => {
@@ -407,21 +406,42 @@ impl FailedRequest<'_> {
         if self.failure.local_file.is_some() {
             return "add the version under \"$stages\" in the --local file".to_owned();
         }
-        let id = &self.locator().id;
         match (self.locator().store, &self.locator().version) {
-            (Store::ParameterStore, _) => format!(
-                "list its versions and their labels: aws ssm get-parameter-history --name {id}"
-            ),
+            (Store::ParameterStore, _) => {
+                let list = self.aws_command("ssm get-parameter-history");
+                format!("list its versions: {list}")
+            }
             // A secret can be created without a value.
             (Store::SecretsManager, Version::Current) => {
-                format!("store a value: aws secretsmanager put-secret-value --secret-id {id}")
+                let put = self.aws_command("secretsmanager put-secret-value");
+                format!("store a value: {put} --secret-string file://value.json")
             }
             (Store::SecretsManager, Version::Stage(_) | Version::Id(_) | Version::Both { .. }) => {
-                format!(
-                    "list its versions and their stages: aws secretsmanager list-secret-version-ids --secret-id {id}"
-                )
+                let list = self.aws_command("secretsmanager list-secret-version-ids");
+                format!("list its versions: {list}")
             }
         }
+    }
+
+    /// Returns a command of the AWS CLI for the secret, with the region and the profile of the
+    /// launch.
+    fn aws_command(&self, operation: &str) -> String {
+        let region = self.failure.region.as_ref().map(ToString::to_string);
+        let id_option = match self.locator().store {
+            Store::SecretsManager => "--secret-id",
+            Store::ParameterStore => "--name",
+        };
+        let mut command = format!("aws {operation}");
+        for (option, value) in [
+            ("--region", region),
+            ("--profile", self.failure.profile.clone()),
+            (id_option, Some(self.locator().id.to_string())),
+        ] {
+            if let Some(value) = value {
+                command += &format!(" {option} {}", shell_quoted(&value));
+            }
+        }
+        command
     }
 
     /// Returns the hint about the permission that the caller needs for the request. If AWS may also

@@ -29,9 +29,11 @@ pub struct FetchFailure {
     /// The sources of the region and of the account, if the reference doesn't name them: `the
     /// region (from AWS_REGION) and the account`.
     pub default_region_and_account: Option<String>,
-    /// The advice to choose a profile, if the files have profiles and none is chosen. It is the
-    /// remedy for a missing region or missing credentials on a developer's machine.
+    /// The remedy for a missing region or missing credentials on a developer's machine: to choose a
+    /// profile, if the files have profiles and none is chosen, or to use a file for `--local`.
     pub profile_advice: Option<String>,
+    /// The profile of `--profile`, which a command of the AWS CLI needs, too.
+    pub profile: Option<String>,
     /// If the secret doesn't exist, the most similar id in the local file, or otherwise the most
     /// similar alias.
     pub nearest: Option<Box<str>>,
@@ -99,6 +101,7 @@ impl FetchFailure {
             notes: Vec::new(),
             default_region_and_account: None,
             profile_advice: None,
+            profile: None,
             nearest: None,
         }
     }

@@ -2,7 +2,7 @@
 //! line, in a file or in the environment.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::model::quoting::file_name;
@@ -134,7 +134,7 @@ impl Subject {
 pub fn shell_quoted(argument: &str) -> String {
     if argument.contains('\'') {
         format!("\"{}\"", argument.replace('$', "\\$"))
-    } else if argument.contains(['$', '[', '*', '"', ' ']) {
+    } else if argument.contains(['$', '[', '*', '"', ' ', '!']) {
         format!("'{argument}'")
     } else {
         argument.to_owned()
@@ -173,6 +173,16 @@ pub enum Origin {
         /// The line. The first one has the number 1.
         line: usize,
     },
+}
+
+impl Origin {
+    /// Returns the path of the declaration.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File { path, .. } => Some(path),
+            Self::Argument(_) | Self::Inherited => None,
+        }
+    }
 }
 
 impl fmt::Display for Origin {

@@ -216,7 +216,7 @@ pub fn parse_duration_or_zero(value: &OsStr) -> Result<Duration, Expected> {
     let duration = humantime::parse_duration(utf8(value)?).ok();
     duration
         .map(|duration| duration.min(LONGEST))
-        .ok_or("a duration such as 20s, 1m30s or 0s")
+        .ok_or("a duration with a unit, such as 30s, 1m30s or 0s")
 }
 
 /// Parses a duration that isn't zero.
@@ -224,7 +224,7 @@ pub fn parse_duration(value: &OsStr) -> Result<Duration, Expected> {
     match parse_duration_or_zero(value) {
         Ok(Duration::ZERO) => Err("longer than 0s"),
         Ok(duration) => Ok(duration),
-        Err(_) => Err("a duration such as 20s or 1m30s"),
+        Err(_) => Err("a duration with a unit, such as 30s or 1m30s"),
     }
 }
 

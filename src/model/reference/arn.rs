@@ -185,7 +185,9 @@ impl Region {
 
         Some(match nearest(&self.0, KNOWN.split(' ')) {
             Some(similar) => did_you_mean(similar),
-            None => "list the region codes with: aws account list-regions".to_owned(),
+            None => {
+                "list the region codes with: aws account list-regions --region us-east-1".to_owned()
+            }
         })
     }
 }

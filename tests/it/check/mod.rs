@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
+use crate::support::terminal::output_terminal;
 use crate::support::*;
 
 mod documented;
@@ -162,4 +163,28 @@ fn catalogue() -> Aws {
 
 fn check(aws: &Aws) -> Sandbox {
     Sandbox::new().aws(aws).arg("check").bare()
+}
+
+#[test]
+fn on_a_terminal_of_80_columns_check_shows_whole_statuses_and_those_of_failures_in_red() {
+    let aws = Aws::start().secret("prod/payments/postgres", Secret::text(r#"{"host": ""}"#));
+    let check = || {
+        Sandbox::new()
+            .aws(&aws)
+            .args(["check", "-e", "PAYMENTS_HOST=prod/payments/postgres:host"])
+            .args(["-e", "PAYMENTS_PASSWORD=prod/payments/postgres:password"])
+            .bare()
+            .through(output_terminal())
+    };
+    let red = check().run().stdout();
+    assert!(red.contains("\x1b[31mkey-not-found\x1b[0m"), "{red}");
+    assert!(red.contains("VERSION") && !red.contains("STAGES"), "{red}");
+
+    let plain = check().env("NO_COLOR", "1").run().stdout();
+    assert!(!plain.contains('\x1b'), "{plain}");
+    let mut table = plain.lines().take(3);
+    assert!(
+        table.all(|line| line.trim_end().chars().count() <= 80),
+        "{plain}"
+    );
 }

@@ -37,6 +37,8 @@ fn the_short_help_fits_a_terminal_and_mentions_the_long_help_and_every_subcomman
         "{long}"
     );
     for help in [short, long] {
+        let is_narrow = |line: &str| line.trim_end().chars().count() <= 80;
+        assert!(help.lines().all(is_narrow), "{help}");
         // The subcommands for integrations come last.
         let places: Vec<_> = COMMANDS
             .iter()

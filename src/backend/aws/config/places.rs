@@ -212,13 +212,12 @@ pub struct ConfigFiles {
 }
 
 impl ConfigFiles {
-    /// Returns the end of the sentence `there is no profile …`: `in PATH or PATH`, or the reason
-    /// why there is no path.
+    /// Returns where profiles are looked for: `in PATH or PATH`, or why there is no path.
     pub fn location(&self) -> String {
         let paths = [&self.config, &self.credentials].into_iter().flatten();
         let paths: Vec<_> = paths.map(|path| path.display().to_string()).collect();
         if paths.is_empty() {
-            "because HOME isn't set".to_owned()
+            "(HOME isn't set)".to_owned()
         } else {
             one_line(&format!("in {}", paths.join(" or ")))
         }

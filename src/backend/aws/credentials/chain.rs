@@ -114,7 +114,7 @@ pub async fn find_credentials(
     };
     let last = providers.len() - 1;
 
-    let (mut notes, mut status, mut help) = (Vec::new(), Status::Denied, None);
+    let (mut last_reason, mut status, mut help) = (String::new(), Status::Denied, None);
     for (index, provider) in providers.iter().enumerate() {
         let failure = match ask_in_regions(provider, context, regions, begun, budget).await {
             Ok(credentials) => {
@@ -143,12 +143,25 @@ pub async fn find_credentials(
         if error.again == Again::Never || (error.again != Again::NextProvider && index < last) {
             return Err(error);
         }
-        notes.push(error.problem.text);
+        last_reason = error.problem.text;
         status = status.min(error.problem.status);
         help = help.or(error.problem.help);
     }
 
-    let mut error = no_source(notes, status, help);
+    let looked_at = providers.iter().map(|provider| {
+        let origin = (provider.origin)(context.settings);
+        match &origin {
+            CredentialsOrigin::Profile(_) => {
+                format!("{origin} {}", context.settings.config_files.location())
+            }
+            CredentialsOrigin::Variables
+            | CredentialsOrigin::WebIdentity
+            | CredentialsOrigin::Container
+            | CredentialsOrigin::Instance
+            | CredentialsOrigin::Role => origin.to_string(),
+        }
+    });
+    let mut error = no_source(&Vec::from_iter(looked_at), &last_reason, status, help);
     if !context.settings.metadata.may_exist {
         // Only Fargate and Lambda never have instance metadata. There, a task or a function has its
         // role from the start, so waiting doesn't help.
@@ -157,16 +170,22 @@ pub async fn find_credentials(
     Err(error)
 }
 
-/// Returns the error for the case that no provider has credentials. `notes` has the reason of each
-/// provider, `status` is temporary if the last provider may answer later, and `help` is the remedy
-/// of a provider, if any has one.
-fn no_source(mut notes: Vec<String>, status: Status, help: Option<String>) -> FetchError {
+/// Returns the error for the case that no provider has credentials. All providers except the last
+/// one, the instance metadata, aren't configured. `last_reason` says why the last one doesn't have
+/// any, `status` is temporary if it may answer later, and `help` is the remedy of a
+/// provider, if any has one.
+fn no_source(
+    looked_at: &[String],
+    last_reason: &str,
+    status: Status,
+    help: Option<String>,
+) -> FetchError {
     let mut text = "no AWS credentials were found".to_owned();
-    // Only the instance metadata may answer later, and it is the last provider.
-    if status == Status::Temporary
-        && let Some(why) = notes.pop()
-    {
-        text += &format!(", and {why}");
+    let mut note = format!("looked at: {}", looked_at.join(", "));
+    if status == Status::Temporary {
+        text += &format!(", and {last_reason}");
+    } else {
+        note += &format!(" ({last_reason})");
     }
 
     let mut error = FetchError::without_credentials(text, Again::Later);
@@ -178,12 +197,12 @@ fn no_source(mut notes: Vec<String>, status: Status, help: Option<String>) -> Fe
     let on_aws = if status == Status::Temporary {
         "in a container on EC2, set the hop limit of the instance's metadata options to 2"
     } else {
-        "on AWS, give the task, pod or instance a role"
+        "give the task, pod or instance a role"
     };
-    let general = format!("on your own machine, run `aws configure sso`; {on_aws}");
+    let general = format!("run `aws configure sso`, or {on_aws}");
     error.problem.help = help.or(Some(general));
     error.problem.status = status;
-    error.problem.notes = notes;
+    error.problem.notes = vec![note];
     error
 }
 

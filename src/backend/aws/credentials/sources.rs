@@ -51,9 +51,7 @@ pub fn environment(keys: &VariableKeys) -> Result<Credentials, FetchError> {
 pub async fn profile(context: &SearchContext<'_>) -> Result<Credentials, FetchError> {
     let settings = context.settings;
     let Some(chain) = context.chain else {
-        let (name, files) = (settings.profile().1, settings.config_files.location());
-        let why = format!("there is no profile {name:?} with credentials {files}");
-        return Err(not_configured(why));
+        return Err(not_configured("the profile doesn't have credentials"));
     };
 
     let found = match &chain.source {
