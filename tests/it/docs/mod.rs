@@ -36,7 +36,12 @@ fn pages_with_commands() -> Vec<String> {
         .chain(["README.md".to_owned()])
         .filter(|path| path.ends_with(".md"))
         .collect();
-    pages.retain(|page| repository_file(page).contains("```console\n"));
+    pages.retain(|page| {
+        let text = repository_file(page);
+        ["```console\n", "```bash\n", "```bash aws\n"]
+            .iter()
+            .any(|block| text.contains(block))
+    });
     pages
 }
 
