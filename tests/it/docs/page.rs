@@ -2,10 +2,10 @@
 //!
 //! - A block whose first line is `# NAME` is the file NAME, if the name has a dot.
 //! - A `bash` block has commands to type. If a `text` block follows it directly, that is what the
-//!   last command prints. A line that is indented, or that follows `\` or `|`, continues a command.
+//!   last command prints. A command continues on a line that is indented, or after `\` or `|`.
 //! - In a `console` block, each command comes after `$ `, and what it prints comes below it.
-//! - A block of ```` ```bash aws ````, or a `console` block with the line `# needs AWS credentials`,
-//!   doesn't run. Neither does a block of docker, which `tests/hosts` runs.
+//! - A block of ```` ```bash aws ````, or a `console` block with `# needs AWS credentials`, doesn't
+//!   run. Neither does a block of docker, which `tests/hosts` runs.
 
 use std::fs;
 
