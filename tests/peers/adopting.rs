@@ -16,10 +16,11 @@ fn the_commands_of_docs_adopting_md_create_an_alarm_for_each_metric() {
         return;
     };
     shell("aws logs create-log-group --log-group-name /ecs/app");
+    shell(page.blocks("sh")[0]);
     let consoles = page.consoles();
     let commands = consoles.iter().flat_map(|console| &console.commands);
     for (command, _) in commands {
-        if command.starts_with("aws logs ") || command.starts_with("aws cloudwatch ") {
+        if command.starts_with("aws cloudwatch ") {
             shell(command);
         }
     }

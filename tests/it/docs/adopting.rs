@@ -8,16 +8,19 @@ use crate::support::*;
 
 /// The name of each metric of the page, with the pattern of the log lines that the metric counts.
 pub fn metric_filters(page: &Page) -> Vec<(String, String)> {
-    let consoles = page.consoles();
-    let commands = consoles.iter().flat_map(|console| &console.commands);
-    let filters = commands.filter(|(command, _)| command.contains(" put-metric-filter "));
+    let (_, script) = page
+        .files()
+        .find(|(name, _)| *name == "filters.sh")
+        .unwrap();
+    let filters = script
+        .lines()
+        .filter_map(|line| line.strip_prefix("filter ")?.strip_suffix('\''));
     filters
-        .map(|(command, _)| {
-            let (_, after) = command.split_once("--filter-pattern '").unwrap();
-            let (pattern, after) = after.split_once('\'').unwrap();
-            let (_, after) = after.split_once("metricName=").unwrap();
-            let (metric, _) = after.split_once(',').unwrap();
-            (metric.to_owned(), pattern.to_owned())
+        .map(|filter| {
+            let (names, condition) = filter.split_once(" '").unwrap();
+            let (_, metric) = names.split_once(' ').unwrap();
+            let pattern = format!("{{ ($.logger = \"secrets-exec\") && {condition} }}");
+            (metric.to_owned(), pattern)
         })
         .collect()
 }

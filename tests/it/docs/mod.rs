@@ -36,13 +36,20 @@ fn pages_with_commands() -> Vec<String> {
         .chain(["README.md".to_owned()])
         .filter(|path| path.ends_with(".md"))
         .collect();
-    pages.retain(|page| repository_file(page).contains("```console\n"));
+    pages.retain(|page| {
+        let text = repository_file(page);
+        ["```console\n", "```bash\n", "```bash aws\n"]
+            .iter()
+            .any(|block| text.contains(block))
+    });
     pages
 }
 
 /// The directory in which the commands of a page run.
 fn directory(page: &Page) -> Sandbox {
     match page.path.as_str() {
+        // The reader of the first command doesn't have the page's declaration yet.
+        "README.md" => page.sandbox().file("secrets-exec.yaml", "env: {}\n"),
         "docs/kubernetes.md" => page
             .sandbox()
             .file("secrets-exec.yaml", kubernetes::declaration()),

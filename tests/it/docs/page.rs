@@ -1,9 +1,11 @@
 //! A page of the documentation: its sections, and its blocks of code, whose commands can run.
 //!
 //! - A block whose first line is `# NAME` is the file NAME, if the name has a dot.
+//! - A `bash` block has commands to type. If a `text` block follows it directly, that is what the
+//!   last command prints. A command continues on a line that is indented, or after `\` or `|`.
 //! - In a `console` block, each command comes after `$ `, and what it prints comes below it.
-//! - A `console` block with the line `# needs AWS credentials` doesn't run. Neither does a block of
-//!   docker, which `tests/hosts` runs.
+//! - A block of ```` ```bash aws ````, or a `console` block with `# needs AWS credentials`, doesn't
+//!   run. Neither does a block of docker, which `tests/hosts` runs.
 
 use std::fs;
 
@@ -15,7 +17,15 @@ use crate::support::*;
 const NEEDS_AWS: &str = "# needs AWS credentials\n";
 
 /// Programs whose commands a block with [`NEEDS_AWS`] may contain.
-const FOREIGN: [&str; 5] = ["aws", "chmod", "diff", "systemd-run", "zip"];
+const FOREIGN: [&str; 7] = [
+    "aws",
+    "chmod",
+    "diff",
+    "journalctl",
+    "kubectl",
+    "systemd-run",
+    "zip",
+];
 
 /// The line that each launch with [`Page::with_secrets`] prints, and that the pages leave out.
 const LOCAL: &str =
@@ -32,7 +42,43 @@ pub struct Page {
 
 struct Block {
     language: String,
+    /// The word after the language.
+    note: String,
     text: String,
+    /// True if there are only blank lines between the previous block and this one.
+    follows_a_block: bool,
+}
+
+impl Block {
+    /// The commands of a `bash` or `console` block, without the output that another block shows.
+    fn console(&self) -> Option<Console> {
+        match self.language.as_str() {
+            "console" => Some(Console::parse(&self.text)),
+            "bash" => Some(Console {
+                prose: if self.note == "aws" {
+                    NEEDS_AWS.to_owned()
+                } else {
+                    String::new()
+                },
+                commands: typed_commands(&self.text),
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// The commands of a `bash` block, each without output.
+fn typed_commands(text: &str) -> Vec<(String, String)> {
+    let mut commands = Vec::<(String, String)>::new();
+    for line in text.lines() {
+        match commands.last_mut() {
+            Some((command, _)) if line.starts_with(' ') || command.ends_with(['\\', '|']) => {
+                command.extend(["\n", line]);
+            }
+            _ => commands.push((line.to_owned(), String::new())),
+        }
+    }
+    commands
 }
 
 impl Page {
@@ -40,10 +86,13 @@ impl Page {
         let text = repository_file(path);
         let mut blocks = Vec::new();
         let mut lines = text.lines();
+        let mut follows_a_block = false;
         while let Some(line) = lines.next() {
-            let Some(language) = line.trim_start().strip_prefix("```") else {
+            let Some(info) = line.trim_start().strip_prefix("```") else {
+                follows_a_block &= line.trim().is_empty();
                 continue;
             };
+            let (language, note) = info.split_once(' ').unwrap_or((info, ""));
             let indent = line.len() - line.trim_start().len();
             let body = lines.by_ref().take_while(|line| line.trim_start() != "```");
             let text = body
@@ -51,8 +100,11 @@ impl Page {
                 .collect();
             blocks.push(Block {
                 language: language.to_owned(),
+                note: note.to_owned(),
                 text,
+                follows_a_block,
             });
+            follows_a_block = true;
         }
         Self {
             path: path.to_owned(),
@@ -89,10 +141,21 @@ impl Page {
     }
 
     pub fn consoles(&self) -> Vec<Console> {
-        self.blocks("console")
-            .into_iter()
-            .map(Console::parse)
-            .collect()
+        let mut consoles = Vec::new();
+        for (number, block) in self.blocks.iter().enumerate() {
+            let Some(mut console) = block.console() else {
+                continue;
+            };
+            let output = self
+                .blocks
+                .get(number + 1)
+                .filter(|next| next.language == "text" && next.follows_a_block);
+            if let (Some(output), Some((_, printed))) = (output, console.commands.last_mut()) {
+                printed.push_str(&output.text);
+            }
+            consoles.push(console);
+        }
+        consoles
     }
 
     /// A sandbox with the examples and the files of the page, for [`Self::runs`] or a [`script`].
@@ -125,7 +188,7 @@ impl Page {
         self.with_secrets(&repository_file("examples/secrets.local.yaml"))
     }
 
-    /// Runs the `console` blocks in one directory, each in its own shell, and asserts that they
+    /// Runs the blocks of commands in one directory, each in its own shell, and asserts that they
     /// print what the page shows.
     pub fn runs(&self, sandbox: Sandbox) -> Sandbox {
         let (foreign, own): (Vec<_>, Vec<_>) = self
