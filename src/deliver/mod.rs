@@ -1,9 +1,10 @@
 //! The delivery of files, all or none.
 //!
 //! The input is the files of a launch with their values. The result is files on disk under their
-//! own names, files in memory that the command inherits, and the variables with their paths. A launch that fails must not leave a new file behind. Nobody may be able to open a file under
-//! its temporary name that they could not open later. And no other user's symbolic link may
-//! redirect a file.
+//! own names, files in memory that the command inherits, and the variables with their paths. A
+//! launch that fails must not leave a new file behind. Nobody may be able to open a file under its
+//! temporary name that they could not open later. And no other user's symbolic link may redirect a
+//! file.
 //!
 //! ```text
 //! Files::open_directories     opens the directory of each file, without following links of other

@@ -67,8 +67,7 @@ pub fn reads_like_a_name(text: &str) -> bool {
     }
 }
 
-/// Returns the index of the number at the end of a region's code, as in `us-east-1`, among the parts
-/// of a name.
+/// Returns the index of the number of a region, as in `us-east-1`, among the parts of a name.
 fn number_of_region(parts: &[&str]) -> Option<usize> {
     let is_small = |part: &str| part.bytes().all(|byte| byte.is_ascii_lowercase());
     let mut triples = parts.windows(3);

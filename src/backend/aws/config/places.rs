@@ -70,6 +70,16 @@ impl<'a> Places<'a> {
         self.variable(name, &TEXT)
     }
 
+    /// Returns an access key, or a part of one. As in the SDKs, a variable that consists of blanks
+    /// is treated as unset.
+    pub fn access_key(&mut self, name: &'static str) -> Option<String> {
+        let value = self.variables.non_empty(name)?;
+        match value.to_string_lossy().trim() {
+            "" => None,
+            _ => self.text(name),
+        }
+    }
+
     /// Returns the value of a setting in the profile. An invalid value adds an error.
     pub fn setting<T>(&mut self, key: &str, format: &Format<T>) -> Option<T> {
         let parsed = self.profile?.parse_setting(key, format);

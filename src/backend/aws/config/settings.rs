@@ -350,8 +350,8 @@ fn check_sdk_variables(places: &mut Places<'_>) {
 /// Reads the credentials in variables. AWS_SECURITY_TOKEN is the older name of AWS_SESSION_TOKEN.
 /// As in botocore, it has precedence.
 fn variable_keys(places: &mut Places<'_>) -> VariableKeys {
-    let id = places.text("AWS_ACCESS_KEY_ID");
-    let secret = places.text("AWS_SECRET_ACCESS_KEY");
+    let id = places.access_key("AWS_ACCESS_KEY_ID");
+    let secret = places.access_key("AWS_SECRET_ACCESS_KEY");
     let older_token = places.text("AWS_SECURITY_TOKEN");
     let token = older_token.or(places.text("AWS_SESSION_TOKEN"));
     match (id, secret) {
