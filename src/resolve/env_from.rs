@@ -133,7 +133,10 @@ pub fn key_outcomes(
             (Ok(name), Some(earlier_key)) => {
                 errors.push(clash_problem(noun(object), &name, earlier_key, key))
             }
-            (Err(error), _) => errors.push(name_problem(key, &error, object, &entry.subject)),
+            (Err(error), _) => {
+                let subject = entry.subject.revealed_by(&object.reference);
+                errors.push(name_problem(key, &error, object, &subject));
+            }
         }
     }
 

@@ -25,7 +25,9 @@ class Account:
         self.session, self.regions, self.region, self.endpoint = session, regions, regions[0], endpoint
         self.caller = self.client("sts").get_caller_identity()["Arn"]
         _, self.partition, _, _, self.id, _ = self.caller.split(":")
-        self.prefix, self.value = f"{TAG}-{secrets.token_hex(4)}", f"välue-{secrets.token_hex(4)}"
+        # Messages show a name only if it consists of words, so it has letters instead of a number.
+        word = "".join(secrets.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(8))
+        self.prefix, self.value = f"{TAG}-{word}", f"välue-{secrets.token_hex(4)}"
         fields = f'{{"user":"{self.value}","ratio":1.10,"a.b":"dot","list":[{{"id":1}},"two"],"none":null}}'
         binary = bytes(range(1, 256)) + self.value.encode()
         text, first = {"SecretString": self.value}, {"SecretString": f"{self.value}-1"}

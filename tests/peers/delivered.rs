@@ -60,11 +60,11 @@ const NGINX_ONCE: &str = "PATH=$PATH:/usr/sbin
 echo \"pid pid; events { } http { access_log off;
 client_body_temp_path 1; proxy_temp_path 2; fastcgi_temp_path 3; uwsgi_temp_path 4; scgi_temp_path 5;
 server { listen 127.0.0.1:1 ssl; ssl_certificate $CERTIFICATE; ssl_certificate_key $KEY; } }\" >nginx.conf
-for check in 1 2; do nginx -t -e stderr -p . -c nginx.conf 2>&1 | grep -o 'successful\\|can't load certificate key'; done";
+for check in 1 2; do nginx -t -e stderr -p . -c nginx.conf 2>&1 | grep -o 'successful\\|cannot load certificate key'; done";
 
 /// libpq only reads a password from a regular file.
 const PSQL_ONCE: &str =
-    "PGPASSFILE=$KEY psql -h 127.0.0.1 -p 1 2>&1 | grep -o 'isn't a plain file'";
+    "PGPASSFILE=$KEY psql -h 127.0.0.1 -p 1 2>&1 | grep -o 'is not a plain file'";
 
 #[test]
 fn a_key_in_a_file_that_can_be_read_once_reaches_python_node_and_nginx_once_and_psql_refuses_it() {
@@ -90,7 +90,7 @@ fn a_key_in_a_file_that_can_be_read_once_reaches_python_node_and_nginx_once_and_
         (
             &["psql", "--version"],
             ["sh", "-c", PSQL_ONCE],
-            "isn't a plain file\n",
+            "is not a plain file\n",
         ),
     ] {
         if skip::can(program, "a file that can be read once") {

@@ -15,8 +15,8 @@ use crate::support::sandbox::CANARY;
 /// that is missing.
 const DIALOGUES: [&str; 2] = ["aws configure sso", "aws sso login"];
 
-/// The profile of the tests, in another region than [`ELSEWHERE`].
-const PROFILE: &str = "[profile prod]\nregion = us-west-2\naws_access_key_id = AKIADUMMY\naws_secret_access_key = dummy\n";
+/// The profiles of the tests, in another region than [`ELSEWHERE`].
+const PROFILES: &str = "[default]\nregion = us-west-2\naws_access_key_id = AKIADUMMY\naws_secret_access_key = dummy\n[profile prod]\nregion = us-west-2\naws_access_key_id = AKIADUMMY\naws_secret_access_key = dummy\n";
 const ELSEWHERE: &str = "eu-west-1";
 
 /// Returns the command of the AWS CLI at the end of a help, or `None` if the line doesn't have one.
@@ -35,7 +35,7 @@ fn command_of(line: &str) -> Option<&str> {
 /// Runs a command in a shell without a region, in a directory with a value.json.
 fn run(moto: &Moto, directory: &Path, command: &str) -> Output {
     std::fs::write(directory.join("value.json"), r#"{"host": "db"}"#).unwrap();
-    std::fs::write(directory.join("config"), PROFILE).unwrap();
+    std::fs::write(directory.join("config"), PROFILES).unwrap();
     let cli = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/aws_cli.py");
     let script = format!("aws() {{ \"$PYTHON\" -B {cli} \"$@\"; }}\n{command}");
     let mut shell = Command::new("sh");
@@ -63,6 +63,10 @@ fn each_aws_command_in_a_help_has_all_options_that_it_needs() {
     assert!(commands.len() > 3, "{commands:?}");
     for command in commands {
         let words: Vec<&str> = command.split(' ').collect();
+        assert!(
+            words.contains(&"--region") || words[1] == "sts",
+            "{command}"
+        );
         if let Some(at) = words.iter().position(|word| *word == "--secret-id") {
             // AWS has the secret, unless an earlier command was about it.
             let parameters = json!({ "Name": words[at + 1], "SecretString": CANARY });
@@ -93,7 +97,7 @@ fn a_secret_of_another_region_is_restored_with_the_command_in_the_help() {
         json!({ "SecretId": "prod/deleted", "RecoveryWindowInDays": 7 }),
     );
 
-    std::fs::write(directory.path().join("config"), PROFILE).unwrap();
+    std::fs::write(directory.path().join("config"), PROFILES).unwrap();
     let launch = moto
         .sandbox()
         .env("AWS_CONFIG_FILE", directory.path().join("config"))

@@ -115,7 +115,6 @@ fn a_certificate_that_is_not_valid_fails_the_launch_immediately_with_its_host_an
                 .run();
             run.refused(status).says([
                 "A",
-                "tls/x",
                 &relay.address().to_string(),
                 "certificate",
                 reason,

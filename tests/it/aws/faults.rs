@@ -69,7 +69,7 @@ fn answers() -> Vec<(Fault, Meaning, &'static str)> {
         (Fault::Xml { status: 502 }, MayPass, "502"),
         (Fault::Xml { status: 503 }, MayPass, "503"),
         (Fault::Xml { status: 504 }, MayPass, "504"),
-        (fault::another_secret(), MayPass, "not about this secret"),
+        (fault::another_secret(), MayPass, "isn't about this secret"),
         (
             fault::empty_object(),
             MayPass,
@@ -78,28 +78,28 @@ fn answers() -> Vec<(Fault, Meaning, &'static str)> {
         (
             fault::page(),
             MayPass,
-            "not from AWS (HTTP status 200, text/html)",
+            "isn't from AWS (HTTP status 200, text/html)",
         ),
         (plain(302, ""), MayPass, "302"),
         (
             fault::redirect("https://user:pw@login.example:8443/sso?token=hunter2-4c7a1e"),
             MayPass,
-            "not from AWS (HTTP status 302, a redirect to login.example)",
+            "isn't from AWS (HTTP status 302, a redirect to login.example)",
         ),
         (
             plain(403, "<html><title>Blocked</title></html>"),
             OncePerRegion,
-            "not from AWS (HTTP status 403, text/plain)",
+            "isn't from AWS (HTTP status 403, text/plain)",
         ),
         (
             plain(401, "log in first"),
             OncePerRegion,
-            "not from AWS (HTTP status 401, text/plain)",
+            "isn't from AWS (HTTP status 401, text/plain)",
         ),
         (
             Fault::Xml { status: 403 },
             OncePerRegion,
-            "not from AWS (HTTP status 403, text/xml)",
+            "isn't from AWS (HTTP status 403, text/xml)",
         ),
         // The server asks for a longer pause than the launch has time for. AWS's own header extends
         // a pause by at most five seconds.

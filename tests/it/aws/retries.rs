@@ -86,7 +86,7 @@ fn a_launch_fails_after_three_attempts_if_something_other_than_aws_answers() {
         let aws = served().fails(READ, fault);
         let run = sandbox(&aws).timeout("50s").case(said).run();
         run.refused(75)
-            .says(["A (", "the secret that A refers to", "not from AWS", said]);
+            .says(["A (", "the secret that A refers to", "isn't from AWS", said]);
         assert_eq!(aws.reads().len(), 3, "{run}");
     }
     let aws = served().fails_first(READ, 4, plain(408, ""));

@@ -59,7 +59,7 @@ fn the_table_of_check_has_a_row_for_each_of_thousands_of_errors() {
     let variables = lines(20_000, |number| format!(" A{number}: a/{number}"));
     let run = checked(&format!("env:\n{variables}"), &["--local", "local.json"]);
     run.ended(Status::Exit(78))
-        .says(["because 20000 values are missing"]);
+        .says(["20000 secrets don't exist in local.json"]);
     assert_eq!(run.stdout().matches("not-found\n").count(), 20_000);
 }
 
