@@ -18,8 +18,8 @@ use crate::model::reference::SecretId;
 use crate::model::secret_value::SecretValue;
 use crate::report::{Record, Report, terminal};
 
-/// Prints the declaration that replaces a .env file. With `--values`, prints the JSON object that
-/// becomes the secret instead, and with `--for-local` a file for `--local`. Also prints the
+/// Prints the declaration that replaces a .env file. With `--values`, it instead prints the JSON
+/// object to store as the secret; with `--for-local`, a file for `--local`. Also prints the
 /// warnings about the .env file, unless `--quiet` or SECRETS_EXEC_QUIET is set.
 ///
 /// If existing declarations set a variable to a literal, the JSON object and the file for `--local`

@@ -27,7 +27,7 @@ const MOST_BYTES: usize = 65_536;
 /// The variables of a file that move to a secret or a declaration.
 #[derive(Debug)]
 pub struct EnvFile {
-    /// The variables in the order of the file.
+    /// The variables, in the order in which they appear in the file.
     pub variables: Vec<EnvVariable>,
     /// The JSON object of the variables that become a secret.
     pub secret_json: SecretValue,
@@ -36,7 +36,7 @@ pub struct EnvFile {
     pub warnings: Vec<String>,
 }
 
-/// A variable of the file. It becomes a key of the secret, or a literal of the declaration.
+/// A variable in the file. It becomes a key in the secret, or a literal in the declaration.
 #[derive(Debug)]
 pub struct EnvVariable {
     pub name: EnvName,

@@ -47,7 +47,7 @@ pub fn shown_program(program: &str) -> String {
     }
 }
 
-/// Returns a wrong value in quotes, or the words "its value" if the value may not be quoted.
+/// Returns a wrong value in quotes, or the words "its value" if the value must not be quoted.
 pub fn quoted_value(value: &str) -> String {
     if is_quotable(value) {
         format!("{value:?}")

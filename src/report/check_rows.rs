@@ -165,7 +165,8 @@ impl CheckedValues<'_> {
     /// entry with the same target.
     fn is_superseded(&self, absent: &EntryOutcome) -> bool {
         self.outcomes.list.iter().any(|other| {
-            let comes_first = match other.result {
+            // A smaller id has precedence: the latest layer has the number 0.
+            let takes_the_row = match other.result {
                 Outcome::Value(_) | Outcome::Default(_) => true,
                 Outcome::Absent => other.id < absent.id,
                 Outcome::Keys(_)
@@ -173,7 +174,7 @@ impl CheckedValues<'_> {
                 | Outcome::Unread
                 | Outcome::Failed(_) => false,
             };
-            comes_first && other.target.overlaps(&absent.target)
+            takes_the_row && other.target.overlaps(&absent.target)
         })
     }
 

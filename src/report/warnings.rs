@@ -380,15 +380,17 @@ fn literals_note(outcomes: &Outcomes) -> Option<Record> {
     Some(note.with("variables", labels))
 }
 
-/// Returns the note about reading the secrets and resolving the plan, if there was anything to
-/// read.
+/// Returns the last note of `-v`, `3 values of 2 secrets in 17 ms, 2 requests`, if there was
+/// anything to read. Only secrets that were read are counted.
 pub fn total_note(outcomes: &Outcomes, fetched: &Fetched) -> Option<Record> {
     if fetched.is_empty() {
         return None;
     }
-    let answers = Vec::from_iter(fetched.values().flatten());
-    let cached = answers.iter().filter(|answer| answer.cached.is_some());
-    let (values, secrets) = (outcomes.values().count(), answers.len());
+    let documents = Vec::from_iter(fetched.values().flatten());
+    let cached = documents
+        .iter()
+        .filter(|document| document.cached.is_some());
+    let (values, secrets) = (outcomes.values().count(), documents.len());
     let (milliseconds, requests) = (outcomes.elapsed.as_millis() as u64, outcomes.requests);
 
     let text = format!(

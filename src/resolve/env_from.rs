@@ -144,8 +144,8 @@ pub fn key_outcomes(
     (outcomes, errors)
 }
 
-/// Returns the warnings about an object: a key in `except` that doesn't exist, and a key that
-/// people see as a different one.
+/// Returns the warnings about an object: a key in `except` that doesn't exist, and a selected key
+/// with a space or an invisible character, which looks like a different key.
 pub fn warnings(members: &Members<'_>, object: &ObjectSource) -> impl Iterator<Item = String> {
     let (what, naming) = (noun(object), &object.naming);
     let is_unknown = |key: &&String| !members.iter().any(|(name, _)| name == key);

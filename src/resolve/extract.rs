@@ -359,9 +359,9 @@ pub fn listed_keys(map: &Map<String, Value>, path: Option<&str>) -> String {
 /// Returns the only node that a path matches.
 ///
 /// # Errors
-/// If the path matches no node, which is an absence, or several nodes. The error shows the paths of
-/// these nodes only if they look like names, and not the path of a null, because its key may be a
-/// value (see [`quotable_keys`]).
+/// If the path can't be evaluated, if it matches no node, which is an absence, or if it matches
+/// several nodes. The error shows the paths of these nodes only if they look like names, and not
+/// the path of a null, because its key may be a value (see [`quotable_keys`]).
 fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, Unresolved> {
     // The error of jsonpath_rust quotes the value.
     let found = js_path_process(&path.query, json).map_err(|_| {
@@ -377,12 +377,14 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, Unresolv
         }
         [one] => Ok(one.val),
         several => {
-            // The paths of nodes are normalized (RFC 9535), such as $['hosts'][0].
+            // The paths of nodes are normalized (RFC 9535), such as $['hosts'][0]. What is between
+            // the brackets and quotes is a name, a number, or empty.
+            let has_plain_names = |path: &&str| path.split(['$', '[', ']', '\'']).all(is_quotable);
             let mut shown_paths: Vec<String> = several
                 .iter()
                 .filter(|node| !node.val.is_null())
                 .map(|node| &*node.path)
-                .filter(|path| path.split(['$', '[', ']', '\'']).all(is_quotable))
+                .filter(has_plain_names)
                 .take(LISTED)
                 .map(short_path)
                 .collect();

@@ -273,8 +273,8 @@ impl Line<'_> {
     fn misplaced_word(&self, word: &str, number: usize, unexpected: Option<Problem>) -> Problem {
         let subcommands = Vec::from_iter(self.launch.get_subcommands().map(Command::get_name));
 
-        // `--env A=b check`: clap would have recognized a subcommand in the first place, so the
-        // first word is an option.
+        // `--env A=b check`: clap recognizes a subcommand only as the first word, so the first word
+        // here is an option.
         if subcommands.contains(&word) {
             let option = self.words[0].split('=').next().unwrap_or_default();
             let text = format!("\"{word}\" must come before the options");
@@ -297,7 +297,8 @@ impl Line<'_> {
                 .help(format!("did you mean \"secrets-exec {name}\"?"));
         }
 
-        if let Some(problem) = self.split_entry_problem(word) {
+        // `-e PASSWORD prod/db:password`: a reference without its `=`.
+        if let Some(problem) = self.missing_equals_problem(word) {
             return problem;
         }
 
@@ -333,7 +334,7 @@ impl Line<'_> {
 
     /// Words the mistake in `-e PASSWORD prod/db:password`, where a space was written instead of
     /// "=". `word` is the second word. For any other word, there isn't a problem of this kind.
-    fn split_entry_problem(&self, word: &str) -> Option<Problem> {
+    fn missing_equals_problem(&self, word: &str) -> Option<Problem> {
         for words in self.words.windows(3) {
             if let [option @ ("-e" | "--env" | "--as-file"), name, other] = words
                 && *other == word

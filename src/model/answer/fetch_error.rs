@@ -129,7 +129,7 @@ pub struct FetchError {
 }
 
 impl FetchError {
-    /// Creates a failure with a headline of its own. Everything else is as usual for the cause.
+    /// Creates a failure with a headline of its own. Everything else gets the default of its cause.
     pub fn new(cause: Cause, text: impl Into<String>) -> Self {
         let facts = cause.facts();
         let problem = Problem::new(facts.status, text).code(facts.code);

@@ -118,9 +118,9 @@ impl Reference {
     }
 
     /// Returns the request for this reference, and what it selects from the response. SECRET is an
-    /// alias or an id. An alias also has a version, which the reference can replace, a role, and a
-    /// region, which applies unless the id is an ARN. `${NAME}` is expanded in the id, and also in
-    /// the id that an alias stands for.
+    /// alias or an id. An alias can also bring a version, a region and a role. A version in the
+    /// reference replaces the alias's, and the region of an ARN overrides the alias's. `${NAME}` is
+    /// expanded in the id, and also in the id that an alias stands for.
     ///
     /// # Errors
     /// If a variable isn't set or can't be used, the id is malformed, a path has a key or a
