@@ -84,12 +84,12 @@ fn nothing_to_resolve(
     if !declarations.is_empty() {
         let names = declarations.join(" or ");
         let text = format!("there is nothing to read: there is no --env, and no entry in {names}");
-        return Problem::configuration(text).help(
-            "add an entry, as in env: { DB_PASSWORD: prod/db:password } (--help shows all options)",
-        );
+        return Problem::configuration(text)
+            .help("add an entry, as in env: { DB_PASSWORD: prod/db:password }");
     }
 
-    let example = "name a secret, as in --env DB_PASSWORD=prod/db:password, or a declaration with -f FILE (--help shows all options)";
+    let example =
+        "name a secret, as in --env DB_PASSWORD=prod/db:password, or a declaration: -f FILE";
     let nothing = "there is nothing to read: there is no --env, and";
     if !find_file {
         return Problem::usage(format!("{nothing} --no-file ignores secrets-exec.yaml"))

@@ -449,7 +449,7 @@ fn parser_error(scan: &ScanError, text: &str) -> SyntaxError {
         {
             (
                 "a value that ends with a colon, or contains a colon and a space, needs quotes",
-                "if the value is a reference, remove the space after the colon, or the colons at the end; otherwise, put the whole value in quotes",
+                "put the whole value in quotes or, in a reference, remove the space after the colon",
             )
         }
         // `{ from: prod/db:$.hosts[0] }`

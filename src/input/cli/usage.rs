@@ -128,7 +128,7 @@ impl Line<'_> {
         let of_launch = "--env DB_PASSWORD=prod/db:password -- node app.js";
         let example = row.map_or(of_launch, |row| row.example);
         let name = self.name();
-        format!("write, for example, {name} {example} ({name} --help explains all options)")
+        format!("write, for example, {name} {example}")
     }
 
     /// Returns the subcommand, or the command line of a launch.

@@ -64,8 +64,8 @@ pub const FILE: &str = "this file";
 pub const TEXT: &str = "text";
 
 /// The help for variables that are not the entries of `env`.
-pub const VARIABLES_HELP: &str = "write each variable on an indented line below \"env:\", as in DB_HOST: prod/db:host (without a hyphen, and with a \
-                       space after the colon)";
+pub const VARIABLES_HELP: &str =
+    "write each variable on an indented line below \"env:\", as in DB_HOST: prod/db:host";
 
 impl<'a> Item<'a> {
     /// Returns the same node with another subject.

@@ -42,7 +42,8 @@ const PARAMETER_VERSION_HELP: &str =
     "write a label, as in ssm:/prod/app/level::blue, or a version, as in ssm:/prod/app/level:::3";
 
 /// The remedy for a URL, which may contain a password.
-const URL_REMEDY: &str = "if it contains a password, store the whole URL in a secret, or compose it with { template: \"…\" } in a declaration; if nothing in it is secret, write { value: … }";
+const URL_REMEDY: &str =
+    "store the whole URL in a secret, or compose it with { template: \"…\" } in a declaration";
 
 impl Reference {
     /// Parses a reference.

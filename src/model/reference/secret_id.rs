@@ -77,9 +77,7 @@ impl Fault {
             ),
         };
         let help = match character {
-            '$' => {
-                "if this is a password, store it in a secret, and write the name of that secret; a variable needs braces, as in ${STAGE}/db:password"
-            }
+            '$' => "write a variable in braces, as in ${STAGE}/db:password",
             '#' => "write a colon before the key, as in prod/db:password",
             '"' | '\'' => "remove the quotes, which are part of the reference",
             '*' | '?' => {
@@ -330,7 +328,8 @@ const TWO_SLASHES: &str =
     "has two slashes in a row, which AWS doesn't allow in the name of a parameter";
 
 /// The remedy for text that is probably a value.
-pub const VALUE_REMEDY: &str = "if this is a password, store it in a secret and write the name of that secret; if it isn't secret, write { value: … } in a declaration";
+pub const VALUE_REMEDY: &str =
+    "store a password in a secret, and write plain text as { value: … } in a declaration";
 
 /// The defect of a name that AWS refuses.
 const ILLEGAL_CHARACTER: &str =

@@ -14,7 +14,7 @@ an entry of "files" must be a mapping, not a string | files: [^"x:k"]
 a space is missing after "A:" | env: ^"A:x:k"
 this file must be a mapping of names and values, not a string | ^text
 is empty (commented out, or not indented?) | defaults: ^null | credentials: ^null | env: ^null | files: ^null
-write each variable on an indented line below "env:", as in DB_HOST: prod/db:host (without a hyphen | env: ^["A=x:k"]
+write each variable on an indented line below "env:", as in DB_HOST: prod/db:host | env: ^["A=x:k"]
 "secrets" only gives short names to secrets | secrets: ^["A=x:k"]
 must be a list of references, as in [prod/stripe], not a mapping | env-from: ^{} | env-from: ^{from: x}
 must be a list whose items begin with a hyphen | files: ^{from: "x:k", env: K_FILE}
@@ -67,7 +67,7 @@ must be a staging label or version id without spaces | secrets: {db: {id: x, sta
 doesn't name a secret | env-from: [^""] | secrets: {db: ^…} | "" | "ssm:" | env: {A: ^…} | "" | ":k" | "ssm:"
 has a space in the name of the secret, which AWS doesn't allow | secrets: {db: ^no spaces} | env: {A: ^…} | "no spaces:k" | "${STAGE}/d b:host"
 which AWS doesn't allow | env: {A: ^"…"} | a#b | a*b | a,b | ä
-a variable needs braces, as in ${STAGE}/db:password | env: {A: ^$x}
+write a variable in braces, as in ${STAGE}/db:password | env: {A: ^$x}
 has a ${ that isn't followed by a variable's name and a closing } | secrets: {db: ^…} | "${STAGE" | "${1}/db" | "${}/db"
 only a path may end with a wildcard | env: {A: ^"arn:aws:secretsmanager:us-east-1:123456789012:secret:…"} | x-?????? | x*
 is the ARN of something other than a secret or parameter | secrets: {db: ^"arn:aws:s3:::bucket"}
