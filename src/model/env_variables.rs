@@ -81,7 +81,7 @@ pub fn matches_any(patterns: &[Pattern], name: &str) -> bool {
 /// special in other kinds of patterns: such a pattern would match nothing, and `--unset '^AWS_'`
 /// would silently remove nothing.
 pub fn parse_pattern(text: &str) -> Result<Pattern, &'static str> {
-    let is_foreign = text.is_empty() || text.contains(|c| " ,:|^$(){}<>\\".contains(c));
+    let is_foreign = text.is_empty() || text.contains(|c| " ,:=|^$(){}<>\\".contains(c));
     let pattern = Pattern::new(text).ok().filter(|_| !is_foreign);
     pattern.ok_or("a pattern for names, such as AWS_* (only *, ?, [A-Z] and [!A-Z] are special)")
 }

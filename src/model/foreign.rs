@@ -12,7 +12,7 @@ exec inject launch run start = secrets-exec [OPTIONS] -- COMMAND
 fetch print read show = secrets-exec get prod/db:password
 diff info list ls status --dry-run = secrets-exec check
 env = secrets-exec export --format shell
---environment --key --password --query --secret --secret-id --secrets = --env DB_PASSWORD=prod/db:password
+--environment --key --password --query --secret --secret-id --secrets --set = --env DB_PASSWORD=prod/db:password
 --prefix = --env-from APP_=prod/app
 --env-file = secrets-exec migrate FILE --secret prod/app, which turns a .env file into a declaration
 --config = -f secrets-exec.yaml

@@ -330,7 +330,12 @@ impl<'a> Item<'a> {
         let variable = EnvName::parse(name);
         if variable.is_none() && !self.refuses_overlooked_key(name) {
             let text = " isn't a valid name for a variable: use only letters, digits and \"_\", and no digit at the start";
-            self.add(format!("{name:?}"), text.to_owned(), None);
+            // What follows may be the value, as in `DB_PASSWORD=hunter2`.
+            let shown = match name.find(['=', ':']) {
+                Some(end) => format!("\"{}…\"", &name[..=end]),
+                None => format!("{name:?}"),
+            };
+            self.add(shown, text.to_owned(), None);
         }
         variable
     }

@@ -177,6 +177,9 @@ pub fn variables(item: &Item<'_>, aliases: &Aliases) -> Vec<Entry> {
     let mut entries = Vec::new();
     for MappingEntry { name, key, value } in members {
         let target = key.expect_variable(name).map(Target::Env);
+        if name.contains(['=', ':']) {
+            continue;
+        }
         if is_plain_value(value.node) {
             refuse_plain_value(&value, &words);
             continue;
