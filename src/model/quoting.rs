@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use super::redaction::without_credentials;
+use super::shown::reads_like_a_name;
 
 /// The maximum length of a line from a server or a library, in characters.
 const MAX_LINE_LENGTH: usize = 600;
@@ -47,9 +48,15 @@ pub fn shown_program(program: &str) -> String {
     }
 }
 
+/// True if a message may quote a wrong value of an option or a setting. A long one is a key or a
+/// token, unless it reads like a name.
+pub fn is_quotable_value(value: &str) -> bool {
+    is_quotable(value) && (value.len() < 16 || reads_like_a_name(value))
+}
+
 /// Returns a wrong value in quotes, or the words "its value" if the value must not be quoted.
 pub fn quoted_value(value: &str) -> String {
-    if is_quotable(value) {
+    if is_quotable_value(value) {
         format!("{value:?}")
     } else {
         "its value".to_owned()
@@ -63,7 +70,7 @@ pub fn invalid_value(name: &str, value: &str, expected: &str) -> String {
         value if value.starts_with(['"', '\'']) => {
             format!("the value of {name} includes quotes: remove them")
         }
-        value if is_quotable(value) => format!("{name} must be {expected}, not {value:?}"),
+        value if is_quotable_value(value) => format!("{name} must be {expected}, not {value:?}"),
         _ => format!("{name} must be {expected}"),
     }
 }

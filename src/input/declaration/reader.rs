@@ -19,7 +19,7 @@ use crate::model::foreign::own_key;
 use crate::model::options::{OptionSpec, find_option};
 use crate::model::overlooked::{overlooked_in_key, overlooked_unless_empty};
 use crate::model::problem::Problem;
-use crate::model::quoting::{file_name, is_quotable};
+use crate::model::quoting::{file_name, is_quotable, is_quotable_value};
 use crate::model::suggest::{self, did_you_mean};
 
 /// A node of the tree, and its name in messages.
@@ -112,7 +112,7 @@ impl<'a> Item<'a> {
         if self.refuses_overlooked(text) {
             return;
         }
-        let found = match is_quotable(text) {
+        let found = match is_quotable_value(text) {
             true => format!(", not {text:?}"),
             false => String::new(),
         };
