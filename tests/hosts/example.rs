@@ -44,6 +44,6 @@ fn the_image_of_dockerfile_example_exits_with_127_without_a_shell_and_77_without
             .env("AWS_REGION", "us-east-1")
             .run();
         run.refused(77)
-            .says(["no AWS credentials were found", "for DATABASE_URL ("]);
+            .says(["no AWS credentials were found", "for DB_HOST ("]);
     }
 }

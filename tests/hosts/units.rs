@@ -82,7 +82,7 @@ fn a_unit_stopped_while_a_secret_hangs_ends_with_success_and_the_journal_names_t
     assert_eq!(unit.printed(), "success: killed by TERM\n");
     let journal = unit.journal();
     let has_line = journal.contains("secrets-exec: error: SIGTERM ended secrets-exec after ")
-        && journal.contains("for secret x in us-east-1");
+        && journal.contains("for the secret of A in us-east-1");
     assert!(has_line, "{journal}");
 }
 
@@ -106,7 +106,7 @@ fn a_start_that_takes_longer_than_timeoutstartsec_is_not_killed_and_the_status_n
         aws.await_calls(1);
         await_that("the status says it", || {
             unit.property("StatusText")
-                .contains("for secret x in us-east-1")
+                .contains("for the secret of A in us-east-1")
         });
         std::thread::sleep(std::time::Duration::from_secs(4));
         assert_eq!(
