@@ -61,7 +61,10 @@ pub fn overlooked(text: &str) -> Option<Overlooked> {
 
 /// The same for a text that may be empty.
 pub fn overlooked_unless_empty(text: &str) -> Option<Overlooked> {
-    overlooked(text).filter(|_| !text.is_empty())
+    match text {
+        "" => None,
+        text => overlooked(text),
+    }
 }
 
 /// The same for an argument. If it is only a space or a carriage return, that comes from the line

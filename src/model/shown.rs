@@ -27,9 +27,6 @@ const SERVICES: [&str; 11] = [
     "sqlworkbench",
 ];
 
-/// The characters between the parts of a name.
-const SEPARATORS: &str = "/-_.:";
-
 /// True if a message may show a text that the user wrote where the name of a secret, or a whole
 /// reference, belongs, although nobody knows whether it is one.
 pub fn reads_like_a_name(text: &str) -> bool {
@@ -47,24 +44,38 @@ pub fn reads_like_a_name(text: &str) -> bool {
     }
     if !name
         .chars()
-        .all(|c| c.is_ascii_alphanumeric() || SEPARATORS.contains(c))
+        .all(|c| c.is_ascii_alphanumeric() || is_separator(c))
     {
         return false;
     }
 
-    let mut parts: Vec<&str> = name.split(|c| SEPARATORS.contains(c)).collect();
-    if let Some(number) = number_of_region(&parts) {
-        parts.remove(number);
+    let number_of_region = match has_digit {
+        true => number_of_region(&Vec::from_iter(name.split(is_separator))),
+        false => None,
+    };
+    let (mut words, mut has_long_word) = (0, false);
+    let (mut others, mut are_codes) = (0, true);
+    for (at, part) in name.split(is_separator).enumerate() {
+        if part.is_empty() || Some(at) == number_of_region {
+            continue;
+        }
+        if consists_of_words(part) {
+            words += 1;
+            has_long_word |= is_long(part);
+        } else {
+            others += 1;
+            are_codes &= is_code(part);
+        }
     }
-    parts.retain(|part| !part.is_empty());
-    let (words, others): (Vec<&str>, Vec<&str>) =
-        parts.into_iter().partition(|part| consists_of_words(part));
-    match (&words[..], &others[..]) {
-        ([_], []) => !has_digit,
-        ([_, ..], []) => true,
-        (_, [other]) => words.iter().any(|word| is_long(word)) && is_code(other),
-        (_, [_, _, ..]) | ([], []) => false,
+    match others {
+        0 => words > 1 || words == 1 && !has_digit,
+        others => others == 1 && are_codes && has_long_word,
     }
+}
+
+/// True for a character between two parts of a name.
+fn is_separator(c: char) -> bool {
+    matches!(c, '/' | '-' | '_' | '.' | ':')
 }
 
 /// Returns the index of the number of a region, as in `us-east-1`, among the parts of a name.
