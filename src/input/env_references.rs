@@ -79,7 +79,7 @@ pub fn unresolved_warnings(
         let (name, text) = (name.to_string_lossy(), value.to_string_lossy());
         let reason = match matches_any(patterns, &name) {
             true if matches_closely(patterns, &name) => None,
-            true => foreign_syntax(&text),
+            true => misread_reference(&text),
             false => is_meant_as_reference(&text)
                 .then(|| format!("no --resolve-env matches the name: add --resolve-env {name}")),
         };
@@ -98,6 +98,13 @@ fn is_meant_as_reference(text: &str) -> bool {
     is_arn || text.contains("{{resolve:secretsmanager:") || text.contains("{{resolve:ssm")
 }
 
+/// True for text that begins as the ARN of a secret or parameter. The ARN of another service is for
+/// the command.
+fn is_own_arn(text: &str) -> bool {
+    let store = text.split(':').nth(2).and_then(Store::from_service);
+    Arn::has_prefix(text) && store.is_some()
+}
+
 /// True if a pattern other than `*` matches the name. A variable that only `*` matches may be for
 /// another tool.
 fn matches_closely(patterns: &[Pattern], name: &str) -> bool {
@@ -105,8 +112,14 @@ fn matches_closely(patterns: &[Pattern], name: &str) -> bool {
     matching.any(|pattern| pattern.as_str() != "*")
 }
 
-/// Returns the mistake if a value begins as references of another tool do.
-fn foreign_syntax(text: &str) -> Option<Defect> {
+/// Returns the mistake in a value that looks like a reference but isn't one, because of quotes or
+/// spaces, or because it begins as references of another tool do.
+fn misread_reference(text: &str) -> Option<Defect> {
+    let is_quote = |c: char| c.is_whitespace() || c == '"' || c == '\'';
+    let bare = text.trim_matches(is_quote);
+    if bare != text && is_own_arn(bare) {
+        return Some("the value has quotes or spaces around the ARN: remove them".to_owned());
+    }
     let (prefix, ours) = foreign::prefix(text)?;
     let remedy = match ours {
         "" => String::new(),
@@ -125,15 +138,12 @@ fn foreign_syntax(text: &str) -> Option<Defect> {
 /// get a value from a secret.
 fn parse_variable(name: &str, value: &OsStr, globs: &[Pattern]) -> Result<Option<Entry>, Defect> {
     let text = value.to_string_lossy();
-    // An ARN of another service is for the command.
-    let store = text.split(':').nth(2).and_then(Store::from_service);
-    let is_arn = Arn::has_prefix(&text) && store.is_some();
-    let source = if is_arn {
+    let source = if is_own_arn(&text) {
         EntrySource::Composed(vec![Part::Reference(parse_reference(&text)?)])
     } else if text.contains(OPEN) {
         EntrySource::Composed(split_value(&text)?)
     } else if matches_closely(globs, name) {
-        return foreign_syntax(&text).map_or(Ok(None), Err);
+        return misread_reference(&text).map_or(Ok(None), Err);
     } else {
         return Ok(None);
     };
