@@ -8,11 +8,11 @@ from rivals import COUNTS
 
 US = "secrets-exec"
 
-CHART = """<picture>
+CHART = """<p><picture>
   <source media="(prefers-color-scheme: dark)" srcset="img/benchmarks-dark.svg">
   <img src="img/benchmarks-light.svg" alt="A bar chart of the time until a program with one secret, or with 20 secrets, starts. secrets-exec has the \
 shortest bar in both parts. With one secret, a script with the AWS CLI and jq has the longest. The table below has the figures.">
-</picture>"""
+</picture></p>"""
 
 
 def number(value):
