@@ -29,7 +29,7 @@ def markdown(results):
     paragraphs = [
         "# Benchmarks",
         f"secrets-exec starts a program with one secret in {number(one)} ms, and with 20 secrets in {number(many)} ms. Both are within "
-        f"about {overhead(rows)}% of a minimal hand-written client, so there isn't much left to improve.{lead(tools, rows)}",
+        f"about {overhead(rows)}% of a minimal hand-written client.{lead(tools, rows)}",
         CHART,
         f"The network is simulated: a round trip takes {REGIONAL.round_trip} ms, and the server responds after {REGIONAL.answer} ms. We assume that "
         "this is typical within an AWS region. We haven't measured against AWS itself.",
