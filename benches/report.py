@@ -8,11 +8,11 @@ from rivals import COUNTS
 
 US = "secrets-exec"
 
-CHART = """<picture>
+CHART = """<p><picture>
   <source media="(prefers-color-scheme: dark)" srcset="img/benchmarks-dark.svg">
   <img src="img/benchmarks-light.svg" alt="A bar chart of the time until a program with one secret, or with 20 secrets, starts. secrets-exec has the \
 shortest bar in both parts. With one secret, a script with the AWS CLI and jq has the longest. The table below has the figures.">
-</picture>"""
+</picture></p>"""
 
 
 def number(value):
@@ -29,36 +29,34 @@ def markdown(results):
     paragraphs = [
         "# Benchmarks",
         f"secrets-exec starts a program with one secret in {number(one)} ms, and with 20 secrets in {number(many)} ms. Both are within "
-        f"about {overhead(rows)}% of a minimal hand-written client, so there isn't much room for improvement.{lead(tools, rows)}",
+        f"about {overhead(rows)}% of a minimal hand-written client.{lead(tools, rows)}",
         CHART,
         f"The network is simulated: a round trip takes {REGIONAL.round_trip} ms, and the server responds after {REGIONAL.answer} ms. We assume that "
         "this is typical within an AWS region. We haven't measured against AWS itself.",
         *unmeasured(results["skipped"]),
         "## Launch time in the same region",
-        "The table shows the median time of a launch in milliseconds, for 1, 4, 20 and 100 secrets. We measured whole launches: a process starts, "
-        "connects with TLS, reads one key of each secret, and runs `/bin/true`. A dash means that we didn't measure this case.",
+        "The table shows the median time of a launch in milliseconds, for 1, 4, 20 and 100 secrets: a process starts, connects with TLS, reads one key "
+        "of each secret, and runs `/bin/true`. A dash means that we didn't measure this case.",
         table(tools, rows, REGIONAL, lambda row: number(row["median"])),
         "The times include the server's share of the TLS handshake, because client and server run on the same machine. Some rows need an explanation:",
         "\n".join(
             [
-                "- *secrets-exec* is a normal launch. It doesn't load root certificates from a file, because Mozilla's are compiled in.",
-                "- *secrets-exec, from --cache* is a launch that takes every secret from its cache and doesn't ask AWS.",
-                f"- *secrets-exec, with --ca-bundle* is a launch that loads {about['roots']} root certificates from a file, as the other tools do. Use this "
-                "row to compare the tools under the same conditions.",
+                "- *secrets-exec, from --cache* reads every secret from its cache and doesn't ask AWS.",
+                f"- *secrets-exec, with --ca-bundle* loads {about['roots']} root certificates from a file, as the other tools do. Use this row to compare "
+                "the tools under the same conditions. (Normally, secrets-exec uses Mozilla's root certificates, which are compiled in.)",
                 "- *minimal client* is a client that we wrote by hand and that does only what is necessary ([benches/floor](../benches/floor)).",
-                "- *secrets-exec / minimal client* is the time of secrets-exec divided by the time of this client.",
             ]
         ),
         "## Memory, size and cold start",
         "*Size* is the size of the tool's stripped binary or, for Python, of all installed packages without the interpreter. A cold start is a launch "
         "with one secret and without network delays, right after we dropped the kernel's page cache.",
         costs(tools, rows),
-        "These figures describe secrets-exec until it becomes your program. After that, it doesn't use any memory. With `--on-rotation`, the parent "
+        "Once secrets-exec has become your program, it doesn't use any memory. With `--on-rotation`, the parent "
         f"process uses {number(results['rest']['resident, KiB'] * 1024 / 1e6)} MB.",
         "## How this was measured",
         f"We measured this on {about['date']}, at commit {about['commit']}, on a machine with {about['machine']} and {about['libc']}. secrets-exec was "
-        f"built with Rust {about['rust']}. `make bench` measures again and writes this page. It also prints some figures that this page leaves out: the "
-        "versions of the other tools, quartiles, other network delays, CPU time, page faults and simulated fleets.",
+        f"built with Rust {about['rust']}. `make bench` measures again and writes this page. It also prints the versions of the other tools, "
+        "quartiles, other network delays, CPU time, page faults and simulated fleets.",
     ]
     return "\n\n".join(wrapped(paragraph) for paragraph in paragraphs) + "\n"
 

@@ -11,9 +11,9 @@ fn launches(page: &str) -> Vec<String> {
         .split("\n\n")
         .filter(|paragraph| paragraph.lines().all(|line| line.starts_with("    ")));
     let launch = |paragraph: &&str| {
-        paragraph
-            .lines()
-            .any(|line| line.trim().starts_with("secrets-exec -"))
+        paragraph.lines().any(|line| {
+            line.trim() == "secrets-exec \\" || line.trim().starts_with("secrets-exec -")
+        })
     };
     paragraphs.filter(launch).map(str::to_owned).collect()
 }
