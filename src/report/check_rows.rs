@@ -52,21 +52,17 @@ pub enum CheckDepth {
     Declaration,
 }
 
-/// Returns the form in which an entry was written.
-fn kind(subject: &Subject) -> RowKind {
-    match (&subject.written, subject.kind, &subject.origin) {
-        (_, SubjectKind::EnvFrom, _) => RowKind::EnvFrom,
-        (Some(Written::Reference(_) | Written::Hidden(_)), ..) => RowKind::Reference,
-        (Some(Written::Template), ..) => RowKind::Template,
-        (None, _, Origin::Inherited) => RowKind::Inherited,
-        (None, _, Origin::Argument(_) | Origin::File { .. }) => RowKind::Literal,
-    }
-}
-
 impl Row {
     /// Returns a row with the facts that its entry has, but without sources. If the label is the
     /// name of a variable, it is the variable of the row.
     fn new(label: String, subject: &Subject, status: &'static str) -> Self {
+        let kind = match (&subject.written, subject.kind, &subject.origin) {
+            (_, SubjectKind::EnvFrom, _) => RowKind::EnvFrom,
+            (Some(Written::Reference(_) | Written::Hidden(_)), ..) => RowKind::Reference,
+            (Some(Written::Template), ..) => RowKind::Template,
+            (None, _, Origin::Inherited) => RowKind::Inherited,
+            (None, _, Origin::Argument(_) | Origin::File { .. }) => RowKind::Literal,
+        };
         let line = match subject.origin {
             Origin::File { line, .. } => line,
             Origin::Argument(_) | Origin::Inherited => 0,
@@ -75,7 +71,7 @@ impl Row {
             variable: is_name(&label).then(|| label.clone()),
             label,
             origin: subject.origin.to_string(),
-            kind: kind(subject),
+            kind,
             reference: subject.reference().map(str::to_owned),
             status,
             line,
@@ -125,15 +121,15 @@ impl CheckedValues<'_> {
     /// Returns the row of an entry or a key that isn't overridden, with its sources.
     fn row_of_status(&self, outcome: &EntryOutcome, status: &'static str) -> Row {
         let (target, subject) = (&outcome.target, &outcome.subject);
-        let mut row = if outcome.id.key.is_some() {
-            Row::new(subject.label.clone(), subject, status)
-        } else {
-            let variable = target.variable().map(ToString::to_string);
-            Row {
-                variable,
-                ..Row::new(label(target), subject, status)
-            }
+        let is_key = outcome.id.key.is_some();
+        let label = match is_key {
+            true => subject.label.clone(),
+            false => label(target),
         };
+        let mut row = Row::new(label, subject, status);
+        if !is_key {
+            row.variable = target.variable().map(ToString::to_string);
+        }
 
         let remark = outcome.remark().or(self.unchecked_remark(outcome));
         let empty = outcome.empty_variable();
@@ -405,7 +401,11 @@ pub fn secret_row(secret: &DescribedSecret, now: SystemTime) -> TableRow {
         }
         Err(_) => cells.extend([error.unwrap_or(status), "", "", ""].map(str::to_owned)),
     }
-    TableRow { fields, cells }
+    TableRow {
+        fields,
+        cells,
+        is_failed: false,
+    }
 }
 
 /// Adds the members for a description to the JSON object.
