@@ -7,7 +7,7 @@ use regex_lite::Regex;
 use zeroize::Zeroizing;
 
 use super::extract::{Json, NULL_HELP, ParsedDocument, Unresolved, find_value, text_of};
-use super::template::{Input, looked_up_texts, render};
+use super::template::{Input, Rendering, looked_up_texts};
 use crate::model::answer::{Cause, Document, Fetched};
 use crate::model::entry::template::{ENV, Template};
 use crate::model::entry::{Part, Subject};
@@ -226,7 +226,12 @@ impl<'a> ParsedAnswers<'a> {
             self.add_part(text);
         }
         inputs.insert(ENV.to_owned(), Input::variables(&self.plan.inherited));
-        render(template, &inputs, self.plan).map_err(|errors| {
+        let rendering = Rendering {
+            template,
+            inputs: &inputs,
+            plan: self.plan,
+        };
+        rendering.render().map_err(|errors| {
             let errors = errors.into_iter().map(|error| {
                 let reference = error.alias.and_then(|alias| aliases.get(&alias));
                 let named = |problem| with_entry(problem, reference, subject);
