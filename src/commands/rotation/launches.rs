@@ -41,8 +41,8 @@ struct ForkedLaunch {
     phase: LaunchPhase,
 }
 
-/// The phase of a launch.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// The phase of a launch. A later phase is greater.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum LaunchPhase {
     /// The launch reads the values and writes the files under temporary names.
     Resolving,
@@ -195,11 +195,8 @@ impl<'a> Launches<'a> {
 
     /// True if there is a launch whose gate has been opened.
     fn is_open(&self) -> bool {
-        let phase = self.forked.as_ref().map(|forked| forked.phase);
-        matches!(
-            phase,
-            Some(LaunchPhase::Open | LaunchPhase::Placed | LaunchPhase::Failed)
-        )
+        let forked = self.forked.as_ref();
+        forked.is_some_and(|forked| forked.phase >= LaunchPhase::Open)
     }
 
     /// Notes that the launch has reached its gate. Prints the lines about what has changed. If its
@@ -246,14 +243,15 @@ impl<'a> Launches<'a> {
     /// the launch was only meant to replace files.
     fn note_end(&mut self, has_placed: bool) -> Option<Event> {
         let is_first = self.baseline.command_values.is_none();
-        match (self.notices.rotation.on_rotation, has_placed) {
-            (OnRotation::Signal(_), false) if !is_first => return Some(Event::NotDelivered),
-            (OnRotation::Signal(signal), true) if !is_first => {
-                self.baseline.adopt();
-                self.notices.report_signal(signal);
-                return Some(Event::Delivered);
+        if let OnRotation::Signal(signal) = self.notices.rotation.on_rotation
+            && !is_first
+        {
+            if !has_placed {
+                return Some(Event::NotDelivered);
             }
-            (OnRotation::Signal(_) | OnRotation::Restart | OnRotation::Exit, _) => {}
+            self.baseline.adopt();
+            self.notices.report_signal(signal);
+            return Some(Event::Delivered);
         }
 
         // The launch was meant to become the command.
