@@ -213,11 +213,10 @@ fn push(text: &mut Vec<u8>, parts: &[&str]) {
 /// Adds a value to the text, with each occurrence of the byte `escaped` replaced by `escape`.
 fn push_escaped(text: &mut Vec<u8>, value: &[u8], escaped: u8, escape: &[u8]) {
     for byte in value {
-        text.extend_from_slice(if *byte == escaped {
-            escape
-        } else {
-            std::slice::from_ref(byte)
-        });
+        match *byte == escaped {
+            true => text.extend_from_slice(escape),
+            false => text.push(*byte),
+        }
     }
 }
 

@@ -174,17 +174,19 @@ pub fn grouped<K: Ord + Clone, T>(items: impl IntoIterator<Item = (K, T)>) -> Ve
 
 /// Returns a duration in its largest unit: `45s`, `3m`, `36h`, `12d` or `4y`.
 pub fn age(seconds: u64) -> String {
-    const MINUTE: u64 = 60;
-    const HOUR: u64 = 60 * MINUTE;
+    const HOUR: u64 = 60 * 60;
     const DAY: u64 = 24 * HOUR;
+    const TWO_DAYS: u64 = 2 * DAY;
     const YEAR: u64 = 365 * DAY;
-    match seconds {
-        seconds if seconds < MINUTE => format!("{seconds}s"),
-        seconds if seconds < HOUR => format!("{}m", seconds / MINUTE),
-        seconds if seconds < 2 * DAY => format!("{}h", seconds / HOUR),
-        seconds if seconds < 2 * YEAR => format!("{}d", seconds / DAY),
-        seconds => format!("{}y", seconds / YEAR),
-    }
+    const TWO_YEARS: u64 = 2 * YEAR;
+    let (length, unit) = match seconds {
+        0..60 => (1, "s"),
+        60..HOUR => (60, "m"),
+        HOUR..TWO_DAYS => (HOUR, "h"),
+        TWO_DAYS..TWO_YEARS => (DAY, "d"),
+        TWO_YEARS.. => (YEAR, "y"),
+    };
+    format!("{}{unit}", seconds / length)
 }
 
 const PREFIX: &str = "secrets-exec: ";
@@ -261,19 +263,12 @@ fn headline(kind: Label, text: &str, screen: Screen) -> String {
 
 /// Makes the text between quotes bold, with the escape sequences of a terminal.
 fn with_bold_names(text: &str) -> String {
-    let mut bold = String::new();
-    // Every second part is between quotes. The quotes themselves stay as they are.
-    for (index, part) in text.split('"').enumerate() {
-        if index > 0 {
-            bold.push('"');
-        }
-        if index % 2 == 1 {
-            bold += &format!("\x1b[1m{part}\x1b[0m");
-        } else {
-            bold += part;
-        }
+    let mut parts: Vec<String> = text.split('"').map(str::to_owned).collect();
+    // Every second part is between quotes.
+    for name in parts.iter_mut().skip(1).step_by(2) {
+        *name = format!("\x1b[1m{name}\x1b[0m");
     }
-    bold
+    parts.join("\"")
 }
 
 /// Makes a text red, with the escape sequences of a terminal.

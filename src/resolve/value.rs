@@ -186,22 +186,23 @@ impl<'a> ParsedAnswers<'a> {
         parts: &'a [Part],
         subject: &Subject,
     ) -> Result<SecretValue, Vec<Unresolved>> {
-        let mut values = Vec::new();
+        let (mut composed, mut errors) = (Zeroizing::new(Vec::new()), Vec::new());
         for part in parts {
-            values.push(match part {
-                Part::Text(text) => Ok(SecretValue::new(text.as_str())),
-                Part::Reference(reference) => self.secret_value(reference, subject),
-            });
-        }
-
-        let mut text = Zeroizing::new(Vec::new());
-        for (part, value) in parts.iter().zip(values_or_errors(values)?) {
-            text.extend_from_slice(value.expose());
-            if let Part::Reference(_) = part {
-                self.add_part(value);
+            match part {
+                Part::Text(text) => composed.extend_from_slice(text.as_bytes()),
+                Part::Reference(reference) => match self.secret_value(reference, subject) {
+                    Ok(value) => {
+                        composed.extend_from_slice(value.expose());
+                        self.add_part(value);
+                    }
+                    Err(error) => errors.push(error),
+                },
             }
         }
-        Ok(SecretValue::new(text.as_slice()))
+        if errors.is_empty() {
+            return Ok(SecretValue::new(composed.as_slice()));
+        }
+        Err(errors)
     }
 
     /// Renders a template with the secrets of its aliases, and with the inherited variables as
@@ -215,13 +216,19 @@ impl<'a> ParsedAnswers<'a> {
         aliases: &'a BTreeMap<String, SecretRef>,
         subject: &Subject,
     ) -> Result<SecretValue, Vec<Unresolved>> {
-        let mut results = Vec::new();
+        let (mut inputs, mut errors) = (BTreeMap::new(), Vec::new());
         for (alias, reference) in aliases {
-            let result = self.template_input(alias, reference, subject);
-            results.push(result.map(|input| (alias.clone(), input)));
+            match self.template_input(alias, reference, subject) {
+                Ok(input) => {
+                    inputs.insert(alias.clone(), input);
+                }
+                Err(error) => errors.push(error),
+            }
+        }
+        if !errors.is_empty() {
+            return Err(errors);
         }
 
-        let mut inputs = BTreeMap::from_iter(values_or_errors(results)?);
         for text in looked_up_texts(template, &inputs) {
             self.add_part(text);
         }
@@ -263,22 +270,6 @@ impl<'a> ParsedAnswers<'a> {
 /// Returns the list with only this reason.
 fn only(reason: impl Into<Unresolved>) -> Vec<Unresolved> {
     vec![reason.into()]
-}
-
-/// Returns all values, or all errors if there are any.
-fn values_or_errors<T, E>(results: Vec<Result<T, E>>) -> Result<Vec<T>, Vec<E>> {
-    let (mut values, mut errors) = (Vec::new(), Vec::new());
-    for result in results {
-        match result {
-            Ok(value) => values.push(value),
-            Err(error) => errors.push(error),
-        }
-    }
-    if errors.is_empty() {
-        Ok(values)
-    } else {
-        Err(errors)
-    }
 }
 
 /// Decodes a value from base64, for `decode`.
