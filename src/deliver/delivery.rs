@@ -12,9 +12,8 @@ use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use super::access::Access;
 use super::directory::DirectoryEntry;
-use super::disk::DiskFile;
+use super::disk::{Access, DiskFile};
 #[cfg(target_os = "linux")]
 use super::{disk::PlacedFile, memory::MemoryFile};
 use crate::model::entry::{Origin, Subject};

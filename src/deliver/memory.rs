@@ -17,7 +17,7 @@ use nix::fcntl::{FcntlArg, OFlag, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::unistd::pipe2;
 
-use super::access::{Access, WRITE};
+use super::disk::{Access, WRITE};
 use crate::model::problem::Problem;
 use crate::model::secret_value::SecretValue;
 use crate::system::os_error::{call_problem, errno, errno_text};
