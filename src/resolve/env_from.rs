@@ -199,11 +199,22 @@ fn outcome_of_key(
 /// Returns an error for each key in `only` and `rename` that doesn't exist, and for each selected
 /// key in `only` that is null.
 fn missing_key_problems(members: &Members<'_>, object: &ObjectSource) -> Vec<Problem> {
+    let (what, naming) = (noun(object), &object.naming);
+    let names = members.iter().map(|(name, _)| *name);
+    let only = naming.only.iter().flatten().map(|key| ("only", key));
+    let renamed = naming.rename.keys().map(|key| ("rename", key));
+
     let mut errors = Vec::new();
-    for key in object.naming.only.iter().flatten() {
+    for (list, key) in only.chain(renamed) {
         match members.iter().find(|(name, _)| name == key) {
-            None => errors.push(missing_key_problem(key, "only", members, object)),
-            Some((_, None)) if object.naming.selects(key) => {
+            None => {
+                let text = format!("has no {what} {key:?}, but \"{list}\" lists it");
+                let quotable_names = names.clone().filter(|name| is_quotable(name));
+                let nearest = suggest::nearest(key, quotable_names).map(did_you_mean);
+                let problem = Problem::configuration(text).code("key-not-found");
+                errors.push(problem.replace_help(twin_hint(names.clone(), key).or(nearest)));
+            }
+            Some((_, None)) if list == "only" && naming.selects(key) => {
                 let text =
                     format!("has the key {key:?}, but its value is null, and \"only\" lists it");
                 errors.push(Problem::configuration(text).code("null"));
@@ -211,28 +222,7 @@ fn missing_key_problems(members: &Members<'_>, object: &ObjectSource) -> Vec<Pro
             Some(_) => {}
         }
     }
-    for key in object.naming.rename.keys() {
-        if !members.iter().any(|(name, _)| name == key) {
-            errors.push(missing_key_problem(key, "rename", members, object));
-        }
-    }
     errors
-}
-
-/// Returns the error for a key that doesn't exist. `list` is the setting that names the key.
-fn missing_key_problem(
-    key: &str,
-    list: &str,
-    members: &Members<'_>,
-    object: &ObjectSource,
-) -> Problem {
-    let what = noun(object);
-    let names = members.iter().map(|(name, _)| *name);
-    let twin = twin_hint(names.clone(), key);
-    let nearest = suggest::nearest(key, names.filter(|name| is_quotable(name)));
-    Problem::configuration(format!("has no {what} {key:?}, but \"{list}\" lists it"))
-        .code("key-not-found")
-        .replace_help(twin.or_else(|| nearest.map(did_you_mean)))
 }
 
 /// Returns what the members are called in messages: keys or, below a path, parameters.

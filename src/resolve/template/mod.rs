@@ -109,17 +109,6 @@ impl Input {
             .filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
         Self::Object(Arc::new(Json::from_texts(texts)))
     }
-
-    /// Returns the value that a template sees under the name `alias`. While the template runs, each
-    /// look-up of a missing key in the value is noted in `misses`, together with the alias.
-    ///
-    /// MiniJinja gets a copy of text, and nothing overwrites this copy when it is dropped.
-    fn template_value(&self, alias: &str, misses: &Arc<Misses>) -> Value {
-        match self {
-            Self::Object(json) => SecretObject::root(Some(alias), json.clone(), misses),
-            Self::Text(text) => Value::from(text.as_str()),
-        }
-    }
 }
 
 /// A template that is rendered with its secrets.
@@ -193,7 +182,12 @@ impl Rendering<'_> {
         let misses = Arc::new(Misses::new(marked, missing));
         let mut values = BTreeMap::new();
         for (alias, input) in self.inputs {
-            values.insert(alias.clone(), input.template_value(alias, &misses));
+            let value = match input {
+                Input::Object(json) => SecretObject::root(Some(alias), json.clone(), &misses),
+                // MiniJinja gets a copy of text, and nothing overwrites this copy when it is dropped.
+                Input::Text(text) => Value::from(text.as_str()),
+            };
+            values.insert(alias.clone(), value);
         }
         (render_with(text, values, &misses), misses)
     }
