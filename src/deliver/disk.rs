@@ -6,11 +6,11 @@
 //! that nobody sees an incomplete file. `install` writes the program in the same way:
 //!
 //! ```text
-//! write   create .NAME.xxxxxxxx (O_EXCL, mode 0600) ─▶ set owner and mode ─▶ write ─▶ close      Temporary
-//! rename  to NAME ───────────┬─ the name was free ────────────────────────────────────────────▶ New
-//!                            └─ a file was replaced ──────────────────────────────────────────▶ Permanent
-//! keep    the file stays ─────────────────────────────────────────────────────────────────────▶ Permanent
-//! drop    removes the file unless it is Permanent
+//! write   create .NAME.xxxxxxxx (O_EXCL, mode 0600) ─▶ set owner and mode ─▶ write ─▶ close
+//!                                                             drop removes the temporary name
+//! rename  to NAME ───────────┬─ the name was free ──────────▶ drop removes NAME
+//!                            └─ a file was replaced ────────▶ drop removes nothing
+//! keep    the file stays ───────────────────────────────────▶ drop removes nothing
 //! ```
 
 use std::ffi::OsString;
@@ -66,10 +66,6 @@ impl Access {
     }
 
     /// True if the mode allows anyone to execute the file.
-    #[cfg_attr(
-        target_os = "macos",
-        allow(dead_code, reason = "files in memory need Linux")
-    )]
     pub fn is_executable(&self) -> bool {
         self.mode
             .intersects(Mode::S_IXUSR | Mode::S_IXGRP | Mode::S_IXOTH)
@@ -139,18 +135,9 @@ fn account_id<I>(
 #[derive(Debug)]
 pub struct DiskFile {
     pub entry: DirectoryEntry,
-    state: DiskState,
-}
-
-/// The state of a file.
-#[derive(Debug)]
-enum DiskState {
-    /// The file has this temporary name.
-    Temporary(OsString),
-    /// The file has its own name, which was free.
-    New,
-    /// The file has its own name and stays.
-    Permanent,
+    /// The name that is removed when the value is dropped: first the temporary name and then, if it
+    /// was free, the file's own name. `None` if the file stays.
+    name_to_remove: Option<OsString>,
 }
 
 impl DiskFile {
@@ -165,46 +152,44 @@ impl DiskFile {
     ) -> Result<Self, Problem> {
         entry.is_regular_file()?;
         let (mut file, temporary) = entry.create_temporary()?;
-        let state = DiskState::Temporary(temporary);
-        let staged = Self { entry, state };
+        let name_to_remove = Some(temporary);
+        let written = Self {
+            entry,
+            name_to_remove,
+        };
         write(&mut file)?;
         // Some file systems (NFS, or one with quotas) report a full disk only on close.
         close(file).map_err(|errno| call_problem(WRITE, errno))?;
-        Ok(staged)
+        Ok(written)
     }
 
-    /// Renames the file to its own name, unless it already has that name. From then on, a file that
-    /// has replaced another one is kept.
+    /// Renames the temporary file to its own name. From then on, a file that has replaced another
+    /// one is kept.
     ///
     /// # Errors
     /// If something other than a regular file has the entry's name by now, or if the kernel refuses
     /// to rename the file.
     pub fn rename_into_place(&mut self) -> Result<(), Problem> {
-        if let DiskState::Temporary(temporary) = &self.state {
+        if let Some(temporary) = &self.name_to_remove {
             let is_replacing = self.entry.is_regular_file()?;
             self.entry.rename(temporary)?;
-            self.state = if is_replacing {
-                DiskState::Permanent
-            } else {
-                DiskState::New
-            };
+            let own_name = &self.entry.name;
+            self.name_to_remove = (!is_replacing).then(|| own_name.clone());
         }
         Ok(())
     }
 
     /// Keeps the file when the value is dropped.
     pub fn keep(&mut self) {
-        self.state = DiskState::Permanent;
+        self.name_to_remove = None;
     }
 }
 
 impl Drop for DiskFile {
     fn drop(&mut self) {
-        let _ = match &self.state {
-            DiskState::Temporary(name) => self.entry.remove(name),
-            DiskState::New => self.entry.remove(&self.entry.name),
-            DiskState::Permanent => Ok(()),
-        };
+        if let Some(name) = &self.name_to_remove {
+            let _ = self.entry.remove(name);
+        }
     }
 }
 
@@ -229,25 +214,17 @@ fn copy(path: &Path) -> Result<(), Problem> {
     let mut program = File::open("/proc/self/exe")
         .map_err(|error| call_problem("secrets-exec can't read its own binary", errno(&error)))?;
     signals::hold();
-    let mut file = DiskFile::write_temporary(entry, |file| copy_content(file, &mut program))?;
-    file.rename_into_place()?;
-    file.keep();
+    let mut installed = DiskFile::write_temporary(entry, |file| {
+        // Unlike the mode when a file is created, this one isn't limited by the umask.
+        fchmod(&*file, Mode::from_bits_truncate(0o755))
+            .map_err(|errno| call_problem("the mode of the file can't be set", errno))?;
+        // After a crash, the name must not lead to an incomplete file.
+        let copied = io::copy(&mut program, file).and_then(|_| file.sync_all());
+        copied.map_err(|error| call_problem(WRITE, errno(&error)))
+    })?;
+    installed.rename_into_place()?;
+    installed.keep();
     Ok(())
-}
-
-/// Sets the mode of the file, writes the program to it, and waits until it is on the disk. After a
-/// crash, the name must not lead to an incomplete file.
-///
-/// # Errors
-/// The error of the kernel.
-fn copy_content(file: &mut File, program: &mut File) -> Result<(), Problem> {
-    // Unlike the mode when a file is created, this one isn't limited by the umask.
-    let mode = Mode::from_bits_truncate(0o755);
-    fchmod(&*file, mode)
-        .map_err(|errno| call_problem("the mode of the file can't be set", errno))?;
-    io::copy(program, file).map_err(|error| call_problem(WRITE, errno(&error)))?;
-    file.sync_all()
-        .map_err(|error| call_problem(WRITE, errno(&error)))
 }
 
 /// A delivered file of a command that runs under `--on-rotation`, as the launch reports it to the
@@ -267,30 +244,22 @@ pub struct PlacedFile {
 #[cfg(target_os = "linux")]
 pub fn remove_files(files: Vec<PlacedFile>) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for file in files {
-        if let Err(problem) = remove(&file) {
-            let path = file.path.display().to_string();
+    for PlacedFile { path, id } in files {
+        // If the directory is gone, the file is gone, too.
+        let Ok(entry) = DirectoryEntry::open(&path) else {
+            continue;
+        };
+        let removed = entry.stat().and_then(|found| match found {
+            Some(found) if (found.st_dev, found.st_ino) == id => entry.remove(&entry.name),
+            Some(_) | None => Ok(()),
+        });
+        if let Err(problem) = removed {
+            let path = path.display().to_string();
             let subject = Subject::plain(path, Origin::Argument("--on-rotation"));
             problems.push(problem.for_entry(subject, Impact::None));
         }
     }
     problems
-}
-
-/// Removes a file, unless it is gone or there is a different file at its path.
-///
-/// # Errors
-/// When the file can't be examined or removed.
-#[cfg(target_os = "linux")]
-fn remove(file: &PlacedFile) -> Result<(), Problem> {
-    let Ok(entry) = DirectoryEntry::open(&file.path) else {
-        // Its directory is gone.
-        return Ok(());
-    };
-    match entry.stat()? {
-        Some(found) if (found.st_dev, found.st_ino) == file.id => entry.remove(&entry.name),
-        Some(_) | None => Ok(()),
-    }
 }
 
 /// Who has named the file. This decides whose files are trusted.

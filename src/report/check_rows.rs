@@ -202,19 +202,13 @@ impl CheckedValues<'_> {
 
     /// Returns the row as failed, with the messages of the outcome's problems, and the code of the
     /// first one. Returns the row unchanged if the outcome doesn't have any problems.
-    fn with_problems(&self, row: Row, id: EntryId) -> Row {
-        let of_outcome = self.problems.iter().filter(|(other, _)| *other == id);
-        let problems: Vec<&Problem> = of_outcome.map(|(_, problem)| problem).collect();
-        let Some(first) = problems.first() else {
-            return row;
-        };
-        let headlines = problems.iter().map(|problem| problem.full_headline());
-        Row {
-            status: "failed",
-            error: Some(first.code),
-            messages: headlines.collect(),
-            ..row
+    fn with_problems(&self, mut row: Row, id: EntryId) -> Row {
+        for (_, problem) in self.problems.iter().filter(|(other, _)| *other == id) {
+            row.status = "failed";
+            row.error.get_or_insert(problem.code);
+            row.messages.push(problem.full_headline());
         }
+        row
     }
 
     /// Returns the row about the answer for a reference, and about its entry in the cache.

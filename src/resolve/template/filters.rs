@@ -14,13 +14,8 @@ use crate::resolve::extract::Json;
 
 /// Adds our filters and tests to an environment. `fromjson` notes failed look-ups in `misses`.
 pub fn add(environment: &mut Environment<'_>, misses: &Arc<Misses>) {
-    add_filters(environment, misses);
     add_strict_filters(environment);
     environment.add_test("divisibleby", is_divisible_by);
-}
-
-/// Adds the filters that MiniJinja doesn't have, or has only with features that aren't enabled.
-fn add_filters(environment: &mut Environment<'_>, misses: &Arc<Misses>) {
     environment.add_filter("urlencode", |value: &Value| {
         Ok(percent_encode(&values::printed_text(value)?))
     });
