@@ -114,7 +114,9 @@ pub struct Row {
     /// A remark on a value that was read.
     pub note: Option<String>,
     pub messages: Vec<String>,
-    pub sources: Vec<SourceRow>,
+    /// The secrets and parameters that the value is made from. They have cells for the columns from
+    /// REFERENCE to STATUS, with CACHED.
+    pub sources: Vec<TableRow>,
     /// The line in the declaration, by which the rows of a layer are sorted.
     #[serde(skip)]
     pub line: usize,
@@ -133,23 +135,6 @@ pub enum RowKind {
     Inherited,
 }
 
-/// A secret or parameter that a value is made from.
-#[derive(Debug, Serialize)]
-pub struct SourceRow {
-    /// The members of its JSON object.
-    #[serde(flatten)]
-    pub fields: Value,
-    /// The secret and the key, `SECRET:KEY`, or only the secret if there isn't a key.
-    #[serde(skip)]
-    pub reference: String,
-    /// The cells of the columns VERSION, STAGES, AGE and CACHED.
-    #[serde(skip)]
-    pub cells: [String; 4],
-    /// The status or, if there is an error, its code.
-    #[serde(skip)]
-    pub state: &'static str,
-}
-
 impl Row {
     /// True for a literal about which there is nothing to say.
     pub fn is_plain_literal(&self) -> bool {
@@ -159,6 +144,10 @@ impl Row {
 
 /// The cell for a reference or a name that may be a password.
 pub const NOT_SHOWN: &str = "not shown";
+
+/// The number of cells of a row in [`Row::sources`], and the position of its cell about the cache.
+const CELLS_OF_SOURCE: usize = 6;
+const CACHED: usize = 4;
 
 /// The number of spaces between two columns.
 const GAP: usize = 2;
@@ -303,7 +292,7 @@ fn value_rows(row: &Row, has_cache: bool) -> Vec<TableRow> {
     };
     let reference = match (&row.reference, only, row.kind) {
         (Some(reference), ..) => reference.clone(),
-        (None, Some(only), _) => only.reference.clone(),
+        (None, Some(only), _) => only.cells[0].clone(),
         (None, None, RowKind::Reference) => NOT_SHOWN.to_owned(),
         (None, None, RowKind::Template) => "template".to_owned(),
         (None, None, RowKind::Literal) => "literal".to_owned(),
@@ -315,26 +304,31 @@ fn value_rows(row: &Row, has_cache: bool) -> Vec<TableRow> {
         (status, None) => status.to_owned(),
     };
 
-    let columns = if has_cache { 4 } else { 3 };
-    let row_of = |label: &str, reference, source: Option<&SourceRow>, state, is_failed| {
-        let mut cells = vec![label.to_owned(), reference];
-        let of_source = source.map(|source| source.cells.clone());
-        cells.extend(of_source.unwrap_or_default().into_iter().take(columns));
-        cells.push(state);
-        TableRow {
+    let mut cells = match only {
+        Some(source) => source.cells.clone(),
+        None => vec![String::new(); CELLS_OF_SOURCE],
+    };
+    (cells[0], cells[CELLS_OF_SOURCE - 1]) = (reference, state);
+    let mut lines = vec![(row.label.as_str(), cells, row.error.is_some())];
+    if only.is_none() {
+        for source in &row.sources {
+            let mut cells = source.cells.clone();
+            cells[0].insert_str(0, "  ");
+            lines.push((" ", cells, source.is_failed));
+        }
+    }
+
+    let mut rows = Vec::new();
+    for (label, mut cells, is_failed) in lines {
+        if !has_cache {
+            cells.remove(CACHED);
+        }
+        cells.insert(0, label.to_owned());
+        rows.push(TableRow {
             fields: Value::Null,
             cells,
             is_failed,
-        }
-    };
-    let is_failed = row.error.is_some();
-    let mut rows = vec![row_of(&row.label, reference, only, state, is_failed)];
-    if only.is_none() {
-        for source in &row.sources {
-            let (indented, state) = (format!("  {}", source.reference), source.state.to_owned());
-            let is_failed = source.fields["error"].is_string();
-            rows.push(row_of(" ", indented, Some(source), state, is_failed));
-        }
+        });
     }
     rows
 }

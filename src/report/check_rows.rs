@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
-use super::check_findings::{NOT_SHOWN, Row, RowKind, SourceRow, TableRow};
+use super::check_findings::{NOT_SHOWN, Row, RowKind, TableRow};
 use super::record::{Record, age, counted};
 use crate::model::answer::{DescribedSecret, Description, Document, Fetched, Replica};
 use crate::model::entry::{
@@ -213,7 +213,7 @@ impl CheckedValues<'_> {
 
     /// Returns the row about the answer for a reference, and about its entry in the cache.
     /// `parameter_name` selects a parameter below a path.
-    fn source_row(&self, reference: &SecretRef, parameter_name: Option<&str>) -> SourceRow {
+    fn source_row(&self, reference: &SecretRef, parameter_name: Option<&str>) -> TableRow {
         let SecretRef { locator, selector } = reference;
         let answer = self.fetched.get(locator);
         let document = answer.and_then(|answer| answer.as_ref().ok());
@@ -250,7 +250,7 @@ impl CheckedValues<'_> {
         let cached = self.cached_answer(locator, document);
         let short_version = version.unwrap_or_default().chars().take(ID_LENGTH);
         let error = failure.map(|failure| failure.error.problem.code);
-        SourceRow {
+        TableRow {
             fields: json!({
                 "id": id,
                 "store": locator.store.service(),
@@ -266,11 +266,11 @@ impl CheckedValues<'_> {
                 "status": status,
                 "error": error,
             }),
-            reference: match key {
-                Some(key) => format!("{id}:{key}"),
-                None => id,
-            },
-            cells: [
+            cells: vec![
+                match key {
+                    Some(key) => format!("{id}:{key}"),
+                    None => id,
+                },
                 short_version.collect(),
                 stages.join(","),
                 age_seconds.map(age).unwrap_or_default(),
@@ -279,8 +279,9 @@ impl CheckedValues<'_> {
                     Some((seconds, false)) => age(seconds),
                     None => String::new(),
                 },
+                error.unwrap_or(status).to_owned(),
             ],
-            state: error.unwrap_or(status),
+            is_failed: error.is_some(),
         }
     }
 

@@ -148,26 +148,17 @@ impl PathWalk {
     /// When a component can't be opened, or is another user's link.
     fn finish(mut self) -> Result<OwnedFd, WalkError> {
         while let Some(component) = self.rest.pop() {
-            self.enter(&component)?;
+            // O_DIRECTORY triggers an autofs(5) mount. O_PATH on its own doesn't.
+            match self.open(&component, OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW) {
+                Ok(directory) => {
+                    self.reached = directory;
+                    self.path.push(component);
+                }
+                Err(Errno::ENOTDIR | Errno::ELOOP) => self.follow(&component)?,
+                Err(errno) => return Err(errno.into()),
+            }
         }
         Ok(self.reached)
-    }
-
-    /// Opens the next component, or follows it if it is a link.
-    ///
-    /// # Errors
-    /// When the component can't be opened, or is another user's link.
-    fn enter(&mut self, component: &OsStr) -> Result<(), WalkError> {
-        // O_DIRECTORY triggers an autofs(5) mount. O_PATH on its own doesn't.
-        match self.open(component, OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW) {
-            Ok(directory) => {
-                self.reached = directory;
-                self.path.push(component);
-                Ok(())
-            }
-            Err(Errno::ENOTDIR | Errno::ELOOP) => self.follow(component),
-            Err(errno) => Err(errno.into()),
-        }
     }
 
     /// Follows a symbolic link: puts the components of its target in front of the remaining ones.
@@ -207,12 +198,8 @@ impl PathWalk {
 
     /// Opens a component relative to the directory reached so far.
     fn open(&self, component: &OsStr, flags: OFlag) -> Result<OwnedFd, Errno> {
-        openat(
-            &self.reached,
-            component,
-            COMPONENT_FLAGS | flags,
-            Mode::empty(),
-        )
+        let flags = COMPONENT_FLAGS | flags;
+        openat(&self.reached, component, flags, Mode::empty())
     }
 }
 

@@ -435,33 +435,30 @@ fn render_with(
 /// Returns MiniJinja's error as a problem. Its text may quote a value, so only the text of an
 /// [`OwnError`] and unknown names are kept.
 fn template_error(error: &Error, template: &Template) -> Problem {
-    let own_error = OwnError::cause_of(error);
-    let names_the_unknown = matches!(
-        error.kind(),
-        UnknownFilter | UnknownFunction | UnknownMethod | UnknownTest
-    );
-    let text = match (own_error, error.detail()) {
-        (Some(own_error), _) => own_error.text.clone(),
-        (None, Some(detail)) if names_the_unknown => detail.to_owned(),
-        (None, _) => match error.kind() {
-            ErrorKind::InvalidOperation => {
-                "an operator or filter can't be applied to these values".to_owned()
-            }
-            ErrorKind::UndefinedError => "it uses a value that is undefined".to_owned(),
-            ErrorKind::OutOfFuel => "it takes too many steps".to_owned(),
-            kind => kind.to_string(),
-        },
+    let named = || {
+        let detail = error.detail().map(str::to_owned);
+        detail.unwrap_or_else(|| error.kind().to_string())
     };
-
-    let help = match (own_error, error.kind()) {
-        (Some(own_error), _) => own_error.help,
-        (None, UnknownFilter) => Some(
-            "the filters are those of MiniJinja, and urlencode, tojson, fromjson, b64encode and b64decode",
+    let (text, help) = match (OwnError::cause_of(error), error.kind()) {
+        (Some(own_error), _) => (own_error.text.clone(), own_error.help),
+        (None, UnknownFilter) => (
+            named(),
+            Some(
+                "the filters are those of MiniJinja, and urlencode, tojson, fromjson, b64encode and b64decode",
+            ),
         ),
         (None, UnknownMethod) => {
-            Some("use a filter instead of a method, as in {{ db.host | trim }}")
+            let help = "use a filter instead of a method, as in {{ db.host | trim }}";
+            (named(), Some(help))
         }
-        (None, _) => None,
+        (None, UnknownFunction | UnknownTest) => (named(), None),
+        (None, ErrorKind::InvalidOperation) => {
+            let text = "an operator or filter can't be applied to these values";
+            (text.to_owned(), None)
+        }
+        (None, ErrorKind::UndefinedError) => ("it uses a value that is undefined".to_owned(), None),
+        (None, ErrorKind::OutOfFuel) => ("it takes too many steps".to_owned(), None),
+        (None, kind) => (kind.to_string(), None),
     };
 
     let position = template::position_text(&template.text, error.line());
