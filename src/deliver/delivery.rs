@@ -8,8 +8,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::directory::DirectoryEntry;
-use super::disk::{Access, DiskFile};
+use super::disk::{Access, DirectoryEntry, DiskFile};
 #[cfg(target_os = "linux")]
 use super::{disk::PlacedFile, memory};
 use crate::model::entry::{Origin, Subject};

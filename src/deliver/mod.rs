@@ -8,7 +8,7 @@
 //!
 //! ```text
 //! Files::open_directories     opens the directory of each file, without following links of other
-//!      │                      users (`directory`, `system/paths`)
+//!      │                      users (`disk`, `system/paths`)
 //! Delivery::write_temporary   writes each file, with its owner and mode, under a temporary name or
 //!      │                      into a file in memory (`disk`, `memory`). If one file fails, the
 //!      │                      temporary files of all are removed.
@@ -26,7 +26,6 @@
 //! program, and `--on-rotation` removes the files when the command has ended.
 
 mod delivery;
-mod directory;
 mod disk;
 #[cfg(target_os = "linux")]
 mod memory;
