@@ -68,10 +68,8 @@ pub fn object_members<'j>(
     };
     let mut members = Members::new();
     for (key, value) in map {
-        let value = match object.naming.selects(key) {
-            true => text_of(value),
-            false => None,
-        };
+        let is_selected = object.naming.selects(key);
+        let value = is_selected.then(|| text_of(value)).flatten();
         members.push((key.as_str(), value));
     }
     Ok(members)
@@ -121,23 +119,23 @@ pub fn key_outcomes(
         };
         // An error about the key names both keys.
         let may_be_shown = is_quotable(key) && earlier_key.is_none_or(is_quotable);
-        match (named, earlier_key) {
+        let problem = match (named, earlier_key) {
             (Ok(name), None) => {
                 let result = Outcome::Value(value);
                 outcomes.push(EntryOutcome {
                     target: Target::Env(name.clone()),
                     ..outcome_of_key(entry, object, number, key, &name, result)
                 });
+                continue;
             }
-            (Ok(_) | Err(_), _) if !may_be_shown => errors.push(hidden_key_problem()),
-            (Ok(name), Some(earlier_key)) => {
-                errors.push(clash_problem(noun(object), &name, earlier_key, key))
-            }
-            (Err(error), _) => {
+            (Ok(_) | Err(_), _) if !may_be_shown => hidden_key_problem(),
+            (Ok(name), Some(earlier_key)) => clash_problem(noun(object), &name, earlier_key, key),
+            (Err(why), _) => {
                 let subject = entry.subject.revealed_by(&object.reference);
-                errors.push(name_problem(key, &error, object, &subject));
+                name_problem(key, &why, object, &subject)
             }
-        }
+        };
+        errors.push(problem);
     }
 
     outcomes.sort_by_key(|outcome| matches!(outcome.result, Outcome::Overridden(_)));
@@ -247,12 +245,7 @@ fn hidden_key_problem() -> Problem {
 
 /// Returns the error for a key with an illegal or unsafe name. The help renames or names only this
 /// key, because a prefix would change the names of all variables.
-fn name_problem(
-    key: &str,
-    error: &NamingError,
-    object: &ObjectSource,
-    subject: &Subject,
-) -> Problem {
+fn name_problem(key: &str, why: &NamingError, object: &ObjectSource, subject: &Subject) -> Problem {
     let what = noun(object);
     let is_argument = matches!(subject.origin, Origin::Argument(_));
     let written = subject.reference().unwrap_or("…");
@@ -260,13 +253,13 @@ fn name_problem(
         true => format!("in a declaration, write env-from: [{{ from: {written:?}, {setting} }}]"),
         false => format!("write {{ from: {written:?}, {setting} }} under \"env-from\""),
     };
-    let (text, help) = match error {
+    let (text, help) = match why {
         NamingError::Illegal(name) => {
             let text = format!(
                 "has the {what} {key:?}, but {name:?} can't be the name of a variable ([A-Za-z_][A-Za-z0-9_]*)"
             );
             let renamed = item(&format!("rename: {{ {key:?}: _{name} }}"));
-            (text, Some(renamed + &format!(", or except: [{key:?}]")))
+            (text, format!("{renamed}, or except: [{key:?}]"))
         }
         NamingError::Unsafe { name, effect } => {
             let text =
@@ -283,12 +276,12 @@ fn name_problem(
                 }
                 None => item(&format!("except: [{key:?}]")),
             };
-            (text, Some(help))
+            (text, help)
         }
     };
     Problem::configuration(text)
         .code("variable-name")
-        .replace_help(help)
+        .help(help)
 }
 
 /// Returns the reference to one key of an object, or to one parameter below a path. The result is

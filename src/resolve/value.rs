@@ -24,7 +24,7 @@ pub struct ParsedAnswers<'a> {
     /// What the value that was resolved last is made of, for
     /// [`EntryOutcome::parts`](crate::model::outcome::EntryOutcome::parts).
     pub parts: Vec<SecretValue>,
-    parsed: BTreeMap<&'a Locator, ParsedDocument>,
+    parsed_documents: BTreeMap<&'a Locator, ParsedDocument>,
 }
 
 impl<'a> ParsedAnswers<'a> {
@@ -34,7 +34,7 @@ impl<'a> ParsedAnswers<'a> {
             plan,
             fetched,
             parts: Vec::new(),
-            parsed: BTreeMap::new(),
+            parsed_documents: BTreeMap::new(),
         }
     }
 
@@ -121,7 +121,7 @@ impl<'a> ParsedAnswers<'a> {
         }
 
         let rewrite = |key: &str| subject.rewritten_with_field(&selector.to_string(), key);
-        let parsed = self.parsed_document(&reference.locator, document);
+        let parsed = self.parsed(&reference.locator, document);
         text_of(find_value(parsed, selector, &rewrite)?).ok_or_else(|| {
             let text = match selector {
                 Selector::Whole | Selector::Path(_) => format!("has only null at {selector}"),
@@ -137,12 +137,8 @@ impl<'a> ParsedAnswers<'a> {
 
     /// Returns the document of a locator as JSON. The document is parsed when this is called for
     /// the first time.
-    pub fn parsed_document(
-        &mut self,
-        locator: &'a Locator,
-        document: &Document,
-    ) -> &ParsedDocument {
-        self.parsed
+    pub fn parsed(&mut self, locator: &'a Locator, document: &Document) -> &ParsedDocument {
+        self.parsed_documents
             .entry(locator)
             .or_insert_with(|| Json::parse(document.body.expose()).map(Arc::new))
     }
@@ -259,7 +255,7 @@ impl<'a> ParsedAnswers<'a> {
         subject: &Subject,
     ) -> Result<Input, Unresolved> {
         let document = self.document(reference, subject)?;
-        Input::new(self.parsed_document(&reference.locator, document), document).ok_or_else(|| {
+        Input::new(self.parsed(&reference.locator, document), document).ok_or_else(|| {
             let text = format!("is binary, so the template can't use {alias}");
             let why = Problem::configuration(text).code("not-text");
             with_entry(why, Some(reference), subject).into()
