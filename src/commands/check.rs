@@ -189,10 +189,8 @@ impl Checked {
     /// Nothing is written to find them.
     fn problems(&self, files: &Files<'_>) -> Vec<(EntryId, Problem)> {
         let mut problems = self.values.outcomes.problems();
-        problems.extend(delivery_problems(
-            &self.values.outcomes,
-            exec::argument_limits(),
-        ));
+        let limits = exec::argument_limits();
+        problems.extend(delivery_problems(&self.values.outcomes, limits));
         if self.depth != CheckDepth::Declaration {
             problems.extend(files.undeliverable());
         }

@@ -271,16 +271,14 @@ impl BackendConfig {
             (_, _) => Err(report),
         }
     }
+
     /// Creates the agent, if it is the backend. Neither its profile nor its token has been read.
     pub fn agent(&self, deadline: &Deadline) -> Option<Agent> {
         let Self::Aws(settings, Some(agent)) = self else {
             return None;
         };
-        Some(Agent::new(
-            agent.clone(),
-            (**settings).clone(),
-            deadline.clone(),
-        ))
+        let (agent, settings) = (agent.clone(), (**settings).clone());
+        Some(Agent::new(agent, settings, deadline.clone()))
     }
 }
 

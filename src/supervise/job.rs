@@ -183,10 +183,8 @@ impl Job {
         // A user sends SIGSTOP to a single process, while the terminal sends the other stop signals
         // to a whole job.
         let is_job = signal != SignalNumber::STOP && has_controlling_terminal();
-        let stays_stopped = matches!(
-            signal,
-            SignalNumber::STOP | SignalNumber::TTIN | SignalNumber::TTOU
-        );
+        let staying = [SignalNumber::STOP, SignalNumber::TTIN, SignalNumber::TTOU];
+        let stays_stopped = staying.contains(&signal);
         if !stop_by(signal, is_job) && !stays_stopped {
             self.signal(SignalNumber::CONT);
         }

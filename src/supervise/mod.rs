@@ -56,10 +56,8 @@ use state::{Next, Phase, Poll, RunningState};
 /// Returns the first state and the first actions. The launch of the command is already waiting at
 /// its gate, so it is started right away.
 pub fn begin() -> (SupervisorState, Vec<Action>) {
-    (
-        SupervisorState::Running(RunningState::default()),
-        vec![Action::Start, Action::Arm(Delay::FirstPoll)],
-    )
+    let state = SupervisorState::Running(RunningState::default());
+    (state, vec![Action::Start, Action::Arm(Delay::FirstPoll)])
 }
 
 /// Returns the state after an event, and the actions to carry out now, in this order.

@@ -19,7 +19,7 @@ use crate::model::options::RotationOptions;
 use crate::model::problem::{Problem, Status};
 use crate::report::Report;
 use crate::supervise::{
-    Action, Delay, Event, ExitReason, Job, Pid, Signals, StateChange, Stopping, SupervisorState,
+    Action, Delay, Event, ExitReason, Job, Pid, Signals, StateChange, SupervisorState,
     adopt_orphans, begin, next_state_change, step,
 };
 use crate::system::os_error::errno_text;
@@ -188,10 +188,8 @@ impl Parent<'_> {
     /// machine.
     fn wait(&mut self, state: &SupervisorState) {
         // The command has ended, but processes in its group may still be running.
-        let has_remains = matches!(
-            state,
-            SupervisorState::Stopping(Stopping { ended: Some(_), .. })
-        );
+        let has_remains =
+            matches!(state, SupervisorState::Stopping(stopping) if stopping.ended.is_some());
         let group_check = has_remains.then_some(GROUP_INTERVAL);
         let signals = [self.signals.as_fd()].into_iter();
         let descriptors = signals.chain(self.launches.descriptor());

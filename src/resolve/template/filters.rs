@@ -24,15 +24,13 @@ pub fn add(environment: &mut Environment<'_>, misses: &Arc<Misses>) {
     });
     environment.add_filter("b64decode", |value: &Value| {
         let decoded = bytes_of(value)?.base64_decoded();
-        text_value(
-            &decoded.ok_or_else(|| own_error("the value for \"b64decode\" isn't base64", None))?,
-        )
+        text_value(&decoded.ok_or_else(|| own_error("the value for \"b64decode\" isn't base64"))?)
     });
     environment.add_filter("tojson", values::compact_json);
     let noted = misses.clone();
     environment.add_filter("fromjson", move |value: &Value| {
         let json = Json::parse(values::printed_text(value)?.as_bytes())
-            .map_err(|_| own_error("the value for \"fromjson\" isn't JSON", None))?;
+            .map_err(|_| own_error("the value for \"fromjson\" isn't JSON"))?;
         Ok(SecretObject::root(None, Arc::new(json), &noted))
     });
     // This one is only for `super::MARK`.
@@ -73,15 +71,12 @@ fn add_strict_filters(environment: &mut Environment<'_>) {
                     {
                         return Err(values::undefined_error(&item));
                     } else if name == "format" && input.as_str().is_some_and(has_non_ascii_name) {
-                        return Err(own_error("a name in %(name)s isn't ASCII", None));
+                        return Err(own_error("a name in %(name)s isn't ASCII"));
                     } else if given
                         .get(1)
                         .is_some_and(|count| is_too_large(name, input, count))
                     {
-                        return Err(own_error(
-                            format!("a number for {name:?} is too large"),
-                            None,
-                        ));
+                        return Err(own_error(format!("a number for {name:?} is too large")));
                     }
                 }
                 filter.call(state, &given)
@@ -117,7 +112,7 @@ fn has_non_ascii_name(format: &str) -> bool {
 /// If the divisor is zero.
 fn is_divisible_by(number: &Value, divisor: &Value) -> Result<bool, Error> {
     match i128::try_from(divisor.clone()) {
-        Ok(0) => Err(own_error("\"divisibleby\" has a divisor of zero", None)),
+        Ok(0) => Err(own_error("\"divisibleby\" has a divisor of zero")),
         Ok(_) | Err(_) => Ok(minijinja::tests::is_divisibleby(number, divisor)),
     }
 }
@@ -136,6 +131,6 @@ fn bytes_of(value: &Value) -> Result<SecretValue, Error> {
 /// If the bytes aren't UTF-8. Only decoded bytes can be something else.
 fn text_value(coded: &SecretValue) -> Result<Value, Error> {
     let text = std::str::from_utf8(coded.expose())
-        .map_err(|_| own_error("the result of \"b64decode\" isn't UTF-8", None))?;
+        .map_err(|_| own_error("the result of \"b64decode\" isn't UTF-8"))?;
     Ok(Value::from(text))
 }

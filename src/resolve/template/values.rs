@@ -35,10 +35,10 @@ impl Object for Names {
     fn get_value(self: &Arc<Self>, name: &Value) -> Option<Value> {
         match self.0.get(name.as_str()?) {
             Some(value) => Some(value.clone()),
-            None => Some(Value::from(own_error(
-                format!("{name} can't be used here"),
-                Some(UNREAD_NAME_HELP),
-            ))),
+            None => {
+                let (text, help) = (format!("{name} can't be used here"), UNREAD_NAME_HELP);
+                Some(Value::from(own_error_with_help(text, Some(help))))
+            }
         }
     }
 }
@@ -270,7 +270,7 @@ pub fn compact_json(value: &Value) -> Result<String, Error> {
 /// them.
 fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error> {
     let Some(depth_of_items) = depth.checked_sub(1) else {
-        return Err(own_error("a value is nested too deeply", None));
+        return Err(own_error("a value is nested too deeply"));
     };
 
     match (value.downcast_object_ref::<SecretObject>(), value.kind()) {
@@ -305,7 +305,6 @@ fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error
         (None, _) => {
             return Err(own_error(
                 "a function such as range needs parentheses, as in {{ range(3) }}",
-                None,
             ));
         }
     }
@@ -337,7 +336,11 @@ impl OwnError {
 }
 
 /// Creates MiniJinja's error with an [`OwnError`] as its cause. `text` must not contain a value.
-pub fn own_error(text: impl Into<String>, help: Option<&'static str>) -> Error {
-    let text = text.into();
+pub fn own_error(text: impl Into<String>) -> Error {
+    own_error_with_help(text.into(), None)
+}
+
+/// Like [`own_error`], but also with a help.
+fn own_error_with_help(text: String, help: Option<&'static str>) -> Error {
     Error::from(ErrorKind::InvalidOperation).with_source(OwnError { text, help })
 }
