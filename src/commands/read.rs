@@ -241,7 +241,8 @@ fn open_cache(
     Ok(Some((directory, cache)))
 }
 
-/// The limits of the first pauses between two rounds with `--wait`, and of all pauses.
+/// With `--wait`, a pause between two rounds is as long as all earlier rounds and pauses together,
+/// but at least `FIRST_PAUSE` and at most `LONGEST_PAUSE`. Up to half of it is left out at random.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -288,8 +289,8 @@ async fn fetch_and_resolve(
     }
 }
 
-/// The knowledge about a plan before the first request. The answers are the failures of the
-/// locators that the agent can never read.
+/// What is known about a plan before the first request. The [`Fetched`] has a failure for each
+/// locator that the agent can never read.
 pub enum Preflight {
     /// No request is needed, or requests would be useless.
     Decided(Outcomes, Fetched),
@@ -405,9 +406,8 @@ impl<'a> Fetching<'a> {
         !failures.is_empty() && failures.iter().all(|failure| failure.is_waited_for())
     }
 
-    /// Pauses before the next round, for at most `left`. The pause has a random length between half
-    /// of its limit and the whole limit, which grows with the time that has passed. In the
-    /// meantime, messages show why requests have failed. The deadline begins again.
+    /// Pauses before the next round, for at most `left`. During the pause, messages show why requests
+    /// have failed. After the pause, the next round has a whole `--timeout` again.
     async fn pause(&self, missing: &BTreeSet<Locator>, left: Duration, deadline: &Deadline) {
         let progress = deadline.progress();
         let _awaited = progress.awaits("the next try (--wait)".to_owned());
@@ -443,8 +443,8 @@ impl<'a> Fetching<'a> {
     }
 }
 
-/// Adds the advice to use a file for `--local` to each failure for lack of a region or of
-/// credentials, if there is such a file next to the declaration.
+/// If there is a file for `--local` next to the declaration, advises its use in each failure that is
+/// due to a missing region or to missing credentials.
 fn suggest_local_file(fetched: &mut Fetched, plan: &Plan) {
     let failures = fetched
         .values_mut()

@@ -178,7 +178,7 @@ pub type ParsedDocument = Result<Arc<Json>, NotJson>;
 /// empty KEY means the whole value. The function returns `None` if the reference must not be shown.
 pub type Rewrite<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// Returns the KEY of a secret that exists, for messages: `key "password"`.
+/// Returns the KEY for a message: `key "password"`, or `such key` if messages must not show it.
 fn quoted_key(selector: &Selector) -> String {
     match selector.shown() {
         Some(key) => format!("key {key:?}"),

@@ -66,8 +66,8 @@ impl<'a> Launches<'a> {
         }
     }
 
-    /// Returns a descriptor that is readable while there is a message from the launch. Returns
-    /// `None` if there isn't a launch, and after the end of its pipe.
+    /// Returns a descriptor that is readable when the launch has sent a message, or has closed its
+    /// end of the pipe. The result is `None` if there isn't a launch, and once that end was noticed.
     pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.process.as_ref()?.descriptor()
     }

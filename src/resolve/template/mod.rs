@@ -57,8 +57,8 @@ use values::{FailedLookup, Misses, Names, OwnError, SecretObject, UnreadSecret, 
 /// The maximum number of MiniJinja instructions that a template runs.
 const FUEL: u64 = 1_000_000;
 
-/// The beginning of a template that is rendered again. It makes an undefined value, which one
-/// look-up of a missing key then returns.
+/// The text that is put before a template when it is rendered again to find out which look-up made
+/// it fail. The text makes an undefined value, the mark, and one failed look-up returns this mark.
 const MARK: &str = "{{ {}['a key of a secret'] | secrets_exec_marks_misses }}";
 
 /// The maximum number of missing keys that are reported for a template.
@@ -211,10 +211,10 @@ impl Rendering<'_> {
     /// failed at, or `None` if the error has another cause. `missing` has the look-ups that are
     /// known already.
     ///
-    /// For each look-up, this renders the template again with a marked value as its result, so that
-    /// MiniJinja's error names the mark if this value is the cause. The mark is undefined, too, so
-    /// this rendering does the same, except after `'key' in db`, which the mark makes true. But
-    /// then nothing uses the mark.
+    /// For each look-up, this renders the template again, with the mark as the result of the
+    /// look-up. If this value is the cause of the error, MiniJinja's error names the mark. Because
+    /// the mark is undefined, too, the template does the same as before. The exception is
+    /// `'key' in db`, which is true with the mark, but which doesn't use the value.
     fn cause(
         &self,
         error: &Error,

@@ -47,8 +47,8 @@ impl Object for Names {
 #[derive(Default)]
 pub struct Misses {
     lookups: Mutex<Vec<FailedLookup>>,
-    /// The undefined value that is the result of the look-up with the number `marked`. MiniJinja
-    /// makes the result of any other look-up.
+    /// The undefined value that [`super::MARK`] makes. The failed look-up with the number `marked`
+    /// returns it. For any other one, MiniJinja makes an undefined value.
     pub mark: OnceLock<Value>,
     marked: Option<usize>,
     /// The look-ups whose result is an empty text. They aren't noted.
