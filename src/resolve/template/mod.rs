@@ -29,7 +29,6 @@
 //! Anyone who can write a secret can make a launch fail, but can't keep it busy forever: the number
 //! of instructions is limited, and `--timeout` limits the time.
 
-mod filters;
 mod values;
 
 use std::collections::BTreeMap;
@@ -425,7 +424,7 @@ fn render_with(
         }
         Ok(output.write_str(&values::printed_text(value)?)?)
     });
-    filters::add(&mut environment, misses);
+    values::add_filters(&mut environment, misses);
 
     let globals = environment.globals();
     names.extend(globals.map(|(name, value)| (name.to_owned(), value)));
