@@ -50,21 +50,23 @@ impl<'a> ParsedAnswers<'a> {
         let subject = &entry.subject;
         let read = match source {
             ValueSource::Literal(text) => SecretValue::new(text.as_str()),
-            ValueSource::Secret(reference) => {
-                self.secret_value(reference, subject).map_err(only)?
-            }
+            ValueSource::Secret(reference) => self
+                .secret_value(reference, subject)
+                .map_err(|reason| vec![reason])?,
             ValueSource::Composed(parts) => self.composed_value(parts, subject)?,
             ValueSource::Template { template, inputs } => {
                 self.rendered_template(template, inputs, subject)?
             }
         };
 
+        let named = |problem, impact| vec![about_value(problem, source, subject, impact).into()];
         let decoded = match entry.transform.decode {
             false => read,
-            true => decode(source, &read, subject).map_err(only)?,
+            true => decode(&read).map_err(|problem| named(problem, Impact::Unread))?,
         };
         if let Some(pattern) = &entry.pattern {
-            check_pattern(pattern, source, &decoded, subject).map_err(only)?;
+            let checked = check_pattern(pattern, &decoded);
+            checked.map_err(|problem| named(problem, Impact::Mismatched))?;
         }
         if !entry.transform.encode {
             return Ok(decoded);
@@ -263,26 +265,15 @@ impl<'a> ParsedAnswers<'a> {
     }
 }
 
-/// Returns the list with only this reason.
-fn only(reason: impl Into<Unresolved>) -> Vec<Unresolved> {
-    vec![reason.into()]
-}
-
 /// Decodes a value from base64, for `decode`.
 ///
 /// # Errors
-/// If the value isn't base64.
-fn decode(
-    source: &ValueSource,
-    value: &SecretValue,
-    subject: &Subject,
-) -> Result<SecretValue, Problem> {
+/// If the value isn't base64. The error doesn't have the entry yet.
+fn decode(value: &SecretValue) -> Result<SecretValue, Problem> {
     value.base64_decoded().ok_or_else(|| {
-        let text = "the value isn't base64, which \"decode\" expects";
-        let problem = Problem::configuration(text)
+        Problem::configuration("the value isn't base64, which \"decode\" expects")
             .code("not-base64")
-            .help("remove \"decode\", or store the value as base64");
-        about_value(problem, source, subject, Impact::Unread)
+            .help("remove \"decode\", or store the value as base64")
     })
 }
 
@@ -290,13 +281,9 @@ fn decode(
 /// encoded.
 ///
 /// # Errors
-/// If the value doesn't match, or isn't text. The error has the pattern, but not the value.
-fn check_pattern(
-    pattern: &Regex,
-    source: &ValueSource,
-    value: &SecretValue,
-    subject: &Subject,
-) -> Result<(), Problem> {
+/// If the value doesn't match, or isn't text. The error has the pattern, but neither the value nor
+/// the entry.
+fn check_pattern(pattern: &Regex, value: &SecretValue) -> Result<(), Problem> {
     let help = match str::from_utf8(value.expose()) {
         Ok(text) if pattern.is_match(text) => return Ok(()),
         Ok(text) if pattern.is_match(text.trim_end()) => {
@@ -306,10 +293,9 @@ fn check_pattern(
         Err(_) => "remove \"pattern\", because the value is binary, and only text can match",
     };
     let text = format!("the value doesn't match the pattern \"{pattern}\"");
-    let problem = Problem::configuration(text)
+    Err(Problem::configuration(text)
         .code("does-not-match")
-        .help(help);
-    Err(about_value(problem, source, subject, Impact::Mismatched))
+        .help(help))
 }
 
 /// Adds the entry to a problem with a value, and the secret, if the value comes from only one. The
