@@ -23,7 +23,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::stat::Mode;
 use nix::unistd::{Pid, getpgid, getpgrp, getpid, setpgid, tcgetpgrp, tcsetpgrp};
 
-use super::state::{Event, ExitStatus};
+use super::state::{Event, ExitStatus, GroupState};
 use crate::model::options::{Forwarding, SignalNumber};
 use crate::system::signals::{has_action, pending};
 use crate::system::streams::is_foreground;
@@ -132,9 +132,9 @@ impl Job {
             StateChange::Ended(status) => {
                 self.is_reaped = true;
                 self.take_terminal();
-                Event::Ended {
-                    status,
-                    is_group_empty: self.forget_empty_group(),
+                match self.forget_empty_group() {
+                    true => Event::Ended(status, GroupState::Empty),
+                    false => Event::Ended(status, GroupState::Populated),
                 }
             }
             StateChange::Suspended(signal) => Event::Suspended(signal),

@@ -51,7 +51,7 @@ pub use state::{
 };
 
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
-use state::{Next, Phase, Poll, RunningState};
+use state::{GroupState, Next, Phase, Poll, RunningState};
 
 /// Returns the first state and the first actions. The launch of the command is already waiting at
 /// its gate, so it is started right away.
@@ -122,13 +122,7 @@ impl Step<'_> {
                 self.actions.push(Action::Suspend(signal));
             }
             (Event::Continued, _) => state.is_suspended = false,
-            (
-                Event::Ended {
-                    status,
-                    is_group_empty,
-                },
-                _,
-            ) => return self.on_end(status, is_group_empty),
+            (Event::Ended(status, group), _) => return self.on_end(status, group),
             (
                 Event::GroupEmpty
                 | Event::Polled(_)
@@ -233,10 +227,10 @@ impl Step<'_> {
 
     /// Ends the supervision of a command that ended by itself. If processes of its group are left,
     /// they are asked to end first.
-    fn on_end(&mut self, status: ExitStatus, is_group_empty: bool) -> SupervisorState {
+    fn on_end(&mut self, status: ExitStatus, group: GroupState) -> SupervisorState {
         self.actions
             .extend([Action::Report(Notice::Ended(status)), Action::CancelPoll]);
-        if is_group_empty {
+        if group == GroupState::Empty {
             self.actions.push(Action::Exit(ExitReason::Command(status)));
             return SupervisorState::Exited;
         }
@@ -257,15 +251,9 @@ impl Step<'_> {
     /// follow.
     fn while_stopping(&mut self, mut state: Stopping, event: Event) -> SupervisorState {
         match (event, state.ended) {
-            (
-                Event::Ended {
-                    status,
-                    is_group_empty,
-                },
-                None,
-            ) => {
+            (Event::Ended(status, group), None) => {
                 self.actions.push(Action::Report(Notice::Ended(status)));
-                if is_group_empty {
+                if group == GroupState::Empty {
                     return self.finish(state, status);
                 }
                 state.ended = Some(status);
@@ -289,7 +277,7 @@ impl Step<'_> {
             }
             (Event::Suspended(signal), None) => self.actions.push(Action::Suspend(signal)),
             (
-                Event::Ended { .. }
+                Event::Ended(..)
                 | Event::GroupEmpty
                 | Event::Suspended(_)
                 | Event::Continued
