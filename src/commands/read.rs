@@ -406,8 +406,8 @@ impl<'a> Fetching<'a> {
         !failures.is_empty() && failures.iter().all(|failure| failure.is_waited_for())
     }
 
-    /// Pauses before the next round, for at most `left`. During the pause, messages show why requests
-    /// have failed. After the pause, the next round has a whole `--timeout` again.
+    /// Pauses before the next round, for at most `left`. During the pause, messages show why
+    /// requests have failed. After the pause, the next round has a whole `--timeout` again.
     async fn pause(&self, missing: &BTreeSet<Locator>, left: Duration, deadline: &Deadline) {
         let progress = deadline.progress();
         let _awaited = progress.awaits("the next try (--wait)".to_owned());
@@ -443,8 +443,8 @@ impl<'a> Fetching<'a> {
     }
 }
 
-/// If there is a file for `--local` next to the declaration, advises its use in each failure that is
-/// due to a missing region or to missing credentials.
+/// If there is a file for `--local` next to the declaration, advises its use in each failure that
+/// is due to a missing region or to missing credentials.
 fn suggest_local_file(fetched: &mut Fetched, plan: &Plan) {
     let failures = fetched
         .values_mut()

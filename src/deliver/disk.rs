@@ -1,6 +1,6 @@
 //! Files at a path: those that a launch delivers and removes again, the copy of the running program
-//! that `install` makes, and the file to which `export` appends. [`Access`] is the owner and mode of
-//! a delivered file, on a disk or in memory.
+//! that `install` makes, and the file to which `export` appends. [`Access`] is the owner and mode
+//! of a delivered file, on a disk or in memory.
 //!
 //! A delivered file is written under a temporary name in the same directory and then renamed, so
 //! that nobody sees an incomplete file. `install` writes the program in the same way:

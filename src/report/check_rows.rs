@@ -438,10 +438,9 @@ fn description_cells(description: &Description, now: SystemTime) -> [String; 4] 
         });
     }
 
-    let overdue = if rotation.is_overdue(now) {
-        "overdue, "
-    } else {
-        ""
+    let overdue = match rotation.is_overdue(now) {
+        true => "overdue, ",
+        false => "",
     };
     let rotation_text = match (rotation.every_days(), &rotation.schedule) {
         _ if description.deleted.is_some() => "marked-for-deletion".to_owned(),
@@ -463,8 +462,7 @@ fn description_cells(description: &Description, now: SystemTime) -> [String; 4] 
 
 /// Returns the whole seconds since `then`, or 0 if that is in the future.
 fn seconds_since(then: SystemTime, now: SystemTime) -> u64 {
-    now.duration_since(then)
-        .map_or(0, |elapsed| elapsed.as_secs())
+    now.duration_since(then).unwrap_or_default().as_secs()
 }
 
 /// Returns a time as in `2018-04-11T20:05:45Z`.

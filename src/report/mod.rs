@@ -89,11 +89,9 @@ impl Report {
         problems: impl IntoIterator<Item = (EntryId, Problem)>,
         consequence: impl Into<String>,
     ) -> Self {
-        let problems = problems.into_iter().map(|(_, problem)| problem);
-        Self {
-            problems: problems.collect(),
-            consequence: Some(consequence.into()),
-        }
+        let mut report: Self = problems.into_iter().map(|(_, problem)| problem).collect();
+        report.consequence = Some(consequence.into());
+        report
     }
 
     /// Returns the value of `result`. If `result` is an error, adds its problems to the report and

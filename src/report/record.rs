@@ -217,15 +217,15 @@ pub fn lines(records: &[Record], screen: Screen) -> String {
         let mut add = |start: &str, text: &str| {
             lines += &format!("{prefix}  {start}{}\n", escaped(text));
         };
-        let listed = match record.is_abridged {
-            true => record.entries.len().min(MOST_NAMES),
-            false => record.entries.len(),
+        let (listed, others) = match record.entries.split_at_checked(MOST_NAMES) {
+            Some(first_and_others) if record.is_abridged => first_and_others,
+            Some(_) | None => (&record.entries[..], &[][..]),
         };
-        for entry in &record.entries[..listed] {
+        for entry in listed {
             add("for ", entry);
         }
-        if listed < record.entries.len() {
-            add("and ", &format!("{} more", record.entries.len() - listed));
+        if !others.is_empty() {
+            add("and ", &format!("{} more", others.len()));
         }
         for note in &record.notes {
             add(&label(Label::Note, screen), note);

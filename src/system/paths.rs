@@ -62,11 +62,7 @@ const RAMFS_MAGIC: FsType = FsType(0x8584_58f6);
 /// The reason why a path doesn't lead to a directory.
 enum WalkError {
     /// A symbolic link belongs to a user other than root and the effective user.
-    ForeignLink {
-        link: PathBuf,
-        /// The link's user id.
-        owner: u32,
-    },
+    ForeignLink(Box<Problem>),
     Failed(Errno),
 }
 
@@ -88,31 +84,24 @@ pub fn open_directory(path: &OsStr, command: &str) -> Result<OwnedFd, Problem> {
     let shown: PathBuf = Path::new(path).components().collect();
     let opened = PathWalk::begin(path).and_then(PathWalk::finish);
     opened.map_err(|error| match error {
-            WalkError::ForeignLink { link, owner } => {
-                let text = format!(
-                    "\"{}\" is a symbolic link that belongs to user {owner}; secrets-exec follows a link only if it belongs to root or to the user that runs secrets-exec",
-                    link.display()
-                );
-                Problem::configuration(text)
-                    .help("write the path of the directory that the link points to")
-            }
-            WalkError::Failed(Errno::ENOENT) => {
-                let in_unit = match shown.strip_prefix("/run") {
-                    Ok(name) => format!("; in a systemd unit: RuntimeDirectory={}", name.display()),
-                    Err(_) => String::new(),
-                };
-                let shown = shown.display();
-                Problem::configuration(format!("the directory \"{shown}\" doesn't exist"))
-                    .help(format!("create it first: {command} {shown}{in_unit}"))
-            }
-            WalkError::Failed(Errno::ENOTDIR) => {
-                Problem::configuration(format!("\"{}\" isn't a directory", shown.display()))
-            }
-            WalkError::Failed(errno) => {
-                let what = format!("the directory \"{}\" can't be opened", shown.display());
-                call_problem(&what, errno)
-            }
-        })
+        WalkError::ForeignLink(problem) => *problem,
+        WalkError::Failed(Errno::ENOENT) => {
+            let in_unit = match shown.strip_prefix("/run") {
+                Ok(name) => format!("; in a systemd unit: RuntimeDirectory={}", name.display()),
+                Err(_) => String::new(),
+            };
+            let shown = shown.display();
+            Problem::configuration(format!("the directory \"{shown}\" doesn't exist"))
+                .help(format!("create it first: {command} {shown}{in_unit}"))
+        }
+        WalkError::Failed(Errno::ENOTDIR) => {
+            Problem::configuration(format!("\"{}\" isn't a directory", shown.display()))
+        }
+        WalkError::Failed(errno) => {
+            let what = format!("the directory \"{}\" can't be opened", shown.display());
+            call_problem(&what, errno)
+        }
+    })
 }
 
 /// A path that is being resolved (path_resolution(7)).
@@ -171,10 +160,14 @@ impl PathWalk {
             return Err(Errno::ENOTDIR.into());
         };
         if is_foreign(link.owner) {
-            return Err(WalkError::ForeignLink {
-                link: self.path.join(component),
-                owner: link.owner,
-            });
+            let (path, owner) = (self.path.join(component), link.owner);
+            let text = format!(
+                "\"{}\" is a symbolic link that belongs to user {owner}; secrets-exec follows a link only if it belongs to root or to the user that runs secrets-exec",
+                path.display()
+            );
+            let help = "write the path of the directory that the link points to";
+            let problem = Problem::configuration(text).help(help);
+            return Err(WalkError::ForeignLink(Box::new(problem)));
         }
         self.links += 1;
         if self.links > MAX_SYMLINKS {

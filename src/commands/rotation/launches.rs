@@ -67,7 +67,8 @@ impl<'a> Launches<'a> {
     }
 
     /// Returns a descriptor that is readable when the launch has sent a message, or has closed its
-    /// end of the pipe. The result is `None` if there isn't a launch, and once that end was noticed.
+    /// end of the pipe. The result is `None` if there isn't a launch, and once that end was
+    /// noticed.
     pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.process.as_ref()?.descriptor()
     }

@@ -183,7 +183,8 @@ impl Rendering<'_> {
         for (alias, input) in self.inputs {
             let value = match input {
                 Input::Object(json) => SecretObject::root(Some(alias), json.clone(), &misses),
-                // MiniJinja gets a copy of text, and nothing overwrites this copy when it is dropped.
+                // MiniJinja gets a copy of text, and nothing overwrites this copy when it is
+                // dropped.
                 Input::Text(text) => Value::from(text.as_str()),
             };
             values.insert(alias.clone(), value);

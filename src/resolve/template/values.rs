@@ -2,8 +2,8 @@
 //!
 //! Text is printed without any change, and anything else as compact JSON. docs/reference.md,
 //! "Composed values", defines the format. The filters are those that MiniJinja doesn't have, or has
-//! only with features that aren't enabled, and stricter versions of its filters and tests: those that
-//! would hide an undefined value, report it with a misleading error, or panic.
+//! only with features that aren't enabled, and stricter versions of its filters and tests: those
+//! that would hide an undefined value, report it with a misleading error, or panic.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
