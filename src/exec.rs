@@ -193,7 +193,7 @@ pub fn exec<'a>(
         let _ = fcntl(descriptor, FcntlArg::F_SETFD(FdFlag::empty()));
     }
     signals::restore();
-    let errno = execute(program, command, environment);
+    let errno = call_execve(program, command, environment);
     signals::hold();
     Err(exec_problem(program, errno))
 }
@@ -244,7 +244,7 @@ fn exec_problem(program: &Program, why: Errno) -> Problem {
 
 /// Calls execve and returns the error if that fails. Runs a script without a `#!` line with
 /// /bin/sh, as shells and glibc's execvp do. (musl's execvp doesn't.)
-fn execute(program: &Program, command: &CommandLine, environment: &Environment) -> Errno {
+fn call_execve(program: &Program, command: &CommandLine, environment: &Environment) -> Errno {
     // The words were arguments of this process, so they can't contain a NUL.
     let arguments: Vec<CString> = command
         .arguments()

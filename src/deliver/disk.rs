@@ -61,7 +61,7 @@ impl DirectoryEntry {
     /// If the path contains a NUL byte or doesn't end with the name of a file, if the directory
     /// can't be opened, or if a symbolic link before the last component belongs to another user.
     pub fn open(path: &Path) -> Result<Self, Problem> {
-        let (parent, name) = split(path)?;
+        let (parent, name) = directory_and_name(path)?;
         let directory = open_directory(parent, "mkdir -p")?;
         let stat = fstat(&directory)
             .map_err(|errno| call_problem("the directory can't be examined", errno))?;
@@ -186,7 +186,7 @@ impl DirectoryEntry {
 ///
 /// # Errors
 /// If the path doesn't end with a name, or contains a NUL byte.
-fn split(path: &Path) -> Result<(&OsStr, &OsStr), Problem> {
+fn directory_and_name(path: &Path) -> Result<(&OsStr, &OsStr), Problem> {
     let bytes = path.as_os_str().as_bytes();
     if bytes.contains(&0) {
         return Err(Problem::configuration("the path contains a NUL byte"));
@@ -371,11 +371,11 @@ impl Drop for DiskFile {
 pub fn install(directory: &Path) -> Result<(), Problem> {
     let path = directory.join("secrets-exec");
     let subject = Subject::plain(path.display().to_string(), Origin::Argument("install"));
-    copy(&path).map_err(|problem| problem.for_entry(subject, Impact::None))
+    copy_program(&path).map_err(|problem| problem.for_entry(subject, Impact::None))
 }
 
-/// Does the work of [`install`]. The errors don't name the file yet.
-fn copy(path: &Path) -> Result<(), Problem> {
+/// Copies the running program to `path`. The errors don't name the file yet.
+fn copy_program(path: &Path) -> Result<(), Problem> {
     let entry = DirectoryEntry::open(path)?;
     // This link works even if the program's file was renamed or removed. macOS doesn't have it, but
     // containers run Linux.

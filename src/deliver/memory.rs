@@ -39,7 +39,7 @@ const EXEC: MFdFlags = MFdFlags::from_bits_retain(0x10);
 pub fn sealed_file(access: &Access, content: &SecretValue) -> Result<OwnedFd, Problem> {
     let is_executable = access.is_executable();
     let executable = if is_executable { EXEC } else { NOEXEC_SEAL };
-    let mut file = File::from(create_empty(executable)?);
+    let mut file = File::from(create_memfd(executable)?);
     access.write(&mut file, content)?;
 
     let seals = SealFlag::F_SEAL_SEAL
@@ -106,7 +106,7 @@ fn reserve(pipe: &File, length: usize) -> Result<(), Problem> {
 /// Creates an empty memfd. `executable` is MFD_EXEC or MFD_NOEXEC_SEAL, because the sysctl
 /// `vm.memfd_noexec` may require one of them. Kernels before 6.3 refuse both (EINVAL), so the
 /// second attempt is made with neither.
-fn create_empty(executable: MFdFlags) -> Result<OwnedFd, Problem> {
+fn create_memfd(executable: MFdFlags) -> Result<OwnedFd, Problem> {
     let usual = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
     let create = |flags| memfd_create(c"secrets-exec", usual | flags);
     let created = match create(executable) {

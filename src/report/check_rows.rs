@@ -124,7 +124,7 @@ impl CheckedValues<'_> {
         let is_key = outcome.id.key.is_some();
         let label = match is_key {
             true => subject.label.clone(),
-            false => label(target),
+            false => target_label(target),
         };
         let mut row = Row::new(label, subject, status);
         if !is_key {
@@ -361,7 +361,7 @@ pub fn override_note((outcome, holder): (&EntryOutcome, &Holder)) -> Record {
 
 /// Returns the name in the first column: `NAME`, `NAME=/path`, `NAME=memfd`, `NAME=pipe`, `/path`,
 /// `PREFIX*` or `UNIT/CREDENTIAL`.
-fn label(target: &Target) -> String {
+fn target_label(target: &Target) -> String {
     match target {
         Target::File(file) => match (&file.env, &file.path) {
             (Some(name), Some(path)) => format!("{name}={}", path.display()),

@@ -228,14 +228,14 @@ pub fn lines(records: &[Record], screen: Screen) -> String {
             add("and ", &format!("{} more", others.len()));
         }
         for note in &record.notes {
-            add(&label(Label::Note, screen), note);
+            add(&shown_label(Label::Note, screen), note);
         }
         if let Some(text) = &record.aws_says {
             add("AWS says: ", text);
         }
         let is_new = |help: &&String| !records[..at].iter().any(|r| r.help.as_ref() == Some(*help));
         if let Some(help) = record.help.as_ref().filter(is_new) {
-            add(&label(Label::Help, screen), help);
+            add(&shown_label(Label::Help, screen), help);
         }
     }
     lines
@@ -251,14 +251,14 @@ pub fn progress_line(text: &str, columns: usize, has_colours: bool) -> String {
 
 /// Returns the first line of a record with its prefix and label, but without a line feed. With
 /// colours, the quoted names in an error are bold.
-fn headline(kind: Label, text: &str, screen: Screen) -> String {
+fn headline(label: Label, text: &str, screen: Screen) -> String {
     let text = escaped(text);
-    let is_bold = screen == Screen::Terminal { has_colours: true } && kind == Label::Error;
+    let is_bold = screen == Screen::Terminal { has_colours: true } && label == Label::Error;
     let shown = match is_bold {
         true => with_bold_names(&text),
         false => text,
     };
-    format!("{PREFIX}{}{shown}", label(kind, screen))
+    format!("{PREFIX}{}{shown}", shown_label(label, screen))
 }
 
 /// Makes the text between quotes bold, with the escape sequences of a terminal.
@@ -276,8 +276,9 @@ pub fn red(text: &str) -> String {
     format!("\x1b[{}m{text}\x1b[0m", Label::Error as u8)
 }
 
-/// Returns a label, followed by a space. The last line of a report doesn't have one.
-fn label(label: Label, screen: Screen) -> String {
+/// Returns a label as the screen shows it, with a colon and a space: `error: `. The text is empty
+/// for the last line of a report.
+fn shown_label(label: Label, screen: Screen) -> String {
     let name = label.name();
     match (label, screen) {
         (Label::Summary, _) => String::new(),

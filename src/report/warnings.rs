@@ -31,7 +31,7 @@ pub fn local_warning(path: &Path) -> Record {
 /// may last for `left`. The last error comes first, because a terminal may cut off the end.
 pub fn waiting_text(status: &Waiting, left: Duration) -> String {
     let left = humantime::format_duration(Duration::from_secs(left.as_secs_f64().ceil() as u64));
-    let waiting = format!("waiting up to {left} for {}", names(status));
+    let waiting = format!("waiting up to {left} for {}", awaited_text(status));
     match &status.reason {
         Some(why) => format!("{why}; {waiting}"),
         None => waiting,
@@ -51,7 +51,7 @@ pub fn interruption_error(signal: &'static str, after: Duration, status: &Waitin
     };
     let text = format!(
         "{signal} ended secrets-exec after {seconds:.1}s, while it was waiting for {}{reason}",
-        names(status)
+        awaited_text(status)
     );
     Record::error(text.chars().take(LONGEST).collect::<String>())
         .event("signal")
@@ -59,7 +59,7 @@ pub fn interruption_error(signal: &'static str, after: Duration, status: &Waitin
 }
 
 /// Lists what the process is waiting for.
-fn names(status: &Waiting) -> String {
+fn awaited_text(status: &Waiting) -> String {
     match (status.awaited.as_slice(), status.others) {
         ([], _) => "a file or a template".to_owned(),
         (awaited, 0) => awaited.join(", "),
@@ -77,7 +77,7 @@ pub fn trace_note(event: &str) -> Record {
 pub fn overdue_problem(status: &Waiting) -> Problem {
     let awaited = match status.awaited.is_empty() {
         true => String::new(),
-        false => format!(" while waiting for {}", names(status)),
+        false => format!(" while waiting for {}", awaited_text(status)),
     };
     let error = format!(
         "timed out{awaited}: a file can't be read, or a template or JSONPath takes too long"

@@ -129,7 +129,9 @@ pub fn key_outcomes(
                 continue;
             }
             (Ok(_) | Err(_), _) if !may_be_shown => hidden_key_problem(),
-            (Ok(name), Some(earlier_key)) => clash_problem(noun(object), &name, earlier_key, key),
+            (Ok(name), Some(earlier_key)) => {
+                clash_problem(member_noun(object), &name, earlier_key, key)
+            }
             (Err(why), _) => {
                 let subject = entry.subject.revealed_by(&object.reference);
                 name_problem(key, &why, object, &subject)
@@ -145,7 +147,7 @@ pub fn key_outcomes(
 /// Returns the warnings about an object: a key in `except` that doesn't exist, and a selected key
 /// with a space or an invisible character, which looks like a different key.
 pub fn warnings(members: &Members<'_>, object: &ObjectSource) -> impl Iterator<Item = String> {
-    let (what, naming) = (noun(object), &object.naming);
+    let (what, naming) = (member_noun(object), &object.naming);
     let is_unknown = |key: &&String| !members.iter().any(|(name, _)| name == key);
     let unknown = naming.except.iter().filter(is_unknown);
     let unknown =
@@ -197,7 +199,7 @@ fn outcome_of_key(
 /// Returns an error for each key in `only` and `rename` that doesn't exist, and for each selected
 /// key in `only` that is null.
 fn missing_key_problems(members: &Members<'_>, object: &ObjectSource) -> Vec<Problem> {
-    let (what, naming) = (noun(object), &object.naming);
+    let (what, naming) = (member_noun(object), &object.naming);
     let names = members.iter().map(|(name, _)| *name);
     let only = naming.only.iter().flatten().map(|key| ("only", key));
     let renamed = naming.rename.keys().map(|key| ("rename", key));
@@ -224,7 +226,7 @@ fn missing_key_problems(members: &Members<'_>, object: &ObjectSource) -> Vec<Pro
 }
 
 /// Returns what the members are called in messages: keys or, below a path, parameters.
-fn noun(object: &ObjectSource) -> &'static str {
+fn member_noun(object: &ObjectSource) -> &'static str {
     if object.reference.locator.is_path() {
         "parameter"
     } else {
@@ -246,7 +248,7 @@ fn hidden_key_problem() -> Problem {
 /// Returns the error for a key with an illegal or unsafe name. The help renames or names only this
 /// key, because a prefix would change the names of all variables.
 fn name_problem(key: &str, why: &NamingError, object: &ObjectSource, subject: &Subject) -> Problem {
-    let what = noun(object);
+    let what = member_noun(object);
     let is_argument = matches!(subject.origin, Origin::Argument(_));
     let written = subject.reference().unwrap_or("…");
     let item = |setting: &str| match is_argument {

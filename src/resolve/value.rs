@@ -76,8 +76,9 @@ impl<'a> ParsedAnswers<'a> {
         Ok(encoded)
     }
 
-    /// Notes a part of a value, as it is and URL-encoded. Skips a number and a text of fewer than
-    /// eight characters: a port or the name of a database would disappear from every log.
+    /// Adds a part of a value to `parts`, as it is and URL-encoded, so that `export` can hide it in
+    /// the log of a GitHub job. Skips a number and a text of fewer than eight characters: a port or
+    /// the name of a database would disappear from every log.
     fn add_part(&mut self, part: SecretValue) {
         let text = String::from_utf8_lossy(part.expose());
         if text.chars().count() >= 8 && text.parse::<f64>().is_err() {

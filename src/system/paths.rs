@@ -124,9 +124,9 @@ impl PathWalk {
     fn begin(path: &OsStr) -> Result<Self, WalkError> {
         let base = if is_absolute(path) { "/" } else { "" };
         Ok(Self {
-            reached: start(path)?,
+            reached: open_start(path)?,
             path: base.into(),
-            rest: reversed(path),
+            rest: reversed_components(path),
             links: 0,
         })
     }
@@ -176,15 +176,15 @@ impl PathWalk {
 
         let target = link.target;
         if !is_absolute(&target) {
-            self.rest.extend(reversed(&target));
+            self.rest.extend(reversed_components(&target));
         } else if link.is_magic {
             // Only the kernel can follow this link. Without O_NOFOLLOW, it does.
             self.reached = self.open(component, OFlag::O_DIRECTORY)?;
             self.path = target.into();
         } else {
-            self.reached = start(&target)?;
+            self.reached = open_start(&target)?;
             self.path = "/".into();
-            self.rest.extend(reversed(&target));
+            self.rest.extend(reversed_components(&target));
         }
         Ok(())
     }
@@ -197,7 +197,7 @@ impl PathWalk {
 }
 
 /// Opens the root directory for an absolute path, and the working directory for a relative one.
-fn start(path: &OsStr) -> Result<OwnedFd, Errno> {
+fn open_start(path: &OsStr) -> Result<OwnedFd, Errno> {
     let base = if is_absolute(path) { "/" } else { "." };
     open(base, COMPONENT_FLAGS | OFlag::O_DIRECTORY, Mode::empty())
 }
@@ -208,7 +208,7 @@ fn is_absolute(path: &OsStr) -> bool {
 
 /// Returns the components of a path in reverse order. `..` stays a component: like the kernel, we
 /// open it relative to the directory that has been reached by then.
-fn reversed(path: &OsStr) -> Vec<OsString> {
+fn reversed_components(path: &OsStr) -> Vec<OsString> {
     let components = path.as_bytes().split(|byte| *byte == b'/').rev();
     let named = components.filter(|component| !matches!(*component, b"" | b"."));
     named

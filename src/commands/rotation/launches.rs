@@ -146,7 +146,7 @@ impl<'a> Launches<'a> {
         };
         let limit = options.timeout + wait + TIME_TO_END;
 
-        let run = |gate| child::run(&mut self.launch, gate, baseline, rotation);
+        let run = |gate| child::run_launch(&mut self.launch, gate, baseline, rotation);
         let process = fork(limit, run)
             .map_err(|error| format!("no process can be started ({})", io_error_text(&error)))?;
         (self.process, self.phase) = (Some(process), LaunchPhase::Resolving);
@@ -200,7 +200,7 @@ impl<'a> Launches<'a> {
         match ready.changed {
             None => {
                 self.process = None;
-                self.baseline.adopt();
+                self.baseline.adopt_latest_values();
                 Some(Event::Polled(PollResult::Unchanged))
             }
             Some(changed) => {
@@ -236,13 +236,13 @@ impl<'a> Launches<'a> {
             if !has_placed {
                 return Some(Event::NotDelivered);
             }
-            self.baseline.adopt();
+            self.baseline.adopt_latest_values();
             self.notices.report_signal(signal);
             return Some(Event::Delivered);
         }
 
         // The launch was meant to become the command.
-        self.baseline.adopt();
+        self.baseline.adopt_latest_values();
         match (is_first, has_placed) {
             (true, true) => self.notices.report_start(),
             (false, true) => self.notices.report_restart(),

@@ -240,7 +240,7 @@ fn delay_length(
         // A random moment in the interval spreads the polls of a fleet that was started at the same
         // time.
         Delay::FirstPoll => options.poll_interval.mul_f64(random).max(until_poll),
-        Delay::NextPoll { failures } => next_poll(options.poll_interval, failures, random),
+        Delay::NextPoll { failures } => pause_before_poll(options.poll_interval, failures, random),
         Delay::Splay => options.splay.mul_f64(random).max(until_poll),
         Delay::Grace => options.grace,
         Delay::Kill => Duration::from_secs(1),
@@ -250,7 +250,7 @@ fn delay_length(
 /// Returns the pause before the next poll. It doubles with each failed poll in a row, up to
 /// [`LONGEST_BACKOFF`] or the interval, whichever is longer. `random` makes it up to a tenth
 /// shorter or longer.
-fn next_poll(interval: Duration, failures: u32, random: f64) -> Duration {
+fn pause_before_poll(interval: Duration, failures: u32, random: f64) -> Duration {
     let longest = LONGEST_BACKOFF.max(interval);
     let doubled = interval.saturating_mul(2_u32.saturating_pow(failures));
     let pause = doubled.min(longest);
@@ -300,7 +300,7 @@ mod tests {
     fn polls_that_fail_become_rarer_up_to_30_minutes_and_the_polls_of_a_fleet_spread() {
         let minute = Duration::from_secs(60);
         let minutes = |failures| {
-            next_poll(5 * minute, failures, 0.5)
+            pause_before_poll(5 * minute, failures, 0.5)
                 .as_secs()
                 .div_euclid(60)
         };
@@ -309,10 +309,10 @@ mod tests {
             [5, 10, 20, 30, 30, 30]
         );
         // No failure shortens a longer interval.
-        assert_eq!(next_poll(120 * minute, 3, 0.5), 120 * minute);
-        assert_eq!(next_poll(10 * minute, 0, 0.0), 9 * minute);
-        assert!(next_poll(10 * minute, 0, 0.999_999) < 11 * minute);
+        assert_eq!(pause_before_poll(120 * minute, 3, 0.5), 120 * minute);
+        assert_eq!(pause_before_poll(10 * minute, 0, 0.0), 9 * minute);
+        assert!(pause_before_poll(10 * minute, 0, 0.999_999) < 11 * minute);
         let century = Duration::from_secs(100 * 365 * 24 * 60 * 60);
-        assert!(next_poll(century, u32::MAX, 0.999) > century);
+        assert!(pause_before_poll(century, u32::MAX, 0.999) > century);
     }
 }

@@ -18,10 +18,10 @@
 //! - **Is a key missing?** MiniJinja reports that a value is undefined, but not where the value
 //!   comes from: a missing key of a secret makes the entry absent, so that its `default` applies,
 //!   but an index past the end of a list is a mistake. So a [`SecretObject`] notes each look-up
-//!   that fails, and [`cause`] renders the template again with a marked value for one of them, to
-//!   find the look-up whose value made the rendering fail. With an empty text for this look-up,
-//!   the next rendering finds the next missing key. A look-up in something that isn't an object is
-//!   an error of its own.
+//!   that fails. [`Rendering::lookup_at_fault`] finds the look-up whose value made the rendering
+//!   fail: it renders the template again with a marked value for one of them. With an empty text
+//!   for this look-up, the next rendering finds the next missing key. A look-up in something that
+//!   isn't an object is an error of its own.
 //! - **What may be printed?** MiniJinja's errors quote values. So only the kind of an error, its
 //!   line, and the names of unknown filters, functions, methods and tests leave this module. A key
 //!   that the template computes isn't quoted, either, because it may be a value.
@@ -148,7 +148,7 @@ impl Rendering<'_> {
                 Ok(_) => break,
                 Err(error) => error,
             };
-            match self.cause(&error, misses.take(), &missing) {
+            match self.lookup_at_fault(&error, misses.take(), &missing) {
                 Some(lookup) => missing.push(lookup),
                 None if missing.is_empty() => return Err(vec![self.render_error(&error)]),
                 // The empty text may be the reason for this error.
@@ -215,7 +215,7 @@ impl Rendering<'_> {
     /// look-up. If this value is the cause of the error, MiniJinja's error names the mark. Because
     /// the mark is undefined, too, the template does the same as before. The exception is
     /// `'key' in db`, which is true with the mark, but which doesn't use the value.
-    fn cause(
+    fn lookup_at_fault(
         &self,
         error: &Error,
         lookups: Vec<FailedLookup>,

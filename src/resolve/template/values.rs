@@ -77,7 +77,8 @@ impl Misses {
         mem::take(&mut *self.lookups())
     }
 
-    /// Notes a look-up, unless it is one of the missing ones, and returns its result for MiniJinja.
+    /// Adds a look-up to the list, unless it is one of the missing ones. Returns the value that
+    /// MiniJinja gets for it: the mark or an empty text, if this look-up has one, or `None`.
     fn note(&self, lookup: FailedLookup) -> Option<Value> {
         if self.missing.contains(&lookup) {
             return Some(Value::from(""));
@@ -142,7 +143,7 @@ impl SecretObject {
         Some(match json {
             JsonValue::Null => return None,
             JsonValue::Bool(value) => Value::from(*value),
-            JsonValue::Number(literal) => number(literal.as_str()),
+            JsonValue::Number(literal) => number_as_written(literal.as_str()),
             JsonValue::String(text) => Value::from(text.as_str()),
             JsonValue::Array(_) | JsonValue::Object(_) => Value::from_object(Self {
                 path,
@@ -232,7 +233,7 @@ pub fn value_at<'j>(json: &'j JsonValue, path: &[impl AsRef<str>]) -> Option<&'j
 
 /// Returns a number, if MiniJinja prints it as it is written in the secret. Otherwise returns its
 /// digits as text (`1.10`, `-0`, `1e+400`).
-fn number(literal: &str) -> Value {
+fn number_as_written(literal: &str) -> Value {
     let parsed = literal
         .parse::<i64>()
         .map(Value::from)
