@@ -137,36 +137,22 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
                 "write each word as its own argument: -- {shown}; or start a shell: -- sh -c '…'"
             ),
         )
+    } else if command == "/bin/sh" {
+        let help = "start the program without a shell, as in CMD [\"node\", \"app.js\"]";
+        ("this image has no /bin/sh".to_owned(), help.to_owned())
+    } else if let Some(search_path) = search_path {
+        let text = format!("the command \"{shown}\" wasn't found in PATH");
+        let help = match Path::new(command).is_file() {
+            true => format!("for the file in this directory, write ./{command}"),
+            false => "install the program here or in the image, or write its full path".to_owned(),
+        };
+        let note = format!("PATH is {}", search_path.to_string_lossy());
+        return Problem::new(Status::NotFound, text).note(note).help(help);
     } else {
-        return missing_program_problem(command, search_path);
+        let text = format!("the file \"{shown}\" doesn't exist");
+        return Problem::new(Status::NotFound, text);
     };
     Problem::new(Status::NotFound, text).help(help)
-}
-
-/// Returns the problem for a command that looks like the name or path of a program but doesn't
-/// exist. As in [`not_found_problem`], `search_path` is `None` if the command is a path. The help
-/// names a file with this name in the working directory, if there is one.
-fn missing_program_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
-    let shown = shown_program(command);
-    let text = match search_path {
-        Some(_) => format!("the command \"{shown}\" wasn't found in PATH"),
-        None if command == "/bin/sh" => "this image has no /bin/sh".to_owned(),
-        None => format!("the file \"{shown}\" doesn't exist"),
-    };
-    let mut problem = Problem::new(Status::NotFound, text);
-    if let Some(search_path) = search_path {
-        problem = problem.note(format!("PATH is {}", search_path.to_string_lossy()));
-    }
-
-    if command == "/bin/sh" {
-        problem.help("start the program without a shell, as in CMD [\"node\", \"app.js\"]")
-    } else if search_path.is_some() && Path::new(command).is_file() {
-        problem.help(format!("for the file in this directory, write ./{command}"))
-    } else if search_path.is_some() {
-        problem.help("install the program here or in the image, or write its full path")
-    } else {
-        problem
-    }
 }
 
 /// Returns the path of a file that exists, isn't a directory and can be executed.
@@ -207,7 +193,7 @@ pub fn exec<'a>(
         let _ = fcntl(descriptor, FcntlArg::F_SETFD(FdFlag::empty()));
     }
     signals::restore();
-    let errno = execute(program, command, environment);
+    let errno = call_execve(program, command, environment);
     signals::hold();
     Err(exec_problem(program, errno))
 }
@@ -218,24 +204,24 @@ pub fn exec<'a>(
 fn exec_problem(program: &Program, why: Errno) -> Problem {
     let file = program.as_path().display();
     let first_line = first_line(program).unwrap_or_default();
-    let interpreter = first_line.strip_prefix(b"#!").map(String::from_utf8_lossy);
+    let script_line = first_line.strip_prefix(b"#!").map(String::from_utf8_lossy);
+    let mut words = script_line.iter().flat_map(|line| line.split_whitespace());
+    let interpreter = words.next();
     if why == Errno::EACCES
         && let Some(name) = interpreter
-            .as_ref()
-            .and_then(|line| line.split_whitespace().next())
         && let Err(errno) = executable_at(Path::new(name))
     {
         let note = format!("it is the interpreter of \"{file}\"");
         return not_executable_problem(Path::new(name), errno).note(note);
     }
 
-    let (text, help) = match (why, interpreter) {
+    let (text, help) = match (why, &script_line) {
         (Errno::ENOENT, Some(line)) if line.ends_with("\r\n") => (
             format!("\"{file}\" can't be executed, because it has Windows line endings (CRLF)"),
             format!("convert it: sed -i 's/\\r$//' {file}"),
         ),
-        (Errno::ENOENT, Some(line)) => {
-            let name = line.split_whitespace().next().unwrap_or_default();
+        (Errno::ENOENT, Some(_)) => {
+            let name = interpreter.unwrap_or_default();
             (
                 format!("\"{file}\" can't be executed: its interpreter {name} doesn't exist"),
                 "install the interpreter, or correct the first line of the script".to_owned(),
@@ -258,7 +244,7 @@ fn exec_problem(program: &Program, why: Errno) -> Problem {
 
 /// Calls execve and returns the error if that fails. Runs a script without a `#!` line with
 /// /bin/sh, as shells and glibc's execvp do. (musl's execvp doesn't.)
-fn execute(program: &Program, command: &CommandLine, environment: &Environment) -> Errno {
+fn call_execve(program: &Program, command: &CommandLine, environment: &Environment) -> Errno {
     // The words were arguments of this process, so they can't contain a NUL.
     let arguments: Vec<CString> = command
         .arguments()

@@ -11,6 +11,11 @@
 //! `backend` uses the network and may run a credential process. ARCHITECTURE.md has the table that
 //! says which module may import which.
 
+#![cfg_attr(
+    not(target_os = "linux"),
+    allow(dead_code, reason = "only Linux has --on-rotation and files in memory")
+)]
+
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]
 compile_error!("secrets-exec runs on Linux and macOS");
 
@@ -27,10 +32,6 @@ mod deliver;
 mod exec;
 mod input;
 mod resolve;
-#[cfg_attr(
-    not(target_os = "linux"),
-    allow(dead_code, reason = "only Linux has --on-rotation")
-)]
 mod supervise;
 
 mod report;

@@ -44,7 +44,14 @@ pub fn check(
         Ok(Checked::read(prepared, &arguments, deadline))
     });
     let prepared = read.as_ref().ok().map(|(checked, _)| &checked.prepared);
-    let found_command = command.map(|line| FoundCommand::new(line, prepared, inherited));
+    let found_command = command.map(|line| FoundCommand {
+        line,
+        program: match prepared {
+            Some(prepared) => prepared.find_program(line),
+            // The PATH that the command would get isn't known, so the inherited one is used.
+            None => exec::find_program(line.program(), inherited.get("PATH")),
+        },
+    });
 
     let mut report = Report::default();
     if let Some(Err(error)) = found_command.as_ref().map(|found| &found.program) {
@@ -68,7 +75,12 @@ pub fn check(
     findings.command = found_command.map(|found| command_row(found.line, &found.program));
 
     let printed = if arguments.json {
-        json(findings, &report)
+        findings.ok = report.is_empty();
+        if !findings.ok {
+            findings.exit_status = report.exit_status();
+        }
+        findings.messages = objects(report.records());
+        findings.json()
     } else {
         tables(&findings, terminal::table_screen())
     };
@@ -76,32 +88,10 @@ pub fn check(
     report.into_result()
 }
 
-/// Returns the findings as JSON, with the messages of the report.
-fn json(mut findings: Findings, report: &Report) -> String {
-    findings.ok = report.is_empty();
-    if !report.is_empty() {
-        findings.exit_status = report.exit_status();
-    }
-    findings.messages = objects(report.records());
-    findings.json()
-}
-
 /// The command after `--`, and its program or the reason why there isn't one that can be executed.
 struct FoundCommand<'a> {
     line: &'a CommandLine,
     program: Result<Program, Problem>,
-}
-
-impl<'a> FoundCommand<'a> {
-    /// Looks for the program in the PATH that the command will get. If the inputs are invalid, this
-    /// PATH isn't known, so the inherited one is used.
-    fn new(line: &'a CommandLine, prepared: Option<&Prepared>, inherited: &Inherited) -> Self {
-        let program = match prepared {
-            Some(prepared) => prepared.find_program(line),
-            None => exec::find_program(line.program(), inherited.get("PATH")),
-        };
-        Self { line, program }
-    }
 }
 
 /// A plan, and everything that has been read for it.
@@ -199,10 +189,8 @@ impl Checked {
     /// Nothing is written to find them.
     fn problems(&self, files: &Files<'_>) -> Vec<(EntryId, Problem)> {
         let mut problems = self.values.outcomes.problems();
-        problems.extend(delivery_problems(
-            &self.values.outcomes,
-            exec::argument_limits(),
-        ));
+        let limits = exec::argument_limits();
+        problems.extend(delivery_problems(&self.values.outcomes, limits));
         if self.depth != CheckDepth::Declaration {
             problems.extend(files.undeliverable());
         }

@@ -64,9 +64,9 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
         inputs.errors.push(Problem::usage(text));
     }
     let found = systemd::connection().ok_or_else(no_connection);
-    let with_request = found.and_then(|connection| Ok((connection, connection.request()?)));
-    let (connection, request) = match with_request {
-        Ok(answerable) => answerable,
+    let requested = found.and_then(|connection| Ok((connection, connection.request()?)));
+    let (connection, request) = match requested {
+        Ok(connection_and_request) => connection_and_request,
         Err(problem) => return Err(inputs.errors.into_iter().chain([problem]).collect()),
     };
 

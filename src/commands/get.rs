@@ -48,13 +48,11 @@ pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<()
 
 /// True if the secret doesn't exist, or may not exist, because AWS has denied the request.
 fn is_unknown_secret(answer: &Answer) -> bool {
-    let cause = answer.as_ref().err().map(|failure| failure.error.cause);
+    let Err(failure) = answer else { return false };
     matches!(
-        cause,
-        Some(
-            Cause::Absent(Missing::Secret)
-                | Cause::Denied(Denial::Policy | Denial::PolicyOrMissing | Denial::Metadata)
-        )
+        failure.error.cause,
+        Cause::Absent(Missing::Secret)
+            | Cause::Denied(Denial::Policy | Denial::PolicyOrMissing | Denial::Metadata)
     )
 }
 

@@ -110,13 +110,9 @@ impl Launch<'_> {
         if self.prepared.options.notify_ready {
             Notifier::new(inherited).send("READY=1");
         }
-        let descriptors = placed.descriptors();
-        Ok(exec::exec(
-            &self.program,
-            self.command,
-            &environment,
-            descriptors,
-        )?)
+        let (program, descriptors) = (&self.program, placed.descriptors());
+        let Err(problem) = exec::exec(program, self.command, &environment, descriptors);
+        Err(problem.into())
     }
 
     /// Reads every value, which can take until the deadline.

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use super::worker::apply;
+use super::worker::apply_options;
 use crate::backend::agent::{Agent, AgentSettings};
 use crate::backend::aws::Settings;
 use crate::exec::{self, Program};
@@ -141,7 +141,7 @@ pub fn prepare(
     if !matches!(asker, Asker::Launch | Asker::Check) {
         options.rotation = None;
     }
-    apply(&options, deadline);
+    apply_options(&options, deadline);
     if inputs.replaces_file {
         let note = replaced_declaration(&files).map(|name| {
             Record::note(format!(
@@ -271,16 +271,14 @@ impl BackendConfig {
             (_, _) => Err(report),
         }
     }
+
     /// Creates the agent, if it is the backend. Neither its profile nor its token has been read.
     pub fn agent(&self, deadline: &Deadline) -> Option<Agent> {
         let Self::Aws(settings, Some(agent)) = self else {
             return None;
         };
-        Some(Agent::new(
-            agent.clone(),
-            (**settings).clone(),
-            deadline.clone(),
-        ))
+        let (agent, settings) = (agent.clone(), (**settings).clone());
+        Some(Agent::new(agent, settings, deadline.clone()))
     }
 }
 

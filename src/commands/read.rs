@@ -28,6 +28,7 @@ use crate::input::cli::Inputs;
 use crate::input::find_local_file;
 use crate::input::local_secrets::read_local_secrets;
 use crate::model::answer::{Answer, Caller, DescribedSecret, FetchFailure, Fetched};
+use crate::model::entry::Origin;
 use crate::model::env_variables::Inherited;
 use crate::model::environment::delivery_problems;
 use crate::model::options::{CacheOptions, Options};
@@ -47,10 +48,6 @@ pub enum Pass {
     /// A later read, for a command that runs with `--on-rotation`. A poll doesn't repeat warnings,
     /// doesn't wait (`--wait`), and doesn't use answers from the cache. If the directory of the
     /// cache can't be used, the poll goes on without a cache.
-    #[cfg_attr(
-        not(target_os = "linux"),
-        allow(dead_code, reason = "only Linux has --on-rotation")
-    )]
     Poll,
 }
 
@@ -183,14 +180,16 @@ fn open_backend(
     asks_identity: bool,
     deadline: &Deadline,
 ) -> Result<ManuallyDrop<Backend>, Report> {
-    let purpose = Purpose {
-        is_unattended: options.rotation.is_some(),
-        asks_identity,
+    let aws_client = |settings| {
+        let purpose = Purpose {
+            is_unattended: options.rotation.is_some(),
+            asks_identity,
+        };
+        Aws::new(settings, purpose, deadline.clone())
     };
-
     let backend = match config.clone() {
         BackendConfig::Aws(settings, None) => {
-            let aws = Aws::new(*settings, purpose, deadline.clone());
+            let aws = aws_client(*settings);
             match open_cache(options, pass)? {
                 None => Backend::Aws(Box::new(aws)),
                 Some((directory, cache)) => {
@@ -201,14 +200,12 @@ fn open_backend(
         BackendConfig::Aws(settings, Some(agent_settings)) => {
             let has_fallback = agent_settings.has_fallback;
             let agent = Agent::new(agent_settings, (*settings).clone(), deadline.clone());
-            let aws =
-                has_fallback.then(|| Box::new(Aws::new(*settings, purpose, deadline.clone())));
+            let aws = has_fallback.then(|| Box::new(aws_client(*settings)));
             Backend::Agent(Box::new(agent), aws)
         }
         BackendConfig::Local { path, is_announced } => {
-            let _awaited = deadline
-                .progress()
-                .awaits(format!("the file {} (--local)", path.display()));
+            let awaited = format!("the file {} (--local)", path.display());
+            let _awaited = deadline.progress().awaits(awaited);
             let secrets = read_local_secrets(&path)?;
             if is_announced && pass == Pass::First {
                 terminal::print_always([report::local_warning(&path)]);
@@ -231,22 +228,21 @@ fn open_cache(
     let Some(cache) = &options.cache else {
         return Ok(None);
     };
-    match (CacheDirectory::open(&cache.directory), pass) {
-        (directory, Pass::First) => Ok(Some((directory?, cache.clone()))),
-        (Ok(directory), Pass::Poll) => {
-            // A poll stores AWS's answers for the next launch, but doesn't use any.
-            let unused = CacheOptions {
-                ttl: Duration::ZERO,
-                stale: Duration::ZERO,
-                ..cache.clone()
-            };
-            Ok(Some((directory, unused)))
-        }
-        (Err(_), Pass::Poll) => Ok(None),
+    let directory = match (CacheDirectory::open(&cache.directory), pass) {
+        (Ok(directory), _) => directory,
+        (Err(_), Pass::Poll) => return Ok(None),
+        (Err(problems), Pass::First) => return Err(problems),
+    };
+    let mut cache = cache.clone();
+    if pass == Pass::Poll {
+        // A poll stores AWS's answers for the next launch, but doesn't use any.
+        (cache.ttl, cache.stale) = (Duration::ZERO, Duration::ZERO);
     }
+    Ok(Some((directory, cache)))
 }
 
-/// The limits of the first pauses between two rounds with `--wait`, and of all pauses.
+/// With `--wait`, a pause between two rounds is as long as all earlier rounds and pauses together,
+/// but at least `FIRST_PAUSE` and at most `LONGEST_PAUSE`. Up to half of it is left out at random.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -293,8 +289,8 @@ async fn fetch_and_resolve(
     }
 }
 
-/// The knowledge about a plan before the first request. The answers are the failures of the
-/// locators that the agent can never read.
+/// What is known about a plan before the first request. The [`Fetched`] has a failure for each
+/// locator that the agent can never read.
 pub enum Preflight {
     /// No request is needed, or requests would be useless.
     Decided(Outcomes, Fetched),
@@ -410,9 +406,8 @@ impl<'a> Fetching<'a> {
         !failures.is_empty() && failures.iter().all(|failure| failure.is_waited_for())
     }
 
-    /// Pauses before the next round, for at most `left`. The pause has a random length between half
-    /// of its limit and the whole limit, which grows with the time that has passed. In the
-    /// meantime, messages show why requests have failed. The deadline begins again.
+    /// Pauses before the next round, for at most `left`. During the pause, messages show why
+    /// requests have failed. After the pause, the next round has a whole `--timeout` again.
     async fn pause(&self, missing: &BTreeSet<Locator>, left: Duration, deadline: &Deadline) {
         let progress = deadline.progress();
         let _awaited = progress.awaits("the next try (--wait)".to_owned());
@@ -448,22 +443,20 @@ impl<'a> Fetching<'a> {
     }
 }
 
-/// Adds the advice to use a file for `--local` to each failure for lack of a region or of
-/// credentials, if there is such a file next to the declaration.
+/// If there is a file for `--local` next to the declaration, advises its use in each failure that
+/// is due to a missing region or to missing credentials.
 fn suggest_local_file(fetched: &mut Fetched, plan: &Plan) {
     let failures = fetched
         .values_mut()
         .filter_map(|answer| answer.as_mut().err());
-    let mut unconfigured = failures
-        .filter(|failure| failure.error.cause.is_unconfigured())
-        .peekable();
-    if unconfigured.peek().is_none() {
+    let mut unconfigured = Vec::from_iter(failures);
+    unconfigured.retain(|failure| failure.error.cause.is_unconfigured());
+    if unconfigured.is_empty() {
         return;
     }
-    let mut declarations = plan
-        .entries
-        .iter()
-        .filter_map(|entry| entry.subject.origin.file());
+
+    let origins = plan.entries.iter().map(|entry| &entry.subject.origin);
+    let mut declarations = origins.filter_map(Origin::file);
     let directory = declarations.find_map(Path::parent).unwrap_or(Path::new(""));
     if let Some(file) = find_local_file(directory) {
         for failure in unconfigured {

@@ -114,7 +114,7 @@ pub fn run_with<T: Send>(
     work: impl FnOnce(&Deadline) -> Result<T, Report> + Send,
 ) -> Result<T, Report> {
     let deadline = Deadline::new(options.timeout);
-    apply(options, &deadline);
+    apply_options(options, &deadline);
     let mut watch = Watch {
         deadline: deadline.clone(),
         next_message: Instant::now() + QUIET_TIME,
@@ -154,7 +154,7 @@ pub fn run_with<T: Send>(
 /// [`run_with`] applies the options from the command line and from variables. `commands/prepare`
 /// calls this function again when it has read the declarations, because a declaration can set these
 /// options, too.
-pub fn apply(options: &Options, deadline: &Deadline) {
+pub fn apply_options(options: &Options, deadline: &Deadline) {
     terminal::use_options(options);
     deadline.set_options(options, |event| {
         terminal::print_always([report::trace_note(event)]);

@@ -1,22 +1,16 @@
 //! The steps of a delivery. First every file gets its content under a temporary name, and then each
 //! gets its own name.
 
-#![cfg_attr(
-    not(target_os = "linux"),
-    allow(irrefutable_let_patterns, reason = "only Linux has files in memory")
-)]
-
-#[cfg(target_os = "linux")]
-use std::os::fd::AsFd;
+use std::fs::File;
 use std::os::fd::BorrowedFd;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
-
-use super::access::Access;
-use super::directory::DirectoryEntry;
-use super::disk::DiskFile;
 #[cfg(target_os = "linux")]
-use super::{disk::PlacedFile, memory::MemoryFile};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use super::disk::{Access, DirectoryEntry, DiskFile};
+#[cfg(target_os = "linux")]
+use super::{disk::PlacedFile, memory};
 use crate::model::entry::{Origin, Subject};
 use crate::model::env_variables::EnvName;
 use crate::model::outcome::FileValue;
@@ -41,24 +35,15 @@ struct Pending<'a> {
 ///
 /// Dropping the value closes files in memory and removes temporary files. It also removes files
 /// that did not exist before, unless [`Self::keep`] was called.
-#[derive(Debug)]
-pub struct Delivery(Vec<DeliveredFile>);
-
-/// A file with its content.
-#[derive(Debug)]
-struct DeliveredFile {
-    /// The variable that gets the path.
-    env: Option<EnvName>,
-    subject: Subject,
-    file: TemporaryFile,
-}
-
-/// A file with its content, in memory or on a disk.
-#[derive(Debug)]
-enum TemporaryFile {
+#[derive(Debug, Default)]
+pub struct Delivery {
+    /// The variables that hold the path of a file, and the paths.
+    variables: Vec<(EnvName, PathBuf)>,
+    /// The files on disk, each with its entry.
+    disk_files: Vec<(DiskFile, Subject)>,
+    /// The files in memory.
     #[cfg(target_os = "linux")]
-    Memory(MemoryFile),
-    Disk(DiskFile),
+    memory_files: Vec<OwnedFd>,
 }
 
 impl<'a> Files<'a> {
@@ -128,16 +113,56 @@ impl Delivery {
     /// # Errors
     /// A problem for each file that can't be written. In that case, no file is left behind.
     pub fn write_temporary(files: Files<'_>) -> Result<Self, Vec<Problem>> {
-        let (mut staged, mut errors) = (Vec::new(), Vec::new());
-        for pending in files.0 {
-            let env = pending.file.target.env.clone();
-            let subject = pending.file.subject.clone();
-            match TemporaryFile::write(pending.file, pending.destination) {
-                Ok(file) => staged.push(DeliveredFile { env, subject, file }),
-                Err(problem) => errors.push(problem.for_entry(subject, Impact::Undelivered)),
+        let (mut delivery, mut errors) = (Self::default(), Vec::new());
+        for Pending { file, destination } in files.0 {
+            if let Err(problem) = delivery.write(file, destination) {
+                errors.push(problem.for_entry(file.subject.clone(), Impact::Undelivered));
             }
         }
-        unless_errors(errors, Self(staged))
+        unless_errors(errors, delivery)
+    }
+
+    /// Writes a file on a disk under a temporary name or, if `destination` is `None`, a file in
+    /// memory, and adds it. `destination` may be the error of [`Files::open_directories`], which
+    /// nobody has reported yet if this function is called.
+    ///
+    /// # Errors
+    /// When the owner doesn't exist, when the directory couldn't be opened, or when the file can't
+    /// be written. In that case, no file is left behind.
+    fn write(
+        &mut self,
+        file: FileValue<'_>,
+        destination: Result<Option<DirectoryEntry>, Problem>,
+    ) -> Result<(), Problem> {
+        let access = Access::from_target(file.target)?;
+        let path = match destination? {
+            Some(entry) => {
+                let path = entry.path.clone();
+                let write = |opened: &mut File| access.write(opened, file.value);
+                let written = DiskFile::write_temporary(entry, write)?;
+                self.disk_files.push((written, file.subject.clone()));
+                path
+            }
+            #[cfg(target_os = "linux")]
+            None => {
+                let descriptor = match file.target.once {
+                    true => memory::pipe(&access, file.value)?,
+                    false => memory::sealed_file(&access, file.value)?,
+                };
+                let path = format!("/proc/self/fd/{}", descriptor.as_raw_fd()).into();
+                self.memory_files.push(descriptor);
+                path
+            }
+            #[cfg(not(target_os = "linux"))]
+            None => {
+                let problem = Problem::configuration("only Linux has files in memory");
+                return Err(problem.help("give the entry a `path`"));
+            }
+        };
+        if let Some(name) = &file.target.env {
+            self.variables.push((name.clone(), path));
+        }
+        Ok(())
     }
 
     /// Returns the files on disk with their inode numbers, for the process that removes them. Call
@@ -145,10 +170,8 @@ impl Delivery {
     #[cfg(target_os = "linux")]
     pub fn placed_files(&self) -> Vec<PlacedFile> {
         let mut placed = Vec::new();
-        for delivered in &self.0 {
-            if let TemporaryFile::Disk(file) = &delivered.file
-                && let Ok(Some(stat)) = file.entry.stat()
-            {
+        for (file, _) in &self.disk_files {
+            if let Ok(Some(stat)) = file.entry.stat() {
                 let (path, id) = (file.entry.path.clone(), (stat.st_dev, stat.st_ino));
                 placed.push(PlacedFile { path, id });
             }
@@ -158,19 +181,17 @@ impl Delivery {
 
     /// Returns the variables that hold the path of a file, and the paths.
     pub fn variables(&self) -> impl Iterator<Item = (&EnvName, &[u8])> {
-        self.0.iter().filter_map(|delivered| {
-            let path = delivered.file.path().as_os_str();
-            Some((delivered.env.as_ref()?, path.as_bytes()))
-        })
+        let variables = self.variables.iter();
+        variables.map(|(name, path)| (name, path.as_os_str().as_bytes()))
     }
 
     /// Returns the files in memory. The command inherits them, although they have FD_CLOEXEC.
     pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        self.0.iter().filter_map(|delivered| match &delivered.file {
-            #[cfg(target_os = "linux")]
-            TemporaryFile::Memory(file) => Some(file.descriptor.as_fd()),
-            TemporaryFile::Disk(_) => None,
-        })
+        #[cfg(target_os = "linux")]
+        let descriptors = self.memory_files.iter().map(AsFd::as_fd);
+        #[cfg(not(target_os = "linux"))]
+        let descriptors = std::iter::empty();
+        descriptors
     }
 
     /// Renames the files on disk to their own names. If a held signal has come, this ends the
@@ -181,11 +202,9 @@ impl Delivery {
     /// older files, and are removed if they are new.
     pub fn rename_all(self) -> Result<Self, Problem> {
         let mut delivery = self.unless_interrupted();
-        for delivered in &mut delivery.0 {
-            if let TemporaryFile::Disk(file) = &mut delivered.file
-                && let Err(problem) = file.rename_into_place()
-            {
-                return Err(problem.for_entry(delivered.subject.clone(), Impact::Undelivered));
+        for (file, subject) in &mut delivery.disk_files {
+            if let Err(problem) = file.rename_into_place() {
+                return Err(problem.for_entry(subject.clone(), Impact::Undelivered));
             }
         }
         Ok(delivery)
@@ -203,48 +222,8 @@ impl Delivery {
 
     /// Keeps the files when the value is dropped.
     pub fn keep(mut self) {
-        for delivered in &mut self.0 {
-            if let TemporaryFile::Disk(file) = &mut delivered.file {
-                file.keep();
-            }
-        }
-    }
-}
-
-impl TemporaryFile {
-    /// Writes a file on a disk under a temporary name or, if `destination` is `None`, a file in
-    /// memory. `destination` may be the error of [`Files::open_directories`], which nobody has
-    /// reported yet if this function is called.
-    ///
-    /// # Errors
-    /// When the owner doesn't exist, when the directory couldn't be opened, or when the file can't
-    /// be written. In that case, no file is left behind.
-    fn write(
-        file: FileValue<'_>,
-        destination: Result<Option<DirectoryEntry>, Problem>,
-    ) -> Result<Self, Problem> {
-        let access = Access::from_target(file.target)?;
-        match destination? {
-            #[cfg(target_os = "linux")]
-            None if file.target.once => MemoryFile::pipe(&access, file.value).map(Self::Memory),
-            #[cfg(target_os = "linux")]
-            None => MemoryFile::create(&access, file.value).map(Self::Memory),
-            #[cfg(not(target_os = "linux"))]
-            None => Err(Problem::configuration("only Linux has files in memory")
-                .help("give the entry a `path`")),
-            Some(entry) => {
-                DiskFile::write_temporary(entry, |opened| access.write(opened, file.value))
-                    .map(Self::Disk)
-            }
-        }
-    }
-
-    /// Returns the path under which the command can open the file.
-    fn path(&self) -> &Path {
-        match self {
-            #[cfg(target_os = "linux")]
-            Self::Memory(file) => &file.path,
-            Self::Disk(file) => &file.entry.path,
+        for (file, _) in &mut self.disk_files {
+            file.keep();
         }
     }
 }

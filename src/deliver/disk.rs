@@ -1,53 +1,311 @@
 //! Files at a path: those that a launch delivers and removes again, the copy of the running program
-//! that `install` makes, and the file to which `export` appends.
+//! that `install` makes, and the file to which `export` appends. [`Access`] is the owner and mode
+//! of a delivered file, on a disk or in memory.
 //!
 //! A delivered file is written under a temporary name in the same directory and then renamed, so
 //! that nobody sees an incomplete file. `install` writes the program in the same way:
 //!
 //! ```text
-//! write   create .NAME.xxxxxxxx (O_EXCL, mode 0600) ─▶ set owner and mode ─▶ write ─▶ close      Temporary
-//! rename  to NAME ───────────┬─ the name was free ────────────────────────────────────────────▶ New
-//!                            └─ a file was replaced ──────────────────────────────────────────▶ Permanent
-//! keep    the file stays ─────────────────────────────────────────────────────────────────────▶ Permanent
-//! drop    removes the file unless it is Permanent
+//! write   create .NAME.xxxxxxxx (O_EXCL, mode 0600) ─▶ set owner and mode ─▶ write ─▶ close
+//!                                                             drop removes the temporary name
+//! rename  to NAME ───────────┬─ the name was free ──────────▶ drop removes NAME
+//!                            └─ a file was replaced ────────▶ drop removes nothing
+//! keep    the file stays ───────────────────────────────────▶ drop removes nothing
 //! ```
+//!
+//! The directory of a file is opened component by component (`system/paths`), so that no other
+//! user's symbolic link can redirect the file.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use nix::fcntl::{OFlag, openat};
-use nix::sys::stat::{Mode, fchmod};
-use nix::unistd::close;
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag, openat, renameat};
+use nix::libc::mode_t;
+use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, fstatat};
+use nix::unistd::{AccessFlags, Gid, Group, Uid, User, close, faccessat, fchown};
 
-use super::access::WRITE;
-use super::directory::DirectoryEntry;
-use crate::model::entry::{Origin, Subject};
+use crate::model::entry::{Account, FileTarget, Origin, Subject};
 use crate::model::problem::{Impact, Problem};
 use crate::model::secret_value::SecretValue;
 use crate::system::os_error::{self, call_problem, errno};
-use crate::system::paths::is_foreign;
+use crate::system::paths::{
+    create_temporary, is_foreign, is_in_memory, open_directory, remove_file,
+};
 use crate::system::signals;
+
+/// The beginning of the error about a file that can't be created.
+const CREATE: &str = "the file can't be created";
+
+/// An open directory and a name in it. All operations use the descriptor of the directory, so it
+/// doesn't matter if its path changes later.
+#[derive(Debug)]
+pub struct DirectoryEntry {
+    /// The path as declared.
+    pub path: PathBuf,
+    pub directory: OwnedFd,
+    /// The user id of the directory's owner.
+    directory_owner: u32,
+    pub name: OsString,
+}
+
+impl DirectoryEntry {
+    /// Opens the directory of `path`. A relative path begins at the working directory.
+    ///
+    /// # Errors
+    /// If the path contains a NUL byte or doesn't end with the name of a file, if the directory
+    /// can't be opened, or if a symbolic link before the last component belongs to another user.
+    pub fn open(path: &Path) -> Result<Self, Problem> {
+        let (parent, name) = directory_and_name(path)?;
+        let directory = open_directory(parent, "mkdir -p")?;
+        let stat = fstat(&directory)
+            .map_err(|errno| call_problem("the directory can't be examined", errno))?;
+        Ok(Self {
+            path: path.to_owned(),
+            directory,
+            directory_owner: stat.st_uid,
+            name: name.to_owned(),
+        })
+    }
+
+    /// Checks that the directory belongs to root, to the effective user or to `owner`, who is to
+    /// own the file. The owner of a directory decides who can read the files that are created in it
+    /// (acl(5)), and can replace them.
+    ///
+    /// # Errors
+    /// If the directory belongs to anyone else.
+    pub fn expect_trusted_owner(&self, owner: Option<Uid>) -> Result<(), Problem> {
+        let found = self.directory_owner;
+        if !is_foreign(found) || owner.map(Uid::as_raw) == Some(found) {
+            return Ok(());
+        }
+        let text = format!(
+            "the directory of \"{}\" belongs to user {found}, who could replace the file or let others read it",
+            self.path.display()
+        );
+        Err(Problem::configuration(text).help(format!(
+            "make root the owner of the directory, or write owner: {found} for the file"
+        )))
+    }
+
+    /// True if the file system of the directory is neither tmpfs nor ramfs.
+    pub fn is_on_disk(&self) -> bool {
+        is_in_memory(self.directory.as_fd()) == Ok(false)
+    }
+
+    /// Returns the result of fstatat(2) for the file with this name, or `None` if the file doesn't
+    /// exist. Doesn't follow a link.
+    ///
+    /// # Errors
+    /// The error of the kernel.
+    pub fn stat(&self) -> Result<Option<FileStat>, Problem> {
+        let name = self.name.as_os_str();
+        match fstatat(&self.directory, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(stat)),
+            Err(Errno::ENOENT) => Ok(None),
+            Err(errno) => Err(call_problem("the existing file can't be examined", errno)),
+        }
+    }
+
+    /// Returns true if there is a regular file with this name, and false if the name is free.
+    ///
+    /// # Errors
+    /// If the name belongs to anything else, or can't be examined.
+    pub fn is_regular_file(&self) -> Result<bool, Problem> {
+        let Some(stat) = self.stat()? else {
+            return Ok(false);
+        };
+        let path = self.path.display();
+        let problem = match SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT {
+            SFlag::S_IFREG => return Ok(true),
+            SFlag::S_IFLNK => Problem::configuration(format!(
+                "\"{path}\" is a symbolic link, which secrets-exec doesn't follow"
+            ))
+            .help("write the path of the file that the link points to"),
+            SFlag::S_IFDIR => {
+                Problem::configuration(format!("\"{path}\" is a directory, not a file"))
+            }
+            _ => Problem::configuration(format!("\"{path}\" is a device, a pipe or a socket")),
+        };
+        Err(problem)
+    }
+
+    /// Checks that this process is allowed to create a file in the directory, without creating one.
+    ///
+    /// # Errors
+    /// If this process isn't allowed to write to the directory or to enter it.
+    pub fn expect_writable(&self) -> Result<(), Problem> {
+        let access = AccessFlags::W_OK | AccessFlags::X_OK;
+        faccessat(&self.directory, ".", access, AtFlags::AT_EACCESS)
+            .map_err(|errno| call_problem(CREATE, errno))
+    }
+
+    /// Creates an empty file with mode 0600 under a temporary name. Returns the file and the name.
+    ///
+    /// # Errors
+    /// The error of the kernel.
+    pub fn create_temporary(&self) -> Result<(File, OsString), Problem> {
+        create_temporary(&self.directory, &self.name).map_err(|errno| call_problem(CREATE, errno))
+    }
+
+    /// Renames a temporary file to the name of the entry, replacing an existing file with that
+    /// name.
+    ///
+    /// # Errors
+    /// The error of the kernel. Both files are then unchanged.
+    pub fn rename(&self, temporary: &OsStr) -> Result<(), Problem> {
+        let (directory, name) = (&self.directory, self.name.as_os_str());
+        let renamed = renameat(directory, temporary, directory, name);
+        renamed.map_err(|errno| match errno {
+            Errno::EBUSY => Problem::configuration(format!(
+                "\"{}\" is a mount point, so it can't be replaced",
+                self.path.display()
+            ))
+            .help("mount the directory of the file instead of the file"),
+            errno => call_problem("the file can't be renamed", errno),
+        })
+    }
+
+    /// Removes a name from the directory, if it exists.
+    ///
+    /// # Errors
+    /// The error of the kernel.
+    pub fn remove(&self, name: &OsStr) -> Result<(), Problem> {
+        remove_file(&self.directory, name)
+            .map_err(|errno| call_problem("the file can't be removed", errno))
+    }
+}
+
+/// Splits a path into its directory and the name of a file. Rust's `Path` would treat `a/` and
+/// `a/.` as `a`, which could be a file.
+///
+/// # Errors
+/// If the path doesn't end with a name, or contains a NUL byte.
+fn directory_and_name(path: &Path) -> Result<(&OsStr, &OsStr), Problem> {
+    let bytes = path.as_os_str().as_bytes();
+    if bytes.contains(&0) {
+        return Err(Problem::configuration("the path contains a NUL byte"));
+    }
+    let last_slash = bytes.iter().rposition(|byte| *byte == b'/');
+    let (parent, name) = bytes.split_at(last_slash.map_or(0, |slash| slash + 1));
+    match name {
+        b"" | b"." | b".." => Err(Problem::configuration(
+            "the path must end with the name of a file",
+        )),
+        name => Ok((OsStr::from_bytes(parent), OsStr::from_bytes(name))),
+    }
+}
+
+/// The beginning of the error about a write that failed.
+pub const WRITE: &str = "the file can't be written";
+
+/// A numeric owner and a mode. `None` keeps the user or the group of this process.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Access {
+    pub user: Option<Uid>,
+    group: Option<Gid>,
+    mode: Mode,
+}
+
+impl Access {
+    /// Returns the owner and mode that a declaration asks for. Looks names up in /etc/passwd and
+    /// /etc/group.
+    ///
+    /// # Errors
+    /// If a user or group with that name doesn't exist.
+    pub fn from_target(target: &FileTarget) -> Result<Self, Problem> {
+        let owner = target.owner.as_ref();
+        let user = owner.and_then(|owner| owner.user.as_ref());
+        let group = owner.and_then(|owner| owner.group.as_ref());
+        // In the static binary, getpwnam(3) and getgrnam(3) don't load an NSS module, so they don't
+        // look anywhere else.
+        let find_user = |name: &str| User::from_name(name).ok()?.map(|user| user.uid);
+        let find_group = |name: &str| Group::from_name(name).ok()?.map(|group| group.gid);
+        Ok(Self {
+            user: account_id(user, Uid::from_raw, find_user, "user", "/etc/passwd")?,
+            group: account_id(group, Gid::from_raw, find_group, "group", "/etc/group")?,
+            mode: Mode::from_bits_truncate(target.mode.bits() as mode_t),
+        })
+    }
+
+    /// True if the mode allows anyone to execute the file.
+    pub fn is_executable(&self) -> bool {
+        self.mode
+            .intersects(Mode::S_IXUSR | Mode::S_IXGRP | Mode::S_IXOTH)
+    }
+
+    /// Sets the owner and mode of an empty file and then writes its content.
+    ///
+    /// # Errors
+    /// If the owner or the mode can't be set, or if the content can't be written.
+    pub fn write(&self, file: &mut File, content: &SecretValue) -> Result<(), Problem> {
+        self.apply(file)?;
+        file.write_all(content.expose())
+            .map_err(|error| call_problem(WRITE, errno(&error)))
+    }
+
+    /// Sets the owner and mode of an empty file that this process has created.
+    ///
+    /// The order matters. If the mode were set before the group, members of this process's group
+    /// could open the file in between and keep the descriptor. If the user were set before the
+    /// mode, changing the mode of that user's file would need CAP_FOWNER.
+    ///
+    /// # Errors
+    /// When this process isn't allowed to give the file to the owner or to set the mode.
+    fn apply(&self, file: &File) -> Result<(), Problem> {
+        let no_owner = |errno: Errno| {
+            call_problem("the owner of the file can't be set", errno)
+                .help("only root can change the owner of a file: start secrets-exec as root, or leave out `owner`")
+        };
+        if self.group.is_some() {
+            fchown(file, None, self.group).map_err(no_owner)?;
+        }
+        fchmod(file, self.mode)
+            .map_err(|errno| call_problem("the mode of the file can't be set", errno))?;
+        if self.user.is_some() {
+            fchown(file, self.user, None).map_err(no_owner)?;
+        }
+        Ok(())
+    }
+}
+
+/// Returns the id of a user or group: the number itself, or the id that `find` returns for a name.
+/// Returns `None` if `account` is `None`.
+///
+/// # Errors
+/// If no user or group of this `kind` has the name in `file`.
+fn account_id<I>(
+    account: Option<&Account>,
+    from_number: fn(u32) -> I,
+    find: impl Fn(&str) -> Option<I>,
+    kind: &str,
+    file: &str,
+) -> Result<Option<I>, Problem> {
+    let name = match account {
+        None => return Ok(None),
+        Some(Account::Number(number)) => return Ok(Some(from_number(*number))),
+        Some(Account::Name(name)) => name,
+    };
+    match find(name) {
+        Some(id) => Ok(Some(id)),
+        None => Err(Problem::configuration(format!("there is no {kind} {name:?} in {file}"))
+            .help(format!("create the {kind} in this image or on this host, or write a number, as in owner: \"1000:1000\""))),
+    }
+}
 
 /// A file at a path. Dropping the value removes a temporary file. It also removes a file that did
 /// not exist before, unless [`Self::keep`] was called.
 #[derive(Debug)]
 pub struct DiskFile {
     pub entry: DirectoryEntry,
-    state: DiskState,
-}
-
-/// The state of a file.
-#[derive(Debug)]
-enum DiskState {
-    /// The file has this temporary name.
-    Temporary(OsString),
-    /// The file has its own name, which was free.
-    New,
-    /// The file has its own name and stays.
-    Permanent,
+    /// The name that is removed when the value is dropped: first the temporary name and then, if it
+    /// was free, the file's own name. `None` if the file stays.
+    name_to_remove: Option<OsString>,
 }
 
 impl DiskFile {
@@ -62,46 +320,44 @@ impl DiskFile {
     ) -> Result<Self, Problem> {
         entry.is_regular_file()?;
         let (mut file, temporary) = entry.create_temporary()?;
-        let state = DiskState::Temporary(temporary);
-        let staged = Self { entry, state };
+        let name_to_remove = Some(temporary);
+        let written = Self {
+            entry,
+            name_to_remove,
+        };
         write(&mut file)?;
         // Some file systems (NFS, or one with quotas) report a full disk only on close.
         close(file).map_err(|errno| call_problem(WRITE, errno))?;
-        Ok(staged)
+        Ok(written)
     }
 
-    /// Renames the file to its own name, unless it already has that name. From then on, a file that
-    /// has replaced another one is kept.
+    /// Renames the temporary file to its own name. From then on, a file that has replaced another
+    /// one is kept.
     ///
     /// # Errors
     /// If something other than a regular file has the entry's name by now, or if the kernel refuses
     /// to rename the file.
     pub fn rename_into_place(&mut self) -> Result<(), Problem> {
-        if let DiskState::Temporary(temporary) = &self.state {
+        if let Some(temporary) = &self.name_to_remove {
             let is_replacing = self.entry.is_regular_file()?;
             self.entry.rename(temporary)?;
-            self.state = if is_replacing {
-                DiskState::Permanent
-            } else {
-                DiskState::New
-            };
+            let own_name = &self.entry.name;
+            self.name_to_remove = (!is_replacing).then(|| own_name.clone());
         }
         Ok(())
     }
 
     /// Keeps the file when the value is dropped.
     pub fn keep(&mut self) {
-        self.state = DiskState::Permanent;
+        self.name_to_remove = None;
     }
 }
 
 impl Drop for DiskFile {
     fn drop(&mut self) {
-        let _ = match &self.state {
-            DiskState::Temporary(name) => self.entry.remove(name),
-            DiskState::New => self.entry.remove(&self.entry.name),
-            DiskState::Permanent => Ok(()),
-        };
+        if let Some(name) = &self.name_to_remove {
+            let _ = self.entry.remove(name);
+        }
     }
 }
 
@@ -115,36 +371,28 @@ impl Drop for DiskFile {
 pub fn install(directory: &Path) -> Result<(), Problem> {
     let path = directory.join("secrets-exec");
     let subject = Subject::plain(path.display().to_string(), Origin::Argument("install"));
-    copy(&path).map_err(|problem| problem.for_entry(subject, Impact::None))
+    copy_program(&path).map_err(|problem| problem.for_entry(subject, Impact::None))
 }
 
-/// Does the work of [`install`]. The errors don't name the file yet.
-fn copy(path: &Path) -> Result<(), Problem> {
+/// Copies the running program to `path`. The errors don't name the file yet.
+fn copy_program(path: &Path) -> Result<(), Problem> {
     let entry = DirectoryEntry::open(path)?;
     // This link works even if the program's file was renamed or removed. macOS doesn't have it, but
     // containers run Linux.
     let mut program = File::open("/proc/self/exe")
         .map_err(|error| call_problem("secrets-exec can't read its own binary", errno(&error)))?;
     signals::hold();
-    let mut file = DiskFile::write_temporary(entry, |file| copy_content(file, &mut program))?;
-    file.rename_into_place()?;
-    file.keep();
+    let mut installed = DiskFile::write_temporary(entry, |file| {
+        // Unlike the mode when a file is created, this one isn't limited by the umask.
+        fchmod(&*file, Mode::from_bits_truncate(0o755))
+            .map_err(|errno| call_problem("the mode of the file can't be set", errno))?;
+        // After a crash, the name must not lead to an incomplete file.
+        let copied = io::copy(&mut program, file).and_then(|_| file.sync_all());
+        copied.map_err(|error| call_problem(WRITE, errno(&error)))
+    })?;
+    installed.rename_into_place()?;
+    installed.keep();
     Ok(())
-}
-
-/// Sets the mode of the file, writes the program to it, and waits until it is on the disk. After a
-/// crash, the name must not lead to an incomplete file.
-///
-/// # Errors
-/// The error of the kernel.
-fn copy_content(file: &mut File, program: &mut File) -> Result<(), Problem> {
-    // Unlike the mode when a file is created, this one isn't limited by the umask.
-    let mode = Mode::from_bits_truncate(0o755);
-    fchmod(&*file, mode)
-        .map_err(|errno| call_problem("the mode of the file can't be set", errno))?;
-    io::copy(program, file).map_err(|error| call_problem(WRITE, errno(&error)))?;
-    file.sync_all()
-        .map_err(|error| call_problem(WRITE, errno(&error)))
 }
 
 /// A delivered file of a command that runs under `--on-rotation`, as the launch reports it to the
@@ -152,7 +400,7 @@ fn copy_content(file: &mut File, program: &mut File) -> Result<(), Problem> {
 #[cfg(target_os = "linux")]
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub struct PlacedFile {
-    pub path: std::path::PathBuf,
+    pub path: PathBuf,
     /// The device and the inode number, which differ for another file at the same path.
     pub id: (u64, u64),
 }
@@ -164,30 +412,22 @@ pub struct PlacedFile {
 #[cfg(target_os = "linux")]
 pub fn remove_files(files: Vec<PlacedFile>) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for file in files {
-        if let Err(problem) = remove(&file) {
-            let path = file.path.display().to_string();
+    for PlacedFile { path, id } in files {
+        // If the directory is gone, the file is gone, too.
+        let Ok(entry) = DirectoryEntry::open(&path) else {
+            continue;
+        };
+        let removed = entry.stat().and_then(|found| match found {
+            Some(found) if (found.st_dev, found.st_ino) == id => entry.remove(&entry.name),
+            Some(_) | None => Ok(()),
+        });
+        if let Err(problem) = removed {
+            let path = path.display().to_string();
             let subject = Subject::plain(path, Origin::Argument("--on-rotation"));
             problems.push(problem.for_entry(subject, Impact::None));
         }
     }
     problems
-}
-
-/// Removes a file, unless it is gone or there is a different file at its path.
-///
-/// # Errors
-/// When the file can't be examined or removed.
-#[cfg(target_os = "linux")]
-fn remove(file: &PlacedFile) -> Result<(), Problem> {
-    let Ok(entry) = DirectoryEntry::open(&file.path) else {
-        // Its directory is gone.
-        return Ok(());
-    };
-    match entry.stat()? {
-        Some(found) if (found.st_dev, found.st_ino) == file.id => entry.remove(&entry.name),
-        Some(_) | None => Ok(()),
-    }
 }
 
 /// Who has named the file. This decides whose files are trusted.
@@ -263,13 +503,12 @@ fn not_appended(error: &io::Error, entry: &DirectoryEntry) -> Problem {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::os::unix::fs::symlink;
-    use std::path::Path;
+    use std::os::unix::fs::{lchown, symlink};
+
+    use nix::sys::stat::stat;
 
     use super::*;
-    use crate::deliver::access::Access;
     use crate::deliver::testing::*;
-    use crate::model::secret_value::SecretValue;
 
     fn temporary(path: &Path) -> DiskFile {
         let entry = DirectoryEntry::open(path).unwrap();
@@ -316,5 +555,133 @@ mod tests {
         drop(staged);
         assert_eq!(fs::read_link(&path).unwrap(), Path::new("elsewhere"));
         assert_eq!(directory.names(), ["file"]);
+    }
+
+    /// True if `path` leads to `directory`, as the kernel resolves it.
+    fn leads_to(path: &Path, directory: &Path) -> bool {
+        let expected = stat(directory).unwrap();
+        id_of_directory(path) == (expected.st_dev, expected.st_ino)
+    }
+
+    /// Returns the device and the inode number of the directory in which `path` is found.
+    fn id_of_directory(path: &Path) -> (u64, u64) {
+        let found = fstat(&DirectoryEntry::open(path).unwrap().directory).unwrap();
+        (found.st_dev, found.st_ino)
+    }
+
+    fn refusal(path: &Path) -> String {
+        DirectoryEntry::open(path).unwrap_err().text
+    }
+
+    #[test]
+    fn two_launches_that_choose_the_same_random_name_write_two_files() {
+        let directory = Directory::new();
+        let entry = DirectoryEntry::open(&directory.path("file")).unwrap();
+        let name_with_same_seed = || {
+            fastrand::seed(1);
+            let (_, name) = entry.create_temporary().unwrap();
+            name
+        };
+        assert_ne!(name_with_same_seed(), name_with_same_seed());
+        assert_eq!(directory.names().len(), 2);
+    }
+
+    #[test]
+    fn a_relative_path_begins_at_the_working_directory_and_an_absolute_one_at_the_root() {
+        for path in ["file", "./file", ".//./file", "src/../file"] {
+            assert!(leads_to(Path::new(path), Path::new(".")), "{path}");
+        }
+        for path in ["/file", "//file", "/../file", "/./dev/../file"] {
+            assert!(leads_to(Path::new(path), Path::new("/")), "{path}");
+        }
+    }
+
+    #[test]
+    fn links_of_root_and_of_the_effective_user_lead_where_the_kernel_would_go() {
+        let directory = Directory::new();
+        fs::create_dir_all(directory.path("real/deep")).unwrap();
+        symlink("real/deep", directory.path("relative")).unwrap();
+        symlink(directory.path("real/deep"), directory.path("absolute")).unwrap();
+        symlink("../relative/..", directory.path("real/up")).unwrap();
+        symlink("./real/.//up/deep/", directory.path("through")).unwrap();
+        for (path, expected) in [
+            ("relative/file", "real/deep"),
+            ("absolute/file", "real/deep"),
+            ("relative/../file", "real"),
+            ("absolute/../deep/file", "real/deep"),
+            ("real/up/file", "real"),
+            ("through/file", "real/deep"),
+        ] {
+            assert!(
+                leads_to(&directory.path(path), &directory.path(expected)),
+                "{path}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_link_of_another_user_is_refused_anywhere_in_a_path() {
+        if !is_root("deliver::disk::tests::a_link_of_another_user_is_refused_anywhere_in_a_path") {
+            return;
+        }
+        let directory = Directory::new();
+        fs::create_dir_all(directory.path("real/deep")).unwrap();
+        symlink("real", directory.path("foreign")).unwrap();
+        lchown(directory.path("foreign"), Some(NOBODY), None).unwrap();
+        symlink("foreign/deep", directory.path("relative")).unwrap();
+        symlink(directory.path("foreign/deep"), directory.path("absolute")).unwrap();
+        for path in [
+            "foreign/file",
+            "foreign/deep/file",
+            "relative/file",
+            "absolute/file",
+            "real/../foreign/file",
+        ] {
+            let refusal = refusal(&directory.path(path));
+            assert!(
+                refusal.contains("/foreign\" is a symbolic link that belongs to user 65534"),
+                "{path}: {refusal}"
+            );
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_path_may_have_as_many_links_as_the_kernel_follows() {
+        let directory = Directory::new();
+        fs::create_dir(directory.path("0")).unwrap();
+        for number in 1..=41 {
+            symlink(
+                (number - 1).to_string(),
+                directory.path(&number.to_string()),
+            )
+            .unwrap();
+        }
+        assert!(leads_to(&directory.path("40/file"), &directory.path("40")));
+        assert!(fs::metadata(directory.path("41")).is_err());
+        assert!(refusal(&directory.path("41/file")).contains("can't be opened"));
+        symlink("itself", directory.path("itself")).unwrap();
+        assert!(refusal(&directory.path("itself/file")).contains("can't be opened"));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_path_below_proc_self_fd_leads_to_the_open_directory_even_if_its_name_is_gone() {
+        let directory = Directory::new();
+        let gone = directory.path("gone");
+        fs::create_dir(&gone).unwrap();
+        let held = File::open(&gone).unwrap();
+        let expected = fstat(&held).unwrap();
+        fs::remove_dir(&gone).unwrap();
+        let path = format!(
+            "/proc/self/fd/{}/file",
+            std::os::fd::AsRawFd::as_raw_fd(&held)
+        );
+        assert_eq!(
+            id_of_directory(Path::new(&path)),
+            (expected.st_dev, expected.st_ino)
+        );
+        assert!(leads_to(Path::new("/proc/self/cwd/file"), Path::new(".")));
+        assert!(leads_to(Path::new("/proc/self/root/file"), Path::new("/")));
     }
 }

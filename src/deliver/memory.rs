@@ -9,15 +9,14 @@
 
 use std::fs::{self, File};
 use std::io::Seek;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
-use std::path::PathBuf;
+use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::unistd::pipe2;
 
-use super::access::{Access, WRITE};
+use super::disk::{Access, WRITE};
 use crate::model::problem::Problem;
 use crate::model::secret_value::SecretValue;
 use crate::system::os_error::{call_problem, errno, errno_text};
@@ -31,71 +30,48 @@ const NOEXEC_SEAL: MFdFlags = MFdFlags::from_bits_retain(0x8);
 /// MFD_EXEC of Linux 6.3.
 const EXEC: MFdFlags = MFdFlags::from_bits_retain(0x10);
 
-/// A memfd, or the end of a pipe for reading. The kernel frees it when its last descriptor is
-/// closed.
-#[derive(Debug)]
-pub struct MemoryFile {
-    /// The path under which the command can open it: `/proc/self/fd/N`.
-    pub path: PathBuf,
-    /// The descriptor N.
-    pub descriptor: OwnedFd,
+/// Creates a memfd with this content, and seals it against every change. Its offset is 0. Its
+/// descriptor has FD_CLOEXEC, which `exec` clears right before execve(2), so that only the command
+/// inherits the descriptor.
+///
+/// # Errors
+/// If the kernel or a seccomp filter doesn't allow it, or the process has too many open files.
+pub fn sealed_file(access: &Access, content: &SecretValue) -> Result<OwnedFd, Problem> {
+    let is_executable = access.is_executable();
+    let executable = if is_executable { EXEC } else { NOEXEC_SEAL };
+    let mut file = File::from(create_memfd(executable)?);
+    access.write(&mut file, content)?;
+
+    let seals = SealFlag::F_SEAL_SEAL
+        | SealFlag::F_SEAL_SHRINK
+        | SealFlag::F_SEAL_GROW
+        | SealFlag::F_SEAL_WRITE;
+    fcntl(&file, FcntlArg::F_ADD_SEALS(seals))
+        .map_err(|errno| call_problem("the file can't be sealed", errno))?;
+
+    // This is for a command that reads from the inherited descriptor. Opening the path starts at 0
+    // anyway.
+    file.rewind()
+        .map_err(|error| call_problem(WRITE, errno(&error)))?;
+    duplicate(file)
 }
 
-impl MemoryFile {
-    /// Creates a file with this content, and seals it against every change. Its offset is 0. Its
-    /// descriptor has FD_CLOEXEC, which `exec` clears right before execve(2), so that only the
-    /// command inherits the descriptor.
-    ///
-    /// # Errors
-    /// If the kernel or a seccomp filter doesn't allow it, or the process has too many open files.
-    pub fn create(access: &Access, content: &SecretValue) -> Result<Self, Problem> {
-        let is_executable = access.is_executable();
-        let executable = if is_executable { EXEC } else { NOEXEC_SEAL };
-        let mut file = File::from(create_empty(executable)?);
-        access.write(&mut file, content)?;
-
-        let seals = SealFlag::F_SEAL_SEAL
-            | SealFlag::F_SEAL_SHRINK
-            | SealFlag::F_SEAL_GROW
-            | SealFlag::F_SEAL_WRITE;
-        fcntl(&file, FcntlArg::F_ADD_SEALS(seals))
-            .map_err(|errno| call_problem("the file can't be sealed", errno))?;
-
-        // This is for a command that reads from the inherited descriptor. Opening the path starts
-        // at 0 anyway.
-        file.rewind()
-            .map_err(|error| call_problem(WRITE, errno(&error)))?;
-        Self::inherited(&file)
-    }
-
-    /// Creates a pipe that contains all of this content, and closes its end for writing. So the
-    /// first reader gets the content, and every later one an empty text: a read neither waits nor
-    /// fails. Unlike a FIFO, such a pipe can be opened under its path in /proc (fs/pipe.c).
-    ///
-    /// # Errors
-    /// If the pipe can't hold the content, or the process has too many open files.
-    pub fn pipe(access: &Access, content: &SecretValue) -> Result<Self, Problem> {
-        let (reader, writer) = pipe2(OFlag::O_CLOEXEC)
-            .map_err(|errno| call_problem("the pipe can't be created", errno))?;
-        let mut writer = File::from(writer);
-        // Nobody reads yet, so a write would wait forever for room.
-        reserve(&writer, content.expose().len())?;
-        access.write(&mut writer, content)?;
-        drop(writer);
-        Self::inherited(&reader)
-    }
-
-    /// Returns the file with a descriptor that the command can inherit.
-    ///
-    /// # Errors
-    /// When the process has too many open files.
-    fn inherited(file: impl AsFd) -> Result<Self, Problem> {
-        let descriptor = duplicate(file)?;
-        Ok(Self {
-            path: format!("/proc/self/fd/{}", descriptor.as_raw_fd()).into(),
-            descriptor,
-        })
-    }
+/// Creates a pipe that contains all of this content, and closes its end for writing. Returns the
+/// end for reading. So the first reader gets the content, and every later one an empty text: a read
+/// neither waits nor fails. Unlike a FIFO, such a pipe can be opened under its path in /proc
+/// (fs/pipe.c).
+///
+/// # Errors
+/// If the pipe can't hold the content, or the process has too many open files.
+pub fn pipe(access: &Access, content: &SecretValue) -> Result<OwnedFd, Problem> {
+    let (reader, writer) = pipe2(OFlag::O_CLOEXEC)
+        .map_err(|errno| call_problem("the pipe can't be created", errno))?;
+    let mut writer = File::from(writer);
+    // Nobody reads yet, so a write would wait forever for room.
+    reserve(&writer, content.expose().len())?;
+    access.write(&mut writer, content)?;
+    drop(writer);
+    duplicate(reader)
 }
 
 /// Makes sure that a pipe has room for so many bytes. A new pipe has 64 KiB, or 8 KiB if the user
@@ -130,7 +106,7 @@ fn reserve(pipe: &File, length: usize) -> Result<(), Problem> {
 /// Creates an empty memfd. `executable` is MFD_EXEC or MFD_NOEXEC_SEAL, because the sysctl
 /// `vm.memfd_noexec` may require one of them. Kernels before 6.3 refuse both (EINVAL), so the
 /// second attempt is made with neither.
-fn create_empty(executable: MFdFlags) -> Result<OwnedFd, Problem> {
+fn create_memfd(executable: MFdFlags) -> Result<OwnedFd, Problem> {
     let usual = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
     let create = |flags| memfd_create(c"secrets-exec", usual | flags);
     let created = match create(executable) {

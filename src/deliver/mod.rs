@@ -8,9 +8,9 @@
 //!
 //! ```text
 //! Files::open_directories     opens the directory of each file, without following links of other
-//!      │                      users (`directory`, `system/paths`)
+//!      │                      users (`disk`, `system/paths`)
 //! Delivery::write_temporary   writes each file, with its owner and mode, under a temporary name or
-//!      │                      into a file in memory (`access`, `disk`, `memory`). If one file fails, the
+//!      │                      into a file in memory (`disk`, `memory`). If one file fails, the
 //!      │                      temporary files of all are removed.
 //! Delivery::rename_all        renames each file to its own name. If one rename fails, the files
 //!      │                      whose names were free are removed again. Files that were replaced
@@ -25,9 +25,7 @@
 //! `disk` also has what other commands do with files: `export` appends to one, `install` writes the
 //! program, and `--on-rotation` removes the files when the command has ended.
 
-mod access;
 mod delivery;
-mod directory;
 mod disk;
 #[cfg(target_os = "linux")]
 mod memory;

@@ -44,14 +44,18 @@ pub struct Findings {
     pub lists_literals: bool,
 }
 
-/// A row of a table about the command or about secrets.
+/// A row of a table, with a cell for each heading.
 #[derive(Debug, Serialize)]
 pub struct TableRow {
-    /// The members of its JSON object.
+    /// The members of its JSON object. A row about a value doesn't have any, because its object is
+    /// made from a [`Row`].
     #[serde(flatten)]
     pub fields: Value,
     #[serde(skip)]
     pub cells: Vec<String>,
+    /// True if the last cell is the status of a failure.
+    #[serde(skip)]
+    pub is_failed: bool,
 }
 
 impl Findings {
@@ -83,6 +87,7 @@ pub fn command_row(command: &CommandLine, found: &Result<Program, Problem>) -> T
     TableRow {
         fields: json!({ "name": name, "file": file, "status": status }),
         cells: vec![name, file.unwrap_or_default(), status.to_owned()],
+        is_failed: found.is_err(),
     }
 }
 
@@ -109,7 +114,9 @@ pub struct Row {
     /// A remark on a value that was read.
     pub note: Option<String>,
     pub messages: Vec<String>,
-    pub sources: Vec<SourceRow>,
+    /// The secrets and parameters that the value is made from. They have cells for the columns from
+    /// REFERENCE to STATUS, with CACHED.
+    pub sources: Vec<TableRow>,
     /// The line in the declaration, by which the rows of a layer are sorted.
     #[serde(skip)]
     pub line: usize,
@@ -128,23 +135,6 @@ pub enum RowKind {
     Inherited,
 }
 
-/// A secret or parameter that a value is made from.
-#[derive(Debug, Serialize)]
-pub struct SourceRow {
-    /// The members of its JSON object.
-    #[serde(flatten)]
-    pub fields: Value,
-    /// The secret and the key, `SECRET:KEY`, or only the secret if there isn't a key.
-    #[serde(skip)]
-    pub reference: String,
-    /// The cells of the columns VERSION, STAGES, AGE and CACHED.
-    #[serde(skip)]
-    pub cells: [String; 4],
-    /// The status or, if there is an error, its code.
-    #[serde(skip)]
-    pub state: &'static str,
-}
-
 impl Row {
     /// True for a literal about which there is nothing to say.
     pub fn is_plain_literal(&self) -> bool {
@@ -154,6 +144,10 @@ impl Row {
 
 /// The cell for a reference or a name that may be a password.
 pub const NOT_SHOWN: &str = "not shown";
+
+/// The number of cells of a row in [`Row::sources`], and the position of its cell about the cache.
+const CELLS_OF_SOURCE: usize = 6;
+const CACHED: usize = 4;
 
 /// The number of spaces between two columns.
 const GAP: usize = 2;
@@ -168,13 +162,6 @@ pub struct TableScreen {
     pub has_colours: bool,
 }
 
-/// A row of a table, with a cell for each heading.
-struct TableLine {
-    cells: Vec<String>,
-    /// True if the last cell is the status of a failure.
-    is_failed: bool,
-}
-
 /// Returns the tables and the sentences below them, separated by blank lines. The text is empty if
 /// there is nothing to show. `screen` is `None` if standard output isn't a terminal.
 pub fn tables(findings: &Findings, screen: Option<TableScreen>) -> String {
@@ -183,18 +170,10 @@ pub fn tables(findings: &Findings, screen: Option<TableScreen>) -> String {
     let mut headings = vec!["VARIABLE", "REFERENCE", "VERSION", "STAGES", "AGE"];
     headings.extend(findings.has_cache.then_some("CACHED"));
     headings.push("STATUS");
-    let values = listed
-        .iter()
-        .flat_map(|row| value_rows(row, findings.has_cache));
-
-    let command = findings.command.iter().map(|command| TableLine {
-        cells: command.cells.clone(),
-        is_failed: command.fields["status"] != "ok",
-    });
-    let secrets = findings.secrets.iter().map(|secret| TableLine {
-        cells: secret.cells.clone(),
-        is_failed: false,
-    });
+    let mut values = Vec::new();
+    for row in &listed {
+        values.extend(value_rows(row, findings.has_cache));
+    }
     let secret_headings = [
         "SECRET", "REGION", "ROTATION", "LAST", "KMS KEY", "REPLICAS",
     ];
@@ -206,63 +185,43 @@ pub fn tables(findings: &Findings, screen: Option<TableScreen>) -> String {
         let several = "literals aren't listed (-v lists them)";
         sentences = counted(unlisted, one, several) + ".\n";
     }
-    sentences += &status_sentences(&listed);
+    sentences += &status_lines(&listed);
     sentences.extend(findings.caller.iter().map(caller_sentence));
 
     let mut parts = vec![
-        aligned_table(&headings, values.collect(), screen),
-        aligned_table(&["COMMAND", "FILE", "STATUS"], command.collect(), screen),
-        aligned_table(&secret_headings, secrets.collect(), screen),
+        aligned_table(&headings, &values, screen),
+        aligned_table(&["COMMAND", "FILE", "STATUS"], &findings.command, screen),
+        aligned_table(&secret_headings, &findings.secrets, screen),
         sentences,
     ];
     parts.retain(|part| !part.is_empty());
     parts.join("\n")
 }
 
-/// The meaning of each status other than `ok`.
-const MEANINGS: [(&str, &str); 9] = [
-    (
-        "default",
-        "the secret or key doesn't exist, or its name is empty, so the entry's default is used.",
-    ),
-    (
-        "unset",
-        "the secret or key doesn't exist, or its name is empty, and the entry is optional.",
-    ),
-    ("empty", "the object is empty, so it sets nothing."),
-    (
-        "overridden",
-        "another entry sets this variable (-v shows which one).",
-    ),
-    (
-        "kept",
-        "the variable was already set, so --keep-existing left it alone.",
-    ),
-    ("unread", "the value wasn't requested, because of an error."),
-    (
-        "not-read",
-        "the secret exists. Its keys, JSON and templates weren't checked, because --metadata reads no values.",
-    ),
-    (
-        "not-checked",
-        "--metadata can't tell whether this version, label or parameter exists.",
-    ),
-    (
-        "valid",
-        "the reference is well-formed. Nothing was requested, because of --offline.",
-    ),
+/// A sentence about each status other than `ok`. It begins with the status.
+const STATUS_SENTENCES: [&str; 9] = [
+    "default: the secret or key doesn't exist, or its name is empty, so the entry's default is used.",
+    "unset: the secret or key doesn't exist, or its name is empty, and the entry is optional.",
+    "empty: the object is empty, so it sets nothing.",
+    "overridden: another entry sets this variable (-v shows which one).",
+    "kept: the variable was already set, so --keep-existing left it alone.",
+    "unread: the value wasn't requested, because of an error.",
+    "not-read: the secret exists. Its keys, JSON and templates weren't checked, because --metadata reads no values.",
+    "not-checked: --metadata can't tell whether this version, label or parameter exists.",
+    "valid: the reference is well-formed. Nothing was requested, because of --offline.",
 ];
 
 /// Returns a line for each status other than `ok` in the rows, and one line for all error codes.
-fn status_sentences(rows: &[&Row]) -> String {
+fn status_lines(rows: &[&Row]) -> String {
+    let (failed, others): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| row.error.is_some());
     let mut lines = String::new();
-    for (status, meaning) in MEANINGS {
-        let mut without_error = rows.iter().filter(|row| row.error.is_none());
-        if without_error.any(|row| row.status == status) {
-            lines += &format!("{status}: {meaning}\n");
+    for sentence in STATUS_SENTENCES {
+        let status = sentence.split(':').next();
+        if others.iter().any(|row| Some(row.status) == status) {
+            lines += &format!("{sentence}\n");
         }
     }
-    if rows.iter().any(|row| row.error.is_some()) {
+    if !failed.is_empty() {
         lines += "The errors are explained below.\n";
     }
     lines
@@ -271,57 +230,54 @@ fn status_sentences(rows: &[&Row]) -> String {
 /// Returns the lines of a table, or an empty text without rows. Cells are escaped, and an empty
 /// cell is shown as `-`. On a terminal, the status of a failure is red, and the least important
 /// columns are left out until the table fits.
-fn aligned_table(headings: &[&str], rows: Vec<TableLine>, screen: Option<TableScreen>) -> String {
-    if rows.is_empty() {
-        return String::new();
-    }
-    let heading_cells = headings.iter().map(|heading| (*heading).to_owned());
-    let mut lines = vec![TableLine {
-        cells: heading_cells.collect(),
-        is_failed: false,
-    }];
-    for TableLine { cells, is_failed } in rows {
-        let shown = cells.iter().map(|cell| match cell.as_str() {
+fn aligned_table<'r>(
+    headings: &[&str],
+    rows: impl IntoIterator<Item = &'r TableRow>,
+    screen: Option<TableScreen>,
+) -> String {
+    let headings = headings.iter().map(|heading| (*heading).to_owned());
+    let mut lines: Vec<(Vec<String>, bool)> = vec![(headings.collect(), false)];
+    for row in rows {
+        let shown = row.cells.iter().map(|cell| match cell.as_str() {
             "" => "-".to_owned(),
             text => escaped(text),
         });
-        let cells = shown.collect();
-        lines.push(TableLine { cells, is_failed });
+        lines.push((shown.collect(), row.is_failed));
+    }
+    if lines.len() == 1 {
+        return String::new();
     }
 
-    let mut widths = vec![0; headings.len()];
-    for line in &lines {
-        for (width, cell) in widths.iter_mut().zip(&line.cells) {
+    let mut widths = vec![0; lines[0].0.len()];
+    for (cells, _) in &lines {
+        for (width, cell) in widths.iter_mut().zip(cells) {
             *width = cell.chars().count().max(*width);
         }
     }
-    let least = screen.map_or(&[][..], |_| &LEAST_IMPORTANT);
-    for heading in least {
+    for heading in LEAST_IMPORTANT {
         let width: usize = widths.iter().map(|width| width + GAP).sum();
         let fits = screen.is_none_or(|screen| width <= screen.columns + GAP);
-        let column = lines[0].cells.iter().position(|cell| cell == heading);
+        let column = lines[0].0.iter().position(|cell| cell == heading);
         if let (false, Some(column)) = (fits, column) {
             widths.remove(column);
-            for line in &mut lines {
-                line.cells.remove(column);
+            for (cells, _) in &mut lines {
+                cells.remove(column);
             }
         }
     }
 
     let has_colours = screen.is_some_and(|screen| screen.has_colours);
     let mut text = String::new();
-    for TableLine { cells, is_failed } in lines {
-        let mut shown = String::new();
+    for (cells, is_failed) in lines {
+        let mut line = String::new();
         for (at, (cell, width)) in cells.iter().zip(&widths).enumerate() {
-            let is_red = has_colours && is_failed && at + 1 == cells.len();
-            shown += &match is_red {
-                true => red(cell),
-                false => cell.clone(),
-            };
             // `format!` limits a width to 16 bits.
-            shown += &" ".repeat(width + GAP - cell.chars().count());
+            let padding = " ".repeat(width + GAP - cell.chars().count());
+            let is_red = has_colours && is_failed && at + 1 == cells.len();
+            line += &if is_red { red(cell) } else { cell.clone() };
+            line += &padding;
         }
-        text += shown.trim_end();
+        text += line.trim_end();
         text += "\n";
     }
     text
@@ -329,14 +285,14 @@ fn aligned_table(headings: &[&str], rows: Vec<TableLine>, screen: Option<TableSc
 
 /// Returns the row of an entry. A template, or an entry with several secrets, gets an indented row
 /// for each secret below it.
-fn value_rows(row: &Row, has_cache: bool) -> Vec<TableLine> {
+fn value_rows(row: &Row, has_cache: bool) -> Vec<TableRow> {
     let only = match row.sources.as_slice() {
         [only] if row.kind != RowKind::Template => Some(only),
         _ => None,
     };
     let reference = match (&row.reference, only, row.kind) {
         (Some(reference), ..) => reference.clone(),
-        (None, Some(only), _) => only.reference.clone(),
+        (None, Some(only), _) => only.cells[0].clone(),
         (None, None, RowKind::Reference) => NOT_SHOWN.to_owned(),
         (None, None, RowKind::Template) => "template".to_owned(),
         (None, None, RowKind::Literal) => "literal".to_owned(),
@@ -348,30 +304,33 @@ fn value_rows(row: &Row, has_cache: bool) -> Vec<TableLine> {
         (status, None) => status.to_owned(),
     };
 
-    let columns = if has_cache { 4 } else { 3 };
-    let line =
-        |label: &str, reference: String, source: Option<&SourceRow>, state: &str, is_failed| {
-            let mut cells = vec![label.to_owned(), reference];
-            let of_source = source.map(|source| source.cells.clone());
-            cells.extend(of_source.unwrap_or_default().into_iter().take(columns));
-            cells.push(state.to_owned());
-            TableLine { cells, is_failed }
-        };
-    let mut lines = vec![line(
-        &row.label,
-        reference,
-        only,
-        &state,
-        row.error.is_some(),
-    )];
+    let mut cells = match only {
+        Some(source) => source.cells.clone(),
+        None => vec![String::new(); CELLS_OF_SOURCE],
+    };
+    (cells[0], cells[CELLS_OF_SOURCE - 1]) = (reference, state);
+    let mut lines = vec![(row.label.as_str(), cells, row.error.is_some())];
     if only.is_none() {
         for source in &row.sources {
-            let indented = format!("  {}", source.reference);
-            let is_failed = source.fields["error"].is_string();
-            lines.push(line(" ", indented, Some(source), source.state, is_failed));
+            let mut cells = source.cells.clone();
+            cells[0].insert_str(0, "  ");
+            lines.push((" ", cells, source.is_failed));
         }
     }
-    lines
+
+    let mut rows = Vec::new();
+    for (label, mut cells, is_failed) in lines {
+        if !has_cache {
+            cells.remove(CACHED);
+        }
+        cells.insert(0, label.to_owned());
+        rows.push(TableRow {
+            fields: Value::Null,
+            cells,
+            is_failed,
+        });
+    }
+    rows
 }
 
 /// Returns the sentence about who asked AWS, and with which credentials.

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
-use super::check_findings::{NOT_SHOWN, Row, RowKind, SourceRow, TableRow};
+use super::check_findings::{NOT_SHOWN, Row, RowKind, TableRow};
 use super::record::{Record, age, counted};
 use crate::model::answer::{DescribedSecret, Description, Document, Fetched, Replica};
 use crate::model::entry::{
@@ -52,21 +52,17 @@ pub enum CheckDepth {
     Declaration,
 }
 
-/// Returns the form in which an entry was written.
-fn kind(subject: &Subject) -> RowKind {
-    match (&subject.written, subject.kind, &subject.origin) {
-        (_, SubjectKind::EnvFrom, _) => RowKind::EnvFrom,
-        (Some(Written::Reference(_) | Written::Hidden(_)), ..) => RowKind::Reference,
-        (Some(Written::Template), ..) => RowKind::Template,
-        (None, _, Origin::Inherited) => RowKind::Inherited,
-        (None, _, Origin::Argument(_) | Origin::File { .. }) => RowKind::Literal,
-    }
-}
-
 impl Row {
     /// Returns a row with the facts that its entry has, but without sources. If the label is the
     /// name of a variable, it is the variable of the row.
     fn new(label: String, subject: &Subject, status: &'static str) -> Self {
+        let kind = match (&subject.written, subject.kind, &subject.origin) {
+            (_, SubjectKind::EnvFrom, _) => RowKind::EnvFrom,
+            (Some(Written::Reference(_) | Written::Hidden(_)), ..) => RowKind::Reference,
+            (Some(Written::Template), ..) => RowKind::Template,
+            (None, _, Origin::Inherited) => RowKind::Inherited,
+            (None, _, Origin::Argument(_) | Origin::File { .. }) => RowKind::Literal,
+        };
         let line = match subject.origin {
             Origin::File { line, .. } => line,
             Origin::Argument(_) | Origin::Inherited => 0,
@@ -75,7 +71,7 @@ impl Row {
             variable: is_name(&label).then(|| label.clone()),
             label,
             origin: subject.origin.to_string(),
-            kind: kind(subject),
+            kind,
             reference: subject.reference().map(str::to_owned),
             status,
             line,
@@ -125,15 +121,15 @@ impl CheckedValues<'_> {
     /// Returns the row of an entry or a key that isn't overridden, with its sources.
     fn row_of_status(&self, outcome: &EntryOutcome, status: &'static str) -> Row {
         let (target, subject) = (&outcome.target, &outcome.subject);
-        let mut row = if outcome.id.key.is_some() {
-            Row::new(subject.label.clone(), subject, status)
-        } else {
-            let variable = target.variable().map(ToString::to_string);
-            Row {
-                variable,
-                ..Row::new(label(target), subject, status)
-            }
+        let is_key = outcome.id.key.is_some();
+        let label = match is_key {
+            true => subject.label.clone(),
+            false => target_label(target),
         };
+        let mut row = Row::new(label, subject, status);
+        if !is_key {
+            row.variable = target.variable().map(ToString::to_string);
+        }
 
         let remark = outcome.remark().or(self.unchecked_remark(outcome));
         let empty = outcome.empty_variable();
@@ -206,24 +202,18 @@ impl CheckedValues<'_> {
 
     /// Returns the row as failed, with the messages of the outcome's problems, and the code of the
     /// first one. Returns the row unchanged if the outcome doesn't have any problems.
-    fn with_problems(&self, row: Row, id: EntryId) -> Row {
-        let of_outcome = self.problems.iter().filter(|(other, _)| *other == id);
-        let problems: Vec<&Problem> = of_outcome.map(|(_, problem)| problem).collect();
-        let Some(first) = problems.first() else {
-            return row;
-        };
-        let headlines = problems.iter().map(|problem| problem.full_headline());
-        Row {
-            status: "failed",
-            error: Some(first.code),
-            messages: headlines.collect(),
-            ..row
+    fn with_problems(&self, mut row: Row, id: EntryId) -> Row {
+        for (_, problem) in self.problems.iter().filter(|(other, _)| *other == id) {
+            row.status = "failed";
+            row.error.get_or_insert(problem.code);
+            row.messages.push(problem.full_headline());
         }
+        row
     }
 
     /// Returns the row about the answer for a reference, and about its entry in the cache.
     /// `parameter_name` selects a parameter below a path.
-    fn source_row(&self, reference: &SecretRef, parameter_name: Option<&str>) -> SourceRow {
+    fn source_row(&self, reference: &SecretRef, parameter_name: Option<&str>) -> TableRow {
         let SecretRef { locator, selector } = reference;
         let answer = self.fetched.get(locator);
         let document = answer.and_then(|answer| answer.as_ref().ok());
@@ -260,7 +250,7 @@ impl CheckedValues<'_> {
         let cached = self.cached_answer(locator, document);
         let short_version = version.unwrap_or_default().chars().take(ID_LENGTH);
         let error = failure.map(|failure| failure.error.problem.code);
-        SourceRow {
+        TableRow {
             fields: json!({
                 "id": id,
                 "store": locator.store.service(),
@@ -276,11 +266,11 @@ impl CheckedValues<'_> {
                 "status": status,
                 "error": error,
             }),
-            reference: match key {
-                Some(key) => format!("{id}:{key}"),
-                None => id,
-            },
-            cells: [
+            cells: vec![
+                match key {
+                    Some(key) => format!("{id}:{key}"),
+                    None => id,
+                },
                 short_version.collect(),
                 stages.join(","),
                 age_seconds.map(age).unwrap_or_default(),
@@ -289,8 +279,9 @@ impl CheckedValues<'_> {
                     Some((seconds, false)) => age(seconds),
                     None => String::new(),
                 },
+                error.unwrap_or(status).to_owned(),
             ],
-            state: error.unwrap_or(status),
+            is_failed: error.is_some(),
         }
     }
 
@@ -370,7 +361,7 @@ pub fn override_note((outcome, holder): (&EntryOutcome, &Holder)) -> Record {
 
 /// Returns the name in the first column: `NAME`, `NAME=/path`, `NAME=memfd`, `NAME=pipe`, `/path`,
 /// `PREFIX*` or `UNIT/CREDENTIAL`.
-fn label(target: &Target) -> String {
+fn target_label(target: &Target) -> String {
     match target {
         Target::File(file) => match (&file.env, &file.path) {
             (Some(name), Some(path)) => format!("{name}={}", path.display()),
@@ -405,7 +396,11 @@ pub fn secret_row(secret: &DescribedSecret, now: SystemTime) -> TableRow {
         }
         Err(_) => cells.extend([error.unwrap_or(status), "", "", ""].map(str::to_owned)),
     }
-    TableRow { fields, cells }
+    TableRow {
+        fields,
+        cells,
+        is_failed: false,
+    }
 }
 
 /// Adds the members for a description to the JSON object.
@@ -443,10 +438,9 @@ fn description_cells(description: &Description, now: SystemTime) -> [String; 4] 
         });
     }
 
-    let overdue = if rotation.is_overdue(now) {
-        "overdue, "
-    } else {
-        ""
+    let overdue = match rotation.is_overdue(now) {
+        true => "overdue, ",
+        false => "",
     };
     let rotation_text = match (rotation.every_days(), &rotation.schedule) {
         _ if description.deleted.is_some() => "marked-for-deletion".to_owned(),
@@ -468,8 +462,7 @@ fn description_cells(description: &Description, now: SystemTime) -> [String; 4] 
 
 /// Returns the whole seconds since `then`, or 0 if that is in the future.
 fn seconds_since(then: SystemTime, now: SystemTime) -> u64 {
-    now.duration_since(then)
-        .map_or(0, |elapsed| elapsed.as_secs())
+    now.duration_since(then).unwrap_or_default().as_secs()
 }
 
 /// Returns a time as in `2018-04-11T20:05:45Z`.

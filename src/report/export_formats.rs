@@ -87,7 +87,7 @@ pub fn export(
 /// When the value isn't UTF-8.
 fn write_json(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
     // JSON text must be UTF-8 (RFC 8259, 8.1).
-    let value = utf8(variable, "JSON")?;
+    let value = utf8_value(variable, "JSON")?;
     push(text, &[if text.is_empty() { "{\n  " } else { ",\n  " }]);
     // Writing to memory does not fail.
     let _ = serde_json::to_writer(&mut *text, variable.name.as_str());
@@ -110,15 +110,15 @@ const DOCKER_HELP: &str =
 /// # Errors
 /// When the value isn't UTF-8, or when the line would be broken or too long.
 fn write_docker(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
-    let value = utf8(variable, "Docker's --env-file")?;
+    let value = utf8_value(variable, "Docker's --env-file")?;
     let length = variable.name.as_str().len() + 1 + value.len();
     if value.contains('\n') || value.ends_with('\r') {
-        return Err(unfit(
+        return Err(unfit_problem(
             "the value contains a line break, but Docker's --env-file has one line for each variable",
         )
         .help(format!("add encode: base64 to the variable, or {DOCKER_HELP}")));
     } else if length > LONGEST_LINE {
-        return Err(unfit(&format!(
+        return Err(unfit_problem(&format!(
             "the variable and its name have {length} bytes together, but a line of Docker's --env-file can have at most {LONGEST_LINE}"
         ))
         .help(DOCKER_HELP));
@@ -138,7 +138,7 @@ fn write_docker(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
 /// # Errors
 /// When the value isn't UTF-8, or when the kubelet wouldn't read the same value from the file.
 fn write_kubernetes(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
-    let value = utf8(variable, "a file for `fileKeyRef`")?;
+    let value = utf8_value(variable, "a file for `fileKeyRef`")?;
     let start = text.len();
     push(text, &[variable.name.as_str(), "='", value, "'\n"]);
     let mut lines = text[start..].split(|byte| *byte == b'\n');
@@ -173,7 +173,7 @@ fn write_github(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
         return Err(Problem::configuration(why).help("rename the variable, or leave it out"));
     }
 
-    let value = utf8(variable, "the file of GITHUB_ENV")?;
+    let value = utf8_value(variable, "the file of GITHUB_ENV")?;
     // If the delimiter were in the value, the value could set other variables.
     let mut delimiter = String::new();
     while delimiter.is_empty() || value.contains(&delimiter) {
@@ -188,7 +188,7 @@ fn write_github(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
 ///
 /// # Errors
 /// When the value isn't UTF-8.
-fn utf8<'a>(variable: Variable<'a>, format: &str) -> Result<&'a str, Problem> {
+fn utf8_value<'a>(variable: Variable<'a>, format: &str) -> Result<&'a str, Problem> {
     str::from_utf8(variable.value).map_err(|_| {
         Problem::configuration(format!(
             "the value isn't UTF-8 text, and {format} can't hold anything else"
@@ -198,7 +198,7 @@ fn utf8<'a>(variable: Variable<'a>, format: &str) -> Result<&'a str, Problem> {
 }
 
 /// Returns the problem for a value that a format for `.env` files can't hold.
-fn unfit(why: &str) -> Problem {
+fn unfit_problem(why: &str) -> Problem {
     Problem::configuration(why)
         .help("let secrets-exec start the program, or use --format shell or json")
 }
@@ -213,11 +213,10 @@ fn push(text: &mut Vec<u8>, parts: &[&str]) {
 /// Adds a value to the text, with each occurrence of the byte `escaped` replaced by `escape`.
 fn push_escaped(text: &mut Vec<u8>, value: &[u8], escaped: u8, escape: &[u8]) {
     for byte in value {
-        text.extend_from_slice(if *byte == escaped {
-            escape
-        } else {
-            std::slice::from_ref(byte)
-        });
+        match *byte == escaped {
+            true => text.extend_from_slice(escape),
+            false => text.push(*byte),
+        }
     }
 }
 
@@ -252,9 +251,9 @@ fn write_dotenv(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
 /// # Errors
 /// When the two parsers read every form of the value differently, or when the value isn't UTF-8.
 fn dotenv_quote(variable: Variable<'_>) -> Result<&'static str, Problem> {
-    let value = utf8(variable, "a .env file")?;
+    let value = utf8_value(variable, "a .env file")?;
     if value.contains("${") {
-        return Err(unfit(
+        return Err(unfit_problem(
             "the value contains `${`, which python-dotenv expands even in quotes",
         ));
     }
@@ -267,7 +266,7 @@ fn dotenv_quote(variable: Variable<'_>) -> Result<&'static str, Problem> {
     } else if is_bare(value) {
         Ok("")
     } else {
-        Err(unfit(
+        Err(unfit_problem(
             "the value contains quotes, backslashes or spaces that python-dotenv and Node's dotenv read differently",
         ))
     }

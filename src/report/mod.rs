@@ -89,11 +89,9 @@ impl Report {
         problems: impl IntoIterator<Item = (EntryId, Problem)>,
         consequence: impl Into<String>,
     ) -> Self {
-        let problems = problems.into_iter().map(|(_, problem)| problem);
-        Self {
-            problems: problems.collect(),
-            consequence: Some(consequence.into()),
-        }
+        let mut report: Self = problems.into_iter().map(|(_, problem)| problem).collect();
+        report.consequence = Some(consequence.into());
+        report
     }
 
     /// Returns the value of `result`. If `result` is an error, adds its problems to the report and
@@ -156,18 +154,19 @@ impl Report {
             Some(key) => ((Some(key), 0), problem),
             None => ((None, at), problem),
         });
-        let groups = grouped(keyed);
-        let is_noted = |problem: &&Problem| problem.has_sent_hidden_name;
-        let noted = groups
-            .iter()
-            .position(|(_, group)| group.iter().any(is_noted));
-        let records = groups.iter().enumerate().filter_map(|(at, (_, problems))| {
-            let mut record = error_record(problems)?;
-            let note = (noted == Some(at)).then(|| SENT_NOTE.to_owned());
-            record.notes.extend(note);
-            Some(record)
-        });
-        records.collect()
+        let (mut records, mut has_note) = (Vec::new(), false);
+        for (_, problems) in grouped(keyed) {
+            let mut has_sent = problems.iter().map(|problem| problem.has_sent_hidden_name);
+            let needs_note = !has_note && has_sent.any(|has_sent| has_sent);
+            has_note |= needs_note;
+            if let Some(mut record) = error_record(&problems) {
+                record
+                    .notes
+                    .extend(needs_note.then(|| SENT_NOTE.to_owned()));
+                records.push(record);
+            }
+        }
+        records
     }
 
     /// Returns the highest exit status of the problems. For an empty report, returns the status for

@@ -174,17 +174,19 @@ pub fn grouped<K: Ord + Clone, T>(items: impl IntoIterator<Item = (K, T)>) -> Ve
 
 /// Returns a duration in its largest unit: `45s`, `3m`, `36h`, `12d` or `4y`.
 pub fn age(seconds: u64) -> String {
-    const MINUTE: u64 = 60;
-    const HOUR: u64 = 60 * MINUTE;
+    const HOUR: u64 = 60 * 60;
     const DAY: u64 = 24 * HOUR;
+    const TWO_DAYS: u64 = 2 * DAY;
     const YEAR: u64 = 365 * DAY;
-    match seconds {
-        seconds if seconds < MINUTE => format!("{seconds}s"),
-        seconds if seconds < HOUR => format!("{}m", seconds / MINUTE),
-        seconds if seconds < 2 * DAY => format!("{}h", seconds / HOUR),
-        seconds if seconds < 2 * YEAR => format!("{}d", seconds / DAY),
-        seconds => format!("{}y", seconds / YEAR),
-    }
+    const TWO_YEARS: u64 = 2 * YEAR;
+    let (length, unit) = match seconds {
+        0..60 => (1, "s"),
+        60..HOUR => (60, "m"),
+        HOUR..TWO_DAYS => (HOUR, "h"),
+        TWO_DAYS..TWO_YEARS => (DAY, "d"),
+        TWO_YEARS.. => (YEAR, "y"),
+    };
+    format!("{}{unit}", seconds / length)
 }
 
 const PREFIX: &str = "secrets-exec: ";
@@ -215,25 +217,25 @@ pub fn lines(records: &[Record], screen: Screen) -> String {
         let mut add = |start: &str, text: &str| {
             lines += &format!("{prefix}  {start}{}\n", escaped(text));
         };
-        let listed = match record.is_abridged {
-            true => record.entries.len().min(MOST_NAMES),
-            false => record.entries.len(),
+        let (listed, others) = match record.entries.split_at_checked(MOST_NAMES) {
+            Some(first_and_others) if record.is_abridged => first_and_others,
+            Some(_) | None => (&record.entries[..], &[][..]),
         };
-        for entry in &record.entries[..listed] {
+        for entry in listed {
             add("for ", entry);
         }
-        if listed < record.entries.len() {
-            add("and ", &format!("{} more", record.entries.len() - listed));
+        if !others.is_empty() {
+            add("and ", &format!("{} more", others.len()));
         }
         for note in &record.notes {
-            add(&label(Label::Note, screen), note);
+            add(&shown_label(Label::Note, screen), note);
         }
         if let Some(text) = &record.aws_says {
             add("AWS says: ", text);
         }
         let is_new = |help: &&String| !records[..at].iter().any(|r| r.help.as_ref() == Some(*help));
         if let Some(help) = record.help.as_ref().filter(is_new) {
-            add(&label(Label::Help, screen), help);
+            add(&shown_label(Label::Help, screen), help);
         }
     }
     lines
@@ -249,31 +251,24 @@ pub fn progress_line(text: &str, columns: usize, has_colours: bool) -> String {
 
 /// Returns the first line of a record with its prefix and label, but without a line feed. With
 /// colours, the quoted names in an error are bold.
-fn headline(kind: Label, text: &str, screen: Screen) -> String {
+fn headline(label: Label, text: &str, screen: Screen) -> String {
     let text = escaped(text);
-    let is_bold = screen == Screen::Terminal { has_colours: true } && kind == Label::Error;
+    let is_bold = screen == Screen::Terminal { has_colours: true } && label == Label::Error;
     let shown = match is_bold {
         true => with_bold_names(&text),
         false => text,
     };
-    format!("{PREFIX}{}{shown}", label(kind, screen))
+    format!("{PREFIX}{}{shown}", shown_label(label, screen))
 }
 
 /// Makes the text between quotes bold, with the escape sequences of a terminal.
 fn with_bold_names(text: &str) -> String {
-    let mut bold = String::new();
-    // Every second part is between quotes. The quotes themselves stay as they are.
-    for (index, part) in text.split('"').enumerate() {
-        if index > 0 {
-            bold.push('"');
-        }
-        if index % 2 == 1 {
-            bold += &format!("\x1b[1m{part}\x1b[0m");
-        } else {
-            bold += part;
-        }
+    let mut parts: Vec<String> = text.split('"').map(str::to_owned).collect();
+    // Every second part is between quotes.
+    for name in parts.iter_mut().skip(1).step_by(2) {
+        *name = format!("\x1b[1m{name}\x1b[0m");
     }
-    bold
+    parts.join("\"")
 }
 
 /// Makes a text red, with the escape sequences of a terminal.
@@ -281,8 +276,9 @@ pub fn red(text: &str) -> String {
     format!("\x1b[{}m{text}\x1b[0m", Label::Error as u8)
 }
 
-/// Returns a label, followed by a space. The last line of a report doesn't have one.
-fn label(label: Label, screen: Screen) -> String {
+/// Returns a label as the screen shows it, with a colon and a space: `error: `. The text is empty
+/// for the last line of a report.
+fn shown_label(label: Label, screen: Screen) -> String {
     let name = label.name();
     match (label, screen) {
         (Label::Summary, _) => String::new(),

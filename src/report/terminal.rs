@@ -1,6 +1,6 @@
 //! Standard error and standard output. No other module prints.
 //!
-//! All functions share one [`Printer`], and every thread may call them.
+//! Every thread may call these functions. Two mutexes protect the state that they share.
 //!
 //! A reader that stalls must not keep this process from reacting to a termination signal. So while
 //! the main thread waits for a write, another thread does the writing (see [`interruptibly`]). Some
@@ -23,15 +23,6 @@ use crate::system::os_error;
 use crate::system::streams::{ERASE_LINE, PIPE_BUF, columns, is_writable, may_write, write_all};
 use crate::system::waiting::interruptibly;
 
-/// The state that all threads share.
-struct Printer {
-    /// This mutex is never locked during a write.
-    mode: Mutex<PrintMode>,
-    /// True while the progress line is on the terminal. This mutex is locked during every write to
-    /// standard error.
-    has_progress: Mutex<bool>,
-}
-
 /// The settings for messages. Output that isn't a terminal never has colours or a progress line.
 #[derive(Clone, Copy)]
 struct PrintMode {
@@ -46,16 +37,18 @@ struct PrintMode {
     has_details: bool,
 }
 
-static PRINTER: Printer = Printer {
-    mode: Mutex::new(PrintMode {
-        format: LogFormat::Text,
-        has_colours: false,
-        has_progress_line: true,
-        has_notices: true,
-        has_details: false,
-    }),
-    has_progress: Mutex::new(false),
-};
+/// The settings that all threads share. This mutex is never locked during a write.
+static MODE: Mutex<PrintMode> = Mutex::new(PrintMode {
+    format: LogFormat::Text,
+    has_colours: false,
+    has_progress_line: true,
+    has_notices: true,
+    has_details: false,
+});
+
+/// True while the progress line is on the terminal. This mutex is locked during every write to
+/// standard error.
+static HAS_PROGRESS: Mutex<bool> = Mutex::new(false);
 
 /// Applies the variables that concern messages: TERM, NO_COLOR and SECRETS_EXEC_LOG_FORMAT. An
 /// error in the arguments is printed in the format of the variable, because `--log-format` is one
@@ -63,7 +56,7 @@ static PRINTER: Printer = Printer {
 pub fn use_variables(inherited: &Inherited) {
     let is_dumb = inherited.get("TERM").is_some_and(|term| term == "dumb");
     let format = inherited.get("SECRETS_EXEC_LOG_FORMAT");
-    let mut mode = locked(&PRINTER.mode);
+    let mut mode = locked(&MODE);
     mode.has_progress_line = !is_dumb;
     mode.has_colours = !is_dumb && inherited.non_empty("NO_COLOR").is_none();
     if format.is_some_and(|format| format == "json") {
@@ -73,7 +66,7 @@ pub fn use_variables(inherited: &Inherited) {
 
 /// Applies the options that concern messages, from now on.
 pub fn use_options(options: &Options) {
-    let mut mode = locked(&PRINTER.mode);
+    let mut mode = locked(&MODE);
     mode.format = options.log_format;
     mode.has_notices = !options.quiet;
     mode.has_details = options.verbose;
@@ -128,7 +121,7 @@ pub fn print_text_unless_stalled(text: &str, mut rest_of_line: usize) -> (&str, 
 
 /// Returns the lines that [`print_always`] prints.
 fn lines(records: impl IntoIterator<Item = Record>) -> String {
-    let mode = *locked(&PRINTER.mode);
+    let mode = *locked(&MODE);
     match mode.format {
         LogFormat::Text => record::lines(&Vec::from_iter(records), mode.screen()),
         LogFormat::Json => record::objects(records)
@@ -140,7 +133,7 @@ fn lines(records: impl IntoIterator<Item = Record>) -> String {
 
 /// Returns the lines that [`print_unless_hidden`] prints.
 pub fn visible_lines(records: impl IntoIterator<Item = Record>) -> String {
-    let mode = *locked(&PRINTER.mode);
+    let mode = *locked(&MODE);
     let has_details = mode.has_details || mode.format == LogFormat::Json;
     lines(records.into_iter().filter(|record| match record.label {
         Label::Error | Label::Summary => true,
@@ -153,20 +146,18 @@ pub fn visible_lines(records: impl IntoIterator<Item = Record>) -> String {
 /// True if standard error is a terminal that can show a progress line: the format is text, and the
 /// terminal can erase a line.
 pub fn has_progress_line() -> bool {
-    let mode = *locked(&PRINTER.mode);
+    let mode = *locked(&MODE);
     mode.format == LogFormat::Text && mode.has_progress_line && io::stderr().is_terminal()
 }
 
 /// Shows the text on the terminal, until anything else is printed. Text that doesn't fit on one
 /// line is cut off. Shows nothing with `--quiet`, or if the write would block.
 pub fn show_progress(text: &str) {
-    let mode = *locked(&PRINTER.mode);
+    let mode = *locked(&MODE);
     if mode.has_notices && may_write(io::stderr()) {
-        let mut has_progress = locked(&PRINTER.has_progress);
-        write_over(
-            &mut has_progress,
-            record::progress_line(text, columns(io::stderr()), mode.has_colours).as_bytes(),
-        );
+        let line = record::progress_line(text, columns(io::stderr()), mode.has_colours);
+        let mut has_progress = locked(&HAS_PROGRESS);
+        write_over(&mut has_progress, line.as_bytes());
         *has_progress = true;
     }
 }
@@ -178,7 +169,7 @@ pub fn erase_progress() {
 
 /// Writes text to standard error, instead of the progress line if there is one.
 fn write_error(text: &[u8]) {
-    write_over(&mut locked(&PRINTER.has_progress), text);
+    write_over(&mut locked(&HAS_PROGRESS), text);
 }
 
 /// Erases the progress line if there is one, and writes text. A failed write is ignored.
@@ -206,7 +197,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Returns how tables are shown on standard output, or `None` if it isn't a terminal.
 pub fn table_screen() -> Option<TableScreen> {
-    let has_colours = locked(&PRINTER.mode).has_colours;
+    let has_colours = locked(&MODE).has_colours;
     is_output_terminal().then(|| TableScreen {
         columns: columns(io::stdout()),
         has_colours,

@@ -31,7 +31,7 @@ pub fn local_warning(path: &Path) -> Record {
 /// may last for `left`. The last error comes first, because a terminal may cut off the end.
 pub fn waiting_text(status: &Waiting, left: Duration) -> String {
     let left = humantime::format_duration(Duration::from_secs(left.as_secs_f64().ceil() as u64));
-    let waiting = format!("waiting up to {left} for {}", names(status));
+    let waiting = format!("waiting up to {left} for {}", awaited_text(status));
     match &status.reason {
         Some(why) => format!("{why}; {waiting}"),
         None => waiting,
@@ -51,7 +51,7 @@ pub fn interruption_error(signal: &'static str, after: Duration, status: &Waitin
     };
     let text = format!(
         "{signal} ended secrets-exec after {seconds:.1}s, while it was waiting for {}{reason}",
-        names(status)
+        awaited_text(status)
     );
     Record::error(text.chars().take(LONGEST).collect::<String>())
         .event("signal")
@@ -59,7 +59,7 @@ pub fn interruption_error(signal: &'static str, after: Duration, status: &Waitin
 }
 
 /// Lists what the process is waiting for.
-fn names(status: &Waiting) -> String {
+fn awaited_text(status: &Waiting) -> String {
     match (status.awaited.as_slice(), status.others) {
         ([], _) => "a file or a template".to_owned(),
         (awaited, 0) => awaited.join(", "),
@@ -77,7 +77,7 @@ pub fn trace_note(event: &str) -> Record {
 pub fn overdue_problem(status: &Waiting) -> Problem {
     let awaited = match status.awaited.is_empty() {
         true => String::new(),
-        false => format!(" while waiting for {}", names(status)),
+        false => format!(" while waiting for {}", awaited_text(status)),
     };
     let error = format!(
         "timed out{awaited}: a file can't be read, or a template or JSONPath takes too long"
@@ -99,9 +99,10 @@ pub fn disk_warnings<'a>(
     })
 }
 
-/// Returns the warnings about values that come from the cache, because requests failed. Failures
-/// with the same reason share a warning, and each value has a note.
-fn fallback_warnings(fetched: &Fetched) -> Vec<Record> {
+/// Returns the warnings about the cache in `directory`: first those about values that come from it
+/// because requests failed, and then those about entries that can't be used. Failures with the same
+/// reason share a warning, in which each value has a note.
+pub fn cache_warnings(directory: &Path, notices: &[CacheNotice], fetched: &Fetched) -> Vec<Record> {
     let mut replaced = Vec::new();
     for (locator, answer) in fetched {
         if let Ok(document) = answer
@@ -117,19 +118,6 @@ fn fallback_warnings(fetched: &Fetched) -> Vec<Record> {
             replaced.push((failure.error.sentence(), note));
         }
     }
-
-    let warnings = grouped(replaced).into_iter().map(|(reason, notes)| Record {
-        notes,
-        ..Record::warning(format!("{reason}, so the cache is used"))
-    });
-    warnings.collect()
-}
-
-/// Returns the warnings about the cache in `directory`: first those about values that come from it,
-/// and then those about entries that can't be used.
-pub fn cache_warnings(directory: &Path, notices: &[CacheNotice], fetched: &Fetched) -> Vec<Record> {
-    let mut records = fallback_warnings(fetched);
-    let directory = directory.display();
     let unusable = notices.iter().map(|CacheNotice { what, locator }| {
         let noun = match fetched.get(locator) {
             Some(Ok(_)) => locator.revealed().noun(),
@@ -137,10 +125,17 @@ pub fn cache_warnings(directory: &Path, notices: &[CacheNotice], fetched: &Fetch
         };
         (what, noun)
     });
-    records.extend(grouped(unusable).into_iter().map(|(what, entries)| Record {
-        entries,
-        ..Record::warning(format!("a cached value in \"{directory}\" {what}"))
-    }));
+
+    let directory = directory.display();
+    let mut records = Vec::new();
+    for (reason, notes) in grouped(replaced) {
+        let warning = Record::warning(format!("{reason}, so the cache is used"));
+        records.push(Record { notes, ..warning });
+    }
+    for (what, entries) in grouped(unusable) {
+        let warning = Record::warning(format!("a cached value in \"{directory}\" {what}"));
+        records.push(Record { entries, ..warning });
+    }
     records
 }
 
@@ -306,10 +301,19 @@ pub fn bug_error(panic: &PanicHookInfo<'_>) -> Record {
 /// entries that get their default or aren't set. The last one is about the whole resolution.
 pub fn provenance_notes(outcomes: &Outcomes, fetched: &Fetched) -> Vec<Record> {
     let mut records = secret_notes(outcomes, fetched);
-    records.extend(literals_note(outcomes));
+    let mut literals = Vec::new();
+    for (outcome, _) in outcomes.values() {
+        if outcome.reads.is_empty() && !outcome.is_default() {
+            literals.push(outcome.subject.label.as_str());
+        }
+    }
+    if !literals.is_empty() {
+        let text = counted(literals.len(), "value is a literal", "values are literals");
+        records.push(resolved_note(text).with("variables", literals));
+    }
     if let pipes @ [_, ..] = &read_once(outcomes)[..] {
         let text = format!("{} can be read only once", some_of(pipes));
-        records.push(Record::note(text).event("resolved"));
+        records.push(resolved_note(text));
     }
 
     for outcome in &outcomes.list {
@@ -321,8 +325,7 @@ pub fn provenance_notes(outcomes: &Outcomes, fetched: &Fetched) -> Vec<Record> {
         };
         if outcome.is_default() {
             let text = format!("{subject} gets its default, because {reason}");
-            let note = Record::note(text).event("resolved");
-            records.push(note.with("variables", label));
+            records.push(resolved_note(text).with("variables", label));
         } else if matches!(outcome.result, Outcome::Absent) && !outcomes.sets(&outcome.target) {
             let text = format!("{subject} isn't set, because it is optional and {reason}");
             records.push(Record::note(text).event("omitted").with("variables", label));
@@ -331,6 +334,11 @@ pub fn provenance_notes(outcomes: &Outcomes, fetched: &Fetched) -> Vec<Record> {
 
     records.extend(total_note(outcomes, fetched));
     records
+}
+
+/// Returns a note about values that were resolved.
+fn resolved_note(text: String) -> Record {
+    Record::note(text).event("resolved")
 }
 
 /// Returns a note for each secret or parameter that gives a value, in the order of the entries.
@@ -356,28 +364,11 @@ pub fn secret_notes(outcomes: &Outcomes, fetched: &Fetched) -> Vec<Record> {
         let versioned = answer.versioned(parameter_name).unwrap_or(answer);
         let secret = (!locator.is_hidden()).then(|| locator.written_id_of(parameter_name));
         let text = format!("{source} gives {}", labels.join(", "));
-        let note = Record::note(text).event("resolved");
-        let note = note.with("variables", labels).with_some("secret", secret);
+        let note = resolved_note(text).with("variables", labels);
+        let note = note.with_some("secret", secret);
         records.push(note.with_some("version", versioned.version_id.clone()));
     }
     records
-}
-
-/// Returns the note about values that are written in a declaration or in a variable, or `None` if
-/// there aren't any.
-fn literals_note(outcomes: &Outcomes) -> Option<Record> {
-    let is_literal = |outcome: &EntryOutcome| outcome.reads.is_empty() && !outcome.is_default();
-    let labels: Vec<&str> = outcomes
-        .values()
-        .filter(|(outcome, _)| is_literal(outcome))
-        .map(|(outcome, _)| outcome.subject.label.as_str())
-        .collect();
-    if labels.is_empty() {
-        return None;
-    }
-    let text = counted(labels.len(), "value is a literal", "values are literals");
-    let note = Record::note(text).event("resolved");
-    Some(note.with("variables", labels))
 }
 
 /// Returns the last note of `-v`, `3 values of 2 secrets in 17 ms, 2 requests`, if there was
@@ -387,9 +378,7 @@ pub fn total_note(outcomes: &Outcomes, fetched: &Fetched) -> Option<Record> {
         return None;
     }
     let documents = Vec::from_iter(fetched.values().flatten());
-    let cached = documents
-        .iter()
-        .filter(|document| document.cached.is_some());
+    let cached = documents.iter().filter(|read| read.cached.is_some());
     let (values, secrets) = (outcomes.values().count(), documents.len());
     let (milliseconds, requests) = (outcomes.elapsed.as_millis() as u64, outcomes.requests);
 

@@ -68,10 +68,8 @@ pub fn object_members<'j>(
     };
     let mut members = Members::new();
     for (key, value) in map {
-        let value = match object.naming.selects(key) {
-            true => text_of(value),
-            false => None,
-        };
+        let is_selected = object.naming.selects(key);
+        let value = is_selected.then(|| text_of(value)).flatten();
         members.push((key.as_str(), value));
     }
     Ok(members)
@@ -121,23 +119,25 @@ pub fn key_outcomes(
         };
         // An error about the key names both keys.
         let may_be_shown = is_quotable(key) && earlier_key.is_none_or(is_quotable);
-        match (named, earlier_key) {
+        let problem = match (named, earlier_key) {
             (Ok(name), None) => {
                 let result = Outcome::Value(value);
                 outcomes.push(EntryOutcome {
                     target: Target::Env(name.clone()),
                     ..outcome_of_key(entry, object, number, key, &name, result)
                 });
+                continue;
             }
-            (Ok(_) | Err(_), _) if !may_be_shown => errors.push(hidden_key_problem()),
+            (Ok(_) | Err(_), _) if !may_be_shown => hidden_key_problem(),
             (Ok(name), Some(earlier_key)) => {
-                errors.push(clash_problem(noun(object), &name, earlier_key, key))
+                clash_problem(member_noun(object), &name, earlier_key, key)
             }
-            (Err(error), _) => {
+            (Err(why), _) => {
                 let subject = entry.subject.revealed_by(&object.reference);
-                errors.push(name_problem(key, &error, object, &subject));
+                name_problem(key, &why, object, &subject)
             }
-        }
+        };
+        errors.push(problem);
     }
 
     outcomes.sort_by_key(|outcome| matches!(outcome.result, Outcome::Overridden(_)));
@@ -147,7 +147,7 @@ pub fn key_outcomes(
 /// Returns the warnings about an object: a key in `except` that doesn't exist, and a selected key
 /// with a space or an invisible character, which looks like a different key.
 pub fn warnings(members: &Members<'_>, object: &ObjectSource) -> impl Iterator<Item = String> {
-    let (what, naming) = (noun(object), &object.naming);
+    let (what, naming) = (member_noun(object), &object.naming);
     let is_unknown = |key: &&String| !members.iter().any(|(name, _)| name == key);
     let unknown = naming.except.iter().filter(is_unknown);
     let unknown =
@@ -199,11 +199,22 @@ fn outcome_of_key(
 /// Returns an error for each key in `only` and `rename` that doesn't exist, and for each selected
 /// key in `only` that is null.
 fn missing_key_problems(members: &Members<'_>, object: &ObjectSource) -> Vec<Problem> {
+    let (what, naming) = (member_noun(object), &object.naming);
+    let names = members.iter().map(|(name, _)| *name);
+    let only = naming.only.iter().flatten().map(|key| ("only", key));
+    let renamed = naming.rename.keys().map(|key| ("rename", key));
+
     let mut errors = Vec::new();
-    for key in object.naming.only.iter().flatten() {
+    for (list, key) in only.chain(renamed) {
         match members.iter().find(|(name, _)| name == key) {
-            None => errors.push(missing_key_problem(key, "only", members, object)),
-            Some((_, None)) if object.naming.selects(key) => {
+            None => {
+                let text = format!("has no {what} {key:?}, but \"{list}\" lists it");
+                let quotable_names = names.clone().filter(|name| is_quotable(name));
+                let nearest = suggest::nearest(key, quotable_names).map(did_you_mean);
+                let problem = Problem::configuration(text).code("key-not-found");
+                errors.push(problem.replace_help(twin_hint(names.clone(), key).or(nearest)));
+            }
+            Some((_, None)) if list == "only" && naming.selects(key) => {
                 let text =
                     format!("has the key {key:?}, but its value is null, and \"only\" lists it");
                 errors.push(Problem::configuration(text).code("null"));
@@ -211,32 +222,11 @@ fn missing_key_problems(members: &Members<'_>, object: &ObjectSource) -> Vec<Pro
             Some(_) => {}
         }
     }
-    for key in object.naming.rename.keys() {
-        if !members.iter().any(|(name, _)| name == key) {
-            errors.push(missing_key_problem(key, "rename", members, object));
-        }
-    }
     errors
 }
 
-/// Returns the error for a key that doesn't exist. `list` is the setting that names the key.
-fn missing_key_problem(
-    key: &str,
-    list: &str,
-    members: &Members<'_>,
-    object: &ObjectSource,
-) -> Problem {
-    let what = noun(object);
-    let names = members.iter().map(|(name, _)| *name);
-    let twin = twin_hint(names.clone(), key);
-    let nearest = suggest::nearest(key, names.filter(|name| is_quotable(name)));
-    Problem::configuration(format!("has no {what} {key:?}, but \"{list}\" lists it"))
-        .code("key-not-found")
-        .replace_help(twin.or_else(|| nearest.map(did_you_mean)))
-}
-
 /// Returns what the members are called in messages: keys or, below a path, parameters.
-fn noun(object: &ObjectSource) -> &'static str {
+fn member_noun(object: &ObjectSource) -> &'static str {
     if object.reference.locator.is_path() {
         "parameter"
     } else {
@@ -257,26 +247,21 @@ fn hidden_key_problem() -> Problem {
 
 /// Returns the error for a key with an illegal or unsafe name. The help renames or names only this
 /// key, because a prefix would change the names of all variables.
-fn name_problem(
-    key: &str,
-    error: &NamingError,
-    object: &ObjectSource,
-    subject: &Subject,
-) -> Problem {
-    let what = noun(object);
+fn name_problem(key: &str, why: &NamingError, object: &ObjectSource, subject: &Subject) -> Problem {
+    let what = member_noun(object);
     let is_argument = matches!(subject.origin, Origin::Argument(_));
     let written = subject.reference().unwrap_or("…");
     let item = |setting: &str| match is_argument {
         true => format!("in a declaration, write env-from: [{{ from: {written:?}, {setting} }}]"),
         false => format!("write {{ from: {written:?}, {setting} }} under \"env-from\""),
     };
-    let (text, help) = match error {
+    let (text, help) = match why {
         NamingError::Illegal(name) => {
             let text = format!(
                 "has the {what} {key:?}, but {name:?} can't be the name of a variable ([A-Za-z_][A-Za-z0-9_]*)"
             );
             let renamed = item(&format!("rename: {{ {key:?}: _{name} }}"));
-            (text, Some(renamed + &format!(", or except: [{key:?}]")))
+            (text, format!("{renamed}, or except: [{key:?}]"))
         }
         NamingError::Unsafe { name, effect } => {
             let text =
@@ -293,12 +278,12 @@ fn name_problem(
                 }
                 None => item(&format!("except: [{key:?}]")),
             };
-            (text, Some(help))
+            (text, help)
         }
     };
     Problem::configuration(text)
         .code("variable-name")
-        .replace_help(help)
+        .help(help)
 }
 
 /// Returns the reference to one key of an object, or to one parameter below a path. The result is

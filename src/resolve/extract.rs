@@ -4,6 +4,7 @@
 //! The messages of the parser and of jsonpath_rust are dropped, because they quote values. Keys are
 //! quoted only if they look like names.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use jsonpath_rust::parser::model::{Segment, Selector as Selected};
@@ -21,20 +22,13 @@ use crate::model::suggest::{self, did_you_mean_to_write};
 /// Parsed JSON. Its strings are overwritten when it is dropped.
 pub struct Json(Value);
 
-/// The reason why a document isn't JSON. The help depends on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotJson {
-    Binary,
-    /// Text that begins with NAME=VALUE.
-    EnvFile,
-    PlainText,
-    /// The text begins with `{`, so it was meant to be JSON. The position of the error is counted
-    /// from 1.
-    Invalid {
-        line: usize,
-        column: usize,
-        what: &'static str,
-    },
+/// The reason why a document isn't JSON.
+#[derive(Debug)]
+pub struct NotJson {
+    /// The predicate of a sentence about the document: `is plain text, not JSON`.
+    what: Cow<'static, str>,
+    /// The remedy, or `None` if the whole document may be the value that the user wants.
+    help: Option<&'static str>,
 }
 
 impl Json {
@@ -47,20 +41,27 @@ impl Json {
     /// `$serde_json::private::Number` or `…::RawValue` as an object.
     pub fn parse(bytes: &[u8]) -> Result<Self, NotJson> {
         let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
-        match serde_json::from_slice(bytes) {
-            Ok(value) => Ok(Self(value)),
-            Err(error) if bytes.trim_ascii_start().starts_with(b"{") => {
-                Err(syntax_error(bytes, &error))
+        let error = match serde_json::from_slice(bytes) {
+            Ok(value) => return Ok(Self(value)),
+            Err(error) => error,
+        };
+        // A password or Base64 may contain an equals sign, too.
+        let is_env_file =
+            |text| env_file_name(text).is_some_and(|name| name == name.to_uppercase());
+        let (what, help) = match str::from_utf8(bytes) {
+            // The document was meant to be JSON.
+            _ if bytes.trim_ascii_start().starts_with(b"{") => {
+                let what = format!("isn't valid JSON ({})", syntax_error(bytes, &error));
+                (what.into(), Some("correct the JSON in the secret"))
             }
-            Err(_) => match str::from_utf8(bytes) {
-                // A password or Base64 may contain an equals sign, too.
-                Ok(text) if env_file_name(text).is_some_and(|name| name == name.to_uppercase()) => {
-                    Err(NotJson::EnvFile)
-                }
-                Ok(_) => Err(NotJson::PlainText),
-                Err(_) => Err(NotJson::Binary),
-            },
-        }
+            Ok(text) if is_env_file(text) => (
+                "is the text of a .env file, not JSON".into(),
+                Some("store what `secrets-exec migrate .env --secret prod/app --values` prints"),
+            ),
+            Ok(_) => ("is plain text, not JSON".into(), None),
+            Err(_) => ("is binary, not JSON".into(), None),
+        };
+        Err(NotJson { what, help })
     }
 
     /// Creates a JSON object with strings as its values.
@@ -75,9 +76,12 @@ impl Json {
     }
 }
 
-/// Returns serde_json's error with the position of the first byte that is wrong, and with what
-/// people write there most often.
-fn syntax_error(bytes: &[u8], error: &serde_json::Error) -> NotJson {
+/// Describes serde_json's error: `line 1, column 20: a key without quotes`. The position is that of
+/// the first byte that is wrong, counted from 1. What follows it is the mistake that people make
+/// most often there.
+///
+/// If the wrong byte is a line feed, serde_json's position is column 0 of the next line.
+fn syntax_error(bytes: &[u8], error: &serde_json::Error) -> String {
     let is_line_feed = |byte: &u8| *byte == b'\n';
     let earlier_lines = bytes.split_inclusive(is_line_feed).take(error.line() - 1);
     let offset = earlier_lines.flatten().count() + error.column();
@@ -95,11 +99,9 @@ fn syntax_error(bytes: &[u8], error: &serde_json::Error) -> NotJson {
         }
         _ => "",
     };
-    NotJson::Invalid {
-        line: before.split(is_line_feed).count(),
-        column: before.rsplit(is_line_feed).next().map_or(0, <[u8]>::len) + 1,
-        what,
-    }
+    let line = before.split(is_line_feed).count();
+    let column = before.rsplit(is_line_feed).next().map_or(0, <[u8]>::len) + 1;
+    format!("line {line}, column {column}{what}")
 }
 
 /// Returns the keys of an object that a message may quote. A key whose value is null isn't among
@@ -176,7 +178,7 @@ pub type ParsedDocument = Result<Arc<Json>, NotJson>;
 /// empty KEY means the whole value. The function returns `None` if the reference must not be shown.
 pub type Rewrite<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// Returns the KEY of a secret that exists, for messages: `key "password"`.
+/// Returns the KEY for a message: `key "password"`, or `such key` if messages must not show it.
 fn quoted_key(selector: &Selector) -> String {
     match selector.shown() {
         Some(key) => format!("key {key:?}"),
@@ -196,7 +198,7 @@ pub fn find_value<'j>(
 ) -> Result<&'j Value, Unresolved> {
     let json = match document {
         Ok(json) => json.value(),
-        Err(error) => return Err(not_json(*error, selector, rewrite).into()),
+        Err(error) => return Err(not_json(error, selector, rewrite).into()),
     };
     match selector {
         Selector::Whole => Ok(json),
@@ -206,31 +208,17 @@ pub fn find_value<'j>(
 }
 
 /// Returns the error for a document that isn't JSON.
-fn not_json(error: NotJson, selector: &Selector, rewrite: Rewrite<'_>) -> Problem {
+fn not_json(error: &NotJson, selector: &Selector, rewrite: Rewrite<'_>) -> Problem {
     let consequence = match selector {
         Selector::Whole => "it has no keys".to_owned(),
         Selector::Key(_) => format!("it has no {}", quoted_key(selector)),
         Selector::Path(path) => format!("it has nothing at {}", path.text),
     };
-    let (what, help) = match error {
-        NotJson::Binary => ("is binary, not JSON".to_owned(), whole_value_hint(rewrite)),
-        NotJson::EnvFile => (
-            "is the text of a .env file, not JSON".to_owned(),
-            Some(
-                "store what `secrets-exec migrate .env --secret prod/app --values` prints"
-                    .to_owned(),
-            ),
-        ),
-        NotJson::PlainText => (
-            "is plain text, not JSON".to_owned(),
-            whole_value_hint(rewrite),
-        ),
-        NotJson::Invalid { line, column, what } => (
-            format!("isn't valid JSON (line {line}, column {column}{what})"),
-            Some("correct the JSON in the secret".to_owned()),
-        ),
+    let help = match error.help {
+        Some(help) => Some(help.to_owned()),
+        None => whole_value_hint(rewrite),
     };
-    Problem::configuration(format!("{what}, so {consequence}"))
+    Problem::configuration(format!("{}, so {consequence}", error.what))
         .code("not-json")
         .replace_help(help)
 }

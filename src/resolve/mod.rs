@@ -195,7 +195,7 @@ fn members<'m, 'a>(
     if reference.locator.is_path() {
         return Ok(env_from::path_members(document, object));
     }
-    let parsed = answers.parsed_document(&reference.locator, document);
+    let parsed = answers.parsed(&reference.locator, document);
     let rewrite = |key: &str| match &reference.selector {
         Selector::Whole => env_from::whole_value_as_variable(subject),
         selector if !key.is_empty() => subject.rewritten_with_field(&selector.to_string(), key),

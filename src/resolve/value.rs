@@ -7,7 +7,7 @@ use regex_lite::Regex;
 use zeroize::Zeroizing;
 
 use super::extract::{Json, NULL_HELP, ParsedDocument, Unresolved, find_value, text_of};
-use super::template::{Input, looked_up_texts, render};
+use super::template::{Input, Rendering, looked_up_texts};
 use crate::model::answer::{Cause, Document, Fetched};
 use crate::model::entry::template::{ENV, Template};
 use crate::model::entry::{Part, Subject};
@@ -24,7 +24,7 @@ pub struct ParsedAnswers<'a> {
     /// What the value that was resolved last is made of, for
     /// [`EntryOutcome::parts`](crate::model::outcome::EntryOutcome::parts).
     pub parts: Vec<SecretValue>,
-    parsed: BTreeMap<&'a Locator, ParsedDocument>,
+    parsed_documents: BTreeMap<&'a Locator, ParsedDocument>,
 }
 
 impl<'a> ParsedAnswers<'a> {
@@ -34,7 +34,7 @@ impl<'a> ParsedAnswers<'a> {
             plan,
             fetched,
             parts: Vec::new(),
-            parsed: BTreeMap::new(),
+            parsed_documents: BTreeMap::new(),
         }
     }
 
@@ -50,21 +50,23 @@ impl<'a> ParsedAnswers<'a> {
         let subject = &entry.subject;
         let read = match source {
             ValueSource::Literal(text) => SecretValue::new(text.as_str()),
-            ValueSource::Secret(reference) => {
-                self.secret_value(reference, subject).map_err(only)?
-            }
+            ValueSource::Secret(reference) => self
+                .secret_value(reference, subject)
+                .map_err(|reason| vec![reason])?,
             ValueSource::Composed(parts) => self.composed_value(parts, subject)?,
             ValueSource::Template { template, inputs } => {
                 self.rendered_template(template, inputs, subject)?
             }
         };
 
+        let named = |problem, impact| vec![about_value(problem, source, subject, impact).into()];
         let decoded = match entry.transform.decode {
             false => read,
-            true => decode(source, &read, subject).map_err(only)?,
+            true => decode(&read).map_err(|problem| named(problem, Impact::Unread))?,
         };
         if let Some(pattern) = &entry.pattern {
-            check_pattern(pattern, source, &decoded, subject).map_err(only)?;
+            let checked = check_pattern(pattern, &decoded);
+            checked.map_err(|problem| named(problem, Impact::Mismatched))?;
         }
         if !entry.transform.encode {
             return Ok(decoded);
@@ -74,8 +76,9 @@ impl<'a> ParsedAnswers<'a> {
         Ok(encoded)
     }
 
-    /// Notes a part of a value, as it is and URL-encoded. Skips a number and a text of fewer than
-    /// eight characters: a port or the name of a database would disappear from every log.
+    /// Adds a part of a value to `parts`, as it is and URL-encoded, so that `export` can hide it in
+    /// the log of a GitHub job. Skips a number and a text of fewer than eight characters: a port or
+    /// the name of a database would disappear from every log.
     fn add_part(&mut self, part: SecretValue) {
         let text = String::from_utf8_lossy(part.expose());
         if text.chars().count() >= 8 && text.parse::<f64>().is_err() {
@@ -121,7 +124,7 @@ impl<'a> ParsedAnswers<'a> {
         }
 
         let rewrite = |key: &str| subject.rewritten_with_field(&selector.to_string(), key);
-        let parsed = self.parsed_document(&reference.locator, document);
+        let parsed = self.parsed(&reference.locator, document);
         text_of(find_value(parsed, selector, &rewrite)?).ok_or_else(|| {
             let text = match selector {
                 Selector::Whole | Selector::Path(_) => format!("has only null at {selector}"),
@@ -137,12 +140,8 @@ impl<'a> ParsedAnswers<'a> {
 
     /// Returns the document of a locator as JSON. The document is parsed when this is called for
     /// the first time.
-    pub fn parsed_document(
-        &mut self,
-        locator: &'a Locator,
-        document: &Document,
-    ) -> &ParsedDocument {
-        self.parsed
+    pub fn parsed(&mut self, locator: &'a Locator, document: &Document) -> &ParsedDocument {
+        self.parsed_documents
             .entry(locator)
             .or_insert_with(|| Json::parse(document.body.expose()).map(Arc::new))
     }
@@ -186,22 +185,23 @@ impl<'a> ParsedAnswers<'a> {
         parts: &'a [Part],
         subject: &Subject,
     ) -> Result<SecretValue, Vec<Unresolved>> {
-        let mut values = Vec::new();
+        let (mut composed, mut errors) = (Zeroizing::new(Vec::new()), Vec::new());
         for part in parts {
-            values.push(match part {
-                Part::Text(text) => Ok(SecretValue::new(text.as_str())),
-                Part::Reference(reference) => self.secret_value(reference, subject),
-            });
-        }
-
-        let mut text = Zeroizing::new(Vec::new());
-        for (part, value) in parts.iter().zip(values_or_errors(values)?) {
-            text.extend_from_slice(value.expose());
-            if let Part::Reference(_) = part {
-                self.add_part(value);
+            match part {
+                Part::Text(text) => composed.extend_from_slice(text.as_bytes()),
+                Part::Reference(reference) => match self.secret_value(reference, subject) {
+                    Ok(value) => {
+                        composed.extend_from_slice(value.expose());
+                        self.add_part(value);
+                    }
+                    Err(error) => errors.push(error),
+                },
             }
         }
-        Ok(SecretValue::new(text.as_slice()))
+        if errors.is_empty() {
+            return Ok(SecretValue::new(composed.as_slice()));
+        }
+        Err(errors)
     }
 
     /// Renders a template with the secrets of its aliases, and with the inherited variables as
@@ -215,18 +215,29 @@ impl<'a> ParsedAnswers<'a> {
         aliases: &'a BTreeMap<String, SecretRef>,
         subject: &Subject,
     ) -> Result<SecretValue, Vec<Unresolved>> {
-        let mut results = Vec::new();
+        let (mut inputs, mut errors) = (BTreeMap::new(), Vec::new());
         for (alias, reference) in aliases {
-            let result = self.template_input(alias, reference, subject);
-            results.push(result.map(|input| (alias.clone(), input)));
+            match self.template_input(alias, reference, subject) {
+                Ok(input) => {
+                    inputs.insert(alias.clone(), input);
+                }
+                Err(error) => errors.push(error),
+            }
+        }
+        if !errors.is_empty() {
+            return Err(errors);
         }
 
-        let mut inputs = BTreeMap::from_iter(values_or_errors(results)?);
         for text in looked_up_texts(template, &inputs) {
             self.add_part(text);
         }
         inputs.insert(ENV.to_owned(), Input::variables(&self.plan.inherited));
-        render(template, &inputs, self.plan).map_err(|errors| {
+        let rendering = Rendering {
+            template,
+            inputs: &inputs,
+            plan: self.plan,
+        };
+        rendering.render().map_err(|errors| {
             let errors = errors.into_iter().map(|error| {
                 let reference = error.alias.and_then(|alias| aliases.get(&alias));
                 let named = |problem| with_entry(problem, reference, subject);
@@ -247,7 +258,7 @@ impl<'a> ParsedAnswers<'a> {
         subject: &Subject,
     ) -> Result<Input, Unresolved> {
         let document = self.document(reference, subject)?;
-        Input::new(self.parsed_document(&reference.locator, document), document).ok_or_else(|| {
+        Input::new(self.parsed(&reference.locator, document), document).ok_or_else(|| {
             let text = format!("is binary, so the template can't use {alias}");
             let why = Problem::configuration(text).code("not-text");
             with_entry(why, Some(reference), subject).into()
@@ -255,42 +266,15 @@ impl<'a> ParsedAnswers<'a> {
     }
 }
 
-/// Returns the list with only this reason.
-fn only(reason: impl Into<Unresolved>) -> Vec<Unresolved> {
-    vec![reason.into()]
-}
-
-/// Returns all values, or all errors if there are any.
-fn values_or_errors<T, E>(results: Vec<Result<T, E>>) -> Result<Vec<T>, Vec<E>> {
-    let (mut values, mut errors) = (Vec::new(), Vec::new());
-    for result in results {
-        match result {
-            Ok(value) => values.push(value),
-            Err(error) => errors.push(error),
-        }
-    }
-    if errors.is_empty() {
-        Ok(values)
-    } else {
-        Err(errors)
-    }
-}
-
 /// Decodes a value from base64, for `decode`.
 ///
 /// # Errors
-/// If the value isn't base64.
-fn decode(
-    source: &ValueSource,
-    value: &SecretValue,
-    subject: &Subject,
-) -> Result<SecretValue, Problem> {
+/// If the value isn't base64. The error doesn't have the entry yet.
+fn decode(value: &SecretValue) -> Result<SecretValue, Problem> {
     value.base64_decoded().ok_or_else(|| {
-        let text = "the value isn't base64, which \"decode\" expects";
-        let problem = Problem::configuration(text)
+        Problem::configuration("the value isn't base64, which \"decode\" expects")
             .code("not-base64")
-            .help("remove \"decode\", or store the value as base64");
-        about_value(problem, source, subject, Impact::Unread)
+            .help("remove \"decode\", or store the value as base64")
     })
 }
 
@@ -298,13 +282,9 @@ fn decode(
 /// encoded.
 ///
 /// # Errors
-/// If the value doesn't match, or isn't text. The error has the pattern, but not the value.
-fn check_pattern(
-    pattern: &Regex,
-    source: &ValueSource,
-    value: &SecretValue,
-    subject: &Subject,
-) -> Result<(), Problem> {
+/// If the value doesn't match, or isn't text. The error has the pattern, but neither the value nor
+/// the entry.
+fn check_pattern(pattern: &Regex, value: &SecretValue) -> Result<(), Problem> {
     let help = match str::from_utf8(value.expose()) {
         Ok(text) if pattern.is_match(text) => return Ok(()),
         Ok(text) if pattern.is_match(text.trim_end()) => {
@@ -314,10 +294,9 @@ fn check_pattern(
         Err(_) => "remove \"pattern\", because the value is binary, and only text can match",
     };
     let text = format!("the value doesn't match the pattern \"{pattern}\"");
-    let problem = Problem::configuration(text)
+    Err(Problem::configuration(text)
         .code("does-not-match")
-        .help(help);
-    Err(about_value(problem, source, subject, Impact::Mismatched))
+        .help(help))
 }
 
 /// Adds the entry to a problem with a value, and the secret, if the value comes from only one. The

@@ -168,13 +168,9 @@ impl Gate {
         if (&self.opening).read_exact(&mut [0]).is_err() {
             return false;
         }
+        let signal = libc::c_ulong::from(death_signal.0.cast_unsigned());
         // SAFETY: the call doesn't access memory. (nix doesn't support real-time signals.)
-        unsafe {
-            libc::prctl(
-                libc::PR_SET_PDEATHSIG,
-                libc::c_ulong::from(death_signal.0.cast_unsigned()),
-            )
-        };
+        unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, signal) };
         // The parent may have ended before the call of prctl.
         getppid() == self.parent
     }

@@ -23,9 +23,9 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::stat::Mode;
 use nix::unistd::{Pid, getpgid, getpgrp, getpid, setpgid, tcgetpgrp, tcsetpgrp};
 
-use super::state::{Event, ExitStatus};
+use super::state::{Event, ExitStatus, GroupState};
 use crate::model::options::{Forwarding, SignalNumber};
-use crate::system::signals::{has_action, pending};
+use crate::system::signals::{has_action, pending_signals};
 use crate::system::streams::is_foreground;
 
 /// A change of a child's state.
@@ -111,9 +111,9 @@ impl Job {
             self.give_terminal();
         }
         let Some(leader) = self.group else { return };
-        send(-leader.as_raw(), signal);
+        send_signal(-leader.as_raw(), signal);
         if !self.is_reaped && getpgid(Some(leader)) != Ok(leader) {
-            send(leader.as_raw(), signal);
+            send_signal(leader.as_raw(), signal);
         }
     }
 
@@ -132,9 +132,9 @@ impl Job {
             StateChange::Ended(status) => {
                 self.is_reaped = true;
                 self.take_terminal();
-                Event::Ended {
-                    status,
-                    is_group_empty: self.forget_empty_group(),
+                match self.forget_empty_group() {
+                    true => Event::Ended(status, GroupState::Empty),
+                    false => Event::Ended(status, GroupState::Populated),
                 }
             }
             StateChange::Suspended(signal) => Event::Suspended(signal),
@@ -183,10 +183,8 @@ impl Job {
         // A user sends SIGSTOP to a single process, while the terminal sends the other stop signals
         // to a whole job.
         let is_job = signal != SignalNumber::STOP && has_controlling_terminal();
-        let stays_stopped = matches!(
-            signal,
-            SignalNumber::STOP | SignalNumber::TTIN | SignalNumber::TTOU
-        );
+        let staying = [SignalNumber::STOP, SignalNumber::TTIN, SignalNumber::TTOU];
+        let stays_stopped = staying.contains(&signal);
         if !stop_by(signal, is_job) && !stays_stopped {
             self.signal(SignalNumber::CONT);
         }
@@ -273,7 +271,7 @@ fn stop_by(signal: SignalNumber, is_job: bool) -> bool {
         signal
     };
     // 0 stands for the process group of this process (kill(2)).
-    send(if is_job { 0 } else { getpid().as_raw() }, stop_signal);
+    send_signal(if is_job { 0 } else { getpid().as_raw() }, stop_signal);
 
     // This process has only one thread, which gets the signal before the call that unblocks it
     // returns.
@@ -285,12 +283,12 @@ fn stop_by(signal: SignalNumber, is_job: bool) -> bool {
     }
     // The stop signal discarded any earlier SIGCONT (signal(7)). So a pending one means that this
     // process was stopped and then continued.
-    pending().contains(Signal::SIGCONT)
+    pending_signals().contains(Signal::SIGCONT)
 }
 
 /// Calls kill(2) and ignores an error. A negative target is a process group, and 0 is the group of
 /// this process. Unlike nix, this function supports real-time signals.
-fn send(target: i32, signal: SignalNumber) {
+fn send_signal(target: i32, signal: SignalNumber) {
     // SAFETY: kill(2) doesn't access memory.
     unsafe { libc::kill(target, signal.0) };
 }

@@ -101,11 +101,7 @@ pub enum Event {
     /// The command has ended and has been reaped. A launch whose gate was opened is the command, so
     /// this event also occurs if such a launch can't rename the files or execute the command. In
     /// that case, its status is 78, 126 or 127.
-    Ended {
-        status: ExitStatus,
-        /// True if no process of the command's group is left.
-        is_group_empty: bool,
-    },
+    Ended(ExitStatus, GroupState),
     /// The last process of the group is gone, some time after the command.
     GroupEmpty,
     /// Job control has stopped the command with this signal.
@@ -123,6 +119,14 @@ pub enum Event {
     NotDelivered,
     /// The delay of the last [`Action::Arm`] has passed.
     Elapsed,
+}
+
+/// The state of the command's process group when the command ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupState {
+    Empty,
+    /// Other processes of the group are left.
+    Populated,
 }
 
 /// The end of a process: with an exit status, or by a signal.

@@ -84,17 +84,12 @@ pub fn file_error_text(path: &Path, error: &io::Error) -> String {
 /// Reads a whole file. `name` is for messages.
 ///
 /// # Errors
-/// If the file can't be read or is larger than `mebibytes`.
-pub fn read_file(
-    name: impl Display,
-    file: impl Read,
-    mebibytes: usize,
-) -> Result<Vec<u8>, Problem> {
-    let (mut bytes, most) = (Vec::new(), mebibytes << 20);
+/// If the file can't be read or is larger than `max_mib` (in MiB).
+pub fn read_file(name: impl Display, file: impl Read, max_mib: usize) -> Result<Vec<u8>, Problem> {
+    let (mut bytes, most) = (Vec::new(), max_mib << 20);
     let read = file.take(most as u64 + 1).read_to_end(&mut bytes);
     if read.map_err(|error| unreadable(&name, &error))? > most {
-        let text =
-            format!("{name} is larger than {mebibytes} MiB, which is the limit for this file");
+        let text = format!("{name} is larger than {max_mib} MiB, which is the limit for this file");
         return Err(Problem::configuration(text));
     }
     Ok(bytes)

@@ -62,11 +62,7 @@ const RAMFS_MAGIC: FsType = FsType(0x8584_58f6);
 /// The reason why a path doesn't lead to a directory.
 enum WalkError {
     /// A symbolic link belongs to a user other than root and the effective user.
-    ForeignLink {
-        link: PathBuf,
-        /// The link's user id.
-        owner: u32,
-    },
+    ForeignLink(Box<Problem>),
     Failed(Errno),
 }
 
@@ -88,31 +84,24 @@ pub fn open_directory(path: &OsStr, command: &str) -> Result<OwnedFd, Problem> {
     let shown: PathBuf = Path::new(path).components().collect();
     let opened = PathWalk::begin(path).and_then(PathWalk::finish);
     opened.map_err(|error| match error {
-            WalkError::ForeignLink { link, owner } => {
-                let text = format!(
-                    "\"{}\" is a symbolic link that belongs to user {owner}; secrets-exec follows a link only if it belongs to root or to the user that runs secrets-exec",
-                    link.display()
-                );
-                Problem::configuration(text)
-                    .help("write the path of the directory that the link points to")
-            }
-            WalkError::Failed(Errno::ENOENT) => {
-                let in_unit = match shown.strip_prefix("/run") {
-                    Ok(name) => format!("; in a systemd unit: RuntimeDirectory={}", name.display()),
-                    Err(_) => String::new(),
-                };
-                let shown = shown.display();
-                Problem::configuration(format!("the directory \"{shown}\" doesn't exist"))
-                    .help(format!("create it first: {command} {shown}{in_unit}"))
-            }
-            WalkError::Failed(Errno::ENOTDIR) => {
-                Problem::configuration(format!("\"{}\" isn't a directory", shown.display()))
-            }
-            WalkError::Failed(errno) => {
-                let what = format!("the directory \"{}\" can't be opened", shown.display());
-                call_problem(&what, errno)
-            }
-        })
+        WalkError::ForeignLink(problem) => *problem,
+        WalkError::Failed(Errno::ENOENT) => {
+            let in_unit = match shown.strip_prefix("/run") {
+                Ok(name) => format!("; in a systemd unit: RuntimeDirectory={}", name.display()),
+                Err(_) => String::new(),
+            };
+            let shown = shown.display();
+            Problem::configuration(format!("the directory \"{shown}\" doesn't exist"))
+                .help(format!("create it first: {command} {shown}{in_unit}"))
+        }
+        WalkError::Failed(Errno::ENOTDIR) => {
+            Problem::configuration(format!("\"{}\" isn't a directory", shown.display()))
+        }
+        WalkError::Failed(errno) => {
+            let what = format!("the directory \"{}\" can't be opened", shown.display());
+            call_problem(&what, errno)
+        }
+    })
 }
 
 /// A path that is being resolved (path_resolution(7)).
@@ -135,9 +124,9 @@ impl PathWalk {
     fn begin(path: &OsStr) -> Result<Self, WalkError> {
         let base = if is_absolute(path) { "/" } else { "" };
         Ok(Self {
-            reached: start(path)?,
+            reached: open_start(path)?,
             path: base.into(),
-            rest: reversed(path),
+            rest: reversed_components(path),
             links: 0,
         })
     }
@@ -148,26 +137,17 @@ impl PathWalk {
     /// When a component can't be opened, or is another user's link.
     fn finish(mut self) -> Result<OwnedFd, WalkError> {
         while let Some(component) = self.rest.pop() {
-            self.enter(&component)?;
+            // O_DIRECTORY triggers an autofs(5) mount. O_PATH on its own doesn't.
+            match self.open(&component, OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW) {
+                Ok(directory) => {
+                    self.reached = directory;
+                    self.path.push(component);
+                }
+                Err(Errno::ENOTDIR | Errno::ELOOP) => self.follow(&component)?,
+                Err(errno) => return Err(errno.into()),
+            }
         }
         Ok(self.reached)
-    }
-
-    /// Opens the next component, or follows it if it is a link.
-    ///
-    /// # Errors
-    /// When the component can't be opened, or is another user's link.
-    fn enter(&mut self, component: &OsStr) -> Result<(), WalkError> {
-        // O_DIRECTORY triggers an autofs(5) mount. O_PATH on its own doesn't.
-        match self.open(component, OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW) {
-            Ok(directory) => {
-                self.reached = directory;
-                self.path.push(component);
-                Ok(())
-            }
-            Err(Errno::ENOTDIR | Errno::ELOOP) => self.follow(component),
-            Err(errno) => Err(errno.into()),
-        }
     }
 
     /// Follows a symbolic link: puts the components of its target in front of the remaining ones.
@@ -180,10 +160,14 @@ impl PathWalk {
             return Err(Errno::ENOTDIR.into());
         };
         if is_foreign(link.owner) {
-            return Err(WalkError::ForeignLink {
-                link: self.path.join(component),
-                owner: link.owner,
-            });
+            let (path, owner) = (self.path.join(component), link.owner);
+            let text = format!(
+                "\"{}\" is a symbolic link that belongs to user {owner}; secrets-exec follows a link only if it belongs to root or to the user that runs secrets-exec",
+                path.display()
+            );
+            let help = "write the path of the directory that the link points to";
+            let problem = Problem::configuration(text).help(help);
+            return Err(WalkError::ForeignLink(Box::new(problem)));
         }
         self.links += 1;
         if self.links > MAX_SYMLINKS {
@@ -192,32 +176,28 @@ impl PathWalk {
 
         let target = link.target;
         if !is_absolute(&target) {
-            self.rest.extend(reversed(&target));
+            self.rest.extend(reversed_components(&target));
         } else if link.is_magic {
             // Only the kernel can follow this link. Without O_NOFOLLOW, it does.
             self.reached = self.open(component, OFlag::O_DIRECTORY)?;
             self.path = target.into();
         } else {
-            self.reached = start(&target)?;
+            self.reached = open_start(&target)?;
             self.path = "/".into();
-            self.rest.extend(reversed(&target));
+            self.rest.extend(reversed_components(&target));
         }
         Ok(())
     }
 
     /// Opens a component relative to the directory reached so far.
     fn open(&self, component: &OsStr, flags: OFlag) -> Result<OwnedFd, Errno> {
-        openat(
-            &self.reached,
-            component,
-            COMPONENT_FLAGS | flags,
-            Mode::empty(),
-        )
+        let flags = COMPONENT_FLAGS | flags;
+        openat(&self.reached, component, flags, Mode::empty())
     }
 }
 
 /// Opens the root directory for an absolute path, and the working directory for a relative one.
-fn start(path: &OsStr) -> Result<OwnedFd, Errno> {
+fn open_start(path: &OsStr) -> Result<OwnedFd, Errno> {
     let base = if is_absolute(path) { "/" } else { "." };
     open(base, COMPONENT_FLAGS | OFlag::O_DIRECTORY, Mode::empty())
 }
@@ -228,7 +208,7 @@ fn is_absolute(path: &OsStr) -> bool {
 
 /// Returns the components of a path in reverse order. `..` stays a component: like the kernel, we
 /// open it relative to the directory that has been reached by then.
-fn reversed(path: &OsStr) -> Vec<OsString> {
+fn reversed_components(path: &OsStr) -> Vec<OsString> {
     let components = path.as_bytes().split(|byte| *byte == b'/').rev();
     let named = components.filter(|component| !matches!(*component, b"" | b"."));
     named

@@ -120,7 +120,7 @@ pub fn are_held() -> bool {
 
 /// Returns a held signal that is pending, or `None` if there isn't one. The signal stays pending.
 pub fn held_signal() -> Option<Signal> {
-    let pending = pending();
+    let pending = pending_signals();
     let mut watched = INHERITED.get()?.watched.iter();
     watched.find(|signal| pending.contains(*signal))
 }
@@ -181,7 +181,7 @@ impl InheritedSignals {
 }
 
 /// Returns the blocked signals that are pending (sigpending(2)).
-pub fn pending() -> SigSet {
+pub fn pending_signals() -> SigSet {
     // SAFETY: all-zero is a valid set, and the call writes only to this set.
     unsafe {
         let mut pending: libc::sigset_t = mem::zeroed();

@@ -47,7 +47,11 @@ impl Notifier {
     /// Finds the socket that NOTIFY_SOCKET names. Ignores the variable unless it is an absolute
     /// path, or `@` followed by an abstract name (unix(7)).
     pub fn new(inherited: &Inherited) -> Self {
-        Self(inherited.non_empty("NOTIFY_SOCKET").and_then(address))
+        Self(
+            inherited
+                .non_empty("NOTIFY_SOCKET")
+                .and_then(socket_address),
+        )
     }
 
     /// Sends assignments without blocking. Ignores a failure, because notifications are optional.
@@ -60,7 +64,7 @@ impl Notifier {
 }
 
 /// Returns the address for a value of NOTIFY_SOCKET, or `None` if the value isn't an address.
-fn address(name: &OsStr) -> Option<SocketAddr> {
+fn socket_address(name: &OsStr) -> Option<SocketAddr> {
     match name.as_bytes() {
         #[cfg(target_os = "linux")]
         [b'@', abstract_name @ ..] => SocketAddr::from_abstract_name(abstract_name).ok(),
@@ -223,7 +227,7 @@ fn redirect(input: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
         dup2_stdout(&nothing)?;
     }
     if fstat(io::stderr()).map(id) == socket_id {
-        match journal() {
+        match connect_to_journal() {
             Some(journal) => dup2_stderr(journal)?,
             None => dup2_stderr(&nothing)?,
         }
@@ -238,7 +242,7 @@ fn redirect(input: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
 /// The header has the identifier, the unit (which journald finds out by itself), the priority, and
 /// whether to parse priorities and to forward the lines to syslog, to the kernel's log and to the
 /// console.
-fn journal() -> Option<UnixStream> {
+fn connect_to_journal() -> Option<UnixStream> {
     let mut journal = UnixStream::connect("/run/systemd/journal/stdout").ok()?;
     journal.write_all(b"secrets-exec\n\n6\n0\n0\n0\n0\n").ok()?;
     shutdown(journal.as_raw_fd(), Shutdown::Read).ok()?;

@@ -104,15 +104,10 @@ pub fn interruptibly<T: Send>(work: impl Fn() -> T + Sync) -> T {
 }
 
 /// Sleeps until one of the descriptors is readable or at its end, or until the time is up.
-pub fn wait_for<'a>(
-    descriptors: impl IntoIterator<Item = BorrowedFd<'a>>,
-    limit: Option<Duration>,
-) {
-    let mut files = Vec::new();
-    for descriptor in descriptors {
-        files.push(PollFd::new(descriptor, PollFlags::POLLIN));
-    }
-    sleep(&mut files, limit);
+pub fn wait_for<'a>(files: impl IntoIterator<Item = BorrowedFd<'a>>, limit: Option<Duration>) {
+    let files = files.into_iter();
+    let mut polled = Vec::from_iter(files.map(|file| PollFd::new(file, PollFlags::POLLIN)));
+    sleep(&mut polled, limit);
 }
 
 /// Calls poll(2). The only error that can happen is EINTR, and then no descriptor has an event.

@@ -72,7 +72,7 @@ impl Baseline {
     /// Notes that the command has the latest values: it has just been started with them, or a poll
     /// has found equal values, which can have new versions. If there are no latest values, keeps
     /// the old ones.
-    pub fn adopt(&mut self) {
+    pub fn adopt_latest_values(&mut self) {
         self.command_values = self.latest_values.take().or(self.command_values.take());
     }
 }
@@ -89,7 +89,7 @@ struct GatedLaunch<'a> {
 /// Runs the launch in the forked process. Returns the exit status, unless this process becomes the
 /// command. A poll leaves the process group of the parent first, so that it doesn't get the
 /// terminal's signals.
-pub fn run(
+pub fn run_launch(
     launch: &mut Launch<'_>,
     gate: Gate,
     baseline: &Baseline,

@@ -73,7 +73,8 @@ pub struct ChangedValues {
 }
 
 impl Fingerprint {
-    /// Returns the fingerprint of the values that can change while the command runs. With
+    /// Returns the fingerprint of the values that can change while the command runs, and of the
+    /// documents that were read. Each parameter below a path counts as a document. With
     /// `signal=NAME`, these are the files with a path: a running program doesn't see a new value of
     /// a variable or of a file in memory.
     pub fn new(
@@ -82,10 +83,43 @@ impl Fingerprint {
         outcomes: &Outcomes,
         fetched: &Fetched,
     ) -> Self {
-        Self {
-            values: hashed_values(hash_key, on_rotation, outcomes),
-            secrets: read_secrets(hash_key, fetched),
+        let mut fingerprint = Self::default();
+        for (outcome, value) in outcomes.values() {
+            let has_path = matches!(&outcome.target, Target::File(file) if file.path.is_some());
+            if matches!(on_rotation, OnRotation::Signal(_)) && !has_path {
+                continue;
+            }
+            let name = outcome.parameter_name.as_deref();
+            let key = |reference: &SecretRef| hash_of_request(hash_key, &reference.locator, name);
+            let value = Value {
+                label: outcome.subject.label.clone(),
+                hash: hash_key.hash_one(value.expose()),
+                read_from: outcome.read_from().iter().map(key).collect(),
+            };
+            let target = hash_key.hash_one(outcome.target.claims());
+            fingerprint.values.insert(target, value);
         }
+
+        for (locator, answer) in fetched {
+            let Ok(document) = answer else { continue };
+            let mut add = |parameter_name: Option<&str>, document: &Document| {
+                let secret = Secret {
+                    name: locator.revealed().noun_of(parameter_name),
+                    id: locator.written_id_of(parameter_name),
+                    version_id: document.version_id.clone(),
+                    content: hash_key.hash_one(document.body.expose()),
+                };
+                let key = hash_of_request(hash_key, locator, parameter_name);
+                fingerprint.secrets.insert(key, secret);
+            };
+            if !locator.is_path() {
+                add(None, document);
+            }
+            for (name, parameter) in &document.parameters {
+                add(Some(name), parameter);
+            }
+        }
+        fingerprint
     }
 
     /// Returns the secrets that differ in `later`, ordered by name, each with the labels of the
@@ -113,16 +147,15 @@ impl Fingerprint {
         let mut changes = Vec::new();
         for (key, labels) in labels_of {
             let (old, new) = (self.secrets.get(key), later.secrets.get(key));
-            let Some(Secret { name, id, .. }) = new.or(old) else {
-                continue;
-            };
-            changes.push(Change {
-                name,
-                id,
-                old_version: old.and_then(|secret| secret.version_id.as_deref()),
-                new_version: new.and_then(|secret| secret.version_id.as_deref()),
-                names: labels.into_iter().cloned().collect(),
-            });
+            if let Some(Secret { name, id, .. }) = new.or(old) {
+                changes.push(Change {
+                    name,
+                    id,
+                    old_version: old.and_then(|secret| secret.version_id.as_deref()),
+                    new_version: new.and_then(|secret| secret.version_id.as_deref()),
+                    names: labels.into_iter().cloned().collect(),
+                });
+            }
         }
         changes.sort_by_key(|change| (change.name, change.old_version, change.new_version));
         changes
@@ -132,60 +165,6 @@ impl Fingerprint {
     fn content(&self, key: &u64) -> Option<u64> {
         self.secrets.get(key).map(|secret| secret.content)
     }
-}
-
-/// Returns the hash of each value that can change while the command runs (see
-/// [`Fingerprint::new`]). The map's key is a hash of what the value sets.
-fn hashed_values(
-    hash_key: &RandomState,
-    on_rotation: OnRotation,
-    outcomes: &Outcomes,
-) -> BTreeMap<u64, Value> {
-    let mut values = BTreeMap::new();
-    for (outcome, value) in outcomes.values() {
-        let has_path = matches!(&outcome.target, Target::File(file) if file.path.is_some());
-        if matches!(on_rotation, OnRotation::Signal(_)) && !has_path {
-            continue;
-        }
-
-        let name = outcome.parameter_name.as_deref();
-        let key = |reference: &SecretRef| hash_of_request(hash_key, &reference.locator, name);
-        let value = Value {
-            label: outcome.subject.label.clone(),
-            hash: hash_key.hash_one(value.expose()),
-            read_from: outcome.read_from().iter().map(key).collect(),
-        };
-        values.insert(hash_key.hash_one(outcome.target.claims()), value);
-    }
-    values
-}
-
-/// Returns the secrets that were read, and each parameter below a path that was read, with a hash
-/// of its content. The map's key is a [`hash_of_request`]. Secrets whose request failed aren't
-/// included.
-fn read_secrets(hash_key: &RandomState, fetched: &Fetched) -> BTreeMap<u64, Secret> {
-    let mut secrets = BTreeMap::new();
-    for (locator, answer) in fetched {
-        let Ok(document) = answer else { continue };
-
-        let mut add = |parameter_name: Option<&str>, document: &Document| {
-            let secret = Secret {
-                name: locator.revealed().noun_of(parameter_name),
-                id: locator.written_id_of(parameter_name),
-                version_id: document.version_id.clone(),
-                content: hash_key.hash_one(document.body.expose()),
-            };
-            secrets.insert(hash_of_request(hash_key, locator, parameter_name), secret);
-        };
-        if locator.is_path() {
-            for (name, parameter) in &document.parameters {
-                add(Some(name), parameter);
-            }
-        } else {
-            add(None, document);
-        }
-    }
-    secrets
 }
 
 /// Returns the key of [`Fingerprint::secrets`] for a secret, or for one parameter below a path.

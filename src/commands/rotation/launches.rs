@@ -30,19 +30,15 @@ pub struct Launches<'a> {
     baseline: Baseline,
     /// The launch that is under way. `None` before the first one, and once a launch has executed
     /// the command or has ended.
-    forked: Option<ForkedLaunch>,
+    process: Option<LaunchProcess>,
+    /// How far the last launch has come.
+    phase: LaunchPhase,
     /// The command's files on disk, which are removed when it ends.
     pub placed: Vec<PlacedFile>,
 }
 
-/// A forked launch, and how far it has come.
-struct ForkedLaunch {
-    process: LaunchProcess,
-    phase: LaunchPhase,
-}
-
-/// The phase of a launch.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// The phase of a launch. A later phase is greater.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum LaunchPhase {
     /// The launch reads the values and writes the files under temporary names.
     Resolving,
@@ -64,15 +60,17 @@ impl<'a> Launches<'a> {
             launch,
             notices,
             baseline: Baseline::default(),
-            forked: None,
+            process: None,
+            phase: LaunchPhase::Resolving,
             placed: Vec::new(),
         }
     }
 
-    /// Returns a descriptor that is readable while there is a message from the launch. Returns
-    /// `None` if there isn't a launch, and after the end of its pipe.
+    /// Returns a descriptor that is readable when the launch has sent a message, or has closed its
+    /// end of the pipe. The result is `None` if there isn't a launch, and once that end was
+    /// noticed.
     pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        self.forked.as_ref()?.process.descriptor()
+        self.process.as_ref()?.descriptor()
     }
 
     /// Forks the first launch and waits for it. Returns `None` once it is at its gate, or its exit
@@ -91,15 +89,15 @@ impl<'a> Launches<'a> {
         while self.pid_at_gate().is_none() {
             wait_for(held.iter().map(AsFd::as_fd).chain(self.descriptor()), None);
             if let Some(signal) = signals::held_signal() {
-                if let Some(forked) = &mut self.forked {
-                    forked.process.terminate(signal);
+                if let Some(process) = &mut self.process {
+                    process.terminate(signal);
                 }
                 self.await_end();
                 end(End::Signal(signal), || ());
             }
 
             self.receive();
-            if let Some(ForkedLaunch { process, .. }) = &self.forked
+            if let Some(process) = &self.process
                 && process.descriptor().is_none()
             {
                 return match process.wait() {
@@ -119,7 +117,7 @@ impl<'a> Launches<'a> {
     /// `None` if a launch was forked: its result arrives later. Otherwise returns the result. If
     /// the launch can't be forked, also prints why.
     pub fn start_poll(&mut self) -> Option<Event> {
-        if self.forked.is_some() {
+        if self.process.is_some() {
             // A launch is still on its way to becoming the command. It has only just read the
             // values, so a poll wouldn't find anything newer.
             return Some(Event::Polled(PollResult::Unchanged));
@@ -148,13 +146,10 @@ impl<'a> Launches<'a> {
         };
         let limit = options.timeout + wait + TIME_TO_END;
 
-        let run = |gate| child::run(&mut self.launch, gate, baseline, rotation);
+        let run = |gate| child::run_launch(&mut self.launch, gate, baseline, rotation);
         let process = fork(limit, run)
             .map_err(|error| format!("no process can be started ({})", io_error_text(&error)))?;
-        self.forked = Some(ForkedLaunch {
-            process,
-            phase: LaunchPhase::Resolving,
-        });
+        (self.process, self.phase) = (Some(process), LaunchPhase::Resolving);
         Ok(())
     }
 
@@ -163,17 +158,17 @@ impl<'a> Launches<'a> {
     /// a launch that has ended. Returns the event that follows, if there is one. Doesn't wait.
     pub fn receive(&mut self) -> Option<Event> {
         let mut event = None;
-        let messages = self.forked.as_mut()?.process.receive();
+        let messages = self.process.as_mut()?.receive();
         for message in messages {
             match message {
                 Message::Notify(assignments) => self.notices.service_manager.send(&assignments),
                 Message::Ready(ready) => event = self.note_ready(ready),
                 Message::Placed(files) => {
-                    self.set_phase(LaunchPhase::Placed);
+                    self.phase = LaunchPhase::Placed;
                     let earlier = replace(&mut self.placed, files);
                     self.notices.report_errors(remove_files(earlier));
                 }
-                Message::Failed => self.set_phase(LaunchPhase::Failed),
+                Message::Failed => self.phase = LaunchPhase::Failed,
                 Message::PollFailed(lines) => self.notices.print_failed_poll(&lines),
             }
         }
@@ -182,31 +177,20 @@ impl<'a> Launches<'a> {
         if self.descriptor().is_some() || !self.is_open() {
             return event;
         }
-        let phase = self.forked.take()?.phase;
-        self.note_end(phase == LaunchPhase::Placed)
-    }
-
-    /// Sets the phase of the launch. Does nothing without a launch.
-    fn set_phase(&mut self, phase: LaunchPhase) {
-        if let Some(forked) = &mut self.forked {
-            forked.phase = phase;
-        }
+        self.process = None;
+        self.note_end(self.phase == LaunchPhase::Placed)
     }
 
     /// True if there is a launch whose gate has been opened.
     fn is_open(&self) -> bool {
-        let phase = self.forked.as_ref().map(|forked| forked.phase);
-        matches!(
-            phase,
-            Some(LaunchPhase::Open | LaunchPhase::Placed | LaunchPhase::Failed)
-        )
+        self.process.is_some() && self.phase >= LaunchPhase::Open
     }
 
     /// Notes that the launch has reached its gate. Prints the lines about what has changed. If its
     /// values are those of the command, the launch is ended. Returns the result of the poll, or
     /// `None` for the first launch.
     fn note_ready(&mut self, ready: Ready) -> Option<Event> {
-        self.set_phase(LaunchPhase::AtGate);
+        self.phase = LaunchPhase::AtGate;
         self.baseline.latest_values = Some(ready.fingerprint);
         self.notices.failing = None;
         self.notices.write_lines(&ready.lines);
@@ -215,8 +199,8 @@ impl<'a> Launches<'a> {
 
         match ready.changed {
             None => {
-                self.forked = None;
-                self.baseline.adopt();
+                self.process = None;
+                self.baseline.adopt_latest_values();
                 Some(Event::Polled(PollResult::Unchanged))
             }
             Some(changed) => {
@@ -228,15 +212,15 @@ impl<'a> Launches<'a> {
 
     /// Returns the process id of the launch that waits at the gate, or `None` if there isn't one.
     pub fn pid_at_gate(&self) -> Option<Pid> {
-        let forked = self.forked.as_ref()?;
-        (forked.phase == LaunchPhase::AtGate).then_some(forked.process.pid)
+        let process = self.process.as_ref()?;
+        (self.phase == LaunchPhase::AtGate).then_some(process.pid)
     }
 
     /// Opens the gate. The launch becomes the command or, with `signal=NAME`, replaces its files.
     pub fn open_gate(&mut self) {
-        self.set_phase(LaunchPhase::Open);
-        if let Some(forked) = &mut self.forked {
-            forked.process.open_gate();
+        self.phase = LaunchPhase::Open;
+        if let Some(process) = &mut self.process {
+            process.open_gate();
         }
     }
 
@@ -246,18 +230,19 @@ impl<'a> Launches<'a> {
     /// the launch was only meant to replace files.
     fn note_end(&mut self, has_placed: bool) -> Option<Event> {
         let is_first = self.baseline.command_values.is_none();
-        match (self.notices.rotation.on_rotation, has_placed) {
-            (OnRotation::Signal(_), false) if !is_first => return Some(Event::NotDelivered),
-            (OnRotation::Signal(signal), true) if !is_first => {
-                self.baseline.adopt();
-                self.notices.report_signal(signal);
-                return Some(Event::Delivered);
+        if let OnRotation::Signal(signal) = self.notices.rotation.on_rotation
+            && !is_first
+        {
+            if !has_placed {
+                return Some(Event::NotDelivered);
             }
-            (OnRotation::Signal(_) | OnRotation::Restart | OnRotation::Exit, _) => {}
+            self.baseline.adopt_latest_values();
+            self.notices.report_signal(signal);
+            return Some(Event::Delivered);
         }
 
         // The launch was meant to become the command.
-        self.baseline.adopt();
+        self.baseline.adopt_latest_values();
         match (is_first, has_placed) {
             (true, true) => self.notices.report_start(),
             (false, true) => self.notices.report_restart(),
@@ -276,11 +261,11 @@ impl<'a> Launches<'a> {
     /// the messages decide the event. Otherwise the launch ended before its gate was opened, so the
     /// poll has failed, even if the launch had reported a change.
     pub fn note_reaped(&mut self, child: Pid, status: ExitStatus) -> Option<Event> {
-        if self.forked.as_ref()?.process.pid != child {
+        if self.process.as_ref()?.pid != child {
             return None;
         }
         let event = self.receive();
-        if self.forked.is_none() {
+        if self.process.is_none() {
             return event;
         }
         self.give_up_poll(status);
@@ -291,7 +276,7 @@ impl<'a> Launches<'a> {
     /// Prints why the launch has ended, with two exceptions: a launch that exits has reported the
     /// reason itself, and SIGTERM or SIGINT is meant to stop the whole service.
     fn give_up_poll(&mut self, status: ExitStatus) {
-        self.forked = None;
+        self.process = None;
         // The command doesn't get these values. If the next poll reads them again, that poll has to
         // print the lines about the change again.
         self.baseline.latest_values = None;
@@ -313,7 +298,7 @@ impl<'a> Launches<'a> {
         }
         // Dropping the process closes the gate, which ends a launch that is still waiting or
         // resolving.
-        self.forked = None;
+        self.process = None;
     }
 
     /// Waits until the launch has ended, for at most [`TIME_TO_END`], and acts on its messages.

@@ -19,7 +19,7 @@ use crate::model::options::RotationOptions;
 use crate::model::problem::{Problem, Status};
 use crate::report::Report;
 use crate::supervise::{
-    Action, Delay, Event, ExitReason, Job, Pid, Signals, StateChange, Stopping, SupervisorState,
+    Action, Delay, Event, ExitReason, Job, Pid, Signals, StateChange, SupervisorState,
     adopt_orphans, begin, next_state_change, step,
 };
 use crate::system::os_error::errno_text;
@@ -75,7 +75,7 @@ pub fn supervise(
         launches,
         signals,
         job: Job::default(),
-        timer: Timer::default(),
+        timer: None,
         earliest_poll: Instant::now(),
         events: VecDeque::new(),
         exit_reason: None,
@@ -88,7 +88,8 @@ struct Parent<'a> {
     launches: Launches<'a>,
     signals: Signals,
     job: Job,
-    timer: Timer,
+    /// The time at which the timer elapses, or `None` if it isn't set.
+    timer: Option<Instant>,
     /// The time before which no poll may begin.
     earliest_poll: Instant,
     /// The events that the state machine hasn't seen yet.
@@ -105,12 +106,7 @@ impl Parent<'_> {
         let (mut state, actions) = begin();
         actions.into_iter().for_each(|action| self.perform(action));
         loop {
-            // The timer is checked last, because another event may set it again.
-            while let Some(event) = self
-                .events
-                .pop_front()
-                .or_else(|| self.timer.take_elapsed().then_some(Event::Elapsed))
-            {
+            while let Some(event) = self.next_event() {
                 let (next, actions) = step(&rotation, state, event);
                 state = next;
                 actions.into_iter().for_each(|action| self.perform(action));
@@ -120,6 +116,16 @@ impl Parent<'_> {
             }
             self.wait(&state);
         }
+    }
+
+    /// Returns the next event for the state machine. If the timer has elapsed, that is the last
+    /// event, because any other one may set the timer again.
+    fn next_event(&mut self) -> Option<Event> {
+        if let Some(event) = self.events.pop_front() {
+            return Some(event);
+        }
+        let elapsed = self.timer.take_if(|end| *end <= Instant::now());
+        elapsed.map(|_| Event::Elapsed)
     }
 
     /// Removes the command's files and returns the exit status. If a change is the reason, prints
@@ -151,8 +157,11 @@ impl Parent<'_> {
             Action::Signal(signal) => self.job.signal(signal),
             Action::Suspend(signal) => self.job.suspend(signal),
             Action::Arm(delay) => {
+                let now = Instant::now();
+                let until_poll = self.earliest_poll.saturating_duration_since(now);
                 let rotation = self.launches.notices.rotation;
-                let length = self.timer.arm(delay, rotation, self.earliest_poll);
+                let length = delay_length(delay, rotation, until_poll, fastrand::f64());
+                self.timer = Some(now + length);
                 if delay == Delay::Splay {
                     self.launches.notices.report_delay(length);
                 }
@@ -179,14 +188,14 @@ impl Parent<'_> {
     /// machine.
     fn wait(&mut self, state: &SupervisorState) {
         // The command has ended, but processes in its group may still be running.
-        let has_remains = matches!(
-            state,
-            SupervisorState::Stopping(Stopping { ended: Some(_), .. })
-        );
+        let has_remains =
+            matches!(state, SupervisorState::Stopping(stopping) if stopping.ended.is_some());
         let group_check = has_remains.then_some(GROUP_INTERVAL);
         let signals = [self.signals.as_fd()].into_iter();
         let descriptors = signals.chain(self.launches.descriptor());
-        let times = [self.timer.left(), group_check];
+        let now = Instant::now();
+        let timer = self.timer.map(|end| end.saturating_duration_since(now));
+        let times = [timer, group_check];
         wait_for(descriptors, times.into_iter().flatten().min());
 
         while let Some(signal) = self.signals.next_to_forward() {
@@ -218,42 +227,6 @@ impl Parent<'_> {
     }
 }
 
-/// The time at which the timer elapses, or `None` if it isn't set.
-#[derive(Default)]
-pub struct Timer(Option<Instant>);
-
-impl Timer {
-    /// Sets the timer, replacing an earlier delay, and returns the length of the new one. A delay
-    /// before a poll ends at `earliest_poll` or later.
-    pub fn arm(
-        &mut self,
-        delay: Delay,
-        options: &RotationOptions,
-        earliest_poll: Instant,
-    ) -> Duration {
-        let until_poll = earliest_poll.saturating_duration_since(Instant::now());
-        let length = delay_length(delay, options, until_poll, fastrand::f64());
-        self.0 = Some(Instant::now() + length);
-        length
-    }
-
-    /// Returns true if the time is up. In that case, also unsets the timer, so this is true only
-    /// once.
-    pub fn take_elapsed(&mut self) -> bool {
-        let has_elapsed = self.0.is_some_and(|end| end <= Instant::now());
-        if has_elapsed {
-            self.0 = None;
-        }
-        has_elapsed
-    }
-
-    /// Returns the time that is left, or `None` if the timer isn't set.
-    pub fn left(&self) -> Option<Duration> {
-        self.0
-            .map(|end| end.saturating_duration_since(Instant::now()))
-    }
-}
-
 /// Returns the length of a delay. The delay before a poll is at least `until_poll`. `random` is at
 /// least 0 and less than 1.
 fn delay_length(
@@ -267,7 +240,7 @@ fn delay_length(
         // A random moment in the interval spreads the polls of a fleet that was started at the same
         // time.
         Delay::FirstPoll => options.poll_interval.mul_f64(random).max(until_poll),
-        Delay::NextPoll { failures } => next_poll(options.poll_interval, failures, random),
+        Delay::NextPoll { failures } => pause_before_poll(options.poll_interval, failures, random),
         Delay::Splay => options.splay.mul_f64(random).max(until_poll),
         Delay::Grace => options.grace,
         Delay::Kill => Duration::from_secs(1),
@@ -277,7 +250,7 @@ fn delay_length(
 /// Returns the pause before the next poll. It doubles with each failed poll in a row, up to
 /// [`LONGEST_BACKOFF`] or the interval, whichever is longer. `random` makes it up to a tenth
 /// shorter or longer.
-fn next_poll(interval: Duration, failures: u32, random: f64) -> Duration {
+fn pause_before_poll(interval: Duration, failures: u32, random: f64) -> Duration {
     let longest = LONGEST_BACKOFF.max(interval);
     let doubled = interval.saturating_mul(2_u32.saturating_pow(failures));
     let pause = doubled.min(longest);
@@ -324,29 +297,10 @@ mod tests {
     }
 
     #[test]
-    fn a_timer_that_is_set_again_elapses_only_once_and_only_after_the_new_delay() {
-        let mut timer = Timer::default();
-        assert!(!timer.take_elapsed());
-        let options = RotationOptions {
-            grace: Duration::ZERO,
-            ..options()
-        };
-        for (delay, elapses) in [
-            (Delay::NextPoll { failures: 0 }, false),
-            (Delay::Grace, true),
-        ] {
-            timer.arm(delay, &options, Instant::now());
-            assert_eq!(timer.left() == Some(Duration::ZERO), elapses);
-            assert_eq!(timer.take_elapsed(), elapses);
-        }
-        assert_eq!((timer.take_elapsed(), timer.left()), (false, None));
-    }
-
-    #[test]
     fn polls_that_fail_become_rarer_up_to_30_minutes_and_the_polls_of_a_fleet_spread() {
         let minute = Duration::from_secs(60);
         let minutes = |failures| {
-            next_poll(5 * minute, failures, 0.5)
+            pause_before_poll(5 * minute, failures, 0.5)
                 .as_secs()
                 .div_euclid(60)
         };
@@ -355,10 +309,10 @@ mod tests {
             [5, 10, 20, 30, 30, 30]
         );
         // No failure shortens a longer interval.
-        assert_eq!(next_poll(120 * minute, 3, 0.5), 120 * minute);
-        assert_eq!(next_poll(10 * minute, 0, 0.0), 9 * minute);
-        assert!(next_poll(10 * minute, 0, 0.999_999) < 11 * minute);
+        assert_eq!(pause_before_poll(120 * minute, 3, 0.5), 120 * minute);
+        assert_eq!(pause_before_poll(10 * minute, 0, 0.0), 9 * minute);
+        assert!(pause_before_poll(10 * minute, 0, 0.999_999) < 11 * minute);
         let century = Duration::from_secs(100 * 365 * 24 * 60 * 60);
-        assert!(next_poll(century, u32::MAX, 0.999) > century);
+        assert!(pause_before_poll(century, u32::MAX, 0.999) > century);
     }
 }

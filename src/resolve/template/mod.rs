@@ -18,10 +18,10 @@
 //! - **Is a key missing?** MiniJinja reports that a value is undefined, but not where the value
 //!   comes from: a missing key of a secret makes the entry absent, so that its `default` applies,
 //!   but an index past the end of a list is a mistake. So a [`SecretObject`] notes each look-up
-//!   that fails, and [`cause`] renders the template again with a marked value for one of them, to
-//!   find the look-up whose value made the rendering fail. With an empty text for this look-up,
-//!   the next rendering finds the next missing key. A look-up in something that isn't an object is
-//!   an error of its own.
+//!   that fails. [`Rendering::lookup_at_fault`] finds the look-up whose value made the rendering
+//!   fail: it renders the template again with a marked value for one of them. With an empty text
+//!   for this look-up, the next rendering finds the next missing key. A look-up in something that
+//!   isn't an object is an error of its own.
 //! - **What may be printed?** MiniJinja's errors quote values. So only the kind of an error, its
 //!   line, and the names of unknown filters, functions, methods and tests leave this module. A key
 //!   that the template computes isn't quoted, either, because it may be a value.
@@ -29,7 +29,6 @@
 //! Anyone who can write a secret can make a launch fail, but can't keep it busy forever: the number
 //! of instructions is limited, and `--timeout` limits the time.
 
-mod filters;
 mod values;
 
 use std::collections::BTreeMap;
@@ -57,8 +56,8 @@ use values::{FailedLookup, Misses, Names, OwnError, SecretObject, UnreadSecret, 
 /// The maximum number of MiniJinja instructions that a template runs.
 const FUEL: u64 = 1_000_000;
 
-/// The beginning of a template that is rendered again. It makes an undefined value, which one
-/// look-up of a missing key then returns.
+/// The text that is put before a template when it is rendered again to find out which look-up made
+/// it fail. The text makes an undefined value, the mark, and one failed look-up returns this mark.
 const MARK: &str = "{{ {}['a key of a secret'] | secrets_exec_marks_misses }}";
 
 /// The maximum number of missing keys that are reported for a template.
@@ -109,77 +108,254 @@ impl Input {
             .filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
         Self::Object(Arc::new(Json::from_texts(texts)))
     }
+}
 
-    /// Returns the value that a template sees under the name `alias`. While the template runs, each
-    /// look-up of a missing key in the value is noted in `misses`, together with the alias.
+/// A template that is rendered with its secrets.
+pub struct Rendering<'a> {
+    pub template: &'a Template,
+    /// The secret of each alias that the template uses, and the variables of `env`.
+    pub inputs: &'a BTreeMap<String, Input>,
+    /// The plan of the entry, for the help of an error.
+    pub plan: &'a Plan,
+}
+
+impl Rendering<'_> {
+    /// Renders the template, once or several times.
     ///
-    /// MiniJinja gets a copy of text, and nothing overwrites this copy when it is dropped.
-    fn template_value(&self, alias: &str, misses: &Arc<Misses>) -> Value {
-        match self {
-            Self::Object(json) => SecretObject::root(Some(alias), json.clone(), misses),
-            Self::Text(text) => Value::from(text.as_str()),
-        }
-    }
-}
-
-/// Renders a template. `inputs` has the secret of each alias that the template uses, and `plan` is
-/// for the help of an error.
-///
-/// # Errors
-/// Every missing key, or another failure of the template. A look-up of a key in a secret that is
-/// plain text is an error even if the template has a `default` for the key, because that would hide
-/// a malformed secret.
-pub fn render(
-    template: &Template,
-    inputs: &BTreeMap<String, Input>,
-    plan: &Plan,
-) -> Result<SecretValue, Vec<RenderError>> {
-    let is_about_text = |error: &RenderError| {
-        let input = error.alias.as_ref().and_then(|alias| inputs.get(alias));
-        matches!(input, Some(Input::Text(_)))
-    };
-    if let Some(error) = lookups_in_non_objects(template, inputs).find(is_about_text) {
-        return Err(vec![error]);
-    }
-
-    // After an error at a missing key, the template is rendered again with an empty text for this
-    // key, so that the rendering comes to the next one.
-    let mut missing = Vec::new();
-    while missing.len() < MOST_MISSING_KEYS {
-        let (result, misses) = render_with_inputs(&template.text, inputs, None, &missing);
-        let error = match result.map(SecretValue::new) {
-            Ok(value) if missing.is_empty() => return Ok(value),
-            Ok(_) => break,
-            Err(error) => error,
+    /// # Errors
+    /// Every missing key, or another failure of the template. A look-up of a key in a secret that
+    /// is plain text is an error even if the template has a `default` for the key, because that
+    /// would hide a malformed secret.
+    pub fn render(&self) -> Result<SecretValue, Vec<RenderError>> {
+        let is_about_text = |error: &RenderError| {
+            let input = error
+                .alias
+                .as_ref()
+                .and_then(|alias| self.inputs.get(alias));
+            matches!(input, Some(Input::Text(_)))
         };
-        match cause(&error, misses.take(), template, inputs, &missing) {
-            Some(lookup) => missing.push(lookup),
-            None if missing.is_empty() => return Err(vec![render_error(&error, template, inputs)]),
-            // The empty text may be the reason for this error.
-            None => break,
+        if let Some(error) = self.lookups_in_non_objects().find(is_about_text) {
+            return Err(vec![error]);
+        }
+
+        // After an error at a missing key, the template is rendered again with an empty text for
+        // this key, so that the rendering comes to the next one.
+        let mut missing = Vec::new();
+        while missing.len() < MOST_MISSING_KEYS {
+            let (result, misses) = self.render_with_inputs(&self.template.text, None, &missing);
+            let error = match result.map(SecretValue::new) {
+                Ok(value) if missing.is_empty() => return Ok(value),
+                Ok(_) => break,
+                Err(error) => error,
+            };
+            match self.lookup_at_fault(&error, misses.take(), &missing) {
+                Some(lookup) => missing.push(lookup),
+                None if missing.is_empty() => return Err(vec![self.render_error(&error)]),
+                // The empty text may be the reason for this error.
+                None => break,
+            }
+        }
+
+        let mut errors = Vec::new();
+        for lookup in missing {
+            let problem = self.lookup_problem(&lookup);
+            let reason = match lookup.is_past_end {
+                true => Unresolved::Failed(problem),
+                false => Unresolved::Absent(problem),
+            };
+            let alias = lookup.alias;
+            errors.push(RenderError { alias, reason });
+        }
+        Err(errors)
+    }
+
+    /// Renders the text of a template with its secrets. Also returns the look-ups that have failed.
+    /// The failed look-up with the number `marked` returns the value that [`MARK`] makes, and those
+    /// in `missing` an empty text.
+    fn render_with_inputs(
+        &self,
+        text: &str,
+        marked: Option<usize>,
+        missing: &[FailedLookup],
+    ) -> (Result<String, Error>, Arc<Misses>) {
+        let misses = Arc::new(Misses::new(marked, missing));
+        let mut values = BTreeMap::new();
+        for (alias, input) in self.inputs {
+            let value = match input {
+                Input::Object(json) => SecretObject::root(Some(alias), json.clone(), &misses),
+                // MiniJinja gets a copy of text, and nothing overwrites this copy when it is
+                // dropped.
+                Input::Text(text) => Value::from(text.as_str()),
+            };
+            values.insert(alias.clone(), value);
+        }
+        (render_with(text, values, &misses), misses)
+    }
+
+    /// Returns MiniJinja's error that doesn't come from a missing key as one of ours, which doesn't
+    /// quote a value.
+    fn render_error(&self, error: &Error) -> RenderError {
+        if is_undefined_error(error)
+            && let Some(error) = self.lookups_in_non_objects().next()
+        {
+            return error;
+        }
+        let reason = template_error(error, self.template).into();
+        RenderError {
+            alias: None,
+            reason,
         }
     }
-    let errors = missing.into_iter();
-    Err(errors
-        .map(|lookup| lookup_error(lookup, template, inputs, plan))
-        .collect())
-}
 
-/// Renders the text of a template with its secrets. Also returns the look-ups that have failed. The
-/// failed look-up with the number `marked` returns the value that [`MARK`] makes, and those in
-/// `missing` an empty text.
-fn render_with_inputs(
-    text: &str,
-    inputs: &BTreeMap<String, Input>,
-    marked: Option<usize>,
-    missing: &[FailedLookup],
-) -> (Result<String, Error>, Arc<Misses>) {
-    let misses = Arc::new(Misses::new(marked, missing));
-    let values = inputs
-        .iter()
-        .map(|(alias, input)| (alias.clone(), input.template_value(alias, &misses)))
-        .collect();
-    (render_with(text, values, &misses), misses)
+    /// Returns the one of these failed look-ups that gave the undefined value that the rendering
+    /// failed at, or `None` if the error has another cause. `missing` has the look-ups that are
+    /// known already.
+    ///
+    /// For each look-up, this renders the template again, with the mark as the result of the
+    /// look-up. If this value is the cause of the error, MiniJinja's error names the mark. Because
+    /// the mark is undefined, too, the template does the same as before. The exception is
+    /// `'key' in db`, which is true with the mark, but which doesn't use the value.
+    fn lookup_at_fault(
+        &self,
+        error: &Error,
+        lookups: Vec<FailedLookup>,
+        missing: &[FailedLookup],
+    ) -> Option<FailedLookup> {
+        if !is_undefined_error(error) || self.lookups_in_non_objects().next().is_some() {
+            return None;
+        }
+        let text = format!("{MARK}{}", self.template.text);
+        // The last look-up is the most likely one.
+        for (number, lookup) in lookups.into_iter().enumerate().rev().take(MOST_TRIES) {
+            let (result, _) = self.render_with_inputs(&text, Some(number), missing);
+            let names_the_mark =
+                result.is_err_and(|error| error.detail().is_some_and(|text| text.contains(MARKED)));
+            if names_the_mark {
+                return Some(lookup);
+            }
+        }
+        None
+    }
+
+    /// Returns the problem for a key that doesn't exist or is null, or for a variable of `env` that
+    /// isn't set. The problem quotes only keys that the text of the template contains, because any
+    /// other key may be a value.
+    fn lookup_problem(&self, lookup: &FailedLookup) -> Problem {
+        let problem = |text: String| Problem::configuration(text).code("key-not-found");
+        let is_quotable = lookup.path.iter().all(|key| self.template.has_key(key));
+        let path = lookup.path.join(".");
+        let predicate = match is_quotable {
+            true => format!("has no key {path:?}"),
+            false => "doesn't have a key that the template looks up".to_owned(),
+        };
+
+        let parent_object = || {
+            let name = lookup.alias.as_ref()?;
+            let (key, parents) = lookup.path.split_last()?;
+            let Input::Object(secret) = self.inputs.get(name)? else {
+                return None;
+            };
+            let map = value_at(secret.value(), parents)?.as_object()?;
+            Some((name, key, parents, map))
+        };
+        let Some((name, key, parents, map)) = parent_object().filter(|_| is_quotable) else {
+            let subject = match lookup.alias.as_deref() {
+                None => "the result of \"fromjson\" ",
+                Some(template::ENV) => "the environment ",
+                // The secret is added later, as the subject of the sentence.
+                Some(_) => "",
+            };
+            return problem(format!("{subject}{predicate}"));
+        };
+
+        if name == template::ENV {
+            return self.unset_variable(key, suggest::nearest(key, quotable_keys(map)));
+        }
+        if map.contains_key(key) {
+            return problem(format!("has the key {path:?}, but its value is null")).help(NULL_HELP);
+        }
+        let path_of_parent = (!parents.is_empty()).then(|| parents.join("."));
+        let parent = match &path_of_parent {
+            Some(path) => format!("{name}.{path}"),
+            None => name.clone(),
+        };
+        let rewrite = |other: &str| Some(format!("{{{{ {parent}.{other} }}}}"));
+        let hint = keys_hint(map, path_of_parent.as_deref(), key, &rewrite);
+        let mut missing = problem(predicate).help(hint);
+        // A report merges all missing top-level keys of a secret into one error.
+        if parents.is_empty() {
+            missing.missing_key = Some(Box::new(MissingKey {
+                key: key.clone(),
+                existing_keys: listed_keys(map, None),
+            }));
+        }
+        missing
+    }
+
+    /// Returns the error for `env.NAME` if NAME isn't inherited. If an entry of the plan sets NAME,
+    /// the message says that `env` has only the inherited variables. Otherwise, `nearest` is an
+    /// inherited variable with a similar name, if there is one.
+    fn unset_variable(&self, name: &str, nearest: Option<&str>) -> Problem {
+        let not_set = format!("the template uses env.{name}, but the variable {name} isn't set");
+        let (text, help) = match (self.plan.variables.get(name), nearest) {
+            (Some(subject), _) => (
+                format!(
+                    "env.{name} refers to the environment that secrets-exec was started with, where {name} isn't set, not to {name} in {}",
+                    subject.origin
+                ),
+                variable_help(subject, &self.plan.aliases),
+            ),
+            (None, Some(nearest)) => {
+                let write = format!("{{{{ env.{nearest} }}}}");
+                (not_set, did_you_mean_to_write(nearest, Some(write)))
+            }
+            (None, None) => (
+                not_set,
+                format!("set {name}, or give the entry a \"default\""),
+            ),
+        };
+        Problem::configuration(text)
+            .code("key-not-found")
+            .help(help)
+    }
+
+    /// Returns an error for each look-up of a key, such as `name` in `db.host.name`, in a value
+    /// that is neither an object nor null.
+    fn lookups_in_non_objects(&self) -> impl Iterator<Item = RenderError> {
+        self.template.lookups.iter().filter_map(|lookup| {
+            let (alias, _) = lookup.split_once('.')?;
+            let (parent, _) = lookup.rsplit_once('.')?;
+            // A secret that is text isn't an object for any look-up.
+            if let Input::Object(secret) = self.inputs.get(alias)? {
+                let keys: Vec<_> = parent.split('.').skip(1).collect();
+                let value = value_at(secret.value(), &keys)?;
+                if value.is_object() || value.is_null() {
+                    return None;
+                }
+            }
+
+            let text = match parent.split_once('.') {
+                Some((template::ENV, name)) => {
+                    format!("the variable {name} is text, but the template uses {lookup}")
+                }
+                Some((_, key)) => {
+                    format!("doesn't have a JSON object at {key:?}, but the template uses {lookup}")
+                }
+                None => format!("isn't a JSON object, but the template uses {lookup}"),
+            };
+            let parsed = match self.inputs.get(alias) {
+                Some(Input::Text(text)) => Json::parse(text.as_bytes()).ok(),
+                Some(Input::Object(_)) | None => None,
+            };
+            let help = parsed.and_then(|json| encoded_twice_hint(json.value()));
+            let whole = format!("write {{{{ {parent} }}}} for the whole value");
+            let problem = Problem::configuration(text).code("not-an-object");
+            Some(RenderError {
+                alias: Some(alias.to_owned()),
+                reason: problem.help(help.unwrap_or(whole)).into(),
+            })
+        })
+    }
 }
 
 /// Returns the texts that a template looks up in its secrets. If it looks up an object or an array,
@@ -249,91 +425,40 @@ fn render_with(
         }
         Ok(output.write_str(&values::printed_text(value)?)?)
     });
-    filters::add(&mut environment, misses);
+    values::add_filters(&mut environment, misses);
 
     let globals = environment.globals();
     names.extend(globals.map(|(name, value)| (name.to_owned(), value)));
     environment.render_str(text, Value::from_object(Names(names)))
 }
 
-/// Returns MiniJinja's error that doesn't come from a missing key as one of ours, which doesn't
-/// quote a value.
-fn render_error(
-    error: &Error,
-    template: &Template,
-    inputs: &BTreeMap<String, Input>,
-) -> RenderError {
-    if is_undefined_error(error)
-        && let Some(error) = lookups_in_non_objects(template, inputs).next()
-    {
-        return error;
-    }
-    RenderError {
-        alias: None,
-        reason: template_error(error, template).into(),
-    }
-}
-
-/// Returns the one of these failed look-ups that gave the undefined value that the rendering failed
-/// at, or `None` if the error has another cause. `missing` has the look-ups that are known already.
-///
-/// For each look-up, this renders the template again with a marked value as its result, so that
-/// MiniJinja's error names the mark if this value is the cause. The mark is undefined, too, so this
-/// rendering does the same, except after `'key' in db`, which the mark makes true. But then nothing
-/// uses the mark.
-fn cause(
-    error: &Error,
-    lookups: Vec<FailedLookup>,
-    template: &Template,
-    inputs: &BTreeMap<String, Input>,
-    missing: &[FailedLookup],
-) -> Option<FailedLookup> {
-    if !is_undefined_error(error) || lookups_in_non_objects(template, inputs).next().is_some() {
-        return None;
-    }
-    let text = format!("{MARK}{}", template.text);
-    // The last look-up is the most likely one.
-    for (number, lookup) in lookups.into_iter().enumerate().rev().take(MOST_TRIES) {
-        let (result, _) = render_with_inputs(&text, inputs, Some(number), missing);
-        let names_the_mark =
-            result.is_err_and(|error| error.detail().is_some_and(|text| text.contains(MARKED)));
-        if names_the_mark {
-            return Some(lookup);
-        }
-    }
-    None
-}
-
 /// Returns MiniJinja's error as a problem. Its text may quote a value, so only the text of an
 /// [`OwnError`] and unknown names are kept.
 fn template_error(error: &Error, template: &Template) -> Problem {
-    let own_error = OwnError::cause_of(error);
-    let names_the_unknown = matches!(
-        error.kind(),
-        UnknownFilter | UnknownFunction | UnknownMethod | UnknownTest
-    );
-    let text = match (own_error, error.detail()) {
-        (Some(own_error), _) => own_error.text.clone(),
-        (None, Some(detail)) if names_the_unknown => detail.to_owned(),
-        (None, _) => match error.kind() {
-            ErrorKind::InvalidOperation => {
-                "an operator or filter can't be applied to these values".to_owned()
-            }
-            ErrorKind::UndefinedError => "it uses a value that is undefined".to_owned(),
-            ErrorKind::OutOfFuel => "it takes too many steps".to_owned(),
-            kind => kind.to_string(),
-        },
+    let named = || {
+        let detail = error.detail().map(str::to_owned);
+        detail.unwrap_or_else(|| error.kind().to_string())
     };
-
-    let help = match (own_error, error.kind()) {
-        (Some(own_error), _) => own_error.help,
-        (None, UnknownFilter) => Some(
-            "the filters are those of MiniJinja, and urlencode, tojson, fromjson, b64encode and b64decode",
+    let (text, help) = match (OwnError::cause_of(error), error.kind()) {
+        (Some(own_error), _) => (own_error.text.clone(), own_error.help),
+        (None, UnknownFilter) => (
+            named(),
+            Some(
+                "the filters are those of MiniJinja, and urlencode, tojson, fromjson, b64encode and b64decode",
+            ),
         ),
         (None, UnknownMethod) => {
-            Some("use a filter instead of a method, as in {{ db.host | trim }}")
+            let help = "use a filter instead of a method, as in {{ db.host | trim }}";
+            (named(), Some(help))
         }
-        (None, _) => None,
+        (None, UnknownFunction | UnknownTest) => (named(), None),
+        (None, ErrorKind::InvalidOperation) => {
+            let text = "an operator or filter can't be applied to these values";
+            (text.to_owned(), None)
+        }
+        (None, ErrorKind::UndefinedError) => ("it uses a value that is undefined".to_owned(), None),
+        (None, ErrorKind::OutOfFuel) => ("it takes too many steps".to_owned(), None),
+        (None, kind) => (kind.to_string(), None),
     };
 
     let position = template::position_text(&template.text, error.line());
@@ -347,152 +472,6 @@ fn template_error(error: &Error, template: &Template) -> Problem {
 fn is_undefined_error(error: &Error) -> bool {
     let says_undefined = |text: &str| text.contains("undefined");
     error.kind() == ErrorKind::UndefinedError || error.detail().is_some_and(says_undefined)
-}
-
-/// Returns the error for a failed look-up. The error is an absence, unless an index is past the end
-/// of a list.
-fn lookup_error(
-    lookup: FailedLookup,
-    template: &Template,
-    inputs: &BTreeMap<String, Input>,
-    plan: &Plan,
-) -> RenderError {
-    let problem = lookup_problem(&lookup, template, inputs, plan);
-    RenderError {
-        alias: lookup.alias,
-        reason: match lookup.is_past_end {
-            true => Unresolved::Failed(problem),
-            false => Unresolved::Absent(problem),
-        },
-    }
-}
-
-/// Returns the problem for a key that doesn't exist or is null, or for a variable of `env` that
-/// isn't set. The problem quotes only keys that the text of the template contains, because any
-/// other key may be a value.
-fn lookup_problem(
-    lookup: &FailedLookup,
-    template: &Template,
-    inputs: &BTreeMap<String, Input>,
-    plan: &Plan,
-) -> Problem {
-    let problem = |text: String| Problem::configuration(text).code("key-not-found");
-    let is_quotable = lookup.path.iter().all(|key| template.has_key(key));
-    let path = lookup.path.join(".");
-    let predicate = match is_quotable {
-        true => format!("has no key {path:?}"),
-        false => "doesn't have a key that the template looks up".to_owned(),
-    };
-
-    let parent_object = || {
-        let name = lookup.alias.as_ref()?;
-        let (key, parents) = lookup.path.split_last()?;
-        let Input::Object(secret) = inputs.get(name)? else {
-            return None;
-        };
-        let map = value_at(secret.value(), parents)?.as_object()?;
-        Some((name, key, parents, map))
-    };
-    let Some((name, key, parents, map)) = parent_object().filter(|_| is_quotable) else {
-        let subject = match lookup.alias.as_deref() {
-            None => "the result of \"fromjson\" ",
-            Some(template::ENV) => "the environment ",
-            // The secret is added later, as the subject of the sentence.
-            Some(_) => "",
-        };
-        return problem(format!("{subject}{predicate}"));
-    };
-
-    if name == template::ENV {
-        return unset_variable(key, suggest::nearest(key, quotable_keys(map)), plan);
-    }
-    if map.contains_key(key) {
-        return problem(format!("has the key {path:?}, but its value is null")).help(NULL_HELP);
-    }
-    let path_of_parent = (!parents.is_empty()).then(|| parents.join("."));
-    let parent = match &path_of_parent {
-        Some(path) => format!("{name}.{path}"),
-        None => name.clone(),
-    };
-    let rewrite = |other: &str| Some(format!("{{{{ {parent}.{other} }}}}"));
-    let hint = keys_hint(map, path_of_parent.as_deref(), key, &rewrite);
-    let mut missing = problem(predicate).help(hint);
-    // A report merges all missing top-level keys of a secret into one error.
-    if parents.is_empty() {
-        missing.missing_key = Some(Box::new(MissingKey {
-            key: key.clone(),
-            existing_keys: listed_keys(map, None),
-        }));
-    }
-    missing
-}
-
-/// Returns the error for `env.NAME` if NAME isn't inherited. If an entry of the plan sets NAME, the
-/// message says that `env` has only the inherited variables. Otherwise, `nearest` is an inherited
-/// variable with a similar name, if there is one.
-fn unset_variable(name: &str, nearest: Option<&str>, plan: &Plan) -> Problem {
-    let not_set = format!("the template uses env.{name}, but the variable {name} isn't set");
-    let (text, help) = match (plan.variables.get(name), nearest) {
-        (Some(subject), _) => (
-            format!(
-                "env.{name} refers to the environment that secrets-exec was started with, where {name} isn't set, not to {name} in {}",
-                subject.origin
-            ),
-            variable_help(subject, &plan.aliases),
-        ),
-        (None, Some(nearest)) => {
-            let write = format!("{{{{ env.{nearest} }}}}");
-            (not_set, did_you_mean_to_write(nearest, Some(write)))
-        }
-        (None, None) => (
-            not_set,
-            format!("set {name}, or give the entry a \"default\""),
-        ),
-    };
-    Problem::configuration(text)
-        .code("key-not-found")
-        .help(help)
-}
-
-/// Returns an error for each look-up of a key, such as `name` in `db.host.name`, in a value that is
-/// neither an object nor null.
-fn lookups_in_non_objects(
-    template: &Template,
-    inputs: &BTreeMap<String, Input>,
-) -> impl Iterator<Item = RenderError> {
-    template.lookups.iter().filter_map(|lookup| {
-        let (alias, _) = lookup.split_once('.')?;
-        let (parent, _) = lookup.rsplit_once('.')?;
-        // A secret that is text isn't an object for any look-up.
-        if let Input::Object(secret) = inputs.get(alias)? {
-            let keys: Vec<_> = parent.split('.').skip(1).collect();
-            let value = value_at(secret.value(), &keys)?;
-            if value.is_object() || value.is_null() {
-                return None;
-            }
-        }
-
-        let text = match parent.split_once('.') {
-            Some((template::ENV, name)) => {
-                format!("the variable {name} is text, but the template uses {lookup}")
-            }
-            Some((_, key)) => {
-                format!("doesn't have a JSON object at {key:?}, but the template uses {lookup}")
-            }
-            None => format!("isn't a JSON object, but the template uses {lookup}"),
-        };
-        let parsed = match inputs.get(alias) {
-            Some(Input::Text(text)) => Json::parse(text.as_bytes()).ok(),
-            Some(Input::Object(_)) | None => None,
-        };
-        let help = parsed.and_then(|json| encoded_twice_hint(json.value()));
-        let whole = format!("write {{{{ {parent} }}}} for the whole value");
-        let problem = Problem::configuration(text).code("not-an-object");
-        Some(RenderError {
-            alias: Some(alias.to_owned()),
-            reason: problem.help(help.unwrap_or(whole)).into(),
-        })
-    })
 }
 
 #[cfg(test)]
@@ -509,7 +488,12 @@ mod tests {
     ) -> Result<SecretValue, Vec<RenderError>> {
         let inherited = Inherited::default();
         let plan = Plan::new(Vec::new(), &inherited, None).unwrap();
-        super::render(template, inputs, &plan)
+        let rendering = Rendering {
+            template,
+            inputs,
+            plan: &plan,
+        };
+        rendering.render()
     }
 
     fn read(bytes: &[u8]) -> Option<Input> {

@@ -1,5 +1,9 @@
-//! Lets MiniJinja read a secret, and prints values: text without any change, and anything else as
-//! compact JSON. docs/reference.md, "Composed values", defines the format.
+//! Lets MiniJinja read a secret, prints values, and adds filters.
+//!
+//! Text is printed without any change, and anything else as compact JSON. docs/reference.md,
+//! "Composed values", defines the format. The filters are those that MiniJinja doesn't have, or has
+//! only with features that aren't enabled, and stricter versions of its filters and tests: those
+//! that would hide an undefined value, report it with a misleading error, or panic.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -9,10 +13,12 @@ use std::fmt::Write;
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use minijinja::value::{Enumerator, Object, ObjectRepr, ValueKind};
-use minijinja::{Error, ErrorKind, Value};
+use minijinja::value::{Enumerator, Object, ObjectRepr, Rest, ValueKind, ValueOrKwargs};
+use minijinja::{Environment, Error, ErrorKind, State, Value, filters};
+use regex_lite::Regex;
 use serde_json::Value as JsonValue;
 
+use crate::model::secret_value::{SecretValue, percent_encode};
 use crate::resolve::extract::Json;
 
 /// The help for a name that isn't in [`Names`].
@@ -35,10 +41,10 @@ impl Object for Names {
     fn get_value(self: &Arc<Self>, name: &Value) -> Option<Value> {
         match self.0.get(name.as_str()?) {
             Some(value) => Some(value.clone()),
-            None => Some(Value::from(own_error(
-                format!("{name} can't be used here"),
-                Some(UNREAD_NAME_HELP),
-            ))),
+            None => {
+                let (text, help) = (format!("{name} can't be used here"), UNREAD_NAME_HELP);
+                Some(Value::from(own_error_with_help(text, Some(help))))
+            }
         }
     }
 }
@@ -47,8 +53,8 @@ impl Object for Names {
 #[derive(Default)]
 pub struct Misses {
     lookups: Mutex<Vec<FailedLookup>>,
-    /// The undefined value that is the result of the look-up with the number `marked`. MiniJinja
-    /// makes the result of any other look-up.
+    /// The undefined value that [`super::MARK`] makes. The failed look-up with the number `marked`
+    /// returns it. For any other one, MiniJinja makes an undefined value.
     pub mark: OnceLock<Value>,
     marked: Option<usize>,
     /// The look-ups whose result is an empty text. They aren't noted.
@@ -71,7 +77,8 @@ impl Misses {
         mem::take(&mut *self.lookups())
     }
 
-    /// Notes a look-up, unless it is one of the missing ones, and returns its result for MiniJinja.
+    /// Adds a look-up to the list, unless it is one of the missing ones. Returns the value that
+    /// MiniJinja gets for it: the mark or an empty text, if this look-up has one, or `None`.
     fn note(&self, lookup: FailedLookup) -> Option<Value> {
         if self.missing.contains(&lookup) {
             return Some(Value::from(""));
@@ -136,7 +143,7 @@ impl SecretObject {
         Some(match json {
             JsonValue::Null => return None,
             JsonValue::Bool(value) => Value::from(*value),
-            JsonValue::Number(literal) => number(literal.as_str()),
+            JsonValue::Number(literal) => number_as_written(literal.as_str()),
             JsonValue::String(text) => Value::from(text.as_str()),
             JsonValue::Array(_) | JsonValue::Object(_) => Value::from_object(Self {
                 path,
@@ -226,7 +233,7 @@ pub fn value_at<'j>(json: &'j JsonValue, path: &[impl AsRef<str>]) -> Option<&'j
 
 /// Returns a number, if MiniJinja prints it as it is written in the secret. Otherwise returns its
 /// digits as text (`1.10`, `-0`, `1e+400`).
-fn number(literal: &str) -> Value {
+fn number_as_written(literal: &str) -> Value {
     let parsed = literal
         .parse::<i64>()
         .map(Value::from)
@@ -270,7 +277,7 @@ pub fn compact_json(value: &Value) -> Result<String, Error> {
 /// them.
 fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error> {
     let Some(depth_of_items) = depth.checked_sub(1) else {
-        return Err(own_error("a value is nested too deeply", None));
+        return Err(own_error("a value is nested too deeply"));
     };
 
     match (value.downcast_object_ref::<SecretObject>(), value.kind()) {
@@ -305,7 +312,6 @@ fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error
         (None, _) => {
             return Err(own_error(
                 "a function such as range needs parentheses, as in {{ range(3) }}",
-                None,
             ));
         }
     }
@@ -337,7 +343,134 @@ impl OwnError {
 }
 
 /// Creates MiniJinja's error with an [`OwnError`] as its cause. `text` must not contain a value.
-pub fn own_error(text: impl Into<String>, help: Option<&'static str>) -> Error {
-    let text = text.into();
+pub fn own_error(text: impl Into<String>) -> Error {
+    own_error_with_help(text.into(), None)
+}
+
+/// Like [`own_error`], but also with a help.
+fn own_error_with_help(text: String, help: Option<&'static str>) -> Error {
     Error::from(ErrorKind::InvalidOperation).with_source(OwnError { text, help })
+}
+
+/// Adds our filters and tests to an environment. `fromjson` notes failed look-ups in `misses`.
+pub fn add_filters(environment: &mut Environment<'_>, misses: &Arc<Misses>) {
+    add_strict_filters(environment);
+    environment.add_test("divisibleby", is_divisible_by);
+    environment.add_filter("urlencode", |value: &Value| {
+        Ok(percent_encode(&printed_text(value)?))
+    });
+    environment.add_filter("b64encode", |value: &Value| {
+        text_value(&bytes_of(value)?.base64_encoded())
+    });
+    environment.add_filter("b64decode", |value: &Value| {
+        let decoded = bytes_of(value)?.base64_decoded();
+        text_value(&decoded.ok_or_else(|| own_error("the value for \"b64decode\" isn't base64"))?)
+    });
+    environment.add_filter("tojson", compact_json);
+    let noted = misses.clone();
+    environment.add_filter("fromjson", move |value: &Value| {
+        let json = Json::parse(printed_text(value)?.as_bytes())
+            .map_err(|_| own_error("the value for \"fromjson\" isn't JSON"))?;
+        Ok(SecretObject::root(None, Arc::new(json), &noted))
+    });
+    // This one is only for `super::MARK`.
+    let marked = misses.clone();
+    environment.add_filter("secrets_exec_marks_misses", move |undefined: Value| {
+        marked.mark.get_or_init(|| undefined);
+        ""
+    });
+}
+
+/// Makes pairs of the name of a filter and its function in `minijinja::filters`.
+macro_rules! builtins {
+    ($($filter:ident)*) => { [$((stringify!($filter), Value::from_function(filters::$filter))),*] };
+}
+
+/// Replaces those filters of MiniJinja that treat an undefined input as an empty value, or fail
+/// with a misleading error if they get one. In a strict template, an undefined input is an error
+/// that says so. `format` also gets an error instead of a panic.
+fn add_strict_filters(environment: &mut Environment<'_>) {
+    let builtins = builtins![
+        abs batch chain dictsort escape first format groupby indent items join last lines list max min pprint reverse
+        round slice sort split zip
+    ];
+    for (name, filter) in builtins
+        .into_iter()
+        .chain([("e", Value::from_function(filters::escape))])
+    {
+        environment.add_filter(
+            name,
+            move |state: &mut State<'_, '_>, given: Rest<ValueOrKwargs>| {
+                let given = given.into_values();
+                if let Some(input) = given.first() {
+                    if input.is_undefined() {
+                        // This fails for a missing key, but not for the missing `else` of `x if y`.
+                        state.format(input.clone())?;
+                    } else if name == "join"
+                        && let Some(item) = input.try_iter()?.find(Value::is_undefined)
+                    {
+                        return Err(undefined_error(&item));
+                    } else if name == "format" && input.as_str().is_some_and(has_non_ascii_name) {
+                        return Err(own_error("a name in %(name)s isn't ASCII"));
+                    } else if given
+                        .get(1)
+                        .is_some_and(|count| is_too_large(name, input, count))
+                    {
+                        return Err(own_error(format!("a number for {name:?} is too large")));
+                    }
+                }
+                filter.call(state, &given)
+            },
+        );
+    }
+}
+
+/// True if a filter would make a text or a list with more than 9,999 parts out of nothing: with the
+/// width or precision in a format such as `%9d`, or with the number that is the first argument of
+/// the filter.
+fn is_too_large(filter: &str, input: &Value, argument: &Value) -> bool {
+    let (large, text) = match filter {
+        "format" => ("[%)][ #+.0-9-]*[1-9][0-9]{4}", input.to_string()),
+        "batch" | "indent" | "slice" => ("[1-9][0-9]{4}", argument.to_string()),
+        _ => return false,
+    };
+    Regex::new(large).is_ok_and(|number| number.is_match(&text))
+}
+
+/// True if a name in `%(name)s` isn't ASCII. MiniJinja's `format` would panic.
+fn has_non_ascii_name(format: &str) -> bool {
+    format
+        .replace("%%", "")
+        .split("%(")
+        .skip(1)
+        .any(|name| !name.split(')').next().is_some_and(str::is_ascii))
+}
+
+/// Runs MiniJinja's test `divisibleby`, unless the divisor is zero, because the test would panic.
+///
+/// # Errors
+/// If the divisor is zero.
+fn is_divisible_by(number: &Value, divisor: &Value) -> Result<bool, Error> {
+    match i128::try_from(divisor.clone()) {
+        Ok(0) => Err(own_error("\"divisibleby\" has a divisor of zero")),
+        Ok(_) | Err(_) => Ok(minijinja::tests::is_divisibleby(number, divisor)),
+    }
+}
+
+/// Returns the text of a value, as a template prints it, as bytes.
+///
+/// # Errors
+/// The errors of [`printed_text`].
+fn bytes_of(value: &Value) -> Result<SecretValue, Error> {
+    Ok(SecretValue::new(printed_text(value)?.as_bytes()))
+}
+
+/// Returns encoded or decoded bytes as text.
+///
+/// # Errors
+/// If the bytes aren't UTF-8. Only decoded bytes can be something else.
+fn text_value(coded: &SecretValue) -> Result<Value, Error> {
+    let text = std::str::from_utf8(coded.expose())
+        .map_err(|_| own_error("the result of \"b64decode\" isn't UTF-8"))?;
+    Ok(Value::from(text))
 }
