@@ -18,15 +18,15 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::time::Instant;
 
 use super::aws::{
-    Places, Requests, Settings, apply_settings, code_and_message, distribute, error_response,
+    Requests, Settings, apply_settings, code_and_message, distribute, error_response,
     malformed_response, read_secret,
 };
 use crate::backend::retry::{RetryBudget, retry};
 use crate::model::answer::{
     Again, Answers, Cause, Denial, Document, FetchError, FetchFailure, OutageKind, Refusal,
 };
-use crate::model::env_variables::Inherited;
-use crate::model::problem::{Problem, unless_errors};
+use crate::model::options::SourceOption;
+use crate::model::problem::Problem;
 use crate::model::quoting::one_line;
 use crate::model::redaction::conceal;
 use crate::model::reference::{Locator, Store};
@@ -45,59 +45,31 @@ const AGENT_TOKEN_FILE: &str = "/var/run/awssmatoken";
 /// The remedy for a token that is missing or that the agent does not accept.
 const TOKEN_REMEDY: &str = "set AWS_TOKEN to the token that the agent uses, or to its file: AWS_TOKEN=file:///path/to/token";
 
-/// The URL of the agent, and where its token comes from.
-#[derive(Clone, Debug)]
-pub struct AgentSettings {
-    pub url: HttpUrl,
-    /// The value of AWS_TOKEN: a token, or `file://` and the path of a file that has one.
-    token: Option<String>,
-    /// True with `--agent-fallback`.
-    pub has_fallback: bool,
-}
-
-impl AgentSettings {
-    /// Reads AWS_TOKEN, as the agent's other clients do.
-    ///
-    /// # Errors
-    /// When AWS_TOKEN is not UTF-8.
-    pub fn new(
-        url: HttpUrl,
-        has_fallback: bool,
-        inherited: &Inherited,
-    ) -> Result<Self, Vec<Problem>> {
-        let mut places = Places::new(inherited, None);
-        let settings = Self {
-            url,
-            token: places.text("AWS_TOKEN"),
-            has_fallback,
-        };
-        unless_errors(places.errors, settings)
-    }
-
-    /// Returns the token as the value of a header, from AWS_TOKEN or from the file that the agent's
-    /// installation creates. This may read a file.
-    ///
-    /// # Errors
-    /// When there isn't a valid token. The message names the variable or file and says what is
-    /// wrong there.
-    fn find_token(&self) -> Result<HeaderValue, FetchError> {
-        let token = self.token.as_deref();
-        let file = token.and_then(|token| token.strip_prefix("file://"));
-        let (source, found) = match (&self.token, file) {
-            (Some(_), Some(file)) => (format!("{file} (AWS_TOKEN)"), read_token(file)),
-            (Some(token), None) => ("AWS_TOKEN".to_owned(), Ok(token.clone())),
-            (None, _) => (
-                format!("AWS_TOKEN isn't set, and {AGENT_TOKEN_FILE}"),
-                read_token(AGENT_TOKEN_FILE),
-            ),
-        };
-        found.and_then(token_header).map_err(|why| {
-            let text = format!("there is no token for the Secrets Manager Agent: {source} {why}");
-            let mut error = FetchError::without_credentials(text, Again::Later).help(TOKEN_REMEDY);
-            error.problem.code = "no-token";
-            error
-        })
-    }
+/// Returns the token as the value of a header, from AWS_TOKEN (`variable`) or from the file that
+/// the agent's installation creates. As for the agent's other clients, AWS_TOKEN is a token, or
+/// `file://` and the path of a file that has one. This may read a file.
+///
+/// # Errors
+/// When there isn't a valid token. The message names the variable or file and says what is wrong
+/// there.
+fn find_token(variable: Option<&str>) -> Result<HeaderValue, FetchError> {
+    let (source, found) = match (
+        variable,
+        variable.and_then(|text| text.strip_prefix("file://")),
+    ) {
+        (_, Some(file)) => (format!("{file} (AWS_TOKEN)"), read_token(file)),
+        (Some(token), None) => ("AWS_TOKEN".to_owned(), Ok(token.to_owned())),
+        (None, None) => (
+            format!("AWS_TOKEN isn't set, and {AGENT_TOKEN_FILE}"),
+            read_token(AGENT_TOKEN_FILE),
+        ),
+    };
+    found.and_then(token_header).map_err(|why| {
+        let text = format!("there is no token for the Secrets Manager Agent: {source} {why}");
+        let mut error = FetchError::without_credentials(text, Again::Later).help(TOKEN_REMEDY);
+        error.problem.code = "no-token";
+        error
+    })
 }
 
 /// Reads the file with the token. Returns its text, or the predicate of a message that says why the
@@ -133,37 +105,41 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Reads secrets through the agent.
 pub struct Agent {
-    settings: AgentSettings,
-    /// AWS's settings. The agent uses only the region, the role, the number of attempts and the
-    /// root certificates.
-    aws_settings: Settings,
+    url: HttpUrl,
+    /// True with `--agent-fallback`.
+    pub has_fallback: bool,
+    /// The agent uses only the region, the role, the token, the number of attempts and the root
+    /// certificates.
+    settings: Settings,
     budget: RetryBudget,
     http: HttpClient,
 }
 
 impl Agent {
-    /// Creates the backend. It reads AWS's configuration files and opens connections only when they
-    /// are needed.
-    pub fn new(settings: AgentSettings, aws_settings: Settings, deadline: Deadline) -> Self {
+    /// Creates the backend, or returns `None` without `--agent`. It reads AWS's configuration files
+    /// and opens connections only when they are needed.
+    pub fn new(source: &SourceOption, settings: &Settings, deadline: &Deadline) -> Option<Self> {
+        let SourceOption::Agent { url, fallback } = source else {
+            return None;
+        };
         // With a fallback, AWS is asked instead of making a second attempt.
-        let max_attempts = if settings.has_fallback {
+        let max_attempts = if *fallback {
             Some(1)
         } else {
-            aws_settings.max_attempts
+            settings.max_attempts
         };
-        let budget = RetryBudget::new(deadline, max_attempts);
-        let connector = Connector::new(&aws_settings.trust, &ProxySettings::default());
+        let connector = Connector::new(&settings.trust, &ProxySettings::default());
         let timeouts = HttpTimeouts {
             connect: Some(CONNECT_TIMEOUT),
             read: None,
         };
-        let http = HttpClient::new(connector, timeouts, aws_settings.app_id.as_deref());
-        Self {
-            settings,
-            aws_settings,
-            budget,
-            http,
-        }
+        Some(Self {
+            url: url.clone(),
+            has_fallback: *fallback,
+            budget: RetryBudget::new(deadline.clone(), max_attempts),
+            http: HttpClient::new(connector, timeouts, settings.app_id.as_deref()),
+            settings: settings.clone(),
+        })
     }
 
     /// Returns a failure for each locator that the agent can never read. Call
@@ -184,7 +160,7 @@ impl Agent {
     pub fn read_profile(&mut self) -> Result<(), Problem> {
         let progress = self.budget.progress();
         let _awaited = progress.awaits("the AWS configuration files".to_owned());
-        apply_settings(&mut self.aws_settings, progress)?;
+        apply_settings(&mut self.settings, progress)?;
         Ok(())
     }
 
@@ -193,7 +169,7 @@ impl Agent {
     pub async fn answers(&self, wanted: &BTreeSet<&Locator>) -> Answers {
         let mut requests = Requests::<Locator>::new();
         for locator in wanted.iter().copied() {
-            let request = self.aws_settings.with_defaults(locator);
+            let request = self.settings.with_defaults(locator);
             requests.entry(request).or_default().push(locator);
         }
         let answered = self.request_all(requests.keys()).await;
@@ -204,9 +180,9 @@ impl Agent {
     /// `None` for a locator that the agent supports. The agent reads only from its own region,
     /// doesn't pass on an external ID, and can't read parameters.
     fn unsupported_reason(&self, locator: &Locator) -> Option<&'static str> {
-        let request = self.aws_settings.with_defaults(locator);
+        let request = self.settings.with_defaults(locator);
         let has_external_id = request.role.is_some_and(|role| role.external_id.is_some());
-        let configured = self.aws_settings.region();
+        let configured = self.settings.region();
         let is_elsewhere = configured.is_some() && request.region.as_ref() != configured;
 
         if has_external_id {
@@ -225,7 +201,7 @@ impl Agent {
     async fn request_all(&self, requests: impl Iterator<Item = &Locator>) -> Answers {
         let progress = self.budget.progress();
         let awaited = progress.awaits("the token of the Secrets Manager Agent".to_owned());
-        let found_token = match self.settings.find_token() {
+        let found_token = match find_token(self.settings.agent_token.as_deref()) {
             Ok(token) => Ok(token),
             Err(error) => Err(self.without_token(error).await),
         };
@@ -245,7 +221,7 @@ impl Agent {
     /// Returns the error for a missing token. Opens a connection to find out whether anything
     /// listens at the agent's address. If not, that is the better reason, so its error is returned.
     async fn without_token(&self, error: FetchError) -> FetchError {
-        let connecting = self.http.connect(self.settings.url.uri());
+        let connecting = self.http.connect(self.url.uri());
         match self.budget.within(connecting).await {
             Some(Err(failure)) => with_agent_headline(failure.of_named_host("--agent")),
             Some(Ok(_)) | None => error,
@@ -258,12 +234,12 @@ impl Agent {
     /// # Errors
     /// The failure of the last attempt. An outage says that the agent was asked.
     async fn read(&self, request: &Locator, token: &HeaderValue) -> Result<Document, FetchError> {
-        let share = if self.settings.has_fallback {
+        let share = if self.has_fallback {
             self.budget.share(Instant::now(), 0, 2)
         } else {
             self.budget.clone()
         };
-        let host = host_and_port(self.settings.url.uri());
+        let host = host_and_port(self.url.uri());
         let budget = share.for_request(host, format!("{request} through the agent"));
         retry(&budget, async || self.send(request, token).await)
             .await
@@ -289,7 +265,7 @@ impl Agent {
     /// Returns the URL that requests a locator from the agent.
     fn url(&self, request: &Locator) -> String {
         let escaped = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-        let base = self.settings.url.as_str().trim_end_matches('/');
+        let base = self.url.as_str().trim_end_matches('/');
         let id = escaped(&request.id.to_string());
         let role = request.role.as_ref().map(|role| role.arn.to_string());
         let mut url = format!("{base}/secretsmanager/get?secretId={id}");

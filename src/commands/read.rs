@@ -16,7 +16,7 @@ use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::prepare::{Asker, BackendConfig, Prepared, prepare};
+use super::prepare::{Asker, Prepared, prepare};
 use super::worker::{self, block_on};
 use crate::backend::Backend;
 use crate::backend::agent::Agent;
@@ -30,7 +30,7 @@ use crate::input::local_secrets::read_local_secrets;
 use crate::model::answer::{Answer, Caller, DescribedSecret, FetchFailure, Fetched};
 use crate::model::env_variables::Inherited;
 use crate::model::environment::delivery_problems;
-use crate::model::options::{CacheOptions, Options};
+use crate::model::options::{CacheOptions, Options, SourceOption};
 use crate::model::outcome::Outcomes;
 use crate::model::plan::Plan;
 use crate::model::problem::Problem;
@@ -174,47 +174,39 @@ pub fn read_plan(
 /// # Errors
 /// If the file of `--local` can't be read, or if the directory of `--cache` is not safe for values.
 fn open_backend(
-    Prepared {
-        options,
-        backend: config,
-        ..
-    }: &Prepared,
+    prepared: &Prepared,
     pass: Pass,
     asks_identity: bool,
     deadline: &Deadline,
 ) -> Result<ManuallyDrop<Backend>, Report> {
+    let (options, settings) = (&prepared.options, &prepared.settings);
+    if let SourceOption::Local(path) = &options.source {
+        let name = format!("the file {} (--local)", path.display());
+        let _awaited = deadline.progress().awaits(name);
+        let secrets = read_local_secrets(path)?;
+        if !prepared.has_quiet_flag && pass == Pass::First {
+            terminal::print_always([report::local_warning(path)]);
+        }
+        let file = LocalFile::new(path.clone(), secrets);
+        return Ok(ManuallyDrop::new(Backend::Local(file)));
+    }
+
     let purpose = Purpose {
         is_unattended: options.rotation.is_some(),
         asks_identity,
     };
-
-    let backend = match config.clone() {
-        BackendConfig::Aws(settings, None) => {
-            let aws = Aws::new(*settings, purpose, deadline.clone());
-            match open_cache(options, pass)? {
-                None => Backend::Aws(Box::new(aws)),
-                Some((directory, cache)) => {
-                    Backend::Cached(Box::new(Cached::new(aws, directory, &cache)))
-                }
+    let aws = Aws::new(settings.clone(), purpose, deadline.clone());
+    let backend = match Agent::new(&options.source, settings, deadline) {
+        Some(agent) => {
+            let fallback = agent.has_fallback.then(|| Box::new(aws));
+            Backend::Agent(Box::new(agent), fallback)
+        }
+        None => match open_cache(options, pass)? {
+            None => Backend::Aws(Box::new(aws)),
+            Some((directory, cache)) => {
+                Backend::Cached(Box::new(Cached::new(aws, directory, &cache)))
             }
-        }
-        BackendConfig::Aws(settings, Some(agent_settings)) => {
-            let has_fallback = agent_settings.has_fallback;
-            let agent = Agent::new(agent_settings, (*settings).clone(), deadline.clone());
-            let aws =
-                has_fallback.then(|| Box::new(Aws::new(*settings, purpose, deadline.clone())));
-            Backend::Agent(Box::new(agent), aws)
-        }
-        BackendConfig::Local { path, is_announced } => {
-            let _awaited = deadline
-                .progress()
-                .awaits(format!("the file {} (--local)", path.display()));
-            let secrets = read_local_secrets(&path)?;
-            if is_announced && pass == Pass::First {
-                terminal::print_always([report::local_warning(&path)]);
-            }
-            Backend::Local(LocalFile::new(path, secrets))
-        }
+        },
     };
     Ok(ManuallyDrop::new(backend))
 }

@@ -27,7 +27,7 @@ mod session;
 
 #[cfg(any(fuzzing, test))]
 pub use config::parse_ini;
-pub use config::{Places, Purpose, Settings, apply_profile, apply_settings};
+pub use config::{Purpose, Settings, apply_profile, apply_settings};
 pub use credentials::remove_empty_variables;
 pub use iam_policy::{Policy, PolicyOptions, policy};
 #[cfg(any(fuzzing, test))]

@@ -21,7 +21,7 @@ use super::places::{
 use super::role_chain::{RoleChain, RoleSource, WebIdentity, role_chain};
 use crate::backend::aws::service_client::{Api, Endpoints};
 use crate::model::env_variables::Inherited;
-use crate::model::options::{AwsOptions, RegionSource};
+use crate::model::options::{AwsOptions, Options, RegionSource, SourceOption};
 use crate::model::problem::{Problem, Status, unless_errors};
 use crate::model::reference::{Arn, Locator, Region, Role};
 use crate::model::url::HttpUrl;
@@ -61,6 +61,8 @@ pub struct Settings {
     pub web_identity_role: Option<Arn>,
     /// AWS_ROLE_SESSION_NAME
     pub web_identity_session: Option<String>,
+    /// AWS_TOKEN. It is only read with `--agent`.
+    pub agent_token: Option<String>,
     pub variable_keys: VariableKeys,
     pub config_files: ConfigFiles,
     /// The remedy for missing credentials on ECS, Kubernetes or Lambda. It is `None` everywhere
@@ -119,11 +121,14 @@ const PROFILE_VARIABLES: [&str; 2] = ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"];
 
 impl Settings {
     /// Merges the options with the variables that the AWS CLI also reads. Doesn't read the
-    /// configuration files.
+    /// configuration files. With `--local`, AWS isn't asked, so nothing is read.
     ///
     /// # Errors
     /// One error for each variable with an invalid value.
-    pub fn new(options: &AwsOptions, inherited: &Inherited) -> Result<Self, Vec<Problem>> {
+    pub fn new(options: &Options, inherited: &Inherited) -> Result<Self, Vec<Problem>> {
+        if let SourceOption::Local(_) = options.source {
+            return Ok(Self::default());
+        }
         let mut places = Places::new(inherited, None);
         // A file that doesn't exist isn't an error, so a mistake in its path would go unnoticed.
         places.text("AWS_CONFIG_FILE");
@@ -136,7 +141,7 @@ impl Settings {
         };
         let web_identity_role = places.variable("AWS_ROLE_ARN", &role);
         let mut settings = Self {
-            options: options.clone(),
+            options: options.aws.clone(),
             variables: inherited.clone(),
             profile_variable: PROFILE_VARIABLES
                 .into_iter()
@@ -152,6 +157,9 @@ impl Settings {
             ..Self::default()
         };
         settings.read_shared(&mut places);
+        if let SourceOption::Agent { .. } = options.source {
+            settings.agent_token = places.text("AWS_TOKEN");
+        }
         unless_errors(places.errors, settings)
     }
 
