@@ -116,7 +116,7 @@ impl Clients {
             .timeout_config(timeouts());
         // Without a time source, the provider panics.
         config.set_time_source(Some(Default::default()));
-        config.set_endpoint_url(endpoints.configured(Api::SsoOidc).map(ToString::to_string));
+        config.set_endpoint_url(endpoints.url(Api::SsoOidc).map(ToString::to_string));
         config.build()
     }
 
@@ -136,7 +136,7 @@ impl Clients {
         Ok(Client {
             api,
             endpoint: endpoint.map_err(|error| not_sent(&*error))?,
-            endpoint_setting: endpoints.setting(api).map(|(setting, _)| setting),
+            endpoint_setting: endpoints.configured.get(&api).map(|(setting, _)| *setting),
             region: region.clone(),
             credentials: credentials.cloned(),
             http: self.http.clone(),

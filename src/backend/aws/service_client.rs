@@ -350,12 +350,9 @@ impl From<Store> for Api {
 /// The endpoints that the user configures, and which of AWS's own endpoints to use.
 #[derive(Clone, Debug, Default)]
 pub struct Endpoints {
-    /// True if the endpoints in variables and in the profile are ignored. This is the value of
-    /// AWS_IGNORE_CONFIGURED_ENDPOINT_URLS or, if that isn't set, of the profile's setting.
-    pub ignored: bool,
-    /// `--endpoint-url`, which is the endpoint of Secrets Manager. It is never ignored.
-    pub option: Option<HttpUrl>,
-    /// The endpoints in variables or in the profile, each with the name of its variable or setting.
+    /// The endpoints that the user configures, each with the option, variable or setting that names
+    /// it. With AWS_IGNORE_CONFIGURED_ENDPOINT_URLS or the profile's setting, only `--endpoint-url`
+    /// is left, which is the endpoint of Secrets Manager.
     pub configured: BTreeMap<Api, (&'static str, HttpUrl)>,
     /// The value of AWS_USE_FIPS_ENDPOINT or, if that isn't set, of the profile's setting.
     pub use_fips: bool,
@@ -366,31 +363,17 @@ pub struct Endpoints {
 impl Endpoints {
     /// Returns the endpoint that the user configures for a service. If it is `None`, AWS's own is
     /// used.
-    pub fn configured(&self, api: Api) -> Option<&HttpUrl> {
-        self.setting(api).map(|(_, url)| url)
-    }
-
-    /// Returns the endpoint that the user configures for a service, and the option, variable or
-    /// setting that names it.
-    pub fn setting(&self, api: Api) -> Option<(&'static str, &HttpUrl)> {
-        match &self.option {
-            Some(url) if api == Api::Store(Store::SecretsManager) => Some(("--endpoint-url", url)),
-            _ if self.ignored => None,
-            _ => self
-                .configured
-                .get(&api)
-                .map(|(setting, url)| (*setting, url)),
-        }
+    pub fn url(&self, api: Api) -> Option<&HttpUrl> {
+        self.configured.get(&api).map(|(_, url)| url)
     }
 
     /// Returns a part of the key for a cached answer. If requests to this store or to STS go to
     /// different endpoints, this part is different, too. STS is included, because it provides the
     /// credentials of the role that reads from the store.
     pub fn cache_key(&self, store: Store) -> String {
-        let configured =
-            [store.into(), Api::Sts].map(|api| self.configured(api).map(HttpUrl::as_str));
+        let urls = [store.into(), Api::Sts].map(|api| self.url(api).map(HttpUrl::as_str));
         let variants = [self.use_fips, self.use_dual_stack];
-        format!("{:?}", (configured, variants))
+        format!("{:?}", (urls, variants))
     }
 }
 
@@ -405,7 +388,7 @@ pub async fn find_endpoint(
     region: &Region,
 ) -> Result<Uri, BoxError> {
     let is_special = endpoints.use_fips || endpoints.use_dual_stack;
-    let configured = endpoints.configured(api);
+    let configured = endpoints.url(api);
     match (configured, commercial_host(api.name(), region)) {
         (Some(url), _) if !is_special => Ok(url.uri().clone()),
         (None, Some(host)) if !is_special => Ok(Uri::builder()

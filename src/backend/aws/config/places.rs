@@ -7,6 +7,7 @@
 //! identity could be used. A message shows the number of a line, but never the line itself.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fmt::Display;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -53,16 +54,12 @@ impl<'a> Places<'a> {
     /// Returns the value of a variable. An invalid value adds an error.
     pub fn variable<T>(&mut self, name: &'static str, format: &Format<T>) -> Option<T> {
         let value = self.variables.non_empty(name)?;
-        if let Some(found) = overlooked(&value.to_string_lossy()) {
-            self.refuse(Problem::overlooked(name, found));
-            return None;
-        }
-        let parsed = value.to_str().and_then(format.parse);
-        if parsed.is_none() {
-            let error = format.invalid(name, &value.to_string_lossy());
-            self.refuse(error.help(format!("correct or unset {name}")));
-        }
-        parsed
+        let parsed = format.parse_named(name, value).map_err(|mut error| {
+            let general = || format!("correct or unset {name}");
+            error.help.get_or_insert_with(general);
+            self.refuse(error);
+        });
+        parsed.ok()
     }
 
     /// Returns the text of a variable. A text that is not UTF-8 adds an error.
@@ -131,10 +128,18 @@ pub struct Format<T> {
 }
 
 impl<T> Format<T> {
-    /// Returns the error for a variable or a setting with an invalid value, which is quoted only if
-    /// it can't be a secret.
-    pub fn invalid(&self, name: &str, text: &str) -> Problem {
-        Problem::usage(invalid_value(name, text, self.expected))
+    /// Parses the value of a variable or a setting. Messages call it `name`.
+    ///
+    /// # Errors
+    /// When the value isn't UTF-8 or is invalid, or when it has something in it that people don't
+    /// see. The message quotes the value only if it can't be a secret.
+    fn parse_named(&self, name: &str, value: &OsStr) -> Result<T, Problem> {
+        let text = value.to_string_lossy();
+        if let Some(found) = overlooked(&text) {
+            return Err(Problem::overlooked(name, found));
+        }
+        let parsed = value.to_str().and_then(self.parse);
+        parsed.ok_or_else(|| Problem::usage(invalid_value(name, &text, self.expected)))
     }
 }
 
@@ -191,16 +196,17 @@ pub const RETRY_MODE: Format<()> = Format {
     parse: |text| choice(text, &[("legacy", ()), ("standard", ()), ("adaptive", ())]),
 };
 
-/// The default URL of the instance metadata service.
+/// The default URL of the instance metadata service, and its URL for IPv6.
 pub const METADATA_URL: &str = "http://169.254.169.254";
-
-/// The URL of the instance metadata service for IPv6.
 const METADATA_URL_IPV6: &str = "http://[fd00:ec2::254]";
 
 /// The URL of the instance metadata service for a mode.
-pub const METADATA_MODE: Format<&str> = Format {
+pub const METADATA_MODE: Format<HttpUrl> = Format {
     expected: "IPv4 or IPv6",
-    parse: |text| choice(text, &[("ipv4", METADATA_URL), ("ipv6", METADATA_URL_IPV6)]),
+    parse: |text| {
+        let urls = [("ipv4", METADATA_URL), ("ipv6", METADATA_URL_IPV6)];
+        HttpUrl::parse(choice(text, &urls)?)
+    },
 };
 
 /// Looks up a word, in upper or lower case, in a table. Returns `None` for any other word.
@@ -303,12 +309,7 @@ impl<'a> Profile<'a> {
     ) -> Result<Option<T>, Problem> {
         let Some(text) = text else { return Ok(None) };
         let setting = format!("{key} of the AWS profile {:?}", self.name);
-        if let Some(found) = overlooked(text) {
-            return Err(Problem::overlooked(&setting, found));
-        }
-        (format.parse)(text)
-            .map(Some)
-            .ok_or_else(|| format.invalid(&setting, text))
+        format.parse_named(&setting, text.as_ref()).map(Some)
     }
 
     /// Returns the error for settings that contradict each other or that need another setting.

@@ -23,7 +23,7 @@ use crate::backend::aws::service_client::{Api, Endpoints};
 use crate::model::env_variables::Inherited;
 use crate::model::options::{AwsOptions, Options, RegionSource, SourceOption};
 use crate::model::problem::{Problem, Status, unless_errors};
-use crate::model::reference::{Arn, Locator, Region, Role};
+use crate::model::reference::{Arn, Locator, Region, Role, Store};
 use crate::model::url::HttpUrl;
 use crate::net::proxy::ProxySettings;
 use crate::net::tls::TrustSettings;
@@ -97,11 +97,9 @@ pub enum VariableKeys {
 /// The settings of the instance metadata service (IMDS).
 #[derive(Clone, Debug, Default)]
 pub struct MetadataSettings {
-    /// AWS_EC2_METADATA_SERVICE_ENDPOINT, or the profile's `ec2_metadata_service_endpoint`.
+    /// The endpoint that the user configures: AWS_EC2_METADATA_SERVICE_ENDPOINT, the profile's
+    /// `ec2_metadata_service_endpoint` or, without these, the URL for the configured mode.
     pub endpoint: Option<HttpUrl>,
-    /// The URL for AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE or for the profile's mode. It is used if
-    /// there is no `endpoint`.
-    pub mode_endpoint: Option<&'static str>,
     /// AWS_METADATA_SERVICE_TIMEOUT, which limits an attempt, including the time for a connection.
     pub timeout: Duration,
     /// AWS_METADATA_SERVICE_NUM_ATTEMPTS
@@ -236,7 +234,7 @@ impl Settings {
     pub fn check_regions(&self, requests: &BTreeSet<&Locator>) -> Result<(), Problem> {
         for request in requests
             .iter()
-            .filter(|request| self.endpoints.configured(request.store.into()).is_none())
+            .filter(|request| self.endpoints.url(request.store.into()).is_none())
         {
             let mut regions = Vec::from_iter(self.region.clone());
             for region in &self.options.fallback_regions {
@@ -428,13 +426,18 @@ fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
             configured.insert(api, endpoint);
         }
     }
-    let mut is_true = |variable| places.read(variable, &BOOLEAN).unwrap_or_default();
+    let mut is_true = |variable| places.read(variable, &BOOLEAN) == Some(true);
+    if is_true("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") {
+        configured.clear();
+    }
+    if let Some(url) = &options.endpoint_url {
+        let secrets_manager = Store::SecretsManager.into();
+        configured.insert(secrets_manager, ("--endpoint-url", url.clone()));
+    }
     Endpoints {
-        ignored: is_true("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"),
+        configured,
         use_fips: is_true("AWS_USE_FIPS_ENDPOINT"),
         use_dual_stack: is_true("AWS_USE_DUALSTACK_ENDPOINT"),
-        option: options.endpoint_url.clone(),
-        configured,
     }
 }
 
@@ -455,9 +458,10 @@ fn trust(places: &mut Places<'_>, options: &AwsOptions) -> TrustSettings {
 fn metadata(places: &mut Places<'_>) -> MetadataSettings {
     let timeout = places.variable("AWS_METADATA_SERVICE_TIMEOUT", &COUNT);
     let attempts = places.variable("AWS_METADATA_SERVICE_NUM_ATTEMPTS", &COUNT);
+    let endpoint = places.read("AWS_EC2_METADATA_SERVICE_ENDPOINT", &ENDPOINT);
+    let for_mode = places.read("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", &METADATA_MODE);
     MetadataSettings {
-        endpoint: places.read("AWS_EC2_METADATA_SERVICE_ENDPOINT", &ENDPOINT),
-        mode_endpoint: places.read("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", &METADATA_MODE),
+        endpoint: endpoint.or(for_mode),
         timeout: Duration::from_secs(timeout.unwrap_or(METADATA_TIMEOUT).into()),
         attempts: attempts.unwrap_or(1),
         is_disabled: places.variable("AWS_EC2_METADATA_DISABLED", &BOOLEAN) == Some(true),

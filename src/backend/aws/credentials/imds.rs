@@ -24,6 +24,7 @@ use crate::backend::aws::config::{METADATA_URL, MetadataSettings};
 use crate::backend::retry::{RetryBudget, retry};
 use crate::model::answer::{Again, Cause, FetchError, OutageKind};
 use crate::model::reference::Region;
+use crate::model::url::HttpUrl;
 use crate::net::errors::{error_text, find_source};
 
 /// The beginning of the message about an error.
@@ -102,10 +103,8 @@ fn metadata_client(settings: &MetadataSettings, clients: &Clients) -> imds::Clie
     let new = || {
         // The endpoint is always set. Otherwise the SDK would read the configuration files itself,
         // by its own rules. The URL has been checked, so `unwrap_or_default` never applies.
-        let url = match &settings.endpoint {
-            Some(endpoint) => endpoint.as_str(),
-            None => settings.mode_endpoint.unwrap_or(METADATA_URL),
-        };
+        let endpoint = settings.endpoint.as_ref();
+        let url = endpoint.map_or(METADATA_URL, HttpUrl::as_str);
         let builder = imds::Client::builder().endpoint(url);
         builder
             .unwrap_or_default()

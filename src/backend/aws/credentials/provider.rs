@@ -24,7 +24,7 @@ use http::HeaderValue;
 use crate::backend::aws::clients::{Clients, http_status};
 use crate::backend::aws::config::{RoleChain, Settings};
 use crate::backend::aws::responses::classify_sdk_error;
-use crate::backend::aws::service_client::{Api, Endpoints};
+use crate::backend::aws::service_client::Endpoints;
 use crate::model::answer::{
     Again, CREDENTIALS_REFUSED, Cause, CredentialsFault, Denial, FetchError, OutageKind, Refusal,
     Unsigned,
@@ -288,10 +288,9 @@ pub fn checked_credentials(
     }
     credentials.set_property(origin);
 
-    let is_own =
-        |endpoints: &Endpoints| Api::ALL.iter().all(|api| endpoints.setting(*api).is_none());
+    let are_aws_own = endpoints.is_some_and(|endpoints| endpoints.configured.is_empty());
     match swapped_keys(&credentials) {
-        Some(why) if endpoints.is_some_and(is_own) => Err(misconfigured(why).help(SWAPPED_REMEDY)),
+        Some(why) if are_aws_own => Err(misconfigured(why).help(SWAPPED_REMEDY)),
         Some(_) | None => Ok(credentials),
     }
 }
