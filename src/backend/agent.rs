@@ -130,8 +130,8 @@ impl Agent {
         };
         let connector = Connector::new(&settings.trust, &ProxySettings::default());
         let timeouts = HttpTimeouts {
-            connect: Some(CONNECT_TIMEOUT),
-            read: None,
+            connect: CONNECT_TIMEOUT,
+            read: Duration::MAX,
         };
         Some(Self {
             url: url.clone(),

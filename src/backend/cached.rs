@@ -88,7 +88,7 @@ pub struct Cached {
     ttl: Duration,
     /// `--cache-stale`
     stale: Duration,
-    /// The notices that haven't been taken yet.
+    /// The notices about entries, each once.
     pub notices: Vec<CacheNotice>,
 }
 
@@ -170,7 +170,7 @@ impl Cached {
 
     /// Returns the file name of a locator's entry.
     fn name(&self, locator: &Locator) -> String {
-        entry_name(&self.aws.cache_key(locator))
+        checksum(self.aws.cache_key(locator).as_bytes())
     }
 
     /// Reads the entries of these locators. Adds a notice for each entry that is damaged or can't
@@ -184,11 +184,11 @@ impl Cached {
         for locator in wanted {
             match read_entry(&self.directory, &self.name(locator)) {
                 Ok(Some(entry)) => {
-                    let fallback_regions = self.aws.fallback_regions();
+                    let regions = &self.aws.settings.options.fallback_regions;
                     let region = entry.document.region.as_ref();
                     // An answer from a fallback region is used only as long as `--fallback-region`
                     // names that region.
-                    let is_named = region.is_some_and(|region| fallback_regions.contains(region));
+                    let is_named = region.is_some_and(|region| regions.contains(region));
                     if !entry.is_replica || is_named {
                         entries.insert(locator, entry);
                     }
@@ -213,20 +213,20 @@ impl Cached {
         entry: Option<&CacheEntry>,
         begun: Duration,
     ) {
-        let (directory, name) = (&self.directory, self.name(locator));
+        let (directory, name) = (&self.directory.descriptor, self.name(locator));
         let (stored, what) = match answer {
             Ok(document) => {
                 let Some(bytes) = encode(&name, document, begun) else {
                     return;
                 };
-                let replaced = directory.replace(&name, &bytes);
+                let replaced = self.directory.replace(&name, &bytes);
                 if replaced.is_err() {
-                    let _ = directory.remove(&name);
+                    let _ = remove_file(directory, name.as_ref());
                 }
                 (replaced, "couldn't be stored")
             }
             Err(failure) if must_remove_entry(failure, entry) => (
-                directory.remove(&name),
+                remove_file(directory, name.as_ref()),
                 "that AWS no longer gives couldn't be removed",
             ),
             Err(_) => return,
@@ -303,12 +303,6 @@ impl CacheEntry {
     }
 }
 
-/// Returns the file name of an entry: a hash of the text that
-/// [`Settings::cache_key`](super::aws::Settings::cache_key) returns.
-pub fn entry_name(text: &str) -> String {
-    checksum(text.as_bytes())
-}
-
 /// Returns the bytes of an entry, in a buffer that is wiped when it is dropped. Returns `None` for
 /// a document that JSON can't express.
 ///
@@ -352,7 +346,7 @@ pub fn decode(name: &str, bytes: &[u8]) -> Result<CacheEntry, &'static str> {
 }
 
 /// Returns the SHA-256 hash of bytes in hexadecimal digits.
-fn checksum(bytes: &[u8]) -> String {
+pub fn checksum(bytes: &[u8]) -> String {
     Sha256::digest(bytes)
         .iter()
         .map(|byte| format!("{byte:02x}"))
@@ -486,14 +480,6 @@ impl CacheDirectory {
             let _ = remove_file(directory, &temporary);
         }
         written
-    }
-
-    /// Removes a file, if it exists.
-    ///
-    /// # Errors
-    /// The error of unlinkat(2).
-    fn remove(&self, name: &str) -> Result<(), Errno> {
-        remove_file(&self.descriptor, name.as_ref())
     }
 }
 

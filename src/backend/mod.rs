@@ -19,8 +19,7 @@ pub mod cached;
 pub mod local_file;
 mod retry;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::collections::BTreeSet;
 
 use crate::model::answer::{
     Again, Answers, Caller, Cause, DescribedSecret, FetchError, Fetched, Missing, OutageKind,
@@ -31,7 +30,7 @@ use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Store};
 use agent::Agent;
 use aws::Aws;
-use cached::{CacheNotice, Cached};
+use cached::Cached;
 use local_file::LocalFile;
 
 /// The backend of a launch, with its fallback if it has one.
@@ -103,7 +102,7 @@ impl Backend {
 
     /// Returns the AWS client, or `None` if AWS is never asked: with `--local`, and with an agent
     /// that doesn't have a fallback.
-    fn aws(&mut self) -> Option<&mut Aws> {
+    pub fn aws(&mut self) -> Option<&mut Aws> {
         match self {
             Self::Aws(aws) => Some(aws),
             Self::Cached(cached) => Some(&mut cached.aws),
@@ -112,10 +111,11 @@ impl Backend {
         }
     }
 
-    /// Forgets the failures of earlier fetches, so that the next fetch tries everything again.
-    pub fn forget_failures(&mut self) {
-        if let Some(aws) = self.aws() {
-            aws.forget_failures();
+    /// Returns AWS with its cache, or `None` without `--cache`.
+    pub fn cached(&mut self) -> Option<&mut Cached> {
+        match self {
+            Self::Cached(cached) => Some(cached),
+            Self::Aws(_) | Self::Agent(..) | Self::Local(_) => None,
         }
     }
 
@@ -154,23 +154,6 @@ impl Backend {
         } else {
             self.aws()?.caller()
         }
-    }
-
-    /// Returns the age of the cached answer for each fetched locator that has one. Without a cache,
-    /// the map is empty. Reads the cache and notes each entry that can't be used.
-    pub fn cached_ages(&mut self, fetched: &Fetched) -> BTreeMap<Locator, Duration> {
-        let Self::Cached(cached) = self else {
-            return BTreeMap::new();
-        };
-        cached.ages(fetched.keys())
-    }
-
-    /// Returns the cache's notices since the last call and clears them.
-    pub fn take_cache_notices(&mut self) -> Vec<CacheNotice> {
-        let Self::Cached(cached) = self else {
-            return Vec::new();
-        };
-        std::mem::take(&mut cached.notices)
     }
 }
 

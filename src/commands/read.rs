@@ -143,7 +143,9 @@ pub fn read_plan(
         outcomes.requests = deadline.progress().requests();
         outcomes.elapsed = begun.elapsed();
         if let Some(inspection) = inspection {
-            inspection.cached = backend.cached_ages(&fetched);
+            if let Some(cached) = backend.cached() {
+                inspection.cached = cached.ages(fetched.keys());
+            }
             inspection.caller = backend.caller();
             if inspection.describes {
                 // The descriptions get a `--timeout` of their own. A secret that can't be read must
@@ -156,11 +158,11 @@ pub fn read_plan(
     })?;
 
     if let Some(cache) = &options.cache
+        && let Some(Cached { notices, .. }) = backend.cached()
         && pass == Pass::First
         && !options.quiet
     {
-        let notices = backend.take_cache_notices();
-        terminal::print_always(report::cache_warnings(&cache.directory, &notices, &fetched));
+        terminal::print_always(report::cache_warnings(&cache.directory, notices, &fetched));
     }
     if pass == Pass::First {
         terminal::print_unless_hidden(report::outcome_warnings(&outcomes));
@@ -280,7 +282,9 @@ async fn fetch_and_resolve(
             return Ok(fetching.give_up());
         };
         fetching.pause(&missing, left, deadline).await;
-        backend.forget_failures();
+        if let Some(aws) = backend.aws() {
+            aws.forget_failures();
+        }
         fetching.request_again(&missing);
     }
 }

@@ -14,7 +14,6 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use dns_lookup::LookupErrorKind;
 use http::Uri;
-use tokio::time::{Timeout, timeout};
 
 use super::tls::reason_and_remedy;
 use crate::model::answer::{Cause, FetchError, OutageKind, Refusal};
@@ -23,23 +22,21 @@ use crate::system::os_error;
 
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// The reason why a name does not resolve.
+/// The reason why a name does not resolve. `None` means that there is no such name (NXDOMAIN).
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{why}")]
-pub struct LookupError {
-    pub why: String,
-    /// `NotFound` if there is no such name (NXDOMAIN).
-    pub kind: Option<ErrorKind>,
-}
+#[error("{0:?}")]
+pub struct LookupError(pub Option<String>);
 
 impl From<dns_lookup::LookupError> for LookupError {
     fn from(error: dns_lookup::LookupError) -> Self {
-        let is_unknown_name = matches!(error.kind(), LookupErrorKind::NoName);
+        if let LookupErrorKind::NoName = error.kind() {
+            return Self(None);
+        }
         let text = os_error::io_error_text(&error.into());
         // dns-lookup writes this before the text of gai_strerror(3).
-        let why = text.replace("failed to lookup address information: ", "");
-        let kind = is_unknown_name.then_some(ErrorKind::NotFound);
-        Self { why, kind }
+        Self(Some(
+            text.replace("failed to lookup address information: ", ""),
+        ))
     }
 }
 
@@ -57,8 +54,8 @@ impl FetchError {
     /// calls the host.
     pub fn from_connection(error: impl Into<BoxError>, to: &Uri, peer: &str) -> Self {
         let error = error.into();
-        if let Some(LookupError { why, kind }) = find_source(&*error) {
-            return Self::unresolved(peer, why, *kind);
+        if let Some(LookupError(why)) = find_source(&*error) {
+            return Self::unresolved(peer, why.as_deref());
         }
         let (kind, text) = kind_and_text(&*error);
         let why = match kind {
@@ -124,14 +121,14 @@ impl FetchError {
         Self::refused(Refusal::Endpoint, self.problem.text).help(help)
     }
 
-    /// Returns the failure for a host whose name does not resolve. `why` isn't shown if it only
-    /// says that there is no such name.
-    pub fn unresolved(peer: &str, why: &str, kind: Option<ErrorKind>) -> Self {
-        let mut text = format!("{peer} can't be reached, because its name doesn't resolve");
-        if kind != Some(ErrorKind::NotFound) {
-            text += &format!(" ({why})");
+    /// Returns the failure for a host whose name does not resolve, because there is no such name or
+    /// for the reason `why`.
+    pub fn unresolved(peer: &str, why: Option<&str>) -> Self {
+        let text = format!("{peer} can't be reached, because its name doesn't resolve");
+        match why {
+            Some(why) => Self::outage(OutageKind::Lookup, format!("{text} ({why})")),
+            None => Self::of_network(OutageKind::Lookup, &text, Some(ErrorKind::NotFound)),
         }
-        Self::of_network(OutageKind::Lookup, &text, kind)
     }
 
     /// Returns the failure for a host or proxy that does not answer a request for a connection.
@@ -154,7 +151,7 @@ impl FetchError {
     /// Returns the failure for a certificate that is not trusted. The message calls the host
     /// `peer`.
     ///
-    /// Usually this is a refusal, because a later request would get the same certificate. There is
+    /// Usually, this is a refusal, because a later request would get the same certificate. There is
     /// one exception: if the certificate is not valid yet, this machine's clock is probably wrong,
     /// for example at boot, before NTP has set it. That is an outage, so that `--wait` tries again.
     /// As for every outage, the remedy comes from the cause.
@@ -192,13 +189,6 @@ fn kind_and_text(error: &(dyn Error + 'static)) -> (Option<ErrorKind>, String) {
         Some(io) => (Some(io.kind()), error_text(io)),
         None => (None, error_text(error)),
     }
-}
-
-/// Runs a future to its end, or cancels it at the limit and returns an error. Without a limit, the
-/// future can run forever. The limit begins with this call, not when the future is first polled.
-// This isn't an `async fn`, for the same reason as `RetryBudget::within`.
-pub fn within<F: Future>(limit: Option<Duration>, future: F) -> Timeout<F> {
-    timeout(limit.unwrap_or(Duration::MAX), future)
 }
 
 /// Returns the texts of an error and its sources on one line, leaving out those that an earlier

@@ -22,7 +22,7 @@
 use std::collections::HashMap;
 use std::iter;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -55,33 +55,15 @@ pub struct TrustSettings {
     pub key_exchange: KeyExchange,
 }
 
-/// The TLS client configuration, which is created when a connection first needs it.
-pub struct Tls {
-    settings: TrustSettings,
-    config: OnceLock<Result<Arc<ClientConfig>, FetchError>>,
-}
+/// The TLS client configuration, or the reason why there isn't one. It is created when a connection
+/// first needs it, which blocks the thread while the root certificates that the user names are
+/// read.
+pub type TlsConfig = LazyLock<ConfigResult, Box<dyn FnOnce() -> ConfigResult + Send>>;
+type ConfigResult = Result<Arc<ClientConfig>, FetchError>;
 
-impl Tls {
-    /// Stores the settings. Nothing is read before the first call to [`Self::config`].
-    pub fn new(settings: TrustSettings) -> Self {
-        Self {
-            settings,
-            config: OnceLock::new(),
-        }
-    }
-
-    /// Returns the configuration. The first call creates it, and blocks the thread while it reads
-    /// the root certificates that the user names. Later calls return the same configuration or the
-    /// same error.
-    ///
-    /// # Errors
-    /// When the root certificates that the user names can't be read or used, or when rustls doesn't
-    /// offer TLS.
-    pub fn config(&self) -> Result<Arc<ClientConfig>, FetchError> {
-        self.config
-            .get_or_init(|| client_config(&self.settings))
-            .clone()
-    }
+/// Returns a configuration that hasn't been created yet.
+pub fn tls_config(settings: TrustSettings) -> TlsConfig {
+    LazyLock::new(Box::new(move || client_config(&settings)))
 }
 
 /// Creates the configuration: TLS 1.2 and 1.3, with X25519MLKEM768 as the first group unless the
@@ -91,8 +73,9 @@ impl Tls {
 /// wait for each other's packets.
 ///
 /// # Errors
-/// The same as for [`Tls::config`].
-fn client_config(settings: &TrustSettings) -> Result<Arc<ClientConfig>, FetchError> {
+/// When the root certificates that the user names can't be read or used, or when rustls doesn't
+/// offer TLS.
+fn client_config(settings: &TrustSettings) -> ConfigResult {
     let verifier = match named_roots(settings)? {
         Some(named) => Verifier::new(verifier(named)?, None),
         None => {

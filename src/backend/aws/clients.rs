@@ -51,8 +51,8 @@ impl Clients {
         let connector = Connector::new(&settings.trust, &settings.proxy);
         let direct = Connector::new(&settings.trust, &ProxySettings::default());
         let timeouts = HttpTimeouts {
-            connect: Some(CONNECT_TIMEOUT),
-            read: Some(READ_TIMEOUT),
+            connect: CONNECT_TIMEOUT,
+            read: READ_TIMEOUT,
         };
         let app_id = settings.app_id.as_deref();
         Self {

@@ -42,14 +42,14 @@ use futures_util::future::join3;
 
 use crate::model::answer::{Answer, Answers, Caller, Cause, Denial, DescribedSecret, FetchFailure};
 use crate::model::problem::Problem;
-use crate::model::reference::{Locator, Region, Store, Version};
+use crate::model::reference::{Locator, Region, Store};
 use crate::time::Deadline;
 use credentials::{caller_variables, explain_refused_credentials};
 use session::{Request, RequestAnswers, Session};
 
 /// The client of Secrets Manager and Parameter Store for one launch.
 pub struct Aws {
-    settings: Settings,
+    pub settings: Settings,
     purpose: Purpose,
     deadline: Deadline,
     /// The region, credentials and roles. It is `None` before the first fetch.
@@ -129,11 +129,6 @@ impl Aws {
         self.settings.cache_key(locator, caller_variables())
     }
 
-    /// Returns the fallback regions in the order in which they are tried.
-    pub fn fallback_regions(&self) -> &[Region] {
-        &self.settings.options.fallback_regions
-    }
-
     /// Describes each secret once and returns the descriptions. A description whose request failed
     /// is an error in the list.
     ///
@@ -147,21 +142,19 @@ impl Aws {
         wanted: Vec<(&Locator, Option<Region>)>,
     ) -> Result<Vec<DescribedSecret>, Problem> {
         let session = self.session()?;
-        let mut distinct = BTreeSet::new();
+        let mut requests = Vec::new();
         for (locator, region) in wanted {
             // If there is no region, the secret wasn't read either, and the report already says
             // why.
-            if let Ok(request) = session.request_for(locator).await {
-                let version = Version::Current;
-                let locator = Locator {
-                    version,
-                    ..request.locator
-                };
-                distinct.insert(Request::new(locator, region.unwrap_or(request.region)));
+            if let Ok(Request {
+                locator,
+                region: default,
+            }) = session.request_for(locator).await
+            {
+                requests.push(Request::new(locator, region.unwrap_or(default)));
             }
         }
 
-        let requests = Vec::from_iter(distinct);
         // If this fails, each description fails with the same error.
         let _ = session.find_credentials(&requests).await;
         Ok(secrets_manager::describe_all(session, requests).await)
@@ -194,14 +187,8 @@ impl Aws {
 
         let (secrets, parameters): (Vec<_>, Vec<_>) = (sent.iter().cloned())
             .partition(|request| request.locator.store == Store::SecretsManager);
-        // One description has all versions of a secret.
-        let without_versions = secrets.iter().cloned().map(|mut request: Request| {
-            request.locator.version = Version::Current;
-            request
-        });
-        let distinct = BTreeSet::from_iter(without_versions);
         let (described, parameter_answers, ()) = join3(
-            secrets_manager::describe_all(session, Vec::from_iter(distinct)),
+            secrets_manager::describe_all(session, secrets.clone()),
             parameter_store::describe_all_parameters(session, parameters),
             identities,
         )

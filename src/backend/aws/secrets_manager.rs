@@ -4,7 +4,7 @@
 //! We don't use BatchGetSecretValue. It needs its own permission, it can't read a given version, it
 //! is limited to 100 requests per second, and if one secret is denied, the whole request fails.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_secretsmanager::operation::describe_secret::{
     DescribeSecret, DescribeSecretError, DescribeSecretInput, DescribeSecretOutput,
@@ -114,11 +114,15 @@ pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> Result<Docu
     })
 }
 
-/// Describes the secret of each request, many at the same time, and returns the descriptions in a
-/// fixed order. The version in a request doesn't matter. If no credentials were found, each
-/// description fails with the error of the search.
-pub async fn describe_all(session: &Session, requests: Vec<Request>) -> Vec<DescribedSecret> {
-    let describing = requests.into_iter().map(async |request| {
+/// Describes each secret once, many at the same time, and returns the descriptions in a fixed
+/// order. One description has all versions of a secret, so the versions in `requests` don't matter.
+/// If no credentials were found, each description fails with the error of the search.
+pub async fn describe_all(session: &Session, mut requests: Vec<Request>) -> Vec<DescribedSecret> {
+    for request in &mut requests {
+        request.locator.version = Version::Current;
+    }
+    let distinct = BTreeSet::from_iter(requests);
+    let describing = distinct.into_iter().map(async |request| {
         let name = format!("the description of {}", request.locator);
         let _awaited = session.budget.progress().awaits(name);
         let description = describe_secret(session, &request).await;
