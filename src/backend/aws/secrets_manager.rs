@@ -6,9 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_secretsmanager::operation::describe_secret::{
-    DescribeSecret, DescribeSecretError, DescribeSecretInput, DescribeSecretOutput,
-};
+use aws_sdk_secretsmanager::operation::describe_secret::*;
 use aws_smithy_types::DateTime;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -30,9 +30,8 @@ use aws_credential_types::Credentials;
 use futures_util::future::{FutureExt, LocalBoxFuture};
 use tokio::time::Instant;
 
-use super::imds::instance;
 use super::provider::{CredentialsOrigin, SearchContext, checked_credentials};
-use super::sources::{container, environment, profile};
+use super::sources::{container, environment, instance, profile};
 use super::sts::web_identity_of_variables;
 use crate::backend::aws::config::Settings;
 use crate::backend::retry::{RetryBudget, over_regions, retry_or};

@@ -15,16 +15,9 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
-use aws_sdk_sts::operation::assume_role::{
-    AssumeRole, AssumeRoleError, AssumeRoleInput, AssumeRoleOutput,
-};
-use aws_sdk_sts::operation::assume_role_with_web_identity::{
-    AssumeRoleWithWebIdentity, AssumeRoleWithWebIdentityError, AssumeRoleWithWebIdentityInput,
-    AssumeRoleWithWebIdentityOutput,
-};
-use aws_sdk_sts::operation::get_caller_identity::{
-    GetCallerIdentity, GetCallerIdentityError, GetCallerIdentityInput, GetCallerIdentityOutput,
-};
+use aws_sdk_sts::operation::assume_role::*;
+use aws_sdk_sts::operation::assume_role_with_web_identity::*;
+use aws_sdk_sts::operation::get_caller_identity::*;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
