@@ -130,23 +130,22 @@ impl Cached {
             .partition(|(locator, entry)| is_usable(locator, entry, self.ttl));
         let mut asked = wanted.clone();
         asked.retain(|locator| !fresh.contains_key(locator));
+        let answered =
+            |(locator, entry): (&Locator, CacheEntry)| (locator.clone(), Ok(entry.answer(None)));
+        let mut answers = Answers::from_iter(fresh.into_iter().map(answered));
         if asked.is_empty() {
-            return Ok(fresh_answers(fresh));
+            return Ok(answers);
         }
 
         // If the cache could provide every value of the launch, AWS only has a short time to
         // answer.
-        let stale = older
-            .iter()
-            .filter(|(locator, entry)| is_usable(locator, entry, self.stale));
-        let usable: Fetched = fresh
-            .iter()
-            .chain(stale)
-            .map(|(locator, entry)| ((*locator).clone(), Ok(entry.document.clone())))
-            .collect();
+        let mut usable = Fetched::from_iter(answers.iter().cloned());
+        for (locator, entry) in &older {
+            if is_usable(locator, entry, self.stale) {
+                usable.insert((*locator).clone(), Ok(entry.document.clone()));
+            }
+        }
         let limit = suffices(&usable).then_some(RETRIED_FOR);
-
-        let mut answers = fresh_answers(fresh);
         for (locator, answer) in self.aws.answers(&asked, limit).await? {
             let present = older.remove(&locator);
             self.store(&locator, &answer, present.as_ref(), begun);
@@ -244,14 +243,6 @@ impl Cached {
             self.notices.push(notice);
         }
     }
-}
-
-/// Returns the answers in the fresh entries.
-fn fresh_answers(entries: BTreeMap<&Locator, CacheEntry>) -> Answers {
-    entries
-        .into_iter()
-        .map(|(locator, entry)| (locator.clone(), Ok(entry.answer(None))))
-        .collect()
 }
 
 /// Returns AWS's answer or, if AWS has an outage in every region, the answer of the stale entry

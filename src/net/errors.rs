@@ -14,6 +14,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use dns_lookup::LookupErrorKind;
 use http::Uri;
+use rustls::CertificateError;
 
 use super::tls::reason_and_remedy;
 use crate::model::answer::{Cause, FetchError, OutageKind, Refusal};
@@ -155,20 +156,16 @@ impl FetchError {
     /// one exception: if the certificate is not valid yet, this machine's clock is probably wrong,
     /// for example at boot, before NTP has set it. That is an outage, so that `--wait` tries again.
     /// As for every outage, the remedy comes from the cause.
-    fn from_certificate(reason: &rustls::CertificateError, peer: &str) -> Self {
+    fn from_certificate(reason: &CertificateError, peer: &str) -> Self {
         let (predicate, help) = reason_and_remedy(reason);
         let why = format!("the certificate of {peer} {}", one_line(&predicate));
-        match reason {
-            rustls::CertificateError::NotValidYet
-            | rustls::CertificateError::NotValidYetContext { .. } => {
-                Self::of_network(OutageKind::EarlyCertificate, &why, None)
-            }
-            _ => {
-                let mut error = Self::refused(Refusal::Certificate, why);
-                error.problem.help = help.map(str::to_owned);
-                error
-            }
+        if let CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } = reason
+        {
+            return Self::outage(OutageKind::EarlyCertificate, why);
         }
+        let mut error = Self::refused(Refusal::Certificate, why);
+        error.problem.help = help.map(str::to_owned);
+        error
     }
 
     /// Adds the remedy to an outage, unless the outage already has one. Leaves any other failure

@@ -76,13 +76,17 @@ pub fn tls_config(settings: TrustSettings) -> TlsConfig {
 /// When the root certificates that the user names can't be read or used, or when rustls doesn't
 /// offer TLS.
 fn client_config(settings: &TrustSettings) -> ConfigResult {
-    let verifier = match named_roots(settings)? {
-        Some(named) => Verifier::new(verifier(named)?, None),
+    let (first, system) = match named_roots(settings)? {
+        Some(named) => (named, None),
         None => {
             let roots = webpki_roots::TLS_SERVER_ROOTS.to_vec();
-            let compiled_in = RootCertStore { roots };
-            Verifier::new(verifier(compiled_in)?, Some(OnceLock::new()))
+            (RootCertStore { roots }, Some(OnceLock::new()))
         }
+    };
+    let verifier = Verifier {
+        first: verifier(first)?,
+        system,
+        chains: Mutex::default(),
     };
 
     let mut offered = CryptoProvider::clone(&provider());
@@ -177,20 +181,6 @@ struct Verifier {
     /// user names roots.
     system: Option<OnceLock<Option<Arc<WebPkiServerVerifier>>>>,
     chains: Mutex<HashMap<ServerName<'static>, VerifiedChain>>,
-}
-
-impl Verifier {
-    /// Creates a verifier that does not remember any chain yet.
-    fn new(
-        first: Arc<dyn ServerCertVerifier>,
-        system: Option<OnceLock<Option<Arc<WebPkiServerVerifier>>>>,
-    ) -> Self {
-        Self {
-            first,
-            system,
-            chains: Mutex::default(),
-        }
-    }
 }
 
 /// How long a verified chain is remembered.
@@ -290,18 +280,18 @@ pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str
             None => why.to_string(),
         };
 
-    let (text, help) = match why {
+    match why {
         CertificateError::ExpiredContext { time, not_after } => {
             let (end, now) = (shown_time(not_after), shown_time(time));
             let text = format!("expired at {end} (this machine's clock says {now})");
             let help = "set this machine's clock if it is wrong; otherwise, renew the certificate";
-            (text, help)
+            (text, Some(help))
         }
         CertificateError::NotValidYetContext { time, not_before } => {
             let (begin, now) = (shown_time(not_before), shown_time(time));
             let text = format!("isn't valid before {begin} (this machine's clock says {now})");
             // This failure is an outage, and the remedy comes from its cause.
-            return (text, None);
+            (text, None)
         }
         CertificateError::NotValidForNameContext {
             expected,
@@ -315,24 +305,22 @@ pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str
             let (valid, expected) = (names.join(", "), expected.to_str());
             let text = format!("is valid for {valid}, not for {expected}");
             let help = "use one of the names in the certificate, or check which server answers to this name";
-            (text, help)
+            (text, Some(help))
         }
         CertificateError::Other(other) => {
             if let Some(issuer) = other.0.downcast_ref::<UnknownIssuer>() {
                 let help = "if it belongs to your proxy or private endpoint, pass its root certificate with --ca-bundle or AWS_CA_BUNDLE";
-                (issuer.to_string(), help)
+                (issuer.to_string(), Some(help))
             } else if let Some(webpki::Error::CaUsedAsEndEntity) = other.0.downcast_ref() {
                 let text =
                     "is one for a certificate authority (CA:TRUE), which isn't valid for a server";
-                (text.to_owned(), "issue a certificate for the server")
+                (text.to_owned(), Some("issue a certificate for the server"))
             } else {
-                return (format!("isn't trusted: {why}"), None);
+                (format!("isn't trusted: {why}"), None)
             }
         }
-        _ => return (format!("isn't trusted: {why}"), None),
-    };
-
-    (text, Some(help))
+        _ => (format!("isn't trusted: {why}"), None),
+    }
 }
 
 /// The error for a chain whose issuer is not a trusted root. It replaces rustls' error, which does
@@ -424,7 +412,11 @@ mod tests {
     #[test]
     fn a_chain_is_verified_once_a_minute_for_each_name() {
         let counting = Arc::new(CountingVerifier::default());
-        let verifier = Verifier::new(counting.clone(), None);
+        let verifier = Verifier {
+            first: counting.clone(),
+            system: None,
+            chains: Mutex::default(),
+        };
         let verify = |leaf: &'static [u8], issuer: &'static [u8], name: &'static str, seconds| {
             let (leaf, others) = (CertificateDer::from(leaf), [CertificateDer::from(issuer)]);
             let name = ServerName::try_from(name).unwrap();

@@ -149,16 +149,10 @@ pub async fn find_credentials(
 
     let looked_at = providers.iter().map(|provider| {
         let origin = (provider.origin)(context.settings);
-        match &origin {
-            CredentialsOrigin::Profile(_) => {
-                format!("{origin} {}", context.settings.config_files.location())
-            }
-            CredentialsOrigin::Variables
-            | CredentialsOrigin::WebIdentity
-            | CredentialsOrigin::Container
-            | CredentialsOrigin::Instance
-            | CredentialsOrigin::Role => origin.to_string(),
+        if let CredentialsOrigin::Profile(_) = origin {
+            return format!("{origin} {}", context.settings.config_files.location());
         }
+        origin.to_string()
     });
     let mut error = no_source(&Vec::from_iter(looked_at), &last_reason, status, help);
     if !context.settings.metadata.may_exist {
