@@ -64,7 +64,7 @@ impl Backend {
 
     /// Returns one answer for each locator in `wanted`. The backend must support all of them
     /// ([`Agent::unsupported`]). Each backend has its own batches, concurrency limits, retries and
-    /// failover.
+    /// fallback regions.
     ///
     /// The last two parameters are for the cache. `suffices` returns true if the answers that it
     /// gets provide a value for every target. Cached answers for the locators in `refused` are not

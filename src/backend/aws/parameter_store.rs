@@ -16,7 +16,7 @@ use super::responses::{read_object, timestamp};
 use super::service_client::Client;
 use super::session::{Request, RequestAnswers, Session};
 use crate::backend::retry::RetryBudget;
-use crate::model::answer::{Cause, Document, FetchError, FetchFailure, Missing, Refusal};
+use crate::model::answer::{Cause, Document, FetchError, Missing, Refusal};
 use crate::model::reference::{Arn, Locator, ParameterPath, Region, SecretId, Version};
 use crate::model::secret_value::SecretValue;
 use crate::net::http::in_flight;
@@ -408,8 +408,7 @@ pub async fn describe_all_parameters(
                     .ok_or_else(|| Cause::Absent(Missing::Secret).into()),
                 Err(error) => Err(error.clone()),
             };
-            let failed = |error| FetchFailure::new(Some(request.region.clone()), error);
-            answers.push((request.clone(), found.map_err(failed)));
+            answers.push(request.clone().answered(found));
         }
         answers
     });

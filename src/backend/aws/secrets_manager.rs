@@ -19,8 +19,8 @@ use super::service_client::Client;
 use super::session::{Request, RequestAnswers, Session};
 use crate::backend::retry::{RetryBudget, retry};
 use crate::model::answer::{
-    Answer, Cause, DescribedSecret, Description, Document, FetchError, FetchFailure, Missing,
-    Refusal, Replica, RotationSchedule,
+    Cause, DescribedSecret, Description, Document, FetchError, Missing, Refusal, Replica,
+    RotationSchedule,
 };
 use crate::model::reference::{Arn, SecretId, Version};
 use crate::model::secret_value::SecretValue;
@@ -225,36 +225,38 @@ pub fn answers_from_descriptions(
                 == (&locator.id, &request.region, &locator.role)
         };
         if let Some(secret) = described.iter().find(is_about)
-            && let Some(answer) = answer_from_description(secret, &request.locator.version)
+            && let Some(found) = found_in_description(secret, &request.locator.version)
         {
-            answers.push((request, answer));
+            answers.push(request.answered(found));
         }
     }
     answers
 }
 
-/// Returns the answer for a version of a secret that has been described. Returns `None` for a
-/// version id that isn't in the description, because a launch might be able to read it:
-/// DescribeSecret lists only the versions that have a staging label.
-fn answer_from_description(secret: &DescribedSecret, version: &Version) -> Option<Answer> {
-    let region = Some(secret.region.clone());
-    let fail = |error| Some(Err(FetchFailure::new(region.clone(), error)));
+/// Returns a document without a value for a version of a secret that has been described, or the
+/// error of its launch. Returns `None` for a version id that isn't in the description, because a
+/// launch might be able to read it: DescribeSecret lists only the versions that have a staging
+/// label.
+fn found_in_description(
+    secret: &DescribedSecret,
+    version: &Version,
+) -> Option<Result<Document, FetchError>> {
     let description = match &secret.description {
         Ok(description) => description,
-        Err(error) => return fail(error.clone()),
+        Err(error) => return Some(Err(error.clone())),
     };
     if description.deleted.is_some() {
-        return fail(Cause::Refused(Refusal::MarkedForDeletion).into());
+        return Some(Err(Cause::Refused(Refusal::MarkedForDeletion).into()));
     }
     let mut versions = description.versions.iter();
     match versions.find(|(id, stages)| version.is_answered_by(Some(id), stages)) {
         Some((id, stages)) => Some(Ok(Document {
             version_id: Some(id.clone()),
             stages: stages.clone(),
-            region,
+            region: Some(secret.region.clone()),
             ..Document::new(SecretValue::default())
         })),
         None if matches!(version, Version::Id(_)) => None,
-        None => fail(Cause::Absent(Missing::Version).into()),
+        None => Some(Err(Cause::Absent(Missing::Version).into())),
     }
 }

@@ -21,7 +21,9 @@ use super::credentials::{
 };
 use super::service_client::{Api, Client};
 use crate::backend::retry::{RetryBudget, over_regions};
-use crate::model::answer::{Answer, Answers, Caller, Cause, FetchError, Unsigned};
+use crate::model::answer::{
+    Answer, Answers, Caller, Cause, Document, FetchError, FetchFailure, Unsigned,
+};
 use crate::model::problem::Problem;
 use crate::model::reference::{Arn, Locator, Region, Role};
 use crate::time::Deadline;
@@ -42,6 +44,12 @@ impl Request {
             ..locator
         };
         Self { locator, region }
+    }
+
+    /// Returns the request with its answer: the document, or the error in the request's region.
+    pub fn answered(self, found: Result<Document, FetchError>) -> (Self, Answer) {
+        let answer = found.map_err(|error| FetchFailure::new(Some(self.region.clone()), error));
+        (self, answer)
     }
 }
 
