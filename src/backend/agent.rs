@@ -146,7 +146,7 @@ impl Agent {
     /// [`Self::read_profile`] first, because the profile may set the region.
     pub fn unsupported(&self, locators: &BTreeSet<&Locator>) -> Answers {
         let refuse = |locator: &&Locator| {
-            let error = unsupported(self.unsupported_reason(locator)?);
+            let error = unsupported_error(self.unsupported_reason(locator)?);
             let failure = FetchFailure::new(locator.region.clone(), error);
             Some(((*locator).clone(), Err(failure)))
         };
@@ -223,7 +223,7 @@ impl Agent {
     async fn without_token(&self, error: FetchError) -> FetchError {
         let connecting = self.http.connect(self.url.uri());
         match self.budget.within(connecting).await {
-            Some(Err(failure)) => with_agent_headline(failure.of_named_host("--agent")),
+            Some(Err(failure)) => with_agent_headline(failure.for_host_named_in("--agent")),
             Some(Ok(_)) | None => error,
         }
     }
@@ -256,7 +256,7 @@ impl Agent {
             .body(Bytes::new())
             .map_err(|error| refused_request(error.to_string()))?;
         let sent = self.http.send(http_request).await;
-        let (head, body) = sent.map_err(|failure| failure.of_named_host("--agent"))?;
+        let (head, body) = sent.map_err(|failure| failure.for_host_named_in("--agent"))?;
         let status = head.status.as_u16();
         let body = body.map_err(|_| malformed_response(status, None))?;
         read_response(status, &body, request)
@@ -299,7 +299,7 @@ fn with_agent_headline(mut error: FetchError) -> FetchError {
 
 /// Returns the failure of a request that the agent doesn't support. `why` is the rest of a sentence
 /// about the agent.
-fn unsupported(why: &str) -> FetchError {
+fn unsupported_error(why: &str) -> FetchError {
     let text = format!("can't be read with --agent, because the Secrets Manager Agent {why}");
     FetchError::refused(Refusal::Agent, text)
 }
@@ -309,20 +309,29 @@ fn refused_request(why: String) -> FetchError {
     FetchError::from(Cause::Refused(Refusal::Request)).aws_says(why)
 }
 
-/// Parses a response. Messages quote only the code and the message of an error, and no other part
-/// of the body.
+/// Parses a response. The document gets the requested region if the response doesn't have one.
+/// Messages quote only the code and the message of an error, and no other part of the body.
 ///
 /// # Errors
-/// The meaning of AWS's error code, or of the status if there is no code.
+/// The meaning of AWS's error code, or of the status if there is no code. Also an error for a
+/// document that is malformed, or about a different secret or region.
 fn read_response(status: u16, body: &[u8], request: &Locator) -> Result<Document, FetchError> {
     if status == 200 {
-        return read_document(body, request);
+        let document = read_secret(body, &request.id, &request.version)?;
+        let region = document.region.or_else(|| request.region.clone());
+        // A request to the agent can't name a region, so the agent may have found a secret with the
+        // same name elsewhere.
+        if request.region.is_some() && region != request.region {
+            let why = "reads only from its own region, which isn't the region of this launch";
+            return Err(unsupported_error(why));
+        }
+        return Ok(Document { region, ..document });
     }
 
     // A body that isn't a JSON object is treated as an empty one.
     let object = serde_json::from_slice(body).unwrap_or_default();
     let (Some(code), message) = code_and_message(&object) else {
-        return Err(classify_without_code(status, request.role.is_some()));
+        return Err(error_without_code(status, request.role.is_some()));
     };
     if let Some(role) = &request.role
         && let Some(message) = message
@@ -346,26 +355,9 @@ fn read_response(status: u16, body: &[u8], request: &Locator) -> Result<Document
     Err(error)
 }
 
-/// Parses a response that has a secret, and adds the requested region if the response doesn't have
-/// one.
-///
-/// # Errors
-/// When the response is malformed or about a different secret, or when the secret is in a different
-/// region. A request to the agent cannot name a region, so the agent may have found a secret with
-/// the same name elsewhere.
-fn read_document(body: &[u8], request: &Locator) -> Result<Document, FetchError> {
-    let document = read_secret(body, &request.id, &request.version)?;
-    let region = document.region.or_else(|| request.region.clone());
-    if request.region.is_some() && region != request.region {
-        let why = "reads only from its own region, which isn't the region of this launch";
-        return Err(unsupported(why));
-    }
-    Ok(Document { region, ..document })
-}
-
 /// Classifies an error response without one of AWS's codes, which comes from the agent itself.
 /// Agents older than version 2.1 answer with status 400 if a request names a role.
-fn classify_without_code(status: u16, has_role: bool) -> FetchError {
+fn error_without_code(status: u16, has_role: bool) -> FetchError {
     match status {
         403 => {
             let text = "the Secrets Manager Agent doesn't accept the token";
@@ -375,7 +367,7 @@ fn classify_without_code(status: u16, has_role: bool) -> FetchError {
         400 if has_role => {
             let why =
                 "refused the role, or is older than 2.1, the first version that assumes roles";
-            unsupported(why)
+            unsupported_error(why)
         }
         _ => {
             let question = "is it the Secrets Manager Agent that listens there?";

@@ -168,7 +168,7 @@ impl Cached {
     }
 
     /// Returns the file name of a locator's entry.
-    fn name(&self, locator: &Locator) -> String {
+    fn entry_name(&self, locator: &Locator) -> String {
         checksum(self.aws.cache_key(locator).as_bytes())
     }
 
@@ -181,7 +181,7 @@ impl Cached {
     ) -> BTreeMap<&'a Locator, CacheEntry> {
         let mut entries = BTreeMap::new();
         for locator in wanted {
-            match read_entry(&self.directory, &self.name(locator)) {
+            match read_entry(&self.directory, &self.entry_name(locator)) {
                 Ok(Some(entry)) => {
                     let regions = &self.aws.settings.options.fallback_regions;
                     let region = entry.document.region.as_ref();
@@ -212,7 +212,7 @@ impl Cached {
         entry: Option<&CacheEntry>,
         begun: Duration,
     ) {
-        let (directory, name) = (&self.directory.descriptor, self.name(locator));
+        let (directory, name) = (&self.directory.descriptor, self.entry_name(locator));
         let (stored, what) = match answer {
             Ok(document) => {
                 let Some(bytes) = encode(&name, document, begun) else {
@@ -412,7 +412,7 @@ impl CacheDirectory {
         })?;
 
         let shown = path.display();
-        let problems = problems(path, &descriptor).map_err(|errno| {
+        let problems = directory_problems(path, &descriptor).map_err(|errno| {
             let what = format!("the --cache directory \"{shown}\" can't be examined");
             vec![call_problem(&what, errno)]
         })?;
@@ -484,7 +484,7 @@ const USE_TMPFS: &str =
 ///
 /// # Errors
 /// When the directory cannot be examined.
-fn problems(path: &Path, directory: &OwnedFd) -> Result<Vec<Problem>, Errno> {
+fn directory_problems(path: &Path, directory: &OwnedFd) -> Result<Vec<Problem>, Errno> {
     let path = path.display();
     let problem = |what: String, help: String| {
         Problem::configuration(format!("the --cache directory \"{path}\" {what}")).help(help)

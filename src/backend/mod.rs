@@ -22,12 +22,11 @@ mod retry;
 use std::collections::BTreeSet;
 
 use crate::model::answer::{
-    Again, Answers, Caller, Cause, DescribedSecret, FetchError, Fetched, Missing, OutageKind,
-    Refusal,
+    Again, Answers, Caller, Cause, FetchError, Fetched, OutageKind, Refusal,
 };
 use crate::model::plan::Plan;
 use crate::model::problem::Problem;
-use crate::model::reference::{Locator, Store};
+use crate::model::reference::Locator;
 use agent::Agent;
 use aws::Aws;
 use cached::Cached;
@@ -46,9 +45,10 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// If this backend is an agent, returns it, so that the caller can ask which locators in `plan`
-    /// it can never read. If `plan` has locators, first reads AWS's configuration files, because
-    /// the agent reads only from the configured region. Doesn't send a request.
+    /// Returns the agent, or `None` if this is a different backend. The caller can ask the agent
+    /// which locators it can never read ([`Agent::unsupported`]). This depends on the profile, so
+    /// AWS's configuration files are read first, unless `plan` doesn't have any locators. Doesn't
+    /// send a request.
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
@@ -119,33 +119,6 @@ impl Backend {
         }
     }
 
-    /// Asks AWS to describe each secret that exists or may exist, judging by Secrets Manager's
-    /// answer. Returns the descriptions. A description whose request failed is an error in the
-    /// list. Returns an empty list for a local file, and for an agent without a fallback.
-    ///
-    /// # Errors
-    /// When AWS's configuration files or the profile are invalid.
-    pub async fn describe_secrets(
-        &mut self,
-        fetched: &Fetched,
-    ) -> Result<Vec<DescribedSecret>, Problem> {
-        let Some(aws) = self.aws() else {
-            return Ok(Vec::new());
-        };
-        let mut wanted = Vec::new();
-        for (locator, answer) in fetched
-            .iter()
-            .filter(|(locator, _)| locator.store == Store::SecretsManager)
-        {
-            match answer {
-                Ok(document) => wanted.push((locator, document.region.clone())),
-                Err(failure) if is_about_the_secret(&failure.error) => wanted.push((locator, None)),
-                Err(_) => {}
-            }
-        }
-        aws.describe_secrets(wanted).await
-    }
-
     /// Returns the identity with which AWS was asked. It isn't known if the agent was asked first,
     /// because the agent has its own credentials. Doesn't send a request.
     pub fn caller(&mut self) -> Option<Caller> {
@@ -157,14 +130,8 @@ impl Backend {
     }
 }
 
-/// True if AWS's answer was about this secret and the secret may exist, so that its description can
-/// help. After any other error, the request for the description would only fail in the same way.
-fn is_about_the_secret(error: &FetchError) -> bool {
-    error.withholds_value() && error.cause != Cause::Absent(Missing::Secret)
-}
-
-/// True for an error from the agent after which AWS isn't tried. A denial or an absence is an
-/// answer, and if the clock is wrong, AWS would fail, too.
+/// True for an error from the agent after which AWS isn't asked, even with `--agent-fallback`. A
+/// denial or an absence is an answer, and if the clock is wrong, AWS would refuse the request, too.
 fn is_final(error: &FetchError) -> bool {
     match error.cause {
         Cause::Outage(kind) => kind == OutageKind::ClockSkew,

@@ -147,11 +147,13 @@ pub fn read_plan(
                 inspection.cached = cached.ages(fetched.keys());
             }
             inspection.caller = backend.caller();
-            if inspection.describes {
+            if let Some(aws) = backend.aws()
+                && inspection.describes
+            {
                 // The descriptions get a `--timeout` of their own. A secret that can't be read must
                 // not use up their time.
                 deadline.restart_after(Duration::ZERO);
-                inspection.secrets = backend.describe_secrets(&fetched).await?;
+                inspection.secrets = aws.describe_secrets(&fetched).await?;
             }
         }
         Ok((outcomes, fetched))

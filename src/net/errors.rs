@@ -42,9 +42,9 @@ impl From<dns_lookup::LookupError> for LookupError {
 }
 
 impl FetchError {
-    /// Returns a network outage. `why` is a sentence that names the host or the proxy. `io_kind` is
-    /// the kind of the operating system's error.
-    pub fn of_network(outage: OutageKind, why: &str, io_kind: Option<ErrorKind>) -> Self {
+    /// Creates an outage of the network. `why` is a sentence that names the host or the proxy.
+    /// `io_kind` is the kind of the operating system's error.
+    pub fn network_outage(outage: OutageKind, why: &str, io_kind: Option<ErrorKind>) -> Self {
         Self {
             io_kind,
             ..Self::outage(outage, why)
@@ -64,7 +64,7 @@ impl FetchError {
             Some(ErrorKind::ConnectionRefused) => format!("{peer} refuses connections"),
             Some(_) | None => format!("{peer} can't be reached: {text}"),
         };
-        Self::of_network(OutageKind::Connection, &why, kind)
+        Self::network_outage(OutageKind::Connection, &why, kind)
     }
 
     /// Returns the failure for an open connection that broke or did not carry valid HTTP.
@@ -84,37 +84,39 @@ impl FetchError {
             Some(_) => format!("the connection to {host} broke: {text}"),
             None => format!("the answer of {host} can't be read: {text}"),
         };
-        Self::of_network(OutageKind::Connection, &why, kind)
+        Self::network_outage(OutageKind::Connection, &why, kind)
     }
 
     /// Returns the failure for a TLS handshake. An error that doesn't come from rustls means that
     /// the connection ended or the time was up, so the server did not answer the first TLS message.
     pub fn from_handshake(error: &io::Error, peer: &str) -> Self {
         let text = error_text(error);
-        match find_source(error) {
-            Some(rustls::Error::InvalidCertificate(reason)) => Self::from_certificate(reason, peer),
+        let failure = match find_source(error) {
+            Some(rustls::Error::InvalidCertificate(reason)) => {
+                return Self::from_certificate(reason, peer);
+            }
             Some(rustls::Error::InvalidMessage(_)) => {
-                let why = format!("{peer} doesn't speak TLS");
-                Self::of_network(OutageKind::NotTls, &why, Some(error.kind()))
+                Self::outage(OutageKind::NotTls, format!("{peer} doesn't speak TLS"))
             }
             Some(_) => {
                 let why = format!("the TLS handshake with {peer} failed: {text}");
                 let help = "check whether a proxy or a firewall inspects TLS, and whether the server supports TLS 1.2 or 1.3";
-                let failure = Self::of_network(OutageKind::Connection, &why, Some(error.kind()));
-                failure.help(help)
+                Self::outage(OutageKind::Connection, why).help(help)
             }
             None => {
                 let why = format!("{peer} didn't answer the first message of TLS: {text}");
-                Self::of_network(OutageKind::Handshake, &why, Some(error.kind()))
+                Self::outage(OutageKind::Handshake, why)
             }
-        }
+        };
+        let io_kind = Some(error.kind());
+        Self { io_kind, ..failure }
     }
 
-    /// Adapts the failure to a host that the user has named in `setting`. If the host doesn't speak
-    /// TLS, no later attempt can succeed, so the failure becomes a refusal. Any other failure is
-    /// returned unchanged.
+    /// Turns the failure of a host that doesn't speak TLS into a refusal, because no later attempt
+    /// can succeed: the user has named this host in `setting`, so nothing in between has answered
+    /// for AWS. Any other failure is returned unchanged.
     #[must_use]
-    pub fn of_named_host(self, setting: &str) -> Self {
+    pub fn for_host_named_in(self, setting: &str) -> Self {
         if self.cause != Cause::Outage(OutageKind::NotTls) {
             return self;
         }
@@ -128,7 +130,7 @@ impl FetchError {
         let text = format!("{peer} can't be reached, because its name doesn't resolve");
         match why {
             Some(why) => Self::outage(OutageKind::Lookup, format!("{text} ({why})")),
-            None => Self::of_network(OutageKind::Lookup, &text, Some(ErrorKind::NotFound)),
+            None => Self::network_outage(OutageKind::Lookup, &text, Some(ErrorKind::NotFound)),
         }
     }
 
@@ -139,14 +141,14 @@ impl FetchError {
             Ok(_) => format!("{peer} doesn't answer"),
             Err(_) => format!("{peer} doesn't answer, although its name resolves"),
         };
-        Self::of_network(OutageKind::Silent, &why, Some(ErrorKind::TimedOut))
+        Self::network_outage(OutageKind::Silent, &why, Some(ErrorKind::TimedOut))
     }
 
     /// Returns the failure for an answer that did not arrive within the limit.
     pub fn late(host: &str, limit: Duration) -> Self {
         let limit = humantime::format_duration(limit);
         let why = format!("{host} didn't answer within {limit}");
-        Self::of_network(OutageKind::Timeout, &why, Some(ErrorKind::TimedOut))
+        Self::network_outage(OutageKind::Timeout, &why, Some(ErrorKind::TimedOut))
     }
 
     /// Returns the failure for a certificate that is not trusted. The message calls the host
@@ -171,7 +173,7 @@ impl FetchError {
     /// Adds the remedy to an outage, unless the outage already has one. Leaves any other failure
     /// unchanged.
     #[must_use]
-    pub fn outage_help(mut self, help: impl Into<String>) -> Self {
+    pub fn with_outage_help(mut self, help: impl Into<String>) -> Self {
         if let Cause::Outage(_) = self.cause {
             self.problem.help.get_or_insert_with(|| help.into());
         }
@@ -192,7 +194,7 @@ fn kind_and_text(error: &(dyn Error + 'static)) -> (Option<ErrorKind>, String) {
 /// text already contains. The body of a response is never included.
 pub fn error_text(error: &(dyn Error + 'static)) -> String {
     let mut parts: Vec<String> = Vec::new();
-    let mut errors = chain(error).peekable();
+    let mut errors = error_and_sources(error).peekable();
     while let Some(error) = errors.next() {
         // A wrapper that only prints its source adds nothing.
         let source = errors.peek();
@@ -238,7 +240,9 @@ fn text_without_sources(error: &(dyn Error + 'static)) -> String {
 
 /// Returns an error and its sources, starting with the outermost. An `io::Error` is followed by the
 /// error that it wraps, which `io::Error::source` would skip.
-fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+fn error_and_sources<'e>(
+    error: &'e (dyn Error + 'static),
+) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| {
         match error.downcast_ref::<io::Error>() {
             Some(io) => io.get_ref().map(|inner| inner as &(dyn Error + 'static)),
@@ -249,7 +253,7 @@ fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn 
 
 /// Finds the first error of type `T` in an error and its sources.
 pub fn find_source<'e, T: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'e T> {
-    chain(error).find_map(|error| error.downcast_ref())
+    error_and_sources(error).find_map(|error| error.downcast_ref())
 }
 
 /// Returns the host of a URL, and the port if the URL has one. The user name and password must not

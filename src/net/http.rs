@@ -241,9 +241,9 @@ impl HttpClient {
         }
     }
 
-    /// Looks up a URL's host and returns true if its name resolves. Returns false without a lookup
-    /// if requests to the host go through a proxy.
-    pub async fn finds_host(&self, url: &Uri) -> bool {
+    /// Looks up the host of a URL, and returns true if its name resolves. If requests to the host go
+    /// through a proxy, returns false without a lookup.
+    pub async fn host_exists(&self, url: &Uri) -> bool {
         let host = url.host().unwrap_or_default();
         self.connector.proxies.proxy(url).is_none()
             && self.connector.dns.look_up(host).await.is_ok()
@@ -269,7 +269,7 @@ impl HttpClient {
         mut request: Request<Bytes>,
     ) -> Result<(Parts, Result<Vec<u8>, FetchError>), FetchError> {
         let uri = request.uri().clone();
-        let proxy = self.address_request(&mut request, &uri);
+        let proxy = self.set_request_target(&mut request, &uri);
         add_headers(request.headers_mut(), &uri, &self.user_agent);
 
         let host = self.host(&uri);
@@ -335,11 +335,11 @@ impl HttpClient {
         Ok((in_use, response))
     }
 
-    /// Sets the target of a request for `uri` to what the receiver expects. A server gets only the
+    /// Writes the target of a request to `uri` as its receiver expects it. A server gets only the
     /// path. A proxy that forwards the request gets the whole URL, and its password in a header.
     /// Returns this proxy, or `None` if the request goes to the server directly or through a
     /// tunnel.
-    fn address_request(&self, request: &mut Request<Bytes>, uri: &Uri) -> Option<Proxy> {
+    fn set_request_target(&self, request: &mut Request<Bytes>, uri: &Uri) -> Option<Proxy> {
         // With a tunnel, the request that opens the tunnel has the proxy's password.
         if uri.scheme() != Some(&Scheme::HTTPS)
             && let Some(proxy) = self.connector.proxies.proxy(uri)

@@ -84,12 +84,12 @@ fn client_config(settings: &TrustSettings) -> ConfigResult {
         }
     };
     let verifier = Verifier {
-        first: verifier(first)?,
+        first: webpki_verifier(first)?,
         system,
         chains: Mutex::default(),
     };
 
-    let mut offered = CryptoProvider::clone(&provider());
+    let mut offered = CryptoProvider::clone(&crypto_provider());
     if settings.key_exchange == KeyExchange::Classical {
         offered.kx_groups = vec![kx_group::X25519, kx_group::SECP256R1, kx_group::SECP384R1];
     }
@@ -106,8 +106,8 @@ fn client_config(settings: &TrustSettings) -> ConfigResult {
     Ok(Arc::new(config))
 }
 
-/// Returns the cryptography provider that uses aws-lc.
-fn provider() -> Arc<CryptoProvider> {
+/// Returns the implementation of cryptography for rustls, which is aws-lc.
+fn crypto_provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
@@ -115,8 +115,9 @@ fn provider() -> Arc<CryptoProvider> {
 ///
 /// # Errors
 /// When the store is empty.
-fn verifier(roots: RootCertStore) -> Result<Arc<WebPkiServerVerifier>, FetchError> {
-    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider()).build();
+fn webpki_verifier(roots: RootCertStore) -> Result<Arc<WebPkiServerVerifier>, FetchError> {
+    let verifier =
+        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), crypto_provider()).build();
     verifier
         .map_err(|error| unusable_roots(format!("the root certificates can't be used: {error}")))
 }
@@ -220,7 +221,7 @@ impl ServerCertVerifier for Verifier {
         if let Some(system) = &self.system
             && is_unknown_issuer(&result)
         {
-            let read = || verifier(root_store(load_native_certs().certs)).ok();
+            let read = || webpki_verifier(root_store(load_native_certs().certs)).ok();
             if let Some(system) = system.get_or_init(read) {
                 result = system.verify_server_cert(leaf, others, server, ocsp, now);
             }

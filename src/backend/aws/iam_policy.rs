@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::config::{RoleChain, Settings};
 use super::parameter_store::{base_name, is_described, referenced_secret};
-use super::service_client::{own_host, partition_of};
+use super::service_client::{aws_host, partition_of};
 use crate::model::problem::Problem;
 use crate::model::reference::{Arn, Locator, Region, Role, Store};
 
@@ -62,7 +62,7 @@ pub fn policy(
     let read = Vec::from_iter(requests.iter().filter(is_own));
 
     let statements = statements(settings, &role, &read, options);
-    let policy = statements.policy(&options.kms_keys);
+    let policy = statements.to_json(&options.kms_keys);
     Ok(Policy {
         text: format!("{policy:#}\n"),
         warnings: warnings(&read, options),
@@ -106,9 +106,11 @@ impl<'a> PolicyRole<'a> {
 
         let is_caller = named.is_none() || chain.last() == named;
         let mut assumed = BTreeSet::new();
-        for step in chain.windows(2) {
-            if named == Some(&step[0]) {
-                assumed.insert(step[1].clone());
+        for pair in chain.windows(2) {
+            if let [role, next_role] = pair
+                && named == Some(role)
+            {
+                assumed.insert(next_role.clone());
             }
         }
         if is_caller {
@@ -284,7 +286,7 @@ impl Statements<'_> {
             false => arn.and_then(Arn::account).unwrap_or(self.account),
         };
         let region_or_any = region.map_or(ANY, Region::as_str);
-        for (action, store, resource) in self.needed(locator) {
+        for (action, store, resource) in self.needed_actions(locator) {
             let service = store.service();
             let arn = Arn::new(partition, service, region_or_any, account, &resource);
             self.add(action, arn);
@@ -314,7 +316,7 @@ impl Statements<'_> {
     ///   with the caller's own permissions, so reading that secret is allowed, too.
     /// - AWS authorizes a path as it appears in the request, with or without the slash at its end.
     ///   The depth makes no difference.
-    fn needed(&self, locator: &Locator) -> Vec<(IamAction, Store, String)> {
+    fn needed_actions(&self, locator: &Locator) -> Vec<(IamAction, Store, String)> {
         let name = locator.id.name();
         // The ARN of `/prod/db` ends with `:parameter/prod/db`, and the ARN of `db` ends with
         // `:parameter/db`.
@@ -363,7 +365,7 @@ impl Statements<'_> {
 
     /// Returns the policy. It also allows using the KMS keys in `keys`, through the services that
     /// read values in the regions of these keys.
-    fn policy(&self, keys: &[Arn]) -> Value {
+    fn to_json(&self, keys: &[Arn]) -> Value {
         let allowing = self.resources.iter().map(|(action, resources)| {
             let (sid, action) = action.names();
             statement(sid, action, resources.iter().map(Arn::as_str).collect())
@@ -383,7 +385,7 @@ impl Statements<'_> {
                 .decrypting
                 .iter()
                 .filter(|(_, used)| used.as_ref().is_none_or(|used| *used == region));
-            services.extend(users.filter_map(|(store, _)| own_host((*store).into(), &region)));
+            services.extend(users.filter_map(|(store, _)| aws_host((*store).into(), &region)));
         }
         if services.is_empty() {
             return None;

@@ -50,6 +50,7 @@ use tokio::time::Instant;
 use super::retry::{RetryBudget, over_regions};
 use crate::model::answer::{
     Answer, Answers, Caller, Cause, Denial, DescribedSecret, Document, FetchError, FetchFailure,
+    Fetched, Missing,
 };
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Region, Role, Store};
@@ -141,29 +142,34 @@ impl Aws {
         self.settings.cache_key(locator, caller_variables())
     }
 
-    /// Describes each secret once and returns the descriptions. A description whose request failed
-    /// is an error in the list.
+    /// Asks AWS to describe each secret that exists or may exist, judging by Secrets Manager's
+    /// answer in `fetched`. Returns one description for each secret. A description whose request
+    /// failed is an error in the list.
     ///
-    /// `wanted` has the region that each secret was read from. If that is `None`, the region in its
-    /// locator or the default region is asked.
+    /// A secret that was read is described in the region that it was read from.
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
     pub async fn describe_secrets(
         &mut self,
-        wanted: Vec<(&Locator, Option<Region>)>,
+        fetched: &Fetched,
     ) -> Result<Vec<DescribedSecret>, Problem> {
         let session = self.session()?;
         let mut requests = Vec::new();
-        for (locator, region) in wanted {
+        for (locator, answer) in fetched {
+            if locator.store != Store::SecretsManager {
+                continue;
+            }
+            let region = match answer {
+                Ok(document) => document.region.clone(),
+                Err(failure) if is_about_the_secret(&failure.error) => None,
+                Err(_) => continue,
+            };
             // If there is no region, the secret wasn't read either, and the report already says
             // why.
-            if let Ok(Request {
-                locator,
-                region: default,
-            }) = session.request_for(locator).await
-            {
-                requests.push(Request::new(locator, region.unwrap_or(default)));
+            if let Ok(request) = session.request_for(locator).await {
+                let region = region.unwrap_or(request.region);
+                requests.push(Request::new(request.locator, region));
             }
         }
 
@@ -237,6 +243,12 @@ impl Aws {
     pub fn caller(&self) -> Option<Caller> {
         self.session.as_ref()?.caller()
     }
+}
+
+/// True if AWS's answer was about this secret and the secret may exist, so that its description can
+/// help. After any other error, the request for the description would only fail in the same way.
+fn is_about_the_secret(error: &FetchError) -> bool {
+    error.withholds_value() && error.cause != Cause::Absent(Missing::Secret)
 }
 
 /// If AWS refused the credentials, adds to the answers where they come from. Here, a denial means
@@ -474,7 +486,7 @@ impl Batch<'_> {
                 Err(error) => {
                     // Boxed for the same reason as in `send`.
                     let explained = Box::pin(self.explained(&request, region, error)).await;
-                    Err(failure(passed_over, region, explained))
+                    Err(failure_after_regions(passed_over, region, explained))
                 }
             };
             self.answers.push((request, answer));
@@ -518,7 +530,7 @@ impl Batch<'_> {
             && !error.reason().contains("User: ")
         {
             let role = request.locator.role.as_ref();
-            if let Some(identity) = self.session.identity(role, region).await {
+            if let Some(identity) = self.session.caller_arn(role, region).await {
                 let note = format!("the caller is {identity}");
                 error.problem.notes.push(note);
             }
@@ -531,7 +543,7 @@ impl Batch<'_> {
 /// Returns the failure of a request whose last region was `region`. If other regions were tried
 /// before, the main error is the outage in the first one, the secret's own region. A denial or an
 /// absence in a fallback region does not prove anything about the secret.
-fn failure(
+fn failure_after_regions(
     passed_over: Vec<(Region, FetchError)>,
     region: &Region,
     error: FetchError,

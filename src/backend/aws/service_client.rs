@@ -202,12 +202,12 @@ impl Client {
     /// is misspelled, so no later attempt can succeed.
     async fn unanswered(&self, failure: FetchError) -> FetchError {
         if let Some(setting) = self.endpoint_setting {
-            return self.with_remedy(failure.of_named_host(setting));
+            return self.with_remedy(failure.for_host_named_in(setting));
         }
         if failure.io_kind == Some(ErrorKind::NotFound)
             && let Some(similar) = self.region.similar_region()
             && let Ok(endpoint) = find_endpoint(&Endpoints::default(), self.api, &similar).await
-            && self.http.finds_host(&endpoint).await
+            && self.http.host_exists(&endpoint).await
         {
             let (region, host) = (&self.region, host_and_port(&self.endpoint));
             let why = format!("the region \"{region}\" doesn't exist: there is no host {host}");
@@ -241,7 +241,7 @@ impl Client {
             | OutageKind::ClockSkew
             | OutageKind::EarlyCertificate => return error,
         };
-        error.outage_help(format!("{check}, or correct {setting}"))
+        error.with_outage_help(format!("{check}, or correct {setting}"))
     }
 
     /// Completes the URL of a request and, if there are credentials, signs the request with AWS
@@ -403,7 +403,7 @@ pub async fn find_endpoint(
 }
 
 /// Returns AWS's own host for a service in a region, if there is one.
-pub fn own_host(api: Api, region: &Region) -> Option<String> {
+pub fn aws_host(api: Api, region: &Region) -> Option<String> {
     // The rules never wait, so the future is ready immediately.
     let endpoint = find_endpoint(&Endpoints::default(), api, region)
         .now_or_never()?
@@ -445,11 +445,11 @@ async fn resolve_by_rules(
 }
 
 /// The first parts of the region codes in the commercial partition.
-const AREAS: [&str; 9] = ["af", "ap", "ca", "eu", "il", "me", "mx", "sa", "us"];
+const COMMERCIAL_AREAS: [&str; 9] = ["af", "ap", "ca", "eu", "il", "me", "mx", "sa", "us"];
 
 /// The other partitions: the part of a region's code before its direction and number, and the name
 /// of the partition in ARNs.
-const OTHERS: [(&str, &str); 7] = [
+const OTHER_PARTITIONS: [(&str, &str); 7] = [
     ("cn", "aws-cn"),
     ("us-gov", "aws-us-gov"),
     ("us-iso", "aws-iso"),
@@ -461,7 +461,9 @@ const OTHERS: [(&str, &str); 7] = [
 
 /// Returns the host of a service, or `None` if the region isn't in the commercial partition.
 fn commercial_host(service: &str, region: &Region) -> Option<String> {
-    let is_commercial = region.area().is_some_and(|area| AREAS.contains(&area));
+    let is_commercial = region
+        .area()
+        .is_some_and(|area| COMMERCIAL_AREAS.contains(&area));
     is_commercial.then(|| format!("{service}.{region}.amazonaws.com"))
 }
 
@@ -469,7 +471,7 @@ fn commercial_host(service: &str, region: &Region) -> Option<String> {
 /// codes, such as an emulator's, is treated as commercial.
 pub fn partition_of(region: &Region) -> &'static str {
     let area = region.area();
-    OTHERS
+    OTHER_PARTITIONS
         .iter()
         .find(|(other, _)| Some(*other) == area)
         .map_or("aws", |(_, name)| name)

@@ -379,16 +379,22 @@ impl Profiles {
     /// is written as in the configuration file. If there aren't any other profiles, this is the
     /// advice for any `name`.
     pub fn prefix_advice(&self, name: &str) -> Option<String> {
-        let meant = |header: &str| {
-            split_header(header).filter(|(kind, meant)| *kind == PROFILE && meant != header)
+        // The name of a profile whose header is written as in the configuration file.
+        let intended_name = |header: &str| {
+            let (kind, intended) = split_header(header)?;
+            (kind == PROFILE && intended != header).then_some(intended)
         };
-        let has_others = self.names().any(|header| meant(header).is_none());
-        let mut prefixed = self
-            .names()
-            .filter_map(|header| Some((header, meant(header)?.1)));
-        let (header, meant) = prefixed.find(|(_, meant)| meant == name || !has_others)?;
-        let advice = format!("in the AWS credentials file, write [{meant}] instead of [{header}]");
-        Some(advice)
+        let has_others = self.names().any(|header| intended_name(header).is_none());
+        for header in self.names() {
+            if let Some(intended) = intended_name(header)
+                && (intended == name || !has_others)
+            {
+                return Some(format!(
+                    "in the AWS credentials file, write [{intended}] instead of [{header}]"
+                ));
+            }
+        }
+        None
     }
 
     /// Returns the error for a profile that does not exist. `setting` is the option, the variable
@@ -412,9 +418,9 @@ impl Profiles {
         Problem::usage(text).help(help)
     }
 
-    /// Adds the sections of a file. `kind` returns the kind and the name of a section, or `None`
-    /// for a section of an unknown kind, which is skipped. Warns about a `[default]` section that
-    /// is ignored. A file that doesn't exist adds nothing.
+    /// Adds the sections of a file. `parse_header` returns the kind and the name of a section, or
+    /// `None` for a section of an unknown kind, which is skipped. Warns about a `[default]` section
+    /// that is ignored. A file that doesn't exist adds nothing.
     ///
     /// # Errors
     /// When the file cannot be read or parsed.
@@ -422,7 +428,7 @@ impl Profiles {
         &mut self,
         path: &Path,
         progress: &Progress,
-        kind: impl Fn(&str) -> Option<(&'static str, String)>,
+        parse_header: impl Fn(&str) -> Option<(&'static str, String)>,
     ) -> Result<(), Problem> {
         let Some(text) = read_existing(path, progress)? else {
             return Ok(());
@@ -437,7 +443,7 @@ impl Profiles {
         let default = Some((PROFILE, "default".to_owned()));
         let prefixed = sections
             .iter()
-            .find(|(_, name, _)| *name != "default" && kind(name) == default)
+            .find(|(_, name, _)| *name != "default" && parse_header(name) == default)
             .map(|(line, _, _)| *line);
 
         for (line, name, section) in sections {
@@ -448,7 +454,7 @@ impl Profiles {
                 ));
                 continue;
             }
-            match kind(name) {
+            match parse_header(name) {
                 Some(key) => self.sections.entry(key).or_default().extend(section),
                 None => self.bare_sections.push(name.to_owned()),
             }

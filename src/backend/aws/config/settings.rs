@@ -486,11 +486,13 @@ fn may_have_metadata_service(inherited: &Inherited) -> bool {
 /// read.
 fn proxy(places: &mut Places<'_>) -> ProxySettings {
     let is_set = |name| places.variables.get(name).is_some();
-    let chosen = |is_lower, lower, upper| if is_lower { lower } else { upper };
-    let is_cgi = is_set("REQUEST_METHOD");
-    let https_name = chosen(is_set("https_proxy"), "https_proxy", "HTTPS_PROXY");
-    let http_name = chosen(is_set("http_proxy") || is_cgi, "http_proxy", "HTTP_PROXY");
-    let no_proxy_name = chosen(is_set("no_proxy"), "no_proxy", "NO_PROXY");
+    let lower_if_set = |lower, upper| if is_set(lower) { lower } else { upper };
+    let https_name = lower_if_set("https_proxy", "HTTPS_PROXY");
+    let no_proxy_name = lower_if_set("no_proxy", "NO_PROXY");
+    let http_name = match is_set("REQUEST_METHOD") {
+        true => "http_proxy",
+        false => lower_if_set("http_proxy", "HTTP_PROXY"),
+    };
 
     let proxy = Format {
         expected: "the URL of an HTTP proxy, such as http://proxy.example.com:3128",

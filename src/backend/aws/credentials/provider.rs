@@ -115,7 +115,7 @@ pub fn known_remedy(reason: &str) -> Option<&'static str> {
 /// A denial is final and has a remedy if its cause is known. But a token that isn't accepted may be
 /// replaced, so `--wait` tries again. An error about a certificate, a CA bundle or a proxy is
 /// returned unchanged, because every other request would fail with it, too.
-pub fn with_headline(headline: &str, error: FetchError) -> FetchError {
+pub fn request_failure(headline: &str, error: FetchError) -> FetchError {
     match error.cause {
         Cause::Outage(_) => error.with_headline(headline),
         Cause::Denied(denial) => {

@@ -34,8 +34,8 @@ use aws_sdk_sso::types::RoleCredentials;
 use super::process::{login_credentials, process_credentials};
 use super::provider::{
     CredentialsOrigin, SearchContext, checked_credentials, misconfigured, not_configured,
-    response_failure, sdk_failure, service_failure, unanswered, unreadable, unusable,
-    with_headline, with_help,
+    request_failure, response_failure, sdk_failure, service_failure, unanswered, unreadable,
+    unusable, with_help,
 };
 use super::sts;
 use crate::backend::aws::clients::{Clients, HiddenFailure, http_status};
@@ -101,7 +101,7 @@ pub async fn profile(context: &SearchContext<'_>) -> Result<Credentials, FetchEr
         checked_credentials(source_credentials, origin, Some(&settings.endpoints))?;
 
     for role in &chain.roles {
-        let failed = |error| with_headline(&sts::not_assumed(&role.arn), error);
+        let failed = |error| request_failure(&sts::not_assumed(&role.arn), error);
         let (clients, region) = (context.clients, context.region);
         let client = clients.client(Api::Sts, region, Some(&credentials)).await;
         let client = client.map_err(failed)?;
@@ -138,7 +138,7 @@ pub async fn container(context: &SearchContext<'_>) -> Result<Credentials, Fetch
         std::fs::read(file).map_err(|error| unreadable(token, Path::new(file), &error))?;
     }
     let provider = EcsCredentialsProvider::builder()
-        .configure(&context.clients.link_local(|_, status| status >= 300))
+        .configure(&context.clients.link_local_config(|_, status| status >= 300))
         .build();
     let found = provider.provide_credentials().await;
     found.map_err(|error| {
@@ -197,7 +197,7 @@ pub async fn sso_credentials(
 
     let failed = |error| {
         let headline = format!("the SSO portal gave no credentials for the profile {profile:?}");
-        with_headline(&headline, error)
+        request_failure(&headline, error)
     };
     let client = context.clients.client(Api::Sso, &sso.region, None).await;
     let client = client.map_err(failed)?;
@@ -290,11 +290,12 @@ fn expired_sso_session(profile: &str) -> FetchError {
 }
 
 /// The beginning of the message about an error of the instance metadata.
-const UNREADABLE: &str = "the instance's credentials can't be read";
+const INSTANCE_UNREADABLE: &str = "the instance's credentials can't be read";
 
 /// The message if the role doesn't trust EC2, and the remedy.
 const NOT_TRUSTED: &str = "EC2 may not assume the instance's role";
-const TRUST_EC2: &str = "allow ec2.amazonaws.com to use sts:AssumeRole in the role's trust policy";
+const TRUST_EC2_REMEDY: &str =
+    "allow ec2.amazonaws.com to use sts:AssumeRole in the role's trust policy";
 
 /// Gets the credentials of the instance's role: asks for the role's name, checks it, and then lets
 /// the SDK's provider do the rest. By itself, that provider would panic at a name that isn't
@@ -322,7 +323,7 @@ pub async fn instance(context: &SearchContext<'_>) -> Result<Credentials, FetchE
     }
 
     let provider = ImdsCredentialsProvider::builder()
-        .configure(&context.clients.link_local(hides_token_status))
+        .configure(&context.clients.link_local_config(hides_token_status))
         .imds_client(client);
     let found = provider.profile(role).build().provide_credentials().await;
     found.map_err(|error| match &error {
@@ -330,9 +331,9 @@ pub async fn instance(context: &SearchContext<'_>) -> Result<Credentials, FetchE
         CredentialsError::InvalidConfiguration(_) => {
             let why = error.source().map(error_text).unwrap_or_default();
             let refused = FetchError::credentials_refused("role-denied", NOT_TRUSTED);
-            refused.aws_says(why).help(TRUST_EC2)
+            refused.aws_says(why).help(TRUST_EC2_REMEDY)
         }
-        _ => sdk_failure(UNREADABLE, &error),
+        _ => sdk_failure(INSTANCE_UNREADABLE, &error),
     })
 }
 
@@ -355,7 +356,7 @@ fn no_role(error: &ImdsError, settings: &MetadataSettings) -> FetchError {
                 not_configured(why)
             }
         }
-        _ => response_failure(&format!("{UNREADABLE}: {why}"), error),
+        _ => response_failure(&format!("{INSTANCE_UNREADABLE}: {why}"), error),
     }
 }
 
@@ -370,7 +371,7 @@ fn metadata_client(settings: &MetadataSettings, clients: &Clients) -> imds::Clie
         let builder = imds::Client::builder().endpoint(url);
         builder
             .unwrap_or_default()
-            .configure(&clients.link_local(hides_token_status))
+            .configure(&clients.link_local_config(hides_token_status))
             .max_attempts(settings.attempts)
             .connect_timeout(settings.timeout)
             .read_timeout(settings.timeout)
