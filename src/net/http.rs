@@ -241,8 +241,8 @@ impl HttpClient {
         }
     }
 
-    /// Looks up the host of a URL, and returns true if its name resolves. If requests to the host go
-    /// through a proxy, returns false without a lookup.
+    /// Looks up the host of a URL, and returns true if its name resolves. If requests to the host
+    /// go through a proxy, returns false without a lookup.
     pub async fn host_exists(&self, url: &Uri) -> bool {
         let host = url.host().unwrap_or_default();
         self.connector.proxies.proxy(url).is_none()

@@ -280,7 +280,8 @@ impl Statements<'_> {
 
         let arn = locator.id.arn();
         let partition = arn.map_or(region.map_or("aws", partition_of), Arn::partition);
-        // A public parameter (`/aws/service/…`) belongs to AWS, and its ARN doesn't have an account.
+        // A public parameter (`/aws/service/…`) belongs to AWS, and its ARN doesn't have an
+        // account.
         let account = match is_public(locator) {
             true => ANY,
             false => arn.and_then(Arn::account).unwrap_or(self.account),

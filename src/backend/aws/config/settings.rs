@@ -15,8 +15,8 @@ use aws_credential_types::Credentials;
 use nix::unistd::{User, getuid};
 
 use super::places::{
-    BOOLEAN, COUNT, ConfigFiles, ENDPOINT, Format, METADATA_MODE, Places, Profiles, REGION,
-    RETRY_MODE, SESSION_NAME, TEXT, URL,
+    ConfigFiles, Places, Profiles, any_text, boolean, count, endpoint_url, metadata_mode_url,
+    region_code, retry_mode, session_name, url,
 };
 use super::role_chain::{RoleChain, RoleSource, WebIdentity, role_chain};
 use crate::backend::aws::service_client::{Api, Endpoints};
@@ -133,11 +133,11 @@ impl Settings {
         places.text("AWS_SHARED_CREDENTIALS_FILE");
         check_sdk_variables(&mut places);
 
-        let role = Format {
-            expected: Role::EXPECTED,
-            parse: |text| Role::parse(text, None).map(|role| role.arn),
+        let role_arn = |text: &str| {
+            let role = Role::parse(text, None).ok_or(Role::EXPECTED)?;
+            Ok(role.arn)
         };
-        let web_identity_role = places.variable("AWS_ROLE_ARN", &role);
+        let web_identity_role = places.variable("AWS_ROLE_ARN", role_arn);
         let mut settings = Self {
             options: options.aws.clone(),
             variables: inherited.clone(),
@@ -147,7 +147,7 @@ impl Settings {
             proxy: proxy(&mut places),
             web_identity_file: places.text("AWS_WEB_IDENTITY_TOKEN_FILE"),
             container_token_file: places.text("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"),
-            web_identity_session: places.variable("AWS_ROLE_SESSION_NAME", &SESSION_NAME),
+            web_identity_session: places.variable("AWS_ROLE_SESSION_NAME", session_name),
             web_identity_role,
             variable_keys: variable_keys(&mut places),
             config_files: config_files(inherited),
@@ -165,12 +165,12 @@ impl Settings {
     /// error to `places`.
     fn read_shared(&mut self, places: &mut Places<'_>) {
         // Our own retries don't have modes, so the value is only checked.
-        places.read("AWS_RETRY_MODE", &RETRY_MODE);
+        places.read("AWS_RETRY_MODE", retry_mode);
         self.region = region(places, &self.options);
         self.endpoints = endpoints(places, &self.options);
         self.trust = trust(places, &self.options);
-        self.max_attempts = places.read("AWS_MAX_ATTEMPTS", &COUNT);
-        self.app_id = places.read("AWS_SDK_UA_APP_ID", &TEXT);
+        self.max_attempts = places.read("AWS_MAX_ATTEMPTS", count);
+        self.app_id = places.read("AWS_SDK_UA_APP_ID", any_text);
         self.metadata = metadata(places);
     }
 
@@ -343,7 +343,7 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
 fn check_sdk_variables(places: &mut Places<'_>) {
     // The SDK ignores or prints a value that is not UTF-8.
     places.text("AWS_CONTAINER_AUTHORIZATION_TOKEN");
-    places.variable("AWS_CONTAINER_CREDENTIALS_FULL_URI", &URL);
+    places.variable("AWS_CONTAINER_CREDENTIALS_FULL_URI", url);
     let relative = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
     let path = places.text(relative);
     if path.is_some_and(|path| path.parse::<http::Uri>().is_err()) {
@@ -398,11 +398,11 @@ fn role_remedy(inherited: &Inherited) -> Option<&'static str> {
 fn region(places: &mut Places<'_>, options: &AwsOptions) -> Option<(Region, RegionSource)> {
     let mut region = options.region.clone();
     for name in ["AWS_REGION", "AWS_DEFAULT_REGION"] {
-        let in_variable = places.variable(name, &REGION);
+        let in_variable = places.variable(name, region_code);
         let source = RegionSource::new(name, Status::Usage);
         region = region.or(in_variable.map(|region| (region, source)));
     }
-    let in_profile = places.setting("region", &REGION);
+    let in_profile = places.setting("region", region_code);
     let source = RegionSource::new("the AWS profile", Status::Configuration);
     region.or(in_profile.map(|region| (region, source)))
 }
@@ -410,13 +410,13 @@ fn region(places: &mut Places<'_>, options: &AwsOptions) -> Option<(Region, Regi
 /// Reads the endpoints, each with the name of its variable or setting.
 fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
     let in_profile = "endpoint_url in the AWS configuration file";
-    let for_all = places.variable("AWS_ENDPOINT_URL", &ENDPOINT);
-    let for_all_in_profile = places.setting("endpoint_url", &ENDPOINT);
+    let for_all = places.variable("AWS_ENDPOINT_URL", endpoint_url);
+    let for_all_in_profile = places.setting("endpoint_url", endpoint_url);
     let mut configured = BTreeMap::new();
     for api in Api::ALL {
         let (variable, service) = api.endpoint_setting();
         let by_precedence = [
-            (variable, places.variable(variable, &ENDPOINT)),
+            (variable, places.variable(variable, endpoint_url)),
             ("AWS_ENDPOINT_URL", for_all.clone()),
             (in_profile, places.service_endpoint(service)),
             (in_profile, for_all_in_profile.clone()),
@@ -426,7 +426,7 @@ fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
             configured.insert(api, endpoint);
         }
     }
-    let mut is_true = |variable| places.read(variable, &BOOLEAN) == Some(true);
+    let mut is_true = |variable| places.read(variable, boolean) == Some(true);
     if is_true("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") {
         configured.clear();
     }
@@ -444,7 +444,7 @@ fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
 /// Reads the paths of the root certificates that the user names.
 fn trust(places: &mut Places<'_>, options: &AwsOptions) -> TrustSettings {
     places.check_file("AWS_CA_BUNDLE");
-    let in_profile = places.setting("ca_bundle", &TEXT).map(PathBuf::from);
+    let in_profile = places.setting("ca_bundle", any_text).map(PathBuf::from);
     let variable = |name| places.variables.non_empty(name).map(PathBuf::from);
     let in_option = options.ca_bundle.clone();
     TrustSettings {
@@ -456,15 +456,15 @@ fn trust(places: &mut Places<'_>, options: &AwsOptions) -> TrustSettings {
 
 /// Reads the settings of the instance metadata service.
 fn metadata(places: &mut Places<'_>) -> MetadataSettings {
-    let timeout = places.variable("AWS_METADATA_SERVICE_TIMEOUT", &COUNT);
-    let attempts = places.variable("AWS_METADATA_SERVICE_NUM_ATTEMPTS", &COUNT);
-    let endpoint = places.read("AWS_EC2_METADATA_SERVICE_ENDPOINT", &ENDPOINT);
-    let for_mode = places.read("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", &METADATA_MODE);
+    let timeout = places.variable("AWS_METADATA_SERVICE_TIMEOUT", count);
+    let attempts = places.variable("AWS_METADATA_SERVICE_NUM_ATTEMPTS", count);
+    let endpoint = places.read("AWS_EC2_METADATA_SERVICE_ENDPOINT", endpoint_url);
+    let for_mode = places.read("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", metadata_mode_url);
     MetadataSettings {
         endpoint: endpoint.or(for_mode),
         timeout: Duration::from_secs(timeout.unwrap_or(METADATA_TIMEOUT).into()),
         attempts: attempts.unwrap_or(1),
-        is_disabled: places.variable("AWS_EC2_METADATA_DISABLED", &BOOLEAN) == Some(true),
+        is_disabled: places.variable("AWS_EC2_METADATA_DISABLED", boolean) == Some(true),
         may_exist: may_have_metadata_service(places.variables),
     }
 }
@@ -494,11 +494,7 @@ fn proxy(places: &mut Places<'_>) -> ProxySettings {
         false => lower_if_set("http_proxy", "HTTP_PROXY"),
     };
 
-    let proxy = Format {
-        expected: "the URL of an HTTP proxy, such as http://proxy.example.com:3128",
-        parse: parse_proxy,
-    };
-    let mut named = |name| Some((name, places.variable(name, &proxy)?));
+    let mut named = |name| Some((name, places.variable(name, proxy_url)?));
     ProxySettings {
         https: named(https_name),
         http: named(http_name),
@@ -506,15 +502,15 @@ fn proxy(places: &mut Places<'_>) -> ProxySettings {
     }
 }
 
-/// Parses the URL of a proxy, or a host and a port without `http://`. Returns `None` for SOCKS,
-/// which isn't supported, and for anything else that isn't valid.
-fn parse_proxy(text: &str) -> Option<HttpUrl> {
+/// Parses the URL of a proxy, or a host and a port without `http://`. SOCKS isn't supported.
+fn proxy_url(text: &str) -> Result<HttpUrl, &'static str> {
     let with_scheme = if text.contains("://") {
         text.to_owned()
     } else {
         format!("http://{text}")
     };
-    HttpUrl::parse(&with_scheme)
+    let url = HttpUrl::parse(&with_scheme);
+    url.ok_or("the URL of an HTTP proxy, such as http://proxy.example.com:3128")
 }
 
 /// Returns the paths of AWS's configuration files. A tilde at the beginning of a path stands for
