@@ -108,8 +108,8 @@ pub struct Agent {
     url: HttpUrl,
     /// True with `--agent-fallback`.
     pub has_fallback: bool,
-    /// The agent uses only the region, the role, the token, the number of attempts and the root
-    /// certificates.
+    /// AWS's settings. The agent uses only the region, the role, the token, the number of attempts
+    /// and the root certificates.
     settings: Settings,
     budget: RetryBudget,
     http: HttpClient,
@@ -355,7 +355,7 @@ fn read_response(status: u16, body: &[u8], request: &Locator) -> Result<Document
     Err(error)
 }
 
-/// Classifies an error response without one of AWS's codes, which comes from the agent itself.
+/// Returns the failure for an error response without one of AWS's codes. The agent itself sends it.
 /// Agents older than version 2.1 answer with status 400 if a request names a role.
 fn error_without_code(status: u16, has_role: bool) -> FetchError {
     match status {

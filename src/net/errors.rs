@@ -157,7 +157,7 @@ impl FetchError {
     /// Usually, this is a refusal, because a later request would get the same certificate. There is
     /// one exception: if the certificate is not valid yet, this machine's clock is probably wrong,
     /// for example at boot, before NTP has set it. That is an outage, so that `--wait` tries again.
-    /// As for every outage, the remedy comes from the cause.
+    /// As for every outage, its cause has the remedy.
     fn from_certificate(reason: &CertificateError, peer: &str) -> Self {
         let (predicate, help) = reason_and_remedy(reason);
         let why = format!("the certificate of {peer} {}", one_line(&predicate));

@@ -308,8 +308,8 @@ impl Statements<'_> {
     }
 
     /// Returns the actions that a locator needs, each with the service of its resource and the last
-    /// part of the resource's ARN, such as `parameter/prod/db`. A secret may be read or described,
-    /// or both.
+    /// part of the resource's ARN: `ssm:/prod/db` → GetParameters on `parameter/prod/db`. A secret
+    /// is read or described, or both.
     ///
     /// - However a request names a secret, AWS authorizes its complete ARN, which has six random
     ///   characters at its end.

@@ -117,9 +117,8 @@ struct Page {
 /// for the next page. The last page doesn't have a token.
 type PageContents = (Vec<(String, Document)>, Option<String>);
 
-/// Reads the parameters that `path`, the path of `request`, stands for, in the client's region and
-/// page by page. Returns one document that has all of them. A page may be empty although more pages
-/// follow.
+/// Reads all parameters for `path`, which is the path of `request`, page by page in the client's
+/// region. Returns one document that has all of them.
 ///
 /// # Errors
 /// When a page cannot be read, when there are no parameters below the path, or when there are too
@@ -482,9 +481,10 @@ async fn describe_batch(
     read_pages(input, batch.len(), calling).await
 }
 
-/// Returns the items of a list that AWS returns page by page, beginning with `input`. Stops as soon
-/// as there are `enough`. `request_page` sends a request, and returns the items on a page and the
-/// token for the next page. A page may be empty although more pages follow.
+/// Returns the items of a list that AWS sends page by page. `input` is the input of the first
+/// request. `request_page` sends a request, and returns the items on its page and the token for the
+/// next page. A page can be empty although more pages follow. Once there are `enough` items, no
+/// further page is requested.
 ///
 /// # Errors
 /// The first error of `request_page`.

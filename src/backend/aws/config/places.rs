@@ -111,7 +111,7 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// Adds an error, unless the same one has already been added: a variable may be read twice.
+    /// Adds an error, unless the same one has already been added: a variable can be read twice.
     pub fn refuse(&mut self, error: Problem) {
         if !self.errors.contains(&error) {
             self.errors.push(error);
@@ -254,7 +254,7 @@ impl Section {
         text.filter(|text| !text.is_empty())
     }
 
-    /// Adds the settings of another section. They replace settings with the same name.
+    /// Adds the settings of `other`. They replace settings with the same name.
     fn extend(&mut self, other: Self) {
         self.settings.extend(other.settings);
         self.nested.extend(other.nested);
@@ -294,7 +294,7 @@ impl<'a> Profile<'a> {
         self.parse_value(self.setting(key), key, parse)
     }
 
-    /// Parses a value. It may be in another section, which the profile's setting `key` names.
+    /// Parses a value of the setting `key`, or a value in the section that this setting names.
     ///
     /// # Errors
     /// When the value is invalid.

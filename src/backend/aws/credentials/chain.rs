@@ -137,8 +137,8 @@ pub async fn find_credentials(
             }
         };
 
-        // The last provider is the instance metadata. They may be late or broken anywhere, so only
-        // invalid settings there are the reason.
+        // The last provider is the instance metadata service, which can be late or broken on any
+        // machine. So the search only ends with its error if its settings are invalid.
         if error.again == Again::Never || (error.again != Again::NextProvider && index < last) {
             return Err(error);
         }

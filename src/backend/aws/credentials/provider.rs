@@ -1,7 +1,7 @@
 //! What the credential providers have in common: the clients and settings that they use, their
 //! failures, and the origin of credentials.
 //!
-//! A failure says what the search does next. Each function below stands for one of these cases:
+//! A failure says what the search does next. Each function below is for one of these cases:
 //!
 //! | function | what happened | the search |
 //! |---|---|---|
@@ -112,8 +112,8 @@ pub fn known_remedy(reason: &str) -> Option<&'static str> {
 /// Returns the failure of a provider whose request failed with `error`. `headline` is a sentence,
 /// such as `the role "…" couldn't be assumed`.
 ///
-/// A denial is final and has a remedy if its cause is known. But a token that isn't accepted may be
-/// replaced, so `--wait` tries again. An error about a certificate, a CA bundle or a proxy is
+/// A denial is final, and has a remedy if its cause is known. But a token that isn't accepted can
+/// be replaced, so `--wait` tries again. An error about a certificate, a CA bundle or a proxy is
 /// returned unchanged, because every other request would fail with it, too.
 pub fn request_failure(headline: &str, error: FetchError) -> FetchError {
     match error.cause {

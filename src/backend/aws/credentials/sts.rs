@@ -64,7 +64,7 @@ const UNKNOWN_ROLE_REMEDY: &str = "check the ARN of the role, and its external I
 const IDENTITY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Assumes a role with the credentials of the client, in one attempt. Returns the role's
-/// credentials and the ARN of the session, which comes with the same answer. `mfa_codes` has the
+/// credentials and the ARN of the session, which is in the same answer. `mfa_codes` has the
 /// codes that the user has typed, by the serial number of the MFA device.
 ///
 /// # Errors
