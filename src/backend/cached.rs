@@ -354,8 +354,8 @@ fn boot_time() -> Duration {
     clock_gettime(clock).map(Duration::from).unwrap_or_default()
 }
 
-/// True if AWS failed in every region, and each failure can be temporary. Only in this case, a stale
-/// entry is used.
+/// True if AWS failed in every region, and each failure can be temporary. Only in this case, a
+/// stale entry is used.
 fn is_outage_everywhere(failure: &FetchFailure) -> bool {
     let mut errors = failure.errors();
     errors.all(|error| error.problem.status == Status::Temporary)
