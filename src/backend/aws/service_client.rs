@@ -198,9 +198,9 @@ impl Client {
     }
 
     /// Returns the error for a request without an answer: `failure`, with a remedy if the user has
-    /// configured the endpoint. If the region is probably misspelled, such as `us-eats-1`, the error
-    /// is a refusal instead, because no later attempt can succeed: the name of AWS's host doesn't
-    /// exist, but a lookup finds the host for a similar region.
+    /// configured the endpoint. If the region is probably misspelled, such as `us-eats-1`, the
+    /// error is a refusal instead, because no later attempt can succeed: the name of AWS's host
+    /// doesn't exist, but a lookup finds the host for a similar region.
     async fn unanswered(&self, failure: FetchError) -> FetchError {
         if let Some(setting) = self.endpoint_setting {
             return self.with_remedy(failure.for_host_named_in(setting));
