@@ -131,6 +131,7 @@ impl Agent {
         let connector = Connector::new(&settings.trust, &ProxySettings::default());
         let timeouts = HttpTimeouts {
             connect: CONNECT_TIMEOUT,
+            // The budget limits the whole request.
             read: Duration::MAX,
         };
         Some(Self {

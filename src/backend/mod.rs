@@ -131,7 +131,7 @@ impl Backend {
 }
 
 /// True for an error from the agent after which AWS isn't asked, even with `--agent-fallback`. A
-/// denial or an absence is an answer, and if the clock is wrong, AWS would refuse the request, too.
+/// denial or an absence is an answer. If the clock is wrong, AWS would refuse the request, too.
 fn is_final(error: &FetchError) -> bool {
     match error.cause {
         Cause::Outage(kind) => kind == OutageKind::ClockSkew,

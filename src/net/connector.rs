@@ -72,6 +72,7 @@ impl Connector {
             tls: Arc::new(tls_config(trust.clone())),
             proxies: Arc::new(proxy.clone()),
             login: ProxyLogin::default(),
+            // `connect` sets the limit.
             limit: Duration::MAX,
         }
     }
