@@ -18,15 +18,15 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::time::Instant;
 
 use super::aws::{
-    Places, Requests, Settings, apply_settings, code_and_message, distribute, error_response,
+    Requests, Settings, apply_settings, code_and_message, distribute, error_response,
     malformed_response, read_secret,
 };
 use crate::backend::retry::{RetryBudget, retry};
 use crate::model::answer::{
     Again, Answers, Cause, Denial, Document, FetchError, FetchFailure, OutageKind, Refusal,
 };
-use crate::model::env_variables::Inherited;
-use crate::model::problem::{Problem, unless_errors};
+use crate::model::options::SourceOption;
+use crate::model::problem::Problem;
 use crate::model::quoting::one_line;
 use crate::model::redaction::conceal;
 use crate::model::reference::{Locator, Store};
@@ -45,59 +45,31 @@ const AGENT_TOKEN_FILE: &str = "/var/run/awssmatoken";
 /// The remedy for a token that is missing or that the agent does not accept.
 const TOKEN_REMEDY: &str = "set AWS_TOKEN to the token that the agent uses, or to its file: AWS_TOKEN=file:///path/to/token";
 
-/// The URL of the agent, and where its token comes from.
-#[derive(Clone, Debug)]
-pub struct AgentSettings {
-    pub url: HttpUrl,
-    /// The value of AWS_TOKEN: a token, or `file://` and the path of a file that has one.
-    token: Option<String>,
-    /// True with `--agent-fallback`.
-    pub has_fallback: bool,
-}
-
-impl AgentSettings {
-    /// Reads AWS_TOKEN, as the agent's other clients do.
-    ///
-    /// # Errors
-    /// When AWS_TOKEN is not UTF-8.
-    pub fn new(
-        url: HttpUrl,
-        has_fallback: bool,
-        inherited: &Inherited,
-    ) -> Result<Self, Vec<Problem>> {
-        let mut places = Places::new(inherited, None);
-        let settings = Self {
-            url,
-            token: places.text("AWS_TOKEN"),
-            has_fallback,
-        };
-        unless_errors(places.errors, settings)
-    }
-
-    /// Returns the token as the value of a header, from AWS_TOKEN or from the file that the agent's
-    /// installation creates. This may read a file.
-    ///
-    /// # Errors
-    /// When there isn't a valid token. The message names the variable or file and says what is
-    /// wrong there.
-    fn find_token(&self) -> Result<HeaderValue, FetchError> {
-        let token = self.token.as_deref();
-        let file = token.and_then(|token| token.strip_prefix("file://"));
-        let (source, found) = match (&self.token, file) {
-            (Some(_), Some(file)) => (format!("{file} (AWS_TOKEN)"), read_token(file)),
-            (Some(token), None) => ("AWS_TOKEN".to_owned(), Ok(token.clone())),
-            (None, _) => (
-                format!("AWS_TOKEN isn't set, and {AGENT_TOKEN_FILE}"),
-                read_token(AGENT_TOKEN_FILE),
-            ),
-        };
-        found.and_then(token_header).map_err(|why| {
-            let text = format!("there is no token for the Secrets Manager Agent: {source} {why}");
-            let mut error = FetchError::without_credentials(text, Again::Later).help(TOKEN_REMEDY);
-            error.problem.code = "no-token";
-            error
-        })
-    }
+/// Returns the token as the value of a header, from AWS_TOKEN (`variable`) or from the file that
+/// the agent's installation creates. As for the agent's other clients, AWS_TOKEN is a token, or
+/// `file://` and the path of a file that has one. This may read a file.
+///
+/// # Errors
+/// When there isn't a valid token. The message names the variable or file and says what is wrong
+/// there.
+fn find_token(variable: Option<&str>) -> Result<HeaderValue, FetchError> {
+    let (source, found) = match (
+        variable,
+        variable.and_then(|text| text.strip_prefix("file://")),
+    ) {
+        (_, Some(file)) => (format!("{file} (AWS_TOKEN)"), read_token(file)),
+        (Some(token), None) => ("AWS_TOKEN".to_owned(), Ok(token.to_owned())),
+        (None, None) => (
+            format!("AWS_TOKEN isn't set, and {AGENT_TOKEN_FILE}"),
+            read_token(AGENT_TOKEN_FILE),
+        ),
+    };
+    found.and_then(token_header).map_err(|why| {
+        let text = format!("there is no token for the Secrets Manager Agent: {source} {why}");
+        let mut error = FetchError::without_credentials(text, Again::Later).help(TOKEN_REMEDY);
+        error.problem.code = "no-token";
+        error
+    })
 }
 
 /// Reads the file with the token. Returns its text, or the predicate of a message that says why the
@@ -133,44 +105,49 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Reads secrets through the agent.
 pub struct Agent {
-    settings: AgentSettings,
-    /// AWS's settings. The agent uses only the region, the role, the number of attempts and the
-    /// root certificates.
-    aws_settings: Settings,
+    url: HttpUrl,
+    /// True with `--agent-fallback`.
+    pub has_fallback: bool,
+    /// AWS's settings. The agent uses only the region, the role, the token, the number of attempts
+    /// and the root certificates.
+    settings: Settings,
     budget: RetryBudget,
     http: HttpClient,
 }
 
 impl Agent {
-    /// Creates the backend. It reads AWS's configuration files and opens connections only when they
-    /// are needed.
-    pub fn new(settings: AgentSettings, aws_settings: Settings, deadline: Deadline) -> Self {
+    /// Creates the backend, or returns `None` without `--agent`. It reads AWS's configuration files
+    /// and opens connections only when they are needed.
+    pub fn new(source: &SourceOption, settings: &Settings, deadline: &Deadline) -> Option<Self> {
+        let SourceOption::Agent { url, fallback } = source else {
+            return None;
+        };
         // With a fallback, AWS is asked instead of making a second attempt.
-        let max_attempts = if settings.has_fallback {
+        let max_attempts = if *fallback {
             Some(1)
         } else {
-            aws_settings.max_attempts
+            settings.max_attempts
         };
-        let budget = RetryBudget::new(deadline, max_attempts);
-        let connector = Connector::new(&aws_settings.trust, &ProxySettings::default());
+        let connector = Connector::new(&settings.trust, &ProxySettings::default());
         let timeouts = HttpTimeouts {
-            connect: Some(CONNECT_TIMEOUT),
-            read: None,
+            connect: CONNECT_TIMEOUT,
+            // The budget limits the whole request.
+            read: Duration::MAX,
         };
-        let http = HttpClient::new(connector, timeouts, aws_settings.app_id.as_deref());
-        Self {
-            settings,
-            aws_settings,
-            budget,
-            http,
-        }
+        Some(Self {
+            url: url.clone(),
+            has_fallback: *fallback,
+            budget: RetryBudget::new(deadline.clone(), max_attempts),
+            http: HttpClient::new(connector, timeouts, settings.app_id.as_deref()),
+            settings: settings.clone(),
+        })
     }
 
     /// Returns a failure for each locator that the agent can never read. Call
     /// [`Self::read_profile`] first, because the profile may set the region.
     pub fn unsupported(&self, locators: &BTreeSet<&Locator>) -> Answers {
         let refuse = |locator: &&Locator| {
-            let error = unsupported(self.unsupported_reason(locator)?);
+            let error = unsupported_error(self.unsupported_reason(locator)?);
             let failure = FetchFailure::new(locator.region.clone(), error);
             Some(((*locator).clone(), Err(failure)))
         };
@@ -184,7 +161,7 @@ impl Agent {
     pub fn read_profile(&mut self) -> Result<(), Problem> {
         let progress = self.budget.progress();
         let _awaited = progress.awaits("the AWS configuration files".to_owned());
-        apply_settings(&mut self.aws_settings, progress)?;
+        apply_settings(&mut self.settings, progress)?;
         Ok(())
     }
 
@@ -193,7 +170,7 @@ impl Agent {
     pub async fn answers(&self, wanted: &BTreeSet<&Locator>) -> Answers {
         let mut requests = Requests::<Locator>::new();
         for locator in wanted.iter().copied() {
-            let request = self.aws_settings.with_defaults(locator);
+            let request = self.settings.with_defaults(locator);
             requests.entry(request).or_default().push(locator);
         }
         let answered = self.request_all(requests.keys()).await;
@@ -204,9 +181,9 @@ impl Agent {
     /// `None` for a locator that the agent supports. The agent reads only from its own region,
     /// doesn't pass on an external ID, and can't read parameters.
     fn unsupported_reason(&self, locator: &Locator) -> Option<&'static str> {
-        let request = self.aws_settings.with_defaults(locator);
+        let request = self.settings.with_defaults(locator);
         let has_external_id = request.role.is_some_and(|role| role.external_id.is_some());
-        let configured = self.aws_settings.region();
+        let configured = self.settings.region();
         let is_elsewhere = configured.is_some() && request.region.as_ref() != configured;
 
         if has_external_id {
@@ -225,7 +202,7 @@ impl Agent {
     async fn request_all(&self, requests: impl Iterator<Item = &Locator>) -> Answers {
         let progress = self.budget.progress();
         let awaited = progress.awaits("the token of the Secrets Manager Agent".to_owned());
-        let found_token = match self.settings.find_token() {
+        let found_token = match find_token(self.settings.agent_token.as_deref()) {
             Ok(token) => Ok(token),
             Err(error) => Err(self.without_token(error).await),
         };
@@ -245,9 +222,9 @@ impl Agent {
     /// Returns the error for a missing token. Opens a connection to find out whether anything
     /// listens at the agent's address. If not, that is the better reason, so its error is returned.
     async fn without_token(&self, error: FetchError) -> FetchError {
-        let connecting = self.http.connect(self.settings.url.uri());
+        let connecting = self.http.connect(self.url.uri());
         match self.budget.within(connecting).await {
-            Some(Err(failure)) => with_agent_headline(failure.of_named_host("--agent")),
+            Some(Err(failure)) => with_agent_headline(failure.for_host_named_in("--agent")),
             Some(Ok(_)) | None => error,
         }
     }
@@ -258,12 +235,12 @@ impl Agent {
     /// # Errors
     /// The failure of the last attempt. An outage says that the agent was asked.
     async fn read(&self, request: &Locator, token: &HeaderValue) -> Result<Document, FetchError> {
-        let share = if self.settings.has_fallback {
+        let share = if self.has_fallback {
             self.budget.share(Instant::now(), 0, 2)
         } else {
             self.budget.clone()
         };
-        let host = host_and_port(self.settings.url.uri());
+        let host = host_and_port(self.url.uri());
         let budget = share.for_request(host, format!("{request} through the agent"));
         retry(&budget, async || self.send(request, token).await)
             .await
@@ -280,7 +257,7 @@ impl Agent {
             .body(Bytes::new())
             .map_err(|error| refused_request(error.to_string()))?;
         let sent = self.http.send(http_request).await;
-        let (head, body) = sent.map_err(|failure| failure.of_named_host("--agent"))?;
+        let (head, body) = sent.map_err(|failure| failure.for_host_named_in("--agent"))?;
         let status = head.status.as_u16();
         let body = body.map_err(|_| malformed_response(status, None))?;
         read_response(status, &body, request)
@@ -289,7 +266,7 @@ impl Agent {
     /// Returns the URL that requests a locator from the agent.
     fn url(&self, request: &Locator) -> String {
         let escaped = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-        let base = self.settings.url.as_str().trim_end_matches('/');
+        let base = self.url.as_str().trim_end_matches('/');
         let id = escaped(&request.id.to_string());
         let role = request.role.as_ref().map(|role| role.arn.to_string());
         let mut url = format!("{base}/secretsmanager/get?secretId={id}");
@@ -323,7 +300,7 @@ fn with_agent_headline(mut error: FetchError) -> FetchError {
 
 /// Returns the failure of a request that the agent doesn't support. `why` is the rest of a sentence
 /// about the agent.
-fn unsupported(why: &str) -> FetchError {
+fn unsupported_error(why: &str) -> FetchError {
     let text = format!("can't be read with --agent, because the Secrets Manager Agent {why}");
     FetchError::refused(Refusal::Agent, text)
 }
@@ -333,20 +310,29 @@ fn refused_request(why: String) -> FetchError {
     FetchError::from(Cause::Refused(Refusal::Request)).aws_says(why)
 }
 
-/// Parses a response. Messages quote only the code and the message of an error, and no other part
-/// of the body.
+/// Parses a response. The document gets the requested region if the response doesn't have one.
+/// Messages quote only the code and the message of an error, and no other part of the body.
 ///
 /// # Errors
-/// The meaning of AWS's error code, or of the status if there is no code.
+/// The meaning of AWS's error code, or of the status if there is no code. Also an error for a
+/// document that is malformed, or about a different secret or region.
 fn read_response(status: u16, body: &[u8], request: &Locator) -> Result<Document, FetchError> {
     if status == 200 {
-        return read_document(body, request);
+        let document = read_secret(body, &request.id, &request.version)?;
+        let region = document.region.or_else(|| request.region.clone());
+        // A request to the agent can't name a region, so the agent may have found a secret with the
+        // same name elsewhere.
+        if request.region.is_some() && region != request.region {
+            let why = "reads only from its own region, which isn't the region of this launch";
+            return Err(unsupported_error(why));
+        }
+        return Ok(Document { region, ..document });
     }
 
     // A body that isn't a JSON object is treated as an empty one.
     let object = serde_json::from_slice(body).unwrap_or_default();
     let (Some(code), message) = code_and_message(&object) else {
-        return Err(classify_without_code(status, request.role.is_some()));
+        return Err(error_without_code(status, request.role.is_some()));
     };
     if let Some(role) = &request.role
         && let Some(message) = message
@@ -370,26 +356,9 @@ fn read_response(status: u16, body: &[u8], request: &Locator) -> Result<Document
     Err(error)
 }
 
-/// Parses a response that has a secret, and adds the requested region if the response doesn't have
-/// one.
-///
-/// # Errors
-/// When the response is malformed or about a different secret, or when the secret is in a different
-/// region. A request to the agent cannot name a region, so the agent may have found a secret with
-/// the same name elsewhere.
-fn read_document(body: &[u8], request: &Locator) -> Result<Document, FetchError> {
-    let document = read_secret(body, &request.id, &request.version)?;
-    let region = document.region.or_else(|| request.region.clone());
-    if request.region.is_some() && region != request.region {
-        let why = "reads only from its own region, which isn't the region of this launch";
-        return Err(unsupported(why));
-    }
-    Ok(Document { region, ..document })
-}
-
-/// Classifies an error response without one of AWS's codes, which comes from the agent itself.
+/// Returns the failure for an error response without one of AWS's codes. The agent itself sends it.
 /// Agents older than version 2.1 answer with status 400 if a request names a role.
-fn classify_without_code(status: u16, has_role: bool) -> FetchError {
+fn error_without_code(status: u16, has_role: bool) -> FetchError {
     match status {
         403 => {
             let text = "the Secrets Manager Agent doesn't accept the token";
@@ -399,7 +368,7 @@ fn classify_without_code(status: u16, has_role: bool) -> FetchError {
         400 if has_role => {
             let why =
                 "refused the role, or is older than 2.1, the first version that assumes roles";
-            unsupported(why)
+            unsupported_error(why)
         }
         _ => {
             let question = "is it the Secrets Manager Agent that listens there?";

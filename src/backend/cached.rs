@@ -88,7 +88,7 @@ pub struct Cached {
     ttl: Duration,
     /// `--cache-stale`
     stale: Duration,
-    /// The notices that haven't been taken yet.
+    /// The notices about entries, each once.
     pub notices: Vec<CacheNotice>,
 }
 
@@ -130,23 +130,22 @@ impl Cached {
             .partition(|(locator, entry)| is_usable(locator, entry, self.ttl));
         let mut asked = wanted.clone();
         asked.retain(|locator| !fresh.contains_key(locator));
+        let answered =
+            |(locator, entry): (&Locator, CacheEntry)| (locator.clone(), Ok(entry.answer(None)));
+        let mut answers = Answers::from_iter(fresh.into_iter().map(answered));
         if asked.is_empty() {
-            return Ok(fresh_answers(fresh));
+            return Ok(answers);
         }
 
         // If the cache could provide every value of the launch, AWS only has a short time to
         // answer.
-        let stale = older
-            .iter()
-            .filter(|(locator, entry)| is_usable(locator, entry, self.stale));
-        let usable: Fetched = fresh
-            .iter()
-            .chain(stale)
-            .map(|(locator, entry)| ((*locator).clone(), Ok(entry.document.clone())))
-            .collect();
+        let mut usable = Fetched::from_iter(answers.iter().cloned());
+        for (locator, entry) in &older {
+            if is_usable(locator, entry, self.stale) {
+                usable.insert((*locator).clone(), Ok(entry.document.clone()));
+            }
+        }
         let limit = suffices(&usable).then_some(RETRIED_FOR);
-
-        let mut answers = fresh_answers(fresh);
         for (locator, answer) in self.aws.answers(&asked, limit).await? {
             let present = older.remove(&locator);
             self.store(&locator, &answer, present.as_ref(), begun);
@@ -169,8 +168,8 @@ impl Cached {
     }
 
     /// Returns the file name of a locator's entry.
-    fn name(&self, locator: &Locator) -> String {
-        entry_name(&self.aws.cache_key(locator))
+    fn entry_name(&self, locator: &Locator) -> String {
+        checksum(self.aws.cache_key(locator).as_bytes())
     }
 
     /// Reads the entries of these locators. Adds a notice for each entry that is damaged or can't
@@ -182,13 +181,13 @@ impl Cached {
     ) -> BTreeMap<&'a Locator, CacheEntry> {
         let mut entries = BTreeMap::new();
         for locator in wanted {
-            match read_entry(&self.directory, &self.name(locator)) {
+            match read_entry(&self.directory, &self.entry_name(locator)) {
                 Ok(Some(entry)) => {
-                    let fallback_regions = self.aws.fallback_regions();
+                    let regions = &self.aws.settings.options.fallback_regions;
                     let region = entry.document.region.as_ref();
                     // An answer from a fallback region is used only as long as `--fallback-region`
                     // names that region.
-                    let is_named = region.is_some_and(|region| fallback_regions.contains(region));
+                    let is_named = region.is_some_and(|region| regions.contains(region));
                     if !entry.is_replica || is_named {
                         entries.insert(locator, entry);
                     }
@@ -213,20 +212,20 @@ impl Cached {
         entry: Option<&CacheEntry>,
         begun: Duration,
     ) {
-        let (directory, name) = (&self.directory, self.name(locator));
+        let (directory, name) = (&self.directory.descriptor, self.entry_name(locator));
         let (stored, what) = match answer {
             Ok(document) => {
                 let Some(bytes) = encode(&name, document, begun) else {
                     return;
                 };
-                let replaced = directory.replace(&name, &bytes);
+                let replaced = self.directory.replace(&name, &bytes);
                 if replaced.is_err() {
-                    let _ = directory.remove(&name);
+                    let _ = remove_file(directory, name.as_ref());
                 }
                 (replaced, "couldn't be stored")
             }
             Err(failure) if must_remove_entry(failure, entry) => (
-                directory.remove(&name),
+                remove_file(directory, name.as_ref()),
                 "that AWS no longer gives couldn't be removed",
             ),
             Err(_) => return,
@@ -244,14 +243,6 @@ impl Cached {
             self.notices.push(notice);
         }
     }
-}
-
-/// Returns the answers in the fresh entries.
-fn fresh_answers(entries: BTreeMap<&Locator, CacheEntry>) -> Answers {
-    entries
-        .into_iter()
-        .map(|(locator, entry)| (locator.clone(), Ok(entry.answer(None))))
-        .collect()
 }
 
 /// Returns AWS's answer or, if AWS has an outage in every region, the answer of the stale entry
@@ -303,12 +294,6 @@ impl CacheEntry {
     }
 }
 
-/// Returns the file name of an entry: a hash of the text that
-/// [`Settings::cache_key`](super::aws::Settings::cache_key) returns.
-pub fn entry_name(text: &str) -> String {
-    checksum(text.as_bytes())
-}
-
 /// Returns the bytes of an entry, in a buffer that is wiped when it is dropped. Returns `None` for
 /// a document that JSON can't express.
 ///
@@ -352,7 +337,7 @@ pub fn decode(name: &str, bytes: &[u8]) -> Result<CacheEntry, &'static str> {
 }
 
 /// Returns the SHA-256 hash of bytes in hexadecimal digits.
-fn checksum(bytes: &[u8]) -> String {
+pub fn checksum(bytes: &[u8]) -> String {
     Sha256::digest(bytes)
         .iter()
         .map(|byte| format!("{byte:02x}"))
@@ -369,8 +354,8 @@ fn boot_time() -> Duration {
     clock_gettime(clock).map(Duration::from).unwrap_or_default()
 }
 
-/// True if AWS failed in every region in a way that may be temporary. Only then may a stale entry
-/// be used.
+/// True if AWS failed in every region, and each failure can be temporary. Only in this case, a
+/// stale entry is used.
 fn is_outage_everywhere(failure: &FetchFailure) -> bool {
     let mut errors = failure.errors();
     errors.all(|error| error.problem.status == Status::Temporary)
@@ -427,7 +412,7 @@ impl CacheDirectory {
         })?;
 
         let shown = path.display();
-        let problems = problems(path, &descriptor).map_err(|errno| {
+        let problems = directory_problems(path, &descriptor).map_err(|errno| {
             let what = format!("the --cache directory \"{shown}\" can't be examined");
             vec![call_problem(&what, errno)]
         })?;
@@ -487,14 +472,6 @@ impl CacheDirectory {
         }
         written
     }
-
-    /// Removes a file, if it exists.
-    ///
-    /// # Errors
-    /// The error of unlinkat(2).
-    fn remove(&self, name: &str) -> Result<(), Errno> {
-        remove_file(&self.descriptor, name.as_ref())
-    }
 }
 
 /// The remedy for a directory on a disk.
@@ -507,7 +484,7 @@ const USE_TMPFS: &str =
 ///
 /// # Errors
 /// When the directory cannot be examined.
-fn problems(path: &Path, directory: &OwnedFd) -> Result<Vec<Problem>, Errno> {
+fn directory_problems(path: &Path, directory: &OwnedFd) -> Result<Vec<Problem>, Errno> {
     let path = path.display();
     let problem = |what: String, help: String| {
         Problem::configuration(format!("the --cache directory \"{path}\" {what}")).help(help)

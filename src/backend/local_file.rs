@@ -36,7 +36,7 @@ impl LocalFile {
                 && suggestions < MOST_SUGGESTIONS
             {
                 suggestions += 1;
-                failure.nearest = self.nearest_id(&names(locator));
+                failure.nearest = self.nearest_id(&possible_names(locator));
             }
             answers.push((locator.clone(), answer));
         }
@@ -49,7 +49,7 @@ impl LocalFile {
             let found = self.parameters_below(path);
             return found.ok_or_else(|| self.not_found(Missing::Secret));
         }
-        let Some(stages) = names(locator)
+        let Some(stages) = possible_names(locator)
             .iter()
             .find_map(|name| self.secrets.get(name))
         else {
@@ -114,7 +114,7 @@ impl LocalFile {
 /// Returns the names that a secret can have in the file: its id, and for an ARN also the name in
 /// the ARN. AWS adds a hyphen and six random characters to a secret's name, and leaves out the
 /// leading slash of a parameter's name, so the forms with and without these are tried.
-fn names(locator: &Locator) -> Vec<String> {
+fn possible_names(locator: &Locator) -> Vec<String> {
     let mut names = vec![locator.written_id()];
     if locator.id.arn().is_none() {
         return names;

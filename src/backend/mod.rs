@@ -19,19 +19,17 @@ pub mod cached;
 pub mod local_file;
 mod retry;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::collections::BTreeSet;
 
 use crate::model::answer::{
-    Again, Answers, Caller, Cause, DescribedSecret, FetchError, Fetched, Missing, OutageKind,
-    Refusal,
+    Again, Answers, Caller, Cause, FetchError, Fetched, OutageKind, Refusal,
 };
 use crate::model::plan::Plan;
 use crate::model::problem::Problem;
-use crate::model::reference::{Locator, Store};
+use crate::model::reference::Locator;
 use agent::Agent;
 use aws::Aws;
-use cached::{CacheNotice, Cached};
+use cached::Cached;
 use local_file::LocalFile;
 
 /// The backend of a launch, with its fallback if it has one.
@@ -47,9 +45,10 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// If this backend is an agent, returns it, so that the caller can ask which locators in `plan`
-    /// it can never read. If `plan` has locators, first reads AWS's configuration files, because
-    /// the agent reads only from the configured region. Doesn't send a request.
+    /// Returns the agent, or `None` if this is a different backend. The caller can ask the agent
+    /// which locators it can never read ([`Agent::unsupported`]). This depends on the profile, so
+    /// AWS's configuration files are read first, unless `plan` doesn't have any locators. Doesn't
+    /// send a request.
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
@@ -65,7 +64,7 @@ impl Backend {
 
     /// Returns one answer for each locator in `wanted`. The backend must support all of them
     /// ([`Agent::unsupported`]). Each backend has its own batches, concurrency limits, retries and
-    /// failover.
+    /// fallback regions.
     ///
     /// The last two parameters are for the cache. `suffices` returns true if the answers that it
     /// gets provide a value for every target. Cached answers for the locators in `refused` are not
@@ -103,7 +102,7 @@ impl Backend {
 
     /// Returns the AWS client, or `None` if AWS is never asked: with `--local`, and with an agent
     /// that doesn't have a fallback.
-    fn aws(&mut self) -> Option<&mut Aws> {
+    pub fn aws(&mut self) -> Option<&mut Aws> {
         match self {
             Self::Aws(aws) => Some(aws),
             Self::Cached(cached) => Some(&mut cached.aws),
@@ -112,38 +111,12 @@ impl Backend {
         }
     }
 
-    /// Forgets the failures of earlier fetches, so that the next fetch tries everything again.
-    pub fn forget_failures(&mut self) {
-        if let Some(aws) = self.aws() {
-            aws.forget_failures();
+    /// Returns AWS with its cache, or `None` without `--cache`.
+    pub fn cached(&mut self) -> Option<&mut Cached> {
+        match self {
+            Self::Cached(cached) => Some(cached),
+            Self::Aws(_) | Self::Agent(..) | Self::Local(_) => None,
         }
-    }
-
-    /// Asks AWS to describe each secret that exists or may exist, judging by Secrets Manager's
-    /// answer. Returns the descriptions. A description whose request failed is an error in the
-    /// list. Returns an empty list for a local file, and for an agent without a fallback.
-    ///
-    /// # Errors
-    /// When AWS's configuration files or the profile are invalid.
-    pub async fn describe_secrets(
-        &mut self,
-        fetched: &Fetched,
-    ) -> Result<Vec<DescribedSecret>, Problem> {
-        let Some(aws) = self.aws() else {
-            return Ok(Vec::new());
-        };
-        let mut wanted = Vec::new();
-        for (locator, answer) in fetched
-            .iter()
-            .filter(|(locator, _)| locator.store == Store::SecretsManager)
-        {
-            match answer {
-                Ok(document) => wanted.push((locator, document.region.clone())),
-                Err(failure) if is_about_the_secret(&failure.error) => wanted.push((locator, None)),
-                Err(_) => {}
-            }
-        }
-        aws.describe_secrets(wanted).await
     }
 
     /// Returns the identity with which AWS was asked. It isn't known if the agent was asked first,
@@ -155,33 +128,10 @@ impl Backend {
             self.aws()?.caller()
         }
     }
-
-    /// Returns the age of the cached answer for each fetched locator that has one. Without a cache,
-    /// the map is empty. Reads the cache and notes each entry that can't be used.
-    pub fn cached_ages(&mut self, fetched: &Fetched) -> BTreeMap<Locator, Duration> {
-        let Self::Cached(cached) = self else {
-            return BTreeMap::new();
-        };
-        cached.ages(fetched.keys())
-    }
-
-    /// Returns the cache's notices since the last call and clears them.
-    pub fn take_cache_notices(&mut self) -> Vec<CacheNotice> {
-        let Self::Cached(cached) = self else {
-            return Vec::new();
-        };
-        std::mem::take(&mut cached.notices)
-    }
 }
 
-/// True if AWS's answer was about this secret and the secret may exist, so that its description can
-/// help. After any other error, the request for the description would only fail in the same way.
-fn is_about_the_secret(error: &FetchError) -> bool {
-    error.withholds_value() && error.cause != Cause::Absent(Missing::Secret)
-}
-
-/// True for an error from the agent after which AWS isn't tried. A denial or an absence is an
-/// answer, and if the clock is wrong, AWS would fail, too.
+/// True for an error from the agent after which AWS isn't asked, even with `--agent-fallback`. A
+/// denial or an absence is an answer. If the clock is wrong, AWS would refuse the request, too.
 fn is_final(error: &FetchError) -> bool {
     match error.cause {
         Cause::Outage(kind) => kind == OutageKind::ClockSkew,

@@ -7,9 +7,10 @@
 use std::mem::ManuallyDrop;
 use std::time::{Instant, SystemTime};
 
-use super::prepare::{Asker, BackendConfig, Prepared, prepare};
+use super::prepare::{Asker, Prepared, prepare};
 use super::read::{Inspection, Pass, Preflight, Values, preflight, read_plan};
 use super::worker::{self, block_on};
+use crate::backend::agent::Agent;
 use crate::backend::aws::{Aws, Purpose};
 use crate::deliver::Files;
 use crate::exec::{self, Program};
@@ -17,6 +18,7 @@ use crate::input::cli::{CheckArguments, Inputs};
 use crate::model::answer::Fetched;
 use crate::model::env_variables::Inherited;
 use crate::model::environment::{CommandLine, Environment, delivery_problems};
+use crate::model::options::SourceOption;
 use crate::model::outcome::Outcomes;
 use crate::model::plan::EntryId;
 use crate::model::problem::{Problem, Status};
@@ -233,13 +235,11 @@ impl Checked {
         };
         let reads_values = self.depth == CheckDepth::Values;
 
-        let source = match (self.depth, &self.prepared.backend) {
+        let source = match (self.depth, &self.prepared.options.source) {
             (CheckDepth::Declaration, _) => None,
-            (CheckDepth::Metadata, _) | (CheckDepth::Values, BackendConfig::Aws(_, None)) => {
-                Some("aws")
-            }
-            (CheckDepth::Values, BackendConfig::Aws(_, Some(_))) => Some("agent"),
-            (CheckDepth::Values, BackendConfig::Local { .. }) => Some("local"),
+            (CheckDepth::Metadata, _) | (CheckDepth::Values, SourceOption::Aws) => Some("aws"),
+            (CheckDepth::Values, SourceOption::Agent { .. }) => Some("agent"),
+            (CheckDepth::Values, SourceOption::Local(_)) => Some("local"),
         };
         let overridden = self.values.outcomes.overridden();
         let secrets = self.inspection.secrets.iter();
@@ -264,14 +264,15 @@ impl Checked {
 /// # Errors
 /// If `--local` is given, or if AWS can't be asked at all.
 fn resolve_metadata(
-    Prepared { backend, plan, .. }: &Prepared,
+    prepared: &Prepared,
     inspection: &mut Inspection,
     deadline: &Deadline,
 ) -> Result<Values, Report> {
-    let BackendConfig::Aws(settings, _) = backend else {
+    let Prepared { settings, plan, .. } = prepared;
+    if let SourceOption::Local(_) = prepared.options.source {
         let text = "check --metadata can't be used with --local, because a local file has values but no metadata";
         return Err(Problem::usage(text).into());
-    };
+    }
     if let Some(outcomes) = invalid_template_outcomes(plan) {
         let fetched = Fetched::default();
         return Ok(Values { outcomes, fetched });
@@ -283,7 +284,7 @@ fn resolve_metadata(
         asks_identity: true,
     };
     // Closing the connections would take time, and the process ends soon in any case.
-    let mut aws = ManuallyDrop::new(Aws::new((**settings).clone(), purpose, deadline.clone()));
+    let mut aws = ManuallyDrop::new(Aws::new(settings.clone(), purpose, deadline.clone()));
     let answers;
     (answers, inspection.secrets) = block_on(async { Ok(aws.metadata(&plan.locators()).await?) })?;
     inspection.caller = aws.caller();
@@ -303,9 +304,10 @@ fn resolve_metadata(
 
 /// Resolves the entries that don't read a secret, and those that the agent can never read. Sends no
 /// request, and reads no profile.
-fn resolve_offline(Prepared { backend, plan, .. }: &Prepared, deadline: &Deadline) -> Values {
+fn resolve_offline(prepared: &Prepared, deadline: &Deadline) -> Values {
     let _awaited = deadline.progress().awaits("the templates".to_owned());
-    let agent = backend.agent(deadline);
+    let plan = &prepared.plan;
+    let agent = Agent::new(&prepared.options.source, &prepared.settings, deadline);
     let (outcomes, fetched) = match preflight(plan, agent.as_ref()) {
         Preflight::Decided(outcomes, unsupported) => (outcomes, unsupported),
         Preflight::Undecided(unsupported) => (resolve(plan, &unsupported), unsupported),

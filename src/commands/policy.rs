@@ -1,12 +1,13 @@
 //! `secrets-exec policy`: prints the IAM policy that a launch needs, without sending a request.
 
-use super::prepare::{Asker, BackendConfig, Prepared, prepare};
+use super::prepare::{Asker, Prepared, prepare};
 use super::read::{Preflight, preflight};
 use super::worker;
 use crate::backend::agent::Agent;
 use crate::backend::aws::{self, Policy, PolicyOptions, apply_profile, apply_settings};
 use crate::input::cli::{Inputs, PolicyArguments};
 use crate::model::env_variables::Inherited;
+use crate::model::options::SourceOption;
 use crate::model::problem::Problem;
 use crate::report::{Record, Report, terminal};
 use crate::time::Deadline;
@@ -40,18 +41,28 @@ pub fn policy(
 /// If `--local` is given, if a setting or the profile is invalid, or if the agent can't read a
 /// reference.
 fn needed_policy(
-    Prepared { plan, backend, .. }: Prepared,
+    prepared: Prepared,
     arguments: PolicyArguments,
     deadline: &Deadline,
 ) -> Result<Policy, Report> {
-    let BackendConfig::Aws(mut settings, configured_agent) = backend else {
-        let text = "policy can't be used with --local, because a launch that reads a local file doesn't need permissions";
-        return Err(Problem::usage(text).into());
+    let Prepared {
+        options: launch_options,
+        mut settings,
+        plan,
+        ..
+    } = prepared;
+    let source = match launch_options.source {
+        SourceOption::Local(_) => {
+            let text = "policy can't be used with --local, because a launch that reads a local file doesn't need permissions";
+            return Err(Problem::usage(text).into());
+        }
+        // `check --metadata` asks AWS directly.
+        SourceOption::Agent { .. } if arguments.metadata => SourceOption::Aws,
+        source @ (SourceOption::Agent { .. } | SourceOption::Aws) => source,
     };
-    // `check --metadata` asks AWS directly.
-    let agent = configured_agent.filter(|_| !arguments.metadata);
+    let is_for_agent = matches!(source, SourceOption::Agent { .. });
     let options = PolicyOptions {
-        is_for_agent: agent.is_some(),
+        is_for_agent,
         account: arguments.account,
         for_role: arguments.for_role,
         kms_keys: arguments.kms_keys,
@@ -60,19 +71,15 @@ fn needed_policy(
     };
 
     let locators = plan.locators();
-    let chain = match agent {
-        None => {
-            let chain = apply_profile(&mut settings, deadline.progress())?;
-            settings.check_regions(&locators)?;
-            chain
-        }
-        Some(_) => {
-            apply_settings(&mut settings, deadline.progress())?;
-            None
-        }
-    };
+    let mut chain = None;
+    if is_for_agent {
+        apply_settings(&mut settings, deadline.progress())?;
+    } else {
+        chain = apply_profile(&mut settings, deadline.progress())?;
+        settings.check_regions(&locators)?;
+    }
 
-    let agent = agent.map(|agent| Agent::new(agent, (*settings).clone(), deadline.clone()));
+    let agent = Agent::new(&source, &settings, deadline);
     // Other failures don't matter here, because they don't change which permissions are needed.
     if let Preflight::Decided(outcomes, unsupported) = preflight(&plan, agent.as_ref())
         && !unsupported.is_empty()

@@ -6,10 +6,9 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::worker::apply_options;
-use crate::backend::agent::{Agent, AgentSettings};
 use crate::backend::aws::Settings;
 use crate::exec::{self, Program};
 use crate::input::cli::Inputs;
@@ -21,7 +20,7 @@ use crate::input::env_references::{inherited_layer, unresolved_warnings};
 use crate::model::entry::{Entry, SystemdCredential, Target, parse_unit};
 use crate::model::env_variables::Inherited;
 use crate::model::environment::CommandLine;
-use crate::model::options::{OnRotation, Options, SourceOption, TypedOptions};
+use crate::model::options::{OnRotation, Options, TypedOptions};
 use crate::model::plan::{Layer, Plan};
 use crate::model::problem::Problem;
 use crate::model::quoting::file_name;
@@ -33,9 +32,12 @@ use crate::time::Deadline;
 /// The merged inputs of a command.
 pub struct Prepared {
     pub options: Options,
+    /// AWS's settings. They are empty with `--local`.
+    pub settings: Settings,
+    /// True with `-q`, which also hides the warning about the file of `--local`.
+    pub has_quiet_flag: bool,
     /// The inherited variables that the command keeps.
     pub retained: Inherited,
-    pub backend: BackendConfig,
     pub plan: Plan,
 }
 
@@ -180,8 +182,7 @@ pub fn prepare(
         report.extend([problem]);
     }
 
-    let backend = BackendConfig::new(&options, inputs.has_quiet_flag, inherited);
-    let backend = backend.map_err(|errors| report.append(errors)).ok();
+    let settings = report.value_of(Settings::new(&options, inherited));
     let retained = inherited.retained(&options.retention);
     let existing = options.keep_existing.then_some(&retained);
     let plan = report.value_of(Plan::new(layers, inherited, existing));
@@ -189,8 +190,8 @@ pub fn prepare(
         report.extend(useless_signal(&options, plan));
     }
 
-    match (backend, plan) {
-        (Some(backend), Some(plan)) if report.is_empty() => {
+    match (settings, plan) {
+        (Some(settings), Some(plan)) if report.is_empty() => {
             let locators = plan.locators();
             let hidden = locators.iter().filter(|locator| locator.is_hidden());
             conceal_names(hidden.map(|locator| locator.id.name()));
@@ -202,8 +203,9 @@ pub fn prepare(
             }
             Ok(Prepared {
                 options,
+                settings,
+                has_quiet_flag: inputs.has_quiet_flag,
                 retained,
-                backend,
                 plan,
             })
         }
@@ -230,55 +232,6 @@ impl Prepared {
         let declared = self.plan.literal("PATH").map(AsRef::as_ref);
         let path = declared.or_else(|| self.retained.get("PATH"));
         exec::find_program(command.program(), path)
-    }
-}
-
-/// The configuration of the chosen backend.
-#[derive(Clone)]
-pub enum BackendConfig {
-    /// AWS or, if there are settings for it, the Secrets Manager Agent.
-    Aws(Box<Settings>, Option<AgentSettings>),
-    Local {
-        path: PathBuf,
-        /// True if secrets-exec warns that the values come from this file. `-q` hides this warning.
-        is_announced: bool,
-    },
-}
-
-impl BackendConfig {
-    /// Chooses the backend. Reads AWS's variables, unless the backend is a local file.
-    /// `has_quiet_flag` hides the warning about a local file.
-    ///
-    /// # Errors
-    /// An error for each variable with an invalid value.
-    fn new(options: &Options, has_quiet_flag: bool, inherited: &Inherited) -> Result<Self, Report> {
-        let mut report = Report::default();
-        let agent = match &options.source {
-            SourceOption::Local(path) => {
-                return Ok(Self::Local {
-                    path: path.clone(),
-                    is_announced: !has_quiet_flag,
-                });
-            }
-            SourceOption::Aws => Ok(None),
-            SourceOption::Agent { url, fallback } => {
-                AgentSettings::new(url.clone(), *fallback, inherited).map(Some)
-            }
-        };
-        let settings = report.value_of(Settings::new(&options.aws, inherited));
-        match (settings, report.value_of(agent)) {
-            (Some(settings), Some(agent)) => Ok(Self::Aws(Box::new(settings), agent)),
-            (_, _) => Err(report),
-        }
-    }
-
-    /// Creates the agent, if it is the backend. Neither its profile nor its token has been read.
-    pub fn agent(&self, deadline: &Deadline) -> Option<Agent> {
-        let Self::Aws(settings, Some(agent)) = self else {
-            return None;
-        };
-        let (agent, settings) = (agent.clone(), (**settings).clone());
-        Some(Agent::new(agent, settings, deadline.clone()))
     }
 }
 

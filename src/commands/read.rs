@@ -16,7 +16,7 @@ use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::prepare::{Asker, BackendConfig, Prepared, prepare};
+use super::prepare::{Asker, Prepared, prepare};
 use super::worker::{self, block_on};
 use crate::backend::Backend;
 use crate::backend::agent::Agent;
@@ -31,7 +31,7 @@ use crate::model::answer::{Answer, Caller, DescribedSecret, FetchFailure, Fetche
 use crate::model::entry::Origin;
 use crate::model::env_variables::Inherited;
 use crate::model::environment::delivery_problems;
-use crate::model::options::{CacheOptions, Options};
+use crate::model::options::{CacheOptions, Options, SourceOption};
 use crate::model::outcome::Outcomes;
 use crate::model::plan::Plan;
 use crate::model::problem::Problem;
@@ -140,24 +140,28 @@ pub fn read_plan(
         outcomes.requests = deadline.progress().requests();
         outcomes.elapsed = begun.elapsed();
         if let Some(inspection) = inspection {
-            inspection.cached = backend.cached_ages(&fetched);
+            if let Some(cached) = backend.cached() {
+                inspection.cached = cached.ages(fetched.keys());
+            }
             inspection.caller = backend.caller();
-            if inspection.describes {
+            if let Some(aws) = backend.aws()
+                && inspection.describes
+            {
                 // The descriptions get a `--timeout` of their own. A secret that can't be read must
                 // not use up their time.
                 deadline.restart_after(Duration::ZERO);
-                inspection.secrets = backend.describe_secrets(&fetched).await?;
+                inspection.secrets = aws.describe_secrets(&fetched).await?;
             }
         }
         Ok((outcomes, fetched))
     })?;
 
     if let Some(cache) = &options.cache
+        && let Some(Cached { notices, .. }) = backend.cached()
         && pass == Pass::First
         && !options.quiet
     {
-        let notices = backend.take_cache_notices();
-        terminal::print_always(report::cache_warnings(&cache.directory, &notices, &fetched));
+        terminal::print_always(report::cache_warnings(&cache.directory, notices, &fetched));
     }
     if pass == Pass::First {
         terminal::print_unless_hidden(report::outcome_warnings(&outcomes));
@@ -171,47 +175,39 @@ pub fn read_plan(
 /// # Errors
 /// If the file of `--local` can't be read, or if the directory of `--cache` is not safe for values.
 fn open_backend(
-    Prepared {
-        options,
-        backend: config,
-        ..
-    }: &Prepared,
+    prepared: &Prepared,
     pass: Pass,
     asks_identity: bool,
     deadline: &Deadline,
 ) -> Result<ManuallyDrop<Backend>, Report> {
-    let aws_client = |settings| {
-        let purpose = Purpose {
-            is_unattended: options.rotation.is_some(),
-            asks_identity,
-        };
-        Aws::new(settings, purpose, deadline.clone())
+    let (options, settings) = (&prepared.options, &prepared.settings);
+    if let SourceOption::Local(path) = &options.source {
+        let name = format!("the file {} (--local)", path.display());
+        let _awaited = deadline.progress().awaits(name);
+        let secrets = read_local_secrets(path)?;
+        if !prepared.has_quiet_flag && pass == Pass::First {
+            terminal::print_always([report::local_warning(path)]);
+        }
+        let file = LocalFile::new(path.clone(), secrets);
+        return Ok(ManuallyDrop::new(Backend::Local(file)));
+    }
+
+    let purpose = Purpose {
+        is_unattended: options.rotation.is_some(),
+        asks_identity,
     };
-    let backend = match config.clone() {
-        BackendConfig::Aws(settings, None) => {
-            let aws = aws_client(*settings);
-            match open_cache(options, pass)? {
-                None => Backend::Aws(Box::new(aws)),
-                Some((directory, cache)) => {
-                    Backend::Cached(Box::new(Cached::new(aws, directory, &cache)))
-                }
+    let aws = Aws::new(settings.clone(), purpose, deadline.clone());
+    let backend = match Agent::new(&options.source, settings, deadline) {
+        Some(agent) => {
+            let fallback = agent.has_fallback.then(|| Box::new(aws));
+            Backend::Agent(Box::new(agent), fallback)
+        }
+        None => match open_cache(options, pass)? {
+            None => Backend::Aws(Box::new(aws)),
+            Some((directory, cache)) => {
+                Backend::Cached(Box::new(Cached::new(aws, directory, &cache)))
             }
-        }
-        BackendConfig::Aws(settings, Some(agent_settings)) => {
-            let has_fallback = agent_settings.has_fallback;
-            let agent = Agent::new(agent_settings, (*settings).clone(), deadline.clone());
-            let aws = has_fallback.then(|| Box::new(aws_client(*settings)));
-            Backend::Agent(Box::new(agent), aws)
-        }
-        BackendConfig::Local { path, is_announced } => {
-            let awaited = format!("the file {} (--local)", path.display());
-            let _awaited = deadline.progress().awaits(awaited);
-            let secrets = read_local_secrets(&path)?;
-            if is_announced && pass == Pass::First {
-                terminal::print_always([report::local_warning(&path)]);
-            }
-            Backend::Local(LocalFile::new(path, secrets))
-        }
+        },
     };
     Ok(ManuallyDrop::new(backend))
 }
@@ -284,7 +280,9 @@ async fn fetch_and_resolve(
             return Ok(fetching.give_up());
         };
         fetching.pause(&missing, left, deadline).await;
-        backend.forget_failures();
+        if let Some(aws) = backend.aws() {
+            aws.forget_failures();
+        }
         fetching.request_again(&missing);
     }
 }

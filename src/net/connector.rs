@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -28,12 +28,13 @@ use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tower_service::Service;
 
-use super::errors::{LookupError, host_and_port, within};
+use super::errors::{LookupError, host_and_port};
 use super::proxy::{AWS_DOMAINS, Proxy, ProxyLogin, ProxySettings, open_tunnel};
-use super::tls::{Tls, TrustSettings};
+use super::tls::{TlsConfig, TrustSettings, tls_config};
 use crate::model::answer::FetchError;
 use crate::system::os_error;
 
@@ -50,11 +51,11 @@ pub type Connection = SendRequest<Full<Bytes>>;
 pub struct Connector {
     pub dns: DnsResolver,
     tcp: HttpConnector<DnsResolver>,
-    tls: Arc<Tls>,
-    proxy: Arc<ProxySettings>,
+    tls: Arc<TlsConfig>,
+    pub proxies: Arc<ProxySettings>,
     pub login: ProxyLogin,
     /// The time limit for each step of opening a connection.
-    limit: Option<Duration>,
+    limit: Duration,
 }
 
 impl Connector {
@@ -68,16 +69,12 @@ impl Connector {
         Self {
             dns,
             tcp,
-            tls: Arc::new(Tls::new(trust.clone())),
-            proxy: Arc::new(proxy.clone()),
+            tls: Arc::new(tls_config(trust.clone())),
+            proxies: Arc::new(proxy.clone()),
             login: ProxyLogin::default(),
-            limit: None,
+            // `connect` sets the limit.
+            limit: Duration::MAX,
         }
-    }
-
-    /// Returns the proxy for a URL, or `None` if the connection is direct.
-    pub fn proxy(&self, to: &Uri) -> Option<Proxy> {
-        self.proxy.proxy(to)
     }
 
     /// Opens a connection, including the TLS handshake, and starts a task that writes requests to
@@ -87,11 +84,7 @@ impl Connector {
     /// # Errors
     /// The failure of the first step that fails. The message names the host, or the proxy if the
     /// proxy caused the failure.
-    pub async fn connect(
-        &self,
-        to: &Uri,
-        limit: Option<Duration>,
-    ) -> Result<Connection, FetchError> {
+    pub async fn connect(&self, to: &Uri, limit: Duration) -> Result<Connection, FetchError> {
         let mut connector = self.clone();
         connector.limit = limit;
         let stream = connector.open(to).await?;
@@ -113,10 +106,10 @@ impl Connector {
         }
         // The roots are read while DNS and TCP wait for the network.
         let tls = Arc::clone(&self.tls);
-        let reading = async { tls.config() };
+        let reading = async { LazyLock::force(&tls).clone() };
         let (stream, _) = try_join(self.open_stream(to), reading).await?;
         let mut peer = host_and_port(to);
-        if let Some(proxy) = self.proxy(to) {
+        if let Some(proxy) = self.proxies.proxy(to) {
             peer = format!("{peer} through {proxy}");
         }
         self.open_tls(stream, to, &peer).await
@@ -128,7 +121,7 @@ impl Connector {
     /// # Errors
     /// The failure of TCP, of TLS to the proxy, or of the tunnel.
     async fn open_stream(&mut self, to: &Uri) -> Result<Box<dyn ByteStream>, FetchError> {
-        let Some(proxy) = self.proxy(to) else {
+        let Some(proxy) = self.proxies.proxy(to) else {
             return self.open_tcp(to, &host_and_port(to)).await;
         };
         // Boxed, so that the many launches without a proxy don't reserve and move memory for these
@@ -140,7 +133,7 @@ impl Connector {
         let (login, limit) = (self.login.clone(), self.limit);
         let opening = async {
             let stream = self.open_to_proxy(&proxy, to).await?;
-            let opened = within(limit, open_tunnel(stream, to, &proxy)).await;
+            let opened = timeout(limit, open_tunnel(stream, to, &proxy)).await;
             let late = FetchError::silent(proxy.intercept.uri(), &proxy.to_string());
             opened.unwrap_or_else(|_| Err(proxy.with_remedy(late, to)))
         };
@@ -175,12 +168,12 @@ impl Connector {
     async fn open_tcp(&mut self, to: &Uri, peer: &str) -> Result<Box<dyn ByteStream>, FetchError> {
         // hyper-util divides this timeout among the addresses of a name, so that an address that
         // never answers leaves time for the next one.
-        self.tcp.set_connect_timeout(self.limit);
-        match within(self.limit, self.tcp.call(to.clone())).await {
+        self.tcp.set_connect_timeout(Some(self.limit));
+        match timeout(self.limit, self.tcp.call(to.clone())).await {
             Ok(Ok(stream)) => Ok(Box::new(stream)),
             Ok(Err(error)) => Err(FetchError::from_connection(error, to, peer)),
             Err(_) if self.dns.is_looking_up(to.host().unwrap_or_default()) => Err(
-                FetchError::unresolved(peer, "no answer to the lookup", None),
+                FetchError::unresolved(peer, Some("no answer to the lookup")),
             ),
             Err(_) => Err(FetchError::silent(to, peer)),
         }
@@ -203,9 +196,9 @@ impl Connector {
         let name = ServerName::try_from(host.to_owned())
             .map_err(|error| failed(io::Error::other(error)))?;
 
-        let connector = TlsConnector::from(self.tls.config()?);
+        let connector = TlsConnector::from(LazyLock::force(&self.tls).clone()?);
         let connecting = connector.connect(name, TokioIo::new(stream));
-        match within(self.limit, connecting).await {
+        match timeout(self.limit, connecting).await {
             Ok(connected) => Ok(Box::new(TokioIo::new(connected.map_err(failed)?))),
             Err(_) => Err(failed(ErrorKind::TimedOut.into())),
         }
@@ -264,9 +257,9 @@ fn start_lookup(host: String) -> SharedLookup {
         let _ = sender.send(resolve(&host));
     });
     let lookup = async move {
-        let failed = |why| LookupError { why, kind: None };
-        started.map_err(|error| failed(os_error::no_thread(&error)))?;
-        receiver.await.map_err(|error| failed(error.to_string()))?
+        started.map_err(|error| LookupError(Some(os_error::no_thread(&error))))?;
+        let answered = receiver.await;
+        answered.map_err(|error| LookupError(Some(error.to_string())))?
     };
     lookup.boxed().shared()
 }

@@ -14,7 +14,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use dns_lookup::LookupErrorKind;
 use http::Uri;
-use tokio::time::{Timeout, timeout};
+use rustls::CertificateError;
 
 use super::tls::reason_and_remedy;
 use crate::model::answer::{Cause, FetchError, OutageKind, Refusal};
@@ -23,30 +23,28 @@ use crate::system::os_error;
 
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// The reason why a name does not resolve.
+/// The reason why a name does not resolve. `None` means that there is no such name (NXDOMAIN).
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{why}")]
-pub struct LookupError {
-    pub why: String,
-    /// `NotFound` if there is no such name (NXDOMAIN).
-    pub kind: Option<ErrorKind>,
-}
+#[error("{0:?}")]
+pub struct LookupError(pub Option<String>);
 
 impl From<dns_lookup::LookupError> for LookupError {
     fn from(error: dns_lookup::LookupError) -> Self {
-        let is_unknown_name = matches!(error.kind(), LookupErrorKind::NoName);
+        if let LookupErrorKind::NoName = error.kind() {
+            return Self(None);
+        }
         let text = os_error::io_error_text(&error.into());
         // dns-lookup writes this before the text of gai_strerror(3).
-        let why = text.replace("failed to lookup address information: ", "");
-        let kind = is_unknown_name.then_some(ErrorKind::NotFound);
-        Self { why, kind }
+        Self(Some(
+            text.replace("failed to lookup address information: ", ""),
+        ))
     }
 }
 
 impl FetchError {
-    /// Returns a network outage. `why` is a sentence that names the host or the proxy. `io_kind` is
-    /// the kind of the operating system's error.
-    pub fn of_network(outage: OutageKind, why: &str, io_kind: Option<ErrorKind>) -> Self {
+    /// Creates an outage of the network. `why` is a sentence that names the host or the proxy.
+    /// `io_kind` is the kind of the operating system's error.
+    pub fn network_outage(outage: OutageKind, why: &str, io_kind: Option<ErrorKind>) -> Self {
         Self {
             io_kind,
             ..Self::outage(outage, why)
@@ -57,8 +55,8 @@ impl FetchError {
     /// calls the host.
     pub fn from_connection(error: impl Into<BoxError>, to: &Uri, peer: &str) -> Self {
         let error = error.into();
-        if let Some(LookupError { why, kind }) = find_source(&*error) {
-            return Self::unresolved(peer, why, *kind);
+        if let Some(LookupError(why)) = find_source(&*error) {
+            return Self::unresolved(peer, why.as_deref());
         }
         let (kind, text) = kind_and_text(&*error);
         let why = match kind {
@@ -66,7 +64,7 @@ impl FetchError {
             Some(ErrorKind::ConnectionRefused) => format!("{peer} refuses connections"),
             Some(_) | None => format!("{peer} can't be reached: {text}"),
         };
-        Self::of_network(OutageKind::Connection, &why, kind)
+        Self::network_outage(OutageKind::Connection, &why, kind)
     }
 
     /// Returns the failure for an open connection that broke or did not carry valid HTTP.
@@ -86,37 +84,39 @@ impl FetchError {
             Some(_) => format!("the connection to {host} broke: {text}"),
             None => format!("the answer of {host} can't be read: {text}"),
         };
-        Self::of_network(OutageKind::Connection, &why, kind)
+        Self::network_outage(OutageKind::Connection, &why, kind)
     }
 
     /// Returns the failure for a TLS handshake. An error that doesn't come from rustls means that
     /// the connection ended or the time was up, so the server did not answer the first TLS message.
     pub fn from_handshake(error: &io::Error, peer: &str) -> Self {
         let text = error_text(error);
-        match find_source(error) {
-            Some(rustls::Error::InvalidCertificate(reason)) => Self::from_certificate(reason, peer),
+        let failure = match find_source(error) {
+            Some(rustls::Error::InvalidCertificate(reason)) => {
+                return Self::from_certificate(reason, peer);
+            }
             Some(rustls::Error::InvalidMessage(_)) => {
-                let why = format!("{peer} doesn't speak TLS");
-                Self::of_network(OutageKind::NotTls, &why, Some(error.kind()))
+                Self::outage(OutageKind::NotTls, format!("{peer} doesn't speak TLS"))
             }
             Some(_) => {
                 let why = format!("the TLS handshake with {peer} failed: {text}");
                 let help = "check whether a proxy or a firewall inspects TLS, and whether the server supports TLS 1.2 or 1.3";
-                let failure = Self::of_network(OutageKind::Connection, &why, Some(error.kind()));
-                failure.help(help)
+                Self::outage(OutageKind::Connection, why).help(help)
             }
             None => {
                 let why = format!("{peer} didn't answer the first message of TLS: {text}");
-                Self::of_network(OutageKind::Handshake, &why, Some(error.kind()))
+                Self::outage(OutageKind::Handshake, why)
             }
-        }
+        };
+        let io_kind = Some(error.kind());
+        Self { io_kind, ..failure }
     }
 
-    /// Adapts the failure to a host that the user has named in `setting`. If the host doesn't speak
-    /// TLS, no later attempt can succeed, so the failure becomes a refusal. Any other failure is
-    /// returned unchanged.
+    /// Turns the failure of a host that doesn't speak TLS into a refusal, because no later attempt
+    /// can succeed: the user has named this host in `setting`, so nothing in between has answered
+    /// for AWS. Any other failure is returned unchanged.
     #[must_use]
-    pub fn of_named_host(self, setting: &str) -> Self {
+    pub fn for_host_named_in(self, setting: &str) -> Self {
         if self.cause != Cause::Outage(OutageKind::NotTls) {
             return self;
         }
@@ -124,14 +124,14 @@ impl FetchError {
         Self::refused(Refusal::Endpoint, self.problem.text).help(help)
     }
 
-    /// Returns the failure for a host whose name does not resolve. `why` isn't shown if it only
-    /// says that there is no such name.
-    pub fn unresolved(peer: &str, why: &str, kind: Option<ErrorKind>) -> Self {
-        let mut text = format!("{peer} can't be reached, because its name doesn't resolve");
-        if kind != Some(ErrorKind::NotFound) {
-            text += &format!(" ({why})");
+    /// Returns the failure for a host whose name does not resolve, because there is no such name or
+    /// for the reason `why`.
+    pub fn unresolved(peer: &str, why: Option<&str>) -> Self {
+        let text = format!("{peer} can't be reached, because its name doesn't resolve");
+        match why {
+            Some(why) => Self::outage(OutageKind::Lookup, format!("{text} ({why})")),
+            None => Self::network_outage(OutageKind::Lookup, &text, Some(ErrorKind::NotFound)),
         }
-        Self::of_network(OutageKind::Lookup, &text, kind)
     }
 
     /// Returns the failure for a host or proxy that does not answer a request for a connection.
@@ -141,43 +141,39 @@ impl FetchError {
             Ok(_) => format!("{peer} doesn't answer"),
             Err(_) => format!("{peer} doesn't answer, although its name resolves"),
         };
-        Self::of_network(OutageKind::Silent, &why, Some(ErrorKind::TimedOut))
+        Self::network_outage(OutageKind::Silent, &why, Some(ErrorKind::TimedOut))
     }
 
     /// Returns the failure for an answer that did not arrive within the limit.
     pub fn late(host: &str, limit: Duration) -> Self {
         let limit = humantime::format_duration(limit);
         let why = format!("{host} didn't answer within {limit}");
-        Self::of_network(OutageKind::Timeout, &why, Some(ErrorKind::TimedOut))
+        Self::network_outage(OutageKind::Timeout, &why, Some(ErrorKind::TimedOut))
     }
 
     /// Returns the failure for a certificate that is not trusted. The message calls the host
     /// `peer`.
     ///
-    /// Usually this is a refusal, because a later request would get the same certificate. There is
+    /// Usually, this is a refusal, because a later request would get the same certificate. There is
     /// one exception: if the certificate is not valid yet, this machine's clock is probably wrong,
     /// for example at boot, before NTP has set it. That is an outage, so that `--wait` tries again.
-    /// As for every outage, the remedy comes from the cause.
-    fn from_certificate(reason: &rustls::CertificateError, peer: &str) -> Self {
+    /// As for every outage, its cause has the remedy.
+    fn from_certificate(reason: &CertificateError, peer: &str) -> Self {
         let (predicate, help) = reason_and_remedy(reason);
         let why = format!("the certificate of {peer} {}", one_line(&predicate));
-        match reason {
-            rustls::CertificateError::NotValidYet
-            | rustls::CertificateError::NotValidYetContext { .. } => {
-                Self::of_network(OutageKind::EarlyCertificate, &why, None)
-            }
-            _ => {
-                let mut error = Self::refused(Refusal::Certificate, why);
-                error.problem.help = help.map(str::to_owned);
-                error
-            }
+        if let CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } = reason
+        {
+            return Self::outage(OutageKind::EarlyCertificate, why);
         }
+        let mut error = Self::refused(Refusal::Certificate, why);
+        error.problem.help = help.map(str::to_owned);
+        error
     }
 
     /// Adds the remedy to an outage, unless the outage already has one. Leaves any other failure
     /// unchanged.
     #[must_use]
-    pub fn outage_help(mut self, help: impl Into<String>) -> Self {
+    pub fn with_outage_help(mut self, help: impl Into<String>) -> Self {
         if let Cause::Outage(_) = self.cause {
             self.problem.help.get_or_insert_with(|| help.into());
         }
@@ -194,18 +190,11 @@ fn kind_and_text(error: &(dyn Error + 'static)) -> (Option<ErrorKind>, String) {
     }
 }
 
-/// Runs a future to its end, or cancels it at the limit and returns an error. Without a limit, the
-/// future can run forever. The limit begins with this call, not when the future is first polled.
-// This isn't an `async fn`, for the same reason as `RetryBudget::within`.
-pub fn within<F: Future>(limit: Option<Duration>, future: F) -> Timeout<F> {
-    timeout(limit.unwrap_or(Duration::MAX), future)
-}
-
 /// Returns the texts of an error and its sources on one line, leaving out those that an earlier
 /// text already contains. The body of a response is never included.
 pub fn error_text(error: &(dyn Error + 'static)) -> String {
     let mut parts: Vec<String> = Vec::new();
-    let mut errors = chain(error).peekable();
+    let mut errors = error_and_sources(error).peekable();
     while let Some(error) = errors.next() {
         // A wrapper that only prints its source adds nothing.
         let source = errors.peek();
@@ -251,7 +240,9 @@ fn text_without_sources(error: &(dyn Error + 'static)) -> String {
 
 /// Returns an error and its sources, starting with the outermost. An `io::Error` is followed by the
 /// error that it wraps, which `io::Error::source` would skip.
-fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+fn error_and_sources<'e>(
+    error: &'e (dyn Error + 'static),
+) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| {
         match error.downcast_ref::<io::Error>() {
             Some(io) => io.get_ref().map(|inner| inner as &(dyn Error + 'static)),
@@ -262,7 +253,7 @@ fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn 
 
 /// Finds the first error of type `T` in an error and its sources.
 pub fn find_source<'e, T: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'e T> {
-    chain(error).find_map(|error| error.downcast_ref())
+    error_and_sources(error).find_map(|error| error.downcast_ref())
 }
 
 /// Returns the host of a URL, and the port if the URL has one. The user name and password must not

@@ -46,9 +46,10 @@ use hyper::body::Incoming;
 use serde_json::{Map, Value};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use super::connector::{Connection, Connector};
-use super::errors::{BoxError, host_and_port, within};
+use super::errors::{BoxError, host_and_port};
 use super::proxy::{Proxy, conceal_authorization};
 use crate::model::answer::FetchError;
 use crate::model::redaction::conceal;
@@ -140,12 +141,13 @@ impl InUse<'_> {
 }
 
 /// The time limits of a request.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct HttpTimeouts {
-    pub connect: Option<Duration>,
+    /// The limit for each step of opening a connection.
+    pub connect: Duration,
     /// The limit for the head of the response, including the time to open a new connection, and
     /// then again for each part of the body.
-    pub read: Option<Duration>,
+    pub read: Duration,
 }
 
 /// An HTTP client. Clones share the connections.
@@ -202,8 +204,8 @@ impl HttpClient {
         let (own, inspect): (_, Arc<Inspect>) = (self.clone(), Arc::new(inspect));
         http_client_fn(move |settings, _| {
             let mut client = own.clone();
-            client.timeouts.connect = settings.connect_timeout();
-            client.timeouts.read = settings.read_timeout();
+            client.timeouts.connect = settings.connect_timeout().unwrap_or(Duration::MAX);
+            client.timeouts.read = settings.read_timeout().unwrap_or(Duration::MAX);
             let inspect = Arc::clone(&inspect);
             SharedHttpConnector::new(SdkConnector { client, inspect })
         })
@@ -239,11 +241,12 @@ impl HttpClient {
         }
     }
 
-    /// Looks up a URL's host and returns true if its name resolves. Returns false without a lookup
-    /// if requests to the host go through a proxy.
-    pub async fn finds_host(&self, url: &Uri) -> bool {
+    /// Looks up the host of a URL, and returns true if its name resolves. If requests to the host
+    /// go through a proxy, returns false without a lookup.
+    pub async fn host_exists(&self, url: &Uri) -> bool {
         let host = url.host().unwrap_or_default();
-        self.connector.proxy(url).is_none() && self.connector.dns.look_up(host).await.is_ok()
+        self.connector.proxies.proxy(url).is_none()
+            && self.connector.dns.look_up(host).await.is_ok()
     }
 
     /// Opens a connection. Dropping the connection closes it.
@@ -266,12 +269,12 @@ impl HttpClient {
         mut request: Request<Bytes>,
     ) -> Result<(Parts, Result<Vec<u8>, FetchError>), FetchError> {
         let uri = request.uri().clone();
-        let proxy = self.address_request(&mut request, &uri);
+        let proxy = self.set_request_target(&mut request, &uri);
         add_headers(request.headers_mut(), &uri, &self.user_agent);
 
         let host = self.host(&uri);
         let sending = self.exchange(&host, &uri, request.map(Full::new));
-        let answer = within(self.timeouts.read, sending)
+        let answer = timeout(self.timeouts.read, sending)
             .map(|sent| sent.unwrap_or_else(|_| Err(self.late(&uri))));
         let answered = match proxy {
             None => answer.await,
@@ -332,14 +335,14 @@ impl HttpClient {
         Ok((in_use, response))
     }
 
-    /// Sets the target of a request for `uri` to what the receiver expects. A server gets only the
+    /// Writes the target of a request to `uri` as its receiver expects it. A server gets only the
     /// path. A proxy that forwards the request gets the whole URL, and its password in a header.
     /// Returns this proxy, or `None` if the request goes to the server directly or through a
     /// tunnel.
-    fn address_request(&self, request: &mut Request<Bytes>, uri: &Uri) -> Option<Proxy> {
+    fn set_request_target(&self, request: &mut Request<Bytes>, uri: &Uri) -> Option<Proxy> {
         // With a tunnel, the request that opens the tunnel has the proxy's password.
         if uri.scheme() != Some(&Scheme::HTTPS)
-            && let Some(proxy) = self.connector.proxy(uri)
+            && let Some(proxy) = self.connector.proxies.proxy(uri)
         {
             if let Some(authorization) = proxy.authorization() {
                 let headers = request.headers_mut();
@@ -368,7 +371,7 @@ impl HttpClient {
         let mut limited = Limited::new(body, MAX_BODY);
         let mut whole = Vec::new();
         loop {
-            let frame = within(self.timeouts.read, limited.frame()).await;
+            let frame = timeout(self.timeouts.read, limited.frame()).await;
             match frame.map_err(|_| self.late(uri))? {
                 Some(Ok(frame)) => whole.extend_from_slice(&frame.into_data().unwrap_or_default()),
                 Some(Err(error)) => {
@@ -379,10 +382,9 @@ impl HttpClient {
         }
     }
 
-    /// Returns the failure for a late answer from `uri`. Without a limit, no answer is ever late.
+    /// Returns the failure for a late answer from `uri`.
     fn late(&self, uri: &Uri) -> FetchError {
-        let limit = self.timeouts.read.unwrap_or(Duration::MAX);
-        FetchError::late(&host_and_port(uri), limit)
+        FetchError::late(&host_and_port(uri), self.timeouts.read)
     }
 }
 

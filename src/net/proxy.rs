@@ -60,11 +60,11 @@ impl Proxy {
     /// without the proxy.
     pub fn with_remedy(&self, failure: FetchError, to: &Uri) -> FetchError {
         let advice = advice_without_proxy(to);
-        failure.outage_help(format!("correct {}, or {advice}", self.variable))
+        failure.with_outage_help(format!("correct {}, or {advice}", self.variable))
     }
 
-    /// Adds the remedy to a failed TLS handshake with the proxy, because hardly any proxy speaks
-    /// TLS itself.
+    /// Adds the remedy to a failed TLS handshake with the proxy: to write `http://` instead of
+    /// `https://`, because hardly any proxy speaks TLS itself.
     pub fn with_plain_remedy(&self, failure: FetchError) -> FetchError {
         use OutageKind::{Connection, Handshake, NotTls};
         let Cause::Outage(NotTls | Handshake | Connection) = failure.cause else {
@@ -73,7 +73,7 @@ impl Proxy {
         let (variable, host) = (self.variable, host_and_port(self.intercept.uri()));
         let login = self.authorization().map_or("", |_| "USER:PASSWORD@");
         let help = format!("write {variable}=http://{login}{host}");
-        failure.of_named_host(variable).help(help)
+        failure.for_host_named_in(variable).help(help)
     }
 
     /// Returns the failure for HTTP status 407 (Proxy Authentication Required).
@@ -263,7 +263,7 @@ pub async fn open_tunnel<S: Read + Write + Unpin>(
             Some(b"200") | None if count > 0 && head.len() < MAX_HEAD => {}
             Some(b"200" | b"") | None => {
                 let why = format!("{proxy} sent an incomplete answer, or isn't an HTTP proxy");
-                let failure = FetchError::of_network(OutageKind::Connection, &why, None);
+                let failure = FetchError::outage(OutageKind::Connection, why);
                 return Err(proxy.with_remedy(failure, to));
             }
             Some(status) => {
@@ -274,8 +274,7 @@ pub async fn open_tunnel<S: Read + Write + Unpin>(
                     false => format!("have the proxy allow {host}"),
                 };
                 let help = format!("{remedy}, or {}", advice_without_proxy(to));
-                let failure = FetchError::of_network(OutageKind::Connection, &why, None);
-                return Err(failure.help(help));
+                return Err(FetchError::outage(OutageKind::Connection, why).help(help));
             }
         }
     }

@@ -22,7 +22,7 @@
 use std::collections::HashMap;
 use std::iter;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -55,33 +55,15 @@ pub struct TrustSettings {
     pub key_exchange: KeyExchange,
 }
 
-/// The TLS client configuration, which is created when a connection first needs it.
-pub struct Tls {
-    settings: TrustSettings,
-    config: OnceLock<Result<Arc<ClientConfig>, FetchError>>,
-}
+/// The TLS client configuration, or the reason why there isn't one. It is created when a connection
+/// first needs it, which blocks the thread while the root certificates that the user names are
+/// read.
+pub type TlsConfig = LazyLock<ConfigResult, Box<dyn FnOnce() -> ConfigResult + Send>>;
+type ConfigResult = Result<Arc<ClientConfig>, FetchError>;
 
-impl Tls {
-    /// Stores the settings. Nothing is read before the first call to [`Self::config`].
-    pub fn new(settings: TrustSettings) -> Self {
-        Self {
-            settings,
-            config: OnceLock::new(),
-        }
-    }
-
-    /// Returns the configuration. The first call creates it, and blocks the thread while it reads
-    /// the root certificates that the user names. Later calls return the same configuration or the
-    /// same error.
-    ///
-    /// # Errors
-    /// When the root certificates that the user names can't be read or used, or when rustls doesn't
-    /// offer TLS.
-    pub fn config(&self) -> Result<Arc<ClientConfig>, FetchError> {
-        self.config
-            .get_or_init(|| client_config(&self.settings))
-            .clone()
-    }
+/// Returns a configuration that hasn't been created yet.
+pub fn tls_config(settings: TrustSettings) -> TlsConfig {
+    LazyLock::new(Box::new(move || client_config(&settings)))
 }
 
 /// Creates the configuration: TLS 1.2 and 1.3, with X25519MLKEM768 as the first group unless the
@@ -91,18 +73,23 @@ impl Tls {
 /// wait for each other's packets.
 ///
 /// # Errors
-/// The same as for [`Tls::config`].
-fn client_config(settings: &TrustSettings) -> Result<Arc<ClientConfig>, FetchError> {
-    let verifier = match named_roots(settings)? {
-        Some(named) => Verifier::new(verifier(named)?, None),
+/// When the root certificates that the user names can't be read or used, or when rustls doesn't
+/// offer TLS.
+fn client_config(settings: &TrustSettings) -> ConfigResult {
+    let (first, system) = match named_roots(settings)? {
+        Some(named) => (named, None),
         None => {
             let roots = webpki_roots::TLS_SERVER_ROOTS.to_vec();
-            let compiled_in = RootCertStore { roots };
-            Verifier::new(verifier(compiled_in)?, Some(OnceLock::new()))
+            (RootCertStore { roots }, Some(OnceLock::new()))
         }
     };
+    let verifier = Verifier {
+        first: webpki_verifier(first)?,
+        system,
+        chains: Mutex::default(),
+    };
 
-    let mut offered = CryptoProvider::clone(&provider());
+    let mut offered = CryptoProvider::clone(&crypto_provider());
     if settings.key_exchange == KeyExchange::Classical {
         offered.kx_groups = vec![kx_group::X25519, kx_group::SECP256R1, kx_group::SECP384R1];
     }
@@ -119,8 +106,8 @@ fn client_config(settings: &TrustSettings) -> Result<Arc<ClientConfig>, FetchErr
     Ok(Arc::new(config))
 }
 
-/// Returns the cryptography provider that uses aws-lc.
-fn provider() -> Arc<CryptoProvider> {
+/// Returns the implementation of cryptography for rustls, which is aws-lc.
+fn crypto_provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
@@ -128,8 +115,9 @@ fn provider() -> Arc<CryptoProvider> {
 ///
 /// # Errors
 /// When the store is empty.
-fn verifier(roots: RootCertStore) -> Result<Arc<WebPkiServerVerifier>, FetchError> {
-    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider()).build();
+fn webpki_verifier(roots: RootCertStore) -> Result<Arc<WebPkiServerVerifier>, FetchError> {
+    let verifier =
+        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), crypto_provider()).build();
     verifier
         .map_err(|error| unusable_roots(format!("the root certificates can't be used: {error}")))
 }
@@ -196,20 +184,6 @@ struct Verifier {
     chains: Mutex<HashMap<ServerName<'static>, VerifiedChain>>,
 }
 
-impl Verifier {
-    /// Creates a verifier that does not remember any chain yet.
-    fn new(
-        first: Arc<dyn ServerCertVerifier>,
-        system: Option<OnceLock<Option<Arc<WebPkiServerVerifier>>>>,
-    ) -> Self {
-        Self {
-            first,
-            system,
-            chains: Mutex::default(),
-        }
-    }
-}
-
 /// How long a verified chain is remembered.
 const MAX_CHAIN_AGE: Duration = Duration::from_secs(60);
 
@@ -247,7 +221,7 @@ impl ServerCertVerifier for Verifier {
         if let Some(system) = &self.system
             && is_unknown_issuer(&result)
         {
-            let read = || verifier(root_store(load_native_certs().certs)).ok();
+            let read = || webpki_verifier(root_store(load_native_certs().certs)).ok();
             if let Some(system) = system.get_or_init(read) {
                 result = system.verify_server_cert(leaf, others, server, ocsp, now);
             }
@@ -307,18 +281,18 @@ pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str
             None => why.to_string(),
         };
 
-    let (text, help) = match why {
+    match why {
         CertificateError::ExpiredContext { time, not_after } => {
             let (end, now) = (shown_time(not_after), shown_time(time));
             let text = format!("expired at {end} (this machine's clock says {now})");
             let help = "set this machine's clock if it is wrong; otherwise, renew the certificate";
-            (text, help)
+            (text, Some(help))
         }
         CertificateError::NotValidYetContext { time, not_before } => {
             let (begin, now) = (shown_time(not_before), shown_time(time));
             let text = format!("isn't valid before {begin} (this machine's clock says {now})");
-            // This failure is an outage, and the remedy comes from its cause.
-            return (text, None);
+            // This failure is an outage, whose cause has the remedy.
+            (text, None)
         }
         CertificateError::NotValidForNameContext {
             expected,
@@ -332,24 +306,22 @@ pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str
             let (valid, expected) = (names.join(", "), expected.to_str());
             let text = format!("is valid for {valid}, not for {expected}");
             let help = "use one of the names in the certificate, or check which server answers to this name";
-            (text, help)
+            (text, Some(help))
         }
         CertificateError::Other(other) => {
             if let Some(issuer) = other.0.downcast_ref::<UnknownIssuer>() {
                 let help = "if it belongs to your proxy or private endpoint, pass its root certificate with --ca-bundle or AWS_CA_BUNDLE";
-                (issuer.to_string(), help)
+                (issuer.to_string(), Some(help))
             } else if let Some(webpki::Error::CaUsedAsEndEntity) = other.0.downcast_ref() {
                 let text =
                     "is one for a certificate authority (CA:TRUE), which isn't valid for a server";
-                (text.to_owned(), "issue a certificate for the server")
+                (text.to_owned(), Some("issue a certificate for the server"))
             } else {
-                return (format!("isn't trusted: {why}"), None);
+                (format!("isn't trusted: {why}"), None)
             }
         }
-        _ => return (format!("isn't trusted: {why}"), None),
-    };
-
-    (text, Some(help))
+        _ => (format!("isn't trusted: {why}"), None),
+    }
 }
 
 /// The error for a chain whose issuer is not a trusted root. It replaces rustls' error, which does
@@ -441,7 +413,11 @@ mod tests {
     #[test]
     fn a_chain_is_verified_once_a_minute_for_each_name() {
         let counting = Arc::new(CountingVerifier::default());
-        let verifier = Verifier::new(counting.clone(), None);
+        let verifier = Verifier {
+            first: counting.clone(),
+            system: None,
+            chains: Mutex::default(),
+        };
         let verify = |leaf: &'static [u8], issuer: &'static [u8], name: &'static str, seconds| {
             let (leaf, others) = (CertificateDer::from(leaf), [CertificateDer::from(issuer)]);
             let name = ServerName::try_from(name).unwrap();

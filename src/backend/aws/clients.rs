@@ -51,8 +51,8 @@ impl Clients {
         let connector = Connector::new(&settings.trust, &settings.proxy);
         let direct = Connector::new(&settings.trust, &ProxySettings::default());
         let timeouts = HttpTimeouts {
-            connect: Some(CONNECT_TIMEOUT),
-            read: Some(READ_TIMEOUT),
+            connect: CONNECT_TIMEOUT,
+            read: READ_TIMEOUT,
         };
         let app_id = settings.app_id.as_deref();
         Self {
@@ -76,7 +76,7 @@ impl Clients {
     /// `is_hidden` gets the URL and the status of each response, and returns true if the SDK's
     /// error would hide the status. Such a response becomes an error whose status [`http_status`]
     /// returns.
-    pub fn link_local(&self, is_hidden: fn(&str, u16) -> bool) -> ProviderConfig {
+    pub fn link_local_config(&self, is_hidden: fn(&str, u16) -> bool) -> ProviderConfig {
         let http = self.direct.for_sdk(move |url, answer| {
             let response = answer?;
             let status = response.status().as_u16();
@@ -88,10 +88,10 @@ impl Clients {
         });
         ProviderConfig::without_region()
             .with_http_client(http)
-            .with_behavior_version(Some(behavior()))
+            .with_behavior_version(Some(behavior_version()))
             // `RetryBudget` counts the attempts.
             .with_retry_config(RetryConfig::disabled())
-            .with_timeout_config(timeouts())
+            .with_timeout_config(sdk_timeouts())
     }
 
     /// Returns the configuration of the SDK's provider for SSO tokens. The provider hides a failed
@@ -108,15 +108,15 @@ impl Clients {
         let endpoints = &self.settings.endpoints;
         let mut config = SdkConfig::builder()
             .http_client(http)
-            .behavior_version(behavior())
+            .behavior_version(behavior_version())
             .use_fips(endpoints.use_fips)
             .use_dual_stack(endpoints.use_dual_stack)
             // `RetryBudget` counts the attempts.
             .retry_config(RetryConfig::disabled())
-            .timeout_config(timeouts());
+            .timeout_config(sdk_timeouts());
         // Without a time source, the provider panics.
         config.set_time_source(Some(Default::default()));
-        config.set_endpoint_url(endpoints.configured(Api::SsoOidc).map(ToString::to_string));
+        config.set_endpoint_url(endpoints.url(Api::SsoOidc).map(ToString::to_string));
         config.build()
     }
 
@@ -136,7 +136,7 @@ impl Clients {
         Ok(Client {
             api,
             endpoint: endpoint.map_err(|error| not_sent(&*error))?,
-            endpoint_setting: endpoints.setting(api).map(|(setting, _)| setting),
+            endpoint_setting: endpoints.configured.get(&api).map(|(setting, _)| *setting),
             region: region.clone(),
             credentials: credentials.cloned(),
             http: self.http.clone(),
@@ -192,12 +192,12 @@ pub fn http_status(error: &(dyn Error + 'static)) -> Option<u16> {
 
 /// Returns the version of the SDK's behaviour. The version is pinned, so that updating the SDK
 /// doesn't also change its behaviour.
-fn behavior() -> BehaviorVersion {
+fn behavior_version() -> BehaviorVersion {
     BehaviorVersion::v2026_01_12()
 }
 
 /// Returns the time limits for the SDK's requests, which are the same as for our own.
-fn timeouts() -> TimeoutConfig {
+fn sdk_timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .read_timeout(READ_TIMEOUT)

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 
 use super::config::{RoleChain, Settings};
 use super::parameter_store::{base_name, is_described, referenced_secret};
-use super::service_client::{own_host, partition_of};
+use super::service_client::{aws_host, partition_of};
 use crate::model::problem::Problem;
-use crate::model::reference::{Arn, Locator, ParameterPath, Region, Role, Store};
+use crate::model::reference::{Arn, Locator, Region, Role, Store};
 
 /// The options of `policy`.
 #[derive(Debug)]
@@ -54,10 +54,15 @@ pub fn policy(
     let with_defaults = |locator: &&Locator| settings.with_defaults(locator);
     let requests = BTreeSet::from_iter(locators.iter().map(with_defaults));
     let role = PolicyRole::for_options(settings.caller_roles(chain), &requests, options)?;
-    let read = Vec::from_iter(requests.iter().filter(|request| role.reads(request)));
+    // `check --metadata` doesn't ask for parameters that DescribeParameters can't find.
+    let is_sent = |request: &Locator| {
+        !options.metadata || request.store == Store::SecretsManager || is_described(request)
+    };
+    let is_own = |request: &&Locator| role.reads(request) && is_sent(request);
+    let read = Vec::from_iter(requests.iter().filter(is_own));
 
     let statements = statements(settings, &role, &read, options);
-    let policy = statements.policy(&options.kms_keys);
+    let policy = statements.to_json(&options.kms_keys);
     Ok(Policy {
         text: format!("{policy:#}\n"),
         warnings: warnings(&read, options),
@@ -101,9 +106,11 @@ impl<'a> PolicyRole<'a> {
 
         let is_caller = named.is_none() || chain.last() == named;
         let mut assumed = BTreeSet::new();
-        for step in chain.windows(2) {
-            if named == Some(&step[0]) {
-                assumed.insert(step[1].clone());
+        for pair in chain.windows(2) {
+            if let [role, next_role] = pair
+                && named == Some(role)
+            {
+                assumed.insert(next_role.clone());
             }
         }
         if is_caller {
@@ -152,13 +159,13 @@ fn statements<'a>(
     let named_account = role.named.and_then(Arn::account);
     let account = named_account.or(options.account.as_deref());
     let mut statements = Statements {
+        options,
         account: account.unwrap_or(ANY),
-        reads_values: !options.metadata,
         describes_secrets: options.describe || options.is_for_agent || options.metadata,
         resources: BTreeMap::new(),
         decrypting: BTreeSet::new(),
     };
-    for request in read.iter().filter(|request| is_sent(request, options)) {
+    for request in read {
         let Some(region) = &request.region else {
             // A statement for any region includes the fallback regions.
             statements.add_reading(request, None);
@@ -179,19 +186,10 @@ fn statements<'a>(
     statements
 }
 
-/// True if the policy has to allow this request. That is always true for a launch. With
-/// `--metadata`, it is true only if `check --metadata` sends the request.
-fn is_sent(request: &Locator, options: &PolicyOptions) -> bool {
-    !options.metadata || request.store == Store::SecretsManager || is_described(request)
-}
-
 /// Returns the warnings about the policy for `requests`.
 fn warnings(requests: &[&Locator], options: &PolicyOptions) -> Vec<String> {
     let mut warnings = Vec::new();
-    let allows_any_region = requests
-        .iter()
-        .any(|request| request.region.is_none() && is_sent(request, options));
-    if allows_any_region {
+    if requests.iter().any(|request| request.region.is_none()) {
         let text = "the policy allows every region (`*`), because no region is set; to restrict it, set --region or AWS_REGION";
         warnings.push(text.to_owned());
     }
@@ -252,31 +250,14 @@ impl IamAction {
 
 /// The resources of each action.
 struct Statements<'a> {
+    options: &'a PolicyOptions,
     /// The account for resources whose names don't include one.
     account: &'a str,
-    /// False for `check --metadata`, which only lists parameters. AWS can allow this only for all
-    /// parameters together.
-    reads_values: bool,
     /// True if secrets are described.
     describes_secrets: bool,
     resources: BTreeMap<IamAction, BTreeSet<Arn>>,
     /// The services that decrypt values, and their regions. `None` stands for any region.
     decrypting: BTreeSet<(Store, Option<Region>)>,
-}
-
-/// The partition, region and account in the ARNs of a locator's resources.
-struct ResourceScope<'a> {
-    partition: &'a str,
-    region: &'a str,
-    account: &'a str,
-}
-
-impl ResourceScope<'_> {
-    /// Returns the ARN of a resource.
-    fn arn(&self, store: Store, resource: &str) -> Arn {
-        let service = store.service();
-        Arn::new(self.partition, service, self.region, self.account, resource)
-    }
 }
 
 impl Statements<'_> {
@@ -292,21 +273,24 @@ impl Statements<'_> {
     /// If values aren't read, a parameter only needs DescribeParameters, which AWS can't limit to
     /// one parameter.
     fn add_reading(&mut self, locator: &Locator, region: Option<&Region>) {
+        if locator.store == Store::ParameterStore && self.options.metadata {
+            self.add(IamAction::DescribeParameters, Arn::any());
+            return;
+        }
+
         let arn = locator.id.arn();
-        let partition = region.map_or("aws", partition_of);
-        let scope = ResourceScope {
-            partition: arn.map_or(partition, Arn::partition),
-            region: region.map_or(ANY, Region::as_str),
-            account: arn.and_then(Arn::account).unwrap_or(self.account),
+        let partition = arn.map_or(region.map_or("aws", partition_of), Arn::partition);
+        // A public parameter (`/aws/service/…`) belongs to AWS, and its ARN doesn't have an
+        // account.
+        let account = match is_public(locator) {
+            true => ANY,
+            false => arn.and_then(Arn::account).unwrap_or(self.account),
         };
-        match (locator.store, locator.path()) {
-            (Store::SecretsManager, _) => self.add_secret(locator, &scope),
-            (Store::ParameterStore, _) if !self.reads_values => {
-                self.add(IamAction::DescribeParameters, Arn::any());
-                return;
-            }
-            (Store::ParameterStore, None) => self.add_parameter(locator, &scope),
-            (Store::ParameterStore, Some(path)) => self.add_path(path, &scope),
+        let region_or_any = region.map_or(ANY, Region::as_str);
+        for (action, store, resource) in self.needed_actions(locator) {
+            let service = store.service();
+            let arn = Arn::new(partition, service, region_or_any, account, &resource);
+            self.add(action, arn);
         }
 
         // For a parameter such as /aws/reference/secretsmanager/prod/db, Secrets Manager decrypts
@@ -323,64 +307,66 @@ impl Statements<'_> {
         }
     }
 
-    /// Allows reading or describing a secret, or both. However a request names the secret, AWS
-    /// authorizes its complete ARN, which has six random characters at its end.
-    fn add_secret(&mut self, locator: &Locator, scope: &ResourceScope<'_>) {
-        let name = locator.id.name();
-        let mut names = vec![format!("{name}-??????")];
-        if locator.id.may_be_complete() {
-            names.push(name.to_owned());
-        }
-        for name in names {
-            let arn = scope.arn(Store::SecretsManager, &format!("secret:{name}"));
-            if self.describes_secrets {
-                self.add(IamAction::DescribeSecret, arn.clone());
-            }
-            if self.reads_values {
-                self.add(IamAction::GetSecretValue, arn);
-            }
-        }
-    }
-
-    /// Allows reading a parameter.
+    /// Returns the actions that a locator needs, each with the service of its resource and the last
+    /// part of the resource's ARN: `ssm:/prod/db` → GetParameters on `parameter/prod/db`. A secret
+    /// is read or described, or both.
     ///
-    /// A name such as `/aws/reference/secretsmanager/prod/db` makes Parameter Store read a secret
-    /// with the caller's own permissions, so reading that secret is allowed, too. A public
-    /// parameter (`/aws/service/…`) belongs to AWS, and its ARN doesn't have an account.
-    fn add_parameter(&mut self, locator: &Locator, scope: &ResourceScope<'_>) {
+    /// - However a request names a secret, AWS authorizes its complete ARN, which has six random
+    ///   characters at its end.
+    /// - A name such as `/aws/reference/secretsmanager/prod/db` makes Parameter Store read a secret
+    ///   with the caller's own permissions, so reading that secret is allowed, too.
+    /// - AWS authorizes a path as it appears in the request, with or without the slash at its end.
+    ///   The depth makes no difference.
+    fn needed_actions(&self, locator: &Locator) -> Vec<(IamAction, Store, String)> {
+        let name = locator.id.name();
         // The ARN of `/prod/db` ends with `:parameter/prod/db`, and the ARN of `db` ends with
         // `:parameter/db`.
-        let name = base_name(locator.id.name());
-        let account = if is_public(locator) {
-            ANY
-        } else {
-            scope.account
-        };
-        let own_scope = ResourceScope { account, ..*scope };
-        let parameter = own_scope.arn(Store::ParameterStore, &format!("parameter/{name}"));
-        self.add(IamAction::GetParameters, parameter);
-
-        if let Some(secret_name) = referenced_secret(name) {
-            // As in `add_secret`, the ARN of a secret ends with six random characters.
-            let resource = format!("secret:{secret_name}-??????");
-            let secret = scope.arn(Store::SecretsManager, &resource);
-            self.add(IamAction::GetSecretValue, secret);
+        let parameter = base_name(name);
+        let mut needed = Vec::new();
+        let mut add = |action, store, resource| needed.push((action, store, resource));
+        match (locator.store, locator.path()) {
+            (store @ Store::SecretsManager, _) => {
+                let mut secrets = vec![format!("secret:{name}-??????")];
+                if locator.id.may_be_complete() {
+                    secrets.push(format!("secret:{name}"));
+                }
+                for secret in secrets {
+                    if self.describes_secrets {
+                        add(IamAction::DescribeSecret, store, secret.clone());
+                    }
+                    if !self.options.metadata {
+                        add(IamAction::GetSecretValue, store, secret);
+                    }
+                }
+            }
+            (store @ Store::ParameterStore, None) => {
+                add(
+                    IamAction::GetParameters,
+                    store,
+                    format!("parameter/{parameter}"),
+                );
+                if let Some(secret) = referenced_secret(name) {
+                    let secret = format!("secret:{secret}-??????");
+                    add(IamAction::GetSecretValue, Store::SecretsManager, secret);
+                }
+            }
+            (store @ Store::ParameterStore, Some(path)) => {
+                let path = base_name(path.name);
+                for path in [path.trim_end_matches('/'), &format!("{path}*")] {
+                    add(
+                        IamAction::GetParametersByPath,
+                        store,
+                        format!("parameter/{path}"),
+                    );
+                }
+            }
         }
-    }
-
-    /// Allows reading a path. AWS authorizes the path as it appears in the request, with or without
-    /// the slash at its end. The depth makes no difference.
-    fn add_path(&mut self, path: ParameterPath<'_>, scope: &ResourceScope<'_>) {
-        let path = base_name(path.name);
-        for name in [path.trim_end_matches('/').to_owned(), format!("{path}*")] {
-            let arn = scope.arn(Store::ParameterStore, &format!("parameter/{name}"));
-            self.add(IamAction::GetParametersByPath, arn);
-        }
+        needed
     }
 
     /// Returns the policy. It also allows using the KMS keys in `keys`, through the services that
     /// read values in the regions of these keys.
-    fn policy(&self, keys: &[Arn]) -> Value {
+    fn to_json(&self, keys: &[Arn]) -> Value {
         let allowing = self.resources.iter().map(|(action, resources)| {
             let (sid, action) = action.names();
             statement(sid, action, resources.iter().map(Arn::as_str).collect())
@@ -400,7 +386,7 @@ impl Statements<'_> {
                 .decrypting
                 .iter()
                 .filter(|(_, used)| used.as_ref().is_none_or(|used| *used == region));
-            services.extend(users.filter_map(|(store, _)| own_host((*store).into(), &region)));
+            services.extend(users.filter_map(|(store, _)| aws_host((*store).into(), &region)));
         }
         if services.is_empty() {
             return None;

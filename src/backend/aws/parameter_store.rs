@@ -16,10 +16,8 @@ use super::responses::{read_object, timestamp};
 use super::service_client::Client;
 use super::session::{Request, RequestAnswers, Session};
 use crate::backend::retry::RetryBudget;
-use crate::model::answer::{Cause, Document, FetchError, FetchFailure, Missing, Refusal};
-use crate::model::reference::{
-    Arn, Locator, ParameterPath, Region, Role, SecretId, Store, Version,
-};
+use crate::model::answer::{Cause, Document, FetchError, Missing, Refusal};
+use crate::model::reference::{Arn, Locator, ParameterPath, Region, SecretId, Version};
 use crate::model::secret_value::SecretValue;
 use crate::net::http::in_flight;
 
@@ -79,7 +77,7 @@ pub async fn read_batch(
             results
         }
         Ok(results) => results,
-        Err(error) => batch.iter().map(|_| Err(error.clone())).collect(),
+        Err(error) => vec![Err(error); batch.len()],
     }
 }
 
@@ -95,14 +93,9 @@ async fn read_together(
     let name = |request: &Request| requested_name(&request.locator, &client.region);
     let names = Vec::from_iter(requests.iter().map(name));
     let input = json!({ "Names": names, "WithDecryption": true });
-    let ids = Vec::from_iter(
-        requests
-            .iter()
-            .map(|request| request.locator.named(&request.locator.id)),
-    );
     let read = |body: &[u8]| read_parameters(body, requests, &client.region);
     client
-        .call_json(GET_PARAMETERS, ids.join(", "), &input, budget, read)
+        .call_json(GET_PARAMETERS, ids(requests), &input, budget, read)
         .await
 }
 
@@ -112,7 +105,7 @@ const MAX_PAGE: u64 = 10;
 /// The maximum number of parameters below a path.
 const MAX_BELOW_PATH: usize = 10_000;
 
-/// A response of GetParametersByPath, which is one page of parameters.
+/// A response of GetParametersByPath or DescribeParameters, which is one page of parameters.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Page {
@@ -124,9 +117,8 @@ struct Page {
 /// for the next page. The last page doesn't have a token.
 type PageContents = (Vec<(String, Document)>, Option<String>);
 
-/// Reads the parameters that `path`, the path of `request`, stands for, in the client's region and
-/// page by page. Returns one document that has all of them. A page may be empty although more pages
-/// follow.
+/// Reads all parameters for `path`, which is the path of `request`, page by page in the client's
+/// region. Returns one document that has all of them.
 ///
 /// # Errors
 /// When a page cannot be read, when there are no parameters below the path, or when there are too
@@ -138,24 +130,17 @@ async fn read_path(
     budget: &RetryBudget,
 ) -> Result<Document, FetchError> {
     let (path, is_recursive) = (&requested_path(path), path.is_recursive);
-    let mut input = json!({ "Path": path, "Recursive": is_recursive, "WithDecryption": true, "MaxResults": MAX_PAGE });
+    let input = json!({ "Path": path, "Recursive": is_recursive, "WithDecryption": true, "MaxResults": MAX_PAGE });
     let read = |body: &[u8]| parse_page(body, request, &client.region);
-
-    let mut found = BTreeMap::new();
-    loop {
-        let about = request.named(path);
-        let called = client.call_json(GET_BY_PATH, about, &input, budget, read);
-        let (parameters, next_token) = called.await?;
-        found.extend(parameters);
-        if found.len() > MAX_BELOW_PATH {
-            let why =
-                format!("the path {path:?} has more than 10,000 parameters: use a longer path");
-            return Err(FetchError::refused(Refusal::NotSent, why));
-        }
-        let Some(token) = next_token else { break };
-        input["NextToken"] = token.into();
+    let calling = async |input: &Value| {
+        let called = client.call_json(GET_BY_PATH, request.named(path), input, budget, read);
+        called.await
+    };
+    let found = BTreeMap::from_iter(read_pages(input, MAX_BELOW_PATH + 1, calling).await?);
+    if found.len() > MAX_BELOW_PATH {
+        let why = format!("the path {path:?} has more than 10,000 parameters: use a longer path");
+        return Err(FetchError::refused(Refusal::NotSent, why));
     }
-
     if found.is_empty() {
         return Err(Cause::Absent(Missing::Secret).into());
     }
@@ -192,8 +177,7 @@ pub fn parse_page(
         let document = parameter.into_document(&request.version, region)?;
         parameters.push((name, document));
     }
-    let next_token = page.next_token.filter(|token| !token.is_empty());
-    Ok((parameters, next_token))
+    Ok((parameters, page.next_token))
 }
 
 /// Returns the path as the request names it. AWS authorizes a path exactly as it is written, and
@@ -211,6 +195,7 @@ struct GetParametersResponse {
     invalid_parameters: Option<Vec<String>>,
 }
 
+/// A parameter or, without a value, the description of one.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Parameter {
@@ -258,24 +243,16 @@ impl GetParametersResponse {
             return Some(parameter.into_document(&request.version, region));
         }
 
-        let (id, selector) = (request.id.in_region(region), version_selector(request));
-        let missing = if selector.is_some() {
-            Missing::Version
-        } else {
-            Missing::Secret
-        };
-        for invalid in self.invalid_parameters.iter().flatten() {
-            let name = match selector {
-                Some(selector) => invalid
-                    .strip_suffix(selector)
-                    .and_then(|name| name.strip_suffix(':')),
-                None => Some(invalid.as_str()),
-            };
-            if name.is_some_and(|name| base_name(name) == base_name(id.name())) {
-                return Some(Err(Cause::Absent(missing).into()));
-            }
+        let requested = requested_name(request, region);
+        let is_requested = |name: &String| base_name(name) == base_name(&requested);
+        if !self.invalid_parameters.iter().flatten().any(is_requested) {
+            return None;
         }
-        None
+        let missing = match version_selector(request) {
+            Some(_) => Missing::Version,
+            None => Missing::Secret,
+        };
+        Some(Err(Cause::Absent(missing).into()))
     }
 }
 
@@ -402,25 +379,9 @@ const DESCRIBE_PARAMETERS: &str = "AmazonSSM.DescribeParameters";
 /// The maximum number of names in a filter, and of parameters on a page.
 const MAX_DESCRIBED: usize = 50;
 
-/// A response of DescribeParameters.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct MetadataPage {
-    parameters: Vec<ParameterMetadata>,
-    next_token: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct ParameterMetadata {
-    name: String,
-    version: Option<i64>,
-    last_modified_date: Option<Value>,
-}
-
-/// Returns the answers for parameters and paths. Up to fifty parameters share a request, and each
-/// path has its own. Leaves out the parameters that DescribeParameters can't find
-/// ([`is_described`]).
+/// Asks which parameters and paths exist, and returns an answer without a value for each. Up to
+/// fifty parameters share a request, and each path has its own. Leaves out the parameters that
+/// DescribeParameters can't find ([`is_described`]).
 pub async fn describe_all_parameters(
     session: &Session,
     mut requests: Vec<Request>,
@@ -433,49 +394,35 @@ pub async fn describe_all_parameters(
         let key = (request.region.clone(), locator.role.clone(), path);
         groups.entry(key).or_default().push(request);
     }
-    let mut describing = Vec::new();
-    for ((region, role, path), group) in &groups {
-        for batch in group.chunks(MAX_DESCRIBED) {
-            describing.push(async move {
-                let place = (region, role.as_ref());
-                let described = describe_parameters(session, place, path.as_ref(), batch).await;
-                answers_from_descriptions(batch, &described)
-            });
-        }
-    }
-    let answers = in_flight(stream::iter(describing)).await;
-    answers.into_iter().flatten().collect()
-}
 
-/// Returns an answer for each parameter or path in a batch. `described` has the descriptions of the
-/// parameters in the batch that exist or, if the batch is a path, of parameters below that path. It
-/// may also be the error of the request. In that case, this error is the answer for the whole
-/// batch.
-fn answers_from_descriptions(
-    batch: &[Request],
-    described: &Result<Vec<ParameterMetadata>, FetchError>,
-) -> RequestAnswers {
-    let mut answers = RequestAnswers::new();
-    for request in batch {
-        let found = match described {
-            Ok(described) => document_without_value(request, described)
-                .ok_or_else(|| Cause::Absent(Missing::Secret).into()),
-            Err(error) => Err(error.clone()),
-        };
-        let answer = found.map_err(|error| FetchFailure::new(Some(request.region.clone()), error));
-        answers.push((request.clone(), answer));
-    }
-    answers
+    let batches = groups
+        .values()
+        .flat_map(|group| group.chunks(MAX_DESCRIBED));
+    let describing = batches.map(async |batch| {
+        let described = describe_batch(session, batch).await;
+        let mut answers = RequestAnswers::new();
+        for request in batch {
+            let found = match &described {
+                Ok(described) => document_without_value(request, described)
+                    .ok_or_else(|| Cause::Absent(Missing::Secret).into()),
+                Err(error) => Err(error.clone()),
+            };
+            answers.push(request.clone().answered(found));
+        }
+        answers
+    });
+    in_flight(stream::iter(describing)).await.concat()
 }
 
 /// Returns a document without a value for a parameter or a path. Returns `None` unless the
 /// parameter, or any parameter below the path, has been described.
-fn document_without_value(request: &Request, described: &[ParameterMetadata]) -> Option<Document> {
+fn document_without_value(request: &Request, described: &[Parameter]) -> Option<Document> {
     let Request { locator, region } = request;
-    let name = base_name(locator.id.name());
-    let found = described
-        .iter()
-        .find(|parameter| locator.is_path() || base_name(&parameter.name) == name)?;
+    let is_requested = |parameter: &&Parameter| {
+        let name = parameter.name.as_deref().unwrap_or_default();
+        locator.is_path() || base_name(name) == base_name(locator.id.name())
+    };
+    let found = described.iter().find(is_requested)?;
     let mut document = Document::new(SecretValue::default());
     document.region = Some(region.clone());
     // A description is about the newest version, so it doesn't apply to a path or to a version that
@@ -487,29 +434,26 @@ fn document_without_value(request: &Request, described: &[ParameterMetadata]) ->
     Some(document)
 }
 
-/// Returns the descriptions of those parameters in a batch that exist. If the batch is the path
-/// `path`, returns the descriptions on the first page that has any, because one parameter is enough
-/// to know that the path exists. The requests are sent in `region` and with `role`.
+/// Returns the descriptions of those parameters in a batch that exist. If the batch is a path,
+/// returns the descriptions on the first page that has any, because one parameter is enough to know
+/// that the path exists. All requests in a batch have the same region and role.
 ///
 /// # Errors
 /// The failure of the first request that fails, or the error of the role that couldn't be assumed.
-async fn describe_parameters(
+async fn describe_batch(
     session: &Session,
-    (region, role): (&Region, Option<&Role>),
-    path: Option<&SecretId>,
     batch: &[Request],
-) -> Result<Vec<ParameterMetadata>, FetchError> {
+) -> Result<Vec<Parameter>, FetchError> {
+    let Some(Request { locator, region }) = batch.first() else {
+        return Ok(Vec::new());
+    };
     let progress = session.budget.progress();
     let awaits = |request: &Request| progress.awaits(request.locator.to_string());
     let _awaited = Vec::from_iter(batch.iter().map(awaits));
-    let api = Store::ParameterStore.into();
-    let client = &session.client(api, region, role).await?;
+    let (api, role) = (locator.store.into(), locator.role.as_ref());
+    let client = session.client(api, region, role).await?;
 
-    let names: Vec<_> = batch
-        .iter()
-        .map(|request| request.locator.id.name())
-        .collect();
-    let filter = match path.and_then(|path| path.path(Store::ParameterStore)) {
+    let filter = match locator.path() {
         Some(ParameterPath { name, is_recursive }) => {
             let option = match is_recursive {
                 true => "Recursive",
@@ -518,31 +462,54 @@ async fn describe_parameters(
             let shorter = name.strip_suffix('/').filter(|path| !path.is_empty());
             json!({ "Key": "Path", "Option": option, "Values": [shorter.unwrap_or(name)] })
         }
-        None => json!({ "Key": "Name", "Option": "Equals", "Values": names }),
+        None => {
+            let names = batch.iter().map(|request| request.locator.id.name());
+            json!({ "Key": "Name", "Option": "Equals", "Values": Vec::from_iter(names) })
+        }
     };
-    let mut input = json!({ "ParameterFilters": [filter], "MaxResults": MAX_DESCRIBED });
+    let input = json!({ "ParameterFilters": [filter], "MaxResults": MAX_DESCRIBED });
     let read = |body: &[u8]| {
-        read_object(body).ok_or_else(|| FetchError::malformed("a response that can't be read"))
+        let page: Option<Page> = read_object(body);
+        let page = page.ok_or_else(|| FetchError::malformed("a response that can't be read"))?;
+        Ok((page.parameters, page.next_token))
     };
-    let about = batch.iter().map(|request| {
-        let locator = &request.locator;
-        locator.named(locator.id.name())
-    });
-    let about = Vec::from_iter(about).join(", ");
+    let (about, budget) = (ids(batch), &session.budget);
+    let calling = async |input: &Value| {
+        let called = client.call_json(DESCRIBE_PARAMETERS, &about, input, budget, read);
+        called.await
+    };
+    read_pages(input, batch.len(), calling).await
+}
 
+/// Returns the items of a list that AWS sends page by page. `input` is the input of the first
+/// request. `request_page` sends a request, and returns the items on its page and the token for the
+/// next page. A page can be empty although more pages follow. Once there are `enough` items, no
+/// further page is requested.
+///
+/// # Errors
+/// The first error of `request_page`.
+async fn read_pages<T>(
+    mut input: Value,
+    enough: usize,
+    request_page: impl AsyncFn(&Value) -> Result<(Vec<T>, Option<String>), FetchError>,
+) -> Result<Vec<T>, FetchError> {
     let mut found = Vec::new();
     loop {
-        let budget = &session.budget;
-        let page: MetadataPage = client
-            .call_json(DESCRIBE_PARAMETERS, &about, &input, budget, read)
-            .await?;
-        found.extend(page.parameters);
-        // A page may be empty although more pages follow.
-        match page.next_token {
-            Some(token) if !token.is_empty() && found.len() < batch.len() => {
+        let (items, next_token) = request_page(&input).await?;
+        found.extend(items);
+        match next_token {
+            Some(token) if !token.is_empty() && found.len() < enough => {
                 input["NextToken"] = token.into();
             }
             Some(_) | None => return Ok(found),
         }
     }
+}
+
+/// Returns the ids in a batch, for `-vv`.
+fn ids(batch: &[Request]) -> String {
+    let shown = batch
+        .iter()
+        .map(|Request { locator, .. }| locator.named(&locator.id));
+    Vec::from_iter(shown).join(", ")
 }

@@ -4,11 +4,9 @@
 //! We don't use BatchGetSecretValue. It needs its own permission, it can't read a given version, it
 //! is limited to 100 requests per second, and if one secret is denied, the whole request fails.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_secretsmanager::operation::describe_secret::{
-    DescribeSecret, DescribeSecretError, DescribeSecretInput, DescribeSecretOutput,
-};
+use aws_sdk_secretsmanager::operation::describe_secret::*;
 use aws_smithy_types::DateTime;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -21,8 +19,8 @@ use super::service_client::Client;
 use super::session::{Request, RequestAnswers, Session};
 use crate::backend::retry::{RetryBudget, retry};
 use crate::model::answer::{
-    Answer, Cause, DescribedSecret, Description, Document, FetchError, FetchFailure, Missing,
-    Refusal, Replica, RotationSchedule,
+    Cause, DescribedSecret, Description, Document, FetchError, Missing, Refusal, Replica,
+    RotationSchedule,
 };
 use crate::model::reference::{Arn, SecretId, Version};
 use crate::model::secret_value::SecretValue;
@@ -114,11 +112,15 @@ pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> Result<Docu
     })
 }
 
-/// Describes the secret of each request, many at the same time, and returns the descriptions in a
-/// fixed order. The version in a request doesn't matter. If no credentials were found, each
-/// description fails with the error of the search.
-pub async fn describe_all(session: &Session, requests: Vec<Request>) -> Vec<DescribedSecret> {
-    let describing = requests.into_iter().map(async |request| {
+/// Describes each secret once, many at the same time, and returns the descriptions in a fixed
+/// order. One description has all versions of a secret, so the versions in `requests` don't matter.
+/// If no credentials were found, each description fails with the error of the search.
+pub async fn describe_all(session: &Session, mut requests: Vec<Request>) -> Vec<DescribedSecret> {
+    for request in &mut requests {
+        request.locator.version = Version::Current;
+    }
+    let distinct = BTreeSet::from_iter(requests);
+    let describing = distinct.into_iter().map(async |request| {
         let name = format!("the description of {}", request.locator);
         let _awaited = session.budget.progress().awaits(name);
         let description = describe_secret(session, &request).await;
@@ -223,36 +225,38 @@ pub fn answers_from_descriptions(
                 == (&locator.id, &request.region, &locator.role)
         };
         if let Some(secret) = described.iter().find(is_about)
-            && let Some(answer) = answer_from_description(secret, &request.locator.version)
+            && let Some(found) = found_in_description(secret, &request.locator.version)
         {
-            answers.push((request, answer));
+            answers.push(request.answered(found));
         }
     }
     answers
 }
 
-/// Returns the answer for a version of a secret that has been described. Returns `None` for a
-/// version id that isn't in the description, because a launch might be able to read it:
-/// DescribeSecret lists only the versions that have a staging label.
-fn answer_from_description(secret: &DescribedSecret, version: &Version) -> Option<Answer> {
-    let region = Some(secret.region.clone());
-    let fail = |error| Some(Err(FetchFailure::new(region.clone(), error)));
+/// Returns a document without a value for a version of a secret that has been described, or the
+/// error of its launch. Returns `None` for a version id that isn't in the description, because a
+/// launch might be able to read it: DescribeSecret lists only the versions that have a staging
+/// label.
+fn found_in_description(
+    secret: &DescribedSecret,
+    version: &Version,
+) -> Option<Result<Document, FetchError>> {
     let description = match &secret.description {
         Ok(description) => description,
-        Err(error) => return fail(error.clone()),
+        Err(error) => return Some(Err(error.clone())),
     };
     if description.deleted.is_some() {
-        return fail(Cause::Refused(Refusal::MarkedForDeletion).into());
+        return Some(Err(Cause::Refused(Refusal::MarkedForDeletion).into()));
     }
     let mut versions = description.versions.iter();
     match versions.find(|(id, stages)| version.is_answered_by(Some(id), stages)) {
         Some((id, stages)) => Some(Ok(Document {
             version_id: Some(id.clone()),
             stages: stages.clone(),
-            region,
+            region: Some(secret.region.clone()),
             ..Document::new(SecretValue::default())
         })),
         None if matches!(version, Version::Id(_)) => None,
-        None => fail(Cause::Absent(Missing::Version).into()),
+        None => Some(Err(Cause::Absent(Missing::Version).into())),
     }
 }

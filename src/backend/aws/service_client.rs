@@ -197,17 +197,18 @@ impl Client {
         }
     }
 
-    /// Returns the error for a request without an answer. May look up a host: if the name of AWS's
-    /// host doesn't exist and the region isn't known, but a similar region has a host, the region
-    /// is misspelled, so no later attempt can succeed.
+    /// Returns the error for a request without an answer: `failure`, with a remedy if the user has
+    /// configured the endpoint. If the region is probably misspelled, such as `us-eats-1`, the
+    /// error is a refusal instead, because no later attempt can succeed: the name of AWS's host
+    /// doesn't exist, but a lookup finds the host for a similar region.
     async fn unanswered(&self, failure: FetchError) -> FetchError {
         if let Some(setting) = self.endpoint_setting {
-            return self.with_remedy(failure.of_named_host(setting));
+            return self.with_remedy(failure.for_host_named_in(setting));
         }
         if failure.io_kind == Some(ErrorKind::NotFound)
             && let Some(similar) = self.region.similar_region()
             && let Ok(endpoint) = find_endpoint(&Endpoints::default(), self.api, &similar).await
-            && self.http.finds_host(&endpoint).await
+            && self.http.host_exists(&endpoint).await
         {
             let (region, host) = (&self.region, host_and_port(&self.endpoint));
             let why = format!("the region \"{region}\" doesn't exist: there is no host {host}");
@@ -241,7 +242,7 @@ impl Client {
             | OutageKind::ClockSkew
             | OutageKind::EarlyCertificate => return error,
         };
-        error.outage_help(format!("{check}, or correct {setting}"))
+        error.with_outage_help(format!("{check}, or correct {setting}"))
     }
 
     /// Completes the URL of a request and, if there are credentials, signs the request with AWS
@@ -350,12 +351,9 @@ impl From<Store> for Api {
 /// The endpoints that the user configures, and which of AWS's own endpoints to use.
 #[derive(Clone, Debug, Default)]
 pub struct Endpoints {
-    /// True if the endpoints in variables and in the profile are ignored. This is the value of
-    /// AWS_IGNORE_CONFIGURED_ENDPOINT_URLS or, if that isn't set, of the profile's setting.
-    pub ignored: bool,
-    /// `--endpoint-url`, which is the endpoint of Secrets Manager. It is never ignored.
-    pub option: Option<HttpUrl>,
-    /// The endpoints in variables or in the profile, each with the name of its variable or setting.
+    /// The endpoints that the user configures, each with the option, variable or setting that names
+    /// it. With AWS_IGNORE_CONFIGURED_ENDPOINT_URLS or the profile's setting, only `--endpoint-url`
+    /// is left, which is the endpoint of Secrets Manager.
     pub configured: BTreeMap<Api, (&'static str, HttpUrl)>,
     /// The value of AWS_USE_FIPS_ENDPOINT or, if that isn't set, of the profile's setting.
     pub use_fips: bool,
@@ -366,31 +364,17 @@ pub struct Endpoints {
 impl Endpoints {
     /// Returns the endpoint that the user configures for a service. If it is `None`, AWS's own is
     /// used.
-    pub fn configured(&self, api: Api) -> Option<&HttpUrl> {
-        self.setting(api).map(|(_, url)| url)
-    }
-
-    /// Returns the endpoint that the user configures for a service, and the option, variable or
-    /// setting that names it.
-    pub fn setting(&self, api: Api) -> Option<(&'static str, &HttpUrl)> {
-        match &self.option {
-            Some(url) if api == Api::Store(Store::SecretsManager) => Some(("--endpoint-url", url)),
-            _ if self.ignored => None,
-            _ => self
-                .configured
-                .get(&api)
-                .map(|(setting, url)| (*setting, url)),
-        }
+    pub fn url(&self, api: Api) -> Option<&HttpUrl> {
+        self.configured.get(&api).map(|(_, url)| url)
     }
 
     /// Returns a part of the key for a cached answer. If requests to this store or to STS go to
     /// different endpoints, this part is different, too. STS is included, because it provides the
     /// credentials of the role that reads from the store.
     pub fn cache_key(&self, store: Store) -> String {
-        let configured =
-            [store.into(), Api::Sts].map(|api| self.configured(api).map(HttpUrl::as_str));
+        let urls = [store.into(), Api::Sts].map(|api| self.url(api).map(HttpUrl::as_str));
         let variants = [self.use_fips, self.use_dual_stack];
-        format!("{:?}", (configured, variants))
+        format!("{:?}", (urls, variants))
     }
 }
 
@@ -405,7 +389,7 @@ pub async fn find_endpoint(
     region: &Region,
 ) -> Result<Uri, BoxError> {
     let is_special = endpoints.use_fips || endpoints.use_dual_stack;
-    let configured = endpoints.configured(api);
+    let configured = endpoints.url(api);
     match (configured, commercial_host(api.name(), region)) {
         (Some(url), _) if !is_special => Ok(url.uri().clone()),
         (None, Some(host)) if !is_special => Ok(Uri::builder()
@@ -420,7 +404,7 @@ pub async fn find_endpoint(
 }
 
 /// Returns AWS's own host for a service in a region, if there is one.
-pub fn own_host(api: Api, region: &Region) -> Option<String> {
+pub fn aws_host(api: Api, region: &Region) -> Option<String> {
     // The rules never wait, so the future is ready immediately.
     let endpoint = find_endpoint(&Endpoints::default(), api, region)
         .now_or_never()?
@@ -462,11 +446,11 @@ async fn resolve_by_rules(
 }
 
 /// The first parts of the region codes in the commercial partition.
-const AREAS: [&str; 9] = ["af", "ap", "ca", "eu", "il", "me", "mx", "sa", "us"];
+const COMMERCIAL_AREAS: [&str; 9] = ["af", "ap", "ca", "eu", "il", "me", "mx", "sa", "us"];
 
 /// The other partitions: the part of a region's code before its direction and number, and the name
 /// of the partition in ARNs.
-const OTHERS: [(&str, &str); 7] = [
+const OTHER_PARTITIONS: [(&str, &str); 7] = [
     ("cn", "aws-cn"),
     ("us-gov", "aws-us-gov"),
     ("us-iso", "aws-iso"),
@@ -478,7 +462,9 @@ const OTHERS: [(&str, &str); 7] = [
 
 /// Returns the host of a service, or `None` if the region isn't in the commercial partition.
 fn commercial_host(service: &str, region: &Region) -> Option<String> {
-    let is_commercial = region.area().is_some_and(|area| AREAS.contains(&area));
+    let is_commercial = region
+        .area()
+        .is_some_and(|area| COMMERCIAL_AREAS.contains(&area));
     is_commercial.then(|| format!("{service}.{region}.amazonaws.com"))
 }
 
@@ -486,7 +472,7 @@ fn commercial_host(service: &str, region: &Region) -> Option<String> {
 /// codes, such as an emulator's, is treated as commercial.
 pub fn partition_of(region: &Region) -> &'static str {
     let area = region.area();
-    OTHERS
+    OTHER_PARTITIONS
         .iter()
         .find(|(other, _)| Some(*other) == area)
         .map_or("aws", |(_, name)| name)

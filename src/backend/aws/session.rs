@@ -17,11 +17,13 @@ use super::clients::Clients;
 use super::config::{Purpose, RoleChain, RoleSource, Settings, apply_profile};
 use super::credentials::{
     CallerIdentity, CredentialsOrigin, SearchContext, ask_for_missing_codes, assume_with_retries,
-    find_credentials, identity, instance_region, misconfigured, with_stored_session,
+    find_credentials, instance_region, misconfigured, request_caller_arn, with_stored_session,
 };
 use super::service_client::{Api, Client};
 use crate::backend::retry::{RetryBudget, over_regions};
-use crate::model::answer::{Answer, Answers, Caller, Cause, FetchError, Unsigned};
+use crate::model::answer::{
+    Answer, Answers, Caller, Cause, Document, FetchError, FetchFailure, Unsigned,
+};
 use crate::model::problem::Problem;
 use crate::model::reference::{Arn, Locator, Region, Role};
 use crate::time::Deadline;
@@ -42,6 +44,12 @@ impl Request {
             ..locator
         };
         Self { locator, region }
+    }
+
+    /// Returns the request with its answer: the document, or the error in the request's region.
+    pub fn answered(self, found: Result<Document, FetchError>) -> (Self, Answer) {
+        let answer = found.map_err(|error| FetchFailure::new(Some(self.region.clone()), error));
+        (self, answer)
     }
 }
 
@@ -271,7 +279,7 @@ impl Session {
         }
 
         for role in self.callers.keys() {
-            let arn = self.identity(role.as_ref(), region).await;
+            let arn = self.caller_arn(role.as_ref(), region).await;
             progress.trace(|| {
                 let who = match role {
                     Some(role) => format!("the caller with the role {}", role.arn),
@@ -355,12 +363,12 @@ impl Session {
     /// Returns the ARN of the caller with a role or, without a role, with the base credentials. The
     /// first call asks STS and may assume the role. The result stays `None` if there are no
     /// credentials or if STS doesn't answer in time.
-    pub async fn identity(&self, role: Option<&Role>, region: &Region) -> Option<String> {
+    pub async fn caller_arn(&self, role: Option<&Role>, region: &Region) -> Option<String> {
         self.credentials(role).await.ok()?;
         let caller = self.known_caller(role).ok()?;
         let arn = caller.arn.get_or_init(async || {
             let client = self.client(Api::Sts, region, role).await.ok()?;
-            identity(&client, &self.budget).await
+            request_caller_arn(&client, &self.budget).await
         });
         arn.await.clone()
     }

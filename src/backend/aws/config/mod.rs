@@ -16,9 +16,9 @@ mod places;
 mod role_chain;
 mod settings;
 
+pub use places::METADATA_URL;
 #[cfg(any(fuzzing, test))]
 pub use places::parse_ini;
-pub use places::{METADATA_URL, Places};
 pub use role_chain::{ProfileRole, RoleChain, RoleSource, Sso, WebIdentity};
 pub use settings::{
     MetadataSettings, Purpose, Settings, VariableKeys, apply_profile, apply_settings,

@@ -7,6 +7,7 @@
 //! identity could be used. A message shows the number of a line, but never the line itself.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fmt::Display;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -43,31 +44,27 @@ impl<'a> Places<'a> {
 
     /// Returns the value of a variable or, if it isn't set, of the profile's setting, which has the
     /// same name in lower case and without `aws_`. An invalid value adds an error.
-    pub fn read<T>(&mut self, variable: &'static str, format: &Format<T>) -> Option<T> {
-        let in_variable = self.variable(variable, format);
+    pub fn read<T>(&mut self, variable: &'static str, parse: Parser<T>) -> Option<T> {
+        let in_variable = self.variable(variable, parse);
         let key = variable.strip_prefix("AWS_").unwrap_or(variable);
-        let in_profile = self.setting(&key.to_ascii_lowercase(), format);
+        let in_profile = self.setting(&key.to_ascii_lowercase(), parse);
         in_variable.or(in_profile)
     }
 
     /// Returns the value of a variable. An invalid value adds an error.
-    pub fn variable<T>(&mut self, name: &'static str, format: &Format<T>) -> Option<T> {
+    pub fn variable<T>(&mut self, name: &'static str, parse: Parser<T>) -> Option<T> {
         let value = self.variables.non_empty(name)?;
-        if let Some(found) = overlooked(&value.to_string_lossy()) {
-            self.refuse(Problem::overlooked(name, found));
-            return None;
-        }
-        let parsed = value.to_str().and_then(format.parse);
-        if parsed.is_none() {
-            let error = format.invalid(name, &value.to_string_lossy());
-            self.refuse(error.help(format!("correct or unset {name}")));
-        }
-        parsed
+        let parsed = parse_named(name, value, parse).map_err(|mut error| {
+            let general = || format!("correct or unset {name}");
+            error.help.get_or_insert_with(general);
+            self.refuse(error);
+        });
+        parsed.ok()
     }
 
     /// Returns the text of a variable. A text that is not UTF-8 adds an error.
     pub fn text(&mut self, name: &'static str) -> Option<String> {
-        self.variable(name, &TEXT)
+        self.variable(name, any_text)
     }
 
     /// Returns an access key, or a part of one. As in the SDKs, a variable that consists of blanks
@@ -81,8 +78,8 @@ impl<'a> Places<'a> {
     }
 
     /// Returns the value of a setting in the profile. An invalid value adds an error.
-    pub fn setting<T>(&mut self, key: &str, format: &Format<T>) -> Option<T> {
-        let parsed = self.profile?.parse_setting(key, format);
+    pub fn setting<T>(&mut self, key: &str, parse: Parser<T>) -> Option<T> {
+        let parsed = self.profile?.parse_setting(key, parse);
         parsed.map_err(|error| self.refuse(error)).ok()?
     }
 
@@ -91,7 +88,7 @@ impl<'a> Places<'a> {
     pub fn service_endpoint(&mut self, service: &str) -> Option<HttpUrl> {
         let profile = self.profile?;
         let text = profile.service_endpoint(service);
-        let parsed = profile.parse_value(text, "services", &ENDPOINT);
+        let parsed = profile.parse_value(text, "services", endpoint_url);
         parsed.map_err(|error| self.refuse(error)).ok()?
     }
 
@@ -114,7 +111,7 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// Adds an error, unless the same one has already been added: a variable may be read twice.
+    /// Adds an error, unless the same one has already been added: a variable can be read twice.
     pub fn refuse(&mut self, error: Problem) {
         if !self.errors.contains(&error) {
             self.errors.push(error);
@@ -122,92 +119,98 @@ impl<'a> Places<'a> {
     }
 }
 
-/// The format of a variable or of a profile's setting.
-pub struct Format<T> {
-    /// The expected value, for the message "… must be …".
-    pub expected: &'static str,
-    /// Parses a value. Returns `None` if the value is invalid.
-    pub parse: fn(&str) -> Option<T>,
-}
+/// Parses the text of a variable or of a setting in the profile. The error is the expected value,
+/// for the message "… must be …".
+pub type Parser<T> = fn(&str) -> Result<T, &'static str>;
 
-impl<T> Format<T> {
-    /// Returns the error for a variable or a setting with an invalid value, which is quoted only if
-    /// it can't be a secret.
-    pub fn invalid(&self, name: &str, text: &str) -> Problem {
-        Problem::usage(invalid_value(name, text, self.expected))
+/// Parses the value of a variable or a setting. Messages call it `name`.
+///
+/// # Errors
+/// When the value isn't UTF-8 or is invalid, or when it has something in it that people don't see.
+/// The message quotes the value only if it can't be a secret.
+fn parse_named<T>(name: &str, value: &OsStr, parse: Parser<T>) -> Result<T, Problem> {
+    let shown = value.to_string_lossy();
+    if let Some(found) = overlooked(&shown) {
+        return Err(Problem::overlooked(name, found));
     }
+    let parsed = value.to_str().ok_or(UTF_8).and_then(parse);
+    parsed.map_err(|expected| Problem::usage(invalid_value(name, &shown, expected)))
 }
 
-/// Any text.
-pub const TEXT: Format<String> = Format {
-    expected: "text in UTF-8",
-    parse: |text| Some(text.to_owned()),
-};
+/// The expected value, if a value isn't UTF-8.
+const UTF_8: &str = "text in UTF-8";
 
-/// A boolean, in upper or lower case.
-pub const BOOLEAN: Format<bool> = Format {
-    expected: "true or false",
-    parse: |text| choice(text, &[("true", true), ("false", false)]),
-};
+/// Accepts any text.
+pub fn any_text(text: &str) -> Result<String, &'static str> {
+    Ok(text.to_owned())
+}
 
-/// A number of attempts or of seconds.
-pub const COUNT: Format<u32> = Format {
-    expected: "a whole number of at least 1",
-    parse: |text| text.trim().parse().ok().filter(|count| *count > 0),
-};
+/// Parses a boolean, in upper or lower case.
+pub fn boolean(text: &str) -> Result<bool, &'static str> {
+    choice(text, "true or false", &[("true", true), ("false", false)])
+}
 
-/// The code of a region.
-pub const REGION: Format<Region> = Format {
-    expected: Region::EXPECTED,
-    parse: Region::parse,
-};
+/// Parses a number of attempts or of seconds.
+pub fn count(text: &str) -> Result<u32, &'static str> {
+    let count = text.trim().parse().ok();
+    let valid = count.filter(|count| *count > 0);
+    valid.ok_or("a whole number of at least 1")
+}
 
-/// A URL, which may contain a password.
-pub const URL: Format<HttpUrl> = Format {
-    expected: "a URL that begins with http:// or https://",
-    parse: HttpUrl::parse,
-};
+/// Parses the code of a region.
+pub fn region_code(text: &str) -> Result<Region, &'static str> {
+    Region::parse(text).ok_or(Region::EXPECTED)
+}
 
-/// The URL of an endpoint.
-pub const ENDPOINT: Format<HttpUrl> = Format {
-    expected: "a URL that begins with http:// or https://, without a user name, password or query",
-    parse: HttpUrl::parse_endpoint,
-};
+/// Parses a URL, which may contain a password.
+pub fn url(text: &str) -> Result<HttpUrl, &'static str> {
+    HttpUrl::parse(text).ok_or("a URL that begins with http:// or https://")
+}
 
-/// The name of a role's session (STS, AssumeRole, RoleSessionName).
-pub const SESSION_NAME: Format<String> = Format {
-    expected: "2 to 64 letters, digits and characters of _+=,.@-",
-    parse: |text| {
-        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte);
-        let is_valid = (2..=64).contains(&text.len()) && text.bytes().all(is_allowed);
-        is_valid.then(|| text.to_owned())
-    },
-};
+/// Parses the URL of an endpoint.
+pub fn endpoint_url(text: &str) -> Result<HttpUrl, &'static str> {
+    HttpUrl::parse_endpoint(text)
+        .ok_or("a URL that begins with http:// or https://, without a user name, password or query")
+}
 
-/// AWS_RETRY_MODE and `retry_mode`. The value is only checked, because secrets-exec always retries
-/// by its own rules.
-pub const RETRY_MODE: Format<()> = Format {
-    expected: "legacy, standard or adaptive",
-    parse: |text| choice(text, &[("legacy", ()), ("standard", ()), ("adaptive", ())]),
-};
+/// Parses the name of a role's session (STS, AssumeRole, RoleSessionName).
+pub fn session_name(text: &str) -> Result<String, &'static str> {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte);
+    if (2..=64).contains(&text.len()) && text.bytes().all(is_allowed) {
+        return Ok(text.to_owned());
+    }
+    Err("2 to 64 letters, digits and characters of _+=,.@-")
+}
 
-/// The default URL of the instance metadata service.
+/// Checks AWS_RETRY_MODE or `retry_mode`. The value has no effect, because secrets-exec always
+/// retries by its own rules.
+pub fn retry_mode(text: &str) -> Result<(), &'static str> {
+    let modes = [("legacy", ()), ("standard", ()), ("adaptive", ())];
+    choice(text, "legacy, standard or adaptive", &modes)
+}
+
+/// The default URL of the instance metadata service, and its URL for IPv6.
 pub const METADATA_URL: &str = "http://169.254.169.254";
-
-/// The URL of the instance metadata service for IPv6.
 const METADATA_URL_IPV6: &str = "http://[fd00:ec2::254]";
 
-/// The URL of the instance metadata service for a mode.
-pub const METADATA_MODE: Format<&str> = Format {
-    expected: "IPv4 or IPv6",
-    parse: |text| choice(text, &[("ipv4", METADATA_URL), ("ipv6", METADATA_URL_IPV6)]),
-};
+/// Returns the URL of the instance metadata service for a mode.
+pub fn metadata_mode_url(mode: &str) -> Result<HttpUrl, &'static str> {
+    let urls = [("ipv4", METADATA_URL), ("ipv6", METADATA_URL_IPV6)];
+    choice(mode, "IPv4 or IPv6", &urls).and_then(url)
+}
 
-/// Looks up a word, in upper or lower case, in a table. Returns `None` for any other word.
-pub fn choice<T: Clone>(text: &str, choices: &[(&str, T)]) -> Option<T> {
+/// Looks up a word, in upper or lower case, in a table.
+///
+/// # Errors
+/// Returns `expected` for any other word.
+pub fn choice<T: Clone>(
+    text: &str,
+    expected: &'static str,
+    choices: &[(&str, T)],
+) -> Result<T, &'static str> {
     let mut choices = choices.iter();
     let chosen = choices.find(|(word, _)| word.eq_ignore_ascii_case(text));
-    chosen.map(|(_, meaning)| meaning.clone())
+    chosen.map(|(_, meaning)| meaning.clone()).ok_or(expected)
 }
 
 /// The paths of AWS's configuration files. A path is `None` if neither its variable nor HOME is
@@ -251,7 +254,7 @@ impl Section {
         text.filter(|text| !text.is_empty())
     }
 
-    /// Adds the settings of another section. They replace settings with the same name.
+    /// Adds the settings of `other`. They replace settings with the same name.
     fn extend(&mut self, other: Self) {
         self.settings.extend(other.settings);
         self.nested.extend(other.nested);
@@ -287,11 +290,11 @@ impl<'a> Profile<'a> {
     ///
     /// # Errors
     /// When the value is invalid.
-    pub fn parse_setting<T>(&self, key: &str, format: &Format<T>) -> Result<Option<T>, Problem> {
-        self.parse_value(self.setting(key), key, format)
+    pub fn parse_setting<T>(&self, key: &str, parse: Parser<T>) -> Result<Option<T>, Problem> {
+        self.parse_value(self.setting(key), key, parse)
     }
 
-    /// Parses a value. It may be in another section, which the profile's setting `key` names.
+    /// Parses a value of the setting `key`, or a value in the section that this setting names.
     ///
     /// # Errors
     /// When the value is invalid.
@@ -299,16 +302,11 @@ impl<'a> Profile<'a> {
         &self,
         text: Option<&str>,
         key: &str,
-        format: &Format<T>,
+        parse: Parser<T>,
     ) -> Result<Option<T>, Problem> {
         let Some(text) = text else { return Ok(None) };
         let setting = format!("{key} of the AWS profile {:?}", self.name);
-        if let Some(found) = overlooked(text) {
-            return Err(Problem::overlooked(&setting, found));
-        }
-        (format.parse)(text)
-            .map(Some)
-            .ok_or_else(|| format.invalid(&setting, text))
+        parse_named(&setting, text.as_ref(), parse).map(Some)
     }
 
     /// Returns the error for settings that contradict each other or that need another setting.
@@ -378,16 +376,22 @@ impl Profiles {
     /// is written as in the configuration file. If there aren't any other profiles, this is the
     /// advice for any `name`.
     pub fn prefix_advice(&self, name: &str) -> Option<String> {
-        let meant = |header: &str| {
-            split_header(header).filter(|(kind, meant)| *kind == PROFILE && meant != header)
+        // The name of a profile whose header is written as in the configuration file.
+        let intended_name = |header: &str| {
+            let (kind, intended) = split_header(header)?;
+            (kind == PROFILE && intended != header).then_some(intended)
         };
-        let has_others = self.names().any(|header| meant(header).is_none());
-        let mut prefixed = self
-            .names()
-            .filter_map(|header| Some((header, meant(header)?.1)));
-        let (header, meant) = prefixed.find(|(_, meant)| meant == name || !has_others)?;
-        let advice = format!("in the AWS credentials file, write [{meant}] instead of [{header}]");
-        Some(advice)
+        let has_others = self.names().any(|header| intended_name(header).is_none());
+        for header in self.names() {
+            if let Some(intended) = intended_name(header)
+                && (intended == name || !has_others)
+            {
+                return Some(format!(
+                    "in the AWS credentials file, write [{intended}] instead of [{header}]"
+                ));
+            }
+        }
+        None
     }
 
     /// Returns the error for a profile that does not exist. `setting` is the option, the variable
@@ -411,9 +415,9 @@ impl Profiles {
         Problem::usage(text).help(help)
     }
 
-    /// Adds the sections of a file. `kind` returns the kind and the name of a section, or `None`
-    /// for a section of an unknown kind, which is skipped. Warns about a `[default]` section that
-    /// is ignored. A file that doesn't exist adds nothing.
+    /// Adds the sections of a file. `parse_header` returns the kind and the name of a section, or
+    /// `None` for a section of an unknown kind, which is skipped. Warns about a `[default]` section
+    /// that is ignored. A file that doesn't exist adds nothing.
     ///
     /// # Errors
     /// When the file cannot be read or parsed.
@@ -421,7 +425,7 @@ impl Profiles {
         &mut self,
         path: &Path,
         progress: &Progress,
-        kind: impl Fn(&str) -> Option<(&'static str, String)>,
+        parse_header: impl Fn(&str) -> Option<(&'static str, String)>,
     ) -> Result<(), Problem> {
         let Some(text) = read_existing(path, progress)? else {
             return Ok(());
@@ -436,7 +440,7 @@ impl Profiles {
         let default = Some((PROFILE, "default".to_owned()));
         let prefixed = sections
             .iter()
-            .find(|(_, name, _)| *name != "default" && kind(name) == default)
+            .find(|(_, name, _)| *name != "default" && parse_header(name) == default)
             .map(|(line, _, _)| *line);
 
         for (line, name, section) in sections {
@@ -447,7 +451,7 @@ impl Profiles {
                 ));
                 continue;
             }
-            match kind(name) {
+            match parse_header(name) {
                 Some(key) => self.sections.entry(key).or_default().extend(section),
                 None => self.bare_sections.push(name.to_owned()),
             }

@@ -15,7 +15,7 @@
 
 use aws_credential_types::Credentials;
 
-use super::places::{Format, Profile, SESSION_NAME, choice};
+use super::places::{Profile, choice, session_name};
 use crate::model::problem::Problem;
 use crate::model::reference::Region;
 
@@ -149,18 +149,16 @@ fn assumed_role(profile: Profile<'_>) -> Result<Option<ProfileRole>, Problem> {
     }
 
     // The limits of AssumeRole.
-    let seconds = Format {
-        expected: "a whole number of seconds from 900 to 43200",
-        parse: |text| {
-            let seconds = text.parse().ok();
-            seconds.filter(|seconds| (900..=43_200).contains(seconds))
-        },
+    let seconds = |text: &str| {
+        let seconds = text.parse().ok();
+        let valid = seconds.filter(|seconds| (900..=43_200).contains(seconds));
+        valid.ok_or("a whole number of seconds from 900 to 43200")
     };
     Ok(Some(ProfileRole {
         arn,
         external_id: text("external_id"),
-        session_name: profile.parse_setting("role_session_name", &SESSION_NAME)?,
-        duration: profile.parse_setting("duration_seconds", &seconds)?,
+        session_name: profile.parse_setting("role_session_name", session_name)?,
+        duration: profile.parse_setting("duration_seconds", seconds)?,
         mfa_serial: text("mfa_serial"),
     }))
 }
@@ -188,18 +186,16 @@ fn source_profile(profile: Profile<'_>) -> Result<Option<&str>, Problem> {
 /// When the settings of the source are invalid or incomplete.
 fn own_source(profile: Profile<'_>) -> Result<Option<RoleSource>, Problem> {
     let text = |key| profile.setting(key).map(str::to_owned);
-    let named = Format {
-        expected: "Environment, Ec2InstanceMetadata or EcsContainer",
-        parse: |text| {
-            let sources = [
-                ("Environment", RoleSource::Environment),
-                ("EcsContainer", RoleSource::Container),
-                ("Ec2InstanceMetadata", RoleSource::Instance),
-            ];
-            choice(text, &sources)
-        },
+    let named_source = |text: &str| {
+        let sources = [
+            ("Environment", RoleSource::Environment),
+            ("EcsContainer", RoleSource::Container),
+            ("Ec2InstanceMetadata", RoleSource::Instance),
+        ];
+        let expected = "Environment, Ec2InstanceMetadata or EcsContainer";
+        choice(text, expected, &sources)
     };
-    if let Some(source) = profile.parse_setting("credential_source", &named)? {
+    if let Some(source) = profile.parse_setting("credential_source", named_source)? {
         return Ok(Some(source));
     }
 
@@ -210,7 +206,7 @@ fn own_source(profile: Profile<'_>) -> Result<Option<RoleSource>, Problem> {
         return Ok(Some(RoleSource::WebIdentity(WebIdentity {
             role,
             file,
-            session_name: profile.parse_setting("role_session_name", &SESSION_NAME)?,
+            session_name: profile.parse_setting("role_session_name", session_name)?,
         })));
     }
 

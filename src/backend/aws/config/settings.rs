@@ -15,15 +15,15 @@ use aws_credential_types::Credentials;
 use nix::unistd::{User, getuid};
 
 use super::places::{
-    BOOLEAN, COUNT, ConfigFiles, ENDPOINT, Format, METADATA_MODE, Places, Profiles, REGION,
-    RETRY_MODE, SESSION_NAME, TEXT, URL,
+    ConfigFiles, Places, Profiles, any_text, boolean, count, endpoint_url, metadata_mode_url,
+    region_code, retry_mode, session_name, url,
 };
 use super::role_chain::{RoleChain, RoleSource, WebIdentity, role_chain};
 use crate::backend::aws::service_client::{Api, Endpoints};
 use crate::model::env_variables::Inherited;
-use crate::model::options::{AwsOptions, RegionSource};
+use crate::model::options::{AwsOptions, Options, RegionSource, SourceOption};
 use crate::model::problem::{Problem, Status, unless_errors};
-use crate::model::reference::{Arn, Locator, Region, Role};
+use crate::model::reference::{Arn, Locator, Region, Role, Store};
 use crate::model::url::HttpUrl;
 use crate::net::proxy::ProxySettings;
 use crate::net::tls::TrustSettings;
@@ -61,6 +61,8 @@ pub struct Settings {
     pub web_identity_role: Option<Arn>,
     /// AWS_ROLE_SESSION_NAME
     pub web_identity_session: Option<String>,
+    /// AWS_TOKEN. It is only read with `--agent`.
+    pub agent_token: Option<String>,
     pub variable_keys: VariableKeys,
     pub config_files: ConfigFiles,
     /// The remedy for missing credentials on ECS, Kubernetes or Lambda. It is `None` everywhere
@@ -95,11 +97,9 @@ pub enum VariableKeys {
 /// The settings of the instance metadata service (IMDS).
 #[derive(Clone, Debug, Default)]
 pub struct MetadataSettings {
-    /// AWS_EC2_METADATA_SERVICE_ENDPOINT, or the profile's `ec2_metadata_service_endpoint`.
+    /// The endpoint that the user configures: AWS_EC2_METADATA_SERVICE_ENDPOINT, the profile's
+    /// `ec2_metadata_service_endpoint` or, without these, the URL for the configured mode.
     pub endpoint: Option<HttpUrl>,
-    /// The URL for AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE or for the profile's mode. It is used if
-    /// there is no `endpoint`.
-    pub mode_endpoint: Option<&'static str>,
     /// AWS_METADATA_SERVICE_TIMEOUT, which limits an attempt, including the time for a connection.
     pub timeout: Duration,
     /// AWS_METADATA_SERVICE_NUM_ATTEMPTS
@@ -119,24 +119,27 @@ const PROFILE_VARIABLES: [&str; 2] = ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"];
 
 impl Settings {
     /// Merges the options with the variables that the AWS CLI also reads. Doesn't read the
-    /// configuration files.
+    /// configuration files. With `--local`, AWS isn't asked, so nothing is read.
     ///
     /// # Errors
     /// One error for each variable with an invalid value.
-    pub fn new(options: &AwsOptions, inherited: &Inherited) -> Result<Self, Vec<Problem>> {
+    pub fn new(options: &Options, inherited: &Inherited) -> Result<Self, Vec<Problem>> {
+        if let SourceOption::Local(_) = options.source {
+            return Ok(Self::default());
+        }
         let mut places = Places::new(inherited, None);
         // A file that doesn't exist isn't an error, so a mistake in its path would go unnoticed.
         places.text("AWS_CONFIG_FILE");
         places.text("AWS_SHARED_CREDENTIALS_FILE");
         check_sdk_variables(&mut places);
 
-        let role = Format {
-            expected: Role::EXPECTED,
-            parse: |text| Role::parse(text, None).map(|role| role.arn),
+        let role_arn = |text: &str| {
+            let role = Role::parse(text, None).ok_or(Role::EXPECTED)?;
+            Ok(role.arn)
         };
-        let web_identity_role = places.variable("AWS_ROLE_ARN", &role);
+        let web_identity_role = places.variable("AWS_ROLE_ARN", role_arn);
         let mut settings = Self {
-            options: options.clone(),
+            options: options.aws.clone(),
             variables: inherited.clone(),
             profile_variable: PROFILE_VARIABLES
                 .into_iter()
@@ -144,7 +147,7 @@ impl Settings {
             proxy: proxy(&mut places),
             web_identity_file: places.text("AWS_WEB_IDENTITY_TOKEN_FILE"),
             container_token_file: places.text("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"),
-            web_identity_session: places.variable("AWS_ROLE_SESSION_NAME", &SESSION_NAME),
+            web_identity_session: places.variable("AWS_ROLE_SESSION_NAME", session_name),
             web_identity_role,
             variable_keys: variable_keys(&mut places),
             config_files: config_files(inherited),
@@ -152,6 +155,9 @@ impl Settings {
             ..Self::default()
         };
         settings.read_shared(&mut places);
+        if let SourceOption::Agent { .. } = options.source {
+            settings.agent_token = places.text("AWS_TOKEN");
+        }
         unless_errors(places.errors, settings)
     }
 
@@ -159,12 +165,12 @@ impl Settings {
     /// error to `places`.
     fn read_shared(&mut self, places: &mut Places<'_>) {
         // Our own retries don't have modes, so the value is only checked.
-        places.read("AWS_RETRY_MODE", &RETRY_MODE);
+        places.read("AWS_RETRY_MODE", retry_mode);
         self.region = region(places, &self.options);
         self.endpoints = endpoints(places, &self.options);
         self.trust = trust(places, &self.options);
-        self.max_attempts = places.read("AWS_MAX_ATTEMPTS", &COUNT);
-        self.app_id = places.read("AWS_SDK_UA_APP_ID", &TEXT);
+        self.max_attempts = places.read("AWS_MAX_ATTEMPTS", count);
+        self.app_id = places.read("AWS_SDK_UA_APP_ID", any_text);
         self.metadata = metadata(places);
     }
 
@@ -228,7 +234,7 @@ impl Settings {
     pub fn check_regions(&self, requests: &BTreeSet<&Locator>) -> Result<(), Problem> {
         for request in requests
             .iter()
-            .filter(|request| self.endpoints.configured(request.store.into()).is_none())
+            .filter(|request| self.endpoints.url(request.store.into()).is_none())
         {
             let mut regions = Vec::from_iter(self.region.clone());
             for region in &self.options.fallback_regions {
@@ -337,7 +343,7 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
 fn check_sdk_variables(places: &mut Places<'_>) {
     // The SDK ignores or prints a value that is not UTF-8.
     places.text("AWS_CONTAINER_AUTHORIZATION_TOKEN");
-    places.variable("AWS_CONTAINER_CREDENTIALS_FULL_URI", &URL);
+    places.variable("AWS_CONTAINER_CREDENTIALS_FULL_URI", url);
     let relative = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
     let path = places.text(relative);
     if path.is_some_and(|path| path.parse::<http::Uri>().is_err()) {
@@ -392,11 +398,11 @@ fn role_remedy(inherited: &Inherited) -> Option<&'static str> {
 fn region(places: &mut Places<'_>, options: &AwsOptions) -> Option<(Region, RegionSource)> {
     let mut region = options.region.clone();
     for name in ["AWS_REGION", "AWS_DEFAULT_REGION"] {
-        let in_variable = places.variable(name, &REGION);
+        let in_variable = places.variable(name, region_code);
         let source = RegionSource::new(name, Status::Usage);
         region = region.or(in_variable.map(|region| (region, source)));
     }
-    let in_profile = places.setting("region", &REGION);
+    let in_profile = places.setting("region", region_code);
     let source = RegionSource::new("the AWS profile", Status::Configuration);
     region.or(in_profile.map(|region| (region, source)))
 }
@@ -404,13 +410,13 @@ fn region(places: &mut Places<'_>, options: &AwsOptions) -> Option<(Region, Regi
 /// Reads the endpoints, each with the name of its variable or setting.
 fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
     let in_profile = "endpoint_url in the AWS configuration file";
-    let for_all = places.variable("AWS_ENDPOINT_URL", &ENDPOINT);
-    let for_all_in_profile = places.setting("endpoint_url", &ENDPOINT);
+    let for_all = places.variable("AWS_ENDPOINT_URL", endpoint_url);
+    let for_all_in_profile = places.setting("endpoint_url", endpoint_url);
     let mut configured = BTreeMap::new();
     for api in Api::ALL {
         let (variable, service) = api.endpoint_setting();
         let by_precedence = [
-            (variable, places.variable(variable, &ENDPOINT)),
+            (variable, places.variable(variable, endpoint_url)),
             ("AWS_ENDPOINT_URL", for_all.clone()),
             (in_profile, places.service_endpoint(service)),
             (in_profile, for_all_in_profile.clone()),
@@ -420,20 +426,25 @@ fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
             configured.insert(api, endpoint);
         }
     }
-    let mut is_true = |variable| places.read(variable, &BOOLEAN).unwrap_or_default();
+    let mut is_true = |variable| places.read(variable, boolean) == Some(true);
+    if is_true("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") {
+        configured.clear();
+    }
+    if let Some(url) = &options.endpoint_url {
+        let secrets_manager = Store::SecretsManager.into();
+        configured.insert(secrets_manager, ("--endpoint-url", url.clone()));
+    }
     Endpoints {
-        ignored: is_true("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"),
+        configured,
         use_fips: is_true("AWS_USE_FIPS_ENDPOINT"),
         use_dual_stack: is_true("AWS_USE_DUALSTACK_ENDPOINT"),
-        option: options.endpoint_url.clone(),
-        configured,
     }
 }
 
 /// Reads the paths of the root certificates that the user names.
 fn trust(places: &mut Places<'_>, options: &AwsOptions) -> TrustSettings {
     places.check_file("AWS_CA_BUNDLE");
-    let in_profile = places.setting("ca_bundle", &TEXT).map(PathBuf::from);
+    let in_profile = places.setting("ca_bundle", any_text).map(PathBuf::from);
     let variable = |name| places.variables.non_empty(name).map(PathBuf::from);
     let in_option = options.ca_bundle.clone();
     TrustSettings {
@@ -445,14 +456,15 @@ fn trust(places: &mut Places<'_>, options: &AwsOptions) -> TrustSettings {
 
 /// Reads the settings of the instance metadata service.
 fn metadata(places: &mut Places<'_>) -> MetadataSettings {
-    let timeout = places.variable("AWS_METADATA_SERVICE_TIMEOUT", &COUNT);
-    let attempts = places.variable("AWS_METADATA_SERVICE_NUM_ATTEMPTS", &COUNT);
+    let timeout = places.variable("AWS_METADATA_SERVICE_TIMEOUT", count);
+    let attempts = places.variable("AWS_METADATA_SERVICE_NUM_ATTEMPTS", count);
+    let endpoint = places.read("AWS_EC2_METADATA_SERVICE_ENDPOINT", endpoint_url);
+    let for_mode = places.read("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", metadata_mode_url);
     MetadataSettings {
-        endpoint: places.read("AWS_EC2_METADATA_SERVICE_ENDPOINT", &ENDPOINT),
-        mode_endpoint: places.read("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", &METADATA_MODE),
+        endpoint: endpoint.or(for_mode),
         timeout: Duration::from_secs(timeout.unwrap_or(METADATA_TIMEOUT).into()),
         attempts: attempts.unwrap_or(1),
-        is_disabled: places.variable("AWS_EC2_METADATA_DISABLED", &BOOLEAN) == Some(true),
+        is_disabled: places.variable("AWS_EC2_METADATA_DISABLED", boolean) == Some(true),
         may_exist: may_have_metadata_service(places.variables),
     }
 }
@@ -474,17 +486,15 @@ fn may_have_metadata_service(inherited: &Inherited) -> bool {
 /// read.
 fn proxy(places: &mut Places<'_>) -> ProxySettings {
     let is_set = |name| places.variables.get(name).is_some();
-    let chosen = |is_lower, lower, upper| if is_lower { lower } else { upper };
-    let is_cgi = is_set("REQUEST_METHOD");
-    let https_name = chosen(is_set("https_proxy"), "https_proxy", "HTTPS_PROXY");
-    let http_name = chosen(is_set("http_proxy") || is_cgi, "http_proxy", "HTTP_PROXY");
-    let no_proxy_name = chosen(is_set("no_proxy"), "no_proxy", "NO_PROXY");
-
-    let proxy = Format {
-        expected: "the URL of an HTTP proxy, such as http://proxy.example.com:3128",
-        parse: parse_proxy,
+    let lower_if_set = |lower, upper| if is_set(lower) { lower } else { upper };
+    let https_name = lower_if_set("https_proxy", "HTTPS_PROXY");
+    let no_proxy_name = lower_if_set("no_proxy", "NO_PROXY");
+    let http_name = match is_set("REQUEST_METHOD") {
+        true => "http_proxy",
+        false => lower_if_set("http_proxy", "HTTP_PROXY"),
     };
-    let mut named = |name| Some((name, places.variable(name, &proxy)?));
+
+    let mut named = |name| Some((name, places.variable(name, proxy_url)?));
     ProxySettings {
         https: named(https_name),
         http: named(http_name),
@@ -492,15 +502,15 @@ fn proxy(places: &mut Places<'_>) -> ProxySettings {
     }
 }
 
-/// Parses the URL of a proxy, or a host and a port without `http://`. Returns `None` for SOCKS,
-/// which isn't supported, and for anything else that isn't valid.
-fn parse_proxy(text: &str) -> Option<HttpUrl> {
+/// Parses the URL of a proxy, or a host and a port without `http://`. SOCKS isn't supported.
+fn proxy_url(text: &str) -> Result<HttpUrl, &'static str> {
     let with_scheme = if text.contains("://") {
         text.to_owned()
     } else {
         format!("http://{text}")
     };
-    HttpUrl::parse(&with_scheme)
+    let url = HttpUrl::parse(&with_scheme);
+    url.ok_or("the URL of an HTTP proxy, such as http://proxy.example.com:3128")
 }
 
 /// Returns the paths of AWS's configuration files. A tilde at the beginning of a path stands for

@@ -30,9 +30,8 @@ use aws_credential_types::Credentials;
 use futures_util::future::{FutureExt, LocalBoxFuture};
 use tokio::time::Instant;
 
-use super::imds::instance;
 use super::provider::{CredentialsOrigin, SearchContext, checked_credentials};
-use super::sources::{container, environment, profile};
+use super::sources::{container, environment, instance, profile};
 use super::sts::web_identity_of_variables;
 use crate::backend::aws::config::Settings;
 use crate::backend::retry::{RetryBudget, over_regions, retry_or};
@@ -138,8 +137,8 @@ pub async fn find_credentials(
             }
         };
 
-        // The last provider is the instance metadata. They may be late or broken anywhere, so only
-        // invalid settings there are the reason.
+        // The last provider is the instance metadata service, which can be late or broken on any
+        // machine. So the search only ends with its error if its settings are invalid.
         if error.again == Again::Never || (error.again != Again::NextProvider && index < last) {
             return Err(error);
         }
@@ -150,16 +149,10 @@ pub async fn find_credentials(
 
     let looked_at = providers.iter().map(|provider| {
         let origin = (provider.origin)(context.settings);
-        match &origin {
-            CredentialsOrigin::Profile(_) => {
-                format!("{origin} {}", context.settings.config_files.location())
-            }
-            CredentialsOrigin::Variables
-            | CredentialsOrigin::WebIdentity
-            | CredentialsOrigin::Container
-            | CredentialsOrigin::Instance
-            | CredentialsOrigin::Role => origin.to_string(),
+        if let CredentialsOrigin::Profile(_) = origin {
+            return format!("{origin} {}", context.settings.config_files.location());
         }
+        origin.to_string()
     });
     let mut error = no_source(&Vec::from_iter(looked_at), &last_reason, status, help);
     if !context.settings.metadata.may_exist {

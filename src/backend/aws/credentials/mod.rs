@@ -6,17 +6,15 @@
 //! checked before they are asked.
 
 mod chain;
-mod imds;
 mod process;
 mod provider;
 mod sources;
-mod sso;
 mod sts;
 
 pub use chain::{caller_variables, find_credentials};
-pub use imds::instance_region;
 pub use provider::{CredentialsOrigin, SearchContext, explain_refused_credentials, misconfigured};
-pub use sources::remove_empty_variables;
+pub use sources::{instance_region, remove_empty_variables};
 pub use sts::{
-    CallerIdentity, ask_for_missing_codes, assume_with_retries, identity, with_stored_session,
+    CallerIdentity, ask_for_missing_codes, assume_with_retries, request_caller_arn,
+    with_stored_session,
 };

@@ -185,8 +185,8 @@ impl CredentialProcess {
         if has_own_session && HAS_FAILED.load(Ordering::Relaxed) {
             command.stderr(Stdio::null());
         }
-        // SAFETY: `prepare` only makes system calls that are async-signal-safe.
-        unsafe { command.pre_exec(move || prepare(parent, has_own_session)) };
+        // SAFETY: `prepare_child` only makes system calls that are async-signal-safe.
+        unsafe { command.pre_exec(move || prepare_child(parent, has_own_session)) };
 
         // This is stored before the program exists, so that a thread that ends this process during
         // `spawn` kills the program, too.
@@ -289,7 +289,7 @@ fn foreground_terminal() -> Option<(File, Termios)> {
     target_os = "macos",
     allow(unused_variables, reason = "PR_SET_PDEATHSIG is of Linux")
 )]
-fn prepare(parent: Pid, has_own_session: bool) -> io::Result<()> {
+fn prepare_child(parent: Pid, has_own_session: bool) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     {
         nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;

@@ -1,7 +1,7 @@
 //! What the credential providers have in common: the clients and settings that they use, their
 //! failures, and the origin of credentials.
 //!
-//! A failure says what the search does next. Each function below stands for one of these cases:
+//! A failure says what the search does next. Each function below is for one of these cases:
 //!
 //! | function | what happened | the search |
 //! |---|---|---|
@@ -24,7 +24,7 @@ use http::HeaderValue;
 use crate::backend::aws::clients::{Clients, http_status};
 use crate::backend::aws::config::{RoleChain, Settings};
 use crate::backend::aws::responses::classify_sdk_error;
-use crate::backend::aws::service_client::{Api, Endpoints};
+use crate::backend::aws::service_client::Endpoints;
 use crate::model::answer::{
     Again, CREDENTIALS_REFUSED, Cause, CredentialsFault, Denial, FetchError, OutageKind, Refusal,
     Unsigned,
@@ -112,10 +112,10 @@ pub fn known_remedy(reason: &str) -> Option<&'static str> {
 /// Returns the failure of a provider whose request failed with `error`. `headline` is a sentence,
 /// such as `the role "…" couldn't be assumed`.
 ///
-/// A denial is final and has a remedy if its cause is known. But a token that isn't accepted may be
-/// replaced, so `--wait` tries again. An error about a certificate, a CA bundle or a proxy is
+/// A denial is final, and has a remedy if its cause is known. But a token that isn't accepted can
+/// be replaced, so `--wait` tries again. An error about a certificate, a CA bundle or a proxy is
 /// returned unchanged, because every other request would fail with it, too.
-pub fn with_headline(headline: &str, error: FetchError) -> FetchError {
+pub fn request_failure(headline: &str, error: FetchError) -> FetchError {
     match error.cause {
         Cause::Outage(_) => error.with_headline(headline),
         Cause::Denied(denial) => {
@@ -288,10 +288,9 @@ pub fn checked_credentials(
     }
     credentials.set_property(origin);
 
-    let is_own =
-        |endpoints: &Endpoints| Api::ALL.iter().all(|api| endpoints.setting(*api).is_none());
+    let are_aws_own = endpoints.is_some_and(|endpoints| endpoints.configured.is_empty());
     match swapped_keys(&credentials) {
-        Some(why) if endpoints.is_some_and(is_own) => Err(misconfigured(why).help(SWAPPED_REMEDY)),
+        Some(why) if are_aws_own => Err(misconfigured(why).help(SWAPPED_REMEDY)),
         Some(_) | None => Ok(credentials),
     }
 }

@@ -15,16 +15,9 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
-use aws_sdk_sts::operation::assume_role::{
-    AssumeRole, AssumeRoleError, AssumeRoleInput, AssumeRoleOutput,
-};
-use aws_sdk_sts::operation::assume_role_with_web_identity::{
-    AssumeRoleWithWebIdentity, AssumeRoleWithWebIdentityError, AssumeRoleWithWebIdentityInput,
-    AssumeRoleWithWebIdentityOutput,
-};
-use aws_sdk_sts::operation::get_caller_identity::{
-    GetCallerIdentity, GetCallerIdentityError, GetCallerIdentityInput, GetCallerIdentityOutput,
-};
+use aws_sdk_sts::operation::assume_role::*;
+use aws_sdk_sts::operation::assume_role_with_web_identity::*;
+use aws_sdk_sts::operation::get_caller_identity::*;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
@@ -36,7 +29,7 @@ use tokio::time::timeout;
 use super::process::parse_time;
 use super::provider::{
     CredentialsOrigin, SearchContext, checked_credentials, explain_refused_credentials,
-    known_remedy, misconfigured, not_configured, unreadable, with_headline, with_help,
+    known_remedy, misconfigured, not_configured, request_failure, unreadable, with_help,
 };
 use crate::backend::aws::config::{ProfileRole, RoleChain, RoleSource, WebIdentity};
 use crate::backend::aws::service_client::{Api, Client};
@@ -61,17 +54,17 @@ pub struct CallerIdentity {
 const SESSION_NAME: &str = "secrets-exec";
 
 /// The remedy for a caller who may not assume a role.
-const PERMISSION: &str = "allow sts:AssumeRole on this role in the caller's own policy, and allow the caller in the role's trust policy";
+const PERMISSION_REMEDY: &str = "allow sts:AssumeRole on this role in the caller's own policy, and allow the caller in the role's trust policy";
 
 /// The remedy for a role that STS doesn't accept.
-const CHECK: &str = "check the ARN of the role, and its external ID";
+const UNKNOWN_ROLE_REMEDY: &str = "check the ARN of the role, and its external ID";
 
 /// The time limit for GetCallerIdentity, so that it doesn't delay the message about a denial for
 /// long.
 const IDENTITY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Assumes a role with the credentials of the client, in one attempt. Returns the role's
-/// credentials and the ARN of the session, which comes with the same answer. `mfa_codes` has the
+/// credentials and the ARN of the session, which is in the same answer. `mfa_codes` has the
 /// codes that the user has typed, by the serial number of the MFA device.
 ///
 /// # Errors
@@ -180,19 +173,19 @@ pub fn not_assumed(role: &str) -> String {
 /// credentials, a certificate or a proxy are returned unchanged.
 fn role_error(error: FetchError, role: &Role) -> FetchError {
     let cause = error.cause;
-    let failed = with_headline(&not_assumed(&role.arn.to_string()), error);
+    let failed = request_failure(&not_assumed(&role.arn.to_string()), error);
     if let Cause::Denied(_) = cause {
-        return with_help(failed, PERMISSION);
+        return with_help(failed, PERMISSION_REMEDY);
     }
     if cause == Cause::Refused(Refusal::Request) {
-        return with_help(failed, CHECK);
+        return with_help(failed, UNKNOWN_ROLE_REMEDY);
     }
     failed
 }
 
 /// Asks STS for the ARN of the client's credentials, in one attempt. Returns `None` if STS refuses
 /// the request, or doesn't answer in time. GetCallerIdentity doesn't need any permission.
-pub async fn identity(client: &Client, budget: &RetryBudget) -> Option<String> {
+pub async fn request_caller_arn(client: &Client, budget: &RetryBudget) -> Option<String> {
     let input = GetCallerIdentityInput::builder().build();
     let operation = GetCallerIdentity::new();
     let calling = client.call(&operation, input, GetCallerIdentityError::meta);
@@ -203,11 +196,11 @@ pub async fn identity(client: &Client, budget: &RetryBudget) -> Option<String> {
 
 /// The remedy for a missing role. Somebody must have set the other variable by hand, because EKS
 /// sets both.
-const NO_ROLE: &str = "set AWS_ROLE_ARN to the ARN of the role that trusts this token. On EKS, don't set either variable: EKS sets both if the \
+const NO_ROLE_REMEDY: &str = "set AWS_ROLE_ARN to the ARN of the role that trusts this token. On EKS, don't set either variable: EKS sets both if the \
      service account has the annotation eks.amazonaws.com/role-arn";
 
 /// The remedy for a token file that can't be read.
-const NO_TOKEN: &str = "check the path of the token file. On EKS, don't set it: EKS mounts the file if the service account has the annotation \
+const NO_TOKEN_REMEDY: &str = "check the path of the token file. On EKS, don't set it: EKS mounts the file if the service account has the annotation \
      eks.amazonaws.com/role-arn";
 
 /// Exchanges the token in the file AWS_WEB_IDENTITY_TOKEN_FILE for the credentials of the role
@@ -225,7 +218,7 @@ pub async fn web_identity_of_variables(
     };
     let Some(role) = &settings.web_identity_role else {
         let why = "AWS_WEB_IDENTITY_TOKEN_FILE is set, but AWS_ROLE_ARN isn't";
-        return Err(misconfigured(why).help(NO_ROLE));
+        return Err(misconfigured(why).help(NO_ROLE_REMEDY));
     };
     let identity = WebIdentity {
         role: role.to_string(),
@@ -246,7 +239,7 @@ pub async fn web_identity(
 ) -> Result<Credentials, FetchError> {
     let token = fs::read_to_string(&identity.file).map_err(|error| {
         let path = Path::new(&identity.file);
-        unreadable("the service account token", path, &error).help(NO_TOKEN)
+        unreadable("the service account token", path, &error).help(NO_TOKEN_REMEDY)
     })?;
     conceal([token.trim()]);
     let claims = claims(&token);
@@ -265,7 +258,7 @@ fn not_exchanged(identity: &WebIdentity, claims: Option<&str>, error: FetchError
         "check the role's trust policy and the OIDC provider in its account: this token has {claims}"
     );
     let Cause::Denied(denial) = error.cause else {
-        return with_headline(&not_assumed(role), error);
+        return request_failure(&not_assumed(role), error);
     };
     let headline = if denial == Denial::Credentials(CredentialsFault::Expired) {
         format!("the token in the file {file} has expired")
@@ -275,7 +268,7 @@ fn not_exchanged(identity: &WebIdentity, claims: Option<&str>, error: FetchError
         let role = one_line(role);
         format!("the role \"{role}\" doesn't trust the token in the file {file}")
     };
-    with_help(with_headline(&headline, error), trust)
+    with_help(request_failure(&headline, error), trust)
 }
 
 /// The claims of a token that a trust policy can compare: issuer, subject and audience. They aren't
@@ -289,10 +282,10 @@ fn claims(token: &str) -> Option<String> {
 }
 
 /// The size limit for a file with a session, in bytes. A token is much smaller.
-const MAX_SIZE: u64 = 64 * 1024;
+const MAX_SESSION_SIZE: u64 = 64 * 1024;
 
 /// The time for which a stored session must still be valid.
-const SHORTEST: Duration = Duration::from_secs(60);
+const SHORTEST_VALIDITY: Duration = Duration::from_secs(60);
 
 /// Returns the chain without the roles whose credentials a stored session already has: the session
 /// of the last role that requires a code and has one becomes the source of the chain. Reads the
@@ -318,7 +311,7 @@ pub fn with_stored_session(
 /// or if another user could have written it.
 fn stored_keys(role: &ProfileRole, directory: &Path, progress: &Progress) -> Option<Credentials> {
     role.mfa_serial.as_ref()?;
-    let path = directory.join(cache_key(role) + ".json");
+    let path = directory.join(stored_session_name(role) + ".json");
     // Without O_NONBLOCK, opening a FIFO would wait for a writer.
     let flags = O_NOFOLLOW | O_NONBLOCK;
     let opened = File::options().read(true).custom_flags(flags).open(&path);
@@ -332,12 +325,12 @@ fn stored_keys(role: &ProfileRole, directory: &Path, progress: &Progress) -> Opt
         return None;
     }
 
-    let stored: Value = serde_json::from_reader(file.take(MAX_SIZE)).ok()?;
+    let stored: Value = serde_json::from_reader(file.take(MAX_SESSION_SIZE)).ok()?;
     let text = |name: &str| stored["Credentials"][name].as_str();
     // Python writes a time such as `2030-01-31T12:00:00UTC`.
     let expires = parse_time(&text("Expiration")?.replace("UTC", "Z"))?;
     let user = stored["AssumedRoleUser"]["Arn"].as_str()?;
-    if expires <= SystemTime::now() + SHORTEST || !is_session_of(user, &role.arn) {
+    if expires <= SystemTime::now() + SHORTEST_VALIDITY || !is_session_of(user, &role.arn) {
         return None;
     }
     progress.note(format!("the session of {} in {shown} is used", role.arn));
@@ -350,7 +343,7 @@ fn stored_keys(role: &ProfileRole, directory: &Path, progress: &Progress) -> Opt
 /// Returns the name under which botocore stores the session of a role
 /// (`AssumeRoleCredentialFetcher`): the hash of the arguments of AssumeRole, sorted and laid out as
 /// by Python's json.dumps. A name of the session that botocore itself has chosen isn't among them.
-fn cache_key(role: &ProfileRole) -> String {
+fn stored_session_name(role: &ProfileRole) -> String {
     let arguments = json!({
         "DurationSeconds": role.duration,
         "ExternalId": role.external_id,
