@@ -11,7 +11,7 @@ use glob::Pattern;
 
 use crate::model::entry::{Entry, EntrySource, Origin, Part, Subject, Target};
 use crate::model::env_variables::{EnvName, Inherited, OWN_PREFIX, matches_any};
-use crate::model::foreign;
+use crate::model::mistakes::foreign_prefix;
 use crate::model::plan::Layer;
 use crate::model::problem::{Impact, Problem, unless_errors};
 use crate::model::reference::{
@@ -120,7 +120,7 @@ fn misread_reference(text: &str) -> Option<Defect> {
     if bare != text && is_own_arn(bare) {
         return Some("the value has quotes or spaces around the ARN: remove them".to_owned());
     }
-    let (prefix, ours) = foreign::prefix(text)?;
+    let (prefix, ours) = foreign_prefix(text)?;
     let remedy = match ours {
         "" => String::new(),
         service => format!(": write {OPEN}{service}NAME{CLOSE}"),

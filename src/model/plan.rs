@@ -38,9 +38,9 @@ use crate::model::entry::{
     Claims, Entry, EntrySource, Holder, Naming, OnMissing, Origin, Part, Subject, Target, Transform,
 };
 use crate::model::env_variables::{Inherited, is_name};
-use crate::model::problem::{Impact, Problem, unless_errors};
-use crate::model::reference::{Aliases, Fault, Locator, Reference, SecretRef, expand_path};
-use crate::model::suggest::{self, MOST_SUGGESTIONS, did_you_mean};
+use crate::model::mistakes::{Fault, MOST_SUGGESTIONS, did_you_mean, nearest};
+use crate::model::problem::{Impact, Problem, Status, unless_errors};
+use crate::model::reference::{Aliases, Locator, Reference, SecretRef, expand_path};
 
 /// The entries of one declaration, of the inherited variables, or of the command line, as they are
 /// written.
@@ -387,9 +387,10 @@ impl Lookup<'_> {
         let Some(path) = &mut file.path else { return };
         match expand_path(&path.to_string_lossy(), self.inherited) {
             Ok(expanded) => *path = expanded.into(),
-            Err(Fault { text, help }) => {
-                let problem = Problem::configuration(format!("the path {text}"));
-                self.add_error(problem.replace_help(help), subject);
+            Err(fault) => {
+                let fault = fault.about("the path");
+                let problem = Problem::from_fault(Status::Configuration, fault);
+                self.add_error(problem, subject);
             }
         }
     }
@@ -454,12 +455,12 @@ impl Lookup<'_> {
 
     /// Adds an error.
     fn refuse(&mut self, subject: &Subject, error: Fault) {
-        let message = error.reference_sentence();
-        let problem = match subject.origin {
-            Origin::Argument(_) => Problem::usage(message),
-            Origin::File { .. } | Origin::Inherited => Problem::configuration(message),
+        let status = match subject.origin {
+            Origin::Argument(_) => Status::Usage,
+            Origin::File { .. } | Origin::Inherited => Status::Configuration,
         };
-        self.add_error(problem.replace_help(error.help), subject);
+        let fault = error.about("the reference");
+        self.add_error(Problem::from_fault(status, fault), subject);
     }
 
     /// Adds the error of an entry.
@@ -475,8 +476,8 @@ impl Lookup<'_> {
         template: &Template,
         subject: &Subject,
     ) -> Option<BTreeMap<String, SecretRef>> {
-        if let Some(Fault { text, help }) = self.misread_expression(template) {
-            self.add_error(Problem::configuration(text).replace_help(help), subject);
+        if let Some(fault) = self.misread_expression(template) {
+            self.add_error(Problem::from_fault(Status::Configuration, fault), subject);
             return None;
         }
 
@@ -523,7 +524,7 @@ impl Lookup<'_> {
             format!("for the inherited variable, write {{{{ env.{name} }}}}")
         } else if template.text.contains(&format!("set {name} ")) {
             format!("write {{% set {name} = '' %}} before the {{% if %}}")
-        } else if let Some(nearest) = suggest::nearest(name, aliases) {
+        } else if let Some(nearest) = nearest(name, aliases) {
             did_you_mean(nearest)
         } else if template.text.contains(&format!("{name}(")) {
             "the functions of templates are \"range\", \"dict\" and \"namespace\"".to_owned()

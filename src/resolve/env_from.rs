@@ -14,13 +14,13 @@ use crate::model::entry::{
     Claims, NamingError, Origin, Subject, Target, expect_safe_value, shell_quoted,
 };
 use crate::model::env_variables::EnvName;
+use crate::model::mistakes::{did_you_mean, nearest};
 use crate::model::outcome::{EntryOutcome, Outcome};
 use crate::model::plan::{EntryId, ObjectSource, Planned};
 use crate::model::problem::Problem;
 use crate::model::quoting::{is_quotable, visible};
 use crate::model::reference::{SecretRef, Selector, below_path, split_secret};
 use crate::model::secret_value::SecretValue;
-use crate::model::suggest::{self, did_you_mean};
 
 /// The keys of an object, or the names of the parameters below a path, each with its value. The
 /// value is `None` if the entry doesn't select the key, or if the key is null.
@@ -229,7 +229,7 @@ fn missing_key_problem(
     let what = noun(object);
     let names = members.iter().map(|(name, _)| *name);
     let twin = twin_hint(names.clone(), key);
-    let nearest = suggest::nearest(key, names.filter(|name| is_quotable(name)));
+    let nearest = nearest(key, names.filter(|name| is_quotable(name)));
     Problem::configuration(format!("has no {what} {key:?}, but \"{list}\" lists it"))
         .code("key-not-found")
         .replace_help(twin.or_else(|| nearest.map(did_you_mean)))

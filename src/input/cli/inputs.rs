@@ -18,12 +18,12 @@ use crate::model::entry::{Entry, EntrySource, FileTarget, Mode, Naming, Origin, 
 use crate::model::env_variables::Inherited;
 use crate::model::env_variables::{EnvName, OWN_PREFIX, assigned_name, is_name, parse_pattern};
 use crate::model::environment::CommandLine;
+use crate::model::mistakes::{Fault, overlooked};
 use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions};
-use crate::model::overlooked::overlooked;
 use crate::model::plan::Layer;
-use crate::model::problem::{Impact, Problem};
+use crate::model::problem::{Impact, Problem, Status};
 use crate::model::quoting::invalid_value;
-use crate::model::reference::{Fault, Reference};
+use crate::model::reference::Reference;
 
 /// The variable that lists the declarations, separated by commas, if there is no `-f`.
 const FILE: &str = "SECRETS_EXEC_FILE";
@@ -208,7 +208,7 @@ fn set_option(
 ) {
     for value in values {
         if let Some(found) = overlooked(&value.to_string_lossy()) {
-            errors.push(Problem::overlooked(name, found));
+            errors.push(Problem::from_fault(Status::Usage, found.about(name)));
         } else if let Err(expected) = (option.set)(options, value) {
             // Only the value of a duration is a number with a unit.
             let with_unit = format!("{}s", value.to_string_lossy());
@@ -443,7 +443,7 @@ fn parse_env_from(text: &str) -> Result<Entry, Problem> {
 
 /// Returns the problem for text that is not a reference. The message doesn't show the text.
 fn malformed(error: Fault) -> Problem {
-    Problem::usage(error.reference_sentence()).replace_help(error.help)
+    Problem::from_fault(Status::Usage, error.about("the reference"))
 }
 
 /// Returns the problem for an option that is in one argument with its value.

@@ -8,19 +8,18 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::fmt::Display;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::input::yaml::{Key, Kind, Node, Position};
 use crate::model::entry::Origin;
 use crate::model::env_variables::{EnvName, is_name};
-use crate::model::foreign::own_key;
+use crate::model::mistakes::{
+    Fault, did_you_mean, nearest, overlooked_in_key, overlooked_unless_empty, own_key,
+};
 use crate::model::options::{OptionSpec, find_option};
-use crate::model::overlooked::{overlooked_in_key, overlooked_unless_empty};
 use crate::model::problem::Problem;
 use crate::model::quoting::{file_name, is_quotable, is_quotable_value};
-use crate::model::suggest::{self, did_you_mean};
 
 /// A node of the tree, and its name in messages.
 #[derive(Clone)]
@@ -77,32 +76,27 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Adds a mistake. `predicate` follows the name of the node: `is empty`.
-    pub fn refuse(&self, predicate: impl Display) {
-        self.refuse_with(predicate, None);
-    }
-
-    /// Adds a mistake with a remedy.
-    pub fn refuse_with(&self, predicate: impl Display, help: Option<String>) {
+    /// Adds a mistake whose text is a predicate, which follows the name of the node: `is empty`.
+    pub fn refuse(&self, mistake: impl Into<Fault>) {
         let subject = match self.key {
             "" => self.subject.clone(),
             key => format!("{key:?} of {}", self.subject),
         };
-        self.add(subject, format!(" {predicate}"), help);
+        self.add(subject, mistake.into().about(""));
     }
 
-    /// Adds a mistake whose message is a whole sentence.
-    pub fn refuse_sentence(&self, sentence: impl Display, help: Option<String>) {
-        self.add(self.subject.clone(), format!(": {sentence}"), help);
+    /// Adds a mistake whose text is a whole sentence.
+    pub fn refuse_sentence(&self, mistake: impl Into<Fault>) {
+        self.add(self.subject.clone(), mistake.into().about(":"));
     }
 
-    /// Adds a mistake at the position of the node. `text` follows `subject` without a space.
-    fn add(&self, subject: String, text: String, help: Option<String>) {
+    /// Adds a mistake at the position of the node. The text of `fault` follows `subject` without a
+    /// space.
+    fn add(&self, subject: String, fault: Fault) {
         self.source.mistakes.borrow_mut().push(Mistake {
             position: self.position,
             subject,
-            text,
-            help,
+            fault,
         });
     }
 
@@ -125,14 +119,14 @@ impl<'a> Item<'a> {
         let help = help.map(str::to_owned);
         if !self.node.is_null() {
             let text = format!("must be {expected}, not {}", self.node.type_name());
-            return self.refuse_with(text, help);
+            return self.refuse(Fault { text, help });
         }
         if expected == TEXT {
-            let help = "write \"\" if the value should be empty";
-            return self.refuse_with("is empty", Some(help.to_owned()));
+            let fault = Fault::new("is empty");
+            return self.refuse(fault.help("write \"\" if the value should be empty"));
         }
-        let help = help.or_else(|| Some(format!("write {expected}")));
-        self.refuse_with("is empty (commented out, or not indented?)", help);
+        let fault = Fault::new("is empty (commented out, or not indented?)");
+        self.refuse(fault.help(help.unwrap_or_else(|| format!("write {expected}"))));
     }
 
     /// Returns the position of the node as `FILE:LINE:COLUMN`.
@@ -158,7 +152,7 @@ impl<'a> Item<'a> {
                 Some((name, _)) if is_name(name) => {
                     let help = format!("write it as in {name}: prod/db:password");
                     let text = format!("a space is missing after \"{name}:\"");
-                    self.refuse_sentence(text, Some(help));
+                    self.refuse_sentence(Fault::new(text).help(help));
                 }
                 Some(_) | None => self.refuse_type("a mapping of names and values", help),
             }
@@ -223,11 +217,11 @@ impl<'a> Item<'a> {
             return item.refuse(not_shown);
         }
 
-        let nearest = suggest::nearest(key, known.iter().copied());
+        let nearest = nearest(key, known.iter().copied());
         let is_in_capitals = is_name(key) && key == key.to_uppercase();
         if self.is_whole_file && nearest.is_none() && is_in_capitals {
             let variable = item.named(key);
-            return variable.refuse_with("isn't under \"env\"", Some(VARIABLES_HELP.to_owned()));
+            return variable.refuse(Fault::new("isn't under \"env\"").help(VARIABLES_HELP));
         }
 
         let is_option = find_option(key).is_some_and(OptionSpec::in_declaration);
@@ -242,10 +236,10 @@ impl<'a> Item<'a> {
             }
             (None, None) => {
                 let possible = format!("the possible keys are {}", known.join(", "));
-                return item.refuse_with(not_shown, Some(possible));
+                return item.refuse(Fault::new(not_shown).help(possible));
             }
         };
-        item.refuse_with(format!("has an unknown key {key:?}"), Some(help));
+        item.refuse(Fault::new(format!("has an unknown key {key:?}")).help(help));
     }
 
     /// Adds a mistake if a text has something in it that people don't see, and returns true then.
@@ -254,7 +248,7 @@ impl<'a> Item<'a> {
         let Some(found) = overlooked_unless_empty(text) else {
             return false;
         };
-        self.refuse_with(found.predicate, Some(found.help));
+        self.refuse(found);
         true
     }
 
@@ -263,8 +257,7 @@ impl<'a> Item<'a> {
         let Some((subject, found)) = overlooked_in_key(key, self.position.column) else {
             return false;
         };
-        self.named(subject)
-            .refuse_with(found.predicate, Some(found.help));
+        self.named(subject).refuse(found);
         true
     }
 
@@ -335,7 +328,7 @@ impl<'a> Item<'a> {
                 Some(end) => format!("\"{}…\"", &name[..=end]),
                 None => format!("{name:?}"),
             };
-            self.add(shown, text.to_owned(), None);
+            self.add(shown, text.into());
         }
         variable
     }
@@ -396,9 +389,8 @@ pub struct Mistake {
     /// The entry, section or key that the mistake is about. It is empty for a mistake in the
     /// syntax.
     pub subject: String,
-    /// The rest of the headline, which follows the subject without a space.
-    pub text: String,
-    pub help: Option<String>,
+    /// The rest of the headline, which follows the subject without a space, and the remedy.
+    pub fault: Fault,
 }
 
 impl SourceFile {
@@ -412,7 +404,7 @@ impl SourceFile {
         let mut first_of = HashMap::new();
         for mistake in mistakes {
             if !mistake.subject.is_empty()
-                && let Some(&first) = first_of.get(&mistake.text)
+                && let Some(&first) = first_of.get(&mistake.fault.text)
             {
                 let other = format!("{} (line {})", mistake.subject, mistake.position.line);
                 let problem: &mut Problem = &mut problems[first];
@@ -424,9 +416,10 @@ impl SourceFile {
             }
 
             let position = self.position_text(mistake.position);
-            let headline = format!("{position}: {}{}", mistake.subject, mistake.text);
-            first_of.insert(mistake.text, problems.len());
-            problems.push(Problem::configuration(headline).replace_help(mistake.help));
+            let Fault { text, help } = mistake.fault;
+            let headline = format!("{position}: {}{text}", mistake.subject);
+            first_of.insert(text, problems.len());
+            problems.push(Problem::configuration(headline).replace_help(help));
         }
         problems
     }

@@ -17,6 +17,7 @@ use crate::model::entry::{
     SystemdCredential, Target, Transform, is_credential_name, parse_unit,
 };
 use crate::model::env_variables::is_name;
+use crate::model::mistakes::Fault;
 use crate::model::quoting::quoted_value;
 use crate::model::reference::{
     Alias, Aliases, Reference, Region, Role, SecretId, VALUE_REMEDY, Version, is_bare_word,
@@ -37,9 +38,9 @@ pub fn aliases(section: &Item<'_>) -> Aliases {
             && let Err(why) = validate_alias_name(name)
         {
             let legal = name.replace(['-', '.'], "_");
-            let help = validate_alias_name(&legal).is_ok();
-            let help = help.then(|| format!("write {legal}, here and where you use the alias"));
-            key.refuse_sentence(why, help);
+            let is_legal = validate_alias_name(&legal).is_ok();
+            let help = is_legal.then(|| format!("write {legal}, here and where you use the alias"));
+            key.refuse_sentence(Fault { text: why, help });
         }
         let named_value = value.named(format!("the alias {name:?}"));
         if let Some(alias) = alias(&named_value, name) {
@@ -82,7 +83,7 @@ fn alias(item: &Item<'_>, name: &str) -> Option<Alias> {
     if let Some(version_item) = version_item
         && let Some(defect) = defect(&id, &version)
     {
-        version_item.refuse_sentence(defect, None);
+        version_item.refuse_sentence(defect);
         // The alias gets a valid version, so that the mistake isn't reported again for each entry
         // that uses the alias.
         version = Version::Current;
@@ -116,7 +117,8 @@ fn id(item: &Item<'_>, name: &str) -> Option<String> {
         if name == name.to_uppercase() {
             help = format!("write the variable {name} below \"env:\", not below \"secrets:\"");
         }
-        item.refuse_with("must be a secret without a key or a version", Some(help));
+        let fault = Fault::new("must be a secret without a key or a version");
+        item.refuse(fault.help(help));
     }
     id
 }
@@ -219,7 +221,7 @@ fn refuse_plain_value(value: &Item<'_>, words: &[&str]) {
     if !words.is_empty() {
         help += &format!(", and probably the same for {}", words.join(", "));
     }
-    value.refuse_with(PLAIN_VALUE, Some(help));
+    value.refuse(Fault::new(PLAIN_VALUE).help(help));
 }
 
 /// The form of the section `files`, for messages.
@@ -237,7 +239,7 @@ pub fn with_files(section: &Item<'_>, mut entries: Vec<Entry>) -> Vec<Entry> {
         };
         for claim in entry.target.claims() {
             if !claimed.insert(claim.clone()) {
-                item.refuse_sentence(format!("{claim} is set twice in this declaration"), None);
+                item.refuse_sentence(format!("{claim} is set twice in this declaration"));
             }
         }
         entries.push(entry);
@@ -297,7 +299,7 @@ fn file_path(path: &Item<'_>) -> Option<PathBuf> {
     let variable = start.strip_prefix('$').filter(|name| is_name(name));
     if let Some(name) = variable.or((start == "~").then_some("HOME")) {
         let text = format!("starts with {start:?}, which only a shell expands");
-        path.refuse_with(text, Some(format!("write ${{{name}}}/{rest}")));
+        path.refuse(Fault::new(text).help(format!("write ${{{name}}}/{rest}")));
         return None;
     }
     path.expect_parsed("the path of a file", |text| {
@@ -315,7 +317,7 @@ pub fn credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
     for unit in item.expect_entries(Some(units_help)) {
         if let Err(expected) = parse_unit(unit.name) {
             let text = format!("{} isn't {expected}", quoted_value(unit.name));
-            unit.key.refuse_sentence(text, None);
+            unit.key.refuse_sentence(text);
         }
         units.push(unit.name.to_owned());
 
@@ -323,7 +325,7 @@ pub fn credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
         for MappingEntry { name, key, value } in unit.value.expect_entries(Some(help)) {
             if !is_credential_name(name) {
                 let text = "isn't a credential's name, which has printable ASCII characters without \"/\" and \":\"";
-                key.refuse_sentence(format!("{} {text}", quoted_value(name)), None);
+                key.refuse_sentence(format!("{} {text}", quoted_value(name)));
             }
             let target = Target::Credential(SystemdCredential {
                 unit: unit.name.to_owned(),
@@ -496,7 +498,7 @@ fn on_missing(fields: &mut Fields<'_>, pattern: Option<&Regex>) -> OnMissing {
     match (default, fields.take("optional")) {
         (Some(_), Some(optional)) => {
             let text = "\"default\" and \"optional\" can't be used together";
-            optional.refuse_sentence(text, None);
+            optional.refuse_sentence(text);
             OnMissing::Fail
         }
         (Some(text), None) => OnMissing::Default(text),
@@ -526,7 +528,7 @@ fn reference(item: &Item<'_>, expected: &str) -> Option<Reference> {
 /// Parses a reference, or adds the mistake in it.
 fn parse_reference(item: &Item<'_>, text: &str) -> Option<Reference> {
     Reference::parse(text)
-        .map_err(|error| item.refuse_sentence(error.reference_sentence(), error.help))
+        .map_err(|error| item.refuse_sentence(error.about("the reference")))
         .ok()
 }
 
@@ -556,6 +558,6 @@ fn regular_expression(item: &Item<'_>) -> Option<Regex> {
 /// Reads the text of `template` and parses it, or adds the mistake in it.
 fn template(item: &Item<'_>) -> Option<Template> {
     Template::parse(item.expect_text(TEXT)?)
-        .map_err(|fault| item.refuse_sentence(fault.text, fault.help))
+        .map_err(|fault| item.refuse_sentence(fault))
         .ok()
 }

@@ -9,11 +9,11 @@ use super::cause::{Cause, Denial, Mention, Missing, Refusal, Unsigned};
 use super::fetch_error::FetchFailure;
 use crate::model::entry::{Origin, Subject, SubjectKind, shell_quoted};
 use crate::model::env_variables::is_name;
+use crate::model::mistakes::{did_you_mean, did_you_mean_to_write, nearest};
 use crate::model::problem::{About, Impact, Problem, ReasonScope, Status};
 use crate::model::reference::{
     AWS_STAGES, Locator, SecretId, SecretRef, Selector, Store, Version, below_path, is_bare_word,
 };
-use crate::model::suggest::{did_you_mean, did_you_mean_to_write, nearest};
 
 impl FetchFailure {
     /// Returns the problem for an entry whose request has failed. After `--wait`, the failure is

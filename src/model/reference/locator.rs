@@ -14,8 +14,9 @@ use jsonpath_rust::parser::model::JpQuery;
 use jsonpath_rust::parser::parse_json_path;
 
 use super::arn::{Region, Role, Store};
-use super::secret_id::{Fault, ParameterPath, SecretId};
+use super::secret_id::{ParameterPath, SecretId};
 use crate::model::env_variables::is_name;
+use crate::model::mistakes::Fault;
 use crate::model::shown::{StandIn, reads_like_a_name};
 
 /// A version of a secret or parameter. References with the same locator need only one request.

@@ -12,11 +12,11 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::model::env_variables::Inherited;
-use crate::model::overlooked::overlooked;
+use crate::model::mistakes::nearest;
+use crate::model::mistakes::overlooked;
 use crate::model::problem::{Problem, Status};
 use crate::model::quoting::{invalid_value, is_quotable, one_line};
 use crate::model::reference::Region;
-use crate::model::suggest;
 use crate::model::url::HttpUrl;
 use crate::system::os_error;
 use crate::time::Progress;
@@ -54,7 +54,7 @@ impl<'a> Places<'a> {
     pub fn variable<T>(&mut self, name: &'static str, format: &Format<T>) -> Option<T> {
         let value = self.variables.non_empty(name)?;
         if let Some(found) = overlooked(&value.to_string_lossy()) {
-            self.refuse(Problem::overlooked(name, found));
+            self.refuse(Problem::from_fault(Status::Usage, found.about(name)));
             return None;
         }
         let parsed = value.to_str().and_then(format.parse);
@@ -304,7 +304,7 @@ impl<'a> Profile<'a> {
         let Some(text) = text else { return Ok(None) };
         let setting = format!("{key} of the AWS profile {:?}", self.name);
         if let Some(found) = overlooked(text) {
-            return Err(Problem::overlooked(&setting, found));
+            return Err(Problem::from_fault(Status::Usage, found.about(&setting)));
         }
         (format.parse)(text)
             .map(Some)
@@ -398,7 +398,7 @@ impl Profiles {
             return Problem::usage(text).help(advice);
         }
         let names: Vec<&str> = self.names().collect();
-        let help = match suggest::nearest(name, names.iter().copied()) {
+        let help = match nearest(name, names.iter().copied()) {
             _ if self.bare_sections.iter().any(|section| section == name) => {
                 format!("in the AWS configuration file, write [profile {name}] instead of [{name}]")
             }
