@@ -5,8 +5,7 @@
 //! the user's own words. No part of the problem may show a name that may be a password: the locator
 //! and the subject know whether theirs may be.
 
-use super::cause::{Cause, Denial, Mention, Missing, Refusal, Unsigned};
-use super::fetch_error::FetchFailure;
+use super::fetch_error::{Cause, Denial, FetchFailure, Mention, Missing, Refusal, Unsigned};
 use crate::model::entry::{Origin, Subject, SubjectKind, shell_quoted};
 use crate::model::env_variables::is_name;
 use crate::model::mistakes::{did_you_mean, did_you_mean_to_write, nearest};

@@ -12,8 +12,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::option_table::{OPTIONS, OptionId, OptionSpec, TypedOptions};
-use super::option_value::{AgentChoice, KeyExchange, LogFormat, OnRotation, SignalNumber};
+use super::option_table::{
+    AgentChoice, KeyExchange, LogFormat, OPTIONS, OnRotation, OptionId, OptionSpec, SignalNumber,
+    TypedOptions,
+};
 use crate::model::env_variables::{Inherited, Retention};
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::{Region, Role};
