@@ -57,36 +57,29 @@ impl FetchFailure {
     /// denial of a parameter doesn't prove anything, because it always has an ARN.
     pub fn proves_existence(&self, store: Store) -> bool {
         let cause = self.error.cause;
-        let of_secret = match cause {
-            Cause::Absent(Missing::Version) | Cause::Denied(Denial::Policy) => true,
-            Cause::Denied(Denial::Metadata) => self.error.reason().contains("resource: arn:"),
-            Cause::Absent(Missing::Secret)
-            | Cause::Denied(_)
-            | Cause::Outage(_)
-            | Cause::Refused(_)
-            | Cause::NoCredentials { .. }
-            | Cause::NoRegion => false,
-        };
-        let of_any = matches!(
+        let proves_any = matches!(
             cause,
             Cause::Denied(Denial::Key)
                 | Cause::Refused(Refusal::MarkedForDeletion | Refusal::NoValue)
         );
-        of_any || of_secret && (store == Store::SecretsManager || self.local_file.is_some())
+        let names_arn = self.error.reason().contains("resource: arn:");
+        let proves_secret = matches!(
+            cause,
+            Cause::Absent(Missing::Version) | Cause::Denied(Denial::Policy)
+        ) || cause == Cause::Denied(Denial::Metadata) && names_arn;
+        let is_secret = store == Store::SecretsManager || self.local_file.is_some();
+        proves_any || proves_secret && is_secret
     }
 
     /// True if AWS has answered the request, so that it has the name of the secret.
     pub fn was_answered(&self) -> bool {
-        let has_answer = |error: &FetchError| match error.cause {
-            Cause::Refused(Refusal::Agent) => false,
-            Cause::NoCredentials { .. } => error.problem.code == CREDENTIALS_REFUSED,
-            Cause::Absent(_)
-            | Cause::Denied(_)
-            | Cause::Outage(_)
-            | Cause::Refused(_)
-            | Cause::NoRegion => {
-                matches!(error.mention, Mention::InHeadline(..)) || error.problem.aws_says.is_some()
+        let has_answer = |error: &FetchError| {
+            if let Cause::NoCredentials(_) = error.cause {
+                return error.problem.code == CREDENTIALS_REFUSED;
             }
+            let is_of_aws = error.cause != Cause::Refused(Refusal::Agent);
+            let is_about_secret = matches!(error.mention, Mention::InHeadline(..));
+            is_of_aws && (is_about_secret || error.problem.aws_says.is_some())
         };
         self.local_file.is_none() && self.errors().any(has_answer)
     }

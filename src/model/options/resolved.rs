@@ -340,15 +340,12 @@ impl TypedOptions {
     /// switches that the tables above and `turn_off_below` use are treated in this way. Any other
     /// switch is on if it is set at all.
     fn is_on(&self, option: OptionId) -> bool {
-        let switches = [
-            (
-                OptionId::Agent,
-                matches!(self.agent, Some(AgentChoice::Off)),
-            ),
-            (OptionId::AgentFallback, self.agent_fallback == Some(false)),
-            (OptionId::CleanEnv, self.clean_env == Some(false)),
+        let off = [
+            (self.agent == Some(AgentChoice::Off)).then_some(OptionId::Agent),
+            (self.agent_fallback == Some(false)).then_some(OptionId::AgentFallback),
+            (self.clean_env == Some(false)).then_some(OptionId::CleanEnv),
         ];
-        self.sets(option) && !switches.contains(&(option, true))
+        self.sets(option) && !off.contains(&Some(option))
     }
 
     /// Returns an error for each option that is set although the option that it needs isn't. On a
