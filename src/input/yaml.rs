@@ -217,7 +217,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
             Event::SequenceStart(_, anchor, None) => (self.list(depth)?, anchor),
             Event::MappingStart(_, anchor, None) => (self.mapping(depth)?, anchor),
             event @ (Event::Scalar(..) | Event::SequenceStart(..) | Event::MappingStart(..)) => {
-                return Err(tag_error(position, &event));
+                return Err((position, tag_fault(&event)));
             }
             Event::Alias(id) => {
                 let Some(node) = self.anchors.get(&id) else {
@@ -283,16 +283,16 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
     }
 }
 
-/// Returns the error for a value with a tag, which may be the tag of another tool.
-fn tag_error(position: Position, event: &Event<'_>) -> SyntaxError {
+/// Returns what is wrong with a value with a tag, which may be the tag of another tool.
+fn tag_fault(event: &Event<'_>) -> Fault {
     if let Event::Scalar(value, _, _, Some(tag)) = event
         && let Some(remedy) = tag_remedy(tag.suffix(), value)
     {
         let text = format!("\"!{}\" is the syntax of another tool", tag.suffix());
-        return (position, Fault::new(text).help(remedy));
+        return Fault::new(text).help(remedy);
     }
     let text = "a value that starts with \"!\" needs quotes, because YAML reads it as a tag";
-    (position, Fault::new(text).help(QUOTES))
+    Fault::new(text).help(QUOTES)
 }
 
 /// Returns a node of the file `text` as the key of a mapping.
@@ -309,17 +309,17 @@ fn key(Node { position, kind }: Node, text: &str) -> Result<Key, SyntaxError> {
         // YAML reads `{{ db.user }}` as a mapping whose key is a mapping.
         Kind::Mapping(_) => {
             let line = text.lines().nth(position.line - 1).unwrap_or_default();
-            Err(unquoted_template_error(position, line))
+            Err((position, unquoted_template_fault(line)))
         }
         Kind::List(_) => Err((position, Fault::new("a key must be text, not a list"))),
     }
 }
 
-/// Returns the error for a template without quotes in this line. The help shows the template,
+/// Returns what is wrong with a template without quotes in this line. The help shows the template,
 /// unless it has text that may be a password next to its expressions.
-fn unquoted_template_error(position: Position, line: &str) -> SyntaxError {
+fn unquoted_template_fault(line: &str) -> Fault {
     if let Some(fault) = helm_fault(line) {
-        return (position, fault.about("the value"));
+        return fault.about("the value");
     }
     // The key and, if it may be shown, the template.
     let form = r"(\w+): *(?:((?:[-:/@?&=,;.+ ]*\{\{[\w .|]+\}\})+)[ ,}]*$|\{\{)";
@@ -332,10 +332,7 @@ fn unquoted_template_error(position: Position, line: &str) -> SyntaxError {
         Some(name) => format!("write {name}: {{ {template} }}"),
         None => format!("write {{ {template} }}"),
     };
-    (
-        position,
-        Fault::new("a value that starts with \"{{\" needs quotes").help(help),
-    )
+    Fault::new("a value that starts with \"{{\" needs quotes").help(help)
 }
 
 /// Copies a node, and adds the number of its nodes to `copied_nodes`.
@@ -459,41 +456,32 @@ fn parser_error(scan: &ScanError, text: &str) -> SyntaxError {
         | ErrorKind::ExpectedDocumentStart
             if !is_after_value =>
         {
-            return name_error(position, line, &lines_above);
+            return (position, name_fault(line, &lines_above));
         }
         _ => return (position, Fault::new(scan.info())),
     };
     (position, Fault::new(message).help(help))
 }
 
-/// Returns the error for a line where the parser expected a name: the colon of this name, or of the
-/// one above, is missing, or the indentation is wrong.
-fn name_error(position: Position, line: &str, lines_above: &[&str]) -> SyntaxError {
+/// Returns what is wrong with a line where the parser expected a name: the colon of this name, or of
+/// the one above, is missing, or the indentation is wrong.
+fn name_fault(line: &str, lines_above: &[&str]) -> Fault {
     let above = lines_above.iter().rfind(|line| !line.trim().is_empty());
     let (here, there) = (column(line), above.map_or(1, |line| column(line)));
     // `env` above an entry
     if above.is_some_and(|line| is_name(line.trim())) {
-        return (
-            position,
-            Fault::new("the line above has only a name, without a colon")
-                .help("write a colon after it, as in env:"),
-        );
+        return Fault::new("the line above has only a name, without a colon")
+            .help("write a colon after it, as in env:");
     }
     if here == there {
         let message =
             "the name on this line, or on the line above, isn't followed by a colon and a space";
-        return (
-            position,
-            Fault::new(message).help("write it as in DB_PASSWORD: prod/db:password"),
-        );
+        return Fault::new(message).help("write it as in DB_PASSWORD: prod/db:password");
     }
     let message = format!(
         "this line starts at column {here}, but the line above it starts at column {there}"
     );
-    (
-        position,
-        Fault::new(message).help("indent all entries of a section by the same number of spaces"),
-    )
+    Fault::new(message).help("indent all entries of a section by the same number of spaces")
 }
 
 /// Returns the error for the first line that Git has written into the file because a merge had a

@@ -190,15 +190,6 @@ pub fn overlooked_in_line(line: &str) -> Option<Fault> {
     Some(Fault::new(predicate).help("use ordinary spaces"))
 }
 
-/// The same for a key of a declaration in this column, with the subject of the sentence. In the
-/// first column, a key begins with what people take for its indentation.
-pub fn overlooked_in_key(key: &str, column: usize) -> Option<(&'static str, Fault)> {
-    match overlooked_in_line(key).filter(|_| column == 1) {
-        Some(found) => Some(("this line", found)),
-        None => Some(("this key", overlooked_unless_empty(key)?)),
-    }
-}
-
 /// True for text in UTF-16, which some editors on Windows write. Text in UTF-8 doesn't have zeros.
 pub fn is_utf16(bytes: &[u8]) -> bool {
     matches!(

@@ -511,12 +511,8 @@ impl Lookup<'_> {
         let text =
             format!("the template uses {name:?}, but there is no {name:?} under \"secrets\"");
         // Each look-up reads all aliases, so only the first errors get a suggestion.
-        let most = if self.errors.len() < MOST_SUGGESTIONS {
-            usize::MAX
-        } else {
-            0
-        };
-        let aliases = self.aliases.keys().map(String::as_str).take(most);
+        let has_suggestion = self.errors.len() < MOST_SUGGESTIONS;
+        let aliases = self.aliases.keys().filter(|_| has_suggestion);
 
         let help = if let Some(variable) = self.variables.get(name) {
             variable_help(variable, self.aliases)
@@ -524,7 +520,7 @@ impl Lookup<'_> {
             format!("for the inherited variable, write {{{{ env.{name} }}}}")
         } else if template.text.contains(&format!("set {name} ")) {
             format!("write {{% set {name} = '' %}} before the {{% if %}}")
-        } else if let Some(nearest) = nearest(name, aliases) {
+        } else if let Some(nearest) = nearest(name, aliases.map(String::as_str)) {
             did_you_mean(nearest)
         } else if template.text.contains(&format!("{name}(")) {
             "the functions of templates are \"range\", \"dict\" and \"namespace\"".to_owned()

@@ -17,7 +17,7 @@ use glob::Pattern;
 use super::inputs::{Inputs, named_declarations};
 use crate::model::env_variables::{Inherited, parse_pattern};
 use crate::model::environment::CommandLine;
-use crate::model::options::{OPTIONS, OptionId, OptionSpec, Takes, find_option};
+use crate::model::options::{OPTIONS, OptionSpec, Takes, Topic, find_option};
 use crate::model::reference::{Arn, Reference, Role, SecretId, Store};
 
 /// The sections of the man page that are written by hand.
@@ -237,7 +237,7 @@ static SUBCOMMANDS: [Subcommand; 10] = [
         help: include_str!("help/check.txt"),
         arguments: |command| {
             let command = with_inputs(CheckArguments::augment_args(command));
-            with_short_help(command, Ignored::Rotation)
+            with_short_help(command, Topic::Running)
                 .arg(program("Also check that this command can be found"))
         },
         invocation: |matches, inherited| {
@@ -254,7 +254,7 @@ static SUBCOMMANDS: [Subcommand; 10] = [
         help: include_str!("help/get.txt"),
         arguments: |command| {
             let command = with_declarations(GetArguments::augment_args(command));
-            with_short_help(command, Ignored::Variables)
+            with_short_help(command, Topic::Variables)
         },
         invocation: |matches, inherited| {
             let arguments: GetArguments = parsed(matches)?;
@@ -270,7 +270,7 @@ static SUBCOMMANDS: [Subcommand; 10] = [
         help: include_str!("help/policy.txt"),
         arguments: |command| {
             let command = with_inputs(PolicyArguments::augment_args(command));
-            with_short_help(command, Ignored::Requests)
+            with_short_help(command, Topic::Requests)
         },
         invocation: |matches, inherited| {
             let inputs = Box::new(Inputs::for_entries(matches, inherited));
@@ -285,7 +285,7 @@ static SUBCOMMANDS: [Subcommand; 10] = [
         help: include_str!("help/export.txt"),
         arguments: |command| {
             let command = with_inputs(ExportArguments::augment_args(command));
-            with_short_help(command, Ignored::Rotation)
+            with_short_help(command, Topic::Running)
         },
         invocation: |matches, inherited| {
             let inputs = Box::new(Inputs::for_entries(matches, inherited));
@@ -341,7 +341,7 @@ static SUBCOMMANDS: [Subcommand; 10] = [
         about: "Provide credentials for systemd's LoadCredential=",
         usage: "secrets-exec credential [OPTIONS]",
         help: include_str!("help/credential.txt"),
-        arguments: |command| with_short_help(with_declarations(command), Ignored::Variables),
+        arguments: |command| with_short_help(with_declarations(command), Topic::Variables),
         invocation: |matches, inherited| {
             let inputs = Inputs::for_declarations(matches, inherited);
             Ok(Invocation::Credential(Box::new(inputs)))
@@ -411,63 +411,16 @@ fn with_declarations(command: Command) -> Command {
         .args(OPTIONS.iter().map(argument))
 }
 
-/// The options of the table that a subcommand accepts, but ignores.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Ignored {
-    /// Only the options about a running command.
-    Rotation,
-    /// Those, and the options about the variables that a command gets.
-    Variables,
-    /// Those about a running command, and those about requests.
-    Requests,
-}
-
-impl Ignored {
-    /// True if the subcommand ignores this option.
-    fn contains(self, option: OptionId) -> bool {
-        match option {
-            OptionId::OnRotation
-            | OptionId::PollInterval
-            | OptionId::Splay
-            | OptionId::StopSignal
-            | OptionId::Grace
-            | OptionId::PollSignal
-            | OptionId::NotifyReady => true,
-            OptionId::KeepExisting | OptionId::CleanEnv | OptionId::Pass | OptionId::Unset => {
-                self == Self::Variables
-            }
-            OptionId::EndpointUrl
-            | OptionId::CaBundle
-            | OptionId::KeyExchange
-            | OptionId::Timeout
-            | OptionId::Wait
-            | OptionId::Local
-            | OptionId::Cache
-            | OptionId::CacheTtl
-            | OptionId::CacheStale => self == Self::Requests,
-            OptionId::Region
-            | OptionId::FallbackRegion
-            | OptionId::Profile
-            | OptionId::RoleArn
-            | OptionId::ExternalId
-            | OptionId::Agent
-            | OptionId::AgentFallback
-            | OptionId::Verbose
-            | OptionId::Quiet
-            | OptionId::LogFormat => false,
-        }
-    }
-}
-
 /// Hides options in the help of a subcommand. Neither `-h` nor `--help` shows an option that the
 /// subcommand ignores, and `-h` only shows the most common of those that a launch has, too.
-fn with_short_help(command: Command, ignored: Ignored) -> Command {
+fn with_short_help(command: Command, ignored: Topic) -> Command {
     command
         .after_help("--help prints all options and examples.")
         .mut_args(|arg| {
             let name = arg.get_id().as_str();
             let is_shown = arg.get_help_heading().is_none() || is_common(name);
-            let is_hidden = find_option(name).is_some_and(|option| ignored.contains(option.id));
+            let is_hidden = find_option(name)
+                .is_some_and(|option| [ignored, Topic::Running].contains(&option.topic));
             arg.hide_short_help(!is_shown).hide(is_hidden)
         })
 }
@@ -476,7 +429,7 @@ fn with_short_help(command: Command, ignored: Ignored) -> Command {
 /// instructions of a launch, so they are only made for a command line that prints help.
 pub fn with_variables(command: Command) -> Command {
     command.mut_args(|arg| match find_option(arg.get_id().as_str()) {
-        Some(option) => arg.long_help(format!("{}\n[env: {}]", option.help, option.variable())),
+        Some(option) => arg.long_help(format!("{}\n[env: {}]", option.help, option.id.variable())),
         None => arg,
     })
 }

@@ -237,7 +237,7 @@ fn options_from_variables(
             Some(name) if name.starts_with(OWN_PREFIX) => name,
             Some(_) | None => continue,
         };
-        let Some(option) = OPTIONS.iter().find(|option| option.variable() == name) else {
+        let Some(option) = OPTIONS.iter().find(|option| option.id.variable() == name) else {
             warnings.extend(misspelling_warning(name));
             continue;
         };
@@ -255,7 +255,7 @@ fn options_from_variables(
 
 /// Warns about a variable whose name is one edit away from the name of one of ours.
 fn misspelling_warning(name: &str) -> Option<String> {
-    let of_options = OPTIONS.iter().map(OptionSpec::variable);
+    let of_options = OPTIONS.iter().map(|option| option.id.variable());
     let mut variables = of_options.chain([FILE.to_owned()]);
     let similar = variables.find(|variable| strsim::osa_distance(name, variable) == 1)?;
     Some(format!(

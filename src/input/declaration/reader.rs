@@ -15,7 +15,7 @@ use crate::input::yaml::{Key, Kind, Node, Position};
 use crate::model::entry::Origin;
 use crate::model::env_variables::{EnvName, is_name};
 use crate::model::mistakes::{
-    Fault, did_you_mean, nearest, overlooked_in_key, overlooked_unless_empty, own_key,
+    Fault, did_you_mean, nearest, overlooked_in_line, overlooked_unless_empty, own_key,
 };
 use crate::model::options::{OptionSpec, find_option};
 use crate::model::problem::Problem;
@@ -67,6 +67,15 @@ pub const VARIABLES_HELP: &str =
     "write each variable on an indented line below \"env:\", as in DB_HOST: prod/db:host";
 
 impl<'a> Item<'a> {
+    /// Returns the item for another node, or for another position of this one.
+    fn at(&self, node: &'a Node, position: Position) -> Self {
+        Self {
+            node,
+            position,
+            ..self.clone()
+        }
+    }
+
     /// Returns the same node with another subject.
     pub fn named(&self, subject: impl Into<String>) -> Self {
         Self {
@@ -161,18 +170,10 @@ impl<'a> Item<'a> {
 
         let mut entries = Vec::new();
         for (Key { position, text }, node) in nodes {
-            let key = Self {
-                node,
-                position: *position,
-                ..self.clone()
-            };
+            let key = self.at(node, *position);
             let value = Self {
-                node,
-                position: node.position,
-                subject: text.clone(),
-                is_whole_file: false,
                 key: "",
-                ..*self
+                ..self.at(node, node.position).named(text)
             };
             entries.push(MappingEntry {
                 name: text,
@@ -205,10 +206,7 @@ impl<'a> Item<'a> {
     /// value, as in `DB_PASSWORD: { hunter2 }`, so it is shown only if it resembles a legal key. In
     /// the whole declaration, a key in capitals is reported as a variable that is not under `env`.
     pub fn refuse_unknown(&self, key: &str, position: Position, known: &[&str]) {
-        let item = Self {
-            position,
-            ..self.clone()
-        };
+        let item = self.at(self.node, position);
         if item.refuses_overlooked_key(key) {
             return;
         }
@@ -252,13 +250,16 @@ impl<'a> Item<'a> {
         true
     }
 
-    /// Does the same for a key at the position of this item.
+    /// Does the same for a key at the position of this item. In the first column, the key begins
+    /// with what people take for its indentation.
     pub fn refuses_overlooked_key(&self, key: &str) -> bool {
-        let Some((subject, found)) = overlooked_in_key(key, self.position.column) else {
-            return false;
-        };
-        self.named(subject).refuse(found);
-        true
+        match overlooked_in_line(key) {
+            Some(found) if self.position.column == 1 => {
+                self.named("this line").refuse(found);
+                true
+            }
+            Some(_) | None => self.named("this key").refuses_overlooked(key),
+        }
     }
 
     /// Returns the characters of a scalar. If the node is not a scalar, adds the mistake that it is
@@ -290,11 +291,7 @@ impl<'a> Item<'a> {
             self.refuse_type(expected, None);
             return None;
         };
-        let items = nodes.iter().map(|node| Self {
-            node,
-            position: node.position,
-            ..self.clone()
-        });
+        let items = nodes.iter().map(|node| self.at(node, node.position));
         Some(items.collect())
     }
 

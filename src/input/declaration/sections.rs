@@ -80,10 +80,12 @@ fn alias(item: &Item<'_>, name: &str) -> Option<Alias> {
 
     // The other keys have been read first, so that their mistakes are reported, too.
     let id = valid_id?;
+    // An id with `${NAME}` is only checked where the alias is used.
     if let Some(version_item) = version_item
-        && let Some(defect) = defect(&id, &version)
+        && let Ok((store, _)) = SecretId::parse(&id)
+        && let Err(why) = version.validate(store)
     {
-        version_item.refuse_sentence(defect);
+        version_item.refuse_sentence(format!("{id:?} {why}"));
         // The alias gets a valid version, so that the mistake isn't reported again for each entry
         // that uses the alias.
         version = Version::Current;
@@ -95,14 +97,6 @@ fn alias(item: &Item<'_>, name: &str) -> Option<Alias> {
         region,
         role,
     })
-}
-
-/// Returns the sentence about a version that the alias can't have, or `None` if the version is
-/// valid. An id with `${NAME}` is only checked where the alias is used.
-fn defect(id: &str, version: &Version) -> Option<String> {
-    let (store, _) = SecretId::parse(id).ok()?;
-    let why = version.validate(store).err()?;
-    Some(format!("{id:?} {why}"))
 }
 
 /// Reads the id of the alias `name`. A key or a version is a mistake, because they belong where the

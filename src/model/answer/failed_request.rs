@@ -26,6 +26,7 @@ impl FetchFailure {
         let request = FailedRequest {
             failure: self,
             reference: &reference,
+            locator: &reference.locator,
             subject: &subject,
         };
         let mut problem = (*self.error.problem).clone();
@@ -76,15 +77,12 @@ impl FetchFailure {
 struct FailedRequest<'a> {
     failure: &'a FetchFailure,
     reference: &'a SecretRef,
+    /// The locator of the reference.
+    locator: &'a Locator,
     subject: &'a Subject,
 }
 
 impl FailedRequest<'_> {
-    /// Returns the locator that was requested.
-    fn locator(&self) -> &Locator {
-        &self.reference.locator
-    }
-
     /// Returns the secret as the message describes it, or `None` if the failure has nothing to do
     /// with a particular secret.
     ///
@@ -99,15 +97,15 @@ impl FailedRequest<'_> {
         let mut about = About {
             before,
             scope,
-            ..About::new(self.locator())
+            ..About::new(self.locator)
         };
         // `About::new` has put the version into the name, but this headline names it later, as in
         // `has no version with the stage "x"`.
         if let Cause::Absent(_) = self.failure.error.cause {
-            about.name = self.locator().noun();
+            about.name = self.locator.noun();
         }
         // The reason may be the region or the account, or that all of them are plain text.
-        let is_without_version = self.absent_version().is_none() && !self.locator().is_path();
+        let is_without_version = self.absent_version().is_none() && !self.locator.is_path();
         if self.failure.error.cause == Cause::Absent(Missing::Secret) && is_without_version {
             about.scope = ReasonScope::AnySecret;
         }
@@ -122,7 +120,7 @@ impl FailedRequest<'_> {
             (None, Some(region)) => format!(" in {region}"),
             (None, None) => String::new(),
         };
-        if self.locator().is_path() {
+        if self.locator.is_path() {
             return format!("has no parameters{scope}");
         }
 
@@ -132,7 +130,7 @@ impl FailedRequest<'_> {
         };
         // For a parameter, AWS doesn't say whether the parameter or only the version is missing,
         // and for a secret, some emulators don't say it.
-        if missing == Missing::Version && self.locator().store == Store::SecretsManager
+        if missing == Missing::Version && self.locator.store == Store::SecretsManager
             || self.failure.local_file.is_some()
         {
             format!("has {version}{scope}")
@@ -144,13 +142,13 @@ impl FailedRequest<'_> {
     /// Returns what the secret or parameter doesn't have, for the end of a sentence: `no version
     /// with the stage "AWSPREVIOUS"`. The result is `None` if the current version was requested.
     fn absent_version(&self) -> Option<String> {
-        let label = match self.locator().store {
+        let label = match self.locator.store {
             Store::SecretsManager => "stage",
             Store::ParameterStore => "label",
         };
-        match &self.locator().version {
+        match &self.locator.version {
             Version::Current => None,
-            _ if self.locator().is_hidden() => Some("no such version".to_owned()),
+            _ if self.locator.is_hidden() => Some("no such version".to_owned()),
             Version::Stage(stage) => Some(format!("no version with the {label} {stage:?}")),
             Version::Id(id) => Some(format!("no version {id}")),
             Version::Both { stage, id } => {
@@ -164,16 +162,13 @@ impl FailedRequest<'_> {
     fn hint(&self) -> Option<String> {
         let nearest = self.failure.nearest.as_deref();
         let cause = self.failure.error.cause;
-        let general = match (&self.failure.error.problem.help, cause.facts().remedy) {
-            (None, "") => None,
-            (None, remedy) => Some(remedy.to_owned()),
-            (Some(own), _) => Some(own.clone()),
-        };
+        let remedy = Some(cause.facts().remedy.to_owned()).filter(|remedy| !remedy.is_empty());
+        let general = self.failure.error.problem.help.clone().or(remedy);
         match cause {
-            Cause::Absent(_) if self.locator().is_hidden() => nearest
+            Cause::Absent(_) if self.locator.is_hidden() => nearest
                 .map(did_you_mean)
                 .or_else(|| Some(self.absence_hint())),
-            Cause::Absent(_) if self.locator().is_path() => Some(self.absence_hint()),
+            Cause::Absent(_) if self.locator.is_path() => Some(self.absence_hint()),
             Cause::Absent(Missing::Version) => self
                 .stage_hint()
                 .or_else(|| self.key_hint())
@@ -208,10 +203,10 @@ impl FailedRequest<'_> {
     /// to add to the file.
     fn absence_hint(&self) -> String {
         if let Some(file) = &self.failure.local_file {
-            let (id, selector) = (self.locator().shown_id(), &self.reference.selector);
+            let (id, selector) = (self.locator.shown_id(), &self.reference.selector);
             let line = match (id, selector.shown()) {
                 (None, _) => "NAME: …".to_owned(),
-                (Some(id), _) if self.locator().is_path() => {
+                (Some(id), _) if self.locator.is_path() => {
                     format!("{}: …", below_path(&id, "NAME"))
                 }
                 (Some(id), Some(key)) if !key.starts_with('$') => format!("{id}: {{ {key}: … }}"),
@@ -220,7 +215,7 @@ impl FailedRequest<'_> {
             return format!("add it to {}, as in {line}", file.display());
         }
 
-        let locator = self.locator();
+        let locator = self.locator;
         if locator.store == Store::SecretsManager && locator.id.may_be_complete() {
             return "check the ARN. Its last six characters change if the secret is deleted and created again. In your own account and region, the name of the \
                     secret is enough"
@@ -231,11 +226,9 @@ impl FailedRequest<'_> {
         }
 
         if locator.is_hidden() {
-            let literal = match self.subject.kind {
-                SubjectKind::GetArgument => "",
-                SubjectKind::Entry | SubjectKind::EnvFrom | SubjectKind::Credential => {
-                    ", or write { value: … } in a declaration"
-                }
+            let literal = match self.subject.kind == SubjectKind::GetArgument {
+                true => "",
+                false => ", or write { value: … } in a declaration",
             };
             return format!(
                 "store a password in a secret and write the name of that secret{literal}"
@@ -257,10 +250,10 @@ impl FailedRequest<'_> {
     /// Returns the hint for a staging label that is a typo of one of AWS's labels, or `None` for
     /// any other label, and for a parameter, whose labels the user chooses.
     fn stage_hint(&self) -> Option<String> {
-        if self.locator().store != Store::SecretsManager {
+        if self.locator.store != Store::SecretsManager {
             return None;
         }
-        let stage = self.locator().version.stage()?;
+        let stage = self.locator.version.stage()?;
         let similar = nearest(stage, AWS_STAGES.into_iter())?;
         if similar == stage {
             return None;
@@ -274,7 +267,7 @@ impl FailedRequest<'_> {
     /// similar key of the `--local` file doesn't, the key is the mistake, so the hint corrects the
     /// file.
     fn nearest_hint(&self, nearest: &str) -> String {
-        let id = self.locator().written_id();
+        let id = self.locator.written_id();
         if let Some(file) = &self.failure.local_file
             && id.starts_with("ssm:")
             && !nearest.starts_with("ssm:")
@@ -289,7 +282,7 @@ impl FailedRequest<'_> {
     /// isn't shown, or begins with an alias instead of the id.
     fn with_id(&self, id: &str) -> Option<String> {
         let written = self.subject.reference()?;
-        let rest = written.strip_prefix(&self.locator().written_id())?;
+        let rest = written.strip_prefix(&self.locator.written_id())?;
         Some(self.subject.rewritten_with(&format!("{id}{rest}")))
     }
 
@@ -297,7 +290,7 @@ impl FailedRequest<'_> {
     /// `LOG_LEVEL: info`, because the word is more often plain text than the name of a secret. The
     /// result is `None` for any other entry, and for a word that may be a password.
     fn literal_hint(&self) -> Option<String> {
-        let (id, label) = (self.locator().shown_id()?, &self.subject.label);
+        let (id, label) = (self.locator.shown_id()?, &self.subject.label);
         let is_word = self.subject.reference() == Some(&id) && is_bare_word(&id);
         let is_of_file = matches!(self.subject.origin, Origin::File { .. }) && is_name(label);
         (is_word && is_of_file).then(|| format!("for plain text, write {label}: {{ value: {id} }}"))
@@ -315,7 +308,7 @@ impl FailedRequest<'_> {
         if self.failure.local_file.is_some() {
             return None;
         }
-        let id = self.locator().written_id();
+        let id = self.locator.written_id();
         match id.strip_prefix("ssm:") {
             None if id.starts_with('/') => {
                 let write = self.with_id(&format!("ssm:{id}"))?;
@@ -342,7 +335,8 @@ impl FailedRequest<'_> {
         if locator.store != Store::SecretsManager || self.subject.kind == SubjectKind::EnvFrom {
             return None;
         }
-        match (selector, locator.version.stage()) {
+        let (key, stage) = match (selector, locator.version.stage()) {
+            (Selector::Key(key), Some(stage)) => (key, stage),
             // `prod/db/password`
             (Selector::Whole, _) if locator.version == Version::Current => {
                 let (name, key) = self.subject.reference()?.rsplit_once(['/', '.'])?;
@@ -352,49 +346,43 @@ impl FailedRequest<'_> {
                 }
                 let write = self.subject.rewritten_with(&format!("{name}:{key}"));
                 let check = self.absence_hint();
-                Some(format!(
+                return Some(format!(
                     "if {key:?} is a key of the secret {name:?}, write {write}; otherwise, {check}"
-                ))
+                ));
             }
-            // `prod/db:password:3`
-            (Selector::Key(_), Some(label))
-                if label.trim_start_matches('v').parse::<u64>().is_ok() =>
-            {
-                let write = self.subject.rewritten_with_field(label, "AWSPREVIOUS")?;
-                Some(format!(
-                    "a secret has stages instead of version numbers: for the value before the last change, write {write}"
-                ))
-            }
-            // AWS's version ids are UUIDs.
-            (Selector::Key(_), Some(id)) if id.len() == 36 => {
-                let write = self.subject.rewritten_with_field(id, &format!(":{id}"))?;
-                Some(format!(
-                    "a version id comes after one more colon: write {write}"
-                ))
-            }
-            // `prod/db:tls:key`
-            (Selector::Key(key), Some(label))
-                if !label.starts_with("AWS") && is_name(key) && is_name(label) =>
-            {
-                let fields = format!("{key}:{label}");
-                let path = format!("$.{key}.{label}");
-                let write = self.subject.rewritten_with_field(&fields, &path)?;
-                Some(format!("for the nested key, write {write}"))
-            }
-            // `prod/tls:key:/run/tls.key`
-            (Selector::Key(_), Some(path)) if path.starts_with('/') => {
-                let fields = self.subject.reference()?.strip_suffix(path)?;
-                let from = fields.trim_end_matches(':');
-                Some(format!(
-                    "for a path, write files: [{{ from: \"{from}\", path: {path} }}] in a declaration"
-                ))
-            }
-            (Selector::Key(_), Some(label)) if !label.starts_with("AWS") => {
-                let write = self.subject.rewritten_with_field(label, "AWSPREVIOUS")?;
-                Some(format!("the third field is a staging label, as in {write}"))
-            }
-            (..) => None,
+            (..) => return None,
+        };
+
+        // `prod/tls:key:/run/tls.key`
+        if stage.starts_with('/') {
+            let from = self.subject.reference()?.strip_suffix(stage)?;
+            let from = from.trim_end_matches(':');
+            return Some(format!(
+                "for a path, write files: [{{ from: \"{from}\", path: {stage} }}] in a declaration"
+            ));
         }
+        let is_own_label = !stage.starts_with("AWS");
+        let previous = "AWSPREVIOUS".to_owned();
+        let (old, new, hint) = if stage.trim_start_matches('v').parse::<u64>().is_ok() {
+            // `prod/db:password:3`
+            let hint = "a secret has stages instead of version numbers: for the value before the last change, write";
+            (stage.to_owned(), previous, hint)
+        } else if stage.len() == 36 {
+            // AWS's version ids are UUIDs.
+            let hint = "a version id comes after one more colon: write";
+            (stage.to_owned(), format!(":{stage}"), hint)
+        } else if is_own_label && is_name(key) && is_name(stage) {
+            // `prod/db:tls:key`
+            let path = format!("$.{key}.{stage}");
+            (format!("{key}:{stage}"), path, "for the nested key, write")
+        } else if is_own_label {
+            let hint = "the third field is a staging label, as in";
+            (stage.to_owned(), previous, hint)
+        } else {
+            return None;
+        };
+        let write = self.subject.rewritten_with_field(&old, &new)?;
+        Some(format!("{hint} {write}"))
     }
 
     /// Returns the hint for a version that doesn't exist.
@@ -405,7 +393,7 @@ impl FailedRequest<'_> {
         if self.failure.local_file.is_some() {
             return "add the version under \"$stages\" in the --local file".to_owned();
         }
-        match (self.locator().store, &self.locator().version) {
+        match (self.locator.store, &self.locator.version) {
             (Store::ParameterStore, _) => {
                 let list = self.aws_command("ssm get-parameter-history");
                 format!("list its versions: {list}")
@@ -426,7 +414,7 @@ impl FailedRequest<'_> {
     /// launch.
     fn aws_command(&self, operation: &str) -> String {
         let region = self.failure.region.as_ref().map(ToString::to_string);
-        let id_option = match self.locator().store {
+        let id_option = match self.locator.store {
             Store::SecretsManager => "--secret-id",
             Store::ParameterStore => "--name",
         };
@@ -434,7 +422,7 @@ impl FailedRequest<'_> {
         for (option, value) in [
             ("--region", region),
             ("--profile", self.failure.profile.clone()),
-            (id_option, Some(self.locator().id.to_string())),
+            (id_option, Some(self.locator.id.to_string())),
         ] {
             if let Some(value) = value {
                 command += &format!(" {option} {}", shell_quoted(&value));
@@ -446,7 +434,7 @@ impl FailedRequest<'_> {
     /// Returns the hint about the permission that the caller needs for the request. If AWS may also
     /// deny it because the secret doesn't exist, the hint says so first.
     fn permission_hint(&self, cause: Denial) -> String {
-        let store = self.locator().store;
+        let store = self.locator.store;
         let action = match (store, cause) {
             (_, Denial::Key) => {
                 return format!(
@@ -457,7 +445,7 @@ impl FailedRequest<'_> {
             (Store::SecretsManager, Denial::Metadata) => {
                 "secretsmanager:DescribeSecret on this secret"
             }
-            (Store::ParameterStore, _) if self.locator().is_path() => {
+            (Store::ParameterStore, _) if self.locator.is_path() => {
                 "ssm:GetParametersByPath on this path and on everything below it"
             }
             (Store::ParameterStore, _) => "ssm:GetParameters on this parameter",

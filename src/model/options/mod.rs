@@ -9,8 +9,8 @@ mod option_table;
 mod resolved;
 
 pub use option_table::{
-    Forwarding, KeyExchange, LogFormat, OPTIONS, OnRotation, OptionId, OptionSpec, SignalNumber,
-    Takes, TypedOptions, find_option,
+    Forwarding, KeyExchange, LogFormat, OPTIONS, OnRotation, OptionSpec, SignalNumber, Takes,
+    Topic, TypedOptions, find_option,
 };
 pub use resolved::{
     AwsOptions, CacheOptions, Options, RegionSource, RotationOptions, SourceOption,

@@ -24,6 +24,7 @@ pub struct OptionSpec {
     /// The long name, without `--`. It is also the key under `defaults:`.
     pub name: &'static str,
     pub short: Option<char>,
+    pub topic: Topic,
     pub takes: Takes,
     /// Parses a value and puts it into its field. For [`Takes::Texts`], adds it to the list in the
     /// field.
@@ -32,6 +33,19 @@ pub struct OptionSpec {
     pub help: &'static str,
     /// The heading in `--help`.
     pub heading: &'static str,
+}
+
+/// What an option is about. The help of a subcommand leaves out the options that it ignores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Topic {
+    /// Something that every subcommand needs, such as the region.
+    General,
+    /// The requests, which `policy` doesn't send.
+    Requests,
+    /// The variables that a command gets.
+    Variables,
+    /// A running command.
+    Running,
 }
 
 /// The kind of value that an option takes. The text is the name of the value in `--help`.
@@ -53,15 +67,19 @@ pub enum Takes {
 }
 
 impl OptionSpec {
-    /// Returns the variable that sets the option: `SECRETS_EXEC_` and the long name in upper case,
-    /// with underscores instead of hyphens.
-    pub fn variable(&self) -> String {
-        format!("{OWN_PREFIX}{}", self.name.to_uppercase().replace('-', "_"))
-    }
-
     /// True if `defaults:` can set the option. A declaration must not replace AWS by a local file.
     pub fn in_declaration(&self) -> bool {
         self.id != OptionId::Local
+    }
+}
+
+impl OptionId {
+    /// Returns the variable that sets the option: `SECRETS_EXEC_` and the long name in upper case,
+    /// with underscores instead of hyphens.
+    pub fn variable(self) -> String {
+        format!("{OWN_PREFIX}{self}")
+            .to_uppercase()
+            .replace('-', "_")
     }
 }
 
@@ -82,9 +100,9 @@ fn add_value<T>(field: &mut Option<Vec<T>>, value: T) {
 
 /// Makes the table, the struct [`TypedOptions`] and the enum [`OptionId`] from rows of this form:
 ///
-/// `field: type = set_value(Variant name, takes, parser, help);`
+/// `field: type = set_value(Variant name, topic, takes, parser, help);`
 macro_rules! options {
-    ($($heading:literal { $($field:ident: $type:ty = $put:ident($id:ident $name:literal $($short:literal)?, $takes:expr, $parse:ident, $help:literal);)* })*) => {
+    ($($heading:literal { $($field:ident: $type:ty = $put:ident($id:ident $name:literal $($short:literal)?, $topic:ident, $takes:expr, $parse:ident, $help:literal);)* })*) => {
         /// The id of an option.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum OptionId { $($($id,)*)* }
@@ -139,6 +157,7 @@ macro_rules! options {
             id: OptionId::$id,
             name: $name,
             short: [$(Some($short),)? None][0],
+            topic: Topic::$topic,
             takes: $takes,
             set: |options, value| { $put(&mut options.$field, $parse(value)?); Ok(()) },
             help: $help,
@@ -149,71 +168,71 @@ macro_rules! options {
 
 options! {
     "How to resolve" {
-        region: Region = set_value(Region "region", Takes::Text("REGION"), parse_region,
+        region: Region = set_value(Region "region", General, Takes::Text("REGION"), parse_region,
             "The AWS region, unless an ARN or alias names another");
-        fallback_regions: Vec<Region> = add_value(FallbackRegion "fallback-region", Takes::Texts("REGION"), parse_region,
+        fallback_regions: Vec<Region> = add_value(FallbackRegion "fallback-region", General, Takes::Texts("REGION"), parse_region,
             "A region to read from if a secret's own region is unavailable (repeatable)");
-        profile: String = set_value(Profile "profile", Takes::Text("NAME"), parse_text,
+        profile: String = set_value(Profile "profile", General, Takes::Text("NAME"), parse_text,
             "The profile to use from the AWS configuration files");
-        role_arn: Role = set_value(RoleArn "role-arn", Takes::Text("ARN"), parse_role,
+        role_arn: Role = set_value(RoleArn "role-arn", General, Takes::Text("ARN"), parse_role,
             "The IAM role to assume before reading secrets");
-        external_id: String = set_value(ExternalId "external-id", Takes::Text("ID"), parse_text,
+        external_id: String = set_value(ExternalId "external-id", General, Takes::Text("ID"), parse_text,
             "The external ID that the role's trust policy requires");
-        endpoint_url: HttpUrl = set_value(EndpointUrl "endpoint-url", Takes::Text("URL"), parse_url,
+        endpoint_url: HttpUrl = set_value(EndpointUrl "endpoint-url", Requests, Takes::Text("URL"), parse_url,
             "The URL of Secrets Manager, to use instead of AWS's own endpoint");
-        ca_bundle: PathBuf = set_value(CaBundle "ca-bundle", Takes::Text("FILE"), parse_path,
+        ca_bundle: PathBuf = set_value(CaBundle "ca-bundle", Requests, Takes::Text("FILE"), parse_path,
             "A PEM file of root certificates to trust instead of the default ones");
-        key_exchange: KeyExchange = set_value(KeyExchange "key-exchange", Takes::Text("MODE"), parse_key_exchange,
+        key_exchange: KeyExchange = set_value(KeyExchange "key-exchange", Requests, Takes::Text("MODE"), parse_key_exchange,
             "The TLS key exchange: hybrid (post-quantum), or classical for firewalls that drop a large ClientHello [default: hybrid]");
-        timeout: Duration = set_value(Timeout "timeout", Takes::Text("DURATION"), parse_duration,
+        timeout: Duration = set_value(Timeout "timeout", Requests, Takes::Text("DURATION"), parse_duration,
             "Give up reading after this time [default: 30s; on Lambda: 8s]");
-        wait: Duration = set_value(Wait "wait", Takes::Text("DURATION"), parse_duration,
+        wait: Duration = set_value(Wait "wait", Requests, Takes::Text("DURATION"), parse_duration,
             "Keep trying for this long while credentials are missing or the network is unreachable; each attempt has its own --timeout");
-        agent: AgentChoice = set_value(Agent "agent", Takes::Optional("URL"), parse_agent,
+        agent: AgentChoice = set_value(Agent "agent", General, Takes::Optional("URL"), parse_agent,
             "Read secrets through the AWS Secrets Manager Agent (http://127.0.0.1:2773 unless a URL is given)");
-        agent_fallback: bool = set_value(AgentFallback "agent-fallback", Takes::Nothing, parse_flag,
+        agent_fallback: bool = set_value(AgentFallback "agent-fallback", General, Takes::Nothing, parse_flag,
             "Ask AWS directly if the agent is unavailable (with --agent)");
-        local: PathBuf = set_value(Local "local", Takes::Text("FILE"), parse_path,
+        local: PathBuf = set_value(Local "local", Requests, Takes::Text("FILE"), parse_path,
             "Read secrets from a YAML or JSON file instead of AWS");
-        cache: PathBuf = set_value(Cache "cache", Takes::Text("DIR"), parse_path,
+        cache: PathBuf = set_value(Cache "cache", Requests, Takes::Text("DIR"), parse_path,
             "Cache AWS's responses for later launches in this directory, which must be in memory (tmpfs)");
-        cache_ttl: Duration = set_value(CacheTtl "cache-ttl", Takes::Text("DURATION"), parse_duration_or_zero,
+        cache_ttl: Duration = set_value(CacheTtl "cache-ttl", Requests, Takes::Text("DURATION"), parse_duration_or_zero,
             "Use a cached response without asking AWS if it is at most this old [default: 0s]");
-        cache_stale: Duration = set_value(CacheStale "cache-stale", Takes::Text("DURATION"), parse_duration_or_zero,
+        cache_stale: Duration = set_value(CacheStale "cache-stale", Requests, Takes::Text("DURATION"), parse_duration_or_zero,
             "If AWS is unavailable, use a cached response that is at most this old [default: 24h]");
-        notify_ready: bool = set_value(NotifyReady "notify-ready", Takes::Nothing, parse_flag,
+        notify_ready: bool = set_value(NotifyReady "notify-ready", Running, Takes::Nothing, parse_flag,
             "When the command starts, tell systemd that the service is ready (Type=notify)");
     }
     "What the command gets" {
-        keep_existing: bool = set_value(KeepExisting "keep-existing", Takes::Nothing, parse_flag,
+        keep_existing: bool = set_value(KeepExisting "keep-existing", Variables, Takes::Nothing, parse_flag,
             "Don't overwrite variables that are already set and not empty");
-        clean_env: bool = set_value(CleanEnv "clean-env", Takes::Nothing, parse_flag,
+        clean_env: bool = set_value(CleanEnv "clean-env", Variables, Takes::Nothing, parse_flag,
             "Pass on only PATH, HOME, the locale and a few others");
-        pass: Vec<Pattern> = add_value(Pass "pass", Takes::Texts("GLOB"), parse_name_pattern,
+        pass: Vec<Pattern> = add_value(Pass "pass", Variables, Takes::Texts("GLOB"), parse_name_pattern,
             "With --clean-env, also pass on variables whose names match GLOB (repeatable)");
-        unset: Vec<Pattern> = add_value(Unset "unset", Takes::Texts("GLOB"), parse_name_pattern,
+        unset: Vec<Pattern> = add_value(Unset "unset", Variables, Takes::Texts("GLOB"), parse_name_pattern,
             "Don't pass on variables whose names match GLOB, for example AWS_SECRET_ACCESS_KEY (repeatable)");
     }
     "Rotation" {
-        on_rotation: OnRotation = set_value(OnRotation "on-rotation", Takes::Text("MODE"), parse_on_rotation,
+        on_rotation: OnRotation = set_value(OnRotation "on-rotation", Running, Takes::Text("MODE"), parse_on_rotation,
             "When a secret changes: restart, signal=NAME or exit");
-        poll_interval: Duration = set_value(PollInterval "poll-interval", Takes::Text("DURATION"), parse_poll_interval,
+        poll_interval: Duration = set_value(PollInterval "poll-interval", Running, Takes::Text("DURATION"), parse_poll_interval,
             "How long to wait before reading the secrets again, at least 10s [default: 5m]");
-        splay: Duration = set_value(Splay "splay", Takes::Text("DURATION"), parse_duration_or_zero,
+        splay: Duration = set_value(Splay "splay", Running, Takes::Text("DURATION"), parse_duration_or_zero,
             "The maximum random delay before acting on a change, so that hosts don't all act at the same time [default: 0s]");
-        stop_signal: SignalNumber = set_value(StopSignal "stop-signal", Takes::Text("SIGNAL"), parse_signal,
+        stop_signal: SignalNumber = set_value(StopSignal "stop-signal", Running, Takes::Text("SIGNAL"), parse_signal,
             "The signal that stops the command [default: TERM]");
-        grace: Duration = set_value(Grace "grace", Takes::Text("DURATION"), parse_duration_or_zero,
+        grace: Duration = set_value(Grace "grace", Running, Takes::Text("DURATION"), parse_duration_or_zero,
             "How long the command may take to stop before it is killed [default: 30s]");
-        poll_signal: SignalNumber = set_value(PollSignal "poll-signal", Takes::Text("SIGNAL"), parse_poll_signal,
+        poll_signal: SignalNumber = set_value(PollSignal "poll-signal", Running, Takes::Text("SIGNAL"), parse_poll_signal,
             "The signal that makes secrets-exec read the secrets immediately");
     }
     "Output" {
-        verbose: u8 = set_value(Verbose "verbose" 'v', Takes::Level, parse_level,
+        verbose: u8 = set_value(Verbose "verbose" 'v', General, Takes::Level, parse_level,
             "Print where the values come from; -vv: also the requests");
-        quiet: bool = set_value(Quiet "quiet" 'q', Takes::Nothing, parse_flag,
+        quiet: bool = set_value(Quiet "quiet" 'q', General, Takes::Nothing, parse_flag,
             "Hide warnings, notes and the progress line");
-        log_format: LogFormat = set_value(LogFormat "log-format", Takes::Text("FORMAT"), parse_log_format,
+        log_format: LogFormat = set_value(LogFormat "log-format", General, Takes::Text("FORMAT"), parse_log_format,
             "The format of messages on standard error: text or json [default: text]");
     }
 }

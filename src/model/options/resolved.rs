@@ -13,8 +13,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::option_table::{
-    AgentChoice, KeyExchange, LogFormat, OPTIONS, OnRotation, OptionId, OptionSpec, SignalNumber,
-    TypedOptions,
+    AgentChoice, KeyExchange, LogFormat, OnRotation, OptionId, SignalNumber, TypedOptions,
 };
 use crate::model::env_variables::{Inherited, Retention};
 use crate::model::problem::{Problem, Status};
@@ -365,8 +364,7 @@ impl TypedOptions {
                     Problem::configuration(format!("{position}: {option} requires {needed}"))
                 }
                 None => {
-                    let spec = OPTIONS.iter().find(|spec| spec.id == option);
-                    let variable = spec.map(OptionSpec::variable).unwrap_or_default();
+                    let variable = option.variable();
                     Problem::usage(format!("--{option} requires --{needed}")).help(format!(
                         "add --{needed}, or leave out --{option} (or the variable {variable})"
                     ))
