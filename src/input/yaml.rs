@@ -463,8 +463,8 @@ fn parser_error(scan: &ScanError, text: &str) -> SyntaxError {
     (position, Fault::new(message).help(help))
 }
 
-/// Returns what is wrong with a line where the parser expected a name: the colon of this name, or of
-/// the one above, is missing, or the indentation is wrong.
+/// Returns what is wrong with a line where the parser expected a name: the colon of this name, or
+/// of the one above, is missing, or the indentation is wrong.
 fn name_fault(line: &str, lines_above: &[&str]) -> Fault {
     let above = lines_above.iter().rfind(|line| !line.trim().is_empty());
     let (here, there) = (column(line), above.map_or(1, |line| column(line)));

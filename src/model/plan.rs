@@ -511,8 +511,11 @@ impl Lookup<'_> {
         let text =
             format!("the template uses {name:?}, but there is no {name:?} under \"secrets\"");
         // Each look-up reads all aliases, so only the first errors get a suggestion.
-        let has_suggestion = self.errors.len() < MOST_SUGGESTIONS;
-        let aliases = self.aliases.keys().filter(|_| has_suggestion);
+        let most = match self.errors.len() < MOST_SUGGESTIONS {
+            true => usize::MAX,
+            false => 0,
+        };
+        let aliases = self.aliases.keys().take(most);
 
         let help = if let Some(variable) = self.variables.get(name) {
             variable_help(variable, self.aliases)

@@ -1,18 +1,19 @@
 //! Parses the command line and `SECRETS_EXEC_*` into an [`Invocation`]: what to run, with its
 //! arguments.
 //!
-//! Only this folder uses clap. `command` declares the options and the subcommands with their
-//! arguments, `inputs` reads what clap has matched, and `usage` rewrites clap's errors. No error
+//! Only this folder uses clap. `arguments` has the types, `command` declares the options and the
+//! subcommands, `inputs` reads what clap has matched, and `usage` rewrites clap's errors. No error
 //! shows an argument that may be a secret.
 
+mod arguments;
 mod command;
 mod inputs;
 mod usage;
 
-pub use command::{
-    CREDENTIAL, CheckArguments, ExportArguments, ExportFormat, Invocation, MigrateArguments,
-    PolicyArguments,
+pub use arguments::{
+    CheckArguments, ExportArguments, ExportFormat, Invocation, MigrateArguments, PolicyArguments,
 };
+pub use command::CREDENTIAL;
 pub use inputs::Inputs;
 
 use std::ffi::OsString;

@@ -1,20 +1,114 @@
-//! Words a failed request as a [`Problem`]: the secret, what is absent, and the most specific hint.
+//! A failed request, and its wording as a [`Problem`]: the secret, what is absent, and the most
+//! specific hint.
 //!
 //! What goes in is a failure, whose [`FetchError`](super::FetchError) has the headline and AWS's
 //! message, and the reference that was requested. The hint shows the user what to write instead, in
 //! the user's own words. No part of the problem may show a name that may be a password: the locator
 //! and the subject know whether theirs may be.
 
-use super::fetch_error::{Cause, Denial, FetchFailure, Mention, Missing, Refusal, Unsigned};
+use std::iter;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::fetch_error::{
+    CREDENTIALS_REFUSED, Cause, Denial, FetchError, Mention, Missing, Refusal, Unsigned,
+};
 use crate::model::entry::{Origin, Subject, SubjectKind, shell_quoted};
 use crate::model::env_variables::is_name;
 use crate::model::mistakes::{did_you_mean, did_you_mean_to_write, nearest};
 use crate::model::problem::{About, Impact, Problem, ReasonScope, Status};
 use crate::model::reference::{
-    AWS_STAGES, Locator, SecretId, SecretRef, Selector, Store, Version, below_path, is_bare_word,
+    AWS_STAGES, Locator, Region, SecretId, SecretRef, Selector, Store, Version, below_path,
+    is_bare_word,
 };
 
+/// A failed request, and the regions that it was sent to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FetchFailure {
+    /// The first region that was asked. `None` if the request wasn't sent to a region.
+    pub region: Option<Region>,
+    pub error: FetchError,
+    /// The `--local` file, if it was read instead of AWS.
+    pub local_file: Option<PathBuf>,
+    /// The fallback regions that were tried after `region`, with their errors.
+    pub elsewhere: Vec<(Region, FetchError)>,
+    /// The time for which secrets-exec tried with `--wait`.
+    pub waited: Option<Duration>,
+    /// Further facts. Each is a line of the message.
+    pub notes: Vec<String>,
+    /// The sources of the region and of the account, if the reference doesn't name them: `the
+    /// region (from AWS_REGION) and the account`.
+    pub default_region_and_account: Option<String>,
+    /// The remedy for a missing region or missing credentials on a developer's machine: to choose a
+    /// profile, if the files have profiles and none is chosen, or to use a file for `--local`.
+    pub profile_advice: Option<String>,
+    /// The profile of `--profile`, which a command of the AWS CLI needs, too.
+    pub profile: Option<String>,
+    /// If the secret doesn't exist, the most similar id in the local file, or otherwise the most
+    /// similar alias.
+    pub nearest: Option<Box<str>>,
+}
+
 impl FetchFailure {
+    /// True if `--wait` tries again. Another try is only useful if every region has failed for a
+    /// reason that can pass.
+    pub fn is_waited_for(&self) -> bool {
+        self.errors().all(|error| error.again.is_waited_for())
+    }
+
+    /// Returns the errors in all regions that were tried.
+    pub fn errors(&self) -> impl Iterator<Item = &FetchError> {
+        let elsewhere = self.elsewhere.iter().map(|(_, error)| error);
+        iter::once(&self.error).chain(elsewhere)
+    }
+
+    /// True if the failure proves that the secret exists, so that its name isn't a password. The
+    /// denial of a parameter doesn't prove anything, because it always has an ARN.
+    pub fn proves_existence(&self, store: Store) -> bool {
+        let cause = self.error.cause;
+        let proves_any = matches!(
+            cause,
+            Cause::Denied(Denial::Key)
+                | Cause::Refused(Refusal::MarkedForDeletion | Refusal::NoValue)
+        );
+        let names_arn = self.error.reason().contains("resource: arn:");
+        let proves_secret = matches!(
+            cause,
+            Cause::Absent(Missing::Version) | Cause::Denied(Denial::Policy)
+        ) || cause == Cause::Denied(Denial::Metadata) && names_arn;
+        let is_secret = store == Store::SecretsManager || self.local_file.is_some();
+        proves_any || proves_secret && is_secret
+    }
+
+    /// True if AWS has answered the request, so that it has the name of the secret.
+    pub fn was_answered(&self) -> bool {
+        let has_answer = |error: &FetchError| {
+            if let Cause::NoCredentials(_) = error.cause {
+                return error.problem.code == CREDENTIALS_REFUSED;
+            }
+            let is_of_aws = error.cause != Cause::Refused(Refusal::Agent);
+            let is_about_secret = matches!(error.mention, Mention::InHeadline(..));
+            is_of_aws && (is_about_secret || error.problem.aws_says.is_some())
+        };
+        self.local_file.is_none() && self.errors().any(has_answer)
+    }
+
+    /// Creates the failure of a request to `region`, which is `None` if the request wasn't sent.
+    pub fn new(region: Option<Region>, error: FetchError) -> Self {
+        Self {
+            region,
+            error,
+            local_file: None,
+            elsewhere: Vec::new(),
+            waited: None,
+            notes: Vec::new(),
+            default_region_and_account: None,
+            profile_advice: None,
+            profile: None,
+            nearest: None,
+        }
+    }
+
     /// Returns the problem for an entry whose request has failed. After `--wait`, the failure is
     /// temporary, whatever it is.
     pub fn problem(&self, reference: &SecretRef, subject: &Subject) -> Problem {

@@ -1,105 +1,14 @@
 //! The reasons why a backend returns no document.
 //!
 //! A [`FetchError`] is made and worded where the failure is found, and stays as it is from there to
-//! the report. Code decides on its [`Cause`] and on [`Again`], never on its text: retries, the change
-//! to the next region, and `--wait` all decide by [`Again`]. [`Cause::facts`] is the table of what
-//! code and messages derive from a cause.
+//! the report. Code decides on its [`Cause`] and on [`Again`], never on its text: retries, the
+//! change to the next region, and `--wait` all decide by [`Again`]. [`Cause::facts`] is the table
+//! of what code and messages derive from a cause.
 
 use std::io::ErrorKind;
-use std::iter;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::model::problem::{Problem, ReasonScope, Status};
-use crate::model::reference::{Region, Store};
-
-/// A failed request, and the regions that it was sent to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FetchFailure {
-    /// The first region that was asked. `None` if the request wasn't sent to a region.
-    pub region: Option<Region>,
-    pub error: FetchError,
-    /// The `--local` file, if it was read instead of AWS.
-    pub local_file: Option<PathBuf>,
-    /// The fallback regions that were tried after `region`, with their errors.
-    pub elsewhere: Vec<(Region, FetchError)>,
-    /// The time for which secrets-exec tried with `--wait`.
-    pub waited: Option<Duration>,
-    /// Further facts. Each is a line of the message.
-    pub notes: Vec<String>,
-    /// The sources of the region and of the account, if the reference doesn't name them: `the
-    /// region (from AWS_REGION) and the account`.
-    pub default_region_and_account: Option<String>,
-    /// The remedy for a missing region or missing credentials on a developer's machine: to choose a
-    /// profile, if the files have profiles and none is chosen, or to use a file for `--local`.
-    pub profile_advice: Option<String>,
-    /// The profile of `--profile`, which a command of the AWS CLI needs, too.
-    pub profile: Option<String>,
-    /// If the secret doesn't exist, the most similar id in the local file, or otherwise the most
-    /// similar alias.
-    pub nearest: Option<Box<str>>,
-}
-
-impl FetchFailure {
-    /// True if `--wait` tries again. Another try is only useful if every region has failed for a
-    /// reason that can pass.
-    pub fn is_waited_for(&self) -> bool {
-        self.errors().all(|error| error.again.is_waited_for())
-    }
-
-    /// Returns the errors in all regions that were tried.
-    pub fn errors(&self) -> impl Iterator<Item = &FetchError> {
-        let elsewhere = self.elsewhere.iter().map(|(_, error)| error);
-        iter::once(&self.error).chain(elsewhere)
-    }
-
-    /// True if the failure proves that the secret exists, so that its name isn't a password. The
-    /// denial of a parameter doesn't prove anything, because it always has an ARN.
-    pub fn proves_existence(&self, store: Store) -> bool {
-        let cause = self.error.cause;
-        let proves_any = matches!(
-            cause,
-            Cause::Denied(Denial::Key)
-                | Cause::Refused(Refusal::MarkedForDeletion | Refusal::NoValue)
-        );
-        let names_arn = self.error.reason().contains("resource: arn:");
-        let proves_secret = matches!(
-            cause,
-            Cause::Absent(Missing::Version) | Cause::Denied(Denial::Policy)
-        ) || cause == Cause::Denied(Denial::Metadata) && names_arn;
-        let is_secret = store == Store::SecretsManager || self.local_file.is_some();
-        proves_any || proves_secret && is_secret
-    }
-
-    /// True if AWS has answered the request, so that it has the name of the secret.
-    pub fn was_answered(&self) -> bool {
-        let has_answer = |error: &FetchError| {
-            if let Cause::NoCredentials(_) = error.cause {
-                return error.problem.code == CREDENTIALS_REFUSED;
-            }
-            let is_of_aws = error.cause != Cause::Refused(Refusal::Agent);
-            let is_about_secret = matches!(error.mention, Mention::InHeadline(..));
-            is_of_aws && (is_about_secret || error.problem.aws_says.is_some())
-        };
-        self.local_file.is_none() && self.errors().any(has_answer)
-    }
-
-    /// Creates the failure of a request to `region`, which is `None` if the request wasn't sent.
-    pub fn new(region: Option<Region>, error: FetchError) -> Self {
-        Self {
-            region,
-            error,
-            local_file: None,
-            elsewhere: Vec::new(),
-            waited: None,
-            notes: Vec::new(),
-            default_region_and_account: None,
-            profile_advice: None,
-            profile: None,
-            nearest: None,
-        }
-    }
-}
 
 /// The code of credentials that AWS has refused in its answer to the request itself.
 pub const CREDENTIALS_REFUSED: &str = "credentials-refused";

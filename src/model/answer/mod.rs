@@ -11,9 +11,10 @@ mod fetch_error;
 pub use document::{
     CachedAnswer, Caller, DescribedSecret, Description, Document, Replica, RotationSchedule,
 };
+pub use failed_request::FetchFailure;
 pub use fetch_error::{
-    Again, CREDENTIALS_REFUSED, Cause, CredentialsFault, Denial, FetchError, FetchFailure, Missing,
-    OutageKind, Refusal, Unsigned,
+    Again, CREDENTIALS_REFUSED, Cause, CredentialsFault, Denial, FetchError, Missing, OutageKind,
+    Refusal, Unsigned,
 };
 
 use std::collections::BTreeMap;

@@ -396,9 +396,9 @@ pub fn expand_path(path: &str, inherited: &Inherited) -> Result<String, Fault> {
 }
 
 /// Checks that the value of the variable `name` can be a part of a secret's id. If the variable is
-/// the whole id, the value may be an ARN. Any other value must not contain a colon, so that it can't
-/// select another account, region or service. A value must never begin with `ssm:`, so that it can't
-/// select a parameter.
+/// the whole id, the value may be an ARN. Any other value must not contain a colon, so that it
+/// can't select another account, region or service. A value must never begin with `ssm:`, so that
+/// it can't select a parameter.
 ///
 /// # Errors
 /// What is wrong with the value.
