@@ -175,10 +175,10 @@ fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> Declarat
             layer.units = units;
             layer.entries.extend(credentials);
         }
-        let objects = fields
-            .take("env-from")
-            .map(|item| sections::env_from(&item));
-        layer.entries.extend(objects.unwrap_or_default());
+        let objects = fields.take("env-from");
+        layer
+            .entries
+            .extend(objects.iter().flat_map(sections::env_from));
     }
 
     Declaration {

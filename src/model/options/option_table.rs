@@ -119,8 +119,8 @@ macro_rules! options {
         #[derive(Clone, Debug, Default)]
         pub struct TypedOptions {
             $($(#[doc = $help] pub $field: Option<$type>,)*)*
-            /// The position of each option that a declaration sets, such as `app.yaml:3:5`. Options
-            /// of other places aren't in the map.
+            /// The position of each option that a declaration sets, such as `app.yaml:3:5`. Flags
+            /// and variables don't have positions.
             pub positions: BTreeMap<OptionId, String>,
             /// A line for each option that a place with higher precedence has turned off.
             pub turned_off: Vec<String>,
