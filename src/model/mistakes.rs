@@ -108,15 +108,15 @@ pub fn did_you_mean_to_write(nearest: &str, write: Option<String>) -> String {
     }
 }
 
-/// Returns the first thing in a text that people overlook. If an empty text has a meaning, the
-/// caller has to check that before.
+/// Returns what people don't see in a text, such as a space at its end. Returns `None` if they see
+/// all of it. An empty text is a fault, too; [`overlooked_unless_empty`] accepts it.
 pub fn overlooked(text: &str) -> Option<Fault> {
     let (Some(first), Some(last)) = (text.chars().next(), text.chars().next_back()) else {
         let help = "if it comes from a variable in quotes, that variable isn't set";
         return Some(Fault::new("is empty").help(help));
     };
     if text.trim().is_empty() {
-        let name = name(last);
+        let name = character_name(last);
         return Some(Fault::new(format!("is only a {name}")).help(format!("remove the {name}")));
     }
     if last == '\r' {
@@ -126,7 +126,7 @@ pub fn overlooked(text: &str) -> Option<Fault> {
     }
     for (character, verb, end) in [(first, "begins", "beginning"), (last, "ends", "end")] {
         if is_unseen(character) {
-            let name = name(character);
+            let name = character_name(character);
             let help = format!("remove the {name} at the {end}");
             return Some(Fault::new(format!("{verb} with a {name}")).help(help));
         }
@@ -135,7 +135,7 @@ pub fn overlooked(text: &str) -> Option<Fault> {
         return Some(Fault::new("contains curly quotes").help("remove the curly quotes"));
     }
     let unseen = text.chars().find(|c| *c != ' ' && is_unseen(*c))?;
-    let name = name(unseen);
+    let name = character_name(unseen);
     let help = match unseen {
         NO_BREAK_SPACE => "use ordinary spaces".to_owned(),
         _ => format!("remove the {name}"),
@@ -143,7 +143,7 @@ pub fn overlooked(text: &str) -> Option<Fault> {
     Some(Fault::new(format!("contains a {name}")).help(help))
 }
 
-/// The same for a text that may be empty.
+/// Returns what people don't see in a text, or `None` for an empty text.
 pub fn overlooked_unless_empty(text: &str) -> Option<Fault> {
     match text {
         "" => None,
@@ -151,8 +151,8 @@ pub fn overlooked_unless_empty(text: &str) -> Option<Fault> {
     }
 }
 
-/// The same for an argument. If it is only a space or a carriage return, that comes from the line
-/// before, in a script.
+/// Returns what people don't see in an argument of the command line. An argument that is only a
+/// space or a carriage return comes from a script in which a line doesn't end with its backslash.
 pub fn overlooked_in_argument(text: &str) -> Option<Fault> {
     let found = overlooked(text)?;
     if text.is_empty() || !text.trim().is_empty() {
@@ -162,7 +162,8 @@ pub fn overlooked_in_argument(text: &str) -> Option<Fault> {
     Some(Fault::new(found.text).help(help))
 }
 
-/// The same for the fields of a reference: SECRET, KEY, STAGE and VERSION-ID, which may be empty.
+/// Returns what people don't see in the fields of a reference: SECRET, KEY, STAGE and VERSION-ID. A
+/// field can be empty.
 pub fn overlooked_in_fields(fields: [&str; 4]) -> Option<Fault> {
     let names = ["name", "key", "stage", "version id"];
     names.into_iter().zip(fields).find_map(|(name, text)| {
@@ -181,10 +182,10 @@ pub fn overlooked_in_line(line: &str) -> Option<Fault> {
     let mut indentation = key.chars().take_while(|c| is_unseen(*c));
     let mut gap = value.chars().take_while(|c| is_unseen(*c));
     let predicate = match indentation.find(|c| *c != ' ') {
-        Some(unseen) => format!("is indented with a {}", name(unseen)),
+        Some(unseen) => format!("is indented with a {}", character_name(unseen)),
         None => {
             let unseen = gap.find(|c| !matches!(c, ' ' | '\t'))?;
-            format!("has a {} after its colon", name(unseen))
+            format!("has a {} after its colon", character_name(unseen))
         }
     };
     Some(Fault::new(predicate).help("use ordinary spaces"))
@@ -205,8 +206,8 @@ fn is_unseen(c: char) -> bool {
     c.is_whitespace() || !is_visible(c)
 }
 
-/// Returns the name of a character that isn't seen.
-fn name(c: char) -> String {
+/// Returns the name of a character that people don't see: `tab`.
+fn character_name(c: char) -> String {
     match c {
         ' ' => "space".to_owned(),
         '\t' => "tab".to_owned(),
@@ -218,7 +219,8 @@ fn name(c: char) -> String {
     }
 }
 
-/// Subcommands and options.
+/// The subcommands and options of other tools. A line has some of them, ` = `, and what to write
+/// instead.
 const COMMAND_LINE: &str = "\
 exec inject launch run start = secrets-exec [OPTIONS] -- COMMAND
 fetch print read show = secrets-exec get prod/db:password
@@ -232,14 +234,14 @@ env = secrets-exec export --format shell
 --interval = --on-rotation restart --poll-interval 5m
 --pristine = --clean-env";
 
-/// Keys of a declaration. A line applies where our key is allowed.
+/// The keys of other tools, in lines of the same form. A line applies where our key is allowed.
 const KEYS: &str = "\
 arn id name ref secret secretRef valueFrom = from
 arn from name ref secret secretRef valueFrom = id
 exclude = except
 environment vars = env";
 
-/// YAML tags in lower case, which are left out.
+/// The YAML tags of other tools, in lower case. They are left out.
 const TAGS: &str = "file ref secret str sub var = ";
 
 /// The beginnings of references in the syntax of other tools, and what to write instead. If that is
@@ -264,19 +266,21 @@ const PREFIXES: [(&str, &str); 4] = [
 /// The hosts of AWS's console, in all partitions.
 const CONSOLES: [&str; 2] = ["console.aws.amazon.com/", "console.amazonaws"];
 
-/// Returns the words of a table, each with its translation.
+/// Returns the words of other tools in a table, each with what to write instead.
 fn rows(table: &'static str) -> impl Iterator<Item = (&'static str, &'static str)> {
     let lines = table.lines().filter_map(|line| line.split_once(" = "));
     lines.flat_map(|(words, ours)| words.split(' ').map(move |word| (word, ours)))
 }
 
-/// Returns what to write instead of a subcommand or an option.
+/// Returns what to write instead of another tool's subcommand or option: `--pristine` →
+/// `--clean-env`. Returns `None` for any other word.
 pub fn replacement(word: &str) -> Option<&'static str> {
     let (_, ours) = rows(COMMAND_LINE).find(|(other, _)| *other == word)?;
     Some(ours)
 }
 
-/// Returns our key for a key of a declaration, if it is one of the `known` keys.
+/// Returns our key for a key of another tool, if our key is one of the `known` ones: `exclude` →
+/// `except`.
 pub fn own_key(key: &str, known: &[&str]) -> Option<&'static str> {
     let (_, ours) = rows(KEYS).find(|(other, ours)| *other == key && known.contains(ours))?;
     Some(ours)
@@ -294,7 +298,8 @@ pub fn tag_remedy(tag: &str, value: &str) -> Option<String> {
     })
 }
 
-/// Returns the other tool's prefix of a reference, and what to write instead of it.
+/// Returns the prefix of a reference in the syntax of another tool, and what to write instead of
+/// it: `awssm:prod/db` → `awssm:` and `secretsmanager:`.
 pub fn foreign_prefix(text: &str) -> Option<(&'static str, &'static str)> {
     let mut words = PREFIXES
         .into_iter()
@@ -306,7 +311,7 @@ pub fn foreign_prefix(text: &str) -> Option<(&'static str, &'static str)> {
 }
 
 /// Returns what is wrong with a reference in the syntax of another tool, as a predicate, and our
-/// reference, which is empty if there isn't one.
+/// reference, such as `prod/db:password`. The reference is empty if the secret isn't in AWS.
 pub fn foreign_reference(text: &str) -> Option<(String, String)> {
     if text.contains("://") && CONSOLES.iter().any(|host| text.contains(host)) {
         let name = text

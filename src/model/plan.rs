@@ -149,7 +149,7 @@ impl Plan {
                 variables: &variables,
                 errors: &mut errors,
             };
-            entries.extend(planned(number, layer, &mut claims, lookup));
+            entries.extend(plan_layer(number, layer, &mut claims, lookup));
         }
 
         let plan = Self {
@@ -242,7 +242,7 @@ impl Plan {
 /// Returns the entries of a layer, and adds what they certainly set to `claims`, so that the
 /// entries of earlier layers are overridden. If a reference can't be looked up, its entry is left
 /// out, and the error is added to those of `lookup`.
-fn planned(
+fn plan_layer(
     layer_number: usize,
     layer: Layer,
     claims: &mut Claims<'_>,
@@ -401,13 +401,13 @@ impl Lookup<'_> {
         let value = match source {
             EntrySource::Literal(text) => ValueSource::Literal(text),
             EntrySource::Reference(reference) => {
-                ValueSource::Secret(self.locate(&reference, subject)?)
+                ValueSource::Secret(self.locate_single(&reference, subject)?)
             }
             // The references in an inherited variable are ARNs or `{{resolve:…}}`, which can't use
             // an alias. `input/env_references` has looked them up.
             EntrySource::Composed(parts) => {
                 let judged = parts.into_iter().map(|part| match part {
-                    Part::Reference(found) => Part::Reference(found.judged(subject.as_owner())),
+                    Part::Reference(found) => Part::Reference(found.judged(subject.owner_name())),
                     Part::Text(text) => Part::Text(text),
                 });
                 ValueSource::Composed(judged.collect())
@@ -417,9 +417,9 @@ impl Lookup<'_> {
                 ValueSource::Template { template, inputs }
             }
             EntrySource::Object(reference, naming) => {
-                // [`Self::locate`] refuses a path, but an object may be one: the path then stands
-                // for all parameters below it.
-                let located = self.located(&reference, subject);
+                // [`Self::locate_single`] refuses a path, but an object can be one: the path stands for
+                // all parameters below it.
+                let located = self.try_locate(&reference, subject);
                 let reference = located.map_err(|error| self.refuse(subject, error)).ok()?;
                 return Some(PlannedSource::Object(ObjectSource { reference, naming }));
             }
@@ -429,8 +429,8 @@ impl Lookup<'_> {
 
     /// Looks up a reference to one secret or parameter. Returns `None` if that fails, and adds the
     /// error.
-    fn locate(&mut self, reference: &Reference, subject: &Subject) -> Option<SecretRef> {
-        let located = self.located(reference, subject);
+    fn locate_single(&mut self, reference: &Reference, subject: &Subject) -> Option<SecretRef> {
+        let located = self.try_locate(reference, subject);
         let single = located.and_then(SecretRef::single);
         single.map_err(|error| self.refuse(subject, error)).ok()
     }
@@ -441,14 +441,14 @@ impl Lookup<'_> {
     ///
     /// # Errors
     /// See [`Reference::locate`].
-    fn located(&self, reference: &Reference, subject: &Subject) -> Result<SecretRef, Fault> {
+    fn try_locate(&self, reference: &Reference, subject: &Subject) -> Result<SecretRef, Fault> {
         let found = reference.locate(self.aliases, self.inherited)?;
         if subject.reference().is_some() && found.locator.written_id() == reference.secret {
             return Ok(found);
         }
         let owner = match self.aliases.contains_key(&reference.secret) {
             true => format!("the alias \"{}\"", reference.secret),
-            false => subject.as_owner(),
+            false => subject.owner_name(),
         };
         Ok(found.judged(owner))
     }
@@ -485,7 +485,7 @@ impl Lookup<'_> {
         for name in &template.names {
             match (self.aliases.get(name), Reference::parse(name)) {
                 (Some(_), Ok(reference)) => {
-                    let found = self.locate(&reference, subject);
+                    let found = self.locate_single(&reference, subject);
                     inputs.extend(found.map(|found| (name.clone(), found)));
                 }
                 (None, _) | (_, Err(_)) => {

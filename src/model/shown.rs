@@ -61,7 +61,7 @@ pub fn reads_like_a_name(text: &str) -> bool {
         }
         if consists_of_words(part) {
             words += 1;
-            has_long_word |= is_long(part);
+            has_long_word |= has_three_letters(part);
         } else {
             others += 1;
             are_codes &= is_code(part);
@@ -131,7 +131,7 @@ fn is_code(part: &str) -> bool {
 }
 
 /// True if a part of a name has three letters in a row.
-fn is_long(part: &str) -> bool {
+fn has_three_letters(part: &str) -> bool {
     let mut runs = part.split(|c: char| !c.is_ascii_alphabetic());
     runs.any(|run| run.len() >= 3)
 }

@@ -41,7 +41,7 @@ const LONG_END: &str = include_str!("help/launch.txt");
 
 /// Returns the command line as it is parsed, with the command after `--`.
 pub fn with_program() -> Command {
-    command().arg(program("The command to start").hide(true))
+    command().arg(command_argument("The command to start").hide(true))
 }
 
 /// Returns the command line without the command after `--`. With this argument, zsh would not
@@ -68,7 +68,10 @@ fn command() -> Command {
         .subcommand_help_heading("Subcommands")
         .subcommands(SUBCOMMANDS.iter().map(Subcommand::command));
     with_inputs(command)
-        .arg(help("Print help (-h: the most common options, --help: all)").help_heading(output))
+        .arg(
+            help_option("Print help (-h: the most common options, --help: all)")
+                .help_heading(output),
+        )
         .arg(version.help_heading(output))
 }
 
@@ -209,7 +212,7 @@ fn with_arguments(command: Command) -> Command {
     // `arguments` may replace the text after `-h`.
     let command = command.after_help(examples);
     with_variables((subcommand.arguments)(command))
-        .arg(help("Print help"))
+        .arg(help_option("Print help"))
         .about(subcommand.about)
         .long_about(long_about.trim_end().to_owned())
         .override_usage(subcommand.usage)
@@ -234,8 +237,9 @@ static SUBCOMMANDS: [Subcommand; 10] = [
         help: include_str!("help/check.txt"),
         arguments: |command| {
             let command = with_inputs(CheckArguments::augment_args(command));
-            with_short_help(command, Topic::Running)
-                .arg(program("Also check that this command can be found"))
+            with_short_help(command, Topic::Running).arg(command_argument(
+                "Also check that this command can be found",
+            ))
         },
         invocation: |matches, inherited| {
             let mut inputs = Box::new(Inputs::for_entries(matches, inherited));
@@ -371,7 +375,7 @@ fn is_common(option: &str) -> bool {
 
 /// Returns the option that prints the help. clap's own option would appear under a heading of its
 /// own.
-fn help(text: &'static str) -> Arg {
+fn help_option(text: &'static str) -> Arg {
     Arg::new("help")
         .short('h')
         .long("help")
@@ -381,12 +385,12 @@ fn help(text: &'static str) -> Arg {
 
 /// Adds the options that say what to resolve, and the options of the table.
 fn with_inputs(command: Command) -> Command {
-    with_declarations(command.args(entries()))
+    with_declarations(command.args(entry_options()))
 }
 
 /// Adds the options that name declarations, and the options of the table.
 fn with_declarations(command: Command) -> Command {
-    let file = entry("file", "FILE")
+    let file = entry_option("file", "FILE")
         .short('f')
         .value_parser(ValueParser::path_buf())
         .value_hint(ValueHint::FilePath)
@@ -405,7 +409,7 @@ fn with_declarations(command: Command) -> Command {
     command
         .args_override_self(true)
         .args([file, no_file])
-        .args(OPTIONS.iter().map(argument))
+        .args(OPTIONS.iter().map(option_argument))
 }
 
 /// Hides options in the help of a subcommand. Neither `-h` nor `--help` shows an option that the
@@ -432,7 +436,7 @@ pub fn with_variables(command: Command) -> Command {
 }
 
 /// Returns the argument for the command after `--`.
-fn program(help: &'static str) -> Arg {
+fn command_argument(help: &'static str) -> Arg {
     let words = Arg::new("command")
         .value_name("COMMAND")
         .last(true)
@@ -444,7 +448,7 @@ fn program(help: &'static str) -> Arg {
 }
 
 /// Returns a repeatable option that says what to resolve.
-fn entry(name: &'static str, value: &'static str) -> Arg {
+fn entry_option(name: &'static str, value: &'static str) -> Arg {
     Arg::new(name)
         .long(name)
         .value_name(value)
@@ -453,28 +457,28 @@ fn entry(name: &'static str, value: &'static str) -> Arg {
 }
 
 /// Returns the options that say what to resolve.
-fn entries() -> [Arg; 4] {
+fn entry_options() -> [Arg; 4] {
     [
-        entry("env", "NAME=REF").short('e')
+        entry_option("env", "NAME=REF").short('e')
             .help("Set NAME to the value of REF (SECRET[:KEY])")
             .long_help(
                 "Set NAME to the value of REF, which is SECRET[:KEY[:STAGE[:VERSION-ID]]], as in DB_PASSWORD=prod/db:password. \
                  SECRET is a secret's name or ARN, or ssm: followed by a parameter's name (repeatable)",
             ),
-        entry("env-from", "[PREFIX=]REF")
+        entry_option("env-from", "[PREFIX=]REF")
             .help("Set a variable for each key of a JSON object")
             .long_help("Set a variable for each top-level key of a JSON object, for each parameter below ssm:/path/, or for each one directly below ssm:/path/* (repeatable)"),
-        entry("as-file", "NAME=REF")
+        entry_option("as-file", "NAME=REF")
             .help("Set NAME to the path of a file with the value")
             .long_help("Write the value of REF to a file in memory, and set NAME to the path of the file (repeatable)"),
-        entry("resolve-env", "GLOB")
+        entry_option("resolve-env", "GLOB")
             .hide_short_help(true)
             .help("Also resolve ARNs and {{resolve:...}} in the inherited variables whose names match GLOB (repeatable)"),
     ]
 }
 
 /// Returns clap's argument for an option of the table.
-fn argument(option: &'static OptionSpec) -> Arg {
+fn option_argument(option: &'static OptionSpec) -> Arg {
     let arg = Arg::new(option.name).long(option.name).short(option.short);
     let arg = arg
         .help(option.help)

@@ -82,7 +82,7 @@ impl Inputs {
             match parse_pattern(&text) {
                 Ok(pattern) => inputs.resolve_env.push(pattern),
                 Err(expected) => {
-                    let problem = invalid("--resolve-env", text.as_ref(), expected);
+                    let problem = invalid_problem("--resolve-env", text.as_ref(), expected);
                     inputs.errors.push(problem);
                 }
             }
@@ -129,7 +129,7 @@ impl Inputs {
     /// error doesn't show `reference`.
     pub fn for_reference(reference: &str, matches: &mut ArgMatches, inherited: &Inherited) -> Self {
         let mut inputs = Self::for_declarations(matches, inherited);
-        match Reference::parse(reference).map_err(malformed) {
+        match Reference::parse(reference).map_err(malformed_reference) {
             Ok(reference) => {
                 let source = EntrySource::Reference(reference);
                 let entry = Entry::new(Target::Output, source, Origin::Argument("get"));
@@ -216,7 +216,7 @@ fn set_option(
             let is_number = with_unit.starts_with(|c: char| c.is_ascii_digit());
             let is_accepted = is_number && set(&with_unit).is_ok();
             let help = is_accepted.then(|| format!("write {with_unit}"));
-            errors.push(invalid(name, value, expected).replace_help(help));
+            errors.push(invalid_problem(name, value, expected).replace_help(help));
         }
     }
 }
@@ -264,7 +264,7 @@ fn misspelling_warning(name: &str) -> Option<String> {
 }
 
 /// Returns the problem for a value that the flag or variable `name` doesn't accept.
-fn invalid(name: &str, value: &OsStr, expected: &str) -> Problem {
+fn invalid_problem(name: &str, value: &OsStr, expected: &str) -> Problem {
     Problem::usage(invalid_value(name, &value.to_string_lossy(), expected))
 }
 
@@ -359,7 +359,7 @@ fn parse_entry(option: AssignmentOption, shown_option: &str, text: &str) -> Resu
             .for_entry(subject, Impact::None));
     }
     let reference = Reference::parse(reference_text)
-        .map_err(|error| malformed(error).for_entry(subject, Impact::None))?;
+        .map_err(|error| malformed_reference(error).for_entry(subject, Impact::None))?;
     let source = EntrySource::Reference(reference);
     Ok(Entry::new(option.target(name), source, origin))
 }
@@ -400,7 +400,7 @@ fn split_assignment<'t>(
     // clap reads the argument "-e NAME=REF", which a list such as CMD of an image may have, as `-e`
     // with the value " NAME=REF".
     if option == AssignmentOption::Env && name.starts_with(' ') {
-        return Err(one_word("-e"));
+        return Err(one_word_problem("-e"));
     }
     let Some(parsed_name) = EnvName::parse(name) else {
         if is_name(name.trim()) {
@@ -435,19 +435,19 @@ fn parse_env_from(text: &str) -> Result<Entry, Problem> {
     };
     let parsed_reference = Reference::parse(reference).map_err(|error| {
         let subject = Subject::plain("env-from".to_owned(), Origin::Argument("--env-from"));
-        malformed(error).for_entry(subject, Impact::None)
+        malformed_reference(error).for_entry(subject, Impact::None)
     })?;
     let origin = Origin::Argument("--env-from");
     Ok(Entry::for_object(parsed_reference, naming, origin))
 }
 
 /// Returns the problem for text that is not a reference. The message doesn't show the text.
-fn malformed(error: Fault) -> Problem {
+fn malformed_reference(error: Fault) -> Problem {
     Problem::from_fault(Status::Usage, error.about("the reference"))
 }
 
 /// Returns the problem for an option that is in one argument with its value.
-pub fn one_word(option: &str) -> Problem {
+pub fn one_word_problem(option: &str) -> Problem {
     let text = format!("\"{option} …\" is one argument, but must be two");
     Problem::usage(text).help(format!("in an array, write \"{option}\", \"…\""))
 }

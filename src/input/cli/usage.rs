@@ -12,7 +12,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
 
 use super::command::subcommand;
-use super::inputs::one_word;
+use super::inputs::one_word_problem;
 use crate::model::env_variables::{assigned_name, is_name};
 use crate::model::mistakes::{nearest, overlooked_in_argument, replacement};
 use crate::model::options::{TypedOptions, find_option};
@@ -210,7 +210,7 @@ impl Line<'_> {
     fn unknown_option(&self, word: &str) -> Problem {
         let option = word.split(' ').next().unwrap_or_default();
         if has_option(self.command(), option) {
-            return one_word(option);
+            return one_word_problem(option);
         }
 
         let name = option.trim_start_matches('-');

@@ -250,8 +250,9 @@ impl<'a> Item<'a> {
         true
     }
 
-    /// Does the same for a key at the position of this item. In the first column, the key begins
-    /// with what people take for its indentation.
+    /// Adds a mistake if a key at the position of this item has something in it that people don't
+    /// see, and returns true in this case. In the first column, the key begins with what people take
+    /// for its indentation.
     pub fn refuses_overlooked_key(&self, key: &str) -> bool {
         match overlooked_in_line(key) {
             Some(found) if self.position.column == 1 => {

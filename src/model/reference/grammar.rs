@@ -174,7 +174,7 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
     let expanded = replace_placeholders(text, |name, default| {
         names.push(name);
         let value = variable_value(name, default, inherited)?;
-        expect_name(name, value, is_only_variable)?;
+        expect_part_of_id(name, value, is_only_variable)?;
         Ok(value)
     })?;
     let (store, id) = match SecretId::parse(&expanded) {
@@ -402,7 +402,7 @@ pub fn expand_path(path: &str, inherited: &Inherited) -> Result<String, Fault> {
 ///
 /// # Errors
 /// What is wrong with the value.
-fn expect_name(name: &str, value: &str, is_only_variable: bool) -> Result<(), Fault> {
+fn expect_part_of_id(name: &str, value: &str, is_only_variable: bool) -> Result<(), Fault> {
     const COLON: &str = "contains a colon, so it can't be part of a secret's name";
     if !is_only_variable && value.contains(':') {
         return Err(wrong_value(name, COLON));
