@@ -100,15 +100,7 @@ pub struct Declaration {
 const PATTERN_MEMORY: usize = 64 << 20;
 
 /// The keys of the top level. `$schema` is for editors.
-const KEYS: &[&str] = &[
-    "defaults",
-    "secrets",
-    "env",
-    "env-from",
-    "files",
-    "credentials",
-    "$schema",
-];
+const KEYS: &str = "defaults secrets env env-from files credentials $schema";
 
 /// Parses the text of one declaration. The errors are in the order of its lines.
 pub fn parse_declaration(

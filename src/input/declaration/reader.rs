@@ -49,8 +49,8 @@ pub struct MappingEntry<'a> {
 pub struct Fields<'a> {
     pub item: Item<'a>,
     entries: Vec<MappingEntry<'a>>,
-    /// The keys that the mapping may have.
-    pub known: &'static [&'static str],
+    /// The keys that the mapping may have, separated by spaces.
+    pub known: &'static str,
     /// True if the mapping also has other keys. These have been reported.
     pub has_unknown: bool,
 }
@@ -184,15 +184,15 @@ impl<'a> Item<'a> {
         entries
     }
 
-    /// Returns the entries of a mapping whose possible keys are `known`. Adds a mistake for each
-    /// other key.
-    pub fn expect_fields(&self, known: &'static [&'static str]) -> Fields<'a> {
+    /// Returns the entries of a mapping whose possible keys are `known`, separated by spaces. Adds a
+    /// mistake for each other key.
+    pub fn expect_fields(&self, known: &'static str) -> Fields<'a> {
         let (entries, unknown): (Vec<_>, Vec<_>) = self
             .expect_entries(None)
             .into_iter()
-            .partition(|member| known.contains(&member.name));
+            .partition(|member| known.split(' ').any(|key| key == member.name));
         for MappingEntry { name, key, .. } in &unknown {
-            self.refuse_unknown(name, key.position, known);
+            self.refuse_unknown(name, key.position, &Vec::from_iter(known.split(' ')));
         }
         Fields {
             item: self.clone(),

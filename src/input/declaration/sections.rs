@@ -61,14 +61,7 @@ fn alias(item: &Item<'_>, name: &str) -> Option<Alias> {
             role: None,
         });
     };
-    let mut fields = item.expect_fields(&[
-        "id",
-        "stage",
-        "version-id",
-        "region",
-        "role-arn",
-        "external-id",
-    ]);
+    let mut fields = item.expect_fields("id stage version-id region role-arn external-id");
     let valid_id = fields
         .take_required("id", "the name or ARN of the secret")
         .and_then(|item| id(&item, name));
@@ -139,18 +132,14 @@ fn role(fields: &mut Fields<'_>) -> Option<Role> {
 }
 
 /// The keys of an entry of `env`.
-const VARIABLE_KEYS: &[&str] = &[
-    "from", "value", "template", "encode", "decode", "default", "optional", "pattern",
-];
+const VARIABLE_KEYS: &str = "from value template encode decode default optional pattern";
 
 /// The keys of an entry of `files`.
-const FILE_KEYS: &[&str] = &[
-    "from", "value", "template", "encode", "decode", "default", "optional", "pattern", "path",
-    "env", "mode", "owner", "once",
-];
+const FILE_KEYS: &str =
+    "from value template encode decode default optional pattern path env mode owner once";
 
 /// The keys of an entry of `credentials`.
-const CREDENTIAL_KEYS: &[&str] = &["from", "template", "decode", "default", "pattern"];
+const CREDENTIAL_KEYS: &str = "from template decode default pattern";
 
 /// The keys that give an entry its value. An entry has exactly one of them.
 const SOURCES: [&str; 3] = ["from", "value", "template"];
@@ -349,9 +338,7 @@ fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
         return Some(Entry::for_object(object, Naming::default(), origin));
     };
 
-    let mut fields = item.expect_fields(&[
-        "from", "prefix", "only", "except", "rename", "case", "optional",
-    ]);
+    let mut fields = item.expect_fields("from prefix only except rename case optional");
     let from = fields
         .take_required("from", "the reference to a JSON object")
         .and_then(|from| reference(&from, EXPECTED));
@@ -412,7 +399,7 @@ const REFERENCE: &str = "a reference such as prod/db:password";
 /// has a mistake, or if its target had one.
 fn entry(
     item: &Item<'_>,
-    keys: &'static [&'static str],
+    keys: &'static str,
     target: Option<Target>,
     origin: Origin,
 ) -> Option<Entry> {
@@ -420,7 +407,7 @@ fn entry(
         return mapping(item.expect_fields(keys), target, origin);
     }
 
-    let expected = if keys.contains(&"value") {
+    let expected = if keys.split(' ').any(|key| key == "value") {
         "a reference such as prod/db:password, or { value: … } for plain text"
     } else {
         REFERENCE
@@ -469,7 +456,7 @@ fn source(fields: &mut Fields<'_>) -> Option<EntrySource> {
         (None, None, Some(text)) => template(&text).map(EntrySource::Template),
         (None, None, None) if fields.has_unknown => None,
         (_, _, _) => {
-            let sources = fields.known.iter().filter(|key| SOURCES.contains(key));
+            let sources = fields.known.split(' ').filter(|key| SOURCES.contains(key));
             let listed = Vec::from_iter(sources.map(|key| format!("{key:?}"))).join(", ");
             fields.item.refuse(format!("needs exactly one of {listed}"));
             None
