@@ -190,10 +190,8 @@ impl Plan {
         let values = named.clone().filter(move |entry| !is_object(entry));
         let objects = named.filter(is_object);
         values.chain(objects).flat_map(|entry| {
-            let references = entry.source.references();
-            references
-                .into_iter()
-                .map(move |reference| (entry, reference))
+            let references = entry.source.references().into_iter();
+            references.map(move |reference| (entry, reference))
         })
     }
 
@@ -295,11 +293,7 @@ fn plan_layer(
 
     planned.sort_by_key(|entry| matches!(entry.source, PlannedSource::Overridden(_)));
     for (number, entry) in planned.iter_mut().enumerate() {
-        entry.id = EntryId {
-            layer: layer_number,
-            number,
-            key: None,
-        };
+        (entry.id.layer, entry.id.number) = (layer_number, number);
     }
     planned
 }
@@ -417,8 +411,8 @@ impl Lookup<'_> {
                 ValueSource::Template { template, inputs }
             }
             EntrySource::Object(reference, naming) => {
-                // [`Self::locate_single`] refuses a path, but an object can be one: the path stands for
-                // all parameters below it.
+                // [`Self::locate_single`] refuses a path, but an object can be one: the path stands
+                // for all parameters below it.
                 let located = self.try_locate(&reference, subject);
                 let reference = located.map_err(|error| self.refuse(subject, error)).ok()?;
                 return Some(PlannedSource::Object(ObjectSource { reference, naming }));

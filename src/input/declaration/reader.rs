@@ -184,8 +184,8 @@ impl<'a> Item<'a> {
         entries
     }
 
-    /// Returns the entries of a mapping whose possible keys are `known`, separated by spaces. Adds a
-    /// mistake for each other key.
+    /// Returns the entries of a mapping whose possible keys are `known`, separated by spaces. Adds
+    /// a mistake for each other key.
     pub fn expect_fields(&self, known: &'static str) -> Fields<'a> {
         let (entries, unknown): (Vec<_>, Vec<_>) = self
             .expect_entries(None)
@@ -251,8 +251,8 @@ impl<'a> Item<'a> {
     }
 
     /// Adds a mistake if a key at the position of this item has something in it that people don't
-    /// see, and returns true in this case. In the first column, the key begins with what people take
-    /// for its indentation.
+    /// see, and returns true in this case. In the first column, the key begins with what people
+    /// take for its indentation.
     pub fn refuses_overlooked_key(&self, key: &str) -> bool {
         match overlooked_in_line(key) {
             Some(found) if self.position.column == 1 => {

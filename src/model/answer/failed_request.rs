@@ -546,11 +546,9 @@ impl FailedRequest<'_> {
             (Store::SecretsManager, _) => "secretsmanager:GetSecretValue on this secret",
         };
 
-        let policy = match cause {
-            Denial::Metadata => "policy --metadata",
-            Denial::Policy | Denial::PolicyOrMissing | Denial::Key | Denial::Credentials(_) => {
-                "policy"
-            }
+        let policy = match cause == Denial::Metadata {
+            true => "policy --metadata",
+            false => "policy",
         };
         let allow =
             format!("allow the caller to use {action} (secrets-exec {policy} prints a policy)");
