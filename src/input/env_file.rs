@@ -213,7 +213,7 @@ fn expansion_warnings(variables: &[EnvVariable], arguments: &MigrateArguments) -
     warnings
 }
 
-/// Returns a warning that lists variables, if there are any.
+/// Returns a warning that lists variables between two texts, or `None` without any variables.
 fn warning_about(before: &str, names: &[String], after: &str) -> Option<String> {
     (!names.is_empty()).then(|| format!("{before} {}{after}", names.join(", ")))
 }
@@ -580,7 +580,7 @@ fn is_space(c: char) -> bool {
     c.is_whitespace() || ('\x1c'..='\x1f').contains(&c)
 }
 
-/// Returns true for a space that doesn't end a line.
+/// True for a space that doesn't end a line.
 fn is_blank(c: char) -> bool {
     is_space(c) && c != '\n' && c != '\r'
 }

@@ -94,7 +94,7 @@ pub fn one_letter_away<'a>(
     })
 }
 
-/// Returns the hint for a misspelled name.
+/// Returns the hint for a misspelled name: `did you mean "password"?`.
 pub fn did_you_mean(nearest: &str) -> String {
     format!("did you mean {nearest:?}?")
 }

@@ -447,7 +447,7 @@ impl Lookup<'_> {
         Ok(found.judged(owner))
     }
 
-    /// Adds an error.
+    /// Adds the error of an entry whose reference has this fault.
     fn refuse(&mut self, subject: &Subject, error: Fault) {
         let status = match subject.origin {
             Origin::Argument(_) => Status::Usage,

@@ -68,7 +68,7 @@ pub struct Problem {
     pub has_sent_hidden_name: bool,
 }
 
-/// Returns `value`, or all errors together if there are any.
+/// Returns `value` if there aren't any errors, and otherwise all of them.
 pub fn unless_errors<T>(errors: Vec<Problem>, value: T) -> Result<T, Vec<Problem>> {
     if errors.is_empty() {
         Ok(value)

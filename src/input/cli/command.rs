@@ -368,7 +368,7 @@ const ENTRIES: &str = "What to resolve";
 /// The options that `-h` describes. `--help` describes all of them.
 const COMMON: &str = "env env-from as-file file region timeout local on-rotation verbose quiet";
 
-/// Returns true if `-h` describes the option.
+/// True if `-h` describes the option.
 fn is_common(option: &str) -> bool {
     COMMON.split(' ').any(|name| option == name)
 }
@@ -447,7 +447,8 @@ fn command_argument(help: &'static str) -> Arg {
         .value_hint(ValueHint::CommandName)
 }
 
-/// Returns a repeatable option that says what to resolve.
+/// Returns a repeatable option that says what to resolve, such as `--env NAME=REF`. `value` is the
+/// name of its value in `--help`.
 fn entry_option(name: &'static str, value: &'static str) -> Arg {
     Arg::new(name)
         .long(name)
@@ -456,7 +457,8 @@ fn entry_option(name: &'static str, value: &'static str) -> Arg {
         .help_heading(ENTRIES)
 }
 
-/// Returns the options that say what to resolve.
+/// Returns the options that say what to resolve: `--env`, `--env-from`, `--as-file` and
+/// `--resolve-env`.
 fn entry_options() -> [Arg; 4] {
     [
         entry_option("env", "NAME=REF").short('e')

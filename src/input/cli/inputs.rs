@@ -336,7 +336,7 @@ fn command_line_layer(matches: &mut ArgMatches) -> (Layer, Vec<Problem>) {
     (layer, errors)
 }
 
-/// Takes the values of a repeatable option out of `matches`.
+/// Takes the values of a repeatable option out of `matches`. There are none if it isn't given.
 fn take_texts(matches: &mut ArgMatches, option: &str) -> Vec<String> {
     matches.remove_many(option).into_iter().flatten().collect()
 }

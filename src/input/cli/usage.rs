@@ -347,7 +347,7 @@ impl Line<'_> {
     }
 }
 
-/// Returns true if a command has this option, in its long form.
+/// True if a command has this option in its long form, such as `--env`.
 fn has_option(command: &Command, option: &str) -> bool {
     let long = option.strip_prefix("--");
     long.is_some() && command.get_arguments().any(|arg| arg.get_long() == long)

@@ -487,7 +487,8 @@ fn on_missing(fields: &mut Fields<'_>, pattern: Option<&Regex>) -> OnMissing {
     }
 }
 
-/// Reads `optional`.
+/// Reads the value of the key `optional`. Without the key, or with a mistake in its value, an
+/// absent secret is an error.
 fn optional_entry(optional: Option<Item<'_>>) -> OnMissing {
     match optional.and_then(|item| item.expect_boolean()) {
         Some(true) => OnMissing::Omit,
@@ -506,7 +507,7 @@ fn reference(item: &Item<'_>, expected: &str) -> Option<Reference> {
     parse_reference(item, text)
 }
 
-/// Parses a reference, or adds the mistake in it.
+/// Parses a reference. If that fails, adds the mistake, and returns `None`.
 fn parse_reference(item: &Item<'_>, text: &str) -> Option<Reference> {
     Reference::parse(text)
         .map_err(|error| item.refuse_sentence(error.about("the reference")))

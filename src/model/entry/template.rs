@@ -188,7 +188,7 @@ pub fn position_text(template: &str, line: Option<usize>) -> String {
     }
 }
 
-/// True for the characters of keys and names.
+/// True for a character that keys and names in a template can have without quotes.
 fn is_in_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
