@@ -247,20 +247,29 @@ const TAGS: &str = "file ref secret str sub var = ";
 /// The beginnings of references in the syntax of other tools, and what to write instead. If that is
 /// empty, the secret isn't in AWS. Its name has a slash, because `vault:token` may be the key of a
 /// secret "vault".
-const PREFIXES: [(&str, &str); 4] = [
-    (
-        "{{resolve:secretsmanager: aws:secretsmanager: secretsmanager: aws-sm: awssm: sm:// {aws-sm} ref+awssecrets:",
-        "secretsmanager:",
-    ),
-    (
-        "ssm:// ssm-secure:// aws-ssm:// awsssm:// parameter:/ ref+awsssm:",
-        "ssm:/",
-    ),
-    (
-        "{{resolve:ssm: {{resolve:ssm-secure: ssm-secure: aws-ssm: awsssm: {aws-ssm}",
-        "ssm:",
-    ),
-    ("op:// vault:", ""),
+const PREFIXES: [(&str, &str); 22] = [
+    ("{{resolve:secretsmanager:", "secretsmanager:"),
+    ("aws:secretsmanager:", "secretsmanager:"),
+    ("secretsmanager:", "secretsmanager:"),
+    ("aws-sm:", "secretsmanager:"),
+    ("awssm:", "secretsmanager:"),
+    ("sm://", "secretsmanager:"),
+    ("{aws-sm}", "secretsmanager:"),
+    ("ref+awssecrets:", "secretsmanager:"),
+    ("ssm://", "ssm:/"),
+    ("ssm-secure://", "ssm:/"),
+    ("aws-ssm://", "ssm:/"),
+    ("awsssm://", "ssm:/"),
+    ("parameter:/", "ssm:/"),
+    ("ref+awsssm:", "ssm:/"),
+    ("{{resolve:ssm:", "ssm:"),
+    ("{{resolve:ssm-secure:", "ssm:"),
+    ("ssm-secure:", "ssm:"),
+    ("aws-ssm:", "ssm:"),
+    ("awsssm:", "ssm:"),
+    ("{aws-ssm}", "ssm:"),
+    ("op://", ""),
+    ("vault:", ""),
 ];
 
 /// The hosts of AWS's console, in all partitions.
@@ -301,10 +310,7 @@ pub fn tag_remedy(tag: &str, value: &str) -> Option<String> {
 /// Returns the prefix of a reference in the syntax of another tool, and what to write instead of
 /// it: `awssm:prod/db` → `awssm:` and `secretsmanager:`.
 pub fn foreign_prefix(text: &str) -> Option<(&'static str, &'static str)> {
-    let mut words = PREFIXES
-        .into_iter()
-        .flat_map(|(words, ours)| words.split(' ').map(move |word| (word, ours)));
-    words.find(|(prefix, ours)| {
+    PREFIXES.into_iter().find(|(prefix, ours)| {
         let rest = text.strip_prefix(prefix);
         rest.is_some_and(|rest| !ours.is_empty() || rest.contains('/'))
     })
