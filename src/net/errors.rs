@@ -115,7 +115,6 @@ impl FetchError {
     /// Adapts the failure to a host that the user has named in `setting`. If the host doesn't speak
     /// TLS, no later attempt can succeed, so the failure becomes a refusal. Any other failure is
     /// returned unchanged.
-    #[must_use]
     pub fn of_named_host(self, setting: &str) -> Self {
         if self.cause != Cause::Outage(OutageKind::NotTls) {
             return self;
@@ -176,7 +175,6 @@ impl FetchError {
 
     /// Adds the remedy to an outage, unless the outage already has one. Leaves any other failure
     /// unchanged.
-    #[must_use]
     pub fn outage_help(mut self, help: impl Into<String>) -> Self {
         if let Cause::Outage(_) = self.cause {
             self.problem.help.get_or_insert_with(|| help.into());
