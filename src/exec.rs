@@ -21,7 +21,7 @@ use nix::unistd::{AccessFlags, SysconfVar, execve, faccessat, sysconf};
 
 use crate::model::env_variables::assigned_name;
 use crate::model::environment::{CommandLine, Environment, Limits};
-use crate::model::overlooked::overlooked;
+use crate::model::mistakes::overlooked;
 use crate::model::problem::{Problem, Status};
 use crate::model::quoting::shown_program;
 use crate::system::os_error::{errno, errno_text};
@@ -51,10 +51,8 @@ const DEFAULT_PATH: &str = "/usr/local/bin:/bin:/usr/bin";
 pub fn find_program(program: &OsStr, path_variable: Option<&OsStr>) -> Result<Program, Problem> {
     let command = program.to_string_lossy();
     if let Some(found) = overlooked(&command) {
-        return Err(Problem {
-            status: Status::NotFound,
-            ..Problem::overlooked("the command", found)
-        });
+        let fault = found.about("the command");
+        return Err(Problem::from_fault(Status::NotFound, fault));
     }
     if program.as_bytes().contains(&b'/') {
         let file = Path::new(program);

@@ -54,7 +54,7 @@ use commands::policy::policy;
 #[cfg(target_os = "linux")]
 use commands::rotation::supervise;
 use commands::{finish, install, install_panic_hook};
-use input::cli::{self, Invocation, completion_script, man_page};
+use input::cli::{self, Invocation};
 use model::env_variables::Inherited;
 use model::problem::Status;
 use report::{Report, terminal};
@@ -102,12 +102,8 @@ fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<u8, Repor
         Invocation::Policy(inputs, arguments) => policy(*inputs, arguments, inherited),
         Invocation::Export(inputs, arguments) => export(*inputs, &arguments, inherited),
         Invocation::Migrate(arguments) => migrate(&arguments, inherited),
-        Invocation::Completions(arguments) => {
-            terminal::output(completion_script(arguments.shell)).map_err(Into::into)
-        }
-        Invocation::Man => terminal::output(man_page()).map_err(Into::into),
         Invocation::Credential(inputs) => credential(*inputs, inherited),
-        Invocation::Install(arguments) => install(&arguments.directory),
+        Invocation::Install(directory) => install(&directory),
     };
     done.map(|()| 0)
 }

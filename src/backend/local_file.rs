@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::model::answer::{Answers, Cause, Document, FetchFailure, Missing};
+use crate::model::mistakes::{MOST_SUGGESTIONS, nearest};
 use crate::model::reference::{AWSCURRENT, Locator, ParameterPath, SecretId, Store};
 use crate::model::secret_value::SecretValue;
-use crate::model::suggest::{self, MOST_SUGGESTIONS};
 
 /// The path of the file, and the secrets in it. The keys are a secret's id and, inside, a staging
 /// label.
@@ -83,7 +83,7 @@ impl LocalFile {
         let keys = self.secrets.keys().map(String::as_str);
         let ids = Vec::from_iter(keys.filter(|id| SecretId::parse(id).is_ok()));
         let mut last_first = names.iter().rev();
-        let nearest = last_first.find_map(|name| suggest::nearest(name, ids.iter().copied()));
+        let nearest = last_first.find_map(|name| nearest(name, ids.iter().copied()));
         nearest.map(Box::from)
     }
 

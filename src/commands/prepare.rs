@@ -20,12 +20,12 @@ use crate::input::env_references::{inherited_layer, unresolved_warnings};
 use crate::model::entry::{Entry, SystemdCredential, Target, parse_unit};
 use crate::model::env_variables::Inherited;
 use crate::model::environment::CommandLine;
+use crate::model::mistakes::{did_you_mean, nearest};
 use crate::model::options::{OnRotation, Options, TypedOptions};
 use crate::model::plan::{Layer, Plan};
 use crate::model::problem::Problem;
 use crate::model::quoting::file_name;
 use crate::model::redaction::conceal_names;
-use crate::model::suggest::{self, did_you_mean};
 use crate::report::{self, Record, Report, terminal};
 use crate::time::Deadline;
 
@@ -330,7 +330,7 @@ fn declared_unit(layers: &[Layer], request: &SystemdCredential) -> Result<String
         [pattern] => Ok((*pattern).to_owned()),
         [] => {
             let why = "no declaration lists this unit under `credentials:`";
-            let nearest = suggest::nearest(&request.unit, units.into_iter()).map(did_you_mean);
+            let nearest = nearest(&request.unit, units.into_iter()).map(did_you_mean);
             Err(refused_credential(request, &request.unit, why).replace_help(nearest))
         }
         patterns => {

@@ -213,7 +213,7 @@ fn expansion_warnings(variables: &[EnvVariable], arguments: &MigrateArguments) -
     warnings
 }
 
-/// Returns a warning that lists variables, if there are any.
+/// Returns a warning that lists variables between two texts, or `None` without any variables.
 fn warning_about(before: &str, names: &[String], after: &str) -> Option<String> {
     (!names.is_empty()).then(|| format!("{before} {}{after}", names.join(", ")))
 }
@@ -242,7 +242,7 @@ impl Selection {
         arguments: &MigrateArguments,
         declared: &BTreeSet<EnvName>,
     ) {
-        let (written_name, value) = match statement.binding {
+        let (written_name, found) = match statement.binding {
             None => {
                 let what = "this line isn't NAME=VALUE, or its quotes don't match";
                 let help = "write NAME=VALUE, or # before a comment; if a value contains quotes or line breaks, put the whole value in quotes, and write nothing after the closing quote";
@@ -256,7 +256,7 @@ impl Selection {
                     "{position}: this line has a name but no value, so migrate leaves it out"
                 ));
             }
-            Some((name, Some(value))) => (name, value),
+            Some((name, Some(found))) => (name, found),
         };
         let Some(name) = EnvName::parse(&written_name) else {
             let what =
@@ -273,7 +273,7 @@ impl Selection {
             return self.left_out.push(format!("{name} ({position})"));
         }
 
-        if statement.elsewhere.next_line_is_appended {
+        if found.next_line_is_appended {
             self.warnings.push(format!(
                 "{position}: this line ends with a backslash, so systemd and shells append the next line to the value; secrets-exec doesn't"
             ));
@@ -282,9 +282,9 @@ impl Selection {
         self.variables.push(EnvVariable {
             is_literal: matches_any(&arguments.literal, name.as_str()) || declared.contains(&name),
             name,
-            value,
+            value: found.value,
             position,
-            differs_in_node: statement.elsewhere.node_differs,
+            differs_in_node: found.node_differs,
         });
     }
 
@@ -358,13 +358,16 @@ struct Statement {
     line: usize,
     /// The name, which can be any text, and its value, which is `None` for a name without `=`. It
     /// is `None` for a malformed statement, which python-dotenv skips with a warning.
-    binding: Option<(String, Option<SecretValue>)>,
-    elsewhere: OtherReaders,
+    binding: Option<Binding>,
 }
 
-/// What other readers make of the value of a well-formed statement.
-#[derive(Clone, Copy, Debug, Default)]
-struct OtherReaders {
+/// A name, and its value unless the `=` is missing.
+type Binding = (String, Option<DotenvValue>);
+
+/// The value of a well-formed statement, and what other readers make of it.
+#[derive(Debug, Default)]
+struct DotenvValue {
+    value: SecretValue,
     /// True if Node.js (`--env-file`) or npm's dotenv reads another value. They only support the
     /// escape `\n` (dotenv also `\r`), treat backticks as quotes, and end a value without quotes at
     /// `#`.
@@ -377,32 +380,21 @@ struct OtherReaders {
 /// Returns the statements in the order of the file. In `text`, every line ends with a line feed.
 fn statements(text: &str) -> Vec<Statement> {
     let rest = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut reader = DotenvReader {
-        rest,
-        line: 1,
-        elsewhere: OtherReaders::default(),
-    };
-
+    let mut reader = DotenvReader { rest, line: 1 };
     let mut statements = Vec::new();
     while !reader.rest.is_empty() {
         reader.skip(is_space);
         let line = reader.line;
-        reader.elsewhere = OtherReaders::default();
-
         let binding = match reader.statement() {
-            Ok(Some((name, value))) => Some((name, value.map(SecretValue::new))),
             Ok(None) => continue,
+            Ok(binding) => binding,
             Err(Malformed) => {
                 reader.skip(|c| c != '\n');
                 reader.take('\n');
                 None
             }
         };
-        statements.push(Statement {
-            line,
-            binding,
-            elsewhere: reader.elsewhere,
-        });
+        statements.push(Statement { line, binding });
     }
     statements
 }
@@ -416,8 +408,6 @@ struct DotenvReader<'t> {
     rest: &'t str,
     /// The line of the position, counted from 1.
     line: usize,
-    /// What other readers make of the value that has been read last.
-    elsewhere: OtherReaders,
 }
 
 impl<'t> DotenvReader<'t> {
@@ -426,7 +416,7 @@ impl<'t> DotenvReader<'t> {
     ///
     /// # Errors
     /// If the statement is malformed. The position is then somewhere within it.
-    fn statement(&mut self) -> Result<Option<(String, Option<String>)>, Malformed> {
+    fn statement(&mut self) -> Result<Option<Binding>, Malformed> {
         if self.rest.is_empty() {
             return Ok(None);
         }
@@ -478,24 +468,24 @@ impl<'t> DotenvReader<'t> {
     ///
     /// # Errors
     /// When the quote of the value is never closed.
-    fn read_value(&mut self) -> Result<String, Malformed> {
+    fn read_value(&mut self) -> Result<DotenvValue, Malformed> {
         let before = self.rest.len();
         self.skip(is_blank);
         // After a space, `#` begins a comment. Right after the equals sign, it belongs to the
         // value.
         let has_blank = self.rest.len() < before;
         match self.rest.chars().next() {
-            None | Some('\n') => Ok(String::new()),
-            Some('#') if has_blank => Ok(String::new()),
+            None | Some('\n') => Ok(DotenvValue::default()),
+            Some('#') if has_blank => Ok(DotenvValue::default()),
             Some(quote @ ('\'' | '"')) => self.read_quoted(quote).ok_or(Malformed),
             Some(_) => Ok(self.read_unquoted()),
         }
     }
 
-    /// Reads a value in quotes, which can have several lines. An unknown escape stays as it is.
-    /// Notes whether Node reads another value. `None` means that the quote is never closed.
-    fn read_quoted(&mut self, quote: char) -> Option<String> {
-        let mut value = String::new();
+    /// Reads a value in quotes, which can have several lines. An unknown escape stays as it is. The
+    /// result is `None` if the quote is never closed.
+    fn read_quoted(&mut self, quote: char) -> Option<DotenvValue> {
+        let (mut value, mut node_differs) = (String::new(), false);
         let mut chars = self.rest.strip_prefix(quote)?.chars();
         loop {
             match chars.next()? {
@@ -503,7 +493,7 @@ impl<'t> DotenvReader<'t> {
                     let escaped = chars.next()?;
                     match unescaped(escaped, quote) {
                         Some(c) => {
-                            self.elsewhere.node_differs |= escaped != 'n';
+                            node_differs |= escaped != 'n';
                             value.push(c);
                         }
                         None => value.extend(['\\', escaped]),
@@ -514,12 +504,16 @@ impl<'t> DotenvReader<'t> {
             }
         }
         self.advance(chars.as_str());
-        Some(value)
+        Some(DotenvValue {
+            value: SecretValue::new(value),
+            node_differs,
+            next_line_is_appended: false,
+        })
     }
 
     /// Reads a value without quotes: the rest of the line, except a comment after a space and the
-    /// spaces at the end. Notes whether Node, or systemd and shells, read another value.
-    fn read_unquoted(&mut self) -> String {
+    /// spaces at the end.
+    fn read_unquoted(&mut self) -> DotenvValue {
         let (line, rest) = self.rest.split_at(end_of(self.rest, |c| c == '\n'));
         self.advance(rest);
 
@@ -530,9 +524,11 @@ impl<'t> DotenvReader<'t> {
 
         let after_backtick = value.strip_prefix('`');
         let is_in_backticks = after_backtick.is_some_and(|rest| rest.contains('`'));
-        self.elsewhere.node_differs = is_in_backticks || value.contains('#');
-        self.elsewhere.next_line_is_appended = line.ends_with('\\');
-        value.to_owned()
+        DotenvValue {
+            value: SecretValue::new(value),
+            node_differs: is_in_backticks || value.contains('#'),
+            next_line_is_appended: line.ends_with('\\'),
+        }
     }
 
     /// Skips all characters for which `is_skipped` returns true.
@@ -584,7 +580,7 @@ fn is_space(c: char) -> bool {
     c.is_whitespace() || ('\x1c'..='\x1f').contains(&c)
 }
 
-/// Returns true for a space that doesn't end a line.
+/// True for a space that doesn't end a line.
 fn is_blank(c: char) -> bool {
     is_space(c) && c != '\n' && c != '\r'
 }

@@ -11,7 +11,7 @@ use glob::Pattern;
 
 use crate::model::entry::{Entry, EntrySource, Origin, Part, Subject, Target};
 use crate::model::env_variables::{EnvName, Inherited, OWN_PREFIX, matches_any};
-use crate::model::foreign;
+use crate::model::mistakes::{Fault, foreign_prefix};
 use crate::model::plan::Layer;
 use crate::model::problem::{Impact, Problem, unless_errors};
 use crate::model::reference::{
@@ -120,7 +120,7 @@ fn misread_reference(text: &str) -> Option<Defect> {
     if bare != text && is_own_arn(bare) {
         return Some("the value has quotes or spaces around the ARN: remove them".to_owned());
     }
-    let (prefix, ours) = foreign::prefix(text)?;
+    let (prefix, ours) = foreign_prefix(text)?;
     let remedy = match ours {
         "" => String::new(),
         service => format!(": write {OPEN}{service}NAME{CLOSE}"),
@@ -168,20 +168,13 @@ fn parse_variable(name: &str, value: &OsStr, globs: &[Pattern]) -> Result<Option
 /// # Errors
 /// If the reference is malformed, or stands for the parameters below a path.
 fn parse_reference(text: &str) -> Result<SecretRef, Defect> {
-    if text.contains("${") {
-        return Err(defect(
-            "contains \"${\", but variables aren't expanded there",
-        ));
-    }
-    let located = Reference::parse(text)
-        .and_then(|reference| reference.locate(&Aliases::default(), &Inherited::default()))
-        .and_then(SecretRef::single);
-    located.map_err(|error| defect(&error.text))
-}
-
-/// Returns the sentence about a malformed reference.
-fn defect(kind: &str) -> Defect {
-    format!("a reference in the value {kind}")
+    let located = match text.contains("${") {
+        true => Err("contains \"${\", but variables aren't expanded there".into()),
+        false => Reference::parse(text)
+            .and_then(|reference| reference.locate(&Aliases::default(), &Inherited::default()))
+            .and_then(SecretRef::single),
+    };
+    located.map_err(|fault: Fault| fault.about("a reference in the value").text)
 }
 
 /// Splits a value into its dynamic references and the text around them.

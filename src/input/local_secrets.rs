@@ -12,7 +12,8 @@ use serde_json::{Number, Value};
 
 use super::text_file::{self, FileKind, read_yaml};
 use super::yaml::{Kind, Node, Position, parse_yaml};
-use crate::model::problem::{Problem, unless_errors};
+use crate::model::mistakes::Fault;
+use crate::model::problem::{Problem, Status, unless_errors};
 use crate::model::reference::AWSCURRENT;
 use crate::model::secret_value::SecretValue;
 
@@ -25,8 +26,9 @@ pub type LocalSecrets = BTreeMap<String, BTreeMap<String, SecretValue>>;
 /// The reason why the file can't be read, with another file if there is one. Otherwise, every
 /// mistake in its syntax, or an error for each secret without a valid value.
 pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
-    let error = |Position { line, column }, what: &str| {
-        Problem::configuration(format!("{}:{line}:{column}: {what}", path.display()))
+    let error = |Position { line, column }, fault: Fault| {
+        let position = format!("{}:{line}:{column}:", path.display());
+        Problem::from_fault(Status::Configuration, fault.about(&position))
     };
     let directory = path.parent().unwrap_or(path);
     let text = text_file::open(path)
@@ -41,14 +43,15 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
     let (Some(node), []) = (node, syntax_errors.as_slice()) else {
         return Err(syntax_errors
             .into_iter()
-            .map(|found| error(found.position, &found.message).replace_help(found.help))
+            .map(|(position, fault)| error(position, fault))
             .collect());
     };
 
     let Kind::Mapping(entries) = &node.kind else {
         let text = "this file must be a mapping of secrets and their values";
         let help = "for example: prod/db: { password: … }";
-        return Err(vec![error(node.position, text).help(help)]);
+        let fault = Fault::new(text).help(help);
+        return Err(vec![error(node.position, fault)]);
     };
     // If the file has a secret twice, that is one of the errors of the syntax.
     let (mut secrets, mut errors) = (BTreeMap::new(), Vec::new());
@@ -57,7 +60,7 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
             Ok(stages) => {
                 secrets.insert(key.text.clone(), stages);
             }
-            Err((position, sentence)) => errors.push(error(position, sentence)),
+            Err((position, sentence)) => errors.push(error(position, sentence.into())),
         }
     }
     unless_errors(errors, secrets)

@@ -7,10 +7,10 @@ use std::path::Path;
 
 use crate::model::entry::shell_quoted;
 use crate::model::env_variables::env_file_name;
-use crate::model::overlooked::is_utf16;
+use crate::model::mistakes::is_utf16;
+use crate::model::mistakes::{did_you_mean, nearest};
 use crate::model::problem::Problem;
 use crate::model::quoting::file_name;
-use crate::model::suggest::{self, did_you_mean};
 use crate::system::os_error::{read_file, unreadable};
 
 /// Opens a file for reading.
@@ -34,7 +34,7 @@ pub fn similar_file(path: &Path) -> Option<String> {
     let directory = path.parent()?;
     let names = names_in(directory);
     let name = path.file_name()?.to_str()?;
-    let nearest = suggest::nearest(name, names.iter().map(String::as_str))?;
+    let nearest = nearest(name, names.iter().map(String::as_str))?;
     Some(directory.join(nearest).to_str()?.to_owned())
 }
 

@@ -15,9 +15,7 @@ use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span};
 use regex_lite::Regex;
 
 use crate::model::env_variables::is_name;
-use crate::model::foreign;
-use crate::model::overlooked::overlooked_in_line;
-use crate::model::reference::Fault;
+use crate::model::mistakes::{Fault, helm_fault, overlooked_in_line, tag_remedy};
 
 /// The help for a file that is a [task definition](Node::is_task_definition).
 pub const TASK_DEFINITION_HELP: &str = "a jq command turns it into a declaration: see \"Write a declaration from your task definition\" in docs/ecs.md";
@@ -163,7 +161,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
                 Event::StreamEnd => break,
                 Event::DocumentStart(..) if document.is_some() => {
                     let text = "a second YAML document starts here, but a file can have only one";
-                    return Err(error(position, text));
+                    return Err((position, Fault::new(text)));
                 }
                 Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd => {}
                 event => document = Some(self.node(event, position, 0)?),
@@ -203,14 +201,14 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
     ) -> Result<Node, SyntaxError> {
         if depth > MAX_DEPTH {
             let text = "lists and mappings are nested more than 64 levels deep";
-            return Err(error(position, text));
+            return Err((position, Fault::new(text)));
         }
 
         let (kind, anchor) = match event {
             // YAML reads a value such as `&w0rd` as the anchor of an empty scalar.
             Event::Scalar(text, ScalarStyle::Plain, 1.., None) if matches!(&*text, "" | "~") => {
                 let text = "a value that starts with \"&\" needs quotes";
-                return Err(error(position, text).help(QUOTES));
+                return Err((position, Fault::new(text).help(QUOTES)));
             }
             Event::Scalar(text, ScalarStyle::Plain, anchor, None) => {
                 (Kind::Plain(text.into_owned()), anchor)
@@ -219,17 +217,17 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
             Event::SequenceStart(_, anchor, None) => (self.list(depth)?, anchor),
             Event::MappingStart(_, anchor, None) => (self.mapping(depth)?, anchor),
             event @ (Event::Scalar(..) | Event::SequenceStart(..) | Event::MappingStart(..)) => {
-                return Err(tag_error(position, &event));
+                return Err((position, tag_fault(&event)));
             }
             Event::Alias(id) => {
                 let Some(node) = self.anchors.get(&id) else {
                     let text = "this YAML alias is used inside of its own anchor";
-                    return Err(error(position, text));
+                    return Err((position, Fault::new(text)));
                 };
                 let copied = copy(node, &mut self.copied_nodes, position)?;
                 return Ok(Node { position, ..copied });
             }
-            _ => return Err(error(position, "a value is missing here")),
+            _ => return Err((position, Fault::new("a value is missing here"))),
         };
 
         let node = Node { position, kind };
@@ -274,7 +272,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
                     let text = format!(
                         "this key appears twice (first on line {first}): remove one of the two"
                     );
-                    self.duplicates.push(error(key.position, text));
+                    self.duplicates.push((key.position, Fault::new(text)));
                 }
                 None => {
                     lines.insert(key.text.clone(), key.position.line);
@@ -285,16 +283,16 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
     }
 }
 
-/// Returns the error for a value with a tag, which may be the tag of another tool.
-fn tag_error(position: Position, event: &Event<'_>) -> SyntaxError {
+/// Returns what is wrong with a value with a tag, which may be the tag of another tool.
+fn tag_fault(event: &Event<'_>) -> Fault {
     if let Event::Scalar(value, _, _, Some(tag)) = event
-        && let Some(remedy) = foreign::tag_remedy(tag.suffix(), value)
+        && let Some(remedy) = tag_remedy(tag.suffix(), value)
     {
         let text = format!("\"!{}\" is the syntax of another tool", tag.suffix());
-        return error(position, text).help(remedy);
+        return Fault::new(text).help(remedy);
     }
     let text = "a value that starts with \"!\" needs quotes, because YAML reads it as a tag";
-    error(position, text).help(QUOTES)
+    Fault::new(text).help(QUOTES)
 }
 
 /// Returns a node of the file `text` as the key of a mapping.
@@ -303,25 +301,25 @@ fn tag_error(position: Position, event: &Event<'_>) -> SyntaxError {
 /// If the node isn't text, or is a merge key.
 fn key(Node { position, kind }: Node, text: &str) -> Result<Key, SyntaxError> {
     match kind {
-        Kind::Plain(text) if text == "<<" => {
-            Err(error(position, "YAML merge keys (\"<<\") aren't supported"))
-        }
+        Kind::Plain(text) if text == "<<" => Err((
+            position,
+            Fault::new("YAML merge keys (\"<<\") aren't supported"),
+        )),
         Kind::Text(text) | Kind::Plain(text) => Ok(Key { position, text }),
         // YAML reads `{{ db.user }}` as a mapping whose key is a mapping.
         Kind::Mapping(_) => {
             let line = text.lines().nth(position.line - 1).unwrap_or_default();
-            Err(unquoted_template_error(position, line))
+            Err((position, unquoted_template_fault(line)))
         }
-        Kind::List(_) => Err(error(position, "a key must be text, not a list")),
+        Kind::List(_) => Err((position, Fault::new("a key must be text, not a list"))),
     }
 }
 
-/// Returns the error for a template without quotes in this line. The help shows the template,
+/// Returns what is wrong with a template without quotes in this line. The help shows the template,
 /// unless it has text that may be a password next to its expressions.
-fn unquoted_template_error(position: Position, line: &str) -> SyntaxError {
-    if let Some(Fault { text, help }) = Fault::unrendered(line) {
-        let help = help.unwrap_or_default();
-        return error(position, format!("the value {text}")).help(help);
+fn unquoted_template_fault(line: &str) -> Fault {
+    if let Some(fault) = helm_fault(line) {
+        return fault.about("the value");
     }
     // The key and, if it may be shown, the template.
     let form = r"(\w+): *(?:((?:[-:/@?&=,;.+ ]*\{\{[\w .|]+\}\})+)[ ,}]*$|\{\{)";
@@ -334,7 +332,7 @@ fn unquoted_template_error(position: Position, line: &str) -> SyntaxError {
         Some(name) => format!("write {name}: {{ {template} }}"),
         None => format!("write {{ {template} }}"),
     };
-    error(position, "a value that starts with \"{{\" needs quotes").help(help)
+    Fault::new("a value that starts with \"{{\" needs quotes").help(help)
 }
 
 /// Copies a node, and adds the number of its nodes to `copied_nodes`.
@@ -345,12 +343,12 @@ fn copy(node: &Node, copied_nodes: &mut usize, position: Position) -> Result<Nod
     *copied_nodes += size(node);
     if *copied_nodes > MAX_COPIED_NODES {
         let text = "the YAML anchors and aliases expand to more than 100,000 values";
-        return Err(error(position, text));
+        return Err((position, Fault::new(text)));
     }
     Ok(node.clone())
 }
 
-/// Returns the number of nodes in a tree.
+/// Returns the number of nodes that a copy of a tree has. A long text is several nodes.
 fn size(node: &Node) -> usize {
     match &node.kind {
         // Each 64 bytes of a string are treated as a node, so that the number of aliases of a long
@@ -369,31 +367,7 @@ pub struct Position {
 }
 
 /// A mistake in the syntax of a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SyntaxError {
-    pub position: Position,
-    /// The message, without the position.
-    pub message: String,
-    /// The remedy.
-    pub help: Option<String>,
-}
-
-impl SyntaxError {
-    /// Adds the remedy.
-    pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
-        self
-    }
-}
-
-/// Returns an error without a remedy.
-fn error(position: Position, message: impl Into<String>) -> SyntaxError {
-    SyntaxError {
-        position,
-        message: message.into(),
-        help: None,
-    }
-}
+pub type SyntaxError = (Position, Fault);
 
 /// Converts a position of the parser, which counts lines from 1 and columns from 0.
 fn position(line: usize, column: usize) -> Position {
@@ -425,8 +399,7 @@ fn parser_error(scan: &ScanError, text: &str) -> SyntaxError {
     for (line, content) in near.take(4) {
         if let Some(found) = overlooked_in_line(content) {
             let position = Position { line, column: 1 };
-            let message = format!("this line {}", found.predicate);
-            return error(position, message).help(found.help);
+            return (position, found.about("this line"));
         }
     }
 
@@ -438,7 +411,7 @@ fn parser_error(scan: &ScanError, text: &str) -> SyntaxError {
         | ErrorKind::InvalidBlockScalarHeader => {
             let character: String = after.chars().take(1).collect();
             let message = format!("a value that starts with \"{character}\" needs quotes");
-            return error(position, message).help(QUOTES);
+            return (position, Fault::new(message).help(QUOTES));
         }
         // `DB_HOST: prod/db: host`
         ErrorKind::MappingValueNotAllowed
@@ -483,32 +456,32 @@ fn parser_error(scan: &ScanError, text: &str) -> SyntaxError {
         | ErrorKind::ExpectedDocumentStart
             if !is_after_value =>
         {
-            return name_error(position, line, &lines_above);
+            return (position, name_fault(line, &lines_above));
         }
-        _ => return error(position, scan.info()),
+        _ => return (position, Fault::new(scan.info())),
     };
-    error(position, message).help(help)
+    (position, Fault::new(message).help(help))
 }
 
-/// Returns the error for a line where the parser expected a name: the colon of this name, or of the
-/// one above, is missing, or the indentation is wrong.
-fn name_error(position: Position, line: &str, lines_above: &[&str]) -> SyntaxError {
+/// Returns what is wrong with a line where the parser expected a name: the colon of this name, or
+/// of the one above, is missing, or the indentation is wrong.
+fn name_fault(line: &str, lines_above: &[&str]) -> Fault {
     let above = lines_above.iter().rfind(|line| !line.trim().is_empty());
     let (here, there) = (column(line), above.map_or(1, |line| column(line)));
     // `env` above an entry
     if above.is_some_and(|line| is_name(line.trim())) {
-        return error(position, "the line above has only a name, without a colon")
+        return Fault::new("the line above has only a name, without a colon")
             .help("write a colon after it, as in env:");
     }
     if here == there {
         let message =
             "the name on this line, or on the line above, isn't followed by a colon and a space";
-        return error(position, message).help("write it as in DB_PASSWORD: prod/db:password");
+        return Fault::new(message).help("write it as in DB_PASSWORD: prod/db:password");
     }
     let message = format!(
         "this line starts at column {here}, but the line above it starts at column {there}"
     );
-    error(position, message).help("indent all entries of a section by the same number of spaces")
+    Fault::new(message).help("indent all entries of a section by the same number of spaces")
 }
 
 /// Returns the error for the first line that Git has written into the file because a merge had a
@@ -520,8 +493,8 @@ fn conflict_error(text: &str) -> Option<SyntaxError> {
     };
     let above = text.lines().position(is_marker)?;
     let message = "this line is a marker of a merge conflict";
-    let error = error(position(above + 1, 0), message);
-    Some(error.help("resolve the conflict, and remove its markers"))
+    let fault = Fault::new(message).help("resolve the conflict, and remove its markers");
+    Some((position(above + 1, 0), fault))
 }
 
 /// Returns the column in which the content of a line starts. The hyphen of an item is not part of

@@ -33,7 +33,7 @@ impl fmt::Display for EnvName {
     }
 }
 
-/// True for `[A-Za-z_][A-Za-z0-9_]*`.
+/// True for a name that every shell can use: `[A-Za-z_][A-Za-z0-9_]*`.
 pub fn is_name(text: &str) -> bool {
     let mut bytes = text.bytes();
     bytes

@@ -250,9 +250,7 @@ impl Outcomes {
         let mut problems = Vec::new();
         for outcome in &self.list {
             if let Outcome::Failed(reasons) = &outcome.result {
-                for reason in reasons {
-                    problems.push((outcome.id, reason.clone()));
-                }
+                problems.extend(reasons.iter().map(|reason| (outcome.id, reason.clone())));
             }
         }
         problems

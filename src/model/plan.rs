@@ -38,9 +38,9 @@ use crate::model::entry::{
     Claims, Entry, EntrySource, Holder, Naming, OnMissing, Origin, Part, Subject, Target, Transform,
 };
 use crate::model::env_variables::{Inherited, is_name};
-use crate::model::problem::{Impact, Problem, unless_errors};
-use crate::model::reference::{Aliases, Fault, Locator, Reference, SecretRef, expand_path};
-use crate::model::suggest::{self, MOST_SUGGESTIONS, did_you_mean};
+use crate::model::mistakes::{Fault, MOST_SUGGESTIONS, did_you_mean, nearest};
+use crate::model::problem::{Impact, Problem, Status, unless_errors};
+use crate::model::reference::{Aliases, Locator, Reference, SecretRef, expand_path};
 
 /// The entries of one declaration, of the inherited variables, or of the command line, as they are
 /// written.
@@ -149,7 +149,7 @@ impl Plan {
                 variables: &variables,
                 errors: &mut errors,
             };
-            entries.extend(planned(number, layer, &mut claims, lookup));
+            entries.extend(plan_layer(number, layer, &mut claims, lookup));
         }
 
         let plan = Self {
@@ -190,10 +190,8 @@ impl Plan {
         let values = named.clone().filter(move |entry| !is_object(entry));
         let objects = named.filter(is_object);
         values.chain(objects).flat_map(|entry| {
-            let references = entry.source.references();
-            references
-                .into_iter()
-                .map(move |reference| (entry, reference))
+            let references = entry.source.references().into_iter();
+            references.map(move |reference| (entry, reference))
         })
     }
 
@@ -242,7 +240,7 @@ impl Plan {
 /// Returns the entries of a layer, and adds what they certainly set to `claims`, so that the
 /// entries of earlier layers are overridden. If a reference can't be looked up, its entry is left
 /// out, and the error is added to those of `lookup`.
-fn planned(
+fn plan_layer(
     layer_number: usize,
     layer: Layer,
     claims: &mut Claims<'_>,
@@ -295,11 +293,7 @@ fn planned(
 
     planned.sort_by_key(|entry| matches!(entry.source, PlannedSource::Overridden(_)));
     for (number, entry) in planned.iter_mut().enumerate() {
-        entry.id = EntryId {
-            layer: layer_number,
-            number,
-            key: None,
-        };
+        (entry.id.layer, entry.id.number) = (layer_number, number);
     }
     planned
 }
@@ -387,9 +381,10 @@ impl Lookup<'_> {
         let Some(path) = &mut file.path else { return };
         match expand_path(&path.to_string_lossy(), self.inherited) {
             Ok(expanded) => *path = expanded.into(),
-            Err(Fault { text, help }) => {
-                let problem = Problem::configuration(format!("the path {text}"));
-                self.add_error(problem.replace_help(help), subject);
+            Err(fault) => {
+                let fault = fault.about("the path");
+                let problem = Problem::from_fault(Status::Configuration, fault);
+                self.add_error(problem, subject);
             }
         }
     }
@@ -400,13 +395,13 @@ impl Lookup<'_> {
         let value = match source {
             EntrySource::Literal(text) => ValueSource::Literal(text),
             EntrySource::Reference(reference) => {
-                ValueSource::Secret(self.locate(&reference, subject)?)
+                ValueSource::Secret(self.locate_single(&reference, subject)?)
             }
             // The references in an inherited variable are ARNs or `{{resolve:…}}`, which can't use
             // an alias. `input/env_references` has looked them up.
             EntrySource::Composed(parts) => {
                 let judged = parts.into_iter().map(|part| match part {
-                    Part::Reference(found) => Part::Reference(found.judged(subject.as_owner())),
+                    Part::Reference(found) => Part::Reference(found.judged(subject.owner_name())),
                     Part::Text(text) => Part::Text(text),
                 });
                 ValueSource::Composed(judged.collect())
@@ -416,9 +411,9 @@ impl Lookup<'_> {
                 ValueSource::Template { template, inputs }
             }
             EntrySource::Object(reference, naming) => {
-                // [`Self::locate`] refuses a path, but an object may be one: the path then stands
+                // [`Self::locate_single`] refuses a path, but an object can be one: the path stands
                 // for all parameters below it.
-                let located = self.located(&reference, subject);
+                let located = self.try_locate(&reference, subject);
                 let reference = located.map_err(|error| self.refuse(subject, error)).ok()?;
                 return Some(PlannedSource::Object(ObjectSource { reference, naming }));
             }
@@ -428,8 +423,8 @@ impl Lookup<'_> {
 
     /// Looks up a reference to one secret or parameter. Returns `None` if that fails, and adds the
     /// error.
-    fn locate(&mut self, reference: &Reference, subject: &Subject) -> Option<SecretRef> {
-        let located = self.located(reference, subject);
+    fn locate_single(&mut self, reference: &Reference, subject: &Subject) -> Option<SecretRef> {
+        let located = self.try_locate(reference, subject);
         let single = located.and_then(SecretRef::single);
         single.map_err(|error| self.refuse(subject, error)).ok()
     }
@@ -440,26 +435,26 @@ impl Lookup<'_> {
     ///
     /// # Errors
     /// See [`Reference::locate`].
-    fn located(&self, reference: &Reference, subject: &Subject) -> Result<SecretRef, Fault> {
+    fn try_locate(&self, reference: &Reference, subject: &Subject) -> Result<SecretRef, Fault> {
         let found = reference.locate(self.aliases, self.inherited)?;
         if subject.reference().is_some() && found.locator.written_id() == reference.secret {
             return Ok(found);
         }
         let owner = match self.aliases.contains_key(&reference.secret) {
             true => format!("the alias \"{}\"", reference.secret),
-            false => subject.as_owner(),
+            false => subject.owner_name(),
         };
         Ok(found.judged(owner))
     }
 
-    /// Adds an error.
+    /// Adds the error of an entry whose reference has this fault.
     fn refuse(&mut self, subject: &Subject, error: Fault) {
-        let message = error.reference_sentence();
-        let problem = match subject.origin {
-            Origin::Argument(_) => Problem::usage(message),
-            Origin::File { .. } | Origin::Inherited => Problem::configuration(message),
+        let status = match subject.origin {
+            Origin::Argument(_) => Status::Usage,
+            Origin::File { .. } | Origin::Inherited => Status::Configuration,
         };
-        self.add_error(problem.replace_help(error.help), subject);
+        let fault = error.about("the reference");
+        self.add_error(Problem::from_fault(status, fault), subject);
     }
 
     /// Adds the error of an entry.
@@ -475,8 +470,8 @@ impl Lookup<'_> {
         template: &Template,
         subject: &Subject,
     ) -> Option<BTreeMap<String, SecretRef>> {
-        if let Some(Fault { text, help }) = self.misread_expression(template) {
-            self.add_error(Problem::configuration(text).replace_help(help), subject);
+        if let Some(fault) = self.misread_expression(template) {
+            self.add_error(Problem::from_fault(Status::Configuration, fault), subject);
             return None;
         }
 
@@ -484,7 +479,7 @@ impl Lookup<'_> {
         for name in &template.names {
             match (self.aliases.get(name), Reference::parse(name)) {
                 (Some(_), Ok(reference)) => {
-                    let found = self.locate(&reference, subject);
+                    let found = self.locate_single(&reference, subject);
                     inputs.extend(found.map(|found| (name.clone(), found)));
                 }
                 (None, _) | (_, Err(_)) => {
@@ -510,12 +505,11 @@ impl Lookup<'_> {
         let text =
             format!("the template uses {name:?}, but there is no {name:?} under \"secrets\"");
         // Each look-up reads all aliases, so only the first errors get a suggestion.
-        let most = if self.errors.len() < MOST_SUGGESTIONS {
-            usize::MAX
-        } else {
-            0
+        let most = match self.errors.len() < MOST_SUGGESTIONS {
+            true => usize::MAX,
+            false => 0,
         };
-        let aliases = self.aliases.keys().map(String::as_str).take(most);
+        let aliases = self.aliases.keys().take(most);
 
         let help = if let Some(variable) = self.variables.get(name) {
             variable_help(variable, self.aliases)
@@ -523,7 +517,7 @@ impl Lookup<'_> {
             format!("for the inherited variable, write {{{{ env.{name} }}}}")
         } else if template.text.contains(&format!("set {name} ")) {
             format!("write {{% set {name} = '' %}} before the {{% if %}}")
-        } else if let Some(nearest) = suggest::nearest(name, aliases) {
+        } else if let Some(nearest) = nearest(name, aliases.map(String::as_str)) {
             did_you_mean(nearest)
         } else if template.text.contains(&format!("{name}(")) {
             "the functions of templates are \"range\", \"dict\" and \"namespace\"".to_owned()

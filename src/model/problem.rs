@@ -5,7 +5,7 @@
 //! secret. `report` groups problems, and makes a record of each group.
 
 use super::entry::Subject;
-use super::overlooked::Overlooked;
+use super::mistakes::Fault;
 use super::reference::{Locator, Store, Version};
 
 /// The exit status of a launch that fails, as in sysexits(3), or 126 and 127 as in a shell. If
@@ -68,7 +68,7 @@ pub struct Problem {
     pub has_sent_hidden_name: bool,
 }
 
-/// Returns `value`, or all errors together if there are any.
+/// Returns `value` if there aren't any errors, and otherwise all of them.
 pub fn unless_errors<T>(errors: Vec<Problem>, value: T) -> Result<T, Vec<Problem>> {
     if errors.is_empty() {
         Ok(value)
@@ -148,10 +148,9 @@ impl Problem {
         Self::new(Status::Usage, text)
     }
 
-    /// Creates the problem for an argument or a variable, `place`, with something in it that people
-    /// don't see.
-    pub fn overlooked(place: &str, found: Overlooked) -> Self {
-        Self::usage(format!("{place} {}", found.predicate)).help(found.help)
+    /// Creates the problem for a fault whose text is a whole sentence.
+    pub fn from_fault(status: Status, fault: Fault) -> Self {
+        Self::new(status, fault.text).replace_help(fault.help)
     }
 
     /// Creates the problem for a mistake in a file, a secret or a value.

@@ -13,24 +13,13 @@ use std::hash::{Hash, Hasher};
 /// The services of AWS that create secrets of their own, as in `rds!cluster-1a96bebc`.
 ///
 /// <https://docs.aws.amazon.com/secretsmanager/latest/userguide/service-linked-secrets.html>
-const SERVICES: [&str; 11] = [
-    "appflow",
-    "databrew",
-    "datasync",
-    "directconnect",
-    "ecs-sc",
-    "events",
-    "marketplace-deployment",
-    "opsworks-cm",
-    "rds",
-    "redshift",
-    "sqlworkbench",
-];
+const SERVICES: &str = "appflow databrew datasync directconnect ecs-sc events marketplace-deployment opsworks-cm rds redshift sqlworkbench";
 
 /// True if a message may show a text that the user wrote where the name of a secret, or a whole
 /// reference, belongs, although nobody knows whether it is one.
 pub fn reads_like_a_name(text: &str) -> bool {
-    let is_of_service = |(service, _): (&str, &str)| SERVICES.contains(&service);
+    let is_service = |name: &str| SERVICES.split(' ').any(|service| service == name);
+    let is_of_service = |(owner, _): (&str, &str)| is_service(owner);
     if text.starts_with("arn:") || text.split_once('!').is_some_and(is_of_service) {
         return true;
     }
@@ -61,7 +50,7 @@ pub fn reads_like_a_name(text: &str) -> bool {
         }
         if consists_of_words(part) {
             words += 1;
-            has_long_word |= is_long(part);
+            has_long_word |= has_three_letters(part);
         } else {
             others += 1;
             are_codes &= is_code(part);
@@ -131,7 +120,7 @@ fn is_code(part: &str) -> bool {
 }
 
 /// True if a part of a name has three letters in a row.
-fn is_long(part: &str) -> bool {
+fn has_three_letters(part: &str) -> bool {
     let mut runs = part.split(|c: char| !c.is_ascii_alphabetic());
     runs.any(|run| run.len() >= 3)
 }

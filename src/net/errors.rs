@@ -115,7 +115,6 @@ impl FetchError {
     /// Turns the failure of a host that doesn't speak TLS into a refusal, because no later attempt
     /// can succeed: the user has named this host in `setting`, so nothing in between has answered
     /// for AWS. Any other failure is returned unchanged.
-    #[must_use]
     pub fn for_host_named_in(self, setting: &str) -> Self {
         if self.cause != Cause::Outage(OutageKind::NotTls) {
             return self;
@@ -172,7 +171,6 @@ impl FetchError {
 
     /// Adds the remedy to an outage, unless the outage already has one. Leaves any other failure
     /// unchanged.
-    #[must_use]
     pub fn with_outage_help(mut self, help: impl Into<String>) -> Self {
         if let Cause::Outage(_) = self.cause {
             self.problem.help.get_or_insert_with(|| help.into());

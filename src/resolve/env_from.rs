@@ -14,13 +14,13 @@ use crate::model::entry::{
     Claims, NamingError, Origin, Subject, Target, expect_safe_value, shell_quoted,
 };
 use crate::model::env_variables::EnvName;
+use crate::model::mistakes::{did_you_mean, nearest};
 use crate::model::outcome::{EntryOutcome, Outcome};
 use crate::model::plan::{EntryId, ObjectSource, Planned};
 use crate::model::problem::Problem;
 use crate::model::quoting::{is_quotable, visible};
 use crate::model::reference::{SecretRef, Selector, below_path, split_secret};
 use crate::model::secret_value::SecretValue;
-use crate::model::suggest::{self, did_you_mean};
 
 /// The keys of an object, or the names of the parameters below a path, each with its value. The
 /// value is `None` if the entry doesn't select the key, or if the key is null.
@@ -210,9 +210,9 @@ fn missing_key_problems(members: &Members<'_>, object: &ObjectSource) -> Vec<Pro
             None => {
                 let text = format!("has no {what} {key:?}, but \"{list}\" lists it");
                 let quotable_names = names.clone().filter(|name| is_quotable(name));
-                let nearest = suggest::nearest(key, quotable_names).map(did_you_mean);
+                let similar = nearest(key, quotable_names).map(did_you_mean);
                 let problem = Problem::configuration(text).code("key-not-found");
-                errors.push(problem.replace_help(twin_hint(names.clone(), key).or(nearest)));
+                errors.push(problem.replace_help(twin_hint(names.clone(), key).or(similar)));
             }
             Some((_, None)) if list == "only" && naming.selects(key) => {
                 let text =

@@ -13,11 +13,11 @@ use serde_json::{Map, Value};
 use zeroize::Zeroize;
 
 use crate::model::env_variables::{env_file_name, is_name};
+use crate::model::mistakes::{did_you_mean_to_write, nearest};
 use crate::model::problem::{MissingKey, Problem};
 use crate::model::quoting::{is_quotable, visible};
 use crate::model::reference::{JsonPath, Selector};
 use crate::model::secret_value::SecretValue;
-use crate::model::suggest::{self, did_you_mean_to_write};
 
 /// Parsed JSON. Its strings are overwritten when it is dropped.
 pub struct Json(Value);
@@ -308,7 +308,7 @@ pub fn keys_hint(
     if let Some(hint) = twin_hint(map.keys().map(String::as_str), key) {
         return hint;
     }
-    match suggest::nearest(key, quotable_keys(map)) {
+    match nearest(key, quotable_keys(map)) {
         Some(nearest) => did_you_mean_to_write(nearest, rewrite(nearest)),
         None => listed_keys(map, path),
     }

@@ -18,11 +18,11 @@ mod value;
 
 use crate::model::answer::{Answer, Cause, Document, Fetched, Missing};
 use crate::model::entry::{Claims, OnMissing, Subject};
+use crate::model::mistakes::{MOST_SUGGESTIONS, nearest, one_letter_away};
 use crate::model::outcome::{EntryOutcome, Outcome, Outcomes};
 use crate::model::plan::{ObjectSource, Plan, Planned, PlannedSource, ValueSource};
 use crate::model::reference::Selector;
 use crate::model::secret_value::SecretValue;
-use crate::model::suggest::{self, MOST_SUGGESTIONS};
 use env_from::Members;
 use extract::{Unresolved, find_value};
 use template::find_unknown_name;
@@ -233,11 +233,11 @@ pub fn suggest_aliases(fetched: &mut Fetched, plan: &Plan) {
         (is_absent && failure.nearest.is_none())
             .then(|| (locator.written_id(), &mut failure.nearest))
     });
-    for (id, nearest) in absences.take(MOST_SUGGESTIONS) {
+    for (id, similar) in absences.take(MOST_SUGGESTIONS) {
         // An alias of the same name doesn't apply to this entry.
         let aliases = plan.aliases.keys().filter(|alias| **alias != id);
-        *nearest = suggest::nearest(&id, aliases.map(String::as_str))
-            .or_else(|| suggest::one_letter_away(&id, existing.iter().map(String::as_str)))
+        *similar = nearest(&id, aliases.map(String::as_str))
+            .or_else(|| one_letter_away(&id, existing.iter().map(String::as_str)))
             .map(Box::from);
     }
 }

@@ -25,11 +25,11 @@ pub enum Invocation {
     Policy(Box<Inputs>, PolicyArguments),
     Export(Box<Inputs>, ExportArguments),
     Migrate(Box<MigrateArguments>),
-    Completions(CompletionsArguments),
-    Man,
     Credential(Box<Inputs>),
-    Install(InstallArguments),
-    /// Print the help, the version or the schema on standard output.
+    /// Install this program into the directory.
+    Install(PathBuf),
+    /// Print a text on standard output: the help, the version, the completions, the man page or the
+    /// schema.
     Print(String),
     /// Print the short help on standard error, because the command line is empty.
     Usage(String),

@@ -15,7 +15,7 @@ use super::arguments::{
 };
 use super::inputs::{Inputs, named_declarations};
 use crate::model::env_variables::Inherited;
-use crate::model::options::{OPTIONS, OptionId, OptionSpec, Takes, find_option};
+use crate::model::options::{OPTIONS, OptionSpec, Takes, Topic, find_option};
 
 /// The sections of the man page that are written by hand.
 const MAN_SECTIONS: &str = include_str!("man.roff");
@@ -41,7 +41,7 @@ const LONG_END: &str = include_str!("help/launch.txt");
 
 /// Returns the command line as it is parsed, with the command after `--`.
 pub fn with_program() -> Command {
-    command().arg(program("The command to start").hide(true))
+    command().arg(command_argument("The command to start").hide(true))
 }
 
 /// Returns the command line without the command after `--`. With this argument, zsh would not
@@ -68,12 +68,15 @@ fn command() -> Command {
         .subcommand_help_heading("Subcommands")
         .subcommands(SUBCOMMANDS.iter().map(Subcommand::command));
     with_inputs(command)
-        .arg(help("Print help (-h: the most common options, --help: all)").help_heading(output))
+        .arg(
+            help_option("Print help (-h: the most common options, --help: all)")
+                .help_heading(output),
+        )
         .arg(version.help_heading(output))
 }
 
 /// Returns the completion script for a shell.
-pub fn completion_script(shell: Shell) -> String {
+fn completion_script(shell: Shell) -> String {
     let mut script = Vec::new();
     generate(shell, &mut command(), "secrets-exec", &mut script);
     // This corrects a mistake of clap_complete 4.6: in the bash script for a program with a hyphen
@@ -85,7 +88,7 @@ pub fn completion_script(shell: Shell) -> String {
 
 /// Returns the man page: the sections of a launch, a section for each subcommand with its own
 /// options, and the sections written by hand.
-pub fn man_page() -> String {
+fn man_page() -> String {
     let mut page = Vec::new();
     // Writing to memory doesn't fail.
     let _ = write_generated_sections(&mut page);
@@ -209,7 +212,7 @@ fn with_arguments(command: Command) -> Command {
     // `arguments` may replace the text after `-h`.
     let command = command.after_help(examples);
     with_variables((subcommand.arguments)(command))
-        .arg(help("Print help"))
+        .arg(help_option("Print help"))
         .about(subcommand.about)
         .long_about(long_about.trim_end().to_owned())
         .override_usage(subcommand.usage)
@@ -234,8 +237,9 @@ static SUBCOMMANDS: [Subcommand; 10] = [
         help: include_str!("help/check.txt"),
         arguments: |command| {
             let command = with_inputs(CheckArguments::augment_args(command));
-            with_short_help(command, Ignored::Rotation)
-                .arg(program("Also check that this command can be found"))
+            with_short_help(command, Topic::Running).arg(command_argument(
+                "Also check that this command can be found",
+            ))
         },
         invocation: |matches, inherited| {
             let mut inputs = Box::new(Inputs::for_entries(matches, inherited));
@@ -251,7 +255,7 @@ static SUBCOMMANDS: [Subcommand; 10] = [
         help: include_str!("help/get.txt"),
         arguments: |command| {
             let command = with_declarations(GetArguments::augment_args(command));
-            with_short_help(command, Ignored::Variables)
+            with_short_help(command, Topic::Variables)
         },
         invocation: |matches, inherited| {
             let arguments: GetArguments = parsed(matches)?;
@@ -267,7 +271,7 @@ static SUBCOMMANDS: [Subcommand; 10] = [
         help: include_str!("help/policy.txt"),
         arguments: |command| {
             let command = with_inputs(PolicyArguments::augment_args(command));
-            with_short_help(command, Ignored::Requests)
+            with_short_help(command, Topic::Requests)
         },
         invocation: |matches, inherited| {
             let inputs = Box::new(Inputs::for_entries(matches, inherited));
@@ -282,7 +286,7 @@ static SUBCOMMANDS: [Subcommand; 10] = [
         help: include_str!("help/export.txt"),
         arguments: |command| {
             let command = with_inputs(ExportArguments::augment_args(command));
-            with_short_help(command, Ignored::Rotation)
+            with_short_help(command, Topic::Running)
         },
         invocation: |matches, inherited| {
             let inputs = Box::new(Inputs::for_entries(matches, inherited));
@@ -309,7 +313,10 @@ static SUBCOMMANDS: [Subcommand; 10] = [
         usage: "secrets-exec completions SHELL",
         help: include_str!("help/completions.txt"),
         arguments: CompletionsArguments::augment_args,
-        invocation: |matches, _| Ok(Invocation::Completions(parsed(matches)?)),
+        invocation: |matches, _| {
+            let CompletionsArguments { shell } = parsed(matches)?;
+            Ok(Invocation::Print(completion_script(shell)))
+        },
     },
     Subcommand {
         name: "man",
@@ -318,7 +325,7 @@ static SUBCOMMANDS: [Subcommand; 10] = [
         usage: "secrets-exec man",
         help: include_str!("help/man.txt"),
         arguments: |command| command,
-        invocation: |_, _| Ok(Invocation::Man),
+        invocation: |_, _| Ok(Invocation::Print(man_page())),
     },
     Subcommand {
         name: "schema",
@@ -335,7 +342,7 @@ static SUBCOMMANDS: [Subcommand; 10] = [
         about: "Provide credentials for systemd's LoadCredential=",
         usage: "secrets-exec credential [OPTIONS]",
         help: include_str!("help/credential.txt"),
-        arguments: |command| with_short_help(with_declarations(command), Ignored::Variables),
+        arguments: |command| with_short_help(with_declarations(command), Topic::Variables),
         invocation: |matches, inherited| {
             let inputs = Inputs::for_declarations(matches, inherited);
             Ok(Invocation::Credential(Box::new(inputs)))
@@ -348,7 +355,10 @@ static SUBCOMMANDS: [Subcommand; 10] = [
         usage: "secrets-exec install DIR",
         help: include_str!("help/install.txt"),
         arguments: InstallArguments::augment_args,
-        invocation: |matches, _| Ok(Invocation::Install(parsed(matches)?)),
+        invocation: |matches, _| {
+            let InstallArguments { directory } = parsed(matches)?;
+            Ok(Invocation::Install(directory))
+        },
     },
 ];
 
@@ -358,14 +368,14 @@ const ENTRIES: &str = "What to resolve";
 /// The options that `-h` describes. `--help` describes all of them.
 const COMMON: &str = "env env-from as-file file region timeout local on-rotation verbose quiet";
 
-/// Returns true if `-h` describes the option.
+/// True if `-h` describes the option.
 fn is_common(option: &str) -> bool {
     COMMON.split(' ').any(|name| option == name)
 }
 
 /// Returns the option that prints the help. clap's own option would appear under a heading of its
 /// own.
-fn help(text: &'static str) -> Arg {
+fn help_option(text: &'static str) -> Arg {
     Arg::new("help")
         .short('h')
         .long("help")
@@ -375,12 +385,12 @@ fn help(text: &'static str) -> Arg {
 
 /// Adds the options that say what to resolve, and the options of the table.
 fn with_inputs(command: Command) -> Command {
-    with_declarations(command.args(entries()))
+    with_declarations(command.args(entry_options()))
 }
 
 /// Adds the options that name declarations, and the options of the table.
 fn with_declarations(command: Command) -> Command {
-    let file = entry("file", "FILE")
+    let file = entry_option("file", "FILE")
         .short('f')
         .value_parser(ValueParser::path_buf())
         .value_hint(ValueHint::FilePath)
@@ -399,66 +409,19 @@ fn with_declarations(command: Command) -> Command {
     command
         .args_override_self(true)
         .args([file, no_file])
-        .args(OPTIONS.iter().map(argument))
-}
-
-/// The options of the table that a subcommand accepts, but ignores.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Ignored {
-    /// Only the options about a running command.
-    Rotation,
-    /// Those, and the options about the variables that a command gets.
-    Variables,
-    /// Those about a running command, and those about requests.
-    Requests,
-}
-
-impl Ignored {
-    /// True if the subcommand ignores this option.
-    fn contains(self, option: OptionId) -> bool {
-        match option {
-            OptionId::OnRotation
-            | OptionId::PollInterval
-            | OptionId::Splay
-            | OptionId::StopSignal
-            | OptionId::Grace
-            | OptionId::PollSignal
-            | OptionId::NotifyReady => true,
-            OptionId::KeepExisting | OptionId::CleanEnv | OptionId::Pass | OptionId::Unset => {
-                self == Self::Variables
-            }
-            OptionId::EndpointUrl
-            | OptionId::CaBundle
-            | OptionId::KeyExchange
-            | OptionId::Timeout
-            | OptionId::Wait
-            | OptionId::Local
-            | OptionId::Cache
-            | OptionId::CacheTtl
-            | OptionId::CacheStale => self == Self::Requests,
-            OptionId::Region
-            | OptionId::FallbackRegion
-            | OptionId::Profile
-            | OptionId::RoleArn
-            | OptionId::ExternalId
-            | OptionId::Agent
-            | OptionId::AgentFallback
-            | OptionId::Verbose
-            | OptionId::Quiet
-            | OptionId::LogFormat => false,
-        }
-    }
+        .args(OPTIONS.iter().map(option_argument))
 }
 
 /// Hides options in the help of a subcommand. Neither `-h` nor `--help` shows an option that the
 /// subcommand ignores, and `-h` only shows the most common of those that a launch has, too.
-fn with_short_help(command: Command, ignored: Ignored) -> Command {
+fn with_short_help(command: Command, ignored: Topic) -> Command {
     command
         .after_help("--help prints all options and examples.")
         .mut_args(|arg| {
             let name = arg.get_id().as_str();
             let is_shown = arg.get_help_heading().is_none() || is_common(name);
-            let is_hidden = find_option(name).is_some_and(|option| ignored.contains(option.id));
+            let is_hidden = find_option(name)
+                .is_some_and(|option| [ignored, Topic::Running].contains(&option.topic));
             arg.hide_short_help(!is_shown).hide(is_hidden)
         })
 }
@@ -467,13 +430,13 @@ fn with_short_help(command: Command, ignored: Ignored) -> Command {
 /// instructions of a launch, so they are only made for a command line that prints help.
 pub fn with_variables(command: Command) -> Command {
     command.mut_args(|arg| match find_option(arg.get_id().as_str()) {
-        Some(option) => arg.long_help(format!("{}\n[env: {}]", option.help, option.variable())),
+        Some(option) => arg.long_help(format!("{}\n[env: {}]", option.help, option.id.variable())),
         None => arg,
     })
 }
 
 /// Returns the argument for the command after `--`.
-fn program(help: &'static str) -> Arg {
+fn command_argument(help: &'static str) -> Arg {
     let words = Arg::new("command")
         .value_name("COMMAND")
         .last(true)
@@ -484,8 +447,9 @@ fn program(help: &'static str) -> Arg {
         .value_hint(ValueHint::CommandName)
 }
 
-/// Returns a repeatable option that says what to resolve.
-fn entry(name: &'static str, value: &'static str) -> Arg {
+/// Returns a repeatable option that says what to resolve, such as `--env NAME=REF`. `value` is the
+/// name of its value in `--help`.
+fn entry_option(name: &'static str, value: &'static str) -> Arg {
     Arg::new(name)
         .long(name)
         .value_name(value)
@@ -493,29 +457,30 @@ fn entry(name: &'static str, value: &'static str) -> Arg {
         .help_heading(ENTRIES)
 }
 
-/// Returns the options that say what to resolve.
-fn entries() -> [Arg; 4] {
+/// Returns the options that say what to resolve: `--env`, `--env-from`, `--as-file` and
+/// `--resolve-env`.
+fn entry_options() -> [Arg; 4] {
     [
-        entry("env", "NAME=REF").short('e')
+        entry_option("env", "NAME=REF").short('e')
             .help("Set NAME to the value of REF (SECRET[:KEY])")
             .long_help(
                 "Set NAME to the value of REF, which is SECRET[:KEY[:STAGE[:VERSION-ID]]], as in DB_PASSWORD=prod/db:password. \
                  SECRET is a secret's name or ARN, or ssm: followed by a parameter's name (repeatable)",
             ),
-        entry("env-from", "[PREFIX=]REF")
+        entry_option("env-from", "[PREFIX=]REF")
             .help("Set a variable for each key of a JSON object")
             .long_help("Set a variable for each top-level key of a JSON object, for each parameter below ssm:/path/, or for each one directly below ssm:/path/* (repeatable)"),
-        entry("as-file", "NAME=REF")
+        entry_option("as-file", "NAME=REF")
             .help("Set NAME to the path of a file with the value")
             .long_help("Write the value of REF to a file in memory, and set NAME to the path of the file (repeatable)"),
-        entry("resolve-env", "GLOB")
+        entry_option("resolve-env", "GLOB")
             .hide_short_help(true)
             .help("Also resolve ARNs and {{resolve:...}} in the inherited variables whose names match GLOB (repeatable)"),
     ]
 }
 
 /// Returns clap's argument for an option of the table.
-fn argument(option: &'static OptionSpec) -> Arg {
+fn option_argument(option: &'static OptionSpec) -> Arg {
     let arg = Arg::new(option.name).long(option.name).short(option.short);
     let arg = arg
         .help(option.help)

@@ -18,12 +18,12 @@ use crate::model::entry::{Entry, EntrySource, FileTarget, Mode, Naming, Origin, 
 use crate::model::env_variables::Inherited;
 use crate::model::env_variables::{EnvName, OWN_PREFIX, assigned_name, is_name, parse_pattern};
 use crate::model::environment::CommandLine;
+use crate::model::mistakes::{Fault, overlooked};
 use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions};
-use crate::model::overlooked::overlooked;
 use crate::model::plan::Layer;
-use crate::model::problem::{Impact, Problem};
+use crate::model::problem::{Impact, Problem, Status};
 use crate::model::quoting::invalid_value;
-use crate::model::reference::{Fault, Reference};
+use crate::model::reference::Reference;
 
 /// The variable that lists the declarations, separated by commas, if there is no `-f`.
 const FILE: &str = "SECRETS_EXEC_FILE";
@@ -82,7 +82,7 @@ impl Inputs {
             match parse_pattern(&text) {
                 Ok(pattern) => inputs.resolve_env.push(pattern),
                 Err(expected) => {
-                    let problem = invalid("--resolve-env", text.as_ref(), expected);
+                    let problem = invalid_problem("--resolve-env", text.as_ref(), expected);
                     inputs.errors.push(problem);
                 }
             }
@@ -129,7 +129,7 @@ impl Inputs {
     /// error doesn't show `reference`.
     pub fn for_reference(reference: &str, matches: &mut ArgMatches, inherited: &Inherited) -> Self {
         let mut inputs = Self::for_declarations(matches, inherited);
-        match Reference::parse(reference).map_err(malformed) {
+        match Reference::parse(reference).map_err(malformed_reference) {
             Ok(reference) => {
                 let source = EntrySource::Reference(reference);
                 let entry = Entry::new(Target::Output, source, Origin::Argument("get"));
@@ -208,7 +208,7 @@ fn set_option(
 ) {
     for value in values {
         if let Some(found) = overlooked(&value.to_string_lossy()) {
-            errors.push(Problem::overlooked(name, found));
+            errors.push(Problem::from_fault(Status::Usage, found.about(name)));
         } else if let Err(expected) = (option.set)(options, value) {
             // Only the value of a duration is a number with a unit.
             let with_unit = format!("{}s", value.to_string_lossy());
@@ -216,7 +216,7 @@ fn set_option(
             let is_number = with_unit.starts_with(|c: char| c.is_ascii_digit());
             let is_accepted = is_number && set(&with_unit).is_ok();
             let help = is_accepted.then(|| format!("write {with_unit}"));
-            errors.push(invalid(name, value, expected).replace_help(help));
+            errors.push(invalid_problem(name, value, expected).replace_help(help));
         }
     }
 }
@@ -237,7 +237,7 @@ fn options_from_variables(
             Some(name) if name.starts_with(OWN_PREFIX) => name,
             Some(_) | None => continue,
         };
-        let Some(option) = OPTIONS.iter().find(|option| option.variable() == name) else {
+        let Some(option) = OPTIONS.iter().find(|option| option.id.variable() == name) else {
             warnings.extend(misspelling_warning(name));
             continue;
         };
@@ -255,7 +255,7 @@ fn options_from_variables(
 
 /// Warns about a variable whose name is one edit away from the name of one of ours.
 fn misspelling_warning(name: &str) -> Option<String> {
-    let of_options = OPTIONS.iter().map(OptionSpec::variable);
+    let of_options = OPTIONS.iter().map(|option| option.id.variable());
     let mut variables = of_options.chain([FILE.to_owned()]);
     let similar = variables.find(|variable| strsim::osa_distance(name, variable) == 1)?;
     Some(format!(
@@ -264,7 +264,7 @@ fn misspelling_warning(name: &str) -> Option<String> {
 }
 
 /// Returns the problem for a value that the flag or variable `name` doesn't accept.
-fn invalid(name: &str, value: &OsStr, expected: &str) -> Problem {
+fn invalid_problem(name: &str, value: &OsStr, expected: &str) -> Problem {
     Problem::usage(invalid_value(name, &value.to_string_lossy(), expected))
 }
 
@@ -336,7 +336,7 @@ fn command_line_layer(matches: &mut ArgMatches) -> (Layer, Vec<Problem>) {
     (layer, errors)
 }
 
-/// Takes the values of a repeatable option out of `matches`.
+/// Takes the values of a repeatable option out of `matches`. There are none if it isn't given.
 fn take_texts(matches: &mut ArgMatches, option: &str) -> Vec<String> {
     matches.remove_many(option).into_iter().flatten().collect()
 }
@@ -359,7 +359,7 @@ fn parse_entry(option: AssignmentOption, shown_option: &str, text: &str) -> Resu
             .for_entry(subject, Impact::None));
     }
     let reference = Reference::parse(reference_text)
-        .map_err(|error| malformed(error).for_entry(subject, Impact::None))?;
+        .map_err(|error| malformed_reference(error).for_entry(subject, Impact::None))?;
     let source = EntrySource::Reference(reference);
     Ok(Entry::new(option.target(name), source, origin))
 }
@@ -400,7 +400,7 @@ fn split_assignment<'t>(
     // clap reads the argument "-e NAME=REF", which a list such as CMD of an image may have, as `-e`
     // with the value " NAME=REF".
     if option == AssignmentOption::Env && name.starts_with(' ') {
-        return Err(one_word("-e"));
+        return Err(one_word_problem("-e"));
     }
     let Some(parsed_name) = EnvName::parse(name) else {
         if is_name(name.trim()) {
@@ -435,19 +435,19 @@ fn parse_env_from(text: &str) -> Result<Entry, Problem> {
     };
     let parsed_reference = Reference::parse(reference).map_err(|error| {
         let subject = Subject::plain("env-from".to_owned(), Origin::Argument("--env-from"));
-        malformed(error).for_entry(subject, Impact::None)
+        malformed_reference(error).for_entry(subject, Impact::None)
     })?;
     let origin = Origin::Argument("--env-from");
     Ok(Entry::for_object(parsed_reference, naming, origin))
 }
 
 /// Returns the problem for text that is not a reference. The message doesn't show the text.
-fn malformed(error: Fault) -> Problem {
-    Problem::usage(error.reference_sentence()).replace_help(error.help)
+fn malformed_reference(error: Fault) -> Problem {
+    Problem::from_fault(Status::Usage, error.about("the reference"))
 }
 
 /// Returns the problem for an option that is in one argument with its value.
-pub fn one_word(option: &str) -> Problem {
+pub fn one_word_problem(option: &str) -> Problem {
     let text = format!("\"{option} …\" is one argument, but must be two");
     Problem::usage(text).help(format!("in an array, write \"{option}\", \"…\""))
 }

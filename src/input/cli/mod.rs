@@ -13,7 +13,7 @@ mod usage;
 pub use arguments::{
     CheckArguments, ExportArguments, ExportFormat, Invocation, MigrateArguments, PolicyArguments,
 };
-pub use command::{CREDENTIAL, completion_script, man_page};
+pub use command::CREDENTIAL;
 pub use inputs::Inputs;
 
 use std::ffi::OsString;

@@ -12,14 +12,12 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
 
 use super::command::subcommand;
-use super::inputs::one_word;
+use super::inputs::one_word_problem;
 use crate::model::env_variables::{assigned_name, is_name};
-use crate::model::foreign::replacement;
+use crate::model::mistakes::{nearest, overlooked_in_argument, replacement};
 use crate::model::options::{TypedOptions, find_option};
-use crate::model::overlooked::overlooked_in_argument;
-use crate::model::problem::Problem;
+use crate::model::problem::{Problem, Status};
 use crate::model::quoting::invalid_value;
-use crate::model::suggest::nearest;
 
 /// Turns clap's error about these arguments into a problem.
 pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command) -> Problem {
@@ -68,8 +66,8 @@ pub fn overlooked_problems(arguments: &[OsString]) -> Vec<Problem> {
     for (number, argument) in (1..).zip(own) {
         let text = argument.to_string_lossy();
         let found = overlooked_in_argument(&text).filter(|_| assigned_name(&text).is_none());
-        problems
-            .extend(found.map(|found| Problem::overlooked(&format!("argument {number}"), found)));
+        let fault = found.map(|found| found.about(&format!("argument {number}")));
+        problems.extend(fault.map(|fault| Problem::from_fault(Status::Usage, fault)));
     }
     problems
 }
@@ -212,7 +210,7 @@ impl Line<'_> {
     fn unknown_option(&self, word: &str) -> Problem {
         let option = word.split(' ').next().unwrap_or_default();
         if has_option(self.command(), option) {
-            return one_word(option);
+            return one_word_problem(option);
         }
 
         let name = option.trim_start_matches('-');
@@ -349,7 +347,7 @@ impl Line<'_> {
     }
 }
 
-/// Returns true if a command has this option, in its long form.
+/// True if a command has this option in its long form, such as `--env`.
 fn has_option(command: &Command, option: &str) -> bool {
     let long = option.strip_prefix("--");
     long.is_some() && command.get_arguments().any(|arg| arg.get_long() == long)

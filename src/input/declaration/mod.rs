@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use crate::input::text_file::{self, FileKind, read_yaml};
 use crate::input::yaml::{Node, TASK_DEFINITION_HELP, parse_yaml};
+use crate::model::mistakes::Fault;
 use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions, find_option};
 use crate::model::plan::Layer;
 use crate::model::problem::Problem;
@@ -99,15 +100,7 @@ pub struct Declaration {
 const PATTERN_MEMORY: usize = 64 << 20;
 
 /// The keys of the top level. `$schema` is for editors.
-const KEYS: &[&str] = &[
-    "defaults",
-    "secrets",
-    "env",
-    "env-from",
-    "files",
-    "credentials",
-    "$schema",
-];
+const KEYS: &str = "defaults secrets env env-from files credentials $schema";
 
 /// Parses the text of one declaration. The errors are in the order of its lines.
 pub fn parse_declaration(
@@ -122,11 +115,10 @@ pub fn parse_declaration(
     };
 
     let (node, errors) = parse_yaml(text);
-    let syntax_errors = errors.into_iter().map(|error| Mistake {
-        position: error.position,
+    let syntax_errors = errors.into_iter().map(|(position, fault)| Mistake {
+        position,
         subject: String::new(),
-        text: error.message,
-        help: error.help,
+        fault,
     });
     source.mistakes.borrow_mut().extend(syntax_errors);
 
@@ -146,8 +138,8 @@ fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> Declarat
         key: "",
     };
     if node.is_task_definition() {
-        let help = Some(TASK_DEFINITION_HELP.to_owned());
-        item.refuse_with("is an ECS task definition, not a declaration", help);
+        let fault = Fault::new("is an ECS task definition, not a declaration");
+        item.refuse(fault.help(TASK_DEFINITION_HELP));
         return Declaration::default();
     }
 
@@ -175,10 +167,10 @@ fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> Declarat
             layer.units = units;
             layer.entries.extend(credentials);
         }
-        let objects = fields
-            .take("env-from")
-            .map(|item| sections::env_from(&item));
-        layer.entries.extend(objects.unwrap_or_default());
+        let objects = fields.take("env-from");
+        layer
+            .entries
+            .extend(objects.iter().flat_map(sections::env_from));
     }
 
     Declaration {
@@ -209,15 +201,16 @@ fn defaults(item: &Item<'_>) -> TypedOptions {
             // `--local`, and the options that aren't in the table.
             Some(_) | None => {
                 let help = format!("set it on the command line (--{name})");
-                key.named(format!("{name:?}"))
-                    .refuse_with("can't be set in a declaration", Some(help));
+                let fault = Fault::new("can't be set in a declaration").help(help);
+                key.named(format!("{name:?}")).refuse(fault);
             }
         }
     }
 
     for (option, other, why) in options.exclusions() {
-        let text = format!("{option} and {other} can't be used together, because {why}");
-        item.refuse_sentence(text, None);
+        item.refuse_sentence(format!(
+            "{option} and {other} can't be used together, because {why}"
+        ));
     }
     options
 }

@@ -8,19 +8,18 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::fmt::Display;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::input::yaml::{Key, Kind, Node, Position};
 use crate::model::entry::Origin;
 use crate::model::env_variables::{EnvName, is_name};
-use crate::model::foreign::own_key;
+use crate::model::mistakes::{
+    Fault, did_you_mean, nearest, overlooked_in_line, overlooked_unless_empty, own_key,
+};
 use crate::model::options::{OptionSpec, find_option};
-use crate::model::overlooked::{overlooked_in_key, overlooked_unless_empty};
 use crate::model::problem::Problem;
 use crate::model::quoting::{file_name, is_quotable, is_quotable_value};
-use crate::model::suggest::{self, did_you_mean};
 
 /// A node of the tree, and its name in messages.
 #[derive(Clone)]
@@ -50,8 +49,8 @@ pub struct MappingEntry<'a> {
 pub struct Fields<'a> {
     pub item: Item<'a>,
     entries: Vec<MappingEntry<'a>>,
-    /// The keys that the mapping may have.
-    pub known: &'static [&'static str],
+    /// The keys that the mapping may have, separated by spaces.
+    pub known: &'static str,
     /// True if the mapping also has other keys. These have been reported.
     pub has_unknown: bool,
 }
@@ -68,6 +67,15 @@ pub const VARIABLES_HELP: &str =
     "write each variable on an indented line below \"env:\", as in DB_HOST: prod/db:host";
 
 impl<'a> Item<'a> {
+    /// Returns the item for another node, or for another position of this one.
+    fn at(&self, node: &'a Node, position: Position) -> Self {
+        Self {
+            node,
+            position,
+            ..self.clone()
+        }
+    }
+
     /// Returns the same node with another subject.
     pub fn named(&self, subject: impl Into<String>) -> Self {
         Self {
@@ -77,32 +85,27 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Adds a mistake. `predicate` follows the name of the node: `is empty`.
-    pub fn refuse(&self, predicate: impl Display) {
-        self.refuse_with(predicate, None);
-    }
-
-    /// Adds a mistake with a remedy.
-    pub fn refuse_with(&self, predicate: impl Display, help: Option<String>) {
+    /// Adds a mistake whose text is a predicate, which follows the name of the node: `is empty`.
+    pub fn refuse(&self, mistake: impl Into<Fault>) {
         let subject = match self.key {
             "" => self.subject.clone(),
             key => format!("{key:?} of {}", self.subject),
         };
-        self.add(subject, format!(" {predicate}"), help);
+        self.add(subject, mistake.into().about(""));
     }
 
-    /// Adds a mistake whose message is a whole sentence.
-    pub fn refuse_sentence(&self, sentence: impl Display, help: Option<String>) {
-        self.add(self.subject.clone(), format!(": {sentence}"), help);
+    /// Adds a mistake whose text is a whole sentence.
+    pub fn refuse_sentence(&self, mistake: impl Into<Fault>) {
+        self.add(self.subject.clone(), mistake.into().about(":"));
     }
 
-    /// Adds a mistake at the position of the node. `text` follows `subject` without a space.
-    fn add(&self, subject: String, text: String, help: Option<String>) {
+    /// Adds a mistake at the position of the node. The text of `fault` follows `subject` without a
+    /// space.
+    fn add(&self, subject: String, fault: Fault) {
         self.source.mistakes.borrow_mut().push(Mistake {
             position: self.position,
             subject,
-            text,
-            help,
+            fault,
         });
     }
 
@@ -125,14 +128,14 @@ impl<'a> Item<'a> {
         let help = help.map(str::to_owned);
         if !self.node.is_null() {
             let text = format!("must be {expected}, not {}", self.node.type_name());
-            return self.refuse_with(text, help);
+            return self.refuse(Fault { text, help });
         }
         if expected == TEXT {
-            let help = "write \"\" if the value should be empty";
-            return self.refuse_with("is empty", Some(help.to_owned()));
+            let fault = Fault::new("is empty");
+            return self.refuse(fault.help("write \"\" if the value should be empty"));
         }
-        let help = help.or_else(|| Some(format!("write {expected}")));
-        self.refuse_with("is empty (commented out, or not indented?)", help);
+        let fault = Fault::new("is empty (commented out, or not indented?)");
+        self.refuse(fault.help(help.unwrap_or_else(|| format!("write {expected}"))));
     }
 
     /// Returns the position of the node as `FILE:LINE:COLUMN`.
@@ -158,7 +161,7 @@ impl<'a> Item<'a> {
                 Some((name, _)) if is_name(name) => {
                     let help = format!("write it as in {name}: prod/db:password");
                     let text = format!("a space is missing after \"{name}:\"");
-                    self.refuse_sentence(text, Some(help));
+                    self.refuse_sentence(Fault::new(text).help(help));
                 }
                 Some(_) | None => self.refuse_type("a mapping of names and values", help),
             }
@@ -167,18 +170,10 @@ impl<'a> Item<'a> {
 
         let mut entries = Vec::new();
         for (Key { position, text }, node) in nodes {
-            let key = Self {
-                node,
-                position: *position,
-                ..self.clone()
-            };
+            let key = self.at(node, *position);
             let value = Self {
-                node,
-                position: node.position,
-                subject: text.clone(),
-                is_whole_file: false,
                 key: "",
-                ..*self
+                ..self.at(node, node.position).named(text)
             };
             entries.push(MappingEntry {
                 name: text,
@@ -189,15 +184,15 @@ impl<'a> Item<'a> {
         entries
     }
 
-    /// Returns the entries of a mapping whose possible keys are `known`. Adds a mistake for each
-    /// other key.
-    pub fn expect_fields(&self, known: &'static [&'static str]) -> Fields<'a> {
+    /// Returns the entries of a mapping whose possible keys are `known`, separated by spaces. Adds
+    /// a mistake for each other key.
+    pub fn expect_fields(&self, known: &'static str) -> Fields<'a> {
         let (entries, unknown): (Vec<_>, Vec<_>) = self
             .expect_entries(None)
             .into_iter()
-            .partition(|member| known.contains(&member.name));
+            .partition(|member| known.split(' ').any(|key| key == member.name));
         for MappingEntry { name, key, .. } in &unknown {
-            self.refuse_unknown(name, key.position, known);
+            self.refuse_unknown(name, key.position, &Vec::from_iter(known.split(' ')));
         }
         Fields {
             item: self.clone(),
@@ -211,10 +206,7 @@ impl<'a> Item<'a> {
     /// value, as in `DB_PASSWORD: { hunter2 }`, so it is shown only if it resembles a legal key. In
     /// the whole declaration, a key in capitals is reported as a variable that is not under `env`.
     pub fn refuse_unknown(&self, key: &str, position: Position, known: &[&str]) {
-        let item = Self {
-            position,
-            ..self.clone()
-        };
+        let item = self.at(self.node, position);
         if item.refuses_overlooked_key(key) {
             return;
         }
@@ -223,11 +215,11 @@ impl<'a> Item<'a> {
             return item.refuse(not_shown);
         }
 
-        let nearest = suggest::nearest(key, known.iter().copied());
+        let nearest = nearest(key, known.iter().copied());
         let is_in_capitals = is_name(key) && key == key.to_uppercase();
         if self.is_whole_file && nearest.is_none() && is_in_capitals {
             let variable = item.named(key);
-            return variable.refuse_with("isn't under \"env\"", Some(VARIABLES_HELP.to_owned()));
+            return variable.refuse(Fault::new("isn't under \"env\"").help(VARIABLES_HELP));
         }
 
         let is_option = find_option(key).is_some_and(OptionSpec::in_declaration);
@@ -242,10 +234,10 @@ impl<'a> Item<'a> {
             }
             (None, None) => {
                 let possible = format!("the possible keys are {}", known.join(", "));
-                return item.refuse_with(not_shown, Some(possible));
+                return item.refuse(Fault::new(not_shown).help(possible));
             }
         };
-        item.refuse_with(format!("has an unknown key {key:?}"), Some(help));
+        item.refuse(Fault::new(format!("has an unknown key {key:?}")).help(help));
     }
 
     /// Adds a mistake if a text has something in it that people don't see, and returns true then.
@@ -254,18 +246,21 @@ impl<'a> Item<'a> {
         let Some(found) = overlooked_unless_empty(text) else {
             return false;
         };
-        self.refuse_with(found.predicate, Some(found.help));
+        self.refuse(found);
         true
     }
 
-    /// Does the same for a key at the position of this item.
+    /// Adds a mistake if a key at the position of this item has something in it that people don't
+    /// see, and returns true in this case. In the first column, the key begins with what people
+    /// take for its indentation.
     pub fn refuses_overlooked_key(&self, key: &str) -> bool {
-        let Some((subject, found)) = overlooked_in_key(key, self.position.column) else {
-            return false;
-        };
-        self.named(subject)
-            .refuse_with(found.predicate, Some(found.help));
-        true
+        match overlooked_in_line(key) {
+            Some(found) if self.position.column == 1 => {
+                self.named("this line").refuse(found);
+                true
+            }
+            Some(_) | None => self.named("this key").refuses_overlooked(key),
+        }
     }
 
     /// Returns the characters of a scalar. If the node is not a scalar, adds the mistake that it is
@@ -297,11 +292,7 @@ impl<'a> Item<'a> {
             self.refuse_type(expected, None);
             return None;
         };
-        let items = nodes.iter().map(|node| Self {
-            node,
-            position: node.position,
-            ..self.clone()
-        });
+        let items = nodes.iter().map(|node| self.at(node, node.position));
         Some(items.collect())
     }
 
@@ -335,7 +326,7 @@ impl<'a> Item<'a> {
                 Some(end) => format!("\"{}…\"", &name[..=end]),
                 None => format!("{name:?}"),
             };
-            self.add(shown, text.to_owned(), None);
+            self.add(shown, text.into());
         }
         variable
     }
@@ -396,9 +387,8 @@ pub struct Mistake {
     /// The entry, section or key that the mistake is about. It is empty for a mistake in the
     /// syntax.
     pub subject: String,
-    /// The rest of the headline, which follows the subject without a space.
-    pub text: String,
-    pub help: Option<String>,
+    /// The rest of the headline, which follows the subject without a space, and the remedy.
+    pub fault: Fault,
 }
 
 impl SourceFile {
@@ -412,7 +402,7 @@ impl SourceFile {
         let mut first_of = HashMap::new();
         for mistake in mistakes {
             if !mistake.subject.is_empty()
-                && let Some(&first) = first_of.get(&mistake.text)
+                && let Some(&first) = first_of.get(&mistake.fault.text)
             {
                 let other = format!("{} (line {})", mistake.subject, mistake.position.line);
                 let problem: &mut Problem = &mut problems[first];
@@ -424,9 +414,10 @@ impl SourceFile {
             }
 
             let position = self.position_text(mistake.position);
-            let headline = format!("{position}: {}{}", mistake.subject, mistake.text);
-            first_of.insert(mistake.text, problems.len());
-            problems.push(Problem::configuration(headline).replace_help(mistake.help));
+            let Fault { text, help } = mistake.fault;
+            let headline = format!("{position}: {}{text}", mistake.subject);
+            first_of.insert(text, problems.len());
+            problems.push(Problem::configuration(headline).replace_help(help));
         }
         problems
     }

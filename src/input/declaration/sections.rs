@@ -17,6 +17,7 @@ use crate::model::entry::{
     SystemdCredential, Target, Transform, is_credential_name, parse_unit,
 };
 use crate::model::env_variables::is_name;
+use crate::model::mistakes::Fault;
 use crate::model::quoting::quoted_value;
 use crate::model::reference::{
     Alias, Aliases, Reference, Region, Role, SecretId, VALUE_REMEDY, Version, is_bare_word,
@@ -37,9 +38,9 @@ pub fn aliases(section: &Item<'_>) -> Aliases {
             && let Err(why) = validate_alias_name(name)
         {
             let legal = name.replace(['-', '.'], "_");
-            let help = validate_alias_name(&legal).is_ok();
-            let help = help.then(|| format!("write {legal}, here and where you use the alias"));
-            key.refuse_sentence(why, help);
+            let is_legal = validate_alias_name(&legal).is_ok();
+            let help = is_legal.then(|| format!("write {legal}, here and where you use the alias"));
+            key.refuse_sentence(Fault { text: why, help });
         }
         let named_value = value.named(format!("the alias {name:?}"));
         if let Some(alias) = alias(&named_value, name) {
@@ -60,14 +61,7 @@ fn alias(item: &Item<'_>, name: &str) -> Option<Alias> {
             role: None,
         });
     };
-    let mut fields = item.expect_fields(&[
-        "id",
-        "stage",
-        "version-id",
-        "region",
-        "role-arn",
-        "external-id",
-    ]);
+    let mut fields = item.expect_fields("id stage version-id region role-arn external-id");
     let valid_id = fields
         .take_required("id", "the name or ARN of the secret")
         .and_then(|item| id(&item, name));
@@ -79,10 +73,12 @@ fn alias(item: &Item<'_>, name: &str) -> Option<Alias> {
 
     // The other keys have been read first, so that their mistakes are reported, too.
     let id = valid_id?;
+    // An id with `${NAME}` is only checked where the alias is used.
     if let Some(version_item) = version_item
-        && let Some(defect) = defect(&id, &version)
+        && let Ok((store, _)) = SecretId::parse(&id)
+        && let Err(why) = version.validate(store)
     {
-        version_item.refuse_sentence(defect, None);
+        version_item.refuse_sentence(format!("{id:?} {why}"));
         // The alias gets a valid version, so that the mistake isn't reported again for each entry
         // that uses the alias.
         version = Version::Current;
@@ -94,14 +90,6 @@ fn alias(item: &Item<'_>, name: &str) -> Option<Alias> {
         region,
         role,
     })
-}
-
-/// Returns the sentence about a version that the alias can't have, or `None` if the version is
-/// valid. An id with `${NAME}` is only checked where the alias is used.
-fn defect(id: &str, version: &Version) -> Option<String> {
-    let (store, _) = SecretId::parse(id).ok()?;
-    let why = version.validate(store).err()?;
-    Some(format!("{id:?} {why}"))
 }
 
 /// Reads the id of the alias `name`. A key or a version is a mistake, because they belong where the
@@ -116,7 +104,8 @@ fn id(item: &Item<'_>, name: &str) -> Option<String> {
         if name == name.to_uppercase() {
             help = format!("write the variable {name} below \"env:\", not below \"secrets:\"");
         }
-        item.refuse_with("must be a secret without a key or a version", Some(help));
+        let fault = Fault::new("must be a secret without a key or a version");
+        item.refuse(fault.help(help));
     }
     id
 }
@@ -143,18 +132,14 @@ fn role(fields: &mut Fields<'_>) -> Option<Role> {
 }
 
 /// The keys of an entry of `env`.
-const VARIABLE_KEYS: &[&str] = &[
-    "from", "value", "template", "encode", "decode", "default", "optional", "pattern",
-];
+const VARIABLE_KEYS: &str = "from value template encode decode default optional pattern";
 
 /// The keys of an entry of `files`.
-const FILE_KEYS: &[&str] = &[
-    "from", "value", "template", "encode", "decode", "default", "optional", "pattern", "path",
-    "env", "mode", "owner", "once",
-];
+const FILE_KEYS: &str =
+    "from value template encode decode default optional pattern path env mode owner once";
 
 /// The keys of an entry of `credentials`.
-const CREDENTIAL_KEYS: &[&str] = &["from", "template", "decode", "default", "pattern"];
+const CREDENTIAL_KEYS: &str = "from template decode default pattern";
 
 /// The keys that give an entry its value. An entry has exactly one of them.
 const SOURCES: [&str; 3] = ["from", "value", "template"];
@@ -219,7 +204,7 @@ fn refuse_plain_value(value: &Item<'_>, words: &[&str]) {
     if !words.is_empty() {
         help += &format!(", and probably the same for {}", words.join(", "));
     }
-    value.refuse_with(PLAIN_VALUE, Some(help));
+    value.refuse(Fault::new(PLAIN_VALUE).help(help));
 }
 
 /// The form of the section `files`, for messages.
@@ -237,7 +222,7 @@ pub fn with_files(section: &Item<'_>, mut entries: Vec<Entry>) -> Vec<Entry> {
         };
         for claim in entry.target.claims() {
             if !claimed.insert(claim.clone()) {
-                item.refuse_sentence(format!("{claim} is set twice in this declaration"), None);
+                item.refuse_sentence(format!("{claim} is set twice in this declaration"));
             }
         }
         entries.push(entry);
@@ -297,7 +282,7 @@ fn file_path(path: &Item<'_>) -> Option<PathBuf> {
     let variable = start.strip_prefix('$').filter(|name| is_name(name));
     if let Some(name) = variable.or((start == "~").then_some("HOME")) {
         let text = format!("starts with {start:?}, which only a shell expands");
-        path.refuse_with(text, Some(format!("write ${{{name}}}/{rest}")));
+        path.refuse(Fault::new(text).help(format!("write ${{{name}}}/{rest}")));
         return None;
     }
     path.expect_parsed("the path of a file", |text| {
@@ -315,7 +300,7 @@ pub fn credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
     for unit in item.expect_entries(Some(units_help)) {
         if let Err(expected) = parse_unit(unit.name) {
             let text = format!("{} isn't {expected}", quoted_value(unit.name));
-            unit.key.refuse_sentence(text, None);
+            unit.key.refuse_sentence(text);
         }
         units.push(unit.name.to_owned());
 
@@ -323,7 +308,7 @@ pub fn credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
         for MappingEntry { name, key, value } in unit.value.expect_entries(Some(help)) {
             if !is_credential_name(name) {
                 let text = "isn't a credential's name, which has printable ASCII characters without \"/\" and \":\"";
-                key.refuse_sentence(format!("{} {text}", quoted_value(name)), None);
+                key.refuse_sentence(format!("{} {text}", quoted_value(name)));
             }
             let target = Target::Credential(SystemdCredential {
                 unit: unit.name.to_owned(),
@@ -353,9 +338,7 @@ fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
         return Some(Entry::for_object(object, Naming::default(), origin));
     };
 
-    let mut fields = item.expect_fields(&[
-        "from", "prefix", "only", "except", "rename", "case", "optional",
-    ]);
+    let mut fields = item.expect_fields("from prefix only except rename case optional");
     let from = fields
         .take_required("from", "the reference to a JSON object")
         .and_then(|from| reference(&from, EXPECTED));
@@ -416,7 +399,7 @@ const REFERENCE: &str = "a reference such as prod/db:password";
 /// has a mistake, or if its target had one.
 fn entry(
     item: &Item<'_>,
-    keys: &'static [&'static str],
+    keys: &'static str,
     target: Option<Target>,
     origin: Origin,
 ) -> Option<Entry> {
@@ -424,7 +407,7 @@ fn entry(
         return mapping(item.expect_fields(keys), target, origin);
     }
 
-    let expected = if keys.contains(&"value") {
+    let expected = if keys.split(' ').any(|key| key == "value") {
         "a reference such as prod/db:password, or { value: … } for plain text"
     } else {
         REFERENCE
@@ -473,7 +456,7 @@ fn source(fields: &mut Fields<'_>) -> Option<EntrySource> {
         (None, None, Some(text)) => template(&text).map(EntrySource::Template),
         (None, None, None) if fields.has_unknown => None,
         (_, _, _) => {
-            let sources = fields.known.iter().filter(|key| SOURCES.contains(key));
+            let sources = fields.known.split(' ').filter(|key| SOURCES.contains(key));
             let listed = Vec::from_iter(sources.map(|key| format!("{key:?}"))).join(", ");
             fields.item.refuse(format!("needs exactly one of {listed}"));
             None
@@ -496,7 +479,7 @@ fn on_missing(fields: &mut Fields<'_>, pattern: Option<&Regex>) -> OnMissing {
     match (default, fields.take("optional")) {
         (Some(_), Some(optional)) => {
             let text = "\"default\" and \"optional\" can't be used together";
-            optional.refuse_sentence(text, None);
+            optional.refuse_sentence(text);
             OnMissing::Fail
         }
         (Some(text), None) => OnMissing::Default(text),
@@ -504,7 +487,8 @@ fn on_missing(fields: &mut Fields<'_>, pattern: Option<&Regex>) -> OnMissing {
     }
 }
 
-/// Reads `optional`.
+/// Reads the value of the key `optional`. Without the key, or with a mistake in its value, an
+/// absent secret is an error.
 fn optional_entry(optional: Option<Item<'_>>) -> OnMissing {
     match optional.and_then(|item| item.expect_boolean()) {
         Some(true) => OnMissing::Omit,
@@ -523,10 +507,10 @@ fn reference(item: &Item<'_>, expected: &str) -> Option<Reference> {
     parse_reference(item, text)
 }
 
-/// Parses a reference, or adds the mistake in it.
+/// Parses a reference. If that fails, adds the mistake, and returns `None`.
 fn parse_reference(item: &Item<'_>, text: &str) -> Option<Reference> {
     Reference::parse(text)
-        .map_err(|error| item.refuse_sentence(error.reference_sentence(), error.help))
+        .map_err(|error| item.refuse_sentence(error.about("the reference")))
         .ok()
 }
 
@@ -556,6 +540,6 @@ fn regular_expression(item: &Item<'_>) -> Option<Regex> {
 /// Reads the text of `template` and parses it, or adds the mistake in it.
 fn template(item: &Item<'_>) -> Option<Template> {
     Template::parse(item.expect_text(TEXT)?)
-        .map_err(|fault| item.refuse_sentence(fault.text, fault.help))
+        .map_err(|fault| item.refuse_sentence(fault))
         .ok()
 }

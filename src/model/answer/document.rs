@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use super::cause::{Cause, Denial};
-use super::fetch_error::{FetchError, FetchFailure};
+use super::failed_request::FetchFailure;
+use super::fetch_error::{Cause, Denial, FetchError};
 use crate::model::reference::{Locator, Region};
 use crate::model::secret_value::SecretValue;
 

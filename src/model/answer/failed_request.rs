@@ -1,21 +1,114 @@
-//! Words a failed request as a [`Problem`]: the secret, what is absent, and the most specific hint.
+//! A failed request, and its wording as a [`Problem`]: the secret, what is absent, and the most
+//! specific hint.
 //!
 //! What goes in is a failure, whose [`FetchError`](super::FetchError) has the headline and AWS's
 //! message, and the reference that was requested. The hint shows the user what to write instead, in
 //! the user's own words. No part of the problem may show a name that may be a password: the locator
 //! and the subject know whether theirs may be.
 
-use super::cause::{Cause, Denial, Mention, Missing, Refusal, Unsigned};
-use super::fetch_error::FetchFailure;
+use std::iter;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::fetch_error::{
+    CREDENTIALS_REFUSED, Cause, Denial, FetchError, Mention, Missing, Refusal, Unsigned,
+};
 use crate::model::entry::{Origin, Subject, SubjectKind, shell_quoted};
 use crate::model::env_variables::is_name;
+use crate::model::mistakes::{did_you_mean, did_you_mean_to_write, nearest};
 use crate::model::problem::{About, Impact, Problem, ReasonScope, Status};
 use crate::model::reference::{
-    AWS_STAGES, Locator, SecretId, SecretRef, Selector, Store, Version, below_path, is_bare_word,
+    AWS_STAGES, Locator, Region, SecretId, SecretRef, Selector, Store, Version, below_path,
+    is_bare_word,
 };
-use crate::model::suggest::{did_you_mean, did_you_mean_to_write, nearest};
+
+/// A failed request, and the regions that it was sent to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FetchFailure {
+    /// The first region that was asked. `None` if the request wasn't sent to a region.
+    pub region: Option<Region>,
+    pub error: FetchError,
+    /// The `--local` file, if it was read instead of AWS.
+    pub local_file: Option<PathBuf>,
+    /// The fallback regions that were tried after `region`, with their errors.
+    pub elsewhere: Vec<(Region, FetchError)>,
+    /// The time for which secrets-exec tried with `--wait`.
+    pub waited: Option<Duration>,
+    /// Further facts. Each is a line of the message.
+    pub notes: Vec<String>,
+    /// The sources of the region and of the account, if the reference doesn't name them: `the
+    /// region (from AWS_REGION) and the account`.
+    pub default_region_and_account: Option<String>,
+    /// The remedy for a missing region or missing credentials on a developer's machine: to choose a
+    /// profile, if the files have profiles and none is chosen, or to use a file for `--local`.
+    pub profile_advice: Option<String>,
+    /// The profile of `--profile`, which a command of the AWS CLI needs, too.
+    pub profile: Option<String>,
+    /// If the secret doesn't exist, the most similar id in the local file, or otherwise the most
+    /// similar alias.
+    pub nearest: Option<Box<str>>,
+}
 
 impl FetchFailure {
+    /// True if `--wait` tries again. Another try is only useful if every region has failed for a
+    /// reason that can pass.
+    pub fn is_waited_for(&self) -> bool {
+        self.errors().all(|error| error.again.is_waited_for())
+    }
+
+    /// Returns the errors in all regions that were tried.
+    pub fn errors(&self) -> impl Iterator<Item = &FetchError> {
+        let elsewhere = self.elsewhere.iter().map(|(_, error)| error);
+        iter::once(&self.error).chain(elsewhere)
+    }
+
+    /// True if the failure proves that the secret exists, so that its name isn't a password. The
+    /// denial of a parameter doesn't prove anything, because it always has an ARN.
+    pub fn proves_existence(&self, store: Store) -> bool {
+        let cause = self.error.cause;
+        let proves_any = matches!(
+            cause,
+            Cause::Denied(Denial::Key)
+                | Cause::Refused(Refusal::MarkedForDeletion | Refusal::NoValue)
+        );
+        let names_arn = self.error.reason().contains("resource: arn:");
+        let proves_secret = matches!(
+            cause,
+            Cause::Absent(Missing::Version) | Cause::Denied(Denial::Policy)
+        ) || cause == Cause::Denied(Denial::Metadata) && names_arn;
+        let is_secret = store == Store::SecretsManager || self.local_file.is_some();
+        proves_any || proves_secret && is_secret
+    }
+
+    /// True if AWS has answered the request, so that it has the name of the secret.
+    pub fn was_answered(&self) -> bool {
+        let has_answer = |error: &FetchError| {
+            if let Cause::NoCredentials(_) = error.cause {
+                return error.problem.code == CREDENTIALS_REFUSED;
+            }
+            let is_of_aws = error.cause != Cause::Refused(Refusal::Agent);
+            let is_about_secret = matches!(error.mention, Mention::InHeadline(..));
+            is_of_aws && (is_about_secret || error.problem.aws_says.is_some())
+        };
+        self.local_file.is_none() && self.errors().any(has_answer)
+    }
+
+    /// Creates the failure of a request to `region`, which is `None` if the request wasn't sent.
+    pub fn new(region: Option<Region>, error: FetchError) -> Self {
+        Self {
+            region,
+            error,
+            local_file: None,
+            elsewhere: Vec::new(),
+            waited: None,
+            notes: Vec::new(),
+            default_region_and_account: None,
+            profile_advice: None,
+            profile: None,
+            nearest: None,
+        }
+    }
+
     /// Returns the problem for an entry whose request has failed. After `--wait`, the failure is
     /// temporary, whatever it is.
     pub fn problem(&self, reference: &SecretRef, subject: &Subject) -> Problem {
@@ -27,6 +120,7 @@ impl FetchFailure {
         let request = FailedRequest {
             failure: self,
             reference: &reference,
+            locator: &reference.locator,
             subject: &subject,
         };
         let mut problem = (*self.error.problem).clone();
@@ -77,15 +171,12 @@ impl FetchFailure {
 struct FailedRequest<'a> {
     failure: &'a FetchFailure,
     reference: &'a SecretRef,
+    /// The locator of the reference.
+    locator: &'a Locator,
     subject: &'a Subject,
 }
 
 impl FailedRequest<'_> {
-    /// Returns the locator that was requested.
-    fn locator(&self) -> &Locator {
-        &self.reference.locator
-    }
-
     /// Returns the secret as the message describes it, or `None` if the failure has nothing to do
     /// with a particular secret.
     ///
@@ -100,15 +191,15 @@ impl FailedRequest<'_> {
         let mut about = About {
             before,
             scope,
-            ..About::new(self.locator())
+            ..About::new(self.locator)
         };
         // `About::new` has put the version into the name, but this headline names it later, as in
         // `has no version with the stage "x"`.
         if let Cause::Absent(_) = self.failure.error.cause {
-            about.name = self.locator().noun();
+            about.name = self.locator.noun();
         }
         // The reason may be the region or the account, or that all of them are plain text.
-        let is_without_version = self.absent_version().is_none() && !self.locator().is_path();
+        let is_without_version = self.absent_version().is_none() && !self.locator.is_path();
         if self.failure.error.cause == Cause::Absent(Missing::Secret) && is_without_version {
             about.scope = ReasonScope::AnySecret;
         }
@@ -123,7 +214,7 @@ impl FailedRequest<'_> {
             (None, Some(region)) => format!(" in {region}"),
             (None, None) => String::new(),
         };
-        if self.locator().is_path() {
+        if self.locator.is_path() {
             return format!("has no parameters{scope}");
         }
 
@@ -133,7 +224,7 @@ impl FailedRequest<'_> {
         };
         // For a parameter, AWS doesn't say whether the parameter or only the version is missing,
         // and for a secret, some emulators don't say it.
-        if missing == Missing::Version && self.locator().store == Store::SecretsManager
+        if missing == Missing::Version && self.locator.store == Store::SecretsManager
             || self.failure.local_file.is_some()
         {
             format!("has {version}{scope}")
@@ -145,13 +236,13 @@ impl FailedRequest<'_> {
     /// Returns what the secret or parameter doesn't have, for the end of a sentence: `no version
     /// with the stage "AWSPREVIOUS"`. The result is `None` if the current version was requested.
     fn absent_version(&self) -> Option<String> {
-        let label = match self.locator().store {
+        let label = match self.locator.store {
             Store::SecretsManager => "stage",
             Store::ParameterStore => "label",
         };
-        match &self.locator().version {
+        match &self.locator.version {
             Version::Current => None,
-            _ if self.locator().is_hidden() => Some("no such version".to_owned()),
+            _ if self.locator.is_hidden() => Some("no such version".to_owned()),
             Version::Stage(stage) => Some(format!("no version with the {label} {stage:?}")),
             Version::Id(id) => Some(format!("no version {id}")),
             Version::Both { stage, id } => {
@@ -165,16 +256,13 @@ impl FailedRequest<'_> {
     fn hint(&self) -> Option<String> {
         let nearest = self.failure.nearest.as_deref();
         let cause = self.failure.error.cause;
-        let general = match (&self.failure.error.problem.help, cause.facts().remedy) {
-            (None, "") => None,
-            (None, remedy) => Some(remedy.to_owned()),
-            (Some(own), _) => Some(own.clone()),
-        };
+        let remedy = Some(cause.facts().remedy.to_owned()).filter(|remedy| !remedy.is_empty());
+        let general = self.failure.error.problem.help.clone().or(remedy);
         match cause {
-            Cause::Absent(_) if self.locator().is_hidden() => nearest
+            Cause::Absent(_) if self.locator.is_hidden() => nearest
                 .map(did_you_mean)
                 .or_else(|| Some(self.absence_hint())),
-            Cause::Absent(_) if self.locator().is_path() => Some(self.absence_hint()),
+            Cause::Absent(_) if self.locator.is_path() => Some(self.absence_hint()),
             Cause::Absent(Missing::Version) => self
                 .stage_hint()
                 .or_else(|| self.key_hint())
@@ -209,10 +297,10 @@ impl FailedRequest<'_> {
     /// to add to the file.
     fn absence_hint(&self) -> String {
         if let Some(file) = &self.failure.local_file {
-            let (id, selector) = (self.locator().shown_id(), &self.reference.selector);
+            let (id, selector) = (self.locator.shown_id(), &self.reference.selector);
             let line = match (id, selector.shown()) {
                 (None, _) => "NAME: …".to_owned(),
-                (Some(id), _) if self.locator().is_path() => {
+                (Some(id), _) if self.locator.is_path() => {
                     format!("{}: …", below_path(&id, "NAME"))
                 }
                 (Some(id), Some(key)) if !key.starts_with('$') => format!("{id}: {{ {key}: … }}"),
@@ -221,7 +309,7 @@ impl FailedRequest<'_> {
             return format!("add it to {}, as in {line}", file.display());
         }
 
-        let locator = self.locator();
+        let locator = self.locator;
         if locator.store == Store::SecretsManager && locator.id.may_be_complete() {
             return "check the ARN. Its last six characters change if the secret is deleted and created again. In your own account and region, the name of the \
                     secret is enough"
@@ -232,11 +320,9 @@ impl FailedRequest<'_> {
         }
 
         if locator.is_hidden() {
-            let literal = match self.subject.kind {
-                SubjectKind::GetArgument => "",
-                SubjectKind::Entry | SubjectKind::EnvFrom | SubjectKind::Credential => {
-                    ", or write { value: … } in a declaration"
-                }
+            let literal = match self.subject.kind == SubjectKind::GetArgument {
+                true => "",
+                false => ", or write { value: … } in a declaration",
             };
             return format!(
                 "store a password in a secret and write the name of that secret{literal}"
@@ -258,10 +344,10 @@ impl FailedRequest<'_> {
     /// Returns the hint for a staging label that is a typo of one of AWS's labels, or `None` for
     /// any other label, and for a parameter, whose labels the user chooses.
     fn stage_hint(&self) -> Option<String> {
-        if self.locator().store != Store::SecretsManager {
+        if self.locator.store != Store::SecretsManager {
             return None;
         }
-        let stage = self.locator().version.stage()?;
+        let stage = self.locator.version.stage()?;
         let similar = nearest(stage, AWS_STAGES.into_iter())?;
         if similar == stage {
             return None;
@@ -275,7 +361,7 @@ impl FailedRequest<'_> {
     /// similar key of the `--local` file doesn't, the key is the mistake, so the hint corrects the
     /// file.
     fn nearest_hint(&self, nearest: &str) -> String {
-        let id = self.locator().written_id();
+        let id = self.locator.written_id();
         if let Some(file) = &self.failure.local_file
             && id.starts_with("ssm:")
             && !nearest.starts_with("ssm:")
@@ -290,7 +376,7 @@ impl FailedRequest<'_> {
     /// isn't shown, or begins with an alias instead of the id.
     fn with_id(&self, id: &str) -> Option<String> {
         let written = self.subject.reference()?;
-        let rest = written.strip_prefix(&self.locator().written_id())?;
+        let rest = written.strip_prefix(&self.locator.written_id())?;
         Some(self.subject.rewritten_with(&format!("{id}{rest}")))
     }
 
@@ -298,7 +384,7 @@ impl FailedRequest<'_> {
     /// `LOG_LEVEL: info`, because the word is more often plain text than the name of a secret. The
     /// result is `None` for any other entry, and for a word that may be a password.
     fn literal_hint(&self) -> Option<String> {
-        let (id, label) = (self.locator().shown_id()?, &self.subject.label);
+        let (id, label) = (self.locator.shown_id()?, &self.subject.label);
         let is_word = self.subject.reference() == Some(&id) && is_bare_word(&id);
         let is_of_file = matches!(self.subject.origin, Origin::File { .. }) && is_name(label);
         (is_word && is_of_file).then(|| format!("for plain text, write {label}: {{ value: {id} }}"))
@@ -316,7 +402,7 @@ impl FailedRequest<'_> {
         if self.failure.local_file.is_some() {
             return None;
         }
-        let id = self.locator().written_id();
+        let id = self.locator.written_id();
         match id.strip_prefix("ssm:") {
             None if id.starts_with('/') => {
                 let write = self.with_id(&format!("ssm:{id}"))?;
@@ -343,7 +429,8 @@ impl FailedRequest<'_> {
         if locator.store != Store::SecretsManager || self.subject.kind == SubjectKind::EnvFrom {
             return None;
         }
-        match (selector, locator.version.stage()) {
+        let (key, stage) = match (selector, locator.version.stage()) {
+            (Selector::Key(key), Some(stage)) => (key, stage),
             // `prod/db/password`
             (Selector::Whole, _) if locator.version == Version::Current => {
                 let (name, key) = self.subject.reference()?.rsplit_once(['/', '.'])?;
@@ -353,49 +440,43 @@ impl FailedRequest<'_> {
                 }
                 let write = self.subject.rewritten_with(&format!("{name}:{key}"));
                 let check = self.absence_hint();
-                Some(format!(
+                return Some(format!(
                     "if {key:?} is a key of the secret {name:?}, write {write}; otherwise, {check}"
-                ))
+                ));
             }
-            // `prod/db:password:3`
-            (Selector::Key(_), Some(label))
-                if label.trim_start_matches('v').parse::<u64>().is_ok() =>
-            {
-                let write = self.subject.rewritten_with_field(label, "AWSPREVIOUS")?;
-                Some(format!(
-                    "a secret has stages instead of version numbers: for the value before the last change, write {write}"
-                ))
-            }
-            // AWS's version ids are UUIDs.
-            (Selector::Key(_), Some(id)) if id.len() == 36 => {
-                let write = self.subject.rewritten_with_field(id, &format!(":{id}"))?;
-                Some(format!(
-                    "a version id comes after one more colon: write {write}"
-                ))
-            }
-            // `prod/db:tls:key`
-            (Selector::Key(key), Some(label))
-                if !label.starts_with("AWS") && is_name(key) && is_name(label) =>
-            {
-                let fields = format!("{key}:{label}");
-                let path = format!("$.{key}.{label}");
-                let write = self.subject.rewritten_with_field(&fields, &path)?;
-                Some(format!("for the nested key, write {write}"))
-            }
-            // `prod/tls:key:/run/tls.key`
-            (Selector::Key(_), Some(path)) if path.starts_with('/') => {
-                let fields = self.subject.reference()?.strip_suffix(path)?;
-                let from = fields.trim_end_matches(':');
-                Some(format!(
-                    "for a path, write files: [{{ from: \"{from}\", path: {path} }}] in a declaration"
-                ))
-            }
-            (Selector::Key(_), Some(label)) if !label.starts_with("AWS") => {
-                let write = self.subject.rewritten_with_field(label, "AWSPREVIOUS")?;
-                Some(format!("the third field is a staging label, as in {write}"))
-            }
-            (..) => None,
+            (..) => return None,
+        };
+
+        // `prod/tls:key:/run/tls.key`
+        if stage.starts_with('/') {
+            let from = self.subject.reference()?.strip_suffix(stage)?;
+            let from = from.trim_end_matches(':');
+            return Some(format!(
+                "for a path, write files: [{{ from: \"{from}\", path: {stage} }}] in a declaration"
+            ));
         }
+        let is_own_label = !stage.starts_with("AWS");
+        let previous = "AWSPREVIOUS".to_owned();
+        let (old, new, hint) = if stage.trim_start_matches('v').parse::<u64>().is_ok() {
+            // `prod/db:password:3`
+            let hint = "a secret has stages instead of version numbers: for the value before the last change, write";
+            (stage.to_owned(), previous, hint)
+        } else if stage.len() == 36 {
+            // AWS's version ids are UUIDs.
+            let hint = "a version id comes after one more colon: write";
+            (stage.to_owned(), format!(":{stage}"), hint)
+        } else if is_own_label && is_name(key) && is_name(stage) {
+            // `prod/db:tls:key`
+            let path = format!("$.{key}.{stage}");
+            (format!("{key}:{stage}"), path, "for the nested key, write")
+        } else if is_own_label {
+            let hint = "the third field is a staging label, as in";
+            (stage.to_owned(), previous, hint)
+        } else {
+            return None;
+        };
+        let write = self.subject.rewritten_with_field(&old, &new)?;
+        Some(format!("{hint} {write}"))
     }
 
     /// Returns the hint for a version that doesn't exist.
@@ -406,7 +487,7 @@ impl FailedRequest<'_> {
         if self.failure.local_file.is_some() {
             return "add the version under \"$stages\" in the --local file".to_owned();
         }
-        match (self.locator().store, &self.locator().version) {
+        match (self.locator.store, &self.locator.version) {
             (Store::ParameterStore, _) => {
                 let list = self.aws_command("ssm get-parameter-history");
                 format!("list its versions: {list}")
@@ -427,7 +508,7 @@ impl FailedRequest<'_> {
     /// launch.
     fn aws_command(&self, operation: &str) -> String {
         let region = self.failure.region.as_ref().map(ToString::to_string);
-        let id_option = match self.locator().store {
+        let id_option = match self.locator.store {
             Store::SecretsManager => "--secret-id",
             Store::ParameterStore => "--name",
         };
@@ -435,7 +516,7 @@ impl FailedRequest<'_> {
         for (option, value) in [
             ("--region", region),
             ("--profile", self.failure.profile.clone()),
-            (id_option, Some(self.locator().id.to_string())),
+            (id_option, Some(self.locator.id.to_string())),
         ] {
             if let Some(value) = value {
                 command += &format!(" {option} {}", shell_quoted(&value));
@@ -447,7 +528,7 @@ impl FailedRequest<'_> {
     /// Returns the hint about the permission that the caller needs for the request. If AWS may also
     /// deny it because the secret doesn't exist, the hint says so first.
     fn permission_hint(&self, cause: Denial) -> String {
-        let store = self.locator().store;
+        let store = self.locator.store;
         let action = match (store, cause) {
             (_, Denial::Key) => {
                 return format!(
@@ -458,18 +539,16 @@ impl FailedRequest<'_> {
             (Store::SecretsManager, Denial::Metadata) => {
                 "secretsmanager:DescribeSecret on this secret"
             }
-            (Store::ParameterStore, _) if self.locator().is_path() => {
+            (Store::ParameterStore, _) if self.locator.is_path() => {
                 "ssm:GetParametersByPath on this path and on everything below it"
             }
             (Store::ParameterStore, _) => "ssm:GetParameters on this parameter",
             (Store::SecretsManager, _) => "secretsmanager:GetSecretValue on this secret",
         };
 
-        let policy = match cause {
-            Denial::Metadata => "policy --metadata",
-            Denial::Policy | Denial::PolicyOrMissing | Denial::Key | Denial::Credentials(_) => {
-                "policy"
-            }
+        let policy = match cause == Denial::Metadata {
+            true => "policy --metadata",
+            false => "policy",
         };
         let allow =
             format!("allow the caller to use {action} (secrets-exec {policy} prints a policy)");

@@ -1,111 +1,14 @@
 //! The reasons why a backend returns no document.
 //!
 //! A [`FetchError`] is made and worded where the failure is found, and stays as it is from there to
-//! the report. Code decides on its [`Cause`] and on [`Again`], never on its text.
+//! the report. Code decides on its [`Cause`] and on [`Again`], never on its text: retries, the
+//! change to the next region, and `--wait` all decide by [`Again`]. [`Cause::facts`] is the table
+//! of what code and messages derive from a cause.
 
 use std::io::ErrorKind;
-use std::iter;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use super::cause::{Again, Cause, Denial, Mention, Missing, OutageKind, Refusal, Unsigned};
-use crate::model::problem::{Problem, Status};
-use crate::model::reference::{Region, Store};
-
-/// A failed request, and the regions that it was sent to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FetchFailure {
-    /// The first region that was asked. `None` if the request wasn't sent to a region.
-    pub region: Option<Region>,
-    pub error: FetchError,
-    /// The `--local` file, if it was read instead of AWS.
-    pub local_file: Option<PathBuf>,
-    /// The fallback regions that were tried after `region`, with their errors.
-    pub elsewhere: Vec<(Region, FetchError)>,
-    /// The time for which secrets-exec tried with `--wait`.
-    pub waited: Option<Duration>,
-    /// Further facts. Each is a line of the message.
-    pub notes: Vec<String>,
-    /// The sources of the region and of the account, if the reference doesn't name them: `the
-    /// region (from AWS_REGION) and the account`.
-    pub default_region_and_account: Option<String>,
-    /// The remedy for a missing region or missing credentials on a developer's machine: to choose a
-    /// profile, if the files have profiles and none is chosen, or to use a file for `--local`.
-    pub profile_advice: Option<String>,
-    /// The profile of `--profile`, which a command of the AWS CLI needs, too.
-    pub profile: Option<String>,
-    /// If the secret doesn't exist, the most similar id in the local file, or otherwise the most
-    /// similar alias.
-    pub nearest: Option<Box<str>>,
-}
-
-impl FetchFailure {
-    /// True if `--wait` tries again. Another try is only useful if every region has failed for a
-    /// reason that can pass.
-    pub fn is_waited_for(&self) -> bool {
-        self.errors().all(|error| error.again.is_waited_for())
-    }
-
-    /// Returns the errors in all regions that were tried.
-    pub fn errors(&self) -> impl Iterator<Item = &FetchError> {
-        let elsewhere = self.elsewhere.iter().map(|(_, error)| error);
-        iter::once(&self.error).chain(elsewhere)
-    }
-
-    /// True if the failure proves that the secret exists, so that its name isn't a password. The
-    /// denial of a parameter doesn't prove anything, because it always has an ARN.
-    pub fn proves_existence(&self, store: Store) -> bool {
-        let cause = self.error.cause;
-        let of_secret = match cause {
-            Cause::Absent(Missing::Version) | Cause::Denied(Denial::Policy) => true,
-            Cause::Denied(Denial::Metadata) => self.error.reason().contains("resource: arn:"),
-            Cause::Absent(Missing::Secret)
-            | Cause::Denied(_)
-            | Cause::Outage(_)
-            | Cause::Refused(_)
-            | Cause::NoCredentials { .. }
-            | Cause::NoRegion => false,
-        };
-        let of_any = matches!(
-            cause,
-            Cause::Denied(Denial::Key)
-                | Cause::Refused(Refusal::MarkedForDeletion | Refusal::NoValue)
-        );
-        of_any || of_secret && (store == Store::SecretsManager || self.local_file.is_some())
-    }
-
-    /// True if AWS has answered the request, so that it has the name of the secret.
-    pub fn was_answered(&self) -> bool {
-        let has_answer = |error: &FetchError| match error.cause {
-            Cause::Refused(Refusal::Agent) => false,
-            Cause::NoCredentials { .. } => error.problem.code == CREDENTIALS_REFUSED,
-            Cause::Absent(_)
-            | Cause::Denied(_)
-            | Cause::Outage(_)
-            | Cause::Refused(_)
-            | Cause::NoRegion => {
-                matches!(error.mention, Mention::InHeadline(..)) || error.problem.aws_says.is_some()
-            }
-        };
-        self.local_file.is_none() && self.errors().any(has_answer)
-    }
-
-    /// Creates the failure of a request to `region`, which is `None` if the request wasn't sent.
-    pub fn new(region: Option<Region>, error: FetchError) -> Self {
-        Self {
-            region,
-            error,
-            local_file: None,
-            elsewhere: Vec::new(),
-            waited: None,
-            notes: Vec::new(),
-            default_region_and_account: None,
-            profile_advice: None,
-            profile: None,
-            nearest: None,
-        }
-    }
-}
+use crate::model::problem::{Problem, ReasonScope, Status};
 
 /// The code of credentials that AWS has refused in its answer to the request itself.
 pub const CREDENTIALS_REFUSED: &str = "credentials-refused";
@@ -116,6 +19,7 @@ pub const CREDENTIALS_REFUSED: &str = "credentials-refused";
 /// text is [`Self::sentence`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", self.sentence())]
+#[must_use]
 pub struct FetchError {
     pub cause: Cause,
     pub again: Again,
@@ -181,28 +85,24 @@ impl FetchError {
 
     /// Sets the exit status of a temporary failure, because the source of credentials didn't
     /// answer, so that a later launch may succeed.
-    #[must_use]
     pub fn temporary(mut self) -> Self {
         self.problem.status = Status::Temporary;
         self
     }
 
     /// Sets the remedy, and replaces an earlier one.
-    #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.problem.help = Some(help.into());
         self
     }
 
     /// Sets AWS's message. In most cases, the headline is the usual one for the cause.
-    #[must_use]
     pub fn aws_says(mut self, message: impl Into<String>) -> Self {
         self.problem.aws_says = Some(message.into());
         self
     }
 
     /// Sets AWS's message, and its detail, from the failure that this one explains.
-    #[must_use]
     pub fn explaining(mut self, other: Self) -> Self {
         let Problem {
             text,
@@ -217,7 +117,6 @@ impl FetchError {
 
     /// Puts a sentence about what failed before an outage, because the request wasn't the one for
     /// the secret: `the role "…" couldn't be assumed`.
-    #[must_use]
     pub fn with_headline(mut self, headline: &str) -> Self {
         self.problem.text = format!("{headline}: {}", self.sentence());
         self.problem.aws_says = None;
@@ -259,5 +158,405 @@ impl FetchError {
 impl From<Cause> for FetchError {
     fn from(cause: Cause) -> Self {
         Self::new(cause, cause.facts().headline)
+    }
+}
+
+/// The reason why there isn't a document. Code decides by it, and messages have the details. Only
+/// [`Cause::Absent`] is an absence, which a `default` can replace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    Absent(Missing),
+    Denied(Denial),
+    /// There isn't a usable answer. A later request may succeed.
+    Outage(OutageKind),
+    /// A later request would fail in the same way.
+    Refused(Refusal),
+    /// The request can't be signed: nothing provides credentials, or AWS or a role refuses them.
+    NoCredentials(Unsigned),
+    /// No source names a region.
+    NoRegion,
+}
+
+/// The thing that doesn't exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    Secret,
+    /// The version. A secret exists in this case, but AWS doesn't say whether a parameter does.
+    Version,
+}
+
+/// The reason why access is denied. The hint depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denial {
+    /// The caller doesn't have the permission. AWS's message names the ARN of the secret, so the
+    /// secret exists.
+    Policy,
+    /// The caller doesn't have the permission, and AWS's message doesn't name an ARN. The secret
+    /// may not exist.
+    PolicyOrMissing,
+    /// The caller may not describe the secret or parameter, which `check --metadata` needs.
+    Metadata,
+    /// The KMS key of the secret is disabled, or the caller may not use it.
+    Key,
+    /// AWS doesn't accept the credentials, or the token of a web identity. Once their origin is
+    /// known, this becomes [`Cause::NoCredentials`].
+    Credentials(CredentialsFault),
+}
+
+/// The reason why a request can't be signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unsigned {
+    /// None of the sources is configured, so the advice to choose a profile applies.
+    Unconfigured,
+    /// AWS doesn't accept the credentials.
+    Refused,
+    /// A source is configured and doesn't have credentials, or a role can't be assumed.
+    Failed,
+}
+
+/// The reason why AWS doesn't accept credentials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CredentialsFault {
+    Expired,
+    /// The signature wasn't made with the secret key that belongs to the access key.
+    WrongSecretKey,
+    /// AWS doesn't recognize the access key or the token, or the session token is wrong or missing.
+    Unrecognized,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutageKind {
+    /// AWS throttled the request until the deadline.
+    Throttled,
+    /// AWS answered with an HTTP status of 500 or more.
+    Service,
+    /// A request wasn't answered in time.
+    Timeout,
+    /// The host's name doesn't resolve.
+    Lookup,
+    /// The host doesn't answer the request for a connection, so that the packets are probably
+    /// dropped.
+    Silent,
+    /// The connection failed for another reason, or broke.
+    Connection,
+    /// The host accepted the connection, but didn't answer the first TLS message.
+    Handshake,
+    /// The connection to the Secrets Manager Agent failed, or broke.
+    AgentConnection,
+    /// The host doesn't speak TLS, so something in between has probably answered for AWS.
+    NotTls,
+    /// The answer isn't from AWS, or is damaged.
+    MalformedResponse,
+    /// AWS refused the time in the signature, because it differs too much from AWS's own.
+    ClockSkew,
+    /// A certificate that is not valid yet, which means that this machine's clock is wrong.
+    EarlyCertificate,
+}
+
+/// An error that a later request would meet again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    MarkedForDeletion,
+    /// The response has neither SecretString nor SecretBinary, or the parameter doesn't have a
+    /// Value.
+    NoValue,
+    /// The root certificates can't be read.
+    TrustStore,
+    /// The certificate of the server isn't trusted.
+    Certificate,
+    /// A proxy answered with HTTP status 407.
+    Proxy,
+    /// The user has named an endpoint or a proxy that doesn't speak TLS, or a region that AWS
+    /// doesn't have. A network that is coming up can look like this, so `--wait` tries again.
+    Endpoint,
+    /// The Secrets Manager Agent doesn't support the request.
+    Agent,
+    /// The request can't be made, or its answer is too large.
+    NotSent,
+    /// AWS returned another error.
+    Request,
+}
+
+/// The next thing to try after a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// Nothing, because the answer would be the same.
+    Never,
+    /// The next provider of credentials, because this one isn't configured or doesn't answer.
+    NextProvider,
+    /// The next region, because the service in this one would answer the same.
+    NextRegion,
+    /// The same service, for as long as its region has time, and then the next region. `after` is
+    /// the pause that AWS asks for in the header `x-amz-retry-after`.
+    Here { after: Option<Duration> },
+    /// The same service and then the next region, as for [`Self::Here`]. After that, `--wait` tries
+    /// everything again, because the network may come up late while a machine boots.
+    HereOrLater,
+    /// Nothing in this try. But `--wait` tries everything again, because credentials, the region
+    /// and the right time may come late while a machine boots.
+    Later,
+}
+
+impl Again {
+    /// True if the same service is tried again while its region has time.
+    pub fn is_here(self) -> bool {
+        matches!(self, Self::Here { .. } | Self::HereOrLater)
+    }
+
+    /// True if the next region is tried.
+    pub fn is_in_next_region(self) -> bool {
+        self == Self::NextRegion || self.is_here()
+    }
+
+    /// True if `--wait` tries everything again.
+    pub fn is_waited_for(self) -> bool {
+        matches!(self, Self::HereOrLater | Self::Later)
+    }
+}
+
+/// The place where a message names the secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mention {
+    /// The failure has nothing to do with a particular secret, so the message doesn't name one.
+    Nowhere,
+    /// The headline is about something else, such as a host. The secret is named in the lines about
+    /// its entries.
+    InEntries,
+    /// The headline begins with this text and the secret, as in `access to the secret "prod/db" was
+    /// denied`, and the text of the failure is the rest. The scope says whether one record can name
+    /// all secrets with the same failure, or each secret needs a record of its own.
+    InHeadline(&'static str, ReasonScope),
+}
+
+/// The consequences of a cause for code and messages, unless a failure says otherwise.
+pub struct CauseFacts {
+    /// The code in the table and the JSON of `check` (docs/check.md).
+    pub code: &'static str,
+    /// The exit status of a launch that doesn't get the value.
+    pub status: Status,
+    pub again: Again,
+    pub mention: Mention,
+    /// The headline, or what follows the secret in it. Empty if the headline differs from failure
+    /// to failure.
+    pub headline: &'static str,
+    /// The failure as a sentence that can be read without the name of the secret. `{}` stands for
+    /// AWS's message or, without one, for the headline.
+    pub sentence: &'static str,
+    /// The remedy for every failure with this cause. Empty if there isn't one.
+    pub remedy: &'static str,
+}
+
+/// A failure that has nothing to do with a particular secret, and that a later request would meet
+/// again.
+const GENERAL: CauseFacts = CauseFacts {
+    code: "refused",
+    status: Status::Configuration,
+    again: Again::Never,
+    mention: Mention::Nowhere,
+    headline: "",
+    sentence: "{}",
+    remedy: "",
+};
+
+/// A failure that is about one secret.
+const OF_SECRET: CauseFacts = CauseFacts {
+    mention: Mention::InHeadline("", ReasonScope::OneSecret),
+    ..GENERAL
+};
+
+/// A refusal by a server or by its certificate.
+const OF_SERVER: CauseFacts = CauseFacts {
+    mention: Mention::InEntries,
+    ..GENERAL
+};
+
+const DENIED: CauseFacts = CauseFacts {
+    code: "denied",
+    status: Status::Denied,
+    mention: Mention::InHeadline("access to ", ReasonScope::AnySecret),
+    headline: "was denied",
+    sentence: "access denied: {}",
+    ..GENERAL
+};
+
+/// An outage in which no answer has arrived.
+const UNREACHABLE: CauseFacts = CauseFacts {
+    code: "unreachable",
+    status: Status::Temporary,
+    again: Again::HereOrLater,
+    ..OF_SERVER
+};
+
+/// An outage for which a server has sent an answer.
+const ANSWERED: CauseFacts = CauseFacts {
+    again: Again::Here { after: None },
+    mention: OF_REQUEST,
+    ..UNREACHABLE
+};
+
+const WRONG_CLOCK: CauseFacts = CauseFacts {
+    code: "clock-skew",
+    // The clock is wrong for every region.
+    again: Again::Later,
+    remedy: "correct this machine's clock, for example with NTP",
+    ..UNREACHABLE
+};
+
+const OF_REQUEST: Mention = Mention::InHeadline("the request for ", ReasonScope::AnySecret);
+const RETRY: &str = "try again later, or allow more time for retries with --timeout";
+const PORTAL: &str = "check for a proxy or captive portal between this machine and AWS";
+
+impl Cause {
+    /// True if this machine isn't set up for AWS, as far as secrets-exec can see.
+    pub fn is_unconfigured(self) -> bool {
+        matches!(
+            self,
+            Self::NoRegion | Self::NoCredentials(Unsigned::Unconfigured)
+        )
+    }
+
+    /// Returns what this cause means.
+    pub fn facts(self) -> CauseFacts {
+        match self {
+            Self::Absent(Missing::Secret) => CauseFacts {
+                code: "not-found",
+                headline: "doesn't exist",
+                sentence: "it {}",
+                ..OF_SECRET
+            },
+            Self::Absent(Missing::Version) => CauseFacts {
+                code: "version-not-found",
+                headline: "has no value yet (no version has the stage AWSCURRENT)",
+                sentence: "it {}",
+                ..OF_SECRET
+            },
+            Self::Refused(Refusal::MarkedForDeletion) => CauseFacts {
+                code: "marked-for-deletion",
+                headline: "is marked for deletion",
+                ..OF_SECRET
+            },
+            Self::Refused(Refusal::NoValue) => CauseFacts {
+                code: "no-value",
+                headline: "has no value",
+                remedy: "store a value in it",
+                ..OF_SECRET
+            },
+
+            Self::Denied(Denial::Policy | Denial::PolicyOrMissing | Denial::Metadata) => DENIED,
+            Self::Denied(Denial::Key) => CauseFacts {
+                code: "kms-denied",
+                headline: "was denied by KMS",
+                ..DENIED
+            },
+            // The agent has credentials of its own. A failure of those of secrets-exec is without
+            // credentials.
+            Self::Denied(Denial::Credentials(_)) => CauseFacts {
+                code: "credentials-refused",
+                remedy: "renew the AWS credentials of the Secrets Manager Agent, which AWS doesn't accept",
+                ..DENIED
+            },
+
+            Self::Outage(OutageKind::Throttled) => CauseFacts {
+                code: "throttled",
+                headline: "was throttled by AWS",
+                sentence: "AWS throttled the request ({})",
+                remedy: RETRY,
+                ..ANSWERED
+            },
+            Self::Outage(OutageKind::Service) => CauseFacts {
+                code: "service-failure",
+                headline: "failed because of an error at AWS",
+                sentence: "AWS returned {}",
+                remedy: RETRY,
+                ..ANSWERED
+            },
+            Self::Outage(OutageKind::MalformedResponse) => CauseFacts {
+                code: "malformed-response",
+                sentence: "the request {}",
+                remedy: PORTAL,
+                ..ANSWERED
+            },
+            Self::Outage(OutageKind::Timeout) => CauseFacts {
+                code: "timeout",
+                remedy: "check the network between this machine and AWS (DNS, routes, firewalls), or allow more time with --timeout",
+                ..UNREACHABLE
+            },
+            Self::Outage(OutageKind::Lookup) => CauseFacts {
+                remedy: "check the region, and this machine's DNS settings",
+                ..UNREACHABLE
+            },
+            Self::Outage(OutageKind::Silent) => CauseFacts {
+                code: "timeout",
+                remedy: "in a VPC, add a NAT gateway or a VPC endpoint for the service, and allow port 443 in the endpoint's security group; \
+                     elsewhere, check the firewall, or set HTTPS_PROXY if the network needs a proxy",
+                ..UNREACHABLE
+            },
+            Self::Outage(OutageKind::Connection) => CauseFacts {
+                remedy: "check the firewall and the routes, or set HTTPS_PROXY if the network needs a proxy",
+                ..UNREACHABLE
+            },
+            Self::Outage(OutageKind::Handshake) => CauseFacts {
+                remedy: "if a firewall or proxy in between doesn't accept large first messages, pass --key-exchange classical (docs/troubleshooting.md)",
+                ..UNREACHABLE
+            },
+            Self::Outage(OutageKind::AgentConnection) => CauseFacts {
+                remedy: "check that the agent is running at this address, or turn --agent off",
+                ..UNREACHABLE
+            },
+            Self::Outage(OutageKind::NotTls) => CauseFacts {
+                remedy: PORTAL,
+                ..UNREACHABLE
+            },
+            Self::Outage(OutageKind::ClockSkew) => CauseFacts {
+                headline: "this machine's clock differs too much from AWS's clock",
+                sentence: "this machine's clock differs too much from AWS's clock: {}",
+                ..WRONG_CLOCK
+            },
+            Self::Outage(OutageKind::EarlyCertificate) => WRONG_CLOCK,
+
+            Self::Refused(Refusal::Certificate) => CauseFacts {
+                code: "certificate",
+                ..OF_SERVER
+            },
+            Self::Refused(Refusal::Endpoint) => CauseFacts {
+                code: "endpoint",
+                again: Again::Later,
+                ..OF_SERVER
+            },
+            Self::Refused(Refusal::TrustStore) => CauseFacts {
+                code: "certificate",
+                remedy: "correct --ca-bundle, AWS_CA_BUNDLE, SSL_CERT_FILE or SSL_CERT_DIR",
+                ..GENERAL
+            },
+            Self::Refused(Refusal::Proxy) => CauseFacts {
+                code: "proxy",
+                ..GENERAL
+            },
+            Self::Refused(Refusal::Agent) => CauseFacts {
+                code: "agent",
+                mention: Mention::InHeadline("", ReasonScope::AnySecret),
+                remedy: "run without --agent",
+                ..GENERAL
+            },
+            Self::Refused(Refusal::NotSent) => GENERAL,
+            Self::Refused(Refusal::Request) => CauseFacts {
+                mention: OF_REQUEST,
+                headline: "was refused by AWS",
+                sentence: "AWS refused the request: {}",
+                ..GENERAL
+            },
+
+            Self::NoCredentials { .. } => CauseFacts {
+                code: "no-credentials",
+                status: Status::Denied,
+                ..GENERAL
+            },
+            Self::NoRegion => CauseFacts {
+                code: "no-region",
+                headline: "no AWS region is set",
+                remedy: "add --region or set AWS_REGION, for example AWS_REGION=us-east-1",
+                ..GENERAL
+            },
+        }
     }
 }

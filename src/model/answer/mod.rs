@@ -1,19 +1,21 @@
 //! The answers that a backend returns, one for each locator: a document, or the reason why there
 //! isn't one.
 //!
-//! `fetch_error` has the reasons, and `cause` what code decides on. `failed_request` makes the
-//! problem, and adds what depends on the request, such as the hint with the corrected reference.
+//! `fetch_error` has the reasons, and what code decides on. `failed_request` makes the problem, and
+//! adds what depends on the request, such as the hint with the corrected reference.
 
-mod cause;
 mod document;
 mod failed_request;
 mod fetch_error;
 
-pub use cause::{Again, Cause, CredentialsFault, Denial, Missing, OutageKind, Refusal, Unsigned};
 pub use document::{
     CachedAnswer, Caller, DescribedSecret, Description, Document, Replica, RotationSchedule,
 };
-pub use fetch_error::{CREDENTIALS_REFUSED, FetchError, FetchFailure};
+pub use failed_request::FetchFailure;
+pub use fetch_error::{
+    Again, CREDENTIALS_REFUSED, Cause, CredentialsFault, Denial, FetchError, Missing, OutageKind,
+    Refusal, Unsigned,
+};
 
 use std::collections::BTreeMap;
 

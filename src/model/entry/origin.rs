@@ -69,7 +69,7 @@ impl Subject {
     }
 
     /// Returns what messages name instead of a secret whose name they may not show: `DB_PASSWORD`.
-    pub fn as_owner(&self) -> String {
+    pub fn owner_name(&self) -> String {
         match (self.kind, &self.origin) {
             (SubjectKind::GetArgument, _) => "the argument".to_owned(),
             (SubjectKind::EnvFrom, Origin::Argument(option)) => (*option).to_owned(),

@@ -11,7 +11,8 @@ use std::collections::BTreeSet;
 use minijinja::Environment;
 use minijinja::syntax::SyntaxConfig;
 
-use crate::model::reference::{Aliases, Fault, is_name_character};
+use crate::model::mistakes::{Fault, helm_fault};
+use crate::model::reference::{Aliases, is_name_character};
 
 /// The name of the inherited variables in a template, as in `{{ env.DB_HOST }}`.
 pub const ENV: &str = "env";
@@ -83,9 +84,8 @@ fn syntax_error(error: &minijinja::Error, template: &str) -> Fault {
         Some(detail) => detail.replace(['\n', '\r'], " "),
         None => error.kind().to_string(),
     };
-    if let Some(Fault { text, help }) = Fault::unrendered(template) {
-        let text = format!("the template {text}");
-        return Fault { text, help };
+    if let Some(fault) = helm_fault(template) {
+        return fault.about("the template");
     }
     if let Some(calculation) =
         expressions(template).find_map(|text| calculation_error(text, &Aliases::default()))
@@ -188,7 +188,7 @@ pub fn position_text(template: &str, line: Option<usize>) -> String {
     }
 }
 
-/// True for the characters of keys and names.
+/// True for a character that keys and names in a template can have without quotes.
 fn is_in_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }

@@ -1,5 +1,8 @@
 //! The table of options, with one row for each, in the order of `--help`. The command line,
 //! `SECRETS_EXEC_*` and `defaults:` all follow from it.
+//!
+//! Below the table are the values of the options, and a parser for each kind of value. If a parser
+//! refuses a value, its error says what it expects instead.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -8,14 +11,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use glob::Pattern;
+use nix::sys::signal::Signal;
 
-use super::option_value::{
-    AgentChoice, Expected, KeyExchange, LogFormat, OnRotation, SignalNumber, parse_agent,
-    parse_duration, parse_duration_or_zero, parse_flag, parse_key_exchange, parse_level,
-    parse_log_format, parse_name_pattern, parse_on_rotation, parse_path, parse_poll_interval,
-    parse_poll_signal, parse_region, parse_role, parse_signal, parse_text, parse_url,
-};
-use crate::model::env_variables::OWN_PREFIX;
+use crate::model::env_variables::{OWN_PREFIX, parse_pattern};
 use crate::model::reference::{Region, Role};
 use crate::model::url::HttpUrl;
 
@@ -26,6 +24,7 @@ pub struct OptionSpec {
     /// The long name, without `--`. It is also the key under `defaults:`.
     pub name: &'static str,
     pub short: Option<char>,
+    pub topic: Topic,
     pub takes: Takes,
     /// Parses a value and puts it into its field. For [`Takes::Texts`], adds it to the list in the
     /// field.
@@ -34,6 +33,19 @@ pub struct OptionSpec {
     pub help: &'static str,
     /// The heading in `--help`.
     pub heading: &'static str,
+}
+
+/// What an option is about. The help of a subcommand leaves out the options that it ignores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Topic {
+    /// Something that every subcommand needs, such as the region.
+    General,
+    /// The requests, which `policy` doesn't send.
+    Requests,
+    /// The variables that a command gets.
+    Variables,
+    /// A running command.
+    Running,
 }
 
 /// The kind of value that an option takes. The text is the name of the value in `--help`.
@@ -55,15 +67,19 @@ pub enum Takes {
 }
 
 impl OptionSpec {
-    /// Returns the variable that sets the option: `SECRETS_EXEC_` and the long name in upper case,
-    /// with underscores instead of hyphens.
-    pub fn variable(&self) -> String {
-        format!("{OWN_PREFIX}{}", self.name.to_uppercase().replace('-', "_"))
-    }
-
     /// True if `defaults:` can set the option. A declaration must not replace AWS by a local file.
     pub fn in_declaration(&self) -> bool {
         self.id != OptionId::Local
+    }
+}
+
+impl OptionId {
+    /// Returns the variable that sets the option: `SECRETS_EXEC_` and the long name in upper case,
+    /// with underscores instead of hyphens.
+    pub fn variable(self) -> String {
+        format!("{OWN_PREFIX}{self}")
+            .to_uppercase()
+            .replace('-', "_")
     }
 }
 
@@ -84,9 +100,9 @@ fn add_value<T>(field: &mut Option<Vec<T>>, value: T) {
 
 /// Makes the table, the struct [`TypedOptions`] and the enum [`OptionId`] from rows of this form:
 ///
-/// `field: type = set_value(Variant name, takes, parser, help);`
+/// `field: type = set_value(Variant name, topic, takes, parser, help);`
 macro_rules! options {
-    ($($heading:literal { $($field:ident: $type:ty = $put:ident($id:ident $name:literal $($short:literal)?, $takes:expr, $parse:ident, $help:literal);)* })*) => {
+    ($($heading:literal { $($field:ident: $type:ty = $put:ident($id:ident $name:literal $($short:literal)?, $topic:ident, $takes:expr, $parse:ident, $help:literal);)* })*) => {
         /// The id of an option.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum OptionId { $($($id,)*)* }
@@ -103,8 +119,8 @@ macro_rules! options {
         #[derive(Clone, Debug, Default)]
         pub struct TypedOptions {
             $($(#[doc = $help] pub $field: Option<$type>,)*)*
-            /// The position of each option that a declaration sets, such as `app.yaml:3:5`. Options
-            /// of other places aren't in the map.
+            /// The position of each option that a declaration sets, such as `app.yaml:3:5`. Flags
+            /// and variables don't have positions.
             pub positions: BTreeMap<OptionId, String>,
             /// A line for each option that a place with higher precedence has turned off.
             pub turned_off: Vec<String>,
@@ -141,6 +157,7 @@ macro_rules! options {
             id: OptionId::$id,
             name: $name,
             short: [$(Some($short),)? None][0],
+            topic: Topic::$topic,
             takes: $takes,
             set: |options, value| { $put(&mut options.$field, $parse(value)?); Ok(()) },
             help: $help,
@@ -151,71 +168,371 @@ macro_rules! options {
 
 options! {
     "How to resolve" {
-        region: Region = set_value(Region "region", Takes::Text("REGION"), parse_region,
+        region: Region = set_value(Region "region", General, Takes::Text("REGION"), parse_region,
             "The AWS region, unless an ARN or alias names another");
-        fallback_regions: Vec<Region> = add_value(FallbackRegion "fallback-region", Takes::Texts("REGION"), parse_region,
+        fallback_regions: Vec<Region> = add_value(FallbackRegion "fallback-region", General, Takes::Texts("REGION"), parse_region,
             "A region to read from if a secret's own region is unavailable (repeatable)");
-        profile: String = set_value(Profile "profile", Takes::Text("NAME"), parse_text,
+        profile: String = set_value(Profile "profile", General, Takes::Text("NAME"), parse_text,
             "The profile to use from the AWS configuration files");
-        role_arn: Role = set_value(RoleArn "role-arn", Takes::Text("ARN"), parse_role,
+        role_arn: Role = set_value(RoleArn "role-arn", General, Takes::Text("ARN"), parse_role,
             "The IAM role to assume before reading secrets");
-        external_id: String = set_value(ExternalId "external-id", Takes::Text("ID"), parse_text,
+        external_id: String = set_value(ExternalId "external-id", General, Takes::Text("ID"), parse_text,
             "The external ID that the role's trust policy requires");
-        endpoint_url: HttpUrl = set_value(EndpointUrl "endpoint-url", Takes::Text("URL"), parse_url,
+        endpoint_url: HttpUrl = set_value(EndpointUrl "endpoint-url", Requests, Takes::Text("URL"), parse_url,
             "The URL of Secrets Manager, to use instead of AWS's own endpoint");
-        ca_bundle: PathBuf = set_value(CaBundle "ca-bundle", Takes::Text("FILE"), parse_path,
+        ca_bundle: PathBuf = set_value(CaBundle "ca-bundle", Requests, Takes::Text("FILE"), parse_path,
             "A PEM file of root certificates to trust instead of the default ones");
-        key_exchange: KeyExchange = set_value(KeyExchange "key-exchange", Takes::Text("MODE"), parse_key_exchange,
+        key_exchange: KeyExchange = set_value(KeyExchange "key-exchange", Requests, Takes::Text("MODE"), parse_key_exchange,
             "The TLS key exchange: hybrid (post-quantum), or classical for firewalls that drop a large ClientHello [default: hybrid]");
-        timeout: Duration = set_value(Timeout "timeout", Takes::Text("DURATION"), parse_duration,
+        timeout: Duration = set_value(Timeout "timeout", Requests, Takes::Text("DURATION"), parse_duration,
             "Give up reading after this time [default: 30s; on Lambda: 8s]");
-        wait: Duration = set_value(Wait "wait", Takes::Text("DURATION"), parse_duration,
+        wait: Duration = set_value(Wait "wait", Requests, Takes::Text("DURATION"), parse_duration,
             "Keep trying for this long while credentials are missing or the network is unreachable; each attempt has its own --timeout");
-        agent: AgentChoice = set_value(Agent "agent", Takes::Optional("URL"), parse_agent,
+        agent: AgentChoice = set_value(Agent "agent", General, Takes::Optional("URL"), parse_agent,
             "Read secrets through the AWS Secrets Manager Agent (http://127.0.0.1:2773 unless a URL is given)");
-        agent_fallback: bool = set_value(AgentFallback "agent-fallback", Takes::Nothing, parse_flag,
+        agent_fallback: bool = set_value(AgentFallback "agent-fallback", General, Takes::Nothing, parse_flag,
             "Ask AWS directly if the agent is unavailable (with --agent)");
-        local: PathBuf = set_value(Local "local", Takes::Text("FILE"), parse_path,
+        local: PathBuf = set_value(Local "local", Requests, Takes::Text("FILE"), parse_path,
             "Read secrets from a YAML or JSON file instead of AWS");
-        cache: PathBuf = set_value(Cache "cache", Takes::Text("DIR"), parse_path,
+        cache: PathBuf = set_value(Cache "cache", Requests, Takes::Text("DIR"), parse_path,
             "Cache AWS's responses for later launches in this directory, which must be in memory (tmpfs)");
-        cache_ttl: Duration = set_value(CacheTtl "cache-ttl", Takes::Text("DURATION"), parse_duration_or_zero,
+        cache_ttl: Duration = set_value(CacheTtl "cache-ttl", Requests, Takes::Text("DURATION"), parse_duration_or_zero,
             "Use a cached response without asking AWS if it is at most this old [default: 0s]");
-        cache_stale: Duration = set_value(CacheStale "cache-stale", Takes::Text("DURATION"), parse_duration_or_zero,
+        cache_stale: Duration = set_value(CacheStale "cache-stale", Requests, Takes::Text("DURATION"), parse_duration_or_zero,
             "If AWS is unavailable, use a cached response that is at most this old [default: 24h]");
-        notify_ready: bool = set_value(NotifyReady "notify-ready", Takes::Nothing, parse_flag,
+        notify_ready: bool = set_value(NotifyReady "notify-ready", Running, Takes::Nothing, parse_flag,
             "When the command starts, tell systemd that the service is ready (Type=notify)");
     }
     "What the command gets" {
-        keep_existing: bool = set_value(KeepExisting "keep-existing", Takes::Nothing, parse_flag,
+        keep_existing: bool = set_value(KeepExisting "keep-existing", Variables, Takes::Nothing, parse_flag,
             "Don't overwrite variables that are already set and not empty");
-        clean_env: bool = set_value(CleanEnv "clean-env", Takes::Nothing, parse_flag,
+        clean_env: bool = set_value(CleanEnv "clean-env", Variables, Takes::Nothing, parse_flag,
             "Pass on only PATH, HOME, the locale and a few others");
-        pass: Vec<Pattern> = add_value(Pass "pass", Takes::Texts("GLOB"), parse_name_pattern,
+        pass: Vec<Pattern> = add_value(Pass "pass", Variables, Takes::Texts("GLOB"), parse_name_pattern,
             "With --clean-env, also pass on variables whose names match GLOB (repeatable)");
-        unset: Vec<Pattern> = add_value(Unset "unset", Takes::Texts("GLOB"), parse_name_pattern,
+        unset: Vec<Pattern> = add_value(Unset "unset", Variables, Takes::Texts("GLOB"), parse_name_pattern,
             "Don't pass on variables whose names match GLOB, for example AWS_SECRET_ACCESS_KEY (repeatable)");
     }
     "Rotation" {
-        on_rotation: OnRotation = set_value(OnRotation "on-rotation", Takes::Text("MODE"), parse_on_rotation,
+        on_rotation: OnRotation = set_value(OnRotation "on-rotation", Running, Takes::Text("MODE"), parse_on_rotation,
             "When a secret changes: restart, signal=NAME or exit");
-        poll_interval: Duration = set_value(PollInterval "poll-interval", Takes::Text("DURATION"), parse_poll_interval,
+        poll_interval: Duration = set_value(PollInterval "poll-interval", Running, Takes::Text("DURATION"), parse_poll_interval,
             "How long to wait before reading the secrets again, at least 10s [default: 5m]");
-        splay: Duration = set_value(Splay "splay", Takes::Text("DURATION"), parse_duration_or_zero,
+        splay: Duration = set_value(Splay "splay", Running, Takes::Text("DURATION"), parse_duration_or_zero,
             "The maximum random delay before acting on a change, so that hosts don't all act at the same time [default: 0s]");
-        stop_signal: SignalNumber = set_value(StopSignal "stop-signal", Takes::Text("SIGNAL"), parse_signal,
+        stop_signal: SignalNumber = set_value(StopSignal "stop-signal", Running, Takes::Text("SIGNAL"), parse_signal,
             "The signal that stops the command [default: TERM]");
-        grace: Duration = set_value(Grace "grace", Takes::Text("DURATION"), parse_duration_or_zero,
+        grace: Duration = set_value(Grace "grace", Running, Takes::Text("DURATION"), parse_duration_or_zero,
             "How long the command may take to stop before it is killed [default: 30s]");
-        poll_signal: SignalNumber = set_value(PollSignal "poll-signal", Takes::Text("SIGNAL"), parse_poll_signal,
+        poll_signal: SignalNumber = set_value(PollSignal "poll-signal", Running, Takes::Text("SIGNAL"), parse_poll_signal,
             "The signal that makes secrets-exec read the secrets immediately");
     }
     "Output" {
-        verbose: u8 = set_value(Verbose "verbose" 'v', Takes::Level, parse_level,
+        verbose: u8 = set_value(Verbose "verbose" 'v', General, Takes::Level, parse_level,
             "Print where the values come from; -vv: also the requests");
-        quiet: bool = set_value(Quiet "quiet" 'q', Takes::Nothing, parse_flag,
+        quiet: bool = set_value(Quiet "quiet" 'q', General, Takes::Nothing, parse_flag,
             "Hide warnings, notes and the progress line");
-        log_format: LogFormat = set_value(LogFormat "log-format", Takes::Text("FORMAT"), parse_log_format,
+        log_format: LogFormat = set_value(LogFormat "log-format", General, Takes::Text("FORMAT"), parse_log_format,
             "The format of messages on standard error: text or json [default: text]");
+    }
+}
+
+/// A description of the values that a parser accepts. It completes the message "… must be …".
+pub type Expected = &'static str;
+
+/// The value of `--agent`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AgentChoice {
+    /// `0` or `false`: the agent isn't used, even if a place with lower precedence asks for it.
+    Off,
+    At(HttpUrl),
+}
+
+/// The value of `--on-rotation`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnRotation {
+    /// Stop the command, and start it again with the new values.
+    Restart,
+    /// Replace the files, and then send this signal to the process group of the command.
+    Signal(SignalNumber),
+    /// Stop the command and exit.
+    Exit,
+}
+
+/// The value of `--log-format`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    #[default]
+    Text,
+    /// Each line is one JSON object.
+    Json,
+}
+
+/// The value of `--key-exchange`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeyExchange {
+    /// X25519MLKEM768, and after it the classical groups. The first message is longer than one
+    /// packet.
+    #[default]
+    Hybrid,
+    /// Only the classical groups.
+    Classical,
+}
+
+/// A signal, by its number on Linux (signal(7); Alpha, SPARC, MIPS and PA-RISC have other numbers).
+/// Real-time signals don't have names here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SignalNumber(pub i32);
+
+/// The condition under which a signal that reaches this process is passed on to the process group
+/// of the command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forwarding {
+    Always,
+    /// Only if a process has sent the signal (`si_code` is 0 or less, see sigaction(2)). Otherwise,
+    /// the kernel reports a fault of this process.
+    IfSent,
+    /// The signal is only for this process, or can't be handled (SIGKILL, SIGSTOP).
+    Never,
+}
+
+impl SignalNumber {
+    pub const INT: Self = Self(2);
+    pub const KILL: Self = Self(9);
+    pub const ALRM: Self = Self(14);
+    pub const TERM: Self = Self(15);
+    pub const CONT: Self = Self(18);
+    pub const STOP: Self = Self(19);
+    pub const TTIN: Self = Self(21);
+    pub const TTOU: Self = Self(22);
+
+    /// Parses the name of a signal that a command can handle: `HUP` or `SIGHUP`, in upper or lower
+    /// case.
+    ///
+    /// # Errors
+    /// If the signal doesn't exist, is never passed on, or reports a fault of the program.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        let upper = text.to_ascii_uppercase();
+        let name = upper.strip_prefix("SIG").unwrap_or(&upper);
+        let signal: Option<Signal> = format!("SIG{name}").parse().ok();
+        match signal.map(|signal| Self(signal as i32)) {
+            Some(signal) if signal.forwarding() == Forwarding::Always => Ok(signal),
+            Some(_) => Err("a signal that a program can handle, such as TERM or HUP"),
+            None => Err("the name of a signal, such as TERM or HUP"),
+        }
+    }
+
+    /// Returns the condition under which the signal is passed on to the command.
+    pub fn forwarding(self) -> Forwarding {
+        match Signal::try_from(self.0) {
+            Ok(
+                Signal::SIGKILL
+                | Signal::SIGSTOP
+                | Signal::SIGCHLD
+                | Signal::SIGTTIN
+                | Signal::SIGTTOU
+                | Signal::SIGPIPE,
+            ) => Forwarding::Never,
+            Ok(Signal::SIGSEGV | Signal::SIGBUS | Signal::SIGFPE | Signal::SIGILL) => {
+                Forwarding::IfSent
+            }
+            Ok(_) | Err(_) => Forwarding::Always,
+        }
+    }
+}
+
+/// Writes the name, such as `SIGTERM`. A real-time signal doesn't have a name here, and is written
+/// as `signal 34`.
+impl Display for SignalNumber {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match Signal::try_from(self.0) {
+            Ok(signal) => f.write_str(signal.as_str()),
+            Err(_) => write!(f, "signal {}", self.0),
+        }
+    }
+}
+
+/// Returns a value as text.
+///
+/// # Errors
+/// If the value isn't UTF-8.
+fn utf8(value: &OsStr) -> Result<&str, Expected> {
+    value.to_str().ok_or("text in UTF-8")
+}
+
+/// Parses any text. It must be UTF-8.
+pub fn parse_text(value: &OsStr) -> Result<String, Expected> {
+    utf8(value).map(str::to_owned)
+}
+
+/// Parses a path, which doesn't have to be UTF-8, but must not be empty.
+pub fn parse_path(value: &OsStr) -> Result<PathBuf, Expected> {
+    if value.is_empty() {
+        Err("a path")
+    } else {
+        Ok(value.into())
+    }
+}
+
+/// Returns the choice with this name. Returns `expected` as the error if there isn't one.
+fn parse_choice<T: Copy>(
+    value: &OsStr,
+    choices: &[(&str, T)],
+    expected: Expected,
+) -> Result<T, Expected> {
+    let chosen = choices.iter().find(|(text, _)| value == *text);
+    chosen.map(|(_, choice)| *choice).ok_or(expected)
+}
+
+/// Parses the value of a flag in a variable: `1` or `0`.
+pub fn parse_flag(value: &OsStr) -> Result<bool, Expected> {
+    parse_choice(value, &[("1", true), ("0", false)], "1 or 0")
+}
+
+/// Parses the value of `--verbose` in a variable: `0`, `1` or `2`.
+pub fn parse_level(value: &OsStr) -> Result<u8, Expected> {
+    parse_choice(value, &[("0", 0), ("1", 1), ("2", 2)], "0, 1 or 2")
+}
+
+/// Parses the value of `--agent`: `0`, `1` or a URL. The token of the agent is sent to this URL,
+/// and secrets come back from it. They must not cross the network in plain text, so an agent on
+/// another host needs https.
+pub fn parse_agent(value: &OsStr) -> Result<AgentChoice, Expected> {
+    match value.to_str() {
+        Some("0") => Ok(AgentChoice::Off),
+        Some("1") => Ok(AgentChoice::At(HttpUrl::for_agent())),
+        Some(_) | None => match parse_url(value) {
+            Ok(url) if url.is_loopback() || url.is_https() => Ok(AgentChoice::At(url)),
+            Ok(_) | Err(_) => Err(
+                "a URL such as http://127.0.0.1:2773 (with https if the agent is on another host; without a user name, password or query)",
+            ),
+        },
+    }
+}
+
+/// Parses a pattern for names of variables.
+pub fn parse_name_pattern(value: &OsStr) -> Result<Pattern, Expected> {
+    parse_pattern(utf8(value)?)
+}
+
+/// Parses the code of a region, which doesn't have to be one of AWS's, because an emulator can have
+/// others.
+pub fn parse_region(value: &OsStr) -> Result<Region, Expected> {
+    Region::parse(utf8(value)?).ok_or(Region::EXPECTED)
+}
+
+/// Parses the ARN of a role. The external id is an option of its own.
+pub fn parse_role(value: &OsStr) -> Result<Role, Expected> {
+    Role::parse(utf8(value)?, None).ok_or(Role::EXPECTED)
+}
+
+/// Parses the URL of an endpoint, with the scheme `http` or `https`. A user name, a password or a
+/// query is refused, because it wouldn't be sent.
+pub fn parse_url(value: &OsStr) -> Result<HttpUrl, Expected> {
+    HttpUrl::parse_endpoint(utf8(value)?)
+        .ok_or("a URL that begins with http:// or https://, without a user name, password or query")
+}
+
+/// The longest duration: a century. Sums of several such durations don't overflow.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+/// Parses a duration, which can be zero. A duration longer than a century becomes a century.
+pub fn parse_duration_or_zero(value: &OsStr) -> Result<Duration, Expected> {
+    let duration = humantime::parse_duration(utf8(value)?).ok();
+    duration
+        .map(|duration| duration.min(LONGEST))
+        .ok_or("a duration with a unit, such as 30s, 1m30s or 0s")
+}
+
+/// Parses a duration that isn't zero.
+pub fn parse_duration(value: &OsStr) -> Result<Duration, Expected> {
+    match parse_duration_or_zero(value) {
+        Ok(Duration::ZERO) => Err("longer than 0s"),
+        Ok(duration) => Ok(duration),
+        Err(_) => Err("a duration with a unit, such as 30s or 1m30s"),
+    }
+}
+
+/// Parses the value of `--poll-interval`, which is at least ten seconds. Shorter intervals would
+/// cost money, and reach AWS's quotas.
+pub fn parse_poll_interval(value: &OsStr) -> Result<Duration, Expected> {
+    let interval = parse_duration(value)?;
+    if interval >= Duration::from_secs(10) {
+        Ok(interval)
+    } else {
+        Err("at least 10s")
+    }
+}
+
+/// Parses the value of `--on-rotation`: `restart`, `exit` or `signal=NAME`.
+pub fn parse_on_rotation(value: &OsStr) -> Result<OnRotation, Expected> {
+    let text = utf8(value)?;
+    match (text, text.strip_prefix("signal=")) {
+        ("restart", _) => Ok(OnRotation::Restart),
+        ("exit", _) => Ok(OnRotation::Exit),
+        (_, Some(signal)) => match SignalNumber::parse(signal) {
+            Ok(signal) => Ok(OnRotation::Signal(signal)),
+            Err(_) => Err("signal=NAME with a signal that a program can handle (as in signal=HUP)"),
+        },
+        (_, None) => Err("restart, exit or signal=NAME (as in signal=HUP)"),
+    }
+}
+
+/// Parses the name of a signal that a command can handle.
+pub fn parse_signal(value: &OsStr) -> Result<SignalNumber, Expected> {
+    SignalNumber::parse(utf8(value)?)
+}
+
+/// Parses the value of `--poll-signal`. TERM, INT and CONT are refused, because the command needs
+/// them.
+pub fn parse_poll_signal(value: &OsStr) -> Result<SignalNumber, Expected> {
+    match parse_signal(value)? {
+        SignalNumber::TERM | SignalNumber::INT | SignalNumber::CONT => {
+            Err("a signal that is free for this purpose (TERM, INT and CONT are for the command)")
+        }
+        signal => Ok(signal),
+    }
+}
+
+/// Parses the value of `--key-exchange`: `hybrid` or `classical`.
+pub fn parse_key_exchange(value: &OsStr) -> Result<KeyExchange, Expected> {
+    let values = [
+        ("hybrid", KeyExchange::Hybrid),
+        ("classical", KeyExchange::Classical),
+    ];
+    parse_choice(value, &values, "hybrid or classical")
+}
+
+/// Parses the value of `--log-format`: `text` or `json`.
+pub fn parse_log_format(value: &OsStr) -> Result<LogFormat, Expected> {
+    let values = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+    parse_choice(value, &values, "text or json")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use nix::libc;
+
+    #[test]
+    fn a_signal_that_concerns_only_secrets_exec_is_not_forwarded_to_the_command() {
+        let never = [
+            libc::SIGCHLD,
+            libc::SIGTTIN,
+            libc::SIGTTOU,
+            libc::SIGPIPE,
+            libc::SIGKILL,
+            libc::SIGSTOP,
+        ];
+        let faults = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL];
+        for number in 1..32 {
+            let expected = match number {
+                number if never.contains(&number) => Forwarding::Never,
+                number if faults.contains(&number) => Forwarding::IfSent,
+                _ => Forwarding::Always,
+            };
+            assert_eq!(SignalNumber(number).forwarding(), expected, "{number}");
+        }
     }
 }

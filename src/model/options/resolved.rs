@@ -12,8 +12,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::option_table::{OPTIONS, OptionId, OptionSpec, TypedOptions};
-use super::option_value::{AgentChoice, KeyExchange, LogFormat, OnRotation, SignalNumber};
+use super::option_table::{
+    AgentChoice, KeyExchange, LogFormat, OnRotation, OptionId, SignalNumber, TypedOptions,
+};
 use crate::model::env_variables::{Inherited, Retention};
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::{Region, Role};
@@ -338,15 +339,12 @@ impl TypedOptions {
     /// switches that the tables above and `turn_off_below` use are treated in this way. Any other
     /// switch is on if it is set at all.
     fn is_on(&self, option: OptionId) -> bool {
-        let switches = [
-            (
-                OptionId::Agent,
-                matches!(self.agent, Some(AgentChoice::Off)),
-            ),
-            (OptionId::AgentFallback, self.agent_fallback == Some(false)),
-            (OptionId::CleanEnv, self.clean_env == Some(false)),
+        let off = [
+            (self.agent == Some(AgentChoice::Off)).then_some(OptionId::Agent),
+            (self.agent_fallback == Some(false)).then_some(OptionId::AgentFallback),
+            (self.clean_env == Some(false)).then_some(OptionId::CleanEnv),
         ];
-        self.sets(option) && !switches.contains(&(option, true))
+        self.sets(option) && !off.contains(&Some(option))
     }
 
     /// Returns an error for each option that is set although the option that it needs isn't. On a
@@ -366,8 +364,7 @@ impl TypedOptions {
                     Problem::configuration(format!("{position}: {option} requires {needed}"))
                 }
                 None => {
-                    let spec = OPTIONS.iter().find(|spec| spec.id == option);
-                    let variable = spec.map(OptionSpec::variable).unwrap_or_default();
+                    let variable = option.variable();
                     Problem::usage(format!("--{option} requires --{needed}")).help(format!(
                         "add --{needed}, or leave out --{option} (or the variable {variable})"
                     ))

@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::suggest::{did_you_mean, nearest};
+use crate::model::mistakes::{did_you_mean, nearest};
 
 /// An Amazon Resource Name: text that begins with `arn:` and has six fields.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

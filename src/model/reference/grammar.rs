@@ -12,10 +12,11 @@ use super::arn::{Arn, Store};
 use super::locator::{
     Aliases, JsonPath, KNOWN, Locator, SecretRef, Selector, Version, may_be_shown,
 };
-use super::secret_id::{Fault, SecretId, VALUE_REMEDY, is_name_character};
+use super::secret_id::{SecretId, VALUE_REMEDY, is_name_character};
 use crate::model::env_variables::{Inherited, is_name};
-use crate::model::foreign;
-use crate::model::overlooked::{overlooked_in_fields, overlooked_unless_empty};
+use crate::model::mistakes::{
+    Fault, foreign_reference, helm_fault, overlooked_in_fields, overlooked_unless_empty,
+};
 use crate::model::shown::{StandIn, reads_like_a_name};
 
 /// A reference as it was written, split into fields. SECRET hasn't been looked up.
@@ -60,7 +61,7 @@ impl Reference {
         // The brackets of a JSONPath can contain anything.
         let (path, plain_key) = if is_path { (key, "") } else { ("", key) };
         if let Some(found) = overlooked_in_fields([secret, plain_key, stage, version]) {
-            return Err(Fault::new(found.predicate).help(found.help));
+            return Err(found);
         }
         if let Some(error) = foreign_syntax_error(text) {
             return Err(error);
@@ -70,7 +71,7 @@ impl Reference {
         if without_path.contains("{{") {
             let help = "in a declaration, write { template: \"…\" }";
             let template = Fault::new("contains \"{{\", as a template does").help(help);
-            return Err(Fault::unrendered(text).unwrap_or(template));
+            return Err(helm_fault(text).unwrap_or(template));
         }
         if without_path.contains("://") {
             let defect = "is a URL or a connection string, not the name of a secret";
@@ -101,20 +102,13 @@ impl Reference {
     /// True if messages may show the reference as it was written: SECRET is an alias, or everything
     /// reads like a name. A placeholder does, because its variable is only named.
     pub fn may_be_shown(&self, aliases: &Aliases) -> bool {
-        let mut secret = String::new();
-        if aliases.contains_key(&self.secret) {
-            secret.push_str(KNOWN);
-        } else {
-            for piece in split_pieces(&self.secret).unwrap_or_default() {
-                secret += match piece {
-                    Piece::Text(text) => text,
-                    Piece::Variable { default, .. } => match default {
-                        Some("") | None => KNOWN,
-                        Some(default) => default,
-                    },
-                };
-            }
-        }
+        let secret = match aliases.contains_key(&self.secret) {
+            true => Ok(KNOWN.to_owned()),
+            false => replace_placeholders(&self.secret, |_, default| {
+                Ok(default.filter(|text| !text.is_empty()).unwrap_or(KNOWN))
+            }),
+        };
+        let secret = secret.unwrap_or_default();
         may_be_shown(&secret, &self.selector, self.version.as_ref())
     }
 
@@ -174,15 +168,15 @@ impl fmt::Display for Reference {
 /// If a variable can't be used, or if the result isn't an id. The error names the variables, but
 /// doesn't show their values.
 fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
-    let pieces = split_pieces(text)?;
-    let expanded = expand(&pieces, inherited)?;
+    // A placeholder that is the whole id ends at its only brace.
+    let is_only_variable = text.starts_with("${") && text.find('}') == Some(text.len() - 1);
     let mut names = Vec::new();
-    for piece in pieces {
-        if let Piece::Variable { name, .. } = piece {
-            names.push(name);
-        }
-    }
-
+    let expanded = replace_placeholders(text, |name, default| {
+        names.push(name);
+        let value = variable_value(name, default, inherited)?;
+        expect_part_of_id(name, value, is_only_variable)?;
+        Ok(value)
+    })?;
     let (store, id) = match SecretId::parse(&expanded) {
         // Another text, such as `prod/${APP:-}`, is never empty.
         Err(_) if expanded.is_empty() && names.len() == 1 => {
@@ -213,24 +207,46 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
 /// # Errors
 /// If a placeholder or the id is malformed.
 fn validate_secret(text: &str) -> Result<(), Fault> {
-    let pieces = split_pieces(text)?;
+    let mut has_variable = false;
+    let literal = replace_placeholders(text, |_, _| {
+        has_variable = true;
+        Ok("")
+    })?;
+    // The end of a path is checked together with its beginning, which may be a variable.
     let may_be_path = text.starts_with("ssm:") || text.contains(":parameter/");
-    for piece in &pieces {
-        let Piece::Text(text) = piece else { continue };
-        // The end of a path is checked together with its beginning, which may be a variable.
-        let without_end = match text.strip_suffix('*') {
-            Some(path) if may_be_path && (path.is_empty() || path.ends_with('/')) => path,
-            Some(_) | None => text,
-        };
-        let mut characters = without_end.chars();
-        if let Some(illegal) = characters.find(|c| *c != ':' && !is_name_character(*c)) {
-            return Err(Fault::illegal_character(illegal));
+    let without_end = match text.ends_with("/*") || text.ends_with("}*") {
+        true if may_be_path => literal.trim_end_matches('*'),
+        true | false => &literal,
+    };
+    let mut characters = without_end.chars();
+    if let Some(illegal) = characters.find(|c| *c != ':' && !is_name_character(*c)) {
+        return Err(illegal_character(illegal));
+    }
+    match has_variable {
+        true => Ok(()),
+        false => SecretId::parse(text).map(drop),
+    }
+}
+
+/// Returns the fault of a character that AWS doesn't allow in any name.
+fn illegal_character(character: char) -> Fault {
+    let defect = match character {
+        ' ' => "has a space in the name of the secret, which AWS doesn't allow".to_owned(),
+        '"' | '\'' => "includes quotes".to_owned(),
+        _ => format!(
+            "has the character \"{character}\", which AWS doesn't allow in the name of a secret or parameter"
+        ),
+    };
+    let help = match character {
+        '$' => "write a variable in braces, as in ${STAGE}/db:password",
+        '#' => "write a colon before the key, as in prod/db:password",
+        '"' | '\'' => "remove the quotes, which are part of the reference",
+        '*' | '?' => {
+            "write the full name; only a path may end with a wildcard, as in ssm:/prod/app/*"
         }
-    }
-    match &pieces[..] {
-        [] | [Piece::Text(_)] => SecretId::parse(text).map(drop),
-        [..] => Ok(()),
-    }
+        _ => VALUE_REMEDY,
+    };
+    Fault::new(defect).help(help)
 }
 
 /// Splits off SECRET, which contains colons of its own if it is an ARN or begins with `ssm:`. Also
@@ -326,7 +342,7 @@ fn parse_selector(key: &str) -> Result<Selector, Fault> {
 /// Returns the error for a reference in the syntax of another tool. Its help shows our reference,
 /// if it reads like one. Returns `None` for any other text.
 fn foreign_syntax_error(text: &str) -> Option<Fault> {
-    let (predicate, reference) = foreign::reference(text)?;
+    let (predicate, reference) = foreign_reference(text)?;
     let parsed = Reference::parse(&reference);
     let is_shown = parsed.is_ok_and(|parsed| parsed.may_be_shown(&Aliases::default()));
     let help = match is_shown {
@@ -336,27 +352,22 @@ fn foreign_syntax_error(text: &str) -> Option<Fault> {
     Some(Fault::new(predicate).help(help))
 }
 
-/// A part of SECRET, or of a path.
-enum Piece<'a> {
-    Text(&'a str),
-    /// `${NAME}` or `${NAME:-default}`
-    Variable {
-        name: &'a str,
-        default: Option<&'a str>,
-    },
-}
-
-/// Splits SECRET or a path into text and placeholders.
+/// Replaces each `${NAME}` and `${NAME:-default}` in SECRET or in a path with what `value_of`
+/// returns for the name and the default.
 ///
 /// # Errors
-/// If `${` isn't followed by the name of a variable and `}`, or is in a default.
-fn split_pieces(text: &str) -> Result<Vec<Piece<'_>>, Fault> {
+/// If `${` isn't followed by the name of a variable and `}`, or is in a default, and every error of
+/// `value_of`.
+fn replace_placeholders<'t>(
+    text: &'t str,
+    mut value_of: impl FnMut(&'t str, Option<&'t str>) -> Result<&'t str, Fault>,
+) -> Result<String, Fault> {
     let malformed = || {
         Fault::new("has a ${ that isn't followed by a variable's name and a closing }")
             .help("write ${NAME} or ${NAME:-default}")
     };
 
-    let mut pieces = Vec::new();
+    let mut replaced = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
         let (variable, after) = after.split_once('}').ok_or_else(malformed)?;
@@ -367,16 +378,10 @@ fn split_pieces(text: &str) -> Result<Vec<Piece<'_>>, Fault> {
         if !is_name(name) || default.is_some_and(|default| default.contains("${")) {
             return Err(malformed());
         }
-        if !before.is_empty() {
-            pieces.push(Piece::Text(before));
-        }
-        pieces.push(Piece::Variable { name, default });
+        replaced.extend([before, value_of(name, default)?]);
         rest = after;
     }
-    if !rest.is_empty() {
-        pieces.push(Piece::Text(rest));
-    }
-    Ok(pieces)
+    Ok(replaced + rest)
 }
 
 /// Replaces each placeholder in the path of a file.
@@ -385,58 +390,34 @@ fn split_pieces(text: &str) -> Result<Vec<Piece<'_>>, Fault> {
 /// If a placeholder is malformed, or if its variable isn't set and doesn't have a default, or isn't
 /// UTF-8.
 pub fn expand_path(path: &str, inherited: &Inherited) -> Result<String, Fault> {
-    let mut expanded = String::new();
-    for piece in split_pieces(path)? {
-        expanded += match piece {
-            Piece::Text(text) => text,
-            Piece::Variable { name, default } => variable_value(name, default, inherited)?,
-        };
-    }
-    Ok(expanded)
+    replace_placeholders(path, |name, default| {
+        variable_value(name, default, inherited)
+    })
 }
 
-/// What is wrong with the value of a variable that can't be part of a secret's name.
-const COLON: &str = "contains a colon, so it can't be part of a secret's name";
-
-/// Replaces each placeholder in SECRET with the value of its variable, or with its default.
-///
-/// If SECRET consists of nothing but a variable, the value may be an ARN. Any other value must not
-/// contain a colon, so that it can't select another account, region or service. A value must never
-/// begin with `ssm:`, so that it can't select a parameter.
+/// Checks that the value of the variable `name` can be a part of a secret's id. If the variable is
+/// the whole id, the value may be an ARN. Any other value must not contain a colon, so that it
+/// can't select another account, region or service. A value must never begin with `ssm:`, so that
+/// it can't select a parameter.
 ///
 /// # Errors
-/// If a variable isn't set and doesn't have a default, isn't UTF-8, or has a value that isn't
-/// allowed.
-fn expand(pieces: &[Piece<'_>], inherited: &Inherited) -> Result<String, Fault> {
-    let mut expanded = String::new();
-    for piece in pieces {
-        let (name, default) = match piece {
-            Piece::Text(text) => {
-                expanded.push_str(text);
-                continue;
-            }
-            Piece::Variable { name, default } => (name, default),
-        };
-
-        let value = variable_value(name, *default, inherited)?;
-        if pieces.len() > 1 && value.contains(':') {
-            return Err(wrong_value(name, COLON));
-        }
-        if value.starts_with("ssm:") {
-            let help = format!("remove \"ssm:\" from the value, and write ssm:${{{name}}}");
-            return Err(wrong_value(name, "begins with \"ssm:\"").help(help));
-        }
-        // Only an ARN may contain a colon. With `DB=prod/db:host`, the key would be part of the
-        // name.
-        if value.contains(':') && !value.starts_with("arn:") {
-            let help = format!(
-                "keep only the name in {name}, and write the key after it: ${{{name}}}:KEY"
-            );
-            return Err(wrong_value(name, COLON).help(help));
-        }
-        expanded.push_str(value);
+/// What is wrong with the value.
+fn expect_part_of_id(name: &str, value: &str, is_only_variable: bool) -> Result<(), Fault> {
+    const COLON: &str = "contains a colon, so it can't be part of a secret's name";
+    if !is_only_variable && value.contains(':') {
+        return Err(wrong_value(name, COLON));
     }
-    Ok(expanded)
+    if value.starts_with("ssm:") {
+        let help = format!("remove \"ssm:\" from the value, and write ssm:${{{name}}}");
+        return Err(wrong_value(name, "begins with \"ssm:\"").help(help));
+    }
+    // With `DB=prod/db:host`, the key would be part of the name.
+    if value.contains(':') && !value.starts_with("arn:") {
+        let help =
+            format!("keep only the name in {name}, and write the key after it: ${{{name}}}:KEY");
+        return Err(wrong_value(name, COLON).help(help));
+    }
+    Ok(())
 }
 
 /// Returns the value of a variable, or the default. As in a shell, the default after `:-` also
@@ -452,26 +433,24 @@ fn variable_value<'a>(
     let value = inherited
         .get(name)
         .filter(|value| default.is_none() || !value.is_empty());
-    match (value, default) {
-        (Some(value), _) => {
-            let text = value
-                .to_str()
-                .ok_or_else(|| wrong_value(name, "isn't UTF-8"))?;
-            match overlooked_unless_empty(text) {
-                Some(found) => Err(wrong_value(name, &found.predicate).help(found.help)),
-                None => Ok(text),
-            }
-        }
-        (None, Some(default)) => Ok(default),
-        (None, None) => {
+    let Some(value) = value else {
+        return default.ok_or_else(|| {
             let help = format!("set {name}, or write a default value: ${{{name}:-default}}");
-            let defect = format!("needs the variable {name}, which isn't set");
-            Err(Fault::new(defect).help(help))
-        }
+            Fault::new(format!("needs the variable {name}, which isn't set")).help(help)
+        });
+    };
+
+    let text = value
+        .to_str()
+        .ok_or_else(|| wrong_value(name, "isn't UTF-8"))?;
+    match overlooked_unless_empty(text) {
+        Some(found) => Err(wrong_value(name, found)),
+        None => Ok(text),
     }
 }
 
 /// Returns the error for a variable with a wrong value. `defect` must not quote the value.
-fn wrong_value(name: &str, defect: &str) -> Fault {
-    Fault::new(format!("uses the variable {name}, whose value {defect}"))
+fn wrong_value(name: &str, defect: impl Into<Fault>) -> Fault {
+    let subject = format!("uses the variable {name}, whose value");
+    defect.into().about(&subject)
 }

@@ -14,8 +14,9 @@ use jsonpath_rust::parser::model::JpQuery;
 use jsonpath_rust::parser::parse_json_path;
 
 use super::arn::{Region, Role, Store};
-use super::secret_id::{Fault, ParameterPath, SecretId};
+use super::secret_id::{ParameterPath, SecretId};
 use crate::model::env_variables::is_name;
+use crate::model::mistakes::Fault;
 use crate::model::shown::{StandIn, reads_like_a_name};
 
 /// A version of a secret or parameter. References with the same locator need only one request.
@@ -407,7 +408,11 @@ impl Version {
                 (Some(label), None) if label.starts_with(|c: char| c.is_ascii_digit()) => Err(
                     "has a label that begins with a digit (write one more colon before a version: ssm:/prod/app/level:::3)",
                 ),
-                (None, Some(number)) => validate_number(number),
+                // AWS stores the number in a signed integer of 64 bits.
+                (None, Some(number)) => match number.parse::<i64>() {
+                    Ok(1..) if number.bytes().all(|byte| byte.is_ascii_digit()) => Ok(()),
+                    Ok(_) | Err(_) => Err("has a version that isn't a positive number"),
+                },
                 (_, None) => Ok(()),
             },
         }
@@ -463,17 +468,5 @@ impl Version {
             return None;
         };
         Some(id)
-    }
-}
-
-/// Checks the number of a parameter's version: a positive number that fits into a signed integer of
-/// 64 bits, in which AWS stores it.
-///
-/// # Errors
-/// The predicate of a sentence about a reference with any other number.
-fn validate_number(text: &str) -> Result<(), &'static str> {
-    match text.parse::<i64>() {
-        Ok(1..) if text.bytes().all(|byte| byte.is_ascii_digit()) => Ok(()),
-        Ok(_) | Err(_) => Err("has a version that isn't a positive number"),
     }
 }

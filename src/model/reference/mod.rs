@@ -30,6 +30,4 @@ pub use locator::{
     AWS_STAGES, AWSCURRENT, Alias, Aliases, JsonPath, Locator, SecretRef, Selector, Version,
     below_path, validate_alias_name,
 };
-pub use secret_id::{
-    Fault, ParameterPath, SecretId, VALUE_REMEDY, is_bare_word, is_name_character,
-};
+pub use secret_id::{ParameterPath, SecretId, VALUE_REMEDY, is_bare_word, is_name_character};

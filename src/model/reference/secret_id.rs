@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::arn::{Arn, Region, Store};
+use crate::model::mistakes::Fault;
 
 /// The name or the ARN of a secret or parameter. The name of a parameter doesn't begin with `ssm:`,
 /// because the locator has the store.
@@ -30,79 +31,6 @@ impl ParameterPath<'_> {
     /// that follows the path.
     pub fn includes(&self, rest: &str) -> bool {
         !rest.is_empty() && (self.is_recursive || !rest.contains('/'))
-    }
-}
-
-/// What is wrong with a text that the user wrote, such as a reference or a template. The caller
-/// adds its position.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// For a template, a whole sentence. For a reference, the predicate of a sentence about it: `is
-    /// an incomplete ARN`.
-    ///
-    /// The predicate quotes nothing but the names of variables, because the text may be a password
-    /// instead of a reference. It never quotes the value of a variable.
-    pub text: String,
-    pub help: Option<String>,
-}
-
-impl Fault {
-    /// Creates a fault without a remedy.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self {
-            text: text.into(),
-            help: None,
-        }
-    }
-
-    /// Adds the remedy.
-    #[must_use]
-    pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
-        self
-    }
-
-    /// Returns the text as a sentence about a reference.
-    pub fn reference_sentence(&self) -> String {
-        format!("the reference {}", self.text)
-    }
-
-    /// Creates the error for a character that AWS doesn't allow in any name.
-    pub fn illegal_character(character: char) -> Self {
-        let defect = match character {
-            ' ' => "has a space in the name of the secret, which AWS doesn't allow".to_owned(),
-            '"' | '\'' => "includes quotes".to_owned(),
-            _ => format!(
-                "has the character \"{character}\", which AWS doesn't allow in the name of a secret or parameter"
-            ),
-        };
-        let help = match character {
-            '$' => "write a variable in braces, as in ${STAGE}/db:password",
-            '#' => "write a colon before the key, as in prod/db:password",
-            '"' | '\'' => "remove the quotes, which are part of the reference",
-            '*' | '?' => {
-                "write the full name; only a path may end with a wildcard, as in ssm:/prod/app/*"
-            }
-            _ => VALUE_REMEDY,
-        };
-        Self::new(defect).help(help)
-    }
-
-    /// Returns the error for text with an expression of a Helm template, or `None` for any other
-    /// text.
-    pub fn unrendered(text: &str) -> Option<Self> {
-        let objects = [".Values.", ".Release.", ".Chart."];
-        let is_unrendered = text.contains("{{") && objects.iter().any(|name| text.contains(name));
-        is_unrendered.then(|| {
-            Self::new("is a Helm template that hasn't been rendered").help(
-                "in the chart, use {{ tpl (.Files.Get \"secrets-exec.yaml\") . }} to render the file",
-            )
-        })
-    }
-
-    /// Creates the error for text that begins like an ARN, but doesn't have all parts of one.
-    pub fn incomplete_arn() -> Self {
-        Self::new("is an incomplete ARN").help("copy the whole ARN, as in arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/db-AbCdEf")
     }
 }
 
@@ -261,6 +189,13 @@ pub fn is_bare_word(text: &str) -> bool {
     text.chars().all(|c| c.is_ascii_alphanumeric() || c == '.')
 }
 
+/// Returns the fault of text that begins like an ARN, but doesn't have all parts of one.
+fn incomplete_arn() -> Fault {
+    Fault::new("is an incomplete ARN").help(
+        "copy the whole ARN, as in arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/db-AbCdEf",
+    )
+}
+
 /// Parses the ARN of a secret or parameter. Returns the store, too.
 ///
 /// # Errors
@@ -268,7 +203,7 @@ pub fn is_bare_word(text: &str) -> bool {
 fn parse_arn(text: &str) -> Result<(Store, Arn), Fault> {
     let service = text.split(':').nth(2).unwrap_or_default();
     if service.is_empty() {
-        return Err(Fault::incomplete_arn());
+        return Err(incomplete_arn());
     }
     let Some(store) = Store::from_service(service) else {
         let defect = match service {
@@ -283,7 +218,7 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), Fault> {
         Store::SecretsManager => "secret:",
         Store::ParameterStore => "parameter/",
     };
-    let arn = Arn::parse(text).ok_or_else(Fault::incomplete_arn)?;
+    let arn = Arn::parse(text).ok_or_else(incomplete_arn)?;
     let name = arn.resource().strip_prefix(prefix).unwrap_or_default();
     let fields = text.split(':').count();
     // If the account is missing, for example, the fields after it move, and the resource has
@@ -298,7 +233,7 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), Fault> {
         return Err(Fault::new(defect).help(help));
     }
     if name.is_empty() || !is_complete {
-        return Err(Fault::incomplete_arn());
+        return Err(incomplete_arn());
     }
 
     let has_region = arn.region().is_some_and(|region| region.area().is_some());

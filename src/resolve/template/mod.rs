@@ -43,10 +43,10 @@ use crate::model::answer::Document;
 use crate::model::entry::Subject;
 use crate::model::entry::template::{self, Template};
 use crate::model::env_variables::Inherited;
+use crate::model::mistakes::{did_you_mean_to_write, nearest};
 use crate::model::plan::{Plan, ValueSource, variable_help};
 use crate::model::problem::{Impact, MissingKey, Problem};
 use crate::model::secret_value::SecretValue;
-use crate::model::suggest::{self, did_you_mean_to_write};
 use crate::resolve::extract::{
     Json, NULL_HELP, ParsedDocument, Unresolved, encoded_twice_hint, keys_hint, listed_keys,
     quotable_keys,
@@ -269,7 +269,7 @@ impl Rendering<'_> {
         };
 
         if name == template::ENV {
-            return self.unset_variable(key, suggest::nearest(key, quotable_keys(map)));
+            return self.unset_variable(key, nearest(key, quotable_keys(map)));
         }
         if map.contains_key(key) {
             return problem(format!("has the key {path:?}, but its value is null")).help(NULL_HELP);

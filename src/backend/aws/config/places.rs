@@ -13,11 +13,11 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::model::env_variables::Inherited;
-use crate::model::overlooked::overlooked;
+use crate::model::mistakes::nearest;
+use crate::model::mistakes::overlooked;
 use crate::model::problem::{Problem, Status};
 use crate::model::quoting::{invalid_value, is_quotable, one_line};
 use crate::model::reference::Region;
-use crate::model::suggest;
 use crate::model::url::HttpUrl;
 use crate::system::os_error;
 use crate::time::Progress;
@@ -131,7 +131,7 @@ pub type Parser<T> = fn(&str) -> Result<T, &'static str>;
 fn parse_named<T>(name: &str, value: &OsStr, parse: Parser<T>) -> Result<T, Problem> {
     let shown = value.to_string_lossy();
     if let Some(found) = overlooked(&shown) {
-        return Err(Problem::overlooked(name, found));
+        return Err(Problem::from_fault(Status::Usage, found.about(name)));
     }
     let parsed = value.to_str().ok_or(UTF_8).and_then(parse);
     parsed.map_err(|expected| Problem::usage(invalid_value(name, &shown, expected)))
@@ -402,7 +402,7 @@ impl Profiles {
             return Problem::usage(text).help(advice);
         }
         let names: Vec<&str> = self.names().collect();
-        let help = match suggest::nearest(name, names.iter().copied()) {
+        let help = match nearest(name, names.iter().copied()) {
             _ if self.bare_sections.iter().any(|section| section == name) => {
                 format!("in the AWS configuration file, write [profile {name}] instead of [{name}]")
             }

@@ -29,7 +29,7 @@ use crate::model::answer::{
     Again, CREDENTIALS_REFUSED, Cause, CredentialsFault, Denial, FetchError, OutageKind, Refusal,
     Unsigned,
 };
-use crate::model::overlooked::overlooked;
+use crate::model::mistakes::overlooked;
 use crate::model::redaction::conceal;
 use crate::model::reference::Region;
 use crate::net::errors::error_text;
@@ -302,7 +302,7 @@ fn credential_defect(text: &str) -> Option<String> {
     }
     let is_illegal = HeaderValue::from_str(text).is_err();
     let illegal = is_illegal.then(|| "contains a character that isn't allowed".to_owned());
-    overlooked(text).map(|found| found.predicate).or(illegal)
+    overlooked(text).map(|found| found.text).or(illegal)
 }
 
 /// Replaces the error for credentials that AWS refused with one that says where they come from and

@@ -1,0 +1,546 @@
+//! What people get wrong in a text, and what to write instead: misspelled names, characters that
+//! they don't see, and the syntax of other tools.
+
+use percent_encoding::percent_decode_str;
+
+use super::quoting::is_visible;
+use super::shown::reads_like_a_name;
+
+/// What is wrong with a text that the user wrote, such as a reference, a template or an argument.
+/// The caller adds the position of the text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// A whole sentence, or the predicate of a sentence about the text: `is an incomplete ARN`.
+    ///
+    /// It quotes nothing of a reference but the names of variables, because the text may be a
+    /// password instead of a reference.
+    pub text: String,
+    pub help: Option<String>,
+}
+
+impl Fault {
+    /// Creates a fault without a remedy.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            help: None,
+        }
+    }
+
+    /// Adds the remedy.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Puts the subject of the sentence before the predicate: `the reference is an incomplete ARN`.
+    #[must_use]
+    pub fn about(self, subject: &str) -> Self {
+        Self {
+            text: format!("{subject} {}", self.text),
+            ..self
+        }
+    }
+}
+
+impl<T: Into<String>> From<T> for Fault {
+    fn from(text: T) -> Self {
+        Self::new(text)
+    }
+}
+
+/// The number of misspelled names of one kind that get a suggestion. Each look-up reads all
+/// candidates, so thousands of them would take minutes.
+pub const MOST_SUGGESTIONS: usize = 20;
+
+/// Returns the most similar candidate, or `None` if none of them is similar. Case doesn't matter:
+/// `password` finds `PASSWORD`.
+///
+/// Names are compared by their optimal string alignment distance. For similar names, this distance
+/// is less than the length of the shorter name, and at most a third (rounded) of the length of the
+/// longer one. If several candidates are equally close, the first one in the alphabet is returned.
+pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let lower_name = name.to_lowercase();
+    let length = lower_name.chars().count();
+    let mut near = Vec::new();
+    for candidate in candidates {
+        let lower = candidate.to_lowercase();
+        let other_length = lower.chars().count();
+        let (shorter, longer) = (length.min(other_length), length.max(other_length));
+        let limit = shorter.saturating_sub(1).min((longer + 1) / 3);
+        // The distance is at least the difference of the lengths, so a comparison would take time
+        // for nothing.
+        if shorter == 0 || longer - shorter > limit {
+            continue;
+        }
+        let distance = strsim::osa_distance(&lower_name, &lower);
+        if distance <= limit {
+            near.push((distance, candidate));
+        }
+    }
+    near.into_iter().min().map(|(_, candidate)| candidate)
+}
+
+/// Returns a candidate that becomes the name if one letter is changed, added or removed, or if two
+/// letters are swapped. Names with other digits are different on purpose: `prod/web1`, `prod/web2`.
+pub fn one_letter_away<'a>(
+    name: &str,
+    mut candidates: impl Iterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let digits = |text: &str| text.replace(|c: char| !c.is_ascii_digit(), "");
+    candidates.find(|candidate| {
+        strsim::osa_distance(name, candidate) == 1 && digits(name) == digits(candidate)
+    })
+}
+
+/// Returns the hint for a misspelled name: `did you mean "password"?`.
+pub fn did_you_mean(nearest: &str) -> String {
+    format!("did you mean {nearest:?}?")
+}
+
+/// Returns the hint for a misspelled name, with what to write instead, unless that is only the
+/// name. If `write` is `None`, the hint only has the name.
+pub fn did_you_mean_to_write(nearest: &str, write: Option<String>) -> String {
+    match write {
+        Some(write) if write != nearest => format!("{} Write {write}", did_you_mean(nearest)),
+        Some(_) | None => did_you_mean(nearest),
+    }
+}
+
+/// Returns what people don't see in a text, such as a space at its end. Returns `None` if they see
+/// all of it. An empty text is a fault, too; [`overlooked_unless_empty`] accepts it.
+pub fn overlooked(text: &str) -> Option<Fault> {
+    let (Some(first), Some(last)) = (text.chars().next(), text.chars().next_back()) else {
+        let help = "if it comes from a variable in quotes, that variable isn't set";
+        return Some(Fault::new("is empty").help(help));
+    };
+    if text.trim().is_empty() {
+        let name = character_name(last);
+        return Some(Fault::new(format!("is only a {name}")).help(format!("remove the {name}")));
+    }
+    if last == '\r' {
+        let predicate = "ends with a carriage return (a Windows line ending)";
+        let help = "convert the file that it comes from: sed -i 's/\\r$//' FILE";
+        return Some(Fault::new(predicate).help(help));
+    }
+    for (character, verb, end) in [(first, "begins", "beginning"), (last, "ends", "end")] {
+        if is_unseen(character) {
+            let name = character_name(character);
+            let help = format!("remove the {name} at the {end}");
+            return Some(Fault::new(format!("{verb} with a {name}")).help(help));
+        }
+    }
+    if text.contains(['“', '”', '„', '‘', '’', '‚']) {
+        return Some(Fault::new("contains curly quotes").help("remove the curly quotes"));
+    }
+    let unseen = text.chars().find(|c| *c != ' ' && is_unseen(*c))?;
+    let name = character_name(unseen);
+    let help = match unseen {
+        NO_BREAK_SPACE => "use ordinary spaces".to_owned(),
+        _ => format!("remove the {name}"),
+    };
+    Some(Fault::new(format!("contains a {name}")).help(help))
+}
+
+/// Returns what people don't see in a text, or `None` for an empty text.
+pub fn overlooked_unless_empty(text: &str) -> Option<Fault> {
+    match text {
+        "" => None,
+        text => overlooked(text),
+    }
+}
+
+/// Returns what people don't see in an argument of the command line. An argument that is only a
+/// space or a carriage return comes from a script in which a line doesn't end with its backslash.
+pub fn overlooked_in_argument(text: &str) -> Option<Fault> {
+    let found = overlooked(text)?;
+    if text.is_empty() || !text.trim().is_empty() {
+        return Some(found);
+    }
+    let help = "remove what follows the backslash at the end of the line before";
+    Some(Fault::new(found.text).help(help))
+}
+
+/// Returns what people don't see in the fields of a reference: SECRET, KEY, STAGE and VERSION-ID. A
+/// field can be empty.
+pub fn overlooked_in_fields(fields: [&str; 4]) -> Option<Fault> {
+    let names = ["name", "key", "stage", "version id"];
+    names.into_iter().zip(fields).find_map(|(name, text)| {
+        let found = overlooked_unless_empty(text)?;
+        Some(found.about(&format!("has a {name} that")))
+    })
+}
+
+/// Returns the character of a line of YAML that people take for a space: in its indentation, or
+/// after the colon of a name. A tab matters only in the indentation.
+pub fn overlooked_in_line(line: &str) -> Option<Fault> {
+    if line.trim().is_empty() {
+        return None;
+    }
+    let (key, value) = line.split_once(':').unwrap_or((line, ""));
+    let mut indentation = key.chars().take_while(|c| is_unseen(*c));
+    let mut gap = value.chars().take_while(|c| is_unseen(*c));
+    let predicate = match indentation.find(|c| *c != ' ') {
+        Some(unseen) => format!("is indented with a {}", character_name(unseen)),
+        None => {
+            let unseen = gap.find(|c| !matches!(c, ' ' | '\t'))?;
+            format!("has a {} after its colon", character_name(unseen))
+        }
+    };
+    Some(Fault::new(predicate).help("use ordinary spaces"))
+}
+
+/// True for text in UTF-16, which some editors on Windows write. Text in UTF-8 doesn't have zeros.
+pub fn is_utf16(bytes: &[u8]) -> bool {
+    matches!(
+        bytes,
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, _, 0, ..] | [_, 0, _, 0, ..]
+    )
+}
+
+const NO_BREAK_SPACE: char = '\u{a0}';
+
+/// True for a space, and for a character that a terminal or an editor doesn't show.
+fn is_unseen(c: char) -> bool {
+    c.is_whitespace() || !is_visible(c)
+}
+
+/// Returns the name of a character that people don't see: `tab`.
+fn character_name(c: char) -> String {
+    match c {
+        ' ' => "space".to_owned(),
+        '\t' => "tab".to_owned(),
+        '\n' => "line break".to_owned(),
+        '\r' => "carriage return".to_owned(),
+        NO_BREAK_SPACE => "no-break space".to_owned(),
+        '\u{feff}' => "byte order mark".to_owned(),
+        c => format!("hidden character (U+{:04X})", c as u32),
+    }
+}
+
+/// The subcommands and options of other tools. A line has some of them, ` = `, and what to write
+/// instead.
+const COMMAND_LINE: &str = "\
+exec inject launch run start = secrets-exec [OPTIONS] -- COMMAND
+fetch print read show = secrets-exec get prod/db:password
+diff info list ls status --dry-run = secrets-exec check
+env = secrets-exec export --format shell
+--environment --key --password --query --secret --secret-id --secrets --set = --env DB_PASSWORD=prod/db:password
+--prefix = --env-from APP_=prod/app
+--env-file = secrets-exec migrate FILE --secret prod/app, which turns a .env file into a declaration
+--config = -f secrets-exec.yaml
+--poll --watch = --on-rotation restart
+--interval = --on-rotation restart --poll-interval 5m
+--pristine = --clean-env";
+
+/// The keys of other tools, in lines of the same form. A line applies where our key is allowed.
+const KEYS: &str = "\
+arn id name ref secret secretRef valueFrom = from
+arn from name ref secret secretRef valueFrom = id
+exclude = except
+environment vars = env";
+
+/// The YAML tags of other tools, in lower case. They are left out.
+const TAGS: &str = "file ref secret str sub var = ";
+
+/// The beginnings of references in the syntax of other tools, and what to write instead. If that is
+/// empty, the secret isn't in AWS. Its name has a slash, because `vault:token` may be the key of a
+/// secret "vault".
+const PREFIXES: [(&str, &str); 22] = [
+    ("{{resolve:secretsmanager:", "secretsmanager:"),
+    ("aws:secretsmanager:", "secretsmanager:"),
+    ("secretsmanager:", "secretsmanager:"),
+    ("aws-sm:", "secretsmanager:"),
+    ("awssm:", "secretsmanager:"),
+    ("sm://", "secretsmanager:"),
+    ("{aws-sm}", "secretsmanager:"),
+    ("ref+awssecrets:", "secretsmanager:"),
+    ("ssm://", "ssm:/"),
+    ("ssm-secure://", "ssm:/"),
+    ("aws-ssm://", "ssm:/"),
+    ("awsssm://", "ssm:/"),
+    ("parameter:/", "ssm:/"),
+    ("ref+awsssm:", "ssm:/"),
+    ("{{resolve:ssm:", "ssm:"),
+    ("{{resolve:ssm-secure:", "ssm:"),
+    ("ssm-secure:", "ssm:"),
+    ("aws-ssm:", "ssm:"),
+    ("awsssm:", "ssm:"),
+    ("{aws-ssm}", "ssm:"),
+    ("op://", ""),
+    ("vault:", ""),
+];
+
+/// The hosts of AWS's console, in all partitions.
+const CONSOLES: [&str; 2] = ["console.aws.amazon.com/", "console.amazonaws"];
+
+/// Returns the words of other tools in a table, each with what to write instead.
+fn rows(table: &'static str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let lines = table.lines().filter_map(|line| line.split_once(" = "));
+    lines.flat_map(|(words, ours)| words.split(' ').map(move |word| (word, ours)))
+}
+
+/// Returns what to write instead of another tool's subcommand or option: `--pristine` →
+/// `--clean-env`. Returns `None` for any other word.
+pub fn replacement(word: &str) -> Option<&'static str> {
+    let (_, ours) = rows(COMMAND_LINE).find(|(other, _)| *other == word)?;
+    Some(ours)
+}
+
+/// Returns our key for a key of another tool, if our key is one of the `known` ones: `exclude` →
+/// `except`.
+pub fn own_key(key: &str, known: &[&str]) -> Option<&'static str> {
+    let (_, ours) = rows(KEYS).find(|(other, ours)| *other == key && known.contains(ours))?;
+    Some(ours)
+}
+
+/// Returns the remedy for a value with a YAML tag, such as `!var` or `!var:file`. `tag` doesn't
+/// have the exclamation mark. Without a value, the tag may be a password that begins with one.
+pub fn tag_remedy(tag: &str, value: &str) -> Option<String> {
+    let word = tag.split(':').next().unwrap_or_default().to_lowercase();
+    rows(TAGS).find(|(other, _)| *other == word && !value.is_empty())?;
+    let reference = value.replace('#', ":");
+    Some(match reads_like_a_name(&reference) {
+        true => format!("write {reference}, without \"!{tag}\""),
+        false => format!("leave out \"!{tag}\""),
+    })
+}
+
+/// Returns the prefix of a reference in the syntax of another tool, and what to write instead of
+/// it: `awssm:prod/db` → `awssm:` and `secretsmanager:`.
+pub fn foreign_prefix(text: &str) -> Option<(&'static str, &'static str)> {
+    PREFIXES.into_iter().find(|(prefix, ours)| {
+        let rest = text.strip_prefix(prefix);
+        rest.is_some_and(|rest| !ours.is_empty() || rest.contains('/'))
+    })
+}
+
+/// Returns what is wrong with a reference in the syntax of another tool, as a predicate, and our
+/// reference, such as `prod/db:password`. The reference is empty if the secret isn't in AWS.
+pub fn foreign_reference(text: &str) -> Option<(String, String)> {
+    if text.contains("://") && CONSOLES.iter().any(|host| text.contains(host)) {
+        let name = text
+            .split(['?', '&'])
+            .find_map(|field| field.strip_prefix("name="));
+        let decoded = percent_decode_str(name.unwrap_or_default()).decode_utf8_lossy();
+        let predicate = "is the address of a page in AWS's console";
+        return Some((predicate.to_owned(), decoded.into_owned()));
+    }
+
+    let (prefix, ours) = foreign_prefix(text)?;
+    let predicate = format!("begins with \"{prefix}\", which is the syntax of another tool");
+    // Some tools write secretsmanager://prod/db.
+    let slashes = if ours.ends_with('/') { "/" } else { "//" };
+    let rest = text[prefix.len()..].trim_start_matches(slashes);
+    // CloudFormation writes prod/db:SecretString:password, and others prod/db#password.
+    let fields = rest.trim_end_matches("}}").replace(":SecretString", "");
+    let fields = fields.replace("#/", ":").replace('#', ":");
+    let reference = match ours {
+        "" => String::new(),
+        ours => ours.trim_start_matches("secretsmanager:").to_owned() + &fields,
+    };
+    Some((predicate, reference))
+}
+
+/// Returns the fault of text with an expression of a Helm template, or `None` for any other text.
+pub fn helm_fault(text: &str) -> Option<Fault> {
+    let objects = [".Values.", ".Release.", ".Chart."];
+    let is_unrendered = text.contains("{{") && objects.iter().any(|name| text.contains(name));
+    is_unrendered.then(|| {
+        Fault::new("is a Helm template that hasn't been rendered").help(
+            "in the chart, use {{ tpl (.Files.Get \"secrets-exec.yaml\") . }} to render the file",
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelled_name_gets_the_most_similar_one_as_a_suggestion_and_an_unrelated_name_gets_none()
+    {
+        let keys = || ["host", "password", "port"].into_iter();
+        assert_eq!(nearest("PORT", keys()), Some("port"));
+        assert_eq!(nearest("api_token", keys()), None);
+        assert_eq!(nearest("t", ["s", "to"].into_iter()), None);
+        assert_eq!(nearest("", [""].into_iter()), None);
+        assert_eq!(nearest("a", ["A"].into_iter()), Some("A"));
+        assert_eq!(
+            nearest(
+                "password2",
+                ["p", "password", "password_of_somebody_else"].into_iter()
+            ),
+            Some("password")
+        );
+        // If several names are equally close, the first one in the alphabet is suggested.
+        assert_eq!(
+            nearest("host3", ["host2", "host1"].into_iter()),
+            Some("host1")
+        );
+    }
+
+    #[test]
+    fn what_people_do_not_see_is_named_with_its_place_and_its_remedy() {
+        for (text, predicate, help) in [
+            ("", "is empty", "that variable isn't set"),
+            (" ", "is only a space", "remove the space"),
+            ("\r", "is only a carriage return", "remove"),
+            ("\u{a0}\u{a0}", "is only a no-break space", "remove"),
+            (
+                "us-east-1\r",
+                "ends with a carriage return",
+                "sed -i 's/\\r$//' FILE",
+            ),
+            ("true\r\n", "ends with a line break", "at the end"),
+            (
+                "us-east-1 ",
+                "ends with a space",
+                "remove the space at the end",
+            ),
+            ("key\t", "ends with a tab", "remove the tab"),
+            (" prod/db", "begins with a space", "at the beginning"),
+            ("\u{a0}prod/db", "begins with a no-break space", "remove"),
+            ("\u{feff}prod/db", "begins with a byte order mark", "remove"),
+            (
+                "\u{3000}prod/db",
+                "begins with a hidden character (U+3000)",
+                "remove",
+            ),
+            (
+                "“prod/db”",
+                "contains curly quotes",
+                "remove the curly quotes",
+            ),
+            (
+                "prod/db:it’s",
+                "contains curly quotes",
+                "remove the curly quotes",
+            ),
+            (
+                "a\u{a0}b",
+                "contains a no-break space",
+                "use ordinary spaces",
+            ),
+            (
+                "prod\u{200b}/db",
+                "contains a hidden character (U+200B)",
+                "remove",
+            ),
+            ("a\u{1b}b", "contains a hidden character (U+001B)", "remove"),
+            (
+                "a\rb",
+                "contains a carriage return",
+                "remove the carriage return",
+            ),
+        ] {
+            let found = overlooked(text).unwrap();
+            assert!(found.text.starts_with(predicate), "{text:?}: {found:?}");
+            assert!(
+                found.help.as_ref().unwrap().contains(help),
+                "{text:?}: {found:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn in_a_line_of_yaml_only_the_spaces_around_the_name_matter() {
+        for (line, predicate) in [
+            ("\u{a0}\u{a0}A: b", "is indented with a no-break space"),
+            (" \u{a0}A: b", "is indented with a no-break space"),
+            ("\tA: b", "is indented with a tab"),
+            ("A:\u{a0}b", "has a no-break space after its colon"),
+        ] {
+            assert_eq!(
+                overlooked_in_line(line).unwrap().text,
+                predicate,
+                "{line:?}"
+            );
+        }
+        for line in [
+            "",
+            "  ",
+            "\t",
+            "  A: b",
+            "A:\tb",
+            "A: b\u{a0}",
+            "A: “b”",
+            "- a",
+        ] {
+            assert_eq!(overlooked_in_line(line), None, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_text_without_anything_hidden_is_left_to_other_checks() {
+        for text in [
+            "a", "prod/db", "a b", "\"a\"", "'a'", "*", "größe", "日本", "🔑", "\\",
+        ] {
+            assert_eq!(overlooked(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn utf_16_is_recognized_with_and_without_a_byte_order_mark() {
+        for bytes in [&b"\xff\xfee\0"[..], b"\xfe\xff\0e", b"e\0n\0v\0", b"\0e\0n"] {
+            assert!(is_utf16(bytes), "{bytes:?}");
+        }
+        for bytes in [
+            &b""[..],
+            b"e",
+            b"env: {}",
+            b"\xef\xbb\xbfenv",
+            b"\0GITCRYPT\0",
+        ] {
+            assert!(!is_utf16(bytes), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn a_reference_of_another_tool_is_translated() {
+        for (text, ours) in [
+            ("aws-sm:prod/db:password", "prod/db:password"),
+            ("awssm://prod/db#password", "prod/db:password"),
+            ("ref+awssecrets://prod/db#/password", "prod/db:password"),
+            ("{aws-ssm}/prod/app", "ssm:/prod/app"),
+            ("ssm://prod/app", "ssm:/prod/app"),
+            ("ssm:///prod/app", "ssm:/prod/app"),
+            ("ssm-secure:/prod/app", "ssm:/prod/app"),
+            ("ssm-secure:app", "ssm:app"),
+            ("parameter:/prod/app", "ssm:/prod/app"),
+            ("{{resolve:ssm:/prod/app}}", "ssm:/prod/app"),
+            ("op://vault/item/field", ""),
+            ("vault:secret/data/db#password", ""),
+            (
+                "https://us-east-1.console.aws.amazon.com/secretsmanager/secret?name=prod%2Fdb&region=us-east-1",
+                "prod/db",
+            ),
+            (
+                "https://console.amazonaws.cn/secretsmanager/home?region=cn-north-1#!/secret?name=prod%2Fdb",
+                "prod/db",
+            ),
+            (
+                "https://console.aws.amazon.com/secretsmanager/listsecrets",
+                "",
+            ),
+        ] {
+            assert_eq!(
+                foreign_reference(text).map(|(_, ours)| ours).as_deref(),
+                Some(ours),
+                "{text}"
+            );
+        }
+        for text in [
+            "vault:token",
+            "parameter:key",
+            "ssm:/prod/app",
+            "prod/db",
+            "sm:key",
+            "op:x",
+            "postgres://console.acme.com/app",
+        ] {
+            assert_eq!(foreign_reference(text), None, "{text}");
+        }
+    }
+}
