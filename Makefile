@@ -95,7 +95,7 @@ install: ## install the binary, the man page and the completions in PREFIX (/usr
 	@test -x "$(BINARY)" || { echo "$(BINARY) does not exist: run \`make release\` first" >&2; exit 1; }
 	packaging/install "$(BINARY)" "$(DESTDIR)$(PREFIX)"
 
-dist: $(DIST_VENV)/stamp ## build archives, SBOMs, Debian packages, RPMs, an image and checksums for TARGETS (x86-64 and arm64) in target/dist
+dist: $(DIST_VENV)/stamp ## build archives, SBOMs, Debian packages, RPMs, Lambda layers, an image and checksums for TARGETS (x86-64 and arm64) in target/dist
 	QUICK= ZIG_PYTHON="$$PWD/$(DIST_VENV)/bin/python" packaging/dist $(TARGETS)
 
 macos: $(DIST_VENV)/stamp ## compile for macOS (arm64 and x86-64), without optimizations and without running anything

@@ -14,6 +14,7 @@ mod credential;
 mod documented;
 mod example;
 mod hardened;
+mod lambda;
 mod loading;
 mod network;
 mod packages;

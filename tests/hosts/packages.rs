@@ -253,7 +253,7 @@ fn docs_releases_md_names_only_files_that_a_release_has() {
     let named: BTreeSet<_> = words
         .filter(|word| word.starts_with("secrets-exec") && word.contains("0.1.0"))
         .collect();
-    assert_eq!(named.len(), 4, "{named:?}");
+    assert_eq!(named.len(), 5, "{named:?}");
     for name in named {
         assert!(
             dist().join(name.replace("0.1.0", VERSION)).exists(),
@@ -316,6 +316,36 @@ fn the_lines_that_docs_ci_md_shows_install_the_binary() {
             "cd /root; gh() {{ {gh}; }}; sudo() {{ \"$@\"; }}\n{lines}\nsecrets-exec --version; grep -c OWNER /asked"
         );
         assert_eq!(in_debian(&script), format!("secrets-exec {VERSION}\n2\n"));
+    }
+}
+
+#[test]
+#[ignore = "by make test-all"]
+fn each_lambda_layer_has_the_binary_of_the_release_archive_and_the_wrapper_at_its_root() {
+    for (machine, layer) in [("x86_64", "x86_64"), ("aarch64", "arm64")] {
+        let layer = format!("secrets-exec-{VERSION}-lambda-{layer}.zip");
+        let listing = output_of("unzip", &["-Z", "-s", &layer]);
+        let files: Vec<_> = listing
+            .lines()
+            .filter(|line| line.starts_with('-'))
+            .map(|line| {
+                let words: Vec<_> = line.split_whitespace().collect();
+                [words[0], words[words.len() - 1]].join(" ")
+            })
+            .collect();
+        let expected = ["-rwxr-xr-x secrets-exec", "-rwxr-xr-x secrets-exec-wrapper"];
+        assert_eq!(files, expected, "{listing}");
+
+        let directory = Directory::new();
+        let folder = directory.path();
+        output_of("unzip", &["-q", &layer, "-d", folder.to_str().unwrap()]);
+        let archive = Archive::unpack(format!(
+            "secrets-exec-{VERSION}-{machine}-unknown-linux-musl.tar.gz"
+        ));
+        let binary = fs::read(folder.join("secrets-exec")).unwrap();
+        assert!(binary == fs::read(archive.binary()).unwrap());
+        let wrapper = fs::read_to_string(folder.join("secrets-exec-wrapper")).unwrap();
+        assert_eq!(wrapper, repository_file("packaging/secrets-exec-wrapper"));
     }
 }
 
