@@ -362,6 +362,38 @@ fn blob(digest: &str) -> Vec<u8> {
     output.stdout
 }
 
+/// Asserts that the labels are those by which Renovate and a registry find the release and its
+/// source. Before the first release, Cargo.toml doesn't have a repository.
+fn assert_has_labels(labels: &Value) {
+    let manifest = repository_file("Cargo.toml");
+    let package = |key: &str| {
+        let prefix = format!("{key} = \"");
+        let value = manifest.lines().find_map(|line| line.strip_prefix(&prefix));
+        value.map(|value| value.trim_end_matches('"').to_owned())
+    };
+    let revision = Command::new("git")
+        .args(["-C", env!("CARGO_MANIFEST_DIR"), "rev-parse", "HEAD"])
+        .output()
+        .unwrap();
+    let revision = String::from_utf8(revision.stdout)
+        .unwrap()
+        .trim()
+        .to_owned();
+    let expected = [
+        ("title", package("name")),
+        ("description", package("description")),
+        ("version", Some(VERSION.to_owned())),
+        ("source", package("repository")),
+        ("revision", Some(revision)),
+        ("licenses", package("license")),
+    ];
+    let expected: BTreeMap<_, _> = expected
+        .into_iter()
+        .filter_map(|(key, value)| Some((format!("org.opencontainers.image.{key}"), value?)))
+        .collect();
+    assert_eq!(*labels, serde_json::json!(expected));
+}
+
 #[test]
 #[ignore = "by make test-all"]
 fn for_each_architecture_the_container_image_has_the_same_binary_as_the_release_archive() {
@@ -382,6 +414,8 @@ fn for_each_architecture_the_container_image_has_the_same_binary_as_the_release_
             "x86_64"
         };
         let manifest = read(&blob(&digest(manifest)));
+        let config = read(&blob(&digest(&manifest["config"])));
+        assert_has_labels(&config["config"]["Labels"]);
         assert_eq!(manifest["layers"].as_array().unwrap().len(), 1);
         let directory = Directory::new();
         fs::write(
@@ -390,6 +424,9 @@ fn for_each_architecture_the_container_image_has_the_same_binary_as_the_release_
         )
         .unwrap();
         let layer = directory.path().to_str().unwrap();
+        let listing = output_of("tar", &["-tzvf", &format!("{layer}/layer")]);
+        let files = BTreeMap::from([("secrets-exec".into(), "-rwxr-xr-x 0/0".into())]);
+        assert_eq!(listed(&listing), files);
         output_of("tar", &["-xzf", &format!("{layer}/layer"), "-C", layer]);
         let archive = Archive::unpack(format!(
             "secrets-exec-{VERSION}-{machine}-unknown-linux-musl.tar.gz"
