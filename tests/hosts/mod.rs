@@ -20,6 +20,7 @@ mod network;
 mod packages;
 mod pages;
 mod pods;
+mod readme;
 mod restart;
 mod rotating;
 mod units;
