@@ -16,10 +16,8 @@ use crate::support::*;
 const ARN: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/db-AbCdEf";
 
 /// Starts the runtime as the images of AWS do, which have this script as `/var/runtime/bootstrap`.
-const BOOTSTRAP: &str = "\
-#!/bin/sh
-exec ${AWS_LAMBDA_EXEC_WRAPPER:+\"$AWS_LAMBDA_EXEC_WRAPPER\"} \"$@\"
-";
+const BOOTSTRAP: &str =
+    "#!/bin/sh\nexec ${AWS_LAMBDA_EXEC_WRAPPER:+\"$AWS_LAMBDA_EXEC_WRAPPER\"} \"$@\"\n";
 
 /// A runtime client, with a function that answers with its variables.
 struct Runtime {

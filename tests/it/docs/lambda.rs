@@ -76,7 +76,7 @@ fn wrapped<A: Into<PathBuf>>(aws: &Aws, runtime: impl IntoIterator<Item = A>) ->
         .executable("opt/secrets-exec", "#!/bin/sh\nexec \"$PROGRAM\" \"$@\"\n")
         .executable(
             "opt/secrets-exec-wrapper",
-            &repository_file("packaging/secrets-exec-wrapper"),
+            repository_file("packaging/secrets-exec-wrapper"),
         );
     let wrapper = sandbox.path("opt/secrets-exec-wrapper");
     sandbox
