@@ -160,21 +160,32 @@ fn a_lambda_function_is_not_started_if_its_variable_names_a_key_that_the_secret_
     run.refused(78).says(["has no key \"pasword\""]);
 }
 
+/// Runs a script of docs/lambda.md in the function's package, with the layer in `opt` of the
+/// sandbox. `app` and `otel-handler` are a program and another wrapper.
+fn run_documented_script(script: &str, arguments: [&str; 2]) -> Outcome {
+    let aws = documented_secrets();
+    let sandbox = variables(&aws);
+    let opt = format!("{}/", sandbox.path("opt").display());
+    let sandbox = sandbox
+        .executable("opt/otel-handler", "#!/bin/sh\nexec \"$@\"\n")
+        .executable("app", "#!/bin/sh\nexec cat /proc/self/environ\n")
+        .executable("script", script.replace("/opt/", &opt));
+    let script = sandbox.path("script");
+    let words = arguments.map(PathBuf::from);
+    sandbox.command([script].into_iter().chain(words)).control()
+}
+
 #[test]
 fn the_wrapper_that_docs_lambda_md_shows_for_a_second_wrapper_starts_both() {
-    let aws = documented_secrets();
     let page = Page::read("docs/lambda.md");
-    let sandbox = variables(&aws);
-    let opt = sandbox.path("opt").display().to_string();
-    let chained = page.blocks("sh")[0].replace("/opt/", &format!("{opt}/"));
-    let otel = "#!/bin/sh\nexec \"$@\"\n";
-    let sandbox = sandbox
-        .executable("opt/otel-handler", otel)
-        .executable("wrapper", &chained);
-    let wrapper = sandbox.path("wrapper");
-    let run = sandbox
-        .command([wrapper, "/bin/cat".into(), "/proc/self/environ".into()])
-        .control();
+    let run = run_documented_script(page.blocks("sh")[0], ["/bin/cat", "/proc/self/environ"]);
+    run.launched_silently().has("DB_PASSWORD", "p-4c7a1e");
+}
+
+#[test]
+fn the_bootstrap_that_docs_lambda_md_shows_for_go_and_rust_starts_the_program_with_its_values() {
+    let page = Page::read("docs/lambda.md");
+    let run = run_documented_script(page.blocks("sh")[1], ["unused", "unused"]);
     run.launched_silently().has("DB_PASSWORD", "p-4c7a1e");
 }
 
