@@ -404,7 +404,12 @@ fn for_each_architecture_the_container_image_has_the_same_binary_as_the_release_
         "tar",
         &["--extract", "--to-stdout", "--file", &archive, "index.json"],
     );
-    let index = read(&blob(&digest(&read(index.as_bytes())["manifests"][0])));
+    let named = read(index.as_bytes())["manifests"].clone();
+    // The version is the only tag, because nothing may move it.
+    assert_eq!(named.as_array().unwrap().len(), 1, "{named}");
+    let tag = &named[0]["annotations"]["org.opencontainers.image.ref.name"];
+    assert_eq!(*tag, format!("secrets-exec:{VERSION}"));
+    let index = read(&blob(&digest(&named[0])));
     let manifests = index["manifests"].as_array().unwrap();
     assert_eq!(manifests.len(), 2, "{index}");
     for manifest in manifests {
