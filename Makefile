@@ -91,11 +91,11 @@ fuzz: ## run every fuzz target for FUZZ_SECONDS (600), one on each core; finding
 release: ## build the static binary: target/ARCHITECTURE-unknown-linux-musl/release/secrets-exec
 	QUICK= packaging/build "$$(uname -m)-unknown-linux-musl"
 
-install: ## install the binary, the man page and the completions in PREFIX (/usr/local), below DESTDIR; run `make release` first
+install: ## install the binary (mode 0755), the man page and the completions in PREFIX (/usr/local), below DESTDIR; run `make release` first
 	@test -x "$(BINARY)" || { echo "$(BINARY) does not exist: run \`make release\` first" >&2; exit 1; }
 	packaging/install "$(BINARY)" "$(DESTDIR)$(PREFIX)"
 
-dist: $(DIST_VENV)/stamp ## build archives, SBOMs, Debian packages, RPMs, an image and checksums for TARGETS (x86-64 and arm64) in target/dist
+dist: $(DIST_VENV)/stamp ## build archives, SBOMs, Debian packages, RPMs, Lambda layers, an image and checksums for TARGETS (x86-64 and arm64) in target/dist
 	QUICK= ZIG_PYTHON="$$PWD/$(DIST_VENV)/bin/python" packaging/dist $(TARGETS)
 
 macos: $(DIST_VENV)/stamp ## compile for macOS (arm64 and x86-64), without optimizations and without running anything

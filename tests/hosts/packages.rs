@@ -253,7 +253,7 @@ fn docs_releases_md_names_only_files_that_a_release_has() {
     let named: BTreeSet<_> = words
         .filter(|word| word.starts_with("secrets-exec") && word.contains("0.1.0"))
         .collect();
-    assert_eq!(named.len(), 4, "{named:?}");
+    assert_eq!(named.len(), 5, "{named:?}");
     for name in named {
         assert!(
             dist().join(name.replace("0.1.0", VERSION)).exists(),
@@ -319,6 +319,36 @@ fn the_lines_that_docs_ci_md_shows_install_the_binary() {
     }
 }
 
+#[test]
+#[ignore = "by make test-all"]
+fn each_lambda_layer_has_the_binary_of_the_release_archive_and_the_wrapper_at_its_root() {
+    for (machine, layer) in [("x86_64", "x86_64"), ("aarch64", "arm64")] {
+        let layer = format!("secrets-exec-{VERSION}-lambda-{layer}.zip");
+        let listing = output_of("unzip", &["-Z", "-s", &layer]);
+        let files: Vec<_> = listing
+            .lines()
+            .filter(|line| line.starts_with('-'))
+            .map(|line| {
+                let words: Vec<_> = line.split_whitespace().collect();
+                [words[0], words[words.len() - 1]].join(" ")
+            })
+            .collect();
+        let expected = ["-rwxr-xr-x secrets-exec", "-rwxr-xr-x secrets-exec-wrapper"];
+        assert_eq!(files, expected, "{listing}");
+
+        let directory = Directory::new();
+        let folder = directory.path();
+        output_of("unzip", &["-q", &layer, "-d", folder.to_str().unwrap()]);
+        let archive = Archive::unpack(format!(
+            "secrets-exec-{VERSION}-{machine}-unknown-linux-musl.tar.gz"
+        ));
+        let binary = fs::read(folder.join("secrets-exec")).unwrap();
+        assert!(binary == fs::read(archive.binary()).unwrap());
+        let wrapper = fs::read_to_string(folder.join("secrets-exec-wrapper")).unwrap();
+        assert_eq!(wrapper, repository_file("packaging/secrets-exec-wrapper"));
+    }
+}
+
 /// Reads a file from the archive of the image.
 fn blob(digest: &str) -> Vec<u8> {
     let archive = dist().join(format!("secrets-exec-{VERSION}-oci.tar"));
@@ -332,6 +362,38 @@ fn blob(digest: &str) -> Vec<u8> {
     output.stdout
 }
 
+/// Asserts that the labels are those by which Renovate and a registry find the release and its
+/// source. Before the first release, Cargo.toml doesn't have a repository.
+fn assert_has_labels(labels: &Value) {
+    let manifest = repository_file("Cargo.toml");
+    let package = |key: &str| {
+        let prefix = format!("{key} = \"");
+        let value = manifest.lines().find_map(|line| line.strip_prefix(&prefix));
+        value.map(|value| value.trim_end_matches('"').to_owned())
+    };
+    let revision = Command::new("git")
+        .args(["-C", env!("CARGO_MANIFEST_DIR"), "rev-parse", "HEAD"])
+        .output()
+        .unwrap();
+    let revision = String::from_utf8(revision.stdout)
+        .unwrap()
+        .trim()
+        .to_owned();
+    let expected = [
+        ("title", package("name")),
+        ("description", package("description")),
+        ("version", Some(VERSION.to_owned())),
+        ("source", package("repository")),
+        ("revision", Some(revision)),
+        ("licenses", package("license")),
+    ];
+    let expected: BTreeMap<_, _> = expected
+        .into_iter()
+        .filter_map(|(key, value)| Some((format!("org.opencontainers.image.{key}"), value?)))
+        .collect();
+    assert_eq!(*labels, serde_json::json!(expected));
+}
+
 #[test]
 #[ignore = "by make test-all"]
 fn for_each_architecture_the_container_image_has_the_same_binary_as_the_release_archive() {
@@ -342,7 +404,12 @@ fn for_each_architecture_the_container_image_has_the_same_binary_as_the_release_
         "tar",
         &["--extract", "--to-stdout", "--file", &archive, "index.json"],
     );
-    let index = read(&blob(&digest(&read(index.as_bytes())["manifests"][0])));
+    let named = read(index.as_bytes())["manifests"].clone();
+    // The version is the only tag, because nothing may move it.
+    assert_eq!(named.as_array().unwrap().len(), 1, "{named}");
+    let tag = &named[0]["annotations"]["org.opencontainers.image.ref.name"];
+    assert_eq!(*tag, format!("secrets-exec:{VERSION}"));
+    let index = read(&blob(&digest(&named[0])));
     let manifests = index["manifests"].as_array().unwrap();
     assert_eq!(manifests.len(), 2, "{index}");
     for manifest in manifests {
@@ -352,6 +419,8 @@ fn for_each_architecture_the_container_image_has_the_same_binary_as_the_release_
             "x86_64"
         };
         let manifest = read(&blob(&digest(manifest)));
+        let config = read(&blob(&digest(&manifest["config"])));
+        assert_has_labels(&config["config"]["Labels"]);
         assert_eq!(manifest["layers"].as_array().unwrap().len(), 1);
         let directory = Directory::new();
         fs::write(
@@ -360,6 +429,9 @@ fn for_each_architecture_the_container_image_has_the_same_binary_as_the_release_
         )
         .unwrap();
         let layer = directory.path().to_str().unwrap();
+        let listing = output_of("tar", &["-tzvf", &format!("{layer}/layer")]);
+        let files = BTreeMap::from([("secrets-exec".into(), "-rwxr-xr-x 0/0".into())]);
+        assert_eq!(listed(&listing), files);
         output_of("tar", &["-xzf", &format!("{layer}/layer"), "-C", layer]);
         let archive = Archive::unpack(format!(
             "secrets-exec-{VERSION}-{machine}-unknown-linux-musl.tar.gz"

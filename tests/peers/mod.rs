@@ -41,4 +41,5 @@ mod tls;
 mod tunnels;
 mod tutorial;
 
+pub use node::{node, node_folder};
 pub use python::interpreter;

@@ -119,6 +119,11 @@ fn make_install_installs_the_binary_man_page_and_completions_below_destdir_and_p
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        printed.contains("/opt/it/bin/secrets-exec with mode 0755"),
+        "{printed}"
+    );
     let documents = [
         (&["man"][..], "opt/it/share/man/man1/secrets-exec.1"),
         (

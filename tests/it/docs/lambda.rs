@@ -1,22 +1,18 @@
-//! docs/lambda.md: the wrapper of `examples/lambda` starts AWS's runtime for Python (PyPI's
+//! docs/lambda.md: the wrapper of the layer starts AWS's runtime for Python (PyPI's
 //! `awslambdaric`), which gets its invocations from a fake of Lambda's Runtime API.
+//! `tests/hosts/lambda.rs` uses AWS's emulator instead.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::Value;
 
 use super::page::Page;
 use crate::peers::interpreter;
 use crate::support::aws::http::Response;
+use crate::support::directory::Directory;
+use crate::support::skip::can;
 use crate::support::*;
-
-#[test]
-fn docs_lambda_md_shows_the_same_script_as_the_example() {
-    assert_eq!(
-        Page::read("docs/lambda.md").blocks("sh")[0],
-        repository_file("examples/lambda/secrets-wrapper")
-    );
-}
 
 /// The code of the function. It answers with its environment, and ends the runtime after the last
 /// event.
@@ -52,38 +48,179 @@ fn answers(api: &Aws) -> Vec<Value> {
         .collect()
 }
 
+/// The variable that docs/lambda.md sets in its first step.
+const DB_PASSWORD: &str =
+    "arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/db-AbCdEf:password::";
+
 fn documented_secrets() -> Aws {
-    let db = Secret::text(r#"{"host":"db.example.com","password":"p-4c7a1e"}"#);
+    let db = || Secret::text(r#"{"host":"db.example.com","password":"p-4c7a1e"}"#);
     Aws::start()
-        .secret("prod/db", db)
+        .secret("prod/db", db())
+        .secret(DB_PASSWORD.strip_suffix(":password::").unwrap(), db())
         .secret("prod/api-token", Secret::text("token-4c7a1e"))
 }
 
-/// The wrapper in an environment like Lambda's, with the runtime as its arguments, for
-/// [`Sandbox::control`].
-fn function(api: &Aws, aws: &Aws, python: PathBuf) -> Sandbox {
-    let wrapper = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/lambda/secrets-wrapper");
-    let sandbox =
-        Sandbox::new().executable("bin/secrets-exec", "#!/bin/sh\nexec \"$PROGRAM\" \"$@\"\n");
-    let path = format!(
-        "{}:/usr/local/bin:/usr/bin:/bin",
-        sandbox.path("bin").display()
-    );
-    let runtime = ["-B", "-m", "awslambdaric", "app.handler"].map(PathBuf::from);
+/// The declaration that docs/lambda.md shows.
+fn packaged_declaration() -> String {
+    let page = Page::read("docs/lambda.md");
+    page.blocks("yaml")
+        .into_iter()
+        .find(|block| block.starts_with("env:"))
+        .unwrap()
+        .to_owned()
+}
+
+/// The wrapper of the layer in an environment like Lambda's, with this command of the runtime.
+fn wrapped<A: Into<PathBuf>>(aws: &Aws, runtime: impl IntoIterator<Item = A>) -> Sandbox {
+    let sandbox = Sandbox::new()
+        .executable("opt/secrets-exec", "#!/bin/sh\nexec \"$PROGRAM\" \"$@\"\n")
+        .executable(
+            "opt/secrets-exec-wrapper",
+            repository_file("packaging/secrets-exec-wrapper"),
+        );
+    let wrapper = sandbox.path("opt/secrets-exec-wrapper");
     sandbox
         .aws(aws)
-        .file(
-            "secrets-exec.yaml",
-            repository_file("examples/lambda/secrets-exec.yaml"),
-        )
-        .file("app.py", FUNCTION)
-        .env("PATH", path)
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
         .env("PROGRAM", program())
         .env("LAMBDA_TASK_ROOT", ".")
-        .env("_HANDLER", "app.handler")
         .env("AWS_LAMBDA_FUNCTION_NAME", "app")
+        .env("DB_PASSWORD", DB_PASSWORD)
+        .command(
+            [wrapper]
+                .into_iter()
+                .chain(runtime.into_iter().map(Into::into)),
+        )
+}
+
+/// The wrapper with a runtime that prints its variables.
+fn variables(aws: &Aws) -> Sandbox {
+    wrapped(aws, ["/bin/cat", "/proc/self/environ"]).prints_values()
+}
+
+/// The wrapper with AWS's runtime for Python, and the declaration of docs/lambda.md, for
+/// [`Sandbox::control`].
+fn function(api: &Aws, aws: &Aws, python: PathBuf) -> Sandbox {
+    let runtime = ["-B", "-m", "awslambdaric", "app.handler"].map(PathBuf::from);
+    wrapped(aws, [python].into_iter().chain(runtime))
+        .file("secrets-exec.yaml", packaged_declaration())
+        .file("app.py", FUNCTION)
+        .env("_HANDLER", "app.handler")
         .env("AWS_LAMBDA_RUNTIME_API", api.address().to_string())
-        .command([wrapper, python].into_iter().chain(runtime))
+}
+
+#[test]
+fn a_lambda_function_gets_the_values_of_the_arns_in_its_variables_without_a_declaration() {
+    let aws = documented_secrets();
+    let run = variables(&aws).control();
+    run.launched_silently().has("DB_PASSWORD", "p-4c7a1e");
+}
+
+#[test]
+fn a_lambda_function_without_any_secret_starts_with_the_layer() {
+    let aws = Aws::start();
+    let run = variables(&aws).env("DB_PASSWORD", "unused").control();
+    run.launched_silently().has("DB_PASSWORD", "unused");
+}
+
+#[test]
+fn a_lambda_function_keeps_an_arn_that_its_list_of_variables_leaves_out() {
+    let aws = documented_secrets();
+    let kept = DB_PASSWORD.strip_suffix(":password::").unwrap();
+    for list in ["DB_*,API_TOKEN", "DB_PASSWORD, API_*"] {
+        let run = variables(&aws)
+            .env("API_TOKEN", "{{resolve:secretsmanager:prod/api-token}}")
+            .env("SECRET_ARN", kept)
+            .env("SECRETS_EXEC_WRAPPER_VARIABLES", list)
+            .control();
+        run.launched_silently()
+            .has("DB_PASSWORD", "p-4c7a1e")
+            .has("API_TOKEN", "token-4c7a1e")
+            .has("SECRET_ARN", kept);
+    }
+}
+
+#[test]
+fn a_lambda_function_reads_the_declaration_that_its_variable_names_instead_of_the_one_in_its_package()
+ {
+    let aws = documented_secrets();
+    let run = variables(&aws)
+        .file("secrets-exec.yaml", "env: { PACKAGED: prod/gone }")
+        .file("other.yaml", "env: { TOKEN: prod/api-token }")
+        .env("SECRETS_EXEC_FILE", "other.yaml")
+        .control();
+    run.launched_silently().has("TOKEN", "token-4c7a1e");
+}
+
+#[test]
+fn a_lambda_function_is_not_started_if_its_variable_names_a_key_that_the_secret_does_not_have() {
+    let aws = documented_secrets();
+    let typo = DB_PASSWORD.replace("password", "pasword");
+    let run = variables(&aws).env("DB_PASSWORD", typo).control();
+    run.refused(78).says(["has no key \"pasword\""]);
+}
+
+/// Runs a script of docs/lambda.md in the function's package, with the layer in `opt` of the
+/// sandbox. `app` and `otel-handler` are a program and another wrapper.
+fn run_documented_script(script: &str, arguments: [&str; 2]) -> Outcome {
+    let aws = documented_secrets();
+    let sandbox = variables(&aws);
+    let opt = format!("{}/", sandbox.path("opt").display());
+    let sandbox = sandbox
+        .executable("opt/otel-handler", "#!/bin/sh\nexec \"$@\"\n")
+        .executable("app", "#!/bin/sh\nexec cat /proc/self/environ\n")
+        .executable("script", script.replace("/opt/", &opt));
+    let script = sandbox.path("script");
+    let words = arguments.map(PathBuf::from);
+    sandbox.command([script].into_iter().chain(words)).control()
+}
+
+#[test]
+fn the_wrapper_that_docs_lambda_md_shows_for_a_second_wrapper_starts_both() {
+    let page = Page::read("docs/lambda.md");
+    let run = run_documented_script(page.blocks("sh")[0], ["/bin/cat", "/proc/self/environ"]);
+    run.launched_silently().has("DB_PASSWORD", "p-4c7a1e");
+}
+
+#[test]
+fn the_bootstrap_that_docs_lambda_md_shows_for_go_and_rust_starts_the_program_with_its_values() {
+    let page = Page::read("docs/lambda.md");
+    let run = run_documented_script(page.blocks("sh")[1], ["unused", "unused"]);
+    run.launched_silently().has("DB_PASSWORD", "p-4c7a1e");
+}
+
+#[test]
+fn a_layer_has_both_programs_executable_at_its_root_and_the_same_bytes_in_every_build() {
+    if !can(&["python3", "-c", "import zipfile"], "the layer") {
+        return;
+    }
+    let directory = Directory::new();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let layers = ["022", "077"].map(|umask| {
+        let layer = directory.path().join(umask);
+        let script = "umask $0; exec \"$1/packaging/layer\" \"$2\" /bin/true";
+        let built = Command::new("sh")
+            .args(["-c", script, umask])
+            .args([root, &layer])
+            .env("SOURCE_DATE_EPOCH", "1600000000")
+            .status();
+        assert!(built.unwrap().success());
+        layer
+    });
+    let bytes = layers.each_ref().map(|layer| std::fs::read(layer).unwrap());
+    assert!(bytes[0] == bytes[1]);
+    let list = "import sys, zipfile
+for entry in zipfile.ZipFile(sys.argv[1]).infolist():
+    print(entry.filename, oct(entry.external_attr >> 16), *entry.date_time)";
+    let listed = Command::new("python3")
+        .args(["-c", list])
+        .arg(&layers[0])
+        .output()
+        .unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&listed.stdout),
+        "secrets-exec 0o100755 2020 9 13 12 26 40\nsecrets-exec-wrapper 0o100755 2020 9 13 12 26 40\n"
+    );
 }
 
 #[test]
@@ -92,7 +229,7 @@ fn two_invocations_of_a_lambda_function_use_secrets_that_are_read_only_once() {
     let (api, aws) = (runtime_api(), documented_secrets());
     function(&api, &aws, python).control().launched_silently();
     let answers = answers(&api);
-    assert_eq!((answers.len(), aws.reads().len()), (2, 2), "{answers:?}");
+    assert_eq!((answers.len(), aws.reads().len()), (2, 3), "{answers:?}");
     for variables in answers {
         assert_eq!(variables["DB_HOST"], "db.example.com");
         assert_eq!(variables["DB_PASSWORD"], "p-4c7a1e");

@@ -53,10 +53,6 @@ fn directory(page: &Page) -> Sandbox {
         "docs/kubernetes.md" => page
             .sandbox()
             .file("secrets-exec.yaml", kubernetes::declaration()),
-        "docs/lambda.md" => page.sandbox().file(
-            "secrets-exec.yaml",
-            repository_file("examples/lambda/secrets-exec.yaml"),
-        ),
         "docs/local.md" => page
             .sandbox()
             .executable("bin/docker", local::DOCKER)
@@ -82,7 +78,7 @@ fn the_commands_in_the_readme_and_in_docs_print_the_output_that_the_pages_show()
             "docs/kubernetes.md" => {
                 wrote_policy(&sandbox, &["prod/db", "prod/api-token", "prod/keystore"])
             }
-            "docs/lambda.md" => wrote_policy(&sandbox, &["prod/db", "prod/api-token"]),
+            "docs/lambda.md" => wrote_policy(&sandbox, &["prod/db"]),
             "docs/terraform.md" => wrote_policy(&sandbox, &["prod/db"]),
             _ => {}
         }

@@ -17,15 +17,7 @@ use crate::support::*;
 const NEEDS_AWS: &str = "# needs AWS credentials\n";
 
 /// Programs whose commands a block with [`NEEDS_AWS`] may contain.
-const FOREIGN: [&str; 7] = [
-    "aws",
-    "chmod",
-    "diff",
-    "journalctl",
-    "kubectl",
-    "systemd-run",
-    "zip",
-];
+const FOREIGN: [&str; 5] = ["aws", "diff", "journalctl", "kubectl", "systemd-run"];
 
 /// The line that each launch with [`Page::with_secrets`] prints, and that the pages leave out.
 const LOCAL: &str =

@@ -1,0 +1,244 @@
+//! The layer of docs/lambda.md, in AWS's emulator of Lambda, with AWS's runtime clients for Python
+//! and Node.js. `prepare` builds the emulator and the client for Node.js.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::podman::{self, Container, Started, repository};
+use crate::peers::{interpreter, node, node_folder};
+use crate::support::directory::Directory;
+use crate::support::*;
+
+const ARN: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/db-AbCdEf";
+
+/// Starts the runtime as the images of AWS do, which have this script as `/var/runtime/bootstrap`.
+const BOOTSTRAP: &str =
+    "#!/bin/sh\nexec ${AWS_LAMBDA_EXEC_WRAPPER:+\"$AWS_LAMBDA_EXEC_WRAPPER\"} \"$@\"\n";
+
+/// A runtime client, with a function that answers with its variables.
+struct Runtime {
+    /// The name and the code of the function's file.
+    code: (&'static str, &'static str),
+    /// The command of the runtime.
+    command: Vec<String>,
+    /// The options that mount the client.
+    options: Vec<String>,
+}
+
+/// AWS's client for Python, from the venv of `make test`.
+fn python() -> Option<Runtime> {
+    let venv = interpreter()?.parent()?.parent()?.join("lib");
+    let libraries = fs::read_dir(venv).unwrap().next().unwrap().unwrap().path();
+    Some(Runtime {
+        code: (
+            "app.py",
+            "import os\n\ndef handler(event, context):\n    return dict(os.environ)\n",
+        ),
+        command: ["python3", "-B", "-m", "awslambdaric"]
+            .map(str::to_owned)
+            .into(),
+        options: vec![
+            format!("--volume={}/site-packages:/clients:ro", libraries.display()),
+            "--env=PYTHONPATH=/clients".to_owned(),
+        ],
+    })
+}
+
+/// AWS's client for Node.js, with the Node.js of `make test`.
+fn nodejs() -> Option<Runtime> {
+    let folder = node_folder("dotenv", "Lambda's client for Node.js")?;
+    let program = fs::canonicalize(node(&folder).get_program()).unwrap();
+    Some(Runtime {
+        code: ("app.js", "exports.handler = async () => process.env;\n"),
+        command: ["/node", "/lambda/node_modules/aws-lambda-ric/index.mjs"]
+            .map(str::to_owned)
+            .into(),
+        options: vec![format!("--volume={}:/node:ro", program.display())],
+    })
+}
+
+fn served_secrets() -> Aws {
+    let db = Secret::text(r#"{"host":"db.example.com","password":"p-4c7a1e"}"#);
+    Aws::start()
+        .secret(ARN, db)
+        .secret("prod/api-token", Secret::text("token-4c7a1e"))
+}
+
+/// A port that nothing listens on.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// A function in the emulator, with the layer and its one variable.
+struct Function {
+    container: Started,
+    port: u16,
+    /// `opt` has the unpacked layer, and `task` the code.
+    _folders: Directory,
+}
+
+impl Function {
+    fn start(runtime: Runtime, aws: &Aws, variables: &[(&str, &str)]) -> Self {
+        let folders = Directory::new();
+        let path = |name: &str| folders.path().join(name);
+        let hosts = PathBuf::from(std::env::var_os("SECRETS_EXEC_HOSTS").unwrap());
+        let layer = path("layer.zip");
+        run_tool(
+            Command::new(repository("packaging/layer"))
+                .arg(&layer)
+                .arg(hosts.join("static/secrets-exec")),
+        );
+        run_tool(
+            Command::new("unzip")
+                .arg("-q")
+                .arg(&layer)
+                .arg("-d")
+                .arg(path("opt")),
+        );
+        fs::create_dir(path("task")).unwrap();
+        let (name, code) = runtime.code;
+        let declaration = "env: { API_TOKEN: prod/api-token }\n";
+        for (name, text) in [(name, code), ("secrets-exec.yaml", declaration)] {
+            fs::write(path("task").join(name), text).unwrap();
+        }
+        fs::write(path("bootstrap"), BOOTSTRAP).unwrap();
+
+        let port = free_port();
+        let mut container = Container::from_image("localhost/debian")
+            .aws(aws)
+            .env("AWS_LAMBDA_EXEC_WRAPPER", "/opt/secrets-exec-wrapper")
+            .env("LAMBDA_TASK_ROOT", "/var/task")
+            .option("--workdir=/var/task")
+            .option(format!("--volume={}:/opt:ro", path("opt").display()))
+            .option(format!("--volume={}:/var/task:ro", path("task").display()))
+            .option(format!(
+                "--volume={}:/var/runtime/bootstrap:ro",
+                path("bootstrap").display()
+            ))
+            .option(format!(
+                "--volume={}:/lambda:ro",
+                hosts.join("lambda").display()
+            ))
+            .target_writes_stderr();
+        for (name, value) in variables {
+            container = container.env(name, value);
+        }
+        for option in runtime.options {
+            container = container.option(option);
+        }
+        let container = container.words([
+            "/lambda/aws-lambda-rie",
+            &format!("--runtime-interface-emulator-address=127.0.0.1:{port}"),
+            &format!("--runtime-api-address=127.0.0.1:{}", free_port()),
+            "/bin/sh",
+            "/var/runtime/bootstrap",
+        ]);
+        let container = container
+            .words(runtime.command)
+            .words(["app.handler"])
+            .start();
+        let function = Self {
+            container,
+            port,
+            _folders: folders,
+        };
+        podman::await_that("the emulator listens", || {
+            std::net::TcpStream::connect(("127.0.0.1", function.port)).is_ok()
+        });
+        function
+    }
+
+    /// The answer to an event, which is empty if the runtime didn't start.
+    fn invoke(&self) -> String {
+        let script = "\
+import http.client, sys
+connection = http.client.HTTPConnection('127.0.0.1', int(sys.argv[1]))
+connection.request('POST', '/2015-03-31/functions/function/invocations', '{}')
+print(connection.getresponse().read().decode())
+";
+        let port = self.port.to_string();
+        let answer = self.container.exec(["python3", "-c", script, &port]);
+        answer.stdout().trim().to_owned()
+    }
+
+    /// The variables that the function answers with.
+    fn variables(&self) -> Value {
+        serde_json::from_str(&self.invoke()).unwrap()
+    }
+
+    /// Stops the emulator. Its log is on standard error, and the function's log, with the lines of
+    /// secrets-exec, on standard output.
+    fn end(self) -> Outcome {
+        self.container.stop();
+        self.container.wait()
+    }
+}
+
+/// Runs a program, and asserts that it succeeds.
+fn run_tool(command: &mut Command) {
+    assert!(command.status().unwrap().success(), "{command:?}");
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn in_lambda_s_emulator_a_function_gets_its_secrets_with_the_layer_and_one_variable() {
+    if !podman::works() {
+        return;
+    }
+    for runtime in [python(), nodejs()].into_iter().flatten() {
+        let aws = served_secrets();
+        let reference = format!("{ARN}:password::");
+        let function = Function::start(runtime, &aws, &[("DB_PASSWORD", &reference)]);
+        for _ in 0..2 {
+            let variables = function.variables();
+            assert_eq!(variables["DB_PASSWORD"], "p-4c7a1e", "{variables}");
+            assert_eq!(variables["API_TOKEN"], "token-4c7a1e");
+            assert_eq!(variables["_HANDLER"], "app.handler");
+        }
+        assert_eq!(aws.reads().len(), 2);
+        function.end();
+    }
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn in_lambda_s_emulator_a_function_keeps_the_arn_that_its_code_needs() {
+    if !podman::works() {
+        return;
+    }
+    for runtime in [python(), nodejs()].into_iter().flatten() {
+        let aws = served_secrets();
+        let reference = format!("{ARN}:password::");
+        let variables = [
+            ("DB_PASSWORD", reference.as_str()),
+            ("SECRET_ARN", ARN),
+            ("SECRETS_EXEC_WRAPPER_VARIABLES", "DB_*"),
+        ];
+        let function = Function::start(runtime, &aws, &variables);
+        let variables = function.variables();
+        assert_eq!(variables["DB_PASSWORD"], "p-4c7a1e", "{variables}");
+        assert_eq!(variables["SECRET_ARN"], ARN);
+        function.end();
+    }
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn in_lambda_s_emulator_an_invocation_fails_with_status_78_if_a_key_is_missing() {
+    if !podman::works() {
+        return;
+    }
+    let Some(runtime) = python() else { return };
+    let aws = served_secrets();
+    let reference = format!("{ARN}:pasword::");
+    let function = Function::start(runtime, &aws, &[("DB_PASSWORD", &reference)]);
+    assert_eq!(function.invoke(), "");
+    let log = function.end();
+    assert!(log.stdout().contains("has no key \"pasword\""), "{log}");
+    log.says(["exit status 78"]);
+}

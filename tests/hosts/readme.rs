@@ -1,0 +1,101 @@
+//! The command of README.md that builds secrets-exec with nothing but Docker.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use super::podman::{self, repository};
+use crate::support::directory::{Directory, names_in};
+use crate::support::repository_file;
+
+/// The paragraph of README.md that runs Docker, as it is.
+fn documented_command() -> String {
+    let readme = repository_file("README.md");
+    let paragraph = readme
+        .split("\n\n")
+        .find(|paragraph| paragraph.starts_with("    docker build "));
+    paragraph.unwrap().to_owned()
+}
+
+/// Writes a program called docker into a folder. It is podman with the images of these tests, which
+/// build without a network. `--quiet`, because podman prints the steps of a build on standard
+/// output, and Docker doesn't.
+fn write_docker(folder: &Path) {
+    let hosts = std::env::var("SECRETS_EXEC_HOSTS").unwrap();
+    let options = fs::read_to_string(Path::new(&hosts).join("mounts")).unwrap();
+    let options: String = options
+        .lines()
+        .map(|option| format!(" '{option}'"))
+        .collect();
+    let podman = repository("tests/hosts/podman");
+    let script = format!(
+        "#!/bin/sh\n[ \"$1\" = build ] || exit 1\nshift\nexec '{}' build --quiet --pull=never --network=none{options} \"$@\"\n",
+        podman.display()
+    );
+    let path = folder.join("docker");
+    fs::write(&path, script).unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+}
+
+/// Runs a shell script in this repository's folder or in another one, asserts that it succeeds, and
+/// returns what it prints.
+fn in_shell(folder: &Path, script: &str, environment: &[(&str, &str)]) -> String {
+    let output = Command::new("bash")
+        .args(["-euo", "pipefail", "-c", script])
+        .current_dir(folder)
+        .envs(environment.iter().copied())
+        .output()
+        .unwrap();
+    let messages = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{script}\n{messages}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn the_readme_s_docker_command_leaves_an_executable_binary_in_the_working_directory() {
+    if !podman::works() {
+        return;
+    }
+    let (directory, programs, source) = (Directory::new(), Directory::new(), Directory::new());
+    // The repository that the command clones, with the files that aren't committed yet.
+    let copy = "git ls-files -z --cached --others --exclude-standard | tar --create --null --files-from=- \
+        | tar --extract --directory \"$SOURCE\"
+        cd \"$SOURCE\"
+        git init --quiet
+        git add --all
+        git -c user.name=x -c user.email=x@example.com commit --quiet --message x";
+    let source = source.path().to_str().unwrap();
+    in_shell(&repository(""), copy, &[("SOURCE", source)]);
+    write_docker(programs.path());
+
+    let path = format!(
+        "{}:{}",
+        programs.path().display(),
+        std::env::var("PATH").unwrap()
+    );
+    let instead = format!("url.file://{source}.insteadOf");
+    let environment = [
+        ("PATH", path.as_str()),
+        ("GIT_CONFIG_COUNT", "1"),
+        ("GIT_CONFIG_KEY_0", &instead),
+        (
+            "GIT_CONFIG_VALUE_0",
+            "https://github.com/OWNER/secrets-exec.git",
+        ),
+    ];
+    in_shell(directory.path(), &documented_command(), &environment);
+
+    assert_eq!(names_in(directory.path()), ["secrets-exec"]);
+    let mode = fs::metadata(directory.path().join("secrets-exec"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o755);
+    let version = in_shell(directory.path(), "./secrets-exec --version", &[]);
+    assert_eq!(
+        version,
+        concat!("secrets-exec ", env!("CARGO_PKG_VERSION"), "\n")
+    );
+}
