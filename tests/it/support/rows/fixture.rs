@@ -28,7 +28,8 @@
 //!
 //! What else is expected:
 //!
-//! - `says`: parts of standard error. `never`: texts that are neither on standard error nor in the
+//! - `says`: parts of standard error. A message that contains none of them, and none of the parts
+//!   of `exits with`, fails the row. `never`: texts that are neither on standard error nor in the
 //!   table of `check`. `lines`: the number of lines on standard error. `warnings`: the number of
 //!   warnings among them.
 //! - `requests`: all requests in any order, with `and` between them; `nothing`; or `any number`. A
@@ -149,12 +150,14 @@ pub fn prepare(launch: &Launch, aws: &Aws, has_cache: bool) -> Sandbox {
             ("template", "") => sandbox.declaration(&templated(launch, value)),
             ("later", "") => later(sandbox, value.parse().unwrap()),
             ("without", "") => value.split(' ').fold(sandbox, Sandbox::env_remove),
+            ("secret" | "previous" | "parameter" | "fails" | "down", id) if !id.is_empty() => {
+                sandbox
+            }
             (
-                "secret" | "previous" | "parameter" | "fails" | "down" | "credentials" | "unit"
-                | "says" | "never" | "requests" | "aliases",
-                _,
+                "credentials" | "unit" | "says" | "never" | "requests" | "aliases" | "earlier"
+                | "lines" | "warnings" | "entries",
+                "",
             ) => sandbox,
-            ("earlier" | "lines" | "warnings" | "entries", "") => sandbox,
             _ => panic!("{name:?} isn't a column"),
         };
     }
