@@ -3,9 +3,11 @@
 #[path = "../rows/file.rs"]
 mod file;
 
+use std::collections::BTreeSet;
 use std::panic;
 
-use crate::support::rows::{Row, test_row};
+use crate::support::repository_file;
+use crate::support::rows::{COLUMNS, Row, test_row};
 
 /// What is wrong with the text of a file of rows.
 fn mistake(text: &str) -> String {
@@ -114,4 +116,53 @@ fn a_warning_that_says_does_not_name_fails_a_row_that_launches() {
         columns,
         "not expected: secrets-exec: warning: ",
     );
+}
+
+#[test]
+fn the_header_of_fixture_rs_explains_exactly_the_columns_that_a_row_can_have() {
+    let source = repository_file("tests/it/support/rows/fixture.rs");
+    let header = source.lines().take_while(|line| line.starts_with("//!"));
+    let header: String = header
+        .map(|line| line.trim_start_matches("//!").trim_start().to_owned() + " ")
+        .collect();
+    // Each column is written as `NAME`: and its meaning.
+    let explained: BTreeSet<&str> = header
+        .match_indices("`: ")
+        .map(|(end, _)| header[..end].rsplit_once('`').unwrap().1)
+        .collect();
+    assert_eq!(explained, BTreeSet::from(COLUMNS));
+}
+
+/// Columns as a row of the binary has them.
+fn leaked(columns: Vec<file::Column>) -> &'static [(&'static str, &'static str)] {
+    let columns = columns.into_iter();
+    let columns = columns.map(|(name, value)| (&*name.leak(), &*value.leak()));
+    columns.collect::<Vec<_>>().leak()
+}
+
+#[test]
+fn the_rows_that_contributing_md_shows_do_what_they_say() {
+    let page = repository_file("CONTRIBUTING.md");
+    let (_, section) = page.split_once("\n### Rows of launches\n").unwrap();
+    let (section, _) = section.split_once("\n### ").unwrap();
+    let shown = section
+        .lines()
+        .filter(|line| line.is_empty() || line.starts_with("    "));
+    let text: String = shown
+        .map(|line| line.get(4..).unwrap_or_default().to_owned() + "\n")
+        .collect();
+    let (words, rows) = file::read(&text).unwrap();
+    let words = leaked(words);
+    assert!(rows.len() > 4);
+    for row in rows {
+        test_row(&Row {
+            place: "CONTRIBUTING.md",
+            name: row.name.leak(),
+            launch: row.launch.leak(),
+            seen: row.seen.leak(),
+            words,
+            given: leaked(row.given),
+            own: leaked(row.own),
+        });
+    }
 }

@@ -14,6 +14,7 @@ use super::identity::{KEY, ROLE};
 use super::outcome::{Outcome, Status};
 use super::sandbox::{ACCESS_SECRET, CANARY, Sandbox};
 use super::watch;
+pub use fixture::COLUMNS;
 use fixture::{prepare, serve};
 use seen::{assert_environment, assert_requests, loaded_credential};
 
@@ -262,6 +263,7 @@ pub fn test_row(row: &Row) {
     if let Some((status, parts)) = expected_status(&launch) {
         assert_refused(&run, &launch, status, parts);
     } else if let Some(text) = launch.seen.strip_prefix("prints ") {
+        let text = if text == "nothing" { "" } else { text };
         run.launched().printed(text.replace('⏎', "\n"));
     } else if launch.seen.starts_with("sends ") {
         run.launched();
