@@ -19,7 +19,8 @@
 //! - Every paragraph is a separate shell in `/home/dev/app`, an empty directory. `app` is a program
 //!   that does nothing.
 //! - Standard output and standard error appear in the order in which they come, without blank
-//!   lines. Below them comes the exit status in brackets, unless it is 0.
+//!   lines. Below them comes the exit status in brackets, unless it is 0. A JSON document has
+//!   several members in a line.
 //! - A directory of the test is written as `/home/dev`, the port of the fake as `PORT`, the time
 //!   that attempts took as `TIME`, and the age of whatever the fake has given a date as `Ny`.
 //!
@@ -155,11 +156,8 @@ fn printed(paragraph: &Console, sandbox: Sandbox, port: u16) -> Console {
             .replace(home.to_str().unwrap(), "/home/dev")
             .replace(bin.to_str().unwrap(), "/usr/local/bin")
             .replace(&format!(":{port}"), ":PORT");
-        let output: String = without_time(output)
-            .lines()
-            .filter(|line| !line.is_empty())
-            .map(|line| line.to_owned() + "\n")
-            .collect();
+        let output = without_time(output);
+        let output = folded(output.lines().filter(|line| !line.is_empty()));
         let status = if status == "0" {
             String::new()
         } else {
@@ -202,6 +200,80 @@ fn without_time(mut output: String) -> String {
         &format!("{:<5}", format!("{}y", (now - CREATED) / YEAR)),
         "Ny   ",
     )
+}
+
+/// The width up to which the members of a JSON document share a line.
+const JSON_WIDTH: usize = 150;
+
+/// Writes the JSON documents in these lines with several members in a line. An object or an array
+/// that fits in a line has one. Other lines aren't changed.
+fn folded<'a>(lines: impl Iterator<Item = &'a str>) -> String {
+    let lines: Vec<&str> = lines.collect();
+    let mut text = String::new();
+    let mut rest = &lines[..];
+    while let [first, ..] = rest {
+        match end_of_block(rest) {
+            Some(end) if ["{", "["].contains(first) => {
+                text += &folded_block(&rest[..=end], 0);
+                rest = &rest[end + 1..];
+            }
+            _ => {
+                text.extend([first, "\n"]);
+                rest = &rest[1..];
+            }
+        }
+    }
+    text
+}
+
+fn indent_of(line: &str) -> usize {
+    line.len() - line.trim_start().len()
+}
+
+/// The number of the line that closes the object or the array that the first line opens.
+fn end_of_block(lines: &[&str]) -> Option<usize> {
+    if !lines[0].ends_with(['{', '[']) {
+        return None;
+    }
+    let indent = indent_of(lines[0]);
+    let end = lines[1..]
+        .iter()
+        .position(|line| indent_of(line) == indent)?
+        + 1;
+    lines[end]
+        .trim_start()
+        .starts_with(['}', ']'])
+        .then_some(end)
+}
+
+/// The lines of an object or an array of a JSON document: one if they fit, and otherwise as many
+/// members in each as fit.
+fn folded_block(lines: &[&str], indent: usize) -> String {
+    let space = " ".repeat(indent);
+    let words: Vec<&str> = lines.iter().map(|line| line.trim()).collect();
+    let line = format!("{space}{}\n", words.join(" "));
+    if lines.len() == 1 || line.len() <= JSON_WIDTH {
+        return line;
+    }
+
+    let mut text = format!("{space}{}\n", words[0]);
+    let mut members = String::new();
+    let mut number = 1;
+    while number < lines.len() - 1 {
+        let end = number + end_of_block(&lines[number..]).unwrap_or(0);
+        let member = folded_block(&lines[number..=end], indent + 2);
+        let fits = members.len() + member.trim_start().len() <= JSON_WIDTH;
+        if member.matches('\n').count() > 1 {
+            text.extend([&*std::mem::take(&mut members), &member]);
+        } else if !members.is_empty() && fits {
+            members.pop();
+            members.extend([" ", member.trim_start()]);
+        } else {
+            text += &std::mem::replace(&mut members, member);
+        }
+        number = end + 1;
+    }
+    text + &members + &format!("{space}{}\n", words[words.len() - 1])
 }
 
 /// Returns the lines that both outputs have at the beginning, and then the lines in which they
