@@ -7,17 +7,16 @@
 //! # A wrong reference is reported with the right way to write it.
 //!
 //! # A mistyped key.
-//! $ cat >secrets-exec.yaml <<EOF
-//! > env:
-//! >   DB_HOST: prod/db:hots
-//! > EOF
+//! | env:
+//! |   DB_HOST: prod/db:hots
 //! $ secrets-exec -- app
 //! secrets-exec: error: the secret "prod/db" has no key "hots"
 //! [78]
 //! ```
 //!
 //! - Every paragraph is a separate shell in `/home/dev/app`, an empty directory. `app` is a program
-//!   that does nothing.
+//!   that does nothing. Lines that begin with `|` are the content of `secrets-exec.yaml`, which is
+//!   written at this place.
 //! - Standard output and standard error appear in the order in which they come, without blank
 //!   lines. Below them comes the exit status in brackets, unless it is 0. A JSON document has
 //!   several members in a line.
@@ -297,6 +296,9 @@ fn difference(shown: &str, printed: &str) -> String {
     difference
 }
 
+/// The command that writes a declaration, before and after the content.
+const DECLARATION: [&str; 2] = ["cat >secrets-exec.yaml <<'EOF'", "\nEOF"];
+
 /// A block of a console.
 pub struct Console {
     /// The lines that begin with `#`, before the first command.
@@ -307,12 +309,25 @@ pub struct Console {
 
 impl Console {
     /// Reads a block. A command continues after a `\`, and on lines that begin with `>`, as a shell
-    /// shows them.
+    /// shows them. Lines that begin with `|` are a command of their own, which writes the
+    /// declaration.
     pub fn parse(block: &str) -> Self {
         let (mut prose, mut commands) = (String::new(), Vec::<(String, String)>::new());
         for line in block.lines() {
             if let Some(command) = line.strip_prefix("$ ") {
                 commands.push((command.to_owned(), String::new()));
+                continue;
+            }
+            if let Some(line) = line.strip_prefix('|') {
+                let [start, end] = DECLARATION;
+                match commands.last_mut() {
+                    Some((command, _)) if command.starts_with(start) => {
+                        command.truncate(command.len() - end.len());
+                    }
+                    _ => commands.push((start.to_owned(), String::new())),
+                }
+                let (command, _) = commands.last_mut().unwrap();
+                command.extend(["\n", line.strip_prefix(' ').unwrap_or(line), end]);
                 continue;
             }
             let Some((command, output)) = commands.last_mut() else {
@@ -335,7 +350,12 @@ impl Console {
     fn text(&self) -> String {
         let mut text = self.prose.clone();
         for (command, output) in &self.commands {
-            text += &format!("$ {}\n{output}", command.replace('\n', "\n> "));
+            let [start, end] = DECLARATION;
+            let content = command.strip_prefix(start);
+            text += &match content.and_then(|content| content.strip_suffix(end)) {
+                Some(content) => content.replace('\n', "\n| ").trim_start().to_owned() + "\n",
+                None => format!("$ {}\n{output}", command.replace('\n', "\n> ")),
+            };
         }
         text
     }
