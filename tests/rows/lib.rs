@@ -61,7 +61,8 @@ pub fn pages(arguments: TokenStream) -> TokenStream {
     let subject = folder.trim_start_matches("tests/it/");
     let mut modules = format!(
         "#[test] fn every_page_in_this_folder_has_tests() {{ \
-            assert_eq!(crate::support::console::pages_in({subject:?}), {pages:?}.map(std::path::PathBuf::from)) }}"
+            assert_eq!(crate::support::console::pages_in({subject:?}), {pages:?}.map(std::path::PathBuf::from), \
+                \"touch {folder}/mod.rs, because a page is new or gone\") }}"
     );
     for page in &pages {
         let text = text_of(page);
