@@ -186,22 +186,6 @@ fn the_example_pod_starts_confined_with_its_values_and_a_file_that_its_user_can_
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn a_pod_whose_value_is_missing_does_not_start_and_its_log_says_why() {
-    let Some(pod) = Pod::example() else { return };
-    let run = pod
-        .local()
-        .file("local.yaml", &format!("prod/db: {{ host: {CANARY} }}\n"))
-        .run();
-    run.refused(78).says([
-        "has no key \"password\"",
-        "prod/api-token",
-        "prod/keystore",
-        "the command \"cat\" was not started",
-    ]);
-}
-
-#[test]
-#[ignore = "by make test-hosts"]
 fn if_a_pod_has_command_but_no_args_the_error_says_that_there_is_no_command() {
     let Some(pod) = Pod::example() else { return };
     // The image of Dockerfile.example has a CMD.

@@ -27,5 +27,6 @@ mod peers;
 mod process;
 mod promises;
 mod rotation;
+mod rows;
 mod systemd;
 mod values;

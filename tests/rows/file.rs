@@ -68,12 +68,17 @@ pub fn read(text: &str) -> Result<(Vec<Column>, Vec<Row>), String> {
             .strip_prefix("given ")
             .and_then(|name| name.strip_suffix(':'))
         {
-            fixtures.insert(name.to_owned(), Vec::new());
+            if fixtures.insert(name.to_owned(), Vec::new()).is_some() {
+                return Err(failure(&format!("{name:?} is already given above")));
+            }
             above = Above::Fixture(name.to_owned());
         } else if let Some((word, value)) = line
             .split_once(" = ")
             .filter(|(word, _)| !word.contains(' '))
         {
+            if words.iter().any(|(earlier, _)| earlier == word) {
+                return Err(failure(&format!("${word} is already a word")));
+            }
             words.push((word.to_owned(), value.to_owned()));
         } else {
             let mut columns = line.split(" | ").map(str::to_owned);
@@ -126,6 +131,19 @@ fn finished(above: Above, fixtures: &HashMap<String, Vec<Column>>) -> Result<Vec
     }
 
     let header = table.remove(0);
+    let number = row.number;
+    if table.is_empty() {
+        return Err(format!(
+            "{number}: a table without a line doesn't make a test"
+        ));
+    }
+    for name in &header {
+        let place = format!("{{{name}}}");
+        let mut texts = row.own.iter().flat_map(|(name, value)| [name, value]);
+        if !row.name.contains(&place) && !texts.any(|text| text.contains(&place)) {
+            return Err(format!("{number}: the row doesn't use {place}"));
+        }
+    }
     let rows = table.iter().map(|cells| {
         if cells.len() != header.len() {
             let (number, expected, seen) = (row.number, header.len(), cells.len());
@@ -160,6 +178,11 @@ fn finished(above: Above, fixtures: &HashMap<String, Vec<Column>>) -> Result<Vec
 /// their fields.
 fn complete(mut row: Row, fixtures: &HashMap<String, Vec<Column>>) -> Result<Row, String> {
     let number = row.number;
+    for (at, (name, _)) in row.own.iter().enumerate() {
+        if row.own[..at].iter().any(|(earlier, _)| earlier == name) {
+            return Err(format!("{number}: the column {name:?} is there twice"));
+        }
+    }
     for name in take(&mut row.own, "given")
         .iter()
         .flat_map(|names| names.split(" and "))

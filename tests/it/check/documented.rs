@@ -20,8 +20,8 @@ fn docs_check_md_names_every_field_of_the_json_that_check_prints() {
         .filter(|output| !output.contains("\"level\""))
         .collect();
     let names: Vec<&str> = shown
-        .lines()
-        .filter_map(|line| Some(line.trim_start().strip_prefix('"')?.split_once("\": ")?.0))
+        .match_indices("\": ")
+        .map(|(end, _)| shown[..end].rsplit_once('"').unwrap().1)
         .collect();
     assert!(
         names.contains(&"overdue") && names.contains(&"by"),

@@ -5,39 +5,30 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
+use crate::support::console::Situation;
 use crate::support::terminal::output_terminal;
 use crate::support::*;
 
 mod documented;
 mod requests;
 
-console::pages! { "check", prints_what_it_says:
-    describe: check_describe_shows_the_rotation_the_kms_key_and_the_replicas_of_each_secret
-    json: check_json_prints_one_document_whatever_fails
-    metadata: check_metadata_shows_what_exists_without_reading_a_value
-    offline: check_offline_finds_the_mistakes_in_a_declaration_without_any_request
-    policy: policy_prints_the_permissions_that_a_launch_needs_without_any_request
-    table: check_prints_a_table_with_the_source_and_the_status_of_each_value
-}
+::rows::pages!("tests/it/check", prints_what_it_says);
 
 /// The pages without any request, not even to the metadata of the instance.
 const WITHOUT_REQUESTS: [&str; 2] = ["offline", "policy"];
 
 const KEY: &str = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 
-/// Asserts that each command of a page prints what the page shows, and that some pages don't cause
-/// requests.
-fn prints_what_it_says(page: &str) {
+/// Asserts that each command of a situation prints what the page shows, and that some pages don't
+/// cause requests.
+fn prints_what_it_says(situation: &Situation) {
     let aws = catalogue();
     let sandbox = Sandbox::new()
         .aws(&aws)
         .env_remove("AWS_EC2_METADATA_DISABLED");
     let sandbox = sandbox.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", aws.url());
-    console::assert_printed(page, sandbox, aws.address().port());
-    if WITHOUT_REQUESTS
-        .iter()
-        .any(|name| page.ends_with(&format!("/{name}.console")))
-    {
+    situation.assert_printed(sandbox, aws.address().port());
+    if WITHOUT_REQUESTS.contains(&situation.page_name()) {
         assert!(aws.calls().is_empty(), "{:?}", aws.calls());
     }
 }

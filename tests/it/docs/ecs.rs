@@ -33,8 +33,8 @@ fn assert_variables(run: &Outcome) {
 }
 
 #[test]
-fn the_jq_command_of_docs_containers_md_makes_a_declaration_with_the_variables_of_an_ecs_task_definition()
- {
+fn the_jq_command_of_docs_ecs_md_makes_a_declaration_with_the_variables_of_an_ecs_task_definition()
+{
     if !has_jq() {
         return;
     }
@@ -46,8 +46,7 @@ fn the_jq_command_of_docs_containers_md_makes_a_declaration_with_the_variables_o
 }
 
 #[test]
-fn the_changed_ecs_task_definition_of_docs_containers_md_starts_the_program_with_the_same_variables()
- {
+fn the_changed_task_definition_of_docs_ecs_md_starts_the_program_with_the_same_variables() {
     let [_, after] = task_definitions();
     let after: Value = serde_json::from_str(&after).unwrap();
     let container = &after["containerDefinitions"][0];

@@ -4,24 +4,18 @@
 use std::fs;
 use std::os::unix::fs::{chown, symlink};
 
+use crate::support::console::Situation;
 use crate::support::*;
 
 ::rows::rows!("tests/it/export/github.rows");
 
-console::pages! { "export", prints_what_it_says:
-    export: export_prints_the_variables_in_each_format_and_refuses_what_a_format_cannot_hold
-    install: install_makes_a_complete_copy_of_the_program_or_no_copy_at_all
-    migrate: migrate_prints_a_declaration_and_a_secret_for_the_variables_of_an_env_file
-}
+::rows::pages!("tests/it/export", prints_what_it_says);
 
-/// Asserts that each command of a page prints what the page shows.
-fn prints_what_it_says(page: &str) {
+/// Asserts that each command of a situation prints what the page shows.
+fn prints_what_it_says(situation: &Situation) {
     let aws = catalogue();
-    console::assert_printed(
-        page,
-        Sandbox::new().aws(&aws).prints_values(),
-        aws.address().port(),
-    );
+    let sandbox = Sandbox::new().aws(&aws).prints_values();
+    situation.assert_printed(sandbox, aws.address().port());
 }
 
 /// The secrets of the pages.

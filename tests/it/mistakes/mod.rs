@@ -1,30 +1,15 @@
 //! Mistakes that operators and developers make, each with everything that it prints. Each paragraph
-//! of a page is one mistake, and [`console`] runs the pages.
+//! of a page is one mistake and one test, and [`console`] runs the commands.
 //!
 //! AWS is a fake with the secrets of [`catalogue`]. The environment has the endpoint of the fake,
 //! us-east-1 and keys, which `unset` and `env -u` can remove. There is no instance metadata. Every
 //! value of a secret ends with `-4c7a1e`, in the catalogue and in the local files of a page, and no
 //! command may print it.
 
+use crate::support::console::Situation;
 use crate::support::*;
 
-console::pages! { "mistakes", prints_what_it_says:
-    arguments: a_mistake_on_the_command_line_is_refused_with_a_message_that_helps_to_correct_it
-    cache: a_cache_directory_that_is_missing_or_unsafe_is_refused_with_the_reason
-    command: a_command_that_cannot_be_started_is_reported_with_the_reason
-    credentials: missing_or_invalid_aws_credentials_are_reported_with_the_source_that_failed
-    declaration: a_mistake_in_a_declaration_is_reported_with_its_line_and_its_column
-    denied: denied_access_is_reported_with_the_reason_and_the_remedy
-    export: a_mistake_with_export_policy_migrate_or_install_is_reported_with_the_reason
-    files: a_file_that_cannot_be_written_or_is_declared_wrongly_is_reported_with_the_reason
-    local: a_mistake_in_the_local_file_or_its_options_is_reported_with_the_reason
-    missing: a_missing_secret_parameter_or_value_is_reported_with_the_most_likely_cause
-    network: a_failure_of_aws_or_of_the_network_is_reported_with_its_cause
-    offline: mistakes_that_can_be_found_without_secrets_are_reported_by_a_launch_and_by_check_offline
-    references: a_wrong_reference_is_reported_with_the_right_way_to_write_it
-    regions: a_wrong_region_or_profile_is_reported_with_the_setting_that_chose_it
-    templates: a_mistake_in_a_template_is_reported_even_if_the_entry_has_a_default
-}
+::rows::pages!("tests/it/mistakes", prints_what_it_says);
 
 /// The pages of mistakes that are found before any request.
 const WITHOUT_REQUESTS: [&str; 2] = ["arguments", "declaration"];
@@ -32,19 +17,13 @@ const WITHOUT_REQUESTS: [&str; 2] = ["arguments", "declaration"];
 /// The end of every value that a page or [`catalogue`] has.
 const VALUE: &str = "4c7a1e";
 
-/// Asserts that each command of a page prints what the page shows, that no value is among that, and
-/// that some pages don't cause requests.
-fn prints_what_it_says(page: &str) {
+/// Asserts that each command of a situation prints what the page shows, that no value is among
+/// that, and that some pages don't cause requests.
+fn prints_what_it_says(situation: &Situation) {
     let aws = catalogue();
-    console::assert_printed(page, Sandbox::new().aws(&aws), aws.address().port());
-    assert!(
-        !console::outputs(page).any(|output| output.contains(VALUE)),
-        "a value is printed"
-    );
-    if WITHOUT_REQUESTS
-        .iter()
-        .any(|name| page.ends_with(&format!("/{name}.console")))
-    {
+    situation.assert_printed(Sandbox::new().aws(&aws), aws.address().port());
+    assert!(!situation.outputs().contains(VALUE), "a value is printed");
+    if WITHOUT_REQUESTS.contains(&situation.page_name()) {
         assert!(aws.calls().is_empty(), "{:?}", aws.calls());
     }
 }

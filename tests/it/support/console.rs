@@ -1,33 +1,40 @@
 //! Pages of a console: each command comes after `$ `, and what it prints comes below it.
 //!
-//! A page `*.console` is a topic, and a paragraph is a situation:
+//! A page `*.console` is a topic. Its first line says what a user loses if its tests fail. Each
+//! paragraph is a situation, and a test whose name is the first sentence of its comment:
 //!
 //! ```text
-//! # A key that is mistyped.
-//! $ cat >secrets-exec.yaml <<EOF
-//! > env:
-//! >   DB_HOST: prod/db:hots
-//! > EOF
+//! # A wrong reference is reported with the right way to write it.
+//!
+//! # A mistyped key.
+//! | env:
+//! |   DB_HOST: prod/db:hots
 //! $ secrets-exec -- app
 //! secrets-exec: error: the secret "prod/db" has no key "hots"
 //! [78]
 //! ```
 //!
 //! - Every paragraph is a separate shell in `/home/dev/app`, an empty directory. `app` is a program
-//!   that does nothing.
+//!   that does nothing. Lines that begin with `|` are the content of `secrets-exec.yaml`, which is
+//!   written at this place.
 //! - Standard output and standard error appear in the order in which they come, without blank
-//!   lines. Below them comes the exit status in brackets, unless it is 0.
+//!   lines. Below them comes the exit status in brackets, unless it is 0. A JSON document has
+//!   several members in a line.
 //! - A directory of the test is written as `/home/dev`, the port of the fake as `PORT`, the time
 //!   that attempts took as `TIME`, and the age of whatever the fake has given a date as `Ny`.
 //!
-//! `UPDATE=1 cargo test --test it PAGE` writes what the commands print into the page. Then read the
-//! diff. If CI is set, the page is compared and never written.
+//! `cargo test --test it a_mistyped_key` runs this paragraph, and
+//! `cargo test --test it mistakes::references` the page. With `UPDATE=1`, what the commands print
+//! is written into the page. Then read the diff. If CI is set, the page is compared and never
+//! written.
 
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::SystemTime;
 use std::{env, fs};
 
-use super::sandbox::Sandbox;
+use super::sandbox::{Sandbox, program};
 
 /// A byte that no output contains.
 const SEPARATOR: char = '\u{1}';
@@ -35,29 +42,6 @@ const SEPARATOR: char = '\u{1}';
 /// The date of every version of the fake, and the length of a year, in seconds.
 const CREATED: u64 = 1_523_477_145;
 const YEAR: u64 = 365 * 24 * 60 * 60;
-
-/// Makes a test for each page in the folder of this module. The test has the name that comes after
-/// the name of the page, and is in a module with the name of the page. It calls the function
-/// `$test` with the path of the page. Another test asserts that every page has a test.
-macro_rules! pages {
-    ($folder:literal, $test:ident: $($page:ident: $name:ident)*) => {
-        $(
-            mod $page {
-                #[test]
-                fn $name() {
-                    super::$test(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/", $folder, "/", stringify!($page), ".console"));
-                }
-            }
-        )*
-
-        #[test]
-        fn every_console_file_in_this_folder_is_compared_with_the_output_of_the_program() {
-            let pages = crate::support::console::pages_in($folder);
-            assert_eq!(pages.iter().map(|page| page.file_stem().unwrap()).collect::<Vec<_>>(), [$(stringify!($page)),*]);
-        }
-    };
-}
-pub(crate) use pages;
 
 /// The pages in a folder of `tests/it`, sorted by name.
 pub fn pages_in(folder: &str) -> Vec<PathBuf> {
@@ -90,81 +74,109 @@ pub fn outputs(page: impl AsRef<Path>) -> impl Iterator<Item = String> {
         .map(|(_, output)| output)
 }
 
-/// Asserts that each command of a page prints what the page shows. The shells get the environment
-/// of the sandbox, which may have an endpoint on a port of this machine.
-pub fn assert_printed(page: &str, sandbox: Sandbox, port: u16) {
-    let shown = paragraphs(page);
-    let printed = printed(&shown, sandbox, port);
-    if env::var_os("UPDATE").is_some() && env::var_os("CI").is_none() {
-        let text: Vec<String> = printed.iter().map(Console::text).collect();
-        fs::write(page, text.join("\n")).unwrap();
+/// A paragraph of a page. `rows::pages!` makes a test of each.
+pub struct Situation {
+    /// The path of the page.
+    pub page: &'static str,
+    /// The number of paragraphs above this one.
+    pub number: usize,
+}
+
+/// Held while a page is read or written. Its situations run at the same time.
+static WRITING: Mutex<()> = Mutex::new(());
+
+impl Situation {
+    /// The name of the page, without its folder and its ending.
+    pub fn page_name(&self) -> &str {
+        let name = Path::new(self.page).file_stem().unwrap();
+        name.to_str().unwrap()
     }
-    let mut differences = String::new();
-    for (paragraph, printed) in paragraphs(page).iter().zip(&printed) {
-        for ((command, shown), (_, printed)) in paragraph.commands.iter().zip(&printed.commands) {
+
+    /// Everything that the page says its commands print.
+    pub fn outputs(&self) -> String {
+        let commands = self.shown().commands.into_iter();
+        commands.map(|(_, output)| output).collect()
+    }
+
+    /// The paragraph as the page has it.
+    fn shown(&self) -> Console {
+        let _unwritten = WRITING.lock().unwrap();
+        paragraphs(self.page).remove(self.number)
+    }
+
+    /// Asserts that each command prints what the page shows. The shell gets the environment of the
+    /// sandbox, which may have an endpoint on a port of this machine.
+    pub fn assert_printed(&self, sandbox: Sandbox, port: u16) {
+        let shown = self.shown();
+        let printed = printed(&shown, sandbox, port);
+        if env::var_os("UPDATE").is_some() && env::var_os("CI").is_none() {
+            return self.write(&printed);
+        }
+
+        let mut differences = String::new();
+        for ((command, shown), (_, printed)) in shown.commands.iter().zip(&printed.commands) {
             if shown.trim_end() != printed.trim_end() {
-                differences += &format!(
-                    "\n{}$ {command}\n{}",
-                    paragraph.prose,
-                    difference(shown, printed)
-                );
+                differences += &format!("\n$ {command}\n{}", difference(shown, printed));
             }
         }
+        let (page, prose) = (self.page, &shown.prose);
+        assert!(
+            differences.is_empty(),
+            "{page}: - is what the page says, + is what is printed now\n{prose}{differences}"
+        );
     }
-    assert!(
-        differences.is_empty(),
-        "{page}: - is what the page says, + what is printed now\n{differences}"
-    );
+
+    /// Replaces the paragraph in the file of the page.
+    fn write(&self, printed: &Console) {
+        let _writing = WRITING.lock().unwrap();
+        let page = fs::read_to_string(self.page).unwrap();
+        let mut texts: Vec<String> = page.split("\n\n").map(str::to_owned).collect();
+        texts[self.number] = printed.text().trim_end().to_owned();
+        fs::write(self.page, texts.join("\n\n").trim_end().to_owned() + "\n").unwrap();
+    }
 }
 
-/// Runs the commands of a page, and returns its paragraphs with what the commands print now.
-fn printed(paragraphs: &[Console], sandbox: Sandbox, port: u16) -> Vec<Console> {
+/// Runs the commands of a paragraph, and returns it with what the commands print now.
+fn printed(paragraph: &Console, sandbox: Sandbox, port: u16) -> Console {
     let sandbox = sandbox.env("PATH", "/usr/bin:/bin").bare();
-    let directory = sandbox.path("");
-    let run = sandbox.prepared_by(&script(&in_shells(paragraphs))).run();
+    let home = sandbox.path("home/dev");
+    let bin = sandbox.path("bin");
+    fs::create_dir_all(home.join("app")).unwrap();
+    fs::create_dir(&bin).unwrap();
+    symlink(program(), bin.join("secrets-exec")).unwrap();
+    symlink("/usr/bin/true", bin.join("app")).unwrap();
+    let run = sandbox.prepared_by(&in_a_shell(paragraph)).run();
     let stdout = run.launched().stdout();
     let mut outputs = stdout.split(SEPARATOR);
-    let mut printed = Vec::new();
-    for (number, paragraph) in paragraphs.iter().enumerate() {
-        let home = directory.join(number.to_string());
-        let mut commands = Vec::new();
-        for (command, _) in &paragraph.commands {
-            let [output, status] = [outputs.next().unwrap(), outputs.next().unwrap()];
-            let output = output
-                .replace(home.to_str().unwrap(), "/home/dev")
-                .replace(directory.join("bin").to_str().unwrap(), "/usr/local/bin")
-                .replace(&format!(":{port}"), ":PORT");
-            let output: String = without_time(output)
-                .lines()
-                .filter(|line| !line.is_empty())
-                .map(|line| line.to_owned() + "\n")
-                .collect();
-            let status = if status == "0" {
-                String::new()
-            } else {
-                format!("[{status}]\n")
-            };
-            commands.push((command.clone(), output + &status));
-        }
-        printed.push(Console {
-            prose: paragraph.prose.clone(),
-            commands,
-        });
+    let mut commands = Vec::new();
+    for (command, _) in &paragraph.commands {
+        let [output, status] = [outputs.next().unwrap(), outputs.next().unwrap()];
+        let output = output
+            .replace(home.to_str().unwrap(), "/home/dev")
+            .replace(bin.to_str().unwrap(), "/usr/local/bin")
+            .replace(&format!(":{port}"), ":PORT");
+        let output = without_time(output);
+        let output = folded(output.lines().filter(|line| !line.is_empty()));
+        let status = if status == "0" {
+            String::new()
+        } else {
+            format!("[{status}]\n")
+        };
+        commands.push((command.clone(), output + &status));
     }
-    printed
+    Console {
+        prose: paragraph.prose.clone(),
+        commands,
+    }
 }
 
-/// A script that runs each command in the shell of its paragraph, and prints its exit status
-/// between two [`SEPARATOR`]s.
-fn in_shells(paragraphs: &[Console]) -> String {
-    let mut lines = "umask 022\nprintf '#!/bin/sh\\n' >bin/app && chmod +x bin/app\n".to_owned();
-    for (number, paragraph) in paragraphs.iter().enumerate() {
-        lines +=
-            &format!("(\nmkdir -p {number}/app && export HOME=$PWD/{number} && cd {number}/app\n");
-        for (command, _) in &paragraph.commands {
-            lines += &format!("{{ {command}\n}} 2>&1\nprintf '\\001%s\\001' $?\n");
-        }
-        lines += ")\n";
+/// A script that runs each command of a paragraph, and prints its exit status between two
+/// [`SEPARATOR`]s.
+fn in_a_shell(paragraph: &Console) -> String {
+    let mut lines =
+        "umask 022; PATH=$PWD/bin:$PATH; export HOME=$PWD/home/dev; cd home/dev/app\n".to_owned();
+    for (command, _) in &paragraph.commands {
+        lines += &format!("{{ {command}\n}} 2>&1\nprintf '\\001%s\\001' $?\n");
     }
     lines
 }
@@ -189,6 +201,80 @@ fn without_time(mut output: String) -> String {
     )
 }
 
+/// The width up to which the members of a JSON document share a line.
+const JSON_WIDTH: usize = 150;
+
+/// Writes the JSON documents in these lines with several members in a line. An object or an array
+/// that fits in a line has one. Other lines aren't changed.
+fn folded<'a>(lines: impl Iterator<Item = &'a str>) -> String {
+    let lines: Vec<&str> = lines.collect();
+    let mut text = String::new();
+    let mut rest = &lines[..];
+    while let [first, ..] = rest {
+        match end_of_block(rest) {
+            Some(end) if ["{", "["].contains(first) => {
+                text += &folded_block(&rest[..=end], 0);
+                rest = &rest[end + 1..];
+            }
+            _ => {
+                text.extend([first, "\n"]);
+                rest = &rest[1..];
+            }
+        }
+    }
+    text
+}
+
+fn indent_of(line: &str) -> usize {
+    line.len() - line.trim_start().len()
+}
+
+/// The number of the line that closes the object or the array that the first line opens.
+fn end_of_block(lines: &[&str]) -> Option<usize> {
+    if !lines[0].ends_with(['{', '[']) {
+        return None;
+    }
+    let indent = indent_of(lines[0]);
+    let end = lines[1..]
+        .iter()
+        .position(|line| indent_of(line) == indent)?
+        + 1;
+    lines[end]
+        .trim_start()
+        .starts_with(['}', ']'])
+        .then_some(end)
+}
+
+/// The lines of an object or an array of a JSON document: one if they fit, and otherwise as many
+/// members in each as fit.
+fn folded_block(lines: &[&str], indent: usize) -> String {
+    let space = " ".repeat(indent);
+    let words: Vec<&str> = lines.iter().map(|line| line.trim()).collect();
+    let line = format!("{space}{}\n", words.join(" "));
+    if lines.len() == 1 || line.len() <= JSON_WIDTH {
+        return line;
+    }
+
+    let mut text = format!("{space}{}\n", words[0]);
+    let mut members = String::new();
+    let mut number = 1;
+    while number < lines.len() - 1 {
+        let end = number + end_of_block(&lines[number..]).unwrap_or(0);
+        let member = folded_block(&lines[number..=end], indent + 2);
+        let fits = members.len() + member.trim_start().len() <= JSON_WIDTH;
+        if member.matches('\n').count() > 1 {
+            text.extend([&*std::mem::take(&mut members), &member]);
+        } else if !members.is_empty() && fits {
+            members.pop();
+            members.extend([" ", member.trim_start()]);
+        } else {
+            text += &std::mem::replace(&mut members, member);
+        }
+        number = end + 1;
+    }
+    text + &members + &format!("{space}{}\n", words[words.len() - 1])
+}
+
 /// Returns the lines that both outputs have at the beginning, and then the lines in which they
 /// differ: those of the page after `-`, and those that are printed now after `+`. The lines that
 /// both have at the end are left out.
@@ -210,6 +296,9 @@ fn difference(shown: &str, printed: &str) -> String {
     difference
 }
 
+/// The command that writes a declaration, before and after the content.
+const DECLARATION: [&str; 2] = ["cat >secrets-exec.yaml <<'EOF'", "\nEOF"];
+
 /// A block of a console.
 pub struct Console {
     /// The lines that begin with `#`, before the first command.
@@ -220,12 +309,25 @@ pub struct Console {
 
 impl Console {
     /// Reads a block. A command continues after a `\`, and on lines that begin with `>`, as a shell
-    /// shows them.
+    /// shows them. Lines that begin with `|` are a command of their own, which writes the
+    /// declaration.
     pub fn parse(block: &str) -> Self {
         let (mut prose, mut commands) = (String::new(), Vec::<(String, String)>::new());
         for line in block.lines() {
             if let Some(command) = line.strip_prefix("$ ") {
                 commands.push((command.to_owned(), String::new()));
+                continue;
+            }
+            if let Some(line) = line.strip_prefix('|') {
+                let [start, end] = DECLARATION;
+                match commands.last_mut() {
+                    Some((command, _)) if command.starts_with(start) => {
+                        command.truncate(command.len() - end.len());
+                    }
+                    _ => commands.push((start.to_owned(), String::new())),
+                }
+                let (command, _) = commands.last_mut().unwrap();
+                command.extend(["\n", line.strip_prefix(' ').unwrap_or(line), end]);
                 continue;
             }
             let Some((command, output)) = commands.last_mut() else {
@@ -248,7 +350,12 @@ impl Console {
     fn text(&self) -> String {
         let mut text = self.prose.clone();
         for (command, output) in &self.commands {
-            text += &format!("$ {}\n{output}", command.replace('\n', "\n> "));
+            let [start, end] = DECLARATION;
+            let content = command.strip_prefix(start);
+            text += &match content.and_then(|content| content.strip_suffix(end)) {
+                Some(content) => content.replace('\n', "\n| ").trim_start().to_owned() + "\n",
+                None => format!("$ {}\n{output}", command.replace('\n', "\n> ")),
+            };
         }
         text
     }

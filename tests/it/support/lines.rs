@@ -34,6 +34,34 @@ impl Outcome {
     }
 }
 
+/// The messages of a run: each error, warning and note, with the indented lines below it. The
+/// summary of several errors belongs to the last of them. The note about a wait of more than three
+/// seconds is left out, because it also appears on a busy machine.
+pub fn messages(stderr: &str) -> Vec<String> {
+    let mut messages = Vec::<String>::new();
+    for line in stderr.lines() {
+        let text = line.strip_prefix(PREFIX).unwrap_or_default();
+        match messages.last_mut() {
+            Some(message) if text.starts_with("  ") || is_summary(text) => {
+                message.extend([line, "\n"]);
+            }
+            _ => messages.push(format!("{line}\n")),
+        }
+    }
+    messages.retain(|message| {
+        !(message.starts_with("secrets-exec: note: ") && message.contains("waiting up to "))
+    });
+    messages
+}
+
+/// True for the line after several errors, without [`PREFIX`]. It doesn't have a label.
+fn is_summary(text: &str) -> bool {
+    let has_label = ["error:", "warning:", "note:"]
+        .iter()
+        .any(|label| text.starts_with(label));
+    !has_label && text.contains(", because ") && text.contains(" value")
+}
+
 /// True for a line in either format of `--log-format`. In text it begins with the program's name.
 /// Then comes a label, which may be coloured; an indented label, entry or message of AWS; or the
 /// summary of several errors.
@@ -58,8 +86,7 @@ pub fn is_message(line: &str) -> bool {
         "  and ",
         "  AWS says: ",
     ];
-    let is_summary = text.contains(", because ") && text.contains(" value");
-    starts.iter().any(|start| uncoloured.starts_with(start)) || is_summary
+    starts.iter().any(|start| uncoloured.starts_with(start)) || is_summary(text)
 }
 
 fn is_event(line: &str) -> bool {

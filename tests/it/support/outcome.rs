@@ -8,7 +8,7 @@ use std::sync::Arc;
 use nix::unistd::Pid;
 
 use crate::support::directory::Directory;
-use crate::support::lines::{PREFIX, is_message};
+use crate::support::lines::{PREFIX, is_message, messages};
 use crate::support::sandbox::CANARY;
 use crate::support::scene::Scene;
 use crate::support::watch;
@@ -126,10 +126,17 @@ impl Outcome {
     /// three seconds.
     #[track_caller]
     pub fn warned_of_nothing(&self) -> &Self {
-        let is_note = |line: &str| {
-            line.starts_with("secrets-exec: note: ") && line.contains("waiting up to ")
-        };
-        assert!(self.stderr().lines().all(is_note), "a warning: {self}");
+        self.says_only(&[])
+    }
+
+    /// Asserts that each message on standard error contains one of these strings, except perhaps
+    /// for the note about a wait of more than three seconds.
+    #[track_caller]
+    pub fn says_only(&self, facts: &[String]) -> &Self {
+        for message in messages(&self.stderr()) {
+            let is_expected = facts.iter().any(|fact| message.contains(fact));
+            assert!(is_expected, "not expected: {message}in {self}");
+        }
         self
     }
 

@@ -14,6 +14,7 @@ use super::identity::{KEY, ROLE};
 use super::outcome::{Outcome, Status};
 use super::sandbox::{ACCESS_SECRET, CANARY, Sandbox};
 use super::watch;
+pub use fixture::COLUMNS;
 use fixture::{prepare, serve};
 use seen::{assert_environment, assert_requests, loaded_credential};
 
@@ -73,6 +74,18 @@ impl Launch {
         self.column(name)
             .into_iter()
             .flat_map(|text| text.split(ELLIPSIS))
+    }
+
+    /// The parts of all messages that the launch may print: those of `exits with`, and those of the
+    /// column `says`.
+    fn expected_parts(&self) -> Vec<String> {
+        let of_error = expected_status(self).map_or("", |(_, parts)| parts);
+        of_error
+            .split(ELLIPSIS)
+            .filter(|part| !part.is_empty())
+            .chain(self.parts("says"))
+            .map(|part| part.replace('⏎', "\n"))
+            .collect()
     }
 
     /// Adds to the fake what the columns of the launch say about it.
@@ -174,19 +187,32 @@ impl Row {
     }
 }
 
-/// Replaces each `$word` in a text with the value of the word, and `$$` with a dollar sign.
+/// Replaces each `$word` in a text with the value of the word, and `$$` with a dollar sign. A
+/// dollar sign that no lowercase letter follows, as in `$HOME` and `$.a`, is not changed.
+///
+/// # Panics
+/// If a word isn't defined. The text itself could make a check pass that looks for its value.
 fn filled(text: &str, words: &BTreeMap<String, String>) -> String {
     let mut parts = text.split('$');
     let mut filled = parts.next().unwrap().to_owned();
     while let Some(part) = parts.next() {
+        if part.is_empty() {
+            filled.extend(["$", parts.next().unwrap_or_default()]);
+            continue;
+        }
+        if !part.starts_with(|c: char| c.is_ascii_lowercase()) {
+            filled.extend(["$", part]);
+            continue;
+        }
+
         let end = part
             .find(|c: char| !c.is_ascii_lowercase() && !c.is_ascii_digit() && c != '_')
             .unwrap_or(part.len());
-        match (part, words.get(&part[..end])) {
-            ("", _) => filled.extend(["$", parts.next().unwrap_or_default()]),
-            (_, Some(value)) => filled.extend([value, &part[end..]]),
-            (_, None) => filled.extend(["$", part]),
-        }
+        let (word, rest) = part.split_at(end);
+        let value = words
+            .get(word)
+            .unwrap_or_else(|| panic!("${word} isn't a word of the file or of all files"));
+        filled.extend([value, rest]);
     }
     filled
 }
@@ -237,6 +263,7 @@ pub fn test_row(row: &Row) {
     if let Some((status, parts)) = expected_status(&launch) {
         assert_refused(&run, &launch, status, parts);
     } else if let Some(text) = launch.seen.strip_prefix("prints ") {
+        let text = if text == "nothing" { "" } else { text };
         run.launched().printed(text.replace('⏎', "\n"));
     } else if launch.seen.starts_with("sends ") {
         run.launched();
@@ -244,9 +271,7 @@ pub fn test_row(row: &Row) {
         assert_environment(&run, &launch, sandbox.environment());
     }
 
-    if expected_status(&launch).is_none() && launch.column("says").is_none() {
-        run.warned_of_nothing();
-    }
+    run.says_only(&launch.expected_parts());
     run.says(launch.parts("says"));
     // A launch prints its environment on standard output, while `check` prints a table.
     let table = match launch.subcommand() {

@@ -97,6 +97,15 @@ impl Secrets {
     }
 }
 
+/// The templates of a table, each with the text after its `=>`. A `\n` is a line feed.
+fn cases(table: &str) -> Vec<(String, &str)> {
+    let lines = table.lines().map(str::trim);
+    let cases = lines.filter_map(|line| line.split_once(" => "));
+    cases
+        .map(|(template, text)| (template.replace("\\n", "\n"), text))
+        .collect()
+}
+
 /// The error, the entries and the help that a refused launch prints for each variable.
 fn reasons(run: &Outcome) -> BTreeMap<String, String> {
     let stderr = run.refused(78).stderr();
@@ -157,20 +166,13 @@ fn if_templates_use_two_missing_keys_of_a_secret_one_error_lists_both_and_the_ke
 #[test]
 fn a_null_that_a_template_uses_is_reported_like_a_missing_key() {
     let secrets = Secrets::none().with("db", r#"{"none":null,"mixed":[1,null]}"#);
-    secrets.assert_absent(&[
-        (
-            "{{ db.none }}",
-            "has the key \"none\", but its value is null",
-        ),
-        (
-            "{{ db.mixed | join(',') }}",
-            "doesn't have a key that the template looks up",
-        ),
-        (
-            "{% for x in db.mixed %}{{ x }}{% endfor %}",
-            "doesn't have a key that the template looks up",
-        ),
-    ]);
+    secrets.assert_absent(&cases(
+        r#"
+            {{ db.none }} => has the key "none", but its value is null
+            {{ db.mixed | join(',') }} => doesn't have a key that the template looks up
+            {% for x in db.mixed %}{{ x }}{% endfor %} => doesn't have a key that the template looks up
+        "#,
+    ));
 }
 
 #[test]
@@ -179,14 +181,13 @@ fn if_a_template_uses_a_nested_key_that_does_not_exist_the_error_shows_the_path_
         "db",
         r#"{"inner":{"list":[1.10]},"hosts":["host-4c7a1e"],"config":"{\"k\": {\"v\": 2.50}}"}"#,
     );
-    secrets.assert_absent(&[
-        ("{{ db.inner.nope }}", "has no key \"inner.nope\""),
-        ("{{ db.nope.deeper }}", "has no key \"nope\""),
-        (
-            "{{ (db.config | fromjson).k.nope }}",
-            "the result of \"fromjson\" has no key \"k.nope\"",
-        ),
-    ]);
+    secrets.assert_absent(&cases(
+        r#"
+            {{ db.inner.nope }} => has no key "inner.nope"
+            {{ db.nope.deeper }} => has no key "nope"
+            {{ (db.config | fromjson).k.nope }} => the result of "fromjson" has no key "k.nope"
+        "#,
+    ));
     // An index past the end of a list is a mistake in the template.
     secrets.assert_mistakes(&[
         ("{{ db['inner'].list[7] }}", "has no key \"inner.list.7\""),
@@ -197,24 +198,17 @@ fn if_a_template_uses_a_nested_key_that_does_not_exist_the_error_shows_the_path_
 #[test]
 fn a_missing_key_is_reported_in_every_kind_of_expression_of_a_template() {
     let secrets = Secrets::none().with("db", r#"{"host":"db.internal","port":5432}"#);
-    secrets.assert_absent(&[
-        (
-            "{{ db.nope | length }}{{ db.nope | list }}",
-            "has no key \"nope\"",
-        ),
-        ("{% set x = db.nope %}{{ x[1:] }}", "has no key \"nope\""),
-        ("{{ db.nope + 1 }}", "has no key \"nope\""),
-        (
-            "{{ db.nope + db.port + (db.opt | default(1)) }}",
-            "has no key \"nope\"",
-        ),
-        ("{{ db.nope == 1 }}", "has no key \"nope\""),
-        ("{% for x in db.nope %}{% endfor %}", "has no key \"nope\""),
-        (
-            "{{ [db.host, db.nope] | join(':') }}",
-            "has no key \"nope\"",
-        ),
-    ]);
+    secrets.assert_absent(&cases(
+        r#"
+            {{ db.nope | length }}{{ db.nope | list }} => has no key "nope"
+            {% set x = db.nope %}{{ x[1:] }} => has no key "nope"
+            {{ db.nope + 1 }} => has no key "nope"
+            {{ db.nope + db.port + (db.opt | default(1)) }} => has no key "nope"
+            {{ db.nope == 1 }} => has no key "nope"
+            {% for x in db.nope %}{% endfor %} => has no key "nope"
+            {{ [db.host, db.nope] | join(':') }} => has no key "nope"
+        "#,
+    ));
 }
 
 #[test]
@@ -323,24 +317,14 @@ fn a_mistake_in_a_template_is_not_hidden_by_a_key_that_may_be_missing() {
         "an operator or filter can't be applied to these values",
     )]);
     // Here the missing key is what the rendering fails at.
-    secrets.assert_absent(&[
-        (
-            "{% if 'other' in db %}x{% endif %}{{ db.opt | default('x') }}{{ db.nope }}",
-            "has no key \"nope\"",
-        ),
-        (
-            "{{ (db.hosts | split(','))[7] | default('x') }}{{ db['nope'] | urlencode }}",
-            "has no key \"nope\"",
-        ),
-        (
-            "{% if 'other' in db %}{{ db.other }}{% else %}{{ db.nope }}{% endif %}",
-            "has no key \"nope\"",
-        ),
-        (
-            "{% set late = db.nope %}{{ db.opt | default('x') }}{{ late }}",
-            "has no key \"nope\"",
-        ),
-    ]);
+    secrets.assert_absent(&cases(
+        r#"
+            {% if 'other' in db %}x{% endif %}{{ db.opt | default('x') }}{{ db.nope }} => has no key "nope"
+            {{ (db.hosts | split(','))[7] | default('x') }}{{ db['nope'] | urlencode }} => has no key "nope"
+            {% if 'other' in db %}{{ db.other }}{% else %}{{ db.nope }}{% endif %} => has no key "nope"
+            {% set late = db.nope %}{{ db.opt | default('x') }}{{ late }} => has no key "nope"
+        "#,
+    ));
 }
 
 #[test]
@@ -422,41 +406,27 @@ fn a_template_with_an_operation_that_its_value_does_not_allow_is_refused_even_wi
             "db",
             r#"{"password":"pass-4c7a1e","port":5432,"binary":"AP8tNGM3YTE=","hosts":["host-4c7a1e"]}"#,
         );
-    secrets.assert_mistakes(&[
-        (
-            "{{ db.password | int }}",
-            "an operator or filter can't be applied to these values",
-        ),
-        (
-            "{{ 'nope' in db }}{{ db.port + 'x' }}",
-            "an operator or filter can't be applied to these values",
-        ),
-        (
-            "{{ db.binary | b64decode }}",
-            "the result of \"b64decode\" isn't UTF-8",
-        ),
-        (
-            "{{ db.hosts | map(db.password) }}",
-            "the template has an error: unknown filter",
-        ),
-        ("{{ [][0] }}", "it uses a value that is undefined"),
-        (
-            "{{ octets }}",
-            "is binary, so the template can't use octets",
-        ),
-    ]);
+    secrets.assert_mistakes(&cases(
+        r#"
+            {{ db.password | int }} => an operator or filter can't be applied to these values
+            {{ 'nope' in db }}{{ db.port + 'x' }} => an operator or filter can't be applied to these values
+            {{ db.binary | b64decode }} => the result of "b64decode" isn't UTF-8
+            {{ db.hosts | map(db.password) }} => the template has an error: unknown filter
+            {{ [][0] }} => it uses a value that is undefined
+            {{ octets }} => is binary, so the template can't use octets
+        "#,
+    ));
 }
 
 #[test]
 fn an_unknown_alias_of_a_template_is_refused_before_any_request() {
     let secrets = Secrets::none().with("db", r#"{"host":"db.internal"}"#);
-    secrets.assert_mistakes(&[
-        (
-            "{{ bd.host }}",
-            "the template uses \"bd\", but there is no \"bd\" under \"secrets\"",
-        ),
-        ("{% if false %}{{ nowhere }}{% endif %}", "\"nowhere\""),
-    ]);
+    secrets.assert_mistakes(&cases(
+        r#"
+            {{ bd.host }} => the template uses "bd", but there is no "bd" under "secrets"
+            {% if false %}{{ nowhere }}{% endif %} => "nowhere"
+        "#,
+    ));
     assert!(secrets.aws.calls().is_empty());
 }
 

@@ -1,12 +1,19 @@
-//! The columns of a row: the fake and the sandbox that they make, and what they expect.
+//! The columns of a row: the fake and the sandbox that they make, and what they expect. A test
+//! compares this list with [`COLUMNS`].
+//!
+//! What happens:
+//!
+//! - `launch`: what is typed after `secrets-exec`. `seen`: what is seen of the launch. Most rows
+//!   have both in their first line.
+//! - `given`: the names of fixtures, with `and` between them.
 //!
 //! What AWS has, and how it fails:
 //!
 //! - `secret ID`: the value of a secret, as text, `base64 TEXT`, `empty`, or `fails FAULT`.
-//!   `previous ID` is its value for AWSPREVIOUS.
+//!   `previous ID`: its value for AWSPREVIOUS.
 //! - `parameter NAME`: the versions of a parameter (`old and new`), or `fails denied`.
-//! - `fails OPERATION` or `fails PATH`: `FAULT` for each request, `2 times FAULT`, or `for 1500ms
-//!   FAULT`.
+//! - `fails OPERATION`: `FAULT` for each request, `2 times FAULT`, or `for 1500ms FAULT`. The
+//!   OPERATION can also be a path, such as `/token`.
 //! - `down REGION`: `FAULT` for all requests in a region.
 //! - A FAULT is `denied`, `denied REASON`, `unavailable`, `throttled`, `deleted`, `absent`,
 //!   `expired`, `another stage`, `hangs`, `closes`, `endless`, `page`, or a response that is
@@ -17,8 +24,8 @@
 //! - `credentials`: `none`, `container`, `instance` or `web identity`. Without this column, the
 //!   variables of the environment hold keys.
 //! - `without`: the variables that are not set, with spaces between them, such as AWS_REGION.
-//! - `file`: the declaration. `file NAME`, `home NAME` and `executable NAME`: a file in the working
-//!   directory, in the home directory, or a program in the working directory.
+//! - `file`: the declaration. `file NAME`: a file in the working directory. `home NAME`: a file in
+//!   the home directory. `executable NAME`: a program in the working directory.
 //! - `template`: the declaration of a variable `A` with this template. `aliases`: its aliases.
 //! - `stdin`: what standard input has. `through`: a command that starts the launch. `unit`: the
 //!   `UNIT/NAME` of a credential that systemd requests.
@@ -28,7 +35,8 @@
 //!
 //! What else is expected:
 //!
-//! - `says`: parts of standard error. `never`: texts that are neither on standard error nor in the
+//! - `says`: parts of standard error. A message that contains none of them, and none of the parts
+//!   of `exits with`, fails the row. `never`: texts that are neither on standard error nor in the
 //!   table of `check`. `lines`: the number of lines on standard error. `warnings`: the number of
 //!   warnings among them.
 //! - `requests`: all requests in any order, with `and` between them; `nothing`; or `any number`. A
@@ -48,6 +56,47 @@ use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, Version, fault};
 use crate::support::directory::later;
 use crate::support::sandbox::Sandbox;
+
+/// All columns. Some have, after the name, what they are about.
+pub const COLUMNS: [&str; 27] = [
+    "launch",
+    "seen",
+    "given",
+    "secret ID",
+    "previous ID",
+    "parameter NAME",
+    "fails OPERATION",
+    "down REGION",
+    "credentials",
+    "without",
+    "file",
+    "file NAME",
+    "home NAME",
+    "executable NAME",
+    "template",
+    "aliases",
+    "stdin",
+    "through",
+    "unit",
+    "earlier",
+    "later",
+    "says",
+    "never",
+    "lines",
+    "warnings",
+    "requests",
+    "entries",
+];
+
+/// True for the name of a column, as in `says` and `secret prod/db`.
+fn is_column(name: &str) -> bool {
+    match name.split_once(' ') {
+        Some((kind, _)) => COLUMNS
+            .iter()
+            .any(|column| column.split_once(' ').is_some_and(|(name, _)| name == kind)),
+        None => COLUMNS.contains(&name),
+    }
+}
 
 /// Adds to the fake what a column of a launch says about it.
 pub fn serve(launch: &Launch, aws: Aws, name: &str, value: &str) -> Aws {
@@ -139,6 +188,7 @@ pub fn prepare(launch: &Launch, aws: &Aws, has_cache: bool) -> Sandbox {
         sandbox = sandbox.env("HOME", "/nonexistent");
     }
     for (name, value) in &launch.columns {
+        assert!(is_column(name), "{name:?} isn't a column");
         sandbox = match name.split_once(' ').unwrap_or((name, "")) {
             ("file", "") => sandbox.declaration(value),
             ("file", name) => sandbox.file(name, value),
@@ -149,13 +199,7 @@ pub fn prepare(launch: &Launch, aws: &Aws, has_cache: bool) -> Sandbox {
             ("template", "") => sandbox.declaration(&templated(launch, value)),
             ("later", "") => later(sandbox, value.parse().unwrap()),
             ("without", "") => value.split(' ').fold(sandbox, Sandbox::env_remove),
-            (
-                "secret" | "previous" | "parameter" | "fails" | "down" | "credentials" | "unit"
-                | "says" | "never" | "requests" | "aliases",
-                _,
-            ) => sandbox,
-            ("earlier" | "lines" | "warnings" | "entries", "") => sandbox,
-            _ => panic!("{name:?} isn't a column"),
+            _ => sandbox,
         };
     }
     let line = match &*launch.line {

@@ -1,0 +1,168 @@
+//! Mistakes in a row that would make its test pass without looking.
+
+#[path = "../rows/file.rs"]
+mod file;
+
+use std::collections::BTreeSet;
+use std::panic;
+
+use crate::support::repository_file;
+use crate::support::rows::{COLUMNS, Row, test_row};
+
+/// What is wrong with the text of a file of rows.
+fn mistake(text: &str) -> String {
+    let Err(mistake) = file::read(text) else {
+        panic!("the file is accepted: {text}")
+    };
+    mistake
+}
+
+/// Asserts that the test of a row fails, and that the failure contains this text.
+fn fails(
+    launch: &'static str,
+    seen: &'static str,
+    own: &'static [(&'static str, &'static str)],
+    text: &str,
+) {
+    let row = Row {
+        place: "a row of this test",
+        name: "",
+        launch,
+        seen,
+        words: &[],
+        given: &[],
+        own,
+    };
+    let failure = panic::catch_unwind(|| test_row(&row)).expect_err("the row passes");
+    let failure = failure.downcast::<String>().unwrap();
+    assert!(failure.contains(text), "{failure}");
+}
+
+const OUTAGE: (&str, &str) = ("fails GetSecretValue", "unavailable");
+
+#[test]
+fn a_typo_in_a_word_fails_the_row_instead_of_becoming_a_text_that_nothing_prints() {
+    let never = &[("never", "$canray")];
+    fails("-e A=x", "exits with 78", never, "$canray isn't a word");
+}
+
+#[test]
+fn a_word_that_is_defined_twice_is_refused() {
+    let mistake = mistake("a = 1\na = 2\n");
+    assert_eq!(mistake, "2: $a is already a word");
+}
+
+#[test]
+fn a_fixture_that_is_defined_twice_is_refused() {
+    let text = "given a secret:\n    secret x: 1\n\ngiven a secret:\n    secret x: 2\n";
+    assert_eq!(mistake(text), "4: \"a secret\" is already given above");
+}
+
+#[test]
+fn a_column_that_a_row_has_twice_is_refused() {
+    let text = "a row | -e A=x | A=1 | never: one\n    never: two\n";
+    assert_eq!(mistake(text), "1: the column \"never\" is there twice");
+}
+
+#[test]
+fn a_table_with_a_header_and_no_line_is_refused() {
+    let text = "a row with {what} | -e A={what} | A=1\n    | what |\n";
+    assert_eq!(
+        mistake(text),
+        "1: a table without a line doesn't make a test"
+    );
+}
+
+#[test]
+fn a_table_with_a_column_that_its_row_does_not_use_is_refused() {
+    let text = "a row | -e A=x | A=1 | never: {vlaue}\n    | value |\n    | 1     |\n";
+    assert_eq!(mistake(text), "1: the row doesn't use {value}");
+}
+
+#[test]
+fn a_column_with_a_text_after_its_name_fails_the_row_instead_of_being_ignored() {
+    fails(
+        "-e A=x",
+        "exits with 78",
+        &[("never at all", "x")],
+        "isn't a column",
+    );
+}
+
+#[test]
+fn a_second_error_fails_a_row_that_expects_only_the_first() {
+    let (launch, seen) = ("-e A=x -e B=ssm:/y", "exits with 78: for A (--env)");
+    fails(launch, seen, &[], "for B (--env)\n");
+    fails(launch, seen, &[], "not expected: secrets-exec: error: ");
+}
+
+#[test]
+fn a_message_that_says_does_not_name_fails_a_row_that_exits_with_a_status() {
+    let columns = &[OUTAGE, ("says", "a text of another message")];
+    fails(
+        "-e A=x --timeout 1s",
+        "exits with 75",
+        columns,
+        "not expected: secrets-exec: error: ",
+    );
+}
+
+#[test]
+fn a_warning_that_says_does_not_name_fails_a_row_that_launches() {
+    let columns = &[("file l", "x: v-4c7a1e"), ("says", "gives A")];
+    fails(
+        "--local l -v -e A=x",
+        "A=v-4c7a1e",
+        columns,
+        "not expected: secrets-exec: warning: ",
+    );
+}
+
+#[test]
+fn the_header_of_fixture_rs_explains_exactly_the_columns_that_a_row_can_have() {
+    let source = repository_file("tests/it/support/rows/fixture.rs");
+    let header = source.lines().take_while(|line| line.starts_with("//!"));
+    let header: String = header
+        .map(|line| line.trim_start_matches("//!").trim_start().to_owned() + " ")
+        .collect();
+    // Each column is written as `NAME`: and its meaning.
+    let explained: BTreeSet<&str> = header
+        .match_indices("`: ")
+        .map(|(end, _)| header[..end].rsplit_once('`').unwrap().1)
+        .collect();
+    assert_eq!(explained, BTreeSet::from(COLUMNS));
+}
+
+/// Columns as a row of the binary has them.
+fn leaked(columns: Vec<file::Column>) -> &'static [(&'static str, &'static str)] {
+    let columns = columns.into_iter();
+    let columns = columns.map(|(name, value)| (&*name.leak(), &*value.leak()));
+    columns.collect::<Vec<_>>().leak()
+}
+
+#[test]
+fn the_rows_that_contributing_md_shows_do_what_they_say() {
+    let page = repository_file("CONTRIBUTING.md");
+    let (_, section) = page.split_once("\n### Rows of launches\n").unwrap();
+    let (section, _) = section.split_once("\n### ").unwrap();
+    let shown = section
+        .lines()
+        .filter(|line| line.is_empty() || line.starts_with("    "));
+    let text: String = shown
+        .map(|line| line.get(4..).unwrap_or_default().to_owned() + "\n")
+        .collect();
+    let (words, rows) = file::read(&text).unwrap();
+    let words = leaked(words);
+    assert!(rows.len() > 4);
+    for row in rows {
+        test_row(&Row {
+            place: "CONTRIBUTING.md",
+            name: row.name.leak(),
+            launch: row.launch.leak(),
+            seen: row.seen.leak(),
+            words,
+            given: leaked(row.given),
+            own: leaked(row.own),
+        });
+    }
+}
