@@ -142,7 +142,7 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
         let text = format!("the command \"{shown}\" wasn't found in PATH");
         let help = match Path::new(command).is_file() {
             true => format!("for the file in this directory, write ./{command}"),
-            false => "install the program here or in the image, or write its full path".to_owned(),
+            false => "install it in the image, or write its full path".to_owned(),
         };
         let note = format!("PATH is {}", search_path.to_string_lossy());
         return Problem::new(Status::NotFound, text).note(note).help(help);

@@ -68,13 +68,13 @@ pub struct Limits {
 /// is too long. The result is `None` if the value can be there.
 pub fn variable_problem(variable: Variable<'_>, limits: Limits) -> Option<Problem> {
     /// The remedy for every such value.
-    const AS_FILE: &str = "deliver it as a file, with --as-file or under \"files\"";
+    const AS_FILE: &str = "deliver it as a file (--as-file)";
     let length = variable.name.as_str().len() + 1 + variable.value.len();
     let most = limits.string - 1;
     let problem = if variable.value.contains(&0) {
         Problem::configuration("the value contains a NUL byte, so it can't be put into a variable")
             .code("nul-byte")
-            .help(format!("{AS_FILE}, or encode it with \"encode: base64\""))
+            .help(format!("{AS_FILE}, or write \"encode: base64\""))
     } else if length > most {
         let text = format!(
             "the variable is {length} bytes long with its name, but the kernel allows at most {most}"

@@ -226,13 +226,13 @@ impl Client {
         let (Some(setting), Cause::Outage(kind)) = (self.endpoint_setting, error.cause) else {
             return error;
         };
-        let check = match kind {
+        let remedy = match kind {
             OutageKind::Lookup => "check this machine's DNS settings",
             OutageKind::MalformedResponse => {
                 "check that an AWS service, or a simulation of it, listens at this address"
             }
             OutageKind::Connection | OutageKind::Silent | OutageKind::Timeout => {
-                "check that the service at this address is running"
+                "start the service there"
             }
             OutageKind::Throttled
             | OutageKind::Service
@@ -242,7 +242,7 @@ impl Client {
             | OutageKind::ClockSkew
             | OutageKind::EarlyCertificate => return error,
         };
-        error.with_outage_help(format!("{check}, or correct {setting}"))
+        error.with_outage_help(format!("{remedy}, or correct {setting}"))
     }
 
     /// Completes the URL of a request and, if there are credentials, signs the request with AWS

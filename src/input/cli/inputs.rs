@@ -377,7 +377,7 @@ fn split_assignment<'t>(
     assignment: &'t str,
 ) -> Result<(EnvName, &'t str), Problem> {
     let option_name = option.name();
-    let example = format!("write, for example, {option_name} DB_PASSWORD=prod/db:password");
+    let example = format!("write {option_name} DB_PASSWORD=prod/db:password");
     if assignment.starts_with(['\'', '"']) {
         let text = format!("the value of {shown_option} begins with a quote: remove the quotes");
         return Err(Problem::usage(text));
@@ -395,7 +395,7 @@ fn split_assignment<'t>(
 
     let Some((name, reference)) = assignment.split_once('=') else {
         let text = format!("the value of {shown_option} has no \"=\" after the name of a variable");
-        return Err(Problem::usage(text).help(format!("{example}, without spaces around \"=\"")));
+        return Err(Problem::usage(text).help(format!("{example}, without spaces")));
     };
     // clap reads the argument "-e NAME=REF", which a list such as CMD of an image may have, as `-e`
     // with the value " NAME=REF".
@@ -406,13 +406,12 @@ fn split_assignment<'t>(
         if is_name(name.trim()) {
             let text =
                 format!("the value of {shown_option} has a space next to the name of the variable");
-            let help = format!("{example}, without spaces around \"=\"");
+            let help = format!("{example}, without spaces");
             return Err(Problem::usage(text).help(help));
         }
         let text = format!("the value of {shown_option} doesn't begin with a valid variable name");
-        return Err(Problem::usage(text).help(format!(
-            "{example}. The name of a variable contains only letters, digits and \"_\", and doesn't begin with a digit"
-        )));
+        return Err(Problem::usage(text)
+            .help("a name has only letters, digits and \"_\", as in DB_PASSWORD2"));
     };
     Ok((parsed_name, reference))
 }

@@ -126,7 +126,7 @@ impl Line<'_> {
         let of_launch = "--env DB_PASSWORD=prod/db:password -- node app.js";
         let example = row.map_or(of_launch, |row| row.example);
         let name = self.name();
-        format!("write, for example, {name} {example}")
+        format!("use {name} {example}")
     }
 
     /// Returns the subcommand, or the command line of a launch.
@@ -251,7 +251,7 @@ impl Line<'_> {
             Some(_) if word.ends_with(".yaml") || word.ends_with(".yml") => Problem::usage(
                 format!("argument {number} is a file, which needs -f before it"),
             )
-            .help(format!("write, for example, {name} -f secrets-exec.yaml")),
+            .help(format!("use {name} -f secrets-exec.yaml")),
             Some("get") => {
                 let text = "secrets-exec get accepts only one argument, which is a reference";
                 Problem::usage(text)
@@ -303,7 +303,7 @@ impl Line<'_> {
         // `--agent http://localhost:2773`: clap reads the URL as a word of its own.
         if number > 1 && self.words[number - 2] == "--agent" {
             let text = "the value of --agent must follow an equals sign";
-            return Problem::usage(text).help("write, for example, --agent=http://localhost:2773");
+            return Problem::usage(text).help("write --agent=http://localhost:2773");
         }
 
         match unexpected {
@@ -316,7 +316,7 @@ impl Line<'_> {
             }
             None if number == 1 => {
                 Problem::usage("argument 1 is neither a subcommand nor an option")
-                    .help("if it is the command, write secrets-exec [OPTIONS] -- COMMAND")
+                    .help("write `--` before it if it is the command")
             }
             None => {
                 let text = format!(

@@ -62,10 +62,6 @@ pub const FILE: &str = "this file";
 /// a list`.
 pub const TEXT: &str = "text";
 
-/// The help for variables that are not the entries of `env`.
-pub const VARIABLES_HELP: &str =
-    "write each variable on an indented line below \"env:\", as in DB_HOST: prod/db:host";
-
 impl<'a> Item<'a> {
     /// Returns the item for another node, or for another position of this one.
     fn at(&self, node: &'a Node, position: Position) -> Self {
@@ -219,7 +215,8 @@ impl<'a> Item<'a> {
         let is_in_capitals = is_name(key) && key == key.to_uppercase();
         if self.is_whole_file && nearest.is_none() && is_in_capitals {
             let variable = item.named(key);
-            return variable.refuse(Fault::new("isn't under \"env\"").help(VARIABLES_HELP));
+            let help = "indent it below a line \"env:\"";
+            return variable.refuse(Fault::new("isn't under \"env\"").help(help));
         }
 
         let is_option = find_option(key).is_some_and(OptionSpec::in_declaration);

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use regex_lite::{Regex, RegexBuilder};
 
-use super::reader::{Fields, Item, MappingEntry, TEXT, VARIABLES_HELP};
+use super::reader::{Fields, Item, MappingEntry, TEXT};
 use crate::input::yaml::{Kind, Node};
 use crate::model::entry::template::Template;
 use crate::model::entry::{
@@ -150,7 +150,8 @@ const PATH_FROM_SECRET: &str =
 /// Reads the section `env`. `aliases` has those of the same file. PATH only accepts a plain value,
 /// because the command is looked up before any secret is read. Leaves out entries with a mistake.
 pub fn variables(item: &Item<'_>, aliases: &Aliases) -> Vec<Entry> {
-    let members = item.expect_entries(Some(VARIABLES_HELP));
+    let help = "write each variable on an indented line, as in DB_HOST: prod/db:host";
+    let members = item.expect_entries(Some(help));
     // Words that are probably plain text, too.
     let is_word = |member: &&MappingEntry<'_>| {
         let text = member.value.node.scalar_text();

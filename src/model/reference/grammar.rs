@@ -333,7 +333,7 @@ fn parse_selector(key: &str) -> Result<Selector, Fault> {
             path if key == format!("$${path}") => {
                 format!("write ${path} (only systemd and Compose files need \"$$\")")
             }
-            _ => "a JSONPath looks like $.hosts[0]; a name with a hyphen, for example, needs brackets and quotes: $[\"my-key\"]".to_owned(),
+            _ => "write a JSONPath such as $.hosts[0] or $[\"my-key\"]".to_owned(),
         };
         Fault::new("has a key that begins with $, but isn't a valid JSONPath").help(help)
     })

@@ -216,10 +216,8 @@ impl SecretRef {
         let ending = if path.is_recursive { "slash" } else { "\"/*\"" };
         let defect =
             format!("ends with a {ending}, so it stands for the parameters below that path");
-        let help = format!(
-            "remove the {ending} at the end to read one parameter; to set a variable for each parameter below the path, write --env-from ssm:/prod/app/, \
-             or env-from: [\"ssm:/prod/app/\"] in a declaration"
-        );
+        let help =
+            format!("remove the {ending}, or use --env-from ssm:/prod/app/ to read all of them");
         Err(Fault::new(defect).help(help))
     }
 }

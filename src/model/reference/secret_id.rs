@@ -191,9 +191,7 @@ pub fn is_bare_word(text: &str) -> bool {
 
 /// Returns the fault of text that begins like an ARN, but doesn't have all parts of one.
 fn incomplete_arn() -> Fault {
-    Fault::new("is an incomplete ARN").help(
-        "copy the whole ARN, as in arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/db-AbCdEf",
-    )
+    Fault::new("is an incomplete ARN").help("copy the whole ARN, as the AWS console shows it")
 }
 
 /// Parses the ARN of a secret or parameter. Returns the store, too.
