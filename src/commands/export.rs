@@ -130,7 +130,7 @@ fn unwritten_file_warning(file: FileValue<'_>) -> Record {
         Some(path) => {
             format!(
                 "export doesn't write the file {} ({}), which is written when secrets-exec starts a command",
-                path.display(),
+                subject.as_written(&path.display().to_string()),
                 subject.origin
             )
         }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::disk::{Access, DirectoryEntry, DiskFile};
 #[cfg(target_os = "linux")]
 use super::{disk::PlacedFile, memory};
-use crate::model::entry::{Origin, Subject};
+use crate::model::entry::Subject;
 use crate::model::env_variables::EnvName;
 use crate::model::outcome::FileValue;
 use crate::model::plan::EntryId;
@@ -70,13 +70,13 @@ impl<'a> Files<'a> {
         Self(pending)
     }
 
-    /// Returns the paths on file systems other than tmpfs and ramfs, and where they were declared.
-    pub fn persistent_files(&self) -> impl Iterator<Item = (&Path, &Origin)> {
+    /// Returns the paths on file systems other than tmpfs and ramfs, and their entries.
+    pub fn persistent_files(&self) -> impl Iterator<Item = (&Path, &Subject)> {
         self.0
             .iter()
             .filter_map(|pending| match &pending.destination {
                 Ok(Some(entry)) if entry.is_on_disk() => {
-                    Some((entry.path.as_path(), &pending.file.subject.origin))
+                    Some((entry.path.as_path(), pending.file.subject))
                 }
                 Ok(_) | Err(_) => None,
             })

@@ -18,6 +18,9 @@ pub struct Fault {
     pub help: Option<String>,
 }
 
+/// The remedy for text that is probably a value. It works wherever a reference can be written.
+pub const VALUE_REMEDY: &str = "store a password in a secret and write the name of that secret; under \"env\", plain text is { value: … }";
+
 impl Fault {
     /// Creates a fault without a remedy.
     pub fn new(text: impl Into<String>) -> Self {
@@ -151,10 +154,16 @@ pub fn overlooked_unless_empty(text: &str) -> Option<Fault> {
     }
 }
 
+/// Returns the fault of a text of several lines, such as a private key, where a name belongs.
+pub fn several_lines(text: &str) -> Option<Fault> {
+    let has_lines = text.trim().contains('\n');
+    has_lines.then(|| Fault::new("has several lines").help(VALUE_REMEDY))
+}
+
 /// Returns what people don't see in an argument of the command line. An argument that is only a
 /// space or a carriage return comes from a script in which a line doesn't end with its backslash.
 pub fn overlooked_in_argument(text: &str) -> Option<Fault> {
-    let found = overlooked(text)?;
+    let found = several_lines(text).or_else(|| overlooked(text))?;
     if text.is_empty() || !text.trim().is_empty() {
         return Some(found);
     }
@@ -241,6 +250,14 @@ arn from name ref secret secretRef valueFrom = id
 exclude = except
 environment vars = env";
 
+/// Where our keys belong, in lines of the same form. A key of several sections has the first one.
+const PLACES: &str = "\
+defaults secrets env env-from files credentials = at the beginning of a line
+from value template encode decode default optional pattern = under \"env\"
+path mode owner once = under \"files\"
+prefix only except rename case = under \"env-from\"
+id stage version-id = under \"secrets\"";
+
 /// The YAML tags of other tools, in lower case. They are left out.
 const TAGS: &str = "file ref secret str sub var = ";
 
@@ -293,6 +310,11 @@ pub fn replacement(word: &str) -> Option<&'static str> {
 pub fn own_key(key: &str, known: &[&str]) -> Option<&'static str> {
     let (_, ours) = rows(KEYS).find(|(other, ours)| *other == key && known.contains(ours))?;
     Some(ours)
+}
+
+/// Returns where a key of our declarations belongs, or `None` for any other key, and for an option.
+pub fn place_of_key(key: &str) -> Option<&'static str> {
+    rows(PLACES).find_map(|(other, place)| (other == key).then_some(place))
 }
 
 /// Returns the remedy for a value with a YAML tag, such as `!var` or `!var:file`. `tag` doesn't

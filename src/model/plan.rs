@@ -40,6 +40,7 @@ use crate::model::entry::{
 use crate::model::env_variables::{Inherited, is_name};
 use crate::model::mistakes::{Fault, MOST_SUGGESTIONS, did_you_mean, nearest};
 use crate::model::problem::{Impact, Problem, Status, unless_errors};
+use crate::model::quoting::is_quotable_value;
 use crate::model::reference::{Aliases, Locator, Reference, SecretRef, expand_path};
 
 /// The entries of one declaration, of the inherited variables, or of the command line, as they are
@@ -248,7 +249,7 @@ fn plan_layer(
 ) -> Vec<Planned> {
     let mut planned = Vec::new();
     for mut entry in layer.entries {
-        lookup.expand_path(&mut entry.target, &entry.subject);
+        lookup.expand_path(&mut entry.target, &mut entry.subject);
         let holder = match &entry.source {
             // Without `only`, the variables depend on the object's keys.
             EntrySource::Object(_, naming) => {
@@ -375,12 +376,21 @@ struct Lookup<'a> {
 }
 
 impl Lookup<'_> {
-    /// Expands the placeholders in the path of a file. If that fails, adds the error.
-    fn expand_path(&mut self, target: &mut Target, subject: &Subject) {
+    /// Expands the placeholders in the path of a file, and keeps both forms in the subject. If that
+    /// fails, adds the error.
+    fn expand_path(&mut self, target: &mut Target, subject: &mut Subject) {
         let Target::File(file) = target else { return };
         let Some(path) = &mut file.path else { return };
         match expand_path(&path.to_string_lossy(), self.inherited) {
-            Ok(expanded) => *path = expanded.into(),
+            Ok(expanded) => {
+                let written = path.to_string_lossy();
+                let end = written.rsplit('}').next().unwrap_or_default();
+                let both = [&*expanded, &*written].map(|text| text.trim_end_matches(end));
+                if both[0].len() > 3 {
+                    subject.expanded = both.map(str::to_owned);
+                }
+                *path = expanded.into();
+            }
             Err(fault) => {
                 let fault = fault.about("the path");
                 let problem = Problem::from_fault(Status::Configuration, fault);
@@ -521,8 +531,11 @@ impl Lookup<'_> {
             did_you_mean(nearest)
         } else if template.text.contains(&format!("{name}(")) {
             "the functions of templates are \"range\", \"dict\" and \"namespace\"".to_owned()
-        } else {
+        } else if is_quotable_value(name) {
             format!("add it there, as in secrets: {{ {name}: prod/db }}")
+        } else {
+            let text = "the template uses a name that isn't under \"secrets\"";
+            return Problem::configuration(text).help("add it there, as in { db: prod/db }");
         };
         Problem::configuration(text).help(help)
     }

@@ -218,8 +218,11 @@ impl Problem {
         Some((secret, self.status, self.code, message, facts, self.impact))
     }
 
-    /// Adds an entry that the problem affects. Sets the impact on the values of all its entries.
+    /// Adds an entry that the problem affects, and shows its path as it was written. Sets the
+    /// impact on the values of all its entries.
     pub fn for_entry(mut self, subject: Subject, impact: Impact) -> Self {
+        self.text = subject.as_written(&self.text);
+        self.help = self.help.map(|help| subject.as_written(&help));
         self.entries.push(subject);
         self.impact = impact;
         self

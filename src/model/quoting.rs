@@ -48,18 +48,27 @@ pub fn shown_program(program: &str) -> String {
     }
 }
 
-/// True if a message may quote a wrong value of an option or a setting. A long one is a key or a
-/// token, unless it reads like a name.
+/// True if a message may quote a wrong value of an option or a setting, or a name that doesn't
+/// exist. It must read like a name, or be as short as `30s`.
 pub fn is_quotable_value(value: &str) -> bool {
-    is_quotable(value) && (value.len() < 16 || reads_like_a_name(value))
+    is_quotable(value) && (value.len() <= 5 || reads_like_a_name(value))
 }
 
-/// Returns a wrong value in quotes, or the words "its value" if the value must not be quoted.
+/// Returns a name after what it is the name of, as in `key "password"`, or `such key` if the name
+/// must not be quoted.
+pub fn noun_with_name(noun: &str, name: &str) -> String {
+    match is_quotable_value(name) {
+        true => format!("{noun} {name:?}"),
+        false => format!("such {noun}"),
+    }
+}
+
+/// Returns a wrong name in quotes, or the words "this name" if it must not be quoted.
 pub fn quoted_value(value: &str) -> String {
     if is_quotable_value(value) {
         format!("{value:?}")
     } else {
-        "its value".to_owned()
+        "this name".to_owned()
     }
 }
 

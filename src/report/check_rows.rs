@@ -124,7 +124,7 @@ impl CheckedValues<'_> {
         let is_key = outcome.id.key.is_some();
         let label = match is_key {
             true => subject.label.clone(),
-            false => target_label(target),
+            false => subject.as_written(&target_label(target)),
         };
         let mut row = Row::new(label, subject, status);
         if !is_key {
@@ -139,7 +139,8 @@ impl CheckedValues<'_> {
         match target {
             Target::Env(_) | Target::Variables(_) | Target::Output => {}
             Target::File(file) => {
-                let path = file.path.as_ref().map(|path| path.display().to_string());
+                let path = file.path.as_ref();
+                let path = path.map(|path| subject.as_written(&path.display().to_string()));
                 row.file = Some(json!({ "path": path }));
             }
             Target::Credential(SystemdCredential { unit, name }) => {

@@ -42,6 +42,7 @@ pub use warnings::{
 
 use std::collections::BTreeSet;
 
+use crate::model::entry::SubjectKind;
 use crate::model::plan::EntryId;
 use crate::model::problem::{Impact, Problem, Status};
 use crate::system::waiting::interruptibly;
@@ -181,12 +182,15 @@ impl Report {
     /// doesn't have this line.
     fn summary(&self) -> Option<Record> {
         let consequence = self.consequence.as_ref()?;
-        // A template that needs several missing secrets is one missing value.
+        // A template that needs several missing secrets is one missing value, but each key of an
+        // object is one.
         let mut entries = BTreeSet::new();
         let mut are_missing = true;
         for problem in &self.problems {
             if problem.impact != Impact::None {
-                entries.extend(&problem.entries);
+                let text_of = |kind| (kind == SubjectKind::EnvFrom).then_some(&problem.text);
+                let of_entries = problem.entries.iter();
+                entries.extend(of_entries.map(|entry| (entry, text_of(entry.kind))));
                 are_missing &= problem.impact == Impact::Unread;
             }
         }
@@ -282,7 +286,7 @@ fn with_all_missing_keys(first: &Problem, problems: &[&Problem]) -> Problem {
 mod tests {
     use super::*;
     use crate::model::answer::{Cause, CredentialsFault, Denial, FetchError, FetchFailure};
-    use crate::model::entry::{Origin, Subject, SubjectKind, Written};
+    use crate::model::entry::{Origin, Subject, Written};
     use crate::model::reference::{Aliases, Reference, Region};
 
     #[test]
@@ -299,6 +303,7 @@ mod tests {
                 origin: Origin::Argument("--env"),
                 kind: SubjectKind::Entry,
                 written,
+                expanded: Default::default(),
             };
             let reference = if label == "C" { "other" } else { "db" };
             let reference = Reference::parse(reference)

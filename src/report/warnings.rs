@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::record::{Record, age, counted, grouped, some_of};
 use crate::backend::cached::CacheNotice;
 use crate::model::answer::{Document, Fetched};
-use crate::model::entry::{OnMissing, Origin, Subject, Target};
+use crate::model::entry::{OnMissing, Subject, Target};
 use crate::model::env_variables::EnvName;
 use crate::model::environment::CommandLine;
 use crate::model::outcome::{EntryOutcome, Outcome, Outcomes};
@@ -88,10 +88,11 @@ pub fn overdue_problem(status: &Waiting) -> Problem {
 
 /// Returns a warning for each file that is written to a disk.
 pub fn disk_warnings<'a>(
-    files: impl Iterator<Item = (&'a Path, &'a Origin)>,
+    files: impl Iterator<Item = (&'a Path, &'a Subject)>,
 ) -> impl Iterator<Item = Record> {
-    files.map(|(path, origin)| {
-        let path = path.display();
+    files.map(|(path, subject)| {
+        let path = subject.as_written(&path.display().to_string());
+        let origin = &subject.origin;
         Record::warning(format!(
             "\"{path}\" ({origin}) is on a disk, so the value may stay there after the command ends"
         ))

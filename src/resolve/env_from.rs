@@ -18,7 +18,7 @@ use crate::model::mistakes::{did_you_mean, nearest};
 use crate::model::outcome::{EntryOutcome, Outcome};
 use crate::model::plan::{EntryId, ObjectSource, Planned};
 use crate::model::problem::Problem;
-use crate::model::quoting::{is_quotable, visible};
+use crate::model::quoting::{is_quotable, noun_with_name, visible};
 use crate::model::reference::{SecretRef, Selector, below_path, split_secret};
 use crate::model::secret_value::SecretValue;
 
@@ -150,8 +150,8 @@ pub fn warnings(members: &Members<'_>, object: &ObjectSource) -> impl Iterator<I
     let (what, naming) = (member_noun(object), &object.naming);
     let is_unknown = |key: &&String| !members.iter().any(|(name, _)| name == key);
     let unknown = naming.except.iter().filter(is_unknown);
-    let unknown =
-        unknown.map(move |key| format!("\"except\" lists {key:?}, but there is no such {what}"));
+    let nouns = unknown.map(move |key| noun_with_name(what, key));
+    let unknown = nouns.map(|noun| format!("there is no {noun}, but \"except\" lists it"));
     let misread = members.iter().filter_map(move |(key, value)| {
         let (seen, name) = (visible(key), naming.variable_name(key).ok()?);
         let is_renamed = naming.rename.contains_key(*key);
@@ -208,7 +208,8 @@ fn missing_key_problems(members: &Members<'_>, object: &ObjectSource) -> Vec<Pro
     for (list, key) in only.chain(renamed) {
         match members.iter().find(|(name, _)| name == key) {
             None => {
-                let text = format!("has no {what} {key:?}, but \"{list}\" lists it");
+                let noun = noun_with_name(what, key);
+                let text = format!("has no {noun}, but \"{list}\" lists it");
                 let quotable_names = names.clone().filter(|name| is_quotable(name));
                 let similar = nearest(key, quotable_names).map(did_you_mean);
                 let problem = Problem::configuration(text).code("key-not-found");

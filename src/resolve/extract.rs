@@ -360,7 +360,7 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, Unresolv
         [] => {
             let text = format!("has nothing at {}", path.text);
             let problem = Problem::configuration(text).code("key-not-found");
-            let hint = parent_hint(json, path);
+            let hint = encoded_twice_hint(json).or_else(|| parent_hint(json, path));
             Err(Unresolved::Absent(problem.replace_help(hint)))
         }
         [one] => Ok(one.val),

@@ -23,6 +23,7 @@ use crate::model::outcome::{EntryOutcome, Outcome, Outcomes};
 use crate::model::plan::{ObjectSource, Plan, Planned, PlannedSource, ValueSource};
 use crate::model::reference::Selector;
 use crate::model::secret_value::SecretValue;
+use crate::model::shown::reads_like_a_name;
 use env_from::Members;
 use extract::{Unresolved, find_value};
 use template::find_unknown_name;
@@ -234,10 +235,15 @@ pub fn suggest_aliases(fetched: &mut Fetched, plan: &Plan) {
             .then(|| (locator.written_id(), &mut failure.nearest))
     });
     for (id, similar) in absences.take(MOST_SUGGESTIONS) {
+        // `db.password`
+        let parts = id.split_once('.').filter(|_| reads_like_a_name(&id));
+        let of_alias = parts.filter(|(alias, _)| plan.aliases.contains_key(*alias));
         // An alias of the same name doesn't apply to this entry.
         let aliases = plan.aliases.keys().filter(|alias| **alias != id);
         *similar = nearest(&id, aliases.map(String::as_str))
             .or_else(|| one_letter_away(&id, existing.iter().map(String::as_str)))
+            .map(str::to_owned)
+            .or_else(|| of_alias.map(|(alias, key)| format!("{alias}:{key}")))
             .map(Box::from);
     }
 }

@@ -22,8 +22,9 @@ use crate::model::mistakes::{Fault, overlooked};
 use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions};
 use crate::model::plan::Layer;
 use crate::model::problem::{Impact, Problem, Status};
-use crate::model::quoting::invalid_value;
-use crate::model::reference::Reference;
+use crate::model::quoting::{invalid_value, is_quotable_value};
+use crate::model::reference::{Reference, URL_REMEDY};
+use crate::model::shown::reads_like_a_name;
 
 /// The variable that lists the declarations, separated by commas, if there is no `-f`.
 const FILE: &str = "SECRETS_EXEC_FILE";
@@ -129,6 +130,14 @@ impl Inputs {
     /// error doesn't show `reference`.
     pub fn for_reference(reference: &str, matches: &mut ArgMatches, inherited: &Inherited) -> Self {
         let mut inputs = Self::for_declarations(matches, inherited);
+        let (name, assigned) = reference.split_once('=').unwrap_or_default();
+        if is_in_capitals(name) && reads_like_a_name(assigned) {
+            let help = format!("write secrets-exec get {assigned}");
+            inputs
+                .errors
+                .push(Problem::usage("the argument sets a variable").help(help));
+            return inputs;
+        }
         match Reference::parse(reference).map_err(malformed_reference) {
             Ok(reference) => {
                 let source = EntrySource::Reference(reference);
@@ -368,9 +377,10 @@ fn parse_entry(option: AssignmentOption, shown_option: &str, text: &str) -> Resu
 /// two, because the name of a secret may contain more.
 ///
 /// # Errors
-/// If the assignment has quotes around it, sets several variables, has no `=`, or doesn't begin
-/// with a valid name. Because the name isn't known yet, the error calls the option `shown_option`:
-/// `--env`, or `--env number 2` if there are several.
+/// If the assignment has quotes around it, sets several variables, has no `=`, doesn't begin with a
+/// valid name, has the variable after the `=`, or is a connection string. Because the name isn't
+/// known yet, the error calls the option `shown_option`: `--env`, or `--env number 2` if there are
+/// several.
 fn split_assignment<'t>(
     option: AssignmentOption,
     shown_option: &str,
@@ -381,6 +391,13 @@ fn split_assignment<'t>(
     if assignment.starts_with(['\'', '"']) {
         let text = format!("the value of {shown_option} begins with a quote: remove the quotes");
         return Err(Problem::usage(text));
+    }
+
+    // `--env "Server=db;Database=app;Password=…"`
+    let settings = assignment.split(';').map(str::trim);
+    if settings.filter_map(assigned_name).count() > 1 {
+        let text = format!("the value of {shown_option} is a connection string, not a reference");
+        return Err(Problem::usage(text).help(URL_REMEDY));
     }
 
     // `--env "A=prod/db:a B=prod/db:b"`
@@ -413,7 +430,17 @@ fn split_assignment<'t>(
         return Err(Problem::usage(text)
             .help("a name has only letters, digits and \"_\", as in DB_PASSWORD2"));
     };
+    // `--env hunter2=DB_PASSWORD`
+    if is_in_capitals(reference) && !is_in_capitals(name) && !is_quotable_value(name) {
+        let text = format!("the value of {shown_option} has the variable after \"=\"");
+        return Err(Problem::usage(text).help(example.replace("DB_PASSWORD", reference)));
+    }
     Ok((parsed_name, reference))
+}
+
+/// True for a name that is probably that of a variable.
+fn is_in_capitals(text: &str) -> bool {
+    is_name(text) && text == text.to_uppercase()
 }
 
 /// Parses the `[PREFIX=]REF` of `--env-from`.

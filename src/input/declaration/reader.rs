@@ -16,10 +16,11 @@ use crate::model::entry::Origin;
 use crate::model::env_variables::{EnvName, is_name};
 use crate::model::mistakes::{
     Fault, did_you_mean, nearest, overlooked_in_line, overlooked_unless_empty, own_key,
+    place_of_key,
 };
 use crate::model::options::{OptionSpec, find_option};
 use crate::model::problem::Problem;
-use crate::model::quoting::{file_name, is_quotable, is_quotable_value};
+use crate::model::quoting::{file_name, is_quotable, is_quotable_value, quoted_value};
 
 /// A node of the tree, and its name in messages.
 #[derive(Clone)]
@@ -199,8 +200,9 @@ impl<'a> Item<'a> {
     }
 
     /// Adds the mistake that the mapping has a key which is not one of `known`. The key may be a
-    /// value, as in `DB_PASSWORD: { hunter2 }`, so it is shown only if it resembles a legal key. In
-    /// the whole declaration, a key in capitals is reported as a variable that is not under `env`.
+    /// value, as in `DB_PASSWORD: { hunter2 }`, so it is shown only if it resembles a legal key, or
+    /// is legal elsewhere. In the whole declaration, a key in capitals is reported as a variable
+    /// that is not under `env`.
     pub fn refuse_unknown(&self, key: &str, position: Position, known: &[&str]) {
         let item = self.at(self.node, position);
         if item.refuses_overlooked_key(key) {
@@ -220,16 +222,15 @@ impl<'a> Item<'a> {
         }
 
         let is_option = find_option(key).is_some_and(OptionSpec::in_declaration);
-        let help = match (own_key(key, known), nearest) {
-            (Some(ours), _) => format!("write {ours:?} instead"),
-            (None, Some(nearest)) => did_you_mean(nearest),
-            (None, None) if key == "key" && known.contains(&"from") => {
-                "write the key of the secret after a colon, as in from: prod/db:password".to_owned()
+        let place = place_of_key(key).or(is_option.then_some("under \"defaults\""));
+        let help = match (own_key(key, known), place, nearest) {
+            (Some(ours), _, _) => format!("write {ours:?} instead"),
+            (None, Some(place), _) => format!("it belongs {place}"),
+            (None, None, Some(nearest)) => did_you_mean(nearest),
+            (None, None, None) if key == "key" => {
+                "write the key of the secret after a colon, as in prod/db:password".to_owned()
             }
-            (None, None) if self.is_whole_file && is_option => {
-                format!("write it under \"defaults\", as in defaults: {{ {key}: … }}")
-            }
-            (None, None) => {
+            (None, None, None) => {
                 let possible = format!("the possible keys are {}", known.join(", "));
                 return item.refuse(Fault::new(not_shown).help(possible));
             }
@@ -321,7 +322,7 @@ impl<'a> Item<'a> {
             // What follows may be the value, as in `DB_PASSWORD=hunter2`.
             let shown = match name.find(['=', ':']) {
                 Some(end) => format!("\"{}…\"", &name[..=end]),
-                None => format!("{name:?}"),
+                None => quoted_value(name),
             };
             self.add(shown, text.into());
         }

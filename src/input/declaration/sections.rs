@@ -17,11 +17,10 @@ use crate::model::entry::{
     SystemdCredential, Target, Transform, is_credential_name, parse_unit,
 };
 use crate::model::env_variables::is_name;
-use crate::model::mistakes::Fault;
+use crate::model::mistakes::{Fault, VALUE_REMEDY};
 use crate::model::quoting::quoted_value;
 use crate::model::reference::{
-    Alias, Aliases, Reference, Region, Role, SecretId, VALUE_REMEDY, Version, is_bare_word,
-    validate_alias_name,
+    Alias, Aliases, Reference, Region, Role, SecretId, Version, is_bare_word, validate_alias_name,
 };
 
 /// The help if `secrets` isn't a mapping. The usual reason is a list of variables, which an ECS
@@ -502,7 +501,7 @@ fn optional_entry(optional: Option<Item<'_>>) -> OnMissing {
 fn reference(item: &Item<'_>, expected: &str) -> Option<Reference> {
     let text = item.expect_text(expected)?;
     if is_plain_value(item.node) {
-        item.refuse(PLAIN_VALUE);
+        item.refuse(Fault::new(PLAIN_VALUE).help(VALUE_REMEDY));
         return None;
     }
     parse_reference(item, text)

@@ -15,7 +15,7 @@ use super::fetch_error::{
 };
 use crate::model::entry::{Origin, Subject, SubjectKind, shell_quoted};
 use crate::model::env_variables::is_name;
-use crate::model::mistakes::{did_you_mean, did_you_mean_to_write, nearest};
+use crate::model::mistakes::{VALUE_REMEDY, did_you_mean, did_you_mean_to_write, nearest};
 use crate::model::problem::{About, Impact, Problem, ReasonScope, Status};
 use crate::model::reference::{
     AWS_STAGES, Locator, Region, SecretId, SecretRef, Selector, Store, Version, below_path,
@@ -113,7 +113,8 @@ impl FetchFailure {
     /// temporary, whatever it is.
     pub fn problem(&self, reference: &SecretRef, subject: &Subject) -> Problem {
         let (mut reference, mut subject) = (reference.clone(), subject.clone());
-        if self.proves_existence(reference.locator.store) {
+        // A third field that isn't the label of a version may be a password.
+        if self.proves_existence(reference.locator.store) && reference.may_be_revealed() {
             subject = subject.revealed_by(&reference);
             reference.locator = reference.locator.revealed();
         }
@@ -259,6 +260,9 @@ impl FailedRequest<'_> {
         let remedy = Some(cause.facts().remedy.to_owned()).filter(|remedy| !remedy.is_empty());
         let general = self.failure.error.problem.help.clone().or(remedy);
         match cause {
+            Cause::Absent(Missing::Version) if self.locator.is_hidden() => {
+                Some("the third field is a staging label, and the fourth a version id".to_owned())
+            }
             Cause::Absent(_) if self.locator.is_hidden() => nearest
                 .map(did_you_mean)
                 .or_else(|| Some(self.absence_hint())),
@@ -268,7 +272,8 @@ impl FailedRequest<'_> {
                 .or_else(|| self.key_hint())
                 .or_else(|| Some(self.version_hint())),
             Cause::Absent(Missing::Secret) => self
-                .stage_hint()
+                .empty_variable_hint()
+                .or_else(|| self.stage_hint())
                 .or_else(|| nearest.map(|nearest| self.nearest_hint(nearest)))
                 .or_else(|| self.literal_hint())
                 .or_else(|| self.parameter_hint())
@@ -320,13 +325,7 @@ impl FailedRequest<'_> {
         }
 
         if locator.is_hidden() {
-            let literal = match self.subject.kind == SubjectKind::GetArgument {
-                true => "",
-                false => ", or write { value: … } in a declaration",
-            };
-            return format!(
-                "store a password in a secret and write the name of that secret{literal}"
-            );
+            return VALUE_REMEDY.to_owned();
         }
         let name = match locator.is_path() {
             true => "the path",
@@ -339,6 +338,15 @@ impl FailedRequest<'_> {
         let known = self.failure.default_region_and_account.as_deref();
         let region_and_account = known.unwrap_or("the region and the account");
         format!("check {name}, {region_and_account}")
+    }
+
+    /// Returns the hint for a name with an empty variable, or `None` for any other name.
+    fn empty_variable_hint(&self) -> Option<String> {
+        let (before, rest) = self.subject.reference()?.split_once("${")?;
+        let (variable, after) = rest.split_once('}')?;
+        let id = format!("{before}{}", after.split(':').next()?);
+        let name = variable.trim_end_matches(":-");
+        (self.locator.written_id() == id).then(|| format!("set {name}, which is empty"))
     }
 
     /// Returns the hint for a staging label that is a typo of one of AWS's labels, or `None` for
@@ -465,6 +473,9 @@ impl FailedRequest<'_> {
             // AWS's version ids are UUIDs.
             let hint = "a version id comes after one more colon: write";
             (stage.to_owned(), format!(":{stage}"), hint)
+        } else if is_own_label && key == "SecretString" {
+            // The AWS CLI prints the whole value with `--query SecretString`.
+            (format!("{key}:{stage}"), stage.to_owned(), "write")
         } else if is_own_label && is_name(key) && is_name(stage) {
             // `prod/db:tls:key`
             let path = format!("$.{key}.{stage}");

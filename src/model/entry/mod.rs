@@ -68,6 +68,7 @@ impl Entry {
             origin,
             kind,
             written,
+            expanded: Default::default(),
         };
         subject.reveal_if(|| source.may_be_shown(&Aliases::default()));
 

@@ -18,6 +18,9 @@ pub struct Subject {
     /// The source of the value, as the user wrote it. `None` for a literal, and for references in
     /// an inherited variable, whose text may hold a password.
     pub written: Option<Written>,
+    /// The beginning of a file's path up to its last variable, and the same as it was written.
+    /// Both are empty if the path doesn't have variables.
+    pub expanded: [String; 2],
 }
 
 /// The kind of an entry. What can be written instead of a reference depends on it.
@@ -48,7 +51,15 @@ impl Subject {
             origin,
             kind: SubjectKind::Entry,
             written: None,
+            expanded: Default::default(),
         }
+    }
+
+    /// Returns a text with the path of the file as it was written, because a variable in it may be
+    /// a password.
+    pub fn as_written(&self, text: &str) -> String {
+        let [path, written] = &self.expanded;
+        text.replace(path, written)
     }
 
     /// Lets messages show the reference if it is known not to be a password.

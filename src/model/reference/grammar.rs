@@ -12,10 +12,11 @@ use super::arn::{Arn, Store};
 use super::locator::{
     Aliases, JsonPath, KNOWN, Locator, SecretRef, Selector, Version, may_be_shown,
 };
-use super::secret_id::{SecretId, VALUE_REMEDY, is_name_character};
+use super::secret_id::{SecretId, is_name_character};
 use crate::model::env_variables::{Inherited, is_name};
 use crate::model::mistakes::{
-    Fault, foreign_reference, helm_fault, overlooked_in_fields, overlooked_unless_empty,
+    Fault, VALUE_REMEDY, foreign_reference, helm_fault, overlooked_in_fields,
+    overlooked_unless_empty, several_lines,
 };
 use crate::model::shown::{StandIn, reads_like_a_name};
 
@@ -43,8 +44,8 @@ const PARAMETER_VERSION_HELP: &str =
     "write a label, as in ssm:/prod/app/level::blue, or a version, as in ssm:/prod/app/level:::3";
 
 /// The remedy for a URL, which may contain a password.
-const URL_REMEDY: &str =
-    "store the whole URL in a secret, or compose it with { template: \"…\" } in a declaration";
+pub const URL_REMEDY: &str =
+    "store the whole text in a secret, or compose it under \"env\" with { template: \"…\" }";
 
 impl Reference {
     /// Parses a reference.
@@ -52,6 +53,9 @@ impl Reference {
     /// # Errors
     /// If the text can't be a reference, whatever the aliases and variables are.
     pub fn parse(text: &str) -> Result<Self, Fault> {
+        if let Some(error) = several_lines(text) {
+            return Err(error);
+        }
         let (secret, after_secret) = split_secret(text);
         let (key, after_key) = after_secret.map_or(("", None), split_key);
         let (stage, after_stage) = after_key.map_or(("", None), split_colon);

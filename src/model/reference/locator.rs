@@ -182,7 +182,8 @@ impl SecretRef {
 
     /// True if messages may show the whole reference once it is known that the secret exists.
     pub fn may_be_revealed(&self) -> bool {
-        self.selector == Selector::Whole || self.selector.shown().is_some()
+        may_be_shown(KNOWN, &Selector::Whole, Some(&self.locator.version))
+            && (self.selector == Selector::Whole || self.selector.shown().is_some())
     }
 
     /// Checks that a path begins with a slash and doesn't have a KEY, LABEL or VERSION. A reference
@@ -237,7 +238,10 @@ pub fn may_be_shown(secret: &str, selector: &Selector, version: Option<&Version>
     let id = version.and_then(Version::id);
     let own_stage = stage.filter(|stage| !AWS_STAGES.contains(stage));
     let fields = [Some(secret), key, own_stage].into_iter().flatten();
-    id.is_none_or(has_form_of_version_id) && reads_like_a_name(&Vec::from_iter(fields).join(":"))
+    // A label is judged by itself, too, because it may be a password after a real secret and key.
+    own_stage.is_none_or(|stage| stage.len() <= 4 || reads_like_a_name(stage))
+        && id.is_none_or(has_form_of_version_id)
+        && reads_like_a_name(&Vec::from_iter(fields).join(":"))
 }
 
 /// The part of a secret that becomes the value.

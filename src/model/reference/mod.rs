@@ -25,9 +25,9 @@ mod locator;
 mod secret_id;
 
 pub use arn::{Arn, Region, Role, Store};
-pub use grammar::{Reference, expand_path, split_colon, split_secret};
+pub use grammar::{Reference, URL_REMEDY, expand_path, split_colon, split_secret};
 pub use locator::{
     AWS_STAGES, AWSCURRENT, Alias, Aliases, JsonPath, Locator, SecretRef, Selector, Version,
     below_path, validate_alias_name,
 };
-pub use secret_id::{ParameterPath, SecretId, VALUE_REMEDY, is_bare_word, is_name_character};
+pub use secret_id::{ParameterPath, SecretId, is_bare_word, is_name_character};

@@ -260,10 +260,6 @@ const LONGEST_PARAMETER_NAME: usize = 1011 - 44;
 const TWO_SLASHES: &str =
     "has two slashes in a row, which AWS doesn't allow in the name of a parameter";
 
-/// The remedy for text that is probably a value.
-pub const VALUE_REMEDY: &str =
-    "store a password in a secret, and write plain text as { value: … } in a declaration";
-
 /// The defect of a name that AWS refuses.
 const ILLEGAL_CHARACTER: &str =
     "has a character that AWS doesn't allow in the name of a secret or parameter";

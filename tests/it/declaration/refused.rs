@@ -20,7 +20,7 @@ must be a list of references, as in [prod/stripe], not a mapping | env-from: ^{}
 must be a list whose items begin with a hyphen | files: ^{from: "x:k", env: K_FILE}
 this file has an unknown key "secretz" | ^secretz: {}
 did you mean "secrets"? | ^secretz: {}
-write it under "defaults", as in defaults: { region: … } | ^region: us-east-1
+it belongs under "defaults" | ^region: us-east-1
 A isn't under "env" | ^A: "x:k"
 can't be set in a declaration | defaults: {^…} | local: secrets.yaml | file: x.yaml | no-file: true
 "defaults" has an unknown key | defaults: {^env: "A=x:k"}
@@ -60,7 +60,7 @@ the alias "db" needs "id", the name or ARN of the secret | secrets: {db: ^{stage
 must be a secret without a key or a version | secrets: {db: ^"x:k"} | secrets: {db: {id: ^"x:k"}}
     | secrets: {db: ^"arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf:k"}
 the alias "db" has an unknown key | secrets: {db: {id: x, ^key: k}}
-the possible keys are id, stage | secrets: {db: {id: x, ^key: k}}
+has an unknown key "key" | secrets: {db: {id: x, ^key: k}}
 did you mean "stage"? | secrets: {db: {id: x, ^stages: y}}
 must be a staging label or version id without spaces | secrets: {db: {id: x, stage: ^…}} | "" | a b
 "external-id" of the alias "db" works only together with "role-arn" | secrets: {db: {id: x, external-id: ^id}}
@@ -85,7 +85,7 @@ is a URL or a connection string | env: {A: ^…} | https://api.internal/v1 | "po
 has ${…} after the name of the secret | env: {A: ^"x:…"} | ${KEY} | k:${STAGE:-s} | k::${ID}
 has too many parts separated by colons | env: {A: ^"x:k:s:v:more"} | env: {A: {from: ^"x:k:s:v:more"}}
 has a space in its stage or version id | env: {A: ^"x:k:a b"}
-has a name that contains a line break | env: {A: ^"a\x0ab"}
+has several lines | env: {A: ^"a\x0ab"}
 has a name that contains curly quotes | env: {A: ^“x:k”}
 has a name that begins with a space | env: {A: ^" x:k"}
 has a key that ends with a carriage return | env: {A: ^"x:k\r"}
@@ -115,13 +115,13 @@ needs exactly one of "from", "value", "template" | env: {A: ^{…}} |  | optiona
     | files: [^{…}] | env: K | from: "x:k", value: v, env: K
 needs exactly one of "from", "template" | credentials: {a.service: {k: ^{…}}} |  | from: "x:k", template: t
 A has an unknown key | env: {A: {from: "x:k", ^path: /run/a}}
-the possible keys are from, value | env: {A: {from: "x:k", ^path: /run/a}}
+it belongs under "files" | env: {A: {from: "x:k", ^path: /run/a}}
 did you mean "from"? | env: {A: {^form: "x:k"}}
 "default" and "optional" can't be used together | env: {A: {from: "x:k", default: d, optional: ^…}} | true | false
     | files: [{from: "x:k", env: K, default: d, optional: ^true}]
 must be a regular expression, not | env: {A: {from: "x:k", pattern: ^[x]}}
     | files: [{from: x, env: K, pattern: ^[x]}]
-must be base64, not | env: {A: {from: "x:k", …}} | encode: ^base32 | decode: ^hex
+must be base64 | env: {A: {from: "x:k", …}} | encode: ^base32 | decode: ^hex
     | credentials: {a.service: {k: {from: "x:k", decode: ^hex}}}
 PATH can only be set with "value", because it decides which command runs | env: {^PATH: …} | "x:k" | {template: /bin} | {value: /bin, encode: base64} | {value: /bin, pattern: bin}
 needs "from", the reference to a JSON object | env-from: [^{prefix: X_}]

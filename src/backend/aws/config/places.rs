@@ -16,7 +16,7 @@ use crate::model::env_variables::Inherited;
 use crate::model::mistakes::nearest;
 use crate::model::mistakes::overlooked;
 use crate::model::problem::{Problem, Status};
-use crate::model::quoting::{invalid_value, is_quotable, one_line};
+use crate::model::quoting::{invalid_value, is_quotable, noun_with_name, one_line};
 use crate::model::reference::Region;
 use crate::model::url::HttpUrl;
 use crate::system::os_error;
@@ -397,7 +397,8 @@ impl Profiles {
     /// Returns the error for a profile that does not exist. `setting` is the option, the variable
     /// or the setting that names the profile.
     pub fn no_profile(&self, name: &str, setting: &str) -> Problem {
-        let text = format!("the AWS profile {name:?} ({setting}) doesn't exist");
+        let noun = noun_with_name("AWS profile", name);
+        let text = format!("there is no {noun} ({setting})");
         if let Some(advice) = self.prefix_advice(name) {
             return Problem::usage(text).help(advice);
         }

@@ -23,6 +23,7 @@ use crate::backend::aws::service_client::{Api, Endpoints};
 use crate::model::env_variables::Inherited;
 use crate::model::options::{AwsOptions, Options, RegionSource, SourceOption};
 use crate::model::problem::{Problem, Status, unless_errors};
+use crate::model::quoting::noun_with_name;
 use crate::model::reference::{Arn, Locator, Region, Role, Store};
 use crate::model::url::HttpUrl;
 use crate::net::proxy::ProxySettings;
@@ -247,7 +248,8 @@ impl Settings {
             }
             for (region, RegionSource { name, status }) in regions {
                 if let Some(help) = region.form_remedy() {
-                    let text = format!("there is no AWS region \"{region}\" (from {name})");
+                    let noun = noun_with_name("AWS region", region.as_str());
+                    let text = format!("there is no {noun} (from {name})");
                     return Err(Problem::new(status, text).help(help));
                 }
             }
