@@ -81,13 +81,12 @@ fn a_cached_answer_is_used_after_a_broken_tls_handshake_but_not_if_the_certifica
         .endpoint(&endpoint)
         .env("AWS_CA_BUNDLE", authority.bundle());
     let launch = launch_with_filled_cache(&cache, sandbox.attempts(1), &[]);
-    let broken = Wire::plain(vec![vec![Step::Greeting, Step::Cut]]);
+    let broken = scripted(&["greet; cut"]);
     relay.leads_to(([127, 0, 0, 1], broken.port()).into());
     assert_uses_cached_value(&launch);
     assert!(broken.connections() > 0);
     // An endpoint that speaks something other than TLS is a wrong setting, not an outage.
-    let greeting = Step::Send(b"SSH-2.0-x\r\n".to_vec());
-    let other_protocol = Wire::plain(vec![vec![Step::Greeting, greeting]]);
+    let other_protocol = scripted(&["greet; send SSH-2.0-x⏎"]);
     relay.leads_to(([127, 0, 0, 1], other_protocol.port()).into());
     launch.run().refused(78).says(["doesn't speak TLS"]);
     let impostor = Aws::start_tls(other.acceptor()).secret("x", good_secret());

@@ -63,4 +63,4 @@ pub use sandbox::{
 };
 pub use terminal::{at_a_terminal, terminal};
 pub use tls::Authority;
-pub use wire::{Script, Step, Wire, good};
+pub use wire::{Step, Wire, script as wire_script, scripted};

@@ -251,7 +251,7 @@ fn no_file_of_root_certificates_is_opened_before_it_is_needed_to_verify_a_server
     assert!(found.is_empty(), "for plain HTTP: {found:?}");
     // Tests don't have a certificate chain that ends at a compiled-in root. A server that closes
     // the connection after the ClientHello doesn't need one.
-    let silent = Wire::plain(vec![vec![Step::Greeting]]);
+    let silent = scripted(&["greet"]);
     let endpoint = format!("https://localhost:{}", silent.port());
     let aws =
         served_over_tls(authority.acceptor()).secret("y", Secret::text(r#"{"k":"v-4c7a1e"}"#));
@@ -300,7 +300,7 @@ fn extensions(record: &[u8]) -> Vec<(u16, &[u8])> {
 
 /// The first TLS record of a launch with these options.
 fn client_hello(options: &[&str]) -> Vec<u8> {
-    let silent = Wire::plain(vec![vec![Step::Greeting]]);
+    let silent = scripted(&["greet"]);
     let endpoint = format!("https://localhost:{}", silent.port());
     sandbox(&Aws::start())
         .endpoint(&endpoint)
