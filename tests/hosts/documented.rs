@@ -44,9 +44,7 @@ fn documented_unit(
 #[test]
 #[ignore = "by make test-hosts"]
 fn the_example_unit_app_service_starts_with_its_value_and_logs_under_its_own_name() {
-    let Some(systemd) = Systemd::shared() else {
-        return;
-    };
+    let systemd = or_skip!(Systemd::shared());
     let unit = documented_unit(
         systemd,
         "app",
@@ -70,9 +68,7 @@ fn the_example_unit_app_service_starts_with_its_value_and_logs_under_its_own_nam
 #[test]
 #[ignore = "by make test-hosts"]
 fn the_documented_hardened_unit_starts_with_its_value_and_without_capabilities() {
-    let Some(systemd) = Systemd::shared() else {
-        return;
-    };
+    let systemd = or_skip!(Systemd::shared());
     let checks = "touch /etc/x /x 2>/dev/null && exit 1\ngrep -E '^(CapBnd|Seccomp|NoNewPrivs)' /proc/self/status\n\
         ulimit -c\necho \"$A, ${AWS_REGION-no region}\"";
     let unit = documented_unit(
@@ -101,9 +97,7 @@ fn the_documented_hardened_unit_starts_with_its_value_and_without_capabilities()
 #[test]
 #[ignore = "by make test-hosts"]
 fn the_files_of_the_documented_unit_are_in_memory_and_removed_when_the_unit_stops() {
-    let Some(systemd) = Systemd::shared() else {
-        return;
-    };
+    let systemd = or_skip!(Systemd::shared());
     let checks = "echo $(cat \"$KEY\"; echo; stat -c '%a %U' \"$KEY\"; stat -c '%a' /run/shelf; stat -f -c %T /run/shelf)";
     let unit = documented_unit(
         systemd,
@@ -123,9 +117,7 @@ fn the_files_of_the_documented_unit_are_in_memory_and_removed_when_the_unit_stop
 #[test]
 #[ignore = "by make test-hosts"]
 fn the_documented_unit_reads_an_aws_configuration_file_that_its_user_cannot_read() {
-    let Some(systemd) = Systemd::shared() else {
-        return;
-    };
+    let systemd = or_skip!(Systemd::shared());
     let aws = served();
     let config = format!(
         "[profile app]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = {ACCESS_SECRET}\n"
@@ -154,9 +146,7 @@ fn the_documented_unit_reads_an_aws_configuration_file_that_its_user_cannot_read
 #[test]
 #[ignore = "by make test-hosts"]
 fn a_unit_on_an_instance_gets_credentials_and_region_from_instance_metadata() {
-    let Some(systemd) = Systemd::shared() else {
-        return;
-    };
+    let systemd = or_skip!(Systemd::shared());
     let aws = served();
     let metadata = format!(
         "Environment=AWS_ENDPOINT_URL={} AWS_EC2_METADATA_SERVICE_ENDPOINT={}\n",
@@ -177,9 +167,7 @@ fn a_unit_on_an_instance_gets_credentials_and_region_from_instance_metadata() {
 #[test]
 #[ignore = "by make test-hosts"]
 fn the_documented_systemd_run_command_checks_a_declaration_as_a_dynamic_user() {
-    let Some(systemd) = Systemd::shared() else {
-        return;
-    };
+    let systemd = or_skip!(Systemd::shared());
     systemd.write("/etc/tried.yaml", "env: { A: \"x:k\" }\n");
     let command = "systemd-run --pipe --wait -p DynamicUser=yes -p Environment=SECRETS_EXEC_LOCAL=/etc/local.json \
         secrets-exec check -f /etc/tried.yaml";

@@ -87,9 +87,7 @@ fn journal(systemd: &Systemd) -> String {
 #[test]
 #[ignore = "by make test-hosts"]
 fn the_units_of_the_example_give_a_service_its_credentials_but_no_variables() {
-    let Some(systemd) = Systemd::shared() else {
-        return;
-    };
+    let systemd = or_skip!(Systemd::shared());
     socket(
         systemd,
         "whole",
@@ -124,9 +122,7 @@ fn the_units_of_the_example_give_a_service_its_credentials_but_no_variables() {
 #[test]
 #[ignore = "by make test-hosts"]
 fn units_that_start_together_each_get_their_own_credential_with_one_request() {
-    let Some(systemd) = Systemd::shared() else {
-        return;
-    };
+    let systemd = or_skip!(Systemd::shared());
     let aws = two_served();
     let declaration = "credentials:\n  \"crowd-*.service\": { a: \"x:k\", b: \"y:k\" }\n  crowd-own.service: { a: \"y:k\" }\n";
     socket(
@@ -151,9 +147,7 @@ fn units_that_start_together_each_get_their_own_credential_with_one_request() {
 #[test]
 #[ignore = "by make test-hosts"]
 fn a_unit_whose_credential_cannot_be_read_fails_immediately_and_the_journal_names_the_credential() {
-    let Some(systemd) = Systemd::shared() else {
-        return;
-    };
+    let systemd = or_skip!(Systemd::shared());
     let aws = Aws::start().secret("x", Secret::failing(fault::denied("x")));
     let not_installed = format!("{LOCAL}ExecStart=\nExecStart=/usr/bin/not-installed credential\n");
     for (name, lines, credentials, message) in [
@@ -182,9 +176,7 @@ fn a_unit_whose_credential_cannot_be_read_fails_immediately_and_the_journal_name
 #[test]
 #[ignore = "by make test-hosts"]
 fn a_unit_with_loadcredential_waits_until_aws_answers() {
-    let Some(systemd) = Systemd::shared() else {
-        return;
-    };
+    let systemd = or_skip!(Systemd::shared());
     let aws = two_served();
     let relay = Relay::start("127.0.0.1", NOWHERE);
     let lines = lines_with_aws_and_keys(&aws)
@@ -223,9 +215,7 @@ fn plain_socket(systemd: &Systemd, name: &str) {
 #[test]
 #[ignore = "by make test-hosts"]
 fn with_systemds_default_streams_messages_go_to_the_journal_and_not_into_the_credential() {
-    let Some(systemd) = Systemd::shared() else {
-        return;
-    };
+    let systemd = or_skip!(Systemd::shared());
     plain_socket(systemd, "bare");
     let unit = unit_that_loads(systemd, "bare-unit", "bare", &["tok"]).start();
     assert_eq!(unit.printed(), "tok=v-4c7a1e\n");
@@ -258,9 +248,7 @@ fn unit_that_waits(systemd: &'static Systemd, name: &'static str, aws: &Aws) -> 
 #[ignore = "by make test-hosts"]
 fn a_unit_fails_instead_of_getting_an_empty_credential_if_the_service_that_reads_it_is_stopped_or_killed()
  {
-    let Some(systemd) = Systemd::shared() else {
-        return;
-    };
+    let systemd = or_skip!(Systemd::shared());
     for (name, end) in [
         ("stopped-one", "stop"),
         ("killed-one", "kill --signal=KILL"),
@@ -278,9 +266,7 @@ fn a_unit_fails_instead_of_getting_an_empty_credential_if_the_service_that_reads
 #[ignore = "by make test-hosts"]
 fn a_unit_gets_its_whole_credential_or_fails_if_sigstop_stops_systemds_process_while_it_reads_the_credential()
  {
-    let Some(systemd) = Systemd::shared() else {
-        return;
-    };
+    let systemd = or_skip!(Systemd::shared());
     let long = format!(r#"{{"k":"{}"}}"#, "v".repeat(60_000));
     for (name, secret, is_given) in [
         ("halted", Secret::failing(fault::denied("x")), false),
@@ -320,9 +306,7 @@ fn a_unit_gets_its_whole_credential_or_fails_if_sigstop_stops_systemds_process_w
 fn a_unit_that_waits_for_its_credential_gets_the_value_even_if_systemd_is_reexecuted() {
     // The other tests are connected to the shared systemd, which must not be re-executed under
     // them.
-    let Some(systemd) = Systemd::own("again", |_| ()) else {
-        return;
-    };
+    let systemd = or_skip!(Systemd::own("again", |_| ()));
     let aws = Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#).held());
     let unit = unit_that_waits(systemd, "again", &aws);
     systemd.shell("systemctl daemon-reexec").launched();
@@ -362,9 +346,7 @@ fn seventy_units_get_their_credentials_at_boot_once_the_network_is_online() {
             .shell(&format!("SYSTEMD_OFFLINE=1 systemctl enable {units}"))
             .launched();
     };
-    let Some(systemd) = Systemd::own("boot", before_boot) else {
-        return;
-    };
+    let systemd = or_skip!(Systemd::own("boot", before_boot));
     await_that("seventy have it", || {
         systemd.ask("cat /run/fleet.* 2>/dev/null | wc -c") == "560\n"
     });

@@ -64,9 +64,7 @@ fn systemd_does_not_restart_a_unit_after_the_permanent_failures_64_70_77_78_126_
             "a command that isn't there",
         ),
     ] {
-        let Some(unit) = restarted_unit(name, lines, command) else {
-            return;
-        };
+        let unit = or_skip!(restarted_unit(name, lines, command));
         let unit = unit.enqueue();
         // If systemd restarted the unit, the state would become `activating` immediately.
         unit.await_that("ActiveState", "failed");
@@ -93,9 +91,7 @@ fn systemd_restarts_a_unit_that_ends_with_75_until_the_outage_is_over() {
         lines_with_aws_and_keys(&aws)
     );
     let command = "secrets-exec -e A=x:k -- /bin/sh -c 'printf %%s \"$A\"; exec sleep 1000'";
-    let Some(unit) = restarted_unit("status-75", &lines, command) else {
-        return;
-    };
+    let unit = or_skip!(restarted_unit("status-75", &lines, command));
     let unit = unit.enqueue();
     await_that("the third start has the value", || {
         unit.printed() == "v-4c7a1e"
@@ -116,9 +112,7 @@ fn systemd_restarts_a_unit_that_ends_with_75_until_the_outage_is_over() {
 #[ignore = "by make test-hosts"]
 fn systemd_restarts_a_unit_whose_command_failed_and_the_command_gets_its_value_again() {
     let command = "secrets-exec -e A=x:k -- /bin/sh -c 'printf %%s \"$A\"; exit 3'";
-    let Some(unit) = restarted_unit("fails", LOCAL, command) else {
-        return;
-    };
+    let unit = or_skip!(restarted_unit("fails", LOCAL, command));
     let unit = unit.enqueue();
     await_that("it has started thrice", || {
         unit.printed().starts_with("v-4c7a1ev-4c7a1ev-4c7a1e")

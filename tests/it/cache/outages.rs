@@ -70,9 +70,8 @@ fn a_cached_answer_is_used_long_before_the_deadline_if_the_packets_to_aws_are_lo
 #[test]
 fn a_cached_answer_is_used_after_a_broken_tls_handshake_but_not_if_the_certificate_is_untrusted_or_the_endpoint_has_no_tls()
  {
-    let (Some(authority), Some(other)) = (Authority::new(), Authority::new()) else {
-        return;
-    };
+    let authority = or_skip!(Authority::new());
+    let other = or_skip!(Authority::new());
     let cache = CacheDirectory::new();
     let aws = Aws::start_tls(authority.acceptor()).secret("x", good_secret());
     let relay = Relay::start("127.0.0.1", aws.address());

@@ -111,7 +111,7 @@ fn a_connection_that_was_opened_before_the_credentials_arrived_is_used_or_replac
     let sandbox = keyless(&aws)
         .endpoint(&format!("http://localhost:{}", wire.port()))
         .in_container(&aws);
-    sandbox.run().launched_silently().has("A", "v-4c7a1e");
+    sandbox.run().launched_with_value();
     assert_eq!(wire.connections(), 2);
 }
 

@@ -106,14 +106,10 @@ fn run_as(user: u32, group: u32) -> Option<Outcome> {
 #[test]
 fn a_declaration_that_the_group_with_the_user_s_id_can_write_is_read() {
     for (user, group) in [(0, 0), (STRANGER, STRANGER)] {
-        let Some(run) = run_as(user, group) else {
-            return;
-        };
+        let run = or_skip!(run_as(user, group));
         run.launched_silently().has("A", "v");
     }
-    let Some(run) = run_as(STRANGER, STRANGER + 1) else {
-        return;
-    };
+    let run = or_skip!(run_as(STRANGER, STRANGER + 1));
     run.refused(78).says([NAME, "its group"]);
 }
 
@@ -144,17 +140,13 @@ fn a_declaration_that_the_group_with_the_user_s_name_can_write_is_read() {
             "a private group whose id differs from that of its user: this system doesn't have one",
         );
     };
-    let Some(run) = run_as(user, group) else {
-        return;
-    };
+    let run = or_skip!(run_as(user, group));
     run.launched().has("A", "v");
 }
 
 #[test]
 fn a_launch_in_a_directory_that_the_user_cannot_open_fails_only_if_no_entry_is_given() {
-    let Some(user) = skip::as_nobody() else {
-        return;
-    };
+    let user = or_skip!(skip::as_nobody());
     let locked_out = || {
         let sandbox = Sandbox::new()
             .file("locked/secrets-exec.yaml", DECLARATION)

@@ -149,9 +149,7 @@ fn a_symbolic_link_directory_or_pipe_at_the_path_of_a_file_is_refused_and_not_re
 
 #[test]
 fn a_file_is_replaced_if_its_directory_is_writable_even_if_the_file_cannot_be_read() {
-    let Some(nobody) = skip::as_nobody() else {
-        return;
-    };
+    let nobody = or_skip!(skip::as_nobody());
     let aws = tls_secret();
     for (what, mode, settings, facts) in [
         (
@@ -283,9 +281,7 @@ fn if_a_file_cannot_be_renamed_to_its_path_the_launch_fails_and_leaves_no_new_fi
         (3, "secrets-exec.yaml:4"),
     ] {
         let result = format!("error=EACCES:when={number}");
-        let Some(sandbox) = injected(three_files(&aws, "out/two"), RENAMES, &result) else {
-            return;
-        };
+        let sandbox = or_skip!(injected(three_files(&aws, "out/two"), RENAMES, &result));
         let leaves = if number == 1 {
             changes_nothing
         } else {
@@ -305,9 +301,7 @@ fn a_signal_while_files_are_written_ends_the_launch_and_leaves_no_new_file() {
             (RENAMES, replaces_one_file),
         ] {
             let result = format!("signal=SIG{name}:when=1");
-            let Some(sandbox) = injected(three_files(&aws, "out/two"), calls, &result) else {
-                return;
-            };
+            let sandbox = or_skip!(injected(three_files(&aws, "out/two"), calls, &result));
             leaves(&sandbox, Status::Signal(number));
         }
     }

@@ -40,6 +40,7 @@ pub mod rows;
 pub mod running;
 pub mod sandbox;
 pub mod scene;
+#[macro_use]
 pub mod skip;
 pub mod terminal;
 pub mod tls;

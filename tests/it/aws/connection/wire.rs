@@ -51,9 +51,7 @@ fn without_and_with_tls(scripts: &[&str], test: impl Fn(&Wire, Sandbox)) {
     let server = scripted(scripts);
     test(&server, launch_with(&server).case(case(scripts)));
 
-    let Some(authority) = Authority::new() else {
-        return;
-    };
+    let authority = or_skip!(Authority::new());
     let (server, launch) = within_tls(&authority, scripts);
     test(&server, launch);
 }
@@ -102,7 +100,7 @@ fn a_value_is_read_at_the_second_attempt_if_the_first_http_response_is_malformed
     for malformed in malformed_answers() {
         without_and_with_tls(&[&malformed, GOOD], |server, launch| {
             let run = launch.run();
-            run.launched_silently().has("A", "v-4c7a1e");
+            run.launched_with_value();
             assert_eq!(server.connections(), 2, "{run}");
         });
     }
@@ -121,7 +119,7 @@ fn a_value_is_read_from_an_http_answer_that_is_unusual_but_valid() {
     ] {
         without_and_with_tls(&[script], |server, launch| {
             let run = launch.run();
-            run.launched_silently().has("A", "v-4c7a1e");
+            run.launched_with_value();
             assert_eq!(server.connections(), 1, "{run}");
         });
     }
@@ -163,7 +161,7 @@ fn a_value_is_read_even_if_the_connection_is_reset_before_or_within_the_first_an
 
     let run = launch_with(&server).run();
 
-    run.launched_silently().has("A", "v-4c7a1e");
+    run.launched_with_value();
     assert_eq!(server.connections(), 3);
 }
 
@@ -177,9 +175,7 @@ fn a_launch_fails_with_75_if_each_connection_is_reset_within_the_answer() {
 
 #[test]
 fn the_error_names_an_https_endpoint_that_does_not_speak_tls_and_hints_at_the_likely_cause() {
-    let Some(authority) = Authority::new() else {
-        return;
-    };
+    let authority = or_skip!(Authority::new());
     // A firewall that looks for the server's name in the first packet does not find it there with a
     // post-quantum key exchange.
     let firewall = "--key-exchange classical";
@@ -216,9 +212,7 @@ fn the_error_names_an_https_endpoint_that_does_not_speak_tls_and_hints_at_the_li
 
 #[test]
 fn a_proxy_that_does_not_speak_tls_ends_the_launch_at_once_and_with_wait_it_is_asked_again() {
-    let Some(authority) = Authority::new() else {
-        return;
-    };
+    let authority = or_skip!(Authority::new());
     let launch = |server: &Wire| {
         let proxy = format!("https://localhost:{}", server.port());
         launch_with_tls(&authority, server)
@@ -278,9 +272,7 @@ fn a_captive_portal_in_front_of_aws_is_asked_three_times_and_the_launch_may_be_r
 
 #[test]
 fn a_launch_fails_with_75_at_its_timeout_if_a_tls_handshake_does_not_end() {
-    let Some(authority) = Authority::new() else {
-        return;
-    };
+    let authority = or_skip!(Authority::new());
     // The second server sends the beginning of a record.
     for script in ["greet; stall", "greet; send \u{16}\u{3}\u{3}; stall"] {
         let server = scripted(&[script]);
@@ -293,9 +285,7 @@ fn a_launch_fails_with_75_at_its_timeout_if_a_tls_handshake_does_not_end() {
 /// Without TLS's close_notify, an attacker who cuts the connection could shorten the body.
 #[test]
 fn a_value_is_read_at_the_second_attempt_if_the_first_answer_ends_without_tls_close_notify() {
-    let Some(authority) = Authority::new() else {
-        return;
-    };
+    let authority = or_skip!(Authority::new());
     for script in [
         "read; send {half}; cut",
         // The body ends with the connection.
@@ -305,16 +295,14 @@ fn a_value_is_read_at_the_second_attempt_if_the_first_answer_ends_without_tls_cl
     ] {
         let (server, launch) = within_tls(&authority, &[script, GOOD]);
         let run = launch.run();
-        run.launched_silently().has("A", "v-4c7a1e");
+        run.launched_with_value();
         assert_eq!(server.connections(), 2, "{run}");
     }
 }
 
 #[test]
 fn the_error_about_a_missing_tls_close_notify_has_no_link_to_the_documentation_of_a_library() {
-    let Some(authority) = Authority::new() else {
-        return;
-    };
+    let authority = or_skip!(Authority::new());
     for script in ["read; send HTTP/1.1 200; cut", "read; cut"] {
         let (_server, launch) = within_tls(&authority, &[script]);
         let run = launch.attempts(1).run();
@@ -343,7 +331,7 @@ fn a_secret_is_read_even_if_the_server_closes_the_connection_on_which_the_role_w
         without_and_with_tls(&[script, GOOD], |server, launch| {
             let launch = launch.args(["--role-arn", ROLE]);
             let run = launch.attempts(1).run();
-            run.launched_silently().has("A", "v-4c7a1e");
+            run.launched_with_value();
             let seen = server.connections();
             assert_eq!(seen, connections, "{run}: {:#?}", server.heads());
         });
@@ -358,7 +346,7 @@ fn an_answer_that_arrives_before_its_request_is_never_used_as_a_value() {
     without_and_with_tls(&scripts, |server, launch| {
         let launch = launch.args(["--role-arn", ROLE]);
         let run = launch.attempts(1).run();
-        run.launched_silently().has("A", "v-4c7a1e");
+        run.launched_with_value();
         assert_eq!(server.connections(), 2, "{:#?}", server.heads());
     });
 }
@@ -377,7 +365,7 @@ fn a_value_is_read_at_the_first_attempt_even_if_the_server_has_closed_a_connecti
 
         let run = launch.attempts(1).run();
 
-        run.launched_silently().has("A", "v-4c7a1e");
+        run.launched_with_value();
         assert_eq!(server.connections(), 2, "{run}: {:#?}", server.heads());
     }
 }
