@@ -11,7 +11,7 @@ fn assert_credential_is_used(aws: &Aws, name: &'static str, content: &str, lines
     let source = format!("/etc/credstore/{name}");
     systemd.write(&source, content);
     // Only root can read the source, so the service depends on systemd to deliver it.
-    systemd.shell(&format!("chmod 0400 {source}")).launched();
+    systemd.done(&format!("chmod 0400 {source}"));
     let lines = format!(
         "Type=oneshot\nDynamicUser=yes\nLoadCredential={name}:{source}\n{lines}{}",
         lines_with_aws(aws)

@@ -35,9 +35,7 @@ fn documented_unit(
         &format!("/etc/systemd/system/{name}.service.d/local.conf"),
         &format!("[Service]\n{lines}"),
     );
-    systemd
-        .shell(&format!("chmod +x /usr/bin/{name}"))
-        .launched();
+    systemd.done(&format!("chmod +x /usr/bin/{name}"));
     systemd.unit_as_it_is(name, &text)
 }
 
@@ -111,7 +109,7 @@ fn the_files_of_the_documented_unit_are_in_memory_and_removed_when_the_unit_stop
         unit.journal().contains("v-4c7a1e 400 daemon 700 tmpfs")
     });
     unit.stop();
-    systemd.shell("test ! -e /run/shelf").launched();
+    systemd.done("test ! -e /run/shelf");
 }
 
 #[test]
@@ -123,9 +121,7 @@ fn the_documented_unit_reads_an_aws_configuration_file_that_its_user_cannot_read
         "[profile app]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = {ACCESS_SECRET}\n"
     );
     systemd.write("/etc/outside/aws-config", &config);
-    systemd
-        .shell("chmod 0600 /etc/outside/aws-config")
-        .launched();
+    systemd.done("chmod 0600 /etc/outside/aws-config");
     let checks = "echo $(echo \"$A\"; cat /etc/outside/aws-config 2>/dev/null || echo unreadable\n\
         test -r \"$CREDENTIALS_DIRECTORY/aws-config\" && echo but here)";
     let unit = documented_unit(

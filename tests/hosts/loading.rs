@@ -13,11 +13,9 @@ use crate::support::*;
 /// drop-in of the service adds `lines`.
 fn socket(systemd: &Systemd, name: &str, declaration: &str, lines: &str) {
     install(systemd, name, declaration, lines);
-    systemd
-        .shell(&format!(
-            "systemctl daemon-reload; systemctl restart secrets-{name}.socket"
-        ))
-        .launched();
+    systemd.done(&format!(
+        "systemctl daemon-reload; systemctl restart secrets-{name}.socket"
+    ));
 }
 
 /// Installs the same units, for the credential `tok` of one unit that has the same name.
@@ -63,9 +61,7 @@ fn unit_that_loads(
 /// Starts a unit, and asserts that systemd didn't run its command because the credential was
 /// missing.
 fn assert_fails_without_credential(systemd: &Systemd, unit: &Unit, name: &str) {
-    systemd
-        .shell(&format!("systemctl start {name} || true"))
-        .launched();
+    systemd.done(&format!("systemctl start {name} || true"));
     assert_failed_for_credential(unit);
 }
 
@@ -101,7 +97,7 @@ fn the_units_of_the_example_give_a_service_its_credentials_but_no_variables() {
     let checks = "cd \"$CREDENTIALS_DIRECTORY\" && echo $(grep -cx v-4c7a1e db-password; stat -c '%a %U %s' db-password tls-key; id -un
         tr '\\0' '\\n' </proc/self/environ | grep -c 4c7a1e)\nexec sleep 1000\n";
     systemd.write("/usr/bin/whole", &format!("#!/bin/sh\n{checks}"));
-    systemd.shell("chmod +x /usr/bin/whole").launched();
+    systemd.done("chmod +x /usr/bin/whole");
     let unit = systemd.unit_as_it_is("whole", &text).start();
     await_that("it has both", || {
         unit.journal()
@@ -114,9 +110,7 @@ fn the_units_of_the_example_give_a_service_its_credentials_but_no_variables() {
         unit.journal()
     );
     unit.stop();
-    systemd
-        .shell("test ! -e /run/credentials/whole.service")
-        .launched();
+    systemd.done("test ! -e /run/credentials/whole.service");
 }
 
 #[test]
@@ -205,11 +199,9 @@ fn plain_socket(systemd: &Systemd, name: &str) {
     );
     let text = format!("[Socket]\nListenStream=/run/secrets-{name}.sock\nAccept=yes\n");
     systemd.write(&format!("/etc/systemd/system/secrets-{name}.socket"), &text);
-    systemd
-        .shell(&format!(
-            "systemctl daemon-reload; systemctl start secrets-{name}.socket"
-        ))
-        .launched();
+    systemd.done(&format!(
+        "systemctl daemon-reload; systemctl start secrets-{name}.socket"
+    ));
 }
 
 #[test]
@@ -226,7 +218,7 @@ fn with_systemds_default_streams_messages_go_to_the_journal_and_not_into_the_cre
         "{messages}"
     );
     let unit = unit_that_loads(systemd, "bare-unit", "bare", &["nope"]);
-    systemd.shell("rm /run/bare-unit.out").launched();
+    systemd.done("rm /run/bare-unit.out");
     assert_fails_without_credential(systemd, &unit, "bare-unit");
     let messages = journal(systemd);
     assert!(
@@ -255,9 +247,7 @@ fn a_unit_fails_instead_of_getting_an_empty_credential_if_the_service_that_reads
     ] {
         let aws = Aws::start().secret("x", Secret::failing(Fault::Hang));
         let unit = unit_that_waits(systemd, name, &aws);
-        systemd
-            .shell(&format!("systemctl {end} 'secrets-{name}@*'"))
-            .launched();
+        systemd.done(&format!("systemctl {end} 'secrets-{name}@*'"));
         assert_failed_for_credential(&unit);
     }
 }
@@ -285,14 +275,10 @@ fn a_unit_gets_its_whole_credential_or_fails_if_sigstop_stops_systemds_process_w
         aws.await_calls(1);
         // These are children of systemd. One of them reads from the connection before the program
         // is executed.
-        systemd
-            .shell(&format!("systemctl kill --signal=STOP {name}"))
-            .launched();
+        systemd.done(&format!("systemctl kill --signal=STOP {name}"));
         aws.release();
         thread::sleep(Duration::from_secs(8));
-        systemd
-            .shell(&format!("systemctl kill --signal=CONT {name}"))
-            .launched();
+        systemd.done(&format!("systemctl kill --signal=CONT {name}"));
         if is_given {
             await_that("it has the value", || unit.printed().contains("60000 "));
         } else {
@@ -309,7 +295,7 @@ fn a_unit_that_waits_for_its_credential_gets_the_value_even_if_systemd_is_reexec
     let systemd = or_skip!(Systemd::own("again", |_| ()));
     let aws = Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#).held());
     let unit = unit_that_waits(systemd, "again", &aws);
-    systemd.shell("systemctl daemon-reexec").launched();
+    systemd.done("systemctl daemon-reexec");
     assert_eq!(unit.property("ActiveState"), "activating");
     aws.release();
     await_that("it has the value", || unit.printed() == "tok=v-4c7a1e\n");
@@ -342,9 +328,7 @@ fn seventy_units_get_their_credentials_at_boot_once_the_network_is_online() {
             ExecStart=/bin/sh -c 'sleep 3; cat /run/fleet.* | wc -c >/run/early'\n[Install]\nWantedBy=network-online.target\n";
         systemd.write("/etc/systemd/system/online.service", online);
         let units = "secrets-fleet.socket online.service $(seq -f fleet@%.0f 70)";
-        systemd
-            .shell(&format!("SYSTEMD_OFFLINE=1 systemctl enable {units}"))
-            .launched();
+        systemd.done(&format!("SYSTEMD_OFFLINE=1 systemctl enable {units}"));
     };
     let systemd = or_skip!(Systemd::own("boot", before_boot));
     await_that("seventy have it", || {

@@ -46,9 +46,7 @@ fn in_a_socket_activated_unit_the_command_gets_the_socket_and_the_value() {
         "/etc/systemd/system/answer.socket",
         "[Socket]\nListenStream=/run/answer.sock\n",
     );
-    systemd
-        .shell("systemctl daemon-reload; systemctl start answer.socket")
-        .launched();
+    systemd.done("systemctl daemon-reload; systemctl start answer.socket");
     let client = "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/run/answer.sock'); print(s.recv(9))";
     systemd
         .shell(&format!("python3 -c \"{client}\""))
@@ -174,7 +172,5 @@ fn a_file_in_the_runtime_directory_belongs_to_its_owner_and_is_removed_when_the_
         .launched()
         .printed("400 daemon\ntmpfs\n");
     unit.stop();
-    systemd
-        .shell("ls /run/keeper 2>&1 | grep -c 'No such'")
-        .launched();
+    systemd.done("ls /run/keeper 2>&1 | grep -c 'No such'");
 }
