@@ -2,7 +2,7 @@
 
 use super::podman::await_that;
 use super::systemd::{LOCAL, Systemd, Unit, lines_with_aws};
-use crate::support::aws::{INSTANCE_KEY, served};
+use crate::support::aws::served;
 use crate::support::sandbox::{ACCESS_SECRET, repository_file};
 
 /// An unchanged unit of the examples, with a program that prints the output of `command` and then
@@ -137,27 +137,6 @@ fn the_documented_unit_reads_an_aws_configuration_file_that_its_user_cannot_read
     });
     assert_eq!(aws.only_read().access_key(), "AKIAIOSFODNN7EXAMPLE");
     unit.stop();
-}
-
-#[test]
-#[ignore = "by make test-hosts"]
-fn a_unit_on_an_instance_gets_credentials_and_region_from_instance_metadata() {
-    let systemd = or_skip!(Systemd::shared());
-    let aws = served();
-    let metadata = format!(
-        "Environment=AWS_ENDPOINT_URL={} AWS_EC2_METADATA_SERVICE_ENDPOINT={}\n",
-        aws.endpoint(),
-        aws.url()
-    );
-    let command = "ExecStart=secrets-exec -e A=x:k -- /bin/sh -c 'printf %%s \"$A\"'\n";
-    let unit = systemd
-        .unit(
-            "instance",
-            &format!("Type=oneshot\nDynamicUser=yes\n{metadata}{command}"),
-        )
-        .start();
-    assert_eq!(unit.printed(), "v-4c7a1e");
-    assert_eq!(aws.only_read().access_key(), INSTANCE_KEY);
 }
 
 #[test]

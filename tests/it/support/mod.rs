@@ -64,4 +64,4 @@ pub use sandbox::{
 };
 pub use terminal::{at_a_terminal, terminal};
 pub use tls::Authority;
-pub use wire::{Step, Wire, script as wire_script, scripted};
+pub use wire::{Step, Wire, scripted, steps};

@@ -242,14 +242,14 @@ const WRONG: &str = "wrong-4c7a1e";
 /// value, of which `{half}` is all but the last 20 bytes. Their bodies are `{right json}` and
 /// `{json}`. `{length}` is the length of `{json}`, `{hex}` is the length in hexadecimal digits, and
 /// `{role}` is an answer of STS with credentials. `{canary}` is [`CANARY`].
-pub fn script(text: &str) -> Script {
+pub fn steps(text: &str) -> Script {
     let steps = text.split("; ").filter(|step| !step.is_empty());
     steps.map(step).collect()
 }
 
 /// A server that plays these scripts, as [`Wire::plain`] does.
 pub fn scripted(scripts: &[&str]) -> Wire {
-    Wire::plain(scripts.iter().map(|text| script(text)).collect())
+    Wire::plain(scripts.iter().map(|text| steps(text)).collect())
 }
 
 fn step(text: &str) -> Step {

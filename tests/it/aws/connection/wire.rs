@@ -1,7 +1,7 @@
 //! Answers that are malformed HTTP or broken TLS, on a first and on a second use of a connection:
 //! they are retried, and never used as a value.
 //!
-//! Each test starts a server that follows a script on each connection ([`wire::script`]): the first
+//! Each test starts a server that follows a script on each connection ([`wire::steps`]): the first
 //! script on the first connection, and the last one on all later connections. Secrets Manager is
 //! this server.
 
@@ -40,7 +40,7 @@ fn case(scripts: &[&str]) -> String {
 
 /// A server that follows these scripts within TLS, and its launch.
 fn within_tls(authority: &Authority, scripts: &[&str]) -> (Wire, Sandbox) {
-    let played = scripts.iter().map(|text| wire_script(text)).collect();
+    let played = scripts.iter().map(|text| steps(text)).collect();
     let server = Wire::tls(authority.acceptor(), played);
     let launch = launch_with_tls(authority, &server).case(case(scripts));
     (server, launch)
