@@ -23,38 +23,19 @@ fn a_declaration_in_the_working_directory_that_others_can_change_is_refused_unle
         (NAME, 0o666, None, None, "any user"),
         (NAME, 0o664, None, Some(STRANGER), "its group"),
         (NAME, 0o644, Some(STRANGER), None, "belongs to neither"),
-        (
-            "",
-            0o777,
-            None,
-            None,
-            "the working directory can be changed by any user",
-        ),
-        (
-            "",
-            0o1777,
-            None,
-            None,
-            "the working directory can be changed by any user",
-        ),
-        (
-            "",
-            0o775,
-            None,
-            Some(STRANGER),
-            "the working directory can be changed by its group",
-        ),
-        (
-            "",
-            0o755,
-            Some(STRANGER),
-            None,
-            "the working directory belongs to neither",
-        ),
+        ("", 0o777, None, None, "can be changed by any user"),
+        ("", 0o1777, None, None, "can be changed by any user"),
+        ("", 0o775, None, Some(STRANGER), "changed by its group"),
+        ("", 0o755, Some(STRANGER), None, "belongs to neither"),
     ] {
+        let place = if what.is_empty() {
+            "the working directory "
+        } else {
+            NAME
+        };
         let sandbox = declaring().mode(what, mode);
         chown(sandbox.path(what), user, group).unwrap();
-        sandbox.run().refused(78).says([NAME, reason, "-f"]);
+        sandbox.run().refused(78).says([NAME, place, reason, "-f"]);
         // The remedy isn't printed if another declaration is read with -f anyway.
         let other = declaring().file("other.yaml", DECLARATION).mode(what, mode);
         chown(other.path(what), user, group).unwrap();

@@ -72,49 +72,27 @@ fn a_launch_that_fails_before_all_files_are_ready_neither_changes_nor_adds_a_fil
             sandbox.resolve(&format!("L{number}=large"))
         })
     };
-    let all: [(&str, Sandbox, i32); 9] = [
-        (
-            "a command that isn't found",
-            three_files(&aws, "out/two").command(["no-such-command"]),
-            127,
-        ),
-        (
-            "an environment that is too large",
-            too_large(three_files(&aws, "out/two")),
-            78,
-        ),
-        (
-            "a value that is absent",
-            three_files(&aws, "out/two").resolve("A=prod/tls:nope"),
-            78,
-        ),
-        (
-            "a directory that is missing",
-            three_files(&aws, "missing/two"),
-            78,
-        ),
-        ("a path that ends in a slash", three_files(&aws, "out/"), 78),
-        ("a path that ends in a dot", three_files(&aws, "out/."), 78),
-        (
-            "a path that ends in two dots",
-            three_files(&aws, "out/x/.."),
-            78,
-        ),
-        ("the root", three_files(&aws, "/"), 78),
-        (
-            "a path on a file system of the kernel",
-            three_files(&aws, "/proc/file"),
-            78,
-        ),
-    ];
-    for (what, sandbox, status) in all {
-        let sandbox = sandbox.case(what);
-        let stderr = changes_nothing(&sandbox, Status::Exit(status));
-        if what.contains("path") || what.contains("missing") {
-            assert!(stderr.contains("secrets-exec.yaml:3"), "{what}: {stderr}");
-        }
+    let launch = || three_files(&aws, "out/two");
+    let missing_command = launch().command(["no-such-command"]);
+    changes_nothing(&missing_command, Status::Exit(127));
+    assert!(aws.calls().is_empty());
+
+    changes_nothing(&too_large(launch()), Status::Exit(78));
+    let absent_value = launch().resolve("A=prod/tls:nope");
+    changes_nothing(&absent_value, Status::Exit(78));
+    // The last path is on a file system of the kernel.
+    for path in [
+        "missing/two",
+        "out/",
+        "out/.",
+        "out/x/..",
+        "/",
+        "/proc/file",
+    ] {
+        let sandbox = three_files(&aws, path).case(path);
+        let stderr = changes_nothing(&sandbox, Status::Exit(78));
+        assert!(stderr.contains("secrets-exec.yaml:3"), "{path}: {stderr}");
         assert!(!sandbox.path("missing").exists());
-        assert_eq!(aws.calls().is_empty(), status == 127, "{what}");
     }
 }
 
