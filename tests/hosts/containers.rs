@@ -115,9 +115,7 @@ const PROMISES: &[Promise] = &[
 
 /// Runs a container for each promise, and asserts that the engine keeps it.
 fn assert_promises_kept(engine: &Engine) {
-    let Some(authority) = Authority::new() else {
-        return;
-    };
+    let authority = or_skip!(Authority::new());
     let bundle = fs::read_to_string(authority.bundle()).unwrap();
     for (sentence, options, arguments, script, then, status, printed, message) in PROMISES {
         let aws =
@@ -197,8 +195,7 @@ fn assert_no_value_shown(engine: &Engine) {
     // The command's own user can read its environment.
     started
         .exec(["sh", "-c", "cat /proc/1/environ"])
-        .launched_silently()
-        .has("A", "v-4c7a1e");
+        .launched_with_value();
     started.stop();
     started.wait().ended(Status::Exit(7));
 }

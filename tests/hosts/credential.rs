@@ -7,13 +7,11 @@ use crate::support::sandbox::ACCESS_SECRET;
 /// Runs a service with a dynamic user and a credential of this name and content, and asserts that
 /// the service gets the value.
 fn assert_credential_is_used(aws: &Aws, name: &'static str, content: &str, lines: &str) {
-    let Some(systemd) = Systemd::shared() else {
-        return;
-    };
+    let systemd = or_skip!(Systemd::shared());
     let source = format!("/etc/credstore/{name}");
     systemd.write(&source, content);
     // Only root can read the source, so the service depends on systemd to deliver it.
-    systemd.shell(&format!("chmod 0400 {source}")).launched();
+    systemd.done(&format!("chmod 0400 {source}"));
     let lines = format!(
         "Type=oneshot\nDynamicUser=yes\nLoadCredential={name}:{source}\n{lines}{}",
         lines_with_aws(aws)

@@ -2,7 +2,7 @@
 
 use super::podman::await_that;
 use super::systemd::{LOCAL, Systemd, Unit, lines_with_aws};
-use crate::support::aws::{INSTANCE_KEY, served};
+use crate::support::aws::served;
 use crate::support::sandbox::{ACCESS_SECRET, repository_file};
 
 /// An unchanged unit of the examples, with a program that prints the output of `command` and then
@@ -35,18 +35,14 @@ fn documented_unit(
         &format!("/etc/systemd/system/{name}.service.d/local.conf"),
         &format!("[Service]\n{lines}"),
     );
-    systemd
-        .shell(&format!("chmod +x /usr/bin/{name}"))
-        .launched();
+    systemd.done(&format!("chmod +x /usr/bin/{name}"));
     systemd.unit_as_it_is(name, &text)
 }
 
 #[test]
 #[ignore = "by make test-hosts"]
 fn the_example_unit_app_service_starts_with_its_value_and_logs_under_its_own_name() {
-    let Some(systemd) = Systemd::shared() else {
-        return;
-    };
+    let systemd = or_skip!(Systemd::shared());
     let unit = documented_unit(
         systemd,
         "app",
@@ -70,9 +66,7 @@ fn the_example_unit_app_service_starts_with_its_value_and_logs_under_its_own_nam
 #[test]
 #[ignore = "by make test-hosts"]
 fn the_documented_hardened_unit_starts_with_its_value_and_without_capabilities() {
-    let Some(systemd) = Systemd::shared() else {
-        return;
-    };
+    let systemd = or_skip!(Systemd::shared());
     let checks = "touch /etc/x /x 2>/dev/null && exit 1\ngrep -E '^(CapBnd|Seccomp|NoNewPrivs)' /proc/self/status\n\
         ulimit -c\necho \"$A, ${AWS_REGION-no region}\"";
     let unit = documented_unit(
@@ -101,9 +95,7 @@ fn the_documented_hardened_unit_starts_with_its_value_and_without_capabilities()
 #[test]
 #[ignore = "by make test-hosts"]
 fn the_files_of_the_documented_unit_are_in_memory_and_removed_when_the_unit_stops() {
-    let Some(systemd) = Systemd::shared() else {
-        return;
-    };
+    let systemd = or_skip!(Systemd::shared());
     let checks = "echo $(cat \"$KEY\"; echo; stat -c '%a %U' \"$KEY\"; stat -c '%a' /run/shelf; stat -f -c %T /run/shelf)";
     let unit = documented_unit(
         systemd,
@@ -117,23 +109,19 @@ fn the_files_of_the_documented_unit_are_in_memory_and_removed_when_the_unit_stop
         unit.journal().contains("v-4c7a1e 400 daemon 700 tmpfs")
     });
     unit.stop();
-    systemd.shell("test ! -e /run/shelf").launched();
+    systemd.done("test ! -e /run/shelf");
 }
 
 #[test]
 #[ignore = "by make test-hosts"]
 fn the_documented_unit_reads_an_aws_configuration_file_that_its_user_cannot_read() {
-    let Some(systemd) = Systemd::shared() else {
-        return;
-    };
+    let systemd = or_skip!(Systemd::shared());
     let aws = served();
     let config = format!(
         "[profile app]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = {ACCESS_SECRET}\n"
     );
     systemd.write("/etc/outside/aws-config", &config);
-    systemd
-        .shell("chmod 0600 /etc/outside/aws-config")
-        .launched();
+    systemd.done("chmod 0600 /etc/outside/aws-config");
     let checks = "echo $(echo \"$A\"; cat /etc/outside/aws-config 2>/dev/null || echo unreadable\n\
         test -r \"$CREDENTIALS_DIRECTORY/aws-config\" && echo but here)";
     let unit = documented_unit(
@@ -153,33 +141,8 @@ fn the_documented_unit_reads_an_aws_configuration_file_that_its_user_cannot_read
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn a_unit_on_an_instance_gets_credentials_and_region_from_instance_metadata() {
-    let Some(systemd) = Systemd::shared() else {
-        return;
-    };
-    let aws = served();
-    let metadata = format!(
-        "Environment=AWS_ENDPOINT_URL={} AWS_EC2_METADATA_SERVICE_ENDPOINT={}\n",
-        aws.endpoint(),
-        aws.url()
-    );
-    let command = "ExecStart=secrets-exec -e A=x:k -- /bin/sh -c 'printf %%s \"$A\"'\n";
-    let unit = systemd
-        .unit(
-            "instance",
-            &format!("Type=oneshot\nDynamicUser=yes\n{metadata}{command}"),
-        )
-        .start();
-    assert_eq!(unit.printed(), "v-4c7a1e");
-    assert_eq!(aws.only_read().access_key(), INSTANCE_KEY);
-}
-
-#[test]
-#[ignore = "by make test-hosts"]
 fn the_documented_systemd_run_command_checks_a_declaration_as_a_dynamic_user() {
-    let Some(systemd) = Systemd::shared() else {
-        return;
-    };
+    let systemd = or_skip!(Systemd::shared());
     systemd.write("/etc/tried.yaml", "env: { A: \"x:k\" }\n");
     let command = "systemd-run --pipe --wait -p DynamicUser=yes -p Environment=SECRETS_EXEC_LOCAL=/etc/local.json \
         secrets-exec check -f /etc/tried.yaml";

@@ -30,9 +30,7 @@ UMask=0077
 #[test]
 #[ignore = "by make test-hosts"]
 fn a_hardened_unit_starts_its_command_with_variables_and_files_in_memory() {
-    let Some(systemd) = Systemd::shared() else {
-        return;
-    };
+    let systemd = or_skip!(Systemd::shared());
     let aws = served();
     let dynamic = format!("{LOCAL}DynamicUser=yes\nProtectSystem=strict\n");
     let calls = format!(
@@ -70,9 +68,7 @@ fn a_hardened_unit_starts_its_command_with_variables_and_files_in_memory() {
 #[test]
 #[ignore = "by make test-hosts"]
 fn a_unit_that_forbids_memfd_create_fails_with_78_and_its_journal_names_the_file() {
-    let Some(systemd) = Systemd::shared() else {
-        return;
-    };
+    let systemd = or_skip!(Systemd::shared());
     let lines =
         format!("Type=exec\nSystemCallFilter=~memfd_create\nSystemCallErrorNumber=EPERM\n{LOCAL}");
     let command = "secrets-exec --as-file F=x:k -- /bin/true";

@@ -233,7 +233,7 @@ fn in_lambda_s_emulator_an_invocation_fails_with_status_78_if_a_key_is_missing()
     if !podman::works() {
         return;
     }
-    let Some(runtime) = python() else { return };
+    let runtime = or_skip!(python());
     let aws = served_secrets();
     let reference = format!("{ARN}:pasword::");
     let function = Function::start(runtime, &aws, &[("DB_PASSWORD", &reference)]);

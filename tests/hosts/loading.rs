@@ -13,11 +13,9 @@ use crate::support::*;
 /// drop-in of the service adds `lines`.
 fn socket(systemd: &Systemd, name: &str, declaration: &str, lines: &str) {
     install(systemd, name, declaration, lines);
-    systemd
-        .shell(&format!(
-            "systemctl daemon-reload; systemctl restart secrets-{name}.socket"
-        ))
-        .launched();
+    systemd.done(&format!(
+        "systemctl daemon-reload; systemctl restart secrets-{name}.socket"
+    ));
 }
 
 /// Installs the same units, for the credential `tok` of one unit that has the same name.
@@ -63,9 +61,7 @@ fn unit_that_loads(
 /// Starts a unit, and asserts that systemd didn't run its command because the credential was
 /// missing.
 fn assert_fails_without_credential(systemd: &Systemd, unit: &Unit, name: &str) {
-    systemd
-        .shell(&format!("systemctl start {name} || true"))
-        .launched();
+    systemd.done(&format!("systemctl start {name} || true"));
     assert_failed_for_credential(unit);
 }
 
@@ -87,9 +83,7 @@ fn journal(systemd: &Systemd) -> String {
 #[test]
 #[ignore = "by make test-hosts"]
 fn the_units_of_the_example_give_a_service_its_credentials_but_no_variables() {
-    let Some(systemd) = Systemd::shared() else {
-        return;
-    };
+    let systemd = or_skip!(Systemd::shared());
     socket(
         systemd,
         "whole",
@@ -103,7 +97,7 @@ fn the_units_of_the_example_give_a_service_its_credentials_but_no_variables() {
     let checks = "cd \"$CREDENTIALS_DIRECTORY\" && echo $(grep -cx v-4c7a1e db-password; stat -c '%a %U %s' db-password tls-key; id -un
         tr '\\0' '\\n' </proc/self/environ | grep -c 4c7a1e)\nexec sleep 1000\n";
     systemd.write("/usr/bin/whole", &format!("#!/bin/sh\n{checks}"));
-    systemd.shell("chmod +x /usr/bin/whole").launched();
+    systemd.done("chmod +x /usr/bin/whole");
     let unit = systemd.unit_as_it_is("whole", &text).start();
     await_that("it has both", || {
         unit.journal()
@@ -116,17 +110,13 @@ fn the_units_of_the_example_give_a_service_its_credentials_but_no_variables() {
         unit.journal()
     );
     unit.stop();
-    systemd
-        .shell("test ! -e /run/credentials/whole.service")
-        .launched();
+    systemd.done("test ! -e /run/credentials/whole.service");
 }
 
 #[test]
 #[ignore = "by make test-hosts"]
 fn units_that_start_together_each_get_their_own_credential_with_one_request() {
-    let Some(systemd) = Systemd::shared() else {
-        return;
-    };
+    let systemd = or_skip!(Systemd::shared());
     let aws = two_served();
     let declaration = "credentials:\n  \"crowd-*.service\": { a: \"x:k\", b: \"y:k\" }\n  crowd-own.service: { a: \"y:k\" }\n";
     socket(
@@ -151,9 +141,7 @@ fn units_that_start_together_each_get_their_own_credential_with_one_request() {
 #[test]
 #[ignore = "by make test-hosts"]
 fn a_unit_whose_credential_cannot_be_read_fails_immediately_and_the_journal_names_the_credential() {
-    let Some(systemd) = Systemd::shared() else {
-        return;
-    };
+    let systemd = or_skip!(Systemd::shared());
     let aws = Aws::start().secret("x", Secret::failing(fault::denied("x")));
     let not_installed = format!("{LOCAL}ExecStart=\nExecStart=/usr/bin/not-installed credential\n");
     for (name, lines, credentials, message) in [
@@ -182,9 +170,7 @@ fn a_unit_whose_credential_cannot_be_read_fails_immediately_and_the_journal_name
 #[test]
 #[ignore = "by make test-hosts"]
 fn a_unit_with_loadcredential_waits_until_aws_answers() {
-    let Some(systemd) = Systemd::shared() else {
-        return;
-    };
+    let systemd = or_skip!(Systemd::shared());
     let aws = two_served();
     let relay = Relay::start("127.0.0.1", NOWHERE);
     let lines = lines_with_aws_and_keys(&aws)
@@ -213,19 +199,15 @@ fn plain_socket(systemd: &Systemd, name: &str) {
     );
     let text = format!("[Socket]\nListenStream=/run/secrets-{name}.sock\nAccept=yes\n");
     systemd.write(&format!("/etc/systemd/system/secrets-{name}.socket"), &text);
-    systemd
-        .shell(&format!(
-            "systemctl daemon-reload; systemctl start secrets-{name}.socket"
-        ))
-        .launched();
+    systemd.done(&format!(
+        "systemctl daemon-reload; systemctl start secrets-{name}.socket"
+    ));
 }
 
 #[test]
 #[ignore = "by make test-hosts"]
 fn with_systemds_default_streams_messages_go_to_the_journal_and_not_into_the_credential() {
-    let Some(systemd) = Systemd::shared() else {
-        return;
-    };
+    let systemd = or_skip!(Systemd::shared());
     plain_socket(systemd, "bare");
     let unit = unit_that_loads(systemd, "bare-unit", "bare", &["tok"]).start();
     assert_eq!(unit.printed(), "tok=v-4c7a1e\n");
@@ -236,7 +218,7 @@ fn with_systemds_default_streams_messages_go_to_the_journal_and_not_into_the_cre
         "{messages}"
     );
     let unit = unit_that_loads(systemd, "bare-unit", "bare", &["nope"]);
-    systemd.shell("rm /run/bare-unit.out").launched();
+    systemd.done("rm /run/bare-unit.out");
     assert_fails_without_credential(systemd, &unit, "bare-unit");
     let messages = journal(systemd);
     assert!(
@@ -258,18 +240,14 @@ fn unit_that_waits(systemd: &'static Systemd, name: &'static str, aws: &Aws) -> 
 #[ignore = "by make test-hosts"]
 fn a_unit_fails_instead_of_getting_an_empty_credential_if_the_service_that_reads_it_is_stopped_or_killed()
  {
-    let Some(systemd) = Systemd::shared() else {
-        return;
-    };
+    let systemd = or_skip!(Systemd::shared());
     for (name, end) in [
         ("stopped-one", "stop"),
         ("killed-one", "kill --signal=KILL"),
     ] {
         let aws = Aws::start().secret("x", Secret::failing(Fault::Hang));
         let unit = unit_that_waits(systemd, name, &aws);
-        systemd
-            .shell(&format!("systemctl {end} 'secrets-{name}@*'"))
-            .launched();
+        systemd.done(&format!("systemctl {end} 'secrets-{name}@*'"));
         assert_failed_for_credential(&unit);
     }
 }
@@ -278,9 +256,7 @@ fn a_unit_fails_instead_of_getting_an_empty_credential_if_the_service_that_reads
 #[ignore = "by make test-hosts"]
 fn a_unit_gets_its_whole_credential_or_fails_if_sigstop_stops_systemds_process_while_it_reads_the_credential()
  {
-    let Some(systemd) = Systemd::shared() else {
-        return;
-    };
+    let systemd = or_skip!(Systemd::shared());
     let long = format!(r#"{{"k":"{}"}}"#, "v".repeat(60_000));
     for (name, secret, is_given) in [
         ("halted", Secret::failing(fault::denied("x")), false),
@@ -299,14 +275,10 @@ fn a_unit_gets_its_whole_credential_or_fails_if_sigstop_stops_systemds_process_w
         aws.await_calls(1);
         // These are children of systemd. One of them reads from the connection before the program
         // is executed.
-        systemd
-            .shell(&format!("systemctl kill --signal=STOP {name}"))
-            .launched();
+        systemd.done(&format!("systemctl kill --signal=STOP {name}"));
         aws.release();
         thread::sleep(Duration::from_secs(8));
-        systemd
-            .shell(&format!("systemctl kill --signal=CONT {name}"))
-            .launched();
+        systemd.done(&format!("systemctl kill --signal=CONT {name}"));
         if is_given {
             await_that("it has the value", || unit.printed().contains("60000 "));
         } else {
@@ -320,12 +292,10 @@ fn a_unit_gets_its_whole_credential_or_fails_if_sigstop_stops_systemds_process_w
 fn a_unit_that_waits_for_its_credential_gets_the_value_even_if_systemd_is_reexecuted() {
     // The other tests are connected to the shared systemd, which must not be re-executed under
     // them.
-    let Some(systemd) = Systemd::own("again", |_| ()) else {
-        return;
-    };
+    let systemd = or_skip!(Systemd::own("again", |_| ()));
     let aws = Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#).held());
     let unit = unit_that_waits(systemd, "again", &aws);
-    systemd.shell("systemctl daemon-reexec").launched();
+    systemd.done("systemctl daemon-reexec");
     assert_eq!(unit.property("ActiveState"), "activating");
     aws.release();
     await_that("it has the value", || unit.printed() == "tok=v-4c7a1e\n");
@@ -358,13 +328,9 @@ fn seventy_units_get_their_credentials_at_boot_once_the_network_is_online() {
             ExecStart=/bin/sh -c 'sleep 3; cat /run/fleet.* | wc -c >/run/early'\n[Install]\nWantedBy=network-online.target\n";
         systemd.write("/etc/systemd/system/online.service", online);
         let units = "secrets-fleet.socket online.service $(seq -f fleet@%.0f 70)";
-        systemd
-            .shell(&format!("SYSTEMD_OFFLINE=1 systemctl enable {units}"))
-            .launched();
+        systemd.done(&format!("SYSTEMD_OFFLINE=1 systemctl enable {units}"));
     };
-    let Some(systemd) = Systemd::own("boot", before_boot) else {
-        return;
-    };
+    let systemd = or_skip!(Systemd::own("boot", before_boot));
     await_that("seventy have it", || {
         systemd.ask("cat /run/fleet.* 2>/dev/null | wc -c") == "560\n"
     });

@@ -106,10 +106,8 @@ impl Drop for Network {
 #[ignore = "by make test-hosts"]
 fn a_container_finds_the_secrets_service_by_host_name_even_in_an_image_with_only_secrets_exec_and_busybox()
  {
-    let Some(network) = Network::new("named") else {
-        return;
-    };
-    let Some(_moto) = network.moto() else { return };
+    let network = or_skip!(Network::new("named"));
+    let _moto = or_skip!(network.moto());
     let run = network
         .container_with_moto("localhost/host")
         .words(["secrets-exec", "-e", "A=x:k"])
@@ -129,9 +127,7 @@ fn a_container_finds_the_secrets_service_by_host_name_even_in_an_image_with_only
 #[test]
 #[ignore = "by make test-hosts"]
 fn a_container_that_starts_before_the_secrets_service_still_gets_its_value() {
-    let Some(network) = Network::new("later") else {
-        return;
-    };
+    let network = or_skip!(Network::new("later"));
     let container = network.container_with_moto("localhost/host").words([
         "secrets-exec",
         "--timeout",
@@ -145,6 +141,6 @@ fn a_container_that_starts_before_the_secrets_service_still_gets_its_value() {
         podman::attempt(inspect).stdout() == "running\n"
     });
     assert!(done(["top", started.name(), "args"]).contains("secrets-exec --timeout"));
-    let Some(_moto) = network.moto() else { return };
+    let _moto = or_skip!(network.moto());
     started.wait().launched().has("A", "v-4c7a1e");
 }

@@ -172,7 +172,7 @@ fn aws() -> Aws {
 #[test]
 #[ignore = "by make test-hosts"]
 fn the_example_pod_starts_confined_with_its_values_and_a_file_that_its_user_can_read() {
-    let Some(pod) = Pod::example() else { return };
+    let pod = or_skip!(Pod::example());
     let confined = "id -u; stat -c \"%a %u %s\" $KEYSTORE_FILE; grep CapBnd /proc/self/status; touch /x 2>/dev/null || echo no";
     let run = pod
         .local()
@@ -187,7 +187,7 @@ fn the_example_pod_starts_confined_with_its_values_and_a_file_that_its_user_can_
 #[test]
 #[ignore = "by make test-hosts"]
 fn if_a_pod_has_command_but_no_args_the_error_says_that_there_is_no_command() {
-    let Some(pod) = Pod::example() else { return };
+    let pod = or_skip!(Pod::example());
     // The image of Dockerfile.example has a CMD.
     let pod = pod
         .replaced("localhost/host", "localhost/example")
@@ -234,7 +234,7 @@ fn a_pod_uses_the_role_of_its_service_account_rather_than_that_of_its_pod_identi
         (CONTAINER_KEY, |pod, aws| pod.association(aws)),
         (ROLE_KEY, |pod, aws| pod.association(aws).web_identity()),
     ] {
-        let Some(pod) = Pod::example() else { return };
+        let pod = or_skip!(Pod::example());
         let aws = aws();
         let run = with_role(pod.aws(&aws), &aws).run();
         run.launched()
@@ -266,9 +266,7 @@ fn a_pod_uses_the_role_of_its_service_account_rather_than_that_of_its_pod_identi
 #[test]
 #[ignore = "by make test-hosts"]
 fn an_init_container_installs_secrets_exec_for_an_image_that_does_not_contain_it() {
-    let Some(pod) = Pod::unchanged_image() else {
-        return;
-    };
+    let pod = or_skip!(Pod::unchanged_image());
     let script = "id -u; stat -c \"%a %u %n\" /secrets-exec/*; touch /secrets-exec/x 2>/dev/null || echo no; echo $DB_HOST";
     let run = pod.local().script(script).run();
     run.launched()
@@ -278,9 +276,7 @@ fn an_init_container_installs_secrets_exec_for_an_image_that_does_not_contain_it
 #[test]
 #[ignore = "by make test-hosts"]
 fn secrets_exec_from_an_init_container_starts_the_command_with_its_values() {
-    let Some(pod) = Pod::unchanged_image() else {
-        return;
-    };
+    let pod = or_skip!(Pod::unchanged_image());
     let aws = aws();
     pod.aws(&aws)
         .association(&aws)

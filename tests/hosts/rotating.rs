@@ -44,9 +44,7 @@ fn store(systemd: &Systemd, name: &str, value: &str) {
 /// Stores another value and requests a poll, as docs/rotation.md shows.
 fn rotate(systemd: &Systemd, name: &str, value: &str) {
     store(systemd, name, value);
-    systemd
-        .shell(&format!("systemctl kill --kill-whom=main -s USR2 {name}"))
-        .launched();
+    systemd.done(&format!("systemctl kill --kill-whom=main -s USR2 {name}"));
 }
 
 #[test]

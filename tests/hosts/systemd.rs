@@ -110,6 +110,11 @@ impl Systemd {
         podman::run(["exec", &self.name, "sh", "-c", script], expectations)
     }
 
+    /// Runs a shell script in the container, and asserts that it succeeds.
+    pub(super) fn done(&self, script: &str) {
+        self.shell(script).launched();
+    }
+
     /// Runs a shell script in the container, and returns its output.
     pub(super) fn ask(&self, script: &str) -> String {
         self.shell(script).stdout()
@@ -142,7 +147,7 @@ impl Systemd {
     /// Writes the file of a service with this text.
     pub(super) fn unit_as_it_is(&'static self, name: &'static str, text: &str) -> Unit {
         self.write(&format!("/etc/systemd/system/{name}.service"), text);
-        self.shell("systemctl daemon-reload").launched();
+        self.done("systemctl daemon-reload");
         Unit {
             systemd: self,
             name,
@@ -176,16 +181,13 @@ impl Unit {
     /// Starts the unit without waiting for it.
     pub(super) fn enqueue(self) -> Self {
         self.systemd
-            .shell(&format!("systemctl start --no-block {}", self.name))
-            .launched();
+            .done(&format!("systemctl start --no-block {}", self.name));
         self
     }
 
     /// Stops the unit, and asserts that this succeeds.
     pub(super) fn stop(&self) {
-        self.systemd
-            .shell(&format!("systemctl stop {}", self.name))
-            .launched();
+        self.systemd.done(&format!("systemctl stop {}", self.name));
     }
 
     /// The value of a property of the unit.

@@ -8,9 +8,7 @@ use crate::support::*;
 #[test]
 #[ignore = "by make test-hosts"]
 fn in_a_unit_with_type_exec_the_command_is_the_main_process_and_has_the_value() {
-    let Some(systemd) = Systemd::shared() else {
-        return;
-    };
+    let systemd = or_skip!(Systemd::shared());
     let command = "secrets-exec -e A=x:k -- /bin/sh -c 'printf %%s \"$A\"; exec sleep 1000'";
     let unit = systemd
         .unit("exec", &format!("Type=exec\n{LOCAL}ExecStart={command}\n"))
@@ -24,9 +22,7 @@ fn in_a_unit_with_type_exec_the_command_is_the_main_process_and_has_the_value() 
 #[test]
 #[ignore = "by make test-hosts"]
 fn in_a_unit_with_type_notify_the_commands_readiness_and_watchdog_messages_reach_systemd() {
-    let Some(systemd) = Systemd::shared() else {
-        return;
-    };
+    let systemd = or_skip!(Systemd::shared());
     let command = "secrets-exec -e A=x:k -- python3 /usr/local/bin/service.py watched";
     let lines =
         format!("Type=notify\nNotifyAccess=main\nWatchdogSec=2\n{LOCAL}ExecStart={command}\n");
@@ -39,9 +35,7 @@ fn in_a_unit_with_type_notify_the_commands_readiness_and_watchdog_messages_reach
 #[test]
 #[ignore = "by make test-hosts"]
 fn in_a_socket_activated_unit_the_command_gets_the_socket_and_the_value() {
-    let Some(systemd) = Systemd::shared() else {
-        return;
-    };
+    let systemd = or_skip!(Systemd::shared());
     let command =
         "secrets-exec -e A=x:k --as-file F=x:k -- python3 /usr/local/bin/service.py socket";
     let unit = systemd.unit(
@@ -52,9 +46,7 @@ fn in_a_socket_activated_unit_the_command_gets_the_socket_and_the_value() {
         "/etc/systemd/system/answer.socket",
         "[Socket]\nListenStream=/run/answer.sock\n",
     );
-    systemd
-        .shell("systemctl daemon-reload; systemctl start answer.socket")
-        .launched();
+    systemd.done("systemctl daemon-reload; systemctl start answer.socket");
     let client = "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/run/answer.sock'); print(s.recv(9))";
     systemd
         .shell(&format!("python3 -c \"{client}\""))
@@ -67,9 +59,7 @@ fn in_a_socket_activated_unit_the_command_gets_the_socket_and_the_value() {
 #[test]
 #[ignore = "by make test-hosts"]
 fn a_unit_stopped_while_a_secret_hangs_ends_with_success_and_the_journal_names_the_secret() {
-    let Some(systemd) = Systemd::shared() else {
-        return;
-    };
+    let systemd = or_skip!(Systemd::shared());
     let aws = Aws::start().secret("x", Secret::failing(Fault::Hang));
     let lines = format!("Type=exec\n{}", lines_with_aws_and_keys(&aws));
     let stop_post = "ExecStopPost=/bin/sh -c 'echo $SERVICE_RESULT: $EXIT_CODE by $EXIT_STATUS'\n";
@@ -90,9 +80,7 @@ fn a_unit_stopped_while_a_secret_hangs_ends_with_success_and_the_journal_names_t
 #[ignore = "by make test-hosts"]
 fn a_start_that_takes_longer_than_timeoutstartsec_is_not_killed_and_the_status_names_the_secret() {
     // A daemon-reload takes back the extended timeout, and every test does one.
-    let Some(systemd) = Systemd::own("slow", |_| ()) else {
-        return;
-    };
+    let systemd = or_skip!(Systemd::own("slow", |_| ()));
     for (name, option) in [("slow", ""), ("rotating-slow", "--on-rotation restart ")] {
         let aws = Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#).held());
         let lines = format!(
@@ -120,77 +108,4 @@ fn a_start_that_takes_longer_than_timeoutstartsec_is_not_killed_and_the_status_n
         assert_eq!(unit.property("StatusText"), "");
         unit.stop();
     }
-}
-
-#[test]
-#[ignore = "by make test-hosts"]
-fn systemctl_start_fails_with_78_when_a_secrets_key_is_missing() {
-    let Some(systemd) = Systemd::shared() else {
-        return;
-    };
-    let command = "secrets-exec --notify-ready -e A=x:nothing -- sleep 1000";
-    let unit = systemd.unit(
-        "lacking",
-        &format!("Type=notify\n{LOCAL}ExecStart={command}\n"),
-    );
-    let run = systemd.shell("systemctl start lacking");
-    assert!(!run.stderr.is_empty(), "{run}");
-    assert_eq!(
-        (
-            unit.property("ActiveState").as_str(),
-            unit.property("ExecMainStatus").as_str()
-        ),
-        ("failed", "78")
-    );
-    assert!(
-        unit.journal().contains("has no key \"nothing\""),
-        "{}",
-        unit.journal()
-    );
-}
-
-#[test]
-#[ignore = "by make test-hosts"]
-fn the_journal_of_a_unit_with_the_option_v_names_the_variable_but_not_its_value() {
-    let Some(systemd) = Systemd::shared() else {
-        return;
-    };
-    let command = "secrets-exec -v -e A=x:k -- /bin/true";
-    let unit = systemd
-        .unit(
-            "journal",
-            &format!("Type=oneshot\n{LOCAL}ExecStart={command}\n"),
-        )
-        .start();
-    let journal = unit.journal();
-    assert!(journal.contains(") gives A\n"), "{journal}");
-    let shown = systemd.ask("systemctl show journal; systemctl status journal");
-    assert_eq!(
-        watch::found(&watch::test(), &format!("{journal}{shown}")),
-        None,
-        "{journal}{shown}"
-    );
-}
-
-#[test]
-#[ignore = "by make test-hosts"]
-fn a_file_in_the_runtime_directory_belongs_to_its_owner_and_is_removed_when_the_unit_stops() {
-    let Some(systemd) = Systemd::shared() else {
-        return;
-    };
-    let file = "files: [{ from: \"x:k\", path: /run/keeper/key, env: F, owner: \"daemon\" }]\n";
-    systemd.write("/etc/keeper.yaml", file);
-    let command = "secrets-exec -f /etc/keeper.yaml -- /bin/sh -c 'cat \"$F\"; exec sleep 1000'";
-    let lines =
-        format!("Type=exec\nUser=daemon\nRuntimeDirectory=keeper\n{LOCAL}ExecStart={command}\n");
-    let unit = systemd.unit("keeper", &lines).start();
-    await_that("the file is read", || unit.printed() == "v-4c7a1e");
-    systemd
-        .shell("stat -c '%a %U' /run/keeper/key; stat -f -c %T /run/keeper")
-        .launched()
-        .printed("400 daemon\ntmpfs\n");
-    unit.stop();
-    systemd
-        .shell("ls /run/keeper 2>&1 | grep -c 'No such'")
-        .launched();
 }

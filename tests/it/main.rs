@@ -8,6 +8,7 @@
     clippy::unwrap_used
 )]
 
+#[macro_use]
 mod support;
 
 mod architecture;

@@ -44,12 +44,10 @@ fn every_option_that_a_declaration_can_set_can_also_be_set_as_a_secrets_exec_var
 
 #[test]
 fn ready_1_is_sent_to_systemd_after_the_files_are_written_and_before_the_command_starts() {
-    let Some(tracing) = skip::traced(
+    let tracing = or_skip!(skip::traced(
         &["-f", "-e", "trace=renameat,sendto,execve"],
         "the order of READY=1",
-    ) else {
-        return;
-    };
+    ));
     let aws = served();
     let declaration = "files: [{ from: \"x:k\", path: key, env: KEY }]\n";
     let (manager, sandbox) = Manager::for_launch(
@@ -96,13 +94,11 @@ fn root_certificates_that_browsers_trust_are_trusted_even_on_a_system_without_ro
         "mount -t tmpfs none /etc/ssl && exec \"$@\"",
         "sh",
     ];
-    let Some(hidden) = skip::wrapper(hidden, "root certificates without those of the system")
-    else {
-        return;
-    };
-    let Some(authority) = Authority::named("ACCVRAIZ1/OU=PKIACCV/O=ACCV/C=ES") else {
-        return;
-    };
+    let hidden = or_skip!(skip::wrapper(
+        hidden,
+        "root certificates without those of the system"
+    ));
+    let authority = or_skip!(Authority::named("ACCVRAIZ1/OU=PKIACCV/O=ACCV/C=ES"));
     let aws = Aws::start_tls(authority.acceptor());
     sandbox(&aws)
         .through(hidden)

@@ -110,9 +110,7 @@ impl Account {
 
 #[test]
 fn make_test_aws_succeeds_with_moto_and_leaves_nothing_in_the_account() {
-    let Some(account) = Account::start() else {
-        return;
-    };
+    let account = or_skip!(Account::start());
     if !can(&["openssl", "version"], "recorded answers") {
         return;
     }
@@ -154,9 +152,7 @@ fn make_test_aws_succeeds_with_moto_and_leaves_nothing_in_the_account() {
 
 #[test]
 fn make_test_aws_leaves_nothing_in_the_account_after_ctrl_c_and_cleans_up_after_a_killed_run() {
-    let Some(account) = Account::start() else {
-        return;
-    };
+    let account = or_skip!(Account::start());
     // The number of lines to read before the signal is sent: a few while everything is being
     // created, and more among the cases.
     for (signal, lines) in [
@@ -195,9 +191,7 @@ fn make_test_aws_leaves_nothing_in_the_account_after_ctrl_c_and_cleans_up_after_
 
 #[test]
 fn make_test_aws_changes_nothing_in_an_account_that_was_not_confirmed() {
-    let Some(account) = Account::start() else {
-        return;
-    };
+    let account = or_skip!(Account::start());
     account.moto.secret_of(
         &account.administrator,
         "secrets-exec-test-of-somebody",
@@ -226,9 +220,7 @@ fn make_test_aws_changes_nothing_in_an_account_that_was_not_confirmed() {
 
 #[test]
 fn make_test_aws_with_clean_leaves_secrets_and_roles_with_another_tag_or_no_tag_alone() {
-    let Some(account) = Account::start() else {
-        return;
-    };
+    let account = or_skip!(Account::start());
     let trust = policy(
         &json!({ "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": { "AWS": "123456789012" } }),
     );

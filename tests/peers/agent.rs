@@ -64,7 +64,7 @@ fn by_agent(agent: &Daemon) -> Sandbox {
 #[test]
 #[ignore = "by make test-all, which builds the agent"]
 fn a_launch_gets_its_values_from_the_real_agent_and_fails_with_a_wrong_token() {
-    let Some(moto) = Moto::shared() else { return };
+    let moto = or_skip!(Moto::shared());
     let agent = agent(moto, 300);
     let arn = moto.secret("agent/db+1", r#"{"k":"old-4c7a1e"}"#);
     let id = moto.put("agent/db+1", r#"{"k":"new-4c7a1e","n":1.10}"#, &[]);
@@ -120,7 +120,7 @@ fn a_launch_gets_its_values_from_the_real_agent_and_fails_with_a_wrong_token() {
 #[test]
 #[ignore = "by make test-all, which builds the agent"]
 fn a_launch_gets_the_new_value_after_the_ttl_of_the_real_agent_and_the_last_value_if_aws_is_gone() {
-    let Some(moto) = Moto::start() else { return };
+    let moto = or_skip!(Moto::start());
     let agent = agent(&moto, 1);
     moto.secret("agent/changed", "one-4c7a1e");
     let sandbox = by_agent(&agent).timeout("50s").resolve("A=agent/changed");

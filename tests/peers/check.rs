@@ -11,7 +11,7 @@ const KEY: &str = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56e
 
 #[test]
 fn check_shows_the_same_versions_labels_and_dates_as_boto3() {
-    let Some(moto) = Moto::shared() else { return };
+    let moto = or_skip!(Moto::shared());
     moto.secret("check/x", &json!({ "k": CANARY }).to_string());
     moto.put(
         "check/x",
@@ -53,7 +53,7 @@ fn check_shows_the_same_versions_labels_and_dates_as_boto3() {
 
 #[test]
 fn check_shows_the_same_rotation_kms_key_and_replicas_as_boto3() {
-    let Some(moto) = Moto::shared() else { return };
+    let moto = or_skip!(Moto::shared());
     let replicas = json!([{ "Region": "us-west-2" }, { "Region": "eu-west-1" }]);
     let secret = json!({
         "Name": "check/described", "SecretString": CANARY, "KmsKeyId": KEY, "AddReplicaRegions": replicas,

@@ -15,7 +15,7 @@ const TEXT: &str = " \"quoted\" \\n $HOME `id` {{x}} <&> пароль 🔑 e\u{3
 
 #[test]
 fn texts_keys_and_bytes_are_read_exactly_as_boto3_has_stored_them() {
-    let Some(moto) = Moto::shared() else { return };
+    let moto = or_skip!(Moto::shared());
     moto.secret("differential/text", TEXT);
     moto.secret("differential/key", &json!({ "k": TEXT }).to_string());
     let bytes: Vec<u8> = (0..=255).collect();
@@ -40,7 +40,7 @@ fn texts_keys_and_bytes_are_read_exactly_as_boto3_has_stored_them() {
 
 #[test]
 fn a_secret_is_read_by_any_legal_name_and_by_an_arn_of_any_region_and_partition() {
-    let Some(moto) = Moto::shared() else { return };
+    let moto = or_skip!(Moto::shared());
     let generated = "rds!cluster-4d1e2f3a-0b1c-4d5e-8f90-a1b2c3d4e5f6";
     for name in [
         generated,
@@ -87,7 +87,7 @@ fn a_secret_is_read_by_any_legal_name_and_by_an_arn_of_any_region_and_partition(
 
 #[test]
 fn all_parameters_below_a_path_are_read_and_no_others() {
-    let Some(moto) = Moto::shared() else { return };
+    let moto = or_skip!(Moto::shared());
     moto.parameter("plain", "String", CANARY);
     moto.sandbox()
         .resolve("A=ssm:plain")
@@ -114,7 +114,7 @@ fn all_parameters_below_a_path_are_read_and_no_others() {
 
 #[test]
 fn one_launch_reads_secrets_with_the_same_name_from_two_accounts() {
-    let Some(moto) = Moto::shared() else { return };
+    let moto = or_skip!(Moto::shared());
     let there = moto.assume(READER);
     moto.secret("accounts/both", r#"{"password":"here-4c7a1e"}"#);
     moto.secret_of(&there, "accounts/both", r#"{"password":"there-4c7a1e"}"#);

@@ -68,9 +68,7 @@ fn hosts(proxy: &Proxy, prefix: &str) -> BTreeSet<String> {
 
 #[test]
 fn requests_are_sent_to_the_endpoint_that_botocore_chooses() {
-    let Some(interpreter) = interpreter() else {
-        return;
-    };
+    let interpreter = or_skip!(interpreter());
     let mut botocore = Python::start(&interpreter, "endpoints.py", &[]);
     let mut expected =
         |service: &str, regions: &[&str], fips: bool, dual: bool| -> BTreeSet<String> {

@@ -10,7 +10,7 @@ use crate::support::sandbox::{CANARY, Sandbox};
 
 #[test]
 fn a_path_with_a_wildcard_reads_the_same_parameters_as_boto3_without_recursion() {
-    let Some(moto) = Moto::shared() else { return };
+    let moto = or_skip!(Moto::shared());
     for name in ["/levels/a", "/levels/b", "/levels/c/d", "/levels/c/e/f"] {
         moto.parameter(name, "SecureString", CANARY);
     }
@@ -38,7 +38,7 @@ fn a_path_with_a_wildcard_reads_the_same_parameters_as_boto3_without_recursion()
 
 #[test]
 fn check_metadata_finds_only_paths_with_parameters_directly_below_them() {
-    let Some(moto) = Moto::shared() else { return };
+    let moto = or_skip!(Moto::shared());
     moto.parameter("/described/direct/a", "SecureString", CANARY);
     moto.parameter("/described/deep/er/a", "SecureString", CANARY);
     let declaration = "env-from: [\"ssm:/described/direct/*\", \"ssm:/described/deep/*\", ssm:/described/deep/]\n";
@@ -57,9 +57,7 @@ fn check_metadata_finds_only_paths_with_parameters_directly_below_them() {
 
 #[test]
 fn env_from_refuses_every_variable_of_botocore_except_the_region() {
-    let Some(interpreter) = interpreter() else {
-        return;
-    };
+    let interpreter = or_skip!(interpreter());
     let names: Vec<String> =
         serde_json::from_str(&Python::start(&interpreter, "variables.py", &[]).read_line())
             .unwrap();

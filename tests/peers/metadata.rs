@@ -45,7 +45,7 @@ fn moto() -> Option<Moto> {
 
 #[test]
 fn check_metadata_shows_which_secrets_exist_without_reading_a_value() {
-    let Some(moto) = moto() else { return };
+    let moto = or_skip!(moto());
     let sandbox = moto
         .sandbox()
         .declaration(DECLARATION)
@@ -111,7 +111,7 @@ fn check_metadata_shows_which_secrets_exist_without_reading_a_value() {
 
 #[test]
 fn the_policy_for_check_metadata_suffices_and_does_not_allow_reading_a_value() {
-    let Some(moto) = moto() else { return };
+    let moto = or_skip!(moto());
     let sandbox = |command: &[&str]| {
         let sandbox = moto
             .sandbox()

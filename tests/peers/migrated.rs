@@ -110,16 +110,14 @@ fn printed(content: &str, secret: &str, options: &[&str]) -> String {
 
 #[test]
 fn a_launch_and_boto3_get_the_same_values_from_a_migrated_file_as_python_dotenv() {
-    let Some(moto) = Moto::shared() else { return };
+    let moto = or_skip!(Moto::shared());
     for (name, content) in [
         ("unix", FILE.to_owned()),
         ("windows", FILE.replace('\n', "\r\n")),
     ] {
         let directory = Directory::new();
         std::fs::write(directory.path().join(name), &content).unwrap();
-        let Some(files) = python_dotenv(directory.path()) else {
-            return;
-        };
+        let files = or_skip!(python_dotenv(directory.path()));
         let expected = &files[name].values;
         assert!(expected.len() > 25, "{expected:?}");
         let secret = format!("migrated/{name}");
@@ -140,11 +138,9 @@ fn a_launch_and_boto3_get_the_same_values_from_a_migrated_file_as_python_dotenv(
 
 #[test]
 fn the_two_documented_lines_move_a_dotenv_file_into_a_secret_with_the_aws_cli() {
-    let Some(moto) = Moto::shared() else { return };
+    let moto = or_skip!(Moto::shared());
     let directory = Directory::new();
-    let Some(shell) = shell(moto, directory.path(), "migrate with the AWS CLI") else {
-        return;
-    };
+    let shell = or_skip!(shell(moto, directory.path(), "migrate with the AWS CLI"));
     std::fs::write(directory.path().join(".env"), FILE).unwrap();
     let page = repository_file("docs/migrating.md");
     let lines: Vec<&str> = page
@@ -156,9 +152,7 @@ fn the_two_documented_lines_move_a_dotenv_file_into_a_secret_with_the_aws_cli() 
     lines.into_iter().for_each(|line| drop(shell(line)));
     let declaration = std::fs::read_to_string(directory.path().join("secrets-exec.yaml")).unwrap();
     std::fs::remove_file(directory.path().join("secrets-exec.yaml")).unwrap();
-    let Some(files) = python_dotenv(directory.path()) else {
-        return;
-    };
+    let files = or_skip!(python_dotenv(directory.path()));
     let launch = moto
         .sandbox()
         .declaration(&declaration)
@@ -181,9 +175,7 @@ fn migrate_names_the_variables_whose_values_nodes_env_file_or_npms_dotenv_would_
         format!("{file}\nROW{row}={value}")
     });
     std::fs::write(&file, &content).unwrap();
-    let Some(folder) = node_folder("dotenv", "how Node's dotenv reads a .env file") else {
-        return;
-    };
+    let folder = or_skip!(node_folder("dotenv", "how Node's dotenv reads a .env file"));
     let script = "\
 const text = require('fs').readFileSync(process.argv[1], 'utf8').replace(/^\\uFEFF/, '');
 console.log(JSON.stringify([require('util').parseEnv(text), require('dotenv').parse(text)]));
@@ -195,9 +187,7 @@ console.log(JSON.stringify([require('util').parseEnv(text), require('dotenv').pa
         .output()
         .unwrap();
     let readers: [Values; 2] = serde_json::from_slice(&output.stdout).unwrap();
-    let Some(files) = python_dotenv(directory.path()) else {
-        return;
-    };
+    let files = or_skip!(python_dotenv(directory.path()));
     let mut expected = Vec::new();
     for (name, value) in &files["file"].values {
         // migrate does not name these two: other readers support neither names in quotes nor a tab
@@ -274,9 +264,7 @@ fn migrate_reads_generated_dotenv_files_in_the_same_way_as_python_dotenv() {
     for (number, content) in files.iter().enumerate() {
         std::fs::write(directory.path().join(number.to_string()), content).unwrap();
     }
-    let Some(read) = python_dotenv(directory.path()) else {
-        return;
-    };
+    let read = or_skip!(python_dotenv(directory.path()));
     let mut compared = 0;
     for (number, content) in files.iter().enumerate() {
         let Read { values, illegal } = &read[&number.to_string()];

@@ -24,7 +24,7 @@ fn with_pattern(moto: &Moto, secret: &str) -> Sandbox {
 #[test]
 fn once_boto3_has_replaced_a_placeholder_with_the_right_value_the_next_launch_gets_it_even_within_cache_ttl()
  {
-    let Some(moto) = Moto::shared() else { return };
+    let moto = or_skip!(Moto::shared());
     moto.secret("pattern/launch", PLACEHOLDER);
     let cache = CacheDirectory::new();
     let launch = || cache.with(with_pattern(moto, "pattern/launch"), &["--cache-ttl", "1h"]);
@@ -40,7 +40,7 @@ fn once_boto3_has_replaced_a_placeholder_with_the_right_value_the_next_launch_ge
 
 #[test]
 fn the_command_keeps_its_value_if_boto3_stores_a_placeholder_during_a_rotation() {
-    let Some(moto) = Moto::shared() else { return };
+    let moto = or_skip!(Moto::shared());
     moto.secret("pattern/rotation", "sk_live_4c7a1e");
     let sandbox = with_pattern(moto, "pattern/rotation")
         .args(["--on-rotation", "restart", "--poll-signal", "USR2"])

@@ -464,9 +464,7 @@ fn a_policy_allows_exactly_the_requests_of_its_launch() {
 /// Asserts that parliament finds nothing in these policies. If parliament isn't installed, reports
 /// the calling test as skipped.
 fn assert_no_findings(policies: &[Value]) {
-    let Some(python) = super::interpreter() else {
-        return;
-    };
+    let python = or_skip!(super::interpreter());
     if can(
         &[
             python.to_str().unwrap(),
@@ -485,9 +483,10 @@ fn assert_no_findings(policies: &[Value]) {
 /// Asserts that a policy allows what was sent and nothing else, and that every part of it is
 /// necessary. If the simulator isn't installed, reports the calling test as skipped.
 fn assert_least_privilege(policy: &Value, sent: &[Request], any_region: bool) {
-    let Some(node) = node_folder("@cloud-copilot/iam-simulate", "policies in a simulator") else {
-        return;
-    };
+    let node = or_skip!(node_folder(
+        "@cloud-copilot/iam-simulate",
+        "policies in a simulator"
+    ));
     let cut = cuts(policy);
     let strangers: Vec<Request> = sent
         .iter()

@@ -7,148 +7,67 @@ use super::python::{Python, interpreter};
 use crate::support::aws::served;
 use crate::support::sandbox::{ACCESS_SECRET, Sandbox};
 
-/// The text of the configuration file, the text of the credentials file, and the profile. KEYS and
-/// OTHERS are replaced by two keys each, and INDENTED by two keys after spaces.
-const FILES: &[(&str, &str, &str)] = &[
-    ("[default]\nregion = aa-1\nKEYS\n", "", "default"),
-    ("[default]\nregion: aa-1\nKEYS\n", "", "default"),
-    (
-        "[default]\nregion:aa-1\naws_access_key_id: AKIACOLON\naws_secret_access_key: SECRET\n",
-        "",
-        "default",
-    ),
-    ("[default]\n  region = aa-1\nINDENTED\n", "", "default"),
-    (
-        "[default]\n\n    region = aa-1\n    # x\n  aws_access_key_id = AKIAA\naws_secret_access_key = SECRET\n",
-        "",
-        "default",
-    ),
-    ("  [default]\n  region = aa-1\nINDENTED\n", "", "default"),
-    (
-        "[default]\nregion = aa-1\n  # a comment\n\n; another\nKEYS\n",
-        "",
-        "default",
-    ),
-    (
-        "[default] # a comment\nregion = aa-1\nKEYS\n",
-        "",
-        "default",
-    ),
-    ("[default]\nREGION = aa-1\nKEYS\n", "", "default"),
-    ("[default]\r\nregion = aa-1\r\nKEYS\r\n", "", "default"),
-    (
-        "[default]\nregion = aa-1\nKEYS\ns3 =\n  addressing_style = path\n  x = y\n",
-        "",
-        "default",
-    ),
-    ("[profile \"my dev\"]\nregion = aa-1\nKEYS\n", "", "my dev"),
-    ("[profile 'my dev']\nregion = aa-1\nKEYS\n", "", "my dev"),
-    ("[profile \"dev\"]\nregion = aa-1\nKEYS\n", "", "dev"),
-    ("[profile   dev  ]\nregion = aa-1\nKEYS\n", "", "dev"),
-    ("[profile my dev]\nregion = aa-1\nKEYS\n", "", "my dev"),
-    ("[profile \"my dev]\nregion = aa-1\nKEYS\n", "", "my dev"),
-    ("[dev]\nregion = aa-1\nKEYS\n", "", "dev"),
-    (
-        "[profile a%20b]\nregion = aa-1\nKEYS\n[profile \"a b\"]\nregion = bb-1\nKEYS\n",
-        "",
-        "a b",
-    ),
-    (
-        "[profile caf\u{e9}#1]\nregion = aa-1\nKEYS\n",
-        "",
-        "caf\u{e9}#1",
-    ),
-    ("[profile default]\nregion = aa-1\nKEYS\n", "", "default"),
-    ("[profile dev]\nregion = aa-1\n", "[dev]\nKEYS\n", "dev"),
-    (
-        "[profile \"my dev\"]\nregion = aa-1\n",
-        "[my dev]\nKEYS\n",
-        "my dev",
-    ),
-    (
-        "[profile dev]\nregion = aa-1\nKEYS\n",
-        "[dev]\nOTHERS\n",
-        "dev",
-    ),
-    (
-        "[profile dev]\nregion = aa-1\n",
-        "[dev]\nKEYS\naws_security_token: older\n",
-        "dev",
-    ),
-    (
-        "[profile dev]\nregion = aa-1\n",
-        "[dev]\nKEYS\naws_session_token = newer\naws_security_token = older\n",
-        "dev",
-    ),
-    (
-        "[profile dev]\nregion = aa-1\n",
-        "[dev]\nKEYS\naws_session_token = newer\n",
-        "dev",
-    ),
-    (
-        "[profile dev]\nregion = aa-1\n",
-        "[dev]\naws_secret_access_key = SECRET\n",
-        "dev",
-    ),
-    (
-        "[profile dev]\nregion = aa-1\n",
-        "[dev]\naws_access_key_id = AKIAHALF\n",
-        "dev",
-    ),
-    ("region = aa-1\n[default]\nKEYS\n", "", "default"),
-    (
-        "[default]\nregion = aa-1\nKEYS\naws_session_token = a # b\n",
-        "",
-        "default",
-    ),
-    (
-        "[default]\nregion = aa-1\nKEYS\naws_session_token: a=b\n",
-        "",
-        "default",
-    ),
-    (
-        "[default]\nregion = aa-1\nKEYS\naws_session_token = a:b\n",
-        "",
-        "default",
-    ),
-    (
-        "[default]\n  region = aa-1\n \taws_session_token = tab\nINDENTED\n",
-        "",
-        "default",
-    ),
-    (
-        "[default]\nregion = aa-1\nKEYS\noutput = a\n  region = bb-1\n",
-        "",
-        "default",
-    ),
-    (
-        "[profile dev]\nregion = aa-1\nKEYS\n[default]\nregion = bb-1\n",
-        "[default]\n  KEYS\n",
-        "dev",
-    ),
-    ("[default]\nregion\nKEYS\n", "", "default"),
-    ("[default]\n= aa-1\nKEYS\n", "", "default"),
-    ("[default\nregion = aa-1\nKEYS\n", "", "default"),
-    (
-        "[default]\nregion = aa-1\nKEYS\ns3 =\n  path\n",
-        "",
-        "default",
-    ),
-];
+/// In each line, the text of the configuration file, the text of the credentials file, which may be
+/// empty, and the profile. `⏎` is a line feed. KEYS and OTHERS are replaced by two keys each, and
+/// INDENTED by two keys after spaces.
+const FILES: &str = "\
+[default]⏎region = aa-1⏎KEYS⏎ |  | default
+[default]⏎region: aa-1⏎KEYS⏎ |  | default
+[default]⏎region:aa-1⏎aws_access_key_id: AKIACOLON⏎aws_secret_access_key: SECRET⏎ |  | default
+[default]⏎  region = aa-1⏎INDENTED⏎ |  | default
+[default]⏎⏎    region = aa-1⏎    # x⏎  aws_access_key_id = AKIAA⏎aws_secret_access_key = SECRET⏎ |  | default
+\x20 [default]⏎  region = aa-1⏎INDENTED⏎ |  | default
+[default]⏎region = aa-1⏎  # a comment⏎⏎; another⏎KEYS⏎ |  | default
+[default] # a comment⏎region = aa-1⏎KEYS⏎ |  | default
+[default]⏎REGION = aa-1⏎KEYS⏎ |  | default
+[default]\r⏎region = aa-1\r⏎KEYS\r⏎ |  | default
+[default]⏎region = aa-1⏎KEYS⏎s3 =⏎  addressing_style = path⏎  x = y⏎ |  | default
+[profile \"my dev\"]⏎region = aa-1⏎KEYS⏎ |  | my dev
+[profile 'my dev']⏎region = aa-1⏎KEYS⏎ |  | my dev
+[profile \"dev\"]⏎region = aa-1⏎KEYS⏎ |  | dev
+[profile   dev  ]⏎region = aa-1⏎KEYS⏎ |  | dev
+[profile my dev]⏎region = aa-1⏎KEYS⏎ |  | my dev
+[profile \"my dev]⏎region = aa-1⏎KEYS⏎ |  | my dev
+[dev]⏎region = aa-1⏎KEYS⏎ |  | dev
+[profile a%20b]⏎region = aa-1⏎KEYS⏎[profile \"a b\"]⏎region = bb-1⏎KEYS⏎ |  | a b
+[profile caf\u{e9}#1]⏎region = aa-1⏎KEYS⏎ |  | caf\u{e9}#1
+[profile default]⏎region = aa-1⏎KEYS⏎ |  | default
+[profile dev]⏎region = aa-1⏎ | [dev]⏎KEYS⏎ | dev
+[profile \"my dev\"]⏎region = aa-1⏎ | [my dev]⏎KEYS⏎ | my dev
+[profile dev]⏎region = aa-1⏎KEYS⏎ | [dev]⏎OTHERS⏎ | dev
+[profile dev]⏎region = aa-1⏎ | [dev]⏎KEYS⏎aws_security_token: older⏎ | dev
+[profile dev]⏎region = aa-1⏎ | [dev]⏎KEYS⏎aws_session_token = newer⏎aws_security_token = older⏎ | dev
+[profile dev]⏎region = aa-1⏎ | [dev]⏎KEYS⏎aws_session_token = newer⏎ | dev
+[profile dev]⏎region = aa-1⏎ | [dev]⏎aws_secret_access_key = SECRET⏎ | dev
+[profile dev]⏎region = aa-1⏎ | [dev]⏎aws_access_key_id = AKIAHALF⏎ | dev
+region = aa-1⏎[default]⏎KEYS⏎ |  | default
+[default]⏎region = aa-1⏎KEYS⏎aws_session_token = a # b⏎ |  | default
+[default]⏎region = aa-1⏎KEYS⏎aws_session_token: a=b⏎ |  | default
+[default]⏎region = aa-1⏎KEYS⏎aws_session_token = a:b⏎ |  | default
+[default]⏎  region = aa-1⏎ \taws_session_token = tab⏎INDENTED⏎ |  | default
+[default]⏎region = aa-1⏎KEYS⏎output = a⏎  region = bb-1⏎ |  | default
+[profile dev]⏎region = aa-1⏎KEYS⏎[default]⏎region = bb-1⏎ | [default]⏎  KEYS⏎ | dev
+[default]⏎region⏎KEYS⏎ |  | default
+[default]⏎= aa-1⏎KEYS⏎ |  | default
+[default⏎region = aa-1⏎KEYS⏎ |  | default
+[default]⏎region = aa-1⏎KEYS⏎s3 =⏎  path⏎ |  | default
+";
 
 #[test]
 fn aws_configuration_files_are_read_in_the_same_way_as_by_botocore() {
-    let Some(interpreter) = interpreter() else {
-        return;
-    };
+    let interpreter = or_skip!(interpreter());
     let mut botocore = Python::start(&interpreter, "profile.py", &[]);
     let indented = "  aws_access_key_id = AKIAA\n  aws_secret_access_key = SECRET";
     let others = "aws_access_key_id = AKIAFILE\naws_secret_access_key = SECRET";
     let keys = "aws_access_key_id = AKIAKEYS\naws_secret_access_key = SECRET";
-    for (config, credentials, profile) in FILES {
+    for line in FILES.lines() {
+        let [config, credentials, profile] = line.split(" | ").collect::<Vec<_>>()[..] else {
+            panic!("not two files and a profile: {line}");
+        };
         let aws = served();
         let text = |text: &str| {
             let text = text
+                .replace('⏎', "\n")
                 .replace("INDENTED", indented)
                 .replace("OTHERS", others)
                 .replace("KEYS", keys);

@@ -52,7 +52,7 @@ fn run(moto: &Moto, directory: &Path, command: &str) -> Output {
 
 #[test]
 fn each_aws_command_in_a_help_has_all_options_that_it_needs() {
-    let Some(moto) = Moto::start() else { return };
+    let moto = or_skip!(Moto::start());
     let directory = Directory::new();
     let pages = ["mistakes", "check", "export"].map(pages_in);
     let printed: Vec<String> = pages.iter().flatten().flat_map(outputs).collect();
@@ -83,7 +83,7 @@ fn each_aws_command_in_a_help_has_all_options_that_it_needs() {
 
 #[test]
 fn a_secret_of_another_region_is_restored_with_the_command_in_the_help() {
-    let Some(moto) = Moto::start() else { return };
+    let moto = or_skip!(Moto::start());
     let directory = Directory::new();
     let called = |operation: &str, parameters| {
         moto.call(&json!({ "service": "secretsmanager", "region": ELSEWHERE, "operation": operation, "parameters": parameters }))

@@ -13,9 +13,7 @@ const SERIAL: &str = "arn:aws:iam::123456789012:mfa/jane";
 
 #[test]
 fn a_session_that_botocore_has_stored_is_used_without_a_code_whatever_the_settings_of_the_role() {
-    let Some(python) = interpreter() else {
-        return;
-    };
+    let python = or_skip!(interpreter());
     // The settings of the roles `one` and, if they have a slash in front, `two`, which is assumed
     // with the credentials of `one`. Then the AssumeRole calls of botocore and of secrets-exec.
     for (one, two, [stored, ours]) in [

@@ -31,7 +31,7 @@ fn relay_before(url: &str) -> (Relay, String) {
 #[test]
 fn a_server_is_trusted_if_an_option_or_a_variable_names_its_root_even_with_an_intermediate_certificate()
  {
-    let Some(site) = Site::shared() else { return };
+    let site = or_skip!(Site::shared());
     for version in ["TLSv1.2", "TLSv1.3"] {
         for way in WAYS {
             let sandbox =
@@ -50,7 +50,7 @@ fn a_server_is_trusted_if_an_option_or_a_variable_names_its_root_even_with_an_in
 
 #[test]
 fn ssl_cert_dir_can_list_folders_and_the_error_names_a_folder_without_certificates() {
-    let Some(site) = Site::shared() else { return };
+    let site = or_skip!(Site::shared());
     let folders = ["empty", "roots", "missing"]
         .map(|name| site.file(name).display().to_string())
         .join(":");
@@ -74,7 +74,7 @@ fn ssl_cert_dir_can_list_folders_and_the_error_names_a_folder_without_certificat
 
 #[test]
 fn a_certificate_that_is_not_valid_fails_the_launch_immediately_with_its_host_and_reason() {
-    let Some(site) = Site::shared() else { return };
+    let site = or_skip!(Site::shared());
     let unsigned = "isn't trusted, because its chain ends at the issuer \"";
     for (certificate, status, reason) in [
         (

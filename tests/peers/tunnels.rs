@@ -29,9 +29,7 @@ fn tinyproxy_tunnels_https_and_forwards_http_with_and_without_a_password() {
         return;
     };
     for configuration in ["", CONFIGURED] {
-        let Some(proxy) = Tinyproxy::start(configuration) else {
-            return;
-        };
+        let proxy = or_skip!(Tinyproxy::start(configuration));
         let url = if configuration.is_empty() {
             proxy.url()
         } else {

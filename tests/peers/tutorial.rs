@@ -25,15 +25,13 @@ fn is_age(word: &str) -> bool {
 #[test]
 fn the_steps_of_the_tutorial_lead_to_a_launch_with_a_new_password() {
     // The secret of the page could also be used by another test, so this test has its own moto.
-    let Some(moto) = Moto::start() else { return };
+    let moto = or_skip!(Moto::start());
     let page = Page::read("docs/tutorial.md");
     let directory = Directory::new();
     for (name, text) in page.files() {
         fs::write(directory.path().join(name), text).unwrap();
     }
-    let Some(shell) = shell(&moto, directory.path(), "docs/tutorial.md") else {
-        return;
-    };
+    let shell = or_skip!(shell(&moto, directory.path(), "docs/tutorial.md"));
     let consoles = page.consoles();
     let own = consoles.iter().filter(|console| !console.is_of("docker"));
     for (command, shown) in own.flat_map(|console| &console.commands) {

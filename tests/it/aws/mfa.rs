@@ -177,9 +177,7 @@ fn the_user_types_an_mfa_code_only_once_for_all_attempts_and_roles() {
         ),
     ] {
         let sandbox = with_device(&aws).args(options).case(case);
-        let Some(sandbox) = at_a_terminal(sandbox, wrapper, shown, typed) else {
-            return;
-        };
+        let sandbox = or_skip!(at_a_terminal(sandbox, wrapper, shown, typed));
         let run = sandbox.run();
         // Afterwards the terminal doesn't echo, unless it did before.
         run.ended(Status::Exit(i32::from(wrapper == echoing)));
@@ -209,10 +207,12 @@ fn the_user_types_an_mfa_code_only_once_for_all_attempts_and_roles() {
 fn control_characters_in_an_mfa_serial_number_are_escaped_on_the_terminal() {
     let aws = served();
     let config = role("one", "base").replace(SERIAL, "mfa/\u{202e}jane") + &base();
-    let Some(sandbox) = at_a_terminal(with_device(&aws).config(&config), &[], ": ", "123456\\n")
-    else {
-        return;
-    };
+    let sandbox = or_skip!(at_a_terminal(
+        with_device(&aws).config(&config),
+        &[],
+        ": ",
+        "123456\\n"
+    ));
     sandbox.run().launched().printed(
         "secrets-exec: MFA code (six digits) for mfa/\\u{202e}jane: [v-4c7a1e][status 0]\n",
     );
@@ -253,9 +253,7 @@ fn a_user_with_a_stored_session_is_asked_for_a_code_only_if_aws_refuses_the_sess
         ),
     ] {
         let sandbox = with_device(&aws).home_file(&name, &session);
-        let Some(sandbox) = at_a_terminal(sandbox, &[], shown, "123456\\n") else {
-            return;
-        };
+        let sandbox = or_skip!(at_a_terminal(sandbox, &[], shown, "123456\\n"));
         let run = sandbox.run();
         run.launched().printed(expected);
         let reads: Vec<_> = aws.reads().iter().map(Call::access_key).collect();
@@ -265,10 +263,10 @@ fn a_user_with_a_stored_session_is_asked_for_a_code_only_if_aws_refuses_the_sess
 
 #[test]
 fn a_launch_whose_roles_do_not_need_a_code_does_not_look_for_stored_sessions() {
-    let Some(tracing) = skip::traced(&["-f", "-e", "trace=file"], "the files that are opened")
-    else {
-        return;
-    };
+    let tracing = or_skip!(skip::traced(
+        &["-f", "-e", "trace=file"],
+        "the files that are opened"
+    ));
     let (name, session) = stored_session();
     let config = role("one", "base").replace("mfa_serial", "# mfa_serial") + &base();
     let aws = served();

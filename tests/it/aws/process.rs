@@ -27,7 +27,7 @@ fn a_credential_process_is_run_again_if_its_credentials_expire_while_a_launch_wi
     let running = sandbox.spawn();
     await_fact("the second credentials", || again.exists());
     relay.leads_to(aws.address());
-    running.wait().launched_silently().has("A", "v-4c7a1e");
+    running.wait().launched_with_value();
     assert_eq!(aws.only_read().access_key(), PROCESS_KEY);
 }
 
@@ -62,7 +62,7 @@ fn a_credential_process_may_leave_behind_an_agent_that_keeps_its_output_open() {
     let aws = served();
     let script = format!("cat answer.json; {LEAVING}");
     let sandbox = with_credential_process(&aws, &script).timeout("20s");
-    sandbox.run().launched_silently().has("A", "v-4c7a1e");
+    sandbox.run().launched_with_value();
     for agent in processes(&sandbox) {
         let id = agent.file_name().unwrap().to_str().unwrap();
         kill(Pid::from_raw(id.parse().unwrap()), Signal::SIGKILL).unwrap();
@@ -108,9 +108,7 @@ fn a_launch_ends_at_its_deadline_or_by_a_signal_even_if_the_start_of_a_credentia
         "-e",
         "inject=execve:delay_enter=6s",
     ];
-    let Some(delayed) = skip::traced(&options, "a file system that hangs in execve") else {
-        return;
-    };
+    let delayed = or_skip!(skip::traced(&options, "a file system that hangs in execve"));
     let aws = served();
     for (timeout, end) in [
         ("1s", "+++ exited with 75 +++"),
@@ -162,9 +160,10 @@ fn a_signal_to_secrets_exec_ends_the_children_even_of_a_credential_process_that_
         "-e",
         "inject=recvfrom:delay_exit=2s",
     ];
-    let Some(delayed) = skip::traced(&options, "a process whose start is noticed late") else {
-        return;
-    };
+    let delayed = or_skip!(skip::traced(
+        &options,
+        "a process whose start is noticed late"
+    ));
     let aws = served();
     let script = "sh -c 'echo $$ >child; exec sleep 1000' & wait";
     let sandbox = with_credential_process(&aws, script)
@@ -186,7 +185,7 @@ fn a_signal_that_was_ignored_before_the_launch_does_not_end_the_credential_proce
     await_fact("the process has begun", || sandbox.path("begun").exists());
     running.signal(Signal::SIGHUP);
     let _sandbox = sandbox.file("go", "");
-    running.wait().launched_silently().has("A", "v-4c7a1e");
+    running.wait().launched_with_value();
 }
 
 #[test]
@@ -238,7 +237,7 @@ fn a_credential_process_can_ask_on_the_terminal_and_the_command_has_the_terminal
     let run = at_a_terminal(ASKING, "code? |v-4c7a1e? ", "123\\n|456\\n", |sandbox| {
         sandbox.script(command).prints_values()
     });
-    let Some(run) = run else { return };
+    let run = or_skip!(run);
     run.launched()
         .printed("code? <123>v-4c7a1e? <456>[status 0]\n");
     let run = at_a_terminal(ASKING, "code? |[stopped]", "\\x1a|123\\n", |sandbox| {
@@ -280,7 +279,7 @@ fn ctrl_c_ends_the_credential_process_and_the_launch_and_restores_the_terminal_m
 fn the_terminal_modes_are_restored_if_the_timeout_ends_a_question_of_a_credential_process() {
     let asking = "stty echo </dev/tty; printf 'code? ' >/dev/tty; read code </dev/tty";
     let run = at_a_terminal(asking, "", "", |sandbox| sandbox.timeout("1s"));
-    let Some(run) = run else { return };
+    let run = or_skip!(run);
     run.launched();
     assert!(run.stdout().ends_with("[status 75]\n"), "{run}");
 }

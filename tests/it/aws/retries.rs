@@ -15,11 +15,7 @@ fn a_launch_does_not_try_again_before_the_time_in_x_amz_retry_after() {
     // more requests.
     let outage = Duration::from_millis(1000);
     let aws = served().fails_for(READ, outage, fault::amz_retry_after(1500));
-    sandbox(&aws)
-        .timeout("50s")
-        .run()
-        .launched_silently()
-        .has("A", "v-4c7a1e");
+    sandbox(&aws).timeout("50s").run().launched_with_value();
     assert_eq!(aws.reads().len(), 2);
 }
 
@@ -30,11 +26,7 @@ fn a_secret_is_read_at_the_second_attempt_even_if_the_time_in_retry_after_is_lon
         [fault::retry_after(60), fault::amz_retry_after(60_000)],
         |fault| {
             let aws = served().fails_first(READ, 1, fault);
-            sandbox(&aws)
-                .timeout("3s")
-                .run()
-                .launched_silently()
-                .has("A", "v-4c7a1e");
+            sandbox(&aws).timeout("3s").run().launched_with_value();
             assert_eq!(aws.reads().len(), 2);
         },
     );
@@ -77,48 +69,13 @@ fn a_throttled_launch_does_not_end_with_a_burst_of_requests() {
 }
 
 #[test]
-fn a_launch_fails_after_three_attempts_if_something_other_than_aws_answers() {
-    for (fault, said) in [
-        (plain(404, "<html>not found</html>"), "404"),
-        (Fault::Xml { status: 400 }, "400"),
-        (fault::page(), "200"),
-    ] {
-        let aws = served().fails(READ, fault);
-        let run = sandbox(&aws).timeout("50s").case(said).run();
-        run.refused(75)
-            .says(["A (", "the secret that A refers to", "isn't from AWS", said]);
-        assert_eq!(aws.reads().len(), 3, "{run}");
-    }
-    let aws = served().fails_first(READ, 4, plain(408, ""));
-    sandbox(&aws)
-        .timeout("50s")
-        .run()
-        .launched_silently()
-        .has("A", "v-4c7a1e");
-    assert_eq!(aws.reads().len(), 5);
-}
-
-#[test]
 fn a_secret_is_read_even_if_an_html_page_comes_after_three_errors_of_the_service() {
     let faults = [503, 503, 503, 404].map(|status| plain(status, "<html>wait</html>"));
     let secret = Secret::text(r#"{"k":"v-4c7a1e"}"#).after(faults);
     let aws = Aws::start().secret("x", secret);
     let run = sandbox(&aws).timeout("50s").run();
-    run.launched_silently().has("A", "v-4c7a1e");
+    run.launched_with_value();
     assert_eq!(aws.reads().len(), 5, "{run}");
-}
-
-#[test]
-fn a_throttled_secret_is_requested_again_but_a_secret_that_was_read_is_not() {
-    let aws = served().secret(
-        "x",
-        Secret::text(r#"{"k":"v-4c7a1e"}"#).after([fault::throttled()]),
-    );
-    let aws = aws.secret("y", Secret::text(r#"{"k":"v-4c7a1e"}"#));
-    sandbox(&aws).resolve("B=y:k").run().launched();
-    let mut asked: Vec<String> = aws.reads().iter().map(Call::secret_id).collect();
-    asked.sort_unstable();
-    assert_eq!(asked, ["x", "x", "y"]);
 }
 
 #[test]

@@ -33,9 +33,7 @@ fn cells(line: &str) -> Vec<&str> {
 
 #[test]
 fn the_table_of_check_shows_the_age_of_each_cached_answer_and_whether_it_is_used() {
-    let Some(cache) = CacheDirectory::for_later() else {
-        return;
-    };
+    let cache = or_skip!(CacheDirectory::for_later());
     let aws = served().secret("y", Secret::text(r#"{"k":"z-4c7a1e"}"#));
     assert!(
         !check(&aws)
@@ -98,9 +96,7 @@ fn the_table_of_check_shows_the_age_of_each_cached_answer_and_whether_it_is_used
 
 #[test]
 fn the_json_of_check_has_the_age_of_each_cached_answer_and_whether_it_is_used() {
-    let Some(cache) = CacheDirectory::for_later() else {
-        return;
-    };
+    let cache = or_skip!(CacheDirectory::for_later());
     let aws = served();
     let cached = |sandbox: Sandbox| {
         let run = sandbox.arg("--json").run();

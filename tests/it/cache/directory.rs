@@ -153,9 +153,7 @@ fn the_command_starts_with_a_warning_if_the_cache_directory_is_full() {
             "couldn't be stored",
         ),
     ] {
-        let Some(sandbox) = mounted(sandbox(&aws), kind, between) else {
-            return;
-        };
+        let sandbox = or_skip!(mounted(sandbox(&aws), kind, between));
         let run = sandbox
             .script("[ \"$A\" = v-4c7a1e ] && ls /mnt | wc -l")
             .case(kind)
@@ -180,13 +178,11 @@ fn a_read_only_cache_directory_is_used_and_not_changed() {
         "cp {}/* /mnt/ && mount -o remount,ro /mnt",
         cache.path().display()
     );
-    let Some(sandbox) = mounted(
+    let sandbox = or_skip!(mounted(
         sandbox(&aws).env("HOME", "/nonexistent").attempts(1),
         "tmpfs",
         &copy,
-    ) else {
-        return;
-    };
+    ));
     sandbox
         .run()
         .launched()
@@ -205,7 +201,6 @@ fn a_read_only_cache_directory_is_used_and_not_changed() {
     sandbox
         .args(["--cache-ttl", "1h"])
         .run()
-        .launched_silently()
-        .has("A", "v-4c7a1e");
+        .launched_with_value();
     assert_eq!(aws.calls().len(), calls);
 }

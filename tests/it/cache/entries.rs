@@ -23,7 +23,7 @@ fn assert_not_used(case: &str, change: impl Fn(&Path), said: &str) {
         "for the secret \"x\"",
     ]);
     assert_eq!(run.stderr().lines().count(), 2, "{run}");
-    launch.run().launched_silently().has("A", "v-4c7a1e");
+    launch.run().launched_with_value();
     assert_eq!(aws.calls().len(), 2, "not replaced: {case}");
     change(&cache.entry());
     let _aws = aws.fails("GetSecretValue", fault::unavailable());
@@ -182,9 +182,7 @@ fn a_launch_warns_if_its_cache_entry_is_a_directory_and_never_removes_other_file
 
 #[test]
 fn if_the_time_of_a_cache_entry_is_in_the_future_the_value_is_requested_again_with_a_warning() {
-    let Some(cache) = CacheDirectory::for_later() else {
-        return;
-    };
+    let cache = or_skip!(CacheDirectory::for_later());
     let aws = served();
     later(cache.with(sandbox(&aws), &TTL), 1000)
         .run()

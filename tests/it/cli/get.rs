@@ -33,9 +33,7 @@ fn get_shows_a_value_on_a_terminal_only_with_reveal_and_adds_a_line_feed() {
         (&[][..], "[status 64]"),
         (&["--reveal"], "v-4c7a1e\n[status 0]"),
     ] {
-        let Some(sandbox) = at_a_terminal(get(&aws, "x:k").args(options), &[], "", "") else {
-            return;
-        };
+        let sandbox = or_skip!(at_a_terminal(get(&aws, "x:k").args(options), &[], "", ""));
         let run = sandbox.run();
         assert!(run.stdout().contains(shown), "{run}");
         assert_eq!(

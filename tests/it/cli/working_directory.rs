@@ -23,38 +23,19 @@ fn a_declaration_in_the_working_directory_that_others_can_change_is_refused_unle
         (NAME, 0o666, None, None, "any user"),
         (NAME, 0o664, None, Some(STRANGER), "its group"),
         (NAME, 0o644, Some(STRANGER), None, "belongs to neither"),
-        (
-            "",
-            0o777,
-            None,
-            None,
-            "the working directory can be changed by any user",
-        ),
-        (
-            "",
-            0o1777,
-            None,
-            None,
-            "the working directory can be changed by any user",
-        ),
-        (
-            "",
-            0o775,
-            None,
-            Some(STRANGER),
-            "the working directory can be changed by its group",
-        ),
-        (
-            "",
-            0o755,
-            Some(STRANGER),
-            None,
-            "the working directory belongs to neither",
-        ),
+        ("", 0o777, None, None, "can be changed by any user"),
+        ("", 0o1777, None, None, "can be changed by any user"),
+        ("", 0o775, None, Some(STRANGER), "changed by its group"),
+        ("", 0o755, Some(STRANGER), None, "belongs to neither"),
     ] {
+        let place = if what.is_empty() {
+            "the working directory "
+        } else {
+            NAME
+        };
         let sandbox = declaring().mode(what, mode);
         chown(sandbox.path(what), user, group).unwrap();
-        sandbox.run().refused(78).says([NAME, reason, "-f"]);
+        sandbox.run().refused(78).says([NAME, place, reason, "-f"]);
         // The remedy isn't printed if another declaration is read with -f anyway.
         let other = declaring().file("other.yaml", DECLARATION).mode(what, mode);
         chown(other.path(what), user, group).unwrap();
@@ -106,14 +87,10 @@ fn run_as(user: u32, group: u32) -> Option<Outcome> {
 #[test]
 fn a_declaration_that_the_group_with_the_user_s_id_can_write_is_read() {
     for (user, group) in [(0, 0), (STRANGER, STRANGER)] {
-        let Some(run) = run_as(user, group) else {
-            return;
-        };
+        let run = or_skip!(run_as(user, group));
         run.launched_silently().has("A", "v");
     }
-    let Some(run) = run_as(STRANGER, STRANGER + 1) else {
-        return;
-    };
+    let run = or_skip!(run_as(STRANGER, STRANGER + 1));
     run.refused(78).says([NAME, "its group"]);
 }
 
@@ -144,17 +121,13 @@ fn a_declaration_that_the_group_with_the_user_s_name_can_write_is_read() {
             "a private group whose id differs from that of its user: this system doesn't have one",
         );
     };
-    let Some(run) = run_as(user, group) else {
-        return;
-    };
+    let run = or_skip!(run_as(user, group));
     run.launched().has("A", "v");
 }
 
 #[test]
 fn a_launch_in_a_directory_that_the_user_cannot_open_fails_only_if_no_entry_is_given() {
-    let Some(user) = skip::as_nobody() else {
-        return;
-    };
+    let user = or_skip!(skip::as_nobody());
     let locked_out = || {
         let sandbox = Sandbox::new()
             .file("locked/secrets-exec.yaml", DECLARATION)

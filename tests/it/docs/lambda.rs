@@ -225,7 +225,7 @@ for entry in zipfile.ZipFile(sys.argv[1]).infolist():
 
 #[test]
 fn two_invocations_of_a_lambda_function_use_secrets_that_are_read_only_once() {
-    let Some(python) = interpreter() else { return };
+    let python = or_skip!(interpreter());
     let (api, aws) = (runtime_api(), documented_secrets());
     function(&api, &aws, python).control().launched_silently();
     let answers = answers(&api);
@@ -241,7 +241,7 @@ fn two_invocations_of_a_lambda_function_use_secrets_that_are_read_only_once() {
 
 #[test]
 fn a_lambda_function_works_even_if_the_keys_of_its_role_are_removed_from_the_environment() {
-    let Some(python) = interpreter() else { return };
+    let python = or_skip!(interpreter());
     let names = "AWS_ACCESS_KEY_ID,AWS_SECRET_ACCESS_KEY,AWS_SESSION_TOKEN";
     assert!(repository_file("docs/lambda.md").contains(names));
     for (option, value) in [

@@ -5,9 +5,7 @@ use crate::support::*;
 
 #[test]
 fn a_launch_from_the_cache_prints_the_warning_that_docs_outages_md_shows() {
-    let Some(cache) = CacheDirectory::for_later() else {
-        return;
-    };
+    let cache = or_skip!(CacheDirectory::for_later());
     let aws = Aws::start().secret("prod/db", Secret::text(r#"{"password":"p-4c7a1e"}"#));
     let sandbox = Sandbox::new()
         .aws(&aws)

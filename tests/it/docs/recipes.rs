@@ -22,12 +22,10 @@ fn redeployment(declaration: &str, commands: &str) -> Option<Outcome> {
 
 #[test]
 fn the_redeployment_script_of_docs_recipes_md_sets_a_hash_of_the_versions() {
-    let Some(run) = redeployment(
+    let run = or_skip!(redeployment(
         "env: { DB_HOST: \"prod/db:host\" }\n",
         "sh redeploy.sh 2>&1",
-    ) else {
-        return;
-    };
+    ));
     let printed = run.launched().stdout();
     let (_, hash) = printed
         .split_once("\"secrets-hash\":\"")
@@ -40,29 +38,26 @@ fn the_redeployment_script_of_docs_recipes_md_sets_a_hash_of_the_versions() {
 
 #[test]
 fn the_redeployment_script_of_docs_recipes_md_does_not_patch_anything_if_a_value_is_missing() {
-    let Some(run) = redeployment("env: { DB_HOST: \"prod/none\" }\n", "sh redeploy.sh 2>&1") else {
-        return;
-    };
+    let run = or_skip!(redeployment(
+        "env: { DB_HOST: \"prod/none\" }\n",
+        "sh redeploy.sh 2>&1"
+    ));
     assert!(!run.stdout().contains("secrets-hash"), "{run}");
 }
 
 #[test]
 fn the_script_of_docs_recipes_md_for_ecs_deploys_again_only_if_a_version_is_new() {
     let twice = "{ sh redeploy-changed.sh; sh redeploy-changed.sh; } 2>&1";
-    let Some(run) = redeployment("env: { DB_HOST: \"prod/db:host\" }\n", twice) else {
-        return;
-    };
+    let run = or_skip!(redeployment("env: { DB_HOST: \"prod/db:host\" }\n", twice));
     run.launched()
         .printed("ecs update-service --cluster prod --service app --force-new-deployment\n");
 }
 
 #[test]
 fn the_script_of_docs_recipes_md_for_ecs_does_not_deploy_anything_if_a_value_is_missing() {
-    let Some(run) = redeployment(
+    let run = or_skip!(redeployment(
         "env: { DB_HOST: \"prod/none\" }\n",
         "sh redeploy-changed.sh 2>&1",
-    ) else {
-        return;
-    };
+    ));
     assert!(!run.stdout().contains("update-service"), "{run}");
 }

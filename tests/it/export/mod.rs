@@ -79,9 +79,7 @@ fn on_a_terminal_export_prints_values_only_with_reveal_or_to_an_output_file() {
             .args(options);
         let path = sandbox.path("out");
         let calls = aws.calls().len();
-        let Some(sandbox) = at_a_terminal(sandbox, &[], "", "") else {
-            return;
-        };
+        let sandbox = or_skip!(at_a_terminal(sandbox, &[], "", ""));
         let run = sandbox.run();
         for fact in facts {
             assert!(run.stdout().contains(fact), "{fact}: {run}");
@@ -203,7 +201,7 @@ fn on_a_terminal_migrate_prints_the_values_of_a_file_only_with_reveal() {
         (&["--values", "--reveal"], "{\"A\":\"a b\"}[status 0]"),
         (&[], "A: prod/app:A\n[status 0]"),
     ] {
-        let Some(sandbox) = at_a_terminal(
+        let sandbox = or_skip!(at_a_terminal(
             Sandbox::new()
                 .file(".env", "A=a b\n")
                 .args(["migrate", ".env", "--secret", "prod/app"])
@@ -213,9 +211,7 @@ fn on_a_terminal_migrate_prints_the_values_of_a_file_only_with_reveal() {
             &[],
             "",
             "",
-        ) else {
-            return;
-        };
+        ));
         let run = sandbox.run();
         assert!(run.stdout().contains(shown), "{run}");
         assert_eq!(

@@ -72,49 +72,27 @@ fn a_launch_that_fails_before_all_files_are_ready_neither_changes_nor_adds_a_fil
             sandbox.resolve(&format!("L{number}=large"))
         })
     };
-    let all: [(&str, Sandbox, i32); 9] = [
-        (
-            "a command that isn't found",
-            three_files(&aws, "out/two").command(["no-such-command"]),
-            127,
-        ),
-        (
-            "an environment that is too large",
-            too_large(three_files(&aws, "out/two")),
-            78,
-        ),
-        (
-            "a value that is absent",
-            three_files(&aws, "out/two").resolve("A=prod/tls:nope"),
-            78,
-        ),
-        (
-            "a directory that is missing",
-            three_files(&aws, "missing/two"),
-            78,
-        ),
-        ("a path that ends in a slash", three_files(&aws, "out/"), 78),
-        ("a path that ends in a dot", three_files(&aws, "out/."), 78),
-        (
-            "a path that ends in two dots",
-            three_files(&aws, "out/x/.."),
-            78,
-        ),
-        ("the root", three_files(&aws, "/"), 78),
-        (
-            "a path on a file system of the kernel",
-            three_files(&aws, "/proc/file"),
-            78,
-        ),
-    ];
-    for (what, sandbox, status) in all {
-        let sandbox = sandbox.case(what);
-        let stderr = changes_nothing(&sandbox, Status::Exit(status));
-        if what.contains("path") || what.contains("missing") {
-            assert!(stderr.contains("secrets-exec.yaml:3"), "{what}: {stderr}");
-        }
+    let launch = || three_files(&aws, "out/two");
+    let missing_command = launch().command(["no-such-command"]);
+    changes_nothing(&missing_command, Status::Exit(127));
+    assert!(aws.calls().is_empty());
+
+    changes_nothing(&too_large(launch()), Status::Exit(78));
+    let absent_value = launch().resolve("A=prod/tls:nope");
+    changes_nothing(&absent_value, Status::Exit(78));
+    // The last path is on a file system of the kernel.
+    for path in [
+        "missing/two",
+        "out/",
+        "out/.",
+        "out/x/..",
+        "/",
+        "/proc/file",
+    ] {
+        let sandbox = three_files(&aws, path).case(path);
+        let stderr = changes_nothing(&sandbox, Status::Exit(78));
+        assert!(stderr.contains("secrets-exec.yaml:3"), "{path}: {stderr}");
         assert!(!sandbox.path("missing").exists());
-        assert_eq!(aws.calls().is_empty(), status == 127, "{what}");
     }
 }
 
@@ -149,9 +127,7 @@ fn a_symbolic_link_directory_or_pipe_at_the_path_of_a_file_is_refused_and_not_re
 
 #[test]
 fn a_file_is_replaced_if_its_directory_is_writable_even_if_the_file_cannot_be_read() {
-    let Some(nobody) = skip::as_nobody() else {
-        return;
-    };
+    let nobody = or_skip!(skip::as_nobody());
     let aws = tls_secret();
     for (what, mode, settings, facts) in [
         (
@@ -283,9 +259,7 @@ fn if_a_file_cannot_be_renamed_to_its_path_the_launch_fails_and_leaves_no_new_fi
         (3, "secrets-exec.yaml:4"),
     ] {
         let result = format!("error=EACCES:when={number}");
-        let Some(sandbox) = injected(three_files(&aws, "out/two"), RENAMES, &result) else {
-            return;
-        };
+        let sandbox = or_skip!(injected(three_files(&aws, "out/two"), RENAMES, &result));
         let leaves = if number == 1 {
             changes_nothing
         } else {
@@ -305,9 +279,7 @@ fn a_signal_while_files_are_written_ends_the_launch_and_leaves_no_new_file() {
             (RENAMES, replaces_one_file),
         ] {
             let result = format!("signal=SIG{name}:when=1");
-            let Some(sandbox) = injected(three_files(&aws, "out/two"), calls, &result) else {
-                return;
-            };
+            let sandbox = or_skip!(injected(three_files(&aws, "out/two"), calls, &result));
             leaves(&sandbox, Status::Signal(number));
         }
     }

@@ -66,9 +66,7 @@ fn a_file_in_memory_does_not_replace_an_inherited_descriptor() {
 
 #[test]
 fn with_only_cap_chown_a_file_in_memory_gets_its_declared_owner_and_mode() {
-    let Some(nobody) = skip::as_nobody() else {
-        return;
-    };
+    let nobody = or_skip!(skip::as_nobody());
     let capability = [
         "--inh-caps=-all,+chown",
         "--ambient-caps=-all,+chown",
@@ -133,9 +131,10 @@ fn a_file_in_memory_holds_binary_and_text_secrets_byte_for_byte() {
 #[test]
 fn a_launch_with_a_file_in_memory_does_not_write_to_any_file_system() {
     let calls = "trace=open,openat,openat2,creat,mkdir,mkdirat,mknod,mknodat,link,linkat,rename,renameat,renameat2";
-    let Some(tracing) = skip::traced(&["-f", "-e", calls], "the files that are opened") else {
-        return;
-    };
+    let tracing = or_skip!(skip::traced(
+        &["-f", "-e", calls],
+        "the files that are opened"
+    ));
     let aws = tls_secret();
     let sandbox = in_memory(&aws, "").command(["/bin/true"]).through(tracing);
     sandbox.run().launched_silently();
@@ -160,9 +159,7 @@ fn a_launch_with_a_file_in_memory_does_not_write_to_any_file_system() {
 #[test]
 fn files_in_memory_do_not_change_which_signals_the_command_ignores_and_blocks() {
     let settings = ["env", "--ignore-signal=TERM", "--block-signal=HUP"];
-    let Some(wrapper) = skip::wrapper(settings, "an ignored and a blocked signal") else {
-        return;
-    };
+    let wrapper = or_skip!(skip::wrapper(settings, "an ignored and a blocked signal"));
     let aws = tls_secret();
     for wrapper in [&["env"][..], &wrapper] {
         let sandbox = in_memory(&aws, "")
@@ -182,9 +179,7 @@ fn files_in_memory_do_not_change_which_signals_the_command_ignores_and_blocks() 
 
 #[test]
 fn a_file_that_can_be_read_once_holds_a_mebibyte_but_not_more_than_the_system_allows() {
-    let Some(nobody) = skip::as_nobody() else {
-        return;
-    };
+    let nobody = or_skip!(skip::as_nobody());
     let of_length = |length: usize| {
         let declaration = "files: [{ from: x, env: F, once: true }]";
         let values = serde_json::json!({ "x": "v".repeat(length) }).to_string();
@@ -214,9 +209,7 @@ fn if_the_user_has_too_many_pipes_a_launch_with_a_large_file_to_read_once_can_be
         "--regid=65533",
         "--clear-groups",
     ];
-    let Some(user) = skip::wrapper(user, "a run as another user") else {
-        return;
-    };
+    let user = or_skip!(skip::wrapper(user, "a run as another user"));
     // The soft limit of pipe(7), `pipe-user-pages-soft`, is 16,384 pages: a thousand new pipes. The
     // other thousand, of two pages each, keep the user above it if something closes its pipes.
     let hoard = "import os, sys, resource

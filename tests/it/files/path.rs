@@ -52,9 +52,10 @@ fn a_new_file_gets_its_owner_and_its_mode_before_its_content_and_its_name() {
     if !nix::unistd::geteuid().is_root() {
         return skip::skipped("the order of system calls: only root may give files away");
     }
-    let Some(tracing) = skip::traced(&["-f", "-s", "999", "-e", calls], "system calls") else {
-        return;
-    };
+    let tracing = or_skip!(skip::traced(
+        &["-f", "-s", "999", "-e", calls],
+        "system calls"
+    ));
     let aws = tls_secret();
     let sandbox = with_file(&aws, ", mode: \"0440\", owner: \"0:0\"")
         .command(["/bin/true"])

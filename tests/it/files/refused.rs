@@ -78,9 +78,7 @@ fn files_in_memory_work_on_kernels_before_linux_6_3() {
         "-e",
         "inject=memfd_create:error=EINVAL:when=1",
     ];
-    let Some(wrapper) = skip::traced(&inject, "an old kernel") else {
-        return;
-    };
+    let wrapper = or_skip!(skip::traced(&inject, "an old kernel"));
     delivered_through("", &wrapper)
         .launched_silently()
         .printed("key-4c7a1e\n");
@@ -88,9 +86,7 @@ fn files_in_memory_work_on_kernels_before_linux_6_3() {
 
 #[test]
 fn a_file_in_memory_is_refused_if_the_user_is_not_allowed_to_set_its_owner() {
-    let Some(nobody) = skip::as_nobody() else {
-        return;
-    };
+    let nobody = or_skip!(skip::as_nobody());
     delivered_through(", owner: root", &nobody)
         .refused(78)
         .says(["F (app.yaml:2", "owner"]);

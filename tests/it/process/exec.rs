@@ -20,7 +20,7 @@ fn the_command_has_the_same_process_id_as_secrets_exec() {
     let aws = served();
     let run = sandbox(&aws).script("echo $$").run();
     run.launched().printed(format!("{}\n", run.pid));
-    let Some(namespace) = pid_1() else { return };
+    let namespace = or_skip!(pid_1());
     let run = sandbox(&aws)
         .through(namespace)
         .script("echo $$ $A; exit 7")

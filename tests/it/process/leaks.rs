@@ -51,9 +51,7 @@ fn a_launch_that_a_signal_kills_leaves_no_core_dump() {
 
 #[test]
 fn other_processes_of_the_user_cannot_read_the_memory_of_a_launch() {
-    let Some(nobody) = skip::as_nobody() else {
-        return;
-    };
+    let nobody = or_skip!(skip::as_nobody());
     let sandbox = Sandbox::new();
     let pipe = sandbox.path("pipe");
     named_pipe(&pipe);
@@ -88,13 +86,12 @@ fn other_processes_of_the_user_cannot_read_the_memory_of_a_launch() {
 
 #[test]
 fn a_user_other_than_root_can_launch_with_a_declaration_from_a_pipe() {
-    let Some(nobody) = skip::as_nobody() else {
-        return;
-    };
+    let nobody = or_skip!(skip::as_nobody());
     let declared = "exec \"$0\" -f <(echo 'env: { A: { value: v } }') \"$@\"";
-    let Some(bash) = skip::wrapper(["bash", "-c", declared], "a pipe of another user") else {
-        return;
-    };
+    let bash = or_skip!(skip::wrapper(
+        ["bash", "-c", declared],
+        "a pipe of another user"
+    ));
     Sandbox::new()
         .through([&nobody[..], &bash].concat())
         .spawn_copy()
@@ -125,12 +122,10 @@ fn no_value_is_on_the_command_line_of_secrets_exec_or_of_the_command() {
 #[test]
 fn a_launch_opens_no_file_for_writing() {
     let calls = "trace=execve,openat,open,creat,mknodat,mkdirat,linkat,symlinkat,renameat,renameat2,truncate";
-    let Some(tracing) = skip::traced(
+    let tracing = or_skip!(skip::traced(
         &["-f", "-qq", "-e", calls, "-e", "signal=none"],
         "what is written",
-    ) else {
-        return;
-    };
+    ));
     let aws = served();
     let sandbox = sandbox(&aws).through(tracing);
     sandbox.run().launched();

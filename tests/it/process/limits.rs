@@ -14,12 +14,11 @@ fn a_launch_with_too_few_file_descriptors_fails_with_75_and_names_the_limit() {
 
 #[test]
 fn a_launch_that_cannot_start_a_thread_fails_with_75() {
-    let Some(nobody) = skip::as_nobody() else {
-        return;
-    };
-    let Some(limit) = skip::wrapper(["prlimit", "--nproc=0:0"], "a limit of processes") else {
-        return;
-    };
+    let nobody = or_skip!(skip::as_nobody());
+    let limit = or_skip!(skip::wrapper(
+        ["prlimit", "--nproc=0:0"],
+        "a limit of processes"
+    ));
     let run = sandbox(&served())
         .arg("--no-file")
         .through([&nobody[..], &limit].concat())

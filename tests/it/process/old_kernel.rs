@@ -46,7 +46,7 @@ fn old_kernel() -> Option<Vec<String>> {
 
 #[test]
 fn launches_with_files_or_the_cache_export_and_install_work_on_linux_3_17() {
-    let Some(wrapper) = old_kernel() else { return };
+    let wrapper = or_skip!(old_kernel());
     let (aws, cache) = (served(), CacheDirectory::new());
     let bare = |options: &[&str]| Sandbox::new().aws(&aws).args(options).bare();
     let on_disk = "files: [{ from: \"x:k\", path: file, mode: \"0640\" }]\n";
@@ -100,7 +100,7 @@ fn launches_with_files_or_the_cache_export_and_install_work_on_linux_3_17() {
 
 #[test]
 fn on_rotation_works_on_linux_3_17() {
-    let Some(wrapper) = old_kernel() else { return };
+    let wrapper = or_skip!(old_kernel());
     let aws = first_version();
     let run = Rotating::start(
         rotating(&aws, "restart")

@@ -88,9 +88,7 @@ fn sigterm_right_before_the_command_starts_still_ends_the_launch() {
         "env: { A: \"x:k\" }\n",
         "files: [{ from: \"x:k\", env: F }]\n",
     ] {
-        let Some(calls) = calls_from_the_result(local_launch(declaration)) else {
-            return;
-        };
+        let calls = or_skip!(calls_from_the_result(local_launch(declaration)));
         for call in calls {
             interrupted_at(&call, local_launch(declaration));
         }
@@ -103,9 +101,7 @@ fn sigterm_right_before_the_command_starts_still_ends_the_launch() {
 fn sigterm_right_before_the_command_starts_leaves_no_temporary_file() {
     let declaration =
         "files: [{ from: \"x:k\", path: \"PATH\" }, { from: \"x:k\", path: \"PATH.new\" }]\n";
-    let Some(calls) = calls_from_the_result(local_launch(declaration)) else {
-        return;
-    };
+    let calls = or_skip!(calls_from_the_result(local_launch(declaration)));
     let first_rename = calls
         .iter()
         .position(|call| call.name.starts_with("rename"))
@@ -141,9 +137,7 @@ fn sigterm_right_before_the_command_starts_leaves_no_temporary_file() {
 /// be killed only after its grace period.
 #[test]
 fn sigterm_right_before_the_command_starts_also_ends_pid_1() {
-    let Some(namespace) = skip::pid_1() else {
-        return;
-    };
+    let namespace = or_skip!(skip::pid_1());
     if skip::traced(&[], "signals right before execve").is_none() {
         return;
     }
@@ -181,9 +175,7 @@ fn sigterm_right_before_the_command_starts_also_ends_pid_1() {
 #[test]
 fn a_file_is_not_replaced_if_the_kernel_reports_a_full_disk_only_when_the_new_file_is_closed() {
     let declaration = "files: [{ from: \"x:k\", path: \"PATH\" }]\n";
-    let Some(calls) = calls(local_launch(declaration)) else {
-        return;
-    };
+    let calls = or_skip!(calls(local_launch(declaration)));
     let written = calls
         .iter()
         .position(|call| call.name == "write" && call.line.contains(CANARY))

@@ -32,9 +32,7 @@ fn places(running: &Running, text: &str) -> Vec<String> {
 
 #[test]
 fn other_processes_of_the_user_cannot_read_the_memory_of_secrets_exec_during_rotation() {
-    let Some(nobody) = skip::as_nobody() else {
-        return;
-    };
+    let nobody = or_skip!(skip::as_nobody());
     let aws = first_version();
     let sandbox = sandbox(&aws)
         .args(["--on-rotation", "restart"])

@@ -60,9 +60,7 @@ fn with_on_rotation_a_launch_fails_with_75_if_no_process_can_be_started_for_the_
         "-e",
         "inject=/^(clone|fork)$:error=EAGAIN",
     ];
-    let Some(wrapper) = skip::wrapper(failing, "system calls that fail") else {
-        return;
-    };
+    let wrapper = or_skip!(skip::wrapper(failing, "system calls that fail"));
     let aws = served();
     let run = restarting(&aws)
         .script("touch started")
@@ -156,9 +154,7 @@ fn with_on_rotation_orphans_of_the_command_are_reaped_and_do_not_end_secrets_exe
 
 #[test]
 fn as_pid_1_secrets_exec_reaps_orphans_of_the_command() {
-    let Some(namespace) = skip::pid_1() else {
-        return;
-    };
+    let namespace = or_skip!(skip::pid_1());
     let aws = served();
     let wait = "while open('/proc/1/task/1/children').read().split() != [str(os.getpid())]: time.sleep(0.01)";
     let script =

@@ -73,9 +73,10 @@ fn with_on_rotation_a_signal_reaches_every_process_in_the_commands_process_group
 
 #[test]
 fn with_on_rotation_a_signal_that_was_ignored_before_the_launch_is_not_forwarded() {
-    let Some(ignoring) = skip::wrapper(["env", "--ignore-signal=USR1"], "an ignored signal") else {
-        return;
-    };
+    let ignoring = or_skip!(skip::wrapper(
+        ["env", "--ignore-signal=USR1"],
+        "an ignored signal"
+    ));
     let aws = served();
     let sandbox = restarting(&aws).command(record::SIGNALS).through(ignoring);
     let running = sandbox.spawn();
@@ -92,9 +93,7 @@ fn with_on_rotation_the_command_ignores_and_blocks_the_same_signals_as_without_s
         "--ignore-signal=TTOU,SEGV,INT,CHLD",
         "--block-signal=TTIN,ILL,TERM",
     ];
-    let Some(wrapper) = skip::wrapper(options, "ignored and blocked signals") else {
-        return;
-    };
+    let wrapper = or_skip!(skip::wrapper(options, "ignored and blocked signals"));
     let aws = served();
     let sandbox = restarting(&aws).through(wrapper);
     let sandbox = sandbox.command(["grep", "-E", "Sig(Blk|Ign|Cgt|Pnd)", "/proc/self/status"]);
@@ -107,9 +106,10 @@ fn with_on_rotation_the_command_ignores_and_blocks_the_same_signals_as_without_s
 
 #[test]
 fn with_on_rotation_a_signal_that_was_blocked_before_the_launch_is_pending_in_the_command() {
-    let Some(blocking) = skip::wrapper(["env", "--block-signal=TERM"], "a blocked signal") else {
-        return;
-    };
+    let blocking = or_skip!(skip::wrapper(
+        ["env", "--block-signal=TERM"],
+        "a blocked signal"
+    ));
     let aws = served();
     let script = "\
 import os, signal, time
@@ -127,9 +127,7 @@ while signal.SIGTERM not in signal.sigpending(): time.sleep(0.01)
 
 #[test]
 fn as_pid_1_secrets_exec_forwards_each_signal_once_and_ends_with_128_plus_the_fatal_signal() {
-    let Some(namespace) = skip::pid_1() else {
-        return;
-    };
+    let namespace = or_skip!(skip::pid_1());
     let aws = served();
     let recording = restarting(&aws).through(namespace).command(record::SIGNALS);
     let running = recording.spawn();

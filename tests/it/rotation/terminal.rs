@@ -94,9 +94,7 @@ fn with_on_rotation_the_command_reads_from_the_terminal_and_gets_ctrl_c_and_ctrl
 #[test]
 fn with_on_rotation_terminal_settings_that_the_command_changes_remain_changed_after_it_ends() {
     let aws = served();
-    let Some(sandbox) = at_a_terminal(quiet(&aws).script("stty echo"), &[], "", "") else {
-        return;
-    };
+    let sandbox = or_skip!(at_a_terminal(quiet(&aws).script("stty echo"), &[], "", ""));
     sandbox.run().ended(Status::Exit(1));
 }
 
@@ -104,9 +102,7 @@ fn with_on_rotation_terminal_settings_that_the_command_changes_remain_changed_af
 fn with_on_rotation_a_command_in_a_container_reads_from_the_terminal_and_ctrl_z_does_not_stop_it() {
     let aws = served();
     let sandbox = quiet(&aws).script(READS);
-    let Some(sandbox) = leading_a_session(sandbox, &[], "ready", "\\x1ahello\\n") else {
-        return;
-    };
+    let sandbox = or_skip!(leading_a_session(sandbox, &[], "ready", "\\x1ahello\\n"));
     sandbox.run().launched().printed("ready\ngot hello\n");
 }
 
@@ -131,9 +127,7 @@ touch second; echo '{}' > local.json; kill -USR2 $PPID; exec sleep 60",
         "--poll-signal",
         "USR2",
     ]);
-    let Some(sandbox) = at_a_terminal(sandbox, &[], HELLO.0, HELLO.1) else {
-        return;
-    };
+    let sandbox = or_skip!(at_a_terminal(sandbox, &[], HELLO.0, HELLO.1));
     sandbox
         .run()
         .launched()

@@ -17,13 +17,18 @@ pub struct Directory(PathBuf);
 impl Directory {
     /// Makes a directory that every user can read, for tests that run the program as another user.
     pub fn new() -> Self {
+        Self::below(&std::env::temp_dir(), 0o755)
+    }
+
+    /// Makes a directory with this mode below a folder.
+    fn below(folder: &Path, mode: u32) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         loop {
             let number = COUNT.fetch_add(1, Ordering::Relaxed);
             let name = format!("secrets-exec-it-{}-{number}", std::process::id());
-            let path = std::env::temp_dir().join(name);
+            let path = folder.join(name);
             if fs::create_dir(&path).is_ok() {
-                fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+                fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
                 return Self(path);
             }
         }
@@ -58,21 +63,11 @@ impl Drop for Directory {
 }
 
 /// A directory in `/dev/shm`, which is removed when this is dropped.
-pub struct CacheDirectory(PathBuf);
+pub struct CacheDirectory(Directory);
 
 impl CacheDirectory {
     pub fn new() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = PathBuf::from(format!(
-            "/dev/shm/secrets-exec-it-{}-{number}",
-            std::process::id()
-        ));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir(&path).unwrap();
-        let directory = Self(path);
-        directory.mode(0o700);
-        directory
+        Self(Directory::below(Path::new("/dev/shm"), 0o700))
     }
 
     /// A directory for launches that run at another time, by [`later`]. If that isn't possible
@@ -82,12 +77,12 @@ impl CacheDirectory {
     }
 
     pub fn path(&self) -> &Path {
-        &self.0
+        self.0.path()
     }
 
     /// Changes the permissions of the directory.
     pub fn mode(&self, mode: u32) {
-        fs::set_permissions(&self.0, fs::Permissions::from_mode(mode)).unwrap();
+        fs::set_permissions(self.path(), fs::Permissions::from_mode(mode)).unwrap();
     }
 
     /// Adds `--cache` with this directory, and more options. The name of a cache entry depends on
@@ -99,19 +94,19 @@ impl CacheDirectory {
         } else {
             sandbox.env("HOME", "/nonexistent")
         };
-        sandbox.arg("--cache").arg(&self.0).args(options)
+        sandbox.arg("--cache").arg(self.path()).args(options)
     }
 
     /// The names of the files, sorted.
     pub fn names(&self) -> Vec<String> {
-        names_in(&self.0)
+        names_in(self.path())
     }
 
     /// The only entry.
     pub fn entry(&self) -> PathBuf {
         let names = self.names();
         assert_eq!(names.len(), 1, "{names:?}");
-        self.0.join(&names[0])
+        self.path().join(&names[0])
     }
 }
 
@@ -127,11 +122,4 @@ pub fn can_be_later() -> bool {
 /// number is earlier.
 pub fn later(sandbox: Sandbox, seconds: i64) -> Sandbox {
     sandbox.through(["unshare", "--time", "--boottime", &seconds.to_string()])
-}
-
-impl Drop for CacheDirectory {
-    fn drop(&mut self) {
-        // A test shouldn't fail because a directory could not be removed.
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }

@@ -40,6 +40,7 @@ pub mod rows;
 pub mod running;
 pub mod sandbox;
 pub mod scene;
+#[macro_use]
 pub mod skip;
 pub mod terminal;
 pub mod tls;
@@ -63,4 +64,4 @@ pub use sandbox::{
 };
 pub use terminal::{at_a_terminal, terminal};
 pub use tls::Authority;
-pub use wire::{Script, Step, Wire, good};
+pub use wire::{Step, Wire, scripted, steps};

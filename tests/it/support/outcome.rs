@@ -147,6 +147,13 @@ impl Outcome {
         self.warned_of_nothing().launched()
     }
 
+    /// Asserts that the command ran silently, and that `A` has the value of the secret `x` of
+    /// [`served`](crate::support::served).
+    #[track_caller]
+    pub fn launched_with_value(&self) -> &Self {
+        self.launched_silently().has("A", "v-4c7a1e")
+    }
+
     /// Asserts this exit status, that standard error names a reason, and that the command was not
     /// started.
     #[track_caller]

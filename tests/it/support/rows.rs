@@ -170,7 +170,8 @@ impl Row {
     /// already has them.
     fn case(&self, launch: &Launch) -> String {
         let is_file = |name: &str| {
-            ["file", "executable", "home", "template"].contains(&name.split(' ').next().unwrap())
+            ["file", "executable", "home", "template", "templates"]
+                .contains(&name.split(' ').next().unwrap())
         };
         let columns = launch.columns.iter().filter(|(name, _)| !is_file(name));
         let columns: String = columns

@@ -58,7 +58,8 @@ pub fn sandbox(aws: &Aws) -> Sandbox {
 
 /// A run that sets `A` to the canary, from a local file.
 pub fn local() -> Sandbox {
-    Sandbox::new().local_secret()
+    let secrets = format!(r#"{{"x":"{CANARY}"}}"#);
+    Sandbox::new().local(&secrets).resolve("A=x")
 }
 
 /// One run. The command is [`SHOW_ENVIRONMENT`] unless the test sets another one.
@@ -126,11 +127,6 @@ impl Sandbox {
     pub fn local(self, secrets: &str) -> Self {
         self.file("local.json", secrets)
             .args(["--local", "local.json"])
-    }
-
-    /// Sets `A` to the canary, from a local file.
-    pub fn local_secret(self) -> Self {
-        self.local(&format!(r#"{{"x":"{CANARY}"}}"#)).resolve("A=x")
     }
 
     /// Writes the default declaration.

@@ -8,6 +8,16 @@ use std::process::{Command, Stdio};
 
 use super::watch;
 
+/// The value of an option. Without a value, the test has been reported as skipped, and returns.
+macro_rules! or_skip {
+    ($option:expr) => {
+        match $option {
+            Some(value) => value,
+            None => return,
+        }
+    };
+}
+
 /// Reports the calling test as skipped: on standard error, even if the test harness captures
 /// output, and in target/skipped.txt, which `make test` prints.
 ///

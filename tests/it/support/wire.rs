@@ -11,6 +11,7 @@ use std::time::Duration;
 use rustls::{ServerConnection, StreamOwned};
 use serde_json::json;
 
+use crate::support::sandbox::{ACCESS_SECRET, CANARY};
 use crate::support::tls::Acceptor;
 use crate::support::watch;
 
@@ -225,6 +226,83 @@ fn copy(mut from: TcpStream, mut to: TcpStream, end: Shutdown) {
     let _ = to.shutdown(end);
 }
 
+/// The value of the answers that a launch must not use.
+const WRONG: &str = "wrong-4c7a1e";
+
+/// Reads a script that is written as its steps, with `; ` between them. An empty script closes the
+/// connection at once.
+///
+/// - `read`, `read head` and `greet` are [`Step::Request`], [`Step::Head`] and [`Step::Greeting`].
+/// - `send TEXT` sends the characters of a text as bytes. A `⏎` is the end of a line.
+/// - `drip TEXT` sends a byte every 50 ms, and `trickle TEXT` every millisecond.
+/// - `wait` pauses for 50 ms, so that the client can read what was sent.
+/// - `stall` and `cut` are [`Step::Stall`] and [`Step::Cut`].
+///
+/// In a text, `{right}` is an answer with the value `v-4c7a1e`, and `{wrong}` is one with another
+/// value, of which `{half}` is all but the last 20 bytes. Their bodies are `{right json}` and
+/// `{json}`. `{length}` is the length of `{json}`, `{hex}` is the length in hexadecimal digits, and
+/// `{role}` is an answer of STS with credentials. `{canary}` is [`CANARY`].
+pub fn steps(text: &str) -> Script {
+    let steps = text.split("; ").filter(|step| !step.is_empty());
+    steps.map(step).collect()
+}
+
+/// A server that plays these scripts, as [`Wire::plain`] does.
+pub fn scripted(scripts: &[&str]) -> Wire {
+    Wire::plain(scripts.iter().map(|text| steps(text)).collect())
+}
+
+fn step(text: &str) -> Step {
+    let (verb, rest) = text.split_once(' ').unwrap_or((text, ""));
+    match (verb, rest) {
+        ("read", "") => Step::Request,
+        ("read", "head") => Step::Head,
+        ("greet", "") => Step::Greeting,
+        ("send", text) => Step::Send(bytes(text)),
+        ("drip", text) => Step::Drip(bytes(text), Duration::from_millis(50)),
+        ("trickle", text) => Step::Drip(bytes(text), Duration::from_millis(1)),
+        ("wait", "") => Step::Pause(Duration::from_millis(50)),
+        ("stall", "") => Step::Stall,
+        ("cut", "") => Step::Cut,
+        _ => panic!("{text:?} isn't a step"),
+    }
+}
+
+/// The bytes of a text in a script.
+fn bytes(text: &str) -> Vec<u8> {
+    let ok = |body: &str| {
+        let bytes = answer("HTTP/1.1 200 OK", body);
+        String::from_utf8(bytes).unwrap()
+    };
+    let (json, right_json) = (body(WRONG), body("v-4c7a1e"));
+    let (length, wrong) = (json.len(), ok(&json));
+    let half = &wrong[..wrong.len() - 20];
+    let filled = text
+        .replace('⏎', "\r\n")
+        .replace("{right}", &ok(&right_json))
+        .replace("{wrong}", &wrong)
+        .replace("{half}", half)
+        .replace("{right json}", &right_json)
+        .replace("{json}", &json)
+        .replace("{length}", &length.to_string())
+        .replace("{hex}", &format!("{length:x}"))
+        .replace("{role}", &ok(&role()))
+        .replace("{canary}", CANARY);
+    let bytes = filled.chars().map(|c| u8::try_from(c).expect("a byte"));
+    bytes.collect()
+}
+
+/// The body of STS's answer to AssumeRole.
+fn role() -> String {
+    format!(
+        "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult><AssumedRoleUser>\
+         <AssumedRoleId>AROA:s</AssumedRoleId><Arn>arn:aws:sts::123456789012:assumed-role/Reader/s</Arn>\
+         </AssumedRoleUser><Credentials><AccessKeyId>ASIAROLEROLEROLEROLE</AccessKeyId><SecretAccessKey>{ACCESS_SECRET}\
+         </SecretAccessKey><SessionToken>{ACCESS_SECRET}</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration>\
+         </Credentials></AssumeRoleResult></AssumeRoleResponse>"
+    )
+}
+
 /// The body of the response to GetSecretValue for the secret `x`, whose key `k` has this value.
 pub fn body(value: &str) -> String {
     let secret = json!({ "k": value });
@@ -254,12 +332,4 @@ pub fn with_head(lines: &[&str], body: impl AsRef<[u8]>) -> Vec<u8> {
     bytes.extend_from_slice(b"\r\n\r\n");
     bytes.extend_from_slice(body.as_ref());
     bytes
-}
-
-/// The script of a server that works.
-pub fn good(value: &str) -> Script {
-    vec![
-        Step::Request,
-        Step::Send(answer("HTTP/1.1 200 OK", body(value))),
-    ]
 }

@@ -110,9 +110,7 @@ fn a_unit_gets_no_credential_if_a_signal_comes_before_the_secret_is_requested() 
     // The call is dup3(2) on arm64.
     for call in ["fcntl", "/^dup[23]$"] {
         let inject = format!("inject={call}:signal=SIGTERM:when=1");
-        let Some(interrupted) = skip::traced(&["-e", &inject], "a signal at a system call") else {
-            return;
-        };
+        let interrupted = or_skip!(skip::traced(&["-e", &inject], "a signal at a system call"));
         let (mut client, connection) = load("app.service", "tok");
         let sandbox = run_with_aws(&aws).through(interrupted).case(call);
         let running = sandbox.connected(connection.everywhere()).spawn();

@@ -1,5 +1,5 @@
 //! `template`: a variable that isn't text. `templates.rows` has its output and the requests that it
-//! needs, and `template_faults.rs` has errors.
+//! needs, and `template_faults.rows` has errors.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;

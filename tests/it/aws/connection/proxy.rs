@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::support::wire::{answer, body, with_head};
 use crate::support::*;
 
 /// A launch that would reach AWS through this proxy.
@@ -15,69 +14,41 @@ fn launch_through(proxy: &Wire) -> Sandbox {
         .resolve("A=x:k")
 }
 
-/// A proxy that answers every request with this status.
-fn proxy_with_answer(head: &str) -> Wire {
-    Wire::plain(vec![vec![Step::Request, Step::Send(answer(head, CANARY))]])
-}
-
-const REJECTED: &str = "HTTP/1.1 407 Proxy Authentication Required";
-
-/// The answer with which a proxy opens the tunnel.
-fn tunnel_opened() -> Vec<u8> {
-    with_head(&["HTTP/1.1 200 Connection established"], "")
-}
+/// A proxy that rejects the user name and the password.
+const REJECTING: &str =
+    "read; send HTTP/1.1 407 Proxy Authentication Required⏎content-length: 15⏎⏎{canary}";
 
 #[test]
 fn a_launch_through_a_broken_proxy_fails_with_75_and_names_the_proxy_and_the_service() {
-    let send = |bytes: Vec<u8>| vec![Step::Request, Step::Send(bytes)];
-    let mut scripts: Vec<(&str, Script)> = vec![
-        ("it hangs up", Vec::new()),
-        ("it hangs up on the request", vec![Step::Request]),
-        (
-            "it hangs up in the status line",
-            send(b"HTTP/1.1 200 ".to_vec()),
-        ),
-        ("it hangs up in the tunnel", send(tunnel_opened())),
-        (
-            "it isn't a proxy",
-            send(b"220 mail.example ESMTP\r\n".to_vec()),
-        ),
-        (
-            "its head has no end",
-            send(with_head(
-                &["HTTP/1.1 200 OK", &"x: y\r\n".repeat(9000)],
-                "",
-            )),
-        ),
-        (
-            "it answers instead of the service, as a proxy that terminates TLS would",
-            [
-                send(
-                    [
-                        tunnel_opened(),
-                        answer("HTTP/1.1 200 OK", body("wrong-4c7a1e")),
-                    ]
-                    .concat(),
-                ),
-                vec![Step::Pause(Duration::from_millis(50))],
-            ]
-            .concat(),
-        ),
+    let endless_head = format!("read; send HTTP/1.1 200 OK⏎{}", "x: y⏎".repeat(9000));
+    let statuses = [301, 400, 401, 403, 404, 429, 500, 502, 504];
+    let with_status = statuses.map(|status| {
+        let script = format!("read; send HTTP/1.1 {status} No⏎content-length: 15⏎⏎{{canary}}");
+        (script, Some(status))
+    });
+    let broken = [
+        "",
+        "read",
+        "read; send HTTP/1.1 200 ",
+        "read; send HTTP/1.1 200 Connection established⏎⏎",
+        // It isn't a proxy.
+        "read; send 220 mail.example ESMTP⏎",
+        &endless_head,
+        // A proxy that terminates TLS answers instead of the service.
+        "read; send HTTP/1.1 200 Connection established⏎⏎{wrong}; wait",
     ];
-    let statuses = "301 Moved|400 Bad|401 Unauthorized|403 Forbidden|404 None|429 Slow|500 Broken|502 Bad|504 Late";
-    for status in statuses.split('|') {
-        scripts.push((status, send(answer(&format!("HTTP/1.1 {status}"), CANARY))));
-    }
-    for (case, script) in scripts {
-        let proxy = Wire::plain(vec![script]);
+    let broken = broken.map(|script| (script.to_owned(), None));
+
+    for (script, status) in broken.into_iter().chain(with_status) {
+        let proxy = scripted(&[&script]);
+        let case = &script[..script.len().min(100)];
         let run = launch_through(&proxy).attempts(2).case(case).run();
         let named = format!("the proxy 127.0.0.1:{} (HTTPS_PROXY)", proxy.port());
         run.refused(75).says(["A (", &named]);
-        if let Ok(status) = case.split(' ').next().unwrap().parse::<u16>() {
+        if let Some(status) = status {
             let host = "secretsmanager.us-east-1.amazonaws.com:443";
-            run.says([&*format!(
-                "doesn't connect to {host} (HTTP status {status})"
-            )]);
+            let said = format!("doesn't connect to {host} (HTTP status {status})");
+            run.says([&*said]);
         }
         assert_eq!(proxy.connections(), 2, "{run}");
     }
@@ -85,13 +56,12 @@ fn a_launch_through_a_broken_proxy_fails_with_75_and_names_the_proxy_and_the_ser
 
 #[test]
 fn a_launch_ends_at_its_timeout_if_a_proxy_or_its_tunnel_does_not_answer() {
-    let head = with_head(&["HTTP/1.1 200 Connection established", "x: y"], "");
-    for last in [
-        vec![Step::Stall],
-        vec![Step::Drip(head, Duration::from_millis(50))],
-        vec![Step::Send(tunnel_opened()), Step::Stall],
+    for script in [
+        "read; stall",
+        "read; drip HTTP/1.1 200 Connection established⏎x: y⏎⏎",
+        "read; send HTTP/1.1 200 Connection established⏎⏎; stall",
     ] {
-        let proxy = Wire::plain(vec![[vec![Step::Request], last].concat()]);
+        let proxy = scripted(&[script]);
         ends_within(Duration::from_millis(400), launch_through(&proxy))
             .refused(75)
             .says(["A (", "didn't answer in time"]);
@@ -106,7 +76,7 @@ fn a_launch_fails_with_78_after_one_request_if_a_proxy_rejects_the_password() {
             sandbox.resolve(&format!("A{n}=x{n}:k"))
         })
     };
-    let proxy = proxy_with_answer(REJECTED);
+    let proxy = scripted(&[REJECTING]);
     let named = format!("the proxy 127.0.0.1:{}", proxy.port());
     many(launch_through(&proxy))
         .run()
@@ -142,14 +112,12 @@ fn a_launch_fails_with_78_after_one_request_if_a_proxy_rejects_the_password() {
 #[test]
 fn a_launch_fails_with_78_after_one_request_if_a_proxy_requires_a_password() {
     for headers in [
-        "proxy-authenticate: Basic\r\n realm=folded",
+        "proxy-authenticate: Basic⏎ realm=folded",
         "no header",
-        &"x: y\r\n".repeat(9000),
+        &"x: y⏎".repeat(9000),
     ] {
-        let proxy = Wire::plain(vec![vec![
-            Step::Request,
-            Step::Send(with_head(&[REJECTED, headers], "")),
-        ]]);
+        let rejected = "HTTP/1.1 407 Proxy Authentication Required";
+        let proxy = scripted(&[&format!("read; send {rejected}⏎{headers}⏎⏎")]);
         launch_through(&proxy).run().refused(78).says([
             "A (",
             "rejects the user name and password",
@@ -157,7 +125,7 @@ fn a_launch_fails_with_78_after_one_request_if_a_proxy_requires_a_password() {
         ]);
         assert_eq!(proxy.connections(), 1);
     }
-    let proxy = proxy_with_answer("HTTP/1.0 407 Proxy Authentication Required");
+    let proxy = scripted(&[&REJECTING.replace("HTTP/1.1", "HTTP/1.0")]);
     let url = format!("http://127.0.0.1:{}", proxy.port());
     let nameless = launch_through(&proxy)
         .env("HTTPS_PROXY", &url)

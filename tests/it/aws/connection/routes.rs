@@ -69,9 +69,7 @@ fn a_launch_fails_with_75_and_the_systems_reason_if_there_is_no_route_to_the_hos
 
 #[test]
 fn a_launch_without_any_network_fails_with_75_after_its_attempts_or_at_its_timeout() {
-    let Some(nothing) = skip::wrapper(["unshare", "--net"], "no network at all") else {
-        return;
-    };
+    let nothing = or_skip!(skip::wrapper(["unshare", "--net"], "no network at all"));
     let aws = served();
     let real_name = sandbox(&aws)
         .env_remove("AWS_ENDPOINT_URL")
@@ -110,7 +108,7 @@ fn a_launch_that_begins_before_the_network_is_up_still_gets_its_value() {
         // too.
         thread::sleep(Duration::from_millis(700));
         sh("ip link set lo up");
-        running.wait().launched_silently().has("A", "v-4c7a1e");
+        running.wait().launched_with_value();
     });
 }
 
@@ -160,8 +158,7 @@ fn credentials_of_an_instance_or_a_container_are_not_requested_through_the_proxy
                 .env("NO_PROXY", "localhost")
                 .env(name, value)
                 .run()
-                .launched_silently()
-                .has("A", "v-4c7a1e");
+                .launched_with_value();
             assert_eq!(aws.reads().last().unwrap().access_key(), key);
         }
     });
@@ -184,7 +181,7 @@ fn credentials_of_eks_pod_identity_over_ipv6_are_not_requested_through_the_proxy
             .env("HTTP_PROXY", "http://127.0.0.1:1")
             .env("HTTPS_PROXY", "http://127.0.0.1:1")
             .env("NO_PROXY", "localhost");
-        sandbox.run().launched_silently().has("A", "v-4c7a1e");
+        sandbox.run().launched_with_value();
         assert_eq!(agent.connections(), 1);
         assert_eq!(aws.reads().last().unwrap().access_key(), CONTAINER_KEY);
     });
@@ -205,21 +202,13 @@ fn a_host_is_reached_at_another_address_if_some_of_its_addresses_drop_packets() 
         let sandbox = with_files(at_host("two.test", &aws), &[("hosts", &hosts)]);
         // The connect timeout (3.1 s) is divided among the addresses. If IPv4 came last, it would
         // be tried only after 2.8 s.
-        sandbox
-            .timeout("2s")
-            .run()
-            .launched_silently()
-            .has("A", "v-4c7a1e");
+        sandbox.timeout("2s").run().launched_with_value();
         // This is like a name with an address in each of several zones when one zone is down.
         sh(&format!("ip route add 198.51.100.0/24 via {SILENT}"));
         if redirect("198.51.100.2", &aws.address().ip().to_string()) {
             let hosts = "198.51.100.1 two.test\n198.51.100.2 two.test\n";
             let sandbox = with_files(at_host("two.test", &aws), &[("hosts", hosts)]);
-            sandbox
-                .timeout("8s")
-                .run()
-                .launched_silently()
-                .has("A", "v-4c7a1e");
+            sandbox.timeout("8s").run().launched_with_value();
         }
     });
 }
@@ -397,8 +386,7 @@ fn a_launch_gets_its_value_if_the_name_server_recovers_in_time() {
         let aws = served();
         launch_with_name_server("127.0.0.1", &aws)
             .run()
-            .launched_silently()
-            .has("A", "v-4c7a1e");
+            .launched_with_value();
         assert_eq!(aws.reads().len(), 1);
     });
 }
@@ -421,8 +409,7 @@ fn a_host_is_found_by_its_ipv4_address_if_the_name_server_fails_to_answer_for_ip
                 let launch = at_host(host, &aws).timeout("20s").case(case);
                 with_files(launch, &[("resolv.conf", quick)])
                     .run()
-                    .launched_silently()
-                    .has("A", "v-4c7a1e");
+                    .launched_with_value();
             });
         }
     }
@@ -500,7 +487,7 @@ fn in_a_pod_a_host_name_of_the_cluster_is_found_even_if_the_upstream_name_server
             });
             let aws = served();
             let launch = with_files(at_host("squid.egress", &aws), &[("resolv.conf", IN_A_POD)]);
-            launch.run().launched_silently().has("A", "v-4c7a1e");
+            launch.run().launched_with_value();
             assert!(
                 aws.reads()[0]
                     .header("host")
@@ -531,8 +518,7 @@ fn localhost_and_the_names_in_the_hosts_file_are_resolved_without_a_name_server(
             let files = [("resolv.conf", "nameserver 127.0.0.1\n"), ("hosts", hosts)];
             with_files(at_host(host, &aws), &files)
                 .run()
-                .launched_silently()
-                .has("A", "v-4c7a1e");
+                .launched_with_value();
         }
         assert!(questions.lock().unwrap().is_empty());
     });

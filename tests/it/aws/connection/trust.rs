@@ -14,9 +14,8 @@ fn served_over_tls(acceptor: Acceptor) -> Aws {
 
 #[test]
 fn a_ca_bundle_from_an_option_a_variable_or_a_profile_is_trusted_and_the_option_wins() {
-    let (Some(authority), Some(other)) = (Authority::new(), Authority::new()) else {
-        return;
-    };
+    let authority = or_skip!(Authority::new());
+    let other = or_skip!(Authority::new());
     let aws = served_over_tls(authority.acceptor());
     let bundle = authority.bundle();
     let config = format!("[default]\nca_bundle = {}\n", bundle.display());
@@ -43,11 +42,7 @@ fn a_ca_bundle_from_an_option_a_variable_or_a_profile_is_trusted_and_the_option_
             sandbox(&aws).config(&config).env("AWS_CA_BUNDLE", ""),
         ),
     ] {
-        sandbox
-            .case(case)
-            .run()
-            .launched_silently()
-            .has("A", "v-4c7a1e");
+        sandbox.case(case).run().launched_with_value();
     }
     let protocols = aws.protocols();
     assert!(
@@ -58,9 +53,7 @@ fn a_ca_bundle_from_an_option_a_variable_or_a_profile_is_trusted_and_the_option_
 
 #[test]
 fn a_server_with_a_forged_handshake_signature_is_refused_even_if_an_earlier_handshake_was_valid() {
-    let Some(authority) = Authority::new() else {
-        return;
-    };
+    let authority = or_skip!(Authority::new());
     for version in [&TLS13, &TLS12] {
         // The launch needs a second connection, because the first one is closed without an answer.
         let secret = Secret::text(r#"{"k":"v-4c7a1e"}"#).after([Fault::Close]);
@@ -77,9 +70,7 @@ fn a_server_with_a_forged_handshake_signature_is_refused_even_if_an_earlier_hand
 
 #[test]
 fn a_launch_fails_with_78_after_one_connection_to_a_server_that_is_not_trusted() {
-    let Some(authority) = Authority::new() else {
-        return;
-    };
+    let authority = or_skip!(Authority::new());
     let bundle = authority.bundle().display().to_string();
     for (case, acceptor, options, said) in [
         (
@@ -108,9 +99,7 @@ fn a_launch_fails_with_78_after_one_connection_to_a_server_that_is_not_trusted()
 
 #[test]
 fn the_error_names_a_ca_bundle_that_has_no_certificate() {
-    let Some(authority) = Authority::new() else {
-        return;
-    };
+    let authority = or_skip!(Authority::new());
     let aws = served_over_tls(authority.acceptor());
     for content in [
         "",
@@ -143,9 +132,8 @@ fn the_error_names_a_ca_bundle_that_has_no_certificate() {
 
 #[test]
 fn a_certificate_in_a_comment_of_a_ca_bundle_is_not_trusted() {
-    let (Some(authority), Some(other)) = (Authority::new(), Authority::new()) else {
-        return;
-    };
+    let authority = or_skip!(Authority::new());
+    let other = or_skip!(Authority::new());
     let aws = served_over_tls(authority.acceptor());
     let text = |authority: &Authority| fs::read_to_string(authority.bundle()).unwrap();
     for mark in ["#", " ", "DISTRUSTED: "] {
@@ -169,19 +157,15 @@ fn with_system_bundle(sandbox: Sandbox, prepare: &str) -> Option<Sandbox> {
 
 #[test]
 fn the_systems_root_certificates_are_trusted_unless_a_ca_bundle_is_named() {
-    let (Some(authority), Some(other)) = (Authority::new(), Authority::named("another authority"))
-    else {
-        return;
-    };
+    let authority = or_skip!(Authority::new());
+    let other = or_skip!(Authority::named("another authority"));
     let aws = served_over_tls(authority.acceptor());
     let copy = format!(
         "cp '{}' /etc/ssl/certs/ca-certificates.crt",
         authority.bundle().display()
     );
-    let Some(with_its_root) = with_system_bundle(sandbox(&aws), &copy) else {
-        return;
-    };
-    with_its_root.run().launched_silently().has("A", "v-4c7a1e");
+    let with_its_root = or_skip!(with_system_bundle(sandbox(&aws), &copy));
+    with_its_root.run().launched_with_value();
     let named = with_system_bundle(sandbox(&aws), &copy)
         .unwrap()
         .arg("--ca-bundle")
@@ -241,17 +225,13 @@ fn opened_roots(sandbox: Sandbox) -> Option<Vec<String>> {
 
 #[test]
 fn no_file_of_root_certificates_is_opened_before_it_is_needed_to_verify_a_server() {
-    let Some(authority) = Authority::new() else {
-        return;
-    };
+    let authority = or_skip!(Authority::new());
     let plain = served();
-    let Some(found) = opened_roots(sandbox(&plain)) else {
-        return;
-    };
+    let found = or_skip!(opened_roots(sandbox(&plain)));
     assert!(found.is_empty(), "for plain HTTP: {found:?}");
     // Tests don't have a certificate chain that ends at a compiled-in root. A server that closes
     // the connection after the ClientHello doesn't need one.
-    let silent = Wire::plain(vec![vec![Step::Greeting]]);
+    let silent = scripted(&["greet"]);
     let endpoint = format!("https://localhost:{}", silent.port());
     let aws =
         served_over_tls(authority.acceptor()).secret("y", Secret::text(r#"{"k":"v-4c7a1e"}"#));
@@ -300,7 +280,7 @@ fn extensions(record: &[u8]) -> Vec<(u16, &[u8])> {
 
 /// The first TLS record of a launch with these options.
 fn client_hello(options: &[&str]) -> Vec<u8> {
-    let silent = Wire::plain(vec![vec![Step::Greeting]]);
+    let silent = scripted(&["greet"]);
     let endpoint = format!("https://localhost:{}", silent.port());
     sandbox(&Aws::start())
         .endpoint(&endpoint)
@@ -326,12 +306,10 @@ fn a_post_quantum_key_exchange_is_offered_first_and_works_with_a_server_that_req
     assert_eq!(content(10), [0, 8, 0x11, 0xEC, 0, 29, 0, 23, 0, 24]);
     // The first key_share has the same group, so that no round trip is lost.
     assert_eq!(content(51)[2..4], [0x11, 0xEC]);
-    let Some(authority) = Authority::new() else {
-        return;
-    };
+    let authority = or_skip!(Authority::new());
     let aws = served_over_tls(authority.post_quantum_acceptor());
     let launch = || sandbox(&aws).env("AWS_CA_BUNDLE", authority.bundle());
-    launch().run().launched_silently().has("A", "v-4c7a1e");
+    launch().run().launched_with_value();
     launch()
         .args(["--key-exchange", "classical"])
         .attempts(1)
@@ -354,23 +332,18 @@ fn with_key_exchange_classical_the_first_tls_message_fits_into_one_packet() {
         "{}",
         greeting.len()
     );
-    let Some(authority) = Authority::new() else {
-        return;
-    };
+    let authority = or_skip!(Authority::new());
     let aws = served_over_tls(authority.acceptor());
     let launch = sandbox(&aws).env("AWS_CA_BUNDLE", authority.bundle());
     launch
         .env("SECRETS_EXEC_KEY_EXCHANGE", "classical")
         .run()
-        .launched_silently()
-        .has("A", "v-4c7a1e");
+        .launched_with_value();
 }
 
 #[test]
 fn requests_are_sent_to_awss_host_name_for_the_region_its_partition_and_fips() {
-    let Some(authority) = Authority::new() else {
-        return;
-    };
+    let authority = or_skip!(Authority::new());
     let (here, china) = (
         "secretsmanager.us-east-1.amazonaws.com",
         "secretsmanager.cn-north-1.amazonaws.com.cn",
@@ -401,11 +374,7 @@ fn requests_are_sent_to_awss_host_name_for_the_region_its_partition_and_fips() {
             .env(setting, value)
             .env(proxy_name, proxy.url())
             .resolve(&format!("A={id}:k"));
-        sandbox
-            .case(name)
-            .run()
-            .launched_silently()
-            .has("A", "v-4c7a1e");
+        sandbox.case(name).run().launched_with_value();
         assert_eq!(proxy.request_lines(), [format!("CONNECT {name}:443")]);
         let read = aws.only_read();
         assert_eq!(
@@ -417,9 +386,7 @@ fn requests_are_sent_to_awss_host_name_for_the_region_its_partition_and_fips() {
 
 #[test]
 fn a_profile_with_use_fips_endpoint_also_uses_the_fips_host_of_sts() {
-    let Some(authority) = Authority::new() else {
-        return;
-    };
+    let authority = or_skip!(Authority::new());
     let sts = "sts-fips.us-east-1.amazonaws.com";
     let secrets_manager = "secretsmanager-fips.us-east-1.amazonaws.com";
     let aws = served_over_tls(authority.acceptor_for(&format!("DNS:{sts},DNS:{secrets_manager}")));
@@ -432,7 +399,7 @@ fn a_profile_with_use_fips_endpoint_also_uses_the_fips_host_of_sts() {
         .env("HTTPS_PROXY", proxy.url())
         .args(["--role-arn", ROLE])
         .resolve("A=x:k");
-    sandbox.run().launched_silently().has("A", "v-4c7a1e");
+    sandbox.run().launched_with_value();
     let mut asked = proxy.request_lines();
     asked.sort_unstable();
     assert_eq!(

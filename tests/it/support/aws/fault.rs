@@ -33,6 +33,14 @@ fn recorded_or(name: &str, typed: Fault) -> Fault {
     recorded(name).map_or(typed, Fault::Exactly)
 }
 
+/// A response without a body, with one header.
+fn with_header(status: u16, name: &'static str, value: impl ToString) -> Fault {
+    Fault::Exactly(Response {
+        headers: vec![(name, value.to_string())],
+        ..Response::new(status, "text/plain", "")
+    })
+}
+
 fn error(status: u16, code: &'static str, message: impl Into<String>) -> Fault {
     Fault::Error {
         status,
@@ -205,29 +213,17 @@ pub fn stage_of_another_version() -> Fault {
 
 /// 503 with `Retry-After` in seconds.
 pub fn retry_after(seconds: u64) -> Fault {
-    let headers = vec![("retry-after", seconds.to_string())];
-    Fault::Exactly(Response {
-        headers,
-        ..Response::new(503, "text/plain", "")
-    })
+    with_header(503, "retry-after", seconds)
 }
 
 /// 503 with AWS's own `x-amz-retry-after`, in milliseconds.
 pub fn amz_retry_after(milliseconds: u64) -> Fault {
-    let headers = vec![("x-amz-retry-after", milliseconds.to_string())];
-    Fault::Exactly(Response {
-        headers,
-        ..Response::new(503, "text/plain", "")
-    })
+    with_header(503, "x-amz-retry-after", milliseconds)
 }
 
 /// A redirect to a URL, as from a proxy that wants a login.
 pub fn redirect(url: &str) -> Fault {
-    let headers = vec![("location", url.to_owned())];
-    Fault::Exactly(Response {
-        headers,
-        ..Response::new(302, "text/html", "")
-    })
+    with_header(302, "location", url)
 }
 
 /// A status with an empty body.

@@ -20,12 +20,12 @@ pub struct Trouble {
 }
 
 impl Trouble {
-    /// A failure of all responses.
-    pub fn lasting(fault: Fault) -> Self {
+    /// A failure of this number of responses, until this time is over.
+    fn new(fault: Fault, left: usize, time: Duration) -> Self {
         Self {
             fault,
-            left: usize::MAX,
-            time: Duration::MAX,
+            left,
+            time,
             began: None,
         }
     }
@@ -45,20 +45,15 @@ impl Aws {
     /// Denies a parameter, and every batch that names it. A path is denied if it is written as in
     /// the request.
     pub fn denies_parameter(self, name: &str) -> Self {
-        self.shared
-            .service()
-            .parameters
-            .denied
-            .insert(name.to_owned());
+        let denied = [name.to_owned()];
+        self.shared.service().parameters.denied.extend(denied);
         self
     }
 
     /// Fails every request in a region.
     pub fn region_fails(self, region: &str, fault: Fault) -> Self {
-        self.shared
-            .service()
-            .outages
-            .insert(region.to_owned(), fault);
+        let outage = (region.to_owned(), fault);
+        self.shared.service().outages.extend([outage]);
         self
     }
 
@@ -70,33 +65,20 @@ impl Aws {
 
     /// Fails every request for an operation or a path.
     pub fn fails(self, operation: &str, fault: Fault) -> Self {
-        self.trouble(operation, Trouble::lasting(fault))
+        self.begin_to_fail(operation, fault);
+        self
     }
 
     /// Fails the first `times` requests for an operation or a path, and answers the others.
     pub fn fails_first(self, operation: &str, times: usize, fault: Fault) -> Self {
-        self.trouble(
-            operation,
-            Trouble {
-                fault,
-                left: times,
-                time: Duration::MAX,
-                began: None,
-            },
-        )
+        self.trouble(operation, Trouble::new(fault, times, Duration::MAX));
+        self
     }
 
     /// Fails every request until `time` after the first one.
     pub fn fails_for(self, operation: &str, time: Duration, fault: Fault) -> Self {
-        self.trouble(
-            operation,
-            Trouble {
-                fault,
-                left: usize::MAX,
-                time,
-                began: None,
-            },
-        )
+        self.trouble(operation, Trouble::new(fault, usize::MAX, time));
+        self
     }
 
     /// Serves another version of a secret from now on.
@@ -116,10 +98,7 @@ impl Aws {
 
     /// Fails every request for an operation from now on.
     pub fn begin_to_fail(&self, operation: &str, fault: Fault) {
-        self.shared
-            .service()
-            .troubles
-            .insert(operation.to_owned(), Trouble::lasting(fault));
+        self.trouble(operation, Trouble::new(fault, usize::MAX, Duration::MAX));
     }
 
     /// Answers the requests for an operation again.
@@ -127,11 +106,8 @@ impl Aws {
         self.shared.service().troubles.remove(operation);
     }
 
-    fn trouble(self, operation: &str, trouble: Trouble) -> Self {
-        self.shared
-            .service()
-            .troubles
-            .insert(operation.to_owned(), trouble);
-        self
+    fn trouble(&self, operation: &str, trouble: Trouble) {
+        let mut service = self.shared.service();
+        service.troubles.insert(operation.to_owned(), trouble);
     }
 }

@@ -26,7 +26,9 @@
 //! - `without`: the variables that are not set, with spaces between them, such as AWS_REGION.
 //! - `file`: the declaration. `file NAME`: a file in the working directory. `home NAME`: a file in
 //!   the home directory. `executable NAME`: a program in the working directory.
-//! - `template`: the declaration of a variable `A` with this template. `aliases`: its aliases.
+//! - `template`: the declaration of a variable `A` with this template. `templates`: the same, and
+//!   the variables `B` and `C` with this template: `B` has the default `d`, and `C` is optional.
+//!   `aliases`: the aliases of the declaration.
 //! - `stdin`: what standard input has. `through`: a command that starts the launch. `unit`: the
 //!   `UNIT/NAME` of a credential that systemd requests.
 //! - `earlier`: a launch that comes first, with the fixtures that the row is given, but without the
@@ -58,7 +60,7 @@ use crate::support::directory::later;
 use crate::support::sandbox::Sandbox;
 
 /// All columns. Some have, after the name, what they are about.
-pub const COLUMNS: [&str; 27] = [
+pub const COLUMNS: [&str; 28] = [
     "launch",
     "seen",
     "given",
@@ -74,6 +76,7 @@ pub const COLUMNS: [&str; 27] = [
     "home NAME",
     "executable NAME",
     "template",
+    "templates",
     "aliases",
     "stdin",
     "through",
@@ -196,7 +199,11 @@ pub fn prepare(launch: &Launch, aws: &Aws, has_cache: bool) -> Sandbox {
             ("home", name) => sandbox.home_file(name, value),
             ("stdin", "") => sandbox.stdin(value.as_str()),
             ("through", "") => sandbox.through(split(value)),
-            ("template", "") => sandbox.declaration(&templated(launch, value)),
+            ("template", "") => sandbox.declaration(&templated(launch, value, &[""])),
+            ("templates", "") => {
+                let settings = ["", ", default: d", ", optional: true"];
+                sandbox.declaration(&templated(launch, value, &settings))
+            }
             ("later", "") => later(sandbox, value.parse().unwrap()),
             ("without", "") => value.split(' ').fold(sandbox, Sandbox::env_remove),
             _ => sandbox,
@@ -235,11 +242,16 @@ pub fn prepare(launch: &Launch, aws: &Aws, has_cache: bool) -> Sandbox {
     }
 }
 
-/// A declaration of the variable `A` with a template. The column `aliases` has its aliases.
-fn templated(launch: &Launch, template: &str) -> String {
+/// A declaration of the variables `A`, `B` and so on with a template, each with its settings, such
+/// as `, optional: true`. The column `aliases` has the aliases.
+fn templated(launch: &Launch, template: &str, settings: &[&str]) -> String {
     let aliases = launch.column("aliases").unwrap_or_default();
     let template = serde_json::Value::from(template);
-    format!("secrets: {{ {aliases} }}\nenv: {{ A: {{ template: {template} }} }}\n")
+    let mut declaration = format!("secrets: {{ {aliases} }}\nenv:\n");
+    for (variable, settings) in ('A'..).zip(settings) {
+        declaration += &format!("  {variable}: {{ template: {template}{settings} }}\n");
+    }
+    declaration
 }
 
 /// Splits a line into words like a shell. Text in `'…'` is literal. In `"…"` and outside of quotes,
