@@ -41,6 +41,7 @@ def markdown(results):
         "The times include the server's share of the TLS handshake, because client and server run on the same machine. Some rows need an explanation:",
         "\n".join(
             [
+                "- *secrets-exec, measured again* is another copy of the same file. The difference between the first two rows shows how exact the times are.",
                 "- *secrets-exec, from --cache* reads every secret from its cache and doesn't ask AWS.",
                 f"- *secrets-exec, with --ca-bundle* loads {about['roots']} root certificates from a file, as the other tools do. Use this row to compare "
                 "the tools under the same conditions. (Normally, secrets-exec uses Mozilla's root certificates, which are compiled in.)",

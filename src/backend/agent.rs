@@ -174,7 +174,7 @@ impl Agent {
             requests.entry(request).or_default().push(locator);
         }
         let answered = self.request_all(requests.keys()).await;
-        distribute(&requests, answered)
+        distribute(requests, answered)
     }
 
     /// Returns why the agent can't read a locator, as the rest of a sentence about the agent, or

@@ -201,10 +201,10 @@ pub async fn retry<T>(
     budget: &RetryBudget,
     attempt: impl AsyncFn() -> Result<T, FetchError>,
 ) -> Result<T, FetchError> {
-    retry_or(budget.unanswered(), budget, attempt).await
+    retry_or(|| budget.unanswered(), budget, attempt).await
 }
 
-/// Does the same as [`retry`], but returns `unanswered` as the error if the budget ends during the
+/// Does the same as [`retry`], but returns the error of `unanswered` if the budget ends during the
 /// first attempt.
 ///
 /// Both functions also give up after [`MOST_MALFORMED_ANSWERS`]. If a named request isn't answered
@@ -212,13 +212,13 @@ pub async fn retry<T>(
 ///
 /// # Errors
 /// The error after which the service isn't asked again, the outage of the last attempt that ended,
-/// or `unanswered`.
+/// or the error of `unanswered`.
 pub async fn retry_or<T>(
-    unanswered: FetchError,
+    unanswered: impl FnOnce() -> FetchError,
     budget: &RetryBudget,
     attempt: impl AsyncFn() -> Result<T, FetchError>,
 ) -> Result<T, FetchError> {
-    let (begun, mut tried, mut last) = (Instant::now(), 0, unanswered);
+    let (begun, mut tried, mut last) = (Instant::now(), 0, None);
     let mut malformed_answers = 0;
     for attempts in 1.. {
         tried = attempts;
@@ -229,25 +229,26 @@ pub async fn retry_or<T>(
         }
         let result = budget.within(attempt()).await;
         budget.trace(attempts, attempt_begun, result.as_ref());
-        match result {
+        let outage = match result {
             None => break,
-            Some(Err(outage)) if outage.again.is_here() => last = outage,
+            Some(Err(outage)) if outage.again.is_here() => last.insert(outage),
             Some(ended) => return ended,
-        }
+        };
 
-        budget.progress().note_reason(last.sentence());
-        if let Cause::Outage(OutageKind::MalformedResponse | OutageKind::NotTls) = last.cause {
+        budget.progress().note_reason(outage.sentence());
+        if let Cause::Outage(OutageKind::MalformedResponse | OutageKind::NotTls) = outage.cause {
             malformed_answers += 1;
         }
         if malformed_answers >= MOST_MALFORMED_ANSWERS {
             break;
         }
-        let Some(pause) = budget.pause_for(attempts, &last, fastrand::f64) else {
+        let Some(pause) = budget.pause_for(attempts, outage, fastrand::f64) else {
             break;
         };
         tokio::time::sleep(pause).await;
     }
 
+    let mut last = last.unwrap_or_else(unanswered);
     // Any other outage already says what went wrong, and its detail may have the request id.
     if let Cause::Outage(OutageKind::Timeout | OutageKind::Silent) = last.cause
         && budget.request.is_some()
@@ -274,15 +275,15 @@ pub async fn over_regions<T>(
     regions: &[Region],
     mut attempt: impl AsyncFnMut(&Region, RetryBudget) -> Result<T, FetchError>,
 ) -> Result<T, FetchError> {
-    let mut last = budget.unanswered();
+    let mut last = None;
     for (index, region) in regions.iter().enumerate() {
         let budget = budget.share(begun, index, regions.len());
         match attempt(region, budget).await {
-            Err(error) if error.again.is_in_next_region() => last = error,
+            Err(error) if error.again.is_in_next_region() => last = Some(error),
             ended => return ended,
         }
     }
-    Err(last)
+    Err(last.unwrap_or_else(|| budget.unanswered()))
 }
 
 #[cfg(test)]

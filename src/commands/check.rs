@@ -310,7 +310,7 @@ fn resolve_offline(prepared: &Prepared, deadline: &Deadline) -> Values {
     let agent = Agent::new(&prepared.options.source, &prepared.settings, deadline);
     let (outcomes, fetched) = match preflight(plan, agent.as_ref()) {
         Preflight::Decided(outcomes, unsupported) => (outcomes, unsupported),
-        Preflight::Undecided(unsupported) => (resolve(plan, &unsupported), unsupported),
+        Preflight::Undecided(_, unsupported) => (resolve(plan, &unsupported), unsupported),
     };
     Values { outcomes, fetched }
 }

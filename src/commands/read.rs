@@ -256,12 +256,11 @@ async fn fetch_and_resolve(
     wait: Option<Duration>,
     deadline: &Deadline,
 ) -> Result<(Outcomes, Fetched), Problem> {
-    let unsupported = match preflight(plan, backend.prepared_agent(plan)?) {
+    let mut fetching = match preflight(plan, backend.prepared_agent(plan)?) {
         Preflight::Decided(outcomes, unsupported) => return Ok((outcomes, unsupported)),
-        Preflight::Undecided(unsupported) => unsupported,
+        Preflight::Undecided(supported, unsupported) => Fetching::new(plan, supported, unsupported),
     };
 
-    let mut fetching = Fetching::new(plan, unsupported);
     loop {
         let outcomes = fetching.next_round(backend).await?;
 
@@ -289,11 +288,11 @@ async fn fetch_and_resolve(
 
 /// What is known about a plan before the first request. The [`Fetched`] has a failure for each
 /// locator that the agent can never read.
-pub enum Preflight {
+pub enum Preflight<'a> {
     /// No request is needed, or requests would be useless.
     Decided(Outcomes, Fetched),
-    /// Requests decide about the other locators.
-    Undecided(Fetched),
+    /// Requests decide about these locators.
+    Undecided(BTreeSet<&'a Locator>, Fetched),
 }
 
 /// Finds out what can be known about a plan without a request, so that a mistake doesn't need
@@ -303,25 +302,26 @@ pub enum Preflight {
 /// need neither credentials nor a profile. And if the agent can never read one of the values,
 /// requests for the others would be useless. But a value whose entry is optional or overridden
 /// isn't missed, so the plan is resolved to find out.
-pub fn preflight(plan: &Plan, agent: Option<&Agent>) -> Preflight {
+pub fn preflight<'a>(plan: &'a Plan, agent: Option<&Agent>) -> Preflight<'a> {
     if let Some(outcomes) = invalid_template_outcomes(plan) {
         return Preflight::Decided(outcomes, Fetched::default());
     }
 
-    let locators = plan.locators();
-    let answers = agent.map(|agent| agent.unsupported(&locators));
+    let mut supported = plan.locators();
+    let answers = agent.map(|agent| agent.unsupported(&supported));
     let unsupported = Fetched::from_iter(answers.unwrap_or_default());
     let is_unsupported = |locator: &Locator| unsupported.contains_key(locator);
-    let needs_requests = !locators.iter().all(|locator| is_unsupported(locator));
+    supported.retain(|locator| !is_unsupported(locator));
+    let needs_requests = !supported.is_empty();
     if needs_requests && unsupported.is_empty() {
-        return Preflight::Undecided(unsupported);
+        return Preflight::Undecided(supported, unsupported);
     }
 
     let outcomes = resolve(plan, &unsupported);
     let missing = outcomes.missing_documents(&unsupported);
     let requests_are_useless = missing.iter().any(is_unsupported);
     if needs_requests && !requests_are_useless {
-        return Preflight::Undecided(unsupported);
+        return Preflight::Undecided(supported, unsupported);
     }
     Preflight::Decided(outcomes, unsupported)
 }
@@ -342,11 +342,9 @@ struct Fetching<'a> {
 }
 
 impl<'a> Fetching<'a> {
-    /// Creates the state before the first round, which requests every locator of the plan, except
-    /// those that the backend can't read.
-    fn new(plan: &'a Plan, unsupported: Fetched) -> Self {
-        let mut supported = plan.locators();
-        supported.retain(|locator| !unsupported.contains_key(*locator));
+    /// Creates the state before the first round, which requests every locator that the backend can
+    /// read.
+    fn new(plan: &'a Plan, supported: BTreeSet<&'a Locator>, unsupported: Fetched) -> Self {
         Self {
             plan,
             begun: Instant::now(),

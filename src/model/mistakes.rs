@@ -118,6 +118,10 @@ pub fn overlooked(text: &str) -> Option<Fault> {
         let help = "if it comes from a variable in quotes, that variable isn't set";
         return Some(Fault::new("is empty").help(help));
     };
+    // People see all of nearly every text.
+    if text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return None;
+    }
     if text.trim().is_empty() {
         let name = character_name(last);
         return Some(Fault::new(format!("is only a {name}")).help(format!("remove the {name}")));

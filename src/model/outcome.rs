@@ -97,7 +97,8 @@ impl EntryOutcome {
             id: entry.id,
             target: entry.target.clone(),
             subject: entry.subject.clone(),
-            reads: entry.source.references().into_iter().cloned().collect(),
+            // A vector reserves space for four items, but there is nearly always one.
+            reads: Box::from_iter(entry.source.references().cloned()).into_vec(),
             parameter_name: None,
             parts: Vec::new(),
             result,

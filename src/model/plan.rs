@@ -35,13 +35,15 @@ use regex_lite::Regex;
 
 use crate::model::entry::template::{Template, calculation_error, expressions};
 use crate::model::entry::{
-    Claims, Entry, EntrySource, Holder, Naming, OnMissing, Origin, Part, Subject, Target, Transform,
+    Claims, Entry, EntrySource, Holder, Naming, OnMissing, Origin, Part, Subject, Target,
+    Transform, Written,
 };
 use crate::model::env_variables::{Inherited, is_name};
 use crate::model::mistakes::{Fault, MOST_SUGGESTIONS, did_you_mean, nearest};
 use crate::model::problem::{Impact, Problem, Status, unless_errors};
 use crate::model::quoting::is_quotable_value;
 use crate::model::reference::{Aliases, Locator, Reference, SecretRef, expand_path};
+use crate::model::shown::StandIn;
 
 /// The entries of one declaration, of the inherited variables, or of the command line, as they are
 /// written.
@@ -191,7 +193,7 @@ impl Plan {
         let values = named.clone().filter(move |entry| !is_object(entry));
         let objects = named.filter(is_object);
         values.chain(objects).flat_map(|entry| {
-            let references = entry.source.references().into_iter();
+            let references = entry.source.references();
             references.map(move |reference| (entry, reference))
         })
     }
@@ -318,18 +320,26 @@ pub struct ObjectSource {
 
 impl PlannedSource {
     /// Returns the references that the entry reads.
-    pub fn references(&self) -> Vec<&SecretRef> {
-        match self {
-            Self::Value(source) => source.references(),
-            Self::Object(object) => vec![&object.reference],
-            Self::Overridden(_) => Vec::new(),
-        }
+    pub fn references(&self) -> impl Iterator<Item = &SecretRef> {
+        let (single, parts, inputs) = match self {
+            Self::Value(ValueSource::Secret(reference)) => (Some(reference), None, None),
+            Self::Value(ValueSource::Composed(parts)) => (None, Some(parts), None),
+            Self::Value(ValueSource::Template { inputs, .. }) => (None, None, Some(inputs)),
+            Self::Value(ValueSource::Literal(_)) | Self::Overridden(_) => (None, None, None),
+            Self::Object(object) => (Some(&object.reference), None, None),
+        };
+        let in_parts = parts.into_iter().flatten().filter_map(|part| match part {
+            Part::Reference(reference) => Some(reference),
+            Part::Text(_) => None,
+        });
+        let in_template = inputs.into_iter().flat_map(BTreeMap::values);
+        single.into_iter().chain(in_parts).chain(in_template)
     }
 
     /// Returns the empty variable that should name one of the secrets, or `None` if every secret
     /// has a name. With such a variable, the entry is absent.
     pub fn empty_variable(&self) -> Option<&str> {
-        let mut references = self.references().into_iter();
+        let mut references = self.references();
         references.find_map(|reference| reference.locator.empty_variable())
     }
 }
@@ -345,24 +355,6 @@ pub enum ValueSource {
         /// The secret of each alias that the template uses.
         inputs: BTreeMap<String, SecretRef>,
     },
-}
-
-impl ValueSource {
-    /// Returns the references that the value is made of.
-    pub fn references(&self) -> Vec<&SecretRef> {
-        match self {
-            Self::Secret(reference) => vec![reference],
-            Self::Literal(_) => Vec::new(),
-            Self::Composed(parts) => parts
-                .iter()
-                .filter_map(|part| match part {
-                    Part::Reference(reference) => Some(reference),
-                    Part::Text(_) => None,
-                })
-                .collect(),
-            Self::Template { inputs, .. } => inputs.values().collect(),
-        }
-    }
 }
 
 /// Looks up the references of one layer.
@@ -446,14 +438,20 @@ impl Lookup<'_> {
     /// # Errors
     /// See [`Reference::locate`].
     fn try_locate(&self, reference: &Reference, subject: &Subject) -> Result<SecretRef, Fault> {
-        let found = reference.locate(self.aliases, self.inherited)?;
-        if subject.reference().is_some() && found.locator.written_id() == reference.secret {
+        let mut found = reference.locate(self.aliases, self.inherited)?;
+        let is_as_written = found.locator.written_id() == reference.secret;
+        if subject.reference().is_some() && is_as_written {
             return Ok(found);
         }
         let owner = match self.aliases.contains_key(&reference.secret) {
             true => format!("the alias \"{}\"", reference.secret),
             false => subject.owner_name(),
         };
+        // The subject has been hidden for the same text.
+        if is_as_written && matches!(subject.written, Some(Written::Hidden(_))) {
+            found.locator.stand_in = StandIn(Some(owner.into()));
+            return Ok(found);
+        }
         Ok(found.judged(owner))
     }
 

@@ -23,7 +23,7 @@ use crate::model::outcome::{EntryOutcome, Outcome, Outcomes};
 use crate::model::plan::{ObjectSource, Plan, Planned, PlannedSource, ValueSource};
 use crate::model::reference::Selector;
 use crate::model::secret_value::SecretValue;
-use crate::model::shown::reads_like_a_name;
+use crate::model::shown::{StandIn, reads_like_a_name};
 use env_from::Members;
 use extract::{Unresolved, find_value};
 use template::find_unknown_name;
@@ -87,8 +87,8 @@ fn reveal_existing(outcome: &mut EntryOutcome, fetched: &Fetched) {
             Err(failure) => failure.proves_existence(reference.locator.store),
         };
         if fetched.get(&reference.locator).is_some_and(exists) {
-            outcome.subject = outcome.subject.revealed_by(reference);
-            reference.locator = reference.locator.revealed();
+            outcome.subject.reveal_if(|| reference.may_be_revealed());
+            reference.locator.stand_in = StandIn::default();
         }
     }
 }
@@ -211,15 +211,16 @@ fn members<'m, 'a>(
 /// which these templates have failed and all other entries are unread. Returns `None` if there are
 /// no such templates.
 pub fn invalid_template_outcomes(plan: &Plan) -> Option<Outcomes> {
-    let mut outcomes = Outcomes::unread(plan);
-    for (entry, outcome) in plan.entries.iter().zip(&mut outcomes.list) {
+    let mut outcomes = None;
+    for (index, entry) in plan.entries.iter().enumerate() {
         if let PlannedSource::Value(source) = &entry.source
             && let Some(problem) = find_unknown_name(source, &entry.subject)
         {
-            outcome.result = Outcome::Failed(vec![problem]);
+            let outcomes = outcomes.get_or_insert_with(|| Outcomes::unread(plan));
+            outcomes.list[index].result = Outcome::Failed(vec![problem]);
         }
     }
-    (!outcomes.problems().is_empty()).then_some(outcomes)
+    outcomes
 }
 
 /// Adds a suggestion to the failure of each secret that doesn't exist: the most similar alias, or

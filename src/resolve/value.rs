@@ -97,9 +97,9 @@ impl<'a> ParsedAnswers<'a> {
         subject: &Subject,
     ) -> Result<SecretValue, Unresolved> {
         let document = self.document(reference, subject)?;
-        let subject = &subject.revealed_by(reference);
         let selected = self.selected_value(reference, document, subject);
         selected.map_err(|why| {
+            let subject = &subject.revealed_by(reference);
             why.reworded(|problem| {
                 let problem = with_entry(problem, Some(reference), subject);
                 problem.replace_help(version_hint(reference, subject))
@@ -123,7 +123,8 @@ impl<'a> ParsedAnswers<'a> {
             return Ok(SecretValue::new(document.body.expose()));
         }
 
-        let rewrite = |key: &str| subject.rewritten_with_field(&selector.to_string(), key);
+        let revealed = || subject.revealed_by(reference);
+        let rewrite = |key: &str| revealed().rewritten_with_field(&selector.to_string(), key);
         let parsed = self.parsed(&reference.locator, document);
         text_of(find_value(parsed, selector, &rewrite)?).ok_or_else(|| {
             let text = match selector {

@@ -138,7 +138,7 @@ impl Clients {
             endpoint: endpoint.map_err(|error| not_sent(&*error))?,
             endpoint_setting: endpoints.configured.get(&api).map(|(setting, _)| *setting),
             region: region.clone(),
-            credentials: credentials.cloned(),
+            identity: credentials.cloned().map(Into::into),
             http: self.http.clone(),
         })
     }

@@ -42,7 +42,6 @@ pub use secrets_manager::read_secret;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use aws_credential_types::Credentials;
 use futures_util::future::{join, join_all, join3};
 use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use tokio::time::Instant;
@@ -56,7 +55,7 @@ use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Region, Role, Store};
 use crate::net::http::in_flight;
 use crate::time::Deadline;
-use credentials::{caller_variables, explain_refused_credentials};
+use credentials::{CallerIdentity, caller_variables, explain_refused_credentials};
 use parameter_store::MAX_BATCH;
 use session::{Request, RequestAnswers, Session};
 
@@ -104,7 +103,7 @@ impl Aws {
             let (requests, mut answers) = requests_for(session, wanted).await;
             let sent = requests.keys().cloned().collect();
             let answered = read_in_regions(session, sent).await;
-            answers.extend(distribute(&requests, answered));
+            answers.extend(distribute(requests, answered.into_iter().flatten()));
             with_advice(session, answers)
         };
         let answers = deadline.limited(limit, reading).await;
@@ -215,7 +214,7 @@ impl Aws {
         let mut answered = secrets_manager::answers_from_descriptions(secrets, &described);
         answered.extend(parameter_answers);
         explain_denials(session, &mut answered).await;
-        answers.extend(distribute(&requests, answered));
+        answers.extend(distribute(requests, answered));
         let answers = with_advice(session, answers);
         if self.forget_refused_session(&answers) {
             return Box::pin(self.metadata(wanted)).await;
@@ -256,10 +255,8 @@ fn is_about_the_secret(error: &FetchError) -> bool {
 async fn explain_denials(session: &Session, answers: &mut RequestAnswers) {
     for (request, answer) in answers {
         let Err(failure) = answer else { continue };
-        let credentials = session
-            .credentials(request.locator.role.as_ref())
-            .await
-            .ok();
+        let caller = session.caller_with(request.locator.role.as_ref()).await;
+        let credentials = caller.ok().map(|caller| &caller.credentials);
         failure.error = explain_refused_credentials(failure.error.clone(), credentials);
         if let Cause::Denied(denial @ (Denial::Policy | Denial::PolicyOrMissing)) =
             &mut failure.error.cause
@@ -273,13 +270,16 @@ async fn explain_denials(session: &Session, answers: &mut RequestAnswers) {
 /// region and a locator without a region become the same request.
 pub type Requests<'a, R> = BTreeMap<R, Vec<&'a Locator>>;
 
-/// Gives each locator a copy of its request's answer.
-pub fn distribute<R: Ord>(requests: &Requests<'_, R>, answered: Vec<(R, Answer)>) -> Answers {
-    let mut answers = Vec::new();
+/// Gives each locator its request's answer. If a request has several locators, they get copies.
+pub fn distribute<R: Ord>(
+    mut requests: Requests<'_, R>,
+    answered: impl IntoIterator<Item = (R, Answer)>,
+) -> Answers {
+    let mut answers = Vec::with_capacity(requests.len());
     for (request, answer) in answered {
-        for locator in requests.get(&request).into_iter().flatten() {
-            answers.push(((*locator).clone(), answer.clone()));
-        }
+        let locators = requests.remove(&request).unwrap_or_default();
+        let answer_for_each = std::iter::repeat_n(answer, locators.len());
+        answers.extend(locators.into_iter().cloned().zip(answer_for_each));
     }
     answers
 }
@@ -316,17 +316,17 @@ fn with_advice(session: &Session, mut answers: Answers) -> Answers {
     answers
 }
 
-/// Sends the requests and returns one answer for each. Starts opening connections, finds the
-/// credentials, and then sends many requests at the same time. Each role is assumed once. With
-/// `-vv`, also asks STS who the caller is. If there are no credentials, nothing is sent, and each
-/// answer is the error of the search.
-pub async fn read_in_regions(session: &mut Session, requests: Vec<Request>) -> RequestAnswers {
+/// Sends the requests and returns the answers of each batch, one for each request. Starts opening
+/// connections, finds the credentials, and then sends many requests at the same time. Each role is
+/// assumed once. With `-vv`, also asks STS who the caller is. If there are no credentials, nothing
+/// is sent, and each answer is the error of the search.
+async fn read_in_regions(session: &mut Session, requests: Vec<Request>) -> Vec<RequestAnswers> {
     let Some(first_region) = requests.first().map(|request| request.region.clone()) else {
-        return RequestAnswers::new();
+        return Vec::new();
     };
     open_connections(session, &requests).await;
     if let Err(error) = session.find_credentials(&requests).await {
-        return fail_all(requests, &error);
+        return vec![fail_all(requests, &error)];
     }
     let (session, begun) = (&*session, Instant::now());
 
@@ -334,15 +334,15 @@ pub async fn read_in_regions(session: &mut Session, requests: Vec<Request>) -> R
     let ready = FuturesUnordered::new();
     for (role, batches) in batches(requests) {
         ready.push(async move {
-            let credentials = session.credentials(role.as_ref()).await;
-            stream::iter(batches).map(move |batch| (batch, credentials.clone()))
+            let caller = session.caller_with(role.as_ref()).await;
+            stream::iter(batches).map(move |batch| (batch, caller.clone()))
         });
     }
     let ready_batches = ready.flatten();
-    let reading = ready_batches
-        .map(|(requests, credentials)| read_batch(session, credentials, requests, begun));
+    let reading =
+        ready_batches.map(|(requests, caller)| read_batch(session, caller, requests, begun));
     let (answers, ()) = join(in_flight(reading), session.trace_identities(&first_region)).await;
-    answers.into_iter().flatten().collect()
+    answers
 }
 
 /// Starts opening connections for the requests that have to wait for credentials, so that both
@@ -402,18 +402,18 @@ fn batches(requests: Vec<Request>) -> BTreeMap<Option<Role>, Vec<Vec<Request>>> 
 
 /// Sends the requests of a batch, which all have the same store, region and role. Requests that
 /// fail with an outage are sent again in the fallback regions, one after the other. Returns one
-/// answer for each request. If `credentials` is an error, every answer is that error.
+/// answer for each request. If `caller` is an error, every answer is that error.
 ///
 /// `begun` is the moment when the first of all batches began. The regions share the time from that
 /// moment to the deadline, so that later batches don't get longer shares.
 async fn read_batch(
     session: &Session,
-    credentials: Result<&Credentials, FetchError>,
+    caller: Result<&CallerIdentity, FetchError>,
     requests: Vec<Request>,
     begun: Instant,
 ) -> RequestAnswers {
-    let credentials = match credentials {
-        Ok(credentials) => credentials,
+    let caller = match caller {
+        Ok(caller) => caller,
         Err(error) => return fail_all(requests, &error),
     };
     let Some(Request { locator, region }) = requests.first() else {
@@ -426,13 +426,13 @@ async fn read_batch(
     let awaits = |request: &Request| progress.awaits(request.locator.to_string());
     let _awaited = Vec::from_iter(requests.iter().map(awaits));
 
-    let unanswered = requests.into_iter().map(|sent| (sent, Vec::new()));
     let mut batch = Batch {
         session,
         store,
-        credentials,
-        unanswered: unanswered.collect(),
-        answers: RequestAnswers::new(),
+        caller,
+        outages: vec![Vec::new(); requests.len()],
+        answers: RequestAnswers::with_capacity(requests.len()),
+        unanswered: requests,
     };
     let read_in = async |region: &Region, budget: RetryBudget| {
         let is_last = regions.last() == Some(region);
@@ -448,9 +448,11 @@ async fn read_batch(
 struct Batch<'a> {
     session: &'a Session,
     store: Store,
-    credentials: &'a Credentials,
-    /// The requests that don't have an answer yet, each with its outages so far.
-    unanswered: Vec<(Request, Vec<(Region, FetchError)>)>,
+    caller: &'a CallerIdentity,
+    /// The requests that don't have an answer yet.
+    unanswered: Vec<Request>,
+    /// The outages of each of these requests so far, in the same order.
+    outages: Vec<Vec<(Region, FetchError)>>,
     answers: RequestAnswers,
 }
 
@@ -466,8 +468,8 @@ impl Batch<'_> {
         is_last: bool,
         budget: &RetryBudget,
     ) -> Result<(), FetchError> {
-        let (requests, earlier): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.unanswered).into_iter().unzip();
+        let requests = std::mem::take(&mut self.unanswered);
+        let earlier = std::mem::take(&mut self.outages);
         let results = self.send(region, &requests, budget).await;
 
         let mut last_outage = Ok(());
@@ -480,7 +482,8 @@ impl Batch<'_> {
                 Err(outage) if outage.again.is_in_next_region() && !is_last => {
                     last_outage = Err(outage.clone());
                     passed_over.push((region.clone(), outage));
-                    self.unanswered.push((request, passed_over));
+                    self.unanswered.push(request);
+                    self.outages.push(passed_over);
                     continue;
                 }
                 Err(error) => {
@@ -501,8 +504,9 @@ impl Batch<'_> {
         requests: &[Request],
         budget: &RetryBudget,
     ) -> Vec<Result<Document, FetchError>> {
-        let (clients, store) = (&self.session.clients, self.store);
-        let client = clients.client(store.into(), region, Some(self.credentials));
+        let (first, store) = (requests.first(), self.store);
+        let role = first.and_then(|request| request.locator.role.as_ref());
+        let client = self.session.client(store.into(), region, role);
         match (&client.await, store) {
             (Err(error), _) => vec![Err(error.clone()); requests.len()],
             // Boxed, because this function has one future for each secret, and each of them would
@@ -536,7 +540,7 @@ impl Batch<'_> {
             }
             return error;
         }
-        explain_refused_credentials(error, Some(self.credentials))
+        explain_refused_credentials(error, Some(&self.caller.credentials))
     }
 }
 

@@ -11,8 +11,8 @@ use aws_smithy_types::DateTime;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::stream;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::responses::{read_object, timestamp};
 use super::service_client::Client;
@@ -40,13 +40,11 @@ pub async fn get_secret(
     budget: &RetryBudget,
 ) -> Result<Document, FetchError> {
     let id = locator.id.in_region(&client.region);
-    let mut input = json!({ "SecretId": id.to_string() });
-    if let Some(stage) = locator.version.stage() {
-        input["VersionStage"] = stage.into();
-    }
-    if let Some(version) = locator.version.id() {
-        input["VersionId"] = version.into();
-    }
+    let input = GetSecretValueRequest {
+        secret_id: id.to_string(),
+        version_stage: locator.version.stage(),
+        version_id: locator.version.id(),
+    };
     let read = |body: &[u8]| read_secret(body, &id, &locator.version);
     let document = client
         .call_json(GET_SECRET_VALUE, locator.named(&id), &input, budget, read)
@@ -55,6 +53,17 @@ pub async fn get_secret(
         region: Some(client.region.clone()),
         ..document
     })
+}
+
+/// The input of GetSecretValue.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct GetSecretValueRequest<'a> {
+    secret_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version_stage: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version_id: Option<&'a str>,
 }
 
 /// The response of GetSecretValue. The agent's response has the same form.

@@ -21,7 +21,6 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::time::{Duration, SystemTime};
 
-use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{
     PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningParams,
     SigningSettings, sign,
@@ -41,7 +40,7 @@ use aws_smithy_types::error::operation::BuildError;
 use futures_util::FutureExt;
 use http::header::CONTENT_TYPE;
 use http::{Request, Response, Uri};
-use serde_json::Value;
+use serde::Serialize;
 use tokio::time::timeout;
 
 use super::responses::{ServiceError, not_sent, read_body};
@@ -63,7 +62,7 @@ pub struct Client {
     pub endpoint_setting: Option<&'static str>,
     pub region: Region,
     /// The credentials that sign a request. If they are `None`, requests are not signed.
-    pub credentials: Option<Credentials>,
+    pub identity: Option<Identity>,
     pub http: HttpClient,
 }
 
@@ -150,7 +149,7 @@ impl Client {
         &self,
         target: &'static str,
         about: impl fmt::Display,
-        input: &Value,
+        input: &impl Serialize,
         budget: &RetryBudget,
         parse: impl Fn(&[u8]) -> Result<T, FetchError>,
     ) -> Result<T, FetchError> {
@@ -256,7 +255,7 @@ impl Client {
         let base = self.endpoint.path().trim_end_matches('/');
         let url = format!("{scheme}://{authority}{base}{}", request.uri());
         *request.uri_mut() = url.parse()?;
-        let Some(credentials) = &self.credentials else {
+        let Some(identity) = &self.identity else {
             return Ok(request);
         };
 
@@ -265,9 +264,8 @@ impl Client {
         // checksum.
         settings.percent_encoding_mode = PercentEncodingMode::Double;
         settings.payload_checksum_kind = PayloadChecksumKind::NoHeader;
-        let identity = Identity::from(credentials.clone());
         let parameters = v4::SigningParams::builder()
-            .identity(&identity)
+            .identity(identity)
             .region(self.region.as_str())
             .name(self.api.name())
             .time(SystemTime::now())
@@ -290,7 +288,7 @@ impl Client {
 ///
 /// # Errors
 /// When the input can't be written as JSON.
-fn json_request(target: &'static str, input: &Value) -> Result<Request<Bytes>, BoxError> {
+fn json_request(target: &'static str, input: &impl Serialize) -> Result<Request<Bytes>, BoxError> {
     let request = Request::post("/")
         .header(CONTENT_TYPE, "application/x-amz-json-1.1")
         .header("x-amz-target", target);

@@ -5,11 +5,11 @@
 //! those of another role. If a role can't be assumed, its secrets fail. They are never read with
 //! the base credentials.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::SystemTime;
 
-use aws_credential_types::Credentials;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
@@ -179,7 +179,7 @@ impl Session {
     }
 
     /// Finds the base credentials, unless they have already been found. Prepares the roles of
-    /// `requests`, which [`Self::credentials`] assumes later.
+    /// `requests`, which [`Self::caller_with`] assumes later.
     ///
     /// STS is asked in the configured region or, if there isn't one, in the region of the first
     /// request, and then in the fallback regions. If there aren't any requests either, does
@@ -214,11 +214,12 @@ impl Session {
             let caller = found.map(|credentials| CallerIdentity {
                 credentials,
                 arn: OnceCell::new(),
+                clients: RefCell::default(),
             });
             self.callers.insert(None, OnceCell::new_with(Some(caller)));
         }
         self.sts_regions = regions;
-        self.credentials(None).await.map(|_| ())
+        self.caller_with(None).await.map(|_| ())
     }
 
     /// Assumes a role with the base credentials, in one region after the other.
@@ -238,18 +239,18 @@ impl Session {
         over_regions(&self.budget, Instant::now(), &self.sts_regions, assume_in).await
     }
 
-    /// Returns the credentials of a role or, without a role, the base credentials. The first call
+    /// Returns the caller with a role or, without a role, with the base credentials. The first call
     /// for a role assumes it.
     ///
     /// # Errors
     /// When the base credentials were not found, or when the role cannot be assumed.
-    pub async fn credentials(&self, role: Option<&Role>) -> Result<&Credentials, FetchError> {
+    pub async fn caller_with(&self, role: Option<&Role>) -> Result<&CallerIdentity, FetchError> {
         if let (Some(role), Some(caller)) = (role, self.callers.get(&role.cloned())) {
             // Boxed, because this function has one future for each secret, and each of them would
             // otherwise reserve space for this future.
             Box::pin(caller.get_or_init(|| self.assume(role))).await;
         }
-        self.known_caller(role).map(|caller| &caller.credentials)
+        self.known_caller(role)
     }
 
     /// Returns the credentials that were found for a role or, without a role, the base credentials,
@@ -345,7 +346,7 @@ impl Session {
     }
 
     /// Returns a client of a service with the credentials of a role or, without a role, with the
-    /// base credentials. May assume the role.
+    /// base credentials. May assume the role. The client is made once.
     ///
     /// # Errors
     /// When there are no such credentials, or when AWS doesn't have an endpoint for the service in
@@ -355,17 +356,25 @@ impl Session {
         api: Api,
         region: &Region,
         role: Option<&Role>,
-    ) -> Result<Client, FetchError> {
-        let credentials = self.credentials(role).await?;
-        self.clients.client(api, region, Some(credentials)).await
+    ) -> Result<Rc<Client>, FetchError> {
+        let caller = self.caller_with(role).await?;
+        let is_same = |client: &&Rc<Client>| client.api == api && client.region == *region;
+        let existing = caller.clients.borrow().iter().find(is_same).cloned();
+        if let Some(client) = existing {
+            return Ok(client);
+        }
+
+        let credentials = Some(&caller.credentials);
+        let client = Rc::new(self.clients.client(api, region, credentials).await?);
+        caller.clients.borrow_mut().push(Rc::clone(&client));
+        Ok(client)
     }
 
     /// Returns the ARN of the caller with a role or, without a role, with the base credentials. The
     /// first call asks STS and may assume the role. The result stays `None` if there are no
     /// credentials or if STS doesn't answer in time.
     pub async fn caller_arn(&self, role: Option<&Role>, region: &Region) -> Option<String> {
-        self.credentials(role).await.ok()?;
-        let caller = self.known_caller(role).ok()?;
+        let caller = self.caller_with(role).await.ok()?;
         let arn = caller.arn.get_or_init(async || {
             let client = self.client(Api::Sts, region, role).await.ok()?;
             request_caller_arn(&client, &self.budget).await

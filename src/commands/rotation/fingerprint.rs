@@ -96,7 +96,7 @@ impl Fingerprint {
                 hash: hash_key.hash_one(value.expose()),
                 read_from: outcome.read_from().iter().map(key).collect(),
             };
-            let target = hash_key.hash_one(outcome.target.claims());
+            let target = hash_key.hash_one(Vec::from_iter(outcome.target.claims()));
             fingerprint.values.insert(target, value);
         }
 

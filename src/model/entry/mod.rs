@@ -49,7 +49,7 @@ impl Entry {
     }
 
     /// Creates an entry whose value must exist, and isn't decoded, encoded or checked against a
-    /// pattern.
+    /// pattern. Its reference is hidden until the plan, which has the aliases, decides about it.
     pub fn new(target: Target, source: EntrySource, origin: Origin) -> Self {
         let written = match (source.reference(), &source) {
             (Some(reference), _) => Some(Written::Hidden(reference.to_string())),
@@ -63,14 +63,13 @@ impl Entry {
             Target::Credential(_) => (SubjectKind::Credential, target.to_string()),
             Target::Variables(_) => (SubjectKind::EnvFrom, "env-from".to_owned()),
         };
-        let mut subject = Subject {
+        let subject = Subject {
             label,
             origin,
             kind,
             written,
             expanded: Default::default(),
         };
-        subject.reveal_if(|| source.may_be_shown(&Aliases::default()));
 
         Self {
             target,

@@ -127,24 +127,23 @@ impl Target {
     /// Returns the variables, paths and systemd credentials that an entry with this target sets.
     /// The variables of `env-from` aren't among them: each key claims its variable when it is
     /// known.
-    pub fn claims(&self) -> Vec<Claim> {
-        match self {
-            Self::Env(name) => vec![Claim::Variable(name.clone())],
-            Self::File(FileTarget { path, env, .. }) => {
-                let variable = env.clone().map(Claim::Variable);
-                let path = path.clone().map(Claim::Path);
-                variable.into_iter().chain(path).collect()
-            }
-            Self::Variables(_) => Vec::new(),
-            Self::Credential(credential) => vec![Claim::Credential(credential.clone())],
-            Self::Output => Vec::new(),
-        }
+    pub fn claims(&self) -> impl Iterator<Item = Claim> {
+        let (variable, path, credential) = match self {
+            Self::Env(name) => (Some(name), None, None),
+            Self::File(FileTarget { path, env, .. }) => (env.as_ref(), path.as_ref(), None),
+            Self::Credential(credential) => (None, None, Some(credential)),
+            Self::Variables(_) | Self::Output => (None, None, None),
+        };
+        let variable = variable.cloned().map(Claim::Variable);
+        let path = path.cloned().map(Claim::Path);
+        let credential = credential.cloned().map(Claim::Credential);
+        variable.into_iter().chain(path).chain(credential)
     }
 
     /// True if both targets set the same variable, path or systemd credential.
     pub fn overlaps(&self, other: &Self) -> bool {
-        let claims = other.claims();
-        self.claims().iter().any(|claim| claims.contains(claim))
+        let claims = Vec::from_iter(other.claims());
+        self.claims().any(|claim| claims.contains(&claim))
     }
 
     /// Returns the variable that gets the value, or the path of the file. The result is `None` for

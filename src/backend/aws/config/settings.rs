@@ -233,25 +233,25 @@ impl Settings {
     /// # Errors
     /// The first region whose code doesn't have the form of AWS's region codes.
     pub fn check_regions(&self, requests: &BTreeSet<&Locator>) -> Result<(), Problem> {
-        for request in requests
+        let mut requests = requests
             .iter()
             .filter(|request| self.endpoints.url(request.store.into()).is_none())
-        {
-            let mut regions = Vec::from_iter(self.region.clone());
-            for region in &self.options.fallback_regions {
-                let source = RegionSource::new("--fallback-region", Status::Usage);
-                regions.push((region.clone(), source));
-            }
-            if let Some(region) = &request.region {
-                let source = RegionSource::new("an alias", Status::Configuration);
-                regions.push((region.clone(), source));
-            }
-            for (region, RegionSource { name, status }) in regions {
-                if let Some(help) = region.form_remedy() {
-                    let noun = noun_with_name("AWS region", region.as_str());
-                    let text = format!("there is no {noun} (from {name})");
-                    return Err(Problem::new(status, text).help(help));
-                }
+            .peekable();
+        if requests.peek().is_none() {
+            return Ok(());
+        }
+
+        let fallback = RegionSource::new("--fallback-region", Status::Usage);
+        let alias = RegionSource::new("an alias", Status::Configuration);
+        let default = self.region.iter().map(|(region, source)| (region, *source));
+        let fallback_regions = self.options.fallback_regions.iter();
+        let fallbacks = fallback_regions.map(|region| (region, fallback));
+        let own = requests.filter_map(|request| Some((request.region.as_ref()?, alias)));
+        for (region, RegionSource { name, status }) in default.chain(fallbacks).chain(own) {
+            if let Some(help) = region.form_remedy() {
+                let noun = noun_with_name("AWS region", region.as_str());
+                let text = format!("there is no {noun} (from {name})");
+                return Err(Problem::new(status, text).help(help));
             }
         }
         Ok(())

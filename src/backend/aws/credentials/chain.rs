@@ -220,7 +220,8 @@ async fn ask_in_regions(
             region,
             ..context.clone()
         };
-        let found = retry_or(last.clone(), &budget, async || {
+        let unanswered = || last.clone();
+        let found = retry_or(unanswered, &budget, async || {
             let found = (provider.ask)(&context).await?;
             let endpoints = Some(&context.settings.endpoints);
             checked_credentials(found, origin.clone(), endpoints)

@@ -7,11 +7,13 @@
 //! valid is used, and never changed. Otherwise the user types a code on the terminal, and the
 //! deadline is extended by the time that this takes.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
@@ -48,6 +50,8 @@ pub struct CallerIdentity {
     /// The ARN. The cell is empty until AWS has been asked. It contains `None` if AWS didn't
     /// answer.
     pub arn: OnceCell<Option<String>>,
+    /// The clients with these credentials so far, one for each service and region.
+    pub clients: RefCell<Vec<Rc<Client>>>,
 }
 
 /// The name of a role's session, unless the user has set one.
@@ -87,13 +91,17 @@ pub async fn assume_once(
         .set_token_code(code.cloned());
     let operation = AssumeRole::new();
     let called = client.call(&operation, input.build(), AssumeRoleError::meta);
+    let identity = client.identity.as_ref();
+    let credentials = identity.and_then(|identity| identity.data());
     let output: AssumeRoleOutput = called
         .await
-        .map_err(|error| explain_refused_credentials(error, client.credentials.as_ref()))?;
+        .map_err(|error| explain_refused_credentials(error, credentials))?;
     let user = output.assumed_role_user.map(|user| one_line(&user.arn));
-    let arn = OnceCell::new_with(user.map(Some));
-    let credentials = read_credentials(output.credentials)?;
-    Ok(CallerIdentity { credentials, arn })
+    Ok(CallerIdentity {
+        credentials: read_credentials(output.credentials)?,
+        arn: OnceCell::new_with(user.map(Some)),
+        clients: RefCell::default(),
+    })
 }
 
 /// Returns the credentials of a web identity's role, in one attempt. `client` doesn't have
