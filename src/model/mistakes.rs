@@ -118,7 +118,7 @@ pub fn overlooked(text: &str) -> Option<Fault> {
         let help = "if it comes from a variable in quotes, that variable isn't set";
         return Some(Fault::new("is empty").help(help));
     };
-    // People see all of nearly every text.
+    // Nearly every text has only these characters.
     if text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return None;
     }

@@ -132,7 +132,8 @@ impl Plan {
             aliases.extend(layer.aliases.clone());
             for entry in &mut layer.entries {
                 let source = &entry.source;
-                entry.subject.reveal_if(|| source.may_be_shown(&aliases));
+                // Without an alias, [`Entry::new`] has already decided.
+                entry.subject.reveal_if(|| source.is_shown_alias(&aliases));
                 let variable = entry.target.variable();
                 variables.extend(variable.map(|name| (name.to_string(), entry.subject.clone())));
             }
@@ -447,7 +448,7 @@ impl Lookup<'_> {
             true => format!("the alias \"{}\"", reference.secret),
             false => subject.owner_name(),
         };
-        // The subject has been hidden for the same text.
+        // The subject is hidden because of the same text.
         if is_as_written && matches!(subject.written, Some(Written::Hidden(_))) {
             found.locator.stand_in = StandIn(Some(owner.into()));
             return Ok(found);

@@ -316,10 +316,10 @@ fn with_advice(session: &Session, mut answers: Answers) -> Answers {
     answers
 }
 
-/// Sends the requests and returns the answers of each batch, one for each request. Starts opening
-/// connections, finds the credentials, and then sends many requests at the same time. Each role is
-/// assumed once. With `-vv`, also asks STS who the caller is. If there are no credentials, nothing
-/// is sent, and each answer is the error of the search.
+/// Sends the requests and returns one answer for each, batch by batch. Starts opening connections,
+/// finds the credentials, and then sends many requests at the same time. Each role is assumed once.
+/// With `-vv`, also asks STS who the caller is. If there are no credentials, nothing is sent, and
+/// each answer is the error of the search.
 async fn read_in_regions(session: &mut Session, requests: Vec<Request>) -> Vec<RequestAnswers> {
     let Some(first_region) = requests.first().map(|request| request.region.clone()) else {
         return Vec::new();

@@ -346,7 +346,7 @@ impl Session {
     }
 
     /// Returns a client of a service with the credentials of a role or, without a role, with the
-    /// base credentials. May assume the role. The client is made once.
+    /// base credentials. May assume the role. Each client is made once, and then shared.
     ///
     /// # Errors
     /// When there are no such credentials, or when AWS doesn't have an endpoint for the service in

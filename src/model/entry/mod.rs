@@ -49,9 +49,13 @@ impl Entry {
     }
 
     /// Creates an entry whose value must exist, and isn't decoded, encoded or checked against a
-    /// pattern. Its reference is hidden until the plan, which has the aliases, decides about it.
+    /// pattern. A reference with an alias may be hidden until the plan, which has the aliases,
+    /// decides about it.
     pub fn new(target: Target, source: EntrySource, origin: Origin) -> Self {
         let written = match (source.reference(), &source) {
+            (Some(reference), _) if reference.may_be_shown(&Aliases::default()) => {
+                Some(Written::Reference(reference.to_string()))
+            }
             (Some(reference), _) => Some(Written::Hidden(reference.to_string())),
             (None, EntrySource::Template(_)) => Some(Written::Template),
             (None, _) => None,
@@ -104,10 +108,12 @@ impl EntrySource {
         }
     }
 
-    /// True if messages [may show](Reference::may_be_shown) the only reference of this source.
-    pub fn may_be_shown(&self, aliases: &Aliases) -> bool {
-        let reference = self.reference();
-        reference.is_some_and(|reference| reference.may_be_shown(aliases))
+    /// True if the only reference of this source uses an alias, and messages [may
+    /// show](Reference::may_be_shown) the reference.
+    pub fn is_shown_alias(&self, aliases: &Aliases) -> bool {
+        self.reference().is_some_and(|reference| {
+            aliases.contains_key(&reference.secret) && reference.may_be_shown(aliases)
+        })
     }
 }
 
