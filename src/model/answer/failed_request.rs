@@ -429,8 +429,8 @@ impl FailedRequest<'_> {
         if locator.store != Store::SecretsManager || self.subject.kind == SubjectKind::EnvFrom {
             return None;
         }
-        let (key, stage) = match (selector, locator.version.stage()) {
-            (Selector::Key(key), Some(stage)) => (key, stage),
+        let stage = match (selector, locator.version.stage()) {
+            (Selector::Key(_), Some(stage)) => stage,
             // `prod/db/password`
             (Selector::Whole, _) if locator.version == Version::Current => {
                 let (name, key) = self.subject.reference()?.rsplit_once(['/', '.'])?;
@@ -465,10 +465,6 @@ impl FailedRequest<'_> {
             // AWS's version ids are UUIDs.
             let hint = "a version id comes after one more colon: write";
             (stage.to_owned(), format!(":{stage}"), hint)
-        } else if is_own_label && is_name(key) && is_name(stage) {
-            // `prod/db:tls:key`
-            let path = format!("$.{key}.{stage}");
-            (format!("{key}:{stage}"), path, "for the nested key, write")
         } else if is_own_label {
             let hint = "the third field is a staging label, as in";
             (stage.to_owned(), previous, hint)
