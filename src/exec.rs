@@ -128,6 +128,12 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
             format!("\"{command}\" is a shell builtin, not a program"),
             format!("leave it out, or start a shell: -- sh -c '{command} …'"),
         )
+    } else if command.starts_with('-') {
+        let help = "write options before `--`, and the command after it";
+        (
+            "the command begins with a hyphen".to_owned(),
+            help.to_owned(),
+        )
     } else if is_command_line {
         (
             format!("{no_program}: it looks like a command and its arguments in one argument"),

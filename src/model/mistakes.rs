@@ -268,7 +268,7 @@ const TAGS: &str = "file ref secret str sub var = ";
 /// The beginnings of references in the syntax of other tools, and what to write instead. If that is
 /// empty, the secret isn't in AWS. Its name has a slash, because `vault:token` may be the key of a
 /// secret "vault".
-const PREFIXES: [(&str, &str); 22] = [
+const PREFIXES: [(&str, &str); 23] = [
     ("{{resolve:secretsmanager:", "secretsmanager:"),
     ("aws:secretsmanager:", "secretsmanager:"),
     ("secretsmanager:", "secretsmanager:"),
@@ -282,6 +282,7 @@ const PREFIXES: [(&str, &str); 22] = [
     ("aws-ssm://", "ssm:/"),
     ("awsssm://", "ssm:/"),
     ("parameter:/", "ssm:/"),
+    ("SSM:/", "ssm:/"),
     ("ref+awsssm:", "ssm:/"),
     ("{{resolve:ssm:", "ssm:"),
     ("{{resolve:ssm-secure:", "ssm:"),

@@ -28,7 +28,11 @@ pub fn reads_like_a_name(text: &str) -> bool {
     let name = name.strip_suffix("/*").unwrap_or(name);
     let has_digit = name.contains(|c: char| c.is_ascii_digit());
     let has_capital = name.contains(|c: char| c.is_ascii_uppercase());
-    if !name.contains('/') && has_capital && has_digit {
+    // A KEY may be a token: `prod/chat:xoxb-1234-abcdEFGH`.
+    let may_be_token =
+        |key: &str| key.contains(char::is_lowercase) && key.contains(char::is_numeric);
+    let mut keys = name.split(':').skip(1);
+    if has_capital && has_digit && (!name.contains('/') || keys.any(may_be_token)) {
         return false;
     }
     if !name

@@ -267,10 +267,12 @@ fn find_key<'j>(
     let mut problem = Problem::configuration(format!("has no {}", quoted_key(selector)))
         .code("key-not-found")
         .help(help);
-    problem.missing_key = Some(Box::new(MissingKey {
-        key: key.to_owned(),
-        existing_keys: listed_keys(map, None),
-    }));
+    problem.missing_key = selector.shown().map(|key| {
+        Box::new(MissingKey {
+            key: key.to_owned(),
+            existing_keys: listed_keys(map, None),
+        })
+    });
     Err(Unresolved::Absent(problem))
 }
 

@@ -3,7 +3,8 @@
 //! clap's own message is good enough for rare mistakes. The frequent ones get a message with the
 //! reason, and a help with what to write instead. An argument that doesn't begin with a hyphen may
 //! be a secret, as in `-e PASSWORD hunter2`, so no message shows one. The only exceptions are the
-//! words of other tools, the names of subcommands, and the name of a variable after `-e`.
+//! words of other tools, the names of subcommands, the name of a variable after `-e`, and a word
+//! with a slash that reads like a name.
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -18,6 +19,7 @@ use crate::model::mistakes::{nearest, overlooked_in_argument, replacement};
 use crate::model::options::{TypedOptions, find_option};
 use crate::model::problem::{Problem, Status};
 use crate::model::quoting::invalid_value;
+use crate::model::shown::reads_like_a_name;
 
 /// Turns clap's error about these arguments into a problem.
 pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command) -> Problem {
@@ -233,8 +235,11 @@ impl Line<'_> {
         let at = self.words.iter().position(|other| *other == word);
         let number = at.map_or(0, |at| at + 1);
         if word.starts_with(['–', '—']) {
-            return Problem::usage(format!("argument {number} begins with a long dash"))
-                .help("write hyphens, as in --env DB_PASSWORD=prod/db:password");
+            let help = match word.chars().nth(1) {
+                None => "write `--` before the command",
+                Some(_) => "write hyphens, as in --env DB_PASSWORD=prod/db:password",
+            };
+            return Problem::usage(format!("argument {number} begins with a long dash")).help(help);
         }
         let unexpected = Problem::usage(format!(
             "unexpected argument {number} (not shown, because it may be a secret)"
@@ -243,23 +248,24 @@ impl Line<'_> {
         let next = self.words.get(number).copied().unwrap_or_default();
         let is_word = |word: &str| word.starts_with(|c: char| c.is_ascii_alphanumeric());
         let is_command = is_word(word) && is_word(next);
-        let has_separator = self.words.contains(&"--") && !is_command;
+        let has_separator = self.words.contains(&"--");
         let name = self.name();
 
         match self.subcommand.map(Command::get_name) {
-            None => self.misplaced_word(word, number, has_separator.then_some(unexpected)),
-            Some(_) if word.ends_with(".yaml") || word.ends_with(".yml") => Problem::usage(
-                format!("argument {number} is a file, which needs -f before it"),
-            )
+            _ if word.ends_with(".yaml") || word.ends_with(".yml") => Problem::usage(format!(
+                "argument {number} is a file, which needs -f before it"
+            ))
             .help(format!("use {name} -f secrets-exec.yaml")),
+            None if is_command => self.misplaced_word(word, number, None),
+            None => self.misplaced_word(word, number, has_separator.then_some(unexpected)),
+            Some("get" | "policy" | "export") if has_separator => {
+                Problem::usage(format!("{name} doesn't start a command"))
+                    .help("leave out `--` and the command after it")
+            }
             Some("get") => {
                 let text = "secrets-exec get accepts only one argument, which is a reference";
                 Problem::usage(text)
                     .help("write a colon before a key, as in secrets-exec get prod/db:password")
-            }
-            Some("policy" | "export") if has_separator => {
-                Problem::usage(format!("{name} doesn't start a command"))
-                    .help("leave out `--` and the command after it")
             }
             Some(_) => unexpected.help(self.example()),
         }
@@ -307,6 +313,10 @@ impl Line<'_> {
         }
 
         match unexpected {
+            Some(_) if word.contains('/') && !word.contains(':') && reads_like_a_name(word) => {
+                Problem::usage(format!("argument {number} needs an option before it"))
+                    .help(format!("write --env-from {word}"))
+            }
             Some(unexpected) => {
                 unexpected.help("only options and their values may come before `--`")
             }
@@ -331,16 +341,24 @@ impl Line<'_> {
     }
 
     /// Words the mistake in `-e PASSWORD prod/db:password`, where a space was written instead of
-    /// "=". `word` is the second word. For any other word, there isn't a problem of this kind.
+    /// "=", and in `-e A=prod/db:a B=prod/db:b`. `word` is the second word. For any other word,
+    /// there isn't a problem of this kind.
     fn missing_equals_problem(&self, word: &str) -> Option<Problem> {
         for words in self.words.windows(3) {
             if let [option @ ("-e" | "--env" | "--as-file"), name, other] = words
                 && *other == word
-                && is_name(name)
             {
-                let text = format!("{option} {name} has no \"=\" followed by a secret");
-                let help = format!("join the two words, as in {option} {name}=prod/db:password");
-                return Some(Problem::usage(text).help(help));
+                if is_name(name) {
+                    let text = format!("{option} {name} has no \"=\" followed by a secret");
+                    let help =
+                        format!("join the two words, as in {option} {name}=prod/db:password");
+                    return Some(Problem::usage(text).help(help));
+                }
+                if assigned_name(word).is_some() {
+                    let text = format!("one {option} can't set several variables");
+                    let help = format!("write {option} before each NAME=REF");
+                    return Some(Problem::usage(text).help(help));
+                }
             }
         }
         None

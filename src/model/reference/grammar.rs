@@ -53,9 +53,6 @@ impl Reference {
     /// # Errors
     /// If the text can't be a reference, whatever the aliases and variables are.
     pub fn parse(text: &str) -> Result<Self, Fault> {
-        if let Some(error) = several_lines(text) {
-            return Err(error);
-        }
         let (secret, after_secret) = split_secret(text);
         let (key, after_key) = after_secret.map_or(("", None), split_key);
         let (stage, after_stage) = after_key.map_or(("", None), split_colon);
@@ -64,15 +61,21 @@ impl Reference {
         let is_path = JsonPath::parse(key).is_some();
         // The brackets of a JSONPath can contain anything.
         let (path, plain_key) = if is_path { (key, "") } else { ("", key) };
-        if let Some(found) = overlooked_in_fields([secret, plain_key, stage, version]) {
+        let without_path = text.replacen(path, "", 1);
+        let has_brace = without_path.contains('{');
+        if has_brace && without_path.contains('"') && is_json(&without_path) {
+            let help = "write the name of the secret and a key, as in prod/db:password";
+            return Err(Fault::new("is JSON, as `aws` prints it").help(help));
+        }
+        let overlooked = || overlooked_in_fields([secret, plain_key, stage, version]);
+        if let Some(found) = several_lines(text).or_else(overlooked) {
             return Err(found);
         }
         if let Some(error) = foreign_syntax_error(text) {
             return Err(error);
         }
 
-        let without_path = text.replacen(path, "", 1);
-        if without_path.contains("{{") {
+        if has_brace && without_path.contains("{{") {
             let help = "in a declaration, write { template: \"…\" }";
             let template = Fault::new("contains \"{{\", as a template does").help(help);
             return Err(helm_fault(text).unwrap_or(template));
@@ -222,9 +225,8 @@ fn validate_secret(text: &str) -> Result<(), Fault> {
         true if may_be_path => literal.trim_end_matches('*'),
         true | false => &literal,
     };
-    let mut characters = without_end.chars();
-    if let Some(illegal) = characters.find(|c| *c != ':' && !is_name_character(*c)) {
-        return Err(illegal_character(illegal));
+    if let Some(at) = without_end.find(|c| c != ':' && !is_name_character(c)) {
+        return Err(illegal_character(without_end.split_at(at)));
     }
     match has_variable {
         true => Ok(()),
@@ -232,9 +234,27 @@ fn validate_secret(text: &str) -> Result<(), Fault> {
     }
 }
 
-/// Returns the fault of a character that AWS doesn't allow in any name.
-fn illegal_character(character: char) -> Fault {
+/// True for a JSON object, and for text that contains one with a key. `{{` begins an expression of
+/// a template.
+fn is_json(text: &str) -> bool {
+    let compact = text.replace(char::is_whitespace, "");
+    compact.contains("{\"") && !compact.contains("{{")
+}
+
+/// Returns the fault of a character that AWS doesn't allow in any name. It is the first one of
+/// `rest`.
+fn illegal_character((before, rest): (&str, &str)) -> Fault {
+    let character = rest.chars().next().unwrap_or_default();
+    // `prod/db->password`, `prod/db[password]`, `prod/db?key=password`
+    let key = rest[character.len_utf8()..].trim_start_matches("key=");
+    let word = key.trim_end_matches(']');
+    // `$STAGE/db`, `$(STAGE)/db`
+    let mut words = key.trim_start_matches('(').split(['/', '-', '.', ')']);
+    let is_variable = words.next().is_some_and(is_name);
+    let is_command = rest.starts_with("$(") && rest.contains(' ');
+    let is_key = character == '#' || is_name(word) && reads_like_a_name(before);
     let defect = match character {
+        '$' if is_command => "has a command in $(…), which isn't run here".to_owned(),
         ' ' => "has a space in the name of the secret, which AWS doesn't allow".to_owned(),
         '"' | '\'' => "includes quotes".to_owned(),
         _ => format!(
@@ -242,8 +262,9 @@ fn illegal_character(character: char) -> Fault {
         ),
     };
     let help = match character {
-        '$' => "write a variable in braces, as in ${STAGE}/db:password",
-        '#' => "write a colon before the key, as in prod/db:password",
+        '$' if is_command => "write the name of the secret itself, as in prod/db:password",
+        '$' if is_variable => "write a variable in braces, as in ${STAGE}/db:password",
+        '#' | '>' | '[' | '?' if is_key => "write a colon before the key, as in prod/db:password",
         '"' | '\'' => "remove the quotes, which are part of the reference",
         '*' | '?' => {
             "write the full name; only a path may end with a wildcard, as in ssm:/prod/app/*"
@@ -334,6 +355,12 @@ fn parse_selector(key: &str) -> Result<Selector, Fault> {
     JsonPath::parse(key).map(Selector::Path).ok_or_else(|| {
         let help = match key.trim_start_matches('$') {
             name if is_name(name) && reads_like_a_name(name) => format!("write $.{name}"),
+            path if path.contains("[]") && reads_like_a_name(&path.replace("[]", "")) => {
+                format!(
+                    "write ${}, with the index of one element",
+                    path.replace("[]", "[0]")
+                )
+            }
             path if key == format!("$${path}") => {
                 format!("write ${path} (only systemd and Compose files need \"$$\")")
             }

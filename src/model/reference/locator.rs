@@ -13,7 +13,7 @@ use std::num::NonZeroUsize;
 use jsonpath_rust::parser::model::JpQuery;
 use jsonpath_rust::parser::parse_json_path;
 
-use super::arn::{Region, Role, Store};
+use super::arn::{Arn, Region, Role, Store};
 use super::secret_id::{ParameterPath, SecretId};
 use crate::model::env_variables::is_name;
 use crate::model::mistakes::Fault;
@@ -237,9 +237,12 @@ pub fn may_be_shown(secret: &str, selector: &Selector, version: Option<&Version>
     let stage = version.and_then(Version::stage);
     let id = version.and_then(Version::id);
     let own_stage = stage.filter(|stage| !AWS_STAGES.contains(stage));
+    // An ARN always reads like a name, but not every KEY after it does.
+    let has_hidden_key = key.is_some() && Arn::has_prefix(secret) && selector.shown().is_none();
     let fields = [Some(secret), key, own_stage].into_iter().flatten();
     // A label is judged by itself, too, because it may be a password after a real secret and key.
-    own_stage.is_none_or(|stage| stage.len() <= 4 || reads_like_a_name(stage))
+    !has_hidden_key
+        && own_stage.is_none_or(|stage| stage.len() <= 4 || reads_like_a_name(stage))
         && id.is_none_or(has_form_of_version_id)
         && reads_like_a_name(&Vec::from_iter(fields).join(":"))
 }
@@ -256,13 +259,13 @@ pub enum Selector {
 }
 
 impl Selector {
-    /// Returns the KEY for messages about a secret that exists. They may show an identifier, a
-    /// JSONPath, and what reads like a name. The result is `None` for any other KEY, and without
-    /// one.
+    /// Returns the KEY for messages about a secret that exists. They may show a short identifier, a
+    /// JSONPath, and what reads like a name. The result is `None` for any other KEY, such as an API
+    /// token, and without one.
     pub fn shown(&self) -> Option<&str> {
         match self {
             Self::Whole => None,
-            Self::Key(key) if is_name(key) => Some(key),
+            Self::Key(key) if is_name(key) && key.len() < 16 => Some(key),
             Self::Key(key) => may_be_shown(KNOWN, self, None).then_some(key),
             Self::Path(path) => Some(&path.text),
         }

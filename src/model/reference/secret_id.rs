@@ -226,7 +226,9 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), Fault> {
     if name.is_empty() && arn.account().is_some() && !prefix.starts_with(arn.resource()) {
         let (before, resource) = text.split_at(text.len() - arn.resource().len());
         let defect = format!("is an ARN that doesn't have {prefix:?} before the name");
-        let bare_name = resource.trim_start_matches('/');
+        // `secret/prod/db` has a slash instead of a colon.
+        let name = resource.strip_prefix(&prefix.replace(':', "/"));
+        let bare_name = name.unwrap_or(resource).trim_start_matches('/');
         let help = format!("write {before}{prefix}{bare_name}");
         return Err(Fault::new(defect).help(help));
     }
@@ -242,7 +244,8 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), Fault> {
     } else if !is_legal_name(store, name) {
         ILLEGAL_CHARACTER
     } else if store == Store::ParameterStore && arn.resource().contains("//") {
-        TWO_SLASHES
+        let help = format!("write {}", text.replace("//", "/"));
+        return Err(Fault::new(TWO_SLASHES).help(help));
     } else {
         return Ok((store, arn));
     };
