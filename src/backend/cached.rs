@@ -396,20 +396,14 @@ const NOT_OURS: &str =
 const MAX_SIZE: i64 = 256 * 1024 * 1024;
 
 impl CacheDirectory {
-    /// Opens and checks the directory.
+    /// Opens the directory, and checks that values may be stored in it.
     ///
     /// # Errors
-    /// Every reason why values must not be stored in the directory.
+    /// If the directory can't be opened or examined, or every reason why values must not be stored
+    /// in it.
     pub fn open(path: &Path) -> Result<Self, Vec<Problem>> {
         let opened = open_directory(path.as_os_str(), "install -d -m 700");
-        let descriptor = opened.map_err(|mut problem| {
-            problem.text = format!("--cache: {}", problem.text);
-            if !path.exists() && !path.starts_with("/run") && !path.starts_with("/dev/shm") {
-                let help = "create a directory in memory with install -d -m 700 /dev/shm/secrets-exec, and write --cache /dev/shm/secrets-exec";
-                problem.help = Some(help.to_owned());
-            }
-            vec![problem.note("the directory must be in memory, for example below /dev/shm")]
-        })?;
+        let descriptor = opened.map_err(|problem| vec![unopened_problem(path, problem)])?;
 
         let shown = path.display();
         let problems = directory_problems(path, &descriptor).map_err(|errno| {
@@ -477,6 +471,18 @@ impl CacheDirectory {
 /// The remedy for a directory on a disk.
 const USE_TMPFS: &str =
     "use a directory in memory, and create it first: install -d -m 700 /dev/shm/secrets-exec";
+
+/// Returns the problem for a directory that can't be opened. `problem` is the general one, which
+/// advises the user to create a directory at `path`. Outside of /run and /dev/shm, that directory
+/// would probably be on a disk, so the advice is to use another path.
+fn unopened_problem(path: &Path, mut problem: Problem) -> Problem {
+    problem.text = format!("--cache: {}", problem.text);
+    let is_likely_in_memory = path.starts_with("/run") || path.starts_with("/dev/shm");
+    if !path.exists() && !is_likely_in_memory {
+        problem = problem.help("create a directory in memory with install -d -m 700 /dev/shm/secrets-exec, and write --cache /dev/shm/secrets-exec");
+    }
+    problem.note("the directory must be in memory, for example below /dev/shm")
+}
 
 /// Returns every reason why values must not be stored in a directory. The list is empty if they can
 /// be. For a directory on a disk, that is the only reason, because correcting its owner or mode

@@ -150,7 +150,7 @@ impl Problem {
 
     /// Creates the problem for a fault whose text is a whole sentence.
     pub fn from_fault(status: Status, fault: Fault) -> Self {
-        Self::new(status, fault.text).replace_help(fault.help)
+        Self::new(status, fault.text).help_if_some(fault.help)
     }
 
     /// Creates the problem for a mistake in a file, a secret or a value.
@@ -181,8 +181,8 @@ impl Problem {
         self
     }
 
-    /// Replaces the remedy, unless `help` is `None`.
-    pub fn replace_help(mut self, help: Option<impl Into<String>>) -> Self {
+    /// Sets the remedy if `help` is one. Otherwise keeps an earlier one.
+    pub fn help_if_some(mut self, help: Option<impl Into<String>>) -> Self {
         self.help = help.map(Into::into).or(self.help);
         self
     }

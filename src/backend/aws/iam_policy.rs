@@ -266,25 +266,23 @@ impl Statements<'_> {
         self.resources.entry(action).or_default().insert(resource);
     }
 
-    /// Adds the permission to read what a locator names, in one region or in any. AWS can't limit a
-    /// permission to one version. Also notes which service decrypts the value, for the statement
-    /// about KMS keys.
+    /// Adds the permission to read what a locator names, in one region or, without `region`, in
+    /// every region. AWS can't limit a permission to one version.
     ///
-    /// If values aren't read, a parameter only needs DescribeParameters, which AWS can't limit to
-    /// one parameter.
+    /// With `--metadata`, a parameter needs only DescribeParameters, which AWS can't limit to one
+    /// parameter.
     fn add_reading(&mut self, locator: &Locator, region: Option<&Region>) {
         if locator.store == Store::ParameterStore && self.options.metadata {
             self.add(IamAction::DescribeParameters, Arn::any());
             return;
         }
 
-        let arn = locator.id.arn();
-        let partition = arn.map_or(region.map_or("aws", partition_of), Arn::partition);
-        // A public parameter (`/aws/service/…`) belongs to AWS, and its ARN doesn't have an
-        // account.
+        let named_arn = locator.id.arn();
+        let partition = named_arn.map_or(region.map_or("aws", partition_of), Arn::partition);
         let account = match is_public(locator) {
+            // The account in the ARN of a public parameter is empty, which `ANY` also matches.
             true => ANY,
-            false => arn.and_then(Arn::account).unwrap_or(self.account),
+            false => named_arn.and_then(Arn::account).unwrap_or(self.account),
         };
         let region_or_any = region.map_or(ANY, Region::as_str);
         for (action, store, resource) in self.needed_actions(locator) {
@@ -292,19 +290,24 @@ impl Statements<'_> {
             let arn = Arn::new(partition, service, region_or_any, account, &resource);
             self.add(action, arn);
         }
+        // Public parameters aren't encrypted.
+        if !is_public(locator) {
+            self.note_decryption(locator, region);
+        }
+    }
 
+    /// Notes which service decrypts the value, for the statement about KMS keys.
+    ///
+    /// A secret that is only described is noted, too. This has no effect: there is no such
+    /// statement without `--kms-key`, which can't be combined with `--metadata`.
+    fn note_decryption(&mut self, locator: &Locator, region: Option<&Region>) {
         // For a parameter such as /aws/reference/secretsmanager/prod/db, Secrets Manager decrypts
         // the value.
-        let decrypting = match referenced_secret(locator.id.name()) {
+        let service = match referenced_secret(locator.id.name()) {
             Some(_) => Store::SecretsManager,
             None => locator.store,
         };
-        // Public parameters aren't encrypted. Noting a secret that is only described has no effect:
-        // `--metadata` excludes `--kms-key`, and without that option, the policy doesn't have a
-        // statement for decryption.
-        if !is_public(locator) {
-            self.decrypting.insert((decrypting, region.cloned()));
-        }
+        self.decrypting.insert((service, region.cloned()));
     }
 
     /// Returns the actions that a locator needs, each with the service of its resource and the last

@@ -264,10 +264,11 @@ impl<'a> Item<'a> {
     /// Returns the characters of a scalar. If the node is not a scalar, adds the mistake that it is
     /// not `expected`, and returns `None`.
     pub fn expect_text(&self, expected: &str) -> Option<&'a str> {
-        self.node
-            .scalar_text()
-            .ok_or_else(|| self.refuse_type(expected, None))
-            .ok()
+        let text = self.node.scalar_text();
+        if text.is_none() {
+            self.refuse_type(expected, None);
+        }
+        text
     }
 
     /// Returns the value that `parse` makes of a scalar. If `parse` returns `None`, adds the
@@ -278,9 +279,11 @@ impl<'a> Item<'a> {
         parse: impl FnOnce(&'a str) -> Option<T>,
     ) -> Option<T> {
         let text = self.expect_text(expected)?;
-        parse(text)
-            .ok_or_else(|| self.refuse_value(text, expected))
-            .ok()
+        let parsed = parse(text);
+        if parsed.is_none() {
+            self.refuse_value(text, expected);
+        }
+        parsed
     }
 
     /// Returns the items of a list. If the node is not a list, adds the mistake that it is not
@@ -307,10 +310,11 @@ impl<'a> Item<'a> {
     /// Returns the value of a boolean. If the node is not a boolean, adds this mistake, and returns
     /// `None`.
     pub fn expect_boolean(&self) -> Option<bool> {
-        self.node
-            .boolean()
-            .ok_or_else(|| self.refuse_type("true or false", None))
-            .ok()
+        let boolean = self.node.boolean();
+        if boolean.is_none() {
+            self.refuse_type("true or false", None);
+        }
+        boolean
     }
 
     /// Returns the variable with this name, which is the node or its key. If no variable can have
@@ -415,7 +419,7 @@ impl SourceFile {
             let Fault { text, help } = mistake.fault;
             let headline = format!("{position}: {}{text}", mistake.subject);
             first_of.insert(text, problems.len());
-            problems.push(Problem::configuration(headline).replace_help(help));
+            problems.push(Problem::configuration(headline).help_if_some(help));
         }
         problems
     }

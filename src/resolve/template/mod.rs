@@ -384,11 +384,13 @@ pub fn looked_up_texts(template: &Template, inputs: &BTreeMap<String, Input>) ->
     texts
 }
 
-/// Renders a template with placeholders instead of secrets, to find a filter, test or function that
-/// doesn't exist. Returns the error about that name. Returns `None` for any other error, because
-/// the placeholders may have caused it, and if the source isn't a template. A part of the template
-/// that isn't reached isn't checked.
-pub fn find_unknown_name(source: &ValueSource, subject: &Subject) -> Option<Problem> {
+/// Returns the problem for a filter, test or function that a template uses but that doesn't exist.
+/// To find it, renders the template with placeholders instead of secrets. The parts of the template
+/// that this rendering doesn't reach aren't checked.
+///
+/// Returns `None` if the source isn't a template. Also ignores any other error, because the
+/// placeholders may have caused it.
+pub fn unknown_name_problem(source: &ValueSource, subject: &Subject) -> Option<Problem> {
     let ValueSource::Template { template, inputs } = source else {
         return None;
     };
@@ -464,7 +466,7 @@ fn template_error(error: &Error, template: &Template) -> Problem {
     let position = template::position_text(&template.text, error.line());
     Problem::configuration(format!("{position} has an error: {text}"))
         .code("template")
-        .replace_help(help)
+        .help_if_some(help)
 }
 
 /// True if the template has used an undefined value. MiniJinja's operators and many filters say

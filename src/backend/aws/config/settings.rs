@@ -155,16 +155,17 @@ impl Settings {
             role_remedy: role_remedy(inherited),
             ..Self::default()
         };
-        settings.read_shared(&mut places);
+        settings.set_from_places(&mut places);
         if let SourceOption::Agent { .. } = options.source {
             settings.agent_token = places.text("AWS_TOKEN");
         }
         unless_errors(places.errors, settings)
     }
 
-    /// Reads the settings that can be in variables or in the profile. An invalid value adds an
-    /// error to `places`.
-    fn read_shared(&mut self, places: &mut Places<'_>) {
+    /// Sets the settings that a variable or the profile can have, and replaces their earlier
+    /// values. This is done twice: first with the variables alone, and again once the profile has
+    /// been read. An invalid value adds an error to `places`.
+    fn set_from_places(&mut self, places: &mut Places<'_>) {
         // Our own retries don't have modes, so the value is only checked.
         places.read("AWS_RETRY_MODE", retry_mode);
         self.region = region(places, &self.options);
@@ -337,7 +338,7 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
 
     let variables = settings.variables.clone();
     let mut places = Places::new(&variables, Some(profile));
-    settings.read_shared(&mut places);
+    settings.set_from_places(&mut places);
     places.errors.into_iter().next().map_or(Ok(profiles), Err)
 }
 
