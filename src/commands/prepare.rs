@@ -1,5 +1,5 @@
 //! Merges everything that a user has set, from the command line, variables and declarations, into
-//! the options, the plan and the backend. The plan only has the entries that the command needs.
+//! the options, AWS's settings and the plan. The plan only has the entries that the command needs.
 //!
 //! All of this happens on the worker, because a declaration can be on a file system that hangs. No
 //! request is sent here. Every mistake in every input ends up in one report.

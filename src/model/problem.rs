@@ -64,7 +64,7 @@ pub struct Problem {
     pub impact: Impact,
     /// True if the reason has nothing to do with the entries, so that text lists only some of them.
     pub is_general: bool,
-    /// True if AWS has got a name that the problem doesn't show, because it may be a password.
+    /// True if AWS has received a name that the problem doesn't show, because it may be a password.
     pub has_sent_hidden_name: bool,
 }
 
@@ -193,10 +193,10 @@ impl Problem {
         self
     }
 
-    /// Returns a key that is equal for problems which a report prints as one, with the entries of
-    /// all of them. These problems have different entries, and may have different details,
-    /// different missing keys, different secrets, and helps about their own entries. Returns `None`
-    /// for a problem without entries, which is always printed by itself.
+    /// Returns a key by which a report groups problems: those with the same key are printed as one,
+    /// with the entries of all of them. They may differ in their entries, details, missing keys and
+    /// secrets, and in helps about their own entries. Returns `None` for a problem without entries,
+    /// which is always printed by itself.
     pub fn group_key(&self) -> Option<impl Ord + Clone + '_> {
         if self.entries.is_empty() {
             return None;

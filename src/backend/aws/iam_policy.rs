@@ -21,7 +21,8 @@ pub struct PolicyOptions {
     /// True with `--agent`. In that case, the AWS Secrets Manager Agent sends the requests. It also
     /// calls DescribeSecret, to find new versions.
     pub is_for_agent: bool,
-    /// The account of secrets whose names don't include one. `None` stands for any account.
+    /// The account of secrets and parameters that aren't given as ARNs. `None` stands for any
+    /// account.
     pub account: Option<String>,
     /// The role whose policy is printed. It is `None` for the policy of the caller.
     pub for_role: Option<Role>,
@@ -58,15 +59,15 @@ pub fn policy(
     let is_sent = |request: &Locator| {
         !options.metadata || request.store == Store::SecretsManager || is_described(request)
     };
-    let is_own = |request: &&Locator| role.reads(request) && is_sent(request);
-    let read = Vec::from_iter(requests.iter().filter(is_own));
+    let is_own = |request: &&Locator| role.makes(request) && is_sent(request);
+    let own_requests = Vec::from_iter(requests.iter().filter(is_own));
 
-    let statements = statements(settings, &role, &read, options);
+    let statements = statements(settings, &role, &own_requests, options);
     let policy = statements.to_json(&options.kms_keys);
     Ok(Policy {
         text: format!("{policy:#}\n"),
-        warnings: warnings(&read, options),
-        notes: notes(&role, &read, options),
+        warnings: warnings(&own_requests, options),
+        notes: notes(&role, &own_requests, options),
     })
 }
 
@@ -123,9 +124,8 @@ impl<'a> PolicyRole<'a> {
         })
     }
 
-    /// True if the identity makes this request, that is, if the request needs the identity's
-    /// credentials.
-    fn reads(&self, request: &Locator) -> bool {
+    /// True if the request is signed with this identity's credentials.
+    fn makes(&self, request: &Locator) -> bool {
         match &request.role {
             Some(role) => self.named == Some(&role.arn),
             None => self.is_caller,
@@ -147,12 +147,12 @@ fn unknown_role<'a>(role: &Arn, roles: impl Iterator<Item = &'a Arn>) -> Problem
     Problem::usage(text).help(help)
 }
 
-/// Returns the statements that allow the requests in `read`, and those that allow `role` to assume
-/// further roles.
+/// Returns the statements that allow `requests`, and those that allow `role` to assume further
+/// roles.
 fn statements<'a>(
     settings: &Settings,
     role: &PolicyRole<'a>,
-    read: &[&Locator],
+    requests: &[&Locator],
     options: &'a PolicyOptions,
 ) -> Statements<'a> {
     // A secret without an account is in the account of the role that reads it.
@@ -165,7 +165,7 @@ fn statements<'a>(
         resources: BTreeMap::new(),
         decrypting: BTreeSet::new(),
     };
-    for request in read {
+    for request in requests {
         let Some(region) = &request.region else {
             // A statement for any region includes the fallback regions.
             statements.add_reading(request, None);
@@ -201,7 +201,7 @@ fn warnings(requests: &[&Locator], options: &PolicyOptions) -> Vec<String> {
 }
 
 /// Returns the notes about a policy.
-fn notes(role: &PolicyRole<'_>, read: &[&Locator], options: &PolicyOptions) -> Vec<String> {
+fn notes(role: &PolicyRole<'_>, requests: &[&Locator], options: &PolicyOptions) -> Vec<String> {
     let mut notes = Vec::new();
     if role.named.is_none() {
         for assumed in &role.assumed {
@@ -210,7 +210,7 @@ fn notes(role: &PolicyRole<'_>, read: &[&Locator], options: &PolicyOptions) -> V
             ));
         }
     }
-    if options.kms_keys.is_empty() && !options.metadata && !read.is_empty() {
+    if options.kms_keys.is_empty() && !options.metadata && !requests.is_empty() {
         notes.push("if a secret is encrypted with a customer managed key, add --kms-key ARN to allow kms:Decrypt".to_owned());
     }
     notes
@@ -251,7 +251,7 @@ impl IamAction {
 /// The resources of each action.
 struct Statements<'a> {
     options: &'a PolicyOptions,
-    /// The account for resources whose names don't include one.
+    /// The account of resources that aren't given as ARNs.
     account: &'a str,
     /// True if secrets are described.
     describes_secrets: bool,

@@ -107,7 +107,7 @@ impl Locator {
         }
     }
 
-    /// Returns the noun for what is requested.
+    /// Returns what is requested: `path`, or the kind of the store (`secret`, `parameter`).
     fn kind(&self) -> String {
         match self.is_path() {
             true => "path".to_owned(),
@@ -166,7 +166,7 @@ impl SecretRef {
     /// Decides by its form whether messages may show this reference. `owner` is what they name
     /// instead, such as `DB_PASSWORD`.
     #[must_use]
-    pub fn judged(mut self, owner: String) -> Self {
+    pub fn hidden_unless_name(mut self, owner: String) -> Self {
         self.locator.stand_in = StandIn((!self.reads_like_a_name()).then(|| owner.into()));
         self
     }

@@ -2,7 +2,7 @@
 //! and how they are read.
 //!
 //! The SDK's provider for a container's credentials reads its variables itself. They are also
-//! checked here, because the SDK panics at some invalid values and ignores others. Variables that
+//! checked here, because the SDK panics on some invalid values and ignores others. Variables that
 //! only the SDK's own clients would read don't have an effect: AWS_DEFAULTS_MODE,
 //! AWS_STS_REGIONAL_ENDPOINTS and AWS_RETRY_MODE. Only the last one is checked.
 
@@ -273,6 +273,11 @@ impl Settings {
         }
     }
 
+    /// Returns the name of the profile, which is "default" if nothing chooses one.
+    pub fn profile_name(&self) -> &str {
+        self.profile().1
+    }
+
     /// Returns the ARNs of the roles that are assumed to get the caller's credentials, in this
     /// order: the web identity's role, and the roles in the profile's `chain`. An invalid ARN is
     /// skipped, because STS will refuse it.
@@ -303,7 +308,7 @@ pub fn apply_profile(
     progress: &Progress,
 ) -> Result<Option<RoleChain>, Problem> {
     let profiles = apply_settings(settings, progress)?;
-    match profiles.profile(settings.profile().1) {
+    match profiles.profile(settings.profile_name()) {
         Some(profile) if settings.uses_profile() => role_chain(profile),
         Some(_) | None => Ok(None),
     }
@@ -319,7 +324,7 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
     let profiles = Profiles::load(&settings.config_files, progress)?;
     let others: Vec<&str> = profiles.names().filter(|name| *name != "default").collect();
     let (source, name) = settings.profile();
-    let mut advice = profiles.prefix_advice(name);
+    let mut advice = profiles.header_advice(name);
     if advice.is_none() && source.is_none() && !others.is_empty() {
         let names = others.join(", ");
         advice = Some(format!("set AWS_PROFILE to one of your profiles ({names})"));
