@@ -108,7 +108,7 @@ fn not_executable_problem(file: &Path, why: Errno) -> Problem {
         help = "mount the file system with exec, as in docker run --tmpfs /tmp:exec".to_owned();
     }
     let has_help = why == Errno::EACCES && shown == path;
-    Problem::new(Status::NotExecutable, text).replace_help(has_help.then_some(help))
+    Problem::new(Status::NotExecutable, text).help_if_some(has_help.then_some(help))
 }
 
 /// Returns the problem for a command that doesn't exist. `search_path` is the PATH in which its

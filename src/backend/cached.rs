@@ -125,13 +125,14 @@ impl Cached {
         };
 
         let entries = self.read_entries(wanted.iter().copied());
-        let (fresh, mut older): (BTreeMap<_, _>, BTreeMap<_, _>) = entries
+        let (fresh, mut rest): (BTreeMap<_, _>, BTreeMap<_, _>) = entries
             .into_iter()
             .partition(|(locator, entry)| is_usable(locator, entry, self.ttl));
         let mut asked = wanted.clone();
         asked.retain(|locator| !fresh.contains_key(locator));
-        let answered =
-            |(locator, entry): (&Locator, CacheEntry)| (locator.clone(), Ok(entry.answer(None)));
+        let answered = |(locator, entry): (&Locator, CacheEntry)| {
+            (locator.clone(), Ok(entry.into_document(None)))
+        };
         let mut answers = Answers::from_iter(fresh.into_iter().map(answered));
         if asked.is_empty() {
             return Ok(answers);
@@ -140,14 +141,14 @@ impl Cached {
         // If the cache could provide every value of the launch, AWS only has a short time to
         // answer.
         let mut usable = Fetched::from_iter(answers.iter().cloned());
-        for (locator, entry) in &older {
+        for (locator, entry) in &rest {
             if is_usable(locator, entry, self.stale) {
                 usable.insert((*locator).clone(), Ok(entry.document.clone()));
             }
         }
         let limit = suffices(&usable).then_some(RETRIED_FOR);
         for (locator, answer) in self.aws.answers(&asked, limit).await? {
-            let present = older.remove(&locator);
+            let present = rest.remove(&locator);
             self.store(&locator, &answer, present.as_ref(), begun);
             let substitute = present.filter(|entry| is_usable(&locator, entry, self.stale));
             answers.push((locator, answer_or_substitute(answer, substitute)));
@@ -250,7 +251,7 @@ impl Cached {
 fn answer_or_substitute(answer: Answer, substitute: Option<CacheEntry>) -> Answer {
     match (answer, substitute) {
         (Err(failure), Some(entry)) if is_outage_everywhere(&failure) => {
-            Ok(entry.answer(Some(failure)))
+            Ok(entry.into_document(Some(failure)))
         }
         (Err(mut failure), None) if is_outage_everywhere(&failure) => {
             let note = "the cache doesn't have a value that could be used instead";
@@ -283,9 +284,9 @@ impl CacheEntry {
         now.saturating_sub(self.fetched)
     }
 
-    /// Returns the document with its age. `replaces` is AWS's failure, which a stale entry
-    /// replaces. It is `None` for a fresh entry.
-    fn answer(self, replaces: Option<FetchFailure>) -> Document {
+    /// Turns the entry into the document that is used, with its age. `replaces` is the failure of
+    /// AWS that made a stale entry necessary, and `None` for a fresh entry.
+    fn into_document(self, replaces: Option<FetchFailure>) -> Document {
         let age = self.age(boot_time());
         Document {
             cached: Some(CachedAnswer { age, replaces }),
@@ -321,8 +322,6 @@ pub fn decode(name: &str, bytes: &[u8]) -> Result<CacheEntry, &'static str> {
         return Err(DAMAGED);
     }
 
-    // The entry contains its own name. So if someone copies it to a different name, it isn't used
-    // for a different request.
     let entry: (String, Duration, bool, Document) =
         serde_json::from_slice(json).map_err(|_| DAMAGED)?;
     let (own_name, fetched, is_replica, document) = entry;
@@ -354,8 +353,8 @@ fn boot_time() -> Duration {
     clock_gettime(clock).map(Duration::from).unwrap_or_default()
 }
 
-/// True if AWS failed in every region, and each failure can be temporary. Only in this case, a
-/// stale entry is used.
+/// True if AWS failed in every region, and each failure can be temporary. A stale entry is used
+/// only in this case.
 fn is_outage_everywhere(failure: &FetchFailure) -> bool {
     let mut errors = failure.errors();
     errors.all(|error| error.problem.status == Status::Temporary)
@@ -396,20 +395,14 @@ const NOT_OURS: &str =
 const MAX_SIZE: i64 = 256 * 1024 * 1024;
 
 impl CacheDirectory {
-    /// Opens and checks the directory.
+    /// Opens the directory, and checks that values may be stored in it.
     ///
     /// # Errors
-    /// Every reason why values must not be stored in the directory.
+    /// If the directory can't be opened or examined, or every reason why values must not be stored
+    /// in it.
     pub fn open(path: &Path) -> Result<Self, Vec<Problem>> {
         let opened = open_directory(path.as_os_str(), "install -d -m 700");
-        let descriptor = opened.map_err(|mut problem| {
-            problem.text = format!("--cache: {}", problem.text);
-            if !path.exists() && !path.starts_with("/run") && !path.starts_with("/dev/shm") {
-                let help = "create a directory in memory with install -d -m 700 /dev/shm/secrets-exec, and write --cache /dev/shm/secrets-exec";
-                problem.help = Some(help.to_owned());
-            }
-            vec![problem.note("the directory must be in memory, for example below /dev/shm")]
-        })?;
+        let descriptor = opened.map_err(|problem| vec![unopened_problem(path, problem)])?;
 
         let shown = path.display();
         let problems = directory_problems(path, &descriptor).map_err(|errno| {
@@ -477,6 +470,18 @@ impl CacheDirectory {
 /// The remedy for a directory on a disk.
 const USE_TMPFS: &str =
     "use a directory in memory, and create it first: install -d -m 700 /dev/shm/secrets-exec";
+
+/// Returns the problem for a directory that can't be opened. `problem` is the general one, which
+/// advises the user to create a directory at `path`. Outside of /run and /dev/shm, that directory
+/// would probably be on a disk, so the advice is to use another path.
+fn unopened_problem(path: &Path, mut problem: Problem) -> Problem {
+    problem.text = format!("--cache: {}", problem.text);
+    let is_likely_in_memory = path.starts_with("/run") || path.starts_with("/dev/shm");
+    if !path.exists() && !is_likely_in_memory {
+        problem = problem.help("create a directory in memory with install -d -m 700 /dev/shm/secrets-exec, and write --cache /dev/shm/secrets-exec");
+    }
+    problem.note("the directory must be in memory, for example below /dev/shm")
+}
 
 /// Returns every reason why values must not be stored in a directory. The list is empty if they can
 /// be. For a directory on a disk, that is the only reason, because correcting its owner or mode

@@ -112,8 +112,8 @@ impl LocalFile {
 }
 
 /// Returns the names that a secret can have in the file: its id, and for an ARN also the name in
-/// the ARN. AWS adds a hyphen and six random characters to a secret's name, and leaves out the
-/// leading slash of a parameter's name, so the forms with and without these are tried.
+/// the ARN. In an ARN, AWS adds a hyphen and six random characters to a secret's name, and leaves
+/// out the leading slash of a parameter's name, so the forms with and without these are tried.
 fn possible_names(locator: &Locator) -> Vec<String> {
     let mut names = vec![locator.written_id()];
     if locator.id.arn().is_none() {

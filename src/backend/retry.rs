@@ -190,13 +190,13 @@ fn longest_backoff(attempts: u32, cause: Cause) -> Duration {
     Duration::from_millis(growth.saturating_mul(first).min(limit))
 }
 
-/// Repeats `attempt` until it succeeds, until it fails with an error after which the same service
-/// isn't asked again, or until the budget ends. Each attempt of a named request is counted and,
-/// with `-vv`, printed.
+/// Makes an attempt again and again until it succeeds, until its error rules out another attempt
+/// ([`Again`]), after [`MOST_MALFORMED_ANSWERS`], or until the budget ends. With a budget for a
+/// named request ([`RetryBudget::for_request`]), each attempt is counted and, with `-vv`, printed.
 ///
 /// # Errors
-/// The error after which the service isn't asked again, or the last outage before the end of the
-/// budget.
+/// The error of the last attempt that ended. If not even the first one ended in time, an outage
+/// that says so.
 pub async fn retry<T>(
     budget: &RetryBudget,
     attempt: impl AsyncFn() -> Result<T, FetchError>,
@@ -204,25 +204,23 @@ pub async fn retry<T>(
     retry_or(|| budget.unanswered(), budget, attempt).await
 }
 
-/// Does the same as [`retry`], but returns the error of `unanswered` if the budget ends during the
-/// first attempt.
+/// Does the same as [`retry`], but returns the error of `unanswered` if not even the first attempt
+/// ended in time.
 ///
-/// Both functions also give up after [`MOST_MALFORMED_ANSWERS`]. If a named request isn't answered
-/// in time, the error says how many attempts were made, and how long they took together.
+/// If a named request isn't answered in time, the error says how many attempts were made, and how
+/// long they took together.
 ///
 /// # Errors
-/// The error after which the service isn't asked again, the outage of the last attempt that ended,
-/// or the error of `unanswered`.
+/// The error of the last attempt that ended, or that of `unanswered`.
 pub async fn retry_or<T>(
     unanswered: impl FnOnce() -> FetchError,
     budget: &RetryBudget,
     attempt: impl AsyncFn() -> Result<T, FetchError>,
 ) -> Result<T, FetchError> {
-    let (begun, mut tried, mut last) = (Instant::now(), 0, None);
+    let (begun, mut attempts, mut last) = (Instant::now(), 0, None);
     let mut malformed_answers = 0;
-    for attempts in 1.. {
-        tried = attempts;
-
+    loop {
+        attempts += 1;
         let attempt_begun = Instant::now();
         if budget.request.is_some() {
             budget.progress().count_request();
@@ -253,10 +251,10 @@ pub async fn retry_or<T>(
     if let Cause::Outage(OutageKind::Timeout | OutageKind::Silent) = last.cause
         && budget.request.is_some()
     {
-        let attempts = if tried == 1 {
+        let attempts = if attempts == 1 {
             "1 attempt".to_owned()
         } else {
-            format!("{tried} attempts")
+            format!("{attempts} attempts")
         };
         last.problem.detail = format!(" ({attempts} in {:.1}s)", begun.elapsed().as_secs_f64());
     }

@@ -1,5 +1,5 @@
 //! Merges everything that a user has set, from the command line, variables and declarations, into
-//! the options, the plan and the backend. The plan only has the entries that the command needs.
+//! the options, AWS's settings and the plan. The plan only has the entries that the command needs.
 //!
 //! All of this happens on the worker, because a declaration can be on a file system that hangs. No
 //! request is sent here. Every mistake in every input ends up in one report.
@@ -107,7 +107,7 @@ fn nothing_to_resolve(
     };
     Problem::usage(text)
         .help(general)
-        .replace_help(declaration_beside())
+        .help_if_some(declaration_beside())
 }
 
 /// Reads the declarations, merges all inputs, and makes the plan. Prints the warnings about the
@@ -331,7 +331,7 @@ fn declared_unit(layers: &[Layer], request: &SystemdCredential) -> Result<String
         [] => {
             let why = "no declaration lists this unit under `credentials:`";
             let nearest = nearest(&request.unit, units.into_iter()).map(did_you_mean);
-            Err(refused_credential(request, &request.unit, why).replace_help(nearest))
+            Err(refused_credential(request, &request.unit, why).help_if_some(nearest))
         }
         patterns => {
             let listed = patterns.join(", ");

@@ -164,7 +164,7 @@ pub fn read_plan(
         terminal::print_always(report::cache_warnings(&cache.directory, notices, &fetched));
     }
     if pass == Pass::First {
-        terminal::print_unless_hidden(report::outcome_warnings(&outcomes));
+        terminal::print_unless_hidden(report::mistake_warnings(&outcomes));
     }
     Ok(Values { outcomes, fetched })
 }

@@ -1,7 +1,7 @@
 //! Runs work on a second thread, the worker, while the main thread waits for the result.
 //!
-//! The worker can hang in a file or a computation, so it only does the work. The main thread reacts
-//! to everything else:
+//! The worker can hang in a file or a computation, so nothing else depends on it. The main thread
+//! reacts to everything else:
 //!
 //! ```text
 //! main thread  ─ poll(2) ─┬─ the worker is done        → return the result
@@ -50,8 +50,7 @@ pub trait Reporter {
     /// Sends assignments to the service manager (sd_notify(3)).
     fn notify(&self, assignments: &str);
 
-    /// Prints the failures that end this process, or reports them in another way. Returns the exit
-    /// status.
+    /// Reports the failures that end this process. Returns the exit status.
     fn fail(&self, failures: &Report) -> u8 {
         failures.print()
     }
@@ -78,7 +77,7 @@ impl Reporter for Notifier {
     }
 }
 
-/// Does the work of a subcommand on its own thread and waits for the result. Until `work` has read
+/// Runs the work of a subcommand on its own thread and waits for the result. Until `work` has read
 /// the declarations, the options from the command line and from variables apply: `--timeout`
 /// already limits the time for reading a declaration. `prepare` resolves the options again, with
 /// those in the declarations.
@@ -99,12 +98,13 @@ pub fn run<T: Send>(
     })
 }
 
-/// Does `work` on its own thread, within the deadline of `options`, and waits for the result.
-/// Prints the warnings that the work has noted in the progress. Termination signals are held from
-/// here on.
+/// Applies `options`, runs `work` on its own thread, and waits for the result. The deadline of
+/// `work` begins now. At the end, prints the warnings that `work` has noted in the deadline's
+/// progress.
 ///
-/// A termination signal ends this process, and so does the end of the watched connection. If the
-/// worker doesn't react to the deadline, this process ends with status 75.
+/// Termination signals are held from here on. This process ends without a result after such a
+/// signal, when the other end of [`Reporter::watched_connection`] closes, and, with status 75, if
+/// the worker doesn't react to the deadline.
 ///
 /// # Errors
 /// The errors of `work`, or the reason why a thread can't be created.

@@ -91,7 +91,7 @@ impl<'a> Files<'a> {
             let destination_problem = match destination {
                 Ok(None) => None,
                 Ok(Some(entry)) => entry
-                    .is_regular_file()
+                    .expect_regular_or_free()
                     .and_then(|_| entry.expect_writable())
                     .err(),
                 Err(problem) => Some(problem.clone()),

@@ -112,11 +112,12 @@ impl DirectoryEntry {
         }
     }
 
-    /// Returns true if there is a regular file with this name, and false if the name is free.
+    /// Checks that the name is free or belongs to a regular file. Returns true if there is such a
+    /// file.
     ///
     /// # Errors
     /// If the name belongs to anything else, or can't be examined.
-    pub fn is_regular_file(&self) -> Result<bool, Problem> {
+    pub fn expect_regular_or_free(&self) -> Result<bool, Problem> {
         let Some(stat) = self.stat()? else {
             return Ok(false);
         };
@@ -318,7 +319,7 @@ impl DiskFile {
         entry: DirectoryEntry,
         write: impl FnOnce(&mut File) -> Result<(), Problem>,
     ) -> Result<Self, Problem> {
-        entry.is_regular_file()?;
+        entry.expect_regular_or_free()?;
         let (mut file, temporary) = entry.create_temporary()?;
         let name_to_remove = Some(temporary);
         let written = Self {
@@ -339,7 +340,7 @@ impl DiskFile {
     /// to rename the file.
     pub fn rename_into_place(&mut self) -> Result<(), Problem> {
         if let Some(temporary) = &self.name_to_remove {
-            let is_replacing = self.entry.is_regular_file()?;
+            let is_replacing = self.entry.expect_regular_or_free()?;
             self.entry.rename(temporary)?;
             let own_name = &self.entry.name;
             self.name_to_remove = (!is_replacing).then(|| own_name.clone());
@@ -401,7 +402,8 @@ fn copy_program(path: &Path) -> Result<(), Problem> {
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub struct PlacedFile {
     pub path: PathBuf,
-    /// The device and the inode number, which differ for another file at the same path.
+    /// The device and the inode number. A file that has replaced this one while it still existed
+    /// has another inode number.
     pub id: (u64, u64),
 }
 
@@ -453,7 +455,7 @@ impl AppendedFile {
     /// it.
     pub fn open(path: &Path, named_by: NamedBy) -> Result<Self, Problem> {
         let entry = DirectoryEntry::open(path)?;
-        entry.is_regular_file()?;
+        entry.expect_regular_or_free()?;
         if named_by == NamedBy::User {
             entry.expect_trusted_owner(None)?;
             if let Some(file) = entry.stat()?
@@ -482,7 +484,7 @@ impl AppendedFile {
         let Self(mut file, entry) = self;
         let mut append = || {
             let length = file.metadata()?.len();
-            // An empty file doesn't need a line feed.
+            // For an empty file, nothing is read, and `last` stays a line feed.
             let mut last = *b"\n";
             file.read_at(&mut last, length.saturating_sub(1))?;
             let start: &[u8] = if last == *b"\n" { b"" } else { b"\n" };

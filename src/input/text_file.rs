@@ -24,7 +24,7 @@ pub fn open(path: &Path) -> Result<File, Problem> {
             ErrorKind::NotFound => similar_file(path),
             _ => None,
         };
-        unreadable(path.display(), &error).replace_help(similar.map(|file| did_you_mean(&file)))
+        unreadable(path.display(), &error).help_if_some(similar.map(|file| did_you_mean(&file)))
     })
 }
 

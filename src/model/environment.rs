@@ -59,8 +59,8 @@ pub struct Limits {
     /// The limit of one argument or one `NAME=value`, with its final NUL: MAX_ARG_STRLEN, which is
     /// 32 pages.
     pub string: usize,
-    /// The limit of all strings together, with their NULs and with the pointers to them: about a
-    /// quarter of RLIMIT_STACK.
+    /// The limit of all strings together, with their NULs and with the pointers to them: a quarter
+    /// of RLIMIT_STACK, but at least 128 KiB and at most 6 MiB.
     pub total: usize,
 }
 

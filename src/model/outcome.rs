@@ -78,7 +78,7 @@ pub struct FileValue<'a> {
 #[derive(Debug, Default)]
 pub struct Outcomes {
     pub list: Vec<EntryOutcome>,
-    /// What is likely to be a mistake in an entry although it has an outcome.
+    /// What is probably a mistake in an entry, although the entry could be resolved.
     pub warnings: Vec<(Subject, String)>,
     /// The time for reading the secrets, with all requests, and for resolving the plan. Zero for
     /// outcomes that were made without reading, as by `check --offline`.

@@ -403,11 +403,13 @@ impl Lookup<'_> {
             // The references in an inherited variable are ARNs or `{{resolve:…}}`, which can't use
             // an alias. `input/env_references` has looked them up.
             EntrySource::Composed(parts) => {
-                let judged = parts.into_iter().map(|part| match part {
-                    Part::Reference(found) => Part::Reference(found.judged(subject.owner_name())),
+                let parts = parts.into_iter().map(|part| match part {
+                    Part::Reference(found) => {
+                        Part::Reference(found.hidden_unless_name(subject.owner_name()))
+                    }
                     Part::Text(text) => Part::Text(text),
                 });
-                ValueSource::Composed(judged.collect())
+                ValueSource::Composed(parts.collect())
             }
             EntrySource::Template(template) => {
                 let inputs = self.template_inputs(&template, subject)?;
@@ -453,7 +455,7 @@ impl Lookup<'_> {
             found.locator.stand_in = StandIn(Some(owner.into()));
             return Ok(found);
         }
-        Ok(found.judged(owner))
+        Ok(found.hidden_unless_name(owner))
     }
 
     /// Adds the error of an entry whose reference has this fault.

@@ -64,7 +64,7 @@ pub struct Problem {
     pub impact: Impact,
     /// True if the reason has nothing to do with the entries, so that text lists only some of them.
     pub is_general: bool,
-    /// True if AWS has got a name that the problem doesn't show, because it may be a password.
+    /// True if AWS has received a name that the problem doesn't show, because it may be a password.
     pub has_sent_hidden_name: bool,
 }
 
@@ -150,7 +150,7 @@ impl Problem {
 
     /// Creates the problem for a fault whose text is a whole sentence.
     pub fn from_fault(status: Status, fault: Fault) -> Self {
-        Self::new(status, fault.text).replace_help(fault.help)
+        Self::new(status, fault.text).help_if_some(fault.help)
     }
 
     /// Creates the problem for a mistake in a file, a secret or a value.
@@ -181,8 +181,8 @@ impl Problem {
         self
     }
 
-    /// Replaces the remedy, unless `help` is `None`.
-    pub fn replace_help(mut self, help: Option<impl Into<String>>) -> Self {
+    /// Sets the remedy if `help` is one. Otherwise keeps an earlier one.
+    pub fn help_if_some(mut self, help: Option<impl Into<String>>) -> Self {
         self.help = help.map(Into::into).or(self.help);
         self
     }
@@ -193,10 +193,10 @@ impl Problem {
         self
     }
 
-    /// Returns a key that is equal for problems which a report prints as one, with the entries of
-    /// all of them. These problems have different entries, and may have different details,
-    /// different missing keys, different secrets, and helps about their own entries. Returns `None`
-    /// for a problem without entries, which is always printed by itself.
+    /// Returns a key by which a report groups problems: those with the same key are printed as one,
+    /// with the entries of all of them. They may differ in their entries, details, missing keys and
+    /// secrets, and in helps about their own entries. Returns `None` for a problem without entries,
+    /// which is always printed by itself.
     pub fn group_key(&self) -> Option<impl Ord + Clone + '_> {
         if self.entries.is_empty() {
             return None;

@@ -35,7 +35,7 @@ mod warnings;
 pub use record::{Label, Record};
 pub use warnings::{
     bug_error, cache_warnings, disk_warnings, empty_value_warning, empty_variable_notes,
-    interruption_error, local_warning, outcome_warnings, overdue_problem, plain_template_warnings,
+    interruption_error, local_warning, mistake_warnings, overdue_problem, plain_template_warnings,
     provenance_notes, read_once_warning, secret_notes, total_note, trace_note,
     unexpanded_argument_warnings, unexpanded_warnings, waiting_text,
 };

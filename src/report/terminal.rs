@@ -180,7 +180,7 @@ fn write_over(has_progress: &mut bool, text: &[u8]) {
 }
 
 impl PrintMode {
-    /// Returns the kind of file that standard error is.
+    /// Returns how records are laid out on standard error: for a terminal, or for a log.
     fn screen(self) -> Screen {
         let Self { has_colours, .. } = self;
         match io::stderr().is_terminal() {

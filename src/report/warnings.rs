@@ -152,8 +152,8 @@ pub fn empty_value_warning(outcomes: &Outcomes) -> Option<Record> {
     Some(Record::warning(text))
 }
 
-/// Returns the warnings about entries that have an outcome.
-pub fn outcome_warnings(outcomes: &Outcomes) -> impl Iterator<Item = Record> {
+/// Returns the warnings about entries that were resolved, but are probably mistaken.
+pub fn mistake_warnings(outcomes: &Outcomes) -> impl Iterator<Item = Record> {
     outcomes.warnings.iter().map(|(subject, text)| Record {
         entries: vec![subject.to_string()],
         ..Record::warning(text.clone())
@@ -219,8 +219,8 @@ pub fn plain_template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
 /// argument lists the variables to replace.
 const EXPANDING_PROGRAMS: &str = "ash bash busybox csh dash envsubst fish ksh mksh sh tcsh zsh";
 
-/// True if the command is one of [`EXPANDING_PROGRAMS`].
-fn is_shell(command: &CommandLine) -> bool {
+/// True if the command expands variables in its arguments ([`EXPANDING_PROGRAMS`]).
+fn expands_variables(command: &CommandLine) -> bool {
     let program = Path::new(command.program()).file_name();
     let mut expanding = EXPANDING_PROGRAMS.split(' ').map(OsStr::new);
     expanding.any(|name| program == Some(name))
@@ -239,7 +239,7 @@ fn read_once(outcomes: &Outcomes) -> Vec<String> {
     pipes.map(|outcome| outcome.subject.to_string()).collect()
 }
 
-/// Returns the remark of `check` on files that can be read only once, if the command may start
+/// Returns the warning of `check` about files that can be read only once, if the command may start
 /// several programs: if it is a shell, or a script (`is_script`). The result is `None` otherwise.
 pub fn read_once_warning(
     outcomes: &Outcomes,
@@ -247,7 +247,7 @@ pub fn read_once_warning(
     is_script: bool,
 ) -> Option<Record> {
     let files = read_once(outcomes);
-    if files.is_empty() || !(is_script || is_shell(command)) {
+    if files.is_empty() || !(is_script || expands_variables(command)) {
         return None;
     }
     let (files, program) = (some_of(&files), command.quoted_program());
@@ -260,11 +260,11 @@ pub fn read_once_warning(
 /// launch sets, such as `$DB_PASSWORD`. There are no warnings if the command is a shell or another
 /// program that expands variables itself.
 pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) -> Vec<Record> {
-    if is_shell(command) {
+    if expands_variables(command) {
         return Vec::new();
     }
 
-    let is_set = |name: &str| {
+    let sets_variable = |name: &str| {
         outcomes.list.iter().any(|outcome| {
             let variable = outcome.target.variable().map(EnvName::as_str);
             variable == Some(name) && is_set(outcome)
@@ -275,7 +275,7 @@ pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) 
         // `$NAME`, `${NAME}` or Kubernetes' `$(NAME)`
         let reference = argument.strip_prefix('$');
         let variable = reference.map(|name| name.trim_matches(['{', '}', '(', ')']));
-        if variable.is_some_and(is_set) {
+        if variable.is_some_and(sets_variable) {
             warnings.push(Record::warning(format!(
                 "the argument \"{argument}\" is passed on literally, because no shell expands it: use sh -c '…'"
             )));
@@ -298,8 +298,9 @@ pub fn bug_error(panic: &PanicHookInfo<'_>) -> Record {
     .event("bug")
 }
 
-/// Returns the notes about all values of a launch: those about secrets, about literals, and about
-/// entries that get their default or aren't set. The last one is about the whole resolution.
+/// Returns the notes of `--verbose`: those about secrets, about literals, about files that can be
+/// read only once, and about entries that get their default or aren't set. The last note is about
+/// the whole resolution.
 pub fn provenance_notes(outcomes: &Outcomes, fetched: &Fetched) -> Vec<Record> {
     let mut records = secret_notes(outcomes, fetched);
     let mut literals = Vec::new();
@@ -312,11 +313,19 @@ pub fn provenance_notes(outcomes: &Outcomes, fetched: &Fetched) -> Vec<Record> {
         let text = counted(literals.len(), "value is a literal", "values are literals");
         records.push(resolved_note(text).with("variables", literals));
     }
-    if let pipes @ [_, ..] = &read_once(outcomes)[..] {
-        let text = format!("{} can be read only once", some_of(pipes));
+    let pipes = read_once(outcomes);
+    if !pipes.is_empty() {
+        let text = format!("{} can be read only once", some_of(&pipes));
         records.push(resolved_note(text));
     }
+    records.extend(missing_value_notes(outcomes));
+    records.extend(total_note(outcomes, fetched));
+    records
+}
 
+/// Returns a note for each entry that gets its default, and for each that isn't set.
+fn missing_value_notes(outcomes: &Outcomes) -> Vec<Record> {
+    let mut records = Vec::new();
     for outcome in &outcomes.list {
         let subject = &outcome.subject;
         let label = vec![subject.label.as_str()];
@@ -332,8 +341,6 @@ pub fn provenance_notes(outcomes: &Outcomes, fetched: &Fetched) -> Vec<Record> {
             records.push(Record::note(text).event("omitted").with("variables", label));
         }
     }
-
-    records.extend(total_note(outcomes, fetched));
     records
 }
 

@@ -64,7 +64,7 @@ pub fn object_members<'j>(
             .or_else(|| write.map(|write| format!("for the whole value, write {write}")));
         return Err(Problem::configuration(text)
             .code("not-an-object")
-            .replace_help(help));
+            .help_if_some(help));
     };
     let mut members = Members::new();
     for (key, value) in map {
@@ -213,7 +213,7 @@ fn missing_key_problems(members: &Members<'_>, object: &ObjectSource) -> Vec<Pro
                 let quotable_names = names.clone().filter(|name| is_quotable(name));
                 let similar = nearest(key, quotable_names).map(did_you_mean);
                 let problem = Problem::configuration(text).code("key-not-found");
-                errors.push(problem.replace_help(twin_hint(names.clone(), key).or(similar)));
+                errors.push(problem.help_if_some(twin_hint(names.clone(), key).or(similar)));
             }
             Some((_, None)) if list == "only" && naming.selects(key) => {
                 let text =

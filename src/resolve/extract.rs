@@ -220,7 +220,7 @@ fn not_json(error: &NotJson, selector: &Selector, rewrite: Rewrite<'_>) -> Probl
     };
     Problem::configuration(format!("{}, so {consequence}", error.what))
         .code("not-json")
-        .replace_help(help)
+        .help_if_some(help)
 }
 
 /// Returns the hint to leave out the KEY, or `None` if the reference must not be shown.
@@ -254,7 +254,7 @@ fn find_key<'j>(
         );
         let problem = Problem::configuration(text).code("not-an-object");
         let help = encoded_twice_hint(json).or_else(|| whole_value_hint(rewrite));
-        return Err(problem.replace_help(help).into());
+        return Err(problem.help_if_some(help).into());
     };
     if let Some(value) = map.get(key) {
         return Ok(value);
@@ -363,7 +363,7 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, Unresolv
             let text = format!("has nothing at {}", path.text);
             let problem = Problem::configuration(text).code("key-not-found");
             let hint = encoded_twice_hint(json).or_else(|| parent_hint(json, path));
-            Err(Unresolved::Absent(problem.replace_help(hint)))
+            Err(Unresolved::Absent(problem.help_if_some(hint)))
         }
         [one] => Ok(one.val),
         several => {

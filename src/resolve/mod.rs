@@ -26,7 +26,7 @@ use crate::model::secret_value::SecretValue;
 use crate::model::shown::{StandIn, reads_like_a_name};
 use env_from::Members;
 use extract::{Unresolved, find_value};
-use template::find_unknown_name;
+use template::unknown_name_problem;
 use value::{ParsedAnswers, with_entry};
 
 /// The walk over the entries of a plan.
@@ -214,7 +214,7 @@ pub fn invalid_template_outcomes(plan: &Plan) -> Option<Outcomes> {
     let mut outcomes = None;
     for (index, entry) in plan.entries.iter().enumerate() {
         if let PlannedSource::Value(source) = &entry.source
-            && let Some(problem) = find_unknown_name(source, &entry.subject)
+            && let Some(problem) = unknown_name_problem(source, &entry.subject)
         {
             let outcomes = outcomes.get_or_insert_with(|| Outcomes::unread(plan));
             outcomes.list[index].result = Outcome::Failed(vec![problem]);

@@ -102,7 +102,7 @@ impl<'a> ParsedAnswers<'a> {
             let subject = &subject.revealed_by(reference);
             why.reworded(|problem| {
                 let problem = with_entry(problem, Some(reference), subject);
-                problem.replace_help(version_hint(reference, subject))
+                problem.help_if_some(version_hint(reference, subject))
             })
         })
     }

@@ -91,13 +91,8 @@ impl Step<'_> {
     /// Returns the state after an event while the command runs, and adds the actions that follow.
     fn while_running(&mut self, mut state: RunningState, event: Event) -> SupervisorState {
         match (event, state.poll) {
-            (Event::Signal(signal), poll) if self.rotation.poll_signal == Some(signal) => {
-                state.is_poll_requested = true;
-                // Otherwise a launch is under way. When it is over, `RunningState::next_poll` sets
-                // the timer for the requested poll.
-                if matches!(poll, Poll::Idle | Poll::Splayed) {
-                    self.actions.push(Action::Arm(Delay::RequestedPoll));
-                }
+            (Event::Signal(signal), _) if self.rotation.poll_signal == Some(signal) => {
+                self.request_poll(&mut state);
             }
             (Event::Signal(signal), _) => self.forward(&mut state, signal),
             (Event::Elapsed, Poll::Idle | Poll::Splayed) => {
@@ -133,6 +128,15 @@ impl Step<'_> {
             ) => {}
         }
         SupervisorState::Running(state)
+    }
+
+    /// Notes that the user has asked for a poll, and sets the timer for it. While a launch is under
+    /// way, only notes it: when that launch is over, `RunningState::next_poll` sets the timer.
+    fn request_poll(&mut self, state: &mut RunningState) {
+        state.is_poll_requested = true;
+        if matches!(state.poll, Poll::Idle | Poll::Splayed) {
+            self.actions.push(Action::Arm(Delay::RequestedPoll));
+        }
     }
 
     /// Adds the action that sends a signal to the command's process group. If job control has
@@ -290,8 +294,8 @@ impl Step<'_> {
         SupervisorState::Stopping(state)
     }
 
-    /// Cancels the step that was to follow a self.rotation. If that step has already been
-    /// cancelled, kills the group.
+    /// Cancels the step that was to follow the end of the command, a restart or an exit. If that
+    /// step has already been cancelled, kills the group.
     ///
     /// The group has already received the stop signal, so the first SIGTERM is not forwarded,
     /// because many programs end immediately on a second signal. If the command has ended by

@@ -50,7 +50,7 @@ pub fn unreadable(file: impl Display, error: &io::Error) -> Problem {
             format!("the file \"{file}\" can't be read: {why}")
         }
     });
-    problem.replace_help(directory_remedy(Path::new(&file)))
+    problem.help_if_some(directory_remedy(Path::new(&file)))
 }
 
 /// Returns the remedy if the path of a file is an empty directory, which Docker has probably

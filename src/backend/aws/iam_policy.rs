@@ -21,7 +21,8 @@ pub struct PolicyOptions {
     /// True with `--agent`. In that case, the AWS Secrets Manager Agent sends the requests. It also
     /// calls DescribeSecret, to find new versions.
     pub is_for_agent: bool,
-    /// The account of secrets whose names don't include one. `None` stands for any account.
+    /// The account of secrets and parameters that aren't given as ARNs. `None` stands for any
+    /// account.
     pub account: Option<String>,
     /// The role whose policy is printed. It is `None` for the policy of the caller.
     pub for_role: Option<Role>,
@@ -58,15 +59,15 @@ pub fn policy(
     let is_sent = |request: &Locator| {
         !options.metadata || request.store == Store::SecretsManager || is_described(request)
     };
-    let is_own = |request: &&Locator| role.reads(request) && is_sent(request);
-    let read = Vec::from_iter(requests.iter().filter(is_own));
+    let is_own = |request: &&Locator| role.makes(request) && is_sent(request);
+    let own_requests = Vec::from_iter(requests.iter().filter(is_own));
 
-    let statements = statements(settings, &role, &read, options);
+    let statements = statements(settings, &role, &own_requests, options);
     let policy = statements.to_json(&options.kms_keys);
     Ok(Policy {
         text: format!("{policy:#}\n"),
-        warnings: warnings(&read, options),
-        notes: notes(&role, &read, options),
+        warnings: warnings(&own_requests, options),
+        notes: notes(&role, &own_requests, options),
     })
 }
 
@@ -123,9 +124,8 @@ impl<'a> PolicyRole<'a> {
         })
     }
 
-    /// True if the identity makes this request, that is, if the request needs the identity's
-    /// credentials.
-    fn reads(&self, request: &Locator) -> bool {
+    /// True if the request is signed with this identity's credentials.
+    fn makes(&self, request: &Locator) -> bool {
         match &request.role {
             Some(role) => self.named == Some(&role.arn),
             None => self.is_caller,
@@ -147,12 +147,12 @@ fn unknown_role<'a>(role: &Arn, roles: impl Iterator<Item = &'a Arn>) -> Problem
     Problem::usage(text).help(help)
 }
 
-/// Returns the statements that allow the requests in `read`, and those that allow `role` to assume
-/// further roles.
+/// Returns the statements that allow `requests`, and those that allow `role` to assume further
+/// roles.
 fn statements<'a>(
     settings: &Settings,
     role: &PolicyRole<'a>,
-    read: &[&Locator],
+    requests: &[&Locator],
     options: &'a PolicyOptions,
 ) -> Statements<'a> {
     // A secret without an account is in the account of the role that reads it.
@@ -165,7 +165,7 @@ fn statements<'a>(
         resources: BTreeMap::new(),
         decrypting: BTreeSet::new(),
     };
-    for request in read {
+    for request in requests {
         let Some(region) = &request.region else {
             // A statement for any region includes the fallback regions.
             statements.add_reading(request, None);
@@ -201,7 +201,7 @@ fn warnings(requests: &[&Locator], options: &PolicyOptions) -> Vec<String> {
 }
 
 /// Returns the notes about a policy.
-fn notes(role: &PolicyRole<'_>, read: &[&Locator], options: &PolicyOptions) -> Vec<String> {
+fn notes(role: &PolicyRole<'_>, requests: &[&Locator], options: &PolicyOptions) -> Vec<String> {
     let mut notes = Vec::new();
     if role.named.is_none() {
         for assumed in &role.assumed {
@@ -210,7 +210,7 @@ fn notes(role: &PolicyRole<'_>, read: &[&Locator], options: &PolicyOptions) -> V
             ));
         }
     }
-    if options.kms_keys.is_empty() && !options.metadata && !read.is_empty() {
+    if options.kms_keys.is_empty() && !options.metadata && !requests.is_empty() {
         notes.push("if a secret is encrypted with a customer managed key, add --kms-key ARN to allow kms:Decrypt".to_owned());
     }
     notes
@@ -251,7 +251,7 @@ impl IamAction {
 /// The resources of each action.
 struct Statements<'a> {
     options: &'a PolicyOptions,
-    /// The account for resources whose names don't include one.
+    /// The account of resources that aren't given as ARNs.
     account: &'a str,
     /// True if secrets are described.
     describes_secrets: bool,
@@ -266,25 +266,23 @@ impl Statements<'_> {
         self.resources.entry(action).or_default().insert(resource);
     }
 
-    /// Adds the permission to read what a locator names, in one region or in any. AWS can't limit a
-    /// permission to one version. Also notes which service decrypts the value, for the statement
-    /// about KMS keys.
+    /// Adds the permission to read what a locator names, in one region or, without `region`, in
+    /// every region. AWS can't limit a permission to one version.
     ///
-    /// If values aren't read, a parameter only needs DescribeParameters, which AWS can't limit to
-    /// one parameter.
+    /// With `--metadata`, a parameter needs only DescribeParameters, which AWS can't limit to one
+    /// parameter.
     fn add_reading(&mut self, locator: &Locator, region: Option<&Region>) {
         if locator.store == Store::ParameterStore && self.options.metadata {
             self.add(IamAction::DescribeParameters, Arn::any());
             return;
         }
 
-        let arn = locator.id.arn();
-        let partition = arn.map_or(region.map_or("aws", partition_of), Arn::partition);
-        // A public parameter (`/aws/service/…`) belongs to AWS, and its ARN doesn't have an
-        // account.
+        let named_arn = locator.id.arn();
+        let partition = named_arn.map_or(region.map_or("aws", partition_of), Arn::partition);
         let account = match is_public(locator) {
+            // The account in the ARN of a public parameter is empty, which `ANY` also matches.
             true => ANY,
-            false => arn.and_then(Arn::account).unwrap_or(self.account),
+            false => named_arn.and_then(Arn::account).unwrap_or(self.account),
         };
         let region_or_any = region.map_or(ANY, Region::as_str);
         for (action, store, resource) in self.needed_actions(locator) {
@@ -292,19 +290,24 @@ impl Statements<'_> {
             let arn = Arn::new(partition, service, region_or_any, account, &resource);
             self.add(action, arn);
         }
+        // Public parameters aren't encrypted.
+        if !is_public(locator) {
+            self.note_decryption(locator, region);
+        }
+    }
 
+    /// Notes which service decrypts the value, for the statement about KMS keys.
+    ///
+    /// A secret that is only described is noted, too. This has no effect: there is no such
+    /// statement without `--kms-key`, which can't be combined with `--metadata`.
+    fn note_decryption(&mut self, locator: &Locator, region: Option<&Region>) {
         // For a parameter such as /aws/reference/secretsmanager/prod/db, Secrets Manager decrypts
         // the value.
-        let decrypting = match referenced_secret(locator.id.name()) {
+        let service = match referenced_secret(locator.id.name()) {
             Some(_) => Store::SecretsManager,
             None => locator.store,
         };
-        // Public parameters aren't encrypted. Noting a secret that is only described has no effect:
-        // `--metadata` excludes `--kms-key`, and without that option, the policy doesn't have a
-        // statement for decryption.
-        if !is_public(locator) {
-            self.decrypting.insert((decrypting, region.cloned()));
-        }
+        self.decrypting.insert((service, region.cloned()));
     }
 
     /// Returns the actions that a locator needs, each with the service of its resource and the last

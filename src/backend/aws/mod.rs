@@ -173,7 +173,7 @@ impl Aws {
         }
 
         // If this fails, each description fails with the same error.
-        let _ = session.find_credentials(&requests).await;
+        let _ = session.prepare_credentials(&requests).await;
         Ok(secrets_manager::describe_all(session, requests).await)
     }
 
@@ -194,7 +194,7 @@ impl Aws {
         let (requests, mut answers) = requests_for(session, wanted).await;
         let sent = Vec::from_iter(requests.keys().cloned());
         // If this fails, each request fails with the same error.
-        let _ = session.find_credentials(&sent).await;
+        let _ = session.prepare_credentials(&sent).await;
         let session = &*session;
         let identities = async {
             if let Some(request) = sent.first() {
@@ -325,7 +325,7 @@ async fn read_in_regions(session: &mut Session, requests: Vec<Request>) -> Vec<R
         return Vec::new();
     };
     open_connections(session, &requests).await;
-    if let Err(error) = session.find_credentials(&requests).await {
+    if let Err(error) = session.prepare_credentials(&requests).await {
         return vec![fail_all(requests, &error)];
     }
     let (session, begun) = (&*session, Instant::now());

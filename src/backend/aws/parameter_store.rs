@@ -257,8 +257,8 @@ impl GetParametersResponse {
 }
 
 impl Parameter {
-    /// False if both the request and the parameter have an ARN, and these differ in the partition,
-    /// region or account.
+    /// True unless both the request and the parameter have an ARN, and the two differ in the
+    /// partition, region or account.
     fn agrees_with_arn(&self, requested: &SecretId, region: &Region) -> bool {
         let SecretId::Arn(requested) = requested.in_region(region) else {
             return true;
@@ -267,9 +267,9 @@ impl Parameter {
         arns.all(|arn| arn.resource_next_to(&requested).is_some())
     }
 
-    /// The part of the parameter's name that follows the path of `request`. It is `None` if the
-    /// path doesn't stand for the parameter, or if the parameter belongs to a different region or
-    /// account, and also if its name and its ARN differ.
+    /// Returns the part of the parameter's name that follows the path of `request`. Returns `None`
+    /// if the path doesn't include the parameter, if the parameter belongs to a different region or
+    /// account, or if its name and its ARN name different parameters.
     fn name_below(&self, request: &Locator, region: &Region) -> Option<String> {
         if !self.agrees_with_arn(&request.id, region) {
             return None;

@@ -100,7 +100,7 @@ impl Session {
 
         let roles = chain.as_ref().map_or(&[][..], |chain| &chain.roles);
         if purpose.is_unattended && roles.iter().any(|role| role.mfa_serial.is_some()) {
-            let name = settings.profile().1;
+            let name = settings.profile_name();
             let text = format!(
                 "the AWS profile {name:?} needs an MFA code (mfa_serial), but with --on-rotation secrets-exec can't ask for a new code later"
             );
@@ -109,7 +109,7 @@ impl Session {
         }
 
         let mut callers = BTreeMap::new();
-        let profile = settings.profile().1;
+        let profile = settings.profile_name();
         if let Err(error) = ask_for_missing_codes(codes, roles, profile, &deadline) {
             // Store the error where the base credentials belong. Then secrets-exec doesn't look for
             // credentials, and every request fails with this error.
@@ -187,7 +187,7 @@ impl Session {
     ///
     /// # Errors
     /// When no provider has credentials.
-    pub async fn find_credentials(&mut self, requests: &[Request]) -> Result<(), FetchError> {
+    pub async fn prepare_credentials(&mut self, requests: &[Request]) -> Result<(), FetchError> {
         let first = requests.first().map(|request| &request.region);
         let Some(region) = self.settings.region().or(first) else {
             return Ok(());
@@ -239,11 +239,13 @@ impl Session {
         over_regions(&self.budget, Instant::now(), &self.sts_regions, assume_in).await
     }
 
-    /// Returns the caller with a role or, without a role, with the base credentials. The first call
-    /// for a role assumes it.
+    /// Returns the caller with a role or, without a role, with the base credentials.
+    /// [`Self::prepare_credentials`] must have been called with a request for this role. The first
+    /// call for a role assumes it.
     ///
     /// # Errors
-    /// When the base credentials were not found, or when the role cannot be assumed.
+    /// When the base credentials weren't found, or when the role can't be assumed or wasn't
+    /// requested.
     pub async fn caller_with(&self, role: Option<&Role>) -> Result<&CallerIdentity, FetchError> {
         if let (Some(role), Some(caller)) = (role, self.callers.get(&role.cloned())) {
             // Boxed, because this function has one future for each secret, and each of them would
@@ -257,9 +259,9 @@ impl Session {
     /// with their ARN if it is known. Doesn't send a request.
     ///
     /// # Errors
-    /// The error of the search for the base credentials, or of assuming the role. Before
-    /// [`Self::find_credentials`], an error that no message shows: functions that run that early
-    /// only check that nothing is known yet.
+    /// The error of the search for the base credentials, or of assuming the role. If
+    /// [`Self::prepare_credentials`] hasn't run, an error that no message ever shows, because the
+    /// callers that run before it ignore the error.
     fn known_caller(&self, role: Option<&Role>) -> Result<&CallerIdentity, FetchError> {
         match self.callers.get(&role.cloned()).and_then(OnceCell::get) {
             Some(caller) => caller.as_ref().map_err(Clone::clone),

@@ -31,7 +31,7 @@ pub struct Launches<'a> {
     /// The launch that is under way. `None` before the first one, and once a launch has executed
     /// the command or has ended.
     process: Option<LaunchProcess>,
-    /// How far the last launch has come.
+    /// How far the last launch has come. Before the first launch, it has no meaning.
     phase: LaunchPhase,
     /// The command's files on disk, which are removed when it ends.
     pub placed: Vec<PlacedFile>,
@@ -54,13 +54,14 @@ enum LaunchPhase {
 }
 
 impl<'a> Launches<'a> {
-    /// Creates the value for a command that hasn't been started. No launch is forked yet.
+    /// Returns the launches of a command that hasn't been started. No launch has been forked yet.
     pub fn new(launch: Launch<'a>, notices: Notices<'a>) -> Self {
         Self {
             launch,
             notices,
             baseline: Baseline::default(),
             process: None,
+            // `fork_launch` sets the phase.
             phase: LaunchPhase::Resolving,
             placed: Vec::new(),
         }

@@ -177,7 +177,10 @@ pub struct InstallArguments {
     pub directory: PathBuf,
 }
 
-/// Parses the id of an AWS account. Otherwise returns the expected value, for the message.
+/// Parses the id of an AWS account.
+///
+/// # Errors
+/// What the option expects instead, for the message.
 fn parse_account(text: &str) -> Result<String, &'static str> {
     let is_account = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
     is_account
@@ -185,13 +188,19 @@ fn parse_account(text: &str) -> Result<String, &'static str> {
         .ok_or("an account id of 12 digits without hyphens, such as 123456789012")
 }
 
-/// Parses the ARN of a role. Otherwise returns the expected value, for the message.
+/// Parses the ARN of a role.
+///
+/// # Errors
+/// What the option expects instead, for the message.
 fn parse_role(text: &str) -> Result<Role, &'static str> {
     Role::parse(text, None).ok_or(Role::EXPECTED)
 }
 
 /// Parses the ARN of a KMS key. The ARN of an alias isn't accepted, because a policy can't name a
-/// key by its alias. Otherwise returns the expected value, for the message.
+/// key by its alias.
+///
+/// # Errors
+/// What the option expects instead, for the message.
 fn parse_key(text: &str) -> Result<Arn, &'static str> {
     let is_key = |arn: &Arn| arn.service() == "kms" && arn.resource().starts_with("key/");
     Arn::parse(text).filter(is_key).ok_or(
@@ -199,14 +208,19 @@ fn parse_key(text: &str) -> Result<Arn, &'static str> {
     )
 }
 
-/// Parses an item of a list with commas. Spaces around the item are ignored. Otherwise returns the
-/// expected value, for the message.
+/// Parses an item of a comma-separated list. Spaces around it are ignored.
+///
+/// # Errors
+/// What the option expects instead, for the message.
 fn parse_listed_pattern(text: &str) -> Result<Pattern, &'static str> {
     parse_pattern(text.trim())
 }
 
 /// Parses the name or ARN of a secret. A reference to one of its keys must be possible, so neither
-/// an alias nor a parameter is accepted. Otherwise returns the expected value, for the message.
+/// an alias nor a parameter is accepted.
+///
+/// # Errors
+/// What the option expects instead, for the message.
 fn parse_secret(text: &str) -> Result<SecretId, &'static str> {
     let is_referable =
         Reference::parse(&format!("{text}:KEY")).is_ok_and(|reference| reference.secret == text);

@@ -225,7 +225,7 @@ fn set_option(
             let is_number = with_unit.starts_with(|c: char| c.is_ascii_digit());
             let is_accepted = is_number && set(&with_unit).is_ok();
             let help = is_accepted.then(|| format!("write {with_unit}"));
-            errors.push(invalid_problem(name, value, expected).replace_help(help));
+            errors.push(invalid_problem(name, value, expected).help_if_some(help));
         }
     }
 }

@@ -218,7 +218,7 @@ fn defaults(item: &Item<'_>) -> TypedOptions {
 /// Sets an option, or adds a mistake for each text that the option doesn't accept.
 fn set_option(options: &mut TypedOptions, spec: &OptionSpec, value: &Item<'_>) {
     for text in option_texts(spec.takes, value).unwrap_or_default() {
-        if !value.refuses_overlooked(&text)
+        if !value.refuse_if_overlooked(&text)
             && let Err(expected) = (spec.set)(options, text.as_ref())
         {
             value.refuse_value(&text, expected);

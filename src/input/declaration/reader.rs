@@ -109,7 +109,7 @@ impl<'a> Item<'a> {
     /// Adds the mistake that the text is not `expected`. The text is only shown if it can't be a
     /// secret.
     pub fn refuse_value(&self, text: &str, expected: &str) {
-        if self.refuses_overlooked(text) {
+        if self.refuse_if_overlooked(text) {
             return;
         }
         let found = match is_quotable_value(text) {
@@ -149,7 +149,7 @@ impl<'a> Item<'a> {
     }
 
     /// Returns the entries of a mapping in the order of the file. If the node is not a mapping,
-    /// adds this mistake with `help`, and returns no entries. If it is text such as `NAME:value`,
+    /// adds a mistake with `help`, and returns no entries. If it is text such as `NAME:value`,
     /// the mistake is the missing space instead.
     pub fn expect_entries(&self, help: Option<&str>) -> Vec<MappingEntry<'a>> {
         let Kind::Mapping(nodes) = &self.node.kind else {
@@ -205,7 +205,7 @@ impl<'a> Item<'a> {
     /// that is not under `env`.
     pub fn refuse_unknown(&self, key: &str, position: Position, known: &[&str]) {
         let item = self.at(self.node, position);
-        if item.refuses_overlooked_key(key) {
+        if item.refuse_key_if_overlooked(key) {
             return;
         }
         let not_shown = "has an unknown key, which isn't shown because it may be a value";
@@ -238,9 +238,9 @@ impl<'a> Item<'a> {
         item.refuse(Fault::new(format!("has an unknown key {key:?}")).help(help));
     }
 
-    /// Adds a mistake if a text has something in it that people don't see, and returns true then.
-    /// An empty text isn't such a mistake.
-    pub fn refuses_overlooked(&self, text: &str) -> bool {
+    /// Adds a mistake if a text has something in it that people don't see, and returns true in that
+    /// case. An empty text isn't such a mistake.
+    pub fn refuse_if_overlooked(&self, text: &str) -> bool {
         let Some(found) = overlooked_unless_empty(text) else {
             return false;
         };
@@ -249,25 +249,26 @@ impl<'a> Item<'a> {
     }
 
     /// Adds a mistake if a key at the position of this item has something in it that people don't
-    /// see, and returns true in this case. In the first column, the key begins with what people
+    /// see, and returns true in that case. In the first column, the key begins with what people
     /// take for its indentation.
-    pub fn refuses_overlooked_key(&self, key: &str) -> bool {
+    pub fn refuse_key_if_overlooked(&self, key: &str) -> bool {
         match overlooked_in_line(key) {
             Some(found) if self.position.column == 1 => {
                 self.named("this line").refuse(found);
                 true
             }
-            Some(_) | None => self.named("this key").refuses_overlooked(key),
+            Some(_) | None => self.named("this key").refuse_if_overlooked(key),
         }
     }
 
     /// Returns the characters of a scalar. If the node is not a scalar, adds the mistake that it is
     /// not `expected`, and returns `None`.
     pub fn expect_text(&self, expected: &str) -> Option<&'a str> {
-        self.node
-            .scalar_text()
-            .ok_or_else(|| self.refuse_type(expected, None))
-            .ok()
+        let text = self.node.scalar_text();
+        if text.is_none() {
+            self.refuse_type(expected, None);
+        }
+        text
     }
 
     /// Returns the value that `parse` makes of a scalar. If `parse` returns `None`, adds the
@@ -278,9 +279,11 @@ impl<'a> Item<'a> {
         parse: impl FnOnce(&'a str) -> Option<T>,
     ) -> Option<T> {
         let text = self.expect_text(expected)?;
-        parse(text)
-            .ok_or_else(|| self.refuse_value(text, expected))
-            .ok()
+        let parsed = parse(text);
+        if parsed.is_none() {
+            self.refuse_value(text, expected);
+        }
+        parsed
     }
 
     /// Returns the items of a list. If the node is not a list, adds the mistake that it is not
@@ -304,20 +307,21 @@ impl<'a> Item<'a> {
             .collect()
     }
 
-    /// Returns the value of a boolean. If the node is not a boolean, adds this mistake, and returns
+    /// Returns the value of a boolean. If the node is not a boolean, adds a mistake, and returns
     /// `None`.
     pub fn expect_boolean(&self) -> Option<bool> {
-        self.node
-            .boolean()
-            .ok_or_else(|| self.refuse_type("true or false", None))
-            .ok()
+        let boolean = self.node.boolean();
+        if boolean.is_none() {
+            self.refuse_type("true or false", None);
+        }
+        boolean
     }
 
     /// Returns the variable with this name, which is the node or its key. If no variable can have
-    /// the name, adds this mistake, and returns `None`.
+    /// the name, adds a mistake, and returns `None`.
     pub fn expect_variable(&self, name: &str) -> Option<EnvName> {
         let variable = EnvName::parse(name);
-        if variable.is_none() && !self.refuses_overlooked_key(name) {
+        if variable.is_none() && !self.refuse_key_if_overlooked(name) {
             let text = " isn't a valid name for a variable: use only letters, digits and \"_\", and no digit at the start";
             // What follows may be the value, as in `DB_PASSWORD=hunter2`.
             let shown = match name.find(['=', ':']) {
@@ -348,7 +352,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Takes out the value of a key that the mapping must have. `expected` describes the value. If
-    /// the key is missing, adds this mistake, and returns `None`.
+    /// the key is missing, adds a mistake, and returns `None`.
     pub fn take_required(&mut self, name: &'static str, expected: &str) -> Option<Item<'a>> {
         let value = self.take(name);
         // An unknown key may be a misspelling of this one, and has already been reported.
@@ -359,7 +363,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Takes out the text of a key, if the mapping has the key, and returns the value that `parse`
-    /// makes of it. If the text is not `expected`, adds this mistake, and returns `None`.
+    /// makes of it. If the text is not `expected`, adds a mistake, and returns `None`.
     pub fn take_parsed<T>(
         &mut self,
         name: &'static str,
@@ -415,7 +419,7 @@ impl SourceFile {
             let Fault { text, help } = mistake.fault;
             let headline = format!("{position}: {}{text}", mistake.subject);
             first_of.insert(text, problems.len());
-            problems.push(Problem::configuration(headline).replace_help(help));
+            problems.push(Problem::configuration(headline).help_if_some(help));
         }
         problems
     }

@@ -33,7 +33,7 @@ const ALIASES_HELP: &str = "\"secrets\" only gives short names to secrets. Write
 pub fn aliases(section: &Item<'_>) -> Aliases {
     let mut aliases = Aliases::default();
     for MappingEntry { name, key, value } in section.expect_entries(Some(ALIASES_HELP)) {
-        if !key.refuses_overlooked_key(name)
+        if !key.refuse_key_if_overlooked(name)
             && let Err(why) = validate_alias_name(name)
         {
             let legal = name.replace(['-', '.'], "_");

@@ -141,7 +141,7 @@ pub struct RotationSchedule {
     pub schedule: Option<String>,
     /// `None` for a secret that was never rotated.
     pub last: Option<SystemTime>,
-    /// The latest time of the next rotation.
+    /// The time by which AWS will have rotated the secret.
     pub next: Option<SystemTime>,
 }
 
@@ -168,9 +168,9 @@ impl RotationSchedule {
         self.is_enabled && due.is_some_and(|due| due < now)
     }
 
-    /// Returns the latest time of the next rotation. AWS may rotate at any time of the day that the
-    /// schedule gives, so that day is added. Returns `None` if the secret was never rotated, or if
-    /// its schedule isn't given in days.
+    /// Returns the time by which the next rotation should have happened, computed from the
+    /// schedule. AWS chooses the time of day, so this is the end of the scheduled day. Returns
+    /// `None` if the secret was never rotated, or if its schedule isn't given in days.
     fn due(&self) -> Option<SystemTime> {
         let days = u32::try_from(self.every_days()?.checked_add(1)?).ok()?;
         self.last?.checked_add(DAY.checked_mul(days)?)

@@ -115,8 +115,8 @@ impl FetchError {
         self
     }
 
-    /// Puts a sentence about what failed before an outage, because the request wasn't the one for
-    /// the secret: `the role "…" couldn't be assumed`.
+    /// Prefixes the text of an outage with `headline`, a sentence about what failed, because the
+    /// failed request wasn't the one for the secret: `the role "…" couldn't be assumed`.
     pub fn with_headline(mut self, headline: &str) -> Self {
         self.problem.text = format!("{headline}: {}", self.sentence());
         self.problem.aws_says = None;
@@ -161,7 +161,7 @@ impl From<Cause> for FetchError {
     }
 }
 
-/// The reason why there isn't a document. Code decides by it, and messages have the details. Only
+/// The reason why there isn't a document. Code branches on it; the details are in the message. Only
 /// [`Cause::Absent`] is an absence, which a `default` can replace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
@@ -169,7 +169,7 @@ pub enum Cause {
     Denied(Denial),
     /// There isn't a usable answer. A later request may succeed.
     Outage(OutageKind),
-    /// A later request would fail in the same way.
+    /// Another request within the same try would fail in the same way.
     Refused(Refusal),
     /// The request can't be signed: nothing provides credentials, or AWS or a role refuses them.
     NoCredentials(Unsigned),
@@ -224,6 +224,7 @@ pub enum CredentialsFault {
     Unrecognized,
 }
 
+/// The reason why there isn't a usable answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OutageKind {
     /// AWS throttled the request until the deadline.
@@ -234,8 +235,7 @@ pub enum OutageKind {
     Timeout,
     /// The host's name doesn't resolve.
     Lookup,
-    /// The host doesn't answer the request for a connection, so that the packets are probably
-    /// dropped.
+    /// The host doesn't answer the request for a connection. Probably, something drops the packets.
     Silent,
     /// The connection failed for another reason, or broke.
     Connection,
@@ -249,11 +249,11 @@ pub enum OutageKind {
     MalformedResponse,
     /// AWS refused the time in the signature, because it differs too much from AWS's own.
     ClockSkew,
-    /// A certificate that is not valid yet, which means that this machine's clock is wrong.
+    /// The certificate isn't valid yet, so this machine's clock is probably wrong.
     EarlyCertificate,
 }
 
-/// An error that a later request would meet again.
+/// The reason why another request within the same try would fail in the same way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     MarkedForDeletion,
@@ -284,7 +284,7 @@ pub enum Again {
     Never,
     /// The next provider of credentials, because this one isn't configured or doesn't answer.
     NextProvider,
-    /// The next region, because the service in this one would answer the same.
+    /// The next region, because the service in this one would give the same answer.
     NextRegion,
     /// The same service, for as long as its region has time, and then the next region. `after` is
     /// the pause that AWS asks for in the header `x-amz-retry-after`.
@@ -346,8 +346,8 @@ pub struct CauseFacts {
     pub remedy: &'static str,
 }
 
-/// A failure that has nothing to do with a particular secret, and that a later request would meet
-/// again.
+/// A failure that has nothing to do with a particular secret, and after which the same request
+/// would fail again.
 const GENERAL: CauseFacts = CauseFacts {
     code: "refused",
     status: Status::Configuration,

@@ -122,10 +122,11 @@ macro_rules! options {
             /// The position of each option that a declaration sets, such as `app.yaml:3:5`. Flags
             /// and variables don't have positions.
             pub positions: BTreeMap<OptionId, String>,
-            /// A line for each option that a place with higher precedence has turned off.
+            /// A text for each option that a place with higher precedence has turned off.
+            /// `--verbose` prints it as a note.
             pub turned_off: Vec<String>,
-            /// A warning for each option that is ignored, because the option that it belongs to has
-            /// been set in a place with higher precedence.
+            /// The same for each option that is ignored because the option that it belongs to is
+            /// set in a place with higher precedence. It is printed as a warning.
             pub ignored: Vec<String>,
         }
 

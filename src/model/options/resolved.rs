@@ -207,7 +207,7 @@ impl TypedOptions {
     }
 }
 
-/// Returns the default of `--timeout`. Lambda sets the variable for every runtime.
+/// Returns the default of `--timeout`. Lambda sets AWS_LAMBDA_RUNTIME_API for every runtime.
 fn default_timeout(inherited: &Inherited) -> Duration {
     match inherited.non_empty("AWS_LAMBDA_RUNTIME_API") {
         Some(_) => TIMEOUT_IN_LAMBDA,

@@ -107,7 +107,7 @@ impl Locator {
         }
     }
 
-    /// Returns the noun for what is requested.
+    /// Returns what is requested: `path`, or the kind of the store (`secret`, `parameter`).
     fn kind(&self) -> String {
         match self.is_path() {
             true => "path".to_owned(),
@@ -166,7 +166,7 @@ impl SecretRef {
     /// Decides by its form whether messages may show this reference. `owner` is what they name
     /// instead, such as `DB_PASSWORD`.
     #[must_use]
-    pub fn judged(mut self, owner: String) -> Self {
+    pub fn hidden_unless_name(mut self, owner: String) -> Self {
         self.locator.stand_in = StandIn((!self.reads_like_a_name()).then(|| owner.into()));
         self
     }
@@ -186,11 +186,12 @@ impl SecretRef {
             && (self.selector == Selector::Whole || self.selector.shown().is_some())
     }
 
-    /// Checks that a path begins with a slash and doesn't have a KEY, LABEL or VERSION. A reference
-    /// to a secret or to one parameter isn't checked.
+    /// Checks a reference to a path: the path must begin with a slash, unless it comes from an ARN,
+    /// which leaves that slash out, and no KEY, LABEL or VERSION may follow. Any other reference
+    /// passes.
     ///
     /// # Errors
-    /// The defect, as a predicate of a sentence about the reference.
+    /// What is wrong, as the predicate of a sentence about the reference.
     pub fn validate_path(&self) -> Result<(), &'static str> {
         let Locator { id, version, .. } = &self.locator;
         if !self.locator.is_path() {

@@ -134,12 +134,12 @@ impl Rendering<'_> {
                 .and_then(|alias| self.inputs.get(alias));
             matches!(input, Some(Input::Text(_)))
         };
-        if let Some(error) = self.lookups_in_non_objects().find(is_about_text) {
+        if let Some(error) = self.non_object_errors().find(is_about_text) {
             return Err(vec![error]);
         }
 
-        // After an error at a missing key, the template is rendered again with an empty text for
-        // this key, so that the rendering comes to the next one.
+        // After an error on a missing key, the template is rendered again with an empty text for
+        // this key, so that the next rendering reaches the next one.
         let mut missing = Vec::new();
         while missing.len() < MOST_MISSING_KEYS {
             let (result, misses) = self.render_with_inputs(&self.template.text, None, &missing);
@@ -192,11 +192,11 @@ impl Rendering<'_> {
         (render_with(text, values, &misses), misses)
     }
 
-    /// Returns MiniJinja's error that doesn't come from a missing key as one of ours, which doesn't
-    /// quote a value.
+    /// Turns an error of MiniJinja that isn't about a missing key into a [`RenderError`], which
+    /// doesn't quote a value.
     fn render_error(&self, error: &Error) -> RenderError {
         if is_undefined_error(error)
-            && let Some(error) = self.lookups_in_non_objects().next()
+            && let Some(error) = self.non_object_errors().next()
         {
             return error;
         }
@@ -207,21 +207,21 @@ impl Rendering<'_> {
         }
     }
 
-    /// Returns the one of these failed look-ups that gave the undefined value that the rendering
-    /// failed at, or `None` if the error has another cause. `missing` has the look-ups that are
-    /// known already.
+    /// Returns the failed look-up that made the rendering fail with `error`, or `None` if something
+    /// else did. `lookups` are the candidates: the look-ups that have failed in this rendering.
+    /// `missing` are the look-ups that were found before.
     ///
-    /// For each look-up, this renders the template again, with the mark as the result of the
-    /// look-up. If this value is the cause of the error, MiniJinja's error names the mark. Because
-    /// the mark is undefined, too, the template does the same as before. The exception is
-    /// `'key' in db`, which is true with the mark, but which doesn't use the value.
+    /// For each candidate, this renders the template again, and lets the look-up return the mark.
+    /// The mark is undefined, too, so the template does the same as before. If MiniJinja's error
+    /// now names the mark, this look-up is the cause. (Only `'key' in db` has another result with
+    /// the mark, but it doesn't use the value.)
     fn lookup_at_fault(
         &self,
         error: &Error,
         lookups: Vec<FailedLookup>,
         missing: &[FailedLookup],
     ) -> Option<FailedLookup> {
-        if !is_undefined_error(error) || self.lookups_in_non_objects().next().is_some() {
+        if !is_undefined_error(error) || self.non_object_errors().next().is_some() {
             return None;
         }
         let text = format!("{MARK}{}", self.template.text);
@@ -321,39 +321,44 @@ impl Rendering<'_> {
 
     /// Returns an error for each look-up of a key, such as `name` in `db.host.name`, in a value
     /// that is neither an object nor null.
-    fn lookups_in_non_objects(&self) -> impl Iterator<Item = RenderError> {
-        self.template.lookups.iter().filter_map(|lookup| {
-            let (alias, _) = lookup.split_once('.')?;
-            let (parent, _) = lookup.rsplit_once('.')?;
-            // A secret that is text isn't an object for any look-up.
-            if let Input::Object(secret) = self.inputs.get(alias)? {
-                let keys: Vec<_> = parent.split('.').skip(1).collect();
-                let value = value_at(secret.value(), &keys)?;
-                if value.is_object() || value.is_null() {
-                    return None;
-                }
-            }
+    fn non_object_errors(&self) -> impl Iterator<Item = RenderError> {
+        let lookups = self.template.lookups.iter();
+        lookups.filter_map(|lookup| self.non_object_error(lookup))
+    }
 
-            let text = match parent.split_once('.') {
-                Some((template::ENV, name)) => {
-                    format!("the variable {name} is text, but the template uses {lookup}")
-                }
-                Some((_, key)) => {
-                    format!("doesn't have a JSON object at {key:?}, but the template uses {lookup}")
-                }
-                None => format!("isn't a JSON object, but the template uses {lookup}"),
-            };
-            let parsed = match self.inputs.get(alias) {
-                Some(Input::Text(text)) => Json::parse(text.as_bytes()).ok(),
-                Some(Input::Object(_)) | None => None,
-            };
-            let help = parsed.and_then(|json| encoded_twice_hint(json.value()));
-            let whole = format!("write {{{{ {parent} }}}} for the whole value");
-            let problem = Problem::configuration(text).code("not-an-object");
-            Some(RenderError {
-                alias: Some(alias.to_owned()),
-                reason: problem.help(help.unwrap_or(whole)).into(),
-            })
+    /// Returns the error for the look-up of a key in a value that is neither an object nor null, or
+    /// `None` for any other look-up.
+    fn non_object_error(&self, lookup: &str) -> Option<RenderError> {
+        let (alias, _) = lookup.split_once('.')?;
+        let (parent, _) = lookup.rsplit_once('.')?;
+        // A secret that is text isn't an object for any look-up.
+        if let Input::Object(secret) = self.inputs.get(alias)? {
+            let keys: Vec<_> = parent.split('.').skip(1).collect();
+            let value = value_at(secret.value(), &keys)?;
+            if value.is_object() || value.is_null() {
+                return None;
+            }
+        }
+
+        let text = match parent.split_once('.') {
+            Some((template::ENV, name)) => {
+                format!("the variable {name} is text, but the template uses {lookup}")
+            }
+            Some((_, key)) => {
+                format!("doesn't have a JSON object at {key:?}, but the template uses {lookup}")
+            }
+            None => format!("isn't a JSON object, but the template uses {lookup}"),
+        };
+        let parsed = match self.inputs.get(alias) {
+            Some(Input::Text(text)) => Json::parse(text.as_bytes()).ok(),
+            Some(Input::Object(_)) | None => None,
+        };
+        let help = parsed.and_then(|json| encoded_twice_hint(json.value()));
+        let whole = format!("write {{{{ {parent} }}}} for the whole value");
+        let problem = Problem::configuration(text).code("not-an-object");
+        Some(RenderError {
+            alias: Some(alias.to_owned()),
+            reason: problem.help(help.unwrap_or(whole)).into(),
         })
     }
 }
@@ -384,11 +389,13 @@ pub fn looked_up_texts(template: &Template, inputs: &BTreeMap<String, Input>) ->
     texts
 }
 
-/// Renders a template with placeholders instead of secrets, to find a filter, test or function that
-/// doesn't exist. Returns the error about that name. Returns `None` for any other error, because
-/// the placeholders may have caused it, and if the source isn't a template. A part of the template
-/// that isn't reached isn't checked.
-pub fn find_unknown_name(source: &ValueSource, subject: &Subject) -> Option<Problem> {
+/// Returns the problem for a filter, test or function that a template uses but that doesn't exist.
+/// To find it, renders the template with placeholders instead of secrets. The parts of the template
+/// that this rendering doesn't reach aren't checked.
+///
+/// Returns `None` if the source isn't a template. Also ignores any other error, because the
+/// placeholders may have caused it.
+pub fn unknown_name_problem(source: &ValueSource, subject: &Subject) -> Option<Problem> {
     let ValueSource::Template { template, inputs } = source else {
         return None;
     };
@@ -432,7 +439,7 @@ fn render_with(
     environment.render_str(text, Value::from_object(Names(names)))
 }
 
-/// Returns MiniJinja's error as a problem. Its text may quote a value, so only the text of an
+/// Turns an error of MiniJinja into a problem. Its text may quote a value, so only the text of an
 /// [`OwnError`] and unknown names are kept.
 fn template_error(error: &Error, template: &Template) -> Problem {
     let named = || {
@@ -464,7 +471,7 @@ fn template_error(error: &Error, template: &Template) -> Problem {
     let position = template::position_text(&template.text, error.line());
     Problem::configuration(format!("{position} has an error: {text}"))
         .code("template")
-        .replace_help(help)
+        .help_if_some(help)
 }
 
 /// True if the template has used an undefined value. MiniJinja's operators and many filters say

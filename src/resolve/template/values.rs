@@ -335,14 +335,14 @@ pub struct OwnError {
 }
 
 impl OwnError {
-    /// Returns our own error that caused MiniJinja's error, or `None` if MiniJinja's error has
-    /// another cause.
+    /// Returns the [`OwnError`] that caused an error of MiniJinja, or `None` if it has another
+    /// cause.
     pub fn cause_of(error: &Error) -> Option<&Self> {
         error.source()?.downcast_ref()
     }
 }
 
-/// Creates MiniJinja's error with an [`OwnError`] as its cause. `text` must not contain a value.
+/// Creates a MiniJinja error whose cause is an [`OwnError`]. `text` must not contain a value.
 pub fn own_error(text: impl Into<String>) -> Error {
     own_error_with_help(text.into(), None)
 }

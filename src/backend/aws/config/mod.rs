@@ -8,7 +8,7 @@
 //! configuration files ─ places ┘                    and the RoleChain: how the profile gets its credentials
 //! ```
 //!
-//! The SDK reads the same variables and files, but it panics at some invalid values and ignores
+//! The SDK reads the same variables and files, but it panics on some invalid values and ignores
 //! others. Here, an invalid value is never ignored. It is always an error that names the variable
 //! or the setting.
 

@@ -372,11 +372,11 @@ impl Profiles {
         self.sections.get(&(SSO_SESSION, name.to_owned()))
     }
 
-    /// Returns the advice to rename the section of a profile in the credentials file, if its name
-    /// is written as in the configuration file. If there aren't any other profiles, this is the
-    /// advice for any `name`.
-    pub fn prefix_advice(&self, name: &str) -> Option<String> {
-        // The name of a profile whose header is written as in the configuration file.
+    /// Returns the advice to remove the word `profile` from a header in the credentials file, where
+    /// `[profile app]` isn't the profile "app". Returns the advice if this header was meant to be
+    /// the profile `name`, or if every header has the word. Otherwise returns `None`.
+    pub fn header_advice(&self, name: &str) -> Option<String> {
+        // The name that was meant by a header with the word `profile`.
         let intended_name = |header: &str| {
             let (kind, intended) = split_header(header)?;
             (kind == PROFILE && intended != header).then_some(intended)
@@ -399,7 +399,7 @@ impl Profiles {
     pub fn no_profile(&self, name: &str, setting: &str) -> Problem {
         let noun = noun_with_name("AWS profile", name);
         let text = format!("there is no {noun} ({setting})");
-        if let Some(advice) = self.prefix_advice(name) {
+        if let Some(advice) = self.header_advice(name) {
             return Problem::usage(text).help(advice);
         }
         let names: Vec<&str> = self.names().collect();

@@ -2,7 +2,7 @@
 //! and how they are read.
 //!
 //! The SDK's provider for a container's credentials reads its variables itself. They are also
-//! checked here, because the SDK panics at some invalid values and ignores others. Variables that
+//! checked here, because the SDK panics on some invalid values and ignores others. Variables that
 //! only the SDK's own clients would read don't have an effect: AWS_DEFAULTS_MODE,
 //! AWS_STS_REGIONAL_ENDPOINTS and AWS_RETRY_MODE. Only the last one is checked.
 
@@ -155,16 +155,17 @@ impl Settings {
             role_remedy: role_remedy(inherited),
             ..Self::default()
         };
-        settings.read_shared(&mut places);
+        settings.set_from_places(&mut places);
         if let SourceOption::Agent { .. } = options.source {
             settings.agent_token = places.text("AWS_TOKEN");
         }
         unless_errors(places.errors, settings)
     }
 
-    /// Reads the settings that can be in variables or in the profile. An invalid value adds an
-    /// error to `places`.
-    fn read_shared(&mut self, places: &mut Places<'_>) {
+    /// Sets the settings that a variable or the profile can have, and replaces their earlier
+    /// values. This is done twice: first with the variables alone, and again once the profile has
+    /// been read. An invalid value adds an error to `places`.
+    fn set_from_places(&mut self, places: &mut Places<'_>) {
         // Our own retries don't have modes, so the value is only checked.
         places.read("AWS_RETRY_MODE", retry_mode);
         self.region = region(places, &self.options);
@@ -272,6 +273,11 @@ impl Settings {
         }
     }
 
+    /// Returns the name of the profile, which is "default" if nothing chooses one.
+    pub fn profile_name(&self) -> &str {
+        self.profile().1
+    }
+
     /// Returns the ARNs of the roles that are assumed to get the caller's credentials, in this
     /// order: the web identity's role, and the roles in the profile's `chain`. An invalid ARN is
     /// skipped, because STS will refuse it.
@@ -302,7 +308,7 @@ pub fn apply_profile(
     progress: &Progress,
 ) -> Result<Option<RoleChain>, Problem> {
     let profiles = apply_settings(settings, progress)?;
-    match profiles.profile(settings.profile().1) {
+    match profiles.profile(settings.profile_name()) {
         Some(profile) if settings.uses_profile() => role_chain(profile),
         Some(_) | None => Ok(None),
     }
@@ -318,7 +324,7 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
     let profiles = Profiles::load(&settings.config_files, progress)?;
     let others: Vec<&str> = profiles.names().filter(|name| *name != "default").collect();
     let (source, name) = settings.profile();
-    let mut advice = profiles.prefix_advice(name);
+    let mut advice = profiles.header_advice(name);
     if advice.is_none() && source.is_none() && !others.is_empty() {
         let names = others.join(", ");
         advice = Some(format!("set AWS_PROFILE to one of your profiles ({names})"));
@@ -337,7 +343,7 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
 
     let variables = settings.variables.clone();
     let mut places = Places::new(&variables, Some(profile));
-    settings.read_shared(&mut places);
+    settings.set_from_places(&mut places);
     places.errors.into_iter().next().map_or(Ok(profiles), Err)
 }
 

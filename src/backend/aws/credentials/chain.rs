@@ -60,7 +60,7 @@ static PROVIDERS: [Provider; 5] = [
         variables: &["AWS_ACCESS_KEY_ID"],
     },
     Provider {
-        origin: |settings| CredentialsOrigin::Profile(settings.profile().1.to_owned()),
+        origin: |settings| CredentialsOrigin::Profile(settings.profile_name().to_owned()),
         ask: |context| profile(context).boxed_local(),
         variables: &["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "HOME"],
     },

@@ -264,7 +264,7 @@ fn swapped_keys(credentials: &Credentials) -> Option<String> {
 /// is `None` for credentials that come from STS.
 ///
 /// # Errors
-/// When a part is empty or isn't valid in a header, because signing would panic at a line break.
+/// When a part is empty or isn't valid in a header, because signing would panic on a line break.
 /// When a part has a quote, because this means that somebody has copied the quotes along with the
 /// key. When the two keys look swapped, unless an endpoint is configured, because a simulation of
 /// AWS accepts any keys.

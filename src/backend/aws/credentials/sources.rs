@@ -298,12 +298,12 @@ const TRUST_EC2_REMEDY: &str =
     "allow ec2.amazonaws.com to use sts:AssumeRole in the role's trust policy";
 
 /// Gets the credentials of the instance's role: asks for the role's name, checks it, and then lets
-/// the SDK's provider do the rest. By itself, that provider would panic at a name that isn't
-/// allowed in a path.
+/// the SDK's provider do the rest. The provider itself would panic on a name that can't be part of
+/// a path.
 ///
 /// # Errors
-/// One of the failures in `provider`'s table. If this machine isn't an instance, or if the instance
-/// doesn't have a role, the next provider is asked.
+/// One of the failures in the table of `provider`. If this machine isn't an instance, or if the
+/// instance doesn't have a role, the next provider is asked.
 pub async fn instance(context: &SearchContext<'_>) -> Result<Credentials, FetchError> {
     let settings = &context.settings.metadata;
     // The SDK would only check AWS_EC2_METADATA_DISABLED after its request for a token.

@@ -314,9 +314,9 @@ pub fn with_stored_session(
     chain
 }
 
-/// Returns the credentials of a role that the AWS CLI has stored. The result is `None` if the role
-/// doesn't require a code, if there isn't a session of this role that is valid for another minute,
-/// or if another user could have written it.
+/// Returns the credentials that the AWS CLI has stored for a role. Notes which file is used, or why
+/// it isn't. The result is `None` if the role doesn't require a code, if there isn't a session of
+/// this role that is valid for another minute, or if another user could have written it.
 fn stored_keys(role: &ProfileRole, directory: &Path, progress: &Progress) -> Option<Credentials> {
     role.mfa_serial.as_ref()?;
     let path = directory.join(stored_session_name(role) + ".json");
