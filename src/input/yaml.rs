@@ -17,9 +17,6 @@ use regex_lite::Regex;
 use crate::model::env_variables::is_name;
 use crate::model::mistakes::{Fault, helm_fault, overlooked_in_line, tag_remedy};
 
-/// The help for a file that is a [task definition](Node::is_task_definition).
-pub const TASK_DEFINITION_HELP: &str = "a jq command turns it into a declaration: see \"Write a declaration from your task definition\" in docs/ecs.md";
-
 /// A value, with the position of its first character.
 #[derive(Clone, Debug)]
 pub struct Node {
@@ -87,13 +84,6 @@ impl Node {
     /// 10.3.2).
     pub fn is_null(&self) -> bool {
         matches!(&self.kind, Kind::Plain(text) if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
-    }
-
-    /// Returns true for an ECS task definition, either as `aws ecs register-task-definition` reads
-    /// it or as `aws ecs describe-task-definition` prints it.
-    pub fn is_task_definition(&self) -> bool {
-        let definition = self.value_of("taskDefinition").unwrap_or(self);
-        definition.value_of("containerDefinitions").is_some()
     }
 
     /// Returns the name of the node's type for messages. A number or a boolean without quotes is `a

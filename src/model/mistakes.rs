@@ -247,9 +247,11 @@ env = secrets-exec export --format shell
 --interval = --on-rotation restart --poll-interval 5m
 --pristine = --clean-env";
 
-/// The keys of other tools, in lines of the same form. A line applies where our key is allowed.
+/// The keys of other tools, in lines of the same form. A line applies where our keys are allowed.
+/// The first of them is the one to write.
 const KEYS: &str = "\
-arn id name ref secret secretRef valueFrom = from
+name = env path
+arn id name ref secret secretKeyRef secretRef valueFrom = from
 arn from name ref secret secretRef valueFrom = id
 exclude = except
 environment vars = env";
@@ -261,6 +263,16 @@ from value template encode decode default optional pattern = under \"env\"
 path mode owner once = under \"files\"
 prefix only except rename case = under \"env-from\"
 id stage version-id = under \"secrets\"";
+/// What stands for the names of secrets in [`FILES`].
+pub const LOCAL_FILE: &str = "/";
+
+/// Files that aren't declarations, by a key that only such a file has: what the file is, and the
+/// help. The AWS CLI prints a task definition below `taskDefinition`.
+const FILES: &str = "\
+containerDefinitions taskDefinition = an ECS task definition = a jq command turns it into a declaration: see \"Write a declaration from your task definition\" in docs/ecs.md
+services = a Compose file = see \"Docker Compose\" in docs/local.md
+apiVersion = a Kubernetes manifest = see docs/kubernetes.md and, for an ExternalSecret, docs/migrating.md
+/ = a file for --local = write --local instead of -f";
 
 /// The YAML tags of other tools, in lower case. They are left out.
 const TAGS: &str = "file ref secret str sub var = ";
@@ -313,8 +325,15 @@ pub fn replacement(word: &str) -> Option<&'static str> {
 /// Returns our key for a key of another tool, if our key is one of the `known` ones: `exclude` →
 /// `except`.
 pub fn own_key(key: &str, known: &[&str]) -> Option<&'static str> {
-    let (_, ours) = rows(KEYS).find(|(other, ours)| *other == key && known.contains(ours))?;
-    Some(ours)
+    let is_known = |ours: &str| ours.split(' ').all(|ours| known.contains(&ours));
+    let (_, ours) = rows(KEYS).find(|(other, ours)| *other == key && is_known(ours))?;
+    ours.split(' ').next()
+}
+
+/// Returns what a file is that isn't a declaration, and the help, by the first key that it has.
+pub fn foreign_file(has_key: impl Fn(&str) -> bool) -> Option<(&'static str, &'static str)> {
+    let (_, file) = rows(FILES).find(|(key, _)| has_key(key))?;
+    file.split_once(" = ")
 }
 
 /// Returns where a key of our declarations belongs, or `None` for any other key, and for an option.

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use super::env_variables::is_name;
 use super::redaction::without_credentials;
 use super::shown::reads_like_a_name;
 
@@ -63,25 +64,42 @@ pub fn noun_with_name(noun: &str, name: &str) -> String {
     }
 }
 
-/// Returns a wrong name in quotes, or the words "this name" if it must not be quoted.
-pub fn quoted_value(value: &str) -> String {
-    if is_quotable_value(value) {
-        format!("{value:?}")
-    } else {
-        "this name".to_owned()
+/// Returns the name of a variable or an alias, or `None` if no message may quote the text. If it
+/// can't be such a name, the user may have written a password in the place of the name.
+pub fn quotable_name(name: &str) -> Option<&str> {
+    let may_be_quoted = is_name(name) || reads_like_a_name(name) || is_quotable_value(name);
+    may_be_quoted.then_some(name)
+}
+
+/// Returns the predicate `doesn't match the pattern "…"`. Without a special character, the pattern
+/// may be the value itself, so it isn't quoted.
+pub fn pattern_mismatch(pattern: &str) -> String {
+    let literal = pattern.trim_start_matches('^').trim_end_matches('$');
+    if literal.contains(|c| ".[](){}*+?|\\".contains(c)) || is_quotable_value(literal) {
+        return format!("doesn't match the pattern \"{pattern}\"");
     }
+    "doesn't match the pattern".to_owned()
+}
+
+/// Returns a wrong name in quotes, or the words "this name" if it must not be quoted.
+pub fn quoted_name(name: &str) -> String {
+    quotable_name(name).map_or("this name".to_owned(), |name| format!("{name:?}"))
+}
+
+/// Returns the end of the sentence "… must be …": what the value is instead. It is empty if the
+/// value must not be quoted.
+pub fn not_quoted(value: &str) -> String {
+    let quoted = is_quotable_value(value).then(|| format!(", not {value:?}"));
+    quoted.unwrap_or_default()
 }
 
 /// Returns the message about a wrong value of an option or a variable. `expected` completes "… must
 /// be …". The message shows the value only if it may be quoted.
 pub fn invalid_value(name: &str, value: &str, expected: &str) -> String {
-    match value {
-        value if value.starts_with(['"', '\'']) => {
-            format!("the value of {name} includes quotes: remove them")
-        }
-        value if is_quotable_value(value) => format!("{name} must be {expected}, not {value:?}"),
-        _ => format!("{name} must be {expected}"),
+    if value.starts_with(['"', '\'']) {
+        return format!("the value of {name} includes quotes: remove them");
     }
+    format!("{name} must be {expected}{}", not_quoted(value))
 }
 
 /// Returns the text of a server or a library as one line that can be printed: without our

@@ -13,6 +13,7 @@ use crate::model::entry::template::{ENV, Template};
 use crate::model::entry::{Part, Subject};
 use crate::model::plan::{Plan, Planned, ValueSource};
 use crate::model::problem::{About, Impact, Problem};
+use crate::model::quoting::pattern_mismatch;
 use crate::model::reference::{AWS_STAGES, Locator, SecretRef, Selector, Store};
 use crate::model::secret_value::{SecretValue, percent_encode};
 
@@ -294,7 +295,7 @@ fn check_pattern(pattern: &Regex, value: &SecretValue) -> Result<(), Problem> {
         Ok(_) => "store the right value, or correct the pattern",
         Err(_) => "remove \"pattern\", because the value is binary, and only text can match",
     };
-    let text = format!("the value doesn't match the pattern \"{pattern}\"");
+    let text = format!("the value {}", pattern_mismatch(pattern.as_str()));
     Err(Problem::configuration(text)
         .code("does-not-match")
         .help(help))

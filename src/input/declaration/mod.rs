@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::input::text_file::{self, FileKind, read_yaml};
-use crate::input::yaml::{Node, TASK_DEFINITION_HELP, parse_yaml};
-use crate::model::mistakes::Fault;
+use crate::input::yaml::{Kind, Node, parse_yaml};
+use crate::model::mistakes::{Fault, LOCAL_FILE, foreign_file};
 use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions, find_option};
 use crate::model::plan::Layer;
 use crate::model::problem::Problem;
@@ -126,7 +126,16 @@ pub fn parse_declaration(
     (declaration.unwrap_or_default(), source.problems())
 }
 
-/// Reads the sections of a declaration from its tree. An ECS task definition is a mistake, and
+/// Returns what a file is that isn't a declaration, and the help: a file of another tool, or one of
+/// `--local`, whose keys are the names of secrets.
+fn other_file(node: &Node) -> Option<(&'static str, &'static str)> {
+    let has_key = |key: &str| node.value_of(key).is_some();
+    let has_path = matches!(&node.kind, Kind::Mapping(entries) if entries.iter().any(|(key, _)| key.text.contains('/')));
+    let is_local = has_path && !KEYS.split(' ').any(has_key);
+    foreign_file(|key| has_key(key) || key == LOCAL_FILE && is_local)
+}
+
+/// Reads the sections of a declaration from its tree. A file of another kind is a mistake, and
 /// gives an empty declaration.
 fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> Declaration {
     let item = Item {
@@ -137,9 +146,9 @@ fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> Declarat
         is_whole_file: true,
         key: "",
     };
-    if node.is_task_definition() {
-        let fault = Fault::new("is an ECS task definition, not a declaration");
-        item.refuse(fault.help(TASK_DEFINITION_HELP));
+    if let Some((what, help)) = other_file(node) {
+        let fault = Fault::new(format!("is {what}, not a declaration"));
+        item.refuse(fault.help(help));
         return Declaration::default();
     }
 
@@ -196,7 +205,7 @@ fn defaults(item: &Item<'_>) -> TypedOptions {
             None if !matches!(name, "file" | "no-file" | "resolve-env") => {
                 let legal = OPTIONS.iter().filter(|option| option.in_declaration());
                 let names = Vec::from_iter(legal.map(|option| option.name));
-                item.refuse_unknown(name, key.position, &names);
+                item.refuse_unknown(name, key.position, value.node, &names);
             }
             // `--local`, and the options that aren't in the table.
             Some(_) | None => {

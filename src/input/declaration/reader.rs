@@ -20,7 +20,7 @@ use crate::model::mistakes::{
 };
 use crate::model::options::{OptionSpec, find_option};
 use crate::model::problem::Problem;
-use crate::model::quoting::{file_name, is_quotable, is_quotable_value, quoted_value};
+use crate::model::quoting::{file_name, is_quotable, not_quoted, quotable_name, quoted_name};
 
 /// A node of the tree, and its name in messages.
 #[derive(Clone)]
@@ -112,11 +112,7 @@ impl<'a> Item<'a> {
         if self.refuse_if_overlooked(text) {
             return;
         }
-        let found = match is_quotable_value(text) {
-            true => format!(", not {text:?}"),
-            false => String::new(),
-        };
-        self.refuse(format!("must be {expected}{found}"));
+        self.refuse(format!("must be {expected}{}", not_quoted(text)));
     }
 
     /// Adds the mistake that the node doesn't have the type `expected`. Without a `help`, only an
@@ -168,9 +164,10 @@ impl<'a> Item<'a> {
         let mut entries = Vec::new();
         for (Key { position, text }, node) in nodes {
             let key = self.at(node, *position);
+            let subject = quotable_name(text).unwrap_or("this entry");
             let value = Self {
                 key: "",
-                ..self.at(node, node.position).named(text)
+                ..self.at(node, node.position).named(subject)
             };
             entries.push(MappingEntry {
                 name: text,
@@ -184,12 +181,13 @@ impl<'a> Item<'a> {
     /// Returns the entries of a mapping whose possible keys are `known`, separated by spaces. Adds
     /// a mistake for each other key.
     pub fn expect_fields(&self, known: &'static str) -> Fields<'a> {
+        let keys = Vec::from_iter(known.split(' '));
         let (entries, unknown): (Vec<_>, Vec<_>) = self
             .expect_entries(None)
             .into_iter()
-            .partition(|member| known.split(' ').any(|key| key == member.name));
-        for MappingEntry { name, key, .. } in &unknown {
-            self.refuse_unknown(name, key.position, &Vec::from_iter(known.split(' ')));
+            .partition(|member| keys.contains(&member.name));
+        for MappingEntry { name, key, value } in &unknown {
+            self.refuse_unknown(name, key.position, value.node, &keys);
         }
         Fields {
             item: self.clone(),
@@ -203,7 +201,7 @@ impl<'a> Item<'a> {
     /// value, as in `DB_PASSWORD: { hunter2 }`, so it is shown only if it resembles a legal key, or
     /// is legal elsewhere. In the whole declaration, a key in capitals is reported as a variable
     /// that is not under `env`.
-    pub fn refuse_unknown(&self, key: &str, position: Position, known: &[&str]) {
+    pub fn refuse_unknown(&self, key: &str, position: Position, value: &Node, known: &[&str]) {
         let item = self.at(self.node, position);
         if item.refuse_key_if_overlooked(key) {
             return;
@@ -224,6 +222,10 @@ impl<'a> Item<'a> {
         let is_option = find_option(key).is_some_and(OptionSpec::in_declaration);
         let place = place_of_key(key).or(is_option.then_some("under \"defaults\""));
         let help = match (own_key(key, known), place, nearest) {
+            // Kubernetes has a mapping there, as in `secretKeyRef: { name: db, key: password }`.
+            (Some("from"), _, _) if value.scalar_text().is_none() => {
+                "write from: prod/db:password instead".to_owned()
+            }
             (Some(ours), _, _) => format!("write {ours:?} instead"),
             (None, Some(place), _) => format!("it belongs {place}"),
             (None, None, Some(nearest)) => did_you_mean(nearest),
@@ -231,7 +233,10 @@ impl<'a> Item<'a> {
                 "write the key of the secret after a colon, as in prod/db:password".to_owned()
             }
             (None, None, None) => {
-                let possible = format!("the possible keys are {}", known.join(", "));
+                let possible = match known.len() {
+                    ..=10 => format!("the possible keys are {}", known.join(", ")),
+                    _ => "docs/reference.md lists the possible keys".to_owned(),
+                };
                 return item.refuse(Fault::new(not_shown).help(possible));
             }
         };
@@ -325,8 +330,8 @@ impl<'a> Item<'a> {
             let text = " isn't a valid name for a variable: use only letters, digits and \"_\", and no digit at the start";
             // What follows may be the value, as in `DB_PASSWORD=hunter2`.
             let shown = match name.find(['=', ':']) {
-                Some(end) => format!("\"{}…\"", &name[..=end]),
-                None => quoted_value(name),
+                Some(end) if is_name(&name[..end]) => format!("\"{}…\"", &name[..=end]),
+                Some(_) | None => quoted_name(name),
             };
             self.add(shown, text.into());
         }

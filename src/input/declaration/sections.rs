@@ -18,7 +18,7 @@ use crate::model::entry::{
 };
 use crate::model::env_variables::is_name;
 use crate::model::mistakes::{Fault, VALUE_REMEDY};
-use crate::model::quoting::quoted_value;
+use crate::model::quoting::{pattern_mismatch, quotable_name, quoted_name};
 use crate::model::reference::{
     Alias, Aliases, Reference, Region, Role, SecretId, Version, is_bare_word, validate_alias_name,
 };
@@ -41,7 +41,8 @@ pub fn aliases(section: &Item<'_>) -> Aliases {
             let help = is_legal.then(|| format!("write {legal}, here and where you use the alias"));
             key.refuse_sentence(Fault { text: why, help });
         }
-        let named_value = value.named(format!("the alias {name:?}"));
+        let subject = quotable_name(name).map(|name| format!("the alias {name:?}"));
+        let named_value = value.named(subject.unwrap_or("this alias".to_owned()));
         if let Some(alias) = alias(&named_value, name) {
             aliases.insert(name.to_owned(), alias);
         }
@@ -126,7 +127,8 @@ fn role(fields: &mut Fields<'_>) -> Option<Role> {
         external_id?.refuse("works only together with \"role-arn\"");
         return None;
     };
-    let external_id = external_id.and_then(|item| item.expect_text(TEXT).map(str::to_owned));
+    let parse = |text| Role::check_external_id(text).ok();
+    let external_id = external_id.and_then(|item| item.expect_parsed(Role::EXTERNAL_ID, parse));
     arn.expect_parsed(Role::EXPECTED, |text| Role::parse(text, external_id))
 }
 
@@ -155,7 +157,7 @@ pub fn variables(item: &Item<'_>, aliases: &Aliases) -> Vec<Entry> {
     let is_word = |member: &&MappingEntry<'_>| {
         let text = member.value.node.scalar_text();
         let is_literal = |text| is_bare_word(text) && !aliases.contains_key(text);
-        text.is_some_and(is_literal) && !is_plain_value(member.value.node)
+        text.is_some_and(is_literal) && is_name(member.name) && !is_plain_value(member.value.node)
     };
     let words = Vec::from_iter(members.iter().filter(is_word).map(|word| word.name));
 
@@ -241,7 +243,8 @@ fn file(item: &Item<'_>) -> Option<Entry> {
 
     let mut fields = item.expect_fields(FILE_KEYS);
     let (path, env) = (fields.take("path"), fields.take("env"));
-    if path.is_none() && env.is_none() {
+    // An unknown key may be meant as one of the two.
+    if path.is_none() && env.is_none() && !fields.has_unknown {
         item.refuse("needs \"path\" or \"env\" (or both)");
     }
     let mut target = FileTarget {
@@ -299,7 +302,7 @@ pub fn credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
     let units_help = "for example: app.service: { token: prod/api:token }";
     for unit in item.expect_entries(Some(units_help)) {
         if let Err(expected) = parse_unit(unit.name) {
-            let text = format!("{} isn't {expected}", quoted_value(unit.name));
+            let text = format!("{} isn't {expected}", quoted_name(unit.name));
             unit.key.refuse_sentence(text);
         }
         units.push(unit.name.to_owned());
@@ -308,7 +311,7 @@ pub fn credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
         for MappingEntry { name, key, value } in unit.value.expect_entries(Some(help)) {
             if !is_credential_name(name) {
                 let text = "isn't a credential's name, which has printable ASCII characters without \"/\" and \":\"";
-                key.refuse_sentence(format!("{} {text}", quoted_value(name)));
+                key.refuse_sentence(format!("{} {text}", quoted_name(name)));
             }
             let target = Target::Credential(SystemdCredential {
                 unit: unit.name.to_owned(),
@@ -472,7 +475,7 @@ fn on_missing(fields: &mut Fields<'_>, pattern: Option<&Regex>) -> OnMissing {
         if let Some(pattern) = pattern
             && !pattern.is_match(text)
         {
-            default.refuse(format!("doesn't match the pattern \"{pattern}\""));
+            default.refuse(pattern_mismatch(pattern.as_str()));
         }
         Some(text.to_owned())
     });

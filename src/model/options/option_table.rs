@@ -177,7 +177,7 @@ options! {
             "The profile to use from the AWS configuration files");
         role_arn: Role = set_value(RoleArn "role-arn", General, Takes::Text("ARN"), parse_role,
             "The IAM role to assume before reading secrets");
-        external_id: String = set_value(ExternalId "external-id", General, Takes::Text("ID"), parse_text,
+        external_id: String = set_value(ExternalId "external-id", General, Takes::Text("ID"), parse_external_id,
             "The external ID that the role's trust policy requires");
         endpoint_url: HttpUrl = set_value(EndpointUrl "endpoint-url", Requests, Takes::Text("URL"), parse_url,
             "The URL of Secrets Manager, to use instead of AWS's own endpoint");
@@ -364,6 +364,11 @@ fn utf8(value: &OsStr) -> Result<&str, Expected> {
 /// Parses any text. It must be UTF-8.
 pub fn parse_text(value: &OsStr) -> Result<String, Expected> {
     utf8(value).map(str::to_owned)
+}
+
+/// Parses the external id of a role.
+pub fn parse_external_id(value: &OsStr) -> Result<String, Expected> {
+    Role::check_external_id(utf8(value)?)
 }
 
 /// Parses a path, which doesn't have to be UTF-8, but must not be empty.

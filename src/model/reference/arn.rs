@@ -210,6 +210,9 @@ impl Role {
     /// A description of valid roles. It completes the message "… must be …".
     pub const EXPECTED: &str = "the ARN of a role such as arn:aws:iam::123456789012:role/Reader";
 
+    /// A description of valid external ids.
+    pub const EXTERNAL_ID: &str = "letters, digits and characters of _+=,.@:/-";
+
     /// Parses `arn:PARTITION:iam::ACCOUNT:role/NAME`, with or without a path before the name.
     /// Returns `None` for any other text. An asterisk isn't accepted, because it would be a
     /// wildcard in a policy.
@@ -224,6 +227,14 @@ impl Role {
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@-/".contains(&byte));
         (is_role && is_name && !name.is_empty()).then_some(Self { arn, external_id })
+    }
+
+    /// Checks the characters of an external id (STS, AssumeRole, ExternalId). STS would refuse any
+    /// other ones with a message that shows the id.
+    pub fn check_external_id(text: &str) -> Result<String, &'static str> {
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@:/-".contains(&byte);
+        let is_legal = text.bytes().all(is_allowed).then(|| text.to_owned());
+        is_legal.ok_or(Self::EXTERNAL_ID)
     }
 }
 

@@ -17,6 +17,7 @@ use super::arn::{Arn, Region, Role, Store};
 use super::secret_id::{ParameterPath, SecretId};
 use crate::model::env_variables::is_name;
 use crate::model::mistakes::Fault;
+use crate::model::quoting::quoted_name;
 use crate::model::shown::{StandIn, reads_like_a_name};
 
 /// A version of a secret or parameter. References with the same locator need only one request.
@@ -349,8 +350,9 @@ pub fn validate_alias_name(name: &str) -> Result<(), String> {
         _ if RESERVED.split(' ').any(|word| word == name) => "it is a reserved word",
         _ => return Ok(()),
     };
+    let name = quoted_name(name);
     Err(format!(
-        "{name:?} can't be the name of an alias, because {why}"
+        "{name} can't be the name of an alias, because {why}"
     ))
 }
 

@@ -515,7 +515,7 @@ fn split_header(header: &str) -> Option<(&'static str, String)> {
 }
 
 /// The message about a line that cannot be parsed.
-const UNREADABLE_LINE: &str = "this line must be a section, such as [profile dev], or a setting in a section, such as region = us-east-1";
+const UNREADABLE_LINE: &str = "this line must be a section, such as [default], or a setting in a section, such as region = us-east-1";
 
 /// The sections in the order in which they appear in a file. Each has the number of its first line,
 /// its name, and its settings.

@@ -17,7 +17,7 @@ use aws_credential_types::Credentials;
 
 use super::places::{Profile, choice, session_name};
 use crate::model::problem::Problem;
-use crate::model::reference::Region;
+use crate::model::reference::{Region, Role};
 
 /// How a profile gets its credentials.
 #[derive(Clone, Debug)]
@@ -138,7 +138,7 @@ pub fn role_chain(mut profile: Profile<'_>) -> Result<Option<RoleChain>, Problem
 /// identity's role isn't one of these: it is a part of the source.
 ///
 /// # Errors
-/// When `duration_seconds` or `role_session_name` is invalid.
+/// When `external_id`, `duration_seconds` or `role_session_name` is invalid.
 fn assumed_role(profile: Profile<'_>) -> Result<Option<ProfileRole>, Problem> {
     let text = |key| profile.setting(key).map(str::to_owned);
     let Some(arn) = text("role_arn") else {
@@ -156,7 +156,7 @@ fn assumed_role(profile: Profile<'_>) -> Result<Option<ProfileRole>, Problem> {
     };
     Ok(Some(ProfileRole {
         arn,
-        external_id: text("external_id"),
+        external_id: profile.parse_setting("external_id", Role::check_external_id)?,
         session_name: profile.parse_setting("role_session_name", session_name)?,
         duration: profile.parse_setting("duration_seconds", seconds)?,
         mfa_serial: text("mfa_serial"),

@@ -154,6 +154,10 @@ pub async fn find_credentials(
         }
         origin.to_string()
     });
+    let is_set = |name| context.settings.variables.non_empty(name).is_some();
+    if is_set("AWS_SECRET_ACCESS_KEY") && !is_set("AWS_ACCESS_KEY_ID") {
+        help = Some("set AWS_ACCESS_KEY_ID, which AWS_SECRET_ACCESS_KEY needs".to_owned());
+    }
     let mut error = no_source(&Vec::from_iter(looked_at), &last_reason, status, help);
     if !context.settings.metadata.may_exist {
         // Only Fargate and Lambda never have instance metadata. There, a task or a function has its

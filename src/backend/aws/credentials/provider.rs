@@ -290,6 +290,11 @@ pub fn checked_credentials(
             return Err(unusable(why).help("copy it again, without quotes or line breaks"));
         }
     }
+    if credentials.access_key_id().contains([' ', ':']) {
+        let id = origin.name_of("AWS_ACCESS_KEY_ID");
+        let why = format!("{id} contains a space or a colon, so it may be both keys in one");
+        return Err(unusable(why).help("set the access key id and the secret key separately"));
+    }
     credentials.set_property(origin);
 
     let are_aws_own = endpoints.is_some_and(|endpoints| endpoints.configured.is_empty());
