@@ -6,10 +6,10 @@
 //! environ ┘  files           pure         async, I/O            pure                 files         pure        never returns
 //! ```
 //!
-//! The model is the data on the arrows. Each stage is an arrow, and the commands run the stages in
-//! order. `model` and `resolve` are functions from value to value, `input` reads files, and
-//! `backend` uses the network and may run a credential process. ARCHITECTURE.md has the table that
-//! says which module may import which.
+//! Each arrow is a stage, and the commands run the stages in order. The data between the arrows are
+//! types of `model`. `model` and `resolve` are functions from values to values, `input` reads
+//! files, `backend` uses the network and may run a credential process, and `deliver` writes files.
+//! ARCHITECTURE.md has the table that says which module may import which.
 
 #![cfg_attr(
     not(target_os = "linux"),

@@ -34,7 +34,8 @@ pub struct Prepared {
     pub options: Options,
     /// AWS's settings. They are empty with `--local`.
     pub settings: Settings,
-    /// True with `-q`, which also hides the warning about the file of `--local`.
+    /// True if the command line has `-q`. Only this flag hides the warning about the file of
+    /// `--local`; SECRETS_EXEC_QUIET doesn't.
     pub has_quiet_flag: bool,
     /// The inherited variables that the command keeps.
     pub retained: Inherited,

@@ -56,7 +56,7 @@ pub enum Pass {
 pub struct Inspection {
     /// True with `--describe`.
     pub describes: bool,
-    /// The descriptions of the secrets.
+    /// The descriptions for `--describe` or `--metadata`, or why AWS gave none.
     pub secrets: Vec<DescribedSecret>,
     /// The ages of the answers that are in the cache.
     pub cached: BTreeMap<Locator, Duration>,
@@ -71,10 +71,10 @@ pub struct Values {
 }
 
 /// Prepares the inputs and reads every value, for a subcommand that prints or sends the values
-/// itself. With `--verbose`, prints where each value comes from.
+/// itself. With `--verbose`, prints where each value comes from, unless there are errors.
 ///
-/// The report has each value that can't be read, or that doesn't fit into an environment or a
-/// credential. Its last line begins with `consequence`.
+/// The report that is returned with the values has each value that can't be read, or that doesn't
+/// fit into an environment or a credential. Its last line begins with `consequence`.
 ///
 /// # Errors
 /// Every error in the inputs, or the reason why nothing can be read at all.

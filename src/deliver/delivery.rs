@@ -47,8 +47,9 @@ pub struct Delivery {
 }
 
 impl<'a> Files<'a> {
-    /// Opens the directories of the files, and checks who owns them. Keeps the errors for
-    /// [`Delivery::write_temporary`], which returns all errors together.
+    /// Opens the directories of the files, and checks who owns them. A file in memory doesn't have
+    /// a directory. Keeps the errors, because [`Delivery::write_temporary`] and
+    /// [`Self::undeliverable`] return all errors together.
     pub fn open_directories(files: impl IntoIterator<Item = FileValue<'a>>) -> Self {
         let mut pending = Vec::new();
         for file in files {

@@ -74,7 +74,7 @@ pub fn pipe(access: &Access, content: &SecretValue) -> Result<OwnedFd, Problem> 
     duplicate(reader)
 }
 
-/// Makes sure that a pipe has room for so many bytes. A new pipe has 64 KiB, or 8 KiB if the user
+/// Makes sure that a pipe has room for `length` bytes. A new pipe has 64 KiB, or 8 KiB if the user
 /// has too many pipes (pipe(7), "Pipe capacity").
 ///
 /// # Errors

@@ -20,8 +20,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use regex_lite::Regex;
 
-/// The credentials that were passed to [`conceal`]. They stay until the process ends or becomes the
-/// command.
+/// The credentials and names that were passed to [`conceal`] and [`conceal_names`]. They stay until
+/// the process ends or becomes the command.
 static CONCEALED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 /// The minimum length of a credential, in bytes. A shorter one could be part of any word.

@@ -212,8 +212,9 @@ impl CheckedValues<'_> {
         row
     }
 
-    /// Returns the row about the answer for a reference, and about its entry in the cache.
-    /// `parameter_name` selects a parameter below a path.
+    /// Returns the row for one secret of a value: an object in `sources`, and a line of the table.
+    /// It says what AWS answered, and how old the answer in the cache is. `parameter_name` selects
+    /// a parameter below a path.
     fn source_row(&self, reference: &SecretRef, parameter_name: Option<&str>) -> TableRow {
         let SecretRef { locator, selector } = reference;
         let answer = self.fetched.get(locator);

@@ -316,7 +316,8 @@ pub fn keys_hint(
     }
 }
 
-/// Returns the hint for a key that looks the same as `key`, or `None` if there isn't one.
+/// Returns the hint about a key that looks the same as `key`, but has a character that people don't
+/// see. Returns `None` if there isn't one.
 pub fn twin_hint<'k>(mut keys: impl Iterator<Item = &'k str>, key: &str) -> Option<String> {
     let seen = visible(key);
     let twin = keys.find(|other| !is_quotable(other) && visible(other) == seen)?;

@@ -199,7 +199,7 @@ fn members<'m, 'a>(
     let parsed = answers.parsed(&reference.locator, document);
     let rewrite = |key: &str| match &reference.selector {
         Selector::Whole => env_from::whole_value_as_variable(subject),
-        selector if !key.is_empty() => subject.rewritten_with_field(&selector.to_string(), key),
+        selector if !key.is_empty() => subject.rewritten_with_fields(&selector.to_string(), key),
         Selector::Key(_) | Selector::Path(_) => None,
     };
     let value = find_value(parsed, &reference.selector, &rewrite)?;

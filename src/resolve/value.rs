@@ -125,7 +125,7 @@ impl<'a> ParsedAnswers<'a> {
         }
 
         let revealed = || subject.revealed_by(reference);
-        let rewrite = |key: &str| revealed().rewritten_with_field(&selector.to_string(), key);
+        let rewrite = |key: &str| revealed().rewritten_with_fields(&selector.to_string(), key);
         let parsed = self.parsed(&reference.locator, document);
         text_of(find_value(parsed, selector, &rewrite)?).ok_or_else(|| {
             let text = match selector {
@@ -344,6 +344,6 @@ fn version_hint(SecretRef { locator, selector }: &SecretRef, subject: &Subject) 
         }
         Store::SecretsManager | Store::ParameterStore => return None,
     };
-    let write = subject.rewritten_with_field(&key, &fields)?;
+    let write = subject.rewritten_with_fields(&key, &fields)?;
     Some(format!("for {what} {key}, write {write}"))
 }

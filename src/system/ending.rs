@@ -108,9 +108,9 @@ pub fn kill_program() -> Option<Child> {
     };
     if is_running {
         let processes = match &program.child {
-            Some(child) => descendants(Pid::from_raw(child.id().cast_signed())),
+            Some(child) => with_descendants(Pid::from_raw(child.id().cast_signed())),
             // This process, the first in the list, has only one child: the program.
-            None => descendants(getpid()).split_off(1),
+            None => with_descendants(getpid()).split_off(1),
         };
         // If a descendant has just ended, the kernel may have given its number to another process.
         // In that case, the wrong process is killed. A pidfd is opened by number as well, so it
@@ -134,9 +134,10 @@ pub fn kill_program() -> Option<Child> {
     program.child
 }
 
-/// Returns a process and, on Linux, its descendants. `sh` runs most commands as a child, which
-/// would otherwise keep reading from the terminal.
-fn descendants(process: Pid) -> Vec<Pid> {
+/// Returns the processes to kill: this one, which comes first, and, on Linux, its descendants. `sh`
+/// runs most commands as a child. If only `sh` were killed, the child would keep reading from the
+/// terminal.
+fn with_descendants(process: Pid) -> Vec<Pid> {
     let mut found = vec![process];
     let Ok(tasks) = fs::read_dir(format!("/proc/{process}/task")) else {
         return found;
@@ -146,7 +147,7 @@ fn descendants(process: Pid) -> Vec<Pid> {
         let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
         for id in children.split_whitespace() {
             if let Ok(id) = id.parse() {
-                found.extend(descendants(Pid::from_raw(id)));
+                found.extend(with_descendants(Pid::from_raw(id)));
             }
         }
     }

@@ -19,7 +19,7 @@ fn a_session_that_botocore_has_stored_is_used_without_a_code_whatever_the_settin
     for (one, two, [stored, ours]) in [
         ("mfa_serial = SERIAL", None, [1, 0]),
         (
-            "mfa_serial = SERIAL\nexternal_id = a \"b\" \\\\ c",
+            "mfa_serial = SERIAL\nexternal_id = a=b,c@d:e/f-+.",
             None,
             [1, 0],
         ),

@@ -213,7 +213,7 @@ impl Aws {
 
         let mut answered = secrets_manager::answers_from_descriptions(secrets, &described);
         answered.extend(parameter_answers);
-        explain_denials(session, &mut answered).await;
+        explain_failures(session, &mut answered).await;
         answers.extend(distribute(requests, answered));
         let answers = with_advice(session, answers);
         if self.forget_refused_session(&answers) {
@@ -250,9 +250,10 @@ fn is_about_the_secret(error: &FetchError) -> bool {
     error.withholds_value() && error.cause != Cause::Absent(Missing::Secret)
 }
 
-/// If AWS refused the credentials, adds to the answers where they come from. Here, a denial means
-/// that describing isn't allowed, so its help must name that permission.
-async fn explain_denials(session: &Session, answers: &mut RequestAnswers) {
+/// Completes the failures among the answers of [`Aws::metadata`]. If AWS refused the credentials,
+/// adds where they come from. If a policy denied the request, notes that the request was for a
+/// description, so that the help names that permission.
+async fn explain_failures(session: &Session, answers: &mut RequestAnswers) {
     for (request, answer) in answers {
         let Err(failure) = answer else { continue };
         let caller = session.caller_with(request.locator.role.as_ref()).await;

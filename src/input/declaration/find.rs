@@ -58,8 +58,9 @@ pub fn replaced_declaration(files: &[PathBuf]) -> Option<String> {
     (!files.iter().any(is_found)).then(|| name.display().to_string())
 }
 
-/// Returns what to write if the working directory doesn't have a declaration: the one in a
-/// directory above it, a file with a similar name, or the command that turns a .env file into one.
+/// Returns the help for a working directory without a declaration. It names the declaration in a
+/// directory above, a file with a similar name, or the command that turns a .env file into a
+/// declaration. Returns `None` if there isn't one of these.
 pub fn declaration_beside() -> Option<String> {
     let above = Path::new(".").canonicalize().ok()?;
     for (depth, directory) in above.ancestors().enumerate().skip(1) {

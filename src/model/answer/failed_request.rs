@@ -360,7 +360,7 @@ impl FailedRequest<'_> {
         if similar == stage {
             return None;
         }
-        let write = self.subject.rewritten_with_field(stage, similar);
+        let write = self.subject.rewritten_with_fields(stage, similar);
         Some(did_you_mean_to_write(similar, write))
     }
 
@@ -486,7 +486,7 @@ impl FailedRequest<'_> {
         } else {
             return None;
         };
-        let write = self.subject.rewritten_with_field(&old, &new)?;
+        let write = self.subject.rewritten_with_fields(&old, &new)?;
         Some(format!("{hint} {write}"))
     }
 

@@ -121,9 +121,10 @@ impl Subject {
 
     /// Returns what to write for this entry with `new` instead of the fields `old`, which come
     /// after the secret. If `new` is empty, the fields are left out, and so is the colon before
-    /// them, unless other fields follow. The result is `None` if the reference isn't shown, or
-    /// doesn't have these fields.
-    pub fn rewritten_with_field(&self, old: &str, new: &str) -> Option<String> {
+    /// them, unless other fields follow: `prod/db:user` becomes `prod/db`, but
+    /// `prod/db:user:AWSPREVIOUS` becomes `prod/db::AWSPREVIOUS`. The result is `None` if the
+    /// reference isn't shown, or doesn't have these fields.
+    pub fn rewritten_with_fields(&self, old: &str, new: &str) -> Option<String> {
         let written = self.reference()?;
         let old_fields = format!(":{old}");
         for (at, _) in written.rmatch_indices(&old_fields) {

@@ -384,7 +384,8 @@ const MAX_STAGE_LENGTH: usize = 256;
 /// The length of a version id, in characters (`SecretVersionIdType` in the API reference).
 const ID_LENGTHS: std::ops::RangeInclusive<usize> = 32..=64;
 
-/// True for the number of a parameter's version, and for text that may be a version id.
+/// True if the text has the form of a parameter's version number or of a secret's version id. No
+/// message shows any other text in this place, because it may be a password.
 fn has_form_of_version_id(text: &str) -> bool {
     let is_id_character = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     text.bytes().all(|byte| byte.is_ascii_digit())
