@@ -22,7 +22,7 @@ use crate::model::mistakes::{Fault, overlooked};
 use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions};
 use crate::model::plan::Layer;
 use crate::model::problem::{Impact, Problem, Status};
-use crate::model::quoting::{invalid_value, is_quotable_value};
+use crate::model::quoting::invalid_value;
 use crate::model::reference::{Reference, URL_REMEDY};
 use crate::model::shown::reads_like_a_name;
 
@@ -131,7 +131,8 @@ impl Inputs {
     pub fn for_reference(reference: &str, matches: &mut ArgMatches, inherited: &Inherited) -> Self {
         let mut inputs = Self::for_declarations(matches, inherited);
         let (name, assigned) = reference.split_once('=').unwrap_or_default();
-        if is_in_capitals(name) && reads_like_a_name(assigned) {
+        let is_in_capitals = is_name(name) && name == name.to_uppercase();
+        if is_in_capitals && reads_like_a_name(assigned) {
             let help = format!("write secrets-exec get {assigned}");
             inputs
                 .errors
@@ -377,10 +378,9 @@ fn parse_entry(option: AssignmentOption, shown_option: &str, text: &str) -> Resu
 /// two, because the name of a secret may contain more.
 ///
 /// # Errors
-/// If the assignment has quotes around it, sets several variables, has no `=`, doesn't begin with a
-/// valid name, has the variable after the `=`, or is a connection string. Because the name isn't
-/// known yet, the error calls the option `shown_option`: `--env`, or `--env number 2` if there are
-/// several.
+/// If the assignment has quotes around it, sets several variables, is a connection string, has no
+/// `=`, or doesn't begin with a valid name. Because the name isn't known yet, the error calls the
+/// option `shown_option`: `--env`, or `--env number 2` if there are several.
 fn split_assignment<'t>(
     option: AssignmentOption,
     shown_option: &str,
@@ -430,17 +430,7 @@ fn split_assignment<'t>(
         return Err(Problem::usage(text)
             .help("a name has only letters, digits and \"_\", as in DB_PASSWORD2"));
     };
-    // `--env hunter2=DB_PASSWORD`
-    if is_in_capitals(reference) && !is_in_capitals(name) && !is_quotable_value(name) {
-        let text = format!("the value of {shown_option} has the variable after \"=\"");
-        return Err(Problem::usage(text).help(example.replace("DB_PASSWORD", reference)));
-    }
     Ok((parsed_name, reference))
-}
-
-/// True for a name that is probably that of a variable.
-fn is_in_capitals(text: &str) -> bool {
-    is_name(text) && text == text.to_uppercase()
 }
 
 /// Parses the `[PREFIX=]REF` of `--env-from`.
