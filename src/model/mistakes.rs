@@ -256,23 +256,12 @@ arn from name ref secret secretRef valueFrom = id
 exclude = except
 environment vars = env";
 
-/// Where our keys belong, in lines of the same form. A key of several sections has the first one.
-const PLACES: &str = "\
-defaults secrets env env-from files credentials = at the beginning of a line
-from value template encode decode default optional pattern = under \"env\"
-path mode owner once = under \"files\"
-prefix only except rename case = under \"env-from\"
-id stage version-id = under \"secrets\"";
-/// What stands for the names of secrets in [`FILES`].
-pub const LOCAL_FILE: &str = "/";
-
 /// Files that aren't declarations, by a key that only such a file has: what the file is, and the
 /// help. The AWS CLI prints a task definition below `taskDefinition`.
 const FILES: &str = "\
 containerDefinitions taskDefinition = an ECS task definition = a jq command turns it into a declaration: see \"Write a declaration from your task definition\" in docs/ecs.md
 services = a Compose file = see \"Docker Compose\" in docs/local.md
-apiVersion = a Kubernetes manifest = see docs/kubernetes.md and, for an ExternalSecret, docs/migrating.md
-/ = a file for --local = write --local instead of -f";
+apiVersion = a Kubernetes manifest = see docs/kubernetes.md and, for an ExternalSecret, docs/migrating.md";
 
 /// The YAML tags of other tools, in lower case. They are left out.
 const TAGS: &str = "file ref secret str sub var = ";
@@ -334,11 +323,6 @@ pub fn own_key(key: &str, known: &[&str]) -> Option<&'static str> {
 pub fn foreign_file(has_key: impl Fn(&str) -> bool) -> Option<(&'static str, &'static str)> {
     let (_, file) = rows(FILES).find(|(key, _)| has_key(key))?;
     file.split_once(" = ")
-}
-
-/// Returns where a key of our declarations belongs, or `None` for any other key, and for an option.
-pub fn place_of_key(key: &str) -> Option<&'static str> {
-    rows(PLACES).find_map(|(other, place)| (other == key).then_some(place))
 }
 
 /// Returns the remedy for a value with a YAML tag, such as `!var` or `!var:file`. `tag` doesn't

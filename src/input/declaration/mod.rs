@@ -18,12 +18,12 @@ use std::sync::Arc;
 
 use crate::input::text_file::{self, FileKind, read_yaml};
 use crate::input::yaml::{Kind, Node, parse_yaml};
-use crate::model::mistakes::{Fault, LOCAL_FILE, foreign_file};
+use crate::model::mistakes::{Fault, foreign_file};
 use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions, find_option};
 use crate::model::plan::Layer;
 use crate::model::problem::Problem;
 use find::open_default_declaration;
-use reader::{FILE, Item, MappingEntry, Mistake, SourceFile, TEXT};
+use reader::{FILE, Item, MappingEntry, Mistake, SourceFile, TEXT, TOP_KEYS};
 
 /// The sections of a declaration that are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,9 +99,6 @@ pub struct Declaration {
 /// The memory that all patterns of a declaration may take after they have been compiled, in bytes.
 const PATTERN_MEMORY: usize = 64 << 20;
 
-/// The keys of the top level. `$schema` is for editors.
-const KEYS: &str = "defaults secrets env env-from files credentials $schema";
-
 /// Parses the text of one declaration. The errors are in the order of its lines.
 pub fn parse_declaration(
     path: &Path,
@@ -131,8 +128,10 @@ pub fn parse_declaration(
 fn other_file(node: &Node) -> Option<(&'static str, &'static str)> {
     let has_key = |key: &str| node.value_of(key).is_some();
     let has_path = matches!(&node.kind, Kind::Mapping(entries) if entries.iter().any(|(key, _)| key.text.contains('/')));
-    let is_local = has_path && !KEYS.split(' ').any(has_key);
-    foreign_file(|key| has_key(key) || key == LOCAL_FILE && is_local)
+    if has_path && !TOP_KEYS.split(' ').any(has_key) {
+        return Some(("a file for --local", "write --local instead of -f"));
+    }
+    foreign_file(has_key)
 }
 
 /// Reads the sections of a declaration from its tree. A file of another kind is a mistake, and
@@ -152,7 +151,7 @@ fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> Declarat
         return Declaration::default();
     }
 
-    let mut fields = item.expect_fields(KEYS);
+    let mut fields = item.expect_fields(TOP_KEYS);
     let options = fields.take("defaults").map(|item| defaults(&item));
     let aliases = fields.take("secrets").map(|item| sections::aliases(&item));
     let mut layer = Layer {

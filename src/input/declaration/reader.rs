@@ -16,7 +16,6 @@ use crate::model::entry::Origin;
 use crate::model::env_variables::{EnvName, is_name};
 use crate::model::mistakes::{
     Fault, did_you_mean, nearest, overlooked_in_line, overlooked_unless_empty, own_key,
-    place_of_key,
 };
 use crate::model::options::{OptionSpec, find_option};
 use crate::model::problem::Problem;
@@ -62,6 +61,32 @@ pub const FILE: &str = "this file";
 /// The type of a text value, as messages about a value of another type call it: `must be text, not
 /// a list`.
 pub const TEXT: &str = "text";
+
+/// The keys of the top level. `$schema` is for editors.
+pub const TOP_KEYS: &str = "defaults secrets env env-from files credentials $schema";
+
+/// The keys of an entry of `env`.
+pub const VARIABLE_KEYS: &str = "from value template encode decode default optional pattern";
+
+/// The keys of an entry of `files`.
+pub const FILE_KEYS: &str =
+    "from value template encode decode default optional pattern path env mode owner once";
+
+/// The keys of an item of `env-from`.
+pub const OBJECT_KEYS: &str = "from prefix only except rename case optional";
+
+/// The keys of an alias.
+pub const ALIAS_KEYS: &str = "id stage version-id region role-arn external-id";
+
+/// The places of the keys, for a key in the wrong place. A key that several places have belongs to
+/// the first of them.
+const PLACES: [(&str, &str); 5] = [
+    (TOP_KEYS, "at the beginning of a line"),
+    (VARIABLE_KEYS, "under \"env\""),
+    (FILE_KEYS, "under \"files\""),
+    (OBJECT_KEYS, "under \"env-from\""),
+    (ALIAS_KEYS, "under \"secrets\""),
+];
 
 impl<'a> Item<'a> {
     /// Returns the item for another node, or for another position of this one.
@@ -219,9 +244,7 @@ impl<'a> Item<'a> {
             return variable.refuse(Fault::new("isn't under \"env\"").help(help));
         }
 
-        let is_option = find_option(key).is_some_and(OptionSpec::in_declaration);
-        let place = place_of_key(key).or(is_option.then_some("under \"defaults\""));
-        let help = match (own_key(key, known), place, nearest) {
+        let help = match (own_key(key, known), place_of_key(key), nearest) {
             // Kubernetes has a mapping there, as in `secretKeyRef: { name: db, key: password }`.
             (Some("from"), _, _) if value.scalar_text().is_none() => {
                 "write from: prod/db:password instead".to_owned()
@@ -433,4 +456,15 @@ impl SourceFile {
     pub fn position_text(&self, Position { line, column }: Position) -> String {
         format!("{}:{line}:{column}", file_name(&self.path))
     }
+}
+
+/// Returns where a key of a declaration belongs, or `None` for any other key.
+fn place_of_key(key: &str) -> Option<&'static str> {
+    if find_option(key).is_some_and(OptionSpec::in_declaration) {
+        return Some("under \"defaults\"");
+    }
+    let (_, place) = PLACES
+        .iter()
+        .find(|(keys, _)| keys.split(' ').any(|other| other == key))?;
+    Some(place)
 }

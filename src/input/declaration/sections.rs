@@ -9,7 +9,9 @@ use std::path::PathBuf;
 
 use regex_lite::{Regex, RegexBuilder};
 
-use super::reader::{Fields, Item, MappingEntry, TEXT};
+use super::reader::{
+    ALIAS_KEYS, FILE_KEYS, Fields, Item, MappingEntry, OBJECT_KEYS, TEXT, VARIABLE_KEYS,
+};
 use crate::input::yaml::{Kind, Node};
 use crate::model::entry::template::Template;
 use crate::model::entry::{
@@ -61,7 +63,7 @@ fn alias(item: &Item<'_>, name: &str) -> Option<Alias> {
             role: None,
         });
     };
-    let mut fields = item.expect_fields("id stage version-id region role-arn external-id");
+    let mut fields = item.expect_fields(ALIAS_KEYS);
     let valid_id = fields
         .take_required("id", "the name or ARN of the secret")
         .and_then(|item| id(&item, name));
@@ -131,13 +133,6 @@ fn role(fields: &mut Fields<'_>) -> Option<Role> {
     let external_id = external_id.and_then(|item| item.expect_parsed(Role::EXTERNAL_ID, parse));
     arn.expect_parsed(Role::EXPECTED, |text| Role::parse(text, external_id))
 }
-
-/// The keys of an entry of `env`.
-const VARIABLE_KEYS: &str = "from value template encode decode default optional pattern";
-
-/// The keys of an entry of `files`.
-const FILE_KEYS: &str =
-    "from value template encode decode default optional pattern path env mode owner once";
 
 /// The keys of an entry of `credentials`.
 const CREDENTIAL_KEYS: &str = "from template decode default pattern";
@@ -341,7 +336,7 @@ fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
         return Some(Entry::for_object(object, Naming::default(), origin));
     };
 
-    let mut fields = item.expect_fields("from prefix only except rename case optional");
+    let mut fields = item.expect_fields(OBJECT_KEYS);
     let from = fields
         .take_required("from", "the reference to a JSON object")
         .and_then(|from| reference(&from, EXPECTED));
