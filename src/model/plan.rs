@@ -416,8 +416,8 @@ impl Lookup<'_> {
                 ValueSource::Template { template, inputs }
             }
             EntrySource::Object(reference, naming) => {
-                // [`Self::locate_single`] refuses a path, but an object can be one: the path stands
-                // for all parameters below it.
+                // [`Self::locate_single`] refuses a path, but an object can be one: all
+                // parameters below it.
                 let located = self.try_locate(&reference, subject);
                 let reference = located.map_err(|error| self.refuse(subject, error)).ok()?;
                 return Some(PlannedSource::Object(ObjectSource { reference, naming }));

@@ -65,10 +65,9 @@ pub fn noun_with_name(noun: &str, name: &str) -> String {
 }
 
 /// Returns the name of a variable or an alias, or `None` if no message may quote the text. If it
-/// can't be such a name, the user may have written a password in the place of the name.
+/// can't be such a name, the user may have written a password instead of the name.
 pub fn quotable_name(name: &str) -> Option<&str> {
-    let may_be_quoted = is_name(name) || reads_like_a_name(name) || is_quotable_value(name);
-    may_be_quoted.then_some(name)
+    (is_name(name) || is_quotable_value(name)).then_some(name)
 }
 
 /// Returns the predicate `doesn't match the pattern "…"`. Without a special character, the pattern
@@ -81,7 +80,7 @@ pub fn pattern_mismatch(pattern: &str) -> String {
     "doesn't match the pattern".to_owned()
 }
 
-/// Returns a wrong name in quotes, or the words "this name" if it must not be quoted.
+/// Returns a wrong name in quotes, or `this name` if it must not be quoted.
 pub fn quoted_name(name: &str) -> String {
     quotable_name(name).map_or("this name".to_owned(), |name| format!("{name:?}"))
 }

@@ -31,7 +31,7 @@ pub struct Launches<'a> {
     /// The launch that is under way. `None` before the first one, and once a launch has executed
     /// the command or has ended.
     process: Option<LaunchProcess>,
-    /// How far the last launch has come. Before the first launch, it has no meaning.
+    /// The phase of the last launch. It isn't read before the first launch.
     phase: LaunchPhase,
     /// The command's files on disk, which are removed when it ends.
     pub placed: Vec<PlacedFile>,

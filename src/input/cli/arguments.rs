@@ -180,7 +180,7 @@ pub struct InstallArguments {
 /// Parses the id of an AWS account.
 ///
 /// # Errors
-/// What the option expects instead, for the message.
+/// The text that follows "must be" in the message.
 fn parse_account(text: &str) -> Result<String, &'static str> {
     let is_account = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
     is_account
@@ -191,7 +191,7 @@ fn parse_account(text: &str) -> Result<String, &'static str> {
 /// Parses the ARN of a role.
 ///
 /// # Errors
-/// What the option expects instead, for the message.
+/// The text that follows "must be" in the message.
 fn parse_role(text: &str) -> Result<Role, &'static str> {
     Role::parse(text, None).ok_or(Role::EXPECTED)
 }
@@ -200,7 +200,7 @@ fn parse_role(text: &str) -> Result<Role, &'static str> {
 /// key by its alias.
 ///
 /// # Errors
-/// What the option expects instead, for the message.
+/// The text that follows "must be" in the message.
 fn parse_key(text: &str) -> Result<Arn, &'static str> {
     let is_key = |arn: &Arn| arn.service() == "kms" && arn.resource().starts_with("key/");
     Arn::parse(text).filter(is_key).ok_or(
@@ -211,7 +211,7 @@ fn parse_key(text: &str) -> Result<Arn, &'static str> {
 /// Parses an item of a comma-separated list. Spaces around it are ignored.
 ///
 /// # Errors
-/// What the option expects instead, for the message.
+/// The text that follows "must be" in the message.
 fn parse_listed_pattern(text: &str) -> Result<Pattern, &'static str> {
     parse_pattern(text.trim())
 }
@@ -220,7 +220,7 @@ fn parse_listed_pattern(text: &str) -> Result<Pattern, &'static str> {
 /// an alias nor a parameter is accepted.
 ///
 /// # Errors
-/// What the option expects instead, for the message.
+/// The text that follows "must be" in the message.
 fn parse_secret(text: &str) -> Result<SecretId, &'static str> {
     let is_referable =
         Reference::parse(&format!("{text}:KEY")).is_ok_and(|reference| reference.secret == text);

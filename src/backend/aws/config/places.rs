@@ -55,8 +55,9 @@ impl<'a> Places<'a> {
     pub fn variable<T>(&mut self, name: &'static str, parse: Parser<T>) -> Option<T> {
         let value = self.variables.non_empty(name)?;
         let parsed = parse_named(name, value, parse).map_err(|mut error| {
-            let general = || format!("correct or unset {name}");
-            error.help.get_or_insert_with(general);
+            error
+                .help
+                .get_or_insert_with(|| format!("correct or unset {name}"));
             self.refuse(error);
         });
         parsed.ok()
