@@ -23,7 +23,7 @@ use crate::model::env_variables::assigned_name;
 use crate::model::environment::{CommandLine, Environment, Limits};
 use crate::model::mistakes::overlooked;
 use crate::model::problem::{Problem, Status};
-use crate::model::quoting::shown_program;
+use crate::model::shown::shown_program;
 use crate::system::os_error::{errno, errno_text};
 use crate::system::signals;
 

@@ -27,9 +27,8 @@ use crate::model::answer::{
 };
 use crate::model::options::SourceOption;
 use crate::model::problem::Problem;
-use crate::model::quoting::one_line;
-use crate::model::redaction::conceal;
 use crate::model::reference::{Locator, Store};
+use crate::model::shown::{conceal, one_line};
 use crate::model::url::HttpUrl;
 use crate::net::connector::Connector;
 use crate::net::errors::host_and_port;

@@ -26,7 +26,7 @@ use crate::report::check_findings::{Findings, command_row, tables};
 use crate::report::check_rows::{
     CheckDepth, CheckedValues, override_note, override_object, secret_row,
 };
-use crate::report::record::objects;
+use crate::report::terminal::objects;
 use crate::report::{self, Report, terminal};
 use crate::resolve::{invalid_template_outcomes, resolve, suggest_aliases};
 use crate::time::Deadline;

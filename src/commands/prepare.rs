@@ -24,8 +24,7 @@ use crate::model::mistakes::{did_you_mean, nearest};
 use crate::model::options::{OnRotation, Options, TypedOptions};
 use crate::model::plan::{Layer, Plan};
 use crate::model::problem::Problem;
-use crate::model::quoting::file_name;
-use crate::model::redaction::conceal_names;
+use crate::model::shown::{conceal_names, file_name};
 use crate::report::{self, Record, Report, terminal};
 use crate::time::Deadline;
 

@@ -21,7 +21,7 @@ use crate::input::cli::Inputs;
 use crate::model::env_variables::Inherited;
 use crate::model::options::Options;
 use crate::model::problem::{Problem, Status};
-use crate::model::quoting::escaped;
+use crate::model::shown::escaped;
 use crate::report::{self, Record, Report, terminal};
 use crate::system::ending::{End, asks_on_terminal, end};
 use crate::system::systemd::Notifier;

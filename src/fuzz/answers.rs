@@ -14,8 +14,8 @@ use crate::model::answer::{Document, FetchError, FetchFailure};
 use crate::model::entry::{Origin, Subject};
 use crate::model::env_variables::Inherited;
 use crate::model::problem::Problem;
-use crate::model::redaction::conceal;
 use crate::model::reference::{Aliases, Reference};
+use crate::model::shown::conceal;
 
 /// A credential that the request was sent with.
 const CREDENTIAL: &str = "cr3d3nt14l+OfTheRequest/";

@@ -8,7 +8,7 @@ use crate::model::plan::{Layer, Plan};
 use crate::model::problem::Problem;
 use crate::model::secret_value::SecretValue;
 use crate::report::Report;
-use crate::report::record::{Screen, lines};
+use crate::report::terminal::{Screen, record_lines};
 use crate::resolve::resolve;
 
 /// Text that only occurs in values. An error with this text shows a value.
@@ -23,7 +23,7 @@ pub const SECRET: &str = concat!(
 
 /// Returns the message that a user would read.
 pub fn message(problem: &Problem) -> String {
-    lines(&Report::from(problem.clone()).records(), Screen::Log)
+    record_lines(&Report::from(problem.clone()).records(), Screen::Log)
 }
 
 /// Asserts that the message is not empty and doesn't show a value.

@@ -10,7 +10,7 @@ use crate::model::env_variables::env_file_name;
 use crate::model::mistakes::is_utf16;
 use crate::model::mistakes::{did_you_mean, nearest};
 use crate::model::problem::Problem;
-use crate::model::quoting::file_name;
+use crate::model::shown::file_name;
 use crate::system::os_error::{read_file, unreadable};
 
 /// Opens a file for reading.

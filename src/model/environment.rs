@@ -15,7 +15,7 @@ use super::env_variables::{EnvName, Inherited};
 use super::outcome::{Outcomes, Variable};
 use super::plan::EntryId;
 use super::problem::{Impact, Problem};
-use super::quoting;
+use super::shown::shown_program;
 
 /// The words after `--`: the program and its arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl CommandLine {
 
     /// Returns the program for messages and tables.
     pub fn shown_program(&self) -> String {
-        quoting::shown_program(&self.program().to_string_lossy())
+        shown_program(&self.program().to_string_lossy())
     }
 
     /// Returns the program for messages, in quotes.

@@ -3,8 +3,7 @@
 
 use percent_encoding::percent_decode_str;
 
-use super::quoting::is_visible;
-use super::shown::reads_like_a_name;
+use super::shown::{is_visible, reads_like_a_name};
 
 /// What is wrong with a text that the user wrote, such as a reference, a template or an argument.
 /// The caller adds the position of the text.

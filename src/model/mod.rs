@@ -11,8 +11,6 @@ pub mod options;
 pub mod outcome;
 pub mod plan;
 pub mod problem;
-pub mod quoting;
-pub mod redaction;
 pub mod reference;
 pub mod secret_value;
 pub mod shown;

@@ -41,9 +41,8 @@ use crate::model::entry::{
 use crate::model::env_variables::{Inherited, is_name};
 use crate::model::mistakes::{Fault, MOST_SUGGESTIONS, did_you_mean, nearest};
 use crate::model::problem::{Impact, Problem, Status, unless_errors};
-use crate::model::quoting::is_quotable_value;
 use crate::model::reference::{Aliases, Locator, Reference, SecretRef, expand_path};
-use crate::model::shown::StandIn;
+use crate::model::shown::{StandIn, is_quotable_value};
 
 /// The entries of one declaration, of the inherited variables, or of the command line, as they are
 /// written.

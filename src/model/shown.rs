@@ -1,14 +1,35 @@
-//! Decides whether a message may show a word that the user wrote where a name belongs.
+//! What a message may show, and how it quotes it.
 //!
-//! Such a word may be a password: `--env DB_PASSWORD=hunter2` asks AWS for the secret "hunter2". So
-//! a message shows it only if it reads like a name, as `prod/db` and `MyDatabaseSecret` do. The
-//! function is about the form of a text. Its callers know when the form doesn't matter: if the text
-//! is an alias or the name of a variable, or if AWS has answered that the secret exists.
+//! - A word that the user wrote where a name belongs may be a password: `--env DB_PASSWORD=hunter2`
+//!   asks AWS for the secret "hunter2". So a message shows it only if it [reads like a
+//!   name](reads_like_a_name), as `prod/db` and `MyDatabaseSecret` do. The function is about the
+//!   form of a text. Its callers know when the form doesn't matter: if the text is an alias or the
+//!   name of a variable, or if AWS has answered that the secret exists. A passphrase of plain
+//!   words, such as `correct-horse-battery-staple`, reads like a name, too.
+//! - Any other text is quoted only if it is short and plain, and control characters are escaped.
+//! - The text of a server becomes a part of a message only through [`one_line`]. A server may quote
+//!   the request that it refuses: AWS repeats an access key id that it can't parse, and a proxy or
+//!   a simulation of AWS may repeat every header. So each credential is passed to [`conceal`]
+//!   before it is sent, and `one_line` removes the credentials, tokens and passwords that this
+//!   process uses, and the names of secrets that may be passwords.
 //!
-//! A passphrase of plain words, such as `correct-horse-battery-staple`, reads like a name, too.
+//! The credentials are searched for in `one_line`, and not where messages are printed, for two
+//! reasons. First, `one_line` cuts off a long text, and a credential that is cut in two would not
+//! be found later. Second, a message also has our own words, which must stay: with a simulation of
+//! AWS, both the secret key and the host may be `localstack`. A launch that succeeds only stores
+//! its credentials here, and searches nothing.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
+use std::path::Path;
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use regex_lite::Regex;
+
+use super::env_variables::is_name;
 
 /// The services of AWS that create secrets of their own, as in `rds!cluster-1a96bebc`.
 ///
@@ -64,6 +85,38 @@ pub fn reads_like_a_name(text: &str) -> bool {
         0 => words > 1 || words == 1 && !has_digit,
         others => others == 1 && are_codes && has_long_word,
     }
+}
+
+/// What messages say instead of the id, the version and the KEY, if these may be a password: `of
+/// DB_PASSWORD`. It is empty if messages may show the id.
+///
+/// Two locators that differ only in this are the same request, so all values of this type are
+/// equal.
+#[derive(Clone, Debug, Default)]
+pub struct StandIn(pub Option<Box<str>>);
+
+impl PartialEq for StandIn {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for StandIn {}
+
+impl PartialOrd for StandIn {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for StandIn {
+    fn cmp(&self, _: &Self) -> Ordering {
+        Ordering::Equal
+    }
+}
+
+impl Hash for StandIn {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
 }
 
 /// True for a character between two parts of a name.
@@ -129,36 +182,263 @@ fn has_three_letters(part: &str) -> bool {
     runs.any(|run| run.len() >= 3)
 }
 
-/// What messages say instead of the id, the version and the KEY, if these may be a password: `of
-/// DB_PASSWORD`. It is empty if messages may show the id.
+/// The maximum length of a line from a server or a library, in characters.
+const MAX_LINE_LENGTH: usize = 600;
+
+/// The maximum length of text that a message quotes although it may be a misplaced value, in bytes.
+const MAX_QUOTED_LENGTH: usize = 64;
+
+/// Returns the name of a file for messages. `-` is standard input. The name isn't escaped yet:
+/// `report` does that for every line.
+pub fn file_name(path: &Path) -> String {
+    if path == Path::new("-") {
+        "standard input".to_owned()
+    } else {
+        path.display().to_string()
+    }
+}
+
+/// True if a message may quote a key, or the value of an option.
 ///
-/// Two locators that differ only in this are the same request, so all values of this type are
-/// equal.
-#[derive(Clone, Debug, Default)]
-pub struct StandIn(pub Option<Box<str>>);
+/// Such text usually isn't a secret. But in a malformed file, the parser may take a value for a
+/// key, as in `{ password~ 'hunter2' }`, and the value of an option can be a URL with a password.
+/// So text is quoted only if it is short and consists of letters, digits, `_`, `.`, `-` and `/`.
+pub fn is_quotable(text: &str) -> bool {
+    let is_plain = text
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"_.-/".contains(&byte));
+    is_plain && text.len() <= MAX_QUOTED_LENGTH
+}
 
-impl PartialEq for StandIn {
-    fn eq(&self, _: &Self) -> bool {
-        true
+/// Returns the program of a command for messages and tables. If someone wrote a whole command line
+/// instead, its arguments may be a password, so this is only its first word: `psql …`. The same
+/// goes for an option (`--password=…`), a variable (`NAME=…`) and the password in a URL.
+pub fn shown_program(program: &str) -> String {
+    let is_end = |c: char| c.is_whitespace() || "|&;<>('\"`".contains(c);
+    let masked = without_url_secrets(program);
+    let first_word = masked.split(is_end).next().unwrap_or_default();
+    match first_word.split_once('=') {
+        Some((name, _)) => format!("{name}=…"),
+        None if first_word == masked => masked,
+        None => format!("{first_word} …"),
     }
 }
 
-impl Eq for StandIn {}
+/// True if a message may quote a wrong value of an option or a setting, or a name that doesn't
+/// exist. It must read like a name, or be as short as `30s`.
+pub fn is_quotable_value(value: &str) -> bool {
+    is_quotable(value) && (value.len() <= 5 || reads_like_a_name(value))
+}
 
-impl PartialOrd for StandIn {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
+/// Returns a name after what it is the name of, as in `key "password"`, or `such key` if the name
+/// must not be quoted.
+pub fn noun_with_name(noun: &str, name: &str) -> String {
+    match is_quotable_value(name) {
+        true => format!("{noun} {name:?}"),
+        false => format!("such {noun}"),
     }
 }
 
-impl Ord for StandIn {
-    fn cmp(&self, _: &Self) -> Ordering {
-        Ordering::Equal
-    }
+/// Returns the name of a variable or an alias, or `None` if no message may quote the text. If it
+/// can't be such a name, the user may have written a password instead of the name.
+pub fn quotable_name(name: &str) -> Option<&str> {
+    (is_name(name) || is_quotable_value(name)).then_some(name)
 }
 
-impl Hash for StandIn {
-    fn hash<H: Hasher>(&self, _: &mut H) {}
+/// Returns the predicate `doesn't match the pattern "…"`. Without a special character, the pattern
+/// may be the value itself, so it isn't quoted.
+pub fn pattern_mismatch(pattern: &str) -> String {
+    let literal = pattern.trim_start_matches('^').trim_end_matches('$');
+    if literal.contains(|c| ".[](){}*+?|\\".contains(c)) || is_quotable_value(literal) {
+        return format!("doesn't match the pattern \"{pattern}\"");
+    }
+    "doesn't match the pattern".to_owned()
+}
+
+/// Returns a wrong name in quotes, or `this name` if it must not be quoted.
+pub fn quoted_name(name: &str) -> String {
+    quotable_name(name).map_or("this name".to_owned(), |name| format!("{name:?}"))
+}
+
+/// Returns the end of the sentence "… must be …": what the value is instead. It is empty if the
+/// value must not be quoted.
+pub fn not_quoted(value: &str) -> String {
+    let quoted = is_quotable_value(value).then(|| format!(", not {value:?}"));
+    quoted.unwrap_or_default()
+}
+
+/// Returns the message about a wrong value of an option or a variable. `expected` completes "… must
+/// be …". The message shows the value only if it may be quoted.
+pub fn invalid_value(name: &str, value: &str, expected: &str) -> String {
+    if value.starts_with(['"', '\'']) {
+        return format!("the value of {name} includes quotes: remove them");
+    }
+    format!("{name} must be {expected}{}", not_quoted(value))
+}
+
+/// Returns the text of a server or a library as one line that can be printed: without our
+/// credentials, without control characters, and without secrets in URLs. A long text is cut off.
+pub fn one_line(text: &str) -> String {
+    let safe = without_url_secrets(&without_credentials(text));
+    let printable = safe.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let cut: String = printable.take(MAX_LINE_LENGTH).collect();
+    let mut line = cut.split_whitespace().collect::<Vec<_>>().join(" ");
+    if safe.chars().nth(MAX_LINE_LENGTH).is_some() {
+        line.push('…');
+    }
+    line
+}
+
+/// Escapes control characters, and characters that are invisible or change the direction of text.
+/// So a name, a path or a server's message can neither end a line nor disguise it.
+pub fn escaped(line: &str) -> String {
+    if line.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return line.to_owned();
+    }
+    let mut text = String::with_capacity(line.len());
+    line.chars().for_each(|c| match c {
+        // These characters are harmless, but `escape_debug` would escape them.
+        '\'' | '"' | '\\' => text.push(c),
+        // Letters that are rendered as nothing: some of Default_Ignorable_Code_Point, and the blank
+        // Braille pattern.
+        '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{2800}' | '\u{3164}'
+        | '\u{ffa0}' => {
+            text.extend(c.escape_unicode());
+        }
+        c => text.extend(c.escape_debug()),
+    });
+    text
+}
+
+/// True for a character that is printed as it is, because people see it.
+pub fn is_visible(c: char) -> bool {
+    matches!(c, ' '..='~') || escaped(&c.to_string()) == c.to_string()
+}
+
+/// Returns what people see of a name: without spaces at its ends, and without invisible characters.
+pub fn visible(name: &str) -> String {
+    name.trim().chars().filter(|c| is_visible(*c)).collect()
+}
+
+/// The credentials and names that were passed to [`conceal`] and [`conceal_names`]. They stay until
+/// the process ends or becomes the command.
+static CONCEALED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// The minimum length of a credential, in bytes. A shorter one could be part of any word.
+const MIN_LENGTH: usize = 8;
+
+/// The minimum number of letters and digits in a credential that is recognized by them.
+const MIN_LETTERS: usize = 4;
+
+/// What is skipped in the search: the escapes of URLs, JSON and XML, and everything else that isn't
+/// a letter or a digit. This works because letters and digits are never escaped.
+const SKIPPED: &str = r"%(25)*[[:xdigit:]]{2}|\\+u00[[:xdigit:]]{2}|&(amp;)*#?\w{2,4};|\W|_";
+static REGEX: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(SKIPPED).ok());
+
+/// Adds credentials, tokens or passwords to those that no text of a server shows. Skips short ones,
+/// see [`MIN_LENGTH`].
+pub fn conceal<'t>(credentials: impl IntoIterator<Item = &'t str>) {
+    let credentials = credentials.into_iter();
+    conceal_names(credentials.filter(|credential| credential.len() >= MIN_LENGTH));
+}
+
+/// Adds names of secrets that messages may not show, because they may be passwords. A short one is
+/// only found where it is a whole word.
+pub fn conceal_names<'t>(names: impl IntoIterator<Item = &'t str>) {
+    let mut concealed = CONCEALED.lock().unwrap_or_else(PoisonError::into_inner);
+    concealed.extend(names.into_iter().map(str::to_owned));
+}
+
+/// Returns the text of a server with `…` instead of each credential. The text may have a credential
+/// as it is, escaped as in a URL, in JSON or in XML, or as a part of base64.
+fn without_credentials(text: &str) -> String {
+    let (letters, places) = letters_and_digits(text);
+    let mut is_hidden = vec![false; text.len()];
+    let concealed = CONCEALED.lock().unwrap_or_else(PoisonError::into_inner);
+    // No form of a credential is shorter than the credential.
+    let lengths = 1..=text.len();
+    for credential in concealed.iter().filter(|one| lengths.contains(&one.len())) {
+        let is_short = credential.len() < MIN_LENGTH;
+        for (at, found) in text.match_indices(credential) {
+            let (before, after) = (&text[..at], &text[at + found.len()..]);
+            let is_part =
+                before.ends_with(char::is_alphanumeric) || after.starts_with(char::is_alphanumeric);
+            if !(is_short && is_part) {
+                is_hidden[at..at + found.len()].fill(true);
+            }
+        }
+        if is_short {
+            continue;
+        }
+        for form in forms(credential) {
+            for (at, found) in letters.match_indices(&form) {
+                is_hidden[places[at]..=places[at + found.len() - 1]].fill(true);
+            }
+        }
+    }
+
+    let mut shown = Vec::new();
+    for (at, c) in text.char_indices() {
+        shown.push(if is_hidden[at] { '…' } else { c });
+    }
+    shown.dedup_by(|next, last| (*next, *last) == ('…', '…'));
+    shown.into_iter().collect()
+}
+
+/// Returns the letters and digits of a credential, and of the characters of its base64 that depend
+/// on nothing else, if zero, one or two bytes come before the credential.
+fn forms(credential: &str) -> Vec<String> {
+    let mut forms = vec![letters_and_digits(credential).0];
+    for before in 0..3 {
+        let bytes = "\0".repeat(before) + credential;
+        let encoded = STANDARD.encode(&bytes);
+        // A character has six bits.
+        let own = (before * 8).div_ceil(6)..bytes.len() * 8 / 6;
+        forms.push(letters_and_digits(&encoded[own]).0);
+    }
+    forms.retain(|form| form.len() >= MIN_LETTERS);
+    forms
+}
+
+/// Returns the letters and digits of a text without those in escapes, and the place of each in the
+/// text.
+fn letters_and_digits(text: &str) -> (String, Vec<usize>) {
+    let mut is_skipped = vec![false; text.len()];
+    for part in REGEX.iter().flat_map(|regex| regex.find_iter(text)) {
+        is_skipped[part.range()].fill(true);
+    }
+    let kept = text.char_indices().filter(|(at, _)| !is_skipped[*at]);
+    kept.map(|(at, c)| (c, at)).unzip()
+}
+
+/// Replaces the user name and password, the query and the fragment of each URL in some text with
+/// `***`.
+fn without_url_secrets(text: &str) -> String {
+    let mut masked = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, url_and_rest)) = rest.split_once("://") {
+        masked.extend([before, "://"]);
+        let end = url_and_rest
+            .find(|c: char| c.is_whitespace() || "\"<>".contains(c))
+            .unwrap_or(url_and_rest.len());
+        let (url, after_url) = url_and_rest.split_at(end);
+
+        // The password ends at the last `@`. A password that isn't percent-encoded may contain `/`,
+        // `?` and `:`.
+        let without_login = match url.rsplit_once('@') {
+            Some((_, host_and_path)) => {
+                masked.push_str("***@");
+                host_and_path
+            }
+            None => url,
+        };
+        match without_login.split_once(['?', '#']) {
+            Some((host_and_path, _)) => masked.extend([host_and_path, "?***"]),
+            None => masked.push_str(without_login),
+        }
+        rest = after_url;
+    }
+    masked + rest
 }
 
 #[cfg(test)]
@@ -286,6 +566,61 @@ velvet.tractor9!mango orbit+canyon+42+Siren"##;
         }
         for passphrase in ["dragon", "iloveyou", "correct-horse-battery-staple"] {
             assert!(reads_like_a_name(passphrase), "{passphrase}");
+        }
+    }
+
+    #[test]
+    fn a_servers_message_is_printed_as_one_short_line_without_control_characters() {
+        assert_eq!(one_line("a\nb\u{1b}[31m  c"), "a b [31m c");
+        assert_eq!(one_line(&"x".repeat(5000)).chars().count(), 601);
+    }
+
+    #[test]
+    fn a_message_shows_where_a_url_leads_but_not_its_password_and_its_query() {
+        for (text, expected) in [
+            ("no URL: a@b?c", "no URL: a@b?c"),
+            ("https://h.example:8443/p", "https://h.example:8443/p"),
+            (
+                "(http://u:p@h/x?t=1#f): refused",
+                "(http://***@h/x?*** refused",
+            ),
+            (
+                "\"http://u:p/w@h\" and https://h#t",
+                "\"http://***@h\" and https://h?***",
+            ),
+            ("http://u@h://v@w ://", "http://***@w ://"),
+        ] {
+            assert_eq!(without_url_secrets(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_message_does_not_quote_a_text_that_could_be_a_password() {
+        for text in [
+            "",
+            "soon",
+            "DB_PASSWORD",
+            "spring.datasource.url",
+            "a-b",
+            "/etc/ca.pem",
+            &"x".repeat(64),
+        ] {
+            assert!(is_quotable(text), "{text}");
+        }
+        let long = "x".repeat(65);
+        for text in [
+            "two words",
+            "~'hunter2'",
+            "a:b",
+            "u:p@h",
+            "p%40h",
+            "a?b",
+            "aGk=",
+            "\u{e9}",
+            "a\n",
+            &long,
+        ] {
+            assert!(!is_quotable(text), "{text}");
         }
     }
 }

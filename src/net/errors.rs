@@ -18,7 +18,7 @@ use rustls::CertificateError;
 
 use super::tls::reason_and_remedy;
 use crate::model::answer::{Cause, FetchError, OutageKind, Refusal};
-use crate::model::quoting::one_line;
+use crate::model::shown::one_line;
 use crate::system::os_error;
 
 pub type BoxError = Box<dyn Error + Send + Sync>;

@@ -52,7 +52,7 @@ use super::connector::{Connection, Connector};
 use super::errors::{BoxError, host_and_port};
 use super::proxy::{Proxy, conceal_authorization};
 use crate::model::answer::FetchError;
-use crate::model::redaction::conceal;
+use crate::model::shown::conceal;
 
 /// The maximum number of connections to a host. It is also the maximum number of requests that a
 /// backend has in flight, because each request has its own connection.

@@ -20,7 +20,7 @@ use tokio::sync::Mutex;
 
 use super::errors::host_and_port;
 use crate::model::answer::{Cause, FetchError, OutageKind, Refusal};
-use crate::model::redaction::conceal;
+use crate::model::shown::conceal;
 use crate::model::url::HttpUrl;
 
 /// The values of HTTPS_PROXY, HTTP_PROXY and NO_PROXY. Each of the first two includes the name of

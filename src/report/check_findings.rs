@@ -8,12 +8,12 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::record::{counted, escaped_value, red};
+use super::terminal::{TableScreen, counted, escaped_value, red};
 use crate::exec::Program;
 use crate::model::answer::Caller;
 use crate::model::environment::CommandLine;
 use crate::model::problem::{Problem, Status};
-use crate::model::quoting::escaped;
+use crate::model::shown::escaped;
 
 /// Everything that `check` has found. If a field gets another name or meaning, increase `format`.
 #[derive(Debug, Default, Serialize)]
@@ -154,13 +154,6 @@ const GAP: usize = 2;
 
 /// The columns that a terminal which is too narrow doesn't show, in this order.
 const LEAST_IMPORTANT: [&str; 3] = ["STAGES", "AGE", "VERSION"];
-
-/// A terminal that shows the tables.
-#[derive(Clone, Copy)]
-pub struct TableScreen {
-    pub columns: usize,
-    pub has_colours: bool,
-}
 
 /// Returns the tables and the sentences below them, separated by blank lines. The text is empty if
 /// there is nothing to show. `screen` is `None` if standard output isn't a terminal.

@@ -13,7 +13,7 @@ use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 use super::check_findings::{NOT_SHOWN, Row, RowKind, TableRow};
-use super::record::{Record, age, counted};
+use super::terminal::{Record, age, counted};
 use crate::model::answer::{DescribedSecret, Description, Document, Fetched, Replica};
 use crate::model::entry::{
     Holder, Origin, Subject, SubjectKind, SystemdCredential, Target, Written,

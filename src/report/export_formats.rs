@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::iter;
 use std::os::unix::ffi::OsStrExt;
 
-use super::record::{Record, some_of};
+use super::terminal::{Record, some_of};
 use crate::input::cli::ExportFormat;
 use crate::model::environment::{Limits, variable_problem};
 use crate::model::outcome::{Outcomes, Variable};

@@ -7,7 +7,6 @@
 //! problems ── Report: grouped by reason ──▶┐          ┌─▶ lines ───┐
 //!                                          ├─▶ Record ┤            ├─▶ standard error
 //! facts ───── warnings, notes, … ─────────▶┘          └─▶ objects ─┘
-//!                                              `record`              `terminal`
 //! ```
 //!
 //! These words have a fixed meaning:
@@ -19,8 +18,8 @@
 //! - *Findings* are the results of `check`, which are printed on standard output.
 //!
 //! A [`Record`] keeps its message, entries, notes and help apart, so that no code has to take the
-//! text of a message to pieces. `record` is the only place that decides where these parts go, and
-//! `terminal` is the only place that prints. `warnings` makes warnings and notes, and
+//! text of a message to pieces. `terminal` is the only place that decides where these parts go, and
+//! the only place that prints. `warnings` makes warnings and notes, and
 //! `commands/rotation/notices` the records about a command that runs under `--on-rotation`.
 //!
 //! No record may contain the value of a secret.
@@ -28,11 +27,10 @@
 pub mod check_findings;
 pub mod check_rows;
 pub mod export_formats;
-pub mod record;
 pub mod terminal;
 mod warnings;
 
-pub use record::{Label, Record};
+pub use terminal::{Label, Record};
 pub use warnings::{
     bug_error, cache_warnings, disk_warnings, empty_value_warning, empty_variable_notes,
     interruption_error, local_warning, mistake_warnings, overdue_problem, plain_template_warnings,
@@ -46,7 +44,7 @@ use crate::model::entry::SubjectKind;
 use crate::model::plan::EntryId;
 use crate::model::problem::{Impact, Problem, Status};
 use crate::system::waiting::interruptibly;
-use record::{counted, grouped};
+use terminal::{counted, grouped};
 
 /// The problems of a launch. If there aren't any, the command can run.
 #[derive(Debug, Default)]

@@ -1,27 +1,368 @@
-//! Standard error and standard output. No other module prints.
+//! Records, and the only functions that print.
 //!
-//! Every thread may call these functions. Two mutexes protect the state that they share.
+//! A record is an error, a warning or a note with everything that belongs to it. It is laid out as
+//! one JSON object, or as one or more lines of text, and no other module decides where the parts of
+//! a record go. The parts that only JSON has are called details. Everything is escaped here, so
+//! that a name from AWS or a file can't move the cursor or change the direction of writing.
 //!
-//! A reader that stalls must not keep this process from reacting to a termination signal. So while
-//! the main thread waits for a write, another thread does the writing (see [`interruptibly`]). Some
-//! lines aren't written at all if the write would block: the last line of a process that a signal
-//! ends, the lines of a process that stays for a rotation ([`print_text_unless_stalled`]), and the
+//! Every thread may print. Two mutexes protect the state that the threads share. A reader that
+//! stalls must not keep this process from reacting to a termination signal. So while the main
+//! thread waits for a write, another thread does the writing (see [`interruptibly`]). Some lines
+//! aren't written at all if the write would block: the last line of a process that a signal ends,
+//! the lines of a process that stays for a rotation ([`print_text_unless_stalled`]), and the
 //! progress line.
 
+use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, IsTerminal};
 use std::os::fd::AsFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::check_findings::TableScreen;
-use super::record::{self, Label, Record, Screen};
 use crate::model::env_variables::Inherited;
 use crate::model::options::{LogFormat, Options};
 use crate::model::problem::Problem;
+use crate::model::shown::escaped;
 use crate::system::os_error;
 use crate::system::streams::{ERASE_LINE, PIPE_BUF, columns, is_writable, may_write, write_all};
 use crate::system::waiting::interruptibly;
+
+/// The label of a record, or of a line below its headline.
+///
+/// The number of a variant is its colour in SGR (ECMA-48).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Label {
+    /// A failure. In most cases, the command isn't started because of it.
+    Error = 31,
+    Warning = 33,
+    /// A fact that may be of interest.
+    Note = 34,
+    /// The remedy for an error or a warning.
+    Help = 36,
+    /// The last line of a report about several errors. Text shows it without a label.
+    Summary = 0,
+}
+
+impl Label {
+    /// Returns the word for this label. The text format begins a line with it, except for a
+    /// summary. In JSON, it is the `level` of errors and warnings, and the `event` of a record that
+    /// has no other one.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+            Self::Help => "help",
+            Self::Summary => "error",
+        }
+    }
+}
+
+/// An error, a warning or a note. No part of it contains the value of a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Record {
+    pub label: Label,
+    /// The headline.
+    pub message: String,
+    /// The `event` of the JSON object.
+    pub event: &'static str,
+    /// The members that only the JSON object has.
+    pub details: Vec<(&'static str, Value)>,
+    /// The variables, files or credentials that the record is about.
+    pub entries: Vec<String>,
+    /// True if text lists only the first entries.
+    pub is_abridged: bool,
+    pub notes: Vec<String>,
+    /// AWS's own message.
+    pub aws_says: Option<String>,
+    pub help: Option<String>,
+    /// True if text shows the record only with `--verbose`.
+    pub is_detail: bool,
+}
+
+impl Record {
+    pub fn error(message: impl Into<String>) -> Self {
+        Self::new(Label::Error, message)
+    }
+
+    pub fn warning(message: impl Into<String>) -> Self {
+        Self::new(Label::Warning, message)
+    }
+
+    pub fn note(message: impl Into<String>) -> Self {
+        Self::new(Label::Note, message)
+    }
+
+    pub fn summary(message: impl Into<String>) -> Self {
+        Self::new(Label::Summary, message).event("summary")
+    }
+
+    /// Creates a record with only a headline. Its event is the name of the label.
+    fn new(label: Label, message: impl Into<String>) -> Self {
+        Self {
+            label,
+            message: message.into(),
+            event: label.name(),
+            details: Vec::new(),
+            entries: Vec::new(),
+            is_abridged: false,
+            notes: Vec::new(),
+            aws_says: None,
+            help: None,
+            is_detail: false,
+        }
+    }
+
+    /// Sets the name of the event in JSON.
+    pub fn event(mut self, event: &'static str) -> Self {
+        self.event = event;
+        self
+    }
+
+    /// Adds a member to the JSON object.
+    pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.details.push((name, value.into()));
+        self
+    }
+
+    /// Adds a member to the JSON object, if there is a value.
+    pub fn with_some(self, name: &'static str, value: Option<impl Into<Value>>) -> Self {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
+    }
+
+    /// Sets the help.
+    pub fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Hides the record in text unless `--verbose` is given.
+    pub fn detail(mut self) -> Self {
+        self.is_detail = true;
+        self
+    }
+}
+
+/// Returns a number and its noun, in the singular or plural: `1 value is missing` or `2 values are
+/// missing`.
+pub fn counted(count: usize, one: &str, several: &str) -> String {
+    let noun = if count == 1 { one } else { several };
+    format!("{count} {noun}")
+}
+
+/// The largest number of names in a line of text. JSON has all names.
+const MOST_NAMES: usize = 5;
+
+/// Lists the first names: `A, B and C`, or `A, B, C, D, E and 2 more`.
+pub fn some_of(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [name] => name.clone(),
+        [names @ .., last] if names.len() < MOST_NAMES => {
+            format!("{} and {last}", names.join(", "))
+        }
+        _ => {
+            let (shown, others) = names.split_at(MOST_NAMES);
+            format!("{} and {} more", shown.join(", "), others.len())
+        }
+    }
+}
+
+/// Groups items by key. Groups are in the order of their first items, and the items of a group keep
+/// their order.
+pub fn grouped<K: Ord + Clone, T>(items: impl IntoIterator<Item = (K, T)>) -> Vec<(K, Vec<T>)> {
+    let mut groups: Vec<(K, Vec<T>)> = Vec::new();
+    let mut positions = BTreeMap::new();
+    for (key, item) in items {
+        let position = *positions.entry(key.clone()).or_insert(groups.len());
+        if position == groups.len() {
+            groups.push((key, Vec::new()));
+        }
+        groups[position].1.push(item);
+    }
+    groups
+}
+
+/// Returns a duration in its largest unit: `45s`, `3m`, `36h`, `12d` or `4y`.
+pub fn age(seconds: u64) -> String {
+    const HOUR: u64 = 60 * 60;
+    const DAY: u64 = 24 * HOUR;
+    const TWO_DAYS: u64 = 2 * DAY;
+    const YEAR: u64 = 365 * DAY;
+    const TWO_YEARS: u64 = 2 * YEAR;
+    let (length, unit) = match seconds {
+        0..60 => (1, "s"),
+        60..HOUR => (60, "m"),
+        HOUR..TWO_DAYS => (HOUR, "h"),
+        TWO_DAYS..TWO_YEARS => (DAY, "d"),
+        TWO_YEARS.. => (YEAR, "y"),
+    };
+    format!("{}{unit}", seconds / length)
+}
+
+const PREFIX: &str = "secrets-exec: ";
+
+/// The place where the lines of records are shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Screen {
+    /// A file, a pipe or a log collector. Every line has the prefix, so that logs can be filtered.
+    Log,
+    /// A terminal. Only the first line of a record has the prefix, and a blank line separates
+    /// errors.
+    Terminal { has_colours: bool },
+}
+
+/// Returns the lines of records. A record begins with its headline. The lines below it are
+/// indented: the entries, the notes, AWS's message, and the help unless an earlier record has the
+/// same one.
+pub fn record_lines(records: &[Record], screen: Screen) -> String {
+    let mut lines = String::new();
+    for (at, record) in records.iter().enumerate() {
+        let is_error = matches!(record.label, Label::Error | Label::Summary);
+        if at > 0 && is_error && screen != Screen::Log {
+            lines += "\n";
+        }
+        lines += &(headline(record.label, &record.message, screen) + "\n");
+
+        let prefix = if screen == Screen::Log { PREFIX } else { "" };
+        let mut add = |start: &str, text: &str| {
+            lines += &format!("{prefix}  {start}{}\n", escaped(text));
+        };
+        let (listed, others) = match record.entries.split_at_checked(MOST_NAMES) {
+            Some(first_and_others) if record.is_abridged => first_and_others,
+            Some(_) | None => (&record.entries[..], &[][..]),
+        };
+        for entry in listed {
+            add("for ", entry);
+        }
+        if !others.is_empty() {
+            add("and ", &format!("{} more", others.len()));
+        }
+        for note in &record.notes {
+            add(&shown_label(Label::Note, screen), note);
+        }
+        if let Some(text) = &record.aws_says {
+            add("AWS says: ", text);
+        }
+        let is_new = |help: &&String| !records[..at].iter().any(|r| r.help.as_ref() == Some(*help));
+        if let Some(help) = record.help.as_ref().filter(is_new) {
+            add(&shown_label(Label::Help, screen), help);
+        }
+    }
+    lines
+}
+
+/// Returns the progress line for a terminal of this width. The text is cut off before the last
+/// column, so that the line never wraps.
+fn progress_line(text: &str, columns: usize, has_colours: bool) -> String {
+    let room = columns.saturating_sub(PREFIX.len() + "note: ".len() + 1);
+    let screen = Screen::Terminal { has_colours };
+    headline(Label::Note, &format!("{text:.room$}"), screen)
+}
+
+/// Returns the first line of a record with its prefix and label, but without a line feed. With
+/// colours, the quoted names in an error are bold.
+fn headline(label: Label, text: &str, screen: Screen) -> String {
+    let text = escaped(text);
+    let is_bold = screen == Screen::Terminal { has_colours: true } && label == Label::Error;
+    let shown = match is_bold {
+        true => with_bold_names(&text),
+        false => text,
+    };
+    format!("{PREFIX}{}{shown}", shown_label(label, screen))
+}
+
+/// Makes the text between quotes bold, with the escape sequences of a terminal.
+fn with_bold_names(text: &str) -> String {
+    let mut parts: Vec<String> = text.split('"').map(str::to_owned).collect();
+    // Every second part is between quotes.
+    for name in parts.iter_mut().skip(1).step_by(2) {
+        *name = format!("\x1b[1m{name}\x1b[0m");
+    }
+    parts.join("\"")
+}
+
+/// Makes a text red, with the escape sequences of a terminal.
+pub fn red(text: &str) -> String {
+    format!("\x1b[{}m{text}\x1b[0m", Label::Error as u8)
+}
+
+/// Returns a label as the screen shows it, with a colon and a space: `error: `. The text is empty
+/// for the last line of a report.
+fn shown_label(label: Label, screen: Screen) -> String {
+    let name = label.name();
+    match (label, screen) {
+        (Label::Summary, _) => String::new(),
+        (_, Screen::Terminal { has_colours: true }) => {
+            format!("\x1b[1;{}m{name}:\x1b[0m ", label as u8)
+        }
+        (_, Screen::Terminal { has_colours: false } | Screen::Log) => format!("{name}: "),
+    }
+}
+
+/// Returns a JSON object for each record. All parts of an error are in the same object, so a log
+/// collector shows one entry for each thing to fix.
+pub fn objects(records: impl IntoIterator<Item = Record>) -> Vec<Map<String, Value>> {
+    let now = SystemTime::now();
+    let records = records.into_iter();
+    records.map(|record| record_object(record, now)).collect()
+}
+
+/// Returns the JSON object of a record. Fields that don't apply are left out.
+fn record_object(record: Record, now: SystemTime) -> Map<String, Value> {
+    // Log collectors filter by these levels. They know `info`, but not `note`. The level of a
+    // summary is `error`.
+    let level = match record.label {
+        Label::Error | Label::Summary | Label::Warning => record.label.name(),
+        Label::Note | Label::Help => "info",
+    };
+
+    let time = humantime::format_rfc3339_millis(now).to_string();
+    let mut members: Vec<(&str, Value)> = vec![
+        ("time", time.into()),
+        // The command writes to the same stream.
+        ("logger", "secrets-exec".into()),
+        ("level", level.into()),
+        ("event", record.event.into()),
+        ("message", record.message.into()),
+    ];
+    members.extend(record.details);
+
+    // AWS's message doesn't have a member of its own. It is the last note.
+    let aws_says = record.aws_says.map(|text| format!("AWS says: {text}"));
+    for (name, texts) in [
+        ("entries", record.entries),
+        ("notes", record.notes.into_iter().chain(aws_says).collect()),
+        ("help", Vec::from_iter(record.help)),
+    ] {
+        if !texts.is_empty() {
+            members.push((name, texts.into()));
+        }
+    }
+    members
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), escaped_value(value)))
+        .collect()
+}
+
+/// Escapes the texts in a JSON value. A version id or a path may contain characters that change
+/// what a terminal shows.
+pub fn escaped_value(value: Value) -> Value {
+    match value {
+        Value::String(text) => escaped(&text).into(),
+        Value::Array(items) => items.into_iter().map(escaped_value).collect(),
+        Value::Object(members) => members
+            .into_iter()
+            .map(|(name, value)| (name, escaped_value(value)))
+            .collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value,
+    }
+}
 
 /// The settings for messages. Output that isn't a terminal never has colours or a progress line.
 #[derive(Clone, Copy)]
@@ -123,8 +464,8 @@ pub fn print_text_unless_stalled(text: &str, mut rest_of_line: usize) -> (&str, 
 fn lines(records: impl IntoIterator<Item = Record>) -> String {
     let mode = *locked(&MODE);
     match mode.format {
-        LogFormat::Text => record::lines(&Vec::from_iter(records), mode.screen()),
-        LogFormat::Json => record::objects(records)
+        LogFormat::Text => record_lines(&Vec::from_iter(records), mode.screen()),
+        LogFormat::Json => objects(records)
             .into_iter()
             .map(|object| format!("{}\n", Value::Object(object)))
             .collect(),
@@ -155,7 +496,7 @@ pub fn has_progress_line() -> bool {
 pub fn show_progress(text: &str) {
     let mode = *locked(&MODE);
     if mode.has_notices && may_write(io::stderr()) {
-        let line = record::progress_line(text, columns(io::stderr()), mode.has_colours);
+        let line = progress_line(text, columns(io::stderr()), mode.has_colours);
         let mut has_progress = locked(&HAS_PROGRESS);
         write_over(&mut has_progress, line.as_bytes());
         *has_progress = true;
@@ -193,6 +534,13 @@ impl PrintMode {
 /// Locks a mutex, even if a thread has panicked while it held the lock.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A terminal that shows the tables.
+#[derive(Clone, Copy)]
+pub struct TableScreen {
+    pub columns: usize,
+    pub has_colours: bool,
 }
 
 /// Returns how tables are shown on standard output, or `None` if it isn't a terminal.
@@ -244,4 +592,43 @@ fn write_output(text: &[u8]) -> io::Result<()> {
 fn not_written(error: io::Error) -> Problem {
     let why = os_error::io_error_text(&error);
     Problem::configuration(format!("writing to standard output failed: {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn a_line_about_many_variables_names_the_first_and_counts_the_others() {
+        assert_eq!(
+            some_of(&texts(&["A", "B", "C", "D", "E", "F", "G"])),
+            "A, B, C, D, E and 2 more"
+        );
+        assert_eq!(
+            some_of(&texts(&["A", "B", "C", "D", "E"])),
+            "A, B, C, D and E"
+        );
+    }
+
+    #[test]
+    fn an_age_has_one_unit() {
+        let (hour, day) = (3600, 86_400);
+        for (seconds, expected) in [
+            (0, "0s"),
+            (59, "59s"),
+            (60, "1m"),
+            (3599, "59m"),
+            (hour, "1h"),
+            (2 * day - 1, "47h"),
+            (2 * day, "2d"),
+            (730 * day - 1, "729d"),
+            (730 * day, "2y"),
+        ] {
+            assert_eq!(age(seconds), expected);
+        }
+    }
 }

@@ -7,7 +7,7 @@ use std::panic::PanicHookInfo;
 use std::path::Path;
 use std::time::Duration;
 
-use super::record::{Record, age, counted, grouped, some_of};
+use super::terminal::{Record, age, counted, grouped, some_of};
 use crate::backend::cached::CacheNotice;
 use crate::model::answer::{Document, Fetched};
 use crate::model::entry::{OnMissing, Subject, Target};

@@ -18,9 +18,9 @@ use crate::model::mistakes::{did_you_mean, nearest};
 use crate::model::outcome::{EntryOutcome, Outcome};
 use crate::model::plan::{EntryId, ObjectSource, Planned};
 use crate::model::problem::Problem;
-use crate::model::quoting::{is_quotable, noun_with_name, visible};
 use crate::model::reference::{SecretRef, Selector, below_path, split_secret};
 use crate::model::secret_value::SecretValue;
+use crate::model::shown::{is_quotable, noun_with_name, visible};
 
 /// The keys of an object, or the names of the parameters below a path, each with its value. The
 /// value is `None` if the entry doesn't select the key, or if the key is null.

@@ -15,9 +15,9 @@ use zeroize::Zeroize;
 use crate::model::env_variables::{env_file_name, is_name};
 use crate::model::mistakes::{did_you_mean_to_write, nearest};
 use crate::model::problem::{MissingKey, Problem};
-use crate::model::quoting::{is_quotable, visible};
 use crate::model::reference::{JsonPath, Selector};
 use crate::model::secret_value::SecretValue;
+use crate::model::shown::{is_quotable, visible};
 
 /// Parsed JSON. Its strings are overwritten when it is dropped.
 pub struct Json(Value);

@@ -13,9 +13,9 @@ use crate::model::entry::template::{ENV, Template};
 use crate::model::entry::{Part, Subject};
 use crate::model::plan::{Plan, Planned, ValueSource};
 use crate::model::problem::{About, Impact, Problem};
-use crate::model::quoting::pattern_mismatch;
 use crate::model::reference::{AWS_STAGES, Locator, SecretRef, Selector, Store};
 use crate::model::secret_value::{SecretValue, percent_encode};
+use crate::model::shown::pattern_mismatch;
 
 /// The documents that were fetched. Each of them is parsed as JSON when an entry needs its JSON for
 /// the first time.

@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 use crate::model::answer::{
     Again, Cause, CredentialsFault, Denial, FetchError, Missing, OutageKind, Refusal,
 };
-use crate::model::quoting::one_line;
+use crate::model::shown::one_line;
 use crate::net::errors::{error_text, find_source};
 
 /// The first second of the year 10000, which RFC 3339 cannot express.

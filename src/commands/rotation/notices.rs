@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::fingerprint::{Change, ChangedValues};
 use crate::model::options::{OnRotation, Options, RotationOptions, SignalNumber};
 use crate::model::problem::{Problem, Status};
-use crate::report::record::{counted, some_of};
+use crate::report::terminal::{counted, some_of};
 use crate::report::{Label, Record, Report, terminal};
 use crate::supervise::Pid;
 use crate::supervise::{ExitStatus, Notice};

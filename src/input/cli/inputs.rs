@@ -22,9 +22,8 @@ use crate::model::mistakes::{Fault, overlooked};
 use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions};
 use crate::model::plan::Layer;
 use crate::model::problem::{Impact, Problem, Status};
-use crate::model::quoting::invalid_value;
 use crate::model::reference::{Reference, URL_REMEDY};
-use crate::model::shown::reads_like_a_name;
+use crate::model::shown::{invalid_value, reads_like_a_name};
 
 /// The variable that lists the declarations, separated by commas, if there is no `-f`.
 const FILE: &str = "SECRETS_EXEC_FILE";

@@ -18,8 +18,7 @@ use crate::model::env_variables::{assigned_name, is_name};
 use crate::model::mistakes::{nearest, overlooked_in_argument, replacement};
 use crate::model::options::{TypedOptions, find_option};
 use crate::model::problem::{Problem, Status};
-use crate::model::quoting::invalid_value;
-use crate::model::shown::reads_like_a_name;
+use crate::model::shown::{invalid_value, reads_like_a_name};
 
 /// Turns clap's error about these arguments into a problem.
 pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command) -> Problem {

@@ -19,7 +19,7 @@ use crate::model::mistakes::{
 };
 use crate::model::options::{OptionSpec, find_option};
 use crate::model::problem::Problem;
-use crate::model::quoting::{file_name, is_quotable, not_quoted, quotable_name, quoted_name};
+use crate::model::shown::{file_name, is_quotable, not_quoted, quotable_name, quoted_name};
 
 /// A node of the tree, and its name in messages.
 #[derive(Clone)]

@@ -20,10 +20,10 @@ use crate::model::entry::{
 };
 use crate::model::env_variables::is_name;
 use crate::model::mistakes::{Fault, VALUE_REMEDY};
-use crate::model::quoting::{pattern_mismatch, quotable_name, quoted_name};
 use crate::model::reference::{
     Alias, Aliases, Reference, Region, Role, SecretId, Version, is_bare_word, validate_alias_name,
 };
+use crate::model::shown::{pattern_mismatch, quotable_name, quoted_name};
 
 /// The help if `secrets` isn't a mapping. The usual reason is a list of variables, which an ECS
 /// task definition has under this key.

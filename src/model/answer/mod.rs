@@ -1,16 +1,12 @@
-//! The answers that a backend returns, one for each locator: a document, or the reason why there
-//! isn't one.
+//! The answers that a backend returns, one for each locator: a document, which has the value of one
+//! version, or the reason why there isn't one. With `check`, also descriptions of secrets.
 //!
 //! `fetch_error` has the reasons, and what code decides on. `failed_request` makes the problem, and
 //! adds what depends on the request, such as the hint with the corrected reference.
 
-mod document;
 mod failed_request;
 mod fetch_error;
 
-pub use document::{
-    CachedAnswer, Caller, DescribedSecret, Description, Document, Replica, RotationSchedule,
-};
 pub use failed_request::FetchFailure;
 pub use fetch_error::{
     Again, CREDENTIALS_REFUSED, Cause, CredentialsFault, Denial, FetchError, Missing, OutageKind,
@@ -18,8 +14,13 @@ pub use fetch_error::{
 };
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
-use crate::model::reference::Locator;
+use serde::{Deserialize, Serialize};
+
+use crate::model::reference::{Locator, Region};
+use crate::model::secret_value::SecretValue;
 
 pub type Answer = Result<Document, FetchFailure>;
 
@@ -28,3 +29,168 @@ pub type Answers = Vec<(Locator, Answer)>;
 
 /// The answers by locator. A locator that hasn't been requested isn't in the map.
 pub type Fetched = BTreeMap<Locator, Answer>;
+
+/// One version of a secret or parameter. The cache writes it to a file; nothing else serializes it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Document {
+    /// All clones of a document share one value, so that the value isn't copied in memory.
+    #[serde(with = "SecretValue")]
+    pub body: Arc<SecretValue>,
+    /// `None` for a local file.
+    pub version_id: Option<String>,
+    /// The staging labels of the version, or the labels of a parameter.
+    pub stages: Vec<String>,
+    /// The time at which the version was created, if the answer has it.
+    pub created: Option<SystemTime>,
+    /// The region that the document was read from. `None` for a local file.
+    pub region: Option<Region>,
+    /// The unavailable regions that were tried first, with `--fallback-region`, and their outages.
+    #[serde(skip)]
+    pub passed_over: Vec<(Region, FetchError)>,
+    /// The facts about the cached answer. `None` if AWS answered.
+    #[serde(skip)]
+    pub cached: Option<CachedAnswer>,
+    /// For a path, the parameters below it, each with the part of its name after the path. The
+    /// document of a path has an empty body. Empty for a secret or a single parameter.
+    pub parameters: Vec<(String, Document)>,
+}
+
+impl Document {
+    /// Returns the document that has the version of a value: the version id, the labels, and the
+    /// time of creation. For a value that comes from a path, this is the document of its parameter.
+    /// `parameter_name` is the part of that parameter's name after the path. For any other value,
+    /// it is `None`, and the version is in this document itself.
+    ///
+    /// Returns `None` if there isn't such a parameter. Also returns `None` for a path as a whole,
+    /// because each of its parameters has a version of its own.
+    pub fn versioned(&self, parameter_name: Option<&str>) -> Option<&Self> {
+        let Some(name) = parameter_name else {
+            return self.parameters.is_empty().then_some(self);
+        };
+        let (_, parameter) = self.parameters.iter().find(|(other, _)| other == name)?;
+        Some(parameter)
+    }
+
+    /// Creates a document that has only a value.
+    pub fn new(body: SecretValue) -> Self {
+        Self {
+            body: Arc::new(body),
+            ..Self::default()
+        }
+    }
+}
+
+/// An answer from the cache of `--cache`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CachedAnswer {
+    /// The time since AWS gave the answer.
+    pub age: Duration,
+    /// The failure of the request that this answer replaces. `None` if the answer is younger than
+    /// `--cache-ttl`, so that it is used without a request.
+    pub replaces: Option<FetchFailure>,
+}
+
+/// The identity that AWS recognizes the credentials as, and the provider that they came from.
+/// `check --json` prints it as it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Caller {
+    /// The account in the ARN. `None` without an ARN.
+    pub account: Option<String>,
+    /// `None` if STS did not answer.
+    pub arn: Option<String>,
+    /// The provider of the credentials.
+    pub credentials: &'static str,
+}
+
+/// The result of a DescribeSecret request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DescribedSecret {
+    /// The secret, whose version doesn't matter.
+    pub locator: Locator,
+    pub region: Region,
+    pub description: Result<Description, FetchError>,
+}
+
+impl DescribedSecret {
+    /// True if the caller may not describe the secret. A launch doesn't need that permission.
+    pub fn is_denied(&self) -> bool {
+        matches!(
+            self.description,
+            Err(FetchError {
+                cause: Cause::Denied(Denial::Policy | Denial::PolicyOrMissing | Denial::Key),
+                ..
+            })
+        )
+    }
+}
+
+/// The rotation, the KMS key and the replicas of a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Description {
+    pub rotation: RotationSchedule,
+    /// `None` for the key aws/secretsmanager.
+    pub kms_key: Option<String>,
+    pub replicas: Vec<Replica>,
+    /// If this secret is a replica, the region of the original.
+    pub primary_region: Option<String>,
+    /// The time at which the secret was marked for deletion, if it was.
+    pub deleted: Option<SystemTime>,
+    /// The id of each version that has a staging label, and its labels.
+    pub versions: BTreeMap<String, Vec<String>>,
+}
+
+/// A copy of a secret in another region.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Replica {
+    pub region: String,
+    /// `InSync`, `InProgress` or `Failed`.
+    pub status: Option<String>,
+    /// `None` for the key aws/secretsmanager of its region.
+    pub kms_key: Option<String>,
+}
+
+/// The automatic rotation of a secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RotationSchedule {
+    pub is_enabled: bool,
+    /// The number of days from one rotation to the next, if the schedule is given in days.
+    pub days: Option<u64>,
+    /// `rate(…)` or `cron(…)`
+    pub schedule: Option<String>,
+    /// `None` for a secret that was never rotated.
+    pub last: Option<SystemTime>,
+    /// The time by which AWS will have rotated the secret.
+    pub next: Option<SystemTime>,
+}
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl RotationSchedule {
+    /// Returns the number of days from one rotation to the next, or `None` for a `cron` schedule,
+    /// for a rate in hours, and without a schedule.
+    pub fn every_days(&self) -> Option<u64> {
+        if self.days.is_some() {
+            return self.days;
+        }
+        let rate = self.schedule.as_deref()?.strip_prefix("rate(")?;
+        let (days, _) = rate.split_once(" day")?;
+        days.trim().parse().ok()
+    }
+
+    /// True if the rotation is enabled and should have happened before `now`.
+    ///
+    /// If a rotation fails, AWS leaves NextRotationDate in the past. If an answer doesn't have
+    /// NextRotationDate, the date is computed from the schedule.
+    pub fn is_overdue(&self, now: SystemTime) -> bool {
+        let due = self.next.or_else(|| self.due());
+        self.is_enabled && due.is_some_and(|due| due < now)
+    }
+
+    /// Returns the time by which the next rotation should have happened, computed from the
+    /// schedule. AWS chooses the time of day, so this is the end of the scheduled day. Returns
+    /// `None` if the secret was never rotated, or if its schedule isn't given in days.
+    fn due(&self) -> Option<SystemTime> {
+        let days = u32::try_from(self.every_days()?.checked_add(1)?).ok()?;
+        self.last?.checked_add(DAY.checked_mul(days)?)
+    }
+}

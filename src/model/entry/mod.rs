@@ -1,29 +1,26 @@
 //! Entries: the variables, files and systemd credentials that the user wants, each with the source
-//! of its value.
+//! of its value, and the names of the variables that `env-from` sets.
 //!
 //! An entry is what the user has written: it names secrets by aliases and `${NAME}`, which the plan
-//! looks up later.
-//!
-//! - `target` is the variable, the file or the systemd credential, and decides which entry wins if
-//!   several entries have the same one.
-//! - `naming` has the names of the variables that `env-from` sets, and those that it refuses.
-//! - `template` is text with expressions over several secrets.
-//! - `origin` is the position at which the user has written an entry, for messages.
+//! looks up later. `target` has what an entry sets, decides which entry wins if several entries
+//! have the same target, and says how messages name an entry. `template` is text with expressions
+//! over several secrets.
 
-mod naming;
-mod origin;
 mod target;
 pub mod template;
 
-pub use naming::{Case, Naming, NamingError, expect_safe_value};
-pub use origin::{Origin, Subject, SubjectKind, Written, shell_quoted};
 pub use target::{
-    Account, Claims, FileTarget, Holder, MAX_CREDENTIAL_LENGTH, Mode, Owner, SystemdCredential,
-    Target, is_credential_name, parse_unit,
+    Account, Claims, FileTarget, Holder, MAX_CREDENTIAL_LENGTH, Mode, Origin, Owner, Subject,
+    SubjectKind, SystemdCredential, Target, Written, is_credential_name, parse_unit, shell_quoted,
 };
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use glob::Pattern;
 use regex_lite::Regex;
 
+use crate::model::env_variables::{EnvName, known_patterns, matches_any};
 use crate::model::reference::{Aliases, Reference, SecretRef};
 use template::Template;
 
@@ -144,4 +141,154 @@ pub enum OnMissing {
     Omit,
     /// `default`: this text is the value. It isn't decoded or encoded.
     Default(String),
+}
+
+/// The selection of keys, and the rules for the names of their variables.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Naming {
+    /// The beginning of every name. It is used as written.
+    pub prefix: String,
+    /// If given, only these keys are selected. Each of them must exist.
+    pub only: Option<Vec<String>>,
+    /// Keys that are not selected.
+    pub except: Vec<String>,
+    /// For a renamed key, the part of the name after the prefix.
+    pub rename: BTreeMap<String, String>,
+    pub case: Case,
+}
+
+/// The case of the letters in a name. In both cases, characters outside `[A-Za-z0-9_]` become `_`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Case {
+    #[default]
+    Upper,
+    Keep,
+}
+
+/// The reason why a key can't set a variable, and the name that the variable would have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NamingError {
+    /// The name begins with a digit, or is empty.
+    Illegal(String),
+    /// A variable with this name can do harm.
+    Unsafe {
+        name: EnvName,
+        /// What the variable does, as a predicate: `can make programs run other code`.
+        effect: &'static str,
+    },
+}
+
+/// The names that `env-from` refuses, in upper or lower case, and what these variables do.
+///
+/// Anyone who can write a secret chooses its keys. So a key must not set a variable that makes
+/// programs run code, talk to other hosts, or misread their surroundings. The operator can set such
+/// a variable under `env`. No list of names can be complete: what limits a secret is `only`.
+const UNSAFE_NAMES: [(&str, &str); 4] = [
+    (
+        "can make programs run other code",
+        "PATH SHELL IFS BASH_ENV SHELLOPTS BASHOPTS PS0 PS1 PS2 PS4 PROMPT_COMMAND ZDOTDIR BASH_LOADABLES_PATH BASH_FUNC_* ENV LD_* DYLD_* \
+         GCONV_PATH GLIBC_TUNABLES MALLOC_* NODE_OPTIONS NODE_PATH NODE_REDIRECT_WARNINGS NODE_V8_COVERAGE NPM_CONFIG_* BUN_* DENO_* PYTHON* PERL5* \
+         PERLLIB RUBYLIB RUBYOPT BUNDLE_* GEM_* LUA_* ERL_* CLASSPATH JAVA_TOOL_OPTIONS _JAVA_OPTIONS JDK_JAVA_OPTIONS DOTNET_* CORECLR_* COR_* \
+         GODEBUG PHPRC PHP_INI_SCAN_DIR R_PROFILE R_PROFILE_USER R_ENVIRON R_ENVIRON_USER OPENSSL_CONF OPENSSL_MODULES OPENSSL_ENGINES GIT_* EDITOR \
+         VISUAL PAGER LESSOPEN LESSCLOSE SSH_ASKPASS SUDO_ASKPASS TAR_OPTIONS MAKEFLAGS GNUMAKEFLAGS",
+    ),
+    (
+        "can make programs talk to other hosts",
+        "*_PROXY SSL_CERT_* SSLKEYLOGFILE NODE_EXTRA_CA_CERTS NODE_TLS_REJECT_UNAUTHORIZED CURL_CA_BUNDLE REQUESTS_CA_BUNDLE HOSTALIASES LOCALDOMAIN \
+         RES_OPTIONS RESOLV_HOST_CONF NIS_PATH KUBECONFIG DOCKER_HOST DOCKER_CONFIG DOCKER_CONTEXT ODBCINI ODBCSYSINI PGSERVICEFILE KRB5_CONFIG",
+    ),
+    (
+        "can make programs misread their surroundings",
+        "HOME TMPDIR TZDIR GETCONF_DIR LOCPATH NLSPATH TERMINFO* XDG_CONFIG_HOME XDG_CONFIG_DIRS XDG_DATA_DIRS LISTEN_* NOTIFY_SOCKET WATCHDOG_* \
+         CREDENTIALS_DIRECTORY SYSTEMD_* SECRETS_EXEC_*",
+    ),
+    // botocore's configprovider.py and credentials.py, and the settings of the other SDKs:
+    // <https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html>
+    (
+        "is a setting of AWS's SDKs and CLI",
+        "AWS_ACCESS_KEY AWS_ACCESS_KEY_ID AWS_SECRET_KEY AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_SECURITY_TOKEN AWS_CREDENTIAL_* AWS_PROFILE \
+         AWS_DEFAULT_PROFILE AWS_DEFAULT_OUTPUT AWS_DEFAULTS_MODE AWS_ROLE_ARN AWS_ROLE_SESSION_NAME AWS_ACCOUNT_ID AWS_ACCOUNT_ID_ENDPOINT_MODE \
+         AWS_BEARER_TOKEN_* AWS_CONTAINER_* AWS_LOGIN_* AWS_SSO_* AWS_*_FILE AWS_*_PATH AWS_CA_BUNDLE AWS_PAGER AWS_CLI_* AWS_EC2_* AWS_IMDS_* \
+         AWS_METADATA_SERVICE_* AWS_ENDPOINT_URL* AWS_IGNORE_CONFIGURED_ENDPOINT_URLS AWS_ENDPOINT_DISCOVERY_ENABLED AWS_ENABLE_ENDPOINT_DISCOVERY \
+         AWS_USE_DUALSTACK_ENDPOINT AWS_USE_FIPS_ENDPOINT AWS_STS_REGIONAL_ENDPOINTS AWS_S3_USE_ARN_REGION AWS_S3_US_EAST_1_REGIONAL_ENDPOINT \
+         AWS_S3_DISABLE_* AWS_SIGV4A_* AWS_AUTH_SCHEME_PREFERENCE AWS_DISABLE_* AWS_REQUEST_* AWS_RESPONSE_* AWS_MAX_ATTEMPTS AWS_RETRY_MODE \
+         AWS_NEW_RETRIES_* AWS_SDK_* AWS_EXECUTION_ENV AWS_LAMBDA_* AWS_XRAY_* AWS_CSM_* AWS_NODEJS_* BOTO_CONFIG",
+    ),
+];
+
+/// The exceptions: names that the patterns above match, but that `env-from` sets.
+const SAFE_NAMES: &str = "\
+    PYTHONUNBUFFERED PYTHONDONTWRITEBYTECODE PYTHONIOENCODING PYTHONUTF8 DOTNET_ENVIRONMENT DOTNET_RUNNING_IN_CONTAINER GIT_TOKEN GIT_USERNAME \
+    GIT_PASSWORD GIT_AUTHOR_* GIT_COMMITTER_* ENV AWS_REGION AWS_DEFAULT_REGION";
+
+/// The names among [`SAFE_NAMES`] that are only safe with a plain word as the value, such as
+/// `production`. An interactive shell runs what ENV expands to.
+const SAFE_AS_WORDS: [&str; 2] = ["ENV", "DOTNET_ENVIRONMENT"];
+
+/// The patterns of [`UNSAFE_NAMES`], and those of [`SAFE_NAMES`].
+type Patterns = (Vec<(&'static str, Vec<Pattern>)>, Vec<Pattern>);
+
+impl Naming {
+    /// True if the key is selected.
+    pub fn selects(&self, key: &str) -> bool {
+        let listed = |keys: &[String]| keys.iter().any(|other| other == key);
+        self.only.as_deref().is_none_or(listed) && !listed(&self.except)
+    }
+
+    /// Returns the name of the variable that a key sets: the prefix, and after it the new name from
+    /// `rename` or, without a new name, the key with `_` for each character that a variable can't
+    /// have.
+    ///
+    /// # Errors
+    /// If the name is illegal, or is unsafe with any value.
+    pub fn variable_name(&self, key: &str) -> Result<EnvName, NamingError> {
+        let letters = match self.case {
+            Case::Upper => key.to_ascii_uppercase(),
+            Case::Keep => key.to_owned(),
+        };
+        let rest = match self.rename.get(key) {
+            Some(renamed) => renamed.clone(),
+            None => letters.replace(|c: char| !c.is_ascii_alphanumeric() && c != '_', "_"),
+        };
+        let text = format!("{}{rest}", self.prefix);
+        let name = EnvName::parse(&text).ok_or(NamingError::Illegal(text))?;
+
+        static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| {
+            let of_effects = UNSAFE_NAMES.map(|(effect, names)| (effect, known_patterns(names)));
+            (of_effects.into(), known_patterns(SAFE_NAMES))
+        });
+        let (unsafe_patterns, safe_patterns) = &*PATTERNS;
+        let upper = name.as_str().to_ascii_uppercase();
+        if matches_any(safe_patterns, &upper) {
+            return Ok(name);
+        }
+        let mut effects = unsafe_patterns.iter();
+        match effects.find(|(_, patterns)| matches_any(patterns, &upper)) {
+            Some((effect, _)) => Err(NamingError::Unsafe { name, effect }),
+            None => Ok(name),
+        }
+    }
+
+    /// Returns the names of all variables that the object can set, if they are known before the
+    /// object is read. The result is `None` if they aren't, because there is no `only`. Also
+    /// returns `None` if one of the names is illegal or unsafe.
+    pub fn variable_names(&self) -> Option<Vec<EnvName>> {
+        let selected = self.only.as_ref()?.iter().filter(|key| self.selects(key));
+        selected.map(|key| self.variable_name(key).ok()).collect()
+    }
+}
+
+/// Returns the name of a variable that [`Naming::variable_name`] allows.
+///
+/// # Errors
+/// If the name is only safe with a plain word as the value, and the value isn't one.
+pub fn expect_safe_value(name: EnvName, value: &[u8]) -> Result<EnvName, NamingError> {
+    let needs_word = SAFE_AS_WORDS.contains(&name.as_str().to_ascii_uppercase().as_str());
+    let is_word_byte = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-".contains(byte);
+    if needs_word && !value.iter().all(is_word_byte) {
+        let effect =
+            "can make a shell run code unless the value has only letters, digits, \"_\" and \"-\"";
+        return Err(NamingError::Unsafe { name, effect });
+    }
+    Ok(name)
 }

@@ -4,14 +4,408 @@
 //! `option_table` lists them, with one row for each option, and has the parsers of their values.
 //! The options that one place sets are a [`TypedOptions`]. The places are merged from the lowest to
 //! the highest precedence, and the result becomes [`Options`], in which the defaults are filled in.
+//!
+//! If one place sets two options that exclude each other, that is an error. If different places set
+//! them, the one with higher precedence turns the other one off, so that the same declaration can
+//! be used on a laptop with `--local`.
+//!
+//! Some options only make sense together with another one, such as an external id with its role.
+//! Two of them, `--external-id` and `--pass`, are ignored if the other option comes from a place
+//! with higher precedence.
 
 mod option_table;
-mod resolved;
 
 pub use option_table::{
     Forwarding, KeyExchange, LogFormat, OPTIONS, OnRotation, OptionSpec, SignalNumber, Takes,
     Topic, TypedOptions, find_option,
 };
-pub use resolved::{
-    AwsOptions, CacheOptions, Options, RegionSource, RotationOptions, SourceOption,
-};
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::model::env_variables::{Inherited, Retention};
+use crate::model::problem::{Problem, Status};
+use crate::model::reference::{Region, Role};
+use crate::model::url::HttpUrl;
+use option_table::{AgentChoice, OptionId};
+
+/// The default of `--timeout`.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The default of `--timeout` in Lambda, where the init phase ends after 10 seconds.
+const TIMEOUT_IN_LAMBDA: Duration = Duration::from_secs(8);
+
+/// The default of `--cache-stale`.
+const CACHE_STALE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The default of `--poll-interval`.
+const POLL_INTERVAL: Duration = Duration::from_secs(5 * 60);
+
+/// The default of `--grace`.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// The options that apply, with their defaults.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub source: SourceOption,
+    pub aws: AwsOptions,
+    /// `--cache`. Only [`SourceOption::Aws`] can have a cache.
+    pub cache: Option<CacheOptions>,
+    pub timeout: Duration,
+    pub wait: Option<Duration>,
+    /// `--clean-env`, `--pass` and `--unset`.
+    pub retention: Retention,
+    pub keep_existing: bool,
+    pub verbose: bool,
+    /// `-vv`
+    pub trace: bool,
+    pub quiet: bool,
+    pub notify_ready: bool,
+    /// `--on-rotation`. `None` if this process becomes the command.
+    pub rotation: Option<RotationOptions>,
+    pub log_format: LogFormat,
+}
+
+/// The source of all values.
+#[derive(Clone, Debug)]
+pub enum SourceOption {
+    Aws,
+    Agent { url: HttpUrl, fallback: bool },
+    Local(PathBuf),
+}
+
+/// The options about AWS. They override AWS's variables and profiles.
+#[derive(Clone, Debug, Default)]
+pub struct AwsOptions {
+    pub region: Option<(Region, RegionSource)>,
+    /// The fallback regions, in the order in which they are tried.
+    pub fallback_regions: Vec<Region>,
+    pub profile: Option<String>,
+    pub role: Option<Role>,
+    pub endpoint_url: Option<HttpUrl>,
+    pub ca_bundle: Option<PathBuf>,
+    pub key_exchange: KeyExchange,
+}
+
+/// The setting that names a region.
+#[derive(Clone, Copy, Debug)]
+pub struct RegionSource {
+    /// The name of the setting in messages, such as `AWS_REGION`.
+    pub name: &'static str,
+    /// The exit status if the region doesn't exist.
+    pub status: Status,
+}
+
+impl RegionSource {
+    /// Creates the source with this name in messages, and this exit status for a region that
+    /// doesn't exist.
+    pub const fn new(name: &'static str, status: Status) -> Self {
+        Self { name, status }
+    }
+}
+
+/// The options of `--cache`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheOptions {
+    pub directory: PathBuf,
+    /// Up to this age, an answer is used without a request.
+    pub ttl: Duration,
+    /// Up to this age, an answer is used if AWS is unavailable.
+    pub stale: Duration,
+}
+
+/// The reaction to a secret that changes, with its times and signals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RotationOptions {
+    pub on_rotation: OnRotation,
+    /// `--stop-signal`
+    pub stop_signal: SignalNumber,
+    /// `--poll-signal`
+    pub poll_signal: Option<SignalNumber>,
+    /// `--poll-interval`, at least ten seconds.
+    pub poll_interval: Duration,
+    /// `--splay`, which can be zero.
+    pub splay: Duration,
+    /// `--grace`. Zero kills the command immediately.
+    pub grace: Duration,
+}
+
+impl TypedOptions {
+    /// Returns the options with their defaults, and an error for each option that needs another
+    /// option, or Linux, and doesn't have it. The options are usable even if there are errors, so
+    /// that the errors can be printed in the chosen format.
+    pub fn resolve(&self, inherited: &Inherited) -> (Options, Vec<Problem>) {
+        // `--quiet` hides all notes, and the lines of `--verbose` are notes.
+        let quiet = self.quiet == Some(true);
+        let options = Options {
+            source: self.source(),
+            aws: self.aws(),
+            cache: self.cache(),
+            timeout: self.timeout.unwrap_or(default_timeout(inherited)),
+            wait: self.wait,
+            rotation: self.rotation(),
+            retention: Retention {
+                clean: self.clean_env == Some(true),
+                pass: self.pass.clone().unwrap_or_default(),
+                unset: self.unset.clone().unwrap_or_default(),
+            },
+            keep_existing: self.keep_existing == Some(true),
+            verbose: !quiet && self.verbose >= Some(1),
+            trace: !quiet && self.verbose >= Some(2),
+            quiet,
+            notify_ready: self.notify_ready == Some(true),
+            log_format: self.log_format.unwrap_or_default(),
+        };
+        (options, self.unmet_requirements())
+    }
+
+    /// Returns the source of all values. A local file has precedence over the agent.
+    fn source(&self) -> SourceOption {
+        let fallback = self.agent_fallback == Some(true);
+        match (self.local.clone(), self.agent.clone()) {
+            (Some(path), _) => SourceOption::Local(path),
+            (None, Some(AgentChoice::At(url))) => SourceOption::Agent { url, fallback },
+            (None, Some(AgentChoice::Off) | None) => SourceOption::Aws,
+        }
+    }
+
+    /// Returns the options about AWS. AWS's variables and profiles can still set an option that is
+    /// `None` here.
+    fn aws(&self) -> AwsOptions {
+        // A variable such as SECRETS_EXEC_REGION is named like its flag, because only declarations
+        // have positions.
+        let region_source = if self.positions.contains_key(&OptionId::Region) {
+            RegionSource::new("the declaration", Status::Configuration)
+        } else {
+            RegionSource::new("--region", Status::Usage)
+        };
+        AwsOptions {
+            region: self.region.clone().map(|region| (region, region_source)),
+            fallback_regions: self.fallback_regions.clone().unwrap_or_default(),
+            profile: self.profile.clone(),
+            role: self.role_arn.clone().map(|role| Role {
+                external_id: self.external_id.clone(),
+                ..role
+            }),
+            endpoint_url: self.endpoint_url.clone(),
+            ca_bundle: self.ca_bundle.clone(),
+            key_exchange: self.key_exchange.unwrap_or_default(),
+        }
+    }
+
+    /// Returns the options of `--cache` with their defaults, or `None` without `--cache`.
+    fn cache(&self) -> Option<CacheOptions> {
+        Some(CacheOptions {
+            directory: self.cache.clone()?,
+            ttl: self.cache_ttl.unwrap_or_default(),
+            stale: self.cache_stale.unwrap_or(CACHE_STALE),
+        })
+    }
+
+    /// Returns the options of `--on-rotation` with their defaults, or `None` without
+    /// `--on-rotation`.
+    fn rotation(&self) -> Option<RotationOptions> {
+        Some(RotationOptions {
+            on_rotation: self.on_rotation?,
+            stop_signal: self.stop_signal.unwrap_or(SignalNumber::TERM),
+            poll_signal: self.poll_signal,
+            poll_interval: self.poll_interval.unwrap_or(POLL_INTERVAL),
+            splay: self.splay.unwrap_or_default(),
+            grace: self.grace.unwrap_or(GRACE),
+        })
+    }
+}
+
+/// Returns the default of `--timeout`. Lambda sets AWS_LAMBDA_RUNTIME_API for every runtime.
+fn default_timeout(inherited: &Inherited) -> Duration {
+    match inherited.non_empty("AWS_LAMBDA_RUNTIME_API") {
+        Some(_) => TIMEOUT_IN_LAMBDA,
+        None => TIMEOUT,
+    }
+}
+
+/// Options that only make sense together with another option. The second option of each pair is
+/// that other option.
+const NEEDS: [(OptionId, OptionId); 9] = [
+    (OptionId::ExternalId, OptionId::RoleArn),
+    (OptionId::AgentFallback, OptionId::Agent),
+    (OptionId::CacheTtl, OptionId::Cache),
+    (OptionId::CacheStale, OptionId::Cache),
+    (OptionId::PollInterval, OptionId::OnRotation),
+    (OptionId::Splay, OptionId::OnRotation),
+    (OptionId::StopSignal, OptionId::OnRotation),
+    (OptionId::Grace, OptionId::OnRotation),
+    (OptionId::PollSignal, OptionId::OnRotation),
+];
+
+/// Options that exclude each other, and the reason, which completes the message after "because".
+const EXCLUSIONS: [(OptionId, OptionId, &str); 4] = [
+    (
+        OptionId::EndpointUrl,
+        OptionId::FallbackRegion,
+        "an endpoint serves only one region",
+    ),
+    (
+        OptionId::Local,
+        OptionId::Agent,
+        "both say where all values come from",
+    ),
+    (OptionId::Cache, OptionId::Local, CACHED),
+    (OptionId::Cache, OptionId::Agent, CACHED),
+];
+
+/// The reason why `--cache` can't be used with another source of values.
+const CACHED: &str = "the cache only keeps answers that come from AWS directly";
+
+/// Options that only apply together with the second option from the same place: a place with lower
+/// precedence must not pass on more variables, and its external id may belong to another role.
+const COMPANIONS: [(OptionId, OptionId); 2] = [
+    (OptionId::Pass, OptionId::CleanEnv),
+    (OptionId::ExternalId, OptionId::RoleArn),
+];
+
+/// Options that only exist on Linux.
+const NEEDS_LINUX: [OptionId; 2] = [OptionId::Cache, OptionId::OnRotation];
+
+/// The reason why an option doesn't apply below a place with higher precedence.
+enum Loss {
+    /// The option is excluded by this one, for this reason.
+    Excluded(OptionId, &'static str),
+    /// The option only applies together with this one, which the higher place has set.
+    Separated(OptionId),
+    NotLinux,
+    /// `--verbose` turns off `--quiet`, which nobody needs to be told.
+    Silent,
+}
+
+impl TypedOptions {
+    /// Returns the pairs of options in this place that exclude each other, with the reason.
+    pub fn exclusions(&self) -> impl Iterator<Item = (OptionId, OptionId, &'static str)> {
+        EXCLUSIONS
+            .into_iter()
+            .filter(|(option, other, _)| self.is_on(*option) && self.is_on(*other))
+    }
+
+    /// Turns off the options that can't apply below `higher`, a place with higher precedence, and
+    /// with each of them the options that need it. Notes each one in `turned_off`, which
+    /// `--verbose` prints, or in `ignored`, which is printed as a warning.
+    fn turn_off_below(&mut self, higher: &Self) {
+        for (option, loss) in self.losses(higher) {
+            // Another option may have turned it off, too.
+            if !self.is_on(option) {
+                continue;
+            }
+            // Only a declaration has positions. A flag or a variable names itself.
+            let position = self.positions.get(&option);
+            let start = position.map_or_else(String::new, |position| format!("{position}: "));
+            match loss {
+                Loss::Excluded(on, why) => self.turned_off.push(format!(
+                    "{start}{option} has no effect, because --{on} is set, and {why}"
+                )),
+                Loss::NotLinux => self.turned_off.push(format!(
+                    "{start}{option} has no effect, because it requires Linux"
+                )),
+                Loss::Separated(from) => self.ignored.push(format!(
+                    "{start}{option} is ignored, because {from} is set in a place with higher precedence; set both in the same place"
+                )),
+                Loss::Silent => {}
+            }
+            self.unset(option);
+            for (other, needed) in NEEDS {
+                if needed == option {
+                    self.unset(other);
+                }
+            }
+        }
+    }
+
+    /// Returns the options of this place that can't apply below `higher`, with the reasons. An
+    /// option that isn't set may be among them.
+    fn losses(&self, higher: &Self) -> Vec<(OptionId, Loss)> {
+        let mut losses = Vec::new();
+        for (option, other, why) in EXCLUSIONS {
+            for (on, off) in [(option, other), (other, option)] {
+                if higher.is_on(on) {
+                    losses.push((off, Loss::Excluded(on, why)));
+                }
+            }
+        }
+        if higher.verbose.is_some_and(|level| level > 0) {
+            losses.push((OptionId::Quiet, Loss::Silent));
+        }
+        for (companion, option) in COMPANIONS {
+            if higher.is_on(option) {
+                losses.push((companion, Loss::Separated(option)));
+            }
+        }
+        if cfg!(not(target_os = "linux")) {
+            losses.extend(NEEDS_LINUX.map(|option| (option, Loss::NotLinux)));
+        }
+        losses
+    }
+
+    /// True if the option is set, and isn't a switch that is set to `0` or `false`. Only the
+    /// switches that the tables above and `turn_off_below` use are treated in this way. Any other
+    /// switch is on if it is set at all.
+    fn is_on(&self, option: OptionId) -> bool {
+        let off = [
+            (self.agent == Some(AgentChoice::Off)).then_some(OptionId::Agent),
+            (self.agent_fallback == Some(false)).then_some(OptionId::AgentFallback),
+            (self.clean_env == Some(false)).then_some(OptionId::CleanEnv),
+        ];
+        self.sets(option) && !off.contains(&Some(option))
+    }
+
+    /// Returns an error for each option that is set although the option that it needs isn't. On a
+    /// system other than Linux, also returns an error for each option that needs Linux.
+    ///
+    /// The second kind of error is only for flags. [`Self::turn_off_below`] has already turned off
+    /// such an option in a variable or a declaration, so that the same declaration can be used on a
+    /// Mac.
+    fn unmet_requirements(&self) -> Vec<Problem> {
+        let mut unmet = Vec::new();
+        for (option, needed) in NEEDS {
+            if !self.is_on(option) || self.is_on(needed) {
+                continue;
+            }
+            unmet.push(match self.positions.get(&option) {
+                Some(position) => {
+                    Problem::configuration(format!("{position}: {option} requires {needed}"))
+                }
+                None => {
+                    let variable = option.variable();
+                    Problem::usage(format!("--{option} requires --{needed}")).help(format!(
+                        "add --{needed}, or leave out --{option} (or the variable {variable})"
+                    ))
+                }
+            });
+        }
+        for option in NEEDS_LINUX {
+            if cfg!(not(target_os = "linux")) && self.is_on(option) {
+                unmet.push(Problem::usage(format!("--{option} requires Linux")));
+            }
+        }
+        unmet
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_times_are_those_that_the_help_names() {
+        let rotating = TypedOptions {
+            on_rotation: Some(OnRotation::Restart),
+            ..TypedOptions::default()
+        };
+        let (options, _) = rotating.resolve(&Inherited::default());
+        let rotation = options.rotation.unwrap();
+        let seconds =
+            [options.timeout, rotation.poll_interval, rotation.grace].map(|time| time.as_secs());
+        assert_eq!(
+            (seconds, rotation.splay),
+            ([30, 5 * 60, 30], Duration::ZERO)
+        );
+    }
+}

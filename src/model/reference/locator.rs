@@ -13,12 +13,10 @@ use std::num::NonZeroUsize;
 use jsonpath_rust::parser::model::JpQuery;
 use jsonpath_rust::parser::parse_json_path;
 
-use super::arn::{Arn, Region, Role, Store};
-use super::secret_id::{ParameterPath, SecretId};
+use super::secret_id::{Arn, ParameterPath, Region, Role, SecretId, Store};
 use crate::model::env_variables::is_name;
 use crate::model::mistakes::Fault;
-use crate::model::quoting::quoted_name;
-use crate::model::shown::{StandIn, reads_like_a_name};
+use crate::model::shown::{StandIn, quoted_name, reads_like_a_name};
 
 /// A version of a secret or parameter. References with the same locator need only one request.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

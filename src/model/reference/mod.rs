@@ -1,5 +1,6 @@
 //! References as users write them, `SECRET[:KEY[:STAGE[:VERSION-ID]]]`, and the requests that they
-//! stand for.
+//! stand for. Here, references are parsed, printed and looked up, and placeholders in them are
+//! replaced by inherited variables: `${NAME}` and `${NAME:-default}`, also in the path of a file.
 //!
 //! What goes in is text. [`Reference`] is the text split into fields. With the aliases and the
 //! inherited variables, it becomes a [`SecretRef`], which has a [`Locator`] (one request) and a
@@ -18,16 +19,494 @@
 //! The text may be a password that was written instead of a reference, and a variable may have a
 //! secret value. So an error never quotes more of the text than a single character, unless the rest
 //! of it shows that it is a reference, and nothing of a variable.
+//!
+//! CodeBuild and `valueFrom` in ECS have the same format. Colons separate the fields. Three kinds
+//! of colons don't: the colons in an ARN (an ARN has 7 fields for a secret, and 6 for a parameter),
+//! in `${NAME:-default}`, and in the brackets of a JSONPath.
 
-mod arn;
-mod grammar;
 mod locator;
 mod secret_id;
 
-pub use arn::{Arn, Region, Role, Store};
-pub use grammar::{Reference, URL_REMEDY, expand_path, split_colon, split_secret};
 pub use locator::{
     AWS_STAGES, AWSCURRENT, Alias, Aliases, JsonPath, Locator, SecretRef, Selector, Version,
     below_path, validate_alias_name,
 };
-pub use secret_id::{ParameterPath, SecretId, is_bare_word, is_name_character};
+pub use secret_id::{
+    Arn, ParameterPath, Region, Role, SecretId, Store, is_bare_word, is_name_character,
+};
+
+use std::fmt;
+
+use crate::model::env_variables::{Inherited, is_name};
+use crate::model::mistakes::{
+    Fault, VALUE_REMEDY, foreign_reference, helm_fault, overlooked_in_fields,
+    overlooked_unless_empty, several_lines,
+};
+use crate::model::shown::{StandIn, reads_like_a_name};
+use locator::{KNOWN, may_be_shown};
+
+/// A reference as it was written, split into fields. SECRET hasn't been looked up.
+///
+/// The printed form of a reference parses to the same reference again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reference {
+    /// The SECRET field: a name, an ARN, an alias, or `ssm:` and a name. `${NAME}` hasn't been
+    /// expanded.
+    pub secret: String,
+    pub selector: Selector,
+    /// STAGE and VERSION-ID. `None` without both, so that the version of an alias applies.
+    pub version: Option<Version>,
+}
+
+/// The remedy for parts in the wrong order, and for too many.
+const PARTS_HELP: &str = "write the secret, a key, a stage or label, and a version in this order, as in prod/db:password:AWSPREVIOUS";
+
+/// The remedy for a version that a secret can't have.
+const VERSION_HELP: &str = "write the whole version id, as secrets-exec check --json prints it, or a stage, as in prod/db:password:AWSPREVIOUS";
+
+/// The remedy for a version that a parameter can't have.
+const PARAMETER_VERSION_HELP: &str =
+    "write a label, as in ssm:/prod/app/level::blue, or a version, as in ssm:/prod/app/level:::3";
+
+/// The remedy for a URL, which may contain a password.
+pub const URL_REMEDY: &str =
+    "store the whole text in a secret, or compose it under \"env\" with { template: \"…\" }";
+
+impl Reference {
+    /// Parses a reference.
+    ///
+    /// # Errors
+    /// If the text can't be a reference, whatever the aliases and variables are.
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        let (secret, after_secret) = split_secret(text);
+        let (key, after_key) = after_secret.map_or(("", None), split_key);
+        let (stage, after_stage) = after_key.map_or(("", None), split_colon);
+        let (version, after_version) = after_stage.map_or(("", None), split_colon);
+
+        let is_path = JsonPath::parse(key).is_some();
+        // The brackets of a JSONPath can contain anything.
+        let (path, plain_key) = if is_path { (key, "") } else { ("", key) };
+        let without_path = text.replacen(path, "", 1);
+        let has_brace = without_path.contains('{');
+        if has_brace && without_path.contains('"') && is_json(&without_path) {
+            let help = "write the name of the secret and a key, as in prod/db:password";
+            return Err(Fault::new("is JSON, as `aws` prints it").help(help));
+        }
+        let overlooked = || overlooked_in_fields([secret, plain_key, stage, version]);
+        if let Some(found) = several_lines(text).or_else(overlooked) {
+            return Err(found);
+        }
+        if let Some(error) = foreign_syntax_error(text) {
+            return Err(error);
+        }
+
+        if has_brace && without_path.contains("{{") {
+            let help = "in a declaration, write { template: \"…\" }";
+            let template = Fault::new("contains \"{{\", as a template does").help(help);
+            return Err(helm_fault(text).unwrap_or(template));
+        }
+        if without_path.contains("://") {
+            let defect = "is a URL or a connection string, not the name of a secret";
+            return Err(Fault::new(defect).help(URL_REMEDY));
+        }
+        validate_secret(secret)?;
+        if [stage, version].concat().contains("${") || key.contains("${") && !is_path {
+            let help = "write ${…} only in the name of the secret, as in ${STAGE}/db:password";
+            let defect = "has ${…} after the name of the secret, where variables aren't expanded";
+            return Err(Fault::new(defect).help(help));
+        }
+        if after_version.is_some() {
+            return Err(Fault::new("has too many parts separated by colons").help(PARTS_HELP));
+        }
+
+        Ok(Self {
+            secret: secret.to_owned(),
+            selector: parse_selector(key)?,
+            version: parse_version(stage, version)?,
+        })
+    }
+
+    /// Returns the SECRET field if the reference consists of nothing else, and otherwise `None`.
+    pub fn bare(&self) -> Option<&str> {
+        (self.selector == Selector::Whole && self.version.is_none()).then_some(&self.secret)
+    }
+
+    /// True if messages may show the reference as it was written: SECRET is an alias, or everything
+    /// reads like a name. A placeholder does, because its variable is only named.
+    pub fn may_be_shown(&self, aliases: &Aliases) -> bool {
+        let secret = match aliases.contains_key(&self.secret) {
+            true => Ok(KNOWN.to_owned()),
+            false => replace_placeholders(&self.secret, |_, default| {
+                Ok(default.filter(|text| !text.is_empty()).unwrap_or(KNOWN))
+            }),
+        };
+        let secret = secret.unwrap_or_default();
+        may_be_shown(&secret, &self.selector, self.version.as_ref())
+    }
+
+    /// Returns the request for this reference, and what it selects from the response. SECRET is an
+    /// alias or an id. An alias can also bring a version, a region and a role. A version in the
+    /// reference replaces the alias's, and the region of an ARN overrides the alias's. `${NAME}` is
+    /// expanded in the id, and also in the id that an alias stands for.
+    ///
+    /// # Errors
+    /// If a variable isn't set or can't be used, the id is malformed, a path has a key or a
+    /// version, or the version is one that AWS can't have.
+    pub fn locate(&self, aliases: &Aliases, inherited: &Inherited) -> Result<SecretRef, Fault> {
+        let alias = aliases.get(&self.secret);
+        let id = alias.map_or(&self.secret, |alias| &alias.id);
+        let mut locator = locate_id(id, inherited)?;
+        if let Some(alias) = alias {
+            locator.region = locator.region.or_else(|| alias.region.clone());
+            locator.role.clone_from(&alias.role);
+        }
+        // A STAGE or VERSION-ID in the reference replaces both of the alias.
+        let written = self.version.as_ref().or(alias.map(|alias| &alias.version));
+        locator.version = written.cloned().unwrap_or(Version::Current);
+
+        let found = SecretRef {
+            locator,
+            selector: self.selector.clone(),
+        };
+        found.validate_path().map_err(Fault::new)?;
+
+        let Locator { store, version, .. } = &found.locator;
+        let help = match store {
+            Store::SecretsManager => VERSION_HELP,
+            Store::ParameterStore => PARAMETER_VERSION_HELP,
+        };
+        version
+            .validate(*store)
+            .map_err(|defect| Fault::new(defect).help(help))?;
+        Ok(found)
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (secret, selector) = (&self.secret, &self.selector);
+        let version = self.version.as_ref();
+        let stage = version.and_then(Version::stage).unwrap_or("");
+        let id = version.and_then(Version::id).unwrap_or("");
+        // Empty fields at the end aren't printed. None of the fields ends with a colon itself.
+        f.write_str(format!("{secret}:{selector}:{stage}:{id}").trim_end_matches(':'))
+    }
+}
+
+/// Expands `${NAME}` in an id, and parses the result. The value of a variable isn't split into
+/// fields. If the id consists of only a variable, the variable may be empty.
+///
+/// # Errors
+/// If a variable can't be used, or if the result isn't an id. The error names the variables, but
+/// doesn't show their values.
+fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
+    // A placeholder that is the whole id ends at its only brace.
+    let is_only_variable = text.starts_with("${") && text.find('}') == Some(text.len() - 1);
+    let mut names = Vec::new();
+    let expanded = replace_placeholders(text, |name, default| {
+        names.push(name);
+        let value = variable_value(name, default, inherited)?;
+        expect_part_of_id(name, value, is_only_variable)?;
+        Ok(value)
+    })?;
+    let (store, id) = match SecretId::parse(&expanded) {
+        // Another text, such as `prod/${APP:-}`, is never empty.
+        Err(_) if expanded.is_empty() && names.len() == 1 => {
+            (Store::SecretsManager, SecretId::Empty(names.concat()))
+        }
+        Err(error) if !names.is_empty() => {
+            return Err(Fault::new(format!(
+                "{} (after expanding {})",
+                error.text,
+                names.join(" and ")
+            )));
+        }
+        parsed => parsed?,
+    };
+    Ok(Locator {
+        store,
+        region: id.region(),
+        id,
+        role: None,
+        version: Version::Current,
+        stand_in: StandIn::default(),
+    })
+}
+
+/// Checks a SECRET before variables are known. If it has placeholders, only the characters around
+/// them are checked.
+///
+/// # Errors
+/// If a placeholder or the id is malformed.
+fn validate_secret(text: &str) -> Result<(), Fault> {
+    let mut has_variable = false;
+    let literal = replace_placeholders(text, |_, _| {
+        has_variable = true;
+        Ok("")
+    })?;
+    // The end of a path is checked together with its beginning, which may be a variable.
+    let may_be_path = text.starts_with("ssm:") || text.contains(":parameter/");
+    let without_end = match text.ends_with("/*") || text.ends_with("}*") {
+        true if may_be_path => literal.trim_end_matches('*'),
+        true | false => &literal,
+    };
+    if let Some(at) = without_end.find(|c| c != ':' && !is_name_character(c)) {
+        return Err(illegal_character(without_end.split_at(at)));
+    }
+    match has_variable {
+        true => Ok(()),
+        false => SecretId::parse(text).map(drop),
+    }
+}
+
+/// True for a JSON object, and for text that contains one with a key. `{{` begins an expression of
+/// a template.
+fn is_json(text: &str) -> bool {
+    let compact = text.replace(char::is_whitespace, "");
+    compact.contains("{\"") && !compact.contains("{{")
+}
+
+/// Returns the fault of a character that AWS doesn't allow in any name. It is the first one of
+/// `rest`.
+fn illegal_character((before, rest): (&str, &str)) -> Fault {
+    let character = rest.chars().next().unwrap_or_default();
+    // `prod/db->password`, `prod/db[password]`, `prod/db?key=password`
+    let key = rest[character.len_utf8()..].trim_start_matches("key=");
+    let word = key.trim_end_matches(']');
+    // `$STAGE/db`, `$(STAGE)/db`
+    let mut words = key.trim_start_matches('(').split(['/', '-', '.', ')']);
+    let is_variable = words.next().is_some_and(is_name);
+    let is_command = rest.starts_with("$(") && rest.contains(' ');
+    let is_key = character == '#' || is_name(word) && reads_like_a_name(before);
+    let defect = match character {
+        '$' if is_command => "has a command in $(…), which isn't run here".to_owned(),
+        ' ' => "has a space in the name of the secret, which AWS doesn't allow".to_owned(),
+        '"' | '\'' => "includes quotes".to_owned(),
+        _ => format!(
+            "has the character \"{character}\", which AWS doesn't allow in the name of a secret or parameter"
+        ),
+    };
+    let help = match character {
+        '$' if is_command => "write the name of the secret itself, as in prod/db:password",
+        '$' if is_variable => "write a variable in braces, as in ${STAGE}/db:password",
+        '#' | '>' | '[' | '?' if is_key => "write a colon before the key, as in prod/db:password",
+        '"' | '\'' => "remove the quotes, which are part of the reference",
+        '*' | '?' => {
+            "write the full name; only a path may end with a wildcard, as in ssm:/prod/app/*"
+        }
+        _ => VALUE_REMEDY,
+    };
+    Fault::new(defect).help(help)
+}
+
+/// Splits off SECRET, which contains colons of its own if it is an ARN or begins with `ssm:`. Also
+/// returns the text after the colon that follows, or `None` if there isn't one.
+pub fn split_secret(text: &str) -> (&str, Option<&str>) {
+    let fields = if text.starts_with("ssm:") {
+        2
+    } else if !Arn::has_prefix(text) {
+        1
+    } else if text.contains(":secretsmanager:") {
+        Store::SecretsManager.arn_fields()
+    } else {
+        Store::ParameterStore.arn_fields()
+    };
+    match colons(text).nth(fields - 1) {
+        Some(end) => (&text[..end], Some(&text[end + 1..])),
+        None => (text, None),
+    }
+}
+
+/// Returns the positions of the colons that aren't within `${…}`, where a colon belongs to the
+/// default.
+fn colons(text: &str) -> impl Iterator<Item = usize> {
+    let mut is_in_placeholder = false;
+    let outside = text.char_indices().filter(move |&(at, c)| {
+        is_in_placeholder = (is_in_placeholder || text[at..].starts_with("${")) && c != '}';
+        c == ':' && !is_in_placeholder
+    });
+    outside.map(|(at, _)| at)
+}
+
+/// Splits text at its first colon. Also returns the text after the colon, or `None` if there isn't
+/// one.
+pub fn split_colon(text: &str) -> (&str, Option<&str>) {
+    text.split_once(':')
+        .map_or((text, None), |(field, rest)| (field, Some(rest)))
+}
+
+/// Splits off KEY. A JSONPath may contain colons in its brackets, so it ends at the first colon
+/// before which the path is complete. Any other KEY ends at the first colon. Also returns the text
+/// after the colon that follows, or `None` if there isn't one.
+fn split_key(text: &str) -> (&str, Option<&str>) {
+    for (at, _) in text.match_indices(':') {
+        if JsonPath::parse(&text[..at]).is_some() {
+            return (&text[..at], Some(&text[at + 1..]));
+        }
+    }
+    if JsonPath::parse(text).is_some() {
+        return (text, None);
+    }
+    split_colon(text)
+}
+
+/// Parses STAGE and VERSION-ID. Returns `None` if both are empty.
+///
+/// # Errors
+/// If one of them contains a space.
+fn parse_version(stage: &str, id: &str) -> Result<Option<Version>, Fault> {
+    if stage.contains(' ') || id.contains(' ') {
+        let defect = "has a space in its stage or version id";
+        return Err(Fault::new(defect).help(VALUE_REMEDY));
+    }
+    let non_empty = |field: &str| (!field.is_empty()).then(|| field.to_owned());
+    Ok(match (non_empty(stage), non_empty(id)) {
+        (None, None) => None,
+        (stage, id) => Some(Version::new(stage, id)),
+    })
+}
+
+/// Parses KEY: nothing, a top-level key, or a JSONPath, which begins with `$`.
+///
+/// # Errors
+/// If the text begins with `$`, but isn't a JSONPath.
+fn parse_selector(key: &str) -> Result<Selector, Fault> {
+    if key.is_empty() {
+        return Ok(Selector::Whole);
+    }
+    if !key.starts_with('$') {
+        return Ok(Selector::Key(key.to_owned()));
+    }
+    JsonPath::parse(key).map(Selector::Path).ok_or_else(|| {
+        let help = match key.trim_start_matches('$') {
+            name if is_name(name) && reads_like_a_name(name) => format!("write $.{name}"),
+            path if path.contains("[]") && reads_like_a_name(&path.replace("[]", "")) => {
+                format!(
+                    "write ${}, with the index of one element",
+                    path.replace("[]", "[0]")
+                )
+            }
+            path if key == format!("$${path}") => {
+                format!("write ${path} (only systemd and Compose files need \"$$\")")
+            }
+            _ => "write a JSONPath such as $.hosts[0] or $[\"my-key\"]".to_owned(),
+        };
+        Fault::new("has a key that begins with $, but isn't a valid JSONPath").help(help)
+    })
+}
+
+/// Returns the error for a reference in the syntax of another tool. Its help shows our reference,
+/// if it reads like one. Returns `None` for any other text.
+fn foreign_syntax_error(text: &str) -> Option<Fault> {
+    let (predicate, reference) = foreign_reference(text)?;
+    let parsed = Reference::parse(&reference);
+    let is_shown = parsed.is_ok_and(|parsed| parsed.may_be_shown(&Aliases::default()));
+    let help = match is_shown {
+        true => format!("write {reference}"),
+        false => "write the name of a secret, as in prod/db:password".to_owned(),
+    };
+    Some(Fault::new(predicate).help(help))
+}
+
+/// Replaces each `${NAME}` and `${NAME:-default}` in SECRET or in a path with what `value_of`
+/// returns for the name and the default.
+///
+/// # Errors
+/// If `${` isn't followed by the name of a variable and `}`, or is in a default, and every error of
+/// `value_of`.
+fn replace_placeholders<'t>(
+    text: &'t str,
+    mut value_of: impl FnMut(&'t str, Option<&'t str>) -> Result<&'t str, Fault>,
+) -> Result<String, Fault> {
+    let malformed = || {
+        Fault::new("has a ${ that isn't followed by a variable's name and a closing }")
+            .help("write ${NAME} or ${NAME:-default}")
+    };
+
+    let mut replaced = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        let (variable, after) = after.split_once('}').ok_or_else(malformed)?;
+        let (name, default) = match variable.split_once(":-") {
+            Some((name, default)) => (name, Some(default)),
+            None => (variable, None),
+        };
+        if !is_name(name) || default.is_some_and(|default| default.contains("${")) {
+            return Err(malformed());
+        }
+        replaced.extend([before, value_of(name, default)?]);
+        rest = after;
+    }
+    Ok(replaced + rest)
+}
+
+/// Replaces each placeholder in the path of a file.
+///
+/// # Errors
+/// If a placeholder is malformed, or if its variable isn't set and doesn't have a default, or isn't
+/// UTF-8.
+pub fn expand_path(path: &str, inherited: &Inherited) -> Result<String, Fault> {
+    replace_placeholders(path, |name, default| {
+        variable_value(name, default, inherited)
+    })
+}
+
+/// Checks that the value of the variable `name` can be a part of a secret's id. If the variable is
+/// the whole id, the value may be an ARN. Any other value must not contain a colon, so that it
+/// can't select another account, region or service. A value must never begin with `ssm:`, so that
+/// it can't select a parameter.
+///
+/// # Errors
+/// What is wrong with the value.
+fn expect_part_of_id(name: &str, value: &str, is_only_variable: bool) -> Result<(), Fault> {
+    const COLON: &str = "contains a colon, so it can't be part of a secret's name";
+    if !is_only_variable && value.contains(':') {
+        return Err(wrong_value(name, COLON));
+    }
+    if value.starts_with("ssm:") {
+        let help = format!("remove \"ssm:\" from the value, and write ssm:${{{name}}}");
+        return Err(wrong_value(name, "begins with \"ssm:\"").help(help));
+    }
+    // With `DB=prod/db:host`, the key would be part of the name.
+    if value.contains(':') && !value.starts_with("arn:") {
+        let help =
+            format!("keep only the name in {name}, and write the key after it: ${{{name}}}:KEY");
+        return Err(wrong_value(name, COLON).help(help));
+    }
+    Ok(())
+}
+
+/// Returns the value of a variable, or the default. As in a shell, the default after `:-` also
+/// replaces an empty value.
+///
+/// # Errors
+/// If the variable isn't set and there isn't a default, or if the value isn't UTF-8.
+fn variable_value<'a>(
+    name: &str,
+    default: Option<&'a str>,
+    inherited: &'a Inherited,
+) -> Result<&'a str, Fault> {
+    let value = inherited
+        .get(name)
+        .filter(|value| default.is_none() || !value.is_empty());
+    let Some(value) = value else {
+        return default.ok_or_else(|| {
+            let help = format!("set {name}, or write a default value: ${{{name}:-default}}");
+            Fault::new(format!("needs the variable {name}, which isn't set")).help(help)
+        });
+    };
+
+    let text = value
+        .to_str()
+        .ok_or_else(|| wrong_value(name, "isn't UTF-8"))?;
+    match overlooked_unless_empty(text) {
+        Some(found) => Err(wrong_value(name, found)),
+        None => Ok(text),
+    }
+}
+
+/// Returns the error for a variable with a wrong value. `defect` must not quote the value.
+fn wrong_value(name: &str, defect: impl Into<Fault>) -> Fault {
+    let subject = format!("uses the variable {name}, whose value");
+    defect.into().about(&subject)
+}

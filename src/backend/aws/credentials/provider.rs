@@ -30,8 +30,8 @@ use crate::model::answer::{
     Unsigned,
 };
 use crate::model::mistakes::overlooked;
-use crate::model::redaction::conceal;
 use crate::model::reference::Region;
+use crate::model::shown::conceal;
 use crate::net::errors::error_text;
 use crate::system::os_error;
 

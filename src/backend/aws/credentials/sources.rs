@@ -45,8 +45,8 @@ use crate::backend::retry::{RetryBudget, retry};
 use crate::model::answer::{Again, Cause, Denial, FetchError, OutageKind, Refusal};
 use crate::model::env_variables::Inherited;
 use crate::model::problem::Status;
-use crate::model::redaction::conceal;
 use crate::model::reference::Region;
+use crate::model::shown::conceal;
 use crate::model::url::HttpUrl;
 use crate::net::errors::{error_text, find_source};
 

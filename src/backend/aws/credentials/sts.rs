@@ -37,9 +37,8 @@ use crate::backend::aws::config::{ProfileRole, RoleChain, RoleSource, WebIdentit
 use crate::backend::aws::service_client::{Api, Client};
 use crate::backend::retry::{RetryBudget, retry};
 use crate::model::answer::{Cause, CredentialsFault, Denial, FetchError, Refusal};
-use crate::model::quoting::{escaped, one_line};
-use crate::model::redaction::conceal;
 use crate::model::reference::Role;
+use crate::model::shown::{conceal, escaped, one_line};
 use crate::net::errors::host_and_port;
 use crate::system::paths::distrust;
 use crate::time::{Deadline, Progress};
