@@ -1,19 +1,46 @@
-//! The deadline of a resolution, and its progress.
+//! How long a launch tries: the deadline, the retries of a request within it, and the progress that
+//! is shown while it lasts.
 //!
 //! The deadline is `--timeout` after the beginning. Everything that waits asks the deadline how
 //! much time is left. ARCHITECTURE.md, "Time", shows it together with the other limits of a launch.
-//! The progress is what the resolution waits for now, why the last attempt failed, and what is
-//! printed about that: warnings, and the events of `-vv`. The worker changes both, and the main
-//! thread reads them while it waits.
+//! The progress is what the launch waits for now, why the last attempt failed, and what is printed
+//! about that: warnings, and the events of `-vv`. The worker changes both, and the main thread
+//! reads them while it waits.
+//!
+//! A request is sent again and again, in one region after the other, until it succeeds or the time
+//! is up. This is a request with one fallback region. Both regions share the time until the
+//! deadline:
+//!
+//! ```text
+//!  deadline    ├────────────────────────────────── --timeout ────────────────────────────────────┤
+//!  over_regions├──────────── us-east-1: half of the time ──────────┼── us-west-2: what is left ──┤
+//!  retry       ├─1─┤  ├─2─┤     ├─3─┤            ├─4─┤  │ no room  ├─1─┤  ├─2─┤ success
+//!                  pause   pause      pause            for a pause
+//!                  0–0.1 s 0–0.2 s    0–0.4 s
+//! ```
+//!
+//! - An attempt that fails with an outage is made again if the outage says so ([`Again`]). Every
+//!   other result ends the retries: a denial or an absence is an answer.
+//! - The pause before the next attempt has a random length between zero and a maximum that grows
+//!   from pause to pause. AWS can lengthen it with the header `x-amz-retry-after`, and the end of
+//!   the budget can shorten it.
+//! - An attempt that is still in progress at the end of the budget is cancelled. The last outage
+//!   before that is returned, because it says more than that the time is up.
+//! - AWS_MAX_ATTEMPTS limits the attempts in each region, in addition to the time.
+//!
+//! A region that fails early leaves its remaining time to the next regions. A region never uses
+//! their time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
+use crate::model::answer::{Again, Cause, FetchError, OutageKind};
 use crate::model::options::Options;
+use crate::model::reference::Region;
 
 /// The deadline of a resolution. All clones have the same state.
 #[derive(Clone, Debug)]
@@ -146,6 +173,256 @@ impl Deadline {
     fn lock(&self) -> MutexGuard<'_, Times> {
         self.times.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// If less time than this is left, no further attempt starts.
+const SHORTEST_ATTEMPT: Duration = Duration::from_millis(20);
+
+/// The maximum by which AWS's header `x-amz-retry-after` can lengthen a pause, as in the SDKs'
+/// retries of 2026.
+const LONGEST_EXTENSION: Duration = Duration::from_secs(5);
+
+/// A pause that is longer than the rest of the budget is shortened only if at least this much time
+/// is left. The first pause is always shortened, so that even a launch with a short `--timeout`
+/// makes a second attempt.
+const SHORTEST_REST: Duration = Duration::from_secs(1);
+
+/// After this number of answers that are damaged or not from AWS, such as a page from a proxy or a
+/// captive portal, no further attempt is made. Such answers rarely change.
+const MOST_MALFORMED_ANSWERS: u32 = 3;
+
+/// The time and the number of attempts that one request has.
+#[derive(Clone, Debug)]
+pub struct RetryBudget {
+    deadline: Deadline,
+    max_attempts: Option<u32>,
+    /// The end of the region's share of the time. It is `None` if the request can use all of the
+    /// time.
+    share_end: Option<Instant>,
+    /// The host and name of the request, for `-vv` and for the error at the deadline.
+    request: Option<Arc<(String, String)>>,
+}
+
+impl RetryBudget {
+    /// Returns a budget with all of the time until `deadline` and at most `max_attempts` attempts
+    /// (AWS_MAX_ATTEMPTS).
+    pub fn new(deadline: Deadline, max_attempts: Option<u32>) -> Self {
+        Self {
+            deadline,
+            max_attempts,
+            share_end: None,
+            request: None,
+        }
+    }
+
+    /// Divides the time from `begun` to the deadline into `count` equal parts, and returns a budget
+    /// that ends when the part at `index` ends. Each part allows the full number of attempts.
+    pub fn share(&self, begun: Instant, index: usize, count: usize) -> Self {
+        let [number_of_part, number_of_parts] =
+            [index + 1, count.max(1)].map(|number| u32::try_from(number).unwrap_or(u32::MAX));
+        let whole = self.deadline.left() + begun.elapsed();
+        Self {
+            share_end: Some(begun + whole / number_of_parts * number_of_part),
+            ..self.clone()
+        }
+    }
+
+    /// Returns the same budget for a named request to a host. The attempts of such a request are
+    /// counted and traced.
+    pub fn for_request(&self, host: String, name: String) -> Self {
+        Self {
+            request: Some(Arc::new((host, name))),
+            ..self.clone()
+        }
+    }
+
+    /// Returns the outage for a request that is still in progress at the end of the budget.
+    fn unanswered(&self) -> FetchError {
+        let host = self.request.as_ref().map_or("AWS", |request| &request.0);
+        FetchError::unanswered(host)
+    }
+
+    /// Prints an attempt with `-vv`. Prints nothing for a budget that isn't for a named request.
+    /// `result` is `None` if the budget ended during the attempt.
+    fn trace<T>(&self, number: u32, begun: Instant, result: Option<&Result<T, FetchError>>) {
+        let Some(request) = &self.request else {
+            return;
+        };
+        let (host, name) = &**request;
+        let milliseconds = begun.elapsed().as_millis();
+        self.deadline.progress().trace(|| {
+            let failure = match result {
+                Some(Ok(_)) => String::new(),
+                Some(Err(error)) => format!(": {}", error.sentence()),
+                None => format!(": {}", self.unanswered().sentence()),
+            };
+            format!("{name} at {host}, attempt {number}, {milliseconds} ms{failure}")
+        });
+    }
+
+    /// Returns the time until the end of the share or until the deadline, whichever is earlier.
+    fn left(&self) -> Duration {
+        let share = self
+            .share_end
+            .map(|end| end.saturating_duration_since(Instant::now()));
+        share.unwrap_or(Duration::MAX).min(self.deadline.left())
+    }
+
+    /// Runs a future to its end. At the end of the budget, cancels it and returns `None`.
+    // This isn't an `async fn`, because that would need the memory for the future twice: for the
+    // argument, and for what is awaited.
+    pub fn within<F: Future>(&self, future: F) -> impl Future<Output = Option<F::Output>> {
+        timeout_at(Instant::now() + self.left(), future).map(Result::ok)
+    }
+
+    /// Returns the progress of the launch, which shows what it is waiting for.
+    pub fn progress(&self) -> &Progress {
+        self.deadline.progress()
+    }
+
+    /// Returns the length of the pause before the next attempt, or `None` if there must not be
+    /// another attempt. `attempts` have failed so far, and `last` is the outage of the last one.
+    /// `random` returns numbers from 0 to 1.
+    ///
+    /// The length has full jitter: it is anywhere between zero and the maximum, so that clients
+    /// that were throttled together spread out (AWS Architecture Blog, "Exponential Backoff And
+    /// Jitter").
+    fn pause_for(&self, attempts: u32, last: &FetchError, random: fn() -> f64) -> Option<Duration> {
+        let is_last = self.max_attempts.is_some_and(|max| attempts >= max);
+        let left = self.left();
+        if is_last || left < SHORTEST_ATTEMPT {
+            return None;
+        }
+
+        let backoff = longest_backoff(attempts, last.cause).mul_f64(random());
+        let mut pause = backoff;
+        if let Again::Here { after: Some(after) } = last.again {
+            pause = after.clamp(backoff, backoff + LONGEST_EXTENSION);
+        }
+
+        let longest_that_fits = left - SHORTEST_ATTEMPT;
+        if pause <= longest_that_fits {
+            return Some(pause);
+        }
+        if attempts > 1 && left < SHORTEST_REST {
+            return None;
+        }
+        // The pause ends at a random moment, because a fleet that was throttled together also has
+        // its deadlines at the same time.
+        Some(longest_that_fits.mul_f64(random()))
+    }
+}
+
+/// Returns the maximum length of the pause after this number of failed attempts. It grows from
+/// pause to pause, up to a limit.
+///
+/// After throttling, other clients retry, too, so the pauses quickly become long enough for a large
+/// fleet (docs/ecs.md, "Many services that start at once"). Other outages may be over in a moment,
+/// so their pauses start and stay shorter.
+fn longest_backoff(attempts: u32, cause: Cause) -> Duration {
+    // The first maximum, the factor by which it grows, and the largest maximum. Both times are in
+    // milliseconds.
+    let (first, factor, limit) = if cause == Cause::Outage(OutageKind::Throttled) {
+        (2_000, 4_u64, 30_000)
+    } else {
+        (100, 2, 5_000)
+    };
+    let growth = factor.saturating_pow(attempts.saturating_sub(1));
+    Duration::from_millis(growth.saturating_mul(first).min(limit))
+}
+
+/// Makes an attempt again and again until it succeeds, until its error rules out another attempt
+/// ([`Again`]), after [`MOST_MALFORMED_ANSWERS`], or until the budget ends. With a budget for a
+/// named request ([`RetryBudget::for_request`]), each attempt is counted and, with `-vv`, printed.
+///
+/// # Errors
+/// The error of the last attempt that ended. If not even the first one ended in time, an outage
+/// that says so.
+pub async fn retry<T>(
+    budget: &RetryBudget,
+    attempt: impl AsyncFn() -> Result<T, FetchError>,
+) -> Result<T, FetchError> {
+    retry_or(|| budget.unanswered(), budget, attempt).await
+}
+
+/// Does the same as [`retry`], but returns the error of `unanswered` if not even the first attempt
+/// ended in time.
+///
+/// If a named request isn't answered in time, the error says how many attempts were made, and how
+/// long they took together.
+///
+/// # Errors
+/// The error of the last attempt that ended, or that of `unanswered`.
+pub async fn retry_or<T>(
+    unanswered: impl FnOnce() -> FetchError,
+    budget: &RetryBudget,
+    attempt: impl AsyncFn() -> Result<T, FetchError>,
+) -> Result<T, FetchError> {
+    let (begun, mut attempts, mut last) = (Instant::now(), 0, None);
+    let mut malformed_answers = 0;
+    loop {
+        attempts += 1;
+        let attempt_begun = Instant::now();
+        if budget.request.is_some() {
+            budget.progress().count_request();
+        }
+        let result = budget.within(attempt()).await;
+        budget.trace(attempts, attempt_begun, result.as_ref());
+        let outage = match result {
+            None => break,
+            Some(Err(outage)) if outage.again.is_here() => last.insert(outage),
+            Some(ended) => return ended,
+        };
+
+        budget.progress().note_reason(outage.sentence());
+        if let Cause::Outage(OutageKind::MalformedResponse | OutageKind::NotTls) = outage.cause {
+            malformed_answers += 1;
+        }
+        if malformed_answers >= MOST_MALFORMED_ANSWERS {
+            break;
+        }
+        let Some(pause) = budget.pause_for(attempts, outage, fastrand::f64) else {
+            break;
+        };
+        tokio::time::sleep(pause).await;
+    }
+
+    let mut last = last.unwrap_or_else(unanswered);
+    // Any other outage already says what went wrong, and its detail may have the request id.
+    if let Cause::Outage(OutageKind::Timeout | OutageKind::Silent) = last.cause
+        && budget.request.is_some()
+    {
+        let attempts = if attempts == 1 {
+            "1 attempt".to_owned()
+        } else {
+            format!("{attempts} attempts")
+        };
+        last.problem.detail = format!(" ({attempts} in {:.1}s)", begun.elapsed().as_secs_f64());
+    }
+    Err(last)
+}
+
+/// Runs `attempt` in one region after the other, until it succeeds or fails with an error after
+/// which no other region is asked. The regions share the time from `begun` to the deadline, and
+/// each region can also use the time that earlier ones have left.
+///
+/// # Errors
+/// The error in the last region that was asked.
+pub async fn over_regions<T>(
+    budget: &RetryBudget,
+    begun: Instant,
+    regions: &[Region],
+    mut attempt: impl AsyncFnMut(&Region, RetryBudget) -> Result<T, FetchError>,
+) -> Result<T, FetchError> {
+    let mut last = None;
+    for (index, region) in regions.iter().enumerate() {
+        let budget = budget.share(begun, index, regions.len());
+        match attempt(region, budget).await {
+            Err(error) if error.again.is_in_next_region() => last = Some(error),
+            ended => return ended,
+        }
+    }
+    Err(last.unwrap_or_else(|| budget.unanswered()))
 }
 
 /// The progress of a resolution. All clones have the same state.
@@ -314,5 +591,245 @@ mod tests {
         assert_eq!(progress.waiting().reason, Some(reason));
         drop(second);
         assert_eq!(progress.waiting().reason, None);
+    }
+
+    fn budget(seconds: u64, max_attempts: Option<u32>) -> RetryBudget {
+        RetryBudget::new(Deadline::new(Duration::from_secs(seconds)), max_attempts)
+    }
+
+    #[test]
+    fn the_longest_pause_grows_up_to_a_bound() {
+        let pause = |attempts, last, random| {
+            let pause =
+                budget(600, None).pause_for(attempts, &FetchError::outage(last, ""), random);
+            pause.unwrap().as_millis()
+        };
+        let service = [1, 2, 3, 7, 60].map(|attempts| pause(attempts, OutageKind::Service, || 1.0));
+        assert_eq!(service, [100, 200, 400, 5_000, 5_000]);
+        assert_eq!(pause(7, OutageKind::Service, || 0.0), 0);
+        let throttled =
+            [1, 2, 3, 60].map(|attempts| pause(attempts, OutageKind::Throttled, || 1.0));
+        assert_eq!(throttled, [2_000, 8_000, 30_000, 30_000]);
+    }
+
+    #[test]
+    fn a_pause_that_does_not_fit_ends_within_what_is_left_if_that_is_a_second_or_more() {
+        let pause = |budget: RetryBudget, attempts, random| {
+            budget.pause_for(
+                attempts,
+                &FetchError::outage(OutageKind::Service, ""),
+                random,
+            )
+        };
+        assert_eq!(pause(budget(60, Some(3)), 3, || 0.0), None);
+        assert!(pause(budget(60, Some(3)), 2, || 0.0).is_some());
+        assert_eq!(pause(budget(0, None), 1, || 0.0), None);
+        let latest = pause(budget(2, None), 9, || 1.0).unwrap();
+        assert!(
+            (1_900..=1_980).contains(&latest.as_millis()),
+            "{latest:?} of two seconds"
+        );
+        // The share is a third of two seconds. Even a first pause that would be longer ends within
+        // it.
+        let third = || budget(2, None).share(Instant::now(), 0, 3);
+        let throttled = FetchError::outage(OutageKind::Throttled, "");
+        let first = third().pause_for(1, &throttled, || 1.0);
+        assert!(
+            first.is_some_and(|pause| pause < Duration::from_secs(1)),
+            "{first:?}"
+        );
+        assert_eq!(pause(third(), 9, || 1.0), None);
+        assert!(pause(third(), 1, || 1.0).is_some());
+    }
+
+    #[test]
+    fn a_retry_after_is_honoured_within_the_backoff_and_five_seconds_more() {
+        let outage = |kind, after| FetchError {
+            again: Again::Here { after },
+            ..FetchError::outage(kind, "")
+        };
+        let pause = |retry_after, random| {
+            let after = Some(Duration::from_millis(retry_after));
+            budget(60, None).pause_for(1, &outage(OutageKind::Service, after), random)
+        };
+        for (retry_after, shortest, longest) in [
+            (50, 50, 100),
+            (2_000, 2_000, 2_000),
+            (u64::MAX, 5_000, 5_100),
+        ] {
+            assert_eq!(
+                pause(retry_after, || 0.0),
+                Some(Duration::from_millis(shortest))
+            );
+            assert_eq!(
+                pause(retry_after, || 1.0),
+                Some(Duration::from_millis(longest))
+            );
+        }
+        let almost_over = budget(3, None);
+        let year = Some(Duration::from_secs(365 * 24 * 60 * 60));
+        assert!(
+            almost_over
+                .pause_for(1, &outage(OutageKind::Throttled, year), || 0.5)
+                .is_some_and(|pause| pause < Duration::from_secs(2))
+        );
+    }
+
+    #[test]
+    fn a_share_is_a_fraction_of_the_remaining_time() {
+        let left = |budget: &RetryBudget| budget.left().as_secs_f64();
+        let whole = budget(60, None);
+        let third = whole.share(Instant::now(), 0, 3);
+        assert!((left(&third) - 20.0).abs() < 1.0, "{}", left(&third));
+        let all = whole.share(Instant::now(), 0, 1);
+        assert!((left(&all) - 60.0).abs() < 1.0, "{}", left(&all));
+        // Thirty of ninety seconds are over. The second of three parts is then the next thirty
+        // seconds.
+        let begun = Instant::now().checked_sub(Duration::from_secs(30)).unwrap();
+        assert!(
+            (left(&whole.share(begun, 1, 3)) - 30.0).abs() < 1.0,
+            "{}",
+            left(&whole.share(begun, 1, 3))
+        );
+    }
+}
+
+/// A simulation of a fleet that is too large for a machine. docs/ecs.md has its result.
+#[cfg(all(test, feature = "simulation"))]
+mod simulation {
+    use std::cell::{Cell, RefCell};
+
+    use futures_util::StreamExt;
+    use futures_util::stream::FuturesUnordered;
+
+    use super::*;
+
+    /// How many GetSecretValue requests AWS allows per second, for an account in a region.
+    const QUOTA: f64 = 10_000.0;
+    /// How many requests AWS allows in a burst, after a time without requests. AWS doesn't publish
+    /// this number, so we assume the requests of a tenth of a second.
+    const BURST: f64 = QUOTA / 10.0;
+    /// The default of `--timeout`, in seconds.
+    const TIMEOUT: usize = 30;
+    /// The time from a request to its answer, which is another assumption.
+    const ANSWER: Duration = Duration::from_millis(10);
+
+    /// A token bucket of [`BURST`] requests, refilled with [`QUOTA`] per second.
+    struct Bucket {
+        left: f64,
+        filled: Instant,
+    }
+
+    impl Bucket {
+        fn is_granted(&mut self) -> bool {
+            let now = Instant::now();
+            self.left = BURST.min(self.left + (now - self.filled).as_secs_f64() * QUOTA);
+            self.filled = now;
+            let is_granted = self.left >= 1.0;
+            self.left -= f64::from(u8::from(is_granted));
+            is_granted
+        }
+    }
+
+    /// The course of a launch with one secret.
+    struct Launched {
+        /// The time until the launch has the secret; `None` if it never gets it.
+        time: Option<Duration>,
+        /// The number of its requests in each second of `--timeout`.
+        requests: [u32; TIMEOUT],
+    }
+
+    /// Simulates a launch with one secret, until `is_granted` returns true for one of its requests.
+    async fn launch(is_granted: impl Fn() -> bool) -> Launched {
+        let (begun, requests) = (Instant::now(), Cell::new([0; TIMEOUT]));
+        let attempt = async || {
+            let mut counts = requests.get();
+            counts[begun.elapsed().as_secs() as usize] += 1;
+            requests.set(counts);
+            let is_granted = is_granted();
+            tokio::time::sleep(ANSWER).await;
+            if is_granted {
+                Ok(())
+            } else {
+                Err(FetchError::outage(OutageKind::Throttled, "Rate exceeded"))
+            }
+        };
+        let result = retry(
+            &RetryBudget::new(Deadline::new(Duration::from_secs(TIMEOUT as u64)), None),
+            attempt,
+        )
+        .await;
+        Launched {
+            time: result.is_ok().then(|| begun.elapsed()),
+            requests: requests.get(),
+        }
+    }
+
+    /// Simulates a fleet of launches that start together. The clock is simulated, too, and jumps to
+    /// the next event.
+    fn run_fleet(launches: u64, is_granted: impl Fn() -> bool) -> Vec<Launched> {
+        fastrand::seed(launches);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let fleet: FuturesUnordered<_> = (0..launches).map(|_| launch(&is_granted)).collect();
+            fleet.collect().await
+        })
+    }
+
+    #[test]
+    fn a_fleet_that_starts_at_once_gets_its_secrets() {
+        println!(
+            "\n| launches | succeed | half of them within | the last after | requests of a launch, mean | at most |"
+        );
+        println!("|---|---|---|---|---|---|");
+        for launches in [1_000, 10_000, 100_000] {
+            let service = RefCell::new(None);
+            let ended = run_fleet(launches, || {
+                let mut service = service.borrow_mut();
+                let bucket = service.get_or_insert_with(|| Bucket {
+                    left: BURST,
+                    filled: Instant::now(),
+                });
+                bucket.is_granted()
+            });
+            let times = ended.iter().filter_map(|launched| launched.time);
+            let mut times: Vec<f64> = times.map(|time| time.as_secs_f64()).collect();
+            times.sort_by(f64::total_cmp);
+            let (half, last) = (times[times.len() / 2], times[times.len() - 1]);
+            let requests = ended
+                .iter()
+                .map(|launched| launched.requests.iter().sum::<u32>());
+            let mean = f64::from(requests.clone().sum::<u32>()) / ended.len() as f64;
+            let most = requests.max().unwrap();
+            println!(
+                "| {launches} | {} | {half:.2} s | {last:.2} s | {mean:.2} | {most} |",
+                times.len()
+            );
+            assert_eq!(times.len(), ended.len());
+        }
+    }
+
+    #[test]
+    fn a_fleet_that_is_throttled_until_its_deadline_does_not_end_with_a_burst_of_requests() {
+        let launches = 10_000;
+        let ended = run_fleet(launches, || false);
+        let per_second: Vec<f64> = (0..TIMEOUT)
+            .map(|second| {
+                let requests = ended.iter().map(|launched| launched.requests[second]);
+                f64::from(requests.sum::<u32>()) / launches as f64
+            })
+            .collect();
+        println!("requests of a launch in each second: {per_second:.2?}");
+        assert!(ended.iter().all(|launched| launched.time.is_none()));
+        // In the first second, each launch sends its first request. In no later second are there
+        // more requests than launches.
+        assert!(
+            per_second[1..].iter().all(|requests| *requests < 1.1),
+            "{per_second:.2?}"
+        );
     }
 }

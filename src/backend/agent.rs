@@ -21,7 +21,6 @@ use super::aws::{
     Requests, Settings, apply_settings, code_and_message, distribute, error_response,
     malformed_response, read_secret,
 };
-use crate::backend::retry::{RetryBudget, retry};
 use crate::model::answer::{
     Again, Answers, Cause, Denial, Document, FetchError, FetchFailure, OutageKind, Refusal,
 };
@@ -30,12 +29,11 @@ use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Store};
 use crate::model::shown::{conceal, one_line};
 use crate::model::url::HttpUrl;
-use crate::net::connector::Connector;
-use crate::net::errors::host_and_port;
-use crate::net::http::{Bytes, HttpClient, HttpTimeouts, in_flight};
-use crate::net::proxy::ProxySettings;
+use crate::net::{
+    Bytes, Connector, HttpClient, HttpTimeouts, ProxySettings, host_and_port, in_flight,
+};
 use crate::system::os_error;
-use crate::time::Deadline;
+use crate::time::{Deadline, RetryBudget, retry};
 
 /// The file with the token, which the agent's installation creates. It is read if AWS_TOKEN is not
 /// set.

@@ -17,7 +17,6 @@ pub mod agent;
 pub mod aws;
 pub mod cached;
 pub mod local_file;
-mod retry;
 
 use std::collections::BTreeSet;
 

@@ -1,15 +1,480 @@
-//! Connections to AWS, to metadata services and to the agent. A URL and a request go in, and a
-//! response or a [`FetchError`](crate::model::answer::FetchError) comes out:
+//! The HTTP/1.1 client, for our own requests to AWS and to the agent and for those of the SDK's
+//! credential providers. A URL and a request go in, and a response or a [`FetchError`] comes out:
 //!
 //! ```text
-//! http ──▶ connector ──▶ DNS ──▶ TCP ──▶ proxy (a tunnel, if there is a proxy) ──▶ tls ──▶ the host
+//! HttpClient ──▶ connector ──▶ DNS ──▶ TCP ──▶ proxy (a tunnel, if there is a proxy) ──▶ tls ──▶ the host
 //! ```
 //!
-//! AWS's protocol, retries and credentials are not handled here. A failure names the host or the
+//! The client adds time limits, a limit on the size of a response, the User-Agent header, and the
+//! proxy's password. It neither retries nor follows redirects. A failure names the host or the
 //! proxy, and never a password.
+//!
+//! A connection carries one request at a time, and there are at most [`MAX_CONNECTIONS`]
+//! connections to a host, including idle ones.
+//!
+//! A request waits for one of the host's permits. Then it uses an idle connection, a connection
+//! that was opened in advance, or a new one. It returns the permit and the connection when the
+//! response has been read:
+//!
+//! ```text
+//!             ┌─ an idle connection ────────────────┐
+//! request ────┼─ a connection opened in advance ────┼──▶ send ──▶ read the response ──▶ give_back ──▶ idle again
+//! and permit  └─ a new connection ──────────────────┘      │
+//!                                                          └─ fails on an old connection: once more, on a new one
+//! ```
+//!
+//! A request holds a permit while it opens and uses a connection, and connections that are idle or
+//! opened in advance count towards the same limit, so a host never has more than
+//! [`MAX_CONNECTIONS`] connections. A server may close an idle connection just as a request is
+//! written to it. That is why a request that fails on an old connection is sent once more, on a new
+//! connection, without using up an attempt. If a connection is dropped before its response has been
+//! read, it is closed, because the next request would otherwise read the rest of that response.
 
-pub mod connector;
-pub mod errors;
-pub mod http;
-pub mod proxy;
-pub mod tls;
+mod connector;
+mod errors;
+mod tls;
+
+pub use connector::{Connector, ProxySettings};
+pub use errors::{BoxError, error_text, find_source, host_and_port};
+pub use tls::TrustSettings;
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::body::SdkBody;
+use futures_util::FutureExt;
+use futures_util::stream::{Stream, StreamExt};
+use http::header::{HOST, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
+use http::response::Parts;
+use http::uri::{PathAndQuery, Scheme};
+use http::{HeaderMap, Request, Response, StatusCode, Uri};
+use http_body_util::{BodyExt, Full, Limited};
+pub use hyper::body::Bytes;
+use hyper::body::Incoming;
+use serde_json::{Map, Value};
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::model::answer::FetchError;
+use crate::model::shown::conceal;
+use connector::{Connection, Proxy, conceal_authorization};
+
+/// The maximum number of connections to a host. It is also the maximum number of requests that a
+/// backend has in flight, because each request has its own connection.
+///
+/// The number is higher than the 20 secrets of a typical launch, which would otherwise need more
+/// round trips, and low enough not to flood a service.
+const MAX_CONNECTIONS: usize = 32;
+
+/// Runs requests, at most [`MAX_CONNECTIONS`] at the same time, and returns their results in the
+/// order in which they finish.
+pub async fn in_flight<F: Future>(requests: impl Stream<Item = F>) -> Vec<F::Output> {
+    requests.buffer_unordered(MAX_CONNECTIONS).collect().await
+}
+
+/// The connections to one host.
+struct Host {
+    /// One permit for each request that may be in flight.
+    permits: Semaphore,
+    spare: Mutex<Spare>,
+}
+
+/// Connections that no request is using.
+#[derive(Default)]
+struct Spare {
+    idle: Vec<Connection>,
+    /// Connections that are being opened in advance, the oldest first.
+    preconnected: VecDeque<JoinHandle<Result<Connection, FetchError>>>,
+}
+
+/// A connection whose request is in flight, and the permit for it. Dropping this value without
+/// calling [`Self::give_back`] closes the connection and releases the permit.
+struct InUse<'a> {
+    host: &'a Host,
+    connection: Connection,
+    _permit: SemaphorePermit<'a>,
+}
+
+impl Host {
+    /// Sends a request on a connection that is already open. Returns `None` if there isn't one.
+    /// Also returns `None` if the connection breaks before the head of the response arrives: the
+    /// server may have closed it while it was idle, so the caller sends the request again on a new
+    /// connection.
+    async fn send_on_spare(
+        &self,
+        request: &Request<Full<Bytes>>,
+    ) -> Option<(Connection, Response<Incoming>)> {
+        let mut connection = self.take_spare_connection().await?;
+        let response = connection.send_request(request.clone()).await.ok()?;
+        Some((connection, response))
+    }
+
+    /// Takes a connection that no request is using: an idle one or, if there isn't one, the oldest
+    /// of those that are being opened in advance. In the second case, waits until it is open. Drops
+    /// idle connections that the server has closed.
+    ///
+    /// Also returns `None` if the connection could not be opened in advance. The host may be
+    /// reachable by now, so the caller opens a new one. If that fails, too, the caller reports the
+    /// new error.
+    async fn take_spare_connection(&self) -> Option<Connection> {
+        loop {
+            // This is a separate statement, because the lock must not be held during an await.
+            let idle = self.lock_spare().idle.pop();
+            let Some(mut connection) = idle else { break };
+            if connection.ready().await.is_ok() {
+                return Some(connection);
+            }
+        }
+
+        let opening = self.lock_spare().preconnected.pop_front()?;
+        let opened = opening.await.ok()?;
+        opened.ok()
+    }
+
+    /// Locks the connections that no request is using.
+    fn lock_spare(&self) -> MutexGuard<'_, Spare> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl InUse<'_> {
+    /// Returns the connection to its host, so that another request can use it. The response must
+    /// have been read.
+    fn give_back(self) {
+        self.host.lock_spare().idle.push(self.connection);
+    }
+}
+
+/// The time limits of a request.
+#[derive(Clone, Copy, Debug)]
+pub struct HttpTimeouts {
+    /// The limit for each step of opening a connection.
+    pub connect: Duration,
+    /// The limit for the head of the response, including the time to open a new connection, and
+    /// then again for each part of the body.
+    pub read: Duration,
+}
+
+/// An HTTP client. Clones share the connections.
+#[derive(Clone)]
+pub struct HttpClient {
+    connector: Connector,
+    /// The connections to each host. The key is the scheme and authority of a URL.
+    hosts: Arc<Mutex<HashMap<String, Arc<Host>>>>,
+    timeouts: HttpTimeouts,
+    /// The part of the User-Agent header that identifies this program, which CloudTrail records.
+    user_agent: HeaderValue,
+}
+
+/// The answer to a request of the SDK.
+pub type SdkAnswer = Result<HttpResponse, ConnectorError>;
+
+/// A function that may replace the answer to a request, whose URL is the first argument.
+type Inspect = dyn Fn(&str, SdkAnswer) -> SdkAnswer + Send + Sync;
+
+/// The limit for the body of a response, in bytes. A secret has at most 64 KiB, which JSON's
+/// escapes can make six times as long.
+const MAX_BODY: usize = 1024 * 1024;
+
+/// The name and version of this program in the User-Agent header.
+const PRODUCT: &str = concat!("secrets-exec/", env!("CARGO_PKG_VERSION"));
+
+/// The application id in the User-Agent header if the user has not set one.
+const APP_ID: &str = concat!("secrets-exec-", env!("CARGO_PKG_VERSION"));
+
+impl HttpClient {
+    /// Creates a client. It opens its first connection when it sends a request. `app_id` is the
+    /// application id in the User-Agent header, if the user has set one.
+    pub fn new(connector: Connector, timeouts: HttpTimeouts, app_id: Option<&str>) -> Self {
+        // As in the AWS CLI, a character that isn't allowed here becomes a hyphen, so the header is
+        // always valid.
+        let is_separator = |c: char| !(c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c));
+        let app_id = app_id.unwrap_or(APP_ID).replace(is_separator, "-");
+        let user_agent = HeaderValue::try_from(format!("{PRODUCT} app/{app_id}"));
+        Self {
+            connector,
+            hosts: Arc::default(),
+            timeouts,
+            user_agent: user_agent.unwrap_or(HeaderValue::from_static(PRODUCT)),
+        }
+    }
+
+    /// Returns a client for the SDK, with the SDK's timeouts and the connections of this client.
+    /// `inspect` gets the URL of each request and its answer, and returns the answer that the SDK
+    /// sees.
+    pub fn for_sdk(
+        &self,
+        inspect: impl Fn(&str, SdkAnswer) -> SdkAnswer + Send + Sync + 'static,
+    ) -> SharedHttpClient {
+        let (own, inspect): (_, Arc<Inspect>) = (self.clone(), Arc::new(inspect));
+        http_client_fn(move |settings, _| {
+            let mut client = own.clone();
+            client.timeouts.connect = settings.connect_timeout().unwrap_or(Duration::MAX);
+            client.timeouts.read = settings.read_timeout().unwrap_or(Duration::MAX);
+            let inspect = Arc::clone(&inspect);
+            SharedHttpConnector::new(SdkConnector { client, inspect })
+        })
+    }
+
+    /// Returns the connections to the host of a URL. The first call for a host creates an entry
+    /// without connections.
+    fn host(&self, to: &Uri) -> Arc<Host> {
+        let authority = to.authority().map(ToString::to_string).unwrap_or_default();
+        let key = format!("{}://{authority}", to.scheme_str().unwrap_or_default());
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || {
+            Arc::new(Host {
+                permits: Semaphore::new(MAX_CONNECTIONS),
+                spare: Mutex::default(),
+            })
+        };
+        Arc::clone(hosts.entry(key).or_insert_with(new))
+    }
+
+    /// Starts opening `count` connections for later requests and returns immediately. The number of
+    /// connections stays within [`MAX_CONNECTIONS`]. A connection that can't be opened isn't
+    /// reported: the request that would have used it opens a new one.
+    pub fn preconnect(&self, to: &Uri, count: usize) {
+        let host = self.host(to);
+        let mut spare = host.lock_spare();
+        let open = spare.idle.len() + spare.preconnected.len() + MAX_CONNECTIONS
+            - host.permits.available_permits();
+        for _ in 0..count.min(MAX_CONNECTIONS.saturating_sub(open)) {
+            let (client, to) = (self.clone(), to.clone());
+            let connecting = async move { client.connect(&to).await };
+            spare.preconnected.push_back(tokio::spawn(connecting));
+        }
+    }
+
+    /// Looks up the host of a URL, and returns true if its name resolves. If requests to the host
+    /// go through a proxy, returns false without a lookup.
+    pub async fn host_exists(&self, url: &Uri) -> bool {
+        let host = url.host().unwrap_or_default();
+        self.connector.proxies.proxy(url).is_none()
+            && self.connector.dns.look_up(host).await.is_ok()
+    }
+
+    /// Opens a connection. Dropping the connection closes it.
+    ///
+    /// # Errors
+    /// When the connection cannot be opened.
+    pub async fn connect(&self, to: &Uri) -> Result<Connection, FetchError> {
+        self.connector.connect(to, self.timeouts.connect).await
+    }
+
+    /// Sends a request and returns the head of its response together with the body. If the body
+    /// ends with an error, for example because it is longer than [`MAX_BODY`], the head is returned
+    /// with that error, because the status may say enough.
+    ///
+    /// # Errors
+    /// When no response arrives, when a proxy does not accept the password, or when a part of the
+    /// body is late.
+    pub async fn send(
+        &self,
+        mut request: Request<Bytes>,
+    ) -> Result<(Parts, Result<Vec<u8>, FetchError>), FetchError> {
+        let uri = request.uri().clone();
+        let proxy = self.set_request_target(&mut request, &uri);
+        add_headers(request.headers_mut(), &uri, &self.user_agent);
+
+        let host = self.host(&uri);
+        let sending = self.exchange(&host, &uri, request.map(Full::new));
+        let answer = timeout(self.timeouts.read, sending)
+            .map(|sent| sent.unwrap_or_else(|_| Err(self.late(&uri))));
+        let answered = match proxy {
+            None => answer.await,
+            // Boxed, so that the many requests without a proxy don't reserve space for this future.
+            Some(proxy) => {
+                let accepted = async {
+                    let (in_use, response) = answer.await?;
+                    if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+                        return Err(proxy.authentication_required());
+                    }
+                    Ok((in_use, response))
+                };
+                Box::pin(self.connector.login.attempt(&proxy, accepted)).await
+            }
+        };
+
+        let (in_use, response) = answered?;
+        let (head, mut body) = response.into_parts();
+        let whole = self.read_body(&mut body, &uri).await?;
+        // After an incomplete body, the connection can't be used for another request.
+        if whole.is_ok() {
+            in_use.give_back();
+        }
+        Ok((head, whole))
+    }
+
+    /// Sends a request and returns the head of the response with its connection. First waits until
+    /// fewer than [`MAX_CONNECTIONS`] requests to the host are in flight. Uses a connection that is
+    /// already open. If there isn't one, or if it breaks, opens a new one. `to` is the request's
+    /// whole URL.
+    ///
+    /// # Errors
+    /// When a connection cannot be opened, or when a new one breaks before the head of the
+    /// response.
+    async fn exchange<'h>(
+        &self,
+        host: &'h Host,
+        to: &Uri,
+        request: Request<Full<Bytes>>,
+    ) -> Result<(InUse<'h>, Response<Incoming>), FetchError> {
+        let broken = |error: BoxError| FetchError::from_exchange(error, &host_and_port(to));
+        let permit = host.permits.acquire().await;
+        let _permit = permit.map_err(|error| broken(error.into()))?;
+
+        let (connection, response) = match host.send_on_spare(&request).await {
+            Some(answered) => answered,
+            None => {
+                let mut connection = self.connect(to).await?;
+                let sent = connection.send_request(request).await;
+                (connection, sent.map_err(|error| broken(error.into()))?)
+            }
+        };
+        let in_use = InUse {
+            host,
+            connection,
+            _permit,
+        };
+        Ok((in_use, response))
+    }
+
+    /// Writes the target of a request to `uri` as its receiver expects it. A server gets only the
+    /// path. A proxy that forwards the request gets the whole URL, and its password in a header.
+    /// Returns this proxy, or `None` if the request goes to the server directly or through a
+    /// tunnel.
+    fn set_request_target(&self, request: &mut Request<Bytes>, uri: &Uri) -> Option<Proxy> {
+        // With a tunnel, the request that opens the tunnel has the proxy's password.
+        if uri.scheme() != Some(&Scheme::HTTPS)
+            && let Some(proxy) = self.connector.proxies.proxy(uri)
+        {
+            if let Some(authorization) = proxy.intercept.basic_auth() {
+                let headers = request.headers_mut();
+                headers.insert(PROXY_AUTHORIZATION, authorization.clone());
+            }
+            return Some(proxy);
+        }
+        // A server expects only the path (RFC 9112, section 3.2.1), while a proxy expects the whole
+        // URL (section 3.2.2).
+        let written = uri.path_and_query().cloned();
+        let path = written.unwrap_or_else(|| PathAndQuery::from_static("/"));
+        *request.uri_mut() = path.into();
+        None
+    }
+
+    /// Reads the body of the response from `uri`. Returns an inner error if the body is incomplete
+    /// or longer than [`MAX_BODY`].
+    ///
+    /// # Errors
+    /// When a part of the body is late.
+    async fn read_body(
+        &self,
+        body: &mut Incoming,
+        uri: &Uri,
+    ) -> Result<Result<Vec<u8>, FetchError>, FetchError> {
+        let mut limited = Limited::new(body, MAX_BODY);
+        let mut whole = Vec::new();
+        loop {
+            let frame = timeout(self.timeouts.read, limited.frame()).await;
+            match frame.map_err(|_| self.late(uri))? {
+                Some(Ok(frame)) => whole.extend_from_slice(&frame.into_data().unwrap_or_default()),
+                Some(Err(error)) => {
+                    return Ok(Err(FetchError::from_exchange(error, &host_and_port(uri))));
+                }
+                None => return Ok(Ok(whole)),
+            }
+        }
+    }
+
+    /// Returns the failure for a late answer from `uri`.
+    fn late(&self, uri: &Uri) -> FetchError {
+        FetchError::late(&host_and_port(uri), self.timeouts.read)
+    }
+}
+
+/// A client in the form that the SDK expects.
+struct SdkConnector {
+    client: HttpClient,
+    inspect: Arc<Inspect>,
+}
+
+impl fmt::Debug for SdkConnector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SdkConnector")
+    }
+}
+
+impl HttpConnector for SdkConnector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let (client, inspect) = (self.client.clone(), Arc::clone(&self.inspect));
+        HttpConnectorFuture::new(async move {
+            let url = request.uri().to_owned();
+            inspect(&url, send_for_sdk(&client, request).await)
+        })
+    }
+}
+
+/// Sends a request for the SDK and returns the answer in the form that the SDK expects. An answer
+/// whose body is incomplete is an error.
+///
+/// A failed exchange becomes a user error, because the SDK doesn't retry those. Only our own
+/// retries repeat a request and count the attempts.
+async fn send_for_sdk(client: &HttpClient, request: HttpRequest) -> SdkAnswer {
+    let request = in_memory(request).map_err(ConnectorError::user)?;
+    conceal_tokens(&request);
+    let not_retried = |failure: FetchError| ConnectorError::user(failure.into());
+    let (head, body) = client.send(request).await.map_err(not_retried)?;
+    let body = body.map_err(not_retried)?;
+    let response = Response::from_parts(head, SdkBody::from(body));
+    HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
+}
+
+/// Conceals the tokens in an SDK request: those for a container's endpoint, for the instance
+/// metadata service and for an SSO session.
+fn conceal_tokens(request: &Request<Bytes>) {
+    for name in ["authorization", "x-aws-ec2-metadata-token"] {
+        let header = request.headers().get(name);
+        header.into_iter().for_each(conceal_authorization);
+    }
+    let body: Map<String, Value> = serde_json::from_slice(request.body()).unwrap_or_default();
+    let fields = ["clientSecret", "refreshToken"].into_iter();
+    conceal(fields.filter_map(|name| body.get(name)?.as_str()));
+}
+
+/// Converts an SDK request to one whose body is in memory.
+///
+/// # Errors
+/// When the request is invalid, or when its body is a stream. None of the SDK requests that we use
+/// has such a body.
+pub fn in_memory(request: HttpRequest) -> Result<Request<Bytes>, BoxError> {
+    let (head, body) = request.try_into_http1x()?.into_parts();
+    let body = body.bytes().ok_or("a request whose body is a stream")?;
+    Ok(Request::from_parts(head, Bytes::copy_from_slice(body)))
+}
+
+/// Adds the Host header if it is missing, and replaces the User-Agent header, because the SDK's
+/// credential providers don't have a setting for it. This also works for a signed request, because
+/// no signature covers User-Agent.
+fn add_headers(headers: &mut HeaderMap, to: &Uri, user_agent: &HeaderValue) {
+    let is_https = to.scheme() == Some(&Scheme::HTTPS);
+    let default_port = if is_https { 443 } else { 80 };
+    let mut host = to.host().unwrap_or_default().to_owned();
+    if let Some(port) = to.port_u16()
+        && port != default_port
+    {
+        host += &format!(":{port}");
+    }
+    if let Ok(host) = HeaderValue::try_from(host) {
+        headers.entry(HOST).or_insert(host);
+    }
+    headers.insert(USER_AGENT, user_agent.clone());
+}

@@ -655,7 +655,7 @@ const FOLDERS: [&str; 10] = [
     "tests",
 ];
 
-/// Returns the paths in backticks, such as `src/backend/retry.rs` or `commands/worker`.
+/// Returns the paths in backticks, such as `src/backend/cached.rs` or `commands/worker`.
 /// Placeholders and paths outside the repository, such as `fuzz/seeds/TARGET` and `/proc`, are left
 /// out.
 fn named_paths(text: &str) -> impl Iterator<Item = &str> {

@@ -17,7 +17,6 @@
 //! `session` keeps them, together with the assumed roles and the region, for all requests of a
 //! launch. `service_client` signs and sends a request, and `responses` says what AWS's errors mean.
 
-mod clients;
 mod config;
 mod credentials;
 mod iam_policy;
@@ -46,15 +45,14 @@ use futures_util::future::{join, join_all, join3};
 use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 
-use super::retry::{RetryBudget, over_regions};
 use crate::model::answer::{
     Answer, Answers, Caller, Cause, Denial, DescribedSecret, Document, FetchError, FetchFailure,
     Fetched, Missing,
 };
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Region, Role, Store};
-use crate::net::http::in_flight;
-use crate::time::Deadline;
+use crate::net::in_flight;
+use crate::time::{Deadline, RetryBudget, over_regions};
 use credentials::{CallerIdentity, caller_variables, explain_refused_credentials};
 use parameter_store::MAX_BATCH;
 use session::{Request, RequestAnswers, Session};

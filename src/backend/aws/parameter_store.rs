@@ -15,11 +15,11 @@ use serde_json::{Value, json};
 use super::responses::{read_object, timestamp};
 use super::service_client::Client;
 use super::session::{Request, RequestAnswers, Session};
-use crate::backend::retry::RetryBudget;
 use crate::model::answer::{Cause, Document, FetchError, Missing, Refusal};
 use crate::model::reference::{Arn, Locator, ParameterPath, Region, SecretId, Version};
 use crate::model::secret_value::SecretValue;
-use crate::net::http::in_flight;
+use crate::net::in_flight;
+use crate::time::RetryBudget;
 
 const GET_PARAMETERS: &str = "AmazonSSM.GetParameters";
 const GET_BY_PATH: &str = "AmazonSSM.GetParametersByPath";

@@ -20,7 +20,7 @@ use crate::model::answer::{
     Again, Cause, CredentialsFault, Denial, FetchError, Missing, OutageKind, Refusal,
 };
 use crate::model::shown::one_line;
-use crate::net::errors::{error_text, find_source};
+use crate::net::{error_text, find_source};
 
 /// The first second of the year 10000, which RFC 3339 cannot express.
 const YEAR_10000: f64 = 253_402_300_800.0;

@@ -17,15 +17,14 @@ use serde_json::Value;
 use super::responses::{read_object, timestamp};
 use super::service_client::Client;
 use super::session::{Request, RequestAnswers, Session};
-use crate::backend::retry::{RetryBudget, retry};
 use crate::model::answer::{
     Cause, DescribedSecret, Description, Document, FetchError, Missing, Refusal, Replica,
     RotationSchedule,
 };
 use crate::model::reference::{Arn, SecretId, Version};
 use crate::model::secret_value::SecretValue;
-use crate::net::errors::host_and_port;
-use crate::net::http::in_flight;
+use crate::net::{host_and_port, in_flight};
+use crate::time::{RetryBudget, retry};
 
 const GET_SECRET_VALUE: &str = "secretsmanager.GetSecretValue";
 

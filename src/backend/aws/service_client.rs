@@ -1,5 +1,6 @@
-//! The client of one AWS service, in one region and with one set of credentials. It signs a
-//! request, sends it to the service's endpoint once, and reads the whole response.
+//! The clients of AWS's services. A [`Client`] is for one service, one region and one set of
+//! credentials. It signs a request, sends it to the service's endpoint once, and reads the whole
+//! response.
 //!
 //! For STS, SSO and DescribeSecret, [`Client::call`] uses the SDK's operations to write the request
 //! and to read the response. For every response with a value, and for Parameter Store,
@@ -15,12 +16,15 @@
 //! all partitions, which costs half a million instructions, and they don't return the name of a
 //! partition.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 use std::io::ErrorKind;
 use std::time::{Duration, SystemTime};
 
+use aws_config::imds;
+use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{
     PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningParams,
     SigningSettings, sign,
@@ -44,13 +48,90 @@ use serde::Serialize;
 use tokio::time::timeout;
 
 use super::responses::{ServiceError, not_sent, read_body};
-use crate::backend::retry::{RetryBudget, retry};
 use crate::model::answer::{Cause, FetchError, OutageKind, Refusal};
 use crate::model::mistakes::did_you_mean;
 use crate::model::reference::{Region, Store};
 use crate::model::url::HttpUrl;
-use crate::net::errors::{BoxError, host_and_port};
-use crate::net::http::{Bytes, HttpClient, in_memory};
+use crate::net::{
+    BoxError, Bytes, Connector, HttpClient, HttpTimeouts, ProxySettings, TrustSettings,
+    host_and_port, in_memory,
+};
+use crate::time::{RetryBudget, retry};
+
+/// Creates the clients for one launch. All of them share the same connections.
+pub struct Clients {
+    pub endpoints: Endpoints,
+    pub http: HttpClient,
+    /// A client that never uses a proxy, for link-local endpoints.
+    pub direct: HttpClient,
+    /// The client of the instance metadata, which is shared because its token is valid for both the
+    /// region and the credentials.
+    pub metadata: OnceCell<imds::Client>,
+}
+
+/// The time limit for each step of opening a connection.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
+
+/// The time limit for an attempt, from the request to the end of the response.
+pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The time limit for each part of a response. If a server accepts the connection and never
+/// answers, an attempt loses this much time.
+pub const READ_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl Clients {
+    /// Creates the clients. They open connections when they send the first requests. `app_id` is
+    /// the name that the user gives the application.
+    pub fn new(
+        endpoints: Endpoints,
+        trust: &TrustSettings,
+        proxy: &ProxySettings,
+        app_id: Option<&str>,
+    ) -> Self {
+        let timeouts = HttpTimeouts {
+            connect: CONNECT_TIMEOUT,
+            read: READ_TIMEOUT,
+        };
+        let client = |proxy| HttpClient::new(Connector::new(trust, proxy), timeouts, app_id);
+        Self {
+            endpoints,
+            http: client(proxy),
+            direct: client(&ProxySettings::default()),
+            metadata: OnceCell::new(),
+        }
+    }
+
+    /// Starts opening `count` connections for later requests to a service. Does nothing if there is
+    /// no endpoint, because the requests will report that error.
+    pub async fn connect_early(&self, api: Api, region: &Region, count: usize) {
+        if let Ok(endpoint) = find_endpoint(&self.endpoints, api, region).await {
+            self.http.preconnect(&endpoint, count);
+        }
+    }
+
+    /// Returns a client of a service. If `credentials` is `None`, the client does not sign its
+    /// requests.
+    ///
+    /// # Errors
+    /// When there is no endpoint, for example because the user has set both FIPS and an endpoint.
+    pub async fn client(
+        &self,
+        api: Api,
+        region: &Region,
+        credentials: Option<&Credentials>,
+    ) -> Result<Client, FetchError> {
+        let endpoint = find_endpoint(&self.endpoints, api, region).await;
+        let configured = self.endpoints.configured.get(&api);
+        Ok(Client {
+            api,
+            endpoint: endpoint.map_err(|error| not_sent(&*error))?,
+            endpoint_setting: configured.map(|(setting, _)| *setting),
+            region: region.clone(),
+            identity: credentials.cloned().map(Into::into),
+            http: self.http.clone(),
+        })
+    }
+}
 
 /// A client. It sends each request once, without retries.
 #[derive(Clone)]
@@ -65,13 +146,6 @@ pub struct Client {
     pub identity: Option<Identity>,
     pub http: HttpClient,
 }
-
-/// The time limit for an attempt, from the request to the end of the response.
-pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The time limit for each part of a response. If a server accepts the connection and never
-/// answers, an attempt loses this much time.
-pub const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Client {
     /// Calls one of the SDK's operations once. `metadata` is the function of the operation's error

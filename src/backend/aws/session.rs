@@ -13,20 +13,18 @@ use std::time::SystemTime;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
-use super::clients::Clients;
 use super::config::{Purpose, RoleChain, RoleSource, Settings, apply_profile};
 use super::credentials::{
     CallerIdentity, CredentialsOrigin, SearchContext, ask_for_missing_codes, assume_with_retries,
     find_credentials, instance_region, misconfigured, request_caller_arn, with_stored_session,
 };
-use super::service_client::{Api, Client};
-use crate::backend::retry::{RetryBudget, over_regions};
+use super::service_client::{Api, Client, Clients};
 use crate::model::answer::{
     Answer, Answers, Caller, Cause, Document, FetchError, FetchFailure, Unsigned,
 };
 use crate::model::problem::Problem;
 use crate::model::reference::{Arn, Locator, Region, Role};
-use crate::time::Deadline;
+use crate::time::{Deadline, RetryBudget, over_regions};
 
 /// A request to AWS.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,7 +57,7 @@ pub type RequestAnswers = Vec<(Request, Answer)>;
 /// A session with AWS. The region, the credentials and each role are looked up when they are first
 /// needed, and then reused.
 pub struct Session {
-    pub settings: Rc<Settings>,
+    pub settings: Settings,
     pub clients: Clients,
     pub budget: RetryBudget,
     purpose: Purpose,
@@ -116,9 +114,9 @@ impl Session {
             callers.insert(None, OnceCell::new_with(Some(Err(error))));
         }
 
-        let settings = Rc::new(settings);
+        let (endpoints, app_id) = (settings.endpoints.clone(), settings.app_id.as_deref());
         Ok(Self {
-            clients: Clients::new(Rc::clone(&settings)),
+            clients: Clients::new(endpoints, &settings.trust, &settings.proxy, app_id),
             budget: RetryBudget::new(deadline, settings.max_attempts),
             settings,
             purpose,

@@ -1,6 +1,6 @@
 //! The settings of a session with AWS. They come from the options, from AWS's variables and from
-//! the profile, in this order of precedence, and they are checked before any request. `settings`
-//! reads them twice, first without the files:
+//! the profile, in this order of precedence, and they are checked before any request. They
+//! are read twice, first without the files:
 //!
 //! ```text
 //! options, variables ──────────┬─▶ Settings::new ─▶ Settings, from which the names of cache entries are made
@@ -11,15 +11,552 @@
 //! The SDK reads the same variables and files, but it panics on some invalid values and ignores
 //! others. Here, an invalid value is never ignored. It is always an error that names the variable
 //! or the setting.
+//!
+//! The SDK's provider for a container's credentials reads its variables itself. They are also
+//! checked here, for the same reason. Variables that only the SDK's own clients would read don't
+//! have an effect: AWS_DEFAULTS_MODE, AWS_STS_REGIONAL_ENDPOINTS and AWS_RETRY_MODE. Only the last
+//! one is checked.
 
 mod places;
 mod role_chain;
-mod settings;
 
 pub use places::METADATA_URL;
 #[cfg(any(fuzzing, test))]
 pub use places::parse_ini;
 pub use role_chain::{ProfileRole, RoleChain, RoleSource, Sso, WebIdentity};
-pub use settings::{
-    MetadataSettings, Purpose, Settings, VariableKeys, apply_profile, apply_settings,
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use nix::unistd::{User, getuid};
+
+use super::service_client::{Api, Endpoints};
+use crate::model::env_variables::Inherited;
+use crate::model::options::{AwsOptions, Options, RegionSource, SourceOption};
+use crate::model::problem::{Problem, Status, unless_errors};
+use crate::model::reference::{Arn, Locator, Region, Role, Store};
+use crate::model::shown::noun_with_name;
+use crate::model::url::HttpUrl;
+use crate::net::{ProxySettings, TrustSettings};
+use crate::time::Progress;
+use places::{
+    ConfigFiles, Places, Profiles, any_text, boolean, count, endpoint_url, metadata_mode_url,
+    region_code, retry_mode, session_name, url,
 };
+use role_chain::role_chain;
+
+/// The settings of a session. An option has precedence over a variable, and a variable over the
+/// profile.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// The options. The profile that `--profile` names has precedence over credentials in
+    /// variables.
+    pub options: AwsOptions,
+    /// All variables, so that a setting in the profile can be read together with its variable.
+    pub variables: Inherited,
+    /// The default region, and which option, variable or file names it. If it is `None`, the
+    /// instance metadata is asked.
+    pub region: Option<(Region, RegionSource)>,
+    /// AWS_DEFAULT_PROFILE or, if that isn't set, AWS_PROFILE, and the profile that the variable
+    /// names. The order is the same as in botocore. Credentials in variables have precedence over
+    /// this profile.
+    pub profile_variable: Option<(&'static str, String)>,
+    pub endpoints: Endpoints,
+    pub trust: TrustSettings,
+    pub max_attempts: Option<u32>,
+    /// The name that the user gives the application in requests to AWS, from AWS_SDK_UA_APP_ID or
+    /// the profile's `sdk_ua_app_id`.
+    pub app_id: Option<String>,
+    pub proxy: ProxySettings,
+    pub metadata: MetadataSettings,
+    /// AWS_WEB_IDENTITY_TOKEN_FILE
+    pub web_identity_file: Option<String>,
+    /// AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE, which EKS Pod Identity sets.
+    pub container_token_file: Option<String>,
+    /// AWS_ROLE_ARN, for a web identity.
+    pub web_identity_role: Option<Arn>,
+    /// AWS_ROLE_SESSION_NAME
+    pub web_identity_session: Option<String>,
+    /// AWS_TOKEN. It is only read with `--agent`.
+    pub agent_token: Option<String>,
+    pub variable_keys: VariableKeys,
+    pub config_files: ConfigFiles,
+    /// The remedy for missing credentials on ECS, Kubernetes or Lambda. It is `None` everywhere
+    /// else.
+    pub role_remedy: Option<&'static str>,
+    /// The advice to choose a profile, if the files have profiles and none is chosen, or to rename
+    /// the profile's section.
+    pub profile_advice: Option<String>,
+}
+
+/// Two facts about a run that change its requests.
+#[derive(Clone, Copy)]
+pub struct Purpose {
+    /// True with `--on-rotation`, because there might be nobody to type an MFA code when a poll
+    /// needs one.
+    pub is_unattended: bool,
+    /// True with `check`, which prints who the caller is.
+    pub asks_identity: bool,
+}
+
+/// The credentials in variables. As in botocore, AWS_SECRET_ACCESS_KEY is ignored without
+/// AWS_ACCESS_KEY_ID.
+#[derive(Clone, Debug, Default)]
+pub enum VariableKeys {
+    #[default]
+    Unset,
+    /// AWS_ACCESS_KEY_ID without AWS_SECRET_ACCESS_KEY.
+    WithoutSecret,
+    Complete(Credentials),
+}
+
+/// The settings of the instance metadata service (IMDS).
+#[derive(Clone, Debug, Default)]
+pub struct MetadataSettings {
+    /// The endpoint that the user configures: AWS_EC2_METADATA_SERVICE_ENDPOINT, the profile's
+    /// `ec2_metadata_service_endpoint` or, without these, the URL for the configured mode.
+    pub endpoint: Option<HttpUrl>,
+    /// AWS_METADATA_SERVICE_TIMEOUT, which limits an attempt, including the time for a connection.
+    pub timeout: Duration,
+    /// AWS_METADATA_SERVICE_NUM_ATTEMPTS
+    pub attempts: u32,
+    /// AWS_EC2_METADATA_DISABLED
+    pub is_disabled: bool,
+    /// False on Fargate and in Lambda, which don't have this service. True everywhere else, even if
+    /// the service doesn't answer yet: at boot, the network may still be coming up.
+    pub may_exist: bool,
+}
+
+/// The default of AWS_METADATA_SERVICE_TIMEOUT in seconds, as in the AWS CLI.
+const METADATA_TIMEOUT: u32 = 1;
+
+/// The variables that name the profile.
+const PROFILE_VARIABLES: [&str; 2] = ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"];
+
+impl Settings {
+    /// Merges the options with the variables that the AWS CLI also reads. Doesn't read the
+    /// configuration files. With `--local`, AWS isn't asked, so nothing is read.
+    ///
+    /// # Errors
+    /// One error for each variable with an invalid value.
+    pub fn new(options: &Options, inherited: &Inherited) -> Result<Self, Vec<Problem>> {
+        if let SourceOption::Local(_) = options.source {
+            return Ok(Self::default());
+        }
+        let mut places = Places::new(inherited, None);
+        // A file that doesn't exist isn't an error, so a mistake in its path would go unnoticed.
+        places.text("AWS_CONFIG_FILE");
+        places.text("AWS_SHARED_CREDENTIALS_FILE");
+        check_sdk_variables(&mut places);
+
+        let role_arn = |text: &str| {
+            let role = Role::parse(text, None).ok_or(Role::EXPECTED)?;
+            Ok(role.arn)
+        };
+        let web_identity_role = places.variable("AWS_ROLE_ARN", role_arn);
+        let mut settings = Self {
+            options: options.aws.clone(),
+            variables: inherited.clone(),
+            profile_variable: PROFILE_VARIABLES
+                .into_iter()
+                .find_map(|name| Some((name, places.text(name)?))),
+            proxy: proxy(&mut places),
+            web_identity_file: places.text("AWS_WEB_IDENTITY_TOKEN_FILE"),
+            container_token_file: places.text("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"),
+            web_identity_session: places.variable("AWS_ROLE_SESSION_NAME", session_name),
+            web_identity_role,
+            variable_keys: variable_keys(&mut places),
+            config_files: config_files(inherited),
+            role_remedy: role_remedy(inherited),
+            ..Self::default()
+        };
+        settings.set_from_places(&mut places);
+        if let SourceOption::Agent { .. } = options.source {
+            settings.agent_token = places.text("AWS_TOKEN");
+        }
+        unless_errors(places.errors, settings)
+    }
+
+    /// Sets the settings that a variable or the profile can have, and replaces their earlier
+    /// values. This is done twice: first with the variables alone, and again once the profile has
+    /// been read. An invalid value adds an error to `places`.
+    fn set_from_places(&mut self, places: &mut Places<'_>) {
+        // Our own retries don't have modes, so the value is only checked.
+        places.read("AWS_RETRY_MODE", retry_mode);
+        self.region = region(places, &self.options);
+        self.endpoints = endpoints(places, &self.options);
+        self.trust = trust(places, &self.options);
+        self.max_attempts = places.read("AWS_MAX_ATTEMPTS", count);
+        self.app_id = places.read("AWS_SDK_UA_APP_ID", any_text);
+        self.metadata = metadata(places);
+    }
+
+    /// True if the credentials are in variables, so that they are known without a request.
+    pub fn has_static_keys(&self) -> bool {
+        matches!(self.variable_keys, VariableKeys::Complete(_)) && self.options.profile.is_none()
+    }
+
+    /// Returns the default region. If it is `None`, the instance metadata has to be asked.
+    pub fn region(&self) -> Option<&Region> {
+        self.region.as_ref().map(|(region, _)| region)
+    }
+
+    /// Returns the locator with the default region and role, unless the locator has its own.
+    /// Locators that are equal afterwards become one request.
+    pub fn with_defaults(&self, locator: &Locator) -> Locator {
+        let region = locator.region.as_ref().or(self.region());
+        let role = locator.role.as_ref().or(self.options.role.as_ref());
+        Locator {
+            region: region.cloned(),
+            role: role.cloned(),
+            ..locator.clone()
+        }
+    }
+
+    /// Returns the key from which the name of a cached answer is made. If two requests can have
+    /// different answers, their keys differ, because a key says what is read, where it is read, and
+    /// which options and variables choose the caller. `caller_variables` are the names of these
+    /// variables. The key is only hashed and never printed, because it contains an access key id.
+    pub fn cache_key(
+        &self,
+        locator: &Locator,
+        caller_variables: impl Iterator<Item = &'static str>,
+    ) -> String {
+        let request = self.with_defaults(locator);
+        let (id, version) = (&request.id, &request.version);
+        let request = (request.store, id, &request.region, &request.role, version);
+        let endpoints = self.endpoints.cache_key(locator.store);
+        let variables = Vec::from_iter(caller_variables.map(|name| self.variables.non_empty(name)));
+        format!("{:?}", (request, endpoints, self.profile(), variables))
+    }
+
+    /// Returns `region` and the fallback regions, each once, in the order in which they are tried.
+    pub fn regions(&self, region: &Region) -> Vec<Region> {
+        let mut regions = vec![region.clone()];
+        for fallback in &self.options.fallback_regions {
+            if !regions.contains(fallback) {
+                regions.push(fallback.clone());
+            }
+        }
+        regions
+    }
+
+    /// Checks the region codes in requests to AWS's own endpoints.
+    ///
+    /// AWS doesn't have a host for a mistyped region. Without this check, a launch would keep
+    /// looking up that host until the deadline.
+    ///
+    /// # Errors
+    /// The first region whose code doesn't have the form of AWS's region codes.
+    pub fn check_regions(&self, requests: &BTreeSet<&Locator>) -> Result<(), Problem> {
+        let mut requests = requests
+            .iter()
+            .filter(|request| self.endpoints.url(request.store.into()).is_none())
+            .peekable();
+        if requests.peek().is_none() {
+            return Ok(());
+        }
+
+        let fallback = RegionSource::new("--fallback-region", Status::Usage);
+        let alias = RegionSource::new("an alias", Status::Configuration);
+        let default = self.region.iter().map(|(region, source)| (region, *source));
+        let fallback_regions = self.options.fallback_regions.iter();
+        let fallbacks = fallback_regions.map(|region| (region, fallback));
+        let own = requests.filter_map(|request| Some((request.region.as_ref()?, alias)));
+        for (region, RegionSource { name, status }) in default.chain(fallbacks).chain(own) {
+            if let Some(help) = region.form_remedy() {
+                let noun = noun_with_name("AWS region", region.as_str());
+                let text = format!("there is no {noun} (from {name})");
+                return Err(Problem::new(status, text).help(help));
+            }
+        }
+        Ok(())
+    }
+
+    /// True unless credentials in variables have precedence over the profile.
+    fn uses_profile(&self) -> bool {
+        self.options.profile.is_some() || matches!(self.variable_keys, VariableKeys::Unset)
+    }
+
+    /// Returns the option or variable that chooses the profile (`None` if nothing does), and the
+    /// profile's name. The default name is "default".
+    pub fn profile(&self) -> (Option<&'static str>, &str) {
+        match (&self.options.profile, &self.profile_variable) {
+            (Some(name), _) => (Some("--profile"), name),
+            (None, Some((variable, name))) => (Some(variable), name),
+            (None, None) => (None, "default"),
+        }
+    }
+
+    /// Returns the name of the profile, which is "default" if nothing chooses one.
+    pub fn profile_name(&self) -> &str {
+        self.profile().1
+    }
+
+    /// Returns the ARNs of the roles that are assumed to get the caller's credentials, in this
+    /// order: the web identity's role, and the roles in the profile's `chain`. An invalid ARN is
+    /// skipped, because STS will refuse it.
+    pub fn caller_roles(&self, chain: Option<&RoleChain>) -> Vec<Arn> {
+        let mut roles = Vec::new();
+        if let Some(chain) = chain {
+            if let RoleSource::WebIdentity(WebIdentity { role, .. })
+            | RoleSource::StoredSession(role, _) = &chain.source
+            {
+                roles.extend(Arn::parse(role));
+            }
+            roles.extend(chain.roles.iter().filter_map(|role| Arn::parse(&role.arn)));
+        } else if self.uses_profile() && self.web_identity_file.is_some() {
+            roles.extend(self.web_identity_role.clone());
+        }
+        roles
+    }
+}
+
+/// Reads AWS's configuration files, adds the profile's settings to `settings`, and returns the
+/// profile's role chain. Returns `None` if the profile doesn't have credentials or if they aren't
+/// used.
+///
+/// # Errors
+/// The first error in the files or in the profile.
+pub fn apply_profile(
+    settings: &mut Settings,
+    progress: &Progress,
+) -> Result<Option<RoleChain>, Problem> {
+    let profiles = apply_settings(settings, progress)?;
+    match profiles.profile(settings.profile_name()) {
+        Some(profile) if settings.uses_profile() => role_chain(profile),
+        Some(_) | None => Ok(None),
+    }
+}
+
+/// Reads AWS's configuration files, and adds the profile's settings to `settings`, except for its
+/// credentials. Options and variables have precedence. Also adds the advice to choose a profile, or
+/// to rename the profile's section, if that helps. Returns all profiles.
+///
+/// # Errors
+/// The first error in the files or in these settings.
+pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Profiles, Problem> {
+    let profiles = Profiles::load(&settings.config_files, progress)?;
+    let others: Vec<&str> = profiles.names().filter(|name| *name != "default").collect();
+    let (source, name) = settings.profile();
+    let mut advice = profiles.header_advice(name);
+    if advice.is_none() && source.is_none() && !others.is_empty() {
+        let names = others.join(", ");
+        advice = Some(format!("set AWS_PROFILE to one of your profiles ({names})"));
+    }
+    settings.profile_advice = advice;
+
+    let (source, name) = settings.profile();
+    let Some(profile) = profiles.profile(name) else {
+        // A profile that an option or a variable names must exist. If they don't name one,
+        // "default" is used, which doesn't have to exist.
+        return match source {
+            Some(setting) => Err(profiles.no_profile(name, setting)),
+            None => Ok(profiles),
+        };
+    };
+
+    let variables = settings.variables.clone();
+    let mut places = Places::new(&variables, Some(profile));
+    settings.set_from_places(&mut places);
+    places.errors.into_iter().next().map_or(Ok(profiles), Err)
+}
+
+/// Checks the variables that only the SDK reads. Adds an error for each invalid one.
+fn check_sdk_variables(places: &mut Places<'_>) {
+    // The SDK ignores or prints a value that is not UTF-8.
+    places.text("AWS_CONTAINER_AUTHORIZATION_TOKEN");
+    places.variable("AWS_CONTAINER_CREDENTIALS_FULL_URI", url);
+    let relative = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
+    let path = places.text(relative);
+    if path.is_some_and(|path| path.parse::<http::Uri>().is_err()) {
+        // The path isn't shown, because inside this task it works like a password.
+        let text = format!("{relative} must be a path such as /v2/credentials");
+        places.refuse(Problem::usage(text));
+    }
+}
+
+/// Reads the credentials in variables. AWS_SECURITY_TOKEN is the older name of AWS_SESSION_TOKEN.
+/// As in botocore, it has precedence.
+fn variable_keys(places: &mut Places<'_>) -> VariableKeys {
+    let id = places.access_key("AWS_ACCESS_KEY_ID");
+    let secret = places.access_key("AWS_SECRET_ACCESS_KEY");
+    let older_token = places.text("AWS_SECURITY_TOKEN");
+    let token = older_token.or(places.text("AWS_SESSION_TOKEN"));
+    match (id, secret) {
+        (None, _) => VariableKeys::Unset,
+        (Some(_), None) => VariableKeys::WithoutSecret,
+        (Some(id), Some(secret)) => {
+            VariableKeys::Complete(Credentials::new(id, secret, token, None, "environment"))
+        }
+    }
+}
+
+/// Variables that show which service runs this process, and the remedy: how that service gives its
+/// processes a role.
+const ROLE_REMEDIES: [(&str, &str); 3] = [
+    (
+        "ECS_CONTAINER_METADATA_URI_V4",
+        "set taskRoleArn in the task definition (executionRoleArn is used only to start the task)",
+    ),
+    (
+        "KUBERNETES_SERVICE_HOST",
+        "give the pod's service account a role, by an EKS Pod Identity association or the annotation eks.amazonaws.com/role-arn",
+    ),
+    (
+        "AWS_LAMBDA_RUNTIME_API",
+        "don't unset AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, which Lambda sets for the function's role",
+    ),
+];
+
+/// Returns the remedy for missing credentials if this is an ECS task, a Kubernetes pod or a Lambda
+/// function.
+fn role_remedy(inherited: &Inherited) -> Option<&'static str> {
+    let mut services = ROLE_REMEDIES.iter();
+    let service = services.find(|(variable, _)| inherited.non_empty(variable).is_some());
+    service.map(|(_, remedy)| *remedy)
+}
+
+/// Reads the default region. Returns it together with the option, variable or file that names it.
+fn region(places: &mut Places<'_>, options: &AwsOptions) -> Option<(Region, RegionSource)> {
+    let mut region = options.region.clone();
+    for name in ["AWS_REGION", "AWS_DEFAULT_REGION"] {
+        let in_variable = places.variable(name, region_code);
+        let source = RegionSource::new(name, Status::Usage);
+        region = region.or(in_variable.map(|region| (region, source)));
+    }
+    let in_profile = places.setting("region", region_code);
+    let source = RegionSource::new("the AWS profile", Status::Configuration);
+    region.or(in_profile.map(|region| (region, source)))
+}
+
+/// Reads the endpoints, each with the name of its variable or setting.
+fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
+    let in_profile = "endpoint_url in the AWS configuration file";
+    let for_all = places.variable("AWS_ENDPOINT_URL", endpoint_url);
+    let for_all_in_profile = places.setting("endpoint_url", endpoint_url);
+    let mut configured = BTreeMap::new();
+    for api in Api::ALL {
+        let (variable, service) = api.endpoint_setting();
+        let by_precedence = [
+            (variable, places.variable(variable, endpoint_url)),
+            ("AWS_ENDPOINT_URL", for_all.clone()),
+            (in_profile, places.service_endpoint(service)),
+            (in_profile, for_all_in_profile.clone()),
+        ];
+        let mut found = by_precedence.into_iter();
+        if let Some(endpoint) = found.find_map(|(name, url)| Some((name, url?))) {
+            configured.insert(api, endpoint);
+        }
+    }
+    let mut is_true = |variable| places.read(variable, boolean) == Some(true);
+    if is_true("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") {
+        configured.clear();
+    }
+    if let Some(url) = &options.endpoint_url {
+        let secrets_manager = Store::SecretsManager.into();
+        configured.insert(secrets_manager, ("--endpoint-url", url.clone()));
+    }
+    Endpoints {
+        configured,
+        use_fips: is_true("AWS_USE_FIPS_ENDPOINT"),
+        use_dual_stack: is_true("AWS_USE_DUALSTACK_ENDPOINT"),
+    }
+}
+
+/// Reads the paths of the root certificates that the user names.
+fn trust(places: &mut Places<'_>, options: &AwsOptions) -> TrustSettings {
+    places.check_file("AWS_CA_BUNDLE");
+    let in_profile = places.setting("ca_bundle", any_text).map(PathBuf::from);
+    let variable = |name| places.variables.non_empty(name).map(PathBuf::from);
+    let in_option = options.ca_bundle.clone();
+    TrustSettings {
+        bundle: in_option.or(variable("AWS_CA_BUNDLE")).or(in_profile),
+        environment: variable("SSL_CERT_FILE").or_else(|| variable("SSL_CERT_DIR")),
+        key_exchange: options.key_exchange,
+    }
+}
+
+/// Reads the settings of the instance metadata service.
+fn metadata(places: &mut Places<'_>) -> MetadataSettings {
+    let timeout = places.variable("AWS_METADATA_SERVICE_TIMEOUT", count);
+    let attempts = places.variable("AWS_METADATA_SERVICE_NUM_ATTEMPTS", count);
+    let endpoint = places.read("AWS_EC2_METADATA_SERVICE_ENDPOINT", endpoint_url);
+    let for_mode = places.read("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", metadata_mode_url);
+    MetadataSettings {
+        endpoint: endpoint.or(for_mode),
+        timeout: Duration::from_secs(timeout.unwrap_or(METADATA_TIMEOUT).into()),
+        attempts: attempts.unwrap_or(1),
+        is_disabled: places.variable("AWS_EC2_METADATA_DISABLED", boolean) == Some(true),
+        may_exist: may_have_metadata_service(places.variables),
+    }
+}
+
+/// False in an ECS task on Fargate and in a Lambda function, which never have an instance metadata
+/// service.
+fn may_have_metadata_service(inherited: &Inherited) -> bool {
+    let environment = inherited.non_empty("AWS_EXECUTION_ENV");
+    let is_fargate = environment == Some(OsStr::new("AWS_ECS_FARGATE"));
+    let is_lambda = inherited.non_empty("AWS_LAMBDA_RUNTIME_API").is_some();
+    !is_fargate && !is_lambda
+}
+
+/// Reads the proxies. As in the AWS CLI, a variable in lower case has precedence, even if it is
+/// empty, and ALL_PROXY is not read.
+///
+/// A CGI server sets REQUEST_METHOD and puts the header `Proxy` from a client's request into
+/// HTTP_PROXY (CVE-2016-5385, "httpoxy"). In a CGI program, only the variable in lower case is
+/// read.
+fn proxy(places: &mut Places<'_>) -> ProxySettings {
+    let is_set = |name| places.variables.get(name).is_some();
+    let lower_if_set = |lower, upper| if is_set(lower) { lower } else { upper };
+    let https_name = lower_if_set("https_proxy", "HTTPS_PROXY");
+    let no_proxy_name = lower_if_set("no_proxy", "NO_PROXY");
+    let http_name = match is_set("REQUEST_METHOD") {
+        true => "http_proxy",
+        false => lower_if_set("http_proxy", "HTTP_PROXY"),
+    };
+
+    let mut named = |name| Some((name, places.variable(name, proxy_url)?));
+    ProxySettings {
+        https: named(https_name),
+        http: named(http_name),
+        no_proxy: places.text(no_proxy_name),
+    }
+}
+
+/// Parses the URL of a proxy, or a host and a port without `http://`. SOCKS isn't supported.
+fn proxy_url(text: &str) -> Result<HttpUrl, &'static str> {
+    let with_scheme = if text.contains("://") {
+        text.to_owned()
+    } else {
+        format!("http://{text}")
+    };
+    let url = HttpUrl::parse(&with_scheme);
+    url.ok_or("the URL of an HTTP proxy, such as http://proxy.example.com:3128")
+}
+
+/// Returns the paths of AWS's configuration files. A tilde at the beginning of a path stands for
+/// the home directory. If HOME isn't set, that is the one in /etc/passwd, as in botocore. If the
+/// user isn't listed there either, a file only has a path if a variable names it.
+fn config_files(inherited: &Inherited) -> ConfigFiles {
+    let in_variable = inherited.non_empty("HOME").map(PathBuf::from);
+    let home = in_variable.or_else(|| Some(User::from_uid(getuid()).ok()??.dir));
+    let file = |variable, name| {
+        let Some(path) = inherited.non_empty(variable).map(Path::new) else {
+            return Some(home.as_ref()?.join(".aws").join(name));
+        };
+        match (&home, path.strip_prefix("~")) {
+            (Some(home), Ok(rest)) => Some(home.join(rest)),
+            (_, _) => Some(path.to_owned()),
+        }
+    };
+    ConfigFiles {
+        config: file("AWS_CONFIG_FILE", "config"),
+        credentials: file("AWS_SHARED_CREDENTIALS_FILE", "credentials"),
+        sessions: home.map(|home| home.join(".aws/cli/cache")),
+    }
+}

@@ -1,20 +1,335 @@
-//! The search for credentials. `chain` asks the providers one after the other. `sts` assumes
-//! roles, and asks the user for the MFA codes that they need.
+//! The search for credentials: the chain of providers, in which order they are asked, and what a
+//! failure means. `sts` assumes roles, and asks the user for the MFA codes that they need.
+//!
+//! The providers are asked in the same order as by every AWS tool:
+//!
+//! ```text
+//! variables      AWS_ACCESS_KEY_ID (not with --profile)       ┐
+//!     ▼                                                       │
+//! profile        --profile, AWS_PROFILE, or "default"         │  A provider ends in one of three ways:
+//!     ▼                                                       │
+//! web identity   AWS_WEB_IDENTITY_TOKEN_FILE (EKS with IRSA)  │  - It has credentials. The search ends with them.
+//!     ▼                                                       │  - It is not configured. The next provider is asked.
+//! container      ECS, or EKS Pod Identity                     │  - It is configured, and fails. The search ends with
+//!     ▼                                                       │    this error.
+//! instance       EC2, by IMDSv2                               ┘
+//!     ▼
+//! no credentials: status 77, or 75 if the instance metadata may answer later
+//! ```
+//!
+//! A provider that fails in a way that may be temporary is asked again, as any service, within its
+//! region's share of the time. If it needs STS, it is then asked with STS in the fallback regions.
+//! With `--wait`, the whole search is repeated.
+//!
+//! The search must never return the credentials of an identity other than the configured one. So a
+//! provider with an incomplete configuration is an error, not a reason to ask the next provider.
 //!
 //! For SSO tokens, containers and the instance metadata, we use the SDK's providers, because AWS
 //! changes these protocols. Everything at which they would panic, or which they would ignore, is
 //! checked before they are asked.
 
-mod chain;
 mod process;
 mod provider;
-mod sources;
+mod sdk_providers;
 mod sts;
 
-pub use chain::{caller_variables, find_credentials};
 pub use provider::{CredentialsOrigin, SearchContext, explain_refused_credentials, misconfigured};
-pub use sources::{instance_region, remove_empty_variables};
+pub use sdk_providers::{instance_region, remove_empty_variables};
 pub use sts::{
     CallerIdentity, ask_for_missing_codes, assume_with_retries, request_caller_arn,
     with_stored_session,
 };
+
+use std::future::ready;
+
+use aws_credential_types::Credentials;
+use futures_util::future::{FutureExt, LocalBoxFuture};
+use tokio::time::Instant;
+
+use super::config::{RoleSource, Settings, VariableKeys};
+use super::service_client::Api;
+use crate::model::answer::{Again, Cause, FetchError, OutageKind, Unsigned};
+use crate::model::problem::Status;
+use crate::model::reference::Region;
+use crate::time::{RetryBudget, over_regions, retry_or};
+use process::{login_credentials, process_credentials};
+use provider::{checked_credentials, not_configured, request_failure, service_failure, unusable};
+use sdk_providers::{container, instance, sso_credentials};
+
+/// A provider of credentials.
+struct Provider {
+    /// Returns the origin of its credentials, for messages.
+    origin: fn(&Settings) -> CredentialsOrigin,
+    /// Asks the provider once. The future is boxed, because the future for the instance metadata
+    /// contains a whole client of the SDK.
+    ask: for<'a> fn(&'a SearchContext<'a>) -> LocalBoxFuture<'a, Result<Credentials, FetchError>>,
+    /// The variables that choose which credentials the provider returns. The name of a cached
+    /// answer depends on them. The variables that name the profile are not included, nor are names
+    /// and tokens of sessions, which are different at each start.
+    variables: &'static [&'static str],
+}
+
+/// The providers in AWS's order.
+static PROVIDERS: [Provider; 5] = [
+    Provider {
+        origin: |_| CredentialsOrigin::Variables,
+        ask: |context| ready(environment(&context.settings.variable_keys)).boxed_local(),
+        variables: &["AWS_ACCESS_KEY_ID"],
+    },
+    Provider {
+        origin: |settings| CredentialsOrigin::Profile(settings.profile_name().to_owned()),
+        ask: |context| profile(context).boxed_local(),
+        variables: &["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "HOME"],
+    },
+    Provider {
+        origin: |_| CredentialsOrigin::WebIdentity,
+        ask: |context| sts::web_identity_of_variables(context).boxed_local(),
+        variables: &["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"],
+    },
+    Provider {
+        origin: |_| CredentialsOrigin::Container,
+        ask: |context| container(context).boxed_local(),
+        variables: &[
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+            "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+        ],
+    },
+    Provider {
+        origin: |_| CredentialsOrigin::Instance,
+        ask: |context| instance(context).boxed_local(),
+        variables: &["AWS_EC2_METADATA_SERVICE_ENDPOINT"],
+    },
+];
+
+/// Returns the names of the variables that choose the credentials.
+pub fn caller_variables() -> impl Iterator<Item = &'static str> {
+    PROVIDERS
+        .iter()
+        .flat_map(|provider| provider.variables)
+        .copied()
+}
+
+/// Returns the credentials of the first provider that has any. STS is asked in `regions`, one after
+/// the other.
+///
+/// # Errors
+/// [`Cause::NoCredentials`], with the reason why each provider doesn't have credentials, or why a
+/// configured provider failed. [`Cause::Refused`] for an error of a certificate, a CA bundle or a
+/// proxy, which would also fail the requests for secrets.
+pub async fn find_credentials(
+    context: &SearchContext<'_>,
+    regions: &[Region],
+    budget: &RetryBudget,
+) -> Result<Credentials, FetchError> {
+    let begun = Instant::now();
+    let providers = match (&context.settings.options.profile, &PROVIDERS) {
+        // `--profile` replaces the variables, which come first.
+        (Some(_), [_, others @ ..]) => others,
+        (None, all) => all.as_slice(),
+    };
+    let last = providers.len() - 1;
+
+    let (mut last_reason, mut status, mut help) = (String::new(), Status::Denied, None);
+    for (index, provider) in providers.iter().enumerate() {
+        let failure = match ask_in_regions(provider, context, regions, begun, budget).await {
+            Ok(credentials) => {
+                let progress = budget.progress();
+                let origin = CredentialsOrigin::from_credentials(&credentials);
+                progress.trace(|| format!("the AWS credentials come from {origin}"));
+                return Ok(credentials);
+            }
+            Err(failure) => failure,
+        };
+        let error = match failure.cause {
+            Cause::NoCredentials { .. } => failure,
+            Cause::Outage(_) => {
+                let text = failure.sentence() + &failure.problem.detail;
+                let mut error = FetchError::without_credentials(text, Again::Later);
+                error.problem.help = failure.problem.help;
+                error.temporary()
+            }
+            Cause::Absent(_) | Cause::Denied(_) | Cause::Refused(_) | Cause::NoRegion => {
+                return Err(failure);
+            }
+        };
+
+        // The last provider is the instance metadata service, which can be late or broken on any
+        // machine. So the search only ends with its error if its settings are invalid.
+        if error.again == Again::Never || (error.again != Again::NextProvider && index < last) {
+            return Err(error);
+        }
+        last_reason = error.problem.text;
+        status = status.min(error.problem.status);
+        help = help.or(error.problem.help);
+    }
+
+    let looked_at = providers.iter().map(|provider| {
+        let origin = (provider.origin)(context.settings);
+        if let CredentialsOrigin::Profile(_) = origin {
+            return format!("{origin} {}", context.settings.config_files.location());
+        }
+        origin.to_string()
+    });
+    let is_set = |name| context.settings.variables.non_empty(name).is_some();
+    if is_set("AWS_SECRET_ACCESS_KEY") && !is_set("AWS_ACCESS_KEY_ID") {
+        help = Some("set AWS_ACCESS_KEY_ID, which AWS_SECRET_ACCESS_KEY needs".to_owned());
+    }
+    let mut error = no_source(&Vec::from_iter(looked_at), &last_reason, status, help);
+    if !context.settings.metadata.may_exist {
+        // Only Fargate and Lambda never have instance metadata. There, a task or a function has its
+        // role from the start, so waiting doesn't help.
+        error.again = Again::Never;
+    }
+    Err(error)
+}
+
+/// Returns the error for the case that no provider has credentials. All providers except the last
+/// one, the instance metadata, aren't configured. `last_reason` says why the last one doesn't have
+/// any, `status` is temporary if it may answer later, and `help` is the remedy of a
+/// provider, if any has one.
+fn no_source(
+    looked_at: &[String],
+    last_reason: &str,
+    status: Status,
+    help: Option<String>,
+) -> FetchError {
+    let mut text = "no AWS credentials were found".to_owned();
+    let mut note = format!("looked at: {}", looked_at.join(", "));
+    if status == Status::Temporary {
+        text += &format!(", and {last_reason}");
+    } else {
+        note += &format!(" ({last_reason})");
+    }
+
+    let mut error = FetchError::without_credentials(text, Again::Later);
+    if help.is_none() {
+        error.cause = Cause::NoCredentials(Unsigned::Unconfigured);
+    }
+    // Where the metadata service answers, an instance without a role is a different failure. Its
+    // answer doesn't reach a container on an instance whose hop limit is 1.
+    let on_aws = if status == Status::Temporary {
+        "in a container on EC2, set the hop limit of the instance's metadata options to 2"
+    } else {
+        "give the task, pod or instance a role"
+    };
+    let general = format!("run `aws configure sso`, or {on_aws}");
+    error.problem.help = help.or(Some(general));
+    error.problem.status = status;
+    error.problem.notes = vec![note];
+    error
+}
+
+/// Asks a provider, again after each outage, with STS in one region after the other. If the time
+/// ends, returns the last outage, because it says more than that the time is over.
+///
+/// # Errors
+/// The provider's error after which it isn't asked again, or the last outage.
+async fn ask_in_regions(
+    provider: &Provider,
+    context: &SearchContext<'_>,
+    regions: &[Region],
+    begun: Instant,
+    budget: &RetryBudget,
+) -> Result<Credentials, FetchError> {
+    let origin = (provider.origin)(context.settings);
+    let late = format!("the AWS credentials from {origin} didn't arrive in time");
+    let mut last = FetchError::outage(OutageKind::Timeout, late);
+
+    let ask_in = async |region: &Region, budget: RetryBudget| {
+        let context = SearchContext {
+            region,
+            ..context.clone()
+        };
+        let unanswered = || last.clone();
+        let found = retry_or(unanswered, &budget, async || {
+            let found = (provider.ask)(&context).await?;
+            let endpoints = Some(&context.settings.endpoints);
+            checked_credentials(found, origin.clone(), endpoints)
+        })
+        .await;
+        if let Err(error) = &found
+            && let Cause::Outage(_) = error.cause
+        {
+            last = error.clone();
+        }
+        found
+    };
+    over_regions(budget, begun, regions, ask_in).await
+}
+
+/// Returns the credentials from AWS_ACCESS_KEY_ID and the variables that belong to it.
+///
+/// We don't use the SDK's provider, because it does not read AWS_SECURITY_TOKEN, and because it
+/// accepts SECRET_ACCESS_KEY, which AWS does not document.
+///
+/// # Errors
+/// When AWS_ACCESS_KEY_ID is not set, so that the next provider is asked, or when only
+/// AWS_SECRET_ACCESS_KEY is missing, so that the search ends.
+fn environment(keys: &VariableKeys) -> Result<Credentials, FetchError> {
+    match keys {
+        VariableKeys::Unset => Err(not_configured("AWS_ACCESS_KEY_ID isn't set")),
+        VariableKeys::WithoutSecret => {
+            let why = "AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY isn't";
+            let help = "set AWS_SECRET_ACCESS_KEY, too, or unset AWS_ACCESS_KEY_ID to use a profile or a role";
+            Err(misconfigured(why).help(help))
+        }
+        VariableKeys::Complete(credentials) => Ok(credentials.clone()),
+    }
+}
+
+/// Gets the credentials of the profile: the credentials of its source or, if it has roles, those of
+/// the last role. The roles are assumed one after the other, starting with the source's
+/// credentials. May run a program, read files and send requests.
+///
+/// # Errors
+/// When the profile doesn't have credentials. In that case, the next provider is asked. When its
+/// source or one of its roles fails. In that case, the search ends.
+async fn profile(context: &SearchContext<'_>) -> Result<Credentials, FetchError> {
+    let settings = context.settings;
+    let Some(chain) = context.chain else {
+        return Err(not_configured("the profile doesn't have credentials"));
+    };
+
+    let found = match &chain.source {
+        RoleSource::Keys(credentials) | RoleSource::StoredSession(_, credentials) => {
+            Ok(credentials.clone())
+        }
+        RoleSource::Process(command) => process_credentials(command, &chain.profile).await,
+        RoleSource::Login => login_credentials(&chain.profile).await,
+        RoleSource::Environment => environment(&settings.variable_keys),
+        RoleSource::Container => container(context).await,
+        RoleSource::Instance => instance(context).await,
+        RoleSource::WebIdentity(identity) => sts::web_identity(identity, context).await,
+        RoleSource::Sso(sso) => sso_credentials(sso, &chain.profile, context).await,
+    };
+    let source_credentials = found.map_err(|error| without_next_provider(error, &chain.profile))?;
+    let origin = CredentialsOrigin::Profile(chain.profile.clone());
+    let mut credentials =
+        checked_credentials(source_credentials, origin, Some(&settings.endpoints))?;
+
+    for role in &chain.roles {
+        let failed = |error| request_failure(&sts::not_assumed(&role.arn), error);
+        let (clients, region) = (context.clients, context.region);
+        let client = clients.client(Api::Sts, region, Some(&credentials)).await;
+        let client = client.map_err(failed)?;
+        let assumed = sts::assume_once(&client, role, context.mfa_codes).await;
+        credentials = assumed.map_err(failed)?.credentials;
+    }
+    Ok(credentials)
+}
+
+/// Returns the failure of a source that the profile names. The profile is configured, so no other
+/// provider must be asked after this failure.
+fn without_next_provider(error: FetchError, profile: &str) -> FetchError {
+    if error.again != Again::NextProvider {
+        return error;
+    }
+    let why = error.problem.text;
+    let text = format!("the profile {profile:?} doesn't have credentials, because {why}");
+    if error.problem.status == Status::Temporary {
+        service_failure(text)
+    } else {
+        unusable(text)
+    }
+}

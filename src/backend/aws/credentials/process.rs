@@ -36,7 +36,7 @@ use zeroize::Zeroizing;
 use super::provider::{unusable, with_help};
 use crate::model::answer::FetchError;
 use crate::model::shown::one_line;
-use crate::net::errors::error_text;
+use crate::net::error_text;
 use crate::system::ending::{self, AskedProgram};
 use crate::system::{os_error, signals, streams};
 

@@ -12,19 +12,15 @@
 //! | [`service_failure`] | a service or this machine failed | asks the same provider again |
 
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::fmt;
 use std::io;
 use std::path::Path;
 
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::error::CredentialsError;
 use http::HeaderValue;
 
-use crate::backend::aws::clients::{Clients, http_status};
 use crate::backend::aws::config::{RoleChain, Settings};
-use crate::backend::aws::responses::classify_sdk_error;
-use crate::backend::aws::service_client::Endpoints;
+use crate::backend::aws::service_client::{Clients, Endpoints};
 use crate::model::answer::{
     Again, CREDENTIALS_REFUSED, Cause, CredentialsFault, Denial, FetchError, OutageKind, Refusal,
     Unsigned,
@@ -32,7 +28,6 @@ use crate::model::answer::{
 use crate::model::mistakes::overlooked;
 use crate::model::reference::Region;
 use crate::model::shown::conceal;
-use crate::net::errors::error_text;
 use crate::system::os_error;
 
 /// The clients and settings of a search.
@@ -139,46 +134,6 @@ pub fn request_failure(headline: &str, error: FetchError) -> FetchError {
         Cause::NoCredentials { .. } | Cause::Refused(_) => error,
         Cause::Absent(_) | Cause::NoRegion => unusable(headline),
     }
-}
-
-/// Returns the failure of one of the SDK's providers. `headline` is a sentence, such as `the
-/// container's credentials can't be read`.
-pub fn sdk_failure(headline: &str, error: &CredentialsError) -> FetchError {
-    // The outermost error only says that the provider failed.
-    let why = error.source().map_or_else(|| error.to_string(), error_text);
-    let text = format!("{headline}: {why}");
-    let failure = match error {
-        CredentialsError::CredentialsNotLoaded(_) => not_configured(text),
-        CredentialsError::ProviderTimedOut(_) => service_failure(text),
-        CredentialsError::InvalidConfiguration(_) => misconfigured(text),
-        error => response_failure(&text, error),
-    };
-    match known_remedy(&why) {
-        Some(remedy) => with_help(failure, remedy),
-        None => failure,
-    }
-}
-
-/// Returns the failure of a provider whose request was sent by the SDK. `why` is the whole message.
-pub fn response_failure(why: &str, error: &(dyn Error + 'static)) -> FetchError {
-    match http_status(error) {
-        Some(408 | 429 | 500..) => {
-            let help = "try again later, or allow more time for retries with --timeout";
-            return service_failure(why).help(help);
-        }
-        Some(_) => return unusable(why),
-        None => {}
-    }
-
-    let mut failure = classify_sdk_error(error);
-    // The response may come from something in front of the service, such as a proxy.
-    if failure.cause == Cause::Refused(Refusal::Request) {
-        return service_failure(why);
-    }
-    if let Cause::Outage(_) = failure.cause {
-        why.clone_into(&mut failure.problem.text);
-    }
-    failure
 }
 
 /// Adds the remedy to a provider's failure ([`Cause::NoCredentials`]), unless it already has one.

@@ -35,13 +35,12 @@ use super::provider::{
 };
 use crate::backend::aws::config::{ProfileRole, RoleChain, RoleSource, WebIdentity};
 use crate::backend::aws::service_client::{Api, Client};
-use crate::backend::retry::{RetryBudget, retry};
 use crate::model::answer::{Cause, CredentialsFault, Denial, FetchError, Refusal};
 use crate::model::reference::Role;
 use crate::model::shown::{conceal, escaped, one_line};
-use crate::net::errors::host_and_port;
+use crate::net::host_and_port;
 use crate::system::paths::distrust;
-use crate::time::{Deadline, Progress};
+use crate::time::{Deadline, Progress, RetryBudget, retry};
 
 /// Credentials, and the ARN of the identity that they belong to.
 pub struct CallerIdentity {

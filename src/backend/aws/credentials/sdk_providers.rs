@@ -1,6 +1,8 @@
-//! The providers for variables, for a profile with its roles, for SSO, for a container and for an
-//! instance. The provider for a web identity is in `sts`, and the one that runs a program in
-//! `process`.
+//! The SDK's providers: for SSO, for a container and for an instance.
+//!
+//! The SDK's errors often hide the HTTP status or the failure of a request, although our decisions
+//! depend on them. So each answer to the SDK first passes through one of our functions, which notes
+//! what the SDK would hide.
 //!
 //! SSO (IAM Identity Center): a portal exchanges the token that `aws sso login` has stored for the
 //! credentials of a role. The SDK's provider reads the token and refreshes it if it has nearly
@@ -16,6 +18,7 @@
 use std::error::Error;
 use std::io::ErrorKind;
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_config::ecs::EcsCredentialsProvider;
@@ -23,108 +26,35 @@ use aws_config::imds;
 use aws_config::imds::client::SensitiveString;
 use aws_config::imds::client::error::ImdsError;
 use aws_config::imds::credentials::ImdsCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
+use aws_config::retry::RetryConfig;
 use aws_config::sso::SsoTokenProvider;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::token::ProvideToken;
 use aws_credential_types::{Credentials, Token};
 use aws_sdk_sso::operation::get_role_credentials::*;
 use aws_sdk_sso::types::RoleCredentials;
+use aws_smithy_runtime_api::client::result::ConnectorError;
 
-use super::process::{login_credentials, process_credentials};
 use super::provider::{
-    CredentialsOrigin, SearchContext, checked_credentials, misconfigured, not_configured,
-    request_failure, response_failure, sdk_failure, service_failure, unanswered, unreadable,
-    unusable, with_help,
+    SearchContext, known_remedy, misconfigured, not_configured, request_failure, service_failure,
+    unanswered, unreadable, unusable, with_help,
 };
-use super::sts;
-use crate::backend::aws::clients::{Clients, HiddenFailure, http_status};
-use crate::backend::aws::config::{METADATA_URL, MetadataSettings, RoleSource, Sso, VariableKeys};
-use crate::backend::aws::service_client::Api;
-use crate::backend::retry::{RetryBudget, retry};
+use crate::backend::aws::config::{METADATA_URL, MetadataSettings, Sso};
+use crate::backend::aws::responses::{classify_sdk_error, error_response};
+use crate::backend::aws::service_client::{
+    ATTEMPT_TIMEOUT, Api, CONNECT_TIMEOUT, Clients, READ_TIMEOUT,
+};
 use crate::model::answer::{Again, Cause, Denial, FetchError, OutageKind, Refusal};
 use crate::model::env_variables::Inherited;
-use crate::model::problem::Status;
 use crate::model::reference::Region;
-use crate::model::shown::conceal;
+use crate::model::shown::{conceal, one_line};
 use crate::model::url::HttpUrl;
-use crate::net::errors::{error_text, find_source};
-
-/// Returns the credentials from AWS_ACCESS_KEY_ID and the variables that belong to it.
-///
-/// We don't use the SDK's provider, because it does not read AWS_SECURITY_TOKEN, and because it
-/// accepts SECRET_ACCESS_KEY, which AWS does not document.
-///
-/// # Errors
-/// When AWS_ACCESS_KEY_ID is not set, so that the next provider is asked, or when only
-/// AWS_SECRET_ACCESS_KEY is missing, so that the search ends.
-pub fn environment(keys: &VariableKeys) -> Result<Credentials, FetchError> {
-    match keys {
-        VariableKeys::Unset => Err(not_configured("AWS_ACCESS_KEY_ID isn't set")),
-        VariableKeys::WithoutSecret => {
-            let why = "AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY isn't";
-            let help = "set AWS_SECRET_ACCESS_KEY, too, or unset AWS_ACCESS_KEY_ID to use a profile or a role";
-            Err(misconfigured(why).help(help))
-        }
-        VariableKeys::Complete(credentials) => Ok(credentials.clone()),
-    }
-}
-
-/// Gets the credentials of the profile: the credentials of its source or, if it has roles, those of
-/// the last role. The roles are assumed one after the other, starting with the source's
-/// credentials. May run a program, read files and send requests.
-///
-/// # Errors
-/// When the profile doesn't have credentials. In that case, the next provider is asked. When its
-/// source or one of its roles fails. In that case, the search ends.
-pub async fn profile(context: &SearchContext<'_>) -> Result<Credentials, FetchError> {
-    let settings = context.settings;
-    let Some(chain) = context.chain else {
-        return Err(not_configured("the profile doesn't have credentials"));
-    };
-
-    let found = match &chain.source {
-        RoleSource::Keys(credentials) | RoleSource::StoredSession(_, credentials) => {
-            Ok(credentials.clone())
-        }
-        RoleSource::Process(command) => process_credentials(command, &chain.profile).await,
-        RoleSource::Login => login_credentials(&chain.profile).await,
-        RoleSource::Environment => environment(&settings.variable_keys),
-        RoleSource::Container => container(context).await,
-        RoleSource::Instance => instance(context).await,
-        RoleSource::WebIdentity(identity) => sts::web_identity(identity, context).await,
-        RoleSource::Sso(sso) => sso_credentials(sso, &chain.profile, context).await,
-    };
-    let source_credentials = found.map_err(|error| without_next_provider(error, &chain.profile))?;
-    let origin = CredentialsOrigin::Profile(chain.profile.clone());
-    let mut credentials =
-        checked_credentials(source_credentials, origin, Some(&settings.endpoints))?;
-
-    for role in &chain.roles {
-        let failed = |error| request_failure(&sts::not_assumed(&role.arn), error);
-        let (clients, region) = (context.clients, context.region);
-        let client = clients.client(Api::Sts, region, Some(&credentials)).await;
-        let client = client.map_err(failed)?;
-        let assumed = sts::assume_once(&client, role, context.mfa_codes).await;
-        credentials = assumed.map_err(failed)?.credentials;
-    }
-    Ok(credentials)
-}
-
-/// Returns the failure of a source that the profile names. The profile is configured, so no other
-/// provider must be asked after this failure.
-fn without_next_provider(error: FetchError, profile: &str) -> FetchError {
-    if error.again != Again::NextProvider {
-        return error;
-    }
-    let why = error.problem.text;
-    let text = format!("the profile {profile:?} doesn't have credentials, because {why}");
-    if error.problem.status == Status::Temporary {
-        service_failure(text)
-    } else {
-        unusable(text)
-    }
-}
+use crate::net::{SdkAnswer, error_text, find_source};
+use crate::time::{RetryBudget, retry};
 
 /// Gets the container's credentials (ECS or EKS Pod Identity) with the SDK's provider. First reads
 /// the file with the token, because the SDK's error would not name the file.
@@ -138,7 +68,9 @@ pub async fn container(context: &SearchContext<'_>) -> Result<Credentials, Fetch
         std::fs::read(file).map_err(|error| unreadable(token, Path::new(file), &error))?;
     }
     let provider = EcsCredentialsProvider::builder()
-        .configure(&context.clients.link_local_config(|_, status| status >= 300))
+        .configure(&link_local_config(context.clients, |_, status| {
+            status >= 300
+        }))
         .build();
     let found = provider.provide_credentials().await;
     found.map_err(|error| {
@@ -232,7 +164,7 @@ async fn valid_token(
     context: &SearchContext<'_>,
 ) -> Result<Token, FetchError> {
     let refresh_failure = HiddenFailure::default();
-    let config = context.clients.sso_oidc_config(&refresh_failure);
+    let config = sso_oidc_config(context.clients, &refresh_failure);
     let tokens = SsoTokenProvider::builder()
         .configure(&config)
         .region(aws_config::Region::new(sso.region.as_str().to_owned()))
@@ -323,7 +255,7 @@ pub async fn instance(context: &SearchContext<'_>) -> Result<Credentials, FetchE
     }
 
     let provider = ImdsCredentialsProvider::builder()
-        .configure(&context.clients.link_local_config(hides_token_status))
+        .configure(&link_local_config(context.clients, hides_token_status))
         .imds_client(client);
     let found = provider.profile(role).build().provide_credentials().await;
     found.map_err(|error| match &error {
@@ -371,7 +303,7 @@ fn metadata_client(settings: &MetadataSettings, clients: &Clients) -> imds::Clie
         let builder = imds::Client::builder().endpoint(url);
         builder
             .unwrap_or_default()
-            .configure(&clients.link_local_config(hides_token_status))
+            .configure(&link_local_config(clients, hides_token_status))
             .max_attempts(settings.attempts)
             .connect_timeout(settings.timeout)
             .read_timeout(settings.timeout)
@@ -473,4 +405,154 @@ fn is_unreachable(error: &ImdsError) -> bool {
 /// Returns the kind of the operating system's error, if the connection failed with one.
 fn failure_kind(error: &ImdsError) -> Option<ErrorKind> {
     find_source::<FetchError>(error)?.io_kind
+}
+
+/// Returns the configuration of the SDK's credential providers that have link-local endpoints.
+///
+/// `is_hidden` gets the URL and the status of each response, and returns true if the SDK's
+/// error would hide the status. Such a response becomes an error whose status [`http_status`]
+/// returns.
+fn link_local_config(clients: &Clients, is_hidden: fn(&str, u16) -> bool) -> ProviderConfig {
+    let http = clients.direct.for_sdk(move |url, answer| {
+        let response = answer?;
+        let status = response.status().as_u16();
+        if is_hidden(url, status) {
+            let reason = stated_reason(response.body().bytes().unwrap_or_default());
+            return Err(ConnectorError::user(HiddenAnswer(status, reason).into()));
+        }
+        Ok(response)
+    });
+    ProviderConfig::without_region()
+        .with_http_client(http)
+        .with_behavior_version(Some(behavior_version()))
+        // `RetryBudget` counts the attempts.
+        .with_retry_config(RetryConfig::disabled())
+        .with_timeout_config(sdk_timeouts())
+}
+
+/// Returns the configuration of the SDK's provider for SSO tokens. The provider hides a failed
+/// refresh of a token, so the first failure of a request is put into `noted_failure`.
+fn sso_oidc_config(clients: &Clients, noted_failure: &HiddenFailure) -> SdkConfig {
+    let noted_failure = Arc::clone(noted_failure);
+    let http = clients.http.for_sdk(move |_, answer| {
+        if let Some(failure) = answer_failure(&answer) {
+            let _ = noted_failure.set(failure);
+        }
+        answer
+    });
+
+    let endpoints = &clients.endpoints;
+    let mut config = SdkConfig::builder()
+        .http_client(http)
+        .behavior_version(behavior_version())
+        .use_fips(endpoints.use_fips)
+        .use_dual_stack(endpoints.use_dual_stack)
+        // `RetryBudget` counts the attempts.
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(sdk_timeouts());
+    // Without a time source, the provider panics.
+    config.set_time_source(Some(Default::default()));
+    config.set_endpoint_url(endpoints.url(Api::SsoOidc).map(ToString::to_string));
+    config.build()
+}
+
+/// The failure of a request that the SDK made. The SDK's result hides it.
+type HiddenFailure = Arc<OnceLock<FetchError>>;
+
+/// Returns the failure that an answer stands for, or `None` if the request has succeeded.
+fn answer_failure(answer: &SdkAnswer) -> Option<FetchError> {
+    match answer {
+        Ok(response) if response.status().is_success() => None,
+        Ok(response) => {
+            let header = |name: &str| response.headers().get(name);
+            let body = response.body().bytes().unwrap_or_default();
+            Some(error_response(response.status().as_u16(), header, body))
+        }
+        Err(error) => Some(classify_sdk_error(error)),
+    }
+}
+
+/// The HTTP status of a response that the SDK doesn't get, and the reason in its body, after a
+/// colon.
+#[derive(Debug, thiserror::Error)]
+#[error("the credentials endpoint answered with HTTP status {0}{1}")]
+struct HiddenAnswer(u16, String);
+
+/// Returns the reason in the body of an error, after a colon: the `message` in a JSON object, or
+/// any other text that isn't a web page. Otherwise returns an empty text.
+fn stated_reason(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    let json: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    match one_line(json["message"].as_str().unwrap_or(&text)) {
+        reason if reason.is_empty() || reason.starts_with('<') => String::new(),
+        reason => format!(": {reason}"),
+    }
+}
+
+/// Returns the HTTP status in an error from the SDK: that of a response that
+/// [`link_local_config`] has hidden, or the one in the error itself. Returns `None` if there was
+/// no response, or if the error doesn't have its status.
+fn http_status(error: &(dyn Error + 'static)) -> Option<u16> {
+    if let Some(HiddenAnswer(status, _)) = find_source(error) {
+        return Some(*status);
+    }
+    match find_source(error)? {
+        ImdsError::ErrorResponse(response) => Some(response.response().status().as_u16()),
+        _ => None,
+    }
+}
+
+/// Returns the version of the SDK's behaviour. The version is pinned, so that updating the SDK
+/// doesn't also change its behaviour.
+fn behavior_version() -> BehaviorVersion {
+    BehaviorVersion::v2026_01_12()
+}
+
+/// Returns the time limits for the SDK's requests, which are the same as for our own.
+fn sdk_timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(READ_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .build()
+}
+
+/// Returns the failure of one of the SDK's providers. `headline` is a sentence, such as `the
+/// container's credentials can't be read`.
+fn sdk_failure(headline: &str, error: &CredentialsError) -> FetchError {
+    // The outermost error only says that the provider failed.
+    let why = error.source().map_or_else(|| error.to_string(), error_text);
+    let text = format!("{headline}: {why}");
+    let failure = match error {
+        CredentialsError::CredentialsNotLoaded(_) => not_configured(text),
+        CredentialsError::ProviderTimedOut(_) => service_failure(text),
+        CredentialsError::InvalidConfiguration(_) => misconfigured(text),
+        error => response_failure(&text, error),
+    };
+    match known_remedy(&why) {
+        Some(remedy) => with_help(failure, remedy),
+        None => failure,
+    }
+}
+
+/// Returns the failure of a provider whose request was sent by the SDK. `why` is the whole message.
+fn response_failure(why: &str, error: &(dyn Error + 'static)) -> FetchError {
+    match http_status(error) {
+        Some(408 | 429 | 500..) => {
+            let help = "try again later, or allow more time for retries with --timeout";
+            return service_failure(why).help(help);
+        }
+        Some(_) => return unusable(why),
+        None => {}
+    }
+
+    let mut failure = classify_sdk_error(error);
+    // The response may come from something in front of the service, such as a proxy.
+    if failure.cause == Cause::Refused(Refusal::Request) {
+        return service_failure(why);
+    }
+    if let Cause::Outage(_) = failure.cause {
+        why.clone_into(&mut failure.problem.text);
+    }
+    failure
 }
