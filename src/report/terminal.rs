@@ -20,7 +20,7 @@ use crate::model::env_variables::Inherited;
 use crate::model::options::{LogFormat, Options};
 use crate::model::problem::Problem;
 use crate::system::os_error;
-use crate::system::streams::{ERASE_LINE, PIPE_BUF, columns, is_writable, may_write, write_all};
+use crate::system::signals::{ERASE_LINE, PIPE_BUF, columns, is_writable, may_write, write_all};
 use crate::system::waiting::interruptibly;
 
 /// The settings for messages. Output that isn't a terminal never has colours or a progress line.
