@@ -25,7 +25,7 @@ use std::thread;
 use crate::deliver;
 use crate::model::problem::Status;
 use crate::report::{self, Report, terminal};
-use crate::system::ending::{End, end};
+use crate::system::waiting::{End, end};
 
 /// Runs `secrets-exec install`: copies the running program into a directory, for images that can't
 /// be rebuilt. Termination signals are held from then on.

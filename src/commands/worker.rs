@@ -23,9 +23,8 @@ use crate::model::options::Options;
 use crate::model::problem::{Problem, Status};
 use crate::model::shown::escaped;
 use crate::report::{self, Record, Report, terminal};
-use crate::system::ending::{End, asks_on_terminal, end};
 use crate::system::systemd::Notifier;
-use crate::system::waiting::{WaitEvent, while_working};
+use crate::system::waiting::{End, WaitEvent, asks_on_terminal, end, while_working};
 use crate::system::{os_error, signals, systemd};
 use crate::time::Deadline;
 

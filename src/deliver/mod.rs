@@ -25,14 +25,238 @@
 //! `disk` also has what other commands do with files: `export` appends to one, `install` writes the
 //! program, and `--on-rotation` removes the files when the command has ended.
 
-mod delivery;
 mod disk;
 #[cfg(target_os = "linux")]
 mod memory;
 #[cfg(test)]
 pub mod testing;
 
-pub use delivery::{Delivery, Files};
 pub use disk::{AppendedFile, NamedBy, install};
 #[cfg(target_os = "linux")]
 pub use disk::{PlacedFile, remove_files};
+
+use std::fs::File;
+use std::os::fd::BorrowedFd;
+#[cfg(target_os = "linux")]
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use crate::model::entry::Subject;
+use crate::model::env_variables::EnvName;
+use crate::model::outcome::FileValue;
+use crate::model::plan::EntryId;
+use crate::model::problem::{Impact, Problem, unless_errors};
+use crate::system::signals;
+use crate::system::waiting::{End, end};
+use disk::{Access, DirectoryEntry, DiskFile};
+
+/// Files that are to be delivered. Their directories are open already, and are not looked up again.
+#[derive(Debug)]
+pub struct Files<'a>(Vec<Pending<'a>>);
+
+/// A file that is to be delivered, and where.
+#[derive(Debug)]
+struct Pending<'a> {
+    file: FileValue<'a>,
+    /// `None` for a file in memory.
+    destination: Result<Option<DirectoryEntry>, Problem>,
+}
+
+/// Files with their content. A file on disk has a temporary name until [`Self::rename_all`].
+///
+/// Dropping the value closes files in memory and removes temporary files. It also removes files
+/// that did not exist before, unless [`Self::keep`] was called.
+#[derive(Debug, Default)]
+pub struct Delivery {
+    /// The variables that hold the path of a file, and the paths.
+    variables: Vec<(EnvName, PathBuf)>,
+    /// The files on disk, each with its entry.
+    disk_files: Vec<(DiskFile, Subject)>,
+    /// The files in memory.
+    #[cfg(target_os = "linux")]
+    memory_files: Vec<OwnedFd>,
+}
+
+impl<'a> Files<'a> {
+    /// Opens the directories of the files, and checks who owns them. A file in memory doesn't have
+    /// a directory. Keeps the errors, because [`Delivery::write_temporary`] and
+    /// [`Self::undeliverable`] return all errors together.
+    pub fn open_directories(files: impl IntoIterator<Item = FileValue<'a>>) -> Self {
+        let mut pending = Vec::new();
+        for file in files {
+            let destination = match &file.target.path {
+                None => Ok(None),
+                Some(path) => {
+                    // If the owner of the file doesn't exist, `write_temporary` and `undeliverable`
+                    // return this error.
+                    let access = Access::from_target(file.target).ok();
+                    let owner = access.and_then(|access| access.user);
+                    DirectoryEntry::open(path).and_then(|entry| {
+                        entry.expect_trusted_owner(owner)?;
+                        Ok(Some(entry))
+                    })
+                }
+            };
+            pending.push(Pending { file, destination });
+        }
+        Self(pending)
+    }
+
+    /// Returns the paths on file systems other than tmpfs and ramfs, and their entries.
+    pub fn persistent_files(&self) -> impl Iterator<Item = (&Path, &Subject)> {
+        self.0
+            .iter()
+            .filter_map(|pending| match &pending.destination {
+                Ok(Some(entry)) if entry.is_on_disk() => {
+                    Some((entry.path.as_path(), pending.file.subject))
+                }
+                Ok(_) | Err(_) => None,
+            })
+    }
+
+    /// Checks owners and directories without writing anything. Returns a problem for each reason
+    /// why a file can't be delivered, with the id of its outcome.
+    pub fn undeliverable(&self) -> Vec<(EntryId, Problem)> {
+        let mut problems = Vec::new();
+        for Pending { file, destination } in &self.0 {
+            let owner_problem = Access::from_target(file.target).err();
+            let destination_problem = match destination {
+                Ok(None) => None,
+                Ok(Some(entry)) => entry
+                    .expect_regular_or_free()
+                    .and_then(|_| entry.expect_writable())
+                    .err(),
+                Err(problem) => Some(problem.clone()),
+            };
+            for found in [owner_problem, destination_problem].into_iter().flatten() {
+                let problem = found
+                    .code("not-deliverable")
+                    .for_entry(file.subject.clone(), Impact::Undelivered);
+                problems.push((file.id, problem));
+            }
+        }
+        problems
+    }
+}
+
+impl Delivery {
+    /// Writes every file. A file on a disk gets a temporary name.
+    ///
+    /// # Errors
+    /// A problem for each file that can't be written. In that case, no file is left behind.
+    pub fn write_temporary(files: Files<'_>) -> Result<Self, Vec<Problem>> {
+        let (mut delivery, mut errors) = (Self::default(), Vec::new());
+        for Pending { file, destination } in files.0 {
+            if let Err(problem) = delivery.write(file, destination) {
+                errors.push(problem.for_entry(file.subject.clone(), Impact::Undelivered));
+            }
+        }
+        unless_errors(errors, delivery)
+    }
+
+    /// Writes a file on a disk under a temporary name or, if `destination` is `None`, a file in
+    /// memory, and adds it. `destination` may be the error of [`Files::open_directories`], which
+    /// nobody has reported yet if this function is called.
+    ///
+    /// # Errors
+    /// When the owner doesn't exist, when the directory couldn't be opened, or when the file can't
+    /// be written. In that case, no file is left behind.
+    fn write(
+        &mut self,
+        file: FileValue<'_>,
+        destination: Result<Option<DirectoryEntry>, Problem>,
+    ) -> Result<(), Problem> {
+        let access = Access::from_target(file.target)?;
+        let path = match destination? {
+            Some(entry) => {
+                let path = entry.path.clone();
+                let write = |opened: &mut File| access.write(opened, file.value);
+                let written = DiskFile::write_temporary(entry, write)?;
+                self.disk_files.push((written, file.subject.clone()));
+                path
+            }
+            #[cfg(target_os = "linux")]
+            None => {
+                let descriptor = match file.target.once {
+                    true => memory::pipe(&access, file.value)?,
+                    false => memory::sealed_file(&access, file.value)?,
+                };
+                let path = format!("/proc/self/fd/{}", descriptor.as_raw_fd()).into();
+                self.memory_files.push(descriptor);
+                path
+            }
+            #[cfg(not(target_os = "linux"))]
+            None => {
+                let problem = Problem::configuration("only Linux has files in memory");
+                return Err(problem.help("give the entry a `path`"));
+            }
+        };
+        if let Some(name) = &file.target.env {
+            self.variables.push((name.clone(), path));
+        }
+        Ok(())
+    }
+
+    /// Returns the files on disk with their inode numbers, for the process that removes them. Call
+    /// this after [`Self::rename_all`]: before, the names belong to older files.
+    #[cfg(target_os = "linux")]
+    pub fn placed_files(&self) -> Vec<PlacedFile> {
+        let mut placed = Vec::new();
+        for (file, _) in &self.disk_files {
+            if let Ok(Some(stat)) = file.entry.stat() {
+                let (path, id) = (file.entry.path.clone(), (stat.st_dev, stat.st_ino));
+                placed.push(PlacedFile { path, id });
+            }
+        }
+        placed
+    }
+
+    /// Returns the variables that hold the path of a file, and the paths.
+    pub fn variables(&self) -> impl Iterator<Item = (&EnvName, &[u8])> {
+        let variables = self.variables.iter();
+        variables.map(|(name, path)| (name, path.as_os_str().as_bytes()))
+    }
+
+    /// Returns the files in memory. The command inherits them, although they have FD_CLOEXEC.
+    pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        #[cfg(target_os = "linux")]
+        let descriptors = self.memory_files.iter().map(AsFd::as_fd);
+        #[cfg(not(target_os = "linux"))]
+        let descriptors = std::iter::empty();
+        descriptors
+    }
+
+    /// Renames the files on disk to their own names. If a held signal has come, this ends the
+    /// process instead, and removes the temporary files.
+    ///
+    /// # Errors
+    /// When a file can't be renamed. The files that were renamed before it stay if they replaced
+    /// older files, and are removed if they are new.
+    pub fn rename_all(self) -> Result<Self, Problem> {
+        let mut delivery = self.unless_interrupted();
+        for (file, subject) in &mut delivery.disk_files {
+            if let Err(problem) = file.rename_into_place() {
+                return Err(problem.for_entry(subject.clone(), Impact::Undelivered));
+            }
+        }
+        Ok(delivery)
+    }
+
+    /// Ends this process if a held signal has come. Temporary and new files are removed first.
+    #[must_use]
+    pub fn unless_interrupted(self) -> Self {
+        if let Some(signal) = signals::held_signal() {
+            drop(self);
+            end(End::Signal(signal), || ());
+        }
+        self
+    }
+
+    /// Keeps the files when the value is dropped.
+    pub fn keep(mut self) {
+        for (file, _) in &mut self.disk_files {
+            file.keep();
+        }
+    }
+}

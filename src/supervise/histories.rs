@@ -8,9 +8,8 @@ use proptest::prelude::*;
 
 use super::state::{
     Action, Delay, Event, ExitReason, ExitStatus, GroupState, Next, Notice, Phase, Poll,
-    PollResult, SupervisorState,
+    PollResult, SupervisorState, begin, step,
 };
-use super::{begin, step};
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 
 const RESULTS: [PollResult; 3] = [

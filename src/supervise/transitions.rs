@@ -6,9 +6,8 @@ use nix::libc;
 
 use super::state::{
     Action, Delay, Event, ExitReason, ExitStatus, Next, Notice, Phase, Poll, PollResult,
-    RunningState, Stopping, SupervisorState,
+    RunningState, Stopping, SupervisorState, step,
 };
-use super::step;
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 
 const HUP: SignalNumber = SignalNumber(libc::SIGHUP);

@@ -1,6 +1,7 @@
-//! The signal mask and the signal actions. The command gets both as this process inherited them.
+//! Signals, and the terminal or pipe that this process writes to.
 //!
-//! Three things must not happen: a signal is lost, a signal ends this process before it has cleaned
+//! The command gets the signal mask and the signal actions as this process inherited them. Three
+//! things must not happen: a signal is lost, a signal ends this process before it has cleaned
 //! up, or the command inherits our settings.
 //!
 //! ```text
@@ -19,21 +20,25 @@
 //!
 //! We call a signal *held* if [`hold`] has blocked it: the signal doesn't end this process before
 //! the main thread has seen it. On systems other than Linux, signals keep their default action.
+//!
+//! A terminal sends signals to its foreground job, and stops a background job that writes to it. A
+//! pipe whose reader has stalled blocks a write. The functions at the end ask about both.
 
 #![allow(
     unsafe_code,
     reason = "an initializer before `main`, the query of dispositions, which nix doesn't offer, and a signal handler"
 )]
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::{mem, ptr};
+use std::{io, mem, ptr};
 
 use nix::errno::Errno;
 use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
-use nix::unistd::getpid;
+use nix::unistd::{getpgrp, getpid, tcgetpgrp, write};
 
 /// The signals that a terminal, a service manager or a user sends to end a process. Their default
 /// action is also to end the process.
@@ -211,4 +216,61 @@ fn set_action(signal: Signal, action: libc::sighandler_t) {
 extern "C" fn exit_by_signal(signal: libc::c_int) {
     // SAFETY: _exit can be called at any time, and is async-signal-safe.
     unsafe { libc::_exit(128 + signal) };
+}
+
+/// The number of bytes that a writable pipe accepts without blocking (pipe(7)).
+pub const PIPE_BUF: usize = libc::PIPE_BUF;
+
+/// The control characters that move to the start of the line and erase it.
+pub const ERASE_LINE: &str = "\r\x1b[K";
+
+/// Writes all bytes, waiting as long as the reader doesn't read, even if the pipe is non-blocking.
+/// (A command that shares the pipe may have set O_NONBLOCK.)
+///
+/// # Errors
+/// The error of the kernel.
+pub fn write_all(stream: BorrowedFd<'_>, mut text: &[u8]) -> io::Result<()> {
+    while !text.is_empty() {
+        match write(stream, text) {
+            Ok(length) => text = text.get(length..).unwrap_or_default(),
+            Err(Errno::EINTR) => {}
+            Err(Errno::EAGAIN) => {
+                wait_until_writable(stream, PollTimeout::NONE);
+            }
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Returns the width of a terminal in columns, or 80 if it is unknown.
+pub fn columns(terminal: impl AsFd) -> usize {
+    terminal_size::terminal_size_of(terminal).map_or(80, |(columns, _)| columns.0.into())
+}
+
+/// True if this process's group is the foreground job of the terminal.
+pub fn is_foreground(terminal: impl AsFd) -> bool {
+    tcgetpgrp(terminal) == Ok(getpgrp())
+}
+
+/// True unless the terminal belongs to another job or is stopped (Ctrl-S).
+pub fn may_write(terminal: impl AsFd) -> bool {
+    let terminal = terminal.as_fd();
+    // ENOTTY: it isn't the controlling terminal, so it doesn't have jobs.
+    let is_ours = tcgetpgrp(terminal).map_or(true, |foreground| foreground == getpgrp());
+    is_ours && is_writable(terminal)
+}
+
+/// True if a write of up to [`PIPE_BUF`] bytes to the descriptor would not block.
+pub fn is_writable(descriptor: BorrowedFd<'_>) -> bool {
+    wait_until_writable(descriptor, PollTimeout::ZERO)
+}
+
+/// Waits until a write would not block, for at most `limit`. Returns false if the time is up or a
+/// signal arrives.
+fn wait_until_writable(descriptor: BorrowedFd<'_>, limit: PollTimeout) -> bool {
+    let mut files = [PollFd::new(descriptor, PollFlags::POLLOUT)];
+    let ready = poll(&mut files, limit) == Ok(1);
+    let events = files[0].revents().unwrap_or(PollFlags::empty());
+    ready && events.contains(PollFlags::POLLOUT)
 }

@@ -3,7 +3,7 @@
 //!
 //! What must not happen is an empty credential. systemd treats a connection that is closed without
 //! data as an empty credential and starts the unit. It refuses more than 1 MiB. So a connection
-//! always ends in one of two ways, even if a signal ends this process (see `ending`):
+//! always ends in one of two ways, even if a signal ends this process (see `waiting`):
 //!
 //! ```text
 //! answer   the whole value, then the end of the stream
@@ -36,8 +36,7 @@ use crate::model::entry::{MAX_CREDENTIAL_LENGTH, SystemdCredential};
 use crate::model::env_variables::Inherited;
 use crate::model::problem::{Problem, Status};
 use crate::system::os_error::{self, errno_text};
-use crate::system::signals;
-use crate::system::streams::write_all;
+use crate::system::signals::{self, write_all};
 
 /// The service manager's socket, which NOTIFY_SOCKET names. It receives datagrams with assignments,
 /// one on each line.

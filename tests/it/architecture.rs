@@ -55,7 +55,8 @@ struct File {
     /// The path of the file below `src`.
     path: String,
     module: Module,
-    /// The number of lines before the first test module.
+    /// The number of lines before the first test module. At the end of [`parse`], only those with
+    /// code are counted.
     code_lines: usize,
     /// The paths that the code names, each with its line.
     named: Vec<(Vec<String>, usize)>,
@@ -207,6 +208,10 @@ fn parse(root: &Path, file: &Path) -> File {
         .parse()
         .unwrap_or_else(|error| panic!("{}: {error}", file.path));
     file.read(tokens, &[]);
+    let lines = text.lines().take(file.code_lines).map(str::trim_start);
+    file.code_lines = lines
+        .filter(|line| !line.is_empty() && !line.starts_with("//"))
+        .count();
     file
 }
 
@@ -593,7 +598,7 @@ fn every_rust_file_of_tests_is_compiled_into_the_test_binary() {
 }
 
 #[test]
-fn no_folder_of_src_has_over_14_files_and_no_file_over_600_lines_before_its_tests() {
+fn no_folder_of_src_has_over_14_files_and_no_file_over_600_lines_of_code() {
     let mut folders: BTreeMap<&Path, usize> = BTreeMap::new();
     for file in sources().values() {
         *folders

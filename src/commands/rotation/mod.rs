@@ -5,12 +5,11 @@
 //!
 //! - `parent` is the process that stays. It has one thread and keeps no values, credentials or
 //!   connections. It turns what happens into events for the state machine in `supervise`, and
-//!   carries out the actions that the state machine orders.
+//!   carries out the actions that the state machine orders. It also tracks which launch is running,
+//!   and how far that launch has come.
 //! - `child` is a launch in a forked process. The first start and each poll are launches of this
-//!   kind. A launch waits at the gate once its values are resolved.
-//! - `launches` is the parent's view of the launches: which one is running, and how far it has
-//!   come.
-//! - `fingerprint` compares the values of two launches without keeping them.
+//!   kind. A launch waits at the gate once its values are resolved. Its fingerprint lets the next
+//!   launch compare the values without keeping them.
 //! - `notices` prints the lines about all of this.
 //!
 //! The life of a poll:
@@ -45,8 +44,6 @@
 //! launch holds a SIGTERM, which ends it before or after it renames the files, or at execve.
 
 mod child;
-mod fingerprint;
-mod launches;
 mod notices;
 mod parent;
 

@@ -5,13 +5,12 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use super::fingerprint::{Change, ChangedValues};
+use super::child::{ChangedValues, failed_poll_warning};
 use crate::model::options::{OnRotation, Options, RotationOptions, SignalNumber};
 use crate::model::problem::{Problem, Status};
 use crate::report::terminal::{counted, some_of};
 use crate::report::{Label, Record, Report, terminal};
-use crate::supervise::Pid;
-use crate::supervise::{ExitStatus, Notice};
+use crate::supervise::{ExitStatus, Notice, Pid};
 use crate::system::systemd::Notifier;
 
 /// The time between two warnings about polls that fail.
@@ -240,93 +239,12 @@ impl Notices<'_> {
     }
 }
 
-/// Returns the note about a secret that has changed.
-pub fn change_note(change: &Change<'_>) -> Record {
-    let versions = match (change.old_version, change.new_version) {
-        (Some(old), Some(new)) if old == new => format!("has a new value in version {new}"),
-        (Some(old), Some(new)) => format!("changed from version {old} to version {new}"),
-        (None, Some(new)) => format!("exists now, with version {new}"),
-        (Some(old), None) => format!("no longer exists; its version was {old}"),
-        (None, None) => "changed".to_owned(),
-    };
-
-    let names_text = match change.names.as_slice() {
-        [] => String::new(),
-        names => format!(", which changes {}", some_of(names)),
-    };
-    Record::note(format!("{} {versions}{names_text}", change.name))
-        .event("changed")
-        .with("secret", change.id)
-        .with_some("old_version", change.old_version)
-        .with_some("new_version", change.new_version)
-        .with("variables", change.names.clone())
-        .detail()
-}
-
 /// Returns the warning that lines of the log were dropped, because nobody read them.
-pub fn dropped_lines_warning(count: usize) -> Record {
+fn dropped_lines_warning(count: usize) -> Record {
     let lines = counted(count, "line was", "lines were");
     Record::warning(format!(
         "{lines} dropped here, because nobody was reading standard error"
     ))
     .event("lines_dropped")
     .with("lines", count)
-}
-
-/// Returns the warning about a poll that failed: the first of `errors` with its details, and the
-/// number of the others. `command` is in quotes. `since` is when the polls began to fail, if
-/// earlier ones have failed, too.
-pub fn failed_poll_warning(command: &str, since: Option<SystemTime>, errors: &[Record]) -> Record {
-    let since_text = since.map(|since| humantime::format_rfc3339_seconds(since).to_string());
-    let what = match &since_text {
-        Some(since) => format!("polls have failed since {since}"),
-        None => "a poll failed".to_owned(),
-    };
-
-    // A failed poll has at least one error.
-    let first = errors.first().cloned().unwrap_or(Record::error(""));
-    let mut message = format!("{what}, so {command} keeps its values: {}", first.message);
-    if errors.len() > 1 {
-        let others = errors.len() - 1;
-        message += &format!(" (and {others} more; `secrets-exec check` shows them all)");
-    }
-
-    let details = match errors {
-        [only] => only.details.clone(),
-        _ => vec![(
-            "errors",
-            errors.iter().map(|error| error.message.as_str()).collect(),
-        )],
-    };
-    Record {
-        label: Label::Warning,
-        event: "poll_failed",
-        message,
-        details,
-        ..first
-    }
-    .with_some("since", since_text)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_failed_poll_prints_its_first_error_as_text_and_all_of_them_as_json() {
-        let errors = [("one", "help"), ("two", "other"), ("three", "help")];
-        let errors = errors.map(|(message, help)| Record::error(message).with_help(help));
-        let warning = failed_poll_warning("node", None, &errors);
-        assert_eq!(warning.help.as_deref(), Some("help"));
-        assert!(
-            warning
-                .message
-                .ends_with(": one (and 2 more; `secrets-exec check` shows them all)"),
-            "{warning:?}"
-        );
-        assert_eq!(
-            warning.details,
-            [("errors", vec!["one", "two", "three"].into())]
-        );
-    }
 }

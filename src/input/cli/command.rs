@@ -1,21 +1,22 @@
-//! Declares the command line for clap: the options that a launch and most subcommands share, and a
-//! row for each subcommand. The completions and the man page are made from the same declaration.
+//! Declares the command line for clap: the options that a launch and most subcommands share, a row
+//! for each subcommand, and the arguments of the subcommands. The completions and the man page are
+//! made from the same declaration.
+//!
+//! The comments of fields that clap derives an option from are the option's `--help`.
 
 use std::io;
+use std::path::PathBuf;
 
-use clap::builder::ValueParser;
-use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, ValueHint};
+use clap::builder::{PossibleValuesParser, TypedValueParser, ValueParser};
+use clap::{Arg, ArgAction, Args, Command, ValueEnum, ValueHint};
 use clap_complete::{Shell, generate};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
+use glob::Pattern;
 
-use super::arguments::{
-    CheckArguments, CompletionsArguments, ExportArguments, GetArguments, InstallArguments,
-    Invocation, MigrateArguments, PolicyArguments,
-};
-use super::inputs::{Inputs, named_declarations};
-use crate::model::env_variables::Inherited;
+use crate::model::env_variables::parse_pattern;
 use crate::model::options::{OPTIONS, OptionSpec, Takes, Topic, find_option};
+use crate::model::reference::{Arn, Reference, Role, SecretId, Store};
 
 /// The sections of the man page that are written by hand.
 const MAN_SECTIONS: &str = include_str!("man.roff");
@@ -76,7 +77,7 @@ fn command() -> Command {
 }
 
 /// Returns the completion script for a shell.
-fn completion_script(shell: Shell) -> String {
+pub fn completion_script(shell: Shell) -> String {
     let mut script = Vec::new();
     generate(shell, &mut command(), "secrets-exec", &mut script);
     // This corrects a mistake of clap_complete 4.6: in the bash script for a program with a hyphen
@@ -88,7 +89,7 @@ fn completion_script(shell: Shell) -> String {
 
 /// Returns the man page: the sections of a launch, a section for each subcommand with its own
 /// options, and the sections written by hand.
-fn man_page() -> String {
+pub fn man_page() -> String {
     let mut page = Vec::new();
     // Writing to memory doesn't fail.
     let _ = write_generated_sections(&mut page);
@@ -158,7 +159,7 @@ fn write_subcommand(subcommand: &Command, page: &mut Vec<u8>) -> io::Result<()> 
     Ok(())
 }
 
-const SCHEMA: &str = include_str!("../../../secrets-exec.schema.json");
+pub const SCHEMA: &str = include_str!("../../../secrets-exec.schema.json");
 
 /// The heading of the examples in the texts of `help/`.
 const EXAMPLES: &str = "Examples:\n";
@@ -166,8 +167,7 @@ const EXAMPLES: &str = "Examples:\n";
 /// The name of the subcommand that answers systemd on standard input.
 pub const CREDENTIAL: &str = "credential";
 
-/// The texts of a subcommand for `--help`, and the functions that add its arguments and interpret
-/// them.
+/// The texts of a subcommand for `--help`, and the function that adds its arguments.
 pub struct Subcommand {
     name: &'static str,
     about: &'static str,
@@ -179,9 +179,6 @@ pub struct Subcommand {
     pub example: &'static str,
     /// Adds the arguments of the subcommand to clap's command.
     arguments: fn(Command) -> Command,
-    /// Makes the invocation from the arguments that clap has matched. Fails if clap did not match
-    /// what the subcommand requires.
-    pub invocation: fn(&mut ArgMatches, &Inherited) -> Result<Invocation, clap::Error>,
 }
 
 impl Subcommand {
@@ -219,14 +216,6 @@ fn with_arguments(command: Command) -> Command {
         .after_long_help(examples)
 }
 
-/// Returns the arguments of a subcommand that clap has matched.
-///
-/// # Errors
-/// If clap did not match what the subcommand requires.
-fn parsed<T: FromArgMatches>(matches: &ArgMatches) -> Result<T, clap::Error> {
-    T::from_arg_matches(matches)
-}
-
 /// The subcommands in the order of `--help`. The subcommands for systemd and containers come last.
 static SUBCOMMANDS: [Subcommand; 10] = [
     Subcommand {
@@ -241,11 +230,6 @@ static SUBCOMMANDS: [Subcommand; 10] = [
                 "Also check that this command can be found",
             ))
         },
-        invocation: |matches, inherited| {
-            let mut inputs = Box::new(Inputs::for_entries(matches, inherited));
-            let command = inputs.take_command(matches);
-            Ok(Invocation::Check(inputs, command, parsed(matches)?))
-        },
     },
     Subcommand {
         name: "get",
@@ -256,11 +240,6 @@ static SUBCOMMANDS: [Subcommand; 10] = [
         arguments: |command| {
             let command = with_declarations(GetArguments::augment_args(command));
             with_short_help(command, Topic::Variables)
-        },
-        invocation: |matches, inherited| {
-            let arguments: GetArguments = parsed(matches)?;
-            let inputs = Inputs::for_reference(&arguments.reference, matches, inherited);
-            Ok(Invocation::Get(Box::new(inputs), arguments))
         },
     },
     Subcommand {
@@ -273,10 +252,6 @@ static SUBCOMMANDS: [Subcommand; 10] = [
             let command = with_inputs(PolicyArguments::augment_args(command));
             with_short_help(command, Topic::Requests)
         },
-        invocation: |matches, inherited| {
-            let inputs = Box::new(Inputs::for_entries(matches, inherited));
-            Ok(Invocation::Policy(inputs, parsed(matches)?))
-        },
     },
     Subcommand {
         name: "export",
@@ -288,10 +263,6 @@ static SUBCOMMANDS: [Subcommand; 10] = [
             let command = with_inputs(ExportArguments::augment_args(command));
             with_short_help(command, Topic::Running)
         },
-        invocation: |matches, inherited| {
-            let inputs = Box::new(Inputs::for_entries(matches, inherited));
-            Ok(Invocation::Export(inputs, parsed(matches)?))
-        },
     },
     Subcommand {
         name: "migrate",
@@ -300,11 +271,6 @@ static SUBCOMMANDS: [Subcommand; 10] = [
         usage: "secrets-exec migrate FILE --secret ID [OPTIONS]",
         help: include_str!("help/migrate.txt"),
         arguments: MigrateArguments::augment_args,
-        invocation: |matches, inherited| {
-            let mut arguments: MigrateArguments = parsed(matches)?;
-            arguments.declarations = named_declarations(arguments.declarations, inherited);
-            Ok(Invocation::Migrate(Box::new(arguments)))
-        },
     },
     Subcommand {
         name: "completions",
@@ -313,10 +279,6 @@ static SUBCOMMANDS: [Subcommand; 10] = [
         usage: "secrets-exec completions SHELL",
         help: include_str!("help/completions.txt"),
         arguments: CompletionsArguments::augment_args,
-        invocation: |matches, _| {
-            let CompletionsArguments { shell } = parsed(matches)?;
-            Ok(Invocation::Print(completion_script(shell)))
-        },
     },
     Subcommand {
         name: "man",
@@ -325,7 +287,6 @@ static SUBCOMMANDS: [Subcommand; 10] = [
         usage: "secrets-exec man",
         help: include_str!("help/man.txt"),
         arguments: |command| command,
-        invocation: |_, _| Ok(Invocation::Print(man_page())),
     },
     Subcommand {
         name: "schema",
@@ -334,7 +295,6 @@ static SUBCOMMANDS: [Subcommand; 10] = [
         usage: "secrets-exec schema",
         help: include_str!("help/schema.txt"),
         arguments: |command| command,
-        invocation: |_, _| Ok(Invocation::Print(SCHEMA.to_owned())),
     },
     Subcommand {
         name: CREDENTIAL,
@@ -343,10 +303,6 @@ static SUBCOMMANDS: [Subcommand; 10] = [
         usage: "secrets-exec credential [OPTIONS]",
         help: include_str!("help/credential.txt"),
         arguments: |command| with_short_help(with_declarations(command), Topic::Variables),
-        invocation: |matches, inherited| {
-            let inputs = Inputs::for_declarations(matches, inherited);
-            Ok(Invocation::Credential(Box::new(inputs)))
-        },
     },
     Subcommand {
         name: "install",
@@ -355,10 +311,6 @@ static SUBCOMMANDS: [Subcommand; 10] = [
         usage: "secrets-exec install DIR",
         help: include_str!("help/install.txt"),
         arguments: InstallArguments::augment_args,
-        invocation: |matches, _| {
-            let InstallArguments { directory } = parsed(matches)?;
-            Ok(Invocation::Install(directory))
-        },
     },
 ];
 
@@ -509,4 +461,199 @@ fn with_text(arg: Arg, name: &'static str) -> Arg {
     arg.value_name(name)
         .value_parser(ValueParser::os_string())
         .value_hint(hint)
+}
+
+/// The arguments of `check`.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct CheckArguments {
+    /// Print JSON instead of a table
+    #[arg(long)]
+    pub json: bool,
+    /// Check only the declaration, without requests, credentials or a region
+    #[arg(long, conflicts_with_all = ["describe", "metadata"])]
+    pub offline: bool,
+    /// Don't read any values: only check that the secrets and parameters exist (needs
+    /// secretsmanager:DescribeSecret and ssm:DescribeParameters)
+    #[arg(long)]
+    pub metadata: bool,
+    /// Also show the rotation, KMS key and replicas of each secret (needs
+    /// secretsmanager:DescribeSecret)
+    #[arg(long)]
+    pub describe: bool,
+}
+
+/// The arguments of `get`.
+#[derive(Args, Debug)]
+pub struct GetArguments {
+    /// The value to print, as SECRET[:KEY[:STAGE[:VERSION-ID]]]; SECRET is a name, an ARN, ssm:NAME
+    /// or an alias
+    #[arg(value_name = "REF")]
+    pub reference: String,
+    /// Print the value even if the output is a terminal, followed by a newline
+    #[arg(long)]
+    pub reveal: bool,
+}
+
+/// The arguments of `policy`.
+#[derive(Args, Debug)]
+pub struct PolicyArguments {
+    #[arg(long, value_name = "ID", value_parser = parse_account)]
+    #[arg(
+        help = "The account of the secrets that aren't given as ARNs [default: any account, or the role's account if --for-role is given]"
+    )]
+    pub account: Option<String>,
+    /// Print the policy that this role needs, instead of the one that the caller needs; the role
+    /// must be set with --role-arn, in the profile or in the declaration
+    #[arg(long, value_name = "ARN", value_parser = parse_role)]
+    pub for_role: Option<Role>,
+    /// Also allow kms:Decrypt with the customer managed key that encrypts the secrets (repeatable)
+    #[arg(long = "kms-key", value_name = "ARN", value_parser = parse_key)]
+    pub kms_keys: Vec<Arn>,
+    /// Also allow secretsmanager:DescribeSecret, which check --describe needs
+    #[arg(long)]
+    pub describe: bool,
+    /// Print the policy for check --metadata, which doesn't read any values
+    #[arg(long, conflicts_with_all = ["describe", "kms_keys"])]
+    pub metadata: bool,
+}
+
+/// The arguments of `export`.
+#[derive(Args, Debug)]
+pub struct ExportArguments {
+    /// The syntax of the output
+    #[arg(long)]
+    pub format: ExportFormat,
+    /// Write to this file, with mode 0600 (--format github appends to it); - is standard output
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// Print the values even if the output is a terminal
+    #[arg(long)]
+    pub reveal: bool,
+}
+
+/// The syntax in which `export` writes variables. The comments of the variants are their `--help`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// Commands for eval in a shell
+    Shell,
+    /// A .env file
+    Dotenv,
+    /// A JSON object of strings
+    Json,
+    /// An env file for Docker
+    Docker,
+    /// A file for fileKeyRef in Kubernetes
+    Kubernetes,
+    /// Commands that mask values in the log of a GitHub Actions job, and variables for its later
+    /// steps
+    Github,
+    /// Only the commands that mask values in the log of a GitHub Actions job
+    GithubMasks,
+}
+
+/// The arguments of `migrate`.
+#[derive(Args, Debug)]
+pub struct MigrateArguments {
+    /// A .env file of at most 64 KiB
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// The name or the ARN of the secret
+    #[arg(long, value_name = "ID", value_parser = parse_secret)]
+    pub secret: SecretId,
+    /// Move only the variables whose names match GLOB (repeatable, or separated by commas)
+    #[arg(long, value_name = "GLOB", value_delimiter = ',', value_parser = parse_listed_pattern)]
+    pub only: Vec<Pattern>,
+    /// Don't move variables whose names match GLOB (repeatable, or separated by commas)
+    #[arg(long, value_name = "GLOB", value_delimiter = ',', value_parser = parse_listed_pattern)]
+    pub except: Vec<Pattern>,
+    /// Put variables whose names match GLOB into the declaration as literals: use this only for
+    /// values that aren't secret (repeatable, or separated by commas)
+    #[arg(long, value_name = "GLOB", value_delimiter = ',', value_parser = parse_listed_pattern)]
+    pub literal: Vec<Pattern>,
+    #[arg(short = 'f', long = "file", value_name = "DECLARATION", value_hint = ValueHint::FilePath)]
+    #[arg(
+        help = "With --values or --for-local, leave out the variables that are literals in this declaration [default: secrets-exec.yaml, .yml or .json in the working directory] [env: SECRETS_EXEC_FILE]"
+    )]
+    pub declarations: Vec<PathBuf>,
+    /// Print the secret's JSON, with its values, instead of the declaration
+    #[arg(long)]
+    pub values: bool,
+    /// Print a file for --local, with the values, instead of the declaration
+    #[arg(long, conflicts_with = "values")]
+    pub for_local: bool,
+    /// Print the values even if the output is a terminal
+    #[arg(long)]
+    pub reveal: bool,
+    /// Hide warnings and notes
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// The arguments of `completions`.
+#[derive(Args, Debug)]
+pub struct CompletionsArguments {
+    /// The shell
+    #[arg(value_parser = PossibleValuesParser::new(["bash", "zsh", "fish"]).try_map(|name| name.parse::<Shell>()))]
+    pub shell: Shell,
+}
+
+/// The arguments of `install`.
+#[derive(Args, Debug)]
+pub struct InstallArguments {
+    /// An existing directory; the file secrets-exec in it is created or replaced
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub directory: PathBuf,
+}
+
+/// Parses the id of an AWS account.
+///
+/// # Errors
+/// The text that follows "must be" in the message.
+fn parse_account(text: &str) -> Result<String, &'static str> {
+    let is_account = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_account
+        .then(|| text.to_owned())
+        .ok_or("an account id of 12 digits without hyphens, such as 123456789012")
+}
+
+/// Parses the ARN of a role.
+///
+/// # Errors
+/// The text that follows "must be" in the message.
+fn parse_role(text: &str) -> Result<Role, &'static str> {
+    Role::parse(text, None).ok_or(Role::EXPECTED)
+}
+
+/// Parses the ARN of a KMS key. The ARN of an alias isn't accepted, because a policy can't name a
+/// key by its alias.
+///
+/// # Errors
+/// The text that follows "must be" in the message.
+fn parse_key(text: &str) -> Result<Arn, &'static str> {
+    let is_key = |arn: &Arn| arn.service() == "kms" && arn.resource().starts_with("key/");
+    Arn::parse(text).filter(is_key).ok_or(
+        "the ARN of a key (print it with aws kms describe-key --key-id KEY --query KeyMetadata.Arn)",
+    )
+}
+
+/// Parses an item of a comma-separated list. Spaces around it are ignored.
+///
+/// # Errors
+/// The text that follows "must be" in the message.
+fn parse_listed_pattern(text: &str) -> Result<Pattern, &'static str> {
+    parse_pattern(text.trim())
+}
+
+/// Parses the name or ARN of a secret. A reference to one of its keys must be possible, so neither
+/// an alias nor a parameter is accepted.
+///
+/// # Errors
+/// The text that follows "must be" in the message.
+fn parse_secret(text: &str) -> Result<SecretId, &'static str> {
+    let is_referable =
+        Reference::parse(&format!("{text}:KEY")).is_ok_and(|reference| reference.secret == text);
+    match SecretId::parse(text) {
+        Ok((Store::SecretsManager, id)) if is_referable => Ok(id),
+        _ => Err("the name or the ARN of a Secrets Manager secret"),
+    }
 }

@@ -1,29 +1,67 @@
 //! Parses the command line and `SECRETS_EXEC_*` into an [`Invocation`]: what to run, with its
-//! arguments.
+//! arguments and its [`Inputs`], which are the entries and options that a launch and most
+//! subcommands have in common.
 //!
-//! Only this folder uses clap. `arguments` has the types, `command` declares the options and the
-//! subcommands, `inputs` reads what clap has matched, and `usage` rewrites clap's errors. No error
-//! shows an argument that may be a secret.
+//! Only this folder uses clap. `command` declares the options and the subcommands, and `usage`
+//! rewrites clap's errors.
+//!
+//! Nothing here reads a file. An invalid value doesn't end the reading: every error goes into
+//! [`Inputs::errors`], and is reported together with the errors of the declarations. No error shows
+//! an argument that may be a secret, or quotes the text of an entry. A user who is used to `docker
+//! run -e` writes a password there, and the message would end up in a log.
 
-mod arguments;
 mod command;
-mod inputs;
 mod usage;
 
-pub use arguments::{
-    CheckArguments, ExportArguments, ExportFormat, Invocation, MigrateArguments, PolicyArguments,
+pub use command::{
+    CREDENTIAL, CheckArguments, ExportArguments, ExportFormat, MigrateArguments, PolicyArguments,
 };
-pub use command::CREDENTIAL;
-pub use inputs::Inputs;
 
-use std::ffi::OsString;
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
-use clap::ArgMatches;
 use clap::error::ErrorKind;
+use clap::{ArgMatches, FromArgMatches};
+use glob::Pattern;
 
-use crate::model::env_variables::Inherited;
-use crate::model::problem::Problem;
-use command::{subcommand, with_program, with_variables};
+use crate::model::entry::{Entry, EntrySource, FileTarget, Mode, Naming, Origin, Subject, Target};
+use crate::model::env_variables::{
+    EnvName, Inherited, OWN_PREFIX, assigned_name, is_name, parse_pattern,
+};
+use crate::model::environment::CommandLine;
+use crate::model::mistakes::{Fault, overlooked};
+use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions};
+use crate::model::plan::Layer;
+use crate::model::problem::{Impact, Problem, Status};
+use crate::model::reference::{Reference, URL_REMEDY};
+use crate::model::shown::{invalid_value, reads_like_a_name};
+use command::{
+    CompletionsArguments, GetArguments, InstallArguments, SCHEMA, completion_script, man_page,
+    with_program, with_variables,
+};
+use usage::one_word_problem;
+
+/// The launch or the subcommand that the command line asks for.
+#[derive(Debug)]
+pub enum Invocation {
+    Launch(Box<Inputs>, CommandLine),
+    /// If there is a command, `check` looks for it in PATH.
+    Check(Box<Inputs>, Option<CommandLine>, CheckArguments),
+    Get(Box<Inputs>, GetArguments),
+    Policy(Box<Inputs>, PolicyArguments),
+    Export(Box<Inputs>, ExportArguments),
+    Migrate(Box<MigrateArguments>),
+    Credential(Box<Inputs>),
+    /// Install this program into the directory.
+    Install(PathBuf),
+    /// Print a text on standard output: the help, the version, the completions, the man page or the
+    /// schema.
+    Print(String),
+    /// Print the short help on standard error, because the command line is empty.
+    Usage(String),
+}
 
 /// Parses the arguments, without the program's own name, and `SECRETS_EXEC_*`. The text of `--help`
 /// and `--version` is a result, not an error, and so is the usage, if there aren't any arguments.
@@ -64,11 +102,7 @@ pub fn parse_command_line(
     let Some((name, mut subcommand_matches)) = matches.remove_subcommand() else {
         return launch_invocation(&mut matches, &arguments, inherited);
     };
-    let invocation = match subcommand(&name) {
-        Some(subcommand) => (subcommand.invocation)(&mut subcommand_matches, inherited),
-        // clap only accepts the names in the table, so this doesn't happen.
-        None => Err(command.error(ErrorKind::InvalidSubcommand, name)),
-    };
+    let invocation = subcommand_invocation(&name, &mut subcommand_matches, inherited);
     invocation.map_err(|error| vec![usage::problem(error, &arguments, command)])
 }
 
@@ -80,6 +114,61 @@ fn as_options(arguments: &[OsString]) -> Vec<OsString> {
         [help, command] if help == "help" => vec![command.clone(), "--help".into()],
         [version] if version == "version" => vec!["--version".into()],
         words => words.to_vec(),
+    }
+}
+
+/// Returns the invocation of the subcommand `name`, whose arguments are in `matches`.
+///
+/// # Errors
+/// If clap did not match what the subcommand requires.
+fn subcommand_invocation(
+    name: &str,
+    matches: &mut ArgMatches,
+    inherited: &Inherited,
+) -> Result<Invocation, clap::Error> {
+    match name {
+        "check" => {
+            let mut inputs = Box::new(Inputs::for_entries(matches, inherited));
+            let command = inputs.take_command(matches);
+            let arguments = CheckArguments::from_arg_matches(matches)?;
+            Ok(Invocation::Check(inputs, command, arguments))
+        }
+        "get" => {
+            let arguments = GetArguments::from_arg_matches(matches)?;
+            let inputs = Inputs::for_reference(&arguments.reference, matches, inherited);
+            Ok(Invocation::Get(Box::new(inputs), arguments))
+        }
+        "policy" => {
+            let inputs = Box::new(Inputs::for_entries(matches, inherited));
+            let arguments = PolicyArguments::from_arg_matches(matches)?;
+            Ok(Invocation::Policy(inputs, arguments))
+        }
+        "export" => {
+            let inputs = Box::new(Inputs::for_entries(matches, inherited));
+            let arguments = ExportArguments::from_arg_matches(matches)?;
+            Ok(Invocation::Export(inputs, arguments))
+        }
+        "migrate" => {
+            let mut arguments = MigrateArguments::from_arg_matches(matches)?;
+            arguments.declarations = named_declarations(arguments.declarations, inherited);
+            Ok(Invocation::Migrate(Box::new(arguments)))
+        }
+        "completions" => {
+            let CompletionsArguments { shell } = CompletionsArguments::from_arg_matches(matches)?;
+            Ok(Invocation::Print(completion_script(shell)))
+        }
+        "man" => Ok(Invocation::Print(man_page())),
+        "schema" => Ok(Invocation::Print(SCHEMA.to_owned())),
+        CREDENTIAL => {
+            let inputs = Inputs::for_declarations(matches, inherited);
+            Ok(Invocation::Credential(Box::new(inputs)))
+        }
+        "install" => {
+            let InstallArguments { directory } = InstallArguments::from_arg_matches(matches)?;
+            Ok(Invocation::Install(directory))
+        }
+        // clap only accepts the names in its table, so this doesn't happen.
+        _ => Err(clap::Error::new(ErrorKind::InvalidSubcommand)),
     }
 }
 
@@ -119,6 +208,442 @@ fn launch_invocation(
     };
     inputs.errors.push(problem);
     Err(inputs.errors)
+}
+
+/// The variable that lists the declarations, separated by commas, if there is no `-f`.
+const FILE: &str = "SECRETS_EXEC_FILE";
+
+/// The options that name what to resolve. After `--`, they are a mistake.
+const ENTRY_OPTIONS: &str = "-e --env --env-from --as-file -f --file --resolve-env";
+
+/// The warning about an argument of the command that has one of CloudFormation's dynamic
+/// references.
+const UNRESOLVED_WARNING: &str = "an argument of the command contains {{resolve:…}}, which secrets-exec passes on unchanged, because `ps` \
+                          shows arguments. Set a variable with --env instead, and let the command read it";
+
+/// The entries and options of the command line and of `SECRETS_EXEC_*`.
+#[derive(Debug, Default)]
+pub struct Inputs {
+    /// The options of the command line, and those of `SECRETS_EXEC_*` that the command line doesn't
+    /// set.
+    pub options: TypedOptions,
+    /// True if the command line has `-q`. Only the flag hides the warning of `--local`.
+    /// SECRETS_EXEC_QUIET doesn't.
+    pub has_quiet_flag: bool,
+    /// The entries of the command line.
+    pub layer: Layer,
+    /// The declarations that are named, in their order. A later declaration overrides an earlier
+    /// one.
+    pub files: Vec<PathBuf>,
+    /// True if secrets-exec should look for a declaration in the working directory.
+    pub find_file: bool,
+    /// True if `-f` replaces the declaration in the working directory, so that a note about this is
+    /// due. With `--no-file` or `SECRETS_EXEC_FILE`, the replacement is on purpose, so this is
+    /// false.
+    pub replaces_file: bool,
+    /// The patterns of `--resolve-env`: references are also resolved in inherited variables with a
+    /// matching name.
+    pub resolve_env: Vec<Pattern>,
+    /// True if a word of the command is one of [`ENTRY_OPTIONS`], which probably belongs before
+    /// `--`.
+    pub has_misplaced_option: bool,
+    /// The errors of the command line and of `SECRETS_EXEC_*`.
+    pub errors: Vec<Problem>,
+    /// Warnings about arguments that look like references, and about variables whose names look
+    /// like misspelled options.
+    pub warnings: Vec<String>,
+}
+
+impl Inputs {
+    /// Reads the inputs of a launch, or of a subcommand that has entries on the command line and
+    /// in declarations.
+    fn for_entries(matches: &mut ArgMatches, inherited: &Inherited) -> Self {
+        let mut inputs = Self::for_declarations(matches, inherited);
+        let (layer, errors) = command_line_layer(matches);
+        inputs.layer = layer;
+        inputs.errors.extend(errors);
+
+        for text in take_texts(matches, "resolve-env") {
+            match parse_pattern(&text) {
+                Ok(pattern) => inputs.resolve_env.push(pattern),
+                Err(expected) => {
+                    let problem = invalid_problem("--resolve-env", text.as_ref(), expected);
+                    inputs.errors.push(problem);
+                }
+            }
+        }
+        inputs
+    }
+
+    /// Reads what all inputs have in common: the options, and which declarations to read. A
+    /// subcommand whose entries are all in declarations needs nothing else.
+    fn for_declarations(matches: &mut ArgMatches, inherited: &Inherited) -> Self {
+        let (mut errors, mut warnings) = (Vec::new(), Vec::new());
+        let flags = take_options(matches, &mut errors);
+        let has_quiet_flag = flags.quiet == Some(true);
+        let variables = options_from_variables(inherited, &mut errors, &mut warnings);
+        // A flag may exclude an option of the variables. This isn't an error, because the flag
+        // turns that option off.
+        for (option, other, why) in flags.exclusions().chain(variables.exclusions()) {
+            errors.push(Problem::usage(format!(
+                "--{option} and --{other} can't be used together, because {why}"
+            )));
+        }
+        let options = flags.over(variables);
+
+        let files_of_flag: Vec<PathBuf> =
+            matches.remove_many("file").into_iter().flatten().collect();
+        let ignores_file = matches.get_flag("no-file");
+        let replaces_file = !files_of_flag.is_empty() && !ignores_file;
+        let files = named_declarations(files_of_flag, inherited);
+        let find_file = files.is_empty() && !ignores_file;
+
+        Self {
+            options,
+            has_quiet_flag,
+            find_file,
+            replaces_file,
+            files,
+            errors,
+            warnings,
+            ..Self::default()
+        }
+    }
+
+    /// Reads the inputs of `get`. Their only entry is `reference`, whose value is only printed. An
+    /// error doesn't show `reference`.
+    fn for_reference(reference: &str, matches: &mut ArgMatches, inherited: &Inherited) -> Self {
+        let mut inputs = Self::for_declarations(matches, inherited);
+        let (name, assigned) = reference.split_once('=').unwrap_or_default();
+        let is_in_capitals = is_name(name) && name == name.to_uppercase();
+        if is_in_capitals && reads_like_a_name(assigned) {
+            let help = format!("write secrets-exec get {assigned}");
+            inputs
+                .errors
+                .push(Problem::usage("the argument sets a variable").help(help));
+            return inputs;
+        }
+        match Reference::parse(reference).map_err(malformed_reference) {
+            Ok(reference) => {
+                let source = EntrySource::Reference(reference);
+                let entry = Entry::new(Target::Output, source, Origin::Argument("get"));
+                inputs.layer.entries.push(entry);
+            }
+            Err(error) => inputs.errors.push(error),
+        }
+        inputs
+    }
+
+    /// Takes the command after `--` out of `matches`, if there is one.
+    ///
+    /// Sets [`has_misplaced_option`](Self::has_misplaced_option) if an argument is an option that
+    /// belongs before `--`. Adds a warning for each argument with one of CloudFormation's dynamic
+    /// references (`{{resolve:ssm:…}}`).
+    fn take_command(&mut self, matches: &mut ArgMatches) -> Option<CommandLine> {
+        let words = matches.remove_many("command");
+        let command = CommandLine::new(words.map(Iterator::collect).unwrap_or_default())?;
+
+        for argument in command.arguments().map(OsStr::to_string_lossy) {
+            let option = argument.split('=').next().unwrap_or_default();
+            self.has_misplaced_option |= ENTRY_OPTIONS.split(' ').any(|other| other == option);
+            // After `resolve:`, a reference has secretsmanager, ssm or ssm-secure.
+            if argument.contains("{{resolve:s") {
+                self.warnings.push(UNRESOLVED_WARNING.to_owned());
+            }
+        }
+        Some(command)
+    }
+}
+
+/// Returns the declarations that `-f` names or, without `-f`, the declarations that
+/// `SECRETS_EXEC_FILE` names.
+fn named_declarations(from_flag: Vec<PathBuf>, inherited: &Inherited) -> Vec<PathBuf> {
+    match inherited.non_empty(FILE) {
+        Some(names) if from_flag.is_empty() => names
+            .as_bytes()
+            .split(|byte| *byte == b',')
+            .map(|name| PathBuf::from(OsStr::from_bytes(name.trim_ascii())))
+            .collect(),
+        Some(_) | None => from_flag,
+    }
+}
+
+/// Takes the options of the table out of `matches`. Adds an error for each value that its option
+/// doesn't accept.
+///
+/// An option without a value is set to the text that its variable would have: `1`, or `2` for
+/// `-vv`.
+fn take_options(matches: &mut ArgMatches, errors: &mut Vec<Problem>) -> TypedOptions {
+    let mut options = TypedOptions::default();
+    for option in OPTIONS {
+        let name = option.name;
+        let values: Vec<OsString> = match option.takes {
+            Takes::Nothing if matches.get_flag(name) => vec!["1".into()],
+            Takes::Level if matches.get_count(name) == 1 => vec!["1".into()],
+            Takes::Level if matches.get_count(name) > 1 => vec!["2".into()],
+            Takes::Nothing | Takes::Level => Vec::new(),
+            Takes::Text(_) | Takes::Texts(_) | Takes::Optional(_) => {
+                matches.remove_many(name).into_iter().flatten().collect()
+            }
+        };
+        set_option(&mut options, option, &values, &format!("--{name}"), errors);
+    }
+    options
+}
+
+/// Sets an option to `values`, which came from the flag or variable `name`. Adds an error for each
+/// value that the option doesn't accept.
+fn set_option(
+    options: &mut TypedOptions,
+    option: &OptionSpec,
+    values: &[OsString],
+    name: &str,
+    errors: &mut Vec<Problem>,
+) {
+    for value in values {
+        if let Some(found) = overlooked(&value.to_string_lossy()) {
+            errors.push(Problem::from_fault(Status::Usage, found.about(name)));
+        } else if let Err(expected) = (option.set)(options, value) {
+            // Only the value of a duration is a number with a unit.
+            let with_unit = format!("{}s", value.to_string_lossy());
+            let set = |text: &str| (option.set)(&mut TypedOptions::default(), text.as_ref());
+            let is_number = with_unit.starts_with(|c: char| c.is_ascii_digit());
+            let is_accepted = is_number && set(&with_unit).is_ok();
+            let help = is_accepted.then(|| format!("write {with_unit}"));
+            errors.push(invalid_problem(name, value, expected).help_if_some(help));
+        }
+    }
+}
+
+/// Reads the options of the table from `SECRETS_EXEC_*`. An empty variable is treated as unset.
+///
+/// Adds an error for each value that its option doesn't accept, and a warning for each name that
+/// looks like a misspelled option. Other names are ignored, because Kubernetes sets names such as
+/// `SECRETS_EXEC_PORT` for a service called secrets-exec.
+fn options_from_variables(
+    inherited: &Inherited,
+    errors: &mut Vec<Problem>,
+    warnings: &mut Vec<String>,
+) -> TypedOptions {
+    let mut options = TypedOptions::default();
+    for (variable, value) in inherited.iter() {
+        let name = match variable.to_str() {
+            Some(name) if name.starts_with(OWN_PREFIX) => name,
+            Some(_) | None => continue,
+        };
+        let Some(option) = OPTIONS.iter().find(|option| option.id.variable() == name) else {
+            warnings.extend(misspelling_warning(name));
+            continue;
+        };
+        let values = match (option.takes, value.to_str()) {
+            (_, Some("")) => Vec::new(),
+            (Takes::Texts(_), Some(text)) => {
+                text.split(',').map(|part| part.trim().into()).collect()
+            }
+            (_, _) => vec![value.to_owned()],
+        };
+        set_option(&mut options, option, &values, name, errors);
+    }
+    options
+}
+
+/// Warns about a variable whose name is one edit away from the name of one of ours.
+fn misspelling_warning(name: &str) -> Option<String> {
+    let of_options = OPTIONS.iter().map(|option| option.id.variable());
+    let mut variables = of_options.chain([FILE.to_owned()]);
+    let similar = variables.find(|variable| strsim::osa_distance(name, variable) == 1)?;
+    Some(format!(
+        "secrets-exec ignores {name}, which isn't one of its variables. Did you mean {similar}?"
+    ))
+}
+
+/// Returns the problem for a value that the flag or variable `name` doesn't accept.
+fn invalid_problem(name: &str, value: &OsStr, expected: &str) -> Problem {
+    Problem::usage(invalid_value(name, &value.to_string_lossy(), expected))
+}
+
+/// An option whose value is `NAME=REF`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum AssignmentOption {
+    Env,
+    AsFile,
+}
+
+impl AssignmentOption {
+    /// Returns the name in messages.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Env => "--env",
+            Self::AsFile => "--as-file",
+        }
+    }
+
+    /// Returns what an entry sets if the option names this variable.
+    fn target(self, name: EnvName) -> Target {
+        match self {
+            Self::Env => Target::Env(name),
+            Self::AsFile => Target::File(FileTarget {
+                path: None,
+                once: false,
+                env: Some(name),
+                mode: Mode::PRIVATE,
+                owner: None,
+            }),
+        }
+    }
+}
+
+/// Takes the entries of the command line out of `matches`. Returns the entries that could be
+/// parsed, and an error for each of the others. If two entries set the same variable, the second
+/// one is an error.
+fn command_line_layer(matches: &mut ArgMatches) -> (Layer, Vec<Problem>) {
+    let mut names = BTreeSet::new();
+    let mut parsed = Vec::new();
+    for option in [AssignmentOption::Env, AssignmentOption::AsFile] {
+        let texts = take_texts(matches, option.name().trim_start_matches('-'));
+        for (number, text) in (1..).zip(&texts) {
+            let shown_option = match texts.len() {
+                1 => option.name().to_owned(),
+                _ => format!("{} number {number}", option.name()),
+            };
+            parsed.push(match parse_entry(option, &shown_option, text) {
+                Ok(entry) if !names.insert(entry.target.to_string()) => {
+                    let name = entry.target;
+                    let headline = format!("the command line sets the variable {name} twice");
+                    let help = format!("keep only one option for {name}");
+                    Err(Problem::usage(headline).help(help))
+                }
+                result => result,
+            });
+        }
+    }
+    let objects = take_texts(matches, "env-from");
+    parsed.extend(objects.iter().map(|text| parse_env_from(text)));
+
+    let (mut layer, mut errors) = (Layer::default(), Vec::new());
+    for result in parsed {
+        match result {
+            Ok(entry) => layer.entries.push(entry),
+            Err(error) => errors.push(error),
+        }
+    }
+    (layer, errors)
+}
+
+/// Takes the values of a repeatable option out of `matches`. There are none if it isn't given.
+fn take_texts(matches: &mut ArgMatches, option: &str) -> Vec<String> {
+    matches.remove_many(option).into_iter().flatten().collect()
+}
+
+/// Parses the `NAME=REF` of `--env` or `--as-file`. `shown_option` is the option's name for
+/// [`split_assignment`].
+///
+/// # Errors
+/// If the text is not of this form, if REF is not a reference, or if NAME is PATH, which can't come
+/// from a secret.
+fn parse_entry(option: AssignmentOption, shown_option: &str, text: &str) -> Result<Entry, Problem> {
+    let (name, reference_text) = split_assignment(option, shown_option, text)?;
+    let origin = Origin::Argument(option.name());
+    let subject = Subject::plain(name.to_string(), origin.clone());
+    if name.as_str() == "PATH" {
+        let headline = "PATH can't come from a secret, because it decides which program runs";
+        let help = "set PATH in a declaration: env: { PATH: { value: /usr/bin } }";
+        return Err(Problem::usage(headline)
+            .help(help)
+            .for_entry(subject, Impact::None));
+    }
+    let reference = Reference::parse(reference_text)
+        .map_err(|error| malformed_reference(error).for_entry(subject, Impact::None))?;
+    let source = EntrySource::Reference(reference);
+    Ok(Entry::new(option.target(name), source, origin))
+}
+
+/// Splits `NAME=REF` into the name and the text of the reference. Only the first `=` separates the
+/// two, because the name of a secret may contain more.
+///
+/// # Errors
+/// If the assignment has quotes around it, sets several variables, is a connection string, has no
+/// `=`, or doesn't begin with a valid name. Because the name isn't known yet, the error calls the
+/// option `shown_option`: `--env`, or `--env number 2` if there are several.
+fn split_assignment<'t>(
+    option: AssignmentOption,
+    shown_option: &str,
+    assignment: &'t str,
+) -> Result<(EnvName, &'t str), Problem> {
+    let option_name = option.name();
+    let example = format!("write {option_name} DB_PASSWORD=prod/db:password");
+    if assignment.starts_with(['\'', '"']) {
+        let text = format!("the value of {shown_option} begins with a quote: remove the quotes");
+        return Err(Problem::usage(text));
+    }
+
+    // `--env "Server=db;Database=app;Password=…"`
+    let settings = assignment.split(';').map(str::trim);
+    if settings.filter_map(assigned_name).count() > 1 {
+        let text = format!("the value of {shown_option} is a connection string, not a reference");
+        return Err(Problem::usage(text).help(URL_REMEDY));
+    }
+
+    // `--env "A=prod/db:a B=prod/db:b"`
+    let words = assignment.split([' ', ',']);
+    if words.filter_map(assigned_name).count() > 1 {
+        let help = format!(
+            "write {option_name} before each of them, as in {option_name} A=prod/db:a {option_name} B=prod/db:b"
+        );
+        let text = format!("one {option_name} can't set several variables");
+        return Err(Problem::usage(text).help(help));
+    }
+
+    let Some((name, reference)) = assignment.split_once('=') else {
+        let text = format!("the value of {shown_option} has no \"=\" after the name of a variable");
+        return Err(Problem::usage(text).help(format!("{example}, without spaces")));
+    };
+    // clap reads the argument "-e NAME=REF", which a list such as CMD of an image may have, as `-e`
+    // with the value " NAME=REF".
+    if option == AssignmentOption::Env && name.starts_with(' ') {
+        return Err(one_word_problem("-e"));
+    }
+    let Some(parsed_name) = EnvName::parse(name) else {
+        if is_name(name.trim()) {
+            let text =
+                format!("the value of {shown_option} has a space next to the name of the variable");
+            let help = format!("{example}, without spaces");
+            return Err(Problem::usage(text).help(help));
+        }
+        let text = format!("the value of {shown_option} doesn't begin with a valid variable name");
+        return Err(Problem::usage(text)
+            .help("a name has only letters, digits and \"_\", as in DB_PASSWORD2"));
+    };
+    Ok((parsed_name, reference))
+}
+
+/// Parses the `[PREFIX=]REF` of `--env-from`.
+///
+/// The text before the first `=` is a prefix only if it is empty or a legal name, because the name
+/// of a secret may contain `=`, too.
+///
+/// # Errors
+/// When the reference is malformed. The message doesn't show the text.
+fn parse_env_from(text: &str) -> Result<Entry, Problem> {
+    let (prefix, reference) = match text.split_once('=') {
+        Some((prefix, reference)) if prefix.is_empty() || is_name(prefix) => (prefix, reference),
+        Some(_) | None => ("", text),
+    };
+    let naming = Naming {
+        prefix: prefix.to_owned(),
+        ..Naming::default()
+    };
+    let parsed_reference = Reference::parse(reference).map_err(|error| {
+        let subject = Subject::plain("env-from".to_owned(), Origin::Argument("--env-from"));
+        malformed_reference(error).for_entry(subject, Impact::None)
+    })?;
+    let origin = Origin::Argument("--env-from");
+    Ok(Entry::for_object(parsed_reference, naming, origin))
+}
+
+/// Returns the problem for text that is not a reference. The message doesn't show the text.
+fn malformed_reference(error: Fault) -> Problem {
+    Problem::from_fault(Status::Usage, error.about("the reference"))
 }
 
 #[cfg(test)]

@@ -13,7 +13,6 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
 
 use super::command::subcommand;
-use super::inputs::one_word_problem;
 use crate::model::env_variables::{assigned_name, is_name};
 use crate::model::mistakes::{nearest, overlooked_in_argument, replacement};
 use crate::model::options::{TypedOptions, find_option};
@@ -368,4 +367,10 @@ impl Line<'_> {
 fn has_option(command: &Command, option: &str) -> bool {
     let long = option.strip_prefix("--");
     long.is_some() && command.get_arguments().any(|arg| arg.get_long() == long)
+}
+
+/// Returns the problem for an option that is in one argument with its value.
+pub fn one_word_problem(option: &str) -> Problem {
+    let text = format!("\"{option} …\" is one argument, but must be two");
+    Problem::usage(text).help(format!("in an array, write \"{option}\", \"…\""))
 }

@@ -1,6 +1,6 @@
 //! The provider that runs a program, which prints credentials as JSON. The program is the
 //! `credential_process` of a profile or, for a profile of `aws login`, the AWS CLI. It is killed if
-//! the launch ends first (`system::ending`).
+//! the launch ends first (`system::waiting`).
 //!
 //! If this process is in the terminal's foreground job, the program belongs to the job, too. So it
 //! can ask a question on the terminal, and Ctrl-C and Ctrl-Z reach both. Otherwise the program gets
@@ -37,8 +37,8 @@ use super::provider::{unusable, with_help};
 use crate::model::answer::FetchError;
 use crate::model::shown::one_line;
 use crate::net::error_text;
-use crate::system::ending::{self, AskedProgram};
-use crate::system::{os_error, signals, streams};
+use crate::system::waiting::{self, AskedProgram};
+use crate::system::{os_error, signals};
 
 /// The limit for the output, in bytes. Credentials need a few kilobytes.
 const MAX_OUTPUT: usize = 64 * 1024;
@@ -109,7 +109,7 @@ async fn printed_credentials(command: Command, name: &str) -> Result<Credentials
         return Err(failed(format!("printed credentials that expired at {end}")));
     }
     // What the program leaves behind after it has succeeded, for example an agent, isn't killed.
-    ending::locked_program().take();
+    waiting::locked_program().take();
     Ok(credentials)
 }
 
@@ -168,7 +168,7 @@ pub fn parse_time(text: &str) -> Option<SystemTime> {
 struct CredentialProcess(Option<OwnedFd>);
 
 impl CredentialProcess {
-    /// Starts a program and stores it where [`ending::kill_program`] finds it. Its standard input
+    /// Starts a program and stores it where [`waiting::kill_program`] finds it. Its standard input
     /// is /dev/null, because this process's standard input belongs to the command that is launched.
     /// It shares this process's standard error. If an earlier program has failed and the user can't
     /// be asked, its standard error is /dev/null.
@@ -190,13 +190,13 @@ impl CredentialProcess {
 
         // This is stored before the program exists, so that a thread that ends this process during
         // `spawn` kills the program, too.
-        *ending::locked_program() = Some(AskedProgram {
+        *waiting::locked_program() = Some(AskedProgram {
             child: None,
             terminal,
         });
         let started = command.spawn();
 
-        let mut asked = ending::locked_program();
+        let mut asked = waiting::locked_program();
         let mut child = match started {
             Ok(child) => child,
             Err(error) => {
@@ -226,7 +226,7 @@ impl CredentialProcess {
         // If the program is gone, another thread has killed it and is ending this process, so this
         // loop never ends.
         let try_wait = || {
-            ending::locked_program()
+            waiting::locked_program()
                 .as_mut()
                 .and_then(|program| program.child.as_mut())
                 .map_or(Ok(None), Child::try_wait)
@@ -258,7 +258,7 @@ impl CredentialProcess {
 
 impl Drop for CredentialProcess {
     fn drop(&mut self) {
-        if let Some(mut program) = ending::kill_program() {
+        if let Some(mut program) = waiting::kill_program() {
             let _ = program.wait();
         }
     }
@@ -272,7 +272,7 @@ fn foreground_terminal() -> Option<(File, Termios)> {
         .write(true)
         .open("/dev/tty")
         .ok()?;
-    if !streams::is_foreground(&tty) {
+    if !signals::is_foreground(&tty) {
         return None;
     }
     let modes = tcgetattr(&tty).ok()?;
