@@ -150,6 +150,8 @@ pub fn parse_env_file(
     if variables.is_empty() && errors.is_empty() {
         errors.push(match unmatched_only.into_iter().next() {
             Some(text) => Problem::configuration(text),
+            None if lines.trim_start().starts_with('{') => error(file, "this file is JSON, not a .env file")
+                .help("store it as it is: a secret can be a JSON object"),
             None => {
                 let help = "migrate never moves AWS_*, SECRETS_EXEC_* and PATH, and --only and --except select the others";
                 error(file, "this file doesn't have any variables to move").help(help)

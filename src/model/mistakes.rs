@@ -166,6 +166,10 @@ pub fn several_lines(text: &str) -> Option<Fault> {
 /// Returns what people don't see in an argument of the command line. An argument that is only a
 /// space or a carriage return comes from a script in which a line doesn't end with its backslash.
 pub fn overlooked_in_argument(text: &str) -> Option<Fault> {
+    if text.ends_with(" --") {
+        let help = "in an array, write \"--\" as an argument of its own";
+        return Some(Fault::new("ends with `--`").help(help));
+    }
     let found = several_lines(text).or_else(|| overlooked(text))?;
     if text.is_empty() || !text.trim().is_empty() {
         return Some(found);
@@ -236,7 +240,11 @@ fn character_name(c: char) -> String {
 const COMMAND_LINE: &str = "\
 exec inject launch run start = secrets-exec [OPTIONS] -- COMMAND
 fetch print read show = secrets-exec get prod/db:password
-diff info list ls status --dry-run = secrets-exec check
+diff info status --dry-run = secrets-exec check
+add create delete put rm rotate set update write = the AWS CLI, because secrets-exec only reads
+list ls = aws secretsmanager list-secrets
+configure login = aws configure sso
+version = secrets-exec --version
 env = secrets-exec export --format shell
 --environment --key --password --query --secret --secret-id --secrets --set = --env DB_PASSWORD=prod/db:password
 --prefix = --env-from APP_=prod/app
@@ -265,10 +273,8 @@ apiVersion = a Kubernetes manifest = see docs/kubernetes.md and, for an External
 /// The YAML tags of other tools, in lower case. They are left out.
 const TAGS: &str = "file ref secret str sub var = ";
 
-/// The beginnings of references in the syntax of other tools, and what to write instead. If that is
-/// empty, the secret isn't in AWS. Its name has a slash, because `vault:token` may be the key of a
-/// secret "vault".
-const PREFIXES: [(&str, &str); 23] = [
+/// The beginnings of references in the syntax of other tools, and what to write instead.
+const PREFIXES: [(&str, &str); 21] = [
     ("{{resolve:secretsmanager:", "secretsmanager:"),
     ("aws:secretsmanager:", "secretsmanager:"),
     ("secretsmanager:", "secretsmanager:"),
@@ -290,7 +296,20 @@ const PREFIXES: [(&str, &str); 23] = [
     ("aws-ssm:", "ssm:"),
     ("awsssm:", "ssm:"),
     ("{aws-ssm}", "ssm:"),
-    ("op://", ""),
+];
+
+/// More beginnings of this kind, which may also be the name of a secret: `vault:token` is a key of
+/// the secret "vault". So they only apply if a slash follows. If there is nothing to write instead,
+/// the secret isn't in AWS.
+const PREFIXES_BEFORE_SLASHES: [(&str, &str); 9] = [
+    ("asm:", "secretsmanager:"),
+    ("aws:", "secretsmanager:"),
+    ("SecretsManager:", "secretsmanager:"),
+    ("secret:", "secretsmanager:"),
+    ("sm:", "secretsmanager:"),
+    ("awsps:", "ssm:"),
+    ("param:", "ssm:"),
+    ("op:", ""),
     ("vault:", ""),
 ];
 
@@ -339,9 +358,14 @@ pub fn tag_remedy(tag: &str, value: &str) -> Option<String> {
 /// Returns the prefix of a reference in the syntax of another tool, and what to write instead of
 /// it: `awssm:prod/db` → `awssm:` and `secretsmanager:`.
 pub fn foreign_prefix(text: &str) -> Option<(&'static str, &'static str)> {
-    PREFIXES.into_iter().find(|(prefix, ours)| {
-        let rest = text.strip_prefix(prefix);
-        rest.is_some_and(|rest| !ours.is_empty() || rest.contains('/'))
+    let certain = PREFIXES
+        .into_iter()
+        .find(|(prefix, _)| text.starts_with(prefix));
+    certain.or_else(|| {
+        PREFIXES_BEFORE_SLASHES.into_iter().find(|(prefix, _)| {
+            text.strip_prefix(prefix)
+                .is_some_and(|rest| rest.contains('/'))
+        })
     })
 }
 
