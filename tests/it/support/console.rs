@@ -5,21 +5,27 @@
 //!
 //! ```text
 //! # A wrong reference is reported with the right way to write it.
+//! # The exit status after an error is 78 if none is shown.
 //!
 //! # A mistyped key.
-//! | env:
-//! |   DB_HOST: prod/db:hots
-//! $ secrets-exec -- app
+//! | env: { DB_HOST: "prod/db:hots" }
 //! secrets-exec: error: the secret "prod/db" has no key "hots"
-//! [78]
+//! $ secrets-exec get prod/db:hots
+//! secrets-exec: error: the secret "prod/db" has no key "hots"
+//! = secrets-exec get prod/db:hots::
 //! ```
 //!
 //! - Every paragraph is a separate shell in `/home/dev/app`, an empty directory. `app` is a program
-//!   that does nothing. Lines that begin with `|` are the content of `secrets-exec.yaml`, which is
-//!   written at this place.
+//!   that does nothing.
+//! - Lines that begin with `|` are the content of `secrets-exec.yaml`, which is written at this
+//!   place. If no command follows them, `secrets-exec -- app` is run.
+//! - A command after `= ` instead of `$ ` prints the same as the last one that printed anything,
+//!   and has the same exit status.
 //! - Standard output and standard error appear in the order in which they come, without blank
-//!   lines. Below them comes the exit status in brackets, unless it is 0. A JSON document has
-//!   several members in a line.
+//!   lines. Below them comes the exit status in brackets, unless it is 0 or, if an error is among
+//!   the output, the one that the page begins with. A JSON document has several members in a line.
+//! - `fields 'NAME|NAME' …` runs `secrets-exec check --json …`, writes the document to the file
+//!   `doc`, and prints only these members of it. It doesn't print messages.
 //! - A directory of the test is written as `/home/dev`, the port of the fake as `PORT`, the time
 //!   that attempts took as `TIME`, and the age of whatever the fake has given a date as `Ny`.
 //!
@@ -57,13 +63,21 @@ pub fn pages_in(folder: &str) -> Vec<PathBuf> {
     pages
 }
 
-/// The paragraphs of a page.
+/// The paragraphs of a page. Each output ends with its exit status, unless that is 0.
 pub fn paragraphs(page: impl AsRef<Path>) -> Vec<Console> {
-    fs::read_to_string(page)
-        .unwrap()
-        .split("\n\n")
-        .map(Console::parse)
-        .collect()
+    let page = fs::read_to_string(page).unwrap();
+    let mut paragraphs: Vec<_> = page.split("\n\n").map(Console::parse).collect();
+    if let Some(usual) = usual_status(&page) {
+        let commands = paragraphs.iter_mut().flat_map(|shown| &mut shown.commands);
+        for (_, output) in commands.filter(|(_, output)| has_error(output)) {
+            match status_of(output) {
+                Some("[0]") => output.truncate(output.len() - "[0]\n".len()),
+                Some(_) => {}
+                None => *output += &format!("[{usual}]\n"),
+            }
+        }
+    }
+    paragraphs
 }
 
 /// What the commands of a page print.
@@ -131,9 +145,27 @@ impl Situation {
         let _writing = WRITING.lock().unwrap();
         let page = fs::read_to_string(self.page).unwrap();
         let mut texts: Vec<String> = page.split("\n\n").map(str::to_owned).collect();
-        texts[self.number] = printed.text().trim_end().to_owned();
+        texts[self.number] = printed.text(usual_status(&page)).trim_end().to_owned();
         fs::write(self.page, texts.join("\n\n").trim_end().to_owned() + "\n").unwrap();
     }
+}
+
+/// The exit status after an error, if a page begins with it. Without one, each is shown.
+fn usual_status(page: &str) -> Option<&str> {
+    let (_, rest) = page.split_once("The exit status after an error is ")?;
+    rest.split(' ').next()
+}
+
+/// The exit status at the end of an output, in brackets.
+fn status_of(output: &str) -> Option<&str> {
+    let line = output.lines().last()?;
+    let digits = line.strip_prefix('[')?.strip_suffix(']')?;
+    digits.parse::<u8>().is_ok().then_some(line)
+}
+
+/// True if a page doesn't show the exit status of this output if it is the usual one.
+fn has_error(output: &str) -> bool {
+    output.contains("secrets-exec: error: ")
 }
 
 /// Runs the commands of a paragraph, and returns it with what the commands print now.
@@ -170,11 +202,20 @@ fn printed(paragraph: &Console, sandbox: Sandbox, port: u16) -> Console {
     }
 }
 
+/// The function `fields` of a page.
+const FIELDS: &str = r#"fields() {
+    names=$1; shift
+    secrets-exec check --json "$@" >doc 2>/dev/null; status=$?
+    grep -oE "\"($names)\": (\"[^\"]*\"|[a-z0-9]+|\[\])" doc | paste -sd' '
+    return $status
+}"#;
+
 /// A script that runs each command of a paragraph, and prints its exit status between two
 /// [`SEPARATOR`]s.
 fn in_a_shell(paragraph: &Console) -> String {
-    let mut lines =
-        "umask 022; PATH=$PWD/bin:$PATH; export HOME=$PWD/home/dev; cd home/dev/app\n".to_owned();
+    let mut lines = format!(
+        "umask 022; PATH=$PWD/bin:$PATH; export HOME=$PWD/home/dev; cd home/dev/app\n{FIELDS}\n"
+    );
     for (command, _) in &paragraph.commands {
         lines += &format!("{{ {command}\n}} 2>&1\nprintf '\\001%s\\001' $?\n");
     }
@@ -299,6 +340,9 @@ fn difference(shown: &str, printed: &str) -> String {
 /// The command that writes a declaration, before and after the content.
 const DECLARATION: [&str; 2] = ["cat >secrets-exec.yaml <<'EOF'", "\nEOF"];
 
+/// The command below a declaration, if a page doesn't have one there.
+const LAUNCH: &str = "secrets-exec -- app";
+
 /// A block of a console.
 pub struct Console {
     /// The lines that begin with `#`, before the first command.
@@ -313,9 +357,20 @@ impl Console {
     /// declaration.
     pub fn parse(block: &str) -> Self {
         let (mut prose, mut commands) = (String::new(), Vec::<(String, String)>::new());
+        let is_declared = |commands: &[(String, String)]| {
+            commands
+                .last()
+                .is_some_and(|(command, _)| command.starts_with(DECLARATION[0]))
+        };
         for line in block.lines() {
             if let Some(command) = line.strip_prefix("$ ") {
                 commands.push((command.to_owned(), String::new()));
+                continue;
+            }
+            if let Some(command) = line.strip_prefix("= ") {
+                let output = commands.iter().rfind(|(_, output)| !output.is_empty());
+                let (_, output) = output.expect("an output that is the same").clone();
+                commands.push((command.to_owned(), output));
                 continue;
             }
             if let Some(line) = line.strip_prefix('|') {
@@ -330,6 +385,9 @@ impl Console {
                 command.extend(["\n", line.strip_prefix(' ').unwrap_or(line), end]);
                 continue;
             }
+            if is_declared(&commands) {
+                commands.push((LAUNCH.to_owned(), String::new()));
+            }
             let Some((command, output)) = commands.last_mut() else {
                 assert!(line.starts_with('#'), "output without a command: {block}");
                 prose.extend([line, "\n"]);
@@ -343,19 +401,46 @@ impl Console {
                 output.extend([line, "\n"]);
             }
         }
+        if is_declared(&commands) {
+            commands.push((LAUNCH.to_owned(), String::new()));
+        }
         Self { prose, commands }
     }
 
-    /// The text of the block as a page contains it.
-    fn text(&self) -> String {
+    /// The text of the block as a page contains it that has this usual exit status.
+    fn text(&self, usual: Option<&str>) -> String {
         let mut text = self.prose.clone();
+        let (mut is_declared, mut last_output) = (false, "");
         for (command, output) in &self.commands {
             let [start, end] = DECLARATION;
             let content = command.strip_prefix(start);
-            text += &match content.and_then(|content| content.strip_suffix(end)) {
-                Some(content) => content.replace('\n', "\n| ").trim_start().to_owned() + "\n",
-                None => format!("$ {}\n{output}", command.replace('\n', "\n> ")),
+            if let Some(content) = content.and_then(|content| content.strip_suffix(end)) {
+                text += &(content.replace('\n', "\n| ").trim_start().to_owned() + "\n");
+                is_declared = true;
+                continue;
+            }
+
+            let shown = match (usual, status_of(output)) {
+                (Some(_), None) if has_error(output) => format!("{output}[0]\n"),
+                (Some(usual), Some(status))
+                    if has_error(output) && status == format!("[{usual}]") =>
+                {
+                    output.trim_end().strip_suffix(status).unwrap().to_owned()
+                }
+                _ => output.clone(),
             };
+            let has_output = !output.is_empty();
+            if is_declared && command == LAUNCH && has_output {
+                text += &shown;
+            } else if has_output && output == last_output && !command.contains('\n') {
+                text += &format!("= {command}\n");
+            } else {
+                text += &format!("$ {}\n{shown}", command.replace('\n', "\n> "));
+            }
+            is_declared = false;
+            if has_output {
+                last_output = output;
+            }
         }
         text
     }
