@@ -25,7 +25,8 @@
 //!   lines. Below them comes the exit status in brackets, unless it is 0 or, if an error is among
 //!   the output, the one that the page begins with. A JSON document has several members in a line.
 //! - `fields 'NAME|NAME' …` runs `secrets-exec check --json …`, writes the document to the file
-//!   `doc`, and prints only these members of it. It doesn't print messages.
+//!   `doc`, and prints only these members of it, those of each entry on a line. It doesn't print
+//!   messages.
 //! - A directory of the test is written as `/home/dev`, the port of the fake as `PORT`, the time
 //!   that attempts took as `TIME`, and the age of whatever the fake has given a date as `Ny`.
 //!
@@ -206,7 +207,7 @@ fn printed(paragraph: &Console, sandbox: Sandbox, port: u16) -> Console {
 const FIELDS: &str = r#"fields() {
     names=$1; shift
     secrets-exec check --json "$@" >doc 2>/dev/null; status=$?
-    grep -oE "\"($names)\": (\"[^\"]*\"|[a-z0-9]+|\[\])" doc | paste -sd' '
+    grep -oE "\"($names)\": (\"[^\"]*\"|[a-z0-9]+|\[\])" doc | paste -sd' ' | sed 's/ "label"/\n"label"/g'
     return $status
 }"#;
 
