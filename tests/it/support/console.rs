@@ -249,72 +249,45 @@ const JSON_WIDTH: usize = 150;
 /// Writes the JSON documents in these lines with several members in a line. An object or an array
 /// that fits in a line has one. Other lines aren't changed.
 fn folded<'a>(lines: impl Iterator<Item = &'a str>) -> String {
-    let lines: Vec<&str> = lines.collect();
-    let mut text = String::new();
-    let mut rest = &lines[..];
-    while let [first, ..] = rest {
-        match end_of_block(rest) {
-            Some(end) if ["{", "["].contains(first) => {
-                text += &folded_block(&rest[..=end], 0);
-                rest = &rest[end + 1..];
-            }
-            _ => {
-                text.extend([first, "\n"]);
-                rest = &rest[1..];
+    let is_end = |line: &str| line.trim_start().starts_with(['}', ']']);
+    let is_start = |line: &str| line.ends_with(['{', '[']);
+    let joined = |lines: &[String], last: &str| {
+        let rest = lines.iter().skip(1).map(|line| line.trim_start());
+        rest.chain([last.trim_start()])
+            .fold(lines[0].clone(), |whole, line| whole + " " + line)
+    };
+
+    let mut folded: Vec<String> = Vec::new();
+    // The places of the objects and arrays that aren't closed yet.
+    let mut open: Vec<usize> = Vec::new();
+    for line in lines {
+        let mut line = line.to_owned();
+        if is_start(&line) && (!open.is_empty() || line.len() == 1) {
+            open.push(folded.len());
+            folded.push(line);
+            continue;
+        }
+        let ended = if is_end(&line) { open.pop() } else { None };
+        if let Some(start) = ended {
+            let whole = joined(&folded[start..], &line);
+            if whole.len() <= JSON_WIDTH {
+                folded.truncate(start);
+                line = whole;
             }
         }
-    }
-    text
-}
-
-fn indent_of(line: &str) -> usize {
-    line.len() - line.trim_start().len()
-}
-
-/// The number of the line that closes the object or the array that the first line opens.
-fn end_of_block(lines: &[&str]) -> Option<usize> {
-    if !lines[0].ends_with(['{', '[']) {
-        return None;
-    }
-    let indent = indent_of(lines[0]);
-    let end = lines[1..]
-        .iter()
-        .position(|line| indent_of(line) == indent)?
-        + 1;
-    lines[end]
-        .trim_start()
-        .starts_with(['}', ']'])
-        .then_some(end)
-}
-
-/// The lines of an object or an array of a JSON document: one if they fit, and otherwise as many
-/// members in each as fit.
-fn folded_block(lines: &[&str], indent: usize) -> String {
-    let space = " ".repeat(indent);
-    let words: Vec<&str> = lines.iter().map(|line| line.trim()).collect();
-    let line = format!("{space}{}\n", words.join(" "));
-    if lines.len() == 1 || line.len() <= JSON_WIDTH {
-        return line;
-    }
-
-    let mut text = format!("{space}{}\n", words[0]);
-    let mut members = String::new();
-    let mut number = 1;
-    while number < lines.len() - 1 {
-        let end = number + end_of_block(&lines[number..]).unwrap_or(0);
-        let member = folded_block(&lines[number..=end], indent + 2);
-        let fits = members.len() + member.trim_start().len() <= JSON_WIDTH;
-        if member.matches('\n').count() > 1 {
-            text.extend([&*std::mem::take(&mut members), &member]);
-        } else if !members.is_empty() && fits {
-            members.pop();
-            members.extend([" ", member.trim_start()]);
-        } else {
-            text += &std::mem::replace(&mut members, member);
+        if let (Some(last), false) = (folded.last(), open.is_empty()) {
+            let whole = joined(std::slice::from_ref(last), &line);
+            let are_members = ![last, &line]
+                .iter()
+                .any(|line| is_start(line) || is_end(line));
+            if are_members && whole.len() <= JSON_WIDTH {
+                folded.pop();
+                line = whole;
+            }
         }
-        number = end + 1;
+        folded.push(line);
     }
-    text + &members + &format!("{space}{}\n", words[words.len() - 1])
+    folded.iter().map(|line| format!("{line}\n")).collect()
 }
 
 /// Returns the lines that both outputs have at the beginning, and then the lines in which they
