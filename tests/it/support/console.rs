@@ -164,7 +164,7 @@ fn status_of(output: &str) -> Option<&str> {
     digits.parse::<u8>().is_ok().then_some(line)
 }
 
-/// True if a page doesn't show the exit status of this output if it is the usual one.
+/// True for an output with an error. A page doesn't show its exit status if it is the usual one.
 fn has_error(output: &str) -> bool {
     output.contains("secrets-exec: error: ")
 }
@@ -328,7 +328,7 @@ pub struct Console {
 impl Console {
     /// Reads a block. A command continues after a `\`, and on lines that begin with `>`, as a shell
     /// shows them. Lines that begin with `|` are a command of their own, which writes the
-    /// declaration.
+    /// declaration, and the launch below them may be left out.
     pub fn parse(block: &str) -> Self {
         let (mut prose, mut commands) = (String::new(), Vec::<(String, String)>::new());
         let is_declared = |commands: &[(String, String)]| {
@@ -381,7 +381,7 @@ impl Console {
         Self { prose, commands }
     }
 
-    /// The text of the block as a page contains it that has this usual exit status.
+    /// The text of the block, as a page with this usual exit status contains it.
     fn text(&self, usual: Option<&str>) -> String {
         let mut text = self.prose.clone();
         let (mut is_declared, mut last_output) = (false, "");
