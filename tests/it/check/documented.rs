@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{KEY, check, seconds_ago};
+use super::{DAY, KEY, check, seconds_ago};
 use crate::docs::page::Page;
 use crate::support::console::{outputs, pages_in};
 use crate::support::terminal::output_terminal;
@@ -61,7 +61,7 @@ fn the_ci_gate_of_docs_check_md_passes_only_a_secret_that_is_rotated_on_time_and
     let rotated = |days: u64| {
         let (rules, last) = (
             json!({ "AutomaticallyAfterDays": 30 }),
-            seconds_ago(days * 24 * 60 * 60),
+            seconds_ago(days * DAY),
         );
         json!({ "RotationEnabled": true, "RotationRules": rules, "LastRotatedDate": last })
     };

@@ -41,6 +41,9 @@ fn with_unlabelled_version() -> Secret {
     secret
 }
 
+/// The seconds of a day.
+const DAY: u64 = 24 * 60 * 60;
+
 fn seconds_ago(seconds: u64) -> u64 {
     SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs() - seconds
 }
@@ -48,49 +51,22 @@ fn seconds_ago(seconds: u64) -> u64 {
 /// The secrets and parameters of all pages.
 fn catalogue() -> Aws {
     let days = |count: u64| json!({ "AutomaticallyAfterDays": count });
+    let schedule = |text: &str| json!({ "ScheduleExpression": text });
     // An additional minute, so that an age doesn't depend on how long the page takes.
-    let ago = |days: u64| json!(seconds_ago(days * 24 * 60 * 60 + 60));
+    let ago = |days: u64| json!(seconds_ago(days * DAY + 60));
+    let after = |days: u64| json!(seconds_ago(0) + days * DAY);
+    let (created, due) = (json!(1_523_477_145.713), json!(1_524_341_145));
     let described = [
         ("late", days(10), ago(40), ago(30)),
         ("undated", days(10), ago(40), Value::Null),
-        (
-            "due",
-            days(10),
-            ago(5),
-            json!(seconds_ago(0) + 5 * 24 * 60 * 60),
-        ),
+        ("due", days(10), ago(5), after(5)),
         ("lastday", days(10), ago(10), Value::Null),
-        (
-            "cron",
-            json!({ "ScheduleExpression": "cron(0 8 1 * ? *)" }),
-            ago(40),
-            ago(9),
-        ),
-        (
-            "hourly",
-            json!({ "ScheduleExpression": "rate(4 hours)" }),
-            ago(40),
-            Value::Null,
-        ),
+        ("cron", schedule("cron(0 8 1 * ? *)"), ago(40), ago(9)),
+        ("hourly", schedule("rate(4 hours)"), ago(40), Value::Null),
         ("endless", days(u32::MAX.into()), ago(40), Value::Null),
-        (
-            "daily",
-            json!({ "ScheduleExpression": "rate(1 day)" }),
-            Value::Null,
-            Value::Null,
-        ),
-        (
-            "dated",
-            json!({ "ScheduleExpression": "rate(10 days)" }),
-            json!(1_523_477_145.713),
-            json!(1_524_341_145),
-        ),
-        (
-            "rotated",
-            days(30),
-            ago(12),
-            json!(seconds_ago(0) + 18 * 24 * 60 * 60),
-        ),
+        ("daily", schedule("rate(1 day)"), Value::Null, Value::Null),
+        ("dated", schedule("rate(10 days)"), created, due),
+        ("rotated", days(30), ago(12), after(18)),
     ];
     let rotated = |aws: Aws, (id, rules, last, next): (&str, Value, Value, Value)| {
         let rotation = json!({
@@ -103,16 +79,15 @@ fn catalogue() -> Aws {
         aws.secret(id, Secret::text(r#"{"host": "v-4c7a1e"}"#))
             .describes(id, rotation)
     };
+    let db = r#"{"host": "v-4c7a1e", "password": "w-4c7a1e", "none": null}"#;
+    let odd = r#"{"Jwt:Key": "v-4c7a1e", "k": "w-4c7a1e", "Smtp:Pass": "v-4c7a1e\u0000"}"#;
     described
         .into_iter()
         .fold(Aws::start(), rotated)
-        .secret(
-            "prod/db",
-            Secret::text(r#"{"host": "v-4c7a1e", "password": "w-4c7a1e", "none": null}"#),
-        )
+        .secret("prod/db", Secret::text(db))
         .secret(
             "prod/all",
-            Secret::text(r#"{"one": "one-4c7a1e", "two": "two-4c7a1e"}"#),
+            Secret::text(r#"{"one": "v-4c7a1e", "two": "w-4c7a1e"}"#),
         )
         .secret("prod/more", Secret::text(r#"{"two": "more-4c7a1e"}"#))
         .secret("prod/list", Secret::text(r#"["one-4c7a1e"]"#))
@@ -120,17 +95,10 @@ fn catalogue() -> Aws {
         .secret("prod/nul", Secret::binary(format!("{CANARY}\0").as_bytes()))
         .secret("prod/long", Secret::text(&CANARY.repeat(20_000)))
         .secret("prod/large", Secret::text(&CANARY.repeat(7500)))
-        .secret(
-            "prod/odd",
-            Secret::text(
-                r#"{"Jwt:Key": "v-4c7a1e", "k": "w-4c7a1e", "Smtp:Pass": "v-4c7a1e\u0000"}"#,
-            ),
-        )
+        .secret("prod/odd", Secret::text(odd))
         .secret(
             "denied",
-            Secret::failing(fault::denied(
-                "arn:aws:secretsmanager:us-east-1:123456789012:secret:denied",
-            )),
+            Secret::failing(fault::denied("arn:aws:secretsmanager:x:secret:denied")),
         )
         .secret("gone", Secret::failing(fault::marked_for_deletion()))
         .describes("gone", json!({ "DeletedDate": ago(3) }))

@@ -2,7 +2,7 @@
 //! need a terminal, a pipe, or something else that a page can't have.
 
 use std::fs;
-use std::os::unix::fs::{chown, symlink};
+use std::os::unix::fs::chown;
 
 use crate::support::console::Situation;
 use crate::support::*;
@@ -32,32 +32,6 @@ fn catalogue() -> Aws {
         .secret("prod/returns", Secret::text("one\rtwo-4c7a1e\r"))
         // With the four bytes of `A=''`, this is the longest line that the kubelet reads.
         .secret("prod/line", Secret::text(&"v".repeat(65_535 - 4)))
-}
-
-/// A run that exports the variables of the declaration from a local file. Because of `-q`, it
-/// doesn't print a note about that file.
-fn exports(secrets: &str, declaration: &str, format: &str) -> Sandbox {
-    let sandbox = Sandbox::new()
-        .arg("export")
-        .local(secrets)
-        .declaration(declaration);
-    sandbox
-        .args(["-q", "--format", format])
-        .prints_values()
-        .bare()
-}
-
-#[test]
-fn export_format_docker_prints_a_line_of_65535_bytes_and_refuses_a_longer_line() {
-    let value = |length: usize| format!(r#"{{ "x": "{}" }}"#, "v".repeat(length));
-    let run = |length| exports(&value(length), "env:\n  AB: x\n", "docker").run();
-    run(65_535 - "AB=".len()).launched_silently();
-    run(65_536 - "AB=".len()).refused(78).says([
-        "AB (",
-        "65536 bytes",
-        "65535",
-        "start docker with secrets-exec",
-    ]);
 }
 
 #[test]
@@ -104,73 +78,6 @@ fn on_a_terminal_export_prints_values_only_with_reveal_or_to_an_output_file() {
 }
 
 #[test]
-fn export_fails_with_78_if_the_reader_of_its_output_ends_early() {
-    let secrets = format!(r#"{{ "x": "{}" }}"#, "v".repeat(100_000));
-    let sandbox = exports(&secrets, "env:\n  A: x\n", "shell");
-    // The pipe holds 64 KiB, so the program is still writing when its reader ends.
-    let run = sandbox
-        .through([
-            "bash",
-            "-c",
-            "\"$@\" | head -c 8; exit ${PIPESTATUS[0]}",
-            "bash",
-        ])
-        .run();
-    run.ended(Status::Exit(78))
-        .printed("export A")
-        .says(["writing to standard output failed: broken pipe"]);
-}
-
-const OTHER_USER: u32 = 1234;
-
-/// An export for GitHub in a directory that only root and this user can change.
-fn github_export(place: &str) -> Sandbox {
-    let sandbox = exports(r#"{ "x": "v-4c7a1e" }"#, "env:\n  A: x\n", "github")
-        .env("GITHUB_ACTIONS", "true")
-        .case(place);
-    match place {
-        "--output" => sandbox.args(["--output", "out/variables"]),
-        _ => sandbox.env(place, "out/variables"),
-    }
-    .file("out/.keep", "")
-}
-
-#[test]
-fn export_format_github_starts_a_new_line_in_a_file_that_does_not_end_with_a_line_feed() {
-    for (content, start) in [("", ""), ("B=1\n", "B=1\n"), ("B=1", "B=1\n")] {
-        let sandbox = github_export("GITHUB_ENV").file("out/variables", content);
-        sandbox.run().launched_silently();
-        let written = fs::read_to_string(sandbox.path("out/variables")).unwrap();
-        assert!(written.starts_with(&format!("{start}A<<")), "{written}");
-    }
-}
-
-#[test]
-fn export_format_github_refuses_a_pipe_that_nobody_reads_instead_of_waiting() {
-    for place in ["--output", "GITHUB_ENV"] {
-        let sandbox = github_export(place);
-        named_pipe(&sandbox.path("out/variables"));
-        let run = sandbox.run();
-        run.refused(78)
-            .says(["out/variables\" is a device, a pipe or a socket"]);
-        assert_eq!(run.stdout(), "", "no masks: {run}");
-    }
-}
-
-#[test]
-fn export_format_github_follows_no_link_to_a_file() {
-    for place in ["--output", "GITHUB_ENV"] {
-        let sandbox = github_export(place).file("victim", "B=1\n");
-        symlink("../victim", sandbox.path("out/variables")).unwrap();
-        sandbox
-            .run()
-            .refused(78)
-            .says(["out/variables\" is a symbolic link"]);
-        assert_eq!(fs::read(sandbox.path("victim")).unwrap(), b"B=1\n");
-    }
-}
-
-#[test]
 fn export_format_github_writes_to_another_user_s_file_only_if_github_env_names_it() {
     if !nix::unistd::geteuid().is_root() {
         return skip::skipped("a file of another user: only root may give files away");
@@ -181,11 +88,24 @@ fn export_format_github_writes_to_another_user_s_file_only_if_github_env_names_i
         ("GITHUB_ENV", "out/variables", true),
         ("GITHUB_ENV", "out", true),
     ] {
-        let sandbox = github_export(place).file("out/variables", "B=1\n");
-        chown(sandbox.path(of_another), Some(OTHER_USER), None).unwrap();
+        let aws = served();
+        let sandbox = Sandbox::new()
+            .arg("export")
+            .aws(&aws)
+            .resolve("A=x:k")
+            .args(["--format", "github"])
+            .prints_values()
+            .bare()
+            .env("GITHUB_ACTIONS", "true")
+            .file("out/variables", "B=1\n");
+        let sandbox = match place {
+            "--output" => sandbox.args(["--output", "out/variables"]),
+            _ => sandbox.env(place, "out/variables"),
+        };
+        chown(sandbox.path(of_another), Some(1234), None).unwrap();
         let run = sandbox.run();
         if is_written {
-            run.launched_silently();
+            run.launched();
         } else {
             run.refused(78).says(["belongs to user 1234"]);
         }
@@ -219,48 +139,5 @@ fn on_a_terminal_migrate_prints_the_values_of_a_file_only_with_reveal() {
             options.contains(&"--reveal"),
             "{run}"
         );
-    }
-}
-
-#[test]
-fn a_launch_with_the_declaration_that_migrate_prints_gets_the_values_of_the_env_file() {
-    let content =
-        format!("A=\"{CANARY} \\\"q\\\"\"\nNO=10000001\nnull=20000002\nY=0x1000001\n_a1=\n");
-    for id in [
-        "prod/app",
-        "@/app",
-        "1e5",
-        "arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/app-AbCdEf",
-    ] {
-        let migrating = || {
-            Sandbox::new()
-                .file(".env", &content)
-                .args(["migrate", ".env", "-q", "--secret", id])
-                .bare()
-        };
-        let declaration = migrating().run().stdout();
-        let object = migrating().arg("--values").prints_values().run().stdout();
-        let for_local = migrating()
-            .arg("--for-local")
-            .prints_values()
-            .run()
-            .stdout();
-        let name = if id.starts_with("arn:") {
-            "prod/app"
-        } else {
-            id
-        };
-        for local in [format!("{{\"{name}\": {object}}}"), for_local] {
-            let run = Sandbox::new()
-                .declaration(&declaration)
-                .local(&local)
-                .prints_values()
-                .run();
-            run.launched()
-                .has("A", format!("{CANARY} \"q\""))
-                .has("NO", "10000001")
-                .has("null", "20000002");
-            run.has("Y", "0x1000001").has("_a1", "");
-        }
     }
 }

@@ -5,21 +5,28 @@
 //!
 //! ```text
 //! # A wrong reference is reported with the right way to write it.
+//! # The exit status after an error is 78 if none is shown.
 //!
 //! # A mistyped key.
-//! | env:
-//! |   DB_HOST: prod/db:hots
-//! $ secrets-exec -- app
+//! | env: { DB_HOST: "prod/db:hots" }
 //! secrets-exec: error: the secret "prod/db" has no key "hots"
-//! [78]
+//! $ secrets-exec get prod/db:hots
+//! secrets-exec: error: the secret "prod/db" has no key "hots"
+//! = secrets-exec get prod/db:hots::
 //! ```
 //!
 //! - Every paragraph is a separate shell in `/home/dev/app`, an empty directory. `app` is a program
-//!   that does nothing. Lines that begin with `|` are the content of `secrets-exec.yaml`, which is
-//!   written at this place.
+//!   that does nothing.
+//! - Lines that begin with `|` are the content of `secrets-exec.yaml`, which is written at this
+//!   place. If no command follows them, `secrets-exec -- app` is run.
+//! - A command after `= ` instead of `$ ` prints the same as the last one that printed anything,
+//!   and has the same exit status.
 //! - Standard output and standard error appear in the order in which they come, without blank
-//!   lines. Below them comes the exit status in brackets, unless it is 0. A JSON document has
-//!   several members in a line.
+//!   lines. Below them comes the exit status in brackets, unless it is 0 or, if an error is among
+//!   the output, the one that the page begins with. A JSON document has several members in a line.
+//! - `fields 'NAME|NAME' …` runs `secrets-exec check --json …`, writes the document to the file
+//!   `doc`, and prints only these members of it, those of each entry on a line. It doesn't print
+//!   messages.
 //! - A directory of the test is written as `/home/dev`, the port of the fake as `PORT`, the time
 //!   that attempts took as `TIME`, and the age of whatever the fake has given a date as `Ny`.
 //!
@@ -57,13 +64,21 @@ pub fn pages_in(folder: &str) -> Vec<PathBuf> {
     pages
 }
 
-/// The paragraphs of a page.
+/// The paragraphs of a page. Each output ends with its exit status, unless that is 0.
 pub fn paragraphs(page: impl AsRef<Path>) -> Vec<Console> {
-    fs::read_to_string(page)
-        .unwrap()
-        .split("\n\n")
-        .map(Console::parse)
-        .collect()
+    let page = fs::read_to_string(page).unwrap();
+    let mut paragraphs: Vec<_> = page.split("\n\n").map(Console::parse).collect();
+    if let Some(usual) = usual_status(&page) {
+        let commands = paragraphs.iter_mut().flat_map(|shown| &mut shown.commands);
+        for (_, output) in commands.filter(|(_, output)| has_error(output)) {
+            match status_of(output) {
+                Some("[0]") => output.truncate(output.len() - "[0]\n".len()),
+                Some(_) => {}
+                None => *output += &format!("[{usual}]\n"),
+            }
+        }
+    }
+    paragraphs
 }
 
 /// What the commands of a page print.
@@ -131,9 +146,27 @@ impl Situation {
         let _writing = WRITING.lock().unwrap();
         let page = fs::read_to_string(self.page).unwrap();
         let mut texts: Vec<String> = page.split("\n\n").map(str::to_owned).collect();
-        texts[self.number] = printed.text().trim_end().to_owned();
+        texts[self.number] = printed.text(usual_status(&page)).trim_end().to_owned();
         fs::write(self.page, texts.join("\n\n").trim_end().to_owned() + "\n").unwrap();
     }
+}
+
+/// The exit status after an error, if a page begins with it. Without one, each is shown.
+fn usual_status(page: &str) -> Option<&str> {
+    let (_, rest) = page.split_once("The exit status after an error is ")?;
+    rest.split(' ').next()
+}
+
+/// The exit status at the end of an output, in brackets.
+fn status_of(output: &str) -> Option<&str> {
+    let line = output.lines().last()?;
+    let digits = line.strip_prefix('[')?.strip_suffix(']')?;
+    digits.parse::<u8>().is_ok().then_some(line)
+}
+
+/// True for an output with an error. A page doesn't show its exit status if it is the usual one.
+fn has_error(output: &str) -> bool {
+    output.contains("secrets-exec: error: ")
 }
 
 /// Runs the commands of a paragraph, and returns it with what the commands print now.
@@ -170,11 +203,20 @@ fn printed(paragraph: &Console, sandbox: Sandbox, port: u16) -> Console {
     }
 }
 
+/// The function `fields` of a page.
+const FIELDS: &str = r#"fields() {
+    names=$1; shift
+    secrets-exec check --json "$@" >doc 2>/dev/null; status=$?
+    grep -oE "\"($names)\": (\"[^\"]*\"|[a-z0-9]+|\[\])" doc | paste -sd' ' | sed 's/ "label"/\n"label"/g'
+    return $status
+}"#;
+
 /// A script that runs each command of a paragraph, and prints its exit status between two
 /// [`SEPARATOR`]s.
 fn in_a_shell(paragraph: &Console) -> String {
-    let mut lines =
-        "umask 022; PATH=$PWD/bin:$PATH; export HOME=$PWD/home/dev; cd home/dev/app\n".to_owned();
+    let mut lines = format!(
+        "umask 022; PATH=$PWD/bin:$PATH; export HOME=$PWD/home/dev; cd home/dev/app\n{FIELDS}\n"
+    );
     for (command, _) in &paragraph.commands {
         lines += &format!("{{ {command}\n}} 2>&1\nprintf '\\001%s\\001' $?\n");
     }
@@ -207,72 +249,45 @@ const JSON_WIDTH: usize = 150;
 /// Writes the JSON documents in these lines with several members in a line. An object or an array
 /// that fits in a line has one. Other lines aren't changed.
 fn folded<'a>(lines: impl Iterator<Item = &'a str>) -> String {
-    let lines: Vec<&str> = lines.collect();
-    let mut text = String::new();
-    let mut rest = &lines[..];
-    while let [first, ..] = rest {
-        match end_of_block(rest) {
-            Some(end) if ["{", "["].contains(first) => {
-                text += &folded_block(&rest[..=end], 0);
-                rest = &rest[end + 1..];
-            }
-            _ => {
-                text.extend([first, "\n"]);
-                rest = &rest[1..];
+    let is_end = |line: &str| line.trim_start().starts_with(['}', ']']);
+    let is_start = |line: &str| line.ends_with(['{', '[']);
+    let joined = |lines: &[String], last: &str| {
+        let rest = lines.iter().skip(1).map(|line| line.trim_start());
+        rest.chain([last.trim_start()])
+            .fold(lines[0].clone(), |whole, line| whole + " " + line)
+    };
+
+    let mut folded: Vec<String> = Vec::new();
+    // The places of the objects and arrays that aren't closed yet.
+    let mut open: Vec<usize> = Vec::new();
+    for line in lines {
+        let mut line = line.to_owned();
+        if is_start(&line) && (!open.is_empty() || line.len() == 1) {
+            open.push(folded.len());
+            folded.push(line);
+            continue;
+        }
+        let ended = if is_end(&line) { open.pop() } else { None };
+        if let Some(start) = ended {
+            let whole = joined(&folded[start..], &line);
+            if whole.len() <= JSON_WIDTH {
+                folded.truncate(start);
+                line = whole;
             }
         }
-    }
-    text
-}
-
-fn indent_of(line: &str) -> usize {
-    line.len() - line.trim_start().len()
-}
-
-/// The number of the line that closes the object or the array that the first line opens.
-fn end_of_block(lines: &[&str]) -> Option<usize> {
-    if !lines[0].ends_with(['{', '[']) {
-        return None;
-    }
-    let indent = indent_of(lines[0]);
-    let end = lines[1..]
-        .iter()
-        .position(|line| indent_of(line) == indent)?
-        + 1;
-    lines[end]
-        .trim_start()
-        .starts_with(['}', ']'])
-        .then_some(end)
-}
-
-/// The lines of an object or an array of a JSON document: one if they fit, and otherwise as many
-/// members in each as fit.
-fn folded_block(lines: &[&str], indent: usize) -> String {
-    let space = " ".repeat(indent);
-    let words: Vec<&str> = lines.iter().map(|line| line.trim()).collect();
-    let line = format!("{space}{}\n", words.join(" "));
-    if lines.len() == 1 || line.len() <= JSON_WIDTH {
-        return line;
-    }
-
-    let mut text = format!("{space}{}\n", words[0]);
-    let mut members = String::new();
-    let mut number = 1;
-    while number < lines.len() - 1 {
-        let end = number + end_of_block(&lines[number..]).unwrap_or(0);
-        let member = folded_block(&lines[number..=end], indent + 2);
-        let fits = members.len() + member.trim_start().len() <= JSON_WIDTH;
-        if member.matches('\n').count() > 1 {
-            text.extend([&*std::mem::take(&mut members), &member]);
-        } else if !members.is_empty() && fits {
-            members.pop();
-            members.extend([" ", member.trim_start()]);
-        } else {
-            text += &std::mem::replace(&mut members, member);
+        if let (Some(last), false) = (folded.last(), open.is_empty()) {
+            let whole = joined(std::slice::from_ref(last), &line);
+            let are_members = ![last, &line]
+                .iter()
+                .any(|line| is_start(line) || is_end(line));
+            if are_members && whole.len() <= JSON_WIDTH {
+                folded.pop();
+                line = whole;
+            }
         }
-        number = end + 1;
+        folded.push(line);
     }
-    text + &members + &format!("{space}{}\n", words[words.len() - 1])
+    folded.iter().map(|line| format!("{line}\n")).collect()
 }
 
 /// Returns the lines that both outputs have at the beginning, and then the lines in which they
@@ -299,6 +314,9 @@ fn difference(shown: &str, printed: &str) -> String {
 /// The command that writes a declaration, before and after the content.
 const DECLARATION: [&str; 2] = ["cat >secrets-exec.yaml <<'EOF'", "\nEOF"];
 
+/// The command below a declaration, if a page doesn't have one there.
+const LAUNCH: &str = "secrets-exec -- app";
+
 /// A block of a console.
 pub struct Console {
     /// The lines that begin with `#`, before the first command.
@@ -310,12 +328,23 @@ pub struct Console {
 impl Console {
     /// Reads a block. A command continues after a `\`, and on lines that begin with `>`, as a shell
     /// shows them. Lines that begin with `|` are a command of their own, which writes the
-    /// declaration.
+    /// declaration, and the launch below them may be left out.
     pub fn parse(block: &str) -> Self {
         let (mut prose, mut commands) = (String::new(), Vec::<(String, String)>::new());
+        let is_declared = |commands: &[(String, String)]| {
+            commands
+                .last()
+                .is_some_and(|(command, _)| command.starts_with(DECLARATION[0]))
+        };
         for line in block.lines() {
             if let Some(command) = line.strip_prefix("$ ") {
                 commands.push((command.to_owned(), String::new()));
+                continue;
+            }
+            if let Some(command) = line.strip_prefix("= ") {
+                let output = commands.iter().rfind(|(_, output)| !output.is_empty());
+                let (_, output) = output.expect("an output that is the same").clone();
+                commands.push((command.to_owned(), output));
                 continue;
             }
             if let Some(line) = line.strip_prefix('|') {
@@ -330,6 +359,9 @@ impl Console {
                 command.extend(["\n", line.strip_prefix(' ').unwrap_or(line), end]);
                 continue;
             }
+            if is_declared(&commands) {
+                commands.push((LAUNCH.to_owned(), String::new()));
+            }
             let Some((command, output)) = commands.last_mut() else {
                 assert!(line.starts_with('#'), "output without a command: {block}");
                 prose.extend([line, "\n"]);
@@ -343,19 +375,46 @@ impl Console {
                 output.extend([line, "\n"]);
             }
         }
+        if is_declared(&commands) {
+            commands.push((LAUNCH.to_owned(), String::new()));
+        }
         Self { prose, commands }
     }
 
-    /// The text of the block as a page contains it.
-    fn text(&self) -> String {
+    /// The text of the block, as a page with this usual exit status contains it.
+    fn text(&self, usual: Option<&str>) -> String {
         let mut text = self.prose.clone();
+        let (mut is_declared, mut last_output) = (false, "");
         for (command, output) in &self.commands {
             let [start, end] = DECLARATION;
             let content = command.strip_prefix(start);
-            text += &match content.and_then(|content| content.strip_suffix(end)) {
-                Some(content) => content.replace('\n', "\n| ").trim_start().to_owned() + "\n",
-                None => format!("$ {}\n{output}", command.replace('\n', "\n> ")),
+            if let Some(content) = content.and_then(|content| content.strip_suffix(end)) {
+                text += &(content.replace('\n', "\n| ").trim_start().to_owned() + "\n");
+                is_declared = true;
+                continue;
+            }
+
+            let shown = match (usual, status_of(output)) {
+                (Some(_), None) if has_error(output) => format!("{output}[0]\n"),
+                (Some(usual), Some(status))
+                    if has_error(output) && status == format!("[{usual}]") =>
+                {
+                    output.trim_end().strip_suffix(status).unwrap().to_owned()
+                }
+                _ => output.clone(),
             };
+            let has_output = !output.is_empty();
+            if is_declared && command == LAUNCH && has_output {
+                text += &shown;
+            } else if has_output && output == last_output && !command.contains('\n') {
+                text += &format!("= {command}\n");
+            } else {
+                text += &format!("$ {}\n{shown}", command.replace('\n', "\n> "));
+            }
+            is_declared = false;
+            if has_output {
+                last_output = output;
+            }
         }
         text
     }
