@@ -121,6 +121,12 @@ pub fn parse_env_file(
 ) -> Result<EnvFile, Vec<Problem>> {
     // Python's universal newlines treat all of these as the end of a line.
     let lines = Zeroizing::new(text.replace("\r\n", "\n").replace('\r', "\n"));
+    if lines.trim_start().starts_with('{') {
+        let json = error(file, "this file is JSON, not a .env file");
+        return Err(vec![
+            json.help("store it as it is: a secret can be a JSON object"),
+        ]);
+    }
     let statements = statements(&lines);
     let unmatched_only = unmatched_patterns(file, &statements, arguments.only.iter());
     let others = arguments.except.iter().chain(&arguments.literal);
@@ -150,8 +156,6 @@ pub fn parse_env_file(
     if variables.is_empty() && errors.is_empty() {
         errors.push(match unmatched_only.into_iter().next() {
             Some(text) => Problem::configuration(text),
-            None if lines.trim_start().starts_with('{') => error(file, "this file is JSON, not a .env file")
-                .help("store it as it is: a secret can be a JSON object"),
             None => {
                 let help = "migrate never moves AWS_*, SECRETS_EXEC_* and PATH, and --only and --except select the others";
                 error(file, "this file doesn't have any variables to move").help(help)

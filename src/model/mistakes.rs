@@ -244,7 +244,6 @@ diff info status --dry-run = secrets-exec check
 add create delete put rm rotate set update write = the AWS CLI, because secrets-exec only reads
 list ls = aws secretsmanager list-secrets
 configure login = aws configure sso
-version = secrets-exec --version
 env = secrets-exec export --format shell
 --environment --key --password --query --secret --secret-id --secrets --set = --env DB_PASSWORD=prod/db:password
 --prefix = --env-from APP_=prod/app
@@ -273,8 +272,10 @@ apiVersion = a Kubernetes manifest = see docs/kubernetes.md and, for an External
 /// The YAML tags of other tools, in lower case. They are left out.
 const TAGS: &str = "file ref secret str sub var = ";
 
-/// The beginnings of references in the syntax of other tools, and what to write instead.
-const PREFIXES: [(&str, &str); 21] = [
+/// The beginnings of references in the syntax of other tools, and what to write instead. If that is
+/// empty, the secret isn't in AWS. Its name has a slash, because `vault:token` may be the key of a
+/// secret "vault".
+const PREFIXES: [(&str, &str); 23] = [
     ("{{resolve:secretsmanager:", "secretsmanager:"),
     ("aws:secretsmanager:", "secretsmanager:"),
     ("secretsmanager:", "secretsmanager:"),
@@ -296,12 +297,13 @@ const PREFIXES: [(&str, &str); 21] = [
     ("aws-ssm:", "ssm:"),
     ("awsssm:", "ssm:"),
     ("{aws-ssm}", "ssm:"),
+    ("op://", ""),
+    ("vault:", ""),
 ];
 
-/// More beginnings of this kind, which may also be the name of a secret: `vault:token` is a key of
-/// the secret "vault". So they only apply if a slash follows. If there is nothing to write instead,
-/// the secret isn't in AWS.
-const PREFIXES_BEFORE_SLASHES: [(&str, &str); 9] = [
+/// More beginnings of this kind. They apply only to references, and only if a slash follows, because
+/// the text may be the value of a variable, or the key of a secret.
+const WORDS_BEFORE_NAMES: [(&str, &str); 7] = [
     ("asm:", "secretsmanager:"),
     ("aws:", "secretsmanager:"),
     ("SecretsManager:", "secretsmanager:"),
@@ -309,8 +311,6 @@ const PREFIXES_BEFORE_SLASHES: [(&str, &str); 9] = [
     ("sm:", "secretsmanager:"),
     ("awsps:", "ssm:"),
     ("param:", "ssm:"),
-    ("op:", ""),
-    ("vault:", ""),
 ];
 
 /// The hosts of AWS's console, in all partitions.
@@ -358,14 +358,9 @@ pub fn tag_remedy(tag: &str, value: &str) -> Option<String> {
 /// Returns the prefix of a reference in the syntax of another tool, and what to write instead of
 /// it: `awssm:prod/db` → `awssm:` and `secretsmanager:`.
 pub fn foreign_prefix(text: &str) -> Option<(&'static str, &'static str)> {
-    let certain = PREFIXES
-        .into_iter()
-        .find(|(prefix, _)| text.starts_with(prefix));
-    certain.or_else(|| {
-        PREFIXES_BEFORE_SLASHES.into_iter().find(|(prefix, _)| {
-            text.strip_prefix(prefix)
-                .is_some_and(|rest| rest.contains('/'))
-        })
+    PREFIXES.into_iter().find(|(prefix, ours)| {
+        let rest = text.strip_prefix(prefix);
+        rest.is_some_and(|rest| !ours.is_empty() || rest.contains('/'))
     })
 }
 
@@ -381,7 +376,12 @@ pub fn foreign_reference(text: &str) -> Option<(String, String)> {
         return Some((predicate.to_owned(), decoded.into_owned()));
     }
 
-    let (prefix, ours) = foreign_prefix(text)?;
+    let (prefix, ours) = foreign_prefix(text).or_else(|| {
+        WORDS_BEFORE_NAMES.into_iter().find(|(word, _)| {
+            text.strip_prefix(word)
+                .is_some_and(|rest| rest.contains('/'))
+        })
+    })?;
     let predicate = format!("begins with \"{prefix}\", which is the syntax of another tool");
     // Some tools write secretsmanager://prod/db.
     let slashes = if ours.ends_with('/') { "/" } else { "//" };
