@@ -301,8 +301,8 @@ const PREFIXES: [(&str, &str); 23] = [
     ("vault:", ""),
 ];
 
-/// More beginnings of this kind. They apply only to references, and only if a slash follows, because
-/// the text may be the value of a variable, or the key of a secret.
+/// More beginnings of this kind. They apply only to references, and only if a slash follows,
+/// because `secret:token` may be the key of a secret.
 const WORDS_BEFORE_NAMES: [(&str, &str); 7] = [
     ("asm:", "secretsmanager:"),
     ("aws:", "secretsmanager:"),
