@@ -146,9 +146,14 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
         ("this image has no /bin/sh".to_owned(), help.to_owned())
     } else if let Some(search_path) = search_path {
         let text = format!("the command \"{shown}\" wasn't found in PATH");
-        let help = match Path::new(command).is_file() {
-            true => format!("for the file in this directory, write ./{command}"),
-            false => "install it in the image, or write its full path".to_owned(),
+        let help = match command {
+            "check" | "export" | "get" | "policy" => {
+                format!("for secrets-exec's own {command}, write secrets-exec {command}")
+            }
+            _ if Path::new(command).is_file() => {
+                format!("for the file in this directory, write ./{command}")
+            }
+            _ => "install it in the image, or write its full path".to_owned(),
         };
         let note = format!("PATH is {}", search_path.to_string_lossy());
         return Problem::new(Status::NotFound, text).note(note).help(help);

@@ -121,6 +121,12 @@ pub fn parse_env_file(
 ) -> Result<EnvFile, Vec<Problem>> {
     // Python's universal newlines treat all of these as the end of a line.
     let lines = Zeroizing::new(text.replace("\r\n", "\n").replace('\r', "\n"));
+    if lines.trim_start().starts_with('{') {
+        let json = error(file, "this file is JSON, not a .env file");
+        return Err(vec![
+            json.help("store it as it is: a secret can be a JSON object"),
+        ]);
+    }
     let statements = statements(&lines);
     let unmatched_only = unmatched_patterns(file, &statements, arguments.only.iter());
     let others = arguments.except.iter().chain(&arguments.literal);

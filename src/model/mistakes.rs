@@ -166,6 +166,10 @@ pub fn several_lines(text: &str) -> Option<Fault> {
 /// Returns what people don't see in an argument of the command line. An argument that is only a
 /// space or a carriage return comes from a script in which a line doesn't end with its backslash.
 pub fn overlooked_in_argument(text: &str) -> Option<Fault> {
+    if text.ends_with(" --") {
+        let help = "in an array, write \"--\" as an argument of its own";
+        return Some(Fault::new("ends with `--`").help(help));
+    }
     let found = several_lines(text).or_else(|| overlooked(text))?;
     if text.is_empty() || !text.trim().is_empty() {
         return Some(found);
@@ -236,7 +240,10 @@ fn character_name(c: char) -> String {
 const COMMAND_LINE: &str = "\
 exec inject launch run start = secrets-exec [OPTIONS] -- COMMAND
 fetch print read show = secrets-exec get prod/db:password
-diff info list ls status --dry-run = secrets-exec check
+diff info status --dry-run = secrets-exec check
+add create delete put rm rotate set update write = the AWS CLI, because secrets-exec only reads
+list ls = aws secretsmanager list-secrets
+configure login = aws configure sso
 env = secrets-exec export --format shell
 --environment --key --password --query --secret --secret-id --secrets --set = --env DB_PASSWORD=prod/db:password
 --prefix = --env-from APP_=prod/app
@@ -292,6 +299,18 @@ const PREFIXES: [(&str, &str); 23] = [
     ("{aws-ssm}", "ssm:"),
     ("op://", ""),
     ("vault:", ""),
+];
+
+/// More beginnings of this kind. They apply only to references, and only if a slash follows,
+/// because `secret:token` may be the key of a secret.
+const WORDS_BEFORE_NAMES: [(&str, &str); 7] = [
+    ("asm:", "secretsmanager:"),
+    ("aws:", "secretsmanager:"),
+    ("SecretsManager:", "secretsmanager:"),
+    ("secret:", "secretsmanager:"),
+    ("sm:", "secretsmanager:"),
+    ("awsps:", "ssm:"),
+    ("param:", "ssm:"),
 ];
 
 /// The hosts of AWS's console, in all partitions.
@@ -357,7 +376,12 @@ pub fn foreign_reference(text: &str) -> Option<(String, String)> {
         return Some((predicate.to_owned(), decoded.into_owned()));
     }
 
-    let (prefix, ours) = foreign_prefix(text)?;
+    let (prefix, ours) = foreign_prefix(text).or_else(|| {
+        WORDS_BEFORE_NAMES.into_iter().find(|(word, _)| {
+            text.strip_prefix(word)
+                .is_some_and(|rest| rest.contains('/'))
+        })
+    })?;
     let predicate = format!("begins with \"{prefix}\", which is the syntax of another tool");
     // Some tools write secretsmanager://prod/db.
     let slashes = if ours.ends_with('/') { "/" } else { "//" };

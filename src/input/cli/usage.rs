@@ -166,11 +166,7 @@ impl Line<'_> {
     /// the value, as in `--region <REGION>`.
     fn missing_value(&self, argument: &str) -> Problem {
         let name = argument_name(argument);
-        let option = find_option(name.trim_start_matches('-'));
-        // No option accepts an empty value, so its parser says what it expects.
-        let expected =
-            option.and_then(|option| (option.set)(&mut TypedOptions::default(), "".as_ref()).err());
-        let help = match (expected, self.possible_values(name)) {
+        let help = match (expected_value(name), self.possible_values(name)) {
             (Some(expected), _) => format!("write {expected}"),
             (None, Some(values)) => format!("write one of {values}"),
             (None, None) => format!("write {}", argument.replace(['<', '>'], "")),
@@ -209,7 +205,7 @@ impl Line<'_> {
     /// one word with its value, as in `"--env A=b"`.
     fn unknown_option(&self, word: &str) -> Problem {
         let option = word.split(' ').next().unwrap_or_default();
-        if has_option(self.command(), option) {
+        if option == "--" || has_option(self.command(), option) {
             return one_word_problem(option);
         }
 
@@ -262,8 +258,10 @@ impl Line<'_> {
             }
             Some("get") => {
                 let text = "secrets-exec get accepts only one argument, which is a reference";
-                Problem::usage(text)
-                    .help("write a colon before a key, as in secrets-exec get prod/db:password")
+                Problem::usage(text).help(match word.contains([':', '/']) {
+                    true => "run it once for each reference",
+                    false => "write a colon before a key, as in secrets-exec get prod/db:password",
+                })
             }
             Some(_) => unexpected.help(self.example()),
         }
@@ -288,6 +286,13 @@ impl Line<'_> {
             && let Some(replacement) = replacement(word)
         {
             let text = format!("there is no subcommand \"{word}\"");
+            // `exec prod/app -- node app.js`
+            let replacement = match self.words.get(1..3) {
+                Some([name, "--"]) if name.contains('/') && reads_like_a_name(name) => {
+                    replacement.replace("[OPTIONS]", &format!("--env-from {name}"))
+                }
+                Some(_) | None => replacement.to_owned(),
+            };
             return Problem::usage(text).help(format!("use {replacement}"));
         }
 
@@ -308,6 +313,15 @@ impl Line<'_> {
         if number > 1 && self.words[number - 2] == "--agent" {
             let text = "the value of --agent must follow an equals sign";
             return Problem::usage(text).help("write --agent=http://localhost:2773");
+        }
+
+        // `--timeout 5 min`, and a pattern without quotes, which the shell has expanded.
+        let is_unexpected = unexpected.is_some();
+        if let Some(option) = number.checked_sub(3).map(|at| self.words[at])
+            && let Some(expected) = expected_value(option).filter(|_| is_unexpected)
+        {
+            return Problem::usage(format!("{option} accepts only one argument"))
+                .help(format!("write {expected}"));
         }
 
         match unexpected {
@@ -361,6 +375,16 @@ impl Line<'_> {
         }
         None
     }
+}
+
+/// Returns what an option accepts, such as `a duration with a unit`, or `None` if it isn't in the
+/// table of options. The parser of an option says it, because no option accepts an empty value.
+fn expected_value(option: &str) -> Option<&'static str> {
+    if let "--pass" | "--resolve-env" | "--unset" = option {
+        return Some("the pattern in quotes");
+    }
+    let row = find_option(option.trim_start_matches('-'))?;
+    (row.set)(&mut TypedOptions::default(), "".as_ref()).err()
 }
 
 /// True if a command has this option in its long form, such as `--env`.

@@ -452,6 +452,13 @@ impl FailedRequest<'_> {
                     "if {key:?} is a key of the secret {name:?}, write {write}; otherwise, {check}"
                 ));
             }
+            // `prod/db::password`
+            (Selector::Whole, Some(stage)) if is_name(stage) && !stage.starts_with("AWS") => {
+                let write = self
+                    .subject
+                    .rewritten_with_fields(&format!(":{stage}"), stage)?;
+                return Some(format!("write one colon before a key: {write}"));
+            }
             (..) => return None,
         };
 

@@ -273,9 +273,12 @@ fn illegal_character((before, rest): (&str, &str)) -> Fault {
     // `prod/db->password`, `prod/db[password]`, `prod/db?key=password`
     let key = rest[character.len_utf8()..].trim_start_matches("key=");
     let word = key.trim_end_matches(']');
-    // `$STAGE/db`, `$(STAGE)/db`
-    let mut words = key.trim_start_matches('(').split(['/', '-', '.', ')']);
+    // `$STAGE/db`, `$(STAGE)/db`, `%STAGE%/db`
+    let mut words = key
+        .trim_start_matches(['(', '$', '{'])
+        .split(['/', '-', '.', ')', '%']);
     let is_variable = words.next().is_some_and(is_name);
+    let is_list = reads_like_a_name(before) && reads_like_a_name(key) && before.contains('/');
     let is_command = rest.starts_with("$(") && rest.contains(' ');
     let is_key = character == '#' || is_name(word) && reads_like_a_name(before);
     let defect = match character {
@@ -288,7 +291,9 @@ fn illegal_character((before, rest): (&str, &str)) -> Fault {
     };
     let help = match character {
         '$' if is_command => "write the name of the secret itself, as in prod/db:password",
-        '$' if is_variable => "write a variable in braces, as in ${STAGE}/db:password",
+        '$' | '%' if is_variable => "write a variable in braces, as in ${STAGE}/db:password",
+        ',' | ' ' | '|' if is_list && key.contains('/') => "write each secret separately",
+        ',' | ' ' | '|' if is_list => "write a colon before the key, as in prod/db:password",
         '#' | '>' | '[' | '?' if is_key => "write a colon before the key, as in prod/db:password",
         '"' | '\'' => "remove the quotes, which are part of the reference",
         '*' | '?' => {

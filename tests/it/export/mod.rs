@@ -35,45 +35,44 @@ fn catalogue() -> Aws {
 }
 
 #[test]
-fn on_a_terminal_export_prints_values_only_with_reveal_or_to_an_output_file() {
+fn on_a_terminal_export_and_migrate_print_values_only_with_reveal_or_to_an_output_file() {
     let aws = served();
-    let is_shown = "export A='v-4c7a1e'\n[status 0]";
-    for (options, facts) in [
-        (&[][..], &["[status 64]", "--reveal", "--output"][..]),
-        (&["-q", "--reveal"], &[is_shown]),
-        (&["-q", "--output", "out"], &["[status 0]"]),
+    let [export, migrate] = [
+        "export -q --format shell -e A=x:k",
+        "migrate .env --secret prod/app",
+    ];
+    for (command, options, facts) in [
+        (export, "", &["[status 64]", "--reveal", "--output"][..]),
+        (export, "--reveal", &["export A='v-4c7a1e'\n[status 0]"]),
+        (export, "--output out", &["[status 0]"]),
+        (migrate, "--values", &["[status 64]"]),
+        (
+            migrate,
+            "--values --reveal",
+            &["{\"A\":\"v-4c7a1e\"}[status 0]"],
+        ),
+        (migrate, "", &["A: prod/app:A\n[status 0]"]),
     ] {
         let sandbox = Sandbox::new()
-            .arg("export")
             .aws(&aws)
-            .resolve("A=x:k")
-            .args(["--format", "shell"])
-            .prints_values()
+            .file(".env", "A=v-4c7a1e\n")
+            .args(command.split(' ').chain(options.split_whitespace()))
             .bare()
-            .args(options);
+            .prints_values();
         let path = sandbox.path("out");
         let calls = aws.calls().len();
         let sandbox = or_skip!(at_a_terminal(sandbox, &[], "", ""));
         let run = sandbox.run();
-        for fact in facts {
-            assert!(run.stdout().contains(fact), "{fact}: {run}");
-        }
-        assert_eq!(
-            run.stdout().contains("A='v-4c7a1e'"),
-            facts.contains(&is_shown),
-            "{run}"
-        );
-        assert_eq!(
-            aws.calls().len() - calls,
-            usize::from(!options.is_empty()),
-            "{run}"
-        );
-        let written = fs::read(path).unwrap_or_default();
-        assert_eq!(
-            written == b"export A='v-4c7a1e'\n",
-            options.contains(&"out"),
-            "{run}"
-        );
+        let stdout = run.stdout();
+        assert!(facts.iter().all(|fact| stdout.contains(fact)), "{run}");
+        let is_revealed = options.contains("--reveal");
+        assert_eq!(stdout.contains("v-4c7a1e"), is_revealed, "{run}");
+
+        let is_exported = command == export && !options.is_empty();
+        assert_eq!(aws.calls().len() - calls, usize::from(is_exported), "{run}");
+        let written = fs::read_to_string(path).unwrap_or_default();
+        let is_written = options == "--output out";
+        assert_eq!(written == "export A='v-4c7a1e'\n", is_written, "{run}");
     }
 }
 
@@ -111,33 +110,5 @@ fn export_format_github_writes_to_another_user_s_file_only_if_github_env_names_i
         }
         let written = fs::read(sandbox.path("out/variables")).unwrap();
         assert_eq!(written != b"B=1\n", is_written, "{of_another}: {run}");
-    }
-}
-
-#[test]
-fn on_a_terminal_migrate_prints_the_values_of_a_file_only_with_reveal() {
-    for (options, shown) in [
-        (&["--values"][..], "[status 64]"),
-        (&["--values", "--reveal"], "{\"A\":\"a b\"}[status 0]"),
-        (&[], "A: prod/app:A\n[status 0]"),
-    ] {
-        let sandbox = or_skip!(at_a_terminal(
-            Sandbox::new()
-                .file(".env", "A=a b\n")
-                .args(["migrate", ".env", "--secret", "prod/app"])
-                .args(options)
-                .bare()
-                .prints_values(),
-            &[],
-            "",
-            "",
-        ));
-        let run = sandbox.run();
-        assert!(run.stdout().contains(shown), "{run}");
-        assert_eq!(
-            run.stdout().contains("a b"),
-            options.contains(&"--reveal"),
-            "{run}"
-        );
     }
 }

@@ -536,7 +536,10 @@ fn proxy_url(text: &str) -> Result<HttpUrl, &'static str> {
         format!("http://{text}")
     };
     let url = HttpUrl::parse(&with_scheme);
-    url.ok_or("the URL of an HTTP proxy, such as http://proxy.example.com:3128")
+    url.ok_or(match text.contains('@') {
+        true => "a URL: in the user name and the password, write %2F for /, %5C for \\, %23 for # and %3F for ?",
+        false => "the URL of an HTTP proxy, such as http://proxy.example.com:3128",
+    })
 }
 
 /// Returns the paths of AWS's configuration files. A tilde at the beginning of a path stands for

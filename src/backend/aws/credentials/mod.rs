@@ -172,8 +172,13 @@ pub async fn find_credentials(
         origin.to_string()
     });
     let is_set = |name| context.settings.variables.non_empty(name).is_some();
-    if is_set("AWS_SECRET_ACCESS_KEY") && !is_set("AWS_ACCESS_KEY_ID") {
-        help = Some("set AWS_ACCESS_KEY_ID, which AWS_SECRET_ACCESS_KEY needs".to_owned());
+    for (variable, needed) in [
+        ("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"),
+        ("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"),
+    ] {
+        if is_set(variable) && !is_set(needed) {
+            help = Some(format!("set {needed}, which {variable} needs"));
+        }
     }
     let mut error = no_source(&Vec::from_iter(looked_at), &last_reason, status, help);
     if !context.settings.metadata.may_exist {
