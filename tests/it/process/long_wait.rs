@@ -7,6 +7,7 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 
 use nix::sys::signal::Signal;
 
+use crate::rotation::restarting;
 use crate::support::terminal::{erased, left, on_a_terminal};
 use crate::support::*;
 
@@ -214,6 +215,14 @@ fn ready_1_is_not_sent_to_systemd_if_a_value_is_missing() {
     let aws = served();
     let launch = sandbox(&aws).arg("--notify-ready").resolve("B=x:nothing");
     assert!(readiness(launch, 78).is_empty());
+}
+
+#[test]
+fn with_on_rotation_ready_1_is_not_sent_to_systemd_if_the_command_cannot_be_executed() {
+    let aws = served();
+    let launch = restarting(&aws).arg("--notify-ready");
+    let launch = launch.executable("script", "#!/nonexistent\n");
+    assert!(readiness(launch.command(["./script"]), 126).is_empty());
 }
 
 #[test]
