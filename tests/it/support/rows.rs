@@ -315,7 +315,7 @@ pub fn test_row(row: &Row) {
     }
     for (name, expected) in &launch.columns {
         if let Some(path) = name.strip_prefix("left ") {
-            assert_eq!(&left(&sandbox.path(path)), expected, "{name}: {run}");
+            assert_eq!(&left_at(&sandbox.path(path)), expected, "{name}: {run}");
         }
     }
     if run.stderr().starts_with('{') {
@@ -324,9 +324,9 @@ pub fn test_row(row: &Row) {
     assert_requests(&run, &launch, &aws.calls()[calls_before..]);
 }
 
-/// What a launch has left at a path: the names in a folder, with `and` between them, or the mode and
-/// the content of a file. `nothing` means an empty folder, or that nothing is there.
-fn left(path: &Path) -> String {
+/// What a launch has left at a path: the names in a folder, with `and` between them, or the mode
+/// and the content of a file. `nothing` means an empty folder, or that nothing is there.
+fn left_at(path: &Path) -> String {
     let Ok(found) = fs::metadata(path) else {
         return "nothing".to_owned();
     };

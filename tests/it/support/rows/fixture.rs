@@ -29,7 +29,8 @@
 //! - `template`: the declaration of a variable `A` with this template. `templates`: the same, and
 //!   the variables `B` and `C` with this template: `B` has the default `d`, and `C` is optional.
 //!   `aliases`: the aliases of the declaration.
-//! - `stdin`: what standard input has. `unit`: the `UNIT/NAME` of a credential that systemd requests.
+//! - `stdin`: what standard input has. `unit`: the `UNIT/NAME` of a credential that systemd
+//!   requests.
 //! - `through`: a command that starts the launch. With setpriv's `--reuid`, it starts a copy that
 //!   every user can execute. `needs`: commands with ` … ` between them. If one of them fails, the
 //!   test is skipped.
@@ -48,8 +49,9 @@
 //!   and the region unless that is us-east-1, `by` and the access key unless that is the
 //!   environment's, and `with` and the session token. Without this column, no request may be made
 //!   twice, and none may be made if the exit status is 64.
-//! - `entries`: the number of files in `$memory_directory`. `left PATH`: what the launch has left at
-//!   a path: the mode and the content of a file, such as `400 text`, or the names in a folder.
+//! - `entries`: the number of files in `$memory_directory`. `left PATH`: what the launch has left
+//!   at a path: the mode and the content of a file, such as `400 text`; the names in a folder, with
+//!   `and` between them; or `nothing`.
 
 use std::time::Duration;
 
