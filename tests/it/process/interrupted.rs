@@ -126,29 +126,18 @@ fn a_signal_ends_a_launch_even_if_nobody_reads_its_standard_error() {
     let unread = "mkfifo pipe; exec 3<>pipe 2>&3; (head -c 100000 /dev/zero >&2 3>&- &); sleep 0.3; exec \"$@\"";
     let unread = ["sh", "-c", unread, "sh"];
     for namespace in [None, skip::pid_1()] {
-        let wrapper: Vec<&str> = unread
-            .into_iter()
-            .chain(namespace.into_iter().flatten())
-            .collect();
+        let namespaced = namespace.as_ref().map_or(&[][..], |words| words);
+        let wrapper = [&unread[..], namespaced].concat();
         for (aws, milliseconds, options, what_is_printed) in [
-            (hanging(), 0, &["-e", "A=x:k"][..], "nothing"),
-            (
-                served(),
-                500,
-                &["-e", "A=x:absent"],
-                "that the key is absent",
-            ),
+            (hanging(), 0, "-e A=x:k", "nothing"),
+            (served(), 500, "-e A=x:absent", "that the key is absent"),
             // The worker prints its trace, and the main thread that the time is over.
-            (
-                hanging(),
-                2500,
-                &["-vv", "--timeout", "1s", "-e", "A=x:k"],
-                "a trace",
-            ),
+            (hanging(), 2500, "-vv --timeout 1s -e A=x:k", "a trace"),
         ] {
-            let launch = Sandbox::new().aws(&aws).args(options).case(what_is_printed);
+            let launch = Sandbox::new().aws(&aws).case(what_is_printed);
+            let launch = launch.args(options.split(' '));
             let running = launch.through(&wrapper).script("true").spawn();
-            aws.await_calls(usize::from(!options.contains(&"-vv")));
+            aws.await_calls(usize::from(!options.contains("-vv")));
             std::thread::sleep(Duration::from_millis(milliseconds));
             let (process, status) = match namespace {
                 Some(_) => (running.child(), Status::Exit(143)),

@@ -14,27 +14,15 @@ fn a_waiting_launch_survives_signals_that_are_ignored_blocked_or_harmless_by_def
     let ending = "SIGTERM SIGINT SIGHUP SIGQUIT";
     let harmless = "SIGCHLD SIGWINCH SIGURG SIGCONT SIGSTOP";
     for (case, wrapper, signals, pending) in [
-        ("ignored", &ignoring[..], ending, "0000000000000000"),
-        ("ignored by PID 1", &as_pid_1, ending, "0000000000000000"),
-        (
-            "blocked, and pending",
-            &blocking,
-            "SIGTERM",
-            "0000000000004000",
-        ),
-        (
-            "harmless, and a stop",
-            &["env"],
-            harmless,
-            "0000000000000000",
-        ),
+        ("ignored", &ignoring[..], ending, "0"),
+        ("ignored by PID 1", &as_pid_1, ending, "0"),
+        ("blocked, and pending", &blocking, "SIGTERM", "4000"),
+        ("harmless, and a stop", &["env"], harmless, "0"),
     ] {
         let aws = held();
-        let launch =
-            sandbox(&aws)
-                .through(wrapper)
-                .command(["grep", "ShdPnd", "/proc/self/status"]);
-        let running = launch.case(case).spawn();
+        let launch = sandbox(&aws).through(wrapper).case(case);
+        let status = ["grep", "ShdPnd", "/proc/self/status"];
+        let running = launch.command(status).spawn();
         aws.await_calls(1);
         let is_pid_1 = wrapper.len() > ignoring.len();
         let process = if is_pid_1 {
@@ -49,6 +37,6 @@ fn a_waiting_launch_survives_signals_that_are_ignored_blocked_or_harmless_by_def
         kill(process, Signal::SIGCONT).unwrap();
         let run = running.wait();
         run.launched_silently()
-            .printed(format!("ShdPnd:\t{pending}\n"));
+            .printed(format!("ShdPnd:\t{pending:0>16}\n"));
     }
 }

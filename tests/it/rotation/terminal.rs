@@ -34,50 +34,23 @@ const HELLO: (&str, &str) = ("ready", "hello\\n");
 
 #[test]
 fn with_on_rotation_the_command_reads_from_the_terminal_and_gets_ctrl_c_and_ctrl_z() {
-    let counts_beside = COUNTS.replace("ready", "ready >&3");
-    let counts_beside = counts_beside.replace("echo $count", "echo $count >&3");
+    let beside = COUNTS.replace("ready", "ready >&3");
+    let beside = beside.replace("echo $count", "echo $count >&3");
+    let stopped = "ready\n[stopped]got hello\n[status 0]\n";
+    let continued = "ready\n[stopped]continued\n[status 0]\n";
     let aws = served();
-    let (read, interrupted) = ("ready\ngot hello", "ready\n1");
-    let (stopped, continued) = ("ready\n[stopped]got hello", "ready\n[stopped]continued");
-    for (script, wrapper, (shown, typed), output, status, what) in [
-        (READS, &[][..], HELLO, read, 0, "it reads from the terminal"),
-        (
-            COUNTS,
-            &[],
-            CTRL_C,
-            interrupted,
-            0,
-            "Ctrl-C reaches it once",
-        ),
-        (
-            &counts_beside,
-            TO_A_FILE,
-            CTRL_C,
-            interrupted,
-            0,
-            "with another output, too",
-        ),
-        (
-            SLEEPS,
-            &[],
-            CTRL_C,
-            "ready",
-            130,
-            "Ctrl-C that kills it gives 130",
-        ),
-        (READS, &[], CTRL_Z, stopped, 0, "Ctrl-Z stops us with it"),
-        (
-            CONTINUES,
-            IN_A_PIPELINE,
-            CTRL_Z,
-            continued,
-            0,
-            "a pipeline stops as a whole",
-        ),
+    for (script, wrapper, (shown, typed), output) in [
+        (READS, &[][..], HELLO, "ready\ngot hello\n[status 0]\n"),
+        // Ctrl-C reaches the command once, also with another output.
+        (COUNTS, &[], CTRL_C, "ready\n1\n[status 0]\n"),
+        (&beside, TO_A_FILE, CTRL_C, "ready\n1\n[status 0]\n"),
+        (SLEEPS, &[], CTRL_C, "ready\n[status 130]\n"),
+        // Ctrl-Z stops secrets-exec together with the command, and a pipeline as a whole.
+        (READS, &[], CTRL_Z, stopped),
+        (CONTINUES, IN_A_PIPELINE, CTRL_Z, continued),
     ] {
-        let sandbox = quiet(&aws).script(script).case(what);
+        let sandbox = quiet(&aws).script(script).case(output);
         let sandbox = or_skip!(at_a_terminal(sandbox, wrapper, shown, typed));
-        let output = format!("{output}\n[status {status}]\n");
         sandbox.run().launched().printed(output);
     }
 }
