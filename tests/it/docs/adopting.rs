@@ -65,10 +65,7 @@ fn the_metric_filters_of_docs_adopting_md_distinguish_outages_from_mistakes_to_f
     assert_eq!(launch(&outage, 75), ["Temporary"]);
     for (event, metric) in [
         (r#""warning","event":"poll_failed""#, "PollFailed"),
-        (
-            r#""error","event":"signal","signal":"SIGTERM""#,
-            "Temporary",
-        ),
+        (r#""error","event":"signal""#, "Temporary"),
         (r#""error","event":"bug""#, "Failed"),
     ] {
         let line = format!(r#"{{"logger":"secrets-exec","level":{event}}}"#);

@@ -92,19 +92,10 @@ fn joined_program(command: &str) -> Option<&str> {
 #[test]
 fn a_command_that_was_joined_with_the_one_above_it_is_noticed() {
     for (command, joined) in [
-        (
-            "aws sso login --profile dev secrets-exec -- ./app",
-            "secrets-exec",
-        ),
+        ("aws sso login secrets-exec -- ./app", "secrets-exec"),
         ("secrets-exec check -f keys.yaml aws sso login", "aws"),
-        (
-            "aws events put-rule --name a\n    aws events put-targets",
-            "aws",
-        ),
-        (
-            "secrets-exec -- sh app.sh\n    secrets-exec check",
-            "secrets-exec",
-        ),
+        ("aws events put-rule\n    aws events put-targets", "aws"),
+        ("secrets-exec -- sh\n    secrets-exec check", "secrets-exec"),
     ] {
         assert_eq!(joined_program(command), Some(joined), "{command}");
     }

@@ -55,13 +55,11 @@ fn the_command_ignores_and_blocks_the_same_signals_as_without_secrets_exec() {
 fn the_command_has_the_same_descriptors_limits_privileges_and_directory_as_without_secrets_exec() {
     const STATUS: &str = "exec grep -E '^(Umask|Uid|Gid|Groups|CapInh|CapPrm|CapEff|CapBnd|CapAmb|NoNewPrivs|Seccomp|THP_enabled|Threads):' \
         /proc/self/status";
+    const MORE: &str = "cat <&3; exec ls /proc/self/fd";
     let aws = served();
     for (preparation, command) in [
         ("", "exec ls /proc/self/fd"),
-        (
-            "exec 3<below/file 5</dev/zero 9>>appended",
-            "cat <&3; exec ls /proc/self/fd",
-        ),
+        ("exec 3<below/file 5</dev/zero 9>>appended", MORE),
         ("ulimit -c 0; ulimit -n 200", "exec cat /proc/self/limits"),
         ("umask 027", STATUS),
         ("cd below", "pwd -P; ls"),

@@ -159,12 +159,12 @@ fn two_changes_during_a_splay_are_each_logged_once_and_cause_one_restart() {
 ///
 /// - `pipe`: a full pipe.
 /// - `foreign pipe`: a full pipe that another user made, so that it can't be opened again.
-/// - `drained pipe`: a full pipe whose writers don't block, as Node.js may leave it. Once the
-///   command is ready, the pipe is emptied. At the end, the file `whole log` has everything that
-///   was written after that.
-/// - `small pipe`: an empty pipe of 16 KiB. Once the file `drain` exists, everything is read from
-///   the pipe. At the end, the file `whole log` has it.
+/// - `drained pipe`: a full pipe whose writers don't block, as Node.js may leave it.
+/// - `small pipe`: an empty pipe of 16 KiB.
 /// - `terminal`: a terminal that is stopped, as by Ctrl-S.
+///
+/// Once the file `drain` exists, everything is read from the drained or small pipe. At the end, the
+/// file `whole log` has it.
 const UNREAD: &str = r"
 import fcntl, os, pty, sys, termios, time
 
@@ -181,34 +181,22 @@ def full_pipe():
             pass
     return read, write
 
-def in_background(read, write, drain):
+def copy_in_background(read, write):
     if os.fork() > 0: return
     os.setsid()
     os.close(write)
     for number in (1, 2): os.dup2(os.open('/dev/null', os.O_RDWR), number)
-    drain(read)
-    os._exit(0)
-
-def drain(read):
-    while not os.path.exists('record'): time.sleep(0.01)
-    os.read(read, 1 << 20)
-    open('drained', 'w').close()
-    copy(read)
-
-def drain_small(read):
     while not os.path.exists('drain'): time.sleep(0.01)
-    copy(read)
-
-def copy(read):
     log = os.open('log', os.O_WRONLY | os.O_CREAT)
     while data := os.read(read, 1 << 20): os.write(log, data)
     os.rename('log', 'whole log')
+    os._exit(0)
 
 kind = sys.argv[1]
 if kind == 'small pipe':
     read, descriptor = os.pipe()
     fcntl.fcntl(descriptor, F_SETPIPE_SZ, 16384)
-    in_background(read, descriptor, drain_small)
+    copy_in_background(read, descriptor)
     os.close(read)
 elif kind == 'terminal':
     master, descriptor = pty.openpty()
@@ -216,7 +204,7 @@ elif kind == 'terminal':
     termios.tcflow(descriptor, termios.TCOOFF)
 elif kind == 'drained pipe':
     read, descriptor = full_pipe()
-    in_background(read, descriptor, drain)
+    copy_in_background(read, descriptor)
 else:
     if kind == 'foreign pipe': os.seteuid(1234)
     read, descriptor = full_pipe()
@@ -241,12 +229,20 @@ fn with_unread_log(sandbox: Sandbox, kind: &str) -> Sandbox {
     sandbox.args(JSON).through(wrapper)
 }
 
-/// The events of a run with an unread log, whose file has everything at the end of the run.
-fn events_of_whole_log(sandbox: &Sandbox) -> Vec<Value> {
+/// Lets the log be read, sends a signal, and waits for the end. Returns the events in the log.
+fn events_after_drain(run: Rotating, signal: i32) -> Vec<Value> {
+    let Rotating { sandbox, running } = run;
+    fs::write(sandbox.path("drain"), "").unwrap();
+    let log = sandbox.path("log");
+    let has_room = || fs::metadata(&log).is_ok_and(|log| log.len() > 4096);
+    record::await_fact("room in the pipe", has_room);
+    running.send(signal);
+    running.wait();
     let log = sandbox.path("whole log");
     record::await_fact("the end of the log", || log.exists());
     let log = fs::read_to_string(log).unwrap();
-    let events = log.lines().map(|line| serde_json::from_str(line).unwrap());
+    let lines = log.trim_start_matches('-').lines();
+    let events = lines.map(|line| serde_json::from_str(line).unwrap());
     events.collect()
 }
 
@@ -282,11 +278,8 @@ fn signals_reach_the_command_without_delay_even_if_nobody_reads_the_log() {
 fn the_log_says_how_many_lines_were_dropped_while_nobody_read_it() {
     let aws = first_version();
     let sandbox = rotating(&aws, "restart").command(record::SIGNALS);
-    let Rotating { sandbox, running } = Rotating::start(with_unread_log(sandbox, "drained pipe"));
-    record::await_fact("room in the pipe", || sandbox.path("drained").exists());
-    running.send(record::END);
-    running.wait().ended(Status::Exit(3));
-    let events = events_of_whole_log(&sandbox);
+    let run = Rotating::start(with_unread_log(sandbox, "drained pipe"));
+    let events = events_after_drain(run, record::END);
     assert_eq!(event_names(&events), ["lines_dropped", "ended"]);
     // The line about the start of the command was dropped.
     assert_eq!(events[0]["lines"], 1);
@@ -304,14 +297,7 @@ fn a_long_line_that_does_not_fit_into_the_pipe_of_the_log_is_continued_when_the_
     run.poll(&aws);
     aws.recover("GetSecretValue");
     run.poll(&aws);
-    let Rotating { sandbox, running } = run;
-    fs::write(sandbox.path("drain"), "").unwrap();
-    record::await_fact("room in the pipe", || {
-        fs::metadata(sandbox.path("log")).is_ok_and(|log| log.len() > 4096)
-    });
-    running.signal(Signal::SIGTERM);
-    running.wait();
-    let events = events_of_whole_log(&sandbox);
+    let events = events_after_drain(run, Signal::SIGTERM as i32);
     let names = ["started", "poll_failed", "lines_dropped", "ended"];
     assert_eq!(event_names(&events), names);
 }
