@@ -303,22 +303,6 @@ fn a_long_line_that_does_not_fit_into_the_pipe_of_the_log_is_continued_when_the_
 }
 
 #[test]
-fn the_lines_of_a_rotation_are_appended_to_a_log_file_and_do_not_overwrite_its_earlier_lines() {
-    let aws = first_version();
-    let sandbox = rotating(&aws, "restart")
-        .args(JSON)
-        .prepared_by("exec 2>log; echo an earlier line >&2; exec \"$@\"");
-    let Rotating { sandbox, running } = Rotating::start(sandbox);
-    running.signal(Signal::SIGTERM);
-    running.wait();
-    let log = fs::read_to_string(sandbox.path("log")).unwrap();
-    let (first, rest) = log.split_once('\n').unwrap();
-    assert_eq!(first, "an earlier line");
-    assert_eq!(rest.matches("\"event\":\"started\"").count(), 1, "{rest}");
-    assert_eq!(rest.matches("\"event\":\"ended\"").count(), 1, "{rest}");
-}
-
-#[test]
 fn a_run_that_waits_for_its_splay_can_be_ended_even_if_nobody_reads_the_log() {
     let aws = first_version();
     let sandbox = rotating(&aws, "restart --splay 1000h").args(JSON);

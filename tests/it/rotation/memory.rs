@@ -25,16 +25,6 @@ fn places(running: &Running, text: &str) -> Vec<String> {
 }
 
 #[test]
-fn other_processes_of_the_user_cannot_read_the_memory_of_secrets_exec_during_rotation() {
-    let nobody = or_skip!(skip::as_nobody());
-    let aws = first_version();
-    // Prints who owns its own files, and those of its parent.
-    let script = "stat -c %u /proc/self/environ /proc/$PPID/environ";
-    let sandbox = restarting(&aws).through(nobody).script(script);
-    sandbox.spawn_copy().wait().launched().printed("65534\n0\n");
-}
-
-#[test]
 fn the_process_that_stays_during_rotation_has_neither_values_nor_credentials_in_memory() {
     if !nix::unistd::geteuid().is_root() {
         return skip::skipped("reading the memory of a process that isn't dumpable needs root");

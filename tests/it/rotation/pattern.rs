@@ -30,11 +30,3 @@ fn the_command_is_not_restarted_for_a_new_value_that_does_not_match_its_pattern(
         outcome.says(["a poll failed", failure, "polls succeed again"]);
     }
 }
-
-#[test]
-fn with_on_rotation_the_command_is_not_started_with_a_value_that_does_not_match_its_pattern() {
-    let aws = Aws::start().secret("x", secret("v1", "1-4c7a1e"));
-    let run = rotating_with_pattern(&aws, "restart").script("true").run();
-    let failure = "the value doesn't match the pattern \"^[a-z]\"";
-    run.refused(78).says([failure]);
-}

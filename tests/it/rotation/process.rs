@@ -12,31 +12,6 @@ fn process_id(text: &str) -> Pid {
 }
 
 #[test]
-fn with_on_rotation_the_command_is_a_child_and_leads_its_own_process_group() {
-    let aws = served();
-    let run = restarting(&aws)
-        .script("cut -d' ' -f4,5 /proc/$$/stat; echo $$")
-        .run();
-    let stdout = run.launched_silently().stdout();
-    let (stat, process) = stdout.trim().split_once('\n').unwrap();
-    assert_eq!(stat, format!("{} {process}", run.pid), "{run}");
-}
-
-#[test]
-fn with_on_rotation_a_launch_fails_with_75_if_no_process_can_be_started_for_the_command() {
-    // glibc starts a process with clone(2), and the static binary with fork(2), which doesn't exist
-    // on every machine.
-    let fault = "inject=/^(clone|fork)$:error=EAGAIN";
-    let failing = ["strace", "-o", "/dev/null", "-e", fault];
-    let failing = or_skip!(skip::wrapper(failing, "system calls that fail"));
-    let aws = served();
-    let run = restarting(&aws).script("touch started").through(failing);
-    run.run()
-        .ended(Status::Exit(75))
-        .says([" can be started ("]);
-}
-
-#[test]
 fn with_on_rotation_the_command_gets_the_stop_signal_if_secrets_exec_is_killed() {
     let aws = served();
     for (options, signal) in [(&[][..], "15"), (&["--stop-signal", "QUIT"], "3")] {
@@ -158,15 +133,6 @@ fn processes_that_the_command_leaves_behind_are_killed_after_the_grace_period_if
     record::await_lines(&sandbox, 3);
     kill(process_id(&lines[0]), Signal::SIGKILL).unwrap();
     running.wait().ended(Status::Exit(5));
-}
-
-#[test]
-fn with_on_rotation_processes_that_the_command_leaves_behind_in_another_session_are_not_killed() {
-    let aws = served();
-    let script = "setsid sh -c 'echo $$ > record; exec sleep 60' > /dev/null 2>&1 & until [ -s record ]; do sleep 0.01; done";
-    let sandbox = restarting(&aws).args(["--grace", "0s"]).script(script);
-    sandbox.run().launched();
-    kill(process_id(&record::lines(&sandbox)[0]), Signal::SIGKILL).unwrap();
 }
 
 #[test]
