@@ -106,20 +106,6 @@ fn with_on_rotation_files_with_values_are_removed_at_the_end_whatever_the_reason
 }
 
 #[test]
-fn if_the_command_cannot_be_restarted_secrets_exec_ends_with_126_and_leaves_no_file() {
-    let aws = two_versioned();
-    let run = run_of_app(&aws);
-    let broken = run.sandbox.executable("app", "#!/no/such/interpreter\n");
-    let run = Rotating {
-        sandbox: broken,
-        ..run
-    };
-    run.rotate(&aws, "v2", "two-4c7a1e");
-    let stop = "\"./app\" was stopped, because file changed (the secret \"x\"), but can't be started again";
-    assert_no_file_is_left(run, 126).says([stop, "error: \"./app\""]);
-}
-
-#[test]
 fn a_command_whose_program_file_is_gone_is_not_stopped_for_new_values() {
     let aws = two_versioned();
     let run = run_of_app(&aws);
@@ -179,21 +165,6 @@ fn with_on_rotation_signal_the_file_has_its_new_value_when_the_command_gets_the_
     assert_ne!(after, before);
     let note = "note: \"/bin/sh\" got SIGHUP, because file changed (the secret \"x\")";
     run.end().ended(Status::Exit(143)).says([note]);
-}
-
-#[test]
-fn if_the_rotation_signal_ends_the_command_a_warning_says_so_and_suggests_a_remedy() {
-    let aws = two_versioned();
-    let sandbox = run_of_reader(&aws, "signal=HUP");
-    let run = Rotating::start(sandbox.script("echo start >> record; exec sleep 1000"));
-    aws.rotate("x", secret("v2", "two-4c7a1e"));
-    run.request();
-    let outcome = run.running.wait();
-    outcome.ended(Status::Exit(129));
-    outcome.says([
-        "warning: \"/bin/sh\" was killed by SIGHUP",
-        "use a signal that \"/bin/sh\" handles",
-    ]);
 }
 
 /// A run in which a system call takes a minute. `call` may restrict that to the second call of a

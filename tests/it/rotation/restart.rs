@@ -1,39 +1,8 @@
 //! The restart, with all new values and none of the old ones; and the exit that can replace it.
 
 use std::fs;
-use std::path::Path;
 
 use super::*;
-
-#[test]
-fn a_restarted_command_starts_after_the_old_one_has_ended_and_decides_the_exit_status() {
-    let aws = first_version();
-    let script = "trap 'sleep 0.2; echo ended >> record; exit' TERM; echo start $A $$ >> record; \
-                  [ $A = two-4c7a1e ] && exit 7; sleep 1000 & wait";
-    let run = Rotating::start(rotating(&aws, "restart").script(script));
-    run.rotate(&aws, "v2", "two-4c7a1e");
-    assert_eq!(run.words(3, 0), ["start", "ended", "start"]);
-    assert!(!Path::new("/proc").join(run.command(0)).exists());
-    let outcome = run.running.wait();
-    assert_eq!(
-        outcome.ended(Status::Exit(7)).stderr(),
-        "secrets-exec: note: \"/bin/sh\" was restarted, because A changed (the secret \"x\")\n"
-    );
-}
-
-#[test]
-fn with_on_rotation_exit_a_change_stops_the_command_and_its_processes_with_75() {
-    let aws = first_version();
-    let script =
-        "trap 'echo usr1 >> record; exit 3' USR1; sleep 1000 & echo start $A $! >> record; wait";
-    let run = Rotating::start(rotating(&aws, "exit --stop-signal USR1").script(script));
-    let child = run.command(0);
-    run.rotate(&aws, "v2", "two-4c7a1e");
-    assert_eq!(run.await_lines(2)[1], ["usr1"]);
-    let note = "\"/bin/sh\" was stopped, because A changed (the secret \"x\"); secrets-exec exits with status 75";
-    run.running.wait().ended(Status::Exit(75)).says([note]);
-    assert!(!Path::new("/proc").join(child).exists());
-}
 
 #[test]
 fn the_old_command_keeps_running_if_a_new_value_has_a_nul_or_is_too_long() {
