@@ -45,6 +45,9 @@ const HARMLESS: [&str; 5] = [
     "tokio::net::unix::pipe",
 ];
 
+/// The keywords before the name of a type.
+const TYPES: [&str; 3] = ["struct", "enum", "trait"];
+
 /// The path of a module from the root of its crate, such as `["model", "reference"]`. The root of
 /// the binary is `["main"]`.
 type Module = Vec<String>;
@@ -79,11 +82,7 @@ impl File {
             match token {
                 TokenTree::Ident(ident) if ident == "as" && !prefix.is_empty() => at += 1,
                 TokenTree::Ident(ident) if ident == "use" => {}
-                TokenTree::Ident(ident)
-                    if ["struct", "enum", "trait"]
-                        .iter()
-                        .any(|keyword| ident == keyword) =>
-                {
+                TokenTree::Ident(ident) if TYPES.contains(&&*ident.to_string()) => {
                     self.types.push(tokens[at].to_string());
                 }
                 TokenTree::Ident(ident) => {
@@ -91,10 +90,7 @@ impl File {
                     if is_punct(at, ':') && is_punct(at + 1, ':') {
                         at += 2;
                     } else {
-                        self.name(
-                            std::mem::replace(&mut path, prefix.to_vec()),
-                            ident.span().start().line,
-                        );
+                        self.name(token, std::mem::replace(&mut path, prefix.to_vec()));
                     }
                 }
                 TokenTree::Group(group) if is_path && group.delimiter() == Delimiter::Brace => {
@@ -108,20 +104,18 @@ impl File {
                 // These are `use path::*` and `path::<T>`.
                 TokenTree::Punct(_) | TokenTree::Literal(_) if is_path => {
                     path.push("*".to_owned());
-                    self.name(
-                        std::mem::replace(&mut path, prefix.to_vec()),
-                        token.span().start().line,
-                    );
+                    self.name(token, std::mem::replace(&mut path, prefix.to_vec()));
                 }
                 TokenTree::Punct(_) | TokenTree::Literal(_) => {}
             }
         }
     }
 
-    /// Records a path that has several segments. A single name is recorded only if it is `async`.
-    fn name(&mut self, path: Vec<String>, line: usize) {
+    /// Records a path, which ends with this token, if it has several segments. A single name is
+    /// recorded only if it is `async`.
+    fn name(&mut self, token: &TokenTree, path: Vec<String>) {
         if path.len() > 1 || path == ["async"] {
-            self.named.push((path, line));
+            self.named.push((path, token.span().start().line));
         }
     }
 
@@ -132,16 +126,13 @@ impl File {
             TokenTree::Punct(punct) => punct.as_char() == ';',
             TokenTree::Ident(_) | TokenTree::Literal(_) => false,
         };
-        let end = tokens[attribute..]
-            .iter()
-            .position(is_end)
-            .map_or(tokens.len(), |length| attribute + length);
+        let end = tokens[attribute..].iter().position(is_end);
+        let end = end.map_or(tokens.len(), |length| attribute + length);
         if let [.., TokenTree::Ident(word), TokenTree::Ident(name)] = &tokens[..end]
             && word == "mod"
         {
             self.code_lines = self.code_lines.min(line - 1);
-            self.tests
-                .push([self.module.as_slice(), &[name.to_string()]].concat());
+            self.tests.push(child(&self.module, &name.to_string()));
         }
         end + 1
     }
@@ -149,9 +140,8 @@ impl File {
 
 /// Returns true for the brackets of `#[test]` and `#[cfg(test)]`.
 fn is_test(brackets: Option<&TokenTree>) -> bool {
-    let text = brackets
-        .map(|brackets| brackets.to_string().replace(' ', ""))
-        .unwrap_or_default();
+    let text = brackets.map(TokenTree::to_string).unwrap_or_default();
+    let text = text.replace(' ', "");
     text == "[test]" || text.starts_with("[cfg(test)") || text.starts_with("[cfg(all(test,")
 }
 
@@ -166,6 +156,11 @@ fn module_path(path: &str) -> Module {
     }
 }
 
+/// A path of the repository.
+fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
 /// The paths of the files below a directory that have this extension.
 fn files(directory: &Path, extension: &str) -> Vec<PathBuf> {
     let mut files = all_files(directory);
@@ -175,27 +170,21 @@ fn files(directory: &Path, extension: &str) -> Vec<PathBuf> {
 
 /// Returns all files in a folder and in the folders below it.
 fn all_files(directory: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(directory)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    let paths = entries.flat_map(|path| {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
         if path.is_dir() {
-            all_files(&path)
+            files.extend(all_files(&path));
         } else {
-            vec![path]
+            files.push(path);
         }
-    });
-    paths.collect()
+    }
+    files
 }
 
 /// Reads a source file.
 fn parse(root: &Path, file: &Path) -> File {
-    let path = file
-        .strip_prefix(root)
-        .unwrap()
-        .to_str()
-        .unwrap()
-        .to_owned();
+    let path = file.strip_prefix(root).unwrap().display().to_string();
     let text = fs::read_to_string(file).unwrap();
     let (module, code_lines) = (module_path(&path), text.lines().count());
     let mut file = File {
@@ -204,10 +193,7 @@ fn parse(root: &Path, file: &Path) -> File {
         code_lines,
         ..File::default()
     };
-    let tokens = text
-        .parse()
-        .unwrap_or_else(|error| panic!("{}: {error}", file.path));
-    file.read(tokens, &[]);
+    file.read(text.parse().expect(&file.path), &[]);
     let lines = text.lines().take(file.code_lines).map(str::trim_start);
     file.code_lines = lines
         .filter(|line| !line.is_empty() && !line.starts_with("//"))
@@ -219,17 +205,13 @@ fn parse(root: &Path, file: &Path) -> File {
 fn sources() -> &'static BTreeMap<Module, File> {
     static SOURCES: OnceLock<BTreeMap<Module, File>> = OnceLock::new();
     SOURCES.get_or_init(|| {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-        let mut files: Vec<File> = files(&root, "rs")
-            .iter()
-            .map(|path| parse(&root, path))
-            .collect();
+        let root = repository("src");
+        let files = files(&root, "rs");
+        let mut files: Vec<File> = files.iter().map(|path| parse(&root, path)).collect();
         let tests: Vec<Module> = files.iter().flat_map(|file| file.tests.clone()).collect();
         files.retain(|file| !tests.iter().any(|test| file.module.starts_with(test)));
-        files
-            .into_iter()
-            .map(|file| (file.module.clone(), file))
-            .collect()
+        let files = files.into_iter().map(|file| (file.module.clone(), file));
+        files.collect()
     })
 }
 
@@ -258,15 +240,14 @@ fn imports() -> Vec<Import> {
             }
             let to = &sources()[&module];
             if to.path != from.path {
-                let item = rest
-                    .first()
-                    .map(String::as_str)
-                    .filter(|item| !["self", "*"].contains(item));
+                let item = rest.first().map(String::as_str);
+                let item = item.filter(|item| !["self", "*"].contains(item));
+                let text = format!("{}:{line}: {}", from.path, path.join("::"));
                 imports.push(Import {
                     from,
                     to,
                     item,
-                    text: format!("{}:{line}: {}", from.path, path.join("::")),
+                    text,
                 });
             }
         }
@@ -281,20 +262,16 @@ fn child(module: &[String], name: &str) -> Module {
 /// The module that a path begins in, and the rest of the path. `None` if the path begins in another
 /// crate.
 fn start<'p>(from: &File, path: &'p [String]) -> Option<(Module, &'p [String])> {
-    let ups = path
-        .iter()
-        .take_while(|segment| *segment == "super")
-        .count();
+    let is_up = |segment: &&String| *segment == "super";
+    let ups = path.iter().take_while(is_up).count();
+    let own = &from.module;
+    let above = &own[..own.len().saturating_sub(ups)];
     match path[0].as_str() {
-        "super" => Some((
-            from.module[..from.module.len().saturating_sub(ups)].to_vec(),
-            &path[ups..],
-        )),
+        "super" => Some((above.to_vec(), &path[ups..])),
         "crate" | "secrets_exec" => Some((Vec::new(), &path[1..])),
-        "self" => Some((from.module.clone(), &path[1..])),
-        first => sources()
-            .contains_key(&child(&from.module, first))
-            .then(|| (from.module.clone(), path)),
+        "self" => Some((own.clone(), &path[1..])),
+        first if sources().contains_key(&child(own, first)) => Some((own.clone(), path)),
+        _ => None,
     }
 }
 
@@ -308,22 +285,23 @@ struct Layer {
 
 /// The rows of the table of layers in ARCHITECTURE.md.
 fn layers() -> impl Iterator<Item = Layer> {
-    let rows = DOCUMENT
+    let (_, table) = DOCUMENT.split_once(HEADING).unwrap();
+    let rows = table
         .lines()
-        .skip_while(|line| *line != HEADING)
-        .take_while(|line| line.starts_with('|'))
-        .skip(2);
-    rows.map(
-        |row| match row.split('|').map(str::trim).collect::<Vec<_>>()[..] {
-            [_, name, imports, types_of, touches, _] => Layer {
-                name,
-                imports,
-                types_of,
-                touches,
-            },
-            _ => panic!("{row}"),
-        },
-    )
+        .skip(2)
+        .take_while(|line| line.starts_with('|'));
+    rows.map(|row| {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let [_, name, imports, types_of, touches, _] = cells[..] else {
+            panic!("{row}")
+        };
+        Layer {
+            name,
+            imports,
+            types_of,
+            touches,
+        }
+    })
 }
 
 /// The items of a cell.
@@ -344,50 +322,33 @@ fn includes(modules: &'static str, file: &File) -> bool {
     items(modules).any(|module| match module {
         "stages" => includes(STAGES, file),
         "lib" => file.path == "lib.rs",
-        module => {
-            file.module.join("::") == module
-                || file.module.join("::").starts_with(&format!("{module}::"))
-        }
+        module => format!("{}::", file.module.join("::")).starts_with(&format!("{module}::")),
     })
 }
 
 /// Fails with a line for each offence, if there are any.
 fn assert_none(offences: impl IntoIterator<Item = String>) {
     let offences: BTreeSet<String> = offences.into_iter().collect();
-    assert!(
-        offences.is_empty(),
-        "{} offences:\n{}",
-        offences.len(),
-        offences.into_iter().collect::<Vec<_>>().join("\n")
-    );
+    assert!(offences.is_empty(), "{offences:#?}");
 }
 
 #[test]
 fn architecture_md_lists_exactly_the_layers_that_exist() {
     let known: BTreeSet<&str> = layers().map(|layer| layer.name).collect();
-    assert_eq!(
-        known,
-        sources().values().map(|file| layer_of(file).name).collect()
-    );
-    let parts: Vec<&str> = WORLD
-        .iter()
-        .map(|(part, _)| *part)
-        .chain(["nothing"])
-        .collect();
-    for Layer {
-        name,
-        imports,
-        types_of,
-        touches,
-    } in layers()
-    {
-        let mut layers = [imports, types_of, STAGES].into_iter().flat_map(items);
-        let is_known = |layer| known.contains(layer) || ["input::cli", "stages"].contains(&layer);
-        assert!(layers.all(is_known), "{name}: {imports} | {types_of}");
-        assert!(
-            !touches.is_empty() && items(touches).all(|part| parts.contains(&part)),
-            "{name}: {touches}"
-        );
+    let used = sources().values().map(|file| layer_of(file).name);
+    assert_eq!(known, used.collect());
+    let mut parts = WORLD.map(|(part, _)| part).to_vec();
+    parts.push("nothing");
+    for layer in layers() {
+        let lists = [layer.imports, layer.types_of, STAGES].into_iter();
+        for module in lists.flat_map(items) {
+            let is_known = known.contains(module) || ["input::cli", "stages"].contains(&module);
+            assert!(is_known, "{}: {module}", layer.name);
+        }
+        assert_ne!(layer.touches, "", "{}", layer.name);
+        for part in items(layer.touches) {
+            assert!(parts.contains(&part), "{}: {part}", layer.name);
+        }
     }
 }
 
@@ -395,51 +356,39 @@ fn architecture_md_lists_exactly_the_layers_that_exist() {
 fn a_layer_imports_other_layers_only_as_architecture_md_allows() {
     let is_type =
         |item: &str| item.starts_with(char::is_uppercase) && item.contains(char::is_lowercase);
-    assert_none(imports().into_iter().filter_map(
-        |Import {
-             from,
-             to,
-             item,
-             text,
-         }| {
-            let layer = layer_of(from);
-            let is_allowed = includes(layer.imports, to)
-                || includes(layer.types_of, to) && item.is_some_and(is_type);
-            (!is_allowed)
-                .then(|| format!("{text}: {} may not import this of {}", layer.name, to.path))
-        },
-    ));
+    let is_refused = |import: &Import| {
+        let layer = layer_of(import.from);
+        let is_allowed_type =
+            import.item.is_some_and(is_type) && includes(layer.types_of, import.to);
+        !is_allowed_type && !includes(layer.imports, import.to)
+    };
+    let refused = imports().into_iter().filter(is_refused);
+    assert_none(refused.map(|import| format!("{}: not of {}", import.text, import.to.path)));
 }
 
 #[test]
 fn a_layer_uses_files_network_or_environment_only_as_architecture_md_allows() {
-    let begins = |path: &str, beginnings: &[&str]| {
-        beginnings
-            .iter()
-            .any(|beginning| path.starts_with(beginning))
-    };
+    let begins = |path: &str, starts: &[&str]| starts.iter().any(|start| path.starts_with(start));
+    let mut refused = Vec::new();
     for file in sources().values() {
         let touches = layer_of(file).touches;
-        for (path, line) in file
-            .named
-            .iter()
-            .filter(|(path, _)| start(file, path).is_none())
-        {
+        for (path, line) in &file.named {
+            if start(file, path).is_some() {
+                continue;
+            }
             let path = path.join("::");
-            let reached = WORLD.iter().filter(|(part, beginnings)| {
+            for (part, beginnings) in WORLD {
                 // A type that is only data in its part still needs tokio.
-                begins(&path, beginnings) && (*part == "runtime" || !begins(&path, &HARMLESS))
-            });
-            let refused =
-                reached.filter(|(part, _)| !items(touches).any(|touched| touched == *part));
-            assert_none(refused.map(|(part, _)| {
-                format!(
-                    "{}:{line}: {path}: this layer may not touch {part}",
-                    file.path
-                )
-            }));
+                let is_harmless = part != "runtime" && begins(&path, &HARMLESS);
+                let is_allowed = is_harmless || items(touches).any(|touched| touched == part);
+                if begins(&path, beginnings) && !is_allowed {
+                    let file = &file.path;
+                    refused.push(format!("{file}:{line}: {path}: not for {part}"));
+                }
+            }
         }
     }
+    assert_none(refused);
 }
 
 /// The edges of a graph, each with a place that makes it.
@@ -448,22 +397,19 @@ type Graph = BTreeMap<(String, String), String>;
 /// The edges between any two nodes that import each other. If there aren't any, the edges on longer
 /// circles and between those.
 fn circles(mut graph: Graph) -> Vec<String> {
-    if graph
-        .keys()
-        .any(|(from, to)| graph.contains_key(&(to.clone(), from.clone())))
-    {
-        let all = graph.clone();
-        graph.retain(|(from, to), _| all.contains_key(&(to.clone(), from.clone())));
+    let mut mutual = graph.clone();
+    mutual.retain(|(from, to), _| graph.contains_key(&(to.clone(), from.clone())));
+    if !mutual.is_empty() {
+        graph = mutual;
     }
     loop {
         let (begins, ends): (BTreeSet<String>, BTreeSet<String>) = graph.keys().cloned().unzip();
         let before = graph.len();
         graph.retain(|(from, to), _| ends.contains(from) && begins.contains(to));
         if graph.len() == before {
-            return graph
-                .into_iter()
-                .map(|((from, to), text)| format!("{from} -> {to}: {text}"))
-                .collect();
+            let edges = graph.into_iter();
+            let edges = edges.map(|((from, to), text)| format!("{from} -> {to}: {text}"));
+            return edges.collect();
         }
     }
 }
@@ -473,11 +419,8 @@ fn modules_in_one_folder_of_src_do_not_import_each_other_in_a_circle() {
     let mut graph = Graph::new();
     for Import { from, to, text, .. } in imports() {
         let (from, to) = (&from.module, &to.module);
-        let common = from
-            .iter()
-            .zip(to)
-            .take_while(|(from, to)| from == to)
-            .count();
+        let pairs = from.iter().zip(to);
+        let common = pairs.take_while(|(from, to)| from == to).count();
         if from.len() > common && to.len() > common {
             let name = |module: &Module| module[..=common].join("/");
             graph.insert((name(from), name(to)), text);
@@ -488,17 +431,11 @@ fn modules_in_one_folder_of_src_do_not_import_each_other_in_a_circle() {
 
 #[test]
 fn files_of_src_do_not_import_each_other_in_a_circle() {
-    assert_none(circles(
-        imports()
-            .into_iter()
-            .map(|import| {
-                (
-                    (import.from.path.clone(), import.to.path.clone()),
-                    import.text,
-                )
-            })
-            .collect(),
-    ));
+    let mut graph = Graph::new();
+    for Import { from, to, text, .. } in imports() {
+        graph.insert((from.path.clone(), to.path.clone()), text);
+    }
+    assert_none(circles(graph));
 }
 
 #[test]
@@ -507,24 +444,16 @@ fn no_module_in_src_imports_from_a_module_that_contains_it() {
     let lives_in = |import: &Import| {
         import.from.path != "main.rs" && import.from.module.starts_with(&import.to.module)
     };
-    assert_none(
-        imports()
-            .into_iter()
-            .filter(lives_in)
-            .map(|import| import.text),
-    );
+    let imports = imports().into_iter().filter(lives_in);
+    assert_none(imports.map(|import| import.text));
 }
 
 #[test]
 fn no_two_types_in_src_have_the_same_name() {
     let mut types: Vec<&String> = sources().values().flat_map(|file| &file.types).collect();
     types.sort_unstable();
-    let shared: Vec<_> = types
-        .chunk_by(PartialEq::eq)
-        .filter(|equal| equal.len() > 1)
-        .map(|equal| equal[0])
-        .collect();
-    assert!(shared.is_empty(), "{shared:?}");
+    let equal = types.windows(2).filter(|two| two[0] == two[1]);
+    assert_none(equal.map(|two| two[0].clone()));
 }
 
 /// The helpers of `tests/it/support` that every folder uses. Their names must be unique in all of
@@ -533,8 +462,8 @@ const SHARED_HELPERS: [&str; 3] = ["launch", "sandbox", "served"];
 
 #[test]
 fn no_two_helper_functions_in_one_folder_of_tests_have_the_same_name() {
-    let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
-    for path in files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests"), "rs") {
+    let (mut seen, mut repeated) = (BTreeSet::new(), Vec::new());
+    for path in files(&repository("tests"), "rs") {
         for line in fs::read_to_string(&path).unwrap().lines() {
             let Some((visibility, rest)) = line.split_once("fn ") else {
                 continue;
@@ -545,29 +474,26 @@ fn no_two_helper_functions_in_one_folder_of_tests_have_the_same_name() {
             let helper = rest.split(['(', '<']).next().unwrap();
             let is_shared = SHARED_HELPERS.contains(&helper);
             let folder = if is_shared {
-                "tests".into()
+                Path::new("tests")
             } else {
-                path.parent().unwrap().display().to_string()
+                path.parent().unwrap()
             };
-            *counts.entry((folder, helper.to_owned())).or_default() += 1;
+            let helper = format!("{}: {helper}", folder.display());
+            if !seen.insert(helper.clone()) {
+                repeated.push(helper);
+            }
         }
     }
-    let repeated = counts.into_iter().filter(|(_, count)| *count > 1);
-    assert_none(
-        repeated.map(|((folder, helper), count)| format!("{folder}: {helper} {count} times")),
-    );
+    assert_none(repeated);
 }
 
 #[test]
 fn every_rust_file_of_tests_is_compiled_into_the_test_binary() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let folders = ["it", "peers", "hosts"].map(|folder| root.join("tests").join(folder));
+    let folders = ["tests/it", "tests/peers", "tests/hosts"].map(repository);
     let read = |path: PathBuf| fs::read_to_string(path).unwrap_or_default();
     let main = folders[0].join("main.rs");
-    let modules = folders
-        .iter()
-        .flat_map(|folder| files(folder, "rs"))
-        .filter(|file| *file != main);
+    let modules = folders.iter().flat_map(|folder| files(folder, "rs"));
+    let modules = modules.filter(|file| *file != main);
     // A file `folder/name.rs` or `folder/name/mod.rs` must be named as a module by a file next to
     // `folder`, by one in it, or by the binary.
     let left_out = modules.filter(|file| {
@@ -577,33 +503,33 @@ fn every_rust_file_of_tests_is_compiled_into_the_test_binary() {
             file
         };
         let folder = path.parent().unwrap();
-        let names = [
+        let parents = [
             folder.join("mod.rs"),
             folder.with_extension("rs"),
             main.clone(),
-        ]
-        .map(read)
-        .concat();
-        !names.contains(&format!("mod {};", path.file_stem().unwrap().display()))
+        ];
+        let name = path.file_stem().unwrap().display();
+        !parents.map(read).concat().contains(&format!("mod {name};"))
     });
     assert_none(left_out.map(|file| format!("no module {}", file.display())));
     let texts: String = files(&folders[0], "rs").into_iter().map(read).collect();
-    let rows = files(&folders[0], "rows")
-        .into_iter()
-        .map(|file| file.strip_prefix(root).unwrap().display().to_string());
-    assert_none(
-        rows.filter(|rows| !texts.contains(&format!("rows!(\"{rows}\")")))
-            .map(|rows| format!("nobody reads {rows}")),
-    );
+    let rows = files(&folders[0], "rows").into_iter();
+    let rows = rows.map(|file| {
+        file.strip_prefix(repository(""))
+            .unwrap()
+            .display()
+            .to_string()
+    });
+    let unread = rows.filter(|rows| !texts.contains(&format!("rows!(\"{rows}\")")));
+    assert_none(unread.map(|rows| format!("nobody reads {rows}")));
 }
 
 #[test]
 fn no_folder_of_src_has_over_14_files_and_no_file_over_600_lines_of_code() {
     let mut folders: BTreeMap<&Path, usize> = BTreeMap::new();
     for file in sources().values() {
-        *folders
-            .entry(Path::new(&file.path).parent().unwrap())
-            .or_default() += 1;
+        let folder = Path::new(&file.path).parent().unwrap();
+        *folders.entry(folder).or_default() += 1;
     }
     let large = folders.into_iter().filter(|(_, files)| *files > 14);
     assert_none(large.map(|(folder, files)| format!("src/{}: {files} files", folder.display())));
@@ -613,26 +539,20 @@ fn no_folder_of_src_has_over_14_files_and_no_file_over_600_lines_of_code() {
 
 #[test]
 fn no_two_files_of_src_have_the_same_name() {
-    let mut paths: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for file in sources().values() {
-        let name = file.path.rsplit('/').next().unwrap_or_default();
-        paths.entry(name).or_default().push(&file.path);
-    }
-    paths.remove("mod.rs");
-    let equal = paths.into_values().filter(|paths| paths.len() > 1);
-    assert_none(equal.map(|paths| paths.join(" and ")));
+    let paths = sources().values().map(|file| Path::new(&file.path));
+    let mut names: Vec<_> = paths.filter_map(Path::file_name).collect();
+    names.retain(|name| *name != "mod.rs");
+    names.sort_unstable();
+    let equal = names.windows(2).filter(|two| two[0] == two[1]);
+    assert_none(equal.map(|two| two[0].display().to_string()));
 }
 
 #[test]
 fn no_comment_of_the_rust_code_has_over_100_columns() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let folders = ["benches", "fuzz", "src", "tests"].map(|folder| root.join(folder));
+    let folders = ["benches", "fuzz", "src", "tests"].map(repository);
     // Pictures, tables and addresses can't be wrapped.
-    let is_wide = |line: &str| {
-        ["  ", "─", " | ", "://"]
-            .iter()
-            .any(|part| line.contains(part))
-    };
+    let parts = ["  ", "─", " | ", "://"];
+    let is_wide = |line: &str| parts.iter().any(|part| line.contains(part));
     let mut long = Vec::new();
     for file in folders.iter().flat_map(|folder| files(folder, "rs")) {
         let text = fs::read_to_string(&file).unwrap();
@@ -647,18 +567,7 @@ fn no_comment_of_the_rust_code_has_over_100_columns() {
 }
 
 /// The folders of the repository, without those that are generated.
-const FOLDERS: [&str; 10] = [
-    ".cargo",
-    ".ci",
-    ".github",
-    "benches",
-    "docs",
-    "examples",
-    "fuzz",
-    "packaging",
-    "src",
-    "tests",
-];
+const FOLDERS: &str = ".cargo .ci .github benches docs examples fuzz packaging src tests";
 
 /// Returns the paths in backticks, such as `src/backend/cached.rs` or `commands/worker`.
 /// Placeholders and paths outside the repository, such as `fuzz/seeds/TARGET` and `/proc`, are left
@@ -671,37 +580,30 @@ fn named_paths(text: &str) -> impl Iterator<Item = &str> {
     };
     // Every second part of the text is in backticks.
     let quoted = text.split('`').skip(1).step_by(2);
-    quoted
-        .filter_map(|quoted| quoted.split_whitespace().next())
-        .filter(is_path)
-        .map(|path| path.trim_end_matches('/'))
+    let words = quoted.filter_map(|quoted| quoted.split_whitespace().next());
+    let paths = words.filter(is_path);
+    paths.map(|path| path.trim_end_matches('/'))
 }
 
 #[test]
 fn the_pages_for_contributors_and_cargo_toml_name_only_files_that_exist() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let existing: Vec<String> = FOLDERS
-        .iter()
-        .flat_map(|folder| all_files(&root.join(folder)))
-        .map(|file| {
-            let path = file.strip_prefix(root).unwrap().display().to_string();
-            format!("/{path}/{}/", path.trim_end_matches(".rs"))
-        })
-        .collect();
-    let exists = |path: &str| {
-        let path = format!("/{path}/");
-        existing.iter().any(|file| file.contains(&path))
-    };
+    let folders = FOLDERS.split(' ').map(repository);
+    let mut existing = String::new();
+    for file in folders.flat_map(|folder| all_files(&folder)) {
+        let path = file.strip_prefix(repository("")).unwrap().display();
+        let path = path.to_string();
+        existing += &format!("/{path}/{}/\n", path.trim_end_matches(".rs"));
+    }
 
-    let pages = [
+    for page in [
         "ARCHITECTURE.md",
         "CONTRIBUTING.md",
         "RELEASING.md",
         "Cargo.toml",
-    ];
-    for page in pages {
-        let text = fs::read_to_string(root.join(page)).unwrap();
-        let missing = named_paths(&text).filter(|path| !exists(path));
+    ] {
+        let text = fs::read_to_string(repository(page)).unwrap();
+        let is_missing = |path: &&str| !existing.contains(&format!("/{path}/"));
+        let missing = named_paths(&text).filter(is_missing);
         assert_none(missing.map(|path| format!("{page}: {path}")));
     }
 }

@@ -10,34 +10,23 @@ fn a_declaration_sets_the_same_variables_in_yaml_and_json_with_any_style_and_any
     let json = r#"{"secrets":{"db":"prod\/db"},"env":{"A":"db:host","B":{"from":"db:x","default":5},"C":{"value":"info"}}}"#;
     let flow = r#"secrets: {db: prod/db}
 env: {A: "db:host", B: {from: "db:x", default: "\u0035"}, C: {value: info}}"#;
+    let aws = Aws::start().secret("prod/db", Secret::text(r#"{"host":"db.internal"}"#));
+    let tabs = json.replace(',', ",\n\t").replace('{', "{\n\t\t");
     for (name, declaration) in [
         ("app.yaml", yaml),
         ("app.conf", flow),
         ("app.json", json),
-        (
-            "tabs.json",
-            &json.replace(',', ",\n\t").replace('{', "{\n\t\t"),
-        ),
+        ("tabs.json", &tabs),
         ("windows.yaml", &yaml.replace('\n', "\r\n")),
         ("mark.yaml", &format!("\u{feff}{yaml}")),
     ] {
-        let aws = Aws::start().secret("prod/db", Secret::text(r#"{"host":"db.internal"}"#));
-        let sandbox = Sandbox::new()
-            .aws(&aws)
-            .case(name)
-            .file(name, declaration)
-            .args(["-f", name]);
-        sandbox
-            .run()
-            .launched_silently()
-            .has("A", "db.internal")
-            .has("B", "5")
-            .has("C", "info");
-        let sandbox = Sandbox::new()
-            .aws(&aws)
-            .case(name)
-            .stdin(declaration)
-            .args(["-f", "-"]);
-        sandbox.run().launched_silently().has("A", "db.internal");
+        let sandbox = || Sandbox::new().aws(&aws).case(name);
+        let from_file = sandbox().file(name, declaration).args(["-f", name]);
+        let from_stdin = sandbox().stdin(declaration).args(["-f", "-"]);
+        for sandbox in [from_file, from_stdin] {
+            let run = sandbox.run();
+            run.launched_silently().has("A", "db.internal");
+            run.has("B", "5").has("C", "info");
+        }
     }
 }

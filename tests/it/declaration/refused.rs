@@ -197,39 +197,29 @@ fn rows(table: &'static str) -> Vec<Refused> {
     let (mut rows, mut reason) = (Vec::new(), "");
     for line in table.trim().lines() {
         let (start, declarations) = line.split_once("| ").unwrap();
-        reason = if start.trim().is_empty() {
-            reason
-        } else {
-            start.trim()
-        };
+        if !start.trim().is_empty() {
+            reason = start.trim();
+        }
         let mut template = "…";
         for text in declarations.split(" | ") {
             if text.contains('…') {
                 template = text;
                 continue;
             }
-            let declaration = template
-                .replace('…', text)
-                .replace("\\n", "\n")
-                .replace("\\t", "\t");
-            rows.push(match declaration.split_once('^') {
-                Some((before, after)) => {
+            let declaration = template.replace('…', text);
+            let declaration = declaration.replace("\\n", "\n").replace("\\t", "\t");
+            let place = match declaration.split_once('^') {
+                Some((before, _)) => {
+                    let line = before.matches('\n').count() + 1;
                     let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-                    let place = format!(
-                        "error: row.yaml:{}:{column}: ",
-                        before.matches('\n').count() + 1
-                    );
-                    Refused {
-                        declaration: format!("{before}{after}"),
-                        place,
-                        reason,
-                    }
+                    format!("error: row.yaml:{line}:{column}: ")
                 }
-                None => Refused {
-                    declaration,
-                    place: "(row.yaml:1".to_owned(),
-                    reason,
-                },
+                None => "(row.yaml:1".to_owned(),
+            };
+            rows.push(Refused {
+                declaration: declaration.replacen('^', "", 1),
+                place,
+                reason,
             });
         }
     }
@@ -243,30 +233,18 @@ pub fn refused_by_both() -> Vec<Refused> {
 
 /// Launches with this declaration, and asserts that it is refused with 78 before any request.
 fn assert_refused(aws: &Aws, name: &str, declaration: impl AsRef<[u8]>) -> Outcome {
-    let run = Sandbox::new()
-        .aws(aws)
-        .file(name, declaration)
-        .args(["-f", name])
-        .run();
-    assert!(aws.calls().is_empty(), "{run}");
-    run.refused(78);
-    run
+    let sandbox = Sandbox::new().aws(aws).file(name, declaration);
+    sandbox.args(["-f", name]).refused(aws, 78, &[])
 }
 
 #[test]
 fn each_mistake_in_a_declaration_is_refused_with_its_line_its_column_and_the_reason() {
     let aws = served();
     let mut wrong = String::new();
-    for Refused {
-        declaration,
-        place,
-        reason,
-    } in rows(REFUSED)
-        .into_iter()
-        .chain(rows(REFUSED_BY_THE_PROGRAM))
-    {
-        let stderr = assert_refused(&aws, "row.yaml", &declaration).stderr();
-        if !stderr.contains(&place) || !stderr.contains(reason) {
+    for row in [REFUSED, REFUSED_BY_THE_PROGRAM].into_iter().flat_map(rows) {
+        let (declaration, place, reason) = (&row.declaration, &row.place, row.reason);
+        let stderr = assert_refused(&aws, "row.yaml", declaration).stderr();
+        if !stderr.contains(place) || !stderr.contains(reason) {
             wrong += &format!("{declaration}\n{place}{reason}\n{stderr}\n");
         }
     }

@@ -2,8 +2,6 @@
 //! declarations, and that both refuse those of the table in `refused`. Every new rule gets a row.
 
 use std::collections::BTreeSet;
-use std::io::Write;
-use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
@@ -70,40 +68,30 @@ fn schema() -> Value {
 
 /// The schema's error for each declaration. Returns `None` if jsonschema isn't installed.
 fn judge(declarations: &[&str]) -> Option<Vec<Option<String>>> {
-    let mut python = Command::new(crate::peers::interpreter()?);
-    python
-        .args(["-B", "-c", JUDGE])
-        .env_clear()
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped());
-    let mut child = python.spawn().unwrap();
     let task = json!({ "schema": schema(), "declarations": declarations }).to_string();
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(task.as_bytes())
-        .unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "its error is on standard error");
-    Some(serde_json::from_slice(&output.stdout).unwrap())
+    let python = crate::peers::interpreter()?;
+    let python = [
+        python.as_os_str(),
+        "-B".as_ref(),
+        "-c".as_ref(),
+        JUDGE.as_ref(),
+    ];
+    let judge = Sandbox::new().command(python).stdin(task).prints_values();
+    serde_json::from_slice(&judge.control().launched().stdout).unwrap()
 }
 
 #[test]
 fn the_json_schema_and_the_program_accept_and_refuse_the_same_declarations() {
     let pages = ["README.md", "docs/reference.md"].map(Page::read);
-    let blocks = pages.iter().flat_map(|page| page.blocks("yaml"));
-    let blocks = blocks.filter(|block| !block.starts_with("# secrets.local.yaml\n"));
+    let mut documented: Vec<&str> = pages.iter().flat_map(|page| page.blocks("yaml")).collect();
+    documented.retain(|block| !block.starts_with("# secrets.local.yaml\n"));
+    assert!(documented.len() >= 2, "{documented:?}");
     let example = repository_file("examples/secrets-exec.yaml");
-    let documented: Vec<&str> = blocks.chain([example.as_str()]).collect();
-    assert!(documented.len() >= 3, "{documented:?}");
-    let accepted: Vec<&str> = ACCEPTED.trim().lines().chain(documented).collect();
+    let mut declarations: Vec<&str> = ACCEPTED.trim().lines().chain(documented).collect();
+    declarations.push(&example);
+    let accepted = declarations.clone();
     let refused = refused_by_both();
-    let declarations: Vec<&str> = accepted
-        .iter()
-        .copied()
-        .chain(refused.iter().map(|row| &*row.declaration))
-        .collect();
+    declarations.extend(refused.iter().map(|row| &*row.declaration));
     let verdicts = or_skip!(judge(&declarations));
     let mut disagreements = Vec::new();
     for (number, (declaration, by_schema)) in declarations.iter().zip(verdicts).enumerate() {
@@ -114,11 +102,8 @@ fn the_json_schema_and_the_program_accept_and_refuse_the_same_declarations() {
     for declaration in accepted {
         // A launch needs at least one entry, and some of these declarations don't have any.
         let options = ["check", "--offline", "-e", "ANYWAY=x", "-f", "row.yaml"];
-        let run = Sandbox::new()
-            .file("row.yaml", declaration)
-            .args(options)
-            .bare()
-            .run();
+        let sandbox = Sandbox::new().file("row.yaml", declaration);
+        let run = sandbox.args(options).bare().run();
         if run.status != Status::Exit(0) {
             disagreements.push(format!("{declaration}\nprogram: {run}"));
         }
@@ -129,41 +114,23 @@ fn the_json_schema_and_the_program_accept_and_refuse_the_same_declarations() {
 #[test]
 fn the_schema_lists_exactly_the_options_that_a_declaration_can_set_according_to_the_help() {
     let schema = schema();
-    let properties = schema["$defs"]["Defaults"]["properties"]
-        .as_object()
-        .unwrap();
+    let properties = &schema["$defs"]["Defaults"]["properties"];
+    let properties = properties.as_object().unwrap();
     let defaults: BTreeSet<&str> = properties.keys().map(String::as_str).collect();
-    let help = Sandbox::new()
-        .arg("--help")
-        .bare()
-        .run()
-        .launched()
-        .stdout();
+    let help = Sandbox::new().arg("--help").bare().run();
+    let help = help.launched().stdout();
     let (_, sections) = help.split_once("\nHow to resolve:\n").unwrap();
-    let (sections, _) = sections
-        .split_once("\n\nYou can also set an option")
-        .unwrap();
-    let option = |line: &'_ str| {
-        Some(
-            line.trim_start()
-                .split_once("--")?
-                .1
-                .split([' ', '[', '.'])
-                .next()?
-                .to_owned(),
-        )
-    };
-    let is_option = |line: &&str| line.trim_start().starts_with('-');
-    let mut help_options: BTreeSet<String> = sections
-        .lines()
-        .filter(is_option)
-        .filter_map(option)
-        .collect();
-    assert!(
-        ["help", "version", "local"]
-            .iter()
-            .all(|option| help_options.remove(*option)),
-        "{help_options:?}"
-    );
-    assert_eq!(defaults, help_options.iter().map(String::as_str).collect());
+    let (sections, _) = sections.split_once("\n\nYou can also set").unwrap();
+    let lines = sections.lines().map(str::trim_start);
+    let options = lines
+        .filter(|line| line.starts_with('-'))
+        .filter_map(|line| {
+            let (_, option) = line.split_once("--")?;
+            option.split([' ', '[', '.']).next()
+        });
+    let mut options: BTreeSet<&str> = options.collect();
+    for option in ["help", "version", "local"] {
+        assert!(options.remove(option), "{option}: {options:?}");
+    }
+    assert_eq!(defaults, options);
 }

@@ -7,15 +7,12 @@ use crate::support::*;
 /// The paragraphs that are indented as code and launch something.
 fn launches(page: &str) -> Vec<String> {
     let text = repository_file(page);
-    let paragraphs = text
-        .split("\n\n")
-        .filter(|paragraph| paragraph.lines().all(|line| line.starts_with("    ")));
-    let launch = |paragraph: &&str| {
-        paragraph.lines().any(|line| {
-            line.trim() == "secrets-exec \\" || line.trim().starts_with("secrets-exec -")
-        })
-    };
-    paragraphs.filter(launch).map(str::to_owned).collect()
+    let is_code = |paragraph: &&str| paragraph.lines().all(|line| line.starts_with("    "));
+    let starts = ["secrets-exec \\", "secrets-exec -"];
+    let is_start = |line: &str| starts.iter().any(|start| line.trim().starts_with(start));
+    let is_launch = |paragraph: &&str| paragraph.lines().any(is_start);
+    let paragraphs = text.split("\n\n").filter(is_code).filter(is_launch);
+    paragraphs.map(str::to_owned).collect()
 }
 
 /// Runs a command of a page with the secrets of a local file. `node` and `app` are programs that
@@ -39,41 +36,33 @@ fn run(command: &str) -> String {
         .env("SECRETS_EXEC_LOCAL", "local.json")
         .executable("bin/node", "#!/bin/sh\necho node \"$@\"\n")
         .executable("bin/app", "#!/bin/sh\n[ -s \"$2\" ] && echo app \"$1\"\n");
-    sandbox
-        .prepared_by(&script(command))
-        .run()
-        .launched()
-        .stdout()
+    let run = sandbox.prepared_by(&script(command)).run();
+    run.launched().stdout()
 }
 
 #[test]
 fn the_launches_in_the_readme_and_the_reference_start_their_commands() {
-    let launches: Vec<String> = ["README.md", "docs/reference.md"]
-        .into_iter()
-        .flat_map(launches)
-        .collect();
+    let launches = ["README.md", "docs/reference.md"].map(launches).concat();
     assert!(launches.len() >= 4, "{launches:#?}");
     for launch in launches {
         let printed = run(&launch);
-        assert!(
-            printed == "node app.js\n" || printed == "app --tls-key-file\n",
-            "{launch}: {printed}"
-        );
+        let is_started = ["node app.js\n", "app --tls-key-file\n"].contains(&&*printed);
+        assert!(is_started, "{launch}: {printed}");
     }
 }
 
 #[test]
 fn the_export_of_docs_reference_md_sets_the_variable_in_a_shell() {
     let reference = repository_file("docs/reference.md");
-    let export: Vec<&str> = reference
-        .lines()
-        .skip_while(|line| !line.starts_with("    vars=$(secrets-exec export "))
-        .take(2)
-        .collect();
-    assert_eq!(
-        run(&format!("{}\necho ${{#DB_PASSWORD}}", export.join("\n"))),
-        format!("{}\n", CANARY.len())
+    let (_, export) = reference
+        .split_once("\n    vars=$(secrets-exec export ")
+        .unwrap();
+    let export: Vec<&str> = export.lines().take(2).collect();
+    let script = format!(
+        "vars=$(secrets-exec export {}\necho ${{#DB_PASSWORD}}",
+        export.join("\n")
     );
+    assert_eq!(run(&script), format!("{}\n", CANARY.len()));
 }
 
 /// Each line of a help or a page in which a shell uses the output of `get` or `export`, together
@@ -81,13 +70,10 @@ fn the_export_of_docs_reference_md_sets_the_variable_in_a_shell() {
 fn substitutions(text: &str) -> Vec<String> {
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
     let commands = ["$(secrets-exec get ", "$(secrets-exec export "];
-    lines
-        .windows(2)
-        .filter(|pair| {
-            !pair[0].contains('`') && commands.iter().any(|command| pair[0].contains(command))
-        })
-        .map(|pair| pair.join("\n"))
-        .collect()
+    let has_command = |line: &str| commands.iter().any(|command| line.contains(command));
+    let pairs = lines.windows(2).map(|pair| (pair[0], pair.join("\n")));
+    let pairs = pairs.filter(|(first, _)| !first.contains('`') && has_command(first));
+    pairs.map(|(_, both)| both).collect()
 }
 
 #[test]
@@ -97,11 +83,8 @@ fn a_script_with_a_documented_line_of_get_or_export_stops_there_if_the_value_is_
         run.launched_silently().stdout().replace("\\-", "-")
     });
     let pages = pages().into_iter().map(|page| repository_file(&page));
-    let examples: Vec<String> = helps
-        .into_iter()
-        .chain(pages)
-        .flat_map(|text| substitutions(&text))
-        .collect();
+    let texts = helps.into_iter().chain(pages);
+    let examples: Vec<String> = texts.flat_map(|text| substitutions(&text)).collect();
     assert!(examples.len() >= 5, "{examples:#?}");
     for example in examples {
         let run = Sandbox::new()
@@ -119,25 +102,16 @@ fn a_script_with_a_documented_line_of_get_or_export_stops_there_if_the_value_is_
 #[test]
 fn make_demo_prints_the_variables_and_files_of_the_example() {
     let makefile = repository_file("Makefile");
-    let options = makefile
-        .lines()
-        .find_map(|line| line.strip_prefix("EXAMPLE = "))
-        .unwrap();
+    let mut lines = makefile.lines();
+    let options = lines.find_map(|line| line.strip_prefix("EXAMPLE = "));
     assert!(makefile.contains("$(EXAMPLE) -- sh examples/app.sh"));
-    let sandbox: Sandbox = Page::read("README.md").sandbox().prints_values();
-    let printed = sandbox
-        .prepared_by(&script(&format!(
-            "secrets-exec {options} -- sh examples/app.sh"
-        )))
-        .run();
-    let printed = printed.launched().stdout();
-    assert!(
-        printed.contains("\n  DB_HOST=db.example.com\n")
-            && printed.contains("\n  STRIPE_API_KEY=(14 characters)\n")
-    );
-    assert!(
-        printed.ends_with(" (17 bytes)\n  DB_CONFIG_FILE=/proc/self/fd/101 (43 bytes)\n"),
-        "{printed}"
-    );
+    let launch = format!("secrets-exec {} -- sh examples/app.sh", options.unwrap());
+    let sandbox = Page::read("README.md").sandbox().prints_values();
+    let run = sandbox.prepared_by(&script(&launch)).run();
+    let printed = run.launched().stdout();
+    assert!(printed.contains("\n  DB_HOST=db.example.com\n"));
+    assert!(printed.contains("\n  STRIPE_API_KEY=(14 characters)\n"));
+    let files = " (17 bytes)\n  DB_CONFIG_FILE=/proc/self/fd/101 (43 bytes)\n";
+    assert!(printed.ends_with(files), "{printed}");
     assert_eq!(printed.matches("(not set)").count(), 1, "{printed}");
 }

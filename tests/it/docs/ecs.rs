@@ -16,12 +16,9 @@ fn task_definitions() -> [String; 2] {
 
 fn aws() -> Aws {
     let arn = |name: &str| format!("arn:aws:secretsmanager:us-east-1:123456789012:secret:{name}");
-    Aws::start()
-        .secret(&arn("prod/api-token-XyZ123"), Secret::text(CANARY))
-        .secret(
-            &arn("prod/db-AbCdEf"),
-            Secret::text(r#"{"password":"p-4c7a1e"}"#),
-        )
+    let db = Secret::text(r#"{"password":"p-4c7a1e"}"#);
+    let aws = Aws::start().secret(&arn("prod/db-AbCdEf"), db);
+    aws.secret(&arn("prod/api-token-XyZ123"), Secret::text(CANARY))
 }
 
 /// Asserts that the variables are those that ECS would set.
@@ -58,21 +55,16 @@ fn the_changed_task_definition_of_docs_ecs_md_starts_the_program_with_the_same_v
 /// would set.
 fn assert_starts_with_variables(container: &Value) {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
-    let entry_point: Vec<String> = container["entryPoint"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(text)
-        .collect();
-    assert_eq!(entry_point.last().unwrap(), "--");
-    assert!(
-        container["command"].is_array() && container.get("secrets").is_none(),
-        "{container}"
-    );
+    let entry_point = container["entryPoint"].as_array().unwrap();
+    let words: Vec<String> = entry_point.iter().map(text).collect();
+    let [_, options @ .., end] = &words[..] else {
+        panic!("{container}")
+    };
+    assert_eq!(end, "--");
+    assert!(container["command"].is_array(), "{container}");
+    assert!(container.get("secrets").is_none(), "{container}");
     let aws = aws();
-    let mut sandbox = Sandbox::new()
-        .aws(&aws)
-        .args(&entry_point[1..entry_point.len() - 1]);
+    let mut sandbox = Sandbox::new().aws(&aws).args(options);
     for variable in container["environment"].as_array().unwrap() {
         sandbox = sandbox.env(text(&variable["name"]), text(&variable["value"]));
     }
@@ -81,25 +73,18 @@ fn assert_starts_with_variables(container: &Value) {
 
 #[test]
 fn the_ecs_example_with_an_unchanged_image_starts_the_program_from_the_shared_volume() {
-    let task: Value =
-        serde_json::from_str(&repository_file("examples/ecs/unchanged-image.json")).unwrap();
+    let task = repository_file("examples/ecs/unchanged-image.json");
+    let task: Value = serde_json::from_str(&task).unwrap();
     let [first, second] = task["containerDefinitions"].as_array().unwrap().as_slice() else {
         panic!("{task}")
     };
     let (volume, mounted) = (&first["mountPoints"][0], &second["mountPoints"][0]);
-    assert_eq!(
-        first["command"],
-        json!(["install", volume["containerPath"]])
-    );
-    assert_eq!(
-        second["dependsOn"],
-        json!([{ "containerName": first["name"], "condition": "SUCCESS" }])
-    );
+    let install = json!(["install", volume["containerPath"]]);
+    assert_eq!(first["command"], install);
+    let dependency = json!([{ "containerName": first["name"], "condition": "SUCCESS" }]);
+    assert_eq!(second["dependsOn"], dependency);
     assert_eq!(volume["sourceVolume"], mounted["sourceVolume"]);
-    let program = format!(
-        "{}/secrets-exec",
-        mounted["containerPath"].as_str().unwrap()
-    );
-    assert_eq!(second["entryPoint"][0], program.as_str());
+    let folder = mounted["containerPath"].as_str().unwrap();
+    assert_eq!(second["entryPoint"][0], format!("{folder}/secrets-exec"));
     assert_starts_with_variables(second);
 }

@@ -38,8 +38,5 @@ pub fn declaration() -> String {
     let example = repository_file("examples/kubernetes/app.yaml");
     let (_, declaration) = example.split_once("  secrets-exec.yaml: |\n").unwrap();
     let (declaration, _) = declaration.split_once("---\n").unwrap();
-    declaration
-        .lines()
-        .map(|line| format!("{}\n", line.strip_prefix("    ").unwrap()))
-        .collect()
+    declaration.replace("\n    ", "\n").trim_start().to_owned()
 }

@@ -60,25 +60,13 @@ fn documented_secrets() -> Aws {
         .secret("prod/api-token", Secret::text("token-4c7a1e"))
 }
 
-/// The declaration that docs/lambda.md shows.
-fn packaged_declaration() -> String {
-    let page = Page::read("docs/lambda.md");
-    page.blocks("yaml")
-        .into_iter()
-        .find(|block| block.starts_with("env:"))
-        .unwrap()
-        .to_owned()
-}
-
 /// The wrapper of the layer in an environment like Lambda's, with this command of the runtime.
 fn wrapped<A: Into<PathBuf>>(aws: &Aws, runtime: impl IntoIterator<Item = A>) -> Sandbox {
+    let wrapper = repository_file("packaging/secrets-exec-wrapper");
     let sandbox = Sandbox::new()
         .executable("opt/secrets-exec", "#!/bin/sh\nexec \"$PROGRAM\" \"$@\"\n")
-        .executable(
-            "opt/secrets-exec-wrapper",
-            repository_file("packaging/secrets-exec-wrapper"),
-        );
-    let wrapper = sandbox.path("opt/secrets-exec-wrapper");
+        .executable("opt/secrets-exec-wrapper", wrapper);
+    let wrapper = [sandbox.path("opt/secrets-exec-wrapper")].into_iter();
     sandbox
         .aws(aws)
         .env("PATH", "/usr/local/bin:/usr/bin:/bin")
@@ -86,11 +74,7 @@ fn wrapped<A: Into<PathBuf>>(aws: &Aws, runtime: impl IntoIterator<Item = A>) ->
         .env("LAMBDA_TASK_ROOT", ".")
         .env("AWS_LAMBDA_FUNCTION_NAME", "app")
         .env("DB_PASSWORD", DB_PASSWORD)
-        .command(
-            [wrapper]
-                .into_iter()
-                .chain(runtime.into_iter().map(Into::into)),
-        )
+        .command(wrapper.chain(runtime.into_iter().map(Into::into)))
 }
 
 /// The wrapper with a runtime that prints its variables.
@@ -102,8 +86,9 @@ fn variables(aws: &Aws) -> Sandbox {
 /// [`Sandbox::control`].
 fn function(api: &Aws, aws: &Aws, python: PathBuf) -> Sandbox {
     let runtime = ["-B", "-m", "awslambdaric", "app.handler"].map(PathBuf::from);
+    let page = Page::read("docs/lambda.md");
     wrapped(aws, [python].into_iter().chain(runtime))
-        .file("secrets-exec.yaml", packaged_declaration())
+        .declaration(page.block_from("yaml", "env:"))
         .file("app.py", FUNCTION)
         .env("_HANDLER", "app.handler")
         .env("AWS_LAMBDA_RUNTIME_API", api.address().to_string())
@@ -160,33 +145,23 @@ fn a_lambda_function_is_not_started_if_its_variable_names_a_key_that_the_secret_
     run.refused(78).says(["has no key \"pasword\""]);
 }
 
-/// Runs a script of docs/lambda.md in the function's package, with the layer in `opt` of the
-/// sandbox. `app` and `otel-handler` are a program and another wrapper.
-fn run_documented_script(script: &str, arguments: [&str; 2]) -> Outcome {
-    let aws = documented_secrets();
-    let sandbox = variables(&aws);
-    let opt = format!("{}/", sandbox.path("opt").display());
-    let sandbox = sandbox
-        .executable("opt/otel-handler", "#!/bin/sh\nexec \"$@\"\n")
-        .executable("app", "#!/bin/sh\nexec cat /proc/self/environ\n")
-        .executable("script", script.replace("/opt/", &opt));
-    let script = sandbox.path("script");
-    let words = arguments.map(PathBuf::from);
-    sandbox.command([script].into_iter().chain(words)).control()
-}
-
+/// A script for a second wrapper, and one for functions in Go and Rust. They start a program in the
+/// function's package, with the layer in `opt` of the sandbox.
 #[test]
-fn the_wrapper_that_docs_lambda_md_shows_for_a_second_wrapper_starts_both() {
+fn the_scripts_of_docs_lambda_md_start_the_program_with_its_values() {
     let page = Page::read("docs/lambda.md");
-    let run = run_documented_script(page.blocks("sh")[0], ["/bin/cat", "/proc/self/environ"]);
-    run.launched_silently().has("DB_PASSWORD", "p-4c7a1e");
-}
-
-#[test]
-fn the_bootstrap_that_docs_lambda_md_shows_for_go_and_rust_starts_the_program_with_its_values() {
-    let page = Page::read("docs/lambda.md");
-    let run = run_documented_script(page.blocks("sh")[1], ["unused", "unused"]);
-    run.launched_silently().has("DB_PASSWORD", "p-4c7a1e");
+    for script in page.blocks("sh") {
+        let aws = documented_secrets();
+        let sandbox = variables(&aws);
+        let opt = format!("{}/", sandbox.path("opt").display());
+        let sandbox = sandbox
+            .executable("opt/otel-handler", "#!/bin/sh\nexec \"$@\"\n")
+            .executable("app", "#!/bin/sh\nexec cat /proc/self/environ\n")
+            .executable("script", script.replace("/opt/", &opt))
+            .command(["./script", "/bin/cat", "/proc/self/environ"]);
+        let run = sandbox.control();
+        run.launched_silently().has("DB_PASSWORD", "p-4c7a1e");
+    }
 }
 
 #[test]
@@ -212,15 +187,11 @@ fn a_layer_has_both_programs_executable_at_its_root_and_the_same_bytes_in_every_
     let list = "import sys, zipfile
 for entry in zipfile.ZipFile(sys.argv[1]).infolist():
     print(entry.filename, oct(entry.external_attr >> 16), *entry.date_time)";
-    let listed = Command::new("python3")
-        .args(["-c", list])
-        .arg(&layers[0])
-        .output()
-        .unwrap();
-    assert_eq!(
-        String::from_utf8_lossy(&listed.stdout),
-        "secrets-exec 0o100755 2020 9 13 12 26 40\nsecrets-exec-wrapper 0o100755 2020 9 13 12 26 40\n"
-    );
+    let list = ["-c", list, layers[0].to_str().unwrap()];
+    let listed = Command::new("python3").args(list).output().unwrap();
+    let facts = "0o100755 2020 9 13 12 26 40";
+    let expected = format!("secrets-exec {facts}\nsecrets-exec-wrapper {facts}\n");
+    assert_eq!(String::from_utf8_lossy(&listed.stdout), expected);
 }
 
 #[test]
@@ -244,25 +215,18 @@ fn a_lambda_function_works_even_if_the_keys_of_its_role_are_removed_from_the_env
     let python = or_skip!(interpreter());
     let names = "AWS_ACCESS_KEY_ID,AWS_SECRET_ACCESS_KEY,AWS_SESSION_TOKEN";
     assert!(repository_file("docs/lambda.md").contains(names));
-    for (option, value) in [
-        ("SECRETS_EXEC_UNSET", names),
-        ("SECRETS_EXEC_CLEAN_ENV", "1"),
-    ] {
+    let runtime = "AWS_Lambda_python3.13";
+    for (option, value) in [("UNSET", names), ("CLEAN_ENV", "1")] {
         let (api, aws) = (runtime_api(), documented_secrets());
-        let function =
-            function(&api, &aws, python.clone()).env("AWS_EXECUTION_ENV", "AWS_Lambda_python3.13");
-        // The runtime writes its log to this descriptor, and removes the variable.
-        let function = function.env("_LAMBDA_TELEMETRY_LOG_FD", "2");
-        function.env(option, value).control().launched_silently();
+        // The runtime writes its log to the descriptor, and removes that variable.
+        let function = function(&api, &aws, python.clone())
+            .env("AWS_EXECUTION_ENV", runtime)
+            .env("_LAMBDA_TELEMETRY_LOG_FD", "2")
+            .env(format!("SECRETS_EXEC_{option}"), value);
+        function.control().launched_silently();
         let variables = &answers(&api)[0];
-        assert_eq!(
-            variables["AWS_EXECUTION_ENV"], "AWS_Lambda_python3.13",
-            "{option}"
-        );
-        assert!(
-            variables.get("AWS_ACCESS_KEY_ID").is_none()
-                && variables["API_TOKEN"] == "token-4c7a1e",
-            "{variables}"
-        );
+        assert_eq!(variables["AWS_EXECUTION_ENV"], runtime, "{option}");
+        assert!(variables.get("AWS_ACCESS_KEY_ID").is_none());
+        assert_eq!(variables["API_TOKEN"], "token-4c7a1e", "{option}");
     }
 }

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::directory::Directory;
+use crate::support::directory::{Directory, names_in};
 use crate::support::*;
 
 /// A folder with pages: the repository, or the site.
@@ -16,72 +16,62 @@ struct Pages {
 }
 
 /// A link of a page: the address without a heading, and the heading.
-struct Link {
-    address: String,
-    heading: Option<String>,
-}
+type Link = (String, Option<String>);
 
 impl Pages {
     fn of_repository() -> Self {
-        Self {
-            root: env!("CARGO_MANIFEST_DIR").into(),
-        }
+        let root = env!("CARGO_MANIFEST_DIR").into();
+        Self { root }
     }
 
-    fn exists(&self, path: &str) -> bool {
-        self.root.join(path).exists()
+    fn text(&self, page: &str) -> String {
+        fs::read_to_string(self.root.join(page)).unwrap()
     }
 
     /// The links and pictures of a page.
     fn links(&self, page: &str) -> Vec<Link> {
-        let text = fs::read_to_string(self.root.join(page)).unwrap();
-        let openings = ["](", "href=\"", "src=\"", "srcset=\""];
-        let targets = openings.iter().flat_map(|opening| {
-            let end = if *opening == "](" { ')' } else { '"' };
+        let text = self.text(page);
+        let openings = [
+            ("](", ')'),
+            ("href=\"", '"'),
+            ("src=\"", '"'),
+            ("srcset=\"", '"'),
+        ];
+        let targets = openings.iter().flat_map(|(opening, end)| {
             let after = text.split(opening).skip(1);
-            after.filter_map(move |rest| Some(rest.split_once(end)?.0))
+            after.filter_map(|rest| Some(rest.split_once(*end)?.0))
         });
-        targets
-            .filter(|target| !target.contains(char::is_whitespace))
-            .map(|target| {
-                let (address, heading) = match target.split_once('#') {
-                    Some((address, heading)) => (address, Some(heading.to_owned())),
-                    None => (target, None),
-                };
-                Link {
-                    address: address.to_owned(),
-                    heading,
-                }
-            })
-            .collect()
+        let targets = targets.filter(|target| !target.contains(char::is_whitespace));
+        let links = targets.map(|target| match target.split_once('#') {
+            Some((address, heading)) => (address.to_owned(), Some(heading.to_owned())),
+            None => (target.to_owned(), None),
+        });
+        links.collect()
     }
 
     /// The anchors of a page's headings, which GitHub and mdBook make in the same way.
     fn anchors(&self, page: &str) -> Vec<String> {
         let anchor = |heading: &str| {
-            let kept = heading.to_lowercase().replace(' ', "-");
-            kept.chars()
-                .filter(|c| c.is_alphanumeric() || matches!(c, '-' | '_'))
-                .collect()
+            let mut anchor = heading.to_lowercase().replace(' ', "-");
+            anchor.retain(|c| c.is_alphanumeric() || matches!(c, '-' | '_'));
+            anchor
         };
-        let text = fs::read_to_string(self.root.join(page)).unwrap();
+        let text = self.text(page);
         // Every second part is a block of code, in which `#` begins a comment.
         let prose = text.split("```").step_by(2).flat_map(str::lines);
-        prose
-            .filter(|line| line.starts_with('#'))
+        let headings = prose.filter(|line| line.starts_with('#'));
+        headings
             .map(|line| anchor(line.trim_start_matches('#').trim()))
             .collect()
     }
 
     /// Asserts that the file to which a link of a page leads exists, and that the file has the
     /// heading.
-    fn assert_has(&self, path: &str, link: &Link, page: &str) {
-        assert!(self.exists(path), "{page}: {path}");
-        if let Some(heading) = &link.heading {
-            assert!(
-                self.anchors(path).contains(heading),
-                "{page}: {path}#{heading}"
-            );
+    fn assert_has(&self, path: &str, (_, heading): &Link, page: &str) {
+        assert!(self.root.join(path).exists(), "{page}: {path}");
+        if let Some(heading) = heading {
+            let has_heading = self.anchors(path).contains(heading);
+            assert!(has_heading, "{page}: {path}#{heading}");
         }
     }
 }
@@ -89,33 +79,27 @@ impl Pages {
 /// The paths of all pages of the root and of `docs/`.
 pub fn pages() -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let pages_in = |folder: &'static str| {
-        let files = fs::read_dir(root.join(folder)).unwrap();
-        let names = files.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        names
-            .filter(|name| name.ends_with(".md"))
-            .map(move |name| format!("{folder}{name}"))
-    };
-    let pages: Vec<String> = pages_in("").chain(pages_in("docs/")).collect();
-    assert!(
-        pages.contains(&"README.md".to_owned()) && pages.contains(&"docs/security.md".to_owned()),
-        "{pages:?}"
-    );
+    let mut pages = Vec::new();
+    for folder in ["", "docs/"] {
+        let names = names_in(&root.join(folder)).into_iter();
+        let names = names.filter(|name| name.ends_with(".md"));
+        pages.extend(names.map(|name| format!("{folder}{name}")));
+    }
+    for page in ["README.md", "docs/security.md"] {
+        assert!(pages.contains(&page.to_owned()), "{pages:?}");
+    }
     pages
 }
 
 /// The links of a page to files of this repository, as paths from its root.
 pub fn links(page: &str) -> Vec<String> {
     let links = Pages::of_repository().links(page);
-    links
-        .iter()
-        .filter_map(|link| path_from_root(page, link))
-        .collect()
+    let paths = links.iter().filter_map(|link| path_from_root(page, link));
+    paths.collect()
 }
 
 /// Where a link leads in the folder of pages; `None` if it leads to another site.
-fn path_from_root(page: &str, link: &Link) -> Option<String> {
-    let address = link.address.as_str();
+fn path_from_root(page: &str, (address, _): &Link) -> Option<String> {
     if address.contains("://") {
         return None;
     }
@@ -141,14 +125,6 @@ fn every_link_in_the_documentation_leads_to_a_file_and_a_heading_that_exist() {
     }
 }
 
-/// Where the site's links to files of the repository lead.
-fn github() -> String {
-    let configuration = repository_file("packaging/book.toml");
-    let (_, address) = configuration.split_once("git-repository-url = \"").unwrap();
-    let (address, _) = address.split_once('"').unwrap();
-    format!("{address}/blob/main/")
-}
-
 #[test]
 fn every_link_on_the_site_leads_to_a_page_of_the_site_or_to_a_file_on_github() {
     let directory = Directory::new();
@@ -158,25 +134,25 @@ fn every_link_on_the_site_leads_to_a_page_of_the_site_or_to_a_file_on_github() {
         .env_remove("GITHUB_REF_NAME")
         .status();
     assert!(prepared.unwrap().success());
-    let site = Pages {
-        root: root.join("src"),
-    };
+    let root = root.join("src");
+    let site = Pages { root };
     let repository = Pages::of_repository();
-    let github = github();
+    let configuration = repository_file("packaging/book.toml");
+    let (_, github) = configuration.split_once("git-repository-url = \"").unwrap();
+    let (github, _) = github.split_once('"').unwrap();
+    let github = format!("{github}/blob/main/");
 
     let contents = site.links("SUMMARY.md");
-    let listed: HashSet<&str> = contents.iter().map(|link| link.address.as_str()).collect();
+    let listed: HashSet<&String> = contents.iter().map(|(address, _)| address).collect();
     assert_eq!(listed.len(), contents.len(), "a page is listed twice");
-    for file in fs::read_dir(&site.root).unwrap() {
-        let page = file.unwrap().file_name().into_string().unwrap();
-        if !page.ends_with(".md") || page == "SUMMARY.md" {
-            continue;
-        }
-        assert!(listed.contains(page.as_str()), "not in SUMMARY.md: {page}");
+    let mut pages = names_in(&site.root);
+    pages.retain(|page| page.ends_with(".md") && page != "SUMMARY.md");
+    for page in pages {
+        assert!(listed.contains(&page), "not in SUMMARY.md: {page}");
         for link in site.links(&page) {
             if let Some(path) = path_from_root(&page, &link) {
                 site.assert_has(&path, &link, &page);
-            } else if let Some(path) = link.address.strip_prefix(&github) {
+            } else if let Some(path) = link.0.strip_prefix(&github) {
                 repository.assert_has(path, &link, &page);
             }
         }
@@ -188,17 +164,18 @@ fn every_link_in_the_packaged_documentation_leads_to_a_packaged_file_or_is_remov
     let script = repository_file("packaging/dist");
     let (_, names) = script.split_once(r"(\.\.\/)?(").unwrap();
     let left_out = names.split_once(')').unwrap().0.replace('\\', "");
-    let is_in_package = |path: &str| {
-        path.starts_with("docs/")
-            || ["README.md", "CHANGELOG.md", "SECURITY.md"].contains(&path)
-            || path.starts_with("LICENSE")
-    };
+    let packaged = [
+        "docs/",
+        "README.md",
+        "CHANGELOG.md",
+        "SECURITY.md",
+        "LICENSE",
+    ];
+    let is_in_package = |path: &str| packaged.iter().any(|name| path.starts_with(name));
     for page in pages().iter().filter(|page| is_in_package(page)) {
         for path in links(page).iter().filter(|path| !is_in_package(path)) {
-            assert!(
-                left_out.split('|').any(|name| path.starts_with(name)),
-                "{page}: {path}"
-            );
+            let is_removed = left_out.split('|').any(|name| path.starts_with(name));
+            assert!(is_removed, "{page}: {path}");
         }
     }
 }
@@ -208,10 +185,9 @@ fn every_row_of_a_table_in_the_documentation_is_one_line() {
     for page in pages() {
         let text = repository_file(&page);
         // Every second part is a block of code.
-        for prose in text.split("```").step_by(2) {
-            for line in prose.lines().filter(|line| line.starts_with('|')) {
-                assert!(line.ends_with('|'), "{page}: {line}");
-            }
+        let prose = text.split("```").step_by(2).flat_map(str::lines);
+        for line in prose.filter(|line| line.starts_with('|')) {
+            assert!(line.ends_with('|'), "{page}: {line}");
         }
     }
 }

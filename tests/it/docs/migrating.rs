@@ -39,51 +39,32 @@ fn the_old_script_and_the_declaration_of_docs_migrating_md_give_the_same_values(
         return;
     }
     let page = Page::read("docs/migrating.md");
-    let program = format!("#!/bin/sh\n{SHOW}\n");
     let sandbox = || {
-        Sandbox::new()
+        let sandbox = Sandbox::new()
             .prints_values()
             .executable("bin/aws", CLI.replace("TOKEN", CANARY))
-            .executable("bin/node", &program)
+            .executable("bin/node", format!("#!/bin/sh\n{SHOW}\n"))
             .file("local.yaml", SECRETS.replace("not-a-real-token", CANARY))
-            .declaration(page.blocks("yaml")[0])
+            .declaration(page.blocks("yaml")[0]);
+        let search_path = format!("{}:/usr/bin:/bin", sandbox.path("bin").display());
+        sandbox.env("PATH", search_path)
     };
-    let before = sandbox();
-    let path = |sandbox: &Sandbox| format!("{}:/usr/bin:/bin", sandbox.path("bin").display());
     let script = page.blocks("sh")[0].replace("/tmp/tls.key", "tls.key");
-    let search_path = path(&before);
-    let before = before
-        .env("PATH", search_path)
-        .command(["/bin/sh", "-c", &script])
-        .control();
-    let after = sandbox();
-    let search_path = path(&after);
-    let after = after
-        .env("PATH", search_path)
-        .args(["--local", "local.yaml"])
-        .command(["node"])
-        .run();
+    let before = sandbox().script(&script).control();
+    let after = sandbox().args(["--local", "local.yaml"]).command(["node"]);
     // The CLI ends each value with a line feed.
-    assert_eq!(
-        before.launched().stdout().trim_end(),
-        after.launched().stdout()
-    );
+    let before = before.launched().stdout();
+    assert_eq!(before.trim_end(), after.run().launched().stdout());
 }
 
 /// The declaration that the jq command of docs/ecs.md makes from a task definition.
 pub fn declaration_of(task_definition: &str) -> Value {
     let page = Page::read("docs/ecs.md");
-    let mut commands = page
-        .consoles()
-        .into_iter()
-        .flat_map(|console| console.commands);
-    let (command, _) = commands
-        .find(|(command, _)| command.starts_with("jq "))
-        .unwrap();
-    let program = command.split('\'').nth(1).unwrap();
-    let run = Sandbox::new()
-        .file("task.json", task_definition)
-        .script(&format!("jq '{program}' task.json"))
-        .control();
-    serde_json::from_str(&run.launched().stdout()).unwrap()
+    let consoles = page.consoles().into_iter();
+    let mut commands = consoles.flat_map(|console| console.commands);
+    let jq = commands.find(|(command, _)| command.starts_with("jq "));
+    let program = jq.unwrap().0.split('\'').nth(1).unwrap().to_owned();
+    let sandbox = Sandbox::new().file("task.json", task_definition);
+    let sandbox = sandbox.script(&format!("jq '{program}' task.json"));
+    sandbox.control().launched().document()
 }

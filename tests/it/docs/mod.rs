@@ -2,9 +2,6 @@
 //! TypeScript of docs/terraform.md aren't tested, and `tests/peers/tutorial.rs` follows the
 //! tutorial with the AWS CLI and moto.
 
-use std::fs;
-use std::path::Path;
-
 use self::page::{Page, wrote_policy};
 use crate::support::*;
 
@@ -30,17 +27,12 @@ mod troubleshooting;
 
 /// The names of the pages that have commands, including README.
 fn pages_with_commands() -> Vec<String> {
-    let docs = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")).unwrap();
-    let names = docs.map(|entry| format!("docs/{}", entry.unwrap().file_name().display()));
-    let mut pages: Vec<String> = names
-        .chain(["README.md".to_owned()])
-        .filter(|path| path.ends_with(".md"))
-        .collect();
+    let blocks = ["```console\n", "```bash\n", "```bash aws\n"];
+    let mut pages = links::pages();
+    pages.retain(|page| page == "README.md" || page.starts_with("docs/"));
     pages.retain(|page| {
         let text = repository_file(page);
-        ["```console\n", "```bash\n", "```bash aws\n"]
-            .iter()
-            .any(|block| text.contains(block))
+        blocks.iter().any(|block| text.contains(block))
     });
     pages
 }

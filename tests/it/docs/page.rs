@@ -47,11 +47,7 @@ impl Block {
         match self.language.as_str() {
             "console" => Some(Console::parse(&self.text)),
             "bash" => Some(Console {
-                prose: if self.note == "aws" {
-                    NEEDS_AWS.to_owned()
-                } else {
-                    String::new()
-                },
+                prose: NEEDS_AWS.repeat(usize::from(self.note == "aws")),
                 commands: typed_commands(&self.text),
             }),
             _ => None,
@@ -96,19 +92,10 @@ fn joined_program(command: &str) -> Option<&str> {
 #[test]
 fn a_command_that_was_joined_with_the_one_above_it_is_noticed() {
     for (command, joined) in [
-        (
-            "aws sso login --profile dev secrets-exec -- ./app",
-            "secrets-exec",
-        ),
+        ("aws sso login secrets-exec -- ./app", "secrets-exec"),
         ("secrets-exec check -f keys.yaml aws sso login", "aws"),
-        (
-            "aws events put-rule --name a\n    aws events put-targets",
-            "aws",
-        ),
-        (
-            "secrets-exec -- sh app.sh\n    secrets-exec check",
-            "secrets-exec",
-        ),
+        ("aws events put-rule\n    aws events put-targets", "aws"),
+        ("secrets-exec -- sh\n    secrets-exec check", "secrets-exec"),
     ] {
         assert_eq!(joined_program(command), Some(joined), "{command}");
     }
@@ -156,21 +143,23 @@ impl Page {
 
     /// The section whose heading begins with this text, without the heading.
     pub fn section(&self, heading: &str) -> &str {
-        let (_, rest) = self
-            .text
-            .split_once(&format!("\n## {heading}"))
-            .unwrap_or_else(|| panic!("no {heading:?}"));
-        rest.split_once("\n## ")
-            .map_or(rest, |(section, _)| section)
+        let mut sections = self.text.split("\n## ");
+        let section = sections.find_map(|section| section.strip_prefix(heading));
+        section.unwrap_or_else(|| panic!("no {heading:?}"))
     }
 
     /// The blocks in this language, in the order of the page.
     pub fn blocks(&self, language: &str) -> Vec<&str> {
-        self.blocks
-            .iter()
-            .filter(|block| block.language == language)
-            .map(|block| block.text.as_str())
-            .collect()
+        let blocks = self.blocks.iter();
+        let blocks = blocks.filter(|block| block.language == language);
+        blocks.map(|block| block.text.as_str()).collect()
+    }
+
+    /// The first block in this language that begins with this text.
+    pub fn block_from(&self, language: &str, start: &str) -> &str {
+        let mut blocks = self.blocks(language).into_iter();
+        let block = blocks.find(|block| block.starts_with(start));
+        block.unwrap_or_else(|| panic!("{}: no block from {start}", self.path))
     }
 
     /// The files that the page shows, by name.
@@ -201,20 +190,14 @@ impl Page {
 
     /// A sandbox with the examples and the files of the page, for [`Self::runs`] or a [`script`].
     pub fn sandbox(&self) -> Sandbox {
-        let examples = [
-            "secrets-exec.yaml",
-            "secrets.local.yaml",
-            "task-definition.json",
-            "app.sh",
-        ];
-        let sandbox = examples
-            .iter()
-            .fold(Sandbox::new().bare(), |sandbox, name| {
-                let name = format!("examples/{name}");
-                sandbox.file(&name, repository_file(&name))
-            });
-        self.files()
-            .fold(sandbox, |sandbox, (name, text)| sandbox.file(name, text))
+        let mut sandbox = Sandbox::new().bare();
+        let examples = "secrets-exec.yaml secrets.local.yaml task-definition.json app.sh";
+        for name in examples.split(' ') {
+            let name = format!("examples/{name}");
+            sandbox = sandbox.file(&name, repository_file(&name));
+        }
+        let files = self.files();
+        files.fold(sandbox, |sandbox, (name, text)| sandbox.file(name, text))
     }
 
     /// The sandbox of the page, in which launches read these secrets.
@@ -232,36 +215,25 @@ impl Page {
     /// Runs the blocks of commands in one directory, each in its own shell, and asserts that they
     /// print what the page shows.
     pub fn runs(&self, sandbox: Sandbox) -> Sandbox {
-        let (foreign, own): (Vec<_>, Vec<_>) = self
-            .consoles()
-            .into_iter()
-            .partition(|console| console.prose == NEEDS_AWS);
-        foreign
-            .iter()
-            .flat_map(|console| &console.commands)
-            .for_each(|(command, _)| self.could_run(command));
-        let own: Vec<_> = own
-            .into_iter()
-            .filter(|console| !console.is_of("docker"))
-            .collect();
+        let mut own = self.consoles();
+        for foreign in own.extract_if(.., |console| console.prose == NEEDS_AWS) {
+            let commands = foreign.commands.iter();
+            commands.for_each(|(command, _)| self.could_run(command));
+        }
+        own.retain(|console| !console.is_of("docker"));
         let commands: String = own.iter().map(in_a_shell).collect();
         let sandbox = sandbox.prepared_by(&script(&commands));
         let sandbox = sandbox.prints_values();
         let run = sandbox.run();
         let printed = run.launched().stdout().replace(LOCAL, "");
         let mut printed = printed.split(END_OF_BLOCK);
-        for console in own {
-            let shown: String = console
-                .commands
-                .iter()
-                .map(|(_, output)| output.as_str())
-                .collect();
+        for Console { commands, .. } in own {
+            let shown: String = commands.iter().map(|(_, output)| output.as_str()).collect();
             assert_eq!(
                 printed.next(),
-                Some(shown.as_str()),
-                "{}: {:#?}",
-                self.path,
-                console.commands
+                Some(&*shown),
+                "{}: {commands:#?}",
+                self.path
             );
         }
         sandbox
@@ -283,25 +255,19 @@ impl Page {
         // A declaration that another command of the page writes is shown without a name.
         let blocks = self.blocks("yaml");
         if let Some(declaration) = blocks.iter().find(|block| block.starts_with("env:")) {
-            sandbox = sandbox.file("secrets-exec.yaml", *declaration);
+            sandbox = sandbox.declaration(declaration);
         }
-        let run = sandbox
-            .target_writes_stderr()
-            .prepared_by(&script(command))
-            .run();
-        assert!(
-            ![Status::Exit(0), Status::Exit(64)].contains(&run.status),
-            "{}: {command}\n{run}",
-            self.path
-        );
+        let sandbox = sandbox.target_writes_stderr();
+        let run = sandbox.prepared_by(&script(command)).run();
+        let is_possible = ![Status::Exit(0), Status::Exit(64)].contains(&run.status);
+        assert!(is_possible, "{}: {command}\n{run}", self.path);
     }
 }
 
 /// A script of the commands of a block. [`END_OF_BLOCK`] comes after their output.
 fn in_a_shell(console: &Console) -> String {
-    let mut commands: String = console
-        .commands
-        .iter()
+    let commands = console.commands.iter();
+    let mut commands: String = commands
         .map(|(command, _)| command.clone() + "\n")
         .collect();
     // `policy` doesn't read secrets, and refuses a local file.
@@ -314,20 +280,14 @@ fn in_a_shell(console: &Console) -> String {
 /// Asserts that the commands have written `policy.json`, and that this policy allows reading the
 /// secrets of these names.
 pub fn wrote_policy(sandbox: &Sandbox, names: &[&str]) {
-    let policy: Value =
-        serde_json::from_str(&fs::read_to_string(sandbox.path("policy.json")).unwrap()).unwrap();
+    let policy = fs::read_to_string(sandbox.path("policy.json")).unwrap();
+    let policy: Value = serde_json::from_str(&policy).unwrap();
     let statement = &policy["Statement"][0];
-    assert_eq!(
-        statement["Action"][0], "secretsmanager:GetSecretValue",
-        "{policy}"
-    );
+    let action = "secretsmanager:GetSecretValue";
+    assert_eq!(statement["Action"][0], action, "{policy}");
     let allowed = statement["Resource"].to_string();
     for name in names {
-        assert!(
-            allowed.contains(&format!(
-                "arn:aws:secretsmanager:us-east-1:123456789012:secret:{name}-"
-            )),
-            "{policy}"
-        );
+        let arn = format!("arn:aws:secretsmanager:us-east-1:123456789012:secret:{name}-");
+        assert!(allowed.contains(&arn), "{policy}");
     }
 }

@@ -14,9 +14,8 @@ const FOLDER: &str = "docs/img";
 
 /// The part of a text between two others, which follows the first one.
 fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
-    let (_, rest) = text
-        .split_once(start)
-        .unwrap_or_else(|| panic!("no {start} in {text}"));
+    let rest = text.split_once(start);
+    let (_, rest) = rest.unwrap_or_else(|| panic!("no {start} in {text}"));
     rest.split_once(end).unwrap().0
 }
 
@@ -28,21 +27,21 @@ fn the_pictures_in_docs_show_what_the_program_prints_and_what_the_tables_of_the_
     let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
     let directory = Directory::new();
 
-    let status = Command::new("python3")
-        .arg(repository.join("packaging/pictures.py"))
-        .args([&program(), directory.path()])
-        .status()
-        .unwrap();
-    assert!(status.success());
+    let script = repository.join("packaging/pictures.py");
+    let arguments = [&script, &program(), directory.path()];
+    let status = Command::new("python3").args(arguments).status();
+    assert!(status.unwrap().success());
 
     let names = names_in(directory.path());
     assert_eq!(names, names_in(&repository.join(FOLDER)));
     for name in names {
         let drawn = fs::read_to_string(directory.path().join(&name)).unwrap();
         let shown = repository_file(&format!("{FOLDER}/{name}"));
+        let both = format!("--- in the repository\n{shown}\n--- now\n{drawn}");
+        let is_current = drawn == shown;
         assert!(
-            drawn == shown,
-            "{FOLDER}/{name} is outdated: `make pictures` draws it again\n--- in the repository\n{shown}\n--- now\n{drawn}"
+            is_current,
+            "{FOLDER}/{name} is outdated: `make pictures` draws it again\n{both}"
         );
     }
 }
@@ -54,11 +53,8 @@ fn every_picture_has_a_dark_version_and_a_text_for_readers_who_cannot_see_it() {
         let text = repository_file(&page);
         for picture in text.split("<picture>").skip(1) {
             let light = between(picture, "<img src=\"", "\"");
-            let dark = between(
-                picture,
-                "<source media=\"(prefers-color-scheme: dark)\" srcset=\"",
-                "\"",
-            );
+            let source = "<source media=\"(prefers-color-scheme: dark)\" srcset=\"";
+            let dark = between(picture, source, "\"");
             assert_eq!(dark, light.replace("-light.svg", "-dark.svg"), "{page}");
 
             let alternative = between(picture, "alt=\"", "\"");
@@ -74,9 +70,7 @@ fn every_picture_has_a_dark_version_and_a_text_for_readers_who_cannot_see_it() {
         }
     }
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(FOLDER);
-    let drawn: BTreeSet<_> = names_in(&folder)
-        .into_iter()
-        .map(|name| format!("{FOLDER}/{name}"))
-        .collect();
-    assert_eq!(shown, drawn);
+    let drawn = names_in(&folder).into_iter();
+    let drawn = drawn.map(|name| format!("{FOLDER}/{name}"));
+    assert_eq!(shown, drawn.collect());
 }

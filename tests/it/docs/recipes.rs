@@ -3,11 +3,12 @@
 use super::page::Page;
 use crate::support::*;
 
-/// Runs commands with the scripts of the page and with a declaration. `kubectl` and `aws` are
-/// programs that print their arguments.
-fn redeployment(declaration: &str, commands: &str) -> Option<Outcome> {
+/// Runs commands with the scripts of the page and with a declaration of one reference. `kubectl`
+/// and `aws` are programs that print their arguments.
+fn redeployment(reference: &str, commands: &str) -> Option<Outcome> {
     skip::can(&["jq", "--version"], "the script of docs/recipes.md").then(|| {
         let aws = Aws::start().secret("prod/db", Secret::text(CANARY));
+        let declaration = format!("env: {{ DB_HOST: \"{reference}\" }}\n");
         let sandbox = Page::read("docs/recipes.md")
             .with_examples()
             .file("secrets.yaml", declaration);
@@ -22,42 +23,28 @@ fn redeployment(declaration: &str, commands: &str) -> Option<Outcome> {
 
 #[test]
 fn the_redeployment_script_of_docs_recipes_md_sets_a_hash_of_the_versions() {
-    let run = or_skip!(redeployment(
-        "env: { DB_HOST: \"prod/db:host\" }\n",
-        "sh redeploy.sh 2>&1",
-    ));
+    let run = or_skip!(redeployment("prod/db:host", "sh redeploy.sh 2>&1"));
     let printed = run.launched().stdout();
-    let (_, hash) = printed
-        .split_once("\"secrets-hash\":\"")
-        .unwrap_or_else(|| panic!("{run}"));
-    assert!(
-        hash.starts_with(|c: char| c.is_ascii_hexdigit()) && hash.ends_with("\"}}}}}\n"),
-        "{run}"
-    );
-}
-
-#[test]
-fn the_redeployment_script_of_docs_recipes_md_does_not_patch_anything_if_a_value_is_missing() {
-    let run = or_skip!(redeployment(
-        "env: { DB_HOST: \"prod/none\" }\n",
-        "sh redeploy.sh 2>&1"
-    ));
-    assert!(!run.stdout().contains("secrets-hash"), "{run}");
+    let (_, hash) = printed.split_once("\"secrets-hash\":\"").expect(&printed);
+    assert!(hash.starts_with(|c: char| c.is_ascii_hexdigit()), "{run}");
+    assert!(hash.ends_with("\"}}}}}\n"), "{run}");
 }
 
 #[test]
 fn the_script_of_docs_recipes_md_for_ecs_deploys_again_only_if_a_version_is_new() {
     let twice = "{ sh redeploy-changed.sh; sh redeploy-changed.sh; } 2>&1";
-    let run = or_skip!(redeployment("env: { DB_HOST: \"prod/db:host\" }\n", twice));
-    run.launched()
-        .printed("ecs update-service --cluster prod --service app --force-new-deployment\n");
+    let run = or_skip!(redeployment("prod/db:host", twice));
+    let update = "ecs update-service --cluster prod --service app --force-new-deployment\n";
+    run.launched().printed(update);
 }
 
 #[test]
-fn the_script_of_docs_recipes_md_for_ecs_does_not_deploy_anything_if_a_value_is_missing() {
-    let run = or_skip!(redeployment(
-        "env: { DB_HOST: \"prod/none\" }\n",
-        "sh redeploy-changed.sh 2>&1",
-    ));
-    assert!(!run.stdout().contains("update-service"), "{run}");
+fn the_scripts_of_docs_recipes_md_do_not_deploy_anything_if_a_value_is_missing() {
+    for (script, deployment) in [
+        ("sh redeploy.sh 2>&1", "secrets-hash"),
+        ("sh redeploy-changed.sh 2>&1", "update-service"),
+    ] {
+        let run = or_skip!(redeployment("prod/none", script));
+        assert!(!run.stdout().contains(deployment), "{run}");
+    }
 }

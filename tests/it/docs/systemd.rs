@@ -1,8 +1,8 @@
 //! docs/systemd.md: its units are those of the examples, which `tests/hosts` starts.
 
 use super::page::Page;
-use crate::support::connection::load;
 use crate::support::*;
+use crate::systemd::credential::{received_credential, run_with_local_file};
 
 #[test]
 fn every_unit_of_docs_systemd_md_is_part_of_an_example_file() {
@@ -12,22 +12,13 @@ fn every_unit_of_docs_systemd_md_is_part_of_an_example_file() {
         "systemd/credentials.service",
         "systemd/load-credential.service",
     ];
-    let examples: Vec<_> = names
-        .iter()
-        .map(|name| repository_file(&format!("examples/{name}")))
-        .collect();
-    let page = Page::read("docs/systemd.md");
-    for block in page.blocks("ini") {
-        let lines: Vec<_> = block.lines().collect();
-        let holds = |example: &&String| {
-            lines
-                .iter()
-                .all(|line| example.lines().any(|other| other == *line))
+    let examples = names.map(|name| repository_file(&format!("examples/{name}")));
+    for block in Page::read("docs/systemd.md").blocks("ini") {
+        let is_in = |example: &String| {
+            let has = |line| example.lines().any(|other| other == line);
+            block.lines().all(has)
         };
-        assert!(
-            examples.iter().any(|example| holds(&example)),
-            "no example has all of {block}"
-        );
+        assert!(examples.iter().any(is_in), "no example has all of {block}");
     }
 }
 
@@ -35,18 +26,13 @@ fn every_unit_of_docs_systemd_md_is_part_of_an_example_file() {
 fn the_declarations_of_docs_systemd_md_and_of_its_example_with_files_are_valid() {
     let page = Page::read("docs/systemd.md");
     let secrets = format!(r#"{{"prod/db": {{"host": "h-4c7a1e", "password": "{CANARY}"}}}}"#);
-    let run = Sandbox::new()
-        .declaration(page.blocks("yaml")[0])
-        .local(&secrets)
-        .run();
-    run.launched()
-        .has("DB_HOST", "h-4c7a1e")
-        .has("DB_PASSWORD", CANARY);
+    let sandbox = Sandbox::new().declaration(page.blocks("yaml")[0]);
+    let run = sandbox.local(&secrets).run();
+    run.launched().has("DB_HOST", "h-4c7a1e");
+    run.has("DB_PASSWORD", CANARY);
     let unit = repository_file("examples/systemd/files.service");
-    let declaration: String = unit
-        .lines()
-        .filter_map(|line| Some(format!("{}\n", line.strip_prefix("#   ")?)))
-        .collect();
+    let lines = unit.lines().filter_map(|line| line.strip_prefix("#   "));
+    let declaration = lines.collect::<Vec<_>>().join("\n");
     let secrets = format!(r#"{{"prod/tls": {{"key": "{CANARY}", "certificate": "c-4c7a1e"}}}}"#);
     let sandbox = Sandbox::new()
         .local(&secrets)
@@ -59,26 +45,14 @@ fn the_declarations_of_docs_systemd_md_and_of_its_example_with_files_are_valid()
 #[test]
 fn the_declaration_in_docs_systemd_md_gives_its_units_their_credentials() {
     let page = Page::read("docs/systemd.md");
-    let declaration = page
-        .blocks("yaml")
-        .into_iter()
-        .find(|block| block.starts_with("credentials:"))
-        .unwrap();
+    let declaration = page.block_from("yaml", "credentials:");
+    let secrets =
+        r#"{"prod/db": {"password": "password-4c7a1e"}, "prod/tls": {"key": "key-4c7a1e"}}"#;
     for (unit, name, value) in [
         ("app.service", "tls-key", "key-4c7a1e"),
         ("worker@1.service", "db-password", "password-4c7a1e"),
     ] {
-        let secrets =
-            r#"{"prod/db": {"password": "password-4c7a1e"}, "prod/tls": {"key": "key-4c7a1e"}}"#;
-        let sandbox = Sandbox::new()
-            .arg("credential")
-            .local(secrets)
-            .arg("-q")
-            .declaration(declaration)
-            .bare();
-        let (mut client, connection) = load(unit, name);
-        let running = sandbox.connected(connection).spawn();
-        assert_eq!(client.read(), value.as_bytes());
-        running.wait().launched_silently();
+        let sandbox = run_with_local_file(secrets, declaration);
+        assert_eq!(received_credential(sandbox, unit, name), value.as_bytes());
     }
 }

@@ -1,25 +1,18 @@
 //! What the command inherits: the same signals, descriptors, limits and session that it would have
 //! without the program.
 
+use crate::rotation::restarting;
 use crate::support::*;
 
 ::rows::rows!("tests/it/process/inheritance.rows");
 
 /// Asserts that the command prints the same with the program and without it.
-fn assert_same_output(state: impl FnOnce(Sandbox) -> Sandbox) -> String {
-    let aws = served();
-    let sandbox = state(sandbox(&aws));
+fn assert_same_output(sandbox: &Sandbox) -> String {
     let with = sandbox.run().launched_silently().stdout();
     let without = sandbox.control().launched().stdout();
     assert!(!without.is_empty());
     assert_eq!(with, without);
     with
-}
-
-/// A command that prints the lines of /proc/self/status whose names match a pattern.
-fn status_lines(pattern: &str) -> [String; 4] {
-    let pattern = format!("^({pattern}):");
-    ["grep", "-E", &pattern, "/proc/self/status"].map(str::to_owned)
 }
 
 /// The standard signals in a mask of /proc/self/status. The C library reserves some of the other
@@ -33,60 +26,51 @@ fn standard_signals(status: &str, name: &str) -> u64 {
 fn the_command_ignores_and_blocks_the_same_signals_as_without_secrets_exec() {
     const SIGPIPE: u64 = 1 << (13 - 1);
     // All other signals that have a special meaning here.
-    let several = "HUP,INT,QUIT,TERM,TTOU,USR1,CHLD,SEGV";
+    let several = "--ignore-signal=HUP,INT,QUIT,TERM,TTOU,USR1,CHLD,SEGV";
+    let blocking = "--block-signal=TTIN,ILL,TERM,INT,USR2,CHLD,PIPE";
+    let aws = served();
     for (option, ignored, blocked) in [
         ("--default-signal=PIPE", Some(0), Some(0)),
         ("--ignore-signal=PIPE", Some(SIGPIPE), Some(0)),
-        (&format!("--ignore-signal={several}"), None, Some(0)),
-        (
-            "--block-signal=TTIN,ILL,TERM,INT,USR2,CHLD,PIPE",
-            Some(0),
-            None,
-        ),
+        (several, None, Some(0)),
+        (blocking, Some(0), None),
     ] {
-        let wrapper = or_skip!(skip::wrapper(
-            ["env", option],
-            "ignored and blocked signals"
-        ));
-        let state = status_lines("SigPnd|ShdPnd|SigBlk|SigIgn|SigCgt");
-        let status = assert_same_output(|sandbox| sandbox.through(wrapper).command(state));
-        for (name, expected) in [("SigIgn", ignored), ("SigBlk", blocked)] {
-            let found = standard_signals(&status, name);
-            assert!(
-                expected.map_or(found != 0, |expected| found == expected),
-                "{option}: {status}"
-            );
+        let wrapper = ["env", option];
+        let wrapper = or_skip!(skip::wrapper(wrapper, "ignored and blocked signals"));
+        let with_file = sandbox(&aws).args(["--as-file", "F=x:k"]);
+        for launch in [sandbox(&aws), with_file, restarting(&aws)] {
+            let masks = "^(SigPnd|ShdPnd|SigBlk|SigIgn|SigCgt):";
+            let launch = launch.command(["grep", "-E", masks, "/proc/self/status"]);
+            let status = assert_same_output(&launch.through(wrapper));
+            for (name, expected) in [("SigIgn", ignored), ("SigBlk", blocked)] {
+                let found = standard_signals(&status, name);
+                let is_expected = expected.map_or(found != 0, |expected| found == expected);
+                assert!(is_expected, "{option}: {status}");
+            }
         }
     }
 }
 
 #[test]
 fn the_command_has_the_same_descriptors_limits_privileges_and_directory_as_without_secrets_exec() {
-    let privileges = "Umask|Uid|Gid|Groups|CapInh|CapPrm|CapEff|CapBnd|CapAmb|NoNewPrivs|Seccomp|THP_enabled|Threads";
+    const STATUS: &str = "exec grep -E '^(Umask|Uid|Gid|Groups|CapInh|CapPrm|CapEff|CapBnd|CapAmb|NoNewPrivs|Seccomp|THP_enabled|Threads):' \
+        /proc/self/status";
+    const MORE: &str = "cat <&3; exec ls /proc/self/fd";
+    let aws = served();
     for (preparation, command) in [
-        ("exec \"$@\"", "exec ls /proc/self/fd".to_owned()),
-        (
-            "exec \"$@\" 3<below/file 5</dev/zero 9>>appended",
-            "cat <&3; exec ls /proc/self/fd".to_owned(),
-        ),
-        (
-            "ulimit -c 0; ulimit -n 200; exec \"$@\"",
-            "exec cat /proc/self/limits".to_owned(),
-        ),
-        (
-            "umask 027; exec \"$@\"",
-            format!("exec grep -E '^({privileges}):' /proc/self/status"),
-        ),
-        ("cd below; exec \"$@\"", "pwd -P; ls".to_owned()),
-        ("exec nice -n 5 \"$@\"", "exec nice".to_owned()),
+        ("", "exec ls /proc/self/fd"),
+        ("exec 3<below/file 5</dev/zero 9>>appended", MORE),
+        ("ulimit -c 0; ulimit -n 200", "exec cat /proc/self/limits"),
+        ("umask 027", STATUS),
+        ("cd below", "pwd -P; ls"),
+        ("set -- nice -n 5 \"$@\"", "exec nice"),
     ] {
-        assert_same_output(|sandbox| {
-            sandbox
+        for launch in [sandbox(&aws), restarting(&aws)] {
+            let launch = launch
                 .file("below/file", "text\n")
-                .prepared_by(preparation)
-                .script(&command)
-                .case(preparation)
-        });
+                .prepared_by(&format!("{preparation}\nexec \"$@\""));
+            assert_same_output(&launch.script(command).case(preparation));
+        }
     }
 }
 

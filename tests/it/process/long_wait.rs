@@ -7,51 +7,48 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 
 use nix::sys::signal::Signal;
 
+use crate::rotation::restarting;
 use crate::support::terminal::{erased, left, on_a_terminal};
 use crate::support::*;
 
-/// An AWS that holds its answer for the secret `x`, whose key `k` is `v-4c7a1e`, until
-/// [`Aws::release`].
-fn aws_that_holds_its_answer_for_x() -> Aws {
-    Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#).held())
-}
-
-/// An AWS that answers for the same secret immediately.
-fn aws_with_x() -> Aws {
-    Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#))
-}
-
-/// Runs a launch until it has reported its wait, which it does after the progress line has been
-/// shown. Then lets AWS answer, and runs the launch to its end. Returns the outcome and the service
-/// manager's message about the wait. Asserts that the manager's status is empty at the end.
-fn runs_with_a_late_answer(aws: &Aws, launch: Sandbox) -> (Outcome, String) {
+/// Runs a launch until the service manager has got a message about the wait each second, this
+/// number of times. The first one comes after the progress line has been shown. Then lets AWS
+/// answer, and runs the launch to its end. Returns the outcome and the first message. Asserts that
+/// the manager's status is empty at the end.
+fn runs_with_a_late_answer(aws: &Aws, launch: Sandbox, messages: usize) -> (Outcome, String) {
     let (manager, launch) = Manager::for_launch(launch);
     let running = launch.spawn();
     let message = manager.next();
+    (1..messages).for_each(|_| drop(manager.next()));
     aws.release();
     let run = running.wait();
     assert_eq!(manager.received().last().unwrap(), "STATUS=");
     (run, message)
 }
 
+/// The messages about its readiness that a launch sends to a service manager.
+fn readiness(launch: Sandbox, status: i32) -> Vec<String> {
+    let (manager, launch) = Manager::for_launch(launch);
+    launch.run().ended(Status::Exit(status));
+    manager.readiness()
+}
+
 /// The seconds by which a message about a wait asks systemd to extend its timeout.
 fn seconds_of_extension(message: &str) -> f64 {
     let (status, extension) = message.split_once("\nEXTEND_TIMEOUT_USEC=").unwrap();
-    assert!(
-        status.contains("waiting up to ") && !status.contains('\n'),
-        "{message}"
-    );
+    let is_one_line = status.contains("waiting up to ") && !status.contains('\n');
+    assert!(is_one_line, "{message}");
     extension.parse::<f64>().unwrap() / 1e6
 }
 
 #[test]
 fn a_terminal_shows_which_secret_is_awaited_and_no_longer_shows_it_when_the_command_runs() {
-    let aws = aws_that_holds_its_answer_for_x().secret("y", Secret::text("y-4c7a1e"));
-    let launch = Sandbox::new().aws(&aws).resolve("A=x:k").resolve("B=y");
+    let aws = held().secret("y", Secret::text("y-4c7a1e"));
+    let launch = sandbox(&aws).resolve("B=y");
     let launch = launch.script("echo started >&2").target_writes_stderr();
 
     // AWS has answered for y, and its value must not be on the terminal, either.
-    let (run, _) = runs_with_a_late_answer(&aws, on_a_terminal(launch));
+    let (run, _) = runs_with_a_late_answer(&aws, on_a_terminal(launch), 1);
 
     run.launched();
     let is_progress = |line: &String| {
@@ -65,11 +62,10 @@ fn a_terminal_shows_which_secret_is_awaited_and_no_longer_shows_it_when_the_comm
 
 #[test]
 fn the_progress_line_on_a_terminal_is_erased_before_an_error_is_printed() {
-    let aws = Aws::start().secret("x", Secret::failing(Fault::Hang));
-    let launch = Sandbox::new().aws(&aws).resolve("A=x:k");
-
+    let aws = hanging();
     // Only the first line of an error has the prefix on a terminal.
-    let launch = on_a_terminal(launch.args(["--timeout", "3500ms"])).target_writes_stderr();
+    let launch = on_a_terminal(sandbox(&aws).timeout("3500ms")).target_writes_stderr();
+
     let run = launch.run();
 
     run.refused(75);
@@ -80,19 +76,14 @@ fn the_progress_line_on_a_terminal_is_erased_before_an_error_is_printed() {
 
 #[test]
 fn the_progress_line_on_a_terminal_is_erased_before_a_signal_is_reported() {
-    let aws = aws_that_holds_its_answer_for_x();
+    let aws = held();
     // A shell on the terminal sends TERM. It may also report that secrets-exec was terminated.
     let shell = "\"$@\" & program=$!; until [ -e notified ]; do sleep 0.05; done; kill -TERM $program; wait $program; exit 3";
-    let wrapper = terminal(80)
-        .into_iter()
-        .chain(["sh", "-c", shell, "sh"].map(str::to_owned));
-    let launch = Sandbox::new()
-        .aws(&aws)
-        .resolve("A=x:k")
+    let shell = ["sh", "-c", shell, "sh"].map(str::to_owned);
+    let launch = sandbox(&aws)
         .env("NO_COLOR", "1")
-        .through(wrapper)
-        .target_writes_stderr();
-    let (manager, launch) = Manager::for_launch(launch);
+        .through(terminal(80).into_iter().chain(shell));
+    let (manager, launch) = Manager::for_launch(launch.target_writes_stderr());
 
     let running = launch.spawn();
     manager.next();
@@ -101,76 +92,61 @@ fn the_progress_line_on_a_terminal_is_erased_before_a_signal_is_reported() {
 
     run.ended(Status::Exit(3));
     assert!(!erased(&run).is_empty(), "{run}");
-    let left = left(&run);
-    let first = left.first().map_or("", String::as_str);
-    assert!(
-        first.starts_with("secrets-exec: error: SIGTERM ended secrets-exec after "),
-        "{run}"
-    );
+    let reported = "secrets-exec: error: SIGTERM ended secrets-exec after ";
+    assert!(left(&run)[0].starts_with(reported), "{run}");
 }
 
 #[test]
 fn without_a_terminal_one_note_after_three_seconds_says_what_is_awaited() {
-    let run = launch_with_an_answer_after_four_seconds(&[]);
-    run.launched().says([
-        "secrets-exec: note: waiting up to 2",
-        "s for ",
-        " in us-east-1\n",
-    ]);
-    assert_eq!(run.stderr().lines().count(), 1, "{run}");
+    let run = |options: &[&str]| {
+        let aws = held();
+        // The third message comes after four seconds.
+        let (run, _) = runs_with_a_late_answer(&aws, sandbox(&aws).args(options), 3);
+        run
+    };
+    let text = run(&[]);
+    let note = "secrets-exec: note: waiting up to 2";
+    text.launched().says([note, "s for ", " in us-east-1\n"]);
+    assert_eq!(text.stderr().lines().count(), 1, "{text}");
 
-    let run = launch_with_an_answer_after_four_seconds(&["--log-format", "json"]);
-    let events = run.launched().events();
-    assert_eq!(events.len(), 1, "{run}");
-    assert_eq!(events[0]["event"], "waiting");
-    assert_eq!(events[0]["level"], "info");
+    let json = run(&["--log-format", "json"]);
+    let events = json.launched().events();
+    assert_eq!(events.len(), 1, "{json}");
+    assert_eq!(
+        [&events[0]["event"], &events[0]["level"]],
+        ["waiting", "info"]
+    );
 
-    launch_with_an_answer_after_four_seconds(&["-q"]).launched_silently();
-}
-
-/// Launches with AWS's answer after the third message to the service manager, without a terminal.
-fn launch_with_an_answer_after_four_seconds(options: &[&str]) -> Outcome {
-    let aws = aws_that_holds_its_answer_for_x();
-    let launch = Sandbox::new().aws(&aws).resolve("A=x:k").args(options);
-    let (manager, launch) = Manager::for_launch(launch);
-    let running = launch.spawn();
-    for _ in 0..3 {
-        manager.next();
-    }
-    aws.release();
-    running.wait()
+    run(&["-q"]).launched_silently();
 }
 
 #[test]
 fn a_terminal_shows_no_progress_line_with_q_or_json_or_if_the_terminal_is_dumb() {
-    for (option, term) in [
-        ("-q", "xterm"),
-        ("--log-format=json", "xterm"),
-        ("--no-file", "dumb"),
-    ] {
-        let aws = aws_that_holds_its_answer_for_x();
-        let launch = Sandbox::new().aws(&aws).resolve("A=x:k");
-        let launch = launch.arg(option).env("TERM", term);
-        let (run, _) = runs_with_a_late_answer(&aws, on_a_terminal(launch));
+    let json = "--log-format=json";
+    for (option, term) in [("-q", "xterm"), (json, "xterm"), ("--no-file", "dumb")] {
+        let aws = held();
+        let launch = sandbox(&aws).arg(option).env("TERM", term);
+        let (run, _) = runs_with_a_late_answer(&aws, on_a_terminal(launch), 1);
         run.launched_silently();
     }
 }
 
 #[test]
-fn a_log_that_is_not_a_terminal_has_no_progress_line() {
-    let aws = aws_that_holds_its_answer_for_x();
-    let launch = Sandbox::new().aws(&aws).resolve("A=x:k");
-    let (run, _) = runs_with_a_late_answer(&aws, launch);
+fn without_a_terminal_only_systemd_gets_the_progress_and_the_command_still_gets_the_notify_socket()
+{
+    let aws = held();
+    let (run, _) = runs_with_a_late_answer(&aws, sandbox(&aws), 1);
     run.launched_silently();
+    assert!(run.names().contains(&"NOTIFY_SOCKET".to_owned()), "{run}");
 }
 
 #[test]
 fn systemd_shows_which_secret_is_awaited_and_extends_its_timeout_until_the_deadline() {
-    let aws = aws_that_holds_its_answer_for_x().secret("y", Secret::text("y-4c7a1e"));
-    let launch = Sandbox::new().aws(&aws).resolve("A=x:k").resolve("B=y");
+    let aws = held().secret("y", Secret::text("y-4c7a1e"));
+    let launch = sandbox(&aws).resolve("B=y").timeout("25s");
 
     // AWS has answered for y. The manager fails the test if a message has the value.
-    let (run, message) = runs_with_a_late_answer(&aws, launch.args(["--timeout", "25s"]));
+    let (run, message) = runs_with_a_late_answer(&aws, launch, 1);
 
     run.launched();
     assert!(
@@ -183,22 +159,10 @@ fn systemd_shows_which_secret_is_awaited_and_extends_its_timeout_until_the_deadl
 }
 
 #[test]
-fn the_command_gets_the_notify_socket_even_if_the_launch_has_reported_its_wait_there() {
-    let aws = aws_that_holds_its_answer_for_x();
-    let launch = Sandbox::new().aws(&aws).resolve("A=x:k");
-    let (run, _) = runs_with_a_late_answer(&aws, launch);
-    assert!(run.names().contains(&"NOTIFY_SOCKET".to_owned()), "{run}");
-}
-
-#[test]
 fn systemd_extends_its_start_timeout_by_wait_and_timeout_together() {
     // Nothing listens at this address.
-    let launch = Sandbox::new()
-        .endpoint("http://127.0.0.1:1")
-        .region("us-east-1")
-        .keys()
-        .resolve("A=x:k")
-        .args(["--wait", "3s", "--timeout", "4s"]);
+    let launch = sandbox(&served()).endpoint("http://127.0.0.1:1");
+    let launch = launch.timeout("4s").args(["--wait", "3s"]);
     let (manager, launch) = Manager::for_launch(launch);
 
     launch.run().refused(75);
@@ -211,8 +175,8 @@ fn systemd_extends_its_start_timeout_by_wait_and_timeout_together() {
 
 #[test]
 fn a_signal_ends_a_launch_that_has_reported_its_wait_to_systemd() {
-    let aws = aws_that_holds_its_answer_for_x();
-    let (manager, launch) = Manager::for_launch(Sandbox::new().aws(&aws).resolve("A=x:k"));
+    let aws = held();
+    let (manager, launch) = Manager::for_launch(sandbox(&aws));
     let running = launch.spawn();
     manager.next();
     running.ends_by(Signal::SIGTERM);
@@ -221,31 +185,26 @@ fn a_signal_ends_a_launch_that_has_reported_its_wait_to_systemd() {
 #[test]
 fn systemd_gets_ready_1_exactly_once_whether_an_option_a_variable_or_the_declaration_sets_notify_ready()
  {
-    let aws = aws_with_x();
-    let launch = || Sandbox::new().aws(&aws).resolve("A=x:k");
+    let aws = served();
+    let declaration = "defaults: { notify-ready: true }\n";
     for launch in [
-        launch().arg("--notify-ready"),
-        launch().env("SECRETS_EXEC_NOTIFY_READY", "1"),
-        launch().declaration("defaults: { notify-ready: true }\n"),
+        sandbox(&aws).arg("--notify-ready"),
+        sandbox(&aws).env("SECRETS_EXEC_NOTIFY_READY", "1"),
+        sandbox(&aws).declaration(declaration),
     ] {
-        let (manager, launch) = Manager::for_launch(launch);
-        launch.run().launched_silently();
-        assert_eq!(manager.readiness(), ["READY=1"]);
+        assert_eq!(readiness(launch, 0), ["READY=1"]);
     }
 }
 
 #[test]
 fn ready_1_is_sent_to_systemd_through_an_abstract_socket() {
-    let aws = aws_with_x();
-    let launch = Sandbox::new().aws(&aws).resolve("A=x:k");
+    let aws = served();
+    let launch = sandbox(&aws).arg("--notify-ready");
     let name = format!("secrets-exec-it/{}", launch.path("").display());
     let address = SocketAddr::from_abstract_name(&name).unwrap();
     let manager = Manager(UnixDatagram::bind_addr(&address).unwrap());
 
-    let run = launch
-        .arg("--notify-ready")
-        .env("NOTIFY_SOCKET", format!("@{name}"))
-        .run();
+    let run = launch.env("NOTIFY_SOCKET", format!("@{name}")).run();
 
     run.launched_silently();
     assert_eq!(manager.readiness(), ["READY=1"]);
@@ -253,28 +212,30 @@ fn ready_1_is_sent_to_systemd_through_an_abstract_socket() {
 
 #[test]
 fn ready_1_is_not_sent_to_systemd_if_a_value_is_missing() {
-    let aws = aws_with_x();
-    let launch = Sandbox::new().aws(&aws).resolve("A=x:k");
-    let (manager, launch) =
-        Manager::for_launch(launch.arg("--notify-ready").resolve("B=x:nothing"));
-    launch.run().refused(78);
-    assert!(manager.readiness().is_empty());
+    let aws = served();
+    let launch = sandbox(&aws).arg("--notify-ready").resolve("B=x:nothing");
+    assert!(readiness(launch, 78).is_empty());
+}
+
+#[test]
+fn with_on_rotation_ready_1_is_not_sent_to_systemd_if_the_command_cannot_be_executed() {
+    let aws = served();
+    let launch = restarting(&aws).arg("--notify-ready");
+    let launch = launch.executable("script", "#!/nonexistent\n");
+    assert!(readiness(launch.command(["./script"]), 126).is_empty());
 }
 
 #[test]
 fn ready_1_is_not_sent_to_systemd_without_notify_ready() {
-    let aws = aws_with_x();
-    let (manager, launch) = Manager::for_launch(Sandbox::new().aws(&aws).resolve("A=x:k"));
-    launch.run().launched_silently();
-    assert!(manager.readiness().is_empty());
+    let aws = served();
+    assert!(readiness(sandbox(&aws), 0).is_empty());
 }
 
 #[test]
 fn a_relative_notify_socket_is_ignored_even_if_the_socket_exists() {
-    let aws = aws_with_x();
-    let launch = Sandbox::new().aws(&aws).resolve("A=x:k");
+    let aws = served();
     // The manager's socket is the file `notify` in the working directory of the launch.
-    let (manager, launch) = Manager::for_launch(launch.arg("--notify-ready"));
+    let (manager, launch) = Manager::for_launch(sandbox(&aws).arg("--notify-ready"));
     let run = launch.env("NOTIFY_SOCKET", "notify").run();
     run.launched_silently();
     assert!(manager.readiness().is_empty());
@@ -282,28 +243,22 @@ fn a_relative_notify_socket_is_ignored_even_if_the_socket_exists() {
 
 #[test]
 fn a_notify_socket_that_cannot_be_reached_does_not_stop_a_launch() {
-    let aws = aws_with_x();
+    let aws = served();
     let too_long = format!("/{}", "x".repeat(200));
     for name in ["", "vsock:2:1234", &too_long, "/nonexistent/notify"] {
-        let launch = Sandbox::new().aws(&aws).resolve("A=x:k");
-        let launch = launch.arg("--notify-ready").env("NOTIFY_SOCKET", name);
-        launch.run().launched_silently();
+        let launch = sandbox(&aws).arg("--notify-ready");
+        launch.env("NOTIFY_SOCKET", name).run().launched_silently();
     }
 }
 
 #[test]
 fn a_notify_socket_that_nobody_reads_does_not_delay_a_launch() {
-    let aws = aws_with_x();
-    let launch = Sandbox::new().aws(&aws).resolve("A=x:k");
-    let (manager, launch) = Manager::for_launch(launch.arg("--notify-ready"));
+    let aws = served();
+    let (manager, launch) = Manager::for_launch(sandbox(&aws).arg("--notify-ready"));
     let sender = UnixDatagram::unbound().unwrap();
     sender.set_nonblocking(true).unwrap();
-
     let socket = launch.path("notify");
-    let mut is_queue_full = false;
-    while !is_queue_full {
-        is_queue_full = sender.send_to(&[b'x'; 1000], &socket).is_err();
-    }
+    while sender.send_to(&[b'x'; 1000], &socket).is_ok() {}
     launch.run().launched_silently();
 
     // A closed socket doesn't delay it, either.

@@ -5,7 +5,9 @@ mod exec;
 mod inheritance;
 mod interrupted;
 mod leaks;
-mod limits;
+mod limits {
+    rows::rows!("tests/it/process/limits.rows");
+}
 mod log_format;
 mod long_wait;
 mod old_kernel;

@@ -18,83 +18,37 @@ const LATER: &str = "?bpf,?execveat,?userfaultfd,?membarrier,?mlock2,?copy_file_
 /// The wrapper that makes the calls fail. strace runs as a separate process, so that the test is
 /// still the parent of the run.
 fn old_kernel() -> Option<Vec<String>> {
-    let strace = ["strace", "-D", "-f", "--seccomp-bpf", "-o"];
-    let (trace, inject) = (
-        format!("trace={LATER},madvise"),
-        format!("inject={LATER}:error=ENOSYS"),
-    );
-    let options = [
-        "trace",
-        "-e",
-        &trace,
-        "-e",
-        &inject,
-        "-e",
-        "inject=madvise:error=EINVAL",
-    ];
-    let wrapper = strace
-        .into_iter()
-        .chain(options)
-        .map(str::to_owned)
-        .collect();
-    skip::can(
-        &[&strace[..], &["/dev/null", "true"]].concat(),
-        "an old kernel",
-    )
-    .then_some(wrapper)
+    let strace = "strace -D -f --seccomp-bpf -o";
+    let inject = "-e inject=LATER:error=ENOSYS -e inject=madvise:error=EINVAL";
+    let wrapper = format!("{strace} trace -e trace=LATER,madvise {inject}").replace("LATER", LATER);
+    let check = format!("{strace} /dev/null true");
+    let can = skip::can(&check.split(' ').collect::<Vec<_>>(), "an old kernel");
+    can.then(|| wrapper.split(' ').map(str::to_owned).collect())
 }
 
 #[test]
 fn launches_with_files_or_the_cache_export_and_install_work_on_linux_3_17() {
     let wrapper = or_skip!(old_kernel());
     let (aws, cache) = (served(), CacheDirectory::new());
+    let show = |sandbox: Sandbox, text: &str| sandbox.script(&format!("printf %s \"{text}\""));
     let bare = |options: &[&str]| Sandbox::new().aws(&aws).args(options).bare();
     let on_disk = "files: [{ from: \"x:k\", path: file, mode: \"0640\" }]\n";
+    let file = sandbox(&aws).arg("-q").declaration(on_disk);
+    let in_memory = sandbox(&aws).args(["--as-file", "F=x:k"]);
+    let cached = cache.with(sandbox(&aws), &[]);
+    let process = with_credential_process(&aws, "cat answer.json");
+    let export = bare(&["export", "-e", "A=x:k", "--format", "docker"]);
     for (case, sandbox, printed) in [
-        (
-            "a variable",
-            sandbox(&aws).script("printf %s \"$A\""),
-            "v-4c7a1e",
-        ),
-        (
-            "a file in memory",
-            sandbox(&aws)
-                .args(["--as-file", "F=x:k"])
-                .script("cat \"$F\""),
-            "v-4c7a1e",
-        ),
-        (
-            "a file",
-            sandbox(&aws)
-                .arg("-q")
-                .declaration(on_disk)
-                .script("cat file"),
-            "v-4c7a1e",
-        ),
-        (
-            "a cache",
-            cache.with(sandbox(&aws), &[]).script("printf %s \"$A\""),
-            "v-4c7a1e",
-        ),
-        (
-            "a program for credentials",
-            with_credential_process(&aws, "cat answer.json").script("printf %s \"$A\""),
-            "v-4c7a1e",
-        ),
-        (
-            "export",
-            bare(&["export", "-e", "A=x:k", "--format", "docker"]),
-            "A=v-4c7a1e\n",
-        ),
+        ("a variable", show(sandbox(&aws), "$A"), "v-4c7a1e"),
+        ("a file in memory", show(in_memory, "$(cat $F)"), "v-4c7a1e"),
+        ("a file", show(file, "$(cat file)"), "v-4c7a1e"),
+        ("a cache", show(cached, "$A"), "v-4c7a1e"),
+        ("a program for credentials", show(process, "$A"), "v-4c7a1e"),
+        ("export", export, "A=v-4c7a1e\n"),
         ("install", bare(&["install", "."]), ""),
     ] {
-        sandbox
-            .case(case)
-            .prints_values()
-            .through(&wrapper)
-            .run()
-            .launched_silently()
-            .printed(printed);
+        let run = sandbox.case(case).prints_values().through(&wrapper).run();
+        run.launched_silently().printed(printed);
     }
 }
 
@@ -102,17 +56,13 @@ fn launches_with_files_or_the_cache_export_and_install_work_on_linux_3_17() {
 fn on_rotation_works_on_linux_3_17() {
     let wrapper = or_skip!(old_kernel());
     let aws = first_version();
-    let run = Rotating::start(
-        rotating(&aws, "restart")
-            .args(["-v", "--as-file", "F=x:k"])
-            .through(&wrapper),
-    );
+    let options = ["-v", "--as-file", "F=x:k"];
+    let run = rotating(&aws, "restart").args(options).through(&wrapper);
+    let run = Rotating::start(run);
     run.rotate(&aws, "v2", "two-4c7a1e");
     assert_eq!(run.values(2), ["one-4c7a1e", "two-4c7a1e"]);
     let trace = run.text("trace");
-    assert!(
-        trace.contains("ENOSYS") && trace.contains("(INJECTED)"),
-        "{trace}"
-    );
+    let is_injected = trace.contains("ENOSYS") && trace.contains("(INJECTED)");
+    assert!(is_injected, "{trace}");
     run.end().says(["was restarted"]);
 }

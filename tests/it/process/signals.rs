@@ -6,73 +6,37 @@ use crate::support::*;
 
 #[test]
 fn a_waiting_launch_survives_signals_that_are_ignored_blocked_or_harmless_by_default() {
-    if !skip::can(
-        &["env", "--block-signal=TERM", "true"],
-        "ignored and blocked signals",
-    ) {
-        return;
-    }
+    let blocking = ["env", "--block-signal=TERM"];
+    let blocking = or_skip!(skip::wrapper(blocking, "ignored and blocked signals"));
     let ignoring = ["env", "--ignore-signal=TERM,INT,HUP,QUIT"];
-    let ending = [
-        Signal::SIGTERM,
-        Signal::SIGINT,
-        Signal::SIGHUP,
-        Signal::SIGQUIT,
-    ];
-    let harmless = [
-        Signal::SIGCHLD,
-        Signal::SIGWINCH,
-        Signal::SIGURG,
-        Signal::SIGCONT,
-        Signal::SIGSTOP,
-    ];
     let namespace = skip::pid_1().map(Vec::from).unwrap_or_default();
+    let as_pid_1 = [&namespace[..], &ignoring].concat();
+    let ending = "SIGTERM SIGINT SIGHUP SIGQUIT";
+    let harmless = "SIGCHLD SIGWINCH SIGURG SIGCONT SIGSTOP";
     for (case, wrapper, signals, pending) in [
-        (
-            "ignored",
-            ignoring.to_vec(),
-            &ending[..],
-            "0000000000000000",
-        ),
-        (
-            "ignored by PID 1",
-            [&namespace[..], &ignoring].concat(),
-            &ending,
-            "0000000000000000",
-        ),
-        (
-            "blocked, and pending in the command",
-            vec!["env", "--block-signal=TERM"],
-            &ending[..1],
-            "0000000000004000",
-        ),
-        (
-            "harmless, and a stop",
-            vec!["env"],
-            &harmless,
-            "0000000000000000",
-        ),
+        ("ignored", &ignoring[..], ending, "0"),
+        ("ignored by PID 1", &as_pid_1, ending, "0"),
+        ("blocked, and pending", &blocking, "SIGTERM", "4000"),
+        ("harmless, and a stop", &["env"], harmless, "0"),
     ] {
         let aws = held();
-        let launch = sandbox(&aws)
-            .through(wrapper)
-            .command(["grep", "ShdPnd", "/proc/self/status"])
-            .case(case);
-        let running = launch.spawn();
+        let launch = sandbox(&aws).through(wrapper).case(case);
+        let status = ["grep", "ShdPnd", "/proc/self/status"];
+        let running = launch.command(status).spawn();
         aws.await_calls(1);
-        let process = if case.contains("PID 1") && !namespace.is_empty() {
+        let is_pid_1 = wrapper.len() > ignoring.len();
+        let process = if is_pid_1 {
             running.child()
         } else {
             running.pid()
         };
-        for signal in signals {
-            kill(process, *signal).unwrap();
+        for signal in signals.split(' ') {
+            kill(process, signal.parse::<Signal>().unwrap()).unwrap();
         }
         aws.release();
         kill(process, Signal::SIGCONT).unwrap();
-        running
-            .wait()
-            .launched_silently()
-            .printed(format!("ShdPnd:\t{pending}\n"));
+        let run = running.wait();
+        run.launched_silently()
+            .printed(format!("ShdPnd:\t{pending:0>16}\n"));
     }
 }

@@ -1,7 +1,6 @@
 //! A signal, or a failure, at a system call right before execve: no signal is lost, and no
 //! temporary file is left.
 
-use std::collections::BTreeMap;
 use std::fs;
 
 use crate::support::*;
@@ -16,10 +15,9 @@ struct Call {
 
 /// A launch without a network, whose system calls are the same in every run.
 fn local_launch(declaration: &str) -> Sandbox {
-    let local = format!(r#"{{"x":{{"k":"{CANARY}"}}}}"#);
     let sandbox = Sandbox::new()
-        .local(&local)
-        .args(["-q"])
+        .local(&format!(r#"{{"x":{{"k":"{CANARY}"}}}}"#))
+        .arg("-q")
         .file("out/file", "old")
         .script("touch started");
     let path = sandbox.path("out/file").display().to_string();
@@ -30,11 +28,8 @@ fn local_launch(declaration: &str) -> Sandbox {
 fn calls_from_the_result(sandbox: Sandbox) -> Option<Vec<Call>> {
     let mut calls = calls(sandbox)?;
     // The call is ppoll(2) on arm64.
-    let wait = calls
-        .iter()
-        .rposition(|call| call.name.ends_with("poll"))
-        .unwrap();
-    Some(calls.split_off(wait))
+    let wait = calls.iter().rposition(|call| call.name.ends_with("poll"));
+    Some(calls.split_off(wait.unwrap()))
 }
 
 /// All calls of the main thread before the execve of the command, except those that join a worker
@@ -49,27 +44,26 @@ fn calls(sandbox: Sandbox) -> Option<Vec<Call>> {
 /// The calls before the execve of the command in a trace of the main thread, except those that join
 /// a worker thread.
 fn calls_in(trace: &str) -> Vec<Call> {
-    let mut numbers = BTreeMap::new();
     let mut calls: Vec<Call> = Vec::new();
     for line in trace.lines() {
         let Some((name, _)) = line.split_once('(') else {
             continue;
         };
-        let number = numbers
-            .entry(name.to_owned())
-            .and_modify(|number| *number += 1)
-            .or_insert(1);
-        if name == "execve" && *number == 2 {
+        let number = calls.iter().filter(|call| call.name == name).count() + 1;
+        if name == "execve" && number == 2 {
             calls.retain(|call| call.name != "futex");
             return calls;
         }
-        calls.push(Call {
-            name: name.to_owned(),
-            number: *number,
-            line: line.to_owned(),
-        });
+        let (name, line) = (name.to_owned(), line.to_owned());
+        calls.push(Call { name, number, line });
     }
     panic!("no launch in\n{trace}");
+}
+
+/// The place of the main thread's last look for a signal.
+fn last_look(calls: &[Call]) -> usize {
+    let look = calls.iter().rposition(|call| call.name == "rt_sigpending");
+    look.unwrap()
 }
 
 /// Runs, sends SIGTERM at a system call, and asserts that the run died of the signal without
@@ -84,10 +78,8 @@ fn interrupted_at(call: &Call, sandbox: Sandbox) -> Sandbox {
 
 #[test]
 fn sigterm_right_before_the_command_starts_still_ends_the_launch() {
-    for declaration in [
-        "env: { A: \"x:k\" }\n",
-        "files: [{ from: \"x:k\", env: F }]\n",
-    ] {
+    let file = "files: [{ from: \"x:k\", env: F }]\n";
+    for declaration in ["env: { A: \"x:k\" }\n", file] {
         let calls = or_skip!(calls_from_the_result(local_launch(declaration)));
         for call in calls {
             interrupted_at(&call, local_launch(declaration));
@@ -102,34 +94,21 @@ fn sigterm_right_before_the_command_starts_leaves_no_temporary_file() {
     let declaration =
         "files: [{ from: \"x:k\", path: \"PATH\" }, { from: \"x:k\", path: \"PATH.new\" }]\n";
     let calls = or_skip!(calls_from_the_result(local_launch(declaration)));
-    let first_rename = calls
-        .iter()
-        .position(|call| call.name.starts_with("rename"))
-        .unwrap();
-    let last_look = calls
-        .iter()
-        .rposition(|call| call.name == "rt_sigpending")
-        .unwrap();
-    assert!(
-        first_rename < last_look && calls.len() - last_look < 5,
-        "{calls:?}"
-    );
+    let is_rename = |call: &Call| call.name.starts_with("rename");
+    let first_rename = calls.iter().position(is_rename).unwrap();
+    let last_look = last_look(&calls);
+    assert!(first_rename < last_look, "{calls:?}");
+    assert!(calls.len() - last_look < 5, "{calls:?}");
     for (index, call) in calls.iter().enumerate() {
         let sandbox = interrupted_at(call, local_launch(declaration));
-        let left = if index > last_look {
-            &["file", "file.new"][..]
-        } else {
-            &["file"]
-        };
+        let count = if index > last_look { 2 } else { 1 };
+        let left = &["file", "file.new"][..count];
         assert_eq!(sandbox.names_in("out"), left, "{call:?}");
         let content = fs::read_to_string(sandbox.path("out/file")).unwrap();
         // The call before the rename only examines the file, and comes after the look for a signal.
         let is_replaced = index + 1 >= first_rename;
-        assert_eq!(
-            content,
-            if is_replaced { CANARY } else { "old" },
-            "{call:?}"
-        );
+        let expected = if is_replaced { CANARY } else { "old" };
+        assert_eq!(content, expected, "{call:?}");
     }
 }
 
@@ -150,21 +129,13 @@ fn sigterm_right_before_the_command_starts_also_ends_pid_1() {
     let sandbox = launch(&[]);
     sandbox.run().launched_silently();
     // Each thread has its own trace, and only the main thread looks for signals.
-    let mut traces = sandbox
-        .names_in("")
-        .into_iter()
-        .filter(|name| name.starts_with("trace."))
-        .map(|name| fs::read_to_string(sandbox.path(&name)).unwrap());
-    let trace = traces
-        .find(|trace| trace.contains("rt_sigpending"))
-        .unwrap();
-    let mut calls = calls_in(&trace);
-    let last_look = calls
-        .iter()
-        .rposition(|call| call.name == "rt_sigpending")
-        .unwrap();
+    let names = sandbox.names_in("").into_iter();
+    let names = names.filter(|name| name.starts_with("trace."));
+    let mut traces = names.map(|name| fs::read_to_string(sandbox.path(name)).unwrap());
+    let trace = traces.find(|trace| trace.contains("rt_sigpending"));
+    let mut calls = calls_in(&trace.unwrap());
 
-    for call in calls.split_off(last_look) {
+    for call in calls.split_off(last_look(&calls)) {
         let inject = format!("inject={}:signal=SIGTERM:when={}", call.name, call.number);
         let sandbox = launch(&["-e", &inject]);
         sandbox.run().ended(Status::Exit(143));
@@ -176,21 +147,13 @@ fn sigterm_right_before_the_command_starts_also_ends_pid_1() {
 fn a_file_is_not_replaced_if_the_kernel_reports_a_full_disk_only_when_the_new_file_is_closed() {
     let declaration = "files: [{ from: \"x:k\", path: \"PATH\" }]\n";
     let calls = or_skip!(calls(local_launch(declaration)));
-    let written = calls
-        .iter()
-        .position(|call| call.name == "write" && call.line.contains(CANARY))
-        .unwrap();
-    let closed = calls
-        .iter()
-        .skip(written)
-        .find(|call| call.name == "close")
-        .unwrap();
+    let is_written = |call: &&Call| call.name == "write" && call.line.contains(CANARY);
+    let mut after = calls.iter().skip_while(|call| !is_written(call));
+    let closed = after.find(|call| call.name == "close").unwrap();
     let inject = format!("inject=close:error=ENOSPC:when={}", closed.number);
     let sandbox = local_launch(declaration).through(["strace", "-o", "trace", "-e", &inject]);
-    sandbox
-        .run()
-        .refused(78)
-        .says(["can't be written", "space"]);
+    let run = sandbox.run();
+    run.refused(78).says(["can't be written", "space"]);
     assert_eq!(sandbox.names_in("out"), ["file"]);
     assert_eq!(fs::read_to_string(sandbox.path("out/file")).unwrap(), "old");
 }

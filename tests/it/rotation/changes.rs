@@ -5,39 +5,26 @@ use super::*;
 
 #[test]
 fn the_command_is_restarted_for_a_new_value_but_not_for_a_new_version_with_the_same_value() {
-    for (polled, starts, what) in [
-        (
-            &[("v1", "one")][..],
-            &["one", "last"][..],
-            "the same version isn't a change",
-        ),
-        (
-            &[("v1", "two")],
-            &["one", "two", "last"],
-            "some stores never change the version",
-        ),
-        (
-            &[("v2", "one"), ("v3", "one")],
-            &["one", "last"],
-            "new versions with the same value aren't a change",
-        ),
-        (
-            &[("v2", "two"), ("v1", "one")],
-            &["one", "two", "one", "last"],
-            "a version that comes back is a change",
-        ),
+    // The versions that are polled, and the values with which the command starts.
+    for (polled, starts) in [
+        // The same version isn't a change.
+        ("v1=one", "one last"),
+        // Some stores never change the version.
+        ("v1=two", "one two last"),
+        // New versions with the same value aren't a change.
+        ("v2=one v3=one", "one last"),
+        // A version that comes back is a change.
+        ("v2=two v1=one", "one two one last"),
     ] {
         let aws = first_version();
         let run = Rotating::start(rotating(&aws, "restart"));
-        for (version, value) in polled {
+        for version in polled.split(' ').chain(["v9=last"]) {
+            let (version, value) = version.split_once('=').unwrap();
             run.rotate(&aws, version, &format!("{value}-4c7a1e"));
         }
-        run.rotate(&aws, "v9", "last-4c7a1e");
-        let starts: Vec<_> = starts
-            .iter()
-            .map(|start| format!("{start}-4c7a1e"))
-            .collect();
-        assert_eq!(run.values(starts.len()), starts, "{what}");
+        let starts = starts.split(' ').map(|start| format!("{start}-4c7a1e"));
+        let starts: Vec<_> = starts.collect();
+        assert_eq!(run.values(starts.len()), starts, "{polled}");
         run.end();
     }
 }
@@ -45,14 +32,13 @@ fn the_command_is_restarted_for_a_new_value_but_not_for_a_new_version_with_the_s
 #[test]
 fn two_secrets_that_change_together_cause_only_one_restart() {
     let aws = first_version().secret("y", secret("w1", "one-4c7a1e"));
-    let run = Rotating::start(rotating(&aws, "restart").resolve("B=y:k").arg("-v"));
+    let run = Rotating::start(rotating(&aws, "restart -v -e B=y:k"));
     aws.rotate("y", secret("w2", "two-4c7a1e"));
     run.rotate(&aws, "v2", "two-4c7a1e");
     assert_eq!(run.values(2), ["one-4c7a1e", "two-4c7a1e"]);
     run.rotate(&aws, "v3", "last-4c7a1e");
     assert_eq!(run.values(3), ["one-4c7a1e", "two-4c7a1e", "last-4c7a1e"]);
-    let outcome = run.end();
-    outcome.says([
+    run.end().says([
         "the secret \"x\" changed from version v1 to version v2, which changes A",
         "the secret \"y\" changed from version w1 to version w2, which changes B",
         "because A and B changed (the secret \"x\" and the secret \"y\")",
@@ -62,11 +48,10 @@ fn two_secrets_that_change_together_cause_only_one_restart() {
 #[test]
 fn a_poll_request_ends_the_splay_and_restarts_the_command_with_the_newest_values() {
     let aws = first_version();
-    let run = Rotating::start(rotating(&aws, "restart").args(["-v", "--splay", "1000h"]));
+    let run = Rotating::start(rotating(&aws, "restart -v --splay 1000h"));
     run.rotate(&aws, "v2", "two-4c7a1e");
-    record::await_fact("the end of the launch", || {
-        run.children() == [run.command(0)]
-    });
+    let command = [run.command(0)];
+    record::await_fact("the end of the launch", || run.children() == command);
     // The values become the old ones again, so there isn't a change any more. The next change has
     // its own splay.
     run.rotate(&aws, "v1", "one-4c7a1e");
@@ -79,17 +64,15 @@ fn a_poll_request_ends_the_splay_and_restarts_the_command_with_the_newest_values
         "the secret \"x\" changed from version v1 to version v2, which changes A",
         "the secret \"x\" changed from version v3 to version v4, which changes A",
     ]);
-    assert_eq!(
-        outcome.stderr().matches(" will be restarted in ").count(),
-        2,
-        "{outcome}"
-    );
+    let stderr = outcome.stderr();
+    let delays = stderr.matches(" will be restarted in ").count();
+    assert_eq!(delays, 2, "{outcome}");
 }
 
 #[test]
 fn after_the_splay_the_command_is_restarted_with_the_new_value() {
     let aws = first_version();
-    let run = Rotating::start(rotating(&aws, "restart").args(["--splay", "2s"]));
+    let run = Rotating::start(rotating(&aws, "restart --splay 2s"));
     run.rotate(&aws, "v2", "two-4c7a1e");
     assert_eq!(run.values(2), ["one-4c7a1e", "two-4c7a1e"]);
     run.end();
@@ -103,13 +86,10 @@ fn a_new_version_of_a_parameter_and_a_new_parameter_below_a_path_restart_the_com
     let aws = Aws::start()
         .parameter("/one", &[value("1")])
         .parameter("/app/b", &[value("1")]);
-    let sandbox =
-        Sandbox::new()
-            .aws(&aws)
-            .resolve("A=ssm:/one")
-            .args(["--env-from", "ssm:/app/", "-vv"]);
+    let options = "restart -vv -e A=ssm:/one --env-from ssm:/app/";
+    let sandbox = polled_on_request(Sandbox::new().aws(&aws), options);
     let script = "echo start $A $$ [$C] >> record; exec sleep 1000";
-    let run = Rotating::start(polled_on_request(sandbox, "restart").script(script));
+    let run = Rotating::start(sandbox.script(script));
     run.poll(&aws);
     aws.rotate_parameter("/one", &[value("1"), value("2")]);
     run.poll(&aws);
@@ -123,51 +103,10 @@ fn a_new_version_of_a_parameter_and_a_new_parameter_below_a_path_restart_the_com
 }
 
 #[test]
-fn a_changed_value_in_the_local_file_restarts_the_command() {
-    let document = |value: &str| format!(r#"{{"x":{{"k":"{CANARY}/{value}"}}}}"#);
-    let sandbox = Sandbox::new()
-        .local(&document("one"))
-        .resolve("A=x:k")
-        .script(SLEEPER);
-    let run = Rotating::start(polled_on_request(sandbox, "restart").arg("-v"));
-    run.request();
-    fs::write(run.sandbox.path("local.json"), document("two")).unwrap();
-    run.request();
-    assert_eq!(run.values(2)[1], format!("{CANARY}/two"));
-    // The versions of a local file don't have ids.
-    run.end()
-        .says(["the secret \"x\" changed, which changes A"]);
-}
-
-#[test]
-fn the_log_of_a_restart_identifies_a_changed_key_by_its_number_if_its_name_could_be_a_password() {
-    let document = |jwt: &str, smtp: &str| {
-        format!(r#"{{"app":{{"Jwt:Key":"{jwt}-4c7a1e","Smtp:Pass":"{smtp}-4c7a1e"}}}}"#)
-    };
-    let sandbox = Sandbox::new()
-        .local(&document("one", "two"))
-        .args(["--env-from", "app", "-v"]);
-    let script = "echo start $JWT_KEY $$ $SMTP_PASS >> record; exec sleep 1000";
-    let run = Rotating::start(polled_on_request(sandbox, "restart").script(script));
-    fs::write(run.sandbox.path("local.json"), document("three", "two")).unwrap();
-    run.request();
-    assert_eq!(run.values(2)[1], "three-4c7a1e");
-    fs::write(run.sandbox.path("local.json"), document("three", "four")).unwrap();
-    run.request();
-    assert_eq!(run.await_lines(3)[2][3], "four-4c7a1e");
-    run.end().says([
-        "the secret \"app\" changed, which changes key number 1 (name not shown)",
-        "the secret \"app\" changed, which changes key number 2 (name not shown)",
-    ]);
-}
-
-#[test]
 fn a_changed_value_of_the_agent_restarts_the_command() {
     let aws = first_version();
-    let sandbox = sandbox(&aws)
-        .arg(format!("--agent={}", aws.url()))
-        .env("AWS_TOKEN", AGENT_TOKEN);
-    let run = Rotating::start(polled_on_request(sandbox.script(SLEEPER), "restart"));
+    let sandbox = rotating(&aws, &format!("restart --agent={}", aws.url()));
+    let run = Rotating::start(sandbox.env("AWS_TOKEN", AGENT_TOKEN));
     run.rotate(&aws, "v2", "two-4c7a1e");
     assert_eq!(run.values(2), ["one-4c7a1e", "two-4c7a1e"]);
     run.end();

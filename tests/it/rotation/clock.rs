@@ -59,15 +59,13 @@ fn with_clocks(sandbox: Sandbox) -> Option<Sandbox> {
     }
     let sandbox = sandbox.file("clocks.c", CLOCKS);
     let library = sandbox.path("clocks.so");
-    let mut compiler = Command::new("cc");
-    compiler
+    let compiler = Command::new("cc")
         .args(["-shared", "-fPIC", "-w", "-o"])
-        .args([&library, &sandbox.path("clocks.c")]);
-    assert!(compiler.status().unwrap().success());
-    let exec = format!(
-        "shift; exec '{}' \"$@\"",
-        env!("CARGO_BIN_EXE_secrets-exec")
-    );
+        .args([&library, &sandbox.path("clocks.c")])
+        .status();
+    assert!(compiler.unwrap().success());
+    let program = env!("CARGO_BIN_EXE_secrets-exec");
+    let exec = format!("shift; exec '{program}' \"$@\"");
     Some(sandbox.env("LD_PRELOAD", library).prepared_by(&exec))
 }
 
@@ -84,16 +82,10 @@ fn a_warning_is_repeated_every_hour_while_polls_keep_failing() {
     }
     let outcome = run.end();
     let stderr = outcome.stderr();
-    let warnings: Vec<&str> = stderr
-        .lines()
-        .filter(|line| line.contains("warning: "))
-        .collect();
-    let later = "secrets-exec: warning: polls have failed since 20";
-    assert!(
-        matches!(warnings[..], [_, two, three] if two.starts_with(later) && three.starts_with(later)),
-        "{outcome}"
-    );
-    outcome.says(["warning: a poll failed, so \"/bin/sh\" keeps its values: "]);
+    let count = |warning: &str| stderr.matches(&format!("warning: {warning}")).count();
+    let first = "a poll failed, so \"/bin/sh\" keeps its values: ";
+    let counts = (count(""), count(first), count("polls have failed since 20"));
+    assert_eq!(counts, (3, 1, 2), "{outcome}");
 }
 
 #[test]
@@ -114,15 +106,9 @@ fn no_poll_comes_early_or_twice_if_the_clock_is_set_or_the_machine_sleeps() {
     wake(&run, 3);
     aws.await_calls(2);
     wake(&run, 4);
-    let dates: Vec<String> = aws
-        .calls()
-        .iter()
-        .map(|call| call.header("x-amz-date").unwrap().to_owned())
-        .collect();
+    let [first, second] = aws.calls().try_into().expect("two requests");
     // The poll is signed with the time of the clock that was set.
-    assert!(
-        dates.len() == 2 && dates[0][..8] < dates[1][..8],
-        "{dates:?}"
-    );
+    let day = |call: &Call| call.header("x-amz-date").unwrap()[..8].to_owned();
+    assert!(day(&first) < day(&second));
     run.end_and_assert_record(&["ready", "10", "10", "10", "10", "64"]);
 }

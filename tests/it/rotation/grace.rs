@@ -12,9 +12,7 @@ use super::*;
 /// A run of a command that records its signals, and that only the last real-time signal ends, with
 /// status 3.
 fn stubborn(aws: &Aws, mode: &str) -> Sandbox {
-    rotating(aws, mode)
-        .args(["--grace", "1h"])
-        .command(record::SIGNALS)
+    rotating(aws, &format!("{mode} --grace 1h")).command(record::SIGNALS)
 }
 
 /// Starts the run, and changes the secret. Returns when the command has got the stop signal.
@@ -28,9 +26,9 @@ fn stopping(aws: &Aws, sandbox: Sandbox) -> Rotating {
 
 #[test]
 fn a_command_whose_secret_changed_gets_the_stop_signal_and_is_restarted_when_it_has_ended() {
-    for (options, signal) in [(&[][..], "15"), (&["--stop-signal", "QUIT"], "3")] {
+    for (mode, signal) in [("restart", "15"), ("restart --stop-signal QUIT", "3")] {
         let aws = first_version();
-        let run = stopping(&aws, stubborn(&aws, "restart").args(options).case(signal));
+        let run = stopping(&aws, stubborn(&aws, mode).case(mode));
         // Any other signal is forwarded, and doesn't cancel anything.
         run.running.signal(Signal::SIGINT);
         run.await_lines(3);
@@ -54,42 +52,23 @@ time.sleep(600)
 #[test]
 fn processes_of_the_old_command_that_do_not_end_in_the_grace_period_are_killed_before_the_restart()
 {
+    let warning = "warning: the process group of \"/bin/sh\" didn't end within 100ms (--grace), so it is killed";
+    let alone = "exec python3 -c \"$1\"";
+    let in_group = "python3 -c \"$1\" & trap 'exit 0' TERM; wait; wait; exit 9";
     for (script, python, what) in [
-        (
-            "exec python3 -c \"$1\"",
-            record::SIGNALS[2],
-            "the command itself",
-        ),
-        (
-            "python3 -c \"$1\" & trap 'exit 0' TERM; wait; wait; exit 9",
-            record::SIGNALS[2],
-            "a process of its group",
-        ),
-        (
-            "exec python3 -c \"$1\"",
-            LEAVER,
-            "a command that left its group",
-        ),
+        (alone, record::SIGNALS[2], "the command itself"),
+        (in_group, record::SIGNALS[2], "a process of its group"),
+        (alone, LEAVER, "a command that left its group"),
     ] {
         let aws = first_version();
         // The second start asserts that the first process is gone, and ends with status 1.
         let second = "[ -e record ] && { [ -e /proc/$(sed -n '1s/ready //p' record) ]; exit $?; }";
-        let sandbox = rotating(&aws, "restart")
-            .args(["--grace", "100ms"])
-            .case(what);
-        let run = Rotating::start(sandbox.command([
-            "/bin/sh",
-            "-c",
-            &format!("{second}; {script}"),
-            "sh",
-            python,
-        ]));
+        let script = format!("{second}; {script}");
+        let sandbox = rotating(&aws, "restart --grace 100ms").case(what);
+        let run = Rotating::start(sandbox.command(["/bin/sh", "-c", &script, "sh", python]));
         aws.rotate("x", secret("v2", "two-4c7a1e"));
         run.request();
-        let outcome = run.running.wait();
-        outcome.ended(Status::Exit(1)).says([
-            "warning: the process group of \"/bin/sh\" didn't end within 100ms (--grace), so it is killed",
-        ]);
+        run.running.wait().ended(Status::Exit(1)).says([warning]);
     }
 }
 
@@ -113,16 +92,14 @@ fn a_second_sigterm_in_the_grace_period_kills_the_command() {
         let pending = running.proc("status");
         let is_taken = || {
             let status = fs::read_to_string(&pending).unwrap();
-            let mask = status
-                .split("ShdPnd:\t")
-                .nth(1)
-                .and_then(|rest| u64::from_str_radix(&rest[..16], 16).ok());
-            mask.unwrap() & 1 << (libc::SIGTERM - 1) == 0
+            let (_, rest) = status.split_once("ShdPnd:\t").unwrap();
+            let mask = u64::from_str_radix(&rest[..16], 16).unwrap();
+            mask & 1 << (libc::SIGTERM - 1) == 0
         };
         record::await_fact("the first signal", is_taken);
         running.signal(Signal::SIGTERM);
-        running
-            .wait()
+        let outcome = running.wait();
+        outcome
             .ended(Status::Exit(137))
             .says(["a second SIGTERM arrived"]);
         assert_eq!(record::lines(&sandbox)[1..], ["15"]);
@@ -142,25 +119,27 @@ fn a_command_that_got_sigterm_before_its_secret_changed_is_not_restarted() {
     }
 }
 
+/// True if a process is stopped.
+fn is_stopped(process: &str) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat"));
+    stat.is_ok_and(|stat| stat.contains(") T "))
+}
+
 #[test]
 fn a_command_that_sigstop_stopped_is_continued_so_that_it_can_end_for_a_restart() {
     // As PID 1, secrets-exec doesn't stop together with the command.
     let namespace = or_skip!(skip::pid_1());
-    let script = record::until_term()[2].replace(
-        "while True:",
-        "if len(open('record').readlines()) == 1: os.kill(os.getpid(), signal.SIGSTOP)\nelse: sys.exit(4)\nwhile True:",
-    );
+    let stops = "if len(open('record').readlines()) == 1: os.kill(os.getpid(), signal.SIGSTOP)";
+    let ends = "else: sys.exit(4)";
+    let script = record::until_term()[2].replace("while", &format!("{stops}\n{ends}\nwhile"));
     let aws = first_version();
-    let sandbox = rotating(&aws, "restart")
-        .args(["--grace", "1h"])
-        .command(["python3", "-c", &script]);
+    let sandbox = rotating(&aws, "restart --grace 1h").command(["python3", "-c", &script]);
     let run = Rotating::start(sandbox.through(namespace));
     let supervisor = run.running.child();
     record::await_fact("a stopped command", || {
-        let children =
-            fs::read_to_string(format!("/proc/{supervisor}/task/{supervisor}/children")).unwrap();
-        fs::read_to_string(format!("/proc/{}/stat", children.trim()))
-            .is_ok_and(|stat| stat.contains(") T "))
+        let children = format!("/proc/{supervisor}/task/{supervisor}/children");
+        let child = fs::read_to_string(children).unwrap();
+        is_stopped(child.trim())
     });
     aws.rotate("x", secret("v2", "two-4c7a1e"));
     kill(supervisor, Signal::SIGUSR2).unwrap();
@@ -172,15 +151,10 @@ fn a_command_that_sigstop_stopped_is_continued_so_that_it_can_end_for_a_restart(
 fn with_on_rotation_secrets_exec_stops_together_with_the_command_and_sigcont_continues_both() {
     let aws = first_version();
     let run = Rotating::start(stubborn(&aws, "restart"));
-    kill(
-        Pid::from_raw(run.await_lines(1)[0][1].parse().unwrap()),
-        Signal::SIGSTOP,
-    )
-    .unwrap();
-    let stat = run.running.proc("stat");
-    record::await_fact("a stopped secrets-exec", || {
-        fs::read_to_string(&stat).unwrap().contains(") T ")
-    });
+    let command = run.values(1)[0].parse().unwrap();
+    kill(Pid::from_raw(command), Signal::SIGSTOP).unwrap();
+    let ours = run.running.pid().to_string();
+    record::await_fact("a stopped secrets-exec", || is_stopped(&ours));
     run.running.signal(Signal::SIGCONT);
     run.await_lines(2);
     run.end_and_assert_record(&["ready", "18", "64"]);

@@ -42,8 +42,8 @@ pub fn first_version() -> Aws {
 }
 
 /// A run of [`SLEEPER`] with the key `k` of the secret `x` in `A`.
-pub fn rotating(aws: &Aws, mode: &str) -> Sandbox {
-    polled_on_request(sandbox(aws), mode).script(SLEEPER)
+pub fn rotating(aws: &Aws, rotation: &str) -> Sandbox {
+    polled_on_request(sandbox(aws), rotation).script(SLEEPER)
 }
 
 /// A run with the key `k` of the secret `x` in `A`. Its first poll comes after half an hour or
@@ -52,17 +52,22 @@ pub fn restarting(aws: &Aws) -> Sandbox {
     sandbox(aws).args(["--on-rotation", "restart", "--poll-interval", "1h"])
 }
 
-/// Adds `--on-rotation` with this mode. Polls happen when the run gets SIGUSR2, and otherwise after
-/// half an hour or later.
-pub fn polled_on_request(sandbox: Sandbox, mode: &str) -> Sandbox {
-    sandbox.args([
-        "--on-rotation",
-        mode,
-        "--poll-interval",
-        "1h",
-        "--poll-signal",
-        "USR2",
-    ])
+/// Adds `--on-rotation` with a mode, and perhaps with further options after it. Polls happen when
+/// the run gets SIGUSR2, and otherwise after half an hour or later.
+pub fn polled_on_request(sandbox: Sandbox, rotation: &str) -> Sandbox {
+    let options = format!("--poll-interval 1h --poll-signal USR2 --on-rotation {rotation}");
+    sandbox.args(options.split(' '))
+}
+
+/// A local file whose secret `x` has this value in its key `k`, after the canary.
+pub fn local_secret(value: &str) -> String {
+    format!(r#"{{"x":{{"k":"{CANARY}/{value}"}}}}"#)
+}
+
+/// A run like [`rotating`] with the value `one` of a local file.
+pub fn rotating_locally(rotation: &str) -> Sandbox {
+    let sandbox = Sandbox::new().local(&local_secret("one")).resolve("A=x:k");
+    polled_on_request(sandbox, rotation).script(SLEEPER)
 }
 
 impl Rotating {
@@ -97,20 +102,17 @@ impl Rotating {
     /// launch that reads secrets has two threads.
     pub fn await_rest(&self) {
         // This process comes last, because a message of a launch wakes it up.
-        let processes = || {
-            self.children()
-                .into_iter()
-                .chain([self.running.pid().to_string()])
-        };
-        record::await_fact("rest", || processes().all(|process| sleeps_alone(&process)));
+        record::await_fact("rest", || {
+            let processes = [self.children(), vec![self.running.pid().to_string()]].concat();
+            processes.iter().all(|process| sleeps_alone(process))
+        });
     }
 
     /// The process ids of the children: the command, and perhaps a launch that reads secrets or
     /// waits at the gate.
     pub fn children(&self) -> Vec<String> {
-        let children = self
-            .running
-            .proc(&format!("task/{}/children", self.running.pid()));
+        let children = format!("task/{}/children", self.running.pid());
+        let children = self.running.proc(&children);
         // After the end of the run, the list is empty.
         let children = fs::read_to_string(children).unwrap_or_default();
         children.split_whitespace().map(str::to_owned).collect()
@@ -118,19 +120,21 @@ impl Rotating {
 
     /// Waits until the record has this many lines, and splits each line into words.
     pub fn await_lines(&self, count: usize) -> Vec<Vec<String>> {
-        let lines = record::await_lines(&self.sandbox, count);
+        let lines = record::await_lines(&self.sandbox, count).into_iter();
         lines
-            .iter()
             .map(|line| line.split(' ').map(str::to_owned).collect())
             .collect()
     }
 
+    /// The word at this place in each line of the record.
+    pub fn words(&self, count: usize, place: usize) -> Vec<String> {
+        let lines = self.await_lines(count).into_iter();
+        lines.map(|words| words[place].clone()).collect()
+    }
+
     /// The second word of each line of the record.
     pub fn values(&self, count: usize) -> Vec<String> {
-        self.await_lines(count)
-            .into_iter()
-            .map(|words| words[1].clone())
-            .collect()
+        self.words(count, 1)
     }
 
     /// The process id of the command that wrote a line of the record.
@@ -143,10 +147,6 @@ impl Rotating {
         fs::read_to_string(self.sandbox.path(name)).unwrap()
     }
 
-    pub fn file_exists(&self, name: &str) -> bool {
-        self.sandbox.path(name).exists()
-    }
-
     /// Ends a run of [`record::SIGNALS`]. Asserts the signals that the command got, and its starts,
     /// which appear as `ready`.
     pub fn end_and_assert_record(self, expected: &[&str]) -> Outcome {
@@ -154,11 +154,8 @@ impl Rotating {
         let outcome = self.running.wait();
         outcome.ended(Status::Exit(3));
         let lines = record::lines(&self.sandbox);
-        let words: Vec<&str> = lines
-            .iter()
-            .map(|line| line.split(' ').next().unwrap())
-            .collect();
-        assert_eq!(words, expected, "{outcome}");
+        let words = lines.iter().map(|line| line.split(' ').next().unwrap());
+        assert_eq!(words.collect::<Vec<_>>(), expected, "{outcome}");
         outcome
     }
 

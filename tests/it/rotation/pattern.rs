@@ -4,9 +4,8 @@ use super::*;
 
 /// A run of [`SLEEPER`] whose variable `A` must begin with a letter.
 fn rotating_with_pattern(aws: &Aws, mode: &str) -> Sandbox {
-    let sandbox = Sandbox::new()
-        .aws(aws)
-        .declaration("env: { A: { from: \"x:k\", pattern: \"^[a-z]\" } }\n");
+    let declaration = "env: { A: { from: \"x:k\", pattern: \"^[a-z]\" } }\n";
+    let sandbox = Sandbox::new().aws(aws).declaration(declaration);
     polled_on_request(sandbox, mode).script(SLEEPER)
 }
 
@@ -27,18 +26,7 @@ fn the_command_is_not_restarted_for_a_new_value_that_does_not_match_its_pattern(
             run.running.wait()
         };
         // The sandbox asserts that no value is printed.
-        outcome.says([
-            "a poll failed",
-            "the value doesn't match the pattern \"^[a-z]\"",
-            "polls succeed again",
-        ]);
+        let failure = "the value doesn't match the pattern \"^[a-z]\"";
+        outcome.says(["a poll failed", failure, "polls succeed again"]);
     }
-}
-
-#[test]
-fn with_on_rotation_the_command_is_not_started_with_a_value_that_does_not_match_its_pattern() {
-    let aws = Aws::start().secret("x", secret("v1", "1-4c7a1e"));
-    let run = rotating_with_pattern(&aws, "restart").script("true").run();
-    run.refused(78)
-        .says(["the value doesn't match the pattern \"^[a-z]\""]);
 }

@@ -36,22 +36,15 @@ fn twenty_poll_requests_during_a_poll_cause_only_one_further_poll() {
     aws.await_calls(3);
     run.end();
     // The signature of each request has its time, in seconds.
-    let times: BTreeSet<String> = aws
-        .calls()
-        .iter()
-        .map(|call| call.header("x-amz-date").unwrap().to_owned())
-        .collect();
-    assert_eq!((aws.calls().len(), times.len()), (3, 3));
+    let calls = aws.calls();
+    let times = calls.iter().map(|call| call.header("x-amz-date"));
+    let times: BTreeSet<_> = times.collect();
+    assert_eq!((calls.len(), times.len()), (3, 3));
 }
 
 #[test]
 fn a_poll_that_hangs_causes_a_warning_at_its_timeout_and_the_next_poll_succeeds() {
-    let document = |value: &str| format!(r#"{{"x":{{"k":"{CANARY}/{value}"}}}}"#);
-    let sandbox = Sandbox::new()
-        .local(&document("one"))
-        .resolve("A=x:k")
-        .script(SLEEPER);
-    let run = Rotating::start(polled_on_request(sandbox, "restart").args(["--timeout", "2s"]));
+    let run = Rotating::start(rotating_locally("restart --timeout 2s"));
     let file = run.sandbox.path("local.json");
     fs::remove_file(&file).unwrap();
     named_pipe(&file);
@@ -63,20 +56,18 @@ fn a_poll_that_hangs_causes_a_warning_at_its_timeout_and_the_next_poll_succeeds(
     await_fact("the end of the poll", || run.children() == [run.command(0)]);
     drop(writer);
     fs::remove_file(&file).unwrap();
-    fs::write(&file, document("two")).unwrap();
+    fs::write(&file, local_secret("two")).unwrap();
     run.request();
     run.await_lines(2);
-    run.end().says([
-        "a poll failed",
-        "timed out while waiting for the file local.json (--local)",
-        "polls succeed again",
-    ]);
+    let reason = "timed out while waiting for the file local.json (--local)";
+    run.end()
+        .says(["a poll failed", reason, "polls succeed again"]);
 }
 
 #[test]
 fn a_signal_reaches_the_command_while_a_poll_hangs() {
     let aws = first_version();
-    let run = Rotating::start(rotating(&aws, "restart").args(["--timeout", "1000h"]));
+    let run = Rotating::start(rotating(&aws, "restart --timeout 1000h"));
     aws.begin_to_fail("GetSecretValue", Fault::Hang);
     run.request();
     aws.await_calls(2);
@@ -87,10 +78,8 @@ fn a_signal_reaches_the_command_while_a_poll_hangs() {
 fn each_poll_gets_new_credentials_from_credential_process_which_never_outlives_secrets_exec() {
     let aws = first_version();
     let script = format!("if [ -e ran ]; then {HANGING}; fi; touch ran; cat answer.json");
-    let run = Rotating::start(polled_on_request(
-        with_credential_process(&aws, &script).script(SLEEPER),
-        "restart",
-    ));
+    let sandbox = with_credential_process(&aws, &script).script(SLEEPER);
+    let run = Rotating::start(polled_on_request(sandbox, "restart"));
     run.request();
     let processes = processes(&run.sandbox);
     assert_eq!(run.end().stderr(), "");

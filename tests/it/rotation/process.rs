@@ -12,64 +12,6 @@ fn process_id(text: &str) -> Pid {
 }
 
 #[test]
-fn with_on_rotation_secrets_exec_ends_with_the_status_of_the_command_or_128_plus_its_fatal_signal()
-{
-    let aws = served();
-    let exits = [0, 1, 2, 64, 70, 75, 78, 126, 127, 128, 129, 143, 192, 255]
-        .map(|n| (format!("exit {n}"), n));
-    let kills = [1, 2, 3, 6, 9, 11, 13, 15, 31, 35, 64].map(|n| (format!("kill -{n} $$"), 128 + n));
-    for (script, status) in exits.into_iter().chain(kills) {
-        let run = restarting(&aws).script(&script).case(script).run();
-        run.ended(Status::Exit(status));
-        assert!(run.stderr.is_empty(), "{run}");
-    }
-}
-
-#[test]
-fn with_on_rotation_the_command_is_a_child_and_leads_its_own_process_group() {
-    let aws = served();
-    let run = restarting(&aws)
-        .script("cut -d' ' -f4,5 /proc/$$/stat; echo $$")
-        .run();
-    let stdout = run.launched_silently().stdout();
-    let (stat, process) = stdout.trim().split_once('\n').unwrap();
-    assert_eq!(stat, format!("{} {process}", run.pid), "{run}");
-}
-
-#[test]
-fn with_on_rotation_the_command_has_the_same_file_descriptors_as_without_secrets_exec() {
-    let aws = served();
-    let sandbox = restarting(&aws)
-        .file("three", "hello")
-        .prepared_by("exec \"$@\" 3<three 5</dev/zero");
-    let sandbox = sandbox.script("cat <&3; exec ls /proc/self/fd");
-    sandbox
-        .run()
-        .launched_silently()
-        .printed(sandbox.control().stdout());
-}
-
-#[test]
-fn with_on_rotation_a_launch_fails_with_75_if_no_process_can_be_started_for_the_command() {
-    // glibc starts a process with clone(2), and the static binary with fork(2), which doesn't exist
-    // on every machine.
-    let failing = [
-        "strace",
-        "-o",
-        "/dev/null",
-        "-e",
-        "inject=/^(clone|fork)$:error=EAGAIN",
-    ];
-    let wrapper = or_skip!(skip::wrapper(failing, "system calls that fail"));
-    let aws = served();
-    let run = restarting(&aws)
-        .script("touch started")
-        .through(wrapper)
-        .run();
-    run.ended(Status::Exit(75)).says([" can be started ("]);
-}
-
-#[test]
 fn with_on_rotation_the_command_gets_the_stop_signal_if_secrets_exec_is_killed() {
     let aws = served();
     for (options, signal) in [(&[][..], "15"), (&["--stop-signal", "QUIT"], "3")] {
@@ -93,9 +35,7 @@ fn with_on_rotation_no_process_that_reads_values_is_left_if_secrets_exec_is_kill
     running.ends_by(Signal::SIGKILL);
     // The launch waits at the gate until the command has ended.
     let aws = first_version();
-    let sandbox = rotating(&aws, "restart")
-        .args(["--grace", "1h"])
-        .command(record::SIGNALS);
+    let sandbox = rotating(&aws, "restart --grace 1h").command(record::SIGNALS);
     let run = Rotating::start(sandbox);
     run.rotate(&aws, "v2", "two-4c7a1e");
     run.await_lines(2);
@@ -130,25 +70,17 @@ os.close(write)
 #[test]
 fn with_on_rotation_orphans_of_the_command_are_reaped_and_do_not_end_secrets_exec() {
     let aws = served();
+    let until_end = "while not os.path.exists('end'): time.sleep(0.01)\nsys.exit(6)";
+    let script = format!("{DOUBLE_FORK}\n{until_end}\n");
     for arguments in [&[][..], &["own session"]] {
-        let script = format!(
-            "{DOUBLE_FORK}\nwhile not os.path.exists('end'): time.sleep(0.01)\nsys.exit(6)\n"
-        );
         let sandbox = restarting(&aws).command([&["python3", "-c", &script], arguments].concat());
-        let running = sandbox.spawn();
-        let parent = record::await_lines(&sandbox, 1).remove(0);
-        assert_eq!(parent, running.pid().to_string());
+        let run = Rotating::start(sandbox);
+        let parent = run.running.pid().to_string();
+        assert_eq!(run.await_lines(1), [[parent]]);
         // Only the command is left as a child, without any zombie.
-        let children = running.proc(&format!("task/{parent}/children"));
-        record::await_fact("one child", || {
-            fs::read_to_string(&children)
-                .unwrap()
-                .split_whitespace()
-                .count()
-                == 1
-        });
-        fs::write(sandbox.path("end"), "").unwrap();
-        running.wait().ended(Status::Exit(6));
+        record::await_fact("one child", || run.children().len() == 1);
+        fs::write(run.sandbox.path("end"), "").unwrap();
+        run.running.wait().ended(Status::Exit(6));
     }
 }
 
@@ -156,12 +88,11 @@ fn with_on_rotation_orphans_of_the_command_are_reaped_and_do_not_end_secrets_exe
 fn as_pid_1_secrets_exec_reaps_orphans_of_the_command() {
     let namespace = or_skip!(skip::pid_1());
     let aws = served();
-    let wait = "while open('/proc/1/task/1/children').read().split() != [str(os.getpid())]: time.sleep(0.01)";
-    let script =
-        format!("{DOUBLE_FORK}\nwhile not os.path.exists('record'): time.sleep(0.01)\n{wait}\n");
-    let sandbox = restarting(&aws)
-        .through(namespace)
-        .command(["python3", "-c", &script]);
+    let until_recorded = "while not os.path.exists('record'): time.sleep(0.01)";
+    let until_alone = "while open('/proc/1/task/1/children').read().split() != [str(os.getpid())]: time.sleep(0.01)";
+    let script = format!("{DOUBLE_FORK}\n{until_recorded}\n{until_alone}\n");
+    let sandbox = restarting(&aws).through(namespace);
+    let sandbox = sandbox.command(["python3", "-c", &script]);
     sandbox.run().launched();
     assert_eq!(record::lines(&sandbox), ["1"]);
 }
@@ -171,9 +102,8 @@ fn leaving(aws: &Aws, grace: &str, recorder: &str, then: &str) -> Sandbox {
     let script = format!(
         "python3 -c \"$1\" > /dev/null 2>&1 & until [ -s record ]; do sleep 0.01; done\n{then}\nexit 5"
     );
-    restarting(aws)
-        .args(["--grace", grace])
-        .command(["/bin/sh", "-c", &script, "sh", recorder])
+    let sandbox = restarting(aws).args(["--grace", grace]);
+    sandbox.command(["/bin/sh", "-c", &script, "sh", recorder])
 }
 
 #[test]
@@ -206,45 +136,18 @@ fn processes_that_the_command_leaves_behind_are_killed_after_the_grace_period_if
 }
 
 #[test]
-fn with_on_rotation_processes_that_the_command_leaves_behind_in_another_session_are_not_killed() {
-    let aws = served();
-    let script = "setsid sh -c 'echo $$ > record; exec sleep 60' > /dev/null 2>&1 & until [ -s record ]; do sleep 0.01; done";
-    let sandbox = restarting(&aws).args(["--grace", "0s"]).script(script);
-    sandbox.run().launched();
-    kill(process_id(&record::lines(&sandbox)[0]), Signal::SIGKILL).unwrap();
-}
-
-#[test]
 fn with_on_rotation_systemd_shows_what_a_slow_start_is_waiting_for() {
     let aws = held();
-    let sandbox = restarting(&aws).arg("--notify-ready");
-    let (manager, sandbox) = Manager::for_launch(sandbox.command(["true"]));
+    let sandbox = restarting(&aws).arg("--notify-ready").script("true");
+    let (manager, sandbox) = Manager::for_launch(sandbox);
     let running = sandbox.spawn();
     let waiting = manager.next();
-    assert!(
-        waiting.starts_with("STATUS=waiting up to ")
-            && waiting.contains(" for the secret of A ")
-            && waiting.contains("\nEXTEND_TIMEOUT_USEC="),
-        "{waiting}"
-    );
+    assert!(waiting.starts_with("STATUS=waiting up to "), "{waiting}");
+    for part in [" for the secret of A ", "\nEXTEND_TIMEOUT_USEC="] {
+        assert!(waiting.contains(part), "{waiting}");
+    }
     aws.release();
     while manager.next() != "STATUS=" {}
     assert_eq!(manager.next(), "READY=1");
     running.wait().launched_silently();
-}
-
-#[test]
-fn with_on_rotation_ready_1_is_not_sent_to_systemd_if_the_command_cannot_be_executed() {
-    let aws = served();
-    let sandbox = restarting(&aws)
-        .arg("--notify-ready")
-        .executable("script", "#!/nonexistent\n");
-    let (manager, sandbox) = Manager::for_launch(sandbox.command(["./script"]));
-    sandbox.run().refused(126);
-    assert!(
-        manager
-            .received()
-            .iter()
-            .all(|message| !message.starts_with("READY"))
-    );
 }

@@ -34,59 +34,23 @@ const HELLO: (&str, &str) = ("ready", "hello\\n");
 
 #[test]
 fn with_on_rotation_the_command_reads_from_the_terminal_and_gets_ctrl_c_and_ctrl_z() {
-    let counts_beside = COUNTS
-        .replace("echo ready", "echo ready >&3")
-        .replace("echo $count", "echo $count >&3");
+    let beside = COUNTS.replace("ready", "ready >&3");
+    let beside = beside.replace("echo $count", "echo $count >&3");
+    let stopped = "ready\n[stopped]got hello\n[status 0]\n";
+    let continued = "ready\n[stopped]continued\n[status 0]\n";
     let aws = served();
-    for (script, wrapper, (shown, typed), output, what) in [
-        (
-            READS,
-            &[][..],
-            HELLO,
-            "ready\ngot hello\n[status 0]\n",
-            "it reads from the terminal",
-        ),
-        (
-            COUNTS,
-            &[],
-            CTRL_C,
-            "ready\n1\n[status 0]\n",
-            "Ctrl-C reaches it once",
-        ),
-        (
-            &counts_beside,
-            TO_A_FILE,
-            CTRL_C,
-            "ready\n1\n[status 0]\n",
-            "Ctrl-C reaches it once with another output",
-        ),
-        (
-            SLEEPS,
-            &[],
-            CTRL_C,
-            "ready\n[status 130]\n",
-            "Ctrl-C that kills it gives 130",
-        ),
-        (
-            READS,
-            &[],
-            CTRL_Z,
-            "ready\n[stopped]got hello\n[status 0]\n",
-            "Ctrl-Z stops us with it",
-        ),
-        (
-            CONTINUES,
-            IN_A_PIPELINE,
-            CTRL_Z,
-            "ready\n[stopped]continued\n[status 0]\n",
-            "a pipeline stops as a whole",
-        ),
+    for (script, wrapper, (shown, typed), output) in [
+        (READS, &[][..], HELLO, "ready\ngot hello\n[status 0]\n"),
+        // Ctrl-C reaches the command once, also with another output.
+        (COUNTS, &[], CTRL_C, "ready\n1\n[status 0]\n"),
+        (&beside, TO_A_FILE, CTRL_C, "ready\n1\n[status 0]\n"),
+        (SLEEPS, &[], CTRL_C, "ready\n[status 130]\n"),
+        // Ctrl-Z stops secrets-exec together with the command, and a pipeline as a whole.
+        (READS, &[], CTRL_Z, stopped),
+        (CONTINUES, IN_A_PIPELINE, CTRL_Z, continued),
     ] {
-        let Some(sandbox) =
-            at_a_terminal(quiet(&aws).script(script).case(what), wrapper, shown, typed)
-        else {
-            return;
-        };
+        let sandbox = quiet(&aws).script(script).case(output);
+        let sandbox = or_skip!(at_a_terminal(sandbox, wrapper, shown, typed));
         sandbox.run().launched().printed(output);
     }
 }
@@ -108,28 +72,13 @@ fn with_on_rotation_a_command_in_a_container_reads_from_the_terminal_and_ctrl_z_
 
 #[test]
 fn a_restarted_command_reads_from_the_terminal_as_the_foreground_job() {
-    let values = |value: &str| format!(r#"{{"x": {{"k": "{CANARY}/{value}"}}}}"#);
     let script = format!(
         "if [ -e second ]; then {READS}; exit; fi
 touch second; echo '{}' > local.json; kill -USR2 $PPID; exec sleep 60",
-        values("new")
+        local_secret("new")
     );
-    let sandbox = Sandbox::new()
-        .local(&values("old"))
-        .resolve("A=x:k")
-        .arg("-q")
-        .script(&script);
-    let sandbox = sandbox.args([
-        "--on-rotation",
-        "restart",
-        "--poll-interval",
-        "1h",
-        "--poll-signal",
-        "USR2",
-    ]);
+    let sandbox = rotating_locally("restart -q").script(&script);
     let sandbox = or_skip!(at_a_terminal(sandbox, &[], HELLO.0, HELLO.1));
-    sandbox
-        .run()
-        .launched()
-        .printed("ready\ngot hello\n[status 0]\n");
+    let shown = "ready\ngot hello\n[status 0]\n";
+    sandbox.run().launched().printed(shown);
 }

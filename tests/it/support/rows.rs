@@ -5,17 +5,20 @@ mod fixture;
 mod seen;
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::thread;
 
 use super::aws::secret::{AGENT_TOKEN, CURRENT_ID, PREVIOUS_ID};
 use super::aws::{Aws, CONTAINER_KEY, INSTANCE_KEY, INSTANCE_REGION, ROLE_KEY, SSO_KEY, SSO_TOKEN};
-use super::directory::{CacheDirectory, can_be_later};
+use super::directory::{CacheDirectory, can_be_later, names_in};
 use super::identity::{KEY, ROLE};
 use super::outcome::{Outcome, Status};
 use super::sandbox::{ACCESS_SECRET, CANARY, Sandbox};
-use super::watch;
+use super::{skip, watch};
 pub use fixture::COLUMNS;
-use fixture::{prepare, serve};
+use fixture::{prepare, serve, split};
 use seen::{assert_environment, assert_requests, loaded_credential};
 
 /// The separator between two parts of a text that may have anything between them.
@@ -100,6 +103,12 @@ impl Launch {
     fn run(&self, sandbox: &Sandbox) -> Outcome {
         match self.column("unit") {
             Some(unit) => loaded_credential(self, unit, sandbox),
+            None if self
+                .parts("through")
+                .any(|wrapper| wrapper.contains("--reuid")) =>
+            {
+                sandbox.spawn_copy().wait()
+            }
             None => sandbox.run(),
         }
     }
@@ -245,7 +254,12 @@ fn words_of_all_files(aws: &Aws) -> BTreeMap<String, String> {
 pub fn test_row(row: &Row) {
     let mut aws = Aws::start();
     let (earlier, launch) = row.launches(&aws);
-    if launch.column("later").is_some() && !can_be_later() {
+    let can_run = |command: &str| {
+        let words = split(command);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        skip::can(&words, row.name)
+    };
+    if launch.column("later").is_some() && !can_be_later() || !launch.parts("needs").all(can_run) {
         return;
     }
     let case = row.case(&launch);
@@ -299,16 +313,40 @@ pub fn test_row(row: &Row) {
             "entries of the cache: {run}"
         );
     }
+    for (name, expected) in &launch.columns {
+        if let Some(path) = name.strip_prefix("left ") {
+            assert_eq!(&left_at(&sandbox.path(path)), expected, "{name}: {run}");
+        }
+    }
     if run.stderr().starts_with('{') {
         run.events();
     }
     assert_requests(&run, &launch, &aws.calls()[calls_before..]);
 }
 
-/// Asserts the exit status and parts of what is printed, and that the command was not started.
-fn assert_refused(run: &Outcome, launch: &Launch, status: i32, parts: &str) {
-    run.ended(Status::Exit(status));
-    let may_print = status < 64 || launch.subcommand() == Some("check");
+/// What a launch has left at a path: the names in a folder, with `and` between them, or the mode
+/// and the content of a file. `nothing` means an empty folder, or that nothing is there.
+fn left_at(path: &Path) -> String {
+    let Ok(found) = fs::metadata(path) else {
+        return "nothing".to_owned();
+    };
+    if found.is_dir() {
+        let names = names_in(path).join(AND);
+        return if names.is_empty() {
+            "nothing".to_owned()
+        } else {
+            names
+        };
+    }
+    let content = fs::read(path).unwrap();
+    let mode = found.mode() & 0o7777;
+    format!("{mode:o} {}", String::from_utf8_lossy(&content))
+}
+
+/// Asserts how the launch ended and parts of what is printed, and that the command was not started.
+fn assert_refused(run: &Outcome, launch: &Launch, status: Status, parts: &str) {
+    run.ended(status);
+    let may_print = matches!(status, Status::Exit(..64)) || launch.subcommand() == Some("check");
     assert!(
         may_print || run.stdout.is_empty(),
         "the command has started: {run}"
@@ -322,11 +360,17 @@ fn assert_refused(run: &Outcome, launch: &Launch, status: i32, parts: &str) {
     }
 }
 
-/// The status of `exits with 78: PART … PART`, and the parts of what is printed.
-fn expected_status(launch: &Launch) -> Option<(i32, &str)> {
+/// The status of `exits with 78: PART … PART` or of `exits with signal 15: PART`, and the parts of
+/// what is printed.
+fn expected_status(launch: &Launch) -> Option<(Status, &str)> {
     let text = launch.seen.strip_prefix("exits with ")?;
     let (status, parts) = text.split_once(": ").unwrap_or((text, ""));
-    Some((status.parse().expect("an exit status"), parts))
+    let number = |number: &str| number.parse().expect("an exit status");
+    let status = match status.strip_prefix("signal ") {
+        Some(signal) => Status::Signal(number(signal)),
+        None => Status::Exit(number(status)),
+    };
+    Some((status, parts))
 }
 
 /// Tests all rows at the same time.

@@ -12,32 +12,34 @@ use crate::support::connection::{Client, Connection, MAX_LENGTH, connect_from, l
 use crate::support::skip::skipped;
 use crate::support::*;
 
+::rows::rows!("tests/it/systemd/credential.rows");
+
 const DECLARATION: &str = "credentials:\n  app.service: { tok: \"x:k\", other: \"y:k\" }\n";
+
+/// A run with a declaration.
+fn run_with(declaration: &str) -> Sandbox {
+    let sandbox = Sandbox::new().arg("credential").bare();
+    sandbox.declaration(declaration)
+}
 
 /// A run with the fake, and [`DECLARATION`].
 fn run_with_aws(aws: &Aws) -> Sandbox {
-    Sandbox::new()
-        .arg("credential")
-        .aws(aws)
-        .file("units.yaml", DECLARATION)
-        .args(["-f", "units.yaml"])
-        .bare()
+    run_with(DECLARATION).aws(aws)
 }
 
 /// A run that reads from a local file, which it reports on standard error unless `-q` is set.
-fn run_with_local_file(secrets: &str, declaration: &str) -> Sandbox {
-    Sandbox::new()
-        .arg("credential")
-        .local(secrets)
-        .arg("-q")
-        .declaration(declaration)
-        .bare()
+pub fn run_with_local_file(secrets: &str, declaration: &str) -> Sandbox {
+    run_with(declaration).local(secrets).arg("-q")
 }
 
-::rows::rows!("tests/it/systemd/credential.rows");
+/// A local file whose secret `x` has a value of this length in its key `k`.
+fn secrets_of_length(length: usize) -> String {
+    let value = "v".repeat(length);
+    format!(r#"{{ "x": {{ "k": "{value}" }}, "y": {{ "k": "w-4c7a1e" }} }}"#)
+}
 
 /// Requests a credential of a unit, and returns what it got.
-fn received_credential(sandbox: Sandbox, unit: &str, name: &str) -> Vec<u8> {
+pub fn received_credential(sandbox: Sandbox, unit: &str, name: &str) -> Vec<u8> {
     let (mut client, connection) = load(unit, name);
     let running = sandbox.connected(connection).spawn();
     let received = client.read();
@@ -45,20 +47,10 @@ fn received_credential(sandbox: Sandbox, unit: &str, name: &str) -> Vec<u8> {
     received
 }
 
-/// Requests a credential of a unit, and asserts that it is refused.
-fn assert_refused(sandbox: Sandbox, unit: &str, name: &str, status: i32) -> Outcome {
-    let (client, connection) = load(unit, name);
-    assert_refused_on(sandbox, client, connection, status)
-}
-
 /// Runs with this connection, and asserts that the credential is refused and that the run ends with
 /// this status.
-fn assert_refused_on(
-    sandbox: Sandbox,
-    mut client: Client,
-    connection: Connection,
-    status: i32,
-) -> Outcome {
+fn assert_refused(sandbox: Sandbox, ends: (Client, Connection), status: i32) -> Outcome {
+    let (mut client, connection) = ends;
     let running = sandbox.connected(connection).spawn();
     client.assert_refused();
     let outcome = running.wait();
@@ -71,37 +63,17 @@ fn systemd_gets_a_credential_byte_for_byte() {
     let secrets = r#"{ "x": { "k": "AP8tNGM3YTFl" }, "y": { "$binary": "AP/+Cg==" } }"#;
     let declaration =
         "credentials: { app.service: { tok: { from: \"x:k\", decode: base64 }, bytes: y } }\n";
-    assert_eq!(
-        received_credential(
-            run_with_local_file(secrets, declaration),
-            "app.service",
-            "tok"
-        ),
-        b"\0\xff-4c7a1e"
-    );
-    assert_eq!(
-        received_credential(
-            run_with_local_file(secrets, declaration),
-            "app.service",
-            "bytes"
-        ),
-        b"\0\xff\xfe\n"
-    );
+    for (name, bytes) in [("tok", &b"\0\xff-4c7a1e"[..]), ("bytes", b"\0\xff\xfe\n")] {
+        let sandbox = run_with_local_file(secrets, declaration);
+        assert_eq!(received_credential(sandbox, "app.service", name), bytes);
+    }
 }
 
 #[test]
 fn a_credential_is_refused_with_75_if_the_local_file_cannot_be_read_to_the_end() {
-    let sandbox = Sandbox::new()
-        .arg("credential")
-        .declaration(DECLARATION)
-        .bare();
+    let sandbox = run_with(DECLARATION).args(["--local", "local.json", "--timeout", "1s"]);
     named_pipe(&sandbox.path("local.json"));
-    assert_refused(
-        sandbox.args(["--local", "local.json", "--timeout", "1s"]),
-        "app.service",
-        "tok",
-        75,
-    );
+    assert_refused(sandbox, load("app.service", "tok"), 75);
 }
 
 #[test]
@@ -122,17 +94,15 @@ fn a_unit_gets_no_credential_if_a_signal_comes_before_the_secret_is_requested() 
 #[test]
 fn a_unit_gets_no_credential_if_a_signal_comes_while_the_secret_is_read() {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
-        let aws = Aws::start().secret("x", Secret::failing(Fault::Hang));
+        let aws = hanging();
         let (mut client, connection) = load("app.service", "tok");
-        let sandbox = run_with_aws(&aws);
-        let running = sandbox.connected(connection).spawn();
+        let running = run_with_aws(&aws).connected(connection).spawn();
         aws.await_calls(1);
         running.signal(signal);
         client.assert_refused();
-        running
-            .wait()
-            .ended(Status::Signal(signal as i32))
-            .says([signal.as_str()]);
+        let outcome = running.wait();
+        outcome.ended(Status::Signal(signal as i32));
+        outcome.says([signal.as_str()]);
     }
 }
 
@@ -140,70 +110,53 @@ fn a_unit_gets_no_credential_if_a_signal_comes_while_the_secret_is_read() {
 fn secrets_exec_credential_ends_if_systemd_closes_the_connection_but_waits_if_systemd_reads_slowly()
 {
     for (format, fact) in [("text", "closed the connection"), ("json", "\"status\":75")] {
-        let aws = Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#).held());
+        let aws = held();
         let (client, connection) = load("app.service", "tok");
         let sandbox = run_with_aws(&aws).args(["--timeout", "10m", "--log-format", format]);
         let running = sandbox.connected(connection).spawn();
         aws.await_calls(1);
         drop(client);
-        running
-            .wait()
+        let outcome = running.wait();
+        outcome
             .ended(Status::Exit(75))
             .says(["app.service/tok", fact]);
     }
-    let secrets = format!(r#"{{ "x": {{ "k": "{}" }} }}"#, "v".repeat(1_000_000));
-    for (name, length) in [("tok", 1_000_000), ("other", MAX_LENGTH + 1)] {
-        let (mut client, connection) = load("app.service", name);
-        let running = run_with_local_file(&secrets, DECLARATION)
-            .connected(connection)
-            .spawn();
+    // The value is sent, or refused with more bytes than a credential may have.
+    for (length, status) in [(1_000_000, 75), (MAX_LENGTH + 1, 78)] {
+        let run = || {
+            let (client, connection) = load("app.service", "tok");
+            let sandbox = run_with_local_file(&secrets_of_length(length), DECLARATION);
+            (client, sandbox.connected(connection).spawn())
+        };
+        let (mut client, running) = run();
         thread::sleep(Duration::from_secs(6));
-        assert_eq!(client.read().len(), length, "the value, or a refusal");
+        assert_eq!(client.read().len(), length);
         running.wait();
-        let (client, connection) = load("app.service", name);
-        let running = run_with_local_file(&secrets, DECLARATION)
-            .connected(connection)
-            .spawn();
+        let (client, running) = run();
         thread::sleep(Duration::from_secs(1));
         drop(client);
-        running
-            .wait()
-            .ended(Status::Exit(if name == "tok" { 75 } else { 78 }))
-            .says([&*format!("app.service/{name}")]);
+        let outcome = running.wait();
+        outcome
+            .ended(Status::Exit(status))
+            .says(["app.service/tok"]);
     }
 }
 
 #[test]
 fn a_credential_of_1_mib_is_sent_and_a_longer_one_is_refused() {
-    let secrets = |length: usize| format!(r#"{{ "x": {{ "k": "{}" }} }}"#, "v".repeat(length));
-    assert_eq!(
-        received_credential(
-            run_with_local_file(&secrets(MAX_LENGTH), DECLARATION),
-            "app.service",
-            "tok"
-        ),
-        vec![b'v'; MAX_LENGTH]
-    );
-    let run = assert_refused(
-        run_with_local_file(&secrets(MAX_LENGTH + 1), DECLARATION),
-        "app.service",
-        "tok",
-        78,
-    );
-    run.says(["app.service/tok", "1048577 bytes", "1048576"]);
+    let run = |length| run_with_local_file(&secrets_of_length(length), DECLARATION);
+    let received = received_credential(run(MAX_LENGTH), "app.service", "tok");
+    assert_eq!(received, vec![b'v'; MAX_LENGTH]);
+    let facts = ["app.service/tok", "1048577 bytes", "1048576"];
+    assert_refused(run(MAX_LENGTH + 1), load("app.service", "tok"), 78).says(facts);
     let check = |length| {
-        let secrets = secrets(length).replacen('{', r#"{ "y": { "k": "w-4c7a1e" }, "#, 1);
-        Sandbox::new()
-            .args(["check", "-q"])
-            .local(&secrets)
-            .declaration(DECLARATION)
-            .bare()
-            .run()
+        let sandbox = Sandbox::new().args(["check", "-q"]).bare();
+        let sandbox = sandbox.local(&secrets_of_length(length));
+        sandbox.declaration(DECLARATION).run()
     };
     check(MAX_LENGTH).launched();
     let run = check(MAX_LENGTH + 1);
-    run.ended(Status::Exit(78))
-        .says(["app.service/tok", "1048577 bytes", "1048576"]);
+    run.ended(Status::Exit(78)).says(facts);
     assert!(run.stdout().contains("too-long"), "{run}");
 }
 
@@ -213,32 +166,30 @@ fn another_user_gets_no_credential() {
         return skipped("a client of another user: this needs root");
     }
     let aws = two_served();
-    let (client, connection) = load_as(65_534, "app.service", "tok");
-    let run = assert_refused_on(run_with_aws(&aws), client, connection, 77);
-    run.says(["user 65534"]);
+    let ends = load_as(65_534, "app.service", "tok");
+    assert_refused(run_with_aws(&aws), ends, 77).says(["user 65534"]);
     assert_eq!(aws.calls().len(), 0);
 }
 
 #[test]
 fn a_client_gets_no_credential_if_its_socket_address_does_not_have_the_form_that_systemd_uses() {
     let aws = two_served();
-    let wrong = [
-        "/unit/app.service",
-        "/user/app.service/tok",
-        "/unit/app.service/tok/more",
-        "/unit//tok",
-    ];
-    for address in wrong.map(Some).into_iter().chain([None]) {
-        let (client, connection) = connect_from(address);
-        assert_refused_on(run_with_aws(&aws), client, connection, 64).says(["doesn't name a unit"]);
+    for address in [
+        None,
+        Some("/unit/app.service"),
+        Some("/user/app.service/tok"),
+        Some("/unit/app.service/tok/more"),
+        Some("/unit//tok"),
+    ] {
+        let run = assert_refused(run_with_aws(&aws), connect_from(address), 64);
+        run.says(["doesn't name a unit"]);
     }
     assert_eq!(aws.calls().len(), 0);
 }
 
 #[test]
 fn if_secrets_exec_credential_gets_a_listening_socket_the_error_advises_accept_yes() {
-    let run = run_with_aws(&served())
-        .connected(Connection::listening())
-        .run();
+    let sandbox = run_with_aws(&served());
+    let run = sandbox.connected(Connection::listening()).run();
     run.refused(64).says(["a listening socket", "Accept=yes"]);
 }

@@ -1,4 +1,4 @@
 //! `credential`, on a connection like the one that systemd makes. `tests/hosts` tests it with the
 //! real systemd.
 
-mod credential;
+pub mod credential;

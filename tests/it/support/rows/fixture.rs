@@ -29,8 +29,11 @@
 //! - `template`: the declaration of a variable `A` with this template. `templates`: the same, and
 //!   the variables `B` and `C` with this template: `B` has the default `d`, and `C` is optional.
 //!   `aliases`: the aliases of the declaration.
-//! - `stdin`: what standard input has. `through`: a command that starts the launch. `unit`: the
-//!   `UNIT/NAME` of a credential that systemd requests.
+//! - `stdin`: what standard input has. `unit`: the `UNIT/NAME` of a credential that systemd
+//!   requests.
+//! - `through`: a command that starts the launch. With setpriv's `--reuid`, it starts a copy that
+//!   every user can execute. `needs`: commands with ` … ` between them. If one of them fails, the
+//!   test is skipped.
 //! - `earlier`: a launch that comes first, with the fixtures that the row is given, but without the
 //!   row's own columns. `later`: the seconds between the two launches.
 //! - `$memory_directory` is a directory in memory, for `--cache`.
@@ -46,7 +49,9 @@
 //!   and the region unless that is us-east-1, `by` and the access key unless that is the
 //!   environment's, and `with` and the session token. Without this column, no request may be made
 //!   twice, and none may be made if the exit status is 64.
-//! - `entries`: the number of files in `$memory_directory`.
+//! - `entries`: the number of files in `$memory_directory`. `left PATH`: what the launch has left
+//!   at a path: the mode and the content of a file, such as `400 text`; the names in a folder, with
+//!   `and` between them; or `nothing`.
 
 use std::time::Duration;
 
@@ -60,7 +65,7 @@ use crate::support::directory::later;
 use crate::support::sandbox::Sandbox;
 
 /// All columns. Some have, after the name, what they are about.
-pub const COLUMNS: [&str; 28] = [
+pub const COLUMNS: [&str; 30] = [
     "launch",
     "seen",
     "given",
@@ -80,6 +85,7 @@ pub const COLUMNS: [&str; 28] = [
     "aliases",
     "stdin",
     "through",
+    "needs",
     "unit",
     "earlier",
     "later",
@@ -89,6 +95,7 @@ pub const COLUMNS: [&str; 28] = [
     "warnings",
     "requests",
     "entries",
+    "left PATH",
 ];
 
 /// True for the name of a column, as in `says` and `secret prod/db`.
@@ -256,7 +263,7 @@ fn templated(launch: &Launch, template: &str, settings: &[&str]) -> String {
 
 /// Splits a line into words like a shell. Text in `'…'` is literal. In `"…"` and outside of quotes,
 /// `\` makes the next character literal.
-fn split(line: &str) -> Vec<String> {
+pub fn split(line: &str) -> Vec<String> {
     let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
     let mut characters = line.chars();
     while let Some(c) = characters.next() {
