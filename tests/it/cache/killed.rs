@@ -1,4 +1,5 @@
-//! If a launch is killed while it replaces an entry, the last good answer stays complete.
+//! If a launch is killed while it replaces an entry, the last good answer stays complete. Launches at
+//! the same time don't disturb each other.
 
 use std::fs;
 
@@ -90,4 +91,19 @@ fn a_cached_answer_that_cannot_be_replaced_is_removed_with_a_warning() {
         run.launched().says(["couldn't be stored (i/o error)"]);
         assert!(cache.names().is_empty(), "{call}: {:?}", cache.names());
     }
+}
+
+#[test]
+fn two_hundred_launches_at_once_all_start_and_leave_one_good_cache_entry() {
+    let (aws, cache) = (served(), CacheDirectory::new());
+    let sandboxes: Vec<Sandbox> = (0..200).map(|_| cache.with(sandbox(&aws), &[])).collect();
+    let running: Vec<Running> = sandboxes.iter().map(Sandbox::spawn).collect();
+    for run in running.into_iter().map(Running::wait) {
+        run.launched_with_value();
+    }
+    cache.entry();
+    let asked = aws.calls().len();
+    let launch = cache.with(sandbox(&aws), &["--cache-ttl", "1h"]);
+    launch.run().launched_with_value();
+    assert_eq!(aws.calls().len(), asked);
 }

@@ -5,12 +5,7 @@ use std::fs;
 
 use rustls::version::{TLS12, TLS13};
 
-use crate::support::tls::Acceptor;
 use crate::support::*;
-
-fn served_over_tls(acceptor: Acceptor) -> Aws {
-    Aws::start_tls(acceptor).secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#))
-}
 
 #[test]
 fn a_ca_bundle_from_an_option_a_variable_or_a_profile_is_trusted_and_the_option_wins() {

@@ -9,12 +9,12 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::fault::Fault;
-use super::http::Response;
+use super::http::{JSON, Response};
 use super::journal::Call;
 use super::parameter::{self, Parameters};
 use super::secret::{self, Secret};
 use super::trouble::Trouble;
-use crate::support::sandbox::ACCESS_SECRET;
+use crate::support::sandbox::{ACCESS_SECRET, CANARY};
 
 pub const REQUEST_ID: &str = "aaaabbbb-1111-4222-8333-ccccddddeeee";
 
@@ -146,11 +146,13 @@ impl Service {
 
 /// Returns the answer that a fault causes.
 pub fn refusal(fault: &Fault) -> Answer {
-    match (fault.response(), fault) {
-        (Some(response), Fault::Endless) => Answer::Endless(response),
-        (Some(response), _) => Answer::Send(response),
-        (None, Fault::Hang) => Answer::Never,
-        (None, _) => Answer::Close,
+    match fault {
+        Fault::Exactly(response) => Answer::Send(response.clone()),
+        Fault::Endless => {
+            Answer::Endless(Response::new(200, JSON, format!("{CANARY} ").repeat(4096)))
+        }
+        Fault::Hang => Answer::Never,
+        Fault::Close => Answer::Close,
     }
 }
 
