@@ -160,7 +160,7 @@ impl Aws {
     }
 
     pub fn calls(&self) -> Vec<Call> {
-        self.shared.journal.calls()
+        self.shared.journal.record().calls.clone()
     }
 
     /// The GetSecretValue requests, in order of arrival.
@@ -184,17 +184,17 @@ impl Aws {
 
     /// The number of connections so far.
     pub fn connections(&self) -> usize {
-        self.shared.journal.connections()
+        self.shared.journal.record().protocols.len()
     }
 
     /// The ALPN protocols that each connection offered.
     pub fn protocols(&self) -> Vec<Vec<String>> {
-        self.shared.journal.protocols()
+        self.shared.journal.record().protocols.clone()
     }
 
     /// The largest number of requests that were in flight at the same time.
     pub fn most_in_flight(&self) -> usize {
-        self.shared.journal.most_in_flight()
+        self.shared.journal.record().most_in_flight
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::fault::Fault;
+use super::fault::{self, Fault};
 use super::http::{JSON, Response};
 use super::journal::Call;
 use super::parameter::{self, Parameters};
@@ -78,15 +78,12 @@ impl Service {
         match operation.as_str() {
             "GetSecretValue" => secret::read(&mut self.secrets, call),
             "DescribeSecret" => secret::describe(self, call),
-            "AssumeRole" => Answer::Send(self.assume(call, "AssumeRole")),
-            "AssumeRoleWithWebIdentity" => {
-                Answer::Send(self.assume(call, "AssumeRoleWithWebIdentity"))
-            }
+            "AssumeRole" | "AssumeRoleWithWebIdentity" => self.assume(call, &operation),
             "GetCallerIdentity" => Answer::Send(identity()),
             "GetParameters" => Answer::Send(parameter::answer(&self.parameters, call)),
             "GetParametersByPath" => Answer::Send(parameter::below(&self.parameters, call)),
             "/secretsmanager/get" => secret::of_agent(self, call),
-            "/credentials" => Answer::Send(credentials(CONTAINER_KEY, EXPIRATION)),
+            "/credentials" => Answer::Send(credentials(CONTAINER_KEY)),
             "/federation/credentials" => Answer::Send(portal(call)),
             "/token" => Answer::Send(refreshed()),
             "/hang" => Answer::Never,
@@ -94,7 +91,7 @@ impl Service {
             "/latest/meta-data/placement/region" => Answer::Send(metadata(INSTANCE_REGION)),
             "/latest/meta-data/iam/security-credentials/" => Answer::Send(metadata("app")),
             "/latest/meta-data/iam/security-credentials/app" => {
-                Answer::Send(credentials(INSTANCE_KEY, EXPIRATION))
+                Answer::Send(credentials(INSTANCE_KEY))
             }
             _ => Answer::Send(Response {
                 status: 404,
@@ -104,11 +101,8 @@ impl Service {
     }
 
     /// Answers a request for a role. The session token contains the account of the role.
-    fn assume(&self, call: &Call, action: &str) -> Response {
+    fn assume(&self, call: &Call, action: &str) -> Answer {
         if self.denies_roles {
-            if let Some(response) = recorded("AssumeRole.denied") {
-                return response;
-            }
             let role = call.form().remove("RoleArn").unwrap_or_default();
             let message = match action {
                 "AssumeRole" => format!(
@@ -117,30 +111,22 @@ impl Service {
                 ),
                 action => format!("Not authorized to perform sts:{action}"),
             };
-            return xml(
-                403,
-                format!(
-                    "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code>\
-                     <Message>{message}</Message></Error>\
-                     <RequestId>{REQUEST_ID}</RequestId></ErrorResponse>"
-                ),
-            );
+            let typed = || fault::sts(403, "AccessDenied", &message);
+            let denied = recorded("AssumeRole.denied").map_or_else(typed, Fault::Exactly);
+            return refusal(&denied);
         }
         let (role, session) = (&call.form()["RoleArn"], &call.form()["RoleSessionName"]);
         let account = role.split(':').nth(4).unwrap();
         let name = role.rsplit('/').next().unwrap();
-        xml(
-            200,
-            format!(
-                "<{action}Response xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><{action}Result>\
-                 <AssumedRoleUser><AssumedRoleId>AROA:s</AssumedRoleId><Arn>arn:aws:sts::{account}:assumed-role/{name}/{session}</Arn>\
-                 </AssumedRoleUser><Credentials><AccessKeyId>{ROLE_KEY}</AccessKeyId>\
-                 <SecretAccessKey>{ACCESS_SECRET}</SecretAccessKey><SessionToken>{ACCESS_SECRET}/{account}</SessionToken>\
-                 <Expiration>{}</Expiration></Credentials></{action}Result>\
-                 <ResponseMetadata><RequestId>{REQUEST_ID}</RequestId></ResponseMetadata></{action}Response>",
-                EXPIRATION
-            ),
-        )
+        let body = format!(
+            "<{action}Response xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><{action}Result>\
+             <AssumedRoleUser><AssumedRoleId>AROA:s</AssumedRoleId><Arn>arn:aws:sts::{account}:assumed-role/{name}/{session}</Arn>\
+             </AssumedRoleUser><Credentials><AccessKeyId>{ROLE_KEY}</AccessKeyId>\
+             <SecretAccessKey>{ACCESS_SECRET}</SecretAccessKey><SessionToken>{ACCESS_SECRET}/{account}</SessionToken>\
+             <Expiration>{EXPIRATION}</Expiration></Credentials></{action}Result>\
+             <ResponseMetadata><RequestId>{REQUEST_ID}</RequestId></ResponseMetadata></{action}Response>"
+        );
+        Answer::Send(xml(body))
     }
 }
 
@@ -157,7 +143,7 @@ pub fn refusal(fault: &Fault) -> Answer {
 }
 
 /// Credentials in the JSON of container endpoints and instance metadata.
-fn credentials(access_key: &str, expiration: &str) -> Response {
+fn credentials(access_key: &str) -> Response {
     let body = json!({
         "Code": "Success",
         "Type": "AWS-HMAC",
@@ -165,7 +151,7 @@ fn credentials(access_key: &str, expiration: &str) -> Response {
         "AccessKeyId": access_key,
         "SecretAccessKey": ACCESS_SECRET,
         "Token": ACCESS_SECRET,
-        "Expiration": expiration,
+        "Expiration": EXPIRATION,
     });
     Response::new(200, "application/json", body.to_string())
 }
@@ -173,24 +159,19 @@ fn credentials(access_key: &str, expiration: &str) -> Response {
 /// The SSO portal's response to GetRoleCredentials. For any token other than [`SSO_TOKEN`], its
 /// status is 401.
 fn portal(call: &Call) -> Response {
-    let (status, body) = if call.header("x-amz-sso_bearer_token") == Some(SSO_TOKEN) {
-        let expiration = 4_102_444_800_000_u64;
-        let (secret, token) = (ACCESS_SECRET, ACCESS_SECRET);
-        let credentials = json!({
-            "accessKeyId": SSO_KEY, "secretAccessKey": secret, "sessionToken": token, "expiration": expiration
-        });
-        (200, json!({ "roleCredentials": credentials }))
-    } else {
-        (
-            401,
-            json!({ "message": "Session token not found or invalid" }),
-        )
-    };
-    let headers = (status == 401).then(|| ("x-amzn-ErrorType", "UnauthorizedException".to_owned()));
-    Response {
-        headers: headers.into_iter().collect(),
-        ..Response::new(status, "application/json", body.to_string())
+    if call.header("x-amz-sso_bearer_token") != Some(SSO_TOKEN) {
+        let body = r#"{"message":"Session token not found or invalid"}"#;
+        return Response {
+            headers: vec![("x-amzn-ErrorType", "UnauthorizedException".to_owned())],
+            ..Response::new(401, "application/json", body)
+        };
     }
+    let credentials = json!({
+        "accessKeyId": SSO_KEY, "secretAccessKey": ACCESS_SECRET, "sessionToken": ACCESS_SECRET,
+        "expiration": 4_102_444_800_000_u64,
+    });
+    let body = json!({ "roleCredentials": credentials });
+    Response::new(200, "application/json", body.to_string())
 }
 
 /// The response of SSO to a request for a new token.
@@ -213,20 +194,17 @@ fn metadata(text: &str) -> Response {
 }
 
 fn identity() -> Response {
-    xml(
-        200,
-        format!(
-            "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
-             <Arn>{IDENTITY}</Arn><UserId>AIDA</UserId><Account>123456789012</Account></GetCallerIdentityResult>\
-             <ResponseMetadata><RequestId>{REQUEST_ID}</RequestId></ResponseMetadata></GetCallerIdentityResponse>"
-        ),
-    )
+    xml(format!(
+        "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
+         <Arn>{IDENTITY}</Arn><UserId>AIDA</UserId><Account>123456789012</Account></GetCallerIdentityResult>\
+         <ResponseMetadata><RequestId>{REQUEST_ID}</RequestId></ResponseMetadata></GetCallerIdentityResponse>"
+    ))
 }
 
-fn xml(status: u16, body: String) -> Response {
+fn xml(body: String) -> Response {
     Response {
         headers: vec![("x-amzn-RequestId", REQUEST_ID.to_owned())],
-        ..Response::new(status, "text/xml", body)
+        ..Response::new(200, "text/xml", body)
     }
 }
 
