@@ -30,7 +30,7 @@ fn question() -> String {
 }
 
 /// How a user types a code: what STS does, the launch's options, what is typed, what the terminal
-/// shows, and the number of requests for a role. The shell waits for 0.1 s before it types each part.
+/// shows, and the number of requests for a role. Before each part is typed, the shell waits 0.1 s.
 const ASKED: &str = r"
 for two secrets                      | answers     | -e B=x:k:AWSCURRENT | 123456\n         | ASKED[v-4c7a1e][status 0]            | 1
 after a code that is too short       | answers     |                     | 12345\n|123456\n | ASKEDASKED[v-4c7a1e][status 0]       | 1

@@ -143,39 +143,20 @@ fn a_signal_that_was_ignored_before_the_launch_does_not_end_the_credential_proce
 const ASKING: &str =
     "printf 'code? ' >/dev/tty; read code </dev/tty; printf \"<$code>\" >/dev/tty; cat answer.json";
 
-/// Runs on a terminal, with this `credential_process`, and types `typed` once the terminal shows
-/// `shown`. Returns `None` if this machine doesn't have terminals.
-fn at_a_terminal(
-    script: &str,
-    shown: &str,
-    typed: &str,
-    state: impl FnOnce(Sandbox) -> Sandbox,
-) -> Option<Outcome> {
-    let aws = served();
-    let sandbox = terminal::at_a_terminal(
-        state(with_credential_process(&aws, script)),
-        &[],
-        shown,
-        typed,
-    )?;
-    Some(sandbox.run())
-}
-
 #[test]
 fn a_credential_process_can_ask_on_the_terminal_and_the_command_has_the_terminal_afterwards() {
-    let command = "printf \"$A? \" >/dev/tty; read line </dev/tty; printf \"<$line>\" >/dev/tty";
-    let run = at_a_terminal(ASKING, "code? |v-4c7a1e? ", "123\\n|456\\n", |sandbox| {
-        sandbox.script(command).prints_values()
-    });
-    let run = or_skip!(run);
-    run.launched()
-        .printed("code? <123>v-4c7a1e? <456>[status 0]\n");
-    let run = at_a_terminal(ASKING, "code? |[stopped]", "\\x1a|123\\n", |sandbox| {
-        sandbox.command(["true"])
-    });
-    run.unwrap()
-        .launched()
-        .printed("code? [stopped]<123>[status 0]\n");
+    let reading = "printf \"$A? \" >/dev/tty; read line </dev/tty; printf \"<$line>\" >/dev/tty";
+    let answered = "code? <123>v-4c7a1e? <456>[status 0]\n";
+    let stopped = "code? [stopped]<123>[status 0]\n";
+    for (command, (shown, typed), expected) in [
+        (reading, ("code? |v-4c7a1e? ", "123\\n|456\\n"), answered),
+        ("true", ("code? |[stopped]", "\\x1a|123\\n"), stopped),
+    ] {
+        let aws = served();
+        let sandbox = with_credential_process(&aws, ASKING).script(command);
+        let sandbox = at_a_terminal(sandbox.prints_values(), &[], shown, typed);
+        or_skip!(sandbox).run().launched().printed(expected);
+    }
 }
 
 #[test]
@@ -183,22 +164,16 @@ fn ctrl_c_ends_the_credential_process_and_the_launch_and_restores_the_terminal_m
     let asking = format!("stty echo </dev/tty; {ASKING}");
     let silent = "echo $$ >draft; mv draft processes; printf ready >/dev/tty; sleep 300";
     for (script, shown) in [(asking.as_str(), "code? "), (silent, "ready")] {
-        let aws = served();
-        let Some(sandbox) =
-            terminal::at_a_terminal(with_credential_process(&aws, script), &[], shown, "\\x03")
-        else {
-            return;
-        };
+        let sandbox = with_credential_process(&served(), script);
+        let sandbox = or_skip!(at_a_terminal(sandbox, &[], shown, "\\x03"));
         let run = sandbox.run();
         run.launched();
         // The terminal echoes "^C" after it has sent the signal. By then the launch may already
         // have printed its line and restored the modes.
         let text = run.stdout().replacen("^C", "", 1);
         let begin = format!("{shown}secrets-exec: error: SIGINT ended secrets-exec after ");
-        assert!(
-            text.starts_with(&begin) && text.ends_with("\n[signal 2]\n"),
-            "{run}"
-        );
+        let is_ended = text.starts_with(&begin) && text.ends_with("\n[signal 2]\n");
+        assert!(is_ended, "{run}");
         if script == silent {
             await_all_ended(&processes(&sandbox));
         }
@@ -208,8 +183,8 @@ fn ctrl_c_ends_the_credential_process_and_the_launch_and_restores_the_terminal_m
 #[test]
 fn the_terminal_modes_are_restored_if_the_timeout_ends_a_question_of_a_credential_process() {
     let asking = "stty echo </dev/tty; printf 'code? ' >/dev/tty; read code </dev/tty";
-    let run = at_a_terminal(asking, "", "", |sandbox| sandbox.timeout("1s"));
-    let run = or_skip!(run);
+    let sandbox = with_credential_process(&served(), asking).timeout("1s");
+    let run = or_skip!(at_a_terminal(sandbox, &[], "", "")).run();
     run.launched();
     assert!(run.stdout().ends_with("[status 75]\n"), "{run}");
 }

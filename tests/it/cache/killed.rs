@@ -1,5 +1,5 @@
-//! If a launch is killed while it replaces an entry, the last good answer stays complete. Launches at
-//! the same time don't disturb each other.
+//! If a launch is killed while it replaces an entry, the last good answer stays complete. Launches
+//! at the same time don't disturb each other.
 
 use std::fs;
 

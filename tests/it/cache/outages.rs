@@ -42,11 +42,8 @@ fn a_cached_answer_is_used_long_before_the_deadline_if_the_packets_to_aws_are_lo
         network::sh(&format!("ip addr add {SILENT}/32 dev lo"));
         let relay = Relay::start(SILENT, aws.address());
         let endpoint = format!("http://{}", relay.address());
-        let launch = launch_with_filled_cache(
-            &cache,
-            sandbox(&aws).endpoint(&endpoint),
-            &["--timeout", "1h"],
-        );
+        let sandbox = sandbox(&aws).endpoint(&endpoint);
+        let launch = launch_with_filled_cache(&cache, sandbox, &["--timeout", "1h"]);
         network::sh(&format!("ip addr del {SILENT}/32 dev lo"));
         assert_uses_cached_value(&launch);
     });
@@ -92,9 +89,8 @@ fn a_secret_that_is_not_cached_is_tried_until_the_timeout_even_if_another_secret
     let aws = aws.secret("x", Secret::failing(fault::unavailable()));
     let failures = std::iter::repeat_n(fault::amz_retry_after(3000), 2);
     let aws = aws.secret("y", Secret::text(r#"{"k":"z-4c7a1e"}"#).after(failures));
-    let run = cache
-        .with(sandbox(&aws).resolve("B=y:k"), &["--timeout", "15s"])
-        .run();
+    let two = sandbox(&aws).resolve("B=y:k");
+    let run = cache.with(two, &["--timeout", "15s"]).run();
     run.launched()
         .has("A", "v-4c7a1e")
         .has("B", "z-4c7a1e")

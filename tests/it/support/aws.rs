@@ -23,7 +23,8 @@ pub use parameter::Version;
 use secret::Secret;
 use service::{Answer, Service};
 pub use service::{
-    CONTAINER_KEY, INSTANCE_KEY, INSTANCE_REGION, ROLE_KEY, SSO_KEY, SSO_TOKEN, response_of,
+    CONTAINER_KEY, INSTANCE_KEY, INSTANCE_REGION, ROLE_KEY, SSO_KEY, SSO_TOKEN, assumed,
+    response_of,
 };
 
 use crate::support::tls::Acceptor;

@@ -74,7 +74,7 @@ errors! {
 }
 
 /// An error in AWS's JSON protocol.
-pub fn error(status: u16, code: &str, message: &str) -> Fault {
+fn error(status: u16, code: &str, message: &str) -> Fault {
     let body = json!({ "__type": code, "Message": message });
     let mut response = Response::json(status, &body);
     let code = ("x-amzn-ErrorType", code.to_owned());
@@ -83,7 +83,7 @@ pub fn error(status: u16, code: &str, message: &str) -> Fault {
 }
 
 /// An error in XML, as proxies, firewalls and emulators send it.
-fn xml(status: u16) -> Fault {
+fn xml_error(status: u16) -> Fault {
     let body = "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>";
     Fault::Exactly(Response::new(status, "text/xml", body))
 }
@@ -106,7 +106,7 @@ pub fn named(name: &str, id: &str) -> Fault {
         "page" => page(),
         name => match (by_name(name), first.parse()) {
             (Some(fault), _) => fault,
-            (None, Ok(status)) if rest == "xml" => xml(status),
+            (None, Ok(status)) if rest == "xml" => xml_error(status),
             (None, Ok(status)) => plain(status, rest),
             (None, Err(_)) if first == "denied" => denied_by(DENIED, rest),
             (None, Err(_)) => panic!("{name} isn't a fault"),
@@ -187,13 +187,17 @@ pub fn page() -> Fault {
     Fault::Exactly(Response::new(200, "text/html", page))
 }
 
-/// An error of STS, in XML.
+/// An error of STS, in XML, without the header that has the id of the request.
 pub fn sts(status: u16, code: &str, message: &str) -> Fault {
-    let body = format!(
+    let body = sts_error(code, message);
+    Fault::Exactly(Response::new(status, "text/xml", body))
+}
+
+pub fn sts_error(code: &str, message: &str) -> String {
+    format!(
         "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>\
          <RequestId>{REQUEST_ID}</RequestId></ErrorResponse>"
-    );
-    Fault::Exactly(Response::new(status, "text/xml", body))
+    )
 }
 
 /// The response of SSO to the refresh of a token whose session has ended. Only a header has the

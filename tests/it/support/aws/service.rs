@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::fault::{self, Fault};
+use super::fault::{Fault, sts_error};
 use super::http::{JSON, Response};
 use super::journal::Call;
 use super::parameter::{self, Parameters};
@@ -78,7 +78,9 @@ impl Service {
         match operation.as_str() {
             "GetSecretValue" => secret::read(&mut self.secrets, call),
             "DescribeSecret" => secret::describe(self, call),
-            "AssumeRole" | "AssumeRoleWithWebIdentity" => self.assume(call, &operation),
+            "AssumeRole" | "AssumeRoleWithWebIdentity" => {
+                Answer::Send(self.assume(call, &operation))
+            }
             "GetCallerIdentity" => Answer::Send(identity()),
             "GetParameters" => Answer::Send(parameter::answer(&self.parameters, call)),
             "GetParametersByPath" => Answer::Send(parameter::below(&self.parameters, call)),
@@ -100,8 +102,8 @@ impl Service {
         }
     }
 
-    /// Answers a request for a role. The session token contains the account of the role.
-    fn assume(&self, call: &Call, action: &str) -> Answer {
+    /// Answers a request for a role.
+    fn assume(&self, call: &Call, action: &str) -> Response {
         if self.denies_roles {
             let role = call.form().remove("RoleArn").unwrap_or_default();
             let message = match action {
@@ -111,23 +113,30 @@ impl Service {
                 ),
                 action => format!("Not authorized to perform sts:{action}"),
             };
-            let typed = || fault::sts(403, "AccessDenied", &message);
-            let denied = recorded("AssumeRole.denied").map_or_else(typed, Fault::Exactly);
-            return refusal(&denied);
+            let typed = || xml(403, sts_error("AccessDenied", &message));
+            return recorded("AssumeRole.denied").unwrap_or_else(typed);
         }
-        let (role, session) = (&call.form()["RoleArn"], &call.form()["RoleSessionName"]);
-        let account = role.split(':').nth(4).unwrap();
-        let name = role.rsplit('/').next().unwrap();
-        let body = format!(
-            "<{action}Response xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><{action}Result>\
-             <AssumedRoleUser><AssumedRoleId>AROA:s</AssumedRoleId><Arn>arn:aws:sts::{account}:assumed-role/{name}/{session}</Arn>\
-             </AssumedRoleUser><Credentials><AccessKeyId>{ROLE_KEY}</AccessKeyId>\
-             <SecretAccessKey>{ACCESS_SECRET}</SecretAccessKey><SessionToken>{ACCESS_SECRET}/{account}</SessionToken>\
-             <Expiration>{EXPIRATION}</Expiration></Credentials></{action}Result>\
-             <ResponseMetadata><RequestId>{REQUEST_ID}</RequestId></ResponseMetadata></{action}Response>"
-        );
-        Answer::Send(xml(body))
+        let form = call.form();
+        xml(
+            200,
+            assumed(action, &form["RoleArn"], &form["RoleSessionName"]),
+        )
     }
+}
+
+/// The body of STS's answer to this request for a role. The session token contains the account of
+/// the role.
+pub fn assumed(action: &str, role: &str, session: &str) -> String {
+    let account = role.split(':').nth(4).unwrap();
+    let name = role.rsplit('/').next().unwrap();
+    format!(
+        "<{action}Response xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><{action}Result>\
+         <AssumedRoleUser><AssumedRoleId>AROA:s</AssumedRoleId><Arn>arn:aws:sts::{account}:assumed-role/{name}/{session}</Arn>\
+         </AssumedRoleUser><Credentials><AccessKeyId>{ROLE_KEY}</AccessKeyId>\
+         <SecretAccessKey>{ACCESS_SECRET}</SecretAccessKey><SessionToken>{ACCESS_SECRET}/{account}</SessionToken>\
+         <Expiration>{EXPIRATION}</Expiration></Credentials></{action}Result>\
+         <ResponseMetadata><RequestId>{REQUEST_ID}</RequestId></ResponseMetadata></{action}Response>"
+    )
 }
 
 /// Returns the answer that a fault causes.
@@ -194,17 +203,18 @@ fn metadata(text: &str) -> Response {
 }
 
 fn identity() -> Response {
-    xml(format!(
+    let body = format!(
         "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
          <Arn>{IDENTITY}</Arn><UserId>AIDA</UserId><Account>123456789012</Account></GetCallerIdentityResult>\
          <ResponseMetadata><RequestId>{REQUEST_ID}</RequestId></ResponseMetadata></GetCallerIdentityResponse>"
-    ))
+    );
+    xml(200, body)
 }
 
-fn xml(body: String) -> Response {
+fn xml(status: u16, body: String) -> Response {
     Response {
         headers: vec![("x-amzn-RequestId", REQUEST_ID.to_owned())],
-        ..Response::new(200, "text/xml", body)
+        ..Response::new(status, "text/xml", body)
     }
 }
 

@@ -16,8 +16,9 @@
 //!   OPERATION can also be a path, such as `/token`.
 //! - `down REGION`: `FAULT` for all requests in a region.
 //! - A FAULT is `denied`, `denied REASON`, `unavailable`, `throttled`, `deleted`, `absent`,
-//!   `expired`, `another stage`, `hangs`, `closes`, `endless`, `page`, or a response that is
-//!   written out, such as `403 blocked`.
+//!   `expired`, `another stage`, `hangs`, `closes`, `endless`, `page`, the name of an error in
+//!   `aws/fault.rs`, such as `clock skew`, or a response that is written out, such as `403 blocked`
+//!   or `403 xml`.
 //!
 //! Where the launch runs:
 //!
