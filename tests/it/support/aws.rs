@@ -208,9 +208,10 @@ impl Drop for Aws {
     /// instance metadata, is listed by its path.
     fn drop(&mut self) {
         if !thread::panicking() {
-            let asked = self.calls().iter().map(Call::operation).find(|asked| {
-                !asked.starts_with('/') && !READS.split(' ').any(|read| read == asked)
-            });
+            let changes = |operation: &String| {
+                !operation.starts_with('/') && !READS.split(' ').any(|read| read == operation)
+            };
+            let asked = self.calls().iter().map(Call::operation).find(changes);
             assert_eq!(asked, None, "a request that changes something");
         }
         self.shared.stopped.store(true, Ordering::SeqCst);

@@ -207,23 +207,18 @@ pub fn of_agent(service: &Service, call: &Call) -> Answer {
     }
     let mut query = call.query();
     let id = query.remove("secretId").unwrap();
-    let version = service.secrets.get(&id).map(|secret| {
-        let (version_id, stage) = (query.remove("versionId"), query.remove("versionStage"));
-        secret
-            .version_of(version_id, stage)
-            .map(|version| version.response(&id, "us-east-1", "123456789012"))
-    });
-    match version {
-        None => refusal(&fault::not_found()),
-        Some(None) => refusal(&fault::no_such_version("staging label: x")),
-        // The agent writes CreatedDate as text, while AWS writes a number.
-        Some(Some(mut response)) => {
-            response.body = response
-                .body
-                .replace("1523477145.713", "\"1523477145.713\"");
-            Answer::Send(response)
-        }
-    }
+    let Some(secret) = service.secrets.get(&id) else {
+        return refusal(&fault::not_found());
+    };
+    let (version_id, stage) = (query.remove("versionId"), query.remove("versionStage"));
+    let Some(version) = secret.version_of(version_id, stage) else {
+        return refusal(&fault::no_such_version("staging label: x"));
+    };
+    let response = version.response(&id, "us-east-1", "123456789012");
+    // The agent writes CreatedDate as text, while AWS writes a number.
+    let number = "1523477145.713";
+    let body = response.body.replace(number, &format!("\"{number}\""));
+    Answer::Send(Response { body, ..response })
 }
 
 impl Aws {
@@ -257,12 +252,11 @@ pub fn describe(service: &Service, call: &Call) -> Answer {
         Some(Ok(members)) => members.clone(),
         None => json!({}),
     };
-    let versions: BTreeMap<_, _> = secret
-        .versions
-        .iter()
+    let versions = secret.versions.iter();
+    let stages: BTreeMap<_, _> = versions
         .map(|version| (version.id, &version.stages))
         .collect();
-    body["VersionIdsToStages"] = json!(versions);
+    body["VersionIdsToStages"] = json!(stages);
     body["Name"] = json!(id.rsplit(':').next());
     body["ARN"] = json!(arn(&id, &call.region(), &call.account()));
     Answer::Send(Response::json(200, &body))
