@@ -14,22 +14,17 @@ fn launch_with_agent(agent: &Aws) -> Sandbox {
         .region("us-east-1")
         .env("AWS_TOKEN", AGENT_TOKEN)
         .arg(format!("--agent={}", agent.url()))
+        .resolve("A=x:k")
 }
 
 #[test]
 fn a_request_to_the_agent_has_no_signature_and_names_secrets_exec_as_user_agent() {
     let aws = served();
-    launch_with_agent(&aws)
-        .resolve("A=x:k")
-        .run()
-        .launched_silently();
+    launch_with_agent(&aws).run().launched_silently();
     let call = aws.calls().remove(0);
     assert!(call.header("x-forwarded-for").is_none() && call.header("authorization").is_none());
-    assert!(
-        call.header("user-agent")
-            .unwrap()
-            .contains("app/secrets-exec-")
-    );
+    let agent = call.header("user-agent").unwrap();
+    assert!(agent.contains("app/secrets-exec-"));
 }
 
 #[test]
@@ -38,7 +33,7 @@ fn a_secret_is_read_from_an_agent_in_a_sidecar_that_runs_as_another_user() {
         return skip::skipped("an agent of another user");
     }
     let agent = as_user(1234, served);
-    let run = launch_with_agent(&agent).resolve("A=x:k").run();
+    let run = launch_with_agent(&agent).run();
     run.launched_silently();
 }
 
@@ -46,12 +41,8 @@ fn a_secret_is_read_from_an_agent_in_a_sidecar_that_runs_as_another_user() {
 fn with_agent_fallback_a_launch_ends_at_its_timeout_if_the_agent_and_aws_hang() {
     let two = Duration::from_secs(2);
     let agent = served().fails(AGENT_READ, Fault::Hang);
-    let launch = launch_with_agent(&agent).resolve("A=x:k");
-    keeps_to(two, &launch.timeout("2s"))
-        .refused(75)
-        .says(["A ("]);
-    let with_fallback = launch_with_agent(&agent)
-        .resolve("A=x:k")
-        .arg("--agent-fallback");
-    keeps_to(two, &with_fallback.aws(&hanging()).timeout("2s")).refused(75);
+    let launch = launch_with_agent(&agent).timeout("2s");
+    keeps_to(two, &launch).refused(75).says(["A ("]);
+    let launch = launch.arg("--agent-fallback").aws(&hanging());
+    keeps_to(two, &launch).refused(75);
 }

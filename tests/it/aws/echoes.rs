@@ -46,50 +46,40 @@ fn escaped_xml(text: &str) -> String {
         .replace('\'', "&#x27;")
 }
 
-/// Makes a response of a message.
-type Respond = fn(&str) -> Vec<u8>;
+/// The status and the body of errors, in which MESSAGE stands for a message.
+const ERROR: &str = r#"403 {"__type":"AccessDeniedException","message":MESSAGE}"#;
+const STS_ERROR: &str = "403 <ErrorResponse><Error><Code>AccessDenied</Code><Message>MESSAGE</Message></Error></ErrorResponse>";
+const CONTAINER_ERROR: &str = r#"200 {"Code":"AssumeRoleUnauthorizedAccess","Message":MESSAGE}"#;
+const EXPIRED_SESSION: &str = r#"400 {"__type":"InvalidGrantException","message":MESSAGE}"#;
 
-fn json_error(message: &str) -> Vec<u8> {
-    let body = json!({ "__type": "AccessDeniedException", "message": message });
-    answer("HTTP/1.1 403 Forbidden", body.to_string())
-}
-
-fn sts_error(message: &str) -> Vec<u8> {
-    let message = escaped_xml(message);
-    let body = format!(
-        "<ErrorResponse><Error><Code>AccessDenied</Code><Message>{message}</Message></Error></ErrorResponse>"
-    );
-    answer("HTTP/1.1 403 Forbidden", body)
-}
-
-fn container_error(message: &str) -> Vec<u8> {
-    let body = json!({ "Code": "AssumeRoleUnauthorizedAccess", "Message": message });
-    answer("HTTP/1.1 200 OK", body.to_string())
-}
-
-fn expired_session(message: &str) -> Vec<u8> {
-    let body = json!({ "__type": "InvalidGrantException", "message": message });
-    answer("HTTP/1.1 400 Bad Request", body.to_string())
+fn response(error: &str, message: &str) -> Vec<u8> {
+    let (status, body) = error.split_once(' ').unwrap();
+    let message = match body.starts_with('<') {
+        true => escaped_xml(message),
+        false => json!(message).to_string(),
+    };
+    let head = format!("HTTP/1.1 {status} No");
+    answer(&head, body.replace("MESSAGE", &message))
 }
 
 /// Asserts that a launch doesn't print a credential that a server repeats. `launch` makes the
-/// launch from the URL of the server, which gets the credential as `sent` and repeats it in a
-/// message, from which `respond` makes the response.
-fn is_not_printed(sent: &'static str, respond: Respond, launch: impl Fn(&str) -> Sandbox) {
+/// launch from the URL of the server, which gets the credential as `sent` and repeats it in the
+/// message of this error.
+fn is_not_printed(sent: &'static str, error: &'static str, launch: impl Fn(&str) -> Sandbox) {
     for (encoding, encode) in ENCODINGS {
         for options in ["-vv", "--log-format=json", "check --json"] {
             let repeated = Arc::new(Mutex::new(Vec::new()));
             let seen = Arc::clone(&repeated);
             let server = Wire::plain(vec![vec![Step::Answer(Arc::new(move |request| {
                 let Some(at) = request.find(sent) else {
-                    return respond("nothing");
+                    return response(error, "nothing");
                 };
                 // With everything before the credential, the message would be cut off before the
                 // credential.
                 let end = (at + sent.len() + 2).min(request.len());
                 let part = encode(&request[at.saturating_sub(20)..end]);
                 seen.lock().unwrap().push(part.clone());
-                respond(&format!("I got {part}"))
+                response(error, &format!("I got {part}"))
             }))]]);
 
             let launch = launch(&format!("http://{}", server.address()));
@@ -122,21 +112,21 @@ fn launch_with_session(url: &str) -> Sandbox {
 
 #[test]
 fn a_session_token_that_secrets_manager_repeats_is_not_printed() {
-    is_not_printed(SESSION_TOKEN, json_error, |url| {
+    is_not_printed(SESSION_TOKEN, ERROR, |url| {
         launch_with_session(url).resolve("A=x:k")
     });
 }
 
 #[test]
 fn a_session_token_that_parameter_store_repeats_is_not_printed() {
-    is_not_printed(SESSION_TOKEN, json_error, |url| {
+    is_not_printed(SESSION_TOKEN, ERROR, |url| {
         launch_with_session(url).resolve("A=ssm:/x")
     });
 }
 
 #[test]
 fn a_session_token_that_sts_repeats_is_not_printed() {
-    is_not_printed(SESSION_TOKEN, sts_error, |url| {
+    is_not_printed(SESSION_TOKEN, STS_ERROR, |url| {
         let launch = launch_with_session(url).resolve("A=x:k");
         launch.args(["--role-arn", ROLE])
     });
@@ -145,7 +135,7 @@ fn a_session_token_that_sts_repeats_is_not_printed() {
 #[test]
 fn a_secret_access_key_that_is_sent_instead_of_the_access_key_id_is_not_printed() {
     const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCY4c7a1eSKEY";
-    is_not_printed(SECRET_KEY, json_error, |url| {
+    is_not_printed(SECRET_KEY, ERROR, |url| {
         let launch = launch_with_session(url).resolve("A=x:k");
         launch.env("AWS_ACCESS_KEY_ID", SECRET_KEY)
     });
@@ -154,7 +144,7 @@ fn a_secret_access_key_that_is_sent_instead_of_the_access_key_id_is_not_printed(
 #[test]
 fn the_token_of_a_web_identity_that_sts_repeats_is_not_printed() {
     const TOKEN: &str = "eyJhbGciOiJSUzI1NiJ9.4c7a1e_identity-token.c2lnbmF0dXJl";
-    is_not_printed(TOKEN, sts_error, |url| {
+    is_not_printed(TOKEN, STS_ERROR, |url| {
         let sandbox = Sandbox::new().region("us-east-1").endpoint(url);
         let sandbox = sandbox
             .web_identity()
@@ -166,7 +156,7 @@ fn the_token_of_a_web_identity_that_sts_repeats_is_not_printed() {
 #[test]
 fn the_authorization_token_of_a_container_that_its_endpoint_repeats_is_not_printed() {
     const TOKEN: &str = "4c7a1e/container+<token>&\"more\"";
-    is_not_printed(TOKEN, container_error, |url| {
+    is_not_printed(TOKEN, CONTAINER_ERROR, |url| {
         let sandbox = Sandbox::new().region("us-east-1").attempts(1);
         let sandbox = sandbox.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", url);
         let sandbox = sandbox.env("AWS_CONTAINER_AUTHORIZATION_TOKEN", TOKEN);
@@ -177,7 +167,7 @@ fn the_authorization_token_of_a_container_that_its_endpoint_repeats_is_not_print
 #[test]
 fn the_token_of_the_agent_that_the_agent_repeats_is_not_printed() {
     const TOKEN: &str = "4c7a1e'agent'<token>\\for&this test";
-    is_not_printed(TOKEN, json_error, |url| {
+    is_not_printed(TOKEN, ERROR, |url| {
         let sandbox = Sandbox::new().region("us-east-1").env("AWS_TOKEN", TOKEN);
         sandbox.arg(format!("--agent={url}")).resolve("A=x:k")
     });
@@ -187,7 +177,7 @@ fn the_token_of_the_agent_that_the_agent_repeats_is_not_printed() {
 fn the_password_of_a_proxy_that_repeats_its_header_is_not_printed() {
     // This is the base64 of `user:` and the password.
     const LOGIN: &str = "dXNlcjo0YzdhMWU6cEBzcy8iPHdvcmQ+IiZtb3Jl";
-    is_not_printed(LOGIN, json_error, |proxy| {
+    is_not_printed(LOGIN, ERROR, |proxy| {
         let proxy = proxy.replace("//", "//user:4c7a1e:p%40ss%2F%22%3Cword%3E%22&more@");
         let sandbox = launch_with_session("http://aws.test").env("HTTP_PROXY", proxy);
         sandbox.resolve("A=x:k")
@@ -215,11 +205,9 @@ fn the_tokens_of_an_sso_session_that_aws_repeats_are_not_printed() {
         let sandbox = sandbox.home_file(file, &token.to_string());
         sandbox.args(["--profile", "dev"]).resolve("A=x:k")
     };
-    is_not_printed(ACCESS, json_error, |url| {
-        launch(url, "2999-01-01T00:00:00Z")
-    });
+    is_not_printed(ACCESS, ERROR, |url| launch(url, "2999-01-01T00:00:00Z"));
     for sent in [REFRESH, CLIENT] {
-        is_not_printed(sent, expired_session, |url| {
+        is_not_printed(sent, EXPIRED_SESSION, |url| {
             launch(url, "2020-01-01T00:00:00Z")
         });
     }

@@ -36,103 +36,100 @@ impl Meaning {
     }
 }
 
-fn coded(status: u16, code: &'static str) -> Fault {
-    Fault::Error {
-        status,
-        code,
-        message: "the difference is too large".to_owned(),
-    }
+/// Each answer of Secrets Manager, as rows name it, and a part of the message about it.
+const ANSWERS: &str = r#"
+may pass        | throttled            | ThrottlingException
+may pass        | internal error       | InternalServiceError
+may pass        | unavailable          | ServiceUnavailable
+may pass        | closes               | closed the connection before its answer was complete
+may pass        | 400 xml              | status 400, text/xml)
+may pass        | 429 xml              | 429
+may pass        | 500 xml              | 500
+may pass        | 502 xml              | 502
+may pass        | 503 xml              | 503
+may pass        | 504 xml              | 504
+may pass        | 200 {"Name":"y","SecretString":"{\"k\":\"cAnArY-7f3a9c51\"}"} | isn't about this secret
+may pass        | 200 {}               | isn't about this secret
+may pass        | page                 | isn't from AWS (HTTP status 200, text/html)
+may pass        | 302                  | 302
+once per region | 403 <html>Blocked    | isn't from AWS (HTTP status 403, text/plain)
+once per region | 401 log in first     | status 401, text/plain)
+once per region | 403 xml              | status 403, text/xml)
+wrong clock     | clock skew           | clock
+wrong clock     | 403 {"__type":"RequestTimeTooSkewed","message":"the difference is too large"} | clock
+wrong clock     | 403 {"__type":"RequestExpired","message":"the difference is too large"}       | clock
+wrong clock     | 403 {"__type":"RequestInTheFuture","message":"the difference is too large"}   | clock
+forgotten 78    | absent               | us-east-1
+forgotten 78    | deleted              | deletion
+forgotten 78    | 200 {"Name":"x","VersionStages":["AWSCURRENT"]} | the secret "x" has no value
+forgotten 77    | denied               | secretsmanager:GetSecretValue
+forgotten 77    | denied by boundary   | an administrator has to allow this in the permissions boundary
+forgotten 77    | denied by kms        | kms:Decrypt
+forgotten 77    | not decrypted        | DecryptionFailure
+forgotten 77    | key out of use       | pending
+refused 78      | 400 {"__type":"BrandNewException","Message":"the value is cAnArY-7f3a9c51"}   | BrandNewException
+refused 77      | unrecognized client  | UnrecognizedClientException
+refused 77      | expired              | ExpiredTokenException
+"#;
+
+/// Each answer of the agent that isn't an answer of Secrets Manager.
+const ANSWERS_OF_THE_AGENT: &str = r#"
+may pass   | 504 {"__type":"TimeoutError"}          | TimeoutError
+may pass   | 502 {"__type":"ConnectionError"}       | ConnectionError
+may pass   | 500 {"__type":"InternalFailure"}       | InternalFailure
+may pass   | 429                                    | 429
+may pass   | 500 Internal error                     | 500
+may pass   | 200 ["x",null,null,["AWSCURRENT"],"a value",null] | can't be read
+refused 77 | 403 Bad Token                          | token
+refused 77 | 403 xml                                | token
+refused 77 | 403 {"__type":"AccessDeniedException"} | AccessDenied
+refused 77 | 403 {"__type":"ThrottlingException"}   | Throttling
+refused 78 | 302                                    | 302
+refused 78 | 404 Not found                          | 404
+refused 78 | 400 Forwarded                          | 400
+refused 78 | 405                                    | 405
+"#;
+
+/// An answer, its meaning, and a part of the message about it.
+type Reported = (Fault, Meaning, &'static str);
+
+fn read(table: &'static str) -> Vec<Reported> {
+    let row = |line: &'static str| {
+        let cells: Vec<&str> = line.split(" | ").map(str::trim).collect();
+        let meaning = match cells[0] {
+            "may pass" => MayPass,
+            "once per region" => OncePerRegion,
+            "wrong clock" => WrongClock,
+            "forgotten 78" => Forgotten(78),
+            "forgotten 77" => Forgotten(77),
+            "refused 78" => Refused(78),
+            "refused 77" => Refused(77),
+            other => panic!("{other:?} isn't a meaning"),
+        };
+        (fault::named(cells[1], "x"), meaning, cells[2])
+    };
+    table.trim().lines().map(row).collect()
 }
 
-/// A success with neither SecretString nor SecretBinary.
-fn without_value() -> Fault {
-    let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf";
-    fault::success(&format!(
-        r#"{{"ARN":"{arn}","Name":"x","VersionId":"{CURRENT_ID}","VersionStages":["AWSCURRENT"]}}"#
-    ))
-}
-
-/// An answer, and a part of the message about it.
-type Reported = (Fault, &'static str);
-
-/// Gives these answers a meaning.
-fn with_meaning(
-    meaning: Meaning,
-    answers: impl IntoIterator<Item = Reported>,
-) -> impl Iterator<Item = (Fault, Meaning, &'static str)> {
-    let answers = answers.into_iter();
-    answers.map(move |(fault, said)| (fault, meaning, said))
-}
-
-/// Each answer of Secrets Manager, its meaning, and a part of the message about it.
-fn answers() -> Vec<(Fault, Meaning, &'static str)> {
+/// Each answer of Secrets Manager, including those with a header.
+fn answers() -> Vec<Reported> {
     const YEAR: u64 = 60 * 60 * 24 * 365;
-    let redirect = fault::redirect("https://user:pw@login.example:8443/sso?token=hunter2-4c7a1e");
+    let login = "https://user:pw@login.example:8443/sso?token=hunter2-4c7a1e";
     let redirected = "isn't from AWS (HTTP status 302, a redirect to login.example)";
-    let closed = "closed the connection before its answer was complete";
-    let may_pass = [
-        (fault::throttled(), "ThrottlingException"),
-        (fault::internal_error(), "InternalServiceError"),
-        (fault::unavailable(), "ServiceUnavailable"),
-        (Fault::Close, closed),
-        (Fault::Xml { status: 400 }, "status 400, text/xml)"),
-        (Fault::Xml { status: 429 }, "429"),
-        (Fault::Xml { status: 500 }, "500"),
-        (Fault::Xml { status: 502 }, "502"),
-        (Fault::Xml { status: 503 }, "503"),
-        (Fault::Xml { status: 504 }, "504"),
-        (fault::another_secret(), "isn't about this secret"),
-        (fault::empty_object(), "isn't about this secret"),
-        (fault::page(), "isn't from AWS (HTTP status 200, text/html)"),
-        (plain(302, ""), "302"),
-        (redirect, redirected),
+    let redirect = fault::with_header(302, "location", login);
+    let no_current = fault::no_such_version("staging label: AWSCURRENT");
+    let no_version = "no version has the stage AWSCURRENT";
+    let mut answers = read(ANSWERS);
+    answers.extend([
+        (redirect, MayPass, redirected),
         // The server asks for a longer pause than the launch has time for. AWS's own header extends
         // a pause by at most five seconds.
-        (fault::retry_after(u64::MAX), "503"),
-        (fault::retry_after(YEAR), "503"),
-        (fault::amz_retry_after(u64::MAX), "503"),
-    ];
-    let blocked = plain(403, "<html><title>Blocked</title></html>");
-    let once_per_region = [
-        (blocked, "isn't from AWS (HTTP status 403, text/plain)"),
-        (plain(401, "log in first"), "status 401, text/plain)"),
-        (Fault::Xml { status: 403 }, "status 403, text/xml)"),
-    ];
-    let wrong_clock = [
-        (fault::clock_skew(), "clock"),
-        (coded(403, "RequestTimeTooSkewed"), "clock"),
-        (coded(403, "RequestExpired"), "clock"),
-        (coded(403, "RequestInTheFuture"), "clock"),
-    ];
-    let no_current = fault::no_such_version("staging label: AWSCURRENT");
-    let absent = [
-        (fault::not_found(), "us-east-1"),
-        (no_current, "no version has the stage AWSCURRENT"),
-        (fault::marked_for_deletion(), "deletion"),
-        (without_value(), "the secret \"x\" has no value"),
-    ];
-    let boundary = "an administrator has to allow this in the permissions boundary";
-    let denied = [
-        (fault::denied("x"), "secretsmanager:GetSecretValue"),
-        (fault::denied_by_boundary(), boundary),
-        (fault::denied_by_kms(), "kms:Decrypt"),
-        (fault::not_decrypted(), "DecryptionFailure"),
-        (fault::key_out_of_use(), "pending"),
-    ];
-    // The message of this answer contains the canary, which the sandbox looks for in the output.
-    let unknown = [(fault::unknown_code(), "BrandNewException")];
-    let wrong_keys = [
-        (fault::unrecognized_client(), "UnrecognizedClientException"),
-        (fault::expired_token(), "ExpiredTokenException"),
-    ];
-    with_meaning(MayPass, may_pass)
-        .chain(with_meaning(OncePerRegion, once_per_region))
-        .chain(with_meaning(WrongClock, wrong_clock))
-        .chain(with_meaning(Forgotten(78), absent))
-        .chain(with_meaning(Forgotten(77), denied))
-        .chain(with_meaning(Refused(78), unknown))
-        .chain(with_meaning(Refused(77), wrong_keys))
-        .collect()
+        (fault::retry_after(u64::MAX), MayPass, "503"),
+        (fault::retry_after(YEAR), MayPass, "503"),
+        (fault::amz_retry_after(u64::MAX), MayPass, "503"),
+        (no_current, Forgotten(78), no_version),
+    ]);
+    answers
 }
 
 #[test]
@@ -140,22 +137,14 @@ fn a_launch_tries_again_after_each_error_that_may_be_temporary_and_after_no_othe
     side_by_side(answers(), |(fault, meaning, said)| {
         if meaning == MayPass {
             let aws = served().fails_first(READ, 2, fault.clone());
-            sandbox(&aws)
-                .case(said)
-                .run()
-                .warned_of_nothing()
-                .launched()
-                .has("A", "v-4c7a1e");
+            sandbox(&aws).case(said).run().launched_with_value();
             assert_eq!(aws.reads().len(), 3, "{said}");
         }
         let aws = served().fails(READ, fault);
         let run = sandbox(&aws).attempts(2).timeout("50s").case(said).run();
         run.refused(meaning.status()).says(["A (", said]);
-        assert_eq!(
-            aws.reads().len(),
-            if meaning == MayPass { 2 } else { 1 },
-            "{run}"
-        );
+        let attempts = if meaning == MayPass { 2 } else { 1 };
+        assert_eq!(aws.reads().len(), attempts, "{run}");
     });
 }
 
@@ -163,31 +152,24 @@ fn a_launch_tries_again_after_each_error_that_may_be_temporary_and_after_no_othe
 fn a_secret_is_read_in_the_fallback_region_after_an_outage_but_not_if_it_is_denied_or_absent() {
     side_by_side(answers(), |(fault, meaning, said)| {
         let launch = |aws: &Aws| {
-            sandbox(aws)
-                .args(["--fallback-region", "us-west-2"])
-                .attempts(1)
-                .case(said)
+            let launch = sandbox(aws).args(["--fallback-region", "us-west-2"]);
+            launch.attempts(1).timeout("50s").case(said).run()
         };
         let aws = served().region_fails("us-east-1", fault.clone());
-        let run = launch(&aws).timeout("50s").run();
+        let run = launch(&aws);
         let regions = if matches!(meaning, MayPass | OncePerRegion) {
             run.launched_with_value();
             let aws = served().fails(READ, fault);
-            launch(&aws).timeout("50s").run().refused(75).says([
-                "in the region us-east-1",
-                "in the fallback region us-west-2",
-            ]);
+            let parts = ["the region us-east-1", "the fallback region us-west-2"];
+            launch(&aws).refused(75).says(parts);
             assert_eq!(aws.reads().len(), 2, "{said}");
             &["us-east-1", "us-west-2"][..]
         } else {
             run.refused(meaning.status()).says([said]);
             &["us-east-1"]
         };
-        assert_eq!(
-            aws.reads().iter().map(Call::region).collect::<Vec<_>>(),
-            regions,
-            "{run}"
-        );
+        let asked: Vec<_> = aws.reads().iter().map(Call::region).collect();
+        assert_eq!(asked, regions, "{run}");
     });
 }
 
@@ -202,11 +184,9 @@ fn a_cached_answer_is_used_after_each_kind_of_outage_and_removed_if_the_secret_i
         let run = launch.run();
         if meaning.status() == 75 {
             let used = "so the cache is used\n";
-            run.launched()
-                .has("A", "v-4c7a1e")
-                .says(["warning: ", used]);
             let value = "note: the cached value of the secret \"x\" is ";
-            run.says([value, " old (version c0c0c0c0-"]);
+            run.launched().has("A", "v-4c7a1e");
+            run.says(["warning: ", used, value, " old (version c0c0c0c0-"]);
             assert_eq!(run.stderr().matches("warning: ").count(), 1, "{run}");
         } else {
             run.refused(meaning.status()).says([said]);
@@ -214,60 +194,27 @@ fn a_cached_answer_is_used_after_each_kind_of_outage_and_removed_if_the_secret_i
         let is_kept = !matches!(meaning, Forgotten(_));
         assert_eq!(cache.names().len(), usize::from(is_kept), "{run}");
         let _aws = aws.fails(READ, fault::unavailable());
-        let outage = launch.run();
-        if is_kept {
-            outage.launched().has("A", "v-4c7a1e")
-        } else {
-            outage.refused(75)
-        };
+        let status = if is_kept { 0 } else { 75 };
+        launch.run().ended(Status::Exit(status));
     });
 }
 
 /// Each answer of the agent: those of Secrets Manager, which it forwards, and its own.
-fn answers_of_the_agent() -> Vec<(Fault, Meaning, &'static str)> {
+fn answers_of_the_agent() -> Vec<Reported> {
     let mut answers = answers();
     // A proxy is never in front of the agent, so even a refusal without an error code comes from
     // the agent.
     answers.retain(|(_, meaning, said)| {
-        let is_of_a_proxy = said.contains("302") || said.contains("400");
-        *meaning != OncePerRegion && !is_of_a_proxy
+        *meaning != OncePerRegion && !said.contains("302") && !said.contains("400")
     });
-    let list = fault::success(r#"["x",null,null,["AWSCURRENT"],"a value",null]"#);
-    let may_pass = [
-        (own(504, "TimeoutError"), "TimeoutError"),
-        (own(502, "ConnectionError"), "ConnectionError"),
-        (own(500, "InternalFailure"), "InternalFailure"),
-        (plain(429, ""), "429"),
-        (plain(500, "Internal error"), "500"),
-        (list, "can't be read"),
-    ];
-    let denied = [
-        (plain(403, "Bad Token"), "token"),
-        (Fault::Xml { status: 403 }, "token"),
-        (own(403, "AccessDeniedException"), "AccessDenied"),
-        (own(403, "ThrottlingException"), "Throttling"),
-    ];
-    let refused = [
-        (plain(302, ""), "302"),
-        (plain(404, "Not found"), "404"),
-        (plain(400, "Forwarded"), "400"),
-        (plain(405, ""), "405"),
-    ];
-    answers.extend(with_meaning(MayPass, may_pass));
-    answers.extend(with_meaning(Refused(77), denied));
-    answers.extend(with_meaning(Refused(78), refused));
+    answers.extend(read(ANSWERS_OF_THE_AGENT));
     answers
 }
 
 /// A launch that reads a secret through the agent.
 fn through(agent: &Aws, aws: &Aws, case: &str) -> Sandbox {
-    Sandbox::new()
-        .env("AWS_TOKEN", AGENT_TOKEN)
-        .resolve("A=x:k")
-        .timeout("50s")
-        .aws(aws)
-        .arg(format!("--agent={}", agent.url()))
-        .case(case)
+    let launch = sandbox(aws).env("AWS_TOKEN", AGENT_TOKEN).timeout("50s");
+    launch.arg(format!("--agent={}", agent.url())).case(case)
 }
 
 #[test]
@@ -289,21 +236,18 @@ fn a_secret_is_read_from_aws_only_with_agent_fallback_and_only_during_an_outage_
         let agent = served().fails(AGENT_READ, fault);
         let aws = served();
         let part = if meaning == MayPass { "A (" } else { said };
-        through(&agent, &aws, said)
-            .attempts(1)
-            .run()
-            .refused(meaning.status())
-            .says(["A (", part]);
+        let run = through(&agent, &aws, said).attempts(1).run();
+        run.refused(meaning.status()).says(["A (", part]);
         assert!(aws.calls().is_empty(), "{said}");
         let run = through(&agent, &aws, said).arg("--agent-fallback").run();
-        if meaning == MayPass {
-            run.launched_with_value();
-        } else {
-            run.refused(meaning.status());
-        }
+        match meaning {
+            MayPass => run.launched_with_value(),
+            _ => run.refused(meaning.status()),
+        };
+        let reads = usize::from(meaning == MayPass);
         assert_eq!(
             (agent.calls().len(), aws.reads().len()),
-            (2, usize::from(meaning == MayPass)),
+            (2, reads),
             "{run}"
         );
     });

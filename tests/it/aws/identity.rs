@@ -19,23 +19,16 @@ fn throttled() -> Fault {
 fn a_launch_waits_as_long_as_sts_asks_and_tries_less_often_if_sts_throttles() {
     let outage = Duration::from_millis(1000);
     let aws = served().fails_for(WEB_IDENTITY, outage, fault::amz_retry_after(1500));
-    keyless(&aws)
-        .web_identity()
-        .timeout("50s")
-        .run()
-        .launched_silently();
+    let launch = keyless(&aws).web_identity().timeout("50s");
+    launch.run().launched_silently();
     assert_eq!(aws.calls_of(WEB_IDENTITY).len(), 2);
     // The pauses are random: up to 2 and 8 seconds after throttling, and up to 100, 200 and 400 ms
     // after another outage.
     let requests = |fault: Fault| {
         let aws = served().fails(WEB_IDENTITY, fault);
         side_by_side(0..4, |_| {
-            keyless(&aws)
-                .web_identity()
-                .attempts(20)
-                .timeout("2s")
-                .run()
-                .refused(75);
+            let launch = keyless(&aws).web_identity().attempts(20);
+            launch.timeout("2s").run().refused(75);
         });
         aws.calls().len()
     };
@@ -59,45 +52,25 @@ fn a_launch_ends_at_its_timeout_if_sts_a_container_or_an_instance_never_gives_cr
             "/credentials" => keyless(&aws).in_container(&aws),
             _ => keyless(&aws).on_instance(&aws),
         };
-        ends_within(Duration::from_secs(1), launch.case(operation))
-            .refused(75)
-            .says(["A ("]);
+        let run = ends_within(Duration::from_secs(1), launch.case(operation));
+        run.refused(75).says(["A ("]);
     }
 }
 
 #[test]
-fn if_no_region_is_configured_and_instance_metadata_has_no_route_the_error_shows_the_address_169_254_169_254()
+fn without_a_region_the_error_shows_the_address_of_instance_metadata_for_ipv4_or_that_of_ipv6_if_the_profile_chooses_it()
  {
     network::alone(|| {
-        let aws = served();
-        let sandbox = keyless(&aws)
-            .keys()
-            .env_remove("AWS_REGION")
-            .env_remove("AWS_EC2_METADATA_DISABLED");
-        sandbox.run().refused(75).says([
-            "A (",
-            "the region can't be read from the instance metadata",
-            "169.254.169.254",
-        ]);
-    });
-}
-
-#[test]
-fn the_region_is_requested_from_the_ipv6_address_of_instance_metadata_if_the_profile_chooses_ipv6()
-{
-    network::alone(|| {
-        let aws = served();
-        let sandbox = keyless(&aws)
-            .keys()
-            .config("[profile dev]\nec2_metadata_service_endpoint_mode = IPv6\n")
-            .args(["--profile", "dev"])
-            .env_remove("AWS_REGION")
-            .env_remove("AWS_EC2_METADATA_DISABLED");
-        sandbox.run().refused(75).says([
-            "A (",
-            "the region can't be read from the instance metadata",
-            "[fd00:ec2::254]",
-        ]);
+        let mode = "[profile dev]\nec2_metadata_service_endpoint_mode = IPv6\n";
+        for (profile, address) in [("", "169.254.169.254"), ("dev", "[fd00:ec2::254]")] {
+            let sandbox = keyless(&served()).keys().config(mode).region("");
+            let run = sandbox
+                .env("AWS_EC2_METADATA_DISABLED", "")
+                .env("AWS_PROFILE", profile)
+                .run();
+            let said = "the region can't be read from the instance metadata";
+            run.refused(75).says(["A (", said, address]);
+        }
     });
 }
 
@@ -111,10 +84,8 @@ fn four_roles_are_assumed_at_the_same_time() {
     declaration += "env:\n  A: s0:k\n  B: s1:k\n  C: s2:k\n  D: s3:k\n";
     // STS answers only after every role has been requested. The launch has a single attempt, so no
     // request is counted twice.
-    let sandbox = Sandbox::new()
-        .aws(&aws)
-        .declaration(&declaration)
-        .attempts(1);
-    sandbox.run().launched_silently().has("D", "v-4c7a1e");
+    let sandbox = Sandbox::new().aws(&aws).declaration(&declaration);
+    let run = sandbox.attempts(1).run();
+    run.launched_silently().has("D", "v-4c7a1e");
     assert_eq!(aws.calls_of("AssumeRole").len(), 4);
 }

@@ -2,55 +2,40 @@
 
 use crate::support::*;
 
-/// A launch with a reference to a key that doesn't exist. The secret has a key with a similar name.
-fn misspelt(aws: &Aws) -> Sandbox {
-    Sandbox::new()
-        .aws(aws)
-        .resolve("PASSWORD=prod/db:pasword")
-        .command(["true"])
-}
-
 #[test]
 fn with_v_a_version_that_has_no_stage_is_shown_by_its_version_id() {
     let mut unlabelled = Secret::text("new-4c7a1e").previous(Secret::text("older-4c7a1e"));
     unlabelled.versions[1].stages.clear();
     let aws = Aws::start().secret("x", unlabelled);
-    let run = Sandbox::new()
-        .aws(&aws)
-        .resolve(&format!("A=x:::{PREVIOUS_ID}"))
-        .arg("-v")
-        .run();
-    run.launched().says([&*format!(
-        "the secret \"x\" (version {PREVIOUS_ID}, us-east-1) gives A"
-    )]);
+    let launch = Sandbox::new().aws(&aws).arg("-v");
+    let run = launch.resolve(&format!("A=x:::{PREVIOUS_ID}")).run();
+    let said = format!("the secret \"x\" (version {PREVIOUS_ID}, us-east-1) gives A");
+    run.launched().says([&*said]);
 }
 
 #[test]
 fn error_labels_are_coloured_on_a_terminal_unless_the_terminal_is_dumb_or_no_color_is_set() {
     let aws = Aws::start().secret("prod/db", Secret::text(r#"{"password":"p-4c7a1e"}"#));
+    // The secret has a key with a similar name.
+    let launch = || {
+        let misspelt = Sandbox::new().aws(&aws).resolve("PASSWORD=prod/db:pasword");
+        misspelt.env("TERM", "xterm")
+    };
     let on = |columns, name, value| {
-        misspelt(&aws)
-            .env("TERM", "xterm")
-            .env(name, value)
-            .through(terminal(columns))
-            .target_writes_stderr()
+        let on_terminal = launch().env(name, value).through(terminal(columns));
+        on_terminal.target_writes_stderr().run()
     };
     let coloured = [
         "secrets-exec: \x1b[1;31merror:\x1b[0m the secret \"\x1b[1mprod/db\x1b[0m\" has no key",
         "\x1b[1;36mhelp:\x1b[0m did you mean",
     ];
-    on(80, "LANG", "C").run().refused(78).says(coloured);
-    on(80, "TERM", "dumb")
-        .run()
-        .refused(78)
+    on(80, "LANG", "C").refused(78).says(coloured);
+    let dumb = on(80, "TERM", "dumb");
+    dumb.refused(78)
         .says(["error: the secret \"prod/db\" has no key"])
         .says_nothing_of("\x1b");
-    let narrow = on(40, "NO_COLOR", "1").run();
+    let narrow = on(40, "NO_COLOR", "1");
     narrow.refused(78).says_nothing_of("\x1b");
     assert_eq!(narrow.stderr().lines().count(), 3, "{narrow}");
-    misspelt(&aws)
-        .env("TERM", "xterm")
-        .run()
-        .refused(78)
-        .says_nothing_of("\x1b");
+    launch().run().refused(78).says_nothing_of("\x1b");
 }

@@ -1,8 +1,6 @@
 //! `mfa_serial` of a profile: secrets-exec asks for the code on the terminal, only once, and then
 //! restores the terminal's modes. `profiles.rows` has launches that don't ask.
 
-use nix::sys::signal::Signal;
-
 use crate::support::*;
 
 const SERIAL: &str = "arn:aws:iam::123456789012:mfa/jane";
@@ -31,188 +29,90 @@ fn question() -> String {
     format!("secrets-exec: MFA code (six digits) for {SERIAL}: ")
 }
 
-/// Asserts that a text is the expected one, in which `…` matches any text.
-fn assert_matches(text: &str, expected: &str, run: &Outcome) {
-    let (begin, end) = expected.split_once('…').unwrap_or((expected, ""));
-    assert!(
-        text.starts_with(begin) && text[begin.len()..].ends_with(end),
-        "{expected:?}: {run}"
-    );
-    assert!(
-        expected.contains('…') || text == expected,
-        "{expected:?}: {run}"
-    );
-}
+/// How a user types a code: what STS does, the launch's options, what is typed, what the terminal
+/// shows, and the number of requests for a role. Before each part is typed, the shell waits 0.1 s.
+const ASKED: &str = r"
+for two secrets                      | answers     | -e B=x:k:AWSCURRENT | 123456\n         | ASKED[v-4c7a1e][status 0]            | 1
+after a code that is too short       | answers     |                     | 12345\n|123456\n | ASKEDASKED[v-4c7a1e][status 0]       | 1
+for two roles of its device          | fails twice | --profile two       | 123456\n         | ASKED[v-4c7a1e][status 0]            | 4
+without limiting the time for typing | answers     | --timeout 1s        | LATE123456\n     | ASKED[v-4c7a1e][status 0]            | 1
+after a stop                         | answers     |                     | \x1a|123456\n    | ASKED[stopped][v-4c7a1e][status 0]   | 1
+where the terminal echoes            | answers     |                     | 123456\n         | ASKED123456⏎[v-4c7a1e][status 0]     | 1
+in the background                    | answers     |                     | 123456\n         | [stopped]ASKED[v-4c7a1e][status 0]   | 1
+that STS rejects                     | rejects     |                     | 123456\n         | ASKED…[status 77]                    | 1
+after the end of input               | answers     |                     | \x04             | ASKED…[status 77]                    | 0
+until Ctrl-C                         | answers     |                     | \x03             | ASKEDsecrets-exec: error: SIGINT ENDED…WAITING⏎[signal 2]  | 0
+until Ctrl-backslash                 | answers     |                     | \x1c             | ASKEDsecrets-exec: error: SIGQUIT ENDED…WAITING⏎[signal 3] | 0
+";
 
 #[test]
 fn the_user_types_an_mfa_code_only_once_for_all_attempts_and_roles() {
-    // After each text that is shown, the shell waits for 0.1 s before it types.
-    let (long, late) = (vec![": "; 30].join("|"), "|".repeat(29) + "123456\\n");
-    let echoing = ["sh", "-c", "stty echo </dev/tty; exec \"$@\"", "sh"];
-    // The shell continues every job that stops in the foreground.
-    let background = "python3 -c 'import os, signal\n\
-        signal.signal(signal.SIGTTOU, signal.SIG_IGN); os.tcsetpgrp(0, '$PPID')' </dev/tty; exec \"$@\"";
-    let background = ["sh", "-c", background, "sh"];
-    let rejected = || {
-        served().fails(
-            "AssumeRole",
-            fault::sts(403, "AccessDenied", "invalid MFA one time pass code."),
-        )
-    };
-    let failing = || served().fails_first("AssumeRole", 2, fault::status(503));
-    let (code, good) = ("123456\\n", "QUESTION[v-4c7a1e][status 0]\n");
-    let again = "QUESTIONQUESTION[v-4c7a1e][status 0]\n";
-    let on_signal = |signal: Signal| {
-        let line = "while it was waiting for the MFA code for SERIAL";
-        format!(
-            "QUESTIONsecrets-exec: error: {signal} ended secrets-exec after …{line}\n[signal {}]\n",
-            signal as i32
-        )
-    };
-    let (interrupted, quit) = (on_signal(Signal::SIGINT), on_signal(Signal::SIGQUIT));
-    let (stopped, typed_again) = ("QUESTION[stopped][v-4c7a1e][status 0]\n", "\\x1a|123456\\n");
-    let echoed = "QUESTION123456\n[v-4c7a1e][status 0]\n";
-    let continued = "[stopped]QUESTION[v-4c7a1e][status 0]\n";
-    // The service, options, a wrapper, the text to wait for before each typed text, everything that
-    // the terminal shows, and the number of AssumeRole calls.
-    for (case, aws, options, wrapper, (shown, typed), expected, calls) in [
-        (
-            "for two secrets",
-            served(),
-            ["-e", "B=x:k:AWSCURRENT"],
-            &[][..],
-            (": ", code),
-            good,
-            1,
-        ),
-        (
-            "after a code that is too short",
-            served(),
-            ["-e", "B=x:k"],
-            &[],
-            (": |six digits", "12345\\n|123456\\n"),
-            again,
-            1,
-        ),
-        (
-            "for two roles of its device",
-            failing(),
-            ["--profile", "two"],
-            &[],
-            (": ", code),
-            good,
-            4,
-        ),
-        (
-            "without limiting the time for typing",
-            served(),
-            ["--timeout", "1s"],
-            &[],
-            (&long, &late),
-            good,
-            1,
-        ),
-        (
-            "after a stop",
-            served(),
-            ["-e", "B=x:k"],
-            &[],
-            (": |[stopped]", typed_again),
-            stopped,
-            1,
-        ),
-        (
-            "where the terminal echoes",
-            served(),
-            ["-e", "B=x:k"],
-            &echoing,
-            (": ", code),
-            echoed,
-            1,
-        ),
-        (
-            "in the background",
-            served(),
-            ["-e", "B=x:k"],
-            &background,
-            (": ", code),
-            continued,
-            1,
-        ),
-        (
-            "that STS rejects",
-            rejected(),
-            ["-e", "B=x:k"],
-            &[],
-            (": ", code),
-            "QUESTION…[status 77]\n",
-            1,
-        ),
-        (
-            "after the end of input",
-            served(),
-            ["-e", "B=x:k"],
-            &[],
-            (": ", "\\x04"),
-            "QUESTION…[status 77]\n",
-            0,
-        ),
-        (
-            "until Ctrl-C",
-            served(),
-            ["-e", "B=x:k"],
-            &[],
-            (": ", "\\x03"),
-            &interrupted,
-            0,
-        ),
-        (
-            "until Ctrl-backslash",
-            served(),
-            ["-e", "B=x:k"],
-            &[],
-            (": ", "\\x1c"),
-            &quit,
-            0,
-        ),
-    ] {
-        let sandbox = with_device(&aws).args(options).case(case);
-        let sandbox = or_skip!(at_a_terminal(sandbox, wrapper, shown, typed));
-        let run = sandbox.run();
+    for line in ASKED.trim().lines() {
+        let cells: Vec<&str> = line.split(" | ").map(str::trim).collect();
+        let [case, sts, options, typed, expected, calls] = cells[..] else {
+            panic!("{line}");
+        };
+        let invalid = fault::sts(403, "AccessDenied", "invalid MFA one time pass code.");
+        let aws = match sts {
+            "fails twice" => served().fails_first("AssumeRole", 2, fault::status(503)),
+            "rejects" => served().fails("AssumeRole", invalid),
+            _ => served(),
+        };
+        // The shell continues every job that stops in the foreground.
+        let background = "python3 -c 'import os, signal\n\
+            signal.signal(signal.SIGTTOU, signal.SIG_IGN); os.tcsetpgrp(0, '$PPID')' </dev/tty; exec \"$@\"";
+        let wrapper = match case {
+            "where the terminal echoes" => "stty echo </dev/tty; exec \"$@\"",
+            "in the background" => background,
+            _ => "exec \"$@\"",
+        };
+        let typed = typed.replace("LATE", &"|".repeat(29));
+        let again = if typed.starts_with("\\x1a") {
+            "|[stopped]"
+        } else {
+            "|: "
+        };
+        let shown = ": ".to_owned() + &again.repeat(typed.matches('|').count());
+        let sandbox = with_device(&aws).args(options.split_whitespace());
+        let wrapper = ["sh", "-c", wrapper, "sh"];
+        let run = or_skip!(at_a_terminal(sandbox.case(case), &wrapper, &shown, &typed)).run();
+
         // Afterwards the terminal doesn't echo, unless it did before.
-        run.ended(Status::Exit(i32::from(wrapper == echoing)));
-        assert_matches(
-            &run.stdout(),
-            &expected
-                .replace("QUESTION", &question())
-                .replace("SERIAL", SERIAL),
-            &run,
+        let echoes = case == "where the terminal echoes";
+        run.ended(Status::Exit(i32::from(echoes)));
+        let expected = expected
+            .replace("ASKED", &question())
+            .replace("ENDED", "ended secrets-exec after ")
+            .replace(
+                "WAITING",
+                &format!("while it was waiting for the MFA code for {SERIAL}"),
+            )
+            .replace('⏎', "\n")
+            + "\n";
+        let (begin, end) = expected.split_once('…').unwrap_or((&expected, ""));
+        let (text, is_whole) = (run.stdout(), !expected.contains('…'));
+        let rest = text.strip_prefix(begin).unwrap_or("…");
+        assert!(
+            rest.ends_with(end) && (!is_whole || rest.is_empty()),
+            "{expected:?}: {run}"
         );
         let forms: Vec<_> = aws.calls_of("AssumeRole").iter().map(Call::form).collect();
-        assert_eq!(forms.len(), calls, "{run}");
-        assert!(
-            forms
-                .iter()
-                .all(|form| form["SerialNumber"] == SERIAL && form["TokenCode"] == "123456"),
-            "{run}"
-        );
-        assert!(
-            aws.reads().iter().all(|read| read.access_key() == ROLE_KEY),
-            "{run}"
-        );
+        assert_eq!(forms.len().to_string(), calls, "{run}");
+        let codes = forms
+            .iter()
+            .map(|form| (&*form["SerialNumber"], &*form["TokenCode"]));
+        assert!(codes.eq(vec![(SERIAL, "123456"); forms.len()]), "{run}");
+        let keys: Vec<_> = aws.reads().iter().map(Call::access_key).collect();
+        assert!(keys.iter().all(|key| key == ROLE_KEY), "{run}");
     }
 }
 
 #[test]
 fn control_characters_in_an_mfa_serial_number_are_escaped_on_the_terminal() {
-    let aws = served();
     let config = role("one", "base").replace(SERIAL, "mfa/\u{202e}jane") + &base();
-    let sandbox = or_skip!(at_a_terminal(
-        with_device(&aws).config(&config),
-        &[],
-        ": ",
-        "123456\\n"
-    ));
+    let aws = served();
+    let sandbox = with_device(&aws).config(&config);
+    let sandbox = or_skip!(at_a_terminal(sandbox, &[], ": ", "123456\\n"));
     sandbox.run().launched().printed(
         "secrets-exec: MFA code (six digits) for mfa/\\u{202e}jane: [v-4c7a1e][status 0]\n",
     );
@@ -235,30 +135,15 @@ fn stored_session() -> (String, String) {
 }
 
 #[test]
-fn a_user_with_a_stored_session_is_asked_for_a_code_only_if_aws_refuses_the_session() {
+fn a_user_with_a_stored_session_is_asked_for_a_code_if_aws_refuses_the_session() {
     let (name, session) = stored_session();
-    let refusing = || served().fails_first("GetSecretValue", 1, fault::expired_token());
-    for (aws, shown, expected, keys) in [
-        (
-            served(),
-            "",
-            "[v-4c7a1e][status 0]\n".to_owned(),
-            &["ASIASTORED"][..],
-        ),
-        (
-            refusing(),
-            ": ",
-            format!("{}[v-4c7a1e][status 0]\n", question()),
-            &["ASIASTORED", ROLE_KEY],
-        ),
-    ] {
-        let sandbox = with_device(&aws).home_file(&name, &session);
-        let sandbox = or_skip!(at_a_terminal(sandbox, &[], shown, "123456\\n"));
-        let run = sandbox.run();
-        run.launched().printed(expected);
-        let reads: Vec<_> = aws.reads().iter().map(Call::access_key).collect();
-        assert_eq!(reads, keys, "{run}");
-    }
+    let aws = served().fails_first("GetSecretValue", 1, fault::expired_token());
+    let sandbox = with_device(&aws).home_file(&name, &session);
+    let run = or_skip!(at_a_terminal(sandbox, &[], ": ", "123456\\n")).run();
+    run.launched()
+        .printed(question() + "[v-4c7a1e][status 0]\n");
+    let reads: Vec<_> = aws.reads().iter().map(Call::access_key).collect();
+    assert_eq!(reads, ["ASIASTORED", ROLE_KEY], "{run}");
 }
 
 #[test]

@@ -31,30 +31,18 @@ fn a_credential_process_is_run_again_if_its_credentials_expire_while_a_launch_wi
     assert_eq!(aws.only_read().access_key(), PROCESS_KEY);
 }
 
-#[test]
-fn a_credential_process_and_its_children_end_at_the_deadline_of_the_launch() {
-    let aws = served();
-    let sandbox = with_credential_process(&aws, HANGING).timeout("1s");
-    sandbox.run().refused(75).says([
-        "A (",
-        "the AWS credentials from the profile \"default\" didn't arrive in time",
-    ]);
-    await_all_ended(&processes(&sandbox));
-}
-
 /// A script that leaves behind a child that keeps the output open, and writes the child's process
 /// id to `processes`.
 const LEAVING: &str = "sleep 1000 2>/dev/null & echo $! >draft; mv draft processes";
 
 #[test]
-fn a_child_that_a_credential_process_leaves_behind_does_not_delay_the_deadline_which_ends_it() {
-    let aws = served();
-    let sandbox = with_credential_process(&aws, LEAVING).timeout("1s");
-    sandbox.run().refused(75).says([
-        "A (",
-        "the AWS credentials from the profile \"default\" didn't arrive in time",
-    ]);
-    await_all_ended(&processes(&sandbox));
+fn a_credential_process_and_a_child_that_it_leaves_behind_end_at_the_deadline_of_the_launch() {
+    for script in [HANGING, LEAVING] {
+        let sandbox = with_credential_process(&served(), script).timeout("1s");
+        let said = "the AWS credentials from the profile \"default\" didn't arrive in time";
+        sandbox.run().refused(75).says(["A (", said]);
+        await_all_ended(&processes(&sandbox));
+    }
 }
 
 #[test]
@@ -71,44 +59,19 @@ fn a_credential_process_may_leave_behind_an_agent_that_keeps_its_output_open() {
 
 #[test]
 fn a_child_that_a_credential_process_leaves_behind_is_ended_if_the_process_gives_no_credentials() {
-    for (end, case) in [("exit 3", "failed"), ("echo {}", "printed something else")] {
-        let aws = served();
+    for end in ["exit 3", "echo {}"] {
         let script = format!("{LEAVING}; {end}").replace("2>/dev/null", ">/dev/null 2>&1");
-        let sandbox = with_credential_process(&aws, &script).case(case);
+        let sandbox = with_credential_process(&served(), &script).case(end);
         sandbox.run().refused(77).says(["the credential_process"]);
         await_all_ended(&processes(&sandbox));
     }
 }
 
 #[test]
-fn with_wait_a_credential_process_that_fails_is_not_run_in_every_second_and_prints_its_message_once()
- {
-    let aws = served();
-    let script = "echo run >>runs; echo 'log in first' >&2; exit 3";
-    let sandbox = with_credential_process(&aws, script)
-        .args(["--wait", "10s"])
-        .target_writes_stderr();
-    let run = sandbox.run();
-    run.refused(75)
-        .says(["log in first", "failed (exit status: 3)"]);
-    assert_eq!(run.stderr().matches("log in first").count(), 1, "{run}");
-    // The pauses are at least 0.5 s long, and grow.
-    let runs = fs::read_to_string(sandbox.path("runs")).unwrap();
-    assert!(runs.lines().count() <= 10, "{runs}");
-}
-
-#[test]
 fn a_launch_ends_at_its_deadline_or_by_a_signal_even_if_the_start_of_a_credential_process_hangs() {
-    let options = [
-        "-f",
-        "-P",
-        "/usr/bin/sh",
-        "-e",
-        "trace=execve",
-        "-e",
-        "inject=execve:delay_enter=6s",
-    ];
-    let delayed = or_skip!(skip::traced(&options, "a file system that hangs in execve"));
+    let delay = "-f -P /usr/bin/sh -e trace=execve -e inject=execve:delay_enter=6s";
+    let hangs = "a file system that hangs in execve";
+    let delayed = or_skip!(skip::traced(&Vec::from_iter(delay.split(' ')), hangs));
     let aws = served();
     for (timeout, end) in [
         ("1s", "+++ exited with 75 +++"),
@@ -133,12 +96,8 @@ fn a_launch_ends_at_its_deadline_or_by_a_signal_even_if_the_start_of_a_credentia
 
 #[test]
 fn a_signal_to_secrets_exec_also_ends_a_credential_process_and_its_children() {
-    for signal in [
-        Signal::SIGTERM,
-        Signal::SIGINT,
-        Signal::SIGHUP,
-        Signal::SIGQUIT,
-    ] {
+    use Signal::*;
+    for signal in [SIGTERM, SIGINT, SIGHUP, SIGQUIT] {
         let aws = served();
         let sandbox = with_credential_process(&aws, HANGING).script("touch started");
         let running = sandbox.spawn();
@@ -153,17 +112,9 @@ fn a_signal_to_secrets_exec_also_ends_a_credential_process_and_its_children() {
 fn a_signal_to_secrets_exec_ends_the_children_even_of_a_credential_process_that_has_only_just_started()
  {
     // The launch learns only after two seconds that the process has executed its program.
-    let options = [
-        "-f",
-        "-e",
-        "trace=recvfrom",
-        "-e",
-        "inject=recvfrom:delay_exit=2s",
-    ];
-    let delayed = or_skip!(skip::traced(
-        &options,
-        "a process whose start is noticed late"
-    ));
+    let delay = "-f -e trace=recvfrom -e inject=recvfrom:delay_exit=2s".split(' ');
+    let late = "a process whose start is noticed late";
+    let delayed = or_skip!(skip::traced(&Vec::from_iter(delay), late));
     let aws = served();
     let script = "sh -c 'echo $$ >child; exec sleep 1000' & wait";
     let sandbox = with_credential_process(&aws, script)
@@ -188,64 +139,24 @@ fn a_signal_that_was_ignored_before_the_launch_does_not_end_the_credential_proce
     running.wait().launched_with_value();
 }
 
-#[test]
-fn a_credential_process_works_if_sigchld_is_ignored_and_the_command_inherits_this() {
-    let bit = 1 << (Signal::SIGCHLD as i32 - 1);
-    for (wrapper, expected) in [(&["env", "--ignore-signal=CHLD"][..], bit), (&["env"], 0)] {
-        let aws = served();
-        let command = ["grep", "SigIgn", "/proc/self/status"];
-        let run = with_credential_process(&aws, "cat answer.json")
-            .through(wrapper)
-            .command(command)
-            .run();
-        let mask = run
-            .launched_silently()
-            .stdout()
-            .trim()
-            .rsplit('\t')
-            .next()
-            .map(|mask| u64::from_str_radix(mask, 16));
-        assert_eq!(mask.unwrap().unwrap() & bit, expected, "{run}");
-    }
-}
-
 /// A script that prompts on the terminal, as for an MFA code.
 const ASKING: &str =
     "printf 'code? ' >/dev/tty; read code </dev/tty; printf \"<$code>\" >/dev/tty; cat answer.json";
 
-/// Runs on a terminal, with this `credential_process`, and types `typed` once the terminal shows
-/// `shown`. Returns `None` if this machine doesn't have terminals.
-fn at_a_terminal(
-    script: &str,
-    shown: &str,
-    typed: &str,
-    state: impl FnOnce(Sandbox) -> Sandbox,
-) -> Option<Outcome> {
-    let aws = served();
-    let sandbox = terminal::at_a_terminal(
-        state(with_credential_process(&aws, script)),
-        &[],
-        shown,
-        typed,
-    )?;
-    Some(sandbox.run())
-}
-
 #[test]
 fn a_credential_process_can_ask_on_the_terminal_and_the_command_has_the_terminal_afterwards() {
-    let command = "printf \"$A? \" >/dev/tty; read line </dev/tty; printf \"<$line>\" >/dev/tty";
-    let run = at_a_terminal(ASKING, "code? |v-4c7a1e? ", "123\\n|456\\n", |sandbox| {
-        sandbox.script(command).prints_values()
-    });
-    let run = or_skip!(run);
-    run.launched()
-        .printed("code? <123>v-4c7a1e? <456>[status 0]\n");
-    let run = at_a_terminal(ASKING, "code? |[stopped]", "\\x1a|123\\n", |sandbox| {
-        sandbox.command(["true"])
-    });
-    run.unwrap()
-        .launched()
-        .printed("code? [stopped]<123>[status 0]\n");
+    let reading = "printf \"$A? \" >/dev/tty; read line </dev/tty; printf \"<$line>\" >/dev/tty";
+    let answered = "code? <123>v-4c7a1e? <456>[status 0]\n";
+    let stopped = "code? [stopped]<123>[status 0]\n";
+    for (command, (shown, typed), expected) in [
+        (reading, ("code? |v-4c7a1e? ", "123\\n|456\\n"), answered),
+        ("true", ("code? |[stopped]", "\\x1a|123\\n"), stopped),
+    ] {
+        let aws = served();
+        let sandbox = with_credential_process(&aws, ASKING).script(command);
+        let sandbox = at_a_terminal(sandbox.prints_values(), &[], shown, typed);
+        or_skip!(sandbox).run().launched().printed(expected);
+    }
 }
 
 #[test]
@@ -253,22 +164,16 @@ fn ctrl_c_ends_the_credential_process_and_the_launch_and_restores_the_terminal_m
     let asking = format!("stty echo </dev/tty; {ASKING}");
     let silent = "echo $$ >draft; mv draft processes; printf ready >/dev/tty; sleep 300";
     for (script, shown) in [(asking.as_str(), "code? "), (silent, "ready")] {
-        let aws = served();
-        let Some(sandbox) =
-            terminal::at_a_terminal(with_credential_process(&aws, script), &[], shown, "\\x03")
-        else {
-            return;
-        };
+        let sandbox = with_credential_process(&served(), script);
+        let sandbox = or_skip!(at_a_terminal(sandbox, &[], shown, "\\x03"));
         let run = sandbox.run();
         run.launched();
         // The terminal echoes "^C" after it has sent the signal. By then the launch may already
         // have printed its line and restored the modes.
         let text = run.stdout().replacen("^C", "", 1);
         let begin = format!("{shown}secrets-exec: error: SIGINT ended secrets-exec after ");
-        assert!(
-            text.starts_with(&begin) && text.ends_with("\n[signal 2]\n"),
-            "{run}"
-        );
+        let is_ended = text.starts_with(&begin) && text.ends_with("\n[signal 2]\n");
+        assert!(is_ended, "{run}");
         if script == silent {
             await_all_ended(&processes(&sandbox));
         }
@@ -278,8 +183,8 @@ fn ctrl_c_ends_the_credential_process_and_the_launch_and_restores_the_terminal_m
 #[test]
 fn the_terminal_modes_are_restored_if_the_timeout_ends_a_question_of_a_credential_process() {
     let asking = "stty echo </dev/tty; printf 'code? ' >/dev/tty; read code </dev/tty";
-    let run = at_a_terminal(asking, "", "", |sandbox| sandbox.timeout("1s"));
-    let run = or_skip!(run);
+    let sandbox = with_credential_process(&served(), asking).timeout("1s");
+    let run = or_skip!(at_a_terminal(sandbox, &[], "", "")).run();
     run.launched();
     assert!(run.stdout().ends_with("[status 75]\n"), "{run}");
 }

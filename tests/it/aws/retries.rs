@@ -22,14 +22,11 @@ fn a_launch_does_not_try_again_before_the_time_in_x_amz_retry_after() {
 #[test]
 fn a_secret_is_read_at_the_second_attempt_even_if_the_time_in_retry_after_is_longer_than_the_timeout()
  {
-    side_by_side(
-        [fault::retry_after(60), fault::amz_retry_after(60_000)],
-        |fault| {
-            let aws = served().fails_first(READ, 1, fault);
-            sandbox(&aws).timeout("3s").run().launched_with_value();
-            assert_eq!(aws.reads().len(), 2);
-        },
-    );
+    for fault in [fault::retry_after(60), fault::amz_retry_after(60_000)] {
+        let aws = served().fails_first(READ, 1, fault);
+        sandbox(&aws).timeout("3s").run().launched_with_value();
+        assert_eq!(aws.reads().len(), 2);
+    }
 }
 
 #[test]
@@ -37,15 +34,10 @@ fn of_500_secrets_only_those_that_were_throttled_are_requested_again() {
     let mut aws = Aws::start();
     let mut sandbox = Sandbox::new().timeout("50s");
     for number in 0..500 {
-        let secret = Secret::text(&format!("value-{number:03}-4c7a1e"));
-        let secret = if number % 20 == 0 {
-            secret.after([fault::throttled()])
-        } else {
-            secret
-        };
-        let id = format!("s{number}");
-        aws = aws.secret(&id, secret);
-        sandbox = sandbox.resolve(&format!("V{number}={id}"));
+        let throttled = (number % 20 == 0).then(fault::throttled);
+        let secret = Secret::text(&format!("value-{number:03}-4c7a1e")).after(throttled);
+        aws = aws.secret(&format!("s{number}"), secret);
+        sandbox = sandbox.resolve(&format!("V{number}=s{number}"));
     }
     let run = sandbox.aws(&aws).run();
     run.launched_silently();
@@ -91,28 +83,23 @@ fn a_launch_succeeds_if_an_outage_ends_well_before_the_timeout() {
 
 #[test]
 fn a_launch_that_aws_throttles_or_never_answers_fails_at_its_timeout_and_says_why() {
+    let one = Duration::from_secs(1);
     let aws = served().fails(READ, Fault::Hang);
-    ends_within(Duration::from_secs(1), sandbox(&aws))
+    ends_within(one, sandbox(&aws))
         .refused(75)
         .says(["A (", "didn't answer in time (1 attempt in 1.0s)"]);
     let variable = sandbox(&aws).env("SECRETS_EXEC_TIMEOUT", "1s");
-    keeps_to(Duration::from_secs(1), &variable).refused(75);
-    let declaration = Sandbox::new()
-        .aws(&aws)
-        .declaration("defaults: { timeout: 1s }\nenv: { A: \"x:k\" }\n");
-    keeps_to(Duration::from_secs(1), &declaration).refused(75);
+    keeps_to(one, &variable).refused(75);
+    let declaration = "defaults: { timeout: 1s }\nenv: { A: \"x:k\" }\n";
+    let declared = Sandbox::new().aws(&aws).declaration(declaration);
+    keeps_to(one, &declared).refused(75);
     let aws = served().fails(READ, fault::throttled());
     ends_within(Duration::from_secs(3), sandbox(&aws))
         .refused(75)
         .says(["A (", "the secret that A refers to was throttled by AWS"]);
     assert!(aws.reads().len() >= 2, "{}", aws.reads().len());
-    let aws = Aws::start().secret(
-        "x",
-        Secret::failing(Fault::Hang).after([fault::throttled()]),
-    );
-    sandbox(&aws).timeout("2s").run().refused(75).says([
-        "A (",
-        "the secret that A refers to",
-        "ThrottlingException",
-    ]);
+    let secret = Secret::failing(Fault::Hang).after([fault::throttled()]);
+    let aws = Aws::start().secret("x", secret);
+    let said = ["A (", "the secret that A refers to", "ThrottlingException"];
+    sandbox(&aws).timeout("2s").run().refused(75).says(said);
 }

@@ -19,42 +19,25 @@ fn with_wait_a_launch_waits_until_the_file_of_its_credentials_or_its_token_exist
     let token = json!({ "accessToken": SSO_TOKEN, "expiresAt": "2999-01-01T00:00:00Z", "startUrl": "https://corp" });
     // The name of the token's file is the SHA-1 of the URL.
     let sso = ".aws/sso/cache/17da54e8ec4ee05390f1915bb3ef5fea7ebd238e.json";
-    let agent = Sandbox::new()
-        .arg(format!("--agent={}", aws.url()))
-        .resolve("A=x:k")
-        .file("token", AGENT_TOKEN);
+    let agent = Sandbox::new().arg(format!("--agent={}", aws.url()));
+    let agent = agent.resolve("A=x:k").file("token", AGENT_TOKEN);
     let token_of_agent = format!("file://{}", agent.path("token").display());
+    let keys = format!("[default]\n{}", pair("AKIALATE"));
+    let with_keys = keyless(&aws).home_file(".aws/credentials", &keys);
+    let with_sso = keyless(&aws).config(&config);
     let launches = [
+        (keyless(&aws).web_identity(), "work/token"),
+        (with_keys, "home/.aws/credentials"),
         (
-            "a web identity's token",
-            keyless(&aws).web_identity(),
-            "work/token",
-        ),
-        (
-            "credentials",
-            keyless(&aws).home_file(
-                ".aws/credentials",
-                &("[default]\n".to_owned() + &pair("AKIALATE")),
-            ),
-            "home/.aws/credentials",
-        ),
-        (
-            "SSO's token",
-            keyless(&aws)
-                .config(&config)
-                .home_file(sso, &token.to_string()),
+            with_sso.home_file(sso, &token.to_string()),
             "home/.aws/sso/cache",
         ),
-        (
-            "the agent's token",
-            agent.env("AWS_TOKEN", token_of_agent),
-            "work/token",
-        ),
+        (agent.env("AWS_TOKEN", token_of_agent), "work/token"),
     ];
-    let launches = launches.map(|(case, sandbox, late)| {
+    let launches = launches.map(|(sandbox, late)| {
+        let sandbox = sandbox.args(["--wait", "20s"]).case(late);
         let late = sandbox.path("..").join(late);
         std::fs::rename(&late, late.with_extension("later")).unwrap();
-        let sandbox = sandbox.args(["--wait", "20s"]).case(case);
         let running = sandbox.spawn();
         (sandbox, running, late)
     });
@@ -90,12 +73,10 @@ fn with_wait_a_secret_that_has_been_read_is_not_requested_again_while_the_launch
     // Only the secret without an ARN needs the region, which the launch gets from the instance
     // metadata.
     let metadata = Relay::start("127.0.0.1", NOWHERE);
+    let url = format!("http://{}", metadata.address());
     let sandbox = sandbox(&aws)
         .on_instance(&aws)
-        .env(
-            "AWS_EC2_METADATA_SERVICE_ENDPOINT",
-            format!("http://{}", metadata.address()),
-        )
+        .env("AWS_EC2_METADATA_SERVICE_ENDPOINT", url)
         .env_remove("AWS_REGION")
         .resolve(&format!("B={y}"))
         .args(["--wait", "20s"]);
@@ -119,12 +100,8 @@ fn a_launch_fails_when_the_time_of_wait_is_over_if_it_still_has_no_credentials_o
         "secrets-exec kept trying for ",
         "because of --wait",
     ]);
-    let run = waits_for(
-        two,
-        sandbox(&aws)
-            .endpoint("http://127.0.0.1:1")
-            .timeout("500ms"),
-    );
+    let refused = sandbox(&aws).endpoint("http://127.0.0.1:1");
+    let run = waits_for(two, refused.timeout("500ms"));
     run.refused(75)
         .says(["A (", "127.0.0.1:1 refuses connections"]);
     assert!(aws.reads().is_empty());
@@ -132,22 +109,14 @@ fn a_launch_fails_when_the_time_of_wait_is_over_if_it_still_has_no_credentials_o
 
 #[test]
 fn a_terminal_shows_after_two_seconds_what_a_launch_with_wait_waits_for() {
-    let aws = served().fails_for(
-        "/credentials",
-        Duration::from_millis(3000),
-        fault::status(404),
-    );
-    let run = on_a_terminal(
-        keyless(&aws)
-            .in_container(&aws)
-            .args(["--wait", "15s"])
-            .timeout("10s"),
-    )
-    .run();
+    let time = Duration::from_millis(3000);
+    let aws = served().fails_for("/credentials", time, fault::status(404));
+    let launch = keyless(&aws).in_container(&aws).args(["--wait", "15s"]);
+    let run = on_a_terminal(launch.timeout("10s")).run();
     run.launched()
         .says(["secrets-exec: note: the container's credentials can't be read: "]);
     assert!(left(&run).is_empty(), "{run}");
-    on_a_terminal(sandbox(&served()).args(["--wait", "25s"]))
-        .run()
-        .launched_silently();
+    let aws = served();
+    let quick = sandbox(&aws).args(["--wait", "25s"]);
+    on_a_terminal(quick).run().launched_silently();
 }

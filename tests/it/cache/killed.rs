@@ -1,4 +1,5 @@
-//! If a launch is killed while it replaces an entry, the last good answer stays complete.
+//! If a launch is killed while it replaces an entry, the last good answer stays complete. Launches
+//! at the same time don't disturb each other.
 
 use std::fs;
 
@@ -17,21 +18,16 @@ fn long_secret(letter: &str) -> Secret {
 /// such calls, so they are the same in every run.
 fn traced(sandbox: Sandbox, cache: &CacheDirectory, inject: &[&str]) -> Option<(Outcome, String)> {
     let calls = ["-f", "-P", cache.path().to_str().unwrap()];
-    let strace = skip::traced(
-        &[&calls, inject].concat(),
-        "a launch that is killed at a system call",
-    )?;
-    let sandbox = sandbox.through(strace);
+    let killed = "a launch that is killed at a system call";
+    let sandbox = sandbox.through(skip::traced(&[&calls, inject].concat(), killed)?);
     let run = sandbox.run();
     Some((run, fs::read_to_string(sandbox.path("trace")).unwrap()))
 }
 
 /// The names of the calls in a trace.
-fn names(trace: &str) -> Vec<&str> {
-    trace
-        .lines()
-        .filter_map(|line| line.split_once('(')?.0.split_whitespace().nth(1))
-        .collect()
+fn names<'t>(trace: &'t str) -> Vec<&'t str> {
+    let name = |line: &'t str| line.split_once('(')?.0.split_whitespace().nth(1);
+    trace.lines().filter_map(name).collect()
 }
 
 #[test]
@@ -39,43 +35,31 @@ fn a_launch_that_is_killed_while_it_replaces_a_cached_answer_leaves_the_old_answ
     let cache = CacheDirectory::new();
     let aws = Aws::start().secret("x", long_secret("o"));
     let launch = |aws: &Aws| cache.with(sandbox(aws), &[]);
+    // Because of the TTL, such a launch can use the old entry without a request.
+    let reading = |aws: &Aws| cache.with(sandbox(aws), &["--cache-ttl", "1h"]).run();
     launch(&aws).run().launched_silently();
-    let Some((run, trace)) = traced(launch(&aws), &cache, &[]) else {
-        return;
-    };
+    let (run, trace) = or_skip!(traced(launch(&aws), &cache, &[]));
     run.launched_silently();
     let calls = names(&trace);
-    assert_eq!(
-        calls.iter().filter(|name| **name == "renameat").count(),
-        1,
-        "{trace}"
-    );
+    let renames = calls.iter().filter(|name| **name == "renameat");
+    assert_eq!(renames.count(), 1, "{trace}");
     let aws = aws.secret("x", long_secret("n"));
     for (index, name) in calls.iter().enumerate() {
-        let number = calls[..=index]
-            .iter()
-            .filter(|earlier| *earlier == name)
-            .count();
+        let same = calls[..=index].iter().filter(|earlier| *earlier == name);
+        let number = same.count();
         let inject = format!("inject={name}:signal=SIGKILL:when={number}");
         let (run, trace) = traced(launch(&aws), &cache, &["-e", &inject]).unwrap();
         run.ended(Status::Signal(9));
         assert_eq!(names(&trace).len(), index + 1, "{trace}");
-        // Because of the TTL, the launch can use the old entry without a request.
         let asked = aws.calls().len();
-        cache
-            .with(sandbox(&aws), &["--cache-ttl", "1h"])
-            .run()
-            .launched_silently()
-            .has("A", value("o"));
+        let run = reading(&aws);
+        run.launched_silently().has("A", value("o"));
         assert_eq!(aws.calls().len(), asked, "no entry after {name} {number}");
     }
     // Whatever the killed launches left behind isn't taken for an entry.
     launch(&aws).run().launched_silently();
-    cache
-        .with(sandbox(&aws), &["--cache-ttl", "1h"])
-        .run()
-        .launched_silently()
-        .has("A", value("n"));
+    let run = reading(&aws);
+    run.launched_silently().has("A", value("n"));
 }
 
 #[test]
@@ -90,4 +74,19 @@ fn a_cached_answer_that_cannot_be_replaced_is_removed_with_a_warning() {
         run.launched().says(["couldn't be stored (i/o error)"]);
         assert!(cache.names().is_empty(), "{call}: {:?}", cache.names());
     }
+}
+
+#[test]
+fn two_hundred_launches_at_once_all_start_and_leave_one_good_cache_entry() {
+    let (aws, cache) = (served(), CacheDirectory::new());
+    let sandboxes: Vec<Sandbox> = (0..200).map(|_| cache.with(sandbox(&aws), &[])).collect();
+    let running: Vec<Running> = sandboxes.iter().map(Sandbox::spawn).collect();
+    for run in running.into_iter().map(Running::wait) {
+        run.launched_with_value();
+    }
+    cache.entry();
+    let asked = aws.calls().len();
+    let launch = cache.with(sandbox(&aws), &["--cache-ttl", "1h"]);
+    launch.run().launched_with_value();
+    assert_eq!(aws.calls().len(), asked);
 }

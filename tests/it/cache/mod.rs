@@ -1,9 +1,15 @@
 //! `--cache`: a launch uses what AWS answered an earlier launch.
 
-mod check;
+mod check {
+    rows::rows!("tests/it/cache/check.rows");
+}
 mod directory;
 mod entries;
-mod identity;
+mod identity {
+    rows::rows!("tests/it/cache/identity.rows");
+}
 mod killed;
-mod launch;
+mod launch {
+    rows::rows!("tests/it/cache/launch.rows");
+}
 mod outages;

@@ -6,13 +6,6 @@ use crate::support::*;
 
 ::rows::rows!("tests/it/cache/outages.rows");
 
-const READ: &str = "GetSecretValue";
-const LONG: [&str; 2] = ["--timeout", "1h"];
-
-fn good_secret() -> Secret {
-    Secret::text(r#"{"k":"v-4c7a1e"}"#)
-}
-
 /// A launch that has filled the cache.
 fn launch_with_filled_cache(cache: &CacheDirectory, sandbox: Sandbox, options: &[&str]) -> Sandbox {
     let launch = cache.with(sandbox, options);
@@ -42,18 +35,6 @@ fn with_wait_a_cached_answer_is_used_without_waiting_if_aws_refuses_connections(
 }
 
 #[test]
-fn with_wait_the_new_value_is_used_rather_than_the_cached_value_if_aws_recovers_at_once() {
-    let (aws, cache) = (served(), CacheDirectory::new());
-    let launch = launch_with_filled_cache(&cache, sandbox(&aws), &["--wait", "1m"]);
-    let after_an_outage =
-        |value: &str| Secret::text(&format!(r#"{{"k":"{value}"}}"#)).after([Fault::Close]);
-    aws.rotate("x", after_an_outage("new-4c7a1e"));
-    aws.rotate("y", after_an_outage("y-4c7a1e"));
-    let run = launch.env("AWS_MAX_ATTEMPTS", "1").resolve("B=y:k").run();
-    run.launched().has("A", "new-4c7a1e").has("B", "y-4c7a1e");
-}
-
-#[test]
 fn a_cached_answer_is_used_long_before_the_deadline_if_the_packets_to_aws_are_lost() {
     network::alone(|| {
         let (aws, cache) = (served(), CacheDirectory::new());
@@ -61,7 +42,8 @@ fn a_cached_answer_is_used_long_before_the_deadline_if_the_packets_to_aws_are_lo
         network::sh(&format!("ip addr add {SILENT}/32 dev lo"));
         let relay = Relay::start(SILENT, aws.address());
         let endpoint = format!("http://{}", relay.address());
-        let launch = launch_with_filled_cache(&cache, sandbox(&aws).endpoint(&endpoint), &LONG);
+        let sandbox = sandbox(&aws).endpoint(&endpoint);
+        let launch = launch_with_filled_cache(&cache, sandbox, &["--timeout", "1h"]);
         network::sh(&format!("ip addr del {SILENT}/32 dev lo"));
         assert_uses_cached_value(&launch);
     });
@@ -73,7 +55,7 @@ fn a_cached_answer_is_used_after_a_broken_tls_handshake_but_not_if_the_certifica
     let authority = or_skip!(Authority::new());
     let other = or_skip!(Authority::new());
     let cache = CacheDirectory::new();
-    let aws = Aws::start_tls(authority.acceptor()).secret("x", good_secret());
+    let aws = served_over_tls(authority.acceptor());
     let relay = Relay::start("127.0.0.1", aws.address());
     let endpoint = format!("https://localhost:{}", relay.address().port());
     let sandbox = sandbox(&aws)
@@ -88,7 +70,7 @@ fn a_cached_answer_is_used_after_a_broken_tls_handshake_but_not_if_the_certifica
     let other_protocol = scripted(&["greet; send SSH-2.0-x⏎"]);
     relay.leads_to(([127, 0, 0, 1], other_protocol.port()).into());
     launch.run().refused(78).says(["doesn't speak TLS"]);
-    let impostor = Aws::start_tls(other.acceptor()).secret("x", good_secret());
+    let impostor = served_over_tls(other.acceptor());
     relay.leads_to(impostor.address());
     launch.run().refused(78).says(["certificate"]);
     // The answer didn't say anything about the secret, so the entry is still there.
@@ -102,30 +84,16 @@ fn a_secret_that_is_not_cached_is_tried_until_the_timeout_even_if_another_secret
  {
     // Retries for the cached secret stop after five seconds. The secret that isn't cached answers
     // later than that.
-    let aws = served().secret("y", good_secret());
-    let cache = CacheDirectory::new();
+    let (aws, cache) = (served(), CacheDirectory::new());
     launch_with_filled_cache(&cache, sandbox(&aws), &[]);
     let aws = aws.secret("x", Secret::failing(fault::unavailable()));
     let failures = std::iter::repeat_n(fault::amz_retry_after(3000), 2);
     let aws = aws.secret("y", Secret::text(r#"{"k":"z-4c7a1e"}"#).after(failures));
-    let run = cache
-        .with(sandbox(&aws).resolve("B=y:k"), &["--timeout", "15s"])
-        .run();
+    let two = sandbox(&aws).resolve("B=y:k");
+    let run = cache.with(two, &["--timeout", "15s"]).run();
     run.launched()
         .has("A", "v-4c7a1e")
         .has("B", "z-4c7a1e")
         .says(["note: the cached value of the secret \"x\" is "])
         .says_nothing_of("the cached value of the secret \"y\"");
-}
-
-#[test]
-fn the_new_value_is_used_rather_than_the_cached_value_if_aws_recovers_within_five_seconds() {
-    let (aws, cache) = (served(), CacheDirectory::new());
-    let launch = launch_with_filled_cache(&cache, sandbox(&aws), &[]);
-    let aws = aws
-        .secret("x", Secret::text(r#"{"k":"new-4c7a1e"}"#))
-        .fails_first(READ, 2, fault::unavailable());
-    launch.run().launched_silently().has("A", "new-4c7a1e");
-    let _aws = aws.secret("x", Secret::failing(fault::unavailable()));
-    launch.attempts(1).run().launched().has("A", "new-4c7a1e");
 }

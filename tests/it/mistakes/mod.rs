@@ -54,7 +54,7 @@ fn catalogue() -> Aws {
         .secret("denied/identity", Secret::failing(fault::denied(&arn("denied/identity"))))
         .secret("debug", Secret::failing(fault::denied(&arn("debug"))))
         .secret("denied/absent", Secret::failing(fault::denied("denied/absent")))
-        .secret("denied/scp", Secret::failing(fault::denied_on(&arn("denied/scp"), by_scp)))
+        .secret("denied/scp", Secret::failing(fault::denied_by(&arn("denied/scp"), by_scp)))
         .secret("denied/kms", Secret::failing(fault::denied_by_kms()))
         .secret("denied/decryption", Secret::failing(fault::not_decrypted()))
         .secret("denied/account", Secret::failing(fault::default_key_of_another_account()))

@@ -23,7 +23,8 @@ pub use parameter::Version;
 use secret::Secret;
 use service::{Answer, Service};
 pub use service::{
-    CONTAINER_KEY, INSTANCE_KEY, INSTANCE_REGION, ROLE_KEY, SSO_KEY, SSO_TOKEN, response_of,
+    CONTAINER_KEY, INSTANCE_KEY, INSTANCE_REGION, ROLE_KEY, SSO_KEY, SSO_TOKEN, assumed,
+    response_of,
 };
 
 use crate::support::tls::Acceptor;
@@ -37,7 +38,12 @@ pub fn served() -> Aws {
     Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#))
 }
 
-/// The same fake, which also serves the secret `y`, whose key `k` is `w`.
+/// The same fake over TLS.
+pub fn served_over_tls(acceptor: Acceptor) -> Aws {
+    Aws::start_tls(acceptor).secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#))
+}
+
+/// The same fake as [`served`], which also serves the secret `y`, whose key `k` is `w`.
 pub fn two_served() -> Aws {
     served().secret("y", Secret::text(r#"{"k":"w-4c7a1e"}"#))
 }
@@ -155,7 +161,7 @@ impl Aws {
     }
 
     pub fn calls(&self) -> Vec<Call> {
-        self.shared.journal.calls()
+        self.shared.journal.record().calls.clone()
     }
 
     /// The GetSecretValue requests, in order of arrival.
@@ -179,17 +185,17 @@ impl Aws {
 
     /// The number of connections so far.
     pub fn connections(&self) -> usize {
-        self.shared.journal.connections()
+        self.shared.journal.record().protocols.len()
     }
 
     /// The ALPN protocols that each connection offered.
     pub fn protocols(&self) -> Vec<Vec<String>> {
-        self.shared.journal.protocols()
+        self.shared.journal.record().protocols.clone()
     }
 
     /// The largest number of requests that were in flight at the same time.
     pub fn most_in_flight(&self) -> usize {
-        self.shared.journal.most_in_flight()
+        self.shared.journal.record().most_in_flight
     }
 }
 
@@ -202,9 +208,10 @@ impl Drop for Aws {
     /// instance metadata, is listed by its path.
     fn drop(&mut self) {
         if !thread::panicking() {
-            let asked = self.calls().iter().map(Call::operation).find(|asked| {
-                !asked.starts_with('/') && !READS.split(' ').any(|read| read == asked)
-            });
+            let changes = |operation: &String| {
+                !operation.starts_with('/') && !READS.split(' ').any(|read| read == operation)
+            };
+            let asked = self.calls().iter().map(Call::operation).find(changes);
             assert_eq!(asked, None, "a request that changes something");
         }
         self.shared.stopped.store(true, Ordering::SeqCst);

@@ -85,67 +85,44 @@ pub fn as_user<T: Send + 'static>(user: u32, action: impl FnOnce() -> T + Send +
 /// Connects from an address, which gets a unique number as its prefix, or from no address. Only
 /// some addresses name a unit and a credential.
 pub fn connect_from(address: Option<&str>) -> (Client, Connection) {
-    connect_as(
-        address
-            .map(|address| format!("{}{address}", unique()))
-            .as_deref(),
-    )
+    let address = address.map(|address| format!("{}{address}", unique()));
+    connect_as(address.as_deref())
 }
 
 /// Connects from exactly this abstract address, or from no address.
 fn connect_as(address: Option<&str>) -> (Client, Connection) {
     let (listener, name) = listen();
-    let client = socket(
-        AddressFamily::Unix,
-        SockType::Stream,
-        SockFlag::SOCK_CLOEXEC,
-        None,
-    )
-    .unwrap();
+    let (family, flags) = (AddressFamily::Unix, SockFlag::SOCK_CLOEXEC);
+    let client = socket(family, SockType::Stream, flags, None).unwrap();
+    let at = |address: &str| UnixAddr::new_abstract(address.as_bytes()).unwrap();
     if let Some(address) = address {
-        bind(
-            client.as_raw_fd(),
-            &UnixAddr::new_abstract(address.as_bytes()).unwrap(),
-        )
-        .unwrap();
+        bind(client.as_raw_fd(), &at(address)).unwrap();
     }
-    connect(
-        client.as_raw_fd(),
-        &UnixAddr::new_abstract(name.as_bytes()).unwrap(),
-    )
-    .unwrap();
+    connect(client.as_raw_fd(), &at(&name)).unwrap();
     let (accepted, _) = listener.accept().unwrap();
     let client = UnixStream::from(client);
     client.shutdown(Shutdown::Write).unwrap();
-    client
-        .set_read_timeout(Some(Duration::from_secs(60)))
-        .unwrap();
-    (
-        Client(client),
-        Connection {
-            socket: accepted.into(),
-            is_all: false,
-        },
-    )
+    let limit = Some(Duration::from_secs(60));
+    client.set_read_timeout(limit).unwrap();
+    let connection = Connection {
+        socket: accepted.into(),
+        is_all: false,
+    };
+    (Client(client), connection)
 }
 
 /// Listens at an abstract address that no other test uses, and returns the address, too.
 fn listen() -> (UnixListener, String) {
     let name = format!("secrets-exec-test-{}-{}", std::process::id(), unique());
-    (
-        UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap(),
-        name,
-    )
+    let address = SocketAddr::from_abstract_name(&name).unwrap();
+    (UnixListener::bind_addr(&address).unwrap(), name)
 }
 
 /// A number that no other connection of this process or another one has.
 fn unique() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    format!(
-        "{:x}{:04x}",
-        std::process::id(),
-        COUNT.fetch_add(1, Ordering::Relaxed)
-    )
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    format!("{:x}{number:04x}", std::process::id())
 }
 
 impl Client {

@@ -47,9 +47,11 @@ pub mod tls;
 pub mod watch;
 pub mod wire;
 
-pub use aws::fault::{self, Fault, own, plain};
-pub use aws::secret::{AGENT_READ, AGENT_TOKEN, CURRENT_ID, PREVIOUS_ID, Secret};
-pub use aws::{Aws, CONTAINER_KEY, Call, INSTANCE_KEY, ROLE_KEY, SSO_TOKEN, Version, served};
+pub use aws::fault::{self, Fault, plain};
+pub use aws::secret::{AGENT_READ, AGENT_TOKEN, PREVIOUS_ID, Secret};
+pub use aws::{
+    Aws, CONTAINER_KEY, Call, INSTANCE_KEY, ROLE_KEY, SSO_TOKEN, Version, served, served_over_tls,
+};
 pub use console::script;
 pub use deadline::{ends_within, keeps_to, waits_for};
 pub use directory::{CacheDirectory, Directory, later, named_pipe};

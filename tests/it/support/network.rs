@@ -36,10 +36,8 @@ pub const SILENT_V6: &str = "2001:db8::9";
 /// Runs a test, its servers and its launches in a network namespace with [`LINKS`]. If no namespace
 /// can be made here, reports the test as skipped.
 pub fn alone(test: impl FnOnce() + Send) {
-    if !skip::can(
-        &["unshare", "--net", "sh", "-c", LINKS],
-        "a network of a test's own",
-    ) {
+    let trial = ["unshare", "--net", "sh", "-c", LINKS];
+    if !skip::can(&trial, "a network of a test's own") {
         return;
     }
     let inside = || {
@@ -77,14 +75,10 @@ pub fn can_sh(line: &str) -> bool {
 
 /// Bind-mounts files of the test over files of `/etc`, for one launch.
 pub fn with_files(sandbox: Sandbox, files: &[(&str, &str)]) -> Sandbox {
-    let mut line = String::new();
-    let mut sandbox = sandbox;
+    let (mut sandbox, mut line) = (sandbox, String::new());
     for (name, content) in files {
         sandbox = sandbox.file(name, content);
-        line += &format!(
-            "mount --bind {} /etc/{name} && ",
-            sandbox.path(name).display()
-        );
+        line += &format!("mount --bind {name} /etc/{name} && ");
     }
     line += "exec \"$@\"";
     sandbox.through(["unshare", "--mount", "/bin/sh", "-c", &line, "sh"])
@@ -94,10 +88,8 @@ pub fn with_files(sandbox: Sandbox, files: &[(&str, &str)]) -> Sandbox {
 /// skipped.
 pub fn can_replace(name: &str) -> bool {
     let line = format!("mount --bind /dev/null /etc/{name}");
-    skip::can(
-        &["unshare", "--mount", "sh", "-c", &line],
-        &format!("another /etc/{name}"),
-    )
+    let what = format!("another /etc/{name}");
+    skip::can(&["unshare", "--mount", "sh", "-c", &line], &what)
 }
 
 /// An address on which nothing listens. A relay that leads there closes its connections.

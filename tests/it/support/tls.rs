@@ -17,13 +17,8 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersi
 use crate::support::directory::Directory;
 use crate::support::skip;
 
-const EC_KEY: [&str; 5] = [
-    "-newkey",
-    "ec",
-    "-pkeyopt",
-    "ec_paramgen_curve:P-256",
-    "-nodes",
-];
+/// The options of openssl for a new key.
+const NEW_KEY: &str = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
 
 /// A certificate authority, made by openssl.
 pub struct Authority {
@@ -46,14 +41,10 @@ impl Authority {
         let authority = Self {
             directory: Directory::new(),
         };
-        let mut request = authority.openssl("req -x509 -keyout ca.key -out ca.pem -days 30");
-        request.args(EC_KEY).args([
-            "-subj",
-            &format!("/CN={name}"),
-            "-addext",
-            "basicConstraints=critical,CA:TRUE",
-        ]);
-        succeed(&mut request);
+        let options =
+            "-keyout ca.key -out ca.pem -days 30 -addext basicConstraints=critical,CA:TRUE";
+        let mut request = authority.openssl(&format!("req -x509 {NEW_KEY} {options} -subj"));
+        succeed(request.arg(format!("/CN={name}")));
         Some(authority)
     }
 
@@ -116,8 +107,8 @@ impl Authority {
 
     /// A server with a certificate for these names, in the form of openssl's `subjectAltName`.
     pub fn acceptor_for(&self, names: &str) -> Acceptor {
-        let mut request = self.openssl("req -keyout leaf.key -out leaf.csr -subj /CN=leaf");
-        succeed(request.args(EC_KEY));
+        let options = "-keyout leaf.key -out leaf.csr -subj /CN=leaf";
+        succeed(&mut self.openssl(&format!("req {NEW_KEY} {options}")));
         let extensions = format!(
             "subjectAltName={names}\nextendedKeyUsage=serverAuth\nbasicConstraints=CA:FALSE\n"
         );
@@ -153,13 +144,8 @@ struct Forger {
 
 impl ResolvesServerCert for Forger {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(
-            self.first
-                .lock()
-                .unwrap()
-                .take()
-                .unwrap_or_else(|| self.others.clone()),
-        )
+        let first = self.first.lock().unwrap().take();
+        first.or_else(|| Some(self.others.clone()))
     }
 }
 
@@ -174,11 +160,8 @@ pub struct Acceptor {
 
 impl Acceptor {
     fn new(certificate: &Path, key: &Path) -> Self {
-        Self::speaking(
-            rustls::crypto::aws_lc_rs::default_provider(),
-            certificate,
-            key,
-        )
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        Self::speaking(provider, certificate, key)
     }
 
     fn speaking(provider: CryptoProvider, certificate: &Path, key: &Path) -> Self {
@@ -213,11 +196,8 @@ impl Acceptor {
             }
         };
         let protocols = accepted.client_hello().alpn().into_iter().flatten();
-        offered(
-            protocols
-                .map(|name| String::from_utf8_lossy(name).into_owned())
-                .collect(),
-        );
+        let protocols = protocols.map(|name| String::from_utf8_lossy(name).into_owned());
+        offered(protocols.collect());
         let connection = accepted.into_connection(Arc::clone(&self.config)).ok()?;
         Some(StreamOwned::new(connection, stream))
     }

@@ -11,9 +11,11 @@ use std::time::Duration;
 use rustls::{ServerConnection, StreamOwned};
 use serde_json::json;
 
-use crate::support::sandbox::{ACCESS_SECRET, CANARY};
+use crate::support::aws::assumed;
+use crate::support::aws::secret::Secret;
+use crate::support::identity::ROLE;
+use crate::support::sandbox::CANARY;
 use crate::support::tls::Acceptor;
-use crate::support::watch;
 
 /// The steps of one connection, which is closed after the last one.
 pub type Script = Vec<Step>;
@@ -68,31 +70,22 @@ impl Wire {
     /// connection.
     pub fn start(ip: &str, acceptor: Option<Acceptor>, scripts: Vec<Script>) -> Self {
         let listener = TcpListener::bind((ip, 0)).unwrap();
-        let (connections, heads) = (
-            Arc::new(AtomicUsize::new(0)),
-            Arc::new(Mutex::new(Vec::new())),
-        );
         let wire = Self {
             address: listener.local_addr().unwrap(),
-            connections: connections.clone(),
-            heads: heads.clone(),
+            connections: Arc::default(),
+            heads: Arc::default(),
         };
+        let (connections, heads) = (wire.connections.clone(), wire.heads.clone());
         let acceptor = Arc::new(acceptor);
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let number = connections.fetch_add(1, Ordering::SeqCst);
                 let script = scripts[number.min(scripts.len() - 1)].clone();
                 let (acceptor, heads) = (Arc::clone(&acceptor), Arc::clone(&heads));
+                let stream = stream.unwrap();
                 // An error means that the client closed the connection early, which some scripts
                 // provoke.
-                thread::spawn(move || {
-                    drop(play(
-                        stream.unwrap(),
-                        acceptor.as_ref().as_ref(),
-                        &script,
-                        &heads,
-                    ))
-                });
+                thread::spawn(move || play(stream, (*acceptor).as_ref(), &script, &heads).ok());
             }
         });
         wire
@@ -270,10 +263,7 @@ fn step(text: &str) -> Step {
 
 /// The bytes of a text in a script.
 fn bytes(text: &str) -> Vec<u8> {
-    let ok = |body: &str| {
-        let bytes = answer("HTTP/1.1 200 OK", body);
-        String::from_utf8(bytes).unwrap()
-    };
+    let ok = |body: &str| String::from_utf8(answer("HTTP/1.1 200 OK", body)).unwrap();
     let (json, right_json) = (body(WRONG), body("v-4c7a1e"));
     let (length, wrong) = (json.len(), ok(&json));
     let half = &wrong[..wrong.len() - 20];
@@ -286,50 +276,30 @@ fn bytes(text: &str) -> Vec<u8> {
         .replace("{json}", &json)
         .replace("{length}", &length.to_string())
         .replace("{hex}", &format!("{length:x}"))
-        .replace("{role}", &ok(&role()))
+        .replace("{role}", &ok(&assumed("AssumeRole", ROLE, "s")))
         .replace("{canary}", CANARY);
     let bytes = filled.chars().map(|c| u8::try_from(c).expect("a byte"));
     bytes.collect()
 }
 
-/// The body of STS's answer to AssumeRole.
-fn role() -> String {
-    format!(
-        "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult><AssumedRoleUser>\
-         <AssumedRoleId>AROA:s</AssumedRoleId><Arn>arn:aws:sts::123456789012:assumed-role/Reader/s</Arn>\
-         </AssumedRoleUser><Credentials><AccessKeyId>ASIAROLEROLEROLEROLE</AccessKeyId><SecretAccessKey>{ACCESS_SECRET}\
-         </SecretAccessKey><SessionToken>{ACCESS_SECRET}</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration>\
-         </Credentials></AssumeRoleResult></AssumeRoleResponse>"
-    )
-}
-
 /// The body of the response to GetSecretValue for the secret `x`, whose key `k` has this value.
 pub fn body(value: &str) -> String {
-    let secret = json!({ "k": value });
-    watch::secret_text(&secret.to_string());
-    let body = json!({
-        "ARN": "arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf",
-        "Name": "x",
-        "VersionId": "c0c0c0c0-1111-4222-8333-444455556666",
-        "VersionStages": ["AWSCURRENT"],
-        "SecretString": secret.to_string(),
-    });
-    body.to_string()
+    let secret = Secret::text(&json!({ "k": value }).to_string());
+    let response = secret.versions[0].response("x", "us-east-1", "123456789012");
+    response.body
 }
 
 /// A response with the Content-Length of its body.
 pub fn answer(head: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
-    let length = format!("content-length: {}", body.as_ref().len());
-    with_head(
-        &[head, "content-type: application/x-amz-json-1.1", &length],
-        body,
-    )
+    let (kind, length) = (
+        "content-type: application/x-amz-json-1.1",
+        body.as_ref().len(),
+    );
+    with_head(&[head, kind, &format!("content-length: {length}")], body)
 }
 
 /// A response with these lines as its head.
 pub fn with_head(lines: &[&str], body: impl AsRef<[u8]>) -> Vec<u8> {
-    let mut bytes = lines.join("\r\n").into_bytes();
-    bytes.extend_from_slice(b"\r\n\r\n");
-    bytes.extend_from_slice(body.as_ref());
-    bytes
+    let head = lines.join("\r\n") + "\r\n\r\n";
+    [head.as_bytes(), body.as_ref()].concat()
 }

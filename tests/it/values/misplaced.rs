@@ -32,7 +32,7 @@ fn check_never_shows_a_password_that_was_written_instead_of_a_secret_name() {
 #[test]
 fn check_never_shows_a_password_that_was_written_instead_of_a_secret_name_even_if_aws_denies_access_to_that_name()
  {
-    let denied = fault::denied_on(
+    let denied = fault::denied_by(
         "hunter2",
         "because no identity-based policy allows the action",
     );
@@ -57,7 +57,7 @@ type Situation = (&'static str, Fault, fn(Sandbox) -> Sandbox);
 fn situations() -> Vec<Situation> {
     let unchanged: fn(Sandbox) -> Sandbox = |sandbox| sandbox;
     let quoted = PASSWORDS.map(|password| password.trim_start_matches("ssm:"));
-    let quoted = fault::denied_on(&quoted.join(" and "), "because no policy allows it");
+    let quoted = fault::denied_by(&quoted.join(" and "), "because no policy allows it");
     vec![
         ("there is no region", fault::not_found(), |sandbox| {
             sandbox.env_remove("AWS_REGION")

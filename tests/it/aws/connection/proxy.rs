@@ -4,14 +4,11 @@ use std::time::Duration;
 
 use crate::support::*;
 
-/// A launch that would reach AWS through this proxy.
+/// A launch that would reach AWS through this proxy, and another endpoint without TLS as well.
 fn launch_through(proxy: &Wire) -> Sandbox {
     let url = format!("http://user:{CANARY}@127.0.0.1:{}", proxy.port());
-    Sandbox::new()
-        .region("us-east-1")
-        .keys()
-        .env("HTTPS_PROXY", url)
-        .resolve("A=x:k")
+    let sandbox = Sandbox::new().region("us-east-1").keys().resolve("A=x:k");
+    sandbox.env("HTTPS_PROXY", &url).env("HTTP_PROXY", &url)
 }
 
 /// A proxy that rejects the user name and the password.
@@ -71,74 +68,53 @@ fn a_launch_ends_at_its_timeout_if_a_proxy_or_its_tunnel_does_not_answer() {
 #[test]
 fn a_launch_fails_with_78_after_one_request_if_a_proxy_rejects_the_password() {
     let said = "rejects the user name and password in its URL (HTTP status 407)";
-    let many = |sandbox: Sandbox| {
-        (0..60).fold(sandbox, |sandbox, n| {
+    let proxy = scripted(&[REJECTING]);
+    let named = format!("the proxy 127.0.0.1:{}", proxy.port());
+    let many = || {
+        (0..60).fold(launch_through(&proxy), |sandbox, n| {
             sandbox.resolve(&format!("A{n}=x{n}:k"))
         })
     };
-    let proxy = scripted(&[REJECTING]);
-    let named = format!("the proxy 127.0.0.1:{}", proxy.port());
-    many(launch_through(&proxy))
-        .run()
-        .refused(78)
-        .says(["and 56 more", &named, said]);
-    assert_eq!(proxy.connections(), 1);
-    let url = format!("http://user:{CANARY}@127.0.0.1:{}", proxy.port());
-    let forwarded = many(
-        launch_through(&proxy)
-            .endpoint("http://example.com")
-            .env("HTTP_PROXY", url),
-    );
-    forwarded.run().refused(78).says(["and 56 more", said]);
-    assert_eq!(proxy.connections(), 2);
-    launch_through(&proxy)
-        .args(["-vv", "--fallback-region", "eu-west-1"])
-        .run()
-        .refused(78)
-        .says([said]);
-    assert_eq!(proxy.connections(), 3);
-    let role = launch_through(&proxy).args(["--role-arn", ROLE]).run();
-    role.refused(78)
-        .says([said])
-        .says_nothing_of("sts:AssumeRole");
-    launch_through(&proxy)
-        .without_keys()
-        .web_identity()
-        .run()
-        .refused(78)
-        .says([said]);
+    let fallback = launch_through(&proxy).args(["-vv", "--fallback-region", "eu-west-1"]);
+    let launches = [
+        (many(), "and 56 more"),
+        (many().endpoint("http://example.com"), "and 56 more"),
+        (fallback, "A ("),
+        (launch_through(&proxy).args(["--role-arn", ROLE]), "A ("),
+        (launch_through(&proxy).without_keys().web_identity(), "A ("),
+    ];
+    for (before, (launch, entries)) in launches.into_iter().enumerate() {
+        let run = launch.run();
+        run.refused(78).says([&named, said, entries]);
+        run.says_nothing_of("sts:AssumeRole");
+        assert_eq!(proxy.connections(), before + 1, "{run}");
+    }
 }
 
 #[test]
 fn a_launch_fails_with_78_after_one_request_if_a_proxy_requires_a_password() {
+    let many = "x: y⏎".repeat(9000);
     for headers in [
         "proxy-authenticate: Basic⏎ realm=folded",
         "no header",
-        &"x: y⏎".repeat(9000),
+        &many,
     ] {
         let rejected = "HTTP/1.1 407 Proxy Authentication Required";
         let proxy = scripted(&[&format!("read; send {rejected}⏎{headers}⏎⏎")]);
-        launch_through(&proxy).run().refused(78).says([
-            "A (",
+        let said = [
             "rejects the user name and password",
             "correct them in HTTPS_PROXY",
-        ]);
+        ];
+        launch_through(&proxy).run().refused(78).says(said);
         assert_eq!(proxy.connections(), 1);
     }
     let proxy = scripted(&[&REJECTING.replace("HTTP/1.1", "HTTP/1.0")]);
     let url = format!("http://127.0.0.1:{}", proxy.port());
-    let nameless = launch_through(&proxy)
-        .env("HTTPS_PROXY", &url)
-        .env("HTTP_PROXY", url);
-    nameless.run().refused(78).says([
-        "A (",
-        "requires a user name and a password",
-        "write HTTPS_PROXY=http://USER:PASSWORD@127.0.0.1:",
-    ]);
-    nameless
-        .endpoint("http://example.com")
-        .run()
-        .refused(78)
-        .says(["A (", "requires a user name and a password"]);
+    for (endpoint, name) in [("", "HTTPS_PROXY"), ("http://example.com", "HTTP_PROXY")] {
+        let launch = launch_through(&proxy).endpoint(endpoint).env(name, &url);
+        let remedy = format!("write {name}=http://USER:PASSWORD@127.0.0.1:");
+        let said = ["A (", "requires a user name and a password", &remedy];
+        launch.run().refused(78).says(said);
+    }
     assert_eq!(proxy.connections(), 2);
 }

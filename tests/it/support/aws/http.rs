@@ -45,6 +45,16 @@ impl Response {
             ..Self::new(status, JSON, body.to_string())
         }
     }
+
+    /// The status line and the headers, with one more header.
+    fn head(&self, name: &str, value: &str) -> String {
+        let (status, content_type) = (self.status, self.content_type);
+        let head =
+            format!("HTTP/1.1 {status} X\r\ncontent-type: {content_type}\r\n{name}: {value}\r\n");
+        let headers = self.headers.iter();
+        let headers = headers.map(|(name, value)| format!("{name}: {value}\r\n"));
+        head + &headers.collect::<String>() + "\r\n"
+    }
 }
 
 /// One connection.
@@ -92,37 +102,16 @@ impl<S: Read + Write> Exchange<S> {
 
     /// Sends a response. Returns false if the client has closed the connection.
     pub fn send(&mut self, response: &Response) -> bool {
-        let Response {
-            status,
-            content_type,
-            headers,
-            body,
-        } = response;
-        let length = body.len();
-        let mut text = format!(
-            "HTTP/1.1 {status} X\r\ncontent-type: {content_type}\r\ncontent-length: {length}\r\n"
-        );
-        for (name, value) in headers {
-            text.push_str(&format!("{name}: {value}\r\n"));
-        }
-        text.push_str("\r\n");
-        text.push_str(body);
+        let mut text = response.head("content-length", &response.body.len().to_string());
+        text.push_str(&response.body);
         let sent = self.stream.write_all(text.as_bytes());
         sent.and_then(|()| self.stream.flush()).is_ok()
     }
 
     /// Sends a response whose body is repeated until the client closes the connection.
     pub fn send_for_ever(&mut self, response: &Response) {
-        let Response {
-            status,
-            content_type,
-            body,
-            ..
-        } = response;
-        let head = format!(
-            "HTTP/1.1 {status} X\r\ncontent-type: {content_type}\r\ntransfer-encoding: chunked\r\n\r\n"
-        );
-        let chunk = format!("{:x}\r\n{body}\r\n", body.len());
+        let head = response.head("transfer-encoding", "chunked");
+        let chunk = format!("{:x}\r\n{}\r\n", response.body.len(), response.body);
         let mut sent = self.stream.write_all(head.as_bytes());
         while sent.is_ok() {
             sent = self.stream.write_all(chunk.as_bytes());

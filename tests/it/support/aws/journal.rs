@@ -58,9 +58,8 @@ impl Call {
 
     /// The region in the scope of the signature. `None` if the request isn't signed.
     pub fn signed_region(&self) -> Option<String> {
-        self.header("authorization")
-            .filter(|authorization| authorization.contains("Credential="))?;
-        Some(self.region())
+        let is_signed = self.header("authorization")?.contains("Credential=");
+        is_signed.then(|| self.region())
     }
 
     /// The members of the request's body, or null if the body isn't JSON.
@@ -145,11 +144,12 @@ pub struct Journal {
 }
 
 #[derive(Default)]
-struct Record {
-    calls: Vec<Call>,
-    protocols: Vec<Vec<String>>,
+pub struct Record {
+    pub calls: Vec<Call>,
+    /// The ALPN protocols that each connection offered.
+    pub protocols: Vec<Vec<String>>,
     in_flight: usize,
-    most_in_flight: usize,
+    pub most_in_flight: usize,
     released: bool,
     stopped: bool,
 }
@@ -213,22 +213,6 @@ impl Journal {
         assert!(arrived, "fewer than {count} requests arrived");
     }
 
-    pub fn calls(&self) -> Vec<Call> {
-        self.record().calls.clone()
-    }
-
-    pub fn connections(&self) -> usize {
-        self.record().protocols.len()
-    }
-
-    pub fn protocols(&self) -> Vec<Vec<String>> {
-        self.record().protocols.clone()
-    }
-
-    pub fn most_in_flight(&self) -> usize {
-        self.record().most_in_flight
-    }
-
     /// Waits until a condition is true. Returns false if it isn't true at the limit, or if the
     /// server stops first.
     fn wait_until(&self, reached: impl Fn(&Record) -> bool) -> bool {
@@ -239,7 +223,7 @@ impl Journal {
         reached(&waited.unwrap().0)
     }
 
-    fn record(&self) -> MutexGuard<'_, Record> {
+    pub fn record(&self) -> MutexGuard<'_, Record> {
         self.record.lock().unwrap()
     }
 }

@@ -50,15 +50,10 @@ impl Parameters {
         let versions = self.versions.get(name)?;
         let at = match selector {
             None => versions.len(),
-            Some(selector) => match selector.parse::<usize>() {
-                Ok(number) => number,
-                Err(_) => {
-                    versions
-                        .iter()
-                        .position(|version| version.labels.contains(&selector))?
-                        + 1
-                }
-            },
+            Some(selector) => selector.parse().ok().or_else(|| {
+                let has_label = |version: &Version| version.labels.contains(&selector);
+                Some(versions.iter().position(has_label)? + 1)
+            })?,
         };
         Some((at, versions.get(at.checked_sub(1)?)?))
     }
@@ -73,10 +68,8 @@ pub fn answer(parameters: &Parameters, call: &Call) -> Response {
     for asked in &names {
         let (name, selector) = split(asked);
         if parameters.denied.contains(&name) {
-            if let Some(response) = recorded("GetParameters.denied") {
-                return response;
-            }
-            return denial("GetParameters", &name);
+            let typed = || denial("GetParameters", &name);
+            return recorded("GetParameters.denied").unwrap_or_else(typed);
         }
         match parameters.find(&name, selector.as_deref()) {
             Some((number, version)) => found.push(described(call, &name, number, version)),
@@ -85,10 +78,8 @@ pub fn answer(parameters: &Parameters, call: &Call) -> Response {
     }
     // AWS doesn't keep the order of the request, either.
     found.reverse();
-    Response::json(
-        200,
-        &json!({ "Parameters": found, "InvalidParameters": invalid }),
-    )
+    let body = json!({ "Parameters": found, "InvalidParameters": invalid });
+    Response::json(200, &body)
 }
 
 /// Answers a GetParametersByPath request. The token of a page is the last name of the page before
@@ -109,25 +100,19 @@ pub fn below(parameters: &Parameters, call: &Call) -> Response {
     let prefix = format!("{}/", path.trim_end_matches('/'));
     // No parameter has the prefix itself as its name, so the first page can begin after it.
     let last = body["NextToken"].as_str().unwrap_or(&prefix).to_owned();
-    let rest = parameters
-        .versions
-        .range((Bound::Excluded(last), Bound::Unbounded))
-        .map(|(name, _)| name);
+    let rest = (Bound::Excluded(last), Bound::Unbounded);
+    let rest = parameters.versions.range(rest).map(|(name, _)| name);
     let mut names = rest
         .take_while(|name| name.starts_with(&prefix))
         .filter(|name| is_recursive || !name[prefix.len()..].contains('/'))
         .peekable();
-    let page: Vec<&String> = names
-        .by_ref()
-        .take(usize::try_from(size).unwrap())
-        .collect();
-    let found: Vec<Value> = page
-        .iter()
-        .map(|name| {
-            let (number, version) = parameters.find(name, None).unwrap();
-            described(call, name, number, version)
-        })
-        .collect();
+    let size = usize::try_from(size).unwrap();
+    let page: Vec<&String> = names.by_ref().take(size).collect();
+    let described = |name: &&String| {
+        let (number, version) = parameters.find(name, None).unwrap();
+        described(call, name, number, version)
+    };
+    let found: Vec<Value> = page.iter().map(described).collect();
     let mut body = json!({ "Parameters": found });
     if names.peek().is_some() {
         body["NextToken"] = json!(page.last());
@@ -147,9 +132,8 @@ fn described(call: &Call, name: &str, number: usize, version: &Version) -> Value
 }
 
 fn split(asked: &str) -> (String, Option<String>) {
-    let rest = asked
-        .split_once(":parameter")
-        .map_or(asked, |(_, rest)| rest);
+    let rest = asked.split_once(":parameter");
+    let rest = rest.map_or(asked, |(_, rest)| rest);
     match rest.split_once(':') {
         Some((name, selector)) => (name.to_owned(), Some(selector.to_owned())),
         None => (rest.to_owned(), None),
@@ -161,8 +145,6 @@ fn denial(operation: &str, name: &str) -> Response {
         "User: arn:aws:sts::123456789012:assumed-role/app/i-1 is not authorized to perform: ssm:{operation} on resource: \
          arn:aws:ssm:us-east-1:123456789012:parameter{name} because no identity-based policy allows the ssm:{operation} action"
     );
-    Response::json(
-        400,
-        &json!({ "__type": "AccessDeniedException", "message": message }),
-    )
+    let body = json!({ "__type": "AccessDeniedException", "message": message });
+    Response::json(400, &body)
 }

@@ -130,13 +130,8 @@ impl Secret {
 }
 
 impl Secret {
-    /// The version that the request selects. Without a stage and an id, that is AWSCURRENT.
-    fn version(&self, call: &Call) -> Option<&Version> {
-        self.version_of(call.version_id(), call.stage())
-    }
-
     /// The version with this id and this stage. Without both, that is AWSCURRENT.
-    pub fn version_of(&self, id: Option<String>, stage: Option<String>) -> Option<&Version> {
+    fn version_of(&self, id: Option<String>, stage: Option<String>) -> Option<&Version> {
         let stage = match (&id, stage) {
             (None, None) => Some("AWSCURRENT".to_owned()),
             (_, stage) => stage,
@@ -150,14 +145,18 @@ impl Secret {
     }
 }
 
+/// The ARN of a secret, which is requested by this name or by its ARN.
+fn arn(id: &str, region: &str, account: &str) -> String {
+    match id.starts_with("arn:") {
+        true => id.to_owned(),
+        false => format!("arn:aws:secretsmanager:{region}:{account}:secret:{id}-AbCdEf"),
+    }
+}
+
 impl Version {
     pub fn response(&self, id: &str, region: &str, account: &str) -> Response {
-        let arn = match id.strip_prefix("arn:") {
-            Some(_) => id.to_owned(),
-            None => format!("arn:aws:secretsmanager:{region}:{account}:secret:{id}-AbCdEf"),
-        };
         let mut body = json!({
-            "ARN": arn,
+            "ARN": arn(id, region, account),
             "Name": id.rsplit(':').next(),
             "VersionId": self.id,
             "VersionStages": self.stages,
@@ -184,7 +183,7 @@ pub fn read(secrets: &mut BTreeMap<String, Secret>, call: &Call) -> Answer {
             answer => answer,
         };
     }
-    let Some(version) = secret.version(call) else {
+    let Some(version) = secret.version_of(call.version_id(), call.stage()) else {
         let wanted = match (call.version_id(), call.stage()) {
             (Some(id), _) => format!("VersionId: {id}"),
             (None, stage) => format!("staging label: {}", stage.unwrap_or_default()),
@@ -201,54 +200,42 @@ pub fn read(secrets: &mut BTreeMap<String, Secret>, call: &Call) -> Answer {
     }
 }
 
-/// Returns whether a request has the token of the agent.
-fn has_token(call: &Call) -> bool {
-    call.header("x-aws-parameters-secrets-token") == Some(AGENT_TOKEN)
-}
-
 /// Answers a request as the agent does, which refuses a request without its token.
 pub fn of_agent(service: &Service, call: &Call) -> Answer {
-    if !has_token(call) {
+    if call.header("x-aws-parameters-secrets-token") != Some(AGENT_TOKEN) {
         return refusal(&plain(403, "Bad Token"));
     }
     let mut query = call.query();
     let id = query.remove("secretId").unwrap();
-    let version = service.secrets.get(&id).map(|secret| {
-        let (version_id, stage) = (query.remove("versionId"), query.remove("versionStage"));
-        secret
-            .version_of(version_id, stage)
-            .map(|version| version.response(&id, "us-east-1", "123456789012"))
-    });
-    match version {
-        None => refusal(&fault::not_found()),
-        Some(None) => refusal(&fault::no_such_version("staging label: x")),
-        // The agent writes CreatedDate as text, while AWS writes a number.
-        Some(Some(mut response)) => {
-            response.body = response
-                .body
-                .replace("1523477145.713", "\"1523477145.713\"");
-            Answer::Send(response)
-        }
-    }
+    let Some(secret) = service.secrets.get(&id) else {
+        return refusal(&fault::not_found());
+    };
+    let (version_id, stage) = (query.remove("versionId"), query.remove("versionStage"));
+    let Some(version) = secret.version_of(version_id, stage) else {
+        return refusal(&fault::no_such_version("staging label: x"));
+    };
+    let response = version.response(&id, "us-east-1", "123456789012");
+    // The agent writes CreatedDate as text, while AWS writes a number.
+    let number = "1523477145.713";
+    let body = response.body.replace(number, &format!("\"{number}\""));
+    Answer::Send(Response { body, ..response })
 }
 
 impl Aws {
     /// Adds these members to the response of DescribeSecret, which also has the secret's name and
     /// ARN.
     pub fn describes(self, id: &str, members: Value) -> Self {
-        self.shared
-            .service()
-            .descriptions
-            .insert(id.to_owned(), Ok(members));
-        self
+        self.described(id, Ok(members))
     }
 
     /// Answers every DescribeSecret of this secret with a fault.
     pub fn refuses_to_describe(self, id: &str, fault: Fault) -> Self {
-        self.shared
-            .service()
-            .descriptions
-            .insert(id.to_owned(), Err(fault));
+        self.described(id, Err(fault))
+    }
+
+    fn described(self, id: &str, description: Result<Value, Fault>) -> Self {
+        let described = (id.to_owned(), description);
+        self.shared.service().descriptions.extend([described]);
         self
     }
 }
@@ -265,20 +252,12 @@ pub fn describe(service: &Service, call: &Call) -> Answer {
         Some(Ok(members)) => members.clone(),
         None => json!({}),
     };
-    let versions: BTreeMap<_, _> = secret
-        .versions
-        .iter()
+    let versions = secret.versions.iter();
+    let stages: BTreeMap<_, _> = versions
         .map(|version| (version.id, &version.stages))
         .collect();
-    body["VersionIdsToStages"] = json!(versions);
+    body["VersionIdsToStages"] = json!(stages);
     body["Name"] = json!(id.rsplit(':').next());
-    body["ARN"] = match id.starts_with("arn:") {
-        true => json!(id),
-        false => json!(format!(
-            "arn:aws:secretsmanager:{}:{}:secret:{id}-AbCdEf",
-            call.region(),
-            call.account()
-        )),
-    };
+    body["ARN"] = json!(arn(&id, &call.region(), &call.account()));
     Answer::Send(Response::json(200, &body))
 }

@@ -8,13 +8,13 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::fault::Fault;
-use super::http::Response;
+use super::fault::{Fault, sts_error};
+use super::http::{JSON, Response};
 use super::journal::Call;
 use super::parameter::{self, Parameters};
 use super::secret::{self, Secret};
 use super::trouble::Trouble;
-use crate::support::sandbox::ACCESS_SECRET;
+use crate::support::sandbox::{ACCESS_SECRET, CANARY};
 
 pub const REQUEST_ID: &str = "aaaabbbb-1111-4222-8333-ccccddddeeee";
 
@@ -78,15 +78,14 @@ impl Service {
         match operation.as_str() {
             "GetSecretValue" => secret::read(&mut self.secrets, call),
             "DescribeSecret" => secret::describe(self, call),
-            "AssumeRole" => Answer::Send(self.assume(call, "AssumeRole")),
-            "AssumeRoleWithWebIdentity" => {
-                Answer::Send(self.assume(call, "AssumeRoleWithWebIdentity"))
+            "AssumeRole" | "AssumeRoleWithWebIdentity" => {
+                Answer::Send(self.assume(call, &operation))
             }
             "GetCallerIdentity" => Answer::Send(identity()),
             "GetParameters" => Answer::Send(parameter::answer(&self.parameters, call)),
             "GetParametersByPath" => Answer::Send(parameter::below(&self.parameters, call)),
             "/secretsmanager/get" => secret::of_agent(self, call),
-            "/credentials" => Answer::Send(credentials(CONTAINER_KEY, EXPIRATION)),
+            "/credentials" => Answer::Send(credentials(CONTAINER_KEY)),
             "/federation/credentials" => Answer::Send(portal(call)),
             "/token" => Answer::Send(refreshed()),
             "/hang" => Answer::Never,
@@ -94,7 +93,7 @@ impl Service {
             "/latest/meta-data/placement/region" => Answer::Send(metadata(INSTANCE_REGION)),
             "/latest/meta-data/iam/security-credentials/" => Answer::Send(metadata("app")),
             "/latest/meta-data/iam/security-credentials/app" => {
-                Answer::Send(credentials(INSTANCE_KEY, EXPIRATION))
+                Answer::Send(credentials(INSTANCE_KEY))
             }
             _ => Answer::Send(Response {
                 status: 404,
@@ -103,12 +102,9 @@ impl Service {
         }
     }
 
-    /// Answers a request for a role. The session token contains the account of the role.
+    /// Answers a request for a role.
     fn assume(&self, call: &Call, action: &str) -> Response {
         if self.denies_roles {
-            if let Some(response) = recorded("AssumeRole.denied") {
-                return response;
-            }
             let role = call.form().remove("RoleArn").unwrap_or_default();
             let message = match action {
                 "AssumeRole" => format!(
@@ -117,45 +113,46 @@ impl Service {
                 ),
                 action => format!("Not authorized to perform sts:{action}"),
             };
-            return xml(
-                403,
-                format!(
-                    "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code>\
-                     <Message>{message}</Message></Error>\
-                     <RequestId>{REQUEST_ID}</RequestId></ErrorResponse>"
-                ),
-            );
+            let typed = || xml(403, sts_error("AccessDenied", &message));
+            return recorded("AssumeRole.denied").unwrap_or_else(typed);
         }
-        let (role, session) = (&call.form()["RoleArn"], &call.form()["RoleSessionName"]);
-        let account = role.split(':').nth(4).unwrap();
-        let name = role.rsplit('/').next().unwrap();
+        let form = call.form();
         xml(
             200,
-            format!(
-                "<{action}Response xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><{action}Result>\
-                 <AssumedRoleUser><AssumedRoleId>AROA:s</AssumedRoleId><Arn>arn:aws:sts::{account}:assumed-role/{name}/{session}</Arn>\
-                 </AssumedRoleUser><Credentials><AccessKeyId>{ROLE_KEY}</AccessKeyId>\
-                 <SecretAccessKey>{ACCESS_SECRET}</SecretAccessKey><SessionToken>{ACCESS_SECRET}/{account}</SessionToken>\
-                 <Expiration>{}</Expiration></Credentials></{action}Result>\
-                 <ResponseMetadata><RequestId>{REQUEST_ID}</RequestId></ResponseMetadata></{action}Response>",
-                EXPIRATION
-            ),
+            assumed(action, &form["RoleArn"], &form["RoleSessionName"]),
         )
     }
 }
 
+/// The body of STS's answer to this request for a role. The session token contains the account of
+/// the role.
+pub fn assumed(action: &str, role: &str, session: &str) -> String {
+    let account = role.split(':').nth(4).unwrap();
+    let name = role.rsplit('/').next().unwrap();
+    format!(
+        "<{action}Response xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><{action}Result>\
+         <AssumedRoleUser><AssumedRoleId>AROA:s</AssumedRoleId><Arn>arn:aws:sts::{account}:assumed-role/{name}/{session}</Arn>\
+         </AssumedRoleUser><Credentials><AccessKeyId>{ROLE_KEY}</AccessKeyId>\
+         <SecretAccessKey>{ACCESS_SECRET}</SecretAccessKey><SessionToken>{ACCESS_SECRET}/{account}</SessionToken>\
+         <Expiration>{EXPIRATION}</Expiration></Credentials></{action}Result>\
+         <ResponseMetadata><RequestId>{REQUEST_ID}</RequestId></ResponseMetadata></{action}Response>"
+    )
+}
+
 /// Returns the answer that a fault causes.
 pub fn refusal(fault: &Fault) -> Answer {
-    match (fault.response(), fault) {
-        (Some(response), Fault::Endless) => Answer::Endless(response),
-        (Some(response), _) => Answer::Send(response),
-        (None, Fault::Hang) => Answer::Never,
-        (None, _) => Answer::Close,
+    match fault {
+        Fault::Exactly(response) => Answer::Send(response.clone()),
+        Fault::Endless => {
+            Answer::Endless(Response::new(200, JSON, format!("{CANARY} ").repeat(4096)))
+        }
+        Fault::Hang => Answer::Never,
+        Fault::Close => Answer::Close,
     }
 }
 
 /// Credentials in the JSON of container endpoints and instance metadata.
-fn credentials(access_key: &str, expiration: &str) -> Response {
+fn credentials(access_key: &str) -> Response {
     let body = json!({
         "Code": "Success",
         "Type": "AWS-HMAC",
@@ -163,7 +160,7 @@ fn credentials(access_key: &str, expiration: &str) -> Response {
         "AccessKeyId": access_key,
         "SecretAccessKey": ACCESS_SECRET,
         "Token": ACCESS_SECRET,
-        "Expiration": expiration,
+        "Expiration": EXPIRATION,
     });
     Response::new(200, "application/json", body.to_string())
 }
@@ -171,24 +168,19 @@ fn credentials(access_key: &str, expiration: &str) -> Response {
 /// The SSO portal's response to GetRoleCredentials. For any token other than [`SSO_TOKEN`], its
 /// status is 401.
 fn portal(call: &Call) -> Response {
-    let (status, body) = if call.header("x-amz-sso_bearer_token") == Some(SSO_TOKEN) {
-        let expiration = 4_102_444_800_000_u64;
-        let (secret, token) = (ACCESS_SECRET, ACCESS_SECRET);
-        let credentials = json!({
-            "accessKeyId": SSO_KEY, "secretAccessKey": secret, "sessionToken": token, "expiration": expiration
-        });
-        (200, json!({ "roleCredentials": credentials }))
-    } else {
-        (
-            401,
-            json!({ "message": "Session token not found or invalid" }),
-        )
-    };
-    let headers = (status == 401).then(|| ("x-amzn-ErrorType", "UnauthorizedException".to_owned()));
-    Response {
-        headers: headers.into_iter().collect(),
-        ..Response::new(status, "application/json", body.to_string())
+    if call.header("x-amz-sso_bearer_token") != Some(SSO_TOKEN) {
+        let body = r#"{"message":"Session token not found or invalid"}"#;
+        return Response {
+            headers: vec![("x-amzn-ErrorType", "UnauthorizedException".to_owned())],
+            ..Response::new(401, "application/json", body)
+        };
     }
+    let credentials = json!({
+        "accessKeyId": SSO_KEY, "secretAccessKey": ACCESS_SECRET, "sessionToken": ACCESS_SECRET,
+        "expiration": 4_102_444_800_000_u64,
+    });
+    let body = json!({ "roleCredentials": credentials });
+    Response::new(200, "application/json", body.to_string())
 }
 
 /// The response of SSO to a request for a new token.
@@ -211,14 +203,12 @@ fn metadata(text: &str) -> Response {
 }
 
 fn identity() -> Response {
-    xml(
-        200,
-        format!(
-            "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
-             <Arn>{IDENTITY}</Arn><UserId>AIDA</UserId><Account>123456789012</Account></GetCallerIdentityResult>\
-             <ResponseMetadata><RequestId>{REQUEST_ID}</RequestId></ResponseMetadata></GetCallerIdentityResponse>"
-        ),
-    )
+    let body = format!(
+        "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
+         <Arn>{IDENTITY}</Arn><UserId>AIDA</UserId><Account>123456789012</Account></GetCallerIdentityResult>\
+         <ResponseMetadata><RequestId>{REQUEST_ID}</RequestId></ResponseMetadata></GetCallerIdentityResponse>"
+    );
+    xml(200, body)
 }
 
 fn xml(status: u16, body: String) -> Response {

@@ -20,16 +20,6 @@ pub struct Trouble {
 }
 
 impl Trouble {
-    /// A failure of this number of responses, until this time is over.
-    fn new(fault: Fault, left: usize, time: Duration) -> Self {
-        Self {
-            fault,
-            left,
-            time,
-            began: None,
-        }
-    }
-
     /// Returns the fault of the next response, or `None` if the trouble is over.
     pub fn next(&mut self) -> Option<Fault> {
         let began = *self.began.get_or_insert_with(Instant::now);
@@ -71,13 +61,13 @@ impl Aws {
 
     /// Fails the first `times` requests for an operation or a path, and answers the others.
     pub fn fails_first(self, operation: &str, times: usize, fault: Fault) -> Self {
-        self.trouble(operation, Trouble::new(fault, times, Duration::MAX));
+        self.trouble(operation, fault, times, Duration::MAX);
         self
     }
 
     /// Fails every request until `time` after the first one.
     pub fn fails_for(self, operation: &str, time: Duration, fault: Fault) -> Self {
-        self.trouble(operation, Trouble::new(fault, usize::MAX, time));
+        self.trouble(operation, fault, usize::MAX, time);
         self
     }
 
@@ -98,7 +88,7 @@ impl Aws {
 
     /// Fails every request for an operation from now on.
     pub fn begin_to_fail(&self, operation: &str, fault: Fault) {
-        self.trouble(operation, Trouble::new(fault, usize::MAX, Duration::MAX));
+        self.trouble(operation, fault, usize::MAX, Duration::MAX);
     }
 
     /// Answers the requests for an operation again.
@@ -106,7 +96,14 @@ impl Aws {
         self.shared.service().troubles.remove(operation);
     }
 
-    fn trouble(&self, operation: &str, trouble: Trouble) {
+    /// Fails this number of requests for an operation, until this time is over.
+    fn trouble(&self, operation: &str, fault: Fault, left: usize, time: Duration) {
+        let trouble = Trouble {
+            fault,
+            left,
+            time,
+            began: None,
+        };
         let mut service = self.shared.service();
         service.troubles.insert(operation.to_owned(), trouble);
     }

@@ -16,8 +16,9 @@
 //!   OPERATION can also be a path, such as `/token`.
 //! - `down REGION`: `FAULT` for all requests in a region.
 //! - A FAULT is `denied`, `denied REASON`, `unavailable`, `throttled`, `deleted`, `absent`,
-//!   `expired`, `another stage`, `hangs`, `closes`, `endless`, `page`, or a response that is
-//!   written out, such as `403 blocked`.
+//!   `expired`, `another stage`, `hangs`, `closes`, `endless`, `page`, the name of an error in
+//!   `aws/fault.rs`, such as `clock skew`, or a response that is written out, such as `403 blocked`
+//!   or `403 xml`.
 //!
 //! Where the launch runs:
 //!
@@ -113,27 +114,7 @@ pub fn serve(launch: &Launch, aws: Aws, name: &str, value: &str) -> Aws {
     let Some((kind, id)) = name.split_once(' ') else {
         return aws;
     };
-    let fault = |name: &str| match name {
-        "denied" => fault::denied(id),
-        "unavailable" => fault::unavailable(),
-        "throttled" => fault::throttled(),
-        "deleted" => fault::marked_for_deletion(),
-        "absent" => fault::not_found(),
-        "expired" => fault::expired_token(),
-        "another stage" => fault::stage_of_another_version(),
-        "hangs" => fault::Fault::Hang,
-        "closes" => fault::Fault::Close,
-        "endless" => fault::Fault::Endless,
-        "page" => fault::page(),
-        answer => {
-            let (status, text) = answer.split_once(' ').unwrap_or((answer, ""));
-            match status.parse() {
-                Ok(status) => fault::plain(status, text),
-                Err(_) if status == "denied" => fault::denied_by(text),
-                Err(_) => panic!("{answer} isn't a fault"),
-            }
-        }
-    };
+    let fault = |name: &str| fault::named(name, id);
     let content = |text: &str| match text.split_once(' ') {
         Some(("base64", bytes)) => Secret::binary(STANDARD.decode(bytes).unwrap()),
         Some(("fails", name)) => Secret::failing(fault(name)),
