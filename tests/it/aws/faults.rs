@@ -143,7 +143,7 @@ fn a_launch_tries_again_after_each_error_that_may_be_temporary_and_after_no_othe
             sandbox(&aws)
                 .case(said)
                 .run()
-                .warned_of_nothing()
+                .says_only(&[])
                 .launched()
                 .has("A", "v-4c7a1e");
             assert_eq!(aws.reads().len(), 3, "{said}");
