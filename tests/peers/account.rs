@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use super::checked::{check_signatures, iam, policy, user};
 use super::moto::{Credentials, Moto};
 use super::python::interpreter;
-use super::rotation::until;
 use crate::support::aws::response_of;
+use crate::support::record::await_fact;
 use crate::support::skip::can;
 use crate::support::*;
 
@@ -167,7 +167,7 @@ fn make_test_aws_leaves_nothing_in_the_account_after_ctrl_c_and_cleans_up_after_
         for _ in 0..lines {
             stdout.read_line(&mut printed).unwrap();
         }
-        until("something is created", || !account.content().is_empty());
+        await_fact("something is created", || !account.content().is_empty());
         kill(Pid::from_raw(run.id().try_into().unwrap()), signal).unwrap();
         stdout.read_to_string(&mut printed).unwrap();
         let status = run.wait().unwrap();

@@ -67,7 +67,7 @@ fn a_launch_gets_its_values_from_the_real_agent_and_fails_with_a_wrong_token() {
     let moto = or_skip!(Moto::shared());
     let agent = agent(moto, 300);
     let arn = moto.secret("agent/db+1", r#"{"k":"old-4c7a1e"}"#);
-    let id = moto.put("agent/db+1", r#"{"k":"new-4c7a1e","n":1.10}"#, &[]);
+    let id = moto.put("agent/db+1", r#"{"k":"new-4c7a1e","n":1.10}"#);
     let long = format!("{CANARY}{}", "x".repeat(60_000));
     moto.secret("agent/long", &long);
     moto.secretsmanager(
@@ -125,7 +125,7 @@ fn a_launch_gets_the_new_value_after_the_ttl_of_the_real_agent_and_the_last_valu
     moto.secret("agent/changed", "one-4c7a1e");
     let sandbox = by_agent(&agent).timeout("50s").resolve("A=agent/changed");
     sandbox.run().launched().has("A", "one-4c7a1e");
-    moto.put("agent/changed", "two-4c7a1e", &[]);
+    moto.put("agent/changed", "two-4c7a1e");
     await_fact("the new value", || {
         sandbox.run().launched().stdout().contains("A=two-4c7a1e\0")
     });

@@ -13,11 +13,7 @@ const KEY: &str = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56e
 fn check_shows_the_same_versions_labels_and_dates_as_boto3() {
     let moto = or_skip!(Moto::shared());
     moto.secret("check/x", &json!({ "k": CANARY }).to_string());
-    moto.put(
-        "check/x",
-        &json!({ "k": CANARY, "new": 1 }).to_string(),
-        &[],
-    );
+    moto.put("check/x", &json!({ "k": CANARY, "new": 1 }).to_string());
     moto.parameter("/check/p", "SecureString", CANARY);
     let bindings = ["A=check/x:k", "B=check/x:k:AWSPREVIOUS", "C=ssm:/check/p"];
     let sandbox = moto.sandbox().args(["check", "--json"]).bare();

@@ -32,7 +32,7 @@ env-from: [ssm:/m/path/, { from: ssm:/m/none/, prefix: NONE_ }, { from: m/db, pr
 fn moto() -> Option<Moto> {
     let moto = Moto::start()?;
     moto.secret("m/db", &json!({ "k": CANARY }).to_string());
-    moto.put("m/db", &json!({ "k": CANARY, "new": 1 }).to_string(), &[]);
+    moto.put("m/db", &json!({ "k": CANARY, "new": 1 }).to_string());
     moto.secret("m/deleted", CANARY);
     moto.secretsmanager(
         "delete_secret",

@@ -6,9 +6,8 @@ use std::fs;
 use nix::sys::signal::Signal;
 
 use super::moto::Moto;
-use super::rotation::until;
 use crate::support::directory::CacheDirectory;
-use crate::support::record;
+use crate::support::record::{self, await_fact};
 use crate::support::sandbox::Sandbox;
 
 const PLACEHOLDER: &str = "CHANGE_ME_4c7a1e";
@@ -33,7 +32,7 @@ fn once_boto3_has_replaced_a_placeholder_with_the_right_value_the_next_launch_ge
         .refused(78)
         .says(["the value doesn't match the pattern \"^sk_live_\""]);
 
-    moto.put("pattern/launch", "sk_live_4c7a1e", &[]);
+    moto.put("pattern/launch", "sk_live_4c7a1e");
     let started = launch().script("echo \"$API_KEY\"").prints_values().run();
     assert_eq!(started.launched_silently().stdout(), "sk_live_4c7a1e\n");
 }
@@ -48,15 +47,15 @@ fn the_command_keeps_its_value_if_boto3_stores_a_placeholder_during_a_rotation()
         .script("echo start $API_KEY >>record; exec sleep 1000");
     let running = sandbox.spawn();
     record::await_lines(&sandbox, 1);
-    moto.put("pattern/rotation", PLACEHOLDER, &[]);
+    moto.put("pattern/rotation", PLACEHOLDER);
     running.signal(Signal::SIGUSR2);
     // The sandbox asserts that this file doesn't contain a value.
     let log = || fs::read_to_string(sandbox.path("log")).unwrap();
-    until("a failed poll", || log().contains("a poll failed"));
+    await_fact("a failed poll", || log().contains("a poll failed"));
     let reason = "doesn't match the pattern \"^sk_live_\"";
     assert!(log().contains(reason), "{}", log());
 
-    moto.put("pattern/rotation", "sk_live_4c7a1e_2", &[]);
+    moto.put("pattern/rotation", "sk_live_4c7a1e_2");
     running.signal(Signal::SIGUSR2);
     let starts = record::await_lines(&sandbox, 2);
     assert_eq!(starts, ["start sk_live_4c7a1e", "start sk_live_4c7a1e_2"]);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 use super::daemon::Daemon;
-use super::rotation::until;
+use crate::support::record::await_fact;
 use crate::support::skip;
 
 /// The folder of PostgreSQL's programs in Debian, whose name contains the version.
@@ -49,7 +49,7 @@ impl Postgres {
         });
         let server = Self { daemon, programs };
         // The server listens for a while before it accepts logins.
-        until("PostgreSQL is ready", || {
+        await_fact("PostgreSQL is ready", || {
             server.psql("SELECT 1").status.success()
         });
         Some(server)

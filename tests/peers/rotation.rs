@@ -4,7 +4,6 @@ use std::fs;
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use serde_json::json;
@@ -13,25 +12,14 @@ use super::daemon::{is_installed, reserve_ports};
 use super::moto::Moto;
 use super::postgres::Postgres;
 use super::python::{Python, interpreter};
+use crate::support::record::await_fact;
 use crate::support::*;
-
-/// Waits until a condition is true.
-///
-/// # Panics
-/// If it isn't true after a time that is long even for a busy machine.
-pub(super) fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(50);
-    while !holds() {
-        assert!(Instant::now() < end, "never: {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
 
 /// Waits until a file has at least `count` lines that begin with `prefix`, and returns the last of
 /// them.
 fn line(file: &Path, prefix: &str, count: usize) -> String {
     let mut last = String::new();
-    until(
+    await_fact(
         &format!("{count} lines {prefix:?} in {}", file.display()),
         || {
             let text = fs::read_to_string(file).unwrap_or_default();
@@ -238,7 +226,7 @@ fn nginx_reloads_a_rotated_certificate_and_no_connection_fails() {
         &format!("{folder}nginx.conf"),
     ]);
     let running = sandbox.spawn();
-    until("nginx listens", || {
+    await_fact("nginx listens", || {
         TcpStream::connect(("127.0.0.1", port)).is_ok()
     });
     let log = sandbox.path("log");
@@ -249,7 +237,7 @@ fn nginx_reloads_a_rotated_certificate_and_no_connection_fails() {
     );
     line(&log, "first", 1);
     for name in ["second", "third"] {
-        moto.put("rotation/nginx", &certificate(name), &[]);
+        moto.put("rotation/nginx", &certificate(name));
         running.signal(Signal::SIGUSR2);
         line(&log, name, 20);
     }
