@@ -31,9 +31,8 @@ fn a_missing_key_is_reported_whichever_filter_a_template_applies_to_the_key() {
         replace('a','b') reverse round safe select slice(2) sort split string sum title tojson trim unique \
         upper urlencode zip";
     let filters = filters.split_whitespace();
-    let templates: Vec<String> = filters
-        .map(|filter| format!("{{% set x = db.nope | {filter} %}}"))
-        .collect();
+    let templates = filters.map(|filter| format!("{{% set x = db.nope | {filter} %}}"));
+    let templates = Vec::from_iter(templates);
 
     let run = launch(&templates, "");
     run.refused(78).says(["has no key \"nope\""]);
