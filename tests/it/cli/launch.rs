@@ -8,21 +8,20 @@ use crate::support::*;
 ::rows::rows!("tests/it/cli/launch.rows");
 
 /// The fake with `count` secrets `s0`, `s1`, …, and a run with a variable `V0`, `V1`, … for each of
-/// them.
-fn many(aws: Aws, count: usize) -> (Aws, Sandbox) {
-    let aws = (0..count).fold(aws, |aws, n| {
-        aws.secret(&format!("s{n}"), Secret::text(r#"{"k":"v-4c7a1e"}"#))
-    });
-    let run = (0..count).fold(Sandbox::new(), |sandbox, n| {
-        sandbox.resolve(&format!("V{n}=s{n}:k"))
-    });
-    (aws, run)
+/// them, without credentials.
+fn many(mut aws: Aws, count: usize) -> (Aws, Sandbox) {
+    let mut sandbox = Sandbox::new().endpoint(&aws.endpoint()).region("us-east-1");
+    for n in 0..count {
+        aws = aws.secret(&format!("s{n}"), Secret::text(r#"{"k":"v-4c7a1e"}"#));
+        sandbox = sandbox.resolve(&format!("V{n}=s{n}:k"));
+    }
+    (aws, sandbox)
 }
 
 #[test]
 fn a_hundred_secrets_are_read_with_at_most_32_requests_at_the_same_time() {
     let (aws, sandbox) = many(Aws::start().gathers(32), 100);
-    let run = sandbox.resolve("AGAIN=s7:k").aws(&aws).run();
+    let run = sandbox.resolve("AGAIN=s7:k").keys().run();
     run.launched_silently()
         .has("V0", "v-4c7a1e")
         .has("V99", "v-4c7a1e")
@@ -64,11 +63,8 @@ fn connections_to_secrets_manager_are_opened_while_credentials_are_fetched() {
     // The first connection is for the credentials, which never come.
     let (aws, sandbox) = many(Aws::start(), 3);
     let hang = format!("http://{}/hang", aws.address());
-    let sandbox = sandbox
-        .endpoint(&aws.endpoint())
-        .region("us-east-1")
-        .env("AWS_CONTAINER_CREDENTIALS_FULL_URI", hang);
-    sandbox.args(["--timeout", "4s"]).run().refused(75);
+    let sandbox = sandbox.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", hang);
+    sandbox.timeout("4s").run().refused(75);
     assert_eq!((aws.connections(), aws.reads().len()), (4, 0));
 }
 
@@ -82,11 +78,8 @@ fn a_connection_that_was_opened_before_the_credentials_arrived_is_used_or_replac
         )
     };
     let (aws, sandbox) = many(slow(Aws::start()), 40);
-    let sandbox = sandbox
-        .endpoint(&aws.endpoint())
-        .region("us-east-1")
-        .in_container(&aws);
-    sandbox.timeout("50s").run().launched_silently();
+    let sandbox = sandbox.in_container(&aws).timeout("50s");
+    sandbox.run().launched_silently();
     // One connection is for the credentials.
     assert_eq!((aws.connections(), aws.reads().len()), (33, 40));
     let (aws, wire) = (slow(Aws::start()), scripted(&["cut", "read; send {right}"]));
@@ -101,11 +94,8 @@ fn a_connection_that_was_opened_before_the_credentials_arrived_is_used_or_replac
 fn connections_to_secrets_manager_are_opened_while_a_role_is_assumed() {
     let role = "arn:aws:iam::210987654321:role/Reader";
     let (aws, sandbox) = many(Aws::start().fails("AssumeRole", Fault::Hang), 3);
-    sandbox
-        .aws(&aws)
-        .args(["--role-arn", role, "--timeout", "5s"])
-        .run()
-        .refused(75);
+    let sandbox = sandbox.keys().args(["--role-arn", role]);
+    sandbox.timeout("5s").run().refused(75);
     // Here, STS has the same address as Secrets Manager, so it uses one of the connections that
     // were opened for the secrets.
     assert_eq!((aws.connections(), aws.reads().len()), (3, 0));
@@ -114,19 +104,12 @@ fn connections_to_secrets_manager_are_opened_while_a_role_is_assumed() {
 #[test]
 fn secrets_and_parameters_are_read_on_connections_that_were_opened_before_the_credentials_arrived()
 {
-    let (aws, sandbox) = many(Aws::start(), 3);
-    let aws = (0..3).fold(aws, |aws, n| {
-        aws.parameter(&format!("/p{n}"), &[Version::text("p-4c7a1e")])
-    });
-    let sandbox = (0..3).fold(sandbox, |sandbox, n| {
-        sandbox.resolve(&format!("P{n}=ssm:/p{n}"))
-    });
-    sandbox
-        .endpoint(&aws.endpoint())
-        .region("us-east-1")
-        .in_container(&aws)
-        .run()
-        .launched_silently();
+    let (mut aws, mut sandbox) = many(Aws::start(), 3);
+    for n in 0..3 {
+        aws = aws.parameter(&format!("/p{n}"), &[Version::text("p-4c7a1e")]);
+        sandbox = sandbox.resolve(&format!("P{n}=ssm:/p{n}"));
+    }
+    sandbox.in_container(&aws).run().launched_silently();
     // One connection for the credentials, one for each secret, and one for all parameters.
     assert_eq!(aws.connections(), 5);
 }

@@ -10,18 +10,6 @@ use crate::support::*;
 ::rows::rows!("tests/it/values/local.rows");
 
 #[test]
-fn with_a_local_file_a_launch_prints_one_line_about_the_file_and_reads_its_binary_secrets() {
-    let run = local().run();
-    run.launched().has("A", CANARY).says(["local.json"]);
-    assert_eq!(run.stderr().lines().count(), 1, "{run}");
-    let secrets = r#"{"bytes":{"$binary":"//4BgA=="},"older":{"$stages":{"AWSCURRENT":"now-4c7a1e","AWSPREVIOUS":{"$binary":"//4BgA=="}}}}"#;
-    let sandbox = Sandbox::new().local(secrets).resolve("A=bytes");
-    let run = sandbox.resolve("B=older::AWSPREVIOUS").run();
-    let bytes = b"\xff\xfe\x01\x80";
-    run.launched().has("A", bytes).has("B", bytes);
-}
-
-#[test]
 fn a_similar_name_is_suggested_for_at_most_twenty_missing_secrets() {
     let names = (0..200).map(|number| (format!("prod/service-{number}"), Value::from(CANARY)));
     let sandbox = Sandbox::new().local(&Value::Object(Map::from_iter(names)).to_string());
