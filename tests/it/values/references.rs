@@ -1,8 +1,4 @@
-//! References whose names or labels have the maximum length or are too long; and inherited
-//! variables that aren't text.
-
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
+//! References whose names or labels have the maximum length or are too long.
 
 use crate::support::*;
 
@@ -50,17 +46,4 @@ fn a_staging_label_that_is_longer_than_256_characters_is_refused_before_any_requ
     let longest = format!("A=x:k:{}:{}", "ä".repeat(256), "i".repeat(64));
     let check = Sandbox::new().args(["check", "--offline"]).bare();
     check.resolve(&longest).run().launched();
-}
-
-#[test]
-fn an_inherited_variable_that_is_not_utf8_reaches_the_command_but_is_refused_in_a_secret_name() {
-    let aws = served();
-    let sandbox = sandbox(&aws)
-        .env("RAW", OsStr::from_bytes(b"\xff\xfe="))
-        .args(["--resolve-env", "RAW"]);
-    sandbox.run().launched_silently().has("RAW", b"\xff\xfe=");
-    let calls = aws.calls().len();
-    let run = sandbox.resolve("B=${RAW}/db:host").run();
-    run.refused(64).says(["B"]);
-    assert_eq!(aws.calls().len(), calls);
 }
