@@ -217,8 +217,10 @@ launch: -e A=prod/db:k -e B=/lead/a+b=c@d.e!f:k -e C=db-legacy:k -e D=prod/db
 keys: us-east-1
 
 complete ARNs, and ARNs without the random characters
-serves: arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/api arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-legacy
-launch: -e A=arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf -e B=arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/api -e C=arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-legacy
+serves: arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/api \
+    arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-legacy
+launch: -e A=arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf \
+    -e B=arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/api -e C=arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-legacy
 without --account, keys: eu-west-1
 
 China
@@ -228,7 +230,8 @@ keys: cn-north-1
 
 GovCloud
 serves: prod/db arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:prod/api-AbCdEf ssm:/app/key
-launch: --region us-gov-west-1 -e A=prod/db -e B=arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:prod/api-AbCdEf -e C=ssm:/app/key
+launch: --region us-gov-west-1 -e A=prod/db \
+    -e B=arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:prod/api-AbCdEf -e C=ssm:/app/key
 keys: us-gov-west-1
 
 parameters by name, ARN, version and label, and references to secrets
