@@ -2,18 +2,18 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
-use super::checked::{check_signatures, iam, policy, user};
+use super::checked::{check_signatures, policy, user};
 use super::moto::{Credentials, Moto};
 use super::python::interpreter;
-use super::rotation::until;
 use crate::support::aws::response_of;
+use crate::support::record::await_fact;
 use crate::support::skip::can;
 use crate::support::*;
 
@@ -34,10 +34,8 @@ impl Account {
     /// the calling test as skipped and returns `None`.
     fn start() -> Option<Self> {
         let (python, moto) = (interpreter()?, Moto::start()?);
-        let administrator = user(&moto, "administrator");
         let everything = policy(&json!({ "Effect": "Allow", "Action": "*", "Resource": "*" }));
-        let parameters = json!({ "UserName": "administrator", "PolicyName": "all", "PolicyDocument": everything });
-        iam(&moto, "put_user_policy", &parameters);
+        let administrator = user(&moto, "administrator", &everything);
         check_signatures(&moto);
         Some(Self {
             python,
@@ -49,21 +47,16 @@ impl Account {
 
     /// `tests/aws/run`, without the caller's environment.
     fn script(&self, arguments: &[&str]) -> Command {
+        let scratch = self.scratch.path();
         let mut command = Command::new(&self.python);
         command
-            .arg("-B")
-            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/aws/run"))
-            .args([
-                "--endpoint",
-                &self.moto.url,
-                "--regions",
-                "us-east-1,eu-west-1",
-            ])
+            .args(["-B", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/aws/run")])
+            .args(["--endpoint", &self.moto.url])
+            .args(["--regions", "us-east-1,eu-west-1"])
             .args(arguments)
             .env_clear()
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
-            .env("HOME", self.scratch.path())
-            .env("TMPDIR", self.scratch.path())
+            .envs([("HOME", scratch), ("TMPDIR", scratch)])
             .env("SECRETS_EXEC_BINARY", program())
             .envs(self.administrator.variables())
             .stdin(Stdio::null())
@@ -71,28 +64,28 @@ impl Account {
         command
     }
 
+    /// Runs the script with `--clean`, and asserts that it succeeds.
+    fn clean(&self) {
+        let mut script = self.script(&[&CONFIRMED[..], &["--clean"]].concat());
+        assert!(script.status().unwrap().success());
+    }
+
     /// All secrets and roles, and the parameters that don't come with moto.
     fn content(&self) -> Vec<Value> {
-        let of_tests =
-            [json!({ "Key": "Name", "Option": "BeginsWith", "Values": ["/secrets-exec-test-"] })];
+        let filters =
+            json!([{ "Key": "Name", "Option": "BeginsWith", "Values": ["/secrets-exec-test-"] }]);
+        let (secrets, parameters) = (
+            json!({ "IncludePlannedDeletion": true }),
+            json!({ "ParameterFilters": filters }),
+        );
         let mut content = Vec::new();
         for region in ["us-east-1", "eu-west-1"] {
             for (service, operation, member, parameters) in [
-                (
-                    "secretsmanager",
-                    "list_secrets",
-                    "SecretList",
-                    json!({ "IncludePlannedDeletion": true }),
-                ),
-                (
-                    "ssm",
-                    "describe_parameters",
-                    "Parameters",
-                    json!({ "ParameterFilters": of_tests }),
-                ),
-                ("iam", "list_roles", "Roles", json!({})),
+                ("secretsmanager", "list_secrets", "SecretList", &secrets),
+                ("ssm", "describe_parameters", "Parameters", &parameters),
+                ("iam", "list_roles", "Roles", &json!({})),
             ] {
-                let answer = self.call(service, operation, region, &parameters);
+                let answer = self.call(service, operation, region, parameters);
                 content.extend(answer[member].as_array().unwrap().iter().cloned());
             }
         }
@@ -117,20 +110,12 @@ fn make_test_aws_succeeds_with_moto_and_leaves_nothing_in_the_account() {
     let folder = account.scratch.path().join("recorded");
     fs::create_dir(&folder).unwrap();
     let record = ["--record", folder.to_str().unwrap()];
-    let output = account
-        .script(&[&CONFIRMED[..], &record].concat())
-        .output()
-        .unwrap();
+    let mut script = account.script(&[&CONFIRMED[..], &record].concat());
+    let output = script.output().unwrap();
     let printed = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{printed}");
-    assert!(
-        printed
-            .lines()
-            .filter(|line| line.starts_with("ok "))
-            .count()
-            >= 60,
-        "{printed}"
-    );
+    let passed = printed.lines().filter(|line| line.starts_with("ok "));
+    assert!(passed.count() >= 60, "{printed}");
     assert_eq!(account.content(), Vec::<Value>::new());
 
     // The recorded answers don't mention anything of the account, and the fake can serve them.
@@ -138,15 +123,11 @@ fn make_test_aws_succeeds_with_moto_and_leaves_nothing_in_the_account() {
         let text = fs::read_to_string(file.unwrap().path()).unwrap();
         assert!(!text.contains("secrets-exec-test"), "{text}");
     }
-    let recorded =
-        fs::read_to_string(folder.join("GetSecretValue.marked_for_deletion.json")).unwrap();
-    let fault = Fault::Exactly(response_of(&recorded));
+    let recorded = folder.join("GetSecretValue.marked_for_deletion.json");
+    let fault = Fault::Exactly(response_of(&fs::read_to_string(recorded).unwrap()));
     let aws = Aws::start().secret("x", Secret::failing(fault));
-    Sandbox::new()
-        .aws(&aws)
-        .resolve("A=x")
-        .run()
-        .refused(78)
+    let run = Sandbox::new().aws(&aws).resolve("A=x").run();
+    run.refused(78)
         .says(["the secret \"x\"", "is marked for deletion"]);
 }
 
@@ -167,36 +148,27 @@ fn make_test_aws_leaves_nothing_in_the_account_after_ctrl_c_and_cleans_up_after_
         for _ in 0..lines {
             stdout.read_line(&mut printed).unwrap();
         }
-        until("something is created", || !account.content().is_empty());
+        await_fact("something is created", || !account.content().is_empty());
         kill(Pid::from_raw(run.id().try_into().unwrap()), signal).unwrap();
         stdout.read_to_string(&mut printed).unwrap();
         let status = run.wait().unwrap();
         if signal == Signal::SIGKILL {
-            let clean = account
-                .script(&[&CONFIRMED[..], &["--clean"]].concat())
-                .status()
-                .unwrap();
-            assert!(clean.success());
+            account.clean();
         } else {
             assert_eq!(status.code(), Some(1), "{printed}");
             assert!(printed.contains("\ninterrupted: "), "{printed}");
         }
-        assert_eq!(
-            account.content(),
-            Vec::<Value>::new(),
-            "{signal} after {lines} lines: {printed}"
-        );
+        let left = account.content();
+        assert!(left.is_empty(), "{left:?} after {signal}: {printed}");
     }
 }
 
 #[test]
 fn make_test_aws_changes_nothing_in_an_account_that_was_not_confirmed() {
     let account = or_skip!(Account::start());
-    account.moto.secret_of(
-        &account.administrator,
-        "secrets-exec-test-of-somebody",
-        "v-4c7a1e-kept",
-    );
+    let name = "secrets-exec-test-of-somebody";
+    let administrator = &account.administrator;
+    account.moto.secret_of(administrator, name, "v-4c7a1e-kept");
     let other = ["--yes", "--account", "210987654321"];
     for arguments in [
         &[][..],
@@ -204,16 +176,11 @@ fn make_test_aws_changes_nothing_in_an_account_that_was_not_confirmed() {
         &other,
         &[&other[..], &["--clean"]].concat(),
     ] {
-        let output = account
-            .script(arguments)
-            .stderr(Stdio::piped())
-            .output()
-            .unwrap();
+        let mut script = account.script(arguments);
+        let output = script.stderr(Stdio::piped()).output().unwrap();
         let errors = String::from_utf8(output.stderr).unwrap();
-        assert!(
-            !output.status.success() && errors.starts_with("not confirmed, and nothing was done"),
-            "{errors}"
-        );
+        let is_unconfirmed = errors.starts_with("not confirmed, and nothing was done");
+        assert!(!output.status.success() && is_unconfirmed, "{errors}");
         assert_eq!(account.content().len(), 1);
     }
 }
@@ -224,29 +191,27 @@ fn make_test_aws_with_clean_leaves_secrets_and_roles_with_another_tag_or_no_tag_
     let trust = policy(
         &json!({ "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": { "AWS": "123456789012" } }),
     );
-    for (name, tags) in [
+    for (name, tag) in [
         (
             "secrets-exec-test-team",
-            json!([{ "Key": "secrets-exec-testing-team", "Value": "remove" }]),
+            Some(("secrets-exec-testing-team", "remove")),
         ),
         (
             "secrets-exec-test-keep",
-            json!([{ "Key": "secrets-exec-test", "Value": "keep" }]),
+            Some(("secrets-exec-test", "keep")),
         ),
-        ("secrets-exec-test-none", json!([])),
+        ("secrets-exec-test-none", None),
     ] {
+        let tags: Vec<Value> = tag
+            .iter()
+            .map(|(key, value)| json!({ "Key": key, "Value": value }))
+            .collect();
         let secret = json!({ "Name": name, "SecretString": "v-4c7a1e-kept", "Tags": tags });
         let role = json!({ "RoleName": name, "Path": "/secrets-exec-test/", "AssumeRolePolicyDocument": trust, "Tags": tags });
         account.call("secretsmanager", "create_secret", "us-east-1", &secret);
         account.call("iam", "create_role", "us-east-1", &role);
     }
     let before = account.content();
-    assert!(
-        account
-            .script(&[&CONFIRMED[..], &["--clean"]].concat())
-            .status()
-            .unwrap()
-            .success()
-    );
+    account.clean();
     assert_eq!(account.content(), before);
 }

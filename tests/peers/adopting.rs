@@ -25,21 +25,12 @@ fn the_commands_of_docs_adopting_md_create_an_alarm_for_each_metric() {
 
     let answer = |command: &str| -> Value { serde_json::from_str(&shell(command)).unwrap() };
     let created = answer("aws logs describe-metric-filters --log-group-name /ecs/app");
-    let mut metrics: Vec<&str> = created["metricFilters"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|filter| {
-            filter["metricTransformations"][0]["metricName"]
-                .as_str()
-                .unwrap()
-        })
-        .collect();
+    let filters = created["metricFilters"].as_array().unwrap().iter();
+    let metrics = filters.map(|filter| &filter["metricTransformations"][0]["metricName"]);
+    let mut metrics: Vec<&str> = metrics.map(|name| name.as_str().unwrap()).collect();
     metrics.sort_unstable();
-    let mut shown: Vec<String> = metric_filters(&page)
-        .into_iter()
-        .map(|(metric, _)| metric)
-        .collect();
+    let shown = metric_filters(&page);
+    let mut shown: Vec<&str> = shown.iter().map(|(metric, _)| &**metric).collect();
     shown.sort_unstable();
     assert_eq!(metrics, shown);
 
@@ -50,9 +41,7 @@ fn the_commands_of_docs_adopting_md_create_an_alarm_for_each_metric() {
     assert_eq!(alarms.len(), metrics.len(), "{alarms:?}");
     for alarm in alarms {
         assert_eq!(alarm["Namespace"], "secrets-exec", "{alarm}");
-        assert!(
-            metrics.contains(&alarm["MetricName"].as_str().unwrap()),
-            "{alarm}"
-        );
+        let metric = alarm["MetricName"].as_str().unwrap();
+        assert!(metrics.contains(&metric), "{alarm}");
     }
 }

@@ -32,23 +32,14 @@ fn agent(moto: &Moto, ttl: u32) -> Daemon {
         );
         std::fs::write(folder.join("agent.toml"), config).unwrap();
         std::fs::write(folder.join("token"), TOKEN).unwrap();
-        let variables = [
-            format!("AWS_ENDPOINT_URL={}", moto.url),
-            format!("AWS_TOKEN=file://{}", folder.join("token").display()),
-            "AWS_ACCESS_KEY_ID=AKIADUMMY".to_owned(),
-            "AWS_SECRET_ACCESS_KEY=dummy".to_owned(),
-            format!("AWS_REGION={REGION}"),
-        ];
-        let program = [
-            program().display().to_string(),
-            "--config".to_owned(),
-            "agent.toml".to_owned(),
-        ];
-        ["env".to_owned()]
-            .into_iter()
-            .chain(variables)
-            .chain(program)
-            .collect()
+        let line = format!(
+            "env AWS_ENDPOINT_URL={} AWS_TOKEN=file://{}/token AWS_ACCESS_KEY_ID=AKIADUMMY \
+             AWS_SECRET_ACCESS_KEY=dummy AWS_REGION={REGION} {} --config agent.toml",
+            moto.url,
+            folder.display(),
+            program().display()
+        );
+        line.split(' ').map(str::to_owned).collect()
     })
 }
 
@@ -67,13 +58,11 @@ fn a_launch_gets_its_values_from_the_real_agent_and_fails_with_a_wrong_token() {
     let moto = or_skip!(Moto::shared());
     let agent = agent(moto, 300);
     let arn = moto.secret("agent/db+1", r#"{"k":"old-4c7a1e"}"#);
-    let id = moto.put("agent/db+1", r#"{"k":"new-4c7a1e","n":1.10}"#, &[]);
+    let id = moto.put("agent/db+1", r#"{"k":"new-4c7a1e","n":1.10}"#);
     let long = format!("{CANARY}{}", "x".repeat(60_000));
     moto.secret("agent/long", &long);
-    moto.secretsmanager(
-        "create_secret",
-        &json!({ "Name": "agent/bytes", "SecretBinary": { "$bytes": b"\0\xff-4c7a1e\n" } }),
-    );
+    let binary = json!({ "Name": "agent/bytes", "SecretBinary": { "$bytes": b"\0\xff-4c7a1e\n" } });
+    moto.secretsmanager("create_secret", &binary);
     let declaration = "env:\n  E: agent/long\n  F: { from: agent/bytes, encode: base64 }\n";
     let launch = || by_agent(&agent).resolve("A=agent/db+1:k").timeout("50s");
     let all = launch()
@@ -91,11 +80,8 @@ fn a_launch_gets_its_values_from_the_real_agent_and_fails_with_a_wrong_token() {
     run.has("E", &long).has("F", "AP8tNGM3YTFlCg==");
     // A role in the account that has moto's secrets.
     let role = "arn:aws:iam::123456789012:role/Reader";
-    launch()
-        .args(["--role-arn", role])
-        .run()
-        .launched()
-        .has("A", "new-4c7a1e");
+    let run = launch().args(["--role-arn", role]).run();
+    run.launched().has("A", "new-4c7a1e");
     let run = launch().resolve("G=agent/nothing").run();
     run.refused(78)
         .says(["G (", "secret agent/nothing", "doesn't exist"]);
@@ -110,11 +96,8 @@ fn a_launch_gets_its_values_from_the_real_agent_and_fails_with_a_wrong_token() {
         .timeout("2s")
         .resolve("A=agent/long");
     gone.run().refused(75);
-    gone.arg("--agent-fallback")
-        .timeout("50s")
-        .run()
-        .launched_silently()
-        .has("A", long);
+    let run = gone.arg("--agent-fallback").timeout("50s").run();
+    run.launched_silently().has("A", long);
 }
 
 #[test]
@@ -125,7 +108,7 @@ fn a_launch_gets_the_new_value_after_the_ttl_of_the_real_agent_and_the_last_valu
     moto.secret("agent/changed", "one-4c7a1e");
     let sandbox = by_agent(&agent).timeout("50s").resolve("A=agent/changed");
     sandbox.run().launched().has("A", "one-4c7a1e");
-    moto.put("agent/changed", "two-4c7a1e", &[]);
+    moto.put("agent/changed", "two-4c7a1e");
     await_fact("the new value", || {
         sandbox.run().launched().stdout().contains("A=two-4c7a1e\0")
     });

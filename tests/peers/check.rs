@@ -13,42 +13,27 @@ const KEY: &str = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56e
 fn check_shows_the_same_versions_labels_and_dates_as_boto3() {
     let moto = or_skip!(Moto::shared());
     moto.secret("check/x", &json!({ "k": CANARY }).to_string());
-    moto.put(
-        "check/x",
-        &json!({ "k": CANARY, "new": 1 }).to_string(),
-        &[],
-    );
+    moto.put("check/x", &json!({ "k": CANARY, "new": 1 }).to_string());
     moto.parameter("/check/p", "SecureString", CANARY);
-    let bindings = ["A=check/x:k", "B=check/x:k:AWSPREVIOUS", "C=ssm:/check/p"];
-    let sandbox = moto.sandbox().args(["check", "--json"]).bare();
-    let run = bindings
-        .iter()
-        .fold(sandbox, |sandbox, binding| sandbox.resolve(binding))
-        .run();
+    let sandbox = moto
+        .sandbox()
+        .args(["check", "--json", "-e", "A=check/x:k"]);
+    let sandbox = sandbox.resolve("B=check/x:k:AWSPREVIOUS");
+    let run = sandbox.resolve("C=ssm:/check/p").bare().run();
     run.ended(Status::Exit(0));
     let document = run.document();
+    let source = |at: usize| &document["values"][at]["sources"][0];
     for (at, stage) in ["AWSCURRENT", "AWSPREVIOUS"].into_iter().enumerate() {
         let expected = json!({ "SecretId": "check/x", "VersionStage": stage });
         let version = moto.secretsmanager("get_secret_value", &expected);
-        let source = &document["values"][at]["sources"][0];
-        assert_eq!(
-            (&source["version"], &source["stages"]),
-            (&version["VersionId"], &version["VersionStages"]),
-            "{run}"
-        );
-        assert_eq!(
-            source["created"],
-            text_of(&version["CreatedDate"])[..19].replace(' ', "T") + "Z",
-            "{run}"
-        );
+        let created = text_of(&version["CreatedDate"])[..19].replace(' ', "T") + "Z";
+        assert_eq!(source(at)["version"], version["VersionId"], "{run}");
+        assert_eq!(source(at)["stages"], version["VersionStages"], "{run}");
+        assert_eq!(source(at)["created"], created, "{run}");
     }
-    let source = &document["values"][2]["sources"][0];
-    assert_eq!(
-        (&source["store"], &source["version"]),
-        (&json!("ssm"), &json!("1")),
-        "{run}"
-    );
-    assert!(source["created"].is_string(), "{run}");
+    assert_eq!(source(2)["store"], "ssm", "{run}");
+    assert_eq!(source(2)["version"], "1", "{run}");
+    assert!(source(2)["created"].is_string(), "{run}");
 }
 
 #[test]
@@ -65,55 +50,32 @@ fn check_shows_the_same_rotation_kms_key_and_replicas_as_boto3() {
     moto.secretsmanager("rotate_secret", &rotation);
     moto.secret("check/plain", CANARY);
     let sandbox = || {
-        moto.sandbox().args([
-            "check",
-            "--describe",
-            "-e",
-            "A=check/described",
-            "-e",
-            "B=check/plain",
-        ])
+        let sandbox = moto.sandbox().args(["check", "--describe"]).bare();
+        sandbox.resolve("A=check/described")
     };
-    let run = sandbox().arg("--json").bare().run();
+    let run = sandbox().arg("--json").resolve("B=check/plain").run();
     run.ended(Status::Exit(0));
     let secrets = run.document()["secrets"].take();
-    let described = &secrets[0];
-    let expected =
-        moto.secretsmanager("describe_secret", &json!({ "SecretId": "check/described" }));
+    let (described, plain) = (&secrets[0], &secrets[1]);
+    let id = json!({ "SecretId": "check/described" });
+    let expected = moto.secretsmanager("describe_secret", &id);
+    let (rotation, days) = (&described["rotation"], "AutomaticallyAfterDays");
     assert_eq!(described["kms_key"], expected["KmsKeyId"], "{run}");
+    assert_eq!(rotation["enabled"], expected["RotationEnabled"], "{run}");
     assert_eq!(
-        described["rotation"]["enabled"], expected["RotationEnabled"],
+        rotation["every_days"], expected["RotationRules"][days],
         "{run}"
     );
-    assert_eq!(
-        described["rotation"]["every_days"], expected["RotationRules"]["AutomaticallyAfterDays"],
-        "{run}"
-    );
-    let regions: Vec<&Value> = described["replicas"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|replica| &replica["region"])
-        .collect();
+    let replicas = described["replicas"].as_array().unwrap().iter();
+    let regions: Vec<&Value> = replicas.map(|replica| &replica["region"]).collect();
     assert_eq!(regions, ["eu-west-1", "us-west-2"], "{run}");
-    let plain = &secrets[1];
-    assert_eq!(
-        (&plain["rotation"]["enabled"], &plain["kms_key"]),
-        (&json!(false), &Value::Null),
-        "{run}"
-    );
-    let table = sandbox().bare().run().stdout();
-    assert!(
-        table.contains("every 30 days") && table.contains("eu-west-1, us-west-2"),
-        "{table}"
-    );
+    assert_eq!(plain["rotation"]["enabled"], false, "{run}");
+    assert_eq!(plain["kms_key"], Value::Null, "{run}");
+    let table = sandbox().run().stdout();
+    let has_both = table.contains("every 30 days") && table.contains("eu-west-1, us-west-2");
+    assert!(has_both, "{table}");
     // A replica names its primary region.
-    let run = sandbox()
-        .arg("--json")
-        .bare()
-        .region("us-west-2")
-        .args(["--no-file", "-e", "C=check/described"])
-        .run();
+    let run = sandbox().arg("--json").region("us-west-2").run();
     let replica = run.document()["secrets"][0].take();
     assert_eq!(replica["primary_region"], "us-east-1", "{run}");
 }

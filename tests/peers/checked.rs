@@ -10,24 +10,19 @@ use serde_json::{Value, json};
 
 use super::moto::{Credentials, Moto};
 
-/// Calls IAM as the administrator.
-pub(super) fn iam(moto: &Moto, operation: &str, parameters: &Value) {
-    moto.call(&json!({ "service": "iam", "operation": operation, "parameters": parameters }));
-}
-
 /// A policy with one statement.
 pub(super) fn policy(statement: &Value) -> String {
     json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string()
 }
 
-/// Creates a user without any permission, and returns the user's keys.
-pub(super) fn user(moto: &Moto, name: &str) -> Credentials {
-    let iam = |operation: &str| {
-        let parameters = json!({ "UserName": name });
-        moto.call(&json!({ "service": "iam", "operation": operation, "parameters": parameters }))
-    };
-    iam("create_user");
-    Credentials::from_answer(&iam("create_access_key")["AccessKey"])
+/// Creates a user with this policy, and returns the user's keys.
+pub(super) fn user(moto: &Moto, name: &str, policy: &str) -> Credentials {
+    let iam = |operation: &str, parameters: &Value| moto.ask("iam", operation, parameters);
+    let user = json!({ "UserName": name });
+    iam("create_user", &user);
+    let parameters = json!({ "UserName": name, "PolicyName": "a", "PolicyDocument": policy });
+    iam("put_user_policy", &parameters);
+    Credentials::from_answer(&iam("create_access_key", &user)["AccessKey"])
 }
 
 /// Makes the server check signatures and policies from now on.

@@ -22,23 +22,15 @@ fn openssl_python_and_node_read_a_key_and_its_certificate_from_files_in_memory()
     };
     let python = python.to_str().unwrap();
     moto.secret("delivered/tls", &certificate("delivered"));
-    let files = [
-        "--as-file",
-        "KEY=delivered/tls:key",
-        "--as-file",
-        "CERTIFICATE=delivered/tls:certificate",
-    ];
+    let files = "--as-file KEY=delivered/tls:key --as-file CERTIFICATE=delivered/tls:certificate";
     for command in [
         ["sh", "-c", OPENSSL],
         [python, "-c", PYTHON],
         ["node", "-e", NODE],
     ] {
         if command[0] != "node" || skip::can(&["node", "--version"], "files in memory under Node") {
-            moto.sandbox()
-                .args(files)
-                .command(command)
-                .run()
-                .launched_silently();
+            let run = moto.sandbox().args(files.split(' ')).command(command).run();
+            run.launched_silently();
         }
     }
 }
@@ -75,18 +67,12 @@ fn a_key_in_a_file_that_can_be_read_once_reaches_python_node_and_nginx_once_and_
     let declaration = "files:
   - { from: \"once/tls:key\", env: KEY, once: true }
   - { from: \"once/tls:certificate\", env: CERTIFICATE }\n";
+    let python = [python.to_str().unwrap(), "-c", PYTHON_ONCE];
+    let twice = "successful\ncannot load certificate key\n";
     for (program, command, printed) in [
-        (
-            &["true"][..],
-            [python.to_str().unwrap(), "-c", PYTHON_ONCE],
-            "0 b''\n",
-        ),
+        (&["true"][..], python, "0 b''\n"),
         (&["node", "--version"], ["node", "-e", NODE_ONCE], "0 0\n"),
-        (
-            &["/usr/sbin/nginx", "-v"],
-            ["sh", "-c", NGINX_ONCE],
-            "successful\ncannot load certificate key\n",
-        ),
+        (&["/usr/sbin/nginx", "-v"], ["sh", "-c", NGINX_ONCE], twice),
         (
             &["psql", "--version"],
             ["sh", "-c", PSQL_ONCE],

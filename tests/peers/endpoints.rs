@@ -9,60 +9,39 @@ use super::python::{Python, interpreter};
 use crate::support::network::{NOWHERE, Proxy};
 use crate::support::sandbox::{ACCESS_SECRET, Sandbox};
 
-const REGIONS: [&str; 13] = [
-    "us-east-1",
-    "eu-central-1",
-    "ap-southeast-5",
-    "us-gov-west-1",
-    "us-gov-east-1",
-    "cn-north-1",
-    "us-iso-east-1",
-    "us-isob-east-1",
-    "eu-isoe-west-1",
-    "us-isof-south-1",
-    "eusc-de-east-1",
-    "us-nowhere-12",
-    "xx-west-1",
-];
+const REGIONS: &str = "us-east-1,eu-central-1,ap-southeast-5,us-gov-west-1,us-gov-east-1,cn-north-1,us-iso-east-1,\
+    us-isob-east-1,eu-isoe-west-1,us-isof-south-1,eusc-de-east-1,us-nowhere-12,xx-west-1";
 
-/// The name of the service in botocore, the beginning of its host name, and the arguments of a
+/// The name of the service in botocore, with which its host name begins, and the arguments of a
 /// launch that calls it in each region.
-const SERVICES: [(&str, &str, &[&str]); 3] = [
-    ("secretsmanager", "secretsmanager", &["-e", "A=x"]),
-    ("ssm", "ssm", &["-e", "A=ssm:/x"]),
+const SERVICES: [(&str, &str); 3] = [
+    ("secretsmanager", "-e A=x"),
+    ("ssm", "-e A=ssm:/x"),
     (
         "sts",
-        "sts",
-        &[
-            "-e",
-            "A=x",
-            "--role-arn",
-            "arn:aws:iam::123456789012:role/Reader",
-        ],
+        "-e A=x --role-arn arn:aws:iam::123456789012:role/Reader",
     ),
 ];
 
 /// A launch whose connections are all closed by the proxy, which secrets-exec treats as an outage
 /// of the region.
 fn refused_launch(proxy: &Proxy, fips: bool, dual: bool) -> Sandbox {
-    let sandbox = Sandbox::new()
+    Sandbox::new()
         .env("AWS_ACCESS_KEY_ID", "AKIA")
-        .env("AWS_SECRET_ACCESS_KEY", ACCESS_SECRET);
-    let sandbox = sandbox.env("HTTPS_PROXY", proxy.url());
-    let sandbox = sandbox
+        .env("AWS_SECRET_ACCESS_KEY", ACCESS_SECRET)
+        .env("HTTPS_PROXY", proxy.url())
+        .attempts(1)
         .env("AWS_USE_FIPS_ENDPOINT", fips.to_string())
-        .env("AWS_MAX_ATTEMPTS", "1");
-    sandbox.env("AWS_USE_DUALSTACK_ENDPOINT", dual.to_string())
+        .env("AWS_USE_DUALSTACK_ENDPOINT", dual.to_string())
 }
 
 /// The host names with this prefix that a proxy was asked for.
 fn hosts(proxy: &Proxy, prefix: &str) -> BTreeSet<String> {
-    let asked = proxy.request_lines().into_iter();
-    let hosts = asked.map(|line| {
-        line.trim_start_matches("CONNECT ")
-            .trim_end_matches(":443")
-            .to_owned()
-    });
+    let lines = proxy.request_lines();
+    let hosts = lines
+        .iter()
+        .filter_map(|line| line.strip_prefix("CONNECT "));
+    let hosts = hosts.map(|host| host.trim_end_matches(":443").to_owned());
     hosts.filter(|host| host.starts_with(prefix)).collect()
 }
 
@@ -70,24 +49,24 @@ fn hosts(proxy: &Proxy, prefix: &str) -> BTreeSet<String> {
 fn requests_are_sent_to_the_endpoint_that_botocore_chooses() {
     let interpreter = or_skip!(interpreter());
     let mut botocore = Python::start(&interpreter, "endpoints.py", &[]);
-    let mut expected =
-        |service: &str, regions: &[&str], fips: bool, dual: bool| -> BTreeSet<String> {
-            let wanted =
-                json!({ "service": service, "regions": regions, "fips": fips, "dual": dual });
-            serde_json::from_str(&botocore.ask(&wanted.to_string())).unwrap()
-        };
+    let mut expected = |service: &str, regions: &[&str], fips: bool, dual: bool| {
+        let wanted = json!({ "service": service, "regions": regions, "fips": fips, "dual": dual });
+        let answer = botocore.ask(&wanted.to_string());
+        serde_json::from_str::<BTreeSet<String>>(&answer).unwrap()
+    };
+    let regions: Vec<&str> = REGIONS.split(',').collect();
     for (fips, dual) in [(false, false), (true, false), (false, true), (true, true)] {
-        for (service, prefix, arguments) in SERVICES {
+        for (service, arguments) in SERVICES {
             let proxy = Proxy::before(NOWHERE);
-            let fallback = REGIONS[1..].join(",");
-            let launch =
-                refused_launch(&proxy, fips, dual).env("SECRETS_EXEC_FALLBACK_REGION", fallback);
-            let run = launch.region(REGIONS[0]).args(arguments).run();
-            let case = format!("{service}, FIPS {fips}, dual stack {dual}: {run}");
+            let launch = refused_launch(&proxy, fips, dual)
+                .env("SECRETS_EXEC_FALLBACK_REGION", regions[1..].join(","));
+            let launch = launch.region(regions[0]).args(arguments.split(' '));
+            let run = launch.run();
+            let expected = expected(service, &regions, fips, dual);
             assert_eq!(
-                hosts(&proxy, prefix),
-                expected(service, &REGIONS, fips, dual),
-                "{case}"
+                hosts(&proxy, service),
+                expected,
+                "FIPS {fips}, dual stack {dual}: {run}"
             );
         }
         // The region of the SSO portal is in the profile. The name of the token's file is the SHA-1
@@ -100,19 +79,11 @@ fn requests_are_sent_to_the_endpoint_that_botocore_chooses() {
             );
             let token = json!({ "accessToken": "t", "expiresAt": "2999-01-01T00:00:00Z", "startUrl": "https://corp" });
             let launch = refused_launch(&proxy, fips, dual).home_file(".aws/config", &config);
-            let launch = launch.home_file(
-                ".aws/sso/cache/17da54e8ec4ee05390f1915bb3ef5fea7ebd238e.json",
-                &token.to_string(),
-            );
-            let run = launch
-                .region(region)
-                .args(["--profile", "dev", "-e", "A=x"])
-                .run();
-            assert_eq!(
-                hosts(&proxy, "portal"),
-                expected("sso", &[region], fips, dual),
-                "{run}"
-            );
+            let file = ".aws/sso/cache/17da54e8ec4ee05390f1915bb3ef5fea7ebd238e.json";
+            let launch = launch.home_file(file, &token.to_string()).region(region);
+            let run = launch.args(["--profile", "dev", "-e", "A=x"]).run();
+            let expected = expected("sso", &[region], fips, dual);
+            assert_eq!(hosts(&proxy, "portal"), expected, "{run}");
         }
     }
 }

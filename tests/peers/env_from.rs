@@ -16,11 +16,11 @@ fn a_path_with_a_wildcard_reads_the_same_parameters_as_boto3_without_recursion()
     }
     let names_below = |recursive: bool| {
         let parameters = json!({ "Path": "/levels", "Recursive": recursive });
-        let answer = moto.call(&json!({ "service": "ssm", "operation": "get_parameters_by_path", "parameters": parameters }));
-        let names = answer["Parameters"].as_array().unwrap().iter();
-        let rest =
-            names.map(|found| found["Name"].as_str().unwrap()["/levels/".len()..].to_owned());
-        let mut variables = Vec::from_iter(rest.map(|rest| rest.to_uppercase().replace('/', "_")));
+        let answer = moto.ask("ssm", "get_parameters_by_path", &parameters);
+        let found = answer["Parameters"].as_array().unwrap().iter();
+        let names = found.map(|found| found["Name"].as_str().unwrap().to_uppercase());
+        let mut variables =
+            Vec::from_iter(names.map(|name| name["/levels/".len()..].replace('/', "_")));
         variables.sort();
         variables
     };
@@ -58,22 +58,16 @@ fn check_metadata_finds_only_paths_with_parameters_directly_below_them() {
 #[test]
 fn env_from_refuses_every_variable_of_botocore_except_the_region() {
     let interpreter = or_skip!(interpreter());
-    let names: Vec<String> =
-        serde_json::from_str(&Python::start(&interpreter, "variables.py", &[]).read_line())
-            .unwrap();
+    let printed = Python::start(&interpreter, "variables.py", &[]).read_line();
+    let names: Vec<String> = serde_json::from_str(&printed).unwrap();
     assert!(names.iter().any(|name| name == "AWS_PROFILE"), "{names:?}");
     for name in names {
         let refused = !matches!(&*name, "AWS_REGION" | "AWS_DEFAULT_REGION");
-        let run = Sandbox::new()
-            .local(&format!(r#"{{"prod/app": {{"{name}": "{CANARY}"}}}}"#))
-            .args(["--env-from", "prod/app"])
-            .run();
-        let status = if refused { 78 } else { 0 };
-        run.ended(Status::Exit(status));
-        assert_eq!(
-            run.stderr().contains("a setting of AWS's SDKs and CLI"),
-            refused,
-            "{run}"
-        );
+        let local = format!(r#"{{"prod/app": {{"{name}": "{CANARY}"}}}}"#);
+        let sandbox = Sandbox::new().local(&local);
+        let run = sandbox.args(["--env-from", "prod/app"]).run();
+        run.ended(Status::Exit(if refused { 78 } else { 0 }));
+        let has_reason = run.stderr().contains("a setting of AWS's SDKs and CLI");
+        assert_eq!(has_reason, refused, "{run}");
     }
 }

@@ -1,9 +1,8 @@
 //! `check --metadata`, which doesn't read values, for secrets and parameters that boto3 has
-//! created; and the policy that it needs.
+//! created.
 
 use serde_json::json;
 
-use super::checked::{check_signatures, iam, user};
 use super::moto::Moto;
 use crate::support::outcome::Status;
 use crate::support::sandbox::CANARY;
@@ -28,32 +27,21 @@ env:
 env-from: [ssm:/m/path/, { from: ssm:/m/none/, prefix: NONE_ }, { from: m/db, prefix: DB_ }]
 "#;
 
-/// A moto that has everything that [`DECLARATION`] names, except for what it calls absent.
-fn moto() -> Option<Moto> {
-    let moto = Moto::start()?;
-    moto.secret("m/db", &json!({ "k": CANARY }).to_string());
-    moto.put("m/db", &json!({ "k": CANARY, "new": 1 }).to_string(), &[]);
-    moto.secret("m/deleted", CANARY);
-    moto.secretsmanager(
-        "delete_secret",
-        &json!({ "SecretId": "m/deleted", "RecoveryWindowInDays": 7 }),
-    );
-    moto.parameter("/m/p", "SecureString", CANARY);
-    moto.parameter("/m/path/a", "SecureString", CANARY);
-    Some(moto)
-}
-
 #[test]
 fn check_metadata_shows_which_secrets_exist_without_reading_a_value() {
-    let moto = or_skip!(moto());
-    let sandbox = moto
-        .sandbox()
-        .declaration(DECLARATION)
-        .args(["check", "--metadata"])
-        .bare();
-    let run = sandbox.arg("--json").run();
+    let moto = or_skip!(Moto::start());
+    moto.secret("m/db", &json!({ "k": CANARY }).to_string());
+    moto.put("m/db", &json!({ "k": CANARY, "new": 1 }).to_string());
+    moto.secret("m/deleted", CANARY);
+    let deletion = json!({ "SecretId": "m/deleted", "RecoveryWindowInDays": 7 });
+    moto.secretsmanager("delete_secret", &deletion);
+    moto.parameter("/m/p", "SecureString", CANARY);
+    moto.parameter("/m/path/a", "SecureString", CANARY);
+    let sandbox = moto.sandbox().declaration(DECLARATION).bare();
+    let run = sandbox.args(["check", "--metadata", "--json"]).run();
     run.ended(Status::Exit(78));
     let document = run.document();
+    let values = document["values"].as_array().unwrap();
     assert_eq!(document["values_read"], json!(false), "{run}");
     for (label, status, source) in [
         ("KEY", "not-read", "ok"),
@@ -74,85 +62,16 @@ fn check_metadata_shows_which_secrets_exist_without_reading_a_value() {
         ("NONE_*", "failed not-found", "failed"),
         ("DB_*", "not-read", "ok"),
     ] {
-        let row = document["values"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .find(|row| row["label"] == label);
+        let row = values.iter().find(|row| row["label"] == label);
         let row = row.unwrap_or_else(|| panic!("no {label}: {run}"));
-        let words =
-            ["status", "error", "note"].map(|field| row[field].as_str().unwrap_or_default());
-        let words = words
-            .into_iter()
-            .filter(|word| !word.is_empty())
-            .collect::<Vec<_>>()
-            .join(" ");
-        let seen = (
-            words.as_str(),
-            row["sources"][0]["status"].as_str().unwrap_or_default(),
-        );
-        assert_eq!(seen, (status, source), "{label}: {run}");
+        let words = ["status", "error", "note"].map(|field| row[field].as_str());
+        let words = Vec::from_iter(words.into_iter().flatten()).join(" ");
+        let of_source = row["sources"][0]["status"].as_str().unwrap_or_default();
+        assert_eq!((&*words, of_source), (status, source), "{label}: {run}");
     }
-    let version = moto.secretsmanager("describe_secret", &json!({ "SecretId": "m/db" }))["VersionIdsToStages"].take();
-    let current = version
-        .as_object()
-        .unwrap()
-        .iter()
-        .find(|(_, stages)| stages[0] == "AWSCURRENT")
-        .unwrap()
-        .0;
-    assert_eq!(
-        document["values"][0]["sources"][0]["version"],
-        json!(current),
-        "{run}"
-    );
+    let described = moto.secretsmanager("describe_secret", &json!({ "SecretId": "m/db" }));
+    let stages = &described["VersionIdsToStages"];
+    let current = values[0]["sources"][0]["version"].as_str().unwrap();
+    assert_eq!(stages[current][0], "AWSCURRENT", "{run}");
     assert_eq!(document["secrets"].as_array().unwrap().len(), 3, "{run}");
-}
-
-#[test]
-fn the_policy_for_check_metadata_suffices_and_does_not_allow_reading_a_value() {
-    let moto = or_skip!(moto());
-    let sandbox = |command: &[&str]| {
-        let sandbox = moto
-            .sandbox()
-            .args(command)
-            .resolve("A=m/db:k")
-            .resolve("B=ssm:/m/p");
-        sandbox.args(["--env-from", "P_=ssm:/m/path/"])
-    };
-    let policy = sandbox(&["policy", "--metadata", "--account", "123456789012"])
-        .bare()
-        .run();
-    let policy = policy.launched_silently().document();
-    let actions: Vec<_> = policy["Statement"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|each| each["Action"][0].clone())
-        .collect();
-    assert_eq!(
-        actions,
-        ["secretsmanager:DescribeSecret", "ssm:DescribeParameters"]
-    );
-    let keys = user(&moto, "pipeline");
-    // moto compares actions. It compares resources only if they don't have wildcards.
-    let statement = json!([{ "Effect": "Allow", "Action": actions, "Resource": "*" }]);
-    let document = json!({ "Version": "2012-10-17", "Statement": statement }).to_string();
-    iam(
-        &moto,
-        "put_user_policy",
-        &json!({ "UserName": "pipeline", "PolicyName": "a", "PolicyDocument": document }),
-    );
-    check_signatures(&moto);
-    keys.give(sandbox(&["check", "--metadata"]))
-        .bare()
-        .run()
-        .ended(Status::Exit(0));
-    let launch = keys.give(sandbox(&[])).run();
-    launch.refused(75).says([
-        "A (",
-        "B (",
-        "for --env-from ssm:/m/path/",
-        "HTTP status 403",
-    ]);
 }

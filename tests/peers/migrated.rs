@@ -30,10 +30,8 @@ struct Read {
 /// Reads all files of a directory, and returns each by its name.
 fn python_dotenv(directory: &Path) -> Option<BTreeMap<String, Read>> {
     let python = interpreter()?;
-    if !can(
-        &[python.to_str().unwrap(), "-c", "import dotenv"],
-        "a .env file in Python",
-    ) {
+    let importing = [python.to_str().unwrap(), "-c", "import dotenv"];
+    if !can(&importing, "a .env file in Python") {
         return None;
     }
     let script = "\
@@ -50,17 +48,14 @@ def read(path):
     }
 print(json.dumps({file: read(os.path.join(sys.argv[1], file)) for file in os.listdir(sys.argv[1])}))
 ";
-    let output = Command::new(&python)
+    let mut command = Command::new(&python);
+    command
         .args(["-B", "-c", script])
         .arg(directory)
-        .env_clear()
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+        .env_clear();
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
     Some(serde_json::from_slice(&output.stdout).unwrap())
 }
 
@@ -99,13 +94,21 @@ NO_VALUE
 RETURN=\"a\\rb-4c7a1e\"
 LAST=no line feed";
 
-/// Returns what `migrate` prints.
-fn printed(content: &str, secret: &str, options: &[&str]) -> String {
+/// A run of `migrate` with these options.
+fn migrating(content: &str, options: &[&str]) -> Sandbox {
     let sandbox = Sandbox::new()
         .file(".env", content)
-        .args(["migrate", ".env", "--secret", secret])
-        .args(options);
-    sandbox.prints_values().bare().run().launched().stdout()
+        .args(["migrate", ".env"]);
+    sandbox.args(options).prints_values().bare()
+}
+
+/// Asserts that a launch with this declaration gets all these values.
+fn assert_launched(moto: &Moto, declaration: &str, expected: &Values) {
+    let sandbox = moto.sandbox().declaration(declaration);
+    let launch = sandbox.prints_values().run();
+    for (name, value) in expected {
+        launch.launched().has(name, value);
+    }
 }
 
 #[test]
@@ -121,18 +124,15 @@ fn a_launch_and_boto3_get_the_same_values_from_a_migrated_file_as_python_dotenv(
         let expected = &files[name].values;
         assert!(expected.len() > 25, "{expected:?}");
         let secret = format!("migrated/{name}");
-        moto.secret(&secret, &printed(&content, &secret, &["--values"]));
+        let printed = |options: &[&str]| {
+            let options = [&["--secret", &*secret], options].concat();
+            migrating(&content, &options).run().launched().stdout()
+        };
+        moto.secret(&secret, &printed(&["--values"]));
         let read = moto.secretsmanager("get_secret_value", &json!({ "SecretId": secret }));
         let stored: Values = serde_json::from_str(&text_of(&read["SecretString"])).unwrap();
         assert_eq!(stored, *expected);
-        let launch = moto
-            .sandbox()
-            .declaration(&printed(&content, &secret, &[]))
-            .prints_values()
-            .run();
-        for (name, value) in expected {
-            launch.launched().has(name, value);
-        }
+        assert_launched(moto, &printed(&[]), expected);
     }
 }
 
@@ -143,24 +143,17 @@ fn the_two_documented_lines_move_a_dotenv_file_into_a_secret_with_the_aws_cli() 
     let shell = or_skip!(shell(moto, directory.path(), "migrate with the AWS CLI"));
     std::fs::write(directory.path().join(".env"), FILE).unwrap();
     let page = repository_file("docs/migrating.md");
-    let lines: Vec<&str> = page
-        .lines()
-        .map(str::trim)
-        .filter(|line| line.starts_with("secrets-exec migrate .env"))
-        .collect();
-    assert_eq!(lines.len(), 2, "{lines:?}");
-    lines.into_iter().for_each(|line| drop(shell(line)));
-    let declaration = std::fs::read_to_string(directory.path().join("secrets-exec.yaml")).unwrap();
-    std::fs::remove_file(directory.path().join("secrets-exec.yaml")).unwrap();
-    let files = or_skip!(python_dotenv(directory.path()));
-    let launch = moto
-        .sandbox()
-        .declaration(&declaration)
-        .prints_values()
-        .run();
-    for (name, value) in &files[".env"].values {
-        launch.launched().has(name, value);
+    let lines = page.lines().map(str::trim);
+    let mut lines = lines.filter(|line| line.starts_with("secrets-exec migrate .env"));
+    for _ in 0..2 {
+        shell(lines.next().unwrap());
     }
+    assert_eq!(lines.next(), None);
+    let declaration = directory.path().join("secrets-exec.yaml");
+    let text = std::fs::read_to_string(&declaration).unwrap();
+    std::fs::remove_file(declaration).unwrap();
+    let files = or_skip!(python_dotenv(directory.path()));
+    assert_launched(moto, &text, &files[".env"].values);
 }
 
 /// Values that Node or npm's dotenv read differently from python-dotenv.
@@ -180,12 +173,9 @@ fn migrate_names_the_variables_whose_values_nodes_env_file_or_npms_dotenv_would_
 const text = require('fs').readFileSync(process.argv[1], 'utf8').replace(/^\\uFEFF/, '');
 console.log(JSON.stringify([require('util').parseEnv(text), require('dotenv').parse(text)]));
 ";
-    let output = node(&folder)
-        .args(["-e", script])
-        .arg(&file)
-        .current_dir(&folder)
-        .output()
-        .unwrap();
+    let mut node = node(&folder);
+    node.args(["-e", script]).arg(&file).current_dir(&folder);
+    let output = node.output().unwrap();
     let readers: [Values; 2] = serde_json::from_slice(&output.stdout).unwrap();
     let files = or_skip!(python_dotenv(directory.path()));
     let mut expected = Vec::new();
@@ -198,27 +188,16 @@ console.log(JSON.stringify([require('util').parseEnv(text), require('dotenv').pa
             expected.push(name.as_str());
         }
     }
-    let run = Sandbox::new()
-        .file(".env", &content)
-        .args(["migrate", ".env", "--secret", "x"])
-        .bare()
-        .run();
+    let run = migrating(&content, &["--secret", "x"]).run();
     let said = run.launched().stderr();
-    let (_, named) = said
-        .split_once("Node's --env-file or npm's dotenv may give another value to ")
-        .unwrap();
+    let named = "Node's --env-file or npm's dotenv may give another value to ";
+    let (_, named) = said.split_once(named).unwrap();
     let named = named.split(": they").next().unwrap().split(", ");
     let mut named = Vec::from_iter(named.map(|name| name.split(' ').next().unwrap()));
     named.sort_unstable();
     assert_eq!(named, expected, "{readers:?}");
-    assert!(
-        expected
-            .iter()
-            .filter(|name| name.starts_with("ROW"))
-            .count()
-            == READ_DIFFERENTLY.len(),
-        "{expected:?}"
-    );
+    expected.retain(|name| name.starts_with("ROW"));
+    assert_eq!(expected.len(), READ_DIFFERENTLY.len(), "{expected:?}");
 }
 
 /// The pieces of generated files, separated by bars: those of the grammar, and characters that only
@@ -255,10 +234,8 @@ fn generated(count: usize) -> Vec<String> {
 #[test]
 fn migrate_reads_generated_dotenv_files_in_the_same_way_as_python_dotenv() {
     // `SECRETS_EXEC_FILES=10000 cargo test generated_files` tries more files, and takes longer.
-    let count = std::env::var("SECRETS_EXEC_FILES")
-        .ok()
-        .and_then(|count| count.parse().ok())
-        .unwrap_or(300);
+    let count = std::env::var("SECRETS_EXEC_FILES");
+    let count = count.map_or(300, |count| count.parse().unwrap());
     let directory = Directory::new();
     let files = generated(count);
     for (number, content) in files.iter().enumerate() {
@@ -270,14 +247,8 @@ fn migrate_reads_generated_dotenv_files_in_the_same_way_as_python_dotenv() {
         let Read { values, illegal } = &read[&number.to_string()];
         let mut expected = values.clone();
         expected.retain(|name, _| matches!(name.as_bytes(), [b'K', b'0'..=b'5']));
-        let sandbox = Sandbox::new()
-            .file(".env", content)
-            .args(["migrate", ".env", "--secret", "x", "--values"]);
-        let run = sandbox
-            .args(["-q", "--only", "K[0-5]"])
-            .prints_values()
-            .bare()
-            .run();
+        let options = ["--secret", "x", "--values", "-q", "--only", "K[0-5]"];
+        let run = migrating(content, &options).run();
         if !illegal.is_empty() {
             let stderr = run.refused(78).stderr();
             let unread = stderr.lines().filter_map(|line| {
@@ -296,8 +267,5 @@ fn migrate_reads_generated_dotenv_files_in_the_same_way_as_python_dotenv() {
             compared += 1;
         }
     }
-    assert!(
-        compared * 2 > count,
-        "only {compared} of {count} files have a variable"
-    );
+    assert!(compared * 2 > count, "only {compared} have a variable");
 }

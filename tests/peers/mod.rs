@@ -31,7 +31,6 @@ mod env_from;
 mod exports;
 mod metadata;
 mod migrated;
-mod pattern;
 mod policies;
 mod profiles;
 mod remedies;

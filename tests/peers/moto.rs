@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::python::{Python, interpreter};
@@ -58,34 +59,31 @@ impl Moto {
 
     /// Creates a secret with this text, and returns its ARN.
     pub(super) fn secret(&self, name: &str, text: &str) -> String {
-        let made = self.secretsmanager(
-            "create_secret",
-            &json!({ "Name": name, "SecretString": text }),
-        );
-        text_of(&made["ARN"])
+        let parameters = json!({ "Name": name, "SecretString": text });
+        text_of(&self.secretsmanager("create_secret", &parameters)["ARN"])
     }
 
-    /// Stores another version with `put_secret_value`, and returns its version id. Without
-    /// `stages`, the version becomes AWSCURRENT.
-    pub(super) fn put(&self, name: &str, text: &str, stages: &[&str]) -> String {
-        let mut parameters = json!({ "SecretId": name, "SecretString": text });
-        if !stages.is_empty() {
-            parameters["VersionStages"] = json!(stages);
-        }
+    /// Stores another version with `put_secret_value`, and returns its version id. The version
+    /// becomes AWSCURRENT.
+    pub(super) fn put(&self, name: &str, text: &str) -> String {
+        let parameters = json!({ "SecretId": name, "SecretString": text });
         text_of(&self.secretsmanager("put_secret_value", &parameters)["VersionId"])
     }
 
     /// Creates a parameter of this type, or its next version.
     pub(super) fn parameter(&self, name: &str, kind: &str, value: &str) {
         let parameters = json!({ "Name": name, "Type": kind, "Value": value, "Overwrite": true });
-        self.call(
-            &json!({ "service": "ssm", "operation": "put_parameter", "parameters": parameters }),
-        );
+        self.ask("ssm", "put_parameter", &parameters);
     }
 
     /// Calls Secrets Manager in [`REGION`] with the keys of the default account.
     pub(super) fn secretsmanager(&self, operation: &str, parameters: &Value) -> Value {
-        self.call(&json!({ "service": "secretsmanager", "operation": operation, "parameters": parameters }))
+        self.ask("secretsmanager", operation, parameters)
+    }
+
+    /// Calls a service in [`REGION`] with the keys of the default account.
+    pub(super) fn ask(&self, service: &str, operation: &str, parameters: &Value) -> Value {
+        self.call(&json!({ "service": service, "operation": operation, "parameters": parameters }))
     }
 
     /// Creates a secret in the account of these keys.
@@ -107,16 +105,14 @@ impl Moto {
     /// Calls boto3 through `driver.py`. Returns its answer or its error.
     pub(super) fn try_call(&self, call: &Value) -> Result<Value, Value> {
         let parameters = &call["parameters"];
-        [&parameters["SecretString"], &parameters["Value"]]
-            .into_iter()
-            .filter_map(Value::as_str)
-            .for_each(watch::secret_text);
-        if let Some(bytes) = parameters["SecretBinary"]["$bytes"].as_array() {
-            let bytes: Vec<u8> = bytes
-                .iter()
-                .map(|byte| byte.as_u64().unwrap().try_into().unwrap())
-                .collect();
-            watch::binary(&bytes);
+        for member in ["SecretString", "Value"] {
+            parameters[member]
+                .as_str()
+                .into_iter()
+                .for_each(watch::secret_text);
+        }
+        if let Some(bytes) = parameters["SecretBinary"].get("$bytes") {
+            watch::binary(&Vec::<u8>::deserialize(bytes).unwrap());
         }
         let mut driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner);
         let answer = driver.ask(&call.to_string());
@@ -131,9 +127,7 @@ impl Moto {
     /// The keys that STS returns for a role of another account.
     pub(super) fn assume(&self, role: &str) -> Credentials {
         let parameters = json!({ "RoleArn": role, "RoleSessionName": "peers" });
-        let answer = self.call(
-            &json!({ "service": "sts", "operation": "assume_role", "parameters": parameters }),
-        );
+        let answer = self.ask("sts", "assume_role", &parameters);
         Credentials::from_answer(&answer["Credentials"])
     }
 }
@@ -187,11 +181,8 @@ pub(super) fn shell<'m>(
     directory: &'m Path,
     what: &str,
 ) -> Option<impl Fn(&str) -> String + use<'m>> {
-    let path = format!(
-        "{}:{}",
-        program().parent().unwrap().display(),
-        std::env::var("PATH").unwrap()
-    );
+    let path = std::env::var("PATH").unwrap();
+    let path = format!("{}:{path}", program().parent().unwrap().display());
     can(&["aws", "--version"], what).then_some(move |script: &str| {
         // Version 2.9 of the CLI doesn't support AWS_ENDPOINT_URL.
         let cli = "aws() { command aws --endpoint-url \"$AWS_ENDPOINT_URL\" \"$@\"; }";
@@ -199,30 +190,23 @@ pub(super) fn shell<'m>(
         shell
             .args(["-ec", &format!("{cli}\n{script}")])
             .current_dir(directory)
-            .env("PATH", &path);
-        shell.envs([
-            ("AWS_ACCESS_KEY_ID", "AKIADUMMY"),
-            ("AWS_SECRET_ACCESS_KEY", "dummy"),
-        ]);
-        shell.envs([
-            ("AWS_REGION", REGION),
-            ("AWS_DEFAULT_REGION", REGION),
-            ("AWS_ENDPOINT_URL", &moto.url),
-        ]);
+            .envs([
+                ("PATH", &*path),
+                ("AWS_ACCESS_KEY_ID", "AKIADUMMY"),
+                ("AWS_SECRET_ACCESS_KEY", "dummy"),
+                ("AWS_REGION", REGION),
+                ("AWS_DEFAULT_REGION", REGION),
+                ("AWS_ENDPOINT_URL", &moto.url),
+            ]);
         let output = shell.output().unwrap();
-        assert!(
-            output.status.success(),
-            "{script}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{script}: {said}");
         String::from_utf8(output.stdout).unwrap()
     })
 }
 
 /// The text of a JSON string.
 pub(super) fn text_of(value: &Value) -> String {
-    value
-        .as_str()
-        .unwrap_or_else(|| panic!("not a string: {value}"))
-        .to_owned()
+    let text = value.as_str().map(str::to_owned);
+    text.unwrap_or_else(|| panic!("not a string: {value}"))
 }

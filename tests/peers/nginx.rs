@@ -11,17 +11,19 @@ use crate::peers::shared::Shared;
 use crate::support::sandbox::{CANARY, Sandbox};
 use crate::support::skip;
 
+const BOTH: &str = "TLSv1.2 TLSv1.3";
+
 /// The certificates of `certificates.sh`, each with the versions of TLS that its server accepts.
 const SERVERS: [(&str, &str); 9] = [
     ("good", "TLSv1.2"),
     ("good", "TLSv1.3"),
-    ("elsewhere", "TLSv1.2 TLSv1.3"),
-    ("expired", "TLSv1.2 TLSv1.3"),
-    ("early", "TLSv1.2 TLSv1.3"),
-    ("foreign", "TLSv1.2 TLSv1.3"),
-    ("alone", "TLSv1.2 TLSv1.3"),
-    ("below", "TLSv1.2 TLSv1.3"),
-    ("chain", "TLSv1.2 TLSv1.3"),
+    ("elsewhere", BOTH),
+    ("expired", BOTH),
+    ("early", BOTH),
+    ("foreign", BOTH),
+    ("alone", BOTH),
+    ("below", BOTH),
+    ("chain", BOTH),
 ];
 
 /// nginx in front of moto, with its own certificate authority. It ends with this process.
@@ -47,18 +49,12 @@ impl Site {
             let configuration = directory.join("nginx.conf");
             let text = nginx_configuration(&moto.url, directory, ports);
             std::fs::write(&configuration, text).expect("a scratch folder");
-            let path = |path: &Path| path.to_str().expect("UTF-8").to_owned();
-            let words = [
-                "nginx".to_owned(),
-                "-e".to_owned(),
-                "stderr".to_owned(),
-                "-p".to_owned(),
-            ];
-            [
-                words.to_vec(),
-                vec![path(directory), "-c".to_owned(), path(&configuration)],
-            ]
-            .concat()
+            let line = format!(
+                "nginx -e stderr -p {} -c {}",
+                directory.display(),
+                configuration.display()
+            );
+            line.split(' ').map(str::to_owned).collect()
         });
         // The secret is created only after the server has started. If the server can't start, the
         // next test tries again, and must not find a secret.
@@ -84,15 +80,15 @@ impl Site {
         Sandbox::new()
             .endpoint(url)
             .region("us-east-1")
-            .env("AWS_ACCESS_KEY_ID", "AKIADUMMY")
-            .env("AWS_SECRET_ACCESS_KEY", "dummy")
+            .keys()
             .resolve("A=tls/x:k")
     }
 }
 
 fn make_certificates(directory: &Path) {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/certificates.sh");
-    let made = Command::new("bash")
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/certificates.sh");
+    let mut making = Command::new("bash");
+    let made = making
         .arg(script)
         .arg(directory)
         .stderr(Stdio::null())

@@ -21,31 +21,25 @@ const KEY: &str = "1234abcd-12ab-34cd-56ef-1234567890ab";
 
 /// Runs a script of this folder with JSON as its input, and returns the JSON that it prints.
 fn ask(program: &Path, script: &str, argument: Option<&Path>, input: &Value) -> Value {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/peers")
-        .join(script);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers");
     let mut child = Command::new(program)
-        .arg(script)
+        .arg(folder.join(script))
         .args(argument)
         .env_clear()
         .env("PATH", "/usr/local/bin:/usr/bin:/bin")
-        .env("PYTHONWARNINGS", "ignore")
-        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .envs([
+            ("PYTHONWARNINGS", "ignore"),
+            ("PYTHONDONTWRITEBYTECODE", "1"),
+        ])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(input.to_string().as_bytes())
-        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(input.to_string().as_bytes()).unwrap();
+    drop(stdin);
     let output = child.wait_with_output().unwrap();
-    assert!(
-        output.status.success(),
-        "the script failed; its error is on standard error"
-    );
+    assert!(output.status.success(), "the error is on standard error");
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
@@ -68,10 +62,8 @@ impl Request {
 
     fn json(&self) -> Value {
         let field = |index| self.resource.split(':').nth(index).unwrap();
-        let context = self
-            .via
-            .as_ref()
-            .map_or(json!({}), |via| json!({ "kms:ViaService": via }));
+        let context = self.via.as_ref();
+        let context = context.map_or(json!({}), |via| json!({ "kms:ViaService": via }));
         json!({
             "action": self.action,
             "resource": self.resource,
@@ -90,16 +82,11 @@ impl Request {
         };
         if let Some(via) = &self.via {
             let (_, place) = via.split_once('.').unwrap();
-            return vec![
-                Self {
-                    via: Some(format!("s3.{place}")),
-                    ..self.clone()
-                },
-                Self {
-                    via: None,
-                    ..self.clone()
-                },
-            ];
+            let with_via = |via| Self {
+                via,
+                ..self.clone()
+            };
+            return vec![with_via(Some(format!("s3.{place}"))), with_via(None)];
         }
         let name = self.resource.splitn(6, ':').nth(5).unwrap();
         let kind = &name[..=name.find([':', '/']).unwrap()];
@@ -111,14 +98,14 @@ impl Request {
             None if self.resource.ends_with('/') => {}
             None => strangers.push(with_resource(format!("{}2", self.resource))),
         }
-        let region = self
-            .resource
-            .split(':')
-            .nth(3)
-            .filter(|region| !any_region && !region.is_empty());
-        strangers.extend(
-            region.map(|region| with_resource(self.resource.replacen(region, "sa-east-1", 1))),
-        );
+        let region = self.resource.split(':').nth(3).unwrap();
+        if !any_region && !region.is_empty() {
+            strangers.push(with_resource(self.resource.replacen(
+                region,
+                "sa-east-1",
+                1,
+            )));
+        }
         strangers
     }
 }
@@ -135,40 +122,29 @@ fn partition_and_suffix(region: &str) -> (&'static str, &'static str) {
 /// ends in `-AbCdEf`.
 fn requests(call: &Call, keys: &[String]) -> Vec<Request> {
     if call.operation() == "AssumeRole" {
-        return vec![Request::new(
-            "sts:AssumeRole",
-            call.form()["RoleArn"].clone(),
-        )];
+        let role = call.form()["RoleArn"].clone();
+        return vec![Request::new("sts:AssumeRole", role)];
     }
     let region = call.region();
     let (partition, suffix) = partition_and_suffix(&region);
+    let account = call.account();
     let secret = |id: &str| {
-        let arn = match id.starts_with("arn:") {
+        let mut arn = match id.starts_with("arn:") {
             true => id.to_owned(),
-            false => format!(
-                "arn:{partition}:secretsmanager:{region}:{}:secret:{id}",
-                call.account()
-            ),
+            false => format!("arn:{partition}:secretsmanager:{region}:{account}:secret:{id}"),
         };
-        let arn = if arn.ends_with("-AbCdEf") {
-            arn
-        } else {
-            format!("{arn}-AbCdEf")
-        };
+        if !arn.ends_with("-AbCdEf") {
+            arn += "-AbCdEf";
+        }
         Request::new("secretsmanager:GetSecretValue", arn)
     };
-    let parameter = |action, name: &str| match name.starts_with("arn:") {
-        true => Request::new(action, name.to_owned()),
-        false => {
-            let name = name.trim_start_matches('/');
-            Request::new(
-                action,
-                format!(
-                    "arn:{partition}:ssm:{region}:{}:parameter/{name}",
-                    call.account()
-                ),
-            )
-        }
+    let parameter = |action, name: &str| {
+        let path = name.trim_start_matches('/');
+        let arn = match name.starts_with("arn:") {
+            true => name.to_owned(),
+            false => format!("arn:{partition}:ssm:{region}:{account}:parameter/{path}"),
+        };
+        Request::new(action, arn)
     };
     let decryption = |service: &str| {
         let via = format!("{service}.{region}.{suffix}");
@@ -182,11 +158,10 @@ fn requests(call: &Call, keys: &[String]) -> Vec<Request> {
         decryption.collect::<Vec<_>>()
     };
     match call.operation().as_str() {
-        "GetSecretValue" => [
-            vec![secret(&call.secret_id())],
-            decryption("secretsmanager"),
-        ]
-        .concat(),
+        "GetSecretValue" => {
+            let secret = std::iter::once(secret(&call.secret_id()));
+            secret.chain(decryption("secretsmanager")).collect()
+        }
         "GetParameters" => {
             let mut requests = Vec::new();
             for name in call.names() {
@@ -233,135 +208,98 @@ struct Launch {
     key_regions: &'static str,
 }
 
-const PLAIN: Launch = Launch {
-    sentence: "",
-    serves: "",
-    line: "",
-    declaration: "",
-    has_account: true,
-    key_regions: "us-east-1",
-};
+/// The launches, with a line for each field. The two roles are in different accounts, because a
+/// call shows only the account of the role that has sent it.
+const LAUNCHES: &str = "
+names of secrets with a key
+serves: prod/db /lead/a+b=c@d.e!f db-legacy
+launch: -e A=prod/db:k -e B=/lead/a+b=c@d.e!f:k -e C=db-legacy:k -e D=prod/db
+keys: us-east-1
 
-// The two roles are in different accounts, because a call shows only the account of the role that
-// has sent it.
-const LAUNCHES: [Launch; 12] = [
-    Launch {
-        sentence: "names of secrets with a key",
-        serves: "prod/db /lead/a+b=c@d.e!f db-legacy",
-        line: "-e A=prod/db:k -e B=/lead/a+b=c@d.e!f:k -e C=db-legacy:k -e D=prod/db",
-        ..PLAIN
-    },
-    Launch {
-        sentence: "complete ARNs, and ARNs without the random characters",
-        serves: "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf \
-                 arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/api \
-                 arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-legacy",
-        line: "-e A=arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf \
-               -e B=arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/api \
-               -e C=arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-legacy",
-        has_account: false,
-        key_regions: "eu-west-1",
-        ..PLAIN
-    },
-    Launch {
-        sentence: "China",
-        serves: "prod/db arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:prod/api-AbCdEf ssm:/app/key",
-        line: "--region cn-north-1 -e A=prod/db \
-               -e B=arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:prod/api-AbCdEf -e C=ssm:/app/key",
-        key_regions: "cn-north-1",
-        ..PLAIN
-    },
-    Launch {
-        sentence: "GovCloud",
-        serves: "prod/db arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:prod/api-AbCdEf ssm:/app/key",
-        line: "--region us-gov-west-1 -e A=prod/db \
-               -e B=arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:prod/api-AbCdEf -e C=ssm:/app/key",
-        key_regions: "us-gov-west-1",
-        ..PLAIN
-    },
-    Launch {
-        sentence: "parameters by name, ARN, version and label, and references to secrets",
-        serves: "ssm:/app/key ssm:plain ssm:/app/arn ssm:/aws/service/public \
-                 ssm:/aws/reference/secretsmanager/prod/db prod/api",
-        line: "-e A=ssm:/app/key -e B=ssm:/app/key::blue -e C=ssm:/app/key:::1 -e D=ssm:plain \
-               -e E=arn:aws:ssm:eu-west-1:123456789012:parameter/app/arn -e F=ssm:/aws/service/public \
-               -e G=ssm:/aws/reference/secretsmanager/prod/db -e H=prod/api",
-        key_regions: "us-east-1 eu-west-1",
-        ..PLAIN
-    },
-    Launch {
-        sentence: "paths of parameters",
-        serves: "ssm:/app/key ssm:/web/a/b",
-        line: "--env-from ssm:/app/ --env-from arn:aws:ssm:us-east-1:123456789012:parameter/web/ -e KEPT=ssm:/app/key",
-        ..PLAIN
-    },
-    Launch {
-        sentence: "fallback regions after an outage",
-        serves: "prod/db arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/api-AbCdEf ssm:/app/key",
-        line: "--fallback-region eu-west-1 --timeout 4s -e A=prod/db \
-               -e B=arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/api-AbCdEf --env-from ssm:/app/",
-        key_regions: "us-east-1 eu-west-1",
-        ..PLAIN
-    },
-    Launch {
-        sentence: "a role of the options reads everything",
-        serves: "prod/db ssm:/app/key",
-        line: "--role-arn arn:aws:iam::210987654321:role/Reader --external-id 42 -e A=prod/db -e B=ssm:/app/key",
-        has_account: false,
-        key_regions: "",
-        ..PLAIN
-    },
-    Launch {
-        sentence: "roles of aliases, and the caller",
-        serves: "prod/db prod/api mine",
-        declaration: "secrets:
-  db: { id: prod/db, role-arn: 'arn:aws:iam::210987654321:role/Reader' }
-  api: { id: prod/api, region: eu-west-1, role-arn: 'arn:aws:iam::310987654321:role/path/Other', external-id: e }
-env: { A: 'db:k', B: 'api:k', C: 'mine:k' }
-",
-        key_regions: "",
-        ..PLAIN
-    },
-    Launch {
-        sentence: "a role of the options, and one of an alias",
-        serves: "prod/db prod/api",
-        line: "--role-arn arn:aws:iam::210987654321:role/Reader",
-        declaration: "secrets: { db: { id: prod/db, role-arn: 'arn:aws:iam::310987654321:role/path/Other' } }
-env: { A: 'db:k', B: 'prod/api:k' }
-",
-        has_account: false,
-        key_regions: "",
-    },
-    Launch {
-        sentence: "a region that only the instance knows",
-        serves: "prod/db ssm:/app/key",
-        line: "AWS_REGION= -e A=prod/db -e B=ssm:/app/key",
-        key_regions: "af-south-1",
-        ..PLAIN
-    },
-    Launch {
-        sentence: "everything that a declaration may hold",
-        serves: "prod/db prod/api prod/stripe prod/tls prod/lower ssm:/app/key ssm:/web/a/b",
-        line: "GIVEN={{resolve:ssm:/app/key}} KEPT=here --resolve-env GIVEN --keep-existing -f lower.yaml -f secrets-exec.yaml",
-        declaration: "secrets:
-  db: prod/db
-  unused: never/read
-env:
-  URL: { template: '{{ db.k | urlencode }}' }
-  SENTRY: { from: 'prod/sentry:dsn', optional: true }
-  LEVEL: { value: info }
-  API: { from: 'prod/${STAGE:-api}:k', default: d }
-env-from:
-  - { from: prod/stripe, prefix: STRIPE_, only: [k] }
-  - { from: 'ssm:/web/', prefix: WEB_ }
-files:
-  - { from: 'prod/tls:k', env: TLS }
-",
-        ..PLAIN
-    },
-];
+complete ARNs, and ARNs without the random characters
+serves: arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/api \
+    arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-legacy
+launch: -e A=arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf \
+    -e B=arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/api -e C=arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-legacy
+without --account, keys: eu-west-1
 
-const LOWER: &str = "env: { SENTRY: 'prod/lower:k', KEPT: 'never/read' }\n";
+China
+serves: prod/db arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:prod/api-AbCdEf ssm:/app/key
+launch: --region cn-north-1 -e A=prod/db -e B=arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:prod/api-AbCdEf -e C=ssm:/app/key
+keys: cn-north-1
+
+GovCloud
+serves: prod/db arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:prod/api-AbCdEf ssm:/app/key
+launch: --region us-gov-west-1 -e A=prod/db \
+    -e B=arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:prod/api-AbCdEf -e C=ssm:/app/key
+keys: us-gov-west-1
+
+parameters by name, ARN, version and label, and references to secrets
+serves: ssm:/app/key ssm:plain ssm:/app/arn ssm:/aws/service/public ssm:/aws/reference/secretsmanager/prod/db prod/api
+launch: -e A=ssm:/app/key -e B=ssm:/app/key::blue -e C=ssm:/app/key:::1 -e D=ssm:plain -e E=arn:aws:ssm:eu-west-1:123456789012:parameter/app/arn \
+    -e F=ssm:/aws/service/public -e G=ssm:/aws/reference/secretsmanager/prod/db -e H=prod/api
+keys: us-east-1 eu-west-1
+
+paths of parameters
+serves: ssm:/app/key ssm:/web/a/b
+launch: --env-from ssm:/app/ --env-from arn:aws:ssm:us-east-1:123456789012:parameter/web/ -e KEPT=ssm:/app/key
+keys: us-east-1
+
+fallback regions after an outage
+serves: prod/db arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/api-AbCdEf ssm:/app/key
+launch: --fallback-region eu-west-1 --timeout 4s -e A=prod/db --env-from ssm:/app/ \
+    -e B=arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/api-AbCdEf
+keys: us-east-1 eu-west-1
+
+a role of the options reads everything
+serves: prod/db ssm:/app/key
+launch: --role-arn arn:aws:iam::210987654321:role/Reader --external-id 42 -e A=prod/db -e B=ssm:/app/key
+without --account, keys:
+
+roles of aliases, and the caller
+serves: prod/db prod/api mine
+declaration: { secrets: { db: { id: prod/db, role-arn: 'arn:aws:iam::210987654321:role/Reader' }, \
+    api: { id: prod/api, region: eu-west-1, role-arn: 'arn:aws:iam::310987654321:role/path/Other', external-id: e } }, \
+    env: { A: 'db:k', B: 'api:k', C: 'mine:k' } }
+
+a role of the options, and one of an alias
+serves: prod/db prod/api
+launch: --role-arn arn:aws:iam::210987654321:role/Reader
+declaration: { secrets: { db: { id: prod/db, role-arn: 'arn:aws:iam::310987654321:role/path/Other' } }, env: { A: 'db:k', B: 'prod/api:k' } }
+without --account, keys:
+
+a region that only the instance knows
+serves: prod/db ssm:/app/key
+launch: AWS_REGION= -e A=prod/db -e B=ssm:/app/key
+keys: af-south-1
+
+everything that a declaration may hold
+serves: prod/db prod/api prod/stripe prod/tls prod/lower ssm:/app/key ssm:/web/a/b
+launch: GIVEN={{resolve:ssm:/app/key}} KEPT=here --resolve-env GIVEN --keep-existing -f lower.yaml -f secrets-exec.yaml
+declaration: { secrets: { db: prod/db, unused: never/read }, env: { URL: { template: '{{ db.k | urlencode }}' }, \
+    SENTRY: { from: 'prod/sentry:dsn', optional: true }, LEVEL: { value: info }, API: { from: 'prod/${STAGE:-api}:k', default: d } }, \
+    env-from: [{ from: prod/stripe, prefix: STRIPE_, only: [k] }, { from: 'ssm:/web/', prefix: WEB_ }], files: [{ from: 'prod/tls:k', env: TLS }] }
+keys: us-east-1
+";
+
+fn launches() -> Vec<Launch> {
+    let launch = |text: &'static str| {
+        let field = |name| {
+            let mut lines = text.lines();
+            let found = lines.find_map(|line| Some(line.split_once(name)?.1.trim()));
+            found.unwrap_or_default()
+        };
+        Launch {
+            sentence: text.lines().next().unwrap(),
+            serves: field("serves:"),
+            line: field("launch:"),
+            declaration: field("declaration:"),
+            has_account: !text.contains("\nwithout --account"),
+            key_regions: field("keys:"),
+        }
+    };
+    LAUNCHES.trim().split("\n\n").map(launch).collect()
+}
 
 /// The fake with everything that a launch reads.
 fn serving(launch: &Launch) -> Aws {
@@ -385,7 +323,10 @@ fn with_command(command: &[&str], launch: &Launch, aws: &Aws) -> Sandbox {
         .on_instance(aws)
         .args(command)
         .case(launch.sentence)
-        .file("lower.yaml", LOWER);
+        .file(
+            "lower.yaml",
+            "env: { SENTRY: 'prod/lower:k', KEPT: 'never/read' }",
+        );
     if !launch.declaration.is_empty() {
         sandbox = sandbox.declaration(launch.declaration);
     }
@@ -400,10 +341,8 @@ fn with_command(command: &[&str], launch: &Launch, aws: &Aws) -> Sandbox {
 /// The ARNs of the KMS keys of a launch.
 fn keys(launch: &Launch) -> Vec<String> {
     let key = |region| {
-        format!(
-            "arn:{}:kms:{region}:{ACCOUNT}:key/{KEY}",
-            partition_and_suffix(region).0
-        )
+        let (partition, _) = partition_and_suffix(region);
+        format!("arn:{partition}:kms:{region}:{ACCOUNT}:key/{KEY}")
     };
     launch.key_regions.split_whitespace().map(key).collect()
 }
@@ -429,23 +368,20 @@ fn sent(calls: &[Call], keys: &[String]) -> BTreeMap<Option<String>, Vec<Request
     let assumed = calls.iter().filter(|call| call.operation() == "AssumeRole");
     let roles: Vec<String> = assumed.map(|call| call.form()["RoleArn"].clone()).collect();
     let mut sent: BTreeMap<_, Vec<Request>> = BTreeMap::new();
-    for call in calls
-        .iter()
-        .filter(|call| call.header("authorization").is_some())
-    {
-        let role = roles
-            .iter()
-            .find(|role| call.access_key() == ROLE_KEY && role.contains(&call.account()));
-        sent.entry(role.cloned())
-            .or_default()
-            .extend(requests(call, keys));
+    let mut signed = calls.to_vec();
+    signed.retain(|call| call.header("authorization").is_some());
+    for call in signed {
+        let is_sender =
+            |role: &&String| call.access_key() == ROLE_KEY && role.contains(&call.account());
+        let role = roles.iter().find(is_sender).cloned();
+        sent.entry(role).or_default().extend(requests(&call, keys));
     }
     sent
 }
 
 #[test]
 fn a_policy_allows_exactly_the_requests_of_its_launch() {
-    side_by_side(&LAUNCHES, |launch| {
+    side_by_side(&launches(), |launch| {
         let aws = serving(launch);
         with_command(&[], launch, &aws).run().launched();
         let sent = sent(&aws.calls(), &keys(launch));
@@ -465,15 +401,9 @@ fn a_policy_allows_exactly_the_requests_of_its_launch() {
 /// the calling test as skipped.
 fn assert_no_findings(policies: &[Value]) {
     let python = or_skip!(super::interpreter());
-    if can(
-        &[
-            python.to_str().unwrap(),
-            "-Wignore",
-            "-c",
-            "import parliament",
-        ],
-        "policies in parliament",
-    ) {
+    let name = python.to_str().unwrap();
+    let importing = [name, "-Wignore", "-c", "import parliament"];
+    if can(&importing, "policies in parliament") {
         let texts: Vec<String> = policies.iter().map(Value::to_string).collect();
         let findings = ask(&python, "lint.py", None, &json!(texts));
         assert_eq!(findings, json!(vec![json!([]); texts.len()]), "{texts:#?}");
@@ -483,30 +413,23 @@ fn assert_no_findings(policies: &[Value]) {
 /// Asserts that a policy allows what was sent and nothing else, and that every part of it is
 /// necessary. If the simulator isn't installed, reports the calling test as skipped.
 fn assert_least_privilege(policy: &Value, sent: &[Request], any_region: bool) {
-    let node = or_skip!(node_folder(
-        "@cloud-copilot/iam-simulate",
-        "policies in a simulator"
-    ));
-    let cut = cuts(policy);
-    let strangers: Vec<Request> = sent
+    let node = node_folder("@cloud-copilot/iam-simulate", "policies in a simulator");
+    let (node, cut) = (or_skip!(node), cuts(policy));
+    let strangers = sent
         .iter()
-        .flat_map(|request| request.strangers(any_region))
-        .collect();
-    let case =
-        |policy: &Value, request: &Request| json!({ "policy": policy, "request": request.json() });
-    let mut cases: Vec<Value> = sent.iter().map(|request| case(policy, request)).collect();
-    cases.extend(strangers.iter().map(|request| case(policy, request)));
-    cases.extend(
-        cut.iter()
-            .flat_map(|(_, policy)| sent.iter().map(move |request| case(policy, request))),
-    );
+        .flat_map(|request| request.strangers(any_region));
+    let strangers: Vec<Request> = strangers.collect();
+    let mut cases: Vec<Value> = Vec::new();
+    let mut judge = |policy: &Value, requests: &[Request]| {
+        let case = |request: &Request| json!({ "policy": policy, "request": request.json() });
+        cases.extend(requests.iter().map(case));
+    };
+    judge(policy, sent);
+    judge(policy, &strangers);
+    cut.iter().for_each(|(_, policy)| judge(policy, sent));
     let results = ask(Path::new("node"), "simulate.js", Some(&node), &json!(cases));
-    let allowed: Vec<bool> = results
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|result| result == "Allowed")
-        .collect();
+    let results = results.as_array().unwrap().iter();
+    let allowed: Vec<bool> = results.map(|result| result == "Allowed").collect();
     let (of_sent, rest) = allowed.split_at(sent.len());
     for (request, allowed) in sent.iter().zip(of_sent) {
         assert!(allowed, "denied: {}\n{policy:#}", request.json());
@@ -524,34 +447,27 @@ fn assert_least_privilege(policy: &Value, sent: &[Request], any_region: bool) {
 /// of several resources of a statement.
 fn cuts(policy: &Value) -> Vec<(Value, Value)> {
     let mut cuts = Vec::new();
-    for (index, statement) in policy["Statement"].as_array().unwrap().iter().enumerate() {
+    let statements = policy["Statement"].as_array().unwrap();
+    for (index, statement) in statements.iter().enumerate() {
         let mut without = policy.clone();
         without["Statement"].as_array_mut().unwrap().remove(index);
-        cuts.push((statement.clone(), without));
-        for (at, resource) in statement["Resource"].as_array().unwrap().iter().enumerate() {
+        // A policy needs at least one statement, and a statement at least one resource.
+        if statements.len() > 1 {
+            cuts.push((statement.clone(), without));
+        }
+        let resources = statement["Resource"].as_array().unwrap();
+        for (at, resource) in resources.iter().enumerate() {
             let mut without = policy.clone();
-            without["Statement"][index]["Resource"]
-                .as_array_mut()
-                .unwrap()
-                .remove(at);
-            cuts.push((resource.clone(), without));
+            let left = without["Statement"][index]["Resource"].as_array_mut();
+            left.unwrap().remove(at);
+            // The name in a reference can end with a hyphen and six characters, like an ARN, so the
+            // policy needs both readings of it.
+            let arn = resource.as_str().unwrap();
+            let is_spare = arn.ends_with("-AbCdEf-??????") || arn.ends_with(":secret:db-legacy");
+            if resources.len() > 1 && !is_spare {
+                cuts.push((resource.clone(), without));
+            }
         }
     }
-    // A policy needs at least one statement, and a statement at least one resource.
-    let is_policy = |policy: &Value| {
-        let statements = policy["Statement"].as_array().unwrap();
-        !statements.is_empty()
-            && statements
-                .iter()
-                .all(|statement| statement["Resource"] != json!([]))
-    };
-    // The name in a reference can end with a hyphen and six characters, like an ARN, so the policy
-    // needs both readings of it.
-    let is_spare = |what: &Value| {
-        what.as_str().is_some_and(|arn| {
-            arn.ends_with("-AbCdEf-??????") || arn.ends_with(":secret:db-legacy")
-        })
-    };
-    cuts.retain(|(what, policy)| is_policy(policy) && !is_spare(what));
     cuts
 }

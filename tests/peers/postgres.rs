@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 use super::daemon::Daemon;
-use super::rotation::until;
+use crate::support::record::await_fact;
 use crate::support::skip;
 
 /// The folder of PostgreSQL's programs in Debian, whose name contains the version.
@@ -37,19 +37,14 @@ impl Postgres {
         };
         let daemon = Daemon::start(1, |directory, ports| {
             let directory = directory.to_str().expect("UTF-8");
-            let words = [
-                "/bin/sh",
-                "-c",
-                SERVER,
-                PROGRAMS,
-                directory,
-                &ports[0].to_string(),
-            ];
-            words.map(str::to_owned).to_vec()
+            let port = ports[0].to_string();
+            ["/bin/sh", "-c", SERVER, PROGRAMS, directory, &port]
+                .map(str::to_owned)
+                .to_vec()
         });
         let server = Self { daemon, programs };
         // The server listens for a while before it accepts logins.
-        until("PostgreSQL is ready", || {
+        await_fact("PostgreSQL is ready", || {
             server.psql("SELECT 1").status.success()
         });
         Some(server)
@@ -62,33 +57,16 @@ impl Postgres {
     /// Runs SQL as the superuser, and returns what `psql` prints.
     pub(super) fn run(&self, sql: &str) -> String {
         let ran = self.psql(sql);
-        assert!(
-            ran.status.success(),
-            "{sql}: {}",
-            String::from_utf8_lossy(&ran.stderr)
-        );
-        String::from_utf8(ran.stdout)
-            .expect("UTF-8")
-            .trim()
-            .to_owned()
+        let said = String::from_utf8_lossy(&ran.stderr);
+        assert!(ran.status.success(), "{sql}: {said}");
+        String::from_utf8_lossy(&ran.stdout).trim().to_owned()
     }
 
     fn psql(&self, sql: &str) -> Output {
-        let port = self.port().to_string();
+        let options = "-h 127.0.0.1 -U postgres -qtAX -v ON_ERROR_STOP=1 -p";
         Command::new(self.programs.join("psql"))
-            .args([
-                "-h",
-                "127.0.0.1",
-                "-p",
-                &port,
-                "-U",
-                "postgres",
-                "-qtAX",
-                "-v",
-                "ON_ERROR_STOP=1",
-                "-c",
-                sql,
-            ])
+            .args(options.split(' '))
+            .args([&self.port().to_string(), "-c", sql])
             .env("PGPASSWORD", "master")
             .stdin(Stdio::null())
             .output()

@@ -66,37 +66,27 @@ fn aws_configuration_files_are_read_in_the_same_way_as_by_botocore() {
         };
         let aws = served();
         let text = |text: &str| {
-            let text = text
-                .replace('⏎', "\n")
-                .replace("INDENTED", indented)
-                .replace("OTHERS", others)
-                .replace("KEYS", keys);
+            let text = text.replace('⏎', "\n").replace("INDENTED", indented);
+            let text = text.replace("OTHERS", others).replace("KEYS", keys);
             text.replace("SECRET", ACCESS_SECRET)
         };
-        let sandbox = Sandbox::new().home_file(".aws/config", &text(config));
-        let sandbox = sandbox
-            .home_file(".aws/credentials", &text(credentials))
+        let sandbox = Sandbox::new()
+            .config(&text(config))
             .endpoint(&aws.endpoint());
+        let sandbox = sandbox.home_file(".aws/credentials", &text(credentials));
         let file = |name: &str| sandbox.home().join(".aws").join(name).display().to_string();
         let wanted = json!({ "config": file("config"), "credentials": file("credentials"), "profile": profile });
         let found: Value = serde_json::from_str(&botocore.ask(&wanted.to_string())).unwrap();
         let run = sandbox.args(["--profile", profile]).resolve("A=x:k").run();
-        let read = aws.reads().pop();
-        let ours = match &read {
-            Some(read) => {
-                let token = read.header("x-amz-security-token");
-                json!({ "region": read.region(), "key": read.access_key(), "token": token })
-            }
-            None => Value::Null,
-        };
+        let read = aws.reads().pop().map(|read| {
+            let token = read.header("x-amz-security-token");
+            json!({ "region": read.region(), "key": read.access_key(), "token": token })
+        });
         let is_refused = found.get("error").is_some() || found["key"].is_null();
+        let expected = (!is_refused).then_some(&found);
         assert_eq!(
-            ours,
-            if is_refused {
-                Value::Null
-            } else {
-                found.clone()
-            },
+            read.as_ref(),
+            expected,
             "{config}{credentials}{profile}: {found} {run}"
         );
     }

@@ -19,22 +19,17 @@ pub(super) struct Python {
 impl Python {
     /// Starts `tests/peers/SCRIPT` with the given interpreter, without the caller's environment.
     pub(super) fn start(interpreter: &Path, script: &str, arguments: &[&str]) -> Self {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("tests/peers")
-            .join(script);
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers");
         let mut child = Command::new(interpreter)
             .arg("-B")
-            .arg(&script)
+            .arg(folder.join(script))
             .args(arguments)
             .env_clear()
-            .env("HOME", "/nonexistent")
-            .env("TZ", "UTC")
+            .envs([("HOME", "/nonexistent"), ("TZ", "UTC")])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .unwrap_or_else(|error| {
-                panic!("{} {}: {error}", interpreter.display(), script.display())
-            });
+            .unwrap_or_else(|error| panic!("{} {script}: {error}", interpreter.display()));
         let stdin = child.stdin.take().expect("standard input is a pipe");
         let stdout = BufReader::new(child.stdout.take().expect("standard output is a pipe"));
         Self {
@@ -47,13 +42,8 @@ impl Python {
     /// The next line that the script prints.
     pub(super) fn read_line(&mut self) -> String {
         let mut line = String::new();
-        self.stdout
-            .read_line(&mut line)
-            .expect("the script prints UTF-8");
-        assert!(
-            line.ends_with('\n'),
-            "the script ended; its last words are on standard error"
-        );
+        self.stdout.read_line(&mut line).expect("UTF-8");
+        assert!(line.ends_with('\n'), "the script ended; see standard error");
         line
     }
 

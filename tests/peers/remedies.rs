@@ -23,13 +23,9 @@ const ELSEWHERE: &str = "eu-west-1";
 fn command_of(line: &str) -> Option<&str> {
     let (_, help) = line.split_once("help: ")?;
     let command = &help[help.find("aws ")?..];
-    if DIALOGUES
-        .iter()
-        .any(|dialogue| command.starts_with(dialogue))
-    {
-        return None;
-    }
-    Some(command)
+    let mut dialogues = DIALOGUES.iter();
+    let is_operation = !dialogues.any(|dialogue| command.starts_with(dialogue));
+    is_operation.then_some(command)
 }
 
 /// Runs a command in a shell without a region, in a directory with a value.json.
@@ -63,10 +59,8 @@ fn each_aws_command_in_a_help_has_all_options_that_it_needs() {
     assert!(commands.len() > 3, "{commands:?}");
     for command in commands {
         let words: Vec<&str> = command.split(' ').collect();
-        assert!(
-            words.contains(&"--region") || words[1] == "sts",
-            "{command}"
-        );
+        let has_region = words.contains(&"--region") || words[1] == "sts";
+        assert!(has_region, "{command}");
         if let Some(at) = words.iter().position(|word| *word == "--secret-id") {
             // AWS has the secret, unless an earlier command was about it.
             let parameters = json!({ "Name": words[at + 1], "SecretString": CANARY });
@@ -88,13 +82,14 @@ fn a_secret_of_another_region_is_restored_with_the_command_in_the_help() {
     let called = |operation: &str, parameters| {
         moto.call(&json!({ "service": "secretsmanager", "region": ELSEWHERE, "operation": operation, "parameters": parameters }))
     };
+    let (name, days) = ("prod/deleted", 7);
     called(
         "create_secret",
-        json!({ "Name": "prod/deleted", "SecretString": CANARY }),
+        json!({ "Name": name, "SecretString": CANARY }),
     );
     called(
         "delete_secret",
-        json!({ "SecretId": "prod/deleted", "RecoveryWindowInDays": 7 }),
+        json!({ "SecretId": name, "RecoveryWindowInDays": days }),
     );
 
     std::fs::write(directory.path().join("config"), PROFILES).unwrap();

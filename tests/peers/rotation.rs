@@ -4,7 +4,6 @@ use std::fs;
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use serde_json::json;
@@ -13,33 +12,20 @@ use super::daemon::{is_installed, reserve_ports};
 use super::moto::Moto;
 use super::postgres::Postgres;
 use super::python::{Python, interpreter};
+use crate::support::record::await_fact;
 use crate::support::*;
-
-/// Waits until a condition is true.
-///
-/// # Panics
-/// If it isn't true after a time that is long even for a busy machine.
-pub(super) fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(50);
-    while !holds() {
-        assert!(Instant::now() < end, "never: {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
 
 /// Waits until a file has at least `count` lines that begin with `prefix`, and returns the last of
 /// them.
 fn line(file: &Path, prefix: &str, count: usize) -> String {
     let mut last = String::new();
-    until(
-        &format!("{count} lines {prefix:?} in {}", file.display()),
-        || {
-            let text = fs::read_to_string(file).unwrap_or_default();
-            let mut lines = text.lines().filter(|line| line.starts_with(prefix));
-            last = lines.nth(count - 1).unwrap_or_default().to_owned();
-            !last.is_empty()
-        },
-    );
+    let what = format!("{count} lines {prefix:?} in {}", file.display());
+    await_fact(&what, || {
+        let text = fs::read_to_string(file).unwrap_or_default();
+        let mut lines = text.lines().filter(|line| line.starts_with(prefix));
+        last = lines.nth(count - 1).unwrap_or_default().to_owned();
+        !last.is_empty()
+    });
     last
 }
 
@@ -102,16 +88,14 @@ impl Rotated {
         ];
         let sandbox = sandbox.command(words);
         let running = sandbox.spawn();
-        Some((
-            Self {
-                server,
-                rotator,
-                strategy,
-                secret,
-                sandbox,
-            },
-            running,
-        ))
+        let rotated = Self {
+            server,
+            rotator,
+            strategy,
+            secret,
+            sandbox,
+        };
+        Some((rotated, running))
     }
 
     /// Waits until the worker has finished `jobs` jobs, rotates in the steps that Secrets Manager
@@ -144,13 +128,8 @@ fn refusals_during_two_rotations(strategy: &'static str, users: [&str; 2]) -> Op
     let outcome = running.wait();
     outcome.ended(Status::Exit(0));
     assert_eq!(lines(&log, "started"), 3, "{outcome}");
-    assert_eq!(
-        rotated
-            .server
-            .run("SELECT count(*) FROM jobs WHERE done = 1"),
-        "120",
-        "{outcome}"
-    );
+    let done = "SELECT count(*) FROM jobs WHERE done = 1";
+    assert_eq!(rotated.server.run(done), "120", "{outcome}");
     Some(lines(&log, "refused"))
 }
 
@@ -172,22 +151,11 @@ fn postgresql_never_refuses_a_worker_whose_secret_alternates_between_two_users()
 pub(super) fn certificate(name: &str) -> String {
     let directory = Directory::new();
     let [key, certificate] = ["key", "pem"].map(|name| directory.path().join(name));
+    let options = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -keyout";
     let made = Command::new("openssl")
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-nodes",
-            "-days",
-            "30",
-        ])
-        .args(["-subj", &format!("/CN={name}"), "-keyout"])
-        .arg(&key)
-        .arg("-out")
-        .arg(&certificate)
+        .args(options.split(' '))
+        .args([key.as_os_str(), "-out".as_ref(), certificate.as_ref()])
+        .args(["-subj", &format!("/CN={name}")])
         .stderr(Stdio::null())
         .status();
     assert!(made.expect("openssl is installed").success());
@@ -228,42 +196,26 @@ fn nginx_reloads_a_rotated_certificate_and_no_connection_fails() {
         );
     moto.secret("rotation/nginx", &certificate("first"));
     let sandbox = sandbox.env("PATH", "/usr/sbin:/usr/bin:/bin");
-    let sandbox = sandbox.command([
-        "nginx",
-        "-e",
-        "stderr",
-        "-p",
-        &folder,
-        "-c",
-        &format!("{folder}nginx.conf"),
-    ]);
+    let command = format!("nginx -e stderr -p {folder} -c {folder}nginx.conf");
+    let sandbox = sandbox.command(command.split(' '));
     let running = sandbox.spawn();
-    until("nginx listens", || {
+    await_fact("nginx listens", || {
         TcpStream::connect(("127.0.0.1", port)).is_ok()
     });
     let log = sandbox.path("log");
-    let client = Python::start(
-        &interpreter,
-        "tls_client.py",
-        &[&port.to_string(), log.to_str().expect("UTF-8")],
-    );
+    let arguments = [&*port.to_string(), log.to_str().expect("UTF-8")];
+    let client = Python::start(&interpreter, "tls_client.py", &arguments);
     line(&log, "first", 1);
     for name in ["second", "third"] {
-        moto.put("rotation/nginx", &certificate(name), &[]);
+        moto.put("rotation/nginx", &certificate(name));
         running.signal(Signal::SIGUSR2);
         line(&log, name, 20);
     }
     drop(client);
-    assert_eq!(
-        lines(&log, "failed"),
-        0,
-        "{}",
-        fs::read_to_string(&log).unwrap_or_default()
-    );
+    let connections = fs::read_to_string(&log).unwrap_or_default();
+    assert_eq!(lines(&log, "failed"), 0, "{connections}");
     running.signal(Signal::SIGTERM);
     running.wait().ended(Status::Exit(0));
-    assert!(
-        !sandbox.path("tls.key").exists(),
-        "the key is removed at the end"
-    );
+    let is_left = sandbox.path("tls.key").exists();
+    assert!(!is_left, "the key is removed at the end");
 }

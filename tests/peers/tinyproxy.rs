@@ -26,14 +26,8 @@ impl Tinyproxy {
                 ports[0]
             );
             fs::write(&configuration, text).expect("a scratch folder");
-            [
-                "tinyproxy",
-                "-d",
-                "-c",
-                configuration.to_str().expect("UTF-8"),
-            ]
-            .map(str::to_owned)
-            .to_vec()
+            let line = format!("tinyproxy -d -c {}", configuration.display());
+            line.split(' ').map(str::to_owned).collect()
         });
         let log = daemon.directory().join("log");
         Some(Self { daemon, log })

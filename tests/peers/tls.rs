@@ -36,15 +36,12 @@ fn a_server_is_trusted_if_an_option_or_a_variable_names_its_root_even_with_an_in
         for way in WAYS {
             let sandbox =
                 Site::sandbox(&site.url("good", version)).case(format!("{way:?} {version}"));
-            trusting(site, sandbox, way)
-                .run()
-                .launched_silently()
-                .has("A", CANARY);
+            let run = trusting(site, sandbox, way).run();
+            run.launched_silently().has("A", CANARY);
         }
-        let sandbox = Site::sandbox(&site.url("chain", version))
-            .arg("--ca-bundle")
-            .arg(site.file("root.pem"));
-        sandbox.run().launched_silently().has("A", CANARY);
+        let sandbox = Site::sandbox(&site.url("chain", version));
+        let run = trusting(site, sandbox, WAYS[0]).run();
+        run.launched_silently().has("A", CANARY);
     }
 }
 
@@ -55,44 +52,28 @@ fn ssl_cert_dir_can_list_folders_and_the_error_names_a_folder_without_certificat
         .map(|name| site.file(name).display().to_string())
         .join(":");
     let sandbox = || Site::sandbox(&site.url("good", "TLSv1.3"));
-    sandbox()
-        .env("SSL_CERT_DIR", folders)
-        .run()
-        .launched_silently()
-        .has("A", CANARY);
+    let run = sandbox().env("SSL_CERT_DIR", folders).run();
+    run.launched_silently().has("A", CANARY);
     let empty = site.file("empty");
-    sandbox()
-        .env("SSL_CERT_DIR", &empty)
-        .run()
-        .refused(78)
-        .says([empty.to_str().unwrap()]);
-    sandbox()
-        .run()
-        .refused(78)
+    let run = sandbox().env("SSL_CERT_DIR", &empty).run();
+    run.refused(78).says([empty.to_str().unwrap()]);
+    let run = sandbox().run();
+    run.refused(78)
         .says(["localhost", "certificate", "--ca-bundle", "AWS_CA_BUNDLE"]);
 }
 
 #[test]
 fn a_certificate_that_is_not_valid_fails_the_launch_immediately_with_its_host_and_reason() {
     let site = or_skip!(Site::shared());
+    let elsewhere = "is valid for elsewhere.example, not for 127.0.0.1";
+    let expired = "expired at 2021-01-01T00:00:00Z (this machine's clock says 20";
+    let early = "isn't valid before 2048-01-01T00:00:00Z (this machine's clock says 20";
     let unsigned = "isn't trusted, because its chain ends at the issuer \"";
     for (certificate, status, reason) in [
-        (
-            "elsewhere",
-            78,
-            "is valid for elsewhere.example, not for 127.0.0.1",
-        ),
-        (
-            "expired",
-            78,
-            "expired at 2021-01-01T00:00:00Z (this machine's clock says 20",
-        ),
+        ("elsewhere", 78, elsewhere),
+        ("expired", 78, expired),
         // This is the error if the clock isn't set yet, as at boot.
-        (
-            "early",
-            75,
-            "isn't valid before 2048-01-01T00:00:00Z (this machine's clock says 20",
-        ),
+        ("early", 75, early),
         ("alone", 78, unsigned),
         // The first is signed by another authority, and the chain of the second doesn't have its
         // intermediate certificate.
@@ -102,24 +83,17 @@ fn a_certificate_that_is_not_valid_fails_the_launch_immediately_with_its_host_an
         if status == 75 {
             let (_relay, url) = relay_before(&site.url(certificate, "TLSv1.3"));
             let waiting = trusting(site, Site::sandbox(&url), WAYS[0]).args(["--wait", "1s"]);
-            waiting
-                .run()
-                .refused(75)
+            let run = waiting.run();
+            run.refused(75)
                 .says([reason, "secrets-exec kept trying for 1s"]);
         }
         for way in WAYS {
             let (relay, url) = relay_before(&site.url(certificate, "TLSv1.3"));
-            let run = trusting(site, Site::sandbox(&url), way)
-                .attempts(5)
-                .case(certificate)
-                .run();
-            run.refused(status).says([
-                "A",
-                &relay.address().to_string(),
-                "certificate",
-                reason,
-                "help: ",
-            ]);
+            let sandbox = trusting(site, Site::sandbox(&url), way).attempts(5);
+            let run = sandbox.case(certificate).run();
+            let address = relay.address().to_string();
+            run.refused(status)
+                .says(["A", &address, "certificate", reason, "help: "]);
             assert_eq!(relay.connections(), 1, "{run}");
         }
     }

@@ -30,24 +30,16 @@ fn tinyproxy_tunnels_https_and_forwards_http_with_and_without_a_password() {
     };
     for configuration in ["", CONFIGURED] {
         let proxy = or_skip!(Tinyproxy::start(configuration));
-        let url = if configuration.is_empty() {
-            proxy.url()
-        } else {
-            proxy.url_for(IN_URL)
+        let url = match configuration {
+            "" => proxy.url(),
+            _ => proxy.url_for(IN_URL),
         };
-        tunnelled(site, &url)
-            .run()
-            .launched_silently()
-            .has("A", CANARY);
-        Site::sandbox(&moto.url)
-            .env("HTTP_PROXY", url)
-            .run()
-            .launched_silently()
-            .has("A", CANARY);
-        assert_eq!(
-            proxy.request_lines(),
-            [connect(site), format!("POST {}/", moto.url)]
-        );
+        let run = tunnelled(site, &url).run();
+        run.launched_silently().has("A", CANARY);
+        let run = Site::sandbox(&moto.url).env("HTTP_PROXY", url).run();
+        run.launched_silently().has("A", CANARY);
+        let expected = [connect(site), format!("POST {}/", moto.url)];
+        assert_eq!(proxy.request_lines(), expected);
     }
 }
 
@@ -56,9 +48,8 @@ fn a_server_behind_a_proxy_is_refused_if_its_certificate_is_for_another_host() {
     let (Some(site), Some(proxy)) = (Site::shared(), Tinyproxy::start("")) else {
         return;
     };
-    let run = tunnelled(site, &proxy.url())
-        .endpoint(&site.url("elsewhere", "TLSv1.3"))
-        .run();
+    let sandbox = tunnelled(site, &proxy.url());
+    let run = sandbox.endpoint(&site.url("elsewhere", "TLSv1.3")).run();
     run.refused(78)
         .says(["is valid for elsewhere.example, not for localhost"]);
     assert_eq!(proxy.request_lines().len(), 1, "{run}");
@@ -72,8 +63,8 @@ fn a_proxys_password_is_not_sent_to_aws() {
     let secret = || Secret::text(r#"{"k":"v-4c7a1e"}"#);
     let (clear, secure) = (Aws::start(), Aws::start_tls(authority.acceptor()));
     for aws in [clear.secret("x", secret()), secure.secret("x", secret())] {
-        let sandbox = sandbox(&aws).env("AWS_CA_BUNDLE", authority.bundle());
-        let sandbox = sandbox
+        let sandbox = sandbox(&aws)
+            .env("AWS_CA_BUNDLE", authority.bundle())
             .env("HTTP_PROXY", proxy.url_for(IN_URL))
             .env("HTTPS_PROXY", proxy.url_for(IN_URL));
         sandbox.run().launched_silently();
@@ -81,12 +72,11 @@ fn a_proxys_password_is_not_sent_to_aws() {
             .env("NO_PROXY", "localhost")
             .run()
             .launched_silently();
-        let shown = aws
-            .reads()
-            .iter()
-            .map(|read| read.header("proxy-authorization").is_some())
-            .collect::<Vec<_>>();
-        assert_eq!(shown, [false, false]);
+        let reads = aws.reads();
+        assert_eq!(reads.len(), 2);
+        for read in reads {
+            assert_eq!(read.header("proxy-authorization"), None);
+        }
     }
     assert_eq!(proxy.request_lines().len(), 2);
 }
@@ -100,13 +90,10 @@ fn a_role_is_assumed_through_the_proxy_and_the_error_names_the_proxy_if_sts_cann
     let sandbox = || tunnelled(site, &proxy.url()).args(["--role-arn", role]);
     sandbox().run().launched_silently().has("A", CANARY);
     let asked = proxy.request_lines();
-    assert!(
-        !asked.is_empty() && asked.iter().all(|asked| *asked == connect(site)),
-        "{asked:?}"
-    );
-    let run = sandbox()
-        .env("AWS_ENDPOINT_URL_STS", "https://sts.invalid")
-        .run();
+    let mut others = asked.iter().filter(|asked| **asked != connect(site));
+    assert!(!asked.is_empty() && others.next().is_none(), "{asked:?}");
+    let elsewhere = sandbox().env("AWS_ENDPOINT_URL_STS", "https://sts.invalid");
+    let run = elsewhere.run();
     run.refused(75)
         .says(["sts.invalid", &format!("the proxy {}", proxy.address())]);
 }

@@ -38,10 +38,8 @@ fn the_steps_of_the_tutorial_lead_to_a_launch_with_a_new_password() {
         let printed = shell(&format!("{{ {command}\n}} 2>&1"));
         let mut lines = printed.lines().map(stable);
         for line in shown.lines().map(stable) {
-            assert!(
-                lines.any(|printed| printed == line),
-                "{command} didn't print {line:?}: {printed}"
-            );
+            let is_printed = lines.any(|printed| printed == line);
+            assert!(is_printed, "{command} without {line:?}: {printed}");
         }
     }
     let dockerfile = page.blocks("dockerfile")[0];

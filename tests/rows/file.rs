@@ -82,24 +82,20 @@ pub fn read(text: &str) -> Result<(Vec<Column>, Vec<Row>), String> {
             words.push((word.to_owned(), value.to_owned()));
         } else {
             let mut columns = line.split(" | ").map(str::to_owned);
-            let name = columns.next().unwrap_or_default();
-            let mut positional = |name: &str| columns.next().map(|text| (name.to_owned(), text));
-            let mut own: Vec<Column> = positional("launch")
-                .into_iter()
-                .chain(positional("seen"))
-                .collect();
-            for text in columns {
-                own.push(column(&text).ok_or_else(|| failure("not a column"))?);
+            let mut row = Row {
+                number,
+                name: columns.next().unwrap_or_default(),
+                ..Row::default()
+            };
+            for name in ["launch", "seen"] {
+                row.own
+                    .extend(columns.next().map(|text| (name.to_owned(), text)));
             }
-            above = Above::Row(
-                Row {
-                    number,
-                    name,
-                    own,
-                    ..Row::default()
-                },
-                Vec::new(),
-            );
+            for text in columns {
+                row.own
+                    .push(column(&text).ok_or_else(|| failure("not a column"))?);
+            }
+            above = Above::Row(row, Vec::new());
         }
     }
     rows.extend(finished(above, &fixtures)?);
@@ -123,53 +119,50 @@ fn take(columns: &mut Vec<Column>, name: &str) -> Option<String> {
 
 /// Returns the rows that a line and its indented lines make. A fixture doesn't make any.
 fn finished(above: Above, fixtures: &HashMap<String, Vec<Column>>) -> Result<Vec<Row>, String> {
-    let Above::Row(row, mut table) = above else {
+    let Above::Row(row, table) = above else {
         return Ok(Vec::new());
     };
-    if table.is_empty() {
-        return Ok(vec![complete(row, fixtures)?]);
-    }
-
-    let header = table.remove(0);
     let number = row.number;
-    if table.is_empty() {
-        return Err(format!(
-            "{number}: a table without a line doesn't make a test"
-        ));
+    let rows = match table.split_first() {
+        None => Ok(vec![row]),
+        Some((header, lines)) => filled(&row, header, lines),
+    };
+    let complete = |row| complete(row, fixtures);
+    let rows = rows.and_then(|rows| rows.into_iter().map(complete).collect());
+    rows.map_err(|what| format!("{number}: {what}"))
+}
+
+/// Returns the row once for each line of its table, with the cells of the line in their places.
+fn filled(row: &Row, header: &[String], lines: &[Vec<String>]) -> Result<Vec<Row>, String> {
+    if lines.is_empty() {
+        return Err("a table without a line doesn't make a test".to_owned());
     }
-    for name in &header {
+    for name in header {
         let place = format!("{{{name}}}");
         let mut texts = row.own.iter().flat_map(|(name, value)| [name, value]);
         if !row.name.contains(&place) && !texts.any(|text| text.contains(&place)) {
-            return Err(format!("{number}: the row doesn't use {place}"));
+            return Err(format!("the row doesn't use {place}"));
         }
     }
-    let rows = table.iter().map(|cells| {
-        if cells.len() != header.len() {
-            let (number, expected, seen) = (row.number, header.len(), cells.len());
+    let rows = lines.iter().map(|cells| {
+        let (expected, seen) = (header.len(), cells.len());
+        if seen != expected {
             return Err(format!(
-                "{number}: a line of the table has {seen} cells instead of {expected}"
+                "a line of the table has {seen} cells instead of {expected}"
             ));
         }
         let filled = |text: &String| {
-            header
-                .iter()
-                .zip(cells)
-                .fold(text.clone(), |text, (name, cell)| {
-                    text.replace(&format!("{{{name}}}"), cell)
-                })
+            let cells = header.iter().zip(cells);
+            cells.fold(text.clone(), |text, (name, cell)| {
+                text.replace(&format!("{{{name}}}"), cell)
+            })
         };
-        let own = row
-            .own
-            .iter()
-            .map(|(name, value)| (filled(name), filled(value)));
-        let row = Row {
-            number: row.number,
-            name: filled(&row.name),
-            own: own.collect(),
-            ..Row::default()
-        };
-        complete(row, fixtures)
+        let mut row = row.clone();
+        row.name = filled(&row.name);
+        for (name, value) in &mut row.own {
+            (*name, *value) = (filled(name), filled(value));
+        }
+        Ok(row)
     });
     rows.collect()
 }
@@ -177,24 +170,18 @@ fn finished(above: Above, fixtures: &HashMap<String, Vec<Column>>) -> Result<Vec
 /// Adds the columns of the fixtures that a row names, and moves the launch and what is seen into
 /// their fields.
 fn complete(mut row: Row, fixtures: &HashMap<String, Vec<Column>>) -> Result<Row, String> {
-    let number = row.number;
     for (at, (name, _)) in row.own.iter().enumerate() {
         if row.own[..at].iter().any(|(earlier, _)| earlier == name) {
-            return Err(format!("{number}: the column {name:?} is there twice"));
+            return Err(format!("the column {name:?} is there twice"));
         }
     }
-    for name in take(&mut row.own, "given")
-        .iter()
-        .flat_map(|names| names.split(" and "))
-    {
-        let fixture = fixtures
-            .get(name)
-            .ok_or_else(|| format!("{number}: {name:?} isn't given above"))?;
+    let given = take(&mut row.own, "given");
+    for name in given.iter().flat_map(|names| names.split(" and ")) {
+        let fixture = fixtures.get(name);
+        let fixture = fixture.ok_or_else(|| format!("{name:?} isn't given above"))?;
         row.given.extend(fixture.iter().cloned());
     }
-    row.launch =
-        take(&mut row.own, "launch").ok_or_else(|| format!("{number}: a row without a launch"))?;
-    row.seen = take(&mut row.own, "seen")
-        .ok_or_else(|| format!("{number}: a row that doesn't say what is seen"))?;
+    row.launch = take(&mut row.own, "launch").ok_or("a row without a launch")?;
+    row.seen = take(&mut row.own, "seen").ok_or("a row that doesn't say what is seen")?;
     Ok(row)
 }

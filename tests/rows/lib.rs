@@ -22,14 +22,8 @@ pub fn rows(file: TokenStream) -> TokenStream {
         "const _: &str = include_str!({path:?}); const WORDS: &[(&str, &str)] = &{words:?};"
     );
     for row in rows {
-        let file::Row {
-            number,
-            name,
-            launch,
-            seen,
-            given,
-            own,
-        } = row;
+        let (number, name, launch) = (row.number, row.name, row.launch);
+        let (seen, given, own) = (row.seen, row.given, row.own);
         let test = identifier(&name);
         tests += &format!(
             "#[test] fn {test}() {{ crate::support::rows::test_row(&crate::support::rows::Row {{ \
@@ -37,9 +31,8 @@ pub fn rows(file: TokenStream) -> TokenStream {
                 given: &{given:?}, own: &{own:?} }}) }}"
         );
     }
-    tests
-        .parse()
-        .expect("the name of a row begins with a letter")
+    let parsed = tests.parse();
+    parsed.expect("the name of a row begins with a letter")
 }
 
 /// Makes the tests of the pages in a folder, whose path begins at the folder of the package. The
@@ -83,9 +76,8 @@ pub fn pages(arguments: TokenStream) -> TokenStream {
             "mod {name} {{ const _: &str = include_str!({page:?}); mod {promise} {{ {tests} }} }}"
         );
     }
-    modules
-        .parse()
-        .expect("the comment of a paragraph begins with a letter")
+    let parsed = modules.parse();
+    parsed.expect("the comment of a paragraph begins with a letter")
 }
 
 /// The first sentence of the comment at the head of a paragraph, without its full stop.

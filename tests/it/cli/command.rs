@@ -20,10 +20,8 @@ fn a_missing_command_fails_the_launch_with_127_without_a_connection_to_aws() {
 fn a_command_on_a_file_system_without_programs_fails_the_launch_with_126_without_a_connection_to_aws()
  {
     let mount = "mount -t tmpfs -o noexec none /mnt";
-    if !skip::can(
-        &["unshare", "--mount", "sh", "-c", mount],
-        "a file system that is mounted with noexec",
-    ) {
+    let mounting = ["unshare", "--mount", "sh", "-c", mount];
+    if !skip::can(&mounting, "a file system that is mounted with noexec") {
         return;
     }
     let aws = served();
@@ -48,13 +46,9 @@ fn a_command_in_the_last_of_500_directories_of_path_is_found() {
             sandbox.file(&format!("{number}/other"), "")
         })
         .executable("500/the-command", "#!/bin/sh\necho ran\n");
-    let directories: Vec<String> = (1..=500)
-        .map(|number| sandbox.path(number.to_string()).display().to_string())
-        .collect();
-    let run = sandbox
-        .env("PATH", directories.join(":"))
-        .command(["the-command"])
-        .run();
+    let directories = (1..=500).map(|number| sandbox.path(number.to_string()));
+    let path = std::env::join_paths(directories).unwrap();
+    let run = sandbox.env("PATH", path).command(["the-command"]).run();
     run.launched().printed("ran\n");
 }
 
@@ -73,18 +67,11 @@ fn a_script_is_run_even_if_its_name_is_not_utf8_or_its_content_has_a_nul_byte() 
 
 #[test]
 fn a_command_that_the_effective_user_can_execute_is_run_even_if_the_real_user_cannot_execute_it() {
-    let other_real_user = or_skip!(skip::wrapper(
-        ["setpriv", "--ruid=65534"],
-        "another real user"
-    ));
-    let aws = served();
+    let user = skip::wrapper(["setpriv", "--ruid=65534"], "another real user");
+    let (user, aws) = (or_skip!(user), served());
     let sandbox = sandbox(&aws)
         .executable("script", "#!/bin/cat\n")
-        .mode("script", 0o700)
-        .through(other_real_user);
-    sandbox
-        .command(["./script"])
-        .run()
-        .launched()
-        .printed("#!/bin/cat\n");
+        .mode("script", 0o700);
+    let run = sandbox.through(user).command(["./script"]).run();
+    run.launched().printed("#!/bin/cat\n");
 }

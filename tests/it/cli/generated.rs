@@ -44,46 +44,32 @@ fn statuses<'t>(lines: impl Iterator<Item = &'t str>) -> BTreeSet<u8> {
 
 /// The text between `begin` and `end`.
 fn section<'t>(text: &'t str, begin: &str, end: &str) -> &'t str {
-    let (_, rest) = text
-        .split_once(begin)
-        .unwrap_or_else(|| panic!("{begin}: {text}"));
+    let rest = text.split_once(begin).map(|(_, rest)| rest);
+    let rest = rest.unwrap_or_else(|| panic!("{begin}: {text}"));
     rest.split(end).next().unwrap()
 }
 
 #[test]
 fn the_help_the_man_page_and_the_reference_list_the_same_exit_statuses() {
-    let (help, page, reference) = (
-        printed(&["--help"]),
-        printed(&["man"]),
-        repository_file("docs/reference.md"),
-    );
+    let help = printed(&["--help"]);
     let of_help = statuses(section(&help, "Exit status", "\n\n\n").lines());
-    let page = page
-        .replace(['"', '\\'], "")
-        .replace("fB", "")
-        .replace("fR", "");
+    let page = printed(&["man"]).replace(['"', '\\'], "");
+    let page = page.replace("fB", "").replace("fR", "");
     let of_page = statuses(section(&page, "\n.SH EXIT STATUS\n", "\n.SH ").lines());
+    let reference = repository_file("docs/reference.md");
     let table = section(&reference, "\n## Exit status\n", "\n## ");
     let of_reference = statuses(table.lines().filter_map(|line| line.strip_prefix("| ")));
     let expected = BTreeSet::from([64, 70, 75, 77, 78, 126, 127]);
-    assert_eq!(
-        [of_help, of_page, of_reference],
-        [expected.clone(), expected.clone(), expected]
-    );
+    for seen in [of_help, of_page, of_reference] {
+        assert_eq!(seen, expected);
+    }
 }
 
 #[test]
 fn groff_and_man_show_the_man_page_without_a_warning() {
     for program in ["groff -man -ww -rCHECKSTYLE=3 -Tutf8", "man --warnings -l"] {
-        if !can(
-            &[
-                "sh",
-                "-c",
-                "command -v \"$0\"",
-                program.split(' ').next().unwrap(),
-            ],
-            "the man page",
-        ) {
+        let name = program.split(' ').next().unwrap();
+        if !can(&["sh", "-c", "command -v \"$0\"", name], "the man page") {
             continue;
         }
         let sandbox = Sandbox::new()
@@ -97,13 +83,9 @@ fn groff_and_man_show_the_man_page_without_a_warning() {
         assert!(run.stderr().is_empty(), "{program}: {run}");
     }
     // whatis(1) and apropos(1) read this section.
-    let page = printed(&["man"]).replace('"', "");
-    assert!(
-        section(&page, "\n.SH NAME\n", "\n")
-            .replace("\\", "")
-            .starts_with("secrets-exec - "),
-        "{page}"
-    );
+    let page = printed(&["man"]).replace(['"', '\\'], "");
+    let name = section(&page, "\n.SH NAME\n", "\n");
+    assert!(name.starts_with("secrets-exec - "), "{page}");
 }
 
 #[test]
@@ -113,78 +95,54 @@ fn the_man_page_lists_the_same_options_as_the_help_of_every_subcommand() {
         let lines = lines
             .map(str::trim_start)
             .filter(|line| line.starts_with('-'));
-        let words = lines.filter_map(|line| {
-            line.split([' ', '[', '.', '='])
-                .find(|word| word.starts_with("--"))
-        });
-        words.map(str::to_owned).collect()
+        let words = lines.map(|line| line.split([' ', '[', '.', '=']));
+        words
+            .filter_map(|mut words| words.find(|word| word.starts_with("--")))
+            .map(str::to_owned)
+            .collect()
     }
     let launch = printed(&["--help"]);
-    let helps = commands(&launch)
-        .into_iter()
-        .map(|command| printed(&[command, "--help"]))
-        .chain([launch.clone()]);
-    let all: BTreeSet<String> = helps.flat_map(|help| options(help.lines())).collect();
-    let page = printed(&["man"]);
+    let mut all = options(launch.lines());
+    for command in commands(&launch) {
+        all.extend(options(printed(&[command, "--help"]).lines()));
+    }
+    assert!(all.contains("--offline") && all.contains("--external-id"));
     let page = [r"\fB", r"\fI", r"\fR", r"\%"]
         .iter()
-        .fold(page, |page, escape| page.replace(escape, ""));
+        .fold(printed(&["man"]), |page, escape| page.replace(escape, ""));
     let page = page.replace(r"\-", "-");
-    assert!(
-        all.contains("--offline") && all.contains("--external-id"),
-        "{all:?}"
-    );
-    assert_eq!(
-        options(
-            page.split("\n.TP\n")
-                .skip(1)
-                .filter_map(|item| item.lines().next())
-        ),
-        all
-    );
+    let items = page.split("\n.TP\n").skip(1);
+    assert_eq!(options(items.filter_map(|item| item.lines().next())), all);
 }
 
 #[test]
 fn docs_reference_md_lists_exactly_the_options_and_subcommands_of_the_help() {
     let (reference, launch) = (repository_file("docs/reference.md"), printed(&["--help"]));
     let first_cells = |section: &str| -> BTreeSet<String> {
-        let cells = section
-            .lines()
-            .filter_map(|line| line.strip_prefix('|')?.split('|').next());
+        let rows = section.lines().filter_map(|line| line.strip_prefix('|'));
+        let cells = rows.filter_map(|row| row.split('|').next());
         cells.flat_map(long_options).collect()
     };
-    assert_eq!(
-        first_cells(section(&reference, "\n## Options\n", "\n## ")),
-        long_options(&launch)
-    );
+    let of_launch = long_options(&launch);
+    let table = section(&reference, "\n## Options\n", "\n## ");
+    assert_eq!(first_cells(table), of_launch);
     let sections: Vec<&str> = reference.split("\n## ").skip(1).collect();
     for name in commands(&launch) {
-        assert!(reference.contains(&format!("`{name}`")), "{name}");
-        let is_its_own = |section: &&&str| {
-            section
-                .lines()
-                .next()
-                .unwrap()
-                .contains(&format!("`{name}`"))
-        };
+        let quoted = format!("`{name}`");
+        assert!(reference.contains(&quoted), "{name}");
+        let is_its_own = |section: &&&str| section.lines().next().unwrap().contains(&quoted);
         let Some(section) = sections.iter().find(is_its_own) else {
-            assert!(
-                !["check", "policy", "export", "credential"].contains(&name),
-                "{name} has no section"
-            );
+            let has_options = ["check", "policy", "export", "credential"].contains(&name);
+            assert!(!has_options, "{name} has no section");
             continue;
         };
         let help = printed(&[name, "--help"]);
         let (usage, _) = help.split_once("\nExamples:").unwrap();
         // If a subcommand has only the options of a launch, its help lists them all under headings.
-        let options = usage
-            .split_once("\nOptions:")
-            .map_or("", |(_, options)| options);
-        let command_options: BTreeSet<String> = long_options(options)
-            .difference(&long_options(&launch))
-            .cloned()
-            .collect();
-        assert_eq!(first_cells(section), command_options, "{name}");
+        let (_, options) = usage.split_once("\nOptions:").unwrap_or_default();
+        let options = long_options(options);
+        let own: BTreeSet<String> = options.difference(&of_launch).cloned().collect();
+        assert_eq!(first_cells(section), own, "{name}");
     }
 }
 
@@ -206,12 +164,10 @@ fn docs_reference_md_lists_exactly_the_export_formats_of_the_help() {
 
 #[test]
 fn the_example_of_a_whole_declaration_in_docs_reference_md_is_valid() {
-    let run = Sandbox::new()
-        .declaration(Page::read("docs/reference.md").blocks("yaml")[0])
-        .local(&format!(
-            r#"{{"prod/database/postgresql": {{"host": "{CANARY}"}}}}"#
-        ))
-        .run();
+    let local = format!(r#"{{"prod/database/postgresql": {{"host": "{CANARY}"}}}}"#);
+    let page = Page::read("docs/reference.md");
+    let sandbox = Sandbox::new().local(&local);
+    let run = sandbox.declaration(page.blocks("yaml")[0]).run();
     // The secrets of the declaration don't exist, so every error must be about one of them.
     run.refused(78)
         .says_nothing_of("unknown")
@@ -231,43 +187,23 @@ printf '%s\n' "${COMPREPLY[@]}"
 
 /// Returns what a shell offers at the end of a line, or `None` if the shell isn't installed.
 fn offered(shell: &str, line: &str) -> Option<BTreeSet<String>> {
-    if !can(
-        &[shell, "-c", "true"],
-        &format!("the completions of {shell}"),
-    ) {
+    if !can(&[shell, "-c", ":"], &format!("the completions of {shell}")) {
         return None;
     }
-    let script = printed(&["completions", shell]);
     let sandbox = Sandbox::new()
-        .file("completions", script)
+        .file("completions", printed(&["completions", shell]))
         .target_writes_stderr();
-    let command: Vec<&str> = match shell {
-        "bash" => ["bash", "--norc", "-c", BASH, "bash", "./completions"]
-            .into_iter()
-            .chain(line.split(' '))
-            .collect(),
-        _ => vec![
-            "fish",
-            "-c",
-            "source ./completions; complete -C $argv[1]",
-            line,
-        ],
+    let mut command = match shell {
+        "bash" => vec!["bash", "--norc", "-c", BASH, "bash", "./completions"],
+        _ => vec!["fish", "-c", "source ./completions; complete -C \"$argv\""],
     };
+    command.extend(line.split(' '));
     let run = sandbox.command(command).control();
     assert!(run.stderr().is_empty(), "{shell}: {line}: {run}");
-    let stdout = run.stdout();
-    let words = stdout.lines().map(|line| {
-        line.split('\t')
-            .next()
-            .unwrap_or_default()
-            .trim_end_matches('=')
-    });
-    Some(
-        words
-            .filter(|word| !word.is_empty())
-            .map(str::to_owned)
-            .collect(),
-    )
+    let words = run.stdout();
+    let words = words.lines().filter_map(|line| line.split('\t').next());
+    let words = words.map(|word| word.trim_end_matches('=').to_owned());
+    Some(words.filter(|word| !word.is_empty()).collect())
 }
 
 #[test]
@@ -277,13 +213,9 @@ fn bash_and_fish_complete_the_options_of_a_launch_and_of_a_subcommand() {
             ("secrets-exec --env-f", "--env-from"),
             ("secrets-exec check --offl", "--offline"),
         ] {
-            if let Some(offered) = offered(shell, line) {
-                assert_eq!(
-                    offered,
-                    BTreeSet::from([option.to_owned()]),
-                    "{shell}: {line}"
-                );
-            }
+            let expected = BTreeSet::from([option.to_owned()]);
+            let offered = offered(shell, line);
+            assert!(offered.is_none_or(|offered| offered == expected), "{line}");
         }
     }
 }
@@ -293,10 +225,7 @@ fn zsh_loads_the_printed_completions_without_an_error() {
     if can(&["zsh", "-c", "true"], "the completions of zsh") {
         let script = "autoload -Uz compinit && compinit -u -D && source ./completions && print $_comps[secrets-exec]";
         let sandbox = Sandbox::new().file("completions", printed(&["completions", "zsh"]));
-        sandbox
-            .command(["zsh", "-f", "-c", script])
-            .control()
-            .launched_silently()
-            .printed("_secrets-exec\n");
+        let run = sandbox.command(["zsh", "-f", "-c", script]).control();
+        run.launched_silently().printed("_secrets-exec\n");
     }
 }

@@ -13,17 +13,11 @@ fn get(aws: &Aws, reference: &str) -> Sandbox {
 }
 
 #[test]
-fn get_prints_a_binary_secret_byte_for_byte_and_reports_a_full_disk() {
+fn get_prints_a_binary_secret_byte_for_byte() {
     let bytes = b"\xff\xfe\0v-4c7a1e\n";
     let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:bytes-AbCdEf";
-    get(&Aws::start().secret(arn, Secret::binary(bytes)), arn)
-        .run()
-        .launched_silently()
-        .printed(bytes);
-    get(&served(), "x:k")
-        .prepared_by("exec \"$@\" >/dev/full")
-        .run()
-        .says(["no space left"]);
+    let aws = Aws::start().secret(arn, Secret::binary(bytes));
+    get(&aws, arn).run().launched_silently().printed(bytes);
 }
 
 #[test]
@@ -36,10 +30,7 @@ fn get_shows_a_value_on_a_terminal_only_with_reveal_and_adds_a_line_feed() {
         let sandbox = or_skip!(at_a_terminal(get(&aws, "x:k").args(options), &[], "", ""));
         let run = sandbox.run();
         assert!(run.stdout().contains(shown), "{run}");
-        assert_eq!(
-            run.stdout().contains("v-4c7a1e"),
-            !options.is_empty(),
-            "{run}"
-        );
+        let is_shown = run.stdout().contains("v-4c7a1e");
+        assert_eq!(is_shown, !options.is_empty(), "{run}");
     }
 }

@@ -4,10 +4,11 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::docs::links::links;
+use crate::support::sandbox::copy_elsewhere;
 use crate::support::*;
 
 fn installing(directory: &str) -> Sandbox {
@@ -23,16 +24,10 @@ fn install_works_for_any_user_if_the_directory_is_writable_and_the_program_is_re
     let sandbox = || installing("there").mode("there", 0o777).through(nobody);
     let writable = sandbox();
     writable.spawn_copy().wait().launched_silently();
-    assert!(
-        fs::read(writable.path("there/secrets-exec")).unwrap() == fs::read(program()).unwrap(),
-        "the copy differs"
-    );
-    assert_eq!(
-        fs::metadata(writable.path("there/secrets-exec"))
-            .unwrap()
-            .uid(),
-        65_534
-    );
+    let copy = writable.path("there/secrets-exec");
+    let is_equal = fs::read(&copy).unwrap() == fs::read(program()).unwrap();
+    assert!(is_equal, "the copy differs");
+    assert_eq!(fs::metadata(copy).unwrap().uid(), 65_534);
     let of_another = sandbox().mode("there", 0o755);
     let run = of_another.spawn_copy().wait();
     run.refused(78).says([
@@ -42,20 +37,10 @@ fn install_works_for_any_user_if_the_directory_is_writable_and_the_program_is_re
     ]);
     assert_eq!(of_another.names_in("there"), ["other"]);
     let sandbox = sandbox();
-    let copy = sandbox.path("unreadable");
-    // Another process makes the copy. If this one had a descriptor open for writing, a child could
-    // inherit it, and execve(2) would fail with ETXTBSY.
-    assert!(
-        Command::new("cp")
-            .arg(program())
-            .arg(&copy)
-            .status()
-            .unwrap()
-            .success()
-    );
-    fs::set_permissions(&copy, fs::Permissions::from_mode(0o711)).unwrap();
+    copy_elsewhere(&program(), &sandbox.path("unreadable"));
+    let sandbox = sandbox.mode("unreadable", 0o711);
     let run = sandbox
-        .command([copy.as_os_str(), "install".as_ref(), "there".as_ref()])
+        .command(["./unreadable", "install", "there"])
         .control();
     run.refused(78).says([
         "there/secrets-exec (install)",
@@ -66,41 +51,33 @@ fn install_works_for_any_user_if_the_directory_is_writable_and_the_program_is_re
 #[test]
 fn install_with_too_few_file_descriptors_fails_with_78_and_leaves_no_file() {
     let sandbox = installing("there").prepared_by("ulimit -n 4; exec \"$@\"");
-    sandbox
-        .run()
-        .refused(78)
-        .says(["there/secrets-exec (install)"]);
+    let run = sandbox.run();
+    run.refused(78).says(["there/secrets-exec (install)"]);
     assert_eq!(sandbox.names_in("there"), ["other"]);
 }
 
-/// A command that runs in this repository.
-fn here(name: &str) -> Command {
+/// Runs a command in this repository, and returns whether it succeeds, and what it prints.
+fn run_here(name: &str, words: &[&str]) -> (bool, String) {
     let mut command = Command::new(name);
     command
+        .args(words)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .env_remove("MAKEFLAGS");
-    command
+    let output = command.output().unwrap();
+    let printed = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8(printed).unwrap())
 }
 
 /// The files below a directory, each with its mode.
 fn files(directory: &Path) -> BTreeSet<(String, u32)> {
-    let output = Command::new("find")
-        .args([".", "-type", "f"])
-        .current_dir(directory)
-        .output()
-        .unwrap();
-    let mode = |name: &str| {
-        fs::metadata(directory.join(name))
-            .unwrap()
-            .permissions()
-            .mode()
-            & 0o7777
+    let files = glob::glob(&format!("{}/**/*", directory.display())).unwrap();
+    let files = files.map(Result::unwrap).filter(|path| path.is_file());
+    let name_and_mode = |path: PathBuf| {
+        let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o7777;
+        let name = path.strip_prefix(directory).unwrap();
+        (name.to_str().unwrap().to_owned(), mode)
     };
-    let names = String::from_utf8(output.stdout).unwrap();
-    names
-        .lines()
-        .map(|name| (name.strip_prefix("./").unwrap().to_owned(), mode(name)))
-        .collect()
+    files.map(name_and_mode).collect()
 }
 
 #[test]
@@ -108,49 +85,35 @@ fn make_install_installs_the_binary_man_page_and_completions_below_destdir_and_p
     let directory = Directory::new();
     let binary = format!("BINARY={}", program().display());
     let destination = format!("DESTDIR={}", directory.path().display());
-    let output = here("make")
-        .args(["install", &binary, &destination, "PREFIX=/opt/it"])
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
+    let (succeeds, printed) = run_here(
+        "make",
+        &["install", &binary, &destination, "PREFIX=/opt/it"],
     );
-    let printed = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        printed.contains("/opt/it/bin/secrets-exec with mode 0755"),
-        "{printed}"
-    );
+    assert!(succeeds, "{printed}");
+    let said = "/opt/it/bin/secrets-exec with mode 0755";
+    assert!(printed.contains(said), "{printed}");
     let documents = [
-        (&["man"][..], "opt/it/share/man/man1/secrets-exec.1"),
+        ("man", "man/man1/secrets-exec.1"),
         (
-            &["completions", "bash"],
-            "opt/it/share/bash-completion/completions/secrets-exec",
+            "completions bash",
+            "bash-completion/completions/secrets-exec",
         ),
+        ("completions zsh", "zsh/site-functions/_secrets-exec"),
         (
-            &["completions", "zsh"],
-            "opt/it/share/zsh/site-functions/_secrets-exec",
-        ),
-        (
-            &["completions", "fish"],
-            "opt/it/share/fish/vendor_completions.d/secrets-exec.fish",
+            "completions fish",
+            "fish/vendor_completions.d/secrets-exec.fish",
         ),
     ];
+    let documents = documents.map(|(words, file)| (words, format!("opt/it/share/{file}")));
     let mut expected = BTreeSet::from([("opt/it/bin/secrets-exec".to_owned(), 0o755)]);
-    expected.extend(documents.map(|(_, file)| (file.to_owned(), 0o644)));
+    expected.extend(documents.iter().map(|(_, file)| (file.clone(), 0o644)));
     assert_eq!(files(directory.path()), expected);
     for (words, file) in documents {
-        let printed = Command::new(program())
-            .args(words)
-            .env_clear()
-            .output()
-            .unwrap()
-            .stdout;
-        assert!(
-            !printed.is_empty() && printed == fs::read(directory.path().join(file)).unwrap(),
-            "{words:?}"
-        );
+        let written = fs::read_to_string(directory.path().join(file)).unwrap();
+        let sandbox = Sandbox::new().args(words.split(' ')).bare();
+        let run = sandbox.run();
+        assert!(!written.is_empty(), "{words}");
+        run.launched_silently().printed(written);
     }
 }
 
@@ -158,40 +121,19 @@ fn make_install_installs_the_binary_man_page_and_completions_below_destdir_and_p
 fn make_install_without_a_binary_fails_and_says_to_run_make_release() {
     let directory = Directory::new();
     let destination = format!("DESTDIR={}", directory.path().display());
-    let output = here("make")
-        .args(["install", "BINARY=target/nothing", &destination])
-        .output()
-        .unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(
-        !output.status.success()
-            && said.contains("target/nothing")
-            && said.contains("make release"),
-        "{said}"
-    );
+    let (succeeds, said) = run_here("make", &["install", "BINARY=target/nothing", &destination]);
+    let has_reason = said.contains("target/nothing") && said.contains("make release");
+    assert!(!succeeds && has_reason, "{said}");
     assert!(files(directory.path()).is_empty());
 }
 
 #[test]
 fn a_published_crate_has_every_file_that_the_readme_links_to_and_no_tests() {
-    let list = [
-        "package",
-        "--list",
-        "--allow-dirty",
-        "--locked",
-        "--offline",
-    ];
-    let output = here(env!("CARGO")).args(list).output().unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let published: BTreeSet<String> = String::from_utf8(output.stdout)
-        .unwrap()
-        .lines()
-        .map(str::to_owned)
-        .collect();
+    let list = "package --list --allow-dirty --locked --offline --quiet";
+    let list: Vec<&str> = list.split(' ').collect();
+    let (succeeds, published) = run_here(env!("CARGO"), &list);
+    assert!(succeeds, "{published}");
+    let published: BTreeSet<String> = published.lines().map(str::to_owned).collect();
     let linked: BTreeSet<_> = links("README.md").into_iter().collect();
     let missing: Vec<_> = linked.difference(&published).collect();
     assert!(linked.len() > 5 && missing.is_empty(), "{missing:?}");

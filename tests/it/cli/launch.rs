@@ -8,73 +8,54 @@ use crate::support::*;
 ::rows::rows!("tests/it/cli/launch.rows");
 
 /// The fake with `count` secrets `s0`, `s1`, …, and a run with a variable `V0`, `V1`, … for each of
-/// them.
-fn many(aws: Aws, count: usize) -> (Aws, Sandbox) {
-    let aws = (0..count).fold(aws, |aws, n| {
-        aws.secret(&format!("s{n}"), Secret::text(r#"{"k":"v-4c7a1e"}"#))
-    });
-    let run = (0..count).fold(Sandbox::new(), |sandbox, n| {
-        sandbox.resolve(&format!("V{n}=s{n}:k"))
-    });
-    (aws, run)
+/// them, without credentials.
+fn many(mut aws: Aws, count: usize) -> (Aws, Sandbox) {
+    let mut sandbox = Sandbox::new().endpoint(&aws.endpoint()).region("us-east-1");
+    for n in 0..count {
+        aws = aws.secret(&format!("s{n}"), Secret::text(r#"{"k":"v-4c7a1e"}"#));
+        sandbox = sandbox.resolve(&format!("V{n}=s{n}:k"));
+    }
+    (aws, sandbox)
 }
 
 #[test]
 fn a_hundred_secrets_are_read_with_at_most_32_requests_at_the_same_time() {
     let (aws, sandbox) = many(Aws::start().gathers(32), 100);
-    let run = sandbox.resolve("AGAIN=s7:k").aws(&aws).run();
+    let run = sandbox.resolve("AGAIN=s7:k").keys().run();
     run.launched_silently()
         .has("V0", "v-4c7a1e")
         .has("V99", "v-4c7a1e")
         .has("AGAIN", "v-4c7a1e");
     let asked: HashSet<String> = aws.reads().iter().map(Call::secret_id).collect();
-    assert_eq!(
-        (
-            aws.calls().len(),
-            asked.len(),
-            aws.most_in_flight(),
-            aws.connections()
-        ),
-        (100, 100, 32, 32)
-    );
+    assert_eq!((aws.calls().len(), asked.len()), (100, 100));
+    assert_eq!((aws.most_in_flight(), aws.connections()), (32, 32));
 }
 
 #[test]
-fn requests_to_aws_name_secrets_exec_and_its_version_in_the_user_agent() {
-    let aws = served();
-    sandbox(&aws).run().launched();
-    let read = aws.only_read();
-    let version = env!("CARGO_PKG_VERSION");
-    let wanted = format!("secrets-exec/{version} app/secrets-exec-{version}");
-    assert_eq!(read.header("user-agent"), Some(&*wanted));
-}
-
-#[test]
-fn the_user_agent_has_the_application_id_of_aws_sdk_ua_app_id_or_of_the_profile() {
-    let aws = served();
+fn the_user_agent_names_secrets_exec_and_the_application_id_of_aws_sdk_ua_app_id_or_of_the_profile()
+{
+    const VERSION: &str = env!("CARGO_PKG_VERSION");
     let profile = "[default]\nsdk_ua_app_id = of-profile\n";
-    let of_profile = sandbox(&aws).home_file(".aws/config", profile);
-    of_profile.run().launched_silently();
-    let both = sandbox(&aws).home_file(".aws/config", profile);
-    let both = both.env("AWS_SDK_UA_APP_ID", "my shop/2");
-    both.run().launched_silently();
-
-    let version = env!("CARGO_PKG_VERSION");
-    let wanted = ["of-profile", "my-shop-2"].map(|id| format!("secrets-exec/{version} app/{id}"));
-    let reads = aws.reads();
-    let agents: Vec<_> = reads.iter().map(|read| read.header("user-agent")).collect();
-    assert_eq!(agents, wanted.each_ref().map(|wanted| Some(&**wanted)));
-}
-
-#[test]
-fn requests_for_instance_metadata_have_the_application_id_in_their_user_agent() {
-    let aws = served();
-    let sandbox = Sandbox::new().endpoint(&aws.endpoint()).on_instance(&aws);
-    let sandbox = sandbox.region("us-east-1").resolve("A=x:k");
-    sandbox.env("AWS_SDK_UA_APP_ID", "shop").run().launched();
-    let wanted = concat!("secrets-exec/", env!("CARGO_PKG_VERSION"), " app/shop");
-    let calls = aws.calls();
-    assert_eq!(calls[0].header("user-agent"), Some(wanted));
+    for (config, variable, application) in [
+        ("", None, &*format!("secrets-exec-{VERSION}")),
+        (profile, None, "of-profile"),
+        (profile, Some("my shop/2"), "my-shop-2"),
+    ] {
+        let aws = served();
+        let sandbox = Sandbox::new().endpoint(&aws.endpoint()).on_instance(&aws);
+        let mut sandbox = sandbox.region("us-east-1").config(config).resolve("A=x:k");
+        if let Some(id) = variable {
+            sandbox = sandbox.env("AWS_SDK_UA_APP_ID", id);
+        }
+        sandbox.run().launched_silently();
+        let wanted = format!("secrets-exec/{VERSION} app/{application}");
+        let calls = aws.calls();
+        // The first request is for instance metadata.
+        assert!(calls.len() > 2, "{calls:?}");
+        for call in calls {
+            assert_eq!(call.header("user-agent"), Some(&*wanted), "{call:?}");
+        }
+    }
 }
 
 #[test]
@@ -82,11 +63,8 @@ fn connections_to_secrets_manager_are_opened_while_credentials_are_fetched() {
     // The first connection is for the credentials, which never come.
     let (aws, sandbox) = many(Aws::start(), 3);
     let hang = format!("http://{}/hang", aws.address());
-    let sandbox = sandbox
-        .endpoint(&aws.endpoint())
-        .region("us-east-1")
-        .env("AWS_CONTAINER_CREDENTIALS_FULL_URI", hang);
-    sandbox.args(["--timeout", "4s"]).run().refused(75);
+    let sandbox = sandbox.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", hang);
+    sandbox.timeout("4s").run().refused(75);
     assert_eq!((aws.connections(), aws.reads().len()), (4, 0));
 }
 
@@ -100,11 +78,8 @@ fn a_connection_that_was_opened_before_the_credentials_arrived_is_used_or_replac
         )
     };
     let (aws, sandbox) = many(slow(Aws::start()), 40);
-    let sandbox = sandbox
-        .endpoint(&aws.endpoint())
-        .region("us-east-1")
-        .in_container(&aws);
-    sandbox.timeout("50s").run().launched_silently();
+    let sandbox = sandbox.in_container(&aws).timeout("50s");
+    sandbox.run().launched_silently();
     // One connection is for the credentials.
     assert_eq!((aws.connections(), aws.reads().len()), (33, 40));
     let (aws, wire) = (slow(Aws::start()), scripted(&["cut", "read; send {right}"]));
@@ -119,11 +94,8 @@ fn a_connection_that_was_opened_before_the_credentials_arrived_is_used_or_replac
 fn connections_to_secrets_manager_are_opened_while_a_role_is_assumed() {
     let role = "arn:aws:iam::210987654321:role/Reader";
     let (aws, sandbox) = many(Aws::start().fails("AssumeRole", Fault::Hang), 3);
-    sandbox
-        .aws(&aws)
-        .args(["--role-arn", role, "--timeout", "5s"])
-        .run()
-        .refused(75);
+    let sandbox = sandbox.keys().args(["--role-arn", role]);
+    sandbox.timeout("5s").run().refused(75);
     // Here, STS has the same address as Secrets Manager, so it uses one of the connections that
     // were opened for the secrets.
     assert_eq!((aws.connections(), aws.reads().len()), (3, 0));
@@ -132,19 +104,12 @@ fn connections_to_secrets_manager_are_opened_while_a_role_is_assumed() {
 #[test]
 fn secrets_and_parameters_are_read_on_connections_that_were_opened_before_the_credentials_arrived()
 {
-    let (aws, sandbox) = many(Aws::start(), 3);
-    let aws = (0..3).fold(aws, |aws, n| {
-        aws.parameter(&format!("/p{n}"), &[Version::text("p-4c7a1e")])
-    });
-    let sandbox = (0..3).fold(sandbox, |sandbox, n| {
-        sandbox.resolve(&format!("P{n}=ssm:/p{n}"))
-    });
-    sandbox
-        .endpoint(&aws.endpoint())
-        .region("us-east-1")
-        .in_container(&aws)
-        .run()
-        .launched_silently();
+    let (mut aws, mut sandbox) = many(Aws::start(), 3);
+    for n in 0..3 {
+        aws = aws.parameter(&format!("/p{n}"), &[Version::text("p-4c7a1e")]);
+        sandbox = sandbox.resolve(&format!("P{n}=ssm:/p{n}"));
+    }
+    sandbox.in_container(&aws).run().launched_silently();
     // One connection for the credentials, one for each secret, and one for all parameters.
     assert_eq!(aws.connections(), 5);
 }

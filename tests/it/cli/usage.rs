@@ -12,73 +12,44 @@ fn help(words: &[&str]) -> String {
         .stdout()
 }
 
-const COMMANDS: [&str; 10] = [
-    "check",
-    "get",
-    "policy",
-    "export",
-    "migrate",
-    "completions",
-    "man",
-    "schema",
-    "credential",
-    "install",
-];
+const COMMANDS: &str = "check get policy export migrate completions man schema credential install";
+
+/// The subcommands that have the options of a launch.
+const SHARING: &str = "check get policy export credential";
 
 #[test]
 fn the_short_help_fits_a_terminal_and_mentions_the_long_help_and_every_subcommand() {
     let (short, long) = (help(&["-h"]), help(&["--help"]));
-    assert!(
-        short.contains("--help") && !short.contains("--external-id"),
-        "{short}"
+    let (is_short, is_long) = (
+        !short.contains("--external-id"),
+        long.contains("Exit status"),
     );
-    assert!(
-        long.contains("--external-id") && long.contains("Exit status"),
-        "{long}"
-    );
-    for help in [short, long] {
+    assert!(is_short && short.contains("--help"), "{short}");
+    assert!(is_long && long.contains("--external-id"), "{long}");
+    let sandbox = Sandbox::new().arg("-h").bare().through(terminal(80));
+    let shown = sandbox.run().launched().stdout();
+    assert!(shown.lines().count() <= 40, "{shown}");
+    for help in [short, long, shown] {
         let is_narrow = |line: &str| line.trim_end().chars().count() <= 80;
         assert!(help.lines().all(is_narrow), "{help}");
         // The subcommands for integrations come last.
-        let places: Vec<_> = COMMANDS
-            .iter()
-            .map(|command| help.find(&format!("\n  {command} ")))
-            .collect();
-        assert!(
-            places.iter().all(Option::is_some) && places.is_sorted(),
-            "{help}"
-        );
+        let commands = COMMANDS.split(' ');
+        let places = commands.map(|command| help.find(&format!("\n  {command} ")));
+        let places = Vec::from_iter(places);
+        let all = places.iter().all(Option::is_some);
+        assert!(all && places.is_sorted(), "{help}");
     }
-    let help = Sandbox::new()
-        .arg("-h")
-        .bare()
-        .through(terminal(80))
-        .run()
-        .launched()
-        .stdout();
-    assert!(help.lines().count() <= 40, "{help}");
-    assert!(
-        help.lines()
-            .all(|line| line.trim_end().chars().count() <= 80),
-        "{help}"
-    );
 }
 
 #[test]
 fn the_help_of_each_subcommand_shows_its_usage_and_an_example() {
-    for command in COMMANDS {
+    for command in COMMANDS.split(' ') {
         let (short, long) = (help(&[command, "-h"]), help(&[command, "--help"]));
-        for help in [&short, &long] {
-            assert!(
-                help.contains(&format!("Usage: secrets-exec {command}")),
-                "{help}"
-            );
-        }
-        assert!(
-            long.contains("Example") && !short.contains("--external-id"),
-            "{long}"
-        );
-        let shares = ["check", "get", "policy", "export", "credential"].contains(&command);
+        let usage = format!("Usage: secrets-exec {command}");
+        assert!(short.contains(&usage) && long.contains(&usage), "{long}");
+        assert!(long.contains("Example"), "{long}");
+        assert!(!short.contains("--external-id"), "{short}");
+        let shares = SHARING.split(' ').any(|name| name == command);
         assert_eq!(long.contains("--external-id"), shares, "{long}");
     }
 }
@@ -87,23 +58,15 @@ fn the_help_of_each_subcommand_shows_its_usage_and_an_example() {
 fn the_subcommand_help_prints_the_long_help_and_schema_prints_the_published_schema() {
     assert_eq!(help(&["help"]), help(&["--help"]));
     assert_eq!(help(&["help", "check"]), help(&["check", "--help"]));
-    assert_eq!(
-        help(&["schema"]),
-        repository_file("secrets-exec.schema.json")
-    );
+    let schema = repository_file("secrets-exec.schema.json");
+    assert_eq!(help(&["schema"]), schema);
 }
 
 #[test]
 fn only_the_help_of_a_launch_lists_the_options_of_rotation() {
-    for command in ["check", "get", "policy", "export", "credential"] {
+    for command in SHARING.split(' ') {
         let help = [help(&[command, "-h"]), help(&[command, "--help"])].concat();
-        for option in [
-            "--on-rotation",
-            "--poll-interval",
-            "--splay",
-            "--grace",
-            "Rotation:",
-        ] {
+        for option in "--on-rotation --poll-interval --splay --grace Rotation:".split(' ') {
             assert!(!help.contains(option), "{option}: {help}");
         }
     }
@@ -113,47 +76,32 @@ fn only_the_help_of_a_launch_lists_the_options_of_rotation() {
 #[test]
 fn the_version_is_printed_on_standard_output_by_the_option_and_by_the_subcommand() {
     for option in ["--version", "-V", "version"] {
-        assert_eq!(
-            help(&[option]),
-            format!("secrets-exec {}\n", env!("CARGO_PKG_VERSION"))
-        );
+        let version = concat!("secrets-exec ", env!("CARGO_PKG_VERSION"), "\n");
+        assert_eq!(help(&[option]), version);
     }
 }
 
 #[test]
 fn without_arguments_the_short_help_is_printed_as_a_usage_error() {
     let run = Sandbox::new().bare().target_writes_stderr().run();
-    assert_eq!(
-        (run.status, run.stdout()),
-        (Status::Exit(64), String::new())
-    );
+    run.refused(64);
     assert_eq!(run.stderr(), help(&["-h"]));
 }
 
 #[test]
 fn help_fails_with_78_if_the_disk_is_full_and_succeeds_if_its_reader_stops_early() {
+    let writing_to = |option: &str, script: &str| {
+        let sandbox = Sandbox::new().arg(option).bare();
+        sandbox.prepared_by(script).run()
+    };
     for option in ["--help", "-h", "--version"] {
-        let run = Sandbox::new()
-            .arg(option)
-            .bare()
-            .prepared_by("exec \"$@\" >/dev/full")
-            .run();
+        let run = writing_to(option, "exec \"$@\" >/dev/full");
         run.refused(78)
             .says(["error: writing to standard output failed: no space left on device"]);
-        Sandbox::new()
-            .arg(option)
-            .bare()
-            .prepared_by("exec \"$@\" >&-")
-            .run()
-            .launched_silently();
+        writing_to(option, "exec \"$@\" >&-").launched_silently();
     }
     let script = "trap '' PIPE; { \"$@\"; echo $? >status; } | true; exit $(cat status)";
-    Sandbox::new()
-        .arg("--help")
-        .bare()
-        .prepared_by(script)
-        .run()
-        .launched_silently();
+    writing_to("--help", script).launched_silently();
 }
 
 #[test]
@@ -185,13 +133,8 @@ fn a_usage_error_shows_neither_an_unexpected_argument_nor_a_malformed_entry() {
         "--hunter=hunter2 -- env",
         "--quiet=hunter2 -- env",
     ] {
-        let words: Vec<&str> = words.split(' ').collect();
         let aws = served();
-        Sandbox::new()
-            .aws(&aws)
-            .args(words)
-            .bare()
-            .refused(&aws, 64, &[])
-            .says_nothing_of("hunter2");
+        let sandbox = Sandbox::new().aws(&aws).args(words.split(' ')).bare();
+        sandbox.refused(&aws, 64, &[]).says_nothing_of("hunter2");
     }
 }

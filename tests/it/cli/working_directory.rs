@@ -1,6 +1,7 @@
 //! The declaration in the working directory: secrets-exec reads it only if nobody except root and
 //! the user can create or change it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{chown, symlink};
 
@@ -28,24 +29,23 @@ fn a_declaration_in_the_working_directory_that_others_can_change_is_refused_unle
         ("", 0o775, None, Some(STRANGER), "changed by its group"),
         ("", 0o755, Some(STRANGER), None, "belongs to neither"),
     ] {
-        let place = if what.is_empty() {
-            "the working directory "
-        } else {
-            NAME
+        let place = match what {
+            "" => "the working directory ",
+            _ => NAME,
         };
-        let sandbox = declaring().mode(what, mode);
-        chown(sandbox.path(what), user, group).unwrap();
+        let given = |sandbox: Sandbox| {
+            let sandbox = sandbox.mode(what, mode);
+            chown(sandbox.path(what), user, group).unwrap();
+            sandbox
+        };
+        let sandbox = given(declaring());
         sandbox.run().refused(78).says([NAME, place, reason, "-f"]);
+        let run = sandbox.args(["-f", NAME]).run();
+        run.launched_silently().has("A", "v");
         // The remedy isn't printed if another declaration is read with -f anyway.
-        let other = declaring().file("other.yaml", DECLARATION).mode(what, mode);
-        chown(other.path(what), user, group).unwrap();
-        let other = other.args(["-f", "other.yaml"]);
-        other.run().launched_silently().has("A", "v");
-        sandbox
-            .args(["-f", NAME])
-            .run()
-            .launched_silently()
-            .has("A", "v");
+        let other = given(declaring().file("other.yaml", DECLARATION));
+        let run = other.args(["-f", "other.yaml"]).run();
+        run.launched_silently().has("A", "v");
     }
     // Without a declaration, the permissions of the directory don't matter.
     Sandbox::new().mode("", 0o777).run().refused(64);
@@ -58,15 +58,10 @@ fn a_symbolic_link_or_a_pipe_with_the_name_secrets_exec_yaml_is_refused() {
     dangling.run().refused(78).says([NAME]);
     let linked = Sandbox::new().file("real.yaml", DECLARATION);
     symlink("real.yaml", linked.path(NAME)).unwrap();
-    linked
-        .run()
-        .refused(78)
-        .says([NAME, "is a symbolic link", "-f"]);
-    linked
-        .args(["-f", NAME])
-        .run()
-        .launched_silently()
-        .has("A", "v");
+    let run = linked.run();
+    run.refused(78).says([NAME, "is a symbolic link", "-f"]);
+    let run = linked.args(["-f", NAME]).run();
+    run.launched_silently().has("A", "v");
     let pipe = Sandbox::new();
     named_pipe(&pipe.path(NAME));
     pipe.run().refused(78).says([NAME, "-f"]);
@@ -97,26 +92,17 @@ fn a_declaration_that_the_group_with_the_user_s_id_can_write_is_read() {
 #[test]
 fn a_declaration_that_the_group_with_the_user_s_name_can_write_is_read() {
     // For example, `games` has the ids 5 and 60 on Debian.
-    let ids = |file: &str| -> Vec<(String, u32)> {
+    let ids = |file: &str| -> BTreeMap<String, u32> {
         let text = fs::read_to_string(file).unwrap_or_default();
-        let fields = text
-            .lines()
-            .map(|line| line.split(':').map(str::to_owned).collect::<Vec<_>>());
+        let fields = text.lines().map(|line| Vec::from_iter(line.split(':')));
         fields
-            .filter_map(|fields| Some((fields.first()?.clone(), fields.get(2)?.parse().ok()?)))
+            .filter_map(|fields| Some((fields.first()?.to_string(), fields.get(2)?.parse().ok()?)))
             .collect()
     };
     let groups = ids("/etc/group");
-    let group_of = |name: &str| {
-        groups
-            .iter()
-            .find(|(group, _)| group == name)
-            .map(|(_, id)| *id)
-    };
-    let users = ids("/etc/passwd")
-        .into_iter()
-        .filter_map(|(name, id)| Some((id, group_of(&name)?)));
-    let Some((user, group)) = users.into_iter().find(|(user, group)| user != group) else {
+    let users = ids("/etc/passwd").into_iter();
+    let mut private = users.filter_map(|(name, user)| Some((user, *groups.get(&name)?)));
+    let Some((user, group)) = private.find(|(user, group)| user != group) else {
         return skip::skipped(
             "a private group whose id differs from that of its user: this system doesn't have one",
         );
@@ -131,27 +117,22 @@ fn a_launch_in_a_directory_that_the_user_cannot_open_fails_only_if_no_entry_is_g
     let locked_out = || {
         let sandbox = Sandbox::new()
             .file("locked/secrets-exec.yaml", DECLARATION)
-            .mode("locked", 0o700);
-        let sandbox = sandbox.file(
-            "local.json",
-            format!(r#"{{ "x": "{CANARY}", "ssm:/p": "{CANARY}" }}"#),
-        );
+            .mode("locked", 0o700)
+            .file(
+                "local.json",
+                format!(r#"{{ "x": "{CANARY}", "ssm:/p": "{CANARY}" }}"#),
+            );
+        let enters = format!("cd locked && exec {} \"$@\"", user.join(" "));
         let local = sandbox.path("local.json");
         sandbox
-            .prepared_by(&format!("cd locked && exec {} \"$@\"", user.join(" ")))
-            .arg("--local")
-            .arg(local)
+            .prepared_by(&enters)
+            .env("SECRETS_EXEC_LOCAL", local)
     };
-    locked_out()
-        .resolve("A=x")
-        .spawn_copy()
-        .wait()
-        .launched()
-        .has("A", CANARY);
-    let sandbox = locked_out()
-        .env("A", "{{resolve:ssm:/p}}")
-        .args(["--resolve-env", "A"]);
-    sandbox.spawn_copy().wait().launched().has("A", CANARY);
+    let run = locked_out().resolve("A=x").spawn_copy().wait();
+    run.launched().has("A", CANARY);
+    let resolved = locked_out().env("A", "{{resolve:ssm:/p}}");
+    let run = resolved.args(["--resolve-env", "A"]).spawn_copy().wait();
+    run.launched().has("A", CANARY);
     let run = locked_out().spawn_copy().wait();
     run.refused(64)
         .says(["no secrets-exec.yaml, .yml or .json in", "-f FILE"]);

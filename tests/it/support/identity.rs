@@ -37,10 +37,8 @@ pub fn with_credential_process(aws: &Aws, script: &str) -> Sandbox {
         json!({ "Version": 1, "AccessKeyId": PROCESS_KEY, "SecretAccessKey": ACCESS_SECRET });
     let sandbox = keyless(aws).file("answer.json", credentials.to_string());
     let sandbox = sandbox.executable("credentials.sh", format!("#!/bin/sh\n{script}"));
-    let config = format!(
-        "[default]\ncredential_process = {}\n",
-        sandbox.path("credentials.sh").display()
-    );
+    let script = sandbox.path("credentials.sh");
+    let config = format!("[default]\ncredential_process = {}\n", script.display());
     sandbox.config(&config)
 }
 
@@ -91,10 +89,8 @@ impl Sandbox {
     /// Sets the variable that ECS and EKS set, so that the fake provides the container's
     /// credentials.
     pub fn in_container(self, aws: &Aws) -> Self {
-        self.env(
-            "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-            aws.container_credentials(),
-        )
+        let url = aws.container_credentials();
+        self.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", url)
     }
 
     /// Lets the fake provide the instance metadata.

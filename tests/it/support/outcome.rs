@@ -76,43 +76,25 @@ impl Outcome {
         assert_ne!(self.status, Status::TimedOut, "too slow: {self}");
         let stderr = self.stderr();
         assert!(!stderr.contains("this is a bug"), "a panic: {self}");
-        assert_eq!(
-            watch::found(&expectations.test, &stderr),
-            None,
-            "a value on stderr: {self}"
-        );
-        assert!(!stderr.contains(CANARY), "the canary is on stderr: {self}");
-        // The program's own lines. A shell or a journal shows other lines between them.
-        for line in self
-            .stdout()
-            .lines()
-            .filter_map(|line| Some(&line[line.find(PREFIX)?..]))
-            .filter(|line| is_message(line))
-        {
-            assert_eq!(
-                watch::found(&expectations.test, line),
-                None,
-                "a value in a line: {self}"
-            );
-        }
+        let assert_hidden = |text: &str, place: &str| {
+            assert!(!text.contains(CANARY), "the canary is {place}: {self}");
+            let found = watch::found(&expectations.test, text);
+            assert_eq!(found, None, "a value {place}: {self}");
+        };
+        assert_hidden(&stderr, "on stderr");
         if !expectations.prints_values {
-            assert!(
-                !self.stdout().contains(CANARY),
-                "the canary is on stdout: {self}"
-            );
-            assert_eq!(
-                watch::found(&expectations.test, &self.stdout()),
-                None,
-                "a value on stdout: {self}"
-            );
+            assert_hidden(&self.stdout(), "on stdout");
+        }
+        // The program's own lines. A shell or a journal shows other lines between them.
+        for line in self.stdout().lines() {
+            let own = line.find(PREFIX).map_or("", |at| &line[at..]);
+            if is_message(own) {
+                assert_hidden(own, "in a line");
+            }
         }
         if !expectations.target_writes_stderr {
-            for line in stderr.lines() {
-                assert!(
-                    is_message(line),
-                    "not a message of the program: {line:?}: {self}"
-                );
-            }
+            let other = stderr.lines().find(|line| !is_message(line));
+            assert_eq!(other, None, "not a message of the program: {self}");
         }
     }
 
@@ -120,13 +102,6 @@ impl Outcome {
     #[track_caller]
     pub fn launched(&self) -> &Self {
         self.ended(Status::Exit(0))
-    }
-
-    /// Asserts that nothing is on standard error, except perhaps the note about a wait of more than
-    /// three seconds.
-    #[track_caller]
-    pub fn warned_of_nothing(&self) -> &Self {
-        self.says_only(&[])
     }
 
     /// Asserts that each message on standard error contains one of these strings, except perhaps
@@ -144,7 +119,7 @@ impl Outcome {
     /// error. On a busy machine there may be the note about a long wait.
     #[track_caller]
     pub fn launched_silently(&self) -> &Self {
-        self.warned_of_nothing().launched()
+        self.says_only(&[]).launched()
     }
 
     /// Asserts that the command ran silently, and that `A` has the value of the secret `x` of
@@ -203,12 +178,8 @@ impl Outcome {
     #[track_caller]
     pub fn has(&self, name: &str, value: impl AsRef<[u8]>) -> &Self {
         let found = self.values(name);
-        assert_eq!(
-            found.len(),
-            1,
-            "{name} is there {} times: {self}",
-            found.len()
-        );
+        let count = found.len();
+        assert_eq!(count, 1, "{name} is there {count} times: {self}");
         self.agrees(name, value.as_ref(), found[0]);
         self
     }
@@ -240,14 +211,9 @@ impl Outcome {
     /// Asserts that two outputs are the same. A failure shows both.
     #[track_caller]
     fn agrees(&self, what: &str, expected: &[u8], seen: &[u8]) {
-        let (expected, seen) = (
-            expected.escape_ascii().to_string(),
-            seen.escape_ascii().to_string(),
-        );
-        assert!(
-            expected == seen,
-            "{what}\nexpected: {expected}\nseen:     {seen}\n{self}"
-        );
+        let (shown, also) = (expected.escape_ascii(), seen.escape_ascii());
+        let shown = format!("{what}\nexpected: {shown}\nseen:     {also}");
+        assert!(expected == seen, "{shown}\n{self}");
     }
 
     /// The JSON document on standard output.
@@ -285,17 +251,11 @@ fn name_of(entry: &[u8]) -> &[u8] {
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            case,
-            scene,
-            status,
-            ..
-        } = self;
+        let (case, scene, status) = (&self.case, &self.scene, self.status);
+        let (stdout, stderr) = (self.stdout.escape_ascii(), self.stderr());
         write!(
             f,
-            "{case}\n{scene}stdout: {}\nstderr:\n{}[{status:?}]",
-            self.stdout.escape_ascii(),
-            self.stderr()
+            "{case}\n{scene}stdout: {stdout}\nstderr:\n{stderr}[{status:?}]"
         )
     }
 }

@@ -28,15 +28,7 @@ const ELLIPSIS: &str = " … ";
 const AND: &str = " and ";
 
 /// The subcommands that a launch may begin with.
-const SUBCOMMANDS: [&str; 7] = [
-    "check",
-    "completions",
-    "export",
-    "get",
-    "migrate",
-    "policy",
-    "credential",
-];
+const SUBCOMMANDS: &str = "check completions export get migrate policy credential";
 
 /// A row as it is in its file.
 pub struct Row {
@@ -118,7 +110,7 @@ impl Launch {
         self.line
             .split(' ')
             .find(|word| !word.contains('='))
-            .filter(|word| SUBCOMMANDS.contains(word))
+            .filter(|word| SUBCOMMANDS.split(' ').any(|name| name == *word))
     }
 }
 
@@ -130,23 +122,17 @@ impl Row {
         let cache = has_cache.then(CacheDirectory::new);
         let mut words = words_of_all_files(aws);
         if let Some(cache) = &cache {
-            words.insert(
-                "memory_directory".to_owned(),
-                cache.path().display().to_string(),
-            );
+            let path = cache.path().display().to_string();
+            words.insert("memory_directory".to_owned(), path);
         }
         for (word, text) in self.words {
             words.insert((*word).to_owned(), filled(text, &words));
         }
-        let columns = |columns: &[(&str, &str)]| {
-            let column = |(name, value): &(&str, &str)| {
-                (
-                    filled(name, &words),
-                    filled(value, &words).replace('⏎', "\n"),
-                )
-            };
-            columns.iter().map(column).collect::<Vec<_>>()
+        let column = |(name, value): &(&str, &str)| {
+            let value = filled(value, &words).replace('⏎', "\n");
+            (filled(name, &words), value)
         };
+        let columns = |columns: &[(&str, &str)]| Vec::from_iter(columns.iter().map(column));
 
         let seen = filled(self.seen, &words);
         let own = columns(self.own);
@@ -179,20 +165,15 @@ impl Row {
     /// already has them.
     fn case(&self, launch: &Launch) -> String {
         let is_file = |name: &str| {
-            ["file", "executable", "home", "template", "templates"]
-                .contains(&name.split(' ').next().unwrap())
+            let kind = name.split(' ').next().unwrap();
+            "file executable home template templates".contains(kind)
         };
         let columns = launch.columns.iter().filter(|(name, _)| !is_file(name));
         let columns: String = columns
             .map(|(name, value)| format!("\n  {name}: {value}"))
             .collect();
-        let Self {
-            place,
-            name,
-            launch,
-            seen,
-            ..
-        } = self;
+        let (place, name) = (self.place, self.name);
+        let (launch, seen) = (self.launch, self.seen);
         format!("{place}: {name} | {launch} | {seen}{columns}")
     }
 }
@@ -297,22 +278,14 @@ pub fn test_row(row: &Row) {
         let is_said = run.stderr().contains(text) || table.contains(text);
         assert!(!is_said, "{text:?} is said: {run}");
     }
-    if let Some(count) = launch.column("lines") {
-        let lines = run.stderr().lines().count();
-        assert_eq!(lines.to_string(), count, "lines: {run}");
-    }
-    if let Some(count) = launch.column("warnings") {
-        let warnings = run.stderr().matches("warning: ").count();
-        assert_eq!(warnings.to_string(), count, "warnings: {run}");
-    }
-    if let Some(count) = launch.column("entries") {
-        let names = launch.cache.as_ref().expect("a cache").names();
-        assert_eq!(
-            names.len().to_string(),
-            count,
-            "entries of the cache: {run}"
-        );
-    }
+    let counts = |name: &str, seen: &dyn Fn() -> usize| {
+        if let Some(expected) = launch.column(name) {
+            assert_eq!(seen().to_string(), expected, "{name}: {run}");
+        }
+    };
+    counts("lines", &|| run.stderr().lines().count());
+    counts("warnings", &|| run.stderr().matches("warning: ").count());
+    counts("entries", &|| launch.cache.as_ref().unwrap().names().len());
     for (name, expected) in &launch.columns {
         if let Some(path) = name.strip_prefix("left ") {
             assert_eq!(&left_at(&sandbox.path(path)), expected, "{name}: {run}");

@@ -18,6 +18,7 @@ use crate::support::aws::secret::Secret;
 use crate::support::connection::Connection;
 use crate::support::directory::Directory;
 use crate::support::outcome::Expectations;
+pub use start::copy_elsewhere;
 
 /// A string that is part of every credential, and of the secrets that a fault shows. A run that
 /// prints it fails its test.
@@ -84,20 +85,12 @@ impl Sandbox {
         let home = directory.path().join("home");
         fs::create_dir(directory.path().join("work")).unwrap();
         fs::create_dir(&home).unwrap();
-        let environment = [
-            ("PATH", OsString::from("/usr/local/bin:/usr/bin:/bin")),
-            ("HOME", home.into_os_string()),
-            ("AWS_EC2_METADATA_DISABLED", OsString::from("true")),
-        ];
-        Self {
+        let sandbox = Self {
             wrapper: Vec::new(),
             options: Vec::new(),
             separator: true,
-            command: SHOW_ENVIRONMENT.map(OsString::from).to_vec(),
-            environment: environment
-                .into_iter()
-                .map(|(name, value)| (name.into(), value))
-                .collect(),
+            command: owned(SHOW_ENVIRONMENT),
+            environment: BTreeMap::new(),
             stdin: None,
             connection: Cell::default(),
             limit: Duration::from_secs(600),
@@ -107,7 +100,11 @@ impl Sandbox {
             },
             directory,
             written: Vec::new(),
-        }
+        };
+        sandbox
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .env("HOME", home)
+            .env("AWS_EC2_METADATA_DISABLED", "true")
     }
 
     /// Points every AWS client at `aws`, with a region and credentials.
@@ -148,8 +145,7 @@ impl Sandbox {
 
     /// Adds a subcommand and its options before all other options.
     pub fn options_first(mut self, options: Vec<String>) -> Self {
-        self.options
-            .splice(0..0, options.into_iter().map(OsString::from));
+        self.options.splice(0..0, owned(options));
         self
     }
 
@@ -159,8 +155,8 @@ impl Sandbox {
     }
 
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
-        let entry = (name.as_ref().to_owned(), value.as_ref().to_owned());
-        self.environment.extend([entry]);
+        self.environment
+            .insert(name.as_ref().to_owned(), value.as_ref().to_owned());
         self
     }
 

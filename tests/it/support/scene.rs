@@ -24,19 +24,15 @@ pub struct Scene {
 
 impl Scene {
     pub fn from_command(command: &Command, files: Option<Arc<Directory>>) -> Self {
-        let words = [command.get_program()]
-            .into_iter()
-            .chain(command.get_args());
+        let words = std::iter::once(command.get_program()).chain(command.get_args());
         let variables = command
             .get_envs()
             .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())));
+        let working = command.get_current_dir().map(Path::to_owned);
         Self {
             line: words.map(OsString::from).collect(),
             environment: variables.collect(),
-            working: command
-                .get_current_dir()
-                .map(Path::to_owned)
-                .unwrap_or_default(),
+            working: working.unwrap_or_default(),
             files,
         }
     }
@@ -44,28 +40,16 @@ impl Scene {
 
 impl Display for Scene {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let words: Vec<String> = self
-            .line
-            .iter()
-            .map(|word| quoted(&word.to_string_lossy()))
-            .collect();
-        writeln!(
-            f,
-            "$ cd {}\n$ {}",
-            self.working.display(),
-            shortened(&words.join(" "))
-        )?;
+        let words = self.line.iter();
+        let words: Vec<String> = words.map(|word| quoted(&word.to_string_lossy())).collect();
+        let line = shortened(&words.join(" "));
+        writeln!(f, "$ cd {}\n$ {line}", self.working.display())?;
         for (name, value) in &self.environment {
-            writeln!(
-                f,
-                "  {}={}",
-                name.display(),
-                shortened(&value.to_string_lossy())
-            )?;
+            let value = shortened(&value.to_string_lossy());
+            writeln!(f, "  {}={value}", name.display())?;
         }
-        self.files
-            .iter()
-            .try_for_each(|files| write_files(f, files.path(), files.path()))
+        let mut files = self.files.iter();
+        files.try_for_each(|files| write_files(f, files.path(), files.path()))
     }
 }
 
@@ -79,12 +63,8 @@ fn write_files(f: &mut Formatter<'_>, top: &Path, directory: &Path) -> fmt::Resu
             Ok(kind) if kind.is_file() => {
                 let content = fs::read(&path).unwrap_or_default();
                 let text = str::from_utf8(&content).map(shortened);
-                writeln!(
-                    f,
-                    "  {name}: {}",
-                    text.unwrap_or_else(|_| format!("{} bytes", content.len()))
-                        .trim_end()
-                )?;
+                let text = text.unwrap_or_else(|_| format!("{} bytes", content.len()));
+                writeln!(f, "  {name}: {}", text.trim_end())?;
             }
             kind => writeln!(f, "  {name}: {kind:?}")?,
         }

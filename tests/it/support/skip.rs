@@ -49,13 +49,9 @@ pub fn pid_1() -> Option<[&'static str; 5]> {
 
 /// Returns whether a command succeeds here. If not, reports the calling test as skipped.
 pub fn can(command: &[&str], skips: &str) -> bool {
-    let status = Command::new(command[0])
-        .args(&command[1..])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    let possible = status.is_ok_and(|status| status.success());
+    let mut program = Command::new(command[0]);
+    let ran = program.args(&command[1..]).stdin(Stdio::null()).output();
+    let possible = ran.is_ok_and(|ran| ran.status.success());
     if !possible {
         skipped(&format!("{skips}: {command:?} doesn't work here"));
     }

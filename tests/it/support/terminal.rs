@@ -117,15 +117,9 @@ fn through(
     if !skip::can(&["python3", "-c", "import pty, termios"], "a terminal") {
         return None;
     }
-    Some(
-        sandbox.env("NO_COLOR", "1").through(
-            [
-                &["python3", "-c", SCRIPT, leader, shown, typed][..],
-                wrapper,
-            ]
-            .concat(),
-        ),
-    )
+    let terminal = ["python3", "-c", SCRIPT, leader, shown, typed];
+    let words = [&terminal[..], wrapper].concat();
+    Some(sandbox.env("NO_COLOR", "1").through(words))
 }
 
 /// The wrapper that gives a run a terminal with this number of columns as its standard error. What
@@ -150,13 +144,9 @@ const ERASE: &str = "\r\x1b[K";
 /// The lines that were shown and erased again.
 pub fn erased(run: &Outcome) -> Vec<String> {
     let shown = run.stderr();
-    let parts: Vec<&str> = shown.split(ERASE).collect();
-    let erased = parts
-        .iter()
-        .rev()
-        .skip(1)
-        .rev()
-        .filter_map(|part| part.split('\n').next_back());
+    let parts = shown.rsplit_once(ERASE).map(|(erased, _)| erased);
+    let parts = parts.into_iter().flat_map(|erased| erased.split(ERASE));
+    let erased = parts.filter_map(|part| part.split('\n').next_back());
     erased.map(str::to_owned).collect()
 }
 

@@ -66,11 +66,9 @@ pub fn local_file(text: &str) {
                 | Event::MappingStart(..)
                 | Event::Alias(_)
         );
-        let is_value = is_node
-            && open
-                .last_mut()
-                .and_then(Option::as_mut)
-                .is_none_or(|is_value| std::mem::replace(is_value, !*is_value));
+        let mapping = open.last_mut().and_then(Option::as_mut);
+        let is_value =
+            is_node && mapping.is_none_or(|is_value| std::mem::replace(is_value, !*is_value));
         match event {
             Event::Scalar(text, ScalarStyle::Plain, ..)
                 if serde_json::from_str::<Value>(&text).is_ok() => {}
@@ -108,22 +106,15 @@ fn add(text: &str) {
     if text.len() < SHORTEST {
         return;
     }
+    let encoded = encoded(&text[..text.floor_char_boundary(LONGEST)]);
     let mut watched = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
-    watched
-        .entry(test())
-        .or_default()
-        .extend(encoded(&text[..text.floor_char_boundary(LONGEST)]));
+    watched.entry(test()).or_default().extend(encoded);
     drop(watched);
     if let Ok(json @ (Value::Object(_) | Value::Array(_))) = serde_json::from_str(text) {
         strings(&json, &add);
     }
-    if let Some(decoded) = STANDARD
-        .decode(text)
-        .ok()
-        .and_then(|bytes| String::from_utf8(bytes).ok())
-    {
-        add(&decoded);
-    }
+    let decoded = STANDARD.decode(text).unwrap_or_default();
+    add(str::from_utf8(&decoded).unwrap_or_default());
 }
 
 /// The texts that a value can appear as: unchanged, as base64, percent-encoding, quotes of a shell,
@@ -142,16 +133,11 @@ fn encoded(value: &str) -> impl Iterator<Item = String> {
         value.replace('\'', r"'\''"),
         json[1..json.len() - 1].to_owned(),
         value.escape_debug().to_string(),
-        format!("{:?}", value.as_bytes())
-            .trim_matches(['[', ']'])
-            .to_owned(),
+        format!("{:?}", value.as_bytes()).replace(['[', ']'], ""),
     ];
-    let lines: Vec<String> = value
-        .lines()
-        .filter(|line| line.len() >= SHORTEST)
-        .map(str::to_owned)
-        .collect();
-    let base64: Vec<String> = (0..3).map(|before| base64_after(before, value)).collect();
+    let lines = value.lines().filter(|line| line.len() >= SHORTEST);
+    let lines = Vec::from_iter(lines.map(str::to_owned));
+    let base64 = [0, 1, 2].map(|before| base64_after(before, value));
     forms.into_iter().chain(lines).chain(base64)
 }
 
@@ -170,16 +156,14 @@ pub fn found(test: &str, output: &str) -> Option<String> {
         .clone();
     // If there are many values, the search is faster when it first drops those whose beginning
     // isn't in the output.
-    let parts: Option<HashSet<&[u8]>> =
-        (watched.len() > 1000).then(|| output.as_bytes().windows(SHORTEST).collect());
-    let may_be = |value: &str| {
-        parts
-            .as_ref()
-            .is_none_or(|parts| parts.contains(&value.as_bytes()[..SHORTEST]))
+    let parts = output.as_bytes().windows(SHORTEST);
+    let parts: Option<HashSet<&[u8]>> = (watched.len() > 1000).then(|| parts.collect());
+    let may_be = |value: &String| {
+        let start = &value.as_bytes()[..SHORTEST];
+        parts.as_ref().is_none_or(|parts| parts.contains(start))
     };
-    watched
-        .into_iter()
-        .find(|value| may_be(value) && output.contains(value))
+    let mut watched = watched.into_iter();
+    watched.find(|value| may_be(value) && output.contains(value))
 }
 
 /// The first file below a directory that contains a watched value, and that value. Programs, and

@@ -20,24 +20,15 @@ const REFUSED: &str = "HOME SHELL IFS BASH_ENV SHELLOPTS BASHOPTS PS0 PS1 PS2 PS
     BUN_INSPECT DENO_DIR GODEBUG XDG_CONFIG_HOME XDG_CONFIG_DIRS XDG_DATA_DIRS KUBECONFIG DOCKER_HOST DOCKER_CONFIG DOCKER_CONTEXT \
     ODBCINI ODBCSYSINI PGSERVICEFILE KRB5_CONFIG SYSTEMD_EDITOR R_PROFILE R_PROFILE_USER R_ENVIRON R_ENVIRON_USER";
 
-/// Launches with the keys of this object as variables.
-fn expanded(object: &str) -> Outcome {
-    let aws = Aws::start().secret("prod/app", Secret::text(object));
-    Sandbox::new()
-        .aws(&aws)
-        .declaration("env-from: [prod/app]\n")
-        .run()
-}
-
 #[test]
 fn env_from_refuses_every_variable_that_makes_programs_run_code() {
     let keys = Vec::from_iter(REFUSED.split(' ').map(str::to_lowercase));
     for keys in keys.chunks(20) {
-        let members: Vec<String> = keys
-            .iter()
-            .map(|key| format!(r#""{key}":"x-4c7a1e""#))
-            .collect();
-        let run = expanded(&format!("{{{}}}", members.join(",")));
+        let members = keys.iter().map(|key| format!(r#""{key}":"x-4c7a1e""#));
+        let object = format!("{{{}}}", Vec::from_iter(members).join(","));
+        let aws = Aws::start().secret("prod/app", Secret::text(&object));
+        let sandbox = Sandbox::new().aws(&aws);
+        let run = sandbox.declaration("env-from: [prod/app]\n").run();
         run.refused(78).says([
             "secrets-exec.yaml:1",
             "prod/app",
@@ -46,16 +37,4 @@ fn env_from_refuses_every_variable_that_makes_programs_run_code() {
         ]);
         run.says(keys.iter().map(String::as_str));
     }
-}
-
-#[test]
-fn env_from_reports_every_key_that_cannot_be_a_variable_and_every_pair_of_keys_that_set_the_same_one()
- {
-    let run = expanded(r#"{"1000":1,"1001":1,"a_b":2,"a-b":3,"c_d":4,"c-d":5,"e":6}"#);
-    run.refused(78).says([
-        "has the key \"1000\", but \"1000\" can't be the name of a variable ([A-Za-z_][A-Za-z0-9_]*)",
-        "has the key \"1001\"",
-        "has the keys \"a_b\" and \"a-b\", which would both set the variable A_B",
-        "has the keys \"c_d\" and \"c-d\", which would both set the variable C_D",
-    ]);
 }

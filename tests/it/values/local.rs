@@ -10,31 +10,6 @@ use crate::support::*;
 ::rows::rows!("tests/it/values/local.rows");
 
 #[test]
-fn with_a_local_file_a_launch_prints_one_line_about_the_file_and_reads_its_binary_secrets() {
-    let run = local().run();
-    run.launched().has("A", CANARY).says(["local.json"]);
-    assert_eq!(run.stderr().lines().count(), 1, "{run}");
-    let run = Sandbox::new()
-        .file("l", "x: v-4c7a1e")
-        .env("SECRETS_EXEC_LOCAL", "l")
-        .resolve("A=x")
-        .run();
-    assert!(
-        !run.stderr.is_empty(),
-        "a local file that a variable names must be mentioned: {run}"
-    );
-    let secrets = r#"{"bytes":{"$binary":"//4BgA=="},"older":{"$stages":{"AWSCURRENT":"now-4c7a1e","AWSPREVIOUS":{"$binary":"//4BgA=="}}}}"#;
-    let run = Sandbox::new()
-        .local(secrets)
-        .resolve("A=bytes")
-        .resolve("B=older::AWSPREVIOUS")
-        .run();
-    run.launched()
-        .has("A", b"\xff\xfe\x01\x80")
-        .has("B", b"\xff\xfe\x01\x80");
-}
-
-#[test]
 fn a_similar_name_is_suggested_for_at_most_twenty_missing_secrets() {
     let names = (0..200).map(|number| (format!("prod/service-{number}"), Value::from(CANARY)));
     let sandbox = Sandbox::new().local(&Value::Object(Map::from_iter(names)).to_string());
@@ -58,26 +33,21 @@ fn a_launch_ends_at_its_timeout_if_a_jsonpath_or_a_template_takes_too_long() {
         (text, &format!("{{ template: {template:?} }}")),
     ] {
         let declaration = format!("secrets: {{ x: x }}\nenv:\n  A: {entry}\n");
-        let sandbox = Sandbox::new()
-            .arg("-q")
-            .local(&secrets.to_string())
-            .declaration(&declaration);
+        let sandbox = Sandbox::new().arg("-q").local(&secrets.to_string());
+        let sandbox = sandbox.declaration(&declaration);
         ends_within(Duration::from_millis(1200), sandbox)
             .refused(75)
             .says(["timed out", "takes too long"]);
     }
     // For example, a declaration in a pull request. It is checked before any secret is read.
-    let declaration = format!(
-        "env:\n  A: {{ template: {:?} }}\n",
-        template.replace("x.t * 100", "'canary' * 500000")
-    );
-    let sandbox = Sandbox::new()
-        .args(["check", "--offline"])
-        .declaration(&declaration)
-        .bare();
+    let template = template.replace("x.t * 100", "'canary' * 500000");
+    let declaration = format!("env:\n  A: {{ template: {template:?} }}\n");
+    let sandbox = Sandbox::new().args(["check", "--offline"]).bare();
+    let sandbox = sandbox.declaration(&declaration);
     let run = ends_within(Duration::from_millis(1200), sandbox);
-    run.ended(Status::Exit(75)).says([
+    let facts = [
         "timed out while waiting for the templates",
         "takes too long",
-    ]);
+    ];
+    run.ended(Status::Exit(75)).says(facts);
 }

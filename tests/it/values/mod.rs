@@ -20,4 +20,6 @@ mod resolve_env {
     rows::rows!("tests/it/values/resolve_env.rows");
 }
 mod template_faults;
-mod templates;
+mod templates {
+    rows::rows!("tests/it/values/templates.rows");
+}

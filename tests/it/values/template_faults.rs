@@ -6,17 +6,22 @@ use crate::support::*;
 
 ::rows::rows!("tests/it/values/template_faults.rows");
 
-/// Launches these templates as the variables `V0`, `V1` and so on. The settings, such as `,
-/// optional: true`, are added to each entry. The alias `db` is a secret with the key `host`.
-fn launch<T: AsRef<str>>(templates: &[T], settings: &str) -> Outcome {
+/// A declaration of these templates as the variables `V0`, `V1` and so on. The settings, such as `,
+/// optional: true`, are added to each entry.
+fn declared(templates: &[String], settings: &str) -> String {
     let mut declaration = "secrets: { db: prod/db }\nenv:\n".to_owned();
     for (number, template) in templates.iter().enumerate() {
-        let template = serde_json::Value::from(template.as_ref());
+        let template = serde_json::Value::from(&**template);
         declaration += &format!("  V{number}: {{ template: {template}{settings} }}\n");
     }
+    declaration
+}
+
+/// Launches these templates. The alias `db` is a secret with the key `host`.
+fn launch(templates: &[String], settings: &str) -> Outcome {
     let aws = Aws::start().secret("prod/db", Secret::text(r#"{"host":"db.internal"}"#));
     let sandbox = Sandbox::new().aws(&aws);
-    sandbox.declaration(&declaration).run()
+    sandbox.declaration(&declared(templates, settings)).run()
 }
 
 #[test]
@@ -26,9 +31,8 @@ fn a_missing_key_is_reported_whichever_filter_a_template_applies_to_the_key() {
         replace('a','b') reverse round safe select slice(2) sort split string sum title tojson trim unique \
         upper urlencode zip";
     let filters = filters.split_whitespace();
-    let templates: Vec<String> = filters
-        .map(|filter| format!("{{% set x = db.nope | {filter} %}}"))
-        .collect();
+    let templates = filters.map(|filter| format!("{{% set x = db.nope | {filter} %}}"));
+    let templates = Vec::from_iter(templates);
 
     let run = launch(&templates, "");
     run.refused(78).says(["has no key \"nope\""]);
@@ -57,25 +61,13 @@ fn filters_of_the_greatest_length() -> String {
 }
 
 #[test]
-fn a_template_of_16_kib_is_rendered() {
+fn a_template_of_16_kib_is_rendered_and_accepted_by_check_offline() {
     let templates = [minus_signs(LONGEST), filters_of_the_greatest_length()];
     let run = launch(&templates, "");
     run.launched_silently().has("V0", "-1").has("V1", "1 ");
-}
-
-#[test]
-fn check_offline_accepts_a_template_of_16_kib() {
-    let declaration = format!(
-        "env: {{ A: {{ template: \"{}\" }}, B: {{ template: \"{}\" }} }}\n",
-        minus_signs(LONGEST),
-        filters_of_the_greatest_length()
-    );
-    Sandbox::new()
-        .args(["check", "--offline"])
-        .bare()
-        .declaration(&declaration)
-        .run()
-        .ended(Status::Exit(0));
+    let check = Sandbox::new().args(["check", "--offline"]).bare();
+    let check = check.declaration(&declared(&templates, ""));
+    check.run().ended(Status::Exit(0));
 }
 
 #[test]

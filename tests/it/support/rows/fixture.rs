@@ -66,47 +66,19 @@ use crate::support::directory::later;
 use crate::support::sandbox::Sandbox;
 
 /// All columns. Some have, after the name, what they are about.
-pub const COLUMNS: [&str; 30] = [
-    "launch",
-    "seen",
-    "given",
-    "secret ID",
-    "previous ID",
-    "parameter NAME",
-    "fails OPERATION",
-    "down REGION",
-    "credentials",
-    "without",
-    "file",
-    "file NAME",
-    "home NAME",
-    "executable NAME",
-    "template",
-    "templates",
-    "aliases",
-    "stdin",
-    "through",
-    "needs",
-    "unit",
-    "earlier",
-    "later",
-    "says",
-    "never",
-    "lines",
-    "warnings",
-    "requests",
-    "entries",
-    "left PATH",
-];
+pub const COLUMNS: &str = "launch, seen, given, secret ID, previous ID, parameter NAME, fails OPERATION, down REGION, \
+    credentials, without, file, file NAME, home NAME, executable NAME, template, templates, aliases, stdin, through, needs, unit, \
+    earlier, later, says, never, lines, warnings, requests, entries, left PATH";
 
 /// True for the name of a column, as in `says` and `secret prod/db`.
 fn is_column(name: &str) -> bool {
-    match name.split_once(' ') {
-        Some((kind, _)) => COLUMNS
-            .iter()
-            .any(|column| column.split_once(' ').is_some_and(|(name, _)| name == kind)),
-        None => COLUMNS.contains(&name),
-    }
+    COLUMNS.split(", ").any(
+        |column| match (column.split_once(' '), name.split_once(' ')) {
+            (Some((kind, _)), Some((seen, _))) => kind == seen,
+            (Some(_), None) | (None, Some(_)) => false,
+            (None, None) => column == name,
+        },
+    )
 }
 
 /// Adds to the fake what a column of a launch says about it.
@@ -124,14 +96,8 @@ pub fn serve(launch: &Launch, aws: Aws, name: &str, value: &str) -> Aws {
     match kind {
         "secret" => {
             let secret = content(value);
-            let previous = launch.column(&format!("previous {id}"));
-            aws.secret(
-                id,
-                previous
-                    .map(content)
-                    .into_iter()
-                    .fold(secret, Secret::previous),
-            )
+            let previous = launch.column(&format!("previous {id}")).map(content);
+            aws.secret(id, previous.into_iter().fold(secret, Secret::previous))
         }
         "parameter" if value == "fails denied" => aws.denies_parameter(id),
         "parameter" => aws.parameter(id, &value.split(AND).map(Version::text).collect::<Vec<_>>()),
@@ -169,12 +135,8 @@ pub fn prepare(launch: &Launch, aws: &Aws, has_cache: bool) -> Sandbox {
         "web identity" => sandbox.web_identity(),
         keys => panic!("{keys:?} aren't credentials"),
     };
-    if has_cache
-        && launch
-            .columns
-            .iter()
-            .all(|(name, _)| !name.starts_with("home "))
-    {
+    let mut columns = launch.columns.iter();
+    if has_cache && columns.all(|(name, _)| !name.starts_with("home ")) {
         // The name of a cache entry depends on HOME, so all launches of a row get the same one.
         sandbox = sandbox.env("HOME", "/nonexistent");
     }
@@ -197,14 +159,9 @@ pub fn prepare(launch: &Launch, aws: &Aws, has_cache: bool) -> Sandbox {
             _ => sandbox,
         };
     }
-    let line = match &*launch.line {
-        "no options" => "",
-        line => line,
-    };
-    let mut words = split(line)
-        .into_iter()
-        .map(|word| word.replace('⏎', "\n"))
-        .peekable();
+    let line = launch.line.replace('⏎', "\n");
+    let line = if line == "no options" { "" } else { &line };
+    let mut words = split(line).into_iter().peekable();
     while let Some(variable) = words.next_if(|word| word.contains('=') && !word.starts_with('-')) {
         let (name, value) = variable.split_once('=').unwrap();
         sandbox = sandbox.env(name, value);
@@ -212,10 +169,9 @@ pub fn prepare(launch: &Launch, aws: &Aws, has_cache: bool) -> Sandbox {
     let options: Vec<String> = words.by_ref().take_while(|word| word != "--").collect();
     // A subcommand comes before the options that columns add.
     let has_command = launch.subcommand().is_some() || launch.column("unit").is_some();
-    let sandbox = if has_command {
-        sandbox.options_first(options)
-    } else {
-        sandbox.args(options)
+    let sandbox = match has_command {
+        true => sandbox.options_first(options),
+        false => sandbox.args(options),
     };
     let command: Vec<String> = words.collect();
     let sandbox = match command.is_empty() {
@@ -223,10 +179,9 @@ pub fn prepare(launch: &Launch, aws: &Aws, has_cache: bool) -> Sandbox {
         true => sandbox,
         false => sandbox.command(command),
     };
-    if matches!(launch.subcommand(), Some("check" | "policy")) {
-        sandbox
-    } else {
-        sandbox.prints_values()
+    match launch.subcommand() {
+        Some("check" | "policy") => sandbox,
+        _ => sandbox.prints_values(),
     }
 }
 

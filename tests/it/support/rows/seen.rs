@@ -15,12 +15,10 @@ use crate::support::sandbox::{CANARY, Sandbox};
 pub fn loaded_credential(launch: &Launch, unit: &str, sandbox: &Sandbox) -> Outcome {
     let (address, everywhere) = unit.split_once(' ').unwrap_or((unit, ""));
     let (unit, name) = address.split_once('/').expect("UNIT/NAME");
-    let (mut client, connection) = load(unit, name);
-    let connection = if everywhere.is_empty() {
-        connection
-    } else {
-        connection.everywhere()
-    };
+    let (mut client, mut connection) = load(unit, name);
+    if !everywhere.is_empty() {
+        connection = connection.everywhere();
+    }
     let running = sandbox.connected(connection).spawn();
     match launch.seen.strip_prefix("sends ") {
         Some(value) => assert_eq!(
@@ -44,22 +42,16 @@ pub fn assert_environment(
 ) {
     let inherited = inherited
         .iter()
-        .map(|(name, value)| (name.to_string_lossy(), value.to_string_lossy()));
-    let inherited = inherited.filter(|(name, _)| !name.starts_with("SECRETS_EXEC_"));
+        .map(|(name, value)| (name.to_string_lossy(), value.to_string_lossy()))
+        .filter(|(name, _)| !name.starts_with("SECRETS_EXEC_"));
     let mut expected: BTreeMap<String, String> = inherited
         .map(|(name, value)| (name.into_owned(), value.into_owned()))
         .collect();
     for variable in launch.seen.split(AND) {
         match variable.split_once('=') {
-            Some((name, value)) => drop(expected.insert(name.to_owned(), value.replace('⏎', "\n"))),
-            None => drop(
-                expected.remove(
-                    variable
-                        .strip_prefix("no ")
-                        .expect("NAME=VALUE or `no NAME`"),
-                ),
-            ),
-        }
+            Some((name, value)) => expected.insert(name.to_owned(), value.replace('⏎', "\n")),
+            None => expected.remove(variable.strip_prefix("no ").expect("`no NAME`")),
+        };
     }
     let expected: BTreeSet<String> = expected
         .into_iter()
@@ -112,15 +104,14 @@ pub fn assert_requests(run: &Outcome, launch: &Launch, calls: &[Call]) {
 fn request(call: &Call) -> String {
     let operation = call.operation();
     let mut text = match &*operation {
-        "GetSecretValue" => match (call.stage(), call.version_id()) {
-            (Some(stage), None) if stage == "AWSCURRENT" => call.secret_id(),
-            (stage, None) => format!("{}::{}", call.secret_id(), stage.unwrap_or_default()),
-            (stage, Some(version)) => format!(
-                "{}::{}:{version}",
-                call.secret_id(),
-                stage.unwrap_or_default()
-            ),
-        },
+        "GetSecretValue" => {
+            let (id, stage) = (call.secret_id(), call.stage().unwrap_or_default());
+            match call.version_id() {
+                None if stage == "AWSCURRENT" => id,
+                None => format!("{id}::{stage}"),
+                Some(version) => format!("{id}::{stage}:{version}"),
+            }
+        }
         "GetParameters" => format!("ssm:{}", call.names().join(",")),
         "GetParametersByPath" => {
             let body = call.body();
@@ -139,10 +130,8 @@ fn request(call: &Call) -> String {
             text.extend([" by ", &call.access_key()]);
         }
         // The tokens that the fake itself issues contain the canary.
-        if let Some(token) = call
-            .header("x-amz-security-token")
-            .filter(|token| !token.starts_with(CANARY))
-        {
+        let token = call.header("x-amz-security-token");
+        if let Some(token) = token.filter(|token| !token.starts_with(CANARY)) {
             text.extend([" with ", token]);
         }
     }
@@ -152,17 +141,10 @@ fn request(call: &Call) -> String {
 /// A request for a role, with the optional fields that it has. The name of the session appears only
 /// if it isn't the program's default.
 fn assumption(operation: &str, form: &BTreeMap<String, String>) -> String {
-    let fields = [
-        "ExternalId",
-        "DurationSeconds",
-        "RoleSessionName",
-        "SerialNumber",
-        "TokenCode",
-        "WebIdentityToken",
-    ];
-    let fields = fields
-        .iter()
-        .filter_map(|name| Some((name, form.get(*name)?)));
+    let fields =
+        "ExternalId DurationSeconds RoleSessionName SerialNumber TokenCode WebIdentityToken";
+    let fields = fields.split(' ');
+    let fields = fields.filter_map(|name| Some((name, form.get(name)?)));
     let fields = fields.filter(|(_, value)| *value != "secrets-exec");
     let fields: String = fields
         .map(|(name, value)| format!(" {name}={value}"))

@@ -88,11 +88,8 @@ impl Sandbox {
             })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        if let Some(path) = self
-            .local_file()
-            .map(|name| self.path(name))
-            .filter(|path| path.is_file())
-        {
+        let local = self.local_file().map(|name| self.path(name));
+        if let Some(path) = local.filter(|path| path.is_file()) {
             watch::local_file(&String::from_utf8_lossy(&fs::read(path).unwrap()));
         }
         if let Some(connection) = self.connection.take() {
@@ -119,14 +116,10 @@ impl Drop for Sandbox {
         let named: HashSet<&str> = named
             .split(|c: char| !c.is_alphanumeric() && !"._-".contains(c))
             .collect();
-        let leaked = watch::leaked(&self.expectations.test, self.directory.path(), &|name| {
-            named.contains(name)
-        });
-        assert_eq!(
-            leaked, None,
-            "{}: a value in a file that nothing in the test names",
-            self.expectations.case
-        );
+        let is_named = |name: &str| named.contains(name);
+        let leaked = watch::leaked(&self.expectations.test, self.directory.path(), &is_named);
+        let case = &self.expectations.case;
+        assert_eq!(leaked, None, "{case}: a value in a file that no test names");
     }
 }
 
@@ -134,12 +127,6 @@ impl Drop for Sandbox {
 /// for writing, another test could fork at that moment, its child would inherit the descriptor, and
 /// execve(2) would fail with ETXTBSY.
 pub fn copy_elsewhere(from: &Path, to: &Path) {
-    assert!(
-        Command::new("cp")
-            .arg(from)
-            .arg(to)
-            .status()
-            .unwrap()
-            .success()
-    );
+    let copied = Command::new("cp").arg(from).arg(to).status();
+    assert!(copied.unwrap().success());
 }
