@@ -31,6 +31,7 @@ use crate::time::Deadline;
 
 /// The merged inputs of a command.
 pub struct Prepared {
+    pub asker: Asker,
     pub options: Options,
     /// AWS's settings. They are empty with `--local`.
     pub settings: Settings,
@@ -119,7 +120,7 @@ fn nothing_to_resolve(
 /// Every error in the inputs. Each step goes on after an error, so that one report has all of them.
 pub fn prepare(
     inputs: Inputs,
-    asker: Asker<'_>,
+    asker: Asker,
     inherited: &Inherited,
     deadline: &Deadline,
 ) -> Result<Prepared, Report> {
@@ -141,7 +142,7 @@ pub fn prepare(
     let (mut options, unmet_requirements) = typed.resolve(inherited);
     report.extend(unmet_requirements);
     // Only a launch has a command that can be restarted, and `check` checks a launch.
-    if !matches!(asker, Asker::Launch | Asker::Check) {
+    if !matches!(asker, Asker::Launch | Asker::Poll | Asker::Check { .. }) {
         options.rotation = None;
     }
     apply_options(&options, deadline);
@@ -173,7 +174,7 @@ pub fn prepare(
     }
     // An image for general use has `--resolve-env '*'`, although not every task has references in
     // its variables. `check` reports that it has nothing to check.
-    let may_be_empty = !inputs.resolve_env.is_empty() && !matches!(asker, Asker::Check);
+    let may_be_empty = !inputs.resolve_env.is_empty() && !matches!(asker, Asker::Check { .. });
     let is_empty = layers.iter().all(|layer| layer.entries.is_empty());
     if report.is_empty() && is_empty && !may_be_empty {
         let mut problem = nothing_to_resolve(&names, find_file, inputs.has_misplaced_option);
@@ -199,10 +200,11 @@ pub fn prepare(
             // Texts and templates that are probably not what their author meant.
             terminal::print_unless_hidden(report::unexpanded_warnings(&plan));
             terminal::print_unless_hidden(report::plain_template_warnings(&plan));
-            if !matches!(asker, Asker::Check) {
+            if !matches!(asker, Asker::Check { .. }) {
                 terminal::print_unless_hidden(report::empty_variable_notes(&plan));
             }
             Ok(Prepared {
+                asker,
                 options,
                 settings,
                 has_quiet_flag: inputs.has_quiet_flag,
@@ -224,6 +226,11 @@ fn is_replaced(name: &OsStr, layers: &[Layer], options: &Options) -> bool {
 }
 
 impl Prepared {
+    /// True for a poll of a rotation.
+    pub fn is_poll(&self) -> bool {
+        matches!(self.asker, Asker::Poll)
+    }
+
     /// Looks for the program of a command in the PATH that the command will get: the literal that
     /// an entry sets, or the inherited PATH. A secret can't set PATH.
     ///
@@ -237,12 +244,18 @@ impl Prepared {
 }
 
 /// The command that asks for values. It decides which entries and options matter.
-#[derive(Clone, Copy)]
-pub enum Asker<'a> {
+pub enum Asker {
     /// A launch passes variables and files to its command.
     Launch,
+    /// A poll is a launch for a command that already runs with `--on-rotation`. It doesn't repeat
+    /// warnings, doesn't wait (`--wait`), and doesn't use answers from the cache. If the directory
+    /// of the cache can't be used, the poll goes on without a cache.
+    Poll,
     /// `check` checks a launch and all credentials.
-    Check,
+    Check {
+        /// True with `--describe`.
+        describes: bool,
+    },
     /// `policy` is for a launch and all credentials.
     Policy,
     /// `export` has the variables of a launch.
@@ -251,18 +264,21 @@ pub enum Asker<'a> {
     /// apply to this entry.
     Get,
     /// `credential` has only the entry that a unit asks for.
-    Credential(&'a SystemdCredential),
+    Credential(SystemdCredential),
 }
 
-impl Asker<'_> {
+impl Asker {
     /// Returns the sections of declarations that are read. `get` has an entry of its own, so a
     /// mistake in another entry doesn't matter.
-    fn sections(self) -> Sections {
+    fn sections(&self) -> Sections {
         match self {
             Self::Get => Sections::OptionsAndAliases,
-            Self::Launch | Self::Check | Self::Policy | Self::Export | Self::Credential(_) => {
-                Sections::All
-            }
+            Self::Launch
+            | Self::Poll
+            | Self::Check { .. }
+            | Self::Policy
+            | Self::Export
+            | Self::Credential(_) => Sections::All,
         }
     }
 
@@ -270,16 +286,16 @@ impl Asker<'_> {
     ///
     /// # Errors
     /// If the credential is not declared, or if several patterns match its unit.
-    fn narrow(self, layers: &mut [Layer]) -> Result<(), Problem> {
+    fn narrow(&self, layers: &mut [Layer]) -> Result<(), Problem> {
         match self {
-            Self::Launch | Self::Export => {
+            Self::Launch | Self::Poll | Self::Export => {
                 let is_credential = |entry: &Entry| matches!(entry.target, Target::Credential(_));
                 for layer in layers {
                     layer.entries.retain(|entry| !is_credential(entry));
                 }
                 Ok(())
             }
-            Self::Check | Self::Policy | Self::Get => Ok(()),
+            Self::Check { .. } | Self::Policy | Self::Get => Ok(()),
             Self::Credential(request) => keep_credential(layers, request),
         }
     }

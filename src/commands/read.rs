@@ -31,7 +31,7 @@ use crate::model::answer::{Answer, Caller, DescribedSecret, FetchFailure, Fetche
 use crate::model::entry::Origin;
 use crate::model::env_variables::Inherited;
 use crate::model::environment::delivery_problems;
-use crate::model::options::{CacheOptions, Options, SourceOption};
+use crate::model::options::{CacheOptions, SourceOption};
 use crate::model::outcome::Outcomes;
 use crate::model::plan::Plan;
 use crate::model::problem::Problem;
@@ -40,22 +40,9 @@ use crate::report::{self, Report, terminal};
 use crate::resolve::{invalid_template_outcomes, resolve, suggest_aliases};
 use crate::time::Deadline;
 
-/// The occasion on which the values are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pass {
-    /// The first read, for a command that hasn't been started.
-    First,
-    /// A later read, for a command that runs with `--on-rotation`. A poll doesn't repeat warnings,
-    /// doesn't wait (`--wait`), and doesn't use answers from the cache. If the directory of the
-    /// cache can't be used, the poll goes on without a cache.
-    Poll,
-}
-
 /// The facts that `check` shows in addition to the values.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Inspection {
-    /// True with `--describe`.
-    pub describes: bool,
     /// The descriptions for `--describe` or `--metadata`, or why AWS gave none.
     pub secrets: Vec<DescribedSecret>,
     /// The ages of the answers that are in the cache.
@@ -68,6 +55,19 @@ pub struct Inspection {
 pub struct Values {
     pub outcomes: Outcomes,
     pub fetched: Fetched,
+    /// Empty, except for `check`.
+    pub inspection: Inspection,
+}
+
+impl Values {
+    /// Returns values for which nothing has been inspected.
+    pub fn new(outcomes: Outcomes, fetched: Fetched) -> Self {
+        Self {
+            outcomes,
+            fetched,
+            inspection: Inspection::default(),
+        }
+    }
 }
 
 /// Prepares the inputs and reads every value, for a subcommand that prints or sends the values
@@ -80,13 +80,13 @@ pub struct Values {
 /// Every error in the inputs, or the reason why nothing can be read at all.
 pub fn subcommand_values(
     inputs: Inputs,
-    asker: Asker<'_>,
+    asker: Asker,
     inherited: &Inherited,
     consequence: &str,
 ) -> Result<(Values, Report), Report> {
     let (options, values, report) = worker::run(inputs, inherited, |inputs, deadline| {
         let prepared = prepare(inputs, asker, inherited, deadline)?;
-        let (values, report) = read_values(&prepared, Pass::First, deadline, consequence)?;
+        let (values, report) = read_values(&prepared, deadline, consequence)?;
         Ok((prepared.options, values, report))
     })?;
     if options.verbose && report.is_empty() {
@@ -104,48 +104,40 @@ pub fn subcommand_values(
 /// The reason why nothing can be read at all.
 pub fn read_values(
     prepared: &Prepared,
-    pass: Pass,
     deadline: &Deadline,
     consequence: &str,
 ) -> Result<(Values, Report), Report> {
-    let values = read_plan(prepared, pass, deadline, None)?;
+    let values = read_plan(prepared, deadline)?;
     let mut problems = values.outcomes.problems();
     problems.extend(delivery_problems(&values.outcomes, exec::argument_limits()));
     Ok((values, Report::from_values(problems, consequence)))
 }
 
 /// Reads the values of a plan within the deadline, and returns the outcomes and every answer.
-/// Prints the warnings about the cache and the outcomes, except in a poll. If there is an
-/// `inspection`, also finds out what `check` shows, and puts it there.
+/// Prints the warnings about the cache and the outcomes, except in a poll. For `check`, also finds
+/// out what it shows in addition to the values.
 ///
 /// # Errors
 /// The reason why nothing can be read at all. The failure of a single value is an outcome.
-pub fn read_plan(
-    prepared: &Prepared,
-    pass: Pass,
-    deadline: &Deadline,
-    inspection: Option<&mut Inspection>,
-) -> Result<Values, Report> {
+pub fn read_plan(prepared: &Prepared, deadline: &Deadline) -> Result<Values, Report> {
     let begun = Instant::now();
     let options = &prepared.options;
-    let mut backend = open_backend(prepared, pass, inspection.is_some(), deadline)?;
-    let wait = match pass {
-        Pass::First => options.wait,
-        Pass::Poll => None,
-    };
+    let mut backend = open_backend(prepared, deadline)?;
+    let wait = options.wait.filter(|_| !prepared.is_poll());
 
-    let (outcomes, fetched) = block_on(async {
+    let values = block_on(async {
         let (mut outcomes, fetched) =
             fetch_and_resolve(&mut backend, &prepared.plan, wait, deadline).await?;
         outcomes.requests = deadline.progress().requests();
         outcomes.elapsed = begun.elapsed();
-        if let Some(inspection) = inspection {
+        let mut inspection = Inspection::default();
+        if let Asker::Check { describes } = prepared.asker {
             if let Some(cached) = backend.cached() {
                 inspection.cached = cached.ages(fetched.keys());
             }
             inspection.caller = backend.caller();
             if let Some(aws) = backend.aws()
-                && inspection.describes
+                && describes
             {
                 // The descriptions get a `--timeout` of their own. A secret that can't be read must
                 // not use up their time.
@@ -153,20 +145,25 @@ pub fn read_plan(
                 inspection.secrets = aws.describe_secrets(&fetched).await?;
             }
         }
-        Ok((outcomes, fetched))
+        Ok(Values {
+            outcomes,
+            fetched,
+            inspection,
+        })
     })?;
 
+    if prepared.is_poll() {
+        return Ok(values);
+    }
     if let Some(cache) = &options.cache
         && let Some(Cached { notices, .. }) = backend.cached()
-        && pass == Pass::First
         && !options.quiet
     {
-        terminal::print_always(report::cache_warnings(&cache.directory, notices, &fetched));
+        let warnings = report::cache_warnings(&cache.directory, notices, &values.fetched);
+        terminal::print_always(warnings);
     }
-    if pass == Pass::First {
-        terminal::print_unless_hidden(report::mistake_warnings(&outcomes));
-    }
-    Ok(Values { outcomes, fetched })
+    terminal::print_unless_hidden(report::mistake_warnings(&values.outcomes));
+    Ok(values)
 }
 
 /// Opens the backend. Nothing drops it, because the end of the process or execve closes its
@@ -174,18 +171,13 @@ pub fn read_plan(
 ///
 /// # Errors
 /// If the file of `--local` can't be read, or if the directory of `--cache` is not safe for values.
-fn open_backend(
-    prepared: &Prepared,
-    pass: Pass,
-    asks_identity: bool,
-    deadline: &Deadline,
-) -> Result<ManuallyDrop<Backend>, Report> {
+fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<ManuallyDrop<Backend>, Report> {
     let (options, settings) = (&prepared.options, &prepared.settings);
     if let SourceOption::Local(path) = &options.source {
         let name = format!("the file {} (--local)", path.display());
         let _awaited = deadline.progress().awaits(name);
         let secrets = read_local_secrets(path)?;
-        if !prepared.has_quiet_flag && pass == Pass::First {
+        if !prepared.has_quiet_flag && !prepared.is_poll() {
             terminal::print_always([report::local_warning(path)]);
         }
         let file = LocalFile::new(path.clone(), secrets);
@@ -194,7 +186,7 @@ fn open_backend(
 
     let purpose = Purpose {
         is_unattended: options.rotation.is_some(),
-        asks_identity,
+        asks_identity: matches!(prepared.asker, Asker::Check { .. }),
     };
     let aws = Aws::new(settings.clone(), purpose, deadline.clone());
     let backend = match Agent::new(&options.source, settings, deadline) {
@@ -202,7 +194,7 @@ fn open_backend(
             let fallback = agent.has_fallback.then(|| Box::new(aws));
             Backend::Agent(Box::new(agent), fallback)
         }
-        None => match open_cache(options, pass)? {
+        None => match open_cache(prepared)? {
             None => Backend::Aws(Box::new(aws)),
             Some((directory, cache)) => {
                 Backend::Cached(Box::new(Cached::new(aws, directory, &cache)))
@@ -212,25 +204,21 @@ fn open_backend(
     Ok(ManuallyDrop::new(backend))
 }
 
-/// Opens the directory of `--cache`, and says how old a cached answer may be in this pass. The
-/// result is `None` without `--cache`, and for a poll if the directory can't be used.
+/// Opens the directory of `--cache`, and says how old a cached answer may be. The result is `None`
+/// without `--cache`, and for a poll if the directory can't be used.
 ///
 /// # Errors
 /// If the directory is not safe for values.
-fn open_cache(
-    options: &Options,
-    pass: Pass,
-) -> Result<Option<(CacheDirectory, CacheOptions)>, Vec<Problem>> {
-    let Some(cache) = &options.cache else {
+fn open_cache(prepared: &Prepared) -> Result<Option<(CacheDirectory, CacheOptions)>, Vec<Problem>> {
+    let Some(mut cache) = prepared.options.cache.clone() else {
         return Ok(None);
     };
-    let directory = match (CacheDirectory::open(&cache.directory), pass) {
-        (Ok(directory), _) => directory,
-        (Err(_), Pass::Poll) => return Ok(None),
-        (Err(problems), Pass::First) => return Err(problems),
+    let directory = match CacheDirectory::open(&cache.directory) {
+        Ok(directory) => directory,
+        Err(_) if prepared.is_poll() => return Ok(None),
+        Err(problems) => return Err(problems),
     };
-    let mut cache = cache.clone();
-    if pass == Pass::Poll {
+    if prepared.is_poll() {
         // A poll stores AWS's answers for the next launch, but doesn't use any.
         (cache.ttl, cache.stale) = (Duration::ZERO, Duration::ZERO);
     }

@@ -15,7 +15,8 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use crate::commands::launch::Launch;
-use crate::commands::read::{Pass, Values};
+use crate::commands::prepare::Asker;
+use crate::commands::read::Values;
 use crate::commands::worker::{self, Reporter};
 use crate::deliver::{Delivery, Files, PlacedFile};
 use crate::exec;
@@ -91,7 +92,6 @@ struct GatedLaunch<'a> {
     gate: Gate,
     baseline: &'a Baseline,
     rotation: &'a RotationOptions,
-    pass: Pass,
 }
 
 /// Runs the launch in the forked process. Returns the exit status, unless this process becomes the
@@ -103,11 +103,8 @@ pub fn run_launch(
     baseline: &Baseline,
     rotation: &RotationOptions,
 ) -> u8 {
-    let pass = match baseline.command_values {
-        None => Pass::First,
-        Some(_) => Pass::Poll,
-    };
-    if pass == Pass::Poll {
+    if baseline.command_values.is_some() {
+        launch.prepared.asker = Asker::Poll;
         gate.leave_group();
     }
     let retained = &mut launch.prepared.retained;
@@ -117,7 +114,6 @@ pub fn run_launch(
         gate,
         baseline,
         rotation,
-        pass,
     };
     child.run().unwrap_or_else(|report| child.fail(&report))
 }
@@ -130,14 +126,15 @@ impl GatedLaunch<'_> {
     /// # Errors
     /// Every value that can't be read, and every file that can't be written.
     fn run(&self) -> Result<u8, Report> {
-        let Self { launch, pass, .. } = *self;
-        let read = |deadline: &Deadline| launch.all_values(pass, deadline);
-        let values = worker::run_with(&self.launch.prepared.options, self, read)?;
+        let Self { launch, .. } = *self;
+        let is_poll = launch.prepared.is_poll();
+        let read = |deadline: &Deadline| launch.all_values(deadline);
+        let values = worker::run_with(&launch.prepared.options, self, read)?;
 
         let (key, mode) = (&self.baseline.key, self.rotation.on_rotation);
         let fingerprint = Fingerprint::new(key, mode, &values.outcomes, &values.fetched);
         let (changed, lines) = self.compare(&fingerprint);
-        let is_unchanged = self.pass == Pass::Poll && changed.is_none();
+        let is_unchanged = is_poll && changed.is_none();
         let ready = Message::Ready(Ready {
             fingerprint,
             changed,
@@ -148,9 +145,9 @@ impl GatedLaunch<'_> {
             return Ok(0);
         }
 
-        match (self.rotation.on_rotation, self.pass) {
-            (OnRotation::Signal(_), Pass::Poll) => self.replace_files(&values.outcomes, &ready),
-            (OnRotation::Signal(_) | OnRotation::Restart | OnRotation::Exit, _) => {
+        match self.rotation.on_rotation {
+            OnRotation::Signal(_) if is_poll => self.replace_files(&values.outcomes, &ready),
+            OnRotation::Signal(_) | OnRotation::Restart | OnRotation::Exit => {
                 self.start(values, &ready)
             }
         }
@@ -165,7 +162,7 @@ impl GatedLaunch<'_> {
     /// Every failure before the gate: files that can't be written, an environment that is too
     /// large, or a program that has been removed.
     fn start(&self, values: Values, ready: &Message) -> Result<u8, Report> {
-        let (delivery, environment) = self.launch.write_files(self.pass, values)?;
+        let (delivery, environment) = self.launch.write_files(values)?;
         // The program may have been removed since the last start.
         let program = self.launch.prepared.find_program(self.launch.command)?;
         if !self.gate.await_opening(ready, self.rotation.stop_signal) {
@@ -232,18 +229,18 @@ impl GatedLaunch<'_> {
 
 impl Reporter for GatedLaunch<'_> {
     fn shows_progress(&self) -> bool {
-        self.pass == Pass::First
+        !self.launch.prepared.is_poll()
     }
 
     fn notify(&self, assignments: &str) {
-        if self.pass == Pass::First {
+        if self.shows_progress() {
             self.gate.send(&Message::Notify(assignments.to_owned()));
         }
     }
 
     /// For the first launch, prints the report. For a poll, only sends one warning to the parent.
     fn fail(&self, failures: &Report) -> u8 {
-        if self.pass == Pass::First {
+        if self.shows_progress() {
             return failures.print();
         }
         let command = self.launch.command.quoted_program();
@@ -257,7 +254,7 @@ impl Reporter for GatedLaunch<'_> {
     /// For the first launch, prints the record. For a poll, prints nothing, because a poll also
     /// gets this signal when the whole service is stopped.
     fn interrupted(&self, record: Record) {
-        if self.pass == Pass::First {
+        if self.shows_progress() {
             terminal::print_unless_stalled(record);
         }
     }
