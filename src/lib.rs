@@ -103,7 +103,7 @@ fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<u8, Repor
         Invocation::Export(inputs, arguments) => export(*inputs, &arguments, inherited),
         Invocation::Migrate(arguments) => migrate(&arguments, inherited),
         Invocation::Credential(inputs) => credential(*inputs, inherited),
-        Invocation::Install(directory) => install(&directory),
+        Invocation::Install(directory) => install(&directory).map_err(Into::into),
     };
     done.map(|()| 0)
 }

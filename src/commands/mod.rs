@@ -17,24 +17,15 @@ mod read;
 pub mod rotation;
 mod worker;
 
+pub use crate::deliver::install;
+
 use std::panic;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use crate::deliver;
 use crate::model::problem::Status;
 use crate::report::{self, Report, terminal};
 use crate::system::waiting::{End, end};
-
-/// Runs `secrets-exec install`: copies the running program into a directory, for images that can't
-/// be rebuilt. Termination signals are held from then on.
-///
-/// # Errors
-/// The reason why the program can't be read or written. Nothing has been changed then.
-pub fn install(directory: &Path) -> Result<(), Report> {
-    Ok(deliver::install(directory)?)
-}
 
 /// Makes a panic on any thread end the process with status 70, before it can unwind or write a core
 /// file. The message names the line of the source, but it doesn't have the payload of the panic,

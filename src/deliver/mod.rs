@@ -22,8 +22,8 @@
 //! Each directory is looked up once and stays open, so a path that changes in between can't lead a
 //! file elsewhere.
 //!
-//! `disk` also has what other commands do with files: `export` appends to one, `install` writes the
-//! program, and `--on-rotation` removes the files when the command has ended.
+//! With `--on-rotation`, [`remove_files`] removes the files when the command has ended. `disk` also
+//! has what other commands do with files: `export` appends to one, and `install` writes the program.
 
 mod disk;
 #[cfg(target_os = "linux")]
@@ -32,8 +32,6 @@ mod memory;
 pub mod testing;
 
 pub use disk::{AppendedFile, NamedBy, install};
-#[cfg(target_os = "linux")]
-pub use disk::{PlacedFile, remove_files};
 
 use std::fs::File;
 use std::os::fd::BorrowedFd;
@@ -42,6 +40,8 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+#[cfg(target_os = "linux")]
+use crate::model::entry::Origin;
 use crate::model::entry::Subject;
 use crate::model::env_variables::EnvName;
 use crate::model::outcome::FileValue;
@@ -259,4 +259,40 @@ impl Delivery {
             file.keep();
         }
     }
+}
+
+/// A delivered file of a command that runs under `--on-rotation`, as the launch reports it to the
+/// process that stays. That process removes the file when the command has ended.
+#[cfg(target_os = "linux")]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+pub struct PlacedFile {
+    pub path: PathBuf,
+    /// The device and the inode number. A file that has replaced this one while it still existed
+    /// has another inode number.
+    pub id: (u64, u64),
+}
+
+/// Removes files. If there is a different file at one of the paths, it stays: a later delivery or
+/// another process has put it there.
+///
+/// Returns a problem for each file that can't be removed.
+#[cfg(target_os = "linux")]
+pub fn remove_files(files: Vec<PlacedFile>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for PlacedFile { path, id } in files {
+        // If the directory is gone, the file is gone, too.
+        let Ok(entry) = DirectoryEntry::open(&path) else {
+            continue;
+        };
+        let removed = entry.stat().and_then(|found| match found {
+            Some(found) if (found.st_dev, found.st_ino) == id => entry.remove(&entry.name),
+            Some(_) | None => Ok(()),
+        });
+        if let Err(problem) = removed {
+            let path = path.display().to_string();
+            let subject = Subject::plain(path, Origin::Argument("--on-rotation"));
+            problems.push(problem.for_entry(subject, Impact::None));
+        }
+    }
+    problems
 }
