@@ -17,7 +17,7 @@ use crate::exec::{self, Program};
 use crate::input::cli::{CheckArguments, Inputs};
 use crate::model::answer::Fetched;
 use crate::model::env_variables::Inherited;
-use crate::model::environment::{CommandLine, Environment, delivery_problems};
+use crate::model::environment::{CommandLine, Environment};
 use crate::model::options::SourceOption;
 use crate::model::outcome::Outcomes;
 use crate::model::plan::EntryId;
@@ -179,9 +179,7 @@ impl Checked {
     /// Returns the problems with the entries, and those with files that could not be written.
     /// Nothing is written to find them.
     fn problems(&self, files: &Files<'_>) -> Vec<(EntryId, Problem)> {
-        let mut problems = self.values.outcomes.problems();
-        let limits = exec::argument_limits();
-        problems.extend(delivery_problems(&self.values.outcomes, limits));
+        let mut problems = self.values.problems();
         if self.depth != CheckDepth::Declaration {
             problems.extend(files.undeliverable());
         }

@@ -130,7 +130,12 @@ pub fn prepare(
     } = inputs;
     let mut report = Report::from_iter(inputs.errors);
 
-    let (declarations, errors) = load_declarations(&files, find_file, asker.sections());
+    // `get` has an entry of its own, so a mistake in another entry doesn't matter.
+    let sections = match matches!(asker, Asker::Get) {
+        true => Sections::OptionsAndAliases,
+        false => Sections::All,
+    };
+    let (declarations, errors) = load_declarations(&files, find_file, sections);
     report.extend(errors);
     let paths = declarations.iter().map(|declaration| &declaration.path);
     let names = Vec::from_iter(paths.map(|path| file_name(path)));
@@ -268,20 +273,6 @@ pub enum Asker {
 }
 
 impl Asker {
-    /// Returns the sections of declarations that are read. `get` has an entry of its own, so a
-    /// mistake in another entry doesn't matter.
-    fn sections(&self) -> Sections {
-        match self {
-            Self::Get => Sections::OptionsAndAliases,
-            Self::Launch
-            | Self::Poll
-            | Self::Check { .. }
-            | Self::Policy
-            | Self::Export
-            | Self::Credential(_) => Sections::All,
-        }
-    }
-
     /// Removes the entries from `layers` that the command doesn't need.
     ///
     /// # Errors

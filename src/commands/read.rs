@@ -33,7 +33,7 @@ use crate::model::env_variables::Inherited;
 use crate::model::environment::delivery_problems;
 use crate::model::options::{CacheOptions, SourceOption};
 use crate::model::outcome::Outcomes;
-use crate::model::plan::Plan;
+use crate::model::plan::{EntryId, Plan};
 use crate::model::problem::Problem;
 use crate::model::reference::Locator;
 use crate::report::{self, Report, terminal};
@@ -67,6 +67,14 @@ impl Values {
             fetched,
             inspection: Inspection::default(),
         }
+    }
+
+    /// Returns the problems of the values that can't be read, or that don't fit into an environment
+    /// or a credential.
+    pub fn problems(&self) -> Vec<(EntryId, Problem)> {
+        let mut problems = self.outcomes.problems();
+        problems.extend(delivery_problems(&self.outcomes, exec::argument_limits()));
+        problems
     }
 }
 
@@ -108,9 +116,8 @@ pub fn read_values(
     consequence: &str,
 ) -> Result<(Values, Report), Report> {
     let values = read_plan(prepared, deadline)?;
-    let mut problems = values.outcomes.problems();
-    problems.extend(delivery_problems(&values.outcomes, exec::argument_limits()));
-    Ok((values, Report::from_values(problems, consequence)))
+    let report = Report::from_values(values.problems(), consequence);
+    Ok((values, report))
 }
 
 /// Reads the values of a plan within the deadline, and returns the outcomes and every answer.
@@ -254,7 +261,9 @@ async fn fetch_and_resolve(
 
         let mismatched = outcomes.mismatched_in_cache(&fetching.fetched);
         if !mismatched.is_empty() {
-            fetching.bypass_cache(mismatched);
+            // AWS may have other values by now.
+            fetching.request_again(|locator, _| mismatched.contains(locator));
+            fetching.not_from_cache.extend(mismatched);
             continue;
         }
 
@@ -270,7 +279,8 @@ async fn fetch_and_resolve(
         if let Some(aws) = backend.aws() {
             aws.forget_failures();
         }
-        fetching.request_again(&missing);
+        // AWS may also have newer values than the cache, once it answers.
+        fetching.request_again(|locator, answer| missing.contains(locator) || is_stale(answer));
     }
 }
 
@@ -367,15 +377,6 @@ impl<'a> Fetching<'a> {
         Ok(resolve(self.plan, &self.fetched))
     }
 
-    /// Lets the next round ask AWS for these locators, whose cached values don't match their
-    /// patterns. AWS may have other values by now.
-    fn bypass_cache(&mut self, mismatched: BTreeSet<Locator>) {
-        self.requested.clone_from(&self.supported);
-        self.requested
-            .retain(|locator| mismatched.contains(*locator));
-        self.not_from_cache.extend(mismatched);
-    }
-
     /// Returns the failures of the requests for these locators.
     fn failures(&self, missing: &BTreeSet<Locator>) -> Vec<&FetchFailure> {
         let missing = missing.iter();
@@ -406,12 +407,13 @@ impl<'a> Fetching<'a> {
         tokio::time::sleep(pause).await;
     }
 
-    /// Lets the next round request the missing locators, and also those whose answers come from the
-    /// cache because AWS failed. AWS may have newer values once it answers.
-    fn request_again(&mut self, missing: &BTreeSet<Locator>) {
+    /// Lets the next round request the locators for which `is_wanted` returns true. It gets each
+    /// locator that the backend can read, with its latest answer.
+    fn request_again(&mut self, is_wanted: impl Fn(&Locator, &Answer) -> bool) {
         self.requested.clone_from(&self.supported);
         self.requested.retain(|locator| {
-            missing.contains(*locator) || self.fetched.get(*locator).is_some_and(is_stale)
+            let answer = self.fetched.get(*locator);
+            answer.is_some_and(|answer| is_wanted(locator, answer))
         });
     }
 

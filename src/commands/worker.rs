@@ -41,7 +41,8 @@ const TICK: Duration = Duration::from_secs(1);
 /// The receiver of messages about the work: the service manager and standard error, or the parent
 /// process of a rotation.
 pub trait Reporter {
-    /// True if warnings are printed, and a terminal or a log shows what is awaited.
+    /// True if warnings and the error for a termination signal are printed, and a terminal or a log
+    /// shows what is awaited.
     fn shows_progress(&self) -> bool {
         true
     }
@@ -52,11 +53,6 @@ pub trait Reporter {
     /// Reports the failures that end this process. Returns the exit status.
     fn fail(&self, failures: &Report) -> u8 {
         failures.print()
-    }
-
-    /// Prints the error for a termination signal that ends this process.
-    fn interrupted(&self, record: Record) {
-        terminal::print_unless_stalled(record);
     }
 
     /// Returns the pipe or connection on which somebody waits for the result, or `None` if there
@@ -127,7 +123,11 @@ pub fn run_with<T: Send>(
         WaitEvent::Signal(signal) => {
             let waiting = deadline.progress().waiting();
             let line = report::interruption_error(signal.as_str(), deadline.elapsed(), &waiting);
-            end(End::Signal(signal), || reporter.interrupted(line))
+            end(End::Signal(signal), || {
+                if reporter.shows_progress() {
+                    terminal::print_unless_stalled(line);
+                }
+            })
         }
         WaitEvent::OtherEndClosed => end(End::Status(Status::Temporary as u8), print_lost_client),
     };

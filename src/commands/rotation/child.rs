@@ -228,6 +228,7 @@ impl GatedLaunch<'_> {
 }
 
 impl Reporter for GatedLaunch<'_> {
+    /// False for a poll, which also gets a termination signal when the whole service is stopped.
     fn shows_progress(&self) -> bool {
         !self.launch.prepared.is_poll()
     }
@@ -249,14 +250,6 @@ impl Reporter for GatedLaunch<'_> {
         let lines = terminal::visible_lines([warning]);
         self.gate.send(&Message::PollFailed(lines));
         failures.exit_status()
-    }
-
-    /// For the first launch, prints the record. For a poll, prints nothing, because a poll also
-    /// gets this signal when the whole service is stopped.
-    fn interrupted(&self, record: Record) {
-        if self.shows_progress() {
-            terminal::print_unless_stalled(record);
-        }
     }
 
     fn watched_connection(&self) -> Option<BorrowedFd<'_>> {
