@@ -59,6 +59,7 @@ pub struct Files<'a>(Vec<Pending<'a>>);
 #[derive(Debug)]
 struct Pending<'a> {
     file: FileValue<'a>,
+    access: Result<Access, Problem>,
     /// `None` for a file in memory.
     destination: Result<Option<DirectoryEntry>, Problem>,
 }
@@ -79,26 +80,25 @@ pub struct Delivery {
 }
 
 impl<'a> Files<'a> {
-    /// Opens the directories of the files, and checks who owns them. A file in memory doesn't have
-    /// a directory. Keeps the errors, because [`Delivery::write_temporary`] and
-    /// [`Self::undeliverable`] return all errors together.
+    /// Looks up the owners of the files, opens their directories, and checks who owns these. A file
+    /// in memory doesn't have a directory. Keeps the errors, because [`Delivery::write_temporary`]
+    /// and [`Self::undeliverable`] return all errors together.
     pub fn open_directories(files: impl IntoIterator<Item = FileValue<'a>>) -> Self {
         let mut pending = Vec::new();
         for file in files {
-            let destination = match &file.target.path {
-                None => Ok(None),
-                Some(path) => {
-                    // If the owner of the file doesn't exist, `write_temporary` and `undeliverable`
-                    // return this error.
-                    let access = Access::from_target(file.target).ok();
-                    let owner = access.and_then(|access| access.user);
-                    DirectoryEntry::open(path).and_then(|entry| {
-                        entry.expect_trusted_owner(owner)?;
-                        Ok(Some(entry))
-                    })
-                }
+            let access = Access::from_target(file.target);
+            let owner = access.as_ref().ok().and_then(|access| access.user);
+            let open = |path: &PathBuf| {
+                let entry = DirectoryEntry::open(path)?;
+                entry.expect_trusted_owner(owner)?;
+                Ok(entry)
             };
-            pending.push(Pending { file, destination });
+            let destination = file.target.path.as_ref().map(open).transpose();
+            pending.push(Pending {
+                file,
+                access,
+                destination,
+            });
         }
         Self(pending)
     }
@@ -119,9 +119,9 @@ impl<'a> Files<'a> {
     /// why a file can't be delivered, with the id of its outcome.
     pub fn undeliverable(&self) -> Vec<(EntryId, Problem)> {
         let mut problems = Vec::new();
-        for Pending { file, destination } in &self.0 {
-            let owner_problem = Access::from_target(file.target).err();
-            let destination_problem = match destination {
+        for pending in &self.0 {
+            let owner_problem = pending.access.as_ref().err().cloned();
+            let destination_problem = match &pending.destination {
                 Ok(None) => None,
                 Ok(Some(entry)) => entry
                     .expect_regular_or_free()
@@ -132,8 +132,8 @@ impl<'a> Files<'a> {
             for found in [owner_problem, destination_problem].into_iter().flatten() {
                 let problem = found
                     .code("not-deliverable")
-                    .for_entry(file.subject.clone(), Impact::Undelivered);
-                problems.push((file.id, problem));
+                    .for_entry(pending.file.subject.clone(), Impact::Undelivered);
+                problems.push((pending.file.id, problem));
             }
         }
         problems
@@ -147,28 +147,23 @@ impl Delivery {
     /// A problem for each file that can't be written. In that case, no file is left behind.
     pub fn write_temporary(files: Files<'_>) -> Result<Self, Vec<Problem>> {
         let (mut delivery, mut errors) = (Self::default(), Vec::new());
-        for Pending { file, destination } in files.0 {
-            if let Err(problem) = delivery.write(file, destination) {
-                errors.push(problem.for_entry(file.subject.clone(), Impact::Undelivered));
+        for pending in files.0 {
+            let subject = pending.file.subject;
+            if let Err(problem) = delivery.write(pending) {
+                errors.push(problem.for_entry(subject.clone(), Impact::Undelivered));
             }
         }
         unless_errors(errors, delivery)
     }
 
-    /// Writes a file on a disk under a temporary name or, if `destination` is `None`, a file in
-    /// memory, and adds it. `destination` may be the error of [`Files::open_directories`], which
-    /// nobody has reported yet if this function is called.
+    /// Writes a file on a disk under a temporary name, or a file in memory, and adds it.
     ///
     /// # Errors
     /// When the owner doesn't exist, when the directory couldn't be opened, or when the file can't
     /// be written. In that case, no file is left behind.
-    fn write(
-        &mut self,
-        file: FileValue<'_>,
-        destination: Result<Option<DirectoryEntry>, Problem>,
-    ) -> Result<(), Problem> {
-        let access = Access::from_target(file.target)?;
-        let path = match destination? {
+    fn write(&mut self, pending: Pending<'_>) -> Result<(), Problem> {
+        let (file, access) = (pending.file, pending.access?);
+        let path = match pending.destination? {
             Some(entry) => {
                 let path = entry.path.clone();
                 let write = |opened: &mut File| access.write(opened, file.value);

@@ -56,19 +56,26 @@ pub fn supervise(
     launch: Launch<'_>,
     inherited: &Inherited,
 ) -> Result<u8, Report> {
-    let options = launch.prepared.options.clone();
     let notices = Notices {
         rotation,
+        notifies_ready: launch.prepared.options.notify_ready,
         command: launch.command.quoted_program(),
         pid: Pid::from_raw(0),
         changed: ChangedValues::default(),
         service_manager: Notifier::new(inherited),
         failing: None,
-        options,
         dropped_lines: 0,
         rest_of_line: String::new(),
     };
-    let mut launches = Launches::new(launch, notices);
+    let mut launches = Launches {
+        launch,
+        notices,
+        baseline: Baseline::default(),
+        process: None,
+        // `fork_launch` sets the phase.
+        phase: LaunchPhase::Resolving,
+        placed: Vec::new(),
+    };
     if let Some(status) = launches.await_first()? {
         return Ok(status);
     }
@@ -293,20 +300,7 @@ enum LaunchPhase {
     Failed,
 }
 
-impl<'a> Launches<'a> {
-    /// Returns the launches of a command that hasn't been started. No launch has been forked yet.
-    fn new(launch: Launch<'a>, notices: Notices<'a>) -> Self {
-        Self {
-            launch,
-            notices,
-            baseline: Baseline::default(),
-            process: None,
-            // `fork_launch` sets the phase.
-            phase: LaunchPhase::Resolving,
-            placed: Vec::new(),
-        }
-    }
-
+impl Launches<'_> {
     /// Returns a descriptor that is readable when the launch has sent a message, or has closed its
     /// end of the pipe. The result is `None` if there isn't a launch, and once that end was
     /// noticed.
