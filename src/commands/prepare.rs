@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
+use std::mem::take;
 use std::path::Path;
 
 use super::worker::apply_options;
@@ -73,13 +74,9 @@ fn useless_signal(options: &Options, plan: &Plan) -> Option<Problem> {
 }
 
 /// Returns the error for inputs without any entry. `declarations` has the names of the declarations
-/// that were read. `has_misplaced_option` is true if the options for entries come after `--`.
-fn nothing_to_resolve(
-    declarations: &[String],
-    find_file: bool,
-    has_misplaced_option: bool,
-) -> Problem {
-    if has_misplaced_option {
+/// that were read.
+fn nothing_to_resolve(declarations: &[String], inputs: &Inputs) -> Problem {
+    if inputs.has_misplaced_option {
         let text =
             "there is nothing to read: the options come after `--`, so they belong to the command";
         let help = "write the options before `--`: secrets-exec --env DB_PASSWORD=prod/db:password -- COMMAND";
@@ -95,7 +92,7 @@ fn nothing_to_resolve(
     let example =
         "name a secret, as in --env DB_PASSWORD=prod/db:password, or a declaration: -f FILE";
     let nothing = "there is nothing to read: there is no --env, and";
-    if !find_file {
+    if !inputs.find_file {
         return Problem::usage(format!("{nothing} --no-file ignores secrets-exec.yaml"))
             .help(example);
     }
@@ -119,30 +116,27 @@ fn nothing_to_resolve(
 /// # Errors
 /// Every error in the inputs. Each step goes on after an error, so that one report has all of them.
 pub fn prepare(
-    inputs: Inputs,
+    mut inputs: Inputs,
     asker: Asker,
     inherited: &Inherited,
     deadline: &Deadline,
 ) -> Result<Prepared, Report> {
     let _awaited = deadline.progress().awaits("the declarations".to_owned());
-    let Inputs {
-        files, find_file, ..
-    } = inputs;
-    let mut report = Report::from_iter(inputs.errors);
+    let mut report = Report::from(take(&mut inputs.errors));
 
     // `get` has an entry of its own, so a mistake in another entry doesn't matter.
     let sections = match matches!(asker, Asker::Get) {
         true => Sections::OptionsAndAliases,
         false => Sections::All,
     };
-    let (declarations, errors) = load_declarations(&files, find_file, sections);
+    let (declarations, errors) = load_declarations(&inputs.files, inputs.find_file, sections);
     report.extend(errors);
     let paths = declarations.iter().map(|declaration| &declaration.path);
     let names = Vec::from_iter(paths.map(|path| file_name(path)));
 
-    let (typed, mut layers) = merge_declarations(inputs.options, declarations);
+    let (typed, mut layers) = merge_declarations(take(&mut inputs.options), declarations);
     layers.extend(report.value_of(inherited_layer(inherited, &inputs.resolve_env)));
-    layers.push(inputs.layer);
+    layers.push(take(&mut inputs.layer));
 
     let (mut options, unmet_requirements) = typed.resolve(inherited);
     report.extend(unmet_requirements);
@@ -151,26 +145,14 @@ pub fn prepare(
         options.rotation = None;
     }
     apply_options(&options, deadline);
-    if inputs.replaces_file {
-        let note = replaced_declaration(&files).map(|name| {
-            Record::note(format!(
-                "./{name} isn't read, because -f is given; to read both, add -f {name}"
-            ))
-        });
-        terminal::print_unless_hidden(note);
-    }
-    let mut warnings = inputs.warnings;
+
     // A pattern that is an error would be missing here.
     if !inputs.resolve_env.is_empty() && report.is_empty() {
         let is_replaced = |name: &OsStr| is_replaced(name, &layers, &options);
-        let patterns = &inputs.resolve_env;
-        warnings.extend(unresolved_warnings(inherited, patterns, is_replaced));
+        let unresolved = unresolved_warnings(inherited, &inputs.resolve_env, is_replaced);
+        inputs.warnings.extend(unresolved);
     }
-    if options.verbose {
-        terminal::print_always(typed.turned_off.into_iter().map(Record::note));
-    }
-    warnings.extend(typed.ignored);
-    terminal::print_unless_hidden(warnings.into_iter().map(Record::warning));
+    print_input_notices(&mut inputs, typed, options.verbose);
 
     // Other errors may be the reason why a credential isn't declared, or why there isn't an entry.
     let narrowed = asker.narrow(&mut layers);
@@ -182,7 +164,7 @@ pub fn prepare(
     let may_be_empty = !inputs.resolve_env.is_empty() && !matches!(asker, Asker::Check { .. });
     let is_empty = layers.iter().all(|layer| layer.entries.is_empty());
     if report.is_empty() && is_empty && !may_be_empty {
-        let mut problem = nothing_to_resolve(&names, find_file, inputs.has_misplaced_option);
+        let mut problem = nothing_to_resolve(&names, &inputs);
         if !inputs.resolve_env.is_empty() {
             problem = problem.note("no variable that --resolve-env matches has a reference");
         }
@@ -219,6 +201,24 @@ pub fn prepare(
         }
         (_, _) => Err(report),
     }
+}
+
+/// Prints the note about a declaration that isn't read, with `verbose` the notes about the options
+/// that another option turns off, and the warnings about the inputs.
+fn print_input_notices(inputs: &mut Inputs, typed: TypedOptions, verbose: bool) {
+    if inputs.replaces_file {
+        let note = replaced_declaration(&inputs.files).map(|name| {
+            Record::note(format!(
+                "./{name} isn't read, because -f is given; to read both, add -f {name}"
+            ))
+        });
+        terminal::print_unless_hidden(note);
+    }
+    if verbose {
+        terminal::print_always(typed.turned_off.into_iter().map(Record::note));
+    }
+    let warnings = take(&mut inputs.warnings).into_iter().chain(typed.ignored);
+    terminal::print_unless_hidden(warnings.map(Record::warning));
 }
 
 /// True if the command doesn't get an inherited variable as it is, because an entry sets it or an

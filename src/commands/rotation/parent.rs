@@ -291,13 +291,12 @@ enum LaunchPhase {
     Resolving,
     /// Values and files are complete, and the launch waits for one byte.
     AtGate,
-    /// The gate is open, and the launch is renaming the files.
+    /// The gate is open. The launch is renaming the files, or it couldn't rename them or execute the
+    /// command.
     Open,
     /// The files have their own names. The launch closes the pipe next, because it executes the
     /// command, or because it only had to replace files.
     Placed,
-    /// The launch couldn't rename its files or execute the command.
-    Failed,
 }
 
 impl Launches<'_> {
@@ -403,7 +402,7 @@ impl Launches<'_> {
                     let earlier = replace(&mut self.placed, files);
                     self.notices.report_errors(remove_files(earlier));
                 }
-                Message::Failed => self.phase = LaunchPhase::Failed,
+                Message::Failed => self.phase = LaunchPhase::Open,
                 Message::PollFailed(lines) => self.notices.print_failed_poll(&lines),
             }
         }
