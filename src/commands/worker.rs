@@ -10,9 +10,13 @@
 //!                         ├─ 2 s, then every second    → progress line, STATUS= for systemd
 //!                         └─ deadline + 0.5 s          → end with 75: the worker should have reported this itself
 //! ```
+//!
+//! At the end of this file is how a command ends the process: with [`finish`], or after a panic.
 
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use std::{panic, thread};
 
 use tokio::time::Instant;
 
@@ -259,6 +263,31 @@ fn print_lost_client() {
     }
 }
 
+/// Makes a panic on any thread end the process with status 70, before it can unwind or write a core
+/// file. The message names the line of the source, but it doesn't have the payload of the panic,
+/// which may contain a value.
+pub fn install_panic_hook() {
+    static IS_FIRST: AtomicBool = AtomicBool::new(true);
+    panic::set_hook(Box::new(|panic| {
+        if !IS_FIRST.swap(false, Ordering::SeqCst) {
+            // Another thread is already ending the process.
+            thread::park();
+        }
+        end(End::Status(Status::Bug as u8), || {
+            terminal::print_always([report::bug_error(panic)]);
+        })
+    }));
+}
+
+/// Ends this process with the exit status that a command has returned. If there is a report
+/// instead, prints it and ends with its status.
+pub fn finish(outcome: Result<u8, Report>) -> ! {
+    match outcome {
+        Ok(status) => end(End::Status(status), || ()),
+        Err(report) => end(End::Status(report.exit_status()), || report.print()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::process::Command;
@@ -270,7 +299,7 @@ mod tests {
     const CANARY: &str = "cAnArY-7f3a9c51";
 
     fn end_by_a_panic(thread: &str) {
-        crate::install_panic_hook();
+        install_panic_hook();
         if thread == "main" {
             panic!("{CANARY}");
         }

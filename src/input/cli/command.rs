@@ -515,6 +515,10 @@ pub struct PolicyArguments {
     /// Print the policy for check --metadata, which doesn't read any values
     #[arg(long, conflicts_with_all = ["describe", "kms_keys"])]
     pub metadata: bool,
+    /// True if the AWS Secrets Manager Agent sends the requests (`--agent`). It also calls
+    /// DescribeSecret, to find new versions.
+    #[arg(skip)]
+    pub is_for_agent: bool,
 }
 
 /// The arguments of `export`.
