@@ -298,8 +298,8 @@ pub enum Preflight<'a> {
 ///
 /// A template with a filter, test or function that doesn't exist decides about the plan. Literals
 /// need neither credentials nor a profile. And if the agent can never read one of the values,
-/// requests for the others would be useless. But a value whose entry is optional or overridden
-/// isn't missed, so the plan is resolved to find out.
+/// requests for the others would be useless, unless the entry of this value is optional or
+/// overridden. The plan is resolved to find that out.
 pub fn preflight<'a>(plan: &'a Plan, agent: Option<&Agent>) -> Preflight<'a> {
     if let Some(outcomes) = invalid_template_outcomes(plan) {
         return Preflight::Decided(outcomes, Fetched::default());

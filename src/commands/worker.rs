@@ -164,8 +164,8 @@ pub fn apply_options(options: &Options, deadline: &Deadline) {
     });
 }
 
-/// Runs `action` in an async runtime on this thread and waits for its result. No other code has a
-/// runtime.
+/// Runs `action` in an async runtime on this thread and waits for its result. No other code
+/// creates a runtime.
 ///
 /// # Errors
 /// The errors of `action`, or the reason why a runtime can't be created.

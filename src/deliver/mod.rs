@@ -222,8 +222,8 @@ impl Delivery {
         descriptors
     }
 
-    /// Renames the files on disk to their own names. If a held signal has come, this ends the
-    /// process instead, and removes the temporary files.
+    /// Renames the files on disk to their own names. If a held signal has arrived, removes the
+    /// temporary files and ends the process instead.
     ///
     /// # Errors
     /// When a file can't be renamed. The files that were renamed before it stay if they replaced
@@ -238,7 +238,7 @@ impl Delivery {
         Ok(delivery)
     }
 
-    /// Ends this process if a held signal has come. Temporary and new files are removed first.
+    /// Ends this process if a held signal has arrived. Removes temporary and new files first.
     #[must_use]
     pub fn unless_interrupted(self) -> Self {
         if let Some(signal) = signals::held_signal() {

@@ -48,7 +48,7 @@ pub struct EnvVariable {
     pub is_literal: bool,
     /// `FILE:LINE`
     position: String,
-    /// True if Node.js reads another value.
+    /// True if Node.js reads a different value.
     differs_in_node: bool,
 }
 
@@ -348,7 +348,7 @@ type Binding = (String, Option<DotenvValue>);
 #[derive(Debug, Default)]
 struct DotenvValue {
     value: SecretValue,
-    /// True if Node.js (`--env-file`) or npm's dotenv reads another value. They only support the
+    /// True if Node.js (`--env-file`) or npm's dotenv reads a different value. They only support the
     /// escape `\n` (dotenv also `\r`), treat backticks as quotes, and end a value without quotes at
     /// `#`.
     node_differs: bool,
@@ -517,7 +517,7 @@ impl<'t> DotenvReader<'t> {
         self.advance(self.rest.trim_start_matches(is_skipped));
     }
 
-    /// Skips the character `c`. Returns false if the next character is another one.
+    /// Skips the next character if it is `c`, and returns true in that case.
     fn take(&mut self, c: char) -> bool {
         let rest = self.rest.strip_prefix(c);
         self.advance(rest.unwrap_or(self.rest));

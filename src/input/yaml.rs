@@ -273,7 +273,8 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
     }
 }
 
-/// Returns what is wrong with a value with a tag, which may be the tag of another tool.
+/// Returns what is wrong with a value that has a tag, such as `!Ref name`. The tag may belong to
+/// another tool.
 fn tag_fault(event: &Event<'_>) -> Fault {
     if let Event::Scalar(value, _, _, Some(tag)) = event
         && let Some(remedy) = tag_remedy(tag.suffix(), value)

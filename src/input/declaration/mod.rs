@@ -239,8 +239,8 @@ pub fn parse_declaration(
     (declaration.unwrap_or_default(), source.problems())
 }
 
-/// Returns what a file is that isn't a declaration, and the help: a file of another tool, or one of
-/// `--local`, whose keys are the names of secrets.
+/// Recognizes a file that isn't a declaration: a file of another tool, or a file for `--local`, in
+/// which the keys are the names of secrets. Returns what the file is, and the help.
 fn other_file(node: &Node) -> Option<(&'static str, &'static str)> {
     let has_key = |key: &str| node.value_of(key).is_some();
     let has_path = matches!(&node.kind, Kind::Mapping(entries) if entries.iter().any(|(key, _)| key.text.contains('/')));

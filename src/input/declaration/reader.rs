@@ -58,8 +58,7 @@ pub struct Fields<'a> {
 /// What messages call a whole declaration.
 pub const FILE: &str = "this file";
 
-/// The type of a text value, as messages about a value of another type call it: `must be text, not
-/// a list`.
+/// The name of the type in messages about a value that should be text: `must be text, not a list`.
 pub const TEXT: &str = "text";
 
 /// The keys of the top level. `$schema` is for editors.
@@ -89,7 +88,7 @@ const PLACES: [(&str, &str); 5] = [
 ];
 
 impl<'a> Item<'a> {
-    /// Returns the item for another node, or for another position of this one.
+    /// Returns an item for a different node or position, which has the same name in messages.
     fn at(&self, node: &'a Node, position: Position) -> Self {
         Self {
             node,
@@ -107,7 +106,7 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Adds a mistake whose text is a predicate, which follows the name of the node: `is empty`.
+    /// Adds a mistake. Its text follows the name of the node, as in `"mode" of DB_HOST is empty`.
     pub fn refuse(&self, mistake: impl Into<Fault>) {
         let subject = match self.key {
             "" => self.subject.clone(),
@@ -116,7 +115,8 @@ impl<'a> Item<'a> {
         self.add(subject, mistake.into().about(""));
     }
 
-    /// Adds a mistake whose text is a whole sentence.
+    /// Adds a mistake whose text is a whole sentence. In the message, it follows the subject and a
+    /// colon.
     pub fn refuse_sentence(&self, mistake: impl Into<Fault>) {
         self.add(self.subject.clone(), mistake.into().about(":"));
     }
