@@ -23,7 +23,8 @@
 //! file elsewhere.
 //!
 //! With `--on-rotation`, [`remove_files`] removes the files when the command has ended. `disk` also
-//! has what other commands do with files: `export` appends to one, and `install` writes the program.
+//! has what other commands do with files: `export` appends to one, and `install` writes the
+//! program.
 
 mod disk;
 #[cfg(target_os = "linux")]

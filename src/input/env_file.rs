@@ -348,9 +348,9 @@ type Binding = (String, Option<DotenvValue>);
 #[derive(Debug, Default)]
 struct DotenvValue {
     value: SecretValue,
-    /// True if Node.js (`--env-file`) or npm's dotenv reads a different value. They only support the
-    /// escape `\n` (dotenv also `\r`), treat backticks as quotes, and end a value without quotes at
-    /// `#`.
+    /// True if Node.js (`--env-file`) or npm's dotenv reads a different value. They only support
+    /// the escape `\n` (dotenv also `\r`), treat backticks as quotes, and end a value without
+    /// quotes at `#`.
     node_differs: bool,
     /// True if the value isn't in quotes, and its line ends with a backslash. systemd and shells
     /// append the next line to such a value.

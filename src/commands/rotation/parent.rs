@@ -291,8 +291,8 @@ enum LaunchPhase {
     Resolving,
     /// Values and files are complete, and the launch waits for one byte.
     AtGate,
-    /// The gate is open. The launch is renaming the files, or it couldn't rename them or execute the
-    /// command.
+    /// The gate is open. The launch is renaming the files, or it couldn't rename them or execute
+    /// the command.
     Open,
     /// The files have their own names. The launch closes the pipe next, because it executes the
     /// command, or because it only had to replace files.

@@ -81,8 +81,8 @@ pub fn completion_script(shell: Shell) -> String {
     let mut script = Vec::new();
     generate(shell, &mut command(), "secrets-exec", &mut script);
     // This corrects a mistake of clap_complete 4.6: in the bash script for a program with a hyphen
-    // in its name, the state after a subcommand has one name where it is set, and a different
-    // one where its options are listed. Without the correction, bash would not complete the options of
+    // in its name, the state after a subcommand has one name where it is set, and a different one
+    // where its options are listed. Without the correction, bash would not complete the options of
     // subcommands.
     String::from_utf8_lossy(&script).replace("secrets__subcmd__exec", "secrets__exec")
 }

@@ -332,9 +332,9 @@ impl Line<'_> {
         })
     }
 
-    /// Returns the problem for `-e PASSWORD prod/db:password`, which has a space instead of "=", and
-    /// for `-e A=prod/db:a B=prod/db:b`, if `word` is the second word. Returns `None` for any other
-    /// word.
+    /// Returns the problem for `-e PASSWORD prod/db:password`, which has a space instead of "=",
+    /// and for `-e A=prod/db:a B=prod/db:b`, if `word` is the second word. Returns `None` for any
+    /// other word.
     fn missing_equals_problem(&self, word: &str) -> Option<Problem> {
         for words in self.words.windows(3) {
             if let [option @ ("-e" | "--env" | "--as-file"), name, other] = words

@@ -439,9 +439,9 @@ fn mapping(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Op
     })
 }
 
-/// Reads the key that gives an entry its value: `from`, `value` or `template`. Several of these keys
-/// are a mistake. A mapping without any of them is a mistake, too, unless it has an unknown key,
-/// which may be a misspelling and has been reported. The result is `None` after a mistake.
+/// Reads the key that gives an entry its value: `from`, `value` or `template`. Several of these
+/// keys are a mistake. A mapping without any of them is a mistake, too, unless it has an unknown
+/// key, which may be a misspelling and has been reported. The result is `None` after a mistake.
 fn source(fields: &mut Fields<'_>) -> Option<EntrySource> {
     match (
         fields.take("from"),
