@@ -64,7 +64,8 @@ pub fn export(
         subcommand_values(inputs, Asker::Export, inherited, consequence)?;
     let variables = variables(&outcomes, exec::argument_limits());
     let exported = report.value_of(export_variables(&variables, arguments.format));
-    let (Some(text), Some(destination), true) = (exported, destination, report.is_empty()) else {
+    let is_complete = report.is_empty();
+    let (Some(text), Some(destination), true) = (exported, destination, is_complete) else {
         return Err(report);
     };
 

@@ -133,13 +133,9 @@ impl GatedLaunch<'_> {
 
         let (key, mode) = (&self.baseline.key, self.rotation.on_rotation);
         let fingerprint = Fingerprint::new(key, mode, &values.outcomes, &values.fetched);
-        let (changed, lines) = self.compare(&fingerprint);
-        let is_unchanged = is_poll && changed.is_none();
-        let ready = Message::Ready(Ready {
-            fingerprint,
-            changed,
-            lines,
-        });
+        let ready = self.compare(fingerprint);
+        let is_unchanged = is_poll && ready.changed.is_none();
+        let ready = Message::Ready(ready);
         if is_unchanged {
             self.gate.send(&ready);
             return Ok(0);
@@ -200,30 +196,27 @@ impl GatedLaunch<'_> {
     }
 
     /// Compares the values with the command's values and with those that the latest launch has
-    /// found.
-    ///
-    /// Returns the values that the command doesn't have, and the lines about changes that no
-    /// earlier launch has found. Instead of the values, returns `None` if none of them differs, and
-    /// for the first launch, which has nothing to compare with.
-    fn compare(&self, fingerprint: &Fingerprint) -> (Option<ChangedValues>, String) {
-        let Some(command_values) = &self.baseline.command_values else {
-            return (None, String::new());
-        };
-
-        let latest_values = self.baseline.latest_values.as_ref();
-        // If nothing newer was read, the command has the latest values.
-        let not_reported_yet = latest_values.unwrap_or(command_values).changes(fingerprint);
-        let lines = terminal::visible_lines(not_reported_yet.iter().map(change_note));
-
-        let mut changed = ChangedValues::default();
-        for change in command_values.changes(fingerprint) {
-            changed.labels.extend(change.names);
-            changed.secrets.insert(change.name.to_owned());
+    /// found. Returns the message for the parent.
+    fn compare(&self, fingerprint: Fingerprint) -> Ready {
+        let (mut changed, mut lines) = (ChangedValues::default(), String::new());
+        // The first launch has nothing to compare with.
+        if let Some(command_values) = &self.baseline.command_values {
+            let latest_values = self.baseline.latest_values.as_ref();
+            // If nothing newer was read, the command has the latest values.
+            let not_reported_yet = latest_values
+                .unwrap_or(command_values)
+                .changes(&fingerprint);
+            lines = terminal::visible_lines(not_reported_yet.iter().map(change_note));
+            for change in command_values.changes(&fingerprint) {
+                changed.labels.extend(change.names);
+                changed.secrets.insert(change.name.to_owned());
+            }
         }
-        if changed.secrets.is_empty() {
-            return (None, lines);
+        Ready {
+            fingerprint,
+            changed: Some(changed).filter(|changed| !changed.secrets.is_empty()),
+            lines,
         }
-        (Some(changed), lines)
     }
 }
 

@@ -412,7 +412,7 @@ impl Launches<'_> {
             return event;
         }
         self.process = None;
-        self.note_end(self.phase == LaunchPhase::Placed)
+        self.note_end()
     }
 
     /// True if there is a launch whose gate has been opened.
@@ -459,15 +459,16 @@ impl Launches<'_> {
     }
 
     /// Acts on the end of a launch whose gate was opened: prints the line about it and, if the
-    /// launch has succeeded, notes that the command has its values. `has_placed` is true if the
-    /// files have their own names and nothing has failed since. Returns the event that follows if
-    /// the launch was only meant to replace files.
-    fn note_end(&mut self, has_placed: bool) -> Option<Event> {
+    /// launch has succeeded, notes that the command has its values. Returns the event that follows
+    /// if the launch was only meant to replace files.
+    fn note_end(&mut self) -> Option<Event> {
+        // Nothing has failed since the files got their own names.
+        let has_succeeded = self.phase == LaunchPhase::Placed;
         let is_first = self.baseline.command_values.is_none();
         if let OnRotation::Signal(signal) = self.notices.rotation.on_rotation
             && !is_first
         {
-            if !has_placed {
+            if !has_succeeded {
                 return Some(Event::NotDelivered);
             }
             self.baseline.adopt_latest_values();
@@ -477,7 +478,7 @@ impl Launches<'_> {
 
         // The launch was meant to become the command.
         self.baseline.adopt_latest_values();
-        match (is_first, has_placed) {
+        match (is_first, has_succeeded) {
             (true, true) => self.notices.report_start(),
             (false, true) => self.notices.report_restart(),
             (false, false) => self.notices.report_failed_restart(),
