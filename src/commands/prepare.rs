@@ -184,12 +184,7 @@ pub fn prepare(
             let locators = plan.locators();
             let hidden = locators.iter().filter(|locator| locator.is_hidden());
             conceal_names(hidden.map(|locator| locator.id.name()));
-            // Texts and templates that are probably not what their author meant.
-            terminal::print_unless_hidden(report::unexpanded_warnings(&plan));
-            terminal::print_unless_hidden(report::plain_template_warnings(&plan));
-            if !matches!(asker, Asker::Check { .. }) {
-                terminal::print_unless_hidden(report::empty_variable_notes(&plan));
-            }
+            print_plan_notices(&plan, &asker);
             Ok(Prepared {
                 asker,
                 options,
@@ -219,6 +214,16 @@ fn print_input_notices(inputs: &mut Inputs, typed: TypedOptions, verbose: bool) 
     }
     let warnings = take(&mut inputs.warnings).into_iter().chain(typed.ignored);
     terminal::print_unless_hidden(warnings.map(Record::warning));
+}
+
+/// Prints the warnings about texts and templates that are probably not what their author meant and,
+/// except for `check`, the notes about empty variables.
+fn print_plan_notices(plan: &Plan, asker: &Asker) {
+    terminal::print_unless_hidden(report::unexpanded_warnings(plan));
+    terminal::print_unless_hidden(report::plain_template_warnings(plan));
+    if !matches!(asker, Asker::Check { .. }) {
+        terminal::print_unless_hidden(report::empty_variable_notes(plan));
+    }
 }
 
 /// True if the command doesn't get an inherited variable as it is, because an entry sets it or an

@@ -284,7 +284,7 @@ async fn fetch_and_resolve(
     }
 }
 
-/// The knowledge about a plan before the first request. The [`Fetched`] has a failure for each
+/// What is known about a plan before the first request. The [`Fetched`] has a failure for each
 /// locator that the agent can never read.
 pub enum Preflight<'a> {
     /// No request is needed, or requests would be useless.

@@ -296,8 +296,8 @@ fn is_selected(name: &str, MigrateArguments { only, except, .. }: &MigrateArgume
     (only.is_empty() || matches_any(only, name)) && !matches_any(except, name)
 }
 
-/// Suggests a template for a value that refers to other variables of the secret as `${NAME}`, which
-/// the template has in the order of the value. The result is `None` if the value refers only to
+/// Suggests a template for a value that contains other variables of the secret as `${NAME}`:
+/// `postgres://${USER}@db` → `…{{ app.USER }}…`. The result is `None` if the value refers only to
 /// literals, to itself, or to nothing.
 ///
 /// Everything else in the value may be secret, so the template has `…` instead.

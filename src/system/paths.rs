@@ -257,8 +257,9 @@ pub fn is_foreign(owner: u32) -> bool {
     owner != 0 && owner != geteuid().as_raw()
 }
 
-/// The reason why a file isn't read, as the predicate of a sentence, and the beginning of the help,
-/// which is empty if changing the mode doesn't help.
+/// The reason why a file isn't read, such as `can be changed by any user`, and the beginning of the
+/// help, such as `run chmod go-w on it, or, `. The latter is empty if changing the mode doesn't
+/// help.
 pub type Distrust = (&'static str, &'static str);
 
 /// Returns the reason why another user could change a file, or the entries of a directory. Returns

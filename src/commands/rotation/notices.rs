@@ -187,8 +187,9 @@ impl Notices<'_> {
         }
     }
 
-    /// Returns the note about what has happened to the command because values have changed. `what`
-    /// is the predicate of the note, and `then` is its end.
+    /// Returns the note about what has happened to the command because values have changed, such as
+    /// `"node" was stopped, because DB_PASSWORD changed (the secret "prod/db"); secrets-exec exits
+    /// with status 75`. `what` is the predicate (`was stopped`), and `then` is the end of the note.
     fn consequence(&self, event: &'static str, what: &str, then: &str) -> Record {
         let [labels, secrets] = [&self.changed.labels, &self.changed.secrets]
             .map(|names| Vec::from_iter(names.clone()));

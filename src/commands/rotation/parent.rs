@@ -60,6 +60,7 @@ pub fn supervise(
         rotation,
         notifies_ready: launch.prepared.options.notify_ready,
         command: launch.command.quoted_program(),
+        // `start` sets the process id.
         pid: Pid::from_raw(0),
         changed: ChangedValues::default(),
         service_manager: Notifier::new(inherited),

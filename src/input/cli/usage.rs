@@ -84,8 +84,8 @@ fn rare_problem(mut error: clap::Error) -> Problem {
     Problem::usage(Vec::from_iter(words).join(" "))
 }
 
-/// Returns the words that clap has added to an error, such as the option that the error is about.
-/// They are empty if clap hasn't added any.
+/// Returns what clap has added to an error, such as the option that the error is about. The text is
+/// empty if clap hasn't added anything of this kind.
 fn context(error: &clap::Error, kind: ContextKind) -> String {
     match error.get(kind) {
         Some(ContextValue::String(text)) => text.clone(),
