@@ -8,7 +8,7 @@ use std::mem::ManuallyDrop;
 use std::time::{Instant, SystemTime};
 
 use super::prepare::{Asker, Prepared, prepare};
-use super::read::{Inspection, Preflight, Values, preflight, read_plan};
+use super::read::{Preflight, Values, preflight, read_plan};
 use super::worker::{self, block_on};
 use crate::backend::agent::Agent;
 use crate::backend::aws::{Aws, Purpose};
@@ -283,16 +283,10 @@ fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, 
     outcomes.elapsed = begun.elapsed();
     let mut fetched = failures;
     fetched.extend(existing);
-    let inspection = Inspection {
-        secrets,
-        caller: aws.caller(),
-        ..Inspection::default()
-    };
-    Ok(Values {
-        outcomes,
-        fetched,
-        inspection,
-    })
+    let mut values = Values::new(outcomes, fetched);
+    values.inspection.secrets = secrets;
+    values.inspection.caller = aws.caller();
+    Ok(values)
 }
 
 /// Resolves the entries that don't read a secret, and those that the agent can never read. Sends no

@@ -137,26 +137,22 @@ pub fn read_plan(prepared: &Prepared, deadline: &Deadline) -> Result<Values, Rep
             fetch_and_resolve(&mut backend, &prepared.plan, wait, deadline).await?;
         outcomes.requests = deadline.progress().requests();
         outcomes.elapsed = begun.elapsed();
-        let mut inspection = Inspection::default();
+        let mut values = Values::new(outcomes, fetched);
         if let Asker::Check { describes } = prepared.asker {
             if let Some(cached) = backend.cached() {
-                inspection.cached = cached.ages(fetched.keys());
+                values.inspection.cached = cached.ages(values.fetched.keys());
             }
-            inspection.caller = backend.caller();
+            values.inspection.caller = backend.caller();
             if let Some(aws) = backend.aws()
                 && describes
             {
                 // The descriptions get a `--timeout` of their own. A secret that can't be read must
                 // not use up their time.
                 deadline.restart_after(Duration::ZERO);
-                inspection.secrets = aws.describe_secrets(&fetched).await?;
+                values.inspection.secrets = aws.describe_secrets(&values.fetched).await?;
             }
         }
-        Ok(Values {
-            outcomes,
-            fetched,
-            inspection,
-        })
+        Ok(values)
     })?;
 
     if prepared.is_poll() {

@@ -306,19 +306,19 @@ fn key(Node { position, kind }: Node, text: &str) -> Result<Key, SyntaxError> {
     }
 }
 
-/// Returns what is wrong with a template without quotes in this line. The help shows the template,
-/// unless it has text that may be a password next to its expressions.
+/// Returns the fault of a line such as `URL: {{ db.url }}`, in which the template needs quotes. The
+/// help shows the template, unless it has text that may be a password next to its expressions.
 fn unquoted_template_fault(line: &str) -> Fault {
     if let Some(fault) = helm_fault(line) {
         return fault.about("the value");
     }
-    // The key and, if it may be shown, the template.
-    let form = r"(\w+): *(?:((?:[-:/@?&=,;.+ ]*\{\{[\w .|]+\}\})+)[ ,}]*$|\{\{)";
+    // The part "template" is only found if it may be shown.
+    let form = r"(?<key>\w+): *(?:(?<template>(?:[-:/@?&=,;.+ ]*\{\{[\w .|]+\}\})+)[ ,}]*$|\{\{)";
     let found = Regex::new(form).ok().and_then(|form| form.captures(line));
-    let part = |number| found.as_ref()?.get(number).map(|part| part.as_str());
+    let part = |name| found.as_ref()?.name(name).map(|part| part.as_str());
 
-    let template = format!("template: \"{}\"", part(2).unwrap_or("{{ … }}"));
-    let help = match part(1) {
+    let template = format!("template: \"{}\"", part("template").unwrap_or("{{ … }}"));
+    let help = match part("key") {
         Some("from" | "template" | "value") => format!("write {template}"),
         Some(name) => format!("write {name}: {{ {template} }}"),
         None => format!("write {{ {template} }}"),

@@ -285,7 +285,8 @@ pub fn failed_poll_warning(command: &str, since: Option<SystemTime>, errors: &[R
     .with_some("since", since_text)
 }
 
-/// Returns the note about a secret that has changed.
+/// Returns the note about a secret that has changed: `the secret "prod/db" changed from version 1
+/// to version 2, which changes DB_PASSWORD`.
 fn change_note(change: &Change<'_>) -> Record {
     let versions = match (change.old_version, change.new_version) {
         (Some(old), Some(new)) if old == new => format!("has a new value in version {new}"),

@@ -131,8 +131,8 @@ impl Parent<'_> {
         }
     }
 
-    /// Returns the next event for the state machine. If the timer has elapsed, that is the last
-    /// event, because any other one may set the timer again.
+    /// Returns the next event for the state machine. If the timer has elapsed, this event is
+    /// returned after all others, because they may set the timer again.
     fn next_event(&mut self) -> Option<Event> {
         if let Some(event) = self.events.pop_front() {
             return Some(event);

@@ -309,20 +309,21 @@ fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> Declarat
 /// options that exclude each other.
 fn defaults(item: &Item<'_>) -> TypedOptions {
     let mut options = TypedOptions::default();
-    for MappingEntry { name, key, value } in
-        item.expect_entries(Some("for example: region: us-east-1"))
-    {
+    let help = "for example: region: us-east-1";
+    for MappingEntry { name, key, value } in item.expect_entries(Some(help)) {
+        // The options of the command line that aren't in the table.
+        let is_only_flag = matches!(name, "file" | "no-file" | "resolve-env");
         match find_option(name) {
             Some(spec) if spec.in_declaration() => {
                 options.positions.insert(spec.id, key.position_text());
                 set_option(&mut options, spec, &value.named(format!("{name:?}")));
             }
-            None if !matches!(name, "file" | "no-file" | "resolve-env") => {
+            None if !is_only_flag => {
                 let legal = OPTIONS.iter().filter(|option| option.in_declaration());
                 let names = Vec::from_iter(legal.map(|option| option.name));
                 item.refuse_unknown(name, key.position, value.node, &names);
             }
-            // `--local`, and the options that aren't in the table.
+            // `--local`, for example
             Some(_) | None => {
                 let help = format!("set it on the command line (--{name})");
                 let fault = Fault::new("can't be set in a declaration").help(help);

@@ -431,6 +431,7 @@ impl SourceFile {
         let mut problems: Vec<Problem> = Vec::new();
         let mut first_of = HashMap::new();
         for mistake in mistakes {
+            // Mistakes in the syntax don't have a subject, so each of them gives a problem.
             if !mistake.subject.is_empty()
                 && let Some(&first) = first_of.get(&mistake.fault.text)
             {
