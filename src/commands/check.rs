@@ -8,7 +8,7 @@ use std::mem::ManuallyDrop;
 use std::time::{Instant, SystemTime};
 
 use super::prepare::{Asker, Prepared, prepare};
-use super::read::{Preflight, Values, preflight, read_plan};
+use super::read::{Preflight, Values, preflight, read_values};
 use super::worker::{self, block_on};
 use crate::backend::agent::Agent;
 use crate::backend::aws::{Aws, Purpose};
@@ -114,7 +114,7 @@ impl Checked {
         let read = match depth {
             CheckDepth::Declaration => Ok(resolve_offline(&prepared, deadline)),
             CheckDepth::Metadata => resolve_metadata(&prepared, deadline),
-            CheckDepth::Values => read_plan(&prepared, deadline),
+            CheckDepth::Values => read_values(&prepared, deadline),
         };
         let (mut values, report) = match read {
             Ok(values) => (values, Report::default()),
@@ -295,9 +295,10 @@ fn resolve_offline(prepared: &Prepared, deadline: &Deadline) -> Values {
     let _awaited = deadline.progress().awaits("the templates".to_owned());
     let plan = &prepared.plan;
     let agent = Agent::new(&prepared.options.source, &prepared.settings, deadline);
-    let (outcomes, fetched) = match preflight(plan, agent.as_ref()) {
-        Preflight::Decided(outcomes, unsupported) => (outcomes, unsupported),
-        Preflight::Undecided(_, unsupported) => (resolve(plan, &unsupported), unsupported),
-    };
-    Values::new(outcomes, fetched)
+    match preflight(plan, agent.as_ref()) {
+        Preflight::Decided(values) => values,
+        Preflight::Undecided(_, unsupported) => {
+            Values::new(resolve(plan, &unsupported), unsupported)
+        }
+    }
 }

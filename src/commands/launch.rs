@@ -123,7 +123,8 @@ impl Launch<'_> {
     pub fn all_values(&self, deadline: &Deadline) -> Result<Values, Report> {
         let name = self.command.quoted_program();
         let consequence = format!("the command {name} was not started");
-        let (values, mut report) = read_values(&self.prepared, deadline, &consequence)?;
+        let values = read_values(&self.prepared, deadline)?;
+        let mut report = values.report(&consequence);
         if !report.is_empty() {
             let undeliverable = Files::open_directories(values.outcomes.files()).undeliverable();
             report.extend(undeliverable.into_iter().map(|(_, problem)| problem));

@@ -73,10 +73,11 @@ fn needed_policy(
 
     let agent = Agent::new(&source, &settings, deadline);
     // Other failures don't matter here, because they don't change which permissions are needed.
-    if let Preflight::Decided(outcomes, unsupported) = preflight(&plan, agent.as_ref())
-        && !unsupported.is_empty()
+    if let Preflight::Decided(values) = preflight(&plan, agent.as_ref())
+        && !values.fetched.is_empty()
     {
-        Report::from_values(outcomes.problems(), "no policy was printed").into_result()?;
+        let problems = values.outcomes.problems();
+        Report::from_values(problems, "no policy was printed").into_result()?;
     }
     Ok(aws::policy(
         &settings,

@@ -76,13 +76,18 @@ impl Values {
         problems.extend(delivery_problems(&self.outcomes, exec::argument_limits()));
         problems
     }
+
+    /// Returns the report of these problems, which is empty if every value can be used. Otherwise
+    /// its last line begins with `consequence`.
+    pub fn report(&self, consequence: &str) -> Report {
+        Report::from_values(self.problems(), consequence)
+    }
 }
 
 /// Prepares the inputs and reads every value, for a subcommand that prints or sends the values
 /// itself. With `--verbose`, prints where each value comes from, unless there are errors.
 ///
-/// The report that is returned with the values has each value that can't be read, or that doesn't
-/// fit into an environment or a credential. Its last line begins with `consequence`.
+/// The report that is returned with the values is that of [`Values::report`].
 ///
 /// # Errors
 /// Every error in the inputs, or the reason why nothing can be read at all.
@@ -92,52 +97,31 @@ pub fn subcommand_values(
     inherited: &Inherited,
     consequence: &str,
 ) -> Result<(Values, Report), Report> {
-    let (options, values, report) = worker::run(inputs, inherited, |inputs, deadline| {
+    let (options, values) = worker::run(inputs, inherited, |inputs, deadline| {
         let prepared = prepare(inputs, asker, inherited, deadline)?;
-        let (values, report) = read_values(&prepared, deadline, consequence)?;
-        Ok((prepared.options, values, report))
+        let values = read_values(&prepared, deadline)?;
+        Ok((prepared.options, values))
     })?;
+    let report = values.report(consequence);
     if options.verbose && report.is_empty() {
         terminal::print_always(report::provenance_notes(&values.outcomes, &values.fetched));
     }
     Ok((values, report))
 }
 
-/// Reads every value, which can take until the deadline, and checks that each one can be delivered.
-/// Returns all outcomes, and a report of the values that can't be read, or that don't fit into an
-/// environment or a credential. The report is empty if every value can be used. Otherwise its last
-/// line begins with `consequence`.
-///
-/// # Errors
-/// The reason why nothing can be read at all.
-pub fn read_values(
-    prepared: &Prepared,
-    deadline: &Deadline,
-    consequence: &str,
-) -> Result<(Values, Report), Report> {
-    let values = read_plan(prepared, deadline)?;
-    let report = Report::from_values(values.problems(), consequence);
-    Ok((values, report))
-}
-
-/// Reads the values of a plan within the deadline, and returns the outcomes and every answer.
-/// Prints the warnings about the cache and the outcomes, except in a poll. For `check`, also finds
-/// out what it shows in addition to the values.
+/// Reads the values of a plan, which can take until the deadline, and returns the outcomes and
+/// every answer. Prints the warnings about the cache and the outcomes, except in a poll. For
+/// `check`, also finds out what it shows in addition to the values.
 ///
 /// # Errors
 /// The reason why nothing can be read at all. The failure of a single value is an outcome.
-pub fn read_plan(prepared: &Prepared, deadline: &Deadline) -> Result<Values, Report> {
+pub fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Values, Report> {
     let begun = Instant::now();
-    let options = &prepared.options;
     let mut backend = open_backend(prepared, deadline)?;
-    let wait = options.wait.filter(|_| !prepared.is_poll());
-
     let values = block_on(async {
-        let (mut outcomes, fetched) =
-            fetch_and_resolve(&mut backend, &prepared.plan, wait, deadline).await?;
-        outcomes.requests = deadline.progress().requests();
-        outcomes.elapsed = begun.elapsed();
-        let mut values = Values::new(outcomes, fetched);
+        let mut values = fetch_and_resolve(&mut backend, prepared, deadline).await?;
+        values.outcomes.requests = deadline.progress().requests();
+        values.outcomes.elapsed = begun.elapsed();
         if let Asker::Check { describes } = prepared.asker {
             if let Some(cached) = backend.cached() {
                 values.inspection.cached = cached.ages(values.fetched.keys());
@@ -158,6 +142,7 @@ pub fn read_plan(prepared: &Prepared, deadline: &Deadline) -> Result<Values, Rep
     if prepared.is_poll() {
         return Ok(values);
     }
+    let options = &prepared.options;
     if let Some(cache) = &options.cache
         && let Some(Cached { notices, .. }) = backend.cached()
         && !options.quiet
@@ -233,9 +218,9 @@ fn open_cache(prepared: &Prepared) -> Result<Option<(CacheDirectory, CacheOption
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Fetches everything that `plan` names, and resolves the plan. With `--wait`, if credentials or
+/// Fetches everything that the plan names, and resolves the plan. With `--wait`, if credentials or
 /// the network aren't there yet, fetches what is missing again and again, until the time of
-/// `--wait` is over. A failed request isn't an error here, but an answer.
+/// `--wait` is over. A poll doesn't wait. A failed request isn't an error here, but an answer.
 ///
 /// Sends no request if [`preflight`] decides about the plan.
 ///
@@ -243,15 +228,23 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// If AWS's configuration files or the profile are invalid.
 async fn fetch_and_resolve(
     backend: &mut Backend,
-    plan: &Plan,
-    wait: Option<Duration>,
+    prepared: &Prepared,
     deadline: &Deadline,
-) -> Result<(Outcomes, Fetched), Problem> {
+) -> Result<Values, Problem> {
+    let plan = &prepared.plan;
     let mut fetching = match preflight(plan, backend.prepared_agent(plan)?) {
-        Preflight::Decided(outcomes, unsupported) => return Ok((outcomes, unsupported)),
-        Preflight::Undecided(supported, unsupported) => Fetching::new(plan, supported, unsupported),
+        Preflight::Decided(values) => return Ok(values),
+        Preflight::Undecided(supported, unsupported) => Fetching {
+            plan,
+            begun: Instant::now(),
+            requested: supported.clone(),
+            supported,
+            not_from_cache: BTreeSet::new(),
+            fetched: unsupported,
+        },
     };
 
+    let wait = prepared.options.wait.filter(|_| !prepared.is_poll());
     loop {
         let outcomes = fetching.next_round(backend).await?;
 
@@ -266,7 +259,7 @@ async fn fetch_and_resolve(
         let missing = outcomes.missing_documents(&fetching.fetched);
         let limit = match wait {
             Some(limit) if fetching.may_succeed_later(&missing) => limit,
-            Some(_) | None => return Ok((outcomes, fetching.fetched)),
+            Some(_) | None => return Ok(Values::new(outcomes, fetching.fetched)),
         };
         let Some(left) = limit.checked_sub(fetching.begun.elapsed()) else {
             return Ok(fetching.give_up());
@@ -283,8 +276,8 @@ async fn fetch_and_resolve(
 /// What is known about a plan before the first request. The [`Fetched`] has a failure for each
 /// locator that the agent can never read.
 pub enum Preflight<'a> {
-    /// No request is needed, or requests would be useless.
-    Decided(Outcomes, Fetched),
+    /// No request is needed, or requests would be useless. These are the values.
+    Decided(Values),
     /// Requests decide about these locators.
     Undecided(BTreeSet<&'a Locator>, Fetched),
 }
@@ -298,7 +291,7 @@ pub enum Preflight<'a> {
 /// overridden. The plan is resolved to find that out.
 pub fn preflight<'a>(plan: &'a Plan, agent: Option<&Agent>) -> Preflight<'a> {
     if let Some(outcomes) = invalid_template_outcomes(plan) {
-        return Preflight::Decided(outcomes, Fetched::default());
+        return Preflight::Decided(Values::new(outcomes, Fetched::default()));
     }
 
     let mut supported = plan.locators();
@@ -317,7 +310,7 @@ pub fn preflight<'a>(plan: &'a Plan, agent: Option<&Agent>) -> Preflight<'a> {
     if needs_requests && !requests_are_useless {
         return Preflight::Undecided(supported, unsupported);
     }
-    Preflight::Decided(outcomes, unsupported)
+    Preflight::Decided(Values::new(outcomes, unsupported))
 }
 
 /// The answers for a plan, from one round to the next.
@@ -335,20 +328,7 @@ struct Fetching<'a> {
     fetched: Fetched,
 }
 
-impl<'a> Fetching<'a> {
-    /// Creates the state before the first round, which requests every locator that the backend can
-    /// read.
-    fn new(plan: &'a Plan, supported: BTreeSet<&'a Locator>, unsupported: Fetched) -> Self {
-        Self {
-            plan,
-            begun: Instant::now(),
-            requested: supported.clone(),
-            supported,
-            not_from_cache: BTreeSet::new(),
-            fetched: unsupported,
-        }
-    }
-
+impl Fetching<'_> {
     /// Sends the requests of a round, waits for the answers, and resolves the plan with all answers
     /// so far.
     ///
@@ -413,15 +393,15 @@ impl<'a> Fetching<'a> {
         });
     }
 
-    /// Returns the outcomes and the answers of the last round, because the time of `--wait` is
-    /// over. The message about each failure says how long secrets-exec has tried.
-    fn give_up(mut self) -> (Outcomes, Fetched) {
+    /// Returns the values of the last round, because the time of `--wait` is over. The message
+    /// about each failure says how long secrets-exec has tried.
+    fn give_up(mut self) -> Values {
         let waited = Duration::from_secs_f64(self.begun.elapsed().as_secs_f64().round());
         let answers = self.fetched.values_mut();
         for failure in answers.filter_map(|answer| answer.as_mut().err()) {
             failure.waited = Some(waited);
         }
-        (resolve(self.plan, &self.fetched), self.fetched)
+        Values::new(resolve(self.plan, &self.fetched), self.fetched)
     }
 }
 

@@ -496,6 +496,9 @@ impl Launches<'_> {
     /// unchanged or, with `signal=NAME`, it has replaced the files or failed to. In these cases,
     /// the messages decide the event. Otherwise the launch ended before its gate was opened, so the
     /// poll has failed, even if the launch had reported a change.
+    ///
+    /// Prints why a poll has failed, with two exceptions: a launch that exits has reported the
+    /// reason itself, and SIGTERM or SIGINT is meant to stop the whole service.
     fn note_reaped(&mut self, child: Pid, status: ExitStatus) -> Option<Event> {
         if self.process.as_ref()?.pid != child {
             return None;
@@ -504,26 +507,22 @@ impl Launches<'_> {
         if self.process.is_none() {
             return event;
         }
-        self.give_up_poll(status);
-        Some(Event::Polled(PollResult::Failed))
-    }
 
-    /// Forgets a launch that has ended before its gate was opened, and the values that it has read.
-    /// Prints why the launch has ended, with two exceptions: a launch that exits has reported the
-    /// reason itself, and SIGTERM or SIGINT is meant to stop the whole service.
-    fn give_up_poll(&mut self, status: ExitStatus) {
         self.process = None;
         // The command doesn't get these values. If the next poll reads them again, that poll has to
         // print the lines about the change again.
         self.baseline.latest_values = None;
-        let why = match status {
-            ExitStatus::Exited(_) | ExitStatus::Killed(SignalNumber::TERM | SignalNumber::INT) => {
-                return;
+        match status {
+            ExitStatus::Exited(_) | ExitStatus::Killed(SignalNumber::TERM | SignalNumber::INT) => {}
+            ExitStatus::Killed(SignalNumber::ALRM) => {
+                self.notices.report_failed_poll("it took too long");
             }
-            ExitStatus::Killed(SignalNumber::ALRM) => "it took too long".to_owned(),
-            ExitStatus::Killed(signal) => format!("its process was killed by {signal}"),
-        };
-        self.notices.report_failed_poll(&why);
+            ExitStatus::Killed(signal) => {
+                let why = format!("its process was killed by {signal}");
+                self.notices.report_failed_poll(&why);
+            }
+        }
+        Some(Event::Polled(PollResult::Failed))
     }
 
     /// Ends the launch, if there is one. Waits for a launch that is replacing files, for at most
