@@ -63,12 +63,14 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<()
 /// # Errors
 /// Every mistake in the declarations.
 fn declared_literals(files: &[PathBuf]) -> Result<BTreeSet<EnvName>, Report> {
-    let (declarations, errors) = load_declarations(files, files.is_empty(), Sections::All);
-    if !errors.is_empty() {
-        return Err(Report::from_iter(errors));
-    }
+    let declarations = load_declarations(files, files.is_empty(), Sections::All);
+    Report::from(declarations.errors).into_result()?;
     let mut literals = BTreeSet::new();
-    for entry in declarations.into_iter().flat_map(|read| read.layer.entries) {
+    for entry in declarations
+        .layers
+        .into_iter()
+        .flat_map(|layer| layer.entries)
+    {
         let Target::Env(name) = entry.target else {
             continue;
         };

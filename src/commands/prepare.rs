@@ -14,8 +14,7 @@ use crate::backend::aws::Settings;
 use crate::exec::{self, Program};
 use crate::input::cli::Inputs;
 use crate::input::declaration::{
-    Declaration, Sections, declaration_beside, load_declarations, replaced_declaration,
-    working_directory,
+    Sections, declaration_beside, load_declarations, replaced_declaration, working_directory,
 };
 use crate::input::env_references::{inherited_layer, unresolved_warnings};
 use crate::model::entry::{Entry, SystemdCredential, Target, parse_unit};
@@ -25,7 +24,6 @@ use crate::model::mistakes::{did_you_mean, nearest};
 use crate::model::options::{OnRotation, Options, TypedOptions};
 use crate::model::plan::{Layer, Plan};
 use crate::model::problem::Problem;
-use crate::model::quoting::file_name;
 use crate::model::redaction::conceal_names;
 use crate::report::{self, Record, Report, terminal};
 use crate::time::Deadline;
@@ -42,22 +40,6 @@ pub struct Prepared {
     /// The inherited variables that the command keeps.
     pub retained: Inherited,
     pub plan: Plan,
-}
-
-/// Merges `options` with the options of the declarations, and also returns the layers of the
-/// declarations. `options` wins over every declaration, and a later declaration wins over an
-/// earlier one.
-fn merge_declarations(
-    options: TypedOptions,
-    declarations: Vec<Declaration>,
-) -> (TypedOptions, Vec<Layer>) {
-    let mut defaults = TypedOptions::default();
-    let mut layers = Vec::new();
-    for declaration in declarations {
-        defaults = declaration.options.over(defaults);
-        layers.push(declaration.layer);
-    }
-    (options.over(defaults), layers)
 }
 
 /// Returns the error about `--on-rotation signal=` if no new value could ever reach the running
@@ -129,12 +111,12 @@ pub fn prepare(
         true => Sections::OptionsAndAliases,
         false => Sections::All,
     };
-    let (declarations, errors) = load_declarations(&inputs.files, inputs.find_file, sections);
-    report.extend(errors);
-    let paths = declarations.iter().map(|declaration| &declaration.path);
-    let names = Vec::from_iter(paths.map(|path| file_name(path)));
+    let declarations = load_declarations(&inputs.files, inputs.find_file, sections);
+    report.extend(declarations.errors);
 
-    let (typed, mut layers) = merge_declarations(take(&mut inputs.options), declarations);
+    // The command line wins over every declaration.
+    let typed = take(&mut inputs.options).over(declarations.options);
+    let mut layers = declarations.layers;
     layers.extend(report.value_of(inherited_layer(inherited, &inputs.resolve_env)));
     layers.push(take(&mut inputs.layer));
 
@@ -164,7 +146,7 @@ pub fn prepare(
     let may_be_empty = !inputs.resolve_env.is_empty() && !matches!(asker, Asker::Check { .. });
     let is_empty = layers.iter().all(|layer| layer.entries.is_empty());
     if report.is_empty() && is_empty && !may_be_empty {
-        let mut problem = nothing_to_resolve(&names, &inputs);
+        let mut problem = nothing_to_resolve(&declarations.names, &inputs);
         if !inputs.resolve_env.is_empty() {
             problem = problem.note("no variable that --resolve-env matches has a reference");
         }

@@ -31,6 +31,7 @@ use crate::model::mistakes::{Fault, foreign_file};
 use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions, find_option};
 use crate::model::plan::Layer;
 use crate::model::problem::Problem;
+use crate::model::quoting::file_name;
 use crate::system::os_error::unreadable;
 use crate::system::paths::{Distrust, distrust};
 use reader::{FILE, Item, MappingEntry, Mistake, SourceFile, TEXT, TOP_KEYS};
@@ -43,15 +44,21 @@ pub enum Sections {
     OptionsAndAliases,
 }
 
+/// Everything that the declarations of a command have set.
+#[derive(Default)]
+pub struct Declarations {
+    /// The options. A later declaration wins over an earlier one.
+    pub options: TypedOptions,
+    /// The entries and aliases of each declaration.
+    pub layers: Vec<Layer>,
+    /// The names of the files that could be read.
+    pub names: Vec<String>,
+    /// Every error in the order of the files and lines.
+    pub errors: Vec<Problem>,
+}
+
 /// Reads `files` and, with `finds_file`, the declaration in the working directory.
-///
-/// Returns the declarations that could be read, and every error in the order of the files and
-/// lines.
-pub fn load_declarations(
-    files: &[PathBuf],
-    finds_file: bool,
-    sections: Sections,
-) -> (Vec<Declaration>, Vec<Problem>) {
+pub fn load_declarations(files: &[PathBuf], finds_file: bool, sections: Sections) -> Declarations {
     let mut found: Vec<_> = files
         .iter()
         .map(|path| read_named_declaration(path).map(|text| (path.as_path(), text)))
@@ -64,18 +71,20 @@ pub fn load_declarations(
         }));
     }
 
-    let (mut declarations, mut errors) = (Vec::new(), Vec::new());
+    let mut declarations = Declarations::default();
     for path_and_text in found {
         match path_and_text {
             Ok((path, text)) => {
                 let (declaration, mistakes) = parse_declaration(path, &text, sections);
-                declarations.push(declaration);
-                errors.extend(mistakes);
+                declarations.options = declaration.options.over(declarations.options);
+                declarations.layers.push(declaration.layer);
+                declarations.names.push(file_name(path));
+                declarations.errors.extend(mistakes);
             }
-            Err(problem) => errors.push(problem),
+            Err(problem) => declarations.errors.push(problem),
         }
     }
-    (declarations, errors)
+    declarations
 }
 
 /// Returns the text of a declaration that the user names.
@@ -205,7 +214,6 @@ fn open_trusted(name: &str) -> Result<File, Problem> {
 /// A declaration file.
 #[derive(Debug, Default)]
 pub struct Declaration {
-    pub path: PathBuf,
     /// The options under `defaults:`.
     pub options: TypedOptions,
     /// The entries and aliases.
@@ -298,7 +306,6 @@ fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> Declarat
     }
 
     Declaration {
-        path: source.path.to_path_buf(),
         options: options.unwrap_or_default(),
         layer,
     }
