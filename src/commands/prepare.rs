@@ -14,7 +14,7 @@ use crate::backend::aws::Settings;
 use crate::exec::{self, Program};
 use crate::input::cli::Inputs;
 use crate::input::declaration::{
-    Sections, declaration_beside, load_declarations, replaced_declaration, working_directory,
+    Sections, declaration_beside, load_declarations, replaced_declaration,
 };
 use crate::input::env_references::{inherited_layer, unresolved_warnings};
 use crate::model::entry::{Entry, SystemdCredential, Target, parse_unit};
@@ -78,7 +78,7 @@ fn nothing_to_resolve(declarations: &[String], inputs: &Inputs) -> Problem {
         return Problem::usage(format!("{nothing} --no-file ignores secrets-exec.yaml"))
             .help(example);
     }
-    let directory = working_directory();
+    let directory = Path::new(".").canonicalize().unwrap_or_default();
     let shown = directory.display();
     let text = format!("{nothing} no secrets-exec.yaml, .yml or .json in {shown}");
     let general = if directory == Path::new("/") {

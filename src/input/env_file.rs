@@ -303,6 +303,7 @@ fn is_selected(name: &str, MigrateArguments { only, except, .. }: &MigrateArgume
 /// Everything else in the value may be secret, so the template has `…` instead.
 fn template(variable: &EnvVariable, variables: &[EnvVariable]) -> Option<String> {
     let value = String::from_utf8_lossy(variable.value.expose());
+    // Each part follows its position in the value.
     let mut parts: Vec<(usize, String)> = Vec::new();
     for other in variables {
         let reference = value.find(&format!("${{{}}}", other.name));

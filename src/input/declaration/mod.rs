@@ -170,11 +170,6 @@ pub fn declaration_beside() -> Option<String> {
     has_env_file.then(|| format!("turn .env into a declaration: {migrate}"))
 }
 
-/// Returns the working directory, or an empty path if it can't be found out.
-pub fn working_directory() -> PathBuf {
-    Path::new(".").canonicalize().unwrap_or_default()
-}
-
 /// Opens a file in the working directory without following a symbolic link.
 ///
 /// # Errors

@@ -459,7 +459,8 @@ impl SourceFile {
     }
 }
 
-/// Returns where a key of a declaration belongs, or `None` for any other key.
+/// Returns where a key of a declaration belongs: `region` → `under "defaults"`. Returns `None` for
+/// any other key.
 fn place_of_key(key: &str) -> Option<&'static str> {
     if find_option(key).is_some_and(OptionSpec::in_declaration) {
         return Some("under \"defaults\"");
