@@ -483,10 +483,9 @@ pub struct GetArguments {
 /// The arguments of `policy`.
 #[derive(Args, Debug)]
 pub struct PolicyArguments {
+    /// The account of the secrets that aren't given as ARNs [default: any account, or the role's
+    /// account if --for-role is given]
     #[arg(long, value_name = "ID", value_parser = parse_account)]
-    #[arg(
-        help = "The account of the secrets that aren't given as ARNs [default: any account, or the role's account if --for-role is given]"
-    )]
     pub account: Option<String>,
     /// Print the policy that this role needs, instead of the one that the caller needs; the role
     /// must be set with --role-arn, in the profile or in the declaration

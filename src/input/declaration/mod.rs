@@ -15,10 +15,8 @@ mod sections;
 
 use std::cell::{Cell, RefCell};
 use std::fs::{self, File};
-use std::io::{
-    self,
-    ErrorKind::{IsADirectory, NotFound, PermissionDenied},
-};
+use std::io;
+use std::io::ErrorKind::{IsADirectory, NotFound, PermissionDenied};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
