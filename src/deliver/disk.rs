@@ -51,7 +51,6 @@ const SET_MODE: &str = "the mode of the file can't be set";
 
 /// A file at a path. Dropping the value removes a temporary file. It also removes a file that did
 /// not exist before, unless [`Self::keep`] was called.
-#[derive(Debug)]
 pub struct DiskFile {
     pub entry: DirectoryEntry,
     /// The name that is removed when the value is dropped: first the temporary name and then, if it

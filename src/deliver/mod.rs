@@ -53,11 +53,9 @@ use crate::system::waiting::{End, end};
 use disk::{Access, DirectoryEntry, DiskFile};
 
 /// Files that are to be delivered. Their directories are open already, and are not looked up again.
-#[derive(Debug)]
 pub struct Files<'a>(Vec<Pending<'a>>);
 
 /// A file that is to be delivered, and where.
-#[derive(Debug)]
 struct Pending<'a> {
     file: FileValue<'a>,
     access: Result<Access, Problem>,
@@ -69,7 +67,7 @@ struct Pending<'a> {
 ///
 /// Dropping the value closes files in memory and removes temporary files. It also removes files
 /// that did not exist before, unless [`Self::keep`] was called.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Delivery {
     /// The variables that hold the path of a file, and the paths.
     variables: Vec<(EnvName, PathBuf)>,

@@ -26,7 +26,7 @@ const MOST_BYTES: usize = 65_536;
 
 /// The variables of a file that move to a secret or a declaration, and what to report about the
 /// others.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct EnvFile {
     /// The variables, in the order in which they appear in the file.
     pub variables: Vec<EnvVariable>,
@@ -40,7 +40,6 @@ pub struct EnvFile {
 }
 
 /// A variable in the file. It becomes a key in the secret, or a literal in the declaration.
-#[derive(Debug)]
 pub struct EnvVariable {
     pub name: EnvName,
     pub value: SecretValue,
@@ -333,7 +332,6 @@ pub fn secret_json(variables: &[EnvVariable]) -> SecretValue {
 }
 
 /// A statement of a .env file.
-#[derive(Debug)]
 struct Statement {
     /// The line on which the statement begins. Lines are counted from 1.
     line: usize,
@@ -346,7 +344,7 @@ struct Statement {
 type Binding = (String, Option<DotenvValue>);
 
 /// The value of a well-formed statement, and what other readers make of it.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct DotenvValue {
     value: SecretValue,
     /// True if Node.js (`--env-file`) or npm's dotenv reads a different value. They only support

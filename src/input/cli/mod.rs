@@ -45,7 +45,6 @@ use command::{
 use usage::one_word_problem;
 
 /// The launch or the subcommand that the command line asks for.
-#[derive(Debug)]
 pub enum Invocation {
     Launch(Box<Inputs>, CommandLine),
     /// If there is a command, `check` looks for it in PATH.
