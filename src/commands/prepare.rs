@@ -248,7 +248,7 @@ pub enum Asker {
         /// True with `--describe`.
         describes: bool,
     },
-    /// `policy` is for a launch and all credentials.
+    /// `policy` covers a launch and all credentials.
     Policy,
     /// `export` has the variables of a launch.
     Export,

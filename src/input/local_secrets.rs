@@ -54,7 +54,7 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
         let fault = Fault::new(text).help(help);
         return Err(vec![error(node.position, fault)]);
     };
-    // If the file has a secret twice, that is one of the errors of the syntax.
+    // A secret that the file has twice is one of the syntax errors.
     let (mut secrets, mut errors) = (BTreeMap::new(), Vec::new());
     for (key, value) in entries {
         match values_by_stage(value) {

@@ -134,7 +134,7 @@ struct YamlBuilder<'t, I> {
     anchors: BTreeMap<usize, Node>,
     /// The number of nodes that have been copied so far.
     copied_nodes: usize,
-    /// The errors for keys that are in their mapping already.
+    /// An error for each key that occurs again in its mapping.
     duplicates: Vec<SyntaxError>,
 }
 

@@ -351,7 +351,7 @@ fn with_declarations(command: Command) -> Command {
 }
 
 /// Hides options in the help of a subcommand. Neither `-h` nor `--help` shows an option that the
-/// subcommand ignores, and `-h` only shows the most common of those that a launch has, too.
+/// subcommand ignores. Of the options that a launch has, too, `-h` only shows the most common ones.
 fn with_short_help(command: Command, ignored: Topic) -> Command {
     command
         .after_help("--help prints all options and examples.")

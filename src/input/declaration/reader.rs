@@ -77,8 +77,8 @@ pub const OBJECT_KEYS: &str = "from prefix only except rename case optional";
 /// The keys of an alias.
 pub const ALIAS_KEYS: &str = "id stage version-id region role-arn external-id";
 
-/// The places of the keys, for a key in the wrong place. A key that several places have belongs to
-/// the first of them.
+/// The keys of each place in a declaration, and the place in words. If several places have a key,
+/// the help about a misplaced key names the first of them.
 const PLACES: [(&str, &str); 5] = [
     (TOP_KEYS, "at the beginning of a line"),
     (VARIABLE_KEYS, "under \"env\""),
