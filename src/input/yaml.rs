@@ -375,25 +375,30 @@ const QUOTES: &str = "put the whole value in quotes";
 fn parser_error(scan: &ScanError, text: &str) -> SyntaxError {
     let marker = scan.marker();
     let position = position(marker.line(), marker.col());
+    let conflict = conflict_error(text);
+    let known = conflict.or_else(|| overlooked_error(text, position.line));
+    known.unwrap_or_else(|| (position, parser_fault(scan, text, position)))
+}
+
+/// Returns the error for a line near `line` with something in it that people don't see, if there is
+/// one. The parser may notice a tab in an earlier line, and any other character in the next one.
+fn overlooked_error(text: &str, line: usize) -> Option<SyntaxError> {
+    let numbered = (1..).zip(text.lines());
+    let mut near = numbered.skip(line.saturating_sub(2)).take(4);
+    near.find_map(|(line, content)| {
+        let fault = overlooked_in_line(content)?.about("this line");
+        Some((Position { line, column: 1 }, fault))
+    })
+}
+
+/// Returns what is wrong in `text` at the position of the parser's error. The comments show a line
+/// with each mistake.
+fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
     let mut lines_above = text.lines().take(position.line).collect::<Vec<_>>();
     let line = lines_above.pop().unwrap_or_default();
     let before: String = line.chars().take(position.column - 1).collect();
     let after = &line[before.len()..];
     let is_after_value = before.contains(": ");
-    if let Some(conflict) = conflict_error(text) {
-        return conflict;
-    }
-    // The parser may notice a tab in an earlier line, and any other character in the next one.
-    let near = (1..)
-        .zip(text.lines())
-        .skip(position.line.saturating_sub(2));
-    for (line, content) in near.take(4) {
-        if let Some(found) = overlooked_in_line(content) {
-            let position = Position { line, column: 1 };
-            return (position, found.about("this line"));
-        }
-    }
-
     let (message, help) = match scan.kind() {
         // `@home`
         ErrorKind::UnexpectedCharacter { .. }
@@ -402,7 +407,7 @@ fn parser_error(scan: &ScanError, text: &str) -> SyntaxError {
         | ErrorKind::InvalidBlockScalarHeader => {
             let character: String = after.chars().take(1).collect();
             let message = format!("a value that starts with \"{character}\" needs quotes");
-            return (position, Fault::new(message).help(QUOTES));
+            return Fault::new(message).help(QUOTES);
         }
         // `DB_HOST: prod/db: host`
         ErrorKind::MappingValueNotAllowed
@@ -447,11 +452,11 @@ fn parser_error(scan: &ScanError, text: &str) -> SyntaxError {
         | ErrorKind::ExpectedDocumentStart
             if !is_after_value =>
         {
-            return (position, name_fault(line, &lines_above));
+            return name_fault(line, &lines_above);
         }
-        _ => return (position, Fault::new(scan.info())),
+        _ => return Fault::new(scan.info()),
     };
-    (position, Fault::new(message).help(help))
+    Fault::new(message).help(help)
 }
 
 /// Returns what is wrong with a line where the parser expected a name: the colon of this name, or
