@@ -117,7 +117,9 @@ pub fn prepare(
     // The command line wins over every declaration.
     let typed = take(&mut inputs.options).over(declarations.options);
     let mut layers = declarations.layers;
-    layers.extend(report.value_of(inherited_layer(inherited, &inputs.resolve_env)));
+    if !inputs.resolve_env.is_empty() {
+        layers.extend(report.value_of(inherited_layer(inherited, &inputs.resolve_env)));
+    }
     layers.push(take(&mut inputs.layer));
 
     let (mut options, unmet_requirements) = typed.resolve(inherited);
