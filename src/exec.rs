@@ -115,53 +115,47 @@ fn not_executable_problem(file: &Path, why: Errno) -> Problem {
 /// name was looked up. `None` means that the command is a path, so PATH wasn't searched.
 fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
     let shown = shown_program(command);
-    let no_program = format!("there is no program named \"{shown}\"");
-    let is_command_line =
-        command.contains(|c: char| c.is_whitespace() || "$|&;<>`*('\"".contains(c));
-    let (text, help) = if let Some(name) = assigned_name(command) {
-        (
-            format!("\"{shown}\" isn't a program: only a shell sets variables before a command"),
-            format!("write env before it: -- env {name}=… COMMAND"),
-        )
-    } else if BUILTINS.contains(&command) {
-        (
-            format!("\"{command}\" is a shell builtin, not a program"),
-            format!("leave it out, or start a shell: -- sh -c '{command} …'"),
-        )
-    } else if command.starts_with('-') {
+    let not_found = |text: &str, help: &str| Problem::new(Status::NotFound, text).help(help);
+    if let Some(name) = assigned_name(command) {
+        let why = "only a shell sets variables before a command";
+        let help = format!("write env before it: -- env {name}=… COMMAND");
+        return not_found(&format!("\"{shown}\" isn't a program: {why}"), &help);
+    }
+    if BUILTINS.contains(&command) {
+        let text = format!("\"{command}\" is a shell builtin, not a program");
+        let help = format!("leave it out, or start a shell: -- sh -c '{command} …'");
+        return not_found(&text, &help);
+    }
+    if command.starts_with('-') {
         let help = "write options before `--`, and the command after it";
-        (
-            "the command begins with a hyphen".to_owned(),
-            help.to_owned(),
-        )
-    } else if is_command_line {
-        (
-            format!("{no_program}: it looks like a command and its arguments in one argument"),
-            format!(
-                "write each word as its own argument: -- {shown}; or start a shell: -- sh -c '…'"
-            ),
-        )
-    } else if command == "/bin/sh" {
+        return not_found("the command begins with a hyphen", help);
+    }
+    if command.contains(|c: char| c.is_whitespace() || "$|&;<>`*('\"".contains(c)) {
+        let why = "it looks like a command and its arguments in one argument";
+        let text = format!("there is no program named \"{shown}\": {why}");
+        let words = format!("write each word as its own argument: -- {shown}");
+        return not_found(&text, &format!("{words}; or start a shell: -- sh -c '…'"));
+    }
+    if command == "/bin/sh" {
         let help = "start the program without a shell, as in CMD [\"node\", \"app.js\"]";
-        ("this image has no /bin/sh".to_owned(), help.to_owned())
-    } else if let Some(search_path) = search_path {
-        let text = format!("the command \"{shown}\" wasn't found in PATH");
-        let help = match command {
-            "check" | "export" | "get" | "policy" => {
-                format!("for secrets-exec's own {command}, write secrets-exec {command}")
-            }
-            _ if Path::new(command).is_file() => {
-                format!("for the file in this directory, write ./{command}")
-            }
-            _ => "install it in the image, or write its full path".to_owned(),
-        };
-        let note = format!("PATH is {}", search_path.to_string_lossy());
-        return Problem::new(Status::NotFound, text).note(note).help(help);
-    } else {
+        return not_found("this image has no /bin/sh", help);
+    }
+
+    let Some(search_path) = search_path else {
         let text = format!("the file \"{shown}\" doesn't exist");
         return Problem::new(Status::NotFound, text);
     };
-    Problem::new(Status::NotFound, text).help(help)
+    let text = format!("the command \"{shown}\" wasn't found in PATH");
+    let help = match command {
+        "check" | "export" | "get" | "policy" => {
+            format!("for secrets-exec's own {command}, write secrets-exec {command}")
+        }
+        _ if Path::new(command).is_file() => {
+            format!("for the file in this directory, write ./{command}")
+        }
+        _ => "install it in the image, or write its full path".to_owned(),
+    };
+    not_found(&text, &help).note(format!("PATH is {}", search_path.to_string_lossy()))
 }
 
 /// Returns the path of a file that exists, isn't a directory and can be executed.

@@ -48,12 +48,13 @@ use commands::check::check;
 use commands::credential::{credential, refuse_others, take_connection};
 use commands::export::export;
 use commands::get::get;
+use commands::install;
 use commands::launch::{Start, start};
 use commands::migrate::migrate;
 use commands::policy::policy;
 #[cfg(target_os = "linux")]
 use commands::rotation::supervise;
-use commands::{finish, install, install_panic_hook};
+use commands::worker::{finish, install_panic_hook};
 use input::cli::{self, Invocation};
 use model::env_variables::Inherited;
 use model::problem::Status;
@@ -103,7 +104,7 @@ fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<u8, Repor
         Invocation::Export(inputs, arguments) => export(*inputs, &arguments, inherited),
         Invocation::Migrate(arguments) => migrate(&arguments, inherited),
         Invocation::Credential(inputs) => credential(*inputs, inherited),
-        Invocation::Install(directory) => install(&directory),
+        Invocation::Install(directory) => install(&directory).map_err(Into::into),
     };
     done.map(|()| 0)
 }

@@ -8,7 +8,7 @@ use std::mem::ManuallyDrop;
 use std::time::{Instant, SystemTime};
 
 use super::prepare::{Asker, Prepared, prepare};
-use super::read::{Inspection, Pass, Preflight, Values, preflight, read_plan};
+use super::read::{Preflight, Values, preflight, read_values};
 use super::worker::{self, block_on};
 use crate::backend::agent::Agent;
 use crate::backend::aws::{Aws, Purpose};
@@ -17,7 +17,7 @@ use crate::exec::{self, Program};
 use crate::input::cli::{CheckArguments, Inputs};
 use crate::model::answer::Fetched;
 use crate::model::env_variables::Inherited;
-use crate::model::environment::{CommandLine, Environment, delivery_problems};
+use crate::model::environment::{CommandLine, Environment};
 use crate::model::options::SourceOption;
 use crate::model::outcome::Outcomes;
 use crate::model::plan::EntryId;
@@ -41,39 +41,37 @@ pub fn check(
     arguments: CheckArguments,
     inherited: &Inherited,
 ) -> Result<(), Report> {
+    let describes = arguments.describe;
     let read = worker::run(inputs, inherited, |inputs, deadline| {
-        let prepared = prepare(inputs, Asker::Check, inherited, deadline)?;
-        Ok(Checked::read(prepared, &arguments, deadline))
+        let prepared = prepare(inputs, Asker::Check { describes }, inherited, deadline)?;
+        Ok(Checked::read(prepared, arguments, deadline))
     });
-    let prepared = read.as_ref().ok().map(|(checked, _)| &checked.prepared);
+    let (checked, failed) = match read {
+        Ok((checked, failed)) => (Some(checked), failed),
+        Err(errors) => (None, errors),
+    };
     let found_command = command.map(|line| FoundCommand {
         line,
-        program: match prepared {
-            Some(prepared) => prepared.find_program(line),
+        program: match &checked {
+            Some(checked) => checked.prepared.find_program(line),
             // The PATH that the command would get isn't known, so the inherited one is used.
             None => exec::find_program(line.program(), inherited.get("PATH")),
         },
     });
 
     let mut report = Report::default();
-    if let Some(Err(error)) = found_command.as_ref().map(|found| &found.program) {
-        report.extend([error.clone()]);
+    let program = found_command.as_ref().map(|found| &found.program);
+    report.extend(program.and_then(|program| program.as_ref().err()).cloned());
+    report.append(failed);
+    let mut findings = Findings::new();
+    if let Some(checked) = &checked {
+        let (examined, problems) = checked.examine(found_command.as_ref());
+        findings = examined;
+        report.append(problems);
+        if report.is_empty() {
+            report.extend(checked.size_problem(found_command.as_ref()));
+        }
     }
-    let mut findings = match read {
-        Ok((checked, failed)) => {
-            report.append(failed);
-            let (findings, problems) = checked.examine(found_command.as_ref());
-            report.append(problems);
-            if report.is_empty() {
-                report.extend(checked.size_problem(found_command.as_ref()));
-            }
-            findings
-        }
-        Err(errors) => {
-            report.append(errors);
-            Findings::new()
-        }
-    };
     findings.command = found_command.map(|found| command_row(found.line, &found.program));
 
     let printed = if arguments.json {
@@ -101,18 +99,13 @@ struct Checked {
     prepared: Prepared,
     depth: CheckDepth,
     values: Values,
-    inspection: Inspection,
 }
 
 impl Checked {
     /// Resolves the plan, with the requests that the options allow. If nothing can be read at all,
     /// the report says why. Otherwise the report is empty, and a value that can't be read is an
     /// outcome.
-    fn read(prepared: Prepared, arguments: &CheckArguments, deadline: &Deadline) -> (Self, Report) {
-        let mut inspection = Inspection {
-            describes: arguments.describe,
-            ..Inspection::default()
-        };
+    fn read(prepared: Prepared, arguments: CheckArguments, deadline: &Deadline) -> (Self, Report) {
         let depth = match arguments {
             CheckArguments { offline: true, .. } => CheckDepth::Declaration,
             CheckArguments { metadata: true, .. } => CheckDepth::Metadata,
@@ -120,29 +113,25 @@ impl Checked {
         };
         let read = match depth {
             CheckDepth::Declaration => Ok(resolve_offline(&prepared, deadline)),
-            CheckDepth::Metadata => resolve_metadata(&prepared, &mut inspection, deadline),
-            CheckDepth::Values => {
-                read_plan(&prepared, Pass::First, deadline, Some(&mut inspection))
-            }
+            CheckDepth::Metadata => resolve_metadata(&prepared, deadline),
+            CheckDepth::Values => read_values(&prepared, deadline),
         };
-        let (values, report) = match read {
+        let (mut values, report) = match read {
             Ok(values) => (values, Report::default()),
             Err(report) => {
                 let outcomes = Outcomes::unread(&prepared.plan);
-                let fetched = Fetched::default();
-                (Values { outcomes, fetched }, report)
+                (Values::new(outcomes, Fetched::default()), report)
             }
         };
 
         // The description of a secret must not show a name that may be a password.
-        let secrets = &mut inspection.secrets;
+        let secrets = &mut values.inspection.secrets;
         secrets.retain(|secret| secret.description.is_ok() || !secret.locator.is_hidden());
 
         let checked = Self {
             prepared,
             depth,
             values,
-            inspection,
         };
         (checked, report)
     }
@@ -190,9 +179,7 @@ impl Checked {
     /// Returns the problems with the entries, and those with files that could not be written.
     /// Nothing is written to find them.
     fn problems(&self, files: &Files<'_>) -> Vec<(EntryId, Problem)> {
-        let mut problems = self.values.outcomes.problems();
-        let limits = exec::argument_limits();
-        problems.extend(delivery_problems(&self.values.outcomes, limits));
+        let mut problems = self.values.problems();
         if self.depth != CheckDepth::Declaration {
             problems.extend(files.undeliverable());
         }
@@ -202,7 +189,9 @@ impl Checked {
     /// Prints the warnings about files, descriptions, names and the arguments of the command and,
     /// with `--verbose`, where each value comes from.
     fn print_notices(&self, files: &Files<'_>, command: Option<&FoundCommand<'_>>) {
-        let Values { outcomes, fetched } = &self.values;
+        let Values {
+            outcomes, fetched, ..
+        } = &self.values;
         if self.depth != CheckDepth::Declaration {
             terminal::print_unless_hidden(report::disk_warnings(files.persistent_files()));
         }
@@ -225,10 +214,15 @@ impl Checked {
     /// messages.
     fn findings(&self, problems: &[(EntryId, Problem)]) -> Findings {
         let now = SystemTime::now();
+        let Values {
+            outcomes,
+            fetched,
+            inspection,
+        } = &self.values;
         let checked = CheckedValues {
-            outcomes: &self.values.outcomes,
-            fetched: &self.values.fetched,
-            cached: &self.inspection.cached,
+            outcomes,
+            fetched,
+            cached: &inspection.cached,
             problems,
             now,
             depth: self.depth,
@@ -241,16 +235,15 @@ impl Checked {
             (CheckDepth::Values, SourceOption::Agent { .. }) => Some("agent"),
             (CheckDepth::Values, SourceOption::Local(_)) => Some("local"),
         };
-        let overridden = self.values.outcomes.overridden();
-        let secrets = self.inspection.secrets.iter();
+        let secrets = inspection.secrets.iter();
         Findings {
             values_read: reads_values,
             source,
             has_cache: reads_values && self.prepared.options.cache.is_some(),
             lists_literals: self.prepared.options.verbose,
-            caller: self.inspection.caller.clone(),
+            caller: inspection.caller.clone(),
             values: checked.rows(),
-            overridden: overridden.map(override_object).collect(),
+            overridden: outcomes.overridden().map(override_object).collect(),
             secrets: secrets.map(|secret| secret_row(secret, now)).collect(),
             ..Findings::new()
         }
@@ -258,24 +251,18 @@ impl Checked {
 }
 
 /// Asks AWS whether everything that the plan names exists, and resolves the entries that don't need
-/// a value. Puts the descriptions and the caller into `inspection`. `--agent` doesn't apply,
-/// because the agent can't describe secrets.
+/// a value. `--agent` doesn't apply, because the agent can't describe secrets.
 ///
 /// # Errors
 /// If `--local` is given, or if AWS can't be asked at all.
-fn resolve_metadata(
-    prepared: &Prepared,
-    inspection: &mut Inspection,
-    deadline: &Deadline,
-) -> Result<Values, Report> {
+fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, Report> {
     let Prepared { settings, plan, .. } = prepared;
     if let SourceOption::Local(_) = prepared.options.source {
         let text = "check --metadata can't be used with --local, because a local file has values but no metadata";
         return Err(Problem::usage(text).into());
     }
     if let Some(outcomes) = invalid_template_outcomes(plan) {
-        let fetched = Fetched::default();
-        return Ok(Values { outcomes, fetched });
+        return Ok(Values::new(outcomes, Fetched::default()));
     }
 
     let begun = Instant::now();
@@ -285,10 +272,7 @@ fn resolve_metadata(
     };
     // Closing the connections would take time, and the process ends soon in any case.
     let mut aws = ManuallyDrop::new(Aws::new(settings.clone(), purpose, deadline.clone()));
-    let answers;
-    (answers, inspection.secrets) = block_on(async { Ok(aws.metadata(&plan.locators()).await?) })?;
-    inspection.caller = aws.caller();
-
+    let (answers, secrets) = block_on(async { Ok(aws.metadata(&plan.locators()).await?) })?;
     let (mut failures, existing): (Fetched, Fetched) =
         answers.into_iter().partition(|(_, answer)| answer.is_err());
     suggest_aliases(&mut failures, plan);
@@ -299,7 +283,10 @@ fn resolve_metadata(
     outcomes.elapsed = begun.elapsed();
     let mut fetched = failures;
     fetched.extend(existing);
-    Ok(Values { outcomes, fetched })
+    let mut values = Values::new(outcomes, fetched);
+    values.inspection.secrets = secrets;
+    values.inspection.caller = aws.caller();
+    Ok(values)
 }
 
 /// Resolves the entries that don't read a secret, and those that the agent can never read. Sends no
@@ -308,9 +295,10 @@ fn resolve_offline(prepared: &Prepared, deadline: &Deadline) -> Values {
     let _awaited = deadline.progress().awaits("the templates".to_owned());
     let plan = &prepared.plan;
     let agent = Agent::new(&prepared.options.source, &prepared.settings, deadline);
-    let (outcomes, fetched) = match preflight(plan, agent.as_ref()) {
-        Preflight::Decided(outcomes, unsupported) => (outcomes, unsupported),
-        Preflight::Undecided(_, unsupported) => (resolve(plan, &unsupported), unsupported),
-    };
-    Values { outcomes, fetched }
+    match preflight(plan, agent.as_ref()) {
+        Preflight::Decided(values) => values,
+        Preflight::Undecided(_, unsupported) => {
+            Values::new(resolve(plan, &unsupported), unsupported)
+        }
+    }
 }

@@ -64,7 +64,8 @@ pub fn export(
         subcommand_values(inputs, Asker::Export, inherited, consequence)?;
     let variables = variables(&outcomes, exec::argument_limits());
     let exported = report.value_of(export_variables(&variables, arguments.format));
-    let (Some(text), Some(destination), true) = (exported, destination, report.is_empty()) else {
+    let is_complete = report.is_empty();
+    let (Some(text), Some(destination), true) = (exported, destination, is_complete) else {
         return Err(report);
     };
 
@@ -93,34 +94,35 @@ pub fn export(
 fn destination(arguments: &ExportArguments, inherited: &Inherited) -> Result<Destination, Problem> {
     let named = arguments.output.clone();
     let output = named.filter(|path| path.as_os_str() != "-");
-    let in_github = inherited.get("GITHUB_ACTIONS");
-    let is_step = in_github.is_some_and(|value| value == "true");
-    match arguments.format {
-        ExportFormat::Github | ExportFormat::GithubMasks if !is_step => Err(Problem::usage(
-            "secrets-exec isn't running in a GitHub Actions job (GITHUB_ACTIONS isn't \"true\"), so nothing would mask the printed values",
-        )
-        .help("use another format, such as --format dotenv --output FILE")),
-        ExportFormat::GithubMasks => Ok(Destination::Github(None)),
-        ExportFormat::Github => {
-            let by_user = output.map(|path| (path, NamedBy::User));
-            let by_runner = || Some((inherited.non_empty("GITHUB_ENV")?.into(), NamedBy::Runner));
-            match by_user.or_else(by_runner) {
-                Some(file) => Ok(Destination::Github(Some(file))),
-                None => Err(Problem::usage(
-                    "GITHUB_ENV isn't set, so secrets-exec doesn't know where to write the variables",
-                )
-                .help("name the file with --output FILE, or print only the masks with --format github-masks")),
-            }
-        }
-        ExportFormat::Shell
-        | ExportFormat::Dotenv
-        | ExportFormat::Json
-        | ExportFormat::Docker
-        | ExportFormat::Kubernetes => Ok(match output {
+    if !matches!(
+        arguments.format,
+        ExportFormat::Github | ExportFormat::GithubMasks
+    ) {
+        return Ok(match output {
             Some(path) => Destination::File(path),
             None => Destination::Output,
-        }),
+        });
     }
+
+    let in_github = inherited.get("GITHUB_ACTIONS");
+    if in_github.is_none_or(|value| value != "true") {
+        let text = "secrets-exec isn't running in a GitHub Actions job (GITHUB_ACTIONS isn't \"true\"), so nothing would mask the printed values";
+        let help = "use another format, such as --format dotenv --output FILE";
+        return Err(Problem::usage(text).help(help));
+    }
+    if arguments.format == ExportFormat::GithubMasks {
+        return Ok(Destination::Github(None));
+    }
+    let by_user = output.map(|path| (path, NamedBy::User));
+    let by_runner = || Some((inherited.non_empty("GITHUB_ENV")?.into(), NamedBy::Runner));
+    let Some(file) = by_user.or_else(by_runner) else {
+        let text =
+            "GITHUB_ENV isn't set, so secrets-exec doesn't know where to write the variables";
+        let help =
+            "name the file with --output FILE, or print only the masks with --format github-masks";
+        return Err(Problem::usage(text).help(help));
+    };
+    Ok(Destination::Github(Some(file)))
 }
 
 /// Returns the warning about a file that a launch would write. `export` doesn't write it.

@@ -71,9 +71,9 @@ fn error_of_entry_name(
     // A pipe can be read only once.
     files.retain(|path| path.is_file());
 
-    let (declarations, _) = load_declarations(&files, finds_file, Sections::All);
-    let latest_first = declarations.iter().rev();
-    let mut entries = latest_first.flat_map(|declaration| &declaration.layer.entries);
+    let declarations = load_declarations(&files, finds_file, Sections::All);
+    let latest_first = declarations.layers.iter().rev();
+    let mut entries = latest_first.flat_map(|layer| &layer.entries);
     let entry = entries.find(|entry| Some(&*entry.subject.label) == argument.reference())?;
 
     let Subject { label, origin, .. } = &entry.subject;

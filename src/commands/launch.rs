@@ -23,7 +23,7 @@
 use std::convert::Infallible;
 
 use super::prepare::{Asker, Prepared, prepare};
-use super::read::{Pass, Values, read_values};
+use super::read::{Values, read_values};
 use super::worker;
 use crate::deliver::{Delivery, Files};
 use crate::exec::{self, Program};
@@ -81,7 +81,7 @@ fn read<'a>(
     if let Some(rotation) = launch.prepared.options.rotation {
         return Ok(Start::Supervised(launch, rotation));
     }
-    let values = launch.all_values(Pass::First, deadline)?;
+    let values = launch.all_values(deadline)?;
     Ok(Start::Now(launch, values))
 }
 
@@ -105,7 +105,7 @@ impl Launch<'_> {
         values: Values,
         inherited: &Inherited,
     ) -> Result<Infallible, Report> {
-        let (delivery, environment) = self.write_files(Pass::First, values)?;
+        let (delivery, environment) = self.write_files(values)?;
         let placed = delivery.rename_all()?.unless_interrupted();
         if self.prepared.options.notify_ready {
             Notifier::new(inherited).send("READY=1");
@@ -120,10 +120,11 @@ impl Launch<'_> {
     /// # Errors
     /// Every value that can't be read. In that case, the report also has every file that could not
     /// be written, so that it is complete.
-    pub fn all_values(&self, pass: Pass, deadline: &Deadline) -> Result<Values, Report> {
+    pub fn all_values(&self, deadline: &Deadline) -> Result<Values, Report> {
         let name = self.command.quoted_program();
         let consequence = format!("the command {name} was not started");
-        let (values, mut report) = read_values(&self.prepared, pass, deadline, &consequence)?;
+        let values = read_values(&self.prepared, deadline)?;
+        let mut report = values.report(&consequence);
         if !report.is_empty() {
             let undeliverable = Files::open_directories(values.outcomes.files()).undeliverable();
             report.extend(undeliverable.into_iter().map(|(_, problem)| problem));
@@ -143,14 +144,15 @@ impl Launch<'_> {
     /// Every file that can't be written, or an environment that is too large for the kernel.
     pub fn write_files(
         &self,
-        pass: Pass,
-        Values { outcomes, fetched }: Values,
+        Values {
+            outcomes, fetched, ..
+        }: Values,
     ) -> Result<(Delivery, Environment), Report> {
         if self.prepared.options.verbose {
             terminal::print_always(report::provenance_notes(&outcomes, &fetched));
         }
         let files = Files::open_directories(outcomes.files());
-        if pass == Pass::First {
+        if !self.prepared.is_poll() {
             let warnings = report::unexpanded_argument_warnings(&outcomes, self.command);
             terminal::print_unless_hidden(warnings);
             terminal::print_unless_hidden(report::empty_value_warning(&outcomes));

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::export::refuse_terminal;
 use crate::input::cli::MigrateArguments;
 use crate::input::declaration::{Sections, load_declarations};
-use crate::input::env_file::{EnvVariable, read_env_file};
+use crate::input::env_file::{EnvVariable, read_env_file, secret_json};
 use crate::model::entry::{EntrySource, Target};
 use crate::model::env_variables::{EnvName, Inherited};
 use crate::model::reference::SecretId;
@@ -48,7 +48,7 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<()
     }
 
     let printed = match arguments {
-        MigrateArguments { values: true, .. } => file.secret_json,
+        MigrateArguments { values: true, .. } => secret_json(&file.variables),
         MigrateArguments {
             for_local: true, ..
         } => local_file(&arguments.secret, &file.variables),
@@ -63,12 +63,14 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<()
 /// # Errors
 /// Every mistake in the declarations.
 fn declared_literals(files: &[PathBuf]) -> Result<BTreeSet<EnvName>, Report> {
-    let (declarations, errors) = load_declarations(files, files.is_empty(), Sections::All);
-    if !errors.is_empty() {
-        return Err(Report::from_iter(errors));
-    }
+    let declarations = load_declarations(files, files.is_empty(), Sections::All);
+    Report::from(declarations.errors).into_result()?;
     let mut literals = BTreeSet::new();
-    for entry in declarations.into_iter().flat_map(|read| read.layer.entries) {
+    for entry in declarations
+        .layers
+        .into_iter()
+        .flat_map(|layer| layer.entries)
+    {
         let Target::Env(name) = entry.target else {
             continue;
         };

@@ -4,7 +4,7 @@ use super::prepare::{Asker, Prepared, prepare};
 use super::read::{Preflight, preflight};
 use super::worker;
 use crate::backend::agent::Agent;
-use crate::backend::aws::{self, Policy, PolicyOptions, apply_profile, apply_settings};
+use crate::backend::aws::{self, Policy, apply_profile, apply_settings};
 use crate::input::cli::{Inputs, PolicyArguments};
 use crate::model::env_variables::Inherited;
 use crate::model::options::SourceOption;
@@ -42,16 +42,16 @@ pub fn policy(
 /// reference.
 fn needed_policy(
     prepared: Prepared,
-    arguments: PolicyArguments,
+    mut arguments: PolicyArguments,
     deadline: &Deadline,
 ) -> Result<Policy, Report> {
     let Prepared {
-        options: launch_options,
+        options,
         mut settings,
         plan,
         ..
     } = prepared;
-    let source = match launch_options.source {
+    let source = match options.source {
         SourceOption::Local(_) => {
             let text = "policy can't be used with --local, because a launch that reads a local file doesn't need permissions";
             return Err(Problem::usage(text).into());
@@ -60,19 +60,11 @@ fn needed_policy(
         SourceOption::Agent { .. } if arguments.metadata => SourceOption::Aws,
         source @ (SourceOption::Agent { .. } | SourceOption::Aws) => source,
     };
-    let is_for_agent = matches!(source, SourceOption::Agent { .. });
-    let options = PolicyOptions {
-        is_for_agent,
-        account: arguments.account,
-        for_role: arguments.for_role,
-        kms_keys: arguments.kms_keys,
-        describe: arguments.describe,
-        metadata: arguments.metadata,
-    };
+    arguments.is_for_agent = matches!(source, SourceOption::Agent { .. });
 
     let locators = plan.locators();
     let mut chain = None;
-    if is_for_agent {
+    if arguments.is_for_agent {
         apply_settings(&mut settings, deadline.progress())?;
     } else {
         chain = apply_profile(&mut settings, deadline.progress())?;
@@ -81,10 +73,16 @@ fn needed_policy(
 
     let agent = Agent::new(&source, &settings, deadline);
     // Other failures don't matter here, because they don't change which permissions are needed.
-    if let Preflight::Decided(outcomes, unsupported) = preflight(&plan, agent.as_ref())
-        && !unsupported.is_empty()
+    if let Preflight::Decided(values) = preflight(&plan, agent.as_ref())
+        && !values.fetched.is_empty()
     {
-        Report::from_values(outcomes.problems(), "no policy was printed").into_result()?;
+        let problems = values.outcomes.problems();
+        Report::from_values(problems, "no policy was printed").into_result()?;
     }
-    Ok(aws::policy(&settings, chain.as_ref(), &locators, &options)?)
+    Ok(aws::policy(
+        &settings,
+        chain.as_ref(),
+        &locators,
+        &arguments,
+    )?)
 }

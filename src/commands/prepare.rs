@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
+use std::mem::take;
 use std::path::Path;
 
 use super::worker::apply_options;
@@ -13,8 +14,7 @@ use crate::backend::aws::Settings;
 use crate::exec::{self, Program};
 use crate::input::cli::Inputs;
 use crate::input::declaration::{
-    Declaration, Sections, declaration_beside, load_declarations, replaced_declaration,
-    working_directory,
+    Sections, declaration_beside, load_declarations, replaced_declaration,
 };
 use crate::input::env_references::{inherited_layer, unresolved_warnings};
 use crate::model::entry::{Entry, SystemdCredential, Target, parse_unit};
@@ -24,12 +24,13 @@ use crate::model::mistakes::{did_you_mean, nearest};
 use crate::model::options::{OnRotation, Options, TypedOptions};
 use crate::model::plan::{Layer, Plan};
 use crate::model::problem::Problem;
-use crate::model::shown::{conceal_names, file_name};
+use crate::model::shown::conceal_names;
 use crate::report::{self, Record, Report, terminal};
 use crate::time::Deadline;
 
 /// The merged inputs of a command.
 pub struct Prepared {
+    pub asker: Asker,
     pub options: Options,
     /// AWS's settings. They are empty with `--local`.
     pub settings: Settings,
@@ -39,22 +40,6 @@ pub struct Prepared {
     /// The inherited variables that the command keeps.
     pub retained: Inherited,
     pub plan: Plan,
-}
-
-/// Merges `options` with the options of the declarations, and also returns the layers of the
-/// declarations. `options` wins over every declaration, and a later declaration wins over an
-/// earlier one.
-fn merge_declarations(
-    options: TypedOptions,
-    declarations: Vec<Declaration>,
-) -> (TypedOptions, Vec<Layer>) {
-    let mut defaults = TypedOptions::default();
-    let mut layers = Vec::new();
-    for declaration in declarations {
-        defaults = declaration.options.over(defaults);
-        layers.push(declaration.layer);
-    }
-    (options.over(defaults), layers)
 }
 
 /// Returns the error about `--on-rotation signal=` if no new value could ever reach the running
@@ -71,13 +56,9 @@ fn useless_signal(options: &Options, plan: &Plan) -> Option<Problem> {
 }
 
 /// Returns the error for inputs without any entry. `declarations` has the names of the declarations
-/// that were read. `has_misplaced_option` is true if the options for entries come after `--`.
-fn nothing_to_resolve(
-    declarations: &[String],
-    find_file: bool,
-    has_misplaced_option: bool,
-) -> Problem {
-    if has_misplaced_option {
+/// that were read.
+fn nothing_to_resolve(declarations: &[String], inputs: &Inputs) -> Problem {
+    if inputs.has_misplaced_option {
         let text =
             "there is nothing to read: the options come after `--`, so they belong to the command";
         let help = "write the options before `--`: secrets-exec --env DB_PASSWORD=prod/db:password -- COMMAND";
@@ -93,11 +74,11 @@ fn nothing_to_resolve(
     let example =
         "name a secret, as in --env DB_PASSWORD=prod/db:password, or a declaration: -f FILE";
     let nothing = "there is nothing to read: there is no --env, and";
-    if !find_file {
+    if !inputs.find_file {
         return Problem::usage(format!("{nothing} --no-file ignores secrets-exec.yaml"))
             .help(example);
     }
-    let directory = working_directory();
+    let directory = Path::new(".").canonicalize().unwrap_or_default();
     let shown = directory.display();
     let text = format!("{nothing} no secrets-exec.yaml, .yml or .json in {shown}");
     let general = if directory == Path::new("/") {
@@ -117,53 +98,45 @@ fn nothing_to_resolve(
 /// # Errors
 /// Every error in the inputs. Each step goes on after an error, so that one report has all of them.
 pub fn prepare(
-    inputs: Inputs,
-    asker: Asker<'_>,
+    mut inputs: Inputs,
+    asker: Asker,
     inherited: &Inherited,
     deadline: &Deadline,
 ) -> Result<Prepared, Report> {
     let _awaited = deadline.progress().awaits("the declarations".to_owned());
-    let Inputs {
-        files, find_file, ..
-    } = inputs;
-    let mut report = Report::from_iter(inputs.errors);
+    let mut report = Report::from(take(&mut inputs.errors));
 
-    let (declarations, errors) = load_declarations(&files, find_file, asker.sections());
-    report.extend(errors);
-    let paths = declarations.iter().map(|declaration| &declaration.path);
-    let names = Vec::from_iter(paths.map(|path| file_name(path)));
+    // `get` has an entry of its own, so a mistake in another entry doesn't matter.
+    let sections = match matches!(asker, Asker::Get) {
+        true => Sections::OptionsAndAliases,
+        false => Sections::All,
+    };
+    let declarations = load_declarations(&inputs.files, inputs.find_file, sections);
+    report.extend(declarations.errors);
 
-    let (typed, mut layers) = merge_declarations(inputs.options, declarations);
-    layers.extend(report.value_of(inherited_layer(inherited, &inputs.resolve_env)));
-    layers.push(inputs.layer);
+    // The command line wins over every declaration.
+    let typed = take(&mut inputs.options).over(declarations.options);
+    let mut layers = declarations.layers;
+    if !inputs.resolve_env.is_empty() {
+        layers.extend(report.value_of(inherited_layer(inherited, &inputs.resolve_env)));
+    }
+    layers.push(take(&mut inputs.layer));
 
     let (mut options, unmet_requirements) = typed.resolve(inherited);
     report.extend(unmet_requirements);
     // Only a launch has a command that can be restarted, and `check` checks a launch.
-    if !matches!(asker, Asker::Launch | Asker::Check) {
+    if !matches!(asker, Asker::Launch | Asker::Poll | Asker::Check { .. }) {
         options.rotation = None;
     }
     apply_options(&options, deadline);
-    if inputs.replaces_file {
-        let note = replaced_declaration(&files).map(|name| {
-            Record::note(format!(
-                "./{name} isn't read, because -f is given; to read both, add -f {name}"
-            ))
-        });
-        terminal::print_unless_hidden(note);
-    }
-    let mut warnings = inputs.warnings;
+
     // A pattern that is an error would be missing here.
     if !inputs.resolve_env.is_empty() && report.is_empty() {
         let is_replaced = |name: &OsStr| is_replaced(name, &layers, &options);
-        let patterns = &inputs.resolve_env;
-        warnings.extend(unresolved_warnings(inherited, patterns, is_replaced));
+        let unresolved = unresolved_warnings(inherited, &inputs.resolve_env, is_replaced);
+        inputs.warnings.extend(unresolved);
     }
-    if options.verbose {
-        terminal::print_always(typed.turned_off.into_iter().map(Record::note));
-    }
-    warnings.extend(typed.ignored);
-    terminal::print_unless_hidden(warnings.into_iter().map(Record::warning));
+    print_input_notices(&mut inputs, typed, options.verbose);
 
     // Other errors may be the reason why a credential isn't declared, or why there isn't an entry.
     let narrowed = asker.narrow(&mut layers);
@@ -172,10 +145,10 @@ pub fn prepare(
     }
     // An image for general use has `--resolve-env '*'`, although not every task has references in
     // its variables. `check` reports that it has nothing to check.
-    let may_be_empty = !inputs.resolve_env.is_empty() && !matches!(asker, Asker::Check);
+    let may_be_empty = !inputs.resolve_env.is_empty() && !matches!(asker, Asker::Check { .. });
     let is_empty = layers.iter().all(|layer| layer.entries.is_empty());
     if report.is_empty() && is_empty && !may_be_empty {
-        let mut problem = nothing_to_resolve(&names, find_file, inputs.has_misplaced_option);
+        let mut problem = nothing_to_resolve(&declarations.names, &inputs);
         if !inputs.resolve_env.is_empty() {
             problem = problem.note("no variable that --resolve-env matches has a reference");
         }
@@ -195,13 +168,9 @@ pub fn prepare(
             let locators = plan.locators();
             let hidden = locators.iter().filter(|locator| locator.is_hidden());
             conceal_names(hidden.map(|locator| locator.id.name()));
-            // Texts and templates that are probably not what their author meant.
-            terminal::print_unless_hidden(report::unexpanded_warnings(&plan));
-            terminal::print_unless_hidden(report::plain_template_warnings(&plan));
-            if !matches!(asker, Asker::Check) {
-                terminal::print_unless_hidden(report::empty_variable_notes(&plan));
-            }
+            print_plan_notices(&plan, &asker);
             Ok(Prepared {
+                asker,
                 options,
                 settings,
                 has_quiet_flag: inputs.has_quiet_flag,
@@ -210,6 +179,34 @@ pub fn prepare(
             })
         }
         (_, _) => Err(report),
+    }
+}
+
+/// Prints the note about a declaration that isn't read, with `verbose` the notes about the options
+/// that another option turns off, and the warnings about the inputs.
+fn print_input_notices(inputs: &mut Inputs, typed: TypedOptions, verbose: bool) {
+    if inputs.replaces_file {
+        let note = replaced_declaration(&inputs.files).map(|name| {
+            Record::note(format!(
+                "./{name} isn't read, because -f is given; to read both, add -f {name}"
+            ))
+        });
+        terminal::print_unless_hidden(note);
+    }
+    if verbose {
+        terminal::print_always(typed.turned_off.into_iter().map(Record::note));
+    }
+    let warnings = take(&mut inputs.warnings).into_iter().chain(typed.ignored);
+    terminal::print_unless_hidden(warnings.map(Record::warning));
+}
+
+/// Prints the warnings about texts and templates that are probably not what their author meant and,
+/// except for `check`, the notes about empty variables.
+fn print_plan_notices(plan: &Plan, asker: &Asker) {
+    terminal::print_unless_hidden(report::unexpanded_warnings(plan));
+    terminal::print_unless_hidden(report::plain_template_warnings(plan));
+    if !matches!(asker, Asker::Check { .. }) {
+        terminal::print_unless_hidden(report::empty_variable_notes(plan));
     }
 }
 
@@ -223,6 +220,11 @@ fn is_replaced(name: &OsStr, layers: &[Layer], options: &Options) -> bool {
 }
 
 impl Prepared {
+    /// True for a poll of a rotation.
+    pub fn is_poll(&self) -> bool {
+        matches!(self.asker, Asker::Poll)
+    }
+
     /// Looks for the program of a command in the PATH that the command will get: the literal that
     /// an entry sets, or the inherited PATH. A secret can't set PATH.
     ///
@@ -236,13 +238,19 @@ impl Prepared {
 }
 
 /// The command that asks for values. It decides which entries and options matter.
-#[derive(Clone, Copy)]
-pub enum Asker<'a> {
+pub enum Asker {
     /// A launch passes variables and files to its command.
     Launch,
+    /// A poll is a launch for a command that already runs with `--on-rotation`. It doesn't repeat
+    /// warnings, doesn't wait (`--wait`), and doesn't use answers from the cache. If the directory
+    /// of the cache can't be used, the poll goes on without a cache.
+    Poll,
     /// `check` checks a launch and all credentials.
-    Check,
-    /// `policy` is for a launch and all credentials.
+    Check {
+        /// True with `--describe`.
+        describes: bool,
+    },
+    /// `policy` covers a launch and all credentials.
     Policy,
     /// `export` has the variables of a launch.
     Export,
@@ -250,35 +258,24 @@ pub enum Asker<'a> {
     /// apply to this entry.
     Get,
     /// `credential` has only the entry that a unit asks for.
-    Credential(&'a SystemdCredential),
+    Credential(SystemdCredential),
 }
 
-impl Asker<'_> {
-    /// Returns the sections of declarations that are read. `get` has an entry of its own, so a
-    /// mistake in another entry doesn't matter.
-    fn sections(self) -> Sections {
-        match self {
-            Self::Get => Sections::OptionsAndAliases,
-            Self::Launch | Self::Check | Self::Policy | Self::Export | Self::Credential(_) => {
-                Sections::All
-            }
-        }
-    }
-
+impl Asker {
     /// Removes the entries from `layers` that the command doesn't need.
     ///
     /// # Errors
     /// If the credential is not declared, or if several patterns match its unit.
-    fn narrow(self, layers: &mut [Layer]) -> Result<(), Problem> {
+    fn narrow(&self, layers: &mut [Layer]) -> Result<(), Problem> {
         match self {
-            Self::Launch | Self::Export => {
+            Self::Launch | Self::Poll | Self::Export => {
                 let is_credential = |entry: &Entry| matches!(entry.target, Target::Credential(_));
                 for layer in layers {
                     layer.entries.retain(|entry| !is_credential(entry));
                 }
                 Ok(())
             }
-            Self::Check | Self::Policy | Self::Get => Ok(()),
+            Self::Check { .. } | Self::Policy | Self::Get => Ok(()),
             Self::Credential(request) => keep_credential(layers, request),
         }
     }

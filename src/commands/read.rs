@@ -31,31 +31,18 @@ use crate::model::answer::{Answer, Caller, DescribedSecret, FetchFailure, Fetche
 use crate::model::entry::Origin;
 use crate::model::env_variables::Inherited;
 use crate::model::environment::delivery_problems;
-use crate::model::options::{CacheOptions, Options, SourceOption};
+use crate::model::options::{CacheOptions, SourceOption};
 use crate::model::outcome::Outcomes;
-use crate::model::plan::Plan;
+use crate::model::plan::{EntryId, Plan};
 use crate::model::problem::Problem;
 use crate::model::reference::Locator;
 use crate::report::{self, Report, terminal};
 use crate::resolve::{invalid_template_outcomes, resolve, suggest_aliases};
 use crate::time::Deadline;
 
-/// The occasion on which the values are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pass {
-    /// The first read, for a command that hasn't been started.
-    First,
-    /// A later read, for a command that runs with `--on-rotation`. A poll doesn't repeat warnings,
-    /// doesn't wait (`--wait`), and doesn't use answers from the cache. If the directory of the
-    /// cache can't be used, the poll goes on without a cache.
-    Poll,
-}
-
 /// The facts that `check` shows in addition to the values.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Inspection {
-    /// True with `--describe`.
-    pub describes: bool,
     /// The descriptions for `--describe` or `--metadata`, or why AWS gave none.
     pub secrets: Vec<DescribedSecret>,
     /// The ages of the answers that are in the cache.
@@ -68,105 +55,103 @@ pub struct Inspection {
 pub struct Values {
     pub outcomes: Outcomes,
     pub fetched: Fetched,
+    /// Empty, except for `check`.
+    pub inspection: Inspection,
+}
+
+impl Values {
+    /// Returns values for which nothing has been inspected.
+    pub fn new(outcomes: Outcomes, fetched: Fetched) -> Self {
+        Self {
+            outcomes,
+            fetched,
+            inspection: Inspection::default(),
+        }
+    }
+
+    /// Returns the problems of the values that can't be read, or that don't fit into an environment
+    /// or a credential.
+    pub fn problems(&self) -> Vec<(EntryId, Problem)> {
+        let mut problems = self.outcomes.problems();
+        problems.extend(delivery_problems(&self.outcomes, exec::argument_limits()));
+        problems
+    }
+
+    /// Returns the report of these problems, which is empty if every value can be used. Otherwise
+    /// its last line begins with `consequence`.
+    pub fn report(&self, consequence: &str) -> Report {
+        Report::from_values(self.problems(), consequence)
+    }
 }
 
 /// Prepares the inputs and reads every value, for a subcommand that prints or sends the values
 /// itself. With `--verbose`, prints where each value comes from, unless there are errors.
 ///
-/// The report that is returned with the values has each value that can't be read, or that doesn't
-/// fit into an environment or a credential. Its last line begins with `consequence`.
+/// The report that is returned with the values is that of [`Values::report`].
 ///
 /// # Errors
 /// Every error in the inputs, or the reason why nothing can be read at all.
 pub fn subcommand_values(
     inputs: Inputs,
-    asker: Asker<'_>,
+    asker: Asker,
     inherited: &Inherited,
     consequence: &str,
 ) -> Result<(Values, Report), Report> {
-    let (options, values, report) = worker::run(inputs, inherited, |inputs, deadline| {
+    let (options, values) = worker::run(inputs, inherited, |inputs, deadline| {
         let prepared = prepare(inputs, asker, inherited, deadline)?;
-        let (values, report) = read_values(&prepared, Pass::First, deadline, consequence)?;
-        Ok((prepared.options, values, report))
+        let values = read_values(&prepared, deadline)?;
+        Ok((prepared.options, values))
     })?;
+    let report = values.report(consequence);
     if options.verbose && report.is_empty() {
         terminal::print_always(report::provenance_notes(&values.outcomes, &values.fetched));
     }
     Ok((values, report))
 }
 
-/// Reads every value, which can take until the deadline, and checks that each one can be delivered.
-/// Returns all outcomes, and a report of the values that can't be read, or that don't fit into an
-/// environment or a credential. The report is empty if every value can be used. Otherwise its last
-/// line begins with `consequence`.
-///
-/// # Errors
-/// The reason why nothing can be read at all.
-pub fn read_values(
-    prepared: &Prepared,
-    pass: Pass,
-    deadline: &Deadline,
-    consequence: &str,
-) -> Result<(Values, Report), Report> {
-    let values = read_plan(prepared, pass, deadline, None)?;
-    let mut problems = values.outcomes.problems();
-    problems.extend(delivery_problems(&values.outcomes, exec::argument_limits()));
-    Ok((values, Report::from_values(problems, consequence)))
-}
-
-/// Reads the values of a plan within the deadline, and returns the outcomes and every answer.
-/// Prints the warnings about the cache and the outcomes, except in a poll. If there is an
-/// `inspection`, also finds out what `check` shows, and puts it there.
+/// Reads the values of a plan, which can take until the deadline, and returns the outcomes and
+/// every answer. Prints the warnings about the cache and the outcomes, except in a poll. For
+/// `check`, also finds out what it shows in addition to the values.
 ///
 /// # Errors
 /// The reason why nothing can be read at all. The failure of a single value is an outcome.
-pub fn read_plan(
-    prepared: &Prepared,
-    pass: Pass,
-    deadline: &Deadline,
-    inspection: Option<&mut Inspection>,
-) -> Result<Values, Report> {
+pub fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Values, Report> {
     let begun = Instant::now();
-    let options = &prepared.options;
-    let mut backend = open_backend(prepared, pass, inspection.is_some(), deadline)?;
-    let wait = match pass {
-        Pass::First => options.wait,
-        Pass::Poll => None,
-    };
-
-    let (outcomes, fetched) = block_on(async {
-        let (mut outcomes, fetched) =
-            fetch_and_resolve(&mut backend, &prepared.plan, wait, deadline).await?;
-        outcomes.requests = deadline.progress().requests();
-        outcomes.elapsed = begun.elapsed();
-        if let Some(inspection) = inspection {
+    let mut backend = open_backend(prepared, deadline)?;
+    let values = block_on(async {
+        let mut values = fetch_and_resolve(&mut backend, prepared, deadline).await?;
+        values.outcomes.requests = deadline.progress().requests();
+        values.outcomes.elapsed = begun.elapsed();
+        if let Asker::Check { describes } = prepared.asker {
             if let Some(cached) = backend.cached() {
-                inspection.cached = cached.ages(fetched.keys());
+                values.inspection.cached = cached.ages(values.fetched.keys());
             }
-            inspection.caller = backend.caller();
+            values.inspection.caller = backend.caller();
             if let Some(aws) = backend.aws()
-                && inspection.describes
+                && describes
             {
                 // The descriptions get a `--timeout` of their own. A secret that can't be read must
                 // not use up their time.
                 deadline.restart_after(Duration::ZERO);
-                inspection.secrets = aws.describe_secrets(&fetched).await?;
+                values.inspection.secrets = aws.describe_secrets(&values.fetched).await?;
             }
         }
-        Ok((outcomes, fetched))
+        Ok(values)
     })?;
 
+    if prepared.is_poll() {
+        return Ok(values);
+    }
+    let options = &prepared.options;
     if let Some(cache) = &options.cache
         && let Some(Cached { notices, .. }) = backend.cached()
-        && pass == Pass::First
         && !options.quiet
     {
-        terminal::print_always(report::cache_warnings(&cache.directory, notices, &fetched));
+        let warnings = report::cache_warnings(&cache.directory, notices, &values.fetched);
+        terminal::print_always(warnings);
     }
-    if pass == Pass::First {
-        terminal::print_unless_hidden(report::mistake_warnings(&outcomes));
-    }
-    Ok(Values { outcomes, fetched })
+    terminal::print_unless_hidden(report::mistake_warnings(&values.outcomes));
+    Ok(values)
 }
 
 /// Opens the backend. Nothing drops it, because the end of the process or execve closes its
@@ -174,18 +159,13 @@ pub fn read_plan(
 ///
 /// # Errors
 /// If the file of `--local` can't be read, or if the directory of `--cache` is not safe for values.
-fn open_backend(
-    prepared: &Prepared,
-    pass: Pass,
-    asks_identity: bool,
-    deadline: &Deadline,
-) -> Result<ManuallyDrop<Backend>, Report> {
+fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<ManuallyDrop<Backend>, Report> {
     let (options, settings) = (&prepared.options, &prepared.settings);
     if let SourceOption::Local(path) = &options.source {
         let name = format!("the file {} (--local)", path.display());
         let _awaited = deadline.progress().awaits(name);
         let secrets = read_local_secrets(path)?;
-        if !prepared.has_quiet_flag && pass == Pass::First {
+        if !prepared.has_quiet_flag && !prepared.is_poll() {
             terminal::print_always([report::local_warning(path)]);
         }
         let file = LocalFile::new(path.clone(), secrets);
@@ -194,7 +174,7 @@ fn open_backend(
 
     let purpose = Purpose {
         is_unattended: options.rotation.is_some(),
-        asks_identity,
+        asks_identity: matches!(prepared.asker, Asker::Check { .. }),
     };
     let aws = Aws::new(settings.clone(), purpose, deadline.clone());
     let backend = match Agent::new(&options.source, settings, deadline) {
@@ -202,7 +182,7 @@ fn open_backend(
             let fallback = agent.has_fallback.then(|| Box::new(aws));
             Backend::Agent(Box::new(agent), fallback)
         }
-        None => match open_cache(options, pass)? {
+        None => match open_cache(prepared)? {
             None => Backend::Aws(Box::new(aws)),
             Some((directory, cache)) => {
                 Backend::Cached(Box::new(Cached::new(aws, directory, &cache)))
@@ -212,25 +192,21 @@ fn open_backend(
     Ok(ManuallyDrop::new(backend))
 }
 
-/// Opens the directory of `--cache`, and says how old a cached answer may be in this pass. The
-/// result is `None` without `--cache`, and for a poll if the directory can't be used.
+/// Opens the directory of `--cache`, and says how old a cached answer may be. The result is `None`
+/// without `--cache`, and for a poll if the directory can't be used.
 ///
 /// # Errors
 /// If the directory is not safe for values.
-fn open_cache(
-    options: &Options,
-    pass: Pass,
-) -> Result<Option<(CacheDirectory, CacheOptions)>, Vec<Problem>> {
-    let Some(cache) = &options.cache else {
+fn open_cache(prepared: &Prepared) -> Result<Option<(CacheDirectory, CacheOptions)>, Vec<Problem>> {
+    let Some(mut cache) = prepared.options.cache.clone() else {
         return Ok(None);
     };
-    let directory = match (CacheDirectory::open(&cache.directory), pass) {
-        (Ok(directory), _) => directory,
-        (Err(_), Pass::Poll) => return Ok(None),
-        (Err(problems), Pass::First) => return Err(problems),
+    let directory = match CacheDirectory::open(&cache.directory) {
+        Ok(directory) => directory,
+        Err(_) if prepared.is_poll() => return Ok(None),
+        Err(problems) => return Err(problems),
     };
-    let mut cache = cache.clone();
-    if pass == Pass::Poll {
+    if prepared.is_poll() {
         // A poll stores AWS's answers for the next launch, but doesn't use any.
         (cache.ttl, cache.stale) = (Duration::ZERO, Duration::ZERO);
     }
@@ -242,9 +218,9 @@ fn open_cache(
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Fetches everything that `plan` names, and resolves the plan. With `--wait`, if credentials or
+/// Fetches everything that the plan names, and resolves the plan. With `--wait`, if credentials or
 /// the network aren't there yet, fetches what is missing again and again, until the time of
-/// `--wait` is over. A failed request isn't an error here, but an answer.
+/// `--wait` is over. A poll doesn't wait. A failed request isn't an error here, but an answer.
 ///
 /// Sends no request if [`preflight`] decides about the plan.
 ///
@@ -252,28 +228,38 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// If AWS's configuration files or the profile are invalid.
 async fn fetch_and_resolve(
     backend: &mut Backend,
-    plan: &Plan,
-    wait: Option<Duration>,
+    prepared: &Prepared,
     deadline: &Deadline,
-) -> Result<(Outcomes, Fetched), Problem> {
+) -> Result<Values, Problem> {
+    let plan = &prepared.plan;
     let mut fetching = match preflight(plan, backend.prepared_agent(plan)?) {
-        Preflight::Decided(outcomes, unsupported) => return Ok((outcomes, unsupported)),
-        Preflight::Undecided(supported, unsupported) => Fetching::new(plan, supported, unsupported),
+        Preflight::Decided(values) => return Ok(values),
+        Preflight::Undecided(supported, unsupported) => Fetching {
+            plan,
+            begun: Instant::now(),
+            requested: supported.clone(),
+            supported,
+            not_from_cache: BTreeSet::new(),
+            fetched: unsupported,
+        },
     };
 
+    let wait = prepared.options.wait.filter(|_| !prepared.is_poll());
     loop {
         let outcomes = fetching.next_round(backend).await?;
 
         let mismatched = outcomes.mismatched_in_cache(&fetching.fetched);
         if !mismatched.is_empty() {
-            fetching.bypass_cache(mismatched);
+            // AWS may have other values by now.
+            fetching.request_again(|locator, _| mismatched.contains(locator));
+            fetching.not_from_cache.extend(mismatched);
             continue;
         }
 
         let missing = outcomes.missing_documents(&fetching.fetched);
         let limit = match wait {
             Some(limit) if fetching.may_succeed_later(&missing) => limit,
-            Some(_) | None => return Ok((outcomes, fetching.fetched)),
+            Some(_) | None => return Ok(Values::new(outcomes, fetching.fetched)),
         };
         let Some(left) = limit.checked_sub(fetching.begun.elapsed()) else {
             return Ok(fetching.give_up());
@@ -282,15 +268,16 @@ async fn fetch_and_resolve(
         if let Some(aws) = backend.aws() {
             aws.forget_failures();
         }
-        fetching.request_again(&missing);
+        // AWS may also have newer values than the cache, once it answers.
+        fetching.request_again(|locator, answer| missing.contains(locator) || is_stale(answer));
     }
 }
 
-/// The knowledge about a plan before the first request. The [`Fetched`] has a failure for each
+/// What is known about a plan before the first request. The [`Fetched`] has a failure for each
 /// locator that the agent can never read.
 pub enum Preflight<'a> {
-    /// No request is needed, or requests would be useless.
-    Decided(Outcomes, Fetched),
+    /// No request is needed, or requests would be useless. These are the values.
+    Decided(Values),
     /// Requests decide about these locators.
     Undecided(BTreeSet<&'a Locator>, Fetched),
 }
@@ -300,11 +287,11 @@ pub enum Preflight<'a> {
 ///
 /// A template with a filter, test or function that doesn't exist decides about the plan. Literals
 /// need neither credentials nor a profile. And if the agent can never read one of the values,
-/// requests for the others would be useless. But a value whose entry is optional or overridden
-/// isn't missed, so the plan is resolved to find out.
+/// requests for the others would be useless, unless the entry of this value is optional or
+/// overridden. The plan is resolved to find that out.
 pub fn preflight<'a>(plan: &'a Plan, agent: Option<&Agent>) -> Preflight<'a> {
     if let Some(outcomes) = invalid_template_outcomes(plan) {
-        return Preflight::Decided(outcomes, Fetched::default());
+        return Preflight::Decided(Values::new(outcomes, Fetched::default()));
     }
 
     let mut supported = plan.locators();
@@ -323,7 +310,7 @@ pub fn preflight<'a>(plan: &'a Plan, agent: Option<&Agent>) -> Preflight<'a> {
     if needs_requests && !requests_are_useless {
         return Preflight::Undecided(supported, unsupported);
     }
-    Preflight::Decided(outcomes, unsupported)
+    Preflight::Decided(Values::new(outcomes, unsupported))
 }
 
 /// The answers for a plan, from one round to the next.
@@ -341,20 +328,7 @@ struct Fetching<'a> {
     fetched: Fetched,
 }
 
-impl<'a> Fetching<'a> {
-    /// Creates the state before the first round, which requests every locator that the backend can
-    /// read.
-    fn new(plan: &'a Plan, supported: BTreeSet<&'a Locator>, unsupported: Fetched) -> Self {
-        Self {
-            plan,
-            begun: Instant::now(),
-            requested: supported.clone(),
-            supported,
-            not_from_cache: BTreeSet::new(),
-            fetched: unsupported,
-        }
-    }
-
+impl Fetching<'_> {
     /// Sends the requests of a round, waits for the answers, and resolves the plan with all answers
     /// so far.
     ///
@@ -377,15 +351,6 @@ impl<'a> Fetching<'a> {
         suggest_aliases(&mut self.fetched, self.plan);
         suggest_local_file(&mut self.fetched, self.plan);
         Ok(resolve(self.plan, &self.fetched))
-    }
-
-    /// Lets the next round ask AWS for these locators, whose cached values don't match their
-    /// patterns. AWS may have other values by now.
-    fn bypass_cache(&mut self, mismatched: BTreeSet<Locator>) {
-        self.requested.clone_from(&self.supported);
-        self.requested
-            .retain(|locator| mismatched.contains(*locator));
-        self.not_from_cache.extend(mismatched);
     }
 
     /// Returns the failures of the requests for these locators.
@@ -418,24 +383,25 @@ impl<'a> Fetching<'a> {
         tokio::time::sleep(pause).await;
     }
 
-    /// Lets the next round request the missing locators, and also those whose answers come from the
-    /// cache because AWS failed. AWS may have newer values once it answers.
-    fn request_again(&mut self, missing: &BTreeSet<Locator>) {
+    /// Lets the next round request the locators for which `is_wanted` returns true. It gets each
+    /// locator that the backend can read, with its latest answer.
+    fn request_again(&mut self, is_wanted: impl Fn(&Locator, &Answer) -> bool) {
         self.requested.clone_from(&self.supported);
         self.requested.retain(|locator| {
-            missing.contains(*locator) || self.fetched.get(*locator).is_some_and(is_stale)
+            let answer = self.fetched.get(*locator);
+            answer.is_some_and(|answer| is_wanted(locator, answer))
         });
     }
 
-    /// Returns the outcomes and the answers of the last round, because the time of `--wait` is
-    /// over. The message about each failure says how long secrets-exec has tried.
-    fn give_up(mut self) -> (Outcomes, Fetched) {
+    /// Returns the values of the last round, because the time of `--wait` is over. The message
+    /// about each failure says how long secrets-exec has tried.
+    fn give_up(mut self) -> Values {
         let waited = Duration::from_secs_f64(self.begun.elapsed().as_secs_f64().round());
         let answers = self.fetched.values_mut();
         for failure in answers.filter_map(|answer| answer.as_mut().err()) {
             failure.waited = Some(waited);
         }
-        (resolve(self.plan, &self.fetched), self.fetched)
+        Values::new(resolve(self.plan, &self.fetched), self.fetched)
     }
 }
 

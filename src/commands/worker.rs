@@ -10,9 +10,13 @@
 //!                         ├─ 2 s, then every second    → progress line, STATUS= for systemd
 //!                         └─ deadline + 0.5 s          → end with 75: the worker should have reported this itself
 //! ```
+//!
+//! At the end of this file is how a command ends the process: with [`finish`], or after a panic.
 
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use std::{panic, thread};
 
 use tokio::time::Instant;
 
@@ -41,7 +45,8 @@ const TICK: Duration = Duration::from_secs(1);
 /// The receiver of messages about the work: the service manager and standard error, or the parent
 /// process of a rotation.
 pub trait Reporter {
-    /// True if warnings are printed, and a terminal or a log shows what is awaited.
+    /// True if warnings and the error for a termination signal are printed, and a terminal or a log
+    /// shows what is awaited.
     fn shows_progress(&self) -> bool {
         true
     }
@@ -52,11 +57,6 @@ pub trait Reporter {
     /// Reports the failures that end this process. Returns the exit status.
     fn fail(&self, failures: &Report) -> u8 {
         failures.print()
-    }
-
-    /// Prints the error for a termination signal that ends this process.
-    fn interrupted(&self, record: Record) {
-        terminal::print_unless_stalled(record);
     }
 
     /// Returns the pipe or connection on which somebody waits for the result, or `None` if there
@@ -127,7 +127,11 @@ pub fn run_with<T: Send>(
         WaitEvent::Signal(signal) => {
             let waiting = deadline.progress().waiting();
             let line = report::interruption_error(signal.as_str(), deadline.elapsed(), &waiting);
-            end(End::Signal(signal), || reporter.interrupted(line))
+            end(End::Signal(signal), || {
+                if reporter.shows_progress() {
+                    terminal::print_unless_stalled(line);
+                }
+            })
         }
         WaitEvent::OtherEndClosed => end(End::Status(Status::Temporary as u8), print_lost_client),
     };
@@ -160,8 +164,8 @@ pub fn apply_options(options: &Options, deadline: &Deadline) {
     });
 }
 
-/// Runs `action` in an async runtime on this thread and waits for its result. No other code has a
-/// runtime.
+/// Runs `action` in an async runtime on this thread and waits for its result. No other code
+/// creates a runtime.
 ///
 /// # Errors
 /// The errors of `action`, or the reason why a runtime can't be created.
@@ -259,6 +263,31 @@ fn print_lost_client() {
     }
 }
 
+/// Makes a panic on any thread end the process with status 70, before it can unwind or write a core
+/// file. The message names the line of the source, but it doesn't have the payload of the panic,
+/// which may contain a value.
+pub fn install_panic_hook() {
+    static IS_FIRST: AtomicBool = AtomicBool::new(true);
+    panic::set_hook(Box::new(|panic| {
+        if !IS_FIRST.swap(false, Ordering::SeqCst) {
+            // Another thread is already ending the process.
+            thread::park();
+        }
+        end(End::Status(Status::Bug as u8), || {
+            terminal::print_always([report::bug_error(panic)]);
+        })
+    }));
+}
+
+/// Ends this process with the exit status that a command has returned. If there is a report
+/// instead, prints it and ends with its status.
+pub fn finish(outcome: Result<u8, Report>) -> ! {
+    match outcome {
+        Ok(status) => end(End::Status(status), || ()),
+        Err(report) => end(End::Status(report.exit_status()), || report.print()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::process::Command;
@@ -270,7 +299,7 @@ mod tests {
     const CANARY: &str = "cAnArY-7f3a9c51";
 
     fn end_by_a_panic(thread: &str) {
-        crate::install_panic_hook();
+        install_panic_hook();
         if thread == "main" {
             panic!("{CANARY}");
         }

@@ -22,8 +22,9 @@
 //! Each directory is looked up once and stays open, so a path that changes in between can't lead a
 //! file elsewhere.
 //!
-//! `disk` also has what other commands do with files: `export` appends to one, `install` writes the
-//! program, and `--on-rotation` removes the files when the command has ended.
+//! With `--on-rotation`, [`remove_files`] removes the files when the command has ended. `disk` also
+//! has what other commands do with files: `export` appends to one, and `install` writes the
+//! program.
 
 mod disk;
 #[cfg(target_os = "linux")]
@@ -32,8 +33,6 @@ mod memory;
 pub mod testing;
 
 pub use disk::{AppendedFile, NamedBy, install};
-#[cfg(target_os = "linux")]
-pub use disk::{PlacedFile, remove_files};
 
 use std::fs::File;
 use std::os::fd::BorrowedFd;
@@ -42,6 +41,8 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+#[cfg(target_os = "linux")]
+use crate::model::entry::Origin;
 use crate::model::entry::Subject;
 use crate::model::env_variables::EnvName;
 use crate::model::outcome::FileValue;
@@ -52,13 +53,12 @@ use crate::system::waiting::{End, end};
 use disk::{Access, DirectoryEntry, DiskFile};
 
 /// Files that are to be delivered. Their directories are open already, and are not looked up again.
-#[derive(Debug)]
 pub struct Files<'a>(Vec<Pending<'a>>);
 
 /// A file that is to be delivered, and where.
-#[derive(Debug)]
 struct Pending<'a> {
     file: FileValue<'a>,
+    access: Result<Access, Problem>,
     /// `None` for a file in memory.
     destination: Result<Option<DirectoryEntry>, Problem>,
 }
@@ -67,7 +67,7 @@ struct Pending<'a> {
 ///
 /// Dropping the value closes files in memory and removes temporary files. It also removes files
 /// that did not exist before, unless [`Self::keep`] was called.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Delivery {
     /// The variables that hold the path of a file, and the paths.
     variables: Vec<(EnvName, PathBuf)>,
@@ -79,26 +79,25 @@ pub struct Delivery {
 }
 
 impl<'a> Files<'a> {
-    /// Opens the directories of the files, and checks who owns them. A file in memory doesn't have
-    /// a directory. Keeps the errors, because [`Delivery::write_temporary`] and
-    /// [`Self::undeliverable`] return all errors together.
+    /// Looks up the owners of the files, opens their directories, and checks who owns these. A file
+    /// in memory doesn't have a directory. Keeps the errors, because [`Delivery::write_temporary`]
+    /// and [`Self::undeliverable`] return all errors together.
     pub fn open_directories(files: impl IntoIterator<Item = FileValue<'a>>) -> Self {
         let mut pending = Vec::new();
         for file in files {
-            let destination = match &file.target.path {
-                None => Ok(None),
-                Some(path) => {
-                    // If the owner of the file doesn't exist, `write_temporary` and `undeliverable`
-                    // return this error.
-                    let access = Access::from_target(file.target).ok();
-                    let owner = access.and_then(|access| access.user);
-                    DirectoryEntry::open(path).and_then(|entry| {
-                        entry.expect_trusted_owner(owner)?;
-                        Ok(Some(entry))
-                    })
-                }
+            let access = Access::from_target(file.target);
+            let owner = access.as_ref().ok().and_then(|access| access.user);
+            let open = |path: &PathBuf| {
+                let entry = DirectoryEntry::open(path)?;
+                entry.expect_trusted_owner(owner)?;
+                Ok(entry)
             };
-            pending.push(Pending { file, destination });
+            let destination = file.target.path.as_ref().map(open).transpose();
+            pending.push(Pending {
+                file,
+                access,
+                destination,
+            });
         }
         Self(pending)
     }
@@ -119,9 +118,9 @@ impl<'a> Files<'a> {
     /// why a file can't be delivered, with the id of its outcome.
     pub fn undeliverable(&self) -> Vec<(EntryId, Problem)> {
         let mut problems = Vec::new();
-        for Pending { file, destination } in &self.0 {
-            let owner_problem = Access::from_target(file.target).err();
-            let destination_problem = match destination {
+        for pending in &self.0 {
+            let owner_problem = pending.access.as_ref().err().cloned();
+            let destination_problem = match &pending.destination {
                 Ok(None) => None,
                 Ok(Some(entry)) => entry
                     .expect_regular_or_free()
@@ -132,8 +131,8 @@ impl<'a> Files<'a> {
             for found in [owner_problem, destination_problem].into_iter().flatten() {
                 let problem = found
                     .code("not-deliverable")
-                    .for_entry(file.subject.clone(), Impact::Undelivered);
-                problems.push((file.id, problem));
+                    .for_entry(pending.file.subject.clone(), Impact::Undelivered);
+                problems.push((pending.file.id, problem));
             }
         }
         problems
@@ -147,28 +146,23 @@ impl Delivery {
     /// A problem for each file that can't be written. In that case, no file is left behind.
     pub fn write_temporary(files: Files<'_>) -> Result<Self, Vec<Problem>> {
         let (mut delivery, mut errors) = (Self::default(), Vec::new());
-        for Pending { file, destination } in files.0 {
-            if let Err(problem) = delivery.write(file, destination) {
-                errors.push(problem.for_entry(file.subject.clone(), Impact::Undelivered));
+        for pending in files.0 {
+            let subject = pending.file.subject;
+            if let Err(problem) = delivery.write(pending) {
+                errors.push(problem.for_entry(subject.clone(), Impact::Undelivered));
             }
         }
         unless_errors(errors, delivery)
     }
 
-    /// Writes a file on a disk under a temporary name or, if `destination` is `None`, a file in
-    /// memory, and adds it. `destination` may be the error of [`Files::open_directories`], which
-    /// nobody has reported yet if this function is called.
+    /// Writes a file on a disk under a temporary name, or a file in memory, and adds it.
     ///
     /// # Errors
     /// When the owner doesn't exist, when the directory couldn't be opened, or when the file can't
     /// be written. In that case, no file is left behind.
-    fn write(
-        &mut self,
-        file: FileValue<'_>,
-        destination: Result<Option<DirectoryEntry>, Problem>,
-    ) -> Result<(), Problem> {
-        let access = Access::from_target(file.target)?;
-        let path = match destination? {
+    fn write(&mut self, pending: Pending<'_>) -> Result<(), Problem> {
+        let (file, access) = (pending.file, pending.access?);
+        let path = match pending.destination? {
             Some(entry) => {
                 let path = entry.path.clone();
                 let write = |opened: &mut File| access.write(opened, file.value);
@@ -227,8 +221,8 @@ impl Delivery {
         descriptors
     }
 
-    /// Renames the files on disk to their own names. If a held signal has come, this ends the
-    /// process instead, and removes the temporary files.
+    /// Renames the files on disk to their own names. If a held signal has arrived, removes the
+    /// temporary files and ends the process instead.
     ///
     /// # Errors
     /// When a file can't be renamed. The files that were renamed before it stay if they replaced
@@ -243,7 +237,7 @@ impl Delivery {
         Ok(delivery)
     }
 
-    /// Ends this process if a held signal has come. Temporary and new files are removed first.
+    /// Ends this process if a held signal has arrived. Removes temporary and new files first.
     #[must_use]
     pub fn unless_interrupted(self) -> Self {
         if let Some(signal) = signals::held_signal() {
@@ -259,4 +253,40 @@ impl Delivery {
             file.keep();
         }
     }
+}
+
+/// A delivered file of a command that runs under `--on-rotation`, as the launch reports it to the
+/// process that stays. That process removes the file when the command has ended.
+#[cfg(target_os = "linux")]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+pub struct PlacedFile {
+    pub path: PathBuf,
+    /// The device and the inode number. A file that has replaced this one while it still existed
+    /// has another inode number.
+    pub id: (u64, u64),
+}
+
+/// Removes files. If there is a different file at one of the paths, it stays: a later delivery or
+/// another process has put it there.
+///
+/// Returns a problem for each file that can't be removed.
+#[cfg(target_os = "linux")]
+pub fn remove_files(files: Vec<PlacedFile>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for PlacedFile { path, id } in files {
+        // If the directory is gone, the file is gone, too.
+        let Ok(entry) = DirectoryEntry::open(&path) else {
+            continue;
+        };
+        let removed = entry.stat().and_then(|found| match found {
+            Some(found) if (found.st_dev, found.st_ino) == id => entry.remove(&entry.name),
+            Some(_) | None => Ok(()),
+        });
+        if let Err(problem) = removed {
+            let path = path.display().to_string();
+            let subject = Subject::plain(path, Origin::Argument("--on-rotation"));
+            problems.push(problem.for_entry(subject, Impact::None));
+        }
+    }
+    problems
 }

@@ -15,7 +15,7 @@ use super::support::{
 use crate::backend::aws::parse_ini;
 use crate::input::cli::MigrateArguments;
 use crate::input::declaration::{Sections, parse_declaration};
-use crate::input::env_file::parse_env_file;
+use crate::input::env_file::{parse_env_file, secret_json};
 use crate::input::env_references::inherited_layer;
 use crate::model::env_variables::Inherited;
 use crate::model::plan::Layer;
@@ -140,7 +140,7 @@ pub fn env_file(data: &[u8]) {
                 file.warnings
             );
             let object: Result<BTreeMap<String, String>, _> =
-                serde_json::from_slice(file.secret_json.expose());
+                serde_json::from_slice(secret_json(&file.variables).expose());
             let moved = file.variables.iter().map(|variable| {
                 (
                     variable.name.as_str().to_owned(),

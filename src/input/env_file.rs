@@ -24,20 +24,22 @@ use crate::system::os_error::unreadable;
 /// The most bytes that a secret can have. A longer file is not read.
 const MOST_BYTES: usize = 65_536;
 
-/// The variables of a file that move to a secret or a declaration.
-#[derive(Debug)]
+/// The variables of a file that move to a secret or a declaration, and what to report about the
+/// others.
+#[derive(Default)]
 pub struct EnvFile {
     /// The variables, in the order in which they appear in the file.
     pub variables: Vec<EnvVariable>,
-    /// The JSON object of the variables that become a secret.
-    pub secret_json: SecretValue,
     /// Warnings, which quote no value. A suggested template has only names of variables from the
     /// value.
     pub warnings: Vec<String>,
+    /// An error for each line that is malformed.
+    errors: Vec<Problem>,
+    /// The variables that must not come from a secret, with their positions.
+    left_out: Vec<String>,
 }
 
 /// A variable in the file. It becomes a key in the secret, or a literal in the declaration.
-#[derive(Debug)]
 pub struct EnvVariable {
     pub name: EnvName,
     pub value: SecretValue,
@@ -45,7 +47,7 @@ pub struct EnvVariable {
     pub is_literal: bool,
     /// `FILE:LINE`
     position: String,
-    /// True if Node.js reads another value.
+    /// True if Node.js reads a different value.
     differs_in_node: bool,
 }
 
@@ -130,31 +132,23 @@ pub fn parse_env_file(
     let statements = statements(&lines);
     let unmatched_only = unmatched_patterns(file, &statements, arguments.only.iter());
     let others = arguments.except.iter().chain(&arguments.literal);
-    let mut warnings = unmatched_only.clone();
-    warnings.extend(unmatched_patterns(file, &statements, others));
-    let mut selection = Selection {
-        warnings,
-        ..Selection::default()
-    };
+    let mut found = EnvFile::default();
+    found.warnings.extend(unmatched_only.iter().cloned());
+    found
+        .warnings
+        .extend(unmatched_patterns(file, &statements, others));
     for statement in statements {
         let position = format!("{file}:{}", statement.line);
-        selection.add(statement, position, arguments, declared);
+        found.add(statement, position, arguments, declared);
     }
-    let Selection {
-        variables,
-        mut warnings,
-        mut errors,
-        left_out,
-    } = selection;
-    warnings.extend(warning_about(
+    found.warnings.extend(warning_about(
         "migrate leaves out",
-        &left_out,
+        &found.left_out,
         ", because a launch needs AWS_*, PATH and SECRETS_EXEC_* before it reads the secret",
     ));
 
-    let secret_json = secret_json(&variables);
-    if variables.is_empty() && errors.is_empty() {
-        errors.push(match unmatched_only.into_iter().next() {
+    if found.variables.is_empty() && found.errors.is_empty() {
+        found.errors.push(match unmatched_only.into_iter().next() {
             Some(text) => Problem::configuration(text),
             None => {
                 let help = "migrate never moves AWS_*, SECRETS_EXEC_* and PATH, and --only and --except select the others";
@@ -162,25 +156,23 @@ pub fn parse_env_file(
             }
         });
     }
-    if secret_json.len() > MOST_BYTES {
-        errors.push(too_large(file));
+    if secret_json(&found.variables).len() > MOST_BYTES {
+        found.errors.push(too_large(file));
     }
-    if !errors.is_empty() {
-        return Err(errors);
+    if !found.errors.is_empty() {
+        return Err(found.errors);
     }
 
-    let differing = variables.iter().filter(|variable| variable.differs_in_node);
-    warnings.extend(warning_about(
+    let variables = found.variables.iter();
+    let differing = variables.filter(|variable| variable.differs_in_node);
+    found.warnings.extend(warning_about(
         "Node's --env-file or npm's dotenv may give another value to",
         &Vec::from_iter(differing.map(EnvVariable::name_and_position)),
         ": they support hardly any escapes except `\\n`, treat backticks as quotes, and end a value without quotes at `#`",
     ));
-    warnings.extend(expansion_warnings(&variables, arguments));
-    Ok(EnvFile {
-        variables,
-        secret_json,
-        warnings,
-    })
+    let expansions = expansion_warnings(&found.variables, arguments);
+    found.warnings.extend(expansions);
+    Ok(found)
 }
 
 /// Returns the warnings about values with a dollar sign, which other readers of .env files expand.
@@ -224,20 +216,7 @@ fn warning_about(before: &str, names: &[String], after: &str) -> Option<String> 
     (!names.is_empty()).then(|| format!("{before} {}{after}", names.join(", ")))
 }
 
-/// The variables that move to a secret or a declaration, and what to report about the others.
-#[derive(Default)]
-struct Selection {
-    /// The variables in the order of the file.
-    variables: Vec<EnvVariable>,
-    /// Warnings about variables that are left out, and about patterns that match nothing.
-    warnings: Vec<String>,
-    /// An error for each line that is malformed.
-    errors: Vec<Problem>,
-    /// The variables that must not come from a secret, with their positions.
-    left_out: Vec<String>,
-}
-
-impl Selection {
+impl EnvFile {
     /// Adds the variable that a statement sets, instead of an earlier one with this name, if
     /// `--only` and `--except` allow the variable, and it may come from a secret. If the variable
     /// doesn't move, notes why, unless `--only` or `--except` is the reason.
@@ -322,13 +301,14 @@ fn is_selected(name: &str, MigrateArguments { only, except, .. }: &MigrateArgume
     (only.is_empty() || matches_any(only, name)) && !matches_any(except, name)
 }
 
-/// Suggests a template for a value that refers to other variables of the secret as `${NAME}`, which
-/// the template has in the order of the value. The result is `None` if the value refers only to
+/// Suggests a template for a value that contains other variables of the secret as `${NAME}`:
+/// `postgres://${USER}@db` → `…{{ app.USER }}…`. The result is `None` if the value refers only to
 /// literals, to itself, or to nothing.
 ///
 /// Everything else in the value may be secret, so the template has `…` instead.
 fn template(variable: &EnvVariable, variables: &[EnvVariable]) -> Option<String> {
     let value = String::from_utf8_lossy(variable.value.expose());
+    // Each part follows its position in the value.
     let mut parts: Vec<(usize, String)> = Vec::new();
     for other in variables {
         let reference = value.find(&format!("${{{}}}", other.name));
@@ -345,7 +325,7 @@ fn template(variable: &EnvVariable, variables: &[EnvVariable]) -> Option<String>
 }
 
 /// Returns the JSON object of the variables that become a secret, in the order of the file.
-fn secret_json(variables: &[EnvVariable]) -> SecretValue {
+pub fn secret_json(variables: &[EnvVariable]) -> SecretValue {
     let in_secret = variables.iter().filter(|variable| !variable.is_literal);
     let members = in_secret.map(|EnvVariable { name, value, .. }| {
         let text = String::from_utf8_lossy(value.expose());
@@ -358,7 +338,6 @@ fn secret_json(variables: &[EnvVariable]) -> SecretValue {
 }
 
 /// A statement of a .env file.
-#[derive(Debug)]
 struct Statement {
     /// The line on which the statement begins. Lines are counted from 1.
     line: usize,
@@ -371,12 +350,12 @@ struct Statement {
 type Binding = (String, Option<DotenvValue>);
 
 /// The value of a well-formed statement, and what other readers make of it.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct DotenvValue {
     value: SecretValue,
-    /// True if Node.js (`--env-file`) or npm's dotenv reads another value. They only support the
-    /// escape `\n` (dotenv also `\r`), treat backticks as quotes, and end a value without quotes at
-    /// `#`.
+    /// True if Node.js (`--env-file`) or npm's dotenv reads a different value. They only support
+    /// the escape `\n` (dotenv also `\r`), treat backticks as quotes, and end a value without
+    /// quotes at `#`.
     node_differs: bool,
     /// True if the value isn't in quotes, and its line ends with a backslash. systemd and shells
     /// append the next line to such a value.
@@ -396,7 +375,6 @@ fn statements(text: &str) -> Vec<Statement> {
             Ok(binding) => binding,
             Err(Malformed) => {
                 reader.skip(|c| c != '\n');
-                reader.take('\n');
                 None
             }
         };
@@ -417,8 +395,8 @@ struct DotenvReader<'t> {
 }
 
 impl<'t> DotenvReader<'t> {
-    /// Reads a name with its value, and the rest of its line. A comment and the end of the text are
-    /// `None`.
+    /// Reads a name with its value, and the rest of its line. The result is `None` for a comment
+    /// and at the end of the text.
     ///
     /// # Errors
     /// If the statement is malformed. The position is then somewhere within it.
@@ -431,43 +409,45 @@ impl<'t> DotenvReader<'t> {
         {
             self.advance(rest.trim_start_matches(is_blank));
         }
+        if self.take('#') {
+            self.skip(|c| c != '\n');
+            return Ok(None);
+        }
+
         let name = self.read_name()?;
         self.skip(is_blank);
-        let value = if self.take('=') {
-            Some(self.read_value()?)
-        } else {
-            None
+        let value = match self.take('=') {
+            true => Some(self.read_value()?),
+            false => None,
         };
         self.skip(is_blank);
-        if self.rest.starts_with('#') {
+        if self.take('#') {
             self.skip(|c| c != '\n');
         }
         if !self.rest.is_empty() && !self.take('\n') {
             return Err(Malformed);
         }
-        Ok(name.map(|name| (name, value)))
+        Ok(Some((name, value)))
     }
 
-    /// Reads a name, or notices that a comment begins here (`None`). A name in quotes can have any
-    /// character except the quote.
+    /// Reads a name. A name in quotes can have any character except the quote.
     ///
     /// # Errors
     /// When there isn't a name, or when its quote is never closed.
-    fn read_name(&mut self) -> Result<Option<String>, Malformed> {
-        if self.rest.starts_with('#') {
-            return Ok(None);
-        }
+    fn read_name(&mut self) -> Result<String, Malformed> {
         let (name, rest) = match self.rest.strip_prefix('\'') {
             Some(quoted) => quoted.split_once('\'').ok_or(Malformed)?,
-            None => self
-                .rest
-                .split_at(end_of(self.rest, |c| c == '=' || c == '#' || is_space(c))),
+            None => {
+                let is_end = |c: char| c == '=' || c == '#' || is_space(c);
+                let end = self.rest.find(is_end).unwrap_or(self.rest.len());
+                self.rest.split_at(end)
+            }
         };
         if name.is_empty() {
             return Err(Malformed);
         }
         self.advance(rest);
-        Ok(Some(name.to_owned()))
+        Ok(name.to_owned())
     }
 
     /// Reads the value after `=`.
@@ -520,8 +500,8 @@ impl<'t> DotenvReader<'t> {
     /// Reads a value without quotes: the rest of the line, except a comment after a space and the
     /// spaces at the end.
     fn read_unquoted(&mut self) -> DotenvValue {
-        let (line, rest) = self.rest.split_at(end_of(self.rest, |c| c == '\n'));
-        self.advance(rest);
+        let line = self.rest.split('\n').next().unwrap_or_default();
+        self.advance(&self.rest[line.len()..]);
 
         let mut hashes = line.match_indices('#');
         let comment = hashes.find(|(at, _)| line[..*at].ends_with(is_space));
@@ -542,7 +522,7 @@ impl<'t> DotenvReader<'t> {
         self.advance(self.rest.trim_start_matches(is_skipped));
     }
 
-    /// Skips the character `c`. Returns false if the next character is another one.
+    /// Skips the next character if it is `c`, and returns true in that case.
     fn take(&mut self, c: char) -> bool {
         let rest = self.rest.strip_prefix(c);
         self.advance(rest.unwrap_or(self.rest));
@@ -555,12 +535,6 @@ impl<'t> DotenvReader<'t> {
         self.line += passed.bytes().filter(|byte| *byte == b'\n').count();
         self.rest = rest;
     }
-}
-
-/// Returns the position of the first character for which `is_end` returns true, or the length of
-/// the text.
-fn end_of(text: &str, is_end: impl Fn(char) -> bool) -> usize {
-    text.find(is_end).unwrap_or(text.len())
 }
 
 /// Returns the character that a backslash and `c` stand for within these quotes, if this is an

@@ -130,8 +130,8 @@ fn misread_reference(text: &str) -> Option<Defect> {
     ))
 }
 
-/// Makes the entry of a variable whose value contains a reference. The command inherits any other
-/// variable unchanged (`None`).
+/// Returns the entry for a variable whose value contains a reference. The result is `None` for any
+/// other variable, which the command inherits unchanged.
 ///
 /// # Errors
 /// When the reference is malformed or has the syntax of another tool, or when the variable can't

@@ -23,8 +23,9 @@ pub type LocalSecrets = BTreeMap<String, BTreeMap<String, SecretValue>>;
 /// Reads the file of `--local`, and returns its secrets.
 ///
 /// # Errors
-/// The reason why the file can't be read, with another file if there is one. Otherwise, every
-/// mistake in its syntax, or an error for each secret without a valid value.
+/// The reason why the file can't be read. The help names a similar file, or any other file for
+/// `--local` in the directory. Otherwise, every mistake in the syntax, or an error for each secret
+/// without a valid value.
 pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
     let error = |Position { line, column }, fault: Fault| {
         let position = format!("{}:{line}:{column}:", path.display());
@@ -53,7 +54,7 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
         let fault = Fault::new(text).help(help);
         return Err(vec![error(node.position, fault)]);
     };
-    // If the file has a secret twice, that is one of the errors of the syntax.
+    // A secret that the file has twice is one of the syntax errors.
     let (mut secrets, mut errors) = (BTreeMap::new(), Vec::new());
     for (key, value) in entries {
         match values_by_stage(value) {

@@ -38,7 +38,7 @@ pub fn similar_file(path: &Path) -> Option<String> {
     Some(directory.join(nearest).to_str()?.to_owned())
 }
 
-/// Finds a file for `--local` in a directory, by the usual end of its name.
+/// Finds a file for `--local` in a directory: the first one whose name ends with `.local.yaml`.
 pub fn find_local_file(directory: &Path) -> Option<String> {
     let names = names_in(directory);
     let name = names.iter().find(|name| name.ends_with(".local.yaml"))?;
@@ -123,13 +123,6 @@ pub fn refuse_encoded(
     }))
 }
 
-/// The marks of encrypted values, their tool, and the start of the command that decrypts a file
-/// with such values, if there is one.
-const ENCRYPTED_VALUES: [(&str, &str, Option<&str>); 2] = [
-    ("ENC[AES256_GCM,", "sops", Some("sops decrypt")),
-    ("$ANSIBLE_VAULT;", "ansible-vault", None),
-];
-
 /// The beginnings of encrypted files, their tool, and the start of the command that decrypts them.
 const ENCRYPTED_FILES: [(&str, &str, &str); 5] = [
     ("$ANSIBLE_VAULT;", "ansible-vault", "ansible-vault view"),
@@ -153,6 +146,11 @@ fn encryption(bytes: &[u8]) -> Option<(&'static str, Option<&'static str>)> {
             return Some((tool, Some(command)));
         }
     }
-    let in_values = ENCRYPTED_VALUES.iter().find(|row| text.contains(row.0));
-    in_values.map(|(_, tool, command)| (*tool, *command))
+
+    // Only values in the file are encrypted.
+    if text.contains("ENC[AES256_GCM,") {
+        return Some(("sops", Some("sops decrypt")));
+    }
+    text.contains("$ANSIBLE_VAULT;")
+        .then_some(("ansible-vault", None))
 }

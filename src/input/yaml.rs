@@ -134,7 +134,7 @@ struct YamlBuilder<'t, I> {
     anchors: BTreeMap<usize, Node>,
     /// The number of nodes that have been copied so far.
     copied_nodes: usize,
-    /// The errors for keys that are in their mapping already.
+    /// An error for each key that occurs again in its mapping.
     duplicates: Vec<SyntaxError>,
 }
 
@@ -273,7 +273,8 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
     }
 }
 
-/// Returns what is wrong with a value with a tag, which may be the tag of another tool.
+/// Returns what is wrong with a value that has a tag, such as `!Ref name`. The tag may belong to
+/// another tool.
 fn tag_fault(event: &Event<'_>) -> Fault {
     if let Event::Scalar(value, _, _, Some(tag)) = event
         && let Some(remedy) = tag_remedy(tag.suffix(), value)
@@ -305,19 +306,19 @@ fn key(Node { position, kind }: Node, text: &str) -> Result<Key, SyntaxError> {
     }
 }
 
-/// Returns what is wrong with a template without quotes in this line. The help shows the template,
-/// unless it has text that may be a password next to its expressions.
+/// Returns the fault of a line such as `URL: {{ db.url }}`, in which the template needs quotes. The
+/// help shows the template, unless it has text that may be a password next to its expressions.
 fn unquoted_template_fault(line: &str) -> Fault {
     if let Some(fault) = helm_fault(line) {
         return fault.about("the value");
     }
-    // The key and, if it may be shown, the template.
-    let form = r"(\w+): *(?:((?:[-:/@?&=,;.+ ]*\{\{[\w .|]+\}\})+)[ ,}]*$|\{\{)";
+    // The part "template" is only found if it may be shown.
+    let form = r"(?<key>\w+): *(?:(?<template>(?:[-:/@?&=,;.+ ]*\{\{[\w .|]+\}\})+)[ ,}]*$|\{\{)";
     let found = Regex::new(form).ok().and_then(|form| form.captures(line));
-    let part = |number| found.as_ref()?.get(number).map(|part| part.as_str());
+    let part = |name| found.as_ref()?.name(name).map(|part| part.as_str());
 
-    let template = format!("template: \"{}\"", part(2).unwrap_or("{{ … }}"));
-    let help = match part(1) {
+    let template = format!("template: \"{}\"", part("template").unwrap_or("{{ … }}"));
+    let help = match part("key") {
         Some("from" | "template" | "value") => format!("write {template}"),
         Some(name) => format!("write {name}: {{ {template} }}"),
         None => format!("write {{ {template} }}"),
@@ -374,25 +375,30 @@ const QUOTES: &str = "put the whole value in quotes";
 fn parser_error(scan: &ScanError, text: &str) -> SyntaxError {
     let marker = scan.marker();
     let position = position(marker.line(), marker.col());
+    let conflict = conflict_error(text);
+    let known = conflict.or_else(|| overlooked_error(text, position.line));
+    known.unwrap_or_else(|| (position, parser_fault(scan, text, position)))
+}
+
+/// Returns the error for a line near `line` with something in it that people don't see, if there is
+/// one. The parser may notice a tab in an earlier line, and any other character in the next one.
+fn overlooked_error(text: &str, line: usize) -> Option<SyntaxError> {
+    let numbered = (1..).zip(text.lines());
+    let mut near = numbered.skip(line.saturating_sub(2)).take(4);
+    near.find_map(|(line, content)| {
+        let fault = overlooked_in_line(content)?.about("this line");
+        Some((Position { line, column: 1 }, fault))
+    })
+}
+
+/// Returns what is wrong in `text` at the position of the parser's error. The comments show a line
+/// with each mistake.
+fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
     let mut lines_above = text.lines().take(position.line).collect::<Vec<_>>();
     let line = lines_above.pop().unwrap_or_default();
     let before: String = line.chars().take(position.column - 1).collect();
     let after = &line[before.len()..];
     let is_after_value = before.contains(": ");
-    if let Some(conflict) = conflict_error(text) {
-        return conflict;
-    }
-    // The parser may notice a tab in an earlier line, and any other character in the next one.
-    let near = (1..)
-        .zip(text.lines())
-        .skip(position.line.saturating_sub(2));
-    for (line, content) in near.take(4) {
-        if let Some(found) = overlooked_in_line(content) {
-            let position = Position { line, column: 1 };
-            return (position, found.about("this line"));
-        }
-    }
-
     let (message, help) = match scan.kind() {
         // `@home`
         ErrorKind::UnexpectedCharacter { .. }
@@ -401,7 +407,7 @@ fn parser_error(scan: &ScanError, text: &str) -> SyntaxError {
         | ErrorKind::InvalidBlockScalarHeader => {
             let character: String = after.chars().take(1).collect();
             let message = format!("a value that starts with \"{character}\" needs quotes");
-            return (position, Fault::new(message).help(QUOTES));
+            return Fault::new(message).help(QUOTES);
         }
         // `DB_HOST: prod/db: host`
         ErrorKind::MappingValueNotAllowed
@@ -446,11 +452,11 @@ fn parser_error(scan: &ScanError, text: &str) -> SyntaxError {
         | ErrorKind::ExpectedDocumentStart
             if !is_after_value =>
         {
-            return (position, name_fault(line, &lines_above));
+            return name_fault(line, &lines_above);
         }
-        _ => return (position, Fault::new(scan.info())),
+        _ => return Fault::new(scan.info()),
     };
-    (position, Fault::new(message).help(help))
+    Fault::new(message).help(help)
 }
 
 /// Returns what is wrong with a line where the parser expected a name: the colon of this name, or

@@ -445,7 +445,8 @@ fn stop_by(signal: SignalNumber, is_job: bool) -> bool {
         signal
     };
     // 0 stands for the process group of this process (kill(2)).
-    send_signal(if is_job { 0 } else { getpid().as_raw() }, stop_signal);
+    let target = if is_job { 0 } else { getpid().as_raw() };
+    send_signal(target, stop_signal);
 
     // This process has only one thread, which gets the signal before the call that unblocks it
     // returns.

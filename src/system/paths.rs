@@ -27,15 +27,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-#[cfg(target_os = "macos")]
-use nix::fcntl::AtFlags;
 use nix::fcntl::{OFlag, open, openat, readlinkat};
-#[cfg(target_os = "macos")]
-use nix::libc;
-#[cfg(target_os = "linux")]
-use nix::sys::stat::fstat;
-#[cfg(target_os = "macos")]
-use nix::sys::stat::fstatat;
 use nix::sys::stat::{Mode, SFlag};
 use nix::sys::statfs::fstatfs;
 #[cfg(target_os = "linux")]
@@ -53,7 +45,7 @@ const MAX_SYMLINKS: usize = 40;
 #[cfg(target_os = "linux")]
 const COMPONENT_FLAGS: OFlag = OFlag::O_PATH.union(OFlag::O_CLOEXEC);
 #[cfg(target_os = "macos")]
-const COMPONENT_FLAGS: OFlag = OFlag::from_bits_retain(libc::O_SEARCH).union(OFlag::O_CLOEXEC);
+const COMPONENT_FLAGS: OFlag = OFlag::from_bits_retain(nix::libc::O_SEARCH).union(OFlag::O_CLOEXEC);
 
 /// The magic number of ramfs in linux/magic.h, which nix doesn't define.
 #[cfg(target_os = "linux")]
@@ -257,8 +249,9 @@ pub fn is_foreign(owner: u32) -> bool {
     owner != 0 && owner != geteuid().as_raw()
 }
 
-/// The reason why a file isn't read, as the predicate of a sentence, and the beginning of the help,
-/// which is empty if changing the mode doesn't help.
+/// The reason why a file isn't read, such as `can be changed by any user`, and the beginning of the
+/// help, such as `run chmod go-w on it, or, `. The latter is empty if changing the mode doesn't
+/// help.
 pub type Distrust = (&'static str, &'static str);
 
 /// Returns the reason why another user could change a file, or the entries of a directory. Returns
@@ -318,6 +311,8 @@ pub fn is_in_memory(file: BorrowedFd<'_>) -> Result<bool, Errno> {
 /// The error of the kernel, for example because the name doesn't exist.
 #[cfg(target_os = "linux")]
 fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<Option<SymbolicLink>, Errno> {
+    use nix::sys::stat::fstat;
+
     // With O_PATH, O_NOFOLLOW opens the link itself.
     let flags = COMPONENT_FLAGS | OFlag::O_NOFOLLOW;
     let link = openat(directory, name, flags, Mode::empty())?;
@@ -347,6 +342,9 @@ fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<Option<SymbolicL
 /// The error of the kernel, for example because the name doesn't exist.
 #[cfg(target_os = "macos")]
 fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<Option<SymbolicLink>, Errno> {
+    use nix::fcntl::AtFlags;
+    use nix::sys::stat::fstatat;
+
     let stat = fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW)?;
     if SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT != SFlag::S_IFLNK {
         return Ok(None);

@@ -42,7 +42,7 @@ use nix::unistd::{getpgrp, getpid, tcgetpgrp, write};
 
 /// The signals that a terminal, a service manager or a user sends to end a process. Their default
 /// action is also to end the process.
-pub const TERMINATION: [Signal; 4] = [
+const TERMINATION: [Signal; 4] = [
     Signal::SIGQUIT,
     Signal::SIGHUP,
     Signal::SIGINT,

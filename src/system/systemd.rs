@@ -88,8 +88,6 @@ const REFUSAL_LENGTH: usize = MAX_CREDENTIAL_LENGTH + 1;
 /// The help that says how systemd makes a connection.
 const SETUP_HELP: &str = "let systemd start it: a socket unit with Accept=yes does, when a unit with LoadCredential=NAME:SOCKET connects (systemd.exec(5))";
 
-static PADDING: [u8; 4_096] = [0; 4_096];
-
 /// Takes the connection of systemd's `LoadCredential=` from standard input, if standard input is
 /// one. If the subcommand `credential` expects a connection, any stream connection is taken, and
 /// [`CredentialConnection::request`] reports what is wrong with its address.
@@ -255,16 +253,10 @@ fn not_sent(errno: Errno) -> Problem {
 
 /// Sends the padding of a refusal and ends the stream.
 fn refuse(connection: BorrowedFd<'_>) {
-    let mut left = REFUSAL_LENGTH;
-    while left > 0 {
-        // The last part is shorter.
-        let part = PADDING.get(..left).unwrap_or(&PADDING);
-        if send_all(connection, part).is_err() {
-            return;
-        }
-        left -= part.len();
+    let padding = vec![0; REFUSAL_LENGTH];
+    if send_all(connection, &padding).is_ok() {
+        let _ = shutdown(connection.as_raw_fd(), Shutdown::Write);
     }
-    let _ = shutdown(connection.as_raw_fd(), Shutdown::Write);
 }
 
 /// Sends bytes, waiting as long as the client doesn't read them. SIGPIPE is ignored

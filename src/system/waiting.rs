@@ -251,9 +251,9 @@ pub fn kill_program() -> Option<Child> {
     program.child
 }
 
-/// Returns the processes to kill: this one, which comes first, and, on Linux, its descendants. `sh`
-/// runs most commands as a child. If only `sh` were killed, the child would keep reading from the
-/// terminal.
+/// Returns the processes to kill: `process` itself, which is the first one, and, on Linux, its
+/// descendants. `sh` runs most commands as a child. If only `sh` were killed, the child would keep
+/// reading from the terminal.
 fn with_descendants(process: Pid) -> Vec<Pid> {
     let mut found = vec![process];
     let Ok(tasks) = fs::read_dir(format!("/proc/{process}/task")) else {

@@ -12,26 +12,9 @@ use serde_json::{Value, json};
 use super::config::{RoleChain, Settings};
 use super::parameter_store::{base_name, is_described, referenced_secret};
 use super::service_client::{aws_host, partition_of};
+use crate::input::cli::PolicyArguments;
 use crate::model::problem::Problem;
-use crate::model::reference::{Arn, Locator, Region, Role, Store};
-
-/// The options of `policy`.
-#[derive(Debug)]
-pub struct PolicyOptions {
-    /// True with `--agent`. In that case, the AWS Secrets Manager Agent sends the requests. It also
-    /// calls DescribeSecret, to find new versions.
-    pub is_for_agent: bool,
-    /// The account of secrets and parameters that aren't given as ARNs. `None` stands for any
-    /// account.
-    pub account: Option<String>,
-    /// The role whose policy is printed. It is `None` for the policy of the caller.
-    pub for_role: Option<Role>,
-    pub kms_keys: Vec<Arn>,
-    /// True if the policy also allows the requests of `check --describe`.
-    pub describe: bool,
-    /// True if the policy allows only the requests of `check --metadata`.
-    pub metadata: bool,
-}
+use crate::model::reference::{Arn, Locator, Region, Store};
 
 /// A policy, and the warnings and notes for the person who attaches it.
 pub struct Policy {
@@ -50,7 +33,7 @@ pub fn policy(
     settings: &Settings,
     chain: Option<&RoleChain>,
     locators: &BTreeSet<&Locator>,
-    options: &PolicyOptions,
+    options: &PolicyArguments,
 ) -> Result<Policy, Problem> {
     let with_defaults = |locator: &&Locator| settings.with_defaults(locator);
     let requests = BTreeSet::from_iter(locators.iter().map(with_defaults));
@@ -93,7 +76,7 @@ impl<'a> PolicyRole<'a> {
     fn for_options(
         chain: Vec<Arn>,
         requests: &BTreeSet<Locator>,
-        options: &'a PolicyOptions,
+        options: &'a PolicyArguments,
     ) -> Result<Self, Problem> {
         let roles = requests.iter().filter_map(|request| request.role.as_ref());
         let requested: BTreeSet<Arn> = roles.map(|role| role.arn.clone()).collect();
@@ -153,7 +136,7 @@ fn statements<'a>(
     settings: &Settings,
     role: &PolicyRole<'a>,
     requests: &[&Locator],
-    options: &'a PolicyOptions,
+    options: &'a PolicyArguments,
 ) -> Statements<'a> {
     // A secret without an account is in the account of the role that reads it.
     let named_account = role.named.and_then(Arn::account);
@@ -187,7 +170,7 @@ fn statements<'a>(
 }
 
 /// Returns the warnings about the policy for `requests`.
-fn warnings(requests: &[&Locator], options: &PolicyOptions) -> Vec<String> {
+fn warnings(requests: &[&Locator], options: &PolicyArguments) -> Vec<String> {
     let mut warnings = Vec::new();
     if requests.iter().any(|request| request.region.is_none()) {
         let text = "the policy allows every region (`*`), because no region is set; to restrict it, set --region or AWS_REGION";
@@ -201,7 +184,7 @@ fn warnings(requests: &[&Locator], options: &PolicyOptions) -> Vec<String> {
 }
 
 /// Returns the notes about a policy.
-fn notes(role: &PolicyRole<'_>, requests: &[&Locator], options: &PolicyOptions) -> Vec<String> {
+fn notes(role: &PolicyRole<'_>, requests: &[&Locator], options: &PolicyArguments) -> Vec<String> {
     let mut notes = Vec::new();
     if role.named.is_none() {
         for assumed in &role.assumed {
@@ -250,7 +233,7 @@ impl IamAction {
 
 /// The resources of each action.
 struct Statements<'a> {
-    options: &'a PolicyOptions,
+    options: &'a PolicyArguments,
     /// The account of resources that aren't given as ARNs.
     account: &'a str,
     /// True if secrets are described.

@@ -32,7 +32,7 @@ mod session;
 pub use config::parse_ini;
 pub use config::{Purpose, Settings, apply_profile, apply_settings};
 pub use credentials::remove_empty_variables;
-pub use iam_policy::{Policy, PolicyOptions, policy};
+pub use iam_policy::{Policy, policy};
 #[cfg(any(fuzzing, test))]
 pub use replay::{RecordedResponse, replay};
 pub use responses::{code_and_message, error_response, malformed_response};

@@ -15,7 +15,8 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use crate::commands::launch::Launch;
-use crate::commands::read::{Pass, Values};
+use crate::commands::prepare::Asker;
+use crate::commands::read::Values;
 use crate::commands::worker::{self, Reporter};
 use crate::deliver::{Delivery, Files, PlacedFile};
 use crate::exec;
@@ -91,7 +92,6 @@ struct GatedLaunch<'a> {
     gate: Gate,
     baseline: &'a Baseline,
     rotation: &'a RotationOptions,
-    pass: Pass,
 }
 
 /// Runs the launch in the forked process. Returns the exit status, unless this process becomes the
@@ -103,11 +103,8 @@ pub fn run_launch(
     baseline: &Baseline,
     rotation: &RotationOptions,
 ) -> u8 {
-    let pass = match baseline.command_values {
-        None => Pass::First,
-        Some(_) => Pass::Poll,
-    };
-    if pass == Pass::Poll {
+    if baseline.command_values.is_some() {
+        launch.prepared.asker = Asker::Poll;
         gate.leave_group();
     }
     let retained = &mut launch.prepared.retained;
@@ -117,7 +114,6 @@ pub fn run_launch(
         gate,
         baseline,
         rotation,
-        pass,
     };
     child.run().unwrap_or_else(|report| child.fail(&report))
 }
@@ -130,27 +126,24 @@ impl GatedLaunch<'_> {
     /// # Errors
     /// Every value that can't be read, and every file that can't be written.
     fn run(&self) -> Result<u8, Report> {
-        let Self { launch, pass, .. } = *self;
-        let read = |deadline: &Deadline| launch.all_values(pass, deadline);
-        let values = worker::run_with(&self.launch.prepared.options, self, read)?;
+        let Self { launch, .. } = *self;
+        let is_poll = launch.prepared.is_poll();
+        let read = |deadline: &Deadline| launch.all_values(deadline);
+        let values = worker::run_with(&launch.prepared.options, self, read)?;
 
         let (key, mode) = (&self.baseline.key, self.rotation.on_rotation);
         let fingerprint = Fingerprint::new(key, mode, &values.outcomes, &values.fetched);
-        let (changed, lines) = self.compare(&fingerprint);
-        let is_unchanged = self.pass == Pass::Poll && changed.is_none();
-        let ready = Message::Ready(Ready {
-            fingerprint,
-            changed,
-            lines,
-        });
+        let ready = self.compare(fingerprint);
+        let is_unchanged = is_poll && ready.changed.is_none();
+        let ready = Message::Ready(ready);
         if is_unchanged {
             self.gate.send(&ready);
             return Ok(0);
         }
 
-        match (self.rotation.on_rotation, self.pass) {
-            (OnRotation::Signal(_), Pass::Poll) => self.replace_files(&values.outcomes, &ready),
-            (OnRotation::Signal(_) | OnRotation::Restart | OnRotation::Exit, _) => {
+        match self.rotation.on_rotation {
+            OnRotation::Signal(_) if is_poll => self.replace_files(&values.outcomes, &ready),
+            OnRotation::Signal(_) | OnRotation::Restart | OnRotation::Exit => {
                 self.start(values, &ready)
             }
         }
@@ -165,7 +158,7 @@ impl GatedLaunch<'_> {
     /// Every failure before the gate: files that can't be written, an environment that is too
     /// large, or a program that has been removed.
     fn start(&self, values: Values, ready: &Message) -> Result<u8, Report> {
-        let (delivery, environment) = self.launch.write_files(self.pass, values)?;
+        let (delivery, environment) = self.launch.write_files(values)?;
         // The program may have been removed since the last start.
         let program = self.launch.prepared.find_program(self.launch.command)?;
         if !self.gate.await_opening(ready, self.rotation.stop_signal) {
@@ -203,47 +196,45 @@ impl GatedLaunch<'_> {
     }
 
     /// Compares the values with the command's values and with those that the latest launch has
-    /// found.
-    ///
-    /// Returns the values that the command doesn't have, and the lines about changes that no
-    /// earlier launch has found. Instead of the values, returns `None` if none of them differs, and
-    /// for the first launch, which has nothing to compare with.
-    fn compare(&self, fingerprint: &Fingerprint) -> (Option<ChangedValues>, String) {
-        let Some(command_values) = &self.baseline.command_values else {
-            return (None, String::new());
-        };
-
-        let latest_values = self.baseline.latest_values.as_ref();
-        // If nothing newer was read, the command has the latest values.
-        let not_reported_yet = latest_values.unwrap_or(command_values).changes(fingerprint);
-        let lines = terminal::visible_lines(not_reported_yet.iter().map(change_note));
-
-        let mut changed = ChangedValues::default();
-        for change in command_values.changes(fingerprint) {
-            changed.labels.extend(change.names);
-            changed.secrets.insert(change.name.to_owned());
+    /// found. Returns the message for the parent.
+    fn compare(&self, fingerprint: Fingerprint) -> Ready {
+        let (mut changed, mut lines) = (ChangedValues::default(), String::new());
+        // The first launch has nothing to compare with.
+        if let Some(command_values) = &self.baseline.command_values {
+            let latest_values = self.baseline.latest_values.as_ref();
+            // If nothing newer was read, the command has the latest values.
+            let not_reported_yet = latest_values
+                .unwrap_or(command_values)
+                .changes(&fingerprint);
+            lines = terminal::visible_lines(not_reported_yet.iter().map(change_note));
+            for change in command_values.changes(&fingerprint) {
+                changed.labels.extend(change.names);
+                changed.secrets.insert(change.name.to_owned());
+            }
         }
-        if changed.secrets.is_empty() {
-            return (None, lines);
+        Ready {
+            fingerprint,
+            changed: Some(changed).filter(|changed| !changed.secrets.is_empty()),
+            lines,
         }
-        (Some(changed), lines)
     }
 }
 
 impl Reporter for GatedLaunch<'_> {
+    /// False for a poll, which also gets a termination signal when the whole service is stopped.
     fn shows_progress(&self) -> bool {
-        self.pass == Pass::First
+        !self.launch.prepared.is_poll()
     }
 
     fn notify(&self, assignments: &str) {
-        if self.pass == Pass::First {
+        if self.shows_progress() {
             self.gate.send(&Message::Notify(assignments.to_owned()));
         }
     }
 
     /// For the first launch, prints the report. For a poll, only sends one warning to the parent.
     fn fail(&self, failures: &Report) -> u8 {
-        if self.pass == Pass::First {
+        if self.shows_progress() {
             return failures.print();
         }
         let command = self.launch.command.quoted_program();
@@ -252,14 +243,6 @@ impl Reporter for GatedLaunch<'_> {
         let lines = terminal::visible_lines([warning]);
         self.gate.send(&Message::PollFailed(lines));
         failures.exit_status()
-    }
-
-    /// For the first launch, prints the record. For a poll, prints nothing, because a poll also
-    /// gets this signal when the whole service is stopped.
-    fn interrupted(&self, record: Record) {
-        if self.pass == Pass::First {
-            terminal::print_unless_stalled(record);
-        }
     }
 
     fn watched_connection(&self) -> Option<BorrowedFd<'_>> {
@@ -302,7 +285,8 @@ pub fn failed_poll_warning(command: &str, since: Option<SystemTime>, errors: &[R
     .with_some("since", since_text)
 }
 
-/// Returns the note about a secret that has changed.
+/// Returns the note about a secret that has changed: `the secret "prod/db" changed from version 1
+/// to version 2, which changes DB_PASSWORD`.
 fn change_note(change: &Change<'_>) -> Record {
     let versions = match (change.old_version, change.new_version) {
         (Some(old), Some(new)) if old == new => format!("has a new value in version {new}"),

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use super::child::{ChangedValues, failed_poll_warning};
-use crate::model::options::{OnRotation, Options, RotationOptions, SignalNumber};
+use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 use crate::model::problem::{Problem, Status};
 use crate::report::terminal::{counted, some_of};
 use crate::report::{Label, Record, Report, terminal};
@@ -27,7 +27,8 @@ pub struct FailingPolls {
 /// Prints the lines of the process that stays. Keeps the facts that the lines contain.
 pub struct Notices<'a> {
     pub rotation: &'a RotationOptions,
-    pub options: Options,
+    /// True with `--notify-ready`.
+    pub notifies_ready: bool,
     /// The command's program as the user wrote it, in quotes.
     pub command: String,
     /// The process id of the command.
@@ -50,7 +51,7 @@ impl Notices<'_> {
     /// Prints that the command was started. With `--notify-ready`, also sends READY=1 to the
     /// service manager.
     pub fn report_start(&mut self) {
-        if self.options.notify_ready {
+        if self.notifies_ready {
             self.service_manager.send("READY=1");
         }
         let text = format!("{} was started, with process id {}", self.command, self.pid);
@@ -186,8 +187,9 @@ impl Notices<'_> {
         }
     }
 
-    /// Returns the note about what has happened to the command because values have changed. `what`
-    /// is the predicate of the note, and `then` is its end.
+    /// Returns the note about what has happened to the command because values have changed, such as
+    /// `"node" was stopped, because DB_PASSWORD changed (the secret "prod/db"); secrets-exec exits
+    /// with status 75`. `what` is the predicate (`was stopped`), and `then` is the end of the note.
     fn consequence(&self, event: &'static str, what: &str, then: &str) -> Record {
         let [labels, secrets] = [&self.changed.labels, &self.changed.secrets]
             .map(|names| Vec::from_iter(names.clone()));

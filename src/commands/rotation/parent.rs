@@ -56,19 +56,27 @@ pub fn supervise(
     launch: Launch<'_>,
     inherited: &Inherited,
 ) -> Result<u8, Report> {
-    let options = launch.prepared.options.clone();
     let notices = Notices {
         rotation,
+        notifies_ready: launch.prepared.options.notify_ready,
         command: launch.command.quoted_program(),
+        // `start` sets the process id.
         pid: Pid::from_raw(0),
         changed: ChangedValues::default(),
         service_manager: Notifier::new(inherited),
         failing: None,
-        options,
         dropped_lines: 0,
         rest_of_line: String::new(),
     };
-    let mut launches = Launches::new(launch, notices);
+    let mut launches = Launches {
+        launch,
+        notices,
+        baseline: Baseline::default(),
+        process: None,
+        // `fork_launch` sets the phase.
+        phase: LaunchPhase::Resolving,
+        placed: Vec::new(),
+    };
     if let Some(status) = launches.await_first()? {
         return Ok(status);
     }
@@ -123,8 +131,8 @@ impl Parent<'_> {
         }
     }
 
-    /// Returns the next event for the state machine. If the timer has elapsed, that is the last
-    /// event, because any other one may set the timer again.
+    /// Returns the next event for the state machine. If the timer has elapsed, this event is
+    /// returned after all others, because they may set the timer again.
     fn next_event(&mut self) -> Option<Event> {
         if let Some(event) = self.events.pop_front() {
             return Some(event);
@@ -284,29 +292,15 @@ enum LaunchPhase {
     Resolving,
     /// Values and files are complete, and the launch waits for one byte.
     AtGate,
-    /// The gate is open, and the launch is renaming the files.
+    /// The gate is open. The launch is renaming the files, or it couldn't rename them or execute
+    /// the command.
     Open,
     /// The files have their own names. The launch closes the pipe next, because it executes the
     /// command, or because it only had to replace files.
     Placed,
-    /// The launch couldn't rename its files or execute the command.
-    Failed,
 }
 
-impl<'a> Launches<'a> {
-    /// Returns the launches of a command that hasn't been started. No launch has been forked yet.
-    fn new(launch: Launch<'a>, notices: Notices<'a>) -> Self {
-        Self {
-            launch,
-            notices,
-            baseline: Baseline::default(),
-            process: None,
-            // `fork_launch` sets the phase.
-            phase: LaunchPhase::Resolving,
-            placed: Vec::new(),
-        }
-    }
-
+impl Launches<'_> {
     /// Returns a descriptor that is readable when the launch has sent a message, or has closed its
     /// end of the pipe. The result is `None` if there isn't a launch, and once that end was
     /// noticed.
@@ -409,7 +403,7 @@ impl<'a> Launches<'a> {
                     let earlier = replace(&mut self.placed, files);
                     self.notices.report_errors(remove_files(earlier));
                 }
-                Message::Failed => self.phase = LaunchPhase::Failed,
+                Message::Failed => self.phase = LaunchPhase::Open,
                 Message::PollFailed(lines) => self.notices.print_failed_poll(&lines),
             }
         }
@@ -419,7 +413,7 @@ impl<'a> Launches<'a> {
             return event;
         }
         self.process = None;
-        self.note_end(self.phase == LaunchPhase::Placed)
+        self.note_end()
     }
 
     /// True if there is a launch whose gate has been opened.
@@ -466,15 +460,16 @@ impl<'a> Launches<'a> {
     }
 
     /// Acts on the end of a launch whose gate was opened: prints the line about it and, if the
-    /// launch has succeeded, notes that the command has its values. `has_placed` is true if the
-    /// files have their own names and nothing has failed since. Returns the event that follows if
-    /// the launch was only meant to replace files.
-    fn note_end(&mut self, has_placed: bool) -> Option<Event> {
+    /// launch has succeeded, notes that the command has its values. Returns the event that follows
+    /// if the launch was only meant to replace files.
+    fn note_end(&mut self) -> Option<Event> {
+        // Nothing has failed since the files got their own names.
+        let has_succeeded = self.phase == LaunchPhase::Placed;
         let is_first = self.baseline.command_values.is_none();
         if let OnRotation::Signal(signal) = self.notices.rotation.on_rotation
             && !is_first
         {
-            if !has_placed {
+            if !has_succeeded {
                 return Some(Event::NotDelivered);
             }
             self.baseline.adopt_latest_values();
@@ -484,7 +479,7 @@ impl<'a> Launches<'a> {
 
         // The launch was meant to become the command.
         self.baseline.adopt_latest_values();
-        match (is_first, has_placed) {
+        match (is_first, has_succeeded) {
             (true, true) => self.notices.report_start(),
             (false, true) => self.notices.report_restart(),
             (false, false) => self.notices.report_failed_restart(),
@@ -501,6 +496,9 @@ impl<'a> Launches<'a> {
     /// unchanged or, with `signal=NAME`, it has replaced the files or failed to. In these cases,
     /// the messages decide the event. Otherwise the launch ended before its gate was opened, so the
     /// poll has failed, even if the launch had reported a change.
+    ///
+    /// Prints why a poll has failed, with two exceptions: a launch that exits has reported the
+    /// reason itself, and SIGTERM or SIGINT is meant to stop the whole service.
     fn note_reaped(&mut self, child: Pid, status: ExitStatus) -> Option<Event> {
         if self.process.as_ref()?.pid != child {
             return None;
@@ -509,26 +507,22 @@ impl<'a> Launches<'a> {
         if self.process.is_none() {
             return event;
         }
-        self.give_up_poll(status);
-        Some(Event::Polled(PollResult::Failed))
-    }
 
-    /// Forgets a launch that has ended before its gate was opened, and the values that it has read.
-    /// Prints why the launch has ended, with two exceptions: a launch that exits has reported the
-    /// reason itself, and SIGTERM or SIGINT is meant to stop the whole service.
-    fn give_up_poll(&mut self, status: ExitStatus) {
         self.process = None;
         // The command doesn't get these values. If the next poll reads them again, that poll has to
         // print the lines about the change again.
         self.baseline.latest_values = None;
-        let why = match status {
-            ExitStatus::Exited(_) | ExitStatus::Killed(SignalNumber::TERM | SignalNumber::INT) => {
-                return;
+        match status {
+            ExitStatus::Exited(_) | ExitStatus::Killed(SignalNumber::TERM | SignalNumber::INT) => {}
+            ExitStatus::Killed(SignalNumber::ALRM) => {
+                self.notices.report_failed_poll("it took too long");
             }
-            ExitStatus::Killed(SignalNumber::ALRM) => "it took too long".to_owned(),
-            ExitStatus::Killed(signal) => format!("its process was killed by {signal}"),
-        };
-        self.notices.report_failed_poll(&why);
+            ExitStatus::Killed(signal) => {
+                let why = format!("its process was killed by {signal}");
+                self.notices.report_failed_poll(&why);
+            }
+        }
+        Some(Event::Polled(PollResult::Failed))
     }
 
     /// Ends the launch, if there is one. Waits for a launch that is replacing files, for at most

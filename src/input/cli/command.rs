@@ -21,11 +21,7 @@ use crate::model::reference::{Arn, Reference, Role, SecretId, Store};
 /// The sections of the man page that are written by hand.
 const MAN_SECTIONS: &str = include_str!("man.roff");
 
-const LONG_ABOUT: &str = "\
-secrets-exec reads secrets from AWS Secrets Manager and parameters from SSM Parameter Store, puts their values into environment variables \
-or files, and then becomes COMMAND: the process id stays the same, and no other process is left behind. If a value is missing, secrets-exec \
-reports everything that is missing, and doesn't start COMMAND. With --on-rotation, it stays as COMMAND's parent and acts when a secret \
-changes.";
+const LONG_ABOUT: &str = include_str!("help/about.txt");
 
 /// The width of `--help` in columns, on every terminal.
 const WIDTH: usize = 80;
@@ -34,10 +30,7 @@ const USAGE: &str = "\
 secrets-exec [OPTIONS] -- COMMAND [ARG]...
        secrets-exec <SUBCOMMAND> [OPTIONS]";
 
-const END: &str = "\
-Example: secrets-exec --env DB_PASSWORD=prod/db:password -- node app.js
-Documentation: https://github.com/OWNER/secrets-exec/tree/main/docs";
-
+const END: &str = include_str!("help/launch-short.txt");
 const LONG_END: &str = include_str!("help/launch.txt");
 
 /// Returns the command line as it is parsed, with the command after `--`.
@@ -57,9 +50,9 @@ fn command() -> Command {
     let command = Command::new("secrets-exec")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Run a command with secrets from AWS in its environment")
-        .long_about(LONG_ABOUT)
+        .long_about(LONG_ABOUT.trim_end())
         .override_usage(USAGE)
-        .after_help(END)
+        .after_help(END.trim_end())
         .after_long_help(LONG_END.trim_end())
         .term_width(WIDTH)
         .args_conflicts_with_subcommands(true)
@@ -81,7 +74,7 @@ pub fn completion_script(shell: Shell) -> String {
     let mut script = Vec::new();
     generate(shell, &mut command(), "secrets-exec", &mut script);
     // This corrects a mistake of clap_complete 4.6: in the bash script for a program with a hyphen
-    // in its name, the state after a subcommand has one name where it is set, and another name
+    // in its name, the state after a subcommand has one name where it is set, and a different one
     // where its options are listed. Without the correction, bash would not complete the options of
     // subcommands.
     String::from_utf8_lossy(&script).replace("secrets__subcmd__exec", "secrets__exec")
@@ -170,10 +163,9 @@ pub const CREDENTIAL: &str = "credential";
 /// The texts of a subcommand for `--help`, and the function that adds its arguments.
 pub struct Subcommand {
     name: &'static str,
-    about: &'static str,
     usage: &'static str,
-    /// The rest of `--help` and of the man page: a paragraph that follows `about`, or nothing, and
-    /// the examples, which come last.
+    /// The text of `--help` and of the man page: a line that `-h` has, too, a paragraph or nothing,
+    /// and the examples.
     help: &'static str,
     /// The arguments of a line that works, for the help of an error.
     pub example: &'static str,
@@ -186,8 +178,13 @@ impl Subcommand {
     /// names it, so that a launch doesn't build the arguments of every subcommand.
     fn command(&self) -> Command {
         Command::new(self.name)
-            .about(self.about)
+            .about(self.about())
             .defer(with_arguments)
+    }
+
+    /// Returns the first line of the text.
+    fn about(&self) -> &'static str {
+        self.help.lines().next().unwrap_or_default()
     }
 }
 
@@ -204,14 +201,13 @@ fn with_arguments(command: Command) -> Command {
         return command;
     };
     let help_text = subcommand.help.trim_end();
-    let (details, examples) = help_text.split_at(help_text.find(EXAMPLES).unwrap_or_default());
-    let long_about = [subcommand.about, details].join("\n\n");
+    let (long_about, examples) = help_text.split_at(help_text.find(EXAMPLES).unwrap_or_default());
     // `arguments` may replace the text after `-h`.
     let command = command.after_help(examples);
     with_variables((subcommand.arguments)(command))
         .arg(help_option("Print help"))
-        .about(subcommand.about)
-        .long_about(long_about.trim_end().to_owned())
+        .about(subcommand.about())
+        .long_about(long_about.trim_end())
         .override_usage(subcommand.usage)
         .after_long_help(examples)
 }
@@ -221,7 +217,6 @@ static SUBCOMMANDS: [Subcommand; 10] = [
     Subcommand {
         name: "check",
         example: "--env DB_PASSWORD=prod/db:password",
-        about: "Check every variable and file, and print a table without values",
         usage: "secrets-exec check [OPTIONS] [-- COMMAND]",
         help: include_str!("help/check.txt"),
         arguments: |command| {
@@ -234,7 +229,6 @@ static SUBCOMMANDS: [Subcommand; 10] = [
     Subcommand {
         name: "get",
         example: "prod/db:password",
-        about: "Print one value",
         usage: "secrets-exec get [OPTIONS] REF",
         help: include_str!("help/get.txt"),
         arguments: |command| {
@@ -245,7 +239,6 @@ static SUBCOMMANDS: [Subcommand; 10] = [
     Subcommand {
         name: "policy",
         example: "--env DB_PASSWORD=prod/db:password",
-        about: "Print the IAM policy that secrets-exec needs",
         usage: "secrets-exec policy [OPTIONS]",
         help: include_str!("help/policy.txt"),
         arguments: |command| {
@@ -256,7 +249,6 @@ static SUBCOMMANDS: [Subcommand; 10] = [
     Subcommand {
         name: "export",
         example: "--format shell --env DB_PASSWORD=prod/db:password",
-        about: "Print the resolved variables",
         usage: "secrets-exec export [OPTIONS] --format FORMAT",
         help: include_str!("help/export.txt"),
         arguments: |command| {
@@ -267,7 +259,6 @@ static SUBCOMMANDS: [Subcommand; 10] = [
     Subcommand {
         name: "migrate",
         example: ".env --secret prod/app",
-        about: "Print the declaration or secret that replaces a .env file",
         usage: "secrets-exec migrate FILE --secret ID [OPTIONS]",
         help: include_str!("help/migrate.txt"),
         arguments: MigrateArguments::augment_args,
@@ -275,7 +266,6 @@ static SUBCOMMANDS: [Subcommand; 10] = [
     Subcommand {
         name: "completions",
         example: "bash",
-        about: "Print shell completions",
         usage: "secrets-exec completions SHELL",
         help: include_str!("help/completions.txt"),
         arguments: CompletionsArguments::augment_args,
@@ -283,7 +273,6 @@ static SUBCOMMANDS: [Subcommand; 10] = [
     Subcommand {
         name: "man",
         example: ">secrets-exec.1",
-        about: "Print the man page",
         usage: "secrets-exec man",
         help: include_str!("help/man.txt"),
         arguments: |command| command,
@@ -291,7 +280,6 @@ static SUBCOMMANDS: [Subcommand; 10] = [
     Subcommand {
         name: "schema",
         example: ">secrets-exec.schema.json",
-        about: "Print the JSON Schema for declarations",
         usage: "secrets-exec schema",
         help: include_str!("help/schema.txt"),
         arguments: |command| command,
@@ -299,7 +287,6 @@ static SUBCOMMANDS: [Subcommand; 10] = [
     Subcommand {
         name: CREDENTIAL,
         example: "-f /etc/secrets-exec.yaml",
-        about: "Provide credentials for systemd's LoadCredential=",
         usage: "secrets-exec credential [OPTIONS]",
         help: include_str!("help/credential.txt"),
         arguments: |command| with_short_help(with_declarations(command), Topic::Variables),
@@ -307,7 +294,6 @@ static SUBCOMMANDS: [Subcommand; 10] = [
     Subcommand {
         name: "install",
         example: "/shared",
-        about: "Copy this program into a directory",
         usage: "secrets-exec install DIR",
         help: include_str!("help/install.txt"),
         arguments: InstallArguments::augment_args,
@@ -365,7 +351,7 @@ fn with_declarations(command: Command) -> Command {
 }
 
 /// Hides options in the help of a subcommand. Neither `-h` nor `--help` shows an option that the
-/// subcommand ignores, and `-h` only shows the most common of those that a launch has, too.
+/// subcommand ignores. Of the options that a launch has, too, `-h` only shows the most common ones.
 fn with_short_help(command: Command, ignored: Topic) -> Command {
     command
         .after_help("--help prints all options and examples.")
@@ -497,10 +483,9 @@ pub struct GetArguments {
 /// The arguments of `policy`.
 #[derive(Args, Debug)]
 pub struct PolicyArguments {
+    /// The account of the secrets that aren't given as ARNs [default: any account, or the role's
+    /// account if --for-role is given]
     #[arg(long, value_name = "ID", value_parser = parse_account)]
-    #[arg(
-        help = "The account of the secrets that aren't given as ARNs [default: any account, or the role's account if --for-role is given]"
-    )]
     pub account: Option<String>,
     /// Print the policy that this role needs, instead of the one that the caller needs; the role
     /// must be set with --role-arn, in the profile or in the declaration
@@ -515,6 +500,10 @@ pub struct PolicyArguments {
     /// Print the policy for check --metadata, which doesn't read any values
     #[arg(long, conflicts_with_all = ["describe", "kms_keys"])]
     pub metadata: bool,
+    /// True if the AWS Secrets Manager Agent sends the requests (`--agent`). It also calls
+    /// DescribeSecret, to find new versions.
+    #[arg(skip)]
+    pub is_for_agent: bool,
 }
 
 /// The arguments of `export`.

@@ -44,7 +44,6 @@ use command::{
 use usage::one_word_problem;
 
 /// The launch or the subcommand that the command line asks for.
-#[derive(Debug)]
 pub enum Invocation {
     Launch(Box<Inputs>, CommandLine),
     /// If there is a command, `check` looks for it in PATH.
@@ -128,24 +127,24 @@ fn subcommand_invocation(
 ) -> Result<Invocation, clap::Error> {
     match name {
         "check" => {
-            let mut inputs = Box::new(Inputs::for_entries(matches, inherited));
+            let mut inputs = Inputs::for_entries(matches, inherited);
             let command = inputs.take_command(matches);
-            let arguments = CheckArguments::from_arg_matches(matches)?;
+            let arguments = FromArgMatches::from_arg_matches(matches)?;
             Ok(Invocation::Check(inputs, command, arguments))
         }
         "get" => {
             let arguments = GetArguments::from_arg_matches(matches)?;
             let inputs = Inputs::for_reference(&arguments.reference, matches, inherited);
-            Ok(Invocation::Get(Box::new(inputs), arguments))
+            Ok(Invocation::Get(inputs, arguments))
         }
         "policy" => {
-            let inputs = Box::new(Inputs::for_entries(matches, inherited));
-            let arguments = PolicyArguments::from_arg_matches(matches)?;
+            let inputs = Inputs::for_entries(matches, inherited);
+            let arguments = FromArgMatches::from_arg_matches(matches)?;
             Ok(Invocation::Policy(inputs, arguments))
         }
         "export" => {
-            let inputs = Box::new(Inputs::for_entries(matches, inherited));
-            let arguments = ExportArguments::from_arg_matches(matches)?;
+            let inputs = Inputs::for_entries(matches, inherited);
+            let arguments = FromArgMatches::from_arg_matches(matches)?;
             Ok(Invocation::Export(inputs, arguments))
         }
         "migrate" => {
@@ -161,7 +160,7 @@ fn subcommand_invocation(
         "schema" => Ok(Invocation::Print(SCHEMA.to_owned())),
         CREDENTIAL => {
             let inputs = Inputs::for_declarations(matches, inherited);
-            Ok(Invocation::Credential(Box::new(inputs)))
+            Ok(Invocation::Credential(inputs))
         }
         "install" => {
             let InstallArguments { directory } = InstallArguments::from_arg_matches(matches)?;
@@ -183,7 +182,7 @@ fn launch_invocation(
     arguments: &[OsString],
     inherited: &Inherited,
 ) -> Result<Invocation, Vec<Problem>> {
-    let mut inputs = Box::new(Inputs::for_entries(matches, inherited));
+    let mut inputs = Inputs::for_entries(matches, inherited);
     if let Some(command) = inputs.take_command(matches) {
         return Ok(Invocation::Launch(inputs, command));
     }
@@ -257,13 +256,10 @@ pub struct Inputs {
 impl Inputs {
     /// Reads the inputs of a launch, or of a subcommand that has entries on the command line and
     /// in declarations.
-    fn for_entries(matches: &mut ArgMatches, inherited: &Inherited) -> Self {
+    fn for_entries(matches: &mut ArgMatches, inherited: &Inherited) -> Box<Self> {
         let mut inputs = Self::for_declarations(matches, inherited);
-        let (layer, errors) = command_line_layer(matches);
-        inputs.layer = layer;
-        inputs.errors.extend(errors);
-
-        for text in take_texts(matches, "resolve-env") {
+        inputs.take_entries(matches);
+        for text in take_values::<String>(matches, "resolve-env") {
             match parse_pattern(&text) {
                 Ok(pattern) => inputs.resolve_env.push(pattern),
                 Err(expected) => {
@@ -277,61 +273,59 @@ impl Inputs {
 
     /// Reads what all inputs have in common: the options, and which declarations to read. A
     /// subcommand whose entries are all in declarations needs nothing else.
-    fn for_declarations(matches: &mut ArgMatches, inherited: &Inherited) -> Self {
-        let (mut errors, mut warnings) = (Vec::new(), Vec::new());
-        let flags = take_options(matches, &mut errors);
-        let has_quiet_flag = flags.quiet == Some(true);
-        let variables = options_from_variables(inherited, &mut errors, &mut warnings);
+    fn for_declarations(matches: &mut ArgMatches, inherited: &Inherited) -> Box<Self> {
+        let mut inputs = Box::new(Self::default());
+        let flags = inputs.take_options(matches);
+        let variables = inputs.options_from_variables(inherited);
         // A flag may exclude an option of the variables. This isn't an error, because the flag
         // turns that option off.
         for (option, other, why) in flags.exclusions().chain(variables.exclusions()) {
-            errors.push(Problem::usage(format!(
+            inputs.errors.push(Problem::usage(format!(
                 "--{option} and --{other} can't be used together, because {why}"
             )));
         }
-        let options = flags.over(variables);
+        inputs.has_quiet_flag = flags.quiet == Some(true);
+        inputs.options = flags.over(variables);
 
-        let files_of_flag: Vec<PathBuf> =
-            matches.remove_many("file").into_iter().flatten().collect();
+        let files = take_values(matches, "file");
         let ignores_file = matches.get_flag("no-file");
-        let replaces_file = !files_of_flag.is_empty() && !ignores_file;
-        let files = named_declarations(files_of_flag, inherited);
-        let find_file = files.is_empty() && !ignores_file;
-
-        Self {
-            options,
-            has_quiet_flag,
-            find_file,
-            replaces_file,
-            files,
-            errors,
-            warnings,
-            ..Self::default()
-        }
+        inputs.replaces_file = !files.is_empty() && !ignores_file;
+        inputs.files = named_declarations(files, inherited);
+        inputs.find_file = inputs.files.is_empty() && !ignores_file;
+        inputs
     }
 
     /// Reads the inputs of `get`. Their only entry is `reference`, whose value is only printed. An
     /// error doesn't show `reference`.
-    fn for_reference(reference: &str, matches: &mut ArgMatches, inherited: &Inherited) -> Self {
+    fn for_reference(
+        reference: &str,
+        matches: &mut ArgMatches,
+        inherited: &Inherited,
+    ) -> Box<Self> {
         let mut inputs = Self::for_declarations(matches, inherited);
         let (name, assigned) = reference.split_once('=').unwrap_or_default();
         let is_in_capitals = is_name(name) && name == name.to_uppercase();
         if is_in_capitals && reads_like_a_name(assigned) {
             let help = format!("write secrets-exec get {assigned}");
-            inputs
-                .errors
-                .push(Problem::usage("the argument sets a variable").help(help));
+            let problem = Problem::usage("the argument sets a variable").help(help);
+            inputs.errors.push(problem);
             return inputs;
         }
-        match Reference::parse(reference).map_err(malformed_reference) {
-            Ok(reference) => {
-                let source = EntrySource::Reference(reference);
-                let entry = Entry::new(Target::Output, source, Origin::Argument("get"));
-                inputs.layer.entries.push(entry);
-            }
-            Err(error) => inputs.errors.push(error),
-        }
+
+        let parsed = Reference::parse(reference).map(|reference| {
+            let source = EntrySource::Reference(reference);
+            Entry::new(Target::Output, source, Origin::Argument("get"))
+        });
+        inputs.add(parsed.map_err(malformed_reference));
         inputs
+    }
+
+    /// Adds an entry to the layer, or its problem to the errors.
+    fn add(&mut self, parsed: Result<Entry, Problem>) {
+        match parsed {
+            Ok(entry) => self.layer.entries.push(entry),
+            Err(problem) => self.errors.push(problem),
+        }
     }
 
     /// Takes the command after `--` out of `matches`, if there is one.
@@ -340,8 +334,7 @@ impl Inputs {
     /// belongs before `--`. Adds a warning for each argument with one of CloudFormation's dynamic
     /// references (`{{resolve:ssm:…}}`).
     fn take_command(&mut self, matches: &mut ArgMatches) -> Option<CommandLine> {
-        let words = matches.remove_many("command");
-        let command = CommandLine::new(words.map(Iterator::collect).unwrap_or_default())?;
+        let command = CommandLine::new(take_values(matches, "command"))?;
 
         for argument in command.arguments().map(OsStr::to_string_lossy) {
             let option = argument.split('=').next().unwrap_or_default();
@@ -352,6 +345,108 @@ impl Inputs {
             }
         }
         Some(command)
+    }
+
+    /// Takes the options of the table out of `matches`. Adds an error for each value that its
+    /// option doesn't accept.
+    ///
+    /// An option without a value is set to the text that its variable would have: `1`, or `2` for
+    /// `-vv`.
+    fn take_options(&mut self, matches: &mut ArgMatches) -> TypedOptions {
+        let mut options = TypedOptions::default();
+        for option in OPTIONS {
+            let name = option.name;
+            let values: Vec<OsString> = match option.takes {
+                Takes::Nothing if matches.get_flag(name) => vec!["1".into()],
+                Takes::Level if matches.get_count(name) == 1 => vec!["1".into()],
+                Takes::Level if matches.get_count(name) > 1 => vec!["2".into()],
+                Takes::Nothing | Takes::Level => Vec::new(),
+                Takes::Text(_) | Takes::Texts(_) | Takes::Optional(_) => take_values(matches, name),
+            };
+            self.set_option(&mut options, option, &values, &format!("--{name}"));
+        }
+        options
+    }
+
+    /// Reads the options of the table from `SECRETS_EXEC_*`. An empty variable is treated as unset.
+    ///
+    /// Adds an error for each value that its option doesn't accept, and a warning for each name
+    /// that looks like a misspelled option. Other names are ignored, because Kubernetes sets names
+    /// such as `SECRETS_EXEC_PORT` for a service called secrets-exec.
+    fn options_from_variables(&mut self, inherited: &Inherited) -> TypedOptions {
+        let mut options = TypedOptions::default();
+        for (variable, value) in inherited.iter() {
+            let name = match variable.to_str() {
+                Some(name) if name.starts_with(OWN_PREFIX) => name,
+                Some(_) | None => continue,
+            };
+            let Some(option) = OPTIONS.iter().find(|option| option.id.variable() == name) else {
+                self.warnings.extend(misspelling_warning(name));
+                continue;
+            };
+            let values = match (option.takes, value.to_str()) {
+                (_, Some("")) => Vec::new(),
+                (Takes::Texts(_), Some(text)) => {
+                    text.split(',').map(|part| part.trim().into()).collect()
+                }
+                (_, _) => vec![value.to_owned()],
+            };
+            self.set_option(&mut options, option, &values, name);
+        }
+        options
+    }
+
+    /// Sets an option to `values`, which came from the flag or variable `name`. Adds an error for
+    /// each value that the option doesn't accept.
+    fn set_option(
+        &mut self,
+        options: &mut TypedOptions,
+        option: &OptionSpec,
+        values: &[OsString],
+        name: &str,
+    ) {
+        for value in values {
+            if let Some(found) = overlooked(&value.to_string_lossy()) {
+                let problem = Problem::from_fault(Status::Usage, found.about(name));
+                self.errors.push(problem);
+            } else if let Err(expected) = (option.set)(options, value) {
+                // Only the value of a duration is a number with a unit.
+                let with_unit = format!("{}s", value.to_string_lossy());
+                let set = |text: &str| (option.set)(&mut TypedOptions::default(), text.as_ref());
+                let is_number = with_unit.starts_with(|c: char| c.is_ascii_digit());
+                let is_accepted = is_number && set(&with_unit).is_ok();
+                let help = is_accepted.then(|| format!("write {with_unit}"));
+                let problem = invalid_problem(name, value, expected).help_if_some(help);
+                self.errors.push(problem);
+            }
+        }
+    }
+
+    /// Takes the entries of the command line out of `matches`. Adds an error for each entry that
+    /// can't be parsed. If two entries set the same variable, the second one is an error.
+    fn take_entries(&mut self, matches: &mut ArgMatches) {
+        let mut names = BTreeSet::new();
+        for option in [AssignmentOption::Env, AssignmentOption::AsFile] {
+            let texts = take_values::<String>(matches, option.name().trim_start_matches('-'));
+            for (number, text) in (1..).zip(&texts) {
+                let shown_option = match texts.len() {
+                    1 => option.name().to_owned(),
+                    _ => format!("{} number {number}", option.name()),
+                };
+                self.add(match parse_entry(option, &shown_option, text) {
+                    Ok(entry) if !names.insert(entry.target.to_string()) => {
+                        let name = entry.target;
+                        let headline = format!("the command line sets the variable {name} twice");
+                        let help = format!("keep only one option for {name}");
+                        Err(Problem::usage(headline).help(help))
+                    }
+                    result => result,
+                });
+            }
+        }
+        for text in take_values::<String>(matches, "env-from") {
+            self.add(parse_env_from(&text));
+        }
     }
 }
 
@@ -366,85 +461,6 @@ fn named_declarations(from_flag: Vec<PathBuf>, inherited: &Inherited) -> Vec<Pat
             .collect(),
         Some(_) | None => from_flag,
     }
-}
-
-/// Takes the options of the table out of `matches`. Adds an error for each value that its option
-/// doesn't accept.
-///
-/// An option without a value is set to the text that its variable would have: `1`, or `2` for
-/// `-vv`.
-fn take_options(matches: &mut ArgMatches, errors: &mut Vec<Problem>) -> TypedOptions {
-    let mut options = TypedOptions::default();
-    for option in OPTIONS {
-        let name = option.name;
-        let values: Vec<OsString> = match option.takes {
-            Takes::Nothing if matches.get_flag(name) => vec!["1".into()],
-            Takes::Level if matches.get_count(name) == 1 => vec!["1".into()],
-            Takes::Level if matches.get_count(name) > 1 => vec!["2".into()],
-            Takes::Nothing | Takes::Level => Vec::new(),
-            Takes::Text(_) | Takes::Texts(_) | Takes::Optional(_) => {
-                matches.remove_many(name).into_iter().flatten().collect()
-            }
-        };
-        set_option(&mut options, option, &values, &format!("--{name}"), errors);
-    }
-    options
-}
-
-/// Sets an option to `values`, which came from the flag or variable `name`. Adds an error for each
-/// value that the option doesn't accept.
-fn set_option(
-    options: &mut TypedOptions,
-    option: &OptionSpec,
-    values: &[OsString],
-    name: &str,
-    errors: &mut Vec<Problem>,
-) {
-    for value in values {
-        if let Some(found) = overlooked(&value.to_string_lossy()) {
-            errors.push(Problem::from_fault(Status::Usage, found.about(name)));
-        } else if let Err(expected) = (option.set)(options, value) {
-            // Only the value of a duration is a number with a unit.
-            let with_unit = format!("{}s", value.to_string_lossy());
-            let set = |text: &str| (option.set)(&mut TypedOptions::default(), text.as_ref());
-            let is_number = with_unit.starts_with(|c: char| c.is_ascii_digit());
-            let is_accepted = is_number && set(&with_unit).is_ok();
-            let help = is_accepted.then(|| format!("write {with_unit}"));
-            errors.push(invalid_problem(name, value, expected).help_if_some(help));
-        }
-    }
-}
-
-/// Reads the options of the table from `SECRETS_EXEC_*`. An empty variable is treated as unset.
-///
-/// Adds an error for each value that its option doesn't accept, and a warning for each name that
-/// looks like a misspelled option. Other names are ignored, because Kubernetes sets names such as
-/// `SECRETS_EXEC_PORT` for a service called secrets-exec.
-fn options_from_variables(
-    inherited: &Inherited,
-    errors: &mut Vec<Problem>,
-    warnings: &mut Vec<String>,
-) -> TypedOptions {
-    let mut options = TypedOptions::default();
-    for (variable, value) in inherited.iter() {
-        let name = match variable.to_str() {
-            Some(name) if name.starts_with(OWN_PREFIX) => name,
-            Some(_) | None => continue,
-        };
-        let Some(option) = OPTIONS.iter().find(|option| option.id.variable() == name) else {
-            warnings.extend(misspelling_warning(name));
-            continue;
-        };
-        let values = match (option.takes, value.to_str()) {
-            (_, Some("")) => Vec::new(),
-            (Takes::Texts(_), Some(text)) => {
-                text.split(',').map(|part| part.trim().into()).collect()
-            }
-            (_, _) => vec![value.to_owned()],
-        };
-        set_option(&mut options, option, &values, name, errors);
-    }
-    options
 }
 
 /// Warns about a variable whose name is one edit away from the name of one of ours.
@@ -477,61 +493,10 @@ impl AssignmentOption {
             Self::AsFile => "--as-file",
         }
     }
-
-    /// Returns what an entry sets if the option names this variable.
-    fn target(self, name: EnvName) -> Target {
-        match self {
-            Self::Env => Target::Env(name),
-            Self::AsFile => Target::File(FileTarget {
-                path: None,
-                once: false,
-                env: Some(name),
-                mode: Mode::PRIVATE,
-                owner: None,
-            }),
-        }
-    }
 }
 
-/// Takes the entries of the command line out of `matches`. Returns the entries that could be
-/// parsed, and an error for each of the others. If two entries set the same variable, the second
-/// one is an error.
-fn command_line_layer(matches: &mut ArgMatches) -> (Layer, Vec<Problem>) {
-    let mut names = BTreeSet::new();
-    let mut parsed = Vec::new();
-    for option in [AssignmentOption::Env, AssignmentOption::AsFile] {
-        let texts = take_texts(matches, option.name().trim_start_matches('-'));
-        for (number, text) in (1..).zip(&texts) {
-            let shown_option = match texts.len() {
-                1 => option.name().to_owned(),
-                _ => format!("{} number {number}", option.name()),
-            };
-            parsed.push(match parse_entry(option, &shown_option, text) {
-                Ok(entry) if !names.insert(entry.target.to_string()) => {
-                    let name = entry.target;
-                    let headline = format!("the command line sets the variable {name} twice");
-                    let help = format!("keep only one option for {name}");
-                    Err(Problem::usage(headline).help(help))
-                }
-                result => result,
-            });
-        }
-    }
-    let objects = take_texts(matches, "env-from");
-    parsed.extend(objects.iter().map(|text| parse_env_from(text)));
-
-    let (mut layer, mut errors) = (Layer::default(), Vec::new());
-    for result in parsed {
-        match result {
-            Ok(entry) => layer.entries.push(entry),
-            Err(error) => errors.push(error),
-        }
-    }
-    (layer, errors)
-}
-
-/// Takes the values of a repeatable option out of `matches`. There are none if it isn't given.
-fn take_texts(matches: &mut ArgMatches, option: &str) -> Vec<String> {
+/// Takes the values of an option out of `matches`. There are none if it isn't given.
+fn take_values<T: Clone + Send + Sync + 'static>(matches: &mut ArgMatches, option: &str) -> Vec<T> {
     matches.remove_many(option).into_iter().flatten().collect()
 }
 
@@ -554,8 +519,18 @@ fn parse_entry(option: AssignmentOption, shown_option: &str, text: &str) -> Resu
     }
     let reference = Reference::parse(reference_text)
         .map_err(|error| malformed_reference(error).for_entry(subject, Impact::None))?;
+    let target = match option {
+        AssignmentOption::Env => Target::Env(name),
+        AssignmentOption::AsFile => Target::File(FileTarget {
+            path: None,
+            once: false,
+            env: Some(name),
+            mode: Mode::PRIVATE,
+            owner: None,
+        }),
+    };
     let source = EntrySource::Reference(reference);
-    Ok(Entry::new(option.target(name), source, origin))
+    Ok(Entry::new(target, source, origin))
 }
 
 /// Splits `NAME=REF` into the name and the text of the reference. Only the first `=` separates the

@@ -83,8 +83,8 @@ fn rare_problem(mut error: clap::Error) -> Problem {
     Problem::usage(Vec::from_iter(words).join(" "))
 }
 
-/// Returns the words that clap has added to an error, such as the option that the error is about.
-/// They are empty if clap hasn't added any.
+/// Returns what clap has added to an error, such as the option that the error is about. The text is
+/// empty if clap hasn't added anything of this kind.
 fn context(error: &clap::Error, kind: ContextKind) -> String {
     match error.get(kind) {
         Some(ContextValue::String(text)) => text.clone(),
@@ -235,23 +235,15 @@ impl Line<'_> {
             };
             return Problem::usage(format!("argument {number} begins with a long dash")).help(help);
         }
-        let unexpected = Problem::usage(format!(
-            "unexpected argument {number} (not shown, because it may be a secret)"
-        ));
-        // The `--` in `npm run start -- --port 80` belongs to the command.
-        let next = self.words.get(number).copied().unwrap_or_default();
-        let is_word = |word: &str| word.starts_with(|c: char| c.is_ascii_alphanumeric());
-        let is_command = is_word(word) && is_word(next);
-        let has_separator = self.words.contains(&"--");
         let name = self.name();
+        if word.ends_with(".yaml") || word.ends_with(".yml") {
+            let text = format!("argument {number} is a file, which needs -f before it");
+            return Problem::usage(text).help(format!("use {name} -f secrets-exec.yaml"));
+        }
 
+        let has_separator = self.words.contains(&"--");
         match self.subcommand.map(Command::get_name) {
-            _ if word.ends_with(".yaml") || word.ends_with(".yml") => Problem::usage(format!(
-                "argument {number} is a file, which needs -f before it"
-            ))
-            .help(format!("use {name} -f secrets-exec.yaml")),
-            None if is_command => self.misplaced_word(word, number, None),
-            None => self.misplaced_word(word, number, has_separator.then_some(unexpected)),
+            None => self.misplaced_word(word, number),
             Some("get" | "policy" | "export") if has_separator => {
                 Problem::usage(format!("{name} doesn't start a command"))
                     .help("leave out `--` and the command after it")
@@ -263,14 +255,13 @@ impl Line<'_> {
                     false => "write a colon before a key, as in secrets-exec get prod/db:password",
                 })
             }
-            Some(_) => unexpected.help(self.example()),
+            Some(_) => unexpected_argument(number).help(self.example()),
         }
     }
 
     /// Returns the problem for a word where a launch expects an option. `number` is its position,
-    /// from 1. `unexpected` is the problem if no special case applies. It is `None` if there isn't
-    /// a `--`, because a message about the missing `--` is better then.
-    fn misplaced_word(&self, word: &str, number: usize, unexpected: Option<Problem>) -> Problem {
+    /// from 1.
+    fn misplaced_word(&self, word: &str, number: usize) -> Problem {
         let subcommands = Vec::from_iter(self.launch.get_subcommands().map(Command::get_name));
 
         // `--env A=b check`: clap recognizes a subcommand only as the first word, so the first word
@@ -315,46 +306,46 @@ impl Line<'_> {
             return Problem::usage(text).help("write --agent=http://localhost:2773");
         }
 
-        // `--timeout 5 min`, and a pattern without quotes, which the shell has expanded.
-        let is_unexpected = unexpected.is_some();
-        if let Some(option) = number.checked_sub(3).map(|at| self.words[at])
-            && let Some(expected) = expected_value(option).filter(|_| is_unexpected)
-        {
-            return Problem::usage(format!("{option} accepts only one argument"))
-                .help(format!("write {expected}"));
+        // The `--` in `npm run start -- --port 80` belongs to the command.
+        let next = self.words.get(number).copied().unwrap_or_default();
+        let is_word = |word: &str| word.starts_with(|c: char| c.is_ascii_alphanumeric());
+        let is_command = is_word(word) && is_word(next);
+        let has_separator = self.words.contains(&"--");
+        if has_separator && !is_command {
+            // `--timeout 5 min`, and a pattern without quotes, which the shell has expanded.
+            if let Some(option) = number.checked_sub(3).map(|at| self.words[at])
+                && let Some(expected) = expected_value(option)
+            {
+                return Problem::usage(format!("{option} accepts only one argument"))
+                    .help(format!("write {expected}"));
+            }
+            if word.contains('/') && !word.contains(':') && reads_like_a_name(word) {
+                return Problem::usage(format!("argument {number} needs an option before it"))
+                    .help(format!("write --env-from {word}"));
+            }
+            let help = "only options and their values may come before `--`";
+            return unexpected_argument(number).help(help);
         }
 
-        match unexpected {
-            Some(_) if word.contains('/') && !word.contains(':') && reads_like_a_name(word) => {
-                Problem::usage(format!("argument {number} needs an option before it"))
-                    .help(format!("write --env-from {word}"))
-            }
-            Some(unexpected) => {
-                unexpected.help("only options and their values may come before `--`")
-            }
-            None if self.words[0] == "help" => {
-                Problem::usage(format!("argument {number} isn't a subcommand"))
-                    .help("secrets-exec --help lists the subcommands")
-            }
-            None if number == 1 => {
-                Problem::usage("argument 1 is neither a subcommand nor an option")
-                    .help("write `--` before it if it is the command")
-            }
-            None => {
-                let text = format!(
-                    "`--` is missing before the command (argument {number} isn't an option)"
-                );
-                Problem::usage(text).help(match self.words.contains(&"--") {
-                    true => "write another `--` before the command",
-                    false => "write secrets-exec [OPTIONS] -- COMMAND",
-                })
-            }
+        if self.words[0] == "help" {
+            return Problem::usage(format!("argument {number} isn't a subcommand"))
+                .help("secrets-exec --help lists the subcommands");
         }
+        if number == 1 {
+            return Problem::usage("argument 1 is neither a subcommand nor an option")
+                .help("write `--` before it if it is the command");
+        }
+        let text =
+            format!("`--` is missing before the command (argument {number} isn't an option)");
+        Problem::usage(text).help(match has_separator {
+            true => "write another `--` before the command",
+            false => "write secrets-exec [OPTIONS] -- COMMAND",
+        })
     }
 
-    /// Words the mistake in `-e PASSWORD prod/db:password`, where a space was written instead of
-    /// "=", and in `-e A=prod/db:a B=prod/db:b`. `word` is the second word. For any other word,
-    /// there isn't a problem of this kind.
+    /// Returns the problem for `-e PASSWORD prod/db:password`, which has a space instead of "=",
+    /// and for `-e A=prod/db:a B=prod/db:b`, if `word` is the second word. Returns `None` for any
+    /// other word.
     fn missing_equals_problem(&self, word: &str) -> Option<Problem> {
         for words in self.words.windows(3) {
             if let [option @ ("-e" | "--env" | "--as-file"), name, other] = words
@@ -385,6 +376,13 @@ fn expected_value(option: &str) -> Option<&'static str> {
     }
     let row = find_option(option.trim_start_matches('-'))?;
     (row.set)(&mut TypedOptions::default(), "".as_ref()).err()
+}
+
+/// Returns the problem for an argument that may be a secret. `number` is its position, from 1.
+fn unexpected_argument(number: usize) -> Problem {
+    Problem::usage(format!(
+        "unexpected argument {number} (not shown, because it may be a secret)"
+    ))
 }
 
 /// True if a command has this option in its long form, such as `--env`.

@@ -15,10 +15,8 @@ mod sections;
 
 use std::cell::{Cell, RefCell};
 use std::fs::{self, File};
-use std::io::{
-    self,
-    ErrorKind::{IsADirectory, NotFound, PermissionDenied},
-};
+use std::io;
+use std::io::ErrorKind::{IsADirectory, NotFound, PermissionDenied};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,6 +29,7 @@ use crate::model::mistakes::{Fault, foreign_file};
 use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions, find_option};
 use crate::model::plan::Layer;
 use crate::model::problem::Problem;
+use crate::model::shown::file_name;
 use crate::system::os_error::unreadable;
 use crate::system::paths::{Distrust, distrust};
 use reader::{FILE, Item, MappingEntry, Mistake, SourceFile, TEXT, TOP_KEYS};
@@ -43,15 +42,21 @@ pub enum Sections {
     OptionsAndAliases,
 }
 
+/// Everything that the declarations of a command have set.
+#[derive(Default)]
+pub struct Declarations {
+    /// The options. A later declaration wins over an earlier one.
+    pub options: TypedOptions,
+    /// The entries and aliases of each declaration.
+    pub layers: Vec<Layer>,
+    /// The names of the files that could be read.
+    pub names: Vec<String>,
+    /// Every error in the order of the files and lines.
+    pub errors: Vec<Problem>,
+}
+
 /// Reads `files` and, with `finds_file`, the declaration in the working directory.
-///
-/// Returns the declarations that could be read, and every error in the order of the files and
-/// lines.
-pub fn load_declarations(
-    files: &[PathBuf],
-    finds_file: bool,
-    sections: Sections,
-) -> (Vec<Declaration>, Vec<Problem>) {
+pub fn load_declarations(files: &[PathBuf], finds_file: bool, sections: Sections) -> Declarations {
     let mut found: Vec<_> = files
         .iter()
         .map(|path| read_named_declaration(path).map(|text| (path.as_path(), text)))
@@ -64,18 +69,20 @@ pub fn load_declarations(
         }));
     }
 
-    let (mut declarations, mut errors) = (Vec::new(), Vec::new());
+    let mut declarations = Declarations::default();
     for path_and_text in found {
         match path_and_text {
             Ok((path, text)) => {
                 let (declaration, mistakes) = parse_declaration(path, &text, sections);
-                declarations.push(declaration);
-                errors.extend(mistakes);
+                declarations.options = declaration.options.over(declarations.options);
+                declarations.layers.push(declaration.layer);
+                declarations.names.push(file_name(path));
+                declarations.errors.extend(mistakes);
             }
-            Err(problem) => errors.push(problem),
+            Err(problem) => declarations.errors.push(problem),
         }
     }
-    (declarations, errors)
+    declarations
 }
 
 /// Returns the text of a declaration that the user names.
@@ -161,11 +168,6 @@ pub fn declaration_beside() -> Option<String> {
     has_env_file.then(|| format!("turn .env into a declaration: {migrate}"))
 }
 
-/// Returns the working directory, or an empty path if it can't be found out.
-pub fn working_directory() -> PathBuf {
-    Path::new(".").canonicalize().unwrap_or_default()
-}
-
 /// Opens a file in the working directory without following a symbolic link.
 ///
 /// # Errors
@@ -205,7 +207,6 @@ fn open_trusted(name: &str) -> Result<File, Problem> {
 /// A declaration file.
 #[derive(Debug, Default)]
 pub struct Declaration {
-    pub path: PathBuf,
     /// The options under `defaults:`.
     pub options: TypedOptions,
     /// The entries and aliases.
@@ -239,8 +240,8 @@ pub fn parse_declaration(
     (declaration.unwrap_or_default(), source.problems())
 }
 
-/// Returns what a file is that isn't a declaration, and the help: a file of another tool, or one of
-/// `--local`, whose keys are the names of secrets.
+/// Recognizes a file that isn't a declaration: a file of another tool, or a file for `--local`, in
+/// which the keys are the names of secrets. Returns what the file is, and the help.
 fn other_file(node: &Node) -> Option<(&'static str, &'static str)> {
     let has_key = |key: &str| node.value_of(key).is_some();
     let has_path = matches!(&node.kind, Kind::Mapping(entries) if entries.iter().any(|(key, _)| key.text.contains('/')));
@@ -298,7 +299,6 @@ fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> Declarat
     }
 
     Declaration {
-        path: source.path.to_path_buf(),
         options: options.unwrap_or_default(),
         layer,
     }
@@ -309,20 +309,21 @@ fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> Declarat
 /// options that exclude each other.
 fn defaults(item: &Item<'_>) -> TypedOptions {
     let mut options = TypedOptions::default();
-    for MappingEntry { name, key, value } in
-        item.expect_entries(Some("for example: region: us-east-1"))
-    {
+    let help = "for example: region: us-east-1";
+    for MappingEntry { name, key, value } in item.expect_entries(Some(help)) {
+        // The options of the command line that aren't in the table.
+        let is_only_flag = matches!(name, "file" | "no-file" | "resolve-env");
         match find_option(name) {
             Some(spec) if spec.in_declaration() => {
                 options.positions.insert(spec.id, key.position_text());
                 set_option(&mut options, spec, &value.named(format!("{name:?}")));
             }
-            None if !matches!(name, "file" | "no-file" | "resolve-env") => {
+            None if !is_only_flag => {
                 let legal = OPTIONS.iter().filter(|option| option.in_declaration());
                 let names = Vec::from_iter(legal.map(|option| option.name));
                 item.refuse_unknown(name, key.position, value.node, &names);
             }
-            // `--local`, and the options that aren't in the table.
+            // `--local`, for example
             Some(_) | None => {
                 let help = format!("set it on the command line (--{name})");
                 let fault = Fault::new("can't be set in a declaration").help(help);

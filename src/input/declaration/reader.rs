@@ -58,8 +58,7 @@ pub struct Fields<'a> {
 /// What messages call a whole declaration.
 pub const FILE: &str = "this file";
 
-/// The type of a text value, as messages about a value of another type call it: `must be text, not
-/// a list`.
+/// The name of the type in messages about a value that should be text: `must be text, not a list`.
 pub const TEXT: &str = "text";
 
 /// The keys of the top level. `$schema` is for editors.
@@ -78,8 +77,8 @@ pub const OBJECT_KEYS: &str = "from prefix only except rename case optional";
 /// The keys of an alias.
 pub const ALIAS_KEYS: &str = "id stage version-id region role-arn external-id";
 
-/// The places of the keys, for a key in the wrong place. A key that several places have belongs to
-/// the first of them.
+/// The keys of each place in a declaration, and the place in words. If several places have a key,
+/// the help about a misplaced key names the first of them.
 const PLACES: [(&str, &str); 5] = [
     (TOP_KEYS, "at the beginning of a line"),
     (VARIABLE_KEYS, "under \"env\""),
@@ -89,7 +88,7 @@ const PLACES: [(&str, &str); 5] = [
 ];
 
 impl<'a> Item<'a> {
-    /// Returns the item for another node, or for another position of this one.
+    /// Returns an item for a different node or position, which has the same name in messages.
     fn at(&self, node: &'a Node, position: Position) -> Self {
         Self {
             node,
@@ -107,7 +106,7 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Adds a mistake whose text is a predicate, which follows the name of the node: `is empty`.
+    /// Adds a mistake. Its text follows the name of the node, as in `"mode" of DB_HOST is empty`.
     pub fn refuse(&self, mistake: impl Into<Fault>) {
         let subject = match self.key {
             "" => self.subject.clone(),
@@ -116,7 +115,8 @@ impl<'a> Item<'a> {
         self.add(subject, mistake.into().about(""));
     }
 
-    /// Adds a mistake whose text is a whole sentence.
+    /// Adds a mistake whose text is a whole sentence. In the message, it follows the subject and a
+    /// colon.
     pub fn refuse_sentence(&self, mistake: impl Into<Fault>) {
         self.add(self.subject.clone(), mistake.into().about(":"));
     }
@@ -431,6 +431,7 @@ impl SourceFile {
         let mut problems: Vec<Problem> = Vec::new();
         let mut first_of = HashMap::new();
         for mistake in mistakes {
+            // Mistakes in the syntax don't have a subject, so each of them gives a problem.
             if !mistake.subject.is_empty()
                 && let Some(&first) = first_of.get(&mistake.fault.text)
             {
@@ -458,7 +459,8 @@ impl SourceFile {
     }
 }
 
-/// Returns where a key of a declaration belongs, or `None` for any other key.
+/// Returns where a key of a declaration belongs: `region` → `under "defaults"`. Returns `None` for
+/// any other key.
 fn place_of_key(key: &str) -> Option<&'static str> {
     if find_option(key).is_some_and(OptionSpec::in_declaration) {
         return Some("under \"defaults\"");

@@ -53,7 +53,8 @@ pub fn aliases(section: &Item<'_>) -> Aliases {
 }
 
 /// Reads the alias `name`, which is the id of a secret, or a mapping with the key `id`. Without a
-/// valid id, there isn't an alias. With any other mistake, the alias doesn't have the wrong part.
+/// valid id, the result is `None`. After a mistake in any other key, the alias is returned without
+/// this key.
 fn alias(item: &Item<'_>, name: &str) -> Option<Alias> {
     let Kind::Mapping(_) = item.node.kind else {
         return Some(Alias {
@@ -438,9 +439,9 @@ fn mapping(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Op
     })
 }
 
-/// Reads the key that gives an entry its value. It is a mistake if there are several such keys, or
-/// none, unless the mapping has an unknown key: that may be a misspelling of the missing one, and
-/// has been reported. After a mistake, the entry doesn't have a source (`None`).
+/// Reads the key that gives an entry its value: `from`, `value` or `template`. Several of these
+/// keys are a mistake. A mapping without any of them is a mistake, too, unless it has an unknown
+/// key, which may be a misspelling and has been reported. The result is `None` after a mistake.
 fn source(fields: &mut Fields<'_>) -> Option<EntrySource> {
     match (
         fields.take("from"),
