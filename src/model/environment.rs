@@ -24,11 +24,7 @@ pub struct CommandLine(Vec<OsString>);
 impl CommandLine {
     /// Creates a command line from the words after `--`. Returns `None` if there aren't any.
     pub fn new(words: Vec<OsString>) -> Option<Self> {
-        if words.is_empty() {
-            None
-        } else {
-            Some(Self(words))
-        }
+        (!words.is_empty()).then_some(Self(words))
     }
 
     /// Returns the program as written: a path if it contains a slash, and otherwise a name to look
@@ -153,16 +149,13 @@ impl Environment {
         command: Option<(&CommandLine, &Path)>,
         limits: Limits,
     ) -> Result<(), Problem> {
-        let mut length: usize = self
-            .0
-            .iter()
-            .map(|string| size_in_kernel(string.as_bytes()))
-            .sum();
+        // The kernel needs the text of a string, its NUL and the pointer to it.
+        let size = |text: &[u8]| text.len() + 1 + size_of::<usize>();
+        let mut length: usize = self.0.iter().map(|string| size(string.as_bytes())).sum();
         if let Some((command, program)) = command {
-            length += command
-                .arguments()
-                .map(|argument| size_in_kernel(argument.as_bytes()))
-                .sum::<usize>();
+            for argument in command.arguments() {
+                length += size(argument.as_bytes());
+            }
             // The kernel also copies the path of the program (AT_EXECFN).
             length += program.as_os_str().len() + 1;
         }
@@ -171,21 +164,16 @@ impl Environment {
         }
 
         let limit = limits.total;
-        let strings = self.0.iter().map(|string| string.as_bytes());
+        let strings = self.0.iter().map(|string| string.to_string_lossy());
         let longest = strings.max_by_key(|string| string.len());
-        let longest_name = longest.and_then(|string| string.split(|byte| *byte == b'=').next());
-        let name = String::from_utf8_lossy(longest_name.unwrap_or_default());
+        let longest = longest.unwrap_or_default();
+        let name = longest.split('=').next().unwrap_or_default();
         Err(Problem::configuration(format!(
             "the variables and arguments of the command are {length} bytes long, but the kernel allows at most {limit}"
         ))
         .note(format!("the longest variable is {name}"))
         .help("pass on fewer variables with --clean-env or --unset, or raise the stack limit (ulimit -s)"))
     }
-}
-
-/// Returns the bytes that the kernel needs for a string: its text, its NUL and the pointer to it.
-fn size_in_kernel(string: &[u8]) -> usize {
-    string.len() + 1 + size_of::<usize>()
 }
 
 #[cfg(test)]

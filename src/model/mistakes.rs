@@ -6,8 +6,9 @@ use percent_encoding::percent_decode_str;
 use super::shown::{is_visible, reads_like_a_name};
 
 /// What is wrong with a text that the user wrote, such as a reference, a template or an argument.
-/// The caller adds the position of the text.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The caller adds the position of the text. As an error of Rust, it can pass through MiniJinja.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
 pub struct Fault {
     /// A whole sentence, or the predicate of a sentence about the text: `is an incomplete ARN`.
     ///

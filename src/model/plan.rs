@@ -227,12 +227,13 @@ impl Plan {
     /// Returns the text of a variable that is set to a literal, or `None` if no entry sets the
     /// variable, or if its value comes from a secret or a template.
     pub fn literal(&self, name: &str) -> Option<&str> {
-        let (_, source) = self.value_entries().find(|(entry, _)| {
+        let has_name = |entry: &Planned| {
             entry
                 .target
                 .variable()
                 .is_some_and(|other| other.as_str() == name)
-        })?;
+        };
+        let (_, source) = self.value_entries().find(|(entry, _)| has_name(entry))?;
         let ValueSource::Literal(text) = source else {
             return None;
         };
@@ -252,16 +253,12 @@ fn plan_layer(
     let mut planned = Vec::new();
     for mut entry in layer.entries {
         lookup.expand_path(&mut entry.target, &mut entry.subject);
-        let holder = match &entry.source {
+        let holder = if let EntrySource::Object(_, naming) = &entry.source {
             // Without `only`, the variables depend on the object's keys.
-            EntrySource::Object(_, naming) => {
-                let names = naming.variable_names().unwrap_or_default();
-                claims.hold_all(&names).then_some(Holder::Several)
-            }
-            EntrySource::Reference(_)
-            | EntrySource::Literal(_)
-            | EntrySource::Composed(_)
-            | EntrySource::Template(_) => claims.holder(&entry.target, &entry.subject.origin),
+            let names = naming.variable_names().unwrap_or_default();
+            claims.hold_all(&names).then_some(Holder::Several)
+        } else {
+            claims.holder(&entry.target, &entry.subject.origin)
         };
         // An optional entry may be absent, so it doesn't override anything here.
         if holder.is_none() && entry.on_missing != OnMissing::Omit {

@@ -10,12 +10,13 @@ use super::reference::{Locator, Store, Version};
 
 /// The exit status of a launch that fails, as in sysexits(3), or 126 and 127 as in a shell. If
 /// there are several problems, the highest status applies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Status {
     /// EX_USAGE: the command line, or a variable of secrets-exec or AWS, is invalid.
     Usage = 64,
     /// EX_SOFTWARE: a bug in secrets-exec.
+    #[default]
     Bug = 70,
     /// EX_TEMPFAIL: a later launch may succeed.
     Temporary = 75,
@@ -30,7 +31,7 @@ pub enum Status {
 }
 
 /// An error with its message.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct Problem {
     pub status: Status,
@@ -111,8 +112,9 @@ pub enum ReasonScope {
 
 /// The effect of a problem on the values of its entries. The last line of a report says how many
 /// values are affected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Impact {
+    #[default]
     None,
     /// The value could not be read.
     Unread,
@@ -127,19 +129,8 @@ impl Problem {
     pub fn new(status: Status, text: impl Into<String>) -> Self {
         Self {
             status,
-            code: "",
             text: text.into(),
-            entries: Vec::new(),
-            about: None,
-            missing_key: None,
-            aws_says: None,
-            detail: String::new(),
-            notes: Vec::new(),
-            help: None,
-            has_help_of_entry: false,
-            impact: Impact::None,
-            is_general: false,
-            has_sent_hidden_name: false,
+            ..Self::default()
         }
     }
 

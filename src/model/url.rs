@@ -51,7 +51,9 @@ impl HttpUrl {
 
     /// True if the host is `localhost` or a loopback address.
     pub fn is_loopback(&self) -> bool {
-        let host = self.host().trim_matches(['[', ']']);
+        // An IPv6 address is in brackets.
+        let host = self.uri.host().unwrap_or_default();
+        let host = host.trim_matches(['[', ']']);
         host.eq_ignore_ascii_case("localhost")
             || host
                 .parse()
@@ -71,11 +73,6 @@ impl HttpUrl {
     /// Returns the parsed URL.
     pub fn uri(&self) -> &Uri {
         &self.uri
-    }
-
-    /// Returns the host. An IPv6 address is in brackets.
-    fn host(&self) -> &str {
-        self.uri.host().unwrap_or_default()
     }
 }
 

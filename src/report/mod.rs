@@ -42,7 +42,7 @@ use std::collections::BTreeSet;
 
 use crate::model::entry::SubjectKind;
 use crate::model::plan::EntryId;
-use crate::model::problem::{Impact, Problem, Status};
+use crate::model::problem::{Impact, Problem};
 use crate::system::waiting::interruptibly;
 use terminal::{counted, grouped};
 
@@ -172,7 +172,7 @@ impl Report {
     /// a bug, because no command ends with one.
     pub fn exit_status(&self) -> u8 {
         let status = self.problems.iter().map(|problem| problem.status).max();
-        status.unwrap_or(Status::Bug) as u8
+        status.unwrap_or_default() as u8
     }
 
     /// Returns the last line of the report: the consequence, and the number of values that the

@@ -31,12 +31,13 @@ use crate::system::waiting::interruptibly;
 /// The label of a record, or of a line below its headline.
 ///
 /// The number of a variant is its colour in SGR (ECMA-48).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Label {
     /// A failure. In most cases, the command isn't started because of it.
     Error = 31,
     Warning = 33,
     /// A fact that may be of interest.
+    #[default]
     Note = 34,
     /// The remedy for an error or a warning.
     Help = 36,
@@ -60,7 +61,7 @@ impl Label {
 }
 
 /// An error, a warning or a note. No part of it contains the value of a secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct Record {
     pub label: Label,
@@ -105,13 +106,7 @@ impl Record {
             label,
             message: message.into(),
             event: label.name(),
-            details: Vec::new(),
-            entries: Vec::new(),
-            is_abridged: false,
-            notes: Vec::new(),
-            aws_says: None,
-            help: None,
-            is_detail: false,
+            ..Self::default()
         }
     }
 

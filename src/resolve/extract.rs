@@ -4,7 +4,6 @@
 //! The messages of the parser and of jsonpath_rust are dropped, because they quote values. Keys are
 //! quoted only if they look like names.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use jsonpath_rust::parser::model::{Segment, Selector as Selected};
@@ -12,8 +11,9 @@ use jsonpath_rust::query::js_path_process;
 use serde_json::{Map, Value};
 use zeroize::Zeroize;
 
+use crate::model::answer::Document;
 use crate::model::env_variables::{env_file_name, is_name};
-use crate::model::mistakes::{did_you_mean_to_write, nearest};
+use crate::model::mistakes::{Fault, did_you_mean_to_write, nearest};
 use crate::model::problem::{MissingKey, Problem};
 use crate::model::reference::{JsonPath, Selector};
 use crate::model::secret_value::SecretValue;
@@ -22,46 +22,15 @@ use crate::model::shown::{is_quotable, visible};
 /// Parsed JSON. Its strings are overwritten when it is dropped.
 pub struct Json(Value);
 
-/// The reason why a document isn't JSON.
-#[derive(Debug)]
-pub struct NotJson {
-    /// The predicate of a sentence about the document: `is plain text, not JSON`.
-    what: Cow<'static, str>,
-    /// The remedy, or `None` if the whole document may be the value that the user wants.
-    help: Option<&'static str>,
-}
-
 impl Json {
-    /// Parses the bytes of a document as JSON. Ignores a byte order mark before it, as RFC 8259,
-    /// section 8.1, allows.
+    /// Parses the bytes of a document as JSON.
     ///
     /// # Errors
     /// The first syntax error. Because of serde_json's recursion limit, more than 127 nested levels
     /// are one, too. serde_json doesn't read an object whose first key is
     /// `$serde_json::private::Number` or `…::RawValue` as an object.
-    pub fn parse(bytes: &[u8]) -> Result<Self, NotJson> {
-        let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
-        let error = match serde_json::from_slice(bytes) {
-            Ok(value) => return Ok(Self(value)),
-            Err(error) => error,
-        };
-        // A password or Base64 may contain an equals sign, too.
-        let is_env_file =
-            |text| env_file_name(text).is_some_and(|name| name == name.to_uppercase());
-        let (what, help) = match str::from_utf8(bytes) {
-            // The document was meant to be JSON.
-            _ if bytes.trim_ascii_start().starts_with(b"{") => {
-                let what = format!("isn't valid JSON ({})", syntax_error(bytes, &error));
-                (what.into(), Some("correct the JSON in the secret"))
-            }
-            Ok(text) if is_env_file(text) => (
-                "is the text of a .env file, not JSON".into(),
-                Some("store what `secrets-exec migrate .env --secret prod/app --values` prints"),
-            ),
-            Ok(_) => ("is plain text, not JSON".into(), None),
-            Err(_) => ("is binary, not JSON".into(), None),
-        };
-        Err(NotJson { what, help })
+    pub fn parse(bytes: &[u8]) -> serde_json::Result<Self> {
+        serde_json::from_slice(without_byte_order_mark(bytes)).map(Self)
     }
 
     /// Creates a JSON object with strings as its values.
@@ -74,6 +43,11 @@ impl Json {
     pub fn value(&self) -> &Value {
         &self.0
     }
+}
+
+/// Removes a byte order mark before JSON, which a parser can ignore (RFC 8259, section 8.1).
+fn without_byte_order_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes)
 }
 
 /// Describes serde_json's error: `line 1, column 20: a key without quotes`. The position is that of
@@ -155,14 +129,6 @@ impl Unresolved {
             Self::Failed(problem) => Self::Failed(reword(problem)),
         }
     }
-
-    /// Returns the problem, or `None` if the secret hasn't been requested.
-    pub fn into_problem(self) -> Option<Problem> {
-        match self {
-            Self::Unread => None,
-            Self::Absent(problem) | Self::Failed(problem) => Some(problem),
-        }
-    }
 }
 
 /// The number of paths or keys that an error lists at most.
@@ -171,8 +137,8 @@ const LISTED: usize = 8;
 /// The remedy for a value that is null.
 pub const NULL_HELP: &str = "store a value, or give the entry a \"default\" in a declaration";
 
-/// A parsed document.
-pub type ParsedDocument = Result<Arc<Json>, NotJson>;
+/// A document as JSON, or the reason why it isn't JSON.
+pub type ParsedDocument = serde_json::Result<Arc<Json>>;
 
 /// A function that returns what the user should write to get another KEY of the same secret. An
 /// empty KEY means the whole value. The function returns `None` if the reference must not be shown.
@@ -186,19 +152,24 @@ fn quoted_key(selector: &Selector) -> String {
     }
 }
 
-/// Returns the part of a document that `selector` selects. `rewrite` is for the help of an error.
+/// Returns the part of a document that `selector` selects. `parsed` is the same document as JSON.
+/// `rewrite` is for the help of an error.
 ///
 /// # Errors
 /// If the document isn't JSON, isn't an object, doesn't have the key, or has several nodes that the
 /// path matches. The text of an error is the predicate of a sentence about the secret.
 pub fn find_value<'j>(
-    document: &'j ParsedDocument,
+    document: &Document,
+    parsed: &'j ParsedDocument,
     selector: &Selector,
     rewrite: Rewrite<'_>,
 ) -> Result<&'j Value, Unresolved> {
-    let json = match document {
+    let json = match parsed {
         Ok(json) => json.value(),
-        Err(error) => return Err(not_json(error, selector, rewrite).into()),
+        Err(error) => {
+            let bytes = without_byte_order_mark(document.body.expose());
+            return Err(not_json(bytes, error, selector, rewrite).into());
+        }
     };
     match selector {
         Selector::Whole => Ok(json),
@@ -207,18 +178,34 @@ pub fn find_value<'j>(
     }
 }
 
-/// Returns the error for a document that isn't JSON.
-fn not_json(error: &NotJson, selector: &Selector, rewrite: Rewrite<'_>) -> Problem {
+/// Returns the error for a document that isn't JSON: `is plain text, not JSON, so it has no keys`.
+fn not_json(
+    bytes: &[u8],
+    error: &serde_json::Error,
+    selector: &Selector,
+    rewrite: Rewrite<'_>,
+) -> Problem {
+    // A password or Base64 may contain an equals sign, too.
+    let is_env_file = |text| env_file_name(text).is_some_and(|name| name == name.to_uppercase());
+    let what = match str::from_utf8(bytes) {
+        // The document was meant to be JSON.
+        _ if bytes.trim_ascii_start().starts_with(b"{") => {
+            Fault::new(format!("isn't valid JSON ({})", syntax_error(bytes, error)))
+                .help("correct the JSON in the secret")
+        }
+        Ok(text) if is_env_file(text) => Fault::new("is the text of a .env file, not JSON")
+            .help("store what `secrets-exec migrate .env --secret prod/app --values` prints"),
+        Ok(_) => Fault::new("is plain text, not JSON"),
+        Err(_) => Fault::new("is binary, not JSON"),
+    };
     let consequence = match selector {
         Selector::Whole => "it has no keys".to_owned(),
         Selector::Key(_) => format!("it has no {}", quoted_key(selector)),
         Selector::Path(path) => format!("it has nothing at {}", path.text),
     };
-    let help = match error.help {
-        Some(help) => Some(help.to_owned()),
-        None => whole_value_hint(rewrite),
-    };
-    Problem::configuration(format!("{}, so {consequence}", error.what))
+    // Otherwise, the whole document may be the value that the user wants.
+    let help = what.help.or_else(|| whole_value_hint(rewrite));
+    Problem::configuration(format!("{}, so {consequence}", what.text))
         .code("not-json")
         .help_if_some(help)
 }

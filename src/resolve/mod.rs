@@ -131,7 +131,10 @@ impl<'a> Walk<'a> {
             Err(Unresolved::Absent(_)) if entry.on_missing == OnMissing::Omit => {
                 return self.add(entry, Outcome::Absent);
             }
-            Err(error) => (Vec::new(), error.into_problem().into_iter().collect()),
+            Err(Unresolved::Absent(problem) | Unresolved::Failed(problem)) => {
+                (Vec::new(), vec![problem])
+            }
+            Err(Unresolved::Unread) => return self.add(entry, Outcome::Unread),
         };
         let count = keys.len();
         for key in keys {
@@ -202,7 +205,7 @@ fn members<'m, 'a>(
         selector if !key.is_empty() => subject.rewritten_with_fields(&selector.to_string(), key),
         Selector::Key(_) | Selector::Path(_) => None,
     };
-    let value = find_value(parsed, &reference.selector, &rewrite)?;
+    let value = find_value(document, parsed, &reference.selector, &rewrite)?;
     Ok(env_from::object_members(value, object, subject)?)
 }
 

@@ -127,7 +127,7 @@ impl<'a> ParsedAnswers<'a> {
         let revealed = || subject.revealed_by(reference);
         let rewrite = |key: &str| revealed().rewritten_with_fields(&selector.to_string(), key);
         let parsed = self.parsed(&reference.locator, document);
-        text_of(find_value(parsed, selector, &rewrite)?).ok_or_else(|| {
+        text_of(find_value(document, parsed, selector, &rewrite)?).ok_or_else(|| {
             let text = match selector {
                 Selector::Whole | Selector::Path(_) => format!("has only null at {selector}"),
                 Selector::Key(_) => {
@@ -162,19 +162,16 @@ impl<'a> ParsedAnswers<'a> {
             let problem = Problem::configuration(format!("the variable {name} is empty"));
             return Err(Unresolved::Absent(problem));
         }
-        let failure = match self.fetched.get(&reference.locator) {
-            None => return Err(Unresolved::Unread),
-            Some(Ok(document)) => return Ok(document),
-            Some(Err(failure)) => failure,
-        };
-        let problem = failure.problem(reference, subject);
-        match failure.error.cause {
-            Cause::Absent(_) => Err(Unresolved::Absent(problem)),
-            Cause::Denied(_)
-            | Cause::Outage(_)
-            | Cause::Refused(_)
-            | Cause::NoCredentials { .. }
-            | Cause::NoRegion => Err(Unresolved::Failed(problem)),
+        match self.fetched.get(&reference.locator) {
+            None => Err(Unresolved::Unread),
+            Some(Ok(document)) => Ok(document),
+            Some(Err(failure)) => {
+                let problem = failure.problem(reference, subject);
+                Err(match matches!(failure.error.cause, Cause::Absent(_)) {
+                    true => Unresolved::Absent(problem),
+                    false => Unresolved::Failed(problem),
+                })
+            }
         }
     }
 
@@ -304,23 +301,21 @@ fn check_pattern(pattern: &Regex, value: &SecretValue) -> Result<(), Problem> {
 /// Adds the entry to a problem with a value, and the secret, if the value comes from only one. The
 /// headline doesn't name the secret, because its subject is the value.
 fn about_value(
-    problem: Problem,
+    mut problem: Problem,
     source: &ValueSource,
     subject: &Subject,
     impact: Impact,
 ) -> Problem {
-    let ValueSource::Secret(reference) = source else {
-        return problem.for_entry(subject.clone(), impact);
-    };
-    let about = About {
-        before: None,
-        ..About::new(&reference.locator.revealed())
-    };
-    let problem = Problem {
-        about: Some(about),
-        ..problem
-    };
-    problem.for_entry(subject.revealed_by(reference), impact)
+    let mut subject = subject.clone();
+    if let ValueSource::Secret(reference) = source {
+        let about = About::new(&reference.locator.revealed());
+        problem.about = Some(About {
+            before: None,
+            ..about
+        });
+        subject = subject.revealed_by(reference);
+    }
+    problem.for_entry(subject, impact)
 }
 
 /// Adds the entry to a problem, and the secret of `reference`. If there is a reference, the text of

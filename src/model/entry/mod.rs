@@ -65,11 +65,9 @@ impl Entry {
             Target::Variables(_) => (SubjectKind::EnvFrom, "env-from".to_owned()),
         };
         let subject = Subject {
-            label,
-            origin,
             kind,
             written,
-            expanded: Default::default(),
+            ..Subject::plain(label, origin)
         };
 
         Self {

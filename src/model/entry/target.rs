@@ -444,13 +444,12 @@ impl Subject {
 
     /// Returns what messages name instead of a secret whose name they may not show: `DB_PASSWORD`.
     pub fn owner_name(&self) -> String {
-        match (self.kind, &self.origin) {
-            (SubjectKind::GetArgument, _) => "the argument".to_owned(),
-            (SubjectKind::EnvFrom, Origin::Argument(option)) => (*option).to_owned(),
-            (SubjectKind::Entry | SubjectKind::EnvFrom | SubjectKind::Credential, _) => {
-                self.label.clone()
-            }
-        }
+        let name = match (self.kind, &self.origin) {
+            (SubjectKind::GetArgument, _) => "the argument",
+            (SubjectKind::EnvFrom, Origin::Argument(option)) => option,
+            (SubjectKind::Entry | SubjectKind::EnvFrom | SubjectKind::Credential, _) => &self.label,
+        };
+        name.to_owned()
     }
 
     /// Returns the reference as written, or `None` for an entry without a reference, and for a

@@ -135,13 +135,18 @@ impl TypedOptions {
     /// option, or Linux, and doesn't have it. The options are usable even if there are errors, so
     /// that the errors can be printed in the chosen format.
     pub fn resolve(&self, inherited: &Inherited) -> (Options, Vec<Problem>) {
+        // Lambda sets this variable for every runtime.
+        let default_timeout = match inherited.non_empty("AWS_LAMBDA_RUNTIME_API") {
+            Some(_) => TIMEOUT_IN_LAMBDA,
+            None => TIMEOUT,
+        };
         // `--quiet` hides all notes, and the lines of `--verbose` are notes.
         let quiet = self.quiet == Some(true);
         let options = Options {
             source: self.source(),
             aws: self.aws(),
             cache: self.cache(),
-            timeout: self.timeout.unwrap_or(default_timeout(inherited)),
+            timeout: self.timeout.unwrap_or(default_timeout),
             wait: self.wait,
             rotation: self.rotation(),
             retention: Retention {
@@ -213,14 +218,6 @@ impl TypedOptions {
             splay: self.splay.unwrap_or_default(),
             grace: self.grace.unwrap_or(GRACE),
         })
-    }
-}
-
-/// Returns the default of `--timeout`. Lambda sets AWS_LAMBDA_RUNTIME_API for every runtime.
-fn default_timeout(inherited: &Inherited) -> Duration {
-    match inherited.non_empty("AWS_LAMBDA_RUNTIME_API") {
-        Some(_) => TIMEOUT_IN_LAMBDA,
-        None => TIMEOUT,
     }
 }
 

@@ -339,13 +339,11 @@ pub fn split_colon(text: &str) -> (&str, Option<&str>) {
 /// before which the path is complete. Any other KEY ends at the first colon. Also returns the text
 /// after the colon that follows, or `None` if there isn't one.
 fn split_key(text: &str) -> (&str, Option<&str>) {
-    for (at, _) in text.match_indices(':') {
-        if JsonPath::parse(&text[..at]).is_some() {
-            return (&text[..at], Some(&text[at + 1..]));
+    let colons = text.match_indices(':').map(|(at, _)| at);
+    for end in colons.chain([text.len()]) {
+        if JsonPath::parse(&text[..end]).is_some() {
+            return (&text[..end], text.get(end + 1..));
         }
-    }
-    if JsonPath::parse(text).is_some() {
-        return (text, None);
     }
     split_colon(text)
 }

@@ -32,6 +32,7 @@
 mod values;
 
 use std::collections::BTreeMap;
+use std::error::Error as _;
 use std::sync::Arc;
 
 use minijinja::ErrorKind::{UnknownFilter, UnknownFunction, UnknownMethod, UnknownTest};
@@ -43,15 +44,15 @@ use crate::model::answer::Document;
 use crate::model::entry::Subject;
 use crate::model::entry::template::{self, Template};
 use crate::model::env_variables::Inherited;
-use crate::model::mistakes::{did_you_mean_to_write, nearest};
+use crate::model::mistakes::{Fault, did_you_mean_to_write, nearest};
 use crate::model::plan::{Plan, ValueSource, variable_help};
-use crate::model::problem::{Impact, MissingKey, Problem};
+use crate::model::problem::{Impact, MissingKey, Problem, Status};
 use crate::model::secret_value::SecretValue;
 use crate::resolve::extract::{
     Json, NULL_HELP, ParsedDocument, Unresolved, encoded_twice_hint, keys_hint, listed_keys,
     quotable_keys,
 };
-use values::{FailedLookup, Misses, Names, OwnError, SecretObject, UnreadSecret, value_at};
+use values::{FailedLookup, Misses, Names, SecretObject, UnreadSecret, value_at};
 
 /// The maximum number of MiniJinja instructions that a template runs.
 const FUEL: u64 = 1_000_000;
@@ -439,39 +440,31 @@ fn render_with(
     environment.render_str(text, Value::from_object(Names(names)))
 }
 
-/// Turns an error of MiniJinja into a problem. Its text may quote a value, so only the text of an
-/// [`OwnError`] and unknown names are kept.
+/// Turns an error of MiniJinja into a problem. Its text may quote a value, so only the text of a
+/// fault of our own and unknown names are kept.
 fn template_error(error: &Error, template: &Template) -> Problem {
-    let named = || {
-        let detail = error.detail().map(str::to_owned);
-        detail.unwrap_or_else(|| error.kind().to_string())
-    };
-    let (text, help) = match (OwnError::cause_of(error), error.kind()) {
-        (Some(own_error), _) => (own_error.text.clone(), own_error.help),
-        (None, UnknownFilter) => (
-            named(),
-            Some(
-                "the filters are those of MiniJinja, and urlencode, tojson, fromjson, b64encode and b64decode",
-            ),
+    let own_fault = error.source().and_then(|cause| cause.downcast_ref());
+    let named = || Fault::new(error.detail().unwrap_or(&error.kind().to_string()));
+    let fault: Fault = match (own_fault.cloned(), error.kind()) {
+        (Some(fault), _) => fault,
+        (None, UnknownFilter) => named().help(
+            "the filters are those of MiniJinja, and urlencode, tojson, fromjson, b64encode and b64decode",
         ),
         (None, UnknownMethod) => {
-            let help = "use a filter instead of a method, as in {{ db.host | trim }}";
-            (named(), Some(help))
+            named().help("use a filter instead of a method, as in {{ db.host | trim }}")
         }
-        (None, UnknownFunction | UnknownTest) => (named(), None),
+        (None, UnknownFunction | UnknownTest) => named(),
         (None, ErrorKind::InvalidOperation) => {
-            let text = "an operator or filter can't be applied to these values";
-            (text.to_owned(), None)
+            "an operator or filter can't be applied to these values".into()
         }
-        (None, ErrorKind::UndefinedError) => ("it uses a value that is undefined".to_owned(), None),
-        (None, ErrorKind::OutOfFuel) => ("it takes too many steps".to_owned(), None),
-        (None, kind) => (kind.to_string(), None),
+        (None, ErrorKind::UndefinedError) => "it uses a value that is undefined".into(),
+        (None, ErrorKind::OutOfFuel) => "it takes too many steps".into(),
+        (None, kind) => kind.to_string().into(),
     };
 
     let position = template::position_text(&template.text, error.line());
-    Problem::configuration(format!("{position} has an error: {text}"))
-        .code("template")
-        .help_if_some(help)
+    let fault = fault.about(&format!("{position} has an error:"));
+    Problem::from_fault(Status::Configuration, fault).code("template")
 }
 
 /// True if the template has used an undefined value. MiniJinja's operators and many filters say

@@ -7,7 +7,6 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::error::Error as _;
 use std::fmt;
 use std::fmt::Write;
 use std::mem;
@@ -18,12 +17,9 @@ use minijinja::{Environment, Error, ErrorKind, State, Value, filters};
 use regex_lite::Regex;
 use serde_json::Value as JsonValue;
 
+use crate::model::mistakes::Fault;
 use crate::model::secret_value::{SecretValue, percent_encode};
 use crate::resolve::extract::Json;
-
-/// The help for a name that isn't in [`Names`].
-const UNREAD_NAME_HELP: &str =
-    "to use part of a value, give that part a name first: {% set x = db.host %}{{ x[:3] }}";
 
 /// The maximum nesting of a value that is printed: the value itself and 127 lists and maps around
 /// it. This is also serde_json's limit.
@@ -39,13 +35,11 @@ pub struct Names(pub BTreeMap<String, Value>);
 
 impl Object for Names {
     fn get_value(self: &Arc<Self>, name: &Value) -> Option<Value> {
-        match self.0.get(name.as_str()?) {
-            Some(value) => Some(value.clone()),
-            None => {
-                let (text, help) = (format!("{name} can't be used here"), UNREAD_NAME_HELP);
-                Some(Value::from(own_error_with_help(text, Some(help))))
-            }
-        }
+        let value = self.0.get(name.as_str()?).cloned();
+        Some(value.unwrap_or_else(|| {
+            let help = "to use part of a value, give that part a name first: {% set x = db.host %}{{ x[:3] }}";
+            own_error(Fault::new(format!("{name} can't be used here")).help(help)).into()
+        }))
     }
 }
 
@@ -262,7 +256,7 @@ pub fn printed_text(value: &Value) -> Result<Cow<'_, str>, Error> {
 /// keys, and their numbers as they were written.
 ///
 /// # Errors
-/// `UndefinedError` for an undefined item, and an [`OwnError`] for a function and for a value that
+/// `UndefinedError` for an undefined item, and an [`own_error`] for a function and for a value that
 /// is nested too deeply.
 pub fn compact_json(value: &Value) -> Result<String, Error> {
     let mut text = String::new();
@@ -325,31 +319,10 @@ pub fn undefined_error(value: &Value) -> Error {
     error.unwrap_or_else(|| ErrorKind::UndefinedError.into())
 }
 
-/// An error of our own within MiniJinja's error. Its text is printed, so it must not contain a
-/// value.
-#[derive(Debug, thiserror::Error)]
-#[error("{text}")]
-pub struct OwnError {
-    pub text: String,
-    pub help: Option<&'static str>,
-}
-
-impl OwnError {
-    /// Returns the [`OwnError`] that caused an error of MiniJinja, or `None` if it has another
-    /// cause.
-    pub fn cause_of(error: &Error) -> Option<&Self> {
-        error.source()?.downcast_ref()
-    }
-}
-
-/// Creates a MiniJinja error whose cause is an [`OwnError`]. `text` must not contain a value.
-pub fn own_error(text: impl Into<String>) -> Error {
-    own_error_with_help(text.into(), None)
-}
-
-/// Like [`own_error`], but also with a help.
-fn own_error_with_help(text: String, help: Option<&'static str>) -> Error {
-    Error::from(ErrorKind::InvalidOperation).with_source(OwnError { text, help })
+/// Creates a MiniJinja error whose cause is a fault of our own. The fault is printed, so it must
+/// not contain a value.
+fn own_error(fault: impl Into<Fault>) -> Error {
+    Error::from(ErrorKind::InvalidOperation).with_source(fault.into())
 }
 
 /// Adds our filters and tests to an environment. `fromjson` notes failed look-ups in `misses`.
