@@ -71,10 +71,9 @@ pub struct Problem {
 
 /// Returns `value` if there aren't any errors, and otherwise all of them.
 pub fn unless_errors<T>(errors: Vec<Problem>, value: T) -> Result<T, Vec<Problem>> {
-    if errors.is_empty() {
-        Ok(value)
-    } else {
-        Err(errors)
+    match errors.is_empty() {
+        true => Ok(value),
+        false => Err(errors),
     }
 }
 

@@ -191,10 +191,9 @@ const MAX_QUOTED_LENGTH: usize = 64;
 /// Returns the name of a file for messages. `-` is standard input. The name isn't escaped yet:
 /// `report` does that for every line.
 pub fn file_name(path: &Path) -> String {
-    if path == Path::new("-") {
-        "standard input".to_owned()
-    } else {
-        path.display().to_string()
+    match path == Path::new("-") {
+        true => "standard input".to_owned(),
+        false => path.display().to_string(),
     }
 }
 

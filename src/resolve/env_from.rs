@@ -228,10 +228,9 @@ fn missing_key_problems(members: &Members<'_>, object: &ObjectSource) -> Vec<Pro
 
 /// Returns what the members are called in messages: keys or, below a path, parameters.
 fn member_noun(object: &ObjectSource) -> &'static str {
-    if object.reference.locator.is_path() {
-        "parameter"
-    } else {
-        "key"
+    match object.reference.locator.is_path() {
+        true => "parameter",
+        false => "key",
     }
 }
 

@@ -12,10 +12,11 @@ use serde_json::{Map, Value};
 use zeroize::Zeroize;
 
 use crate::model::answer::Document;
+use crate::model::entry::Subject;
 use crate::model::env_variables::{env_file_name, is_name};
 use crate::model::mistakes::{Fault, did_you_mean_to_write, nearest};
-use crate::model::problem::{MissingKey, Problem};
-use crate::model::reference::{JsonPath, Selector};
+use crate::model::problem::{About, Impact, MissingKey, Problem};
+use crate::model::reference::{JsonPath, SecretRef, Selector};
 use crate::model::secret_value::SecretValue;
 use crate::model::shown::{is_quotable, visible};
 
@@ -113,6 +114,9 @@ pub enum Unresolved {
     Failed(Problem),
 }
 
+/// A value that was found, or the reason why there isn't one.
+pub type Resolved<T> = Result<T, Unresolved>;
+
 impl From<Problem> for Unresolved {
     fn from(problem: Problem) -> Self {
         Self::Failed(problem)
@@ -163,7 +167,7 @@ pub fn find_value<'j>(
     parsed: &'j ParsedDocument,
     selector: &Selector,
     rewrite: Rewrite<'_>,
-) -> Result<&'j Value, Unresolved> {
+) -> Resolved<&'j Value> {
     let json = match parsed {
         Ok(json) => json.value(),
         Err(error) => {
@@ -232,7 +236,7 @@ fn find_key<'j>(
     key: &str,
     selector: &Selector,
     rewrite: Rewrite<'_>,
-) -> Result<&'j Value, Unresolved> {
+) -> Resolved<&'j Value> {
     let Value::Object(map) = json else {
         let text = format!(
             "is {}, not an object, so it has no {}",
@@ -251,16 +255,27 @@ fn find_key<'j>(
     let plain = key.trim_start_matches('.');
     let help = nested_value_hint(json, plain, rewrite);
     let help = help.unwrap_or_else(|| keys_hint(map, None, plain, rewrite));
-    let mut problem = Problem::configuration(format!("has no {}", quoted_key(selector)))
-        .code("key-not-found")
-        .help(help);
-    problem.missing_key = selector.shown().map(|key| {
-        Box::new(MissingKey {
-            key: key.to_owned(),
-            existing_keys: listed_keys(map, None),
-        })
-    });
-    Err(Unresolved::Absent(problem))
+    let problem = Problem::configuration(format!("has no {}", quoted_key(selector)));
+    Err(Unresolved::Absent(Problem {
+        missing_key: selector.shown().map(|key| missing_key(key, map)),
+        ..problem.code("key-not-found").help(help)
+    }))
+}
+
+/// Returns a top-level key that an object doesn't have, for the report, which merges all missing
+/// keys of a secret into one error.
+pub fn missing_key(key: &str, map: &Map<String, Value>) -> Box<MissingKey> {
+    Box::new(MissingKey {
+        key: key.to_owned(),
+        existing_keys: listed_keys(map, None),
+    })
+}
+
+/// Adds the entry to a problem, and the secret of `reference`. If there is a reference, the text of
+/// the problem must be the predicate of a sentence about the secret.
+pub fn with_entry(problem: Problem, reference: Option<&SecretRef>, subject: &Subject) -> Problem {
+    let about = reference.map(|reference| About::new(&reference.locator.revealed()));
+    Problem { about, ..problem }.for_entry(subject.clone(), Impact::Unread)
 }
 
 /// Returns the hint for a key that was meant as a path, such as `db.host`. The result is `None` for
@@ -316,7 +331,7 @@ pub fn twin_hint<'k>(mut keys: impl Iterator<Item = &'k str>, key: &str) -> Opti
 /// Returns a sentence with the first keys of an object. Keys that may be values are left out, and
 /// so are those whose value is null. `path` leads to the object, or is `None` for the object of the
 /// secret itself.
-pub fn listed_keys(map: &Map<String, Value>, path: Option<&str>) -> String {
+fn listed_keys(map: &Map<String, Value>, path: Option<&str>) -> String {
     let (the, of) = match path {
         None => ("its", String::new()),
         Some(path) => ("the", format!(" of the object at {path}")),
@@ -340,7 +355,7 @@ pub fn listed_keys(map: &Map<String, Value>, path: Option<&str>) -> String {
 /// If the path can't be evaluated, if it matches no node, which is an absence, or if it matches
 /// several nodes. The error shows the paths of these nodes only if they look like names, and not
 /// the path of a null, because its key may be a value (see [`quotable_keys`]).
-fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, Unresolved> {
+fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Resolved<&'j Value> {
     // The error of jsonpath_rust quotes the value.
     let found = js_path_process(&path.query, json).map_err(|_| {
         let text = format!("doesn't work with the JSONPath {}", path.text);

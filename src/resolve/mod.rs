@@ -25,9 +25,9 @@ use crate::model::reference::Selector;
 use crate::model::secret_value::SecretValue;
 use crate::model::shown::{StandIn, reads_like_a_name};
 use env_from::Members;
-use extract::{Unresolved, find_value};
+use extract::{Resolved, Unresolved, find_value, with_entry};
 use template::unknown_name_problem;
-use value::{ParsedAnswers, with_entry};
+use value::ParsedAnswers;
 
 /// The walk over the entries of a plan.
 ///
@@ -194,7 +194,7 @@ fn members<'m, 'a>(
     object: &'a ObjectSource,
     document: &'m Document,
     subject: &Subject,
-) -> Result<Members<'m>, Unresolved> {
+) -> Resolved<Members<'m>> {
     let reference = &object.reference;
     if reference.locator.is_path() {
         return Ok(env_from::path_members(document, object));

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use regex_lite::Regex;
 use zeroize::Zeroizing;
 
-use super::extract::{Json, NULL_HELP, ParsedDocument, Unresolved, find_value, text_of};
+use super::extract::{
+    Json, NULL_HELP, ParsedDocument, Resolved, Unresolved, find_value, text_of, with_entry,
+};
 use super::template::{Input, Rendering, looked_up_texts};
 use crate::model::answer::{Cause, Document, Fetched};
 use crate::model::entry::template::{ENV, Template};
@@ -96,7 +98,7 @@ impl<'a> ParsedAnswers<'a> {
         &mut self,
         reference: &'a SecretRef,
         subject: &Subject,
-    ) -> Result<SecretValue, Unresolved> {
+    ) -> Resolved<SecretValue> {
         let document = self.document(reference, subject)?;
         let selected = self.selected_value(reference, document, subject);
         selected.map_err(|why| {
@@ -118,7 +120,7 @@ impl<'a> ParsedAnswers<'a> {
         reference: &'a SecretRef,
         document: &Document,
         subject: &Subject,
-    ) -> Result<SecretValue, Unresolved> {
+    ) -> Resolved<SecretValue> {
         let selector = &reference.selector;
         if *selector == Selector::Whole {
             return Ok(SecretValue::new(document.body.expose()));
@@ -153,11 +155,7 @@ impl<'a> ParsedAnswers<'a> {
     /// # Errors
     /// The failure of the request. It is an absence only if the secret or the version doesn't
     /// exist, or if the secret doesn't have a name.
-    pub fn document(
-        &self,
-        reference: &SecretRef,
-        subject: &Subject,
-    ) -> Result<&'a Document, Unresolved> {
+    pub fn document(&self, reference: &SecretRef, subject: &Subject) -> Resolved<&'a Document> {
         if let Some(name) = reference.locator.empty_variable() {
             let problem = Problem::configuration(format!("the variable {name} is empty"));
             return Err(Unresolved::Absent(problem));
@@ -234,16 +232,11 @@ impl<'a> ParsedAnswers<'a> {
         let rendering = Rendering {
             template,
             inputs: &inputs,
+            references: aliases,
             plan: self.plan,
+            subject,
         };
-        rendering.render().map_err(|errors| {
-            let errors = errors.into_iter().map(|error| {
-                let reference = error.alias.and_then(|alias| aliases.get(&alias));
-                let named = |problem| with_entry(problem, reference, subject);
-                error.reason.reworded(named)
-            });
-            errors.collect()
-        })
+        rendering.render()
     }
 
     /// Returns the secret of an alias in the form in which a template reads it.
@@ -255,7 +248,7 @@ impl<'a> ParsedAnswers<'a> {
         alias: &str,
         reference: &'a SecretRef,
         subject: &Subject,
-    ) -> Result<Input, Unresolved> {
+    ) -> Resolved<Input> {
         let document = self.document(reference, subject)?;
         Input::new(self.parsed(&reference.locator, document), document).ok_or_else(|| {
             let text = format!("is binary, so the template can't use {alias}");
@@ -316,13 +309,6 @@ fn about_value(
         subject = subject.revealed_by(reference);
     }
     problem.for_entry(subject, impact)
-}
-
-/// Adds the entry to a problem, and the secret of `reference`. If there is a reference, the text of
-/// the problem must be the predicate of a sentence about the secret.
-pub fn with_entry(problem: Problem, reference: Option<&SecretRef>, subject: &Subject) -> Problem {
-    let about = reference.map(|reference| About::new(&reference.locator.revealed()));
-    Problem { about, ..problem }.for_entry(subject.clone(), Impact::Unread)
 }
 
 /// Returns the hint for a KEY that looks like a version: AWS itself writes `NAME:3` for version 3

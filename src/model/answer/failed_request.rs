@@ -131,10 +131,7 @@ impl FetchFailure {
         problem.help = request.hint();
         problem.has_help_of_entry = request.literal_hint() == problem.help;
         problem.about = request.about();
-        problem.is_general = match self.error.mention {
-            Mention::Nowhere | Mention::InEntries => true,
-            Mention::InHeadline(..) => false,
-        };
+        problem.is_general = !matches!(self.error.mention, Mention::InHeadline(..));
         problem.has_sent_hidden_name = reference.locator.is_hidden() && self.was_answered();
 
         problem.notes = [self.region_notes(), problem.notes, self.notes.clone()].concat();
@@ -159,10 +156,8 @@ impl FetchFailure {
             notes.push(format!("this is the error in the region {region}"));
         }
         for (region, error) in &self.elsewhere {
-            notes.push(format!(
-                "in the fallback region {region}, {}",
-                error.sentence()
-            ));
+            let sentence = error.sentence();
+            notes.push(format!("in the fallback region {region}, {sentence}"));
         }
         notes
     }
@@ -429,9 +424,8 @@ impl FailedRequest<'_> {
     }
 
     /// Returns the hint that shows how to write a key, if a secret's name seems to end with one, or
-    /// if a staging label seems to be one. Also returns the hint for a version number or a version
-    /// id instead of a staging label. Returns `None` for any other reference, and if the reference
-    /// isn't shown.
+    /// if a staging label seems to be one. Also returns the hint for a version number instead of a
+    /// staging label. Returns `None` for any other reference, and if the reference isn't shown.
     fn key_hint(&self) -> Option<String> {
         let SecretRef { locator, selector } = self.reference;
         if locator.store != Store::SecretsManager || self.subject.kind == SubjectKind::EnvFrom {
@@ -469,10 +463,6 @@ impl FailedRequest<'_> {
             // `prod/db:password:3`
             let hint = "a secret has stages instead of version numbers: for the value before the last change, write";
             (stage.to_owned(), previous, hint)
-        } else if stage.len() == 36 {
-            // AWS's version ids are UUIDs.
-            let hint = "a version id comes after one more colon: write";
-            (stage.to_owned(), format!(":{stage}"), hint)
         } else if is_own_label && key == "SecretString" {
             // The AWS CLI prints the whole value with `--query SecretString`.
             (format!("{key}:{stage}"), stage.to_owned(), "write")

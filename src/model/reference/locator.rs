@@ -117,14 +117,12 @@ impl Locator {
     /// Returns a parameter below a path as the subject of a sentence. `parameter_name` is the part
     /// of its name after the path. If it is `None`, returns [`Self::noun`].
     pub fn noun_of(&self, parameter_name: Option<&str>) -> String {
-        match parameter_name {
-            Some(rest) if !self.is_hidden() => {
-                format!(
-                    "the parameter \"{}\"",
-                    below_path(&self.id.to_string(), rest)
-                )
+        match parameter_name.filter(|_| !self.is_hidden()) {
+            Some(rest) => {
+                let name = below_path(&self.id.to_string(), rest);
+                format!("the parameter \"{name}\"")
             }
-            Some(_) | None => self.noun(),
+            None => self.noun(),
         }
     }
 
@@ -193,16 +191,15 @@ impl SecretRef {
     /// What is wrong, as the predicate of a sentence about the reference.
     pub fn validate_path(&self) -> Result<(), &'static str> {
         let Locator { id, version, .. } = &self.locator;
-        if !self.locator.is_path() {
-            Ok(())
-        } else if id.arn().is_none() && !id.name().starts_with('/') {
-            Err("is a path, which must begin with a slash, as in ssm:/prod/app/")
-        } else if self.selector != Selector::Whole || *version != Version::Current {
-            Err(
+        let is_whole = self.selector == Selector::Whole && *version == Version::Current;
+        match self.locator.is_path() {
+            true if id.arn().is_none() && !id.name().starts_with('/') => {
+                Err("is a path, which must begin with a slash, as in ssm:/prod/app/")
+            }
+            true if !is_whole => Err(
                 "has a key, a label or a version after a path, which stands for the parameters below it",
-            )
-        } else {
-            Ok(())
+            ),
+            true | false => Ok(()),
         }
     }
 
@@ -397,31 +394,28 @@ impl Version {
     /// The reason why a secret or parameter can't have such a version, as a predicate of a sentence
     /// about the reference.
     pub fn validate(&self, store: Store) -> Result<(), &'static str> {
-        let (stage, id) = (self.stage(), self.id());
-        match store {
-            _ if stage.is_some_and(|stage| stage.chars().count() > MAX_STAGE_LENGTH) => {
-                Err("has a staging label that is longer than 256 characters")
+        let length = |text: Option<&str>| text.map(|text| text.chars().count());
+        if length(self.stage()) > Some(MAX_STAGE_LENGTH) {
+            return Err("has a staging label that is longer than 256 characters");
+        }
+        if store == Store::SecretsManager {
+            let is_legal = length(self.id()).is_none_or(|length| ID_LENGTHS.contains(&length));
+            let defect = "has a version id that isn't 32 to 64 characters long";
+            return is_legal.then_some(()).ok_or(defect);
+        }
+        match (self.stage(), self.id()) {
+            (Some(_), Some(_)) => {
+                Err("has both a label and a version, but a parameter can have only one of them")
             }
-            Store::SecretsManager
-                if id.is_some_and(|id| !ID_LENGTHS.contains(&id.chars().count())) =>
-            {
-                Err("has a version id that isn't 32 to 64 characters long")
-            }
-            Store::SecretsManager => Ok(()),
-            Store::ParameterStore => match (stage, id) {
-                (Some(_), Some(_)) => {
-                    Err("has both a label and a version, but a parameter can have only one of them")
-                }
-                (Some(label), None) if label.starts_with(|c: char| c.is_ascii_digit()) => Err(
-                    "has a label that begins with a digit (write one more colon before a version: ssm:/prod/app/level:::3)",
-                ),
-                // AWS stores the number in a signed integer of 64 bits.
-                (None, Some(number)) => match number.parse::<i64>() {
-                    Ok(1..) if number.bytes().all(|byte| byte.is_ascii_digit()) => Ok(()),
-                    Ok(_) | Err(_) => Err("has a version that isn't a positive number"),
-                },
-                (_, None) => Ok(()),
+            (Some(label), None) if label.starts_with(|c: char| c.is_ascii_digit()) => Err(
+                "has a label that begins with a digit (write one more colon before a version: ssm:/prod/app/level:::3)",
+            ),
+            // AWS stores the number in a signed integer of 64 bits.
+            (None, Some(number)) => match number.parse::<i64>() {
+                Ok(1..) if number.bytes().all(|byte| byte.is_ascii_digit()) => Ok(()),
+                Ok(_) | Err(_) => Err("has a version that isn't a positive number"),
             },
+            (_, None) => Ok(()),
         }
     }
 

@@ -302,14 +302,11 @@ fn illegal_character((before, rest): (&str, &str)) -> Fault {
 /// Splits off SECRET, which contains colons of its own if it is an ARN or begins with `ssm:`. Also
 /// returns the text after the colon that follows, or `None` if there isn't one.
 pub fn split_secret(text: &str) -> (&str, Option<&str>) {
-    let fields = if text.starts_with("ssm:") {
-        2
-    } else if !Arn::has_prefix(text) {
-        1
-    } else if text.contains(":secretsmanager:") {
-        Store::SecretsManager.arn_fields()
-    } else {
-        Store::ParameterStore.arn_fields()
+    let fields = match text {
+        _ if text.starts_with("ssm:") => 2,
+        _ if !Arn::has_prefix(text) => 1,
+        _ if text.contains(":secretsmanager:") => Store::SecretsManager.arn_fields(),
+        _ => Store::ParameterStore.arn_fields(),
     };
     match colons(text).nth(fields - 1) {
         Some(end) => (&text[..end], Some(&text[end + 1..])),

@@ -46,11 +46,12 @@ use crate::model::entry::template::{self, Template};
 use crate::model::env_variables::Inherited;
 use crate::model::mistakes::{Fault, did_you_mean_to_write, nearest};
 use crate::model::plan::{Plan, ValueSource, variable_help};
-use crate::model::problem::{Impact, MissingKey, Problem, Status};
+use crate::model::problem::{Impact, Problem, Status};
+use crate::model::reference::SecretRef;
 use crate::model::secret_value::SecretValue;
 use crate::resolve::extract::{
-    Json, NULL_HELP, ParsedDocument, Unresolved, encoded_twice_hint, keys_hint, listed_keys,
-    quotable_keys,
+    Json, NULL_HELP, ParsedDocument, Unresolved, encoded_twice_hint, keys_hint, missing_key,
+    quotable_keys, with_entry,
 };
 use values::{FailedLookup, Misses, Names, SecretObject, UnreadSecret, value_at};
 
@@ -76,16 +77,6 @@ pub enum Input {
     Object(Arc<Json>),
     /// Any other secret, as text. A JSON array or number is text, too.
     Text(Zeroizing<String>),
-}
-
-/// The reason why a template doesn't have a value.
-#[derive(Debug)]
-pub struct RenderError {
-    /// The alias that the problem is about. `None` if the problem isn't about a particular secret.
-    pub alias: Option<String>,
-    /// The reason, whose problem doesn't have the entry yet. If there is an alias, the text of the
-    /// problem is the predicate of a sentence about its secret.
-    pub reason: Unresolved,
 }
 
 impl Input {
@@ -116,8 +107,12 @@ pub struct Rendering<'a> {
     pub template: &'a Template,
     /// The secret of each alias that the template uses, and the variables of `env`.
     pub inputs: &'a BTreeMap<String, Input>,
-    /// The plan of the entry, for the help of an error.
+    /// The references that the aliases stand for, for messages.
+    pub references: &'a BTreeMap<String, SecretRef>,
+    /// The plan, for the help of an error.
     pub plan: &'a Plan,
+    /// The entry, for messages.
+    pub subject: &'a Subject,
 }
 
 impl Rendering<'_> {
@@ -127,16 +122,14 @@ impl Rendering<'_> {
     /// Every missing key, or another failure of the template. A look-up of a key in a secret that
     /// is plain text is an error even if the template has a `default` for the key, because that
     /// would hide a malformed secret.
-    pub fn render(&self) -> Result<SecretValue, Vec<RenderError>> {
-        let is_about_text = |error: &RenderError| {
-            let input = error
-                .alias
-                .as_ref()
-                .and_then(|alias| self.inputs.get(alias));
-            matches!(input, Some(Input::Text(_)))
+    pub fn render(&self) -> Result<SecretValue, Vec<Unresolved>> {
+        let is_in_text = |lookup: &&String| {
+            let alias = lookup.split('.').next().unwrap_or_default();
+            matches!(self.inputs.get(alias), Some(Input::Text(_)))
         };
-        if let Some(error) = self.non_object_errors().find(is_about_text) {
-            return Err(vec![error]);
+        let mut lookups_in_text = self.template.lookups.iter().filter(is_in_text);
+        if let Some(problem) = lookups_in_text.find_map(|lookup| self.non_object_problem(lookup)) {
+            return Err(vec![problem.into()]);
         }
 
         // After an error on a missing key, the template is rendered again with an empty text for
@@ -151,23 +144,20 @@ impl Rendering<'_> {
             };
             match self.lookup_at_fault(&error, misses.take(), &missing) {
                 Some(lookup) => missing.push(lookup),
-                None if missing.is_empty() => return Err(vec![self.render_error(&error)]),
+                None if missing.is_empty() => return Err(vec![self.problem(&error).into()]),
                 // The empty text may be the reason for this error.
                 None => break,
             }
         }
 
-        let mut errors = Vec::new();
-        for lookup in missing {
-            let problem = self.lookup_problem(&lookup);
-            let reason = match lookup.is_past_end {
+        let errors = missing.iter().map(|lookup| {
+            let problem = self.about(lookup.alias.as_deref(), self.lookup_problem(lookup));
+            match lookup.is_past_end {
                 true => Unresolved::Failed(problem),
                 false => Unresolved::Absent(problem),
-            };
-            let alias = lookup.alias;
-            errors.push(RenderError { alias, reason });
-        }
-        Err(errors)
+            }
+        });
+        Err(errors.collect())
     }
 
     /// Renders the text of a template with its secrets. Also returns the look-ups that have failed.
@@ -193,21 +183,6 @@ impl Rendering<'_> {
         (render_with(text, values, &misses), misses)
     }
 
-    /// Turns an error of MiniJinja that isn't about a missing key into a [`RenderError`], which
-    /// doesn't quote a value.
-    fn render_error(&self, error: &Error) -> RenderError {
-        if is_undefined_error(error)
-            && let Some(error) = self.non_object_errors().next()
-        {
-            return error;
-        }
-        let reason = template_error(error, self.template).into();
-        RenderError {
-            alias: None,
-            reason,
-        }
-    }
-
     /// Returns the failed look-up that made the rendering fail with `error`, or `None` if something
     /// else did. `lookups` are the candidates: the look-ups that have failed in this rendering.
     /// `missing` are the look-ups that were found before.
@@ -222,7 +197,7 @@ impl Rendering<'_> {
         lookups: Vec<FailedLookup>,
         missing: &[FailedLookup],
     ) -> Option<FailedLookup> {
-        if !is_undefined_error(error) || self.non_object_errors().next().is_some() {
+        if !is_undefined_error(error) || self.any_non_object_problem().is_some() {
             return None;
         }
         let text = format!("{MARK}{}", self.template.text);
@@ -236,6 +211,23 @@ impl Rendering<'_> {
             }
         }
         None
+    }
+
+    /// Adds the entry to a problem, and the secret of an alias, if the problem is about one.
+    fn about(&self, alias: Option<&str>, problem: Problem) -> Problem {
+        let reference = alias.and_then(|alias| self.references.get(alias));
+        with_entry(problem, reference, self.subject)
+    }
+
+    /// Turns an error of MiniJinja that isn't about a missing key into a problem, which doesn't
+    /// quote a value.
+    fn problem(&self, error: &Error) -> Problem {
+        if is_undefined_error(error)
+            && let Some(problem) = self.any_non_object_problem()
+        {
+            return problem;
+        }
+        self.about(None, template_problem(error, self.template))
     }
 
     /// Returns the problem for a key that doesn't exist or is null, or for a variable of `env` that
@@ -276,70 +268,61 @@ impl Rendering<'_> {
             return problem(format!("has the key {path:?}, but its value is null")).help(NULL_HELP);
         }
         let path_of_parent = (!parents.is_empty()).then(|| parents.join("."));
-        let parent = match &path_of_parent {
-            Some(path) => format!("{name}.{path}"),
-            None => name.clone(),
-        };
+        let parent = [&[name.clone()], parents].concat().join(".");
         let rewrite = |other: &str| Some(format!("{{{{ {parent}.{other} }}}}"));
         let hint = keys_hint(map, path_of_parent.as_deref(), key, &rewrite);
-        let mut missing = problem(predicate).help(hint);
-        // A report merges all missing top-level keys of a secret into one error.
-        if parents.is_empty() {
-            missing.missing_key = Some(Box::new(MissingKey {
-                key: key.clone(),
-                existing_keys: listed_keys(map, None),
-            }));
+        let missing_key = parents.is_empty().then(|| missing_key(key, map));
+        Problem {
+            missing_key,
+            ..problem(predicate).help(hint)
         }
-        missing
     }
 
     /// Returns the error for `env.NAME` if NAME isn't inherited. If an entry of the plan sets NAME,
     /// the message says that `env` has only the inherited variables. Otherwise, `nearest` is an
     /// inherited variable with a similar name, if there is one.
     fn unset_variable(&self, name: &str, nearest: Option<&str>) -> Problem {
-        let not_set = format!("the template uses env.{name}, but the variable {name} isn't set");
-        let (text, help) = match (self.plan.variables.get(name), nearest) {
-            (Some(subject), _) => (
-                format!(
-                    "env.{name} refers to the environment that secrets-exec was started with, where {name} isn't set, not to {name} in {}",
-                    subject.origin
-                ),
-                variable_help(subject, &self.plan.aliases),
-            ),
-            (None, Some(nearest)) => {
-                let write = format!("{{{{ env.{nearest} }}}}");
-                (not_set, did_you_mean_to_write(nearest, Some(write)))
-            }
-            (None, None) => (
-                not_set,
-                format!("set {name}, or give the entry a \"default\""),
-            ),
+        let mut text = format!("the template uses env.{name}, but the variable {name} isn't set");
+        let help = if let Some(subject) = self.plan.variables.get(name) {
+            text = format!(
+                "env.{name} refers to the environment that secrets-exec was started with, where {name} isn't set, not to {name} in {}",
+                subject.origin
+            );
+            variable_help(subject, &self.plan.aliases)
+        } else if let Some(nearest) = nearest {
+            did_you_mean_to_write(nearest, Some(format!("{{{{ env.{nearest} }}}}")))
+        } else {
+            format!("set {name}, or give the entry a \"default\"")
         };
         Problem::configuration(text)
             .code("key-not-found")
             .help(help)
     }
 
-    /// Returns an error for each look-up of a key, such as `name` in `db.host.name`, in a value
-    /// that is neither an object nor null.
-    fn non_object_errors(&self) -> impl Iterator<Item = RenderError> {
-        let lookups = self.template.lookups.iter();
-        lookups.filter_map(|lookup| self.non_object_error(lookup))
+    /// Returns the problem of the first look-up of a key, such as `name` in `db.host.name`, in a
+    /// value that is neither an object nor null.
+    fn any_non_object_problem(&self) -> Option<Problem> {
+        let mut lookups = self.template.lookups.iter();
+        lookups.find_map(|lookup| self.non_object_problem(lookup))
     }
 
-    /// Returns the error for the look-up of a key in a value that is neither an object nor null, or
-    /// `None` for any other look-up.
-    fn non_object_error(&self, lookup: &str) -> Option<RenderError> {
+    /// Returns the problem for the look-up of a key in a value that is neither an object nor null,
+    /// or `None` for any other look-up.
+    fn non_object_problem(&self, lookup: &str) -> Option<Problem> {
         let (alias, _) = lookup.split_once('.')?;
         let (parent, _) = lookup.rsplit_once('.')?;
-        // A secret that is text isn't an object for any look-up.
-        if let Input::Object(secret) = self.inputs.get(alias)? {
-            let keys: Vec<_> = parent.split('.').skip(1).collect();
-            let value = value_at(secret.value(), &keys)?;
-            if value.is_object() || value.is_null() {
-                return None;
+        let twice_encoded = match self.inputs.get(alias)? {
+            Input::Object(secret) => {
+                let keys: Vec<_> = parent.split('.').skip(1).collect();
+                let value = value_at(secret.value(), &keys)?;
+                if value.is_object() || value.is_null() {
+                    return None;
+                }
+                None
             }
-        }
+            // A secret that is text isn't an object for any look-up.
+            Input::Text(text) => Json::parse(text.as_bytes()).ok(),
+        };
 
         let text = match parent.split_once('.') {
             Some((template::ENV, name)) => {
@@ -350,17 +333,10 @@ impl Rendering<'_> {
             }
             None => format!("isn't a JSON object, but the template uses {lookup}"),
         };
-        let parsed = match self.inputs.get(alias) {
-            Some(Input::Text(text)) => Json::parse(text.as_bytes()).ok(),
-            Some(Input::Object(_)) | None => None,
-        };
-        let help = parsed.and_then(|json| encoded_twice_hint(json.value()));
+        let help = twice_encoded.and_then(|json| encoded_twice_hint(json.value()));
         let whole = format!("write {{{{ {parent} }}}} for the whole value");
         let problem = Problem::configuration(text).code("not-an-object");
-        Some(RenderError {
-            alias: Some(alias.to_owned()),
-            reason: problem.help(help.unwrap_or(whole)).into(),
-        })
+        Some(self.about(Some(alias), problem.help(help.unwrap_or(whole))))
     }
 }
 
@@ -406,7 +382,8 @@ pub fn unknown_name_problem(source: &ValueSource, subject: &Subject) -> Option<P
         .collect();
     let error = render_with(&template.text, values, &Arc::default()).err()?;
     let is_unknown = matches!(error.kind(), UnknownFilter | UnknownFunction | UnknownTest);
-    is_unknown.then(|| template_error(&error, template).for_entry(subject.clone(), Impact::Unread))
+    is_unknown
+        .then(|| template_problem(&error, template).for_entry(subject.clone(), Impact::Unread))
 }
 
 /// Renders the text of a template with a value for each name. The filters note failed look-ups in
@@ -442,7 +419,7 @@ fn render_with(
 
 /// Turns an error of MiniJinja into a problem. Its text may quote a value, so only the text of a
 /// fault of our own and unknown names are kept.
-fn template_error(error: &Error, template: &Template) -> Problem {
+fn template_problem(error: &Error, template: &Template) -> Problem {
     let own_fault = error.source().and_then(|cause| cause.downcast_ref());
     let named = || Fault::new(error.detail().unwrap_or(&error.kind().to_string()));
     let fault: Fault = match (own_fault.cloned(), error.kind()) {
@@ -480,18 +457,21 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::entry::Origin;
 
     /// Renders a template of an empty plan.
     fn render(
         template: &Template,
         inputs: &BTreeMap<String, Input>,
-    ) -> Result<SecretValue, Vec<RenderError>> {
+    ) -> Result<SecretValue, Vec<Unresolved>> {
         let inherited = Inherited::default();
         let plan = Plan::new(Vec::new(), &inherited, None).unwrap();
         let rendering = Rendering {
             template,
             inputs,
+            references: &BTreeMap::new(),
             plan: &plan,
+            subject: &Subject::plain("A".to_owned(), Origin::Inherited),
         };
         rendering.render()
     }

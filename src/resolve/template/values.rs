@@ -149,10 +149,9 @@ impl SecretObject {
 
 impl Object for SecretObject {
     fn repr(self: &Arc<Self>) -> ObjectRepr {
-        if self.json().is_array() {
-            ObjectRepr::Seq
-        } else {
-            ObjectRepr::Map
+        match self.json().is_array() {
+            true => ObjectRepr::Seq,
+            false => ObjectRepr::Map,
         }
     }
 
