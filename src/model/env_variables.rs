@@ -35,11 +35,9 @@ impl fmt::Display for EnvName {
 
 /// True for a name that every shell can use: `[A-Za-z_][A-Za-z0-9_]*`.
 pub fn is_name(text: &str) -> bool {
-    let mut bytes = text.bytes();
-    bytes
-        .next()
-        .is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
-        && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    let begins_with_digit = text.starts_with(|c: char| c.is_ascii_digit());
+    let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    !text.is_empty() && !begins_with_digit && text.bytes().all(is_legal)
 }
 
 /// Returns the name in `NAME=value`, which a shell reads as a variable for the command after it.

@@ -87,21 +87,19 @@ pub fn variable_problem(variable: Variable<'_>, limits: Limits) -> Option<Proble
 pub fn delivery_problems(outcomes: &Outcomes, limits: Limits) -> Vec<(EntryId, Problem)> {
     let mut problems = Vec::new();
     for (outcome, value) in outcomes.values() {
-        let problem = match &outcome.target {
-            Target::Credential(_) if value.len() > MAX_CREDENTIAL_LENGTH => {
-                let text = format!(
-                    "the value is {} bytes long, but a credential can have at most {MAX_CREDENTIAL_LENGTH}",
-                    value.len()
-                );
-                let too_long = Problem::configuration(text).code("too-long");
-                Some(too_long.for_entry(outcome.subject.clone(), Impact::Undelivered))
-            }
-            Target::Env(_) => outcome
-                .variable()
-                .and_then(|variable| variable_problem(variable, limits)),
-            Target::Credential(_) | Target::File(_) | Target::Variables(_) | Target::Output => None,
-        };
-        problems.extend(problem.map(|problem| (outcome.id, problem)));
+        let length = value.len();
+        if let Some(variable) = outcome.variable() {
+            let problem = variable_problem(variable, limits);
+            problems.extend(problem.map(|problem| (outcome.id, problem)));
+        } else if length > MAX_CREDENTIAL_LENGTH && matches!(outcome.target, Target::Credential(_))
+        {
+            let text = format!(
+                "the value is {length} bytes long, but a credential can have at most {MAX_CREDENTIAL_LENGTH}"
+            );
+            let problem = Problem::configuration(text).code("too-long");
+            let subject = outcome.subject.clone();
+            problems.push((outcome.id, problem.for_entry(subject, Impact::Undelivered)));
+        }
     }
     problems
 }

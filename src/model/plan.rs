@@ -380,11 +380,7 @@ impl Lookup<'_> {
                 }
                 *path = expanded.into();
             }
-            Err(fault) => {
-                let fault = fault.about("the path");
-                let problem = Problem::from_fault(Status::Configuration, fault);
-                self.add_error(problem, subject);
-            }
+            Err(fault) => self.add_error(fault.about("the path"), subject),
         }
     }
 
@@ -460,12 +456,14 @@ impl Lookup<'_> {
             Origin::Argument(_) => Status::Usage,
             Origin::File { .. } | Origin::Inherited => Status::Configuration,
         };
-        let fault = error.about("the reference");
-        self.add_error(Problem::from_fault(status, fault), subject);
+        let problem = Problem::from_fault(status, error.about("the reference"));
+        self.errors
+            .push(problem.for_entry(subject.clone(), Impact::None));
     }
 
-    /// Adds the error of an entry.
-    fn add_error(&mut self, problem: Problem, subject: &Subject) {
+    /// Adds the error of an entry in a declaration.
+    fn add_error(&mut self, fault: Fault, subject: &Subject) {
+        let problem = Problem::from_fault(Status::Configuration, fault);
         self.errors
             .push(problem.for_entry(subject.clone(), Impact::None));
     }
@@ -478,7 +476,7 @@ impl Lookup<'_> {
         subject: &Subject,
     ) -> Option<BTreeMap<String, SecretRef>> {
         if let Some(fault) = self.misread_expression(template) {
-            self.add_error(Problem::from_fault(Status::Configuration, fault), subject);
+            self.add_error(fault, subject);
             return None;
         }
 
@@ -508,15 +506,12 @@ impl Lookup<'_> {
     }
 
     /// Returns the error for a name in a template that isn't an alias.
-    fn unknown_name(&self, name: &str, template: &Template) -> Problem {
+    fn unknown_name(&self, name: &str, template: &Template) -> Fault {
         let text =
             format!("the template uses {name:?}, but there is no {name:?} under \"secrets\"");
         // Each look-up reads all aliases, so only the first errors get a suggestion.
-        let most = match self.errors.len() < MOST_SUGGESTIONS {
-            true => usize::MAX,
-            false => 0,
-        };
-        let aliases = self.aliases.keys().take(most);
+        let is_early = self.errors.len() < MOST_SUGGESTIONS;
+        let aliases = is_early.then(|| self.aliases.keys().map(String::as_str));
 
         let help = if let Some(variable) = self.variables.get(name) {
             variable_help(variable, self.aliases)
@@ -524,7 +519,7 @@ impl Lookup<'_> {
             format!("for the inherited variable, write {{{{ env.{name} }}}}")
         } else if template.text.contains(&format!("set {name} ")) {
             format!("write {{% set {name} = '' %}} before the {{% if %}}")
-        } else if let Some(nearest) = nearest(name, aliases.map(String::as_str)) {
+        } else if let Some(nearest) = nearest(name, aliases.into_iter().flatten()) {
             did_you_mean(nearest)
         } else if template.text.contains(&format!("{name}(")) {
             "the functions of templates are \"range\", \"dict\" and \"namespace\"".to_owned()
@@ -532,9 +527,9 @@ impl Lookup<'_> {
             format!("add it there, as in secrets: {{ {name}: prod/db }}")
         } else {
             let text = "the template uses a name that isn't under \"secrets\"";
-            return Problem::configuration(text).help("add it there, as in { db: prod/db }");
+            return Fault::new(text).help("add it there, as in { db: prod/db }");
         };
-        Problem::configuration(text).help(help)
+        Fault::new(text).help(help)
     }
 }
 

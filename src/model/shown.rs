@@ -144,15 +144,11 @@ fn consists_of_words(part: &str) -> bool {
     let is_word = |length: usize| (2..=15).contains(&length);
     let mut rest = letters.as_bytes();
     while !rest.is_empty() {
-        let capitals = rest
-            .iter()
-            .take_while(|byte| byte.is_ascii_uppercase())
-            .count();
+        let bytes = rest.iter();
+        let capitals = bytes.take_while(|byte| byte.is_ascii_uppercase()).count();
         let after = &rest[capitals..];
-        let smalls = after
-            .iter()
-            .take_while(|byte| byte.is_ascii_lowercase())
-            .count();
+        let bytes = after.iter();
+        let smalls = bytes.take_while(|byte| byte.is_ascii_lowercase()).count();
         // The last of several capitals begins the next word: `DBSecret` is `DB` and `Secret`.
         let acronym = capitals - usize::from(smalls > 0 && capitals > 0);
         let word = capitals - acronym + smalls;

@@ -228,15 +228,16 @@ pub fn record_lines(records: &[Record], screen: Screen) -> String {
         let mut add = |start: &str, text: &str| {
             lines += &format!("{prefix}  {start}{}\n", escaped(text));
         };
-        let (listed, others) = match record.entries.split_at_checked(MOST_NAMES) {
-            Some(first_and_others) if record.is_abridged => first_and_others,
-            Some(_) | None => (&record.entries[..], &[][..]),
+        let count = record.entries.len();
+        let listed = match record.is_abridged {
+            true => count.min(MOST_NAMES),
+            false => count,
         };
-        for entry in listed {
+        for entry in &record.entries[..listed] {
             add("for ", entry);
         }
-        if !others.is_empty() {
-            add("and ", &format!("{} more", others.len()));
+        if count > listed {
+            add("and ", &format!("{} more", count - listed));
         }
         for note in &record.notes {
             add(&shown_label(Label::Note, screen), note);

@@ -66,24 +66,20 @@ pub fn object_members<'j>(
             .code("not-an-object")
             .help_if_some(help));
     };
-    let mut members = Members::new();
-    for (key, value) in map {
-        let is_selected = object.naming.selects(key);
-        let value = is_selected.then(|| text_of(value)).flatten();
-        members.push((key.as_str(), value));
-    }
-    Ok(members)
+    let selected = |key: &str, value| object.naming.selects(key).then(|| text_of(value));
+    let members = map.iter();
+    let members = members.map(|(key, value)| (key.as_str(), selected(key, value).flatten()));
+    Ok(members.collect())
 }
 
 /// Returns the parameters below a path with their values.
 pub fn path_members<'d>(document: &'d Document, object: &ObjectSource) -> Members<'d> {
-    let mut members = Members::new();
-    for (name, parameter) in &document.parameters {
-        let is_selected = object.naming.selects(name);
-        let value = is_selected.then(|| SecretValue::new(parameter.body.expose()));
-        members.push((name.as_str(), value));
-    }
-    members
+    let parameters = document.parameters.iter();
+    let members = parameters.map(|(name, parameter)| {
+        let value = || SecretValue::new(parameter.body.expose());
+        (name.as_str(), object.naming.selects(name).then(value))
+    });
+    members.collect()
 }
 
 /// Returns an outcome for each key that sets a variable, and every error in the object. The
@@ -128,9 +124,19 @@ pub fn key_outcomes(
                 });
                 continue;
             }
-            (Ok(_) | Err(_), _) if !may_be_shown => hidden_key_problem(),
+            (Ok(_) | Err(_), _) if !may_be_shown => {
+                let text = "has a key that can't be the name of a variable (not shown, because it may be a value)";
+                let help = "check the secret, or select its keys with \"only\" in an entry under \"env-from\"";
+                let problem = Problem::configuration(text).code("variable-name");
+                problem.help(help)
+            }
             (Ok(name), Some(earlier_key)) => {
-                clash_problem(member_noun(object), &name, earlier_key, key)
+                let what = member_noun(object);
+                let text = format!(
+                    "has the {what}s {earlier_key:?} and {key:?}, which would both set the variable {name}"
+                );
+                let help = "in a declaration, under \"env-from\", \"rename\" one of them, or leave it out with \"except\"";
+                Problem::configuration(text).code("same-name").help(help)
             }
             (Err(why), _) => {
                 let subject = entry.subject.revealed_by(&object.reference);
@@ -234,17 +240,6 @@ fn member_noun(object: &ObjectSource) -> &'static str {
     }
 }
 
-/// Returns the error for a key that can't set a variable and must not be quoted, because it may be
-/// a value.
-fn hidden_key_problem() -> Problem {
-    let text =
-        "has a key that can't be the name of a variable (not shown, because it may be a value)";
-    let help = "check the secret, or select its keys with \"only\" in an entry under \"env-from\"";
-    Problem::configuration(text)
-        .code("variable-name")
-        .help(help)
-}
-
 /// Returns the error for a key with an illegal or unsafe name. The help renames or names only this
 /// key, because a prefix would change the names of all variables.
 fn name_problem(key: &str, why: &NamingError, object: &ObjectSource, subject: &Subject) -> Problem {
@@ -296,14 +291,4 @@ fn reference_to_key(key: &str, object: &ObjectSource, subject: &Subject) -> Opti
     }
     let version = version.unwrap_or_default();
     (*selector == Selector::Whole).then(|| format!("{secret}:{key}{version}"))
-}
-
-/// Returns the error about two keys of an object, or two parameters below a path, that would both
-/// set the variable `name`.
-fn clash_problem(what: &str, name: &EnvName, first: &str, second: &str) -> Problem {
-    let help = "in a declaration, under \"env-from\", \"rename\" one of them, or leave it out with \"except\"";
-    let text = format!(
-        "has the {what}s {first:?} and {second:?}, which would both set the variable {name}"
-    );
-    Problem::configuration(text).code("same-name").help(help)
 }

@@ -145,11 +145,9 @@ impl<'a> Walk<'a> {
             return self.add(entry, Outcome::Keys(count));
         }
 
-        let mut named = Vec::new();
-        for error in errors {
-            named.push(with_entry(error, Some(&object.reference), subject));
-        }
-        self.add(entry, Outcome::Failed(named));
+        let named = |error| with_entry(error, Some(&object.reference), subject);
+        let errors = errors.into_iter().map(named).collect();
+        self.add(entry, Outcome::Failed(errors));
     }
 
     /// Adds the outcome of an entry.

@@ -65,19 +65,20 @@ impl FetchFailure {
     /// True if the failure proves that the secret exists, so that its name isn't a password. The
     /// denial of a parameter doesn't prove anything, because it always has an ARN.
     pub fn proves_existence(&self, store: Store) -> bool {
-        let cause = self.error.cause;
-        let proves_any = matches!(
-            cause,
-            Cause::Denied(Denial::Key)
-                | Cause::Refused(Refusal::MarkedForDeletion | Refusal::NoValue)
-        );
-        let names_arn = self.error.reason().contains("resource: arn:");
-        let proves_secret = matches!(
-            cause,
-            Cause::Absent(Missing::Version) | Cause::Denied(Denial::Policy)
-        ) || cause == Cause::Denied(Denial::Metadata) && names_arn;
         let is_secret = store == Store::SecretsManager || self.local_file.is_some();
-        proves_any || proves_secret && is_secret
+        let names_arn = || self.error.reason().contains("resource: arn:");
+        match self.error.cause {
+            Cause::Denied(Denial::Key)
+            | Cause::Refused(Refusal::MarkedForDeletion | Refusal::NoValue) => true,
+            Cause::Absent(Missing::Version) | Cause::Denied(Denial::Policy) => is_secret,
+            Cause::Denied(Denial::Metadata) => is_secret && names_arn(),
+            Cause::Absent(Missing::Secret)
+            | Cause::Denied(Denial::PolicyOrMissing | Denial::Credentials(_))
+            | Cause::Outage(_)
+            | Cause::Refused(_)
+            | Cause::NoCredentials(_)
+            | Cause::NoRegion => false,
+        }
     }
 
     /// True if AWS has answered the request, so that it has the name of the secret.
@@ -508,22 +509,18 @@ impl FailedRequest<'_> {
     /// Returns a command of the AWS CLI for the secret, with the region and the profile of the
     /// launch.
     fn aws_command(&self, operation: &str) -> String {
-        let region = self.failure.region.as_ref().map(ToString::to_string);
-        let id_option = match self.locator.store {
-            Store::SecretsManager => "--secret-id",
-            Store::ParameterStore => "--name",
-        };
         let mut command = format!("aws {operation}");
-        for (option, value) in [
-            ("--region", region),
-            ("--profile", self.failure.profile.clone()),
-            (id_option, Some(self.locator.id.to_string())),
-        ] {
-            if let Some(value) = value {
-                command += &format!(" {option} {}", shell_quoted(&value));
-            }
+        if let Some(region) = &self.failure.region {
+            command += &format!(" --region {region}");
         }
-        command
+        if let Some(profile) = &self.failure.profile {
+            command += &format!(" --profile {}", shell_quoted(profile));
+        }
+        let id = shell_quoted(&self.locator.id.to_string());
+        match self.locator.store {
+            Store::SecretsManager => command + " --secret-id " + &id,
+            Store::ParameterStore => command + " --name " + &id,
+        }
     }
 
     /// Returns the hint about the permission that the caller needs for the request. If AWS may also
@@ -547,12 +544,12 @@ impl FailedRequest<'_> {
             (Store::SecretsManager, _) => "secretsmanager:GetSecretValue on this secret",
         };
 
-        let policy = match cause == Denial::Metadata {
-            true => "policy --metadata",
-            false => "policy",
+        let option = match cause == Denial::Metadata {
+            true => " --metadata",
+            false => "",
         };
-        let allow =
-            format!("allow the caller to use {action} (secrets-exec {policy} prints a policy)");
+        let policy = format!("secrets-exec policy{option} prints a policy");
+        let allow = format!("allow the caller to use {action} ({policy})");
         // AWS names the ARN of a secret that exists.
         if store == Store::SecretsManager && cause == Denial::PolicyOrMissing {
             return format!(

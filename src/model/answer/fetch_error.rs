@@ -104,14 +104,9 @@ impl FetchError {
 
     /// Sets AWS's message, and its detail, from the failure that this one explains.
     pub fn explaining(mut self, other: Self) -> Self {
-        let Problem {
-            text,
-            aws_says,
-            detail,
-            ..
-        } = *other.problem;
-        self.problem.aws_says = aws_says.or(Some(text));
-        self.problem.detail = detail;
+        let explained = *other.problem;
+        self.problem.aws_says = explained.aws_says.or(Some(explained.text));
+        self.problem.detail = explained.detail;
         self
     }
 
@@ -145,12 +140,11 @@ impl FetchError {
     /// an answer removes the cached one. Credentials that are missing, expired or refused, and a
     /// role that isn't assumed, say nothing about the value, so the cached answer stays.
     pub fn withholds_value(&self) -> bool {
-        matches!(
+        let has_no_value = matches!(
             self.cause,
-            Cause::Absent(_)
-                | Cause::Denied(Denial::Policy | Denial::PolicyOrMissing | Denial::Key)
-                | Cause::Refused(Refusal::MarkedForDeletion | Refusal::NoValue)
-        )
+            Cause::Absent(_) | Cause::Refused(Refusal::MarkedForDeletion | Refusal::NoValue)
+        );
+        has_no_value || self.cause.is_missing_permission()
     }
 }
 
@@ -412,6 +406,17 @@ impl Cause {
         matches!(
             self,
             Self::NoRegion | Self::NoCredentials(Unsigned::Unconfigured)
+        )
+    }
+
+    /// True if the caller may not read the secret, or may not use its KMS key.
+    pub fn is_missing_permission(self) -> bool {
+        let Self::Denied(denial) = self else {
+            return false;
+        };
+        matches!(
+            denial,
+            Denial::Policy | Denial::PolicyOrMissing | Denial::Key
         )
     }
 

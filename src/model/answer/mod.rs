@@ -114,13 +114,8 @@ pub struct DescribedSecret {
 impl DescribedSecret {
     /// True if the caller may not describe the secret. A launch doesn't need that permission.
     pub fn is_denied(&self) -> bool {
-        matches!(
-            self.description,
-            Err(FetchError {
-                cause: Cause::Denied(Denial::Policy | Denial::PolicyOrMissing | Denial::Key),
-                ..
-            })
-        )
+        let description = self.description.as_ref();
+        description.is_err_and(|error| error.cause.is_missing_permission())
     }
 }
 

@@ -49,13 +49,16 @@ impl Entry {
     /// pattern. A reference with an alias may be hidden until the plan, which has the aliases,
     /// decides about it.
     pub fn new(target: Target, source: EntrySource, origin: Origin) -> Self {
-        let written = match (source.reference(), &source) {
-            (Some(reference), _) if reference.may_be_shown(&Aliases::default()) => {
-                Some(Written::Reference(reference.to_string()))
+        let is_shown = |reference: &Reference| reference.may_be_shown(&Aliases::default());
+        let written = match &source {
+            EntrySource::Reference(reference) | EntrySource::Object(reference, _) => {
+                Some(match is_shown(reference) {
+                    true => Written::Reference(reference.to_string()),
+                    false => Written::Hidden(reference.to_string()),
+                })
             }
-            (Some(reference), _) => Some(Written::Hidden(reference.to_string())),
-            (None, EntrySource::Template(_)) => Some(Written::Template),
-            (None, _) => None,
+            EntrySource::Template(_) => Some(Written::Template),
+            EntrySource::Literal(_) | EntrySource::Composed(_) => None,
         };
 
         let (kind, label) = match &target {
@@ -95,20 +98,13 @@ pub enum EntrySource {
 }
 
 impl EntrySource {
-    /// Returns the only reference of this source, as it was written. `None` for other sources.
-    fn reference(&self) -> Option<&Reference> {
-        match self {
-            Self::Reference(reference) | Self::Object(reference, _) => Some(reference),
-            Self::Literal(_) | Self::Composed(_) | Self::Template(_) => None,
-        }
-    }
-
     /// True if the only reference of this source uses an alias, and messages [may
     /// show](Reference::may_be_shown) the reference.
     pub fn is_shown_alias(&self, aliases: &Aliases) -> bool {
-        self.reference().is_some_and(|reference| {
-            aliases.contains_key(&reference.secret) && reference.may_be_shown(aliases)
-        })
+        let (Self::Reference(reference) | Self::Object(reference, _)) = self else {
+            return false;
+        };
+        aliases.contains_key(&reference.secret) && reference.may_be_shown(aliases)
     }
 }
 

@@ -264,17 +264,6 @@ const COMPANIONS: [(OptionId, OptionId); 2] = [
 /// Options that only exist on Linux.
 const NEEDS_LINUX: [OptionId; 2] = [OptionId::Cache, OptionId::OnRotation];
 
-/// The reason why an option doesn't apply below a place with higher precedence.
-enum Loss {
-    /// The option is excluded by this one, for this reason.
-    Excluded(OptionId, &'static str),
-    /// The option only applies together with this one, which the higher place has set.
-    Separated(OptionId),
-    NotLinux,
-    /// `--verbose` turns off `--quiet`, which nobody needs to be told.
-    Silent,
-}
-
 impl TypedOptions {
     /// Returns the pairs of options in this place that exclude each other, with the reason.
     pub fn exclusions(&self) -> impl Iterator<Item = (OptionId, OptionId, &'static str)> {
@@ -283,62 +272,62 @@ impl TypedOptions {
             .filter(|(option, other, _)| self.is_on(*option) && self.is_on(*other))
     }
 
-    /// Turns off the options that can't apply below `higher`, a place with higher precedence, and
-    /// with each of them the options that need it. Notes each one in `turned_off`, which
-    /// `--verbose` prints, or in `ignored`, which is printed as a warning.
+    /// Turns off the options that can't apply below `higher`, a place with higher precedence. Adds a
+    /// text about each one to `turned_off`, which `--verbose` prints, or to `ignored`, which is
+    /// printed as a warning.
     fn turn_off_below(&mut self, higher: &Self) {
-        for (option, loss) in self.losses(higher) {
-            // Another option may have turned it off, too.
-            if !self.is_on(option) {
-                continue;
-            }
-            // Only a declaration has positions. A flag or a variable names itself.
-            let position = self.positions.get(&option);
-            let start = position.map_or_else(String::new, |position| format!("{position}: "));
-            match loss {
-                Loss::Excluded(on, why) => self.turned_off.push(format!(
-                    "{start}{option} has no effect, because --{on} is set, and {why}"
-                )),
-                Loss::NotLinux => self.turned_off.push(format!(
-                    "{start}{option} has no effect, because it requires Linux"
-                )),
-                Loss::Separated(from) => self.ignored.push(format!(
-                    "{start}{option} is ignored, because {from} is set in a place with higher precedence; set both in the same place"
-                )),
-                Loss::Silent => {}
-            }
-            self.unset(option);
-            for (other, needed) in NEEDS {
-                if needed == option {
-                    self.unset(other);
-                }
-            }
-        }
-    }
-
-    /// Returns the options of this place that can't apply below `higher`, with the reasons. An
-    /// option that isn't set may be among them.
-    fn losses(&self, higher: &Self) -> Vec<(OptionId, Loss)> {
-        let mut losses = Vec::new();
         for (option, other, why) in EXCLUSIONS {
             for (on, off) in [(option, other), (other, option)] {
-                if higher.is_on(on) {
-                    losses.push((off, Loss::Excluded(on, why)));
+                if higher.is_on(on)
+                    && let Some(name) = self.turn_off(off)
+                {
+                    self.turned_off.push(format!(
+                        "{name} has no effect, because --{on} is set, and {why}"
+                    ));
                 }
             }
         }
         if higher.verbose.is_some_and(|level| level > 0) {
-            losses.push((OptionId::Quiet, Loss::Silent));
+            // Nobody needs to be told that `--verbose` turns off `--quiet`.
+            self.turn_off(OptionId::Quiet);
         }
         for (companion, option) in COMPANIONS {
-            if higher.is_on(option) {
-                losses.push((companion, Loss::Separated(option)));
+            if higher.is_on(option)
+                && let Some(name) = self.turn_off(companion)
+            {
+                self.ignored.push(format!(
+                    "{name} is ignored, because {option} is set in a place with higher precedence; set both in the same place"
+                ));
             }
         }
-        if cfg!(not(target_os = "linux")) {
-            losses.extend(NEEDS_LINUX.map(|option| (option, Loss::NotLinux)));
+        for option in NEEDS_LINUX {
+            if cfg!(not(target_os = "linux"))
+                && let Some(name) = self.turn_off(option)
+            {
+                self.turned_off
+                    .push(format!("{name} has no effect, because it requires Linux"));
+            }
         }
-        losses
+    }
+
+    /// Turns off an option, and with it the options that need it. Returns what messages call the
+    /// option: its name, after its position if a declaration has set it. Returns `None` if the
+    /// option isn't on, so that nothing has changed.
+    fn turn_off(&mut self, option: OptionId) -> Option<String> {
+        if !self.is_on(option) {
+            return None;
+        }
+        let mut name = option.to_string();
+        if let Some(position) = self.positions.get(&option) {
+            name = format!("{position}: {name}");
+        }
+        self.unset(option);
+        for (other, needed) in NEEDS {
+            if needed == option {
+                self.unset(other);
+            }
+        }
+        Some(name)
     }
 
     /// True if the option is set, and isn't a switch that is set to `0` or `false`. Only the

@@ -308,21 +308,16 @@ pub fn split_secret(text: &str) -> (&str, Option<&str>) {
         _ if text.contains(":secretsmanager:") => Store::SecretsManager.arn_fields(),
         _ => Store::ParameterStore.arn_fields(),
     };
-    match colons(text).nth(fields - 1) {
-        Some(end) => (&text[..end], Some(&text[end + 1..])),
-        None => (text, None),
-    }
-}
-
-/// Returns the positions of the colons that aren't within `${…}`, where a colon belongs to the
-/// default.
-fn colons(text: &str) -> impl Iterator<Item = usize> {
+    // In `${…}`, a colon belongs to the default.
     let mut is_in_placeholder = false;
-    let outside = text.char_indices().filter(move |&(at, c)| {
+    let mut colons = text.char_indices().filter(|&(at, c)| {
         is_in_placeholder = (is_in_placeholder || text[at..].starts_with("${")) && c != '}';
         c == ':' && !is_in_placeholder
     });
-    outside.map(|(at, _)| at)
+    match colons.nth(fields - 1) {
+        Some((end, _)) => (&text[..end], Some(&text[end + 1..])),
+        None => (text, None),
+    }
 }
 
 /// Splits text at its first colon. Also returns the text after the colon, or `None` if there isn't
@@ -422,10 +417,8 @@ fn replace_placeholders<'t>(
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
         let (variable, after) = after.split_once('}').ok_or_else(malformed)?;
-        let (name, default) = match variable.split_once(":-") {
-            Some((name, default)) => (name, Some(default)),
-            None => (variable, None),
-        };
+        let (name, default) = variable.split_once(":-").unzip();
+        let name = name.unwrap_or(variable);
         if !is_name(name) || default.is_some_and(|default| default.contains("${")) {
             return Err(malformed());
         }

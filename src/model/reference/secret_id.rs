@@ -406,10 +406,8 @@ impl Arn {
     /// `None`. The services may differ, because a secret that is read through Parameter Store keeps
     /// its own ARN.
     pub fn resource_next_to(&self, other: &Self) -> Option<&str> {
-        [1, 3, 4]
-            .into_iter()
-            .all(|index| self.field(index) == other.field(index))
-            .then(|| self.resource())
+        let is_equal = |index| self.field(index) == other.field(index);
+        (is_equal(1) && is_equal(3) && is_equal(4)).then(|| self.resource())
     }
 
     /// Returns a field by its index, from 0 to 5.
