@@ -31,12 +31,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use regex_lite::Regex;
-
+pub use crate::model::entry::EntryId;
 use crate::model::entry::template::{Template, calculation_error, expressions};
 use crate::model::entry::{
-    Claims, Entry, EntrySource, Holder, Naming, OnMissing, Origin, Part, Subject, Target,
-    Transform, Written,
+    Claims, Entry, EntrySource, Holder, Naming, OnMissing, Origin, Part, Subject, Target, Written,
 };
 use crate::model::env_variables::{Inherited, is_name};
 use crate::model::mistakes::{Fault, MOST_SUGGESTIONS, did_you_mean, nearest};
@@ -78,37 +76,7 @@ pub struct Plan {
 }
 
 /// An entry of a plan.
-#[derive(Debug)]
-pub struct Planned {
-    pub id: EntryId,
-    pub target: Target,
-    /// The name of the entry in messages.
-    pub subject: Subject,
-    pub source: PlannedSource,
-    pub transform: Transform,
-    pub pattern: Option<Regex>,
-    pub on_missing: OnMissing,
-}
-
-/// Identifies an entry of a plan. The name of an entry in messages isn't enough: two entries can be
-/// on one line, or in a file that is given twice.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct EntryId {
-    /// The number of the layer. The latest layer has the number 0.
-    pub layer: usize,
-    /// The number of the entry within its layer.
-    pub number: usize,
-    /// For a key in an object of `env-from`, the number of the key. `None` for the entry itself.
-    pub key: Option<usize>,
-}
-
-impl EntryId {
-    /// True if both are the same entry, or keys of the same object, or an object and one of its
-    /// keys.
-    pub fn is_same_entry(self, other: Self) -> bool {
-        (self.layer, self.number) == (other.layer, other.number)
-    }
-}
+pub type Planned = Entry<PlannedSource>;
 
 impl Plan {
     /// Merges the layers and looks up the references of the entries that apply. The earliest layer
@@ -280,7 +248,7 @@ fn plan_layer(
         }
         if let Some(source) = source {
             planned.push(Planned {
-                id: EntryId::default(),
+                id: entry.id,
                 target: entry.target,
                 subject: entry.subject,
                 source,

@@ -86,9 +86,10 @@ impl CheckedValues<'_> {
     pub fn rows(&self) -> Vec<Row> {
         let mut rows: Vec<(EntryId, Row)> = Vec::new();
         for outcome in &self.outcomes.list {
+            // An object with rows for its keys, which come first, doesn't need a row of its own.
             let last_row = rows.last();
-            let has_key_row = last_row.is_some_and(|(last, _)| last.is_same_entry(outcome.id));
-            // An object with rows for its keys doesn't need a row of its own.
+            let has_key_row =
+                last_row.is_some_and(|(last, _)| EntryId { key: None, ..*last } == outcome.id);
             if has_key_row && matches!(outcome.result, Outcome::Keys(_)) {
                 continue;
             }

@@ -31,12 +31,7 @@ pub mod terminal;
 mod warnings;
 
 pub use terminal::{Label, Record};
-pub use warnings::{
-    bug_error, cache_warnings, disk_warnings, empty_value_warning, empty_variable_notes,
-    interruption_error, local_warning, mistake_warnings, overdue_problem, plain_template_warnings,
-    provenance_notes, read_once_warning, secret_notes, total_note, trace_note,
-    unexpanded_argument_warnings, unexpanded_warnings, waiting_text,
-};
+pub use warnings::*;
 
 use std::collections::BTreeSet;
 

@@ -140,11 +140,12 @@ impl FetchError {
     /// an answer removes the cached one. Credentials that are missing, expired or refused, and a
     /// role that isn't assumed, say nothing about the value, so the cached answer stays.
     pub fn withholds_value(&self) -> bool {
-        let has_no_value = matches!(
+        matches!(
             self.cause,
-            Cause::Absent(_) | Cause::Refused(Refusal::MarkedForDeletion | Refusal::NoValue)
-        );
-        has_no_value || self.cause.is_missing_permission()
+            Cause::Absent(_)
+                | Cause::Denied(Denial::Policy | Denial::PolicyOrMissing | Denial::Key)
+                | Cause::Refused(Refusal::MarkedForDeletion | Refusal::NoValue)
+        )
     }
 }
 
@@ -406,17 +407,6 @@ impl Cause {
         matches!(
             self,
             Self::NoRegion | Self::NoCredentials(Unsigned::Unconfigured)
-        )
-    }
-
-    /// True if the caller may not read the secret, or may not use its KMS key.
-    pub fn is_missing_permission(self) -> bool {
-        let Self::Denied(denial) = self else {
-            return false;
-        };
-        matches!(
-            denial,
-            Denial::Policy | Denial::PolicyOrMissing | Denial::Key
         )
     }
 

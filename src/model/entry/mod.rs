@@ -9,10 +9,7 @@
 mod target;
 pub mod template;
 
-pub use target::{
-    Account, Claims, FileTarget, Holder, MAX_CREDENTIAL_LENGTH, Mode, Origin, Owner, Subject,
-    SubjectKind, SystemdCredential, Target, Written, is_credential_name, parse_unit, shell_quoted,
-};
+pub use target::*;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -24,11 +21,13 @@ use crate::model::env_variables::{EnvName, known_patterns, matches_any};
 use crate::model::reference::{Aliases, Reference, SecretRef};
 use template::Template;
 
-/// A target and the source of its value, as the user wrote them.
+/// A target and the source of its value: as the user wrote them, or as the plan has looked them up.
 #[derive(Clone, Debug)]
-pub struct Entry {
+pub struct Entry<S = EntrySource> {
+    /// The id in the plan. As long as there isn't a plan, all entries have the default id.
+    pub id: EntryId,
     pub target: Target,
-    pub source: EntrySource,
+    pub source: S,
     pub transform: Transform,
     /// `pattern`: a regular expression that must match the value, after it is decoded and before it
     /// is encoded, and the text of `default`.
@@ -36,6 +35,18 @@ pub struct Entry {
     pub on_missing: OnMissing,
     /// The name of the entry in messages.
     pub subject: Subject,
+}
+
+/// Identifies an entry of a plan. The name of an entry in messages isn't enough: two entries can be
+/// on one line, or in a file that is given twice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EntryId {
+    /// The number of the layer. The latest layer has the number 0.
+    pub layer: usize,
+    /// The number of the entry within its layer.
+    pub number: usize,
+    /// For a key in an object of `env-from`, the number of the key. `None` for the entry itself.
+    pub key: Option<usize>,
 }
 
 impl Entry {
@@ -74,6 +85,7 @@ impl Entry {
         };
 
         Self {
+            id: EntryId::default(),
             target,
             source,
             transform: Transform::default(),

@@ -15,10 +15,7 @@
 
 mod option_table;
 
-pub use option_table::{
-    Forwarding, KeyExchange, LogFormat, OPTIONS, OnRotation, OptionSpec, SignalNumber, Takes,
-    Topic, TypedOptions, find_option,
-};
+pub use option_table::*;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -27,7 +24,6 @@ use crate::model::env_variables::{Inherited, Retention};
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::{Region, Role};
 use crate::model::url::HttpUrl;
-use option_table::{AgentChoice, OptionId};
 
 /// The default of `--timeout`.
 const TIMEOUT: Duration = Duration::from_secs(30);

@@ -221,12 +221,12 @@ impl SecretRef {
 }
 
 /// A name instead of an alias, of a variable, or of a secret that exists, for [`may_be_shown`].
-pub const KNOWN: &str = "known";
+pub(super) const KNOWN: &str = "known";
 
 /// True if messages may show a reference with these fields, because it reads like a name. A
 /// JSONPath, AWS's staging labels and version ids don't matter, because they have grammars of their
 /// own.
-pub fn may_be_shown(secret: &str, selector: &Selector, version: Option<&Version>) -> bool {
+pub(super) fn may_be_shown(secret: &str, selector: &Selector, version: Option<&Version>) -> bool {
     let key = match selector {
         Selector::Key(key) => Some(key.as_str()),
         Selector::Whole | Selector::Path(_) => None,

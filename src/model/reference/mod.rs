@@ -27,13 +27,8 @@
 mod locator;
 mod secret_id;
 
-pub use locator::{
-    AWS_STAGES, AWSCURRENT, Alias, Aliases, JsonPath, Locator, SecretRef, Selector, Version,
-    below_path, validate_alias_name,
-};
-pub use secret_id::{
-    Arn, ParameterPath, Region, Role, SecretId, Store, is_bare_word, is_name_character,
-};
+pub use locator::*;
+pub use secret_id::*;
 
 use std::fmt;
 
@@ -43,7 +38,6 @@ use crate::model::mistakes::{
     overlooked_unless_empty, several_lines,
 };
 use crate::model::shown::{StandIn, reads_like_a_name};
-use locator::{KNOWN, may_be_shown};
 
 /// A reference as it was written, split into fields. SECRET hasn't been looked up.
 ///
