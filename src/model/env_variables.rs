@@ -62,9 +62,8 @@ pub const OWN_PREFIX: &str = "SECRETS_EXEC_";
 /// Compiles a list of our own patterns, separated by spaces. An invalid pattern would be left out,
 /// but these lists don't have one.
 pub fn known_patterns(list: &str) -> Vec<Pattern> {
-    list.split_whitespace()
-        .filter_map(|name| Pattern::new(name).ok())
-        .collect()
+    let patterns = list.split_whitespace().map(Pattern::new);
+    patterns.filter_map(Result::ok).collect()
 }
 
 /// True if one of the patterns matches the name.
@@ -112,9 +111,8 @@ impl Inherited {
 
     /// Returns the names and values.
     pub fn iter(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
-        self.0
-            .iter()
-            .map(|(name, value)| (name.as_os_str(), value.as_os_str()))
+        let variables = self.0.iter();
+        variables.map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
 
     /// Returns the variables that the command gets. secrets-exec itself still reads the others.
@@ -149,9 +147,8 @@ impl Inherited {
 /// Lists only the names, because values may be secrets.
 impl fmt::Debug for Inherited {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list()
-            .entries(self.0.iter().map(|(name, _)| name))
-            .finish()
+        let names = self.0.iter().map(|(name, _)| name);
+        f.debug_list().entries(names).finish()
     }
 }
 

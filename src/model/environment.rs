@@ -117,14 +117,12 @@ impl Environment {
         retained: &Inherited,
         variables: impl Iterator<Item = (&'a EnvName, &'a [u8])>,
     ) -> Self {
-        let set: Vec<(&[u8], &[u8])> = variables
-            .map(|(name, value)| (name.as_str().as_bytes(), value))
-            .collect();
+        let set = variables.map(|(name, value)| (name.as_str().as_bytes(), value));
+        let set: Vec<(&[u8], &[u8])> = set.collect();
         let names: HashSet<&[u8]> = set.iter().map(|(name, _)| *name).collect();
-        let others = retained
-            .iter()
-            .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
-            .filter(|(name, _)| !names.contains(name));
+        let inherited = retained.iter();
+        let inherited = inherited.map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        let others = inherited.filter(|(name, _)| !names.contains(name));
 
         let mut strings = Vec::new();
         for (name, value) in others.chain(set) {

@@ -350,9 +350,8 @@ pub fn foreign_prefix(text: &str) -> Option<(&'static str, &'static str)> {
 /// reference, such as `prod/db:password`. The reference is empty if the secret isn't in AWS.
 pub fn foreign_reference(text: &str) -> Option<(String, String)> {
     if text.contains("://") && CONSOLES.iter().any(|host| text.contains(host)) {
-        let name = text
-            .split(['?', '&'])
-            .find_map(|field| field.strip_prefix("name="));
+        let mut fields = text.split(['?', '&']);
+        let name = fields.find_map(|field| field.strip_prefix("name="));
         let decoded = percent_decode_str(name.unwrap_or_default()).decode_utf8_lossy();
         let predicate = "is the address of a page in AWS's console";
         return Some((predicate.to_owned(), decoded.into_owned()));

@@ -211,9 +211,8 @@ impl Outcomes {
 
     /// Returns the outcomes with a value, each with its value.
     pub fn values(&self) -> impl Iterator<Item = (&EntryOutcome, &SecretValue)> {
-        self.list
-            .iter()
-            .filter_map(|outcome| Some((outcome, outcome.value()?)))
+        let all = self.list.iter();
+        all.filter_map(|outcome| Some((outcome, outcome.value()?)))
     }
 
     /// Returns the variables that get a value. A variable with the path of a file isn't among them.

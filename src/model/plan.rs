@@ -107,9 +107,8 @@ impl Plan {
             with_aliases.push((aliases.clone(), layer));
         }
 
-        let kept_names = existing
-            .map(|existing| existing.non_empty_names().collect())
-            .unwrap_or_default();
+        let existing_names = existing.into_iter().flat_map(Inherited::non_empty_names);
+        let kept_names = existing_names.collect();
         let mut claims = Claims::new(&kept_names);
         let mut errors = Vec::new();
         let mut entries = Vec::new();
@@ -137,7 +136,8 @@ impl Plan {
     /// the entry is overridden. An optional entry, or a key of an object, may turn out to override
     /// other entries. These are read needlessly, but at the same time as the others.
     pub fn locators(&self) -> BTreeSet<&Locator> {
-        self.references()
+        let references = self.references();
+        references
             .map(|(_, reference)| &reference.locator)
             .collect()
     }
@@ -468,9 +468,9 @@ impl Lookup<'_> {
     fn misread_expression(&self, template: &Template) -> Option<Fault> {
         let is_unknown =
             |name: &str| template.names.contains(name) && !self.aliases.contains_key(name);
-        expressions(&template.text)
-            .filter(|expression| expression.split(['.', '/', '-']).any(is_unknown))
-            .find_map(|expression| calculation_error(expression, self.aliases))
+        let has_unknown = |text: &&str| text.split(['.', '/', '-']).any(is_unknown);
+        let mut misread = expressions(&template.text).filter(has_unknown);
+        misread.find_map(|expression| calculation_error(expression, self.aliases))
     }
 
     /// Returns the error for a name in a template that isn't an alias.

@@ -56,10 +56,8 @@ pub fn reads_like_a_name(text: &str) -> bool {
     if has_capital && has_digit && (!name.contains('/') || keys.any(may_be_token)) {
         return false;
     }
-    if !name
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || is_separator(c))
-    {
+    let is_legal = |c: char| c.is_ascii_alphanumeric() || is_separator(c);
+    if !name.chars().all(is_legal) {
         return false;
     }
 
@@ -199,10 +197,8 @@ pub fn file_name(path: &Path) -> String {
 /// key, as in `{ password~ 'hunter2' }`, and the value of an option can be a URL with a password.
 /// So text is quoted only if it is short and consists of letters, digits, `_`, `.`, `-` and `/`.
 pub fn is_quotable(text: &str) -> bool {
-    let is_plain = text
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || b"_.-/".contains(&byte));
-    is_plain && text.len() <= MAX_QUOTED_LENGTH
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-/".contains(&byte);
+    text.len() <= MAX_QUOTED_LENGTH && text.bytes().all(is_plain)
 }
 
 /// Returns the program of a command for messages and tables. If someone wrote a whole command line
@@ -413,9 +409,8 @@ fn without_url_secrets(text: &str) -> String {
     let mut rest = text;
     while let Some((before, url_and_rest)) = rest.split_once("://") {
         masked.extend([before, "://"]);
-        let end = url_and_rest
-            .find(|c: char| c.is_whitespace() || "\"<>".contains(c))
-            .unwrap_or(url_and_rest.len());
+        let is_end = |c: char| c.is_whitespace() || "\"<>".contains(c);
+        let end = url_and_rest.find(is_end).unwrap_or(url_and_rest.len());
         let (url, after_url) = url_and_rest.split_at(end);
 
         // The password ends at the last `@`. A password that isn't percent-encoded may contain `/`,

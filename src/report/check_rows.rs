@@ -228,9 +228,8 @@ impl CheckedValues<'_> {
         let key = selector.shown().filter(|_| !locator.is_hidden());
         let answered_region = document.and_then(|document| document.region.as_ref());
         let failed_region = failure.and_then(|failure| failure.region.as_ref());
-        let region = answered_region
-            .or(failed_region)
-            .or(locator.region.as_ref());
+        let requested_region = locator.region.as_ref();
+        let region = answered_region.or(failed_region).or(requested_region);
         let role = locator.role.as_ref().map(|role| role.arn.to_string());
         let version = versioned.and_then(|versioned| versioned.version_id.as_deref());
         let stages = versioned.map_or(&[][..], |versioned| &versioned.stages);

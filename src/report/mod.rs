@@ -150,15 +150,14 @@ impl Report {
         });
         let (mut records, mut has_note) = (Vec::new(), false);
         for (_, problems) in grouped(keyed) {
-            let mut has_sent = problems.iter().map(|problem| problem.has_sent_hidden_name);
-            let needs_note = !has_note && has_sent.any(|has_sent| has_sent);
-            has_note |= needs_note;
-            if let Some(mut record) = error_record(&problems) {
-                record
-                    .notes
-                    .extend(needs_note.then(|| SENT_NOTE.to_owned()));
-                records.push(record);
+            let Some(mut record) = error_record(&problems) else {
+                continue;
+            };
+            if !has_note && problems.iter().any(|problem| problem.has_sent_hidden_name) {
+                record.notes.push(SENT_NOTE.to_owned());
+                has_note = true;
             }
+            records.push(record);
         }
         records
     }
@@ -203,10 +202,8 @@ const SENT_NOTE: &str = "a name isn't shown, because it may be a password. secre
 fn error_record(problems: &[&Problem]) -> Option<Record> {
     // Except for the entries, the record has the text of the first problem.
     let common = with_all_missing_keys(problems.first()?, problems);
-    let secrets: BTreeSet<&str> = problems
-        .iter()
-        .filter_map(|problem| Some(problem.about.as_ref()?.name.as_str()))
-        .collect();
+    let abouts = problems.iter().filter_map(|problem| problem.about.as_ref());
+    let secrets: BTreeSet<&str> = abouts.map(|about| about.name.as_str()).collect();
 
     let mut variables = Vec::new();
     let mut entries = Vec::new();
@@ -259,9 +256,10 @@ fn error_record(problems: &[&Problem]) -> Option<Record> {
 /// Returns the first problem. If several keys are missing, its headline names all of them, and its
 /// help lists the keys that exist.
 fn with_all_missing_keys(first: &Problem, problems: &[&Problem]) -> Problem {
-    let keys: BTreeSet<String> = problems
+    let missing_keys = problems
         .iter()
-        .filter_map(|problem| problem.missing_key.as_ref())
+        .filter_map(|problem| problem.missing_key.as_ref());
+    let keys: BTreeSet<String> = missing_keys
         .map(|missing| format!("{:?}", missing.key))
         .collect();
     let mut problem = first.clone();

@@ -340,8 +340,8 @@ fn record_object(record: Record, now: SystemTime) -> Map<String, Value> {
             members.push((name, texts.into()));
         }
     }
+    let members = members.into_iter();
     members
-        .into_iter()
         .map(|(name, value)| (name.to_owned(), escaped_value(value)))
         .collect()
 }
@@ -461,10 +461,12 @@ fn lines(records: impl IntoIterator<Item = Record>) -> String {
     let mode = *locked(&MODE);
     match mode.format {
         LogFormat::Text => record_lines(&Vec::from_iter(records), mode.screen()),
-        LogFormat::Json => objects(records)
-            .into_iter()
-            .map(|object| format!("{}\n", Value::Object(object)))
-            .collect(),
+        LogFormat::Json => {
+            let objects = objects(records).into_iter();
+            objects
+                .map(|object| format!("{}\n", Value::Object(object)))
+                .collect()
+        }
     }
 }
 

@@ -82,9 +82,9 @@ fn syntax_error(bytes: &[u8], error: &serde_json::Error) -> String {
 /// Returns the keys of an object that a message may quote. A key whose value is null isn't among
 /// them, because in a malformed secret, such a key may be a value.
 pub fn quotable_keys(map: &Map<String, Value>) -> impl Iterator<Item = &str> {
-    map.iter()
-        .filter(|(key, value)| !value.is_null() && is_quotable(key))
-        .map(|(key, _)| key.as_str())
+    let members = map.iter();
+    let quotable = members.filter(|(key, value)| !value.is_null() && is_quotable(key));
+    quotable.map(|(key, _)| key.as_str())
 }
 
 impl Drop for Json {
@@ -373,14 +373,9 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Resolved<&'j Value> {
             // The paths of nodes are normalized (RFC 9535), such as $['hosts'][0]. What is between
             // the brackets and quotes is a name, a number, or empty.
             let has_plain_names = |path: &&str| path.split(['$', '[', ']', '\'']).all(is_quotable);
-            let mut shown_paths: Vec<String> = several
-                .iter()
-                .filter(|node| !node.val.is_null())
-                .map(|node| &*node.path)
-                .filter(has_plain_names)
-                .take(LISTED)
-                .map(short_path)
-                .collect();
+            let not_null = several.iter().filter(|node| !node.val.is_null());
+            let quotable = not_null.map(|node| &*node.path).filter(has_plain_names);
+            let mut shown_paths: Vec<String> = quotable.take(LISTED).map(short_path).collect();
             let total = several.len();
             if shown_paths.len() < total {
                 shown_paths.push("…".to_owned());

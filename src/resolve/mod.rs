@@ -56,10 +56,8 @@ pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
         }
     }
 
-    for layer in plan
-        .entries
-        .chunk_by(|one, next| one.id.layer == next.id.layer)
-    {
+    let is_one_layer = |one: &Planned, next: &Planned| one.id.layer == next.id.layer;
+    for layer in plan.entries.chunk_by(is_one_layer) {
         for entry in layer {
             if let PlannedSource::Value(source) = &entry.source {
                 walk.resolve_value(entry, source);
@@ -122,10 +120,9 @@ impl<'a> Walk<'a> {
         let subject = &entry.subject.revealed_by(&object.reference);
         let (keys, errors) = match members(&mut self.answers, object, document, subject) {
             Ok(members) => {
-                let warnings = env_from::warnings(&members, object);
-                self.outcomes
-                    .warnings
-                    .extend(warnings.map(|text| (subject.clone(), text)));
+                for text in env_from::warnings(&members, object) {
+                    self.outcomes.warnings.push((subject.clone(), text));
+                }
                 env_from::key_outcomes(members, entry, object, &self.claims)
             }
             Err(Unresolved::Absent(_)) if entry.on_missing == OnMissing::Omit => {

@@ -104,10 +104,8 @@ impl Account {
     /// Parses a name, or a number. Returns `None` for any other text, and for 4294967295, which
     /// chown(2) reads as "unchanged".
     fn parse(text: &str) -> Option<Self> {
-        let is_printable = text
-            .bytes()
-            .all(|byte| byte.is_ascii_graphic() && byte != b':');
-        if text.is_empty() || !is_printable {
+        let is_legal = |byte: u8| byte.is_ascii_graphic() && byte != b':';
+        if text.is_empty() || !text.bytes().all(is_legal) {
             return None;
         }
 
@@ -265,10 +263,9 @@ pub fn parse_unit(text: &str) -> Result<Option<Pattern>, &'static str> {
 /// True for a name that systemd accepts: printable ASCII without `/` and `:`, at most 255 bytes
 /// (systemd.exec(5)).
 pub fn is_credential_name(name: &str) -> bool {
-    let is_plain = name
-        .bytes()
-        .all(|byte| matches!(byte, b' '..=b'~') && byte != b'/' && byte != b':');
-    (1..=255).contains(&name.len()) && is_plain && name != "." && name != ".."
+    let is_legal = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'/' && byte != b':';
+    let is_plain = name.bytes().all(is_legal) && name != "." && name != "..";
+    (1..=255).contains(&name.len()) && is_plain
 }
 
 /// The entry or variable that already holds the target of another entry, so that the other entry
@@ -365,9 +362,8 @@ impl<'a> Claims<'a> {
     /// Returns an inherited variable as the holder of its own name, or `None` unless
     /// `--keep-existing` keeps the variable.
     fn kept_variable(&self, name: &EnvName) -> Option<Holder> {
-        self.kept_names
-            .contains(name.as_str())
-            .then(|| Holder::Kept(name.to_string()))
+        let is_kept = self.kept_names.contains(name.as_str());
+        is_kept.then(|| Holder::Kept(name.to_string()))
     }
 }
 

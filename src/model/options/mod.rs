@@ -263,9 +263,8 @@ const NEEDS_LINUX: [OptionId; 2] = [OptionId::Cache, OptionId::OnRotation];
 impl TypedOptions {
     /// Returns the pairs of options in this place that exclude each other, with the reason.
     pub fn exclusions(&self) -> impl Iterator<Item = (OptionId, OptionId, &'static str)> {
-        EXCLUSIONS
-            .into_iter()
-            .filter(|(option, other, _)| self.is_on(*option) && self.is_on(*other))
+        let exclusions = EXCLUSIONS.into_iter();
+        exclusions.filter(|(option, other, _)| self.is_on(*option) && self.is_on(*other))
     }
 
     /// Turns off the options that can't apply below `higher`, a place with higher precedence. Adds a

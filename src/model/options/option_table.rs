@@ -87,9 +87,8 @@ impl OptionId {
     /// Returns the variable that sets the option: `SECRETS_EXEC_` and the long name in upper case,
     /// with underscores instead of hyphens.
     pub fn variable(self) -> String {
-        format!("{OWN_PREFIX}{self}")
-            .to_uppercase()
-            .replace('-', "_")
+        let name = format!("{OWN_PREFIX}{self}");
+        name.to_uppercase().replace('-', "_")
     }
 }
 
@@ -443,10 +442,10 @@ const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// Parses a duration, which can be zero. A duration longer than a century becomes a century.
 fn parse_duration_or_zero(value: &OsStr) -> Result<Duration, Expected> {
-    let duration = humantime::parse_duration(utf8(value)?).ok();
-    duration
-        .map(|duration| duration.min(LONGEST))
-        .ok_or("a duration with a unit, such as 30s, 1m30s or 0s")
+    match humantime::parse_duration(utf8(value)?) {
+        Ok(duration) => Ok(duration.min(LONGEST)),
+        Err(_) => Err("a duration with a unit, such as 30s, 1m30s or 0s"),
+    }
 }
 
 /// Parses a duration that isn't zero.

@@ -453,12 +453,10 @@ impl Version {
     /// True if an answer with this version id and these staging labels is for this version. The
     /// answer may leave out its id or its labels.
     pub fn is_answered_by(&self, id: Option<&str>, stages: &[String]) -> bool {
-        let has_id = self
-            .id()
-            .is_none_or(|requested| id.is_none_or(|id| id == requested));
-        let has_stage = self.stage().is_none_or(|requested| {
-            stages.is_empty() || stages.iter().any(|stage| stage == requested)
-        });
+        let is_id = |requested| id.is_none_or(|id| id == requested);
+        let has_id = self.id().is_none_or(is_id);
+        let is_stage = |requested| stages.is_empty() || stages.iter().any(|s| s == requested);
+        let has_stage = self.stage().is_none_or(is_stage);
         has_id && has_stage
     }
 

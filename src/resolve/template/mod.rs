@@ -95,9 +95,8 @@ impl Input {
     /// Creates the input `env` from the inherited variables. A variable that isn't UTF-8 is left
     /// out.
     pub fn variables(inherited: &Inherited) -> Self {
-        let texts = inherited
-            .iter()
-            .filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
+        let variables = inherited.iter();
+        let texts = variables.filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
         Self::Object(Arc::new(Json::from_texts(texts)))
     }
 }
@@ -377,10 +376,8 @@ pub fn unknown_name_problem(source: &ValueSource, subject: &Subject) -> Option<P
         return None;
     };
     let names = inputs.keys().map(String::as_str).chain([template::ENV]);
-    let values = names
-        .map(|name| (name.to_owned(), Value::from_object(UnreadSecret)))
-        .collect();
-    let error = render_with(&template.text, values, &Arc::default()).err()?;
+    let values = names.map(|name| (name.to_owned(), Value::from_object(UnreadSecret)));
+    let error = render_with(&template.text, values.collect(), &Arc::default()).err()?;
     let is_unknown = matches!(error.kind(), UnknownFilter | UnknownFunction | UnknownTest);
     is_unknown
         .then(|| template_problem(&error, template).for_entry(subject.clone(), Impact::Unread))

@@ -411,11 +411,9 @@ fn is_too_large(filter: &str, input: &Value, argument: &Value) -> bool {
 
 /// True if a name in `%(name)s` isn't ASCII. MiniJinja's `format` would panic.
 fn has_non_ascii_name(format: &str) -> bool {
-    format
-        .replace("%%", "")
-        .split("%(")
-        .skip(1)
-        .any(|name| !name.split(')').next().is_some_and(str::is_ascii))
+    let without_percents = format.replace("%%", "");
+    let mut names = without_percents.split("%(").skip(1);
+    names.any(|name| !name.split(')').next().is_some_and(str::is_ascii))
 }
 
 /// Runs MiniJinja's test `divisibleby`, unless the divisor is zero, because the test would panic.
