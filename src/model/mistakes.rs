@@ -39,11 +39,9 @@ impl Fault {
 
     /// Puts the subject of the sentence before the predicate: `the reference is an incomplete ARN`.
     #[must_use]
-    pub fn about(self, subject: &str) -> Self {
-        Self {
-            text: format!("{subject} {}", self.text),
-            ..self
-        }
+    pub fn about(mut self, subject: &str) -> Self {
+        self.text = format!("{subject} {}", self.text);
+        self
     }
 }
 
@@ -269,31 +267,11 @@ const TAGS: &str = "file ref secret str sub var = ";
 /// The beginnings of references in the syntax of other tools, and what to write instead. If that is
 /// empty, the secret isn't in AWS. Its name has a slash, because `vault:token` may be the key of a
 /// secret "vault".
-const PREFIXES: [(&str, &str); 23] = [
-    ("{{resolve:secretsmanager:", "secretsmanager:"),
-    ("aws:secretsmanager:", "secretsmanager:"),
-    ("secretsmanager:", "secretsmanager:"),
-    ("aws-sm:", "secretsmanager:"),
-    ("awssm:", "secretsmanager:"),
-    ("sm://", "secretsmanager:"),
-    ("{aws-sm}", "secretsmanager:"),
-    ("ref+awssecrets:", "secretsmanager:"),
-    ("ssm://", "ssm:/"),
-    ("ssm-secure://", "ssm:/"),
-    ("aws-ssm://", "ssm:/"),
-    ("awsssm://", "ssm:/"),
-    ("parameter:/", "ssm:/"),
-    ("SSM:/", "ssm:/"),
-    ("ref+awsssm:", "ssm:/"),
-    ("{{resolve:ssm:", "ssm:"),
-    ("{{resolve:ssm-secure:", "ssm:"),
-    ("ssm-secure:", "ssm:"),
-    ("aws-ssm:", "ssm:"),
-    ("awsssm:", "ssm:"),
-    ("{aws-ssm}", "ssm:"),
-    ("op://", ""),
-    ("vault:", ""),
-];
+const PREFIXES: &str = "\
+{{resolve:secretsmanager: aws:secretsmanager: secretsmanager: aws-sm: awssm: sm:// {aws-sm} ref+awssecrets: = secretsmanager:
+ssm:// ssm-secure:// aws-ssm:// awsssm:// parameter:/ SSM:/ ref+awsssm: = ssm:/
+{{resolve:ssm: {{resolve:ssm-secure: ssm-secure: aws-ssm: awsssm: {aws-ssm} = ssm:
+op:// vault: = ";
 
 /// The hosts of AWS's console, in all partitions.
 const CONSOLES: [&str; 2] = ["console.aws.amazon.com/", "console.amazonaws"];
@@ -340,7 +318,11 @@ pub fn tag_remedy(tag: &str, value: &str) -> Option<String> {
 /// Returns the prefix of a reference in the syntax of another tool, and what to write instead of
 /// it: `awssm:prod/db` → `awssm:` and `secretsmanager:`.
 pub fn foreign_prefix(text: &str) -> Option<(&'static str, &'static str)> {
-    PREFIXES.into_iter().find(|(prefix, ours)| {
+    // Most names have a slash before the first colon, but no prefix does.
+    if text.split([':', '}']).next()?.contains('/') {
+        return None;
+    }
+    rows(PREFIXES).find(|(prefix, ours)| {
         let rest = text.strip_prefix(prefix);
         rest.is_some_and(|rest| !ours.is_empty() || rest.contains('/'))
     })

@@ -220,29 +220,28 @@ impl Problem {
 
     /// Returns the headline of this problem by itself, with its own secret as the subject.
     pub fn full_headline(&self) -> String {
-        self.headline(self.about.as_ref().map_or("", |about| &about.name))
+        let secret = self.about.as_ref().map_or("", |about| &about.name);
+        self.headline(secret, &self.text)
     }
 
-    /// Returns the headline of problems with the same reason that are about several secrets. The
-    /// only verb that differs in the plural is "does".
+    /// Returns the headline of problems with the same reason that are about several secrets:
+    /// `access to 3 secrets was denied`. The only verb that differs in the plural is "does".
     pub fn headline_of_several(&self, secrets: &str) -> String {
-        let mut problem = self.clone();
-        if let Some(rest) = self.text.strip_prefix("does") {
-            problem.text = format!("do{rest}");
+        match self.text.strip_prefix("does") {
+            Some(rest) => self.headline(secrets, &format!("do{rest}")),
+            None => self.headline(secrets, &self.text),
         }
-        problem.headline(secrets)
     }
 
-    /// Returns the headline with `secret` as its subject: one secret, or the number of several.
-    /// Ignores `secret` if the headline doesn't name one.
-    fn headline(&self, secret: &str) -> String {
+    /// Returns the headline with `secret` as its subject, if it has one, and with this predicate.
+    fn headline(&self, secret: &str, predicate: &str) -> String {
         let detail = match self.aws_says {
             Some(_) => "",
             None => &self.detail,
         };
         match self.about.as_ref().and_then(|about| about.before) {
-            Some(before) => format!("{before}{secret} {}{detail}", self.text),
-            None => format!("{}{detail}", self.text),
+            Some(before) => format!("{before}{secret} {predicate}{detail}"),
+            None => format!("{predicate}{detail}"),
         }
     }
 }

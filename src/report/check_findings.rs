@@ -135,13 +135,6 @@ pub enum RowKind {
     Inherited,
 }
 
-impl Row {
-    /// True for a literal about which there is nothing to say.
-    pub fn is_plain_literal(&self) -> bool {
-        self.kind == RowKind::Literal && self.status == "ok" && self.note.is_none()
-    }
-}
-
 /// The cell for a reference or a name that may be a password.
 pub const NOT_SHOWN: &str = "not shown";
 
@@ -158,7 +151,10 @@ const LEAST_IMPORTANT: [&str; 3] = ["STAGES", "AGE", "VERSION"];
 /// Returns the tables and the sentences below them, separated by blank lines. The text is empty if
 /// there is nothing to show. `screen` is `None` if standard output isn't a terminal.
 pub fn tables(findings: &Findings, screen: Option<TableScreen>) -> String {
-    let is_listed = |row: &&Row| findings.lists_literals || !row.is_plain_literal();
+    // There is nothing to say about most literals.
+    let has_nothing_to_say = |row: &Row| row.status == "ok" && row.note.is_none();
+    let is_plain = |row: &Row| row.kind == RowKind::Literal && has_nothing_to_say(row);
+    let is_listed = |row: &&Row| findings.lists_literals || !is_plain(row);
     let listed: Vec<&Row> = findings.values.iter().filter(is_listed).collect();
     let mut headings = vec!["VARIABLE", "REFERENCE", "VERSION", "STAGES", "AGE"];
     headings.extend(findings.has_cache.then_some("CACHED"));

@@ -239,18 +239,14 @@ fn error_record(problems: &[&Problem]) -> Option<Record> {
         Some(about) => (common.full_headline(), about.id.as_deref()),
         None => (common.full_headline(), None),
     };
-    let record = Record::error(headline)
-        .with_some("variables", (!variables.is_empty()).then_some(variables))
-        .with_some("secret", secret);
-    let aws_says = common.aws_says.as_ref();
-    Some(Record {
-        entries,
-        aws_says: aws_says.map(|text| format!("{text}{}", common.detail)),
-        notes: common.notes,
-        help: common.help,
-        is_abridged: common.is_general,
-        ..record
-    })
+    let variables = (!variables.is_empty()).then_some(variables);
+    let record = Record::error(headline).with_some("variables", variables);
+    let mut record = record.with_some("secret", secret);
+    record.entries = entries;
+    record.aws_says = common.aws_says.map(|text| text + &common.detail);
+    (record.notes, record.help) = (common.notes, common.help);
+    record.is_abridged = common.is_general;
+    Some(record)
 }
 
 /// Returns the first problem. If several keys are missing, its headline names all of them, and its

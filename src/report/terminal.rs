@@ -460,7 +460,14 @@ pub fn print_text_unless_stalled(text: &str, mut rest_of_line: usize) -> (&str, 
 fn lines(records: impl IntoIterator<Item = Record>) -> String {
     let mode = *locked(&MODE);
     match mode.format {
-        LogFormat::Text => record_lines(&Vec::from_iter(records), mode.screen()),
+        LogFormat::Text => {
+            let has_colours = mode.has_colours;
+            let screen = match io::stderr().is_terminal() {
+                true => Screen::Terminal { has_colours },
+                false => Screen::Log,
+            };
+            record_lines(&Vec::from_iter(records), screen)
+        }
         LogFormat::Json => {
             let objects = objects(records).into_iter();
             objects
@@ -516,17 +523,6 @@ fn write_over(has_progress: &mut bool, text: &[u8]) {
     let erasure = if *has_progress { ERASE_LINE } else { "" };
     *has_progress = false;
     let _ = write_all(io::stderr().as_fd(), &[erasure.as_bytes(), text].concat());
-}
-
-impl PrintMode {
-    /// Returns how records are laid out on standard error: for a terminal, or for a log.
-    fn screen(self) -> Screen {
-        let Self { has_colours, .. } = self;
-        match io::stderr().is_terminal() {
-            true => Screen::Terminal { has_colours },
-            false => Screen::Log,
-        }
-    }
 }
 
 /// Locks a mutex, even if a thread has panicked while it held the lock.

@@ -179,9 +179,10 @@ pub fn empty_value_warning(outcomes: &Outcomes) -> Option<Record> {
 
 /// Returns the warnings about entries that were resolved, but are probably mistaken.
 pub fn mistake_warnings(outcomes: &Outcomes) -> impl Iterator<Item = Record> {
-    outcomes.warnings.iter().map(|(subject, text)| Record {
-        entries: vec![subject.to_string()],
-        ..Record::warning(text.clone())
+    outcomes.warnings.iter().map(|(subject, text)| {
+        let entries = vec![subject.to_string()];
+        let warning = Record::warning(text);
+        Record { entries, ..warning }
     })
 }
 

@@ -16,7 +16,7 @@ use crate::model::entry::{
 use crate::model::env_variables::EnvName;
 use crate::model::mistakes::{did_you_mean, nearest};
 use crate::model::outcome::{EntryOutcome, Outcome};
-use crate::model::plan::{EntryId, ObjectSource, Planned};
+use crate::model::plan::{ObjectSource, Planned};
 use crate::model::problem::Problem;
 use crate::model::reference::{SecretRef, Selector, below_path, split_secret};
 use crate::model::secret_value::SecretValue;
@@ -62,9 +62,8 @@ pub fn object_members<'j>(
         let write = whole_value_as_variable(subject);
         let help = encoded_twice_hint(json)
             .or_else(|| write.map(|write| format!("for the whole value, write {write}")));
-        return Err(Problem::configuration(text)
-            .code("not-an-object")
-            .help_if_some(help));
+        let problem = Problem::configuration(text).code("not-an-object");
+        return Err(problem.help_if_some(help));
     };
     let selected = |key: &str, value| object.naming.selects(key).then(|| text_of(value));
     let members = map.iter();
@@ -118,10 +117,9 @@ pub fn key_outcomes(
         let problem = match (named, earlier_key) {
             (Ok(name), None) => {
                 let result = Outcome::Value(value);
-                outcomes.push(EntryOutcome {
-                    target: Target::Env(name.clone()),
-                    ..outcome_of_key(entry, object, number, key, &name, result)
-                });
+                let mut outcome = outcome_of_key(entry, object, number, key, &name, result);
+                outcome.target = Target::Env(name);
+                outcomes.push(outcome);
                 continue;
             }
             (Ok(_) | Err(_), _) if !may_be_shown => {
@@ -180,26 +178,15 @@ fn outcome_of_key(
     name: &EnvName,
     result: Outcome,
 ) -> EntryOutcome {
-    let label = if is_quotable(key) {
-        name.to_string()
-    } else {
-        format!("key number {number} (name not shown)")
-    };
-    let subject = Subject {
-        label,
-        ..entry.subject.clone()
-    };
-    let id = EntryId {
-        key: Some(number),
-        ..entry.id
+    let mut outcome = EntryOutcome::new(entry, result);
+    outcome.id.key = Some(number);
+    outcome.subject.label = match is_quotable(key) {
+        true => name.to_string(),
+        false => format!("key number {number} (name not shown)"),
     };
     let is_path = object.reference.locator.is_path();
-    EntryOutcome {
-        id,
-        subject,
-        parameter_name: is_path.then(|| key.to_owned()),
-        ..EntryOutcome::new(entry, result)
-    }
+    outcome.parameter_name = is_path.then(|| key.to_owned());
+    outcome
 }
 
 /// Returns an error for each key in `only` and `rename` that doesn't exist, and for each selected
@@ -276,9 +263,8 @@ fn name_problem(key: &str, why: &NamingError, object: &ObjectSource, subject: &S
             (text, help)
         }
     };
-    Problem::configuration(text)
-        .code("variable-name")
-        .help(help)
+    let problem = Problem::configuration(text).code("variable-name");
+    problem.help(help)
 }
 
 /// Returns the reference to one key of an object, or to one parameter below a path. The result is

@@ -209,9 +209,8 @@ fn not_json(
     };
     // Otherwise, the whole document may be the value that the user wants.
     let help = what.help.or_else(|| whole_value_hint(rewrite));
-    Problem::configuration(format!("{}, so {consequence}", what.text))
-        .code("not-json")
-        .help_if_some(help)
+    let problem = Problem::configuration(format!("{}, so {consequence}", what.text));
+    problem.code("not-json").help_if_some(help)
 }
 
 /// Returns the hint to leave out the KEY, or `None` if the reference must not be shown.

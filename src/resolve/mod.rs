@@ -149,10 +149,9 @@ impl<'a> Walk<'a> {
 
     /// Adds the outcome of an entry.
     fn add(&mut self, entry: &Planned, result: Outcome) {
-        self.outcomes.list.push(EntryOutcome {
-            parts: std::mem::take(&mut self.answers.parts),
-            ..EntryOutcome::new(entry, result)
-        });
+        let mut outcome = EntryOutcome::new(entry, result);
+        outcome.parts = std::mem::take(&mut self.answers.parts);
+        self.outcomes.list.push(outcome);
     }
 }
 

@@ -286,9 +286,8 @@ fn check_pattern(pattern: &Regex, value: &SecretValue) -> Result<(), Problem> {
         Err(_) => "remove \"pattern\", because the value is binary, and only text can match",
     };
     let text = format!("the value {}", pattern_mismatch(pattern.as_str()));
-    Err(Problem::configuration(text)
-        .code("does-not-match")
-        .help(help))
+    let problem = Problem::configuration(text).code("does-not-match");
+    Err(problem.help(help))
 }
 
 /// Adds the entry to a problem with a value, and the secret, if the value comes from only one. The
@@ -301,11 +300,9 @@ fn about_value(
 ) -> Problem {
     let mut subject = subject.clone();
     if let ValueSource::Secret(reference) = source {
-        let about = About::new(&reference.locator.revealed());
-        problem.about = Some(About {
-            before: None,
-            ..about
-        });
+        let mut about = About::new(&reference.locator.revealed());
+        about.before = None;
+        problem.about = Some(about);
         subject = subject.revealed_by(reference);
     }
     problem.for_entry(subject, impact)

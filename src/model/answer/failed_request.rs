@@ -185,11 +185,8 @@ impl FailedRequest<'_> {
             Mention::InEntries => (None, ReasonScope::AnySecret),
             Mention::InHeadline(before, scope) => (Some(before), scope),
         };
-        let mut about = About {
-            before,
-            scope,
-            ..About::new(self.locator)
-        };
+        let mut about = About::new(self.locator);
+        (about.before, about.scope) = (before, scope);
         // `About::new` has put the version into the name, but this headline names it later, as in
         // `has no version with the stage "x"`.
         if let Cause::Absent(_) = self.failure.error.cause {

@@ -69,10 +69,9 @@ impl FetchError {
 
     /// Creates the failure of a source that doesn't have credentials.
     pub fn without_credentials(text: impl Into<String>, again: Again) -> Self {
-        Self {
-            again,
-            ..Self::new(Cause::NoCredentials(Unsigned::Failed), text)
-        }
+        let mut error = Self::new(Cause::NoCredentials(Unsigned::Failed), text);
+        error.again = again;
+        error
     }
 
     /// Creates the failure of credentials, a role or a token that is refused. `code` is the code in

@@ -78,11 +78,8 @@ impl Entry {
             Target::Credential(_) => (SubjectKind::Credential, target.to_string()),
             Target::Variables(_) => (SubjectKind::EnvFrom, "env-from".to_owned()),
         };
-        let subject = Subject {
-            kind,
-            written,
-            ..Subject::plain(label, origin)
-        };
+        let mut subject = Subject::plain(label, origin);
+        (subject.kind, subject.written) = (kind, written);
 
         Self {
             id: EntryId::default(),

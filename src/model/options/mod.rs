@@ -231,23 +231,17 @@ const NEEDS: [(OptionId, OptionId); 9] = [
     (OptionId::PollSignal, OptionId::OnRotation),
 ];
 
-/// Options that exclude each other, and the reason, which completes the message after "because".
+/// Options that exclude each other, and the reason.
 const EXCLUSIONS: [(OptionId, OptionId, &str); 4] = [
-    (
-        OptionId::EndpointUrl,
-        OptionId::FallbackRegion,
-        "an endpoint serves only one region",
-    ),
-    (
-        OptionId::Local,
-        OptionId::Agent,
-        "both say where all values come from",
-    ),
+    (OptionId::EndpointUrl, OptionId::FallbackRegion, ONE_REGION),
+    (OptionId::Local, OptionId::Agent, TWO_SOURCES),
     (OptionId::Cache, OptionId::Local, CACHED),
     (OptionId::Cache, OptionId::Agent, CACHED),
 ];
 
-/// The reason why `--cache` can't be used with another source of values.
+/// The reasons, which complete the message after "because".
+const ONE_REGION: &str = "an endpoint serves only one region";
+const TWO_SOURCES: &str = "both say where all values come from";
 const CACHED: &str = "the cache only keeps answers that come from AWS directly";
 
 /// Options that only apply together with the second option from the same place: a place with lower

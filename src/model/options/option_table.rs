@@ -192,7 +192,7 @@ options! {
             "The URL of Secrets Manager, to use instead of AWS's own endpoint");
         ca_bundle: PathBuf = set_value(CaBundle "ca-bundle", Requests, Takes::Text("FILE"), parse_path,
             "A PEM file of root certificates to trust instead of the default ones");
-        key_exchange: KeyExchange = set_value(KeyExchange "key-exchange", Requests, Takes::Text("MODE"), parse_key_exchange,
+        key_exchange: KeyExchange = set_value(KeyExchange "key-exchange", Requests, Takes::Text("MODE"), choice(KEY_EXCHANGES, "hybrid or classical"),
             "The TLS key exchange: hybrid (post-quantum), or classical for firewalls that drop a large ClientHello [default: hybrid]");
         timeout: Duration = set_value(Timeout "timeout", Requests, Takes::Text("DURATION"), parse_duration,
             "Give up reading after this time [default: 30s; on Lambda: 8s]");
@@ -200,7 +200,7 @@ options! {
             "Keep trying for this long while credentials are missing or the network is unreachable; each attempt has its own --timeout");
         agent: AgentChoice = set_value(Agent "agent", General, Takes::Optional("URL"), parse_agent,
             "Read secrets through the AWS Secrets Manager Agent (http://127.0.0.1:2773 unless a URL is given)");
-        agent_fallback: bool = set_value(AgentFallback "agent-fallback", General, Takes::Nothing, parse_flag,
+        agent_fallback: bool = set_value(AgentFallback "agent-fallback", General, Takes::Nothing, choice(FLAG, "1 or 0"),
             "Ask AWS directly if the agent is unavailable (with --agent)");
         local: PathBuf = set_value(Local "local", Requests, Takes::Text("FILE"), parse_path,
             "Read secrets from a YAML or JSON file instead of AWS");
@@ -210,13 +210,13 @@ options! {
             "Use a cached response without asking AWS if it is at most this old [default: 0s]");
         cache_stale: Duration = set_value(CacheStale "cache-stale", Requests, Takes::Text("DURATION"), parse_duration_or_zero,
             "If AWS is unavailable, use a cached response that is at most this old [default: 24h]");
-        notify_ready: bool = set_value(NotifyReady "notify-ready", Running, Takes::Nothing, parse_flag,
+        notify_ready: bool = set_value(NotifyReady "notify-ready", Running, Takes::Nothing, choice(FLAG, "1 or 0"),
             "When the command starts, tell systemd that the service is ready (Type=notify)");
     }
     "What the command gets" {
-        keep_existing: bool = set_value(KeepExisting "keep-existing", Variables, Takes::Nothing, parse_flag,
+        keep_existing: bool = set_value(KeepExisting "keep-existing", Variables, Takes::Nothing, choice(FLAG, "1 or 0"),
             "Don't overwrite variables that are already set and not empty");
-        clean_env: bool = set_value(CleanEnv "clean-env", Variables, Takes::Nothing, parse_flag,
+        clean_env: bool = set_value(CleanEnv "clean-env", Variables, Takes::Nothing, choice(FLAG, "1 or 0"),
             "Pass on only PATH, HOME, the locale and a few others");
         pass: Vec<Pattern> = add_value(Pass "pass", Variables, Takes::Texts("GLOB"), text(parse_pattern),
             "With --clean-env, also pass on variables whose names match GLOB (repeatable)");
@@ -238,11 +238,11 @@ options! {
             "The signal that makes secrets-exec read the secrets immediately");
     }
     "Output" {
-        verbose: u8 = set_value(Verbose "verbose" 'v', General, Takes::Level, parse_level,
+        verbose: u8 = set_value(Verbose "verbose" 'v', General, Takes::Level, choice(LEVELS, "0, 1 or 2"),
             "Print where the values come from; -vv: also the requests");
-        quiet: bool = set_value(Quiet "quiet" 'q', General, Takes::Nothing, parse_flag,
+        quiet: bool = set_value(Quiet "quiet" 'q', General, Takes::Nothing, choice(FLAG, "1 or 0"),
             "Hide warnings, notes and the progress line");
-        log_format: LogFormat = set_value(LogFormat "log-format", General, Takes::Text("FORMAT"), parse_log_format,
+        log_format: LogFormat = set_value(LogFormat "log-format", General, Takes::Text("FORMAT"), choice(LOG_FORMATS, "text or json"),
             "The format of messages on standard error: text or json [default: text]");
     }
 }
@@ -383,25 +383,31 @@ fn parse_path(value: &OsStr) -> Result<PathBuf, Expected> {
     }
 }
 
-/// Returns the choice with this name. Returns `expected` as the error if there isn't one.
-fn parse_choice<T: Copy>(
-    value: &OsStr,
+/// Makes a parser that accepts the names in `choices`.
+fn choice<T: Copy>(
     choices: &[(&str, T)],
     expected: Expected,
-) -> Result<T, Expected> {
-    let chosen = choices.iter().find(|(text, _)| value == *text);
-    chosen.map(|(_, choice)| *choice).ok_or(expected)
+) -> impl Fn(&OsStr) -> Result<T, Expected> {
+    move |value| {
+        let chosen = choices.iter().find(|(name, _)| value == *name);
+        chosen.map(|(_, choice)| *choice).ok_or(expected)
+    }
 }
 
-/// Parses the value of a flag in a variable: `1` or `0`.
-fn parse_flag(value: &OsStr) -> Result<bool, Expected> {
-    parse_choice(value, &[("1", true), ("0", false)], "1 or 0")
-}
+/// The values of a flag in a variable.
+const FLAG: &[(&str, bool)] = &[("1", true), ("0", false)];
 
-/// Parses the value of `--verbose` in a variable: `0`, `1` or `2`.
-fn parse_level(value: &OsStr) -> Result<u8, Expected> {
-    parse_choice(value, &[("0", 0), ("1", 1), ("2", 2)], "0, 1 or 2")
-}
+/// The values of `--verbose` in a variable.
+const LEVELS: &[(&str, u8)] = &[("0", 0), ("1", 1), ("2", 2)];
+
+/// The values of `--key-exchange`.
+const KEY_EXCHANGES: &[(&str, KeyExchange)] = &[
+    ("hybrid", KeyExchange::Hybrid),
+    ("classical", KeyExchange::Classical),
+];
+
+/// The values of `--log-format`.
+const LOG_FORMATS: &[(&str, LogFormat)] = &[("text", LogFormat::Text), ("json", LogFormat::Json)];
 
 /// Parses the value of `--agent`: `0`, `1` or a URL. The token of the agent is sent to this URL,
 /// and secrets come back from it. They must not cross the network in plain text, so an agent on
@@ -489,21 +495,6 @@ fn parse_poll_signal(name: &str) -> Result<SignalNumber, Expected> {
         }
         signal => Ok(signal),
     }
-}
-
-/// Parses the value of `--key-exchange`: `hybrid` or `classical`.
-fn parse_key_exchange(value: &OsStr) -> Result<KeyExchange, Expected> {
-    let values = [
-        ("hybrid", KeyExchange::Hybrid),
-        ("classical", KeyExchange::Classical),
-    ];
-    parse_choice(value, &values, "hybrid or classical")
-}
-
-/// Parses the value of `--log-format`: `text` or `json`.
-fn parse_log_format(value: &OsStr) -> Result<LogFormat, Expected> {
-    let values = [("text", LogFormat::Text), ("json", LogFormat::Json)];
-    parse_choice(value, &values, "text or json")
 }
 
 #[cfg(test)]

@@ -270,11 +270,9 @@ impl Rendering<'_> {
         let parent = [&[name.clone()], parents].concat().join(".");
         let rewrite = |other: &str| Some(format!("{{{{ {parent}.{other} }}}}"));
         let hint = keys_hint(map, path_of_parent.as_deref(), key, &rewrite);
-        let missing_key = parents.is_empty().then(|| missing_key(key, map));
-        Problem {
-            missing_key,
-            ..problem(predicate).help(hint)
-        }
+        let mut missing = problem(predicate).help(hint);
+        missing.missing_key = parents.is_empty().then(|| missing_key(key, map));
+        missing
     }
 
     /// Returns the error for `env.NAME` if NAME isn't inherited. If an entry of the plan sets NAME,
@@ -293,9 +291,8 @@ impl Rendering<'_> {
         } else {
             format!("set {name}, or give the entry a \"default\"")
         };
-        Problem::configuration(text)
-            .code("key-not-found")
-            .help(help)
+        let problem = Problem::configuration(text).code("key-not-found");
+        problem.help(help)
     }
 
     /// Returns the problem of the first look-up of a key, such as `name` in `db.host.name`, in a

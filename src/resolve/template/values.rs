@@ -366,35 +366,45 @@ fn add_strict_filters(environment: &mut Environment<'_>) {
         abs batch chain dictsort escape first format groupby indent items join last lines list max min pprint reverse
         round slice sort split zip
     ];
-    for (name, filter) in builtins
-        .into_iter()
-        .chain([("e", Value::from_function(filters::escape))])
-    {
-        environment.add_filter(
-            name,
-            move |state: &mut State<'_, '_>, given: Rest<ValueOrKwargs>| {
-                let given = given.into_values();
-                if let Some(input) = given.first() {
-                    if input.is_undefined() {
-                        // This fails for a missing key, but not for the missing `else` of `x if y`.
-                        state.format(input.clone())?;
-                    } else if name == "join"
-                        && let Some(item) = input.try_iter()?.find(Value::is_undefined)
-                    {
-                        return Err(undefined_error(&item));
-                    } else if name == "format" && input.as_str().is_some_and(has_non_ascii_name) {
-                        return Err(own_error("a name in %(name)s isn't ASCII"));
-                    } else if given
-                        .get(1)
-                        .is_some_and(|count| is_too_large(name, input, count))
-                    {
-                        return Err(own_error(format!("a number for {name:?} is too large")));
-                    }
-                }
-                filter.call(state, &given)
-            },
-        );
+    let escape = ("e", Value::from_function(filters::escape));
+    for (name, filter) in builtins.into_iter().chain([escape]) {
+        let checked = move |state: &mut State<'_, '_>, given: Rest<ValueOrKwargs>| {
+            let given = given.into_values();
+            expect_usable_input(name, &given, state)?;
+            filter.call(state, &given)
+        };
+        environment.add_filter(name, checked);
     }
+}
+
+/// Checks the input of a filter, which is the first of `given`, and the filter's first argument.
+///
+/// # Errors
+/// If the input or an item of it is undefined, or if the filter would panic or use up all memory.
+fn expect_usable_input(
+    filter: &str,
+    given: &[Value],
+    state: &mut State<'_, '_>,
+) -> Result<(), Error> {
+    let Some(input) = given.first() else {
+        return Ok(());
+    };
+    if input.is_undefined() {
+        // This fails for a missing key, but not for the missing `else` of `x if y`.
+        state.format(input.clone())?;
+    } else if filter == "join"
+        && let Some(item) = input.try_iter()?.find(Value::is_undefined)
+    {
+        return Err(undefined_error(&item));
+    } else if filter == "format" && input.as_str().is_some_and(has_non_ascii_name) {
+        return Err(own_error("a name in %(name)s isn't ASCII"));
+    } else if given
+        .get(1)
+        .is_some_and(|count| is_too_large(filter, input, count))
+    {
+        return Err(own_error(format!("a number for {filter:?} is too large")));
+    }
+    Ok(())
 }
 
 /// True if a filter would make a text or a list with more than 9,999 parts out of nothing: with the
