@@ -9,6 +9,7 @@ use super::shown::{is_visible, reads_like_a_name};
 /// The caller adds the position of the text. As an error of Rust, it can pass through MiniJinja.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
+#[must_use]
 pub struct Fault {
     /// A whole sentence, or the predicate of a sentence about the text: `is an incomplete ARN`.
     ///
@@ -31,14 +32,12 @@ impl Fault {
     }
 
     /// Adds the remedy.
-    #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
     /// Puts the subject of the sentence before the predicate: `the reference is an incomplete ARN`.
-    #[must_use]
     pub fn about(mut self, subject: &str) -> Self {
         self.text = format!("{subject} {}", self.text);
         self

@@ -90,10 +90,9 @@ impl Locator {
     /// Returns the same locator for messages about a secret that exists, which may show its id.
     #[must_use]
     pub fn revealed(&self) -> Self {
-        Self {
-            stand_in: StandIn::default(),
-            ..self.clone()
-        }
+        let mut revealed = self.clone();
+        revealed.stand_in = StandIn::default();
+        revealed
     }
 
     /// Returns the secret or parameter as the subject of a sentence: `the secret "prod/db"`, `the
@@ -191,16 +190,15 @@ impl SecretRef {
     /// What is wrong, as the predicate of a sentence about the reference.
     pub fn validate_path(&self) -> Result<(), &'static str> {
         let Locator { id, version, .. } = &self.locator;
-        let is_whole = self.selector == Selector::Whole && *version == Version::Current;
-        match self.locator.is_path() {
-            true if id.arn().is_none() && !id.name().starts_with('/') => {
-                Err("is a path, which must begin with a slash, as in ssm:/prod/app/")
-            }
-            true if !is_whole => Err(
-                "has a key, a label or a version after a path, which stands for the parameters below it",
-            ),
-            true | false => Ok(()),
+        if !self.locator.is_path() {
+            return Ok(());
         }
+        if id.arn().is_none() && !id.name().starts_with('/') {
+            return Err("is a path, which must begin with a slash, as in ssm:/prod/app/");
+        }
+        let is_whole = self.selector == Selector::Whole && *version == Version::Current;
+        let defect = "has a key, a label or a version after a path, which stands for the parameters below it";
+        is_whole.then_some(()).ok_or(defect)
     }
 
     /// Returns the reference if it is for one secret or parameter.

@@ -267,7 +267,10 @@ impl Rendering<'_> {
             return problem(format!("has the key {path:?}, but its value is null")).help(NULL_HELP);
         }
         let path_of_parent = (!parents.is_empty()).then(|| parents.join("."));
-        let parent = [&[name.clone()], parents].concat().join(".");
+        let parent = match &path_of_parent {
+            Some(path) => format!("{name}.{path}"),
+            None => name.clone(),
+        };
         let rewrite = |other: &str| Some(format!("{{{{ {parent}.{other} }}}}"));
         let hint = keys_hint(map, path_of_parent.as_deref(), key, &rewrite);
         let mut missing = problem(predicate).help(hint);
