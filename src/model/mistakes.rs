@@ -69,8 +69,7 @@ pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
         let other_length = lower.chars().count();
         let (shorter, longer) = (length.min(other_length), length.max(other_length));
         let limit = shorter.saturating_sub(1).min((longer + 1) / 3);
-        // The distance is at least the difference of the lengths, so a comparison would take time
-        // for nothing.
+        // The distance is at least the difference of the lengths, so it is above the limit here.
         if shorter == 0 || longer - shorter > limit {
             continue;
         }
@@ -317,7 +316,8 @@ pub fn tag_remedy(tag: &str, value: &str) -> Option<String> {
 /// Returns the prefix of a reference in the syntax of another tool, and what to write instead of
 /// it: `awssm:prod/db` → `awssm:` and `secretsmanager:`.
 pub fn foreign_prefix(text: &str) -> Option<(&'static str, &'static str)> {
-    // Most names have a slash before the first colon, but no prefix does.
+    // Nearly every name has a slash before its first colon, but no prefix does. So the table is
+    // rarely searched.
     if text.split([':', '}']).next()?.contains('/') {
         return None;
     }
@@ -340,7 +340,7 @@ pub fn foreign_reference(text: &str) -> Option<(String, String)> {
 
     let (prefix, ours) = foreign_prefix(text)?;
     let predicate = format!("begins with \"{prefix}\", which is the syntax of another tool");
-    // Some tools write secretsmanager://prod/db.
+    // Some tools write two slashes before the name: `secretsmanager://prod/db`.
     let slashes = if ours.ends_with('/') { "/" } else { "//" };
     let rest = text[prefix.len()..].trim_start_matches(slashes);
     // CloudFormation writes prod/db:SecretString:password, and others prod/db#password.

@@ -271,7 +271,7 @@ impl Outcomes {
         locators
     }
 
-    /// Returns the locators that are read by the outcomes with a matching result.
+    /// Returns the locators of all secrets that the outcomes with a matching result are made of.
     fn locators_with(&self, is_matching: impl Fn(&Outcome) -> bool) -> BTreeSet<Locator> {
         let outcomes = self.list.iter();
         let matching = outcomes.filter(|outcome| is_matching(&outcome.result));

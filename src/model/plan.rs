@@ -509,12 +509,10 @@ pub fn variable_help(variable: &Subject, aliases: &Aliases) -> String {
         return format!("write the text of {} into the template", variable.label);
     };
     let secret = reference.split(':').next().unwrap_or_default();
-    if (aliases.contains_key(secret) || secret.contains('/'))
-        && let Some(Fault {
-            help: Some(help), ..
-        }) = calculation_error(reference, aliases)
-    {
-        return help;
-    }
-    "name its secret under \"secrets\", as in db: prod/db, and write {{ db.host }}".to_owned()
+    let help = match aliases.contains_key(secret) || secret.contains('/') {
+        true => calculation_error(reference, aliases).and_then(|fault| fault.help),
+        false => None,
+    };
+    let general = "name its secret under \"secrets\", as in db: prod/db, and write {{ db.host }}";
+    help.unwrap_or(general.to_owned())
 }

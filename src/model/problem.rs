@@ -192,8 +192,8 @@ impl Problem {
             return None;
         }
 
-        // If the reason lies outside the secret, one record names all secrets. A headline doesn't
-        // call parameters secrets.
+        // If the reason lies outside the secret, one record names all secrets, and another one all
+        // parameters, because their headlines differ.
         let secret = self.about.as_ref().map(|about| match about.scope {
             ReasonScope::OneSecret => Some(about.name.as_str()),
             ReasonScope::AnySecret => about.before.map(|_| about.plural),
@@ -247,8 +247,7 @@ impl Problem {
 }
 
 impl About {
-    /// Creates the description of a secret, for a problem that lies in the secret
-    /// itself.
+    /// Creates the description of a secret, for a problem that lies in the secret itself.
     pub fn new(locator: &Locator) -> Self {
         let Locator { store, version, .. } = locator;
         let (plural, label) = match store {

@@ -273,8 +273,8 @@ impl CheckedValues<'_> {
         }
     }
 
-    /// Returns the age in seconds of the answer in the cache, if there is one, and whether the
-    /// value came from it and not from AWS.
+    /// Returns the age in seconds of the answer in the cache, and true if the value was read from
+    /// the cache. The result is `None` if the cache doesn't have an answer.
     fn cached_answer(&self, locator: &Locator, document: Option<&Document>) -> Option<(u64, bool)> {
         let used = document.and_then(|document| document.cached.as_ref());
         let age = match used {

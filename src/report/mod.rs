@@ -259,9 +259,8 @@ fn with_all_missing_keys(first: &Problem, problems: &[&Problem]) -> Problem {
         .map(|missing| format!("{:?}", missing.key))
         .collect();
     let mut problem = first.clone();
-    if let Some(missing) = &first.missing_key
-        && keys.len() > 1
-    {
+    let has_several = keys.len() > 1;
+    if let Some(missing) = first.missing_key.as_ref().filter(|_| has_several) {
         let listed_keys = Vec::from_iter(keys).join(", ");
         problem.text = format!("doesn't have the keys {listed_keys}");
         problem.help = Some(missing.existing_keys.clone());

@@ -189,7 +189,7 @@ fn not_json(
     selector: &Selector,
     rewrite: Rewrite<'_>,
 ) -> Problem {
-    // A password or Base64 may contain an equals sign, too.
+    // A password or Base64 may contain an equals sign, too, but rarely after a name in capitals.
     let is_env_file = |text| env_file_name(text).is_some_and(|name| name == name.to_uppercase());
     let what = match str::from_utf8(bytes) {
         // The document was meant to be JSON.
@@ -207,7 +207,7 @@ fn not_json(
         Selector::Key(_) => format!("it has no {}", quoted_key(selector)),
         Selector::Path(path) => format!("it has nothing at {}", path.text),
     };
-    // Otherwise, the whole document may be the value that the user wants.
+    // A document without a remedy of its own may be the value that the user wants.
     let help = what.help.or_else(|| whole_value_hint(rewrite));
     let problem = Problem::configuration(format!("{}, so {consequence}", what.text));
     problem.code("not-json").help_if_some(help)
@@ -218,7 +218,8 @@ fn whole_value_hint(rewrite: Rewrite<'_>) -> Option<String> {
     rewrite("").map(|write| format!("for the whole value, write {write}"))
 }
 
-/// Returns the hint for a string that contains a JSON object, or `None` for any other value.
+/// Returns the hint for a JSON object that is stored as a string, `"{\"user\": \"app\"}"`, or
+/// `None` for any other value.
 pub fn encoded_twice_hint(json: &Value) -> Option<String> {
     let parsed = Json::parse(json.as_str()?.as_bytes()).ok()?;
     let help = "the string contains JSON, so it was encoded twice: store the object itself";
@@ -250,7 +251,7 @@ fn find_key<'j>(
         return Ok(value);
     }
 
-    // In jq, a dot comes before the key.
+    // People who use jq write `.password`.
     let plain = key.trim_start_matches('.');
     let help = nested_value_hint(json, plain, rewrite);
     let help = help.unwrap_or_else(|| keys_hint(map, None, plain, rewrite));
@@ -261,8 +262,8 @@ fn find_key<'j>(
     }))
 }
 
-/// Returns a top-level key that an object doesn't have, for the report, which merges all missing
-/// keys of a secret into one error.
+/// Describes a top-level key that a secret doesn't have. The report merges all missing keys of a
+/// secret into one error, whose help lists the keys that exist.
 pub fn missing_key(key: &str, map: &Map<String, Value>) -> Box<MissingKey> {
     Box::new(MissingKey {
         key: key.to_owned(),
@@ -355,7 +356,7 @@ fn listed_keys(map: &Map<String, Value>, path: Option<&str>) -> String {
 /// several nodes. The error shows the paths of these nodes only if they look like names, and not
 /// the path of a null, because its key may be a value (see [`quotable_keys`]).
 fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Resolved<&'j Value> {
-    // The error of jsonpath_rust quotes the value.
+    // The error of jsonpath_rust quotes the value, so it isn't shown.
     let found = js_path_process(&path.query, json).map_err(|_| {
         let text = format!("doesn't work with the JSONPath {}", path.text);
         Problem::configuration(text).code("path")

@@ -97,13 +97,11 @@ fn syntax_error(error: &minijinja::Error, template: &str) -> Fault {
         return wrong;
     }
 
-    let is_block = detail == "unexpected end of input, expected end of block";
-    Fault {
-        text: format!(
-            "{} has a syntax error: {detail}",
-            position_text(template, error.line())
-        ),
-        help: is_block.then(|| "close each block: {% if … %} … {% endif %}".to_owned()),
+    let position = position_text(template, error.line());
+    let fault = Fault::new(format!("{position} has a syntax error: {detail}"));
+    match detail == "unexpected end of input, expected end of block" {
+        true => fault.help("close each block: {% if … %} … {% endif %}"),
+        false => fault,
     }
 }
 

@@ -261,8 +261,8 @@ impl TypedOptions {
         exclusions.filter(|(option, other, _)| self.is_on(*option) && self.is_on(*other))
     }
 
-    /// Turns off the options that can't apply below `higher`, a place with higher precedence. Adds a
-    /// text about each one to `turned_off`, which `--verbose` prints, or to `ignored`, which is
+    /// Turns off the options that can't apply below `higher`, a place with higher precedence. Adds
+    /// a text about each one to `turned_off`, which `--verbose` prints, or to `ignored`, which is
     /// printed as a warning.
     fn turn_off_below(&mut self, higher: &Self) {
         for (option, other, why) in EXCLUSIONS {

@@ -165,7 +165,8 @@ impl fmt::Display for SecretId {
     }
 }
 
-/// True for a hyphen and six characters. In its ARN, AWS appends them to the name of a secret.
+/// True for a hyphen and six characters, such as `-AbCdEf`. AWS appends them to the name of a
+/// secret in its ARN.
 fn is_random_ending(text: &str) -> bool {
     text.strip_prefix('-').is_some_and(|random| {
         random.len() == 6 && random.bytes().all(|b| b.is_ascii_alphanumeric())

@@ -143,14 +143,16 @@ impl Rendering<'_> {
             };
             match self.lookup_at_fault(&error, misses.take(), &missing) {
                 Some(lookup) => missing.push(lookup),
-                None if missing.is_empty() => return Err(vec![self.problem(&error).into()]),
+                None if missing.is_empty() => {
+                    return Err(vec![self.rendering_problem(&error).into()]);
+                }
                 // The empty text may be the reason for this error.
                 None => break,
             }
         }
 
         let errors = missing.iter().map(|lookup| {
-            let problem = self.about(lookup.alias.as_deref(), self.lookup_problem(lookup));
+            let problem = self.with_names(self.lookup_problem(lookup), lookup.alias.as_deref());
             match lookup.is_past_end {
                 true => Unresolved::Failed(problem),
                 false => Unresolved::Absent(problem),
@@ -213,20 +215,20 @@ impl Rendering<'_> {
     }
 
     /// Adds the entry to a problem, and the secret of an alias, if the problem is about one.
-    fn about(&self, alias: Option<&str>, problem: Problem) -> Problem {
+    fn with_names(&self, problem: Problem, alias: Option<&str>) -> Problem {
         let reference = alias.and_then(|alias| self.references.get(alias));
         with_entry(problem, reference, self.subject)
     }
 
     /// Turns an error of MiniJinja that isn't about a missing key into a problem, which doesn't
     /// quote a value.
-    fn problem(&self, error: &Error) -> Problem {
+    fn rendering_problem(&self, error: &Error) -> Problem {
         if is_undefined_error(error)
             && let Some(problem) = self.any_non_object_problem()
         {
             return problem;
         }
-        self.about(None, template_problem(error, self.template))
+        self.with_names(template_problem(error, self.template), None)
     }
 
     /// Returns the problem for a key that doesn't exist or is null, or for a variable of `env` that
@@ -335,7 +337,7 @@ impl Rendering<'_> {
         let help = twice_encoded.and_then(|json| encoded_twice_hint(json.value()));
         let whole = format!("write {{{{ {parent} }}}} for the whole value");
         let problem = Problem::configuration(text).code("not-an-object");
-        Some(self.about(Some(alias), problem.help(help.unwrap_or(whole))))
+        Some(self.with_names(problem.help(help.unwrap_or(whole)), Some(alias)))
     }
 }
 

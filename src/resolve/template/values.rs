@@ -407,9 +407,9 @@ fn expect_usable_input(
     Ok(())
 }
 
-/// True if a filter would make a text or a list with more than 9,999 parts out of nothing: with the
-/// width or precision in a format such as `%9d`, or with the number that is the first argument of
-/// the filter.
+/// True if a number would let a filter make a text or a list with 10,000 parts or more: the width
+/// or precision in a format such as `%10000d`, or the filter's first argument, as in
+/// `indent(10000)`.
 fn is_too_large(filter: &str, input: &Value, argument: &Value) -> bool {
     let (large, text) = match filter {
         "format" => ("[%)][ #+.0-9-]*[1-9][0-9]{4}", input.to_string()),
