@@ -15,7 +15,7 @@ use super::reference::{Locator, Store, Version};
 pub enum Status {
     /// EX_USAGE: the command line, or a variable of secrets-exec or AWS, is invalid.
     Usage = 64,
-    /// EX_SOFTWARE: a bug in secrets-exec.
+    /// EX_SOFTWARE: a bug in secrets-exec. A failure without any other status would be one.
     #[default]
     Bug = 70,
     /// EX_TEMPFAIL: a later launch may succeed.

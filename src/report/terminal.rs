@@ -352,10 +352,12 @@ pub fn escaped_value(value: Value) -> Value {
     match value {
         Value::String(text) => escaped(&text).into(),
         Value::Array(items) => items.into_iter().map(escaped_value).collect(),
-        Value::Object(members) => members
-            .into_iter()
-            .map(|(name, value)| (name, escaped_value(value)))
-            .collect(),
+        Value::Object(members) => {
+            let members = members.into_iter();
+            members
+                .map(|(name, value)| (name, escaped_value(value)))
+                .collect()
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) => value,
     }
 }

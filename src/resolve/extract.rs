@@ -288,10 +288,9 @@ fn nested_value_hint(json: &Value, key: &str, rewrite: Rewrite<'_>) -> Option<St
     for name in key.split('.') {
         // `replicas.0.host`
         let is_index = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
-        path += &if is_index {
-            format!("[{name}]")
-        } else {
-            format!(".{name}")
+        path += &match is_index {
+            true => format!("[{name}]"),
+            false => format!(".{name}"),
         };
     }
     let path = JsonPath::parse(&path)?;

@@ -145,9 +145,8 @@ impl<'a> ParsedAnswers<'a> {
     /// Returns the document of a locator as JSON. The document is parsed when this is called for
     /// the first time.
     pub fn parsed(&mut self, locator: &'a Locator, document: &Document) -> &ParsedDocument {
-        self.parsed_documents
-            .entry(locator)
-            .or_insert_with(|| Json::parse(document.body.expose()).map(Arc::new))
+        let parse = || Json::parse(document.body.expose()).map(Arc::new);
+        self.parsed_documents.entry(locator).or_insert_with(parse)
     }
 
     /// Returns the document of a reference.

@@ -332,12 +332,10 @@ impl<'a> Claims<'a> {
     /// A reference in an inherited variable is resolved although `--keep-existing` keeps the
     /// variable, because the value replaces the text of the reference itself.
     pub fn holder(&self, target: &Target, origin: &Origin) -> Option<Holder> {
-        for claim in target.claims() {
-            if let Some(entry) = self.holders.get(&claim) {
-                return Some(Holder::Entry(entry.clone()));
-            }
+        let mut claims = target.claims();
+        if let Some(entry) = claims.find_map(|claim| self.holders.get(&claim)) {
+            return Some(Holder::Entry(entry.clone()));
         }
-
         if *origin == Origin::Inherited {
             return None;
         }

@@ -30,6 +30,7 @@ mod secret_id;
 pub use locator::*;
 pub use secret_id::*;
 
+use std::ffi::OsStr;
 use std::fmt;
 
 use crate::model::env_variables::{Inherited, is_name};
@@ -87,11 +88,9 @@ impl Reference {
             return Err(Fault::new("is JSON, as `aws` prints it").help(help));
         }
         let overlooked = || overlooked_in_fields([secret, plain_key, stage, version]);
-        if let Some(found) = several_lines(text).or_else(overlooked) {
-            return Err(found);
-        }
-        if let Some(error) = foreign_syntax_error(text) {
-            return Err(error);
+        let foreign = || foreign_syntax_error(text);
+        if let Some(fault) = several_lines(text).or_else(overlooked).or_else(foreign) {
+            return Err(fault);
         }
 
         if has_brace && without_path.contains("{{") {
@@ -169,9 +168,8 @@ impl Reference {
             Store::SecretsManager => VERSION_HELP,
             Store::ParameterStore => PARAMETER_VERSION_HELP,
         };
-        version
-            .validate(*store)
-            .map_err(|defect| Fault::new(defect).help(help))?;
+        let with_help = |defect| Fault::new(defect).help(help);
+        version.validate(*store).map_err(with_help)?;
         Ok(found)
     }
 }
@@ -468,19 +466,16 @@ fn variable_value<'a>(
     default: Option<&'a str>,
     inherited: &'a Inherited,
 ) -> Result<&'a str, Fault> {
-    let value = inherited
-        .get(name)
-        .filter(|value| default.is_none() || !value.is_empty());
-    let Some(value) = value else {
+    let is_usable = |value: &&OsStr| default.is_none() || !value.is_empty();
+    let Some(value) = inherited.get(name).filter(is_usable) else {
         return default.ok_or_else(|| {
             let help = format!("set {name}, or write a default value: ${{{name}:-default}}");
             Fault::new(format!("needs the variable {name}, which isn't set")).help(help)
         });
     };
 
-    let text = value
-        .to_str()
-        .ok_or_else(|| wrong_value(name, "isn't UTF-8"))?;
+    let not_utf8 = || wrong_value(name, "isn't UTF-8");
+    let text = value.to_str().ok_or_else(not_utf8)?;
     match overlooked_unless_empty(text) {
         Some(found) => Err(wrong_value(name, found)),
         None => Ok(text),

@@ -55,21 +55,21 @@ use crate::resolve::extract::{
 };
 use values::{FailedLookup, Misses, Names, SecretObject, UnreadSecret, value_at};
 
-/// The maximum number of MiniJinja instructions that a template runs.
-const FUEL: u64 = 1_000_000;
+/// The maximum number of missing keys that are reported for a template.
+const MOST_MISSING_KEYS: usize = 8;
 
 /// The text that is put before a template when it is rendered again to find out which look-up made
 /// it fail. The text makes an undefined value, the mark, and one failed look-up returns this mark.
 const MARK: &str = "{{ {}['a key of a secret'] | secrets_exec_marks_misses }}";
 
-/// The maximum number of missing keys that are reported for a template.
-const MOST_MISSING_KEYS: usize = 8;
+/// How MiniJinja names the value of [`MARK`] in an error that this value has caused.
+const MARKED: &str = "`(...)['a key of a secret']` is undefined";
 
 /// The maximum number of failed look-ups that are tried as the cause of an error.
 const MOST_TRIES: usize = 100;
 
-/// How MiniJinja names the value of [`MARK`] in an error that this value has caused.
-const MARKED: &str = "`(...)['a key of a secret']` is undefined";
+/// The maximum number of MiniJinja instructions that a template runs.
+const FUEL: u64 = 1_000_000;
 
 /// The secret of an alias, in the form in which a template reads it.
 pub enum Input {
