@@ -164,7 +164,8 @@ impl<'a> ParsedAnswers<'a> {
             Some(Ok(document)) => Ok(document),
             Some(Err(failure)) => {
                 let problem = failure.problem(reference, subject);
-                Err(match matches!(failure.error.cause, Cause::Absent(_)) {
+                let is_absent = matches!(failure.error.cause, Cause::Absent(_));
+                Err(match is_absent {
                     true => Unresolved::Absent(problem),
                     false => Unresolved::Failed(problem),
                 })
